@@ -1,0 +1,62 @@
+"""The inbox: pages go in, in any order and any number of times; new events come out in order, each once.
+
+Teaches that a client needs only its cursor to tell what is new, what is old and what is missing. Used by the chat
+clients and by the load tests alike, so that "delivered" means the same in both. No I/O, no clock.
+"""
+
+from dataclasses import dataclass, field
+
+from servers.core.wire import Cursor, Event, Page
+
+EARLY_MAX = 256
+
+
+@dataclass(slots=True)
+class Inbox:
+    """A cursor on one room's log, and the pages that came too early for it.
+
+    redundant_frames: pages that told nothing new though they held events. lost_log: the log's epoch changed, so
+    events may be missing and the room must be joined anew; its new cursor is then put in `cursor`.
+    """
+
+    cursor: Cursor
+    redundant_frames: int = 0
+    lost_log: bool = False
+    _early: dict[int, Page] = field(default_factory=dict)
+
+    @property
+    def behind(self) -> bool:
+        """Whether something is missing before what came: catch up by reading from `cursor`."""
+        return bool(self._early)
+
+    def feed(self, page: Page) -> list[Event]:
+        """Take in a page; return the events that are now new and in order."""
+        if page.epoch != self.cursor.epoch:
+            return self._start_over(page)
+        if page.after > self.cursor.seq:
+            if len(self._early) < EARLY_MAX:
+                self._early[page.after] = page
+            return []
+        events = self._advance(page)
+        while ready := [early for after, early in self._early.items() if after <= self.cursor.seq]:
+            for early in ready:
+                del self._early[early.after]
+                events += self._advance(early)
+        return events
+
+    def lags(self, head: Cursor) -> bool:
+        """Tell whether the log goes on beyond the cursor, so that the client should read."""
+        return head.epoch != self.cursor.epoch or head.seq > self.cursor.seq
+
+    def _advance(self, page: Page) -> list[Event]:
+        events = [event for event in page.events if event.seq > self.cursor.seq]
+        if page.events and not events:
+            self.redundant_frames += 1
+        self.cursor = Cursor(self.cursor.epoch, max(self.cursor.seq, page.next))
+        return events
+
+    def _start_over(self, page: Page) -> list[Event]:
+        self.lost_log = True
+        self._early.clear()
+        self.cursor = page.cursor
+        return list(page.events)

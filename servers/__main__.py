@@ -1,0 +1,114 @@
+"""Start a chat server: `python -m servers raw_websocket --store sqlite:///chat.db`.
+
+Prints one JSON line when it is ready: its address, and its process ids by role. The Pusher adapter starts the local
+stand-in for the push service as a second process, unless the PUSHER_* variables name a service.
+"""
+
+import asyncio
+import os
+import secrets
+import tempfile
+from contextlib import ExitStack
+from importlib import import_module
+from typing import Annotated, Any
+
+import typer
+
+from servers import transports
+from servers.core.auth import Tokens, signing_secret
+from servers.core.chat import Chat
+from servers.core.clock import SystemClock
+from servers.core.settings import Settings
+from servers.core.store import open_store
+from servers.core.stores.sqlite import path_of
+from servers.deploy.processes import started
+from servers.serving import UVICORN_DEFAULTS, HttpSettings, announce, serve
+
+DEFAULTS = Settings()
+Seconds = Annotated[float, typer.Option(min=0.01, help="Seconds.")]
+
+
+def main(
+    transport: Annotated[str, typer.Argument(help="short_polling, long_polling, raw_websocket or pusher_adapter.")],
+    host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=0, max=65535, help="Port to listen on; 0 takes a free one.")] = 8000,
+    store: Annotated[str, typer.Option(help="Where the log is kept; a temporary file by default.")] = "",
+    workers: Annotated[int, typer.Option(min=1, help="Processes that serve; the embedded store allows one.")] = 1,
+    lease: Annotated[float, typer.Option(min=0.1, help="Seconds a user stays online after a sign of life.")] = (
+        DEFAULTS.lease_s
+    ),
+    hold: Annotated[float, typer.Option(min=0.1, help="Seconds a long poll is held at most.")] = DEFAULTS.hold_s,
+    typing: Annotated[float, typer.Option(min=0.1, help="Seconds a typing notice stays true.")] = DEFAULTS.typing_s,
+    log_in: Annotated[float, typer.Option(min=0.1, help="Seconds a fresh socket has to join.")] = DEFAULTS.log_in_s,
+    token: Annotated[float, typer.Option(min=0.1, help="Seconds until a token expires.")] = DEFAULTS.token_s,
+    answer_to: Annotated[list[str] | None, typer.Option(help="A further Host name to answer to.")] = None,
+    origin: Annotated[list[str] | None, typer.Option(help="An origin whose pages may call this server.")] = None,
+    uvicorn_defaults: Annotated[
+        bool, typer.Option(help="Use uvicorn's own keep-alive and compression, as a variant to compare.")
+    ] = False,
+    attached: Annotated[bool, typer.Option(help="Stop when standard input closes (for a parent process).")] = False,
+) -> None:
+    """Serve one chat over one transport."""
+    settings = Settings(
+        lease_s=lease,
+        hold_s=hold,
+        typing_s=typing,
+        log_in_s=log_in,
+        token_s=token,
+        hosts=tuple(answer_to or ()),
+        origins=tuple(origin or ()),
+    )
+    http = UVICORN_DEFAULTS if uvicorn_defaults else HttpSettings()
+    with ExitStack() as stack:
+        try:
+            row = transports.find(transport)
+            url = store or f"sqlite:///{stack.enter_context(tempfile.TemporaryDirectory(prefix='chat-'))}/chat.db"
+            if workers > 1:
+                raise ValueError(f"--workers {workers}: {url} is an embedded store, which one process must have alone")
+            pids = {"api": os.getpid()} | (start_push_service(stack) if row.needs_push_service else {})
+            asyncio.run(_serve(row.slug, url, settings, http, host, port, pids, attached))
+        except (ValueError, RuntimeError, OSError) as error:
+            raise typer.BadParameter(str(error)) from error
+
+
+def start_push_service(stack: ExitStack) -> dict[str, int]:
+    """Start the stand-in unless PUSHER_KEY names a service, point the PUSHER_* variables at it; return its pid."""
+    if "PUSHER_KEY" in os.environ:
+        return {}
+    credentials = {"PUSHER_APP_ID": "1", "PUSHER_KEY": secrets.token_hex(8), "PUSHER_SECRET": secrets.token_hex(16)}
+    running = stack.enter_context(started(["servers.pusher_service", "--port", "0"], env=credentials))
+    host, _, port = running.address.removeprefix("http://").partition(":")
+    os.environ.update(credentials, PUSHER_HOST=host, PUSHER_PORT=port)
+    return {"push_service": running.process.pid}
+
+
+async def _serve(
+    slug: str,
+    url: str,
+    settings: Settings,
+    http: HttpSettings,
+    host: str,
+    port: int,
+    pids: dict[str, int],
+    attached: bool,
+) -> None:
+    clock = SystemClock()
+    tokens = Tokens(signing_secret(beside=path_of(url)), clock, settings.token_s)
+    chat = Chat(await open_store(url), tokens, clock, settings)
+    app = import_module(f"servers.{slug}").create_app(chat, settings)
+    facts: dict[str, Any] = {"transport": slug, "pids": pids}
+    if "push_service" in pids:
+        facts["push_service"] = f"http://{os.environ['PUSHER_HOST']}:{os.environ['PUSHER_PORT']}"
+    await serve(
+        app,
+        host=host,
+        port=port,
+        http=http,
+        on_ready=lambda address: announce(address, facts),
+        on_stop=chat.stop_waiting,
+        attached=attached,
+    )
+
+
+if __name__ == "__main__":
+    typer.run(main)

@@ -1,0 +1,82 @@
+"""Who is speaking: signed, expiring tokens, so that nobody can speak as another.
+
+Teaches that the sender of an event is taken from the token and never from the body. itsdangerous signs (HMAC);
+leaves out passwords: a display name is all that a log-in asks for.
+"""
+
+import os
+import secrets
+from collections import OrderedDict
+from dataclasses import dataclass
+from pathlib import Path
+
+from itsdangerous import BadData, URLSafeSerializer
+
+from servers.core.clock import Clock
+from servers.core.errors import Unauthenticated
+from servers.core.wire import Account
+
+SALT = "push-or-poll.token"
+REMEMBERED_MAX = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """Who a valid token belongs to, and until when it is valid."""
+
+    user: str
+    name: str
+    expires_at_ms: int
+
+
+class Tokens:
+    """Issues and verifies tokens. Remembers verified ones: a poll every two seconds costs one HMAC, not one a poll."""
+
+    def __init__(self, secret: str, clock: Clock, lifetime_s: float) -> None:
+        self._serializer = URLSafeSerializer(secret, salt=SALT)
+        self._clock = clock
+        self._lifetime_ms = int(lifetime_s * 1000)
+        self._remembered: OrderedDict[str, Identity] = OrderedDict()
+
+    def issue(self, user: str, name: str) -> Account:
+        expires_at_ms = self._clock.now_ms() + self._lifetime_ms
+        signed = self._serializer.dumps([user, name, expires_at_ms])
+        token = signed if isinstance(signed, str) else signed.decode()
+        return Account(user, name, token, expires_at_ms)
+
+    def verify(self, token: str) -> Identity:
+        """Return who the token belongs to; raise Unauthenticated when it is missing, forged or expired."""
+        identity = self._remembered.get(token) or self._open(token)
+        if identity.expires_at_ms <= self._clock.now_ms():
+            raise Unauthenticated("token: expired; log in again")
+        return identity
+
+    def _open(self, token: str) -> Identity:
+        try:
+            user, name, expires_at_ms = self._serializer.loads(token)
+        except (BadData, ValueError, TypeError) as error:
+            raise Unauthenticated("token: expected one that POST /login gave; log in again") from error
+        identity = Identity(user, name, expires_at_ms)
+        self._remembered[token] = identity
+        if len(self._remembered) > REMEMBERED_MAX:
+            self._remembered.popitem(last=False)
+        return identity
+
+
+def signing_secret(beside: Path | None) -> str:
+    """Return CHAT_SECRET, else the key in the file `<beside>.secret`, made once and readable by its owner only.
+
+    Without a path (a store in memory) the key lives as long as the process. Raises OSError if the file is unreadable.
+    """
+    if secret := os.environ.get("CHAT_SECRET"):
+        return secret
+    if beside is None:
+        return secrets.token_urlsafe(32)
+    path = beside.with_name(beside.name + ".secret")
+    try:
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    except FileExistsError:
+        return path.read_text().strip()
+    with os.fdopen(descriptor, "w") as file:
+        file.write(secrets.token_urlsafe(32))
+    return path.read_text().strip()

@@ -1,0 +1,258 @@
+"""The use cases: what a user can do, whatever the transport. Servers call nothing deeper than this.
+
+Teaches that the transports share everything but the waiting: `since` answers at once, `until_news` holds one answer
+back, `follow` stays for as long as the line is open, and `announcing` lets somebody else's server do it.
+"""
+
+import asyncio
+import re
+import secrets
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager, suppress
+
+from servers.core import receipts, typing_notices
+from servers.core.auth import Identity, Tokens
+from servers.core.clock import Clock
+from servers.core.errors import BadRequest, NameTaken, TooLarge, Unauthenticated, Unavailable
+from servers.core.presence import Presence
+from servers.core.room_feed import EncodedPage, Push, RoomFeed, encode_page
+from servers.core.settings import Settings
+from servers.core.store import Store
+from servers.core.wire import (
+    Account,
+    Ack,
+    Cursor,
+    Draft,
+    Event,
+    Head,
+    Kind,
+    Leave,
+    MarkRead,
+    Send,
+    Snapshot,
+    SocketCommand,
+    Typing,
+)
+
+ROOM = re.compile(r"[A-Za-z0-9_-]{1,64}", re.ASCII)
+Announce = Callable[[Event], Awaitable[None]]
+Closing = Callable[[], Awaitable[None]]
+
+
+async def _nobody(event: Event) -> None:
+    """Announce to nobody: whoever wants the event asks for it."""
+
+
+async def _nothing() -> None:
+    """Close nothing."""
+
+
+class Chat:
+    """One chat over one store. Use `running()` around it: it tends leases and follows the store meanwhile."""
+
+    def __init__(self, store: Store, tokens: Tokens, clock: Clock, settings: Settings) -> None:
+        self.settings = settings
+        self._store = store
+        self._tokens = tokens
+        self._clock = clock
+        self._presence = Presence(store, clock, settings)
+        self._feeds: dict[str, RoomFeed] = {}
+        self._pumps: set[asyncio.Task[None]] = set()
+        self._announce: Announce = _nobody
+        self._closing: Closing = _nothing
+        self._stopping = False
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        """Tend leases until the block ends, then end every task and close the store."""
+        tending = asyncio.create_task(self._tend())
+        try:
+            yield
+        finally:
+            self.stop_waiting()
+            for task in (tending, *self._pumps):
+                task.cancel()
+            await asyncio.gather(tending, *self._pumps, return_exceptions=True)
+            await self._closing()
+            await self._store.close()
+
+    @property
+    def epoch(self) -> str:
+        """The epoch of the log, as in every cursor."""
+        return self._store.epoch
+
+    def announcing(self, announce: Announce, closing: Closing) -> None:
+        """Await `announce(event)` inside every call that commits an event; await `closing()` at the end."""
+        self._announce, self._closing = announce, closing
+
+    def stop_waiting(self) -> None:
+        """Answer all who wait, now and from now on: the server is stopping."""
+        self._stopping = True
+        for feed in self._feeds.values():
+            feed.wake()
+
+    async def log_in(self, name: str, token: str | None = None) -> Account:
+        """Return an account for a display name; with a valid token of that name, the same user's.
+
+        Raises BadRequest for an unfit name, NameTaken if somebody else is using it.
+        """
+        name = name.strip()
+        if not 1 <= len(name) <= self.settings.name_max or not name.isprintable():
+            raise BadRequest(f"name: expected 1 to {self.settings.name_max} printable characters, got {name[:80]!r}")
+        user = self._user_of(token, name) or secrets.token_hex(8)
+        now_ms = self._clock.now_ms()
+        if not await self._store.claim_name(name, user, now_ms, now_ms + int(self.settings.lease_s * 1000)):
+            raise NameTaken(f"name {name!r}: in use by somebody else; choose another, or bring its token")
+        return self._tokens.issue(user, name)
+
+    def verify(self, token: str) -> Identity:
+        """Return who the token belongs to; raises Unauthenticated."""
+        return self._tokens.verify(token)
+
+    def token_left_s(self, identity: Identity) -> float:
+        """Return for how many seconds the identity's token is still valid."""
+        return (identity.expires_at_ms - self._clock.now_ms()) / 1000
+
+    async def join(self, identity: Identity, room: str, connection: str) -> Snapshot:
+        """Enter a room with one connection, or come back to it, and return the room as it is now."""
+        self._check_ids(room, connection)
+        await self._tell(await self._presence.join(identity, room, connection))
+        head = await self._store.head(room)
+        members, furthest, messages = await asyncio.gather(
+            self._store.members(room),
+            self._store.receipts(room),
+            self._store.history(room, head.seq + 1, self.settings.snapshot_messages),
+        )
+        return Snapshot(head.epoch, head.seq, members, furthest, messages)
+
+    async def heartbeat(self, identity: Identity, room: str, connection: str) -> Head:
+        """Show a sign of life; return the room's head. Raises NotJoined."""
+        self._check_ids(room, connection)
+        await self._tell(await self._presence.renew(identity, room, connection))
+        head = (await self._feed(room)).head
+        return Head(head.epoch, head.seq)
+
+    @asynccontextmanager
+    async def present(self, identity: Identity, room: str, connection: str) -> AsyncIterator[None]:
+        """Keep the user online for as long as the block waits. Raises NotJoined, TooMany."""
+        await self.heartbeat(identity, room, connection)
+        with self._presence.held(identity, room, connection):
+            yield
+
+    async def leave(self, identity: Identity, room: str, connection: str) -> Event | None:
+        """End one connection's lease now; return the "offline" event, if it was the user's last."""
+        event = await self._presence.release(identity, room, connection)
+        await self._tell(event)
+        return event
+
+    async def require_member(self, identity: Identity, room: str) -> None:
+        """Raise NotJoined unless the user has joined the room."""
+        self._check_ids(room)
+        await self._presence.require(identity, room)
+
+    async def carry_out(self, identity: Identity, room: str, command: SocketCommand) -> Ack:
+        """Do what a command asks; return once its event is committed. Raises ChatError."""
+        await self.require_member(identity, room)
+        event: Event | None
+        match command:
+            case Send():
+                event = await self._commit(room, self._message(identity, command))
+            case Typing(active=active):
+                draft = typing_notices.notice(identity, active, self._clock.now_ms(), self.settings.typing_s)
+                event = await self._commit(room, draft)
+            case MarkRead(up_to=up_to):
+                event = await self._mark_read(identity, room, up_to)
+            case Leave(connection=connection):
+                event = await self.leave(identity, room, connection)
+        return Ack(command.ref, event.seq, event.at_ms) if event else Ack(command.ref)
+
+    async def since(self, room: str, after: Cursor) -> EncodedPage:
+        """Return what follows the cursor, at once. Raises BadRequest for a cursor beyond the log's end."""
+        page = (await self._feed(room)).page(after)
+        if page is not None:
+            return page
+        if after.epoch == self._store.epoch and after.seq > (await self._store.head(room)).seq:
+            raise BadRequest(f"after: the room's log ends before {after}; join again")
+        return encode_page(await self._store.read(room, after, self.settings.page_max))
+
+    async def until_news(self, room: str, after: Cursor, timeout_s: float) -> EncodedPage:
+        """Return what follows the cursor as soon as there is something; an empty page once `timeout_s` has passed."""
+        deadline_s = self._clock.monotonic_s() + timeout_s
+        while True:
+            page = await self.since(room, after)
+            remaining_s = deadline_s - self._clock.monotonic_s()
+            if page.next != after or remaining_s <= 0 or self._stopping:
+                return page
+            await (await self._feed(room)).news(after, remaining_s)
+
+    async def follow(self, room: str, after: Cursor, push: Push) -> None:
+        """Push every new page as it comes, until the line falls behind. See RoomFeed.follow."""
+        await (await self._feed(room)).follow(after, push)
+
+    async def history(self, identity: Identity, room: str, before: int, limit: int) -> tuple[Event, ...]:
+        """Return the last messages below seq `before`, oldest first."""
+        await self.require_member(identity, room)
+        if before < 1 or not 1 <= limit <= self.settings.page_max:
+            raise BadRequest(f"history: expected before >= 1 and 1 <= limit <= {self.settings.page_max}")
+        return await self._store.history(room, before, limit)
+
+    def _user_of(self, token: str | None, name: str) -> str | None:
+        with suppress(Unauthenticated):
+            identity = self._tokens.verify(token or "")
+            return identity.user if identity.name == name else None
+        return None
+
+    def _message(self, identity: Identity, command: Send) -> Draft:
+        self._check_id("client_id", command.client_id)
+        size, limit = len(command.text.encode()), self.settings.text_bytes_max
+        if size > limit:
+            raise TooLarge(f"text: expected at most {limit} bytes of UTF-8, got {size}; send it in parts")
+        if not command.text:
+            raise BadRequest("text: expected at least one character, got none")
+        now_ms = self._clock.now_ms()
+        return Draft(Kind.MESSAGE, identity.user, identity.name, command.text, now_ms, command.client_id)
+
+    async def _mark_read(self, identity: Identity, room: str, up_to: int) -> Event | None:
+        head = await self._store.head(room)
+        if not 1 <= up_to <= head.seq:
+            raise BadRequest(f"up_to: expected a sequence number from 1 to {head.seq}, got {up_to}")
+        if up_to <= (await self._store.receipts(room)).get(identity.user, 0):
+            return None
+        return await self._commit(room, receipts.receipt(identity, up_to, self._clock.now_ms()))
+
+    async def _commit(self, room: str, draft: Draft) -> Event:
+        event = await self._store.append(room, draft)
+        await self._tell(event)
+        return event
+
+    async def _tell(self, event: Event | None) -> None:
+        if event is not None:
+            if feed := self._feeds.get(event.room):
+                feed.offer(event)
+            await self._announce(event)
+
+    async def _feed(self, room: str) -> RoomFeed:
+        if feed := self._feeds.get(room):
+            return feed
+        head = await self._store.head(room)
+        if room not in self._feeds:
+            self._feeds[room] = feed = RoomFeed(room, head, self._store, self.settings.tail_max, self.settings.page_max)
+            self._pumps.add(asyncio.create_task(feed.pump()))
+        return self._feeds[room]
+
+    async def _tend(self) -> None:
+        while True:
+            await asyncio.sleep(self.settings.lease_s / 6)
+            with suppress(Unavailable):  # the leases are still there in the next round
+                for event in await self._presence.tend():
+                    await self._tell(event)
+
+    def _check_ids(self, room: str, connection: str | None = None) -> None:
+        if not ROOM.fullmatch(room):
+            raise BadRequest(f"room: expected 1 to 64 letters, digits, - or _, got {room[:80]!r}")
+        if connection is not None:
+            self._check_id("connection", connection)
+
+    def _check_id(self, field: str, value: str) -> None:
+        if not 1 <= len(value) <= self.settings.id_max or not value.isprintable():
+            raise BadRequest(f"{field}: expected 1 to {self.settings.id_max} printable characters, got {value[:80]!r}")

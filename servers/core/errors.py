@@ -1,0 +1,68 @@
+"""Everything the chat may refuse, and the one table of codes.
+
+    ChatError
+    ├── BadRequest        malformed, or outside the stated limits
+    ├── Unauthenticated   no token, a forged one, an expired one
+    ├── Forbidden         a foreign Host or Origin, or somebody else's channel
+    ├── NotJoined         reading or writing in a room before joining it
+    ├── NotFound          no such route
+    ├── NameTaken         the display name is in live use
+    ├── TooLarge          a message body above its limit
+    ├── TooMany           rooms, connections or parked polls above their limit
+    └── Unavailable       stopping, or the store does not answer
+
+On a socket, the code of a refusal that ends the line is 4000 plus the HTTP status (RFC 6455 section 7.4.2).
+"""
+
+from typing import ClassVar
+
+
+class ChatError(Exception):
+    """A refusal. `detail` says what was expected, what came, and what to do."""
+
+    code: ClassVar[str]
+    http_status: ClassVar[int]
+
+    def __init__(self, detail: str) -> None:
+        super().__init__(detail)
+        self.detail = detail
+
+    @property
+    def close_code(self) -> int:
+        return 4000 + self.http_status
+
+
+class BadRequest(ChatError):
+    code, http_status = "bad_request", 400
+
+
+class Unauthenticated(ChatError):
+    code, http_status = "unauthenticated", 401
+
+
+class Forbidden(ChatError):
+    code, http_status = "forbidden", 403
+
+
+class NotJoined(ChatError):
+    code, http_status = "not_joined", 403
+
+
+class NotFound(ChatError):
+    code, http_status = "not_found", 404
+
+
+class NameTaken(ChatError):
+    code, http_status = "name_taken", 409
+
+
+class TooLarge(ChatError):
+    code, http_status = "too_large", 413
+
+
+class TooMany(ChatError):
+    code, http_status = "too_many", 429
+
+
+class Unavailable(ChatError):
+    code, http_status = "unavailable", 503

@@ -1,0 +1,36 @@
+"""Every duration and limit of the chat, in one frozen value, so that a test can run with short ones."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Durations in seconds, sizes in bytes or items.
+
+    lease_s: a user is online this long after the last sign of life. hold_s: a long poll is held at most this long.
+    log_in_s: a fresh socket must join within this time. typing_s: how long a typing notice stays true.
+    origins: pages of these origins may call us, beside our own; hosts: names we answer to, beside loopback.
+    """
+
+    lease_s: float = 30.0
+    hold_s: float = 25.0
+    log_in_s: float = 5.0
+    typing_s: float = 5.0
+    token_s: float = 12 * 3600.0
+    text_bytes_max: int = 4096
+    request_bytes_max: int = 32 * 1024
+    name_max: int = 32
+    id_max: int = 64
+    page_max: int = 100
+    snapshot_messages: int = 50
+    rooms_max: int = 1000
+    connections_max: int = 8
+    polls_max: int = 2
+    tail_max: int = 1024
+    hosts: tuple[str, ...] = ()
+    origins: tuple[str, ...] = ()
+
+    @property
+    def heartbeat_s(self) -> float:
+        """How often a lease is renewed: every third of it, so that two may be lost."""
+        return self.lease_s / 3

@@ -1,0 +1,106 @@
+"""The seam between the chat and whatever keeps it: the only part that is swapped.
+
+Teaches what a log must promise so that every client can be a cursor on it. Each implementation is one module in
+`servers.core.stores`; `open_store` finds it by the URL's scheme. tests/test_store_contract.py holds them all to this.
+"""
+
+from collections.abc import Sequence
+from importlib import import_module
+from typing import Protocol, cast
+
+from msgspec import Struct
+
+from servers.core.wire import Cursor, Draft, Event, Member, Page
+
+MODULES = {"sqlite": "servers.core.stores.sqlite"}
+
+
+class Lease(Struct, frozen=True):
+    """A sign of life of one connection of a user: they are online until expires_at_ms. Times in ms since 1970."""
+
+    room: str
+    user: str
+    name: str
+    connection: str
+    seen_ms: int
+    expires_at_ms: int
+
+
+class Store(Protocol):
+    """Rooms as ordered logs, and presence as leases. All methods but `wait` answer as soon as the store can."""
+
+    epoch: str
+
+    async def append(self, room: str, draft: Draft) -> Event:
+        """Commit one event with the next seq of its room, and return it.
+
+        Atomic and gap-free. The same (room, sender, client_id) again returns the first event.
+        """
+        ...
+
+    async def read(self, room: str, after: Cursor, limit: int) -> Page:
+        """Return up to `limit` events after the cursor, oldest first; from the start if its epoch is another."""
+        ...
+
+    async def head(self, room: str) -> Cursor:
+        """Return the cursor of the room's newest event; seq 0 if there is none."""
+        ...
+
+    async def wait(self, room: str, after: Cursor, timeout_s: float) -> bool:
+        """Wait until the room's head is beyond the cursor; return False if `timeout_s` passed first.
+
+        Level-triggered: an event committed before the call returns True at once, so no wake-up can be lost.
+        """
+        ...
+
+    async def history(self, room: str, before: int, limit: int) -> tuple[Event, ...]:
+        """Return the last `limit` messages with seq below `before`, oldest first."""
+        ...
+
+    async def receipts(self, room: str) -> dict[str, int]:
+        """Return how far each user has read: the fold of the room's receipts."""
+        ...
+
+    async def claim_name(self, name: str, user: str, now_ms: int, until_ms: int) -> bool:
+        """Reserve a display name (case folded) for a user; False if another user's claim still runs."""
+        ...
+
+    async def join(self, lease: Lease, connections_max: int, rooms_max: int) -> Event | None:
+        """Make the lease's user a member; return the "online" event if they were not online.
+
+        Raises NameTaken if another user has claimed the name, TooMany beyond the limits.
+        """
+        ...
+
+    async def touch(self, lease: Lease) -> Event | None:
+        """Renew a lease; return the "online" event if it had run out. Raises NotJoined for an unknown connection."""
+        ...
+
+    async def release(self, lease: Lease) -> Event | None:
+        """End a lease early; return the "offline" event if it was the user's last live one. Unknown ones are fine."""
+        ...
+
+    async def expire(self, now_ms: int) -> Sequence[Event]:
+        """Return the "offline" events of all users whose leases have run out since the last call."""
+        ...
+
+    async def is_member(self, room: str, user: str) -> bool:
+        """Tell whether the user has joined the room and not left it."""
+        ...
+
+    async def members(self, room: str) -> tuple[Member, ...]:
+        """Return everyone who ever joined, online and offline, by name."""
+        ...
+
+    async def close(self) -> None:
+        """Wake every waiter and let go of files and connections."""
+        ...
+
+
+async def open_store(url: str) -> Store:
+    """Open the store that a URL names, such as `sqlite:///chat.db`; ValueError for an unknown scheme."""
+    scheme, separator, _ = url.partition("://")
+    if not separator or scheme not in MODULES:
+        known = ", ".join(f"{name}://" for name in MODULES)
+        raise ValueError(f"store: expected a URL that starts with {known}, got {url!r}")
+    return cast(Store, await import_module(MODULES[scheme]).open_url(url))

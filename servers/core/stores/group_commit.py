@@ -1,0 +1,101 @@
+"""One thread that writes, and commits everything that came in meanwhile as one transaction.
+
+Teaches group commit: a commit waits for the disk, so the writes that arrive during one commit share the next, and
+each is acknowledged only when its own transaction is on disk. Leaves out what is written.
+"""
+
+import asyncio
+import queue
+import sqlite3
+import threading
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple, TypeVar
+
+from servers.core.errors import ChatError, Unavailable
+from servers.core.wire import Event
+
+BATCH_MAX = 512
+
+Answer = TypeVar("Answer")
+Operation = Callable[[sqlite3.Connection, list[Event]], Answer]
+"""Runs inside the transaction and adds the events it appends to the list. It checks before it writes: a ChatError
+that it raises goes to its caller, and leaves nothing behind that would have to be undone."""
+
+
+class _Job(NamedTuple):
+    operation: Operation[Any]
+    answer: asyncio.Future[Any]
+
+
+class GroupCommit(threading.Thread):
+    """Owns the writing connection. `on_commit` gets the events of each transaction, on the event loop."""
+
+    def __init__(self, connect: Callable[[], sqlite3.Connection], on_commit: Callable[[Sequence[Event]], None]) -> None:
+        super().__init__(name="group-commit", daemon=True)
+        self._connect = connect
+        self._on_commit = on_commit
+        self._loop = asyncio.get_running_loop()
+        self._jobs: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
+        self._closed = False
+
+    async def run_in_commit(self, operation: Operation[Answer]) -> Answer:
+        """Run the operation in the next transaction; return its answer once that is on disk.
+
+        Raises what the operation raised, or Unavailable if the commit failed or the writer is closed.
+        """
+        if self._closed:
+            raise Unavailable("store: closed")
+        answer: asyncio.Future[Answer] = self._loop.create_future()
+        self._jobs.put(_Job(operation, answer))
+        return await answer
+
+    async def close(self) -> None:
+        """Finish what is queued, then end the thread."""
+        if not self._closed:
+            self._closed = True
+            self._jobs.put(None)
+            await asyncio.to_thread(self.join)
+
+    def run(self) -> None:
+        database = self._connect()
+        open_ = True
+        while open_:
+            batch = [self._jobs.get()]
+            while len(batch) < BATCH_MAX and not self._jobs.empty():
+                batch.append(self._jobs.get())
+            open_ = None not in batch
+            jobs = [job for job in batch if job is not None]
+            answers, events = _commit(database, jobs)
+            self._loop.call_soon_threadsafe(self._deliver, jobs, answers, events)
+        database.close()
+
+    def _deliver(self, jobs: Sequence[_Job], answers: Sequence[Any], events: Sequence[Event]) -> None:
+        for job, answer in zip(jobs, answers, strict=True):
+            if job.answer.done():  # the caller was cancelled: the event stands all the same
+                continue
+            if isinstance(answer, Exception):
+                job.answer.set_exception(answer)
+            else:
+                job.answer.set_result(answer)
+        self._on_commit(events)
+
+
+def _commit(database: sqlite3.Connection, jobs: Sequence[_Job]) -> tuple[list[Any], list[Event]]:
+    """Run the jobs in one transaction; return their answers or errors, and the events that are now on disk."""
+    events: list[Event] = []
+    try:
+        database.execute("BEGIN IMMEDIATE")
+        answers = [_attempt(database, job, events) for job in jobs]
+        database.execute("COMMIT")
+    except sqlite3.Error as error:
+        if database.in_transaction:
+            database.execute("ROLLBACK")
+        return [Unavailable(f"store: could not commit ({error}); try again")] * len(jobs), []
+    return answers, events
+
+
+def _attempt(database: sqlite3.Connection, job: _Job, events: list[Event]) -> Any:
+    try:
+        return job.operation(database, events)
+    except ChatError as refusal:
+        return refusal

@@ -1,0 +1,131 @@
+"""The embedded store: one SQLite file, one process, nothing to install.
+
+Teaches that an ordinary table makes an ordered log: the primary key (room, seq) is the order, and one writing thread
+makes seq gap-free. Appends of the same moment are committed as one group, and acknowledged when they are on disk
+(write-ahead log, synchronous=FULL). Leaves out several processes: a second one on the same file is refused.
+"""
+
+import asyncio
+import fcntl
+import os
+import secrets
+from collections import defaultdict
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any, TypeVar
+
+from servers.core.store import Lease
+from servers.core.stores import sqlite_tables as tables
+from servers.core.stores.group_commit import GroupCommit
+from servers.core.waiters import Waiters
+from servers.core.wire import Cursor, Draft, Event, Member, Page
+
+Answer = TypeVar("Answer")
+
+
+def path_of(url: str) -> Path:
+    """Return the file that `sqlite:///relative.db` or `sqlite:////absolute.db` names; raise ValueError if none."""
+    path = url.removeprefix("sqlite:///")
+    if path == url or not path:
+        raise ValueError(f"store: expected sqlite:///path/to/chat.db, got {url!r}")
+    return Path(path)
+
+
+async def open_url(url: str) -> "SqliteStore":
+    """Open the file, made if need be. Raises ValueError, OSError, or RuntimeError if another process has it open."""
+    return SqliteStore(path_of(url))
+
+
+class SqliteStore:
+    """A Store in one file: a thread that writes, a thread that reads, and who waits for which room."""
+
+    def __init__(self, path: Path) -> None:
+        self._lock = _lock(path)
+        self._reading = tables.connect(path)
+        self._reading.executescript(tables.SCHEMA)
+        self.epoch = tables.epoch_of(self._reading, secrets.token_hex(4))
+        self._reader = ThreadPoolExecutor(max_workers=1, thread_name_prefix="sqlite-read")
+        self._heads: dict[str, int] = {}
+        self._waiters: defaultdict[str, Waiters] = defaultdict(Waiters)
+        self._writer = GroupCommit(lambda: tables.connect(path), self._announce)
+        self._writer.start()
+
+    async def append(self, room: str, draft: Draft) -> Event:
+        return await self._writer.run_in_commit(lambda db, events: tables.append(db, events, room, draft))
+
+    async def read(self, room: str, after: Cursor, limit: int) -> Page:
+        start = after.seq if after.epoch == self.epoch else 0
+        events = await self._read(tables.read, room, start, limit)
+        return Page(self.epoch, start, events[-1].seq if events else start, events)
+
+    async def head(self, room: str) -> Cursor:
+        return Cursor(self.epoch, await self._read(tables.head, room))
+
+    async def wait(self, room: str, after: Cursor, timeout_s: float) -> bool:
+        if after.epoch != self.epoch or (await self.head(room)).seq > after.seq:
+            return True
+        if self._heads.get(room, 0) > after.seq:  # committed while the head was read
+            return True
+        return await self._waiters[room].wait(timeout_s)
+
+    async def history(self, room: str, before: int, limit: int) -> tuple[Event, ...]:
+        return await self._read(tables.history, room, before, limit)
+
+    async def receipts(self, room: str) -> dict[str, int]:
+        return await self._read(tables.receipts, room)
+
+    async def claim_name(self, name: str, user: str, now_ms: int, until_ms: int) -> bool:
+        return await self._writer.run_in_commit(lambda db, _: tables.claim_name(db, name, user, now_ms, until_ms))
+
+    async def join(self, lease: Lease, connections_max: int, rooms_max: int) -> Event | None:
+        return await self._writer.run_in_commit(
+            lambda db, events: tables.join(db, events, lease, connections_max, rooms_max)
+        )
+
+    async def touch(self, lease: Lease) -> Event | None:
+        return await self._writer.run_in_commit(lambda db, events: tables.touch(db, events, lease))
+
+    async def release(self, lease: Lease) -> Event | None:
+        return await self._writer.run_in_commit(lambda db, events: tables.release(db, events, lease))
+
+    async def expire(self, now_ms: int) -> Sequence[Event]:
+        return await self._writer.run_in_commit(lambda db, events: tables.expire(db, events, now_ms))
+
+    async def is_member(self, room: str, user: str) -> bool:
+        return await self._read(tables.is_member, room, user)
+
+    async def members(self, room: str) -> tuple[Member, ...]:
+        return await self._read(tables.members, room)
+
+    async def close(self) -> None:
+        await self._writer.close()
+        for waiters in self._waiters.values():
+            waiters.wake()
+        await asyncio.to_thread(self._reader.shutdown)
+        self._reading.close()
+        os.close(self._lock)
+
+    async def _read(self, query: Callable[..., Answer], *arguments: Any) -> Answer:
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._reader, query, self._reading, *arguments)
+
+    def _announce(self, events: Sequence[Event]) -> None:
+        for event in events:
+            self._heads[event.room] = event.seq
+        for room in {event.room for event in events}:
+            self._waiters[room].wake()
+
+
+def _lock(path: Path) -> int:
+    """Take the file's lock for this process; the system lets go of it when the process ends, however it ends."""
+    descriptor = os.open(path.with_name(path.name + ".lock"), os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(descriptor)
+        raise RuntimeError(
+            f"store: {path} is open in another process, and the embedded store serves one only; "
+            "use another file, or a store that several processes can share"
+        ) from None
+    return descriptor

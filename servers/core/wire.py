@@ -1,0 +1,204 @@
+"""What the chat says, in memory and as JSON: events, cursors, pages, commands and answers.
+
+Teaches that one vocabulary serves every transport: the body of a poll's answer, a WebSocket frame and the data of a
+Pusher event are the same `Page`. Everything is JSON with a `type` tag. Leaves out how it travels.
+"""
+
+from enum import StrEnum
+from typing import Self
+
+import msgspec
+from msgspec import Struct
+
+
+class Kind(StrEnum):
+    """What an event tells. The comments say what its `body` holds."""
+
+    MESSAGE = "message"  # the text
+    TYPING = "typing"  # "started" or "stopped"
+    PRESENCE = "presence"  # "online" or "offline"
+    RECEIPT = "receipt"  # the sequence number up to which the sender has read, in decimal
+
+
+class Event(Struct, frozen=True, omit_defaults=True):
+    """One committed row of a room's log.
+
+    seq: gap-free, per room, from 1. sender: user id; name: the sender's display name. client_id: chosen by the
+    sender, so that a retried send is stored once. at_ms: server's wall clock at commit, ms since 1970.
+    expires_at_ms: after this moment the notice is no longer true (typing only).
+    """
+
+    room: str
+    seq: int
+    kind: Kind
+    sender: str
+    name: str
+    body: str
+    at_ms: int
+    client_id: str = ""
+    expires_at_ms: int | None = None
+
+
+class Draft(Struct, frozen=True):
+    """An event before the store gives it its room and sequence number."""
+
+    kind: Kind
+    sender: str
+    name: str
+    body: str
+    at_ms: int
+    client_id: str = ""
+    expires_at_ms: int | None = None
+
+
+class Cursor(Struct, frozen=True):
+    """A place in a room's log: everything up to and including `seq` has been seen.
+
+    epoch names the log itself: a new epoch means that the old log was lost. On the wire: `<epoch>.<seq>`.
+    """
+
+    epoch: str
+    seq: int
+
+    def __str__(self) -> str:
+        return f"{self.epoch}.{self.seq}"
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """Read `<epoch>.<seq>`; raise ValueError for anything else."""
+        epoch, dot, seq = text.rpartition(".")
+        if not dot or not (seq.isascii() and seq.isdecimal()) or len(seq) > 18:
+            raise ValueError(f"cursor: expected <epoch>.<seq>, got {text[:80]!r}")
+        return cls(epoch, int(seq))
+
+
+class Page(Struct, frozen=True, tag="page"):
+    """The events after `after`, up to and including `next`, in order.
+
+    A reader whose cursor lies before `after` has missed something: that is a gap, and the reader must catch up.
+    """
+
+    epoch: str
+    after: int
+    next: int
+    events: tuple[Event, ...]
+
+    @property
+    def cursor(self) -> Cursor:
+        """The reader's cursor once the page has been read."""
+        return Cursor(self.epoch, self.next)
+
+
+class Member(Struct, frozen=True):
+    """A user who has joined a room. last_seen_ms: when a lease of theirs was last renewed."""
+
+    user: str
+    name: str
+    online: bool
+    last_seen_ms: int
+
+
+class Snapshot(Struct, frozen=True, tag="snapshot"):
+    """What `join` answers: the room as it is at (epoch, head).
+
+    receipts: user id to the sequence number up to which that user has read. messages: the latest, oldest first.
+    """
+
+    epoch: str
+    head: int
+    members: tuple[Member, ...]
+    receipts: dict[str, int]
+    messages: tuple[Event, ...]
+
+    @property
+    def cursor(self) -> Cursor:
+        return Cursor(self.epoch, self.head)
+
+
+class LogIn(Struct, frozen=True):
+    """Ask for an account under a display name."""
+
+    name: str
+
+
+class Account(Struct, frozen=True):
+    """What a log-in answers: a user id, and a signed token that proves it until expires_at_ms."""
+
+    user: str
+    name: str
+    token: str
+    expires_at_ms: int
+
+
+class Command(Struct, frozen=True, omit_defaults=True, kw_only=True, tag_field="type"):
+    """A client's wish. ref: on a socket, tells which answer belongs to which command; unused over HTTP."""
+
+    ref: int = 0
+
+
+class Join(Command, frozen=True, tag="join"):
+    """Enter a room, or come back to it.
+
+    connection: chosen by the client, one per window or device. On a socket, the first frame: with the token, and
+    with the cursor to resume `after`, if any.
+    """
+
+    connection: str
+    token: str = ""
+    after: str = ""
+
+
+class Send(Command, frozen=True, tag="send"):
+    client_id: str
+    text: str
+
+
+class Typing(Command, frozen=True, tag="typing"):
+    active: bool = True
+
+
+class MarkRead(Command, frozen=True, tag="mark_read"):
+    up_to: int
+
+
+class Leave(Command, frozen=True, tag="leave"):
+    connection: str
+
+
+class Heartbeat(Command, frozen=True, tag="heartbeat"):
+    connection: str
+
+
+class Ack(Struct, frozen=True, omit_defaults=True, tag="ack"):
+    """The answer to a command, once its event is committed. seq and at_ms are that event's; 0 if there was none."""
+
+    ref: int = 0
+    seq: int = 0
+    at_ms: int = 0
+
+
+class Head(Struct, frozen=True, tag="head"):
+    """The answer to a heartbeat: the room's newest cursor. A client behind it reads."""
+
+    epoch: str
+    head: int
+
+    @property
+    def cursor(self) -> Cursor:
+        return Cursor(self.epoch, self.head)
+
+
+class Refusal(Struct, frozen=True, omit_defaults=True, tag="error"):
+    """The answer to anything that cannot be done. error: a code of `servers.core.errors`; detail: for humans."""
+
+    error: str
+    detail: str
+    ref: int = 0
+
+
+SocketCommand = Send | Typing | MarkRead | Leave
+SocketAnswer = Page | Ack | Refusal | Snapshot
+
+encode = msgspec.json.encode
+decode = msgspec.json.decode
+DecodeError = msgspec.DecodeError

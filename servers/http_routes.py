@@ -1,0 +1,208 @@
+"""The routes that all transports share, and what their own routes are made of.
+
+Teaches how little depends on the transport: logging in, joining, sending, typing, receipts, history, health and
+statistics are the same everywhere. Each server module adds the one route on which its clients learn of new events.
+"""
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager
+from typing import NamedTuple, TypeVar
+
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import BaseRoute, Route
+
+from servers.core.auth import Identity
+from servers.core.chat import Chat
+from servers.core.counters import Counters, Purpose
+from servers.core.errors import BadRequest, ChatError, NotFound, TooLarge, Unauthenticated
+from servers.core.room_feed import EncodedPage
+from servers.core.settings import Settings
+from servers.core.wire import (
+    Cursor,
+    DecodeError,
+    Heartbeat,
+    Join,
+    Leave,
+    LogIn,
+    MarkRead,
+    Refusal,
+    Send,
+    SocketCommand,
+    Typing,
+    decode,
+    encode,
+)
+from servers.door import Door
+from servers.serving import WireBytes
+
+Handler = Callable[[Request], Awaitable[Response]]
+Body = TypeVar("Body")
+Query = TypeVar("Query", int, str)
+NO_LIMIT = 1 << 62
+
+
+def chat_app(chat: Chat, settings: Settings, own_routes: Sequence[BaseRoute]) -> Starlette:
+    """Return the application: the shared routes, a transport's own, and the door before them all."""
+
+    @asynccontextmanager
+    async def lifespan(app: Starlette) -> AsyncIterator[None]:
+        async with chat.running():
+            yield
+
+    app = Starlette(
+        routes=[*own_routes, *shared_routes(chat, settings)],
+        middleware=[Middleware(Door, settings=settings)],
+        exception_handlers={HTTPException: _no_such_route},
+        lifespan=lifespan,
+    )
+    app.state.counters = Counters()
+    app.state.wire = WireBytes()
+    return app
+
+
+def shared_routes(chat: Chat, settings: Settings) -> list[BaseRoute]:
+    """Return the routes that every transport has."""
+
+    async def log_in(request: Request) -> Response:
+        wish = await body(request, LogIn, settings)
+        return answer(await chat.log_in(wish.name, request.headers.get("authorization", "").removeprefix("Bearer ")))
+
+    async def join(request: Request) -> Response:
+        wish = await body(request, Join, settings)
+        return answer(await chat.join(bearer(chat, request), request.path_params["room"], wish.connection))
+
+    async def heartbeat(request: Request) -> Response:
+        wish = await body(request, Heartbeat, settings)
+        return answer(await chat.heartbeat(bearer(chat, request), request.path_params["room"], wish.connection))
+
+    async def history(request: Request) -> Response:
+        before, limit = query(request, "before", NO_LIMIT), query(request, "limit", settings.page_max)
+        return answer(await chat.history(bearer(chat, request), request.path_params["room"], before, limit))
+
+    def command(kind: type[SocketCommand]) -> Handler:
+        async def carry_out(request: Request) -> Response:
+            wish = await body(request, kind, settings)
+            return answer(await chat.carry_out(bearer(chat, request), request.path_params["room"], wish))
+
+        return carry_out
+
+    def post(path: str, purpose: Purpose, handler: Handler) -> Route:
+        return Route(path, answering(purpose, handler), methods=["POST"])
+
+    return [
+        post("/login", Purpose.UPKEEP, log_in),
+        post("/rooms/{room}/join", Purpose.UPKEEP, join),
+        post("/rooms/{room}/heartbeat", Purpose.UPKEEP, heartbeat),
+        post("/rooms/{room}/leave", Purpose.UPKEEP, command(Leave)),
+        post("/rooms/{room}/send", Purpose.SEND, command(Send)),
+        post("/rooms/{room}/typing", Purpose.SEND, command(Typing)),
+        post("/rooms/{room}/mark_read", Purpose.SEND, command(MarkRead)),
+        Route("/rooms/{room}/history", answering(Purpose.RECEIVE, history)),
+        Route("/health", _health),
+        Route("/stats", _stats),
+    ]
+
+
+def answering(purpose: Purpose, handler: Handler) -> Handler:
+    """Return the handler, counted under its purpose, with every refusal turned into its answer."""
+
+    async def count_and_answer(request: Request) -> Response:
+        request.app.state.counters.requests[purpose] += 1
+        try:
+            return await handler(request)
+        except ChatError as refusal:
+            return refused(refusal)
+        except ClientDisconnect:
+            return Response(status_code=400)  # nobody is there to read it
+
+    return count_and_answer
+
+
+class Reader(NamedTuple):
+    """Who reads which room, on which of their connections, from which cursor."""
+
+    identity: Identity
+    room: str
+    connection: str
+    after: Cursor
+
+
+def reading(chat: Chat, request: Request) -> Reader:
+    """Return what a request for events says; raises Unauthenticated or BadRequest."""
+    identity = bearer(chat, request)
+    try:
+        after = Cursor.parse(query(request, "after", ""))
+    except ValueError as error:
+        raise BadRequest(str(error)) from None
+    return Reader(identity, request.path_params["room"], query(request, "connection", ""), after)
+
+
+def page_answer(request: Request, page: EncodedPage) -> Response:
+    """Answer with a page, and count what it tells."""
+    counters: Counters = request.app.state.counters
+    counters.events_delivered += page.count
+    counters.empty_answers += not page.count
+    return Response(page.body, media_type="application/json")
+
+
+def answer(value: object) -> Response:
+    return Response(encode(value), media_type="application/json")
+
+
+def refused(refusal: ChatError) -> Response:
+    return Response(encode(Refusal(refusal.code, refusal.detail)), refusal.http_status, media_type="application/json")
+
+
+def bearer(chat: Chat, request: Request) -> Identity:
+    """Return whose token the Authorization header carries; raises Unauthenticated."""
+    scheme, _, token = request.headers.get("authorization", "").partition(" ")
+    if scheme.lower() != "bearer":
+        raise Unauthenticated("Authorization: expected Bearer and a token that POST /login gave; log in first")
+    return chat.verify(token)
+
+
+async def raw_body(request: Request, settings: Settings) -> bytes:
+    """Read the request's body; raises TooLarge as soon as it is longer than allowed."""
+    received = bytearray()
+    async for chunk in request.stream():
+        received += chunk
+        if len(received) > settings.request_bytes_max:
+            raise TooLarge(f"body: expected at most {settings.request_bytes_max} bytes; send it in parts")
+    return bytes(received)
+
+
+async def body(request: Request, kind: type[Body], settings: Settings) -> Body:
+    """Read and validate a JSON body; raises BadRequest, TooLarge."""
+    try:
+        return decode(await raw_body(request, settings), type=kind)
+    except (DecodeError, RecursionError) as error:
+        raise BadRequest(f"body: {error}") from None
+
+
+def query(request: Request, field: str, default: Query) -> Query:
+    """Return a query parameter of the default's type; raises BadRequest."""
+    text = request.query_params.get(field)
+    if text is None:
+        return default
+    if isinstance(default, str):
+        return text
+    if not (text.isascii() and text.isdecimal() and len(text) < 19):
+        raise BadRequest(f"{field}: expected a whole number, got {text[:80]!r}")
+    return int(text)
+
+
+async def _health(request: Request) -> Response:
+    return JSONResponse({"ok": True})
+
+
+async def _stats(request: Request) -> Response:
+    state = request.app.state
+    return JSONResponse({**state.counters.as_dict(), "wire": state.wire.as_dict()})
+
+
+async def _no_such_route(request: Request, error: Exception) -> Response:
+    return refused(NotFound(f"{request.method} {request.url.path}: no such route here"))

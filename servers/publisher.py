@@ -1,0 +1,92 @@
+"""The API's line to the push service: the official `pusher` library over one pool of kept-alive connections.
+
+Teaches how little a server has to say to a push service: one signed POST per event. The environment says which
+service it is: the rented one (PUSHER_CLUSTER), or a compatible one (PUSHER_HOST and PUSHER_PORT).
+"""
+
+import os
+from typing import Any, Self
+
+import httpx
+from msgspec import Struct
+from pusher import Pusher
+from pusher.errors import PusherError
+from pusher.http import Request, process_response
+
+from servers.core.errors import BadRequest
+from servers.door import LOOPBACK
+
+TIMEOUT_S = 5.0
+REQUIRED = ("PUSHER_APP_ID", "PUSHER_KEY", "PUSHER_SECRET")
+
+
+class PublishFailed(Exception):
+    """The push service refused the event, or could not be reached."""
+
+
+class ServiceAddress(Struct, frozen=True):
+    """Where clients find the push service, and under which public key. An empty host means the cluster's own."""
+
+    key: str
+    cluster: str
+    host: str
+    port: int
+    tls: bool
+
+    @classmethod
+    def from_environment(cls) -> Self:
+        """Read PUSHER_KEY and PUSHER_CLUSTER, or PUSHER_HOST and PUSHER_PORT; raises ValueError naming what lacks."""
+        if missing := [name for name in REQUIRED if not os.environ.get(name)]:
+            raise ValueError(f"push service: expected {', '.join(missing)} in the environment; set them or none")
+        host = os.environ.get("PUSHER_HOST", "")
+        tls = host not in LOOPBACK
+        port = int(os.environ.get("PUSHER_PORT") or (443 if tls else 80))
+        return cls(os.environ["PUSHER_KEY"], os.environ.get("PUSHER_CLUSTER", "mt1"), host, port, tls)
+
+
+class HttpxBackend:
+    """Sends the official library's requests. Its own back ends open a connection per event, or block."""
+
+    def __init__(self, client: Any, http: httpx.AsyncClient) -> None:
+        self._http = http
+
+    async def send_request(self, request: Request) -> Any:
+        headers = {"User-Agent": "push-or-poll", **request.headers}
+        response = await self._http.request(request.method, request.url, content=request.body, headers=headers)
+        return process_response(response.status_code, response.text)
+
+
+class Publisher:
+    """Publishes, and signs channel authorizations. Close it when done."""
+
+    def __init__(self, address: ServiceAddress) -> None:
+        self._http = httpx.AsyncClient(timeout=TIMEOUT_S, trust_env=address.host not in LOOPBACK)
+        self._pusher = Pusher(
+            os.environ["PUSHER_APP_ID"],
+            address.key,
+            os.environ["PUSHER_SECRET"],
+            ssl=address.tls,
+            host=address.host or None,
+            port=address.port,
+            cluster=address.cluster,
+            backend=HttpxBackend,
+            http=self._http,
+        )
+
+    async def publish(self, channel: str, event: str, data: str) -> None:
+        """Have the service push `data` to the channel's subscribers; waits for its answer, raises PublishFailed."""
+        try:
+            await self._pusher.trigger(channel, event, data)
+        except (PusherError, httpx.HTTPError, ValueError) as error:
+            raise PublishFailed(f"push service: {type(error).__name__}: {error}") from error
+
+    def authorize(self, channel: str, socket_id: str) -> dict[str, str]:
+        """Return the signature with which one socket may subscribe to one channel; raises BadRequest."""
+        try:
+            signed: dict[str, str] = self._pusher.authenticate(channel, socket_id)
+        except (ValueError, TypeError) as error:
+            raise BadRequest(f"channel authorization: {error}") from None
+        return signed
+
+    async def close(self) -> None:
+        await self._http.aclose()

@@ -1,0 +1,83 @@
+"""Pusher adapter: somebody else's server waits.
+
+Teaches how an API that can hold no connection still pushes: it publishes every event to a push service, inside the
+request that appended it, and the service keeps the lines open (https://pusher.com/docs/channels). What crosses the
+wire: one publish per event, heartbeats, channel authorizations, and reads at `GET /rooms/{room}/events`: such delivery
+may lose an event, so clients catch up after subscribing and on a gap. Leaves out which service it is.
+"""
+
+import logging
+from urllib.parse import parse_qs
+
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from servers.core.chat import Chat
+from servers.core.counters import Counters, Purpose
+from servers.core.errors import Forbidden
+from servers.core.settings import Settings
+from servers.core.wire import Event, Page, encode
+from servers.http_routes import answer, answering, bearer, chat_app, page_answer, raw_body, reading
+from servers.publisher import Publisher, PublishFailed, ServiceAddress
+
+CHANNEL_PREFIX = "private-room-"
+DATA_BYTES_MAX = 10_240  # the service answers longer data with 413
+log = logging.getLogger(__name__)
+
+
+def create_app(chat: Chat, settings: Settings) -> Starlette:
+    """Return the API server that publishes through the service of the PUSHER_* variables; raises ValueError."""
+    address = ServiceAddress.from_environment()
+    publisher = Publisher(address)
+
+    async def publish(event: Event) -> None:
+        """Publish inside the request that appended. A failure costs time, not the event: it is in the log."""
+        try:
+            await publisher.publish(CHANNEL_PREFIX + event.room, "page", page_data(event, chat.epoch))
+            counters.published += 1
+        except PublishFailed as failure:
+            counters.publish_failures += 1
+            log.warning("room %s, event %d: %s", event.room, event.seq, failure)
+
+    async def receive(request: Request) -> Response:
+        """Answer at once with what is new: catching up, not polling. Never waits."""
+        identity, room, connection, after = reading(chat, request)
+        await chat.heartbeat(identity, room, connection)
+        return page_answer(request, await chat.since(room, after))
+
+    async def authorize(request: Request) -> Response:
+        """Sign a member's subscription to their room's channel."""
+        identity = bearer(chat, request)
+        form = parse_qs((await raw_body(request, settings)).decode(errors="replace"))
+        channel, socket_id = form.get("channel_name", [""])[0], form.get("socket_id", [""])[0]
+        if not channel.startswith(CHANNEL_PREFIX):
+            raise Forbidden(f"channel_name: expected one that starts with {CHANNEL_PREFIX}, got {channel[:80]!r}")
+        await chat.require_member(identity, channel.removeprefix(CHANNEL_PREFIX))
+        return answer(publisher.authorize(channel, socket_id))
+
+    async def service(request: Request) -> Response:
+        """Tell clients where the push service is."""
+        return answer(address)
+
+    app = chat_app(
+        chat,
+        settings,
+        [
+            Route("/rooms/{room}/events", answering(Purpose.RECEIVE, receive)),
+            Route("/pusher/auth", answering(Purpose.UPKEEP, authorize), methods=["POST"]),
+            Route("/pusher/service", answering(Purpose.UPKEEP, service)),
+        ],
+    )
+    counters: Counters = app.state.counters
+    chat.announcing(publish, closing=publisher.close)
+    return app
+
+
+def page_data(event: Event, epoch: str) -> str:
+    """Return a page of one event; one without events if it would be too long, which readers take for a gap."""
+    data = encode(Page(epoch, event.seq - 1, event.seq, (event,)))
+    if len(data) > DATA_BYTES_MAX:
+        data = encode(Page(epoch, event.seq, event.seq, ()))
+    return data.decode()

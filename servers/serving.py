@@ -1,0 +1,182 @@
+"""How every app here meets the network: one uvicorn configuration, exact byte counters, one ready line.
+
+Teaches which server settings a comparison must state (keep-alive, pings, compression, protocol implementation) and
+where the bytes of a connection are counted: at the transport, so headers, frames and pings are included.
+Leaves out what is served: the chat servers and the push service are started by the same code.
+"""
+
+import asyncio
+import gc
+import json
+import os
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+import uvicorn
+from starlette.applications import Starlette
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
+
+GRACE_S = 5
+STDIN = 0
+
+
+@dataclass(frozen=True, slots=True)
+class HttpSettings:
+    """What uvicorn is told. The defaults are those of every comparison; `UVICORN_DEFAULTS` are uvicorn's own."""
+
+    keep_alive_s: int = 75
+    ping_interval_s: float = 20.0
+    ping_timeout_s: float = 20.0
+    deflate: bool = False
+    frame_bytes_max: int = 64 * 1024
+
+
+UVICORN_DEFAULTS = HttpSettings(keep_alive_s=5, deflate=True, frame_bytes_max=16 * 1024 * 1024)
+
+
+@dataclass(slots=True)
+class Traffic:
+    """TCP payload in bytes."""
+
+    received: int = 0
+    sent: int = 0
+
+
+@dataclass(slots=True)
+class WireBytes:
+    """What crossed the connections of one listening server since it started, by the protocol they spoke then."""
+
+    http: Traffic = field(default_factory=Traffic)
+    websocket: Traffic = field(default_factory=Traffic)
+    connections_open: int = 0
+    connections_opened: int = 0
+
+    def as_dict(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+class MeteredTransport:
+    """An asyncio transport that counts what is written and passes everything on."""
+
+    __slots__ = ("_transport", "_write", "traffic")
+
+    def __init__(self, transport: asyncio.Transport, traffic: Traffic) -> None:
+        self._transport = transport
+        self._write = transport.write
+        self.traffic = traffic
+
+    def write(self, data: bytes) -> None:
+        self.traffic.sent += len(data)
+        self._write(data)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._transport, name)
+
+
+class _Meter:
+    """Mixed in front of a uvicorn protocol class: counts what arrives, and wraps the transport once."""
+
+    wire: WireBytes
+    traffic: Traffic
+    _replayed = False
+
+    def connection_made(self, transport: Any) -> None:
+        if isinstance(transport, MeteredTransport):  # an upgrade: uvicorn replays the request to this protocol
+            self._replayed = True
+            transport.traffic = self.traffic
+        else:
+            self.wire.connections_open += 1
+            self.wire.connections_opened += 1
+            transport = MeteredTransport(transport, self.traffic)
+        super().connection_made(transport)  # type: ignore[misc]
+
+    def data_received(self, data: bytes) -> None:
+        if self._replayed:
+            self._replayed = False
+        else:
+            self.traffic.received += len(data)
+        super().data_received(data)  # type: ignore[misc]
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self.wire.connections_open -= 1
+        super().connection_lost(exc)  # type: ignore[misc]
+
+
+def metered(protocol: type[asyncio.Protocol], wire: WireBytes, traffic: Traffic) -> type[asyncio.Protocol]:
+    """Return a subclass of a uvicorn protocol class that counts bytes into `traffic`, connections into `wire`."""
+    return type(f"Metered{protocol.__name__}", (_Meter, protocol), {"wire": wire, "traffic": traffic})
+
+
+class _Server(uvicorn.Server):
+    """A uvicorn server that says when it is ready, and warns the app before it stops."""
+
+    def __init__(self, config: uvicorn.Config, on_ready: Callable[[str], None], on_stop: Callable[[], None]) -> None:
+        super().__init__(config)
+        self._on_ready = on_ready
+        self._on_stop = on_stop
+
+    async def startup(self, sockets: Any = None) -> None:
+        await super().startup(sockets)
+        if self.should_exit:
+            return
+        gc.collect()
+        gc.freeze()  # long-lived objects leave the collector's rounds: p99 of a 1,000-way fan-out fell fivefold
+        host, port = self.servers[0].sockets[0].getsockname()[:2]
+        self._on_ready(f"http://{host}:{port}")
+
+    async def shutdown(self, sockets: Any = None) -> None:
+        self._on_stop()  # parked polls would hold the shutdown up for their whole hold time
+        await super().shutdown(sockets)
+
+
+def announce(address: str, facts: Mapping[str, Any]) -> None:
+    """Print the one JSON line that tells a parent process where the server is."""
+    print(json.dumps({"address": address, **facts}), flush=True)
+
+
+def _stop_at_eof(server: uvicorn.Server) -> None:
+    """Stop the server when standard input closes: a parent that dies, however it dies, takes its children along."""
+    while os.read(STDIN, 4096):
+        pass
+    server.should_exit = True
+
+
+async def serve(
+    app: Starlette,
+    *,
+    host: str,
+    port: int,
+    http: HttpSettings,
+    on_ready: Callable[[str], None],
+    on_stop: Callable[[], None] = lambda: None,
+    attached: bool = False,
+) -> None:
+    """Serve `app` until a signal arrives, or until standard input closes if `attached`.
+
+    `app.state.wire` must be a WireBytes; port 0 takes a free port; `on_ready` gets the address; `on_stop` is called
+    before connections are closed. Raises SystemExit when the port is taken (uvicorn says so in its log).
+    """
+    wire: WireBytes = app.state.wire
+    config = uvicorn.Config(
+        app,
+        host=host,
+        port=port,
+        http=metered(HttpToolsProtocol, wire, wire.http),
+        ws=metered(WebSocketsSansIOProtocol, wire, wire.websocket),
+        timeout_keep_alive=http.keep_alive_s,
+        ws_ping_interval=http.ping_interval_s,
+        ws_ping_timeout=http.ping_timeout_s,
+        ws_per_message_deflate=http.deflate,
+        ws_max_size=http.frame_bytes_max,
+        timeout_graceful_shutdown=GRACE_S,
+        access_log=False,
+        log_level="warning",
+        server_header=False,
+    )
+    server = _Server(config, on_ready, on_stop)
+    if attached:
+        threading.Thread(target=_stop_at_eof, args=(server,), daemon=True).start()
+    await server.serve()
