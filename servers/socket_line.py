@@ -38,6 +38,9 @@ class LineLost(OSError):
 class SocketLine:
     """The sending side of one accepted socket; `lost` is None until the client is gone.
 
+    Give it the ASGI `send` itself. Starlette's `WebSocket.send` turns the OSError of a client that left into a
+    WebSocketDisconnect, which is no OSError: `push` would raise it at whoever fans out.
+
     `push` never waits, `send` and `drained` do. Once a message was TAKEN, await `drained` soon, in the one task that
     owns the socket: nothing else moves the message on. Any number of tasks may wait; they take turns in order.
     """

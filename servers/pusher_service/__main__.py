@@ -1,0 +1,53 @@
+"""Run the push service: `python -m servers.pusher_service --port 8300`.
+
+Teaches what a customer of a push service is given: an app id, a key and a secret. They come from the environment, since
+arguments are visible to every user of the machine. Prints one JSON line when it listens.
+"""
+
+import asyncio
+import os
+from collections.abc import Mapping
+from typing import Annotated
+
+import typer
+import uvicorn
+
+from servers.pusher_service.app import create_app
+from servers.pusher_service.limits import Settings
+from servers.pusher_service.signatures import Credentials
+from servers.serving import HttpSettings, announce, serve
+
+VARIABLES = ("PUSHER_APP_ID", "PUSHER_KEY", "PUSHER_SECRET")
+
+
+def credentials_from(environ: Mapping[str, str]) -> Credentials:
+    """Read the credentials; raises typer.BadParameter, naming the variables that are missing."""
+    missing = [name for name in VARIABLES if not environ.get(name)]
+    if missing:
+        raise typer.BadParameter(f"set {', '.join(missing)} in the environment: the service and its API share them")
+    app_id, key, secret = (environ[name] for name in VARIABLES)
+    if not (app_id.isascii() and app_id.isdigit()):
+        raise typer.BadParameter(f"expected PUSHER_APP_ID to be digits, as the official libraries do, got {app_id!r}")
+    return Credentials(app_id, key, secret)
+
+
+def main(
+    host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(help="Port to listen on; 0 takes a free one.")] = 0,
+    attached: Annotated[bool, typer.Option("--attached", help="Stop when standard input closes.")] = False,
+    activity_timeout_s: Annotated[int, typer.Option(min=1, help="Silence after which a client is pinged.")] = 120,
+    pong_wait_s: Annotated[float, typer.Option(min=0.1, help="How long a pinged client has to answer.")] = 30.0,
+) -> None:
+    """Serve a stand-in for Pusher Channels, for the application that the environment names."""
+    settings = Settings(activity_timeout_s=activity_timeout_s, pong_wait_s=pong_wait_s)
+    app = create_app(credentials_from(os.environ), settings)
+
+    def ready(address: str) -> None:
+        announce(address, {"pid": os.getpid()})
+
+    with asyncio.Runner(loop_factory=uvicorn.Config(app).get_loop_factory()) as runner:
+        runner.run(serve(app, host=host, port=port, http=HttpSettings(), on_ready=ready, attached=attached))
+
+
+if __name__ == "__main__":
+    typer.run(main)

@@ -1,0 +1,35 @@
+"""What the service allows: the vendor's published limits, and the bounds it needs of its own.
+
+Teaches that a shared service is mostly limits: each of them keeps one customer from slowing down the next.
+Nothing here crosses the wire, except the activity timeout, which the greeting tells each client.
+"""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Limits of one service. The vendor documents the first group; the second bounds this process's memory."""
+
+    activity_timeout_s: int = 120
+    pong_wait_s: float = 30.0
+    client_events_per_s: int = 10
+    data_bytes_max: int = 10_240
+    channels_per_event_max: int = 100
+    batch_max: int = 10
+    channel_name_chars_max: int = 164
+    event_name_chars_max: int = 200
+    members_max: int = 100
+    user_id_chars_max: int = 128
+    user_info_bytes_max: int = 1_024
+
+    connections_max: int = 10_000
+    subscriptions_per_connection_max: int = 1_000
+    backlog_messages_max: int = 100
+    close_wait_s: float = 5.0
+    call_bytes_max: int = 1024 * 1024
+
+    @property
+    def sweep_s(self) -> float:
+        """How often idle connections are looked for: often enough to be at most a tenth late."""
+        return min(self.activity_timeout_s, self.pong_wait_s) / 10

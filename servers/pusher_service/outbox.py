@@ -1,0 +1,96 @@
+"""What waits for one socket: nothing, as long as its client keeps up, and never more than a fixed number of frames.
+
+Teaches how a fan-out stays fair. A frame is written on the spot if the transport has room. Only then, when a client
+lags, does its socket get a backlog and a task that empties it. When the backlog is full the client is told to
+reconnect: it will catch up by other means, while growing memory for it would end up hurting everybody else.
+Leaves out who gets which frame (`protocol`) and how a frame is written without waiting (`servers.socket_line`).
+"""
+
+import asyncio
+from collections import deque
+from collections.abc import Callable
+from typing import Any
+
+from servers.pusher_service import frames
+from servers.socket_line import LOST, REFUSED, TAKEN, WRITTEN, LineLost, SocketLine
+
+Message = dict[str, Any]
+
+
+def text_message(text: str) -> Message:
+    """Return the ASGI message for one frame; a fan-out shares it between all sockets."""
+    return {"type": "websocket.send", "text": text}
+
+
+def close_message(code: int, reason: str) -> Message:
+    """Return the ASGI message that closes a socket."""
+    return {"type": "websocket.close", "code": code, "reason": reason}
+
+
+class Outbox:
+    """The frames on their way to one socket. Owned by the task that reads the socket, which must `stop` it.
+
+    `on_closing` is called once, when the outbox has decided to close the socket: from then on nothing but the close
+    is written, and the owner should not wait for long.
+    """
+
+    __slots__ = ("_backlog", "_closing", "_line", "_messages_max", "_on_closing", "_writer")
+
+    def __init__(self, line: SocketLine, messages_max: int, on_closing: Callable[[], None]) -> None:
+        self._line = line
+        self._messages_max = messages_max
+        self._on_closing = on_closing
+        self._backlog: deque[Message] = deque()
+        self._closing = False
+        self._writer: asyncio.Task[None] | None = None
+
+    def put(self, message: Message) -> bool:
+        """Send a message soon; never waits. Returns False when the client lags too far and is being closed for it."""
+        if self._closing:
+            return True
+        if not self._backlog:
+            pushed = self._line.push(message)
+            if pushed is WRITTEN or pushed is LOST:
+                return True  # a lost client needs no policy: its reader is about to hear of it
+            self._start_writer()
+            if pushed is TAKEN:
+                return True
+        if len(self._backlog) >= self._messages_max:
+            self.close(frames.RECONNECT, "too slow: reconnect and catch up")
+            return False
+        self._backlog.append(message)
+        return True
+
+    def close(self, code: int, reason: str) -> None:
+        """Close the socket after the frame that is being written, if any; drops the backlog, never waits."""
+        if self._closing:
+            return
+        self._closing = True
+        self._on_closing()
+        self._backlog.clear()
+        message = close_message(code, reason)
+        pushed = self._line.push(message)
+        if pushed is REFUSED:
+            self._backlog.append(message)
+        if pushed is REFUSED or pushed is TAKEN:
+            self._start_writer()
+
+    def stop(self) -> None:
+        """Give up whatever is unsent."""
+        self._closing = True
+        if self._writer is not None:
+            self._writer.cancel()
+
+    def _start_writer(self) -> None:
+        if self._writer is None or self._writer.done():
+            self._writer = asyncio.create_task(self._write())
+
+    async def _write(self) -> None:
+        """Write the backlog in order, as fast as the client takes it."""
+        try:
+            await self._line.drained()
+            while self._backlog:
+                await self._line.send(self._backlog.popleft())
+        except LineLost:
+            self._closing = True
+            self._backlog.clear()

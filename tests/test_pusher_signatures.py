@@ -1,0 +1,129 @@
+"""The signatures against the examples that the vendor's documentation prints, and against tampering."""
+
+import hashlib
+
+import pytest
+
+from servers.pusher_service.signatures import (
+    BadSignature,
+    Credentials,
+    channel_auth,
+    hex_hmac,
+    string_to_sign,
+    verify_call,
+)
+
+# The application, calls and signatures of the vendor's documentation: public examples, not secrets of anybody.
+DOCUMENTED = Credentials("3", "278d425bdf160c739803", "7ad3773142a6692b25b8")
+BODY = b'{"name":"foo","channels":["project-3"],"data":"{\\"some\\":\\"data\\"}"}'
+SIGNED_AT_S = 1353088179
+SIGNATURE = "da454824c97ba181a32ccc17a72625ba02771f50b50e1e7430e47a1f3f457e6c"
+PARAMS = {
+    "auth_key": DOCUMENTED.key,
+    "auth_timestamp": str(SIGNED_AT_S),
+    "auth_version": "1.0",
+    "body_md5": "ec365a775a4cd0599faeb73354201b6f",
+    "auth_signature": SIGNATURE,
+}
+
+
+def verify(
+    params: dict[str, str], body: bytes = BODY, now_s: float = SIGNED_AT_S, path: str = "/apps/3/events"
+) -> None:
+    verify_call(DOCUMENTED, "POST", path, list(params.items()), body, now_s)
+
+
+def signed(method: str, path: str, params: dict[str, str]) -> list[tuple[str, str]]:
+    signature = hex_hmac(DOCUMENTED.secret, string_to_sign(method, path, list(params.items())))
+    return [*params.items(), ("auth_signature", signature)]
+
+
+def test_a_private_channel_is_signed_as_documented() -> None:
+    expected = f"{DOCUMENTED.key}:58df8b0c36d6982b82c3ecf6b4662e34fe8c25bba48f5369f135bf843651c3a4"
+    assert channel_auth(DOCUMENTED, "1234.1234", "private-foobar") == expected
+
+
+def test_a_presence_channel_is_signed_as_documented() -> None:
+    channel_data = '{"user_id":10,"user_info":{"name":"Mr. Channels"}}'
+    expected = f"{DOCUMENTED.key}:31935e7d86dba64c2a90aed31fdc61869f9b22ba9d8863bba239c03ca481bc80"
+    assert channel_auth(DOCUMENTED, "1234.1234", "presence-foobar", channel_data) == expected
+
+
+def test_the_documented_call_verifies() -> None:
+    verify(PARAMS)
+
+
+def test_names_are_lower_cased_and_sorted_and_values_stay_unescaped() -> None:
+    text = string_to_sign("GET", "/apps/3/channels", [("Info", "a,b c"), ("auth_key", "k"), ("auth_signature", "x")])
+    assert text == "GET\n/apps/3/channels\nauth_key=k&info=a,b c"
+
+
+@pytest.mark.parametrize("late_s", [-600, 600])
+def test_a_call_up_to_600_s_old_or_early_verifies(late_s: int) -> None:
+    verify(PARAMS, now_s=SIGNED_AT_S + late_s)
+
+
+@pytest.mark.parametrize("late_s", [-601, 601])
+def test_a_call_further_from_the_servers_time_is_refused(late_s: int) -> None:
+    with pytest.raises(BadSignature, match="auth_timestamp"):
+        verify(PARAMS, now_s=SIGNED_AT_S + late_s)
+
+
+def test_a_changed_body_is_refused() -> None:
+    with pytest.raises(BadSignature, match="body_md5"):
+        verify(PARAMS, body=BODY.replace(b"foo", b"bar"))
+
+
+def test_a_changed_path_is_refused() -> None:
+    with pytest.raises(BadSignature, match="auth_signature"):
+        verify(PARAMS, path="/apps/3/batch_events")
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("auth_signature", ""),
+        ("auth_signature", SIGNATURE[:-1] + "0"),
+        ("auth_signature", "é"),
+        ("auth_key", "another"),
+        ("auth_version", "2.0"),
+        ("auth_timestamp", "soon"),
+        ("info", "user_count"),
+    ],
+)
+def test_a_changed_parameter_is_refused(name: str, value: str) -> None:
+    with pytest.raises(BadSignature):
+        verify(PARAMS | {name: value})
+
+
+@pytest.mark.parametrize("missing", PARAMS)
+def test_a_missing_parameter_is_refused(missing: str) -> None:
+    with pytest.raises(BadSignature):
+        verify({name: value for name, value in PARAMS.items() if name != missing})
+
+
+def test_a_body_that_is_not_signed_is_refused() -> None:
+    params = {"auth_key": DOCUMENTED.key, "auth_timestamp": str(SIGNED_AT_S), "auth_version": "1.0"}
+    with pytest.raises(BadSignature, match="body_md5"):
+        verify_call(DOCUMENTED, "POST", "/", signed("POST", "/", params), b"x", SIGNED_AT_S)
+
+
+def test_a_get_verifies_with_and_without_the_digest_of_its_empty_body() -> None:
+    params = {"auth_key": DOCUMENTED.key, "auth_timestamp": str(SIGNED_AT_S), "auth_version": "1.0"}
+    for extra in ({}, {"body_md5": hashlib.md5(b"").hexdigest()}):
+        verify_call(DOCUMENTED, "GET", "/", signed("GET", "/", params | extra), b"", SIGNED_AT_S)
+
+
+def test_a_timestamp_that_is_signed_but_no_number_is_refused() -> None:
+    params = {"auth_key": DOCUMENTED.key, "auth_timestamp": "1e9", "auth_version": "1.0"}
+    with pytest.raises(BadSignature, match="whole seconds"):
+        verify_call(DOCUMENTED, "GET", "/", signed("GET", "/", params), b"", SIGNED_AT_S)
+
+
+def test_a_parameter_given_twice_is_refused() -> None:
+    with pytest.raises(BadSignature, match="once"):
+        verify_call(DOCUMENTED, "POST", "/apps/3/events", [*PARAMS.items(), ("AUTH_KEY", "k")], BODY, SIGNED_AT_S)
+
+
+def test_the_secret_is_not_in_the_repr() -> None:
+    assert DOCUMENTED.secret not in repr(DOCUMENTED)
