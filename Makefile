@@ -1,0 +1,54 @@
+# The front door: `make` alone lists what it can do. Paths are relative, so the folder's name may contain a space.
+
+PYTHON := .venv/bin/python
+STAMP := .venv/.made-for
+
+.DEFAULT_GOAL := help
+.PHONY: help setup compare test bench lab format constraints clean
+
+help: ## List the targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
+
+setup: $(STAMP) ## Make the virtual environment and install what is needed (every target does this first)
+	@echo 'Ready.'
+
+$(STAMP): pyproject.toml constraints.txt .ci/setup clients/web/package-lock.json
+	@sh .ci/setup
+
+# A virtual environment cannot be moved: the stamp says for which folder it was made.
+ifneq ($(shell test -x $(PYTHON) && cat $(STAMP) 2>/dev/null),$(CURDIR))
+.PHONY: $(STAMP)
+endif
+
+compare: $(STAMP) ## Compare the transports side by side in the terminal
+	@$(PYTHON) -m loadtests compare $(ARGS)
+
+test: $(STAMP) ## Check style, types and the import law, then run the tests
+	@echo '== ruff check: style'
+	@$(PYTHON) -m ruff check .
+	@echo '== ruff format: layout'
+	@$(PYTHON) -m ruff format --check .
+	@echo '== mypy: types'
+	@$(PYTHON) -m mypy
+	@echo '== lint-imports: the import law'
+	@.venv/bin/lint-imports --no-logo
+	@echo '== pytest: behaviour'
+	@$(PYTHON) -m pytest $(ARGS)
+
+bench: $(STAMP) ## Run the whole matrix of load tests and write results/
+	@$(PYTHON) -m loadtests bench $(ARGS)
+
+lab: $(STAMP) ## Open the notebooks in Jupyter
+	@$(PYTHON) -m jupyterlab --notebook-dir=notebooks $(ARGS)
+
+format: $(STAMP) ## Mend style and layout
+	@$(PYTHON) -m ruff check --fix .
+	@$(PYTHON) -m ruff format .
+
+constraints: $(STAMP) ## Pin the dependencies anew (ARGS=--upgrade takes newer releases)
+	@$(PYTHON) -m uv pip compile -q --universal --python-version 3.11 --no-header --no-annotate \
+		pyproject.toml --group dev -o constraints.txt $(ARGS)
+
+clean: ## Remove what setup and the gates made; results and databases stay
+	rm -rf .venv clients/web/node_modules .*_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

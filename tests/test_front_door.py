@@ -1,0 +1,59 @@
+"""What a reader meets first is true: the README's commands and links, the Makefile's list, the locks.
+
+Only the promises are checked, not what the commands do: that is what the other tests are for.
+"""
+
+import importlib.util
+import os
+import re
+import subprocess
+from pathlib import Path
+
+ROOT = Path(__file__).parents[1]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+MAKEFILE = (ROOT / "Makefile").read_text(encoding="utf-8")
+CODE = "\n".join(re.findall(r"```.*?```|`[^`\n]+`", README, re.DOTALL))
+LINKS = sorted({*re.findall(r"\]\(([^)\s]+)", README), *re.findall(r'\b(?:src|srcset|href)="([^"\s]+)"', README)})
+TARGETS = set(re.findall(r"^([a-z]+):", MAKEFILE, re.MULTILINE))
+
+
+def can_be_run(module: str) -> bool:
+    """Tell whether `python -m <module>` finds something to run, without running it."""
+    spec = importlib.util.find_spec(module)
+    is_package = spec is not None and spec.submodule_search_locations is not None
+    return importlib.util.find_spec(f"{module}.__main__") is not None if is_package else spec is not None
+
+
+def test_the_readme_opens_with_the_two_commands_that_matter() -> None:
+    opening = "\n".join(README.splitlines()[:15])
+    assert "make compare" in opening
+    assert "make test" in opening
+
+
+def test_the_readme_is_short() -> None:
+    assert len(README.splitlines()) <= 150
+
+
+def test_every_relative_link_of_the_readme_leads_somewhere() -> None:
+    relative = [link.partition("#")[0] for link in LINKS if not re.match(r"[a-z]+:|#", link)]
+    assert [link for link in relative if not (ROOT / link).exists()] == []
+
+
+def test_every_make_command_of_the_readme_has_its_target() -> None:
+    assert set(re.findall(r"\bmake ([a-z]+)", CODE)) - TARGETS == set()
+
+
+def test_every_module_that_the_readme_runs_can_be_run() -> None:
+    assert [module for module in re.findall(r"\bpython3? -m ([\w.]+)", CODE) if not can_be_run(module)] == []
+
+
+def test_make_alone_lists_every_target_once() -> None:
+    # `make test` hands its own flags down: they would add "Entering directory" to what is read here.
+    env = {name: value for name, value in os.environ.items() if name not in ("MAKEFLAGS", "MAKELEVEL", "MFLAGS")}
+    listing = subprocess.run(["make"], cwd=ROOT, env=env, check=True, capture_output=True, text=True, timeout=30).stdout
+    assert sorted(line.split()[1] for line in listing.splitlines()) == sorted(TARGETS)
+
+
+def test_the_locks_name_no_registry() -> None:
+    assert "://" not in (ROOT / "constraints.txt").read_text(encoding="utf-8")
+    assert '"resolved"' not in (ROOT / "clients/web/package-lock.json").read_text(encoding="utf-8")

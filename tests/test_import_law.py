@@ -1,0 +1,52 @@
+"""The clauses of the import law that import-linter's contracts in pyproject.toml cannot say.
+
+They need the registry, so that a new transport is covered by its row, or the list of the standard library. Both read
+the same import graph as import-linter: nothing is imported here, so locust stays out of this process.
+"""
+
+import sys
+from pathlib import Path
+
+import grimp
+import pytest
+
+from servers.transports import TRANSPORTS
+
+ROOT = Path(__file__).parents[1]
+FOLDERS = ("servers", "clients", "loadtests")
+SLUGS = tuple(transport.slug for transport in TRANSPORTS)
+STANDARD_LIBRARY_AND: dict[str, set[str]] = {
+    "servers.transports": set(),
+    "results.schema": set(),
+    "servers.core.wire": {"msgspec"},
+}
+
+
+@pytest.fixture(scope="module")
+def graph() -> grimp.ImportGraph:
+    return grimp.build_graph(*FOLDERS, "results", include_external_packages=True, cache_dir=None)
+
+
+@pytest.mark.parametrize("folder", FOLDERS)
+def test_a_transport_has_its_module_and_never_reaches_a_sibling(graph: grimp.ImportGraph, folder: str) -> None:
+    modules = [f"{folder}.{slug}" for slug in SLUGS]
+    assert [module for module in modules if module not in graph.modules] == []
+    chains = [graph.find_shortest_chain(one, other) for one in modules for other in modules if one != other]
+    assert [" -> ".join(chain) for chain in chains if chain] == []
+
+
+@pytest.mark.parametrize(("module", "beside"), STANDARD_LIBRARY_AND.items())
+def test_a_format_needs_the_standard_library_only(graph: grimp.ImportGraph, module: str, beside: set[str]) -> None:
+    imported = graph.find_modules_directly_imported_by(module)
+    assert imported - sys.stdlib_module_names - beside == set()
+
+
+def test_the_routes_take_only_the_byte_counters_from_serving(graph: grimp.ImportGraph) -> None:
+    details = graph.get_import_details(importer="servers.http_routes", imported="servers.serving")
+    assert {detail["line_contents"] for detail in details} <= {"from servers.serving import WireBytes"}
+
+
+def test_every_init_file_is_empty() -> None:
+    folders = (*FOLDERS, "notebooks", "results", "tests")
+    init_files = [path for folder in folders for path in (ROOT / folder).rglob("__init__.py")]
+    assert [path for path in init_files if path.stat().st_size] == []
