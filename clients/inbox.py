@@ -17,25 +17,26 @@ class Inbox:
 
     redundant_frames: pages that told nothing new though they held events. lost_log: the log's epoch changed, so
     events may be missing and the room must be joined anew; its new cursor is then put in `cursor`.
+    At most EARLY_MAX early pages are kept: what a dropped one told is read again, since `behind` remembers its end.
     """
 
     cursor: Cursor
     redundant_frames: int = 0
     lost_log: bool = False
     _early: dict[int, Page] = field(default_factory=dict)
+    _furthest: int = 0
 
     @property
     def behind(self) -> bool:
         """Whether something is missing before what came: catch up by reading from `cursor`."""
-        return bool(self._early)
+        return self._furthest > self.cursor.seq
 
     def feed(self, page: Page) -> list[Event]:
         """Take in a page; return the events that are now new and in order."""
         if page.epoch != self.cursor.epoch:
             return self._start_over(page)
         if page.after > self.cursor.seq:
-            if len(self._early) < EARLY_MAX:
-                self._early[page.after] = page
+            self._keep(page)
             return []
         events = self._advance(page)
         while ready := [early for after, early in self._early.items() if after <= self.cursor.seq]:
@@ -48,6 +49,13 @@ class Inbox:
         """Tell whether the log goes on beyond the cursor, so that the client should read."""
         return head.epoch != self.cursor.epoch or head.seq > self.cursor.seq
 
+    def _keep(self, page: Page) -> None:
+        """Put an early page aside, unless one that tells more is there, or too many are."""
+        self._furthest = max(self._furthest, page.next)
+        known = self._early.get(page.after)
+        if page.next > known.next if known else len(self._early) < EARLY_MAX:
+            self._early[page.after] = page
+
     def _advance(self, page: Page) -> list[Event]:
         events = [event for event in page.events if event.seq > self.cursor.seq]
         if page.events and not events:
@@ -58,5 +66,6 @@ class Inbox:
     def _start_over(self, page: Page) -> list[Event]:
         self.lost_log = True
         self._early.clear()
+        self._furthest = 0
         self.cursor = page.cursor
         return list(page.events)

@@ -4,7 +4,6 @@ Prints one JSON line when it is ready: its address, and its process ids by role.
 stand-in for the push service as a second process, unless the PUSHER_* variables name a service.
 """
 
-import asyncio
 import os
 import secrets
 import tempfile
@@ -22,7 +21,7 @@ from servers.core.settings import Settings
 from servers.core.store import open_store
 from servers.core.stores.sqlite import path_of
 from servers.deploy.processes import started
-from servers.serving import UVICORN_DEFAULTS, HttpSettings, announce, serve
+from servers.serving import UVICORN_DEFAULTS, HttpSettings, announce, run, serve
 
 DEFAULTS = Settings()
 Seconds = Annotated[float, typer.Option(min=0.01, help="Seconds.")]
@@ -66,7 +65,7 @@ def main(
             if workers > 1:
                 raise ValueError(f"--workers {workers}: {url} is an embedded store, which one process must have alone")
             pids = {"api": os.getpid()} | (start_push_service(stack) if row.needs_push_service else {})
-            asyncio.run(_serve(row.slug, url, settings, http, host, port, pids, attached))
+            run(_serve(row.slug, url, settings, http, host, port, pids, attached))
         except (ValueError, RuntimeError, OSError) as error:
             raise typer.BadParameter(str(error)) from error
 

@@ -32,9 +32,10 @@ class Door:
             await self._app(scope, receive, send)
             return
         headers = Headers(scope=scope)
-        host, origin = headers.get("host", ""), headers.get("origin")
-        if host.rpartition(":")[0] not in self._hosts and host not in self._hosts:
-            await _refuse(f"Host: expected one of {', '.join(sorted(self._hosts))}, got {host[:80]!r}", scope, send)
+        hosts, origin = headers.getlist("host"), headers.get("origin")
+        host = hosts[0] if len(hosts) == 1 else ""
+        if host not in self._hosts and host.rpartition(":")[0] not in self._hosts:
+            await _refuse(f"Host: expected one of {', '.join(sorted(self._hosts))}, got {hosts}", scope, send)
         elif origin is not None and origin not in self._origins and origin.partition("://")[2] != host:
             await _refuse(f"Origin: {origin[:80]!r} may not call this server; allow it with --origin", scope, send)
         else:

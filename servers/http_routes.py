@@ -23,7 +23,6 @@ from servers.core.room_feed import EncodedPage
 from servers.core.settings import Settings
 from servers.core.wire import (
     Cursor,
-    DecodeError,
     Heartbeat,
     Join,
     Leave,
@@ -33,6 +32,7 @@ from servers.core.wire import (
     Send,
     SocketCommand,
     Typing,
+    Undecodable,
     decode,
     encode,
 )
@@ -90,6 +90,9 @@ def shared_routes(chat: Chat, settings: Settings) -> list[BaseRoute]:
 
         return carry_out
 
+    async def unknown_command(request: Request) -> Response:
+        raise BadRequest(f"command: expected send, typing, mark_read or leave, got {request.path_params['command']!r}")
+
     def post(path: str, purpose: Purpose, handler: Handler) -> Route:
         return Route(path, answering(purpose, handler), methods=["POST"])
 
@@ -101,6 +104,7 @@ def shared_routes(chat: Chat, settings: Settings) -> list[BaseRoute]:
         post("/rooms/{room}/send", Purpose.SEND, command(Send)),
         post("/rooms/{room}/typing", Purpose.SEND, command(Typing)),
         post("/rooms/{room}/mark_read", Purpose.SEND, command(MarkRead)),
+        post("/rooms/{room}/{command}", Purpose.SEND, unknown_command),
         Route("/rooms/{room}/history", answering(Purpose.RECEIVE, history)),
         Route("/health", _health),
         Route("/stats", _stats),
@@ -179,7 +183,7 @@ async def body(request: Request, kind: type[Body], settings: Settings) -> Body:
     """Read and validate a JSON body; raises BadRequest, TooLarge."""
     try:
         return decode(await raw_body(request, settings), type=kind)
-    except (DecodeError, RecursionError) as error:
+    except Undecodable as error:
         raise BadRequest(f"body: {error}") from None
 
 

@@ -9,13 +9,16 @@ import asyncio
 import gc
 import json
 import os
+import signal
+import sys
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import uvicorn
 from starlette.applications import Starlette
+from uvicorn.loops.auto import auto_loop_factory
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 
@@ -71,6 +74,11 @@ class MeteredTransport:
     def write(self, data: bytes) -> None:
         self.traffic.sent += len(data)
         self._write(data)
+
+    def close(self) -> None:
+        """Close when all is written, or after GRACE_S: a client that does not read must not keep the connection."""
+        self._transport.close()
+        asyncio.get_running_loop().call_later(GRACE_S, self._transport.abort)
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._transport, name)
@@ -142,6 +150,14 @@ def _stop_at_eof(server: uvicorn.Server) -> None:
     while os.read(STDIN, 4096):
         pass
     server.should_exit = True
+
+
+def run(serving: Coroutine[Any, Any, None]) -> None:
+    """Run a server on uvloop, where there is one, until it ends; a signal that stops it exits with status 0."""
+    for number in (signal.SIGTERM, signal.SIGINT):  # uvicorn raises what it caught again once it has stopped
+        signal.signal(number, lambda *_: sys.exit(0))
+    with asyncio.Runner(loop_factory=auto_loop_factory()) as runner:
+        runner.run(serving)
 
 
 async def serve(

@@ -123,7 +123,7 @@ class Chat:
             self._store.receipts(room),
             self._store.history(room, head.seq + 1, self.settings.snapshot_messages),
         )
-        return Snapshot(head.epoch, head.seq, members, furthest, messages)
+        return Snapshot(head.epoch, head.seq, self.settings.lease_s, members, furthest, messages)
 
     async def heartbeat(self, identity: Identity, room: str, connection: str) -> Head:
         """Show a sign of life; return the room's head. Raises NotJoined."""

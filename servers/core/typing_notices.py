@@ -1,11 +1,11 @@
 """Who is typing: notices that carry their own expiry, since nobody is told when somebody merely stops.
 
-Teaches that a notice can arrive too late to be true. Servers pass every notice on; readers ask `still_true`, so that
-a load test can count the lies that a slow transport tells.
+Teaches that a notice can arrive too late to be true. Servers pass every notice on, and readers look at its expiry, so
+that a load test can count the lies that a slow transport tells.
 """
 
 from servers.core.auth import Identity
-from servers.core.wire import Draft, Event, Kind
+from servers.core.wire import Draft, Kind
 
 
 def notice(identity: Identity, active: bool, now_ms: int, typing_s: float) -> Draft:
@@ -13,8 +13,3 @@ def notice(identity: Identity, active: bool, now_ms: int, typing_s: float) -> Dr
     expires_at_ms = now_ms + int(typing_s * 1000) if active else now_ms
     body = "started" if active else "stopped"
     return Draft(Kind.TYPING, identity.user, identity.name, body, now_ms, expires_at_ms=expires_at_ms)
-
-
-def still_true(event: Event, now_ms: int) -> bool:
-    """Tell whether a typing notice says at `now_ms` what is so."""
-    return event.expires_at_ms is not None and now_ms < event.expires_at_ms

@@ -101,11 +101,13 @@ class Member(Struct, frozen=True):
 class Snapshot(Struct, frozen=True, tag="snapshot"):
     """What `join` answers: the room as it is at (epoch, head).
 
-    receipts: user id to the sequence number up to which that user has read. messages: the latest, oldest first.
+    lease_s: how long, in seconds, a sign of life keeps the client online. receipts: user id to the sequence number up
+    to which that user has read. messages: the latest, oldest first.
     """
 
     epoch: str
     head: int
+    lease_s: float
     members: tuple[Member, ...]
     receipts: dict[str, int]
     messages: tuple[Event, ...]
@@ -201,4 +203,5 @@ SocketAnswer = Page | Ack | Refusal | Snapshot
 
 encode = msgspec.json.encode
 decode = msgspec.json.decode
-DecodeError = msgspec.DecodeError
+Undecodable = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
+"""What `decode` raises for input that is not the JSON that was asked for."""

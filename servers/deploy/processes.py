@@ -37,7 +37,7 @@ def _ready_line(process: subprocess.Popen[bytes], ready_s: float) -> dict[str, A
     readable, _, _ = select.select([process.stdout], [], [], ready_s)
     line = process.stdout.readline() if readable else b""
     if not line:
-        fate = f"ended with status {process.poll()}" if readable else f"said nothing for {ready_s:g} s"
+        fate = f"ended with status {process.wait(STOP_S)}" if readable else f"said nothing for {ready_s:g} s"
         raise NotReady(f"{process.args!r}: {fate}; its own words are on standard error")
     facts: dict[str, Any] = json.loads(line)
     return facts

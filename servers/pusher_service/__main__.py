@@ -4,18 +4,16 @@ Teaches what a customer of a push service is given: an app id, a key and a secre
 arguments are visible to every user of the machine. Prints one JSON line when it listens.
 """
 
-import asyncio
 import os
 from collections.abc import Mapping
 from typing import Annotated
 
 import typer
-import uvicorn
 
 from servers.pusher_service.app import create_app
 from servers.pusher_service.limits import Settings
 from servers.pusher_service.signatures import Credentials
-from servers.serving import HttpSettings, announce, serve
+from servers.serving import HttpSettings, announce, run, serve
 
 VARIABLES = ("PUSHER_APP_ID", "PUSHER_KEY", "PUSHER_SECRET")
 
@@ -45,8 +43,7 @@ def main(
     def ready(address: str) -> None:
         announce(address, {"pid": os.getpid()})
 
-    with asyncio.Runner(loop_factory=uvicorn.Config(app).get_loop_factory()) as runner:
-        runner.run(serve(app, host=host, port=port, http=HttpSettings(), on_ready=ready, attached=attached))
+    run(serve(app, host=host, port=port, http=HttpSettings(), on_ready=ready, attached=attached))
 
 
 if __name__ == "__main__":

@@ -1,0 +1,21 @@
+"""What can go wrong between a client and its server.
+
+ClientError
+├── Refused      the server said no, and would say it again: `code` is one of servers.core.errors
+└── LineBroken   the line is down or the server is stopping: worth another try
+"""
+
+
+class ClientError(Exception):
+    """Anything that went wrong between a client and its server."""
+
+
+class Refused(ClientError):
+    def __init__(self, code: str, detail: str) -> None:
+        super().__init__(f"{code}: {detail}")
+        self.code = code
+        self.detail = detail
+
+
+class LineBroken(ClientError):
+    """The server could not be reached, or hung up."""

@@ -1,0 +1,94 @@
+"""Random conversations against a model in a dozen lines: every client must have seen what the model says."""
+
+import asyncio
+from collections import Counter
+from collections.abc import Coroutine
+from typing import Any
+
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from clients.conversation import Conversation
+from servers.core.wire import Event, Kind
+from servers.transports import Transport
+from tests.conformance.stage import Stage, events
+
+Step = tuple[int, str, int]
+"""Who (0 to 2) does what, with which number: the text of a message, its client_id, or how far to have read."""
+
+STEPS = st.tuples(st.integers(0, 2), st.sampled_from(["send", "resend", "type", "read"]), st.integers(0, 3))
+ROUNDS = st.lists(st.lists(STEPS, min_size=1, max_size=4), min_size=1, max_size=4)
+LAST = "that was all"
+
+
+class Model:
+    """What the room's log must hold, as a multiset, and who must have read how far."""
+
+    def __init__(self) -> None:
+        self.messages: Counter[tuple[int, str]] = Counter()
+        self.typing: Counter[int] = Counter()
+        self._used: set[tuple[int, str]] = set()
+
+    def take(self, who: int, what: str, number: int) -> None:
+        if what == "type":
+            self.typing[who] += 1
+        elif what == "send":
+            self.messages[who, f"text {number}"] += 1
+        elif what == "resend" and (who, f"id {number}") not in self._used:
+            self._used.add((who, f"id {number}"))
+            self.messages[who, f"again {number}"] += 1
+
+
+def act(client: Conversation, what: str, number: int) -> Coroutine[Any, Any, object]:
+    match what:
+        case "send":
+            return client.send(f"text {number}")
+        case "resend":
+            return client.send(f"again {number}", client_id=f"id {number}")
+        case "type":
+            return client.typing()
+        case _:
+            return client.mark_read(max(1, client.inbox.cursor.seq - number))
+
+
+async def converse(stage: Stage, rounds: list[list[Step]]) -> None:
+    model = Model()
+    async with stage.joined("Ada", "Bob", "Cyd") as clients:
+        for steps in rounds:
+            await asyncio.gather(*(act(clients[who], what, n) for who, what, n in steps))
+            for who, what, number in steps:
+                model.take(who, what, number)
+        await clients[0].send(LAST)
+        logs = [await log_until_last(client) for client in clients]
+    check(model, clients, logs)
+
+
+async def log_until_last(client: Conversation) -> list[Event]:
+    log: list[Event] = []
+    while not log or log[-1].body != LAST:
+        log += await events(client, 1)
+    return log
+
+
+def check(model: Model, clients: list[Conversation], logs: list[list[Event]]) -> None:
+    """The latest to join saw a suffix of what the others saw; nothing more, less, or otherwise than in the model."""
+    shortest = logs[-1]
+    assert all(log[-len(shortest) :] == shortest for log in logs)
+    assert [event.seq for event in shortest] == list(range(shortest[0].seq, shortest[-1].seq + 1))
+    users = {client.account.user: who for who, client in enumerate(clients)}
+    said = [event for event in shortest if event.kind is Kind.MESSAGE and event.body != LAST]
+    assert Counter((users[event.sender], event.body) for event in said) == model.messages
+    assert Counter(users[event.sender] for event in shortest if event.kind is Kind.TYPING) == model.typing
+    read: dict[str, int] = {}
+    for event in shortest:
+        if event.kind is Kind.RECEIPT:
+            read[event.sender] = max(read.get(event.sender, 0), int(event.body))
+    assert all(client.view.receipts == read for client in clients)
+
+
+@settings(max_examples=10, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(rounds=ROUNDS)
+def test_any_interleaving_leaves_every_client_with_the_same_true_log(
+    transport: Transport, stage: Stage, rounds: list[list[Step]]
+) -> None:
+    asyncio.run(converse(Stage(transport, stage.address), rounds))

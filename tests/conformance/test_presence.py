@@ -1,0 +1,65 @@
+"""Who is online, and since when others are not, on every transport."""
+
+import pytest
+
+from servers.core.wire import Kind
+from tests.conformance.stage import LEASE_S, Stage, events, online, until
+
+pytestmark = pytest.mark.anyio
+
+
+async def test_joining_shows_to_those_inside_and_to_the_one_who_joins(stage: Stage) -> None:
+    async with stage.joined("Ada") as (ada,), stage.joined("Bob") as (bob,):
+        both = {ada.account.name, bob.account.name}
+        await until(ada, lambda: online(ada) == both)
+        assert online(bob) == both
+
+
+async def test_leaving_shows_at_once_with_the_time_last_seen(stage: Stage) -> None:
+    async with stage.joined("Ada") as (ada,):
+        async with stage.joined("Bob") as (bob,):
+            await events(ada, 1, Kind.PRESENCE)
+        (gone,) = await events(ada, 1, Kind.PRESENCE)
+    assert (gone.body, gone.sender) == ("offline", bob.account.user)
+    (member,) = [member for member in ada.members() if member.user == bob.account.user]
+    assert not member.online
+    assert member.last_seen_ms == gone.at_ms
+
+
+async def test_those_who_left_stay_on_the_list_as_offline(stage: Stage) -> None:
+    async with stage.joined("Ada") as (ada,):
+        pass
+    async with stage.joined("Bob") as (bob,):
+        assert {member.name: member.online for member in bob.members()} == {
+            ada.account.name: False,
+            bob.account.name: True,
+        }
+
+
+async def test_a_user_stays_online_far_beyond_one_lease(stage: Stage) -> None:
+    async with stage.joined("Ada", "Bob") as (ada, bob):
+        joined_ms = (await events(ada, 1, Kind.PRESENCE))[0].at_ms
+        latest_ms = joined_ms
+        while latest_ms < joined_ms + 2 * LEASE_S * 1000:
+            await ada.typing()
+            (event,) = await events(bob, 1, Kind.TYPING, Kind.PRESENCE)
+            assert event.kind is Kind.TYPING
+            latest_ms = event.at_ms
+
+
+async def test_two_windows_of_one_user_count_as_one(stage: Stage) -> None:
+    async with stage.joined("Ada") as (ada,):
+        async with stage.joined("Bob") as (bob,):
+            second = await stage.log_in_as(bob.account.name, bob.account.token)
+            assert second.account.user == bob.account.user
+            async with second:
+                await ada.send("two windows")
+                assert [event.body for event in await events(second, 1, Kind.MESSAGE)] == ["two windows"]
+            await ada.send("one window")
+        told = [(event.kind, event.body) for event in await events(ada, 4)]
+    assert told == [
+        (Kind.PRESENCE, "online"),
+        (Kind.MESSAGE, "two windows"),
+        (Kind.MESSAGE, "one window"),
+        (Kind.PRESENCE, "offline"),
+    ]

@@ -1,0 +1,146 @@
+"""Malformed, oversized, unauthenticated, forged and expired input: one answer on every transport."""
+
+import json
+import time
+from collections.abc import Callable
+
+import pytest
+
+from clients.errors import Refused
+from servers.core.auth import Tokens
+from servers.core.wire import Kind
+from tests.conformance.raw import OK, raw_sender
+from tests.conformance.stage import SECRET, Stage, events
+
+pytestmark = pytest.mark.anyio
+
+
+class PastClock:
+    """A clock that runs an hour late, so that what it signs has expired."""
+
+    def now_ms(self) -> int:
+        return time.time_ns() // 1_000_000 - 3_600_000
+
+    def monotonic_s(self) -> float:
+        return time.monotonic() - 3_600
+
+
+def message(**fields: object) -> bytes:
+    return json.dumps({"client_id": "1", "text": "hello", **fields}).encode()
+
+
+COMMANDS = {
+    "fine": ("send", message(), OK),
+    "longest text": ("send", message(text="x" * 4096), OK),
+    "no JSON": ("send", b"{", "bad_request"),
+    "no UTF-8": ("send", b'{"client_id": "1", "text": "\xff"}', "bad_request"),
+    "half a surrogate pair": ("send", b'{"client_id": "1", "text": "\\ud800"}', "bad_request"),
+    "no object": ("send", b"[]", "bad_request"),
+    "nothing": ("send", b"", "bad_request"),
+    "too deep": ("send", b"[" * 20_000, "bad_request"),
+    "no text": ("send", b'{"client_id": "1"}', "bad_request"),
+    "empty text": ("send", message(text=""), "bad_request"),
+    "text of a wrong type": ("send", message(text=7), "bad_request"),
+    "no client_id": ("send", b'{"text": "hello"}', "bad_request"),
+    "empty client_id": ("send", message(client_id=""), "bad_request"),
+    "long client_id": ("send", message(client_id="x" * 65), "bad_request"),
+    "text too long": ("send", message(text="x" * 4097), "too_large"),
+    "text too long in bytes": ("send", message(text="ü" * 2049), "too_large"),
+    "body too long": ("send", message(text="x" * 1_000_000), "too_large"),
+    "typing of a wrong type": ("typing", b'{"active": "yes"}', "bad_request"),
+    "read up to nothing": ("mark_read", b'{"up_to": 0}', "bad_request"),
+    "read backwards": ("mark_read", b'{"up_to": -1}', "bad_request"),
+    "read beyond the end": ("mark_read", b'{"up_to": 1000000}', "bad_request"),
+    "read beyond all numbers": ("mark_read", b'{"up_to": 1' + b"0" * 30 + b"}", "bad_request"),
+    "unknown command": ("dance", b"{}", "bad_request"),
+}
+
+
+@pytest.mark.parametrize(("kind", "body", "expected"), COMMANDS.values(), ids=COMMANDS)
+async def test_a_command_is_answered_alike_on_every_transport(
+    stage: Stage, kind: str, body: bytes, expected: str
+) -> None:
+    async with stage.joined("Ada") as (ada,):
+        assert await raw_sender(stage).command(ada.account.token, kind, body) == expected
+        await ada.send("still there")
+
+
+TOKENS: dict[str, Callable[[str], str]] = {
+    "no token": lambda valid: "",
+    "garbage": lambda valid: "garbage",
+    "not ASCII": lambda valid: "t\u00f6ken",
+    "cut short": lambda valid: valid[:-1],
+    "signed by another": lambda valid: Tokens("another", PastClock(), 9e9).issue("ada", "Ada").token,
+    "expired": lambda valid: Tokens(SECRET, PastClock(), 60).issue("ada", "Ada").token,
+}
+
+
+@pytest.mark.parametrize("forge", TOKENS.values(), ids=TOKENS)
+async def test_a_token_that_proves_nothing_opens_nothing(stage: Stage, forge: Callable[[str], str]) -> None:
+    async with stage.joined("Ada") as (ada,):
+        token = forge(ada.account.token)
+        assert await raw_sender(stage).join(token) == "unauthenticated"
+        assert await raw_sender(stage).command(token, "send", message()) == "unauthenticated"
+
+
+async def test_nobody_can_speak_as_another(stage: Stage) -> None:
+    async with stage.joined("Ada", "Bob") as (ada, bob):
+        forged = message(sender=bob.account.user, name=bob.account.name, user=bob.account.user)
+        assert await raw_sender(stage).command(ada.account.token, "send", forged) == OK
+        (event,) = await events(bob, 1, Kind.MESSAGE)
+    assert (event.sender, event.name) == (ada.account.user, ada.account.name)
+
+
+async def test_a_page_from_elsewhere_may_not_call(stage: Stage) -> None:
+    ada = await stage.log_in("Ada")
+    raw = raw_sender(stage)
+    assert await raw.join(ada.account.token, Origin="http://evil.example") == "forbidden"
+    assert await raw.join(ada.account.token, Origin="null") == "forbidden"
+    assert await raw.join(ada.account.token, Origin=stage.address) == OK
+    await ada.close()
+
+
+async def test_a_host_name_that_is_not_ours_is_refused(stage: Stage) -> None:
+    ada = await stage.log_in("Ada")
+    for host in ("evil.example", "evil.example:80", "127.0.0.1.evil.example", ""):
+        assert await raw_sender(stage).join(ada.account.token, Host=host) == "forbidden", host
+    await ada.close()
+
+
+async def test_a_cursor_that_leads_nowhere_is_refused(stage: Stage) -> None:
+    async with stage.joined("Ada") as (ada,):
+        epoch, head = ada.snapshot.epoch, ada.snapshot.head
+        raw = raw_sender(stage)
+        assert await raw.join(ada.account.token, after=f"{epoch}.{head}") == OK
+        for cursor in (f"{epoch}.{head + 1000}", f"{epoch}.-1", epoch, "x", f"{epoch}.", f"{epoch}.1e3"):
+            assert await raw.join(ada.account.token, after=cursor) == "bad_request", cursor
+
+
+async def test_a_room_must_be_joined_before_it_is_spoken_in(stage: Stage) -> None:
+    async with stage.joined("Ada") as (ada,):
+        elsewhere = Stage(stage.transport, stage.address)
+        assert await raw_sender(elsewhere).uninvited(ada.account.token, "send", message()) == "not_joined"
+
+
+@pytest.mark.parametrize("room", ["a b", "x" * 65, "r\u00f6\u00f6m", "a.b", "\0"])
+async def test_an_unfit_room_name_is_refused(stage: Stage, room: str) -> None:
+    ada = await stage.log_in("Ada")
+    assert await raw_sender(Stage(stage.transport, stage.address, room)).join(ada.account.token) == "bad_request"
+    await ada.close()
+
+
+@pytest.mark.parametrize("name", ["", " ", "x" * 33, "a\nb", "\u202eevil"])
+async def test_an_unfit_display_name_is_refused(stage: Stage, name: str) -> None:
+    with pytest.raises(Refused) as refusal:
+        await stage.log_in_as(name)
+    assert refusal.value.code == "bad_request"
+
+
+async def test_a_name_in_use_is_refused_without_its_token(stage: Stage) -> None:
+    async with stage.joined("Ada") as (ada,):
+        with pytest.raises(Refused) as refusal:
+            await stage.log_in_as(ada.account.name.upper())
+        assert refusal.value.code == "name_taken"
+        again = await stage.log_in_as(ada.account.name, ada.account.token)
+        assert again.account.user == ada.account.user
+        await again.close()

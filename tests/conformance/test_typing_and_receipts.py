@@ -1,0 +1,61 @@
+"""Who is typing, and who has read how far, on every transport."""
+
+import time
+
+import pytest
+
+from servers.core.wire import Kind
+from tests.conformance.stage import TYPING_S, Stage, events
+
+pytestmark = pytest.mark.anyio
+
+
+async def test_a_typing_notice_arrives_with_the_moment_it_ends(stage: Stage) -> None:
+    async with stage.joined("Ada", "Bob") as (ada, bob):
+        await ada.typing()
+        (notice,) = await events(bob, 1, Kind.TYPING)
+        assert notice.body == "started"
+        assert notice.expires_at_ms == notice.at_ms + TYPING_S * 1000
+        assert bob.view.typing(now_ms=notice.at_ms) == [ada.account.name]
+        assert bob.view.typing(now_ms=notice.expires_at_ms) == []
+
+
+async def test_typing_ends_when_told_so_or_when_the_message_comes(stage: Stage) -> None:
+    async with stage.joined("Ada", "Bob") as (ada, bob):
+        now_ms = time.time_ns() // 1_000_000
+        await ada.typing()
+        await ada.typing(active=False)
+        await events(bob, 2, Kind.TYPING)
+        assert bob.view.typing(now_ms) == []
+        await ada.typing()
+        await ada.send("done")
+        await events(bob, 1, Kind.MESSAGE)
+        assert bob.view.typing(now_ms) == []
+
+
+async def test_receipts_tell_everyone_who_has_read_how_far(stage: Stage) -> None:
+    async with stage.joined("Ada", "Bob") as (ada, bob):
+        ack = await ada.send("read me")
+        await bob.mark_read(ack.seq)
+        (receipt,) = await events(ada, 1, Kind.RECEIPT)
+        assert (receipt.sender, receipt.body) == (bob.account.user, str(ack.seq))
+        assert ada.view.readers(ack.seq) == [bob.account.name]
+
+
+async def test_receipts_only_ever_grow(stage: Stage) -> None:
+    async with stage.joined("Ada", "Bob") as (ada, bob):
+        first, second = await ada.send("one"), await ada.send("two")
+        for up_to in (second.seq, first.seq, second.seq):
+            await bob.mark_read(up_to)
+        await ada.send("three")
+        kinds = [event.kind for event in await events(ada, 4, Kind.MESSAGE, Kind.RECEIPT)]
+        assert kinds.count(Kind.RECEIPT) == 1
+        assert ada.view.receipts == {bob.account.user: second.seq}
+
+
+async def test_a_newcomer_is_told_who_has_read_how_far(stage: Stage) -> None:
+    async with stage.joined("Ada", "Bob") as (ada, bob):
+        ack = await ada.send("read me")
+        await bob.mark_read(ack.seq)
+        async with stage.joined("Cyd") as (cyd,):
+            assert cyd.snapshot.receipts == {bob.account.user: ack.seq}
