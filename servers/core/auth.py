@@ -38,6 +38,11 @@ class Tokens:
         self._lifetime_ms = int(lifetime_s * 1000)
         self._remembered: OrderedDict[str, Identity] = OrderedDict()
 
+    @property
+    def remembered(self) -> int:
+        """How many verified tokens are kept in mind."""
+        return len(self._remembered)
+
     def issue(self, user: str, name: str) -> Account:
         expires_at_ms = self._clock.now_ms() + self._lifetime_ms
         signed = self._serializer.dumps([user, name, expires_at_ms])

@@ -37,6 +37,11 @@ class Presence:
         self._member_until_s: dict[tuple[str, str], float] = {}
         self._held: dict[Connection, int] = {}
 
+    @property
+    def remembered(self) -> int:
+        """How many leases and memberships are kept in mind, so as not to ask the store."""
+        return len(self._renewed_s) + len(self._member_until_s)
+
     async def join(self, identity: Identity, room: str, connection: str) -> Event | None:
         """Enter the room; return the "online" event, if any. Raises NameTaken or TooMany."""
         key = Connection(room, identity.user, identity.name, connection)

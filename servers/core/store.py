@@ -93,7 +93,7 @@ class Store(Protocol):
         ...
 
     async def close(self) -> None:
-        """Wake every waiter and let go of files and connections."""
+        """Wake every waiter and let go of files and connections; harmless when closed already."""
         ...
 
 

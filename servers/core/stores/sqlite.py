@@ -50,6 +50,7 @@ class SqliteStore:
         self._waiters: defaultdict[str, Waiters] = defaultdict(Waiters)
         self._writer = GroupCommit(lambda: tables.connect(path), self._announce)
         self._writer.start()
+        self._closed = False
 
     async def append(self, room: str, draft: Draft) -> Event:
         return await self._writer.run_in_commit(lambda db, events: tables.append(db, events, room, draft))
@@ -99,6 +100,9 @@ class SqliteStore:
         return await self._read(tables.members, room)
 
     async def close(self) -> None:
+        if self._closed:
+            return
+        self._closed = True
         await self._writer.close()
         for waiters in self._waiters.values():
             waiters.wake()

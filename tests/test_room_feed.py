@@ -1,0 +1,140 @@
+"""The feed: one tail for all readers, followers that are told without waiting, and nobody who waits for another."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from servers.core.room_feed import EncodedPage, RoomFeed
+from servers.core.store import Store, open_store
+from servers.core.wire import Cursor, Draft, Event, Kind, Page, decode
+
+pytestmark = pytest.mark.anyio
+DEADLINE_S = 5.0
+
+
+@pytest.fixture
+async def store(tmp_path: Path) -> AsyncIterator[Store]:
+    opened = await open_store(f"sqlite:///{tmp_path}/chat.db")
+    yield opened
+    await opened.close()
+
+
+def event(seq: int) -> Event:
+    return Event("room", seq, Kind.MESSAGE, "ada", "Ada", f"text {seq}", 1_000)
+
+
+def feed(store: Store, head: int = 0, tail_max: int = 8, page_max: int = 100) -> RoomFeed:
+    return RoomFeed("room", Cursor("e", head), store, tail_max, page_max)
+
+
+def cursor(seq: int) -> Cursor:
+    return Cursor("e", seq)
+
+
+async def test_a_page_from_the_tail_reads_like_one_from_the_store(store: Store) -> None:
+    tail = feed(store, head=3)
+    for seq in (4, 5):
+        tail.offer(event(seq))
+    page = tail.page(cursor(3))
+    assert page is not None
+    assert decode(page.body, type=Page) == Page("e", 3, 5, (event(4), event(5)))
+    assert (page.after, page.next, page.count) == (cursor(3), cursor(5), 2)
+
+
+async def test_readers_at_the_same_place_share_one_encoding(store: Store) -> None:
+    tail = feed(store)
+    tail.offer(event(1))
+    assert tail.page(cursor(0)) is tail.page(cursor(0))
+
+
+async def test_what_lies_before_the_tail_beyond_the_head_or_in_another_epoch_is_not_answered(store: Store) -> None:
+    tail = feed(store, head=3)
+    assert tail.page(cursor(2)) is None
+    assert tail.page(cursor(4)) is None
+    assert tail.page(Cursor("f", 3)) is None
+
+
+async def test_the_tail_is_bounded(store: Store) -> None:
+    tail = feed(store, tail_max=8)
+    for seq in range(1, 100):
+        tail.offer(event(seq))
+    assert tail.head == cursor(99)
+    assert tail.page(cursor(99 - 17)) is None
+    assert tail.page(cursor(99 - 8)) is not None
+
+
+async def test_a_long_tail_is_read_page_by_page(store: Store) -> None:
+    tail = feed(store, tail_max=100, page_max=10)
+    for seq in range(1, 26):
+        tail.offer(event(seq))
+    counts, at = [], cursor(0)
+    while (page := tail.page(at)) is not None and page.count:
+        counts.append(page.count)
+        at = page.next
+    assert counts == [10, 10, 5]
+
+
+async def test_an_offer_out_of_turn_is_left_to_the_pump(store: Store) -> None:
+    tail = feed(store)
+    tail.offer(event(2))
+    assert tail.head == cursor(0)
+
+
+async def test_the_pump_finds_what_was_never_offered(store: Store) -> None:
+    tail = RoomFeed("room", await store.head("room"), store, tail_max=8, page_max=100)
+    pump = asyncio.create_task(tail.pump())
+    appended = await store.append("room", Draft(Kind.MESSAGE, "ada", "Ada", "hello", 1_000))
+    assert await asyncio.wait_for(tail.news(Cursor(store.epoch, 0), DEADLINE_S), DEADLINE_S)
+    assert tail.head == Cursor(store.epoch, appended.seq)
+    pump.cancel()
+
+
+async def test_events_of_one_turn_reach_a_follower_as_one_page(store: Store) -> None:
+    tail, told = feed(store), list[EncodedPage]()
+
+    def push(page: EncodedPage) -> bool:
+        told.append(page)
+        return len(told) < 2
+
+    following = asyncio.create_task(tail.follow(cursor(0), push))
+    await asyncio.sleep(0)
+    for seq in (1, 2, 3):
+        tail.offer(event(seq))
+    await asyncio.sleep(0)
+    tail.offer(event(4))
+    await asyncio.wait_for(following, DEADLINE_S)
+    assert [(page.after.seq, page.next.seq) for page in told] == [(0, 3), (3, 4)]
+
+
+async def test_a_follower_that_refuses_is_left_behind_and_costs_the_others_nothing(store: Store) -> None:
+    tail, told = feed(store), list[int]()
+
+    def take(page: EncodedPage) -> bool:
+        told.append(page.next.seq)
+        return True
+
+    stalled = asyncio.create_task(tail.follow(cursor(0), lambda page: False))
+    brisk = asyncio.create_task(tail.follow(cursor(0), take))
+    await asyncio.sleep(0)
+    for seq in (1, 2):
+        tail.offer(event(seq))
+        await asyncio.sleep(0)
+    await asyncio.wait_for(stalled, DEADLINE_S)
+    assert told == [1, 2]
+    brisk.cancel()
+
+
+async def test_who_is_behind_is_not_made_to_wait(store: Store) -> None:
+    tail = feed(store, head=3)
+    await asyncio.wait_for(tail.follow(cursor(1), lambda page: True), DEADLINE_S)
+    assert await tail.news(cursor(1), DEADLINE_S)
+
+
+async def test_waking_lets_everyone_go_empty_handed(store: Store) -> None:
+    tail = feed(store)
+    waiting = asyncio.create_task(tail.news(cursor(0), 60.0))
+    await asyncio.sleep(0)
+    tail.wake()
+    assert not await asyncio.wait_for(waiting, DEADLINE_S)

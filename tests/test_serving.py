@@ -1,0 +1,74 @@
+"""The byte counters count what a client sees on its own side of the connection, to the byte."""
+
+import asyncio
+import socket
+from collections.abc import Iterator
+
+import httpx
+import pytest
+
+from servers.deploy.processes import NotReady, Running, started
+
+pytestmark = pytest.mark.anyio
+
+
+@pytest.fixture
+def running() -> Iterator[Running]:
+    with started(["servers", "raw_websocket", "--port", "0"]) as server:
+        yield server
+
+
+def wire(running: Running) -> dict[str, dict[str, int]]:
+    counted: dict[str, dict[str, int]] = httpx.get(f"{running.address}/stats", trust_env=False).json()["wire"]
+    return counted
+
+
+async def test_http_bytes_are_counted_with_headers(running: Running) -> None:
+    before = wire(running)["http"]
+    between = wire(running)["http"]
+    question = between["received"] - before["received"]
+    host, _, port = running.address.removeprefix("http://").partition(":")
+    reader, writer = await asyncio.open_connection(host, int(port))
+    request = b"GET /health HTTP/1.1\r\nHost: 127.0.0.1\r\nX-Padding: " + b"x" * 1000 + b"\r\n\r\n"
+    writer.write(request)
+    answer = await reader.readuntil(b"}")
+    writer.close()
+    await writer.wait_closed()
+    after = wire(running)["http"]
+    answered = between["sent"] - before["sent"]
+    assert after["received"] - between["received"] == question + len(request)
+    assert abs(after["sent"] - between["sent"] - answered - len(answer)) <= 8  # the counters' own digits grow
+
+
+async def test_an_upgrade_is_counted_once_and_frames_apart(running: Running) -> None:
+    host, _, port = running.address.removeprefix("http://").partition(":")
+    reader, writer = await asyncio.open_connection(host, int(port))
+    upgrade = (
+        b"GET /rooms/room/socket HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
+        b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n"
+    )
+    writer.write(upgrade)
+    answer = await reader.readuntil(b"\r\n\r\n")
+    writer.write(b"\x81\x82\0\0\0\0{}")  # a masked text frame that is no join: the server closes with 4400
+    closing = await reader.read()
+    writer.close()
+    await writer.wait_closed()
+    counted = wire(running)
+    assert answer.startswith(b"HTTP/1.1 101")
+    assert closing[0] == 0x88
+    assert counted["websocket"]["received"] == 8
+    assert counted["websocket"]["sent"] == len(answer) + len(closing)
+
+
+async def test_a_port_in_use_is_named_and_ends_the_server(running: Running) -> None:
+    port = running.address.rpartition(":")[2]
+    with pytest.raises(NotReady), started(["servers", "short_polling", "--port", port]):
+        pass
+
+
+async def test_a_server_ends_when_its_parent_lets_go_of_it(running: Running) -> None:
+    assert running.process.stdin is not None
+    running.process.stdin.close()
+    assert await asyncio.to_thread(running.process.wait, 5) == 0
+    with pytest.raises(OSError):
+        socket.create_connection(("127.0.0.1", int(running.address.rpartition(":")[2])))
