@@ -92,8 +92,9 @@ async def _serve(
     attached: bool,
 ) -> None:
     clock = SystemClock()
+    opened = await open_store(url)
     tokens = Tokens(signing_secret(beside=path_of(url)), clock, settings.token_s)
-    chat = Chat(await open_store(url), tokens, clock, settings)
+    chat = Chat(opened, tokens, clock, settings)
     app = import_module(f"servers.{slug}").create_app(chat, settings)
     facts: dict[str, Any] = {"transport": slug, "pids": pids}
     if "push_service" in pids:

@@ -40,8 +40,10 @@ class ServiceAddress(Struct, frozen=True):
             raise ValueError(f"push service: expected {', '.join(missing)} in the environment; set them or none")
         host = os.environ.get("PUSHER_HOST", "")
         tls = host not in LOOPBACK
-        port = int(os.environ.get("PUSHER_PORT") or (443 if tls else 80))
-        return cls(os.environ["PUSHER_KEY"], os.environ.get("PUSHER_CLUSTER", "mt1"), host, port, tls)
+        port = os.environ.get("PUSHER_PORT") or ("443" if tls else "80")
+        if not (port.isascii() and port.isdecimal()):
+            raise ValueError(f"push service: expected PUSHER_PORT to be a number, got {port!r}")
+        return cls(os.environ["PUSHER_KEY"], os.environ.get("PUSHER_CLUSTER", "mt1"), host, int(port), tls)
 
 
 class HttpxBackend:

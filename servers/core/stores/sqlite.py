@@ -9,6 +9,7 @@ import asyncio
 import fcntl
 import os
 import secrets
+import sqlite3
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -33,8 +34,11 @@ def path_of(url: str) -> Path:
 
 
 async def open_url(url: str) -> "SqliteStore":
-    """Open the file, made if need be. Raises ValueError, OSError, or RuntimeError if another process has it open."""
-    return SqliteStore(path_of(url))
+    """Open the file, made if need be. Raises ValueError, or RuntimeError if another process has it open."""
+    try:
+        return SqliteStore(path_of(url))
+    except (OSError, sqlite3.Error) as error:
+        raise ValueError(f"store: cannot open {url}: {error}") from error
 
 
 class SqliteStore:

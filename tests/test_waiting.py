@@ -1,0 +1,138 @@
+"""What is each transport's own: how long it waits, and how the waiting ends."""
+
+import asyncio
+import json
+import socket
+import time
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
+
+import httpx
+import pytest
+from websockets.asyncio.client import ClientConnection, connect
+from websockets.exceptions import ConnectionClosed
+
+from servers.deploy.processes import Running, started
+
+pytestmark = pytest.mark.anyio
+HOLD_S = 0.3
+LOG_IN_S = 0.3
+DEADLINE_S = 10.0
+
+
+@pytest.fixture
+def server(request: pytest.FixtureRequest) -> Iterator[Running]:
+    arguments = ["--port", "0", "--hold", str(HOLD_S), "--log-in", str(LOG_IN_S), "--lease", "5"]
+    with started(["servers", request.param, *arguments]) as running:
+        yield running
+
+
+@asynccontextmanager
+async def user(server: Running, name: str) -> AsyncIterator[tuple[httpx.AsyncClient, str]]:
+    async with httpx.AsyncClient(base_url=server.address, trust_env=False, timeout=DEADLINE_S) as http:
+        token = (await http.post("/login", json={"name": name})).json()["token"]
+        http.headers["Authorization"] = f"Bearer {token}"
+        yield http, token
+
+
+async def joined(http: httpx.AsyncClient) -> dict[str, str]:
+    """Join, and return the query with which to ask for events."""
+    snapshot = (await http.post("/rooms/room/join", json={"connection": "window"})).json()
+    return {"after": f"{snapshot['epoch']}.{snapshot['head']}", "connection": "window"}
+
+
+def socket_of(server: Running) -> connect:
+    return connect(f"ws{server.address.removeprefix('http')}/rooms/room/socket", compression=None, proxy=None)
+
+
+async def enter(line: ClientConnection, token: str) -> None:
+    await line.send(json.dumps({"type": "join", "connection": "window", "token": token}))
+    assert json.loads(await line.recv())["type"] == "snapshot"
+
+
+@pytest.mark.parametrize("server", ["short_polling"], indirect=True)
+async def test_a_short_poll_is_answered_at_once_with_nothing(server: Running) -> None:
+    async with user(server, "Ada") as (http, _):
+        answer = (await http.get("/rooms/room/events", params=await joined(http))).json()
+        assert answer["events"] == []
+        stats = (await http.get("/stats")).json()
+    assert (stats["requests"]["receive"], stats["empty_answers"]) == (1, 1)
+
+
+@pytest.mark.parametrize("server", ["long_polling"], indirect=True)
+async def test_a_long_poll_without_news_is_answered_when_its_time_is_over(server: Running) -> None:
+    async with user(server, "Ada") as (http, _):
+        query, asked_s = await joined(http), time.monotonic()
+        answer = (await http.get("/rooms/room/events", params=query)).json()
+        assert answer["events"] == []
+        assert time.monotonic() - asked_s >= HOLD_S
+
+
+@pytest.mark.parametrize("server", ["long_polling"], indirect=True)
+async def test_a_long_poll_with_news_waiting_is_answered_with_all_of_it(server: Running) -> None:
+    async with user(server, "Ada") as (http, _):
+        query = await joined(http)
+        for n in range(3):
+            await http.post("/rooms/room/send", json={"client_id": str(n), "text": "hello"})
+        answer = (await http.get("/rooms/room/events", params=query)).json()
+    assert [event["body"] for event in answer["events"]] == ["hello"] * 3
+
+
+@pytest.mark.parametrize("server", ["raw_websocket"], indirect=True)
+async def test_a_socket_that_does_not_join_in_time_is_closed(server: Running) -> None:
+    async with socket_of(server) as line:
+        with pytest.raises(ConnectionClosed) as closed:
+            await asyncio.wait_for(line.recv(), DEADLINE_S)
+    assert closed.value.rcvd is not None
+    assert (closed.value.rcvd.code, closed.value.rcvd.reason) == (4401, "unauthenticated")
+
+
+@pytest.mark.parametrize("server", ["raw_websocket"], indirect=True)
+async def test_a_server_that_stops_closes_its_sockets_with_come_back_soon(server: Running) -> None:
+    async with user(server, "Ada") as (_, token), socket_of(server) as line:
+        await enter(line, token)
+        assert server.process.stdin is not None
+        server.process.stdin.close()
+        with pytest.raises(ConnectionClosed) as closed:
+            await asyncio.wait_for(line.recv(), DEADLINE_S)
+    assert closed.value.rcvd is not None
+    assert closed.value.rcvd.code == 1012  # Service Restart, in the registry of RFC 6455 section 11.7
+
+
+@pytest.mark.parametrize("server", ["raw_websocket"], indirect=True)
+async def test_a_subscriber_that_does_not_read_stalls_nobody_and_loses_nothing(server: Running) -> None:
+    count, text = 400, "x" * 4000  # far beyond what the kernel buffers for a socket made this small
+    async with user(server, "Ada") as (_, ada), user(server, "Eve") as (_, eve), socket_of(server) as brisk:
+        await enter(brisk, ada)
+        reader, writer = await stalled(server, eve)
+        for n in range(count):
+            await brisk.send(json.dumps({"type": "send", "ref": n + 1, "client_id": str(n), "text": text}))
+        heard = 0
+        while heard < count:
+            answer = json.loads(await asyncio.wait_for(brisk.recv(), DEADLINE_S))
+            heard += len(answer.get("events", ()))
+        async with asyncio.timeout(DEADLINE_S):
+            caught_up = b""
+            while caught_up.count(b'"kind":"message"') < count:
+                caught_up += await reader.read(1 << 20)
+        writer.close()
+        await writer.wait_closed()
+
+
+async def stalled(server: Running, token: str) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+    """Join over a bare socket with the smallest of buffers, and leave it unread until the reader is used."""
+    host, _, port = server.address.removeprefix("http://").partition(":")
+    bare = socket.socket()
+    bare.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+    bare.setblocking(False)
+    await asyncio.get_running_loop().sock_connect(bare, (host, int(port)))
+    reader, writer = await asyncio.open_connection(sock=bare, limit=4096)
+    writer.write(
+        b"GET /rooms/room/socket HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
+        b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n"
+    )
+    await reader.readuntil(b"\r\n\r\n")
+    join = json.dumps({"type": "join", "connection": "window", "token": token}).encode()
+    writer.write(b"\x81" + bytes([0xFE]) + len(join).to_bytes(2, "big") + b"\0\0\0\0" + join)
+    await reader.readuntil(b'"messages":')
+    return reader, writer
