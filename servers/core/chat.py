@@ -5,17 +5,17 @@ back, `follow` stays for as long as the line is open, and `announcing` lets some
 """
 
 import asyncio
-import re
 import secrets
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 
-from servers.core import receipts, typing_notices
+from servers.core import drafts, limits
 from servers.core.auth import Identity, Tokens
 from servers.core.clock import Clock
-from servers.core.errors import BadRequest, NameTaken, TooLarge, Unauthenticated, Unavailable
+from servers.core.errors import BadRequest, NameTaken, Unauthenticated, Unavailable
 from servers.core.presence import Presence
-from servers.core.room_feed import EncodedPage, Push, RoomFeed, encode_page
+from servers.core.room_feed import EncodedPage, Push, encode_page
+from servers.core.room_feeds import RoomFeeds
 from servers.core.settings import Settings
 from servers.core.store import Store
 from servers.core.wire import (
@@ -25,7 +25,6 @@ from servers.core.wire import (
     Draft,
     Event,
     Head,
-    Kind,
     Leave,
     MarkRead,
     Send,
@@ -34,7 +33,6 @@ from servers.core.wire import (
     Typing,
 )
 
-ROOM = re.compile(r"[A-Za-z0-9_-]{1,64}", re.ASCII)
 Announce = Callable[[Event], Awaitable[None]]
 Closing = Callable[[], Awaitable[None]]
 
@@ -56,8 +54,7 @@ class Chat:
         self._tokens = tokens
         self._clock = clock
         self._presence = Presence(store, clock, settings)
-        self._feeds: dict[str, RoomFeed] = {}
-        self._pumps: set[asyncio.Task[None]] = set()
+        self._feeds = RoomFeeds(store, settings)
         self._announce: Announce = _nobody
         self._closing: Closing = _nothing
         self._stopping = False
@@ -70,9 +67,8 @@ class Chat:
             yield
         finally:
             self.stop_waiting()
-            for task in (tending, *self._pumps):
-                task.cancel()
-            await asyncio.gather(tending, *self._pumps, return_exceptions=True)
+            tending.cancel()
+            await asyncio.gather(tending, self._feeds.close(), return_exceptions=True)
             await self._closing()
             await self._store.close()
 
@@ -88,17 +84,14 @@ class Chat:
     def stop_waiting(self) -> None:
         """Answer all who wait, now and from now on: the server is stopping."""
         self._stopping = True
-        for feed in self._feeds.values():
-            feed.wake()
+        self._feeds.wake()
 
     async def log_in(self, name: str, token: str | None = None) -> Account:
         """Return an account for a display name; with a valid token of that name, the same user's.
 
         Raises BadRequest for an unfit name, NameTaken if somebody else is using it.
         """
-        name = name.strip()
-        if not 1 <= len(name) <= self.settings.name_max or not name.isprintable():
-            raise BadRequest(f"name: expected 1 to {self.settings.name_max} printable characters, got {name[:80]!r}")
+        name = limits.check_name(name, self.settings)
         user = self._user_of(token, name) or secrets.token_hex(8)
         now_ms = self._clock.now_ms()
         if not await self._store.claim_name(name, user, now_ms, now_ms + int(self.settings.lease_s * 1000)):
@@ -115,7 +108,8 @@ class Chat:
 
     async def join(self, identity: Identity, room: str, connection: str) -> Snapshot:
         """Enter a room with one connection, or come back to it, and return the room as it is now."""
-        self._check_ids(room, connection)
+        limits.check_room(room)
+        limits.check_id("connection", connection, self.settings)
         await self._tell(await self._presence.join(identity, room, connection))
         head = await self._store.head(room)
         members, furthest, messages = await asyncio.gather(
@@ -127,9 +121,10 @@ class Chat:
 
     async def heartbeat(self, identity: Identity, room: str, connection: str) -> Head:
         """Show a sign of life; return the room's head. Raises NotJoined."""
-        self._check_ids(room, connection)
+        limits.check_room(room)
+        limits.check_id("connection", connection, self.settings)
         await self._tell(await self._presence.renew(identity, room, connection))
-        head = (await self._feed(room)).head
+        head = (await self._feeds.open(room)).head
         return Head(head.epoch, head.seq)
 
     @asynccontextmanager
@@ -147,7 +142,7 @@ class Chat:
 
     async def require_member(self, identity: Identity, room: str) -> None:
         """Raise NotJoined unless the user has joined the room."""
-        self._check_ids(room)
+        limits.check_room(room)
         await self._presence.require(identity, room)
 
     async def carry_out(self, identity: Identity, room: str, command: SocketCommand) -> Ack:
@@ -158,7 +153,7 @@ class Chat:
             case Send():
                 event = await self._commit(room, self._message(identity, command))
             case Typing(active=active):
-                draft = typing_notices.notice(identity, active, self._clock.now_ms(), self.settings.typing_s)
+                draft = drafts.typing_notice(identity, active, self._clock.now_ms(), self.settings.typing_s)
                 event = await self._commit(room, draft)
             case MarkRead(up_to=up_to):
                 event = await self._mark_read(identity, room, up_to)
@@ -168,7 +163,7 @@ class Chat:
 
     async def since(self, room: str, after: Cursor) -> EncodedPage:
         """Return what follows the cursor, at once. Raises BadRequest for a cursor beyond the log's end."""
-        page = (await self._feed(room)).page(after)
+        page = (await self._feeds.open(room)).page(after)
         if page is not None:
             return page
         if after.epoch == self._store.epoch and after.seq > (await self._store.head(room)).seq:
@@ -183,11 +178,11 @@ class Chat:
             remaining_s = deadline_s - self._clock.monotonic_s()
             if page.next != after or remaining_s <= 0 or self._stopping:
                 return page
-            await (await self._feed(room)).news(after, remaining_s)
+            await (await self._feeds.open(room)).news(after, remaining_s)
 
     async def follow(self, room: str, after: Cursor, push: Push) -> None:
         """Push every new page as it comes, until the line falls behind. See RoomFeed.follow."""
-        await (await self._feed(room)).follow(after, push)
+        await (await self._feeds.open(room)).follow(after, push)
 
     async def history(self, identity: Identity, room: str, before: int, limit: int) -> tuple[Event, ...]:
         """Return the last messages below seq `before`, oldest first."""
@@ -203,14 +198,9 @@ class Chat:
         return None
 
     def _message(self, identity: Identity, command: Send) -> Draft:
-        self._check_id("client_id", command.client_id)
-        size, limit = len(command.text.encode()), self.settings.text_bytes_max
-        if size > limit:
-            raise TooLarge(f"text: expected at most {limit} bytes of UTF-8, got {size}; send it in parts")
-        if not command.text:
-            raise BadRequest("text: expected at least one character, got none")
-        now_ms = self._clock.now_ms()
-        return Draft(Kind.MESSAGE, identity.user, identity.name, command.text, now_ms, command.client_id)
+        limits.check_id("client_id", command.client_id, self.settings)
+        limits.check_text(command.text, self.settings)
+        return drafts.message(identity, command.text, command.client_id, self._clock.now_ms())
 
     async def _mark_read(self, identity: Identity, room: str, up_to: int) -> Event | None:
         head = await self._store.head(room)
@@ -218,7 +208,7 @@ class Chat:
             raise BadRequest(f"up_to: expected a sequence number from 1 to {head.seq}, got {up_to}")
         if up_to <= (await self._store.receipts(room)).get(identity.user, 0):
             return None
-        return await self._commit(room, receipts.receipt(identity, up_to, self._clock.now_ms()))
+        return await self._commit(room, drafts.receipt(identity, up_to, self._clock.now_ms()))
 
     async def _commit(self, room: str, draft: Draft) -> Event:
         event = await self._store.append(room, draft)
@@ -231,28 +221,9 @@ class Chat:
                 feed.offer(event)
             await self._announce(event)
 
-    async def _feed(self, room: str) -> RoomFeed:
-        if feed := self._feeds.get(room):
-            return feed
-        head = await self._store.head(room)
-        if room not in self._feeds:
-            self._feeds[room] = feed = RoomFeed(room, head, self._store, self.settings.tail_max, self.settings.page_max)
-            self._pumps.add(asyncio.create_task(feed.pump()))
-        return self._feeds[room]
-
     async def _tend(self) -> None:
         while True:
             await asyncio.sleep(self.settings.lease_s / 6)
             with suppress(Unavailable):  # the leases are still there in the next round
                 for event in await self._presence.tend():
                     await self._tell(event)
-
-    def _check_ids(self, room: str, connection: str | None = None) -> None:
-        if not ROOM.fullmatch(room):
-            raise BadRequest(f"room: expected 1 to 64 letters, digits, - or _, got {room[:80]!r}")
-        if connection is not None:
-            self._check_id("connection", connection)
-
-    def _check_id(self, field: str, value: str) -> None:
-        if not 1 <= len(value) <= self.settings.id_max or not value.isprintable():
-            raise BadRequest(f"{field}: expected 1 to {self.settings.id_max} printable characters, got {value[:80]!r}")

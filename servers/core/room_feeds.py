@@ -1,0 +1,42 @@
+"""All the feeds of one process: a room gets its own when somebody first asks about it."""
+
+import asyncio
+
+from servers.core.room_feed import RoomFeed
+from servers.core.settings import Settings
+from servers.core.store import Store
+
+
+class RoomFeeds:
+    """Feeds by room, each with the pump that follows the store for it."""
+
+    def __init__(self, store: Store, settings: Settings) -> None:
+        self._store = store
+        self._settings = settings
+        self._feeds: dict[str, RoomFeed] = {}
+        self._pumps: set[asyncio.Task[None]] = set()
+
+    def get(self, room: str) -> RoomFeed | None:
+        """Return the room's feed, if it has one already."""
+        return self._feeds.get(room)
+
+    async def open(self, room: str) -> RoomFeed:
+        """Return the room's feed, made from the store's head if need be."""
+        if feed := self._feeds.get(room):
+            return feed
+        head = await self._store.head(room)
+        if room not in self._feeds:  # nobody else made it meanwhile
+            self._feeds[room] = RoomFeed(room, head, self._store, self._settings.tail_max, self._settings.page_max)
+            self._pumps.add(asyncio.create_task(self._feeds[room].pump()))
+        return self._feeds[room]
+
+    def wake(self) -> None:
+        """Let all who wait go on, empty-handed."""
+        for feed in self._feeds.values():
+            feed.wake()
+
+    async def close(self) -> None:
+        """End every pump."""
+        for pump in self._pumps:
+            pump.cancel()
+        await asyncio.gather(*self._pumps, return_exceptions=True)
