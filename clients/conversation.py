@@ -53,6 +53,7 @@ class Conversation:
 
     def __init__(self, account: Account, http: HttpSession, line: ChatLine) -> None:
         self.account = account
+        self.room = http.room
         self.connected = False
         self._http = http
         self._line = line

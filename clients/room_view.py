@@ -25,6 +25,8 @@ class RoomView:
                 case Kind.PRESENCE:
                     online = event.body == "online"
                     self._members[event.sender] = Member(event.sender, event.name, online, event.at_ms)
+                    if not online:
+                        self._typing.pop(event.sender, None)
                 case Kind.TYPING if event.body == "started":
                     self._typing[event.sender] = event
                 case Kind.TYPING:
