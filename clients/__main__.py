@@ -111,7 +111,7 @@ def explain(error: Exception, transport: str, server: str, name: str) -> str:
             return f"No chat server answers at {server} ({error}).\n{start}"
         case Refused(code="name_taken"):
             return f"Somebody else is {name}: choose another --name.\nA second window needs the token of the first."
-        case Refused(code="not_found" | "forbidden"):
+        case Refused(code="wrong_transport" | "not_found" | "forbidden"):
             return f"The server at {server} does not serve {transport} ({error.detail}).\n{start}"
         case Refused(code="unauthenticated"):
             return "The server does not know this log-in any more.\nStart the chat again to log in anew."

@@ -34,14 +34,14 @@ async def log_in(
     transport: str, base_url: str, room: str, name: str, token: str = "", options: Options | None = None
 ) -> "Conversation":
     """Return a ChatClient, logged in under `name` and not yet joined. Raises ValueError, Refused, LineBroken."""
-    module = import_module(f"clients.{transports.find(transport).slug}")
+    slug = transports.find(transport).slug
     http = HttpSession(base_url, room, options or Options())
     try:
-        account = await http.log_in(name, token)
+        account = await http.log_in(slug, name, token)
     except ClientError:
         await http.close()
         raise
-    return Conversation(account, http, module.Line(http))
+    return Conversation(account, http, import_module(f"clients.{slug}").Line(http))
 
 
 class Conversation:

@@ -9,6 +9,7 @@ import secrets
 from typing import Any, TypeVar
 
 import httpx
+from msgspec import Struct
 
 from clients.chat_client import Options
 from clients.errors import LineBroken, Refused
@@ -42,6 +43,12 @@ def is_loopback(host: str) -> bool:
         return False
 
 
+class Health(Struct, frozen=True):
+    """What `GET /health` answers: the slug of the transport that is served."""
+
+    transport: str
+
+
 class HttpSession:
     """One connection of one user in one room. Every method raises Refused or LineBroken."""
 
@@ -54,8 +61,14 @@ class HttpSession:
         self.token = ""
         self._http = httpx.AsyncClient(base_url=url, timeout=options.answer_s, trust_env=not is_loopback(url.host))
 
-    async def log_in(self, name: str, token: str = "") -> Account:
-        """Take a display name; with the token of an earlier log-in, as the same user."""
+    async def log_in(self, transport: str, name: str, token: str = "") -> Account:
+        """Take a display name; with the token of an earlier log-in, as the same user.
+
+        A server of another transport is refused here: some pairs would seem to work, and ask without a pause.
+        """
+        served = (await self.get("/health", Health)).transport
+        if served != transport:
+            raise Refused("wrong_transport", f"the server speaks {served}")
         self.token = token
         account = await self._call("POST", "/login", Account, LogIn(name))
         self.token = account.token
@@ -102,9 +115,12 @@ class HttpSession:
             response = await self._http.request(method, path, **extra)
         except httpx.TransportError as error:
             raise LineBroken(f"{method} {path}: {type(error).__name__}: {error}") from error
-        if response.is_success:
+        if not response.is_success:
+            raise refusal(response)
+        try:
             return decode(response.content, type=kind)
-        raise refusal(response)
+        except Undecodable as error:
+            raise LineBroken(f"{method} {path}: answered by something that is no chat server ({error})") from error
 
 
 def refusal(response: httpx.Response) -> Refused | LineBroken:

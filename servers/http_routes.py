@@ -45,8 +45,8 @@ Query = TypeVar("Query", int, str)
 NO_LIMIT = 1 << 62
 
 
-def chat_app(chat: Chat, settings: Settings, own_routes: Sequence[BaseRoute]) -> Starlette:
-    """Return the application: the shared routes, a transport's own, and the door before them all."""
+def chat_app(slug: str, chat: Chat, settings: Settings, own_routes: Sequence[BaseRoute]) -> Starlette:
+    """Return a transport's application: its own routes, the shared ones, and the door before them all."""
 
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
@@ -59,6 +59,7 @@ def chat_app(chat: Chat, settings: Settings, own_routes: Sequence[BaseRoute]) ->
         exception_handlers={HTTPException: _no_such_route},
         lifespan=lifespan,
     )
+    app.state.slug = slug
     app.state.counters = Counters()
     app.state.wire = WireBytes()
     return app
@@ -200,12 +201,12 @@ def query(request: Request, field: str, default: Query) -> Query:
 
 
 async def _health(request: Request) -> Response:
-    return JSONResponse({"ok": True})
+    return JSONResponse({"ok": True, "transport": request.app.state.slug})
 
 
 async def _stats(request: Request) -> Response:
     state = request.app.state
-    return JSONResponse({**state.counters.as_dict(), "wire": state.wire.as_dict()})
+    return JSONResponse({"transport": state.slug, **state.counters.as_dict(), "wire": state.wire.as_dict()})
 
 
 async def _no_such_route(request: Request, error: Exception) -> Response:

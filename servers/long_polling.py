@@ -29,7 +29,9 @@ def create_app(chat: Chat, settings: Settings) -> Starlette:
         async with chat.present(identity, room, connection), while_connected(request):
             return page_answer(request, await chat.until_news(room, after, settings.hold_s))
 
-    return chat_app(chat, settings, [Route("/rooms/{room}/events", answering(Purpose.RECEIVE, receive))])
+    return chat_app(
+        "long_polling", chat, settings, [Route("/rooms/{room}/events", answering(Purpose.RECEIVE, receive))]
+    )
 
 
 @asynccontextmanager

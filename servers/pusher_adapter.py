@@ -62,6 +62,7 @@ def create_app(chat: Chat, settings: Settings) -> Starlette:
         return answer(address)
 
     app = chat_app(
+        "pusher_adapter",
         chat,
         settings,
         [

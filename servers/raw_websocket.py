@@ -41,4 +41,6 @@ def create_app(chat: Chat, settings: Settings) -> Starlette:
                 cursor = page.next
                 counters.events_delivered += page.count
 
-    return chat_app(chat, settings, [WebSocketRoute("/rooms/{room}/socket", Conversation(chat, settings, receive))])
+    return chat_app(
+        "raw_websocket", chat, settings, [WebSocketRoute("/rooms/{room}/socket", Conversation(chat, settings, receive))]
+    )

@@ -25,4 +25,6 @@ def create_app(chat: Chat, settings: Settings) -> Starlette:
         await chat.heartbeat(identity, room, connection)
         return page_answer(request, await chat.since(room, after))
 
-    return chat_app(chat, settings, [Route("/rooms/{room}/events", answering(Purpose.RECEIVE, receive))])
+    return chat_app(
+        "short_polling", chat, settings, [Route("/rooms/{room}/events", answering(Purpose.RECEIVE, receive))]
+    )

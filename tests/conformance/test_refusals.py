@@ -9,6 +9,7 @@ import pytest
 from clients.errors import Refused
 from servers.core.auth import Tokens
 from servers.core.wire import Kind
+from servers.transports import TRANSPORTS
 from tests.conformance.raw import OK, raw_sender
 from tests.conformance.stage import SECRET, Stage, events
 
@@ -144,3 +145,11 @@ async def test_a_name_in_use_is_refused_without_its_token(stage: Stage) -> None:
         again = await stage.log_in_as(ada.account.name, ada.account.token)
         assert again.account.user == ada.account.user
         await again.close()
+
+
+async def test_a_client_of_another_transport_is_told_so_before_it_logs_in(stage: Stage) -> None:
+    for other in TRANSPORTS:
+        if other != stage.transport:
+            with pytest.raises(Refused) as refusal:
+                await Stage(other, stage.address).log_in("Ada")
+            assert refusal.value.code == "wrong_transport"
