@@ -1,0 +1,111 @@
+"""The latency chart: the whole distribution of each transport, on an axis where 1 ms and 2 s both read.
+
+One small panel a transport, its curve in colour over the others in grey, since the pushing transports would hide one
+another in a single panel. Theory lies under short polling as a wide pale band: Uniform(0, T).
+"""
+
+from math import ceil
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
+from numpy.typing import NDArray
+
+from notebooks.analysis import theory, wording
+from notebooks.analysis.figures.style import GREY, MARGIN_IN, PALE, WIDTH_IN, Placing, label, sheet, tint
+from notebooks.analysis.quantiles import Latency, latency
+from notebooks.analysis.runs import Run
+from servers import transports
+
+CURVE_SHARES = np.linspace(0.0, 1.0, 251)
+PANEL_IN = 1.5
+HEADER_IN = 0.5
+FOOTER_IN = 0.5
+LEFT_IN = 0.55
+GAP_IN = 0.4
+
+
+def draw(run: Run) -> Figure:
+    """Return the latency chart of a run: a panel for each of its transports."""
+    columns = min(2, len(run.slugs))
+    rows = ceil(len(run.slugs) / columns)
+    height_in = rows * (HEADER_IN + PANEL_IN + FOOTER_IN) + 0.35
+    measure = "Share of deliveries that were seen within a time, counted from when the message was due to be sent"
+    figure, top_in = sheet(height_in, wording.latency_finding(run), f"{measure}\n{wording.evidence(run)}")
+    width_in = (WIDTH_IN - LEFT_IN - MARGIN_IN - GAP_IN * (columns - 1)) / columns
+    limits = _limits(run)
+    for index, slug in enumerate(run.slugs):
+        row, column = divmod(index, columns)
+        left_in = LEFT_IN + column * (width_in + GAP_IN)
+        panel_in = top_in + 0.15 + row * (HEADER_IN + PANEL_IN + FOOTER_IN)
+        found = latency(run, slug)
+        _header(Placing(figure), left_in, panel_in, found)
+        axes = Placing(figure).axes(left_in, panel_in + HEADER_IN, width_in, PANEL_IN)
+        _frame(axes, limits, with_shares=column == 0)
+        _curves(axes, run, slug)
+        _median(axes, found)
+    return figure
+
+
+def curve_ms(run: Run, slug: str) -> NDArray[np.float64]:
+    """Return 251 quantiles in ms, evenly spaced: the ECDF as a line, as small for a million samples as for ten."""
+    return np.quantile(np.asarray(run.deliveries_of(slug)["latency_ms"], dtype=np.float64), CURVE_SHARES)
+
+
+def _limits(run: Run) -> tuple[float, float]:
+    """Return the ends of the axis in ms: what was measured and predicted, and never less than two decades."""
+    longest_ms = run.setting("poll_interval_s") * 1000 if "short_polling" in run.slugs else 0.0
+    lowest = max(0.05, float(run.deliveries["latency_ms"].min())) / 1.3
+    return lowest, max(float(run.deliveries["latency_ms"].max()) * 1.5, longest_ms * 1.5, lowest * 100)
+
+
+def _header(place: Placing, left_in: float, top_in: float, found: Latency) -> None:
+    colour = transports.find(found.slug).colour
+    numbers = "   ".join(f"p{q.share * 100:.0f} {wording.duration(q.pooled_ms)}" for q in found.quantiles)
+    place.text(left_in, top_in, found.label, color=colour, weight="bold", size=9.5)
+    place.text(left_in, top_in + 0.19, f"{numbers}   n = {found.deliveries:,}", color=GREY)
+
+
+def _frame(axes: Axes, limits: tuple[float, float], *, with_shares: bool) -> None:
+    axes.set_xscale("log")
+    axes.set_xlim(*limits)
+    axes.set_ylim(0, 1.03)
+    decades = [10.0**power for power in range(-1, 6) if limits[0] <= 10.0**power <= limits[1]]
+    axes.xaxis.set_major_locator(FixedLocator(decades))
+    axes.xaxis.set_minor_locator(NullLocator())
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda ms, _: f"{ms:g} ms" if ms < 1000 else f"{ms / 1000:g} s"))
+    axes.yaxis.set_major_locator(FixedLocator([0, 0.25, 0.5, 0.75, 1]))
+    axes.yaxis.set_major_formatter(FuncFormatter(lambda share, _: f"{share:.0%}" if with_shares else ""))
+    axes.grid(axis="y")
+
+
+def _curves(axes: Axes, run: Run, slug: str) -> None:
+    if slug == "short_polling":
+        _theory(axes, run.setting("poll_interval_s"), transports.find(slug).colour)
+    for other in run.slugs:
+        if other != slug:
+            axes.plot(curve_ms(run, other), CURVE_SHARES, color=PALE, linewidth=1.2, zorder=1)
+    axes.plot(curve_ms(run, slug), CURVE_SHARES, color=transports.find(slug).colour, linewidth=1.8, zorder=3)
+
+
+def _theory(axes: Axes, interval_s: float, colour: str) -> None:
+    """Draw Uniform(0, T) as a wide pale band, named beside it."""
+    wait_s = np.geomspace(interval_s / 1e6, interval_s, 400)
+    share = theory.uniform_wait_cdf(wait_s, interval_s)
+    axes.plot(wait_s * 1000, share, color=tint(colour, 0.25), linewidth=9, solid_capstyle="butt", zorder=2)
+    x_ms = theory.uniform_wait_quantile_s(0.84, interval_s) * 1000
+    look = {"color": tint(colour, 0.75), "size": 7.5, "ha": "right", "va": "center"}
+    label(axes, f"theory: uniform between 0 and {interval_s:g} s", (x_ms, 0.84), (-10, 0), **look)
+
+
+def _median(axes: Axes, found: Latency) -> None:
+    """Mark p50 with a hollow dot, and write its value where a rising curve leaves room: below right or above left."""
+    colour, p50_ms = transports.find(found.slug).colour, found.p50.pooled_ms
+    axes.plot(p50_ms, 0.5, "o", markersize=6, color=colour, markerfacecolor="white", markeredgewidth=1.6, zorder=4)
+    lowest, highest = np.log(axes.get_xlim())
+    words = f"half within {wording.duration(p50_ms)}"
+    if np.log(p50_ms) < (lowest + highest) / 2:
+        label(axes, words, (p50_ms, 0.5), (9, -5), ha="left", va="top")
+    else:
+        label(axes, words, (p50_ms, 0.5), (-11, 3), ha="right", va="bottom")

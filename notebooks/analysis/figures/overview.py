@@ -1,0 +1,136 @@
+"""The picture of the README: who waits, how long until a message is seen, and how many requests it took.
+
+One lane a transport, all on the same clock: a dot above is a message being sent, every line falls to the moment when
+one client of the room saw it. Vertical lines are pushed messages; slanted ones waited for somebody to ask.
+"""
+
+import textwrap
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.collections import LineCollection
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
+from numpy.typing import NDArray
+
+from notebooks.analysis import wording
+from notebooks.analysis.figures.style import GREY, INK, MARGIN_IN, PALE, Placing, sheet
+from notebooks.analysis.prices import EMPTY, REQUESTS, price
+from notebooks.analysis.quantiles import latencies, latency
+from notebooks.analysis.runs import Run
+from servers import transports
+
+LANE_IN = 0.98
+STRIP_IN = 0.56
+HEADER_IN = 0.5
+FOOTER_IN = 0.42
+STRIP_LEFT_IN = 1.85
+STRIP_WIDTH_IN = 3.75
+LATENCY_LEFT_IN = 5.75
+REQUESTS_LEFT_IN = 6.95
+COLUMNS = {
+    MARGIN_IN: "Who waits",
+    STRIP_LEFT_IN: "From sent to seen",
+    LATENCY_LEFT_IN: "Half see it within",
+    REQUESTS_LEFT_IN: "Requests each",
+}
+MESSAGES_SHOWN = 8
+LINES_FULL = 60
+
+
+@dataclass(frozen=True, slots=True)
+class Excerpt:
+    """What one room lived through in the same few seconds of its run, in seconds from their start."""
+
+    sent_s: NDArray[np.float64]
+    received_s: NDArray[np.float64]
+
+
+def draw(run: Run) -> Figure:
+    """Return the overview of a run: a lane for each of its transports."""
+    shown_s = _shown_s(run)
+    height_in = HEADER_IN + LANE_IN * len(run.slugs) + FOOTER_IN
+    subtitle = f"{_what_is_shown(run, shown_s)}\n{wording.evidence(run)}"
+    figure, top_in = sheet(height_in, wording.overview_finding(run), subtitle)
+    place = Placing(figure)
+    for left_in, words in COLUMNS.items():
+        place.text(left_in, top_in + 0.2, words, color=GREY)
+    for row, slug in enumerate(run.slugs):
+        lane_in = top_in + HEADER_IN + row * LANE_IN
+        _words(place, lane_in, run, slug)
+        axes = place.axes(STRIP_LEFT_IN, lane_in + 0.05, STRIP_WIDTH_IN, STRIP_IN)
+        _strip(axes, excerpt(run, slug, shown_s), shown_s, transports.find(slug).colour)
+        _clock(axes, labelled=row == len(run.slugs) - 1)
+    return figure
+
+
+def excerpt(run: Run, slug: str, shown_s: float) -> Excerpt:
+    """Return the middle of a transport's first valid repeat, in its first room: chosen by position, not by looks."""
+    samples = run.deliveries_of(slug)
+    samples = samples[samples["repeat"] == samples["repeat"].min()]
+    samples = samples[samples["room"] == samples["room"].min()]
+    middle_s = (samples["intended_s"].min() + samples["intended_s"].max()) / 2
+    moments: pd.DataFrame = samples[["intended_s", "received_s"]] - (middle_s - shown_s / 2)
+    shown = moments[(moments["received_s"] >= 0) & (moments["intended_s"] <= shown_s)]
+    return Excerpt(shown["intended_s"].to_numpy(), shown["received_s"].to_numpy())
+
+
+def _what_is_shown(run: Run, shown_s: float) -> str:
+    room = f"{shown_s:g} s in a room of {run.cells['room_size'].max()}"
+    polled = f", polled every {run.setting('poll_interval_s'):g} s" if "short_polling" in run.slugs else ""
+    return f"{room}{polled}. Each line is one message on its way to one client"
+
+
+def _shown_s(run: Run) -> float:
+    """Return how many whole seconds to show: about eight messages, the longest wait twice over, at most the run."""
+    first = run.deliveries.drop_duplicates(["transport", "repeat", "room", "seq"])
+    rooms = first[["transport", "repeat", "room"]].drop_duplicates().merge(run.cells, on=["transport", "repeat"])
+    per_s = len(first) / float(rooms["measured_s"].sum())
+    longest_ms = max(row.quantiles[-1].pooled_ms for row in latencies(run))
+    wanted_s = max(MESSAGES_SHOWN / per_s, 2 * longest_ms / 1000)
+    return float(np.ceil(min(wanted_s, run.cells["measured_s"].min())))
+
+
+def _words(place: Placing, top_in: float, run: Run, slug: str) -> None:
+    """Write what stands left and right of a lane."""
+    transport, found, requests = transports.find(slug), latency(run, slug), price(run, slug, REQUESTS)
+    name, _, aside = run.label_of(slug).partition(" (")
+    waits = "\n".join(textwrap.wrap(transport.who_waits + (f" ({aside}" if aside else ""), 24))
+    place.text(MARGIN_IN, top_in, name, color=transport.colour, weight="bold", size=10)
+    place.text(MARGIN_IN, top_in + 0.21, waits, color=GREY, linespacing=1.3)
+    big = {"color": transport.colour, "weight": "bold", "size": 15}
+    place.text(LATENCY_LEFT_IN, top_in, wording.duration(found.p50.pooled_ms), **big)
+    for quantile in found.quantiles[1:2]:
+        place.text(LATENCY_LEFT_IN, top_in + 0.34, f"95 % in {wording.duration(quantile.pooled_ms)}", color=GREY)
+    place.text(REQUESTS_LEFT_IN, top_in, wording.amount(requests.value) if requests else "", **big)
+    told_nothing = price(run, slug, EMPTY)
+    empty = f"{told_nothing.value:.0f} % empty" if told_nothing else "nobody asks"
+    place.text(REQUESTS_LEFT_IN, top_in + 0.34, empty, color=GREY)
+
+
+def _strip(axes: Axes, shown: Excerpt, shown_s: float, colour: str) -> None:
+    """Draw the falling lines; the more there are, the paler each."""
+    falls = [((sent, 1.0), (seen, 0.0)) for sent, seen in zip(shown.sent_s, shown.received_s, strict=True)]
+    strength = float(np.clip(LINES_FULL / max(len(falls), 1), 0.15, 0.8))
+    axes.add_collection(LineCollection(falls, colors=[colour], linewidths=0.8, alpha=strength))
+    dots: dict[str, Any] = {"marker": "o", "linestyle": "none", "markeredgewidth": 0}
+    axes.plot(shown.received_s, np.zeros_like(shown.received_s), color=colour, markersize=2.8, alpha=0.8, **dots)
+    sent_s = np.unique(shown.sent_s)
+    axes.plot(sent_s, np.ones_like(sent_s), color=INK, markersize=3.2, **dots)
+    axes.axhline(1, color=PALE, linewidth=0.8, zorder=0)
+    axes.axhline(0, color=PALE, linewidth=0.8, zorder=0)
+    axes.set_xlim(0, shown_s)
+    axes.set_ylim(-0.1, 1.1)
+
+
+def _clock(axes: Axes, *, labelled: bool) -> None:
+    """Name the two rails of a lane, and the seconds under the last one."""
+    axes.set_yticks([0, 1], ["seen", "sent"], size=7)
+    axes.spines["bottom"].set_visible(False)
+    axes.xaxis.set_major_locator(MaxNLocator(6, integer=True))
+    axes.tick_params(axis="x", length=0, labelbottom=labelled)
+    if labelled:
+        axes.set_xlabel("seconds", size=7.5)

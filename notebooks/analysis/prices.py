@@ -1,0 +1,97 @@
+"""What one delivered message costs: requests, empty answers, bytes and server CPU, beside what theory predicts.
+
+Each measure is a ratio of exact counts in `cells.csv`: the sum over all repeats divided by the sum of deliveries, and
+the same ratio within each repeat for the spread. What the push service spends is part of the price, and shown apart.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import pandas as pd
+
+from notebooks.analysis import predictions
+from notebooks.analysis.runs import Run
+
+
+@dataclass(frozen=True, slots=True)
+class Measure:
+    """A ratio of columns: those of the API and of the push service, over a divisor, times `scale` to reach the unit.
+
+    axis_end: where a chart's axis must end, so that 2 % looks like little; None lets the longest bar decide.
+    """
+
+    title: str
+    unit: str
+    api: tuple[str, ...]
+    push_service: tuple[str, ...] = ()
+    divisor: str = "delivered"
+    scale: float = 1.0
+    axis_end: float | None = None
+    predict: Callable[[Run, str], float | None] = predictions.nothing
+
+
+REQUESTS = Measure(
+    title="HTTP requests",
+    unit="per delivery",
+    api=("requests_send", "requests_receive", "requests_upkeep"),
+    predict=predictions.requests_per_delivery,
+)
+EMPTY = Measure(
+    title="Empty answers",
+    unit="% of reads",
+    api=("empty_answers",),
+    divisor="requests_receive",
+    scale=100.0,
+    axis_end=100.0,
+    predict=predictions.empty_percent,
+)
+BYTES = Measure(
+    title="Bytes on the wire",
+    unit="bytes per delivery",
+    api=("server_up_bytes", "server_down_bytes"),
+    push_service=("publish_bytes",),
+)
+CPU = Measure(
+    title="Server CPU",
+    unit="\N{MICRO SIGN}s per delivery",
+    api=("api_cpu_s",),
+    push_service=("push_service_cpu_s",),
+    scale=1e6,
+)
+MEASURES = (REQUESTS, EMPTY, BYTES, CPU)
+
+
+@dataclass(frozen=True, slots=True)
+class Price:
+    """One measure of one transport, in its unit.
+
+    value: all repeats together, of which push_service; low and high: the cheapest and the dearest repeat; predicted:
+    None where theory is silent.
+    """
+
+    value: float
+    push_service: float
+    low: float
+    high: float
+    predicted: float | None
+
+
+def price(run: Run, slug: str, measure: Measure) -> Price | None:
+    """Return what a transport paid, or None where there is nothing to divide by: a pushed client never reads."""
+    cells = run.cells_of(slug)
+    divisor = cells[measure.divisor]
+    if not divisor.sum():
+        return None
+    api, service = _sum(cells, measure.api), _sum(cells, measure.push_service)
+    by_repeat = ((api + service) / divisor)[divisor > 0] * measure.scale
+    return Price(
+        value=float((api + service).sum() / divisor.sum() * measure.scale),
+        push_service=float(service.sum() / divisor.sum() * measure.scale),
+        low=float(by_repeat.min()),
+        high=float(by_repeat.max()),
+        predicted=measure.predict(run, slug),
+    )
+
+
+def _sum(cells: pd.DataFrame, columns: tuple[str, ...]) -> "pd.Series[float]":
+    return cells[list(columns)].astype("float64").sum(axis="columns")

@@ -1,0 +1,111 @@
+"""Percentiles of delivery latency: of all repeats pooled, with the spread over repeats, never averaged.
+
+The mean of three p95s is the p95 of nothing. So the samples of all repeats are pooled first, and what each repeat
+says on its own is reported beside it, as a range.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from numpy.typing import ArrayLike, NDArray
+
+from notebooks.analysis.runs import Run
+
+SHARES = (0.50, 0.95, 0.99)
+# The load generator's own error, measured with known delays injected: below it, no difference is claimed.
+RESOLUTION_MS = {0.50: 1.0, 0.99: 5.0}
+
+
+@dataclass(frozen=True, slots=True)
+class Quantile:
+    """One percentile in ms: of the pooled samples, and the lowest and highest among the repeats."""
+
+    share: float
+    pooled_ms: float
+    low_ms: float
+    high_ms: float
+
+
+@dataclass(frozen=True, slots=True)
+class Latency:
+    """The delivery latency of one transport: n deliveries of so many messages, and what percentiles n can carry."""
+
+    slug: str
+    label: str
+    deliveries: int
+    messages: int
+    quantiles: tuple[Quantile, ...]
+
+    @property
+    def p50(self) -> Quantile:
+        """The median, which any n carries."""
+        return self.quantiles[0]
+
+
+def latencies(run: Run) -> tuple[Latency, ...]:
+    """Return the latency of each transport of a run, in the registry's order."""
+    return tuple(latency(run, slug) for slug in run.slugs)
+
+
+def latency(run: Run, slug: str) -> Latency:
+    """Return one transport's percentiles; p95 needs 20 samples and p99 100, so that at least one lies above."""
+    samples = run.deliveries_of(slug)
+    by_repeat = [group.to_numpy() for _, group in samples.groupby("repeat")["latency_ms"]]
+    carried = [share for share in SHARES if share == SHARES[0] or len(samples) * (1 - share) > 1 - 1e-9]
+    return Latency(
+        slug=slug,
+        label=run.label_of(slug),
+        deliveries=len(samples),
+        messages=int(run.cells_of(slug)["messages"].sum()),
+        quantiles=tuple(_quantile(share, samples["latency_ms"].to_numpy(), by_repeat) for share in carried),
+    )
+
+
+def _quantile(share: float, pooled: NDArray[np.float64], by_repeat: list[NDArray[np.float64]]) -> Quantile:
+    each = [float(np.quantile(repeat, share)) for repeat in by_repeat]
+    return Quantile(share, float(np.quantile(pooled, share)), min(each), max(each))
+
+
+def table(run: Run) -> pd.DataFrame:
+    """Return the percentiles in ms as a table for people: with the range over repeats, if there are several."""
+    rows = {}
+    for row in latencies(run):
+        cells: dict[str, object] = {"deliveries": f"{row.deliveries:,}", "messages": f"{row.messages:,}"}
+        for quantile in row.quantiles:
+            name = f"p{quantile.share:.0%}".rstrip("%")
+            cells[f"{name}, ms"] = f"{quantile.pooled_ms:,.1f}"
+            if run.repeats > 1:
+                cells[f"{name} by repeat"] = f"{quantile.low_ms:,.1f} to {quantile.high_ms:,.1f}"
+        rows[row.label] = cells
+    return pd.DataFrame.from_dict(rows, orient="index").fillna("n too small")
+
+
+def ks_distance(samples: NDArray[np.float64], cdf: Callable[[ArrayLike], NDArray[np.float64]]) -> float:
+    """Return the Kolmogorov-Smirnov distance: the widest gap between the samples' ECDF and a predicted CDF, 0 to 1."""
+    predicted = cdf(np.sort(samples))
+    steps = np.arange(len(samples) + 1) / len(samples)
+    return float(max((steps[1:] - predicted).max(), (predicted - steps[:-1]).max()))
+
+
+def share_near_mean(samples: NDArray[np.float64]) -> float:
+    """Return the share of the samples that the mean describes: those within a tenth of it."""
+    mean = samples.mean()
+    return float((np.abs(samples - mean) < 0.1 * mean).mean())
+
+
+def differences(run: Run, slugs: Sequence[str]) -> pd.DataFrame:
+    """Return how far these transports lie apart in ms, slowest against fastest, and whether that may be claimed."""
+    rows = {}
+    for share, resolution_ms in RESOLUTION_MS.items():
+        found = [q for slug in slugs for q in latency(run, slug).quantiles if q.share == share]
+        if len(found) < 2:
+            continue
+        apart_ms = max(q.pooled_ms for q in found) - min(q.pooled_ms for q in found)
+        rows[f"p{share:.0%}".rstrip("%")] = {
+            "apart, ms": round(apart_ms, 1),
+            "resolution, ms": resolution_ms,
+            "may be claimed": apart_ms >= resolution_ms,
+        }
+    return pd.DataFrame.from_dict(rows, orient="index")

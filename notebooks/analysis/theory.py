@@ -1,0 +1,93 @@
+"""What arithmetic alone predicts for each transport, to lay under what was measured.
+
+The letters of the derivations: d is the one-way transit time, RTT = 2 d a round trip, T the pause of a poller between
+an answer and its next question, lambda the events per second that one client should see, N the number of clients, h
+the longest time that a long poll is held. Arrivals are Poisson: a sender that keeps a beat would beat against T.
+"""
+
+from math import exp, expm1
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+FRAME_HEADER_BYTES = 2
+MASKING_KEY_BYTES = 4
+
+
+def uniform_wait_cdf(wait_s: ArrayLike, interval_s: float) -> NDArray[np.float64]:
+    """Return the share of events that a poller sees within `wait_s`: Uniform(0, T).
+
+    A Poisson event falls anywhere between two polls with equal probability, and waits for the next: the wait is
+    uniform on (0, T), whatever the rate. (Arrivals that do not anticipate the polls are what makes this exact.)
+    """
+    return np.clip(np.asarray(wait_s, dtype=np.float64) / interval_s, 0.0, 1.0)
+
+
+def uniform_wait_quantile_s(share: float, interval_s: float) -> float:
+    """Return the wait that this share of the events stays below: share x T, so the median is T/2, p95 is 0.95 T."""
+    return share * interval_s
+
+
+def uniform_wait_mean_s(interval_s: float) -> float:
+    """Return the mean wait of short polling, T/2."""
+    return interval_s / 2
+
+
+def short_polling_requests_per_s(clients: int, interval_s: float, round_trip_s: float) -> float:
+    """Return N/(T + RTT), not N/T: a client that sleeps *after* each answer asks once per sleep and round trip."""
+    return clients / (interval_s + round_trip_s)
+
+
+def empty_share(rate_per_s: float, period_s: float) -> float:
+    """Return the share of polls that bring nothing: no Poisson event in a period, exp(-lambda T)."""
+    return exp(-rate_per_s * period_s)
+
+
+def events_per_answer(rate_per_s: float, period_s: float) -> float:
+    """Return how many events a poll brings when it brings any: lambda T / (1 - exp(-lambda T)).
+
+    The mean over all polls is lambda T, and all of it comes in the share that is not empty. Tends to 1 for rare events.
+    """
+    expected = rate_per_s * period_s
+    return expected / -expm1(-expected) if expected else 1.0
+
+
+def long_polling_requests_per_s(rate_per_s: float, round_trip_s: float, hold_s: float) -> float:
+    """Return the requests per second of one long-polling client.
+
+    One cycle is a held request and the round trip until the next one is armed. Events wait on the cursor, so with
+    probability 1 - exp(-lambda RTT) there is news on arming and nothing is held; else the request is held for
+    min(Exp(lambda), h), on average (1 - exp(-lambda h)) / lambda. Rare events: about lambda, and never below
+    1/(h + RTT); frequent events: 1/RTT at most, several events in each answer. The textbook's 1/(1/lambda + RTT)
+    differs by the events that come while re-arming, and agrees when lambda RTT is small.
+    """
+    held_s = -expm1(-rate_per_s * hold_s) / rate_per_s if rate_per_s else hold_s
+    return 1 / (round_trip_s + exp(-rate_per_s * round_trip_s) * held_s)
+
+
+def long_polling_latency_s(transit_s: float) -> tuple[float, float]:
+    """Return the best and the worst latency of long polling: d while a request is armed, 3 d just after an answer left.
+
+    The unlucky event finds its client's answer on the way (d), waits for the next question (d), and travels (d):
+    RFC 6202 section 2.2, "Maximal Latency".
+    """
+    return transit_s, 3 * transit_s
+
+
+def push_latency_s(transit_s: float, publish_s: float = 0.0) -> float:
+    """Return sender to receiver over open lines: 2 d, and with a push service the way of the request that tells it."""
+    return 2 * transit_s + publish_s
+
+
+def heartbeat_requests_per_s(lease_s: float) -> float:
+    """Return the heartbeats of one Pusher client: one every third of its presence lease, so that two may be lost."""
+    return 3 / lease_s
+
+
+def frame_overhead_bytes(payload_bytes: int, *, masked: bool) -> int:
+    """Return the bytes that a WebSocket frame adds to its payload (RFC 6455 section 5.2).
+
+    Two bytes; none, 2 or 8 more for a length above 125 or 65,535; 4 for the masking key, which clients must send.
+    """
+    extended_length = 0 if payload_bytes <= 125 else 2 if payload_bytes <= 0xFFFF else 8
+    return FRAME_HEADER_BYTES + extended_length + (MASKING_KEY_BYTES if masked else 0)

@@ -1,0 +1,102 @@
+"""Says what the data say: numbers as people write them, and the sentences that stand above the charts.
+
+A sentence here must be true of every run, also of one with a single transport or three samples. So each is built from
+what it compares, and claims no difference that the load generator could have made (`quantiles.RESOLUTION_MS`).
+"""
+
+from dataclasses import dataclass
+
+from notebooks.analysis.prices import REQUESTS, price
+from notebooks.analysis.quantiles import RESOLUTION_MS, Latency, latencies
+from notebooks.analysis.runs import Run
+
+
+@dataclass(frozen=True, slots=True)
+class Prose:
+    """Sentences with figures in them, which a notebook shows as text."""
+
+    words: str
+
+    def _repr_markdown_(self) -> str:
+        return self.words
+
+
+def duration(ms: float) -> str:
+    """Write a time with two or three digits: 1.6 ms, 24 ms, 950 ms, 1.02 s."""
+    if ms >= 999.5:
+        return f"{ms / 1000:.2f} s" if ms < 9995 else f"{ms / 1000:.0f} s"
+    return f"{ms:.1f} ms" if ms < 9.95 else f"{ms:.0f} ms"
+
+
+def amount(value: float) -> str:
+    """Write a count or ratio with two or three digits: 0, 0.05, 1.9, 24, 1,250."""
+    if value >= 99.5:
+        return f"{value:,.0f}"
+    return f"{value:.3g}" if value >= 9.95 else f"{value:.2g}"
+
+
+def counted(count: int, noun: str) -> str:
+    """Write a count with its noun: 1 repeat, 3 repeats, 2 deliveries."""
+    plural = f"{noun[:-1]}ies" if noun.endswith("y") else f"{noun}s"
+    return f"{count:,} {noun if count == 1 else plural}"
+
+
+def evidence(run: Run) -> str:
+    """Return what a chart rests on: deliveries, messages, repeats, and the cells left out or under suspicion."""
+    messages = int(run.cells["messages"].sum())
+    parts = [f"{counted(len(run.deliveries), 'delivery')} of {counted(messages, 'message')}"]
+    parts += [counted(run.repeats, "repeat")] if run.repeats > 1 else []
+    suspect = int((run.cells["verdict"] == "suspect").sum())
+    parts += [counted(suspect, "suspect cell")] if suspect else []
+    parts += [f"{counted(len(run.void), 'void cell')} left out"] if run.void else []
+    return ", ".join(parts)
+
+
+def latency_finding(run: Run) -> str:
+    """Return the headline about waiting: the slowest median against all others, if they differ measurably."""
+    *others, slowest = sorted(latencies(run), key=lambda row: row.p50.pooled_ms)
+    median = duration(slowest.p50.pooled_ms)
+    if not others:
+        return f"Half of all messages are seen within {median} by {in_prose(slowest.label)}"
+    if slowest.p50.pooled_ms - others[-1].p50.pooled_ms < RESOLUTION_MS[0.50]:
+        everyone = "both" if len(others) == 1 else f"all {len(others) + 1}"
+        return f"Half of all messages are seen within {median} by {everyone} transports"
+    within = f"{duration(others[-1].p50.pooled_ms)} by {_the_others(others)}"
+    return f"Half of all messages are seen within {median} by {in_prose(slowest.label)}, {within}"
+
+
+def price_finding(run: Run) -> str:
+    """Return the headline about cost: the most and the fewest requests per delivered message."""
+    paid = {slug: found.value for slug in run.slugs if (found := price(run, slug, REQUESTS))}
+    dearest, cheapest = max(paid, key=paid.__getitem__), min(paid, key=paid.__getitem__)
+    most, least = amount(paid[dearest]), amount(paid[cheapest])
+    if most == least:
+        return f"Each delivery costs {most} HTTP requests{' by every transport' if len(paid) > 1 else ''}"
+    dearest, cheapest = in_prose(run.label_of(dearest)), in_prose(run.label_of(cheapest))
+    return f"Each delivery costs {most} HTTP requests by {dearest}, {'none' if least == '0' else least} by {cheapest}"
+
+
+def overview_finding(run: Run) -> str:
+    """Return the headline of the whole: what the median message takes by the slowest and by the fastest transport."""
+    by_median = sorted(latencies(run), key=lambda row: row.p50.pooled_ms)
+    fastest, slowest = by_median[0], by_median[-1]
+    if slowest.p50.pooled_ms - fastest.p50.pooled_ms < RESOLUTION_MS[0.50]:
+        return latency_finding(run)
+    takes = [f"{_effort(run, row)} by {in_prose(row.label)}" for row in (slowest, fastest)]
+    return f"The typical message takes {', '.join(takes)}"
+
+
+def _effort(run: Run, row: Latency) -> str:
+    paid = price(run, row.slug, REQUESTS)
+    requests = amount(paid.value) if paid else "0"
+    return f"{duration(row.p50.pooled_ms)} and {'no' if requests == '0' else requests} requests"
+
+
+def in_prose(label: str) -> str:
+    """Write a label within a sentence: short polling, raw WebSocket, but names keep their capitals: Pusher, SSE."""
+    is_name = label.startswith("Pusher") or label[:2].isupper()
+    return label if is_name else label[0].lower() + label[1:]
+
+
+def _the_others(rows: list[Latency]) -> str:
+    return in_prose(rows[0].label) if len(rows) == 1 else "the others"

@@ -1,0 +1,91 @@
+"""The charts and their sentences: drawn and true for odd runs too."""
+
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+from typer.testing import CliRunner
+
+from notebooks.analysis import wording
+from notebooks.analysis.__main__ import CHARTS, app
+from notebooks.analysis.figures import latency as latency_chart
+from notebooks.analysis.figures import overview, price
+from notebooks.analysis.figures.style import picture
+from notebooks.analysis.quantiles import latency
+from notebooks.analysis.runs import load
+from tests.synthetic_run import Plan, write
+
+PNG = b"\x89PNG"
+PNG_BYTES_MAX = 60_000
+ODD_RUNS = {
+    "all transports": Plan(repeats=2),
+    "one transport": Plan(slugs=["short_polling"]),
+    "three transports": Plan(slugs=["long_polling", "raw_websocket", "pusher_adapter"]),
+    "a single delivery each": Plan(users=1, messages=1),
+    "slow pushes": Plan(push_s={"raw_websocket": 20.0}),
+    "a suspect and a void cell": Plan(
+        repeats=2, verdicts={("long_polling", 0): "void", ("raw_websocket", 1): "suspect"}
+    ),
+}
+
+
+@pytest.mark.parametrize("plan", ODD_RUNS.values(), ids=ODD_RUNS.keys())
+@pytest.mark.parametrize("chart", [overview, latency_chart, price], ids=lambda chart: chart.__name__.rpartition(".")[2])
+def test_every_chart_draws_for_odd_runs_and_stays_small(tmp_path: Path, chart: ModuleType, plan: Plan) -> None:
+    png = picture(chart.draw, load(write(tmp_path, plan))).png
+    assert png.startswith(PNG)
+    assert len(png) < PNG_BYTES_MAX
+
+
+def test_a_picture_has_the_same_bytes_when_drawn_again(tmp_path: Path) -> None:
+    run = load(write(tmp_path, Plan()))
+    assert picture(overview.draw, run) == picture(overview.draw, run)
+
+
+def test_charts_are_drawn_into_the_run_and_their_paths_printed(tmp_path: Path) -> None:
+    printed = CliRunner().invoke(app, ["charts", str(write(tmp_path, Plan()))]).stdout.splitlines()
+    assert printed == [str(tmp_path / f"{name}.png") for name in CHARTS]
+    assert all(Path(path).read_bytes().startswith(PNG) for path in printed)
+
+
+def test_charts_of_a_folder_that_is_no_run_fail_with_a_sentence(tmp_path: Path) -> None:
+    outcome = CliRunner().invoke(app, ["charts", str(tmp_path)])
+    assert outcome.exit_code == 2
+    assert "is not a run" in outcome.output
+
+
+def test_the_headline_names_the_slowest_transport_against_the_others(tmp_path: Path) -> None:
+    run = load(write(tmp_path, Plan(slugs=["long_polling", "raw_websocket"], push_s={"raw_websocket": 0.5})))
+    raw, long = (wording.duration(latency(run, slug).p50.pooled_ms) for slug in ("raw_websocket", "long_polling"))
+    expected = f"Half of all messages are seen within {raw} by raw WebSocket, {long} by long polling"
+    assert wording.latency_finding(run) == expected
+
+
+def test_the_headline_claims_no_difference_that_was_not_measured(tmp_path: Path) -> None:
+    run = load(write(tmp_path, Plan(slugs=["long_polling", "raw_websocket"])))
+    assert wording.latency_finding(run).endswith(" by both transports")
+    assert wording.overview_finding(run) == wording.latency_finding(run)
+
+
+def test_the_headline_of_a_single_transport_compares_nothing(tmp_path: Path) -> None:
+    run = load(write(tmp_path, Plan(slugs=["pusher_adapter"])))
+    assert wording.latency_finding(run).endswith(" by Pusher adapter (local stand-in)")
+    assert wording.price_finding(run) == "Each delivery costs 0.2 HTTP requests"
+
+
+def test_the_evidence_tells_what_was_left_out(tmp_path: Path) -> None:
+    verdicts = {("long_polling", 0): "void", ("raw_websocket", 0): "suspect"}
+    run = load(write(tmp_path, Plan(users=5, messages=40, verdicts=verdicts)))
+    assert wording.evidence(run) == "600 deliveries of 120 messages, 1 suspect cell, 1 void cell left out"
+
+
+@pytest.mark.parametrize(
+    ("ms", "words"), [(1.64, "1.6 ms"), (9.96, "10 ms"), (24.2, "24 ms"), (999.6, "1.00 s"), (12_340, "12 s")]
+)
+def test_a_duration_is_written_with_the_digits_that_matter(ms: float, words: str) -> None:
+    assert wording.duration(ms) == words
+
+
+@pytest.mark.parametrize(("value", "words"), [(0, "0"), (0.346, "0.35"), (14.23, "14.2"), (1250.4, "1,250")])
+def test_an_amount_is_written_with_the_digits_that_matter(value: float, words: str) -> None:
+    assert wording.amount(value) == words

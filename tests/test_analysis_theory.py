@@ -1,0 +1,86 @@
+"""The formulas of notebooks/analysis/theory.py, against simulations and against the library that frames for us."""
+
+import numpy as np
+import pytest
+from websockets.frames import Frame, Opcode
+
+from notebooks.analysis import theory
+from notebooks.analysis.quantiles import ks_distance
+
+RATE_PER_S = 0.8
+INTERVAL_S = 2.0
+ROUND_TRIP_S = 0.15
+
+
+def poisson_arrivals_s(rate_per_s: float, count: int) -> np.ndarray[tuple[int, ...], np.dtype[np.float64]]:
+    return np.cumsum(np.random.default_rng(7).exponential(1 / rate_per_s, count))
+
+
+def long_polls(arrivals_s: list[float], round_trip_s: float, hold_s: float) -> int:
+    """Play one long-polling client against a log, and return how many requests it made."""
+    armed_s, seen, requests = 0.0, 0, 0
+    while seen < len(arrivals_s):
+        answered_s = min(max(arrivals_s[seen], armed_s), armed_s + hold_s)
+        while seen < len(arrivals_s) and arrivals_s[seen] <= answered_s:
+            seen += 1
+        requests += 1
+        armed_s = answered_s + round_trip_s
+    return requests
+
+
+def test_the_wait_for_the_next_poll_is_uniform_whatever_the_rate() -> None:
+    waits_s = INTERVAL_S - poisson_arrivals_s(RATE_PER_S, 20_000) % INTERVAL_S
+    assert ks_distance(waits_s, lambda wait_s: theory.uniform_wait_cdf(wait_s, INTERVAL_S)) < 0.02
+    assert waits_s.mean() == pytest.approx(theory.uniform_wait_mean_s(INTERVAL_S), rel=0.02)
+    assert np.quantile(waits_s, 0.95) == pytest.approx(theory.uniform_wait_quantile_s(0.95, INTERVAL_S), rel=0.02)
+
+
+def test_a_distance_of_one_is_a_prediction_that_misses_every_sample() -> None:
+    assert ks_distance(np.array([5.0, 6.0]), lambda wait_s: theory.uniform_wait_cdf(wait_s, 2.0)) == 1.0
+
+
+def test_a_poller_that_sleeps_after_each_answer_asks_less_often_than_once_per_interval() -> None:
+    assert theory.short_polling_requests_per_s(100, 1.9, 0.1) == pytest.approx(50)
+
+
+def test_empty_polls_and_events_per_answer_match_a_simulated_poller() -> None:
+    arrivals_s = poisson_arrivals_s(RATE_PER_S, 40_000)
+    events = np.histogram(arrivals_s, bins=np.arange(0, arrivals_s[-1], INTERVAL_S))[0]
+    assert (events == 0).mean() == pytest.approx(theory.empty_share(RATE_PER_S, INTERVAL_S), rel=0.03)
+    assert events[events > 0].mean() == pytest.approx(theory.events_per_answer(RATE_PER_S, INTERVAL_S), rel=0.02)
+
+
+def test_with_hardly_any_events_an_answer_that_is_not_empty_holds_one() -> None:
+    assert theory.events_per_answer(0.0, INTERVAL_S) == 1.0
+    assert theory.events_per_answer(1e-9, INTERVAL_S) == pytest.approx(1.0)
+
+
+@pytest.mark.parametrize("rate_per_s", [0.02, 0.8, 5.0, 50.0])
+@pytest.mark.parametrize("hold_s", [3.0, 25.0])
+def test_long_polling_asks_as_often_as_a_simulated_client(rate_per_s: float, hold_s: float) -> None:
+    arrivals_s = poisson_arrivals_s(rate_per_s, 20_000).tolist()
+    simulated_per_s = long_polls(arrivals_s, ROUND_TRIP_S, hold_s) / arrivals_s[-1]
+    assert simulated_per_s == pytest.approx(
+        theory.long_polling_requests_per_s(rate_per_s, ROUND_TRIP_S, hold_s), rel=0.02
+    )
+
+
+def test_long_polling_asks_once_per_hold_when_nothing_happens_and_once_per_round_trip_at_most() -> None:
+    assert theory.long_polling_requests_per_s(0.0, 0.0, 25.0) == pytest.approx(1 / 25)
+    assert theory.long_polling_requests_per_s(1e6, 0.1, 25.0) == pytest.approx(1 / 0.1)
+
+
+def test_transit_is_paid_once_by_an_armed_poll_thrice_by_one_just_answered_and_twice_by_a_push() -> None:
+    assert theory.long_polling_latency_s(0.04) == pytest.approx((0.04, 0.12))
+    assert theory.push_latency_s(0.04, publish_s=0.01) == pytest.approx(0.09)
+
+
+def test_two_heartbeats_may_be_lost_within_a_lease() -> None:
+    assert theory.heartbeat_requests_per_s(30.0) == pytest.approx(1 / 10)
+
+
+@pytest.mark.parametrize("payload_bytes", [0, 125, 126, 65_535, 65_536])
+@pytest.mark.parametrize("masked", [False, True])
+def test_frame_overhead_is_what_the_websockets_library_writes(payload_bytes: int, masked: bool) -> None:
+    frame = Frame(Opcode.TEXT, b"x" * payload_bytes).serialize(mask=masked)
+    assert len(frame) - payload_bytes == theory.frame_overhead_bytes(payload_bytes, masked=masked)
