@@ -123,10 +123,8 @@ class Conversation:
             while True:
                 try:
                     await self._deliver(await self._line.receive(self.inbox))
-                except LineBroken:
-                    await self._return()
-                except Refused as refusal:
-                    if refusal.code != "not_joined":
+                except ClientError as error:
+                    if not (worth_another_try(error) or is_not_joined(error)):
                         raise
                     await self._return()
         except Exception as error:  # also one that nobody expected: silence would look like a quiet room
@@ -156,7 +154,7 @@ class Conversation:
         """Try until it works, is refused, or `give_up_s` have passed; then the last LineBroken is raised."""
         pauses = self._http.options
         attempts = stamina.retry_context(
-            on=LineBroken,
+            on=worth_another_try,
             attempts=None,
             timeout=give_up_s,
             wait_initial=pauses.backoff_s,
@@ -167,3 +165,13 @@ class Conversation:
             with this_time:
                 return await attempt()
         raise AssertionError("a retry context ends by returning or by raising")
+
+
+def worth_another_try(error: Exception) -> bool:
+    """Tell whether time may mend it: a broken line, or dead lines of ours that the server still counts."""
+    return isinstance(error, LineBroken) or (isinstance(error, Refused) and error.code == "too_many")
+
+
+def is_not_joined(error: Exception) -> bool:
+    """Tell whether the server has forgotten this connection, which may then simply join again."""
+    return isinstance(error, Refused) and error.code == "not_joined"

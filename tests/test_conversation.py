@@ -170,6 +170,16 @@ async def test_whoever_has_been_put_out_of_the_room_joins_again(line: FakeLine) 
     assert line.opened_from == [None, Cursor("e1", 0)]
 
 
+async def test_lines_of_ours_that_the_server_still_counts_are_waited_for(line: FakeLine) -> None:
+    too_many = Refused("too_many", "two of your lines are open")
+    line.openings = [snapshot(), too_many, too_many]
+    async with conversation(line) as talk:
+        line.news.put_nowait(BROKEN)
+        line.news.put_nowait(page(0, 1))
+        assert await heard(talk, 1) == [1]
+    assert len(line.opened_from) == 4
+
+
 async def test_a_refusal_ends_the_events_after_what_came_before_it(line: FakeLine) -> None:
     async with conversation(line) as talk:
         line.news.put_nowait(page(0, 2))

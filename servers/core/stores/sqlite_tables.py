@@ -53,6 +53,9 @@ MEMBERS = """
 SELECT user, name, online, MAX(last_seen_ms, COALESCE((
     SELECT MAX(seen_ms) FROM connections AS c WHERE c.room = m.room AND c.user = m.user), 0))
 FROM members AS m WHERE room = ? ORDER BY name, user"""
+ROOMS_BESIDE_A_NEW_ONE = """
+SELECT CASE WHEN EXISTS (SELECT 1 FROM members WHERE room = ?) THEN 0
+ELSE (SELECT COUNT(DISTINCT room) FROM members) END"""
 CLAIM = """
 INSERT INTO names (name, user, until_ms) VALUES (:name, :user, :until_ms)
 ON CONFLICT (name) DO UPDATE SET user = :user, until_ms = MAX(until_ms, :until_ms)
@@ -141,8 +144,7 @@ def join(
     others = "SELECT COUNT(*) FROM connections WHERE room = :room AND user = :user AND connection != :connection"
     if database.execute(others, asdict(lease)).fetchone()[0] >= connections_max:
         raise TooMany(f"room {lease.room!r}: you have {connections_max} connections already; close one")
-    rooms = "SELECT COUNT(DISTINCT room) FROM members WHERE room != ?"
-    if database.execute(rooms, (lease.room,)).fetchone()[0] >= rooms_max:
+    if database.execute(ROOMS_BESIDE_A_NEW_ONE, (lease.room,)).fetchone()[0] >= rooms_max:
         raise TooMany(f"rooms: there are {rooms_max} already, the most this server keeps")
     if not claim_name(database, lease.name, lease.user, lease.seen_ms, lease.expires_at_ms):
         raise NameTaken(f"name {lease.name!r}: in use by somebody else; log in under another")
@@ -166,12 +168,13 @@ def release(database: sqlite3.Connection, events: list[Event], lease: Lease) -> 
 
 
 def expire(database: sqlite3.Connection, events: list[Event], now_ms: int) -> list[Event]:
-    """Take everyone offline whose leases have run out, and forget connections that are long silent."""
+    """Take everyone offline whose leases have run out, and forget connections and names that are long silent."""
     gone = [
         _go_offline(database, events, room, user, now_ms, seen_ms)
         for room, user, seen_ms in database.execute(RUN_OUT, (now_ms,)).fetchall()
     ]
     database.execute("DELETE FROM connections WHERE expires_at_ms < ?", (now_ms - FORGET_AFTER_MS,))
+    database.execute("DELETE FROM names WHERE until_ms < ?", (now_ms - FORGET_AFTER_MS,))
     return [event for event in gone if event is not None]
 
 
