@@ -1,0 +1,68 @@
+"""Measure the transports: `python -m loadtests compare`.
+
+Exit status: 0 when every acknowledged message reached every recipient exactly once, on every transport; 1 when not, or
+when a transport could not be measured; 130 after Ctrl-C. A load generator that lagged makes a verdict suspect or void,
+and is told, but does not fail the command: that is the machine's fault, not the servers'.
+"""
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from loadtests.compare import compare_transports
+from loadtests.scenarios import CONVERSATION
+from servers.transports import TRANSPORTS, find
+
+SLUGS = ", ".join(row.slug for row in TRANSPORTS)
+app = typer.Typer(add_completion=False, help=(__doc__ or "").splitlines()[0])
+
+
+@app.callback()
+def main() -> None:
+    """Load tests of the four transports."""
+
+
+@app.command()
+def compare(
+    transport: Annotated[
+        list[str] | None, typer.Option(help=f"One of {SLUGS}; repeat for several, all if none.")
+    ] = None,
+    users: Annotated[int, typer.Option(min=1, max=2000, help="Users in all.")] = CONVERSATION.users,
+    room_size: Annotated[int, typer.Option(min=1, help="Users per room.")] = CONVERSATION.room_size,
+    rate: Annotated[
+        float, typer.Option(min=0.001, max=100, help="Messages per second that each user sends, on average.")
+    ] = CONVERSATION.rate_per_s,
+    seconds: Annotated[
+        float, typer.Option(min=1, max=3600, help="Seconds measured per transport.")
+    ] = CONVERSATION.measured_s,
+    poll: Annotated[
+        float, typer.Option(min=0.05, max=60, help="Seconds that a short poller sleeps after each answer.")
+    ] = CONVERSATION.poll_interval_s,
+    seed: Annotated[
+        int, typer.Option(min=0, help="Seed of the senders' schedules; the same for all.")
+    ] = CONVERSATION.seed,
+    out: Annotated[Path, typer.Option(help="Folder in which the run's own folder is made.")] = Path("results"),
+) -> None:
+    """Compare the transports under the same load, one after the other; by default this takes under three minutes."""
+    if users % room_size:
+        raise typer.BadParameter(f"--users {users} is not a multiple of --room-size {room_size}: fill every room")
+    try:
+        chosen = [row for row in TRANSPORTS if not transport or row in map(find, transport)]
+    except ValueError as error:
+        raise typer.BadParameter(str(error)) from None
+    scenario = replace(
+        CONVERSATION,
+        users=users,
+        room_size=room_size,
+        rate_per_s=rate,
+        measured_s=seconds,
+        poll_interval_s=poll,
+        seed=seed,
+    )
+    raise typer.Exit(compare_transports(scenario, chosen, out))
+
+
+if __name__ == "__main__":
+    app()

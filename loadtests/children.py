@@ -1,0 +1,94 @@
+"""What the two children of the comparison have in common: how they start, announce themselves and end.
+
+Teaches how to let no child outlive its parent: each runs in a session of its own, so that Ctrl-C reaches the parent
+only, which then ends them in order. Their standard error goes to a file, whose end is quoted when one fails.
+"""
+
+import json
+import subprocess
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from select import select
+from time import perf_counter
+from typing import Any
+
+from loadtests.cores import pinned
+
+STOP_S = 10.0
+LOOK_S = 0.25
+QUOTED_LINES = 12
+
+Look = Callable[[], None]
+"""Called several times a second while something is awaited."""
+
+
+class NotMeasured(RuntimeError):
+    """A transport could not be measured: a child ended, or stayed silent."""
+
+
+class Child:
+    """A running process that prints JSON lines."""
+
+    def __init__(self, process: subprocess.Popen[bytes], log: Path) -> None:
+        self.pid = process.pid
+        self._process = process
+        self._log = log
+
+    def next_line(self, within_s: float, look: Look) -> dict[str, Any]:
+        """Wait for the next line, and return it decoded; raises NotMeasured."""
+        output, deadline_s = self._process.stdout, perf_counter() + within_s
+        assert output is not None
+        while not select([output], [], [], LOOK_S)[0]:
+            look()
+            if perf_counter() > deadline_s:
+                raise self.failed(f"said nothing for {within_s:g} s")
+        line = output.readline()
+        if not line:
+            raise self.failed(f"ended with status {self._process.wait(STOP_S)}")
+        told: dict[str, Any] = json.loads(line)
+        return told
+
+    def wait(self, within_s: float) -> None:
+        """Wait for the process to end by itself, whatever its status; raises NotMeasured."""
+        try:
+            self._process.wait(within_s)
+        except subprocess.TimeoutExpired:
+            raise self.failed(f"still ran after {within_s:g} s") from None
+
+    def terminate(self) -> None:
+        """Ask the process to end, by SIGTERM; does nothing if it has."""
+        self._process.terminate()
+
+    def failed(self, what: str) -> NotMeasured:
+        lines = self._log.read_text(encoding="utf-8", errors="replace").splitlines()[-QUOTED_LINES:]
+        return NotMeasured("\n  ".join([f"{self._log.stem} {what}", *lines]))
+
+
+@contextmanager
+def running(command: Sequence[str], core: int | None, log: Path) -> Iterator[Child]:
+    """Run a command on one core until the block ends, then end it: standard input closed, SIGTERM, SIGKILL."""
+    with pinned(core), log.open("wb") as words:
+        process = subprocess.Popen(
+            command,
+            bufsize=0,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=words,
+            start_new_session=True,
+        )
+    with process:
+        try:
+            yield Child(process, log)
+        finally:
+            _end(process)
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    assert process.stdin is not None
+    process.stdin.close()
+    for insist in (process.terminate, process.kill):
+        try:
+            process.wait(STOP_S)
+        except subprocess.TimeoutExpired:
+            insist()

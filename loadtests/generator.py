@@ -1,0 +1,55 @@
+"""The load generator: one `locust` process per measurement.
+
+Teaches to keep Locust at arm's length: importing it would patch the sockets of whoever imports it. So it runs as
+anybody would run it by hand, and tells on standard output, in JSON lines, where in its course it is.
+"""
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from loadtests.children import Child, Look, running
+from loadtests.samples import Samples, Window
+from loadtests.scenarios import Scenario
+
+USERS_PER_S = 100  # faster, and the ramp measures log-ins instead of letting users in
+MARGIN_S = 60.0
+
+
+class Generator:
+    """A running load; `pid` is its process."""
+
+    def __init__(self, child: Child, scenario: Scenario, record: Path) -> None:
+        self.pid = child.pid
+        self._child = child
+        self._scenario = scenario
+        self._record = record
+
+    def await_window(self, look: Look) -> Window | None:
+        """Wait until all users have joined, and return the window; None if they did not. Raises NotMeasured."""
+        told = self._child.next_line(MARGIN_S + self._scenario.users / USERS_PER_S, look)
+        return Window(*told["window"]) if "window" in told else None
+
+    def await_samples(self, look: Look) -> Samples:
+        """Wait until everything has arrived and the process has ended; raises NotMeasured."""
+        while self._child.next_line(self._scenario.drain_s + MARGIN_S, look)["phase"] != "stop":
+            pass
+        self._child.wait(MARGIN_S)
+        if not self._record.exists():
+            raise self._child.failed("left no samples")
+        return Samples.read(self._record)
+
+
+@contextmanager
+def generating(slug: str, host: str, scenario: Scenario, core: int | None, folder: Path) -> Iterator[Generator]:
+    """Run the Locust file of a transport against a server, on one core."""
+    record = folder / f"{slug}.samples"
+    file = Path(__file__).with_name(f"{slug}.py")
+    command = [sys.executable, "-m", "locust", "--locustfile", str(file), "--headless", "--only-summary"]
+    command += ["--host", host, "--spawn-rate", str(USERS_PER_S), "--record", str(record), *scenario.arguments()]
+    with running(command, core, folder / f"load generator of {slug}.log") as child:
+        try:
+            yield Generator(child, scenario, record)
+        finally:
+            child.terminate()  # unlike our servers, Locust does not watch its standard input

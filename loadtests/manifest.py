@@ -1,0 +1,80 @@
+"""The circumstances of a run, as its manifest tells them: code, machine, versions, scenario, settings.
+
+Teaches what somebody needs in order to believe a figure, or to get it again.
+"""
+
+import os
+import platform
+import subprocess
+import sys
+from collections.abc import Sequence
+from dataclasses import asdict
+from datetime import datetime
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+from loadtests.cores import Cores
+from loadtests.scenarios import Scenario
+from loadtests.server_probe import SETTINGS
+from servers.transports import Transport
+
+ROOT = Path(__file__).parents[1]
+RENTED = "rented"
+NAMED = ("starlette", "uvicorn", "httptools", "uvloop", "websockets", "msgspec", "pusher", "httpx", "locust", "gevent")
+
+
+def push_service() -> str:
+    """Say whose push service the Pusher adapter uses: PUSHER_KEY in the environment names a rented one."""
+    return RENTED if "PUSHER_KEY" in os.environ else "local stand-in"
+
+
+def label(transport: Transport) -> str:
+    """Return a transport's honest name: a push service that is not rented is a stand-in."""
+    stand_in = transport.needs_push_service and push_service() != RENTED
+    return f"{transport.label} (local stand-in)" if stand_in else transport.label
+
+
+def describe(scenario: Scenario, slugs: Sequence[str], cores: Cores) -> dict[str, Any]:
+    """Return the manifest of a run that is about to start."""
+    return {
+        "started_at": datetime.now().astimezone().isoformat(timespec="seconds"),
+        "commit": _commit(),
+        "machine": _machine(),
+        "versions": {"python": platform.python_version(), **{name: version(name) for name in NAMED}},
+        "transports": list(slugs),
+        "scenario": asdict(scenario) | {"warm_up_s": scenario.warm_up_s},
+        "seed": scenario.seed,
+        "command": " ".join(["python", "-m", "loadtests", *sys.argv[1:]]),
+        "settings": SETTINGS,
+        "pinning": cores.told,
+        "push_service": push_service(),
+    }
+
+
+def _commit() -> str:
+    """Return the commit, with -dirty if files differ from it; "unknown" outside git."""
+    command = ["git", "describe", "--always", "--dirty", "--abbrev=40", "--exclude=*"]
+    try:
+        return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout.strip()
+    except (OSError, subprocess.CalledProcessError):
+        return "unknown"
+
+
+def _machine() -> dict[str, Any]:
+    return {
+        "cpu": _cpu_model(),
+        "cores": psutil.cpu_count(),
+        "memory_bytes": psutil.virtual_memory().total,
+        "os": platform.platform(),
+    }
+
+
+def _cpu_model() -> str:
+    """Return the processor's name; Linux keeps it in a file, others tell it themselves."""
+    cpuinfo = Path("/proc/cpuinfo")
+    lines = cpuinfo.read_text().splitlines() if cpuinfo.exists() else []
+    models = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return models[0] if models else platform.processor() or platform.machine()

@@ -1,0 +1,48 @@
+"""What arithmetic alone predicts for the table's figures, to stand beneath what was measured.
+
+Letters: T is the poll interval, lambda the messages per second that one client should see, RTT a round trip (the
+median time to an acknowledgement). Arrivals are Poisson. The derivations are in `notebooks.analysis.theory`; bytes and
+CPU depend on libraries, which arithmetic does not know. On loopback a transit takes nothing, so a push should too.
+"""
+
+from dataclasses import dataclass
+from math import exp
+from statistics import median
+
+from loadtests.cell import Cell
+from loadtests.scenarios import Scenario
+from loadtests.server_probe import HOLD_S, LEASE_S
+
+
+@dataclass(frozen=True, slots=True)
+class Prediction:
+    """wait_s: the longest a message waits for a poll, uniformly distributed; None where theory is silent."""
+
+    wait_s: float = 0.0
+    requests_per_delivery: float | None = None
+    empty_share: float | None = None
+
+    def latency_ms(self, percent: int) -> float:
+        """Return a percentile of a wait that is uniform from 0 to `wait_s`."""
+        return 1000 * self.wait_s * percent / 100
+
+
+def predict(cell: Cell, scenario: Scenario) -> Prediction:
+    """Return what theory says about a cell, given the rate and the round trip that it really had."""
+    rate = cell.number("messages") / len(scenario.rooms) / cell.number("measured_s")
+    round_trip_s = median(row.acked_s - row.sent_s for row in cell.deliveries)
+    sends = 1 / scenario.room_size
+    match cell.transport.slug:
+        case "short_polling":
+            period_s = scenario.poll_interval_s + round_trip_s
+            return Prediction(scenario.poll_interval_s, sends + 1 / (rate * period_s), exp(-rate * period_s))
+        case "long_polling":
+            held_s = (1 - exp(-rate * HOLD_S)) / rate
+            cycle_s = round_trip_s + exp(-rate * round_trip_s) * held_s
+            return Prediction(0.0, sends + 1 / (rate * cycle_s), exp(-rate * (HOLD_S + round_trip_s)))
+        case "raw_websocket":
+            return Prediction(requests_per_delivery=0.0)
+        case "pusher_adapter":
+            return Prediction(requests_per_delivery=sends + 3 / LEASE_S / rate)
+        case _:
+            return Prediction()

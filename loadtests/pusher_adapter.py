@@ -1,0 +1,54 @@
+"""Pusher adapter under load: `locust -f loadtests/pusher_adapter.py --headless -u 10 -r 10 --host http://127.0.0.1:8000`.
+
+Teaches that pushing through somebody else's server leaves the client three small duties: have the channel authorized,
+beat for its presence lease, and read when a frame went missing. What crosses the wire: a POST for each message to the
+API; a subscription to the push service, and its frames; a heartbeat every third of a lease.
+"""
+
+from time import perf_counter
+from urllib.parse import urlencode
+
+from clients.inbox import Inbox
+from loadtests.chat_user import ChatUser
+from loadtests.pusher_line import PusherLine, ServiceAddress
+from servers.core.wire import Ack, Page, Send, decode
+
+GAP_S = 0.25  # how long a page that came too early may wait for those before it
+
+
+class PusherAdapterUser(ChatUser):
+    """Somebody else's server waits: the client listens to the service, and speaks to the API."""
+
+    def open(self) -> Inbox:
+        snapshot = self.http.join()
+        self.heartbeat_s = snapshot.lease_s / 3
+        self.next_heartbeat_s = perf_counter() + self.phase * self.heartbeat_s
+        self.line = PusherLine(self.http.get("/pusher/service", ServiceAddress))
+        channel = f"private-room-{self.room}"
+        form = urlencode({"socket_id": self.line.socket_id, "channel_name": channel})
+        self.line.subscribe(channel, self.http.post_form("/pusher/auth", form, dict[str, str])["auth"])
+        self.must_read = True  # for what came between joining and subscribing
+        return Inbox(snapshot.cursor)
+
+    def post(self, message: Send) -> Ack:
+        return self.http.send(message)
+
+    def receive(self) -> Page:
+        while not self.must_read:
+            left_s = max(0.0, self.next_heartbeat_s - perf_counter())
+            frame = self.line.hear_within(GAP_S if self.inbox.behind else left_s)
+            if frame and frame.event == "page":
+                return decode(frame.data, type=Page)
+            if not frame:
+                self.must_read = self.inbox.behind or self.beat_and_lag()
+        self.must_read = False
+        return self.http.read(self.inbox.cursor)
+
+    def close(self) -> None:
+        self.line.close()
+        self.http.leave()
+
+    def beat_and_lag(self) -> bool:
+        """Show a sign of life; tell whether the log's end, as heard in answer, lies ahead."""
+        self.next_heartbeat_s += self.heartbeat_s
+        return self.inbox.lags(self.http.heartbeat().cursor)

@@ -1,0 +1,51 @@
+"""Raw WebSocket under load: `locust -f loadtests/raw_websocket.py --headless -u 10 -r 10 --host http://127.0.0.1:8000`.
+
+Teaches that one open line carries everything: pages come by themselves, and acknowledgements between them, so each
+says which message it answers. What crosses the wire: one handshake and a `join` per user, then a frame for each message
+sent, acknowledged or delivered.
+"""
+
+import gevent
+import msgspec
+from gevent.event import AsyncResult
+
+from clients.inbox import Inbox
+from loadtests.chat_user import ChatUser
+from loadtests.http_line import LineBroken
+from loadtests.socket_line import SocketLine
+from servers.core.wire import Ack, Join, Page, Refusal, Send, Snapshot, SocketAnswer, decode, encode
+
+ACKNOWLEDGED_S = 10.0
+
+
+class RawWebsocketUser(ChatUser):
+    """The server waits, for as long as the line is open: the client only listens."""
+
+    def open(self) -> Inbox:
+        self.answers: dict[int, AsyncResult] = {}
+        self.line = SocketLine(f"{self.host}/rooms/{self.room}/socket".replace("http", "ws", 1))
+        self.line.say(encode(Join(connection=self.http.connection, token=self.http.token)))
+        return Inbox(decode(self.line.hear(), type=Snapshot).cursor)
+
+    def post(self, message: Send) -> Ack:
+        ref = len(self.answers) + 1
+        answer = self.answers[ref] = AsyncResult()
+        self.line.say(encode(msgspec.structs.replace(message, ref=ref)))
+        try:
+            acknowledged: Ack = answer.get(timeout=ACKNOWLEDGED_S)
+        except gevent.Timeout:
+            raise LineBroken(f"no acknowledgement within {ACKNOWLEDGED_S:g} s") from None
+        return acknowledged
+
+    def receive(self) -> Page:
+        while True:
+            match decode(self.line.hear(), type=SocketAnswer):
+                case Page() as page:
+                    return page
+                case Ack() as ack:
+                    self.answers[ack.ref].set(ack)
+                case Refusal() as refusal:
+                    self.answers[refusal.ref].set_exception(LineBroken(refusal.detail))
+
+    def close(self) -> None:
+        self.line.close()

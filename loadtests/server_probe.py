@@ -1,0 +1,133 @@
+"""The servers under test: started for one measurement, and read at both ends of the measuring window.
+
+Teaches which figures can be trusted: counts by the server itself (`GET /stats`), CPU time and memory by the operating
+system. A reading holds what has added up so far, under the names of `results.schema`; the window's figures are the
+difference of two. The readings' own requests are taken out again.
+"""
+
+import json
+import socket
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import psutil
+
+from loadtests.children import Look, running
+
+READY_S = 20.0
+ANSWER_S = 10.0
+HOLD_S = 25.0
+LEASE_S = 30.0
+SETTINGS = {
+    "hold_s": HOLD_S,
+    "lease_s": LEASE_S,
+    "deflate": False,
+    "keep_alive_s": 75,
+    "ping_interval_s": 20,
+    "http": "httptools",
+    "event_loop": "uvloop",
+    "store": "sqlite, a temporary file",
+}
+"""What the servers were told, for the manifest; beyond the first two, their own defaults."""
+
+Reading = dict[str, float]
+
+
+@dataclass(frozen=True, slots=True)
+class Server:
+    """Where the API and the push service listen (empty: there is none of ours), and their process ids by role."""
+
+    address: str
+    push_service: str
+    pids: Mapping[str, int]
+
+
+@contextmanager
+def serving(slug: str, core: int | None, log: Path, look: Look) -> Iterator[Server]:
+    """Run the server of a transport, and its push service, on one core; raises NotMeasured."""
+    settings = ["--hold", str(HOLD_S), "--lease", str(LEASE_S)]
+    command = [sys.executable, "-m", "servers", slug, "--port", "0", "--attached", *settings]
+    with running(command, core, log) as child:
+        told = child.next_line(READY_S, look)
+        yield Server(told["address"], told.get("push_service", ""), told["pids"])
+
+
+class Stats:
+    """`GET /stats` of one server, without what asking for it costs."""
+
+    def __init__(self, address: str) -> None:
+        url = urlsplit(address)
+        self._place = (url.hostname, url.port)
+        self._request = f"GET /stats HTTP/1.1\r\nHost: {url.netloc}\r\nConnection: close\r\n\r\n".encode()
+        self._sent = self._received = 0
+
+    def read(self) -> dict[str, Any]:
+        """Ask on a connection of its own; waits for the answer. Its bytes are counted there only after it is made."""
+        with socket.create_connection(self._place, ANSWER_S) as line:
+            line.sendall(self._request)
+            answer = b"".join(iter(lambda: line.recv(65_536), b""))
+        stats: dict[str, Any] = json.loads(answer.partition(b"\r\n\r\n")[2])
+        self._sent += len(self._request)
+        stats["wire"]["http"]["received"] -= self._sent
+        stats["wire"]["http"]["sent"] -= self._received
+        stats["wire"]["connections_open"] -= 1
+        self._received += len(answer)
+        return stats
+
+
+class Probe:
+    """Reads the servers and the load generator."""
+
+    def __init__(self, server: Server, generator_pid: int) -> None:
+        self._api = Stats(server.address)
+        self._push_service = Stats(server.push_service) if server.push_service else None
+        self._processes = {role: psutil.Process(pid) for role, pid in server.pids.items()}
+        self._generator = psutil.Process(generator_pid)
+        self._peak_bytes: Reading = {"api_rss_bytes": 0, "push_service_rss_bytes": 0}
+
+    def read(self) -> Reading:
+        """Return all that has added up so far."""
+        api = self._api.read()
+        service = self._push_service.read() if self._push_service else {"wire": NO_WIRE}
+        wires = (api["wire"]["http"], api["wire"]["websocket"], service["wire"]["websocket"])
+        cpu_s = {role: _cpu_s(process) for role, process in self._processes.items()}
+        return {
+            **{f"requests_{purpose}": count for purpose, count in api["requests"].items()},
+            "command_frames": api["command_frames"],
+            "empty_answers": api["empty_answers"],
+            "server_up_bytes": sum(wire["received"] for wire in wires),
+            "server_down_bytes": sum(wire["sent"] for wire in wires),
+            "publish_bytes": sum(service["wire"]["http"].values()),
+            "api_cpu_s": cpu_s["api"],
+            "push_service_cpu_s": cpu_s.get("push_service", 0.0),
+            "generator_cpu_s": _cpu_s(self._generator),
+            "connections": api["wire"]["connections_open"] + service["wire"]["connections_open"],
+        }
+
+    def look_at_memory(self) -> None:
+        """Note the servers' resident memory, if it is the largest so far."""
+        for role, process in self._processes.items():
+            column = f"{role}_rss_bytes"
+            self._peak_bytes[column] = max(self._peak_bytes[column], process.memory_info().rss)
+
+    def spent(self, before: Reading, after: Reading) -> Reading:
+        """Return what a window cost: differences, but for the open connections and the peaks of memory."""
+        differences = {column: after[column] - before[column] for column in after}
+        return {**differences, "connections": after["connections"], **self._peak_bytes}
+
+
+NO_WIRE: dict[str, Any] = {
+    "http": {"received": 0, "sent": 0},
+    "websocket": {"received": 0, "sent": 0},
+    "connections_open": 0,
+}
+
+
+def _cpu_s(process: psutil.Process) -> float:
+    times = process.cpu_times()
+    return times.user + times.system

@@ -1,0 +1,111 @@
+"""`python -m loadtests compare` around its measurements: the files, the exit status, the table, the options."""
+
+import csv
+import gzip
+import json
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import replace
+from io import StringIO
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+from typer.testing import CliRunner, Result
+
+from loadtests import compare, report
+from loadtests.__main__ import app
+from loadtests.cell import Cell
+from loadtests.run_folder import RunFolder
+from results.schema import CELLS_FILE, DELIVERIES_FILE, MANIFEST
+from servers.transports import TRANSPORTS
+from tests.loadtest_rows import BOTH, PAIR, cell
+
+
+def test_a_run_is_partial_until_it_is_complete_and_keeps_every_cell(tmp_path: Path) -> None:
+    folder = RunFolder(tmp_path, "test", {"seed": 1})
+    folder.add(cell(BOTH))
+    assert json.loads((folder.path / MANIFEST).read_text())["partial"]
+    folder.add(cell(BOTH[:1]))
+    folder.complete()
+    manifest = json.loads((folder.path / MANIFEST).read_text())
+    assert (manifest["partial"], manifest["verdicts"]["short_polling"]["verdict"]) == (False, "void")
+    with (folder.path / CELLS_FILE).open() as file:
+        assert [row["delivered"] for row in csv.DictReader(file)] == ["2", "1"]
+    with gzip.open(folder.path / DELIVERIES_FILE, "rt") as file:
+        assert [row["recipient"] for row in csv.DictReader(file)] == ["ann", "bob", "ann"]
+
+
+def test_two_runs_of_one_minute_have_a_folder_each(tmp_path: Path) -> None:
+    assert RunFolder(tmp_path, "test", {}).path != RunFolder(tmp_path, "test", {}).path
+
+
+@pytest.mark.parametrize(
+    ("measure", "status"),
+    [(lambda: cell(BOTH), 0), (lambda: cell(BOTH, late_s=1.0), 0), (lambda: cell(BOTH[:1]), compare.FAILED)],
+    ids=["all well", "the generator lagged", "a delivery was lost"],
+)
+def test_only_deliveries_that_do_not_add_up_fail_the_command(
+    measure: Callable[[], Cell], status: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(compare, "measure", lambda *_: measure())
+    monkeypatch.setattr(compare, "_charts", lambda *_: [])
+    assert compare.compare_transports(PAIR, TRANSPORTS[:1], tmp_path) == status
+
+
+def test_an_interrupted_run_keeps_what_was_measured(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    outcomes = iter([lambda: cell(BOTH), interrupt])
+    monkeypatch.setattr(compare, "measure", lambda *_: next(outcomes)())
+    monkeypatch.setattr(compare, "_charts", lambda *_: [])
+    assert compare.compare_transports(PAIR, TRANSPORTS[:2], tmp_path) == compare.INTERRUPTED
+    (manifest,) = tmp_path.glob(f"*/{MANIFEST}")
+    assert json.loads(manifest.read_text())["partial"]
+    assert list(json.loads(manifest.read_text())["verdicts"]) == ["short_polling"]
+
+
+def interrupt() -> Cell:
+    raise KeyboardInterrupt
+
+
+@pytest.mark.parametrize("width", [80, 100])
+def test_the_table_fits_its_terminal(width: int) -> None:
+    console = Console(width=width, record=True, file=StringIO())
+    rows = [replace(cell(BOTH), transport=transport) for transport in TRANSPORTS]
+    report.print_cells(console, rows, PAIR)
+    text = console.export_text()
+    assert "\N{HORIZONTAL ELLIPSIS}" not in text
+    assert text.count("theory") == len(TRANSPORTS)
+    assert max(len(line.rstrip()) for line in text.splitlines()) <= width
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["--users", "7", "--room-size", "4"], "--users 7 is not a multiple of --room-size 4"),
+        (["--transport", "pigeon"], "expected one of short_polling, long_polling, raw_websocket, pusher_adapter"),
+        (["--seconds", "-1"], "'--seconds': Input should be greater than or equal to 1"),
+        (["--rate", "often"], "'--rate': Input should be a valid number"),
+    ],
+)
+def test_a_bad_value_is_refused_with_a_reason(arguments: list[str], words: str) -> None:
+    result = told(["compare", *arguments])
+    assert result.exit_code == 2
+    assert words in " ".join(result.output.replace("\N{BOX DRAWINGS LIGHT VERTICAL}", " ").split())
+
+
+def test_the_help_explains_every_option_with_its_unit() -> None:
+    help_text = told(["compare", "--help"]).output
+    for option in ("--transport", "--users", "--room-size", "--rate", "--seconds", "--poll", "--seed", "--out"):
+        assert option in help_text
+    assert help_text.count("econd") >= 3
+
+
+def told(arguments: list[str]) -> Result:
+    return CliRunner().invoke(app, arguments, env={"COLUMNS": "300", "NO_COLOR": "1", "TERM": "dumb"})
+
+
+def test_the_comparison_imports_neither_locust_nor_gevent() -> None:
+    code = "import sys, loadtests.__main__; print(sorted({'locust', 'gevent'} & set(sys.modules)))"
+    shown = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True, timeout=60)
+    assert shown.stdout.strip() == "[]"
