@@ -4,9 +4,9 @@ Teaches that every figure names its window. Requests, bytes and CPU time are the
 messages and deliveries are those meant to be sent between the same two moments, whenever they arrived. Pure.
 """
 
-from collections.abc import Iterable
-from dataclasses import dataclass
-from typing import NamedTuple
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
 
 from loadtests.accounting import Account, account
 from loadtests.samples import Samples, Sent
@@ -33,12 +33,13 @@ class Delivery(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """figures: by the names of `results.schema.CELLS`."""
+    """figures: by the names of `results.schema.CELLS`. settings: what the server said of itself."""
 
     transport: Transport
     verdict: Verdict
     figures: dict[str, float | str]
     deliveries: tuple[Delivery, ...]
+    settings: Mapping[str, Any] = field(default_factory=dict)
 
     def number(self, column: str) -> float:
         return float(self.figures[column])

@@ -18,7 +18,6 @@ import psutil
 
 from loadtests.cores import Cores
 from loadtests.scenarios import Scenario
-from loadtests.server_probe import SETTINGS
 from servers.transports import Transport
 
 ROOT = Path(__file__).parents[1]
@@ -48,7 +47,6 @@ def describe(scenario: Scenario, slugs: Sequence[str], cores: Cores) -> dict[str
         "scenario": asdict(scenario) | {"warm_up_s": scenario.warm_up_s},
         "seed": scenario.seed,
         "command": " ".join(["python", "-m", "loadtests", *sys.argv[1:]]),
-        "settings": SETTINGS,
         "pinning": cores.told,
         "push_service": push_service(),
     }

@@ -6,6 +6,7 @@ starts, awaits and reads.
 """
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from time import perf_counter, sleep
@@ -45,7 +46,8 @@ def measure(transport: Transport, scenario: Scenario, cores: Cores, tell: Tell) 
         _sleep_until(window.end_s, telling("measuring"), probe.look_at_memory)
         after = probe.read()
         samples = generator.await_samples(telling("waiting for the last deliveries"))
-        return make_cell(transport, 0, scenario, samples, probe.spent(before, after))
+        cell = make_cell(transport, 0, scenario, samples, probe.spent(before, after))
+        return replace(cell, settings=server.settings)
 
 
 def _sleep_until(moment_s: float, *looks: Look) -> None:

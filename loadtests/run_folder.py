@@ -32,6 +32,7 @@ class RunFolder:
         """Keep one cell and its deliveries."""
         self._append(CELLS_FILE, CELLS, [[cell.figures[column.name] for column in CELLS]])
         self._append(DELIVERIES_FILE, DELIVERIES, cell.deliveries)
+        self._manifest["settings"] = dict(cell.settings)
         self.note_verdict(cell.transport.slug, cell.verdict.word, cell.verdict.reason)
 
     def note_verdict(self, slug: str, word: str, reason: str) -> None:

@@ -23,38 +23,28 @@ READY_S = 20.0
 ANSWER_S = 10.0
 HOLD_S = 25.0
 LEASE_S = 30.0
-SETTINGS = {
-    "hold_s": HOLD_S,
-    "lease_s": LEASE_S,
-    "deflate": False,
-    "keep_alive_s": 75,
-    "ping_interval_s": 20,
-    "http": "httptools",
-    "event_loop": "uvloop",
-    "store": "sqlite, a temporary file",
-}
-"""What the servers were told, for the manifest; beyond the first two, their own defaults."""
 
 Reading = dict[str, float]
 
 
 @dataclass(frozen=True, slots=True)
 class Server:
-    """Where the API and the push service listen (empty: there is none of ours), and their process ids by role."""
+    """Where the API and the push service listen (empty: there is none of ours), and what the server says of itself."""
 
     address: str
     push_service: str
     pids: Mapping[str, int]
+    settings: Mapping[str, Any]
 
 
 @contextmanager
 def serving(slug: str, core: int | None, log: Path, look: Look) -> Iterator[Server]:
     """Run the server of a transport, and its push service, on one core; raises NotMeasured."""
-    settings = ["--hold", str(HOLD_S), "--lease", str(LEASE_S)]
-    command = [sys.executable, "-m", "servers", slug, "--port", "0", "--attached", *settings]
+    durations = ["--hold", str(HOLD_S), "--lease", str(LEASE_S)]
+    command = [sys.executable, "-m", "servers", slug, "--port", "0", "--attached", *durations]
     with running(command, core, log) as child:
         told = child.next_line(READY_S, look)
-        yield Server(told["address"], told.get("push_service", ""), told["pids"])
+        yield Server(told["address"], told.get("push_service", ""), told["pids"], told["settings"])
 
 
 class Stats:

@@ -1,13 +1,14 @@
 """Start a chat server: `python -m servers raw_websocket --store sqlite:///chat.db`.
 
-Prints one JSON line when it is ready: its address, and its process ids by role. The Pusher adapter starts the local
-stand-in for the push service as a second process, unless the PUSHER_* variables name a service.
+Prints one JSON line when it is ready: its address, its process ids by role, and its settings. The Pusher adapter starts
+the local stand-in for the push service as a second process, unless the PUSHER_* variables name a service.
 """
 
 import os
 import secrets
 import tempfile
 from contextlib import ExitStack
+from dataclasses import asdict
 from importlib import import_module
 from typing import Annotated, Any
 
@@ -96,7 +97,8 @@ async def _serve(
     tokens = Tokens(signing_secret(beside=path_of(url)), clock, settings.token_s)
     chat = Chat(opened, tokens, clock, settings)
     app = import_module(f"servers.{slug}").create_app(chat, settings)
-    facts: dict[str, Any] = {"transport": slug, "pids": pids}
+    told = {"store": url.partition(":")[0], **asdict(settings), **http.as_dict()}
+    facts: dict[str, Any] = {"transport": slug, "pids": pids, "settings": told}
     if "push_service" in pids:
         facts["push_service"] = f"http://{os.environ['PUSHER_HOST']}:{os.environ['PUSHER_PORT']}"
     await serve(

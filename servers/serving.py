@@ -14,6 +14,7 @@ import sys
 import threading
 from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import asdict, dataclass, field
+from importlib.util import find_spec
 from typing import Any
 
 import uvicorn
@@ -35,6 +36,11 @@ class HttpSettings:
     ping_timeout_s: float = 20.0
     deflate: bool = False
     frame_bytes_max: int = 64 * 1024
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return all that a comparison must state, the protocol implementations included."""
+        loop = "uvloop" if find_spec("uvloop") else "asyncio"
+        return {**asdict(self), "http": "httptools", "websocket": "websockets-sansio", "event_loop": loop}
 
 
 UVICORN_DEFAULTS = HttpSettings(keep_alive_s=5, deflate=True, frame_bytes_max=16 * 1024 * 1024)

@@ -1,0 +1,5 @@
+"""`python -m loadtests.bench [NAME...]`: see `commands`."""
+
+from loadtests.bench.commands import app
+
+app()

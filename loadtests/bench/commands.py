@@ -1,0 +1,34 @@
+"""`make bench`: all measurements, or those that are named."""
+
+from importlib import import_module
+from typing import Annotated
+
+import typer
+
+from loadtests.bench.findings import Finding, show, write
+from loadtests.bench.plan import QUICK, Plan
+from loadtests.bench.processes import raise_file_limit
+from loadtests.cores import choose, pinned
+
+NAMES = ("fan_out", "stalled_subscriber", "long_poll_wake", "empty_polls", "appends", "idle_memory", "kill_nine")
+
+app = typer.Typer(add_completion=False)
+
+
+@app.command()
+def bench(
+    names: Annotated[list[str] | None, typer.Argument(help=f"Any of {', '.join(NAMES)}; all by default.")] = None,
+    quick: Annotated[bool, typer.Option(help="Once, with small numbers: to see that it runs.")] = False,
+) -> None:
+    """Measure the servers against the least that could do the same job."""
+    if unknown := sorted(set(names or ()) - set(NAMES)):
+        raise typer.BadParameter(f"expected any of {', '.join(NAMES)}; got {', '.join(unknown)}")
+    raise_file_limit()
+    plan = QUICK if quick else Plan()
+    findings: list[Finding] = []
+    with pinned(choose().generator):
+        for name in names or NAMES:
+            typer.echo(f"{name} ...", err=True)
+            findings += import_module(f"loadtests.bench.{name}").measure(plan)
+    show(findings)
+    typer.echo(f"Written to {write(findings)}")

@@ -1,0 +1,109 @@
+"""One client of a hundred stops reading: what the others notice, what it costs, and what the client gets once awake.
+
+Teaches the test that a chat server fails if it awaits its clients in turn (the room freezes) or keeps a queue for each
+(memory grows with the backlog). A pair is the same room with everybody reading, and with one line that is not read; in
+both legs only the others' latencies count. The backlog is several times what a connection's buffers hold.
+"""
+
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from functools import partial
+from statistics import quantiles
+from time import perf_counter
+
+from loadtests.bench.calls import MARK, Caller, accounts, join_frames, open_sockets
+from loadtests.bench.crowd import Crowd, Line
+from loadtests.bench.findings import Finding, Target, compared
+from loadtests.bench.pairs import Pairs, Void
+from loadtests.bench.plan import Plan
+from loadtests.bench.processes import Child, chat_server
+from loadtests.bench.readers import CLOSE, Message, client_frame
+from servers.core.wire import Send, encode
+
+TEXT = "m" * 4000  # the longest message, nearly: it fills buffers soonest
+MEBIBYTE = 1 << 20
+UNCHANGED = Target(1.15)
+MEMORY = Target(4.0)
+NOTHING = Target(0.0)
+
+
+class Room:
+    """Everyone's lines; the last one is the sleeper, and the first one publishes, one message at a time."""
+
+    def __init__(self, server: Child, lines: list[Line]) -> None:
+        self.server = server
+        self.crowd = Crowd(lines)
+        self.sleeper = lines[-1]
+        self.closed_with = 0
+        self._others = len(lines) - 1
+        self._sent = self._arrived = 0
+        self._sent_at_s = 0.0
+        self._latencies_s: list[float] = []
+
+    def p50_s(self, messages: int) -> float:
+        """Publish; return the median time until another line has a message."""
+        return self._publish(messages)[49]
+
+    def p50_while_stalled_s(self, messages: int, growth_mib: list[float], lacking: list[float]) -> float:
+        """The same while the sleeper is not read; note the memory that it cost, and what the sleeper lacks after."""
+        before_bytes = self.server.resident_bytes()
+        self.crowd.set_aside(self.sleeper)
+        p50_s = self._publish(messages)[49]
+        growth_mib.append((self.server.resident_bytes() - before_bytes) / MEBIBYTE)
+        self.crowd.take_back(self.sleeper)
+        self.crowd.run(self._count, lambda: self.sleeper.messages >= self._sent or self.crowd.lost > 0)
+        lacking.append(self._sent - self.sleeper.messages)
+        return p50_s
+
+    def _publish(self, messages: int) -> list[float]:
+        """Publish one by one; return the percentiles of the others' latencies. Raises Void if one is missing."""
+        self._latencies_s.clear()
+        for _ in range(messages):
+            self._sent += 1
+            self._arrived = 0
+            self._sent_at_s = perf_counter()
+            self.crowd.lines[0].send(client_frame(encode(Send(f"id-{self._sent}", TEXT, ref=self._sent))))
+            self.crowd.run(self._count, lambda: self._arrived >= self._others)
+        if any(line.messages != self._sent for line in self.crowd.lines if line is not self.sleeper):
+            raise Void("a line that was read lacks a message, or has one twice")
+        return quantiles(self._latencies_s, n=100)
+
+    def _count(self, line: Line, message: Message) -> None:
+        if message.kind == CLOSE:
+            self.closed_with = int.from_bytes(message.body[:2], "big")
+        fresh = message.body.count(MARK)
+        line.messages += fresh
+        if fresh and line is not self.sleeper:
+            self._arrived += fresh
+            self._latencies_s.append(perf_counter() - self._sent_at_s)
+
+
+@contextmanager
+def everyone_joined(subscribers: int) -> Iterator[Room]:
+    """Run our WebSocket server, with a room that all have joined."""
+    with chat_server("raw_websocket") as server:
+        with closing(Caller(server.address)) as caller:
+            joins = join_frames(accounts(caller, subscribers))
+        room = Room(server, open_sockets(server.address, "/rooms/room/socket", subscribers, joins))
+        with closing(room.crowd):
+            yield room
+
+
+def measure(plan: Plan) -> list[Finding]:
+    """Return what happened to the others' latency, to the server's memory, and to the sleeper."""
+    pairs, growth_mib, lacking = Pairs(), list[float](), list[float]()
+    messages = plan.stall_messages
+    with everyone_joined(plan.stall_subscribers) as room:
+        room.p50_s(messages)  # the server's own tail of the log is full from here on
+        for _ in range(plan.pairs):
+            pairs.measure(
+                partial(room.p50_while_stalled_s, messages, growth_mib, lacking), partial(room.p50_s, messages)
+            )
+    backlog = f"{messages * len(TEXT) / MEBIBYTE:.0f} MiB not read"
+    fate = f"closed with {room.closed_with}" if room.closed_with else "caught up from its cursor on the same line"
+    name = f"one of {plan.stall_subscribers} stalled: "
+    return [
+        compared(name + "the others' p50", pairs, UNCHANGED, "latency with a stalled line over without"),
+        Finding(name + "memory", "MiB", growth_mib, MEMORY, f"the server's growth for {backlog}"),
+        Finding(name + "lacking once awake", "messages", lacking, NOTHING, fate),
+    ]
