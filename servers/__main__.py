@@ -8,7 +8,7 @@ import os
 import secrets
 import tempfile
 from contextlib import ExitStack
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from importlib import import_module
 from typing import Annotated, Any
 
@@ -46,6 +46,7 @@ def main(
     uvicorn_defaults: Annotated[
         bool, typer.Option(help="Use uvicorn's own keep-alive and compression, as a variant to compare.")
     ] = False,
+    frame_once: Annotated[bool, typer.Option(help="Frame each page once for all sockets, not once for each.")] = False,
     attached: Annotated[bool, typer.Option(help="Stop when standard input closes (for a parent process).")] = False,
 ) -> None:
     """Serve one chat over one transport."""
@@ -58,7 +59,7 @@ def main(
         hosts=tuple(answer_to or ()),
         origins=tuple(origin or ()),
     )
-    http = UVICORN_DEFAULTS if uvicorn_defaults else HttpSettings()
+    http = replace(UVICORN_DEFAULTS if uvicorn_defaults else HttpSettings(), frame_once=frame_once)
     with ExitStack() as stack:
         try:
             row = transports.find(transport)

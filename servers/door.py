@@ -6,7 +6,6 @@ Teaches why a server on loopback still checks two headers. A page anywhere can m
 
 from collections.abc import Iterable
 
-from starlette.datastructures import Headers
 from starlette.middleware.cors import CORSMiddleware
 from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -31,8 +30,8 @@ class Door:
         if scope["type"] == "lifespan":
             await self._app(scope, receive, send)
             return
-        headers = Headers(scope=scope)
-        hosts, origin = headers.getlist("host"), headers.get("origin")
+        hosts = [value.decode("latin-1") for name, value in scope["headers"] if name == b"host"]
+        origin = next((value.decode("latin-1") for name, value in scope["headers"] if name == b"origin"), None)
         host = hosts[0] if len(hosts) == 1 else ""
         if host not in self._hosts and host.rpartition(":")[0] not in self._hosts:
             await _refuse(f"Host: expected one of {', '.join(sorted(self._hosts))}, got {hosts}", scope, send)

@@ -5,6 +5,8 @@ What crosses the wire: `/rooms/{room}/socket`; the client's first frame is a `jo
 cursor; then commands one way, pages and acknowledgements the other. Leaves out compression, and several rooms a line.
 """
 
+from functools import lru_cache
+
 from starlette.applications import Starlette
 from starlette.routing import WebSocketRoute
 
@@ -13,12 +15,13 @@ from servers.core.counters import Counters
 from servers.core.room_feed import EncodedPage
 from servers.core.settings import Settings
 from servers.http_routes import Reader, chat_app
-from servers.socket_line import Pushed, SocketLine
-from servers.socket_routes import Conversation, text
+from servers.socket_line import REFUSED, WRITTEN, SocketLine
+from servers.socket_routes import Conversation, page_message
 
 
 def create_app(chat: Chat, settings: Settings) -> Starlette:
     """Return the WebSocket server over a chat."""
+    message_of = lru_cache(maxsize=4)(page_message)  # a page goes to all lines within one turn of the loop
 
     async def receive(reader: Reader, line: SocketLine, counters: Counters) -> None:
         """Push what is new for as long as the line is open. A line that lags catches up from its cursor."""
@@ -26,21 +29,20 @@ def create_app(chat: Chat, settings: Settings) -> Starlette:
 
         def take(page: EncodedPage) -> bool:
             nonlocal cursor
-            pushed = line.push(text(page.body))
-            if pushed is not Pushed.REFUSED:
+            pushed = line.push(message_of(page))
+            if pushed is not REFUSED:
                 cursor = page.next
                 counters.events_delivered += page.count
-            return pushed is Pushed.WRITTEN
+            return pushed is WRITTEN
 
         while True:
             await chat.follow(reader.room, cursor, take)
             await line.drained()
             page = await chat.since(reader.room, cursor)
             if page.next != cursor:
-                await line.send(text(page.body))
+                await line.send(message_of(page))
                 cursor = page.next
                 counters.events_delivered += page.count
 
-    return chat_app(
-        "raw_websocket", chat, settings, [WebSocketRoute("/rooms/{room}/socket", Conversation(chat, settings, receive))]
-    )
+    sockets = [WebSocketRoute("/rooms/{room}/socket", Conversation(chat, settings, receive))]
+    return chat_app("raw_websocket", chat, settings, [], sockets)

@@ -41,14 +41,17 @@ class SocketLine:
     Give it the ASGI `send` itself. Starlette's `WebSocket.send` turns the OSError of a client that left into a
     WebSocketDisconnect, which is no OSError: `push` would raise it at whoever fans out.
 
+    With `write_frame` (see servers.framed_once), what is pushed must carry its frame beside its text, as "frame".
+
     `push` never waits, `send` and `drained` do. Once a message was TAKEN, await `drained` soon, in the one task that
     owns the socket: nothing else moves the message on. Any number of tasks may wait; they take turns in order.
     """
 
-    __slots__ = ("_in_turn", "_send", "_steps", "_turn", "_waits_for", "lost")
+    __slots__ = ("_in_turn", "_send", "_steps", "_turn", "_waits_for", "_write_frame", "lost")
 
-    def __init__(self, send: AsgiSend) -> None:
+    def __init__(self, send: AsgiSend, write_frame: Callable[[bytes], bool] | None = None) -> None:
         self._send = send
+        self._write_frame = write_frame
         self._steps: Generator[Any, Any, None] | None = None
         self._waits_for: asyncio.Future[Any] | None = None
         self._turn = asyncio.Lock()
@@ -61,6 +64,8 @@ class SocketLine:
             return REFUSED
         if self.lost is not None:
             return LOST
+        if self._write_frame is not None and self._write_frame(message["frame"]):
+            return WRITTEN
         return self._step(self._send(message).__await__())
 
     async def send(self, message: Message) -> None:

@@ -16,8 +16,10 @@ from servers.core.auth import Identity
 from servers.core.chat import Chat
 from servers.core.counters import Counters, Purpose
 from servers.core.errors import BadRequest, ChatError, NotJoined, Unauthenticated
+from servers.core.room_feed import EncodedPage
 from servers.core.settings import Settings
 from servers.core.wire import Cursor, Join, Refusal, SocketCommand, Undecodable, decode, encode
+from servers.framed_once import EXTENSION, WRITE, text_frame
 from servers.http_routes import Reader
 from servers.socket_line import LineLost, Message, SocketLine
 
@@ -35,7 +37,8 @@ class Conversation:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Accept a line, and close it with the code that says why, unless the client hangs up first."""
-        websocket, line = WebSocket(scope, receive, send), SocketLine(send)
+        websocket = WebSocket(scope, receive, send)
+        line = SocketLine(send, scope["extensions"].get(EXTENSION, {}).get(WRITE))
         websocket.app.state.counters.requests[Purpose.UPKEEP] += 1
         await websocket.accept()
         try:
@@ -92,7 +95,8 @@ class Conversation:
             async with asyncio.timeout(self._chat.token_left_s(identity)):
                 while (frame := await websocket.receive())["type"] != "websocket.disconnect":
                     counters.command_frames += 1
-                    await line.send(text(await self._answer(identity, room, frame.get("text") or "")))
+                    answer = await self._answer(identity, room, frame.get("text") or "")
+                    await line.send(text(answer))
         except TimeoutError:
             raise Unauthenticated("token: expired; log in again") from None
 
@@ -112,3 +116,8 @@ class Conversation:
 def text(body: bytes) -> Message:
     """Return the ASGI message that sends a text frame."""
     return {"type": "websocket.send", "text": body.decode()}
+
+
+def page_message(page: EncodedPage) -> Message:
+    """Return the ASGI message that sends a page, with its frame for lines that take whole frames."""
+    return {**text(page.body), "frame": text_frame(page.body)}

@@ -119,18 +119,21 @@ class Chat:
         )
         return Snapshot(head.epoch, head.seq, self.settings.lease_s, members, furthest, messages)
 
+    async def show_life(self, identity: Identity, room: str, connection: str) -> None:
+        """Renew the connection's lease. Raises NotJoined; touches nothing if it was renewed a moment ago."""
+        if event := await self._presence.renew(identity, room, connection):
+            await self._tell(event)
+
     async def heartbeat(self, identity: Identity, room: str, connection: str) -> Head:
-        """Show a sign of life; return the room's head. Raises NotJoined."""
-        limits.check_room(room)
-        limits.check_id("connection", connection, self.settings)
-        await self._tell(await self._presence.renew(identity, room, connection))
+        """Renew the connection's lease, and return the room's head. Raises NotJoined."""
+        await self.show_life(identity, room, connection)
         head = (await self._feeds.open(room)).head
         return Head(head.epoch, head.seq)
 
     @asynccontextmanager
     async def present(self, identity: Identity, room: str, connection: str) -> AsyncIterator[None]:
         """Keep the user online for as long as the block waits. Raises NotJoined, TooMany."""
-        await self.heartbeat(identity, room, connection)
+        await self.show_life(identity, room, connection)
         with self._presence.held(identity, room, connection):
             yield
 
@@ -163,7 +166,7 @@ class Chat:
 
     async def since(self, room: str, after: Cursor) -> EncodedPage:
         """Return what follows the cursor, at once. Raises BadRequest for a cursor beyond the log's end."""
-        page = (await self._feeds.open(room)).page(after)
+        page = (self._feeds.get(room) or await self._feeds.open(room)).page(after)
         if page is not None:
             return page
         if after.epoch == self._store.epoch and after.seq > (await self._store.head(room)).seq:

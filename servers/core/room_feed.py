@@ -19,9 +19,9 @@ RETRY_S = 1.0
 READ_MAX = 500
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class EncodedPage:
-    """A Page as JSON, ready for any number of readers. count: how many events it holds."""
+    """A Page as JSON, ready for any number of readers; equal only to itself. count: how many events it holds."""
 
     body: bytes
     after: Cursor
@@ -99,11 +99,15 @@ class RoomFeed:
         self._waiters.wake()
 
     async def pump(self) -> None:
-        """Follow the store for ever: the events of other processes arrive here. Waits; meant as a task."""
+        """Follow the store for ever: the events of other processes arrive here. Waits; meant as a task.
+
+        A head that moved meanwhile was moved by `offer`. If the store has more, the next `wait` returns at once.
+        """
         while True:
             try:
-                if await self._store.wait(self._room, self.head, PUMP_WAIT_S):
-                    self._take(await self._store.read(self._room, self.head, READ_MAX))
+                head = self.head
+                if await self._store.wait(self._room, head, PUMP_WAIT_S) and self.head == head:
+                    self._take(await self._store.read(self._room, head, READ_MAX))
             except ChatError:
                 await asyncio.sleep(RETRY_S)
 

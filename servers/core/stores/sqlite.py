@@ -68,11 +68,12 @@ class SqliteStore:
         return Cursor(self.epoch, await self._read(tables.head, room))
 
     async def wait(self, room: str, after: Cursor, timeout_s: float) -> bool:
-        if after.epoch != self.epoch or (await self.head(room)).seq > after.seq:
+        if after.epoch != self.epoch:
             return True
-        if self._heads.get(room, 0) > after.seq:  # committed while the head was read
-            return True
-        return await self._waiters[room].wait(timeout_s)
+        if room not in self._heads:  # nothing was committed there since this process started
+            seq = (await self.head(room)).seq
+            self._heads.setdefault(room, seq)
+        return self._heads[room] > after.seq or await self._waiters[room].wait(timeout_s)
 
     async def history(self, room: str, before: int, limit: int) -> tuple[Event, ...]:
         return await self._read(tables.history, room, before, limit)
