@@ -6,6 +6,7 @@ statistics are the same everywhere. Each server module adds the one route on whi
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
+from functools import lru_cache
 from typing import NamedTuple, TypeVar
 from urllib.parse import parse_qsl
 
@@ -155,12 +156,18 @@ class Reader(NamedTuple):
 def reading(chat: Chat, request: Request) -> Reader:
     """Return what a request for events says; raises Unauthenticated or BadRequest."""
     identity = bearer(chat, request)
-    asked = dict(parse_qsl(request.scope["query_string"].decode("latin-1")))
     try:
-        after = Cursor.parse(asked.get("after", ""))
+        after, connection = question(request.scope["query_string"])
     except ValueError as error:
         raise BadRequest(str(error)) from None
-    return Reader(identity, request.path_params["room"], asked.get("connection", ""), after)
+    return Reader(identity, request.path_params["room"], connection, after)
+
+
+@lru_cache(maxsize=4096)
+def question(query_string: bytes) -> tuple[Cursor, str]:
+    """Return the cursor and the connection that a poll names; until there is news, it asks the same to the letter."""
+    asked = dict(parse_qsl(query_string.decode("latin-1")))
+    return Cursor.parse(asked.get("after", "")), asked.get("connection", "")
 
 
 class PageResponse(Response):

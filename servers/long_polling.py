@@ -26,8 +26,10 @@ def create_app(chat: Chat, settings: Settings) -> Starlette:
     async def receive(request: Request) -> Response:
         """Answer as soon as something is new; with nothing, once the hold time is over. Waits meanwhile."""
         identity, room, connection, after = reading(chat, request)
-        async with chat.present(identity, room, connection), while_connected(request):
-            return page_answer(request, await chat.until_news(room, after, settings.hold_s))
+        await chat.show_life(identity, room, connection)
+        with chat.held(identity, room, connection):
+            async with while_connected(request):
+                return page_answer(request, await chat.until_news(room, after, settings.hold_s))
 
     return chat_app(
         "long_polling", chat, settings, [Route("/rooms/{room}/events", answering(Purpose.RECEIVE, receive))]

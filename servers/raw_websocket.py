@@ -30,9 +30,10 @@ def create_app(chat: Chat, settings: Settings) -> Starlette:
         def take(page: EncodedPage) -> bool:
             nonlocal cursor
             pushed = line.push(message_of(page))
-            if pushed is not REFUSED:
-                cursor = page.next
-                counters.events_delivered += page.count
+            if pushed is REFUSED:
+                return False
+            cursor = page.next
+            counters.events_delivered += page.count
             return pushed is WRITTEN
 
         while True:

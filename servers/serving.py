@@ -200,6 +200,7 @@ async def serve(
         ws_per_message_deflate=http.deflate,
         ws_max_size=http.frame_bytes_max,
         timeout_graceful_shutdown=GRACE_S,
+        proxy_headers=False,  # nobody stands before us whose word on the client's address we take
         access_log=False,
         log_level="warning",
         server_header=False,

@@ -59,7 +59,7 @@ class Conversation:
             asyncio.ensure_future(self._listen(websocket, line, identity, counters)),
         }
         try:
-            async with self._chat.present(identity, room, connection):
+            with self._chat.held(identity, room, connection):
                 ended, _ = await asyncio.wait(both, return_when=asyncio.FIRST_COMPLETED)
                 for task in ended:
                     task.result()

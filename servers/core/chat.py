@@ -7,7 +7,7 @@ back, `follow` stays for as long as the line is open, and `announcing` lets some
 import asyncio
 import secrets
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager, suppress
+from contextlib import AbstractContextManager, asynccontextmanager, suppress
 
 from servers.core import drafts, limits
 from servers.core.auth import Identity, Tokens
@@ -130,12 +130,9 @@ class Chat:
         head = (await self._feeds.open(room)).head
         return Head(head.epoch, head.seq)
 
-    @asynccontextmanager
-    async def present(self, identity: Identity, room: str, connection: str) -> AsyncIterator[None]:
-        """Keep the user online for as long as the block waits. Raises NotJoined, TooMany."""
-        await self.show_life(identity, room, connection)
-        with self._presence.held(identity, room, connection):
-            yield
+    def held(self, identity: Identity, room: str, connection: str) -> AbstractContextManager[None]:
+        """Keep the user online for as long as the block waits. Raises TooMany."""
+        return self._presence.held(identity, room, connection)
 
     async def leave(self, identity: Identity, room: str, connection: str) -> Event | None:
         """End one connection's lease now; return the "offline" event, if it was the user's last."""
