@@ -35,8 +35,8 @@ test: $(STAMP) ## Check style, types and the import law, then run the tests
 	@echo '== pytest: behaviour'
 	@$(PYTHON) -m pytest $(ARGS)
 
-bench: $(STAMP) ## Run the whole matrix of load tests and write results/
-	@$(PYTHON) -m loadtests bench $(ARGS)
+bench: $(STAMP) ## Measure the servers against the least that could do the same job
+	@$(PYTHON) -m loadtests.bench $(ARGS)
 
 lab: $(STAMP) ## Open the notebooks in Jupyter
 	@$(PYTHON) -m jupyterlab --notebook-dir=notebooks $(ARGS)

@@ -17,6 +17,7 @@ from clients.inbox import Inbox
 from servers.core.wire import Ack, Join, Page, Refusal, Snapshot, SocketAnswer, SocketCommand, decode, encode
 
 TOO_BIG = 1009
+FRAME_BYTES_MAX = 16 * 1024 * 1024  # a page of a hundred of the longest texts, each character escaped, is 2.5 MB
 REFUSALS = range(4400, 4500)
 
 
@@ -35,7 +36,11 @@ class Line:
         join = Join(self._http.connection, self._http.token, str(inbox.cursor) if inbox else "")
         try:
             self._socket = await connect(
-                self._url, compression=None, proxy=None, open_timeout=self._http.options.answer_s
+                self._url,
+                compression=None,
+                proxy=None,
+                max_size=FRAME_BYTES_MAX,
+                open_timeout=self._http.options.answer_s,
             )
         except InvalidStatus as error:
             raise Refused("forbidden", f"the upgrade was answered with {error.response.status_code}") from error

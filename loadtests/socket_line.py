@@ -44,7 +44,7 @@ class SocketLine:
         self._protocol.send_request(request)
         self._flush()
         while self._protocol.state is State.CONNECTING and self._protocol.handshake_exc is None:
-            self._take(self._socket.recv(READ_BYTES))
+            self._take(self._read())
         self._socket.settimeout(None)
         if self._protocol.handshake_exc is not None:
             raise LineBroken(f"{url}: {self._protocol.handshake_exc}")
@@ -59,7 +59,7 @@ class SocketLine:
     def hear(self) -> bytes:
         """Wait for the next message."""
         while not self._messages:
-            self._take(self._socket.recv(READ_BYTES))
+            self._take(self._read())
         return self._messages.popleft()
 
     def hear_within(self, patience_s: float) -> bytes | None:
@@ -73,6 +73,12 @@ class SocketLine:
             self._protocol.send_close()
             self._flush()
         self._socket.close()
+
+    def _read(self) -> bytes:
+        try:
+            return self._socket.recv(READ_BYTES)
+        except OSError as error:
+            raise LineBroken(f"the line broke: {error}") from error
 
     def _take(self, data: bytes) -> None:
         if not data:
@@ -88,9 +94,10 @@ class SocketLine:
 
     def _flush(self) -> None:
         with self._writing:
-            for data in self._protocol.data_to_send():
-                if data:
-                    self._socket.sendall(data)
+            try:
+                self._socket.sendall(b"".join(self._protocol.data_to_send()))
+            except OSError as error:
+                raise LineBroken(f"the line broke: {error}") from error
 
     def _fate(self) -> str:
         return f"the line closed with {self._protocol.close_code} {self._protocol.close_reason or ''}".rstrip()

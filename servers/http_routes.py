@@ -46,6 +46,7 @@ from servers.serving import WireBytes
 Handler = Callable[[Request], Awaitable[Response]]
 Body = TypeVar("Body")
 NO_LIMIT = 1 << 62
+QUERY_BYTES_MAX = 1024
 
 
 def chat_app(
@@ -156,8 +157,11 @@ class Reader(NamedTuple):
 def reading(chat: Chat, request: Request) -> Reader:
     """Return what a request for events says; raises Unauthenticated or BadRequest."""
     identity = bearer(chat, request)
+    query_string: bytes = request.scope["query_string"]
+    if len(query_string) > QUERY_BYTES_MAX:
+        raise BadRequest(f"query: expected at most {QUERY_BYTES_MAX} bytes, got {len(query_string)}")
     try:
-        after, connection = question(request.scope["query_string"])
+        after, connection = question(query_string)
     except ValueError as error:
         raise BadRequest(str(error)) from None
     return Reader(identity, request.path_params["room"], connection, after)

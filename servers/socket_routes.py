@@ -15,10 +15,10 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 from servers.core.auth import Identity
 from servers.core.chat import Chat
 from servers.core.counters import Counters, Purpose
-from servers.core.errors import BadRequest, ChatError, NotJoined, Unauthenticated
+from servers.core.errors import BadRequest, ChatError, NotJoined, TooLarge, Unauthenticated
 from servers.core.room_feed import EncodedPage
 from servers.core.settings import Settings
-from servers.core.wire import Cursor, Join, Refusal, SocketCommand, Undecodable, decode, encode
+from servers.core.wire import Cursor, Join, Leave, Refusal, SocketCommand, Undecodable, decode, encode
 from servers.framed_once import EXTENSION, WRITE, text_frame
 from servers.http_routes import Reader
 from servers.socket_line import LineLost, Message, SocketLine
@@ -32,7 +32,7 @@ class Conversation:
 
     def __init__(self, chat: Chat, settings: Settings, receive: Pushing) -> None:
         self._chat = chat
-        self._log_in_s = settings.log_in_s
+        self._settings = settings
         self._receive = receive
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -41,76 +41,83 @@ class Conversation:
         line = SocketLine(send, scope["extensions"].get(EXTENSION, {}).get(WRITE))
         websocket.app.state.counters.requests[Purpose.UPKEEP] += 1
         await websocket.accept()
-        try:
-            await self._converse(websocket, line)
-        except ChatError as refusal:
-            with suppress(WebSocketDisconnect):
+        with suppress(WebSocketDisconnect, LineLost):
+            try:
+                await self._converse(websocket, line)
+                await websocket.close()
+            except ChatError as refusal:
                 await websocket.close(refusal.close_code, refusal.code)
-        except (WebSocketDisconnect, LineLost):
-            return
 
     async def _converse(self, websocket: WebSocket, line: SocketLine) -> None:
         """Let the client in, then push and listen at the same time, until either ends."""
-        counters: Counters = websocket.app.state.counters
-        reader = await self._enter(websocket, line)
-        identity, room, connection, _ = reader
-        both = {
-            asyncio.ensure_future(self._receive(reader, line, counters)),
-            asyncio.ensure_future(self._listen(websocket, line, identity, counters)),
-        }
+        identity, room, join, after = await self._first_frame(websocket)
         try:
-            with self._chat.held(identity, room, connection):
-                ended, _ = await asyncio.wait(both, return_when=asyncio.FIRST_COMPLETED)
-                for task in ended:
-                    task.result()
+            with self._chat.held(identity, room, join.connection):
+                snapshot = await self._chat.join(identity, room, join.connection)
+                page = await self._chat.since(room, after or snapshot.cursor)
+                await line.send(text(encode(snapshot)))
+                reader = Reader(identity, room, join.connection, page.after)
+                counters: Counters = websocket.app.state.counters
+                await _until_first(
+                    self._receive(reader, line, counters), self._listen(websocket, line, reader, counters)
+                )
         finally:
-            for task in both:
-                task.cancel()
-            await asyncio.gather(*both, return_exceptions=True)
-            await self._chat.leave(identity, room, connection)
+            await self._chat.hang_up(identity, room, join.connection)
 
-    async def _enter(self, websocket: WebSocket, line: SocketLine) -> Reader:
-        """Await the first frame, and answer it with a snapshot; return who joined, and from where they read on."""
+    async def _first_frame(self, websocket: WebSocket) -> tuple[Identity, str, Join, Cursor | None]:
+        """Await the first frame; return who wants to join which room, how, and from where to read on."""
         try:
-            async with asyncio.timeout(self._log_in_s):
+            async with asyncio.timeout(self._settings.log_in_s):
                 join = decode(await websocket.receive_text(), type=Join | SocketCommand)
             if not isinstance(join, Join):
                 raise NotJoined("the first frame must be a join")
             identity = self._chat.verify(join.token)
-            after = Cursor.parse(join.after) if join.after else None
+            return identity, websocket.path_params["room"], join, Cursor.parse(join.after) if join.after else None
         except TimeoutError:
-            raise Unauthenticated(f"join: expected within {self._log_in_s:g} s of connecting") from None
+            raise Unauthenticated(f"join: expected within {self._settings.log_in_s:g} s of connecting") from None
         except (*Undecodable, KeyError, ValueError) as error:
             raise BadRequest(f"join: {error}") from None
-        room = websocket.path_params["room"]
-        snapshot = await self._chat.join(identity, room, join.connection)
-        page = await self._chat.since(room, after or snapshot.cursor)
-        await line.send(text(encode(snapshot)))
-        return Reader(identity, room, join.connection, page.after)
 
-    async def _listen(self, websocket: WebSocket, line: SocketLine, identity: Identity, counters: Counters) -> None:
-        """Answer each command, until the line closes; raises Unauthenticated when the token expires."""
-        room = websocket.path_params["room"]
+    async def _listen(self, websocket: WebSocket, line: SocketLine, reader: Reader, counters: Counters) -> None:
+        """Answer each command, until the client leaves or hangs up; raises Unauthenticated when the token expires."""
         try:
-            async with asyncio.timeout(self._chat.token_left_s(identity)):
+            async with asyncio.timeout(self._chat.token_left_s(reader.identity)):
                 while (frame := await websocket.receive())["type"] != "websocket.disconnect":
                     counters.command_frames += 1
-                    answer = await self._answer(identity, room, frame.get("text") or "")
+                    answer, has_left = await self._answer(reader, frame.get("text") or "")
                     await line.send(text(answer))
+                    if has_left:
+                        return
         except TimeoutError:
             raise Unauthenticated("token: expired; log in again") from None
 
-    async def _answer(self, identity: Identity, room: str, frame: str) -> bytes:
-        """Carry out one command, and return the acknowledgement or the refusal as JSON."""
-        ref = 0
+    async def _answer(self, reader: Reader, frame: str) -> tuple[bytes, bool]:
+        """Carry out one command; return its acknowledgement or refusal as JSON, and whether this line has left."""
+        ref, limit = 0, self._settings.request_bytes_max
         try:
+            if len(frame) > limit or len(frame.encode()) > limit:
+                raise TooLarge(f"frame: expected at most {limit} bytes; send it in parts")
             command = decode(frame, type=SocketCommand)
             ref = command.ref
-            return encode(await self._chat.carry_out(identity, room, command))
+            ack = await self._chat.carry_out(reader.identity, reader.room, command)
+            return encode(ack), isinstance(command, Leave) and command.connection == reader.connection
         except ChatError as refusal:
-            return encode(Refusal(refusal.code, refusal.detail, ref))
+            return encode(Refusal(refusal.code, refusal.detail, ref)), False
         except Undecodable as error:
-            return encode(Refusal(BadRequest.code, f"frame: {error}", ref))
+            return encode(Refusal(BadRequest.code, f"frame: {error}", ref)), False
+
+
+async def _until_first(*lives: Awaitable[None]) -> None:
+    """Await the first to end, and raise what it raised; the others are cancelled."""
+    tasks = {asyncio.ensure_future(life) for life in lives}
+    try:
+        ended, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        for task in ended:
+            task.result()
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
 
 
 def text(body: bytes) -> Message:

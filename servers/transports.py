@@ -16,20 +16,12 @@ class Commands(StrEnum):
     FRAMES = "frames"
 
 
-class Lease(StrEnum):
-    """What keeps a client's presence lease alive."""
-
-    READS = "reads"
-    CONNECTION = "connection"
-    HEARTBEATS = "heartbeats"
-
-
 @dataclass(frozen=True, slots=True)
 class Transport:
     """One way for a client to learn of new events.
 
     slug: module name in `servers`, `clients` and `loadtests`. colour: hex, 4.5:1 on white.
-    who_waits and explanation: for humans. in_document: False marks an addition to the source document's four.
+    who_waits and explanation: for humans. needs_push_service: the API publishes to one.
     """
 
     slug: str
@@ -38,9 +30,7 @@ class Transport:
     who_waits: str
     explanation: str
     commands: Commands
-    lease: Lease
     needs_push_service: bool = False
-    in_document: bool = True
 
 
 TRANSPORTS: tuple[Transport, ...] = (
@@ -51,7 +41,6 @@ TRANSPORTS: tuple[Transport, ...] = (
         who_waits="the client, between questions",
         explanation="The client asks every few seconds, and most answers are empty.",
         commands=Commands.POST,
-        lease=Lease.READS,
     ),
     Transport(
         slug="long_polling",
@@ -60,7 +49,6 @@ TRANSPORTS: tuple[Transport, ...] = (
         who_waits="the server, for one answer",
         explanation="The server holds each question until there is something to tell.",
         commands=Commands.POST,
-        lease=Lease.READS,
     ),
     Transport(
         slug="raw_websocket",
@@ -69,7 +57,6 @@ TRANSPORTS: tuple[Transport, ...] = (
         who_waits="the server, for as long as the line is open",
         explanation="One line stays open, and both sides speak on it whenever they like.",
         commands=Commands.FRAMES,
-        lease=Lease.CONNECTION,
     ),
     Transport(
         slug="pusher_adapter",
@@ -78,7 +65,6 @@ TRANSPORTS: tuple[Transport, ...] = (
         who_waits="somebody else's server",
         explanation="The API publishes each event to a push service, which keeps the lines open.",
         commands=Commands.POST,
-        lease=Lease.HEARTBEATS,
         needs_push_service=True,
     ),
 )

@@ -88,6 +88,29 @@ async def test_a_socket_that_does_not_join_in_time_is_closed(server: Running) ->
 
 
 @pytest.mark.parametrize("server", ["raw_websocket"], indirect=True)
+async def test_the_end_of_a_replaced_line_does_not_end_its_successor(server: Running) -> None:
+    async with user(server, "Ada") as (_, token), socket_of(server) as successor:
+        async with socket_of(server) as replaced:
+            await enter(replaced, token)
+            await enter(successor, token)
+        await successor.send(json.dumps({"type": "send", "ref": 1, "client_id": "1", "text": "still here"}))
+        answers = [json.loads(await asyncio.wait_for(successor.recv(), DEADLINE_S)) for _ in range(2)]
+    assert {answer["type"] for answer in answers} == {"ack", "page"}
+
+
+@pytest.mark.parametrize("server", ["raw_websocket"], indirect=True)
+async def test_a_line_that_has_left_the_room_is_closed(server: Running) -> None:
+    async with user(server, "Ada") as (_, token), socket_of(server) as line:
+        await enter(line, token)
+        await line.send(json.dumps({"type": "leave", "ref": 1, "connection": "window"}))
+        with pytest.raises(ConnectionClosed) as closed:
+            while True:
+                await asyncio.wait_for(line.recv(), DEADLINE_S)
+    assert closed.value.rcvd is not None
+    assert closed.value.rcvd.code == 1000
+
+
+@pytest.mark.parametrize("server", ["raw_websocket"], indirect=True)
 async def test_a_server_that_stops_closes_its_sockets_with_come_back_soon(server: Running) -> None:
     async with user(server, "Ada") as (_, token), socket_of(server) as line:
         await enter(line, token)

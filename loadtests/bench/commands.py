@@ -7,8 +7,8 @@ import typer
 
 from loadtests.bench.findings import Finding, show, write
 from loadtests.bench.plan import QUICK, Plan
-from loadtests.bench.processes import raise_file_limit
-from loadtests.cores import choose, pinned
+from loadtests.bench.processes import cores, raise_file_limit
+from loadtests.cores import pinned
 
 NAMES = ("fan_out", "stalled_subscriber", "long_poll_wake", "empty_polls", "appends", "idle_memory", "kill_nine")
 
@@ -26,9 +26,11 @@ def bench(
     raise_file_limit()
     plan = QUICK if quick else Plan()
     findings: list[Finding] = []
-    with pinned(choose().generator):
+    with pinned(cores().generator):
         for name in names or NAMES:
             typer.echo(f"{name} ...", err=True)
             findings += import_module(f"loadtests.bench.{name}").measure(plan)
     show(findings)
+    if quick:
+        typer.echo("Quick: it runs; the figures mean nothing.")
     typer.echo(f"Written to {write(findings)}")

@@ -4,7 +4,6 @@ Teaches how to keep a load generator cheaper than the server it loads: a deliver
 frame's header, so the server is the bottleneck and what is measured is the server. Nothing here blocks for ever.
 """
 
-import select
 import selectors
 import socket
 import time
@@ -12,8 +11,8 @@ from collections.abc import Callable, Sequence
 from urllib.parse import urlsplit
 
 from loadtests.bench.pairs import Void
+from loadtests.bench.processes import cores
 from loadtests.bench.readers import PING, PONG, Message, Reader, client_frame
-from loadtests.cores import choose
 
 RECEIVE_BYTES = 65_536
 SEND_S = 10.0
@@ -27,11 +26,9 @@ class Line:
 
     __slots__ = ("_reader", "messages", "number", "socket")
 
-    def __init__(self, address: str, number: int = 0, receive_buffer_bytes: int | None = None) -> None:
+    def __init__(self, address: str, number: int = 0) -> None:
         url = urlsplit(address)
         self.socket = socket.socket()
-        if receive_buffer_bytes is not None:  # before connecting: it decides the window that is announced
-            self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer_bytes)
         self.socket.connect((url.hostname, url.port))
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.socket.setblocking(False)
@@ -43,7 +40,7 @@ class Line:
         """Write everything; waits up to SEND_S if the server does not read."""
         sent = self.socket.send(data)
         while sent < len(data):
-            if not select.select([], [self.socket], [], SEND_S)[1]:
+            if not writable(self.socket, SEND_S):
                 raise TimeoutError(f"line {self.number}: the server read nothing for {SEND_S:g} s")
             sent += self.socket.send(data[sent:])
 
@@ -65,7 +62,7 @@ class Crowd:
     def __init__(self, lines: Sequence[Line]) -> None:
         self.lines = list(lines)
         self.lost = 0
-        self._spins = choose().generator is not None
+        self._spins = cores().generator is not None
         self._selector = selectors.DefaultSelector()
         for line in self.lines:
             self.take_back(line)
@@ -125,3 +122,10 @@ class Crowd:
         except ConnectionError:
             self.set_aside(line)
             self.lost += 1
+
+
+def writable(connection: socket.socket, patience_s: float) -> bool:
+    """Wait until the socket takes bytes; return False if it does not in time."""
+    with selectors.DefaultSelector() as selector:  # select.select() knows no file beyond the 1,024th
+        selector.register(connection, selectors.EVENT_WRITE)
+        return bool(selector.select(patience_s))

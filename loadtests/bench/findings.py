@@ -17,8 +17,8 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from loadtests.bench.pairs import Pairs, spread
-from loadtests.cores import choose
+from loadtests.bench.pairs import Pairs, digits, spread
+from loadtests.bench.processes import cores
 
 RESULTS = Path(__file__).parents[2] / "results"
 PACKAGES = ("uvicorn", "starlette", "websockets", "httptools", "uvloop", "msgspec")
@@ -67,10 +67,10 @@ def compared(name: str, pairs: Pairs, target: Target | None, note: str) -> Findi
 
 def show(findings: Sequence[Finding]) -> None:
     """Print the table."""
-    table = Table("measurement", "unit", "median", "range", "n", "target", "verdict", title=choose().told)
+    table = Table("measurement", "unit", "median", "range", "n", "target", "verdict", title=cores().told)
     colours = {"met": "green", "missed": "red", "void": "red", "": "dim"}
     for each in findings:
-        median, low, high = map(_digits, spread(each.values)) if each.values else ("-", "-", "-")
+        median, low, high = map(digits, spread(each.values)) if each.values else ("-", "-", "-")
         note = each.note + "".join(f"; void: {reason}" for reason in each.voids)
         cells = [f"{each.name}\n[dim]{escape(note)}[/]", each.unit, median, f"{low} to {high}", str(len(each.values))]
         table.add_row(*cells, str(each.target or ""), f"[{colours[each.verdict]}]{each.verdict}[/]")
@@ -84,12 +84,8 @@ def write(findings: Sequence[Finding], folder: Path = RESULTS) -> Path:
         "machine": platform.platform(),
         "python": platform.python_version(),
         "versions": {name: version(name) for name in PACKAGES},
-        "cores": choose().told,
+        "cores": cores().told,
         "findings": [asdict(each) | {"verdict": each.verdict} for each in findings],
     }
     path.write_text(json.dumps(made, indent=2) + "\n")
     return path
-
-
-def _digits(value: float) -> str:
-    return f"{value:,.0f}" if abs(value) >= 100 else f"{value:.3g}"

@@ -44,7 +44,7 @@ class Senders:
 
     def load_until_killed(self, load_s: float) -> None:
         """Start the server, send as fast as it acknowledges, kill it after that long, and read what had arrived."""
-        with chat_server(self.slug, self.store) as server:
+        with chat_server(self.slug, "--store", self.store) as server:
             self._address = server.address
             lines = self._lines()
             with closing(Crowd(lines)) as crowd:
@@ -59,7 +59,7 @@ class Senders:
 
     def missing_and_doubled(self) -> tuple[int, int]:
         """Restart the server; return how many promises it broke, and how many messages a retry has doubled."""
-        with chat_server(self.slug, self.store) as server, closing(Caller(server.address)) as caller:
+        with chat_server(self.slug, "--store", self.store) as server, closing(Caller(server.address)) as caller:
             owner = self.owners[0]
             found = {event.client_id: event.seq for event in history(caller, owner)}
             missing = sum(found.get(client_id) != seq for client_id, seq in self.acknowledged.items())
@@ -123,10 +123,11 @@ def words(client_id: str) -> str:
 
 def measure(plan: Plan) -> list[Finding]:
     """Return what was lost and what was doubled over all kills."""
-    return [finding for slug in SLUGS for finding in _measure(slug, plan)]
+    return [finding for slug in SLUGS for finding in after_kills(slug, plan)]
 
 
-def _measure(slug: str, plan: Plan) -> list[Finding]:
+def after_kills(slug: str, plan: Plan) -> list[Finding]:
+    """Kill one server over and over, on one file; return what was lost and what was doubled."""
     chance = random.Random(SEED)
     outcomes: list[tuple[int, int]] = []
     with tempfile.TemporaryDirectory(prefix="bench-") as folder:

@@ -70,4 +70,9 @@ class Pairs:
         if not self.valid:
             return "nothing valid"
         ours, baseline = median(pair.ours for pair in self.valid), median(pair.baseline for pair in self.valid)
-        return f"{ours:,.4g} and {baseline:,.4g} {unit}"
+        return f"{digits(ours)} and {digits(baseline)} {unit}".rstrip()
+
+
+def digits(value: float) -> str:
+    """Write a figure with three digits that count, or all before the point."""
+    return f"{value:,.0f}" if abs(value) >= 100 else f"{value:.3g}"

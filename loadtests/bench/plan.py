@@ -19,7 +19,7 @@ class Plan:
     """The defaults are the full benchmark."""
 
     pairs: int = 5
-    fan_out: tuple[FanOutSize, ...] = (FanOutSize(100, 1200), FanOutSize(1000, 150))
+    fan_out: tuple[FanOutSize, ...] = (FanOutSize(100, 1000), FanOutSize(1000, 100))
     stall_subscribers: int = 100
     stall_messages: int = 3000
     parked: int = 1000

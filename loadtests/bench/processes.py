@@ -6,16 +6,17 @@ child outlives the benchmark. All CPU time counts: user and system, every thread
 
 import json
 import resource
-import select
+import selectors
 import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
+from functools import cache
 
 import psutil
 
-from loadtests.cores import choose, pinned
+from loadtests.cores import Cores, choose, pinned
 
 READY_S = 20.0
 STOP_S = 10.0
@@ -53,7 +54,7 @@ class Child:
 @contextmanager
 def running(module: str, *arguments: str) -> Iterator[Child]:
     """Run `python -m module arguments` on the server's core until the block ends; raises RuntimeError."""
-    with pinned(choose().servers):
+    with pinned(cores().servers):
         process = subprocess.Popen(
             [sys.executable, "-m", module, *arguments, "--attached"], stdin=subprocess.PIPE, stdout=subprocess.PIPE
         )
@@ -69,9 +70,15 @@ def running(module: str, *arguments: str) -> Iterator[Child]:
                 process.kill()
 
 
-def chat_server(slug: str, store: str = "") -> AbstractContextManager[Child]:
-    """Run one of our chat servers, on a temporary file unless `store` names one."""
-    return running("servers", slug, "--port", "0", *(["--store", store] if store else []))
+def chat_server(slug: str, *options: str) -> AbstractContextManager[Child]:
+    """Run one of our chat servers: on a temporary file, unless the options name a store."""
+    return running("servers", slug, "--port", "0", *options)
+
+
+@cache
+def cores() -> Cores:
+    """Return which core is whose: chosen once, since a process that is pinned sees one core only."""
+    return choose()
 
 
 def raise_file_limit() -> None:
@@ -83,8 +90,9 @@ def raise_file_limit() -> None:
 
 def _ready(process: subprocess.Popen[bytes]) -> Child:
     assert process.stdout is not None
-    readable, _, _ = select.select([process.stdout], [], [], READY_S)
-    line = process.stdout.readline() if readable else b""
+    with selectors.DefaultSelector() as selector:  # select.select() knows no file beyond the 1,024th
+        selector.register(process.stdout, selectors.EVENT_READ)
+        line = process.stdout.readline() if selector.select(READY_S) else b""
     if not line:
         raise RuntimeError(f"{process.args!r}: expected one line within {READY_S:g} s; see its standard error")
     facts = json.loads(line)

@@ -71,7 +71,8 @@ class Tokens:
 def signing_secret(beside: Path | None) -> str:
     """Return CHAT_SECRET, else the key in the file `<beside>.secret`, made once and readable by its owner only.
 
-    Without a path (a store in memory) the key lives as long as the process. Raises OSError if the file is unreadable.
+    Without a path (a store in memory) the key lives as long as the process.
+    Raises OSError if the file is unreadable, RuntimeError if it is empty.
     """
     if secret := os.environ.get("CHAT_SECRET"):
         return secret
@@ -81,7 +82,11 @@ def signing_secret(beside: Path | None) -> str:
     try:
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     except FileExistsError:
-        return path.read_text().strip()
+        if key := path.read_text().strip():
+            return key
+        raise RuntimeError(
+            f"{path} is empty, so anybody could sign with it; remove it, and a new key is made"
+        ) from None
     with os.fdopen(descriptor, "w") as file:
         file.write(secrets.token_urlsafe(32))
     return path.read_text().strip()

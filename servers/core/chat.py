@@ -140,6 +140,10 @@ class Chat:
         await self._tell(event)
         return event
 
+    async def hang_up(self, identity: Identity, room: str, connection: str) -> None:
+        """End a lease because its line has ended; a newer line of the same connection keeps it."""
+        await self._tell(await self._presence.hang_up(identity, room, connection))
+
     async def require_member(self, identity: Identity, room: str) -> None:
         """Raise NotJoined unless the user has joined the room."""
         limits.check_room(room)

@@ -61,6 +61,12 @@ class Presence:
         self._member_until_s.pop((room, identity.user), None)
         return await self._store.release(self._lease(key))
 
+    async def hang_up(self, identity: Identity, room: str, connection: str) -> Event | None:
+        """End the lease because a line has ended, unless a newer line of the same connection is held."""
+        if Connection(room, identity.user, identity.name, connection) in self._held:
+            return None
+        return await self.release(identity, room, connection)
+
     async def require(self, identity: Identity, room: str) -> None:
         """Raise NotJoined unless the user has joined the room and not left it. Asks the store once a lease."""
         key = (room, identity.user)

@@ -16,6 +16,7 @@ from servers.core.wire import Cursor, Event, Page, encode
 
 PUMP_WAIT_S = 60.0
 RETRY_S = 1.0
+PAGES_MAX = 16
 READ_MAX = 500
 
 
@@ -69,6 +70,8 @@ class RoomFeed:
             return None
         page = self._pages.get(after.seq)
         if page is None:
+            if len(self._pages) >= PAGES_MAX:
+                self._pages.clear()
             page = self._pages[after.seq] = self._encode(after)
         return page
 
@@ -109,7 +112,7 @@ class RoomFeed:
                 if await self._store.wait(self._room, head, PUMP_WAIT_S) and self.head == head:
                     self._take(await self._store.read(self._room, head, READ_MAX))
             except ChatError:
-                await asyncio.sleep(RETRY_S)
+                await asyncio.sleep(RETRY_S)  # the store will answer again; the log is still there
 
     def _is_beyond(self, after: Cursor) -> bool:
         return after.epoch != self._epoch or self.head.seq > after.seq
@@ -131,7 +134,7 @@ class RoomFeed:
         self._tail.extend(encode(event) for event in events)
         self._pages.clear()
         if len(self._tail) > 2 * self._tail_max:  # trimmed now and then, so that most appends move nothing
-            surplus = len(self._tail) - self._tail_max
+            surplus = min(len(self._tail) - self._tail_max, self._told - self._base)  # what is untold must stay
             del self._tail[:surplus]
             self._base += surplus
         if events and not self._flushing:
@@ -143,7 +146,7 @@ class RoomFeed:
         self._flushing = False
         self._waiters.wake()
         while self._told < self.head.seq:
-            page = self.page(Cursor(self._epoch, max(self._told, self._base)))
+            page = self.page(Cursor(self._epoch, self._told))
             assert page is not None
             self._told = page.next.seq
             for push, left in list(self._followers.items()):

@@ -47,6 +47,7 @@ COMMANDS = {
     "long client_id": ("send", message(client_id="x" * 65), "bad_request"),
     "text too long": ("send", message(text="x" * 4097), "too_large"),
     "text too long in bytes": ("send", message(text="ü" * 2049), "too_large"),
+    "body too long with a short text": ("send", message(padding="x" * 40_000), "too_large"),
     "body too long": ("send", message(text="x" * 1_000_000), "too_large"),
     "typing of a wrong type": ("typing", b'{"active": "yes"}', "bad_request"),
     "read up to nothing": ("mark_read", b'{"up_to": 0}', "bad_request"),
@@ -121,6 +122,13 @@ async def test_a_room_must_be_joined_before_it_is_spoken_in(stage: Stage) -> Non
     async with stage.joined("Ada") as (ada,):
         elsewhere = Stage(stage.transport, stage.address)
         assert await raw_sender(elsewhere).uninvited(ada.account.token, "send", message()) == "not_joined"
+
+
+async def test_who_has_left_is_a_stranger_until_they_join_again(stage: Stage) -> None:
+    async with stage.joined("Ada") as (ada,):
+        leave = json.dumps({"connection": "raw"}).encode()
+        assert await raw_sender(stage).command(ada.account.token, "leave", leave) == OK
+        await ada.send("another window of the same user is still there")
 
 
 @pytest.mark.parametrize("room", ["a b", "x" * 65, "r\u00f6\u00f6m", "a.b", "\0"])

@@ -87,7 +87,7 @@ def _commit(database: sqlite3.Connection, jobs: Sequence[_Job]) -> tuple[list[An
         database.execute("BEGIN IMMEDIATE")
         answers = [_attempt(database, job, events) for job in jobs]
         database.execute("COMMIT")
-    except sqlite3.Error as error:
+    except Exception as error:  # whatever it was, those who wait must hear of it, and the thread must go on
         if database.in_transaction:
             database.execute("ROLLBACK")
         return [Unavailable(f"store: could not commit ({error}); try again")] * len(jobs), []

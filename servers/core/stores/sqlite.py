@@ -16,6 +16,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, TypeVar
 
+from servers.core.errors import Unavailable
 from servers.core.store import Lease
 from servers.core.stores import sqlite_tables as tables
 from servers.core.stores.group_commit import GroupCommit
@@ -117,7 +118,10 @@ class SqliteStore:
 
     async def _read(self, query: Callable[..., Answer], *arguments: Any) -> Answer:
         loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self._reader, query, self._reading, *arguments)
+        try:
+            return await loop.run_in_executor(self._reader, query, self._reading, *arguments)
+        except sqlite3.Error as error:
+            raise Unavailable(f"store: could not read ({error}); try again") from error
 
     def _announce(self, events: Sequence[Event]) -> None:
         for event in events:
