@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from loadtests.bench.findings import Finding, show, write
+from loadtests.bench.pairs import Void
 from loadtests.bench.plan import QUICK, Plan
 from loadtests.bench.processes import cores, raise_file_limit
 from loadtests.cores import pinned
@@ -29,7 +30,10 @@ def bench(
     with pinned(cores().generator):
         for name in names or NAMES:
             typer.echo(f"{name} ...", err=True)
-            findings += import_module(f"loadtests.bench.{name}").measure(plan)
+            try:
+                findings += import_module(f"loadtests.bench.{name}").measure(plan)
+            except Void as reason:
+                findings.append(Finding(name, "", [], voids=[str(reason)]))
     show(findings)
     if quick:
         typer.echo("Quick: it runs; the figures mean nothing.")

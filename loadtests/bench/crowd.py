@@ -37,12 +37,15 @@ class Line:
         self.messages = 0
 
     def send(self, data: bytes) -> None:
-        """Write everything; waits up to SEND_S if the server does not read."""
-        sent = self.socket.send(data)
-        while sent < len(data):
-            if not writable(self.socket, SEND_S):
-                raise TimeoutError(f"line {self.number}: the server read nothing for {SEND_S:g} s")
-            sent += self.socket.send(data[sent:])
+        """Write everything; waits up to SEND_S if the server does not read. Raises Void if it takes no more."""
+        try:
+            sent = self.socket.send(data)
+            while sent < len(data):
+                if not writable(self.socket, SEND_S):
+                    raise Void(f"line {self.number}: the server read nothing for {SEND_S:g} s")
+                sent += self.socket.send(data[sent:])
+        except ConnectionError as error:
+            raise Void(f"line {self.number}: the server has hung up ({error})") from error
 
     def receive(self) -> list[Message]:
         """Return the messages that came; raises ConnectionError at the line's end."""

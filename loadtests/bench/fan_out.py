@@ -11,14 +11,14 @@ are busy at times.
 `--frame-once` (servers.framed_once) goes round ASGI for the pushes: measured too, and whether it gains a quarter.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from functools import partial
 
 from loadtests.bench.calls import MARK, WORDS, Caller, accounts, example_page, join_frames, open_sockets
 from loadtests.bench.crowd import Crowd, Line
 from loadtests.bench.findings import Finding, Target, compared
-from loadtests.bench.pairs import Pairs, Void
+from loadtests.bench.pairs import Leg, Pairs, Void
 from loadtests.bench.plan import FanOutSize, Plan
 from loadtests.bench.processes import Child, chat_server, running
 from loadtests.bench.readers import Message, client_frame
@@ -42,6 +42,10 @@ class Room:
         self._acks = self._sent = self._complete = 0
         self._arrived: list[int] = []
         self.page_bytes = 0
+
+    def tend(self) -> None:
+        """Answer the pings that came while others were measured: a server closes a line that is silent for long."""
+        self._crowd.linger(self._count, LINGER_S)
 
     def deliveries_per_cpu_s(self, messages: int, in_flight: int) -> float:
         """Publish, with at most that many messages on their way; raises Void unless each line gets each once."""
@@ -76,7 +80,8 @@ class Room:
         if not fresh:
             self._acks += message.body.startswith(b'{"type":"ack"')
             return
-        self.page_bytes = len(message.body) // fresh
+        if fresh == 1:
+            self.page_bytes = len(message.body)
         for nth in range(line.messages, line.messages + fresh):
             if nth >= len(self._arrived):
                 raise Void(f"line {line.number} got a message that was never sent")
@@ -115,6 +120,13 @@ def page(nth: int) -> bytes:
     return client_frame(example_page(nth + 1))
 
 
+def tended(rooms: Sequence[Room], leg: Leg) -> float:
+    """Tend every room, then run a leg in one of them."""
+    for room in rooms:
+        room.tend()
+    return leg()
+
+
 def measure(plan: Plan) -> list[Finding]:
     """Return what each size of room came to."""
     return [finding for size in plan.fan_out for finding in measure_size(plan.pairs, size)]
@@ -123,8 +135,7 @@ def measure(plan: Plan) -> list[Finding]:
 def measure_size(repeats: int, size: FanOutSize) -> list[Finding]:
     """Return one message in flight and several, over the bare server, and what framing once changes."""
     one, several, framed, gain = Pairs(), Pairs(), Pairs(), Pairs()
-    people = size.subscribers
-    sizes = ""
+    people, sizes = size.subscribers, ""
     for _ in range(repeats):
         with ours(people) as asgi, ours(people, "--frame-once") as framing, bare(people) as baseline:
             for pairs, first, second, in_flight in (
@@ -133,12 +144,9 @@ def measure_size(repeats: int, size: FanOutSize) -> list[Finding]:
                 (gain, framing, asgi, 1),
                 (several, asgi, baseline, IN_FLIGHT),
             ):
-                pairs.measure(
-                    partial(first.deliveries_per_cpu_s, size.messages, in_flight),
-                    partial(second.deliveries_per_cpu_s, size.messages, in_flight),
-                )
-                if in_flight == 1:
-                    sizes = f"frames of {asgi.page_bytes} and {baseline.page_bytes} bytes"
+                legs = (partial(each.deliveries_per_cpu_s, size.messages, in_flight) for each in (first, second))
+                pairs.measure(*(partial(tended, (asgi, framing, baseline), leg) for leg in legs))
+            sizes = f"frames of {asgi.page_bytes} and {baseline.page_bytes} bytes"
     name, over = f"WebSocket fan-out to {people:,}, ", "deliveries per CPU-second over broadcast(): "
     return [
         compared(name + "1 in flight", one, TARGET, over + f"{one.told('')}; {sizes}"),

@@ -21,7 +21,7 @@ class Plan:
     pairs: int = 5
     fan_out: tuple[FanOutSize, ...] = (FanOutSize(100, 1000), FanOutSize(1000, 100))
     stall_subscribers: int = 100
-    stall_messages: int = 3000
+    stall_messages: int = 2500
     parked: int = 1000
     wakes: int = 5
     polls: int = 20_000
