@@ -56,13 +56,29 @@ async def test_what_lies_before_the_tail_beyond_the_head_or_in_another_epoch_is_
     assert tail.page(Cursor("f", 3)) is None
 
 
-async def test_the_tail_is_bounded(store: Store) -> None:
+async def test_the_tail_is_bounded_once_its_events_are_told(store: Store) -> None:
     tail = feed(store, tail_max=8)
     for seq in range(1, 100):
         tail.offer(event(seq))
+        await asyncio.sleep(0)
     assert tail.head == cursor(99)
     assert tail.page(cursor(99 - 17)) is None
     assert tail.page(cursor(99 - 8)) is not None
+
+
+async def test_what_has_not_been_told_is_never_trimmed(store: Store) -> None:
+    tail, told = feed(store, tail_max=8), list[EncodedPage]()
+
+    def push(page: EncodedPage) -> bool:
+        told.append(page)
+        return page.next != cursor(99)
+
+    following = asyncio.create_task(tail.follow(cursor(0), push))
+    await asyncio.sleep(0)
+    for seq in range(1, 100):
+        tail.offer(event(seq))
+    await asyncio.wait_for(following, DEADLINE_S)
+    assert [(page.after.seq, page.next.seq) for page in told] == [(0, 99)]
 
 
 async def test_a_long_tail_is_read_page_by_page(store: Store) -> None:
