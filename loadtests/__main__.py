@@ -5,17 +5,21 @@ when a transport could not be measured; 130 after Ctrl-C. A load generator that 
 and is told, but does not fail the command: that is the machine's fault, not the servers'.
 """
 
-from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
 import typer
+from rich.console import Console
 
 from loadtests.compare import compare_transports
-from loadtests.scenarios import CONVERSATION
+from loadtests.report import print_scenarios
+from loadtests.scenarios import CONVERSATION, SCENARIOS
+from loadtests.scenarios import find as find_scenario
 from servers.transports import TRANSPORTS, find
 
 SLUGS = ", ".join(row.slug for row in TRANSPORTS)
+NAMES = ", ".join(row.name for row in SCENARIOS)
+UNSAID = "; as in the scenario if not said"
 app = typer.Typer(add_completion=False, help=(__doc__ or "").splitlines()[0])
 
 
@@ -25,43 +29,55 @@ def main() -> None:
 
 
 @app.command()
+def scenarios() -> None:
+    """List what can be measured: each scenario, its question and its loads."""
+    print_scenarios(Console(highlight=False))
+
+
+@app.command()
 def compare(
     transport: Annotated[
         list[str] | None, typer.Option(help=f"One of {SLUGS}; repeat for several, all if none.")
     ] = None,
-    users: Annotated[int, typer.Option(min=1, max=2000, help="Users in all.")] = CONVERSATION.users,
-    room_size: Annotated[int, typer.Option(min=1, help="Users per room.")] = CONVERSATION.room_size,
+    scenario: Annotated[str, typer.Option(help=f"One of {NAMES}.")] = CONVERSATION.name,
+    users: Annotated[int | None, typer.Option(min=1, max=2000, help=f"Users in all{UNSAID}.")] = None,
+    room_size: Annotated[int | None, typer.Option(min=1, help=f"Users per room{UNSAID}.")] = None,
     rate: Annotated[
-        float, typer.Option(min=0.001, max=100, help="Messages per second that each user sends, on average.")
-    ] = CONVERSATION.rate_per_s,
+        float | None,
+        typer.Option(min=0.001, max=100, help=f"Messages per second that each user sends, on average{UNSAID}."),
+    ] = None,
     seconds: Annotated[
-        float, typer.Option(min=1, max=3600, help="Seconds measured per transport.")
-    ] = CONVERSATION.measured_s,
+        float | None, typer.Option(min=1, max=3600, help=f"Seconds measured per transport and load{UNSAID}.")
+    ] = None,
     poll: Annotated[
-        float, typer.Option(min=0.05, max=60, help="Seconds that a short poller sleeps after each answer.")
-    ] = CONVERSATION.poll_interval_s,
+        float | None,
+        typer.Option(min=0.05, max=60, help=f"Seconds that a short poller sleeps after each answer{UNSAID}."),
+    ] = None,
     seed: Annotated[
-        int, typer.Option(min=0, help="Seed of the senders' schedules; the same for all.")
-    ] = CONVERSATION.seed,
+        int | None, typer.Option(min=0, help=f"Seed of the senders' schedules; the same for all{UNSAID}.")
+    ] = None,
     out: Annotated[Path, typer.Option(help="Folder in which the run's own folder is made.")] = Path("results"),
 ) -> None:
     """Compare the transports under the same load, one after the other; by default this takes under three minutes."""
-    if users % room_size:
-        raise typer.BadParameter(f"--users {users} is not a multiple of --room-size {room_size}: fill every room")
+    asked = {
+        "users": users,
+        "room_size": room_size,
+        "rate_per_s": rate,
+        "measured_s": seconds,
+        "poll_interval_s": poll,
+        "seed": seed,
+    }
     try:
         chosen = [row for row in TRANSPORTS if not transport or row in map(find, transport)]
+        wanted = find_scenario(scenario).changed({name: value for name, value in asked.items() if value is not None})
     except ValueError as error:
         raise typer.BadParameter(str(error)) from None
-    scenario = replace(
-        CONVERSATION,
-        users=users,
-        room_size=room_size,
-        rate_per_s=rate,
-        measured_s=seconds,
-        poll_interval_s=poll,
-        seed=seed,
-    )
-    raise typer.Exit(compare_transports(scenario, chosen, out))
+    for load in wanted.workloads:
+        if load.users % load.room_size:
+            raise typer.BadParameter(
+                f"--users {load.users} is not a multiple of --room-size {load.room_size}: fill every room"
+            )
+    raise typer.Exit(compare_transports(wanted, chosen, out))
 
 
 if __name__ == "__main__":

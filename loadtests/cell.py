@@ -10,15 +10,19 @@ from typing import Any, NamedTuple
 
 from loadtests.accounting import Account, account
 from loadtests.samples import Samples, Sent
-from loadtests.scenarios import Scenario
+from loadtests.scenarios import Planned
 from loadtests.server_probe import Reading
 from loadtests.verdict import Health, Verdict, judge, percentile
 from servers.transports import Transport
+
+Key = tuple[str, str, str, int]
 
 
 class Delivery(NamedTuple):
     """One row of `deliveries.csv.gz`; the fields are its columns."""
 
+    scenario: str
+    point: str
     transport: str
     repeat: int
     room: str
@@ -35,11 +39,15 @@ class Delivery(NamedTuple):
 class Cell:
     """figures: by the names of `results.schema.CELLS`. settings: what the server said of itself."""
 
-    transport: Transport
+    planned: Planned
     verdict: Verdict
     figures: dict[str, float | str]
     deliveries: tuple[Delivery, ...]
     settings: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def transport(self) -> Transport:
+        return self.planned.transport
 
     def number(self, column: str) -> float:
         return float(self.figures[column])
@@ -53,27 +61,28 @@ class Cell:
         return 1000 * percentile([row.received_s - row.intended_s for row in self.deliveries], percent)
 
 
-def make_cell(transport: Transport, repeat: int, scenario: Scenario, samples: Samples, spent: Reading) -> Cell:
+def make_cell(planned: Planned, samples: Samples, spent: Reading) -> Cell:
     """Put a measurement together, and judge it."""
-    members = dict(enumerate(scenario.rooms))
+    workload = planned.workload
+    members = dict(enumerate(workload.rooms))
+    key = (planned.scenario, workload.point, planned.transport.slug, planned.repeat)
     messages = [row for row in samples.messages() if samples.window.holds(row.intended_s)]
     everything = account(samples.messages(), samples.deliveries(), members)
     measured = account(messages, samples.deliveries(), members)
     slips_s = [row.sent_s - row.intended_s for row in messages]
     health = Health(percentile(samples.lateness_s(), 99), percentile(slips_s, 99))
-    verdict = judge(_complaints(samples, everything, measured), health, 1 / scenario.rate_per_s)
+    verdict = judge(_complaints(samples, everything, measured), health, 1 / workload.rate_per_s)
     figures: dict[str, float | str] = {
-        "transport": transport.slug,
-        "repeat": repeat,
+        **dict(zip(Delivery._fields, key, strict=False)),
         "verdict": verdict.word,
         "reason": verdict.reason,
-        "room_size": scenario.room_size,
+        "room_size": workload.room_size,
         **_counts(samples, everything, measured),
         **spent,
         "heartbeat_lag_p99_s": health.heartbeat_lag_s,
         "schedule_slip_p99_s": health.schedule_slip_s,
     }
-    return Cell(transport, verdict, figures, tuple(_deliveries(transport.slug, repeat, samples, messages)))
+    return Cell(planned, verdict, figures, tuple(_deliveries(key, samples, messages)))
 
 
 def _counts(samples: Samples, everything: Account, measured: Account) -> dict[str, float]:
@@ -105,10 +114,10 @@ def _complaints(samples: Samples, everything: Account, measured: Account) -> lis
     return complaints
 
 
-def _deliveries(slug: str, repeat: int, samples: Samples, messages: Iterable[Sent]) -> Iterable[Delivery]:
+def _deliveries(key: Key, samples: Samples, messages: Iterable[Sent]) -> Iterable[Delivery]:
     sent = {(row.room, row.seq): row for row in messages}
     for row in samples.deliveries():
         if message := sent.get((row.room, row.seq)):
             moments = (message.intended_s, message.sent_s, message.acked_s, row.received_s)
             recipient, own = samples.user_ids[row.recipient], row.recipient == message.sender
-            yield Delivery(slug, repeat, f"room-{row.room}", row.seq, recipient, own, *moments)
+            yield Delivery(*key, f"room-{row.room}", row.seq, recipient, own, *moments)

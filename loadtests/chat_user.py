@@ -24,8 +24,8 @@ from clients.inbox import Inbox
 from loadtests.http_line import HttpLine, LineBroken
 from loadtests.phases import Load, sleep_until
 from loadtests.samples import Received, Sent
-from loadtests.scenarios import Scenario
-from loadtests.schedule import intended_s, phase
+from loadtests.schedule import bunched, intended_s, phase
+from loadtests.workload import Workload
 from servers.core.wire import Ack, Event, Kind, Page, Send
 
 TRIES = 3
@@ -57,10 +57,10 @@ class ChatUser(FastHttpUser):
 
     def on_start(self) -> None:
         """Log in, open the line, listen, and wait at the barrier for everybody else."""
-        self.scenario = self.load.scenario
+        self.workload = self.load.workload
         self.number = self.load.next_number()
-        self.phase = phase(self.scenario.seed, self.number)
-        self.room_number = self.number // self.scenario.room_size
+        self.phase = phase(self.workload.seed, self.number)
+        self.room_number = self.number // self.workload.room_size
         self.room = f"room-{self.room_number}"
         self.http = HttpLine(self.client, self.room, f"connection-{self.number}")
         try:
@@ -76,12 +76,12 @@ class ChatUser(FastHttpUser):
     @task
     def speak(self) -> None:
         """Send each message at the moment it is meant for, or late, but never skip it: an open loop."""
-        scenario = self.scenario
-        moments = intended_s(scenario.seed, self.number, scenario.rate_per_s, scenario.load_s)
-        for index, moment_s in enumerate(moments):
+        workload = self.workload
+        moments = intended_s(workload.seed, self.number, workload.rate_per_s, workload.load_s)
+        for index, moment_s in enumerate(bunched(moments, workload.bunch_s)):
             due_s = self.load.begin_s + moment_s
             sleep_until(due_s)
-            text = f"{due_s:.6f} ".ljust(scenario.text_bytes, ".")
+            text = f"{due_s:.6f} ".ljust(workload.text_bytes, ".")
             self._send(Send(client_id=f"{self.number}-{index}", text=text), due_s)
         self.load.has_spoken()
         Never().wait()  # a task that ended would be started anew; Locust stops us when the test is over
@@ -132,8 +132,8 @@ class ChatUser(FastHttpUser):
 
 
 def add_options(parser: LocustArgumentParser) -> None:
-    """Let every Locust file take the fields of a scenario, and a file for the raw samples."""
-    for field in fields(Scenario):
+    """Let every Locust file take the fields of a workload, and a file for the raw samples."""
+    for field in fields(Workload):
         if field.metadata and field.name != "users":
             flag = f"--{field.name.replace('_', '-')}"
             parser.add_argument(flag, type=type(field.default), default=field.default, help=field.metadata["meaning"])
@@ -142,7 +142,7 @@ def add_options(parser: LocustArgumentParser) -> None:
 
 def begin(environment: Environment, **_: Any) -> None:
     """Make what the users of this test share, before the first of them exists."""
-    ChatUser.load = Load(environment, Scenario.from_options("by hand", vars(environment.parsed_options)))
+    ChatUser.load = Load(environment, Workload.from_options(vars(environment.parsed_options)))
 
 
 def conduct(user_count: int, **_: Any) -> None:

@@ -1,4 +1,4 @@
-"""The comparison: each transport in turn under the same seeded load, kept, drawn and told.
+"""The comparison: each transport in turn under the same seeded loads, kept, drawn and told.
 
 Teaches that keeping comes first: every cell is on disk before the next one starts, so Ctrl-C, or a transport that
 fails, costs only itself. The charts are drawn by the notebooks' code in a process of its own: the two folders meet only
@@ -19,7 +19,7 @@ from loadtests.cell import Cell
 from loadtests.children import NotMeasured
 from loadtests.measurement import measure
 from loadtests.run_folder import RunFolder
-from loadtests.scenarios import Scenario
+from loadtests.scenarios import Planned, Scenario
 from loadtests.verdict import Word
 from servers.transports import Transport
 
@@ -29,36 +29,39 @@ CHARTS_S = 120.0
 
 
 def compare_transports(scenario: Scenario, chosen: Sequence[Transport], out: Path) -> int:
-    """Measure, keep, draw and print; return the exit status. Raises OSError if the run's folder cannot be made."""
+    """Measure a scenario once, keep, draw and print; return the exit status. Raises OSError if nothing can be kept."""
     console, placement = Console(highlight=False), cores.choose()
     folder = RunFolder(out, scenario.name, manifest.describe(scenario, [row.slug for row in chosen], placement))
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # so that children are ended in order then, too
+    plan = scenario.planned(chosen)
     cells: list[Cell] = []
     try:
-        with report.Bar(console, scenario, len(chosen)) as bar, cores.pinned(placement.generator):
-            for row in chosen:
-                cells += _measured(row, scenario, placement, folder, bar, console)
-                bar.next_transport()
+        with report.Bar(console, plan) as bar, cores.pinned(placement.generator):
+            for planned in plan:
+                bar.begin(planned)
+                cells += _measured(planned, placement, folder, bar, console)
         folder.complete()
     except KeyboardInterrupt:
         console.print("Interrupted: the transports that were finished are kept, and the run is marked as partial.")
     if cells:
         report.print_cells(console, cells, scenario)
-        report.print_files(console, folder.path, _charts(folder.path, console))
+        charts = _charts(folder.path, console) if len(scenario.workloads) == 1 else []
+        report.print_files(console, folder.path, charts)
     if folder.partial:
         return INTERRUPTED
-    return 0 if len(cells) == len(chosen) and all(cell.verdict.adds_up for cell in cells) else FAILED
+    return 0 if len(cells) == len(plan) and all(cell.verdict.adds_up for cell in cells) else FAILED
 
 
 def _measured(
-    row: Transport, scenario: Scenario, placement: cores.Cores, folder: RunFolder, bar: report.Bar, console: Console
+    planned: Planned, placement: cores.Cores, folder: RunFolder, bar: report.Bar, console: Console
 ) -> list[Cell]:
-    """Measure one transport and keep it; say so, and return nothing, if that cannot be done."""
+    """Make one measurement and keep it; say so, and return nothing, if that cannot be done."""
     try:
-        cell = measure(row, scenario, placement, bar.tell)
+        cell = measure(planned, placement, bar.tell)
     except (NotMeasured, OSError, psutil.Error) as error:
-        folder.note_verdict(row.slug, Word.VOID, f"not measured: {error}")
-        console.print(f"{manifest.label(row)} could not be measured: {error}", style="red", markup=False)
+        folder.note_verdict(planned.told(planned.transport.slug), Word.VOID, f"not measured: {error}")
+        name = planned.told(manifest.label(planned.transport))
+        console.print(f"{name} could not be measured: {error}", style="red", markup=False)
         return []
     folder.add(cell)
     report.print_outcome(console, cell)

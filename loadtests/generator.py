@@ -11,29 +11,28 @@ from pathlib import Path
 
 from loadtests.children import Child, Look, running
 from loadtests.samples import Samples, Window
-from loadtests.scenarios import Scenario
+from loadtests.workload import USERS_PER_S, Workload
 
-USERS_PER_S = 100  # faster, and the ramp measures log-ins instead of letting users in
 MARGIN_S = 60.0
 
 
 class Generator:
     """A running load; `pid` is its process."""
 
-    def __init__(self, child: Child, scenario: Scenario, record: Path) -> None:
+    def __init__(self, child: Child, workload: Workload, record: Path) -> None:
         self.pid = child.pid
         self._child = child
-        self._scenario = scenario
+        self._workload = workload
         self._record = record
 
     def await_window(self, look: Look) -> Window | None:
         """Wait until all users have joined, and return the window; None if they did not. Raises NotMeasured."""
-        told = self._child.next_line(MARGIN_S + self._scenario.users / USERS_PER_S, look)
+        told = self._child.next_line(MARGIN_S + self._workload.users / USERS_PER_S, look)
         return Window(*told["window"]) if "window" in told else None
 
     def await_samples(self, look: Look) -> Samples:
         """Wait until everything has arrived and the process has ended; raises NotMeasured."""
-        while self._child.next_line(self._scenario.drain_s + MARGIN_S, look)["phase"] != "stop":
+        while self._child.next_line(self._workload.drain_s + MARGIN_S, look)["phase"] != "stop":
             pass
         self._child.wait(MARGIN_S)
         if not self._record.exists():
@@ -42,14 +41,14 @@ class Generator:
 
 
 @contextmanager
-def generating(slug: str, host: str, scenario: Scenario, core: int | None, folder: Path) -> Iterator[Generator]:
+def generating(slug: str, host: str, workload: Workload, core: int | None, folder: Path) -> Iterator[Generator]:
     """Run the Locust file of a transport against a server, on one core."""
     record = folder / f"{slug}.samples"
     file = Path(__file__).with_name(f"{slug}.py")
     command = [sys.executable, "-m", "locust", "--locustfile", str(file), "--headless", "--only-summary"]
-    command += ["--host", host, "--spawn-rate", str(USERS_PER_S), "--record", str(record), *scenario.arguments()]
+    command += ["--host", host, "--spawn-rate", str(USERS_PER_S), "--record", str(record), *workload.arguments()]
     with running(command, core, folder / f"load generator of {slug}.log") as child:
         try:
-            yield Generator(child, scenario, record)
+            yield Generator(child, workload, record)
         finally:
             child.terminate()  # unlike our servers, Locust does not watch its standard input

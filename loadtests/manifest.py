@@ -44,8 +44,10 @@ def describe(scenario: Scenario, slugs: Sequence[str], cores: Cores) -> dict[str
         "machine": _machine(),
         "versions": {"python": platform.python_version(), **{name: version(name) for name in NAMED}},
         "transports": list(slugs),
-        "scenario": asdict(scenario) | {"warm_up_s": scenario.warm_up_s},
-        "seed": scenario.seed,
+        "scenario": {"name": scenario.name, "question": scenario.question},
+        "workloads": [
+            {"scenario": scenario.name, **asdict(load), "warm_up_s": load.warm_up_s} for load in scenario.workloads
+        ],
         "command": " ".join(["python", "-m", "loadtests", *sys.argv[1:]]),
         "pinning": cores.told,
         "push_service": push_service(),

@@ -16,16 +16,16 @@ from loadtests.children import LOOK_S, Look, NotMeasured
 from loadtests.cores import Cores
 from loadtests.generator import generating
 from loadtests.manifest import label
-from loadtests.scenarios import Scenario
+from loadtests.scenarios import Planned
 from loadtests.server_probe import Probe, serving
-from servers.transports import Transport
 
 Tell = Callable[[str], None]
 """Told, several times a second, what is being done."""
 
 
-def measure(transport: Transport, scenario: Scenario, cores: Cores, tell: Tell) -> Cell:
-    """Measure one transport once; waits for all of it, and raises NotMeasured."""
+def measure(planned: Planned, cores: Cores, tell: Tell) -> Cell:
+    """Measure one transport under one load; waits for all of it, and raises NotMeasured."""
+    transport, workload = planned.transport, planned.workload
     slug = transport.slug
 
     def telling(phase: str) -> Look:
@@ -34,7 +34,7 @@ def measure(transport: Transport, scenario: Scenario, cores: Cores, tell: Tell) 
     with (
         TemporaryDirectory(prefix="loadtest-") as name,
         serving(slug, cores.servers, Path(name, f"server of {slug}.log"), telling("starting")) as server,
-        generating(slug, server.address, scenario, cores.generator, Path(name)) as generator,
+        generating(slug, server.address, workload, cores.generator, Path(name)) as generator,
     ):
         probe = Probe(server, generator.pid)
         window = generator.await_window(telling("users join"))
@@ -46,7 +46,7 @@ def measure(transport: Transport, scenario: Scenario, cores: Cores, tell: Tell) 
         _sleep_until(window.end_s, telling("measuring"), probe.look_at_memory)
         after = probe.read()
         samples = generator.await_samples(telling("waiting for the last deliveries"))
-        cell = make_cell(transport, 0, scenario, samples, probe.spent(before, after))
+        cell = make_cell(planned, samples, probe.spent(before, after))
         return replace(cell, settings=server.settings)
 
 

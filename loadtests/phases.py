@@ -16,7 +16,7 @@ from gevent.event import Event
 from locust.env import Environment
 
 from loadtests.samples import Samples, Tick, Window
-from loadtests.scenarios import Scenario
+from loadtests.workload import Workload
 
 RAMP_S = 30.0
 LEAD_S = 0.3  # from the announcement to the first message: time for the sampler to get ready
@@ -25,13 +25,13 @@ LOOK_S = 0.05
 
 
 class Load:
-    """What all users of a test share: its scenario, its phases and its samples.
+    """What all users of a test share: its workload, its phases and its samples.
 
     begin_s: when sending begins, on the monotonic clock.
     """
 
-    def __init__(self, environment: Environment, scenario: Scenario) -> None:
-        self.scenario = scenario
+    def __init__(self, environment: Environment, workload: Workload) -> None:
+        self.workload = workload
         self.samples = Samples()
         self.begin_s = 0.0
         self._environment = environment
@@ -67,8 +67,8 @@ class Load:
 
     def _measure(self) -> None:
         self.begin_s = perf_counter() + LEAD_S
-        start_s = self.begin_s + self.scenario.warm_up_s
-        window = self.samples.window = Window(start_s, start_s + self.scenario.measured_s)
+        start_s = self.begin_s + self.workload.warm_up_s
+        window = self.samples.window = Window(start_s, start_s + self.workload.measured_s)
         announce("warm-up", window=window)
         self._begun.set()
         due_s = window.start_s
@@ -82,10 +82,10 @@ class Load:
     def _drain(self) -> None:
         announce("drain")
         samples = self.samples
-        with gevent.Timeout(self.scenario.drain_s, False):
+        with gevent.Timeout(self.workload.drain_s, False):
             while self._spoken < self._joined:
                 gevent.sleep(LOOK_S)
-            members = Counter(number // self.scenario.room_size for number in samples.user_ids)
+            members = Counter(number // self.workload.room_size for number in samples.user_ids)
             due = sum(members[row.room] for row in samples.messages())
             while samples.received_count < due:
                 gevent.sleep(LOOK_S)

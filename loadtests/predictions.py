@@ -10,7 +10,6 @@ from math import exp
 from statistics import median
 
 from loadtests.cell import Cell
-from loadtests.scenarios import Scenario
 from loadtests.server_probe import HOLD_S, LEASE_S
 
 
@@ -27,15 +26,16 @@ class Prediction:
         return 1000 * self.wait_s * percent / 100
 
 
-def predict(cell: Cell, scenario: Scenario) -> Prediction:
+def predict(cell: Cell) -> Prediction:
     """Return what theory says about a cell, given the rate and the round trip that it really had."""
-    rate = cell.number("messages") / len(scenario.rooms) / cell.number("measured_s")
+    workload = cell.planned.workload
+    rate = cell.number("messages") / len(workload.rooms) / cell.number("measured_s")
     round_trip_s = median(row.acked_s - row.sent_s for row in cell.deliveries)
-    sends = 1 / scenario.room_size
+    sends = 1 / workload.room_size
     match cell.transport.slug:
         case "short_polling":
-            period_s = scenario.poll_interval_s + round_trip_s
-            return Prediction(scenario.poll_interval_s, sends + 1 / (rate * period_s), exp(-rate * period_s))
+            period_s = workload.poll_interval_s + round_trip_s
+            return Prediction(workload.poll_interval_s, sends + 1 / (rate * period_s), exp(-rate * period_s))
         case "long_polling":
             held_s = (1 - exp(-rate * HOLD_S)) / rate
             cycle_s = round_trip_s + exp(-rate * round_trip_s) * held_s

@@ -17,11 +17,10 @@ from rich.text import Text
 from loadtests.cell import Cell
 from loadtests.manifest import label
 from loadtests.predictions import predict
-from loadtests.scenarios import Scenario
+from loadtests.scenarios import SCENARIOS, Planned, Scenario
 from loadtests.verdict import Word
 
 WIDE = 95  # columns; below, the longest label takes two lines
-START_STOP_S = 6.0  # what starting and stopping takes, about; for the time left
 MEASURED = ("p50\nms", "p95\nms", "p99\nms", "requests\n/ msg", "bytes\n/ msg", "CPU ms\n/ msg", "empty\nanswers")
 VERDICT_STYLES = {Word.VALID: "green", Word.SUSPECT: "yellow", Word.VOID: "bold red"}
 HOW_TO_READ = (
@@ -37,13 +36,13 @@ HOW_TO_READ = (
 class Bar:
     """The progress of a comparison, by the clock: what is being done, and about how long all of it will take."""
 
-    def __init__(self, console: Console, scenario: Scenario, transports: int) -> None:
-        self._each_s = START_STOP_S + scenario.load_s + scenario.poll_interval_s
+    def __init__(self, console: Console, planned: Sequence[Planned]) -> None:
         columns = (TextColumn("{task.description:<48}"), BarColumn(), TextColumn("{task.fields[left]}"))
         self._progress = Progress(*columns, console=console, transient=True, auto_refresh=False)
-        self._task = self._progress.add_task("", total=self._each_s * transports, left="")
-        self._total_s = self._each_s * transports
-        self._done = 0
+        self._total_s = sum(one.workload.about_s for one in planned)
+        self._done_s = 0.0
+        self._each_s = 0.0
+        self._task = self._progress.add_task("", total=self._total_s, left="")
         self._since_s = perf_counter()
 
     def __enter__(self) -> "Bar":
@@ -56,45 +55,62 @@ class Bar:
     def tell(self, doing: str) -> None:
         """Show what is being done."""
         spent_s = min(perf_counter() - self._since_s, self._each_s)
-        completed_s = self._done * self._each_s + spent_s
+        completed_s = self._done_s + spent_s
         minutes, seconds = divmod(round(self._total_s - completed_s), 60)
         self._progress.update(
             self._task, completed=completed_s, description=doing, left=f"{minutes}:{seconds:02} left", refresh=True
         )
 
-    def next_transport(self) -> None:
-        """Go on to the next transport."""
-        self._done += 1
+    def begin(self, planned: Planned) -> None:
+        """Go on to the next measurement."""
+        self._done_s += self._each_s
+        self._each_s = planned.workload.about_s
         self._since_s = perf_counter()
 
 
 def print_cells(console: Console, cells: Sequence[Cell], scenario: Scenario) -> None:
-    """Print the table, and beneath it how to read it."""
+    """Print a table for each load, and beneath them how to read them."""
+    for load in scenario.workloads:
+        console.print(f"\n{load.point + ': ' if load.point else ''}{load.told}\n")
+        console.print(_table([cell for cell in cells if cell.planned.workload == load], console.width))
+    console.print()
+    for cell in cells:
+        if reason := cell.verdict.reason:
+            console.print(f"{cell.planned.told(label(cell.transport))} is {cell.verdict.word}: {reason}", markup=False)
+    for sentence in HOW_TO_READ:
+        console.print(sentence)
+
+
+def print_scenarios(console: Console) -> None:
+    """Print what can be measured: the names, the questions and the loads."""
+    table = Table(box=box.SIMPLE_HEAD, show_edge=False, padding=(0, 1))
+    for heading in ("scenario", "question", "loads"):
+        table.add_column(heading, no_wrap=heading == "scenario")
+    for row in SCENARIOS:
+        loads = "\n".join(f"{load.point + ': ' if load.point else ''}{load.told}" for load in row.workloads)
+        table.add_row(Text(row.name, style="bold"), row.question, loads, end_section=True)
+    console.print(table)
+
+
+def _table(cells: Sequence[Cell], width: int) -> Table:
     table = Table(box=box.SIMPLE_HEAD, show_edge=False, padding=0)
     table.add_column("transport", min_width=13, max_width=32)
     for heading in (*MEASURED, "came\nof due"):
         table.add_column(heading, justify="right", no_wrap=True)
     table.add_column("verdict", no_wrap=True)
     for cell in cells:
-        _add_rows(table, cell, scenario, "\n" if console.width < WIDE else " ")
-    console.print(f"\n{_title(scenario)}\n")
-    console.print(table)
-    console.print()
-    for cell in cells:
-        if reason := cell.verdict.reason:
-            console.print(f"{label(cell.transport)} is {cell.verdict.word}: {reason}", markup=False)
-    for sentence in HOW_TO_READ:
-        console.print(sentence)
+        _add_rows(table, cell, "\n" if width < WIDE else " ")
+    return table
 
 
-def _add_rows(table: Table, cell: Cell, scenario: Scenario, break_label_with: str) -> None:
+def _add_rows(table: Table, cell: Cell, break_label_with: str) -> None:
     """Add what was measured, faint if it is void, and what theory says."""
     word = cell.verdict.word
     name = Text(label(cell.transport).replace(" (", f"{break_label_with}("), style=f"bold {cell.transport.colour}")
     came, due = (f"{cell.number(column):,.0f}" for column in ("delivered", "expected"))
     style = "dim" if word is Word.VOID else ""
     table.add_row(name, *_measured(cell), came, Text(word, style=VERDICT_STYLES[word]), style=style)
-    table.add_row("  theory", *_predicted(cell, scenario), due, "", style="dim", end_section=True)
+    table.add_row("  theory", *_predicted(cell), due, "", style="dim", end_section=True)
 
 
 def print_files(console: Console, folder: Path, charts: Sequence[str]) -> None:
@@ -108,14 +124,8 @@ def print_outcome(console: Console, cell: Cell) -> None:
     """Print one line about a finished measurement, where no bar can be shown."""
     if not console.is_terminal:
         came, due = cell.number("delivered"), cell.number("expected")
-        console.print(f"{label(cell.transport)}: {came:,.0f} of {due:,.0f} deliveries, {cell.verdict.word}")
-
-
-def _title(scenario: Scenario) -> str:
-    return (
-        f"{scenario.users} users in rooms of {scenario.room_size}, {scenario.rate_per_s:g} messages a second each, "
-        f"{scenario.measured_s:g} s measured, a poll every {scenario.poll_interval_s:g} s"
-    )
+        name = cell.planned.told(label(cell.transport))
+        console.print(f"{name}: {came:,.0f} of {due:,.0f} deliveries, {cell.verdict.word}")
 
 
 def _measured(cell: Cell) -> list[str]:
@@ -131,10 +141,10 @@ def _measured(cell: Cell) -> list[str]:
     ]
 
 
-def _predicted(cell: Cell, scenario: Scenario) -> list[str]:
+def _predicted(cell: Cell) -> list[str]:
     if not cell.verdict.adds_up:
         return [""] * len(MEASURED)
-    prediction = predict(cell, scenario)
+    prediction = predict(cell)
     requests, empty = prediction.requests_per_delivery, prediction.empty_share
     return [
         *(f"{prediction.latency_ms(percent):,.0f}" for percent in (50, 95, 99)),

@@ -33,11 +33,11 @@ class RunFolder:
         self._append(CELLS_FILE, CELLS, [[cell.figures[column.name] for column in CELLS]])
         self._append(DELIVERIES_FILE, DELIVERIES, cell.deliveries)
         self._manifest["settings"] = dict(cell.settings)
-        self.note_verdict(cell.transport.slug, cell.verdict.word, cell.verdict.reason)
+        self.note_verdict(cell.planned.told(cell.transport.slug), cell.verdict.word, cell.verdict.reason)
 
-    def note_verdict(self, slug: str, word: str, reason: str) -> None:
-        """Put a verdict into the manifest; for a transport that could not be measured, it is all there is."""
-        self._manifest["verdicts"][slug] = {"verdict": word, "reason": reason}
+    def note_verdict(self, measurement: str, word: str, reason: str) -> None:
+        """Put a verdict into the manifest; for what could not be measured, it is all there is."""
+        self._manifest["verdicts"][measurement] = {"verdict": word, "reason": reason}
         self._write_manifest()
 
     def complete(self) -> None:

@@ -1,65 +1,112 @@
-"""What is measured: how many users, in which rooms, saying how much, for how long.
+"""What is measured, and which question each measurement answers.
 
-Teaches that a comparison is fair only if the load is a value, the same for every transport. A scenario travels to
-the load generator as command-line options, one per field, so that a Locust file run by hand takes the same ones.
+Teaches that a load without a question is only noise. A scenario is data: one or several workloads, which differ in the
+one thing that the question is about. The sizes are such that on two cores neither the servers nor the load generator
+are the limit, but in `steps`, which looks for it.
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
+from loadtests.workload import Workload
+from servers.transports import Transport
 
-def _option(default: float, meaning: str) -> Any:
-    return field(default=default, metadata={"meaning": meaning})
+
+@dataclass(frozen=True, slots=True)
+class Planned:
+    """One measurement that is to be made: a transport under one load of a scenario, for the repeat-th time from 0."""
+
+    transport: Transport
+    scenario: str
+    workload: Workload
+    repeat: int = 0
+
+    def told(self, name: str) -> str:
+        """Say which measurement this is, given the transport's name or slug."""
+        return f"{name}, {self.workload.point}" if self.workload.point else name
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True)
 class Scenario:
-    """One load. Rooms are filled one after the other, so the last may be smaller.
-
-    The senders warm up for one poll interval before the window opens: until every poller has asked once while
-    messages flow, answers are emptier than they will be.
-    """
+    """A question, and the loads that answer it. transports: slugs; empty means all. repeats: of a full run."""
 
     name: str
-    users: int = _option(40, "Users in all.")
-    room_size: int = _option(10, "Users per room.")
-    rate_per_s: float = _option(0.2, "Messages per second that each user sends, on average (Poisson).")
-    measured_s: float = _option(30.0, "Length of the measuring window, seconds.")
-    poll_interval_s: float = _option(2.0, "How long a short poller sleeps after each answer, seconds.")
-    text_bytes: int = _option(120, "Length of a message's text, bytes.")
-    seed: int = _option(1, "Seed of the senders' schedules and the pollers' phases.")
+    question: str
+    workloads: tuple[Workload, ...]
+    transports: tuple[str, ...] = ()
+    repeats: int = 3
 
-    @property
-    def warm_up_s(self) -> float:
-        return self.poll_interval_s
+    def changed(self, fields: Mapping[str, Any]) -> "Scenario":
+        """Return the scenario with some fields of all its loads set to other values."""
+        return replace(self, workloads=tuple(replace(load, **fields) for load in self.workloads))
 
-    @property
-    def load_s(self) -> float:
-        """For how long messages are sent."""
-        return self.warm_up_s + self.measured_s
-
-    @property
-    def drain_s(self) -> float:
-        """How long to wait, at most, for what is still on its way once nobody sends any more."""
-        return self.poll_interval_s + 5.0
-
-    @property
-    def rooms(self) -> tuple[range, ...]:
-        """The numbers of the users in each room."""
-        starts = range(0, self.users, self.room_size)
-        return tuple(range(start, min(start + self.room_size, self.users)) for start in starts)
-
-    def arguments(self) -> list[str]:
-        """Return the scenario as options of `locust`, the number of users included."""
-        options = {field.name: getattr(self, field.name) for field in fields(self) if field.metadata}
-        return [word for name, value in options.items() for word in (f"--{name.replace('_', '-')}", str(value))]
-
-    @classmethod
-    def from_options(cls, name: str, options: Mapping[str, Any]) -> "Scenario":
-        """Return the scenario that Locust's parsed options describe."""
-        known = {field.name: options[field.name] for field in fields(cls) if field.metadata and field.name in options}
-        return cls(name=name, **known)
+    def planned(self, transports: Sequence[Transport], repeat: int = 0) -> tuple[Planned, ...]:
+        """Return the measurements of one repeat: for each transport that is asked about, each load in turn."""
+        asked = [row for row in transports if not self.transports or row.slug in self.transports]
+        return tuple(Planned(row, self.name, load, repeat) for row in asked for load in self.workloads)
 
 
-CONVERSATION = Scenario(name="conversation")
+CONVERSATION = Scenario(
+    "conversation",
+    "How long until they see it, and what does each delivery cost, when people talk?",
+    (Workload(),),
+    repeats=5,
+)
+
+SCENARIOS = (
+    CONVERSATION,
+    Scenario(
+        "idle",
+        "What does it cost to be there while hardly anybody says anything?",
+        (Workload(users=400, rate_per_s=0.005, measured_s=15.0),),
+    ),
+    Scenario(
+        "busy",
+        "When messages come faster than polls, does collecting them make polling cheaper than pushing?",
+        (Workload(rate_per_s=2.0, measured_s=15.0),),
+    ),
+    Scenario(
+        "burst",
+        "How long does the last one wait when everybody speaks at the same moment?",
+        (Workload(bunch_s=5.0, measured_s=15.0),),
+    ),
+    Scenario(
+        "large_room",
+        "What does one message cost, and when has the last of 200 people seen it?",
+        (Workload(users=200, room_size=200, rate_per_s=0.005, measured_s=15.0),),
+    ),
+    Scenario(
+        "interval_sweep",
+        "How do a short poller's waiting and asking depend on its interval, and is it as theory says?",
+        tuple(
+            Workload(point=f"poll every {interval_s:g} s", users=100, poll_interval_s=interval_s, measured_s=15.0)
+            for interval_s in (0.5, 1.0, 2.0, 5.0, 10.0)
+        ),
+        transports=("short_polling",),
+    ),
+    Scenario(
+        "distance",
+        "What does the distance between client and server add?",
+        tuple(
+            Workload(point=f"{1000 * delay_s:g} ms away", one_way_delay_s=delay_s, measured_s=10.0)
+            for delay_s in (0.0, 0.02, 0.05, 0.1)
+        ),
+    ),
+    Scenario(
+        "steps",
+        "How many users does one core of a server hold?",
+        tuple(
+            Workload(point=f"{users} users", users=users, rate_per_s=0.5, measured_s=8.0)
+            for users in (100, 200, 400, 800)
+        ),
+    ),
+)
+
+
+def find(name: str) -> Scenario:
+    """Return the scenario of that name; ValueError tells which there are."""
+    for scenario in SCENARIOS:
+        if scenario.name == name:
+            return scenario
+    raise ValueError(f"scenario: expected one of {', '.join(row.name for row in SCENARIOS)}, got {name!r}")

@@ -5,7 +5,7 @@ a stalled server cannot slow the questions down and so hide its stall (coordinat
 that keeps a beat would beat against the pollers' interval. Pure: a seed goes in, moments come out.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from random import Random
 
 
@@ -19,6 +19,12 @@ def intended_s(seed: int, user: int, rate_per_s: float, length_s: float) -> Iter
     while moment_s < length_s:
         yield moment_s
         moment_s += random.expovariate(rate_per_s)
+
+
+def bunched(moments_s: Iterable[float], bunch_s: float) -> Iterator[float]:
+    """Yield the moments, each moved back to a multiple of `bunch_s` seconds, so that all fall together; 0 for none."""
+    for moment_s in moments_s:
+        yield moment_s - moment_s % bunch_s if bunch_s else moment_s
 
 
 def phase(seed: int, user: int) -> float:

@@ -15,7 +15,7 @@ class ShortPollingUser(ChatUser):
     """The client waits: it sleeps, then asks."""
 
     def open(self) -> Inbox:
-        self.pause_s = self.phase * self.scenario.poll_interval_s
+        self.pause_s = self.phase * self.workload.poll_interval_s
         return Inbox(self.http.join().cursor)
 
     def post(self, message: Send) -> Ack:
@@ -23,7 +23,7 @@ class ShortPollingUser(ChatUser):
 
     def receive(self) -> Page:
         gevent.sleep(self.pause_s)
-        self.pause_s = self.scenario.poll_interval_s
+        self.pause_s = self.workload.poll_interval_s
         return self.http.read(self.inbox.cursor)
 
     def close(self) -> None:

@@ -2,8 +2,8 @@
 
 A run is a folder `results/<run>/` with
 
-    manifest.json       how it was made: commit, machine, versions, scenario, seed, command, settings, verdicts
-    cells.csv           one row per transport and repeat: the exact counts
+    manifest.json       how it was made: commit, machine, versions, scenario, workloads, command, settings, verdicts
+    cells.csv           one row per load, transport and repeat: the exact counts
     deliveries.csv.gz   one row per message and recipient: the raw samples
     *.png               the charts of `make compare`
 
@@ -29,6 +29,8 @@ class Column:
 
 
 KEY = (
+    Column("scenario", "str", "", "name of the scenario, as `python -m loadtests scenarios` tells"),
+    Column("point", "str", "", "which of the scenario's loads; empty if it has one only"),
     Column("transport", "str", "", "slug of servers.transports"),
     Column("repeat", "int64", "", "which repeat of the scenario, from 0"),
 )

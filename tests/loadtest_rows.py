@@ -1,14 +1,14 @@
 """What a load generator might have noted down about two users in one room, Ann and Bob; Ann sends."""
 
-from dataclasses import replace
-
 from loadtests.cell import Cell, make_cell
 from loadtests.samples import Received, Samples, Sent, Tick, Window
-from loadtests.scenarios import CONVERSATION
+from loadtests.scenarios import Planned
+from loadtests.workload import Workload
 from results.schema import CELLS
 from servers.transports import TRANSPORTS
 
-PAIR = replace(CONVERSATION, users=2, room_size=2, measured_s=10.0, poll_interval_s=1.0)
+PAIR = Workload(users=2, room_size=2, measured_s=10.0, poll_interval_s=1.0)
+PLANNED = Planned(TRANSPORTS[0], "test", PAIR)
 SPENT = {
     column.name: 1.0
     for column in CELLS
@@ -37,7 +37,7 @@ def samples(messages: list[Sent], deliveries: list[Received], late_s: float = 0.
 
 
 def cell(deliveries: list[Received], late_s: float = 0.0) -> Cell:
-    return make_cell(TRANSPORTS[0], 0, PAIR, samples([sent(1)], deliveries, late_s), SPENT)
+    return make_cell(PLANNED, samples([sent(1)], deliveries, late_s), SPENT)
 
 
 BOTH = [received(1, 0), received(1, 1)]

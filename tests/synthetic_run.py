@@ -14,6 +14,7 @@ from servers.transports import TRANSPORTS
 ALL = tuple(row.slug for row in TRANSPORTS)
 MESSAGE_GAP_S = 0.5
 PUSH_S = 0.004
+SCENARIO = "conversation"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,8 +38,9 @@ def write(folder: Path, plan: Plan) -> Path:
     rows = [row for key in keys for row in _deliveries(plan, *key)]
     cells[[column.name for column in CELLS]].to_csv(folder / CELLS_FILE, index=False)
     pd.DataFrame(rows, columns=[column.name for column in DELIVERIES]).to_csv(folder / DELIVERIES_FILE, index=False)
-    scenario, settings = {"poll_interval_s": plan.interval_s}, {"hold_s": 25.0, "lease_s": 30.0}
-    manifest = {"scenario": scenario, "settings": settings, "push_service": plan.push_service}
+    workload = {"scenario": SCENARIO, "point": "", "poll_interval_s": plan.interval_s}
+    settings = {"hold_s": 25.0, "lease_s": 30.0}
+    manifest = {"workloads": [workload], "settings": settings, "push_service": plan.push_service}
     (folder / MANIFEST).write_text(json.dumps(manifest), encoding="utf-8")
     return folder
 
@@ -53,7 +55,8 @@ def _deliveries(plan: Plan, slug: str, repeat: int) -> Iterator[tuple[object, ..
             polled = slug == "short_polling"
             wait_s = random_.uniform(0, plan.interval_s) if polled else push_s * random_.uniform(0.5, 1.5)
             own = user == seq % plan.users
-            yield slug, repeat, "room-0", seq, f"user-{user}", own, due_s, due_s + 1e-4, due_s + 3e-3, due_s + wait_s
+            moments = (due_s, due_s + 1e-4, due_s + 3e-3, due_s + wait_s)
+            yield SCENARIO, "", slug, repeat, "room-0", seq, f"user-{user}", own, *moments
 
 
 def _cell(plan: Plan, slug: str, repeat: int) -> dict[str, object]:
@@ -63,6 +66,8 @@ def _cell(plan: Plan, slug: str, repeat: int) -> dict[str, object]:
     pushed = slug == "pusher_adapter"
     verdict = plan.verdicts.get((slug, repeat), "valid")
     return dict.fromkeys((column.name for column in CELLS), 0) | {
+        "scenario": SCENARIO,
+        "point": "",
         "transport": slug,
         "repeat": repeat,
         "verdict": verdict,

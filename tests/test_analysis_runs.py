@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from notebooks.analysis.prices import BYTES, CPU, EMPTY, REQUESTS, price
@@ -62,9 +63,21 @@ def test_a_transport_without_a_cell_is_told_by_name(tmp_path: Path) -> None:
 
 
 def test_a_setting_that_the_manifest_does_not_state_is_told_by_name(tmp_path: Path) -> None:
-    (write(tmp_path, Plan()) / MANIFEST).write_text(json.dumps({"scenario": {}}), encoding="utf-8")
+    (write(tmp_path, Plan()) / MANIFEST).write_text(json.dumps({"workloads": []}), encoding="utf-8")
     with pytest.raises(BrokenRun, match="states no 'poll_interval_s'"):
         load(tmp_path).setting("poll_interval_s")
+
+
+def test_of_several_loads_the_first_is_read_unless_another_is_named(tmp_path: Path) -> None:
+    folder = write(tmp_path, Plan())
+    for table_of_run in (folder / CELLS_FILE, folder / DELIVERIES_FILE):
+        rows = pd.read_csv(table_of_run, keep_default_na=False)
+        pd.concat([rows, rows.assign(point="far")]).to_csv(table_of_run, index=False)
+    assert load(folder).point == ""
+    assert load(folder, point="far").setting("hold_s") == 25.0
+    assert len(load(folder, point="far").deliveries) == len(load(folder).deliveries)
+    with pytest.raises(BrokenRun, match="no valid cell"):
+        load(folder, scenario="chaos")
 
 
 @pytest.mark.parametrize(

@@ -10,12 +10,11 @@ from loadtests.accounting import account
 from loadtests.cell import Delivery, make_cell
 from loadtests.predictions import predict
 from loadtests.samples import Received, Samples
-from loadtests.scenarios import Scenario
-from loadtests.schedule import intended_s, phase
+from loadtests.schedule import bunched, intended_s, phase
 from loadtests.verdict import Health, Word, judge
+from loadtests.workload import Workload
 from results.schema import CELLS, DELIVERIES
-from servers.transports import TRANSPORTS
-from tests.loadtest_rows import BOTH, PAIR, SPENT, cell, received, samples, sent
+from tests.loadtest_rows import BOTH, PAIR, PLANNED, SPENT, cell, received, samples, sent
 
 
 def test_a_seed_and_a_user_fix_the_schedule() -> None:
@@ -35,15 +34,20 @@ def test_the_schedule_is_poisson_at_its_rate() -> None:
     assert 0 <= moments[0] < moments[-1] < 2000.0
 
 
+def test_bunched_messages_fall_together_and_none_is_added_or_dropped() -> None:
+    assert list(bunched([0.3, 4.9, 5.1, 9.0], 5.0)) == [0.0, 0.0, 5.0, 5.0]
+    assert list(bunched([0.3, 4.9], 0.0)) == [0.3, 4.9]
+
+
 def test_poll_phases_spread_over_the_whole_interval() -> None:
     phases = sorted(phase(1, user) for user in range(1000))
     assert max(abs(at - rank / 1000) for rank, at in enumerate(phases)) < 0.06  # Kolmogorov-Smirnov at 0.1 %
 
 
-def test_a_scenario_survives_the_command_line() -> None:
+def test_a_workload_survives_the_command_line() -> None:
     words = PAIR.arguments()
     options = {flag[2:].replace("-", "_"): float(value) for flag, value in zip(words[::2], words[1::2], strict=True)}
-    assert Scenario.from_options(PAIR.name, options) == PAIR
+    assert Workload.from_options(options) == PAIR
 
 
 def test_an_exact_run_has_nothing_to_complain_of() -> None:
@@ -107,14 +111,14 @@ def test_deliveries_that_do_not_add_up_void_a_run_in_the_best_of_health() -> Non
 
 def test_a_loss_in_the_warm_up_voids_the_run_too() -> None:
     noted = samples([sent(1, at_s=100.5), sent(2)], [received(1, 0), received(2, 0), received(2, 1)])
-    made = make_cell(TRANSPORTS[0], 0, PAIR, noted, SPENT)
+    made = make_cell(PLANNED, noted, SPENT)
     assert not made.verdict.adds_up
     assert (made.figures["expected"], made.figures["delivered"], made.figures["lost"]) == (2, 2, 1)
     assert {row.seq for row in made.deliveries} == {2}
 
 
 def test_a_window_without_messages_is_void() -> None:
-    assert not make_cell(TRANSPORTS[0], 0, PAIR, samples([], []), SPENT).verdict.adds_up
+    assert not make_cell(PLANNED, samples([], []), SPENT).verdict.adds_up
 
 
 def test_a_cell_has_the_columns_of_the_schema() -> None:
@@ -123,7 +127,7 @@ def test_a_cell_has_the_columns_of_the_schema() -> None:
 
 
 def test_short_polling_is_predicted_from_the_rate_that_was_measured() -> None:
-    prediction = predict(cell(BOTH), PAIR)  # one message in 10 s, polls every 1 s, and 1 ms to the acknowledgement
+    prediction = predict(cell(BOTH))  # one message in 10 s, polls every 1 s, and 1 ms to the acknowledgement
     assert prediction.latency_ms(95) == pytest.approx(950)
     assert prediction.requests_per_delivery == pytest.approx(1 / 2 + 10 / 1.001)
     assert prediction.empty_share == pytest.approx(0.9048, abs=1e-3)

@@ -18,9 +18,12 @@ from loadtests import compare, report
 from loadtests.__main__ import app
 from loadtests.cell import Cell
 from loadtests.run_folder import RunFolder
+from loadtests.scenarios import SCENARIOS, Scenario
 from results.schema import CELLS_FILE, DELIVERIES_FILE, MANIFEST
 from servers.transports import TRANSPORTS
-from tests.loadtest_rows import BOTH, PAIR, cell
+from tests.loadtest_rows import BOTH, PAIR, PLANNED, cell
+
+ALONE = Scenario("test", "Does it work?", (PAIR,))
 
 
 def test_a_run_is_partial_until_it_is_complete_and_keeps_every_cell(tmp_path: Path) -> None:
@@ -51,14 +54,14 @@ def test_only_deliveries_that_do_not_add_up_fail_the_command(
 ) -> None:
     monkeypatch.setattr(compare, "measure", lambda *_: measure())
     monkeypatch.setattr(compare, "_charts", lambda *_: [])
-    assert compare.compare_transports(PAIR, TRANSPORTS[:1], tmp_path) == status
+    assert compare.compare_transports(ALONE, TRANSPORTS[:1], tmp_path) == status
 
 
 def test_an_interrupted_run_keeps_what_was_measured(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     outcomes = iter([lambda: cell(BOTH), interrupt])
     monkeypatch.setattr(compare, "measure", lambda *_: next(outcomes)())
     monkeypatch.setattr(compare, "_charts", lambda *_: [])
-    assert compare.compare_transports(PAIR, TRANSPORTS[:2], tmp_path) == compare.INTERRUPTED
+    assert compare.compare_transports(ALONE, TRANSPORTS[:2], tmp_path) == compare.INTERRUPTED
     (manifest,) = tmp_path.glob(f"*/{MANIFEST}")
     assert json.loads(manifest.read_text())["partial"]
     assert list(json.loads(manifest.read_text())["verdicts"]) == ["short_polling"]
@@ -71,8 +74,8 @@ def interrupt() -> Cell:
 @pytest.mark.parametrize("width", [80, 100])
 def test_the_table_fits_its_terminal(width: int) -> None:
     console = Console(width=width, record=True, file=StringIO())
-    rows = [replace(cell(BOTH), transport=transport) for transport in TRANSPORTS]
-    report.print_cells(console, rows, PAIR)
+    rows = [replace(cell(BOTH), planned=replace(PLANNED, transport=transport)) for transport in TRANSPORTS]
+    report.print_cells(console, rows, ALONE)
     text = console.export_text()
     assert "\N{HORIZONTAL ELLIPSIS}" not in text
     assert text.count("theory") == len(TRANSPORTS)
@@ -85,6 +88,7 @@ def test_the_table_fits_its_terminal(width: int) -> None:
         (["--users", "7", "--room-size", "4"], "--users 7 is not a multiple of --room-size 4"),
         (["--transport", "pigeon"], "expected one of short_polling, long_polling, raw_websocket, pusher_adapter"),
         (["--seconds", "-1"], "'--seconds': Input should be greater than or equal to 1"),
+        (["--scenario", "chaos"], "scenario: expected one of conversation, idle, busy"),
         (["--rate", "often"], "'--rate': Input should be a valid number"),
     ],
 )
@@ -96,9 +100,24 @@ def test_a_bad_value_is_refused_with_a_reason(arguments: list[str], words: str) 
 
 def test_the_help_explains_every_option_with_its_unit() -> None:
     help_text = told(["compare", "--help"]).output
-    for option in ("--transport", "--users", "--room-size", "--rate", "--seconds", "--poll", "--seed", "--out"):
+    for option in (
+        "--transport",
+        "--scenario",
+        "--users",
+        "--room-size",
+        "--rate",
+        "--seconds",
+        "--poll",
+        "--seed",
+        "--out",
+    ):
         assert option in help_text
     assert help_text.count("econd") >= 3
+
+
+def test_every_scenario_is_listed_with_its_question() -> None:
+    listed = " ".join(told(["scenarios"]).output.split())
+    assert all(row.name in listed and row.question in listed for row in SCENARIOS)
 
 
 def told(arguments: list[str]) -> Result:

@@ -30,14 +30,17 @@ class BrokenRun(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """One run without its void cells.
+    """One load of one run, without its void cells.
 
+    scenario, point: which load it is, in the words of `results.schema`.
     deliveries has two columns beside the schema's: `latency_ms`, from when the open-loop schedule meant the message to
     be sent, so that a stalled server cannot hide behind senders that waited for it; and `after_send_ms`, from when it
     really was sent. void: the cells left out, as "label, repeat 0: reason".
     """
 
     folder: Path
+    scenario: str
+    point: str
     manifest: Mapping[str, Any]
     cells: pd.DataFrame
     deliveries: pd.DataFrame
@@ -69,11 +72,15 @@ class Run:
         return self.deliveries[self.deliveries["transport"] == slug]
 
     def setting(self, name: str) -> float:
-        """Return a duration or count of the manifest's scenario or settings; raise BrokenRun when it is not there."""
-        for part in ("scenario", "settings"):
-            if name in self.manifest.get(part, {}):
-                return float(self.manifest[part][name])
-        raise BrokenRun(f"{self.folder / MANIFEST} states no {name!r}, neither under 'scenario' nor under 'settings'")
+        """Return a duration or count of the manifest's workload or settings; raise BrokenRun when it is not there."""
+        loads = self.manifest.get("workloads", [])
+        for part in (*(load for load in loads if self._is_of(load)), self.manifest.get("settings", {})):
+            if name in part:
+                return float(part[name])
+        raise BrokenRun(f"{self.folder / MANIFEST} states no {name!r}, neither under 'workloads' nor under 'settings'")
+
+    def _is_of(self, load: Mapping[str, Any]) -> bool:
+        return bool((load["scenario"], load["point"]) == (self.scenario, self.point))
 
 
 def chosen() -> Run:
@@ -81,12 +88,14 @@ def chosen() -> Run:
     return load(ROOT / os.environ.get(CHOICE, REFERENCE))
 
 
-def load(folder: str | Path) -> Run:
-    """Read the run in that folder; raise BrokenRun, saying what was expected, when there is none to chart."""
+def load(folder: str | Path, scenario: str | None = None, point: str | None = None) -> Run:
+    """Read one load of the run in that folder, the first unless named; raise BrokenRun when there is none to chart."""
     folder = Path(folder)
     manifest = _manifest(folder)
     cells = _table(folder / CELLS_FILE, CELLS)
     deliveries = _table(folder / DELIVERIES_FILE, DELIVERIES)
+    scenario, point = _first(cells, scenario, point)
+    cells = cells[(cells["scenario"] == scenario) & (cells["point"] == point)]
     is_void = cells["verdict"] == "void"
     void = tuple(
         f"{_label(manifest, str(cell['transport']))}, repeat {cell['repeat']}: {cell['reason']}"
@@ -99,7 +108,15 @@ def load(folder: str | Path) -> Run:
     _check_counts(folder, valid, kept)
     kept["latency_ms"] = (kept["received_s"] - kept["intended_s"]) * 1000
     kept["after_send_ms"] = (kept["received_s"] - kept["sent_s"]) * 1000
-    return Run(folder, manifest, valid, kept, void)
+    return Run(folder, scenario, point, manifest, valid, kept, void)
+
+
+def _first(cells: pd.DataFrame, scenario: str | None, point: str | None) -> tuple[str, str]:
+    """Return the first load of a table of cells that bears the names given; None is any."""
+    for row in cells[["scenario", "point"]].itertuples(index=False):
+        if scenario in (None, row.scenario) and point in (None, row.point):
+            return str(row.scenario), str(row.point)
+    return scenario or "", point or ""
 
 
 def _label(manifest: Mapping[str, Any], slug: str) -> str:
@@ -132,7 +149,7 @@ def _check_counts(folder: Path, cells: pd.DataFrame, deliveries: pd.DataFrame) -
     """Raise BrokenRun unless each cell has a sample for every delivery that was due, and at least one."""
     samples = deliveries.groupby(KEY_NAMES).size()
     for cell in cells.to_dict("records"):
-        found = int(samples.get((cell["transport"], cell["repeat"]), 0))
+        found = int(samples.get(tuple(cell[name] for name in KEY_NAMES), 0))
         if not 0 < found == cell["delivered"] == cell["expected"]:
             raise BrokenRun(
                 f"{folder}: {cell['transport']}, repeat {cell['repeat']} is not void, but {cell['expected']} deliveries"

@@ -1,0 +1,56 @@
+"""The scenarios: data that must hold together, and fit into the time that a full run may take."""
+
+from dataclasses import replace
+
+import pytest
+
+from loadtests.scenarios import CONVERSATION, SCENARIOS, Scenario, find
+from loadtests.workload import Workload
+from servers.transports import TRANSPORTS
+
+FULL_RUN_S = 2 * 3600.0
+DELIVERIES_PER_S_MAX = 4000  # a generator process holds about 15,000, and polling a third of that
+TRANSPORTS_AT_MOST = 5
+
+
+def test_a_full_run_of_all_scenarios_takes_at_most_two_hours() -> None:
+    transports = (*TRANSPORTS, replace(TRANSPORTS[-1], slug="another"))[:TRANSPORTS_AT_MOST]
+    planned = [one for row in SCENARIOS for _ in range(row.repeats) for one in row.planned(transports)]
+    assert sum(one.workload.about_s for one in planned) <= FULL_RUN_S
+
+
+def test_names_and_points_are_unique() -> None:
+    assert len({row.name for row in SCENARIOS}) == len(SCENARIOS)
+    for row in SCENARIOS:
+        assert len({load.point for load in row.workloads}) == len(row.workloads)
+
+
+@pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda row: row.name)
+def test_every_scenario_asks_a_question_and_fills_its_rooms(scenario: Scenario) -> None:
+    assert scenario.question.endswith("?")
+    for load in scenario.workloads:
+        assert load.users % load.room_size == 0
+        assert load.users * load.rate_per_s * load.room_size <= DELIVERIES_PER_S_MAX
+
+
+def test_the_default_load_is_the_conversation() -> None:
+    assert CONVERSATION.workloads == (Workload(),)
+    assert SCENARIOS[0] is CONVERSATION
+
+
+def test_a_scenario_is_found_by_its_name_or_the_names_are_told() -> None:
+    assert find("idle").name == "idle"
+    with pytest.raises(ValueError, match=r"expected one of conversation, idle, .*, got 'chaos'"):
+        find("chaos")
+
+
+def test_a_scenario_for_one_transport_is_planned_for_that_one_only() -> None:
+    planned = find("interval_sweep").planned(TRANSPORTS)
+    assert {one.transport.slug for one in planned} == {"short_polling"}
+    assert len({one.workload.poll_interval_s for one in planned}) == len(planned) == 5
+
+
+def test_a_changed_field_changes_every_load_of_a_scenario() -> None:
+    changed = find("distance").changed({"users": 20})
+    assert [load.users for load in changed.workloads] == [20] * 4
+    assert [load.one_way_delay_s for load in changed.workloads] == [0.0, 0.02, 0.05, 0.1]
