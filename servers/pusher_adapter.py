@@ -12,14 +12,13 @@ from urllib.parse import parse_qs
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import Route
 
 from servers.core.chat import Chat
 from servers.core.counters import Counters, Purpose
 from servers.core.errors import Forbidden
 from servers.core.settings import Settings
 from servers.core.wire import Event, Page, encode
-from servers.http_routes import answer, answering, bearer, chat_app, page_answer, raw_body, reading
+from servers.http_routes import answer, bearer, chat_app, get, page_answer, post, raw_body, reading
 from servers.publisher import Publisher, PublishFailed, ServiceAddress
 
 CHANNEL_PREFIX = "private-room-"
@@ -66,9 +65,9 @@ def create_app(chat: Chat, settings: Settings) -> Starlette:
         chat,
         settings,
         [
-            Route("/rooms/{room}/events", answering(Purpose.RECEIVE, receive)),
-            Route("/pusher/auth", answering(Purpose.UPKEEP, authorize), methods=["POST"]),
-            Route("/pusher/service", answering(Purpose.UPKEEP, service)),
+            get("/rooms/{room}/events", Purpose.RECEIVE, receive),
+            post("/pusher/auth", Purpose.UPKEEP, authorize),
+            get("/pusher/service", Purpose.UPKEEP, service),
         ],
     )
     counters: Counters = app.state.counters

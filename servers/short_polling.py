@@ -8,12 +8,11 @@ with a page. Leaves out nothing: this is the simplest server there is.
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import Route
 
 from servers.core.chat import Chat
 from servers.core.counters import Purpose
 from servers.core.settings import Settings
-from servers.http_routes import answering, chat_app, page_answer, reading
+from servers.http_routes import chat_app, get, page_answer, reading
 
 
 def create_app(chat: Chat, settings: Settings) -> Starlette:
@@ -25,6 +24,4 @@ def create_app(chat: Chat, settings: Settings) -> Starlette:
         await chat.show_life(identity, room, connection)
         return page_answer(request, await chat.since(room, after))
 
-    return chat_app(
-        "short_polling", chat, settings, [Route("/rooms/{room}/events", answering(Purpose.RECEIVE, receive))]
-    )
+    return chat_app("short_polling", chat, settings, [get("/rooms/{room}/events", Purpose.RECEIVE, receive)])

@@ -177,12 +177,11 @@ class Chat:
     async def until_news(self, room: str, after: Cursor, timeout_s: float) -> EncodedPage:
         """Return what follows the cursor as soon as there is something; an empty page once `timeout_s` has passed."""
         deadline_s = self._clock.monotonic_s() + timeout_s
-        while True:
-            page = await self.since(room, after)
-            remaining_s = deadline_s - self._clock.monotonic_s()
-            if page.next != after or remaining_s <= 0 or self._stopping:
-                return page
-            await (await self._feeds.open(room)).news(after, remaining_s)
+        page, feed = await self.since(room, after), await self._feeds.open(room)
+        while page.next == after and not self._stopping and (left_s := deadline_s - self._clock.monotonic_s()) > 0:
+            await feed.news(after, left_s)
+            page = feed.page(after) or await self.since(room, after)
+        return page
 
     async def follow(self, room: str, after: Cursor, push: Push) -> None:
         """Push every new page as it comes, until the line falls behind. See RoomFeed.follow."""
