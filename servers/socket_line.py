@@ -29,6 +29,7 @@ class Pushed(Enum):
 
 # Python 3.11 looks an enum's member up in about 0.2 us, twice per receiver of a fan-out; a module's name is free.
 WRITTEN, TAKEN, REFUSED, LOST = Pushed
+_ENDED = object()
 
 
 class LineLost(OSError):
@@ -104,17 +105,17 @@ class SocketLine:
     def _step(self, steps: Generator[Any, Any, None]) -> Pushed:
         """Run a `send` up to its end or its next wait, as a task of asyncio's would."""
         try:
-            self._waits_for = next(steps)
-        except StopIteration:
-            self._steps = None
-            return WRITTEN
+            waits_for: Any = next(steps, _ENDED)  # with a default, its end raises nothing, which is cheaper
         except (OSError, RuntimeError) as gone:
             # ASGI promises an OSError for a client that left. uvicorn raises RuntimeError instead when it closed the
             # socket itself (no pong in time, a frame over the limit) and the transport still lingers.
             self._steps = None
             self.lost = gone
             return LOST
-        if self._waits_for is not None:
-            self._waits_for._asyncio_future_blocking = False  # the handshake by which a task accepts a future
-        self._steps = steps
+        if waits_for is _ENDED:
+            self._steps = None
+            return WRITTEN
+        if waits_for is not None:
+            waits_for._asyncio_future_blocking = False  # the handshake by which a task accepts a future
+        self._steps, self._waits_for = steps, waits_for
         return TAKEN
