@@ -23,6 +23,7 @@ from clients.terminal_chat import TerminalChat
 from clients.terminal_screens import PipeScreen, PromptScreen
 from servers import transports
 
+SLUGS = ", ".join(row.slug for row in transports.TRANSPORTS)
 app = typer.Typer(no_args_is_help=True, add_completion=False)
 
 
@@ -64,7 +65,7 @@ def clients() -> None:
 
 @app.command()
 def chat(
-    transport: Annotated[str, typer.Option(help="short_polling, long_polling, raw_websocket or pusher_adapter.")],
+    transport: Annotated[str, typer.Option(help=f"One of {SLUGS}.")],
     name: Annotated[str, typer.Option(help="The name that the others see.")],
     room: Annotated[str, typer.Option(help="Letters, digits, - and _.")] = "lobby",
     server: Annotated[str, typer.Option(help="Where the chat server is.")] = "http://127.0.0.1:8000",

@@ -25,7 +25,7 @@ app = typer.Typer(add_completion=False, help=(__doc__ or "").splitlines()[0])
 
 @app.callback()
 def main() -> None:
-    """Load tests of the four transports."""
+    """Load tests of the transports."""
 
 
 @app.command()

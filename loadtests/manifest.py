@@ -18,22 +18,32 @@ import psutil
 
 from loadtests.cores import Cores
 from loadtests.scenarios import Scenario
-from servers.transports import Transport
+from servers.transports import LOCAL_STAND_IN, RENTED, Transport
 
 ROOT = Path(__file__).parents[1]
-RENTED = "rented"
-NAMED = ("starlette", "uvicorn", "httptools", "uvloop", "websockets", "msgspec", "pusher", "httpx", "locust", "gevent")
+NAMED = (
+    "starlette",
+    "sse-starlette",
+    "uvicorn",
+    "httptools",
+    "uvloop",
+    "websockets",
+    "msgspec",
+    "pusher",
+    "httpx",
+    "locust",
+    "gevent",
+)
 
 
 def push_service() -> str:
     """Say whose push service the Pusher adapter uses: PUSHER_KEY in the environment names a rented one."""
-    return RENTED if "PUSHER_KEY" in os.environ else "local stand-in"
+    return RENTED if "PUSHER_KEY" in os.environ else LOCAL_STAND_IN
 
 
 def label(transport: Transport) -> str:
-    """Return a transport's honest name: a push service that is not rented is a stand-in."""
-    stand_in = transport.needs_push_service and push_service() != RENTED
-    return f"{transport.label} (local stand-in)" if stand_in else transport.label
+    """Return a transport's honest name in the run that is about to start."""
+    return transport.told_as(push_service())
 
 
 def describe(scenario: Scenario, slugs: Sequence[str], cores: Cores) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from statistics import median
 
 from loadtests.cell import Cell
 from loadtests.server_probe import HOLD_S, LEASE_S
+from servers.transports import Commands, Reads
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,18 +32,16 @@ def predict(cell: Cell) -> Prediction:
     workload = cell.planned.workload
     rate = cell.number("messages") / len(workload.rooms) / cell.number("measured_s")
     round_trip_s = median(row.acked_s - row.sent_s for row in cell.deliveries)
-    sends = 1 / workload.room_size
-    match cell.transport.slug:
-        case "short_polling":
+    posts = 0.0 if cell.transport.commands is Commands.FRAMES else 1 / workload.room_size
+    if cell.transport.needs_push_service:
+        posts += 3 / LEASE_S / rate  # heartbeats
+    match cell.transport.reads:
+        case Reads.POLL:
             period_s = workload.poll_interval_s + round_trip_s
-            return Prediction(workload.poll_interval_s, sends + 1 / (rate * period_s), exp(-rate * period_s))
-        case "long_polling":
+            return Prediction(workload.poll_interval_s, posts + 1 / (rate * period_s), exp(-rate * period_s))
+        case Reads.HELD:
             held_s = (1 - exp(-rate * HOLD_S)) / rate
             cycle_s = round_trip_s + exp(-rate * round_trip_s) * held_s
-            return Prediction(0.0, sends + 1 / (rate * cycle_s), exp(-rate * (HOLD_S + round_trip_s)))
-        case "raw_websocket":
-            return Prediction(requests_per_delivery=0.0)
-        case "pusher_adapter":
-            return Prediction(requests_per_delivery=sends + 3 / LEASE_S / rate)
-        case _:
-            return Prediction()
+            return Prediction(0.0, posts + 1 / (rate * cycle_s), exp(-rate * (HOLD_S + round_trip_s)))
+        case Reads.ONCE:
+            return Prediction(requests_per_delivery=posts)

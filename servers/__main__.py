@@ -25,11 +25,12 @@ from servers.deploy.processes import started
 from servers.serving import UVICORN_DEFAULTS, HttpSettings, announce, run, serve
 
 DEFAULTS = Settings()
+SLUGS = ", ".join(row.slug for row in transports.TRANSPORTS)
 Seconds = Annotated[float, typer.Option(min=0.01, help="Seconds.")]
 
 
 def main(
-    transport: Annotated[str, typer.Argument(help="short_polling, long_polling, raw_websocket or pusher_adapter.")],
+    transport: Annotated[str, typer.Argument(help=f"One of {SLUGS}.")],
     host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=0, max=65535, help="Port to listen on; 0 takes a free one.")] = 8000,
     store: Annotated[str, typer.Option(help="Where the log is kept; a temporary file by default.")] = "",

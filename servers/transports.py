@@ -8,6 +8,17 @@ walks over this table, and finds the module of a transport by its slug: `servers
 from dataclasses import dataclass
 from enum import StrEnum
 
+RENTED, LOCAL_STAND_IN = "rented", "local stand-in"
+"""Whose push service the Pusher adapter publishes through."""
+
+
+class Reads(StrEnum):
+    """How a client asks for what is new: theory predicts a transport from this."""
+
+    POLL = "poll"  # again and again, with a pause after every answer
+    HELD = "held"  # again after every answer, which the server holds back until there is news
+    ONCE = "once"  # when the line is opened; from then on it is told
+
 
 class Commands(StrEnum):
     """How a client's commands (send, type, mark read, leave) reach the server."""
@@ -21,7 +32,9 @@ class Transport:
     """One way for a client to learn of new events.
 
     slug: module name in `servers`, `clients` and `loadtests`. colour: hex, 4.5:1 on white.
-    who_waits and explanation: for humans. needs_push_service: the API publishes to one.
+    who_waits and explanation: for humans. needs_push_service: the API publishes to one, and clients keep their lease
+    by heartbeats. is_name: the label keeps its capital within a sentence. is_addition: beyond the four that the project
+    set out to compare; tables and charts say so.
     """
 
     slug: str
@@ -29,8 +42,17 @@ class Transport:
     colour: str
     who_waits: str
     explanation: str
+    reads: Reads
     commands: Commands
     needs_push_service: bool = False
+    is_name: bool = False
+    is_addition: bool = False
+
+    def told_as(self, push_service: str) -> str:
+        """Return the label for tables and charts: what was added says so, and so does a push service not rented."""
+        if self.needs_push_service and push_service != RENTED:
+            return f"{self.label} ({LOCAL_STAND_IN})"
+        return f"{self.label} (added)" if self.is_addition else self.label
 
 
 TRANSPORTS: tuple[Transport, ...] = (
@@ -40,6 +62,7 @@ TRANSPORTS: tuple[Transport, ...] = (
         colour="#C25400",
         who_waits="the client, between questions",
         explanation="The client asks every few seconds, and most answers are empty.",
+        reads=Reads.POLL,
         commands=Commands.POST,
     ),
     Transport(
@@ -48,6 +71,7 @@ TRANSPORTS: tuple[Transport, ...] = (
         colour="#9A6A00",
         who_waits="the server, for one answer",
         explanation="The server holds each question until there is something to tell.",
+        reads=Reads.HELD,
         commands=Commands.POST,
     ),
     Transport(
@@ -56,6 +80,7 @@ TRANSPORTS: tuple[Transport, ...] = (
         colour="#0072B2",
         who_waits="the server, for as long as the line is open",
         explanation="One line stays open, and both sides speak on it whenever they like.",
+        reads=Reads.ONCE,
         commands=Commands.FRAMES,
     ),
     Transport(
@@ -64,8 +89,10 @@ TRANSPORTS: tuple[Transport, ...] = (
         colour="#007A5A",
         who_waits="somebody else's server",
         explanation="The API publishes each event to a push service, which keeps the lines open.",
+        reads=Reads.ONCE,
         commands=Commands.POST,
         needs_push_service=True,
+        is_name=True,
     ),
 )
 

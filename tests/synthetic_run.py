@@ -9,7 +9,7 @@ from pathlib import Path
 import pandas as pd
 
 from results.schema import CELLS, CELLS_FILE, DELIVERIES, DELIVERIES_FILE, MANIFEST
-from servers.transports import TRANSPORTS
+from servers.transports import TRANSPORTS, Commands, Reads, find
 
 ALL = tuple(row.slug for row in TRANSPORTS)
 MESSAGE_GAP_S = 0.5
@@ -52,7 +52,7 @@ def _deliveries(plan: Plan, slug: str, repeat: int) -> Iterator[tuple[object, ..
     for seq in range(plan.messages):
         due_s = 1000 + 100 * repeat + seq * MESSAGE_GAP_S
         for user in range(plan.users):
-            polled = slug == "short_polling"
+            polled = find(slug).reads is Reads.POLL
             wait_s = random_.uniform(0, plan.interval_s) if polled else push_s * random_.uniform(0.5, 1.5)
             own = user == seq % plan.users
             moments = (due_s, due_s + 1e-4, due_s + 3e-3, due_s + wait_s)
@@ -62,8 +62,9 @@ def _deliveries(plan: Plan, slug: str, repeat: int) -> Iterator[tuple[object, ..
 def _cell(plan: Plan, slug: str, repeat: int) -> dict[str, object]:
     """Return counts that agree with `_deliveries`, and cost ten CPU milliseconds a message."""
     delivered, measured_s = plan.messages * plan.users, plan.messages * MESSAGE_GAP_S
-    reads = {"short_polling": round(plan.users * measured_s / plan.interval_s), "long_polling": delivered}.get(slug, 0)
-    pushed = slug == "pusher_adapter"
+    transport = find(slug)
+    polls = round(plan.users * measured_s / plan.interval_s)
+    reads = {Reads.POLL: polls, Reads.HELD: delivered, Reads.ONCE: 0}[transport.reads]
     verdict = plan.verdicts.get((slug, repeat), "valid")
     return dict.fromkeys((column.name for column in CELLS), 0) | {
         "scenario": SCENARIO,
@@ -78,11 +79,11 @@ def _cell(plan: Plan, slug: str, repeat: int) -> dict[str, object]:
         "messages": plan.messages,
         "expected": delivered,
         "delivered": delivered,
-        "requests_send": 0 if slug == "raw_websocket" else plan.messages,
+        "requests_send": 0 if transport.commands is Commands.FRAMES else plan.messages,
         "requests_receive": reads,
-        "empty_answers": reads // 4 if slug == "short_polling" else 0,
+        "empty_answers": reads // 4 if transport.reads is Reads.POLL else 0,
         "server_down_bytes": 300 * delivered,
-        "publish_bytes": 100 * delivered if pushed else 0,
+        "publish_bytes": 100 * delivered if transport.needs_push_service else 0,
         "api_cpu_s": 0.010 * plan.messages,
-        "push_service_cpu_s": 0.005 * plan.messages if pushed else 0.0,
+        "push_service_cpu_s": 0.005 * plan.messages if transport.needs_push_service else 0.0,
     }

@@ -1,4 +1,4 @@
-"""One real comparison, short: four servers, four loads, and every delivery accounted for."""
+"""One real comparison, short: every transport's server and load, and every delivery accounted for."""
 
 import csv
 import gzip

@@ -1,8 +1,9 @@
 """What a silent client costs: resident memory per connection, from a thousand that have joined and say nothing more.
 
 Teaches what each transport keeps while nobody speaks: between two polls an open connection, during a long poll a
-request as well, on a socket its protocol state and two tasks, and with a push service a socket at another process,
-which counts too. Users sit in rooms of fifty, each with one connection; their membership is part of the price.
+request as well, with an event stream its tasks too, on a socket its protocol state and two tasks, and with a push
+service a socket at another process, which counts too. Users sit in rooms of fifty, each with one connection; their
+membership is part of the price.
 """
 
 from collections.abc import Callable, Sequence
@@ -18,7 +19,7 @@ from loadtests.bench.plan import Plan
 from loadtests.bench.processes import Child, chat_server
 from loadtests.bench.readers import TEXT, client_frame
 from servers.core.wire import Account, decode, encode
-from servers.transports import TRANSPORTS
+from servers.transports import TRANSPORTS, Commands, Reads, Transport
 
 ROOM_SIZE = 50
 SETTLE_S = 1.0
@@ -35,7 +36,7 @@ def polls(caller: Caller, room: str, owners: Sequence[Account]) -> list[bytes]:
     return [http_request(caller.address, "GET", path, owner.token) for owner in owners]
 
 
-def short_polling(_: Child, caller: Caller, room: str, owners: Sequence[Account]) -> list[Line]:
+def polled(_: Child, caller: Caller, room: str, owners: Sequence[Account]) -> list[Line]:
     """Poll once, and keep the connection for the next time."""
     lines = connect(caller.address, len(owners))
     with closing(Crowd(lines)) as crowd:
@@ -44,20 +45,20 @@ def short_polling(_: Child, caller: Caller, room: str, owners: Sequence[Account]
     return lines
 
 
-def long_polling(_: Child, caller: Caller, room: str, owners: Sequence[Account]) -> list[Line]:
-    """Park a poll."""
+def parked(_: Child, caller: Caller, room: str, owners: Sequence[Account]) -> list[Line]:
+    """Ask, and be kept waiting: for one answer, or for more of one that goes on."""
     lines = connect(caller.address, len(owners))
     for line, poll in zip(lines, polls(caller, room, owners), strict=True):
         line.send(poll)
     return lines
 
 
-def raw_websocket(_: Child, caller: Caller, room: str, owners: Sequence[Account]) -> list[Line]:
+def on_sockets(_: Child, caller: Caller, room: str, owners: Sequence[Account]) -> list[Line]:
     """Join over a socket."""
     return open_sockets(caller.address, f"/rooms/{room}/socket", len(owners), join_frames(owners))
 
 
-def pusher_adapter(server: Child, caller: Caller, room: str, owners: Sequence[Account]) -> list[Line]:
+def subscribed(server: Child, caller: Caller, room: str, owners: Sequence[Account]) -> list[Line]:
     """Join over HTTP, and subscribe to the room's channel at the push service."""
     for owner in owners:
         caller.join(owner, room, "c")
@@ -82,22 +83,24 @@ def subscription(caller: Caller, owner: Account, room: str, greeting: bytes) -> 
     return client_frame(encode({"event": "pusher:subscribe", "data": {"channel": channel, "auth": signed["auth"]}}))
 
 
-SETTLE: dict[str, Settle] = {
-    "short_polling": short_polling,
-    "long_polling": long_polling,
-    "raw_websocket": raw_websocket,
-    "pusher_adapter": pusher_adapter,
-}
+def settling(transport: Transport) -> Settle:
+    """Return how a transport's users come to be silent, which follows from how they ask and how they speak."""
+    if transport.needs_push_service:
+        return subscribed
+    if transport.commands is Commands.FRAMES:
+        return on_sockets
+    return polled if transport.reads is Reads.POLL else parked
 
 
-def kib_per_connection(slug: str, connections: int) -> float:
+def kib_per_connection(transport: Transport, connections: int) -> float:
     """Return by how much the server has grown, per connection, once all are silent."""
-    with chat_server(slug) as server, closing(Caller(server.address)) as caller:
+    settle = settling(transport)
+    with chat_server(transport.slug) as server, closing(Caller(server.address)) as caller:
         before_bytes = server.resident_bytes()
         owners = accounts(caller, connections, lines_per_user=1)
         lines: list[Line] = []
         for start in range(0, connections, ROOM_SIZE):
-            lines += SETTLE[slug](server, caller, f"room-{start}", owners[start : start + ROOM_SIZE])
+            lines += settle(server, caller, f"room-{start}", owners[start : start + ROOM_SIZE])
         with closing(Crowd(lines)) as crowd:
             crowd.linger(lambda *_: None, SETTLE_S)
             grown_bytes = server.resident_bytes() - before_bytes
@@ -111,7 +114,7 @@ def measure(plan: Plan) -> list[Finding]:
         Finding(
             f"idle connection, {row.label}",
             "KiB",
-            [kib_per_connection(row.slug, plan.idle_connections) for _ in range(plan.pairs)],
+            [kib_per_connection(row, plan.idle_connections) for _ in range(plan.pairs)],
             note=f"growth of the server{' and the push service' * row.needs_push_service} per connection",
         )
         for row in TRANSPORTS

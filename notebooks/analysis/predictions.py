@@ -2,6 +2,8 @@
 
 from notebooks.analysis import theory
 from notebooks.analysis.runs import Run
+from servers import transports
+from servers.transports import Commands, Reads, Transport
 
 
 def nothing(run: Run, slug: str) -> None:
@@ -20,35 +22,39 @@ def round_trip_s(run: Run, slug: str) -> float:
     return float((samples["acked_s"] - samples["sent_s"]).median())
 
 
-def requests_per_delivery(run: Run, slug: str) -> float | None:
+def requests_per_delivery(run: Run, slug: str) -> float:
     """Return the HTTP requests per delivered message: reads and heartbeats of one client over its deliveries.
 
-    Sending adds one request per message, shared by the room that it is delivered to; on a raw WebSocket everything is
-    a frame.
+    Sending adds one request per message, shared by the room that it is delivered to, unless commands are frames.
     """
-    rate, round_trip = events_per_s(run, slug), round_trip_s(run, slug)
-    match slug:
-        case "short_polling":
-            per_client = theory.short_polling_requests_per_s(1, run.setting("poll_interval_s"), round_trip)
-        case "long_polling":
-            per_client = theory.long_polling_requests_per_s(rate, round_trip, run.setting("hold_s"))
-        case "pusher_adapter":
-            per_client = theory.heartbeat_requests_per_s(run.setting("lease_s"))
-        case "raw_websocket":
+    transport, cells = transports.find(slug), run.cells_of(slug)
+    per_client = reads_per_s(run, transport)
+    if transport.needs_push_service:
+        per_client += theory.heartbeat_requests_per_s(run.setting("lease_s"))
+    posts = 0.0 if transport.commands is Commands.FRAMES else float(cells["messages"].sum() / cells["delivered"].sum())
+    return per_client / events_per_s(run, slug) + posts
+
+
+def reads_per_s(run: Run, transport: Transport) -> float:
+    """Return how often one client asks for what is new; once, when its line is opened, counts as never."""
+    round_trip = round_trip_s(run, transport.slug)
+    match transport.reads:
+        case Reads.POLL:
+            return theory.short_polling_requests_per_s(1, run.setting("poll_interval_s"), round_trip)
+        case Reads.HELD:
+            rate = events_per_s(run, transport.slug)
+            return theory.long_polling_requests_per_s(rate, round_trip, run.setting("hold_s"))
+        case Reads.ONCE:
             return 0.0
-        case _:
-            return None
-    cells = run.cells_of(slug)
-    return per_client / rate + float(cells["messages"].sum() / cells["delivered"].sum())
 
 
 def empty_percent(run: Run, slug: str) -> float | None:
     """Return the reads that bring nothing, in %: those with no event since the last question or, held, in the hold."""
-    match slug:
-        case "short_polling":
+    match transports.find(slug).reads:
+        case Reads.POLL:
             waited_s = run.setting("poll_interval_s")
-        case "long_polling":
+        case Reads.HELD:
             waited_s = run.setting("hold_s")
-        case _:
+        case Reads.ONCE:
             return None
     return 100 * theory.empty_share(events_per_s(run, slug), waited_s + round_trip_s(run, slug))

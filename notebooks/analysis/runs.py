@@ -16,12 +16,12 @@ import pandas as pd
 from results import schema
 from results.schema import CELLS, CELLS_FILE, DELIVERIES, DELIVERIES_FILE, KEY, MANIFEST, Column
 from servers import transports
+from servers.transports import Reads
 
 ROOT = Path(schema.__file__).parents[1]
 REFERENCE = "results/reference"
 CHOICE = "PUSH_OR_POLL_RUN"
 KEY_NAMES = [column.name for column in KEY]
-RENTED = "rented"
 
 
 class BrokenRun(ValueError):
@@ -53,12 +53,17 @@ class Run:
         return tuple(row.slug for row in transports.TRANSPORTS if row.slug in present)
 
     @property
+    def is_polled(self) -> bool:
+        """Whether a transport of this run pauses between its questions, so that the poll interval matters."""
+        return any(transports.find(slug).reads is Reads.POLL for slug in self.slugs)
+
+    @property
     def repeats(self) -> int:
         """How often the scenario was repeated, counting those repeats that left a valid cell."""
         return int(self.cells["repeat"].nunique())
 
     def label_of(self, slug: str) -> str:
-        """Return the honest name of a transport: a push service that was not rented is a local stand-in."""
+        """Return the honest name of a transport in this run; a push service is a stand-in unless said otherwise."""
         return _label(self.manifest, slug)
 
     def cells_of(self, slug: str) -> pd.DataFrame:
@@ -120,9 +125,7 @@ def _first(cells: pd.DataFrame, scenario: str | None, point: str | None) -> tupl
 
 
 def _label(manifest: Mapping[str, Any], slug: str) -> str:
-    transport = transports.find(slug)
-    stand_in = transport.needs_push_service and manifest.get("push_service") != RENTED
-    return f"{transport.label} (local stand-in)" if stand_in else transport.label
+    return transports.find(slug).told_as(manifest.get("push_service", transports.LOCAL_STAND_IN))
 
 
 def _manifest(folder: Path) -> Mapping[str, Any]:

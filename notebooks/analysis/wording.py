@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from notebooks.analysis.prices import REQUESTS, price
 from notebooks.analysis.quantiles import RESOLUTION_MS, Latency, latencies
 from notebooks.analysis.runs import Run
+from servers.transports import TRANSPORTS
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,9 +94,9 @@ def _effort(run: Run, row: Latency) -> str:
 
 
 def in_prose(label: str) -> str:
-    """Write a label within a sentence: short polling, raw WebSocket, but names keep their capitals: Pusher, SSE."""
-    is_name = label.startswith("Pusher") or label[:2].isupper()
-    return label if is_name else label[0].lower() + label[1:]
+    """Write a label within a sentence: short polling, raw WebSocket, but names keep their capitals."""
+    names = tuple(row.label for row in TRANSPORTS if row.is_name)
+    return label if label.startswith(names) else label[0].lower() + label[1:]
 
 
 def _the_others(rows: list[Latency]) -> str:

@@ -1,4 +1,4 @@
-"""Every conformance test runs once per row of the registry: a fifth transport needs no new test."""
+"""Every conformance test runs once per row of the registry: a further transport needs no new test."""
 
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack

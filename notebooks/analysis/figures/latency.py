@@ -17,6 +17,7 @@ from notebooks.analysis.figures.style import GREY, MARGIN_IN, PALE, WIDTH_IN, Pl
 from notebooks.analysis.quantiles import Latency, latency
 from notebooks.analysis.runs import Run
 from servers import transports
+from servers.transports import Reads
 
 CURVE_SHARES = np.linspace(0.0, 1.0, 251)
 PANEL_IN = 1.5
@@ -55,7 +56,7 @@ def curve_ms(run: Run, slug: str) -> NDArray[np.float64]:
 
 def _limits(run: Run) -> tuple[float, float]:
     """Return the ends of the axis in ms: what was measured and predicted, and never less than two decades."""
-    longest_ms = run.setting("poll_interval_s") * 1000 if "short_polling" in run.slugs else 0.0
+    longest_ms = run.setting("poll_interval_s") * 1000 if run.is_polled else 0.0
     lowest = max(0.05, float(run.deliveries["latency_ms"].min())) / 1.3
     return lowest, max(float(run.deliveries["latency_ms"].max()) * 1.5, longest_ms * 1.5, lowest * 100)
 
@@ -81,7 +82,7 @@ def _frame(axes: Axes, limits: tuple[float, float], *, with_shares: bool) -> Non
 
 
 def _curves(axes: Axes, run: Run, slug: str) -> None:
-    if slug == "short_polling":
+    if transports.find(slug).reads is Reads.POLL:
         _theory(axes, run.setting("poll_interval_s"), transports.find(slug).colour)
     for other in run.slugs:
         if other != slug:

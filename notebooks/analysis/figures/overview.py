@@ -27,8 +27,8 @@ LANE_IN = 0.98
 STRIP_IN = 0.56
 HEADER_IN = 0.5
 FOOTER_IN = 0.42
-STRIP_LEFT_IN = 1.85
-STRIP_WIDTH_IN = 3.75
+STRIP_LEFT_IN = 2.0
+STRIP_WIDTH_IN = 3.6
 LATENCY_LEFT_IN = 5.75
 REQUESTS_LEFT_IN = 6.95
 COLUMNS = {
@@ -80,7 +80,7 @@ def excerpt(run: Run, slug: str, shown_s: float) -> Excerpt:
 
 def _what_is_shown(run: Run, shown_s: float) -> str:
     room = f"{shown_s:g} s in a room of {run.cells['room_size'].max()}"
-    polled = f", polled every {run.setting('poll_interval_s'):g} s" if "short_polling" in run.slugs else ""
+    polled = f", polled every {run.setting('poll_interval_s'):g} s" if run.is_polled else ""
     return f"{room}{polled}. Each line is one message on its way to one client"
 
 
