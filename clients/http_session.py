@@ -6,6 +6,8 @@ refuses, or the line is down.
 
 import ipaddress
 import secrets
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
 from typing import Any, TypeVar
 
 import httpx
@@ -92,6 +94,21 @@ class HttpSession:
         query = {"after": str(after), "connection": self.connection}
         path, timeout = f"/rooms/{self.room}/events", timeout_s or self.options.answer_s
         return await self._call("GET", path, Page, params=query, timeout=timeout)
+
+    @asynccontextmanager
+    async def stream(self, query: Mapping[str, str], headers: Mapping[str, str]) -> AsyncIterator[httpx.Response]:
+        """Ask for news, and open an answer that comes bit by bit; each bit may take as long as a held answer."""
+        path, given = f"/rooms/{self.room}/events", {**headers, "Authorization": f"Bearer {self.token}"}
+        timeout = httpx.Timeout(self.options.answer_s, read=self.options.hold_s)
+        try:
+            streaming = self._http.stream("GET", path, params=query, headers=given, timeout=timeout)
+            async with streaming as response:
+                if not response.is_success:
+                    await response.aread()
+                    raise refusal(response)
+                yield response
+        except httpx.TransportError as error:
+            raise LineBroken(f"GET {path}: {type(error).__name__}: {error}") from error
 
     async def history(self, before: int, limit: int) -> list[Event]:
         query = {"before": before, "limit": limit}

@@ -6,7 +6,8 @@ retries: whoever sends decides.
 
 from typing import Any, TypeVar
 
-from locust.contrib.fasthttp import FastHttpSession
+from geventhttpclient.response import HTTPSocketResponse
+from locust.contrib.fasthttp import FastHttpSession, FastResponse
 
 from loadtests.request_headers import BROWSER_HEADERS
 from servers.core.wire import (
@@ -55,6 +56,11 @@ class HttpLine:
     def read(self, after: Cursor) -> Page:
         return self.get(f"/rooms/{self._room}/events?after={after}&connection={self.connection}", Page)
 
+    def stream(self, after: Cursor) -> HTTPSocketResponse:
+        """Return an answer that goes on, once its headers are here: whoever asked reads it, and releases it."""
+        path = f"/rooms/{self._room}/events?after={after}&connection={self.connection}"
+        return self._request("GET", path, stream=True).stream
+
     def heartbeat(self) -> Head:
         return self.post(f"/rooms/{self._room}/heartbeat", Heartbeat(connection=self.connection), Head)
 
@@ -71,13 +77,18 @@ class HttpLine:
         return self._ask("POST", path, kind, form, "application/x-www-form-urlencoded")
 
     def _ask(self, method: str, path: str, kind: type[Answer], body: str = "", content_type: str = "") -> Answer:
+        return decode(self._request(method, path, body, content_type).content, type=kind)
+
+    def _request(
+        self, method: str, path: str, body: str = "", content_type: str = "", stream: bool = False
+    ) -> FastResponse:
         headers = {**BROWSER_HEADERS}
         if self.token:
             headers["Authorization"] = f"Bearer {self.token}"
         if content_type:
             headers["Content-Type"] = content_type
         name = path.partition("?")[0].replace(self._room, "[room]")
-        answer = self._session.request(method, path, name=name, data=body, headers=headers)
+        answer = self._session.request(method, path, name=name, data=body, headers=headers, stream=stream)
         if answer.status_code != 200:
             raise LineBroken(f"{method} {name}: {answer.status_code} {answer.text or getattr(answer, 'error', '')}")
-        return decode(answer.content, type=kind)
+        return answer

@@ -94,6 +94,17 @@ TRANSPORTS: tuple[Transport, ...] = (
         needs_push_service=True,
         is_name=True,
     ),
+    Transport(
+        slug="server_sent_events",
+        label="Server-Sent Events",
+        colour="#7A1F5C",
+        who_waits="the server, for an endless answer",
+        explanation="The client asks once, and the server goes on answering for as long as the line is open.",
+        reads=Reads.ONCE,
+        commands=Commands.POST,
+        is_name=True,
+        is_addition=True,
+    ),
 )
 
 

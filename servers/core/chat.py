@@ -77,6 +77,11 @@ class Chat:
         """The epoch of the log, as in every cursor."""
         return self._store.epoch
 
+    @property
+    def stopping(self) -> bool:
+        """Whether all who wait have been answered for good: the server is stopping."""
+        return self._stopping
+
     def announcing(self, announce: Announce, closing: Closing) -> None:
         """Await `announce(event)` inside every call that commits an event; await `closing()` at the end."""
         self._announce, self._closing = announce, closing

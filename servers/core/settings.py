@@ -8,12 +8,14 @@ class Settings:
     """Durations in seconds, sizes in bytes or items.
 
     lease_s: a user is online this long after the last sign of life. hold_s: a long poll is held at most this long.
+    ping_s: a stream of answers says at least this often that it lives.
     log_in_s: a fresh socket must join within this time. typing_s: how long a typing notice stays true.
     origins: pages of these origins may call us, beside our own; hosts: names we answer to, beside loopback.
     """
 
     lease_s: float = 30.0
     hold_s: float = 25.0
+    ping_s: float = 20.0
     log_in_s: float = 5.0
     typing_s: float = 5.0
     token_s: float = 12 * 3600.0

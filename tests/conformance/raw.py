@@ -42,7 +42,10 @@ class RawHttp:
         async with self._client(token, headers) as http:
             answer = await http.post(f"{room}/join", json={"connection": "raw"})
             if answer.is_success and after:
-                answer = await http.get(f"{room}/events", params={"connection": "raw", "after": after})
+                question = http.stream("GET", f"{room}/events", params={"connection": "raw", "after": after})
+                async with question as answer:
+                    if not answer.is_success:  # else it may go on for ever
+                        await answer.aread()
         return code(answer)
 
     async def command(self, token: str, kind: str, body: bytes) -> str:
