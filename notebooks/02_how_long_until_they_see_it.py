@@ -16,9 +16,9 @@
 #
 # **As long as somebody waits to ask.** By short polling a message lies on the server until its reader's next question:
 # half of the messages lie there for about half a poll interval or longer, and one in twenty for nearly all of it. By
-# long polling, a raw WebSocket or the Pusher adapter the question has been asked already: the message leaves at once,
-# and is seen within a small fraction of the interval. What lies between those three on one machine is smaller still,
-# and a network would add its transit time to each. The figures of this run:
+# every other transport the question has been asked already: the message leaves at once, and is seen within a small
+# fraction of the interval. What lies between those others on one machine is smaller still, and a network would add its
+# transit time to each. The figures of this run:
 
 # %%
 import pandas as pd
@@ -89,11 +89,11 @@ assert (waits_s > everything_s.mean()).mean() > 0.5, "the common mean is too fas
 print(f"Theory for short polling: mean {theory.uniform_wait_mean_s(interval_s):.2f} s, and 10% within a tenth of it")
 
 # %% [markdown]
-# ## The three that do not wait to ask
+# ## Those that do not wait to ask
 #
-# Long polling, the raw WebSocket and the Pusher adapter differ in who holds the line, not in whether the question has
-# been asked. How much of the difference between them is real? With known delays injected, the load generator itself
-# was off by about 1 ms at p50 and by up to 5 ms at p99. No smaller difference is claimed.
+# All transports but short polling differ in who holds the line, not in whether the question has been asked. How much
+# of the difference between them is real? With known delays injected, the load generator itself was off by about 1 ms
+# at p50 and by up to 5 ms at p99. No smaller difference is claimed.
 
 # %%
 asked_already = [slug for slug in run.slugs if slug != "short_polling"]
