@@ -16,7 +16,6 @@ from sse_starlette import EventSourceResponse, ServerSentEvent
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
 from servers.core.chat import Chat
@@ -25,7 +24,7 @@ from servers.core.errors import BadRequest, ChatError, Unauthenticated
 from servers.core.room_feed import EncodedPage
 from servers.core.settings import Settings
 from servers.core.wire import Cursor, Refusal, encode
-from servers.http_routes import Reader, answering, chat_app, reading
+from servers.http_routes import Reader, chat_app, get, reading
 
 LINE_END = "\n"
 GRACE_S = 5.0  # our streams end when the chat stops; this is only how long the library waits before it cuts them
@@ -62,9 +61,7 @@ def create_app(chat: Chat, settings: Settings) -> Starlette:
         except ChatError as refusal:
             yield refusal_event(refusal)
 
-    return chat_app(
-        "server_sent_events", chat, settings, [Route("/rooms/{room}/events", answering(Purpose.RECEIVE, receive))]
-    )
+    return chat_app("server_sent_events", chat, settings, [get("/rooms/{room}/events", Purpose.RECEIVE, receive)])
 
 
 class Stream(EventSourceResponse):
