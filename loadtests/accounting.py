@@ -1,20 +1,25 @@
-"""Do the deliveries add up? Every acknowledged message, to every member of its room, exactly once, in order.
+"""Do the deliveries add up? Every event of a room, to everyone who is in it, exactly once, in order.
 
 Teaches that a latency is worth nothing if the slowest deliveries are missing from it: a run that lost a message is
-void, however fast it was. Pure: rows go in, counts come out.
+void, however fast it was. A user's stay is judged by itself: who comes back owes nothing for what they missed. Pure:
+rows go in, counts come out.
 """
 
-from collections.abc import Iterable, Mapping
+from collections import defaultdict
+from collections.abc import Iterable
 from dataclasses import dataclass
 
-from loadtests.samples import Received, Sent
+from loadtests.samples import Received, Session
+
+Place = tuple[int, int]
+"""Room and seq of an event."""
 
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """What was due and what came. delivered counts no duplicates; out_of_order: given out after a later message."""
+    """What was due and what came. delivered counts no duplicates; out_of_order: given out after a later event."""
 
-    messages: int
+    events: int
     expected: int
     delivered: int
     lost: int
@@ -29,24 +34,37 @@ class Account:
         return f"of {self.expected:,} deliveries: {', '.join(told)}" if told else ""
 
 
-def account(sent: Iterable[Sent], received: Iterable[Received], members: Mapping[int, Iterable[int]]) -> Account:
-    """Compare what the senders had acknowledged with what the members of their rooms received.
+def account(events: Iterable[Place], received: Iterable[Received], sessions: Iterable[Session]) -> Account:
+    """Compare what was committed with what came, session by session. Deliveries of other events are left out.
 
-    members: the users of each room, the sender included, since nobody joins or leaves during a run. Deliveries of
-    messages that are not in `sent` are left out. `received` must be in the order in which inboxes gave them out.
+    An event is due in every session that covers it, its sender's included. `received` must be in the order in which
+    inboxes gave the events out.
     """
-    messages = {(row.room, row.seq) for row in sent}
-    due = {(room, seq, member) for room, seq in messages for member in members[room]}
-    got: set[tuple[int, int, int]] = set()
-    newest: dict[int, int] = {}
-    duplicates = out_of_order = 0
+    seqs_of_room: defaultdict[int, set[int]] = defaultdict(set)
+    for room, seq in events:
+        seqs_of_room[room].add(seq)
+    came: defaultdict[tuple[int, int], list[int]] = defaultdict(list)
     for row in received:
-        if (row.room, row.seq) not in messages:
-            continue
-        delivery = (row.room, row.seq, row.recipient)
-        duplicates += delivery in got
-        out_of_order += delivery not in got and row.seq < newest.get(row.recipient, 0)
-        got.add(delivery)
-        newest[row.recipient] = max(row.seq, newest.get(row.recipient, 0))
-    delivered = len(due & got)
-    return Account(len(messages), len(due), delivered, len(due) - delivered, duplicates, out_of_order)
+        if row.seq in seqs_of_room[row.room]:
+            came[row.recipient, row.session].append(row.seq)
+    expected = delivered = duplicates = out_of_order = 0
+    for session in sessions:
+        due = {seq for seq in seqs_of_room[session.room] if session.covers(seq)}
+        seqs = came[session.user, session.number]
+        expected += len(due)
+        delivered += len(due.intersection(seqs))
+        duplicates += len(seqs) - len(set(seqs))
+        out_of_order += _out_of_order(seqs)
+    total = sum(map(len, seqs_of_room.values()))
+    return Account(total, expected, delivered, expected - delivered, duplicates, out_of_order)
+
+
+def _out_of_order(seqs: Iterable[int]) -> int:
+    """Count those that came after a later one, each once."""
+    known: set[int] = set()
+    newest = count = 0
+    for seq in seqs:
+        count += seq not in known and seq < newest
+        known.add(seq)
+        newest = max(newest, seq)
+    return count

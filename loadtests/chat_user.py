@@ -1,13 +1,15 @@
-"""The user of every load test: joins a room, listens, and speaks when the schedule says so.
+"""The user of every load test: joins a room, listens, and does what the schedule says when it says so.
 
 Teaches how to measure delivery rather than requests. The Locust task is the sender, an open loop; the receiver is a
 greenlet beside it; and each delivery goes into Locust's statistics as a request of type DELIVER, with the latency from
-the moment at which the message was *meant* to be sent. That moment travels at the head of the message's text.
+the moment at which the event was *meant* to be caused.
 
-A transport's own file supplies four things: open, post, receive and close. Leaves out reconnecting.
+A transport's own file supplies four things: open, post, receive and leave. Leaves out reconnecting.
 """
 
 import os
+from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import fields
 from pathlib import Path
 from time import perf_counter
@@ -23,10 +25,10 @@ from locust.env import Environment
 from clients.inbox import Inbox
 from loadtests.http_line import HttpLine, LineBroken
 from loadtests.phases import Load, sleep_until
-from loadtests.samples import Received, Sent
-from loadtests.schedule import bunched, intended_s, phase
+from loadtests.samples import KINDS, Sent
+from loadtests.schedule import Intention, intentions, phase
 from loadtests.workload import Workload
-from servers.core.wire import Ack, Event, Kind, Page, Send
+from servers.core.wire import Ack, Cursor, Event, Kind, MarkRead, Page, Send, Snapshot, SocketCommand, Typing
 
 TRIES = 3
 RETRY_S = 0.5
@@ -39,91 +41,122 @@ class ChatUser(FastHttpUser):
     load: ClassVar[Load]
     """Of the test that runs; set when it starts."""
 
-    def open(self) -> Inbox:
-        """Join the room; return an inbox that stands where listening begins."""
+    def open(self, after: Cursor | None) -> Snapshot:
+        """Join the room, or come back to it and read on from a cursor; raises LineBroken."""
         raise NotImplementedError
 
-    def post(self, message: Send) -> Ack:
-        """Send a message and wait for its acknowledgement; raises LineBroken."""
+    def post(self, command: SocketCommand) -> Ack:
+        """Have a command carried out and wait for its acknowledgement; raises LineBroken."""
         raise NotImplementedError
 
     def receive(self) -> Page:
         """Wait for the next page, the transport's way; raises LineBroken."""
         raise NotImplementedError
 
-    def close(self) -> None:
-        """Say goodbye."""
+    def leave(self) -> Ack:
+        """Say goodbye, when nobody listens any more, and let go of the line; raises LineBroken."""
         raise NotImplementedError
 
     def on_start(self) -> None:
-        """Log in, open the line, listen, and wait at the barrier for everybody else."""
-        self.workload = self.load.workload
+        """Log in, enter, listen, and wait at the barrier for everybody else."""
+        self.workload, self.witness = self.load.workload, self.load.witness
         self.number = self.load.next_number()
         self.phase = phase(self.workload.seed, self.number)
         self.room_number = self.number // self.workload.room_size
         self.room = f"room-{self.room_number}"
         self.http = HttpLine(self.client, self.room, f"connection-{self.number}")
+        self.sessions = 0
         try:
-            account = self.http.log_in(f"user {self.number} of {os.getpid()}")
-            self.inbox = self.open()
+            self.user_id = self.http.log_in(f"user {self.number} of {os.getpid()}").user
+            self._enter()
         except LineBroken as broken:
             self.load.samples.troubles.append(f"user {self.number} joining: {broken}")
             raise
-        self.load.samples.user_ids[self.number] = account.user
-        self.receiver: Greenlet = gevent.spawn(self._listen)
         self.load.wait_for_all()
 
     @task
-    def speak(self) -> None:
-        """Send each message at the moment it is meant for, or late, but never skip it: an open loop."""
-        workload = self.workload
-        moments = intended_s(workload.seed, self.number, workload.rate_per_s, workload.load_s)
-        for index, moment_s in enumerate(bunched(moments, workload.bunch_s)):
-            due_s = self.load.begin_s + moment_s
+    def act(self) -> None:
+        """Do each thing at the moment it is meant for, or late, but never skip it: an open loop."""
+        for index, intention in enumerate(intentions(self.workload, self.number)):
+            due_s = self.load.begin_s + intention.moment_s
             sleep_until(due_s)
-            text = f"{due_s:.6f} ".ljust(workload.text_bytes, ".")
-            self._send(Send(client_id=f"{self.number}-{index}", text=text), due_s)
+            self.witness.means(self.number, due_s, intention.body)
+            self._persist(self._deed(intention, index, due_s), intention.kind, due_s)
         self.load.has_spoken()
         Never().wait()  # a task that ended would be started anew; Locust stops us when the test is over
 
     def on_stop(self) -> None:
         """Stop listening before hanging up: a receiver must not take our goodbye for a broken line."""
-        if hasattr(self, "receiver"):
-            self.receiver.kill()
-            self.load.samples.redundant_frames += self.inbox.redundant_frames
-            self.close()
+        if self.sessions:
+            with suppress(LineBroken):
+                self._go()
 
-    def _send(self, message: Send, due_s: float) -> None:
-        """Send until it is acknowledged. The client_id stays the same, so a repeated message is stored once."""
+    def _deed(self, intention: Intention, index: int, due_s: float) -> Callable[[], int]:
+        """Return what is to be done, which returns the seq of its event. A repeated message is stored once."""
+        command: SocketCommand
+        match intention.kind:
+            case Kind.PRESENCE:
+                return self._enter if intention.body == "online" else self._go
+            case Kind.MESSAGE:
+                text = f"{due_s:.6f} ".ljust(self.workload.text_bytes, ".")
+                command = Send(client_id=f"{self.number}-{index}", text=text)
+            case Kind.TYPING:
+                command = Typing(active=intention.body == "started")
+            case Kind.RECEIPT:
+                command = MarkRead(up_to=self.read_up_to)
+        return lambda: self.post(command).seq
+
+    def _persist(self, deed: Callable[[], int], kind: Kind, due_s: float) -> None:
+        """Try until it is acknowledged."""
         samples, sent_s = self.load.samples, perf_counter()
         for _ in range(TRIES):
             try:
-                seq = self.post(message).seq
+                seq = deed()
             except LineBroken as broken:
                 samples.send_retries += 1
-                samples.troubles.append(f"user {self.number} sending: {broken}")
+                samples.troubles.append(f"user {self.number}, {kind}: {broken}")
                 gevent.sleep(RETRY_S)
             else:
-                samples.note_sent(Sent(self.room_number, seq, self.number, due_s, sent_s, perf_counter()))
+                place = (self.room_number, seq, self.number, KINDS.index(kind))
+                self.witness.did(Sent(*place, due_s, sent_s, perf_counter()))
                 return
         samples.send_failures += 1
+
+    def _enter(self) -> int:
+        """Begin a session; return minus the seq after which it begins, at or before which lies the event of coming."""
+        self.inbox = Inbox(self.open(None).cursor)
+        self.read_up_to = self.inbox.cursor.seq
+        self.witness.entered(self.room_number, self.number, self.user_id, self.inbox, self.sessions)
+        self.sessions += 1
+        self.receiver: Greenlet = gevent.spawn(self._listen)
+        return -self.inbox.cursor.seq
+
+    def _go(self) -> int:
+        """End the session; return the seq of the event that says so."""
+        self.receiver.kill()
+        self.witness.left(self.number)
+        self.load.samples.redundant_frames += self.inbox.redundant_frames
+        self.inbox.redundant_frames = 0
+        return self.leave().seq
 
     def _listen(self) -> None:
         """Take in every page. A line that breaks stays broken: what it would have brought counts as lost."""
         try:
             while True:
                 for event in self.inbox.feed(self.receive()):
-                    if event.kind is Kind.MESSAGE:
-                        self._note(event, perf_counter())
+                    self._note(event, perf_counter())
         except LineBroken as broken:
             self.load.samples.troubles.append(f"user {self.number} listening: {broken}")
 
     def _note(self, event: Event, received_s: float) -> None:
-        self.load.samples.note_received(Received(self.room_number, event.seq, self.number, received_s))
-        due_s = float(event.body.partition(" ")[0])
+        if event.kind is Kind.MESSAGE:
+            self.read_up_to = event.seq
+        due_s = self.witness.saw(self.room_number, self.number, event, received_s)
+        if due_s is None:
+            return
         self.environment.events.request.fire(
             request_type="DELIVER",
-            name="message",
+            name=event.kind.value,
             response_time=(received_s - due_s) * 1000,
             response_length=len(event.body),
             exception=None,

@@ -20,8 +20,8 @@ from servers.core.wire import (
     Leave,
     LogIn,
     Page,
-    Send,
     Snapshot,
+    SocketCommand,
     decode,
     encode,
 )
@@ -50,8 +50,9 @@ class HttpLine:
     def join(self) -> Snapshot:
         return self.post(f"/rooms/{self._room}/join", Join(connection=self.connection), Snapshot)
 
-    def send(self, message: Send) -> Ack:
-        return self.post(f"/rooms/{self._room}/send", message, Ack)
+    def command(self, command: SocketCommand) -> Ack:
+        kind = command.__struct_config__.tag
+        return self.post(f"/rooms/{self._room}/{kind}", command, Ack)
 
     def read(self, after: Cursor) -> Page:
         return self.get(f"/rooms/{self._room}/events?after={after}&connection={self.connection}", Page)
@@ -64,8 +65,8 @@ class HttpLine:
     def heartbeat(self) -> Head:
         return self.post(f"/rooms/{self._room}/heartbeat", Heartbeat(connection=self.connection), Head)
 
-    def leave(self) -> None:
-        self.post(f"/rooms/{self._room}/leave", Leave(connection=self.connection), Ack)
+    def leave(self) -> Ack:
+        return self.command(Leave(connection=self.connection))
 
     def get(self, path: str, kind: type[Answer]) -> Answer:
         return self._ask("GET", path, kind)

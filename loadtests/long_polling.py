@@ -5,22 +5,21 @@ read from every user, held by the server and asked again after each answer, and 
 response time of these reads is how long they were held, not a latency.
 """
 
-from clients.inbox import Inbox
 from loadtests.chat_user import ChatUser
-from servers.core.wire import Ack, Page, Send
+from servers.core.wire import Ack, Cursor, Page, Snapshot, SocketCommand
 
 
 class LongPollingUser(ChatUser):
     """The server waits: to ask is to wait."""
 
-    def open(self) -> Inbox:
-        return Inbox(self.http.join().cursor)
+    def open(self, after: Cursor | None) -> Snapshot:
+        return self.http.join()
 
-    def post(self, message: Send) -> Ack:
-        return self.http.send(message)
+    def post(self, command: SocketCommand) -> Ack:
+        return self.http.command(command)
 
     def receive(self) -> Page:
         return self.http.read(self.inbox.cursor)
 
-    def close(self) -> None:
-        self.http.leave()
+    def leave(self) -> Ack:
+        return self.http.leave()

@@ -7,7 +7,6 @@ JSON line, so that whoever started this process can read the server's counters a
 
 import json
 import sys
-from collections import Counter
 from itertools import count
 from time import perf_counter
 
@@ -15,7 +14,8 @@ import gevent
 from gevent.event import Event
 from locust.env import Environment
 
-from loadtests.samples import Samples, Tick, Window
+from loadtests.samples import Tick, Window
+from loadtests.witness import Witness
 from loadtests.workload import Workload
 
 RAMP_S = 30.0
@@ -32,7 +32,8 @@ class Load:
 
     def __init__(self, environment: Environment, workload: Workload) -> None:
         self.workload = workload
-        self.samples = Samples()
+        self.witness = Witness()
+        self.samples = self.witness.samples
         self.begin_s = 0.0
         self._environment = environment
         self._numbers = count()
@@ -81,15 +82,13 @@ class Load:
 
     def _drain(self) -> None:
         announce("drain")
-        samples = self.samples
         with gevent.Timeout(self.workload.drain_s, False):
             while self._spoken < self._joined:
                 gevent.sleep(LOOK_S)
-            members = Counter(number // self.workload.room_size for number in samples.user_ids)
-            due = sum(members[row.room] for row in samples.messages())
-            while samples.received_count < due:
+            while not self.witness.caught_up:
                 gevent.sleep(LOOK_S)
-        samples.send_failures += self._joined - self._spoken
+        self.witness.close()
+        self.samples.send_failures += self._joined - self._spoken
 
     def _stop(self) -> None:
         announce("stop")

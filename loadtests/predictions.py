@@ -1,6 +1,6 @@
 """What arithmetic alone predicts for the table's figures, to stand beneath what was measured.
 
-Letters: T is the poll interval, lambda the messages per second that one client should see, RTT a round trip (the
+Letters: T is the poll interval, lambda the events per second that one client should see, RTT a round trip (the
 median time to an acknowledgement). Arrivals are Poisson. The derivations are in `notebooks.analysis.theory`; bytes and
 CPU depend on libraries, which arithmetic does not know. On loopback a transit takes nothing, so a push should too.
 """
@@ -30,18 +30,19 @@ class Prediction:
 def predict(cell: Cell) -> Prediction:
     """Return what theory says about a cell, given the rate and the round trip that it really had."""
     workload = cell.planned.workload
-    rate = cell.number("messages") / len(workload.rooms) / cell.number("measured_s")
-    round_trip_s = median(row.acked_s - row.sent_s for row in cell.deliveries)
-    posts = 0.0 if cell.transport.commands is Commands.FRAMES else 1 / workload.room_size
+    room_s = len(workload.rooms) * cell.number("measured_s")
+    rate, wanted = cell.number("events") / room_s, cell.number("messages") / room_s
+    round_trip_s = median(row.acked_s - row.sent_s for row in cell.messages)
+    posts = 0.0 if cell.transport.commands is Commands.FRAMES else cell.number("deeds") / cell.number("delivered")
     if cell.transport.needs_push_service:
-        posts += 3 / LEASE_S / rate  # heartbeats
+        posts += 3 / LEASE_S / wanted  # heartbeats
     match cell.transport.reads:
         case Reads.POLL:
             period_s = workload.poll_interval_s + round_trip_s
-            return Prediction(workload.poll_interval_s, posts + 1 / (rate * period_s), exp(-rate * period_s))
+            return Prediction(workload.poll_interval_s, posts + 1 / (wanted * period_s), exp(-rate * period_s))
         case Reads.HELD:
             held_s = (1 - exp(-rate * HOLD_S)) / rate
             cycle_s = round_trip_s + exp(-rate * round_trip_s) * held_s
-            return Prediction(0.0, posts + 1 / (rate * cycle_s), exp(-rate * (HOLD_S + round_trip_s)))
+            return Prediction(0.0, posts + 1 / (wanted * cycle_s), exp(-rate * (HOLD_S + round_trip_s)))
         case Reads.ONCE:
             return Prediction(requests_per_delivery=posts)

@@ -8,10 +8,9 @@ API; a subscription to the push service, and its frames; a heartbeat every third
 from time import perf_counter
 from urllib.parse import urlencode
 
-from clients.inbox import Inbox
 from loadtests.chat_user import ChatUser
 from loadtests.pusher_line import PusherLine, ServiceAddress
-from servers.core.wire import Ack, Page, Send, decode
+from servers.core.wire import Ack, Cursor, Page, Snapshot, SocketCommand, decode
 
 GAP_S = 0.25  # how long a page that came too early may wait for those before it
 
@@ -19,7 +18,7 @@ GAP_S = 0.25  # how long a page that came too early may wait for those before it
 class PusherAdapterUser(ChatUser):
     """Somebody else's server waits: the client listens to the service, and speaks to the API."""
 
-    def open(self) -> Inbox:
+    def open(self, after: Cursor | None) -> Snapshot:
         snapshot = self.http.join()
         self.heartbeat_s = snapshot.lease_s / 3
         self.next_heartbeat_s = perf_counter() + self.phase * self.heartbeat_s
@@ -28,10 +27,10 @@ class PusherAdapterUser(ChatUser):
         form = urlencode({"socket_id": self.line.socket_id, "channel_name": channel})
         self.line.subscribe(channel, self.http.post_form("/pusher/auth", form, dict[str, str])["auth"])
         self.must_read = True  # for what came between joining and subscribing
-        return Inbox(snapshot.cursor)
+        return snapshot
 
-    def post(self, message: Send) -> Ack:
-        return self.http.send(message)
+    def post(self, command: SocketCommand) -> Ack:
+        return self.http.command(command)
 
     def receive(self) -> Page:
         while not self.must_read:
@@ -44,9 +43,9 @@ class PusherAdapterUser(ChatUser):
         self.must_read = False
         return self.http.read(self.inbox.cursor)
 
-    def close(self) -> None:
+    def leave(self) -> Ack:
         self.line.close()
-        self.http.leave()
+        return self.http.leave()
 
     def beat_and_lag(self) -> bool:
         """Show a sign of life; tell whether the log's end, as heard in answer, lies ahead."""

@@ -9,11 +9,22 @@ import gevent
 import msgspec
 from gevent.event import AsyncResult
 
-from clients.inbox import Inbox
 from loadtests.chat_user import ChatUser
 from loadtests.http_line import LineBroken
 from loadtests.socket_line import SocketLine
-from servers.core.wire import Ack, Join, Page, Refusal, Send, Snapshot, SocketAnswer, decode, encode
+from servers.core.wire import (
+    Ack,
+    Cursor,
+    Join,
+    Leave,
+    Page,
+    Refusal,
+    Snapshot,
+    SocketAnswer,
+    SocketCommand,
+    decode,
+    encode,
+)
 
 ACKNOWLEDGED_S = 10.0
 
@@ -21,16 +32,16 @@ ACKNOWLEDGED_S = 10.0
 class RawWebsocketUser(ChatUser):
     """The server waits, for as long as the line is open: the client only listens."""
 
-    def open(self) -> Inbox:
+    def open(self, after: Cursor | None) -> Snapshot:
         self.answers: dict[int, AsyncResult] = {}
         self.line = SocketLine(f"{self.host}/rooms/{self.room}/socket".replace("http", "ws", 1))
-        self.line.say(encode(Join(connection=self.http.connection, token=self.http.token)))
-        return Inbox(decode(self.line.hear(), type=Snapshot).cursor)
+        self.line.say(encode(Join(connection=self.http.connection, token=self.http.token, after=str(after or ""))))
+        return decode(self.line.hear(), type=Snapshot)
 
-    def post(self, message: Send) -> Ack:
+    def post(self, command: SocketCommand) -> Ack:
         ref = len(self.answers) + 1
         answer = self.answers[ref] = AsyncResult()
-        self.line.say(encode(msgspec.structs.replace(message, ref=ref)))
+        self.line.say(encode(msgspec.structs.replace(command, ref=ref)))
         try:
             acknowledged: Ack = answer.get(timeout=ACKNOWLEDGED_S)
         except gevent.Timeout:
@@ -47,5 +58,9 @@ class RawWebsocketUser(ChatUser):
                 case Refusal() as refusal:
                     self.answers[refusal.ref].set_exception(LineBroken(refusal.detail))
 
-    def close(self) -> None:
+    def leave(self) -> Ack:
+        self.line.say(encode(Leave(connection=self.http.connection)))
+        while not isinstance(answer := decode(self.line.hear(), type=SocketAnswer), Ack):
+            pass  # pages: nobody listens any more
         self.line.close()
+        return answer

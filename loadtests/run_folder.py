@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from loadtests.cell import Cell
-from results.schema import CELLS, CELLS_FILE, DELIVERIES, DELIVERIES_FILE, MANIFEST, Column
+from results.schema import CELLS, CELLS_FILE, DELIVERIES, DELIVERIES_FILE, KINDS, KINDS_FILE, MANIFEST, Column
 
 
 class RunFolder:
@@ -26,11 +26,13 @@ class RunFolder:
         self._manifest = {"run": self.path.name, "partial": True, **manifest, "verdicts": {}}
         self._write_manifest()
         self._append(CELLS_FILE, CELLS, [])
+        self._append(KINDS_FILE, KINDS, [])
         self._append(DELIVERIES_FILE, DELIVERIES, [])
 
     def add(self, cell: Cell) -> None:
         """Keep one cell and its deliveries."""
         self._append(CELLS_FILE, CELLS, [[cell.figures[column.name] for column in CELLS]])
+        self._append(KINDS_FILE, KINDS, cell.kinds)
         self._append(DELIVERIES_FILE, DELIVERIES, cell.deliveries)
         self._manifest["settings"] = dict(cell.settings)
         self.note_verdict(cell.planned.told(cell.transport.slug), cell.verdict.word, cell.verdict.reason)

@@ -1,4 +1,4 @@
-"""What the load generator noted down: a row for every message and every delivery, packed like an array.
+"""What the load generator noted down: a row for all that was done, seen and delivered, packed like an array.
 
 Teaches why Locust's own statistics are not enough for an analysis: they round 102.3 ms to 100. Noting a row down costs
 a microsecond, and the file is written once, when the generator quits. Pure: knows nothing of Locust.
@@ -10,6 +10,14 @@ from struct import Struct
 from typing import NamedTuple
 
 import msgspec
+
+from servers.core.wire import Kind
+
+KINDS = tuple(Kind)
+"""A kind is packed as its place here."""
+
+STAYS = -1
+"""The end of a session that nobody ended: it lasts as long as the test."""
 
 
 class Window(NamedTuple):
@@ -23,23 +31,56 @@ class Window(NamedTuple):
 
 
 class Sent(NamedTuple):
-    """An acknowledged message. Room and sender are numbers, moments are seconds of the monotonic clock."""
+    """An acknowledged deed. Room and sender are numbers, moments are seconds of the monotonic clock.
+
+    seq: 0 if the deed changed nothing, such as a receipt for what had been read. A coming is acknowledged by the room's
+    snapshot, which does not name its event: here stands minus the head there, at or before which it lies.
+    """
 
     room: int
     seq: int
     sender: int
+    kind: int
     intended_s: float
     sent_s: float
     acked_s: float
 
 
 class Received(NamedTuple):
-    """One delivery: when the recipient's inbox gave the message out."""
+    """One delivery: when the recipient's inbox gave the event out, in which of their sessions."""
 
     room: int
     seq: int
     recipient: int
+    session: int
     received_s: float
+
+
+class Seen(NamedTuple):
+    """An event of a room's log, as whoever saw it first read it. expires_at_ms: 0 if it does not expire.
+
+    at_ms: the server's wall clock at commit. sender: -1 for somebody who is not of this test.
+    """
+
+    room: int
+    seq: int
+    kind: int
+    sender: int
+    at_ms: int
+    expires_at_ms: int
+
+
+class Session(NamedTuple):
+    """One stay of a user in their room, from 0: after seq `start`, up to and including seq `end`."""
+
+    room: int
+    user: int
+    number: int
+    start: int
+    end: int = STAYS
+
+    def covers(self, seq: int) -> bool:
+        return self.start < seq and (self.end == STAYS or seq <= self.end)
 
 
 class Tick(NamedTuple):
@@ -49,26 +90,31 @@ class Tick(NamedTuple):
     late_s: float
 
 
-SENT = Struct("qqqddd")
-RECEIVED = Struct("qqqd")
+SENT = Struct("qqqqddd")
+RECEIVED = Struct("qqqqd")
+SEEN = Struct("qqqqqq")
 TICK = Struct("dd")
 
 
 class Samples(msgspec.Struct):
     """Everything one generator process noted down.
 
-    user_ids: by user number. send_retries: sends that failed and were tried again; send_failures: those given up, by
-    the moment they were intended. redundant_frames: as the inboxes counted them. troubles: what went wrong, in words.
+    wall_clock_s: what to add to the monotonic clock to get the wall clock. user_ids: by user number. send_retries:
+    deeds that failed and were tried again; send_failures: those given up, by the moment they were intended.
+    redundant_frames: as the inboxes counted them. troubles: what went wrong, in words.
     """
 
     window: Window = Window(0.0, 0.0)
+    wall_clock_s: float = 0.0
     user_ids: dict[int, str] = {}
+    sessions: list[Session] = []
     send_retries: int = 0
     send_failures: int = 0
     redundant_frames: int = 0
     troubles: list[str] = []
     sent: bytearray = bytearray()
     received: bytearray = bytearray()
+    seen: bytearray = bytearray()
     ticks: bytearray = bytearray()
 
     def note_sent(self, row: Sent) -> None:
@@ -77,20 +123,23 @@ class Samples(msgspec.Struct):
     def note_received(self, row: Received) -> None:
         self.received += RECEIVED.pack(*row)
 
+    def note_seen(self, row: Seen) -> None:
+        self.seen += SEEN.pack(*row)
+
     def note_tick(self, row: Tick) -> None:
         self.ticks += TICK.pack(*row)
 
-    @property
-    def received_count(self) -> int:
-        return len(self.received) // RECEIVED.size
-
-    def messages(self) -> Iterator[Sent]:
-        """Yield the acknowledged messages, in the order of their acknowledgements."""
+    def deeds(self) -> Iterator[Sent]:
+        """Yield what was acknowledged, in the order of the acknowledgements."""
         return (Sent(*row) for row in SENT.iter_unpack(self.sent))
 
     def deliveries(self) -> Iterator[Received]:
         """Yield the deliveries, in the order in which the inboxes gave them out."""
         return (Received(*row) for row in RECEIVED.iter_unpack(self.received))
+
+    def log(self) -> Iterator[Seen]:
+        """Yield the events that anybody saw, each once, in the order in which they were seen first."""
+        return (Seen(*row) for row in SEEN.iter_unpack(self.seen))
 
     def lateness_s(self) -> list[float]:
         """Return how late the generator's ticks came."""

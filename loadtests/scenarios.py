@@ -77,6 +77,16 @@ SCENARIOS = (
         (Workload(users=200, room_size=200, rate_per_s=0.005, measured_s=15.0),),
     ),
     Scenario(
+        "signals",
+        "What of typing, presence and receipts is still true when it is seen?",
+        (Workload(rate_per_s=0.1, typing_per_s=0.1, receipts_per_s=0.1, comings_per_s=0.02, measured_s=15.0),),
+    ),
+    Scenario(
+        "churn",
+        "What does it cost that people come and go?",
+        (Workload(point="coming and going", comings_per_s=0.1, measured_s=15.0),),
+    ),
+    Scenario(
         "interval_sweep",
         "How do a short poller's waiting and asking depend on its interval, and is it as theory says?",
         tuple(

@@ -8,22 +8,21 @@ took. A stream is lines (HTML Standard, section 9.2): fields, a blank line after
 from geventhttpclient.response import HTTPSocketResponse
 from locust.contrib.fasthttp import FAILURE_EXCEPTIONS
 
-from clients.inbox import Inbox
 from loadtests.chat_user import ChatUser
 from loadtests.http_line import LineBroken
-from servers.core.wire import Ack, Page, Send, decode
+from servers.core.wire import Ack, Cursor, Page, Snapshot, SocketCommand, decode
 
 
 class ServerSentEventsUser(ChatUser):
     """The server waits, within one answer: the client only listens."""
 
-    def open(self) -> Inbox:
-        inbox = Inbox(self.http.join().cursor)
-        self.stream: HTTPSocketResponse = self.http.stream(inbox.cursor)
-        return inbox
+    def open(self, after: Cursor | None) -> Snapshot:
+        snapshot = self.http.join()
+        self.stream: HTTPSocketResponse = self.http.stream(after or snapshot.cursor)
+        return snapshot
 
-    def post(self, message: Send) -> Ack:
-        return self.http.send(message)
+    def post(self, command: SocketCommand) -> Ack:
+        return self.http.command(command)
 
     def receive(self) -> Page:
         event, data = "", ""
@@ -39,9 +38,11 @@ class ServerSentEventsUser(ChatUser):
                 case "" if data:
                     return decode(data, type=Page)
 
-    def close(self) -> None:
-        """Hang up: an answer that was not read to its end takes its connection along."""
+    def leave(self) -> Ack:
+        """Leave, and hang up: an answer that was not read to its end takes its connection along."""
+        left = self.http.leave()
         self.stream.release()
+        return left
 
     def _read_line(self) -> str:
         try:

@@ -6,25 +6,24 @@ user each interval, counted from the last answer and from a random phase, and a 
 
 import gevent
 
-from clients.inbox import Inbox
 from loadtests.chat_user import ChatUser
-from servers.core.wire import Ack, Page, Send
+from servers.core.wire import Ack, Cursor, Page, Snapshot, SocketCommand
 
 
 class ShortPollingUser(ChatUser):
     """The client waits: it sleeps, then asks."""
 
-    def open(self) -> Inbox:
+    def open(self, after: Cursor | None) -> Snapshot:
         self.pause_s = self.phase * self.workload.poll_interval_s
-        return Inbox(self.http.join().cursor)
+        return self.http.join()
 
-    def post(self, message: Send) -> Ack:
-        return self.http.send(message)
+    def post(self, command: SocketCommand) -> Ack:
+        return self.http.command(command)
 
     def receive(self) -> Page:
         gevent.sleep(self.pause_s)
         self.pause_s = self.workload.poll_interval_s
         return self.http.read(self.inbox.cursor)
 
-    def close(self) -> None:
-        self.http.leave()
+    def leave(self) -> Ack:
+        return self.http.leave()

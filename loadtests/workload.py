@@ -35,6 +35,9 @@ class Workload:
     room_size: int = _option(10, "Users per room.")
     rate_per_s: float = _option(0.2, "Messages per second that each user sends, on average (Poisson).")
     bunch_s: float = _option(0.0, "Bunch messages at the multiples of so many seconds, everybody at once; 0 for none.")
+    typing_per_s: float = _option(0.0, "How often per second each user begins to type, on average (Poisson).")
+    receipts_per_s: float = _option(0.0, "How often per second each user marks as read, on average (Poisson).")
+    comings_per_s: float = _option(0.0, "How often per second each user goes and comes back, on average (Poisson).")
     measured_s: float = _option(30.0, "Length of the measuring window, seconds.")
     poll_interval_s: float = _option(2.0, "How long a short poller sleeps after each answer, seconds.")
     text_bytes: int = _option(120, "Length of a message's text, bytes.")
@@ -70,9 +73,11 @@ class Workload:
     @property
     def told(self) -> str:
         """Say what the load is."""
-        pace = f"bunched every {self.bunch_s:g} s, " if self.bunch_s else ""
+        also = {"typing": self.typing_per_s, "receipts": self.receipts_per_s, "comings": self.comings_per_s}
+        paces = [f"{rate:g} {what}" for what, rate in {"messages": self.rate_per_s, **also}.items() if rate]
+        bunches = f"bunched every {self.bunch_s:g} s, " if self.bunch_s else ""
         return (
-            f"{self.users} users in rooms of {self.room_size}, {self.rate_per_s:g} messages a second each, {pace}"
+            f"{self.users} users in rooms of {self.room_size}, {', '.join(paces)} a second each, {bunches}"
             f"{self.measured_s:g} s measured, a poll every {self.poll_interval_s:g} s"
         )
 

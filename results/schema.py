@@ -4,7 +4,8 @@ A run is a folder `results/<run>/` with
 
     manifest.json       how it was made: commit, machine, versions, scenario, workloads, command, settings, verdicts
     cells.csv           one row per load, transport and repeat: the exact counts
-    deliveries.csv.gz   one row per message and recipient: the raw samples
+    kinds.csv           one row per cell and kind of event that it had: what came of each, and what was still true
+    deliveries.csv.gz   one row per event and recipient: the raw samples
     *.png               the charts of `make compare`
 
 A cell whose deliveries do not add up is void: its row says so, and it is never charted. pandas reads a table in one
@@ -15,6 +16,7 @@ from dataclasses import dataclass
 
 MANIFEST = "manifest.json"
 CELLS_FILE = "cells.csv"
+KINDS_FILE = "kinds.csv"
 DELIVERIES_FILE = "deliveries.csv.gz"
 
 
@@ -37,14 +39,29 @@ KEY = (
 
 DELIVERIES = (
     *KEY,
-    Column("room", "str", "", "room of the message"),
-    Column("seq", "int64", "", "sequence number of the message in its room"),
+    Column("kind", "str", "", "message, typing, presence or receipt"),
+    Column("room", "str", "", "room of the event"),
+    Column("seq", "int64", "", "sequence number of the event in its room"),
     Column("recipient", "str", "", "user id of the recipient, the sender included"),
     Column("own", "bool", "", "whether the recipient is the sender"),
-    Column("intended_s", "float64", "s", "when the open-loop schedule meant the message to be sent, monotonic clock"),
-    Column("sent_s", "float64", "s", "when the sender began to send it, same clock"),
+    Column("still_true", "bool", "", "when received: not expired, not replaced by news of the same kind and sender"),
+    Column("intended_s", "float64", "s", "when the open-loop schedule meant it to be done, monotonic clock"),
+    Column("sent_s", "float64", "s", "when the sender began to do it, same clock"),
     Column("acked_s", "float64", "s", "when the sender had the acknowledgement, same clock"),
     Column("received_s", "float64", "s", "when the recipient's inbox gave it out, same clock"),
+)
+
+KINDS = (
+    *KEY,
+    Column("kind", "str", "", "message, typing, presence or receipt"),
+    Column("deeds", "int64", "", "what was done and acknowledged, of what was meant for the window"),
+    Column("events", "int64", "", "events that this put into the log; less than deeds where it changed nothing"),
+    Column("expected", "int64", "", "deliveries due: for each of those events, who was in its room"),
+    Column("delivered", "int64", "", "deliveries that came, duplicates not counted"),
+    Column("still_true", "int64", "", "deliveries that had not expired or been replaced by something newer"),
+    Column("latency_p50_s", "float64", "s", "median of the delivery latency, from when it was meant to be done"),
+    Column("latency_p95_s", "float64", "s", "95th percentile of the same"),
+    Column("latency_p99_s", "float64", "s", "99th percentile of the same"),
 )
 
 CELLS = (
@@ -55,13 +72,15 @@ CELLS = (
     Column("room_size", "int64", "", "users per room"),
     Column("measured_s", "float64", "s", "length of the measuring window"),
     Column("messages", "int64", "", "acknowledged messages that were meant to be sent in the window"),
-    Column("send_retries", "int64", "", "sends that failed and were tried again; of the whole run, warm-up included"),
-    Column("send_failures", "int64", "", "sends that were never acknowledged; of the whole run"),
-    Column("expected", "int64", "", "deliveries due: for each of those messages, the members of its room"),
+    Column("deeds", "int64", "", "all that was done and acknowledged, of what was meant for the window"),
+    Column("events", "int64", "", "events of every kind that this put into the log"),
+    Column("send_retries", "int64", "", "deeds that failed and were tried again; of the whole run, warm-up included"),
+    Column("send_failures", "int64", "", "deeds that were never acknowledged; of the whole run"),
+    Column("expected", "int64", "", "deliveries due: for each of those messages, who was in its room"),
     Column("delivered", "int64", "", "deliveries that came, duplicates not counted"),
-    Column("lost", "int64", "", "deliveries due that never came; of the whole run, warm-up included"),
-    Column("duplicates", "int64", "", "messages that an inbox gave out twice; of the whole run"),
-    Column("out_of_order", "int64", "", "messages that an inbox gave out after a later one; of the whole run"),
+    Column("lost", "int64", "", "deliveries of any kind that were due and never came; of the whole run, ramp included"),
+    Column("duplicates", "int64", "", "events that an inbox gave out twice; of the whole run"),
+    Column("out_of_order", "int64", "", "events that an inbox gave out after a later one; of the whole run"),
     Column("redundant_frames", "int64", "", "pages with events that told a client nothing new; of the whole run"),
     Column("requests_send", "int64", "", "HTTP requests that carried commands, in the window, by the server's count"),
     Column("requests_receive", "int64", "", "HTTP requests that asked for events"),

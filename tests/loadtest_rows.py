@@ -1,10 +1,11 @@
 """What a load generator might have noted down about two users in one room, Ann and Bob; Ann sends."""
 
 from loadtests.cell import Cell, make_cell
-from loadtests.samples import Received, Samples, Sent, Tick, Window
+from loadtests.samples import KINDS, Received, Samples, Seen, Sent, Session, Tick, Window
 from loadtests.scenarios import Planned
 from loadtests.workload import Workload
 from results.schema import CELLS
+from servers.core.wire import Kind
 from servers.transports import TRANSPORTS
 
 PAIR = Workload(users=2, room_size=2, measured_s=10.0, poll_interval_s=1.0)
@@ -18,19 +19,28 @@ SPENT = {
 
 
 def sent(seq: int, at_s: float = 105.0) -> Sent:
-    return Sent(room=0, seq=seq, sender=0, intended_s=at_s, sent_s=at_s, acked_s=at_s + 0.001)
+    return Sent(room=0, seq=seq, sender=0, kind=0, intended_s=at_s, sent_s=at_s, acked_s=at_s + 0.001)
 
 
 def received(seq: int, recipient: int) -> Received:
-    return Received(room=0, seq=seq, recipient=recipient, received_s=105.5)
+    return Received(room=0, seq=seq, recipient=recipient, session=0, received_s=105.5)
+
+
+def seen(seq: int, kind: Kind = Kind.MESSAGE, sender: int = 0, at_ms: int = 105_000, expires_at_ms: int = 0) -> Seen:
+    return Seen(0, seq, KINDS.index(kind), sender, at_ms, expires_at_ms)
+
+
+BOTH_STAY = [Session(room=0, user=0, number=0, start=0), Session(room=0, user=1, number=0, start=0)]
 
 
 def samples(messages: list[Sent], deliveries: list[Received], late_s: float = 0.0) -> Samples:
-    noted = Samples(window=Window(101.0, 111.0), user_ids={0: "ann", 1: "bob"})
+    noted = Samples(window=Window(101.0, 111.0), user_ids={0: "ann", 1: "bob"}, sessions=list(BOTH_STAY))
     for message in messages:
         noted.note_sent(message)
     for delivery in deliveries:
         noted.note_received(delivery)
+    for seq in {delivery.seq for delivery in deliveries}:
+        noted.note_seen(seen(seq))
     for _ in range(100):
         noted.note_tick(Tick(101.0, late_s))
     return noted

@@ -56,7 +56,7 @@ def _deliveries(plan: Plan, slug: str, repeat: int) -> Iterator[tuple[object, ..
             wait_s = random_.uniform(0, plan.interval_s) if polled else push_s * random_.uniform(0.5, 1.5)
             own = user == seq % plan.users
             moments = (due_s, due_s + 1e-4, due_s + 3e-3, due_s + wait_s)
-            yield SCENARIO, "", slug, repeat, "room-0", seq, f"user-{user}", own, *moments
+            yield SCENARIO, "", slug, repeat, "message", "room-0", seq, f"user-{user}", own, True, *moments
 
 
 def _cell(plan: Plan, slug: str, repeat: int) -> dict[str, object]:
@@ -77,6 +77,8 @@ def _cell(plan: Plan, slug: str, repeat: int) -> dict[str, object]:
         "room_size": plan.users,
         "measured_s": measured_s,
         "messages": plan.messages,
+        "deeds": plan.messages,
+        "events": plan.messages,
         "expected": delivered,
         "delivered": delivered,
         "requests_send": 0 if transport.commands is Commands.FRAMES else plan.messages,

@@ -6,28 +6,33 @@ from statistics import fmean, pstdev
 
 import pytest
 
-from loadtests.accounting import account
-from loadtests.cell import Delivery, make_cell
+from loadtests.cell import make_cell
+from loadtests.deliveries import Delivery, KindCount
 from loadtests.predictions import predict
-from loadtests.samples import Received, Samples
-from loadtests.schedule import bunched, intended_s, phase
+from loadtests.samples import Samples
+from loadtests.schedule import bunched, intentions, phase, poisson_s, spells_s
 from loadtests.verdict import Health, Word, judge
 from loadtests.workload import Workload
-from results.schema import CELLS, DELIVERIES
-from tests.loadtest_rows import BOTH, PAIR, PLANNED, SPENT, cell, received, samples, sent
+from results.schema import CELLS, DELIVERIES, KINDS
+from servers.core.wire import Kind
+from tests.loadtest_rows import BOTH, BOTH_STAY, PAIR, PLANNED, SPENT, cell, received, samples, seen, sent
 
 
 def test_a_seed_and_a_user_fix_the_schedule() -> None:
-    assert list(intended_s(7, 3, 0.5, 60.0)) == list(intended_s(7, 3, 0.5, 60.0))
+    assert list(poisson_s("messages", 7, 3, 0.5, 60.0)) == list(poisson_s("messages", 7, 3, 0.5, 60.0))
 
 
-@pytest.mark.parametrize(("seed", "user"), [(8, 3), (7, 4)])
-def test_another_seed_or_user_has_another_schedule(seed: int, user: int) -> None:
-    assert list(intended_s(7, 3, 0.5, 60.0)) != list(intended_s(seed, user, 0.5, 60.0))
+@pytest.mark.parametrize(("stream", "seed", "user"), [("typing", 7, 3), ("messages", 8, 3), ("messages", 7, 4)])
+def test_another_stream_seed_or_user_has_another_schedule(stream: str, seed: int, user: int) -> None:
+    assert list(poisson_s("messages", 7, 3, 0.5, 60.0)) != list(poisson_s(stream, seed, user, 0.5, 60.0))
+
+
+def test_a_rate_of_zero_means_never() -> None:
+    assert list(poisson_s("messages", 7, 3, 0.0, 60.0)) == []
 
 
 def test_the_schedule_is_poisson_at_its_rate() -> None:
-    moments = list(intended_s(1, 0, 5.0, 2000.0))
+    moments = list(poisson_s("messages", 1, 0, 5.0, 2000.0))
     gaps = [later - earlier for earlier, later in pairwise(moments)]
     assert len(moments) == pytest.approx(10_000, abs=500)  # five standard deviations
     assert pstdev(gaps) == pytest.approx(fmean(gaps), rel=0.05)  # a beat would have none, uniform gaps 0.58
@@ -37,6 +42,41 @@ def test_the_schedule_is_poisson_at_its_rate() -> None:
 def test_bunched_messages_fall_together_and_none_is_added_or_dropped() -> None:
     assert list(bunched([0.3, 4.9, 5.1, 9.0], 5.0)) == [0.0, 0.0, 5.0, 5.0]
     assert list(bunched([0.3, 4.9], 0.0)) == [0.3, 4.9]
+
+
+BUSY = Workload(rate_per_s=1.0, typing_per_s=0.5, receipts_per_s=0.5, comings_per_s=0.2, measured_s=300.0)
+
+
+def test_spells_never_overlap_and_end_in_time() -> None:
+    spells = list(spells_s("typing", 1, 0, 1.0, 300.0, (1.0, 3.0)))
+    assert len(spells) > 50
+    assert all(1.0 <= ended - began <= 3.0 for began, ended in spells)
+    assert all(ended < began for (_, ended), (began, _) in pairwise(spells))
+    assert spells[-1][1] < 300.0
+
+
+def test_who_is_away_does_nothing_and_is_back_before_the_end() -> None:
+    present = True
+    for one in intentions(BUSY, 0):
+        if one.kind is Kind.PRESENCE:
+            assert present == (one.body == "offline")
+            present = not present
+        else:
+            assert present
+    assert present
+
+
+def test_adding_a_kind_leaves_the_moments_of_the_others_as_they_were() -> None:
+    messages_only = intentions(Workload(rate_per_s=1.0, measured_s=300.0), 0)
+    with_receipts = intentions(Workload(rate_per_s=1.0, receipts_per_s=1.0, measured_s=300.0), 0)
+    assert [one for one in with_receipts if one.kind is Kind.MESSAGE] == messages_only
+    assert len(with_receipts) > len(messages_only)
+
+
+def test_every_kind_is_meant_and_all_are_in_order() -> None:
+    meant = intentions(BUSY, 0)
+    assert {one.kind for one in meant} == set(Kind)
+    assert meant == sorted(meant)
 
 
 def test_poll_phases_spread_over_the_whole_interval() -> None:
@@ -50,40 +90,15 @@ def test_a_workload_survives_the_command_line() -> None:
     assert Workload.from_options(options) == PAIR
 
 
-def test_an_exact_run_has_nothing_to_complain_of() -> None:
-    result = account([sent(1), sent(2)], [*BOTH, received(2, 0), received(2, 1)], {0: range(2)})
-    assert (result.messages, result.expected, result.delivered) == (2, 4, 4)
-    assert result.complaint == ""
-
-
-@pytest.mark.parametrize(
-    ("deliveries", "complaint"),
-    [
-        (BOTH[:1], "of 4 deliveries: 3 lost"),
-        ([*BOTH, *BOTH, received(2, 0), received(2, 1)], "of 4 deliveries: 2 delivered twice"),
-        ([received(2, 0), received(2, 1), *BOTH], "of 4 deliveries: 2 out of order"),
-        (
-            [received(2, 1), *BOTH[1:] * 2],
-            "of 4 deliveries: 2 lost, 1 delivered twice, 1 out of order",
-        ),
-    ],
-)
-def test_loss_duplicates_and_disorder_are_each_counted(deliveries: list[Received], complaint: str) -> None:
-    assert account([sent(1), sent(2)], deliveries, {0: range(2)}).complaint == complaint
-
-
-def test_a_delivery_that_nobody_acknowledged_is_no_substitute() -> None:
-    result = account([sent(1)], [received(1, 0), received(2, 1)], {0: range(2)})
-    assert (result.delivered, result.lost) == (1, 1)
-
-
 def test_samples_survive_their_file(tmp_path: Path) -> None:
     noted = samples([sent(1), sent(2)], BOTH, late_s=0.004)
     noted.troubles.append("user 0: \N{SNOWMAN}")
     noted.write(tmp_path / "samples")
     read = Samples.read(tmp_path / "samples")
     assert read == noted
-    assert list(read.messages()) == [sent(1), sent(2)]
+    assert list(read.deeds()) == [sent(1), sent(2)]
+    assert list(read.log()) == [seen(1)]
+    assert read.sessions == BOTH_STAY
     assert list(read.deliveries()) == BOTH
     assert read.lateness_s() == [0.004] * 100
 
@@ -123,6 +138,7 @@ def test_a_window_without_messages_is_void() -> None:
 
 def test_a_cell_has_the_columns_of_the_schema() -> None:
     assert set(cell(BOTH).figures) == {column.name for column in CELLS}
+    assert KindCount._fields == tuple(column.name for column in KINDS)
     assert Delivery._fields == tuple(column.name for column in DELIVERIES)
 
 

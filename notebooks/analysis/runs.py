@@ -33,9 +33,9 @@ class Run:
     """One load of one run, without its void cells.
 
     scenario, point: which load it is, in the words of `results.schema`.
-    deliveries has two columns beside the schema's: `latency_ms`, from when the open-loop schedule meant the message to
-    be sent, so that a stalled server cannot hide behind senders that waited for it; and `after_send_ms`, from when it
-    really was sent. void: the cells left out, as "label, repeat 0: reason".
+    deliveries are those of messages, with two columns beside the schema's: `latency_ms`, from when the open-loop
+    schedule meant the message to be sent, so that a stalled server cannot hide behind senders that waited for it; and
+    `after_send_ms`, from when it really was sent. void: the cells left out, as "label, repeat 0: reason".
     """
 
     folder: Path
@@ -109,6 +109,7 @@ def load(folder: str | Path, scenario: str | None = None, point: str | None = No
     valid = cells[~is_void].reset_index(drop=True)
     if valid.empty:
         raise BrokenRun(f"{folder} has no valid cell to chart; void: {'; '.join(void) or 'none either'}")
+    deliveries = deliveries[deliveries["kind"] == "message"]
     kept = deliveries.merge(valid[KEY_NAMES], on=KEY_NAMES)
     _check_counts(folder, valid, kept)
     kept["latency_ms"] = (kept["received_s"] - kept["intended_s"]) * 1000

@@ -1,0 +1,124 @@
+"""Who got what, and when: deeds, events and deliveries put together, as rows of a run's tables.
+
+Teaches that a delivery has two ends. What the sender noted and what the recipient noted meet at the event's place in
+its room's log, whatever the transport in between; and how many deliveries were due follows from who was there. Pure.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+from loadtests.accounting import Place, account
+from loadtests.samples import KINDS, Samples, Sent
+from loadtests.truth import true_until_ms
+from loadtests.verdict import percentile
+from servers.core.wire import Kind
+
+
+class Key(NamedTuple):
+    """Which cell a row belongs to; the fields are the columns of `results.schema.KEY`."""
+
+    scenario: str
+    point: str
+    transport: str
+    repeat: int
+
+
+class Delivery(NamedTuple):
+    """One row of `deliveries.csv.gz`; the fields are its columns."""
+
+    scenario: str
+    point: str
+    transport: str
+    repeat: int
+    kind: str
+    room: str
+    seq: int
+    recipient: str
+    own: bool
+    still_true: bool
+    intended_s: float
+    sent_s: float
+    acked_s: float
+    received_s: float
+
+
+class KindCount(NamedTuple):
+    """One row of `kinds.csv`; the fields are its columns."""
+
+    scenario: str
+    point: str
+    transport: str
+    repeat: int
+    kind: str
+    deeds: int
+    events: int
+    expected: int
+    delivered: int
+    still_true: int
+    latency_p50_s: float
+    latency_p95_s: float
+    latency_p99_s: float
+
+
+def resolved(samples: Samples) -> list[Sent]:
+    """Return the deeds, each with the seq of its event; 0 if there was none, or if nobody was there to see it.
+
+    A coming is acknowledged by a snapshot: its event is the user's last presence event up to there that nobody asked
+    for otherwise.
+    """
+    deeds = list(samples.deeds())
+    acknowledged = {(row.room, row.seq) for row in deeds}
+    presence: defaultdict[Place, list[int]] = defaultdict(list)
+    for event in samples.log():
+        if KINDS[event.kind] is Kind.PRESENCE and (event.room, event.seq) not in acknowledged:
+            presence[event.room, event.sender].append(event.seq)
+    return [row if row.seq >= 0 else _resolve(row, presence[row.room, row.sender]) for row in deeds]
+
+
+def _resolve(coming: Sent, seqs: Sequence[int]) -> Sent:
+    return coming._replace(seq=max((seq for seq in seqs if seq <= -coming.seq), default=0))
+
+
+def deliveries(key: Key, samples: Samples, deeds: Sequence[Sent]) -> Iterator[Delivery]:
+    """Yield a row for every delivery of an event that one of these deeds caused."""
+    until_ms = true_until_ms(samples.log())
+    caused = {(row.room, row.seq): row for row in deeds}
+    for row in samples.deliveries():
+        if deed := caused.get((row.room, row.seq)):
+            received_ms = 1000 * (row.received_s + samples.wall_clock_s)
+            yield Delivery(
+                *key,
+                KINDS[deed.kind],
+                f"room-{row.room}",
+                row.seq,
+                samples.user_ids[row.recipient],
+                row.recipient == deed.sender,
+                received_ms < until_ms[row.room, row.seq],
+                deed.intended_s,
+                deed.sent_s,
+                deed.acked_s,
+                row.received_s,
+            )
+
+
+def count_kinds(key: Key, samples: Samples, deeds: Sequence[Sent], rows: Sequence[Delivery]) -> Iterator[KindCount]:
+    """Yield what became of each kind of deed that was done, and of messages in any case."""
+    for kind in Kind:
+        done = [row for row in deeds if KINDS[row.kind] is kind]
+        if not done and kind is not Kind.MESSAGE:
+            continue
+        places = {(row.room, row.seq) for row in done if row.seq}
+        due = account(places, samples.deliveries(), samples.sessions)
+        came = [row for row in rows if row.kind == kind]
+        latencies_s = [row.received_s - row.intended_s for row in came]
+        yield KindCount(
+            *key,
+            kind,
+            len(done),
+            due.events,
+            due.expected,
+            due.delivered,
+            sum(row.still_true for row in came),
+            *(percentile(latencies_s, percent) for percent in (50, 95, 99)),
+        )
