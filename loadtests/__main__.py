@@ -11,7 +11,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from loadtests.compare import compare_transports
+from loadtests.compare import compare_in_full, compare_transports
 from loadtests.report import print_scenarios
 from loadtests.scenarios import CONVERSATION, SCENARIOS
 from loadtests.scenarios import find as find_scenario
@@ -19,6 +19,7 @@ from servers.transports import TRANSPORTS, find
 
 SLUGS = ", ".join(row.slug for row in TRANSPORTS)
 NAMES = ", ".join(row.name for row in SCENARIOS)
+FULL = "full"
 UNSAID = "; as in the scenario if not said"
 app = typer.Typer(add_completion=False, help=(__doc__ or "").splitlines()[0])
 
@@ -39,7 +40,9 @@ def compare(
     transport: Annotated[
         list[str] | None, typer.Option(help=f"One of {SLUGS}; repeat for several, all if none.")
     ] = None,
-    scenario: Annotated[str, typer.Option(help=f"One of {NAMES}.")] = CONVERSATION.name,
+    scenario: Annotated[
+        str | None, typer.Option(help=f"One of {NAMES}; {CONVERSATION.name} if none, or all of them with --full.")
+    ] = None,
     users: Annotated[int | None, typer.Option(min=1, max=2000, help=f"Users in all{UNSAID}.")] = None,
     room_size: Annotated[int | None, typer.Option(min=1, help=f"Users per room{UNSAID}.")] = None,
     rate: Annotated[
@@ -56,6 +59,14 @@ def compare(
     seed: Annotated[
         int | None, typer.Option(min=0, help=f"Seed of the senders' schedules; the same for all{UNSAID}.")
     ] = None,
+    full: Annotated[
+        bool,
+        typer.Option(
+            "--full",
+            help="Every scenario (or the one named) on every transport, repeated; up to two hours. The same command "
+            "takes up a run that was interrupted.",
+        ),
+    ] = False,
     out: Annotated[Path, typer.Option(help="Folder in which the run's own folder is made.")] = Path("results"),
 ) -> None:
     """Compare the transports under the same load, one after the other; by default this takes under three minutes."""
@@ -69,15 +80,16 @@ def compare(
     }
     try:
         chosen = [row for row in TRANSPORTS if not transport or row in map(find, transport)]
-        wanted = find_scenario(scenario).changed({name: value for name, value in asked.items() if value is not None})
+        named = [find_scenario(scenario)] if scenario else list(SCENARIOS) if full else [CONVERSATION]
+        wanted = [row.changed({name: value for name, value in asked.items() if value is not None}) for row in named]
+        for load in (load for row in wanted for load in row.workloads):
+            if load.users % load.room_size:
+                raise ValueError(f"--users {load.users} is not a multiple of --room-size {load.room_size}: fill rooms")
+        if full:
+            raise typer.Exit(compare_in_full(wanted, chosen, out / FULL))
     except ValueError as error:
         raise typer.BadParameter(str(error)) from None
-    for load in wanted.workloads:
-        if load.users % load.room_size:
-            raise typer.BadParameter(
-                f"--users {load.users} is not a multiple of --room-size {load.room_size}: fill every room"
-            )
-    raise typer.Exit(compare_transports(wanted, chosen, out))
+    raise typer.Exit(compare_transports(wanted[0], chosen, out))
 
 
 if __name__ == "__main__":

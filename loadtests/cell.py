@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from loadtests.accounting import Account, account
-from loadtests.deliveries import Delivery, Key, KindCount, count_kinds, deliveries, resolved
+from loadtests.deliveries import Delivery, KindCount, count_kinds, deliveries, resolved
 from loadtests.samples import Samples
 from loadtests.scenarios import Planned
 from loadtests.server_probe import Reading
@@ -53,7 +53,7 @@ class Cell:
 def make_cell(planned: Planned, samples: Samples, spent: Reading) -> Cell:
     """Put a measurement together, and judge it."""
     workload = planned.workload
-    key = Key(planned.scenario, workload.point, planned.transport.slug, planned.repeat)
+    key = planned.key
     everything = resolved(samples)
     deeds = [row for row in everything if samples.window.holds(row.intended_s)]
     committed = {(row.room, row.seq) for row in everything if row.seq}
@@ -68,6 +68,8 @@ def make_cell(planned: Planned, samples: Samples, spent: Reading) -> Cell:
         **key._asdict(),
         "verdict": verdict.word,
         "reason": verdict.reason,
+        "limit": "",
+        "seed": workload.seed,
         "room_size": workload.room_size,
         **_counts(samples, whole, kinds),
         **spent,

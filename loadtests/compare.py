@@ -8,7 +8,7 @@ in the files of the run.
 import signal
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import psutil
@@ -17,8 +17,9 @@ from rich.console import Console
 from loadtests import cores, manifest, report
 from loadtests.cell import Cell
 from loadtests.children import NotMeasured
+from loadtests.matrix import full_plan, still_due
 from loadtests.measurement import measure
-from loadtests.run_folder import RunFolder
+from loadtests.run_folder import RunFolder, fresh
 from loadtests.scenarios import Planned, Scenario
 from loadtests.verdict import Word
 from servers.transports import Transport
@@ -30,51 +31,76 @@ CHARTS_S = 120.0
 
 def compare_transports(scenario: Scenario, chosen: Sequence[Transport], out: Path) -> int:
     """Measure a scenario once, keep, draw and print; return the exit status. Raises OSError if nothing can be kept."""
-    console, placement = Console(highlight=False), cores.choose()
-    folder = RunFolder(out, scenario.name, manifest.describe(scenario, [row.slug for row in chosen], placement))
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # so that children are ended in order then, too
-    plan = scenario.planned(chosen)
-    cells: list[Cell] = []
-    try:
-        with report.Bar(console, plan) as bar, cores.pinned(placement.generator):
-            for planned in plan:
-                bar.begin(planned)
-                cells += _measured(planned, placement, folder, bar, console)
-        folder.complete()
-    except KeyboardInterrupt:
-        console.print("Interrupted: the transports that were finished are kept, and the run is marked as partial.")
+    run = Run([scenario], chosen, fresh(out, scenario.name))
+    cells = list(run.measured(scenario.planned(chosen)))
     if cells:
-        report.print_cells(console, cells, scenario)
-        charts = _charts(folder.path, console) if len(scenario.workloads) == 1 else []
-        report.print_files(console, folder.path, charts)
-    if folder.partial:
-        return INTERRUPTED
-    return 0 if len(cells) == len(plan) and all(cell.verdict.adds_up for cell in cells) else FAILED
+        report.print_cells(run.console, cells, scenario)
+        charts = run.drawn("charts") if len(scenario.workloads) == 1 else []
+        report.print_files(run.console, run.folder.path, charts)
+    return run.status
 
 
-def _measured(
-    planned: Planned, placement: cores.Cores, folder: RunFolder, bar: report.Bar, console: Console
-) -> list[Cell]:
-    """Make one measurement and keep it; say so, and return nothing, if that cannot be done."""
-    try:
-        cell = measure(planned, placement, bar.tell)
-    except (NotMeasured, OSError, psutil.Error) as error:
-        folder.note_verdict(planned.told(planned.transport.slug), Word.VOID, f"not measured: {error}")
-        name = planned.told(manifest.label(planned.transport))
-        console.print(f"{name} could not be measured: {error}", style="red", markup=False)
-        return []
-    folder.add(cell)
-    report.print_outcome(console, cell)
-    return [cell]
+def compare_in_full(scenarios: Sequence[Scenario], chosen: Sequence[Transport], path: Path) -> int:
+    """Measure every scenario, with repeats, and summarise; return the exit status.
+
+    Takes up the run that is in the folder. Raises OSError if nothing can be kept, ValueError if it is another run.
+    """
+    run = Run(scenarios, chosen, path)
+    for _ in run.measured(full_plan(scenarios, chosen), {row.name: row.samples for row in scenarios}):
+        pass  # kept: a full run is too long to be held in memory as well
+    for line in run.drawn("summary"):
+        run.console.print(line, markup=False, soft_wrap=True)
+    report.print_files(run.console, run.folder.path, [])
+    return run.status
 
 
-def _charts(folder: Path, console: Console) -> list[str]:
-    """Have the charts drawn, and return their paths; say so, and return none, if that fails."""
-    command = [sys.executable, "-m", "notebooks.analysis", "charts", str(folder)]
-    try:
-        drawn = subprocess.run(command, capture_output=True, text=True, check=True, timeout=CHARTS_S)
-    except subprocess.SubprocessError as error:
-        words = error.stderr if isinstance(error, subprocess.CalledProcessError) else str(error)
-        console.print(f"The charts could not be drawn; the results are kept.\n{words.strip()}", markup=False)
-        return []
-    return drawn.stdout.splitlines()
+class Run:
+    """Measurements that go into one folder."""
+
+    def __init__(self, scenarios: Sequence[Scenario], chosen: Sequence[Transport], path: Path) -> None:
+        self.console, self._placement, self._failed = Console(highlight=False), cores.choose(), False
+        slugs = [row.slug for row in chosen]
+        self.folder = RunFolder(path, manifest.describe(scenarios, slugs, self._placement))
+
+    @property
+    def status(self) -> int:
+        """The exit status."""
+        return INTERRUPTED if self.folder.partial else FAILED * self._failed
+
+    def measured(self, plan: Sequence[Planned], samples: Mapping[str, int] | None = None) -> Iterator[Cell]:
+        """Yield each cell once it is kept; after Ctrl-C, end, and leave the run marked as partial."""
+        signal.signal(signal.SIGTERM, signal.default_int_handler)  # so that children are ended in order then, too
+        try:
+            with report.Bar(self.console, plan) as bar, cores.pinned(self._placement.generator):
+                for planned in plan:
+                    bar.begin(planned)
+                    if still_due([planned], self.folder.done) and (cell := self._measure(planned, bar)):
+                        self.folder.add(cell, (samples or {}).get(planned.scenario))
+                        report.print_outcome(self.console, cell)
+                        self._failed |= not cell.verdict.adds_up
+                        yield cell
+            self.folder.complete()
+        except KeyboardInterrupt:
+            self.console.print("Interrupted: what was finished is kept, and the run is marked as partial.")
+
+    def drawn(self, what: str) -> list[str]:
+        """Have the notebooks' code make something of the run; return what it printed, nothing if it failed."""
+        command = [sys.executable, "-m", "notebooks.analysis", what, str(self.folder.path)]
+        try:
+            made = subprocess.run(command, capture_output=True, text=True, check=True, timeout=CHARTS_S)
+        except subprocess.SubprocessError as error:
+            words = error.stderr if isinstance(error, subprocess.CalledProcessError) else str(error)
+            self.console.print(f"The {what} could not be made; the results are kept.\n{words.strip()}", markup=False)
+            return []
+        return made.stdout.splitlines()
+
+    def _measure(self, planned: Planned, bar: report.Bar) -> Cell | None:
+        """Make one measurement; say so, and return nothing, if that cannot be done."""
+        try:
+            return measure(planned, self._placement, bar.tell)
+        except (NotMeasured, OSError, psutil.Error) as error:
+            self._failed = True
+            self.folder.note_verdict(planned.told(planned.transport.slug), Word.VOID, f"not measured: {error}")
+            name = planned.told(manifest.label(planned.transport))
+            self.console.print(f"{name} could not be measured: {error}", style="red", markup=False)
+            return None

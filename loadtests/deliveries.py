@@ -6,22 +6,16 @@ its room's log, whatever the transport in between; and how many deliveries were 
 
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
+from math import nan
 from typing import NamedTuple
 
 from loadtests.accounting import Place, account
 from loadtests.samples import KINDS, Samples, Sent
+from loadtests.scenarios import Key
 from loadtests.truth import true_until_ms
 from loadtests.verdict import percentile
+from results.schema import PERCENTS
 from servers.core.wire import Kind
-
-
-class Key(NamedTuple):
-    """Which cell a row belongs to; the fields are the columns of `results.schema.KEY`."""
-
-    scenario: str
-    point: str
-    transport: str
-    repeat: int
 
 
 class Delivery(NamedTuple):
@@ -56,9 +50,17 @@ class KindCount(NamedTuple):
     expected: int
     delivered: int
     still_true: int
+    latency_min_s: float
+    latency_p1_s: float
+    latency_p5_s: float
+    latency_p10_s: float
+    latency_p25_s: float
     latency_p50_s: float
+    latency_p75_s: float
+    latency_p90_s: float
     latency_p95_s: float
     latency_p99_s: float
+    latency_max_s: float
 
 
 def resolved(samples: Samples) -> list[Sent]:
@@ -120,5 +122,11 @@ def count_kinds(key: Key, samples: Samples, deeds: Sequence[Sent], rows: Sequenc
             due.expected,
             due.delivered,
             sum(row.still_true for row in came),
-            *(percentile(latencies_s, percent) for percent in (50, 95, 99)),
+            *_spread(latencies_s),
         )
+
+
+def _spread(latencies_s: Sequence[float]) -> tuple[float, ...]:
+    """Return the fastest, the percentiles and the slowest; nan where nothing came."""
+    shares = (percentile(latencies_s, percent) for percent in PERCENTS)
+    return min(latencies_s, default=nan), *shares, max(latencies_s, default=nan)

@@ -46,7 +46,7 @@ def label(transport: Transport) -> str:
     return transport.told_as(push_service())
 
 
-def describe(scenario: Scenario, slugs: Sequence[str], cores: Cores) -> dict[str, Any]:
+def describe(scenarios: Sequence[Scenario], slugs: Sequence[str], cores: Cores) -> dict[str, Any]:
     """Return the manifest of a run that is about to start."""
     return {
         "started_at": datetime.now().astimezone().isoformat(timespec="seconds"),
@@ -54,9 +54,14 @@ def describe(scenario: Scenario, slugs: Sequence[str], cores: Cores) -> dict[str
         "machine": _machine(),
         "versions": {"python": platform.python_version(), **{name: version(name) for name in NAMED}},
         "transports": list(slugs),
-        "scenario": {"name": scenario.name, "question": scenario.question},
+        "scenarios": [
+            {"name": row.name, "question": row.question, "repeats": row.repeats, "samples": row.samples}
+            for row in scenarios
+        ],
         "workloads": [
-            {"scenario": scenario.name, **asdict(load), "warm_up_s": load.warm_up_s} for load in scenario.workloads
+            {"scenario": row.name, **asdict(load), "warm_up_s": load.warm_up_s}
+            for row in scenarios
+            for load in row.workloads
         ],
         "command": " ".join(["python", "-m", "loadtests", *sys.argv[1:]]),
         "pinning": cores.told,

@@ -15,6 +15,7 @@ from loadtests.cell import Cell, make_cell
 from loadtests.children import LOOK_S, Look, NotMeasured
 from loadtests.cores import Cores
 from loadtests.generator import generating
+from loadtests.limits import limit_of
 from loadtests.manifest import label
 from loadtests.scenarios import Planned
 from loadtests.server_probe import Probe, serving
@@ -47,7 +48,7 @@ def measure(planned: Planned, cores: Cores, tell: Tell) -> Cell:
         after = probe.read()
         samples = generator.await_samples(telling("waiting for the last deliveries"))
         cell = make_cell(planned, samples, probe.spent(before, after))
-        return replace(cell, settings=server.settings)
+        return replace(cell, settings=server.settings, figures={**cell.figures, "limit": limit_of(cell)})
 
 
 def _sleep_until(moment_s: float, *looks: Look) -> None:

@@ -1,40 +1,65 @@
 """The folder of one run: written as the run goes on, so that whatever was measured is kept.
 
 Teaches that a result without its circumstances is a rumour: the manifest says on which commit, machine and versions,
-with which scenario, seed and settings. What crosses to the notebooks is only these files, in the format of
-`results.schema`.
+with which scenario, seed and settings. It is written last, and says how long each table then was: what an interrupted
+run wrote beyond that is cut off when it is taken up again. What crosses to the notebooks is only these files, in the
+format of `results.schema`.
 """
 
 import csv
 import gzip
 import json
-from collections.abc import Iterable, Mapping, Sequence
+import os
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from random import Random
+from typing import Any, TextIO
 
 from loadtests.cell import Cell
-from results.schema import CELLS, CELLS_FILE, DELIVERIES, DELIVERIES_FILE, KINDS, KINDS_FILE, MANIFEST, Column
+from loadtests.scenarios import Key
+from results.schema import (
+    CELLS,
+    CELLS_FILE,
+    DELIVERIES,
+    DELIVERIES_FILE,
+    KEY,
+    KINDS,
+    KINDS_FILE,
+    MANIFEST,
+)
+
+TABLES = {CELLS_FILE: CELLS, KINDS_FILE: KINDS, DELIVERIES_FILE: DELIVERIES}
+SAME = ("commit", "workloads", "transports")  # what a run that is taken up again may not have changed
 
 
 class RunFolder:
-    """`results/<run>/`. It counts as partial until `complete` is called."""
+    """One run. It counts as partial until `complete` is called. done: the cells it has, and which limit each met."""
 
-    def __init__(self, parent: Path, scenario: str, manifest: Mapping[str, Any]) -> None:
-        """Make the folder, named after the minute and the scenario; raises OSError."""
-        self.path = _fresh(parent / f"{datetime.now():%Y-%m-%dT%H-%M}-{scenario}")
-        self._manifest = {"run": self.path.name, "partial": True, **manifest, "verdicts": {}}
-        self._write_manifest()
-        self._append(CELLS_FILE, CELLS, [])
-        self._append(KINDS_FILE, KINDS, [])
-        self._append(DELIVERIES_FILE, DELIVERIES, [])
+    def __init__(self, path: Path, manifest: Mapping[str, Any]) -> None:
+        """Make the folder, or take up the run that is in it; raises OSError, or ValueError if that is another one."""
+        self.path = path
+        self.done: dict[Key, str] = {}
+        if (path / MANIFEST).exists():
+            self._manifest = self._taken_up(manifest)
+        else:
+            path.mkdir(parents=True, exist_ok=True)
+            self._manifest = {"run": path.name, "partial": True, **manifest, "verdicts": {}, "table_bytes": {}}
+            for name, columns in TABLES.items():
+                self._write_rows(name, "w", [[column.name for column in columns]])
+            self._write_manifest()
 
-    def add(self, cell: Cell) -> None:
-        """Keep one cell and its deliveries."""
-        self._append(CELLS_FILE, CELLS, [[cell.figures[column.name] for column in CELLS]])
-        self._append(KINDS_FILE, KINDS, cell.kinds)
-        self._append(DELIVERIES_FILE, DELIVERIES, cell.deliveries)
+    def add(self, cell: Cell, samples_max: int | None = None) -> None:
+        """Keep one cell and its deliveries; of these, if there are more, so many, drawn by the cell's seed."""
+        deliveries: Sequence[Sequence[object]] = cell.deliveries
+        if samples_max is not None and len(deliveries) > samples_max:
+            drawn = Random(f"{cell.planned.key}").sample(range(len(deliveries)), samples_max)
+            deliveries = [deliveries[index] for index in sorted(drawn)]
+        self._write_rows(DELIVERIES_FILE, "a", deliveries)
+        self._write_rows(KINDS_FILE, "a", cell.kinds)
+        self._write_rows(CELLS_FILE, "a", [[cell.figures[column.name] for column in CELLS]])
         self._manifest["settings"] = dict(cell.settings)
+        self.done[cell.planned.key] = str(cell.figures["limit"])
         self.note_verdict(cell.planned.told(cell.transport.slug), cell.verdict.word, cell.verdict.reason)
 
     def note_verdict(self, measurement: str, word: str, reason: str) -> None:
@@ -51,26 +76,41 @@ class RunFolder:
     def partial(self) -> bool:
         return bool(self._manifest["partial"])
 
+    def _taken_up(self, manifest: Mapping[str, Any]) -> dict[str, Any]:
+        begun: dict[str, Any] = json.loads((self.path / MANIFEST).read_text(encoding="utf-8"))
+        if changed := [name for name in SAME if begun.get(name) != json.loads(json.dumps(manifest[name]))]:
+            raise ValueError(
+                f"{self.path} holds a run that differs in {', '.join(changed)}, and a run cannot change on its way; "
+                "name another folder, or remove this one"
+            )
+        for name, length in begun["table_bytes"].items():
+            os.truncate(self.path / name, length)
+        with (self.path / CELLS_FILE).open(newline="") as file:
+            for row in csv.DictReader(file):
+                scenario, point, slug, repeat = (row[column.name] for column in KEY)
+                self.done[Key(scenario, point, slug, int(repeat))] = row["limit"]
+        return begun
+
     def _write_manifest(self) -> None:
+        """Write it whole or not at all, together with the lengths of the tables."""
+        self._manifest["table_bytes"] = {name: (self.path / name).stat().st_size for name in TABLES}
         text = json.dumps(self._manifest, indent=2, ensure_ascii=False)
-        (self.path / MANIFEST).write_text(text + "\n", encoding="utf-8")
+        draft = self.path / f"{MANIFEST}.new"
+        draft.write_text(text + "\n", encoding="utf-8")
+        draft.replace(self.path / MANIFEST)
 
-    def _append(self, name: str, columns: Sequence[Column], rows: Iterable[Sequence[object]]) -> None:
-        """Append rows to a table, after its header if it is new. (Compressed files may be concatenated.)"""
-        path = self.path / name
-        is_new = not path.exists()
-        with gzip.open(path, "at", newline="") if path.suffix == ".gz" else path.open("a", newline="") as file:
-            writer = csv.writer(file, lineterminator="\n")
-            if is_new:
-                writer.writerow(column.name for column in columns)
-            writer.writerows(rows)
+    def _write_rows(self, name: str, mode: str, rows: Iterable[Sequence[object]]) -> None:
+        """Write rows to a table. (Compressed files may be concatenated.)"""
+        opened: Callable[..., TextIO] = gzip.open if name.endswith(".gz") else open
+        with opened(self.path / name, f"{mode}t", newline="") as file:
+            csv.writer(file, lineterminator="\n").writerows(rows)
 
 
-def _fresh(path: Path) -> Path:
-    """Make the folder; a second run within the minute gets a number."""
+def fresh(parent: Path, name: str) -> Path:
+    """Return a path for a new run, named after the minute; a second run within the minute gets a number."""
+    path = parent / f"{datetime.now():%Y-%m-%dT%H-%M}-{name}"
     for number in range(1, 100):
         candidate = path if number == 1 else path.with_name(f"{path.name}-{number}")
         if not candidate.exists():
-            candidate.mkdir(parents=True)
             return candidate
     raise FileExistsError(f"{path}: a hundred runs of this minute exist; move them away")

@@ -7,35 +7,67 @@ are the limit, but in `steps`, which looks for it.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 from loadtests.workload import Workload
 from servers.transports import Transport
 
 
+class Key(NamedTuple):
+    """Which cell a row belongs to; the fields are the columns of `results.schema.KEY`."""
+
+    scenario: str
+    point: str
+    transport: str
+    repeat: int
+
+
 @dataclass(frozen=True, slots=True)
 class Planned:
-    """One measurement that is to be made: a transport under one load of a scenario, for the repeat-th time from 0."""
+    """One measurement that is to be made: a transport under one load of a scenario, for the repeat-th time from 0.
+
+    smaller_points: the smaller loads; once one of them was too much, this one is not worth its time.
+    """
 
     transport: Transport
     scenario: str
     workload: Workload
     repeat: int = 0
+    smaller_points: tuple[str, ...] = ()
+
+    @property
+    def key(self) -> Key:
+        return self._key_at(self.workload.point)
+
+    @property
+    def smaller(self) -> tuple[Key, ...]:
+        """The keys of the same measurement at the smaller loads."""
+        return tuple(map(self._key_at, self.smaller_points))
 
     def told(self, name: str) -> str:
         """Say which measurement this is, given the transport's name or slug."""
-        return f"{name}, {self.workload.point}" if self.workload.point else name
+        words = [name, self.workload.point, f"repeat {self.repeat}" if self.repeat else ""]
+        return ", ".join(filter(None, words))
+
+    def _key_at(self, point: str) -> Key:
+        return Key(self.scenario, point, self.transport.slug, self.repeat)
 
 
 @dataclass(frozen=True, slots=True)
 class Scenario:
-    """A question, and the loads that answer it. transports: slugs; empty means all. repeats: of a full run."""
+    """A question, and the loads that answer it.
+
+    transports: slugs; empty means all. repeats: of a full run. up_to_limit: the loads grow, until something gives out.
+    samples: how many deliveries of a cell a full run keeps, drawn by its seed.
+    """
 
     name: str
     question: str
     workloads: tuple[Workload, ...]
     transports: tuple[str, ...] = ()
     repeats: int = 3
+    up_to_limit: bool = False
+    samples: int = 500
 
     def changed(self, fields: Mapping[str, Any]) -> "Scenario":
         """Return the scenario with some fields of all its loads set to other values."""
@@ -44,7 +76,12 @@ class Scenario:
     def planned(self, transports: Sequence[Transport], repeat: int = 0) -> tuple[Planned, ...]:
         """Return the measurements of one repeat: for each transport that is asked about, each load in turn."""
         asked = [row for row in transports if not self.transports or row.slug in self.transports]
-        return tuple(Planned(row, self.name, load, repeat) for row in asked for load in self.workloads)
+        points = tuple(load.point for load in self.workloads)
+        return tuple(
+            Planned(row, self.name, load.seeded(repeat), repeat, points[:index] if self.up_to_limit else ())
+            for row in asked
+            for index, load in enumerate(self.workloads)
+        )
 
 
 CONVERSATION = Scenario(
@@ -52,6 +89,7 @@ CONVERSATION = Scenario(
     "How long until they see it, and what does each delivery cost, when people talk?",
     (Workload(),),
     repeats=5,
+    samples=2000,
 )
 
 SCENARIOS = (
@@ -94,6 +132,7 @@ SCENARIOS = (
             for interval_s in (0.5, 1.0, 2.0, 5.0, 10.0)
         ),
         transports=("short_polling",),
+        samples=1000,
     ),
     Scenario(
         "distance",
@@ -108,8 +147,9 @@ SCENARIOS = (
         "How many users does one core of a server hold?",
         tuple(
             Workload(point=f"{users} users", users=users, rate_per_s=0.5, measured_s=8.0)
-            for users in (100, 200, 400, 800)
+            for users in (100, 200, 400, 800, 1600)
         ),
+        up_to_limit=True,
     ),
 )
 

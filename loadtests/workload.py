@@ -6,7 +6,7 @@ same ones. What is done to the links and to the servers stays with the process t
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
 USERS_PER_S = 100  # faster, and the ramp measures log-ins instead of letting users in
@@ -80,6 +80,10 @@ class Workload:
             f"{self.users} users in rooms of {self.room_size}, {', '.join(paces)} a second each, {bunches}"
             f"{self.measured_s:g} s measured, a poll every {self.poll_interval_s:g} s"
         )
+
+    def seeded(self, repeat: int) -> "Workload":
+        """Return the load of a repeat, whose seed counts on from the first."""
+        return replace(self, seed=self.seed + repeat)
 
     def arguments(self) -> list[str]:
         """Return the workload as options of `locust`, the number of users included."""

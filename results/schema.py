@@ -5,7 +5,7 @@ A run is a folder `results/<run>/` with
     manifest.json       how it was made: commit, machine, versions, scenario, workloads, command, settings, verdicts
     cells.csv           one row per load, transport and repeat: the exact counts
     kinds.csv           one row per cell and kind of event that it had: what came of each, and what was still true
-    deliveries.csv.gz   one row per event and recipient: the raw samples
+    deliveries.csv.gz   one row per event and recipient: the raw samples; of a full run, so many of each cell
     *.png               the charts of `make compare`
 
 A cell whose deliveries do not add up is void: its row says so, and it is never charted. pandas reads a table in one
@@ -18,6 +18,7 @@ MANIFEST = "manifest.json"
 CELLS_FILE = "cells.csv"
 KINDS_FILE = "kinds.csv"
 DELIVERIES_FILE = "deliveries.csv.gz"
+PERCENTS = (1, 5, 10, 25, 50, 75, 90, 95, 99)
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,15 +60,17 @@ KINDS = (
     Column("expected", "int64", "", "deliveries due: for each of those events, who was in its room"),
     Column("delivered", "int64", "", "deliveries that came, duplicates not counted"),
     Column("still_true", "int64", "", "deliveries that had not expired or been replaced by something newer"),
-    Column("latency_p50_s", "float64", "s", "median of the delivery latency, from when it was meant to be done"),
-    Column("latency_p95_s", "float64", "s", "95th percentile of the same"),
-    Column("latency_p99_s", "float64", "s", "99th percentile of the same"),
+    Column("latency_min_s", "float64", "s", "the fastest of all deliveries, from when it was meant to be done"),
+    *(Column(f"latency_p{share}_s", "float64", "s", f"percentile {share} of all deliveries") for share in PERCENTS),
+    Column("latency_max_s", "float64", "s", "the slowest of all deliveries"),
 )
 
 CELLS = (
     *KEY,
     Column("verdict", "str", "", "valid, suspect or void; suspect when the generator lagged"),
     Column("reason", "str", "", "why it is not valid; empty otherwise"),
+    Column("limit", "str", "", "what gave out: latency (p95 beyond its budget), servers or generator (no core left)"),
+    Column("seed", "int64", "", "seed of the senders' schedules and the pollers' phases"),
     Column("users", "int64", "", "users joined during the whole measuring window"),
     Column("room_size", "int64", "", "users per room"),
     Column("measured_s", "float64", "s", "length of the measuring window"),

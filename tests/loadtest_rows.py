@@ -46,8 +46,8 @@ def samples(messages: list[Sent], deliveries: list[Received], late_s: float = 0.
     return noted
 
 
-def cell(deliveries: list[Received], late_s: float = 0.0) -> Cell:
-    return make_cell(PLANNED, samples([sent(1)], deliveries, late_s), SPENT)
+def cell(deliveries: list[Received], late_s: float = 0.0, planned: Planned = PLANNED) -> Cell:
+    return make_cell(planned, samples([sent(1)], deliveries, late_s), SPENT)
 
 
 BOTH = [received(1, 0), received(1, 1)]

@@ -17,7 +17,7 @@ from typer.testing import CliRunner, Result
 from loadtests import compare, report
 from loadtests.__main__ import app
 from loadtests.cell import Cell
-from loadtests.run_folder import RunFolder
+from loadtests.run_folder import RunFolder, fresh
 from loadtests.scenarios import SCENARIOS, Scenario
 from results.schema import CELLS_FILE, DELIVERIES_FILE, MANIFEST
 from servers.transports import TRANSPORTS
@@ -29,7 +29,7 @@ SLUGS = ", ".join(row.slug for row in TRANSPORTS)
 
 
 def test_a_run_is_partial_until_it_is_complete_and_keeps_every_cell(tmp_path: Path) -> None:
-    folder = RunFolder(tmp_path, "test", {"seed": 1})
+    folder = RunFolder(tmp_path / "run", {"seed": 1})
     folder.add(cell(BOTH))
     assert json.loads((folder.path / MANIFEST).read_text())["partial"]
     folder.add(cell(BOTH[:1]))
@@ -43,7 +43,7 @@ def test_a_run_is_partial_until_it_is_complete_and_keeps_every_cell(tmp_path: Pa
 
 
 def test_two_runs_of_one_minute_have_a_folder_each(tmp_path: Path) -> None:
-    assert RunFolder(tmp_path, "test", {}).path != RunFolder(tmp_path, "test", {}).path
+    assert RunFolder(fresh(tmp_path, "test"), {}).path != fresh(tmp_path, "test")
 
 
 @pytest.mark.parametrize(
@@ -55,14 +55,14 @@ def test_only_deliveries_that_do_not_add_up_fail_the_command(
     measure: Callable[[], Cell], status: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(compare, "measure", lambda *_: measure())
-    monkeypatch.setattr(compare, "_charts", lambda *_: [])
+    monkeypatch.setattr(compare.Run, "drawn", lambda *_: [])
     assert compare.compare_transports(ALONE, TRANSPORTS[:1], tmp_path) == status
 
 
 def test_an_interrupted_run_keeps_what_was_measured(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     outcomes = iter([lambda: cell(BOTH), interrupt])
     monkeypatch.setattr(compare, "measure", lambda *_: next(outcomes)())
-    monkeypatch.setattr(compare, "_charts", lambda *_: [])
+    monkeypatch.setattr(compare.Run, "drawn", lambda *_: [])
     assert compare.compare_transports(ALONE, TRANSPORTS[:2], tmp_path) == compare.INTERRUPTED
     (manifest,) = tmp_path.glob(f"*/{MANIFEST}")
     assert json.loads(manifest.read_text())["partial"]

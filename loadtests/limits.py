@@ -1,0 +1,32 @@
+"""What gave out first under a growing load: the patience of its users, the servers' core, or the load generator.
+
+Teaches that a knee has an owner. Where the generator is the one that gives out, the servers hold *at least* that much,
+and nothing more may be said. Pure.
+"""
+
+from enum import StrEnum
+
+from loadtests.cell import Cell
+from loadtests.predictions import predict
+from loadtests.verdict import VOID_S
+
+BUDGET_S = 0.5  # how far beyond what the transport's waiting explains a p95 may lie
+FULL = 0.9  # of a core
+
+
+class Limit(StrEnum):
+    NONE = ""
+    LATENCY = "latency"
+    SERVERS = "servers"
+    GENERATOR = "generator"
+
+
+def limit_of(cell: Cell) -> Limit:
+    """Return what a cell was limited by, the cause before its effect."""
+    if cell.number("generator_cpu_s") > FULL * cell.number("measured_s") or cell.number("heartbeat_lag_p99_s") > VOID_S:
+        return Limit.GENERATOR
+    if cell.number("api_cpu_s") + cell.number("push_service_cpu_s") > FULL * cell.number("measured_s"):
+        return Limit.SERVERS
+    if cell.messages and cell.latency_ms(95) > predict(cell).latency_ms(95) + 1000 * BUDGET_S:
+        return Limit.LATENCY
+    return Limit.NONE
