@@ -8,7 +8,8 @@ import asyncio
 
 from clients.http_session import HttpSession
 from clients.inbox import Inbox
-from clients.pusher_socket import PusherSocket, ServiceAddress
+from clients.pusher_frames import ServiceAddress
+from clients.pusher_socket import PusherSocket
 from servers.core.wire import Ack, Page, Snapshot, SocketCommand, decode
 
 HEARTBEATS_PER_LEASE = 3

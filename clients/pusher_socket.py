@@ -1,41 +1,16 @@
-"""The client's end of the push service's line: Pusher Channels, protocol 7, as much of it as a chat needs.
+"""The client's end of the push service's line: connects, subscribes, listens, and answers pings.
 
-What crosses the wire: `pusher:connection_established`, one signed `pusher:subscribe`, then events, and now and then a
-`pusher:ping`. Source: https://pusher.com/docs/channels/library_auth_reference/pusher-websockets-protocol/.
+What crosses the wire is told by `clients.pusher_frames`.
 """
 
-from typing import Any, Self
+from typing import Self
 
-from msgspec import Struct
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidHandshake
 
 from clients.errors import LineBroken
+from clients.pusher_frames import Frame, ServiceAddress
 from servers.core.wire import Undecodable, decode, encode
-
-
-class ServiceAddress(Struct, frozen=True):
-    """Where the push service is, as `GET /pusher/service` tells it."""
-
-    key: str
-    cluster: str
-    host: str
-    port: int
-    tls: bool
-
-    @property
-    def url(self) -> str:
-        host = self.host or f"ws-{self.cluster}.pusher.com"
-        scheme = "wss" if self.tls else "ws"
-        return f"{scheme}://{host}:{self.port}/app/{self.key}?protocol=7&client=push-or-poll&version=1.0"
-
-
-class Frame(Struct, frozen=True):
-    """One envelope. `data` of a channel event is a string that holds JSON."""
-
-    event: str
-    data: Any = None
-    channel: str = ""
 
 
 class PusherSocket:

@@ -6,6 +6,7 @@ deeds and deliveries are those meant for a moment between the same two, whenever
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from math import isnan, nan
 from typing import Any
 
 from loadtests.accounting import Account, account
@@ -45,13 +46,19 @@ class Cell:
         """Return the sum of some figures per message delivered."""
         return sum(map(self.number, columns)) / self.number("delivered")
 
+    @property
+    def bytes_per_delivery(self) -> float:
+        """The clients' bytes, by their own count where there is one, and those of publishing."""
+        side = "server" if isnan(self.number("client_up_bytes")) else "client"
+        return self.per_delivery(f"{side}_up_bytes", f"{side}_down_bytes", "publish_bytes")
+
     def latency_ms(self, percent: int) -> float:
         """Return a percentile of delivery latency, from when the message was meant to be sent."""
         return 1000 * percentile([row.received_s - row.intended_s for row in self.messages], percent)
 
 
-def make_cell(planned: Planned, samples: Samples, spent: Reading) -> Cell:
-    """Put a measurement together, and judge it."""
+def make_cell(planned: Planned, samples: Samples, spent: Reading, doubts: Sequence[str] = ()) -> Cell:
+    """Put a measurement together, and judge it; `doubts` are the reasons from outside to suspect it."""
     workload = planned.workload
     key = planned.key
     everything = resolved(samples)
@@ -63,7 +70,7 @@ def make_cell(planned: Planned, samples: Samples, spent: Reading) -> Cell:
     kinds = tuple(count_kinds(key, samples, deeds, rows))
     slips_s = [row.sent_s - row.intended_s for row in deeds]
     health = Health(percentile(samples.lateness_s(), 99), percentile(slips_s, 99))
-    verdict = judge(_complaints(samples, whole, kinds), health, 1 / workload.rate_per_s)
+    verdict = judge(_complaints(samples, whole, kinds), doubts, health, 1 / workload.rate_per_s)
     figures: dict[str, float | str] = {
         **key._asdict(),
         "verdict": verdict.word,
@@ -73,6 +80,7 @@ def make_cell(planned: Planned, samples: Samples, spent: Reading) -> Cell:
         "room_size": workload.room_size,
         **_counts(samples, whole, kinds),
         **spent,
+        **_client_bytes(samples),
         "heartbeat_lag_p99_s": health.heartbeat_lag_s,
         "schedule_slip_p99_s": health.schedule_slip_s,
     }
@@ -97,6 +105,11 @@ def _counts(samples: Samples, whole: Account, kinds: Sequence[KindCount]) -> dic
         "out_of_order": whole.out_of_order,
         "redundant_frames": samples.redundant_frames,
     }
+
+
+def _client_bytes(samples: Samples) -> dict[str, float]:
+    up, down = samples.client_bytes.window if samples.client_bytes else (nan, nan)
+    return {"client_up_bytes": up, "client_down_bytes": down}
 
 
 def _complaints(samples: Samples, whole: Account, kinds: Sequence[KindCount]) -> list[str]:

@@ -27,6 +27,7 @@ from loadtests.http_line import HttpLine, LineBroken
 from loadtests.phases import Load, sleep_until
 from loadtests.samples import KINDS, Sent
 from loadtests.schedule import Intention, intentions, phase
+from loadtests.wire_bytes import SLACK_S
 from loadtests.workload import Workload
 from servers.core.wire import Ack, Cursor, Event, Kind, MarkRead, Page, Send, Snapshot, SocketCommand, Typing
 
@@ -90,6 +91,7 @@ class ChatUser(FastHttpUser):
         if self.sessions:
             with suppress(LineBroken):
                 self._go()
+            self.http.hang_up()
 
     def _deed(self, intention: Intention, index: int, due_s: float) -> Callable[[], int]:
         """Return what is to be done, which returns the seq of its event. A repeated message is stored once."""
@@ -170,12 +172,16 @@ def add_options(parser: LocustArgumentParser) -> None:
         if field.metadata and field.name != "users":
             flag = f"--{field.name.replace('_', '-')}"
             parser.add_argument(flag, type=type(field.default), default=field.default, help=field.metadata["meaning"])
+    meaning = "Seconds around the window's ends, passing within which the two sides may count differently."
+    parser.add_argument("--wire-slack", type=float, default=SLACK_S, help=meaning)
     parser.add_argument("--record", default="", help="File for the raw samples; none by default.")
 
 
 def begin(environment: Environment, **_: Any) -> None:
     """Make what the users of this test share, before the first of them exists."""
-    ChatUser.load = Load(environment, Workload.from_options(vars(environment.parsed_options)))
+    options = vars(environment.parsed_options)
+    ChatUser.load = Load(environment, Workload.from_options(options), options["wire_slack"])
+    ChatUser.load.meter.install()
 
 
 def conduct(user_count: int, **_: Any) -> None:
@@ -186,6 +192,7 @@ def conduct(user_count: int, **_: Any) -> None:
 def write_samples(environment: Environment, **_: Any) -> None:
     """Write the raw samples, once everybody has stopped."""
     if path := vars(environment.parsed_options)["record"]:
+        ChatUser.load.samples.client_bytes = ChatUser.load.meter.told()
         ChatUser.load.samples.write(Path(path))
 
 

@@ -5,8 +5,10 @@ only, which then ends them in order. Their standard error goes to a file, whose 
 """
 
 import json
+import os
 import subprocess
-from collections.abc import Callable, Iterator, Sequence
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from select import select
@@ -65,9 +67,19 @@ class Child:
         return NotMeasured("\n  ".join([f"{self._log.stem} {what}", *lines]))
 
 
+def module(name: str, *arguments: str) -> list[str]:
+    """Return the command that runs one of our modules."""
+    return [sys.executable, "-m", name, *arguments]
+
+
 @contextmanager
-def running(command: Sequence[str], core: int | None, log: Path) -> Iterator[Child]:
-    """Run a command on one core until the block ends, then end it: standard input closed, SIGTERM, SIGKILL."""
+def running(
+    command: Sequence[str], core: int | None, log: Path, environment: Mapping[str, str] | None = None
+) -> Iterator[Child]:
+    """Run a command on one core until the block ends, then end it: standard input closed, SIGTERM, SIGKILL.
+
+    environment: what to add to our own.
+    """
     with pinned(core), log.open("wb") as words:
         process = subprocess.Popen(
             command,
@@ -75,6 +87,7 @@ def running(command: Sequence[str], core: int | None, log: Path) -> Iterator[Chi
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=words,
+            env={**os.environ, **(environment or {})},
             start_new_session=True,
         )
     with process:

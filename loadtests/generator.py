@@ -4,13 +4,14 @@ Teaches to keep Locust at arm's length: importing it would patch the sockets of 
 anybody would run it by hand, and tells on standard output, in JSON lines, where in its course it is.
 """
 
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from loadtests.children import Child, Look, running
+from loadtests.children import Child, Look, module, running
+from loadtests.distance import Way
 from loadtests.samples import Samples, Window
+from loadtests.wire_bytes import SLACK_S
 from loadtests.workload import USERS_PER_S, Workload
 
 MARGIN_S = 60.0
@@ -41,12 +42,14 @@ class Generator:
 
 
 @contextmanager
-def generating(slug: str, host: str, workload: Workload, core: int | None, folder: Path) -> Iterator[Generator]:
-    """Run the Locust file of a transport against a server, on one core."""
+def generating(slug: str, way: Way, workload: Workload, core: int | None, folder: Path) -> Iterator[Generator]:
+    """Run the Locust file of a transport against its servers, on one core."""
     record = folder / f"{slug}.samples"
     file = Path(__file__).with_name(f"{slug}.py")
-    command = [sys.executable, "-m", "locust", "--locustfile", str(file), "--headless", "--only-summary"]
-    command += ["--host", host, "--spawn-rate", str(USERS_PER_S), "--record", str(record), *workload.arguments()]
+    command = module("locust", "--locustfile", str(file), "--headless", "--only-summary")
+    command += ["--wire-slack", str(SLACK_S + workload.one_way_delay_s)]
+    command += ["--push-service", way.push_service] if way.push_service else []
+    command += ["--host", way.api, "--spawn-rate", str(USERS_PER_S), "--record", str(record), *workload.arguments()]
     with running(command, core, folder / f"load generator of {slug}.log") as child:
         try:
             yield Generator(child, workload, record)

@@ -77,6 +77,10 @@ class HttpLine:
     def post_form(self, path: str, form: str, kind: type[Answer]) -> Answer:
         return self._ask("POST", path, kind, form, "application/x-www-form-urlencoded")
 
+    def hang_up(self) -> None:
+        """Close the connections that were kept alive; waits for the other side's end."""
+        self._session.client.clientpool.close()
+
     def _ask(self, method: str, path: str, kind: type[Answer], body: str = "", content_type: str = "") -> Answer:
         return decode(self._request(method, path, body, content_type).content, type=kind)
 

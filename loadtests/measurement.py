@@ -14,11 +14,13 @@ from time import perf_counter, sleep
 from loadtests.cell import Cell, make_cell
 from loadtests.children import LOOK_S, Look, NotMeasured
 from loadtests.cores import Cores
+from loadtests.distance import serving_at_distance
 from loadtests.generator import generating
 from loadtests.limits import limit_of
 from loadtests.manifest import label
 from loadtests.scenarios import Planned
-from loadtests.server_probe import Probe, serving
+from loadtests.server_probe import Probe
+from loadtests.wire_bytes import WireBytes, disagreements
 
 Tell = Callable[[str], None]
 """Told, several times a second, what is being done."""
@@ -27,15 +29,14 @@ Tell = Callable[[str], None]
 def measure(planned: Planned, cores: Cores, tell: Tell) -> Cell:
     """Measure one transport under one load; waits for all of it, and raises NotMeasured."""
     transport, workload = planned.transport, planned.workload
-    slug = transport.slug
 
     def telling(phase: str) -> Look:
         return lambda: tell(f"{label(transport)}: {phase}")
 
     with (
         TemporaryDirectory(prefix="loadtest-") as name,
-        serving(slug, cores.servers, Path(name, f"server of {slug}.log"), telling("starting")) as server,
-        generating(slug, server.address, workload, cores.generator, Path(name)) as generator,
+        serving_at_distance(transport, workload, cores, Path(name), telling("starting")) as (server, way),
+        generating(transport.slug, way, workload, cores.generator, Path(name)) as generator,
     ):
         probe = Probe(server, generator.pid)
         window = generator.await_window(telling("users join"))
@@ -47,7 +48,12 @@ def measure(planned: Planned, cores: Cores, tell: Tell) -> Cell:
         _sleep_until(window.end_s, telling("measuring"), probe.look_at_memory)
         after = probe.read()
         samples = generator.await_samples(telling("waiting for the last deliveries"))
-        cell = make_cell(planned, samples, probe.spent(before, after))
+        spent = probe.spent(before, after)
+        doubts: list[str] = []
+        if not transport.needs_push_service or server.push_service:  # a rented service tells no counts
+            in_window = WireBytes(int(spent["server_up_bytes"]), int(spent["server_down_bytes"]))
+            doubts += disagreements(samples.client_bytes, in_window, probe.read_bytes())
+        cell = make_cell(planned, samples, spent, doubts)
         return replace(cell, settings=server.settings, figures={**cell.figures, "limit": limit_of(cell)})
 
 

@@ -15,6 +15,7 @@ from gevent.event import Event
 from locust.env import Environment
 
 from loadtests.samples import Tick, Window
+from loadtests.socket_meter import SocketMeter
 from loadtests.witness import Witness
 from loadtests.workload import Workload
 
@@ -27,13 +28,15 @@ LOOK_S = 0.05
 class Load:
     """What all users of a test share: its workload, its phases and its samples.
 
-    begin_s: when sending begins, on the monotonic clock.
+    begin_s: when sending begins, on the monotonic clock. slack_s: how far from the window's ends bytes are read, too.
     """
 
-    def __init__(self, environment: Environment, workload: Workload) -> None:
+    def __init__(self, environment: Environment, workload: Workload, slack_s: float) -> None:
         self.workload = workload
         self.witness = Witness()
         self.samples = self.witness.samples
+        self.meter = SocketMeter()
+        self._slack_s = slack_s
         self.begin_s = 0.0
         self._environment = environment
         self._numbers = count()
@@ -64,6 +67,7 @@ class Load:
         else:
             self._measure()
             self._drain()
+            self._reading.join()
         self._stop()
 
     def _measure(self) -> None:
@@ -71,6 +75,7 @@ class Load:
         start_s = self.begin_s + self.workload.warm_up_s
         window = self.samples.window = Window(start_s, start_s + self.workload.measured_s)
         announce("warm-up", window=window)
+        self._reading = gevent.spawn(self._read_bytes, window)
         self._begun.set()
         due_s = window.start_s
         while due_s < window.end_s:
@@ -79,6 +84,12 @@ class Load:
             while due_s <= now_s:  # ticks that were missed count too, each as late as it is by now
                 self.samples.note_tick(Tick(due_s, now_s - due_s))
                 due_s += TICK_S
+
+    def _read_bytes(self, window: Window) -> None:
+        for end_s in window:
+            for moment_s in (end_s - self._slack_s, end_s, end_s + self._slack_s):
+                sleep_until(moment_s)
+                self.meter.note()
 
     def _drain(self) -> None:
         announce("drain")

@@ -6,10 +6,15 @@ API; a subscription to the push service, and its frames; a heartbeat every third
 """
 
 from time import perf_counter
-from urllib.parse import urlencode
+from urllib.parse import urlencode, urlsplit
 
+from locust import events
+from locust.argument_parser import LocustArgumentParser
+from msgspec.structs import replace
+
+from clients.pusher_frames import ServiceAddress
 from loadtests.chat_user import ChatUser
-from loadtests.pusher_line import PusherLine, ServiceAddress
+from loadtests.pusher_line import PusherLine
 from servers.core.wire import Ack, Cursor, Page, Snapshot, SocketCommand, decode
 
 GAP_S = 0.25  # how long a page that came too early may wait for those before it
@@ -22,7 +27,11 @@ class PusherAdapterUser(ChatUser):
         snapshot = self.http.join()
         self.heartbeat_s = snapshot.lease_s / 3
         self.next_heartbeat_s = perf_counter() + self.phase * self.heartbeat_s
-        self.line = PusherLine(self.http.get("/pusher/service", ServiceAddress))
+        address = self.http.get("/pusher/service", ServiceAddress)
+        if elsewhere := self.environment.parsed_options.push_service:
+            url = urlsplit(elsewhere)
+            address = replace(address, host=url.hostname, port=url.port, tls=url.scheme == "https")
+        self.line = PusherLine(address)
         channel = f"private-room-{self.room}"
         form = urlencode({"socket_id": self.line.socket_id, "channel_name": channel})
         self.line.subscribe(channel, self.http.post_form("/pusher/auth", form, dict[str, str])["auth"])
@@ -51,3 +60,12 @@ class PusherAdapterUser(ChatUser):
         """Show a sign of life; tell whether the log's end, as heard in answer, lies ahead."""
         self.next_heartbeat_s += self.heartbeat_s
         return self.inbox.lags(self.http.heartbeat().cursor)
+
+
+def add_option(parser: LocustArgumentParser) -> None:
+    """Let a relay stand in front of the push service."""
+    meaning = "Address at which users find the push service (http://host:port), instead of the one that the API tells."
+    parser.add_argument("--push-service", default="", help=meaning)
+
+
+events.init_command_line_parser.add_listener(add_option)

@@ -135,7 +135,7 @@ def _measured(cell: Cell) -> list[str]:
     return [
         *(f"{cell.latency_ms(percent):,.0f}" for percent in (50, 95, 99)),
         f"{cell.per_delivery('requests_send', 'requests_receive', 'requests_upkeep'):.2f}",
-        f"{cell.per_delivery('server_up_bytes', 'server_down_bytes', 'publish_bytes'):,.0f}",
+        f"{cell.bytes_per_delivery:,.0f}",
         f"{1000 * cell.per_delivery('api_cpu_s', 'push_service_cpu_s'):.2f}",
         f"{cell.number('empty_answers') / reads:.1%}" if reads else "no reads",
     ]

@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 import msgspec
 
+from loadtests.wire_bytes import ClientBytes
 from servers.core.wire import Kind
 
 KINDS = tuple(Kind)
@@ -101,7 +102,8 @@ class Samples(msgspec.Struct):
 
     wall_clock_s: what to add to the monotonic clock to get the wall clock. user_ids: by user number. send_retries:
     deeds that failed and were tried again; send_failures: those given up, by the moment they were intended.
-    redundant_frames: as the inboxes counted them. troubles: what went wrong, in words.
+    redundant_frames: as the inboxes counted them. client_bytes: what the connections carried; None if this machine
+    cannot count it. troubles: what went wrong, in words.
     """
 
     window: Window = Window(0.0, 0.0)
@@ -111,6 +113,7 @@ class Samples(msgspec.Struct):
     send_retries: int = 0
     send_failures: int = 0
     redundant_frames: int = 0
+    client_bytes: ClientBytes | None = None
     troubles: list[str] = []
     sent: bytearray = bytearray()
     received: bytearray = bytearray()

@@ -7,7 +7,6 @@ difference of two. The readings' own requests are taken out again.
 
 import json
 import socket
-import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -17,7 +16,8 @@ from urllib.parse import urlsplit
 
 import psutil
 
-from loadtests.children import Look, running
+from loadtests.children import Look, module, running
+from loadtests.wire_bytes import WireBytes
 
 READY_S = 20.0
 ANSWER_S = 10.0
@@ -38,11 +38,16 @@ class Server:
 
 
 @contextmanager
-def serving(slug: str, core: int | None, log: Path, look: Look) -> Iterator[Server]:
-    """Run the server of a transport, and its push service, on one core; raises NotMeasured."""
+def serving(
+    slug: str, core: int | None, log: Path, look: Look, environment: Mapping[str, str] | None = None
+) -> Iterator[Server]:
+    """Run the server of a transport, and its push service, on one core; raises NotMeasured.
+
+    environment: what to add to our own. PUSHER_* variables in it name a push service that runs already.
+    """
     durations = ["--hold", str(HOLD_S), "--lease", str(LEASE_S)]
-    command = [sys.executable, "-m", "servers", slug, "--port", "0", "--attached", *durations]
-    with running(command, core, log) as child:
+    command = module("servers", slug, "--port", "0", "--attached", *durations)
+    with running(command, core, log, environment) as child:
         told = child.next_line(READY_S, look)
         yield Server(told["address"], told.get("push_service", ""), told["pids"], told["settings"])
 
@@ -82,22 +87,25 @@ class Probe:
 
     def read(self) -> Reading:
         """Return all that has added up so far."""
-        api = self._api.read()
-        service = self._push_service.read() if self._push_service else {"wire": NO_WIRE}
-        wires = (api["wire"]["http"], api["wire"]["websocket"], service["wire"]["websocket"])
+        api, service = self._stats()
+        carried = _carried(api, service)
         cpu_s = {role: _cpu_s(process) for role, process in self._processes.items()}
         return {
             **{f"requests_{purpose}": count for purpose, count in api["requests"].items()},
             "command_frames": api["command_frames"],
             "empty_answers": api["empty_answers"],
-            "server_up_bytes": sum(wire["received"] for wire in wires),
-            "server_down_bytes": sum(wire["sent"] for wire in wires),
+            "server_up_bytes": carried.up,
+            "server_down_bytes": carried.down,
             "publish_bytes": sum(service["wire"]["http"].values()),
             "api_cpu_s": cpu_s["api"],
             "push_service_cpu_s": cpu_s.get("push_service", 0.0),
             "generator_cpu_s": _cpu_s(self._generator),
             "connections": api["wire"]["connections_open"] + service["wire"]["connections_open"],
         }
+
+    def read_bytes(self) -> WireBytes:
+        """Return what the servers and their clients have exchanged so far; the generator need not run any more."""
+        return _carried(*self._stats())
 
     def look_at_memory(self) -> None:
         """Note the servers' resident memory, if it is the largest so far."""
@@ -110,12 +118,20 @@ class Probe:
         differences = {column: after[column] - before[column] for column in after}
         return {**differences, "connections": after["connections"], **self._peak_bytes}
 
+    def _stats(self) -> tuple[dict[str, Any], dict[str, Any]]:
+        return self._api.read(), self._push_service.read() if self._push_service else {"wire": NO_WIRE}
+
 
 NO_WIRE: dict[str, Any] = {
     "http": {"received": 0, "sent": 0},
     "websocket": {"received": 0, "sent": 0},
     "connections_open": 0,
 }
+
+
+def _carried(api: Mapping[str, Any], service: Mapping[str, Any]) -> WireBytes:
+    wires = (api["wire"]["http"], api["wire"]["websocket"], service["wire"]["websocket"])
+    return WireBytes(sum(wire["received"] for wire in wires), sum(wire["sent"] for wire in wires))
 
 
 def _cpu_s(process: psutil.Process) -> float:

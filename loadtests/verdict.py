@@ -35,8 +35,10 @@ class Health(NamedTuple):
     schedule_slip_s: float
 
 
-def judge(complaints: Sequence[str], health: Health, mean_gap_s: float) -> Verdict:
-    """Return the verdict on one cell; `complaints` say what does not add up, empty ones are ignored.
+def judge(complaints: Sequence[str], doubts: Sequence[str], health: Health, mean_gap_s: float) -> Verdict:
+    """Return the verdict on one cell.
+
+    complaints: what does not add up, and so voids it; empty ones are ignored. doubts: what makes it suspect.
 
     A sender waits for its acknowledgement, so a slow server makes it late: latency counts from when it was meant to
     send, so that is measured, not hidden. But once it is late by the mean gap between its messages, `mean_gap_s`, the
@@ -49,9 +51,9 @@ def judge(complaints: Sequence[str], health: Health, mean_gap_s: float) -> Verdi
     lag = f"the load generator lagged, by {1000 * health.heartbeat_lag_s:.1f} ms at p99"
     if health.heartbeat_lag_s > VOID_S:
         return Verdict(Word.VOID, f"{lag} (limit {1000 * VOID_S:g} ms)")
-    if health.heartbeat_lag_s > SUSPECT_S:
-        return Verdict(Word.SUSPECT, f"{lag} (limit {1000 * SUSPECT_S:g} ms)")
-    return Verdict(Word.VALID)
+    lags = [f"{lag} (limit {1000 * SUSPECT_S:g} ms)"] if health.heartbeat_lag_s > SUSPECT_S else []
+    reason = "; ".join([*doubts, *lags])
+    return Verdict(Word.SUSPECT, reason) if reason else Verdict(Word.VALID)
 
 
 def percentile(values: Sequence[float], percent: int) -> float:

@@ -92,6 +92,8 @@ CELLS = (
     Column("empty_answers", "int64", "", "reads that told nothing"),
     Column("server_up_bytes", "int64", "bytes", "TCP payload clients to servers, by the servers' count"),
     Column("server_down_bytes", "int64", "bytes", "TCP payload servers to clients, by the servers' count"),
+    Column("client_up_bytes", "float64", "bytes", "the same by the generator's kernel (TCP_INFO); nan where it cannot"),
+    Column("client_down_bytes", "float64", "bytes", "the same, servers to clients"),
     Column("publish_bytes", "int64", "bytes", "TCP payload between the API and the push service, both ways"),
     Column("api_cpu_s", "float64", "s", "CPU time of the API process, user and system"),
     Column("push_service_cpu_s", "float64", "s", "CPU time of the push service; 0 without one, or if rented"),

@@ -62,7 +62,7 @@ class Traffic:
 
 @dataclass(slots=True)
 class WireBytes:
-    """What crossed the connections of one listening server since it started, by the protocol they spoke then."""
+    """What crossed the connections of one listening server since it started; a handshake belongs to its WebSocket."""
 
     http: Traffic = field(default_factory=Traffic)
     websocket: Traffic = field(default_factory=Traffic)
@@ -101,11 +101,11 @@ class _Meter:
 
     wire: WireBytes
     traffic: Traffic
-    _replayed = False
+    _upgraded_from: Traffic | None = None
 
     def connection_made(self, transport: Any) -> None:
         if isinstance(transport, MeteredTransport):  # an upgrade: uvicorn replays the request to this protocol
-            self._replayed = True
+            self._upgraded_from = transport.traffic
             transport.traffic = self.traffic
         else:
             self.wire.connections_open += 1
@@ -114,10 +114,10 @@ class _Meter:
         super().connection_made(transport)  # type: ignore[misc]
 
     def data_received(self, data: bytes) -> None:
-        if self._replayed:
-            self._replayed = False
-        else:
-            self.traffic.received += len(data)
+        self.traffic.received += len(data)
+        if self._upgraded_from:
+            self._upgraded_from.received -= len(data)
+            self._upgraded_from = None
         super().data_received(data)  # type: ignore[misc]
 
     def connection_lost(self, exc: Exception | None) -> None:

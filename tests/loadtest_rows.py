@@ -3,6 +3,7 @@
 from loadtests.cell import Cell, make_cell
 from loadtests.samples import KINDS, Received, Samples, Seen, Sent, Session, Tick, Window
 from loadtests.scenarios import Planned
+from loadtests.wire_bytes import Around, ClientBytes, WireBytes
 from loadtests.workload import Workload
 from results.schema import CELLS
 from servers.core.wire import Kind
@@ -44,6 +45,15 @@ def samples(messages: list[Sent], deliveries: list[Received], late_s: float = 0.
     for _ in range(100):
         noted.note_tick(Tick(101.0, late_s))
     return noted
+
+
+def counted(up: int, down: int, around: int = 5) -> ClientBytes:
+    """Return a generator's count: so much in the window, and `around` bytes each way on either side of its ends."""
+    start, end = WireBytes(1000, 1000), WireBytes(1000 + up, 1000 + down)
+    slack = WireBytes(around, around)
+    return ClientBytes(
+        Around(start.minus(slack), start, start.plus(slack)), Around(end.minus(slack), end, end.plus(slack)), life=end
+    )
 
 
 def cell(deliveries: list[Received], late_s: float = 0.0, planned: Planned = PLANNED) -> Cell:

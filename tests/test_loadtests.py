@@ -15,7 +15,7 @@ from loadtests.verdict import Health, Word, judge
 from loadtests.workload import Workload
 from results.schema import CELLS, DELIVERIES, KINDS
 from servers.core.wire import Kind
-from tests.loadtest_rows import BOTH, BOTH_STAY, PAIR, PLANNED, SPENT, cell, received, samples, seen, sent
+from tests.loadtest_rows import BOTH, BOTH_STAY, PAIR, PLANNED, SPENT, cell, counted, received, samples, seen, sent
 
 
 def test_a_seed_and_a_user_fix_the_schedule() -> None:
@@ -93,6 +93,7 @@ def test_a_workload_survives_the_command_line() -> None:
 def test_samples_survive_their_file(tmp_path: Path) -> None:
     noted = samples([sent(1), sent(2)], BOTH, late_s=0.004)
     noted.troubles.append("user 0: \N{SNOWMAN}")
+    noted.client_bytes = counted(up=100, down=700)
     noted.write(tmp_path / "samples")
     read = Samples.read(tmp_path / "samples")
     assert read == noted
@@ -114,8 +115,16 @@ def test_samples_survive_their_file(tmp_path: Path) -> None:
     ],
 )
 def test_a_generator_that_falls_behind_is_suspect_then_void_and_still_adds_up(health: Health, word: Word) -> None:
-    verdict = judge([""], health, mean_gap_s=5.0)
+    verdict = judge([""], [], health, mean_gap_s=5.0)
     assert (verdict.word, verdict.adds_up, bool(verdict.reason)) == (word, True, word is not Word.VALID)
+
+
+def test_a_doubt_makes_a_run_suspect_beside_what_else_does() -> None:
+    assert judge([""], ["bytes differ"], Health(0.0, 0.0), mean_gap_s=5.0) == (Word.SUSPECT, "bytes differ", True)
+    both = judge([""], ["bytes differ"], Health(0.006, 0.0), mean_gap_s=5.0)
+    assert both.word is Word.SUSPECT
+    assert both.reason.startswith("bytes differ; the load generator lagged")
+    assert judge(["1 lost"], ["bytes differ"], Health(0.0, 0.0), mean_gap_s=5.0).word is Word.VOID
 
 
 def test_deliveries_that_do_not_add_up_void_a_run_in_the_best_of_health() -> None:
@@ -134,6 +143,13 @@ def test_a_loss_in_the_warm_up_voids_the_run_too() -> None:
 
 def test_a_window_without_messages_is_void() -> None:
     assert not make_cell(PLANNED, samples([], []), SPENT).verdict.adds_up
+
+
+def test_the_price_in_bytes_is_the_clients_count_where_there_is_one() -> None:
+    assert cell(BOTH).bytes_per_delivery == (1 + 1 + 1) / 2  # by the servers: up, down and publishing
+    noted = samples([sent(1)], BOTH)
+    noted.client_bytes = counted(up=100, down=700)
+    assert make_cell(PLANNED, noted, SPENT).bytes_per_delivery == (100 + 700 + 1) / 2
 
 
 def test_a_cell_has_the_columns_of_the_schema() -> None:

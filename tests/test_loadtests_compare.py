@@ -51,6 +51,13 @@ def test_every_transport_bore_the_same_load(cells: dict[str, dict[str, str]]) ->
     assert len({cell["messages"] for cell in cells.values()}) == 1
 
 
+def test_the_clients_and_the_servers_counted_the_same_bytes(cells: dict[str, dict[str, str]]) -> None:
+    for cell in cells.values():
+        assert "over all" not in cell["reason"]
+        if sys.platform == "linux":
+            assert min(float(cell["client_up_bytes"]), float(cell["client_down_bytes"])) > 0
+
+
 def test_every_delivery_has_its_sample(run: Path, cells: dict[str, dict[str, str]]) -> None:
     with gzip.open(run / DELIVERIES_FILE, "rt", newline="") as file:
         rows = list(csv.DictReader(file))

@@ -40,7 +40,7 @@ async def test_http_bytes_are_counted_with_headers(running: Running) -> None:
     assert abs(after["sent"] - between["sent"] - answered - len(answer)) <= 8  # the counters' own digits grow
 
 
-async def test_an_upgrade_is_counted_once_and_frames_apart(running: Running) -> None:
+async def test_an_upgrade_is_counted_once_and_with_its_frames(running: Running) -> None:
     host, _, port = running.address.removeprefix("http://").partition(":")
     reader, writer = await asyncio.open_connection(host, int(port))
     upgrade = (
@@ -53,10 +53,11 @@ async def test_an_upgrade_is_counted_once_and_frames_apart(running: Running) -> 
     closing = await reader.read()
     writer.close()
     await writer.wait_closed()
-    counted = wire(running)
+    counted, again = wire(running), wire(running)
     assert answer.startswith(b"HTTP/1.1 101")
     assert closing[0] == 0x88
-    assert counted["websocket"]["received"] == 8
+    assert counted["websocket"]["received"] == len(upgrade) + 8
+    assert counted["http"]["received"] == again["http"]["received"] - counted["http"]["received"]  # only our question
     assert counted["websocket"]["sent"] == len(answer) + len(closing)
 
 

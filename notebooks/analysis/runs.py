@@ -146,7 +146,9 @@ def _table(path: Path, columns: Sequence[Column]) -> pd.DataFrame:
     missing = [column.name for column in columns if column.name not in header]
     if missing:
         raise BrokenRun(f"{path} lacks columns of results.schema: {', '.join(missing)}")
-    return pd.read_csv(path, dtype={column.name: column.dtype for column in columns}, keep_default_na=False)
+    dtypes = {column.name: column.dtype for column in columns}
+    may_lack = {name: ["nan"] for name, dtype in dtypes.items() if dtype == "float64"}
+    return pd.read_csv(path, dtype=dtypes, keep_default_na=False, na_values=may_lack)
 
 
 def _check_counts(folder: Path, cells: pd.DataFrame, deliveries: pd.DataFrame) -> None:
