@@ -75,6 +75,7 @@ def make_cell(planned: Planned, samples: Samples, spent: Reading, doubts: Sequen
         **key._asdict(),
         "verdict": verdict.word,
         "reason": verdict.reason,
+        "samples": len(rows),
         "limit": "",
         "seed": workload.seed,
         "room_size": workload.room_size,

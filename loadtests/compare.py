@@ -5,6 +5,7 @@ fails, costs only itself. The charts are drawn by the notebooks' code in a proce
 in the files of the run.
 """
 
+import os
 import signal
 import subprocess
 import sys
@@ -86,8 +87,9 @@ class Run:
     def drawn(self, what: str) -> list[str]:
         """Have the notebooks' code make something of the run; return what it printed, nothing if it failed."""
         command = [sys.executable, "-m", "notebooks.analysis", what, str(self.folder.path)]
+        width = {**os.environ, "COLUMNS": str(self.console.width)}
         try:
-            made = subprocess.run(command, capture_output=True, text=True, check=True, timeout=CHARTS_S)
+            made = subprocess.run(command, capture_output=True, text=True, check=True, timeout=CHARTS_S, env=width)
         except subprocess.SubprocessError as error:
             words = error.stderr if isinstance(error, subprocess.CalledProcessError) else str(error)
             self.console.print(f"The {what} could not be made; the results are kept.\n{words.strip()}", markup=False)

@@ -57,7 +57,8 @@ class RunFolder:
             deliveries = [deliveries[index] for index in sorted(drawn)]
         self._write_rows(DELIVERIES_FILE, "a", deliveries)
         self._write_rows(KINDS_FILE, "a", cell.kinds)
-        self._write_rows(CELLS_FILE, "a", [[cell.figures[column.name] for column in CELLS]])
+        figures = {**cell.figures, "samples": len(deliveries)}
+        self._write_rows(CELLS_FILE, "a", [[figures[column.name] for column in CELLS]])
         self._manifest["settings"] = dict(cell.settings)
         self.done[cell.planned.key] = str(cell.figures["limit"])
         self.note_verdict(cell.planned.told(cell.transport.slug), cell.verdict.word, cell.verdict.reason)

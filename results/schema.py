@@ -69,6 +69,7 @@ CELLS = (
     *KEY,
     Column("verdict", "str", "", "valid, suspect or void; suspect when the generator lagged"),
     Column("reason", "str", "", "why it is not valid; empty otherwise"),
+    Column("samples", "int64", "", "rows of deliveries.csv.gz: all, or, of a full run, so many drawn by seed"),
     Column("limit", "str", "", "what gave out: latency (p95 beyond its budget), servers or generator (no core left)"),
     Column("seed", "int64", "", "seed of the senders' schedules and the pollers' phases"),
     Column("users", "int64", "", "users joined during the whole measuring window"),

@@ -4,11 +4,13 @@ import json
 import random
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from math import nan
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
-from results.schema import CELLS, CELLS_FILE, DELIVERIES, DELIVERIES_FILE, MANIFEST
+from results.schema import CELLS, CELLS_FILE, DELIVERIES, DELIVERIES_FILE, KINDS, KINDS_FILE, MANIFEST, PERCENTS
 from servers.transports import TRANSPORTS, Commands, Reads, find
 
 ALL = tuple(row.slug for row in TRANSPORTS)
@@ -36,8 +38,11 @@ def write(folder: Path, plan: Plan) -> Path:
     keys = [(slug, repeat) for slug in plan.slugs for repeat in range(plan.repeats)]
     cells = pd.DataFrame([_cell(plan, *key) for key in keys])
     rows = [row for key in keys for row in _deliveries(plan, *key)]
-    cells[[column.name for column in CELLS]].to_csv(folder / CELLS_FILE, index=False)
+    cells[[column.name for column in CELLS]].to_csv(folder / CELLS_FILE, index=False, na_rep="nan")
     pd.DataFrame(rows, columns=[column.name for column in DELIVERIES]).to_csv(folder / DELIVERIES_FILE, index=False)
+    pd.DataFrame([_kind(*key, rows) for key in keys])[[column.name for column in KINDS]].to_csv(
+        folder / KINDS_FILE, index=False
+    )
     workload = {"scenario": SCENARIO, "point": "", "poll_interval_s": plan.interval_s}
     settings = {"hold_s": 25.0, "lease_s": 30.0}
     manifest = {"workloads": [workload], "settings": settings, "push_service": plan.push_service}
@@ -79,13 +84,31 @@ def _cell(plan: Plan, slug: str, repeat: int) -> dict[str, object]:
         "messages": plan.messages,
         "deeds": plan.messages,
         "events": plan.messages,
+        "samples": delivered,
         "expected": delivered,
         "delivered": delivered,
         "requests_send": 0 if transport.commands is Commands.FRAMES else plan.messages,
         "requests_receive": reads,
         "empty_answers": reads // 4 if transport.reads is Reads.POLL else 0,
+        "client_up_bytes": nan,
+        "client_down_bytes": nan,
         "server_down_bytes": 300 * delivered,
         "publish_bytes": 100 * delivered if transport.needs_push_service else 0,
         "api_cpu_s": 0.010 * plan.messages,
         "push_service_cpu_s": 0.005 * plan.messages if transport.needs_push_service else 0.0,
+    }
+
+
+def _kind(slug: str, repeat: int, rows: Sequence[tuple[Any, ...]]) -> dict[str, object]:
+    """Return the quantiles of a cell's deliveries."""
+    latencies_s = pd.Series([row[-1] - row[-4] for row in rows if row[2:4] == (slug, repeat)])
+    return dict.fromkeys((column.name for column in KINDS), len(latencies_s)) | {
+        "scenario": SCENARIO,
+        "point": "",
+        "transport": slug,
+        "repeat": repeat,
+        "kind": "message",
+        "latency_min_s": latencies_s.min(),
+        "latency_max_s": latencies_s.max(),
+        **{f"latency_p{percent}_s": latencies_s.quantile(percent / 100) for percent in PERCENTS},
     }

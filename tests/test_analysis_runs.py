@@ -51,9 +51,11 @@ def test_a_table_that_lacks_a_column_is_refused(tmp_path: Path) -> None:
 
 def test_samples_that_do_not_match_the_counts_are_refused(tmp_path: Path) -> None:
     cells = write(tmp_path, Plan(slugs=["long_polling"], users=5, messages=40)) / CELLS_FILE
-    cells.write_text(cells.read_text(encoding="utf-8").replace(",200,200,", ",201,201,"), encoding="utf-8")
-    with pytest.raises(BrokenRun, match="201 deliveries were due, 201 counted, and 200 are in"):
-        load(tmp_path)
+    whole = pd.read_csv(cells, keep_default_na=False)
+    for column, words in (("expected", "of 201 deliveries 200 came"), ("samples", "has 200 of 201 samples")):
+        whole.assign(**{column: 201}).to_csv(cells, index=False, na_rep="nan")
+        with pytest.raises(BrokenRun, match=words):
+            load(tmp_path)
 
 
 def test_a_transport_without_a_cell_is_told_by_name(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""Draw the charts of a run: `python -m notebooks.analysis charts results/reference` prints their paths, one a line."""
+"""What can be made of a run without opening a notebook: `python -m notebooks.analysis charts results/reference`."""
 
 from importlib import import_module
 from pathlib import Path
@@ -13,14 +13,14 @@ app = typer.Typer(add_completion=False)
 
 @app.callback()
 def analysis() -> None:
-    """Turn a run into pictures."""
+    """Turn a run into pictures and tables."""
 
 
 @app.command()
 def charts(
     run: Annotated[Path, typer.Argument(help="A folder with manifest.json, such as results/reference.")],
 ) -> None:
-    """Draw every chart of a run into its folder."""
+    """Draw every chart of a run into its folder; print their paths, one a line."""
     # pandas and matplotlib take seconds to import: not for --help
     from notebooks.analysis.figures.style import picture
     from notebooks.analysis.runs import BrokenRun, load
@@ -30,6 +30,20 @@ def charts(
         for name in CHARTS:
             draw = import_module(f"notebooks.analysis.figures.{name}").draw
             print(picture(draw, loaded).save(run / f"{name}.png"))
+    except BrokenRun as error:
+        raise typer.BadParameter(str(error)) from error
+
+
+@app.command()
+def summary(run: Annotated[Path, typer.Argument(help="A folder with manifest.json.")]) -> None:
+    """Print a table for each load of a run, with intervals over the repeats."""
+    from rich.console import Console
+
+    from notebooks.analysis.runs import BrokenRun
+    from notebooks.analysis.summary import summary as made
+
+    try:
+        Console(highlight=False).print(made(run))
     except BrokenRun as error:
         raise typer.BadParameter(str(error)) from error
 

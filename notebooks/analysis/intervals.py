@@ -24,8 +24,8 @@ class Interval:
     high: float
 
     def __format__(self, spec: str) -> str:
-        """Write it as `value [low, high]`, each number by the format that is asked for."""
-        limits = f" [{self.low:{spec}}, {self.high:{spec}}]" if self.low < self.high else ""
+        """Write the value, and beneath it `low-high` if they differ, each by the format that is asked for."""
+        limits = f"\n{self.low:{spec}}\N{EN DASH}{self.high:{spec}}" if self.low < self.high else ""
         return f"{self.value:{spec}}{limits}"
 
 

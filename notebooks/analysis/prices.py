@@ -48,7 +48,7 @@ EMPTY = Measure(
 BYTES = Measure(
     title="Bytes on the wire",
     unit="bytes per delivery",
-    api=("server_up_bytes", "server_down_bytes"),
+    api=("up_bytes", "down_bytes"),
     push_service=("publish_bytes",),
 )
 CPU = Measure(
@@ -83,14 +83,20 @@ def price(run: Run, slug: str, measure: Measure) -> Price | None:
     if not divisor.sum():
         return None
     api, service = _sum(cells, measure.api), _sum(cells, measure.push_service)
-    by_repeat = ((api + service) / divisor)[divisor > 0] * measure.scale
+    each = by_repeat(cells, measure)
     return Price(
         value=float((api + service).sum() / divisor.sum() * measure.scale),
         push_service=float(service.sum() / divisor.sum() * measure.scale),
-        low=float(by_repeat.min()),
-        high=float(by_repeat.max()),
+        low=float(each.min()),
+        high=float(each.max()),
         predicted=measure.predict(run, slug),
     )
+
+
+def by_repeat(cells: pd.DataFrame, measure: Measure) -> "pd.Series[float]":
+    """Return what each repeat paid that has something to divide by."""
+    divisor = cells[measure.divisor]
+    return (_sum(cells, (*measure.api, *measure.push_service)) / divisor)[divisor > 0] * measure.scale
 
 
 def _sum(cells: pd.DataFrame, columns: tuple[str, ...]) -> "pd.Series[float]":

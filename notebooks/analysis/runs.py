@@ -14,13 +14,24 @@ from typing import Any
 import pandas as pd
 
 from results import schema
-from results.schema import CELLS, CELLS_FILE, DELIVERIES, DELIVERIES_FILE, KEY, MANIFEST, Column
+from results.schema import (
+    CELLS,
+    CELLS_FILE,
+    DELIVERIES,
+    DELIVERIES_FILE,
+    KEY,
+    KINDS,
+    KINDS_FILE,
+    MANIFEST,
+    Column,
+)
 from servers import transports
 from servers.transports import Reads
 
 ROOT = Path(schema.__file__).parents[1]
 REFERENCE = "results/reference"
 CHOICE = "PUSH_OR_POLL_RUN"
+MESSAGE = "message"
 KEY_NAMES = [column.name for column in KEY]
 
 
@@ -33,9 +44,11 @@ class Run:
     """One load of one run, without its void cells.
 
     scenario, point: which load it is, in the words of `results.schema`.
-    deliveries are those of messages, with two columns beside the schema's: `latency_ms`, from when the open-loop
-    schedule meant the message to be sent, so that a stalled server cannot hide behind senders that waited for it; and
-    `after_send_ms`, from when it really was sent. void: the cells left out, as "label, repeat 0: reason".
+    cells has two columns beside the schema's, `up_bytes` and `down_bytes`: as the clients counted, or else the servers.
+    deliveries are those of messages, of a full run a sample of them, with two more columns: `latency_ms`, from when the
+    open-loop schedule meant the message to be sent, so that a stalled server cannot hide behind senders that waited for
+    it; and `after_send_ms`, from when it really was sent. kinds: what came of each kind of event, with the quantiles of
+    all its deliveries. void: the cells left out, as "label, repeat 0: reason".
     """
 
     folder: Path
@@ -44,6 +57,7 @@ class Run:
     manifest: Mapping[str, Any]
     cells: pd.DataFrame
     deliveries: pd.DataFrame
+    kinds: pd.DataFrame
     void: tuple[str, ...]
 
     @property
@@ -75,6 +89,10 @@ class Run:
         if slug not in self.slugs:
             raise BrokenRun(f"{self.folder} has no valid cell of {slug}; void: {'; '.join(self.void) or 'none'}")
         return self.deliveries[self.deliveries["transport"] == slug]
+
+    def quantiles_of(self, slug: str, kind: str = MESSAGE) -> pd.DataFrame:
+        """Return the exact quantiles of one kind of event by one transport, a row for each valid repeat."""
+        return self.kinds[(self.kinds["transport"] == slug) & (self.kinds["kind"] == kind)]
 
     def setting(self, name: str) -> float:
         """Return a duration or count of the manifest's workload or settings; raise BrokenRun when it is not there."""
@@ -109,12 +127,21 @@ def load(folder: str | Path, scenario: str | None = None, point: str | None = No
     valid = cells[~is_void].reset_index(drop=True)
     if valid.empty:
         raise BrokenRun(f"{folder} has no valid cell to chart; void: {'; '.join(void) or 'none either'}")
-    deliveries = deliveries[deliveries["kind"] == "message"]
+    for way in ("up", "down"):
+        valid[f"{way}_bytes"] = valid[f"client_{way}_bytes"].fillna(valid[f"server_{way}_bytes"])
     kept = deliveries.merge(valid[KEY_NAMES], on=KEY_NAMES)
     _check_counts(folder, valid, kept)
+    kept = kept[kept["kind"] == MESSAGE].reset_index(drop=True)
     kept["latency_ms"] = (kept["received_s"] - kept["intended_s"]) * 1000
     kept["after_send_ms"] = (kept["received_s"] - kept["sent_s"]) * 1000
-    return Run(folder, scenario, point, manifest, valid, kept, void)
+    kinds = _table(folder / KINDS_FILE, KINDS).merge(valid[KEY_NAMES], on=KEY_NAMES)
+    return Run(folder, scenario, point, manifest, valid, kept, kinds, void)
+
+
+def loads(folder: Path) -> tuple[tuple[str, str], ...]:
+    """Return scenario and point of every load in a run, in the order in which they were measured first."""
+    cells = _table(folder / CELLS_FILE, CELLS)
+    return tuple(dict.fromkeys(zip(cells["scenario"], cells["point"], strict=True)))
 
 
 def _first(cells: pd.DataFrame, scenario: str | None, point: str | None) -> tuple[str, str]:
@@ -152,12 +179,12 @@ def _table(path: Path, columns: Sequence[Column]) -> pd.DataFrame:
 
 
 def _check_counts(folder: Path, cells: pd.DataFrame, deliveries: pd.DataFrame) -> None:
-    """Raise BrokenRun unless each cell has a sample for every delivery that was due, and at least one."""
+    """Raise BrokenRun unless each cell has all that was due, and the samples that it says it has, at least one."""
     samples = deliveries.groupby(KEY_NAMES).size()
     for cell in cells.to_dict("records"):
         found = int(samples.get(tuple(cell[name] for name in KEY_NAMES), 0))
-        if not 0 < found == cell["delivered"] == cell["expected"]:
+        if not 0 < found == cell["samples"] or cell["delivered"] != cell["expected"]:
             raise BrokenRun(
-                f"{folder}: {cell['transport']}, repeat {cell['repeat']} is not void, but {cell['expected']} deliveries"
-                f" were due, {cell['delivered']} counted, and {found} are in {DELIVERIES_FILE}"
+                f"{folder}: {cell['transport']}, repeat {cell['repeat']} is not void, but of {cell['expected']} "
+                f"deliveries {cell['delivered']} came, and {DELIVERIES_FILE} has {found} of {cell['samples']} samples"
             )

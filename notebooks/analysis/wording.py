@@ -45,7 +45,7 @@ def counted(count: int, noun: str) -> str:
 def evidence(run: Run) -> str:
     """Return what a chart rests on: deliveries, messages, repeats, and the cells left out or under suspicion."""
     messages = int(run.cells["messages"].sum())
-    parts = [f"{counted(len(run.deliveries), 'delivery')} of {counted(messages, 'message')}"]
+    parts = [f"{counted(int(run.cells['delivered'].sum()), 'delivery')} of {counted(messages, 'message')}"]
     parts += [counted(run.repeats, "repeat")] if run.repeats > 1 else []
     suspect = int((run.cells["verdict"] == "suspect").sum())
     parts += [counted(suspect, "suspect cell")] if suspect else []
