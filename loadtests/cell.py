@@ -10,6 +10,7 @@ from typing import Any
 
 from loadtests.accounting import Account, account
 from loadtests.deliveries import Delivery, KindCount, count_kinds, deliveries, resolved
+from loadtests.offered import digest, done
 from loadtests.samples import Samples
 from loadtests.scenarios import Planned
 from loadtests.server_probe import Reading
@@ -50,8 +51,8 @@ class Cell:
         return 1000 * percentile([row.received_s - row.intended_s for row in self.messages], percent)
 
 
-def make_cell(planned: Planned, samples: Samples, spent: Reading) -> Cell:
-    """Put a measurement together, and judge it."""
+def make_cell(planned: Planned, samples: Samples, spent: Reading, meant: str) -> Cell:
+    """Put a measurement together, and judge it. meant: the digest of the load that the schedule has."""
     workload = planned.workload
     key = planned.key
     everything = resolved(samples)
@@ -63,7 +64,11 @@ def make_cell(planned: Planned, samples: Samples, spent: Reading) -> Cell:
     kinds = tuple(count_kinds(key, samples, deeds, rows))
     slips_s = [row.sent_s - row.intended_s for row in deeds]
     health = Health(percentile(samples.lateness_s(), 99), percentile(slips_s, 99))
-    verdict = judge(_complaints(samples, whole, kinds), health, 1 / workload.rate_per_s)
+    offered = digest(done(workload, samples))
+    complaints = _complaints(samples, whole, kinds)
+    if offered != meant:
+        complaints.append(f"the load was not the one that was meant: {offered} instead of {meant}")
+    verdict = judge(complaints, health, 1 / workload.rate_per_s)
     figures: dict[str, float | str] = {
         **key._asdict(),
         "verdict": verdict.word,
@@ -71,6 +76,7 @@ def make_cell(planned: Planned, samples: Samples, spent: Reading) -> Cell:
         "limit": "",
         "seed": workload.seed,
         "room_size": workload.room_size,
+        "offered": offered,
         **_counts(samples, whole, kinds),
         **spent,
         "heartbeat_lag_p99_s": health.heartbeat_lag_s,

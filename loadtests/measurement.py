@@ -17,6 +17,7 @@ from loadtests.cores import Cores
 from loadtests.generator import generating
 from loadtests.limits import limit_of
 from loadtests.manifest import label
+from loadtests.offered import digest, meant
 from loadtests.scenarios import Planned
 from loadtests.server_probe import Probe, serving
 
@@ -47,7 +48,7 @@ def measure(planned: Planned, cores: Cores, tell: Tell) -> Cell:
         _sleep_until(window.end_s, telling("measuring"), probe.look_at_memory)
         after = probe.read()
         samples = generator.await_samples(telling("waiting for the last deliveries"))
-        cell = make_cell(planned, samples, probe.spent(before, after))
+        cell = make_cell(planned, samples, probe.spent(before, after), digest(meant(workload)))
         return replace(cell, settings=server.settings, figures={**cell.figures, "limit": limit_of(cell)})
 
 

@@ -73,6 +73,7 @@ CELLS = (
     Column("seed", "int64", "", "seed of the senders' schedules and the pollers' phases"),
     Column("users", "int64", "", "users joined during the whole measuring window"),
     Column("room_size", "int64", "", "users per room"),
+    Column("offered", "str", "", "digest of who did what, meant for which moment of the window; equal: the same load"),
     Column("measured_s", "float64", "s", "length of the measuring window"),
     Column("messages", "int64", "", "acknowledged messages that were meant to be sent in the window"),
     Column("deeds", "int64", "", "all that was done and acknowledged, of what was meant for the window"),

@@ -1,6 +1,7 @@
 """What a load generator might have noted down about two users in one room, Ann and Bob; Ann sends."""
 
 from loadtests.cell import Cell, make_cell
+from loadtests.offered import digest, done
 from loadtests.samples import KINDS, Received, Samples, Seen, Sent, Session, Tick, Window
 from loadtests.scenarios import Planned
 from loadtests.workload import Workload
@@ -46,8 +47,12 @@ def samples(messages: list[Sent], deliveries: list[Received], late_s: float = 0.
     return noted
 
 
+def made(noted: Samples, planned: Planned = PLANNED) -> Cell:
+    return make_cell(planned, noted, SPENT, digest(done(PAIR, noted)))
+
+
 def cell(deliveries: list[Received], late_s: float = 0.0, planned: Planned = PLANNED) -> Cell:
-    return make_cell(planned, samples([sent(1)], deliveries, late_s), SPENT)
+    return made(samples([sent(1)], deliveries, late_s), planned)
 
 
 BOTH = [received(1, 0), received(1, 1)]
