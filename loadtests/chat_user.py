@@ -54,7 +54,7 @@ class ChatUser(FastHttpUser):
         raise NotImplementedError
 
     def leave(self) -> Ack:
-        """Say goodbye, when nobody listens any more, and let go of the line; raises LineBroken."""
+        """Say goodbye, when nobody listens any more, and let go of the line; a seq of 0 if that is all it takes."""
         raise NotImplementedError
 
     def on_start(self) -> None:
@@ -132,12 +132,12 @@ class ChatUser(FastHttpUser):
         return -self.inbox.cursor.seq
 
     def _go(self) -> int:
-        """End the session; return the seq of the event that says so."""
+        """End the session; return the seq of the event that says so, or else minus the last seq that was read."""
         self.receiver.kill()
         self.witness.left(self.number)
         self.load.samples.redundant_frames += self.inbox.redundant_frames
         self.inbox.redundant_frames = 0
-        return self.leave().seq
+        return self.leave().seq or -self.inbox.cursor.seq
 
     def _listen(self) -> None:
         """Take in every page. A line that breaks stays broken: what it would have brought counts as lost."""

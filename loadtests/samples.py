@@ -33,8 +33,8 @@ class Window(NamedTuple):
 class Sent(NamedTuple):
     """An acknowledged deed. Room and sender are numbers, moments are seconds of the monotonic clock.
 
-    seq: 0 if the deed changed nothing, such as a receipt for what had been read. A coming is acknowledged by the room's
-    snapshot, which does not name its event: here stands minus the head there, at or before which it lies.
+    seq: 0 if the deed changed nothing, such as a receipt for what had been read. Who comes, or hangs up without
+    a word, is not told it: here stands minus the room's head at coming, minus the last seq that was read at going.
     """
 
     room: int

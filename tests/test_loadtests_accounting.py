@@ -6,6 +6,7 @@ import pytest
 
 from loadtests.accounting import account
 from loadtests.cell import Cell
+from loadtests.deliveries import resolved
 from loadtests.samples import KINDS, Received, Samples, Sent, Session, Window
 from loadtests.truth import true_until_ms
 from servers.core.wire import Kind
@@ -108,6 +109,15 @@ def test_a_coming_is_traced_to_the_event_that_the_others_saw() -> None:
     noted.note_received(received(2, 1))
     presence = next(row for row in made(noted).kinds if row.kind == Kind.PRESENCE)
     assert (presence.deeds, presence.events, presence.expected, presence.delivered) == (2, 2, 3, 3)
+
+
+def test_who_hangs_up_without_a_word_is_traced_to_the_event_that_the_others_saw() -> None:
+    noted = Samples()
+    for seq, kind in ((-5, PRESENCE), (-9, PRESENCE), (-9, PRESENCE)):
+        noted.note_sent(Sent(0, seq, 1, kind, 102.0, 102.0, 102.1))
+    for seq in (2, 7, 8):  # the user's first coming, before the load; then going; then coming back
+        noted.note_seen(seen(seq, Kind.PRESENCE, sender=1))
+    assert [row.seq for row in resolved(noted)] == [7, 8, 0]
 
 
 def typing_cell(stopped_at_ms: int) -> Cell:
