@@ -18,8 +18,9 @@ from loadtests.generator import generating
 from loadtests.limits import limit_of
 from loadtests.manifest import label
 from loadtests.offered import digest, meant
+from loadtests.restarts import CALM, Servers, Storm
 from loadtests.scenarios import Planned
-from loadtests.server_probe import Probe, serving
+from loadtests.server_probe import Probe
 
 Tell = Callable[[str], None]
 """Told, several times a second, what is being done."""
@@ -35,21 +36,34 @@ def measure(planned: Planned, cores: Cores, tell: Tell) -> Cell:
 
     with (
         TemporaryDirectory(prefix="loadtest-") as name,
-        serving(slug, cores.servers, Path(name, f"server of {slug}.log"), telling("starting")) as server,
-        generating(slug, server.address, workload, cores.generator, Path(name)) as generator,
+        Servers(slug, cores.servers, Path(name), telling("starting")) as servers,
+        generating(slug, servers.server.address, workload, cores.generator, Path(name)) as generator,
     ):
-        probe = Probe(server, generator.pid)
+        probe = Probe(servers.server, generator.pid)
         window = generator.await_window(telling("users join"))
         if window is None:
             troubles = generator.await_samples(telling("stopping")).troubles
             raise NotMeasured("; ".join(troubles[-4:]))
         _sleep_until(window.start_s, telling("warming up"))
-        before = probe.read()
+        before, storm = probe.read(), CALM
+        if workload.restart_at_s:
+            _sleep_until(window.start_s + workload.restart_at_s, telling("measuring"), probe.look_at_memory)
+            storm = _restart(servers, probe)
         _sleep_until(window.end_s, telling("measuring"), probe.look_at_memory)
         after = probe.read()
         samples = generator.await_samples(telling("waiting for the last deliveries"))
-        cell = make_cell(planned, samples, probe.spent(before, after), digest(meant(workload)))
-        return replace(cell, settings=server.settings, figures={**cell.figures, "limit": limit_of(cell)})
+        spent = probe.spent(before, after) | storm.figures(samples.returns, after)
+        cell = make_cell(planned, samples, spent, digest(meant(workload)))
+        return replace(cell, settings=servers.server.settings, figures={**cell.figures, "limit": limit_of(cell)})
+
+
+def _restart(servers: Servers, probe: Probe) -> Storm:
+    """Restart the servers, and have the probe add up what the old ones and the new ones count; waits."""
+    last = probe.read()
+    server = servers.restart()
+    ready_s = perf_counter()
+    probe.follow(server, last)
+    return Storm(ready_s, last["requests_upkeep"])
 
 
 def _sleep_until(moment_s: float, *looks: Look) -> None:

@@ -83,6 +83,15 @@ class Session(NamedTuple):
         return self.start < seq and (self.end == STAYS or seq <= self.end)
 
 
+class Return(NamedTuple):
+    """A user whose line broke, and who resumed: when they noticed, when they were back, how often they had to try."""
+
+    user: int
+    broken_s: float
+    back_s: float
+    attempts: int
+
+
 class Tick(NamedTuple):
     """One tick of the generator's own 10 ms clock, and how late it came."""
 
@@ -108,6 +117,7 @@ class Samples(msgspec.Struct):
     wall_clock_s: float = 0.0
     user_ids: dict[int, str] = {}
     sessions: list[Session] = []
+    returns: list[Return] = []
     send_retries: int = 0
     send_failures: int = 0
     redundant_frames: int = 0

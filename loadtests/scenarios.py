@@ -121,8 +121,11 @@ SCENARIOS = (
     ),
     Scenario(
         "churn",
-        "What does it cost that people come and go?",
-        (Workload(point="coming and going", comings_per_s=0.1, measured_s=15.0),),
+        "What does it cost that people come and go, and what when all lines break at once?",
+        (
+            Workload(point="coming and going", comings_per_s=0.1, measured_s=15.0),
+            Workload(point="server restart", users=200, rate_per_s=0.05, restart_at_s=4.0, measured_s=15.0),
+        ),
     ),
     Scenario(
         "interval_sweep",

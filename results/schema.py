@@ -100,6 +100,11 @@ CELLS = (
     Column("api_rss_bytes", "int64", "bytes", "largest resident memory of the API process in the window"),
     Column("push_service_rss_bytes", "int64", "bytes", "largest resident memory of the push service in the window"),
     Column("connections", "int64", "", "open connections at the servers at the window's end"),
+    Column("storm_returns", "int64", "", "lines that broke when the server was restarted, and were opened again"),
+    Column("storm_p50_s", "float64", "s", "from when the restarted server was ready until a line was back, median"),
+    Column("storm_p95_s", "float64", "s", "95th percentile of the same"),
+    Column("storm_max_s", "float64", "s", "largest of the same: everybody is back"),
+    Column("storm_requests", "int64", "", "upkeep requests that the restarted server answered until the window's end"),
     Column("heartbeat_lag_p99_s", "float64", "s", "how late the generator's own 10 ms ticks were"),
     Column("schedule_slip_p99_s", "float64", "s", "how late sends began, from when they were intended"),
 )

@@ -14,7 +14,7 @@ PLANNED = Planned(TRANSPORTS[0], "test", PAIR)
 SPENT = {
     column.name: 1.0
     for column in CELLS
-    if column.name.startswith(("requests", "server", "publish", "api", "push", "generator"))
+    if column.name.startswith(("requests", "storm", "server", "publish", "api", "push", "generator"))
     or column.name in ("command_frames", "empty_answers", "connections")
 }
 
