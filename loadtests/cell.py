@@ -11,6 +11,7 @@ from typing import Any
 
 from loadtests.accounting import Account, account
 from loadtests.deliveries import Delivery, KindCount, count_kinds, deliveries, resolved
+from loadtests.offered import digest, done
 from loadtests.samples import Samples
 from loadtests.scenarios import Planned
 from loadtests.server_probe import Reading
@@ -57,8 +58,11 @@ class Cell:
         return 1000 * percentile([row.received_s - row.intended_s for row in self.messages], percent)
 
 
-def make_cell(planned: Planned, samples: Samples, spent: Reading, doubts: Sequence[str] = ()) -> Cell:
-    """Put a measurement together, and judge it; `doubts` are the reasons from outside to suspect it."""
+def make_cell(planned: Planned, samples: Samples, spent: Reading, meant: str, doubts: Sequence[str] = ()) -> Cell:
+    """Put a measurement together, and judge it.
+
+    meant: the digest of the load that the schedule has. doubts: reasons from outside to suspect the measurement.
+    """
     workload = planned.workload
     key = planned.key
     everything = resolved(samples)
@@ -70,7 +74,11 @@ def make_cell(planned: Planned, samples: Samples, spent: Reading, doubts: Sequen
     kinds = tuple(count_kinds(key, samples, deeds, rows))
     slips_s = [row.sent_s - row.intended_s for row in deeds]
     health = Health(percentile(samples.lateness_s(), 99), percentile(slips_s, 99))
-    verdict = judge(_complaints(samples, whole, kinds), doubts, health, 1 / workload.rate_per_s)
+    offered = digest(done(workload, samples))
+    complaints = _complaints(samples, whole, kinds)
+    if offered != meant:
+        complaints.append(f"the load was not the one that was meant: {offered} instead of {meant}")
+    verdict = judge(complaints, doubts, health, 1 / workload.rate_per_s)
     figures: dict[str, float | str] = {
         **key._asdict(),
         "verdict": verdict.word,
@@ -79,6 +87,7 @@ def make_cell(planned: Planned, samples: Samples, spent: Reading, doubts: Sequen
         "limit": "",
         "seed": workload.seed,
         "room_size": workload.room_size,
+        "offered": offered,
         **_counts(samples, whole, kinds),
         **spent,
         **_client_bytes(samples),

@@ -4,14 +4,16 @@ Teaches how to measure delivery rather than requests. The Locust task is the sen
 greenlet beside it; and each delivery goes into Locust's statistics as a request of type DELIVER, with the latency from
 the moment at which the event was *meant* to be caused.
 
-A transport's own file supplies four things: open, post, receive and leave. Leaves out reconnecting.
+A transport's own file supplies four things: open, post, receive and leave.
 """
 
 import os
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import fields
+from itertools import count
 from pathlib import Path
+from random import Random
 from time import perf_counter
 from typing import Any, ClassVar
 
@@ -25,14 +27,17 @@ from locust.env import Environment
 from clients.inbox import Inbox
 from loadtests.http_line import HttpLine, LineBroken
 from loadtests.phases import Load, sleep_until
-from loadtests.samples import KINDS, Sent
+from loadtests.samples import KINDS, Return, Sent
 from loadtests.schedule import Intention, intentions, phase
 from loadtests.wire_bytes import SLACK_S
 from loadtests.workload import Workload
 from servers.core.wire import Ack, Cursor, Event, Kind, MarkRead, Page, Send, Snapshot, SocketCommand, Typing
 
 TRIES = 3
+TRIES_IN_RESTART = 60
 RETRY_S = 0.5
+BACKOFF_S = 0.1
+BACKOFF_MAX_S = 5.0
 
 
 class ChatUser(FastHttpUser):
@@ -55,7 +60,7 @@ class ChatUser(FastHttpUser):
         raise NotImplementedError
 
     def leave(self) -> Ack:
-        """Say goodbye, when nobody listens any more, and let go of the line; raises LineBroken."""
+        """Say goodbye, when nobody listens any more, and let go of the line; a seq of 0 if that is all it takes."""
         raise NotImplementedError
 
     def on_start(self) -> None:
@@ -66,6 +71,7 @@ class ChatUser(FastHttpUser):
         self.room_number = self.number // self.workload.room_size
         self.room = f"room-{self.room_number}"
         self.http = HttpLine(self.client, self.room, f"connection-{self.number}")
+        self.random = Random(f"back-off {self.workload.seed} {self.number}")
         self.sessions = 0
         try:
             self.user_id = self.http.log_in(f"user {self.number} of {os.getpid()}").user
@@ -111,7 +117,7 @@ class ChatUser(FastHttpUser):
     def _persist(self, deed: Callable[[], int], kind: Kind, due_s: float) -> None:
         """Try until it is acknowledged."""
         samples, sent_s = self.load.samples, perf_counter()
-        for _ in range(TRIES):
+        for _ in range(TRIES_IN_RESTART if self.workload.restart_at_s else TRIES):
             try:
                 seq = deed()
             except LineBroken as broken:
@@ -134,21 +140,40 @@ class ChatUser(FastHttpUser):
         return -self.inbox.cursor.seq
 
     def _go(self) -> int:
-        """End the session; return the seq of the event that says so."""
+        """End the session; return the seq of the event that says so, or else minus the last seq that was read."""
         self.receiver.kill()
         self.witness.left(self.number)
         self.load.samples.redundant_frames += self.inbox.redundant_frames
         self.inbox.redundant_frames = 0
-        return self.leave().seq
+        return self.leave().seq or -self.inbox.cursor.seq
 
     def _listen(self) -> None:
-        """Take in every page. A line that breaks stays broken: what it would have brought counts as lost."""
-        try:
-            while True:
+        """Take in every page. A line that breaks stays broken, and what it would have brought counts as lost.
+
+        Unless the server is to be restarted: then it is opened again, and read on from the inbox's cursor.
+        """
+        while True:
+            try:
                 for event in self.inbox.feed(self.receive()):
                     self._note(event, perf_counter())
-        except LineBroken as broken:
-            self.load.samples.troubles.append(f"user {self.number} listening: {broken}")
+            except LineBroken as broken:
+                self.load.samples.troubles.append(f"user {self.number} listening: {broken}")
+                if not self.workload.restart_at_s:
+                    return
+                self._return()
+
+    def _return(self) -> None:
+        """Open the line again, after pauses that double and that are random, lest all come back at once."""
+        broken_s, pause_s = perf_counter(), BACKOFF_S
+        for attempt in count(1):
+            gevent.sleep(self.random.uniform(0, pause_s))
+            pause_s = min(2 * pause_s, BACKOFF_MAX_S)
+            try:
+                self.open(self.inbox.cursor)
+            except LineBroken:
+                continue
+            self.load.samples.returns.append(Return(self.number, broken_s, perf_counter(), attempt))
+            return
 
     def _note(self, event: Event, received_s: float) -> None:
         if event.kind is Kind.MESSAGE:

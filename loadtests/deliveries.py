@@ -66,20 +66,29 @@ class KindCount(NamedTuple):
 def resolved(samples: Samples) -> list[Sent]:
     """Return the deeds, each with the seq of its event; 0 if there was none, or if nobody was there to see it.
 
-    A coming is acknowledged by a snapshot: its event is the user's last presence event up to there that nobody asked
-    for otherwise.
+    Who comes, or hangs up, is not told the seq: it is that of the presence event which the others saw next.
     """
     deeds = list(samples.deeds())
     acknowledged = {(row.room, row.seq) for row in deeds}
     presence: defaultdict[Place, list[int]] = defaultdict(list)
-    for event in samples.log():
+    for event in sorted(samples.log(), key=lambda event: event.seq):
         if KINDS[event.kind] is Kind.PRESENCE and (event.room, event.seq) not in acknowledged:
             presence[event.room, event.sender].append(event.seq)
-    return [row if row.seq >= 0 else _resolve(row, presence[row.room, row.sender]) for row in deeds]
+    left: dict[int, int] = {}
+    return [
+        _resolve(row, presence[row.room, row.sender], left) if KINDS[row.kind] is Kind.PRESENCE else row
+        for row in deeds
+    ]
 
 
-def _resolve(coming: Sent, seqs: Sequence[int]) -> Sent:
-    return coming._replace(seq=max((seq for seq in seqs if seq <= -coming.seq), default=0))
+def _resolve(row: Sent, seqs: Sequence[int], left: dict[int, int]) -> Sent:
+    """Return a coming or a going with its seq. left: after which event those who are away went; kept up to date."""
+    if row.sender in left:
+        since = left.pop(row.sender)
+        return row._replace(seq=max((seq for seq in seqs if since < seq <= -row.seq), default=0))
+    seq = row.seq if row.seq > 0 else min((seq for seq in seqs if seq > -row.seq), default=0)
+    left[row.sender] = seq or -row.seq
+    return row._replace(seq=seq)
 
 
 def deliveries(key: Key, samples: Samples, deeds: Sequence[Sent]) -> Iterator[Delivery]:

@@ -16,7 +16,8 @@ from typing import Any
 from loadtests.children import Look, NotMeasured, module, running
 from loadtests.cores import Cores
 from loadtests.manifest import push_service
-from loadtests.server_probe import READY_S, Server, serving
+from loadtests.restarts import Servers
+from loadtests.server_probe import READY_S
 from loadtests.workload import Workload
 from servers.transports import RENTED, Transport
 
@@ -32,7 +33,7 @@ class Way:
 @contextmanager
 def serving_at_distance(
     transport: Transport, workload: Workload, cores: Cores, folder: Path, look: Look
-) -> Iterator[tuple[Server, Way]]:
+) -> Iterator[tuple[Servers, Way]]:
     """Run the servers of a transport, and the relays that the workload asks for; raises NotMeasured."""
 
     def relayed(address: str, delay_s: float, name: str) -> str:
@@ -53,15 +54,15 @@ def serving_at_distance(
             service = stack.enter_context(child).next_line(READY_S, look)
             host, _, port = relayed(service["address"], link_s, "API to push service").rpartition(":")
             environment |= {"PUSHER_HOST": host.removeprefix("http://"), "PUSHER_PORT": port}
-        log = folder / f"server of {transport.slug}.log"
-        server = stack.enter_context(serving(transport.slug, cores.servers, log, look, environment))
+        servers = stack.enter_context(Servers(transport.slug, cores.servers, folder, look, environment))
         if service:
-            pids = {**server.pids, "push_service": service["pid"]}
-            server = replace(server, push_service=service["address"], pids=pids)
+            pids = {**servers.server.pids, "push_service": service["pid"]}
+            servers.server = replace(servers.server, push_service=service["address"], pids=pids)
+        server = servers.server
         delay_s = workload.one_way_delay_s
         api = relayed(server.address, delay_s, "to API")
         moved = server.push_service and (delay_s or link_s)
-        yield server, Way(api, relayed(server.push_service, delay_s, "to push service") if moved else "")
+        yield servers, Way(api, relayed(server.push_service, delay_s, "to push service") if moved else "")
 
 
 def _credentials() -> dict[str, Any]:

@@ -32,8 +32,14 @@ ACKNOWLEDGED_S = 10.0
 class RawWebsocketUser(ChatUser):
     """The server waits, for as long as the line is open: the client only listens."""
 
-    def open(self, after: Cursor | None) -> Snapshot:
+    def on_start(self) -> None:
         self.answers: dict[int, AsyncResult] = {}
+        super().on_start()
+
+    def open(self, after: Cursor | None) -> Snapshot:
+        for answer in self.answers.values():  # those of an earlier line
+            answer.set_exception(LineBroken("the line broke before the acknowledgement came"))
+        self.answers = {}
         self.line = SocketLine(f"{self.host}/rooms/{self.room}/socket".replace("http", "ws", 1))
         self.line.say(encode(Join(connection=self.http.connection, token=self.http.token, after=str(after or ""))))
         return decode(self.line.hear(), type=Snapshot)

@@ -34,8 +34,8 @@ class Window(NamedTuple):
 class Sent(NamedTuple):
     """An acknowledged deed. Room and sender are numbers, moments are seconds of the monotonic clock.
 
-    seq: 0 if the deed changed nothing, such as a receipt for what had been read. A coming is acknowledged by the room's
-    snapshot, which does not name its event: here stands minus the head there, at or before which it lies.
+    seq: 0 if the deed changed nothing, such as a receipt for what had been read. Who comes, or hangs up without
+    a word, is not told it: here stands minus the room's head at coming, minus the last seq that was read at going.
     """
 
     room: int
@@ -84,6 +84,15 @@ class Session(NamedTuple):
         return self.start < seq and (self.end == STAYS or seq <= self.end)
 
 
+class Return(NamedTuple):
+    """A user whose line broke, and who resumed: when they noticed, when they were back, how often they had to try."""
+
+    user: int
+    broken_s: float
+    back_s: float
+    attempts: int
+
+
 class Tick(NamedTuple):
     """One tick of the generator's own 10 ms clock, and how late it came."""
 
@@ -110,6 +119,7 @@ class Samples(msgspec.Struct):
     wall_clock_s: float = 0.0
     user_ids: dict[int, str] = {}
     sessions: list[Session] = []
+    returns: list[Return] = []
     send_retries: int = 0
     send_failures: int = 0
     redundant_frames: int = 0

@@ -102,7 +102,7 @@ SCENARIOS = (
     Scenario(
         "busy",
         "When messages come faster than polls, does collecting them make polling cheaper than pushing?",
-        (Workload(rate_per_s=2.0, measured_s=15.0),),
+        (Workload(rate_per_s=1.0, measured_s=15.0),),
     ),
     Scenario(
         "burst",
@@ -112,7 +112,7 @@ SCENARIOS = (
     Scenario(
         "large_room",
         "What does one message cost, and when has the last of 200 people seen it?",
-        (Workload(users=200, room_size=200, rate_per_s=0.005, measured_s=15.0),),
+        (Workload(users=200, room_size=200, rate_per_s=0.0025, measured_s=15.0),),
     ),
     Scenario(
         "signals",
@@ -121,8 +121,11 @@ SCENARIOS = (
     ),
     Scenario(
         "churn",
-        "What does it cost that people come and go?",
-        (Workload(point="coming and going", comings_per_s=0.1, measured_s=15.0),),
+        "What does it cost that people come and go, and what when all lines break at once?",
+        (
+            Workload(point="coming and going", comings_per_s=0.1, measured_s=15.0),
+            Workload(point="server restart", users=200, rate_per_s=0.05, restart_at_s=3.0, measured_s=12.0),
+        ),
     ),
     Scenario(
         "interval_sweep",
@@ -138,7 +141,7 @@ SCENARIOS = (
         "distance",
         "What does the distance between client and server add?",
         tuple(
-            Workload(point=f"{1000 * delay_s:g} ms away", one_way_delay_s=delay_s, measured_s=10.0)
+            Workload(point=f"{1000 * delay_s:g} ms away", one_way_delay_s=delay_s, measured_s=9.0)
             for delay_s in (0.0, 0.02, 0.05, 0.1)
         ),
     ),

@@ -39,14 +39,21 @@ class Server:
 
 @contextmanager
 def serving(
-    slug: str, core: int | None, log: Path, look: Look, environment: Mapping[str, str] | None = None
+    slug: str,
+    core: int | None,
+    log: Path,
+    look: Look,
+    port: int = 0,
+    store: str = "",
+    environment: Mapping[str, str] | None = None,
 ) -> Iterator[Server]:
     """Run the server of a transport, and its push service, on one core; raises NotMeasured.
 
-    environment: what to add to our own. PUSHER_* variables in it name a push service that runs already.
+    port: 0 for a free one. store: its URL; empty for a log that ends with the server. environment: what to add to our
+    own. PUSHER_* variables in it name a push service that runs already.
     """
     durations = ["--hold", str(HOLD_S), "--lease", str(LEASE_S)]
-    command = module("servers", slug, "--port", "0", "--attached", *durations)
+    command = module("servers", slug, "--port", str(port), "--store", store, "--attached", *durations)
     with running(command, core, log, environment) as child:
         told = child.next_line(READY_S, look)
         yield Server(told["address"], told.get("push_service", ""), told["pids"], told["settings"])
@@ -76,31 +83,26 @@ class Stats:
 
 
 class Probe:
-    """Reads the servers and the load generator."""
+    """Reads the servers, through all their incarnations, and the load generator."""
 
     def __init__(self, server: Server, generator_pid: int) -> None:
-        self._api = Stats(server.address)
-        self._push_service = Stats(server.push_service) if server.push_service else None
-        self._processes = {role: psutil.Process(pid) for role, pid in server.pids.items()}
+        self._earlier: Reading = {}
+        self._watch(server)
         self._generator = psutil.Process(generator_pid)
         self._peak_bytes: Reading = {"api_rss_bytes": 0, "push_service_rss_bytes": 0}
 
+    def follow(self, server: Server, last: Reading) -> None:
+        """Go on with a server that was started anew, and counts from 0: what the one before told last is added."""
+        self._watch(server)
+        started_s = {f"{role}_cpu_s": _cpu_s(process) for role, process in self._processes.items()}
+        self._earlier = {column: last[column] - started_s.get(column, 0) for column in last if column not in OUR_OWN}
+
     def read(self) -> Reading:
         """Return all that has added up so far."""
-        api, service = self._stats()
-        carried = _carried(api, service)
-        cpu_s = {role: _cpu_s(process) for role, process in self._processes.items()}
+        served = self._served()
         return {
-            **{f"requests_{purpose}": count for purpose, count in api["requests"].items()},
-            "command_frames": api["command_frames"],
-            "empty_answers": api["empty_answers"],
-            "server_up_bytes": carried.up,
-            "server_down_bytes": carried.down,
-            "publish_bytes": sum(service["wire"]["http"].values()),
-            "api_cpu_s": cpu_s["api"],
-            "push_service_cpu_s": cpu_s.get("push_service", 0.0),
+            **{column: value + self._earlier.get(column, 0) for column, value in served.items()},
             "generator_cpu_s": _cpu_s(self._generator),
-            "connections": api["wire"]["connections_open"] + service["wire"]["connections_open"],
         }
 
     def read_bytes(self) -> WireBytes:
@@ -118,9 +120,33 @@ class Probe:
         differences = {column: after[column] - before[column] for column in after}
         return {**differences, "connections": after["connections"], **self._peak_bytes}
 
+    def _watch(self, server: Server) -> None:
+        self._api = Stats(server.address)
+        self._push_service = Stats(server.push_service) if server.push_service else None
+        self._processes = {role: psutil.Process(pid) for role, pid in server.pids.items()}
+
+    def _served(self) -> Reading:
+        """Return what the servers of now have counted since they started."""
+        api, service = self._stats()
+        carried = _carried(api, service)
+        cpu_s = {role: _cpu_s(process) for role, process in self._processes.items()}
+        return {
+            **{f"requests_{purpose}": count for purpose, count in api["requests"].items()},
+            "command_frames": api["command_frames"],
+            "empty_answers": api["empty_answers"],
+            "server_up_bytes": carried.up,
+            "server_down_bytes": carried.down,
+            "publish_bytes": sum(service["wire"]["http"].values()),
+            "api_cpu_s": cpu_s["api"],
+            "push_service_cpu_s": cpu_s.get("push_service", 0.0),
+            "connections": api["wire"]["connections_open"] + service["wire"]["connections_open"],
+        }
+
     def _stats(self) -> tuple[dict[str, Any], dict[str, Any]]:
         return self._api.read(), self._push_service.read() if self._push_service else {"wire": NO_WIRE}
 
+
+OUR_OWN = ("generator_cpu_s", "connections")  # not the servers' to count from 0, or not to be added up
 
 NO_WIRE: dict[str, Any] = {
     "http": {"received": 0, "sent": 0},

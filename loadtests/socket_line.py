@@ -2,7 +2,7 @@
 
 Teaches what a protocol without I/O leaves to its caller: write out what it wants to answer after every read (pongs),
 join the frames of a fragmented message, and let one writer at a time onto the socket. Per message it costs half of
-what `websockets.sync` does. Leaves out compression, and reconnecting: on loopback a broken line is a finding.
+what `websockets.sync` does. Leaves out compression, and reconnecting, which is up to whoever uses the line.
 
 Locust has patched the standard library: this `socket` is gevent's, and waiting for it lets other greenlets run.
 """
@@ -35,7 +35,10 @@ class SocketLine:
         self._writing = BoundedSemaphore()
         self._parts: list[bytes] = []
         self._messages: deque[bytes] = deque()
-        self._socket = socket.create_connection((uri.host, uri.port), CONNECT_S)
+        try:
+            self._socket = socket.create_connection((uri.host, uri.port), CONNECT_S)
+        except OSError as error:
+            raise LineBroken(f"{url}: {error}") from error
         self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         if uri.secure:
             self._socket = ssl.create_default_context().wrap_socket(self._socket, server_hostname=uri.host)

@@ -18,12 +18,13 @@ from servers.core.wire import Kind
 def true_until_ms(log: Iterable[Seen]) -> dict[Place, float]:
     """Return for each event the moment, on the wall clock, from which on it is true no more; infinity for a message.
 
-    That is when it expires, or when the next event of the same kind by the same sender was committed.
+    That is when it expires, or when the next event of the same kind by the same sender was committed. What takes a
+    notice back bears an expiry of its own moment, for whoever shows notices; but that it was taken back stays true.
     """
     until_ms: dict[Place, float] = {}
     told: defaultdict[tuple[int, int, int], list[Seen]] = defaultdict(list)
     for event in log:
-        until_ms[event.room, event.seq] = event.expires_at_ms or inf
+        until_ms[event.room, event.seq] = event.expires_at_ms if event.expires_at_ms > event.at_ms else inf
         if KINDS[event.kind] is not Kind.MESSAGE:
             told[event.room, event.sender, event.kind].append(event)
     for events in told.values():

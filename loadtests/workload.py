@@ -38,6 +38,7 @@ class Workload:
     typing_per_s: float = _option(0.0, "How often per second each user begins to type, on average (Poisson).")
     receipts_per_s: float = _option(0.0, "How often per second each user marks as read, on average (Poisson).")
     comings_per_s: float = _option(0.0, "How often per second each user goes and comes back, on average (Poisson).")
+    restart_at_s: float = _option(0.0, "Seconds into the window at which the server is restarted; 0 for never.")
     measured_s: float = _option(30.0, "Length of the measuring window, seconds.")
     poll_interval_s: float = _option(2.0, "How long a short poller sleeps after each answer, seconds.")
     text_bytes: int = _option(120, "Length of a message's text, bytes.")
@@ -75,9 +76,10 @@ class Workload:
         """Say what the load is."""
         also = {"typing": self.typing_per_s, "receipts": self.receipts_per_s, "comings": self.comings_per_s}
         paces = [f"{rate:g} {what}" for what, rate in {"messages": self.rate_per_s, **also}.items() if rate]
+        restart = f"a restart after {self.restart_at_s:g} s, " if self.restart_at_s else ""
         bunches = f"bunched every {self.bunch_s:g} s, " if self.bunch_s else ""
         return (
-            f"{self.users} users in rooms of {self.room_size}, {', '.join(paces)} a second each, {bunches}"
+            f"{self.users} users in rooms of {self.room_size}, {', '.join(paces)} a second each, {bunches}{restart}"
             f"{self.measured_s:g} s measured, a poll every {self.poll_interval_s:g} s"
         )
 

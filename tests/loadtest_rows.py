@@ -1,6 +1,7 @@
 """What a load generator might have noted down about two users in one room, Ann and Bob; Ann sends."""
 
 from loadtests.cell import Cell, make_cell
+from loadtests.offered import digest, done
 from loadtests.samples import KINDS, Received, Samples, Seen, Sent, Session, Tick, Window
 from loadtests.scenarios import Planned
 from loadtests.wire_bytes import Around, ClientBytes, WireBytes
@@ -14,7 +15,7 @@ PLANNED = Planned(TRANSPORTS[0], "test", PAIR)
 SPENT = {
     column.name: 1.0
     for column in CELLS
-    if column.name.startswith(("requests", "server", "publish", "api", "push", "generator"))
+    if column.name.startswith(("requests", "storm", "server", "publish", "api", "push", "generator"))
     or column.name in ("command_frames", "empty_answers", "connections")
 }
 
@@ -56,8 +57,12 @@ def counted(up: int, down: int, around: int = 5) -> ClientBytes:
     )
 
 
+def made(noted: Samples, planned: Planned = PLANNED) -> Cell:
+    return make_cell(planned, noted, SPENT, digest(done(PAIR, noted)))
+
+
 def cell(deliveries: list[Received], late_s: float = 0.0, planned: Planned = PLANNED) -> Cell:
-    return make_cell(planned, samples([sent(1)], deliveries, late_s), SPENT)
+    return made(samples([sent(1)], deliveries, late_s), planned)
 
 
 BOTH = [received(1, 0), received(1, 1)]

@@ -80,6 +80,7 @@ def _cell(plan: Plan, slug: str, repeat: int) -> dict[str, object]:
         "reason": "" if verdict == "valid" else "the generator lagged",
         "users": plan.users,
         "room_size": plan.users,
+        "offered": "0123456789abcdef",
         "measured_s": measured_s,
         "messages": plan.messages,
         "deeds": plan.messages,

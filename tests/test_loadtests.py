@@ -8,14 +8,29 @@ import pytest
 
 from loadtests.cell import make_cell
 from loadtests.deliveries import Delivery, KindCount
+from loadtests.offered import digest, done, meant
 from loadtests.predictions import predict
-from loadtests.samples import Samples
+from loadtests.samples import KINDS as KINDS_NOTED
+from loadtests.samples import Samples, Sent, Window
 from loadtests.schedule import bunched, intentions, phase, poisson_s, spells_s
 from loadtests.verdict import Health, Word, judge
 from loadtests.workload import Workload
 from results.schema import CELLS, DELIVERIES, KINDS
 from servers.core.wire import Kind
-from tests.loadtest_rows import BOTH, BOTH_STAY, PAIR, PLANNED, SPENT, cell, counted, received, samples, seen, sent
+from tests.loadtest_rows import (
+    BOTH,
+    BOTH_STAY,
+    PAIR,
+    PLANNED,
+    SPENT,
+    cell,
+    counted,
+    made,
+    received,
+    samples,
+    seen,
+    sent,
+)
 
 
 def test_a_seed_and_a_user_fix_the_schedule() -> None:
@@ -135,21 +150,46 @@ def test_deliveries_that_do_not_add_up_void_a_run_in_the_best_of_health() -> Non
 
 def test_a_loss_in_the_warm_up_voids_the_run_too() -> None:
     noted = samples([sent(1, at_s=100.5), sent(2)], [received(1, 0), received(2, 0), received(2, 1)])
-    made = make_cell(PLANNED, noted, SPENT)
-    assert not made.verdict.adds_up
-    assert (made.figures["expected"], made.figures["delivered"], made.figures["lost"]) == (2, 2, 1)
-    assert {row.seq for row in made.deliveries} == {2}
+    result = made(noted)
+    assert not result.verdict.adds_up
+    assert [result.figures[name] for name in ("expected", "delivered", "lost")] == [2, 2, 1]
+    assert {row.seq for row in result.deliveries} == {2}
 
 
 def test_a_window_without_messages_is_void() -> None:
-    assert not make_cell(PLANNED, samples([], []), SPENT).verdict.adds_up
+    assert not made(samples([], [])).verdict.adds_up
+
+
+def test_a_load_that_is_not_the_one_that_was_meant_voids_the_cell() -> None:
+    noted = samples([sent(1)], BOTH)
+    verdict = make_cell(PLANNED, noted, SPENT, digest(meant(PAIR))).verdict
+    assert verdict.word is Word.VOID
+    assert "the load was not the one that was meant" in verdict.reason
+
+
+def test_what_was_done_on_time_or_late_is_the_load_that_was_meant() -> None:
+    begin_s = 9160.485977031773
+    noted = Samples(window=Window(begin_s + BUSY.warm_up_s, begin_s + BUSY.warm_up_s + BUSY.measured_s))
+    for user in range(BUSY.users):
+        for seq, one in enumerate(intentions(BUSY, user), 1):
+            due_s = begin_s + one.moment_s
+            noted.note_sent(Sent(0, seq, user, KINDS_NOTED.index(one.kind), due_s, due_s + 2.0, due_s + 2.1))
+    assert sorted(done(BUSY, noted)) == sorted(meant(BUSY))
+    assert len(meant(BUSY)) > 10_000
+
+
+@pytest.mark.parametrize("other", [(0, 5, "typing"), (1, 5, "message"), (0, 6, "message")])
+def test_loads_that_differ_in_user_moment_or_kind_have_different_digests(other: tuple[int, int, str]) -> None:
+    load = [(0, 5, "message"), (1, 7, "receipt")]
+    assert digest(load) == digest(reversed(load))
+    assert digest(load) != digest([other, load[1]])
 
 
 def test_the_price_in_bytes_is_the_clients_count_where_there_is_one() -> None:
     assert cell(BOTH).bytes_per_delivery == (1 + 1 + 1) / 2  # by the servers: up, down and publishing
     noted = samples([sent(1)], BOTH)
     noted.client_bytes = counted(up=100, down=700)
-    assert make_cell(PLANNED, noted, SPENT).bytes_per_delivery == (100 + 700 + 1) / 2
+    assert made(noted).bytes_per_delivery == (100 + 700 + 1) / 2
 
 
 def test_a_cell_has_the_columns_of_the_schema() -> None:

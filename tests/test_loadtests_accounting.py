@@ -1,16 +1,16 @@
 """Accounts and truth: what was due to whom, and what still was true when they saw it. Nothing here imports locust."""
 
-from dataclasses import replace
 from math import inf
 
 import pytest
 
 from loadtests.accounting import account
-from loadtests.cell import Cell, make_cell
+from loadtests.cell import Cell
+from loadtests.deliveries import resolved
 from loadtests.samples import KINDS, Received, Samples, Sent, Session, Window
 from loadtests.truth import true_until_ms
 from servers.core.wire import Kind
-from tests.loadtest_rows import BOTH, BOTH_STAY, PLANNED, SPENT, received, seen
+from tests.loadtest_rows import BOTH, BOTH_STAY, made, received, seen
 
 TWO = [(0, 1), (0, 2)]
 PRESENCE, TYPING = KINDS.index(Kind.PRESENCE), KINDS.index(Kind.TYPING)
@@ -67,6 +67,10 @@ def test_a_message_is_true_for_ever_and_a_notice_until_it_expires() -> None:
     assert true_until_ms(log) == {(0, 1): inf, (0, 2): inf, (0, 3): 110_000}
 
 
+def test_what_takes_a_notice_back_stays_true() -> None:
+    assert true_until_ms([seen(1, Kind.TYPING, at_ms=100, expires_at_ms=100)]) == {(0, 1): inf}
+
+
 def test_news_is_true_until_newer_news_of_the_same_kind_and_sender() -> None:
     log = [
         seen(1, Kind.PRESENCE, sender=0, at_ms=100),
@@ -103,8 +107,17 @@ def test_a_coming_is_traced_to_the_event_that_the_others_saw() -> None:
         noted.note_seen(seen(seq, Kind.PRESENCE, sender=1, at_ms=seq))
         noted.note_received(received(seq, 0))
     noted.note_received(received(2, 1))
-    presence = next(row for row in make_cell(PLANNED, noted, SPENT).kinds if row.kind == Kind.PRESENCE)
+    presence = next(row for row in made(noted).kinds if row.kind == Kind.PRESENCE)
     assert (presence.deeds, presence.events, presence.expected, presence.delivered) == (2, 2, 3, 3)
+
+
+def test_who_hangs_up_without_a_word_is_traced_to_the_event_that_the_others_saw() -> None:
+    noted = Samples()
+    for seq, kind in ((-5, PRESENCE), (-9, PRESENCE), (-9, PRESENCE)):
+        noted.note_sent(Sent(0, seq, 1, kind, 102.0, 102.0, 102.1))
+    for seq in (2, 7, 8):  # the user's first coming, before the load; then going; then coming back
+        noted.note_seen(seen(seq, Kind.PRESENCE, sender=1))
+    assert [row.seq for row in resolved(noted)] == [7, 8, 0]
 
 
 def typing_cell(stopped_at_ms: int) -> Cell:
@@ -116,4 +129,4 @@ def typing_cell(stopped_at_ms: int) -> Cell:
         noted.note_received(row)
     for event in (seen(1), seen(2, Kind.TYPING), seen(3, Kind.TYPING, at_ms=stopped_at_ms)):
         noted.note_seen(event)
-    return make_cell(replace(PLANNED, scenario="test"), noted, SPENT)
+    return made(noted)
