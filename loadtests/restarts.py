@@ -32,7 +32,7 @@ class Storm(NamedTuple):
             "storm_p50_s": percentile(took_s, 50) if took_s else 0.0,
             "storm_p95_s": percentile(took_s, 95) if took_s else 0.0,
             "storm_max_s": max(took_s, default=0.0),
-            "storm_requests": after["requests_upkeep"] - self.requests_before if self.ready_s else 0.0,
+            "storm_requests": after["requests_upkeep"] - self.requests_before if self.ready_s else 0,
         }
 
 

@@ -124,7 +124,7 @@ SCENARIOS = (
         "What does it cost that people come and go, and what when all lines break at once?",
         (
             Workload(point="coming and going", comings_per_s=0.1, measured_s=15.0),
-            Workload(point="server restart", users=200, rate_per_s=0.05, restart_at_s=3.0, measured_s=12.0),
+            Workload(point="server restart", users=100, rate_per_s=0.1, restart_at_s=3.0, measured_s=12.0),
         ),
     ),
     Scenario(

@@ -9,6 +9,7 @@ from loadtests.restarts import CALM, Storm
 from loadtests.samples import Return
 from loadtests.scenarios import Planned
 from loadtests.workload import Workload
+from results.schema import CELLS
 from servers.transports import find
 
 LOAD = Workload(users=8, room_size=4, rate_per_s=1.0, poll_interval_s=0.5, measured_s=6.0, restart_at_s=1.0)
@@ -34,6 +35,11 @@ def test_what_both_servers_counted_is_added_up(restarted: Cell) -> None:
     assert restarted.number("command_frames") >= restarted.number("messages")
     assert restarted.number("connections") == LOAD.users
     assert restarted.number("api_cpu_s") > 0
+
+
+def test_what_is_counted_stays_a_whole_number(restarted: Cell) -> None:
+    counted = [column.name for column in CELLS if column.dtype == "int64"]
+    assert {name: type(restarted.figures[name]) for name in counted} == dict.fromkeys(counted, int)
 
 
 def test_a_storm_is_timed_from_when_the_server_was_ready() -> None:
