@@ -42,13 +42,12 @@ class Generator:
 
 
 @contextmanager
-def generating(slug: str, host: str, scenario: Scenario, core: int | None, folder: Path) -> Iterator[Generator]:
-    """Run the Locust file of a transport against a server, on one core."""
-    record = folder / f"{slug}.samples"
-    file = Path(__file__).with_name(f"{slug}.py")
+def generating(file: Path, host: str, scenario: Scenario, core: int | None, folder: Path) -> Iterator[Generator]:
+    """Run a Locust file against a server, on one core."""
+    record = folder / f"{file.stem}.samples"
     command = [sys.executable, "-m", "locust", "--locustfile", str(file), "--headless", "--only-summary"]
     command += ["--host", host, "--spawn-rate", str(USERS_PER_S), "--record", str(record), *scenario.arguments()]
-    with running(command, core, folder / f"load generator of {slug}.log") as child:
+    with running(command, core, folder / f"load generator of {file.stem}.log") as child:
         try:
             yield Generator(child, scenario, record)
         finally:

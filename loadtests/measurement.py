@@ -17,26 +17,26 @@ from loadtests.cores import Cores
 from loadtests.generator import generating
 from loadtests.manifest import label
 from loadtests.scenarios import Scenario
-from loadtests.server_probe import Probe, serving
+from loadtests.subjects import OurServers, Subject
 from servers.transports import Transport
 
 Tell = Callable[[str], None]
 """Told, several times a second, what is being done."""
 
 
-def measure(transport: Transport, scenario: Scenario, cores: Cores, tell: Tell) -> Cell:
-    """Measure one transport once; waits for all of it, and raises NotMeasured."""
-    slug = transport.slug
+def measure(transport: Transport, scenario: Scenario, cores: Cores, tell: Tell, subject: Subject | None = None) -> Cell:
+    """Measure one transport once, of our servers if no other subject is given; waits for all, raises NotMeasured."""
+    slug, subject = transport.slug, subject or OurServers()
 
     def telling(phase: str) -> Look:
         return lambda: tell(f"{label(transport)}: {phase}")
 
     with (
         TemporaryDirectory(prefix="loadtest-") as name,
-        serving(slug, cores.servers, Path(name, f"server of {slug}.log"), telling("starting")) as server,
-        generating(slug, server.address, scenario, cores.generator, Path(name)) as generator,
+        subject.serving(slug, cores.servers, Path(name, f"server of {slug}.log"), telling("starting")) as server,
+        generating(subject.locust_file(slug), server.address, scenario, cores.generator, Path(name)) as generator,
     ):
-        probe = Probe(server, generator.pid)
+        probe = subject.meter(server, generator.pid)
         window = generator.await_window(telling("users join"))
         if window is None:
             troubles = generator.await_samples(telling("stopping")).troubles

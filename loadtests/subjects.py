@@ -1,0 +1,122 @@
+"""What is measured: our own servers, or anything else that can be put in their place.
+
+Teaches that a harness which can only measure its author's code measures nothing. A subject says how its server comes to
+run, which Locust files speak its dialect, and what its counters tell; schedule, samples, accounting and verdict are the
+same for all. A figure that a subject does not tell is nan, never a guess.
+"""
+
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+import psutil
+
+from loadtests.children import Look
+from loadtests.server_probe import Probe, Reading, Server, serving
+
+HERE = Path(__file__).parent
+NAN = float("nan")
+COUNTED_BY_SERVERS = (
+    "requests_send",
+    "requests_receive",
+    "requests_upkeep",
+    "command_frames",
+    "empty_answers",
+    "server_up_bytes",
+    "server_down_bytes",
+    "publish_bytes",
+    "connections",
+)
+
+
+class Meter(Protocol):
+    """What is read at both ends of the measuring window."""
+
+    def read(self) -> Reading: ...
+    def look_at_memory(self) -> None: ...
+    def spent(self, before: Reading, after: Reading) -> Reading: ...
+
+
+class Subject(Protocol):
+    """One answer to the question: measure what?"""
+
+    def serving(self, slug: str, core: int | None, log: Path, look: Look) -> AbstractContextManager[Server]:
+        """Have a server of that transport, until the block ends; raises NotMeasured."""
+
+    def locust_file(self, slug: str) -> Path:
+        """Return the users that speak to it."""
+
+    def meter(self, server: Server, generator_pid: int) -> Meter:
+        """Return what reads it."""
+
+
+class OurServers:
+    """The servers of this repository, a fresh one for each measurement."""
+
+    def serving(self, slug: str, core: int | None, log: Path, look: Look) -> AbstractContextManager[Server]:
+        return serving(slug, core, log, look)
+
+    def locust_file(self, slug: str) -> Path:
+        return HERE / f"{slug}.py"
+
+    def meter(self, server: Server, generator_pid: int) -> Meter:
+        return Probe(server, generator_pid)
+
+
+@dataclass(frozen=True, slots=True)
+class Peer:
+    """A server that runs already, and that nobody here wrote: it is neither started, nor pinned, nor ended.
+
+    pids: its processes, if their CPU time and memory are to be read.
+    """
+
+    address: str
+    dialect: str
+    pids: tuple[int, ...] = ()
+
+    @contextmanager
+    def serving(self, slug: str, core: int | None, log: Path, look: Look) -> Iterator[Server]:
+        yield Server(self.address, "", {str(pid): pid for pid in self.pids}, {"peer": self.dialect})
+
+    def locust_file(self, slug: str) -> Path:
+        return HERE / "dialects" / self.dialect / f"{slug}.py"
+
+    def meter(self, server: Server, generator_pid: int) -> Meter:
+        return OutsideProbe(self.pids, generator_pid)
+
+
+class OutsideProbe:
+    """Reads what the operating system tells of processes, and nothing that only the server itself could tell."""
+
+    def __init__(self, pids: Sequence[int], generator_pid: int) -> None:
+        """Watch these processes and those that they have started; raises psutil.NoSuchProcess."""
+        parents = [psutil.Process(pid) for pid in pids]
+        self._processes = {each for parent in parents for each in (parent, *parent.children(recursive=True))}
+        self._generator = psutil.Process(generator_pid)
+        self._peak_bytes = 0.0 if pids else NAN
+
+    def read(self) -> Reading:
+        """Return all that has added up so far."""
+        return {
+            **dict.fromkeys(COUNTED_BY_SERVERS, NAN),
+            "api_cpu_s": _cpu_s(*self._processes) if self._processes else NAN,
+            "push_service_cpu_s": 0.0,
+            "generator_cpu_s": _cpu_s(self._generator),
+        }
+
+    def look_at_memory(self) -> None:
+        """Note the processes' resident memory, if it is the largest so far."""
+        self._peak_bytes = max(self._peak_bytes, sum(each.memory_info().rss for each in self._processes))
+
+    def spent(self, before: Reading, after: Reading) -> Reading:
+        """Return what a window cost: differences, but for the open connections and the peak of memory."""
+        differences = {column: after[column] - before[column] for column in after}
+        peaks = {"api_rss_bytes": self._peak_bytes, "push_service_rss_bytes": 0.0}
+        return {**differences, "connections": after["connections"], **peaks}
+
+
+def _cpu_s(*processes: psutil.Process) -> float:
+    times = [process.cpu_times() for process in processes]
+    return sum(each.user + each.system for each in times)
