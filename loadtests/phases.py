@@ -22,6 +22,7 @@ RAMP_S = 30.0
 LEAD_S = 0.3  # from the announcement to the first message: time for the sampler to get ready
 TICK_S = 0.01
 LOOK_S = 0.05
+TIMER_S = 0.001
 
 
 class Load:
@@ -73,7 +74,7 @@ class Load:
         self._begun.set()
         due_s = window.start_s
         while due_s < window.end_s:
-            sleep_until(due_s)
+            gevent.sleep(max(0.0, due_s - perf_counter()))
             now_s = perf_counter()
             while due_s <= now_s:  # ticks that were missed count too, each as late as it is by now
                 self.samples.note_tick(Tick(due_s, now_s - due_s))
@@ -102,9 +103,13 @@ class Load:
 
 
 def sleep_until(moment_s: float) -> None:
-    """Sleep until a moment of the monotonic clock, never less: gevent's timers run early after a busy turn."""
+    """Sleep until a moment of the monotonic clock, never less: gevent's timers run early after a busy turn.
+
+    They also run late, by up to TIMER_S, since epoll counts in milliseconds: the last of them is waited for awake, in
+    turn with whoever else has something to do.
+    """
     while (left_s := moment_s - perf_counter()) > 0:
-        gevent.sleep(left_s)
+        gevent.sleep(max(0.0, left_s - TIMER_S))
 
 
 def announce(phase: str, **facts: object) -> None:
