@@ -11,6 +11,8 @@ from typing import Annotated
 
 import typer
 
+from loadtests.calibration.command import SLUGS as CALIBRATED
+from loadtests.calibration.command import calibrate as run_calibration
 from loadtests.compare import compare_transports
 from loadtests.scenarios import CONVERSATION
 from servers.transports import TRANSPORTS, find
@@ -62,6 +64,28 @@ def compare(
         seed=seed,
     )
     raise typer.Exit(compare_transports(scenario, chosen, out))
+
+
+@app.command()
+def calibrate(
+    transport: Annotated[
+        list[str] | None, typer.Option(help=f"One of {', '.join(CALIBRATED)}; repeat for several, all if none.")
+    ] = None,
+    users: Annotated[
+        list[int] | None, typer.Option(min=10, max=2000, help="Users in all; repeat for several; 50 and 200 if none.")
+    ] = None,
+    delay: Annotated[
+        list[float] | None,
+        typer.Option(min=0, help="Milliseconds that the stub holds a message; repeat; 0, 5, 20 and 100 if none."),
+    ] = None,
+    seconds: Annotated[float, typer.Option(min=1, max=3600, help="Seconds measured per transport and load.")] = 12.0,
+    out: Annotated[Path, typer.Option(help="Folder for the record.")] = Path("results"),
+) -> None:
+    """State the load generator's own error on this machine; by default this takes about two minutes."""
+    if unknown := sorted(set(transport or ()) - set(CALIBRATED)):
+        raise typer.BadParameter(f"expected any of {', '.join(CALIBRATED)}; got {', '.join(unknown)}")
+    chosen = [find(slug) for slug in transport or CALIBRATED]
+    raise typer.Exit(run_calibration(chosen, users or (50, 200), delay or (0, 5, 20, 100), seconds, out))
 
 
 if __name__ == "__main__":

@@ -14,6 +14,7 @@ from rich.progress import BarColumn, Progress, TextColumn
 from rich.table import Table
 from rich.text import Text
 
+from loadtests.calibration.record import on_record
 from loadtests.cell import Cell
 from loadtests.manifest import label
 from loadtests.predictions import predict
@@ -98,7 +99,8 @@ def _add_rows(table: Table, cell: Cell, scenario: Scenario, break_label_with: st
 
 
 def print_files(console: Console, folder: Path, charts: Sequence[str]) -> None:
-    """Print where everything is."""
+    """Print what is not claimed, and where everything is."""
+    console.print(on_record(folder.parent), markup=False)
     console.print(f"\nEverything is in {folder}/")
     for chart in charts:
         console.print(f"  {Path(chart).name}")
