@@ -14,6 +14,7 @@ import typer
 from loadtests.calibration.command import SLUGS as CALIBRATED
 from loadtests.calibration.command import calibrate as run_calibration
 from loadtests.compare import compare_transports
+from loadtests.peers import DIALECTS, Peer, transports_of
 from loadtests.scenarios import CONVERSATION
 from servers.transports import TRANSPORTS, find
 
@@ -46,12 +47,27 @@ def compare(
         int, typer.Option(min=0, help="Seed of the senders' schedules; the same for all.")
     ] = CONVERSATION.seed,
     out: Annotated[Path, typer.Option(help="Folder in which the run's own folder is made.")] = Path("results"),
+    dialect: Annotated[
+        str, typer.Option(help=f"Measure a server that nobody here wrote, and that speaks this: {', '.join(DIALECTS)}.")
+    ] = "",
+    against: Annotated[
+        str, typer.Option(help="Address of that server, if it runs already; if none, one is started here.")
+    ] = "",
+    pid: Annotated[
+        list[int] | None, typer.Option(help="Its process, to have its CPU time and memory read; repeat for several.")
+    ] = None,
 ) -> None:
     """Compare the transports under the same load, one after the other; by default this takes under three minutes."""
     if users % room_size:
         raise typer.BadParameter(f"--users {users} is not a multiple of --room-size {room_size}: fill every room")
+    if (against or pid) and not dialect:
+        raise typer.BadParameter(f"--against and --pid need --dialect: one of {', '.join(DIALECTS)}")
     try:
-        chosen = [row for row in TRANSPORTS if not transport or row in map(find, transport)]
+        rows = transports_of(dialect) if dialect else TRANSPORTS
+        slugs = {find(slug).slug for slug in transport or ()}
+        if strange := slugs - {row.slug for row in rows}:
+            raise ValueError(f"{dialect} has no {', '.join(sorted(strange))}")
+        chosen = [row for row in rows if not slugs or row.slug in slugs]
     except ValueError as error:
         raise typer.BadParameter(str(error)) from None
     scenario = replace(
@@ -63,7 +79,8 @@ def compare(
         poll_interval_s=poll,
         seed=seed,
     )
-    raise typer.Exit(compare_transports(scenario, chosen, out))
+    peer = Peer(dialect, against.rstrip("/"), tuple(pid or ())) if dialect else None
+    raise typer.Exit(compare_transports(scenario, chosen, out, peer))
 
 
 @app.command()

@@ -38,6 +38,8 @@ class ChatUser(FastHttpUser):
     abstract = True
     load: ClassVar[Load]
     """Of the test that runs; set when it starts."""
+    http_line: ClassVar[type[HttpLine]] = HttpLine
+    """How to speak over plain HTTP: another dialect brings another line."""
 
     def open(self) -> Inbox:
         """Join the room; return an inbox that stands where listening begins."""
@@ -62,7 +64,7 @@ class ChatUser(FastHttpUser):
         self.phase = phase(self.scenario.seed, self.number)
         self.room_number = self.number // self.scenario.room_size
         self.room = f"room-{self.room_number}"
-        self.http = HttpLine(self.client, self.room, f"connection-{self.number}")
+        self.http = self.http_line(self.client, self.room, f"connection-{self.number}")
         try:
             account = self.http.log_in(f"user {self.number} of {os.getpid()}")
             self.inbox = self.open()

@@ -20,6 +20,7 @@ from loadtests.children import NotMeasured
 from loadtests.measurement import measure
 from loadtests.run_folder import RunFolder
 from loadtests.scenarios import Scenario
+from loadtests.subjects import OurServers, Subject
 from loadtests.verdict import Word
 from servers.transports import Transport
 
@@ -28,22 +29,27 @@ INTERRUPTED = 130
 CHARTS_S = 120.0
 
 
-def compare_transports(scenario: Scenario, chosen: Sequence[Transport], out: Path) -> int:
+def compare_transports(
+    scenario: Scenario, chosen: Sequence[Transport], out: Path, subject: Subject | None = None
+) -> int:
     """Measure, keep, draw and print; return the exit status. Raises OSError if the run's folder cannot be made."""
-    console, placement = Console(highlight=False), cores.choose()
-    folder = RunFolder(out, scenario.name, manifest.describe(scenario, [row.slug for row in chosen], placement))
+    console, placement, subject = Console(highlight=False), cores.choose(), subject or OurServers()
+    described = manifest.describe(scenario, [row.slug for row in chosen], placement)
+    folder = RunFolder(out, scenario.name, described | {"peer": subject.dialect})
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # so that children are ended in order then, too
     cells: list[Cell] = []
     try:
         with report.Bar(console, scenario, len(chosen)) as bar, cores.pinned(placement.generator):
             for row in chosen:
-                cells += _measured(row, scenario, placement, folder, bar, console)
+                cells += _measured(row, scenario, placement, subject, folder, bar, console)
                 bar.next_transport()
         folder.complete()
     except KeyboardInterrupt:
         console.print("Interrupted: the transports that were finished are kept, and the run is marked as partial.")
     if cells:
         report.print_cells(console, cells, scenario)
+        if subject.manner:
+            console.print(subject.manner)
         report.print_files(console, folder.path, _charts(folder.path, console))
     if folder.partial:
         return INTERRUPTED
@@ -51,11 +57,17 @@ def compare_transports(scenario: Scenario, chosen: Sequence[Transport], out: Pat
 
 
 def _measured(
-    row: Transport, scenario: Scenario, placement: cores.Cores, folder: RunFolder, bar: report.Bar, console: Console
+    row: Transport,
+    scenario: Scenario,
+    placement: cores.Cores,
+    subject: Subject,
+    folder: RunFolder,
+    bar: report.Bar,
+    console: Console,
 ) -> list[Cell]:
     """Measure one transport and keep it; say so, and return nothing, if that cannot be done."""
     try:
-        cell = measure(row, scenario, placement, bar.tell)
+        cell = measure(row, scenario, placement, bar.tell, subject)
     except (NotMeasured, OSError, psutil.Error) as error:
         folder.note_verdict(row.slug, Word.VOID, f"not measured: {error}")
         console.print(f"{manifest.label(row)} could not be measured: {error}", style="red", markup=False)

@@ -5,6 +5,7 @@ predicted. Colours are the registry's; without a terminal everything is plain te
 """
 
 from collections.abc import Sequence
+from math import isnan
 from pathlib import Path
 from time import perf_counter
 
@@ -126,11 +127,16 @@ def _measured(cell: Cell) -> list[str]:
     reads = cell.number("requests_receive")
     return [
         *(f"{cell.latency_ms(percent):,.0f}" for percent in (50, 95, 99)),
-        f"{cell.per_delivery('requests_send', 'requests_receive', 'requests_upkeep'):.2f}",
-        f"{cell.per_delivery('server_up_bytes', 'server_down_bytes', 'publish_bytes'):,.0f}",
-        f"{1000 * cell.per_delivery('api_cpu_s', 'push_service_cpu_s'):.2f}",
-        f"{cell.number('empty_answers') / reads:.1%}" if reads else "no reads",
+        _told(cell.per_delivery("requests_send", "requests_receive", "requests_upkeep"), ".2f"),
+        _told(cell.per_delivery("server_up_bytes", "server_down_bytes", "publish_bytes"), ",.0f"),
+        _told(1000 * cell.per_delivery("api_cpu_s", "push_service_cpu_s"), ".2f"),
+        _told(cell.number("empty_answers") / reads, ".1%") if reads else "no reads",
     ]
+
+
+def _told(figure: float, layout: str) -> str:
+    """Return a figure laid out; a dash for one that the server does not tell."""
+    return "-" if isnan(figure) else format(figure, layout)
 
 
 def _predicted(cell: Cell, scenario: Scenario) -> list[str]:
@@ -138,6 +144,8 @@ def _predicted(cell: Cell, scenario: Scenario) -> list[str]:
         return [""] * len(MEASURED)
     prediction = predict(cell, scenario)
     requests, empty = prediction.requests_per_delivery, prediction.empty_share
+    if cell.settings.get("peer"):  # the derivations are those of our own protocol
+        requests = empty = None
     return [
         *(f"{prediction.latency_ms(percent):,.0f}" for percent in (50, 95, 99)),
         "" if requests is None else f"{requests:.2f}",

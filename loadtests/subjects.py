@@ -5,9 +5,7 @@ run, which Locust files speak its dialect, and what its counters tell; schedule,
 same for all. A figure that a subject does not tell is nan, never a guess.
 """
 
-from collections.abc import Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Protocol
 
@@ -40,7 +38,15 @@ class Meter(Protocol):
 
 
 class Subject(Protocol):
-    """One answer to the question: measure what?"""
+    """One answer to the question: measure what?
+
+    dialect: empty for our own protocol. manner: how it differs from ours, where that shows in the figures.
+    """
+
+    @property
+    def dialect(self) -> str: ...
+    @property
+    def manner(self) -> str: ...
 
     def serving(self, slug: str, core: int | None, log: Path, look: Look) -> AbstractContextManager[Server]:
         """Have a server of that transport, until the block ends; raises NotMeasured."""
@@ -55,6 +61,8 @@ class Subject(Protocol):
 class OurServers:
     """The servers of this repository, a fresh one for each measurement."""
 
+    dialect = manner = ""
+
     def serving(self, slug: str, core: int | None, log: Path, look: Look) -> AbstractContextManager[Server]:
         return serving(slug, core, log, look)
 
@@ -65,37 +73,15 @@ class OurServers:
         return Probe(server, generator_pid)
 
 
-@dataclass(frozen=True, slots=True)
-class Peer:
-    """A server that runs already, and that nobody here wrote: it is neither started, nor pinned, nor ended.
-
-    pids: its processes, if their CPU time and memory are to be read.
-    """
-
-    address: str
-    dialect: str
-    pids: tuple[int, ...] = ()
-
-    @contextmanager
-    def serving(self, slug: str, core: int | None, log: Path, look: Look) -> Iterator[Server]:
-        yield Server(self.address, "", {str(pid): pid for pid in self.pids}, {"peer": self.dialect})
-
-    def locust_file(self, slug: str) -> Path:
-        return HERE / "dialects" / self.dialect / f"{slug}.py"
-
-    def meter(self, server: Server, generator_pid: int) -> Meter:
-        return OutsideProbe(self.pids, generator_pid)
-
-
 class OutsideProbe:
     """Reads what the operating system tells of processes, and nothing that only the server itself could tell."""
 
-    def __init__(self, pids: Sequence[int], generator_pid: int) -> None:
-        """Watch these processes and those that they have started; raises psutil.NoSuchProcess."""
-        parents = [psutil.Process(pid) for pid in pids]
+    def __init__(self, server: Server, generator_pid: int) -> None:
+        """Watch a server's processes and those that they have started; raises psutil.NoSuchProcess."""
+        parents = [psutil.Process(pid) for pid in server.pids.values()]
         self._processes = {each for parent in parents for each in (parent, *parent.children(recursive=True))}
         self._generator = psutil.Process(generator_pid)
-        self._peak_bytes = 0.0 if pids else NAN
+        self._peak_bytes = 0.0 if parents else NAN
 
     def read(self) -> Reading:
         """Return all that has added up so far."""

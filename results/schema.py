@@ -7,6 +7,7 @@ A run is a folder `results/<run>/` with
     deliveries.csv.gz   one row per message and recipient: the raw samples
     *.png               the charts of `make compare`
 
+Servers count what they can: a figure that a peer's server does not tell is `nan`, which is why those counts are floats.
 A cell whose deliveries do not add up is void: its row says so, and it is never charted. pandas reads a table in one
 line: `pandas.read_csv("results/<run>/cells.csv")`.
 """
@@ -61,20 +62,20 @@ CELLS = (
     Column("duplicates", "int64", "", "messages that an inbox gave out twice; of the whole run"),
     Column("out_of_order", "int64", "", "messages that an inbox gave out after a later one; of the whole run"),
     Column("redundant_frames", "int64", "", "pages with events that told a client nothing new; of the whole run"),
-    Column("requests_send", "int64", "", "HTTP requests that carried commands, in the window, by the server's count"),
-    Column("requests_receive", "int64", "", "HTTP requests that asked for events"),
-    Column("requests_upkeep", "int64", "", "heartbeats, log-ins, channel authorizations, upgrades"),
-    Column("command_frames", "int64", "", "commands that came as WebSocket frames"),
-    Column("empty_answers", "int64", "", "reads that told nothing"),
-    Column("server_up_bytes", "int64", "bytes", "TCP payload clients to servers, by the servers' count"),
-    Column("server_down_bytes", "int64", "bytes", "TCP payload servers to clients, by the servers' count"),
-    Column("publish_bytes", "int64", "bytes", "TCP payload between the API and the push service, both ways"),
+    Column("requests_send", "float64", "", "HTTP requests that carried commands, in the window, by the server's count"),
+    Column("requests_receive", "float64", "", "HTTP requests that asked for events"),
+    Column("requests_upkeep", "float64", "", "heartbeats, log-ins, channel authorizations, upgrades"),
+    Column("command_frames", "float64", "", "commands that came as WebSocket frames"),
+    Column("empty_answers", "float64", "", "reads that told nothing"),
+    Column("server_up_bytes", "float64", "bytes", "TCP payload clients to servers, by the servers' count"),
+    Column("server_down_bytes", "float64", "bytes", "TCP payload servers to clients, by the servers' count"),
+    Column("publish_bytes", "float64", "bytes", "TCP payload between the API and the push service, both ways"),
     Column("api_cpu_s", "float64", "s", "CPU time of the API process, user and system"),
     Column("push_service_cpu_s", "float64", "s", "CPU time of the push service; 0 without one, or if rented"),
     Column("generator_cpu_s", "float64", "s", "CPU time of the load generator"),
-    Column("api_rss_bytes", "int64", "bytes", "largest resident memory of the API process in the window"),
-    Column("push_service_rss_bytes", "int64", "bytes", "largest resident memory of the push service in the window"),
-    Column("connections", "int64", "", "open connections at the servers at the window's end"),
+    Column("api_rss_bytes", "float64", "bytes", "largest resident memory of the API process in the window"),
+    Column("push_service_rss_bytes", "float64", "bytes", "largest resident memory of the push service in the window"),
+    Column("connections", "float64", "", "open connections at the servers at the window's end"),
     Column("heartbeat_lag_p99_s", "float64", "s", "how late the generator's own 10 ms ticks were"),
     Column("schedule_slip_p99_s", "float64", "s", "how late sends began, from when they were intended"),
 )

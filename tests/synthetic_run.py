@@ -18,7 +18,10 @@ PUSH_S = 0.004
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """What the run should look like. verdicts: by (slug, repeat), "valid" unless said; push_s: latency by slug."""
+    """What the run should look like. verdicts: by (slug, repeat), "valid" unless said; push_s: latency by slug.
+
+    peer: the dialect of a server that counts neither bytes nor empty answers; ours if empty.
+    """
 
     slugs: Sequence[str] = ALL
     repeats: int = 1
@@ -26,6 +29,7 @@ class Plan:
     messages: int = 40
     interval_s: float = 2.0
     push_service: str = "local stand-in"
+    peer: str = ""
     verdicts: dict[tuple[str, int], str] = field(default_factory=dict)
     push_s: dict[str, float] = field(default_factory=dict)
 
@@ -35,10 +39,12 @@ def write(folder: Path, plan: Plan) -> Path:
     keys = [(slug, repeat) for slug in plan.slugs for repeat in range(plan.repeats)]
     cells = pd.DataFrame([_cell(plan, *key) for key in keys])
     rows = [row for key in keys for row in _deliveries(plan, *key)]
-    cells[[column.name for column in CELLS]].to_csv(folder / CELLS_FILE, index=False)
+    if plan.peer:
+        cells[["empty_answers", "server_up_bytes", "server_down_bytes"]] = float("nan")
+    cells[[column.name for column in CELLS]].to_csv(folder / CELLS_FILE, index=False, na_rep="nan")
     pd.DataFrame(rows, columns=[column.name for column in DELIVERIES]).to_csv(folder / DELIVERIES_FILE, index=False)
     scenario, settings = {"poll_interval_s": plan.interval_s}, {"hold_s": 25.0, "lease_s": 30.0}
-    manifest = {"scenario": scenario, "settings": settings, "push_service": plan.push_service}
+    manifest = {"scenario": scenario, "settings": settings, "push_service": plan.push_service, "peer": plan.peer}
     (folder / MANIFEST).write_text(json.dumps(manifest), encoding="utf-8")
     return folder
 

@@ -52,7 +52,7 @@ class Stub(OurServers):
             yield Server(told["address"], "", told["pids"], {"delays_ms": list(self.delays_ms)})
 
     def meter(self, server: Server, generator_pid: int) -> OutsideProbe:
-        return OutsideProbe(tuple(server.pids.values()), generator_pid)
+        return OutsideProbe(server, generator_pid)
 
 
 def load_of(users: int, measured_s: float) -> Scenario:

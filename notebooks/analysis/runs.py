@@ -55,7 +55,7 @@ class Run:
         return int(self.cells["repeat"].nunique())
 
     def label_of(self, slug: str) -> str:
-        """Return the honest name of a transport: a push service that was not rented is a local stand-in."""
+        """Return the honest name of a transport: a push service may be a local stand-in, a server somebody else's."""
         return _label(self.manifest, slug)
 
     def cells_of(self, slug: str) -> pd.DataFrame:
@@ -105,7 +105,8 @@ def load(folder: str | Path) -> Run:
 def _label(manifest: Mapping[str, Any], slug: str) -> str:
     transport = transports.find(slug)
     stand_in = transport.needs_push_service and manifest.get("push_service") != RENTED
-    return f"{transport.label} (local stand-in)" if stand_in else transport.label
+    remark = "local stand-in" if stand_in else manifest.get("peer", "")
+    return f"{transport.label} ({remark})" if remark else transport.label
 
 
 def _manifest(folder: Path) -> Mapping[str, Any]:
@@ -125,7 +126,9 @@ def _table(path: Path, columns: Sequence[Column]) -> pd.DataFrame:
     missing = [column.name for column in columns if column.name not in header]
     if missing:
         raise BrokenRun(f"{path} lacks columns of results.schema: {', '.join(missing)}")
-    return pd.read_csv(path, dtype={column.name: column.dtype for column in columns}, keep_default_na=False)
+    dtypes = {column.name: column.dtype for column in columns}
+    untold = {name: ["nan"] for name, dtype in dtypes.items() if dtype == "float64"}
+    return pd.read_csv(path, dtype=dtypes, na_values=untold, keep_default_na=False)
 
 
 def _check_counts(folder: Path, cells: pd.DataFrame, deliveries: pd.DataFrame) -> None:
