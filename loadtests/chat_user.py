@@ -117,6 +117,7 @@ class ChatUser(FastHttpUser):
                 for event in self.inbox.feed(self.receive()):
                     if event.kind is Kind.MESSAGE:
                         self._note(event, perf_counter())
+                gevent.sleep(0)  # let everyone who was told in this moment note it, before anybody asks again
         except LineBroken as broken:
             self.load.samples.troubles.append(f"user {self.number} listening: {broken}")
 
