@@ -5,17 +5,21 @@ when a transport could not be measured; 130 after Ctrl-C. A load generator that 
 and is told, but does not fail the command: that is the machine's fault, not the servers'.
 """
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
 import typer
 from rich.console import Console
 
+from loadtests.calibration.command import SLUGS as CALIBRATED
+from loadtests.calibration.command import calibrate as run_calibration
 from loadtests.compare import compare_in_full, compare_transports
+from loadtests.peers import DIALECTS, Peer, transports_of
 from loadtests.report import print_scenarios
 from loadtests.scenarios import CONVERSATION, SCENARIOS
 from loadtests.scenarios import find as find_scenario
-from servers.transports import TRANSPORTS, find
+from servers.transports import TRANSPORTS, Transport, find
 
 SLUGS = ", ".join(row.slug for row in TRANSPORTS)
 NAMES = ", ".join(row.name for row in SCENARIOS)
@@ -68,6 +72,15 @@ def compare(
         ),
     ] = False,
     out: Annotated[Path, typer.Option(help="Folder in which the run's own folder is made.")] = Path("results"),
+    dialect: Annotated[
+        str, typer.Option(help=f"Measure a server that nobody here wrote, and that speaks this: {', '.join(DIALECTS)}.")
+    ] = "",
+    against: Annotated[
+        str, typer.Option(help="Address of that server, if it runs already; if none, one is started here.")
+    ] = "",
+    pid: Annotated[
+        list[int] | None, typer.Option(help="Its process, to have its CPU time and memory read; repeat for several.")
+    ] = None,
 ) -> None:
     """Compare the transports under the same load, one after the other; by default this takes under three minutes."""
     asked = {
@@ -79,17 +92,51 @@ def compare(
         "seed": seed,
     }
     try:
-        chosen = [row for row in TRANSPORTS if not transport or row in map(find, transport)]
+        if (against or pid) and not dialect:
+            raise ValueError(f"--against and --pid need --dialect: one of {', '.join(DIALECTS)}")
+        chosen = chosen_transports(transport or [], dialect)
         named = [find_scenario(scenario)] if scenario else list(SCENARIOS) if full else [CONVERSATION]
         wanted = [row.changed({name: value for name, value in asked.items() if value is not None}) for row in named]
         for load in (load for row in wanted for load in row.workloads):
             if load.users % load.room_size:
                 raise ValueError(f"--users {load.users} is not a multiple of --room-size {load.room_size}: fill rooms")
+        subject = Peer(dialect, against.rstrip("/"), tuple(pid or ())) if dialect else None
         if full:
-            raise typer.Exit(compare_in_full(wanted, chosen, out / FULL))
+            raise typer.Exit(compare_in_full(wanted, chosen, out / FULL, subject))
     except ValueError as error:
         raise typer.BadParameter(str(error)) from None
-    raise typer.Exit(compare_transports(wanted[0], chosen, out))
+    raise typer.Exit(compare_transports(wanted[0], chosen, out, subject))
+
+
+def chosen_transports(slugs: Sequence[str], dialect: str) -> list[Transport]:
+    """Return the transports that were asked for, all if none; raises ValueError."""
+    rows = transports_of(dialect) if dialect else TRANSPORTS
+    asked = {find(slug).slug for slug in slugs}
+    if strange := asked - {row.slug for row in rows}:
+        raise ValueError(f"{dialect} has no {', '.join(sorted(strange))}")
+    return [row for row in rows if not asked or row.slug in asked]
+
+
+@app.command()
+def calibrate(
+    transport: Annotated[
+        list[str] | None, typer.Option(help=f"One of {', '.join(CALIBRATED)}; repeat for several, all if none.")
+    ] = None,
+    users: Annotated[
+        list[int] | None, typer.Option(min=10, max=2000, help="Users in all; repeat for several; 50 and 200 if none.")
+    ] = None,
+    delay: Annotated[
+        list[float] | None,
+        typer.Option(min=0, help="Milliseconds that the stub holds a message; repeat; 0, 5, 20 and 100 if none."),
+    ] = None,
+    seconds: Annotated[float, typer.Option(min=1, max=3600, help="Seconds measured per transport and load.")] = 12.0,
+    out: Annotated[Path, typer.Option(help="Folder for the record.")] = Path("results"),
+) -> None:
+    """State the load generator's own error on this machine; by default this takes about two minutes."""
+    if unknown := sorted(set(transport or ()) - set(CALIBRATED)):
+        raise typer.BadParameter(f"expected any of {', '.join(CALIBRATED)}; got {', '.join(unknown)}")
+    chosen = [find(slug) for slug in transport or CALIBRATED]
+    raise typer.Exit(run_calibration(chosen, users or (50, 200), delay or (0, 5, 20, 100), seconds, out))
 
 
 if __name__ == "__main__":

@@ -46,6 +46,8 @@ class ChatUser(FastHttpUser):
     abstract = True
     load: ClassVar[Load]
     """Of the test that runs; set when it starts."""
+    http_line: ClassVar[type[HttpLine]] = HttpLine
+    """How to speak over plain HTTP: another dialect brings another line."""
 
     def open(self, after: Cursor | None) -> Snapshot:
         """Join the room, or come back to it and read on from a cursor; raises LineBroken."""
@@ -70,7 +72,7 @@ class ChatUser(FastHttpUser):
         self.phase = phase(self.workload.seed, self.number)
         self.room_number = self.number // self.workload.room_size
         self.room = f"room-{self.room_number}"
-        self.http = HttpLine(self.client, self.room, f"connection-{self.number}")
+        self.http = self.http_line(self.client, self.room, f"connection-{self.number}")
         self.random = Random(f"back-off {self.workload.seed} {self.number}")
         self.sessions = 0
         try:
@@ -156,6 +158,7 @@ class ChatUser(FastHttpUser):
             try:
                 for event in self.inbox.feed(self.receive()):
                     self._note(event, perf_counter())
+                gevent.sleep(0)  # let everyone who was told in this moment note it, before anybody asks again
             except LineBroken as broken:
                 self.load.samples.troubles.append(f"user {self.number} listening: {broken}")
                 if not self.workload.restart_at_s:

@@ -22,6 +22,7 @@ from loadtests.matrix import full_plan, still_due
 from loadtests.measurement import measure
 from loadtests.run_folder import RunFolder, fresh
 from loadtests.scenarios import Planned, Scenario
+from loadtests.subjects import OurServers, Subject
 from loadtests.verdict import Word
 from servers.transports import Transport
 
@@ -30,23 +31,29 @@ INTERRUPTED = 130
 CHARTS_S = 120.0
 
 
-def compare_transports(scenario: Scenario, chosen: Sequence[Transport], out: Path) -> int:
+def compare_transports(
+    scenario: Scenario, chosen: Sequence[Transport], out: Path, subject: Subject | None = None
+) -> int:
     """Measure a scenario once, keep, draw and print; return the exit status. Raises OSError if nothing can be kept."""
-    run = Run([scenario], chosen, fresh(out, scenario.name))
+    run = Run([scenario], chosen, fresh(out, scenario.name), subject)
     cells = list(run.measured(scenario.planned(chosen)))
     if cells:
         report.print_cells(run.console, cells, scenario)
+        if run.subject.manner:
+            run.console.print(run.subject.manner)
         charts = run.drawn("charts") if len(scenario.workloads) == 1 else []
         report.print_files(run.console, run.folder.path, charts)
     return run.status
 
 
-def compare_in_full(scenarios: Sequence[Scenario], chosen: Sequence[Transport], path: Path) -> int:
+def compare_in_full(
+    scenarios: Sequence[Scenario], chosen: Sequence[Transport], path: Path, subject: Subject | None = None
+) -> int:
     """Measure every scenario, with repeats, and summarise; return the exit status.
 
     Takes up the run that is in the folder. Raises OSError if nothing can be kept, ValueError if it is another run.
     """
-    run = Run(scenarios, chosen, path)
+    run = Run(scenarios, chosen, path, subject)
     for _ in run.measured(full_plan(scenarios, chosen), {row.name: row.samples for row in scenarios}):
         pass  # kept: a full run is too long to be held in memory as well
     for line in run.drawn("summary"):
@@ -56,12 +63,15 @@ def compare_in_full(scenarios: Sequence[Scenario], chosen: Sequence[Transport], 
 
 
 class Run:
-    """Measurements that go into one folder."""
+    """Measurements that go into one folder: of our servers, if no other subject is given."""
 
-    def __init__(self, scenarios: Sequence[Scenario], chosen: Sequence[Transport], path: Path) -> None:
+    def __init__(
+        self, scenarios: Sequence[Scenario], chosen: Sequence[Transport], path: Path, subject: Subject | None
+    ) -> None:
         self.console, self._placement, self._failed = Console(highlight=False), cores.choose(), False
-        slugs = [row.slug for row in chosen]
-        self.folder = RunFolder(path, manifest.describe(scenarios, slugs, self._placement))
+        self.subject = subject or OurServers()
+        described = manifest.describe(scenarios, [row.slug for row in chosen], self._placement)
+        self.folder = RunFolder(path, described | {"peer": self.subject.dialect})
 
     @property
     def status(self) -> int:
@@ -99,7 +109,7 @@ class Run:
     def _measure(self, planned: Planned, bar: report.Bar) -> Cell | None:
         """Make one measurement; say so, and return nothing, if that cannot be done."""
         try:
-            return measure(planned, self._placement, bar.tell)
+            return measure(planned, self._placement, bar.tell, self.subject)
         except (NotMeasured, OSError, psutil.Error) as error:
             self._failed = True
             self.folder.note_verdict(planned.told(planned.transport.slug), Word.VOID, f"not measured: {error}")

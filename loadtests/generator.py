@@ -42,15 +42,14 @@ class Generator:
 
 
 @contextmanager
-def generating(slug: str, way: Way, workload: Workload, core: int | None, folder: Path) -> Iterator[Generator]:
-    """Run the Locust file of a transport against its servers, on one core."""
-    record = folder / f"{slug}.samples"
-    file = Path(__file__).with_name(f"{slug}.py")
+def generating(file: Path, way: Way, workload: Workload, core: int | None, folder: Path) -> Iterator[Generator]:
+    """Run a Locust file against its servers, on one core."""
+    record = folder / f"{file.stem}.samples"
     command = module("locust", "--locustfile", str(file), "--headless", "--only-summary")
     command += ["--wire-slack", str(SLACK_S + workload.one_way_delay_s)]
     command += ["--push-service", way.push_service] if way.push_service else []
     command += ["--host", way.api, "--spawn-rate", str(USERS_PER_S), "--record", str(record), *workload.arguments()]
-    with running(command, core, folder / f"load generator of {slug}.log") as child:
+    with running(command, core, folder / f"load generator of {file.stem}.log") as child:
         try:
             yield Generator(child, workload, record)
         finally:

@@ -51,8 +51,8 @@ def describe(scenarios: Sequence[Scenario], slugs: Sequence[str], cores: Cores) 
     return {
         "started_at": datetime.now().astimezone().isoformat(timespec="seconds"),
         "commit": _commit(),
-        "machine": _machine(),
-        "versions": {"python": platform.python_version(), **{name: version(name) for name in NAMED}},
+        "machine": machine(),
+        "versions": versions(),
         "transports": list(slugs),
         "scenarios": [
             {"name": row.name, "question": row.question, "repeats": row.repeats, "samples": row.samples}
@@ -78,7 +78,13 @@ def _commit() -> str:
         return "unknown"
 
 
-def _machine() -> dict[str, Any]:
+def versions() -> dict[str, str]:
+    """Return the versions of Python and of the libraries that a figure may depend on."""
+    return {"python": platform.python_version(), **{name: version(name) for name in NAMED}}
+
+
+def machine() -> dict[str, Any]:
+    """Return what tells one machine from another."""
     return {
         "cpu": _cpu_model(),
         "cores": psutil.cpu_count(),

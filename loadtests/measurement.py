@@ -14,33 +14,34 @@ from time import perf_counter, sleep
 from loadtests.cell import Cell, make_cell
 from loadtests.children import LOOK_S, Look, NotMeasured
 from loadtests.cores import Cores
-from loadtests.distance import serving_at_distance
 from loadtests.generator import generating
 from loadtests.limits import limit_of
 from loadtests.manifest import label
 from loadtests.offered import digest, meant
-from loadtests.restarts import CALM, Servers, Storm
+from loadtests.restarts import CALM, Storm
 from loadtests.scenarios import Planned
-from loadtests.server_probe import Probe
-from loadtests.wire_bytes import WireBytes, disagreements
+from loadtests.subjects import Meter, OurServers, Serving, Subject
 
 Tell = Callable[[str], None]
 """Told, several times a second, what is being done."""
 
 
-def measure(planned: Planned, cores: Cores, tell: Tell) -> Cell:
-    """Measure one transport under one load; waits for all of it, and raises NotMeasured."""
-    transport, workload = planned.transport, planned.workload
+def measure(planned: Planned, cores: Cores, tell: Tell, subject: Subject | None = None) -> Cell:
+    """Measure one transport under one load, of our servers if no other subject is given.
+
+    Waits for all of it, and raises NotMeasured.
+    """
+    transport, workload, subject = planned.transport, planned.workload, subject or OurServers()
 
     def telling(phase: str) -> Look:
         return lambda: tell(f"{label(transport)}: {phase}")
 
     with (
         TemporaryDirectory(prefix="loadtest-") as name,
-        serving_at_distance(transport, workload, cores, Path(name), telling("starting")) as (servers, way),
-        generating(transport.slug, way, workload, cores.generator, Path(name)) as generator,
+        subject.serving(transport, workload, cores, Path(name), telling("starting")) as (servers, way),
+        generating(subject.locust_file(transport.slug), way, workload, cores.generator, Path(name)) as generator,
     ):
-        probe = Probe(servers.server, generator.pid)
+        probe = subject.meter(transport, servers.server, generator.pid)
         window = generator.await_window(telling("users join"))
         if window is None:
             troubles = generator.await_samples(telling("stopping")).troubles
@@ -54,16 +55,12 @@ def measure(planned: Planned, cores: Cores, tell: Tell) -> Cell:
         after = probe.read()
         samples = generator.await_samples(telling("waiting for the last deliveries"))
         spent = probe.spent(before, after) | storm.figures(samples.returns, after)
-        doubts: list[str] = []
-        told_all = not workload.restart_at_s and bool(servers.server.push_service or not transport.needs_push_service)
-        if told_all:  # nothing was lost with a server that was stopped, and none is rented
-            in_window = WireBytes(int(spent["server_up_bytes"]), int(spent["server_down_bytes"]))
-            doubts += disagreements(samples.client_bytes, in_window, probe.read_bytes())
+        doubts = probe.doubts(spent, samples.client_bytes)
         cell = make_cell(planned, samples, spent, digest(meant(workload)), doubts)
         return replace(cell, settings=servers.server.settings, figures={**cell.figures, "limit": limit_of(cell)})
 
 
-def _restart(servers: Servers, probe: Probe) -> Storm:
+def _restart(servers: Serving, probe: Meter) -> Storm:
     """Restart the servers, and have the probe add up what the old ones and the new ones count; waits."""
     last = probe.read()
     server = servers.restart()

@@ -5,6 +5,7 @@ predicted. Colours are the registry's; without a terminal everything is plain te
 """
 
 from collections.abc import Sequence
+from math import isnan
 from pathlib import Path
 from time import perf_counter
 
@@ -14,6 +15,7 @@ from rich.progress import BarColumn, Progress, TextColumn
 from rich.table import Table
 from rich.text import Text
 
+from loadtests.calibration.record import on_record
 from loadtests.cell import Cell
 from loadtests.manifest import label
 from loadtests.predictions import predict
@@ -114,7 +116,8 @@ def _add_rows(table: Table, cell: Cell, break_label_with: str) -> None:
 
 
 def print_files(console: Console, folder: Path, charts: Sequence[str]) -> None:
-    """Print where everything is."""
+    """Print what is not claimed, and where everything is."""
+    console.print(on_record(folder.parent), markup=False)
     console.print(f"\nEverything is in {folder}/")
     for chart in charts:
         console.print(f"  {Path(chart).name}")
@@ -134,11 +137,16 @@ def _measured(cell: Cell) -> list[str]:
     reads = cell.number("requests_receive")
     return [
         *(f"{cell.latency_ms(percent):,.0f}" for percent in (50, 95, 99)),
-        f"{cell.per_delivery('requests_send', 'requests_receive', 'requests_upkeep'):.2f}",
-        f"{cell.bytes_per_delivery:,.0f}",
-        f"{1000 * cell.per_delivery('api_cpu_s', 'push_service_cpu_s'):.2f}",
-        f"{cell.number('empty_answers') / reads:.1%}" if reads else "no reads",
+        _told(cell.per_delivery("requests_send", "requests_receive", "requests_upkeep"), ".2f"),
+        _told(cell.bytes_per_delivery, ",.0f"),
+        _told(1000 * cell.per_delivery("api_cpu_s", "push_service_cpu_s"), ".2f"),
+        _told(cell.number("empty_answers") / reads, ".1%") if reads else "no reads",
     ]
+
+
+def _told(figure: float, layout: str) -> str:
+    """Return a figure laid out; a dash for one that the server does not tell."""
+    return "-" if isnan(figure) else format(figure, layout)
 
 
 def _predicted(cell: Cell) -> list[str]:
@@ -146,6 +154,8 @@ def _predicted(cell: Cell) -> list[str]:
         return [""] * len(MEASURED)
     prediction = predict(cell)
     requests, empty = prediction.requests_per_delivery, prediction.empty_share
+    if cell.settings.get("peer"):  # the derivations are those of our own protocol
+        requests = empty = None
     return [
         *(f"{prediction.latency_ms(percent):,.0f}" for percent in (50, 95, 99)),
         "" if requests is None else f"{requests:.2f}",

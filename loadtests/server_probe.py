@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 import psutil
 
 from loadtests.children import Look, module, running
-from loadtests.wire_bytes import WireBytes
+from loadtests.wire_bytes import ClientBytes, WireBytes, disagreements
 
 READY_S = 20.0
 ANSWER_S = 10.0
@@ -85,7 +85,9 @@ class Stats:
 class Probe:
     """Reads the servers, through all their incarnations, and the load generator."""
 
-    def __init__(self, server: Server, generator_pid: int) -> None:
+    def __init__(self, server: Server, generator_pid: int, tells_all: bool = True) -> None:
+        """Watch them; tells_all: whether no part of what the clients exchange goes to a server that tells nothing."""
+        self._tells_all = tells_all
         self._earlier: Reading = {}
         self._watch(server)
         self._generator = psutil.Process(generator_pid)
@@ -94,6 +96,7 @@ class Probe:
     def follow(self, server: Server, last: Reading) -> None:
         """Go on with a server that was started anew, and counts from 0: what the one before told last is added."""
         self._watch(server)
+        self._tells_all = False
         started_s = {f"{role}_cpu_s": _cpu_s(process) for role, process in self._processes.items()}
         self._earlier = {column: last[column] - started_s.get(column, 0) for column in last if column not in OUR_OWN}
 
@@ -108,6 +111,16 @@ class Probe:
     def read_bytes(self) -> WireBytes:
         """Return what the servers and their clients have exchanged so far; the generator need not run any more."""
         return _carried(*self._stats())
+
+    def doubts(self, spent: Reading, clients: ClientBytes | None) -> list[str]:
+        """Say where the clients counted other bytes than the servers, in the window or over all; waits for a reading.
+
+        Nothing is said if a server was rented, or stopped on the way with what it had counted last.
+        """
+        if not self._tells_all:
+            return []
+        in_window = WireBytes(int(spent["server_up_bytes"]), int(spent["server_down_bytes"]))
+        return list(disagreements(clients, in_window, self.read_bytes()))
 
     def look_at_memory(self) -> None:
         """Note the servers' resident memory, if it is the largest so far."""

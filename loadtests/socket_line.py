@@ -16,6 +16,7 @@ from gevent.lock import BoundedSemaphore
 from websockets.client import ClientProtocol
 from websockets.frames import Frame, Opcode
 from websockets.protocol import State
+from websockets.typing import Subprotocol
 from websockets.uri import parse_uri
 
 from loadtests.http_line import LineBroken
@@ -28,10 +29,10 @@ READ_BYTES = 65_536
 class SocketLine:
     """One open line. Any greenlet may say something; only one may hear. Both raise LineBroken."""
 
-    def __init__(self, url: str) -> None:
-        """Connect and shake hands; waits."""
+    def __init__(self, url: str, subprotocol: str = "") -> None:
+        """Connect and shake hands, offering a subprotocol if one is named; waits."""
         uri = parse_uri(url)
-        self._protocol = ClientProtocol(uri)
+        self._protocol = ClientProtocol(uri, subprotocols=[Subprotocol(subprotocol)] if subprotocol else None)
         self._writing = BoundedSemaphore()
         self._parts: list[bytes] = []
         self._messages: deque[bytes] = deque()

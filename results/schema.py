@@ -8,6 +8,7 @@ A run is a folder `results/<run>/` with
     deliveries.csv.gz   one row per event and recipient: the raw samples; of a full run, so many of each cell
     *.png               the charts of `make compare`
 
+Servers count what they can: a figure that a peer's server does not tell is `nan`, which is why those counts are floats.
 A cell whose deliveries do not add up is void: its row says so, and it is never charted. pandas reads a table in one
 line: `pandas.read_csv("results/<run>/cells.csv")`.
 """
@@ -87,27 +88,27 @@ CELLS = (
     Column("duplicates", "int64", "", "events that an inbox gave out twice; of the whole run"),
     Column("out_of_order", "int64", "", "events that an inbox gave out after a later one; of the whole run"),
     Column("redundant_frames", "int64", "", "pages with events that told a client nothing new; of the whole run"),
-    Column("requests_send", "int64", "", "HTTP requests that carried commands, in the window, by the server's count"),
-    Column("requests_receive", "int64", "", "HTTP requests that asked for events"),
-    Column("requests_upkeep", "int64", "", "heartbeats, log-ins, channel authorizations, upgrades"),
-    Column("command_frames", "int64", "", "commands that came as WebSocket frames"),
-    Column("empty_answers", "int64", "", "reads that told nothing"),
-    Column("server_up_bytes", "int64", "bytes", "TCP payload clients to servers, by the servers' count"),
-    Column("server_down_bytes", "int64", "bytes", "TCP payload servers to clients, by the servers' count"),
+    Column("requests_send", "float64", "", "HTTP requests that carried commands, in the window, by the server's count"),
+    Column("requests_receive", "float64", "", "HTTP requests that asked for events"),
+    Column("requests_upkeep", "float64", "", "heartbeats, log-ins, channel authorizations, upgrades"),
+    Column("command_frames", "float64", "", "commands that came as WebSocket frames"),
+    Column("empty_answers", "float64", "", "reads that told nothing"),
+    Column("server_up_bytes", "float64", "bytes", "TCP payload clients to servers, by the servers' count"),
+    Column("server_down_bytes", "float64", "bytes", "TCP payload servers to clients, by the servers' count"),
     Column("client_up_bytes", "float64", "bytes", "the same by the generator's kernel (TCP_INFO); nan where it cannot"),
     Column("client_down_bytes", "float64", "bytes", "the same, servers to clients"),
-    Column("publish_bytes", "int64", "bytes", "TCP payload between the API and the push service, both ways"),
+    Column("publish_bytes", "float64", "bytes", "TCP payload between the API and the push service, both ways"),
     Column("api_cpu_s", "float64", "s", "CPU time of the API process, user and system"),
     Column("push_service_cpu_s", "float64", "s", "CPU time of the push service; 0 without one, or if rented"),
     Column("generator_cpu_s", "float64", "s", "CPU time of the load generator"),
-    Column("api_rss_bytes", "int64", "bytes", "largest resident memory of the API process in the window"),
-    Column("push_service_rss_bytes", "int64", "bytes", "largest resident memory of the push service in the window"),
-    Column("connections", "int64", "", "open connections at the servers at the window's end"),
+    Column("api_rss_bytes", "float64", "bytes", "largest resident memory of the API process in the window"),
+    Column("push_service_rss_bytes", "float64", "bytes", "largest resident memory of the push service in the window"),
+    Column("connections", "float64", "", "open connections at the servers at the window's end"),
     Column("storm_returns", "int64", "", "lines that broke when the server was restarted, and were opened again"),
     Column("storm_p50_s", "float64", "s", "from when the restarted server was ready until a line was back, median"),
     Column("storm_p95_s", "float64", "s", "95th percentile of the same"),
     Column("storm_max_s", "float64", "s", "largest of the same: everybody is back"),
-    Column("storm_requests", "int64", "", "upkeep requests that the restarted server answered until the window's end"),
+    Column("storm_requests", "float64", "", "upkeep requests that the restarted server answered within the window"),
     Column("heartbeat_lag_p99_s", "float64", "s", "how late the generator's own 10 ms ticks were"),
     Column("schedule_slip_p99_s", "float64", "s", "how late sends began, from when they were intended"),
 )

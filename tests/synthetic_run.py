@@ -21,7 +21,10 @@ SCENARIO = "conversation"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """What the run should look like. verdicts: by (slug, repeat), "valid" unless said; push_s: latency by slug."""
+    """What the run should look like. verdicts: by (slug, repeat), "valid" unless said; push_s: latency by slug.
+
+    peer: the dialect of a server that counts neither bytes nor empty answers; ours if empty.
+    """
 
     slugs: Sequence[str] = ALL
     repeats: int = 1
@@ -29,6 +32,7 @@ class Plan:
     messages: int = 40
     interval_s: float = 2.0
     push_service: str = "local stand-in"
+    peer: str = ""
     verdicts: dict[tuple[str, int], str] = field(default_factory=dict)
     push_s: dict[str, float] = field(default_factory=dict)
 
@@ -38,6 +42,8 @@ def write(folder: Path, plan: Plan) -> Path:
     keys = [(slug, repeat) for slug in plan.slugs for repeat in range(plan.repeats)]
     cells = pd.DataFrame([_cell(plan, *key) for key in keys])
     rows = [row for key in keys for row in _deliveries(plan, *key)]
+    if plan.peer:
+        cells[["empty_answers", "server_up_bytes", "server_down_bytes"]] = nan
     cells[[column.name for column in CELLS]].to_csv(folder / CELLS_FILE, index=False, na_rep="nan")
     pd.DataFrame(rows, columns=[column.name for column in DELIVERIES]).to_csv(folder / DELIVERIES_FILE, index=False)
     pd.DataFrame([_kind(*key, rows) for key in keys])[[column.name for column in KINDS]].to_csv(
@@ -45,7 +51,12 @@ def write(folder: Path, plan: Plan) -> Path:
     )
     workload = {"scenario": SCENARIO, "point": "", "poll_interval_s": plan.interval_s}
     settings = {"hold_s": 25.0, "lease_s": 30.0}
-    manifest = {"workloads": [workload], "settings": settings, "push_service": plan.push_service}
+    manifest = {
+        "workloads": [workload],
+        "settings": settings,
+        "push_service": plan.push_service,
+        "peer": plan.peer,
+    }
     (folder / MANIFEST).write_text(json.dumps(manifest), encoding="utf-8")
     return folder
 

@@ -22,6 +22,7 @@ ODD_RUNS = {
     "one transport": Plan(slugs=["short_polling"]),
     "three transports": Plan(slugs=["long_polling", "raw_websocket", "pusher_adapter"]),
     "a single delivery each": Plan(users=1, messages=1),
+    "a peer": Plan(slugs=["short_polling", "long_polling", "raw_websocket"], peer="nchan"),
     "slow pushes": Plan(push_s={"raw_websocket": 20.0}),
     "a suspect and a void cell": Plan(
         repeats=2, verdicts={("long_polling", 0): "void", ("raw_websocket", 1): "suspect"}

@@ -137,3 +137,12 @@ def test_measured_requests_lie_beside_what_theory_predicts(tmp_path: Path) -> No
 
 def test_a_transport_that_never_reads_has_no_share_of_empty_answers(tmp_path: Path) -> None:
     assert price(load(write(tmp_path, Plan())), "raw_websocket", EMPTY) is None
+
+
+def test_what_a_peer_does_not_tell_has_no_price_and_theory_says_nothing_of_it(tmp_path: Path) -> None:
+    run = load(write(tmp_path, Plan(slugs=["short_polling"], peer="nchan")))
+    assert [price(run, "short_polling", measure) for measure in (EMPTY, BYTES)] == [None, None]
+    paid = price(run, "short_polling", REQUESTS)
+    assert paid is not None
+    assert paid.predicted is None
+    assert run.label_of("short_polling") == "Short polling (nchan)"

@@ -20,6 +20,7 @@ from loadtests.generator import generating
 from loadtests.measurement import measure
 from loadtests.scenarios import Planned
 from loadtests.server_probe import Probe, serving
+from loadtests.subjects import OurServers
 from loadtests.wire_bytes import WireBytes
 from loadtests.workload import Workload
 from servers.transports import TRANSPORTS, Transport, find
@@ -55,7 +56,7 @@ def counts(folder: Path, transport: Transport) -> Counts:
         links = [stack.enter_context(counting(at)) for at in (server.address, server.push_service) if at]
         addresses = [address for address, _ in links]
         way = Way(addresses[0], addresses[1] if len(addresses) > 1 else "")
-        generator = stack.enter_context(generating(slug, way, LOAD, None, folder))
+        generator = stack.enter_context(generating(OurServers().locust_file(slug), way, LOAD, None, folder))
         assert generator.await_window(quiet)
         client = generator.await_samples(quiet).client_bytes
         assert client is not None

@@ -16,6 +16,7 @@ from loadtests.distance import Way
 from loadtests.generator import generating
 from loadtests.samples import Samples
 from loadtests.server_probe import serving
+from loadtests.subjects import OurServers
 from loadtests.workload import Workload
 
 STALL_S = 1.0
@@ -48,7 +49,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Stalled:
     folder = tmp_path_factory.mktemp("stall")
     with (
         serving("raw_websocket", None, folder / "server.log", look) as server,
-        generating("raw_websocket", Way(server.address, ""), LOAD, None, folder) as generator,
+        generating(OurServers().locust_file("raw_websocket"), Way(server.address, ""), LOAD, None, folder) as generator,
     ):
         window = generator.await_window(look)
         assert window is not None

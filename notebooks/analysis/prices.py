@@ -77,10 +77,13 @@ class Price:
 
 
 def price(run: Run, slug: str, measure: Measure) -> Price | None:
-    """Return what a transport paid, or None where there is nothing to divide by: a pushed client never reads."""
+    """Return what a transport paid; None if its server did not tell, or without a divisor: a pushed client never reads.
+
+    Theory is of our own protocol, so it predicts nothing for a peer's.
+    """
     cells = run.cells_of(slug)
     divisor = cells[measure.divisor]
-    if not divisor.sum():
+    if untold(run, slug, measure) or not divisor.sum():
         return None
     api, service = _sum(cells, measure.api), _sum(cells, measure.push_service)
     each = by_repeat(cells, measure)
@@ -89,8 +92,13 @@ def price(run: Run, slug: str, measure: Measure) -> Price | None:
         push_service=float(service.sum() / divisor.sum() * measure.scale),
         low=float(each.min()),
         high=float(each.max()),
-        predicted=measure.predict(run, slug),
+        predicted=None if run.manifest.get("peer") else measure.predict(run, slug),
     )
+
+
+def untold(run: Run, slug: str, measure: Measure) -> bool:
+    """Tell whether a server did not count what a measure needs: a peer's, since ours count everything."""
+    return bool(run.cells_of(slug)[[*measure.api, *measure.push_service]].isna().to_numpy().any())
 
 
 def by_repeat(cells: pd.DataFrame, measure: Measure) -> "pd.Series[float]":

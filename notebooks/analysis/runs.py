@@ -77,7 +77,7 @@ class Run:
         return int(self.cells["repeat"].nunique())
 
     def label_of(self, slug: str) -> str:
-        """Return the honest name of a transport in this run; a push service is a stand-in unless said otherwise."""
+        """Return the honest name of a transport: a push service may be a local stand-in, a server somebody else's."""
         return _label(self.manifest, slug)
 
     def cells_of(self, slug: str) -> pd.DataFrame:
@@ -153,6 +153,8 @@ def _first(cells: pd.DataFrame, scenario: str | None, point: str | None) -> tupl
 
 
 def _label(manifest: Mapping[str, Any], slug: str) -> str:
+    if peer := manifest.get("peer", ""):
+        return f"{transports.find(slug).label} ({peer})"
     return transports.find(slug).told_as(manifest.get("push_service", transports.LOCAL_STAND_IN))
 
 

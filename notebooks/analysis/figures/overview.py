@@ -106,8 +106,12 @@ def _words(place: Placing, top_in: float, run: Run, slug: str) -> None:
     for quantile in found.quantiles[1:2]:
         place.text(LATENCY_LEFT_IN, top_in + 0.34, f"95 % in {wording.duration(quantile.pooled_ms)}", color=GREY)
     place.text(REQUESTS_LEFT_IN, top_in, wording.amount(requests.value) if requests else "", **big)
-    told_nothing = price(run, slug, EMPTY)
-    empty = f"{told_nothing.value:.0f} % empty" if told_nothing else "nobody asks"
+    if told_nothing := price(run, slug, EMPTY):
+        empty = f"{told_nothing.value:.0f} % empty"
+    elif run.cells_of(slug)[EMPTY.divisor].sum():
+        empty = ""
+    else:
+        empty = "nobody asks"
     place.text(REQUESTS_LEFT_IN, top_in + 0.34, empty, color=GREY)
 
 

@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 
 from notebooks.analysis import wording
 from notebooks.analysis.figures.style import GREY, INK, MARGIN_IN, PALE, WIDTH_IN, Placing, label, sheet, tint
-from notebooks.analysis.prices import MEASURES, Measure, Price, price
+from notebooks.analysis.prices import MEASURES, Measure, Price, price, untold
 from notebooks.analysis.runs import Run
 from servers import transports
 
@@ -60,7 +60,15 @@ def _bars(axes: Axes, run: Run, measure: Measure) -> None:
         if each := found[row]:
             _bar(axes, row, each, transports.find(slug).colour)
         else:
-            label(axes, "does not read", (0, row), (4, 0), va="center", color=GREY, size=7.5)
+            label(
+                axes,
+                "not told" if untold(run, slug, measure) else "does not read",
+                (0, row),
+                (4, 0),
+                va="center",
+                color=GREY,
+                size=7.5,
+            )
 
 
 def _bar(axes: Axes, row: int, each: Price, colour: str) -> None:

@@ -1,0 +1,72 @@
+"""What a user of the load test says to nchan over HTTP, under the names of our own `HttpLine`.
+
+What crosses the wire: a POST for each message, whose answer names the message's id, and GETs that tell where they
+stand. Leaves out what nchan does not have: log-ins, members, acknowledged reading.
+"""
+
+from typing import Any, ClassVar
+
+from loadtests.dialects.nchan.message_ids import EPOCH, START, nothing, of_headers, one_message, to_message_id, to_seq
+from loadtests.http_line import HttpLine, LineBroken
+from loadtests.request_headers import BROWSER_HEADERS
+from servers.core.wire import Account, Ack, Cursor, Page, Send, Snapshot, SocketCommand, decode, encode
+
+MESSAGE, NO_NEWS, NO_NEWS_WHILE_HELD, NO_SUCH_CHANNEL = 200, 304, 408, 404
+
+
+class NchanLine(HttpLine):
+    """One user in one room. Every method waits for its answer, and raises LineBroken."""
+
+    endpoint: ClassVar[str]
+    """Where to read: the way of waiting is the server's configuration, not the client's wish."""
+
+    def log_in(self, name: str) -> Account:
+        """Take the connection's name for an account: nchan knows no users."""
+        return Account(self.connection, name, "", 0)
+
+    def join(self) -> Snapshot:
+        """Ask for the room's newest message id, after which listening begins."""
+        answer = self._exchange("GET", f"/publish/{self._room}", MESSAGE, NO_SUCH_CHANNEL)
+        seq = to_seq(decode(answer.content)["last_message_id"]) if answer.status_code == MESSAGE else START.seq
+        return Snapshot(EPOCH, seq, 0.0, (), {}, ())
+
+    def command(self, command: SocketCommand) -> Ack:
+        """Publish a message; the acknowledgement's seq is its own id."""
+        if not isinstance(command, Send):
+            raise LineBroken(f"nchan carries messages only, got {command}")
+        answer = self._exchange("POST", f"/publish/{self._room}", 201, 202, body=encode(command).decode())
+        return Ack(seq=to_seq(decode(answer.content)["last_message_id"]))
+
+    def read(self, after: Cursor) -> Page:
+        """Ask for the next message, the endpoint's way."""
+        path = f"/{self.endpoint}/{self._room}?last_event_id={to_message_id(after.seq)}"
+        answer = self._exchange("GET", path, MESSAGE, NO_NEWS, NO_NEWS_WHILE_HELD)
+        if answer.status_code != MESSAGE:
+            return nothing(after)
+        message_id = of_headers(answer.headers["Last-Modified"], answer.headers["Etag"])
+        return one_message(self._room, after, message_id, answer.content)
+
+    def leave(self) -> Ack:
+        """Do nothing: nobody is told who listens."""
+        return Ack()
+
+    def _exchange(self, method: str, path: str, *expected: int, body: str = "") -> Any:
+        headers = {**BROWSER_HEADERS}
+        if body:
+            headers |= {"Content-Type": "application/json", "Accept": "text/json"}
+        elif path.startswith("/publish"):
+            headers["Accept"] = "text/json"
+        name = path.partition("?")[0].replace(self._room, "[room]")
+        with self._session.request(method, path, name=name, data=body, headers=headers, catch_response=True) as answer:
+            if answer.status_code not in expected:
+                raise LineBroken(f"{method} {name}: {answer.status_code} {answer.text or getattr(answer, 'error', '')}")
+            answer.success()
+        return answer
+
+
+class IntervalLine(NchanLine):
+    endpoint = "interval"
+
+
+class LongpollLine(NchanLine):
+    endpoint = "longpoll"
