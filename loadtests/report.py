@@ -17,6 +17,7 @@ from rich.text import Text
 
 from loadtests.calibration.record import on_record
 from loadtests.cell import Cell
+from loadtests.kinds_table import print_kinds
 from loadtests.manifest import label
 from loadtests.predictions import predict
 from loadtests.scenarios import SCENARIOS, Planned, Scenario
@@ -74,7 +75,9 @@ def print_cells(console: Console, cells: Sequence[Cell], scenario: Scenario) -> 
     """Print a table for each load, and beneath them how to read them."""
     for load in scenario.workloads:
         console.print(f"\n{load.point + ': ' if load.point else ''}{load.told}\n")
-        console.print(_table([cell for cell in cells if cell.planned.workload == load], console.width))
+        of_load = [cell for cell in cells if cell.planned.workload == load]
+        console.print(_table(of_load, console.width))
+        print_kinds(console, of_load)
     console.print()
     for cell in cells:
         if reason := cell.verdict.reason:
@@ -89,7 +92,9 @@ def print_scenarios(console: Console) -> None:
     for heading in ("scenario", "question", "loads"):
         table.add_column(heading, no_wrap=heading == "scenario")
     for row in SCENARIOS:
-        loads = "\n".join(f"{load.point + ': ' if load.point else ''}{load.told}" for load in row.workloads)
+        first, *others = row.workloads
+        loads = f"{first.point + ': ' if first.point else ''}{first.told}"
+        loads += "".join(f"\nthen {load.point}" for load in others)
         table.add_row(Text(row.name, style="bold"), row.question, loads, end_section=True)
     console.print(table)
 

@@ -1,5 +1,6 @@
 """The load tests' arithmetic: schedules, accounts, samples, verdicts, predictions. Nothing here imports locust."""
 
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 from statistics import fmean, pstdev
@@ -12,11 +13,13 @@ from loadtests.offered import digest, done, meant
 from loadtests.predictions import predict
 from loadtests.samples import KINDS as KINDS_NOTED
 from loadtests.samples import Samples, Sent, Window
+from loadtests.scenarios import Planned
 from loadtests.schedule import bunched, intentions, phase, poisson_s, spells_s
 from loadtests.verdict import Health, Word, judge
 from loadtests.workload import Workload
 from results.schema import CELLS, DELIVERIES, KINDS
 from servers.core.wire import Kind
+from servers.transports import find
 from tests.loadtest_rows import (
     BOTH,
     BOTH_STAY,
@@ -203,3 +206,11 @@ def test_short_polling_is_predicted_from_the_rate_that_was_measured() -> None:
     assert prediction.latency_ms(95) == pytest.approx(950)
     assert prediction.requests_per_delivery == pytest.approx(1 / 2 + 10 / 1.001)
     assert prediction.empty_share == pytest.approx(0.9048, abs=1e-3)
+
+
+def test_distance_adds_its_transits_to_what_is_predicted() -> None:
+    away = replace(PAIR, one_way_delay_s=0.1, push_link_delay_s=0.05)
+    expected_ms = {"short_polling": 200 + 0.5 * 1200, "long_polling": 200, "raw_websocket": 200, "pusher_adapter": 250}
+    for slug, median_ms in expected_ms.items():
+        measured = replace(cell(BOTH), planned=Planned(find(slug), "test", away))
+        assert predict(measured).latency_ms(50) == pytest.approx(median_ms)

@@ -17,6 +17,7 @@ from typer.testing import CliRunner, Result
 from loadtests import compare, report
 from loadtests.__main__ import app
 from loadtests.cell import Cell
+from loadtests.kinds_table import print_kinds
 from loadtests.run_folder import RunFolder, fresh
 from loadtests.scenarios import SCENARIOS, Scenario
 from results.schema import CELLS_FILE, DELIVERIES_FILE, MANIFEST
@@ -71,6 +72,19 @@ def test_an_interrupted_run_keeps_what_was_measured(tmp_path: Path, monkeypatch:
 
 def interrupt() -> Cell:
     raise KeyboardInterrupt
+
+
+def test_what_was_still_true_is_told_of_every_kind_where_there_were_others_than_messages() -> None:
+    console = Console(width=100, record=True, file=StringIO())
+    talk = cell(BOTH)
+    (messages,) = talk.kinds
+    typing = messages._replace(kind="typing", delivered=4, still_true=1, latency_p50_s=1.5)
+    print_kinds(console, [talk])
+    assert console.export_text() == ""
+    print_kinds(console, [replace(talk, kinds=(messages, typing))])
+    (row,) = [line.split() for line in console.export_text().splitlines() if "typing" in line and "%" in line]
+    assert row[:2] == ["typing", "1,500"]
+    assert row[-2:] == ["4", "25%"]
 
 
 @pytest.mark.parametrize("width", [80, 100])
