@@ -20,12 +20,13 @@ from typing import Any, ClassVar
 import gevent
 from gevent import Greenlet
 from gevent.event import Event as Never
-from locust import FastHttpUser, events, task
+from locust import User, events, task
 from locust.argument_parser import LocustArgumentParser
 from locust.env import Environment
 
 from clients.inbox import Inbox
-from loadtests.http_line import HttpLine, LineBroken
+from loadtests.http_connection import LineBroken
+from loadtests.http_line import HttpLine
 from loadtests.phases import Load, sleep_until
 from loadtests.samples import KINDS, Return, Sent
 from loadtests.schedule import Intention, intentions, phase
@@ -40,10 +41,11 @@ BACKOFF_S = 0.1
 BACKOFF_MAX_S = 5.0
 
 
-class ChatUser(FastHttpUser):
+class ChatUser(User):
     """One member of one room, on one connection."""
 
     abstract = True
+    host: str
     load: ClassVar[Load]
     """Of the test that runs; set when it starts."""
     http_line: ClassVar[type[HttpLine]] = HttpLine
@@ -72,7 +74,7 @@ class ChatUser(FastHttpUser):
         self.phase = phase(self.workload.seed, self.number)
         self.room_number = self.number // self.workload.room_size
         self.room = f"room-{self.room_number}"
-        self.http = self.http_line(self.client, self.room, f"connection-{self.number}")
+        self.http = self.http_line(self.host, self.report, self.room, f"connection-{self.number}")
         self.random = Random(f"back-off {self.workload.seed} {self.number}")
         self.sessions = 0
         try:
@@ -184,12 +186,16 @@ class ChatUser(FastHttpUser):
         due_s = self.witness.saw(self.room_number, self.number, event, received_s)
         if due_s is None:
             return
+        self.report("DELIVER", event.kind.value, received_s - due_s, len(event.body))
+
+    def report(self, kind: str, name: str, took_s: float, length: int, broken: LineBroken | None = None) -> None:
+        """Put something that took time into Locust's own statistics."""
         self.environment.events.request.fire(
-            request_type="DELIVER",
-            name=event.kind.value,
-            response_time=(received_s - due_s) * 1000,
-            response_length=len(event.body),
-            exception=None,
+            request_type=kind,
+            name=name,
+            response_time=1000 * took_s,
+            response_length=length,
+            exception=broken,
             context=self.context(),
         )
 

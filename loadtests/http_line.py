@@ -1,14 +1,15 @@
-"""What a user of the load test says over plain HTTP, through Locust's own client, so that its statistics show it.
+"""What a user of the load test says over plain HTTP, and what Locust's own statistics show of it.
 
 What crosses the wire: the shared routes of `servers.http_routes`, each with the same browser-like headers. Leaves out
 retries: whoever sends decides.
 """
 
-from typing import Any, TypeVar
+from collections.abc import Callable, Container, Mapping
+from time import perf_counter
+from typing import Any, Protocol, TypeVar
+from urllib.parse import urlsplit
 
-from geventhttpclient.response import HTTPSocketResponse
-from locust.contrib.fasthttp import FastHttpSession, FastResponse
-
+from loadtests.http_connection import Answer, HttpConnection, HttpConnections, LineBroken
 from loadtests.request_headers import BROWSER_HEADERS
 from servers.core.wire import (
     Account,
@@ -26,18 +27,23 @@ from servers.core.wire import (
     encode,
 )
 
-Answer = TypeVar("Answer")
+Body = TypeVar("Body")
+_COMMON = "".join(f"{name}: {value}\r\n" for name, value in {"Connection": "keep-alive", **BROWSER_HEADERS}.items())
 
 
-class LineBroken(RuntimeError):
-    """No answer, or not the one that was expected."""
+class Report(Protocol):
+    """Puts a request into Locust's statistics: its method and name, what it took in seconds, its length in bytes."""
+
+    def __call__(self, kind: str, name: str, took_s: float, length: int, broken: LineBroken | None = None) -> None: ...
 
 
 class HttpLine:
     """One user in one room. Every method waits for its answer, and raises LineBroken."""
 
-    def __init__(self, session: FastHttpSession, room: str, connection: str) -> None:
-        self._session = session
+    def __init__(self, address: str, report: Report, room: str, connection: str) -> None:
+        self._connections = HttpConnections(address)
+        self._host = f"Host: {urlsplit(address).netloc}\r\n"
+        self._report = report
         self._room = room
         self.connection = connection
         self.token = ""
@@ -57,10 +63,12 @@ class HttpLine:
     def read(self, after: Cursor) -> Page:
         return self.get(f"/rooms/{self._room}/events?after={after}&connection={self.connection}", Page)
 
-    def stream(self, after: Cursor) -> HTTPSocketResponse:
-        """Return an answer that goes on, once its headers are here: whoever asked reads it, and releases it."""
+    def stream(self, after: Cursor) -> HttpConnection:
+        """Return the connection of an answer that goes on, once its head is here: whoever asked reads and closes it."""
         path = f"/rooms/{self._room}/events?after={after}&connection={self.connection}"
-        return self._request("GET", path, stream=True).stream
+        connection = self._connections.take()
+        self._timed("GET", path, (200,), lambda: connection.begin(self._request("GET", path)))
+        return connection
 
     def heartbeat(self) -> Head:
         return self.post(f"/rooms/{self._room}/heartbeat", Heartbeat(connection=self.connection), Head)
@@ -68,32 +76,50 @@ class HttpLine:
     def leave(self) -> Ack:
         return self.command(Leave(connection=self.connection))
 
-    def get(self, path: str, kind: type[Answer]) -> Answer:
-        return self._ask("GET", path, kind)
+    def get(self, path: str, kind: type[Body]) -> Body:
+        return decode(self.exchange("GET", path).body, type=kind)
 
-    def post(self, path: str, body: Any, kind: type[Answer]) -> Answer:
-        return self._ask("POST", path, kind, encode(body).decode(), "application/json")
+    def post(self, path: str, body: Any, kind: type[Body]) -> Body:
+        return decode(self.exchange("POST", path, encode(body), {"Content-Type": "application/json"}).body, type=kind)
 
-    def post_form(self, path: str, form: str, kind: type[Answer]) -> Answer:
-        return self._ask("POST", path, kind, form, "application/x-www-form-urlencoded")
+    def post_form(self, path: str, form: str, kind: type[Body]) -> Body:
+        content_type = {"Content-Type": "application/x-www-form-urlencoded"}
+        return decode(self.exchange("POST", path, form.encode(), content_type).body, type=kind)
 
     def hang_up(self) -> None:
         """Close the connections that were kept alive; waits for the other side's end."""
-        self._session.client.clientpool.close()
+        self._connections.close()
 
-    def _ask(self, method: str, path: str, kind: type[Answer], body: str = "", content_type: str = "") -> Answer:
-        return decode(self._request(method, path, body, content_type).content, type=kind)
+    def exchange(
+        self,
+        method: str,
+        path: str,
+        body: bytes = b"",
+        headers: Mapping[str, str] | None = None,
+        expected: Container[int] = (200,),
+    ) -> Answer:
+        """Ask, and wait for the whole answer; one with another status is a broken line."""
+        request = self._request(method, path, body, headers or {})
+        return self._timed(method, path, expected, lambda: self._connections.ask(request))
 
-    def _request(
-        self, method: str, path: str, body: str = "", content_type: str = "", stream: bool = False
-    ) -> FastResponse:
-        headers = {**BROWSER_HEADERS}
+    def _request(self, method: str, path: str, body: bytes = b"", headers: Mapping[str, str] | None = None) -> bytes:
+        own = dict(headers or {})
         if self.token:
-            headers["Authorization"] = f"Bearer {self.token}"
-        if content_type:
-            headers["Content-Type"] = content_type
-        name = path.partition("?")[0].replace(self._room, "[room]")
-        answer = self._session.request(method, path, name=name, data=body, headers=headers, stream=stream)
-        if answer.status_code != 200:
-            raise LineBroken(f"{method} {name}: {answer.status_code} {answer.text or getattr(answer, 'error', '')}")
+            own["Authorization"] = f"Bearer {self.token}"
+        if method == "POST":
+            own["Content-Length"] = str(len(body))
+        lines = "".join(f"{name}: {value}\r\n" for name, value in own.items())
+        return f"{method} {path} HTTP/1.1\r\n{self._host}{_COMMON}{lines}\r\n".encode() + body
+
+    def _timed(self, method: str, path: str, expected: Container[int], ask: Callable[[], Answer]) -> Answer:
+        """Ask, and report how long it took and whether the answer was one that was expected."""
+        name, asked_s = path.partition("?")[0].replace(self._room, "[room]"), perf_counter()
+        try:
+            answer = ask()
+            if answer.status not in expected:
+                raise LineBroken(f"{method} {name}: {answer.status} {answer.body.decode(errors='replace')}")
+        except LineBroken as broken:
+            self._report(method, name, perf_counter() - asked_s, 0, broken)
+            raise
+        self._report(method, name, perf_counter() - asked_s, len(answer.body))
         return answer

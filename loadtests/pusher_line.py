@@ -4,7 +4,7 @@ What crosses the wire is told by `clients.pusher_frames`.
 """
 
 from clients.pusher_frames import Frame, ServiceAddress
-from loadtests.http_line import LineBroken
+from loadtests.http_connection import LineBroken
 from loadtests.socket_line import SocketLine
 from servers.core.wire import decode, encode
 

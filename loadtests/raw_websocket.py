@@ -10,7 +10,7 @@ import msgspec
 from gevent.event import AsyncResult
 
 from loadtests.chat_user import ChatUser
-from loadtests.http_line import LineBroken
+from loadtests.http_connection import LineBroken
 from loadtests.socket_line import SocketLine
 from servers.core.wire import (
     Ack,

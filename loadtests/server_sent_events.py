@@ -5,11 +5,10 @@ whose answer goes on, and a POST for each message. Locust's response time of the
 took. A stream is lines (HTML Standard, section 9.2): fields, a blank line after each event, now and then a comment.
 """
 
-from geventhttpclient.response import HTTPSocketResponse
-from locust.contrib.fasthttp import FAILURE_EXCEPTIONS
+from collections.abc import Iterable, Iterator
 
 from loadtests.chat_user import ChatUser
-from loadtests.http_line import LineBroken
+from loadtests.http_connection import HttpConnection, LineBroken
 from servers.core.wire import Ack, Cursor, Page, Snapshot, SocketCommand, decode
 
 
@@ -18,7 +17,8 @@ class ServerSentEventsUser(ChatUser):
 
     def open(self, after: Cursor | None) -> Snapshot:
         snapshot = self.http.join()
-        self.stream: HTTPSocketResponse = self.http.stream(after or snapshot.cursor)
+        self.stream: HttpConnection = self.http.stream(after or snapshot.cursor)
+        self.lines = lines_of(self.stream.rest())
         return snapshot
 
     def post(self, command: SocketCommand) -> Ack:
@@ -26,8 +26,8 @@ class ServerSentEventsUser(ChatUser):
 
     def receive(self) -> Page:
         event, data = "", ""
-        while True:
-            field, _, value = self._read_line().partition(": ")
+        for line in self.lines:
+            field, _, value = line.partition(": ")
             match field:
                 case "event":
                     event = value
@@ -37,17 +37,17 @@ class ServerSentEventsUser(ChatUser):
                     raise LineBroken(f"{event}: {data}")
                 case "" if data:
                     return decode(data, type=Page)
+        raise LineBroken("the server ended the stream")
 
     def leave(self) -> Ack:
         """Hang up, which says it all: an answer that was not read to its end takes its connection along."""
-        self.stream.release()
+        self.stream.close()
         return Ack()
 
-    def _read_line(self) -> str:
-        try:
-            line = self.stream.readline(b"\n")
-        except FAILURE_EXCEPTIONS as error:
-            raise LineBroken(f"the stream broke: {type(error).__name__}: {error}") from error
-        if not line:
-            raise LineBroken("the server ended the stream")
-        return line.decode().removesuffix("\n")
+
+def lines_of(chunks: Iterable[bytes]) -> Iterator[str]:
+    """Yield the lines of a stream that comes in pieces, each once it is whole."""
+    rest = b""
+    for chunk in chunks:
+        *lines, rest = (rest + chunk).split(b"\n")
+        yield from (line.decode() for line in lines)

@@ -19,7 +19,7 @@ from websockets.protocol import State
 from websockets.typing import Subprotocol
 from websockets.uri import parse_uri
 
-from loadtests.http_line import LineBroken
+from loadtests.http_connection import LineBroken
 from loadtests.request_headers import BROWSER_HEADERS
 
 CONNECT_S = 10.0

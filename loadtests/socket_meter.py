@@ -1,8 +1,8 @@
 """Counts the bytes of every connection that this process opens, whoever opens it.
 
-Teaches that one hook covers all: FastHttp, the WebSocket line and the event stream all connect and close a socket of
-gevent's. The kernel counts; a connection is only noted here when it opens, and read when it closes. It is closed in
-two steps, our half first: what the server had sent already still arrives, and so both sides count it.
+Teaches that one hook covers all: whatever speaks HTTP or WebSocket here connects and closes a socket of gevent's. The
+kernel counts; a connection is only noted here when it opens, and read when it closes. It is closed in two steps, our
+half first: what the server had sent already still arrives, and so both sides count it.
 
 Linux only: elsewhere there is no TCP_INFO, and the servers' counts stand alone. Leaves out connections that are dropped
 without being closed.

@@ -4,14 +4,16 @@ What crosses the wire: a POST for each message, whose answer names the message's
 stand. Leaves out what nchan does not have: log-ins, members, acknowledged reading.
 """
 
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from loadtests.dialects.nchan.message_ids import EPOCH, START, nothing, of_headers, one_message, to_message_id, to_seq
-from loadtests.http_line import HttpLine, LineBroken
-from loadtests.request_headers import BROWSER_HEADERS
+from loadtests.http_connection import LineBroken
+from loadtests.http_line import HttpLine
 from servers.core.wire import Account, Ack, Cursor, Page, Send, Snapshot, SocketCommand, decode, encode
 
 MESSAGE, NO_NEWS, NO_NEWS_WHILE_HELD, NO_SUCH_CHANNEL = 200, 304, 408, 404
+PUBLISHED = (201, 202)  # to somebody, to nobody
+AS_JSON = {"Accept": "text/json"}
 
 
 class NchanLine(HttpLine):
@@ -26,42 +28,30 @@ class NchanLine(HttpLine):
 
     def join(self) -> Snapshot:
         """Ask for the room's newest message id, after which listening begins."""
-        answer = self._exchange("GET", f"/publish/{self._room}", MESSAGE, NO_SUCH_CHANNEL)
-        seq = to_seq(decode(answer.content)["last_message_id"]) if answer.status_code == MESSAGE else START.seq
+        answer = self.exchange("GET", f"/publish/{self._room}", b"", AS_JSON, (MESSAGE, NO_SUCH_CHANNEL))
+        seq = to_seq(decode(answer.body)["last_message_id"]) if answer.status == MESSAGE else START.seq
         return Snapshot(EPOCH, seq, 0.0, (), {}, ())
 
     def command(self, command: SocketCommand) -> Ack:
         """Publish a message; the acknowledgement's seq is its own id."""
         if not isinstance(command, Send):
             raise LineBroken(f"nchan carries messages only, got {command}")
-        answer = self._exchange("POST", f"/publish/{self._room}", 201, 202, body=encode(command).decode())
-        return Ack(seq=to_seq(decode(answer.content)["last_message_id"]))
+        headers = {"Content-Type": "application/json", **AS_JSON}
+        answer = self.exchange("POST", f"/publish/{self._room}", encode(command), headers, PUBLISHED)
+        return Ack(seq=to_seq(decode(answer.body)["last_message_id"]))
 
     def read(self, after: Cursor) -> Page:
         """Ask for the next message, the endpoint's way."""
         path = f"/{self.endpoint}/{self._room}?last_event_id={to_message_id(after.seq)}"
-        answer = self._exchange("GET", path, MESSAGE, NO_NEWS, NO_NEWS_WHILE_HELD)
-        if answer.status_code != MESSAGE:
+        answer = self.exchange("GET", path, expected=(MESSAGE, NO_NEWS, NO_NEWS_WHILE_HELD))
+        if answer.status != MESSAGE:
             return nothing(after)
-        message_id = of_headers(answer.headers["Last-Modified"], answer.headers["Etag"])
-        return one_message(self._room, after, message_id, answer.content)
+        message_id = of_headers(answer.headers["last-modified"], answer.headers["etag"])
+        return one_message(self._room, after, message_id, answer.body)
 
     def leave(self) -> Ack:
         """Do nothing: nobody is told who listens."""
         return Ack()
-
-    def _exchange(self, method: str, path: str, *expected: int, body: str = "") -> Any:
-        headers = {**BROWSER_HEADERS}
-        if body:
-            headers |= {"Content-Type": "application/json", "Accept": "text/json"}
-        elif path.startswith("/publish"):
-            headers["Accept"] = "text/json"
-        name = path.partition("?")[0].replace(self._room, "[room]")
-        with self._session.request(method, path, name=name, data=body, headers=headers, catch_response=True) as answer:
-            if answer.status_code not in expected:
-                raise LineBroken(f"{method} {name}: {answer.status_code} {answer.text or getattr(answer, 'error', '')}")
-            answer.success()
-        return answer
 
 
 class IntervalLine(NchanLine):
