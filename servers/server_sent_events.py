@@ -49,6 +49,7 @@ def create_app(chat: Chat, settings: Settings) -> Starlette:
     async def news(reader: Reader, counters: Counters) -> AsyncIterator[bytes]:
         """Yield each page as it comes; a stream that lags catches up from its cursor. Ends with the server or token."""
         after = reader.after
+        yield PING  # the answer's head leaves with its first bytes, and a room may be silent for long
         try:
             while not chat.stopping:
                 left_s = chat.token_left_s(reader.identity)
