@@ -28,7 +28,6 @@ from servers.core.wire import (
 )
 
 Body = TypeVar("Body")
-_COMMON = "".join(f"{name}: {value}\r\n" for name, value in {"Connection": "keep-alive", **BROWSER_HEADERS}.items())
 
 
 class Report(Protocol):
@@ -42,7 +41,7 @@ class HttpLine:
 
     def __init__(self, address: str, report: Report, room: str, connection: str) -> None:
         self._connections = HttpConnections(address)
-        self._host = f"Host: {urlsplit(address).netloc}\r\n"
+        self._headers = {"Host": urlsplit(address).netloc, "Connection": "keep-alive", **BROWSER_HEADERS}
         self._report = report
         self._room = room
         self.connection = connection
@@ -103,13 +102,13 @@ class HttpLine:
         return self._timed(method, path, expected, lambda: self._connections.ask(request))
 
     def _request(self, method: str, path: str, body: bytes = b"", headers: Mapping[str, str] | None = None) -> bytes:
-        own = dict(headers or {})
+        all_headers = {**self._headers, **(headers or {})}
         if self.token:
-            own["Authorization"] = f"Bearer {self.token}"
+            all_headers["Authorization"] = f"Bearer {self.token}"
         if method == "POST":
-            own["Content-Length"] = str(len(body))
-        lines = "".join(f"{name}: {value}\r\n" for name, value in own.items())
-        return f"{method} {path} HTTP/1.1\r\n{self._host}{_COMMON}{lines}\r\n".encode() + body
+            all_headers["Content-Length"] = str(len(body))
+        lines = "".join(f"{name}: {value}\r\n" for name, value in all_headers.items())
+        return f"{method} {path} HTTP/1.1\r\n{lines}\r\n".encode() + body
 
     def _timed(self, method: str, path: str, expected: Container[int], ask: Callable[[], Answer]) -> Answer:
         """Ask, and report how long it took and whether the answer was one that was expected."""
