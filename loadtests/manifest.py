@@ -21,6 +21,7 @@ from loadtests.scenarios import Scenario
 from servers.transports import LOCAL_STAND_IN, RENTED, Transport
 
 ROOT = Path(__file__).parents[1]
+MEASURED = ("servers", "clients", "loadtests")  # whose code a figure depends on
 NAMED = (
     "starlette",
     "sse-starlette",
@@ -50,7 +51,8 @@ def describe(scenarios: Sequence[Scenario], slugs: Sequence[str], cores: Cores) 
     """Return the manifest of a run that is about to start."""
     return {
         "started_at": datetime.now().astimezone().isoformat(timespec="seconds"),
-        "commit": _commit(),
+        "commit": _git("describe", "--always", "--dirty", "--abbrev=40", "--exclude=*"),
+        "measured_code": {folder: _git("rev-parse", f"HEAD:{folder}") for folder in MEASURED},
         "machine": machine(),
         "versions": versions(),
         "transports": list(slugs),
@@ -69,11 +71,10 @@ def describe(scenarios: Sequence[Scenario], slugs: Sequence[str], cores: Cores) 
     }
 
 
-def _commit() -> str:
-    """Return the commit, with -dirty if files differ from it; "unknown" outside git."""
-    command = ["git", "describe", "--always", "--dirty", "--abbrev=40", "--exclude=*"]
+def _git(*words: str) -> str:
+    """Return what git answers; "unknown" outside of a repository."""
     try:
-        return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout.strip()
+        return subprocess.run(["git", *words], cwd=ROOT, capture_output=True, text=True, check=True).stdout.strip()
     except (OSError, subprocess.CalledProcessError):
         return "unknown"
 

@@ -30,7 +30,7 @@ from results.schema import (
 )
 
 TABLES = {CELLS_FILE: CELLS, KINDS_FILE: KINDS, DELIVERIES_FILE: DELIVERIES}
-SAME = ("commit", "workloads", "transports")  # what a run that is taken up again may not have changed
+SAME = ("measured_code", "machine", "workloads", "transports")  # what a run that is taken up again may not have changed
 
 
 class RunFolder:

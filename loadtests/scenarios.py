@@ -97,33 +97,33 @@ SCENARIOS = (
     Scenario(
         "idle",
         "What does it cost to be there while hardly anybody says anything?",
-        (Workload(users=400, rate_per_s=0.005, measured_s=15.0),),
+        (Workload(users=400, rate_per_s=0.005, measured_s=12.0),),
     ),
     Scenario(
         "busy",
         "When messages come faster than polls, does collecting them make polling cheaper than pushing?",
-        (Workload(rate_per_s=1.0, measured_s=15.0),),
+        (Workload(rate_per_s=1.0, measured_s=12.0),),
     ),
     Scenario(
         "burst",
         "How long does the last one wait when everybody speaks at the same moment?",
-        (Workload(bunch_s=5.0, measured_s=15.0),),
+        (Workload(bunch_s=5.0, measured_s=12.0),),
     ),
     Scenario(
         "large_room",
         "What does one message cost, and when has the last of 200 people seen it?",
-        (Workload(users=200, room_size=200, rate_per_s=0.0025, measured_s=15.0),),
+        (Workload(users=200, room_size=200, rate_per_s=0.0025, measured_s=12.0),),
     ),
     Scenario(
         "signals",
         "What of typing, presence and receipts is still true when it is seen?",
-        (Workload(rate_per_s=0.1, typing_per_s=0.1, receipts_per_s=0.1, comings_per_s=0.02, measured_s=15.0),),
+        (Workload(rate_per_s=0.1, typing_per_s=0.1, receipts_per_s=0.1, comings_per_s=0.02, measured_s=12.0),),
     ),
     Scenario(
         "churn",
         "What does it cost that people come and go, and what when all lines break at once?",
         (
-            Workload(point="coming and going", comings_per_s=0.1, measured_s=15.0),
+            Workload(point="coming and going", comings_per_s=0.1, measured_s=12.0),
             Workload(point="server restart", users=100, rate_per_s=0.1, restart_at_s=3.0, measured_s=12.0),
         ),
     ),
@@ -141,7 +141,7 @@ SCENARIOS = (
         "distance",
         "What does the distance between client and server add?",
         tuple(
-            Workload(point=f"{1000 * delay_s:g} ms away", one_way_delay_s=delay_s, measured_s=9.0)
+            Workload(point=f"{1000 * delay_s:g} ms away", one_way_delay_s=delay_s, measured_s=6.0)
             for delay_s in (0.0, 0.02, 0.05, 0.1)
         ),
     ),
@@ -149,7 +149,7 @@ SCENARIOS = (
         "steps",
         "How many users does one core of a server hold?",
         tuple(
-            Workload(point=f"{users} users", users=users, rate_per_s=0.5, measured_s=8.0)
+            Workload(point=f"{users} users", users=users, rate_per_s=0.5, measured_s=6.0)
             for users in (100, 200, 400, 800, 1600)
         ),
         up_to_limit=True,

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
 USERS_PER_S = 100  # faster, and the ramp measures log-ins instead of letting users in
-START_STOP_S = 6.0  # what starting and stopping takes, about
+START_STOP_S = 4.0  # what starting and stopping takes, about
 PATIENCE_S = 5.0
 
 

@@ -84,7 +84,16 @@ def test_the_manifest_tells_how_the_run_was_made(run: Path) -> None:
     assert list(manifest["verdicts"]) == manifest["transports"] == SLUGS
     assert manifest["workloads"][0]["users"] == 8
     assert OPTIONS in manifest["command"]
-    assert {"commit", "machine", "versions", "workloads", "settings", "pinning", "push_service"} <= set(manifest)
+    assert {
+        "commit",
+        "measured_code",
+        "machine",
+        "versions",
+        "workloads",
+        "settings",
+        "pinning",
+        "push_service",
+    } <= set(manifest)
 
 
 def test_the_charts_are_drawn_unless_every_cell_is_void(run: Path, cells: dict[str, dict[str, str]]) -> None:

@@ -20,7 +20,7 @@ from tests.loadtest_rows import BOTH, PAIR, PLANNED, cell
 
 STEPS = Scenario("steps", "How many?", tuple(replace(PAIR, point=name) for name in "abc"), up_to_limit=True)
 TALK = Scenario("talk", "How fast?", (PAIR,), repeats=2)
-RUN = {"commit": "c0ffee", "workloads": [], "transports": ["short_polling"]}
+RUN = {"measured_code": {"servers": "c0ffee"}, "machine": {}, "workloads": [], "transports": ["short_polling"]}
 
 
 def test_everything_is_done_once_before_anything_is_done_twice() -> None:
@@ -99,10 +99,10 @@ def contents(folder: Path) -> Sequence[bytes]:
     return [path.read_bytes() for path in sorted(folder.iterdir())]
 
 
-def test_a_run_is_not_taken_up_by_another_commit(tmp_path: Path) -> None:
+def test_a_run_is_not_taken_up_by_other_code_or_on_another_machine(tmp_path: Path) -> None:
     RunFolder(tmp_path, RUN)
-    with pytest.raises(ValueError, match="differs in commit"):
-        RunFolder(tmp_path, {**RUN, "commit": "decaf"})
+    with pytest.raises(ValueError, match="differs in measured_code, machine"):
+        RunFolder(tmp_path, {**RUN, "measured_code": {"servers": "decaf"}, "machine": {"cores": 64}})
 
 
 def test_a_full_run_keeps_every_quantile_and_a_seeded_sample(tmp_path: Path) -> None:
