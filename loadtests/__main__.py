@@ -71,6 +71,9 @@ def compare(
             "takes up a run that was interrupted.",
         ),
     ] = False,
+    workers: Annotated[
+        int, typer.Option(min=1, max=64, help="Generator processes: a master of Locust's leads them if several.")
+    ] = 1,
     out: Annotated[Path, typer.Option(help="Folder in which the run's own folder is made.")] = Path("results"),
     dialect: Annotated[
         str, typer.Option(help=f"Measure a server that nobody here wrote, and that speaks this: {', '.join(DIALECTS)}.")
@@ -100,12 +103,14 @@ def compare(
         for load in (load for row in wanted for load in row.workloads):
             if load.users % load.room_size:
                 raise ValueError(f"--users {load.users} is not a multiple of --room-size {load.room_size}: fill rooms")
+            if load.users % workers:
+                raise ValueError(f"--users {load.users} is not a multiple of --workers {workers}: share them evenly")
         subject = Peer(dialect, against.rstrip("/"), tuple(pid or ())) if dialect else None
         if full:
-            raise typer.Exit(compare_in_full(wanted, chosen, out / FULL, subject))
+            raise typer.Exit(compare_in_full(wanted, chosen, out / FULL, subject, workers))
     except ValueError as error:
         raise typer.BadParameter(str(error)) from None
-    raise typer.Exit(compare_transports(wanted[0], chosen, out, subject))
+    raise typer.Exit(compare_transports(wanted[0], chosen, out, subject, workers))
 
 
 def chosen_transports(slugs: Sequence[str], dialect: str) -> list[Transport]:

@@ -10,28 +10,23 @@ A transport's own file supplies four things: open, post, receive and leave.
 import os
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import fields
 from itertools import count
-from pathlib import Path
 from random import Random
 from time import perf_counter
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import gevent
 from gevent import Greenlet
 from gevent.event import Event as Never
-from locust import User, events, task
-from locust.argument_parser import LocustArgumentParser
-from locust.env import Environment
+from locust import User, task
 
 from clients.inbox import Inbox
+from loadtests import locust_hooks
 from loadtests.http_connection import LineBroken
 from loadtests.http_line import HttpLine
 from loadtests.phases import Load, sleep_until
 from loadtests.samples import KINDS, Return, Sent
 from loadtests.schedule import Intention, intentions, phase
-from loadtests.wire_bytes import SLACK_S
-from loadtests.workload import Workload
 from servers.core.wire import Ack, Cursor, Event, Kind, MarkRead, Page, Send, Snapshot, SocketCommand, Typing
 
 TRIES = 3
@@ -102,6 +97,7 @@ class ChatUser(User):
             with suppress(LineBroken):
                 self._go()
             self.http.hang_up()
+            self.load.has_left()
 
     def _deed(self, intention: Intention, index: int, due_s: float) -> Callable[[], int]:
         """Return what is to be done, which returns the seq of its event. A repeated message is stored once."""
@@ -184,9 +180,9 @@ class ChatUser(User):
         if event.kind is Kind.MESSAGE:
             self.read_up_to = event.seq
         due_s = self.witness.saw(self.room_number, self.number, event, received_s)
-        if due_s is None:
-            return
-        self.report("DELIVER", event.kind.value, received_s - due_s, len(event.body))
+        if due_s is not None:
+            self.load.note_latency(received_s - due_s)
+            self.report("DELIVER", event.kind.value, received_s - due_s, len(event.body))
 
     def report(self, kind: str, name: str, took_s: float, length: int, broken: LineBroken | None = None) -> None:
         """Put something that took time into Locust's own statistics."""
@@ -200,37 +196,4 @@ class ChatUser(User):
         )
 
 
-def add_options(parser: LocustArgumentParser) -> None:
-    """Let every Locust file take the fields of a workload, and a file for the raw samples."""
-    for field in fields(Workload):
-        if field.metadata and field.name != "users":
-            flag = f"--{field.name.replace('_', '-')}"
-            parser.add_argument(flag, type=type(field.default), default=field.default, help=field.metadata["meaning"])
-    meaning = "Seconds around the window's ends, passing within which the two sides may count differently."
-    parser.add_argument("--wire-slack", type=float, default=SLACK_S, help=meaning)
-    parser.add_argument("--record", default="", help="File for the raw samples; none by default.")
-
-
-def begin(environment: Environment, **_: Any) -> None:
-    """Make what the users of this test share, before the first of them exists."""
-    options = vars(environment.parsed_options)
-    ChatUser.load = Load(environment, Workload.from_options(options), options["wire_slack"])
-    ChatUser.load.meter.install()
-
-
-def conduct(user_count: int, **_: Any) -> None:
-    """Lead the test from here on."""
-    gevent.spawn(ChatUser.load.conduct, user_count)
-
-
-def write_samples(environment: Environment, **_: Any) -> None:
-    """Write the raw samples, once everybody has stopped."""
-    if path := vars(environment.parsed_options)["record"]:
-        ChatUser.load.samples.client_bytes = ChatUser.load.meter.told()
-        ChatUser.load.samples.write(Path(path))
-
-
-events.init_command_line_parser.add_listener(add_options)
-events.test_start.add_listener(begin)
-events.spawning_complete.add_listener(conduct)
-events.quitting.add_listener(write_samples)
+locust_hooks.Test(lambda load: setattr(ChatUser, "load", load)).install()

@@ -25,6 +25,10 @@ Look = Callable[[], None]
 """Called several times a second while something is awaited."""
 
 
+def _look_at_nothing() -> None:
+    """Do nothing while something is awaited."""
+
+
 class NotMeasured(RuntimeError):
     """A transport could not be measured: a child ended, or stayed silent."""
 
@@ -50,6 +54,12 @@ class Child:
             raise self.failed(f"ended with status {self._process.wait(STOP_S)}")
         told: dict[str, Any] = json.loads(line)
         return told
+
+    def next_line_now(self) -> dict[str, Any] | None:
+        """Return the next line if it is there already; None if it is not. Raises NotMeasured if none can come."""
+        output = self._process.stdout
+        assert output is not None
+        return self.next_line(0.0, _look_at_nothing) if select([output], [], [], 0)[0] else None
 
     def wait(self, within_s: float) -> None:
         """Wait for the process to end by itself, whatever its status; raises NotMeasured."""

@@ -32,10 +32,10 @@ CHARTS_S = 120.0
 
 
 def compare_transports(
-    scenario: Scenario, chosen: Sequence[Transport], out: Path, subject: Subject | None = None
+    scenario: Scenario, chosen: Sequence[Transport], out: Path, subject: Subject | None = None, generators: int = 1
 ) -> int:
     """Measure a scenario once, keep, draw and print; return the exit status. Raises OSError if nothing can be kept."""
-    run = Run([scenario], chosen, fresh(out, scenario.name), subject)
+    run = Run([scenario], chosen, fresh(out, scenario.name), subject, generators)
     cells = list(run.measured(scenario.planned(chosen)))
     if cells:
         report.print_cells(run.console, cells, scenario)
@@ -47,13 +47,17 @@ def compare_transports(
 
 
 def compare_in_full(
-    scenarios: Sequence[Scenario], chosen: Sequence[Transport], path: Path, subject: Subject | None = None
+    scenarios: Sequence[Scenario],
+    chosen: Sequence[Transport],
+    path: Path,
+    subject: Subject | None = None,
+    generators: int = 1,
 ) -> int:
     """Measure every scenario, with repeats, and summarise; return the exit status.
 
     Takes up the run that is in the folder. Raises OSError if nothing can be kept, ValueError if it is another run.
     """
-    run = Run(scenarios, chosen, path, subject)
+    run = Run(scenarios, chosen, path, subject, generators)
     for _ in run.measured(full_plan(scenarios, chosen), {row.name: row.samples for row in scenarios}):
         pass  # kept: a full run is too long to be held in memory as well
     for line in run.drawn("summary"):
@@ -66,12 +70,17 @@ class Run:
     """Measurements that go into one folder: of our servers, if no other subject is given."""
 
     def __init__(
-        self, scenarios: Sequence[Scenario], chosen: Sequence[Transport], path: Path, subject: Subject | None
+        self,
+        scenarios: Sequence[Scenario],
+        chosen: Sequence[Transport],
+        path: Path,
+        subject: Subject | None,
+        generators: int,
     ) -> None:
         self.console, self._placement, self._failed = Console(highlight=False), cores.choose(), False
-        self.subject = subject or OurServers()
+        self.subject, self._generators = subject or OurServers(), generators
         described = manifest.describe(scenarios, [row.slug for row in chosen], self._placement)
-        self.folder = RunFolder(path, described | {"peer": self.subject.dialect})
+        self.folder = RunFolder(path, described | {"peer": self.subject.dialect, "generators": generators})
 
     @property
     def status(self) -> int:
@@ -109,7 +118,7 @@ class Run:
     def _measure(self, planned: Planned, bar: report.Bar) -> Cell | None:
         """Make one measurement; say so, and return nothing, if that cannot be done."""
         try:
-            return measure(planned, self._placement, bar.tell, self.subject)
+            return measure(planned, self._placement, bar.tell, self.subject, self._generators)
         except (NotMeasured, OSError, psutil.Error) as error:
             self._failed = True
             self.folder.note_verdict(planned.told(planned.transport.slug), Word.VOID, f"not measured: {error}")

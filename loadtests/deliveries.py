@@ -92,11 +92,12 @@ def _resolve(row: Sent, seqs: Sequence[int], left: dict[int, int]) -> Sent:
 
 
 def deliveries(key: Key, samples: Samples, deeds: Sequence[Sent]) -> Iterator[Delivery]:
-    """Yield a row for every delivery of an event that one of these deeds caused."""
+    """Yield a row for every delivery of an event that one of these deeds caused, and whose two ends share a clock."""
     until_ms = true_until_ms(samples.log())
     caused = {(row.room, row.seq): row for row in deeds}
     for row in samples.deliveries():
-        if deed := caused.get((row.room, row.seq)):
+        deed = caused.get((row.room, row.seq))
+        if deed and samples.share_a_clock(deed.sender, row.recipient):
             received_ms = 1000 * (row.received_s + samples.wall_clock_s)
             yield Delivery(
                 *key,

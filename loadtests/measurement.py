@@ -26,8 +26,8 @@ Tell = Callable[[str], None]
 """Told, several times a second, what is being done."""
 
 
-def measure(planned: Planned, cores: Cores, tell: Tell, subject: Subject | None = None) -> Cell:
-    """Measure one transport under one load, of our servers if no other subject is given.
+def measure(planned: Planned, cores: Cores, tell: Tell, subject: Subject | None = None, generators: int = 1) -> Cell:
+    """Measure one transport under one load, of our servers if no other subject is given, by so many processes.
 
     Waits for all of it, and raises NotMeasured.
     """
@@ -39,8 +39,15 @@ def measure(planned: Planned, cores: Cores, tell: Tell, subject: Subject | None 
     with (
         TemporaryDirectory(prefix="loadtest-") as name,
         subject.serving(transport, workload, cores, Path(name), telling("starting")) as (servers, way),
-        generating(subject.locust_file(transport.slug), way, workload, cores.generator, Path(name)) as generator,
+        generating(
+            subject.locust_file(transport.slug), way, workload, cores.generator, Path(name), generators
+        ) as generator,
     ):
+
+        def watch() -> None:
+            generator.look()
+            tell(f"{label(transport)}: {generator.live or 'measuring'}")
+
         probe = subject.meter(transport, servers.server, generator.pid)
         window = generator.await_window(telling("users join"))
         if window is None:
@@ -49,9 +56,9 @@ def measure(planned: Planned, cores: Cores, tell: Tell, subject: Subject | None 
         _sleep_until(window.start_s, telling("warming up"))
         before, storm = probe.read(), CALM
         if workload.restart_at_s:
-            _sleep_until(window.start_s + workload.restart_at_s, telling("measuring"), probe.look_at_memory)
+            _sleep_until(window.start_s + workload.restart_at_s, watch, probe.look_at_memory)
             storm = _restart(servers, probe)
-        _sleep_until(window.end_s, telling("measuring"), probe.look_at_memory)
+        _sleep_until(window.end_s, watch, probe.look_at_memory)
         after = probe.read()
         samples = generator.await_samples(telling("waiting for the last deliveries"))
         spent = probe.spent(before, after) | storm.figures(samples.returns, after)

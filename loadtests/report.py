@@ -40,7 +40,7 @@ class Bar:
     """The progress of a comparison, by the clock: what is being done, and about how long all of it will take."""
 
     def __init__(self, console: Console, planned: Sequence[Planned]) -> None:
-        columns = (TextColumn("{task.description:<48}"), BarColumn(), TextColumn("{task.fields[left]}"))
+        columns = (TextColumn("{task.description:<54}"), BarColumn(), TextColumn("{task.fields[left]}"))
         self._progress = Progress(*columns, console=console, transient=True, auto_refresh=False)
         self._total_s = sum(one.workload.about_s for one in planned)
         self._done_s = 0.0
@@ -129,11 +129,11 @@ def print_files(console: Console, folder: Path, charts: Sequence[str]) -> None:
 
 
 def print_outcome(console: Console, cell: Cell) -> None:
-    """Print one line about a finished measurement, where no bar can be shown."""
-    if not console.is_terminal:
-        came, due = cell.number("delivered"), cell.number("expected")
-        name = cell.planned.told(label(cell.transport))
-        console.print(f"{name}: {came:,.0f} of {due:,.0f} deliveries, {cell.verdict.word}")
+    """Print one line about a finished measurement; in a terminal it stays above the bar."""
+    name = cell.planned.told(label(cell.transport))
+    came, due = cell.number("delivered"), cell.number("expected")
+    late = f"p50 {cell.latency_ms(50):,.0f} ms, p95 {cell.latency_ms(95):,.0f} ms, " if cell.messages else ""
+    console.print(f"{name}: {came:,.0f} of {due:,.0f} deliveries, {late}{cell.verdict.word}")
 
 
 def _measured(cell: Cell) -> list[str]:

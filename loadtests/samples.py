@@ -113,6 +113,9 @@ class Samples(msgspec.Struct):
     deeds that failed and were tried again; send_failures: those given up, by the moment they were intended.
     redundant_frames: as the inboxes counted them. client_bytes: what the connections carried; None if this machine
     cannot count it. troubles: what went wrong, in words.
+
+    Of several processes: ahead_s is by how much this one's clock is ahead of the conductor's; machine_of tells where
+    each user is; strangers are the senders of events who are in another process: room, seq, user id.
     """
 
     window: Window = Window(0.0, 0.0)
@@ -125,6 +128,9 @@ class Samples(msgspec.Struct):
     redundant_frames: int = 0
     client_bytes: ClientBytes | None = None
     troubles: list[str] = []
+    ahead_s: float = 0.0
+    machine_of: dict[int, str] = {}
+    strangers: list[tuple[int, int, str]] = []
     sent: bytearray = bytearray()
     received: bytearray = bytearray()
     seen: bytearray = bytearray()
@@ -158,9 +164,44 @@ class Samples(msgspec.Struct):
         """Return how late the generator's ticks came."""
         return [late_s for _, late_s in TICK.iter_unpack(self.ticks)]
 
+    def share_a_clock(self, one: int, other: int) -> bool:
+        """Tell whether two users are on one machine, so that what passes between them can be timed."""
+        return self.machine_of.get(one) == self.machine_of.get(other)
+
+    def moved(self) -> "Samples":
+        """Return the same with all moments by the conductor's clock."""
+        if not self.ahead_s:
+            return self
+        back_s = -self.ahead_s
+        moved = msgspec.structs.replace(
+            self,
+            ahead_s=0.0,
+            window=Window(*(moment_s + back_s for moment_s in self.window)),
+            wall_clock_s=self.wall_clock_s + self.ahead_s,
+            returns=[row._replace(broken_s=row.broken_s + back_s, back_s=row.back_s + back_s) for row in self.returns],
+            sent=bytearray(),
+            received=bytearray(),
+            ticks=bytearray(),
+        )
+        for deed in self.deeds():
+            moments = (deed.intended_s + back_s, deed.sent_s + back_s, deed.acked_s + back_s)
+            moved.note_sent(Sent(*deed[:4], *moments))
+        for row in self.deliveries():
+            moved.note_received(row._replace(received_s=row.received_s + back_s))
+        for due_s, late_s in TICK.iter_unpack(self.ticks):
+            moved.note_tick(Tick(due_s + back_s, late_s))
+        return moved
+
+    def encoded(self) -> bytes:
+        return msgspec.msgpack.encode(self)
+
+    @classmethod
+    def decoded(cls, encoded: bytes) -> "Samples":
+        return msgspec.msgpack.decode(encoded, type=cls)
+
     def write(self, path: Path) -> None:
-        path.write_bytes(msgspec.msgpack.encode(self))
+        path.write_bytes(self.encoded())
 
     @classmethod
     def read(cls, path: Path) -> "Samples":
-        return msgspec.msgpack.decode(path.read_bytes(), type=cls)
+        return cls.decoded(path.read_bytes())

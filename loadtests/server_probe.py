@@ -105,7 +105,7 @@ class Probe:
         served = self._served()
         return {
             **{column: value + self._earlier.get(column, 0) for column, value in served.items()},
-            "generator_cpu_s": _cpu_s(self._generator),
+            "generator_cpu_s": family_cpu_s(self._generator),
         }
 
     def read_bytes(self) -> WireBytes:
@@ -176,3 +176,8 @@ def _carried(api: Mapping[str, Any], service: Mapping[str, Any]) -> WireBytes:
 def _cpu_s(process: psutil.Process) -> float:
     times = process.cpu_times()
     return times.user + times.system
+
+
+def family_cpu_s(process: psutil.Process) -> float:
+    """Return the CPU time of a process and of those that it has started, as long as these run."""
+    return sum(map(_cpu_s, (process, *process.children(recursive=True))))

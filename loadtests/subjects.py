@@ -15,7 +15,7 @@ import psutil
 from loadtests.children import Look, NotMeasured
 from loadtests.cores import Cores
 from loadtests.distance import Way, serving_at_distance
-from loadtests.server_probe import Probe, Reading, Server
+from loadtests.server_probe import Probe, Reading, Server, family_cpu_s
 from loadtests.wire_bytes import ClientBytes
 from loadtests.workload import Workload
 from servers.transports import Transport
@@ -120,7 +120,7 @@ class OutsideProbe:
             **dict.fromkeys(COUNTED_BY_SERVERS, NAN),
             "api_cpu_s": _cpu_s(*self._processes) if self._processes else NAN,
             "push_service_cpu_s": 0.0,
-            "generator_cpu_s": _cpu_s(self._generator),
+            "generator_cpu_s": family_cpu_s(self._generator),
         }
 
     def look_at_memory(self) -> None:

@@ -5,6 +5,7 @@ event; and one that is seen before its acknowledgement can only be what its send
 thing at a time. Knows nothing of Locust.
 """
 
+from collections.abc import Iterable
 from time import perf_counter, time
 
 from clients.inbox import Inbox
@@ -22,7 +23,7 @@ class Witness:
         self._numbers: dict[str, int] = {}
         self._inboxes: dict[int, Inbox] = {}
         self._open: dict[int, Session] = {}
-        self._heads: dict[int, int] = {}
+        self.heads: dict[int, int] = {}
         self._busy_for_s: dict[int, float] = {}
         self._came_s: dict[int, float] = {}
         self._meant_s: dict[Place, float] = {}
@@ -31,7 +32,7 @@ class Witness:
     @property
     def caught_up(self) -> bool:
         """Whether everybody who listens has all that is known to have been committed in their room."""
-        heads, sessions = self._heads, self._open
+        heads, sessions = self.heads, self._open
         return all(inbox.cursor.seq >= heads[sessions[user].room] for user, inbox in self._inboxes.items())
 
     def entered(self, room: int, user: int, user_id: str, inbox: Inbox, number: int) -> None:
@@ -68,6 +69,8 @@ class Witness:
             self._known.add(place)
             kind, expires_at_ms = KINDS.index(event.kind), event.expires_at_ms or 0
             self.samples.note_seen(Seen(room, event.seq, kind, sender, event.at_ms, expires_at_ms))
+            if sender < 0:
+                self.samples.strangers.append((room, event.seq, event.sender))
             self._raise_head(room, event.seq)
         self.samples.note_received(Received(room, event.seq, user, self._open[user].number, received_s))
         if event.body == "online":
@@ -79,5 +82,10 @@ class Witness:
         self.closed = True
         self.samples.sessions += [session._replace(end=STAYS) for session in self._open.values()]
 
+    def raise_heads(self, heads: Iterable[tuple[int, int]]) -> None:
+        """Learn how far the log of some rooms goes."""
+        for room, seq in heads:
+            self._raise_head(room, seq)
+
     def _raise_head(self, room: int, seq: int) -> None:
-        self._heads[room] = max(seq, self._heads.get(room, 0))
+        self.heads[room] = max(seq, self.heads.get(room, 0))

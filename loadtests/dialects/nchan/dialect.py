@@ -5,7 +5,6 @@ costs. They tell requests, publications and connections; bytes and empty answers
 """
 
 import shutil
-import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.client import HTTPConnection
@@ -15,6 +14,7 @@ from time import perf_counter, sleep
 from urllib.parse import urlsplit
 
 from loadtests.children import Child, NotMeasured, running
+from loadtests.generator import free_port
 from loadtests.server_probe import ANSWER_S, HOLD_S, READY_S, Reading, Server
 from loadtests.subjects import OutsideProbe
 
@@ -82,7 +82,7 @@ def running_peer(core: int | None, log: Path) -> Iterator[tuple[str, tuple[int, 
         packages = PACKAGES.read_text(encoding="utf-8").strip()
         raise NotMeasured(f"nginx with nchan is not installed here; on Debian, as root: apt-get install {packages}")
     with TemporaryDirectory(prefix="nginx-peer-") as name:
-        place = f"127.0.0.1:{_free_port()}"
+        place = f"127.0.0.1:{free_port()}"
         configuration = Path(name, "nginx.conf")
         configuration.write_text(CONFIGURATION.read_text(encoding="utf-8").replace(CONFIGURED, place), encoding="utf-8")
         with running([nginx, "-p", f"{name}/", "-c", str(configuration)], core, log) as child:
@@ -119,10 +119,3 @@ def _ask(address: str, path: str) -> tuple[str, str]:
     if answer.status != 200:
         raise OSError(f"GET {path}: expected 200, got {answer.status}; see {CONFIGURATION.name} for what must be there")
     return body, answer.headers["Server"]
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
