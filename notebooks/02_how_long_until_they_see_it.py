@@ -92,8 +92,9 @@ print(f"Theory for short polling: mean {theory.uniform_wait_mean_s(interval_s):.
 # ## Those that do not wait to ask
 #
 # All transports but short polling differ in who holds the line, not in whether the question has been asked. How much
-# of the difference between them is real? With known delays injected, the load generator itself was off by about 1 ms
-# at p50 and by up to 5 ms at p99. No smaller difference is claimed.
+# of the difference between them is real? A load generator has an error of its own: the calibration beside this run
+# drove a stub with known delays, and what the generator was off by is the resolution here. No smaller difference is
+# claimed.
 
 # %%
 asked_already = [slug for slug in run.slugs if slug != "short_polling"]

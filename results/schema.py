@@ -8,6 +8,10 @@ A run is a folder `results/<run>/` with
     deliveries.csv.gz   one row per event and recipient: the raw samples; of a full run, so many of each cell
     *.png               the charts of `make compare`
 
+and beside the runs, or in one,
+
+    calibration-*.json  the load generator's own error on a machine (`python -m loadtests calibrate`)
+
 Servers count what they can: a figure that a peer's server does not tell is `nan`, which is why those counts are floats.
 A cell whose deliveries do not add up is void: its row says so, and it is never charted. pandas reads a table in one
 line: `pandas.read_csv("results/<run>/cells.csv")`.
@@ -16,6 +20,7 @@ line: `pandas.read_csv("results/<run>/cells.csv")`.
 from dataclasses import dataclass
 
 MANIFEST = "manifest.json"
+CALIBRATIONS = "calibration-*.json"
 CELLS_FILE = "cells.csv"
 KINDS_FILE = "kinds.csv"
 DELIVERIES_FILE = "deliveries.csv.gz"

@@ -9,6 +9,7 @@ import pytest
 
 from notebooks.analysis.prices import BYTES, CPU, EMPTY, REQUESTS, price
 from notebooks.analysis.quantiles import differences, latency, share_near_mean, table
+from notebooks.analysis.resolution import TRIALS_MS, resolution_ms
 from notebooks.analysis.runs import CHOICE, BrokenRun, chosen, load
 from results.schema import CELLS_FILE, DELIVERIES_FILE, MANIFEST
 from tests.synthetic_run import ALL, Plan, write
@@ -146,3 +147,17 @@ def test_what_a_peer_does_not_tell_has_no_price_and_theory_says_nothing_of_it(tm
     assert paid is not None
     assert paid.predicted is None
     assert run.label_of("short_polling") == "Short polling (nchan)"
+
+
+def test_what_may_be_claimed_follows_from_the_calibration_of_the_runs_machine(tmp_path: Path) -> None:
+    folder = tmp_path / "run"
+    folder.mkdir()
+    write(folder, Plan())
+    manifest = json.loads((folder / MANIFEST).read_text())
+    here = {"cpu": "a fast one", "cores": 2}
+    (folder / MANIFEST).write_text(json.dumps(manifest | {"machine": here}))
+    assert resolution_ms(load(folder)) == TRIALS_MS
+    rows = [{"overall": {"p50_ms": 0.5, "p99_ms": 7.0}}, {"overall": {"p50_ms": 1.5, "p99_ms": 2.0}}]
+    for name, machine in (("1", here), ("2", here | {"cores": 64})):
+        (tmp_path / f"calibration-{name}.json").write_text(json.dumps({"machine": machine, "rows": rows}))
+    assert resolution_ms(load(folder)) == {0.50: 1.5, 0.99: 7.0}

@@ -11,11 +11,10 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
+from notebooks.analysis.resolution import resolution_ms
 from notebooks.analysis.runs import Run
 
 SHARES = (0.50, 0.95, 0.99)
-# The load generator's own error, measured with known delays injected: below it, no difference is claimed.
-RESOLUTION_MS = {0.50: 1.0, 0.99: 5.0}
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,14 +97,14 @@ def share_near_mean(samples: NDArray[np.float64]) -> float:
 def differences(run: Run, slugs: Sequence[str]) -> pd.DataFrame:
     """Return how far these transports lie apart in ms, slowest against fastest, and whether that may be claimed."""
     rows = {}
-    for share, resolution_ms in RESOLUTION_MS.items():
+    for share, resolution in resolution_ms(run).items():
         found = [q for slug in slugs for q in latency(run, slug).quantiles if q.share == share]
         if len(found) < 2:
             continue
         apart_ms = max(q.pooled_ms for q in found) - min(q.pooled_ms for q in found)
         rows[f"p{share:.0%}".rstrip("%")] = {
             "apart, ms": round(apart_ms, 1),
-            "resolution, ms": resolution_ms,
-            "may be claimed": apart_ms >= resolution_ms,
+            "resolution, ms": round(resolution, 1),
+            "may be claimed": apart_ms >= resolution,
         }
     return pd.DataFrame.from_dict(rows, orient="index")

@@ -1,13 +1,14 @@
 """Says what the data say: numbers as people write them, and the sentences that stand above the charts.
 
 A sentence here must be true of every run, also of one with a single transport or three samples. So each is built from
-what it compares, and claims no difference that the load generator could have made (`quantiles.RESOLUTION_MS`).
+what it compares, and claims no difference that the load generator could have made (`resolution`).
 """
 
 from dataclasses import dataclass
 
 from notebooks.analysis.prices import REQUESTS, price
-from notebooks.analysis.quantiles import RESOLUTION_MS, Latency, latencies
+from notebooks.analysis.quantiles import Latency, latencies
+from notebooks.analysis.resolution import resolution_ms
 from notebooks.analysis.runs import Run
 from servers.transports import TRANSPORTS
 
@@ -59,7 +60,7 @@ def latency_finding(run: Run) -> str:
     median = duration(slowest.p50.pooled_ms)
     if not others:
         return f"Half of all messages are seen within {median} by {in_prose(slowest.label)}"
-    if slowest.p50.pooled_ms - others[-1].p50.pooled_ms < RESOLUTION_MS[0.50]:
+    if slowest.p50.pooled_ms - others[-1].p50.pooled_ms < resolution_ms(run)[0.50]:
         everyone = "both" if len(others) == 1 else f"all {len(others) + 1}"
         return f"Half of all messages are seen within {median} by {everyone} transports"
     within = f"{duration(others[-1].p50.pooled_ms)} by {_the_others(others)}"
@@ -81,7 +82,7 @@ def overview_finding(run: Run) -> str:
     """Return the headline of the whole: what the median message takes by the slowest and by the fastest transport."""
     by_median = sorted(latencies(run), key=lambda row: row.p50.pooled_ms)
     fastest, slowest = by_median[0], by_median[-1]
-    if slowest.p50.pooled_ms - fastest.p50.pooled_ms < RESOLUTION_MS[0.50]:
+    if slowest.p50.pooled_ms - fastest.p50.pooled_ms < resolution_ms(run)[0.50]:
         return latency_finding(run)
     takes = [f"{_effort(run, row)} by {in_prose(row.label)}" for row in (slowest, fastest)]
     return f"The typical message takes {', '.join(takes)}"
