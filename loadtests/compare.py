@@ -89,7 +89,8 @@ class Run:
 
     def measured(self, plan: Sequence[Planned], samples: Mapping[str, int] | None = None) -> Iterator[Cell]:
         """Yield each cell once it is kept; after Ctrl-C, end, and leave the run marked as partial."""
-        signal.signal(signal.SIGTERM, signal.default_int_handler)  # so that children are ended in order then, too
+        for number in (signal.SIGINT, signal.SIGTERM):  # whatever our parent ignores: children must end in order
+            signal.signal(number, signal.default_int_handler)
         try:
             with report.Bar(self.console, plan) as bar, cores.pinned(self._placement.generator):
                 for planned in plan:
