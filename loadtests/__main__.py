@@ -1,6 +1,6 @@
-"""Measure the transports: `python -m loadtests compare`.
+"""Measure the transports: `python -m loadtests compare`, `scenarios` and `calibrate`.
 
-Exit status: 0 when every acknowledged message reached every recipient exactly once, on every transport; 1 when not, or
+Exit status: 0 when every acknowledged event reached every recipient exactly once, on every transport; 1 when not, or
 when a transport could not be measured; 130 after Ctrl-C. A load generator that lagged makes a verdict suspect or void,
 and is told, but does not fail the command: that is the machine's fault, not the servers'.
 """

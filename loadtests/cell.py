@@ -10,7 +10,7 @@ from math import isnan, nan
 from typing import Any
 
 from loadtests.accounting import Account, account
-from loadtests.deliveries import Delivery, KindCount, count_kinds, deliveries, resolved
+from loadtests.deliveries import Delivery, KindCount, count_kinds, deliveries, departures, resolved
 from loadtests.offered import digest, done
 from loadtests.samples import Samples
 from loadtests.scenarios import Planned
@@ -71,14 +71,14 @@ def make_cell(planned: Planned, samples: Samples, spent: Reading, meant: str, do
     committed |= {(row.room, row.seq) for row in samples.log()}
     whole = account(committed, samples.deliveries(), samples.sessions)
     rows = tuple(deliveries(key, samples, deeds))
-    kinds = tuple(count_kinds(key, samples, deeds, rows))
+    kinds = tuple(count_kinds(key, samples, deeds, rows, departures(samples, everything)))
     slips_s = [row.sent_s - row.intended_s for row in deeds]
     health = Health(percentile(samples.lateness_s(), 99), percentile(slips_s, 99))
     offered = digest(done(workload, samples))
-    complaints = _complaints(samples, whole, kinds)
+    complaints = _complaints(planned, samples, whole, kinds)
     if offered != meant:
         complaints.append(f"the load was not the one that was meant: {offered} instead of {meant}")
-    verdict = judge(complaints, doubts, health, 1 / workload.rate_per_s)
+    verdict = judge(complaints, doubts, health, 1 / workload.rate_per_s, stalls=bool(workload.restart_at_s))
     figures: dict[str, float | str] = {
         **key._asdict(),
         "verdict": verdict.word,
@@ -110,9 +110,12 @@ def _counts(samples: Samples, whole: Account, kinds: Sequence[KindCount]) -> dic
         "send_failures": samples.send_failures,
         "expected": messages.expected,
         "delivered": messages.delivered,
+        "missed_by_leaving": messages.missed_by_leaving,
         "lost": whole.lost,
         "duplicates": whole.duplicates,
         "out_of_order": whole.out_of_order,
+        "heard_again": samples.heard_again,
+        "heard_late": samples.heard_late,
         "redundant_frames": samples.redundant_frames,
     }
 
@@ -122,9 +125,12 @@ def _client_bytes(samples: Samples) -> dict[str, float]:
     return {"client_up_bytes": up, "client_down_bytes": down}
 
 
-def _complaints(samples: Samples, whole: Account, kinds: Sequence[KindCount]) -> list[str]:
+def _complaints(planned: Planned, samples: Samples, whole: Account, kinds: Sequence[KindCount]) -> list[str]:
     """Say what voids the cell. A trouble that cost nothing in the end does not."""
     complaints = [whole.complaint]
+    heard = {"again": samples.heard_again, "after a later one": samples.heard_late}
+    if not planned.transport.needs_push_service:  # which promises neither: its clients must put up with both
+        complaints += [f"{count:,} events came {what} over one line" for what, count in heard.items() if count]
     if samples.send_failures:
         complaints.append(f"{samples.send_failures} deeds were never acknowledged")
     if not any(row.events for row in kinds if row.kind == Kind.MESSAGE):

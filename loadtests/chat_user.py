@@ -106,8 +106,7 @@ class ChatUser(User):
             case Kind.PRESENCE:
                 return self._enter if intention.body == "online" else self._go
             case Kind.MESSAGE:
-                text = f"{due_s:.6f} ".ljust(self.workload.text_bytes, ".")
-                command = Send(client_id=f"{self.number}-{index}", text=text)
+                command = Send(client_id=f"{self.number}-{index}", text="." * self.workload.text_bytes)
             case Kind.TYPING:
                 command = Typing(active=intention.body == "started")
             case Kind.RECEIPT:
@@ -154,7 +153,9 @@ class ChatUser(User):
         """
         while True:
             try:
-                for event in self.inbox.feed(self.receive()):
+                page = self.receive()
+                self.witness.heard(self.number, page)
+                for event in self.inbox.feed(page):
                     self._note(event, perf_counter())
                 gevent.sleep(0)  # let everyone who was told in this moment note it, before anybody asks again
             except LineBroken as broken:

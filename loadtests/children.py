@@ -1,4 +1,4 @@
-"""What the two children of the comparison have in common: how they start, announce themselves and end.
+"""What the children of a measurement have in common: how they start, announce themselves and end.
 
 Teaches how to let no child outlive its parent: each runs in a session of its own, so that Ctrl-C reaches the parent
 only, which then ends them in order. Their standard error goes to a file, whose end is quoted when one fails.
@@ -31,6 +31,10 @@ def _look_at_nothing() -> None:
 
 class NotMeasured(RuntimeError):
     """A transport could not be measured: a child ended, or stayed silent."""
+
+
+class Overloaded(NotMeasured):
+    """A server had so much to do that it could not even be read: under a growing load, that is its limit."""
 
 
 class Child:

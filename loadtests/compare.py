@@ -23,7 +23,6 @@ from loadtests.measurement import measure
 from loadtests.run_folder import RunFolder, fresh
 from loadtests.scenarios import Planned, Scenario
 from loadtests.subjects import OurServers, Subject
-from loadtests.verdict import Word
 from servers.transports import Transport
 
 FAILED = 1
@@ -77,7 +76,7 @@ class Run:
         subject: Subject | None,
         generators: int,
     ) -> None:
-        self.console, self._placement, self._failed = Console(highlight=False), cores.choose(), False
+        self.console, self._placement, self._interrupted = Console(highlight=False), cores.choose(), False
         self.subject, self._generators = subject or OurServers(), generators
         described = manifest.describe(scenarios, [row.slug for row in chosen], self._placement)
         self.folder = RunFolder(path, described | {"peer": self.subject.dialect, "generators": generators})
@@ -85,7 +84,7 @@ class Run:
     @property
     def status(self) -> int:
         """The exit status."""
-        return INTERRUPTED if self.folder.partial else FAILED * self._failed
+        return INTERRUPTED if self._interrupted else FAILED * (self.folder.partial or not self.folder.adds_up)
 
     def measured(self, plan: Sequence[Planned], samples: Mapping[str, int] | None = None) -> Iterator[Cell]:
         """Yield each cell once it is kept; after Ctrl-C, end, and leave the run marked as partial."""
@@ -98,10 +97,11 @@ class Run:
                     if still_due([planned], self.folder.done) and (cell := self._measure(planned, bar)):
                         self.folder.add(cell, (samples or {}).get(planned.scenario))
                         report.print_outcome(self.console, cell)
-                        self._failed |= not cell.verdict.adds_up
                         yield cell
-            self.folder.complete()
+            if not still_due(plan, self.folder.done):
+                self.folder.complete()
         except KeyboardInterrupt:
+            self._interrupted = True
             self.console.print("Interrupted: what was finished is kept, and the run is marked as partial.")
 
     def drawn(self, what: str) -> list[str]:
@@ -121,8 +121,7 @@ class Run:
         try:
             return measure(planned, self._placement, bar.tell, self.subject, self._generators)
         except (NotMeasured, OSError, psutil.Error) as error:
-            self._failed = True
-            self.folder.note_verdict(planned.told(planned.transport.slug), Word.VOID, f"not measured: {error}")
+            self.folder.add_failure(planned, error)
             name = planned.told(manifest.label(planned.transport))
             self.console.print(f"{name} could not be measured: {error}", style="red", markup=False)
             return None

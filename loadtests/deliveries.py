@@ -5,12 +5,12 @@ its room's log, whatever the transport in between; and how many deliveries were 
 """
 
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from math import nan
 from typing import NamedTuple
 
 from loadtests.accounting import Place, account
-from loadtests.samples import KINDS, Samples, Sent
+from loadtests.samples import KINDS, STAYS, Samples, Sent
 from loadtests.scenarios import Key
 from loadtests.truth import true_until_ms
 from loadtests.verdict import percentile
@@ -49,6 +49,7 @@ class KindCount(NamedTuple):
     events: int
     expected: int
     delivered: int
+    missed_by_leaving: int
     still_true: int
     latency_min_s: float
     latency_p1_s: float
@@ -91,6 +92,28 @@ def _resolve(row: Sent, seqs: Sequence[int], left: dict[int, int]) -> Sent:
     return row._replace(seq=seq)
 
 
+class Departure(NamedTuple):
+    """One going: after which event of the room it was read no more, and which event says that they are gone."""
+
+    room: int
+    read: int
+    gone: int
+
+
+def departures(samples: Samples, everything: Iterable[Sent]) -> list[Departure]:
+    """Return the goings whose event is known. everything: the resolved deeds; each stay but the last ends with one."""
+    presence: defaultdict[int, list[Sent]] = defaultdict(list)
+    for row in everything:
+        if KINDS[row.kind] is Kind.PRESENCE:
+            presence[row.sender].append(row)
+    goings = {(user, number): row.seq for user, rows in presence.items() for number, row in enumerate(rows[::2])}
+    return [
+        Departure(stay.room, stay.end, gone)
+        for stay in samples.sessions
+        if stay.end != STAYS and (gone := goings.get((stay.user, stay.number), 0))
+    ]
+
+
 def deliveries(key: Key, samples: Samples, deeds: Sequence[Sent]) -> Iterator[Delivery]:
     """Yield a row for every delivery of an event that one of these deeds caused, and whose two ends share a clock."""
     until_ms = true_until_ms(samples.log())
@@ -114,7 +137,9 @@ def deliveries(key: Key, samples: Samples, deeds: Sequence[Sent]) -> Iterator[De
             )
 
 
-def count_kinds(key: Key, samples: Samples, deeds: Sequence[Sent], rows: Sequence[Delivery]) -> Iterator[KindCount]:
+def count_kinds(
+    key: Key, samples: Samples, deeds: Sequence[Sent], rows: Sequence[Delivery], left: Sequence[Departure]
+) -> Iterator[KindCount]:
     """Yield what became of each kind of deed that was done, and of messages in any case."""
     for kind in Kind:
         done = [row for row in deeds if KINDS[row.kind] is kind]
@@ -131,6 +156,7 @@ def count_kinds(key: Key, samples: Samples, deeds: Sequence[Sent], rows: Sequenc
             due.events,
             due.expected,
             due.delivered,
+            sum(one.room == room and one.read < seq < one.gone for room, seq in places for one in left),
             sum(row.still_true for row in came),
             *_spread(latencies_s),
         )

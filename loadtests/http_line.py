@@ -62,11 +62,15 @@ class HttpLine:
     def read(self, after: Cursor) -> Page:
         return self.get(f"/rooms/{self._room}/events?after={after}&connection={self.connection}", Page)
 
-    def stream(self, after: Cursor) -> HttpConnection:
-        """Return the connection of an answer that goes on, once its head is here: whoever asked reads and closes it."""
+    def stream(self, after: Cursor, last_event_id: Cursor | None = None) -> HttpConnection:
+        """Return the connection of an answer that goes on, once its head is here: whoever asked reads and closes it.
+
+        last_event_id: what a line that broke brought last.
+        """
         path = f"/rooms/{self._room}/events?after={after}&connection={self.connection}"
+        headers = {"Accept": "text/event-stream"} | ({"Last-Event-ID": str(last_event_id)} if last_event_id else {})
         connection = self._connections.take()
-        self._timed("GET", path, (200,), lambda: connection.begin(self._request("GET", path)))
+        self._timed("GET", path, (200,), lambda: connection.begin(self._request("GET", path, headers=headers)))
         return connection
 
     def heartbeat(self) -> Head:

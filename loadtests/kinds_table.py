@@ -14,8 +14,11 @@ from rich.text import Text
 from loadtests.cell import Cell
 from loadtests.manifest import label
 
-HEADINGS = ("p50\nms", "p95\nms", "came", "still\ntrue")
-MEANING = "Still true: neither expired nor overtaken by newer news of the same kind and person when it arrived."
+HEADINGS = ("p50\nms", "p95\nms", "came", "still\ntrue", "unread\nat leaving")
+MEANING = (
+    "Still true: neither expired nor overtaken by newer news of the same kind and person when it arrived. Unread at "
+    "leaving: what was in the log but had not been handed out when somebody went."
+)
 
 
 def print_kinds(console: Console, cells: Sequence[Cell]) -> None:
@@ -32,9 +35,10 @@ def print_kinds(console: Console, cells: Sequence[Cell]) -> None:
         for index, kind in enumerate(cell.kinds):
             name = label(cell.transport) if index == 0 else ""
             true_share = f"{kind.still_true / kind.delivered:.0%}" if kind.delivered else "-"
+            left = f"{kind.missed_by_leaving:,}"
             late = (f"{1000 * kind.latency_p50_s:,.0f}", f"{1000 * kind.latency_p95_s:,.0f}")
             style = f"bold {cell.transport.colour}"
-            table.add_row(Text(name, style=style), kind.kind, *late, f"{kind.delivered:,}", true_share)
+            table.add_row(Text(name, style=style), kind.kind, *late, f"{kind.delivered:,}", true_share, left)
         table.add_section()
     console.print(table)
     console.print(f"\n{MEANING}")

@@ -1,7 +1,8 @@
 """What gave out first under a growing load: the patience of its users, the servers' core, or the load generator.
 
 Teaches that a knee has an owner. Where the generator is the one that gives out, the servers hold *at least* that much,
-and nothing more may be said. Pure.
+and nothing more may be said; but a generator that was a little late is no excuse for servers that were late by far.
+Pure.
 """
 
 from enum import StrEnum
@@ -23,10 +24,11 @@ class Limit(StrEnum):
 
 def limit_of(cell: Cell) -> Limit:
     """Return what a cell was limited by, the cause before its effect."""
-    if cell.number("generator_cpu_s") > FULL * cell.number("measured_s") or cell.number("heartbeat_lag_p99_s") > VOID_S:
+    full_s, lag_s = FULL * cell.number("readings_apart_s"), cell.number("heartbeat_lag_p99_s")
+    if cell.number("generator_cpu_s") > full_s:
         return Limit.GENERATOR
-    if cell.number("api_cpu_s") + cell.number("push_service_cpu_s") > FULL * cell.number("measured_s"):
+    if cell.number("api_cpu_s") + cell.number("push_service_cpu_s") > full_s:
         return Limit.SERVERS
     if cell.messages and cell.latency_ms(95) > predict(cell).latency_ms(95) + 1000 * BUDGET_S:
-        return Limit.LATENCY
-    return Limit.NONE
+        return Limit.GENERATOR if lag_s > BUDGET_S / 2 else Limit.LATENCY
+    return Limit.GENERATOR if lag_s > VOID_S else Limit.NONE

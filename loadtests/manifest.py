@@ -10,6 +10,7 @@ import sys
 from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import datetime
+from hashlib import sha256
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -52,7 +53,7 @@ def describe(scenarios: Sequence[Scenario], slugs: Sequence[str], cores: Cores) 
     return {
         "started_at": datetime.now().astimezone().isoformat(timespec="seconds"),
         "commit": _git("describe", "--always", "--dirty", "--abbrev=40", "--exclude=*"),
-        "measured_code": {folder: _git("rev-parse", f"HEAD:{folder}") for folder in MEASURED},
+        "measured_code": {folder: _digest(ROOT / folder) for folder in MEASURED},
         "machine": machine(),
         "versions": versions(),
         "transports": list(slugs),
@@ -69,6 +70,12 @@ def describe(scenarios: Sequence[Scenario], slugs: Sequence[str], cores: Cores) 
         "pinning": cores.told,
         "push_service": push_service(),
     }
+
+
+def _digest(folder: Path) -> str:
+    """Return a digest of a folder's Python files, committed or not, by which two runs of the same code are told."""
+    files = sorted(folder.rglob("*.py"))
+    return sha256(b"".join(f"{file.relative_to(folder)}\n".encode() + file.read_bytes() for file in files)).hexdigest()
 
 
 def _git(*words: str) -> str:

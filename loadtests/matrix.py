@@ -1,10 +1,12 @@
 """The full run as a list: every scenario, load and transport, several times over, in an order that is fair to all.
 
 Teaches how to repeat. A machine drifts over an hour, so a repeat of everything comes before the next one of anything,
-and who goes first rotates: no transport always finds the machine as its predecessor left it. Pure.
+and the order of the transports is drawn anew each time: none always finds the machine as one and the same other left
+it. Pure.
 """
 
 from collections.abc import Mapping, Sequence
+from random import Random
 
 from loadtests.scenarios import Key, Planned, Scenario
 from servers.transports import Transport
@@ -17,14 +19,13 @@ def full_plan(scenarios: Sequence[Scenario], transports: Sequence[Transport]) ->
         for repeat in range(max(scenario.repeats for scenario in scenarios))
         for scenario in scenarios
         if repeat < scenario.repeats
-        for planned in scenario.planned(rotated(transports, repeat), repeat)
+        for planned in scenario.planned(shuffled(transports, f"{scenario.name} {repeat}"), repeat)
     )
 
 
-def rotated(transports: Sequence[Transport], repeat: int) -> tuple[Transport, ...]:
-    """Return the transports in their order, beginning with another one in each repeat."""
-    first = repeat % len(transports)
-    return (*transports[first:], *transports[:first])
+def shuffled(transports: Sequence[Transport], seed: str) -> tuple[Transport, ...]:
+    """Return the transports in the order that a seed draws."""
+    return tuple(Random(f"order {seed}").sample(transports, len(transports)))
 
 
 def still_due(plan: Sequence[Planned], done: Mapping[Key, str]) -> list[Planned]:
@@ -32,8 +33,4 @@ def still_due(plan: Sequence[Planned], done: Mapping[Key, str]) -> list[Planned]
 
     done: what has been measured, and which limit it met, if any (`results.schema`, column limit).
     """
-    return [
-        planned
-        for planned in plan
-        if planned.key not in done and not any(done.get(smaller) for smaller in planned.smaller)
-    ]
+    return [planned for planned in plan if planned.key not in done and not any(map(done.get, planned.smaller))]

@@ -15,12 +15,16 @@ from loadtests.cell import Cell, make_cell
 from loadtests.children import LOOK_S, Look, NotMeasured
 from loadtests.cores import Cores
 from loadtests.generator import generating
-from loadtests.limits import limit_of
+from loadtests.limits import Limit, limit_of
 from loadtests.manifest import label
 from loadtests.offered import digest, meant
 from loadtests.restarts import CALM, Storm
 from loadtests.scenarios import Planned
+from loadtests.server_probe import Reading
 from loadtests.subjects import Meter, OurServers, Serving, Subject
+from loadtests.workload import Workload
+
+LATE_S = 0.1
 
 Tell = Callable[[str], None]
 """Told, several times a second, what is being done."""
@@ -62,9 +66,10 @@ def measure(planned: Planned, cores: Cores, tell: Tell, subject: Subject | None 
         after = probe.read()
         samples = generator.await_samples(telling("waiting for the last deliveries"))
         spent = probe.spent(before, after) | storm.figures(samples.returns, after)
-        doubts = probe.doubts(spent, samples.client_bytes)
+        doubts = [*probe.doubts(spent, samples.client_bytes), *_late(spent, workload)]
         cell = make_cell(planned, samples, spent, digest(meant(workload)), doubts)
-        return replace(cell, settings=servers.server.settings, figures={**cell.figures, "limit": limit_of(cell)})
+        limit = limit_of(cell) if planned.up_to_limit else Limit.NONE
+        return replace(cell, settings=servers.server.settings, figures={**cell.figures, "limit": limit})
 
 
 def _restart(servers: Serving, probe: Meter) -> Storm:
@@ -74,6 +79,12 @@ def _restart(servers: Serving, probe: Meter) -> Storm:
     ready_s = perf_counter()
     probe.follow(server, last)
     return Storm(ready_s, last["requests_upkeep"])
+
+
+def _late(spent: Reading, workload: Workload) -> list[str]:
+    """Say by how much the servers were read too late, if they were."""
+    late_s = spent["readings_apart_s"] - workload.measured_s
+    return [f"the servers answered {late_s:.1f} s late what they had counted"] if late_s > LATE_S else []
 
 
 def _sleep_until(moment_s: float, *looks: Look) -> None:

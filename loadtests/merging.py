@@ -24,7 +24,7 @@ def merged(parts: Sequence[Samples]) -> Samples:
         whole.machine_of |= part.machine_of
         for name in ("sessions", "returns", "troubles", "sent", "received", "ticks"):
             setattr(whole, name, getattr(whole, name) + getattr(part, name))
-        for name in ("send_retries", "send_failures", "redundant_frames"):
+        for name in ("send_retries", "send_failures", "redundant_frames", "heard_again", "heard_late"):
             setattr(whole, name, getattr(whole, name) + getattr(part, name))
     for event in log_of(parts, whole.user_ids):
         whole.note_seen(event)

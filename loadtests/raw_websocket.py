@@ -5,6 +5,8 @@ says which message it answers. What crosses the wire: one handshake and a `join`
 sent, acknowledged or delivered.
 """
 
+from itertools import count
+
 import gevent
 import msgspec
 from gevent.event import AsyncResult
@@ -34,6 +36,7 @@ class RawWebsocketUser(ChatUser):
 
     def on_start(self) -> None:
         self.answers: dict[int, AsyncResult] = {}
+        self.refs = count(1)
         super().on_start()
 
     def open(self, after: Cursor | None) -> Snapshot:
@@ -45,7 +48,7 @@ class RawWebsocketUser(ChatUser):
         return decode(self.line.hear(), type=Snapshot)
 
     def post(self, command: SocketCommand) -> Ack:
-        ref = len(self.answers) + 1
+        ref = next(self.refs)
         answer = self.answers[ref] = AsyncResult()
         self.line.say(encode(msgspec.structs.replace(command, ref=ref)))
         try:
@@ -60,9 +63,9 @@ class RawWebsocketUser(ChatUser):
                 case Page() as page:
                     return page
                 case Ack() as ack:
-                    self.answers[ack.ref].set(ack)
+                    self.answers.pop(ack.ref).set(ack)
                 case Refusal() as refusal:
-                    self.answers[refusal.ref].set_exception(LineBroken(refusal.detail))
+                    self.answers.pop(refusal.ref).set_exception(LineBroken(refusal.detail))
 
     def leave(self) -> Ack:
         self.line.say(encode(Leave(connection=self.http.connection)))

@@ -32,7 +32,7 @@ HOW_TO_READ = (
     "The next three columns are the price of one delivery: HTTP requests, bytes on the wire and server CPU time, each "
     "divided by the messages delivered; empty answers are the reads that brought nothing.",
     "Each second line is what arithmetic predicts: a poller learns of news half an interval late on average, while a "
-    "push on one machine takes next to nothing, so what you see there is the software itself.",
+    "push takes no longer than its way; on one machine that is nothing, and what you see is the software itself.",
 )
 
 

@@ -17,7 +17,10 @@ from random import Random
 from typing import Any, TextIO
 
 from loadtests.cell import Cell
-from loadtests.scenarios import Key
+from loadtests.children import Overloaded
+from loadtests.limits import Limit
+from loadtests.scenarios import Key, Planned
+from loadtests.verdict import Verdict, Word
 from results.schema import (
     CELLS,
     CELLS_FILE,
@@ -30,11 +33,24 @@ from results.schema import (
 )
 
 TABLES = {CELLS_FILE: CELLS, KINDS_FILE: KINDS, DELIVERIES_FILE: DELIVERIES}
-SAME = ("measured_code", "machine", "workloads", "transports")  # what a run that is taken up again may not have changed
+SAME = (  # what a run that is taken up again may not have changed
+    "measured_code",
+    "machine",
+    "versions",
+    "pinning",
+    "workloads",
+    "transports",
+    "push_service",
+    "peer",
+    "generators",
+)
 
 
 class RunFolder:
-    """One run. It counts as partial until `complete` is called. done: the cells it has, and which limit each met."""
+    """One run. It counts as partial until `complete` is called.
+
+    done: the measurements that need not be made any more, and which limit each met.
+    """
 
     def __init__(self, path: Path, manifest: Mapping[str, Any]) -> None:
         """Make the folder, or take up the run that is in it; raises OSError, or ValueError if that is another one."""
@@ -44,7 +60,8 @@ class RunFolder:
             self._manifest = self._taken_up(manifest)
         else:
             path.mkdir(parents=True, exist_ok=True)
-            self._manifest = {"run": path.name, "partial": True, **manifest, "verdicts": {}, "table_bytes": {}}
+            found: dict[str, Any] = {"settings": {}, "overloaded": [], "verdicts": {}, "table_bytes": {}}
+            self._manifest = {"run": path.name, "partial": True, **manifest, **found}
             for name, columns in TABLES.items():
                 self._write_rows(name, "w", [[column.name for column in columns]])
             self._write_manifest()
@@ -59,14 +76,17 @@ class RunFolder:
         self._write_rows(KINDS_FILE, "a", cell.kinds)
         figures = {**cell.figures, "samples": len(deliveries)}
         self._write_rows(CELLS_FILE, "a", [[figures[column.name] for column in CELLS]])
-        self._manifest["settings"] = dict(cell.settings)
+        self._manifest["settings"][cell.transport.slug] = dict(cell.settings)
         self.done[cell.planned.key] = str(cell.figures["limit"])
-        self.note_verdict(cell.planned.told(cell.transport.slug), cell.verdict.word, cell.verdict.reason)
+        self._note_verdict(cell.planned, cell.verdict)
 
-    def note_verdict(self, measurement: str, word: str, reason: str) -> None:
-        """Put a verdict into the manifest; for what could not be measured, it is all there is."""
-        self._manifest["verdicts"][measurement] = {"verdict": word, "reason": reason}
-        self._write_manifest()
+    def add_failure(self, planned: Planned, failure: Exception) -> None:
+        """Note that something could not be measured. Where servers are to be overloaded, this is the measurement."""
+        expected = planned.up_to_limit and isinstance(failure, Overloaded)
+        if expected:
+            self.done[planned.key] = Limit.SERVERS
+            self._manifest["overloaded"].append(planned.key)
+        self._note_verdict(planned, Verdict(Word.VOID, f"not measured: {failure}", adds_up=expected))
 
     def complete(self) -> None:
         """Say in the manifest that nothing is missing."""
@@ -77,9 +97,22 @@ class RunFolder:
     def partial(self) -> bool:
         return bool(self._manifest["partial"])
 
+    @property
+    def adds_up(self) -> bool:
+        """Whether of all that was tried, all was measured, and every delivery is accounted for."""
+        return all(verdict["adds_up"] for verdict in self._manifest["verdicts"].values())
+
+    def _note_verdict(self, planned: Planned, verdict: Verdict) -> None:
+        self._manifest["verdicts"][planned.told(planned.transport.slug)] = {
+            "verdict": verdict.word,
+            "reason": verdict.reason,
+            "adds_up": verdict.adds_up,
+        }
+        self._write_manifest()
+
     def _taken_up(self, manifest: Mapping[str, Any]) -> dict[str, Any]:
         begun: dict[str, Any] = json.loads((self.path / MANIFEST).read_text(encoding="utf-8"))
-        if changed := [name for name in SAME if begun.get(name) != json.loads(json.dumps(manifest[name]))]:
+        if changed := [name for name in SAME if begun.get(name) != json.loads(json.dumps(manifest.get(name)))]:
             raise ValueError(
                 f"{self.path} holds a run that differs in {', '.join(changed)}, and a run cannot change on its way; "
                 "name another folder, or remove this one"
@@ -90,6 +123,7 @@ class RunFolder:
             for row in csv.DictReader(file):
                 scenario, point, slug, repeat = (row[column.name] for column in KEY)
                 self.done[Key(scenario, point, slug, int(repeat))] = row["limit"]
+        self.done.update({Key(*key): Limit.SERVERS for key in begun["overloaded"]})
         return begun
 
     def _write_manifest(self) -> None:

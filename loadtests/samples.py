@@ -111,8 +111,8 @@ class Samples(msgspec.Struct):
 
     wall_clock_s: what to add to the monotonic clock to get the wall clock. user_ids: by user number. send_retries:
     deeds that failed and were tried again; send_failures: those given up, by the moment they were intended.
-    redundant_frames: as the inboxes counted them. client_bytes: what the connections carried; None if this machine
-    cannot count it. troubles: what went wrong, in words.
+    redundant_frames: as the inboxes counted them; heard_again, heard_late: `loadtests.hearing`, of all.
+    client_bytes: what the connections carried; None if this machine cannot count it. troubles: what went wrong.
 
     Of several processes: ahead_s is by how much this one's clock is ahead of the conductor's; machine_of tells where
     each user is; strangers are the senders of events who are in another process: room, seq, user id.
@@ -126,6 +126,8 @@ class Samples(msgspec.Struct):
     send_retries: int = 0
     send_failures: int = 0
     redundant_frames: int = 0
+    heard_again: int = 0
+    heard_late: int = 0
     client_bytes: ClientBytes | None = None
     troubles: list[str] = []
     ahead_s: float = 0.0

@@ -26,13 +26,15 @@ class Key(NamedTuple):
 class Planned:
     """One measurement that is to be made: a transport under one load of a scenario, for the repeat-th time from 0.
 
-    smaller_points: the smaller loads; once one of them was too much, this one is not worth its time.
+    up_to_limit: whether its question is what gives out. smaller_points: the loads before it; once one of them was too
+    much, this one is not worth its time.
     """
 
     transport: Transport
     scenario: str
     workload: Workload
     repeat: int = 0
+    up_to_limit: bool = False
     smaller_points: tuple[str, ...] = ()
 
     @property
@@ -46,7 +48,7 @@ class Planned:
 
     def told(self, name: str) -> str:
         """Say which measurement this is, given the transport's name or slug."""
-        words = [name, self.workload.point, f"repeat {self.repeat}" if self.repeat else ""]
+        words = [name, self.scenario, self.workload.point, f"repeat {self.repeat}" if self.repeat else ""]
         return ", ".join(filter(None, words))
 
     def _key_at(self, point: str) -> Key:
@@ -74,13 +76,13 @@ class Scenario:
         return replace(self, workloads=tuple(replace(load, **fields) for load in self.workloads))
 
     def planned(self, transports: Sequence[Transport], repeat: int = 0) -> tuple[Planned, ...]:
-        """Return the measurements of one repeat: for each transport that is asked about, each load in turn."""
-        asked = [row for row in transports if not self.transports or row.slug in self.transports]
+        """Return the measurements of one repeat: each load on every transport that is asked about, in turn."""
         points = tuple(load.point for load in self.workloads)
         return tuple(
-            Planned(row, self.name, load.seeded(repeat), repeat, points[:index] if self.up_to_limit else ())
-            for row in asked
+            Planned(row, self.name, load.seeded(repeat), repeat, self.up_to_limit, points[:index])
             for index, load in enumerate(self.workloads)
+            for row in transports
+            if not self.transports or row.slug in self.transports
         )
 
 
@@ -112,7 +114,7 @@ SCENARIOS = (
     Scenario(
         "large_room",
         "What does one message cost, and when has the last of 200 people seen it?",
-        (Workload(users=200, room_size=200, rate_per_s=0.0025, measured_s=12.0),),
+        (Workload(users=200, room_size=200, rate_per_s=0.01, measured_s=12.0),),
     ),
     Scenario(
         "signals",

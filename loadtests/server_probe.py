@@ -11,12 +11,14 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from time import perf_counter
 from typing import Any
 from urllib.parse import urlsplit
 
 import psutil
 
-from loadtests.children import Look, module, running
+from loadtests.children import Look, Overloaded, module, running
+from loadtests.cpu_time import cpu_s, family_cpu_s
 from loadtests.wire_bytes import ClientBytes, WireBytes, disagreements
 
 READY_S = 20.0
@@ -69,10 +71,16 @@ class Stats:
         self._sent = self._received = 0
 
     def read(self) -> dict[str, Any]:
-        """Ask on a connection of its own; waits for the answer. Its bytes are counted there only after it is made."""
-        with socket.create_connection(self._place, ANSWER_S) as line:
-            line.sendall(self._request)
-            answer = b"".join(iter(lambda: line.recv(65_536), b""))
+        """Ask on a connection of its own; waits for the answer, and raises Overloaded if none comes.
+
+        Its bytes are counted there only after it is made.
+        """
+        try:
+            with socket.create_connection(self._place, ANSWER_S) as line:
+                line.sendall(self._request)
+                answer = b"".join(iter(lambda: line.recv(65_536), b""))
+        except TimeoutError:
+            raise Overloaded(f"the server did not say within {ANSWER_S:g} s what it had counted") from None
         stats: dict[str, Any] = json.loads(answer.partition(b"\r\n\r\n")[2])
         self._sent += len(self._request)
         stats["wire"]["http"]["received"] -= self._sent
@@ -97,7 +105,7 @@ class Probe:
         """Go on with a server that was started anew, and counts from 0: what the one before told last is added."""
         self._watch(server)
         self._tells_all = False
-        started_s = {f"{role}_cpu_s": _cpu_s(process) for role, process in self._processes.items()}
+        started_s = {f"{role}_cpu_s": cpu_s(process) for role, process in self._processes.items()}
         self._earlier = {column: last[column] - started_s.get(column, 0) for column in last if column not in OUR_OWN}
 
     def read(self) -> Reading:
@@ -105,6 +113,7 @@ class Probe:
         served = self._served()
         return {
             **{column: value + self._earlier.get(column, 0) for column, value in served.items()},
+            "readings_apart_s": perf_counter(),
             "generator_cpu_s": family_cpu_s(self._generator),
         }
 
@@ -142,7 +151,7 @@ class Probe:
         """Return what the servers of now have counted since they started."""
         api, service = self._stats()
         carried = _carried(api, service)
-        cpu_s = {role: _cpu_s(process) for role, process in self._processes.items()}
+        used_s = {role: cpu_s(process) for role, process in self._processes.items()}
         return {
             **{f"requests_{purpose}": count for purpose, count in api["requests"].items()},
             "command_frames": api["command_frames"],
@@ -150,8 +159,8 @@ class Probe:
             "server_up_bytes": carried.up,
             "server_down_bytes": carried.down,
             "publish_bytes": sum(service["wire"]["http"].values()),
-            "api_cpu_s": cpu_s["api"],
-            "push_service_cpu_s": cpu_s.get("push_service", 0.0),
+            "api_cpu_s": used_s["api"],
+            "push_service_cpu_s": used_s.get("push_service", 0.0),
             "connections": api["wire"]["connections_open"] + service["wire"]["connections_open"],
         }
 
@@ -159,7 +168,11 @@ class Probe:
         return self._api.read(), self._push_service.read() if self._push_service else {"wire": NO_WIRE}
 
 
-OUR_OWN = ("generator_cpu_s", "connections")  # not the servers' to count from 0, or not to be added up
+OUR_OWN = (
+    "readings_apart_s",
+    "generator_cpu_s",
+    "connections",
+)  # not the servers' to count, or not to be added up
 
 NO_WIRE: dict[str, Any] = {
     "http": {"received": 0, "sent": 0},
@@ -171,13 +184,3 @@ NO_WIRE: dict[str, Any] = {
 def _carried(api: Mapping[str, Any], service: Mapping[str, Any]) -> WireBytes:
     wires = (api["wire"]["http"], api["wire"]["websocket"], service["wire"]["websocket"])
     return WireBytes(sum(wire["received"] for wire in wires), sum(wire["sent"] for wire in wires))
-
-
-def _cpu_s(process: psutil.Process) -> float:
-    times = process.cpu_times()
-    return times.user + times.system
-
-
-def family_cpu_s(process: psutil.Process) -> float:
-    """Return the CPU time of a process and of those that it has started, as long as these run."""
-    return sum(map(_cpu_s, (process, *process.children(recursive=True))))

@@ -17,7 +17,7 @@ class ServerSentEventsUser(ChatUser):
 
     def open(self, after: Cursor | None) -> Snapshot:
         snapshot = self.http.join()
-        self.stream: HttpConnection = self.http.stream(after or snapshot.cursor)
+        self.stream: HttpConnection = self.http.stream(snapshot.cursor, last_event_id=after)
         self.lines = lines_of(self.stream.rest())
         return snapshot
 

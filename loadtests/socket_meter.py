@@ -17,7 +17,7 @@ from gevent.socket import socket  # type: ignore[attr-defined]
 from loadtests.wire_bytes import INFO_BYTES, Around, ClientBytes, WireBytes, from_tcp_info
 
 CONNECT, REAL_CLOSE = socket.connect, socket._real_close
-GOODBYE_S = 1.0
+GOODBYE_S = 10.0
 READ_BYTES = 65_536
 
 

@@ -8,14 +8,16 @@ same for all. A figure that a subject does not tell is nan, never a guess.
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
+from time import perf_counter
 from typing import Protocol
 
 import psutil
 
 from loadtests.children import Look, NotMeasured
 from loadtests.cores import Cores
+from loadtests.cpu_time import cpu_s, family_cpu_s
 from loadtests.distance import Way, serving_at_distance
-from loadtests.server_probe import Probe, Reading, Server, family_cpu_s
+from loadtests.server_probe import Probe, Reading, Server
 from loadtests.wire_bytes import ClientBytes
 from loadtests.workload import Workload
 from servers.transports import Transport
@@ -118,7 +120,8 @@ class OutsideProbe:
         """Return all that has added up so far."""
         return {
             **dict.fromkeys(COUNTED_BY_SERVERS, NAN),
-            "api_cpu_s": _cpu_s(*self._processes) if self._processes else NAN,
+            "readings_apart_s": perf_counter(),
+            "api_cpu_s": cpu_s(*self._processes) if self._processes else NAN,
             "push_service_cpu_s": 0.0,
             "generator_cpu_s": family_cpu_s(self._generator),
         }
@@ -139,8 +142,3 @@ class OutsideProbe:
         differences = {column: after[column] - before[column] for column in after}
         peaks = {"api_rss_bytes": self._peak_bytes, "push_service_rss_bytes": 0.0}
         return {**differences, "connections": after["connections"], **peaks}
-
-
-def _cpu_s(*processes: psutil.Process) -> float:
-    times = [process.cpu_times() for process in processes]
-    return sum(each.user + each.system for each in times)

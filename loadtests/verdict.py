@@ -7,11 +7,13 @@ grid, and its lateness is the generator's health. Deliveries that do not add up 
 
 from collections.abc import Sequence
 from enum import StrEnum
+from math import isnan
 from statistics import quantiles
 from typing import NamedTuple
 
 SUSPECT_S = 0.005
 VOID_S = 0.020
+BEHIND_S = 0.5
 
 
 class Word(StrEnum):
@@ -21,7 +23,7 @@ class Word(StrEnum):
 
 
 class Verdict(NamedTuple):
-    """adds_up: whether every acknowledged message came to everyone exactly once; reason: empty when valid."""
+    """adds_up: whether all that was acknowledged came to everyone exactly once; reason: empty when valid."""
 
     word: Word
     reason: str = ""
@@ -35,25 +37,40 @@ class Health(NamedTuple):
     schedule_slip_s: float
 
 
-def judge(complaints: Sequence[str], doubts: Sequence[str], health: Health, mean_gap_s: float) -> Verdict:
+def judge(
+    complaints: Sequence[str], doubts: Sequence[str], health: Health, mean_gap_s: float, stalls: bool = False
+) -> Verdict:
     """Return the verdict on one cell.
 
     complaints: what does not add up, and so voids it; empty ones are ignored. doubts: what makes it suspect.
 
     A sender waits for its acknowledgement, so a slow server makes it late: latency counts from when it was meant to
-    send, so that is measured, not hidden. But once it is late by the mean gap between its messages, `mean_gap_s`, the
-    load is no longer the one that was asked for.
+    send, so that is measured, not hidden. But the load that arrives is then a smoother one, which is said beyond
+    BEHIND_S, unless servers that stall are part of the question (`stalls`); and once it is late by the mean gap between
+    its messages, `mean_gap_s`, the load is no longer the one that was asked for.
     """
-    if told := "; ".join(filter(None, complaints)):
-        return Verdict(Word.VOID, told, adds_up=False)
-    if health.schedule_slip_s > mean_gap_s:
-        return Verdict(Word.VOID, f"sends fell behind their schedule, by {health.schedule_slip_s:.1f} s at p99")
-    lag = f"the load generator lagged, by {1000 * health.heartbeat_lag_s:.1f} ms at p99"
-    if health.heartbeat_lag_s > VOID_S:
-        return Verdict(Word.VOID, f"{lag} (limit {1000 * VOID_S:g} ms)")
-    lags = [f"{lag} (limit {1000 * SUSPECT_S:g} ms)"] if health.heartbeat_lag_s > SUSPECT_S else []
-    reason = "; ".join([*doubts, *lags])
+    lag_s, slip_s = health
+    behind = f"sends fell behind their schedule, by {slip_s:.1f} s at p99"
+    lag = f"the load generator lagged, by {1000 * lag_s:.1f} ms at p99"
+    wrongs = list(filter(None, complaints))
+    voids = _told(
+        (slip_s > mean_gap_s, behind),
+        (isnan(lag_s), "the load generator's own clock was not heard"),
+        (lag_s > VOID_S, f"{lag} (limit {1000 * VOID_S:g} ms)"),
+    )
+    suspicions = _told(
+        (BEHIND_S < slip_s <= mean_gap_s and not stalls, behind),
+        (SUSPECT_S < lag_s <= VOID_S, f"{lag} (limit {1000 * SUSPECT_S:g} ms)"),
+    )
+    reason = "; ".join([*wrongs, *voids, *doubts, *suspicions])
+    if wrongs or voids:
+        return Verdict(Word.VOID, reason, adds_up=not wrongs)
     return Verdict(Word.SUSPECT, reason) if reason else Verdict(Word.VALID)
+
+
+def _told(*cases: tuple[bool, str]) -> list[str]:
+    """Return the words of those that hold."""
+    return [words for holds, words in cases if holds]
 
 
 def percentile(values: Sequence[float], percent: int) -> float:

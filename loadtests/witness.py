@@ -10,8 +10,9 @@ from time import perf_counter, time
 
 from clients.inbox import Inbox
 from loadtests.accounting import Place
+from loadtests.hearing import Hearing
 from loadtests.samples import KINDS, STAYS, Received, Samples, Seen, Sent, Session
-from servers.core.wire import Event
+from servers.core.wire import Event, Page
 
 
 class Witness:
@@ -23,6 +24,7 @@ class Witness:
         self._numbers: dict[str, int] = {}
         self._inboxes: dict[int, Inbox] = {}
         self._open: dict[int, Session] = {}
+        self._hearings: dict[int, Hearing] = {}
         self.heads: dict[int, int] = {}
         self._busy_for_s: dict[int, float] = {}
         self._came_s: dict[int, float] = {}
@@ -41,6 +43,7 @@ class Witness:
         self._numbers[user_id] = user
         self._inboxes[user] = inbox
         self._open[user] = Session(room, user, number, inbox.cursor.seq)
+        self._hearings[user] = Hearing()
         self._raise_head(room, inbox.cursor.seq)
 
     def left(self, user: int) -> None:
@@ -59,6 +62,13 @@ class Witness:
             self._busy_for_s.pop(row.sender, None)
             self._meant_s[row.room, row.seq] = row.intended_s
             self._raise_head(row.room, row.seq)
+
+    def heard(self, user: int, page: Page) -> None:
+        """Note what a line brought, before the inbox put it in order; does nothing if the test is over."""
+        if not self.closed:
+            again, late = self._hearings[user].hear(event.seq for event in page.events)
+            self.samples.heard_again += again
+            self.samples.heard_late += late
 
     def saw(self, room: int, user: int, event: Event, received_s: float) -> float | None:
         """Note a delivery; return when somebody meant to cause it, None if nobody did, or if the test is over."""

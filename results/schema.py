@@ -2,7 +2,8 @@
 
 A run is a folder `results/<run>/` with
 
-    manifest.json       how it was made: commit, machine, versions, scenario, workloads, command, settings, verdicts
+    manifest.json       how it was made: commit, machine, versions, scenarios, workloads, command, settings of each
+                        transport, verdicts, and what a server was too busy to be measured at (overloaded)
     cells.csv           one row per load, transport and repeat: the exact counts
     kinds.csv           one row per cell and kind of event that it had: what came of each, and what was still true
     deliveries.csv.gz   one row per event and recipient: the raw samples; of a full run, so many of each cell
@@ -65,6 +66,12 @@ KINDS = (
     Column("events", "int64", "", "events that this put into the log; less than deeds where it changed nothing"),
     Column("expected", "int64", "", "deliveries due: for each of those events, who was in its room"),
     Column("delivered", "int64", "", "deliveries that came, duplicates not counted"),
+    Column(
+        "missed_by_leaving",
+        "int64",
+        "",
+        "events in the log that were unread when somebody left, for each of them",
+    ),
     Column("still_true", "int64", "", "deliveries that had not expired or been replaced by something newer"),
     Column("latency_min_s", "float64", "s", "the fastest of all deliveries, from when it was meant to be done"),
     *(Column(f"latency_p{share}_s", "float64", "s", f"percentile {share} of all deliveries") for share in PERCENTS),
@@ -74,9 +81,9 @@ KINDS = (
 CELLS = (
     *KEY,
     Column("verdict", "str", "", "valid, suspect or void; suspect when the generator lagged"),
-    Column("reason", "str", "", "why it is not valid; empty otherwise"),
+    Column("reason", "str", "", "why it is not valid, and what else is doubtful; empty otherwise"),
     Column("samples", "int64", "", "rows of deliveries.csv.gz: all, or, of a full run, so many drawn by seed"),
-    Column("limit", "str", "", "what gave out: latency (p95 beyond its budget), servers or generator (no core left)"),
+    Column("limit", "str", "", "what gave out in steps: latency (p95 beyond its budget), servers or generator"),
     Column("seed", "int64", "", "seed of the senders' schedules and the pollers' phases"),
     Column("users", "int64", "", "users joined during the whole measuring window"),
     Column("room_size", "int64", "", "users per room"),
@@ -89,10 +96,16 @@ CELLS = (
     Column("send_failures", "int64", "", "deeds that were never acknowledged; of the whole run"),
     Column("expected", "int64", "", "deliveries due: for each of those messages, who was in its room"),
     Column("delivered", "int64", "", "deliveries that came, duplicates not counted"),
+    Column(
+        "missed_by_leaving", "int64", "", "messages in the log that were unread when somebody left, for each of them"
+    ),
     Column("lost", "int64", "", "deliveries of any kind that were due and never came; of the whole run, ramp included"),
     Column("duplicates", "int64", "", "events that an inbox gave out twice; of the whole run"),
     Column("out_of_order", "int64", "", "events that an inbox gave out after a later one; of the whole run"),
+    Column("heard_again", "int64", "", "events that one line brought again; of the whole run; by a push service only"),
+    Column("heard_late", "int64", "", "events that one line brought after a later one; the same"),
     Column("redundant_frames", "int64", "", "pages with events that told a client nothing new; of the whole run"),
+    Column("readings_apart_s", "float64", "s", "how far apart the servers were read; the window, if they kept up"),
     Column("requests_send", "float64", "", "HTTP requests that carried commands, in the window, by the server's count"),
     Column("requests_receive", "float64", "", "HTTP requests that asked for events"),
     Column("requests_upkeep", "float64", "", "heartbeats, log-ins, channel authorizations, upgrades"),
@@ -115,5 +128,5 @@ CELLS = (
     Column("storm_max_s", "float64", "s", "largest of the same: everybody is back"),
     Column("storm_requests", "float64", "", "upkeep requests that the restarted server answered within the window"),
     Column("heartbeat_lag_p99_s", "float64", "s", "how late the generator's own 10 ms ticks were"),
-    Column("schedule_slip_p99_s", "float64", "s", "how late sends began, from when they were intended"),
+    Column("schedule_slip_p99_s", "float64", "s", "how late deeds of any kind began, from when they were intended"),
 )

@@ -53,7 +53,7 @@ def write(folder: Path, plan: Plan) -> Path:
     settings = {"hold_s": 25.0, "lease_s": 30.0}
     manifest = {
         "workloads": [workload],
-        "settings": settings,
+        "settings": dict.fromkeys(plan.slugs, settings),
         "push_service": plan.push_service,
         "peer": plan.peer,
     }

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from itertools import pairwise
+from math import nan
 from pathlib import Path
 from statistics import fmean, pstdev
 
@@ -9,6 +10,7 @@ import pytest
 
 from loadtests.cell import make_cell
 from loadtests.deliveries import Delivery, KindCount
+from loadtests.hearing import Hearing
 from loadtests.offered import digest, done, meant
 from loadtests.predictions import predict
 from loadtests.samples import KINDS as KINDS_NOTED
@@ -125,7 +127,9 @@ def test_samples_survive_their_file(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("health", "word"),
     [
-        (Health(0.005, 5.0), Word.VALID),
+        (Health(0.005, 0.5), Word.VALID),
+        (Health(0.0, 0.6), Word.SUSPECT),
+        (Health(nan, 0.0), Word.VOID),
         (Health(0.0051, 0.0), Word.SUSPECT),
         (Health(0.020, 0.0), Word.SUSPECT),
         (Health(0.0201, 0.0), Word.VOID),
@@ -142,7 +146,31 @@ def test_a_doubt_makes_a_run_suspect_beside_what_else_does() -> None:
     both = judge([""], ["bytes differ"], Health(0.006, 0.0), mean_gap_s=5.0)
     assert both.word is Word.SUSPECT
     assert both.reason.startswith("bytes differ; the load generator lagged")
-    assert judge(["1 lost"], ["bytes differ"], Health(0.0, 0.0), mean_gap_s=5.0).word is Word.VOID
+    assert judge(["1 lost"], ["bytes differ"], Health(0.0, 0.0), mean_gap_s=5.0) == (
+        Word.VOID,
+        "1 lost; bytes differ",
+        False,
+    )
+
+
+def test_senders_that_waited_for_a_restart_are_no_reason_to_suspect_it() -> None:
+    assert judge([""], [], Health(0.0, 3.0), mean_gap_s=5.0, stalls=True).word is Word.VALID
+    assert judge([""], [], Health(0.0, 5.1), mean_gap_s=5.0, stalls=True).word is Word.VOID
+
+
+@pytest.mark.parametrize(("slug", "adds_up"), [("raw_websocket", False), ("pusher_adapter", True)])
+def test_what_a_line_brought_twice_voids_the_cell_unless_by_a_push_service(slug: str, adds_up: bool) -> None:
+    noted = samples([sent(1)], BOTH)
+    noted.heard_again = 1
+    verdict = made(noted, replace(PLANNED, transport=find(slug))).verdict
+    assert verdict.adds_up == adds_up
+    assert verdict.reason.startswith("" if adds_up else "1 events came again over one line")
+
+
+def test_what_a_line_brings_again_or_late_is_heard_before_an_inbox_hides_it() -> None:
+    hearing = Hearing()
+    assert hearing.hear([1, 2, 4]) == (0, 0)
+    assert hearing.hear([4, 3, 5]) == (1, 1)
 
 
 def test_deliveries_that_do_not_add_up_void_a_run_in_the_best_of_health() -> None:

@@ -111,6 +111,23 @@ def test_a_coming_is_traced_to_the_event_that_the_others_saw() -> None:
     assert (presence.deeds, presence.events, presence.expected, presence.delivered) == (2, 2, 3, 3)
 
 
+def test_what_was_in_the_log_but_unread_when_somebody_left_is_counted_as_missed() -> None:
+    noted = Samples(window=Window(101.0, 111.0), user_ids={0: "ann", 1: "bob"})
+    noted.sessions = [Session(0, 0, 0, start=0), Session(0, 1, 0, start=0, end=1), Session(0, 1, 1, start=3)]
+    for row in (Sent(0, 1, 0, 0, 102.0, 102.0, 102.1), Sent(0, 2, 0, 0, 103.0, 103.0, 103.1)):
+        noted.note_sent(row)
+    noted.note_sent(Sent(0, 3, 1, PRESENCE, 103.1, 103.1, 103.2))
+    for seq in (1, 2):
+        noted.note_seen(seen(seq))
+        noted.note_received(received(seq, 0))
+    noted.note_seen(seen(3, Kind.PRESENCE, sender=1))
+    noted.note_received(received(3, 0))
+    noted.note_received(received(1, 1))
+    result = made(noted)
+    assert result.verdict.adds_up
+    assert [result.figures[name] for name in ("expected", "delivered", "missed_by_leaving")] == [3, 3, 1]
+
+
 def test_who_hangs_up_without_a_word_is_traced_to_the_event_that_the_others_saw() -> None:
     noted = Samples()
     for seq, kind in ((-5, PRESENCE), (-9, PRESENCE), (-9, PRESENCE)):

@@ -81,7 +81,8 @@ def test_who_asks_and_who_is_told_shows_in_the_counts(cells: dict[str, dict[str,
 def test_the_manifest_tells_how_the_run_was_made(run: Path) -> None:
     manifest = json.loads((run / MANIFEST).read_text())
     assert manifest["partial"] is False
-    assert list(manifest["verdicts"]) == manifest["transports"] == SLUGS
+    assert manifest["transports"] == list(manifest["settings"]) == SLUGS
+    assert list(manifest["verdicts"]) == [f"{slug}, conversation" for slug in SLUGS]
     assert manifest["workloads"][0]["users"] == 8
     assert OPTIONS in manifest["command"]
     assert {

@@ -29,7 +29,7 @@ def test_ctrl_c_ends_the_run_keeps_what_was_finished_and_leaves_no_process(tmp_p
         process.send_signal(signal.SIGINT)
         words = process.stdout.read()
         assert process.wait(timeout=60) == INTERRUPTED, first + words
-    assert first.startswith("Raw WebSocket: ")
+    assert first.startswith("Raw WebSocket, ")
     assert "Interrupted" in words
     assert "Traceback" not in words
     assert not any(child.is_running() for child in started)

@@ -66,11 +66,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Stalled:
 
 def test_a_second_of_stall_shows_in_the_percentiles_as_a_second(run: Stalled) -> None:
     latencies_s = run.latencies_s("intended_s")
-    assert max(latencies_s) >= 0.9 * STALL_S
-    stalled = [row for row in run.samples.deeds() if run.began_s <= row.intended_s < run.ended_s]
-    slow_share = len(stalled) / len(list(run.samples.deeds())) * (STALL_S - SLOW_S)
-    percent = 100 - int(100 * slow_share / 2)
-    assert quantiles(latencies_s, n=100)[percent - 1] > SLOW_S
+    assert quantiles(latencies_s, n=100)[98] > 0.75 * STALL_S
 
 
 def test_every_message_meant_for_the_stall_took_at_least_until_its_end(run: Stalled) -> None:

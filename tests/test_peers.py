@@ -154,5 +154,6 @@ def test_a_stranger_s_server_delivers_everything_to_the_same_users(tmp_path: Pat
     assert float(cell["api_rss_bytes"]) > 0
     assert cell["server_up_bytes"] == "nan"
     manifest = json.loads((folder / MANIFEST).read_text())
-    assert manifest["peer"] == manifest["settings"]["peer"] == "nchan"
-    assert manifest["settings"]["server"].startswith("nginx")
+    (settings,) = manifest["settings"].values()
+    assert manifest["peer"] == settings["peer"] == "nchan"
+    assert settings["server"].startswith("nginx")

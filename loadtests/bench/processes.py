@@ -17,6 +17,7 @@ from functools import cache
 import psutil
 
 from loadtests.cores import Cores, choose, pinned
+from loadtests.cpu_time import cpu_s
 
 READY_S = 20.0
 STOP_S = 10.0
@@ -35,8 +36,7 @@ class Child:
 
     def cpu_s(self) -> float:
         """Return the CPU time used so far by all its processes, in seconds."""
-        times = [psutil.Process(pid).cpu_times() for pid in self.pids]
-        return float(sum(each.user + each.system for each in times))
+        return cpu_s(*map(psutil.Process, self.pids))
 
     def cpu_since_s(self, before_s: float) -> float:
         """Return the CPU time used since `cpu_s` said `before_s`; at least one tick of the system's clock."""

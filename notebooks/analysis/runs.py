@@ -96,8 +96,8 @@ class Run:
 
     def setting(self, name: str) -> float:
         """Return a duration or count of the manifest's workload or settings; raise BrokenRun when it is not there."""
-        loads = self.manifest.get("workloads", [])
-        for part in (*(load for load in loads if self._is_of(load)), self.manifest.get("settings", {})):
+        loads = [load for load in self.manifest.get("workloads", []) if self._is_of(load)]
+        for part in (*loads, *self.manifest.get("settings", {}).values()):
             if name in part:
                 return float(part[name])
         raise BrokenRun(f"{self.folder / MANIFEST} states no {name!r}, neither under 'workloads' nor under 'settings'")
