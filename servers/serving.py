@@ -76,15 +76,17 @@ class WireBytes:
 class MeteredTransport:
     """An asyncio transport that counts what is written and passes everything on."""
 
-    __slots__ = ("_transport", "_write", "traffic")
+    __slots__ = ("_is_closing", "_transport", "_write", "traffic")
 
     def __init__(self, transport: asyncio.Transport, traffic: Traffic) -> None:
         self._transport = transport
-        self._write = transport.write
+        self._write, self._is_closing = transport.write, transport.is_closing
         self.traffic = traffic
 
     def write(self, data: bytes) -> None:
-        self.traffic.sent += len(data)
+        """Pass data on, and count it, unless the line is closing: then it goes nowhere."""
+        if not self._is_closing():
+            self.traffic.sent += len(data)
         self._write(data)
 
     def close(self) -> None:

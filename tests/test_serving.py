@@ -8,6 +8,7 @@ import httpx
 import pytest
 
 from servers.deploy.processes import NotReady, Running, started
+from servers.serving import MeteredTransport, Traffic
 
 pytestmark = pytest.mark.anyio
 
@@ -73,3 +74,16 @@ async def test_a_server_ends_when_its_parent_lets_go_of_it(running: Running) -> 
     assert await asyncio.to_thread(running.process.wait, 5) == 0
     with pytest.raises(OSError):
         socket.create_connection(("127.0.0.1", int(running.address.rpartition(":")[2])))
+
+
+async def test_what_is_written_to_a_line_that_is_closing_goes_nowhere_and_is_not_counted() -> None:
+    traffic, ends = Traffic(), socket.socketpair()
+    with ends[0], ends[1]:
+        transport, _ = await asyncio.get_running_loop().create_connection(asyncio.Protocol, sock=ends[0])
+        line = MeteredTransport(transport, traffic)
+        line.write(b"heard")
+        transport.close()
+        line.write(b"not heard")
+        assert ends[1].recv(100) == b"heard"
+        assert await asyncio.to_thread(ends[1].recv, 100) == b""
+    assert traffic == Traffic(sent=len(b"heard"))
