@@ -69,7 +69,8 @@ class ChatUser(User):
         self.phase = phase(self.workload.seed, self.number)
         self.room_number = self.number // self.workload.room_size
         self.room = f"room-{self.room_number}"
-        self.http = self.http_line(self.host, self.report, self.room, f"connection-{self.number}")
+        connection, keep_alive = f"connection-{self.number}", bool(self.workload.keep_alive)
+        self.http = self.http_line(self.host, self.report, self.room, connection, keep_alive)
         self.random = Random(f"back-off {self.workload.seed} {self.number}")
         self.sessions = 0
         try:

@@ -39,9 +39,14 @@ class Report(Protocol):
 class HttpLine:
     """One user in one room. Every method waits for its answer, and raises LineBroken."""
 
-    def __init__(self, address: str, report: Report, room: str, connection: str) -> None:
+    def __init__(self, address: str, report: Report, room: str, connection: str, keep_alive: bool = True) -> None:
+        """Connect to nothing yet. keep_alive: whether to ask again on the same line, or to close it after each answer.
+
+        connection: the id by which the server knows this user's presence, whatever the lines.
+        """
         self._connections = HttpConnections(address)
-        self._headers = {"Host": urlsplit(address).netloc, "Connection": "keep-alive", **BROWSER_HEADERS}
+        stays = "keep-alive" if keep_alive else "close"
+        self._headers = {"Host": urlsplit(address).netloc, "Connection": stays, **BROWSER_HEADERS}
         self._report = report
         self._room = room
         self.connection = connection

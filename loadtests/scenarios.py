@@ -148,6 +148,35 @@ SCENARIOS = (
         ),
     ),
     Scenario(
+        "third_transit",
+        "What does the way from the API to the push service add?",
+        tuple(
+            Workload(
+                point=f"{1000 * delay_s:g} ms to the service",
+                one_way_delay_s=0.05,
+                push_link_delay_s=delay_s,
+                measured_s=6.0,
+            )
+            for delay_s in (0.0, 0.05, 0.1)
+        ),
+        transports=("pusher_adapter",),
+    ),
+    Scenario(
+        "keep_alive",
+        "What does it cost to open a connection for every question?",
+        (
+            Workload(point="connections kept", measured_s=12.0),
+            Workload(point="closed after each answer", keep_alive=0, measured_s=12.0),
+        ),
+        transports=("short_polling", "long_polling"),
+    ),
+    Scenario(
+        "presence_poll",
+        "How late is the list of who is online, if it is polled every 5 s?",
+        (Workload(comings_per_s=0.05, poll_interval_s=5.0, measured_s=20.0),),
+        transports=("short_polling",),
+    ),
+    Scenario(
         "steps",
         "How many users does one core of a server hold?",
         tuple(

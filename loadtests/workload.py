@@ -41,6 +41,7 @@ class Workload:
     restart_at_s: float = _option(0.0, "Seconds into the window at which the server is restarted; 0 for never.")
     measured_s: float = _option(30.0, "Length of the measuring window, seconds.")
     poll_interval_s: float = _option(2.0, "How long a short poller sleeps after each answer, seconds.")
+    keep_alive: int = _option(1, "1 to ask again on the same connection, 0 to close it after each answer.")
     text_bytes: int = _option(120, "Length of a message's text, bytes.")
     seed: int = _option(1, "Seed of the senders' schedules and the pollers' phases.")
     one_way_delay_s: float = 0.0

@@ -2,6 +2,7 @@
 
 import socket
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from threading import Thread
 
@@ -108,3 +109,15 @@ def test_every_request_is_reported_with_its_name_and_a_refusal_as_broken() -> No
     assert reported == [
         ("GET", "/rooms/[room]/events", len(page), False), ("POST", "/rooms/[room]/heartbeat", 0, True),
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize(("keep_alive", "word"), [(True, b"keep-alive"), (False, b"close")])
+def test_a_line_says_whether_its_connections_are_to_be_kept(keep_alive: bool, word: bytes) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener, ThreadPoolExecutor() as pool:
+        address = f"http://127.0.0.1:{listener.getsockname()[1]}"
+        line = HttpLine(address, lambda *_: None, "room-1", "c", keep_alive)
+        asking = pool.submit(line.heartbeat)
+        connection, _ = listener.accept()
+        with connection:
+            assert b"\r\nConnection: %b\r\n" % word in connection.recv(65_536)
+        assert isinstance(asking.exception(), LineBroken)
