@@ -1,4 +1,4 @@
-"""Measure the transports: `python -m loadtests compare`, `scenarios` and `calibrate`.
+"""Measure the transports: `python -m loadtests compare`, `scenarios`, `calibrate` and `capture`.
 
 Exit status: 0 when every acknowledged event reached every recipient exactly once, on every transport; 1 when not, or
 when a transport could not be measured; 130 after Ctrl-C. A load generator that lagged makes a verdict suspect or void,
@@ -14,9 +14,10 @@ from rich.console import Console
 
 from loadtests.calibration.command import SLUGS as CALIBRATED
 from loadtests.calibration.command import calibrate as run_calibration
+from loadtests.capture.command import capture as run_capture
 from loadtests.compare import compare_in_full, compare_transports
-from loadtests.peers import DIALECTS, Peer, transports_of
-from loadtests.report import print_scenarios
+from loadtests.reports.report import print_scenarios
+from loadtests.rig.peers import DIALECTS, Peer, transports_of
 from loadtests.scenarios import CONVERSATION, SCENARIOS
 from loadtests.scenarios import find as find_scenario
 from servers.transports import TRANSPORTS, Transport, find
@@ -142,6 +143,12 @@ def calibrate(
         raise typer.BadParameter(f"expected any of {', '.join(CALIBRATED)}; got {', '.join(unknown)}")
     chosen = [find(slug) for slug in transport or CALIBRATED]
     raise typer.Exit(run_calibration(chosen, users or (50, 200), delay or (0, 5, 20, 100), seconds, out))
+
+
+@app.command()
+def capture(out: Annotated[Path, typer.Option(help="Folder for the record.")] = Path("results")) -> None:
+    """Record what crosses the wire on each transport while two people talk; takes a minute and a half."""
+    raise typer.Exit(run_capture(out))
 
 
 if __name__ == "__main__":

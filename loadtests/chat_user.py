@@ -21,12 +21,12 @@ from gevent.event import Event as Never
 from locust import User, task
 
 from clients.inbox import Inbox
-from loadtests import locust_hooks
-from loadtests.http_connection import LineBroken
-from loadtests.http_line import HttpLine
-from loadtests.phases import Load, sleep_until
-from loadtests.samples import KINDS, Return, Sent
-from loadtests.schedule import Intention, intentions, phase
+from loadtests.accounts.samples import KINDS, Return, Sent
+from loadtests.plan.schedule import Intention, intentions, phase
+from loadtests.users import locust_hooks
+from loadtests.users.http_connection import LineBroken
+from loadtests.users.http_line import HttpLine
+from loadtests.users.phases import Load, sleep_until
 from servers.core.wire import Ack, Cursor, Event, Kind, MarkRead, Page, Send, Snapshot, SocketCommand, Typing
 
 TRIES = 3

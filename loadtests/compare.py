@@ -15,14 +15,15 @@ from pathlib import Path
 import psutil
 from rich.console import Console
 
-from loadtests import cores, manifest, report
-from loadtests.cell import Cell
-from loadtests.children import NotMeasured
-from loadtests.matrix import full_plan, still_due
-from loadtests.measurement import measure
-from loadtests.run_folder import RunFolder, fresh
+from loadtests.accounts.cell import Cell
+from loadtests.plan.matrix import full_plan, still_due
+from loadtests.reports import report
+from loadtests.reports.run_folder import RunFolder, fresh
+from loadtests.rig import cores, manifest
+from loadtests.rig.children import NotMeasured
+from loadtests.rig.measurement import measure
+from loadtests.rig.subjects import OurServers, Subject
 from loadtests.scenarios import Planned, Scenario
-from loadtests.subjects import OurServers, Subject
 from servers.transports import Transport
 
 FAILED = 1

@@ -14,7 +14,7 @@ from msgspec.structs import replace
 
 from clients.pusher_frames import ServiceAddress
 from loadtests.chat_user import ChatUser
-from loadtests.pusher_line import PusherLine
+from loadtests.users.pusher_line import PusherLine
 from servers.core.wire import Ack, Cursor, Page, Snapshot, SocketCommand, decode
 
 GAP_S = 0.25  # how long a page that came too early may wait for those before it

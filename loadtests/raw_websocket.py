@@ -12,8 +12,8 @@ import msgspec
 from gevent.event import AsyncResult
 
 from loadtests.chat_user import ChatUser
-from loadtests.http_connection import LineBroken
-from loadtests.socket_line import SocketLine
+from loadtests.users.http_connection import LineBroken
+from loadtests.users.socket_line import SocketLine
 from servers.core.wire import (
     Ack,
     Cursor,

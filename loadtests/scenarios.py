@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
-from loadtests.workload import Workload
+from loadtests.plan.workload import Workload
 from servers.transports import Transport
 
 

@@ -8,7 +8,7 @@ took. A stream is lines (HTML Standard, section 9.2): fields, a blank line after
 from collections.abc import Iterable, Iterator
 
 from loadtests.chat_user import ChatUser
-from loadtests.http_connection import HttpConnection, LineBroken
+from loadtests.users.http_connection import HttpConnection, LineBroken
 from servers.core.wire import Ack, Cursor, Page, Snapshot, SocketCommand, decode
 
 

@@ -12,6 +12,10 @@ A run is a folder `results/<run>/` with
 and beside the runs, or in one,
 
     calibration-*.json  the load generator's own error on a machine (`python -m loadtests calibrate`)
+    captures.json       what crossed the wire while two people talked (`python -m loadtests capture`): for each
+                        transport the pieces that TCP carried, each with its link, connection, direction (up: to the
+                        server), moment in seconds from the window's start, and bytes (as Latin-1)
+    claims.json         every claim of the source document, tested on the run (`python -m notebooks.analysis claims`)
 
 Servers count what they can: a figure that a peer's server does not tell is `nan`, which is why those counts are floats.
 A cell whose deliveries do not add up is void: its row says so, and it is never charted. pandas reads a table in one
@@ -22,6 +26,8 @@ from dataclasses import dataclass
 
 MANIFEST = "manifest.json"
 CALIBRATIONS = "calibration-*.json"
+CAPTURES_FILE = "captures.json"
+CLAIMS_FILE = "claims.json"
 CELLS_FILE = "cells.csv"
 KINDS_FILE = "kinds.csv"
 DELIVERIES_FILE = "deliveries.csv.gz"

@@ -1,11 +1,11 @@
 """What a load generator might have noted down about two users in one room, Ann and Bob; Ann sends."""
 
-from loadtests.cell import Cell, make_cell
-from loadtests.offered import digest, done
-from loadtests.samples import KINDS, Received, Samples, Seen, Sent, Session, Tick, Window
+from loadtests.accounts.cell import Cell, make_cell
+from loadtests.accounts.offered import digest, done
+from loadtests.accounts.samples import KINDS, Received, Samples, Seen, Sent, Session, Tick, Window
+from loadtests.accounts.wire_bytes import Around, ClientBytes, WireBytes
+from loadtests.plan.workload import Workload
 from loadtests.scenarios import Planned
-from loadtests.wire_bytes import Around, ClientBytes, WireBytes
-from loadtests.workload import Workload
 from results.schema import CELLS
 from servers.core.wire import Kind
 from servers.transports import TRANSPORTS

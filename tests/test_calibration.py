@@ -9,12 +9,12 @@ from time import perf_counter
 
 import pytest
 
+from loadtests.accounts.deliveries import Delivery
 from loadtests.calibration import record
 from loadtests.calibration.error import Error, error_of, misses
 from loadtests.calibration.notes import Notes, delay_ms
 from loadtests.calibration.record import Row
 from loadtests.calibration.stub_room import Room, parse_after
-from loadtests.deliveries import Delivery
 from servers.core.wire import Page, Send
 
 ROOT = Path(__file__).parents[1]

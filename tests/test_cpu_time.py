@@ -6,7 +6,7 @@ from time import thread_time
 import psutil
 import pytest
 
-from loadtests.cpu_time import cpu_s, family_cpu_s
+from loadtests.rig.cpu_time import cpu_s, family_cpu_s
 
 BURNT_S = 0.004  # less than a tick of 10 ms
 

@@ -8,8 +8,8 @@ from threading import Thread
 
 import pytest
 
-from loadtests.http_connection import HttpConnection, HttpConnections, LineBroken
-from loadtests.http_line import HttpLine
+from loadtests.users.http_connection import HttpConnection, HttpConnections, LineBroken
+from loadtests.users.http_line import HttpLine
 from servers.core.wire import Cursor
 
 QUESTION = b"GET / HTTP/1.1\r\nHost: h\r\n\r\n"

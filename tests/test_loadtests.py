@@ -8,17 +8,17 @@ from statistics import fmean, pstdev
 
 import pytest
 
-from loadtests.cell import make_cell
-from loadtests.deliveries import Delivery, KindCount
-from loadtests.hearing import Hearing
-from loadtests.offered import digest, done, meant
-from loadtests.predictions import predict
-from loadtests.samples import KINDS as KINDS_NOTED
-from loadtests.samples import Samples, Sent, Window
+from loadtests.accounts.cell import make_cell
+from loadtests.accounts.deliveries import Delivery, KindCount
+from loadtests.accounts.offered import digest, done, meant
+from loadtests.accounts.predictions import predict
+from loadtests.accounts.samples import KINDS as KINDS_NOTED
+from loadtests.accounts.samples import Samples, Sent, Window
+from loadtests.accounts.verdict import Health, Word, judge
+from loadtests.plan.schedule import bunched, intentions, phase, poisson_s, spells_s
+from loadtests.plan.workload import Workload
 from loadtests.scenarios import Planned
-from loadtests.schedule import bunched, intentions, phase, poisson_s, spells_s
-from loadtests.verdict import Health, Word, judge
-from loadtests.workload import Workload
+from loadtests.users.hearing import Hearing
 from results.schema import CELLS, DELIVERIES, KINDS
 from servers.core.wire import Kind
 from servers.transports import find

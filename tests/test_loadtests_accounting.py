@@ -4,11 +4,11 @@ from math import inf
 
 import pytest
 
-from loadtests.accounting import account
-from loadtests.cell import Cell
-from loadtests.deliveries import resolved
-from loadtests.samples import KINDS, Received, Samples, Sent, Session, Window
-from loadtests.truth import true_until_ms
+from loadtests.accounts.accounting import account
+from loadtests.accounts.cell import Cell
+from loadtests.accounts.deliveries import resolved
+from loadtests.accounts.samples import KINDS, Received, Samples, Sent, Session, Window
+from loadtests.accounts.truth import true_until_ms
 from servers.core.wire import Kind
 from tests.loadtest_rows import BOTH, BOTH_STAY, made, received, seen
 

@@ -14,11 +14,12 @@ import pytest
 from rich.console import Console
 from typer.testing import CliRunner, Result
 
-from loadtests import compare, report
+from loadtests import compare
 from loadtests.__main__ import app
-from loadtests.cell import Cell
-from loadtests.kinds_table import print_kinds
-from loadtests.run_folder import RunFolder, fresh
+from loadtests.accounts.cell import Cell
+from loadtests.reports import report
+from loadtests.reports.kinds_table import print_kinds
+from loadtests.reports.run_folder import RunFolder, fresh
 from loadtests.scenarios import SCENARIOS, Scenario
 from results.schema import CELLS_FILE, DELIVERIES_FILE, MANIFEST
 from servers.transports import TRANSPORTS

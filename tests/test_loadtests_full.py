@@ -9,11 +9,11 @@ from pathlib import Path
 import pytest
 
 from loadtests import compare
-from loadtests.cell import Cell
-from loadtests.children import NotMeasured, Overloaded
-from loadtests.limits import Limit, limit_of
-from loadtests.matrix import full_plan, shuffled, still_due
-from loadtests.run_folder import RunFolder
+from loadtests.accounts.cell import Cell
+from loadtests.accounts.limits import Limit, limit_of
+from loadtests.plan.matrix import full_plan, shuffled, still_due
+from loadtests.reports.run_folder import RunFolder
+from loadtests.rig.children import NotMeasured, Overloaded
 from loadtests.scenarios import Planned, Scenario
 from results.schema import CELLS_FILE, DELIVERIES_FILE, KINDS_FILE, MANIFEST
 from servers.transports import TRANSPORTS

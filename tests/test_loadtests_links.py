@@ -13,16 +13,16 @@ from pathlib import Path
 
 import pytest
 
-from loadtests.children import module
-from loadtests.cores import Cores
-from loadtests.distance import Way
-from loadtests.generator import generating
-from loadtests.measurement import measure
+from loadtests.accounts.wire_bytes import WireBytes
+from loadtests.plan.workload import Workload
+from loadtests.rig.children import module
+from loadtests.rig.cores import Cores
+from loadtests.rig.distance import Way
+from loadtests.rig.generator import generating
+from loadtests.rig.measurement import measure
+from loadtests.rig.server_probe import Probe, serving
+from loadtests.rig.subjects import OurServers
 from loadtests.scenarios import Planned
-from loadtests.server_probe import Probe, serving
-from loadtests.subjects import OurServers
-from loadtests.wire_bytes import WireBytes
-from loadtests.workload import Workload
 from servers.transports import TRANSPORTS, Transport, find
 
 LOAD = Workload(users=4, room_size=2, rate_per_s=2.0, measured_s=1.0, poll_interval_s=0.25)
@@ -37,7 +37,7 @@ def quiet(*_: object) -> None:
 @contextmanager
 def counting(address: str) -> Iterator[tuple[str, Callable[[], WireBytes]]]:
     """Put a relay without delay before a server; give its address, and how to end it and learn what it carried."""
-    command = module("loadtests.relay", "--to", address.removeprefix("http://"))
+    command = module("loadtests.rig.relay", "--to", address.removeprefix("http://"))
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as relay:
         assert relay.stdout is not None
 

@@ -2,13 +2,13 @@
 
 import pytest
 
-from loadtests.cell import Cell
-from loadtests.cores import Cores
-from loadtests.measurement import measure
-from loadtests.restarts import CALM, Storm
-from loadtests.samples import Return
+from loadtests.accounts.cell import Cell
+from loadtests.accounts.samples import Return
+from loadtests.plan.workload import Workload
+from loadtests.rig.cores import Cores
+from loadtests.rig.measurement import measure
+from loadtests.rig.restarts import CALM, Storm
 from loadtests.scenarios import Planned
-from loadtests.workload import Workload
 from results.schema import CELLS
 from servers.transports import find
 

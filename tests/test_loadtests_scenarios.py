@@ -2,9 +2,9 @@
 
 import pytest
 
-from loadtests.matrix import full_plan
+from loadtests.plan.matrix import full_plan
+from loadtests.plan.workload import Workload
 from loadtests.scenarios import CONVERSATION, SCENARIOS, Scenario, find
-from loadtests.workload import Workload
 from servers.transports import TRANSPORTS
 
 FULL_RUN_S = 2 * 3600.0

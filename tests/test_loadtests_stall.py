@@ -12,12 +12,12 @@ from typing import NamedTuple
 
 import pytest
 
-from loadtests.distance import Way
-from loadtests.generator import generating
-from loadtests.samples import Samples
-from loadtests.server_probe import serving
-from loadtests.subjects import OurServers
-from loadtests.workload import Workload
+from loadtests.accounts.samples import Samples
+from loadtests.plan.workload import Workload
+from loadtests.rig.distance import Way
+from loadtests.rig.generator import generating
+from loadtests.rig.server_probe import serving
+from loadtests.rig.subjects import OurServers
 
 STALL_S = 1.0
 SLOW_S = 0.25

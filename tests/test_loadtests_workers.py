@@ -7,14 +7,14 @@ from pathlib import Path
 
 import pytest
 
-from loadtests.cell import make_cell
-from loadtests.clocks import Clock, this_machine
-from loadtests.deliveries import deliveries
-from loadtests.merging import merged
-from loadtests.offered import digest, meant
-from loadtests.samples import Received, Samples, Seen, Sent, Session, Tick, Window
-from loadtests.wire_bytes import WireBytes
-from loadtests.workload import Workload
+from loadtests.accounts.cell import make_cell
+from loadtests.accounts.deliveries import deliveries
+from loadtests.accounts.merging import merged
+from loadtests.accounts.offered import digest, meant
+from loadtests.accounts.samples import Received, Samples, Seen, Sent, Session, Tick, Window
+from loadtests.accounts.wire_bytes import WireBytes
+from loadtests.plan.workload import Workload
+from loadtests.users.clocks import Clock, this_machine
 from results.schema import CELLS_FILE
 from tests.loadtest_rows import PLANNED, SPENT, counted
 

@@ -15,19 +15,19 @@ from hypothesis import strategies as st
 from typer.testing import CliRunner
 
 from clients.inbox import Inbox
-from loadtests import report
 from loadtests.__main__ import app
-from loadtests.accounting import account
-from loadtests.children import NotMeasured
+from loadtests.accounts.accounting import account
+from loadtests.accounts.samples import Received, Session
 from loadtests.compare import FAILED
-from loadtests.cores import Cores
 from loadtests.dialects.nchan import dialect
 from loadtests.dialects.nchan.message_ids import START, nothing, of_frame, of_headers, to_message_id, to_seq
-from loadtests.peers import Peer, transports_of
-from loadtests.samples import Received, Session
-from loadtests.server_probe import Server
-from loadtests.subjects import OutsideProbe
-from loadtests.workload import Workload
+from loadtests.plan.workload import Workload
+from loadtests.reports import report
+from loadtests.rig.children import NotMeasured
+from loadtests.rig.cores import Cores
+from loadtests.rig.peers import Peer, transports_of
+from loadtests.rig.server_probe import Server
+from loadtests.rig.subjects import OutsideProbe
 from results.schema import CELLS_FILE, MANIFEST
 from servers.core.wire import Kind, Send, encode
 from servers.transports import TRANSPORTS

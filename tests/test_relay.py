@@ -13,8 +13,8 @@ from time import perf_counter
 
 import pytest
 
-from loadtests.delayed_link import HELD_BYTES, End, Pipe, Timetable
-from loadtests.relay import Relay
+from loadtests.rig.delayed_link import HELD_BYTES, End, Pipe, Timetable
+from loadtests.rig.relay import Relay
 
 pytestmark = pytest.mark.anyio
 DELAY_S = 0.02
@@ -188,7 +188,7 @@ async def test_a_sender_is_not_read_from_while_too_much_is_on_its_way() -> None:
 def test_the_command_says_where_it_listens_and_at_the_end_what_it_carried() -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
         target = f"127.0.0.1:{server.getsockname()[1]}"
-        command = [sys.executable, "-m", "loadtests.relay", "--to", target, "--delay-ms", "1"]
+        command = [sys.executable, "-m", "loadtests.rig.relay", "--to", target, "--delay-ms", "1"]
         with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as relay:
             assert relay.stdout is not None
             host, _, port = json.loads(relay.stdout.readline())["address"].removeprefix("http://").partition(":")

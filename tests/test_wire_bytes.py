@@ -8,7 +8,7 @@ from struct import pack
 
 import pytest
 
-from loadtests.wire_bytes import INFO_BYTES, WireBytes, disagreements, from_tcp_info
+from loadtests.accounts.wire_bytes import INFO_BYTES, WireBytes, disagreements, from_tcp_info
 from tests.loadtest_rows import counted
 
 linux = pytest.mark.skipif(not hasattr(socket, "TCP_INFO"), reason="TCP_INFO is Linux's")
@@ -104,7 +104,7 @@ def test_a_generator_that_cannot_count_disagrees_with_nobody() -> None:
 
 GOODBYE = """
 import gevent, gevent.socket as sockets
-from loadtests.socket_meter import SocketMeter
+from loadtests.users.socket_meter import SocketMeter
 
 def answer_late(listener):
     line, _ = listener.accept()

@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 from loadtests.bench.crowd import Crowd, Line
 from loadtests.bench.pairs import Void
 from loadtests.bench.readers import SWITCHING, TEXT, Message, client_frame
-from loadtests.request_headers import BROWSER_HEADERS
+from loadtests.users.request_headers import BROWSER_HEADERS
 from servers.core.wire import Account, Event, Join, Kind, LogIn, Page, Snapshot, decode, encode
 
 Answer = TypeVar("Answer")

@@ -9,7 +9,7 @@ from loadtests.bench.findings import Finding, show, write
 from loadtests.bench.pairs import Void
 from loadtests.bench.plan import QUICK, Plan
 from loadtests.bench.processes import cores, raise_file_limit
-from loadtests.cores import pinned
+from loadtests.rig.cores import pinned
 
 NAMES = ("fan_out", "stalled_subscriber", "long_poll_wake", "empty_polls", "appends", "idle_memory", "kill_nine")
 

@@ -16,8 +16,8 @@ from functools import cache
 
 import psutil
 
-from loadtests.cores import Cores, choose, pinned
-from loadtests.cpu_time import cpu_s
+from loadtests.rig.cores import Cores, choose, pinned
+from loadtests.rig.cpu_time import cpu_s
 
 READY_S = 20.0
 STOP_S = 10.0

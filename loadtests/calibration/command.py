@@ -16,19 +16,19 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from loadtests import cores
+from loadtests.accounts.verdict import Word
 from loadtests.calibration import record
 from loadtests.calibration.error import Error, misses
 from loadtests.calibration.notes import Notes
 from loadtests.calibration.record import Row, summed_up
-from loadtests.children import Look, NotMeasured, module, running
-from loadtests.distance import Way
-from loadtests.measurement import measure
+from loadtests.plan.workload import Workload
+from loadtests.rig import cores
+from loadtests.rig.children import Look, NotMeasured, module, running
+from loadtests.rig.distance import Way
+from loadtests.rig.measurement import measure
+from loadtests.rig.server_probe import READY_S, Server
+from loadtests.rig.subjects import OurServers, OutsideProbe, Serving, Steady
 from loadtests.scenarios import Planned
-from loadtests.server_probe import READY_S, Server
-from loadtests.subjects import OurServers, OutsideProbe, Serving, Steady
-from loadtests.verdict import Word
-from loadtests.workload import Workload
 from servers.transports import Transport
 
 SLUGS = ("short_polling", "long_polling", "raw_websocket")

@@ -9,9 +9,9 @@ it is an upper bound. Pure.
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from loadtests.accounts.deliveries import Delivery
+from loadtests.accounts.verdict import percentile
 from loadtests.calibration.notes import Notes, delay_ms
-from loadtests.deliveries import Delivery
-from loadtests.verdict import percentile
 
 
 @dataclass(frozen=True, slots=True)

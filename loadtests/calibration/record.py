@@ -13,9 +13,9 @@ from math import ceil
 from pathlib import Path
 from typing import Any
 
-from loadtests import manifest
+from loadtests.accounts.verdict import percentile
 from loadtests.calibration.error import Error, Miss, error_of
-from loadtests.verdict import percentile
+from loadtests.rig import manifest
 
 COMMAND = "python -m loadtests calibrate"
 NONE_ON_RECORD = (

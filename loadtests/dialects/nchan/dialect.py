@@ -13,10 +13,12 @@ from tempfile import TemporaryDirectory
 from time import perf_counter, sleep
 from urllib.parse import urlsplit
 
-from loadtests.children import Child, NotMeasured, running
-from loadtests.generator import free_port
-from loadtests.server_probe import ANSWER_S, HOLD_S, READY_S, Reading, Server
-from loadtests.subjects import OutsideProbe
+from loadtests.accounts.cell import Reading
+from loadtests.plan.workload import HOLD_S
+from loadtests.rig.children import Child, NotMeasured, running
+from loadtests.rig.generator import free_port
+from loadtests.rig.server_probe import ANSWER_S, READY_S, Server
+from loadtests.rig.subjects import OutsideProbe
 
 CONFIGURATION = Path(__file__).with_name("nginx.conf")
 CONFIGURED = "127.0.0.1:8090"

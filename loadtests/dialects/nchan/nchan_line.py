@@ -7,8 +7,8 @@ stand. Leaves out what nchan does not have: log-ins, members, acknowledged readi
 from typing import ClassVar
 
 from loadtests.dialects.nchan.message_ids import EPOCH, START, nothing, of_headers, one_message, to_message_id, to_seq
-from loadtests.http_connection import LineBroken
-from loadtests.http_line import HttpLine
+from loadtests.users.http_connection import LineBroken
+from loadtests.users.http_line import HttpLine
 from servers.core.wire import Account, Ack, Cursor, Page, Send, Snapshot, SocketCommand, decode, encode
 
 MESSAGE, NO_NEWS, NO_NEWS_WHILE_HELD, NO_SUCH_CHANNEL = 200, 304, 408, 404

@@ -7,7 +7,7 @@ POST, so that their acknowledgement names the id under which they are delivered.
 from loadtests.chat_user import ChatUser
 from loadtests.dialects.nchan.message_ids import of_frame, to_message_id
 from loadtests.dialects.nchan.nchan_line import NchanLine
-from loadtests.socket_line import SocketLine
+from loadtests.users.socket_line import SocketLine
 from servers.core.wire import Ack, Cursor, Page, Snapshot, SocketCommand
 
 

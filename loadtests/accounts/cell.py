@@ -1,0 +1,142 @@
+"""One transport, measured once: from samples and readings to a row of `cells.csv` and the rows that go with it.
+
+Teaches that every figure names its window. Requests, bytes and CPU time are the servers' between two readings;
+deeds and deliveries are those meant for a moment between the same two, whenever they arrived. Pure.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from math import isnan, nan
+from typing import Any
+
+from loadtests.accounts.accounting import Account, account
+from loadtests.accounts.deliveries import Delivery, KindCount, count_kinds, deliveries, departures, resolved
+from loadtests.accounts.offered import digest, done
+from loadtests.accounts.samples import Samples
+from loadtests.accounts.verdict import Health, Verdict, judge, percentile
+from loadtests.scenarios import Planned
+from servers.core.wire import Kind
+from servers.transports import Transport
+
+Reading = dict[str, float]
+"""What the servers had counted and used at one moment, or between two, by the names of `results.schema.CELLS`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """figures: by the names of `results.schema.CELLS`. settings: what the server said of itself."""
+
+    planned: Planned
+    verdict: Verdict
+    figures: dict[str, float | str]
+    kinds: tuple[KindCount, ...]
+    deliveries: tuple[Delivery, ...]
+    settings: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def transport(self) -> Transport:
+        return self.planned.transport
+
+    @property
+    def messages(self) -> list[Delivery]:
+        """The deliveries of messages."""
+        return [row for row in self.deliveries if row.kind == Kind.MESSAGE]
+
+    def number(self, column: str) -> float:
+        return float(self.figures[column])
+
+    def per_delivery(self, *columns: str) -> float:
+        """Return the sum of some figures per message delivered."""
+        return sum(map(self.number, columns)) / self.number("delivered")
+
+    @property
+    def bytes_per_delivery(self) -> float:
+        """The clients' bytes, by their own count where there is one, and those of publishing."""
+        side = "server" if isnan(self.number("client_up_bytes")) else "client"
+        return self.per_delivery(f"{side}_up_bytes", f"{side}_down_bytes", "publish_bytes")
+
+    def latency_ms(self, percent: int) -> float:
+        """Return a percentile of delivery latency, from when the message was meant to be sent."""
+        return 1000 * percentile([row.received_s - row.intended_s for row in self.messages], percent)
+
+
+def make_cell(planned: Planned, samples: Samples, spent: Reading, meant: str, doubts: Sequence[str] = ()) -> Cell:
+    """Put a measurement together, and judge it.
+
+    meant: the digest of the load that the schedule has. doubts: reasons from outside to suspect the measurement.
+    """
+    workload = planned.workload
+    key = planned.key
+    everything = resolved(samples)
+    deeds = [row for row in everything if samples.window.holds(row.intended_s)]
+    committed = {(row.room, row.seq) for row in everything if row.seq}
+    committed |= {(row.room, row.seq) for row in samples.log()}
+    whole = account(committed, samples.deliveries(), samples.sessions)
+    rows = tuple(deliveries(key, samples, deeds))
+    kinds = tuple(count_kinds(key, samples, deeds, rows, departures(samples, everything)))
+    slips_s = [row.sent_s - row.intended_s for row in deeds]
+    health = Health(percentile(samples.lateness_s(), 99), percentile(slips_s, 99))
+    offered = digest(done(workload, samples))
+    complaints = _complaints(planned, samples, whole, kinds)
+    if offered != meant:
+        complaints.append(f"the load was not the one that was meant: {offered} instead of {meant}")
+    verdict = judge(complaints, doubts, health, 1 / workload.rate_per_s, stalls=bool(workload.restart_at_s))
+    figures: dict[str, float | str] = {
+        **key._asdict(),
+        "verdict": verdict.word,
+        "reason": verdict.reason,
+        "samples": len(rows),
+        "limit": "",
+        "seed": workload.seed,
+        "room_size": workload.room_size,
+        "offered": offered,
+        **_counts(samples, whole, kinds),
+        **spent,
+        **_client_bytes(samples),
+        "heartbeat_lag_p99_s": health.heartbeat_lag_s,
+        "schedule_slip_p99_s": health.schedule_slip_s,
+    }
+    return Cell(planned, verdict, figures, kinds, rows)
+
+
+def _counts(samples: Samples, whole: Account, kinds: Sequence[KindCount]) -> dict[str, float]:
+    """Return what the generator counted: in the window, but what voids a run is counted from the first event on."""
+    messages = next(row for row in kinds if row.kind == Kind.MESSAGE)
+    return {
+        "users": len(samples.user_ids),
+        "measured_s": samples.window.end_s - samples.window.start_s,
+        "messages": messages.events,
+        "deeds": sum(row.deeds for row in kinds),
+        "events": sum(row.events for row in kinds),
+        "send_retries": samples.send_retries,
+        "send_failures": samples.send_failures,
+        "expected": messages.expected,
+        "delivered": messages.delivered,
+        "missed_by_leaving": messages.missed_by_leaving,
+        "lost": whole.lost,
+        "duplicates": whole.duplicates,
+        "out_of_order": whole.out_of_order,
+        "heard_again": samples.heard_again,
+        "heard_late": samples.heard_late,
+        "redundant_frames": samples.redundant_frames,
+    }
+
+
+def _client_bytes(samples: Samples) -> dict[str, float]:
+    up, down = samples.client_bytes.window if samples.client_bytes else (nan, nan)
+    return {"client_up_bytes": up, "client_down_bytes": down}
+
+
+def _complaints(planned: Planned, samples: Samples, whole: Account, kinds: Sequence[KindCount]) -> list[str]:
+    """Say what voids the cell. A trouble that cost nothing in the end does not."""
+    complaints = [whole.complaint]
+    heard = {"again": samples.heard_again, "after a later one": samples.heard_late}
+    if not planned.transport.needs_push_service:  # which promises neither: its clients must put up with both
+        complaints += [f"{count:,} events came {what} over one line" for what, count in heard.items() if count]
+    if samples.send_failures:
+        complaints.append(f"{samples.send_failures} deeds were never acknowledged")
+    if not any(row.events for row in kinds if row.kind == Kind.MESSAGE):
+        complaints.append("no message fell into the window: make it longer, or the rate higher")
+    if any(complaints):
+        complaints += samples.troubles[:3]
+    return complaints

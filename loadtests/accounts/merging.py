@@ -1,0 +1,61 @@
+"""The samples of several generator processes as those of one: exact, since everything carries its own name.
+
+Teaches what makes a distributed measurement exact: rows are put together, never averaged. Users have numbers that are
+theirs alone, events have a place in their room's log, and all moments are brought to the conductor's clock. Pure.
+"""
+
+from collections.abc import Iterator, Sequence
+
+from loadtests.accounts.accounting import Place
+from loadtests.accounts.samples import Samples, Seen
+from loadtests.accounts.wire_bytes import Around, ClientBytes, WireBytes
+
+
+def merged(parts: Sequence[Samples]) -> Samples:
+    """Return everything that was noted down; raises ValueError without parts."""
+    if not parts:
+        raise ValueError("merged: expected the samples of at least one process")
+    if len(parts) == 1 and not parts[0].ahead_s:
+        return parts[0]
+    parts = [part.moved() for part in parts]
+    whole = Samples(window=parts[0].window, wall_clock_s=parts[0].wall_clock_s)
+    for part in parts:
+        whole.user_ids |= part.user_ids
+        whole.machine_of |= part.machine_of
+        for name in ("sessions", "returns", "troubles", "sent", "received", "ticks"):
+            setattr(whole, name, getattr(whole, name) + getattr(part, name))
+        for name in ("send_retries", "send_failures", "redundant_frames", "heard_again", "heard_late"):
+            setattr(whole, name, getattr(whole, name) + getattr(part, name))
+    for event in log_of(parts, whole.user_ids):
+        whole.note_seen(event)
+    whole.client_bytes = added([part.client_bytes for part in parts])
+    return whole
+
+
+def log_of(parts: Sequence[Samples], user_ids: dict[int, str]) -> Iterator[Seen]:
+    """Yield every event that anybody saw once, with its sender's number, wherever that user was."""
+    numbers = {user_id: number for number, user_id in user_ids.items()}
+    known: set[Place] = set()
+    for part in parts:
+        strangers = {(room, seq): user_id for room, seq, user_id in part.strangers}
+        for event in part.log():
+            place = (event.room, event.seq)
+            if place not in known:
+                known.add(place)
+                yield event._replace(sender=numbers.get(strangers[place], -1)) if place in strangers else event
+
+
+def added(parts: Sequence[ClientBytes | None]) -> ClientBytes | None:
+    """Return the bytes of all processes; None if one of them could not count."""
+    counted = [part for part in parts if part is not None]
+    if len(counted) < len(parts):
+        return None
+    start, end = (
+        Around(*(total(moments) for moments in zip(*(getattr(part, name) for part in counted), strict=True)))
+        for name in ("start", "end")
+    )
+    return ClientBytes(start, end, total([part.life for part in counted]))
+
+
+def total(carried: Sequence[WireBytes]) -> WireBytes:
+    return WireBytes(sum(each.up for each in carried), sum(each.down for each in carried))

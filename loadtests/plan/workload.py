@@ -1,0 +1,103 @@
+"""One load: how many users, in which rooms, saying how much, for how long.
+
+Teaches that a comparison is fair only if the load is a value, the same for every transport. A workload travels to the
+load generator as command-line options, one per field that concerns it, so that a Locust file run by hand takes the
+same ones. What is done to the links and to the servers stays with the process that measures.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields, replace
+from typing import Any
+
+USERS_PER_S = 100  # faster, and the ramp measures log-ins instead of letting users in
+START_STOP_S = 4.0  # what starting and stopping takes, about
+PATIENCE_S = 5.0
+
+HOLD_S = 25.0  # for how long the servers hold a long poll, at most
+LEASE_S = 30.0  # for how long a sign of life keeps somebody online
+
+
+def _option(default: float, meaning: str) -> Any:
+    return field(default=default, metadata={"meaning": meaning})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Workload:
+    """One load. Rooms are filled one after the other, so the last may be smaller.
+
+    point: what tells it apart from the other loads of its scenario; empty if it is the only one. one_way_delay_s: what
+    each direction of the clients' links is delayed by; push_link_delay_s: the same for the link from the API to the
+    push service.
+
+    The senders warm up for one poll interval before the window opens: until every poller has asked once while
+    messages flow, answers are emptier than they will be.
+    """
+
+    point: str = ""
+    users: int = _option(40, "Users in all.")
+    room_size: int = _option(10, "Users per room.")
+    rate_per_s: float = _option(0.2, "Messages per second that each user sends, on average (Poisson).")
+    bunch_s: float = _option(0.0, "Bunch messages at the multiples of so many seconds, everybody at once; 0 for none.")
+    typing_per_s: float = _option(0.0, "How often per second each user begins to type, on average (Poisson).")
+    receipts_per_s: float = _option(0.0, "How often per second each user marks as read, on average (Poisson).")
+    comings_per_s: float = _option(0.0, "How often per second each user goes and comes back, on average (Poisson).")
+    restart_at_s: float = _option(0.0, "Seconds into the window at which the server is restarted; 0 for never.")
+    measured_s: float = _option(30.0, "Length of the measuring window, seconds.")
+    poll_interval_s: float = _option(2.0, "How long a short poller sleeps after each answer, seconds.")
+    keep_alive: int = _option(1, "1 to ask again on the same connection, 0 to close it after each answer.")
+    text_bytes: int = _option(120, "Length of a message's text, bytes.")
+    seed: int = _option(1, "Seed of the senders' schedules and the pollers' phases.")
+    one_way_delay_s: float = 0.0
+    push_link_delay_s: float = 0.0
+
+    @property
+    def warm_up_s(self) -> float:
+        return self.poll_interval_s
+
+    @property
+    def load_s(self) -> float:
+        """For how long messages are sent."""
+        return self.warm_up_s + self.measured_s
+
+    @property
+    def drain_s(self) -> float:
+        """How long to wait, at most, for what is still on its way once nobody sends any more."""
+        return self.poll_interval_s + PATIENCE_S
+
+    @property
+    def about_s(self) -> float:
+        """How long one measurement takes, about: starting, ramp, warm-up, window, drain, stopping."""
+        return START_STOP_S + self.users / USERS_PER_S + self.load_s + self.poll_interval_s
+
+    @property
+    def rooms(self) -> tuple[range, ...]:
+        """The numbers of the users in each room."""
+        starts = range(0, self.users, self.room_size)
+        return tuple(range(start, min(start + self.room_size, self.users)) for start in starts)
+
+    @property
+    def told(self) -> str:
+        """Say what the load is."""
+        also = {"typing": self.typing_per_s, "receipts": self.receipts_per_s, "comings": self.comings_per_s}
+        paces = [f"{rate:g} {what}" for what, rate in {"messages": self.rate_per_s, **also}.items() if rate]
+        restart = f"a restart after {self.restart_at_s:g} s, " if self.restart_at_s else ""
+        bunches = f"bunched every {self.bunch_s:g} s, " if self.bunch_s else ""
+        return (
+            f"{self.users} users in rooms of {self.room_size}, {', '.join(paces)} a second each, {bunches}{restart}"
+            f"{self.measured_s:g} s measured, a poll every {self.poll_interval_s:g} s"
+        )
+
+    def seeded(self, repeat: int) -> "Workload":
+        """Return the load of a repeat, whose seed counts on from the first."""
+        return replace(self, seed=self.seed + repeat)
+
+    def arguments(self) -> list[str]:
+        """Return the workload as options of `locust`, the number of users included."""
+        options = {field.name: getattr(self, field.name) for field in fields(self) if field.metadata}
+        return [word for name, value in options.items() for word in (f"--{name.replace('_', '-')}", str(value))]
+
+    @classmethod
+    def from_options(cls, options: Mapping[str, Any]) -> "Workload":
+        """Return the workload that Locust's parsed options describe."""
+        known = {field.name: options[field.name] for field in fields(cls) if field.metadata and field.name in options}
+        return cls(**known)

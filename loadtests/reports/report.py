@@ -1,0 +1,170 @@
+"""What the comparison shows in the terminal: a bar while it runs, a table at the end, and how to read it.
+
+Teaches nothing new; it must only be honest and clear. Each transport has two lines, what was measured and what theory
+predicted. Colours are the registry's; without a terminal everything is plain text.
+"""
+
+from collections.abc import Sequence
+from math import isnan
+from pathlib import Path
+from time import perf_counter
+
+from rich import box
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn
+from rich.table import Table
+from rich.text import Text
+
+from loadtests.accounts.cell import Cell
+from loadtests.accounts.predictions import predict
+from loadtests.accounts.verdict import Word
+from loadtests.calibration.record import on_record
+from loadtests.reports.kinds_table import print_kinds
+from loadtests.rig.manifest import label
+from loadtests.scenarios import SCENARIOS, Planned, Scenario
+
+WIDE = 95  # columns; below, the longest label takes two lines
+MEASURED = ("p50\nms", "p95\nms", "p99\nms", "requests\n/ msg", "bytes\n/ msg", "CPU ms\n/ msg", "empty\nanswers")
+VERDICT_STYLES = {Word.VALID: "green", Word.SUSPECT: "yellow", Word.VOID: "bold red"}
+HOW_TO_READ = (
+    "Latency runs from the moment a message was meant to be sent until a member of its room has it: half of the "
+    "deliveries were faster than p50, and one in a hundred slower than p99.",
+    "The next three columns are the price of one delivery: HTTP requests, bytes on the wire and server CPU time, each "
+    "divided by the messages delivered; empty answers are the reads that brought nothing.",
+    "Each second line is what arithmetic predicts: a poller learns of news half an interval late on average, while a "
+    "push takes no longer than its way; on one machine that is nothing, and what you see is the software itself.",
+)
+
+
+class Bar:
+    """The progress of a comparison, by the clock: what is being done, and about how long all of it will take."""
+
+    def __init__(self, console: Console, planned: Sequence[Planned]) -> None:
+        columns = (TextColumn("{task.description:<54}"), BarColumn(), TextColumn("{task.fields[left]}"))
+        self._progress = Progress(*columns, console=console, transient=True, auto_refresh=False)
+        self._total_s = sum(one.workload.about_s for one in planned)
+        self._done_s = 0.0
+        self._each_s = 0.0
+        self._task = self._progress.add_task("", total=self._total_s, left="")
+        self._since_s = perf_counter()
+
+    def __enter__(self) -> "Bar":
+        self._progress.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._progress.stop()
+
+    def tell(self, doing: str) -> None:
+        """Show what is being done."""
+        spent_s = min(perf_counter() - self._since_s, self._each_s)
+        completed_s = self._done_s + spent_s
+        minutes, seconds = divmod(round(self._total_s - completed_s), 60)
+        self._progress.update(
+            self._task, completed=completed_s, description=doing, left=f"{minutes}:{seconds:02} left", refresh=True
+        )
+
+    def begin(self, planned: Planned) -> None:
+        """Go on to the next measurement."""
+        self._done_s += self._each_s
+        self._each_s = planned.workload.about_s
+        self._since_s = perf_counter()
+
+
+def print_cells(console: Console, cells: Sequence[Cell], scenario: Scenario) -> None:
+    """Print a table for each load, and beneath them how to read them."""
+    for load in scenario.workloads:
+        console.print(f"\n{load.point + ': ' if load.point else ''}{load.told}\n")
+        of_load = [cell for cell in cells if cell.planned.workload == load]
+        console.print(_table(of_load, console.width))
+        print_kinds(console, of_load)
+    console.print()
+    for cell in cells:
+        if reason := cell.verdict.reason:
+            console.print(f"{cell.planned.told(label(cell.transport))} is {cell.verdict.word}: {reason}", markup=False)
+    for sentence in HOW_TO_READ:
+        console.print(sentence)
+
+
+def print_scenarios(console: Console) -> None:
+    """Print what can be measured: the names, the questions and the loads."""
+    table = Table(box=box.SIMPLE_HEAD, show_edge=False, padding=(0, 1))
+    for heading in ("scenario", "question", "loads"):
+        table.add_column(heading, no_wrap=heading == "scenario")
+    for row in SCENARIOS:
+        first, *others = row.workloads
+        loads = f"{first.point + ': ' if first.point else ''}{first.told}"
+        loads += "".join(f"\nthen {load.point}" for load in others)
+        table.add_row(Text(row.name, style="bold"), row.question, loads, end_section=True)
+    console.print(table)
+
+
+def _table(cells: Sequence[Cell], width: int) -> Table:
+    table = Table(box=box.SIMPLE_HEAD, show_edge=False, padding=0)
+    table.add_column("transport", min_width=13, max_width=32)
+    for heading in (*MEASURED, "came\nof due"):
+        table.add_column(heading, justify="right", no_wrap=True)
+    table.add_column("verdict", no_wrap=True)
+    for cell in cells:
+        _add_rows(table, cell, "\n" if width < WIDE else " ")
+    return table
+
+
+def _add_rows(table: Table, cell: Cell, break_label_with: str) -> None:
+    """Add what was measured, faint if it is void, and what theory says."""
+    word = cell.verdict.word
+    name = Text(label(cell.transport).replace(" (", f"{break_label_with}("), style=f"bold {cell.transport.colour}")
+    came, due = (f"{cell.number(column):,.0f}" for column in ("delivered", "expected"))
+    style = "dim" if word is Word.VOID else ""
+    table.add_row(name, *_measured(cell), came, Text(word, style=VERDICT_STYLES[word]), style=style)
+    table.add_row("  theory", *_predicted(cell), due, "", style="dim", end_section=True)
+
+
+def print_files(console: Console, folder: Path, charts: Sequence[str]) -> None:
+    """Print what is not claimed, and where everything is."""
+    console.print(on_record(folder.parent), markup=False)
+    console.print(f"\nEverything is in {folder}/")
+    for chart in charts:
+        console.print(f"  {Path(chart).name}")
+
+
+def print_outcome(console: Console, cell: Cell) -> None:
+    """Print one line about a finished measurement; in a terminal it stays above the bar."""
+    name = cell.planned.told(label(cell.transport))
+    came, due = cell.number("delivered"), cell.number("expected")
+    late = f"p50 {cell.latency_ms(50):,.0f} ms, p95 {cell.latency_ms(95):,.0f} ms, " if cell.messages else ""
+    console.print(f"{name}: {came:,.0f} of {due:,.0f} deliveries, {late}{cell.verdict.word}")
+
+
+def _measured(cell: Cell) -> list[str]:
+    if not cell.verdict.adds_up:
+        return [""] * len(MEASURED)
+    reads = cell.number("requests_receive")
+    return [
+        *(f"{cell.latency_ms(percent):,.0f}" for percent in (50, 95, 99)),
+        _told(cell.per_delivery("requests_send", "requests_receive", "requests_upkeep"), ".2f"),
+        _told(cell.bytes_per_delivery, ",.0f"),
+        _told(1000 * cell.per_delivery("api_cpu_s", "push_service_cpu_s"), ".2f"),
+        _told(cell.number("empty_answers") / reads, ".1%") if reads else "no reads",
+    ]
+
+
+def _told(figure: float, layout: str) -> str:
+    """Return a figure laid out; a dash for one that the server does not tell."""
+    return "-" if isnan(figure) else format(figure, layout)
+
+
+def _predicted(cell: Cell) -> list[str]:
+    if not cell.verdict.adds_up:
+        return [""] * len(MEASURED)
+    prediction = predict(cell)
+    requests, empty = prediction.requests_per_delivery, prediction.empty_share
+    if cell.settings.get("peer"):  # the derivations are those of our own protocol
+        requests = empty = None
+    return [
+        *(f"{prediction.latency_ms(percent):,.0f}" for percent in (50, 95, 99)),
+        "" if requests is None else f"{requests:.2f}",
+        "",
+        "",
+        "" if empty is None else f"{empty:.1%}",
+    ]

@@ -1,0 +1,151 @@
+"""The folder of one run: written as the run goes on, so that whatever was measured is kept.
+
+Teaches that a result without its circumstances is a rumour: the manifest says on which commit, machine and versions,
+with which scenario, seed and settings. It is written last, and says how long each table then was: what an interrupted
+run wrote beyond that is cut off when it is taken up again. What crosses to the notebooks is only these files, in the
+format of `results.schema`.
+"""
+
+import csv
+import gzip
+import json
+import os
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import datetime
+from pathlib import Path
+from random import Random
+from typing import Any, TextIO
+
+from loadtests.accounts.cell import Cell
+from loadtests.accounts.limits import Limit
+from loadtests.accounts.verdict import Verdict, Word
+from loadtests.rig.children import Overloaded
+from loadtests.scenarios import Key, Planned
+from results.schema import (
+    CELLS,
+    CELLS_FILE,
+    DELIVERIES,
+    DELIVERIES_FILE,
+    KEY,
+    KINDS,
+    KINDS_FILE,
+    MANIFEST,
+)
+
+TABLES = {CELLS_FILE: CELLS, KINDS_FILE: KINDS, DELIVERIES_FILE: DELIVERIES}
+SAME = (  # what a run that is taken up again may not have changed
+    "measured_code",
+    "machine",
+    "versions",
+    "pinning",
+    "workloads",
+    "transports",
+    "push_service",
+    "peer",
+    "generators",
+)
+
+
+class RunFolder:
+    """One run. It counts as partial until `complete` is called.
+
+    done: the measurements that need not be made any more, and which limit each met.
+    """
+
+    def __init__(self, path: Path, manifest: Mapping[str, Any]) -> None:
+        """Make the folder, or take up the run that is in it; raises OSError, or ValueError if that is another one."""
+        self.path = path
+        self.done: dict[Key, str] = {}
+        if (path / MANIFEST).exists():
+            self._manifest = self._taken_up(manifest)
+        else:
+            path.mkdir(parents=True, exist_ok=True)
+            found: dict[str, Any] = {"settings": {}, "overloaded": [], "verdicts": {}, "table_bytes": {}}
+            self._manifest = {"run": path.name, "partial": True, **manifest, **found}
+            for name, columns in TABLES.items():
+                self._write_rows(name, "w", [[column.name for column in columns]])
+            self._write_manifest()
+
+    def add(self, cell: Cell, samples_max: int | None = None) -> None:
+        """Keep one cell and its deliveries; of these, if there are more, so many, drawn by the cell's seed."""
+        deliveries: Sequence[Sequence[object]] = cell.deliveries
+        if samples_max is not None and len(deliveries) > samples_max:
+            drawn = Random(f"{cell.planned.key}").sample(range(len(deliveries)), samples_max)
+            deliveries = [deliveries[index] for index in sorted(drawn)]
+        self._write_rows(DELIVERIES_FILE, "a", deliveries)
+        self._write_rows(KINDS_FILE, "a", cell.kinds)
+        figures = {**cell.figures, "samples": len(deliveries)}
+        self._write_rows(CELLS_FILE, "a", [[figures[column.name] for column in CELLS]])
+        self._manifest["settings"][cell.transport.slug] = dict(cell.settings)
+        self.done[cell.planned.key] = str(cell.figures["limit"])
+        self._note_verdict(cell.planned, cell.verdict)
+
+    def add_failure(self, planned: Planned, failure: Exception) -> None:
+        """Note that something could not be measured. Where servers are to be overloaded, this is the measurement."""
+        expected = planned.up_to_limit and isinstance(failure, Overloaded)
+        if expected:
+            self.done[planned.key] = Limit.SERVERS
+            self._manifest["overloaded"].append(planned.key)
+        self._note_verdict(planned, Verdict(Word.VOID, f"not measured: {failure}", adds_up=expected))
+
+    def complete(self) -> None:
+        """Say in the manifest that nothing is missing."""
+        self._manifest["partial"] = False
+        self._write_manifest()
+
+    @property
+    def partial(self) -> bool:
+        return bool(self._manifest["partial"])
+
+    @property
+    def adds_up(self) -> bool:
+        """Whether of all that was tried, all was measured, and every delivery is accounted for."""
+        return all(verdict["adds_up"] for verdict in self._manifest["verdicts"].values())
+
+    def _note_verdict(self, planned: Planned, verdict: Verdict) -> None:
+        self._manifest["verdicts"][planned.told(planned.transport.slug)] = {
+            "verdict": verdict.word,
+            "reason": verdict.reason,
+            "adds_up": verdict.adds_up,
+        }
+        self._write_manifest()
+
+    def _taken_up(self, manifest: Mapping[str, Any]) -> dict[str, Any]:
+        begun: dict[str, Any] = json.loads((self.path / MANIFEST).read_text(encoding="utf-8"))
+        if changed := [name for name in SAME if begun.get(name) != json.loads(json.dumps(manifest.get(name)))]:
+            raise ValueError(
+                f"{self.path} holds a run that differs in {', '.join(changed)}, and a run cannot change on its way; "
+                "name another folder, or remove this one"
+            )
+        for name, length in begun["table_bytes"].items():
+            os.truncate(self.path / name, length)
+        with (self.path / CELLS_FILE).open(newline="") as file:
+            for row in csv.DictReader(file):
+                scenario, point, slug, repeat = (row[column.name] for column in KEY)
+                self.done[Key(scenario, point, slug, int(repeat))] = row["limit"]
+        self.done.update({Key(*key): Limit.SERVERS for key in begun["overloaded"]})
+        return begun
+
+    def _write_manifest(self) -> None:
+        """Write it whole or not at all, together with the lengths of the tables."""
+        self._manifest["table_bytes"] = {name: (self.path / name).stat().st_size for name in TABLES}
+        text = json.dumps(self._manifest, indent=2, ensure_ascii=False)
+        draft = self.path / f"{MANIFEST}.new"
+        draft.write_text(text + "\n", encoding="utf-8")
+        draft.replace(self.path / MANIFEST)
+
+    def _write_rows(self, name: str, mode: str, rows: Iterable[Sequence[object]]) -> None:
+        """Write rows to a table. (Compressed files may be concatenated.)"""
+        opened: Callable[..., TextIO] = gzip.open if name.endswith(".gz") else open
+        with opened(self.path / name, f"{mode}t", newline="") as file:
+            csv.writer(file, lineterminator="\n").writerows(rows)
+
+
+def fresh(parent: Path, name: str) -> Path:
+    """Return a path for a new run, named after the minute; a second run within the minute gets a number."""
+    path = parent / f"{datetime.now():%Y-%m-%dT%H-%M}-{name}"
+    for number in range(1, 100):
+        candidate = path if number == 1 else path.with_name(f"{path.name}-{number}")
+        if not candidate.exists():
+            return candidate
+    raise FileExistsError(f"{path}: a hundred runs of this minute exist; move them away")

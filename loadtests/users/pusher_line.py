@@ -1,0 +1,43 @@
+"""The load generator's end of a push service's line: one WebSocket on a gevent socket.
+
+What crosses the wire is told by `clients.pusher_frames`.
+"""
+
+from clients.pusher_frames import Frame, ServiceAddress
+from loadtests.users.http_connection import LineBroken
+from loadtests.users.socket_line import SocketLine
+from servers.core.wire import decode, encode
+
+ANSWER_S = 10.0
+
+
+class PusherLine:
+    """A greeted line. Every method raises LineBroken."""
+
+    def __init__(self, address: ServiceAddress) -> None:
+        """Connect, and wait for the greeting."""
+        self._line = SocketLine(address.url)
+        self.socket_id: str = decode(self._expect("pusher:connection_established").data)["socket_id"]
+
+    def subscribe(self, channel: str, auth: str) -> None:
+        """Subscribe, and wait until the service has confirmed it."""
+        self._line.say(encode(Frame("pusher:subscribe", {"channel": channel, "auth": auth})))
+        self._expect("pusher_internal:subscription_succeeded")
+
+    def hear_within(self, patience_s: float) -> Frame | None:
+        """Wait for the next frame, answering pings on the way; None when nothing came."""
+        while text := self._line.hear_within(patience_s):
+            frame = decode(text, type=Frame)
+            if frame.event != "pusher:ping":
+                return frame
+            self._line.say(encode(Frame("pusher:pong", {})))
+        return None
+
+    def close(self) -> None:
+        self._line.close()
+
+    def _expect(self, event: str) -> Frame:
+        frame = self.hear_within(ANSWER_S)
+        if frame is None or frame.event != event:
+            raise LineBroken(f"push service: expected {event}, got {frame}")
+        return frame
