@@ -4,7 +4,7 @@ PYTHON := .venv/bin/python
 STAMP := .venv/.made-for
 
 .DEFAULT_GOAL := help
-.PHONY: help setup compare test bench lab format constraints clean
+.PHONY: help setup compare test bench notebooks site lab format constraints clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
@@ -37,6 +37,13 @@ test: $(STAMP) ## Check style, types and the import law, then run the tests
 
 bench: $(STAMP) ## Measure the servers against the least that could do the same job
 	@$(PYTHON) -m loadtests.bench $(ARGS)
+
+notebooks: $(STAMP) ## Execute the notebooks anew, and test the claims, on results/reference
+	@$(PYTHON) -m notebooks.analysis claims results/reference --readme README.md
+	@$(PYTHON) -m notebooks.execute
+
+site: $(STAMP) ## Render the notebooks as pages that stand alone, into site/
+	@$(PYTHON) -m notebooks.publish
 
 lab: $(STAMP) ## Open the notebooks in Jupyter
 	@$(PYTHON) -m jupyterlab --notebook-dir=notebooks $(ARGS)

@@ -88,6 +88,7 @@ def _cell(plan: Plan, slug: str, repeat: int) -> dict[str, object]:
         "transport": slug,
         "repeat": repeat,
         "verdict": verdict,
+        "limit": "",
         "reason": "" if verdict == "valid" else "the generator lagged",
         "users": plan.users,
         "room_size": plan.users,

@@ -84,3 +84,21 @@ def test_two_heartbeats_may_be_lost_within_a_lease() -> None:
 def test_frame_overhead_is_what_the_websockets_library_writes(payload_bytes: int, masked: bool) -> None:
     frame = Frame(Opcode.TEXT, b"x" * payload_bytes).serialize(mask=masked)
     assert len(frame) - payload_bytes == theory.frame_overhead_bytes(payload_bytes, masked=masked)
+
+
+@pytest.mark.parametrize("alive_s", [0.5, 2.0, 6.0])
+def test_a_notice_is_seen_while_true_as_often_and_as_old_as_by_a_simulated_poller(alive_s: float) -> None:
+    waits_s = np.random.default_rng(3).uniform(0.0, INTERVAL_S, 200_000)
+    seen_s = waits_s[waits_s < alive_s]
+    assert len(seen_s) / len(waits_s) == pytest.approx(theory.seen_while_true(alive_s, INTERVAL_S), abs=0.005)
+    assert seen_s.mean() == pytest.approx(theory.staleness_s(alive_s, INTERVAL_S), abs=0.01)
+
+
+def test_a_question_travels_both_ways_before_it_can_be_asked_again() -> None:
+    assert theory.poll_wait_s(INTERVAL_S, 0.1) == pytest.approx(2.2)
+
+
+def test_lubbers_and_greco_divided_by_two_to_the_twentieth() -> None:
+    bits_per_s = theory.header_bits_per_s(871, 1000, 1.0)
+    assert bits_per_s / 1e6 == pytest.approx(6.968)
+    assert bits_per_s / 2**20 == pytest.approx(6.6, abs=0.05)

@@ -48,5 +48,25 @@ def summary(run: Annotated[Path, typer.Argument(help="A folder with manifest.jso
         raise typer.BadParameter(str(error)) from error
 
 
+@app.command()
+def claims(
+    run: Annotated[Path, typer.Argument(help="A folder with manifest.json and captures.json.")],
+    readme: Annotated[Path | None, typer.Option(help="File that quotes the ten claims that matter most.")] = None,
+) -> None:
+    """Test every claim of the source document on a run; write claims.json into it, and print where."""
+    from notebooks.analysis.claims import ledger
+    from notebooks.analysis.runs import BrokenRun
+
+    try:
+        entries = ledger.ledger(run)
+        print(ledger.write(entries, run))
+        if readme:
+            text = ledger.put_into(readme.read_text(encoding="utf-8"), ledger.ten(entries))
+            readme.write_text(text, encoding="utf-8")
+            print(readme)
+    except (BrokenRun, ValueError) as error:
+        raise typer.BadParameter(str(error)) from error
+
+
 if __name__ == "__main__":
     app()

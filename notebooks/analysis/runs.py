@@ -7,7 +7,9 @@ no chart and no notebook ever sees a void cell.
 import json
 import os
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -106,17 +108,33 @@ class Run:
         return bool((load["scenario"], load["point"]) == (self.scenario, self.point))
 
 
-def chosen() -> Run:
-    """Load what notebooks read: the run that PUSH_OR_POLL_RUN names, from the repository's root, or the reference."""
-    return load(ROOT / os.environ.get(CHOICE, REFERENCE))
+def chosen_folder() -> Path:
+    """Return the run that notebooks read: the one that PUSH_OR_POLL_RUN names, from the root, or the reference."""
+    return ROOT / os.environ.get(CHOICE, REFERENCE)
+
+
+def chosen(scenario: str | None = None, point: str | None = None) -> Run:
+    """Load a load of the run that notebooks read, the first unless named; raise BrokenRun when there is none."""
+    return load(chosen_folder(), scenario, point)
+
+
+def points(folder: Path, scenario: str) -> dict[str, Run]:
+    """Load every load of a scenario that has a valid cell, by its point; raise BrokenRun when there is none."""
+    found: dict[str, Run] = {}
+    for _, point in (row for row in loads(folder) if row[0] == scenario):
+        with suppress(BrokenRun):
+            found[point] = load(folder, scenario, point)
+    if not found:
+        raise BrokenRun(f"{folder} has no valid cell of {scenario}; `make compare ARGS=--full` measures every scenario")
+    return found
 
 
 def load(folder: str | Path, scenario: str | None = None, point: str | None = None) -> Run:
     """Read one load of the run in that folder, the first unless named; raise BrokenRun when there is none to chart."""
     folder = Path(folder)
-    manifest = _manifest(folder)
-    cells = _table(folder / CELLS_FILE, CELLS)
-    deliveries = _table(folder / DELIVERIES_FILE, DELIVERIES)
+    manifest = manifest_of(folder)
+    cells = table_of(folder / CELLS_FILE, CELLS)
+    deliveries = table_of(folder / DELIVERIES_FILE, DELIVERIES)
     scenario, point = _first(cells, scenario, point)
     cells = cells[(cells["scenario"] == scenario) & (cells["point"] == point)]
     is_void = cells["verdict"] == "void"
@@ -134,13 +152,13 @@ def load(folder: str | Path, scenario: str | None = None, point: str | None = No
     kept = kept[kept["kind"] == MESSAGE].reset_index(drop=True)
     kept["latency_ms"] = (kept["received_s"] - kept["intended_s"]) * 1000
     kept["after_send_ms"] = (kept["received_s"] - kept["sent_s"]) * 1000
-    kinds = _table(folder / KINDS_FILE, KINDS).merge(valid[KEY_NAMES], on=KEY_NAMES)
+    kinds = table_of(folder / KINDS_FILE, KINDS).merge(valid[KEY_NAMES], on=KEY_NAMES)
     return Run(folder, scenario, point, manifest, valid, kept, kinds, void)
 
 
 def loads(folder: Path) -> tuple[tuple[str, str], ...]:
     """Return scenario and point of every load in a run, in the order in which they were measured first."""
-    cells = _table(folder / CELLS_FILE, CELLS)
+    cells = table_of(folder / CELLS_FILE, CELLS)
     return tuple(dict.fromkeys(zip(cells["scenario"], cells["point"], strict=True)))
 
 
@@ -158,7 +176,13 @@ def _label(manifest: Mapping[str, Any], slug: str) -> str:
     return transports.find(slug).told_as(manifest.get("push_service", transports.LOCAL_STAND_IN))
 
 
-def _manifest(folder: Path) -> Mapping[str, Any]:
+def label_in(folder: Path, slug: str) -> str:
+    """Return the honest name of a transport in a run; raise BrokenRun when the folder is none."""
+    return _label(manifest_of(folder), slug)
+
+
+def manifest_of(folder: Path) -> Mapping[str, Any]:
+    """Read how a run was made; raise BrokenRun when the folder is none."""
     path = folder / MANIFEST
     if not path.is_file():
         raise BrokenRun(f"{folder} is not a run: expected {MANIFEST} in it. `make compare` makes one in results/")
@@ -168,16 +192,22 @@ def _manifest(folder: Path) -> Mapping[str, Any]:
     return manifest
 
 
-def _table(path: Path, columns: Sequence[Column]) -> pd.DataFrame:
+def table_of(path: Path, columns: Sequence[Column]) -> pd.DataFrame:
+    """Read a table of a run, void cells included; raise BrokenRun when it is not there or lacks a column."""
     if not path.is_file():
         raise BrokenRun(f"{path.parent} is not a whole run: expected {path.name} in it")
     header = pd.read_csv(path, nrows=0).columns
     missing = [column.name for column in columns if column.name not in header]
     if missing:
         raise BrokenRun(f"{path} lacks columns of results.schema: {', '.join(missing)}")
-    dtypes = {column.name: column.dtype for column in columns}
-    may_lack = {name: ["nan"] for name, dtype in dtypes.items() if dtype == "float64"}
-    return pd.read_csv(path, dtype=dtypes, keep_default_na=False, na_values=may_lack)
+    return _parsed(path, path.stat().st_mtime_ns, tuple((column.name, column.dtype) for column in columns))
+
+
+@lru_cache(maxsize=8)
+def _parsed(path: Path, _written_ns: int, dtypes: tuple[tuple[str, str], ...]) -> pd.DataFrame:
+    """Read a table once for all loads of a run; whoever gets it must not change it."""
+    may_lack = {name: ["nan"] for name, dtype in dtypes if dtype == "float64"}
+    return pd.read_csv(path, dtype=dict(dtypes), keep_default_na=False, na_values=may_lack)
 
 
 def _check_counts(folder: Path, cells: pd.DataFrame, deliveries: pd.DataFrame) -> None:

@@ -84,6 +84,33 @@ def heartbeat_requests_per_s(lease_s: float) -> float:
     return 3 / lease_s
 
 
+def poll_wait_s(interval_s: float, transit_s: float) -> float:
+    """Return the longest wait for a poll, T + 2 d: the pause, the answer's way back and the next question's way."""
+    return interval_s + 2 * transit_s
+
+
+def seen_while_true(alive_s: float, interval_s: float) -> float:
+    """Return the share of notices that a poller sees while they are true: min(1, E/T), for one that lives E seconds.
+
+    The wait for the next poll is uniform on (0, T), so it stays below E with that probability.
+    """
+    return min(1.0, alive_s / interval_s)
+
+
+def staleness_s(alive_s: float, interval_s: float) -> float:
+    """Return the mean age of a notice when it is seen while true: min(E, T)/2, the mean of a uniform wait below E."""
+    return min(alive_s, interval_s) / 2
+
+
+def header_bits_per_s(header_bytes: float, clients: int, polls_per_s: float) -> float:
+    """Return what headers alone take of the network, in bits per second: 8 x bytes x clients x polls.
+
+    This is the arithmetic of Lubbers and Greco's "HTML5 WebSocket: A Quantum Leap in Scalability for the Web", whose
+    megabits are of 2^20 bits: 871 bytes a poll from 1,000 clients once a second are 6.97 Mbit/s of 10^6, and their 6.6.
+    """
+    return 8 * header_bytes * clients * polls_per_s
+
+
 def frame_overhead_bytes(payload_bytes: int, *, masked: bool) -> int:
     """Return the bytes that a WebSocket frame adds to its payload (RFC 6455 section 5.2).
 

@@ -15,9 +15,8 @@ import matplotlib.patheffects as effects
 from matplotlib.axes import Axes
 from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
+from matplotlib.typing import ColorType
 from PIL import Image
-
-from notebooks.analysis.runs import Run
 
 INK = "#1F2328"
 GREY = "#656D76"
@@ -25,7 +24,7 @@ RULE = "#E1E5EA"
 PALE = "#CDD3DA"
 WIDTH_IN = 8.0
 DPI = 160
-COLOURS = 48
+COLOURS = 96
 MARGIN_IN = 0.15
 TITLE_CHARACTERS = 82
 SUBTITLE_CHARACTERS = 112
@@ -53,28 +52,29 @@ SETTINGS: Any = {
 
 @dataclass(frozen=True, slots=True)
 class Picture:
-    """A finished chart: a notebook shows it, `save` writes it."""
+    """A finished chart: a notebook shows it, `save` writes it. finding: its headline, for whoever cannot see it."""
 
     png: bytes = field(repr=False)
+    finding: str = ""
 
     def save(self, path: Path) -> Path:
         """Write the PNG and return where."""
         path.write_bytes(self.png)
         return path
 
-    def _repr_png_(self) -> tuple[bytes, dict[str, int]]:
-        return self.png, {"width": int(WIDTH_IN * 100)}
+    def _repr_png_(self) -> tuple[bytes, dict[str, object]]:
+        return self.png, {"width": int(WIDTH_IN * 100), "alt": self.finding}
 
 
-def picture(draw: Callable[[Run], Figure], run: Run) -> Picture:
-    """Draw a run in this style, and quantise: some dozens of colours are plenty, and a third of the bytes."""
+def picture(draw: Callable[..., Figure], *shown: Any) -> Picture:
+    """Draw a run, or what else is given, in this style, and quantise: some dozens of colours are plenty."""
     with mpl.rc_context(SETTINGS):
-        raw = BytesIO()
-        draw(run).savefig(raw, format="png", dpi=DPI)
+        figure, raw = draw(*shown), BytesIO()
+        figure.savefig(raw, format="png", dpi=DPI)
     small = BytesIO()
-    image = Image.open(raw).convert("RGB").quantize(COLOURS, dither=Image.Dither.NONE)
+    image = Image.open(raw).convert("RGB").quantize(COLOURS, Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE)
     image.save(small, format="PNG", optimize=True)
-    return Picture(small.getvalue())
+    return Picture(small.getvalue(), str(figure.get_label()))
 
 
 def sheet(height_in: float, title: str, subtitle: str) -> tuple[Figure, float]:
@@ -83,6 +83,7 @@ def sheet(height_in: float, title: str, subtitle: str) -> tuple[Figure, float]:
     subtitle_lines = [line for part in subtitle.split("\n") for line in _balanced(part, SUBTITLE_CHARACTERS)]
     title_in, subtitle_in = 0.22 * len(title_lines), 0.165 * len(subtitle_lines)
     figure = Figure(figsize=(WIDTH_IN, height_in + title_in + subtitle_in), facecolor="white")
+    figure.set_label(title)
     place = Placing(figure)
     place.text(MARGIN_IN, MARGIN_IN, "\n".join(title_lines), size=11.5, weight="bold", linespacing=1.25)
     place.text(MARGIN_IN, MARGIN_IN + title_in + 0.06, "\n".join(subtitle_lines), color=GREY, linespacing=1.3)
@@ -116,7 +117,7 @@ class Placing:
         return self.figure.add_axes((left_in / width, bottom_in / height, width_in / width, height_in / height))
 
 
-def tint(colour: str, strength: float) -> tuple[float, float, float]:
+def tint(colour: ColorType, strength: float) -> tuple[float, float, float]:
     """Return a colour mixed with white; strength 1 is the colour, 0 is white."""
     red, green, blue = (1 - strength * (1 - part) for part in to_rgb(colour))
     return red, green, blue

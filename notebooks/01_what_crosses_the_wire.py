@@ -1,0 +1,108 @@
+# ---
+# jupyter:
+#   jupytext:
+#     formats: ipynb,py:percent
+#     text_representation:
+#       extension: .py
+#       format_name: percent
+#   kernelspec:
+#     display_name: Python 3
+#     language: python
+#     name: python3
+# ---
+
+# %% [markdown]
+# # What crosses the wire?
+#
+# **Mostly form, if one asks; mostly content, if one is told.** To bring one short message to one reader, a poll spends
+# several times as many bytes on its request line and headers as on the message. On an open line the same message is its
+# content and a frame header of a few bytes. What follows was recorded, not drawn: two people talk for some seconds on
+# each transport, with a browser's headers, and every byte belongs to one labelled part.
+
+# %%
+from notebooks.analysis import theory, wording
+from notebooks.analysis.runs import chosen_folder
+from notebooks.analysis.wire.captures import captures
+from notebooks.analysis.wire.exchanges import empty_poll, one_message
+from results.schema import CAPTURES_FILE
+
+recorded = captures(chosen_folder() / CAPTURES_FILE)
+print("\n".join(f"{slug}: {len(capture.lines)} connections" for slug, capture in recorded.items()))
+
+# %%
+weights = {slug: one_message(capture) for slug, capture in recorded.items()}
+polled, raw = weights["short_polling"], weights["raw_websocket"]
+assert polled.form_bytes > 3 * polled.content_bytes
+assert raw.form_bytes < 8, "a frame header of at most four bytes, for what a chat says"
+wording.Prose(
+    f"One message: **{polled.size:,} bytes** by short polling, of which {polled.content_bytes:,} are content; "
+    f"**{raw.size:,} bytes** by raw WebSocket, of which {raw.content_bytes:,} are content."
+)
+
+# %%
+from notebooks.analysis.figures import anatomy
+from notebooks.analysis.figures.style import picture
+
+title = f"One message costs a poll {polled.size:,} bytes, and an open line {raw.size:,}"
+measure = "Every byte that brought one message to one reader: dark is content, pale is form"
+picture(anatomy.draw, list(weights.values()), title, measure)
+
+# %% [markdown]
+# ## Asking, holding, pushing
+#
+# The source document draws who speaks when. Here are the same drawings made from the recordings: the first things that
+# one reader's wire carried once the conversation was under way, in their order, with the second at which each happened.
+
+# %%
+from notebooks.analysis.figures import sequence
+
+title = "Who asks, who is asked, and how often the answer is no"
+measure = "Recorded on one reader's wire. Bold is news; dotted is an answer that says no"
+picture(sequence.draw, recorded, title, measure)
+
+# %%
+nos = {slug: sum(sequence.is_no(said) for said in sequence.excerpt(capture)) for slug, capture in recorded.items()}
+print("answers that say no, of what is shown: " + ", ".join(f"{slug} {count}" for slug, count in nos.items()))
+assert nos["short_polling"] > 0 == nos["raw_websocket"] == nos["server_sent_events"]
+
+# %% [markdown]
+# ## The headers of a question that is answered with nothing
+#
+# Lubbers and Greco ("HTML5 WebSocket: A Quantum Leap in Scalability for the Web", 2010) counted 871 bytes of headers
+# for one poll, and set 2 bytes of a WebSocket frame against them. Two things are to be said of their table. It
+# divides by 2^20 where a megabit has 10^6 bits, so 6.97 Mbit/s became 6.6. And 2 bytes are the least a frame can
+# have: a client's frame is masked, which takes 4 more, and 126 bytes or more of payload take another 2.
+
+# %%
+import pandas as pd
+
+poll = empty_poll(recorded["short_polling"])
+frame = theory.frame_overhead_bytes(raw.content_bytes, masked=False)
+rows = {}
+for clients in (1_000, 10_000, 100_000):
+    rows[f"{clients:,} clients, a poll a second"] = {
+        "theirs, polling": f"{theory.header_bits_per_s(871, clients, 1) / 1e6:,.2f} Mbit/s",
+        "today, polling": f"{theory.header_bits_per_s(poll.form_bytes, clients, 1) / 1e6:,.2f} Mbit/s",
+        "theirs, WebSocket": f"{theory.header_bits_per_s(2, clients, 1) / 1e6:,.3f} Mbit/s",
+        "today, WebSocket": f"{theory.header_bits_per_s(frame, clients, 1) / 1e6:,.3f} Mbit/s",
+    }
+pd.DataFrame.from_dict(rows, orient="index")
+
+# %%
+print(f"an empty poll: {poll.form_bytes} bytes of form and {poll.content_bytes} of content; theirs: 871 of form")
+assert frame == raw.form_bytes, "the frame that was recorded is as RFC 6455 says"
+assert 600 < poll.form_bytes < 1300, "a browser's headers are of the order that they counted"
+
+# %% [markdown]
+# ## The connection closes?
+#
+# The source document lets every answer end with "[Connection closes]". That was HTTP/1.0. Today a connection is kept
+# for the next question, and the recording shows it: many questions, few connections.
+
+# %%
+from notebooks.analysis.wire.anatomy import utterances
+
+said = utterances(recorded["short_polling"])
+questions, lines = sum(each.kind == "request" for each in said), len({each.line for each in said})
+print(f"{questions} requests on {lines} connections")
+assert questions > 2 * lines

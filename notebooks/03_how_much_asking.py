@@ -1,0 +1,103 @@
+# ---
+# jupyter:
+#   jupytext:
+#     formats: ipynb,py:percent
+#     text_representation:
+#       extension: .py
+#       format_name: percent
+#   kernelspec:
+#     display_name: Python 3
+#     language: python
+#     name: python3
+# ---
+
+# %% [markdown]
+# # How much asking does it take?
+#
+# **Polling pays for silence, pushing pays for news.** A short poller asks as often when nothing happens as when
+# everything does, so in an idle crowd nearly every question is answered with nothing. In a busy room hardly any is, one
+# answer carries many messages, and the requests per delivered message fall far below those of long polling, which asks
+# again after every answer.
+
+# %%
+from notebooks.analysis import comparisons, wording
+from notebooks.analysis.figures import curves, price
+from notebooks.analysis.figures.style import picture
+from notebooks.analysis.prices import CPU, EMPTY, REQUESTS
+from notebooks.analysis.runs import chosen_folder, load, points
+
+folder = chosen_folder()
+loads = [load(folder, scenario) for scenario in ("idle", "conversation", "busy")]
+for run in loads:
+    print(f"{run.scenario}: {comparisons.activity_per_s(run):.2f} messages a second told to each client")
+
+# %%
+runs = {round(comparisons.activity_per_s(run), 3): run for run in loads}
+idle, talk, busy = loads
+empty = [comparisons.paid(run, "short_polling", EMPTY).value for run in loads]
+assert empty[0] > 80 > 20 > empty[1] > empty[2]
+wording.Prose(
+    f"Empty answers: **{empty[0]:.0f} %** in an idle crowd, **{empty[1]:.0f} %** in a conversation of ten, "
+    f"**{empty[2]:.1f} %** in a busy room."
+)
+
+# %%
+picture(price.draw, talk)
+
+# %% [markdown]
+# ## From silence to bustle
+#
+# The same prices against how much there is to tell: an idle crowd, a conversation, a busy room. Both axes are
+# logarithmic.
+
+# %%
+title = "The less there is to tell, the dearer each telling is by polling"
+measure = "Medians and intervals over the repeats, bytes on the wire and server CPU"
+panels = comparisons.price_panels(runs, "messages told to one client, per second")
+picture(curves.draw, panels, title, measure)
+
+# %% [markdown]
+# ## From a hundred users to as many as were held
+#
+# What a delivery costs hardly depends on how many there are: what grows with users is the number of deliveries.
+
+# %%
+crowds = {float(run.cells["users"].max()): run for run in points(folder, "steps").values()}
+title = "A crowd makes more deliveries, not dearer ones"
+picture(curves.draw, comparisons.price_panels(crowds, "users, half a message a second each"), title, measure)
+
+# %%
+_, cpu = comparisons.price_panels(crowds, "users")
+for curve in cpu.curves:
+    few, many = curve.points[0].value, curve.points[-1].value
+    print(
+        f"{curve.name}: {few:,.0f} us of CPU per delivery with {curve.x[0]:g} users, {many:,.0f} with {curve.x[-1]:g}"
+    )
+    assert 0.4 < many / few < 1.6
+
+# %% [markdown]
+# ## exp(-lambda T)
+#
+# A poll brings nothing if no message came since the last one. Messages come at random, lambda a second for each client;
+# so the chance of none in an interval T is exp(-lambda T). It depends on the product alone, whatever the interval.
+
+# %%
+x, measured, predicted = comparisons.empties([*loads, *points(folder, "interval_sweep").values()])
+for expected, found, theory_percent in zip(x, measured, predicted, strict=True):
+    print(f"lambda T = {expected:5.2f}: {found.value:5.1f} % empty, theory {theory_percent:5.1f} %")
+    assert abs(found.value - theory_percent) < 6
+
+# %% [markdown]
+# ## Where polling wins
+#
+# In a busy room a poll collects all that came during its interval into one answer. Long polling is woken by each
+# message, and asks again after each. So short polling pays fewer requests, and less CPU, per delivery; it also
+# undercuts the push service, which is told of each message by a request of its own. What it never wins is time.
+
+# %%
+requests = {slug: comparisons.paid(busy, slug, REQUESTS).value for slug in busy.slugs}
+cpu_us = {slug: comparisons.paid(busy, slug, CPU).value for slug in busy.slugs}
+for slug in busy.slugs:
+    print(f"{busy.label_of(slug)}: {requests[slug]:.2f} requests and {cpu_us[slug]:,.0f} us of CPU per delivery")
+assert requests["short_polling"] < requests["long_polling"] / 3
+assert cpu_us["short_polling"] < min(cpu_us["long_polling"], cpu_us["pusher_adapter"])

@@ -1,0 +1,69 @@
+# ---
+# jupyter:
+#   jupytext:
+#     formats: ipynb,py:percent
+#     text_representation:
+#       extension: .py
+#       format_name: percent
+#   kernelspec:
+#     display_name: Python 3
+#     language: python
+#     name: python3
+# ---
+
+# %% [markdown]
+# # Which one, when?
+#
+# **Poll if a second or two does not matter; push if it does; rent if you cannot hold connections.** Among those that
+# push, a WebSocket is for clients that talk as much as they listen, Server-Sent Events for those that mostly listen,
+# and long polling for networks that let neither through. The rest of this page is what that rests on: every claim of
+# the source document, the experiment that tests it, the figure, and the verdict.
+
+# %%
+from notebooks.analysis import decisions, wording
+from notebooks.analysis.claims import ledger
+from notebooks.analysis.figures import decision
+from notebooks.analysis.figures.style import picture
+from notebooks.analysis.quantiles import latency
+from notebooks.analysis.runs import chosen, chosen_folder
+
+run = chosen()
+title, measure = "Three questions decide", "Under each answer: what it took in a conversation"
+picture(decision.draw, decisions.evidence(run), title, measure)
+
+# %%
+medians_ms = {slug: latency(run, slug).p50.pooled_ms for slug in run.slugs}
+assert medians_ms["short_polling"] > 10 * max(ms for slug, ms in medians_ms.items() if slug != "short_polling")
+decisions.table(run)
+
+# %% [markdown]
+# ## What an interviewer asks
+#
+# **Why not just poll?** Because half the interval is how late half of your readers are, and asking costs the same when
+# nothing happens. In a busy room it is a fair choice: [notebook 03](03_how_much_asking.ipynb) shows where it wins.
+#
+# **What happens behind a load balancer?** A poll may be answered by any server that reads the same log; an open line
+# stays where it was opened, so the servers must tell each other. Here every client resumes by its cursor wherever it
+# lands. What the hop between processes costs is not measured yet.
+#
+# **How do you scale WebSockets to a million users?** By the knee of one core in
+# [notebook 07](07_what_breaks_first.ipynb), times cores, with a shared log behind them; the broadcast to one large room
+# is what does not divide. A million is beyond what one machine can show.
+#
+# **What do you lose on reconnect?** With a cursor, nothing: a hundred lines broke in the restart of
+# [notebook 07](07_what_breaks_first.ipynb), and every message came exactly once. Without one, all that was on its way.
+#
+# **When is Pusher wrong?** When each message must not cost a request of your API and a third transit
+# ([notebook 02](02_how_long_until_they_see_it.ipynb)), or when your traffic is many small events: it bills by them.
+#
+# ## The claims ledger
+
+# %%
+claims = ledger.table(chosen_folder())
+counts = claims["verdict"].value_counts()
+wording.Prose(f"{len(claims)} claims: " + ", ".join(f"{count} {verdict}" for verdict, count in counts.items()) + ".")
+
+# %%
+assert len(claims) >= 45
+assert (claims.loc[claims["verdict"].isin(["holds", "holds when", "no longer holds"]), "figure"] != "").all()
+wording.Prose(ledger.markdown(claims))

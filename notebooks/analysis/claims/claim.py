@@ -1,0 +1,110 @@
+"""A claim of the source document, and what it takes to judge it.
+
+A claim names the experiment; its test turns the measured run into a figure and a verdict. Nothing here is written down
+as a result: another run gives other figures, and may give another verdict.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import StrEnum
+from functools import cached_property
+from pathlib import Path
+
+from notebooks.analysis import wording
+from notebooks.analysis.comparisons import latency_ms, paid, still_true
+from notebooks.analysis.intervals import Interval
+from notebooks.analysis.prices import Measure
+from notebooks.analysis.runs import Run, load
+from notebooks.analysis.wire.anatomy import Utterance, utterances
+from notebooks.analysis.wire.captures import Capture, captures
+from results.schema import CAPTURES_FILE
+
+
+class Verdict(StrEnum):
+    HOLDS = "holds"
+    HOLDS_WHEN = "holds when"
+    NO_LONGER = "no longer holds"
+    NOT_TESTABLE = "not testable here"
+    NOT_YET = "not yet tested"
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What a test found. figure: measured, with its interval; empty if nothing was. because: in one sentence."""
+
+    verdict: Verdict
+    figure: str
+    because: str
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """What claims are tested on: a run of all scenarios, and the captures that lie in its folder."""
+
+    folder: Path
+
+    def run(self, scenario: str, point: str = "") -> Run:
+        return load(self.folder, scenario, point)
+
+    @cached_property
+    def captures(self) -> dict[str, Capture]:
+        return captures(self.folder / CAPTURES_FILE)
+
+    def said(self, slug: str) -> list[Utterance]:
+        """Return all that was said on a transport's wire while two people talked."""
+        return utterances(self.captures[slug])
+
+    def late_ms(self, scenario: str, slug: str, percent: int = 50, kind: str = "message", point: str = "") -> Interval:
+        return latency_ms(self.run(scenario, point), slug, percent, kind)
+
+    def paid(self, scenario: str, slug: str, measure: Measure, point: str = "") -> Interval:
+        return paid(self.run(scenario, point), slug, measure)
+
+    def true_percent(self, scenario: str, slug: str, kind: str, point: str = "") -> Interval:
+        return still_true(self.run(scenario, point), slug, kind)
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """heading and quote: where it stands in the source document, and its words, shortened. matters: one of the ten."""
+
+    heading: str
+    quote: str
+    experiment: str
+    test: Callable[[Evidence], Finding]
+    matters: bool = False
+
+
+def time_told(found: Interval) -> str:
+    """Write a latency with its interval: 1.03 s (1.01 s to 1.05 s)."""
+    return _with_limits(found, wording.duration)
+
+
+def amount_told(found: Interval, unit: str) -> str:
+    """Write a count or a ratio with its interval and unit: 0.34 (0.33 to 0.35) requests per delivery."""
+    return f"{_with_limits(found, wording.amount)} {unit}"
+
+
+def percent_told(found: Interval) -> str:
+    """Write a share with its interval: 62 % (60 % to 63 %)."""
+    return _with_limits(found, "{:.0f} %".format)
+
+
+def holds_if(held: bool, figure: str, because: str) -> Finding:
+    """Return that a claim holds, or, if this run says otherwise, that it does not any more."""
+    return Finding(Verdict.HOLDS if held else Verdict.NO_LONGER, figure, because)
+
+
+def waits_for(what: str) -> Callable[[Evidence], Finding]:
+    """Return the test of a claim whose experiment is not built yet."""
+    return lambda _: Finding(Verdict.NOT_YET, "", f"Its experiment is {what}.")
+
+
+def beyond(because: str) -> Callable[[Evidence], Finding]:
+    """Return the test of a claim that nothing on one machine can decide; because cites what can be read instead."""
+    return lambda _: Finding(Verdict.NOT_TESTABLE, "", because)
+
+
+def _with_limits(found: Interval, told: Callable[[float], str]) -> str:
+    value, low, high = (told(each) for each in (found.value, found.low, found.high))
+    return value if low == high else f"{value} ({low} to {high})"

@@ -1,0 +1,137 @@
+"""Loads of one scenario side by side: what grows with the interval, the distance, the activity or the crowd.
+
+Each function returns the curves of one question, a curve for each transport or percentile, ready for
+`notebooks.analysis.figures.curves`.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from math import inf
+from pathlib import Path
+
+import pandas as pd
+
+from notebooks.analysis import theory, wording
+from notebooks.analysis.figures.curves import Curve, Panel
+from notebooks.analysis.figures.style import tint
+from notebooks.analysis.intervals import Interval, interval
+from notebooks.analysis.prices import BYTES, CPU, EMPTY, Measure, by_repeat
+from notebooks.analysis.runs import Run, points
+from servers import transports
+from servers.transports import Reads
+
+SHORT = "short_polling"
+TO_MS = 1000.0
+
+
+def latency_ms(run: Run, slug: str, percent: int, kind: str = "message") -> Interval:
+    """Return a percentile of delivery latency over the repeats, in ms."""
+    return interval([TO_MS * value for value in run.quantiles_of(slug, kind)[f"latency_p{percent}_s"]])
+
+
+def paid(run: Run, slug: str, measure: Measure) -> Interval:
+    """Return a price over the repeats, in the measure's unit."""
+    return interval(list(by_repeat(run.cells_of(slug), measure)))
+
+
+def interval_sweep(folder: Path) -> list[Curve]:
+    """Return median and p95 of short polling in s against its interval in s, over Uniform(0, T)."""
+    runs = {run.setting("poll_interval_s"): run for run in points(folder, "interval_sweep").values()}
+    colour, xs = transports.find(SHORT).colour, sorted(runs)
+    return [
+        Curve(
+            f"p{percent}",
+            tint(colour, strength),
+            xs,
+            [_in_s(latency_ms(runs[x], SHORT, percent)) for x in xs],
+            [theory.uniform_wait_quantile_s(percent / 100, x) for x in xs],
+        )
+        for percent, strength in ((50, 1.0), (95, 0.7))
+    ]
+
+
+def distance_sweep(folder: Path) -> list[Curve]:
+    """Return each transport's median in ms on open lines, against the one-way delay in ms, over its transits."""
+    runs = {TO_MS * run.setting("one_way_delay_s"): run for run in points(folder, "distance").values()}
+    return [
+        Curve(
+            transports.find(slug).label,
+            transports.find(slug).colour,
+            sorted(runs),
+            [median_on_open_lines_ms(runs[x], slug) for x in sorted(runs)],
+            [distance_median_ms(runs[x], slug) for x in sorted(runs)],
+        )
+        for slug in next(iter(runs.values())).slugs
+    ]
+
+
+def on_open_lines(run: Run, slug: str) -> "pd.Series[bool]":
+    """Tell which deliveries are of messages that were sent on a line that was open: acknowledged within 3 d, not 4 d.
+
+    Opening a line takes a round trip. Without a distance nobody can tell, and all count as such.
+    """
+    samples, delay_s = run.deliveries_of(slug), run.setting("one_way_delay_s")
+    return samples["acked_s"] - samples["sent_s"] < (3 * delay_s or inf)
+
+
+def median_on_open_lines_ms(run: Run, slug: str) -> Interval:
+    """Return the median over the repeats in ms, of what was sent on an open line; a poller's is, but for moments."""
+    samples = run.deliveries_of(slug)
+    if transports.find(slug).reads is not Reads.POLL:
+        samples = samples[on_open_lines(run, slug)]
+    return interval(list(samples.groupby("repeat")["latency_ms"].median()))
+
+
+def distance_median_ms(run: Run, slug: str) -> float:
+    """Return the median that theory predicts at a distance: the transits, and half of a poller's longest wait."""
+    transport, delay_s = transports.find(slug), run.setting("one_way_delay_s")
+    waits = transport.reads is Reads.POLL
+    wait_s = theory.poll_wait_s(run.setting("poll_interval_s"), delay_s) / 2 if waits else 0.0
+    to_service_s = run.setting("push_link_delay_s") if transport.needs_push_service else 0.0
+    return TO_MS * (2 * delay_s + to_service_s + wait_s)
+
+
+def across(runs: Mapping[float, Run], slugs: Sequence[str], of: Callable[[Run, str], Interval]) -> list[Curve]:
+    """Return one figure of each transport against what the runs are keyed by, where a run has a valid cell of it."""
+    curves = []
+    for transport in map(transports.find, slugs):
+        xs = [x for x in sorted(runs) if transport.slug in runs[x].slugs]
+        curves.append(Curve(transport.label, transport.colour, xs, [of(runs[x], transport.slug) for x in xs]))
+    return curves
+
+
+def price_panels(runs: Mapping[float, Run], x_title: str) -> list[Panel]:
+    """Return bytes and CPU per delivery of each transport, against what the runs are keyed by."""
+    slugs = [row.slug for row in transports.TRANSPORTS if any(row.slug in run.slugs for run in runs.values())]
+    titles = {f"{measure.title}, {measure.unit}": measure for measure in (BYTES, CPU)}
+    return [
+        Panel(
+            title, x_title, across(runs, slugs, partial(paid, measure=measure)), wording.amount, log_x=True, log_y=True
+        )
+        for title, measure in titles.items()
+    ]
+
+
+def activity_per_s(run: Run) -> float:
+    """Return how many messages per second one client was told: lambda of `notebooks.analysis.theory`."""
+    return float(run.cells["delivered"].sum() / (run.cells["users"] * run.cells["measured_s"]).sum())
+
+
+def empties(runs: Sequence[Run]) -> tuple[list[float], list[Interval], list[float]]:
+    """Return for each run of short polling: lambda T, the empty answers in %, and exp(-lambda T) in %; ascending."""
+    rows = []
+    for run in runs:
+        expected = activity_per_s(run) * run.setting("poll_interval_s")
+        rows.append((expected, paid(run, SHORT, EMPTY), 100 * theory.empty_share(expected, 1.0)))
+    rows.sort(key=lambda row: row[0])
+    return [row[0] for row in rows], [row[1] for row in rows], [row[2] for row in rows]
+
+
+def still_true(run: Run, slug: str, kind: str) -> Interval:
+    """Return the share of news of a kind that was still true when seen, in %; what a leaver never read was not."""
+    rows = run.quantiles_of(slug, kind)
+    return interval(list(100 * rows["still_true"] / (rows["delivered"] + rows["missed_by_leaving"])))
+
+
+def _in_s(ms: Interval) -> Interval:
+    return Interval(ms.value / TO_MS, ms.low / TO_MS, ms.high / TO_MS)

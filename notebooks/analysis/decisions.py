@@ -1,0 +1,45 @@
+"""When to choose which transport, beside what each of them took in a run."""
+
+import pandas as pd
+
+from notebooks.analysis import wording
+from notebooks.analysis.prices import BYTES, CPU, REQUESTS, Measure, price
+from notebooks.analysis.quantiles import latency
+from notebooks.analysis.runs import Run
+
+WHEN = {
+    "short_polling": "news may wait, or comes all the time; any host will do",
+    "long_polling": "news must not wait, and neither streams nor upgrades get through",
+    "raw_websocket": "clients talk as much as they listen, and you hold the connections",
+    "pusher_adapter": "news must not wait, and your host cannot hold connections",
+    "server_sent_events": "clients mostly listen, and plain HTTP is to be enough",
+}
+
+
+def table(run: Run) -> pd.DataFrame:
+    """Return a row for each transport of a run: when to choose it, and what a delivery took."""
+    rows = {
+        run.label_of(slug): {
+            "choose it when": WHEN[slug],
+            "half within": wording.duration(latency(run, slug).p50.pooled_ms),
+            "requests": _paid(run, slug, REQUESTS),
+            "bytes": _paid(run, slug, BYTES),
+            "CPU, \N{MICRO SIGN}s": _paid(run, slug, CPU),
+        }
+        for slug in run.slugs
+    }
+    return pd.DataFrame.from_dict(rows, orient="index")
+
+
+def evidence(run: Run) -> dict[str, str]:
+    """Return for each transport of a run the two lines that stand under its name in the flow chart."""
+    return {
+        slug: f"half within {wording.duration(latency(run, slug).p50.pooled_ms)}\n"
+        f"{_paid(run, slug, REQUESTS)} requests a delivery"
+        for slug in run.slugs
+    }
+
+
+def _paid(run: Run, slug: str, measure: Measure) -> str:
+    found = price(run, slug, measure)
+    return wording.amount(found.value) if found else "not told"

@@ -1,0 +1,77 @@
+"""What one message weighs: every byte that brought it to one reader, by what the byte is for.
+
+A bar is one utterance, to scale. Dark is what was said (the chat's own JSON), paler is form: first lines, headers,
+frame headers, masking keys.
+"""
+
+from collections.abc import Sequence
+
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from notebooks.analysis.figures.style import GREY, INK, MARGIN_IN, RULE, WIDTH_IN, Placing, label, sheet, tint
+from notebooks.analysis.wire.anatomy import CONTENT, Utterance
+from notebooks.analysis.wire.exchanges import Exchange
+from servers import transports
+
+BAR_IN = 0.26
+GROUP_IN = 0.52
+NAMES_IN = 1.75
+FOOTER_IN = 0.3
+STRENGTH = {
+    "first line": 0.55,
+    "headers": 0.3,
+    "frame header": 0.55,
+    "masking key": 0.3,
+    "chunk size": 0.55,
+    "chunk end": 0.3,
+}
+WIDE_ENOUGH = 0.05  # of the axis, for a word inside
+
+
+def draw(exchanges: Sequence[Exchange], title: str, subtitle: str) -> Figure:
+    """Return the chart of these exchanges, one group of bars each."""
+    height_in = sum(GROUP_IN + BAR_IN * len(each.said) for each in exchanges) + FOOTER_IN
+    figure, top_in = sheet(height_in, title, subtitle)
+    longest = max(said.size for each in exchanges for said in each.said) * 1.12
+    place, at_in = Placing(figure), top_in + 0.15
+    for each in exchanges:
+        transport = transports.find(each.slug)
+        place.text(MARGIN_IN, at_in, transport.label, color=transport.colour, weight="bold", size=9.5)
+        words = f"{each.size:,} bytes, of which {each.content_bytes:,} are content"
+        place.text(NAMES_IN, at_in + 0.02, words, color=GREY)
+        for row, said in enumerate(each.said):
+            bar_in = at_in + 0.24 + row * BAR_IN
+            place.text(
+                NAMES_IN - 0.1, bar_in + BAR_IN / 2, name_of(said), color=GREY, size=7.5, ha="right", va="center"
+            )
+            axes = place.axes(NAMES_IN, bar_in, WIDTH_IN - NAMES_IN - MARGIN_IN, BAR_IN)
+            _bar(axes, said, longest, transport.colour)
+        at_in += GROUP_IN + BAR_IN * len(each.said)
+    return figure
+
+
+def name_of(said: Utterance) -> str:
+    """Return what a bar is, and which way it went."""
+    if said.kind == "frame":
+        return "frame up" if said.up else "frame down"
+    to = "publish: " if said.line.link.startswith("API") else ""
+    return f"{to}{'event' if said.kind == 'chunk' else said.kind}"
+
+
+def _bar(axes: Axes, said: Utterance, longest: float, colour: str) -> None:
+    axes.set_xlim(0, longest)
+    axes.set_ylim(-0.5, 0.5)
+    axes.axis("off")
+    left = 0
+    for part in said.parts:
+        width, is_content = len(part.data), part.name in CONTENT
+        fill = colour if is_content else tint(colour, STRENGTH[part.name])
+        axes.barh(0, width, left=left, height=0.72, color=fill, edgecolor="white", linewidth=0.6)
+        if width > WIDE_ENOUGH * longest:
+            ink = "white" if is_content else INK
+            words = f"{part.name} {width}" if width > 3 * WIDE_ENOUGH * longest else str(width)
+            axes.text(left + width / 2, 0, words, ha="center", va="center", size=7, color=ink)
+        left += width
+    label(axes, f"{said.size:,}", (left, 0), (4, 0), va="center", color=INK, size=7.5)
+    axes.axvline(0, color=RULE, linewidth=1)

@@ -1,0 +1,125 @@
+"""Measured points with their intervals, over what theory predicts, in one panel or several side by side.
+
+A point is the median over the repeats, a thin bar its interval; theory is a wide pale band in the same colour. A ring
+marks a point whose load was too much for somebody. Lines are named at the right, and names make way for each
+other.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import FixedLocator, FuncFormatter, LogLocator, NullLocator
+from matplotlib.typing import ColorType
+
+from notebooks.analysis import wording
+from notebooks.analysis.figures.style import MARGIN_IN, WIDTH_IN, Placing, sheet, tint
+from notebooks.analysis.intervals import Interval
+
+PANEL_IN = 2.5
+HEADER_IN = 0.45
+FOOTER_IN = 0.62
+LEFT_IN = 0.7
+RIGHT_IN = 1.25
+NAME_IN = 0.16
+NAME_GAP = 0.025  # of the axes' width
+
+
+@dataclass(frozen=True, slots=True)
+class Curve:
+    """x and points are of equal length. theory: empty where it is silent. ringed: at which x something gave out."""
+
+    name: str
+    colour: ColorType
+    x: Sequence[float]
+    points: Sequence[Interval]
+    theory: Sequence[float] = ()
+    ringed: Sequence[float] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Panel:
+    """One pair of axes. y_told and x_told write a value beside its tick; log_y: whether decades are equally wide."""
+
+    title: str
+    x_title: str
+    curves: Sequence[Curve]
+    y_told: Callable[[float], str]
+    x_told: Callable[[float], str] = wording.amount
+    log_x: bool = False
+    log_y: bool = False
+
+
+def draw(panels: Sequence[Panel], title: str, subtitle: str) -> Figure:
+    """Return the panels side by side under one headline."""
+    figure, top_in = sheet(HEADER_IN + PANEL_IN + FOOTER_IN, title, subtitle)
+    each_in = (WIDTH_IN - MARGIN_IN) / len(panels)
+    for index, panel in enumerate(panels):
+        left_in = LEFT_IN + index * each_in
+        place = Placing(figure)
+        place.text(left_in, top_in + 0.18, panel.title, weight="bold")
+        width_in = each_in - LEFT_IN - RIGHT_IN + MARGIN_IN
+        axes = place.axes(left_in, top_in + HEADER_IN, width_in, PANEL_IN)
+        _frame(axes, panel)
+        for curve in panel.curves:
+            _curve(axes, curve)
+        _names(axes, panel)
+    return figure
+
+
+def _frame(axes: Axes, panel: Panel) -> None:
+    xs = sorted({x for curve in panel.curves for x in curve.x})
+    ys = [y for curve in panel.curves for point in curve.points for y in (point.low, point.high)]
+    ys += [y for curve in panel.curves for y in curve.theory]
+    axes.set_xlabel(panel.x_title, size=7.5)
+    axes.grid(axis="y")
+    if panel.log_x:
+        axes.set_xscale("log")
+    else:
+        axes.set_xlim(min(xs) - 0.04 * (max(xs) - min(xs)), max(xs) + 0.04 * (max(xs) - min(xs)))
+    axes.xaxis.set_major_locator(FixedLocator(xs))
+    axes.xaxis.set_minor_locator(NullLocator())
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda x, _: panel.x_told(x)))
+    axes.tick_params(axis="x", labelsize=7.5)
+    if panel.log_y:
+        axes.set_yscale("log")
+        axes.yaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
+        axes.yaxis.set_minor_locator(NullLocator())
+        positive = [y for y in ys if y > 0]
+        axes.set_ylim(min(positive) / 1.5, max(positive) * 1.5)
+    else:
+        axes.set_ylim(0, max(ys) * 1.08)
+    axes.yaxis.set_major_formatter(FuncFormatter(lambda y, _: panel.y_told(y)))
+
+
+def _curve(axes: Axes, curve: Curve) -> None:
+    values = [point.value for point in curve.points]
+    if curve.theory:
+        axes.plot(curve.x, curve.theory, color=tint(curve.colour, 0.25), linewidth=8, solid_capstyle="round", zorder=1)
+    axes.plot(curve.x, values, color=curve.colour, linewidth=1.5, zorder=3)
+    for x, point in zip(curve.x, curve.points, strict=True):
+        axes.plot([x, x], [point.low, point.high], color=curve.colour, linewidth=1.0, zorder=3)
+        fill = "white" if x in curve.ringed else curve.colour
+        axes.plot(x, point.value, "o", markersize=5, color=curve.colour, markerfacecolor=fill, zorder=4)
+
+
+def _names(axes: Axes, panel: Panel) -> None:
+    """Write each curve's name at the right, as high as its end, moved apart where two would overlap."""
+    ends = sorted(panel.curves, key=lambda curve: curve.points[-1].value)
+    to_share = axes.transData + axes.transAxes.inverted()
+    wanted = [float(to_share.transform((curve.x[-1], curve.points[-1].value))[1]) for curve in ends]
+    for curve, height in zip(ends, spread(wanted, NAME_IN / PANEL_IN), strict=True):
+        axes.text(1 + NAME_GAP, height, curve.name, transform=axes.transAxes, va="center", color=curve.colour, size=7.5)
+
+
+def spread(places: Sequence[float], gap: float) -> list[float]:
+    """Return ascending places moved as little as possible, so that no two are closer than a gap."""
+    moved = list(places)
+    for _ in range(50):
+        for index in range(len(moved) - 1):
+            if (lacks := gap - (moved[index + 1] - moved[index])) > 1e-9:
+                moved[index] -= lacks / 2
+                moved[index + 1] += lacks / 2
+    return [float(place) for place in np.asarray(moved)]

@@ -1,0 +1,103 @@
+"""The decision as a flow chart: three questions, four answers, and under each the figures it rests on."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from matplotlib.figure import Figure
+from matplotlib.patches import FancyBboxPatch
+
+from notebooks.analysis.figures.style import GREY, INK, PALE, Placing, sheet, tint
+from servers import transports
+
+HEIGHT_IN = 4.4
+QUESTION_IN = (2.05, 0.62)
+ANSWER_IN = (2.05, 0.78)
+
+
+@dataclass(frozen=True, slots=True)
+class Box:
+    """A question, or an answer if it names a transport; its centre in inches from the sheet's top left corner."""
+
+    words: str
+    x_in: float
+    y_in: float
+    slug: str = ""
+
+
+BOXES = {
+    "hurry": Box("Must news be seen\nwithin a second?", 1.2, 0.5),
+    "short": Box("Short polling", 1.2, 3.7, "short_polling"),
+    "host": Box("May your own server\nhold connections?", 4.0, 0.5),
+    "rent": Box("Pusher adapter", 6.8, 0.5, "pusher_adapter"),
+    "talk": Box("Do clients talk as much\nas they listen?", 4.0, 2.1),
+    "socket": Box("Raw WebSocket", 6.8, 2.1, "raw_websocket"),
+    "stream": Box("Server-Sent Events", 4.0, 3.7, "server_sent_events"),
+    "held": Box("Long polling", 6.8, 3.7, "long_polling"),
+}
+ARROWS = (
+    ("hurry", "short", "no"),
+    ("hurry", "host", "yes"),
+    ("host", "rent", "no"),
+    ("host", "talk", "yes"),
+    ("talk", "socket", "yes"),
+    ("talk", "stream", "no"),
+    ("stream", "held", "if streams\nare blocked"),
+)
+
+
+def draw(evidence: Mapping[str, str], title: str, subtitle: str) -> Figure:
+    """Return the chart; evidence: for each transport the figures that stand in its box."""
+    figure, top_in = sheet(HEIGHT_IN, title, subtitle)
+    for start, end, word in ARROWS:
+        _arrow(figure, top_in, BOXES[start], BOXES[end], word)
+    for box in BOXES.values():
+        _box(figure, top_in, box, evidence.get(box.slug, ""))
+    return figure
+
+
+def _size(box: Box) -> tuple[float, float]:
+    return ANSWER_IN if box.slug else QUESTION_IN
+
+
+def _arrow(figure: Figure, top_in: float, start: Box, end: Box, word: str) -> None:
+    """Draw from edge to edge, straight down or to the right, with the answer beside it."""
+    page = figure.get_size_inches()
+    down = start.x_in == end.x_in
+    gap = [size / 2 for size in (_size(start)[down], _size(end)[down])]
+    begin = (start.x_in, start.y_in + gap[0]) if down else (start.x_in + gap[0], start.y_in)
+    finish = (end.x_in, end.y_in - gap[1]) if down else (end.x_in - gap[1], end.y_in)
+    points = [(x / page[0], 1 - (top_in + y) / page[1]) for x, y in (begin, finish)]
+    axes = figure.axes[0] if figure.axes else Placing(figure).axes(0, 0, *page)
+    axes.set_xlim(0, 1)
+    axes.set_ylim(0, 1)
+    axes.axis("off")
+    axes.annotate(
+        "", points[1], points[0], arrowprops={"arrowstyle": "-|>", "color": GREY, "lw": 1.1, "shrinkA": 0, "shrinkB": 0}
+    )
+    middle = ((begin[0] + finish[0]) / 2, (begin[1] + finish[1]) / 2)
+    place = Placing(figure)
+    if down:
+        place.text(middle[0] + 0.08, top_in + middle[1], word, color=GREY, size=8, va="center")
+    else:
+        place.text(middle[0], top_in + middle[1] - 0.06, word, color=GREY, size=8, ha="center", va="bottom")
+
+
+def _box(figure: Figure, top_in: float, box: Box, evidence: str) -> None:
+    width_in, height_in = _size(box)
+    page = figure.get_size_inches()
+    corner = ((box.x_in - width_in / 2) / page[0], 1 - (top_in + box.y_in + height_in / 2) / page[1])
+    colour = transports.find(box.slug).colour if box.slug else PALE
+    figure.add_artist(
+        FancyBboxPatch(
+            corner, width_in / page[0], height_in / page[1], boxstyle="round,pad=0,rounding_size=0.008",
+            facecolor=tint(colour, 0.1) if box.slug else "white", edgecolor=colour, linewidth=1.3,
+            transform=figure.transFigure,
+        )
+    )  # fmt: skip
+    place, middle_in = Placing(figure), top_in + box.y_in
+    look = {"ha": "center", "va": "center"}
+    if not box.slug:
+        place.text(box.x_in, middle_in, box.words, color=INK, size=9, linespacing=1.3, **look)
+        return
+    place.text(box.x_in, middle_in - 0.2, box.words, color=colour, weight="bold", size=9.5, **look)
+    place.text(box.x_in, middle_in + 0.12, evidence, color=GREY, size=7.5, linespacing=1.35, **look)

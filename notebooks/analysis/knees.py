@@ -1,0 +1,119 @@
+"""Where each transport gave out under a growing number of users, and who did: the servers, or the load generator.
+
+Void cells count here, though no latency of theirs is shown: that a load was too much is what they say.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+
+from notebooks.analysis.figures.curves import Curve
+from notebooks.analysis.intervals import Interval, interval
+from notebooks.analysis.runs import BrokenRun, Run, label_in, load, manifest_of, table_of
+from results.schema import CELLS, CELLS_FILE
+from servers import transports
+
+SCENARIO = "steps"
+TOO_BUSY = "servers"
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One number of users. p95_ms, core: None where every repeat is void; core: share of a core that servers used.
+
+    gave_out: for each repeat in which something did, what.
+    """
+
+    users: int
+    p95_ms: Interval | None
+    core: Interval | None
+    gave_out: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Knee:
+    """The steps of one transport. held: the most users at which nothing gave out in any repeat; 0 if none."""
+
+    slug: str
+    label: str
+    steps: tuple[Step, ...]
+
+    @property
+    def held(self) -> int:
+        return max((step.users for step in self.steps if not step.gave_out), default=0)
+
+    @property
+    def culprit(self) -> str:
+        """What gave out at the first step that was too much, in most repeats; empty if none was."""
+        for step in self.steps:
+            if step.gave_out:
+                return Counter(step.gave_out).most_common(1)[0][0]
+        return ""
+
+    @property
+    def told(self) -> str:
+        """Say it in words, and never more than may be said."""
+        match self.culprit:
+            case "generator":
+                return f"at least {self.held:,} users, generator-bound"
+            case "":
+                return f"at least {self.held:,} users: nothing gave out"
+            case culprit:
+                return f"{self.held:,} users, then the {'servers' if culprit == TOO_BUSY else 'latency'} gave out"
+
+
+def knees(folder: Path) -> tuple[Knee, ...]:
+    """Return the knee of each transport, in the registry's order; raise BrokenRun when the run has no steps."""
+    cells = table_of(folder / CELLS_FILE, CELLS)
+    cells = cells[cells["scenario"] == SCENARIO]
+    if cells.empty:
+        raise BrokenRun(f"{folder} has no {SCENARIO}; `make compare ARGS='--scenario {SCENARIO}'` measures them")
+    overloaded = manifest_of(folder).get("overloaded", [])
+    found = []
+    for row in transports.TRANSPORTS:
+        own = cells[cells["transport"] == row.slug]
+        refused = Counter(point for scenario, point, slug, _ in overloaded if (scenario, slug) == (SCENARIO, row.slug))
+        if not own.empty:
+            points = sorted({*own["point"], *refused}, key=_users)
+            steps = tuple(_step(folder, own[own["point"] == point], point, refused[point]) for point in points)
+            found.append(Knee(row.slug, label_in(folder, row.slug), steps))
+    return tuple(found)
+
+
+def grown(found: Sequence[Knee], of: Callable[[Step], Interval | None]) -> list[Curve]:
+    """Return one figure of every knee's steps against the users, where it is known; ringed where something gave out."""
+    made = []
+    for knee in found:
+        known = [(step, point) for step in knee.steps if (point := of(step)) is not None]
+        transport = transports.find(knee.slug)
+        xs, ringed = [step.users for step, _ in known], [step.users for step, _ in known if step.gave_out]
+        made.append(Curve(transport.label, transport.colour, xs, [point for _, point in known], ringed=ringed))
+    return made
+
+
+def _step(folder: Path, cells: pd.DataFrame, point: str, refused: int) -> Step:
+    """Return one step. cells: its repeats; refused: in how many the servers were too busy to be measured at all."""
+    gave_out = (*(str(limit) for limit in cells["limit"] if limit), *(TOO_BUSY,) * refused)
+    valid = cells[cells["verdict"] != "void"]
+    if valid.empty:
+        return Step(_users(point), None, None, gave_out or ("generator",))
+    run = load(folder, SCENARIO, point)
+    slug = str(valid["transport"].iloc[0])
+    return Step(_users(point), p95_ms(run, slug), core_share(valid), gave_out)
+
+
+def p95_ms(run: Run, slug: str) -> Interval:
+    """Return the 95th percentile over the repeats, in ms."""
+    return interval(list(1000 * run.quantiles_of(slug)["latency_p95_s"]))
+
+
+def core_share(cells: pd.DataFrame) -> Interval:
+    """Return how much of one core the servers used, API and push service together, over the repeats."""
+    return interval(list((cells["api_cpu_s"] + cells["push_service_cpu_s"]) / cells["readings_apart_s"]))
+
+
+def _users(point: str) -> int:
+    return int(point.split()[0])
