@@ -39,16 +39,17 @@ decisions.table(run)
 # %% [markdown]
 # ## What an interviewer asks
 #
-# **Why not just poll?** Because half the interval is how late half of your readers are, and asking costs the same when
+# **Why not just poll?** Because half of your readers are later than half the interval, and asking costs the same when
 # nothing happens. In a busy room it is a fair choice: [notebook 03](03_how_much_asking.ipynb) shows where it wins.
 #
 # **What happens behind a load balancer?** A poll may be answered by any server that reads the same log; an open line
-# stays where it was opened, so the servers must tell each other. Here every client resumes by its cursor wherever it
-# lands. What the hop between processes costs is not measured yet.
+# stays where it was opened, so the servers must tell each other. Every client here resumes by its cursor wherever it
+# lands, as the restart in [notebook 07](07_what_breaks_first.ipynb) shows; what the hop between processes costs is
+# not measured yet.
 #
-# **How do you scale WebSockets to a million users?** By the knee of one core in
-# [notebook 07](07_what_breaks_first.ipynb), times cores, with a shared log behind them; the broadcast to one large room
-# is what does not divide. A million is beyond what one machine can show.
+# **How do you scale WebSockets to a million users?** With a shared log behind many servers. What one core holds is in
+# [notebook 07](07_what_breaks_first.ipynb), as an "at least"; what a second core or machine adds is not measured yet,
+# and a million is beyond what one machine can show.
 #
 # **What do you lose on reconnect?** With a cursor, nothing: a hundred lines broke in the restart of
 # [notebook 07](07_what_breaks_first.ipynb), and every message came exactly once. Without one, all that was on its way.

@@ -66,7 +66,7 @@ def _output(output: NotebookNode) -> str:
     if "image/png" in data:
         png = data["image/png"].strip()
         finding = html.escape(output.metadata["image/png"]["alt"])
-        return f'<p><img alt="{finding}" src="data:image/png;base64,{png}"></p>'
+        return f'<p class="wide"><img alt="{finding}" src="data:image/png;base64,{png}"></p>'
     if "text/markdown" in data:
         return _markdown(data["text/markdown"])
     if "text/html" in data:

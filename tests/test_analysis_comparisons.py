@@ -48,7 +48,7 @@ def test_a_generator_that_gives_out_proves_an_at_least(tmp_path: Path) -> None:
 def test_servers_too_busy_to_be_read_are_a_step_of_their_own(tmp_path: Path) -> None:
     (knee,) = knees(steps(tmp_path, {100: ""}, overloaded=200))
     assert knee.told == "100 users, then the servers gave out"
-    assert knee.steps[-1] == Step(200, None, None, ("servers",))
+    assert knee.steps[-1] == Step(200, None, None, ("servers",), 1)
 
 
 def test_where_nothing_gave_out_that_is_said(tmp_path: Path) -> None:
@@ -57,7 +57,11 @@ def test_where_nothing_gave_out_that_is_said(tmp_path: Path) -> None:
 
 
 def test_latency_beyond_its_budget_is_told_as_such() -> None:
-    knee = Knee("raw_websocket", "Raw WebSocket", (Step(100, SURE, SURE, ()), Step(200, SURE, SURE, ("latency",))))
+    knee = Knee(
+        "raw_websocket",
+        "Raw WebSocket",
+        (Step(100, SURE, SURE, ("servers",), 3), Step(200, SURE, SURE, ("latency",), 1)),
+    )
     assert knee.told == "100 users, then the latency gave out"
 
 

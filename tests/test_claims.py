@@ -1,11 +1,12 @@
 """The claims ledger: whole, generated, and quoted in the README as it is."""
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from notebooks.analysis.claims import ledger
+from notebooks.analysis.claims import explained, ledger
 from notebooks.analysis.claims.claim import (
     Claim,
     Evidence,
@@ -14,12 +15,15 @@ from notebooks.analysis.claims.claim import (
     amount_told,
     beyond,
     holds_if,
+    holds_when,
+    no_longer_if,
     time_told,
     waits_for,
 )
 from notebooks.analysis.intervals import Interval
 from notebooks.analysis.runs import ROOT
 from results.schema import CLAIMS_FILE
+from tests.synthetic_run import ALL, Plan, write
 
 REFERENCE = ROOT / "results" / "reference"
 MEASURED = {Verdict.HOLDS, Verdict.HOLDS_WHEN, Verdict.NO_LONGER}
@@ -50,15 +54,40 @@ def test_no_claim_is_listed_twice_and_each_has_its_reason(entries: tuple[ledger.
     assert all(entry.finding.because.endswith((".", ")")) for entry in entries)
 
 
-def test_a_claim_that_a_run_contradicts_does_not_hold() -> None:
-    assert holds_if(False, "9 s", "Too late.").verdict is Verdict.NO_LONGER
-    assert holds_if(True, "9 ms", "In time.").verdict is Verdict.HOLDS
+@pytest.mark.parametrize(
+    ("judge", "shown", "otherwise"),
+    [
+        (holds_if, Verdict.HOLDS, Verdict.NO_LONGER),
+        (holds_when, Verdict.HOLDS_WHEN, Verdict.HOLDS),
+        (no_longer_if, Verdict.NO_LONGER, Verdict.HOLDS),
+    ],
+)
+def test_a_verdict_and_its_reason_change_with_what_a_run_shows(
+    judge: Callable[[bool, str, str], Finding], shown: Verdict, otherwise: Verdict
+) -> None:
+    assert judge(True, "9 ms", "In time.") == Finding(shown, "9 ms", "In time.")
+    contrary = judge(False, "9 s", "In time.")
+    assert contrary.verdict is otherwise
+    assert contrary.because != "In time."
+
+
+def test_a_run_in_which_everything_is_slow_changes_the_verdicts_that_say_instant(tmp_path: Path) -> None:
+    slow = write(tmp_path, Plan(repeats=2, push_s=dict.fromkeys(ALL, 3.0)))
+    evidence = Evidence(slow)
+    assert explained.polls_every_2_s(evidence).verdict is Verdict.HOLDS
+    fast = Evidence(write(tmp_path, Plan(repeats=2)))
+    assert explained.polls_every_2_s(fast).verdict is Verdict.HOLDS_WHEN
+    assert explained.not_instant(fast).verdict is Verdict.HOLDS
+    quick = Evidence(write(tmp_path, Plan(repeats=2, interval_s=0.05)))
+    assert explained.not_instant(quick).verdict is Verdict.NO_LONGER
 
 
 def test_what_cannot_be_measured_says_so() -> None:
     nothing = Evidence(Path())
     assert waits_for("the bill")(nothing) == Finding(Verdict.NOT_YET, "", "Its experiment is the bill.")
-    assert beyond("Ask the vendor.")(nothing).verdict is Verdict.NOT_TESTABLE
+    assert beyond("Ask the vendor.", "its site")(nothing) == Finding(
+        Verdict.NOT_TESTABLE, "", "Ask the vendor. Source: its site."
+    )
 
 
 def test_figures_are_told_with_their_intervals() -> None:

@@ -5,6 +5,7 @@ Each function returns the curves of one question, a curve for each transport or 
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from math import inf
 from pathlib import Path
@@ -50,19 +51,16 @@ def interval_sweep(folder: Path) -> list[Curve]:
     ]
 
 
-def distance_sweep(folder: Path) -> list[Curve]:
-    """Return each transport's median in ms on open lines, against the one-way delay in ms, over its transits."""
+def distance_sweeps(folder: Path) -> tuple[list[Curve], list[Curve]]:
+    """Return medians in ms against the one-way delay in ms: sent on open lines, and all; leaves out short polling."""
     runs = {TO_MS * run.setting("one_way_delay_s"): run for run in points(folder, "distance").values()}
-    return [
-        Curve(
-            transports.find(slug).label,
-            transports.find(slug).colour,
-            sorted(runs),
-            [median_on_open_lines_ms(runs[x], slug) for x in sorted(runs)],
-            [distance_median_ms(runs[x], slug) for x in sorted(runs)],
-        )
-        for slug in next(iter(runs.values())).slugs
-    ]
+    slugs = [row.slug for row in transports.TRANSPORTS if row.reads is not Reads.POLL]
+
+    def curves(median: Callable[[Run, str], Interval]) -> list[Curve]:
+        measured = across(runs, slugs, median)
+        return [replace(curve, theory=[2 * delay_ms for delay_ms in curve.x]) for curve in measured]
+
+    return curves(median_on_open_lines_ms), curves(partial(latency_ms, percent=50))
 
 
 def on_open_lines(run: Run, slug: str) -> "pd.Series[bool]":
@@ -75,11 +73,14 @@ def on_open_lines(run: Run, slug: str) -> "pd.Series[bool]":
 
 
 def median_on_open_lines_ms(run: Run, slug: str) -> Interval:
-    """Return the median over the repeats in ms, of what was sent on an open line; a poller's is, but for moments."""
-    samples = run.deliveries_of(slug)
-    if transports.find(slug).reads is not Reads.POLL:
-        samples = samples[on_open_lines(run, slug)]
+    """Return the median over the repeats, in ms, of messages sent on an open line."""
+    samples = run.deliveries_of(slug)[on_open_lines(run, slug)]
     return interval(list(samples.groupby("repeat")["latency_ms"].median()))
+
+
+def median_ms(run: Run, slug: str) -> float:
+    """Return the median over the repeats, in ms."""
+    return latency_ms(run, slug, 50).value
 
 
 def distance_median_ms(run: Run, slug: str) -> float:
@@ -128,9 +129,15 @@ def empties(runs: Sequence[Run]) -> tuple[list[float], list[Interval], list[floa
 
 
 def still_true(run: Run, slug: str, kind: str) -> Interval:
-    """Return the share of news of a kind that was still true when seen, in %; what a leaver never read was not."""
+    """Return the share of what was seen of a kind of news that was still true by then, in %."""
     rows = run.quantiles_of(slug, kind)
-    return interval(list(100 * rows["still_true"] / (rows["delivered"] + rows["missed_by_leaving"])))
+    return interval(list(100 * rows["still_true"] / rows["delivered"]))
+
+
+def left_unread(run: Run, slug: str, kind: str) -> Interval:
+    """Return the share of news of a kind that nobody saw, since its reader had left before asking, in %."""
+    rows = run.quantiles_of(slug, kind)
+    return interval(list(100 * rows["missed_by_leaving"] / (rows["delivered"] + rows["missed_by_leaving"])))
 
 
 def _in_s(ms: Interval) -> Interval:

@@ -1,7 +1,5 @@
 """When to choose which transport, beside what each of them took in a run."""
 
-import pandas as pd
-
 from notebooks.analysis import wording
 from notebooks.analysis.prices import BYTES, CPU, REQUESTS, Measure, price
 from notebooks.analysis.quantiles import latency
@@ -16,7 +14,7 @@ WHEN = {
 }
 
 
-def table(run: Run) -> pd.DataFrame:
+def table(run: Run) -> wording.Prose:
     """Return a row for each transport of a run: when to choose it, and what a delivery took."""
     rows = {
         run.label_of(slug): {
@@ -28,7 +26,7 @@ def table(run: Run) -> pd.DataFrame:
         }
         for slug in run.slugs
     }
-    return pd.DataFrame.from_dict(rows, orient="index")
+    return wording.table(rows)
 
 
 def evidence(run: Run) -> dict[str, str]:

@@ -17,25 +17,31 @@ from results.schema import CELLS, CELLS_FILE
 from servers import transports
 
 SCENARIO = "steps"
-TOO_BUSY = "servers"
+TOO_BUSY, GENERATOR = "servers", "generator"
 
 
 @dataclass(frozen=True, slots=True)
 class Step:
     """One number of users. p95_ms, core: None where every repeat is void; core: share of a core that servers used.
 
-    gave_out: for each repeat in which something did, what.
+    gave_out: for each repeat in which something did, what; a generator that made a repeat suspect counts as well.
     """
 
     users: int
     p95_ms: Interval | None
     core: Interval | None
     gave_out: tuple[str, ...]
+    repeats: int
+
+    @property
+    def is_held(self) -> bool:
+        """Whether in most repeats nothing gave out."""
+        return 2 * len(self.gave_out) < self.repeats
 
 
 @dataclass(frozen=True, slots=True)
 class Knee:
-    """The steps of one transport. held: the most users at which nothing gave out in any repeat; 0 if none."""
+    """The steps of one transport. held: the most users at which in most repeats nothing gave out; 0 if none."""
 
     slug: str
     label: str
@@ -43,13 +49,13 @@ class Knee:
 
     @property
     def held(self) -> int:
-        return max((step.users for step in self.steps if not step.gave_out), default=0)
+        return max((step.users for step in self.steps if step.is_held), default=0)
 
     @property
     def culprit(self) -> str:
         """What gave out at the first step that was too much, in most repeats; empty if none was."""
         for step in self.steps:
-            if step.gave_out:
+            if not step.is_held:
                 return Counter(step.gave_out).most_common(1)[0][0]
         return ""
 
@@ -57,7 +63,7 @@ class Knee:
     def told(self) -> str:
         """Say it in words, and never more than may be said."""
         match self.culprit:
-            case "generator":
+            case culprit if culprit == GENERATOR:
                 return f"at least {self.held:,} users, generator-bound"
             case "":
                 return f"at least {self.held:,} users: nothing gave out"
@@ -89,20 +95,39 @@ def grown(found: Sequence[Knee], of: Callable[[Step], Interval | None]) -> list[
     for knee in found:
         known = [(step, point) for step in knee.steps if (point := of(step)) is not None]
         transport = transports.find(knee.slug)
-        xs, ringed = [step.users for step, _ in known], [step.users for step, _ in known if step.gave_out]
+        xs, ringed = [step.users for step, _ in known], [step.users for step, _ in known if not step.is_held]
         made.append(Curve(transport.label, transport.colour, xs, [point for _, point in known], ringed=ringed))
     return made
 
 
 def _step(folder: Path, cells: pd.DataFrame, point: str, refused: int) -> Step:
     """Return one step. cells: its repeats; refused: in how many the servers were too busy to be measured at all."""
-    gave_out = (*(str(limit) for limit in cells["limit"] if limit), *(TOO_BUSY,) * refused)
+    limits = cells["limit"].where(cells["limit"] != "", cells["verdict"].map({"valid": ""}).fillna(GENERATOR))
+    gave_out = (*(str(limit) for limit in limits if limit), *(TOO_BUSY,) * refused)
+    repeats = len(cells) + refused
     valid = cells[cells["verdict"] != "void"]
     if valid.empty:
-        return Step(_users(point), None, None, gave_out or ("generator",))
+        return Step(_users(point), None, None, gave_out, repeats)
     run = load(folder, SCENARIO, point)
     slug = str(valid["transport"].iloc[0])
-    return Step(_users(point), p95_ms(run, slug), core_share(valid), gave_out)
+    return Step(_users(point), p95_ms(run, slug), core_share(valid), gave_out, repeats)
+
+
+def upkeep(idle: Run, fewer: Run, slug: str) -> dict[str, str]:
+    """Return what one user costs the servers for being there. fewer: a run with fewer users, to compare memory with."""
+    cells, base = idle.cells_of(slug), fewer.cells_of(slug)
+    cpu_us = 1e6 * (cells["api_cpu_s"] + cells["push_service_cpu_s"]) / (cells["users"] * cells["measured_s"])
+    more = int(cells["users"].max() - base["users"].max())
+    memory_kb = (_resident_bytes(cells) - _resident_bytes(base).median()) / more / 1000
+    return {
+        "CPU per user and second": f"{interval(list(cpu_us)).value:.0f} us",
+        "memory of one more": f"{interval(list(memory_kb)).value:.0f} kB",
+        "open connections": f"{(cells['connections'] / cells['users']).median():.1f} each",
+    }
+
+
+def _resident_bytes(cells: pd.DataFrame) -> "pd.Series[float]":
+    return cells["api_rss_bytes"] + cells["push_service_rss_bytes"]
 
 
 def p95_ms(run: Run, slug: str) -> Interval:

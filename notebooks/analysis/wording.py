@@ -4,6 +4,7 @@ A sentence here must be true of every run, also of one with a single transport o
 what it compares, and claims no difference that the load generator could have made (`resolution`).
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from notebooks.analysis.prices import REQUESTS, price
@@ -21,6 +22,14 @@ class Prose:
 
     def _repr_markdown_(self) -> str:
         return self.words
+
+
+def table(rows: Mapping[str, Mapping[str, str]]) -> Prose:
+    """Return rows as a Markdown table: by name, then by column; all rows have the same columns."""
+    columns = list(next(iter(rows.values()), {}))
+    lines = [["", *columns], ["---"] * (len(columns) + 1)]
+    lines += [[f"**{name}**", *(row[column] for column in columns)] for name, row in rows.items()]
+    return Prose("\n".join(f"| {' | '.join(line)} |" for line in lines))
 
 
 def duration(ms: float) -> str:

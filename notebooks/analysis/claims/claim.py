@@ -19,6 +19,10 @@ from notebooks.analysis.wire.anatomy import Utterance, utterances
 from notebooks.analysis.wire.captures import Capture, captures
 from results.schema import CAPTURES_FILE
 
+CONTRADICTED = "This run contradicts it."
+ONE_SIDED = "In this run no exception showed."
+NOT_REFUTED = "In this run nothing spoke against it."
+
 
 class Verdict(StrEnum):
     HOLDS = "holds"
@@ -91,8 +95,18 @@ def percent_told(found: Interval) -> str:
 
 
 def holds_if(held: bool, figure: str, because: str) -> Finding:
-    """Return that a claim holds, or, if this run says otherwise, that it does not any more."""
-    return Finding(Verdict.HOLDS if held else Verdict.NO_LONGER, figure, because)
+    """Return that a claim holds, and why; or, if this run says otherwise, that it does not any more."""
+    return Finding(Verdict.HOLDS, figure, because) if held else Finding(Verdict.NO_LONGER, figure, CONTRADICTED)
+
+
+def holds_when(both: bool, figure: str, because: str) -> Finding:
+    """Return when a claim holds, if this run shows both sides of it; if it shows one only, that it holds."""
+    return Finding(Verdict.HOLDS_WHEN, figure, because) if both else Finding(Verdict.HOLDS, figure, ONE_SIDED)
+
+
+def no_longer_if(refuted: bool, figure: str, because: str) -> Finding:
+    """Return that a claim does not hold any more, and why; or, if this run does not show it, that it holds."""
+    return Finding(Verdict.NO_LONGER, figure, because) if refuted else Finding(Verdict.HOLDS, figure, NOT_REFUTED)
 
 
 def waits_for(what: str) -> Callable[[Evidence], Finding]:
@@ -100,9 +114,9 @@ def waits_for(what: str) -> Callable[[Evidence], Finding]:
     return lambda _: Finding(Verdict.NOT_YET, "", f"Its experiment is {what}.")
 
 
-def beyond(because: str) -> Callable[[Evidence], Finding]:
-    """Return the test of a claim that nothing on one machine can decide; because cites what can be read instead."""
-    return lambda _: Finding(Verdict.NOT_TESTABLE, "", because)
+def beyond(because: str, source: str) -> Callable[[Evidence], Finding]:
+    """Return the test of a claim that nothing on one machine can decide. source: what can be read of it instead."""
+    return lambda _: Finding(Verdict.NOT_TESTABLE, "", f"{because} Source: {source}.")
 
 
 def _with_limits(found: Interval, told: Callable[[float], str]) -> str:

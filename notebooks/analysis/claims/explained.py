@@ -4,20 +4,22 @@ from notebooks.analysis.claims.claim import (
     Claim,
     Evidence,
     Finding,
-    Verdict,
     amount_told,
     holds_if,
+    holds_when,
+    no_longer_if,
     percent_told,
     time_told,
 )
-from notebooks.analysis.intervals import Interval
-from notebooks.analysis.prices import CPU, EMPTY, REQUESTS
+from notebooks.analysis.intervals import Interval, interval
+from notebooks.analysis.prices import CPU, EMPTY, REQUESTS, by_repeat
 from notebooks.analysis.wire.meaning import NEWS, meaning
 
 WHAT, HTTP, SOCKET = "What is a WebSocket?", "Normal HTTP", "WebSocket (Persistent connection)"
 OLD, MODERN = "HTTP Polling (Old way)", "WebSocket (Modern way)"
 INSTANT_MS = 100.0
 """What people take for instant: Nielsen, Usability Engineering, 1993, section 5.5."""
+POLLERS = {"short polling": "short_polling", "long polling": "long_polling"}
 WEBSOCKET, SHORT, LONG, STREAM = "raw_websocket", "short_polling", "long_polling", "server_sent_events"
 
 
@@ -34,16 +36,20 @@ def two_way(evidence: Evidence) -> Finding:
 def closes(evidence: Evidence) -> Finding:
     said = evidence.said(SHORT)
     requests, lines = sum(each.kind == "request" for each in said), len({each.line for each in said})
-    kept, closed = (
-        evidence.paid("keep_alive", SHORT, CPU, point).value
-        for point in ("connections kept", "closed after each answer")
-    )
-    figure = f"{requests} requests on {lines} connections; closing each costs {closed / kept - 1:+.0%} server CPU"
-    return Finding(
-        Verdict.NO_LONGER if requests > 2 * lines else Verdict.HOLDS,
+    dearer = ", ".join(f"{name} {percent_told(closing(evidence, slug))}" for name, slug in POLLERS.items())
+    figure = f"{requests} requests on {lines} connections; closing each takes so much more server CPU: {dearer}"
+    return no_longer_if(
+        requests > 2 * lines,
         figure,
         "HTTP/1.1 keeps a connection for the next question unless somebody asks to close it (RFC 9112, section 9.3).",
     )
+
+
+def closing(evidence: Evidence, slug: str) -> Interval:
+    """Return how much more server CPU each delivery takes if every answer closes its connection, in %, by repeat."""
+    kept, closed = (evidence.run("keep_alive", point) for point in ("connections kept", "closed after each answer"))
+    pairs = zip(*(by_repeat(run.cells_of(slug), CPU) for run in (kept, closed)), strict=True)
+    return interval([100 * (dearer / cheaper - 1) for cheaper, dearer in pairs])
 
 
 def keeps_asking(evidence: Evidence) -> Finding:
@@ -60,8 +66,8 @@ def keeps_asking(evidence: Evidence) -> Finding:
 
 def wastes(evidence: Evidence) -> Finding:
     idle, busy = (evidence.paid(scenario, SHORT, EMPTY) for scenario in ("idle", "busy"))
-    return Finding(
-        Verdict.HOLDS_WHEN if idle.value > 50 > busy.value else Verdict.HOLDS,
+    return holds_when(
+        idle.value > 50 > busy.value,
         f"empty answers: {percent_told(idle)} in an idle crowd, {percent_told(busy)} in a busy room",
         "It holds when little is said: then nearly every question is asked for nothing; in a busy room none is.",
     )
@@ -111,8 +117,8 @@ def got_it(evidence: Evidence) -> Finding:
         each.up and meaning(each) not in ("join", "send message", "I am typing", "I have read", "goodbye")
         for each in said
     )
-    return Finding(
-        Verdict.HOLDS_WHEN,
+    return holds_when(
+        thanks == 0,
         f"{pushed} pushed pages, answered by {thanks} frames",
         "It holds when the application adds it, as read receipts do: the protocol acknowledges nothing but pings, and "
         "TCP does so unseen. What a broken line had under way is lost unless a cursor asks for it.",
@@ -134,8 +140,8 @@ def _pushed(evidence: Evidence, kind: str, because: str) -> Finding:
 
 def mostly_no(evidence: Evidence) -> Finding:
     quiet, talk = (evidence.paid(scenario, SHORT, EMPTY) for scenario in ("idle", "conversation"))
-    return Finding(
-        Verdict.HOLDS_WHEN if quiet.value > 50 > talk.value else Verdict.HOLDS,
+    return holds_when(
+        quiet.value > 50 > talk.value,
         f"answers that say no: {percent_told(quiet)} in an idle crowd, {percent_told(talk)} in a conversation of ten",
         "It holds when fewer than about two messages come per three intervals: theory says exp(-lambda T).",
     )
@@ -144,8 +150,8 @@ def mostly_no(evidence: Evidence) -> Finding:
 def old_way(evidence: Evidence) -> Finding:
     polled, held = (evidence.paid("busy", slug, CPU) for slug in (SHORT, LONG))
     pushed = evidence.paid("busy", WEBSOCKET, CPU)
-    return Finding(
-        Verdict.HOLDS_WHEN if polled.value < held.value else Verdict.HOLDS,
+    return holds_when(
+        polled.value < held.value,
         f"server CPU per delivery in a busy room: {polled.value:.0f} us by short, {held.value:.0f} by long polling, "
         f"{pushed.value:.0f} by raw WebSocket",
         "It holds when news is rare or urgent: in a busy room a poll collects what came, and undercuts long polling.",
@@ -166,8 +172,8 @@ def polls_every_2_s(evidence: Evidence) -> Finding:
     polled = evidence.late_ms("conversation", SHORT)
     others = {slug: evidence.late_ms("conversation", slug) for slug in (LONG, STREAM)}
     told = ", ".join(f"{time_told(median)} by {slug.replace('_', ' ')}" for slug, median in others.items())
-    return Finding(
-        Verdict.HOLDS_WHEN,
+    return holds_when(
+        max(median.value for median in others.values()) < INSTANT_MS < polled.value,
         f"p50 {time_told(polled)} polling every 2 s; without any WebSocket also {told}",
         "It holds when the only other way is short polling: an answer that is held, or never ends, is instant too.",
     )
@@ -180,8 +186,8 @@ def new_message_instant(evidence: Evidence) -> Finding:
 def typing_not_possible(evidence: Evidence) -> Finding:
     polled, held = (evidence.true_percent("signals", slug, "typing") for slug in (SHORT, LONG))
     late = evidence.late_ms("signals", SHORT, 50, "typing")
-    return Finding(
-        Verdict.NO_LONGER,
+    return no_longer_if(
+        polled.value > 50 and held.value > 99,
         f"polling every 2 s: {time_told(late)} late, {percent_told(polled)} still true; held: {percent_told(held)}",
         "Polled notices are late and some are lies by then, but most are not; long polling shows them all in time.",
     )
@@ -201,8 +207,8 @@ def online_every_5_s(evidence: Evidence) -> Finding:
         evidence.late_ms("presence_poll", SHORT, 50, "presence"),
         evidence.true_percent("presence_poll", SHORT, "presence"),
     )
-    return Finding(
-        Verdict.HOLDS_WHEN,
+    return holds_when(
+        evidence.late_ms("signals", LONG, 50, "presence").value < INSTANT_MS < late.value,
         f"p50 {time_told(late)}, {percent_told(true)} still true, polling every {run.setting('poll_interval_s'):g} s",
         "It holds when the list is polled: then it is half an interval old. It may also be held or streamed.",
     )
@@ -214,8 +220,8 @@ def online_instant(evidence: Evidence) -> Finding:
 
 def receipts_delayed(evidence: Evidence) -> Finding:
     polled, held = (evidence.late_ms("signals", slug, 50, "receipt") for slug in (SHORT, LONG))
-    return Finding(
-        Verdict.HOLDS_WHEN if held.value < INSTANT_MS < polled.value else Verdict.HOLDS,
+    return holds_when(
+        held.value < INSTANT_MS < polled.value,
         f"p50 {time_told(polled)} by short polling, {time_told(held)} by long polling",
         "It holds when the client waits between questions; a held question is answered at once.",
     )

@@ -5,7 +5,6 @@ seconds. An arrow's colour says which of the three it is: a question, an answer 
 """
 
 from collections.abc import Sequence
-from itertools import dropwhile
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -13,11 +12,12 @@ from matplotlib.figure import Figure
 from notebooks.analysis.figures.style import GREY, INK, MARGIN_IN, PALE, WIDTH_IN, Placing, sheet
 from notebooks.analysis.wire.anatomy import Utterance, utterances
 from notebooks.analysis.wire.captures import Capture
-from notebooks.analysis.wire.exchanges import PUBLISHING, READER, one_message
+from notebooks.analysis.wire.exchanges import PUBLISHING, READER, question
 from notebooks.analysis.wire.meaning import NEWS, NOTHING, lines_of, meaning
 from servers import transports
+from servers.transports import Transport
 
-ARROWS = 9
+SPAN_S = 5.0
 ROW_IN = 0.25
 HEADER_IN = 0.75
 GAP_IN = 0.35
@@ -28,11 +28,12 @@ ENDS = {"clients to API": (0, 2), "clients to push service": (0, 1), "API to pus
 
 def draw(captures: dict[str, Capture], title: str, subtitle: str) -> Figure:
     """Return a sheet with a diagram for each capture, two in a row."""
-    rows = -(-len(captures) // COLUMNS)
-    panel_in = HEADER_IN + ROW_IN * ARROWS
+    excerpts = {slug: excerpt(capture) for slug, capture in captures.items()}
+    rows, arrows = -(-len(captures) // COLUMNS), max(map(len, excerpts.values()))
+    panel_in = HEADER_IN + ROW_IN * arrows
     figure, top_in = sheet(rows * (panel_in + GAP_IN) + 0.2, title, subtitle)
     width_in = (WIDTH_IN - MARGIN_IN) / COLUMNS - LEFT_IN - MARGIN_IN
-    for index, (slug, capture) in enumerate(captures.items()):
+    for index, (slug, shown) in enumerate(excerpts.items()):
         row, column = divmod(index, COLUMNS)
         left_in = LEFT_IN + column * (width_in + LEFT_IN + MARGIN_IN)
         panel_top_in = top_in + 0.2 + row * (panel_in + GAP_IN)
@@ -46,17 +47,19 @@ def draw(captures: dict[str, Capture], title: str, subtitle: str) -> Figure:
             size=9.5,
         )
         axes = place.axes(left_in, panel_top_in + 0.25, width_in, panel_in - 0.25)
-        _diagram(axes, excerpt(capture), transports.find(slug).colour, transports.find(slug).needs_push_service)
+        _diagram(axes, shown, arrows, transports.find(slug))
     return figure
 
 
-def excerpt(capture: Capture, arrows: int = ARROWS) -> list[Utterance]:
-    """Return what led to the reader's first message that came alone: chosen by position, not by looks."""
+def excerpt(capture: Capture) -> list[Utterance]:
+    """Return what the reader's wire carried within SPAN_S: the same seconds of each transport."""
     everything = utterances(capture)
-    own, told = lines_of(READER, everything), one_message(capture).said[-1]
-    before = everything[: everything.index(told) + 1]
-    shown = [said for said in before if said.line in own or said.line.link == PUBLISHING][-arrows:]
-    return list(dropwhile(lambda said: not said.up, shown))  # an answer whose question is not shown
+    own = lines_of(READER, everything)
+    shown = [
+        said for said in everything if 0 <= said.at_s < SPAN_S and (said.line in own or said.line.link == PUBLISHING)
+    ]
+    before = [said for each in shown for said in question(everything, each) if said not in shown]
+    return [*before[:1], *shown]
 
 
 def is_no(said: Utterance) -> bool:
@@ -64,16 +67,18 @@ def is_no(said: Utterance) -> bool:
     return not said.up and meaning(said) == NOTHING
 
 
-def _diagram(axes: Axes, shown: Sequence[Utterance], colour: str, with_service: bool) -> None:
+def _diagram(axes: Axes, shown: Sequence[Utterance], arrows: int, transport: Transport) -> None:
     axes.set_xlim(-0.02, 2.02)
-    axes.set_ylim(ARROWS + 0.2, -1.1)
+    axes.set_ylim(arrows + 0.2, -1.1)
     axes.axis("off")
-    heads = {0: "browser", 1: "push service", 2: "server"} if with_service else {0: "browser", 2: "server"}
+    heads = (
+        {0: "browser", 1: "push service", 2: "server"} if transport.needs_push_service else {0: "browser", 2: "server"}
+    )
     for x, name in heads.items():
         axes.text(x, -0.75, name, ha="center", va="bottom", size=8, color=INK)
-        axes.plot([x, x], [-0.6, ARROWS], color=PALE, linewidth=1.2, zorder=0)
+        axes.plot([x, x], [-0.6, len(shown)], color=PALE, linewidth=1.2, zorder=0)
     for row, said in enumerate(shown):
-        _arrow(axes, row, said, colour)
+        _arrow(axes, row, said, transport.colour)
 
 
 def _arrow(axes: Axes, row: int, said: Utterance, colour: str) -> None:

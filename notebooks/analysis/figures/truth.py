@@ -1,7 +1,7 @@
 """The source document's table, measured: how late each kind of news is, and how much of it is still true by then.
 
 A line runs from the median (dot) to the 95th percentile, on an axis where 1 ms and 2 s both read; the number at the
-right is the share that was seen while it was still true; what somebody had not read when they left was not.
+right is the share that was still true.
 """
 
 from collections.abc import Sequence
@@ -69,7 +69,7 @@ def draw(groups: Sequence[Group], title: str, subtitle: str) -> Figure:
     width_in = WIDTH_IN - NAMES_IN - TRUE_IN - MARGIN_IN
     rows = [row for each in groups for row in each.rows]
     limits = min(row.p50_ms.value for row in rows) / 1.4, max(row.p95_ms.value for row in rows) * 1.4
-    place.text(WIDTH_IN - MARGIN_IN, at_in, "seen while true", color=GREY, size=7.5, ha="right")
+    place.text(WIDTH_IN - MARGIN_IN, at_in, "still true", color=GREY, size=7.5, ha="right")
     for index, each in enumerate(groups):
         place.text(MARGIN_IN, at_in, each.title, weight="bold")
         place.text(NAMES_IN, at_in, each.claims, color=GREY, size=7.5)

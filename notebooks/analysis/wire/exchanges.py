@@ -39,14 +39,14 @@ def one_message(capture: Capture) -> Exchange:
     told = _first(capture, everything, MESSAGE)
     published = [each for each in everything if each.line.link == PUBLISHING and each.at_s < told.at_s and each.up]
     before = _with_answer(everything, published[-1]) if published else []
-    return Exchange(capture.slug, (*before, *_question(everything, told), told))
+    return Exchange(capture.slug, (*before, *question(everything, told), told))
 
 
 def empty_poll(capture: Capture) -> Exchange:
     """Return a question that was answered with nothing; raise BrokenRun where there was none."""
     everything = utterances(capture)
     told = _first(capture, everything, NOTHING)
-    return Exchange(capture.slug, (*_question(everything, told), told))
+    return Exchange(capture.slug, (*question(everything, told), told))
 
 
 def _first(capture: Capture, everything: Sequence[Utterance], wanted: str) -> Utterance:
@@ -58,7 +58,7 @@ def _first(capture: Capture, everything: Sequence[Utterance], wanted: str) -> Ut
     raise BrokenRun(f"the capture of {capture.slug} holds no answer that says: {wanted}")
 
 
-def _question(everything: Sequence[Utterance], told: Utterance) -> list[Utterance]:
+def question(everything: Sequence[Utterance], told: Utterance) -> list[Utterance]:
     """Return the question of an answer; nothing for what was pushed."""
     asked = [each for each in everything if each.line == told.line and each.up and each.at_s <= told.at_s]
     return asked[-1:] if told.kind == "answer" else []
