@@ -14,7 +14,8 @@ and beside the runs, or in one,
     calibration-*.json  the load generator's own error on a machine (`python -m loadtests calibrate`)
     captures.json       what crossed the wire while two people talked (`python -m loadtests capture`): for each
                         transport the pieces that TCP carried, each with its link, connection, direction (up: to the
-                        server), moment in seconds from the window's start, and bytes (as Latin-1)
+                        server), moment in seconds from the window's start, and bytes (as Latin-1); and the same of the
+                        vendor's own pusher-js, from connecting to one event
     claims.json         every claim of the source document, tested on the run (`python -m notebooks.analysis claims`)
 
 Servers count what they can: a figure that a peer's server does not tell is `nan`, which is why those counts are floats.

@@ -10,7 +10,7 @@ from loadtests.capture.command import recorded
 from loadtests.plan.workload import Workload
 from loadtests.rig.distance import Link
 from notebooks.analysis.wire.anatomy import utterances
-from notebooks.analysis.wire.captures import captures
+from notebooks.analysis.wire.captures import captures, pusher_js
 from notebooks.analysis.wire.meaning import meaning
 from results.schema import CAPTURES_FILE
 from servers.transports import find
@@ -51,3 +51,16 @@ def test_a_transport_without_a_push_service_has_one_link() -> None:
     pieces = recorded(find("short_polling"), LOAD)
     assert {piece["link"] for piece in pieces} == {Link.API}
     assert sum("GET /rooms/room-0/events" in piece["data"] for piece in pieces) > 4
+
+
+def test_the_vendors_own_client_was_heard_from_its_handshake_to_one_event(folder: Path) -> None:
+    said = utterances(pusher_js(folder / CAPTURES_FILE))
+    assert [each.kind for each in said][:2] == ["handshake", "handshake"]
+    events = [json.loads(each.content)["event"] for each in said if each.kind == "frame" and each.head == "text"]
+    assert events == [
+        "pusher:connection_established",
+        "pusher:subscribe",
+        "pusher_internal:subscription_succeeded",
+        "message",
+    ]
+    assert b"client=js" in said[0].parts[0].data

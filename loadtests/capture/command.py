@@ -16,13 +16,14 @@ from typing import Any
 
 from rich.console import Console
 
+from loadtests.capture.lines import heard, listened_to, wait
+from loadtests.capture.pusher_js import recorded_pusher_js
 from loadtests.plan.workload import Workload
 from loadtests.rig import manifest
-from loadtests.rig.children import NotMeasured, module, running
+from loadtests.rig.children import NotMeasured
 from loadtests.rig.cores import Cores
 from loadtests.rig.distance import Link, serving_over
 from loadtests.rig.generator import generating
-from loadtests.rig.server_probe import READY_S
 from loadtests.rig.subjects import OurServers
 from results.schema import CAPTURES_FILE
 from servers.transports import TRANSPORTS, Transport
@@ -45,19 +46,20 @@ def capture(folder: Path) -> int:
     """Record every transport, and write the captures into a folder; return the exit status. Raises OSError."""
     console = Console(highlight=False)
     transports: dict[str, Any] = {}
-    for transport in TRANSPORTS:
-        try:
-            transports[transport.slug] = recorded(transport, CONVERSATION)
-        except NotMeasured as error:
-            console.print(f"{manifest.label(transport)} could not be recorded: {error}", style="red", markup=False)
-            return FAILED
-        pieces = transports[transport.slug]
-        console.print(f"{manifest.label(transport)}: {len(pieces):,} pieces on {_lines(pieces)} connections")
+    try:
+        for transport in TRANSPORTS:
+            pieces = transports[transport.slug] = recorded(transport, CONVERSATION)
+            console.print(f"{manifest.label(transport)}: {len(pieces):,} pieces on {_lines(pieces)} connections")
+        vendors = recorded_pusher_js()
+    except NotMeasured as error:
+        console.print(f"Not recorded: {error}", style="red", markup=False)
+        return FAILED
     made = {
         "versions": manifest.versions(),
         "push_service": manifest.push_service(),
         "workload": asdict(CONVERSATION),
         "transports": transports,
+        "pusher_js": vendors,
     }
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / CAPTURES_FILE
@@ -72,39 +74,24 @@ def recorded(transport: Transport, workload: Workload) -> list[dict[str, Any]]:
         folder = Path(name)
         with ExitStack() as recorders:
 
-            def listened_to(link: Link, address: str) -> str:
-                target, notes = address.removeprefix("http://"), str(folder / f"{link}.json")
-                command = module("loadtests.capture.recorder", "--to", target, "--notes", notes)
-                recorder = recorders.enter_context(running(command, None, folder / f"recorder, {link}.log"))
-                return str(recorder.next_line(READY_S, _wait)["address"])
+            def laid(link: Link, address: str) -> str:
+                return recorders.enter_context(listened_to(link, address, folder))
 
-            links = {link: partial(listened_to, link) for link in Link}
             file = OurServers().locust_file(transport.slug)
             with (
-                serving_over(links, transport, ANYWHERE, folder, _wait) as (_, way),
+                serving_over({link: partial(laid, link) for link in Link}, transport, ANYWHERE, folder, wait) as (
+                    _,
+                    way,
+                ),
                 generating(file, way, workload, None, folder) as generator,
             ):
-                window = generator.await_window(_wait)
-                troubles = generator.await_samples(_wait).troubles
+                window = generator.await_window(wait)
+                troubles = generator.await_samples(wait).troubles
                 if window is None or troubles:
                     raise NotMeasured("; ".join(troubles))
-        pieces = [
-            {"link": str(link), **note, "at_s": round(note["at_s"] - window.start_s, 6)}
-            for link in Link
-            for note in _notes(folder / f"{link}.json")
-        ]
+        pieces = [piece for link in Link for piece in heard(link, folder, window.start_s)]
     return sorted(pieces, key=lambda piece: float(piece["at_s"]))
-
-
-def _notes(path: Path) -> list[dict[str, Any]]:
-    """Return what a recorder noted; nothing if the transport has no such link."""
-    notes: list[dict[str, Any]] = json.loads(path.read_text(encoding="utf-8")) if path.exists() else []
-    return notes
 
 
 def _lines(pieces: Sequence[dict[str, Any]]) -> int:
     return len({(piece["link"], piece["connection"]) for piece in pieces})
-
-
-def _wait() -> None:
-    """Do nothing while something is awaited."""

@@ -75,9 +75,10 @@ def serving_over(
         return links[link](address) if link in links else address
 
     with ExitStack() as stack:
-        service, environment = {}, {}
+        service: dict[str, Any] = {}
+        environment: dict[str, str] = {}
         if transport.needs_push_service and Link.PUBLISHING in links:
-            environment = _credentials()
+            environment = credentials()
             command = module("servers.pusher_service", "--port", "0", "--attached")
             child = running(command, cores.servers, folder / "push service.log", environment)
             service = stack.enter_context(child).next_line(READY_S, look)
@@ -95,7 +96,7 @@ def serving_over(
         )
 
 
-def _credentials() -> dict[str, Any]:
+def credentials() -> dict[str, str]:
     """Return what a stand-in and its API share; raises NotMeasured if a rented service is to be used."""
     if push_service() == RENTED:
         raise NotMeasured(

@@ -16,7 +16,7 @@ from notebooks.analysis.intervals import Interval
 from notebooks.analysis.prices import Measure
 from notebooks.analysis.runs import Run, load
 from notebooks.analysis.wire.anatomy import Utterance, utterances
-from notebooks.analysis.wire.captures import Capture, captures
+from notebooks.analysis.wire.captures import Capture, captures, pusher_js
 from results.schema import CAPTURES_FILE
 
 CONTRADICTED = "This run contradicts it."
@@ -57,6 +57,10 @@ class Evidence:
     def said(self, slug: str) -> list[Utterance]:
         """Return all that was said on a transport's wire while two people talked."""
         return utterances(self.captures[slug])
+
+    @cached_property
+    def said_by_pusher_js(self) -> list[Utterance]:
+        return utterances(pusher_js(self.folder / CAPTURES_FILE))
 
     def late_ms(self, scenario: str, slug: str, percent: int = 50, kind: str = "message", point: str = "") -> Interval:
         return latency_ms(self.run(scenario, point), slug, percent, kind)

@@ -29,25 +29,19 @@ ENDS = {"clients to API": (0, 2), "clients to push service": (0, 1), "API to pus
 def draw(captures: dict[str, Capture], title: str, subtitle: str) -> Figure:
     """Return a sheet with a diagram for each capture, two in a row."""
     excerpts = {slug: excerpt(capture) for slug, capture in captures.items()}
-    rows, arrows = -(-len(captures) // COLUMNS), max(map(len, excerpts.values()))
-    panel_in = HEADER_IN + ROW_IN * arrows
-    figure, top_in = sheet(rows * (panel_in + GAP_IN) + 0.2, title, subtitle)
+    rows = [list(excerpts.items())[first : first + COLUMNS] for first in range(0, len(excerpts), COLUMNS)]
+    arrows = [max(len(shown) for _, shown in row) for row in rows]
+    heights_in = [HEADER_IN + ROW_IN * count for count in arrows]
+    figure, top_in = sheet(sum(heights_in) + GAP_IN * len(rows), title, subtitle)
     width_in = (WIDTH_IN - MARGIN_IN) / COLUMNS - LEFT_IN - MARGIN_IN
-    for index, (slug, shown) in enumerate(excerpts.items()):
-        row, column = divmod(index, COLUMNS)
-        left_in = LEFT_IN + column * (width_in + LEFT_IN + MARGIN_IN)
-        panel_top_in = top_in + 0.2 + row * (panel_in + GAP_IN)
-        place = Placing(figure)
-        place.text(
-            left_in,
-            panel_top_in,
-            transports.find(slug).label,
-            color=transports.find(slug).colour,
-            weight="bold",
-            size=9.5,
-        )
-        axes = place.axes(left_in, panel_top_in + 0.25, width_in, panel_in - 0.25)
-        _diagram(axes, shown, arrows, transports.find(slug))
+    place, at_in = Placing(figure), top_in + 0.2
+    for row, count, height_in in zip(rows, arrows, heights_in, strict=True):
+        for column, (slug, shown) in enumerate(row):
+            left_in, transport = LEFT_IN + column * (width_in + LEFT_IN + MARGIN_IN), transports.find(slug)
+            place.text(left_in, at_in, transport.label, color=transport.colour, weight="bold", size=9.5)
+            axes = place.axes(left_in, at_in + 0.25, width_in, height_in - 0.25)
+            _diagram(axes, shown, count, transport)
+        at_in += height_in + GAP_IN
     return figure
 
 

@@ -81,11 +81,12 @@ def picture(draw: Callable[..., Figure], *shown: Any) -> Picture:
 
 
 def _palette(image: Image.Image) -> Image.Image:
-    """Return the image's own colours, as few as will do, and each transport's with its tints."""
+    """Return white, the inks, each transport's colour with its tints, and as few of the image's own as will do."""
     common = image.quantize(COLOURS, dither=Image.Dither.NONE).getpalette() or []
-    ours = [tint(row.colour, strength) for row in TRANSPORTS for strength in TINTS]
+    exact = [("white", 1.0), (INK, 1.0), (GREY, 1.0), *((row.colour, tinge) for row in TRANSPORTS for tinge in TINTS)]
+    ours = [tint(colour, strength) for colour, strength in exact]
     palette = Image.new("P", (1, 1))
-    palette.putpalette([*common[: 3 * COLOURS], *(round(255 * part) for colour in ours for part in colour)])
+    palette.putpalette([*(round(255 * part) for colour in ours for part in colour), *common[: 3 * COLOURS]])
     return palette
 
 

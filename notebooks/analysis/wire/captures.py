@@ -9,7 +9,7 @@ from bisect import bisect_right
 from collections import defaultdict
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from notebooks.analysis.runs import ROOT, BrokenRun
 from results.schema import CAPTURES_FILE
@@ -57,10 +57,19 @@ class Capture:
 
 def captures(path: Path = REFERENCE) -> dict[str, Capture]:
     """Read the captures of all transports, by slug; raise BrokenRun when there are none."""
+    return {slug: _capture(slug, pieces) for slug, pieces in _recorded(path)["transports"].items()}
+
+
+def pusher_js(path: Path = REFERENCE) -> Capture:
+    """Read what the vendor's own client exchanged with the stand-in; raise BrokenRun when it was not recorded."""
+    return _capture("pusher_js", _recorded(path)["pusher_js"])
+
+
+def _recorded(path: Path) -> dict[str, Any]:
     if not path.is_file():
         raise BrokenRun(f"{path} is not there: `python -m loadtests capture --out {path.parent}` records it")
-    recorded = json.loads(path.read_text(encoding="utf-8"))["transports"]
-    return {slug: _capture(slug, pieces) for slug, pieces in recorded.items()}
+    recorded: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    return recorded
 
 
 def _capture(slug: str, pieces: list[dict[str, object]]) -> Capture:
