@@ -32,7 +32,7 @@ def draw(captures: dict[str, Capture], title: str, subtitle: str) -> Figure:
     rows = [list(excerpts.items())[first : first + COLUMNS] for first in range(0, len(excerpts), COLUMNS)]
     arrows = [max(len(shown) for _, shown in row) for row in rows]
     heights_in = [HEADER_IN + ROW_IN * count for count in arrows]
-    figure, top_in = sheet(sum(heights_in) + GAP_IN * len(rows), title, subtitle)
+    figure, top_in = sheet(0.2 + sum(heights_in) + GAP_IN * len(rows), title, subtitle)
     width_in = (WIDTH_IN - MARGIN_IN) / COLUMNS - LEFT_IN - MARGIN_IN
     place, at_in = Placing(figure), top_in + 0.2
     for row, count, height_in in zip(rows, arrows, heights_in, strict=True):

@@ -27,6 +27,7 @@ PALE = "#CDD3DA"
 WIDTH_IN = 8.0
 DPI = 160
 COLOURS = 64
+NEAR = 10  # of 255: what looks the same as an exact colour is drawn in that
 TINTS = (1.0, 0.75, 0.55, 0.45, 0.3, 0.25, 0.1)
 MARGIN_IN = 0.15
 TITLE_CHARACTERS = 82
@@ -82,12 +83,18 @@ def picture(draw: Callable[..., Figure], *shown: Any) -> Picture:
 
 def _palette(image: Image.Image) -> Image.Image:
     """Return white, the inks, each transport's colour with its tints, and as few of the image's own as will do."""
-    common = image.quantize(COLOURS, dither=Image.Dither.NONE).getpalette() or []
-    exact = [("white", 1.0), (INK, 1.0), (GREY, 1.0), *((row.colour, tinge) for row in TRANSPORTS for tinge in TINTS)]
-    ours = [tint(colour, strength) for colour, strength in exact]
+    named = [("white", 1.0), (INK, 1.0), (GREY, 1.0), *((row.colour, tinge) for row in TRANSPORTS for tinge in TINTS)]
+    exact = [tuple(round(255 * part) for part in tint(colour, tinge)) for colour, tinge in named]
+    flat = (image.quantize(COLOURS, dither=Image.Dither.NONE).getpalette() or [])[: 3 * COLOURS]
+    common = [tuple(flat[place : place + 3]) for place in range(0, len(flat), 3)]
+    apart = [each for each in common if all(max(map(_gap, each, other)) > NEAR for other in exact)]
     palette = Image.new("P", (1, 1))
-    palette.putpalette([*(round(255 * part) for colour in ours for part in colour), *common[: 3 * COLOURS]])
+    palette.putpalette([part for colour in (*exact, *apart) for part in colour])
     return palette
+
+
+def _gap(one: int, other: int) -> int:
+    return abs(one - other)
 
 
 def sheet(height_in: float, title: str, subtitle: str) -> tuple[Figure, float]:
