@@ -4,7 +4,7 @@ PYTHON := .venv/bin/python
 STAMP := .venv/.made-for
 
 .DEFAULT_GOAL := help
-.PHONY: help setup compare test bench notebooks site lab format constraints clean
+.PHONY: help setup compare demo test bench notebooks site pictures lab format constraints clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
@@ -22,6 +22,9 @@ endif
 
 compare: $(STAMP) ## Compare the transports side by side in the terminal
 	@$(PYTHON) -m loadtests compare $(ARGS)
+
+demo: $(STAMP) ## Show it in a browser: one message, four lanes, live counters
+	@$(PYTHON) -m servers.demo $(ARGS)
 
 test: $(STAMP) ## Check style, types and the import law, then run the tests
 	@echo '== ruff check: style'
@@ -44,6 +47,9 @@ notebooks: $(STAMP) ## Execute the notebooks anew, and test the claims, on resul
 
 site: $(STAMP) ## Render the notebooks as pages that stand alone, into site/
 	@$(PYTHON) -m notebooks.publish
+
+pictures: $(STAMP) ## Take the pictures of the demo anew
+	@$(PYTHON) -m tests.browser.pictures
 
 lab: $(STAMP) ## Open the notebooks in Jupyter
 	@$(PYTHON) -m jupyterlab --notebook-dir=notebooks $(ARGS)

@@ -8,9 +8,10 @@ import json
 import os
 import sys
 import tempfile
+from collections.abc import Coroutine
 from contextlib import suppress
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 from urllib.parse import urlsplit
 
 import typer
@@ -18,6 +19,7 @@ from stamina.instrumentation import set_on_retry_hooks
 
 from clients.chat_client import Options
 from clients.conversation import log_in
+from clients.crowd import NAMES, gather
 from clients.errors import ClientError, LineBroken, Refused
 from clients.terminal_chat import TerminalChat
 from clients.terminal_screens import PipeScreen, PromptScreen
@@ -80,6 +82,36 @@ def chat(
         typer.secho(explain(error, transport, server, name), fg="red", err=True)
         raise typer.Exit(1) from error
     raise typer.Exit(1 if failures else 0)
+
+
+@app.command()
+def crowd(
+    transport: Annotated[str, typer.Option(help=f"One of {SLUGS}.")],
+    people: Annotated[int, typer.Option(min=1, max=len(NAMES), help="How many join.")] = 5,
+    room: Annotated[str, typer.Option(help="Letters, digits, - and _.")] = "lobby",
+    server: Annotated[str, typer.Option(help="Where the chat server is.")] = "http://127.0.0.1:8000",
+    every: Annotated[float, typer.Option(min=0.1, help="Seconds between two messages of one of them.")] = 8.0,
+    attached: Annotated[bool, typer.Option(help="Leave when standard input closes (for a parent process).")] = False,
+) -> None:
+    """Have scripted users join a room and talk, until interrupted."""
+    set_on_retry_hooks([])
+    try:
+        row = transports.find(transport)
+        asyncio.run(stay(gather(row.slug, server, room, people, every), attached))
+    except* (ClientError, ValueError) as errors:
+        typer.secho(explain(errors.exceptions[0], transport, server, "there already"), fg="red", err=True)
+        raise typer.Exit(1) from errors
+
+
+async def stay(attending: Coroutine[Any, Any, None], attached: bool) -> None:
+    """Attend until interrupted, or until standard input closes if `attached`; everybody says goodbye."""
+    leaving = asyncio.create_task(asyncio.to_thread(sys.stdin.buffer.read) if attached else asyncio.Event().wait())
+    task = asyncio.create_task(attending)
+    await asyncio.wait((task, leaving), return_when=asyncio.FIRST_COMPLETED)
+    leaving.cancel()
+    task.cancel()
+    with suppress(asyncio.CancelledError):
+        await task
 
 
 async def converse(transport: str, server: str, room: str, name: str, remember: bool, options: Options) -> int:

@@ -10,6 +10,7 @@ import tempfile
 from contextlib import ExitStack
 from dataclasses import asdict, replace
 from importlib import import_module
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -22,6 +23,7 @@ from servers.core.settings import Settings
 from servers.core.store import open_store
 from servers.core.stores.sqlite import path_of
 from servers.deploy.processes import started
+from servers.pages import chat_pages
 from servers.serving import UVICORN_DEFAULTS, HttpSettings, announce, run, serve
 
 DEFAULTS = Settings()
@@ -44,6 +46,7 @@ def main(
     token: Annotated[float, typer.Option(min=0.1, help="Seconds until a token expires.")] = DEFAULTS.token_s,
     answer_to: Annotated[list[str] | None, typer.Option(help="A further Host name to answer to.")] = None,
     origin: Annotated[list[str] | None, typer.Option(help="An origin whose pages may call this server.")] = None,
+    web: Annotated[Path | None, typer.Option(help="Serve the browser's client of this folder: clients/web.")] = None,
     uvicorn_defaults: Annotated[
         bool, typer.Option(help="Use uvicorn's own keep-alive and compression, as a variant to compare.")
     ] = False,
@@ -68,7 +71,7 @@ def main(
             if workers > 1:
                 raise ValueError(f"--workers {workers}: {url} is an embedded store, which one process must have alone")
             pids = {"api": os.getpid()} | (start_push_service(stack) if row.needs_push_service else {})
-            run(_serve(row.slug, url, settings, http, host, port, pids, attached))
+            run(_serve(row.slug, url, settings, http, host, port, pids, web, attached))
         except (ValueError, RuntimeError, OSError) as error:
             raise typer.BadParameter(str(error)) from error
 
@@ -92,6 +95,7 @@ async def _serve(
     host: str,
     port: int,
     pids: dict[str, int],
+    web: Path | None,
     attached: bool,
 ) -> None:
     clock = SystemClock()
@@ -99,6 +103,8 @@ async def _serve(
     tokens = Tokens(signing_secret(beside=path_of(url)), clock, settings.token_s)
     chat = Chat(opened, tokens, clock, settings)
     app = import_module(f"servers.{slug}").create_app(chat, settings)
+    if web is not None:
+        app.router.routes += chat_pages(web, settings.origins)
     told = {"store": url.partition(":")[0], **asdict(settings), **http.as_dict()}
     facts: dict[str, Any] = {"transport": slug, "pids": pids, "settings": told}
     if "push_service" in pids:

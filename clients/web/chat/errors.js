@@ -1,0 +1,12 @@
+// The two ways in which talking to a server fails. The twin of clients/errors.py.
+
+/** The line is down: time may mend it. */
+export class LineBroken extends Error {}
+
+/** The server will not: code says why, and message says it to humans. */
+export class Refused extends Error {
+  constructor(code, detail) {
+    super(detail);
+    this.code = code;
+  }
+}

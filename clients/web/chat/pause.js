@@ -1,0 +1,8 @@
+// Waiting, which is what this project is about.
+
+/** Wait so many milliseconds, or until `signal` aborts. */
+export const pause = (ms, signal) =>
+  new Promise((resolve) => {
+    const timer = setTimeout(resolve, ms);
+    signal?.addEventListener("abort", () => (clearTimeout(timer), resolve()), { once: true });
+  });

@@ -1,0 +1,19 @@
+// Figures as people read them.
+
+export const duration = (ms) => {
+  if (!Number.isFinite(ms)) return "–";
+  if (ms < 9.95) return `${ms.toFixed(1)} ms`;
+  return ms < 999.5 ? `${Math.round(ms)} ms` : `${(ms / 1000).toFixed(ms < 9995 ? 2 : 1)} s`;
+};
+
+export const bytes = (count) => {
+  if (count < 1000) return `${count} B`;
+  return count < 1e6 ? `${(count / 1000).toFixed(count < 9950 ? 1 : 0)} kB` : `${(count / 1e6).toFixed(1)} MB`;
+};
+
+export const whole = (count) => Math.round(count).toLocaleString("en");
+
+/** Return items as one says them: "a, b and c". */
+export const listed = (items) => (items.length > 1 ? `${items.slice(0, -1).join(", ")} and ${items.at(-1)}` : items.join(""));
+
+export const numeral = (count) => ["no", "one", "two", "three", "four", "five"][count] ?? String(count);

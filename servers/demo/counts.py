@@ -1,0 +1,77 @@
+"""What a lane has cost, by its servers' own counters: `GET /stats`, without what asking for it costs."""
+
+import asyncio
+import json
+from collections.abc import Mapping
+from typing import Any, Self
+from urllib.parse import urlsplit
+
+from msgspec import Struct
+from msgspec.structs import asdict
+
+ANSWER_S = 5.0
+
+
+class Counts(Struct, frozen=True):
+    """What has added up so far. Bytes are TCP payload, seen from the browser; published: from the API to the service.
+
+    connections: how many are open now.
+    """
+
+    requests: int = 0
+    empty_answers: int = 0
+    up_bytes: int = 0
+    down_bytes: int = 0
+    published_bytes: int = 0
+    connections: int = 0
+
+    def __add__(self, earlier: Self) -> Self:
+        return self._combined(earlier, 1)
+
+    def __sub__(self, start: Self) -> Self:
+        return self._combined(start, -1)
+
+    def _combined(self, other: Self, sign: int) -> Self:
+        """Return what adds up; the open connections are those of now."""
+        sums = {name: value + sign * getattr(other, name) for name, value in asdict(self).items()}
+        return type(self)(**{**sums, "connections": self.connections})
+
+
+class Stats:
+    """The counters of one server, read on a connection of its own each time, whose cost is taken out again."""
+
+    def __init__(self, address: str) -> None:
+        url = urlsplit(address)
+        self._host, self._port = url.hostname, url.port
+        self._question = f"GET /stats HTTP/1.1\r\nHost: {url.netloc}\r\nConnection: close\r\n\r\n".encode()
+        self._asked_bytes = self._answered_bytes = 0
+
+    async def read(self) -> dict[str, Any]:
+        """Ask, and wait for the answer. Raises OSError, TimeoutError or ValueError if none comes."""
+        async with asyncio.timeout(ANSWER_S):
+            source, sink = await asyncio.open_connection(self._host, self._port)
+            try:
+                sink.write(self._question)
+                answer = await source.read()
+            finally:
+                sink.close()
+        stats: dict[str, Any] = json.loads(answer.partition(b"\r\n\r\n")[2])
+        self._asked_bytes += len(self._question)
+        stats["wire"]["http"]["received"] -= self._asked_bytes
+        stats["wire"]["http"]["sent"] -= self._answered_bytes
+        stats["wire"]["connections_open"] -= 1
+        self._answered_bytes += len(answer)  # it is counted there only after it was made
+        return stats
+
+
+def counted(api: Mapping[str, Any], service: Mapping[str, Any] | None) -> Counts:
+    """Return what the API's counters say, and those of a push service of our own."""
+    lines = [api["wire"]["http"], api["wire"]["websocket"], *([service["wire"]["websocket"]] if service else [])]
+    return Counts(
+        requests=sum(api["requests"].values()),
+        empty_answers=api["empty_answers"],
+        up_bytes=sum(line["received"] for line in lines),
+        down_bytes=sum(line["sent"] for line in lines),
+        published_bytes=sum(service["wire"]["http"].values()) if service else 0,
+        connections=api["wire"]["connections_open"] + (service["wire"]["connections_open"] if service else 0),
+    )

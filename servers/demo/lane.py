@@ -1,0 +1,150 @@
+"""One lane: a transport's server as a process of its own, with a log that outlives it, and a crowd to fill its room.
+
+Teaches that nothing acknowledged is lost: a restart here is a kill without warning, then a start on the same log.
+"""
+
+import asyncio
+import os
+import sys
+from collections.abc import Sequence
+from contextlib import ExitStack, suppress
+from pathlib import Path
+
+from servers.demo.counts import Counts, Stats, counted
+from servers.deploy.processes import Running, started
+from servers.transports import LOCAL_STAND_IN, RENTED, Transport
+
+ROOM = "demo"
+LEASE_S = 15.0
+"""Shorter than usual: a presenter waits this long to see somebody gone who could not say goodbye."""
+
+ANY_FREE = "0"
+
+
+class Lane:
+    """A transport, the processes that serve it, and what they have counted."""
+
+    def __init__(self, transport: Transport, folder: Path, web: Path) -> None:
+        """Prepare, and start nothing. folder: for the log. web: the browser's client. page: who frames it."""
+        self.transport = transport
+        self.page = ""
+        self._told = ["--store", f"sqlite:///{folder / transport.slug}.db", "--web", str(web), "--lease", str(LEASE_S)]
+        self._port = ANY_FREE
+        self._running: Running | None = None
+        self._processes = ExitStack()
+        self._crowd: asyncio.subprocess.Process | None = None
+        self._earlier = self._start = self._counts = Counts()
+        self._turn = asyncio.Lock()
+
+    @property
+    def is_up(self) -> bool:
+        """Whether the server serves."""
+        return self._running is not None
+
+    @property
+    def label(self) -> str:
+        """The transport's name; a push service that is not rented says so."""
+        return self.transport.told_as(RENTED if self._is_rented else LOCAL_STAND_IN)
+
+    @property
+    def address(self) -> str:
+        """Where the API listens, the same after every restart."""
+        return f"http://127.0.0.1:{self._port}"
+
+    @property
+    def push_service(self) -> str:
+        """Where a push service of our own listens now; empty if there is none."""
+        return str(self._running.facts.get("push_service", "")) if self._running else ""
+
+    @property
+    def counts(self) -> Counts:
+        """What it cost since `count_anew`, as last read."""
+        return self._counts - self._start
+
+    @property
+    def people(self) -> bool:
+        """Whether a crowd is in the room."""
+        return self._crowd is not None
+
+    async def start(self) -> None:
+        """Start the server, unless it runs; waits until it serves. Raises NotReady."""
+        async with self._turn:
+            if not self._running:
+                await self._begin()
+
+    async def restart(self) -> None:
+        """Kill the server without warning, and start it again on the same log. Raises NotReady."""
+        async with self._turn:
+            if self._running:
+                self._earlier = await self._read(self._running)
+                self._running.process.kill()
+            await self._end()
+            await self._begin()
+
+    async def stop(self) -> None:
+        """End the crowd and the server; what was counted is kept."""
+        await self.disperse()
+        async with self._turn:
+            await self._end()
+
+    async def read(self) -> None:
+        """Read the counters, if the server answers."""
+        if running := self._running:
+            with suppress(OSError, TimeoutError, ValueError):
+                counts = await self._read(running)
+                if running is self._running:
+                    self._counts = counts
+
+    async def count_anew(self) -> None:
+        """Let the counts begin at nothing."""
+        await self.read()
+        self._start = self._counts
+
+    async def gather(self, people: int) -> None:
+        """Have so many scripted users join the room and talk."""
+        await self.disperse()
+        if not people:
+            return
+        told = [
+            "--transport",
+            self.transport.slug,
+            "--server",
+            self.address,
+            "--room",
+            ROOM,
+            "--people",
+            str(people),
+            "--attached",
+        ]
+        self._crowd = await asyncio.create_subprocess_exec(
+            sys.executable, "-m", "clients", "crowd", *told, stdin=asyncio.subprocess.PIPE
+        )
+
+    async def disperse(self) -> None:
+        """Have the crowd leave; waits until it has."""
+        crowd, self._crowd = self._crowd, None
+        if crowd and crowd.stdin:
+            crowd.stdin.close()
+            await crowd.wait()
+
+    @property
+    def _is_rented(self) -> bool:
+        return "PUSHER_KEY" in os.environ
+
+    async def _begin(self) -> None:
+        command = ["servers", self.transport.slug, "--port", self._port, *self._told, "--origin", self.page]
+        self._running = await asyncio.to_thread(self._enter, command)
+        self._port = self._running.address.rpartition(":")[2]
+        self._api = Stats(self._running.address)
+        self._service = Stats(self.push_service) if self.push_service else None
+
+    def _enter(self, command: Sequence[str]) -> Running:
+        return self._processes.enter_context(started(command))
+
+    async def _end(self) -> None:
+        self._running = None
+        await asyncio.to_thread(self._processes.close)
+
+    async def _read(self, running: Running) -> Counts:
+        service = await self._service.read() if self._service else None
+        return counted(await self._api.read(), service) + self._earlier

@@ -1,0 +1,98 @@
+"""What the demo's page may ask for, and what it is told: the vocabulary of its controls and counters."""
+
+from typing import Annotated
+
+from msgspec import Meta, Struct
+
+from servers.demo.counts import Counts
+
+DELAY_MS_MAX = 2000
+PEOPLE_MAX = 5
+
+
+class Wish(Struct, frozen=True, tag_field="type", forbid_unknown_fields=True):
+    """Something that the page wants done."""
+
+
+class Open(Wish, frozen=True, tag="open"):
+    """Open a window; with the name of one that was left a moment ago, come back to it. Answered by Opened."""
+
+    window: str = ""
+
+
+class Shape(Wish, frozen=True, tag="shape"):
+    """Put every server so far from a window, each way, or cut it off."""
+
+    window: str
+    delay_ms: Annotated[float, Meta(ge=0, le=DELAY_MS_MAX)]
+    is_cut: bool
+
+
+class Restart(Wish, frozen=True, tag="restart"):
+    """Kill a lane's server without warning, and start it again on the same log."""
+
+    lane: str
+
+
+class Gather(Wish, frozen=True, tag="gather"):
+    """Have so many scripted users in every lane."""
+
+    people: Annotated[int, Meta(ge=0, le=PEOPLE_MAX)]
+
+
+class Light(Wish, frozen=True, tag="light"):
+    """Switch an added lane on or off. Answered by Reached if it is on."""
+
+    window: str
+    lane: str
+    on: bool
+
+
+class CountAnew(Wish, frozen=True, tag="count_anew"):
+    """Let all counters begin at nothing."""
+
+
+AnyWish = Open | Shape | Restart | Gather | Light | CountAnew
+
+
+class Reached(Struct, frozen=True):
+    """A lane, and where a window reaches its server and its push service; an empty push service means: as it says."""
+
+    slug: str
+    label: str
+    colour: str
+    explanation: str
+    address: str
+    push_service: str
+    is_addition: bool
+
+
+class Opened(Struct, frozen=True):
+    """An open window, a name for whoever sits at it, and its lanes."""
+
+    window: str
+    name: str
+    lanes: list[Reached]
+
+
+class Done(Struct, frozen=True):
+    """A wish that was fulfilled, and that there is nothing more to say of."""
+
+    done: bool = True
+
+
+class LaneState(Struct, frozen=True):
+    """What a lane's server is doing: whether it is up, and what it counted."""
+
+    is_up: bool
+    counts: Counts
+    is_addition: bool
+
+
+class Look(Struct, frozen=True):
+    """What the counters' stream tells, several times a second."""
+
+    lanes: dict[str, LaneState]
+    people: int
+    delay_ms: float
+    is_cut: bool

@@ -1,0 +1,62 @@
+"""One window on the demo: a network of its own between it and every lane, which can be long, or cut."""
+
+import asyncio
+from typing import Self
+
+from servers.demo.lane import Lane
+from servers.demo.link import Link
+
+
+class Way:
+    """A window's two links to one lane: to its API, and to its push service if it has one of our own."""
+
+    def __init__(self, lane: Lane, api: Link, service: Link | None) -> None:
+        self.lane = lane
+        self.api = api
+        self.service = service
+
+    @classmethod
+    async def laid(cls, lane: Lane) -> Self:
+        """Lay the links. Raises OSError."""
+        service = await Link.laid(lane.push_service) if lane.push_service else None
+        return cls(lane, await Link.laid(lane.address), service)
+
+    @property
+    def links(self) -> list[Link]:
+        return [self.api, *([self.service] if self.service else [])]
+
+    def follow(self) -> None:
+        """Lead to where the push service is now: it listens elsewhere after a restart."""
+        if self.service and self.lane.push_service:
+            self.service.target = self.lane.push_service
+
+
+class Window:
+    """streams: how many pages listen for its counters now. left_s: since when none does, on the loop's clock."""
+
+    def __init__(self) -> None:
+        self.ways: dict[str, Way] = {}
+        self.delay_s = 0.0
+        self.is_cut = False
+        self.streams = 0
+        self.left_s = asyncio.get_running_loop().time()
+
+    async def reach(self, lane: Lane) -> Way:
+        """Return the way to a lane, which is laid when it is first asked for. Raises OSError."""
+        if lane.transport.slug not in self.ways:
+            self.ways[lane.transport.slug] = await Way.laid(lane)
+            self.shape(self.delay_s, self.is_cut)
+        return self.ways[lane.transport.slug]
+
+    def shape(self, delay_s: float, is_cut: bool) -> None:
+        """Set how far away all servers are, each way, and whether they can be reached at all."""
+        self.delay_s, self.is_cut = delay_s, is_cut
+        for link in self._links():
+            link.delay_s, link.is_cut = delay_s, is_cut
+
+    async def close(self) -> None:
+        """Drop every connection of the window."""
+        await asyncio.gather(*(link.close() for link in self._links()))
+
+    def _links(self) -> list[Link]:
+        return [link for way in self.ways.values() for link in way.links]

@@ -1,0 +1,43 @@
+"""A browser for each module, since its event loop must not outlive it; a demo for each test."""
+
+from collections.abc import Iterator
+from typing import Protocol
+
+import pytest
+from playwright.sync_api import Browser
+
+from tests.browser.stage import chromium, running_demo
+from tests.browser.window import Window
+
+
+class OpenWindow(Protocol):
+    def __call__(self, name: str = "", query: str = "", **settings: object) -> Window: ...
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with chromium() as running:
+        yield running
+
+
+@pytest.fixture
+def demo() -> Iterator[str]:
+    with running_demo() as address:
+        yield address
+
+
+@pytest.fixture
+def open_window(browser: Browser, demo: str) -> Iterator[OpenWindow]:
+    """Open windows on one demo; at the end none has had trouble, nor talked to anybody but this machine."""
+    windows: list[Window] = []
+
+    def opened(name: str = "", query: str = "", **settings: object) -> Window:
+        windows.append(Window(browser, demo, name, query, **settings))
+        return windows[-1]
+
+    yield opened
+    for window in windows:
+        if not window.page.is_closed():
+            window.page.close()
+    assert [trouble for window in windows for trouble in window.troubles] == []
+    assert {host for window in windows for host in window.hosts} <= {"127.0.0.1"}

@@ -1,0 +1,126 @@
+"""The demo in a real browser: what a presenter shows is true of every lane."""
+
+import re
+
+import pytest
+from playwright.sync_api import expect
+
+from servers.demo.lane import LEASE_S
+from servers.transports import TRANSPORTS
+from tests.browser.conftest import OpenWindow
+from tests.browser.window import SEEN_MS, Window
+
+FOUR = [row.slug for row in TRANSPORTS if not row.is_addition]
+FIVE = [row.slug for row in TRANSPORTS]
+
+
+def seen_by(window: Window, slug: str, text: str) -> None:
+    expect(window.room(slug, "#messages")).to_contain_text(text, timeout=SEEN_MS)
+
+
+def test_one_message_reaches_every_lane_and_text_is_never_markup(open_window: OpenWindow) -> None:
+    ada = open_window("Ada")
+    assert ada.slugs == FOUR
+    ada.press("Fifth lane")
+    expect(ada.page.locator(".lane")).to_have_count(len(FIVE))
+    ada.write("Hello <b>bold</b> & <script>bad()</script>")
+    for slug in FIVE:
+        ada.expect_last(slug, "Hello <b>bold</b> & <script>bad()</script>")
+        assert re.fullmatch(r"[\d.]+ m?s", ada.card(slug).locator(".latest b").inner_text())
+    expect(ada.page.locator("#announcer")).to_contain_text("Seen: Short polling after")
+    assert "local stand-in" in ada.card("pusher_adapter").locator("h2").inner_text()
+    ada.press("Fifth lane")
+    expect(ada.page.locator(".lane")).to_have_count(len(FOUR))
+
+
+def test_counters_agree_with_what_the_browser_asked(open_window: OpenWindow) -> None:
+    ada = open_window("Ada")
+    ada.press("Count anew")
+    before = {slug: len(ada.asked_of(slug)) for slug in FOUR}
+    for number in range(5):
+        ada.write(f"number {number}")
+    for slug in FOUR:
+        ada.expect_last(slug, "number 4")
+        assert ada.messages(slug) == [f"number {number}" for number in range(5)]
+    for slug in set(FOUR) - {"short_polling"}:  # which goes on asking while it is looked at
+        asked = len(ada.asked_of(slug)) - before[slug]
+        expect(ada.card(slug).locator("[data-figure=requests]")).to_have_text(str(asked))
+    assert ada.figure("raw_websocket", "requests") == "0"
+    expect(ada.card("short_polling").locator("[data-figure=empty]")).not_to_have_text("0")
+
+
+def test_two_windows_see_each_other_type_write_read_and_leave(open_window: OpenWindow) -> None:
+    ada, bob = open_window("Ada"), open_window("Bob")
+    ada.page.locator("#text").press_sequentially("I am writing")
+    for slug in FOUR:
+        expect(bob.room(slug, "#members .online")).to_have_text([re.compile("Ada"), re.compile("Bob")])
+        expect(bob.room(slug, "#typing")).to_have_text("Ada is typing…")
+    ada.write("Are you there?")
+    for slug in FOUR:
+        bob.expect_last(slug, "Are you there?")
+        expect(ada.room(slug, "#messages li small").last).to_have_attribute("aria-label", "read by 1")
+    bob.close()
+    for slug in FOUR:
+        expect(ada.room(slug, "#members .offline")).to_have_text("Bob", timeout=2_000 * LEASE_S)
+
+
+def test_a_cut_network_costs_time_and_no_message(open_window: OpenWindow) -> None:
+    ada, bob = open_window("Ada"), open_window("Bob")
+    ada.press("Cut my network")
+    for slug in FOUR:
+        expect(ada.card(slug)).to_have_class(re.compile("is-offline"), timeout=30_000)
+    for text in ("first", "second"):
+        ada.write(text)
+    bob.write("meanwhile")
+    for slug in FOUR:
+        bob.expect_last(slug, "meanwhile")
+    ada.press("Mend my network")
+    for slug in FOUR:
+        seen_by(ada, slug, "second")
+        seen_by(bob, slug, "second")
+        assert ada.messages(slug) == bob.messages(slug) == ["meanwhile", "first", "second"]
+
+
+@pytest.mark.parametrize("slug", ["short_polling", "pusher_adapter"])
+def test_a_killed_server_comes_back_with_every_message(open_window: OpenWindow, slug: str) -> None:
+    ada = open_window("Ada")
+    ada.write("before")
+    ada.expect_last(slug, "before")
+    ada.card(slug).locator(".restart").click()
+    ada.write("after")
+    ada.expect_last(slug, "after")
+    assert ada.messages(slug) == ["before", "after"]
+
+
+def test_five_people_talk_in_every_lane_until_they_are_sent_home(open_window: OpenWindow) -> None:
+    ada = open_window("Ada")
+    ada.press("Add five people")
+    for slug in FOUR:
+        expect(ada.room(slug, "#members .online")).to_have_count(6, timeout=SEEN_MS)
+        expect(ada.room(slug, "#messages li")).not_to_have_count(0, timeout=SEEN_MS)
+    ada.press("Send them home")
+    for slug in FOUR:
+        expect(ada.room(slug, "#members .online")).to_have_count(1, timeout=SEEN_MS)
+
+
+def test_distance_is_felt_in_every_lane(open_window: OpenWindow) -> None:
+    ada = open_window("Ada")
+    ada.page.locator("#delay").fill("200")
+    expect(ada.page.locator("#delay-shown")).to_have_text("200 ms away")
+    ada.write("from afar")
+    for slug in FOUR:
+        ada.expect_last(slug, "from afar")
+        took = ada.card(slug).locator(".latest b").inner_text()
+        seconds = float(took.split()[0]) / (1 if took.endswith(" s") else 1000)
+        assert seconds >= 0.4, f"{slug}: {took} for a way there and a way back of 200 ms each"
+
+
+def test_a_page_that_is_loaded_anew_is_the_same_person(open_window: OpenWindow) -> None:
+    ada = open_window("Ada")
+    ada.write("once")
+    for slug in FOUR:
+        ada.expect_last(slug, "once")
+    ada.page.reload()
+    for slug in FOUR:
+        expect(ada.room(slug, "#members .online")).to_have_text("Ada (you)", timeout=SEEN_MS)
+        assert ada.messages(slug) == ["once"]

@@ -1,0 +1,48 @@
+"""Everybody can use the demo: axe-core finds nothing serious, and everything fits where it is shown."""
+
+from typing import Any
+
+import pytest
+from axe_playwright_python.base import AXE_FILE_PATH
+from playwright.sync_api import Frame
+
+from tests.browser.conftest import OpenWindow
+from tests.browser.window import Window
+
+AXE = AXE_FILE_PATH.read_text(encoding="utf-8")
+GRAVE = ("serious", "critical")
+NARROW = {"width": 360, "height": 780}
+
+
+def findings(frame: Frame) -> list[tuple[str, Any]]:
+    """Return what axe-core thinks serious in one frame, with the elements that it means."""
+    frame.evaluate(AXE)
+    found = frame.evaluate("axe.run(document, {iframes: false})")
+    return [
+        (violation["id"], [node["html"] for node in violation["nodes"]])
+        for violation in found["violations"]
+        if violation["impact"] in GRAVE
+    ]
+
+
+def with_something_to_see(window: Window) -> None:
+    text = "Is there anything here that somebody could not read?"
+    window.write(text)
+    for slug in window.slugs:
+        window.expect_last(slug, text)
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_axe_finds_nothing_serious_on_the_page_nor_in_a_lane(open_window: OpenWindow, scheme: str) -> None:
+    window = open_window("Ada", "tour", color_scheme=scheme, reduced_motion="reduce", bypass_csp=True)
+    with_something_to_see(window)
+    found = {frame.url: findings(frame) for frame in window.page.frames}
+    assert len(found) == 1 + len(window.slugs)
+    assert {url: grave for url, grave in found.items() if grave} == {}
+
+
+def test_nothing_is_wider_than_a_narrow_screen(open_window: OpenWindow) -> None:
+    window = open_window("Ada", viewport=NARROW)
+    with_something_to_see(window)
+    for frame in window.page.frames:
+        assert frame.evaluate("document.documentElement.scrollWidth <= innerWidth"), frame.url

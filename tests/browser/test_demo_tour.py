@@ -1,0 +1,39 @@
+"""The guided tour, from end to end, by keyboard alone."""
+
+import re
+
+from playwright.sync_api import expect
+
+from tests.browser.conftest import OpenWindow
+
+STEPS = 6
+
+
+def test_the_tour_is_walked_by_keyboard_and_answers_with_this_machines_figures(open_window: OpenWindow) -> None:
+    window = open_window("Ada", "tour")
+    page = window.page
+    titles = []
+    for place in range(1, STEPS + 1):
+        expect(page.locator("#tour-place")).to_have_text(f"Step {place} of {STEPS}")
+        expect(page.locator("#tour-title")).to_be_focused()
+        expect(page.locator("#tour-answer")).to_have_text(re.compile(r"\d"), timeout=15_000)
+        expect(page.locator("#tour-answer")).not_to_have_text(re.compile(r"\u2013|undefined|NaN"), timeout=15_000)
+        titles.append(page.locator("#tour-title").inner_text())
+        page.keyboard.press("ArrowRight")
+    assert len(set(titles)) == STEPS
+    expect(page.locator("#tour")).to_be_hidden()
+    expect(page.locator("#tour-button")).to_be_focused()
+
+
+def test_the_tour_can_be_turned_back_left_and_played(open_window: OpenWindow) -> None:
+    page = open_window("Ada").page
+    page.locator("#tour-button").focus()
+    page.keyboard.press("Enter")
+    page.keyboard.press("ArrowRight")
+    page.keyboard.press("ArrowLeft")
+    expect(page.locator("#tour-place")).to_have_text(f"Step 1 of {STEPS}")
+    page.get_by_role("button", name="Play").click()
+    expect(page.locator("#tour-play")).to_have_attribute("aria-pressed", "true")
+    page.locator("#tour-title").focus()
+    page.keyboard.press("Escape")
+    expect(page.locator("#tour")).to_be_hidden()
