@@ -11,7 +11,16 @@ from loadtests.bench.plan import QUICK, Plan
 from loadtests.bench.processes import cores, raise_file_limit
 from loadtests.rig.cores import pinned
 
-NAMES = ("fan_out", "stalled_subscriber", "long_poll_wake", "empty_polls", "appends", "idle_memory", "kill_nine")
+NAMES = (
+    "fan_out",
+    "stalled_subscriber",
+    "long_poll_wake",
+    "empty_polls",
+    "appends",
+    "idle_memory",
+    "kill_nine",
+    "demo_page",
+)
 
 app = typer.Typer(add_completion=False)
 

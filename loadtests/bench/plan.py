@@ -31,6 +31,8 @@ class Plan:
     idle_connections: int = 1000
     kills: int = 10
     load_s: tuple[float, float] = (0.3, 1.5)
+    page_rate: int = 20
+    page_s: float = 600.0
 
 
 QUICK = Plan(
@@ -47,4 +49,5 @@ QUICK = Plan(
     idle_connections=50,
     kills=1,
     load_s=(0.1, 0.3),
+    page_s=10.0,
 )

@@ -16,7 +16,7 @@ from functools import cache
 
 import psutil
 
-from loadtests.rig.cores import Cores, choose, pinned
+from loadtests.rig.cores import Cores, choose, pinned, unpinned
 from loadtests.rig.cpu_time import cpu_s
 
 READY_S = 20.0
@@ -51,10 +51,19 @@ class Child:
         self.process.wait()
 
 
-@contextmanager
-def running(module: str, *arguments: str) -> Iterator[Child]:
+def running(module: str, *arguments: str) -> AbstractContextManager[Child]:
     """Run `python -m module arguments` on the server's core until the block ends; raises RuntimeError."""
-    with pinned(cores().servers):
+    return _running(pinned(cores().servers), module, *arguments)
+
+
+def running_anywhere(module: str, *arguments: str) -> AbstractContextManager[Child]:
+    """Run `python -m module arguments` on any core until the block ends; raises RuntimeError."""
+    return _running(unpinned(), module, *arguments)
+
+
+@contextmanager
+def _running(place: AbstractContextManager[None], module: str, *arguments: str) -> Iterator[Child]:
+    with place:
         process = subprocess.Popen(
             [sys.executable, "-m", module, *arguments, "--attached"], stdin=subprocess.PIPE, stdout=subprocess.PIPE
         )

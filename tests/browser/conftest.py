@@ -6,7 +6,8 @@ from typing import Protocol
 import pytest
 from playwright.sync_api import Browser
 
-from tests.browser.stage import chromium, running_demo
+from loadtests.rig.browser import chromium
+from tests.browser.stage import running_demo
 from tests.browser.window import Window
 
 

@@ -20,6 +20,7 @@ export class RoomWindow {
   #notices = new TypingNotices();
   #readSeq = 0;
   #follows = true; // the newest message is in sight, and shall stay so
+  #due = false;
   #events = new Map(); // list item -> its message
 
   constructor(talk) {
@@ -44,8 +45,17 @@ export class RoomWindow {
     this.show();
   }
 
-  /** Show what is true now: presence, typing and receipts. */
+  /** Show what is true now, with the next frame: presence, typing and receipts. */
   show() {
+    if (this.#due) return;
+    this.#due = true;
+    requestAnimationFrame(() => {
+      this.#due = false;
+      this.#draw();
+    });
+  }
+
+  #draw() {
     const { view, account, connected } = this.talk;
     document.body.classList.toggle("is-offline", !connected);
     const members = [...view.members.entries()].sort(([, a], [, b]) => b.online - a.online || a.name.localeCompare(b.name));

@@ -42,7 +42,7 @@ export class Controls {
   /** Put the servers so many ms away, each way. */
   distance(delayMs) {
     $("delay").value = delayMs;
-    $("delay-shown").textContent = delayMs ? `${delayMs} ms away` : "here";
+    $("delay-shown").textContent = delayMs ? `${delayMs} ms` : "none";
     return this.#shape(delayMs, isPressed($("cut")));
   }
 

@@ -16,6 +16,7 @@ const TOLD = {
 
 export class Lane {
   #waiting = new Map(); // id -> done, for what was written here and is not seen yet
+  #changed = false;
   #sinceMs = 0; // what was written before does not count
 
   /** reached: what the demo says of the lane. heard(lane, what): called for what the frame tells. */
@@ -47,6 +48,7 @@ export class Lane {
   /** Send a message; resolves when this lane's own client has seen it. */
   send(text, id) {
     this.tell({ kind: "send", text, id });
+    this.#changed = true;
     return new Promise((done) => this.#waiting.set(id, done));
   }
 
@@ -58,6 +60,7 @@ export class Lane {
   /** Take over what the demo says of the server. */
   look({ counts, is_up }) {
     this.counts = counts;
+    this.#changed = true;
     this.card.classList.toggle("is-down", !is_up);
   }
 
@@ -66,12 +69,14 @@ export class Lane {
     this.#sinceMs = performance.timeOrigin + performance.now();
     this.seen = 0;
     this.latencies.clear();
+    this.#changed = true;
   }
 
-  /** Show all figures as they are now. */
+  /** Show all figures as they are now, if one has changed. */
   show() {
     const { counts, latencies } = this;
-    if (!counts) return;
+    if (!counts || !this.#changed) return;
+    this.#changed = false;
     const shown = {
       requests: whole(counts.requests),
       empty: whole(counts.empty_answers),
@@ -104,6 +109,7 @@ export class Lane {
   }
 
   #see({ id, tookMs }) {
+    this.#changed = true;
     if (this.#counts(id)) this.latencies.add(tookMs);
     const done = this.#waiting.get(id);
     if (!done) return;

@@ -30,21 +30,16 @@ export class Strip {
       svg.append(drawn("line", { class: "grid", x1: LEFT, x2: WIDTH, y1: yOf(ms), y2: yOf(ms) }));
       svg.append(drawn("text", { x: LEFT - 4, y: yOf(ms) + 3, "text-anchor": "end" }, name));
     }
-    this.dots = Array.from({ length: SHOWN }, (_, place) => drawn("circle", { cx: xOf(place), r: 2, display: "none" }));
-    svg.append(...this.dots);
+    this.dots = drawn("path", { class: "dots" });
+    svg.append(this.dots);
     holds.append(svg);
   }
 
   /** Show these, in ms, the latest at the right. */
   show(latencies) {
     const last = latencies.last(SHOWN);
-    this.dots.forEach((dot, place) => {
-      const ms = last[place - SHOWN + last.length];
-      if (ms === undefined) dot.setAttribute("display", "none");
-      else {
-        dot.setAttribute("cy", yOf(ms));
-        dot.removeAttribute("display");
-      }
-    });
+    const first = SHOWN - last.length;
+    const points = last.map((ms, place) => `M ${xOf(first + place).toFixed(1)} ${yOf(ms).toFixed(1)} h 0`);
+    this.dots.setAttribute("d", points.join(" "));
   }
 }

@@ -1,0 +1,78 @@
+"""Take the pictures of the demo: `make pictures`. The README shows them; nothing in them is made up.
+
+Three still ones (light, dark, narrow) of a room in which people talk, and an animated one of a few messages.
+"""
+
+import io
+from pathlib import Path
+from time import sleep
+from typing import Any
+
+from PIL import Image
+from playwright.sync_api import Browser
+
+from loadtests.rig.browser import chromium
+from tests.browser.stage import running_demo
+from tests.browser.window import Window
+
+FOLDER = Path(__file__).parents[2] / "results" / "reference"
+STILLS: dict[str, dict[str, Any]] = {
+    "demo_light.png": {"viewport": {"width": 1360, "height": 1080}, "color_scheme": "light"},
+    "demo_dark.png": {"viewport": {"width": 1360, "height": 1080}, "color_scheme": "dark"},
+    "demo_narrow.png": {"viewport": {"width": 360, "height": 1180}, "color_scheme": "light"},
+}
+ANIMATED = "demo.webp"
+SCREEN = {"width": 1280, "height": 830}
+WIDTH = 960
+FRAME_S = 0.2
+FRAMES = 45
+MESSAGES = {2: "Is anybody there?", 16: "Watch who sees this first", 31: "And this one"}
+COLOURS = 128
+TALK_S = 12.0
+
+
+def still(browser: Browser, name: str, settings: dict[str, Any]) -> None:
+    """Picture a room in which people have talked for a while, at a distance of 20 ms."""
+    with running_demo() as address:
+        window = Window(browser, address, "Ada", **settings)
+        window.page.locator("#delay").fill("20")
+        window.press("Add five people")
+        window.page.locator("#rate").fill("1")
+        sleep(TALK_S)
+        picture = Image.open(io.BytesIO(window.page.screenshot()))
+        picture.convert("RGB").quantize(COLOURS, dither=Image.Dither.NONE).save(FOLDER / name, optimize=True)
+        window.page.close()
+
+
+def animation(browser: Browser) -> None:
+    """Picture some messages, frame by frame, at the pace at which they really went."""
+    with running_demo() as address:
+        window = Window(browser, address, "Ada", viewport=SCREEN, color_scheme="light")
+        frames = []
+        for number in range(FRAMES):
+            if text := MESSAGES.get(number + 1):
+                window.page.fill("#text", text)
+            if number in MESSAGES:
+                window.page.press("#text", "Enter")
+            frames.append(scaled(window.page.screenshot()))
+            sleep(FRAME_S / 2)  # taking a picture takes the other half
+        window.page.close()
+    first, *others = frames
+    shown_ms = round(1000 * FRAME_S)
+    first.save(FOLDER / ANIMATED, save_all=True, append_images=others, duration=shown_ms, loop=0, quality=55, method=6)
+
+
+def scaled(png: bytes) -> Image.Image:
+    picture = Image.open(io.BytesIO(png)).convert("RGB")
+    return picture.resize((WIDTH, WIDTH * picture.height // picture.width), Image.Resampling.LANCZOS)
+
+
+def main() -> None:
+    with chromium() as browser:
+        for name, settings in STILLS.items():
+            still(browser, name, settings)
+        animation(browser)
+
+
+if __name__ == "__main__":
+    main()
