@@ -1,18 +1,16 @@
 """A crowd: scripted users who join a room, type, write and read, so that one person can show a busy one.
 
-Teaches that a script is a chat client like any other. The id of a message says when it was written, for whoever wants
-to know how long it took: `<ms since 1970>-<random>`.
+Teaches that a script is a chat client like any other.
 """
 
 import asyncio
 import random
-import secrets
-import time
 from contextlib import suppress
 
 from clients.chat_client import Options
 from clients.conversation import Conversation, log_in
 from clients.errors import ClientError
+from clients.written import new_id
 from servers.core.wire import Kind
 
 NAMES = ("Emil", "Fay", "Gus", "Hana", "Ivo", "Juno", "Kai", "Lea", "Milo", "Nora")
@@ -52,7 +50,7 @@ async def speak(talk: Conversation, every_s: float) -> None:
         with suppress(ClientError):
             await talk.typing()
             await asyncio.sleep(TYPING_S * random.uniform(0.5, 1.5))
-            await talk.send(random.choice(LINES), f"{time.time() * 1000:.1f}-{secrets.token_hex(4)}")
+            await talk.send(random.choice(LINES), new_id())
 
 
 async def read(talk: Conversation) -> None:

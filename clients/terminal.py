@@ -92,24 +92,37 @@ class Look:
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """What the toolbar tells. sent_seq: the place in the log of my last message, 0 if there is none."""
+    """What the toolbar tells. sent_seq: the place in the log of my last message, 0 if there is none.
+
+    took_ms: how long the last message took from being written to being seen here; None if it did not say.
+    """
 
     transport: Transport
     account: Account
     view: RoomView
     connected: bool
     sent_seq: int
+    took_ms: float | None = None
 
     def toolbar(self, now_ms: int, columns: int) -> Fragments:
         """Return two lines: how the line is, who types and who has read; then who is here and who is away."""
         badge = (f"class:badge bg:{self.transport.colour}", f" {self.transport.label} ")
         state = ("class:connected", " ● connected") if self.connected else ("class:broken", " ○ disconnected, retrying")
-        above = [badge, state, ("", self._typing(now_ms) + self._readers())]
+        above = [badge, state, ("", self._seen() + self._typing(now_ms) + self._readers())]
         return [*fitted(above, columns), ("", "\n"), *fitted(self._people(now_ms), columns)]
 
     def who(self, now_ms: int) -> list[str]:
         """Return a line about each member, as /who shows them."""
         return [f"{member.name}: {self._presence(member, now_ms)}" for member in self._everyone()]
+
+    def _seen(self) -> str:
+        if self.took_ms is None:
+            return ""
+        return (
+            f"   seen after {self.took_ms:.0f} ms"
+            if self.took_ms < 1000
+            else f"   seen after {self.took_ms / 1000:.1f} s"
+        )
 
     def _typing(self, now_ms: int) -> str:
         names = self._without_me(self.view.typing(now_ms))

@@ -5,7 +5,6 @@ A message of my own stands above the prompt until it comes back in the log, so t
 """
 
 import asyncio
-import secrets
 import time
 from collections.abc import Awaitable, Callable
 from contextlib import aclosing, suppress
@@ -16,6 +15,7 @@ from clients.errors import ClientError
 from clients.terminal import Fragments, Look, Standing
 from clients.terminal_screens import Screen
 from clients.typing_notices import RENEW_S, TypingNotices
+from clients.written import new_id, took_ms
 from servers.core.wire import Event, Kind
 from servers.transports import Transport
 
@@ -44,6 +44,7 @@ class TerminalChat:
         self._typing = TypingNotices()
         self._outbox: asyncio.Queue[Callable[[], Awaitable[None]]] = asyncio.Queue(OUTBOX_MAX)
         self._unconfirmed: dict[str, tuple[str, int]] = {}  # client_id -> text; when it was committed, 0 if not yet
+        self._took_ms: float | None = None
         self._day = self._look.day(now_ms())
         self._enter_log()
 
@@ -68,7 +69,7 @@ class TerminalChat:
     @property
     def _standing(self) -> Standing:
         talk = self._talk
-        return Standing(self._transport, talk.account, talk.view, talk.connected, self._sent_seq)
+        return Standing(self._transport, talk.account, talk.view, talk.connected, self._sent_seq, self._took_ms)
 
     def _enter_log(self) -> None:
         """Forget every place in the log: a new one counts anew."""
@@ -88,6 +89,7 @@ class TerminalChat:
                 self._enter_log()
                 self._say("The server has lost its log, and begun a new one.")
             if event.kind is Kind.MESSAGE:
+                self._took_ms = took_ms(event.client_id, time.time_ns() / 1e6)
                 self._show(event)
             elif event.kind is Kind.PRESENCE and event.sender != self._talk.account.user:
                 self._screen.show(self._look.notice(f"{event.name} is {event.body}", event.at_ms))
@@ -152,7 +154,7 @@ class TerminalChat:
                 await self._send(line[1:] if line.startswith("//") else line)
 
     async def _send(self, text: str) -> None:
-        client_id = secrets.token_hex(8)
+        client_id = new_id()
         self._typing.reset()
         self._unconfirmed[client_id] = (text, 0)
 

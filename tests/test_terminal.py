@@ -125,6 +125,11 @@ def test_the_toolbar_tells_the_transport_and_that_the_line_is_up() -> None:
     assert toolbar(standing()) == ["Raw WebSocket  ● connected", "● Ada (you)"]
 
 
+@pytest.mark.parametrize(("took_ms", "told"), [(0.4, "0 ms"), (12.0, "12 ms"), (1940.0, "1.9 s")])
+def test_the_toolbar_tells_how_long_the_last_message_took(took_ms: float, told: str) -> None:
+    assert toolbar(replace(standing(), took_ms=took_ms))[0].endswith(f"seen after {told}")
+
+
 def test_the_toolbar_tells_when_the_line_is_down() -> None:
     assert "○ disconnected, retrying" in toolbar(replace(standing(), connected=False))[0]
 

@@ -21,7 +21,7 @@ export class Lane {
 
   /** reached: what the demo says of the lane. heard(lane, what): called for what the frame tells. */
   constructor(reached, { restart, heard }) {
-    Object.assign(this, reached, { counts: undefined, seen: 0, latencies: new Latencies() });
+    Object.assign(this, reached, { hasJoined: false, counts: undefined, seen: 0, latencies: new Latencies() });
     this.card = document.getElementById("lane").content.firstElementChild.cloneNode(true);
     this.card.id = this.slug;
     this.card.style.setProperty("--hue", this.colour);

@@ -38,10 +38,11 @@ export class Lanes {
     this.#count();
   }
 
-  /** Write one message to every lane; resolves with when each lane saw it. */
+  /** Write one message to every lane whose client has joined; resolves with when each lane saw it. */
   send(text) {
     const id = newId();
-    const arrivals = this.#all.map(async (lane) => ({ label: lane.label, tookMs: await lane.send(text, id) }));
+    const joined = this.#all.filter((lane) => lane.hasJoined);
+    const arrivals = joined.map(async (lane) => ({ label: lane.label, tookMs: await lane.send(text, id) }));
     this.#draw();
     return Promise.all(arrivals);
   }
@@ -82,7 +83,11 @@ export class Lanes {
     return new Promise((resolve, reject) => {
       const told = {
         loaded: (lane) => this.#start(lane),
-        joined: (lane, { account }) => (sessionStorage.setItem(lane.address, account.token), resolve()),
+        joined: (lane, { account }) => {
+          lane.hasJoined = true;
+          sessionStorage.setItem(lane.address, account.token);
+          resolve();
+        },
         failed: (lane, { detail }) => reject(new Error(`${lane.label}: ${detail}`)),
         refused: (lane, { detail }) => this.attempt(() => Promise.reject(new Error(`${lane.label}: ${detail}`))),
         seen: () => this.#draw(),
