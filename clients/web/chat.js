@@ -18,6 +18,8 @@ const tell = (what) => around && parent.postMessage(what, around);
 const fail = (error) => {
   $("trouble").hidden = false;
   $("trouble").textContent = error.message;
+  $("room").hidden = true;
+  $("enter").hidden = !!around;
   tell({ kind: "failed", detail: error.message });
 };
 
@@ -78,7 +80,7 @@ if (around) {
   $("enter").hidden = false;
   $("enter").onsubmit = (submitted) => {
     submitted.preventDefault();
-    $("enter").hidden = true;
+    $("enter").hidden = $("trouble").hidden = true;
     begin({ name: $("name").value });
   };
 }
