@@ -44,7 +44,7 @@ def test_a_window_is_told_its_lanes_each_at_an_origin_of_its_own(page: httpx.Cli
     ],
 )
 def test_whoever_is_not_the_page_is_refused(page: httpx.Client, changed: dict[str, str], named: str) -> None:
-    answer = page.post("/control", json={"type": "count_anew"}, headers=changed)
+    answer = page.post("/control", json={"type": "gather", "people": 0}, headers=changed)
     assert answer.status_code == 403
     assert answer.json()["detail"].startswith(named)
 
@@ -56,10 +56,13 @@ def test_whoever_is_not_the_page_is_refused(page: httpx.Client, changed: dict[st
         ({"type": "gather", "people": 6}, 400, "people"),
         ({"type": "gather", "people": -1}, 400, "people"),
         ({"type": "restart", "lane": "carrier_pigeon"}, 404, "short_polling"),
-        ({"type": "restart", "lane": "server_sent_events"}, 400, "not up"),
+        ({"type": "restart", "lane": "server_sent_events"}, 400, "is off"),
+        ({"type": "light", "lane": "raw_websocket", "on": False}, 400, "always on"),
+        ({"type": "reach", "window": "none", "lane": "server_sent_events"}, 400, "is off"),
         ({"type": "shape", "window": "none", "delay_ms": 1, "is_cut": False}, 404, "not open"),
         ({"type": "shape", "window": "none", "delay_ms": 1e9, "is_cut": False}, 400, "delay_ms"),
-        ({"type": "count_anew", "more": 1}, 400, "more"),
+        ({"type": "count_anew", "window": "none"}, 404, "not open"),
+        ({"type": "count_anew", "window": "none", "more": 1}, 400, "more"),
     ],
 )
 def test_a_wish_that_cannot_be_fulfilled_is_answered_with_why(
@@ -84,9 +87,15 @@ def test_counters_come_as_a_stream_and_a_closed_window_is_told_so(page: httpx.Cl
     window = page.post("/control", json={"type": "open"}).json()["window"]
     with page.stream("GET", f"/counters?window={window}") as stream:
         look = next(line for line in stream.iter_lines() if line.startswith("data: "))
-        assert '"raw_websocket":{"is_up":true,"counts":{"requests":' in look
+        assert '"raw_websocket":{"is_on":true,"is_up":true,"counts":{"requests":' in look
     with page.stream("GET", "/counters?window=never-opened") as stream:
         assert next(stream.iter_lines()) == "event: gone"
+
+
+def test_a_page_by_another_name_of_this_machine_is_led_to_the_right_one(page: httpx.Client) -> None:
+    port = page.base_url.port
+    answer = httpx.get(f"{page.base_url}?tour", headers={"Host": f"localhost:{port}"}, trust_env=False)
+    assert answer.headers["location"] == f"http://127.0.0.1:{port}/?tour"
 
 
 def test_the_crowd_can_be_gathered_and_dispersed_by_hand(page: httpx.Client) -> None:

@@ -61,7 +61,11 @@ function report(events) {
 /** Do what the page around asks for. */
 function obey(talk, shown) {
   const deeds = {
-    send: ({ text, id }) => talk.send(text, id).catch((error) => tell({ kind: "refused", id, detail: error.message })),
+    send: ({ text, id }) =>
+      talk.send(text, id).then(
+        () => tell({ kind: "stored", id }),
+        (error) => tell({ kind: "refused", id, detail: error.message }),
+      ),
     typing: ({ text }) => shown.tellTyping(text),
     poll: ({ ms }) => (options.pollMs = ms),
   };

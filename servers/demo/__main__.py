@@ -14,10 +14,10 @@ import typer
 
 from servers.core.settings import Settings
 from servers.demo.app import create_app
+from servers.demo.link import HOST
 from servers.demo.stage import Stage
 from servers.serving import HttpSettings, announce, run, serve
 
-HOST = "127.0.0.1"
 WEB = Path(__file__).parents[2] / "clients" / "web"
 PUSHER_JS = WEB / "node_modules" / "pusher-js"
 

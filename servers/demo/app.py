@@ -19,7 +19,21 @@ from starlette.routing import Mount, Route
 from servers.core.errors import BadRequest, ChatError, Forbidden
 from servers.core.settings import Settings
 from servers.core.wire import Undecodable, decode, encode
-from servers.demo.messages import AnyWish, CountAnew, Done, Gather, Light, Look, Open, Opened, Reached, Restart, Shape
+from servers.demo.link import HOST
+from servers.demo.messages import (
+    AnyWish,
+    CountAnew,
+    Done,
+    Gather,
+    Light,
+    Look,
+    Open,
+    Opened,
+    Reach,
+    Reached,
+    Restart,
+    Shape,
+)
 from servers.demo.stage import Stage
 from servers.deploy.processes import NotReady
 from servers.door import Door
@@ -37,7 +51,9 @@ def create_app(stage: Stage, web: Path, settings: Settings) -> Starlette:
     secret = secrets.token_urlsafe(24)
 
     async def index(request: Request) -> Response:
-        """The page, with the secret that its controls need."""
+        """The page, with the secret that its controls need; by its number, since the lanes know its origin by that."""
+        if request.url.hostname != HOST:
+            return RedirectResponse(request.url.replace(hostname=HOST))
         return Response(page.replace(SECRET_MARK, secret), media_type="text/html", headers=security_headers(POLICY))
 
     async def control(request: Request) -> Response:
@@ -87,10 +103,12 @@ async def fulfil(stage: Stage, wish: AnyWish) -> Opened | Reached | Done:
             await stage.restart(lane)
         case Gather(people):
             await stage.gather(people)
-        case Light(window, lane, on):
-            return await stage.light(window, lane, on) or Done()
-        case CountAnew():
-            await stage.count_anew()
+        case Light(lane, on):
+            await stage.light(lane, on)
+        case Reach(window, lane):
+            return await stage.reach(window, lane)
+        case CountAnew(window):
+            await stage.count_anew(window)
     return Done()
 
 

@@ -22,7 +22,7 @@ ANY_FREE = "0"
 
 
 class Lane:
-    """A transport, the processes that serve it, and what they have counted."""
+    """A transport and the processes that serve it. counts: what all of them have counted, as last read."""
 
     def __init__(self, transport: Transport, folder: Path, web: Path) -> None:
         """Prepare, and start nothing. folder: for the log. web: the browser's client. page: who frames it."""
@@ -33,13 +33,14 @@ class Lane:
         self._running: Running | None = None
         self._processes = ExitStack()
         self._crowd: asyncio.subprocess.Process | None = None
-        self._earlier = self._start = self._counts = Counts()
+        self._earlier = Counts()
         self._turn = asyncio.Lock()
+        self.counts = Counts()
 
     @property
     def is_up(self) -> bool:
-        """Whether the server serves."""
-        return self._running is not None
+        """Whether the server serves: one may end by itself."""
+        return self._running is not None and self._running.process.poll() is None
 
     @property
     def label(self) -> str:
@@ -56,18 +57,8 @@ class Lane:
         """Where a push service of our own listens now; empty if there is none."""
         return str(self._running.facts.get("push_service", "")) if self._running else ""
 
-    @property
-    def counts(self) -> Counts:
-        """What it cost since `count_anew`, as last read."""
-        return self._counts - self._start
-
-    @property
-    def people(self) -> bool:
-        """Whether a crowd is in the room."""
-        return self._crowd is not None
-
     async def start(self) -> None:
-        """Start the server, unless it runs; waits until it serves. Raises NotReady."""
+        """Start the server, unless it has been started; waits until it serves. Raises NotReady."""
         async with self._turn:
             if not self._running:
                 await self._begin()
@@ -75,8 +66,8 @@ class Lane:
     async def restart(self) -> None:
         """Kill the server without warning, and start it again on the same log. Raises NotReady."""
         async with self._turn:
+            await self.read()
             if self._running:
-                self._earlier = await self._read(self._running)
                 self._running.process.kill()
             await self._end()
             await self._begin()
@@ -91,17 +82,12 @@ class Lane:
         """Read the counters, if the server answers."""
         if running := self._running:
             with suppress(OSError, TimeoutError, ValueError):
-                counts = await self._read(running)
+                counts = counted(await self._api.read(), await self._service.read() if self._service else None)
                 if running is self._running:
-                    self._counts = counts
-
-    async def count_anew(self) -> None:
-        """Let the counts begin at nothing."""
-        await self.read()
-        self._start = self._counts
+                    self.counts = counts + self._earlier
 
     async def gather(self, people: int) -> None:
-        """Have so many scripted users join the room and talk."""
+        """Have so many scripted users join the room and talk, in place of those who do."""
         await self.disperse()
         if not people:
             return
@@ -142,9 +128,5 @@ class Lane:
         return self._processes.enter_context(started(command))
 
     async def _end(self) -> None:
-        self._running = None
+        self._running, self._earlier = None, self.counts
         await asyncio.to_thread(self._processes.close)
-
-    async def _read(self, running: Running) -> Counts:
-        service = await self._service.read() if self._service else None
-        return counted(await self._api.read(), service) + self._earlier

@@ -41,18 +41,26 @@ class Gather(Wish, frozen=True, tag="gather"):
 
 
 class Light(Wish, frozen=True, tag="light"):
-    """Switch an added lane on or off. Answered by Reached if it is on."""
+    """Switch an added lane on or off, for every window."""
 
-    window: str
     lane: str
     on: bool
 
 
+class Reach(Wish, frozen=True, tag="reach"):
+    """Lay a window's way to a lane that is on. Answered by Reached."""
+
+    window: str
+    lane: str
+
+
 class CountAnew(Wish, frozen=True, tag="count_anew"):
-    """Let all counters begin at nothing."""
+    """Let a window's counters begin at nothing."""
+
+    window: str
 
 
-AnyWish = Open | Shape | Restart | Gather | Light | CountAnew
+AnyWish = Open | Shape | Restart | Gather | Light | Reach | CountAnew
 
 
 class Reached(Struct, frozen=True):
@@ -82,11 +90,11 @@ class Done(Struct, frozen=True):
 
 
 class LaneState(Struct, frozen=True):
-    """What a lane's server is doing: whether it is up, and what it counted."""
+    """A lane's state: whether it is shown at all, whether its server is up, and what that has counted."""
 
+    is_on: bool
     is_up: bool
     counts: Counts
-    is_addition: bool
 
 
 class Look(Struct, frozen=True):

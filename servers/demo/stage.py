@@ -4,36 +4,38 @@ Teaches what a presenter needs to make a point: one thing changed at a time, and
 """
 
 import asyncio
+import logging
 import secrets
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from itertools import count
 from pathlib import Path
 
 from servers import transports
 from servers.core.errors import BadRequest, NotFound, TooMany
 from servers.demo.lane import Lane
 from servers.demo.messages import LaneState, Look, Opened, Reached
-from servers.demo.window import Window
+from servers.demo.window import Way, Window
+from servers.deploy.processes import NotReady
 
+log = logging.getLogger(__name__)
 LOOK_S = 0.4
 LEFT_S = 8.0
 """How long a window that nobody looks through keeps its lines: a page that is loaded anew finds them again."""
 
-WINDOWS_MAX = 4
 NAMES = ("Ada", "Bob", "Cyd", "Dee")
 
 
 class Stage:
-    """The lanes, the windows on them, and a look at all counters every LOOK_S."""
+    """The lanes, the windows on them (one for each of NAMES at most), and a look at all counters every LOOK_S."""
 
     def __init__(self, folder: Path, web: Path) -> None:
         """Prepare a lane for each transport. folder: for their logs. web: the files of the browser's client."""
         self._lanes = {row.slug: Lane(row, folder, web) for row in transports.TRANSPORTS}
-        self._starting: asyncio.Task[None] | None = None
+        self._on = {row.slug for row in transports.TRANSPORTS if not row.is_addition}
         self._windows: dict[str, Window] = {}
-        self._names = count()
         self._people = 0
+        self._starting: list[asyncio.Task[None]] = []
+        self._gathering = asyncio.Lock()
         self._looked = asyncio.Event()
         self._stopping = False
 
@@ -46,7 +48,7 @@ class Stage:
         finally:
             self.stop()
             looking.cancel()
-            await asyncio.gather(looking, self._starting or asyncio.sleep(0), return_exceptions=True)
+            await asyncio.gather(looking, *self._starting, return_exceptions=True)
             await asyncio.gather(*(window.close() for window in self._windows.values()))
             await asyncio.gather(*(lane.stop() for lane in self._lanes.values()))
 
@@ -56,32 +58,44 @@ class Stage:
         self._looked.set()
 
     def begin(self, page: str) -> None:
-        """Start every lane but the additions, all at once, for pages of this origin; `open` waits for them."""
+        """Start every lane that is on, all at once, for pages of this origin; `open` waits, and tries again."""
         for lane in self._lanes.values():
             lane.page = page
-        self._starting = asyncio.create_task(self._start())
+        self._starting.append(asyncio.create_task(self._start()))
 
     async def open(self, known: str) -> Opened:
-        """Open a window, or return to one that was left a moment ago. Raises TooMany, NotReady."""
-        if self._starting:
-            await asyncio.shield(self._starting)
+        """Open a window, or return to one that was left a moment ago, with its lines mended. Raises ChatError."""
+        await asyncio.gather(*map(self._started, self._lanes_on()))
         if known not in self._windows:
-            if len(self._windows) >= WINDOWS_MAX:
-                raise TooMany(f"windows: {WINDOWS_MAX} are open; close one first")
+            names = [name for name in NAMES if name not in {window.name for window in self._windows.values()}]
+            if not names:
+                raise TooMany(f"windows: {len(NAMES)} are open; close one first")
             known = secrets.token_hex(8)
-            self._windows[known] = Window()
-        ways = [await self._reached(self._windows[known], lane) for lane in self._lanes.values() if lane.is_up]
-        return Opened(window=known, name=NAMES[next(self._names) % len(NAMES)], lanes=ways)
+            self._windows[known] = Window(names[0])
+        window = self._windows[known]
+        window.shape(delay_s=0.0, is_cut=False)
+        reached = [_told(lane, await window.reach(lane)) for lane in self._lanes_on()]
+        return Opened(window=known, name=window.name, lanes=reached)
 
-    async def light(self, window: str, slug: str, on: bool) -> Reached | None:
-        """Switch an added lane on, and return the window's way to it; or switch it off. Raises NotFound, NotReady."""
+    async def light(self, slug: str, on: bool) -> None:
+        """Switch an added lane on or off. Raises NotFound, BadRequest."""
         lane = self._lane(slug)
-        if not on:
+        if not lane.transport.is_addition:
+            raise BadRequest(f"lane: {slug} is always on; only what was added can be switched")
+        if on:
+            await self._started(lane)
+            await lane.gather(self._people)
+            self._on.add(slug)
+        else:
+            self._on.discard(slug)
             await lane.stop()
-            return None
-        await lane.start()
-        await lane.gather(self._people)
-        return await self._reached(self._window(window), lane)
+
+    async def reach(self, name: str, slug: str) -> Reached:
+        """Lay a window's way to a lane. Raises NotFound, BadRequest."""
+        lane = self._lane(slug)
+        if slug not in self._on:
+            raise BadRequest(f"lane: {slug} is off; switch it on first")
+        return _told(lane, await self._window(name).reach(lane))
 
     def shape(self, window: str, delay_ms: float, is_cut: bool) -> None:
         """Set a window's distance, each way, or cut it off. Raises NotFound."""
@@ -90,8 +104,8 @@ class Stage:
     async def restart(self, slug: str) -> None:
         """Kill a lane's server and start it again. Raises NotFound, BadRequest, NotReady."""
         lane = self._lane(slug)
-        if not lane.is_up:
-            raise BadRequest(f"{slug}: its server is not up")
+        if slug not in self._on:
+            raise BadRequest(f"lane: {slug} is off; switch it on first")
         await lane.restart()
         for window in self._windows.values():
             if slug in window.ways:
@@ -99,12 +113,15 @@ class Stage:
 
     async def gather(self, people: int) -> None:
         """Have so many scripted users in every lane; 0 sends them home."""
-        self._people = people
-        await asyncio.gather(*(lane.gather(people) for lane in self._lanes.values() if lane.is_up))
+        async with self._gathering:
+            self._people = people
+            await asyncio.gather(*(lane.gather(people) for lane in self._lanes_on()))
 
-    async def count_anew(self) -> None:
-        """Let all counters begin at nothing."""
-        await asyncio.gather(*(lane.count_anew() for lane in self._lanes.values()))
+    async def count_anew(self, window: str) -> None:
+        """Let a window's counters begin at nothing. Raises NotFound."""
+        view = self._window(window)
+        await asyncio.gather(*(lane.read() for lane in self._lanes_on()))
+        view.count_anew(self._lanes.values())
 
     async def looks(self, window: str) -> AsyncIterator[Look]:
         """Yield what there is to see from a window, again and again; it stays open meanwhile. Raises NotFound."""
@@ -120,13 +137,12 @@ class Stage:
 
     def _look(self, window: Window) -> Look:
         lanes = {
-            slug: LaneState(lane.is_up, lane.counts, lane.transport.is_addition) for slug, lane in self._lanes.items()
+            slug: LaneState(slug in self._on, lane.is_up, window.counts(lane)) for slug, lane in self._lanes.items()
         }
         return Look(lanes=lanes, people=self._people, delay_ms=1000 * window.delay_s, is_cut=window.is_cut)
 
     async def _start(self) -> None:
-        wanted = [lane for lane in self._lanes.values() if not lane.transport.is_addition]
-        await asyncio.gather(*(lane.start() for lane in wanted))
+        await asyncio.gather(*(lane.start() for lane in self._lanes_on()), return_exceptions=True)
 
     async def _look_again(self) -> None:
         while True:
@@ -142,17 +158,16 @@ class Stage:
             if not window.streams and window.left_s < horizon_s:
                 await self._windows.pop(name).close()
 
-    async def _reached(self, window: Window, lane: Lane) -> Reached:
-        way = await window.reach(lane)
-        return Reached(
-            slug=lane.transport.slug,
-            label=lane.label,
-            colour=lane.transport.colour,
-            explanation=lane.transport.explanation,
-            address=way.api.address,
-            push_service=way.service.address if way.service else "",
-            is_addition=lane.transport.is_addition,
-        )
+    async def _started(self, lane: Lane) -> None:
+        """Start a lane, unless it has been. Raises BadRequest in words for a page."""
+        try:
+            await lane.start()
+        except NotReady as error:
+            log.warning("%s", error)
+            raise BadRequest(f"{lane.label}: its server did not start; the demo's terminal says why") from None
+
+    def _lanes_on(self) -> list[Lane]:
+        return [lane for slug, lane in self._lanes.items() if slug in self._on]
 
     def _lane(self, slug: str) -> Lane:
         if slug not in self._lanes:
@@ -163,3 +178,16 @@ class Stage:
         if name not in self._windows:
             raise NotFound(f"window: {name[:80]!r} is not open; open one")
         return self._windows[name]
+
+
+def _told(lane: Lane, way: Way) -> Reached:
+    """Return what a window's page is told of a lane."""
+    return Reached(
+        slug=lane.transport.slug,
+        label=lane.label,
+        colour=lane.transport.colour,
+        explanation=lane.transport.explanation,
+        address=way.api.address,
+        push_service=way.service.address if way.service else "",
+        is_addition=lane.transport.is_addition,
+    )

@@ -1,10 +1,15 @@
 """One window on the demo: a network of its own between it and every lane, which can be long, or cut."""
 
 import asyncio
+from collections.abc import Iterable
 from typing import Self
 
+from servers.demo.counts import Counts
 from servers.demo.lane import Lane
 from servers.demo.link import Link
+
+OPENING_S = 60.0
+"""How long a window may take to open before it counts as left."""
 
 
 class Way:
@@ -32,14 +37,24 @@ class Way:
 
 
 class Window:
-    """streams: how many pages listen for its counters now. left_s: since when none does, on the loop's clock."""
+    """One person's view. streams: how many pages listen for its counters; left_s: since when none does."""
 
-    def __init__(self) -> None:
+    def __init__(self, name: str) -> None:
+        self.name = name
         self.ways: dict[str, Way] = {}
         self.delay_s = 0.0
         self.is_cut = False
         self.streams = 0
-        self.left_s = asyncio.get_running_loop().time()
+        self.left_s = asyncio.get_running_loop().time() + OPENING_S
+        self._start: dict[str, Counts] = {}
+
+    def counts(self, lane: Lane) -> Counts:
+        """Return what a lane has cost since this window began to count."""
+        return lane.counts - self._start.get(lane.transport.slug, Counts())
+
+    def count_anew(self, lanes: Iterable[Lane]) -> None:
+        """Begin to count at nothing."""
+        self._start = {lane.transport.slug: lane.counts for lane in lanes}
 
     async def reach(self, lane: Lane) -> Way:
         """Return the way to a lane, which is laid when it is first asked for. Raises OSError."""

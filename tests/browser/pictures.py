@@ -23,7 +23,7 @@ STILLS: dict[str, dict[str, Any]] = {
 }
 ANIMATED = "demo.webp"
 SCREEN = {"width": 1280, "height": 830}
-WIDTH = 960
+WIDTH = 860
 FRAME_S = 0.2
 FRAMES = 45
 MESSAGES = {2: "Is anybody there?", 16: "Watch who sees this first", 31: "And this one"}
@@ -59,7 +59,7 @@ def animation(browser: Browser) -> None:
         window.page.close()
     first, *others = frames
     shown_ms = round(1000 * FRAME_S)
-    first.save(FOLDER / ANIMATED, save_all=True, append_images=others, duration=shown_ms, loop=0, quality=55, method=6)
+    first.save(FOLDER / ANIMATED, save_all=True, append_images=others, duration=shown_ms, loop=0, quality=42, method=6)
 
 
 def scaled(png: bytes) -> Image.Image:

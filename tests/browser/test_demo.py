@@ -27,7 +27,7 @@ def test_one_message_reaches_every_lane_and_text_is_never_markup(open_window: Op
     ada.write("Hello <b>bold</b> & <script>bad()</script>")
     for slug in FIVE:
         ada.expect_last(slug, "Hello <b>bold</b> & <script>bad()</script>")
-        assert re.fullmatch(r"[\d.]+ m?s", ada.card(slug).locator(".latest b").inner_text())
+        expect(ada.card(slug).locator(".latest b")).to_have_text(re.compile(r"^[\d.]+ m?s$"))
     expect(ada.page.locator("#announcer")).to_contain_text("Seen: Short polling after")
     assert "local stand-in" in ada.card("pusher_adapter").locator("h2").inner_text()
     ada.press("Fifth lane")
@@ -50,6 +50,35 @@ def test_counters_agree_with_what_the_browser_asked(open_window: OpenWindow) -> 
     expect(ada.card("short_polling").locator("[data-figure=empty]")).not_to_have_text("0")
 
 
+def test_the_fifth_lane_comes_and_goes_in_every_window(open_window: OpenWindow) -> None:
+    ada, bob = open_window(), open_window()
+    added = "server_sent_events"
+    bob.press("Fifth lane")
+    for window in (ada, bob):
+        expect(window.room(added, "#members .online")).to_have_count(2, timeout=SEEN_MS)
+        expect(window.page.locator("#added")).to_have_attribute("aria-pressed", "true")
+    ada.write("to all five")
+    bob.expect_last(added, "to all five")
+    ada.press("Fifth lane")
+    for window in (ada, bob):
+        expect(window.card(added)).to_have_count(0)
+        expect(window.page.locator("#how-many")).to_have_text("four")
+
+
+def test_what_others_write_and_what_others_count_is_not_mine(open_window: OpenWindow) -> None:
+    ada, bob = open_window(), open_window()
+    ada.write("mine")
+    for slug in FOUR:
+        ada.expect_last(slug, "mine")
+        bob.expect_last(slug, "mine")
+        expect(ada.card(slug).locator(".latest span")).to_have_text("all 1 seen")
+        assert bob.figure(slug, "median") == "\N{EN DASH}"
+    requests = int(ada.figure("long_polling", "requests"))
+    bob.press("Count anew")
+    expect(bob.card("raw_websocket").locator("[data-figure=bytes]")).to_have_text("0 B")
+    assert int(ada.figure("long_polling", "requests")) >= requests
+
+
 def test_two_windows_see_each_other_type_write_read_and_leave(open_window: OpenWindow) -> None:
     ada, bob = open_window("Ada"), open_window("Bob")
     ada.page.locator("#text").press_sequentially("I am writing")
@@ -70,6 +99,8 @@ def test_a_cut_network_costs_time_and_no_message(open_window: OpenWindow) -> Non
     ada.press("Cut my network")
     for slug in FOUR:
         expect(ada.card(slug)).to_have_class(re.compile("is-offline"), timeout=30_000)
+        expect(ada.card(slug).locator(".latest span")).to_contain_text("line down")
+    expect(ada.page.locator("#announcer")).to_contain_text("Line down: Short polling")
     for text in ("first", "second"):
         ada.write(text)
     bob.write("meanwhile")
@@ -116,12 +147,19 @@ def test_distance_is_felt_in_every_lane(open_window: OpenWindow) -> None:
         assert seconds >= 0.4, f"{slug}: {took} for a way there and a way back of 200 ms each"
 
 
-def test_a_page_that_is_loaded_anew_is_the_same_person(open_window: OpenWindow) -> None:
-    ada = open_window("Ada")
+@pytest.mark.parametrize("is_cut", [False, True], ids=["open", "cut"])
+def test_a_page_that_is_loaded_anew_is_the_same_person_with_its_lines_mended(
+    open_window: OpenWindow, is_cut: bool
+) -> None:
+    ada = open_window()
     ada.write("once")
     for slug in FOUR:
         ada.expect_last(slug, "once")
+    if is_cut:
+        ada.press("Cut my network")
+        expect(ada.page.get_by_role("button", name="Mend my network")).to_be_visible()
     ada.page.reload()
+    expect(ada.page.get_by_role("button", name="Cut my network")).to_be_visible()
     for slug in FOUR:
         expect(ada.room(slug, "#members .online")).to_have_text("Ada (you)", timeout=SEEN_MS)
         assert ada.messages(slug) == ["once"]

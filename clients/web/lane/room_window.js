@@ -25,7 +25,10 @@ export class RoomWindow {
 
   constructor(talk) {
     this.talk = talk;
-    $("messages").onscroll = ({ target }) => (this.#follows = target.scrollHeight - target.scrollTop - target.clientHeight < NEAR_PX);
+    $("messages").onscroll = ({ target }) => {
+      if (this.#due) return; // what came has moved the list, not the reader
+      this.#follows = target.scrollHeight - target.scrollTop - target.clientHeight < NEAR_PX;
+    };
     this.add(talk.view.messages);
     setInterval(() => this.show(), REDRAW_MS);
     setInterval(() => this.#tellReading(), READ_MS);

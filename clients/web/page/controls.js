@@ -1,27 +1,30 @@
 // The controls: each changes one thing, for all lanes at once.
 
 import { wish } from "./demo.js";
+import { attempt } from "./told.js";
 
 const PEOPLE = 5;
 const ADDED = "server_sent_events";
 const WORDS = ["Shall we meet at noon?", "The build is green.", "Who has the keys?", "I am on my way.", "Lunch is here.", "Have you seen this?"];
 const $ = (id) => document.getElementById(id);
-const isPressed = (button) => button.ariaPressed === "true";
 
 export class Controls {
   #timer;
   #written = 0;
+  #rate = 0;
+  #moments = []; // when the last messages were written by themselves
+  #look = { people: 0, is_cut: false };
 
-  constructor(window, lanes, attempt) {
-    Object.assign(this, { window, lanes, attempt });
+  constructor(window, lanes) {
+    Object.assign(this, { window, lanes });
     $("poll").oninput = () => this.poll(Number($("poll").value));
     $("rate").oninput = () => this.rate(Number($("rate").value));
     $("delay").oninput = () => this.distance(Number($("delay").value));
-    $("cut").onclick = () => this.cut(!isPressed($("cut")));
-    $("crowd").onclick = () => this.crowd(!isPressed($("crowd")));
-    $("added").onclick = () => this.added(!isPressed($("added")));
+    $("cut").onclick = () => this.cut($("cut").ariaPressed !== "true");
+    $("crowd").onclick = () => this.crowd($("crowd").ariaPressed !== "true");
+    $("added").onclick = () => this.added($("added").ariaPressed !== "true");
     $("window").onclick = () => open(location.pathname, "_blank", "noopener");
-    $("anew").onclick = () => this.attempt(() => lanes.countAnew());
+    $("anew").onclick = () => attempt(() => lanes.countAnew());
   }
 
   /** Have pollers wait so many seconds between questions. */
@@ -31,10 +34,12 @@ export class Controls {
     this.lanes.setPoll(1000 * everyS);
   }
 
-  /** Write so many messages a second by itself. */
+  /** Write so many messages a second by itself, as long as every server stores them as fast. */
   rate(aSecond) {
+    this.#rate = aSecond;
+    this.#moments = [];
     $("rate").value = aSecond;
-    $("rate-shown").textContent = aSecond ? `${aSecond} a second` : "nothing by itself";
+    this.#showRate();
     clearInterval(this.#timer);
     if (aSecond) this.#timer = setInterval(() => this.lanes.keepUp && this.#write(), 1000 / aSecond);
   }
@@ -43,50 +48,57 @@ export class Controls {
   distance(delayMs) {
     $("delay").value = delayMs;
     $("delay-shown").textContent = delayMs ? `${delayMs} ms` : "none";
-    return this.#shape(delayMs, isPressed($("cut")));
+    return this.#shape(delayMs, $("cut").ariaPressed === "true");
   }
 
   /** Cut this window off from every server, or mend its lines. */
   cut(isCut) {
-    this.#press($("cut"), isCut, isCut ? "Mend my network" : "Cut my network");
+    this.#press("cut", isCut, isCut ? "Mend my network" : "Cut my network");
     return this.#shape(Number($("delay").value), isCut);
   }
 
   /** Have scripted people join every lane, or send them home. */
-  crowd(here) {
-    this.#press($("crowd"), here, here ? "Send them home" : "Add five people");
-    return this.attempt(() => wish("gather", { people: here ? PEOPLE : 0 }));
+  async crowd(here) {
+    this.#press("crowd", here, here ? "Send them home" : "Add five people");
+    if (here !== !!this.#look.people) await attempt(() => wish("gather", { people: here ? PEOPLE : 0 }));
   }
 
-  /** Switch the fifth lane on or off. */
+  /** Switch the fifth lane on or off; it appears with the next look, in every window. */
   async added(on) {
-    this.#press($("added"), on);
     $("added").disabled = true;
-    await this.attempt(async () => {
-      if (!on) this.lanes.remove(ADDED);
-      const reached = await wish("light", { window: this.window, lane: ADDED, on });
-      if (on) await this.lanes.show([reached]);
-      await this.lanes.countAnew();
-    });
+    await attempt(() => wish("light", { lane: ADDED, on }));
     $("added").disabled = false;
   }
 
-  /** Show what another window has changed: the crowd is everybody's. */
-  look({ people }) {
-    if (!!people !== isPressed($("crowd"))) this.#press($("crowd"), !!people, people ? "Send them home" : "Add five people");
+  /** Show what is so, whoever made it so: the crowd and the fifth lane are everybody's. */
+  look(look) {
+    if (!!look.people !== !!this.#look.people) this.#press("crowd", !!look.people, look.people ? "Send them home" : "Add five people");
+    this.#look = look;
+    this.#press("added", look.lanes[ADDED].is_on);
+    this.#showRate();
   }
 
   #shape(delayMs, isCut) {
-    return this.attempt(() => wish("shape", { window: this.window, delay_ms: delayMs, is_cut: isCut }));
+    return attempt(() => wish("shape", { window: this.window, delay_ms: delayMs, is_cut: isCut }));
   }
 
   #write() {
     this.#written += 1;
+    this.#moments = [...this.#moments.slice(-2 * this.#rate), performance.now()];
     this.lanes.send(`${WORDS[this.#written % WORDS.length]} (${this.#written})`);
   }
 
-  #press(button, pressed, text = button.textContent) {
-    button.ariaPressed = String(pressed);
-    button.textContent = text;
+  /** Say how many messages a second were asked for, and how many it really is if a lane does not keep up. */
+  #showRate() {
+    const [first] = this.#moments;
+    const reached = (1000 * this.#moments.length) / (performance.now() - first);
+    const slower = this.#moments.length > this.#rate && reached < 0.8 * this.#rate;
+    const asked = this.#rate ? `${this.#rate} a second` : "nothing by itself";
+    $("rate-shown").textContent = slower ? `${asked}, ${reached.toFixed(1)} reached` : asked;
+  }
+
+  #press(id, pressed, text = $(id).textContent) {
+    if ($(id).ariaPressed !== String(pressed)) $(id).ariaPressed = String(pressed);
+    if ($(id).textContent !== text) $(id).textContent = text;
   }
 }

@@ -3,19 +3,22 @@
 import { newId } from "../lane/written.js";
 import { wish } from "./demo.js";
 import { Lane } from "./lane.js";
-import { numeral } from "./wording.js";
+import { announce, attempt, trouble } from "./told.js";
+import { listed, numeral } from "./wording.js";
 
 const ROOM = "demo";
 const READY_MS = 15_000;
-const UNDER_WAY_MAX = 40; // what writes by itself waits while a lane has so many messages to show
+const UNSTORED_MAX = 3; // what writes by itself waits while a lane has so many messages that no server has stored
+const SETTLE_MS = 300; // lines go down and come back together
 
 export class Lanes {
   #all = [];
   #due = false;
+  #settling;
   pollMs = 2000;
 
-  constructor(window, name, attempt) {
-    Object.assign(this, { window, name, attempt });
+  constructor(window, name) {
+    Object.assign(this, { window, name });
   }
 
   [Symbol.iterator]() {
@@ -28,17 +31,10 @@ export class Lanes {
 
   /** Show lanes more; resolves when their clients have joined. */
   async show(reached) {
-    await Promise.all(reached.map((one) => this.#open(one)));
+    await Promise.all(reached.filter(({ slug }) => !this.find(slug)).map((one) => this.#open(one)));
   }
 
-  /** Take a lane away. */
-  remove(slug) {
-    this.find(slug)?.card.remove();
-    this.#all = this.#all.filter((lane) => lane.slug !== slug);
-    this.#count();
-  }
-
-  /** Write one message to every lane whose client has joined; resolves with when each lane saw it. */
+  /** Write one message to every lane whose client has joined; resolves with when each lane saw it, if it did. */
   send(text) {
     const id = newId();
     const joined = this.#all.filter((lane) => lane.hasJoined);
@@ -47,9 +43,9 @@ export class Lanes {
     return Promise.all(arrivals);
   }
 
-  /** Whether all lanes keep up with what is written. */
+  /** Whether all servers keep up with what is written. */
   get keepUp() {
-    return this.#all.every((lane) => lane.missing < UNDER_WAY_MAX);
+    return this.#all.every((lane) => lane.unstored < UNSTORED_MAX);
   }
 
   /** Tell every client something. */
@@ -62,14 +58,19 @@ export class Lanes {
     this.tell({ kind: "poll", ms });
   }
 
-  /** Show what the servers' counters say. */
-  look({ lanes }) {
+  /** Show what the servers' counters say, and the lanes that are on: any window may switch one. */
+  look({ lanes, is_cut: isCut }) {
     for (const lane of this.#all) lane.look(lanes[lane.slug]);
+    for (const [slug, { is_on: isOn }] of Object.entries(lanes)) {
+      if (!isOn && this.find(slug)) this.#remove(this.find(slug));
+      if (isOn && !this.find(slug) && !isCut && this.#all.length) this.#follow(slug);
+    }
     this.#draw();
   }
 
+  /** Let this window's counters begin at nothing. */
   async countAnew() {
-    await wish("count_anew");
+    await wish("count_anew", { window: this.window });
     for (const lane of this.#all) lane.countAnew();
     this.#draw();
   }
@@ -77,6 +78,16 @@ export class Lanes {
   /** Emphasise one lane; all of them if there is no such. */
   point(slug) {
     for (const lane of this.#all) lane.card.classList.toggle("is-aside", !!this.find(slug) && lane.slug !== slug);
+  }
+
+  async #follow(slug) {
+    if (this.following) return;
+    this.following = true;
+    await attempt(async () => {
+      await this.show([await wish("reach", { window: this.window, lane: slug })]);
+      await this.countAnew();
+    });
+    this.following = false;
   }
 
   #open(reached) {
@@ -89,17 +100,22 @@ export class Lanes {
           resolve();
         },
         failed: (lane, { detail }) => reject(new Error(`${lane.label}: ${detail}`)),
-        refused: (lane, { detail }) => this.attempt(() => Promise.reject(new Error(`${lane.label}: ${detail}`))),
+        refused: (lane, { detail }) => trouble(`${lane.label}: ${detail}`),
+        line: () => this.#settle(),
         seen: () => this.#draw(),
       };
-      const heard = (lane, what) => told[what.kind]?.(lane, what);
-      const restart = (lane) => this.#restart(lane);
-      const lane = new Lane(reached, { restart, heard });
+      const lane = new Lane(reached, { restart: () => this.#restart(lane), heard: (what) => told[what.kind]?.(lane, what) });
       this.#all.push(lane);
       document.getElementById("lanes").append(lane.card);
       this.#count();
       setTimeout(() => reject(new Error(`${lane.label}: its client did not join within ${READY_MS / 1000} s`)), READY_MS);
     });
+  }
+
+  #remove(lane) {
+    lane.close();
+    this.#all = this.#all.filter((one) => one !== lane);
+    this.#count();
   }
 
   #start(lane) {
@@ -112,8 +128,18 @@ export class Lanes {
   async #restart(lane) {
     const button = lane.card.querySelector(".restart");
     button.disabled = true;
-    await this.attempt(() => wish("restart", { lane: lane.slug }));
+    await attempt(() => wish("restart", { lane: lane.slug }));
     button.disabled = false;
+  }
+
+  /** Announce which lines are down, or that none is any more, once for all that change together. */
+  #settle() {
+    this.#draw();
+    clearTimeout(this.#settling);
+    this.#settling = setTimeout(() => {
+      const down = this.#all.filter((lane) => lane.hasJoined && !lane.connected).map(({ label }) => label);
+      announce(down.length ? `Line down: ${listed(down)}` : "All lines are open");
+    }, SETTLE_MS);
   }
 
   #count() {

@@ -1,14 +1,16 @@
 // The guided tour: steps that follow the argument, each doing something live. Next, Back and the arrow keys turn the
 // pages; Play turns them by itself, in 180 s.
 
-import { STEPS } from "./tour_steps.js";
+import { afresh, STEPS } from "./tour_steps.js";
 
 const STEP_MS = 180_000 / STEPS.length;
 const ANSWER_MS = 500; // the answer's figures are this machine's, and go on changing
 const $ = (id) => document.getElementById(id);
 
 export class Tour {
-  #place = -1;
+  #place = 0;
+  #turn = 0; // which turn of the page it is: the deeds of an earlier one are left undone
+  #doing = Promise.resolve();
   #playing;
 
   constructor(lanes, controls) {
@@ -30,7 +32,7 @@ export class Tour {
     this.#go(0);
   }
 
-  async #go(place) {
+  #go(place) {
     if (place >= STEPS.length) return this.#end();
     this.#place = Math.max(0, place);
     const step = STEPS[this.#place];
@@ -45,8 +47,16 @@ export class Tour {
     this.lanes.point(step.lane);
     const [first] = this.lanes;
     (this.lanes.find(step.lane) ?? first).card.querySelector(".latest").scrollIntoView();
-    await step.act(this.controls, this.lanes);
-    return undefined;
+    this.#play(!!this.#playing); // a page that was turned by hand stays for its whole time
+    return this.#do(step.deeds);
+  }
+
+  /** Do a step's deeds one after the other, once those of the step before have ended or been left undone. */
+  #do(deeds) {
+    const turn = ++this.#turn;
+    this.#doing = this.#doing.then(async () => {
+      for (const deed of deeds) if (turn === this.#turn) await deed(this.controls, this.lanes);
+    });
   }
 
   #answer() {
@@ -56,15 +66,14 @@ export class Tour {
   #play(on) {
     $("tour-play").ariaPressed = String(on);
     clearInterval(this.#playing);
-    if (on) this.#playing = setInterval(() => this.#go(this.#place + 1), STEP_MS);
+    this.#playing = on ? setInterval(() => this.#go(this.#place + 1), STEP_MS) : undefined;
   }
 
   #end() {
     this.#play(false);
     $("tour").hidden = true;
     this.lanes.point("");
-    this.controls.rate(0);
-    this.controls.cut(false);
+    this.#do([afresh()]);
     $("tour-button").focus();
   }
 }

@@ -1,31 +1,39 @@
 // The tour's steps: what each does, what to look at, and the question that comes next, answered with this machine's own
 // figures as the lanes count them.
 
-import { bytes, duration, numeral, whole } from "./wording.js";
+import { pause } from "../chat/pause.js";
+import { bytes, duration, whole } from "./wording.js";
 
 const DAY_S = 86_400;
 
-/** Return a lane's figures, in words. */
+const CUT_MS = 4000;
+
+/** Return a lane's figures, in words. Requests and bytes are everybody's, and so are the messages they are shared by. */
 function figures(lanes, slug) {
-  const { counts, latencies, seen } = lanes.find(slug);
+  const { counts, latencies, heardOf } = lanes.find(slug);
+  const count = counts ?? { requests: 0, empty_answers: 0, up_bytes: 0, down_bytes: 0 };
   return {
     median: duration(latencies.median),
     worst: duration(latencies.worst),
-    requests: whole(counts?.requests ?? 0),
-    empty: whole(counts?.empty_answers ?? 0),
-    perMessage: seen ? ((counts?.requests ?? 0) / seen).toFixed(1) : "–",
-    bytesPerMessage: seen ? bytes(Math.round((counts.up_bytes + counts.down_bytes) / seen)) : "–",
+    requests: whole(count.requests),
+    empty: whole(count.empty_answers),
+    perMessage: heardOf ? (count.requests / heardOf).toFixed(1) : "–",
+    bytesPerMessage: heardOf ? bytes(Math.round((count.up_bytes + count.down_bytes) / heardOf)) : "–",
   };
 }
 
-const anew = async (controls, lanes, { rate = 0, pollS = 2, delayMs = 0 } = {}) => {
-  controls.rate(0);
-  controls.poll(pollS);
-  await controls.cut(false);
-  await controls.distance(delayMs);
-  await lanes.countAnew();
-  controls.rate(rate);
-};
+/** Return the deed with which each step begins: everything as it was at first, and counters at nothing. */
+export const afresh =
+  ({ rate = 0 } = {}) =>
+  async (controls, lanes) => {
+    controls.rate(0);
+    controls.poll(2);
+    await controls.distance(0);
+    await controls.cut(false);
+    await controls.crowd(false);
+    await lanes.countAnew();
+    controls.rate(rate);
+  };
 
 export const STEPS = [
   {
@@ -36,10 +44,7 @@ export const STEPS = [
       const [short, socket] = ["short_polling", "raw_websocket"].map((slug) => figures(lanes, slug));
       return `The request is as fast as any; the question comes late. Here it took ${short.median} against ${socket.median}: on average half the interval, and never more than all of it.`;
     },
-    act: async (controls, lanes) => {
-      await anew(controls, lanes);
-      lanes.send("Can you all see this?");
-    },
+    deeds: [afresh(), (_, lanes) => void lanes.send("Can you all see this?")],
   },
   {
     title: "Polling: asking for nothing, most of the time",
@@ -50,7 +55,7 @@ export const STEPS = [
       const { requests, empty } = figures(lanes, "short_polling");
       return `It needs nothing but HTTP, and survives everything. ${empty} of ${requests} requests so far told nothing; in a busy room that share goes to nought, and one answer carries many messages.`;
     },
-    act: (controls, lanes) => anew(controls, lanes),
+    deeds: [afresh()],
   },
   {
     title: "Long polling: the server keeps the question",
@@ -61,7 +66,7 @@ export const STEPS = [
       const { median, perMessage } = figures(lanes, "long_polling");
       return `A held request for every user, and a new one for each message: ${perMessage} requests per message here, sending included, for a median of ${median}. Where waiting is billed, it is dear.`;
     },
-    act: (controls, lanes) => anew(controls, lanes, { rate: 1 }),
+    deeds: [afresh({ rate: 1 })],
   },
   {
     title: "WebSocket: one line, both ways",
@@ -69,13 +74,10 @@ export const STEPS = [
     look: "No questions at all: the band is the open line, and every arrow on it is news. Typing, presence and receipts share it.",
     question: "And when the line breaks?",
     answer: (lanes) => {
-      const { median, bytesPerMessage } = figures(lanes, "raw_websocket");
-      return `The client comes back with its cursor and reads what it missed: cut the network to see it. A message takes ${median} and ${bytesPerMessage} here, its acknowledgement included.`;
+      const { median, requests } = figures(lanes, "raw_websocket");
+      return `The client comes back with its cursor and reads what it missed; the next step shows it. My messages take ${median} here, and everybody's together took ${requests} requests: those with which people came in.`;
     },
-    act: async (controls, lanes) => {
-      await anew(controls, lanes, { rate: 1 });
-      await controls.crowd(true);
-    },
+    deeds: [afresh({ rate: 1 }), (controls) => controls.crowd(true)],
   },
   {
     title: "Pusher: somebody else keeps the line",
@@ -87,11 +89,7 @@ export const STEPS = [
       const missing = [...lanes].reduce((sum, lane) => sum + lane.missing, 0);
       return `The log has it: clients read after subscribing, on a gap, and when a heartbeat tells them so. Median ${median}, worst ${worst} with the cut; ${missing ? `${whole(missing)} under way` : "nothing lost in any lane"}.`;
     },
-    act: async (controls, lanes) => {
-      await anew(controls, lanes, { rate: 1 });
-      await controls.cut(true);
-      setTimeout(() => controls.cut(false), 4000);
-    },
+    deeds: [afresh({ rate: 1 }), (controls) => controls.cut(true), () => pause(CUT_MS), (controls) => controls.cut(false)],
   },
   {
     title: "The bill: the same messages, counted",
@@ -100,11 +98,8 @@ export const STEPS = [
     answer: (lanes) => {
       const told = [...lanes].map((lane) => `${lane.label.replace(/ \(.*/, "")} ${figures(lanes, lane.slug).perMessage}`);
       const polls = whole(DAY_S / (lanes.pollMs / 1000));
-      return `Requests per message: ${told.join(", ")}. A poller asks ${polls} times a day whether there is news or not; ${numeral(2)} open lines ask never, but somebody must keep them.`;
+      return `Requests per message: ${told.join(", ")}. A poller asks ${polls} times a day, news or not. An open line asks never, but somebody must keep it: ${figures(lanes, "raw_websocket").bytesPerMessage} a message on it, against ${figures(lanes, "short_polling").bytesPerMessage}.`;
     },
-    act: async (controls, lanes) => {
-      await controls.crowd(false);
-      await anew(controls, lanes, { rate: 2 });
-    },
+    deeds: [afresh({ rate: 2 })],
   },
 ];
