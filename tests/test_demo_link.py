@@ -29,7 +29,8 @@ class Echo(asyncio.Protocol):
 async def linked() -> AsyncIterator[Link]:
     """Yield a link to an echo."""
     server = await asyncio.get_running_loop().create_server(Echo, "127.0.0.1", 0)
-    link = await Link.laid(f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}")
+    address = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+    link = await Link.laid(lambda: address)
     async with server, asyncio.timeout(PATIENCE_S):
         yield link
         await link.close()
@@ -89,12 +90,13 @@ def test_a_cut_ends_every_line_and_opens_none_until_it_is_mended() -> None:
     asyncio.run(scene())
 
 
-def test_a_server_that_is_not_there_looks_like_a_cut() -> None:
+@pytest.mark.parametrize("nowhere", ["http://127.0.0.1:1", ""])
+def test_a_server_that_is_not_there_looks_like_a_cut(nowhere: str) -> None:
     async def scene() -> None:
-        async with linked() as link:
-            link.target = "http://127.0.0.1:1"
-            async with connected(link) as (source, _):
-                assert await ended(source)
+        link = await Link.laid(lambda: nowhere)
+        async with connected(link) as (source, _):
+            assert await ended(source)
+        await link.close()
 
     asyncio.run(scene())
 

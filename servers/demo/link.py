@@ -5,6 +5,7 @@ arrives in order, a constant time after it was sent, each way; what was under wa
 """
 
 import asyncio
+from collections.abc import Callable
 from contextlib import suppress
 from typing import Self
 
@@ -17,20 +18,20 @@ Piece = tuple[float, bytes]
 
 
 class Link:
-    """A port of its own that leads to a server. target: where to, `http://host:port`; delay_s: one way."""
+    """A port of its own that leads to a server. delay_s: one way."""
 
     _server: asyncio.Server
 
-    def __init__(self, target: str) -> None:
-        """Prepare a link, which carries nothing until it is `laid`."""
-        self.target = target
+    def __init__(self, target: Callable[[], str]) -> None:
+        """Prepare a link, which carries nothing until it is `laid`. target: tells where the server is now."""
+        self._target = target
         self.delay_s = 0.0
         self._is_cut = False
         self._ends: set[asyncio.StreamWriter] = set()
         self._carrying: set[asyncio.Task[None]] = set()
 
     @classmethod
-    async def laid(cls, target: str) -> Self:
+    async def laid(cls, target: Callable[[], str]) -> Self:
         """Return a link that listens. Raises OSError."""
         link = cls(target)
         link._server = await asyncio.start_server(link._accept, HOST, 0)
@@ -65,12 +66,12 @@ class Link:
         task.add_done_callback(self._carrying.discard)
 
     async def _carry(self, from_client: asyncio.StreamReader, to_client: asyncio.StreamWriter) -> None:
-        host, _, port = self.target.removeprefix("http://").rpartition(":")
+        host, _, port = self._target().removeprefix("http://").rpartition(":")
         try:
             if self.is_cut:
                 raise ConnectionAbortedError
             from_server, to_server = await asyncio.open_connection(host, int(port))
-        except OSError:
+        except (OSError, ValueError):  # the server is not there, or nowhere yet
             to_client.transport.abort()
             return
         ends = {to_client, to_server}

@@ -107,9 +107,6 @@ class Stage:
         if slug not in self._on:
             raise BadRequest(f"lane: {slug} is off; switch it on first")
         await lane.restart()
-        for window in self._windows.values():
-            if slug in window.ways:
-                window.ways[slug].follow()
 
     async def gather(self, people: int) -> None:
         """Have so many scripted users in every lane; 0 sends them home."""

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Iterable
+from dataclasses import dataclass
 from typing import Self
 
 from servers.demo.counts import Counts
@@ -12,28 +13,22 @@ OPENING_S = 60.0
 """How long a window may take to open before it counts as left."""
 
 
+@dataclass(frozen=True, slots=True)
 class Way:
     """A window's two links to one lane: to its API, and to its push service if it has one of our own."""
 
-    def __init__(self, lane: Lane, api: Link, service: Link | None) -> None:
-        self.lane = lane
-        self.api = api
-        self.service = service
+    api: Link
+    service: Link | None
 
     @classmethod
     async def laid(cls, lane: Lane) -> Self:
-        """Lay the links. Raises OSError."""
-        service = await Link.laid(lane.push_service) if lane.push_service else None
-        return cls(lane, await Link.laid(lane.address), service)
+        """Lay the links, which lead to wherever the lane's servers are. Raises OSError."""
+        service = await Link.laid(lambda: lane.push_service) if lane.push_service else None
+        return cls(await Link.laid(lambda: lane.address), service)
 
     @property
     def links(self) -> list[Link]:
         return [self.api, *([self.service] if self.service else [])]
-
-    def follow(self) -> None:
-        """Lead to where the push service is now: it listens elsewhere after a restart."""
-        if self.service and self.lane.push_service:
-            self.service.target = self.lane.push_service
 
 
 class Window:
