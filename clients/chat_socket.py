@@ -12,7 +12,7 @@ import msgspec
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidStatus
 
-from clients.errors import ClientError, LineBroken, Refused
+from clients.errors import ClientError, LineBroken, Refused, refused
 from servers.core.wire import Ack, Join, Page, Refusal, Snapshot, SocketAnswer, SocketCommand, decode, encode
 
 TOO_BIG = 1009
@@ -71,7 +71,7 @@ class ChatSocket:
                 case Ack() as ack if self._awaited(ack.ref):
                     self._answers[ack.ref].set_result(ack)
                 case Refusal() as refusal if self._awaited(refusal.ref):
-                    self._answers[refusal.ref].set_exception(Refused(refusal.error, refusal.detail))
+                    self._answers[refusal.ref].set_exception(refused(refusal))
 
     async def close(self) -> None:
         """Say goodbye; whoever still waits for an answer is told that the line was closed."""

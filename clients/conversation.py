@@ -148,13 +148,18 @@ class Conversation:
         self.connected = True
 
     async def _post(self, command: SocketCommand) -> Ack:
-        return await self._persist(lambda: self._line.post(command), GIVE_UP_S)
+        return await self._persist(lambda: self._line.post(command), GIVE_UP_S, worth_waiting)
 
-    async def _persist(self, attempt: Callable[[], Awaitable[Answer]], give_up_s: float | None = None) -> Answer:
-        """Try until it works, is refused, or `give_up_s` have passed; then the last LineBroken is raised."""
+    async def _persist(
+        self,
+        attempt: Callable[[], Awaitable[Answer]],
+        give_up_s: float | None = None,
+        on: Callable[[Exception], bool] | None = None,
+    ) -> Answer:
+        """Try until it works, is refused for good, or `give_up_s` have passed; then the last error is raised."""
         pauses = self._http.options
         attempts = stamina.retry_context(
-            on=worth_another_try,
+            on=on or worth_another_try,
             attempts=None,
             timeout=give_up_s,
             wait_initial=pauses.backoff_s,
@@ -170,6 +175,11 @@ class Conversation:
 def worth_another_try(error: Exception) -> bool:
     """Tell whether time may mend it: a broken line, or dead lines of ours that the server still counts."""
     return isinstance(error, LineBroken) or (isinstance(error, Refused) and error.code == "too_many")
+
+
+def worth_waiting(error: Exception) -> bool:
+    """Tell the same for a command: who has been forgotten joins again, by the line that reads, and may then go on."""
+    return worth_another_try(error) or is_not_joined(error)
 
 
 def is_not_joined(error: Exception) -> bool:

@@ -5,6 +5,8 @@ ClientError
 └── LineBroken   the line is down or the server is stopping: worth another try
 """
 
+from servers.core.wire import Refusal
+
 
 class ClientError(Exception):
     """Anything that went wrong between a client and its server."""
@@ -18,4 +20,11 @@ class Refused(ClientError):
 
 
 class LineBroken(ClientError):
-    """The server could not be reached, or hung up."""
+    """The server could not be reached, or hung up, or could not reach its store."""
+
+
+def refused(refusal: Refusal) -> ClientError:
+    """Return the error that a refusal in so many words stands for: what is unavailable now may be there later."""
+    if refusal.error == "unavailable":
+        return LineBroken(refusal.detail)
+    return Refused(refusal.error, refusal.detail)

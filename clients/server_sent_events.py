@@ -9,7 +9,7 @@ from contextlib import AsyncExitStack, aclosing
 import httpx
 from httpx_sse import EventSource, ServerSentEvent
 
-from clients.errors import LineBroken, Refused
+from clients.errors import LineBroken, Refused, refused
 from clients.http_session import HttpSession
 from clients.inbox import Inbox
 from servers.core.wire import Ack, Page, Refusal, Snapshot, SocketCommand, Undecodable, decode
@@ -48,8 +48,7 @@ class Line:
         try:
             async for event in self._events:
                 if event.event == "refusal":
-                    refusal = decode(event.data, type=Refusal)
-                    raise Refused(refusal.error, refusal.detail)
+                    raise refused(decode(event.data, type=Refusal))
                 if event.data:  # a comment comes as an event without
                     return decode(event.data, type=Page)
         except (httpx.TransportError, *Undecodable) as error:

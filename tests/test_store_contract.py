@@ -1,8 +1,8 @@
 """What every store must promise: one suite over all of them."""
 
 import asyncio
+import secrets
 from collections.abc import AsyncIterator, Callable
-from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -12,17 +12,27 @@ from msgspec.structs import replace
 from servers.core.errors import NameTaken, NotJoined, TooMany, Unavailable
 from servers.core.store import Lease, Store, open_store
 from servers.core.wire import Cursor, Draft, Event, Kind
+from tests.engines import SHARED, Engines
 
 pytestmark = pytest.mark.anyio
-STORES: dict[str, Callable[[Path], str]] = {"sqlite": lambda folder: f"sqlite:///{folder}/chat.db"}
+STORES = ("sqlite", *SHARED)
+FreshUrl = Callable[[], str]
 DEADLINE_S = 10.0
 ADA = Lease("room", "ada", "Ada", "window", seen_ms=1_000, expires_at_ms=2_000)
 BOB = Lease("room", "bob", "Bob", "window", seen_ms=1_000, expires_at_ms=2_000)
 
 
 @pytest.fixture(params=STORES)
-def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    return STORES[request.param](tmp_path)
+def fresh_url(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, engines: Engines) -> FreshUrl:
+    """Make URLs of empty stores of one kind."""
+    if request.param in SHARED:
+        return lambda: engines.fresh_url(request.param)
+    return lambda: f"sqlite:///{tmp_path_factory.mktemp('store')}/chat.db"
+
+
+@pytest.fixture
+def url(fresh_url: FreshUrl) -> str:
+    return fresh_url()
 
 
 @pytest.fixture
@@ -247,27 +257,27 @@ APPENDS = st.lists(
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(appends=APPENDS)
 def test_any_mix_of_appends_reads_as_a_list_with_retries_left_out(
-    tmp_path_factory: pytest.TempPathFactory, appends: list[tuple[str, str, str]]
+    url: str, appends: list[tuple[str, str, str]]
 ) -> None:
-    async def play(url: str) -> None:
+    async def play() -> None:
         store = await open_store(url)
         try:
+            rooms = {letter: f"{letter}-{secrets.token_hex(4)}" for letter in "ab"}
             expected: dict[str, list[tuple[str, str]]] = {"a": [], "b": []}
             seen: set[tuple[str, str, str]] = set()
             for room, sender, client_id in appends:
-                await store.append(room, draft("text", client_id, sender))
+                await store.append(rooms[room], draft("text", client_id, sender))
                 if not client_id or (room, sender, client_id) not in seen:
                     expected[room].append((sender, client_id))
                 seen.add((room, sender, client_id))
             for room, told in expected.items():
-                events = await log(store, room)
+                events = await log(store, rooms[room])
                 assert [(event.sender, event.client_id) for event in events] == told
                 assert [event.seq for event in events] == list(range(1, len(told) + 1))
         finally:
             await store.close()
 
-    for make_url in STORES.values():
-        asyncio.run(play(make_url(tmp_path_factory.mktemp("store"))))
+    asyncio.run(play())
 
 
 @pytest.mark.parametrize("bad", ["chat.db", "mysql://x", "sqlite://", "sqlite:///", ""])

@@ -68,6 +68,16 @@ class Tokens:
         return identity
 
 
+def shared_secret() -> str:
+    """Return CHAT_SECRET, which all processes that serve one chat must have in common; raises ValueError without."""
+    if secret := os.environ.get("CHAT_SECRET"):
+        return secret
+    raise ValueError(
+        "CHAT_SECRET: expected in the environment, since a store that several processes share needs tokens that all of "
+        'them can verify; set the same for each of them, such as CHAT_SECRET="$(openssl rand -base64 32)"'
+    )
+
+
 def signing_secret(beside: Path | None) -> str:
     """Return CHAT_SECRET, else the key in the file `<beside>.secret`, made once and readable by its owner only.
 

@@ -54,7 +54,7 @@ class Chat:
         self._tokens = tokens
         self._clock = clock
         self._presence = Presence(store, clock, settings)
-        self._feeds = RoomFeeds(store, settings)
+        self._feeds = RoomFeeds(store, settings, self._presence.hear)
         self._announce: Announce = _nobody
         self._closing: Closing = _nothing
         self._stopping = False
@@ -147,7 +147,8 @@ class Chat:
 
     async def hang_up(self, identity: Identity, room: str, connection: str) -> None:
         """End a lease because its line has ended; a newer line of the same connection keeps it."""
-        await self._tell(await self._presence.hang_up(identity, room, connection))
+        if limits.is_room(room):
+            await self._tell(await self._presence.hang_up(identity, room, connection))
 
     async def require_member(self, identity: Identity, room: str) -> None:
         """Raise NotJoined unless the user has joined the room."""
@@ -225,7 +226,8 @@ class Chat:
 
     async def _tell(self, event: Event | None) -> None:
         if event is not None:
-            if feed := self._feeds.get(event.room):
+            feed = self._feeds.get(event.room)
+            if feed and feed.head.epoch == self._store.epoch:  # else it follows a log that is lost, and will find out
                 feed.offer(event)
             await self._announce(event)
 

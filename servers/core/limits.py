@@ -8,9 +8,14 @@ from servers.core.settings import Settings
 ROOM = re.compile(r"[A-Za-z0-9_-]{1,64}", re.ASCII)
 
 
+def is_room(room: str) -> bool:
+    """Tell whether the room's name may be one."""
+    return ROOM.fullmatch(room) is not None
+
+
 def check_room(room: str) -> None:
     """Raise BadRequest unless the room's name may be one."""
-    if not ROOM.fullmatch(room):
+    if not is_room(room):
         raise BadRequest(f"room: expected 1 to 64 letters, digits, - or _, got {room[:80]!r}")
 
 

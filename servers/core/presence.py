@@ -1,10 +1,13 @@
 """Who is online: leases that must be renewed, since a client that polls never says goodbye.
 
 Teaches that a socket's end is only an early release of the same lease that a poll renews. A renewal reaches the store
-at most every third of a lease, however often a client polls. Leaves out how a renewal travels.
+at most every third of a lease, however often a client polls. And that a line which ends may not end the lease of the
+line that has replaced it, perhaps in another process: whoever opened the newest line holds the lease. Leaves out how a
+renewal travels.
 """
 
 import asyncio
+import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import NamedTuple
@@ -14,7 +17,7 @@ from servers.core.clock import Clock
 from servers.core.errors import NotJoined, TooMany
 from servers.core.settings import Settings
 from servers.core.store import Lease, Store
-from servers.core.wire import Event
+from servers.core.wire import Event, Kind
 
 
 class Connection(NamedTuple):
@@ -33,6 +36,7 @@ class Presence:
         self._store = store
         self._clock = clock
         self._settings = settings
+        self._process = secrets.token_hex(8)
         self._renewed_s: dict[Connection, float] = {}
         self._member_until_s: dict[tuple[str, str], float] = {}
         self._held: dict[Connection, int] = {}
@@ -46,26 +50,22 @@ class Presence:
         """Enter the room; return the "online" event, if any. Raises NameTaken or TooMany."""
         key = Connection(room, identity.user, identity.name, connection)
         limits = self._settings
-        event = await self._store.join(self._lease(key), limits.connections_max, limits.rooms_max)
+        event = await self._store.join(self._lease(key, self._process), limits.connections_max, limits.rooms_max)
         self._renewed_s[key] = self._clock.monotonic_s()
         return event
 
     async def renew(self, identity: Identity, room: str, connection: str) -> Event | None:
         """Show a sign of life; return the "online" event, if any. Raises NotJoined. Mostly touches nothing."""
-        return await self._renew(Connection(room, identity.user, identity.name, connection))
+        return await self._renew(Connection(room, identity.user, identity.name, connection), self._process)
 
     async def release(self, identity: Identity, room: str, connection: str) -> Event | None:
         """End the lease now; return the "offline" event, if it was the user's last."""
-        key = Connection(room, identity.user, identity.name, connection)
-        self._renewed_s.pop(key, None)
-        self._member_until_s.pop((room, identity.user), None)
-        return await self._store.release(self._lease(key))
+        return await self._release(Connection(room, identity.user, identity.name, connection))
 
     async def hang_up(self, identity: Identity, room: str, connection: str) -> Event | None:
-        """End the lease because a line has ended, unless a newer line of the same connection is held."""
-        if Connection(room, identity.user, identity.name, connection) in self._held:
-            return None
-        return await self.release(identity, room, connection)
+        """End the lease because a line has ended, unless the same connection has a newer one, here or elsewhere."""
+        key = Connection(room, identity.user, identity.name, connection)
+        return None if key in self._held else await self._release(key, self._process)
 
     async def require(self, identity: Identity, room: str) -> None:
         """Raise NotJoined unless the user has joined the room and not left it. Asks the store once a lease."""
@@ -75,6 +75,11 @@ class Presence:
         if not await self._store.is_member(room, identity.user):
             raise NotJoined(f"room {room!r}: you have not joined it, or have left; join first")
         self._member_until_s[key] = self._clock.monotonic_s() + self._settings.lease_s
+
+    def hear(self, event: Event) -> None:
+        """Take note of an event of another process: who has gone offline may have left, so the store must be asked."""
+        if event.kind is Kind.PRESENCE and event.body == "offline":
+            self._member_until_s.pop((event.room, event.sender), None)
 
     @contextmanager
     def held(self, identity: Identity, room: str, connection: str) -> Iterator[None]:
@@ -97,13 +102,18 @@ class Presence:
         self._forget_silent()
         return back + list(await self._store.expire(self._clock.now_ms()))
 
-    async def _renew(self, key: Connection) -> Event | None:
+    async def _release(self, key: Connection, holder: str = "") -> Event | None:
+        self._renewed_s.pop(key, None)
+        self._member_until_s.pop((key.room, key.user), None)
+        return await self._store.release(self._lease(key, holder))
+
+    async def _renew(self, key: Connection, holder: str = "") -> Event | None:
         now_s = self._clock.monotonic_s()
         if now_s - self._renewed_s.get(key, float("-inf")) < self._settings.heartbeat_s:
             return None
         self._renewed_s[key] = now_s
         try:
-            return await self._store.touch(self._lease(key))
+            return await self._store.touch(self._lease(key, holder))
         except BaseException:
             self._renewed_s.pop(key, None)
             raise
@@ -114,6 +124,6 @@ class Presence:
         self._renewed_s = {key: at_s for key, at_s in self._renewed_s.items() if at_s > horizon_s}
         self._member_until_s = {key: until_s for key, until_s in self._member_until_s.items() if until_s > now_s}
 
-    def _lease(self, key: Connection) -> Lease:
+    def _lease(self, key: Connection, holder: str) -> Lease:
         now_ms = self._clock.now_ms()
-        return Lease(key.room, key.user, key.name, key.connection, now_ms, now_ms + int(self._settings.lease_s * 1000))
+        return Lease(*key, now_ms, now_ms + int(self._settings.lease_s * 1000), holder)

@@ -37,15 +37,21 @@ def encode_page(page: Page) -> EncodedPage:
 Push = Callable[[EncodedPage], bool]
 """Takes a page without waiting, or refuses it; says False to be left behind."""
 
+Heard = Callable[[Event], None]
+"""Takes note of an event that another process has committed."""
+
 
 class RoomFeed:
     """Hears of new events from this process at once (`offer`), and of everybody else's from the store (`pump`)."""
 
-    def __init__(self, room: str, head: Cursor, store: Store, tail_max: int, page_max: int) -> None:
+    def __init__(
+        self, room: str, head: Cursor, store: Store, tail_max: int, page_max: int, heard: Heard = lambda event: None
+    ) -> None:
         self._room = room
         self._store = store
         self._tail_max = tail_max
         self._page_max = page_max
+        self._heard = heard
         self._epoch = head.epoch
         self._base = head.seq
         self._tail: list[bytes] = []
@@ -121,7 +127,10 @@ class RoomFeed:
         head = self.head
         if page.epoch != head.epoch or page.after > head.seq:
             self._start_over(Cursor(page.epoch, page.after))
-        self._extend([event for event in page.events if event.seq > self.head.seq])
+        events = [event for event in page.events if event.seq > self.head.seq]
+        for event in events:
+            self._heard(event)
+        self._extend(events)
 
     def _start_over(self, base: Cursor) -> None:
         self._epoch, self._base, self._tail, self._told = base.epoch, base.seq, [], base.seq

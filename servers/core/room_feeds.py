@@ -2,17 +2,18 @@
 
 import asyncio
 
-from servers.core.room_feed import RoomFeed
+from servers.core.room_feed import Heard, RoomFeed
 from servers.core.settings import Settings
 from servers.core.store import Store
 
 
 class RoomFeeds:
-    """Feeds by room, each with the pump that follows the store for it."""
+    """Feeds by room, each with the pump that follows the store for it. `heard` is told what comes from elsewhere."""
 
-    def __init__(self, store: Store, settings: Settings) -> None:
+    def __init__(self, store: Store, settings: Settings, heard: Heard) -> None:
         self._store = store
         self._settings = settings
+        self._heard = heard
         self._feeds: dict[str, RoomFeed] = {}
         self._pumps: set[asyncio.Task[None]] = set()
 
@@ -26,7 +27,8 @@ class RoomFeeds:
             return feed
         head = await self._store.head(room)
         if room not in self._feeds:  # nobody else made it meanwhile
-            self._feeds[room] = RoomFeed(room, head, self._store, self._settings.tail_max, self._settings.page_max)
+            sizes = self._settings.tail_max, self._settings.page_max
+            self._feeds[room] = RoomFeed(room, head, self._store, *sizes, self._heard)
             self._pumps.add(asyncio.create_task(self._feeds[room].pump()))
         return self._feeds[room]
 

@@ -12,11 +12,23 @@ from msgspec import Struct
 
 from servers.core.wire import Cursor, Draft, Event, Member, Page
 
-MODULES = {"sqlite": "servers.core.stores.sqlite"}
+MODULES = {
+    "sqlite": "servers.core.stores.sqlite",
+    "redis": "servers.core.stores.redis_streams",
+    "postgresql": "servers.core.stores.postgres",
+}
+EMBEDDED = frozenset({"sqlite"})
+"""Schemes whose store one process must have alone; the others are shared by any number of processes."""
+
+FORGET_AFTER_MS = 3_600_000
+"""A connection silent for this long has left: its client must join again."""
 
 
 class Lease(Struct, frozen=True):
-    """A sign of life of one connection of a user: they are online until expires_at_ms. Times in ms since 1970."""
+    """A sign of life of one connection of a user: they are online until expires_at_ms. Times in ms since 1970.
+
+    holder: the process that has just opened a line for the connection, or whose line has ended; empty if neither.
+    """
 
     room: str
     user: str
@@ -24,12 +36,16 @@ class Lease(Struct, frozen=True):
     connection: str
     seen_ms: int
     expires_at_ms: int
+    holder: str = ""
 
 
 class Store(Protocol):
     """Rooms as ordered logs, and presence as leases. All methods but `wait` answer as soon as the store can."""
 
-    epoch: str
+    @property
+    def epoch(self) -> str:
+        """The epoch of the log, as far as this process knows: a shared store may be emptied by others."""
+        ...
 
     async def append(self, room: str, draft: Draft) -> Event:
         """Commit one event with the next seq of its room, and return it.
@@ -77,11 +93,17 @@ class Store(Protocol):
         ...
 
     async def release(self, lease: Lease) -> Event | None:
-        """End a lease early; return the "offline" event if it was the user's last live one. Unknown ones are fine."""
+        """End a lease early; return the "offline" event if it was the user's last live one. Unknown ones are fine.
+
+        With a holder, nothing ends if another process has opened a newer line for the connection meanwhile.
+        """
         ...
 
     async def expire(self, now_ms: int) -> Sequence[Event]:
-        """Return the "offline" events of all users whose leases have run out since the last call."""
+        """Return the "offline" events of all users whose leases have run out since the last call.
+
+        Of several processes that call it, exactly one gets each event.
+        """
         ...
 
     async def is_member(self, room: str, user: str) -> bool:

@@ -9,12 +9,9 @@ from pathlib import Path
 
 from msgspec.structs import asdict, astuple
 
-from servers.core.errors import NameTaken, NotJoined, TooMany
-from servers.core.store import Lease
+from servers.core.store import FORGET_AFTER_MS, Lease
+from servers.core.stores.refusals import name_taken, not_joined, too_many_connections, too_many_rooms
 from servers.core.wire import Draft, Event, Kind, Member
-
-FORGET_AFTER_MS = 3_600_000
-"""A connection silent for this long has left: its client must join again."""
 
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
@@ -139,11 +136,11 @@ def join(
     """Add a connection, within the limits and under a free name; the user may come online."""
     others = "SELECT COUNT(*) FROM connections WHERE room = :room AND user = :user AND connection != :connection"
     if database.execute(others, asdict(lease)).fetchone()[0] >= connections_max:
-        raise TooMany(f"room {lease.room!r}: you have {connections_max} connections already; close one")
+        raise too_many_connections(lease, connections_max)
     if database.execute(ROOMS_BESIDE_A_NEW_ONE, (lease.room,)).fetchone()[0] >= rooms_max:
-        raise TooMany(f"rooms: there are {rooms_max} already, the most this server keeps")
+        raise too_many_rooms(rooms_max)
     if not claim_name(database, lease.name, lease.user, lease.seen_ms, lease.expires_at_ms):
-        raise NameTaken(f"name {lease.name!r}: in use by somebody else; log in under another")
+        raise name_taken(lease)
     return _renew(database, events, lease)
 
 
@@ -151,7 +148,7 @@ def touch(database: sqlite3.Connection, events: list[Event], lease: Lease) -> Ev
     """Renew the lease of a known connection; the user may come back online."""
     known = "SELECT 1 FROM connections WHERE room = :room AND user = :user AND connection = :connection"
     if database.execute(known, asdict(lease)).fetchone() is None:
-        raise NotJoined(f"room {lease.room!r}: this connection has not joined it, or has left; join first")
+        raise not_joined(lease)
     claim_name(database, lease.name, lease.user, lease.seen_ms, lease.expires_at_ms)
     return _renew(database, events, lease)
 

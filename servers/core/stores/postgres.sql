@@ -1,0 +1,148 @@
+-- The tables of the PostgreSQL store, and every change of them: each function is one statement, so one transaction.
+-- Whatever changes a room takes the lock of its row in `rooms` first and keeps it until the commit: so the order of the
+-- commits is the order of the sequence numbers, and who reads beyond a cursor misses nothing. Locks are taken in one
+-- order (room, then name), so that nobody waits in a circle.
+
+CREATE SCHEMA IF NOT EXISTS chat;
+SET LOCAL search_path = chat;
+
+CREATE TABLE IF NOT EXISTS meta (key text PRIMARY KEY, value text NOT NULL);
+CREATE TABLE IF NOT EXISTS rooms (room text PRIMARY KEY, head bigint NOT NULL DEFAULT 0) WITH (fillfactor = 50);
+CREATE TABLE IF NOT EXISTS events (
+    room text, seq bigint, kind text NOT NULL, sender text NOT NULL, name text NOT NULL,
+    body bytea NOT NULL, -- UTF-8; a text may hold anything but the character 0, and messages may hold that too
+    at_ms bigint NOT NULL, client_id text NOT NULL, expires_at_ms bigint,
+    PRIMARY KEY (room, seq)
+);
+CREATE UNIQUE INDEX IF NOT EXISTS once ON events (room, sender, client_id) WHERE client_id <> '';
+CREATE INDEX IF NOT EXISTS by_kind ON events (room, kind, seq);
+CREATE TABLE IF NOT EXISTS members (
+    room text, user_id text, name text NOT NULL, online boolean NOT NULL, last_seen_ms bigint NOT NULL,
+    PRIMARY KEY (room, user_id)
+);
+CREATE INDEX IF NOT EXISTS online ON members (room, user_id) WHERE online;
+CREATE TABLE IF NOT EXISTS connections (
+    room text, user_id text, connection text, seen_ms bigint NOT NULL, expires_at_ms bigint NOT NULL,
+    holder text NOT NULL DEFAULT '', PRIMARY KEY (room, user_id, connection)
+);
+CREATE TABLE IF NOT EXISTS names (name text PRIMARY KEY, user_id text NOT NULL, until_ms bigint NOT NULL);
+
+CREATE OR REPLACE FUNCTION lock_room(its_room text) RETURNS void LANGUAGE plpgsql AS $$
+BEGIN
+    PERFORM FROM rooms WHERE room = its_room FOR UPDATE;
+    IF NOT FOUND THEN
+        INSERT INTO rooms (room) VALUES (its_room) ON CONFLICT DO NOTHING;
+        PERFORM FROM rooms WHERE room = its_room FOR UPDATE;
+    END IF;
+END $$;
+
+-- Add one event; a repeated client_id returns the first one instead.
+CREATE OR REPLACE FUNCTION append(
+    its_room text, its_kind text, its_sender text, its_name text, its_body bytea, its_at_ms bigint,
+    its_client_id text, its_expires_at_ms bigint
+) RETURNS SETOF events LANGUAGE plpgsql AS $$
+DECLARE next bigint;
+BEGIN
+    PERFORM lock_room(its_room);
+    IF its_client_id <> '' THEN
+        RETURN QUERY SELECT * FROM events WHERE room = its_room AND sender = its_sender AND client_id = its_client_id;
+        IF FOUND THEN RETURN; END IF;
+    END IF;
+    UPDATE rooms SET head = head + 1 WHERE room = its_room RETURNING head INTO next;
+    RETURN QUERY INSERT INTO events VALUES (
+        its_room, next, its_kind, its_sender, its_name, its_body, its_at_ms, its_client_id, its_expires_at_ms
+    ) RETURNING *;
+END $$;
+
+CREATE OR REPLACE FUNCTION tell_presence(its_room text, its_user text, its_name text, body text, at_ms bigint)
+RETURNS SETOF events LANGUAGE sql AS $$
+    SELECT * FROM append(its_room, 'presence', its_user, its_name, convert_to(body, 'UTF8'), at_ms, '', NULL)
+$$;
+
+-- Reserve a name; false if another user's claim still runs.
+CREATE OR REPLACE FUNCTION claim(its_name text, its_user text, now_ms bigint, its_until_ms bigint)
+RETURNS boolean LANGUAGE plpgsql AS $$
+BEGIN
+    INSERT INTO names VALUES (its_name, its_user, its_until_ms)
+    ON CONFLICT (name) DO UPDATE SET user_id = its_user, until_ms = greatest(names.until_ms, its_until_ms)
+    WHERE names.user_id = its_user OR names.until_ms <= now_ms;
+    RETURN FOUND;
+END $$;
+
+-- A lease goes through all these in the order of its fields: room, user, name, connection, seen, expires, holder.
+CREATE OR REPLACE FUNCTION renew(
+    its_room text, its_user text, its_name text, its_connection text, its_seen_ms bigint, its_expires_at_ms bigint,
+    its_holder text
+) RETURNS SETOF events LANGUAGE plpgsql AS $$
+BEGIN
+    INSERT INTO connections VALUES (its_room, its_user, its_connection, its_seen_ms, its_expires_at_ms, its_holder)
+    ON CONFLICT (room, user_id, connection) DO UPDATE SET
+        seen_ms = its_seen_ms,
+        expires_at_ms = greatest(connections.expires_at_ms, its_expires_at_ms),
+        holder = CASE its_holder WHEN '' THEN connections.holder ELSE its_holder END;
+    INSERT INTO members VALUES (its_room, its_user, its_name, true, its_seen_ms)
+    ON CONFLICT (room, user_id) DO UPDATE SET online = true, last_seen_ms = its_seen_ms WHERE NOT members.online;
+    IF FOUND THEN
+        RETURN QUERY SELECT * FROM tell_presence(its_room, its_user, its_name, 'online', its_seen_ms);
+    END IF;
+END $$;
+
+CREATE OR REPLACE FUNCTION join_room(
+    its_room text, its_user text, its_name text, its_connection text, its_seen_ms bigint, its_expires_at_ms bigint,
+    its_holder text, its_claim text, connections_max int, rooms_max int
+) RETURNS SETOF events LANGUAGE plpgsql AS $$
+BEGIN
+    PERFORM lock_room(its_room);
+    IF (SELECT count(*) FROM connections
+        WHERE room = its_room AND user_id = its_user AND connection <> its_connection) >= connections_max THEN
+        RAISE EXCEPTION USING ERRCODE = 'CONNS';
+    END IF;
+    IF NOT EXISTS (SELECT FROM members WHERE room = its_room) THEN
+        PERFORM pg_advisory_xact_lock(hashtext('chat.rooms')); -- two new rooms at once are counted one after the other
+        IF (SELECT count(DISTINCT room) FROM members) >= rooms_max THEN RAISE EXCEPTION USING ERRCODE = 'ROOMS'; END IF;
+    END IF;
+    IF NOT claim(its_claim, its_user, its_seen_ms, its_expires_at_ms) THEN
+        RAISE EXCEPTION USING ERRCODE = 'NAMED';
+    END IF;
+    RETURN QUERY SELECT * FROM renew(
+        its_room, its_user, its_name, its_connection, its_seen_ms, its_expires_at_ms, its_holder);
+END $$;
+
+CREATE OR REPLACE FUNCTION touch(
+    its_room text, its_user text, its_name text, its_connection text, its_seen_ms bigint, its_expires_at_ms bigint,
+    its_holder text, its_claim text
+) RETURNS SETOF events LANGUAGE plpgsql AS $$
+BEGIN
+    PERFORM lock_room(its_room);
+    PERFORM FROM connections WHERE room = its_room AND user_id = its_user AND connection = its_connection;
+    IF NOT FOUND THEN RAISE EXCEPTION USING ERRCODE = 'NJOIN'; END IF;
+    PERFORM claim(its_claim, its_user, its_seen_ms, its_expires_at_ms);
+    RETURN QUERY SELECT * FROM renew(
+        its_room, its_user, its_name, its_connection, its_seen_ms, its_expires_at_ms, its_holder);
+END $$;
+
+-- Take a user offline unless a lease of theirs still runs: of any number who try, one appends the event.
+CREATE OR REPLACE FUNCTION go_offline(its_room text, its_user text, now_ms bigint, its_seen_ms bigint)
+RETURNS SETOF events LANGUAGE plpgsql AS $$
+DECLARE its_name text;
+BEGIN
+    PERFORM lock_room(its_room);
+    UPDATE members SET online = false, last_seen_ms = its_seen_ms
+    WHERE room = its_room AND user_id = its_user AND online AND NOT EXISTS (
+        SELECT FROM connections WHERE room = its_room AND user_id = its_user AND expires_at_ms > now_ms
+    ) RETURNING name INTO its_name;
+    IF FOUND THEN
+        RETURN QUERY SELECT * FROM tell_presence(its_room, its_user, its_name, 'offline', now_ms);
+    END IF;
+END $$;
+
+-- Forget a connection, unless another process holds a newer line of it.
+CREATE OR REPLACE FUNCTION release(
+    its_room text, its_user text, its_connection text, its_seen_ms bigint, its_holder text
+) RETURNS SETOF events LANGUAGE plpgsql AS $$
+BEGIN
+    PERFORM lock_room(its_room);
+    DELETE FROM connections WHERE room = its_room AND user_id = its_user AND connection = its_connection
+        AND (its_holder = '' OR holder = '' OR holder = its_holder);
+    RETURN QUERY SELECT * FROM go_offline(its_room, its_user, its_seen_ms, its_seen_ms);
+END $$;

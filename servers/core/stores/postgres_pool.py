@@ -1,0 +1,125 @@
+"""The lines to PostgreSQL, and every statement on it: see postgres.sql for those that change anything.
+
+Teaches that one statement is one transaction, one journey and one wait for the disk. Every answer brings the epoch, so
+that a database that was made anew is noticed. asyncpg prepares each statement once for each connection, by itself.
+"""
+
+import secrets
+from collections.abc import Callable
+from importlib.resources import files
+from typing import Any
+
+import asyncpg
+from asyncpg.exceptions import InterfaceError, InternalClientError, PostgresError
+
+from servers.core.stores.refusals import CODES, Declined, unavailable
+from servers.core.wire import Event, Kind
+
+SCHEMA = files(__package__).joinpath("postgres.sql").read_text()
+CONNECTIONS_MAX = 16
+COMMAND_S = 5.0
+"""How long a statement may take, and how long it may wait for a connection."""
+
+SETTINGS = {"search_path": "chat", "application_name": "push-or-poll"}
+FAILURES = (PostgresError, InterfaceError, InternalClientError, OSError)
+EPOCH = "(SELECT value FROM meta WHERE key = 'epoch')"
+FIELDS = "room, seq, kind, sender, name, body, at_ms, client_id, expires_at_ms"
+"""In the order of Event's; after the epoch, every row of events has these."""
+
+IS_THERE = "SELECT to_regclass('chat.meta') IS NOT NULL"
+VERSION = "SELECT value FROM meta WHERE key = 'schema'"  # to make again what is there would lock out all who use it
+SET_VERSION = "INSERT INTO meta VALUES ('schema', $1) ON CONFLICT (key) DO UPDATE SET value = $1"
+SET_EPOCH = "INSERT INTO meta VALUES ('epoch', $1) ON CONFLICT DO NOTHING"
+READ = f"""
+SELECT value, e.* FROM meta LEFT JOIN LATERAL (
+    SELECT {FIELDS} FROM events WHERE room = $1 AND seq > CASE value WHEN $2 THEN $3::bigint ELSE 0 END
+    ORDER BY seq LIMIT $4) AS e ON true
+WHERE key = 'epoch'"""
+HISTORY = f"""
+SELECT {EPOCH}, {FIELDS} FROM events WHERE room = $1 AND kind = 'message' AND seq < $2 ORDER BY seq DESC LIMIT $3"""
+HEADS = """
+SELECT value, room, head FROM meta LEFT JOIN rooms ON room = ANY($1::text[]) WHERE key = 'epoch'"""
+ABANDON = "UPDATE meta SET value = $2 WHERE key = 'epoch' AND value = $1"
+RECEIPTS = """
+SELECT sender, max(convert_from(body, 'UTF8')::bigint) FROM events
+WHERE room = $1 AND kind = 'receipt' GROUP BY sender"""
+CLAIM = "SELECT claim($1, $2, $3, $4)"
+APPEND = f"SELECT {EPOCH}, * FROM append($1, $2, $3, $4, $5, $6, $7, $8)"
+JOIN = f"SELECT {EPOCH}, * FROM join_room($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)"
+TOUCH = f"SELECT {EPOCH}, * FROM touch($1, $2, $3, $4, $5, $6, $7, $8)"
+RELEASE = f"SELECT {EPOCH}, * FROM release($1, $2, $3, $4, $5)"
+GO_OFFLINE = f"SELECT {EPOCH}, * FROM go_offline($1, $2, $3, $4)"
+SEEN = """(SELECT max(seen_ms) FROM connections AS c WHERE c.room = m.room AND c.user_id = m.user_id)"""
+RUN_OUT = f"""
+SELECT room, user_id, coalesce({SEEN}, last_seen_ms) FROM members AS m WHERE online AND NOT EXISTS (
+    SELECT FROM connections AS c WHERE c.room = m.room AND c.user_id = m.user_id AND c.expires_at_ms > $1)"""
+FORGET_CONNECTIONS = "DELETE FROM connections WHERE expires_at_ms < $1"
+FORGET_NAMES = "DELETE FROM names WHERE until_ms < $1"
+IS_MEMBER = "SELECT EXISTS (SELECT FROM connections WHERE room = $1 AND user_id = $2)"
+MEMBERS = f"""
+SELECT user_id, name, online, greatest(last_seen_ms, {SEEN}) FROM members AS m WHERE room = $1"""
+
+
+class PostgresPool:
+    """Runs statements; `see` is told the epoch of each answer that has one."""
+
+    def __init__(self, url: str, see: Callable[[str], None]) -> None:
+        self._url = url
+        self._see = see
+        self._pool: asyncpg.Pool | None = None
+
+    async def connect(self) -> asyncpg.Connection:
+        """Return a connection of its own. Raises one of FAILURES."""
+        line: asyncpg.Connection = await asyncpg.connect(
+            self._url, timeout=COMMAND_S, command_timeout=COMMAND_S, server_settings=SETTINGS
+        )
+        return line
+
+    async def prepare(self, line: asyncpg.Connection) -> None:
+        """Make whatever is missing, and see the epoch. Several processes take turns. Raises one of FAILURES."""
+        async with line.transaction():
+            await line.execute("SELECT pg_advisory_xact_lock(hashtext('chat'))")
+            if not await line.fetchval(IS_THERE) or await line.fetchval(VERSION) != SCHEMA:
+                await line.execute(SCHEMA)
+                await line.execute(SET_VERSION, SCHEMA)
+                await line.execute(SET_EPOCH, fresh_epoch())
+            self._see(await line.fetchval(f"SELECT {EPOCH}"))
+
+    async def open(self) -> None:
+        """Open the pool. Raises one of FAILURES."""
+        self._pool = await asyncpg.create_pool(
+            self._url, min_size=1, max_size=CONNECTIONS_MAX, command_timeout=COMMAND_S, server_settings=SETTINGS
+        )
+
+    async def rows(self, statement: str, *arguments: Any) -> list[Any]:
+        """Return the statement's rows. Raises Declined, or Unavailable if the database does not answer."""
+        assert self._pool is not None
+        try:
+            async with self._pool.acquire(timeout=COMMAND_S) as line:
+                rows: list[Any] = await line.fetch(statement, *arguments)
+                return rows
+        except FAILURES as error:
+            if (code := getattr(error, "sqlstate", "")) in CODES:
+                raise Declined(code) from None
+            raise unavailable(error) from error
+
+    async def told(self, statement: str, *arguments: Any) -> list[Any]:
+        """Return the rows without the epoch, which each begins with, and `see` it. Raises as `rows` does."""
+        rows = await self.rows(statement, *arguments)
+        if rows:
+            self._see(rows[0][0])
+        return [row[1:] for row in map(tuple, rows)]
+
+    async def close(self) -> None:
+        if self._pool is not None:
+            await self._pool.close()
+
+
+def fresh_epoch() -> str:
+    return secrets.token_hex(4)
+
+
+def event(row: tuple[Any, ...]) -> Event:
+    """Return the event of a row of FIELDS."""
+    room, seq, kind, sender, name, body, at_ms, client_id, expires_at_ms = row
+    return Event(room, seq, Kind(kind), sender, name, body.decode(), at_ms, client_id, expires_at_ms)

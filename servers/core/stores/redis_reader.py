@@ -1,0 +1,83 @@
+"""The one line on which a process hears of all its rooms: XREAD BLOCK, shared by every client.
+
+Teaches that a blocking read from the last known number is level-triggered: what was added while nobody listened is
+answered at once, so a line that broke has cost time only. Beside the rooms it reads two streams more: the log's epochs,
+so that an emptied Redis is noticed, and a bell of its own, rung when there is one more room to follow.
+"""
+
+import asyncio
+import secrets
+from collections.abc import Sequence
+from contextlib import suppress
+from typing import Any
+
+from redis.exceptions import RedisError
+
+from servers.core.errors import Unavailable
+from servers.core.stores.followed_rooms import FollowedRooms
+from servers.core.stores.redis_script import COMMAND_S, RedisScript, client
+
+BLOCK_S = 2.0
+RETRY_S = 0.25
+READ_MAX = 500
+EPOCHS, EVENTS = "chat:epochs", "chat:events:"
+
+Entries = Sequence[tuple[bytes, Any]]
+
+
+class RedisReader:
+    """Tells `rooms` what comes, for as long as `follow` runs."""
+
+    def __init__(self, url: str, script: RedisScript, rooms: FollowedRooms) -> None:
+        self._redis = client(url, 1)
+        self._script = script
+        self._rooms = rooms
+        self._bell = f"chat:bell:{secrets.token_hex(8)}"
+        self._last = {EPOCHS: "0-0", self._bell: "0-0"}
+        self._ringing: set[asyncio.Task[None]] = set()
+
+    def ring(self) -> None:
+        """Have the blocked read begin anew, with the rooms of now."""
+        task = asyncio.create_task(self._ring())
+        self._ringing.add(task)
+        task.add_done_callback(self._ringing.discard)
+
+    async def follow(self) -> None:
+        """Read for ever; after a broken line, from where it was. Waits; meant as a task."""
+        while True:
+            try:
+                await self._rooms.look()
+                while await self._read():
+                    pass
+            except (RedisError, OSError, Unavailable):
+                await asyncio.sleep(RETRY_S)
+
+    async def close(self) -> None:
+        for task in self._ringing:
+            task.cancel()
+        await asyncio.gather(*self._ringing, return_exceptions=True)
+        await self._redis.aclose()
+        await self._redis.connection_pool.disconnect()
+
+    async def _read(self) -> bool:
+        """Wait for news, BLOCK_S at most; return whether there was any."""
+        rooms = {EVENTS + room: f"{seq}-0" for room, seq in self._rooms.heads.items()}
+        streams: dict[Any, Any] = {**self._last, **rooms}
+        async with asyncio.timeout(BLOCK_S + COMMAND_S):
+            told: Any = await self._redis.xread(streams, count=READ_MAX, block=int(BLOCK_S * 1000))
+        for stream, entries in told:
+            self._hear(stream.decode(), entries)
+        return bool(told)
+
+    def _hear(self, stream: str, entries: Entries) -> None:
+        last = entries[-1][0].decode()
+        if stream.startswith(EVENTS):
+            self._rooms.learn(stream.removeprefix(EVENTS), int(last.partition("-")[0]))
+        else:
+            self._last[stream] = last
+        if stream == EPOCHS:
+            self._rooms.see(entries[-1][1][b"epoch"].decode())
+
+    async def _ring(self) -> None:
+        with suppress(Unavailable):  # then the line is broken, and the next read has the new room anyway
+            await self._script.ring(self._bell, expires_s=60)

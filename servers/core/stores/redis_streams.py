@@ -1,0 +1,166 @@
+"""A store that several processes share: Redis, each room a stream, each change of it one script.
+
+Teaches that a log with gap-free numbers needs no lock where commands run one by one: a script takes the next number and
+adds the entry `<seq>-0` (XADD) with nothing in between. Streams are bounded: a room keeps its newest 10,000 events
+(`?kept=` in the URL says otherwise), a cursor further back is answered by a gap, history ends there, and so does the
+memory of which sends were retries. Acknowledged means on the disk of this Redis if it runs with `appendonly yes` and
+`appendfsync always`; with `everysec` it survives a killed Redis, but a crashed machine loses up to a second. A failover
+may lose the end of the log, since replicas follow with a delay: seen, it becomes a new epoch. Leaves out Redis Cluster,
+where no script spans rooms and names.
+"""
+
+import asyncio
+from collections.abc import Sequence
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+from msgspec.structs import astuple
+
+from servers.core.errors import Unavailable
+from servers.core.store import Lease
+from servers.core.stores.followed_rooms import FollowedRooms
+from servers.core.stores.redis_reader import RedisReader
+from servers.core.stores.redis_script import RedisScript
+from servers.core.stores.refusals import Declined
+from servers.core.stores.unbroken import Unbroken
+from servers.core.wire import Cursor, Draft, Event, Kind, Member, Page, decode, encode
+
+KEPT = 10_000
+EXPIRE_MAX = 100
+
+
+async def open_url(url: str) -> "RedisStreamsStore":
+    """Open the Redis that `redis://host:port/database` names. Raises ValueError if it does not answer."""
+    parts = urlsplit(url)
+    kept = parse_qs(parts.query).get("kept", [str(KEPT)])[-1]
+    if not parts.hostname or not kept.isdecimal() or not int(kept):
+        raise ValueError(f"store: expected redis://host:port/database, with ?kept= a number above 0, got {url!r}")
+    store = RedisStreamsStore(parts._replace(query="").geturl(), int(kept))
+    try:
+        await store.start()
+    except Unavailable as error:
+        await store.close()
+        raise ValueError(f"store: cannot open {parts.scheme}://{parts.hostname}: {error.detail}") from error
+    return store
+
+
+class RedisStreamsStore:
+    """A Store in Redis: a pool of lines that command, and one that listens."""
+
+    def __init__(self, url: str, kept: int) -> None:
+        self._rooms = FollowedRooms(self, self._ring)
+        self._script = RedisScript(url, kept, self._rooms.see)
+        self._reader = RedisReader(url, self._script, self._rooms)
+        self._commands = Unbroken()
+        self._following: asyncio.Task[None] | None = None
+
+    def _ring(self) -> None:
+        self._reader.ring()
+
+    async def start(self) -> None:
+        """Learn the epoch, and begin to listen. Raises Unavailable."""
+        await self._script.check_durability()
+        await self._script.run("epoch")
+        self._following = asyncio.create_task(self._reader.follow())
+
+    @property
+    def epoch(self) -> str:
+        return self._rooms.epoch
+
+    async def append(self, room: str, draft: Draft) -> Event:
+        once = f"{draft.sender}\0{draft.client_id}" if draft.client_id else ""
+        receipt = (draft.sender, draft.body) if draft.kind is Kind.RECEIPT else ("", "")
+        appending = self._script.run("append", room, draft.kind, encode(draft), once, *receipt)
+        return self._event(room, *await self._commands.run(appending))
+
+    async def read(self, room: str, after: Cursor, limit: int) -> Page:
+        start, entries = await self._script.run("read", room, after.epoch, after.seq, limit)
+        events = tuple(_entry(room, entry) for entry in entries)
+        if events and events[0].seq > start + 1:  # what came before is no longer kept
+            start = events[0].seq - 1
+        return Page(self.epoch, start, events[-1].seq if events else start, events)
+
+    async def head(self, room: str) -> Cursor:
+        heads = await self.heads([room])
+        return Cursor(self.epoch, heads[room])
+
+    async def heads(self, rooms: Sequence[str]) -> dict[str, int]:
+        """Return where each room's log ends."""
+        (seqs,) = await self._script.run("heads", *rooms)
+        return dict(zip(rooms, seqs, strict=True))
+
+    async def abandon(self, epoch: str) -> None:
+        """Give the logs a new epoch, if this is theirs still."""
+        await self._script.run("abandon", epoch)
+
+    async def wait(self, room: str, after: Cursor, timeout_s: float) -> bool:
+        return await self._rooms.wait(room, after, timeout_s)
+
+    async def history(self, room: str, before: int, limit: int) -> tuple[Event, ...]:
+        (entries,) = await self._script.run("history", room, before, limit)
+        return tuple(_entry(room, entry) for entry in reversed(entries))
+
+    async def receipts(self, room: str) -> dict[str, int]:
+        (fields,) = await self._script.run("receipts", room)
+        return {user.decode(): int(seq) for user, seq in zip(fields[::2], fields[1::2], strict=True)}
+
+    async def claim_name(self, name: str, user: str, now_ms: int, until_ms: int) -> bool:
+        claiming = self._script.run("claim", name.casefold(), user, now_ms, until_ms)
+        return bool((await self._commands.run(claiming))[0])
+
+    async def join(self, lease: Lease, connections_max: int, rooms_max: int) -> Event | None:
+        try:
+            return await self._presence("join", lease, connections_max, rooms_max)
+        except Declined as declined:
+            raise declined.told(lease, connections_max, rooms_max) from None
+
+    async def touch(self, lease: Lease) -> Event | None:
+        try:
+            return await self._presence("touch", lease)
+        except Declined as declined:
+            raise declined.told(lease) from None
+
+    async def release(self, lease: Lease) -> Event | None:
+        return await self._presence("release", lease)
+
+    async def expire(self, now_ms: int) -> Sequence[Event]:
+        gone: list[Event] = []
+        while True:
+            (told,) = await self._commands.run(self._script.run("expire", now_ms, EXPIRE_MAX))
+            gone += [self._event(room.decode(), seq, draft) for room, seq, draft in told]
+            if len(told) < EXPIRE_MAX:
+                return gone
+
+    async def is_member(self, room: str, user: str) -> bool:
+        return bool((await self._script.run("is_member", room, user))[0])
+
+    async def members(self, room: str) -> tuple[Member, ...]:
+        (rows,) = await self._script.run("members", room)
+        found = (Member(user.decode(), name.decode(), bool(online), seen_ms) for user, name, online, seen_ms in rows)
+        return tuple(sorted(found, key=lambda member: (member.name, member.user)))
+
+    async def close(self) -> None:
+        self._rooms.close()
+        await self._commands.close()
+        if self._following is not None:
+            self._following.cancel()
+            await asyncio.gather(self._following, return_exceptions=True)
+        await self._reader.close()
+        await self._script.close()
+
+    async def _presence(self, command: str, lease: Lease, *limits: int) -> Event | None:
+        room, user, name, connection, seen_ms, expires_at_ms, holder = astuple(lease)
+        told = (room, user, name, name.casefold(), connection, seen_ms, expires_at_ms, holder)
+        answer = await self._commands.run(self._script.run(command, *limits, *told))
+        return self._event(room, *answer) if answer else None
+
+    def _event(self, room: str, seq: int, draft: bytes) -> Event:
+        """Return what this process has just committed, and take note of it."""
+        self._rooms.learn(room, seq)
+        return Event(room, seq, *astuple(decode(draft, type=Draft)))
+
+
+def _entry(room: str, entry: Any) -> Event:
+    """Return the event in an entry of a stream: its id, and its fields one after the other."""
+    (number, (_, _, _, draft, *_)) = entry
+    return Event(room, int(number.partition(b"-")[0]), *astuple(decode(draft, type=Draft)))

@@ -1,0 +1,205 @@
+"""Run a real Redis or PostgreSQL for as long as a block lasts: for tests, comparisons and deployments on one machine.
+
+Teaches what each engine must be told so that "acknowledged" means "on disk" (Redis syncs its log once a second unless
+told `appendfsync always`; PostgreSQL waits for the disk by itself), and that an engine is a process like any other: it
+can be killed and started again on the same data. The kernel ends an engine whose parent dies. Leaves out installing.
+"""
+
+import itertools
+import os
+import pwd
+import secrets
+import shutil
+import signal
+import socket
+import subprocess
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+READY_S = 30.0
+STOP_S = 10.0
+POLL_S = 0.02
+HOST = "127.0.0.1"
+UNPRIVILEGED = "nobody"  # PostgreSQL refuses to run as root
+REDIS_DATABASES = 4096
+PACKAGES = {"redis-server": "redis-server", "postgres": "postgresql", "initdb": "postgresql", "setpriv": "util-linux"}
+"""The programs that it takes, and Debian's package of each."""
+
+
+class NotStarted(RuntimeError):
+    """An engine ended, or did not answer in time."""
+
+
+def program(name: str) -> str | None:
+    """Return the path of a program, or None. Debian keeps PostgreSQL's in a folder for each version: the newest."""
+    newest_first = sorted(Path("/usr/lib/postgresql").glob("*/bin"), key=lambda path: -float(path.parent.name))
+    return shutil.which(name) or shutil.which(name, path=os.pathsep.join(map(str, newest_first)))
+
+
+def missing() -> dict[str, str]:
+    """Return the programs that this machine lacks, each with Debian's package of it."""
+    return {name: package for name, package in PACKAGES.items() if program(name) is None}
+
+
+class Engine:
+    """A process on a port of its own; killed and started again, it keeps its port and its data.
+
+    url: where a Store finds it. fresh_url: returns the URL of a further database, which is empty.
+    """
+
+    def __init__(
+        self,
+        command: Sequence[str],
+        log: Path,
+        url: str,
+        *,
+        answers: Callable[[], bool],
+        fresh_url: Callable[[], str],
+        stop_signal: signal.Signals,
+    ) -> None:
+        self.url = url
+        self.fresh_url = fresh_url
+        self._command = [*unprivileged(stop_signal), *command]
+        self._log = log
+        self._answers = answers
+        self._stop_signal = stop_signal
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        """Start the engine, and wait until it answers. Raises NotStarted."""
+        deadline_s = time.monotonic() + READY_S
+        self._process = self._spawn()
+        while not self._answers():
+            if time.monotonic() > deadline_s:
+                self.kill()
+                raise NotStarted(f"{' '.join(self._command)}: did not start\n{self._log.read_text()[-2000:]}")
+            if self._process.poll() is not None:  # what a killed one left behind may still hold the data
+                self._process = self._spawn()
+            time.sleep(POLL_S)
+
+    def kill(self) -> None:
+        """End the engine at once, as a crash would."""
+        self._end(signal.SIGKILL)
+
+    def stop(self) -> None:
+        """Have the engine end itself; kill it after STOP_S."""
+        self._end(self._stop_signal)
+
+    def _spawn(self) -> "subprocess.Popen[bytes]":
+        with self._log.open("ab") as log:
+            return subprocess.Popen(self._command, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+
+    def _end(self, number: signal.Signals) -> None:
+        process, self._process = self._process, None
+        if process is not None:
+            process.send_signal(number)
+            try:
+                process.wait(STOP_S)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+
+
+@contextmanager
+def redis_server(folder: Path, port: int = 0) -> Iterator[Engine]:
+    """Run a Redis that keeps its data in `folder`, and acknowledges what is on disk. Raises NotStarted."""
+    own(folder)
+    port = port or free_port()
+    told = {"port": port, "bind": HOST, "dir": folder, "databases": REDIS_DATABASES, "save": ""}
+    durable = {"appendonly": "yes", "appendfsync": "always", "maxmemory-policy": "noeviction"}
+    options = [part for name, value in (told | durable).items() for part in (f"--{name}", str(value))]
+    numbers = itertools.count(1)
+    engine = Engine(
+        [_needed("redis-server"), *options],
+        folder / "redis.log",
+        f"redis://{HOST}:{port}/0",
+        answers=lambda: _says(port, b"PING\r\n") == b"+PONG\r\n",
+        fresh_url=lambda: f"redis://{HOST}:{port}/{next(numbers)}",
+        stop_signal=signal.SIGTERM,
+    )
+    yield from _running(engine)
+
+
+@contextmanager
+def postgres_server(folder: Path, port: int = 0) -> Iterator[Engine]:
+    """Run a PostgreSQL that keeps its data in `folder`, made if need be. Raises NotStarted."""
+    own(folder)
+    port = port or free_port()
+    data = folder / "data"
+    if not data.exists():
+        as_nobody(_needed("initdb"), "-D", data, "-U", "chat", "-A", "trust", "-E", "UTF8", "--locale=C", "--no-sync")
+    at = ("-h", HOST, "-p", str(port), "-U", "chat")
+
+    def fresh_url() -> str:
+        name = f"chat_{secrets.token_hex(4)}"
+        as_nobody(_needed("createdb"), *at, name)
+        return f"postgresql://chat@{HOST}:{port}/{name}"
+
+    engine = Engine(
+        [_needed("postgres"), "-D", str(data), *at[:4], "-k", "", "-c", "max_connections=200"],
+        folder / "postgres.log",
+        f"postgresql://chat@{HOST}:{port}/postgres",
+        answers=lambda: subprocess.run([_needed("pg_isready"), "-q", *at], check=False).returncode == 0,
+        fresh_url=fresh_url,
+        stop_signal=signal.SIGINT,  # its "fast" shutdown: waits for no client
+    )
+    yield from _running(engine)
+
+
+def own(folder: Path) -> None:
+    """Make the folder if need be, and give it to the user that the engines run as."""
+    folder.mkdir(parents=True, exist_ok=True)
+    if os.geteuid() == 0:
+        user = pwd.getpwnam(UNPRIVILEGED)
+        os.chown(folder, user.pw_uid, user.pw_gid)
+
+
+def unprivileged(at_parents_death: signal.Signals) -> list[str]:
+    """Return what to put before a command so that it does not run as root, and never outlives this process's thread."""
+    command = [_needed("setpriv"), f"--pdeathsig={at_parents_death.name.removeprefix('SIG')}"]
+    if os.geteuid() == 0:
+        user = pwd.getpwnam(UNPRIVILEGED)
+        command += [f"--reuid={user.pw_uid}", f"--regid={user.pw_gid}", "--clear-groups"]
+    return [*command, "--"]
+
+
+def as_nobody(*command: str | Path) -> None:
+    """Run a command to its end as the engines' user. Raises NotStarted with what it said if it fails."""
+    done = subprocess.run(
+        [*unprivileged(signal.SIGKILL), *map(str, command)], check=False, capture_output=True, text=True, cwd="/"
+    )
+    if done.returncode:
+        raise NotStarted(f"{command[0]}: {done.stderr.strip()}; the folder must be one that {UNPRIVILEGED!r} can reach")
+
+
+def free_port() -> int:
+    with socket.create_server((HOST, 0)) as server:
+        port: int = server.getsockname()[1]
+        return port
+
+
+def _running(engine: Engine) -> Iterator[Engine]:
+    engine.start()
+    try:
+        yield engine
+    finally:
+        engine.stop()
+
+
+def _needed(name: str) -> str:
+    path = program(name)
+    if path is None:
+        raise NotStarted(f"{name}: not found; install Debian's package {PACKAGES.get(name, 'postgresql')}")
+    return path
+
+
+def _says(port: int, question: bytes) -> bytes:
+    """Return what answers at the port; nothing if nobody does."""
+    try:
+        with socket.create_connection((HOST, port), timeout=1.0) as line:
+            line.sendall(question)
+            return line.recv(64)
+    except OSError:
+        return b""

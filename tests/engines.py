@@ -1,0 +1,59 @@
+"""Real engines for tests: one Redis and one PostgreSQL for the whole run, and a database of its own for each test."""
+
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, ExitStack, contextmanager
+from pathlib import Path
+
+from servers.deploy import engines
+from servers.deploy.engines import Engine
+
+SHARED: dict[str, Callable[[Path], AbstractContextManager[Engine]]] = {
+    "redis": engines.redis_server,
+    "postgresql": engines.postgres_server,
+}
+"""The engines that several processes share, by the scheme of their URLs."""
+
+
+INSTALL = "apt-get update && apt-get install -y --no-install-recommends"
+
+
+def what_is_missing() -> str:
+    """Return the one message that names every program that the tests lack, and what installs them; "" if none."""
+    missing = engines.missing()
+    if not missing:
+        return ""
+    packages = " ".join(sorted(set(missing.values())))
+    return (
+        f"These tests start real engines, and this machine lacks: {', '.join(sorted(missing))}.\n"
+        f"This installs them (Debian, as root):\n  {INSTALL} {packages}"
+    )
+
+
+@contextmanager
+def engine_folder() -> Iterator[Path]:
+    """Make a folder in which an engine that does not run as root may have a folder of its own."""
+    with tempfile.TemporaryDirectory(prefix="engine-") as name:
+        folder = Path(name)
+        folder.chmod(0o711)
+        yield folder / "data"
+
+
+class Engines:
+    """Starts each engine once, when it is first asked for."""
+
+    def __init__(self) -> None:
+        self._running: dict[str, Engine] = {}
+        self._stack = ExitStack()
+
+    def fresh_url(self, scheme: str) -> str:
+        """Return the URL of an empty database of that engine."""
+        if scheme not in self._running:
+            folder = self._stack.enter_context(engine_folder())
+            self._running[scheme] = self._stack.enter_context(SHARED[scheme](folder))
+        return self._running[scheme].fresh_url()
+
+    def close(self) -> None:
+        for engine in self._running.values():
+            engine.kill()  # nothing is kept, so nothing need be brought to a close
+        self._stack.close()
