@@ -6,8 +6,8 @@ statistics are the same everywhere. Each server module adds the one route on whi
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
-from functools import lru_cache
-from typing import NamedTuple, TypeVar
+from functools import lru_cache, partial
+from typing import Any, NamedTuple, TypeVar
 from urllib.parse import parse_qsl
 
 from starlette.applications import Starlette
@@ -68,7 +68,17 @@ def chat_app(
     app.state.slug = slug
     app.state.counters = Counters()
     app.state.wire = WireBytes()
+    app.state.stats = partial(_own_stats, app)
     return app
+
+
+def own_stats(app: Starlette) -> dict[str, Any]:
+    """Return what this process has counted for an application."""
+    return {"transport": app.state.slug, **app.state.counters.as_dict(), "wire": app.state.wire.as_dict()}
+
+
+async def _own_stats(app: Starlette) -> dict[str, Any]:
+    return own_stats(app)
 
 
 class Sockets:
@@ -255,8 +265,7 @@ async def _health(request: Request) -> Response:
 
 
 async def _stats(request: Request) -> Response:
-    state = request.app.state
-    return JSONResponse({"transport": state.slug, **state.counters.as_dict(), "wire": state.wire.as_dict()})
+    return JSONResponse(await request.app.state.stats())
 
 
 async def _no_such_route(request: Request, error: Exception) -> Response:

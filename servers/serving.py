@@ -10,6 +10,7 @@ import gc
 import json
 import os
 import signal
+import socket
 import sys
 import threading
 from collections.abc import Callable, Coroutine, Mapping
@@ -183,11 +184,13 @@ async def serve(
     on_ready: Callable[[str], None],
     on_stop: Callable[[], None] = lambda: None,
     attached: bool = False,
+    shares_port: bool = False,
 ) -> None:
     """Serve `app` until a signal arrives, or until standard input closes if `attached`.
 
     `app.state.wire` must be a WireBytes; port 0 takes a free port; `on_ready` gets the address; `on_stop` is called
-    before connections are closed. Raises SystemExit when the port is taken (uvicorn says so in its log).
+    before connections are closed; with `shares_port`, others may listen on the same port. Raises SystemExit when the
+    port is taken (uvicorn says so in its log).
     """
     wire: WireBytes = app.state.wire
     config = uvicorn.Config(
@@ -210,4 +213,13 @@ async def serve(
     server = _Server(config, on_ready, on_stop)
     if attached:
         threading.Thread(target=_stop_at_eof, args=(server,), daemon=True).start()
-    await server.serve()
+    await server.serve([_sharing_socket(host, port)] if shares_port else None)
+
+
+def _sharing_socket(host: str, port: int) -> socket.socket:
+    """Return a socket on a port that other processes of this user may listen on as well: each gets a share."""
+    family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+    sharing = socket.socket(family, kind, protocol)
+    sharing.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+    sharing.bind(address)
+    return sharing

@@ -27,6 +27,21 @@ def test_several_workers_are_refused_on_the_embedded_store() -> None:
     assert "one process" in refused("short_polling", "--workers", "2")
 
 
+@pytest.mark.parametrize("workers", ["1", "2"])
+@pytest.mark.parametrize("store", ["redis://127.0.0.1:1/0", "postgresql://chat@127.0.0.1:1/chat"])
+def test_a_store_that_is_shared_needs_a_secret_that_is_shared(store: str, workers: str) -> None:
+    said = refused("short_polling", "--workers", workers, "--store", store)
+    assert "CHAT_SECRET" in said
+    assert "openssl" in said
+
+
+@pytest.mark.parametrize("workers", ["1", "2"])
+@pytest.mark.parametrize("store", ["redis://127.0.0.1:1/0", "postgresql://chat@127.0.0.1:1/chat"])
+def test_an_engine_that_does_not_answer_is_told_once(store: str, workers: str) -> None:
+    said = refused("short_polling", "--workers", workers, "--store", store, CHAT_SECRET="secret")
+    assert said.count("127.0.0.1:1") == 1 or said.count("Error") == 1
+
+
 @pytest.mark.parametrize("store", ["chat.db", "mysql://x", "sqlite:///no/such/folder/chat.db"])
 def test_an_unfit_store_is_refused(store: str) -> None:
     assert "store" in refused("short_polling", "--store", store)

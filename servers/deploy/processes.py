@@ -43,6 +43,22 @@ def _ready_line(process: subprocess.Popen[bytes], ready_s: float) -> dict[str, A
     return facts
 
 
+def spawn(module_args: Sequence[str], env: Mapping[str, str] | None = None) -> "subprocess.Popen[bytes]":
+    """Start `python -m <module_args> --attached`, with `env` added to this process's environment. Does not wait."""
+    return subprocess.Popen(
+        [sys.executable, "-m", *module_args, "--attached"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        env={**os.environ, **(env or {})},
+    )
+
+
+def ready(process: "subprocess.Popen[bytes]", ready_s: float = READY_S) -> Running:
+    """Wait until a spawned child announces itself; raises NotReady."""
+    facts = _ready_line(process, ready_s)
+    return Running(address=facts["address"], facts=facts, process=process)
+
+
 @contextmanager
 def started(
     module_args: Sequence[str], env: Mapping[str, str] | None = None, ready_s: float = READY_S
@@ -52,21 +68,25 @@ def started(
     `env` is added to this process's environment. Raises NotReady. The child is stopped by closing its standard
     input, and killed if it has not ended within STOP_S.
     """
-    process = subprocess.Popen(
-        [sys.executable, "-m", *module_args, "--attached"],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        env={**os.environ, **(env or {})},
-    )
+    process = spawn(module_args, env)
     with process:
         try:
-            facts = _ready_line(process, ready_s)
-            yield Running(address=facts["address"], facts=facts, process=process)
+            yield ready(process, ready_s)
         finally:
             stop(process)
 
 
-def stop(process: subprocess.Popen[bytes]) -> None:
+def stop_all(processes: Sequence["subprocess.Popen[bytes]"]) -> None:
+    """End children at the same time, and let go of their output. Waits."""
+    for process in processes:
+        if process.stdin is not None:
+            process.stdin.close()
+    for process in processes:
+        with process:
+            stop(process)
+
+
+def stop(process: "subprocess.Popen[bytes]") -> None:
     """End the child: ask by closing its standard input, then kill after STOP_S. Waits."""
     if process.stdin is not None:
         process.stdin.close()

@@ -1,13 +1,23 @@
-"""Every conformance test runs once per row of the registry: a further transport needs no new test."""
+"""Every conformance test runs once per row of the registry and topology: a further transport needs no new test."""
 
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import AbstractContextManager, ExitStack
 
 import pytest
 
 from servers.deploy.processes import Running
 from servers.transports import TRANSPORTS, Transport
 from tests.conformance.stage import Stage, serving
+from tests.conformance.topologies import TOPOLOGIES, Topology
+from tests.engines import Engines
+
+Serve = Callable[..., AbstractContextManager[Running]]
+
+
+@pytest.fixture(params=TOPOLOGIES, scope="session")
+def topology(request: pytest.FixtureRequest) -> Topology:
+    given: Topology = request.param
+    return given
 
 
 @pytest.fixture(params=TRANSPORTS, ids=lambda transport: transport.slug, scope="session")
@@ -16,20 +26,27 @@ def transport(request: pytest.FixtureRequest) -> Transport:
     return row
 
 
+@pytest.fixture
+def serve(transport: Transport, topology: Topology, engines: Engines) -> Serve:
+    """Run a server that a test has for itself; takes what `serving` takes after the transport."""
+    return lambda *more, **given: serving(transport, *topology.arguments(engines), *more, **given)
+
+
 @pytest.fixture(scope="session")
-def server_of() -> Iterator[Callable[[Transport], Running]]:
-    """Start each transport's server once, when it is first asked for; tests keep apart by rooms."""
-    running: dict[str, Running] = {}
+def server_of(engines: Engines) -> Iterator[Callable[[Transport, Topology], Running]]:
+    """Start each transport's server once per topology, when it is first asked for; tests keep apart by rooms."""
+    running: dict[tuple[str, Topology], Running] = {}
     with ExitStack() as stack:
 
-        def start(transport: Transport) -> Running:
-            if transport.slug not in running:
-                running[transport.slug] = stack.enter_context(serving(transport))
-            return running[transport.slug]
+        def start(transport: Transport, topology: Topology) -> Running:
+            key = transport.slug, topology
+            if key not in running:
+                running[key] = stack.enter_context(serving(transport, *topology.arguments(engines)))
+            return running[key]
 
         yield start
 
 
 @pytest.fixture
-def stage(transport: Transport, server_of: Callable[[Transport], Running]) -> Stage:
-    return Stage(transport, server_of(transport).address)
+def stage(transport: Transport, topology: Topology, server_of: Callable[[Transport, Topology], Running]) -> Stage:
+    return Stage(transport, server_of(transport, topology).address)

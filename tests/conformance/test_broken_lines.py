@@ -12,6 +12,7 @@ import pytest
 from servers.core.wire import Kind
 from servers.deploy.processes import NotReady, Running, started
 from servers.transports import Transport
+from tests.conformance.conftest import Serve
 from tests.conformance.relay import Relay
 from tests.conformance.stage import Stage, events, online, serving, until
 
@@ -21,7 +22,7 @@ MISSED = 130
 
 
 @asynccontextmanager
-async def relayed(transport: Transport) -> AsyncIterator[tuple[Stage, list[Relay]]]:
+async def relayed(transport: Transport, serve: Serve) -> AsyncIterator[tuple[Stage, list[Relay]]]:
     """Run a server behind a relay, and its push service behind another: cut them, and every line of a client is cut."""
     with ExitStack() as stack:
         relays: list[Relay] = []
@@ -31,7 +32,7 @@ async def relayed(transport: Transport) -> AsyncIterator[tuple[Stage, list[Relay
             service = stack.enter_context(started(["servers.pusher_service", "--port", "0"], env=env))
             relays.append(await Relay(service.address).__aenter__())
             env |= {"PUSHER_HOST": "127.0.0.1", "PUSHER_PORT": str(relays[0].port)}
-        server = stack.enter_context(serving(transport, env=env))
+        server = stack.enter_context(serve(env=env))
         relays.append(await Relay(server.address).__aenter__())
         try:
             yield Stage(transport, server.address), relays
@@ -40,9 +41,9 @@ async def relayed(transport: Transport) -> AsyncIterator[tuple[Stage, list[Relay
                 await relay.__aexit__()
 
 
-async def test_a_client_whose_line_was_cut_resumes_where_it_was(transport: Transport) -> None:
+async def test_a_client_whose_line_was_cut_resumes_where_it_was(transport: Transport, serve: Serve) -> None:
     async with (
-        relayed(transport) as (stage, relays),
+        relayed(transport, serve) as (stage, relays),
         stage.joined("Ada") as (ada,),
         stage.joined("Bob", address=relays[-1].address) as (bob,),
     ):
@@ -60,9 +61,9 @@ async def test_a_client_whose_line_was_cut_resumes_where_it_was(transport: Trans
     assert missed[-1].body == "after"
 
 
-async def test_a_message_sent_over_a_broken_line_arrives_once(transport: Transport) -> None:
+async def test_a_message_sent_over_a_broken_line_arrives_once(transport: Transport, serve: Serve) -> None:
     async with (
-        relayed(transport) as (stage, relays),
+        relayed(transport, serve) as (stage, relays),
         stage.joined("Ada") as (ada,),
         stage.joined("Bob", address=relays[-1].address) as (bob,),
     ):
@@ -76,9 +77,9 @@ async def test_a_message_sent_over_a_broken_line_arrives_once(transport: Transpo
     assert bodies[2] == "last"
 
 
-async def test_a_user_whose_line_is_gone_goes_offline_and_comes_back(transport: Transport) -> None:
+async def test_a_user_whose_line_is_gone_goes_offline_and_comes_back(transport: Transport, serve: Serve) -> None:
     async with (
-        relayed(transport) as (stage, relays),
+        relayed(transport, serve) as (stage, relays),
         stage.joined("Ada") as (ada,),
         stage.joined("Bob", address=relays[-1].address) as (bob,),
     ):

@@ -6,22 +6,23 @@ import pytest
 from clients.errors import Refused
 from servers.core.wire import Kind
 from servers.transports import Commands, Transport
-from tests.conformance.stage import Stage, events, serving
+from tests.conformance.conftest import Serve
+from tests.conformance.stage import Stage, events
 
 pytestmark = pytest.mark.anyio
 MESSAGES = 5
 
 
-async def test_a_conversation_ends_when_its_token_does(transport: Transport) -> None:
-    with serving(transport, "--token", "1") as running:
+async def test_a_conversation_ends_when_its_token_does(transport: Transport, serve: Serve) -> None:
+    with serve("--token", "1") as running:
         async with Stage(transport, running.address).joined("Ada") as (ada,):
             with pytest.raises(Refused) as refusal:
                 await events(ada, 1_000)
     assert refusal.value.code == "unauthenticated"
 
 
-async def test_a_server_counts_what_it_did(transport: Transport) -> None:
-    with serving(transport) as running:
+async def test_a_server_counts_what_it_did(transport: Transport, serve: Serve) -> None:
+    with serve() as running:
         stage = Stage(transport, running.address)
         async with stage.joined("Ada", "Bob") as (ada, bob):
             for n in range(MESSAGES):

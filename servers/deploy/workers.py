@@ -1,0 +1,105 @@
+"""Several processes behind one port: started together, started anew when one dies, stopped together.
+
+Teaches two ways to share a port. With one listening socket for all, whichever process wakes first takes what waits, and
+lines that stay open pile up on one: of 200 connections, two workers took 57 and 143. Here each worker listens on its own
+socket on the same port (SO_REUSEPORT), and the kernel deals connections out by their addresses: 93 and 107. A worker
+that is killed takes the few that it had not accepted yet with it. The parent only holds the port: bound, but never
+listening. uvicorn's own supervisor shares one socket, and has no ready line. Leaves out reloading.
+"""
+
+import logging
+import os
+import select
+import signal
+import socket
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+from servers.deploy.processes import NotReady, Running, ready, spawn, stop_all
+
+RESTART_S = 1.0
+STDIN = 0
+log = logging.getLogger(__name__)
+
+
+@contextmanager
+def held_port(host: str, port: int) -> Iterator[int]:
+    """Hold a port (0 takes a free one) for workers to listen on; raises OSError if it is taken."""
+    family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+    with socket.socket(family, kind, protocol) as holding:
+        holding.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+        holding.bind(address)
+        number: int = holding.getsockname()[1]
+        yield number
+
+
+class Workers:
+    """Processes that run the same command. `run` starts them and tends them until it is told to stop."""
+
+    def __init__(self, module_args: Sequence[str], count: int) -> None:
+        self._module_args = module_args
+        self._workers: list[Running | None] = [None] * count
+
+    def run(self, on_ready: Callable[[Mapping[str, Any], list[int]], None], attached: bool) -> None:
+        """Serve until a signal arrives, or until standard input closes if `attached`. Raises NotReady.
+
+        `on_ready` gets what the first worker announced, and the pids of all, once all serve.
+        """
+        with _stop_signals() as stopped:
+            starting = [spawn(self._module_args) for _ in self._workers]
+            try:
+                running = [ready(process) for process in starting]
+                self._workers = list(running)
+                on_ready(running[0].facts, [worker.process.pid for worker in running])
+                self._tend([stopped, STDIN] if attached else [stopped])
+            finally:
+                stop_all([*starting, *(worker.process for worker in self._workers if worker)])
+
+    def _tend(self, until: list[int]) -> None:
+        """Start anew whatever ends, until there is something to read on one of these descriptors."""
+        while True:
+            missing = None in self._workers
+            outputs: list[Any] = [worker.process.stdout for worker in self._workers if worker]
+            readable, _, _ = select.select([*until, *outputs], [], [], RESTART_S if missing else None)
+            if any(descriptor in readable for descriptor in until):
+                return
+            for place, worker in enumerate(self._workers):
+                if worker is not None and worker.process.stdout in readable and not _says(worker):
+                    log.warning("worker %d ended with status %d", worker.process.pid, worker.process.wait())
+                    self._workers[place] = None
+                if self._workers[place] is None:
+                    self._workers[place] = self._start_anew()
+
+    def _start_anew(self) -> Running | None:
+        """Return a new worker; None if it could not start, which another attempt after RESTART_S may mend."""
+        process = spawn(self._module_args)
+        try:
+            return ready(process)
+        except NotReady as error:
+            log.warning("%s", error)
+            stop_all([process])
+            time.sleep(RESTART_S)
+            return None
+
+
+def _says(worker: Running) -> bool:
+    """Tell whether there was something to read from the worker: its output ends when it does."""
+    assert worker.process.stdout is not None
+    return bool(os.read(worker.process.stdout.fileno(), 4096))
+
+
+@contextmanager
+def _stop_signals() -> Iterator[int]:
+    """Yield a descriptor that becomes readable when a signal asks this process to stop."""
+    reading, writing = os.pipe()
+    numbers = (signal.SIGTERM, signal.SIGINT)
+    before = [signal.signal(number, lambda *_: os.write(writing, b"!")) for number in numbers]
+    try:
+        yield reading
+    finally:
+        for number, handler in zip(numbers, before, strict=True):
+            signal.signal(number, handler)
+        os.close(reading)
+        os.close(writing)

@@ -1,0 +1,114 @@
+"""Two workers on one shared store, and what may happen to them: it costs time, and no acknowledged message."""
+
+import asyncio
+import os
+import signal
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import httpx
+import pytest
+import redis
+
+from clients.conversation import Conversation
+from servers.core.wire import Ack, Kind
+from servers.deploy.engines import Engine
+from servers.deploy.processes import Running
+from servers.transports import TRANSPORTS, Transport
+from tests.conformance.stage import DEADLINE_S, Stage, events, online, serving, soon, until
+from tests.engines import SHARED, engine_folder
+
+pytestmark = pytest.mark.anyio
+EACH = 25
+LOADED = 20
+"""Something happens once so many messages are acknowledged."""
+
+PAIRS = [
+    pytest.param(transport, store, id=f"{transport.slug}-{store}", marks=() if place % 2 == turn else pytest.mark.drill)
+    for place, transport in enumerate(TRANSPORTS)
+    for turn, store in enumerate(SHARED)
+]
+"""Every transport on each shared store; on one of the two outside `make drills`."""
+
+
+@dataclass
+class Topology:
+    """Two workers, the engine under them, and a room."""
+
+    engine: Engine
+    running: Running
+    url: str
+    stage: Stage
+
+
+@pytest.fixture
+def shared(transport: Transport, store: str) -> Iterator[Topology]:
+    with engine_folder() as folder, SHARED[store](folder) as engine:
+        url = engine.fresh_url()
+        with serving(transport, "--workers", "2", "--store", url) as running:
+            yield Topology(engine, running, url, Stage(transport, running.address))
+
+
+async def under_load(shared: Topology, happens: Callable[[], None]) -> None:
+    """Let four users talk, make something happen to them, and see that everyone has heard all, once, in order."""
+    acks: list[Ack] = []
+    loaded = asyncio.Event()
+
+    async def talk(client: Conversation) -> None:
+        for n in range(EACH):
+            acks.append(await client.send(f"{client.account.name} {n}"))
+            if len(acks) == LOADED:
+                loaded.set()
+
+    async with shared.stage.joined("Ada", "Bob", "Cyd", "Dan") as clients:
+        talking = [asyncio.create_task(talk(client)) for client in clients]
+        async with asyncio.timeout(3 * DEADLINE_S):
+            await loaded.wait()
+            await asyncio.to_thread(happens)
+            await asyncio.gather(*talking)
+            logs = [await events(client, 4 * EACH, Kind.MESSAGE) for client in clients]
+    assert logs[0] == logs[1] == logs[2] == logs[3]
+    assert [event.seq for event in logs[0]] == sorted(ack.seq for ack in acks)
+    assert len({event.body for event in logs[0]}) == 4 * EACH
+
+
+@pytest.mark.parametrize(("transport", "store"), PAIRS)
+async def test_a_worker_that_is_killed_costs_nobody_a_message(shared: Topology) -> None:
+    await under_load(shared, lambda: os.kill(shared.running.facts["pids"]["api_2"], signal.SIGKILL))
+
+
+@pytest.mark.parametrize(("transport", "store"), PAIRS)
+async def test_a_store_that_is_killed_costs_nobody_a_message(shared: Topology) -> None:
+    def crash() -> None:
+        shared.engine.kill()
+        shared.engine.start()
+
+    await under_load(shared, crash)
+
+
+@pytest.mark.parametrize(
+    ("transport", "store"), [pytest.param(transport, "redis", id=transport.slug) for transport in TRANSPORTS]
+)
+async def test_after_its_redis_was_emptied_everyone_starts_over_in_the_new_log(shared: Topology) -> None:
+    async with shared.stage.joined("Ada", "Bob") as (ada, bob):
+        await ada.send("lost")
+        assert [event.body for event in await events(bob, 1, Kind.MESSAGE)] == ["lost"]
+        epoch = bob.snapshot.epoch
+        with redis.Redis.from_url(shared.url) as line:
+            line.flushdb()
+        await ada.send("new")
+        assert [event.body for event in await events(bob, 1, Kind.MESSAGE)] == ["new"]
+        await until(bob, lambda: online(bob) == {ada.account.name, bob.account.name})
+        assert bob.snapshot.epoch != epoch
+
+
+@pytest.mark.parametrize(("transport", "store"), [pytest.param(TRANSPORTS[0], store, id=store) for store in SHARED])
+async def test_without_its_store_a_server_says_unavailable_and_lives(shared: Topology) -> None:
+    async with httpx.AsyncClient(base_url=shared.stage.address, trust_env=False, timeout=DEADLINE_S) as http:
+        shared.engine.kill()
+        refused = await http.post("/login", json={"name": "Ada"})
+        assert (refused.status_code, refused.json()["error"]) == (503, "unavailable")
+        assert (await http.get("/health")).is_success
+        await asyncio.to_thread(shared.engine.start)
+    ada = await soon(asyncio.ensure_future(shared.stage.log_in("Ada")))
+    await ada.close()
