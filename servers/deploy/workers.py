@@ -1,10 +1,10 @@
 """Several processes behind one port: started together, started anew when one dies, stopped together.
 
 Teaches two ways to share a port. With one listening socket for all, whichever process wakes first takes what waits, and
-lines that stay open pile up on one: of 200 connections, two workers took 57 and 143. Here each worker listens on its own
-socket on the same port (SO_REUSEPORT), and the kernel deals connections out by their addresses: 93 and 107. A worker
-that is killed takes the few that it had not accepted yet with it. The parent only holds the port: bound, but never
-listening. uvicorn's own supervisor shares one socket, and has no ready line. Leaves out reloading.
+lines that stay open pile up on one: of 200 connections, two workers took 57 and 143. Here each worker listens on a
+socket of its own on the same port (SO_REUSEPORT), and the kernel deals connections out by their addresses: 93 and 107.
+A worker that is killed takes the few that it had not accepted yet with it. The parent only holds the port: bound, but
+never listening. uvicorn's own supervisor shares one socket, and has no ready line. Leaves out reloading.
 """
 
 import logging
