@@ -11,12 +11,19 @@ from websockets.sync.client import ClientConnection, connect
 
 from servers.deploy.processes import Running, started
 from servers.pusher_service.signatures import Credentials, channel_auth
+from tests.engines import Engines
 
 CREDENTIALS = Credentials("7", "the-key", "the-secret")
 ENV = {"PUSHER_APP_ID": CREDENTIALS.app_id, "PUSHER_KEY": CREDENTIALS.key, "PUSHER_SECRET": CREDENTIALS.secret}
 DEADLINE_S = 10.0
+TOPOLOGIES = ("one process", "two workers")
 
 Json = dict[str, Any]
+
+
+def arguments_of(topology: str, engines: Engines) -> list[str]:
+    """Return what starts the service so; workers find nobody else in their database."""
+    return [] if topology == TOPOLOGIES[0] else ["--workers", "2", "--redis", engines.fresh_url("redis")]
 
 
 @contextmanager

@@ -3,11 +3,13 @@
 import itertools
 import json
 from collections import defaultdict
-from collections.abc import Iterable
-from typing import Any
+from collections.abc import Coroutine, Iterable
+from typing import Any, TypeVar
 
-from servers.pusher_service.answers import Answer, Close
+from servers.pusher_service.answers import Answer, Close, Denied
 from servers.pusher_service.api import Api
+from servers.pusher_service.exchange import Act, Join, Leave, Publish
+from servers.pusher_service.in_process import InProcess
 from servers.pusher_service.limits import Settings
 from servers.pusher_service.protocol import Relay
 from servers.pusher_service.signatures import Credentials, channel_auth
@@ -15,6 +17,16 @@ from servers.pusher_service.signatures import Credentials, channel_auth
 CREDENTIALS = Credentials("7", "the-key", "the-secret")
 
 Json = dict[str, Any]
+Value = TypeVar("Value")
+
+
+def at_once(steps: Coroutine[Any, Any, Value]) -> Value:
+    """Run to its end what never waits, as nothing does in a service that is one process."""
+    try:
+        steps.send(None)
+    except StopIteration as ended:
+        return ended.value  # type: ignore[no-any-return]
+    raise AssertionError("expected an act to be done at once, but it waits")
 
 
 class Stage:
@@ -25,17 +37,33 @@ class Stage:
         ids = itertools.count(1)
         self.settings = settings or Settings()
         self.relay = Relay(CREDENTIALS, self.settings, lambda: self.now_s, lambda: f"{next(ids)}.1")
-        self.api = Api(self.relay, self.settings)
+        counters, members_max = self.relay.counters, self.settings.members_max
+        self.exchange = InProcess(self.deliver, counters, members_max, dict)
+        self.api = Api(self.exchange, self.settings, counters)
         self.inbox: dict[str, list[Json]] = defaultdict(list)
         self.closed: dict[str, int] = {}
 
-    def carry_out(self, answers: Iterable[Answer]) -> None:
-        for answer in answers:
-            if isinstance(answer, Close):
-                self.closed[answer.socket_id] = answer.code
-            else:
-                for socket_id in answer.to:
-                    self.inbox[socket_id].append(json.loads(answer.text))
+    def deliver(self, answer: Answer) -> None:
+        if isinstance(answer, Close):
+            self.closed[answer.socket_id] = answer.code
+            return
+        for socket_id in answer.to:
+            self.inbox[socket_id].append(json.loads(answer.text))
+
+    def carry_out(self, decided: Iterable[Answer | Act]) -> None:
+        for each in decided:
+            match each:
+                case Join():
+                    try:
+                        at_once(self.exchange.join(each))
+                    except Denied as denied:
+                        self.deliver(self.relay.denied(each.seat, denied))
+                case Leave():
+                    at_once(self.exchange.leave([each.seat]))
+                case Publish():
+                    at_once(self.exchange.publish([each]))
+                case answer:
+                    self.deliver(answer)
 
     def connect(self) -> str:
         """Open a connection; return its socket id."""
@@ -43,7 +71,7 @@ class Stage:
         return socket_id
 
     def hang_up(self, socket_id: str) -> None:
-        self.carry_out(self.relay.closed(socket_id))
+        at_once(self.exchange.leave(self.relay.closed(socket_id)))
 
     def say(self, socket_id: str, event: str, **fields: Any) -> list[Json]:
         """Send one frame; return what its sender was answered."""
@@ -70,9 +98,7 @@ class Stage:
         return socket_id
 
     def publish(self, **event: Any) -> Json:
-        answer, sends = self.api.publish(json.dumps(event).encode())
-        self.carry_out(sends)
-        return answer
+        return at_once(self.api.publish(json.dumps(event).encode()))
 
     def take(self, socket_id: str) -> list[Json]:
         """Return a client's frames since the last time, and forget them."""

@@ -5,8 +5,10 @@ from typing import Any
 
 import pytest
 
-from servers.pusher_service.api import ApiError
-from tests.pusher_stage import Json, Stage
+from servers.pusher_service.answers import Answer
+from servers.pusher_service.api import Api, ApiError
+from servers.pusher_service.in_process import InProcess
+from tests.pusher_stage import Json, Stage, at_once
 
 ROOM = "presence-room"
 
@@ -20,9 +22,7 @@ def listening(stage: Stage, *channels: str) -> str:
 
 
 def batch(stage: Stage, *events: Json) -> Json:
-    answer, sends = stage.api.publish_batch(json.dumps({"batch": events}).encode())
-    stage.carry_out(sends)
-    return answer
+    return at_once(stage.api.publish_batch(json.dumps({"batch": events}).encode()))
 
 
 def refusal(stage: Stage, **event: Any) -> int:
@@ -43,8 +43,13 @@ def test_an_event_reaches_every_subscriber_with_its_data_untouched() -> None:
 def test_an_event_is_encoded_once_for_all_its_receivers() -> None:
     stage = Stage()
     clients = tuple(listening(stage, "public") for _ in range(3))
-    _, (send,) = stage.api.publish(b'{"name":"news","data":"1","channel":"public"}')
-    assert getattr(send, "to", None) == clients
+    sent: list[Answer] = []
+    exchange = InProcess(sent.append, stage.relay.counters, 100, dict)
+    exchange.channels = stage.exchange.channels
+    at_once(
+        Api(exchange, stage.settings, stage.relay.counters).publish(b'{"name":"news","data":"1","channel":"public"}')
+    )
+    assert [getattr(send, "to", None) for send in sent] == [clients]
 
 
 def test_an_event_goes_to_each_of_its_channels_once() -> None:
@@ -133,7 +138,7 @@ def test_a_body_that_is_not_the_json_expected_is_refused_with_400(body: bytes) -
     stage = Stage()
     for call in (stage.api.publish, stage.api.publish_batch):
         with pytest.raises(ApiError) as error:
-            call(body)
+            at_once(call(body))
         assert error.value.status == 400
 
 
@@ -145,15 +150,15 @@ def test_data_is_limited_in_bytes_and_refused_with_413() -> None:
 
 def test_only_occupied_channels_are_listed() -> None:
     stage = Stage()
-    assert stage.api.list_channels({}) == {"channels": {}}
+    assert at_once(stage.api.list_channels({})) == {"channels": {}}
     client = listening(stage, "a", "private-b")
     stage.member(ROOM, "ann")
-    assert stage.api.list_channels({}) == {"channels": {"a": {}, "private-b": {}, ROOM: {}}}
-    assert stage.api.list_channels({"filter_by_prefix": "private-"}) == {"channels": {"private-b": {}}}
-    counted = stage.api.list_channels({"filter_by_prefix": "presence-", "info": "user_count"})
+    assert at_once(stage.api.list_channels({})) == {"channels": {"a": {}, "private-b": {}, ROOM: {}}}
+    assert at_once(stage.api.list_channels({"filter_by_prefix": "private-"})) == {"channels": {"private-b": {}}}
+    counted = at_once(stage.api.list_channels({"filter_by_prefix": "presence-", "info": "user_count"}))
     assert counted == {"channels": {ROOM: {"user_count": 1}}}
     stage.hang_up(client)
-    assert list(stage.api.list_channels({})["channels"]) == [ROOM]
+    assert list(at_once(stage.api.list_channels({}))["channels"]) == [ROOM]
 
 
 @pytest.mark.parametrize(
@@ -161,24 +166,32 @@ def test_only_occupied_channels_are_listed() -> None:
 )
 def test_a_list_of_channels_counts_users_of_presence_channels_only(params: dict[str, str]) -> None:
     with pytest.raises(ApiError) as error:
-        Stage().api.list_channels(params)
+        at_once(Stage().api.list_channels(params))
     assert error.value.status == 400
 
 
 def test_one_channel_tells_whether_it_is_occupied_and_its_counts() -> None:
     stage = Stage()
     info = {"info": "user_count,subscription_count"}
-    assert stage.api.describe_channel(ROOM, info) == {"occupied": False, "user_count": 0, "subscription_count": 0}
+    assert at_once(stage.api.describe_channel(ROOM, info)) == {
+        "occupied": False,
+        "user_count": 0,
+        "subscription_count": 0,
+    }
     for _ in range(2):
         stage.member(ROOM, "ann")
-    assert stage.api.describe_channel(ROOM, info) == {"occupied": True, "user_count": 1, "subscription_count": 2}
-    assert stage.api.describe_channel(ROOM, {}) == {"occupied": True}
+    assert at_once(stage.api.describe_channel(ROOM, info)) == {
+        "occupied": True,
+        "user_count": 1,
+        "subscription_count": 2,
+    }
+    assert at_once(stage.api.describe_channel(ROOM, {})) == {"occupied": True}
 
 
 @pytest.mark.parametrize(("name", "info"), [("a", "user_count"), ("a", "cache"), ("a room", "")])
 def test_a_channel_or_attribute_that_is_not_served_is_refused_with_400(name: str, info: str) -> None:
     with pytest.raises(ApiError) as error:
-        Stage().api.describe_channel(name, {"info": info})
+        at_once(Stage().api.describe_channel(name, {"info": info}))
     assert error.value.status == 400
 
 
@@ -186,8 +199,8 @@ def test_users_are_listed_once_and_on_presence_channels_only() -> None:
     stage = Stage()
     for user_id in ("ann", "bob", "ann"):
         stage.member(ROOM, user_id)
-    assert stage.api.list_users(ROOM) == {"users": [{"id": "ann"}, {"id": "bob"}]}
-    assert stage.api.list_users("presence-empty") == {"users": []}
+    assert at_once(stage.api.list_users(ROOM)) == {"users": [{"id": "ann"}, {"id": "bob"}]}
+    assert at_once(stage.api.list_users("presence-empty")) == {"users": []}
     with pytest.raises(ApiError) as error:
-        stage.api.list_users("private-a")
+        at_once(stage.api.list_users("private-a"))
     assert error.value.status == 400

@@ -13,7 +13,16 @@ from urllib.parse import parse_qs
 import pusher
 import pytest
 
-from tests.pusher_process import CREDENTIALS, DEADLINE_S, Json, official_api, push_service
+from tests.engines import Engines
+from tests.pusher_process import (
+    CREDENTIALS,
+    DEADLINE_S,
+    TOPOLOGIES,
+    Json,
+    arguments_of,
+    official_api,
+    push_service,
+)
 
 ROOT = Path(__file__).parents[1]
 SCRIPT = ROOT / "tests" / "pusher_js" / "subscribe.mjs"
@@ -74,9 +83,12 @@ def report_of(process: subprocess.Popen[str]) -> Json:
     return answer
 
 
-def test_pusher_js_hears_on_a_private_channel_what_the_official_library_publishes() -> None:
+@pytest.mark.parametrize("topology", TOPOLOGIES)
+def test_pusher_js_hears_on_a_private_channel_what_the_official_library_publishes(
+    topology: str, engines: Engines
+) -> None:
     with (
-        push_service() as service,
+        push_service(*arguments_of(topology, engines)) as service,
         official_api(service.address) as api,
         auth_endpoint(api) as endpoint,
         pusher_js(service.address, endpoint, "private-room") as client,

@@ -59,7 +59,7 @@ def test_an_id_that_is_a_number_comes_back_as_a_string_and_a_missing_info_as_nul
 def test_a_user_that_is_not_one_is_refused(user: Json | None, complaint: str) -> None:
     stage = Stage()
     assert complaint in error_of(stage.subscribe(stage.connect(), ROOM, user))[1]
-    assert stage.relay.channels.find(ROOM) is None
+    assert stage.exchange.channels.find(ROOM) is None
 
 
 def test_a_full_channel_takes_no_new_user_but_further_windows_of_its_members() -> None:

@@ -156,7 +156,7 @@ def test_a_signature_is_good_for_one_socket_one_channel_and_one_user() -> None:
     ):
         data = {"channel": "presence-room", "channel_data": user} | ({} if auth is None else {"auth": auth})
         assert "does not match" in error_of(stage.say(client, "pusher:subscribe", data=data))[1]
-    assert stage.relay.channels.find("presence-room") is None
+    assert stage.exchange.channels.find("presence-room") is None
 
 
 def test_a_second_subscription_is_refused_and_the_first_one_stays() -> None:
@@ -186,7 +186,7 @@ def test_a_channel_is_gone_when_its_last_subscriber_is() -> None:
     client = stage.connect()
     stage.subscribe(client, "public")
     stage.hang_up(client)
-    assert stage.relay.channels.find("public") is None
+    assert stage.exchange.channels.find("public") is None
 
 
 def test_the_number_of_subscriptions_of_a_connection_is_bounded() -> None:

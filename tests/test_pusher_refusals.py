@@ -8,10 +8,13 @@ import pytest
 from pusher.errors import PusherBadAuth, PusherBadStatus
 
 from servers.pusher_service.signatures import Credentials
+from tests.engines import Engines
 from tests.pusher_process import (
     CREDENTIALS,
     DEADLINE_S,
+    TOPOLOGIES,
     Json,
+    arguments_of,
     close_code,
     greeted,
     heard,
@@ -22,9 +25,9 @@ from tests.pusher_process import (
 )
 
 
-@pytest.fixture(scope="module")
-def address() -> Iterator[str]:
-    with push_service() as running:
+@pytest.fixture(scope="module", params=TOPOLOGIES)
+def address(request: pytest.FixtureRequest, engines: Engines) -> Iterator[str]:
+    with push_service(*arguments_of(request.param, engines)) as running:
         yield running.address
 
 

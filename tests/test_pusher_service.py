@@ -1,20 +1,24 @@
-"""The push service as a process: real sockets, and the vendor's own library for its API."""
+"""The push service, as one process and as two: real sockets, and the vendor's own library for its API."""
 
 import os
 import socket as sockets
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 
 import httpx
 import pusher
 import pytest
 
 from servers.deploy.processes import Running
+from tests.engines import Engines
 from tests.pusher_process import (
     DEADLINE_S,
     ENV,
+    TOPOLOGIES,
     Json,
+    arguments_of,
     close_code,
     greeted,
     heard,
@@ -26,11 +30,18 @@ from tests.pusher_process import (
 )
 
 SLOW_BATCHES_MAX = 400
+Start = Callable[..., AbstractContextManager[Running]]
+
+
+@pytest.fixture(scope="module", params=TOPOLOGIES)
+def start(request: pytest.FixtureRequest, engines: Engines) -> Start:
+    """Return what runs a service: as one process, or as two workers that share a Redis."""
+    return lambda *arguments: push_service(*arguments_of(request.param, engines), *arguments)
 
 
 @pytest.fixture(scope="module")
-def service() -> Iterator[Running]:
-    with push_service() as running:
+def service(start: Start) -> Iterator[Running]:
+    with start() as running:
         yield running
 
 
@@ -106,9 +117,9 @@ def test_an_abrupt_end_frees_the_channel_and_removes_the_member(address: str, ap
         assert api.channel_info("private-only-bob") == {"occupied": False}
 
 
-def test_a_silent_client_is_pinged_and_closed_with_4201_and_one_that_answers_stays() -> None:
+def test_a_silent_client_is_pinged_and_closed_with_4201_and_one_that_answers_stays(start: Start) -> None:
     with (
-        push_service("--activity-timeout-s", "1", "--pong-wait-s", "0.5") as service,
+        start("--activity-timeout-s", "1", "--pong-wait-s", "0.5") as service,
         socket(service.address) as silent,
         socket(service.address) as awake,
     ):
@@ -141,8 +152,8 @@ def test_a_client_that_does_not_read_is_closed_with_4200_and_holds_nobody_up(add
             assert heard(fast)["event"] == "pusher:pong"
 
 
-def test_health_and_stats_count_what_a_bill_would() -> None:
-    with push_service() as service, official_api(service.address) as api, socket(service.address) as client:
+def test_health_and_stats_count_what_a_bill_would(start: Start) -> None:
+    with start() as service, official_api(service.address) as api, socket(service.address) as client:
         assert page(service.address, "/health") == {"status": "ok"}
         subscribed(client, greeted(client), "private-billed")
         api.trigger("private-billed", "message", "1")

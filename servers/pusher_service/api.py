@@ -1,21 +1,22 @@
-"""The HTTP API without HTTP: a verified call goes in; out come the JSON to answer and the frames to send.
+"""The HTTP API without HTTP: a verified call goes in; its events go to the exchange, and out comes the JSON to answer.
 
-Teaches how one publish becomes a fan-out: check it, build the frame once, and name everybody who gets it.
+Teaches how one publish becomes a fan-out: check it, build each channel's frame once, and hand it to whoever knows who
+listens. Waits only where the exchange does.
 What crosses the wire: `name`, `channels` and `data` on the way in, and mostly `{}` on the way back.
 Leaves out the vendor's call to end a user's connections, and the cache attribute: nothing here has either.
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import msgspec
 
 from servers.pusher_service import frames
-from servers.pusher_service.answers import Answer, Send
-from servers.pusher_service.channels import BadName, Channel, Kind, kind_of
+from servers.pusher_service.answers import Counters
+from servers.pusher_service.channels import BadName, Kind, kind_of
+from servers.pusher_service.exchange import Counts, Exchange, Publish
 from servers.pusher_service.limits import Settings
-from servers.pusher_service.protocol import Relay
 
 SOCKET_ID = re.compile(r"\d+\.\d+")
 USER_COUNT = "user_count"
@@ -50,74 +51,74 @@ class Batch(msgspec.Struct, frozen=True):
 
 
 class Api:
-    """The calls of one application's HTTP API; every method raises ApiError."""
+    """The calls of one application's HTTP API; every method raises ApiError, and Unreachable as the exchange does."""
 
-    def __init__(self, relay: Relay, settings: Settings) -> None:
-        self._relay = relay
+    def __init__(self, exchange: Exchange, settings: Settings, counters: Counters) -> None:
+        self._exchange = exchange
         self._settings = settings
+        self._counters = counters
 
-    def publish(self, body: bytes) -> tuple[Json, list[Answer]]:
+    async def publish(self, body: bytes) -> Json:
         """Send one event to up to 100 channels; answers the attributes asked for with `info`, per channel."""
         event = _decoded(body, Event)
-        channels = self._checked(event)
-        sends = self._fan_out(event, channels)
+        names = self._checked(event)
+        await self._send((event, name) for name in names)
         if not event.info:
-            return {}, sends
-        return {"channels": {name: self._attributes(name, _attributes_asked(event.info)) for name in channels}}, sends
+            return {}
+        asked, counts = _attributes_asked(event.info), await self._exchange.counts(names)
+        return {"channels": {name: self._told(name, asked, has) for name, has in zip(names, counts, strict=True)}}
 
-    def publish_batch(self, body: bytes) -> tuple[Json, list[Answer]]:
+    async def publish_batch(self, body: bytes) -> Json:
         """Send up to 10 events in order, all or none; answers a list of attributes if any event asked for some."""
         events = _decoded(body, Batch).batch
         if len(events) > self._settings.batch_max:
             raise ApiError(400, f"expected at most {self._settings.batch_max} events in a batch, got {len(events)}")
         if any(event.channels is not None for event in events):
             raise ApiError(400, "an event in a batch names one channel, not channels")
-        targets = [self._checked(event) for event in events]
-        sends = [send for event, names in zip(events, targets, strict=True) for send in self._fan_out(event, names)]
+        names = [name for event in events for name in self._checked(event)]
+        await self._send(zip(events, names, strict=True))
         if not any(event.info for event in events):
-            return {}, sends
-        batch = [
-            self._attributes(names[0], _attributes_asked(event.info))
-            for event, names in zip(events, targets, strict=True)
+            return {}
+        counts = await self._exchange.counts(names)
+        told = [
+            self._told(name, _attributes_asked(event.info), has)
+            for event, name, has in zip(events, names, counts, strict=True)
         ]
-        return {"batch": batch}, sends
+        return {"batch": told}
 
-    def list_channels(self, params: Mapping[str, str]) -> Json:
+    async def list_channels(self, params: Mapping[str, str]) -> Json:
         """Answer the occupied channels, and for presence channels their user_count if asked."""
         prefix = params.get("filter_by_prefix", "")
         asked = _attributes_asked(params.get("info", ""), frozenset({USER_COUNT}))
         if asked and not prefix.startswith("presence-"):
             raise ApiError(400, "user_count needs filter_by_prefix=presence-")
-        self._relay.counters.api_queries += 1
-        occupied = self._relay.channels.starting_with(prefix)
-        return {"channels": {name: _measured(channel, asked) for name, channel in occupied}}
+        self._counters.api_queries += 1
+        occupied = await self._exchange.occupied(prefix)
+        return {"channels": {name: self._told(name, asked, has) for name, has in occupied.items()}}
 
-    def describe_channel(self, name: str, params: Mapping[str, str]) -> Json:
+    async def describe_channel(self, name: str, params: Mapping[str, str]) -> Json:
         """Answer whether the channel is occupied, and its counts if asked."""
         kind = self._kind(name)
         asked = _attributes_asked(params.get("info", ""))
         if USER_COUNT in asked and kind is not Kind.PRESENCE:
             raise ApiError(400, f"user_count is for presence channels, and {name} is not one")
-        self._relay.counters.api_queries += 1
-        return {"occupied": self._relay.channels.find(name) is not None, **self._attributes(name, asked)}
+        self._counters.api_queries += 1
+        (has,) = await self._exchange.counts([name])
+        return {"occupied": has.subscriptions > 0, **self._told(name, asked, has)}
 
-    def list_users(self, name: str) -> Json:
+    async def list_users(self, name: str) -> Json:
         """Answer the ids of the users present."""
         if self._kind(name) is not Kind.PRESENCE:
             raise ApiError(400, f"users are known on presence channels only, and {name} is not one")
-        self._relay.counters.api_queries += 1
-        channel = self._relay.channels.find(name)
-        return {"users": [{"id": user_id} for user_id in channel.members] if channel else []}
+        self._counters.api_queries += 1
+        return {"users": [{"id": user_id} for user_id in await self._exchange.users(name)]}
 
-    def _fan_out(self, event: Event, channels: list[str]) -> list[Answer]:
-        sends: list[Answer] = []
-        for name in channels:
-            listeners = self._relay.channels.listeners(name, but=event.socket_id)
-            self._relay.counters.events_published += 1
-            self._relay.counters.deliveries += len(listeners)
-            if listeners:
-                sends.append(Send(listeners, frames.event(event.name, name, event.data)))
-        return sends
+    async def _send(self, addressed: Iterable[tuple[Event, str]]) -> None:
+        events = [
+            Publish(name, frames.event(event.name, name, event.data), event.socket_id) for event, name in addressed
+        ]
+        self._counters.events_published += len(events)
+        await self._exchange.publish(events)
 
     def _checked(self, event: Event) -> list[str]:
         """Return the channels of an event that is within all limits; raises ApiError."""
@@ -143,18 +144,13 @@ class Api:
         except BadName as error:
             raise ApiError(400, str(error)) from error
 
-    def _attributes(self, name: str, asked: frozenset[str]) -> Json:
-        channel = self._relay.channels.find(name)
-        return _measured(channel or Channel(self._kind(name)), asked)
-
-
-def _measured(channel: Channel, asked: frozenset[str]) -> Json:
-    counts: Json = {}
-    if USER_COUNT in asked and channel.kind is Kind.PRESENCE:
-        counts[USER_COUNT] = len(channel.members)
-    if SUBSCRIPTION_COUNT in asked:
-        counts[SUBSCRIPTION_COUNT] = len(channel.subscribers)
-    return counts
+    def _told(self, name: str, asked: frozenset[str], has: Counts) -> Json:
+        told: Json = {}
+        if USER_COUNT in asked and self._kind(name) is Kind.PRESENCE:
+            told[USER_COUNT] = has.users
+        if SUBSCRIPTION_COUNT in asked:
+            told[SUBSCRIPTION_COUNT] = has.subscriptions
+        return told
 
 
 def _attributes_asked(

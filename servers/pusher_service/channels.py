@@ -9,7 +9,6 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from enum import Enum
-from typing import Any
 
 import msgspec
 
@@ -78,11 +77,6 @@ class Channel:
             return None
         del self.windows[user_id], self.members[user_id]
         return user_id
-
-    def roster(self) -> dict[str, Any]:
-        """Return the members in the shape that a new subscriber is told them."""
-        hashed = {member.user_id: member.info for member in self.members.values()}
-        return {"presence": {"ids": list(hashed), "hash": hashed, "count": len(hashed)}}
 
 
 class Channels:

@@ -6,6 +6,7 @@ Leaves out when a frame is sent, and to whom: that is `protocol`. What arrives i
 dataclass: a dataclass with a default cannot hold raw JSON (tried with msgspec 0.22).
 """
 
+from collections.abc import Mapping
 from typing import Any, TypeVar
 
 import msgspec
@@ -88,6 +89,23 @@ def event(name: str, channel: str, data: str, user_id: str | None = None) -> str
     return as_json(envelope)
 
 
+def succeeded(channel: str, members: Mapping[str, msgspec.Raw] | None) -> str:
+    """Return the welcome of a subscriber; on a presence channel it tells the members, the newcomer included."""
+    told = None if members is None else {"ids": list(members), "hash": members, "count": len(members)}
+    data = {} if told is None else {"presence": told}
+    return event("pusher_internal:subscription_succeeded", channel, as_json(data))
+
+
+def member_added(channel: str, user_id: str, info: msgspec.Raw) -> str:
+    """Return the notice that a user came."""
+    return event("pusher_internal:member_added", channel, as_json({"user_id": user_id, "user_info": info}))
+
+
+def member_removed(channel: str, user_id: str) -> str:
+    """Return the notice that a user's last subscription is gone."""
+    return event("pusher_internal:member_removed", channel, as_json({"user_id": user_id}))
+
+
 def signal(name: str, data: Any) -> str:
     """Return a frame about the connection itself, which names no channel."""
     return as_json({"event": name, "data": as_json(data)})
@@ -96,3 +114,8 @@ def signal(name: str, data: Any) -> str:
 def error(code: int | None, message: str) -> str:
     """Return a `pusher:error`; its data is an object, and its code null unless the protocol has a number for it."""
     return as_json({"event": "pusher:error", "data": {"code": code, "message": message}})
+
+
+def full(channel: str, members_max: int) -> str:
+    """Return what a user is told who finds a presence channel full."""
+    return f"channel {channel} has {members_max} members and takes no more"

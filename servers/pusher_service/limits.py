@@ -9,7 +9,11 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """Limits of one service. The vendor documents the first group; the second bounds this process's memory."""
+    """Limits of one service. The vendor documents the first group; the second bounds this process's memory.
+
+    The third matters to several workers: how long a worker that says nothing counts as alive, how long Redis may take
+    to answer before it counts as lost, and how long a worker waits before it tries again.
+    """
 
     activity_timeout_s: int = 120
     pong_wait_s: float = 30.0
@@ -28,6 +32,10 @@ class Settings:
     backlog_messages_max: int = 100
     close_wait_s: float = 5.0
     call_bytes_max: int = 1024 * 1024
+
+    worker_lease_s: float = 6.0
+    redis_answer_s: float = 2.0
+    redis_retry_s: float = 0.5
 
     @property
     def sweep_s(self) -> float:

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from typing import Any
 
 from servers.pusher_service import frames
+from servers.pusher_service.answers import Answer, Close, Counters
 from servers.socket_line import LOST, REFUSED, TAKEN, WRITTEN, LineLost, SocketLine
 
 Message = dict[str, Any]
@@ -94,3 +95,29 @@ class Outbox:
         except LineLost:
             self._closing = True
             self._backlog.clear()
+
+
+class Outboxes:
+    """The outboxes of all open sockets, by socket id: the hands of whatever decides who gets a frame."""
+
+    def __init__(self, counters: Counters) -> None:
+        self._counters = counters
+        self._of: dict[str, Outbox] = {}
+
+    def add(self, socket_id: str, outbox: Outbox) -> None:
+        """Have frames for this socket go there, until `remove`."""
+        self._of[socket_id] = outbox
+
+    def remove(self, socket_id: str) -> None:
+        """Forget a socket, and give up what is unsent to it."""
+        self._of.pop(socket_id).stop()
+
+    def deliver(self, answer: Answer) -> None:
+        """Send a frame to its sockets, or close one; never waits."""
+        if isinstance(answer, Close):
+            self._of[answer.socket_id].close(answer.code, answer.reason)
+            return
+        message = text_message(answer.text)
+        for socket_id in answer.to:
+            if not self._of[socket_id].put(message):
+                self._counters.slow_connections_closed += 1

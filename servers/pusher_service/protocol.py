@@ -1,7 +1,7 @@
-"""Protocol 7 without I/O: frames and clock readings go in, and out come the frames to send, each with its recipients.
+"""Protocol 7 without I/O: frames and clock readings go in, and out come frames to send, and acts for an exchange.
 
-Teaches what a push service does for its money: it knows who is connected, who listens where and who is present, and
-turns one message in into n messages out. No socket and no task appears here, so a test can play a thousand clients.
+Teaches what a push service does for its money: it knows who is connected and who may do what. No socket and no task
+appears here, so a test can play a thousand clients. How one message in becomes n messages out is an exchange's.
 What crosses the wire is spelled in `frames`. Leaves out the HTTP API (`api`), sign-in, watchlists, cache channels,
 webhooks and the fallbacks for browsers without WebSocket: a client that asks for one is told so.
 """
@@ -12,7 +12,8 @@ from dataclasses import dataclass, field
 
 from servers.pusher_service import frames
 from servers.pusher_service.answers import Answer, Close, Counters, Denied, Refused, Send
-from servers.pusher_service.channels import BadName, Channels, Kind
+from servers.pusher_service.channels import BadName, Kind
+from servers.pusher_service.exchange import Act, Leave, Publish, Seat
 from servers.pusher_service.frames import Malformed
 from servers.pusher_service.limits import Settings
 from servers.pusher_service.signatures import Credentials
@@ -29,7 +30,7 @@ class Connection:
     recent_events_s: deque[float]
     pinged_at_s: float | None = None
     closing: bool = False
-    subscribed: dict[str, Kind] = field(default_factory=dict)
+    subscribed: dict[str, Seat] = field(default_factory=dict)
 
 
 class Relay:
@@ -43,9 +44,8 @@ class Relay:
         self._clock = clock
         self._new_socket_id = new_socket_id
         self._connections: dict[str, Connection] = {}
-        self.channels = Channels()
         self.counters = Counters()
-        self._subscriptions = Subscriptions(credentials, settings, self.channels, self.counters)
+        self._subscriptions = Subscriptions(credentials, settings)
 
     def opened(self, key: str, protocol: str | None) -> tuple[str, str]:
         """Admit a connection; return its socket id and the frame that greets it. Raises Refused."""
@@ -60,14 +60,15 @@ class Relay:
         greeting = {"socket_id": socket_id, "activity_timeout": self._settings.activity_timeout_s}
         return socket_id, frames.signal("pusher:connection_established", greeting)
 
-    def closed(self, socket_id: str) -> list[Answer]:
-        """Forget a connection, however it ended, and tell the presence channels it was on."""
-        connection = self._connections.pop(socket_id)
-        return [answer for name in connection.subscribed for answer in self._subscriptions.leave(socket_id, name)]
+    def closed(self, socket_id: str) -> list[Seat]:
+        """Forget a connection, however it ended; return the seats it leaves."""
+        return list(self._connections.pop(socket_id).subscribed.values())
 
-    def heard(self, socket_id: str, text: str) -> list[Answer]:
-        """Answer one frame of a client; never raises for what a client may send."""
+    def heard(self, socket_id: str, text: str) -> list[Answer | Act]:
+        """Answer one frame of a client, or say what it does; never raises for what a client may send."""
         connection = self._connections[socket_id]
+        if connection.closing:
+            return []
         connection.heard_at_s = self._clock()
         connection.pinged_at_s = None
         try:
@@ -76,6 +77,19 @@ class Relay:
             return [Send((socket_id,), frames.error(None, str(error)))]
         except Denied as denied:
             return [Send((socket_id,), frames.error(denied.code, str(denied)))]
+
+    def denied(self, seat: Seat, denied: Denied) -> Answer:
+        """Take back a subscription that the exchange refused, and answer it."""
+        self._connections[seat.socket_id].subscribed.pop(seat.channel, None)
+        return Send((seat.socket_id,), frames.error(denied.code, str(denied)))
+
+    def cut_off(self, reason: str) -> list[Answer]:
+        """Close every connection, since what it listened to is lost; its client comes back at once and starts over."""
+        lost = {socket_id: one for socket_id, one in self._connections.items() if not one.closing}
+        for connection in lost.values():
+            connection.closing = True
+            connection.subscribed.clear()
+        return [Close(socket_id, frames.RECONNECT, reason) for socket_id in lost]
 
     def tick(self) -> list[Answer]:
         """Ping the clients that were silent for the activity timeout; close those that did not answer in time."""
@@ -104,7 +118,7 @@ class Relay:
         """How many subscriptions all connections hold together."""
         return sum(len(connection.subscribed) for connection in self._connections.values())
 
-    def _answer(self, socket_id: str, connection: Connection, frame: frames.Frame) -> list[Answer]:
+    def _answer(self, socket_id: str, connection: Connection, frame: frames.Frame) -> list[Answer | Act]:
         match frame.event:
             case frames.PING:
                 return [Send((socket_id,), frames.signal(frames.PONG, {}))]
@@ -112,20 +126,21 @@ class Relay:
                 return []
             case frames.SUBSCRIBE:
                 asked = frames.decode(frames.text_of(frame.data), frames.Subscription)
-                return self._subscriptions.join(socket_id, connection.subscribed, asked)
+                join = self._subscriptions.admit(socket_id, connection.subscribed, asked)
+                connection.subscribed[asked.channel] = join.seat
+                return [join]
             case frames.UNSUBSCRIBE:
                 name = frames.decode(frames.text_of(frame.data), frames.Unsubscription).channel
-                held = connection.subscribed.pop(name, None)
-                return [] if held is None else self._subscriptions.leave(socket_id, name)
+                seat = connection.subscribed.pop(name, None)
+                return [] if seat is None else [Leave(seat)]
             case name if name.startswith(frames.CLIENT_EVENT_PREFIX):
-                return self._client_event(socket_id, connection, frame)
+                return [self._client_event(socket_id, connection, frame)]
         raise Denied(f"event {frame.event[:40]!r} is not served here: expected subscribe, unsubscribe, ping or client-")
 
-    def _client_event(self, socket_id: str, connection: Connection, frame: frames.Frame) -> list[Answer]:
+    def _client_event(self, socket_id: str, connection: Connection, frame: frames.Frame) -> Publish:
         """Pass a client's event on to the others on its channel; raises Malformed, Denied."""
-        channel_name = frame.channel or ""
-        kind = connection.subscribed.get(channel_name)
-        if kind is None or kind is Kind.PUBLIC:
+        seat = connection.subscribed.get(frame.channel or "")
+        if seat is None or seat.kind is Kind.PUBLIC:
             raise Denied("client events need a private or presence channel that the sender is subscribed to")
         if len(frame.event) > self._settings.event_name_chars_max:
             raise Denied(f"expected an event name of at most {self._settings.event_name_chars_max} characters")
@@ -133,12 +148,8 @@ class Relay:
         if len(data.encode()) > self._settings.data_bytes_max:
             raise Denied(f"expected data of at most {self._settings.data_bytes_max} bytes")
         self._check_rate(connection)
-        channel = self.channels.find(channel_name)
-        user_id = channel.subscribers[socket_id] if channel else None
-        others = self.channels.listeners(channel_name, but=socket_id)
         self.counters.client_events += 1
-        self.counters.deliveries += len(others)
-        return [Send(others, frames.event(frame.event, channel_name, data, user_id))] if others else []
+        return Publish(seat.channel, frames.event(frame.event, seat.channel, data, seat.user_id), but=socket_id)
 
     def _check_rate(self, connection: Connection) -> None:
         """Allow so many client events in any second; raises Denied. A refused event does not count."""
