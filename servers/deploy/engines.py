@@ -24,7 +24,13 @@ POLL_S = 0.02
 HOST = "127.0.0.1"
 UNPRIVILEGED = "nobody"  # PostgreSQL refuses to run as root
 REDIS_DATABASES = 4096
-PACKAGES = {"redis-server": "redis-server", "postgres": "postgresql", "initdb": "postgresql", "setpriv": "util-linux"}
+PACKAGES = {
+    "redis-server": "redis-server",
+    "postgres": "postgresql",
+    "initdb": "postgresql",
+    "nginx": "nginx",
+    "setpriv": "util-linux",
+}
 """The programs that it takes, and Debian's package of each."""
 
 
@@ -35,7 +41,8 @@ class NotStarted(RuntimeError):
 def program(name: str) -> str | None:
     """Return the path of a program, or None. Debian keeps PostgreSQL's in a folder for each version: the newest."""
     newest_first = sorted(Path("/usr/lib/postgresql").glob("*/bin"), key=lambda path: -float(path.parent.name))
-    return shutil.which(name) or shutil.which(name, path=os.pathsep.join(map(str, newest_first)))
+    elsewhere = os.pathsep.join(map(str, [*newest_first, "/usr/sbin"]))  # where only root looks for nginx
+    return shutil.which(name) or shutil.which(name, path=elsewhere)
 
 
 def missing() -> dict[str, str]:
