@@ -54,6 +54,9 @@ def main(
     answer_to: Annotated[list[str] | None, typer.Option(help="A further Host name to answer to.")] = None,
     origin: Annotated[list[str] | None, typer.Option(help="An origin whose pages may call this server.")] = None,
     web: Annotated[Path | None, typer.Option(help="Serve the browser's client of this folder: clients/web.")] = None,
+    on_demand: Annotated[
+        bool, typer.Option("--on-demand", help="The host runs us only while it has a request.")
+    ] = False,
     uvicorn_defaults: Annotated[
         bool, typer.Option(help="Use uvicorn's own keep-alive and compression, as a variant to compare.")
     ] = False,
@@ -68,6 +71,7 @@ def main(
         typing_s=typing,
         log_in_s=log_in,
         token_s=token,
+        on_demand=on_demand,
         hosts=tuple(answer_to or ()),
         origins=tuple(origin or ()),
     )

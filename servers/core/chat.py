@@ -58,6 +58,7 @@ class Chat:
         self._announce: Announce = _nobody
         self._closing: Closing = _nothing
         self._stopping = False
+        self._tended_s = clock.monotonic_s()
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
@@ -125,14 +126,22 @@ class Chat:
         return Snapshot(head.epoch, head.seq, self.settings.lease_s, members, furthest, messages)
 
     async def show_life(self, identity: Identity, room: str, connection: str) -> None:
-        """Renew the connection's lease. Raises NotJoined; touches nothing if it was renewed a moment ago."""
+        """Renew the connection's lease. Raises NotJoined; touches nothing if it was renewed a moment ago.
+
+        On demand, this is also where all leases are tended, since nothing else runs between requests.
+        """
         if event := await self._presence.renew(identity, room, connection):
             await self._tell(event)
+        if self.settings.on_demand:
+            await self._tend_if_due()
 
     async def heartbeat(self, identity: Identity, room: str, connection: str) -> Head:
         """Renew the connection's lease, and return the room's head. Raises NotJoined."""
         await self.show_life(identity, room, connection)
-        head = (await self._feeds.open(room)).head
+        if self.settings.on_demand:
+            head = await self._store.head(room)
+        else:
+            head = (await self._feeds.open(room)).head
         return Head(head.epoch, head.seq)
 
     def held(self, identity: Identity, room: str, connection: str) -> AbstractContextManager[None]:
@@ -173,9 +182,10 @@ class Chat:
 
     async def since(self, room: str, after: Cursor) -> EncodedPage:
         """Return what follows the cursor, at once. Raises BadRequest for a cursor beyond the log's end."""
-        page = (self._feeds.get(room) or await self._feeds.open(room)).page(after)
-        if page is not None:
-            return page
+        if not self.settings.on_demand:  # else a feed may not have heard yet what others like us have committed
+            page = (self._feeds.get(room) or await self._feeds.open(room)).page(after)
+            if page is not None:
+                return page
         if after.epoch == self._store.epoch and after.seq > (await self._store.head(room)).seq:
             raise BadRequest(f"after: the room's log ends before {after}; join again")
         return encode_page(await self._store.read(room, after, self.settings.page_max))
@@ -233,7 +243,17 @@ class Chat:
 
     async def _tend(self) -> None:
         while True:
-            await asyncio.sleep(self.settings.lease_s / 6)
-            with suppress(Unavailable):  # the leases are still there in the next round
-                for event in await self._presence.tend():
-                    await self._tell(event)
+            await asyncio.sleep(self.settings.tend_s)
+            if not self.settings.on_demand or self._presence.holds:
+                await self._go_round()
+
+    async def _tend_if_due(self) -> None:
+        if self._clock.monotonic_s() - self._tended_s >= self.settings.tend_s:
+            await self._go_round()
+
+    async def _go_round(self) -> None:
+        """Renew the leases of those who hold a line, and tell of those whose leases have run out."""
+        self._tended_s = self._clock.monotonic_s()
+        with suppress(Unavailable):  # the leases are still there in the next round
+            for event in await self._presence.tend():
+                await self._tell(event)

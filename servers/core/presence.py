@@ -46,6 +46,11 @@ class Presence:
         """How many leases and memberships are kept in mind, so as not to ask the store."""
         return len(self._renewed_s) + len(self._member_until_s)
 
+    @property
+    def holds(self) -> bool:
+        """Whether a line of anybody is held open here."""
+        return bool(self._held)
+
     async def join(self, identity: Identity, room: str, connection: str) -> Event | None:
         """Enter the room; return the "online" event, if any. Raises NameTaken or TooMany."""
         key = Connection(room, identity.user, identity.name, connection)
@@ -70,7 +75,7 @@ class Presence:
     async def require(self, identity: Identity, room: str) -> None:
         """Raise NotJoined unless the user has joined the room and not left it. Asks the store once a lease."""
         key = (room, identity.user)
-        if self._clock.monotonic_s() < self._member_until_s.get(key, 0.0):
+        if not self._settings.on_demand and self._clock.monotonic_s() < self._member_until_s.get(key, 0.0):
             return
         if not await self._store.is_member(room, identity.user):
             raise NotJoined(f"room {room!r}: you have not joined it, or have left; join first")

@@ -10,6 +10,8 @@ class Settings:
     lease_s: a user is online this long after the last sign of life. hold_s: a long poll is held at most this long.
     ping_s: a stream of answers says at least this often that it lives.
     log_in_s: a fresh socket must join within this time. typing_s: how long a typing notice stays true.
+    on_demand: the host runs us only while it has a request for us, and has others like us: nothing may be left for
+    later, and nothing be remembered that another may change meanwhile.
     origins: pages of these origins may call us, beside our own; hosts: names we answer to, beside loopback.
     """
 
@@ -29,6 +31,7 @@ class Settings:
     connections_max: int = 8
     polls_max: int = 2
     tail_max: int = 1024
+    on_demand: bool = False
     hosts: tuple[str, ...] = ()
     origins: tuple[str, ...] = ()
 
@@ -36,3 +39,8 @@ class Settings:
     def heartbeat_s(self) -> float:
         """How often a lease is renewed: every third of it, so that two may be lost."""
         return self.lease_s / 3
+
+    @property
+    def tend_s(self) -> float:
+        """How often those who hold a line are renewed, and those whose leases have run out are told of."""
+        return self.lease_s / 6
