@@ -13,6 +13,7 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidStatus
 
 from clients.errors import ClientError, LineBroken, Refused, refused
+from clients.http_session import TOO_MANY_REQUESTS
 from servers.core.wire import Ack, Join, Page, Refusal, Snapshot, SocketAnswer, SocketCommand, decode, encode
 
 TOO_BIG = 1009
@@ -35,7 +36,10 @@ class ChatSocket:
         try:
             socket = await connect(url, compression=None, proxy=None, max_size=FRAME_BYTES_MAX, open_timeout=answer_s)
         except InvalidStatus as error:
-            raise Refused("forbidden", f"the upgrade was answered with {error.response.status_code}") from error
+            status = error.response.status_code
+            if status >= 500 or status == TOO_MANY_REQUESTS:
+                raise LineBroken(f"{url}: the upgrade was answered with {status}") from error
+            raise Refused("forbidden", f"the upgrade was answered with {status}") from error
         except (OSError, InvalidHandshake, TimeoutError) as error:
             raise LineBroken(f"{url}: {error}") from error
         return cls(socket, answer_s)

@@ -35,6 +35,7 @@ from servers.core.wire import (
 )
 
 Answer = TypeVar("Answer")
+TOO_MANY_REQUESTS = 429
 
 
 def is_loopback(host: str) -> bool:
@@ -141,11 +142,11 @@ class HttpSession:
 
 
 def refusal(response: httpx.Response) -> Refused | LineBroken:
-    """Return the error that an unsuccessful answer stands for."""
+    """Return the error that an unsuccessful answer stands for: not every answer is the chat server's own."""
+    will_pass = response.status_code >= 500
     try:
         said = decode(response.content, type=Refusal)
     except Undecodable:
         said = Refusal("unavailable", f"{response.status_code} {response.reason_phrase}")
-    if response.status_code >= 500:
-        return LineBroken(f"{response.request.url.path}: {said.detail}")
-    return Refused(said.error, said.detail)
+        will_pass |= response.status_code == TOO_MANY_REQUESTS  # a host before the server has no place for us just now
+    return LineBroken(f"{response.request.url.path}: {said.detail}") if will_pass else Refused(said.error, said.detail)
