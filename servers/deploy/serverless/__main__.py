@@ -1,0 +1,89 @@
+"""Host one of our servers as a function: `python -m servers.deploy.serverless short_polling --profile classic-hobby`.
+
+Each instance is a `python -m servers <transport>` with the `--server-options`. Prints one JSON line when it is ready.
+For the Pusher adapter it starts the stand-in beside the instances, unless the PUSHER_* variables name a push service.
+"""
+
+import asyncio
+import os
+import secrets
+import shlex
+import signal
+import tempfile
+from contextlib import ExitStack
+from dataclasses import asdict, replace
+from typing import Annotated, Any
+
+import typer
+
+from servers import transports
+from servers.__main__ import start_push_service
+from servers.deploy.serverless import profiles
+from servers.deploy.serverless.host import hosting
+from servers.deploy.serverless.profiles import Profile
+from servers.serving import STDIN, announce
+
+NAMES = ", ".join(profile.name for profile in profiles.PROFILES)
+
+
+def main(
+    transport: Annotated[str, typer.Argument(help="The slug of a transport.")],
+    profile: Annotated[str, typer.Option(help=f"One of {NAMES}.")] = "classic-hobby",
+    max_duration: Annotated[float | None, typer.Option(min=0.1, help="Seconds after which each call ends.")] = None,
+    instances: Annotated[int | None, typer.Option(min=1, help="Processes at most; beyond, 429.")] = None,
+    concurrency: Annotated[int | None, typer.Option(min=1, help="Calls that an instance serves at once.")] = None,
+    idle: Annotated[float | None, typer.Option(min=0.1, help="Seconds until an idle instance is reaped.")] = None,
+    store: Annotated[str, typer.Option(help="Where the log is kept: a store that processes can share.")] = "",
+    server_options: Annotated[str, typer.Option(help="What the servers are told, such as '--hold 5 --lease 10'.")] = "",
+    port: Annotated[int, typer.Option(min=0, max=65535, help="Port to listen on; 0 takes a free one.")] = 8000,
+    attached: Annotated[bool, typer.Option("--attached", help="Stop when standard input closes.")] = False,
+) -> None:
+    """Host one chat over one transport, as a serverless function."""
+    chosen: dict[str, Any] = {
+        "max_duration_s": max_duration,
+        "instances_max": instances,
+        "concurrency": concurrency,
+        "idle_s": idle,
+    }
+    with ExitStack() as stack:
+        try:
+            row = transports.find(transport)
+            limits = replace(profiles.find(profile), **{name: value for name, value in chosen.items() if value})
+            url = shared_store(store, limits, stack)
+            pids = {"api": os.getpid()} | (start_push_service(stack) if row.needs_push_service else {})
+            os.environ.setdefault("CHAT_SECRET", secrets.token_urlsafe(32))
+            command = ["servers", row.slug, "--port", "0", "--store", url, "--on-demand", *shlex.split(server_options)]
+            asyncio.run(_host(command, limits, port, row.slug, pids, attached))
+        except (ValueError, RuntimeError, OSError) as error:
+            raise typer.BadParameter(str(error)) from error
+
+
+def shared_store(url: str, limits: Profile, stack: ExitStack) -> str:
+    """Return the store's URL; raises ValueError if several instances could not share it."""
+    if limits.instances_max > 1 and (not url or url.startswith("sqlite:")):
+        raise ValueError(
+            f"--store {url or '(none)'}: an embedded store is one process's alone; name one that up to "
+            f"{limits.instances_max} instances can share, or have --instances 1"
+        )
+    return url or f"sqlite:///{stack.enter_context(tempfile.TemporaryDirectory(prefix='chat-'))}/chat.db"
+
+
+async def _host(
+    command: list[str], limits: Profile, port: int, slug: str, pids: dict[str, int], attached: bool
+) -> None:
+    facts: dict[str, Any] = {"transport": slug}
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    if attached:
+        loop.add_reader(STDIN, lambda: None if os.read(STDIN, 4096) else stop.set())
+    async with hosting(command, limits, port=port, facts=facts) as address:
+        if "push_service" in pids:
+            facts |= {"push_service": f"http://{os.environ['PUSHER_HOST']}:{os.environ['PUSHER_PORT']}"}
+        announce(address, {**facts, "pids": pids, "settings": asdict(limits)})
+        await stop.wait()
+
+
+if __name__ == "__main__":
+    typer.run(main)

@@ -1,0 +1,60 @@
+"""What the edge can tell of the requests that pass: the counters of `GET /stats`, since an instance's own die with it.
+
+Teaches where to count when the server is not there between two requests. Leaves out what only the function knows: how
+many events an answer held, and what it said to a push service.
+"""
+
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from servers.core.counters import Purpose
+from servers.deploy.serverless.frame_count import FrameCount
+from servers.serving import WireBytes
+
+PURPOSES = {
+    b"send": Purpose.SEND,
+    b"typing": Purpose.SEND,
+    b"mark_read": Purpose.SEND,
+    b"events": Purpose.RECEIVE,
+    b"history": Purpose.RECEIVE,
+}
+UNCOUNTED = frozenset((b"/health", b"/stats", b"/host/stats"))
+EMPTY_PAGE = b'"events":[]}'
+
+
+@dataclass(slots=True)
+class EdgeCounters:
+    """The same columns as servers.core.counters, as far as they can be known here.
+
+    command_frames: messages on sockets but for each one's first, which is no command but a joining.
+    """
+
+    requests: dict[str, int] = field(default_factory=lambda: dict.fromkeys(Purpose, 0))
+    command_frames: int = 0
+    empty_answers: int = 0
+    wire: WireBytes = field(default_factory=WireBytes)
+
+    def asked(self, target: bytes) -> None:
+        """Count a request under its purpose; what is asked about the server itself is not counted."""
+        path = target.partition(b"?")[0]
+        if path not in UNCOUNTED:
+            self.requests[PURPOSES.get(path.rpartition(b"/")[2], Purpose.UPKEEP)] += 1
+
+    def answered(self, last_bytes: bytes) -> None:
+        """Count an answer that was a page without events."""
+        self.empty_answers += last_bytes.endswith(EMPTY_PAGE)
+
+    def listen(self) -> Callable[[bytes], None]:
+        """Return what is to hear the bytes of a client's new socket."""
+        count = FrameCount()
+
+        def hear(data: bytes) -> None:
+            before = max(1, count.messages)
+            count.feed(data)
+            self.command_frames += max(1, count.messages) - before
+
+        return hear
+
+    def as_dict(self) -> dict[str, Any]:
+        return asdict(self)

@@ -1,0 +1,115 @@
+"""One instance of a function: a real process, so that its start, its memory and its end are real.
+
+Teaches what "frozen" means: between invocations the process is stopped (SIGSTOP), and nothing in it moves: no timer, no
+background task, no reply to whoever else may have written to it. The clock goes on, so it wakes into the future.
+"""
+
+import asyncio
+import json
+import os
+import signal
+import sys
+import time
+from asyncio.subprocess import PIPE, Process
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from urllib.parse import urlsplit
+
+from servers.deploy.processes import READY_S, NotReady
+
+Streams = tuple[asyncio.StreamReader, asyncio.StreamWriter]
+
+
+class Instance:
+    """A child of the host, which listens on a port of its own once `ready`.
+
+    It has a process group of its own: should the host be killed, the kernel finds the group orphaned and wakes and
+    hangs up even those who are frozen (POSIX, "orphaned process group"); their closed standard input could not.
+    """
+
+    def __init__(self, module_args: Sequence[str], env: Mapping[str, str]) -> None:
+        self._command = (sys.executable, "-m", *module_args, "--attached")
+        self._env = {**os.environ, **env}
+        self._booting = asyncio.Lock()
+        self._process: Process | None = None
+        self._port: int | None = None
+        self._cpu_s = 0.0
+        self.cold_start_s = 0.0
+
+    @property
+    def pid(self) -> int:
+        """The process's id; only once it has been started."""
+        assert self._process is not None
+        return self._process.pid
+
+    @property
+    def ended(self) -> bool:
+        """Whether the process was started, and has ended since."""
+        return self._process is not None and self._process.returncode is not None
+
+    @property
+    def cpu_s(self) -> float:
+        """CPU time that the process has used so far; of one that has ended, what was last seen.
+
+        Linux keeps a clock for each process, ended threads included, in nanoseconds (clock_getcpuclockid(3)).
+        """
+        if self._process is not None and not self.ended:
+            with suppress(OSError):
+                self._cpu_s = time.clock_gettime(~self._process.pid << 3 | 2)
+        return self._cpu_s
+
+    async def ready(self) -> bool:
+        """Wait until it listens; whoever comes first starts it, and is told so by True. Raises NotReady."""
+        async with self._booting:
+            if self._process is not None:
+                if self._port is None:
+                    raise NotReady(f"{self._command}: did not start")
+                return False
+            await self._boot()
+            return True
+
+    async def connect(self) -> Streams:
+        """Open a connection to it; raises OSError."""
+        return await asyncio.open_connection("127.0.0.1", self._port)
+
+    def freeze(self) -> None:
+        """Stop the process where it is, and see what it has used."""
+        self._signal(signal.SIGSTOP)
+        _ = self.cpu_s
+
+    def thaw(self) -> None:
+        """Let the process go on."""
+        self._signal(signal.SIGCONT)
+
+    async def end(self, grace_s: float) -> None:
+        """End the process: ask it by closing its standard input, then kill it. Waits, about `grace_s` at most."""
+        if self._process is None:
+            return
+        assert self._process.stdin is not None
+        self._process.stdin.close()
+        if grace_s:
+            self.thaw()
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._process.wait(), grace_s)
+        _ = self.cpu_s
+        self._signal(signal.SIGKILL)
+        await self._process.wait()
+
+    async def _boot(self) -> None:
+        started_s = time.monotonic()
+        self._process = await asyncio.create_subprocess_exec(
+            *self._command, stdin=PIPE, stdout=PIPE, env=self._env, process_group=0
+        )
+        assert self._process.stdout is not None
+        try:
+            line = await asyncio.wait_for(self._process.stdout.readline(), READY_S)
+            self._port = urlsplit(json.loads(line)["address"]).port
+        except (TimeoutError, ValueError) as error:
+            await self.end(0)
+            raise NotReady(f"{self._command}: expected a ready line, got {error}; see standard error") from error
+        self.cold_start_s = time.monotonic() - started_s
+
+    def _signal(self, number: signal.Signals) -> None:
+        with suppress(ProcessLookupError):  # it has ended by itself, which the next invocation will notice
+            if self._process is not None and self._process.returncode is None:
+                self._process.send_signal(number)

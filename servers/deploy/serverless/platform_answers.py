@@ -1,0 +1,49 @@
+"""What the platform itself says when no function does: its status, its error code, and a page that is not JSON.
+
+Teaches that a client of a serverless app must be ready for answers that the app never wrote. The codes and statuses are
+those of https://vercel.com/docs/errors, but for 429: Vercel hides what AWS Lambda says when there are no more instances
+(TooManyRequestsException), and we do not.
+"""
+
+import secrets
+from typing import NamedTuple
+
+import h11
+
+
+class PlatformError(NamedTuple):
+    """One thing that the platform says."""
+
+    status: int
+    code: str
+
+
+TIMEOUT = PlatformError(504, "FUNCTION_INVOCATION_TIMEOUT")
+THROTTLED = PlatformError(429, "FUNCTION_THROTTLED")
+FAILED = PlatformError(500, "FUNCTION_INVOCATION_FAILED")
+TOO_LARGE = PlatformError(413, "FUNCTION_PAYLOAD_TOO_LARGE")
+BAD_REQUEST = PlatformError(400, "BAD_REQUEST")
+
+
+def page(error: PlatformError) -> list[h11.Event]:
+    """Return the answer that says so."""
+    request_id = f"local::{secrets.token_hex(8)}"
+    body = f"An error occurred with your deployment\n\n{error.code}\n\n{request_id}\n".encode()
+    return answer(
+        error.status, body, "text/plain; charset=utf-8", {"X-Vercel-Error": error.code, "X-Vercel-Id": request_id}
+    )
+
+
+def answer(status: int, body: bytes, media_type: str, more: dict[str, str] | None = None) -> list[h11.Event]:
+    """Return a whole answer of the host's own."""
+    headers = {
+        "Content-Type": media_type,
+        "Content-Length": str(len(body)),
+        "Cache-Control": "no-store",
+        **(more or {}),
+    }
+    return [
+        h11.Response(status_code=status, headers=list(headers.items())),
+        h11.Data(data=body),
+        h11.EndOfMessage(),
+    ]

@@ -1,0 +1,96 @@
+"""A serverless host within the test's own process, its instances real processes; and what it tells of itself."""
+
+import asyncio
+import random
+import secrets
+from collections.abc import AsyncIterator, Callable
+from contextlib import ExitStack, asynccontextmanager
+from dataclasses import dataclass, replace
+from typing import Any
+
+import httpx
+
+from servers.deploy.processes import started
+from servers.deploy.serverless.host import hosting
+from servers.deploy.serverless.profiles import Profile
+from servers.deploy.serverless.profiles import find as find_profile
+from servers.transports import find
+from tests.conformance.stage import Stage
+
+DEADLINE_S = 15.0
+CLASSIC, FLUID = find_profile("classic-hobby"), find_profile("fluid-2026")
+LEASE_S = 3.0
+
+
+@asynccontextmanager
+async def function(profile: Profile, **limits: Any) -> AsyncIterator[httpx.AsyncClient]:
+    """Host tests.functions under a profile with other limits; yields a client of it."""
+    async with (
+        hosting(["tests.functions"], replace(profile, **limits), chance=random.Random(1)) as address,
+        httpx.AsyncClient(base_url=address, trust_env=False, timeout=DEADLINE_S) as client,
+    ):
+        yield client
+
+
+CUTS = ("timeouts", "cut_streams", "cut_sockets")
+SPACIOUS = {"instances_max": 1, "concurrency": 32}
+"""An embedded store is one process's alone, so one instance has to have room for all."""
+
+
+async def bill(client: httpx.AsyncClient) -> dict[str, Any]:
+    """Return what the host has metered, which it tells whatever its instances do."""
+    told: dict[str, Any] = (await client.get("/host/stats")).json()
+    return told
+
+
+async def until(client: httpx.AsyncClient, holds: Callable[[dict[str, Any]], bool]) -> dict[str, Any]:
+    """Ask the host until something holds of its bill; return that."""
+    async with asyncio.timeout(DEADLINE_S):
+        while not holds(told := await bill(client)):
+            pass
+    return told
+
+
+def longer_than(seconds: float, before: dict[str, Any]) -> Callable[[dict[str, Any]], bool]:
+    """Return whether so much time has passed since an earlier bill."""
+    return lambda told: bool(told["up_s"] > before["up_s"] + seconds)
+
+
+def cuts(told: dict[str, Any]) -> int:
+    """Return how often anybody was cut."""
+    return sum(told[cut] for cut in CUTS)
+
+
+@dataclass(frozen=True)
+class Hosted:
+    """A stage whose server is a function, and the host that bills it."""
+
+    stage: Stage
+    host: httpx.AsyncClient
+
+    async def bill(self) -> dict[str, Any]:
+        return await bill(self.host)
+
+    async def until(self, holds: Callable[[dict[str, Any]], bool]) -> dict[str, Any]:
+        return await until(self.host, holds)
+
+
+@asynccontextmanager
+async def hosted(
+    slug: str, profile: Profile, store: str, *more: str, on_demand: bool = True, **limits: Any
+) -> AsyncIterator[Hosted]:
+    """Host a transport's server as a function on a store that outlives its instances."""
+    command = ["servers", slug, "--port", "0", "--store", store, "--lease", str(LEASE_S), *more]
+    command += ["--on-demand"] if on_demand else []
+    env = {"CHAT_SECRET": "hosted"}
+    limits = {**(SPACIOUS if store.startswith("sqlite:") else {}), **limits}
+    with ExitStack() as stack:
+        if find(slug).needs_push_service:
+            env |= {"PUSHER_APP_ID": "1", "PUSHER_KEY": "key", "PUSHER_SECRET": secrets.token_hex(8)}
+            service = stack.enter_context(started(["servers.pusher_service", "--port", "0"], env=env))
+            env |= {"PUSHER_HOST": "127.0.0.1", "PUSHER_PORT": service.address.rpartition(":")[2]}
+        async with (
+            hosting(command, replace(profile, **limits), env) as address,
+            httpx.AsyncClient(base_url=address, trust_env=False, timeout=DEADLINE_S) as host,
+        ):
+            yield Hosted(Stage(find(slug), address), host)
