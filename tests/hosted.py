@@ -33,8 +33,6 @@ async def function(profile: Profile, **limits: Any) -> AsyncIterator[httpx.Async
 
 
 CUTS = ("timeouts", "cut_streams", "cut_sockets")
-SPACIOUS = {"instances_max": 1, "concurrency": 32}
-"""An embedded store is one process's alone, so one instance has to have room for all."""
 
 
 async def bill(client: httpx.AsyncClient) -> dict[str, Any]:
@@ -83,7 +81,6 @@ async def hosted(
     command = ["servers", slug, "--port", "0", "--store", store, "--lease", str(LEASE_S), *more]
     command += ["--on-demand"] if on_demand else []
     env = {"CHAT_SECRET": "hosted"}
-    limits = {**(SPACIOUS if store.startswith("sqlite:") else {}), **limits}
     with ExitStack() as stack:
         if find(slug).needs_push_service:
             env |= {"PUSHER_APP_ID": "1", "PUSHER_KEY": "key", "PUSHER_SECRET": secrets.token_hex(8)}

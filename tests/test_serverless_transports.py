@@ -1,7 +1,6 @@
 """What becomes of each transport on a serverless host: which work, which limp, which die, and what waiting costs."""
 
 import asyncio
-from pathlib import Path
 
 import pytest
 
@@ -9,6 +8,7 @@ from clients.errors import LineBroken, Refused
 from servers.core.wire import Kind
 from servers.transports import TRANSPORTS, Transport
 from tests.conformance.stage import events, online, until
+from tests.engines import Engines
 from tests.hosted import CLASSIC, CUTS, FLUID, Hosted, cuts, hosted, longer_than
 
 pytestmark = pytest.mark.anyio
@@ -18,8 +18,8 @@ CUT = {"long_polling": "timeouts", "server_sent_events": "cut_streams", "raw_web
 
 
 @pytest.fixture
-def store(tmp_path: Path) -> str:
-    return f"sqlite:///{tmp_path}/chat.db"
+def store(engines: Engines) -> str:
+    return engines.fresh_url("redis")
 
 
 each_transport = pytest.mark.parametrize("transport", TRANSPORTS, ids=lambda transport: transport.slug)
