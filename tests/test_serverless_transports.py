@@ -64,7 +64,7 @@ async def test_a_long_poll_that_is_held_for_less_than_the_limit_is_never_cut(sto
         hosted("long_polling", CLASSIC, store, "--hold", "0.3", max_duration_s=LIMIT_S) as function,
         function.stage.joined("Ada", "Bob") as (ada, bob),
     ):
-        await function.until(longer_than(3 * LIMIT_S, await function.bill()))
+        await function.until(longer_than(1.5 * LIMIT_S, await function.bill()))
         await ada.send("on time")
         assert [event.body for event in await events(bob, 1, Kind.MESSAGE)] == ["on time"]
         assert cuts(await function.bill()) == 0

@@ -18,6 +18,7 @@ import typer
 
 from servers import transports
 from servers.__main__ import start_push_service
+from servers.core.store import EMBEDDED
 from servers.deploy.serverless import profiles
 from servers.deploy.serverless.host import hosting
 from servers.deploy.serverless.profiles import Profile
@@ -60,7 +61,7 @@ def main(
 
 def shared_store(url: str, limits: Profile, stack: ExitStack) -> str:
     """Return the store's URL; raises ValueError if several instances could not share it."""
-    if limits.instances_max > 1 and (not url or url.startswith("sqlite:")):
+    if limits.instances_max > 1 and (not url or url.partition(":")[0] in EMBEDDED):
         raise ValueError(
             f"--store {url or '(none)'}: an embedded store is one process's alone; name one that up to "
             f"{limits.instances_max} instances can share, or have --instances 1"
