@@ -18,6 +18,11 @@ SLUGS = tuple(transport.slug for transport in TRANSPORTS)
 STANDARD_LIBRARY_AND: dict[str, set[str]] = {
     "servers.transports": set(),
     "results.schema": set(),
+    "results.plans": set(),
+    "results.rates": {"results.schema", "servers.transports"},
+    "results.activity": {"results.rates"},
+    "results.metering": {"results.activity", "results.plans", "results.rates", "servers.transports"},
+    "results.costs": {"results.activity", "results.metering", "results.plans", "results.rates"},
     "servers.core.wire": {"msgspec"},
 }
 
@@ -36,7 +41,9 @@ def test_a_transport_has_its_module_and_never_reaches_a_sibling(graph: grimp.Imp
 
 
 @pytest.mark.parametrize(("module", "beside"), STANDARD_LIBRARY_AND.items())
-def test_a_format_needs_the_standard_library_only(graph: grimp.ImportGraph, module: str, beside: set[str]) -> None:
+def test_a_format_or_a_model_needs_the_standard_library_only(
+    graph: grimp.ImportGraph, module: str, beside: set[str]
+) -> None:
     imported = graph.find_modules_directly_imported_by(module)
     assert imported - sys.stdlib_module_names - beside == set()
 

@@ -1,0 +1,101 @@
+"""What a vendor counts, from what users do and what a run measured.
+
+Teaches the three ways to count. Pusher counts a publish and every delivery; a serverless host counts requests, the CPU
+they burn and the memory of the instances that they wait in; a server of one's own counts by the hour, used or not.
+
+Meters: messages_per_day and connections (at the busiest moment) of Pusher; invocations, edge_requests, active_cpu_h,
+memory_gb_h or, on the classic host, function_gb_h; database_cu_h; cores to provide and memory_gb at the busiest moment,
+cpu_min and memory_gb_min of a server; egress_gb. Leaves out storage (a gigabyte holds millions of messages), log-ins
+and cold starts.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from math import ceil, expm1
+
+from results.activity import DAYS, HOUR_S, Activity
+from results.plans import Usage
+from results.rates import Rates
+from servers import transports
+from servers.transports import Reads
+
+GB = 1e9
+
+
+def pusher_messages(
+    published: float, subscribers: float, *, client_events: float = 0, comings: float = 0, other_calls: float = 0
+) -> float:
+    """Return what Pusher counts: a publish is one, and one for each subscriber who is told.
+
+    client_events: sent by a subscriber, so told to all but one. comings: joins and leaves of a presence channel, told
+    to all but the one who came. other_calls: queries to the API, and webhooks. Pings and subscribing are free. Our
+    adapter only publishes: it uses neither client events nor presence channels nor webhooks.
+    """
+    others = max(0.0, subscribers - 1)
+    return published * (1 + subscribers) + client_events * (1 + others) + comings * others + other_calls
+
+
+@dataclass(frozen=True, slots=True)
+class FunctionSeconds:
+    """Time in functions in a month: held is the sum over requests, active is CPU, alive is the sum over instances."""
+
+    invocations: float
+    held: float
+    active: float
+    alive: float
+
+
+def function_seconds(measured: Rates, activity: Activity, assumed: Mapping[str, float]) -> FunctionSeconds:
+    """Return what a transport's API would take as functions.
+
+    A request waits as long as is assumed; one that is held, or a line that stays open, as long as its user is there.
+    """
+    row, month = transports.find(measured.slug), activity.month
+    waits = row.reads is Reads.HELD or (row.reads is Reads.ONCE and not row.needs_push_service)
+    held_open = month[2] if waits else 0.0
+    return in_functions(measured.requests.of(month), measured.cpu_s.of(month), activity, assumed, held_open)
+
+
+def in_functions(
+    invocations: float, active: float, activity: Activity, assumed: Mapping[str, float], held_open: float = 0.0
+) -> FunctionSeconds:
+    """Return the time in functions of so many requests; active and held_open in seconds, over all of them.
+
+    An instance is alive while a request is in it: of requests at random times that is all but exp(-requests in flight),
+    and with many in flight each instance serves as many at once as is assumed.
+    """
+    held = invocations * assumed["wait_s_per_request"] + active + held_open
+    in_flight = held / activity.open_s
+    alive = activity.open_s * max(-expm1(-in_flight), in_flight / assumed["requests_at_once"])
+    return FunctionSeconds(invocations, held, active, alive)
+
+
+def functions(seconds: FunctionSeconds, egress_bytes: float, assumed: Mapping[str, float]) -> Usage:
+    """Return the usage of a serverless host, by the meters of both its ways of billing."""
+    return {
+        "invocations": seconds.invocations,
+        "edge_requests": seconds.invocations,
+        "active_cpu_h": seconds.active / HOUR_S,
+        "memory_gb_h": seconds.alive / HOUR_S * assumed["function_memory_gb"],
+        "function_gb_h": seconds.held / HOUR_S * assumed["classic_memory_gb"],
+        "egress_gb": egress_bytes / GB,
+    }
+
+
+def database(activity: Activity, assumed: Mapping[str, float]) -> Usage:
+    """Return the usage of a database that is awake while anybody is there: all but exp(-online) of the open hours."""
+    return {"database_cu_h": assumed["database_cu"] * activity.open_s / HOUR_S * -expm1(-activity.online)}
+
+
+def own_server(measured: Rates, activity: Activity, assumed: Mapping[str, float], *, copies_wanted: bool) -> Usage:
+    """Return the usage of a server of one's own; copies_wanted: a second process starts when the first is full."""
+    at_peak = measured.cpu_s.of(activity.within(activity.online_at_peak, 1.0)) / assumed["core_share_max"]
+    copies = max(1, ceil(at_peak)) if copies_wanted else 1
+    gigabytes = (copies * measured.process_bytes + activity.online_at_peak * measured.user_bytes) / GB
+    return {
+        "cores": at_peak,
+        "memory_gb": gigabytes,
+        "cpu_min": measured.cpu_s.of(activity.month) / 60,
+        "memory_gb_min": gigabytes * 24 * 60 * DAYS,
+        "egress_gb": measured.down_bytes.of(activity.month) / GB,
+    }

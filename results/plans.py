@@ -1,0 +1,151 @@
+"""What a month costs: the plans of a service with their limits, and the cheapest that suffices.
+
+Teaches that a price is a step function of what is used: a plan includes so much of each meter, sells more of it or
+does not, and the first limit that is reached decides. Pure: prices come from `prices.toml`, usage from
+`results.metering`. Leaves out taxes, yearly discounts, and what a vendor grants when asked.
+"""
+
+import tomllib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from math import inf, isfinite
+from pathlib import Path
+from typing import Any
+
+PRICES_FILE = Path(__file__).with_name("prices.toml")
+CREDIT, COMMERCIAL_USE, NONE_SUFFICES = "credit_usd", "commercial use", "none suffices"
+
+Usage = Mapping[str, float]
+"""How much of each meter is used in a month, or at the busiest moment."""
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """One plan of a service; the fields are explained in `prices.toml`."""
+
+    name: str
+    usd: float
+    dated: str
+    source: str
+    sure: str
+    included: Usage = field(default_factory=dict)
+    then_usd: Usage = field(default_factory=dict)
+    credit_usd: float = 0.0
+    credit_is_limit: bool = False
+    commercial: bool = True
+
+    @property
+    def meters(self) -> frozenset[str]:
+        return frozenset({*self.included, *self.then_usd})
+
+    def cost_usd(self, usage: Usage) -> float:
+        """Return the price of a month; infinite when a limit is exceeded."""
+        if any(share > 1 for share in self.shares(usage).values()):
+            return inf
+        return self.usd + max(0.0, self._metered_usd(usage) - self.credit_usd)
+
+    def shares(self, usage: Usage) -> dict[str, float]:
+        """Return how much of each hard limit is used: 1 is all of it."""
+        shares = {meter: usage[meter] / most for meter, most in self.included.items() if meter not in self.then_usd}
+        return shares | ({CREDIT: self._metered_usd(usage) / self.credit_usd} if self.credit_is_limit else {})
+
+    def _metered_usd(self, usage: Usage) -> float:
+        beyond = {meter: max(0.0, usage[meter] - self.included.get(meter, 0.0)) for meter in self.then_usd}
+        return sum(amount * self.then_usd[meter] for meter, amount in beyond.items())
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A service's line on the bill.
+
+    plan: the cheapest that suffices, or NONE_SUFFICES, which costs infinitely much. limit: the hard limit of this plan
+    that is nearest to full, and its share; empty if it has none. outgrown: why the plan before it does not do.
+    """
+
+    service: str
+    plan: str
+    usd: float
+    limit: str = ""
+    share: float = 0.0
+    outgrown: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """What one vendor sells, from the smallest plan to the largest."""
+
+    name: str
+    plans: Sequence[Plan]
+
+    def line(self, usage: Usage, *, commercial: bool = False) -> Line:
+        """Return the cheapest plan that suffices; raises ValueError for usage that lacks a meter or is no amount."""
+        self._check(usage)
+        cost = {p.name: p.cost_usd(usage) if p.commercial or not commercial else inf for p in self.plans}
+        best = min(self.plans, key=lambda plan: cost[plan.name])
+        sufficient = isfinite(cost[best.name])
+        smaller = self.plans[: self.plans.index(best)] if sufficient else self.plans
+        outgrown = [plan for plan in smaller if cost[plan.name] == inf]
+        why = self._why(outgrown[-1], usage, commercial) if outgrown else ""
+        if not sufficient:
+            return Line(self.name, NONE_SUFFICES, inf, outgrown=why)
+        limit, share = _fullest(best.shares(usage))
+        return Line(self.name, best.name, cost[best.name], limit, share, why)
+
+    def _check(self, usage: Usage) -> None:
+        meters = frozenset[str]().union(*(plan.meters for plan in self.plans))
+        if missing := sorted(meters - usage.keys()):
+            raise ValueError(f"{self.name}: expected usage of {', '.join(missing)}, got {', '.join(usage) or 'none'}")
+        for meter in meters:
+            if not (usage[meter] >= 0 and isfinite(usage[meter])):
+                raise ValueError(f"{self.name}: expected {meter} to be an amount of 0 or more, got {usage[meter]}")
+
+    @staticmethod
+    def _why(plan: Plan, usage: Usage, commercial: bool) -> str:
+        return COMMERCIAL_USE if commercial and not plan.commercial else _fullest(plan.shares(usage))[0]
+
+
+def _fullest(shares: Mapping[str, float]) -> tuple[str, float]:
+    return max(shares.items(), key=lambda item: item[1], default=("", 0.0))
+
+
+@dataclass(frozen=True, slots=True)
+class Bill:
+    """A month of one deployment option: a line for each service it rents."""
+
+    lines: tuple[Line, ...]
+
+    @property
+    def usd(self) -> float:
+        return sum(line.usd for line in self.lines)
+
+    @property
+    def outgrown(self) -> tuple[str, ...]:
+        """Return the limits, as "service: meter", for which something must be paid, or for which nothing suffices."""
+        return tuple(f"{line.service}: {line.outgrown}" for line in self.lines if line.usd and line.outgrown)
+
+
+@dataclass(frozen=True, slots=True)
+class Prices:
+    """All of `prices.toml`: services by name, assumptions by name, and what has changed since the source document."""
+
+    services: Mapping[str, Service]
+    assumptions: Mapping[str, float]
+    changed: Sequence[Mapping[str, str]]
+
+    def service(self, name: str) -> Service:
+        """Return a service; raises ValueError, naming all, when there is none of that name."""
+        if name not in self.services:
+            raise ValueError(f"service: expected one of {', '.join(self.services)}, got {name!r}")
+        return self.services[name]
+
+
+def load_prices(path: Path = PRICES_FILE) -> Prices:
+    """Read the prices; raises ValueError, naming the service, for a plan that lacks a field or has an unknown one."""
+    told: Mapping[str, Any] = tomllib.loads(path.read_text(encoding="utf-8"))
+    services = {}
+    for name, service in told["service"].items():
+        try:
+            services[name] = Service(name, [Plan(**plan) for plan in service["plans"]])
+        except TypeError as error:
+            raise ValueError(f"{path.name}, service {name}: {error}") from error
+    return Prices(services, told["assumptions"], told["changed"])
