@@ -1,0 +1,185 @@
+"""What a month costs by the number of users: a curve for each deployment option, where free ends, and who is cheapest.
+
+The dollar axis is linear up to five, so that nothing has a place, and logarithmic above. A ring marks the last user who
+costs nothing, named with the limit that ends it; a cross where no plan suffices. Along the top stands the cheapest.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from itertools import pairwise
+from math import isfinite
+from typing import Any
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
+
+from notebooks.analysis.figures.curves import spread
+from notebooks.analysis.figures.style import GREY, INK, MARGIN_IN, PALE, WIDTH_IN, Placing, label, sheet
+from results.activity import Activity
+from results.costs import ADAPTER, SOCKETS, Measured, bills, crossings, last_free
+from results.plans import Bill, Prices
+from servers import transports
+
+PLOT_IN = 2.9
+HEADER_IN = 0.62
+FOOTER_IN = 0.7
+LEFT_IN = 0.62
+NAMES_IN = 1.5
+NAME_IN = 0.3
+POINTS = 600
+LINEAR_USD = 5.0
+TICKS_USD = (0, 5, 20, 50, 100, 200, 500, 1_000, 2_000, 5_000, 10_000)
+LOOKS: Mapping[str, tuple[str, str, str]] = {
+    "pusher-and-serverless": ("Pusher and\nserverless", ADAPTER, "-"),
+    "separate-websocket-server": ("Separate Web-\nSocket server", SOCKETS, "--"),
+    "single-server": ("Single server", SOCKETS, "-"),
+}
+"""By option: its name, the transport whose colour it has, its line."""
+
+HOSTED: Mapping[str, str] = {
+    "pusher-and-serverless": "with Pusher",
+    "separate-websocket-server": "with a WebSocket server beside the functions",
+    "single-server": "on a single server",
+}
+"""By option: how it is told of in a sentence."""
+
+LIMITS: Mapping[str, str] = {
+    "invocations": "requests",
+    "edge_requests": "requests at the edge",
+    "active_cpu_h": "CPU hours",
+    "memory_gb_h": "gigabyte hours",
+    "function_gb_h": "gigabyte hours",
+    "egress_gb": "traffic",
+    "messages_per_day": "messages a day",
+    "connections": "connections",
+    "database_cu_h": "database hours",
+    "credit_usd": "free credit",
+    "cores": "one full core",
+}
+"""What a limit is called in a chart; others by their own name."""
+
+ByUsers = Callable[[int], Bill]
+
+
+@dataclass(frozen=True, slots=True)
+class FreeEnd:
+    """The last number of users of an option that costs nothing (0: none), and the limit that the next one exceeds."""
+
+    users: int
+    limit: str
+
+
+def free_end(bill: ByUsers, most: int) -> FreeEnd:
+    """Return where an option's free tier ends; its limit is empty if that is beyond `most`."""
+    users = last_free(bill, most) or 0
+    first = next((each for each in bill(users + 1).outgrown if users < most), "")
+    meter = first.rpartition(": ")[2]
+    return FreeEnd(users, LIMITS.get(meter, meter))
+
+
+def draw(measured: Measured, prices: Prices, activity: Activity, most: int, *, commercial: bool = False) -> Figure:
+    """Return the chart for 1 to `most` users who do what the activity says; its own number of users does not count."""
+    options = bills(activity, measured, prices, commercial=commercial)
+    ends = {name: free_end(bill, most) for name, bill in options.items()}
+    figure, top_in = sheet(HEADER_IN + PLOT_IN + FOOTER_IN, finding(ends, most), _measure(activity, commercial))
+    axes = Placing(figure).axes(LEFT_IN, top_in + HEADER_IN, WIDTH_IN - LEFT_IN - NAMES_IN - MARGIN_IN, PLOT_IN)
+    users = [int(each) for each in np.unique(np.geomspace(1, most, POINTS).astype(int))]
+    costs = {name: [bill(each).usd for each in users] for name, bill in options.items()}
+    _frame(axes, most, max((usd for row in costs.values() for usd in row if isfinite(usd)), default=LINEAR_USD))
+    for name, row in costs.items():
+        _curve(axes, name, users, row)
+    _free_ends(axes, ends)
+    _names(axes, users, costs)
+    _cheapest(axes, options, most)
+    return figure
+
+
+def finding(ends: Mapping[str, FreeEnd], most: int) -> str:
+    """Return the headline: up to how many users each option costs nothing."""
+    told = [f"{_count(end, most)} {HOSTED[name]}" for name, end in ends.items()]
+    return f"Free for {', for '.join(told)}"
+
+
+def _count(end: FreeEnd, most: int) -> str:
+    if end.users == most:
+        return f"{most:,} users and more"
+    return f"{end.users:,} users" if end.users else "none"
+
+
+def _measure(activity: Activity, commercial: bool) -> str:
+    rooms = f"rooms of {activity.room_size}, {activity.events_per_hour:g} events an hour from each user"
+    there = f"there for {activity.hours_per_day:g} of {activity.open_hours:g} hours a day"
+    use = "commercial" if commercial else "private"
+    return (
+        f"US dollars a month; {rooms}, {there}\n"
+        f"Requests, bytes and CPU as measured; list prices of {use} use at Vercel, Pusher, Neon and Railway"
+    )
+
+
+def _frame(axes: Axes, most: int, dearest_usd: float) -> None:
+    axes.set_xscale("log")
+    axes.set_xlim(1, most)
+    axes.set_yscale("symlog", linthresh=LINEAR_USD, linscale=0.6)
+    axes.set_ylim(-0.4, max(dearest_usd, LINEAR_USD) * 1.4)
+    axes.yaxis.set_major_locator(FixedLocator([usd for usd in TICKS_USD if usd <= dearest_usd * 1.4]))
+    axes.xaxis.set_minor_locator(NullLocator())
+    axes.yaxis.set_minor_locator(NullLocator())
+    axes.yaxis.set_major_formatter(FuncFormatter(lambda usd, _: f"${usd:,.0f}"))
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda count, _: f"{count:,.0f}"))
+    axes.set_xlabel("users", size=7.5)
+    axes.grid(axis="y")
+
+
+def _curve(axes: Axes, name: str, users: list[int], row: list[float]) -> None:
+    """Draw a curve up to where a plan still suffices, with a cross at its end if none does."""
+    _, slug, line = LOOKS[name]
+    colour = transports.find(slug).colour
+    within = [index for index, usd in enumerate(row) if isfinite(usd)]
+    axes.plot([users[i] for i in within], [row[i] for i in within], line, color=colour, linewidth=1.6, zorder=3)
+    if len(within) < len(row) and within:
+        axes.plot(users[within[-1]], row[within[-1]], "x", color=colour, markersize=7, markeredgewidth=1.8, zorder=4)
+
+
+def _free_ends(axes: Axes, ends: Mapping[str, FreeEnd]) -> None:
+    """Ring the last free user of each option, and write beside which limit it is: the last at its right."""
+    found = sorted((end.users, name) for name, end in ends.items() if end.users and end.limit)
+    for row, (users, name) in enumerate(found):
+        colour, is_last = transports.find(LOOKS[name][1]).colour, row == len(found) - 1
+        axes.plot(users, 0, "o", markersize=6, color=colour, markerfacecolor="white", clip_on=False, zorder=5)
+        offset, side = ((8, 8), "left") if is_last else ((-6, 8 + 11 * row), "right")
+        label(axes, f"{users:,}: {ends[name].limit}", (users, 0), offset, ha=side, color=colour, size=7.5)
+
+
+def _names(axes: Axes, users: list[int], costs: Mapping[str, list[float]]) -> None:
+    """Write each option's name at the right, as high as its curve ends, moved apart where two would overlap."""
+    to_share = axes.transData + axes.transAxes.inverted()
+    heights = {}
+    for name, row in costs.items():
+        usd = next((each for each in reversed(row) if isfinite(each)), 0.0)
+        heights[name] = float(to_share.transform((users[-1], usd))[1])
+    ordered = sorted(heights, key=heights.__getitem__)
+    places = spread([heights[name] for name in ordered], NAME_IN / PLOT_IN)
+    for name, height in zip(ordered, places, strict=True):
+        words, slug, _ = LOOKS[name]
+        look: dict[str, Any] = {"va": "center", "size": 7.5, "linespacing": 1.2, "color": transports.find(slug).colour}
+        axes.text(1.02, height, words, transform=axes.transAxes, **look)
+
+
+def _cheapest(axes: Axes, options: Mapping[str, ByUsers], most: int) -> None:
+    """Name along the top who is cheapest, from one crossing to the next; of equals the first named."""
+    found = crossings(options, most)
+    edges = pairwise([1, *(each.users for each in found), most])
+    leaders = [found[0].before if found else next(iter(options)), *(each.after for each in found)]
+    in_axes = axes.get_xaxis_transform()
+    axes.text(0, 1.13, "cheapest; of equals the first named", transform=axes.transAxes, color=GREY, size=7.5)
+    for (start, end), name in zip(edges, leaders, strict=True):
+        _, slug, line = LOOKS[name]
+        dashes = "-" if line == "-" else (0, (1.2, 0.5))
+        look: dict[str, Any] = {"linewidth": 4, "clip_on": False, "solid_capstyle": "butt", "linestyle": dashes}
+        axes.plot([start, end], [1.03, 1.03], color=transports.find(slug).colour, transform=in_axes, **look)
+        if start > 1:
+            axes.axvline(start, color=PALE, linewidth=0.9, zorder=1)
+            side = "left" if start < most**0.8 else "right"
+            axes.text(start, 1.055, f"from {start:,}", transform=in_axes, color=INK, size=7.5, ha=side)
