@@ -12,7 +12,8 @@ help: ## List the targets
 setup: $(STAMP) ## Make the virtual environment and install what is needed (every target does this first)
 	@echo 'Ready.'
 
-$(STAMP): pyproject.toml constraints.txt .ci/setup clients/web/package-lock.json
+$(STAMP): pyproject.toml constraints.txt .ci/setup clients/web/package-lock.json \
+		servers/shortest/javascript/package-lock.json
 	@sh .ci/setup
 
 # A virtual environment cannot be moved: the stamp says for which folder it was made.
@@ -66,5 +67,5 @@ constraints: $(STAMP) ## Pin the dependencies anew (ARGS=--upgrade takes newer r
 		pyproject.toml --group dev -o constraints.txt $(ARGS)
 
 clean: ## Remove what setup and the gates made; results and databases stay
-	rm -rf .venv clients/web/node_modules .*_cache .hypothesis
+	rm -rf .venv clients/web/node_modules servers/shortest/javascript/node_modules .*_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -16,6 +16,7 @@ and beside the runs, or in one,
                         transport the pieces that TCP carried, each with its link, connection, direction (up: to the
                         server), moment in seconds from the window's start, and bytes (as Latin-1); and the same of the
                         vendor's own pusher-js, from connecting to one event
+    code_comparison.json  the shortest chats, in lines and moving parts (`python -m servers.shortest.compare`)
     claims.json         every claim of the source document, tested on the run (`python -m notebooks.analysis claims`)
 
 Servers count what they can: a figure that a peer's server does not tell is `nan`, which is why those counts are floats.
@@ -29,6 +30,7 @@ MANIFEST = "manifest.json"
 CALIBRATIONS = "calibration-*.json"
 CAPTURES_FILE = "captures.json"
 CLAIMS_FILE = "claims.json"
+CODE_COMPARISON_FILE = "code_comparison.json"
 CELLS_FILE = "cells.csv"
 KINDS_FILE = "kinds.csv"
 DELIVERIES_FILE = "deliveries.csv.gz"

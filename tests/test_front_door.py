@@ -56,4 +56,5 @@ def test_make_alone_lists_every_target_once() -> None:
 
 def test_the_locks_name_no_registry() -> None:
     assert "://" not in (ROOT / "constraints.txt").read_text(encoding="utf-8")
-    assert '"resolved"' not in (ROOT / "clients/web/package-lock.json").read_text(encoding="utf-8")
+    for folder in ("clients/web", "servers/shortest/javascript"):
+        assert '"resolved"' not in (ROOT / folder / "package-lock.json").read_text(encoding="utf-8")

@@ -1,0 +1,85 @@
+"""The shortest honest chat through Pusher: an API of one's own that publishes, and a service that has all the lines.
+
+    python -m servers.shortest.pusher_chat serve 8000
+    python -m servers.shortest.pusher_chat talk http://127.0.0.1:8000
+
+The environment names the application (PUSHER_APP_ID, PUSHER_KEY, PUSHER_SECRET) and the service: PUSHER_CLUSTER, or
+PUSHER_HOST and PUSHER_PORT of a stand-in. Teaches that saying and hearing go different ways: a POST to the API, a frame
+from the service; and that nobody hears before the service has confirmed the subscription. Leaves out the same as the
+raw chat, and private channels: whoever knows the key can listen.
+"""
+
+import asyncio
+import json
+import os
+import socket
+import sys
+
+import httpx
+import uvicorn
+from anyio.to_thread import run_sync
+from pusher import Pusher
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+from websockets.asyncio.client import ClientConnection, connect
+
+CHANNEL, EVENT = "chat-room", "new-message"
+
+
+def publisher() -> Pusher:
+    app_id, key, secret = (os.environ[name] for name in ("PUSHER_APP_ID", "PUSHER_KEY", "PUSHER_SECRET"))
+    if host := os.environ.get("PUSHER_HOST"):
+        return Pusher(app_id, key, secret, ssl=False, host=host, port=int(os.environ["PUSHER_PORT"]))
+    return Pusher(app_id, key, secret, cluster=os.environ["PUSHER_CLUSTER"])
+
+
+def service_url() -> str:
+    if host := os.environ.get("PUSHER_HOST"):
+        return f"ws://{host}:{os.environ['PUSHER_PORT']}/app/{os.environ['PUSHER_KEY']}?protocol=7"
+    return f"wss://ws-{os.environ['PUSHER_CLUSTER']}.pusher.com/app/{os.environ['PUSHER_KEY']}?protocol=7"
+
+
+def host(port: int) -> None:
+    pusher = publisher()
+
+    async def say(request: Request) -> Response:
+        await run_sync(pusher.trigger, CHANNEL, EVENT, {"text": (await request.body()).decode()})
+        return Response(status_code=204)
+
+    app = Starlette(routes=[Route("/", say, methods=["POST"])])
+    with socket.create_server(("127.0.0.1", port)) as listening:
+        print(f"http://127.0.0.1:{listening.getsockname()[1]}", flush=True)
+        uvicorn.Server(uvicorn.Config(app, log_level="warning")).run(sockets=[listening])
+
+
+async def listen(line: ClientConnection) -> None:
+    async for frame in line:
+        said = json.loads(frame)
+        match said["event"]:
+            case "pusher_internal:subscription_succeeded":
+                print("listening", flush=True)
+            case "pusher:ping":
+                await line.send(json.dumps({"event": "pusher:pong"}))
+            case event if event == EVENT:
+                print(json.loads(said["data"])["text"], flush=True)
+
+
+async def talk(url: str) -> None:
+    async with connect(service_url()) as line, httpx.AsyncClient() as api, asyncio.TaskGroup() as tasks:
+        tasks.create_task(listen(line))
+        await line.send(json.dumps({"event": "pusher:subscribe", "data": {"channel": CHANNEL}}))
+        while words := await asyncio.to_thread(sys.stdin.readline):
+            (await api.post(url, content=words.rstrip())).raise_for_status()
+        await line.close()
+
+
+if __name__ == "__main__":
+    match sys.argv[1:]:
+        case ["serve", port]:
+            host(int(port))
+        case ["talk", url]:
+            asyncio.run(talk(url))
+        case _:
+            sys.exit("expected: serve PORT, or talk URL")

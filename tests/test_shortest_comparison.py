@@ -1,0 +1,44 @@
+"""The comparison of the shortest chats: what was committed is what is counted today, and what it is quoted for."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from results.schema import CODE_COMPARISON_FILE
+from servers.shortest import compare
+from servers.shortest.written import written
+
+REFERENCE = Path(__file__).parents[1] / "results" / "reference"
+
+
+@pytest.fixture(scope="module")
+def committed() -> str:
+    return (REFERENCE / CODE_COMPARISON_FILE).read_text(encoding="utf-8")
+
+
+def test_the_committed_comparison_is_what_is_counted_today(committed: str) -> None:
+    assert compare.encoded(compare.compare()) == committed, "python -m servers.shortest.compare results/reference"
+
+
+def test_the_file_is_where_the_schema_says() -> None:
+    assert compare.FILE == CODE_COMPARISON_FILE
+
+
+def test_the_chat_through_pusher_has_more_of_every_part(committed: str) -> None:
+    found = json.loads(committed)
+    raw, rented = found["WebSocket chat in Python"], found["Pusher chat in Python"]
+    for part in ("lines", "processes", "endpoints", "speaker_lines", "server_lines"):
+        assert raw[part] < rented[part]
+    assert raw["person_lines"] == rented["person_lines"] == 1
+    assert (len(raw["credentials"]), len(rented["credentials"])) == (0, 3)
+
+
+def test_only_code_is_counted(tmp_path: Path) -> None:
+    python, javascript = tmp_path / "a.py", tmp_path / "a.mjs"
+    python.write_text('"""Doc."""\n\nimport os\nimport httpx\n\n# why\nkey = os.environ["PUSHER_KEY"]\n')
+    javascript.write_text('// why\nimport Pusher from "pusher";\nimport { it } from "./it.mjs";\n\nit(Pusher);\n')
+    found = written([python, javascript], ["pusher-js"])
+    assert found.lines == 6
+    assert found.packages == ("httpx", "pusher", "pusher-js")
+    assert found.credentials == ("PUSHER_KEY",)
