@@ -2,8 +2,9 @@
 
 Teaches that every count has few causes: somebody says something, somebody is told it, somebody is there. A run that
 varies these three (`LOADS`) gives one equation each, and least squares their rates; none can be below nothing. Memory
-has two causes: the process, and each user who is there. Leaves out requests that answer for several events at once,
-so rates of a poller hold only near the loads that they come from.
+has two causes: the process, and each user who is there. Leaves out what a crowd shares: requests that answer for
+several events at once, events that are stored together. So a poller's rates hold only near the loads that they come
+from, and CPU in a crowd is less than they say.
 """
 
 import csv
@@ -47,7 +48,10 @@ class Rate:
 
 @dataclass(frozen=True, slots=True)
 class Rates:
-    """The rates of one transport's API server, and its resident memory: of the process, and of each user there."""
+    """The rates of one transport's API server, and its resident memory: of the process, and of each user there.
+
+    crowd: the most users at once that the run measured; what is said of more is reckoned, not seen.
+    """
 
     slug: str
     requests: Rate
@@ -56,6 +60,7 @@ class Rates:
     publish_bytes: Rate
     process_bytes: float
     user_bytes: float
+    crowd: int
 
 
 def rates(folder: Path, slug: str) -> Rates:
@@ -72,7 +77,13 @@ def rates(folder: Path, slug: str) -> Rates:
     found = {name: fitted(causes, [_total(load, columns) for load in loads]) for name, columns in COUNTS.items()}
     crowd = [(_mean(load, "users"), _mean(load, "api_rss_bytes")) for load in (loads[1], loads[0])]
     user_bytes = max(0.0, (crowd[1][1] - crowd[0][1]) / (crowd[1][0] - crowd[0][0]))
-    return Rates(slug, **found, process_bytes=crowd[0][1] - user_bytes * crowd[0][0], user_bytes=user_bytes)
+    return Rates(
+        slug,
+        **found,
+        process_bytes=crowd[0][1] - user_bytes * crowd[0][0],
+        user_bytes=user_bytes,
+        crowd=max(int(row["users"]) for row in rows),
+    )
 
 
 def fitted(causes: Sequence[Causes], counts: Sequence[float]) -> Rate:

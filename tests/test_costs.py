@@ -117,8 +117,11 @@ def test_a_room_of_a_hundred_leaves_the_sandbox_after_1980_messages_a_day() -> N
     assert 200_000 // pusher_messages(1, 100) == 1980
 
 
+RATES = st.one_of(st.just(0.0), st.floats(1e-7, 10))
+
+
 @given(
-    st.tuples(*[st.floats(0, 10)] * 3),
+    st.tuples(RATES, RATES, RATES),
     st.lists(st.tuples(*[st.floats(1, 1e4)] * 3), min_size=4, max_size=6),
 )
 def test_rates_explain_what_they_made(true: tuple[float, float, float], causes: list[Causes]) -> None:
@@ -148,6 +151,18 @@ def test_rates_miss_no_load_of_the_reference_by_much(slug: str) -> None:
     assert found.cpu_s.off < 0.35
 
 
+@pytest.mark.parametrize("slug", [row.slug for row in TRANSPORTS])
+def test_in_the_largest_crowd_the_rates_err_on_the_dear_side(slug: str) -> None:
+    with (REFERENCE / CELLS_FILE).open(newline="") as file:
+        cells = [row for row in csv.DictReader(file) if row["transport"] == slug and row["verdict"] != "void"]
+    found = rates(REFERENCE, slug)
+    crowd = [row for row in cells if int(row["users"]) == found.crowd]
+    assert found.crowd >= 800
+    for row in crowd:
+        causes = (float(row["events"]), float(row["delivered"]), float(row["users"]) * float(row["measured_s"]))
+        assert float(row["api_cpu_s"]) < found.cpu_s.of(causes) < 4 * float(row["api_cpu_s"])
+
+
 def test_a_held_line_is_held_as_long_as_its_user_is_there_and_a_poll_is_not() -> None:
     activity = Activity(60, hours_per_day=2, open_hours=12)
     there_s = 60 * 2 * 3600 * 30
@@ -163,7 +178,7 @@ def test_a_held_line_is_held_as_long_as_its_user_is_there_and_a_poll_is_not() ->
 
 
 def test_an_instance_is_alive_while_a_request_is_in_it() -> None:
-    requests = Rates("short_polling", Rate(0, 0, 1), Rate(0, 0, 0), Rate(0, 0, 0), Rate(0, 0, 0), 0, 0)
+    requests = Rates("short_polling", Rate(0, 0, 1), Rate(0, 0, 0), Rate(0, 0, 0), Rate(0, 0, 0), 0, 0, 1)
     seconds = function_seconds(requests, Activity(6), {"wait_s_per_request": 1.0, "requests_at_once": 10})
     assert seconds.alive == pytest.approx(
         (1 - exp(-1)) * Activity(6).open_s

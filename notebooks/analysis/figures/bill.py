@@ -1,7 +1,8 @@
 """What a month costs by the number of users: a curve for each deployment option, where free ends, and who is cheapest.
 
 The dollar axis is linear up to five, so that nothing has a place, and logarithmic above. A ring marks the last user who
-costs nothing, named with the limit that ends it; a cross where no plan suffices. Along the top stands the cheapest.
+costs nothing, named with the limit that ends it; a cross where no plan suffices. Where more would be there at once than
+were measured, a curve is paler. Along the top stands the cheapest.
 """
 
 from collections.abc import Callable, Mapping
@@ -16,7 +17,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
 from notebooks.analysis.figures.curves import spread
-from notebooks.analysis.figures.style import GREY, INK, MARGIN_IN, PALE, WIDTH_IN, Placing, label, sheet
+from notebooks.analysis.figures.style import GREY, INK, MARGIN_IN, PALE, WIDTH_IN, Placing, label, sheet, tint
 from results.activity import Activity
 from results.costs import ADAPTER, SOCKETS, Measured, bills, crossings, last_free
 from results.plans import Bill, Prices
@@ -89,7 +90,8 @@ def draw(measured: Measured, prices: Prices, activity: Activity, most: int, *, c
     costs = {name: [bill(each).usd for each in users] for name, bill in options.items()}
     _frame(axes, most, max((usd for row in costs.values() for usd in row if isfinite(usd)), default=LINEAR_USD))
     for name, row in costs.items():
-        _curve(axes, name, users, row)
+        seen = measured[LOOKS[name][1]].crowd / activity.peak * activity.open_hours / activity.hours_per_day
+        _curve(axes, name, users, row, seen)
     _free_ends(axes, ends)
     _names(axes, users, costs)
     _cheapest(axes, options, most)
@@ -114,7 +116,8 @@ def _measure(activity: Activity, commercial: bool) -> str:
     use = "commercial" if commercial else "private"
     return (
         f"US dollars a month; {rooms}, {there}\n"
-        f"Requests, bytes and CPU as measured; list prices of {use} use at Vercel, Pusher, Neon and Railway"
+        "Requests, bytes and CPU as measured; paler where more would be there at once than were measured\n"
+        f"List prices of {use} use at Vercel, Pusher, Neon and Railway"
     )
 
 
@@ -132,13 +135,15 @@ def _frame(axes: Axes, most: int, dearest_usd: float) -> None:
     axes.grid(axis="y")
 
 
-def _curve(axes: Axes, name: str, users: list[int], row: list[float]) -> None:
-    """Draw a curve up to where a plan still suffices, with a cross at its end if none does."""
+def _curve(axes: Axes, name: str, users: list[int], row: list[float], seen: float) -> None:
+    """Draw a curve, paler beyond the users that were seen, up to where a plan suffices, with a cross if none does."""
     _, slug, line = LOOKS[name]
-    colour = transports.find(slug).colour
-    within = [index for index, usd in enumerate(row) if isfinite(usd)]
-    axes.plot([users[i] for i in within], [row[i] for i in within], line, color=colour, linewidth=1.6, zorder=3)
-    if len(within) < len(row) and within:
+    colour, within = transports.find(slug).colour, [index for index, usd in enumerate(row) if isfinite(usd)]
+    beyond = sum(users[index] <= seen for index in within)
+    for part, strength in ((within[: beyond + 1], 1.0), (within[beyond:], 0.45)):
+        look: dict[str, Any] = {"color": tint(colour, strength), "linewidth": 1.6, "zorder": 3}
+        axes.plot([users[index] for index in part], [row[index] for index in part], line, **look)
+    if within and len(within) < len(row):
         axes.plot(users[within[-1]], row[within[-1]], "x", color=colour, markersize=7, markeredgewidth=1.8, zorder=4)
 
 
