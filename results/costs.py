@@ -2,7 +2,8 @@
 
 Teaches where free tiers end, which limit ends them, and where one option becomes cheaper than another. From the counts
 of a run (`results.rates`) and an activity (`results.activity`) to usage (`results.metering`) to the cheapest plans
-(`results.plans`, `prices.toml`). Pure but for reading those two. Leaves out people's time, which is the dearest.
+(`results.plans`, `prices.toml`). Pure but for reading those two. What a message takes in requests and bytes is told by
+`notebooks.analysis.prices`; here it is money. Leaves out people's time, which is the dearest.
 """
 
 from collections.abc import Callable, Mapping
