@@ -11,6 +11,7 @@ import csv
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
+from math import isfinite
 from pathlib import Path
 
 from results.schema import CELLS_FILE
@@ -27,6 +28,9 @@ COUNTS: Mapping[str, tuple[str, ...]] = {
 Vector = tuple[float, ...]
 Causes = tuple[float, float, float]
 """Events, deliveries and user-seconds of a load."""
+
+Load = Sequence[Mapping[str, str]]
+"""The cells of one load, a row for each repeat."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,16 +78,25 @@ def rates(folder: Path, slug: str) -> Rates:
             f"{folder} has no valid cell of {slug} in {', '.join(missing)}; `make compare ARGS=--full` measures all"
         )
     causes = [_causes(load) for load in loads]
-    found = {name: fitted(causes, [_total(load, columns) for load in loads]) for name, columns in COUNTS.items()}
-    crowd = [(_mean(load, "users"), _mean(load, "api_rss_bytes")) for load in (loads[1], loads[0])]
-    user_bytes = max(0.0, (crowd[1][1] - crowd[0][1]) / (crowd[1][0] - crowd[0][0]))
-    return Rates(
-        slug,
-        **found,
-        process_bytes=crowd[0][1] - user_bytes * crowd[0][0],
-        user_bytes=user_bytes,
-        crowd=max(int(row["users"]) for row in rows),
-    )
+    counts = {name: [_total(load, columns) for load in loads] for name, columns in COUNTS.items()}
+    if untold := [name for name, found in counts.items() if not all(map(isfinite, found))]:
+        raise ValueError(f"{folder}: the server of {slug} did not count {', '.join(untold)}, so it cannot be priced")
+    process_bytes, user_bytes = _memory(*loads[:2])
+    found = {name: fitted(causes, totals) for name, totals in counts.items()}
+    return Rates(slug, **found, process_bytes=process_bytes, user_bytes=user_bytes, crowd=max(map(_users, rows)))
+
+
+def _memory(crowd: Load, few: Load) -> tuple[float, float]:
+    """Return the resident memory of a process without users, and of each user, from a large and a small load."""
+    users, resident = ([_mean(load, column) for load in (crowd, few)] for column in ("users", "api_rss_bytes"))
+    if users[0] <= users[1]:
+        raise ValueError(f"rates: expected more users in {LOADS[0]} than in {LOADS[1]}, got {users[0]:g}, {users[1]:g}")
+    each = max(0.0, (resident[0] - resident[1]) / (users[0] - users[1]))
+    return resident[1] - each * users[1], each
+
+
+def _users(row: Mapping[str, str]) -> int:
+    return int(row["users"])
 
 
 def fitted(causes: Sequence[Causes], counts: Sequence[float]) -> Rate:
@@ -138,14 +151,14 @@ def _least_squares(rows: Sequence[Vector], wanted: Sequence[float]) -> Vector | 
     return tuple(table[i][size] / table[i][i] for i in range(size))
 
 
-def _causes(load: Sequence[Mapping[str, str]]) -> Causes:
+def _causes(load: Load) -> Causes:
     user_s = sum(float(row["users"]) * float(row["measured_s"]) for row in load)
     return _total(load, ("events",)), _total(load, ("delivered",)), user_s
 
 
-def _total(load: Sequence[Mapping[str, str]], columns: Sequence[str]) -> float:
+def _total(load: Load, columns: Sequence[str]) -> float:
     return sum(float(row[column]) for row in load for column in columns)
 
 
-def _mean(load: Sequence[Mapping[str, str]], column: str) -> float:
+def _mean(load: Load, column: str) -> float:
     return _total(load, (column,)) / len(load)

@@ -18,7 +18,7 @@ from results.activity import Activity
 from results.costs import Crossing, crossings, last_free
 from results.metering import function_seconds, pusher_messages
 from results.plans import NONE_SUFFICES, Bill, Line, Plan, Service, load_prices
-from results.rates import COUNTS, LOADS, Causes, Rate, Rates, fitted, rates
+from results.rates import LOADS, Causes, Rate, Rates, fitted, rates
 from results.schema import CELLS, CELLS_FILE
 from servers.transports import TRANSPORTS
 
@@ -95,13 +95,27 @@ def test_an_activity_that_cannot_be_is_refused(fields: dict[str, Any], expected:
         Activity(**({"users": 10} | fields))
 
 
-def test_options_services_and_runs_that_are_unknown_are_refused(tmp_path: Path) -> None:
+def test_options_and_services_that_are_unknown_are_refused() -> None:
     with pytest.raises(ValueError, match=r"option: expected one of .*single-server"):
         costs.bill("cloud", Activity(1), MEASURED, PRICES)
     with pytest.raises(ValueError, match=r"service: expected one of .*railway"):
         costs.bill("single-server", Activity(1), MEASURED, PRICES, host="heroku")
-    write_run(tmp_path, loads=LOADS[1:])
-    with pytest.raises(ValueError, match="no valid cell of raw_websocket in idle"):
+
+
+@pytest.mark.parametrize(
+    ("loads", "cells", "expected"),
+    [
+        (LOADS[1:], {}, "no valid cell of raw_websocket in idle"),
+        (LOADS, {"verdict": "void"}, "no valid cell of raw_websocket in idle, conversation"),
+        (LOADS, {"server_down_bytes": "nan"}, "did not count down_bytes"),
+        (LOADS, {}, "expected more users in idle than in conversation, got 1, 1"),
+    ],
+)
+def test_a_run_that_cannot_be_priced_is_refused(
+    tmp_path: Path, loads: tuple[str, ...], cells: dict[str, str], expected: str
+) -> None:
+    write_run(tmp_path, loads, cells)
+    with pytest.raises(ValueError, match=expected):
         rates(tmp_path, "raw_websocket")
 
 
@@ -293,13 +307,12 @@ def test_a_price_list_with_an_unknown_field_is_refused(tmp_path: Path) -> None:
         load_prices(path)
 
 
-def write_run(folder: Path, loads: tuple[str, ...]) -> None:
-    """Write cells with a second of each load by raw WebSocket."""
+def write_run(folder: Path, loads: tuple[str, ...], cells: Mapping[str, str]) -> None:
+    """Write one cell of each load by raw WebSocket; `cells` are the fields that are not 1 in all of them."""
     names = [column.name for column in CELLS]
-    counted = {name for columns in COUNTS.values() for name in columns}
     with (folder / CELLS_FILE).open("w", newline="") as file:
         writer = csv.DictWriter(file, names)
         writer.writeheader()
         for load in loads:
             cell = dict.fromkeys(names, "1") | {"scenario": load, "transport": "raw_websocket", "verdict": "valid"}
-            writer.writerow(cell | dict.fromkeys(counted, "0"))
+            writer.writerow(cell | dict(cells))
