@@ -3,6 +3,8 @@
 Prints one JSON line when it is ready: its address, its process ids by role, and its settings. The Pusher adapter starts
 the local stand-in for the push service as a second process, unless the PUSHER_* variables name a service. With
 `--workers`, this process serves nothing itself: it starts as many of the same command behind one port, and tends them.
+With `--api`, it holds the lines, and leaves commands to an API elsewhere. `python -m servers deploy <option>` runs a
+whole deployment.
 """
 
 import asyncio
@@ -11,38 +13,36 @@ import secrets
 import sys
 import tempfile
 from collections.abc import Mapping
-from contextlib import AsyncExitStack, ExitStack
-from dataclasses import asdict, dataclass, replace
-from importlib import import_module
+from contextlib import ExitStack
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+from typer.core import TyperGroup
 
 from servers import transports
-from servers.core.auth import Tokens, shared_secret, signing_secret
-from servers.core.chat import Chat
-from servers.core.clock import SystemClock
+from servers.core.auth import shared_secret
 from servers.core.settings import Settings
 from servers.core.store import EMBEDDED, open_store
-from servers.core.stores.sqlite import path_of
+from servers.deploy.command import deploy
 from servers.deploy.processes import started
+from servers.deploy.server import Listening, opened, serve_chat
 from servers.deploy.workers import Workers, held_port
-from servers.fellow_workers import FellowWorkers
-from servers.http_routes import own_stats
-from servers.pages import chat_pages
-from servers.serving import UVICORN_DEFAULTS, HttpSettings, announce, run, serve
+from servers.serving import UVICORN_DEFAULTS, HttpSettings, announce, run
+from servers.transports import Commands, Transport
 
 DEFAULTS = Settings()
 SLUGS = ", ".join(row.slug for row in transports.TRANSPORTS)
-Seconds = Annotated[float, typer.Option(min=0.01, help="Seconds.")]
 
 
 def main(
     transport: Annotated[str, typer.Argument(help=f"One of {SLUGS}.")],
     host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
-    port: Annotated[int, typer.Option(min=0, max=65535, help="Port to listen on; 0 takes a free one.")] = 8000,
-    store: Annotated[str, typer.Option(help="Where the log is kept; a temporary file by default.")] = "",
+    port: Annotated[
+        int, typer.Option(envvar="PORT", min=0, max=65535, help="Port to listen on; 0: a free one.")
+    ] = 8000,
+    store: Annotated[str, typer.Option(envvar="CHAT_STORE", help="Where the log is kept, if not for now only.")] = "",
     workers: Annotated[int, typer.Option(min=1, help="Processes that serve; an embedded store allows one.")] = 1,
     lease: Annotated[float, typer.Option(min=0.1, help="Seconds a user stays online after a sign of life.")] = (
         DEFAULTS.lease_s
@@ -51,7 +51,9 @@ def main(
     typing: Annotated[float, typer.Option(min=0.1, help="Seconds a typing notice stays true.")] = DEFAULTS.typing_s,
     log_in: Annotated[float, typer.Option(min=0.1, help="Seconds a fresh socket has to join.")] = DEFAULTS.log_in_s,
     token: Annotated[float, typer.Option(min=0.1, help="Seconds until a token expires.")] = DEFAULTS.token_s,
-    answer_to: Annotated[list[str] | None, typer.Option(help="A further Host name to answer to.")] = None,
+    answer_to: Annotated[
+        list[str] | None, typer.Option(envvar="CHAT_HOSTS", help="A further Host name to answer to.")
+    ] = None,
     origin: Annotated[list[str] | None, typer.Option(help="An origin whose pages may call this server.")] = None,
     web: Annotated[Path | None, typer.Option(help="Serve the browser's client of this folder: clients/web.")] = None,
     on_demand: Annotated[
@@ -61,6 +63,8 @@ def main(
         bool, typer.Option(help="Use uvicorn's own keep-alive and compression, as a variant to compare.")
     ] = False,
     frame_once: Annotated[bool, typer.Option(help="Frame each page once for all sockets, not once for each.")] = False,
+    api: Annotated[str, typer.Option(envvar="CHAT_API", help="Leave commands to the API at this address.")] = "",
+    share_port: Annotated[bool, typer.Option("--share-port", hidden=True, help="Others may listen on it.")] = False,
     attached: Annotated[bool, typer.Option(help="Stop when standard input closes (for a parent process).")] = False,
     fellows: Annotated[Path | None, typer.Option(hidden=True, help="Where workers of one port meet.")] = None,
 ) -> None:
@@ -81,12 +85,13 @@ def main(
             row = transports.find(transport)
             url = store or f"sqlite:///{stack.enter_context(tempfile.TemporaryDirectory(prefix='chat-'))}/chat.db"
             _check_sharing(url, workers)
+            _check_api(api, row, url)
             pids = start_push_service(stack) if row.needs_push_service else {}
             if workers > 1 and fellows is None:
                 asyncio.run(_check(url))
                 _supervise(workers, host, port, pids, attached)
             else:
-                listening = Listening(host, port, web, attached, fellows)
+                listening = Listening(host, port, web, attached, fellows, share_port)
                 told = {"store": url.partition(":")[0], "workers": workers, **asdict(settings), **http.as_dict()}
                 facts = {
                     "transport": row.slug,
@@ -94,7 +99,7 @@ def main(
                     "settings": told,
                     **_service(pids),
                 }
-                run(_serve(row.slug, url, settings, http, listening, facts))
+                run(_serve(row.slug, url, api, settings, http, listening, facts))
         except (ValueError, RuntimeError, OSError) as error:
             raise typer.BadParameter(str(error)) from error
 
@@ -127,6 +132,12 @@ def _check_sharing(url: str, workers: int) -> None:
         )
 
 
+def _check_api(api: str, row: Transport, url: str) -> None:
+    """Raise ValueError if an API elsewhere could not write what this process pushes."""
+    if api and (row.commands is not Commands.FRAMES or url.partition(":")[0] in EMBEDDED):
+        raise ValueError(f"--api {api}: needs a transport whose commands are frames, and a store that the API shares")
+
+
 async def _check(url: str) -> None:
     """Raise ValueError unless the store answers: told once, rather than by each worker."""
     await (await open_store(url)).close()
@@ -145,48 +156,30 @@ def _supervise(count: int, host: str, port: int, pids: Mapping[str, int], attach
         Workers(command, count).run(on_ready, attached)
 
 
-@dataclass(frozen=True, slots=True)
-class Listening:
-    """Where a process listens, for a browser too if `web`, and where it meets its fellows behind the same port."""
-
-    host: str
-    port: int
-    web: Path | None
-    attached: bool
-    fellows: Path | None
-
-
 async def _serve(
     slug: str,
     url: str,
+    api: str,
     settings: Settings,
     http: HttpSettings,
     listening: Listening,
     facts: Mapping[str, Any],
 ) -> None:
-    clock = SystemClock()
-    opened = await open_store(url)
-    secret = signing_secret(beside=path_of(url)) if url.partition(":")[0] in EMBEDDED else shared_secret()
-    chat = Chat(opened, Tokens(secret, clock, settings.token_s), clock, settings)
-    app = import_module(f"servers.{slug}").create_app(chat, settings)
-    if listening.web is not None:
-        app.router.routes += chat_pages(listening.web, settings.origins)
-    async with AsyncExitStack() as stack:
-        if listening.fellows is not None:
-            workers = FellowWorkers(listening.fellows, lambda: own_stats(app))
-            await stack.enter_async_context(workers.answering())
-            app.state.stats = workers.total
-        await serve(
-            app,
-            host=listening.host,
-            port=listening.port,
-            http=http,
-            on_ready=lambda address: announce(address, facts),
-            on_stop=chat.stop_waiting,
-            attached=listening.attached,
-            shares_port=listening.fellows is not None,
-        )
+    await serve_chat(await opened(slug, url, settings, api), http, listening, facts)
 
+
+class TransportFirst(TyperGroup):
+    """`python -m servers <slug>` needs no further word: whatever is no command is about serving a transport."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        first = args[0] if args else "--help"
+        return super().parse_args(ctx, args if first in (*self.commands, "--help") else [SERVE, *args])
+
+
+SERVE = "serve"
+app = typer.Typer(cls=TransportFirst, add_completion=False, help=__doc__)
+app.command(SERVE)(main)
+app.command("deploy")(deploy)
 
 if __name__ == "__main__":
-    typer.run(main)
+    app()

@@ -1,6 +1,7 @@
 """Host one of our servers as a function: `python -m servers.deploy.serverless short_polling --profile classic-hobby`.
 
-Each instance is a `python -m servers <transport>` with the `--server-options`. Prints one JSON line when it is ready.
+Each instance is a `python -m servers <transport>` with the `--server-options`. Prints one JSON line when it is ready;
+SIGHUP tells it that there is a new version: calls go to new instances from then on.
 For the Pusher adapter it starts the stand-in beside the instances, unless the PUSHER_* variables name a push service.
 """
 
@@ -10,6 +11,7 @@ import secrets
 import shlex
 import signal
 import tempfile
+from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import asdict, replace
 from typing import Annotated, Any
@@ -79,7 +81,11 @@ async def _host(
         loop.add_signal_handler(number, stop.set)
     if attached:
         loop.add_reader(STDIN, lambda: None if os.read(STDIN, 4096) else stop.set())
-    async with hosting(command, limits, port=port, facts=facts) as address:
+
+    def renewable(renew: Callable[[], None]) -> None:
+        loop.add_signal_handler(signal.SIGHUP, renew)
+
+    async with hosting(command, limits, port=port, facts=facts, renewable=renewable) as address:
         if "push_service" in pids:
             facts |= {"push_service": f"http://{os.environ['PUSHER_HOST']}:{os.environ['PUSHER_PORT']}"}
         announce(address, {**facts, "pids": pids, "settings": asdict(limits)})

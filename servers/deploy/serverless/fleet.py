@@ -74,6 +74,16 @@ class Fleet:
         if place.given == 1:
             place.instance.freeze()
 
+    def renew(self) -> None:
+        """Let no instance take another invocation: the next are of the version that lies on disk now.
+
+        Those that serve go on to the end of what they have, as on Vercel, where each deployment keeps its instances.
+        """
+        for place in list(self._places):
+            if not place.retired:
+                self._retire(place)
+                self._end_unless_given(place)
+
     async def close(self) -> None:
         """End every instance."""
         for place in self._places:

@@ -10,7 +10,7 @@ import asyncio
 import json
 import logging
 import random
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import ExitStack, asynccontextmanager, suppress
 from dataclasses import asdict
 from typing import Any
@@ -145,14 +145,17 @@ async def hosting(
     port: int = 0,
     facts: Mapping[str, Any] | None = None,
     chance: random.Random | None = None,
+    renewable: Callable[[Callable[[], None]], None] = lambda renew: None,
 ) -> AsyncIterator[str]:
     """Host `python -m <module_args>` as a function on loopback until the block ends; yields the host's address.
 
-    env is added to ours for each instance. facts: what /stats tells besides. Raises OSError if the port is taken.
+    env is added to ours for each instance. facts: what /stats tells besides. renewable: is given what to call when the
+    function has a new version. Raises OSError if the port is taken.
     """
     meter = Meter()
     fleet = Fleet(lambda: Instance(module_args, env or {}), profile, meter, chance or random.Random())
     host = Host(fleet, profile, meter, facts or {})
+    renewable(fleet.renew)
     lines: set[asyncio.Task[None]] = set()
 
     def accept(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

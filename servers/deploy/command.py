@@ -1,0 +1,56 @@
+"""`python -m servers deploy <option>`: a whole deployment on this machine, with what a host would do for it.
+
+Prints one JSON line when all of it is ready, and another whenever something of it has changed: what happened, and the
+process ids by role. SIGHUP deploys a new version: whatever lies on disk now.
+"""
+
+import json
+import os
+import secrets
+import shlex
+from contextlib import ExitStack, closing
+from typing import Annotated
+
+import typer
+
+from servers.deploy import options, plan
+from servers.deploy.deployment import Deployment
+from servers.deploy.serverless import profiles
+from servers.serving import announce
+
+NAMES = ", ".join(option.name for option in options.OPTIONS)
+PROFILES = ", ".join(profile.name for profile in profiles.PROFILES)
+
+
+def deploy(
+    option: Annotated[str, typer.Argument(help=f"One of {NAMES}.")],
+    port: Annotated[int, typer.Option(min=0, max=65535, help="Port that clients use; 0 takes a free one.")] = 8000,
+    store: Annotated[str, typer.Option(help="A URL; or redis, postgresql or sqlite, which is then started too.")] = "",
+    profile: Annotated[str, typer.Option(help=f"The serverless host, where there is one: {PROFILES}.")] = "fluid-2026",
+    instances: Annotated[int | None, typer.Option(min=1, help="Processes that it may have at most.")] = None,
+    server_options: Annotated[str, typer.Option(help="What each server is told, such as '--lease 10'.")] = "",
+    attached: Annotated[bool, typer.Option("--attached", help="Stop when standard input closes.")] = False,
+) -> None:
+    """Run one of the three deployments on this machine."""
+    with ExitStack() as stack:
+        try:
+            chosen = options.find(option)
+            profiles.find(profile)
+            os.environ.setdefault("CHAT_SECRET", secrets.token_urlsafe(32))
+            url = plan.store_url(store or chosen.store, stack)
+            told = plan.Plan(port, url, tuple(shlex.split(server_options)), profile, instances)
+            deployment = stack.enter_context(closing(Deployment(lambda happened: _tell(happened, deployment))))
+            address = chosen.start(deployment, told)
+        except (ValueError, RuntimeError, OSError) as error:
+            raise typer.BadParameter(str(error)) from error
+        facts = {"option": chosen.name, "transport": chosen.transport, "store": url.partition(":")[0]}
+        announce(address, {**facts, "pids": _pids(deployment), "parts": deployment.addresses})
+        deployment.tend(attached)
+
+
+def _pids(deployment: Deployment) -> dict[str, int]:
+    return {**deployment.pids, "supervisor": os.getpid()}
+
+
+def _tell(happened: str, deployment: Deployment) -> None:
+    typer.echo(json.dumps({"happened": happened, "pids": _pids(deployment)}))

@@ -1,0 +1,89 @@
+"""One process of ours that serves one chat over one transport: what the command line and a host's entry point share.
+
+Teaches that the processes differ only in what stands around the same application: fellows behind the same port, pages
+for browsers, or an API elsewhere that writes the log.
+"""
+
+from collections.abc import Mapping
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+from starlette.applications import Starlette
+
+from servers.core.auth import Tokens, shared_secret, signing_secret
+from servers.core.chat import Chat
+from servers.core.clock import SystemClock
+from servers.core.settings import Settings
+from servers.core.store import EMBEDDED, open_store
+from servers.core.stores.sqlite import path_of
+from servers.fellow_workers import FellowWorkers
+from servers.http_routes import own_stats
+from servers.pages import chat_pages
+from servers.serving import HttpSettings, announce, serve
+
+
+@dataclass(frozen=True, slots=True)
+class Listening:
+    """Where a process listens, for a browser too if `web`, and where it meets its fellows behind the same port.
+
+    shares_port: another process may listen on the same port, of which this one need not know.
+    """
+
+    host: str
+    port: int
+    web: Path | None
+    attached: bool
+    fellows: Path | None
+    shares_port: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Served:
+    """An application and the chat that it serves."""
+
+    app: Starlette
+    chat: Chat
+
+
+async def opened(slug: str, url: str, settings: Settings, api: str = "") -> Served:
+    """Open the store, and return a transport's application over it; with `api`, an API at that address writes."""
+    clock = SystemClock()
+    store = await open_store(url)
+    secret = signing_secret(beside=path_of(url)) if url.partition(":")[0] in EMBEDDED else shared_secret()
+    tokens = Tokens(secret, clock, settings.token_s)
+    create_app = import_module(f"servers.{slug}").create_app
+    if not api:
+        chat = Chat(store, tokens, clock, settings)
+        return Served(create_app(chat, settings), chat)
+    distant_api = import_module(
+        "servers.deploy.separate_websocket_server.distant_api"
+    )  # 0.1 s that others start without
+    chat = distant_api.DistantChat(store, tokens, clock, settings, distant_api.Api(api, tokens))
+    app = create_app(chat, settings)
+    distant_api.pass_on_requests(app, chat.api, settings)
+    return Served(app, chat)
+
+
+async def serve_chat(served: Served, http: HttpSettings, listening: Listening, facts: Mapping[str, Any]) -> None:
+    """Serve until told to stop; announces itself with the facts."""
+    app, chat = served.app, served.chat
+    if listening.web is not None:
+        app.router.routes += chat_pages(listening.web, chat.settings.origins)
+    async with AsyncExitStack() as stack:
+        if listening.fellows is not None:
+            workers = FellowWorkers(listening.fellows, lambda: own_stats(app))
+            await stack.enter_async_context(workers.answering())
+            app.state.stats = workers.total
+        await serve(
+            app,
+            host=listening.host,
+            port=listening.port,
+            http=http,
+            on_ready=lambda address: announce(address, facts),
+            on_stop=chat.stop_waiting,
+            attached=listening.attached,
+            shares_port=listening.shares_port or listening.fellows is not None,
+        )
