@@ -2,16 +2,27 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack
+from typing import Any
 
 import pytest
 
 from servers.deploy.processes import Running
 from servers.transports import TRANSPORTS, Transport
-from tests.conformance.stage import Stage, serving
+from tests.conformance.stage import Stage
 from tests.conformance.topologies import TOPOLOGIES, Topology
 from tests.engines import Engines
 
 Serve = Callable[..., AbstractContextManager[Running]]
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Keep of each test the pairs that there are: a deployment serves one transport."""
+    items[:] = [item for item in items if _exists(getattr(item, "callspec", None))]
+
+
+def _exists(callspec: Any) -> bool:
+    given: dict[str, Any] = callspec.params if callspec else {}
+    return "topology" not in given or "transport" not in given or given["topology"].serves(given["transport"])
 
 
 @pytest.fixture(params=TOPOLOGIES, scope="session")
@@ -29,7 +40,7 @@ def transport(request: pytest.FixtureRequest) -> Transport:
 @pytest.fixture
 def serve(transport: Transport, topology: Topology, engines: Engines) -> Serve:
     """Run a server that a test has for itself; takes what `serving` takes after the transport."""
-    return lambda *more, **given: serving(transport, *topology.arguments(engines), *more, **given)
+    return lambda *more, **given: topology.serving(transport, engines, *more, **given)
 
 
 @pytest.fixture(scope="session")
@@ -41,7 +52,7 @@ def server_of(engines: Engines) -> Iterator[Callable[[Transport, Topology], Runn
         def start(transport: Transport, topology: Topology) -> Running:
             key = transport.slug, topology
             if key not in running:
-                running[key] = stack.enter_context(serving(transport, *topology.arguments(engines)))
+                running[key] = stack.enter_context(topology.serving(transport, engines))
             return running[key]
 
         yield start

@@ -26,10 +26,15 @@ Value = TypeVar("Value")
 @contextmanager
 def serving(transport: Transport, *more: str, port: int = 0, env: Mapping[str, str] | None = None) -> Iterator[Running]:
     """Run a real server of that transport, in a process of its own."""
-    durations = {"--lease": LEASE_S, "--hold": HOLD_S, "--typing": TYPING_S, "--log-in": LOG_IN_S, "--port": port}
-    arguments = [str(part) for pair in durations.items() for part in pair]
-    with started(["servers", transport.slug, *arguments, *more], env={"CHAT_SECRET": SECRET, **(env or {})}) as running:
+    command = ["servers", transport.slug, *arguments(), "--port", str(port), *more]
+    with started(command, env={"CHAT_SECRET": SECRET, **(env or {})}) as running:
         yield running
+
+
+def arguments() -> list[str]:
+    """Return the short durations, as a server is told them."""
+    durations = {"--lease": LEASE_S, "--hold": HOLD_S, "--typing": TYPING_S, "--log-in": LOG_IN_S}
+    return [str(part) for pair in durations.items() for part in pair]
 
 
 @dataclass

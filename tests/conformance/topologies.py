@@ -1,14 +1,36 @@
-"""On what the suite runs: one process with its embedded store, or two workers behind one port with a shared one."""
+"""On what the suite runs: one process, two workers behind one port with a shared store, or a whole deployment."""
 
+import shlex
+from collections.abc import Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
+from typing import Protocol
 
 import pytest
 
+from servers.deploy.options import OPTIONS, Option
+from servers.deploy.processes import Running, started
+from servers.transports import Transport
+from tests.conformance.stage import SECRET, arguments, serving
 from tests.engines import Engines
 
 
+class Topology(Protocol):
+    """One way to run a transport's servers."""
+
+    def serves(self, transport: Transport) -> bool:
+        """Tell whether it is a way to run this transport."""
+        ...
+
+    def serving(
+        self, transport: Transport, engines: Engines, *more: str, env: Mapping[str, str] | None = None
+    ) -> AbstractContextManager[Running]:
+        """Run it with an empty store of its own; `more` is told to the servers."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
-class Topology:
+class Processes:
     """store: scheme of the shared store's URL; empty for the embedded one."""
 
     workers: int = 1
@@ -17,16 +39,45 @@ class Topology:
     def __str__(self) -> str:
         return f"{self.workers}-{self.store or 'sqlite'}"
 
-    def arguments(self, engines: Engines) -> list[str]:
-        """Return what to tell a server, with an empty store of its own."""
-        return ["--workers", str(self.workers), "--store", engines.fresh_url(self.store)] if self.store else []
+    def serves(self, transport: Transport) -> bool:
+        return True
+
+    def serving(
+        self, transport: Transport, engines: Engines, *more: str, env: Mapping[str, str] | None = None
+    ) -> AbstractContextManager[Running]:
+        shared = ["--workers", str(self.workers), "--store", engines.fresh_url(self.store)] if self.store else []
+        return serving(transport, *shared, *more, env=env)
 
 
-ALONE = Topology()
-SHARING = {store: Topology(2, store) for store in ("redis", "postgresql")}
+@dataclass(frozen=True, slots=True)
+class Deployed:
+    """One of the deployment options, with a store that it does not start itself."""
+
+    option: Option
+
+    def __str__(self) -> str:
+        return self.option.name
+
+    def serves(self, transport: Transport) -> bool:
+        return transport.slug == self.option.transport
+
+    @contextmanager
+    def serving(
+        self, transport: Transport, engines: Engines, *more: str, env: Mapping[str, str] | None = None
+    ) -> Iterator[Running]:
+        store = "sqlite" if self.option.store == "sqlite" else engines.fresh_url(self.option.store)
+        command = ["servers", "deploy", self.option.name, "--port", "0", "--store", store]
+        told = ["--server-options", shlex.join([*arguments(), *more])]
+        with started([*command, *told], env={"CHAT_SECRET": SECRET, **(env or {})}) as running:
+            yield running
+
+
+ALONE = Processes()
+SHARING = {store: Processes(2, store) for store in ("redis", "postgresql")}
 TOPOLOGIES = (
     pytest.param(ALONE, id=str(ALONE)),
     pytest.param(SHARING["redis"], id=str(SHARING["redis"])),
     pytest.param(SHARING["postgresql"], id=str(SHARING["postgresql"]), marks=pytest.mark.drill),
+    *(pytest.param(Deployed(option), id=option.name, marks=pytest.mark.drill) for option in OPTIONS),
 )
-"""Every transport on each; what is marked is left to `make drills`."""
+"""Every transport on each that serves it; what is marked is left to `make drills`."""
