@@ -17,6 +17,8 @@ and beside the runs, or in one,
                         server), moment in seconds from the window's start, and bytes (as Latin-1); and the same of the
                         vendor's own pusher-js, from connecting to one event
     code_comparison.json  the shortest chats, in lines and moving parts (`python -m servers.shortest.compare`)
+    drills.json         what failures of each deployment cost its users (`python -m tests.drills`): how it was made, and
+                        under `drills` a row for each option, drill and repeat
     claims.json         every claim of the source document, tested on the run (`python -m notebooks.analysis claims`)
 
 Servers count what they can: a figure that a peer's server does not tell is `nan`, which is why those counts are floats.
@@ -31,6 +33,7 @@ CALIBRATIONS = "calibration-*.json"
 CAPTURES_FILE = "captures.json"
 CLAIMS_FILE = "claims.json"
 CODE_COMPARISON_FILE = "code_comparison.json"
+DRILLS_FILE = "drills.json"
 CELLS_FILE = "cells.csv"
 KINDS_FILE = "kinds.csv"
 DELIVERIES_FILE = "deliveries.csv.gz"
@@ -138,4 +141,25 @@ CELLS = (
     Column("storm_requests", "float64", "", "upkeep requests that the restarted server answered within the window"),
     Column("heartbeat_lag_p99_s", "float64", "s", "how late the generator's own 10 ms ticks were"),
     Column("schedule_slip_p99_s", "float64", "s", "how late deeds of any kind began, from when they were intended"),
+)
+
+DRILLS = (
+    Column("option", "str", "", "the deployment, as `python -m servers deploy` names it"),
+    Column("drill", "str", "", "what happened to it; tests/drills/drills.py says how"),
+    Column("repeat", "int64", "", "which repeat, from 0"),
+    Column("machine_load", "float64", "", "processes that wanted to run, over the minute before (load average)"),
+    Column("messages", "int64", "", "messages that were acknowledged"),
+    Column("deliveries", "int64", "", "of each of them to each person, its sender included: those that came"),
+    Column("lost", "int64", "", "those that never came"),
+    Column("duplicates", "int64", "", "messages that an inbox gave out twice"),
+    Column("out_of_order", "int64", "", "messages that an inbox gave out after a later one"),
+    Column("lasted_s", "float64", "s", "how long the failure itself lasted, a restart included"),
+    Column("up_to_date_s", "float64", "s", "from its beginning until the last late message came; 0 if none was late"),
+    Column("silent_s", "float64", "s", "longest time for which somebody saw no message, from its beginning on"),
+    Column("unacknowledged_s", "float64", "s", "longest wait for an acknowledgement, from when a message was meant"),
+    Column("lines_broken", "int64", "", "people who saw that they were reconnecting"),
+    Column("reconnecting_s", "float64", "s", "longest time for which somebody saw it without a break"),
+    Column("seen_offline", "int64", "", "people of whom others were told that they had gone, though none had"),
+    Column("usual_s", "float64", "s", "median from when a message was meant until it was seen, before it began"),
+    Column("sees", "str", "", "the same in words"),
 )

@@ -52,7 +52,7 @@ def describe(scenarios: Sequence[Scenario], slugs: Sequence[str], cores: Cores) 
     """Return the manifest of a run that is about to start."""
     return {
         "started_at": datetime.now().astimezone().isoformat(timespec="seconds"),
-        "commit": _git("describe", "--always", "--dirty", "--abbrev=40", "--exclude=*"),
+        "commit": commit(),
         "measured_code": {folder: _digest(ROOT / folder) for folder in MEASURED},
         "machine": machine(),
         "versions": versions(),
@@ -70,6 +70,11 @@ def describe(scenarios: Sequence[Scenario], slugs: Sequence[str], cores: Cores) 
         "pinning": cores.told,
         "push_service": push_service(),
     }
+
+
+def commit() -> str:
+    """Return the commit that is checked out, and whether files differ from it; "unknown" outside of a repository."""
+    return _git("describe", "--always", "--dirty", "--abbrev=40", "--exclude=*")
 
 
 def _digest(folder: Path) -> str:

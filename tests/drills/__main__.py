@@ -1,0 +1,38 @@
+"""Drill each deployment, and report: `python -m tests.drills`, about ten minutes. Exits with 1 if a message was lost.
+
+The order is drawn for each repeat, so that what else the machine does is no one drill's alone.
+"""
+
+import asyncio
+import os
+import random
+import sys
+from typing import Annotated
+
+import typer
+
+from tests.drills import report
+from tests.drills.drills import DRILLS, Size, drill
+
+
+def main(
+    repeats: Annotated[int, typer.Option(min=1, help="How often each drill is done.")] = 3,
+    only: Annotated[str, typer.Option(help="Only drills whose name has this in it.")] = "",
+) -> None:
+    """Let every deployment fail in every way, and write down what it cost its users."""
+    size, rows = Size(), []
+    made = report.circumstances(size, repeats)
+    chance = random.Random(1)
+    for repeat in range(repeats):
+        for given in chance.sample(DRILLS, len(DRILLS)):
+            if only in str(given):
+                load = os.getloadavg()[0]
+                rows.append(report.row(given, repeat, asyncio.run(drill(given, size)), load))
+                print(f"{given} {repeat}: {rows[-1]['lost']} lost; {rows[-1]['sees']}", flush=True)
+    rows.sort(key=lambda row: (row["option"], row["drill"], row["repeat"]))
+    print(report.write(made, rows))
+    sys.exit(any(row["lost"] for row in rows))
+
+
+if __name__ == "__main__":
+    typer.run(main)
