@@ -12,10 +12,11 @@ class Relay:
         self._host, _, port = target.removeprefix("http://").partition(":")
         self._port = int(port)
         self._writers: set[asyncio.StreamWriter] = set()
+        self._relaying: set[asyncio.Task[None]] = set()
         self._whole = True
 
     async def __aenter__(self) -> Self:
-        self._server = await asyncio.start_server(self._relay, "127.0.0.1", 0)
+        self._server = await asyncio.start_server(self._accept, "127.0.0.1", 0)
         host, port = self._server.sockets[0].getsockname()
         self.address = f"http://{host}:{port}"
         self.port: int = port
@@ -25,6 +26,7 @@ class Relay:
         self.cut()
         self._server.close()
         await self._server.wait_closed()
+        await asyncio.gather(*self._relaying, return_exceptions=True)
 
     def cut(self) -> None:
         """Reset every connection, and every new one until `mend`."""
@@ -35,11 +37,20 @@ class Relay:
     def mend(self) -> None:
         self._whole = True
 
+    def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.create_task(self._relay(reader, writer))
+        self._relaying.add(task)
+        task.add_done_callback(self._relaying.discard)
+
     async def _relay(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         if not self._whole:
             writer.transport.abort()
             return
-        out_reader, out_writer = await asyncio.open_connection(self._host, self._port)
+        try:
+            out_reader, out_writer = await asyncio.open_connection(self._host, self._port)
+        except OSError:  # nobody is there just now, which the client may find out
+            writer.transport.abort()
+            return
         self._writers |= {writer, out_writer}
         try:
             await asyncio.gather(_pipe(reader, out_writer), _pipe(out_reader, writer))

@@ -9,6 +9,7 @@ import random
 import sys
 from typing import Annotated
 
+import stamina.instrumentation
 import typer
 
 from tests.drills import report
@@ -20,6 +21,7 @@ def main(
     only: Annotated[str, typer.Option(help="Only drills whose name has this in it.")] = "",
 ) -> None:
     """Let every deployment fail in every way, and write down what it cost its users."""
+    stamina.instrumentation.set_on_retry_hooks([])  # each attempt to come back would be a line of its own
     size, rows = Size(), []
     made = report.circumstances(size, repeats)
     chance = random.Random(1)

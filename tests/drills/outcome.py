@@ -64,7 +64,7 @@ def outcome(people: Sequence[Person], began_s: float, over_s: float) -> Outcome:
         out_of_order=sum(later < one for person in people for (one, _), (later, _) in pairwise(person.heard)),
         lasted_s=over_s - began_s,
         up_to_date_s=max((at_s - began_s for at_s, delay_s in after if delay_s > LATE_S), default=0.0),
-        silent_s=max(_longest_gap([at_s for _, at_s in person.heard if at_s >= began_s]) for person in people),
+        silent_s=max(_longest_gap([began_s, *(at for _, at in person.heard if at >= began_s)]) for person in people),
         unacknowledged_s=max(waits, default=0.0),
         lines_broken=sum(any(at_s >= began_s for at_s in person.broken) for person in people),
         reconnecting_s=max(_longest_run([at_s for at_s in person.broken if at_s >= began_s]) for person in people),

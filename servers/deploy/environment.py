@@ -1,0 +1,39 @@
+"""An application for hosts that import one, instead of running our command: all it is told comes from the environment.
+
+Teaches what such a host leaves to whom: it listens, and calls `app`; when, how often and in how many processes is its
+business. So the store is opened by the first call, whatever that is: a host may or may not announce a lifespan (ASGI).
+What it reads: CHAT_STORE, CHAT_SECRET, CHAT_HOSTS (names to answer to, divided by blanks), CHAT_ORIGINS (pages that may
+call), and for the Pusher adapter the PUSHER_* variables.
+"""
+
+import asyncio
+import os
+from collections.abc import Mapping
+
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from servers.core.settings import Settings
+from servers.core.store import EMBEDDED
+from servers.deploy.server import opened
+
+
+class OnDemand:
+    """The ASGI application of one transport, for a host that runs it only while it has a request."""
+
+    def __init__(self, slug: str, environ: Mapping[str, str] = os.environ) -> None:
+        """Raises ValueError if the environment names no store that instances could share."""
+        self._slug = slug
+        self._url = environ.get("CHAT_STORE", "")
+        if not self._url or self._url.partition(":")[0] in EMBEDDED:
+            raise ValueError(f"CHAT_STORE: expected redis://... or postgresql://..., got {self._url or 'nothing'}")
+        names, pages = environ.get("CHAT_HOSTS", "").split(), environ.get("CHAT_ORIGINS", "").split()
+        self._settings = Settings(on_demand=True, hosts=tuple(names), origins=tuple(pages))
+        self._opening = asyncio.Lock()
+        self._app: ASGIApp | None = None
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve a call; the first opens the store, and the others that come meanwhile wait."""
+        async with self._opening:
+            if self._app is None:
+                self._app = (await opened(self._slug, self._url, self._settings)).app
+        await self._app(scope, receive, send)
