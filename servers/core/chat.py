@@ -155,8 +155,12 @@ class Chat:
         return event
 
     async def hang_up(self, identity: Identity, room: str, connection: str) -> None:
-        """End a lease because its line has ended; a newer line of the same connection keeps it."""
-        if limits.is_room(room):
+        """End a lease because its line has ended; a newer line of the same connection keeps it.
+
+        A server that stops cuts the lines itself: whoever was on them has not left, and will be back before the lease
+        runs out, here or elsewhere.
+        """
+        if limits.is_room(room) and not self._stopping:
             await self._tell(await self._presence.hang_up(identity, room, connection))
 
     async def require_member(self, identity: Identity, room: str) -> None:

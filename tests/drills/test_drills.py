@@ -19,5 +19,6 @@ async def test_a_failure_costs_no_acknowledged_message(given: Drill) -> None:
     came_of_it = await drill(given, SHORT)
     assert came_of_it.messages >= SHORT.people * SHORT.before_s / SHORT.every_s
     assert (came_of_it.lost, came_of_it.duplicates, came_of_it.out_of_order) == (0, 0, 0)
+    assert came_of_it.seen_offline == 0
     assert came_of_it.deliveries == came_of_it.messages * SHORT.people
     assert set(report.row(given, 0, came_of_it, 0.0)) == {column.name for column in COLUMNS}
