@@ -4,7 +4,7 @@ PYTHON := .venv/bin/python
 STAMP := .venv/.made-for
 
 .DEFAULT_GOAL := help
-.PHONY: help setup compare demo test drills bench notebooks site pictures lab format constraints clean
+.PHONY: help setup compare demo test drills outages bench notebooks site pictures lab format constraints clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
@@ -41,6 +41,9 @@ test: $(STAMP) ## Check style, types and the import law, then run the tests
 
 drills: $(STAMP) ## Run what is too long for `make test`: every transport on every store, and engines that fail
 	@$(PYTHON) -m pytest -m drill $(ARGS)
+
+outages: $(STAMP) ## Let each deployment fail in every way while people talk, and report what it cost them
+	@$(PYTHON) -m tests.drills $(ARGS)
 
 bench: $(STAMP) ## Measure the servers against the least that could do the same job
 	@$(PYTHON) -m loadtests.bench $(ARGS)

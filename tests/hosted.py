@@ -23,10 +23,13 @@ LEASE_S = 3.0
 
 
 @asynccontextmanager
-async def function(profile: Profile, **limits: Any) -> AsyncIterator[httpx.AsyncClient]:
+async def function(
+    profile: Profile, renewable: Callable[[Callable[[], None]], None] = lambda renew: None, **limits: Any
+) -> AsyncIterator[httpx.AsyncClient]:
     """Host tests.functions under a profile with other limits; yields a client of it."""
+    chance = random.Random(1)
     async with (
-        hosting(["tests.functions"], replace(profile, **limits), chance=random.Random(1)) as address,
+        hosting(["tests.functions"], replace(profile, **limits), chance=chance, renewable=renewable) as address,
         httpx.AsyncClient(base_url=address, trust_env=False, timeout=DEADLINE_S) as client,
     ):
         yield client

@@ -11,6 +11,7 @@ from typing import Any
 import httpx
 import pytest
 
+from clients.errors import Refused
 from servers.core.wire import Kind
 from servers.deploy.options import OPTIONS, Option, find
 from servers.deploy.processes import Running, started
@@ -89,6 +90,9 @@ async def test_lines_outlive_the_api_that_writes_for_them() -> None:
             await ada.send("while the API comes back")
             assert [event.body for event in await events(bob, 1, Kind.MESSAGE)] == ["while the API comes back"]
             assert ada.connected and bob.connected
+            with pytest.raises(Refused) as refusal:
+                await ada.send("x" * 4097)
+            assert refusal.value.code == "too_large"
 
 
 def test_an_unknown_option_is_answered_with_the_known_ones() -> None:

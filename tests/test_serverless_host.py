@@ -3,7 +3,7 @@
 import asyncio
 import os
 import signal
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from time import perf_counter
 
@@ -266,3 +266,15 @@ def state_of(pid: int) -> str:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
     except (ProcessLookupError, FileNotFoundError):
         return ""
+
+
+async def test_a_new_version_gets_the_next_calls_and_the_old_one_ends_what_it_has() -> None:
+    renewals: list[Callable[[], None]] = []
+    async with function(FLUID, renewals.append) as client:
+        waiting = asyncio.create_task(client.get("/wait", params={"s": 0.5}))
+        await until(client, lambda told: told["instances"]["busy"] == 1)
+        renewals[0]()
+        new = (await client.get("/about")).json()["pid"]
+        old = (await waiting).json()["pid"]
+        await until(client, lambda told: told["pids"] == [new])
+    assert old != new

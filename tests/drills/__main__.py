@@ -1,5 +1,6 @@
 """Drill each deployment, and report: `python -m tests.drills`, about ten minutes. Exits with 1 if a message was lost.
 
+It writes results/reference/drills.json, and the tables in the READMEs of the options.
 The order is drawn for each repeat, so that what else the machine does is no one drill's alone.
 """
 
@@ -12,7 +13,8 @@ from typing import Annotated
 import stamina.instrumentation
 import typer
 
-from tests.drills import report
+from servers.deploy.options import OPTIONS
+from tests.drills import report, told
 from tests.drills.drills import DRILLS, Size, drill
 
 
@@ -33,6 +35,10 @@ def main(
                 print(f"{given} {repeat}: {rows[-1]['lost']} lost; {rows[-1]['sees']}", flush=True)
     rows.sort(key=lambda row: (row["option"], row["drill"], row["repeat"]))
     print(report.write(made, rows))
+    for option in OPTIONS:
+        path = told.page(option.name)
+        text = path.read_text(encoding="utf-8")
+        path.write_text(told.with_table(text, {**made, "drills": rows}, option.name), encoding="utf-8")
     sys.exit(any(row["lost"] for row in rows))
 
 
