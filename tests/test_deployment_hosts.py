@@ -10,6 +10,7 @@ import signal
 import subprocess
 import sys
 import time
+import tomllib
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -161,8 +162,10 @@ def test_vercel_is_led_to_the_entry_point_by_a_file_that_exists(option: str) -> 
     told = json.loads((FOLDER / option / "vercel.json").read_text())
     assert all((FOLDER / option / name).exists() for name in told["functions"])
     assert [f"{rule['destination']}.py" for rule in told["rewrites"]] == [f"/{name}" for name in told["functions"]]
-    needed = (FOLDER / option / "requirements.txt").read_text().splitlines()[-1]
-    assert (FOLDER / option / needed / "pyproject.toml").exists()
+    installed = tomllib.loads((FOLDER / option / "pyproject.toml").read_text())
+    (name,) = installed["project"]["dependencies"]
+    ours = FOLDER / option / installed["tool"]["uv"]["sources"][name]["path"] / "pyproject.toml"
+    assert tomllib.loads(ours.read_text())["project"]["name"] == name
 
 
 def test_what_a_host_builds_is_where_it_is_told_to_be() -> None:

@@ -136,10 +136,10 @@ class Deployment:
                 running.process.send_signal(signal.SIGHUP)
             elif part.renewal is Renewal.STOP_FIRST:
                 _end(running)
-                self._start_anew(part)
-            elif self._start_anew(part):
+            if part.renewal is Renewal.ITSELF or self._start_anew(part):
+                self._changed(f"{part.role} has its new version")
+            if part.renewal is Renewal.OVERLAP and part.running is not running:
                 _end(running)
-            self._changed(f"{part.role} has its new version")
 
     def _start_anew(self, part: Part) -> bool:
         """Start a part on the port it had. If that fails, what ran goes on, or another attempt follows."""
