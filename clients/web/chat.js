@@ -44,7 +44,7 @@ async function chat({ name, token, room = "lobby", colour }) {
   addEventListener("pagehide", () => talk.end()); // not every browser lets a frame say goodbye: then its lease runs out
   await talk.start(name, token);
   shown = new RoomWindow(talk);
-  obey(talk, shown);
+  obey(talk, shown, diagram);
   tell({ kind: "joined", account: talk.account });
   await talk.listen();
 }
@@ -59,7 +59,7 @@ function report(events) {
 }
 
 /** Do what the page around asks for. */
-function obey(talk, shown) {
+function obey(talk, shown, diagram) {
   const deeds = {
     send: ({ text, id }) =>
       talk.send(text, id).then(
@@ -68,6 +68,7 @@ function obey(talk, shown) {
       ),
     typing: ({ text }) => shown.tellTyping(text),
     poll: ({ ms }) => (options.pollMs = ms),
+    limit: ({ s }) => (diagram.limitS = s),
   };
   addEventListener("message", ({ origin, data }) => origin === around && deeds[data.kind]?.(data));
 }

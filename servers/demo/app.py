@@ -25,6 +25,7 @@ from servers.demo.messages import (
     CountAnew,
     Done,
     Gather,
+    HostOn,
     Light,
     Look,
     Open,
@@ -107,6 +108,8 @@ async def fulfil(stage: Stage, wish: AnyWish) -> Opened | Reached | Done:
             await stage.light(lane, on)
         case Reach(window, lane):
             return await stage.reach(window, lane)
+        case HostOn(profile):
+            await stage.host_on(profile)
         case CountAnew(window):
             await stage.count_anew(window)
     return Done()

@@ -43,25 +43,34 @@ class Stats:
     def __init__(self, address: str) -> None:
         url = urlsplit(address)
         self._host, self._port = url.hostname, url.port
-        self._question = f"GET /stats HTTP/1.1\r\nHost: {url.netloc}\r\nConnection: close\r\n\r\n".encode()
         self._asked_bytes = self._answered_bytes = 0
 
     async def read(self) -> dict[str, Any]:
-        """Ask, and wait for the answer. Raises OSError, TimeoutError or ValueError if none comes."""
+        """Ask, and wait for the counters. Raises OSError, TimeoutError or ValueError if none come."""
+        asked_bytes, answered_bytes = self._asked_bytes, self._answered_bytes
+        stats = await self.ask("/stats")
+        stats["wire"]["http"]["received"] -= asked_bytes + len(self._question("/stats"))
+        stats["wire"]["http"]["sent"] -= answered_bytes  # an answer is counted there only after it was made
+        stats["wire"]["connections_open"] -= 1
+        return stats
+
+    async def ask(self, path: str) -> dict[str, Any]:
+        """Ask anything, on a connection of its own; raises like `read`."""
+        question = self._question(path)
         async with asyncio.timeout(ANSWER_S):
             source, sink = await asyncio.open_connection(self._host, self._port)
             try:
-                sink.write(self._question)
+                sink.write(question)
                 answer = await source.read()
             finally:
                 sink.close()
-        stats: dict[str, Any] = json.loads(answer.partition(b"\r\n\r\n")[2])
-        self._asked_bytes += len(self._question)
-        stats["wire"]["http"]["received"] -= self._asked_bytes
-        stats["wire"]["http"]["sent"] -= self._answered_bytes
-        stats["wire"]["connections_open"] -= 1
-        self._answered_bytes += len(answer)  # it is counted there only after it was made
-        return stats
+        self._asked_bytes += len(question)
+        self._answered_bytes += len(answer)
+        said: dict[str, Any] = json.loads(answer.partition(b"\r\n\r\n")[2])
+        return said
+
+    def _question(self, path: str) -> bytes:
+        return f"GET {path} HTTP/1.1\r\nHost: {self._host}:{self._port}\r\nConnection: close\r\n\r\n".encode()
 
 
 def counted(api: Mapping[str, Any], service: Mapping[str, Any] | None) -> Counts:
@@ -74,4 +83,23 @@ def counted(api: Mapping[str, Any], service: Mapping[str, Any] | None) -> Counts
         down_bytes=sum(line["sent"] for line in lines),
         published_bytes=sum(service["wire"]["http"].values()) if service else 0,
         connections=api["wire"]["connections_open"] + (service["wire"]["connections_open"] if service else 0),
+    )
+
+
+class Bill(Struct, frozen=True):
+    """What a serverless host has metered since it began: seconds billed, calls cut at the limit, and calls refused."""
+
+    function_s: float
+    cold_starts: int
+    cuts: int
+    refused: int
+
+
+def billed(meter: Mapping[str, Any]) -> Bill:
+    """Return the bill of a host's meter."""
+    return Bill(
+        function_s=round(meter["instance_busy_s"], 1),
+        cold_starts=meter["cold_starts"],
+        cuts=meter["timeouts"] + meter["cut_streams"] + meter["cut_sockets"],
+        refused=meter["throttled"] + meter["upgrades_ignored"],
     )

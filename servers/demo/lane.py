@@ -1,6 +1,7 @@
 """One lane: a transport's server as a process of its own, with a log that outlives it, and a crowd to fill its room.
 
-Teaches that nothing acknowledged is lost: a restart here is a kill without warning, then a start on the same log.
+Teaches that nothing acknowledged is lost: a restart here is a kill without warning, then a start on the same log. And
+that a serverless host changes everything but the code: the same server runs there as a function.
 """
 
 import asyncio
@@ -9,8 +10,10 @@ import sys
 from collections.abc import Sequence
 from contextlib import ExitStack, suppress
 from pathlib import Path
+from shlex import join
 
-from servers.demo.counts import Counts, Stats, counted
+from servers.demo.counts import Bill, Counts, Stats, billed, counted
+from servers.demo.hosts import Host
 from servers.deploy.processes import Running, started
 from servers.transports import LOCAL_STAND_IN, RENTED, Transport
 
@@ -22,13 +25,22 @@ ANY_FREE = "0"
 
 
 class Lane:
-    """A transport and the processes that serve it. counts: what all of them have counted, as last read."""
+    """A transport and the processes that serve it.
 
-    def __init__(self, transport: Transport, folder: Path, web: Path) -> None:
-        """Prepare, and start nothing. folder: for the log. web: the browser's client. page: who frames it."""
+    counts: what all of them have counted, as last read; bill: what its serverless host has metered, None without one.
+    """
+
+    def __init__(self, transport: Transport, folder: Path, web: Path, secret: str) -> None:
+        """Prepare, and start nothing. folder: for the log. web: the browser's client. page: who frames it.
+
+        secret: signs tokens, so that they outlive a server, its log and its host.
+        """
         self.transport = transport
         self.page = ""
-        self._told = ["--store", f"sqlite:///{folder / transport.slug}.db", "--web", str(web), "--lease", str(LEASE_S)]
+        self._web = web
+        self._environment = {"CHAT_SECRET": secret}
+        self._host: Host | None = None
+        self._store = f"sqlite:///{folder / transport.slug}.db"
         self._port = ANY_FREE
         self._running: Running | None = None
         self._processes = ExitStack()
@@ -36,6 +48,7 @@ class Lane:
         self._earlier = Counts()
         self._turn = asyncio.Lock()
         self.counts = Counts()
+        self.bill: Bill | None = None
 
     @property
     def is_up(self) -> bool:
@@ -72,6 +85,16 @@ class Lane:
             await self._end()
             await self._begin()
 
+    async def move(self, host: Host | None, store: str) -> None:
+        """Run on a serverless host, or with None on a server of its own again, with the log in `store`."""
+        async with self._turn:
+            await self.read()
+            was_up = self._running is not None
+            await self._end()
+            self._host, self._store, self.bill = host, store, None
+            if was_up:
+                await self._begin()
+
     async def stop(self) -> None:
         """End the crowd and the server; what was counted is kept."""
         await self.disperse()
@@ -83,8 +106,9 @@ class Lane:
         if running := self._running:
             with suppress(OSError, TimeoutError, ValueError):
                 counts = counted(await self._api.read(), await self._service.read() if self._service else None)
+                bill = billed(await self._api.ask("/host/stats")) if self._host else None
                 if running is self._running:
-                    self.counts = counts + self._earlier
+                    self.counts, self.bill = counts + self._earlier, bill
 
     async def gather(self, people: int) -> None:
         """Have so many scripted users join the room and talk, in place of those who do."""
@@ -118,14 +142,19 @@ class Lane:
         return "PUSHER_KEY" in os.environ
 
     async def _begin(self) -> None:
-        command = ["servers", self.transport.slug, "--port", self._port, *self._told, "--origin", self.page]
+        options = ["--web", str(self._web), "--origin", self.page, "--lease", str(LEASE_S)]
+        place = [self.transport.slug, "--port", self._port, "--store", self._store]
+        if self._host:
+            command = ["servers.deploy.serverless", *place, *self._host.options, "--server-options", join(options)]
+        else:
+            command = ["servers", *place, *options]
         self._running = await asyncio.to_thread(self._enter, command)
         self._port = self._running.address.rpartition(":")[2]
         self._api = Stats(self._running.address)
         self._service = Stats(self.push_service) if self.push_service else None
 
     def _enter(self, command: Sequence[str]) -> Running:
-        return self._processes.enter_context(started(command))
+        return self._processes.enter_context(started(command, self._environment))
 
     async def _end(self) -> None:
         self._running, self._earlier = None, self.counts

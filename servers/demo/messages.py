@@ -4,7 +4,7 @@ from typing import Annotated
 
 from msgspec import Meta, Struct
 
-from servers.demo.counts import Counts
+from servers.demo.counts import Bill, Counts
 
 DELAY_MS_MAX = 2000
 PEOPLE_MAX = 5
@@ -54,13 +54,19 @@ class Reach(Wish, frozen=True, tag="reach"):
     lane: str
 
 
+class HostOn(Wish, frozen=True, tag="host_on"):
+    """Run every lane on a serverless host of that profile, or with an empty name on servers of their own."""
+
+    profile: str
+
+
 class CountAnew(Wish, frozen=True, tag="count_anew"):
     """Let a window's counters begin at nothing."""
 
     window: str
 
 
-AnyWish = Open | Shape | Restart | Gather | Light | Reach | CountAnew
+AnyWish = Open | Shape | Restart | Gather | Light | Reach | HostOn | CountAnew
 
 
 class Reached(Struct, frozen=True):
@@ -95,12 +101,18 @@ class LaneState(Struct, frozen=True):
     is_on: bool
     is_up: bool
     counts: Counts
+    bill: Bill | None
 
 
 class Look(Struct, frozen=True):
-    """What the counters' stream tells, several times a second."""
+    """What the counters' stream tells, several times a second.
+
+    profile: of the serverless host, empty without one; limit_s: after which it ends every call, else 0.
+    """
 
     lanes: dict[str, LaneState]
     people: int
     delay_ms: float
     is_cut: bool
+    profile: str
+    limit_s: float

@@ -7,14 +7,17 @@ import asyncio
 import logging
 import secrets
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import ExitStack, asynccontextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from servers import transports
 from servers.core.errors import BadRequest, NotFound, TooMany
+from servers.demo.hosts import HOSTS
 from servers.demo.lane import Lane
 from servers.demo.messages import LaneState, Look, Opened, Reached
 from servers.demo.window import Way, Window
+from servers.deploy.engines import program, redis_server
 from servers.deploy.processes import NotReady
 
 log = logging.getLogger(__name__)
@@ -30,7 +33,11 @@ class Stage:
 
     def __init__(self, folder: Path, web: Path) -> None:
         """Prepare a lane for each transport. folder: for their logs. web: the files of the browser's client."""
-        self._lanes = {row.slug: Lane(row, folder, web) for row in transports.TRANSPORTS}
+        secret = secrets.token_urlsafe(32)
+        self._lanes = {row.slug: Lane(row, folder, web, secret) for row in transports.TRANSPORTS}
+        self._stores: dict[str, str] = {}
+        self._engines = ExitStack()
+        self._profile = ""
         self._on = {row.slug for row in transports.TRANSPORTS if not row.is_addition}
         self._windows: dict[str, Window] = {}
         self._people = 0
@@ -51,6 +58,7 @@ class Stage:
             await asyncio.gather(looking, *self._starting, return_exceptions=True)
             await asyncio.gather(*(window.close() for window in self._windows.values()))
             await asyncio.gather(*(lane.stop() for lane in self._lanes.values()))
+            self._engines.close()
 
     def stop(self) -> None:
         """End the streams of counters: the demo is stopping."""
@@ -114,6 +122,20 @@ class Stage:
             self._people = people
             await asyncio.gather(*(lane.gather(people) for lane in self._lanes_on()))
 
+    async def host_on(self, profile: str) -> None:
+        """Move every lane to a serverless host, or back. Raises NotFound, BadRequest, NotReady.
+
+        A function keeps nothing and shares nothing, so the first move takes the logs to Redis, where they begin anew.
+        """
+        if profile and profile not in HOSTS:
+            raise NotFound(f"profile: expected one of {', '.join(HOSTS)}, or none, got {profile[:80]!r}")
+        async with self._gathering:
+            if not self._stores:
+                self._stores = self._in_redis()
+            moves = (lane.move(HOSTS.get(profile), self._stores[slug]) for slug, lane in self._lanes.items())
+            await asyncio.gather(*moves)
+            self._profile = profile
+
     async def count_anew(self, window: str) -> None:
         """Let a window's counters begin at nothing. Raises NotFound."""
         view = self._window(window)
@@ -134,9 +156,25 @@ class Stage:
 
     def _look(self, window: Window) -> Look:
         lanes = {
-            slug: LaneState(slug in self._on, lane.is_up, window.counts(lane)) for slug, lane in self._lanes.items()
+            slug: LaneState(slug in self._on, lane.is_up, window.counts(lane), lane.bill)
+            for slug, lane in self._lanes.items()
         }
-        return Look(lanes=lanes, people=self._people, delay_ms=1000 * window.delay_s, is_cut=window.is_cut)
+        return Look(
+            lanes=lanes,
+            people=self._people,
+            delay_ms=1000 * window.delay_s,
+            is_cut=window.is_cut,
+            profile=self._profile,
+            limit_s=HOSTS[self._profile].limit_s if self._profile else 0.0,
+        )
+
+    def _in_redis(self) -> dict[str, str]:
+        """Start Redis, and return the URL of an empty database for each lane. Raises BadRequest without Redis."""
+        if not program("redis-server"):
+            raise BadRequest("Redis is missing, and functions share no memory; make setup says how to install it")
+        folder = self._engines.enter_context(TemporaryDirectory(prefix="demo-redis-"))  # which is to be Redis's own
+        engine = self._engines.enter_context(redis_server(Path(folder)))
+        return {slug: engine.fresh_url() for slug in self._lanes}
 
     async def _start(self) -> None:
         await asyncio.gather(*(lane.start() for lane in self._lanes_on()), return_exceptions=True)

@@ -135,6 +135,24 @@ def test_five_people_talk_in_every_lane_until_they_are_sent_home(open_window: Op
         expect(ada.room(slug, "#members .online")).to_have_count(1, timeout=SEEN_MS)
 
 
+def test_a_classic_serverless_host_cuts_who_waits_refuses_sockets_and_loses_nothing(open_window: OpenWindow) -> None:
+    ada = open_window("Ada")
+    ada.write("on servers")
+    ada.page.locator("#host").select_option("classic-hobby")
+    expect(ada.page.locator("#host")).to_be_enabled(timeout=30_000)
+    ada.write("on functions")
+    for slug in set(FOUR) - {"raw_websocket"}:
+        ada.expect_last(slug, "on functions")
+    expect(ada.room("long_polling", ".countdown")).to_have_text(re.compile(r"cut in \d\.\d s"))
+    expect(ada.card("long_polling").locator("[data-figure=cuts]")).not_to_have_text("0", timeout=20_000)
+    expect(ada.card("raw_websocket").locator(".latest span")).to_contain_text("line down")
+    ada.page.locator("#host").select_option("")
+    expect(ada.page.locator("#host")).to_be_enabled(timeout=30_000)
+    for slug in FOUR:
+        ada.expect_last(slug, "on functions")
+    expect(ada.card("raw_websocket").locator("[data-figure=cuts]")).to_be_hidden()
+
+
 def test_distance_is_felt_in_every_lane(open_window: OpenWindow) -> None:
     ada = open_window("Ada")
     ada.page.locator("#delay").fill("200")

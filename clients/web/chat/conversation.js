@@ -15,6 +15,8 @@ const BACKOFF_MAX_MS = 2000;
 
 const worthAnotherTry = (error) => error instanceof LineBroken || (error instanceof Refused && error.code === "too_many");
 const isNotJoined = (error) => error instanceof Refused && error.code === "not_joined";
+// Who has been forgotten joins again, by the line that reads, and may then go on.
+const worthWaiting = (error) => worthAnotherTry(error) || isNotJoined(error);
 
 export class Conversation {
   #outbox = Promise.resolve();
@@ -39,7 +41,7 @@ export class Conversation {
         await this.#deliver(await this.line.receive(this.inbox, this.#ended.signal));
       } catch (error) {
         if (this.#ended.signal.aborted) return;
-        if (!worthAnotherTry(error) && !isNotJoined(error)) throw error;
+        if (!worthWaiting(error)) throw error;
         await this.#return();
       }
     }
@@ -67,7 +69,7 @@ export class Conversation {
   }
 
   #post(command) {
-    return this.#persist(() => this.line.post(command));
+    return this.#persist(() => this.line.post(command), worthWaiting);
   }
 
   #enter(snapshot) {
@@ -100,13 +102,13 @@ export class Conversation {
     this.changed();
   }
 
-  /** Try until it works, or is refused. */
-  async #persist(attempt) {
+  /** Try until it works, or is refused for good. */
+  async #persist(attempt, on = worthAnotherTry) {
     for (let waitMs = BACKOFF_MS; ; waitMs = Math.min(2 * waitMs, BACKOFF_MAX_MS)) {
       try {
         return await attempt();
       } catch (error) {
-        if (!worthAnotherTry(error) || this.#ended.signal.aborted) throw error;
+        if (!on(error) || this.#ended.signal.aborted) throw error;
         await pause(waitMs * (0.5 + Math.random()), this.#ended.signal);
       }
     }

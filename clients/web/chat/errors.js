@@ -10,3 +10,6 @@ export class Refused extends Error {
     this.code = code;
   }
 }
+
+/** Return the error that a refusal in so many words stands for: what is unavailable now may be there later. */
+export const refused = ({ error, detail }) => (error === "unavailable" ? new LineBroken(detail) : new Refused(error, detail));

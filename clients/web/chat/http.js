@@ -3,7 +3,7 @@
 // Two things go wrong: the server refuses, or the line is down. `heard(way, about, said)` is told of everything that
 // crosses the wire, "up" or "down", for whoever draws it.
 
-import { LineBroken, Refused } from "./errors.js";
+import { LineBroken, refused } from "./errors.js";
 import { written } from "./inbox.js";
 
 const ANSWER_MS = 60_000; // longer than the server holds a question
@@ -85,5 +85,5 @@ export async function decoded(answer) {
     throw new LineBroken(`${answer.url}: ${error.message}`);
   }
   if (answer.ok) return said;
-  throw answer.status >= 500 ? new LineBroken(said.detail) : new Refused(said.error, said.detail);
+  throw answer.status >= 500 ? new LineBroken(said.detail) : refused(said);
 }

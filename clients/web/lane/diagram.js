@@ -75,13 +75,17 @@ const lasting = (ms, waits) => `${WAITERS[waits] ?? ""}${(ms / 1000).toFixed(1)}
 export class Diagram {
   #rows = []; // {row, atMs}, oldest first
   #waits = "nobody";
+  #heldMs = 0; // since when the server is held by a question or a line
   #due = false;
+  limitS = 0; // after which a host ends whatever holds it, if it does
 
   /** holds: the element to draw in. service: whether a push service stands between. */
   constructor(holds, { service }) {
     this.middle = service ? MIDDLE : SERVER; // where pushes come from
     const label = "What crosses the wire, newest below";
     this.svg = drawn("svg", { viewBox: `0 0 ${WIDTH} ${HEIGHT}`, role: "img", "aria-label": label });
+    this.countdown = drawn("text", { class: "countdown", x: MIDDLE, y: 11, "text-anchor": "middle" });
+    if (!service) this.svg.append(this.countdown);
     this.#lifeline(BROWSER, "browser", 2, "start");
     if (service) this.#lifeline(MIDDLE, "push service", MIDDLE, "middle");
     this.#lifeline(SERVER, service ? "API" : "server", WIDTH - 2, "end");
@@ -91,7 +95,9 @@ export class Diagram {
 
   /** Draw one arrow more, with the next frame. While a line is open, only its end changes who waits. */
   add({ way, waits, ...said }) {
-    if (this.#waits !== "line" || said.words === LINE_ENDS) this.#waits = waits ?? this.#waits;
+    const before = this.#waits;
+    if (before !== "line" || said.words === LINE_ENDS) this.#waits = waits ?? before;
+    if (this.#waits !== before || waits === "server") this.#heldMs = performance.now();
     const ends = { up: [BROWSER, SERVER], down: [SERVER, BROWSER], pushed: [MIDDLE, BROWSER] }[way];
     const row = this.#rows.length < ROWS_MAX ? this.#newRow() : this.#rows.shift().row;
     row.say({ ...said, waits: this.#waits }, ...ends, this.middle);
@@ -105,7 +111,16 @@ export class Diagram {
     requestAnimationFrame(() => {
       this.#due = false;
       this.#place();
+      this.#count();
     });
+  }
+
+  /** Count down to the moment at which the host hangs up. */
+  #count() {
+    const isHeld = this.limitS && (this.#waits === "server" || this.#waits === "line");
+    const leftS = Math.max(0, this.limitS - (performance.now() - this.#heldMs) / 1000);
+    const text = isHeld ? `cut in ${leftS.toFixed(1)} s` : "";
+    if (this.countdown.textContent !== text) this.countdown.textContent = text;
   }
 
   /** Place the newest row below and the others above it, as many as there is room for. */

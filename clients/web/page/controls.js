@@ -13,13 +13,14 @@ export class Controls {
   #written = 0;
   #rate = 0;
   #moments = []; // when the last messages were written by themselves
-  #look = { people: 0, is_cut: false };
+  #look = { people: 0, profile: "" };
 
   constructor(window, lanes) {
     Object.assign(this, { window, lanes });
     $("poll").oninput = () => this.poll(Number($("poll").value));
     $("rate").oninput = () => this.rate(Number($("rate").value));
     $("delay").oninput = () => this.distance(Number($("delay").value));
+    $("host").onchange = () => this.host($("host").value);
     $("cut").onclick = () => this.cut($("cut").ariaPressed !== "true");
     $("crowd").onclick = () => this.crowd($("crowd").ariaPressed !== "true");
     $("added").onclick = () => this.added($("added").ariaPressed !== "true");
@@ -51,6 +52,16 @@ export class Controls {
     return this.#shape(delayMs, $("cut").ariaPressed === "true");
   }
 
+  /** Run every lane on a serverless host of that profile; with "" on servers of their own. */
+  async host(profile) {
+    $("host").value = profile;
+    if (profile === this.#look.profile) return;
+    $("host").disabled = true;
+    await attempt(() => wish("host_on", { profile }));
+    await this.lanes.countAnew();
+    $("host").disabled = false;
+  }
+
   /** Cut this window off from every server, or mend its lines. */
   cut(isCut) {
     this.#press("cut", isCut, isCut ? "Mend my network" : "Cut my network");
@@ -74,6 +85,7 @@ export class Controls {
   look(look) {
     if (!!look.people !== !!this.#look.people) this.#press("crowd", !!look.people, look.people ? "Send them home" : "Add five people");
     this.#look = look;
+    if (!$("host").disabled && document.activeElement !== $("host")) $("host").value = look.profile;
     this.#press("added", look.lanes[ADDED].is_on);
     this.#showRate();
   }
@@ -94,7 +106,7 @@ export class Controls {
     const reached = (1000 * this.#moments.length) / (performance.now() - first);
     const slower = this.#moments.length > this.#rate && reached < 0.8 * this.#rate;
     const asked = this.#rate ? `${this.#rate} a second` : "nothing by itself";
-    $("rate-shown").textContent = slower ? `${asked}, ${reached.toFixed(1)} reached` : asked;
+    $("rate-shown").textContent = slower ? `${asked} → ${reached.toFixed(1)}` : asked;
   }
 
   #press(id, pressed, text = $(id).textContent) {

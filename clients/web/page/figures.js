@@ -10,18 +10,24 @@ const TOLD = {
   worst: ["worst", "from written to seen here, over my last 500 messages"],
   connections: ["connections", "open now"],
 };
+const BILLED = {
+  function_s: ["function-s", "seconds in which an instance was held by at least one call: what is billed"],
+  cold_starts: ["cold starts", "processes started because none was free"],
+  cuts: ["cut", "calls, answers and lines ended at the host's limit"],
+};
 const PUBLISHED = "TCP payload between the API and the push service, beside what browsers exchange with both";
 
 export class Figures {
   constructor(list) {
     this.values = Object.fromEntries(Object.entries(TOLD).map(([name, told]) => [name, laid(list, name, ...told)]));
+    this.billed = Object.fromEntries(Object.entries(BILLED).map(([name, told]) => [name, laid(list, name, ...told)]));
     this.published = document.createElement("small");
     this.published.title = PUBLISHED;
     this.values.bytes.after(this.published);
   }
 
   /** Show them as they are now. */
-  show({ counts, latencies, push_service: service }) {
+  show({ counts, latencies, bill, push_service: service }) {
     const shown = {
       requests: whole(counts.requests),
       empty: whole(counts.empty_answers),
@@ -31,6 +37,10 @@ export class Figures {
       connections: whole(counts.connections),
     };
     for (const [name, text] of Object.entries(shown)) setText(this.values[name], text);
+    for (const [name, value] of Object.entries(this.billed)) {
+      value.closest("div").hidden = !bill;
+      if (bill) setText(value, bill[name] < 10 ? String(bill[name]) : whole(bill[name]));
+    }
     if (service) setText(this.published, `+ ${bytes(counts.published_bytes)} published`);
   }
 }

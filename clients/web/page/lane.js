@@ -53,9 +53,13 @@ export class Lane {
     return [...this.#waiting.keys()].filter((id) => this.#counts(id)).length;
   }
 
-  /** Take over what the demo says of the server. */
-  look({ counts, is_up: isUp }) {
-    this.counts = counts;
+  /** Take over what the demo says of the server, and after how many seconds its host ends every call, if it does. */
+  look({ counts, is_up: isUp, bill }, limitS) {
+    Object.assign(this, { counts, bill });
+    if (this.hasJoined && limitS !== this.limitS) {
+      this.limitS = limitS;
+      this.tell({ kind: "limit", s: limitS });
+    }
     this.#changed = true;
     this.card.classList.toggle("is-down", !isUp);
   }

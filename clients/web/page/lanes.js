@@ -9,6 +9,7 @@ import { listed, numeral } from "./wording.js";
 const ROOM = "demo";
 const READY_MS = 15_000;
 const UNSTORED_MAX = 3; // what writes by itself waits while a lane has so many messages that no server has stored
+const MISSING_MAX = 200; // a lane whose server cannot be reached is not told for ever
 const SETTLE_MS = 300; // lines go down and come back together
 
 export class Lanes {
@@ -37,15 +38,15 @@ export class Lanes {
   /** Write one message to every lane whose client has joined; resolves with when each lane saw it, if it did. */
   send(text) {
     const id = newId();
-    const joined = this.#all.filter((lane) => lane.hasJoined);
+    const joined = this.#all.filter((lane) => lane.hasJoined && lane.missing < MISSING_MAX);
     const arrivals = joined.map(async (lane) => ({ label: lane.label, tookMs: await lane.send(text, id) }));
     this.#draw();
     return Promise.all(arrivals);
   }
 
-  /** Whether all servers keep up with what is written. */
+  /** Whether all servers that can be reached keep up with what is written. */
   get keepUp() {
-    return this.#all.every((lane) => lane.unstored < UNSTORED_MAX);
+    return this.#all.every((lane) => !lane.connected || lane.unstored < UNSTORED_MAX);
   }
 
   /** Tell every client something. */
@@ -59,8 +60,8 @@ export class Lanes {
   }
 
   /** Show what the servers' counters say, and the lanes that are on: any window may switch one. */
-  look({ lanes, is_cut: isCut }) {
-    for (const lane of this.#all) lane.look(lanes[lane.slug]);
+  look({ lanes, is_cut: isCut, limit_s: limitS }) {
+    for (const lane of this.#all) lane.look(lanes[lane.slug], limitS);
     for (const [slug, { is_on: isOn }] of Object.entries(lanes)) {
       if (!isOn && this.find(slug)) this.#remove(this.find(slug));
       if (isOn && !this.find(slug) && !isCut && this.#all.length) this.#follow(slug);

@@ -7,6 +7,7 @@ import { bytes, duration, whole } from "./wording.js";
 const DAY_S = 86_400;
 
 const CUT_MS = 4000;
+const CLASSIC = "classic-hobby";
 
 /** Return a lane's figures, in words. Requests and bytes are everybody's, and so are the messages they are shared by. */
 function figures(lanes, slug) {
@@ -24,13 +25,14 @@ function figures(lanes, slug) {
 
 /** Return the deed with which each step begins: everything as it was at first, and counters at nothing. */
 export const afresh =
-  ({ rate = 0 } = {}) =>
+  ({ rate = 0, host = "" } = {}) =>
   async (controls, lanes) => {
     controls.rate(0);
     controls.poll(2);
     await controls.distance(0);
     await controls.cut(false);
     await controls.crowd(false);
+    await controls.host(host);
     await lanes.countAnew();
     controls.rate(rate);
   };
@@ -80,16 +82,26 @@ export const STEPS = [
     deeds: [afresh({ rate: 1 }), (controls) => controls.crowd(true)],
   },
   {
+    title: "Serverless: the host hangs up",
+    look: "Every lane runs as a function now, on a classic host that ends each call after 10 s: watch the countdown. The WebSocket never gets through, the long poll is cut and comes back, short polling does not notice.",
+    question: "So there are no WebSockets on serverless?",
+    answer: (lanes) => {
+      const billed = (slug) => `${whole(lanes.find(slug).bill?.function_s ?? 0)} s`;
+      return `On classic hosts there are none. Today's hold one for minutes, then cut it, and bill the waiting: so far long polling has held functions for ${billed("long_polling")}, short polling for ${billed("short_polling")}, Pusher for ${billed("pusher_adapter")}.`;
+    },
+    deeds: [afresh({ rate: 1, host: CLASSIC })],
+  },
+  {
     title: "Pusher: somebody else keeps the line",
     lane: "pusher_adapter",
-    look: "Messages go to the API at the right; what comes back comes from the push service in the middle. Now the network is cut for 4 s: see who recovers.",
+    look: "The API is a function still, and yet news comes at once, from the push service in the middle. Now the network is cut for 4 s: see who recovers.",
     question: "What if it loses an event?",
     answer: (lanes) => {
       const { median, worst } = figures(lanes, "pusher_adapter");
       const missing = [...lanes].reduce((sum, lane) => sum + lane.missing, 0);
       return `The log has it: clients read after subscribing, on a gap, and when a heartbeat tells them so. Median ${median}, worst ${worst} with the cut; ${missing ? `${whole(missing)} under way` : "nothing lost in any lane"}.`;
     },
-    deeds: [afresh({ rate: 1 }), (controls) => controls.cut(true), () => pause(CUT_MS), (controls) => controls.cut(false)],
+    deeds: [afresh({ rate: 1, host: CLASSIC }), (controls) => controls.cut(true), () => pause(CUT_MS), (controls) => controls.cut(false)],
   },
   {
     title: "The bill: the same messages, counted",

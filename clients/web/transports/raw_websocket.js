@@ -1,7 +1,7 @@
 // Raw WebSocket: open a line once, and listen. Commands share it, so an answer says which command it belongs to.
 
 import { Channel } from "../chat/channel.js";
-import { LineBroken, Refused } from "../chat/errors.js";
+import { LineBroken, refused, Refused } from "../chat/errors.js";
 import { written } from "../chat/inbox.js";
 
 const isRefusal = (code) => code >= 4400 && code < 4500;
@@ -68,7 +68,7 @@ export class Line {
     if (said.type === "snapshot") return this.snapshots.tell(said);
     const asked = this.answers.get(said.ref);
     this.answers.delete(said.ref);
-    return said.type === "error" ? asked?.reject(new Refused(said.error, said.detail)) : asked?.resolve(said);
+    return said.type === "error" ? asked?.reject(refused(said)) : asked?.resolve(said);
   }
 
   #end(error) {

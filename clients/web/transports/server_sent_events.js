@@ -2,7 +2,7 @@
 // EventSource cannot send an Authorization header (HTML Standard, section 9.2, has the format).
 
 import { Channel } from "../chat/channel.js";
-import { LineBroken, Refused } from "../chat/errors.js";
+import { LineBroken, refused } from "../chat/errors.js";
 import { decoded } from "../chat/http.js";
 import { written } from "../chat/inbox.js";
 
@@ -66,7 +66,7 @@ export class Line {
     if (!data.length) return; // a comment, in place of a ping
     const said = JSON.parse(data.map((line) => line.slice(6)).join("\n"));
     this.http.heard("down", said.type, said);
-    if (said.type === "error") pages.end(new Refused(said.error, said.detail));
+    if (said.type === "error") pages.end(refused(said));
     else pages.tell(said);
   }
 }
