@@ -1,4 +1,4 @@
-"""Measure the transports: `python -m loadtests compare`, `scenarios`, `calibrate` and `capture`.
+"""Measure the transports: `python -m loadtests compare`, `scenarios`, `calibrate`, `capture` and `hop`.
 
 Exit status: 0 when every acknowledged event reached every recipient exactly once, on every transport; 1 when not, or
 when a transport could not be measured; 130 after Ctrl-C. A load generator that lagged makes a verdict suspect or void,
@@ -17,9 +17,13 @@ from loadtests.calibration.command import calibrate as run_calibration
 from loadtests.capture.command import capture as run_capture
 from loadtests.compare import compare_in_full, compare_transports
 from loadtests.reports.report import print_scenarios
+from loadtests.rig.backing import ALONE, EMBEDDED, SHARED, Backing
 from loadtests.rig.peers import DIALECTS, Peer, transports_of
+from loadtests.rig.subjects import OurServers
 from loadtests.scenarios import CONVERSATION, SCENARIOS
 from loadtests.scenarios import find as find_scenario
+from loadtests.sharing.command import measure_sharing
+from loadtests.sharing.plan import QUICK, Plan
 from servers.transports import TRANSPORTS, Transport, find
 
 SLUGS = ", ".join(row.slug for row in TRANSPORTS)
@@ -72,7 +76,16 @@ def compare(
             "takes up a run that was interrupted.",
         ),
     ] = False,
+    store: Annotated[
+        str,
+        typer.Option(
+            help=f"{EMBEDDED}; or {' or '.join(SHARED)}, whose engine is started here; or its URL if it runs."
+        ),
+    ] = EMBEDDED,
     workers: Annotated[
+        int, typer.Option(min=1, max=64, help="Processes that serve; an embedded store allows one.")
+    ] = 1,
+    generators: Annotated[
         int, typer.Option(min=1, max=64, help="Generator processes: a master of Locust's leads them if several.")
     ] = 1,
     out: Annotated[Path, typer.Option(help="Folder in which the run's own folder is made.")] = Path("results"),
@@ -104,14 +117,20 @@ def compare(
         for load in (load for row in wanted for load in row.workloads):
             if load.users % load.room_size:
                 raise ValueError(f"--users {load.users} is not a multiple of --room-size {load.room_size}: fill rooms")
-            if load.users % workers:
-                raise ValueError(f"--users {load.users} is not a multiple of --workers {workers}: share them evenly")
-        subject = Peer(dialect, against.rstrip("/"), tuple(pid or ())) if dialect else None
+            if load.users % generators:
+                raise ValueError(
+                    f"--users {load.users} is not a multiple of --generators {generators}: share them evenly"
+                )
+        backing = Backing(store, workers)
+        if dialect and backing != ALONE:
+            raise ValueError("--store and --workers are of our own servers: leave them out with --dialect")
+        peer = Peer(dialect, against.rstrip("/"), tuple(pid or ())) if dialect else None
+        subject = peer or OurServers(backing=backing)
         if full:
-            raise typer.Exit(compare_in_full(wanted, chosen, out / FULL, subject, workers))
+            raise typer.Exit(compare_in_full(wanted, chosen, out / FULL, subject, generators))
     except ValueError as error:
         raise typer.BadParameter(str(error)) from None
-    raise typer.Exit(compare_transports(wanted[0], chosen, out, subject, workers))
+    raise typer.Exit(compare_transports(wanted[0], chosen, out, subject, generators))
 
 
 def chosen_transports(slugs: Sequence[str], dialect: str) -> list[Transport]:
@@ -149,6 +168,15 @@ def calibrate(
 def capture(out: Annotated[Path, typer.Option(help="Folder for the record.")] = Path("results")) -> None:
     """Record what crosses the wire on each transport while two people talk; takes a minute and a half."""
     raise typer.Exit(run_capture(out))
+
+
+@app.command()
+def hop(
+    out: Annotated[Path, typer.Option(help="Folder for the record.")] = Path("results"),
+    quick: Annotated[bool, typer.Option(help="Once, with small numbers: to see that it runs.")] = False,
+) -> None:
+    """Measure what a shared store, a second worker and the hop between the two cost; takes about ten minutes."""
+    raise typer.Exit(measure_sharing(QUICK if quick else Plan(), out))
 
 
 if __name__ == "__main__":

@@ -41,6 +41,7 @@ class ChatUser(User):
 
     abstract = True
     host: str
+    """Where the server is. Of several, separated by commas, the users take turns by their numbers."""
     load: ClassVar[Load]
     """Of the test that runs; set when it starts."""
     http_line: ClassVar[type[HttpLine]] = HttpLine
@@ -66,6 +67,8 @@ class ChatUser(User):
         """Log in, enter, listen, and wait at the barrier for everybody else."""
         self.workload, self.witness = self.load.workload, self.load.witness
         self.number = self.load.next_number()
+        addresses = self.host.split(",")
+        self.host = addresses[self.number % len(addresses)]
         self.phase = phase(self.workload.seed, self.number)
         self.room_number = self.number // self.workload.room_size
         self.room = f"room-{self.room_number}"

@@ -19,6 +19,8 @@ and beside the runs, or in one,
     code_comparison.json  the shortest chats, in lines and moving parts (`python -m servers.shortest.compare`)
     drills.json         what failures of each deployment cost its users (`python -m tests.drills`): how it was made, and
                         under `drills` a row for each option, drill and repeat
+    shared_stores.json  what a shared store and a second process cost (`python -m loadtests hop`): the circumstances as
+                        in a manifest, the engines, and three tables, each a list of rows: served, hops, appends
     claims.json         every claim of the source document, tested on the run (`python -m notebooks.analysis claims`)
 
 Servers count what they can: a figure that a peer's server does not tell is `nan`, which is why those counts are floats.
@@ -34,6 +36,7 @@ CAPTURES_FILE = "captures.json"
 CLAIMS_FILE = "claims.json"
 CODE_COMPARISON_FILE = "code_comparison.json"
 DRILLS_FILE = "drills.json"
+SHARED_STORES_FILE = "shared_stores.json"
 CELLS_FILE = "cells.csv"
 KINDS_FILE = "kinds.csv"
 DELIVERIES_FILE = "deliveries.csv.gz"
@@ -99,6 +102,8 @@ CELLS = (
     Column("seed", "int64", "", "seed of the senders' schedules and the pollers' phases"),
     Column("users", "int64", "", "users joined during the whole measuring window"),
     Column("room_size", "int64", "", "users per room"),
+    Column("store", "str", "", "what the log lay in: sqlite, redis or postgresql; empty if the server does not tell"),
+    Column("workers", "int64", "", "processes that served the API behind one port; 0 if the server does not tell"),
     Column("offered", "str", "", "digest of who did what, meant for which moment of the window; equal: the same load"),
     Column("measured_s", "float64", "s", "length of the measuring window"),
     Column("messages", "int64", "", "acknowledged messages that were meant to be sent in the window"),
@@ -128,10 +133,16 @@ CELLS = (
     Column("client_up_bytes", "float64", "bytes", "the same by the generator's kernel (TCP_INFO); nan where it cannot"),
     Column("client_down_bytes", "float64", "bytes", "the same, servers to clients"),
     Column("publish_bytes", "float64", "bytes", "TCP payload between the API and the push service, both ways"),
-    Column("api_cpu_s", "float64", "s", "CPU time of the API process, user and system"),
+    Column("api_cpu_s", "float64", "s", "CPU time of the API's processes, user and system"),
     Column("push_service_cpu_s", "float64", "s", "CPU time of the push service; 0 without one, or if rented"),
+    Column(
+        "store_cpu_s",
+        "float64",
+        "s",
+        "CPU time of the store's engine; 0 if embedded in the API; nan if it was not started for the run",
+    ),
     Column("generator_cpu_s", "float64", "s", "CPU time of the load generator"),
-    Column("api_rss_bytes", "float64", "bytes", "largest resident memory of the API process in the window"),
+    Column("api_rss_bytes", "float64", "bytes", "largest resident memory of the API's processes in the window"),
     Column("push_service_rss_bytes", "float64", "bytes", "largest resident memory of the push service in the window"),
     Column("connections", "float64", "", "open connections at the servers at the window's end"),
     Column("storm_returns", "int64", "", "lines that broke when the server was restarted, and were opened again"),
@@ -163,3 +174,56 @@ DRILLS = (
     Column("usual_s", "float64", "s", "median from when a message was meant until it was seen, before it began"),
     Column("sees", "str", "", "the same in words"),
 )
+
+SHARED_KEY = (
+    Column("transport", "str", "", "slug of servers.transports"),
+    Column("store", "str", "", "what the log lay in: sqlite, redis or postgresql"),
+    Column("repeat", "int64", "", "which repeat, from 0"),
+)
+ADDS_UP = (
+    Column("lost", "int64", "", "deliveries that were due and never came"),
+    Column("duplicates", "int64", "", "events that an inbox gave out twice"),
+    Column("out_of_order", "int64", "", "events that an inbox gave out after a later one"),
+    Column("send_failures", "int64", "", "messages that were never acknowledged"),
+    Column("heartbeat_lag_p99_s", "float64", "s", "how late the generator's own 10 ms ticks were"),
+    Column("takes", "int64", "", "how often it was measured until the generator did not lag; the last counts"),
+)
+
+SERVED = (
+    *SHARED_KEY,
+    Column("workers", "int64", "", "processes that served the API behind one port"),
+    Column("verdict", "str", "", "valid, suspect or void, as in cells.csv"),
+    Column("messages", "int64", "", "acknowledged messages of the window"),
+    Column("delivered", "int64", "", "their deliveries"),
+    Column("expected", "int64", "", "deliveries due"),
+    *ADDS_UP,
+    Column("api_cpu_s", "float64", "s", "CPU time of the API's processes in the window"),
+    Column("push_service_cpu_s", "float64", "s", "CPU time of the push service"),
+    Column("store_cpu_s", "float64", "s", "CPU time of the store's engine; 0 if embedded"),
+    Column("latency_p50_s", "float64", "s", "median of deliveries, from when the message was meant to be sent"),
+    Column("latency_p95_s", "float64", "s", "95th percentile of the same"),
+)
+"""Table `served` of shared_stores.json: one load on every transport, store and number of workers."""
+
+HOPS = (
+    *SHARED_KEY,
+    Column("same_n", "int64", "", "deliveries to others on the sender's server"),
+    Column("same_p50_s", "float64", "s", "median of their latency"),
+    Column("same_p95_s", "float64", "s", "95th percentile"),
+    Column("other_n", "int64", "", "deliveries of the same messages to those on the other server"),
+    Column("other_p50_s", "float64", "s", "median of their latency"),
+    Column("other_p95_s", "float64", "s", "95th percentile"),
+    *ADDS_UP,
+)
+"""Table `hops`: two servers of one worker each on one store; half of each room is on either."""
+
+APPENDS = (
+    Column("store", "str", "", "as above; or none: acknowledged, and stored nowhere"),
+    Column("repeat", "int64", "", "which repeat, from 0"),
+    Column("appends", "int64", "", "messages that one sender sent over HTTP, each after the last was acknowledged"),
+    Column("acked_p50_s", "float64", "s", "median time from sending to the acknowledgement"),
+    Column("acked_p95_s", "float64", "s", "95th percentile"),
+    Column("api_cpu_s", "float64", "s", "CPU time of the server for all of them"),
+    Column("store_cpu_s", "float64", "s", "CPU time of the store's engine for all of them; 0 if embedded"),
+)
+"""Table `appends`: what it takes to have a message on the disk, alone."""

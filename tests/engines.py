@@ -1,17 +1,12 @@
 """Real engines for tests: one Redis and one PostgreSQL for the whole run, and a database of its own for each test."""
 
-import tempfile
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, ExitStack, contextmanager
-from pathlib import Path
+from contextlib import ExitStack
 
 from servers.deploy import engines
+from servers.deploy.empty_database import ENGINES, engine_folder
 from servers.deploy.engines import Engine
 
-SHARED: dict[str, Callable[[Path], AbstractContextManager[Engine]]] = {
-    "redis": engines.redis_server,
-    "postgresql": engines.postgres_server,
-}
+SHARED = ENGINES
 """The engines that several processes share, by the scheme of their URLs."""
 
 
@@ -28,15 +23,6 @@ def what_is_missing() -> str:
         f"These tests start real engines, and this machine lacks: {', '.join(sorted(missing))}.\n"
         f"This installs them (Debian, as root):\n  {INSTALL} {packages}"
     )
-
-
-@contextmanager
-def engine_folder() -> Iterator[Path]:
-    """Make a folder in which an engine that does not run as root may have a folder of its own."""
-    with tempfile.TemporaryDirectory(prefix="engine-") as name:
-        folder = Path(name)
-        folder.chmod(0o711)
-        yield folder / "data"
 
 
 class Engines:

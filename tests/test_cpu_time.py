@@ -18,6 +18,12 @@ for _ in iter(input, "end"):
         pass
     print(flush=True)
 """
+BURN_FOR = """
+import time
+def burn(so_long_s):
+    while time.thread_time() < so_long_s:
+        pass
+burn"""
 
 
 def test_what_this_process_burns_is_counted() -> None:
@@ -26,6 +32,13 @@ def test_what_this_process_burns_is_counted() -> None:
     while thread_time() - begun_s < 20 * BURNT_S:
         pass
     assert cpu_s(own) - before_s >= 10 * BURNT_S
+
+
+def test_what_a_child_used_is_counted_after_its_end() -> None:
+    own = psutil.Process()
+    before_s = family_cpu_s(own)
+    subprocess.run([sys.executable, "-c", f"{BURN_FOR}(0.1)"], check=True)
+    assert family_cpu_s(own) - before_s >= 0.1
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells less than a tick")

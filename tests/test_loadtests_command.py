@@ -106,6 +106,10 @@ def test_the_table_fits_its_terminal(width: int) -> None:
         (["--transport", "pigeon"], f"expected one of {SLUGS}"),
         (["--seconds", "-1"], "'--seconds': Input should be greater than or equal to 1"),
         (["--scenario", "chaos"], "scenario: expected one of conversation, idle, busy"),
+        (["--workers", "2"], "an embedded store is one process's alone"),
+        (["--store", "mysql"], "--store mysql: expected sqlite, redis, postgresql"),
+        (["--store", "redis", "--dialect", "nchan"], "leave them out with --dialect"),
+        (["--generators", "3"], "--users 40 is not a multiple of --generators 3"),
         (["--rate", "often"], "'--rate': Input should be a valid number"),
     ],
 )
@@ -126,6 +130,9 @@ def test_the_help_explains_every_option_with_its_unit() -> None:
         "--seconds",
         "--poll",
         "--seed",
+        "--store",
+        "--workers",
+        "--generators",
         "--out",
     ):
         assert option in help_text

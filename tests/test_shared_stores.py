@@ -18,8 +18,9 @@ from servers.core.store import Lease, Store, open_store
 from servers.core.stores import postgres_listener
 from servers.core.stores.postgres_listener import PostgresListener
 from servers.core.wire import Cursor, Draft, Event, Kind
+from servers.deploy.empty_database import engine_folder
 from servers.deploy.engines import Engine
-from tests.engines import SHARED, Engines, engine_folder
+from tests.engines import SHARED, Engines
 
 pytestmark = pytest.mark.anyio
 DEADLINE_S = 15.0

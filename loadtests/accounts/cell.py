@@ -87,6 +87,8 @@ def make_cell(planned: Planned, samples: Samples, spent: Reading, meant: str, do
         "reason": verdict.reason,
         "samples": len(rows),
         "limit": "",
+        "store": "",
+        "workers": 0,
         "seed": workload.seed,
         "room_size": workload.room_size,
         "offered": offered,

@@ -43,6 +43,8 @@ SAME = (  # what a run that is taken up again may not have changed
     "push_service",
     "peer",
     "generators",
+    "store",
+    "workers",
 )
 
 

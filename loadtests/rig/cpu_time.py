@@ -17,8 +17,9 @@ def cpu_s(*processes: psutil.Process) -> float:
 
 
 def family_cpu_s(process: psutil.Process) -> float:
-    """Return the CPU time of a process and of those that it has started, as long as these run."""
-    return cpu_s(process, *process.children(recursive=True))
+    """Return the CPU time of a process and of those that it has started; of those that ended, in ticks."""
+    ended = process.cpu_times()
+    return cpu_s(process, *process.children(recursive=True)) + ended.children_user + ended.children_system
 
 
 def _by_ticks_s(process: psutil.Process) -> float:

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from loadtests.plan.workload import Workload
+from loadtests.rig.backing import ALONE, Backing, standing
 from loadtests.rig.children import Look, NotMeasured, module, running
 from loadtests.rig.cores import Cores
 from loadtests.rig.manifest import push_service
@@ -44,7 +45,7 @@ class Way:
 
 @contextmanager
 def serving_at_distance(
-    transport: Transport, workload: Workload, cores: Cores, folder: Path, look: Look
+    transport: Transport, workload: Workload, cores: Cores, folder: Path, look: Look, backing: Backing = ALONE
 ) -> Iterator[tuple[Servers, Way]]:
     """Run the servers of a transport, and the relays that the workload asks for; raises NotMeasured."""
     delays_s = {
@@ -61,13 +62,18 @@ def serving_at_distance(
             return str(relay.next_line(READY_S, look)["address"])
 
         links = {link: partial(relayed, link) for link, delay_s in delays_s.items() if delay_s}
-        with serving_over(links, transport, cores, folder, look) as served:
+        with serving_over(links, transport, cores, folder, look, backing) as served:
             yield served
 
 
 @contextmanager
 def serving_over(
-    links: Mapping[Link, Lay], transport: Transport, cores: Cores, folder: Path, look: Look
+    links: Mapping[Link, Lay],
+    transport: Transport,
+    cores: Cores,
+    folder: Path,
+    look: Look,
+    backing: Backing = ALONE,
 ) -> Iterator[tuple[Servers, Way]]:
     """Run the servers of a transport, and have clients and API use these links to them; raises NotMeasured."""
 
@@ -78,13 +84,10 @@ def serving_over(
         service: dict[str, Any] = {}
         environment: dict[str, str] = {}
         if transport.needs_push_service and Link.PUBLISHING in links:
-            environment = credentials()
-            command = module("servers.pusher_service", "--port", "0", "--attached")
-            child = running(command, cores.servers, folder / "push service.log", environment)
-            service = stack.enter_context(child).next_line(READY_S, look)
-            host, _, port = over(Link.PUBLISHING, service["address"]).rpartition(":")
-            environment |= {"PUSHER_HOST": host.removeprefix("http://"), "PUSHER_PORT": port}
-        servers = stack.enter_context(Servers(transport.slug, cores.servers, folder, look, environment))
+            apart = push_service_apart(cores.servers, folder, look, partial(over, Link.PUBLISHING))
+            service, environment = stack.enter_context(apart)
+        ground = stack.enter_context(standing(backing, cores.servers, folder, look))
+        servers = stack.enter_context(Servers(transport.slug, cores.servers, folder, look, ground, environment))
         if service:
             pids = {**servers.server.pids, "push_service": service["pid"]}
             servers.server = replace(servers.server, push_service=service["address"], pids=pids)
@@ -94,6 +97,22 @@ def serving_over(
             servers,
             Way(over(Link.API, server.address), over(Link.PUSH_SERVICE, server.push_service) if moved else ""),
         )
+
+
+@contextmanager
+def push_service_apart(
+    core: int | None, folder: Path, look: Look, lay: Lay
+) -> Iterator[tuple[dict[str, Any], dict[str, str]]]:
+    """Run the stand-in by itself: yields what it announced, and the environment by which APIs find it.
+
+    lay: what lies in the way from them to it. Raises NotMeasured.
+    """
+    environment = credentials()
+    command = module("servers.pusher_service", "--port", "0", "--attached")
+    with running(command, core, folder / "push service.log", environment) as child:
+        service = child.next_line(READY_S, look)
+        host, _, port = lay(service["address"]).rpartition(":")
+        yield service, environment | {"PUSHER_HOST": host.removeprefix("http://"), "PUSHER_PORT": port}
 
 
 def credentials() -> dict[str, str]:

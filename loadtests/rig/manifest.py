@@ -5,6 +5,7 @@ Teaches what somebody needs in order to believe a figure, or to get it again.
 
 import os
 import platform
+import re
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -66,7 +67,7 @@ def describe(scenarios: Sequence[Scenario], slugs: Sequence[str], cores: Cores) 
             for row in scenarios
             for load in row.workloads
         ],
-        "command": " ".join(["python", "-m", "loadtests", *sys.argv[1:]]),
+        "command": without_passwords(" ".join(["python", "-m", "loadtests", *sys.argv[1:]])),
         "pinning": cores.told,
         "push_service": push_service(),
     }
@@ -75,6 +76,11 @@ def describe(scenarios: Sequence[Scenario], slugs: Sequence[str], cores: Cores) 
 def commit() -> str:
     """Return the commit that is checked out, and whether files differ from it; "unknown" outside of a repository."""
     return _git("describe", "--always", "--dirty", "--abbrev=40", "--exclude=*")
+
+
+def without_passwords(command: str) -> str:
+    """Return a command without the user names and passwords in its URLs."""
+    return re.sub(r"://[^@/\s]*@", "://", command)
 
 
 def _digest(folder: Path) -> str:

@@ -5,11 +5,12 @@ them, and a window whose two ends are the same moments for all. This process imp
 starts, awaits and reads.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from time import perf_counter, sleep
+from typing import Any
 
 from loadtests.accounts.cell import Cell, Reading, make_cell
 from loadtests.accounts.limits import Limit, limit_of
@@ -68,7 +69,8 @@ def measure(planned: Planned, cores: Cores, tell: Tell, subject: Subject | None 
         doubts = [*probe.doubts(spent, samples.client_bytes), *_late(spent, workload)]
         cell = make_cell(planned, samples, spent, digest(meant(workload)), doubts)
         limit = limit_of(cell) if planned.up_to_limit else Limit.NONE
-        return replace(cell, settings=servers.server.settings, figures={**cell.figures, "limit": limit})
+        settings = servers.server.settings
+        return replace(cell, settings=settings, figures={**cell.figures, "limit": limit, **_stood_on(settings)})
 
 
 def _restart(servers: Serving, probe: Meter) -> Storm:
@@ -78,6 +80,11 @@ def _restart(servers: Serving, probe: Meter) -> Storm:
     ready_s = perf_counter()
     probe.follow(server, last)
     return Storm(ready_s, last["requests_upkeep"])
+
+
+def _stood_on(settings: Mapping[str, Any]) -> dict[str, float | str]:
+    """Return the columns that say which store, and how many processes of it; nothing of a server that does not say."""
+    return {"store": settings.get("store", ""), "workers": settings.get("workers", 0)}
 
 
 def _late(spent: Reading, workload: Workload) -> list[str]:

@@ -41,6 +41,10 @@ class Peer:
         """Say how this peer differs from ours, where that shows in the figures."""
         return str(_module(self.dialect).MANNER)
 
+    @property
+    def backing(self) -> None:
+        return None
+
     @contextmanager
     def serving(
         self, transport: Transport, workload: Workload, cores: Cores, folder: Path, look: Look

@@ -7,6 +7,7 @@ reads on, and in the requests that it answers meanwhile for nothing but their be
 
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 from typing import NamedTuple, Self
@@ -15,6 +16,7 @@ from urllib.parse import urlsplit
 from loadtests.accounts.cell import Reading
 from loadtests.accounts.samples import Return
 from loadtests.accounts.verdict import percentile
+from loadtests.rig.backing import Ground
 from loadtests.rig.children import Look
 from loadtests.rig.server_probe import Server, serving
 
@@ -43,14 +45,20 @@ CALM = Storm(0.0, 0.0)
 class Servers:
     """The servers of one measurement, as a context manager; `server` is the one that runs now.
 
-    environment: what to add to our own, as `serving` says.
+    They come and go; the ground that they stand on stays. environment: what to add to our own, as `serving` says.
     """
 
     def __init__(
-        self, slug: str, core: int | None, folder: Path, look: Look, environment: Mapping[str, str] | None = None
+        self,
+        slug: str,
+        core: int | None,
+        folder: Path,
+        look: Look,
+        ground: Ground,
+        environment: Mapping[str, str] | None = None,
     ) -> None:
         self._slug, self._core, self._folder, self._look = slug, core, folder, look
-        self._environment = environment
+        self._ground, self._environment = ground, {**ground.environment, **(environment or {})}
         self._starts = 0
         self._running = ExitStack()
 
@@ -73,8 +81,9 @@ class Servers:
 
     def _started(self, port: int) -> Server:
         self._starts += 1
-        log = self._folder / f"server of {self._slug}, start {self._starts}.log"
-        store = f"sqlite:///{self._folder / 'chat.db'}"
-        return self._running.enter_context(
-            serving(self._slug, self._core, log, self._look, port, store, self._environment)
+        ground, log = self._ground, self._folder / f"server of {self._slug}, start {self._starts}.log"
+        server = self._running.enter_context(
+            serving(self._slug, self._core, log, self._look, port, ground.url, ground.workers, self._environment)
         )
+        told = {**server.settings, "engine": ground.engine} if ground.engine else server.settings
+        return replace(server, pids={**server.pids, **ground.pids}, settings=told)

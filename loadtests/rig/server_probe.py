@@ -10,6 +10,7 @@ import socket
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from math import nan
 from pathlib import Path
 from time import perf_counter
 from typing import Any
@@ -20,6 +21,7 @@ import psutil
 from loadtests.accounts.cell import Reading
 from loadtests.accounts.wire_bytes import ClientBytes, WireBytes, disagreements
 from loadtests.plan.workload import HOLD_S, LEASE_S
+from loadtests.rig.backing import EMBEDDED
 from loadtests.rig.children import Look, Overloaded, module, running
 from loadtests.rig.cpu_time import cpu_s, family_cpu_s
 
@@ -29,7 +31,10 @@ ANSWER_S = 10.0
 
 @dataclass(frozen=True, slots=True)
 class Server:
-    """Where the API and the push service listen (empty: there is none of ours), and what the server says of itself."""
+    """Where the API and the push service listen (empty: there is none of ours), and what the server says of itself.
+
+    pids: by role; the store's engine among them, if it is a process of its own that was started here.
+    """
 
     address: str
     push_service: str
@@ -45,18 +50,29 @@ def serving(
     look: Look,
     port: int = 0,
     store: str = "",
+    workers: int = 1,
     environment: Mapping[str, str] | None = None,
 ) -> Iterator[Server]:
     """Run the server of a transport, and its push service, on one core; raises NotMeasured.
 
-    port: 0 for a free one. store: its URL; empty for a log that ends with the server. environment: what to add to our
-    own. PUSHER_* variables in it name a push service that runs already.
+    port: 0 for a free one. store: its URL; empty for a log that ends with the server. workers: how many processes share
+    it. environment: what to add to our own. PUSHER_* variables in it name a push service that runs already.
     """
     durations = ["--hold", str(HOLD_S), "--lease", str(LEASE_S)]
-    command = module("servers", slug, "--port", str(port), "--store", store, "--attached", *durations)
+    shared = ["--store", store, "--workers", str(workers)]
+    command = module("servers", slug, "--port", str(port), *shared, "--attached", *durations)
     with running(command, core, log, environment) as child:
         told = child.next_line(READY_S, look)
         yield Server(told["address"], told.get("push_service", ""), told["pids"], told["settings"])
+
+
+API, PUSH_SERVICE, STORE = PARTS = "api", "push_service", "store"
+"""Whose CPU time has a column of its own: the workers and who tends them, the push service, the store's engine."""
+
+
+def part_of(role: str) -> str:
+    """Return to which part a process belongs, by its role: api, api_2 and supervisor are one, for example."""
+    return next((part for part in (PUSH_SERVICE, STORE) if role.startswith(part)), API)
 
 
 class Stats:
@@ -103,7 +119,7 @@ class Probe:
         """Go on with a server that was started anew, and counts from 0: what the one before told last is added."""
         self._watch(server)
         self._tells_all = False
-        started_s = {f"{role}_cpu_s": cpu_s(process) for role, process in self._processes.items()}
+        started_s = self._used_s()
         self._earlier = {column: last[column] - started_s.get(column, 0) for column in last if column not in OUR_OWN}
 
     def read(self) -> Reading:
@@ -131,9 +147,9 @@ class Probe:
 
     def look_at_memory(self) -> None:
         """Note the servers' resident memory, if it is the largest so far."""
-        for role, process in self._processes.items():
-            column = f"{role}_rss_bytes"
-            self._peak_bytes[column] = max(self._peak_bytes[column], process.memory_info().rss)
+        for part in (API, PUSH_SERVICE):
+            resident_bytes = sum(process.memory_info().rss for process in self._processes[part])
+            self._peak_bytes[f"{part}_rss_bytes"] = max(self._peak_bytes[f"{part}_rss_bytes"], resident_bytes)
 
     def spent(self, before: Reading, after: Reading) -> Reading:
         """Return what a window cost: differences, but for the open connections and the peaks of memory."""
@@ -143,13 +159,21 @@ class Probe:
     def _watch(self, server: Server) -> None:
         self._api = Stats(server.address)
         self._push_service = Stats(server.push_service) if server.push_service else None
-        self._processes = {role: psutil.Process(pid) for role, pid in server.pids.items()}
+        self._processes = {
+            part: [psutil.Process(pid) for role, pid in server.pids.items() if part_of(role) == part] for part in PARTS
+        }
+        self._tells_store = bool(self._processes[STORE]) or server.settings.get("store", EMBEDDED) == EMBEDDED
+
+    def _used_s(self) -> Reading:
+        """Return the CPU time of each part so far; nan for an engine that was not started here."""
+        used_s = {part: sum(map(family_cpu_s, self._processes[part])) for part in (PUSH_SERVICE, STORE)}
+        used_s[API] = cpu_s(*self._processes[API])
+        return {f"{part}_cpu_s": s if part != STORE or self._tells_store else nan for part, s in used_s.items()}
 
     def _served(self) -> Reading:
         """Return what the servers of now have counted since they started."""
         api, service = self._stats()
         carried = _carried(api, service)
-        used_s = {role: cpu_s(process) for role, process in self._processes.items()}
         return {
             **{f"requests_{purpose}": count for purpose, count in api["requests"].items()},
             "command_frames": api["command_frames"],
@@ -157,8 +181,7 @@ class Probe:
             "server_up_bytes": carried.up,
             "server_down_bytes": carried.down,
             "publish_bytes": sum(service["wire"]["http"].values()),
-            "api_cpu_s": used_s["api"],
-            "push_service_cpu_s": used_s.get("push_service", 0.0),
+            **self._used_s(),
             "connections": api["wire"]["connections_open"] + service["wire"]["connections_open"],
         }
 

@@ -16,6 +16,7 @@ import psutil
 from loadtests.accounts.cell import Reading
 from loadtests.accounts.wire_bytes import ClientBytes
 from loadtests.plan.workload import Workload
+from loadtests.rig.backing import ALONE, Backing
 from loadtests.rig.children import Look, NotMeasured
 from loadtests.rig.cores import Cores
 from loadtests.rig.cpu_time import cpu_s, family_cpu_s
@@ -69,13 +70,16 @@ class Steady:
 class Subject(Protocol):
     """One answer to the question: measure what?
 
-    dialect: empty for our own protocol. manner: how it differs from ours, where that shows in the figures.
+    dialect: empty for our own protocol. backing: what our servers stand on; None: not ours. manner: how it differs
+    from ours, where that shows in the figures.
     """
 
     @property
     def dialect(self) -> str: ...
     @property
     def manner(self) -> str: ...
+    @property
+    def backing(self) -> Backing | None: ...
 
     def serving(
         self, transport: Transport, workload: Workload, cores: Cores, folder: Path, look: Look
@@ -89,15 +93,24 @@ class Subject(Protocol):
         """Return what reads it."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
 class OurServers:
-    """The servers of this repository, a fresh one for each measurement."""
+    """The servers of this repository, a fresh one for each measurement, with a fresh log."""
 
-    dialect = manner = ""
+    backing: Backing = ALONE
+
+    @property
+    def dialect(self) -> str:
+        return ""
+
+    @property
+    def manner(self) -> str:
+        return ""
 
     def serving(
         self, transport: Transport, workload: Workload, cores: Cores, folder: Path, look: Look
     ) -> AbstractContextManager[tuple[Serving, Way]]:
-        return serving_at_distance(transport, workload, cores, folder, look)
+        return serving_at_distance(transport, workload, cores, folder, look, self.backing)
 
     def locust_file(self, slug: str) -> Path:
         return LOADTESTS / f"{slug}.py"
@@ -124,6 +137,7 @@ class OutsideProbe:
             "readings_apart_s": perf_counter(),
             "api_cpu_s": cpu_s(*self._processes) if self._processes else NAN,
             "push_service_cpu_s": 0.0,
+            "store_cpu_s": 0.0,
             "generator_cpu_s": family_cpu_s(self._generator),
         }
 

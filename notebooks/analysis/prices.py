@@ -54,7 +54,7 @@ BYTES = Measure(
 CPU = Measure(
     title="Server CPU",
     unit="\N{MICRO SIGN}s per delivery",
-    api=("api_cpu_s",),
+    api=("api_cpu_s", "store_cpu_s"),
     push_service=("push_service_cpu_s",),
     scale=1e6,
 )

@@ -74,6 +74,13 @@ class Engine:
         self._stop_signal = stop_signal
         self._process: subprocess.Popen[bytes] | None = None
 
+    @property
+    def pid(self) -> int:
+        """The engine's process; raises NotStarted while there is none."""
+        if self._process is None:
+            raise NotStarted(f"{self.url}: does not run")
+        return self._process.pid
+
     def start(self) -> None:
         """Start the engine, and wait until it answers. Raises NotStarted."""
         deadline_s = time.monotonic() + READY_S

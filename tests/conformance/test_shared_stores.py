@@ -12,11 +12,12 @@ import redis
 
 from clients.conversation import Conversation
 from servers.core.wire import Ack, Kind
+from servers.deploy.empty_database import engine_folder
 from servers.deploy.engines import Engine
 from servers.deploy.processes import Running
 from servers.transports import TRANSPORTS, Transport
 from tests.conformance.stage import DEADLINE_S, Stage, events, online, serving, soon, until
-from tests.engines import SHARED, engine_folder
+from tests.engines import SHARED
 
 pytestmark = pytest.mark.anyio
 EACH = 25

@@ -87,7 +87,7 @@ def test_one_machine_has_one_clock() -> None:
 
 
 def test_two_generators_offer_the_load_of_one_and_account_for_everything(tmp_path: Path) -> None:
-    options = "--users 8 --room-size 4 --rate 1 --seconds 3 --poll 0.5 --transport raw_websocket --workers 2"
+    options = "--users 8 --room-size 4 --rate 1 --seconds 3 --poll 0.5 --transport raw_websocket --generators 2"
     command = [sys.executable, "-m", "loadtests", "compare", *options.split(), "--out", str(tmp_path)]
     done = subprocess.run(command, check=False, cwd=ROOT, capture_output=True, text=True, timeout=100)
     assert done.returncode == 0, done.stdout + done.stderr

@@ -1,0 +1,118 @@
+"""Have an empty database for a while: `python -m servers.deploy.empty_database redis --attached`.
+
+Prints one JSON line when it is there: its URL, the engine's process if it was started here, and its version. A name
+starts an engine in a temporary folder, on a free port. A URL names an engine that runs already, and is left running: a
+PostgreSQL is given a further database, which is dropped again; of a Redis, whose databases have only numbers, the one
+that the URL names is used, must be empty, and is emptied again. Nothing is left behind.
+"""
+
+import os
+import re
+import secrets
+import signal
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
+from pathlib import Path
+from typing import Annotated, Any
+from urllib.parse import urlsplit
+
+import typer
+
+from servers.deploy.engines import Engine, NotStarted, postgres_server, program, redis_server
+from servers.serving import STDIN, announce
+
+ENGINES: Mapping[str, Callable[[Path], AbstractContextManager[Engine]]] = {
+    "redis": redis_server,
+    "postgresql": postgres_server,
+}
+"""What starts each engine that several processes share, by the scheme of its URLs."""
+
+PROGRAMS = {"redis": "redis-server", "postgresql": "postgres"}
+
+
+@contextmanager
+def engine_folder() -> Iterator[Path]:
+    """Make a folder in which an engine that does not run as root may have a folder of its own."""
+    with tempfile.TemporaryDirectory(prefix="engine-") as name:
+        folder = Path(name)
+        folder.chmod(0o711)
+        yield folder / "data"
+
+
+@contextmanager
+def empty_database(engine: str) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Have a database until the block ends: its URL, and what else is known of its engine.
+
+    engine: a name or a URL. Raises ValueError if it is neither, or not empty, and NotStarted.
+    """
+    if engine in ENGINES:
+        with engine_folder() as folder, ENGINES[engine](folder) as running:
+            yield running.fresh_url(), {"pids": {"store": running.pid}, "engine": version_of(engine)}
+        return
+    made = {"redis": _numbered, "postgresql": _further}.get(urlsplit(engine).scheme)
+    if made is None:
+        raise ValueError(f"expected {' or '.join(ENGINES)}, or the URL of one that runs; got {engine!r}")
+    with made(engine) as url:
+        yield url, {"pids": {}, "engine": ""}
+
+
+def version_of(engine: str) -> str:
+    """Return name and version of the engine that would be started."""
+    said = _run(PROGRAMS[engine], "--version")
+    found = re.search(r"\d+(\.\d+)+", said)
+    return f"{engine} {found.group() if found else said}"
+
+
+@contextmanager
+def _numbered(url: str) -> Iterator[str]:
+    """Use the database of a Redis that a URL names."""
+    if held := int(_run("redis-cli", "-u", url, "dbsize").split()[-1]):
+        raise ValueError(f"database {urlsplit(url).path or '/0'} of this Redis holds {held} keys: name an empty one")
+    try:
+        yield url
+    finally:
+        _run("redis-cli", "-u", url, "flushdb")
+
+
+@contextmanager
+def _further(url: str) -> Iterator[str]:
+    """Make a database beside the one of a PostgreSQL that a URL names."""
+    name = f"chat_{secrets.token_hex(4)}"
+    _run("createdb", f"--maintenance-db={url}", name)
+    try:
+        yield urlsplit(url)._replace(path=f"/{name}").geturl()
+    finally:
+        _run("dropdb", "--force", f"--maintenance-db={url}", name)
+
+
+def _run(name: str, *arguments: str) -> str:
+    """Return what a program says; raises NotStarted if it fails."""
+    done = subprocess.run([program(name) or name, *arguments], check=False, capture_output=True, text=True, cwd="/")
+    if done.returncode or done.stdout.startswith("ERR"):
+        raise NotStarted(f"{name}: {(done.stderr or done.stdout).strip()}")
+    return done.stdout
+
+
+def main(
+    engine: Annotated[str, typer.Argument(help=f"{' or '.join(ENGINES)}, or the URL of one that runs.")],
+    attached: Annotated[bool, typer.Option(help="Stop when standard input closes (for a parent process).")] = False,
+) -> None:
+    """Have an empty database until told to stop."""
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: sys.exit(0))
+    try:
+        with empty_database(engine) as (url, facts):
+            announce(url, facts)
+            while attached and os.read(STDIN, 4096):
+                pass
+            if not attached:
+                signal.pause()
+    except (ValueError, NotStarted, FileNotFoundError) as error:
+        raise typer.BadParameter(str(error)) from error
+
+
+if __name__ == "__main__":
+    typer.run(main)
