@@ -58,7 +58,8 @@ wording.Prose(f"{wording.overview_finding(run)} ({wording.evidence(run)}).")
 # 3. [How much asking does it take?](03_how_much_asking.ipynb) Requests, bytes and CPU; and where polling wins.
 # 4. [What of typing, presence and receipts?](04_typing_presence_receipts.ipynb) The document's table, row by row.
 # 5. [What breaks first?](07_what_breaks_first.ipynb) The knee of each transport, and what a restart does.
-# 6. [Which one, when?](08_which_one_when.ipynb) The decision, an interviewer's questions, and the claims ledger.
+# 6. [What does a second process cost?](09_beyond_one_process.ipynb) Shared stores, two workers, and the hop between.
+# 7. [Which one, when?](08_which_one_when.ipynb) The decision, an interviewer's questions, and the claims ledger.
 #
 # Numbers 05 and 06, on serverless hosts and on renting, are kept free for experiments that are not built yet.
 # Every notebook reads the run that `PUSH_OR_POLL_RUN` names, or else the reference.

@@ -1,0 +1,105 @@
+# ---
+# jupyter:
+#   jupytext:
+#     formats: ipynb,py:percent
+#     text_representation:
+#       extension: .py
+#       format_name: percent
+#   kernelspec:
+#     display_name: Python 3
+#     language: python
+#     name: python3
+# ---
+
+# %% [markdown]
+# # What does a second process cost?
+#
+# **About half as much CPU time again for a store that can be shared, a third more on top for a second process, and less
+# than a millisecond for the way from one to the other.** Whoever is pushed to by another process than the sender's
+# hears of it 0.2 to 0.4 ms later through Redis, and 0.4 to 0.7 ms through PostgreSQL. A poller, and whoever listens to
+# a push service, does not notice. No speed-up is claimed: here everything that serves shares one core, so that what
+# shows is the price of a second process and not what it is for.
+
+# %%
+from notebooks.analysis import wording
+from notebooks.analysis.figures import sharing as charts
+from notebooks.analysis.figures.style import picture
+from notebooks.analysis.runs import chosen_folder
+from notebooks.analysis.sharing import NAMES, SHARED, Backing, load_sharing
+from servers.transports import find
+
+sharing = load_sharing(chosen_folder())
+ALONE = Backing("sqlite", 1)
+told_by_store = [slug for slug in sharing.slugs if charts.has_hop(find(slug))]
+wording.Prose(sharing.told)
+
+# %% [markdown]
+# ## What a delivery costs on each store
+#
+# CPU time of everything that serves, the engine included, divided by the messages delivered. The load is small and the
+# same for all: 40 people in rooms of ten, each saying something once a second, pollers asking every half second. A
+# second worker hears of every event, and reads it, for itself: so does the engine answer twice.
+
+
+# %%
+def dearer(slug: str, backing: Backing, than: Backing) -> float:
+    return sharing.cpu_us(slug, backing).total.value / sharing.cpu_us(slug, than).total.value
+
+
+pairs = [(slug, store) for slug in sharing.slugs for store in SHARED]
+shared = [dearer(slug, Backing(store, 1), ALONE) for slug, store in pairs]
+second = [dearer(slug, Backing(store, 2), Backing(store, 1)) for slug, store in pairs]
+assert 1.3 < min(shared) < 1.5 < max(shared) < 1.9
+assert 1.1 < min(second) < 1.4 < max(second) < 1.7
+title = "A store that can be shared costs half as much again, a second worker a third more on top"
+measure = "CPU time in \N{MICRO SIGN}s per delivery, on one core; no speed-up can be read from it"
+picture(charts.draw_cost, sharing, title, f"{measure}\n{sharing.evidence}")
+
+# %%
+rows = {}
+for slug in sharing.slugs:
+    told = {}
+    for backing in sharing.backings:
+        p50, p95 = (sharing.latency_ms(slug, backing, percent).value for percent in (50, 95))
+        told[f"{backing.label}, p50 / p95"] = f"{wording.duration(p50)} / {wording.duration(p95)}"
+    rows[sharing.label_of(slug)] = told
+wording.table(rows)
+
+# %% [markdown]
+# ## The hop from one process to the other
+#
+# Two servers on one store, half of each room on either: every message is seen by somebody on its sender's server and
+# by others on the other one. A push must go one way more, through the store, to reach the latter; a poller asks the
+# store, and a push service holds all the lines, so that theory says: nothing. (Each repeat has only some 155 messages,
+# by which two medians of a poller's wait differ by 20 ms for no reason at all.)
+
+# %%
+longer = {pair: sharing.hop_ms(*pair).longer.value for pair in pairs}
+for store, limits_ms in {"redis": (0.15, 0.45), "postgresql": (0.35, 0.75)}.items():
+    measured = [longer[slug, store] for slug in told_by_store]
+    assert limits_ms[0] < min(measured) < max(measured) < limits_ms[1]
+    assert abs(longer["pusher_adapter", store]) < 0.1
+    polled = sharing.hop_ms("short_polling", store).longer
+    assert polled.low < 0 < polled.high
+title = "To be served by another process takes less than a millisecond, and nothing for those who ask"
+measure = "Median delivery: hollow, on the sender's own server; full, on the other one; pale, the range over repeats"
+picture(charts.draw_hop, sharing, title, f"{measure}\n{sharing.evidence}")
+
+# %% [markdown]
+# ## What the store itself costs
+#
+# One sender, who sends again once the last message is acknowledged, and nobody else. Each store has it on the disk by
+# then: on that of this machine, which is fast to say so. A server that acknowledges the same request, and stores it
+# nowhere, tells what HTTP alone takes.
+
+# %%
+rows = {}
+for store in ("none", "sqlite", *SHARED):
+    acked, cpu = sharing.append_ms(store), sharing.append_cpu_us(store)
+    rows[NAMES[store]] = {
+        "acknowledged after": f"{acked.value:.2f} ms",
+        "range": f"{acked.low:.2f} to {acked.high:.2f} ms",
+        "CPU, \N{MICRO SIGN}s": wording.amount(cpu.total.value),
+        "of which the engine": wording.amount(cpu.engine),
+    }
+wording.table(rows)

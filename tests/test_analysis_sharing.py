@@ -1,0 +1,115 @@
+"""What is read from shared_stores.json: void rows left out, what does not add up refused, and charts of the rest."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from notebooks.analysis.figures import sharing as charts
+from notebooks.analysis.figures.style import picture
+from notebooks.analysis.runs import BrokenRun
+from notebooks.analysis.sharing import SHARED, Backing, load_sharing
+from results.schema import APPENDS, HOPS, SERVED, SHARED_STORES_FILE
+from servers.transports import TRANSPORTS, find
+
+BACKINGS = [Backing("sqlite", 1), *(Backing(store, workers) for store in SHARED for workers in (1, 2))]
+
+
+def row(columns: tuple[Any, ...], **told: object) -> dict[str, object]:
+    return {column.name: "" if column.dtype == "str" else 0 for column in columns} | told
+
+
+def record() -> dict[str, Any]:
+    """Return a record of two repeats, in which the second costs twice as much as the first."""
+    served = [
+        row(SERVED, transport=each.slug, store=backing.store, workers=backing.workers, repeat=repeat, verdict="valid")
+        | {"delivered": 1000, "expected": 1000, "latency_p50_s": 0.002, "latency_p95_s": 0.004}
+        | {"api_cpu_s": 0.1 * (repeat + 1), "store_cpu_s": 0.0 if backing.store == "sqlite" else 0.05 * (repeat + 1)}
+        for each in TRANSPORTS
+        for backing in BACKINGS
+        for repeat in range(2)
+    ]
+    hops = [
+        row(HOPS, transport=each.slug, store=store, repeat=repeat, same_p50_s=0.002, other_p50_s=0.003)
+        for each in TRANSPORTS
+        for store in SHARED
+        for repeat in range(2)
+    ]
+    appends = [row(APPENDS, store="redis", appends=100, acked_p50_s=0.001, api_cpu_s=0.02, store_cpu_s=0.01)]
+    made: dict[str, Any] = {
+        "machine": {"cpu": "A", "cores": 2},
+        "pinning": "none",
+        "engines": {"redis": "redis 7"},
+        "commit": "0" * 40,
+    }
+    made |= {"push_service": "local stand-in", "workloads": [{"measured_s": 2.0}], "load_average": 1.0}
+    return made | {"served": served, "hops": hops, "appends": appends}
+
+
+def written(folder: Path, made: dict[str, Any]) -> Path:
+    (folder / SHARED_STORES_FILE).write_text(json.dumps(made))
+    return folder
+
+
+def test_a_cost_holds_the_engine_and_a_hop_is_the_difference_of_each_repeat(tmp_path: Path) -> None:
+    sharing = load_sharing(written(tmp_path, record()))
+    assert sharing.backings == tuple(BACKINGS)
+    cost = sharing.cpu_us("raw_websocket", Backing("redis", 2))
+    assert [cost.total.value, cost.engine] == pytest.approx([225, 75])
+    assert sharing.cpu_us("raw_websocket", Backing("sqlite", 1)).engine == 0
+    assert sharing.hop_ms("raw_websocket", "redis").longer.value == pytest.approx(1.0)
+    assert sharing.append_ms("redis").value == pytest.approx(1.0)
+    assert sharing.append_cpu_us("redis").total.value == pytest.approx(300)
+
+
+def test_what_the_figures_rest_on_is_told(tmp_path: Path) -> None:
+    made = record()
+    made["hops"][0] |= {"same_n": 10, "other_n": 20, "takes": 2}
+    sharing = load_sharing(written(tmp_path, made))
+    assert sharing.evidence.startswith(f"{1000 * len(made['served']) + 30:,} deliveries, none lost")
+    assert "2 repeats of 2 s" in sharing.evidence
+    assert f"1 of {len(made['served']) + len(made['hops'])} windows were measured again" in sharing.told
+
+
+def test_a_void_row_is_left_out(tmp_path: Path) -> None:
+    made = record()
+    made["served"][1]["verdict"] = "void"
+    sharing = load_sharing(written(tmp_path, made))
+    assert sharing.cpu_us("short_polling", Backing("sqlite", 1)).total.value == pytest.approx(100)
+    assert sharing.evidence.endswith("1 void window left out")
+
+
+def test_a_hop_at_which_the_generator_lagged_is_left_out(tmp_path: Path) -> None:
+    made = record()
+    made["hops"][1] |= {"heartbeat_lag_p99_s": 0.1, "other_p50_s": 5.0}
+    sharing = load_sharing(written(tmp_path, made))
+    assert sharing.hop_ms("short_polling", "redis").other.value == pytest.approx(3.0)
+
+
+@pytest.mark.parametrize(("table", "column"), [("hops", "lost"), ("served", "duplicates"), ("served", "expected")])
+def test_what_does_not_add_up_is_refused(table: str, column: str, tmp_path: Path) -> None:
+    made = record()
+    made[table][0][column] += 1
+    with pytest.raises(BrokenRun, match="acknowledged"):
+        load_sharing(written(tmp_path, made))
+
+
+def test_without_a_record_the_command_that_makes_one_is_told(tmp_path: Path) -> None:
+    with pytest.raises(BrokenRun, match="python -m loadtests hop"):
+        load_sharing(tmp_path)
+
+
+def test_theory_knows_who_need_not_be_told_by_the_store() -> None:
+    assert [slug for slug in (row.slug for row in TRANSPORTS) if not charts.has_hop(find(slug))] == [
+        "short_polling",
+        "pusher_adapter",
+    ]
+
+
+def test_both_charts_can_be_drawn(tmp_path: Path) -> None:
+    sharing = load_sharing(written(tmp_path, record()))
+    for draw in (charts.draw_cost, charts.draw_hop):
+        drawn = picture(draw, sharing, "A title", "and what it rests on")
+        assert drawn.png.startswith(b"\x89PNG")
+        assert drawn.finding == "A title"
