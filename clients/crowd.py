@@ -7,9 +7,11 @@ import asyncio
 import random
 from contextlib import suppress
 
+import stamina
+
 from clients.chat_client import Options
 from clients.conversation import Conversation, log_in
-from clients.errors import ClientError
+from clients.errors import ClientError, LineBroken
 from clients.written import new_id
 from servers.core.wire import Kind
 
@@ -27,6 +29,7 @@ LINES = (
     "That explains a lot.",
 )
 TYPING_S = 1.2
+PATIENCE_S = 30.0
 
 
 async def gather(transport: str, server: str, room: str, people: int, every_s: float) -> None:
@@ -38,9 +41,15 @@ async def gather(transport: str, server: str, room: str, people: int, every_s: f
 
 async def attend(transport: str, server: str, room: str, name: str, every_s: float) -> None:
     """Be one of them: a server that goes away for a while is waited for."""
-    async with await log_in(transport, server, room, name, options=Options()) as talk, asyncio.TaskGroup() as tasks:
+    async with await arrive(transport, server, room, name) as talk, asyncio.TaskGroup() as tasks:
         tasks.create_task(speak(talk, every_s))
         tasks.create_task(read(talk))
+
+
+@stamina.retry(on=LineBroken, attempts=None, timeout=PATIENCE_S)
+async def arrive(transport: str, server: str, room: str, name: str) -> Conversation:
+    """Log in; a server that is not there yet is waited for. Raises ClientError."""
+    return await log_in(transport, server, room, name, options=Options())
 
 
 async def speak(talk: Conversation, every_s: float) -> None:

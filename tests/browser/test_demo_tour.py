@@ -7,6 +7,8 @@ from playwright.sync_api import expect
 from tests.browser.conftest import OpenWindow
 
 STEPS = 7
+STEP_MS = 60_000
+"""Steps wait for each other, and some move every server to another host."""
 
 
 def test_the_tour_is_walked_by_keyboard_and_answers_with_this_machines_figures(open_window: OpenWindow) -> None:
@@ -16,8 +18,8 @@ def test_the_tour_is_walked_by_keyboard_and_answers_with_this_machines_figures(o
     for place in range(1, STEPS + 1):
         expect(page.locator("#tour-place")).to_have_text(f"Step {place} of {STEPS}")
         expect(page.locator("#tour-title")).to_be_focused()
-        expect(page.locator("#tour-answer")).to_have_text(re.compile(r"\d"), timeout=15_000)
-        expect(page.locator("#tour-answer")).not_to_have_text(re.compile(r"\u2013|undefined|NaN"), timeout=15_000)
+        expect(page.locator("#tour-answer")).to_have_text(re.compile(r"\d"), timeout=STEP_MS)
+        expect(page.locator("#tour-answer")).not_to_have_text(re.compile(r"\u2013|undefined|NaN"), timeout=STEP_MS)
         titles.append(page.locator("#tour-title").inner_text())
         page.keyboard.press("ArrowRight")
     assert len(set(titles)) == STEPS
