@@ -13,7 +13,6 @@ from loadtests.accounts.samples import Received, Samples, Sent, Session, Window
 from loadtests.plan.workload import Workload
 from loadtests.rig.backing import SHARED, Backing
 from loadtests.rig.cores import Cores
-from loadtests.rig.manifest import without_passwords
 from loadtests.rig.server_probe import part_of
 from loadtests.sharing.appends import measure_appends
 from loadtests.sharing.command import TAKES, settled
@@ -21,6 +20,7 @@ from loadtests.sharing.hop import Row, hop_of, measure_hop
 from loadtests.sharing.plan import BACKINGS, NONE, steps
 from results.schema import CELLS_FILE, HOPS, MANIFEST
 from servers.deploy.empty_database import empty_database
+from servers.secrecy import without_passwords
 from servers.transports import TRANSPORTS, find
 from tests.engines import Engines
 
@@ -102,7 +102,15 @@ def test_no_other_store_and_no_second_process_on_an_embedded_one(store: str, wor
 
 
 def test_a_password_does_not_get_into_the_manifest() -> None:
-    assert without_passwords("compare --store redis://me:secret@h/1") == "compare --store redis://h/1"
+    assert without_passwords("compare --store redis://me:pa/ss@h/1") == "compare --store redis://h/1"
+    assert without_passwords("postgresql://h/chat?password=pass&x=1") == "postgresql://h/chat?password=***&x=1"
+
+
+@pytest.mark.parametrize("url", ["mysql://me:secret@h/1", "mysql://h/1?password=secret"])
+def test_a_store_that_is_refused_is_named_without_its_password(url: str) -> None:
+    with pytest.raises(ValueError, match="expected sqlite") as refused:
+        Backing(url)
+    assert "secret" not in str(refused.value)
 
 
 @pytest.mark.parametrize("scheme", SHARED)

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from loadtests.rig.children import Look, module, running
+from servers.secrecy import without_passwords
 
 EMBEDDED = "sqlite"
 SHARED = ("redis", "postgresql")
@@ -31,7 +32,7 @@ class Backing:
     def __post_init__(self) -> None:
         if self.scheme not in (EMBEDDED, *SHARED) or self.store.startswith(f"{EMBEDDED}:"):
             expected = f"{EMBEDDED}, {', '.join(SHARED)}, or the URL of one of the latter that runs already"
-            raise ValueError(f"--store {self.store}: expected {expected}")
+            raise ValueError(f"--store {without_passwords(self.store)}: expected {expected}")
         if self.workers > 1 and self.is_embedded:
             raise ValueError(
                 f"--workers {self.workers}: an embedded store is one process's alone; "

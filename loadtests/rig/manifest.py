@@ -5,7 +5,6 @@ Teaches what somebody needs in order to believe a figure, or to get it again.
 
 import os
 import platform
-import re
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -20,6 +19,7 @@ import psutil
 
 from loadtests.rig.cores import Cores
 from loadtests.scenarios import Scenario
+from servers.secrecy import without_passwords
 from servers.transports import LOCAL_STAND_IN, RENTED, Transport
 
 ROOT = Path(__file__).parents[2]
@@ -76,11 +76,6 @@ def describe(scenarios: Sequence[Scenario], slugs: Sequence[str], cores: Cores) 
 def commit() -> str:
     """Return the commit that is checked out, and whether files differ from it; "unknown" outside of a repository."""
     return _git("describe", "--always", "--dirty", "--abbrev=40", "--exclude=*")
-
-
-def without_passwords(command: str) -> str:
-    """Return a command without the user names and passwords in its URLs."""
-    return re.sub(r"://[^@/\s]*@", "://", command)
 
 
 def _digest(folder: Path) -> str:

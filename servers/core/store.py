@@ -11,6 +11,7 @@ from typing import Protocol, cast
 from msgspec import Struct
 
 from servers.core.wire import Cursor, Draft, Event, Member, Page
+from servers.secrecy import without_passwords
 
 MODULES = {
     "sqlite": "servers.core.stores.sqlite",
@@ -102,7 +103,8 @@ class Store(Protocol):
     async def expire(self, now_ms: int) -> Sequence[Event]:
         """Return the "offline" events of all users whose leases have run out since the last call.
 
-        Of several processes that call it, exactly one gets each event.
+        Of several processes that call it, exactly one gets each event. Should the store fail meanwhile, what is
+        committed is returned, and the rest is left for a later call.
         """
         ...
 
@@ -124,5 +126,5 @@ async def open_store(url: str) -> Store:
     scheme, separator, _ = url.partition("://")
     if not separator or scheme not in MODULES:
         known = ", ".join(f"{name}://" for name in MODULES)
-        raise ValueError(f"store: expected a URL that starts with {known}, got {url!r}")
+        raise ValueError(f"store: expected a URL that starts with {known}, got {without_passwords(url)!r}")
     return cast(Store, await import_module(MODULES[scheme]).open_url(url))

@@ -22,6 +22,7 @@ from urllib.parse import urlsplit
 import typer
 
 from servers.deploy.engines import Engine, NotStarted, postgres_server, program, redis_server
+from servers.secrecy import without_passwords
 from servers.serving import STDIN, announce
 
 ENGINES: Mapping[str, Callable[[Path], AbstractContextManager[Engine]]] = {
@@ -54,7 +55,8 @@ def empty_database(engine: str) -> Iterator[tuple[str, dict[str, Any]]]:
         return
     made = {"redis": _numbered, "postgresql": _further}.get(urlsplit(engine).scheme)
     if made is None:
-        raise ValueError(f"expected {' or '.join(ENGINES)}, or the URL of one that runs; got {engine!r}")
+        expected = f"{' or '.join(ENGINES)}, or the URL of one that runs"
+        raise ValueError(f"expected {expected}; got {without_passwords(engine)!r}")
     with made(engine) as url:
         yield url, {"pids": {}, "engine": ""}
 

@@ -14,6 +14,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
+from servers.secrecy import without_passwords
+
 READY_S = 15.0
 STOP_S = 10.0
 
@@ -38,7 +40,7 @@ def _ready_line(process: subprocess.Popen[bytes], ready_s: float) -> dict[str, A
     line = process.stdout.readline() if readable else b""
     if not line:
         fate = f"ended with status {process.wait(STOP_S)}" if readable else f"said nothing for {ready_s:g} s"
-        raise NotReady(f"{process.args!r}: {fate}; its own words are on standard error")
+        raise NotReady(f"{without_passwords(repr(process.args))}: {fate}; its own words are on standard error")
     facts: dict[str, Any] = json.loads(line)
     return facts
 

@@ -1,0 +1,11 @@
+"""What may be told of a URL that holds a password: for errors, logs and records."""
+
+import re
+
+IN_FRONT = re.compile(r"://\S*@")
+AS_OPTION = re.compile(r"(password=)[^&\s]*")
+
+
+def without_passwords(words: str) -> str:
+    """Return the words without what their URLs say before an @, and with no password among a URL's options."""
+    return AS_OPTION.sub(r"\1***", IN_FRONT.sub("://", words))
