@@ -39,7 +39,7 @@ def create_app(chat: Chat, settings: Settings) -> Starlette:
         """Answer with a stream that goes on. Whatever can be refused is refused before it begins."""
         reader = resuming(reading(chat, request), request)
         identity, room, connection, after = reader
-        await chat.show_life(identity, room, connection)
+        await chat.take_line(identity, room, connection)
         await chat.since(room, after)
         async with AsyncExitStack() as line:
             line.push_async_callback(chat.hang_up, identity, room, connection)

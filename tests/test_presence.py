@@ -1,13 +1,13 @@
 """Leases as one process sees them, on a clock that the test moves."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 
 import pytest
 
 from servers.core.auth import Identity
-from servers.core.errors import NotJoined, TooMany
+from servers.core.errors import NotJoined, TooMany, Unavailable
 from servers.core.presence import Presence
 from servers.core.settings import Settings
 from servers.core.store import Lease, Store, open_store
@@ -20,15 +20,21 @@ LEASE_S = 30.0
 
 
 class CountingStore:
-    """The embedded store, with a count of how often a renewal reached it."""
+    """The embedded store, with a count of how often a renewal reached it, and an end to expiring if told so."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
         self.touches = 0
+        self.fails = False
 
     async def touch(self, lease: Lease) -> Event | None:
         self.touches += 1
         return await self._store.touch(lease)
+
+    async def expire(self, now_ms: int) -> Sequence[Event]:
+        if self.fails:
+            raise Unavailable("store: gone")
+        return await self._store.expire(now_ms)
 
     def __getattr__(self, name: str) -> object:
         return getattr(self._store, name)
@@ -78,6 +84,17 @@ async def test_a_user_who_returns_after_expiry_is_told_as_online(presence: Prese
     back = await presence.renew(ADA, "room", "window")
     assert back is not None
     assert back.body == "online"
+
+
+async def test_who_is_back_is_told_though_the_store_fails_meanwhile(
+    presence: Presence, store: CountingStore, clock: FakeClock
+) -> None:
+    await presence.join(ADA, "room", "window")
+    clock.advance(2 * LEASE_S)
+    assert [event.body for event in await presence.tend()] == ["offline"]
+    store.fails = True
+    with presence.held(ADA, "room", "window"):
+        assert [event.body for event in await presence.tend()] == ["online"]
 
 
 async def test_who_has_left_is_no_member_at_once(presence: Presence) -> None:

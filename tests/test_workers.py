@@ -3,6 +3,7 @@
 import asyncio
 import os
 import signal
+import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 
@@ -83,6 +84,27 @@ async def test_a_worker_that_dies_is_replaced(workers: Running) -> None:
                     pass
             children = {child.pid for child in psutil.Process(workers.process.pid).children()}
     assert first in children
+
+
+async def test_a_stop_is_heard_while_a_worker_is_being_replaced(workers: Running) -> None:
+    supervisor, (first, second) = psutil.Process(workers.process.pid), api_pids(workers)
+    os.kill(second, signal.SIGKILL)
+    new = await asyncio.to_thread(another_child, supervisor, {first, second})
+    new.suspend()  # so that it is not ready for as long as the test likes
+    workers.process.send_signal(signal.SIGTERM)
+    _, alive = await asyncio.to_thread(psutil.wait_procs, [psutil.Process(first)], DEADLINE_S / 2)
+    new.resume()
+    assert alive == []
+    assert await asyncio.to_thread(workers.process.wait, DEADLINE_S) == 0
+
+
+def another_child(parent: psutil.Process, known: set[int]) -> psutil.Process:
+    """Wait for a child that is not known yet."""
+    deadline_s = time.monotonic() + DEADLINE_S
+    while time.monotonic() < deadline_s:
+        if others := [child for child in parent.children() if child.pid not in known]:
+            return others[0]
+    raise TimeoutError(f"no child of {parent} beside {known}")
 
 
 async def test_a_stop_ends_every_worker(workers: Running) -> None:

@@ -12,12 +12,13 @@ from contextlib import AbstractContextManager, asynccontextmanager, suppress
 from servers.core import drafts, limits
 from servers.core.auth import Identity, Tokens
 from servers.core.clock import Clock
-from servers.core.errors import BadRequest, NameTaken, Unauthenticated, Unavailable
+from servers.core.errors import BadRequest, NameTaken, Unauthenticated
 from servers.core.presence import Presence
 from servers.core.room_feed import EncodedPage, Push, encode_page
 from servers.core.room_feeds import RoomFeeds
 from servers.core.settings import Settings
 from servers.core.store import Store
+from servers.core.tireless import tirelessly
 from servers.core.wire import (
     Account,
     Ack,
@@ -63,7 +64,7 @@ class Chat:
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
         """Tend leases until the block ends, then end every task and close the store."""
-        tending = asyncio.create_task(self._tend())
+        tending = asyncio.create_task(tirelessly(self._tend, self.settings.tend_s))
         try:
             yield
         finally:
@@ -134,6 +135,10 @@ class Chat:
             await self._tell(event)
         if self.settings.on_demand:
             await self._tend_if_due()
+
+    async def take_line(self, identity: Identity, room: str, connection: str) -> None:
+        """Renew the connection's lease for a line that opens here, to end with it. Raises NotJoined."""
+        await self._tell(await self._presence.take(identity, room, connection))
 
     async def heartbeat(self, identity: Identity, room: str, connection: str) -> Head:
         """Renew the connection's lease, and return the room's head. Raises NotJoined."""
@@ -246,10 +251,9 @@ class Chat:
             await self._announce(event)
 
     async def _tend(self) -> None:
-        while True:
-            await asyncio.sleep(self.settings.tend_s)
-            if not self.settings.on_demand or self._presence.holds:
-                await self._go_round()
+        await asyncio.sleep(self.settings.tend_s)
+        if not self.settings.on_demand or self._presence.holds:
+            await self._go_round()
 
     async def _tend_if_due(self) -> None:
         if self._clock.monotonic_s() - self._tended_s >= self.settings.tend_s:
@@ -258,6 +262,5 @@ class Chat:
     async def _go_round(self) -> None:
         """Renew the leases of those who hold a line, and tell of those whose leases have run out."""
         self._tended_s = self._clock.monotonic_s()
-        with suppress(Unavailable):  # the leases are still there in the next round
-            for event in await self._presence.tend():
-                await self._tell(event)
+        for event in await self._presence.tend():
+            await self._tell(event)

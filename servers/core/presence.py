@@ -9,12 +9,12 @@ renewal travels.
 import asyncio
 import secrets
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import NamedTuple
 
 from servers.core.auth import Identity
 from servers.core.clock import Clock
-from servers.core.errors import NotJoined, TooMany
+from servers.core.errors import NotJoined, TooMany, Unavailable
 from servers.core.settings import Settings
 from servers.core.store import Lease, Store
 from servers.core.wire import Event, Kind
@@ -61,7 +61,13 @@ class Presence:
 
     async def renew(self, identity: Identity, room: str, connection: str) -> Event | None:
         """Show a sign of life; return the "online" event, if any. Raises NotJoined. Mostly touches nothing."""
-        return await self._renew(Connection(room, identity.user, identity.name, connection), self._process)
+        return await self._renew(Connection(room, identity.user, identity.name, connection))
+
+    async def take(self, identity: Identity, room: str, connection: str) -> Event | None:
+        """Renew the lease at once for a line that opens here; whatever line had it, this process holds it now."""
+        key = Connection(room, identity.user, identity.name, connection)
+        self._renewed_s.pop(key, None)
+        return await self._renew(key, self._process)
 
     async def release(self, identity: Identity, room: str, connection: str) -> Event | None:
         """End the lease now; return the "offline" event, if it was the user's last."""
@@ -105,7 +111,9 @@ class Presence:
         renewals = await asyncio.gather(*map(self._renew, list(self._held)), return_exceptions=True)
         back = [event for event in renewals if isinstance(event, Event)]
         self._forget_silent()
-        return back + list(await self._store.expire(self._clock.now_ms()))
+        with suppress(Unavailable):  # what has run out is still there in the next round, and who is back must be told
+            back += await self._store.expire(self._clock.now_ms())
+        return back
 
     async def _release(self, key: Connection, holder: str = "") -> Event | None:
         self._renewed_s.pop(key, None)

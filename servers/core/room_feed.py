@@ -9,13 +9,11 @@ import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from servers.core.errors import ChatError
 from servers.core.store import Store
 from servers.core.waiters import Waiters
 from servers.core.wire import Cursor, Event, Page, encode
 
 PUMP_WAIT_S = 60.0
-RETRY_S = 1.0
 PAGES_MAX = 16
 READ_MAX = 500
 
@@ -108,17 +106,13 @@ class RoomFeed:
         self._waiters.wake()
 
     async def pump(self) -> None:
-        """Follow the store for ever: the events of other processes arrive here. Waits; meant as a task.
+        """Take the next events of other processes from the store, PUMP_WAIT_S at most: to be repeated for ever.
 
         A head that moved meanwhile was moved by `offer`. If the store has more, the next `wait` returns at once.
         """
-        while True:
-            try:
-                head = self.head
-                if await self._store.wait(self._room, head, PUMP_WAIT_S) and self.head == head:
-                    self._take(await self._store.read(self._room, head, READ_MAX))
-            except ChatError:
-                await asyncio.sleep(RETRY_S)  # the store will answer again; the log is still there
+        head = self.head
+        if await self._store.wait(self._room, head, PUMP_WAIT_S) and self.head == head:
+            self._take(await self._store.read(self._room, head, READ_MAX))
 
     def _is_beyond(self, after: Cursor) -> bool:
         return after.epoch != self._epoch or self.head.seq > after.seq

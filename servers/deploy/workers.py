@@ -12,15 +12,19 @@ import os
 import select
 import signal
 import socket
+import subprocess
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-from servers.deploy.processes import NotReady, Running, ready, spawn, stop_all
+from servers.deploy.processes import ready, spawn, stop_all
 
 RESTART_S = 1.0
+"""How far apart at least a worker's starts are, so that one which cannot start does not do so all the time."""
+
 STDIN = 0
+Process = subprocess.Popen[bytes]
 log = logging.getLogger(__name__)
 
 
@@ -40,7 +44,7 @@ class Workers:
 
     def __init__(self, module_args: Sequence[str], count: int) -> None:
         self._module_args = module_args
-        self._workers: list[Running | None] = [None] * count
+        self._count = count
 
     def run(self, on_ready: Callable[[Mapping[str, Any], list[int]], None], attached: bool) -> None:
         """Serve until a signal arrives, or until standard input closes if `attached`. Raises NotReady.
@@ -48,46 +52,37 @@ class Workers:
         `on_ready` gets what the first worker announced, and the pids of all, once all serve.
         """
         with _stop_signals() as stopped:
-            starting = [spawn(self._module_args) for _ in self._workers]
+            workers = [spawn(self._module_args) for _ in range(self._count)]
             try:
-                running = [ready(process) for process in starting]
-                self._workers = list(running)
-                on_ready(running[0].facts, [worker.process.pid for worker in running])
-                self._tend([stopped, STDIN] if attached else [stopped])
+                facts = [ready(worker).facts for worker in workers]
+                on_ready(facts[0], [worker.pid for worker in workers])
+                self._tend(workers, [stopped, STDIN] if attached else [stopped])
             finally:
-                stop_all([*starting, *(worker.process for worker in self._workers if worker)])
+                stop_all(workers)
 
-    def _tend(self, until: list[int]) -> None:
+    def _tend(self, workers: list[Process], until: list[int]) -> None:
         """Start anew whatever ends, until there is something to read on one of these descriptors."""
+        begun_s = [time.monotonic()] * len(workers)
+        ended: set[int] = set()
         while True:
-            missing = None in self._workers
-            outputs: list[Any] = [worker.process.stdout for worker in self._workers if worker]
-            readable, _, _ = select.select([*until, *outputs], [], [], RESTART_S if missing else None)
+            outputs: list[Any] = [worker.stdout for place, worker in enumerate(workers) if place not in ended]
+            readable, _, _ = select.select([*until, *outputs], [], [], RESTART_S if ended else None)
             if any(descriptor in readable for descriptor in until):
                 return
-            for place, worker in enumerate(self._workers):
-                if worker is not None and worker.process.stdout in readable and not _says(worker):
-                    log.warning("worker %d ended with status %d", worker.process.pid, worker.process.wait())
-                    self._workers[place] = None
-                if self._workers[place] is None:
-                    self._workers[place] = self._start_anew()
-
-    def _start_anew(self) -> Running | None:
-        """Return a new worker; None if it could not start, which another attempt after RESTART_S may mend."""
-        process = spawn(self._module_args)
-        try:
-            return ready(process)
-        except NotReady as error:
-            log.warning("%s", error)
-            stop_all([process])
-            time.sleep(RESTART_S)
-            return None
+            for place, worker in enumerate(workers):
+                if place not in ended and worker.stdout in readable and not _says(worker):
+                    log.warning("worker %d ended with status %d", worker.pid, worker.wait())
+                    ended.add(place)
+                if place in ended and time.monotonic() - begun_s[place] >= RESTART_S:
+                    stop_all([worker])
+                    workers[place], begun_s[place] = spawn(self._module_args), time.monotonic()
+                    ended.remove(place)
 
 
-def _says(worker: Running) -> bool:
+def _says(worker: Process) -> bool:
     """Tell whether there was something to read from the worker: its output ends when it does."""
-    assert worker.process.stdout is not None
-    return bool(os.read(worker.process.stdout.fileno(), 4096))
+    assert worker.stdout is not None
+    return bool(os.read(worker.stdout.fileno(), 4096))
 
 
 @contextmanager

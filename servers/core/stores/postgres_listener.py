@@ -15,6 +15,7 @@ import asyncpg
 from servers.core.errors import Unavailable
 from servers.core.stores.followed_rooms import FollowedRooms
 from servers.core.stores.postgres_pool import COMMAND_S, FAILURES, PostgresPool
+from servers.core.tireless import tirelessly
 
 CHANNEL = "chat"
 REREAD_S = 1.0
@@ -28,24 +29,24 @@ class PostgresListener:
     def __init__(self, pool: PostgresPool, rooms: FollowedRooms) -> None:
         self._pool = pool
         self._rooms = rooms
-        self._hints: dict[str, int] = {}
+        self._hints: dict[str, str] = {}
         self._hinting = asyncio.Event()
 
     def hint(self, room: str, seq: int) -> None:
-        """Have the others told, soon, that a room goes up to `seq`."""
-        self._hints[room] = seq
+        """Have the others told, soon, that a room goes up to `seq` in the epoch of now."""
+        self._hints[room] = f"{self._rooms.epoch} {seq} {room}"
         self._hinting.set()
 
     async def follow(self) -> None:
         """Listen for ever; a broken line is opened anew, and what it missed is in the log. Waits; meant as a task."""
-        while True:
-            with suppress(*FAILURES, Unavailable):
-                line = await self._pool.connect()
-                try:
-                    await self._listen(line)
-                finally:
-                    line.terminate()
-            await asyncio.sleep(RETRY_S)
+        await tirelessly(self._connect_and_listen, RETRY_S, *FAILURES, Unavailable)
+
+    async def _connect_and_listen(self) -> None:
+        line = await self._pool.connect()
+        try:
+            await self._listen(line)
+        finally:
+            line.terminate()
 
     async def _listen(self, line: asyncpg.Connection) -> None:
         await self._pool.prepare(line)
@@ -62,8 +63,9 @@ class PostgresListener:
     async def _tell(self, line: asyncpg.Connection) -> None:
         hints, self._hints = self._hints, {}
         self._hinting.clear()
-        await line.execute(NOTIFY, [f"{room} {seq}" for room, seq in hints.items()], timeout=COMMAND_S)
+        await line.execute(NOTIFY, list(hints.values()), timeout=COMMAND_S)
 
     def _hear(self, line: object, pid: int, channel: str, hint: object) -> None:
-        room, _, seq = str(hint).partition(" ")
-        self._rooms.learn(room, int(seq))
+        epoch, seq, room = str(hint).split(" ", 2)
+        if epoch == self._rooms.epoch:  # else it is of a log that is lost, or of one that is found out about anyway
+            self._rooms.learn(room, int(seq))

@@ -7,6 +7,7 @@ so that an emptied Redis is noticed, and a bell of its own, rung when there is o
 
 import asyncio
 import secrets
+import time
 from collections.abc import Sequence
 from contextlib import suppress
 from typing import Any
@@ -16,8 +17,9 @@ from redis.exceptions import RedisError
 from servers.core.errors import Unavailable
 from servers.core.stores.followed_rooms import FollowedRooms
 from servers.core.stores.redis_script import COMMAND_S, RedisScript, client
+from servers.core.tireless import tirelessly
 
-BLOCK_S = 2.0
+BLOCK_S = LOOK_S = 2.0
 RETRY_S = 0.25
 READ_MAX = 500
 EPOCHS, EVENTS = "chat:epochs", "chat:events:"
@@ -44,13 +46,7 @@ class RedisReader:
 
     async def follow(self) -> None:
         """Read for ever; after a broken line, from where it was. Waits; meant as a task."""
-        while True:
-            try:
-                await self._rooms.look()
-                while await self._read():
-                    pass
-            except (RedisError, OSError, Unavailable):
-                await asyncio.sleep(RETRY_S)
+        await tirelessly(self._look_and_read, RETRY_S, RedisError, OSError, Unavailable)
 
     async def close(self) -> None:
         for task in self._ringing:
@@ -59,15 +55,22 @@ class RedisReader:
         await self._redis.aclose()
         await self._redis.connection_pool.disconnect()
 
-    async def _read(self) -> bool:
-        """Wait for news, BLOCK_S at most; return whether there was any."""
+    async def _look_and_read(self) -> None:
+        """Read for LOOK_S or so, and look at the log itself first: a stream never tells that it has become shorter."""
+        await self._rooms.look()
+        look_again_s = time.monotonic() + LOOK_S
+        while time.monotonic() < look_again_s:
+            await self._read()
+
+    async def _read(self) -> None:
+        """Wait for news, BLOCK_S at most; what was read while the epoch changed may be of a log that is lost."""
+        epoch = self._rooms.epoch
         rooms = {EVENTS + room: f"{seq}-0" for room, seq in self._rooms.heads.items()}
         streams: dict[Any, Any] = {**self._last, **rooms}
         async with asyncio.timeout(BLOCK_S + COMMAND_S):
             told: Any = await self._redis.xread(streams, count=READ_MAX, block=int(BLOCK_S * 1000))
-        for stream, entries in told:
+        for stream, entries in told if epoch == self._rooms.epoch else ():
             self._hear(stream.decode(), entries)
-        return bool(told)
 
     def _hear(self, stream: str, entries: Entries) -> None:
         last = entries[-1][0].decode()
