@@ -1,7 +1,11 @@
 """Real engines for tests: one Redis and one PostgreSQL for the whole run, and a database of its own for each test."""
 
-from contextlib import ExitStack
+import asyncio
+from collections.abc import Awaitable, Callable
+from contextlib import ExitStack, suppress
+from typing import TypeVar
 
+from servers.core.errors import Unavailable
 from servers.deploy import engines
 from servers.deploy.empty_database import ENGINES, engine_folder
 from servers.deploy.engines import Engine
@@ -9,8 +13,9 @@ from servers.deploy.engines import Engine
 SHARED = ENGINES
 """The engines that several processes share, by the scheme of their URLs."""
 
-
 INSTALL = "apt-get update && apt-get install -y --no-install-recommends"
+DEADLINE_S = 15.0
+Value = TypeVar("Value")
 
 
 def what_is_missing() -> str:
@@ -23,6 +28,15 @@ def what_is_missing() -> str:
         f"These tests start real engines, and this machine lacks: {', '.join(sorted(missing))}.\n"
         f"This installs them (Debian, as root):\n  {INSTALL} {packages}"
     )
+
+
+async def answered(ask: Callable[[], Awaitable[Value]]) -> Value:
+    """Ask until the store answers again."""
+    async with asyncio.timeout(DEADLINE_S):
+        while True:
+            with suppress(Unavailable):
+                return await ask()
+            await asyncio.sleep(0.05)
 
 
 class Engines:

@@ -5,27 +5,31 @@ Each process is a Store of its own here, with its own lines to a real engine.
 
 import asyncio
 import subprocess
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from contextlib import AsyncExitStack, suppress
-from typing import TypeVar
+from collections.abc import AsyncIterator, Coroutine, Iterator
+from contextlib import AsyncExitStack
+from typing import Any
 
 import pytest
 import redis
 from msgspec.structs import replace
 
+from servers.core.auth import Identity
 from servers.core.errors import Unavailable
+from servers.core.presence import Presence
+from servers.core.settings import Settings
 from servers.core.store import Lease, Store, open_store
-from servers.core.stores import postgres_listener
+from servers.core.stores import postgres_listener, redis_streams
 from servers.core.stores.postgres_listener import PostgresListener
+from servers.core.stores.unbroken import Unbroken
 from servers.core.wire import Cursor, Draft, Event, Kind
 from servers.deploy.empty_database import engine_folder
 from servers.deploy.engines import Engine
-from tests.engines import SHARED, Engines
+from tests.clock import FakeClock
+from tests.engines import SHARED, Engines, answered
 
 pytestmark = pytest.mark.anyio
 DEADLINE_S = 15.0
 ADA = Lease("room", "ada", "Ada", "window", seen_ms=1_000, expires_at_ms=2_000)
-Value = TypeVar("Value")
 
 
 @pytest.fixture(params=SHARED)
@@ -87,15 +91,6 @@ def psql(url: str, statements: str) -> None:
     subprocess.run(["psql", "-q", url, "-c", statements], check=True, timeout=DEADLINE_S, capture_output=True)
 
 
-async def answered(ask: Callable[[], Awaitable[Value]]) -> Value:
-    """Ask until the store answers again."""
-    async with asyncio.timeout(DEADLINE_S):
-        while True:
-            with suppress(Unavailable):
-                return await ask()
-            await asyncio.sleep(0.05)
-
-
 async def test_what_one_process_appends_wakes_the_other(stores: list[Store]) -> None:
     one, other = stores
     for n in range(20):
@@ -137,6 +132,30 @@ async def test_of_two_processes_exactly_one_tells_that_a_lease_has_run_out(store
     assert [event.body for event in await log(stores[0])].count("offline") == 20
 
 
+async def test_who_has_gone_offline_is_told_though_the_store_fails_meanwhile(
+    stores: list[Store], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store, run, left = stores[0], Unbroken.run, 1
+    for n in range(3):
+        await join(store, replace(ADA, user=f"user-{n}", name=f"User {n}"))
+
+    async def fail(self: Unbroken, command: Coroutine[Any, Any, Any]) -> Any:
+        nonlocal left
+        if not left:
+            command.close()
+            raise Unavailable("store: gone")
+        left -= 1
+        return await run(self, command)
+
+    monkeypatch.setattr(redis_streams, "EXPIRE_MAX", 1)
+    with monkeypatch.context() as failing:
+        failing.setattr(Unbroken, "run", fail)
+        told = [event.sender for event in await store.expire(2_000)]
+    assert len(told) == 1
+    told += [event.sender for event in await store.expire(2_000)]
+    assert sorted(told) == ["user-0", "user-1", "user-2"]
+
+
 async def test_a_line_that_another_process_has_replaced_does_not_end_the_lease(stores: list[Store]) -> None:
     one, other = stores
     await join(one, replace(ADA, holder="one"))
@@ -145,6 +164,18 @@ async def test_a_line_that_another_process_has_replaced_does_not_end_the_lease(s
     assert await one.release(replace(ADA, holder="one")) is None
     assert await other.is_member("room", "ada")
     ended = await other.release(replace(ADA, holder="other"))
+    assert ended is not None
+    assert ended.body == "offline"
+
+
+async def test_a_line_that_moves_away_and_back_is_not_ended_by_those_it_has_left(stores: list[Store]) -> None:
+    here, there = (Presence(store, FakeClock(), Settings()) for store in stores)
+    identity = Identity("ada", "Ada", expires_at_ms=1 << 60)
+    await here.join(identity, "room", "window")
+    for process in (here, there, here):
+        await process.take(identity, "room", "window")
+    assert await there.hang_up(identity, "room", "window") is None
+    ended = await here.hang_up(identity, "room", "window")
     assert ended is not None
     assert ended.body == "offline"
 
@@ -215,6 +246,15 @@ async def test_a_notification_that_is_dropped_costs_no_more_than_a_look(
     await asyncio.gather(one.close(), other.close())
 
 
+async def test_a_hint_of_another_log_is_not_believed(engines: Engines) -> None:
+    url = engines.fresh_url("postgresql")
+    store = await open_store(url)
+    waiting = asyncio.create_task(store.wait("room", Cursor(store.epoch, 0), 0.5))
+    await asyncio.to_thread(psql, url, "SELECT pg_notify('chat', 'lost 99 room')")
+    assert not await waiting
+    await store.close()
+
+
 async def test_an_emptied_store_is_another_log_for_every_process(scheme: str, engines: Engines) -> None:
     url = engines.fresh_url(scheme)
     one, other = await open_store(url), await open_store(url)
@@ -270,3 +310,20 @@ async def test_a_stream_keeps_its_newest_events_and_answers_older_cursors_with_a
 async def test_an_engine_that_does_not_answer_is_refused_at_the_start(url: str) -> None:
     with pytest.raises(ValueError, match="store"):
         await open_store(url)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "mysql://me:secret@h/1",
+        "redis://me:secret@h?kept=0",
+        "redis://:secret@127.0.0.1:1/0",
+        "postgresql://me:secret@127.0.0.1:1/chat",
+        "postgresql://me@127.0.0.1:1/chat?password=secret",
+        "postgresql://127.0.0.1:1/chat?password=secret&what=ever",
+    ],
+)
+async def test_a_refusal_does_not_tell_the_password(url: str) -> None:
+    with pytest.raises(ValueError, match="store") as refused:
+        await open_store(url)
+    assert "secret" not in str(refused.value)

@@ -46,7 +46,7 @@ class FollowedRooms:
             self.wake()
 
     def learn(self, room: str, seq: int) -> None:
-        """Take note that a room's log goes up to `seq` at least."""
+        """Take note that a room's log goes up to `seq` at least, in the epoch that was seen last."""
         if seq > self.heads.get(room, seq):
             self.heads[room] = seq
             self._waiters[room].wake()
@@ -65,8 +65,9 @@ class FollowedRooms:
     async def look(self) -> None:
         """Ask where each room ends now.
 
-        A log that ends before what was seen of it has lost its end (a failover, an old backup). What it lost cannot be
-        told, and its numbers would be given twice, so it becomes another log.
+        A log that ends before what was seen of it has lost its end (an old backup, a crashed machine). What it lost
+        cannot be told, and its numbers would be given twice, so it becomes another log. Too late if they are given
+        already: a failover, where that is likely, is therefore noticed by the engine's own history, before an append.
         """
         epoch, known = self.epoch, dict(self.heads)
         heads = await self._logs.heads(list(known))

@@ -3,15 +3,19 @@
 Teaches that a gap-free number is not enough: a reader that has seen 8 must never be shown a 7 later. So whoever appends
 to a room keeps the lock of its row from taking the number until the commit, and the order of commits is the order of
 numbers. Nothing is ever dropped from the log. Acknowledged means: on the disk of this server (`synchronous_commit`, on
-by default) and, if it has synchronous standbys, on theirs. Another failover, or a restored backup, may lose the end of
-the log: seen, it becomes a new epoch. Leaves out poolers that give a connection to another client between transactions.
+by default) and, if it has synchronous standbys, on theirs. Another failover, or a restore to an earlier time, may lose
+the end of the log; both begin a timeline (PostgreSQL, "Continuous Archiving and Point-in-Time Recovery"), and the first
+append on it gives the log a new epoch. A dump loaded into another server begins none: it is noticed only while the log
+ends before what a running server has seen. Leaves out poolers that share a connection between transactions.
 """
 
 import asyncio
 from collections.abc import Sequence
+from contextlib import suppress
 
 from msgspec.structs import astuple
 
+from servers.core.errors import Unavailable
 from servers.core.store import FORGET_AFTER_MS, Lease
 from servers.core.stores import postgres_pool as sql
 from servers.core.stores.followed_rooms import FollowedRooms
@@ -20,6 +24,7 @@ from servers.core.stores.postgres_pool import FAILURES, PostgresPool
 from servers.core.stores.refusals import Declined
 from servers.core.stores.unbroken import Unbroken
 from servers.core.wire import Cursor, Draft, Event, Member, Page
+from servers.secrecy import without_passwords
 
 
 async def open_url(url: str) -> "PostgresStore":
@@ -29,7 +34,7 @@ async def open_url(url: str) -> "PostgresStore":
         await store.start()
     except (*FAILURES, ValueError) as error:
         await store.close()
-        where = url.rpartition("@")[2]
+        where = without_passwords(url)
         raise ValueError(f"store: expected a PostgreSQL at {where!r}, got {type(error).__name__}: {error}") from error
     return store
 
@@ -116,10 +121,13 @@ class PostgresStore:
 
     async def expire(self, now_ms: int) -> Sequence[Event]:
         run_out = await self._pool.rows(sql.RUN_OUT, now_ms)
-        gone = [await self._presence(sql.GO_OFFLINE, room, user, now_ms, seen_ms) for room, user, seen_ms in run_out]
         await self._pool.rows(sql.FORGET_CONNECTIONS, now_ms - FORGET_AFTER_MS)
         await self._pool.rows(sql.FORGET_NAMES, now_ms - FORGET_AFTER_MS)
-        return [event for event in gone if event is not None]
+        gone: list[Event] = []
+        with suppress(Unavailable):
+            for room, user, seen_ms in run_out:
+                gone += await self._change(sql.GO_OFFLINE, room, user, now_ms, seen_ms)
+        return gone
 
     async def is_member(self, room: str, user: str) -> bool:
         ((found,),) = await self._pool.rows(sql.IS_MEMBER, room, user)
@@ -142,9 +150,12 @@ class PostgresStore:
         return events[0] if events else None
 
     async def _change(self, statement: str, *arguments: object) -> list[Event]:
-        """Run a statement that may append to one room; take note of what it appended, and hint at it."""
-        rows = await self._commands.run(self._pool.told(statement, *arguments))
-        events = [sql.event(row) for row in rows]
+        """Run a statement that may append to one room, to its end; return what it appended."""
+        return await self._commands.run(self._changed(statement, *arguments))
+
+    async def _changed(self, statement: str, *arguments: object) -> list[Event]:
+        """Take note of what is appended, while the epoch of its answer is the last seen, and hint at it."""
+        events = [sql.event(row) for row in await self._pool.told(statement, *arguments)]
         for event in events:
             self._rooms.learn(event.room, event.seq)
             self._listener.hint(event.room, event.seq)

@@ -36,6 +36,25 @@ BEGIN
     END IF;
 END $$;
 
+CREATE OR REPLACE FUNCTION timeline() RETURNS text LANGUAGE sql AS $$
+    SELECT left(pg_walfile_name(pg_current_wal_insert_lsn()), 8)
+$$;
+
+-- A standby that was promoted, or a backup restored to an earlier time, may lack the end of the log, and its numbers
+-- would be given twice. What was lost cannot be told, so the log becomes another one before anything is added to it.
+CREATE OR REPLACE FUNCTION notice_promotion() RETURNS void LANGUAGE plpgsql AS $$
+BEGIN
+    UPDATE meta SET value = timeline() WHERE key = 'timeline' AND value <> timeline();
+    IF FOUND THEN
+        UPDATE meta SET value = left(gen_random_uuid()::text, 8) WHERE key = 'epoch';
+    END IF;
+END $$;
+
+-- The epoch of now: within a statement that may have changed it, a plain subquery would tell the one of its beginning.
+CREATE OR REPLACE FUNCTION its_epoch() RETURNS text LANGUAGE sql VOLATILE AS $$
+    SELECT value FROM meta WHERE key = 'epoch'
+$$;
+
 -- Add one event; a repeated client_id returns the first one instead.
 CREATE OR REPLACE FUNCTION append(
     its_room text, its_kind text, its_sender text, its_name text, its_body bytea, its_at_ms bigint,
@@ -48,6 +67,7 @@ BEGIN
         RETURN QUERY SELECT * FROM events WHERE room = its_room AND sender = its_sender AND client_id = its_client_id;
         IF FOUND THEN RETURN; END IF;
     END IF;
+    PERFORM notice_promotion();
     UPDATE rooms SET head = head + 1 WHERE room = its_room RETURNING head INTO next;
     RETURN QUERY INSERT INTO events VALUES (
         its_room, next, its_kind, its_sender, its_name, its_body, its_at_ms, its_client_id, its_expires_at_ms

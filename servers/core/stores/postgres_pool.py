@@ -29,7 +29,8 @@ FIELDS = "room, seq, kind, sender, name, body, at_ms, client_id, expires_at_ms"
 IS_THERE = "SELECT to_regclass('chat.meta') IS NOT NULL"
 VERSION = "SELECT value FROM meta WHERE key = 'schema'"  # to make again what is there would lock out all who use it
 SET_VERSION = "INSERT INTO meta VALUES ('schema', $1) ON CONFLICT (key) DO UPDATE SET value = $1"
-SET_EPOCH = "INSERT INTO meta VALUES ('epoch', $1) ON CONFLICT DO NOTHING"
+SET_EPOCH = "INSERT INTO meta VALUES ('epoch', $1), ('timeline', timeline()) ON CONFLICT DO NOTHING"
+NOTICE_PROMOTION = "SELECT notice_promotion()"
 READ = f"""
 SELECT value, e.* FROM meta LEFT JOIN LATERAL (
     SELECT {FIELDS} FROM events WHERE room = $1 AND seq > CASE value WHEN $2 THEN $3::bigint ELSE 0 END
@@ -44,11 +45,11 @@ RECEIPTS = """
 SELECT sender, max(convert_from(body, 'UTF8')::bigint) FROM events
 WHERE room = $1 AND kind = 'receipt' GROUP BY sender"""
 CLAIM = "SELECT claim($1, $2, $3, $4)"
-APPEND = f"SELECT {EPOCH}, * FROM append($1, $2, $3, $4, $5, $6, $7, $8)"
-JOIN = f"SELECT {EPOCH}, * FROM join_room($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)"
-TOUCH = f"SELECT {EPOCH}, * FROM touch($1, $2, $3, $4, $5, $6, $7, $8)"
-RELEASE = f"SELECT {EPOCH}, * FROM release($1, $2, $3, $4, $5)"
-GO_OFFLINE = f"SELECT {EPOCH}, * FROM go_offline($1, $2, $3, $4)"
+APPEND = "SELECT its_epoch(), * FROM append($1, $2, $3, $4, $5, $6, $7, $8)"
+JOIN = "SELECT its_epoch(), * FROM join_room($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)"
+TOUCH = "SELECT its_epoch(), * FROM touch($1, $2, $3, $4, $5, $6, $7, $8)"
+RELEASE = "SELECT its_epoch(), * FROM release($1, $2, $3, $4, $5)"
+GO_OFFLINE = "SELECT its_epoch(), * FROM go_offline($1, $2, $3, $4)"
 SEEN = """(SELECT max(seen_ms) FROM connections AS c WHERE c.room = m.room AND c.user_id = m.user_id)"""
 RUN_OUT = f"""
 SELECT room, user_id, coalesce({SEEN}, last_seen_ms) FROM members AS m WHERE online AND NOT EXISTS (
@@ -83,6 +84,7 @@ class PostgresPool:
                 await line.execute(SCHEMA)
                 await line.execute(SET_VERSION, SCHEMA)
                 await line.execute(SET_EPOCH, fresh_epoch())
+            await line.execute(NOTICE_PROMOTION)
             self._see(await line.fetchval(f"SELECT {EPOCH}"))
 
     async def open(self) -> None:

@@ -1,8 +1,8 @@
 """One line pool to Redis, and the script that every command of the store is a call of.
 
 Teaches that what must happen at once is written where it happens: see redis_streams.lua. Every answer begins with the
-log's epoch, so that a Redis that was emptied is noticed by the first who asks. Leaves out repeating: a lost answer
-leaves open what was done, and only the caller knows whether doing it twice does harm.
+log's epoch, so that a Redis that was emptied, or a replica in its place, is noticed by the first who asks. Leaves out
+repeating: a lost answer leaves open what was done, and only the caller knows whether doing it twice does harm.
 """
 
 import asyncio

@@ -3,6 +3,7 @@
 --
 --   chat:epoch                       names the log; gone if Redis was emptied
 --   chat:epochs                      a stream of epochs, on which every process listens
+--   chat:history                     which promotion of a replica the log has come through, if any
 --   chat:head:<room>                 sequence number of the newest event
 --   chat:events:<room>               the log: a stream whose ids are <seq>-0
 --   chat:once:<room>                 hash: sender and client_id -> seq, for as long as the stream holds the event
@@ -23,7 +24,23 @@ local function start_over()
   redis.call('SET', 'chat:epoch', epoch)
   redis.call('XADD', 'chat:epochs', 'MAXLEN', 1, '*', 'epoch', epoch)
 end
-if not epoch then start_over() end
+
+-- A replica that was promoted may lack the end of the log, and its numbers would be given twice. What was lost cannot be
+-- told, so the log becomes another one before anything is added to it. A restart in the same place is no promotion.
+local function promotion()
+  local said = redis.pcall('INFO', 'replication')
+  if type(said) ~= 'string' or not string.find(said, 'role:master', 1, true) then return '' end
+  local before, offset = string.match(said, 'master_replid2:(%x+).-second_repl_offset:(%d+)')
+  return before and before .. ':' .. offset or ''
+end
+
+local promoted = promotion()
+if promoted ~= '' and promoted ~= redis.call('GET', 'chat:history') then
+  redis.call('SET', 'chat:history', promoted)
+  start_over()
+elseif not epoch then
+  start_over()
+end
 
 local function head_of(room) return tonumber(redis.call('GET', 'chat:head:' .. room) or 0) end
 
@@ -98,7 +115,7 @@ local commands = {}
 
 function commands.epoch() return { epoch } end
 
--- The log has lost its end (a failover, an old backup): what was lost cannot be told, so everyone must start over.
+-- The log ends before what somebody has seen of it, with no promotion to explain it: an old backup, perhaps.
 function commands.abandon(old)
   if epoch == old then start_over() end
   return { epoch }

@@ -5,12 +5,14 @@ adds the entry `<seq>-0` (XADD) with nothing in between. Streams are bounded: a 
 (`?kept=` in the URL says otherwise), a cursor further back is answered by a gap, history ends there, and so does the
 memory of which sends were retries. Acknowledged means on the disk of this Redis if it runs with `appendonly yes` and
 `appendfsync always`; with `everysec` it survives a killed Redis, but a crashed machine loses up to a second. A failover
-may lose the end of the log, since replicas follow with a delay: seen, it becomes a new epoch. Leaves out Redis Cluster,
-where no script spans rooms and names.
+may lose the end of the log, since replicas follow with a delay: a promoted replica gives it a new epoch before anything
+is added. Whatever else loses the end (a crashed machine, an old backup) is noticed only while the log ends before what
+a running server has seen. Leaves out Redis Cluster, where no script spans rooms and names.
 """
 
 import asyncio
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
@@ -24,6 +26,7 @@ from servers.core.stores.redis_script import RedisScript
 from servers.core.stores.refusals import Declined
 from servers.core.stores.unbroken import Unbroken
 from servers.core.wire import Cursor, Draft, Event, Kind, Member, Page, decode, encode
+from servers.secrecy import without_passwords
 
 KEPT = 10_000
 EXPIRE_MAX = 100
@@ -34,7 +37,8 @@ async def open_url(url: str) -> "RedisStreamsStore":
     parts = urlsplit(url)
     kept = parse_qs(parts.query).get("kept", [str(KEPT)])[-1]
     if not parts.hostname or not kept.isdecimal() or not int(kept):
-        raise ValueError(f"store: expected redis://host:port/database, with ?kept= a number above 0, got {url!r}")
+        expected = "redis://host:port/database, with ?kept= a number above 0"
+        raise ValueError(f"store: expected {expected}, got {without_passwords(url)!r}")
     store = RedisStreamsStore(parts._replace(query="").geturl(), int(kept))
     try:
         await store.start()
@@ -70,8 +74,10 @@ class RedisStreamsStore:
     async def append(self, room: str, draft: Draft) -> Event:
         once = f"{draft.sender}\0{draft.client_id}" if draft.client_id else ""
         receipt = (draft.sender, draft.body) if draft.kind is Kind.RECEIPT else ("", "")
-        appending = self._script.run("append", room, draft.kind, encode(draft), once, *receipt)
-        return self._event(room, *await self._commands.run(appending))
+        appending = self._change(room, "append", room, draft.kind, encode(draft), once, *receipt)
+        event = await self._commands.run(appending)
+        assert event is not None
+        return event
 
     async def read(self, room: str, after: Cursor, limit: int) -> Page:
         start, entries = await self._script.run("read", room, after.epoch, after.seq, limit)
@@ -125,11 +131,10 @@ class RedisStreamsStore:
 
     async def expire(self, now_ms: int) -> Sequence[Event]:
         gone: list[Event] = []
-        while True:
-            (told,) = await self._commands.run(self._script.run("expire", now_ms, EXPIRE_MAX))
-            gone += [self._event(room.decode(), seq, draft) for room, seq, draft in told]
-            if len(told) < EXPIRE_MAX:
-                return gone
+        with suppress(Unavailable):
+            while told := await self._commands.run(self._expire(now_ms)):
+                gone += told
+        return gone
 
     async def is_member(self, room: str, user: str) -> bool:
         return bool((await self._script.run("is_member", room, user))[0])
@@ -151,11 +156,19 @@ class RedisStreamsStore:
     async def _presence(self, command: str, lease: Lease, *limits: int) -> Event | None:
         room, user, name, connection, seen_ms, expires_at_ms, holder = astuple(lease)
         told = (room, user, name, name.casefold(), connection, seen_ms, expires_at_ms, holder)
-        answer = await self._commands.run(self._script.run(command, *limits, *told))
+        return await self._commands.run(self._change(room, command, *limits, *told))
+
+    async def _change(self, room: str, command: str, *arguments: str | int | bytes) -> Event | None:
+        """Run a command that may append to a room; return what it appended."""
+        answer = await self._script.run(command, *arguments)
         return self._event(room, *answer) if answer else None
 
+    async def _expire(self, now_ms: int) -> list[Event]:
+        (told,) = await self._script.run("expire", now_ms, EXPIRE_MAX)
+        return [self._event(room.decode(), seq, draft) for room, seq, draft in told]
+
     def _event(self, room: str, seq: int, draft: bytes) -> Event:
-        """Return what this process has just committed, and take note of it."""
+        """Return what has just been committed, and take note of it while the epoch of its answer is the last seen."""
         self._rooms.learn(room, seq)
         return Event(room, seq, *astuple(decode(draft, type=Draft)))
 
