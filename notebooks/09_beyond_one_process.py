@@ -14,11 +14,12 @@
 # %% [markdown]
 # # What does a second process cost?
 #
-# **About half as much CPU time again for a store that can be shared, a third more on top for a second process, and less
-# than a millisecond for the way from one to the other.** Whoever is pushed to by another process than the sender's
-# hears of it 0.2 to 0.4 ms later through Redis, and 0.4 to 0.7 ms through PostgreSQL. A poller, and whoever listens to
-# a push service, does not notice. No speed-up is claimed: here everything that serves shares one core, so that what
-# shows is the price of a second process and not what it is for.
+# **About half as much CPU time again for a store that can be shared (by transport, 1.3 to 1.9 times as much), a third
+# more on top for a second process (1.1 to 1.7 times), and less than a millisecond for the way from one to the other.**
+# Whoever is pushed to by another process than the sender's hears of it 0.2 to 0.4 ms later through Redis, and 0.4 to
+# 0.7 ms through PostgreSQL. A poller, and whoever listens to a push service, does not notice. All are medians over
+# three repeats. No speed-up is claimed: here everything that serves shares one core, so that what shows is the price of
+# a second process and not what it is for.
 
 # %%
 from notebooks.analysis import wording
@@ -90,7 +91,8 @@ picture(charts.draw_hop, sharing, title, f"{measure}\n{sharing.evidence}")
 #
 # One sender, who sends again once the last message is acknowledged, and nobody else. Each store has it on the disk by
 # then: on that of this machine, which is fast to say so. A server that acknowledges the same request, and stores it
-# nowhere, tells what HTTP alone takes.
+# nowhere, tells what HTTP alone takes; what the others take beyond it is the chat's own work, the same for each, and
+# the store's.
 
 # %%
 rows = {}

@@ -1,8 +1,8 @@
 """The store's own cost: one sender, who sends again once the last message is acknowledged, and nobody else.
 
 Teaches to take the rest away. A server that acknowledges the same request without storing anything tells what HTTP
-alone takes; what a store adds to that is its own: the way to it and back, and the disk, which each of them awaits
-before it acknowledges.
+alone takes. What is left is the chat's own work, the same for every store, and the store's: the way to it and back, and
+the disk, which each of them awaits before it acknowledges. So two stores' difference is theirs alone.
 """
 
 from collections.abc import Callable, Iterator
