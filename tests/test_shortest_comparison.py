@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from results.schema import CODE_COMPARISON_FILE
-from servers.shortest import compare
+from servers.shortest import compare, in_node
 from servers.shortest.written import written
 
 REFERENCE = Path(__file__).parents[1] / "results" / "reference"
@@ -42,3 +42,17 @@ def test_only_code_is_counted(tmp_path: Path) -> None:
     assert found.lines == 6
     assert found.packages == ("httpx", "pusher", "pusher-js")
     assert found.credentials == ("PUSHER_KEY",)
+
+
+def test_the_javascript_as_written_throws_and_then_relays_text_as_binary(committed: str) -> None:
+    as_written, corrected = (
+        [each["told"] for each in json.loads(committed)[f"WebSocket in JavaScript, {which}"]["in_node"]]
+        for which in ("as written", "corrected")
+    )
+    assert [("threw" in told, told.get("as")) for told in as_written] == [(True, None), (False, "Buffer")]
+    assert corrected == [{"heard": "Hello!", "as": "String"}]
+
+
+def test_a_server_that_does_not_start_is_told_in_nodes_own_words() -> None:
+    with pytest.raises(RuntimeError, match="Cannot find module"):
+        in_node.told("no_such_server.mjs", "websocket_client_corrected.mjs")
