@@ -19,6 +19,7 @@ and beside the runs, or in one,
     code_comparison.json  the shortest chats, in lines and moving parts (`python -m servers.shortest.compare`)
     drills.json         what failures of each deployment cost its users (`python -m tests.drills`): how it was made, and
                         under `drills` a row for each option, drill and repeat
+    parts.json          the programs that each deployment runs, and who talks to whom (`python -m tests.drills.parts`)
     shared_stores.json  what a shared store and a second process cost (`python -m loadtests hop`): the circumstances as
                         in a manifest, the engines, and three tables, each a list of rows: served, hops, appends
     claims.json         every claim of the source document, tested on the run (`python -m notebooks.analysis claims`)
@@ -36,6 +37,7 @@ CAPTURES_FILE = "captures.json"
 CLAIMS_FILE = "claims.json"
 CODE_COMPARISON_FILE = "code_comparison.json"
 DRILLS_FILE = "drills.json"
+PARTS_FILE = "parts.json"
 SHARED_STORES_FILE = "shared_stores.json"
 CELLS_FILE = "cells.csv"
 KINDS_FILE = "kinds.csv"

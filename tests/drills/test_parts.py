@@ -1,0 +1,14 @@
+"""The parts of the deployments: what was committed is what is counted today."""
+
+import json
+
+from results.schema import PARTS_FILE
+from servers.deploy.options import OPTIONS
+from tests.drills import parts
+from tests.drills.report import FOLDER
+
+
+def test_the_committed_parts_are_those_that_run_today() -> None:
+    committed = (FOLDER / PARTS_FILE).read_text(encoding="utf-8")
+    assert parts.encoded(parts.counted()) == committed, "python -m tests.drills.parts"
+    assert list(json.loads(committed)) == [option.name for option in OPTIONS]
