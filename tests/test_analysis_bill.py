@@ -63,3 +63,10 @@ def test_the_ring_names_the_limit_that_one_more_user_exceeds() -> None:
     assert rented(end.users).usd == 0 < rented(end.users + 1).usd
     assert end.limit == "requests"
     assert bill.free_end(rented, end.users) == FreeEnd(end.users, "")
+
+
+def test_who_is_cheapest_for_all_is_named_even_if_not_the_first() -> None:
+    assert bill.leaders(bills(Activity(1), MEASURED, PRICES, commercial=True), MOST) == ((1, "single-server"),)
+    private = bill.leaders(bills(Activity(1), MEASURED, PRICES), MOST)
+    assert [name for _, name in private] == list(OPTIONS)
+    assert private[0][0] == 1

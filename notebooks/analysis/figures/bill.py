@@ -80,6 +80,12 @@ def free_end(bill: ByUsers, most: int) -> FreeEnd:
     return FreeEnd(users, LIMITS.get(meter, meter))
 
 
+def leaders(options: Mapping[str, ByUsers], most: int) -> tuple[tuple[int, str], ...]:
+    """Return who is cheapest, and from how many users on; of equals the first named."""
+    first = min(options, key=lambda name: options[name](1).usd)
+    return ((1, first), *((each.users, each.after) for each in crossings(options, most)))
+
+
 def draw(measured: Measured, prices: Prices, activity: Activity, most: int, *, commercial: bool = False) -> Figure:
     """Return the chart for 1 to `most` users who do what the activity says; its own number of users does not count."""
     options = bills(activity, measured, prices, commercial=commercial)
@@ -174,12 +180,11 @@ def _names(axes: Axes, users: list[int], costs: Mapping[str, list[float]]) -> No
 
 def _cheapest(axes: Axes, options: Mapping[str, ByUsers], most: int) -> None:
     """Name along the top who is cheapest, from one crossing to the next; of equals the first named."""
-    found = crossings(options, most)
-    edges = pairwise([1, *(each.users for each in found), most])
-    leaders = [found[0].before if found else next(iter(options)), *(each.after for each in found)]
+    leading = leaders(options, most)
+    edges = pairwise([*(users for users, _ in leading), most])
     in_axes = axes.get_xaxis_transform()
     axes.text(0, 1.13, "cheapest; of equals the first named", transform=axes.transAxes, color=GREY, size=7.5)
-    for (start, end), name in zip(edges, leaders, strict=True):
+    for (start, end), (_, name) in zip(edges, leading, strict=True):
         _, slug, line = LOOKS[name]
         dashes = "-" if line == "-" else (0, (1.2, 0.5))
         look: dict[str, Any] = {"linewidth": 4, "clip_on": False, "solid_capstyle": "butt", "linestyle": dashes}
