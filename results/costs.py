@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import cache
 from itertools import pairwise
+from math import isfinite
 from pathlib import Path
 
 from results.activity import DAYS, Activity
@@ -113,31 +114,37 @@ def last_free(bill: Callable[[int], Bill], most: int) -> int | None:
 
 @dataclass(frozen=True, slots=True)
 class Crossing:
-    """From this many users on another option is the cheapest."""
+    """From this many users on others are the cheapest. before and after: several where they cost the same."""
 
     users: int
-    before: str
-    after: str
+    before: tuple[str, ...]
+    after: tuple[str, ...]
+
+
+def cheapest(bills: Mapping[str, Callable[[int], Bill]], users: int) -> tuple[str, ...]:
+    """Return who costs least for so many users, all that cost the same; nobody if no plan of anybody suffices."""
+    usd = {name: bill(users).usd for name, bill in bills.items()}
+    return tuple(name for name, each in usd.items() if each == min(usd.values()) and isfinite(each))
 
 
 def crossings(bills: Mapping[str, Callable[[int], Bill]], most: int) -> tuple[Crossing, ...]:
-    """Return where the cheapest option changes, from 1 to `most` users; of equals the first named leads.
+    """Return where the cheapest options change, from 1 to `most` users.
 
-    Exact to the user; a lead that is lost and regained within 2 % more users may be missed.
+    Exact to the user; of several changes within 2 % more users all but one may be missed.
     """
 
     @cache
-    def cheapest(users: int) -> str:
-        return min(bills, key=lambda name: bills[name](users).usd)
+    def leading(users: int) -> tuple[str, ...]:
+        return cheapest(bills, users)
 
     def change(low: int, high: int) -> Crossing:
-        before = cheapest(low)
+        before = leading(low)
         while high - low > 1:
             middle = (low + high) // 2
-            low, high = (middle, high) if cheapest(middle) == before else (low, middle)
-        return Crossing(high, before, cheapest(high))
+            low, high = (middle, high) if leading(middle) == before else (low, middle)
+        return Crossing(high, before, leading(high))
 
-    return tuple(change(*rungs) for rungs in pairwise(_ladder(most)) if cheapest(rungs[0]) != cheapest(rungs[1]))
+    return tuple(change(*rungs) for rungs in pairwise(_ladder(most)) if leading(rungs[0]) != leading(rungs[1]))
 
 
 def _ladder(most: int) -> list[int]:

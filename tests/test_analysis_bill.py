@@ -52,9 +52,9 @@ def test_every_meter_that_can_end_a_free_tier_has_a_name() -> None:
 def test_the_headline_tells_each_end_even_if_there_is_none() -> None:
     ends = dict(zip(OPTIONS, [FreeEnd(43, "requests"), FreeEnd(0, "commercial use"), FreeEnd(MOST, "")], strict=True))
     assert bill.finding(ends, MOST) == (
-        "Free for 43 users with Pusher, for none with a WebSocket server beside the functions, "
-        "for 100,000 users and more on a single server"
+        "Free for 43 users with Pusher, for 100,000 users and more on a single server, for nobody otherwise"
     )
+    assert bill.finding(dict.fromkeys(OPTIONS, FreeEnd(0, "")), MOST) == "Free for nobody"
 
 
 def test_the_ring_names_the_limit_that_one_more_user_exceeds() -> None:
@@ -65,8 +65,12 @@ def test_the_ring_names_the_limit_that_one_more_user_exceeds() -> None:
     assert bill.free_end(rented, end.users) == FreeEnd(end.users, "")
 
 
-def test_who_is_cheapest_for_all_is_named_even_if_not_the_first() -> None:
-    assert bill.leaders(bills(Activity(1), MEASURED, PRICES, commercial=True), MOST) == ((1, "single-server"),)
-    private = bill.leaders(bills(Activity(1), MEASURED, PRICES), MOST)
-    assert [name for _, name in private] == list(OPTIONS)
-    assert private[0][0] == 1
+def test_equals_lead_side_by_side_each_until_it_costs_more() -> None:
+    private = bill.leads(bills(Activity(1), MEASURED, PRICES), MOST)
+    ends = {name: bill.free_end(each, MOST).users for name, each in bills(Activity(1), MEASURED, PRICES).items()}
+    assert private == {name: [(1, MOST if name == "single-server" else end)] for name, end in ends.items()}
+
+
+def test_who_never_leads_has_no_strip() -> None:
+    commercial = bill.leads(bills(Activity(1), MEASURED, PRICES, commercial=True), MOST)
+    assert {name: spans for name, spans in commercial.items() if spans} == {"single-server": [(1, MOST)]}

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from results import costs
 from results.activity import Activity
-from results.costs import Crossing, crossings, last_free
+from results.costs import Crossing, cheapest, crossings, last_free
 from results.metering import function_seconds, pusher_messages
 from results.plans import NONE_SUFFICES, Bill, Line, Plan, Service, load_prices
 from results.rates import LOADS, Causes, Rate, Rates, fitted, rates
@@ -208,11 +208,17 @@ def test_free_ends_exactly_where_a_price_begins() -> None:
 @given(st.integers(2, MOST))
 def test_a_crossing_is_found_to_the_user(at: int) -> None:
     found = crossings({"a": lambda n: flat(5 if n < at else 50), "b": lambda _: flat(10)}, MOST)
-    assert found == (Crossing(at, "a", "b"),)
+    assert found == (Crossing(at, ("a",), ("b",)),)
 
 
-def test_of_equals_the_first_named_leads() -> None:
-    assert crossings({"a": lambda _: flat(5), "b": lambda _: flat(5)}, MOST) == ()
+def test_equals_lead_together_until_one_of_them_costs_more() -> None:
+    equals = {"a": lambda n: flat(5 if n < 44 else 50), "b": lambda _: flat(5), "c": lambda _: flat(inf)}
+    assert cheapest(equals, 43) == ("a", "b")
+    assert crossings(equals, MOST) == (Crossing(44, ("a", "b"), ("b",)),)
+
+
+def test_nobody_is_cheapest_where_no_plan_suffices() -> None:
+    assert cheapest({"a": lambda _: flat(inf)}, 1) == ()
 
 
 ACTIVITIES = st.builds(

@@ -2,12 +2,11 @@
 
 The dollar axis is linear up to five, so that nothing has a place, and logarithmic above. A ring marks the last user who
 costs nothing, named with the limit that ends it; a cross where no plan suffices. Where more would be there at once than
-were measured, a curve is paler. Along the top stands the cheapest.
+were measured, a curve is paler. Strips along the top tell for whom an option is the cheapest, alone or among equals.
 """
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from itertools import pairwise
 from math import isfinite
 from typing import Any
 
@@ -17,18 +16,19 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
 from notebooks.analysis.figures.curves import spread
-from notebooks.analysis.figures.style import GREY, INK, MARGIN_IN, PALE, WIDTH_IN, Placing, label, sheet, tint
+from notebooks.analysis.figures.style import GREY, MARGIN_IN, PALE, WIDTH_IN, Placing, label, sheet, tint
 from results.activity import Activity
-from results.costs import ADAPTER, SOCKETS, Measured, bills, crossings, last_free
+from results.costs import ADAPTER, SOCKETS, Measured, bills, cheapest, crossings, last_free
 from results.plans import Bill, Prices
 from servers import transports
 
 PLOT_IN = 2.9
-HEADER_IN = 0.62
+HEADER_IN = 0.43
 FOOTER_IN = 0.7
 LEFT_IN = 0.62
 NAMES_IN = 1.5
 NAME_IN = 0.3
+STRIP_IN = 0.14
 POINTS = 600
 LINEAR_USD = 5.0
 TICKS_USD = (0, 5, 20, 50, 100, 200, 500, 1_000, 2_000, 5_000, 10_000)
@@ -80,18 +80,26 @@ def free_end(bill: ByUsers, most: int) -> FreeEnd:
     return FreeEnd(users, LIMITS.get(meter, meter))
 
 
-def leaders(options: Mapping[str, ByUsers], most: int) -> tuple[tuple[int, str], ...]:
-    """Return who is cheapest, and from how many users on; of equals the first named."""
-    first = min(options, key=lambda name: options[name](1).usd)
-    return ((1, first), *((each.users, each.after) for each in crossings(options, most)))
+def leads(options: Mapping[str, ByUsers], most: int) -> dict[str, list[tuple[int, int]]]:
+    """Return by option from and up to how many users it is the cheapest, alone or among equals, often in one piece."""
+    found: dict[str, list[tuple[int, int]]] = {name: [] for name in options}
+    changes = crossings(options, most)
+    leading = [(1, cheapest(options, 1)), *((each.users, each.after) for each in changes)]
+    for (first, names), last in zip(leading, [*(each.users - 1 for each in changes), most], strict=True):
+        for name in names:
+            joins = found[name] and found[name][-1][1] == first - 1
+            found[name].append((found[name].pop()[0] if joins else first, last))
+    return found
 
 
 def draw(measured: Measured, prices: Prices, activity: Activity, most: int, *, commercial: bool = False) -> Figure:
     """Return the chart for 1 to `most` users who do what the activity says; its own number of users does not count."""
     options = bills(activity, measured, prices, commercial=commercial)
     ends = {name: free_end(bill, most) for name, bill in options.items()}
-    figure, top_in = sheet(HEADER_IN + PLOT_IN + FOOTER_IN, finding(ends, most), _measure(activity, commercial))
-    axes = Placing(figure).axes(LEFT_IN, top_in + HEADER_IN, WIDTH_IN - LEFT_IN - NAMES_IN - MARGIN_IN, PLOT_IN)
+    strips = {name: spans for name, spans in leads(options, most).items() if spans}
+    header_in = HEADER_IN + STRIP_IN * len(strips)
+    figure, top_in = sheet(header_in + PLOT_IN + FOOTER_IN, finding(ends, most), _measure(activity, commercial))
+    axes = Placing(figure).axes(LEFT_IN, top_in + header_in, WIDTH_IN - LEFT_IN - NAMES_IN - MARGIN_IN, PLOT_IN)
     users = [int(each) for each in np.unique(np.geomspace(1, most, POINTS).astype(int))]
     costs = {name: [bill(each).usd for each in users] for name, bill in options.items()}
     _frame(axes, most, max((usd for row in costs.values() for usd in row if isfinite(usd)), default=LINEAR_USD))
@@ -100,20 +108,20 @@ def draw(measured: Measured, prices: Prices, activity: Activity, most: int, *, c
         _curve(axes, name, users, row, seen)
     _free_ends(axes, ends)
     _names(axes, users, costs)
-    _cheapest(axes, options, most)
+    _strips(axes, strips, most)
     return figure
 
 
 def finding(ends: Mapping[str, FreeEnd], most: int) -> str:
     """Return the headline: up to how many users each option costs nothing."""
-    told = [f"{_count(end, most)} {HOSTED[name]}" for name, end in ends.items()]
-    return f"Free for {', for '.join(told)}"
+    told = [f"for {_count(end, most)} {HOSTED[name]}" for name, end in ends.items() if end.users]
+    if len(told) < len(ends):
+        told.append("for nobody otherwise" if told else "for nobody")
+    return f"Free {', '.join(told)}"
 
 
 def _count(end: FreeEnd, most: int) -> str:
-    if end.users == most:
-        return f"{most:,} users and more"
-    return f"{end.users:,} users" if end.users else "none"
+    return f"{most:,} users and more" if end.users == most else f"{end.users:,} users"
 
 
 def _measure(activity: Activity, commercial: bool) -> str:
@@ -178,18 +186,23 @@ def _names(axes: Axes, users: list[int], costs: Mapping[str, list[float]]) -> No
         axes.text(1.02, height, words, transform=axes.transAxes, **look)
 
 
-def _cheapest(axes: Axes, options: Mapping[str, ByUsers], most: int) -> None:
-    """Name along the top who is cheapest, from one crossing to the next; of equals the first named."""
-    leading = leaders(options, most)
-    edges = pairwise([*(users for users, _ in leading), most])
+def _strips(axes: Axes, strips: Mapping[str, list[tuple[int, int]]], most: int) -> None:
+    """Draw a strip for each option along the top, over those users for whom no other costs less."""
     in_axes = axes.get_xaxis_transform()
-    axes.text(0, 1.13, "cheapest; of equals the first named", transform=axes.transAxes, color=GREY, size=7.5)
-    for (start, end), (_, name) in zip(edges, leading, strict=True):
+    top = 1 + STRIP_IN * (len(strips) + 1.4) / PLOT_IN
+    axes.text(
+        0, top, "the cheapest, alone or among equals", transform=axes.transAxes, color=GREY, size=7.5, va="center"
+    )
+    for row, (name, spans) in enumerate(reversed(list(strips.items())), 1):
         _, slug, line = LOOKS[name]
+        colour, height = transports.find(slug).colour, 1 + STRIP_IN * row / PLOT_IN
         dashes = "-" if line == "-" else (0, (1.2, 0.5))
         look: dict[str, Any] = {"linewidth": 4, "clip_on": False, "solid_capstyle": "butt", "linestyle": dashes}
-        axes.plot([start, end], [1.03, 1.03], color=transports.find(slug).colour, transform=in_axes, **look)
-        if start > 1:
-            axes.axvline(start, color=PALE, linewidth=0.9, zorder=1)
-            side = "left" if start < most**0.8 else "right"
-            axes.text(start, 1.055, f"from {start:,}", transform=in_axes, color=INK, size=7.5, ha=side)
+        for first, last in spans:
+            axes.plot([first, last], [height] * 2, color=colour, transform=in_axes, **look)
+            if last < most:
+                axes.axvline(last, color=PALE, linewidth=0.9, zorder=1)
+                words, offset = f"up to {last:,}", (5, 0)
+                axes.annotate(
+                    words, (last, height), offset, in_axes, "offset points", va="center", color=colour, size=7
+                )
