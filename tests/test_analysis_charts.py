@@ -82,7 +82,8 @@ def test_the_evidence_tells_what_was_left_out(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("ms", "words"), [(1.64, "1.6 ms"), (9.96, "10 ms"), (24.2, "24 ms"), (999.6, "1.00 s"), (12_340, "12 s")]
+    ("ms", "words"),
+    [(0, "0 ms"), (1.64, "1.6 ms"), (9.96, "10 ms"), (24.2, "24 ms"), (999.6, "1.00 s"), (12_340, "12 s")],
 )
 def test_a_duration_is_written_with_the_digits_that_matter(ms: float, words: str) -> None:
     assert wording.duration(ms) == words

@@ -96,3 +96,12 @@ def test_curves_are_drawn_over_their_theory() -> None:
     made = picture(curves.draw, [panel, panel], "It is so", "Measured twice")
     assert made.png.startswith(b"\x89PNG")
     assert made.finding == "It is so"
+
+
+def test_panels_on_one_scale_reach_equally_far() -> None:
+    curve = curves.Curve("p50", "#0072B2", [1.0, 2.0], [SURE, SURE])
+    theory = curves.Curve("p50", "#0072B2", [1.0, 2.0], [SURE, SURE], [5.0, 500.0])
+    panels = [curves.Panel("latency", "seconds", [each], "{:g}".format) for each in (curve, theory)]
+    apart, together = (curves.draw(drawn, "Title", "Measure").axes for drawn in (panels, curves.on_one_scale(panels)))
+    assert apart[0].get_ylim() != apart[1].get_ylim()
+    assert together[0].get_ylim() == together[1].get_ylim() == apart[1].get_ylim()

@@ -33,10 +33,10 @@ def table(rows: Mapping[str, Mapping[str, str]]) -> Prose:
 
 
 def duration(ms: float) -> str:
-    """Write a time with two or three digits: 1.6 ms, 24 ms, 950 ms, 1.02 s."""
+    """Write a time with two or three digits: 0 ms, 1.6 ms, 24 ms, 950 ms, 1.02 s."""
     if ms >= 999.5:
         return f"{ms / 1000:.2f} s" if ms < 9995 else f"{ms / 1000:.0f} s"
-    return f"{ms:.1f} ms" if ms < 9.95 else f"{ms:.0f} ms"
+    return f"{ms:.1f} ms" if 0 < ms < 9.95 else f"{ms:.0f} ms"
 
 
 def amount(value: float) -> str:

@@ -6,7 +6,7 @@ other.
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -41,7 +41,10 @@ class Curve:
 
 @dataclass(frozen=True, slots=True)
 class Panel:
-    """One pair of axes. y_told and x_told write a value beside its tick; log_y: whether decades are equally wide."""
+    """One pair of axes. y_told and x_told write a value beside its tick; log_y: whether decades are equally wide.
+
+    y_reach: values that the axis must reach beside its own, such as those of a panel that it is to be compared with.
+    """
 
     title: str
     x_title: str
@@ -50,6 +53,13 @@ class Panel:
     x_told: Callable[[float], str] = wording.amount
     log_x: bool = False
     log_y: bool = False
+    y_reach: Sequence[float] = ()
+
+
+def on_one_scale(panels: Sequence[Panel]) -> list[Panel]:
+    """Return the panels with vertical axes that reach equally far, so that heights can be compared across them."""
+    reach = [y for panel in panels for y in _ys(panel)]
+    return [replace(panel, y_reach=reach) for panel in panels]
 
 
 def draw(panels: Sequence[Panel], title: str, subtitle: str) -> Figure:
@@ -71,8 +81,7 @@ def draw(panels: Sequence[Panel], title: str, subtitle: str) -> Figure:
 
 def _frame(axes: Axes, panel: Panel) -> None:
     xs = sorted({x for curve in panel.curves for x in curve.x})
-    ys = [y for curve in panel.curves for point in curve.points for y in (point.low, point.high)]
-    ys += [y for curve in panel.curves for y in curve.theory]
+    ys = [*_ys(panel), *panel.y_reach]
     axes.set_xlabel(panel.x_title, size=7.5)
     axes.grid(axis="y")
     if panel.log_x:
@@ -92,6 +101,12 @@ def _frame(axes: Axes, panel: Panel) -> None:
     else:
         axes.set_ylim(0, max(ys) * 1.08)
     axes.yaxis.set_major_formatter(FuncFormatter(lambda y, _: panel.y_told(y)))
+
+
+def _ys(panel: Panel) -> list[float]:
+    """Return the heights that a panel shows: of intervals and of theory."""
+    ys = [y for curve in panel.curves for point in curve.points for y in (point.low, point.high)]
+    return ys + [y for curve in panel.curves for y in curve.theory]
 
 
 def _curve(axes: Axes, curve: Curve) -> None:
