@@ -1,0 +1,136 @@
+"""What renting the lines adds: a transit more for each message, and a vendor who counts every delivery.
+
+The vendor's count is of our own: what the run published and delivered, counted as Pusher says that it counts.
+"""
+
+from bisect import bisect_right
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from notebooks.analysis import wording
+from notebooks.analysis.comparisons import distance_median_ms, latency_ms
+from notebooks.analysis.figures.curves import Curve, Panel
+from notebooks.analysis.figures.style import GREY, INK
+from notebooks.analysis.intervals import Interval, interval
+from notebooks.analysis.runs import Run, load, points
+from results.activity import Activity
+from results.costs import ADAPTER, SOCKETS, Measured, pusher_and_serverless
+from results.metering import pusher_messages
+from results.plans import Prices
+from servers import transports
+
+TO_MS = 1000.0
+COUNTED = ("idle", "conversation", "busy", "large_room")
+LIMITS: Mapping[tuple[str, str], str] = {
+    ("vercel", "invocations"): "requests",
+    ("pusher", "connections"): "connections",
+    ("pusher", "messages_per_day"): "messages",
+}
+"""The limits of the free plans that people reach: by service and meter, what a chart calls them."""
+
+
+def third_transit(folder: Path, percent: int = 50) -> list[Curve]:
+    """Return latencies in ms against the delay between API and service: through the service, and without any.
+
+    Theory is of medians only.
+    """
+    runs = {TO_MS * run.setting("push_link_delay_s"): run for run in points(folder, "third_transit").values()}
+    xs = sorted(runs)
+    one_way_ms = TO_MS * runs[xs[0]].setting("one_way_delay_s")
+    own = dict.fromkeys(xs, load(folder, "distance", f"{one_way_ms:g} ms away"))
+    return [_curve(ADAPTER, runs, xs, percent), _curve(SOCKETS, own, xs, percent)]
+
+
+def _curve(slug: str, runs: Mapping[float, Run], xs: Sequence[float], percent: int) -> Curve:
+    row = transports.find(slug)
+    predicted = [distance_median_ms(runs[x], slug) for x in xs] if percent == 50 else []
+    return Curve(row.label, row.colour, xs, [latency_ms(runs[x], slug, percent) for x in xs], predicted)
+
+
+def counted_per_message(run: Run) -> Interval:
+    """Return what Pusher would count of each message, over the repeats: its publishing, and every delivery."""
+    cells = run.cells_of(ADAPTER)
+    return interval(list((cells["events"] + cells["delivered"]) / cells["events"]))
+
+
+def minutes_a_day(run: Run, messages: float) -> float:
+    """Return for how many minutes so many counted messages last at the pace of a run."""
+    cells = run.cells_of(ADAPTER)
+    per_s = (cells["events"] + cells["delivered"]).sum() / cells["measured_s"].sum()
+    return float(messages / per_s / 60)
+
+
+def counting(folder: Path, messages: float) -> wording.Prose:
+    """Return what the vendor would count of each load, beside its rule, and how long a day's messages would last."""
+    rows = {}
+    for name, run in ((name, load(folder, name)) for name in COUNTED):
+        size = int(run.cells["room_size"].iloc[0])
+        rows[name.replace("_", " ")] = {
+            "people in a room": f"{size}",
+            "users": f"{run.cells_of(ADAPTER)['users'].max()}",
+            "a message counts": wording.amount(counted_per_message(run).value),
+            "by the rule": wording.amount(pusher_messages(1, size)),
+            f"{messages:,} last": f"{minutes_a_day(run, messages):.0f} minutes",
+        }
+    return wording.table(rows)
+
+
+def users_within(
+    measured: Measured, prices: Prices, activity: Activity, limit: tuple[str, str], most: int, plan: int = 0
+) -> int:
+    """Return for how many users a limit of a service's plan suffices, of 0 to `most`. plan: its place, free is 0."""
+    service, meter = limit
+
+    def share(users: int) -> float:
+        needs = pusher_and_serverless(measured, replace(activity, users=users), prices.assumptions, "")
+        return prices.service(service).plans[plan].shares(needs[service])[meter]
+
+    return bisect_right(range(1, most + 1), 1.0, key=share)
+
+
+def plans_table(measured: Measured, prices: Prices, activity: Activity, most: int) -> wording.Prose:
+    """Return the vendor's plans: their prices and limits, and for how many users each limit suffices."""
+    rows = {}
+    for place, plan in enumerate(prices.service("pusher").plans):
+        users = {
+            meter: users_within(measured, prices, activity, ("pusher", meter), most, place) for meter in plan.included
+        }
+        rows[plan.name] = {
+            "a month": f"${plan.usd:,.0f}",
+            "connections": f"{plan.included['connections']:,.0f}",
+            "messages a day": f"{plan.included['messages_per_day']:,.0f}",
+            "users by connections": f"{users['connections']:,}",
+            "by messages": f"{users['messages_per_day']:,}",
+            "known": "first-hand" if plan.sure == "C" else "second-hand",
+        }
+    return wording.table(rows)
+
+
+def free_panel(
+    measured: Measured, prices: Prices, usual: Activity, events_per_hour: float, sizes: Sequence[int], most: int
+) -> Panel:
+    """Return where the free tier ends, against the room's size, if users say and mark so much."""
+    limits = free_ends(measured, prices, replace(usual, events_per_hour=events_per_hour), sizes, most)
+    title = f"{events_per_hour:g} things an hour said by each"
+    return Panel(title, "people in a room", limits, "{:,.0f}".format, log_x=True, log_y=True)
+
+
+def free_ends(measured: Measured, prices: Prices, activity: Activity, sizes: Sequence[int], most: int) -> list[Curve]:
+    """Return for each limit how many users it suffices for, against the room's size; ringed where it is the first."""
+    users = {
+        limit: [users_within(measured, prices, replace(activity, room_size=size), limit, most) for size in sizes]
+        for limit in LIMITS
+    }
+    first = [min(row[place] for row in users.values()) for place in range(len(sizes))]
+    looks = (GREY, INK, transports.find(ADAPTER).colour)
+    return [
+        Curve(
+            LIMITS[limit],
+            colour,
+            sizes,
+            [Interval(count, count, count) for count in row],
+            ringed=[size for size, count, least in zip(sizes, row, first, strict=True) if count == least],
+        )
+        for (limit, row), colour in zip(users.items(), looks, strict=True)
+    ]
