@@ -4,19 +4,25 @@ A claim names the experiment; its test turns the measured run into a figure and 
 as a result: another run gives other figures, and may give another verdict.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import cached_property
 from pathlib import Path
+from typing import Any
+
+import pandas as pd
 
 from notebooks.analysis import wording
 from notebooks.analysis.comparisons import latency_ms, paid, still_true
+from notebooks.analysis.deployments import reports
 from notebooks.analysis.intervals import Interval
 from notebooks.analysis.prices import Measure
 from notebooks.analysis.runs import Run, load
 from notebooks.analysis.wire.anatomy import Utterance, utterances
 from notebooks.analysis.wire.captures import Capture, captures, pusher_js
+from results.costs import Measured, measured_in
+from results.plans import Prices, load_prices
 from results.schema import CAPTURES_FILE
 
 CONTRADICTED = "This run contradicts it."
@@ -43,7 +49,7 @@ class Finding:
 
 @dataclass(frozen=True)
 class Evidence:
-    """What claims are tested on: a run of all scenarios, and the captures that lie in its folder."""
+    """What claims are tested on: a run of all scenarios, and what else lies in its folder, such as captures."""
 
     folder: Path
 
@@ -61,6 +67,29 @@ class Evidence:
     @cached_property
     def said_by_pusher_js(self) -> list[Utterance]:
         return utterances(pusher_js(self.folder / CAPTURES_FILE))
+
+    @cached_property
+    def parts(self) -> Mapping[str, Mapping[str, list[str]]]:
+        """What there is to run, by deployment option."""
+        return reports.parts(self.folder)
+
+    @cached_property
+    def drills(self) -> pd.DataFrame:
+        """What failures cost, a row for each option, drill and repeat."""
+        return reports.drills(self.folder)
+
+    @cached_property
+    def code(self) -> Mapping[str, Mapping[str, Any]]:
+        """What was counted of the shortest chats, and what they told."""
+        return reports.code(self.folder)
+
+    @cached_property
+    def rates(self) -> Measured:
+        return measured_in(self.folder)
+
+    @cached_property
+    def prices(self) -> Prices:
+        return load_prices()
 
     def late_ms(self, scenario: str, slug: str, percent: int = 50, kind: str = "message", point: str = "") -> Interval:
         return latency_ms(self.run(scenario, point), slug, percent, kind)

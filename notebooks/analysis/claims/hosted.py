@@ -1,5 +1,6 @@
 """What the source document says of serverless hosts, of the three ways out, and what it recommends."""
 
+from notebooks.analysis.claims import options
 from notebooks.analysis.claims.claim import Claim, Evidence, Finding, beyond, holds_if, holds_when, time_told, waits_for
 from notebooks.analysis.wire.exchanges import PUBLISHING, one_message
 from notebooks.analysis.wire.meaning import NEWS, meaning
@@ -13,7 +14,6 @@ VERCEL, PUSHER, OWN, OTHER = (
 TASK, CODE, ADVICE = "What Does the Task Want?", "Code Comparison", "My Recommendation"
 ADAPTER, WEBSOCKET, SERVICE = "pusher_adapter", "raw_websocket", "clients to push service"
 SERVERLESS = "the serverless host of notebook 05"
-TOPOLOGIES = "the three deployments of notebook 06"
 TASK_ITSELF = "the task, as the source document quotes it"
 
 
@@ -116,8 +116,8 @@ CLAIMS = (
     Claim(PUSHER, "Your API just sends HTTP requests to Pusher", "capture of two people talking", just_sends_requests),
     Claim(PUSHER, "Pusher broadcasts to connected browsers", "capture of two people talking", broadcasts),
     Claim(PUSHER, "Works perfectly with Vercel", "the adapter on the host", waits_for(SERVERLESS)),
-    Claim(PUSHER, "Easy setup", "moving parts counted", waits_for(TOPOLOGIES)),
-    Claim(PUSHER, "Free tier (200k messages/day)", "message count against plans", waits_for(TOPOLOGIES)),
+    Claim(PUSHER, "Easy setup", "the shortest chats counted", options.easy_setup),
+    Claim(PUSHER, "Free tier (200k messages/day)", "message count against plans", options.free_tier),
     Claim(
         PUSHER,
         "Handles scaling",
@@ -126,7 +126,7 @@ CLAIMS = (
         matters=True,
     ),
     Claim(PUSHER, "Works with serverless", "the adapter on the host", waits_for(SERVERLESS)),
-    Claim(PUSHER, "External service dependency", "the vendor made unreachable", waits_for(TOPOLOGIES)),
+    Claim(PUSHER, "External service dependency", "the vendor made unreachable", options.external_dependency),
     Claim(PUSHER, 'Not "raw" WebSockets', "capture of two people talking", not_raw),
     Claim(
         OWN,
@@ -134,23 +134,23 @@ CLAIMS = (
         "none",
         beyond("Control is not a quantity; what it costs is.", "RFC 6455 for what real means"),
     ),
-    Claim(OWN, "No external service", "failure drills", waits_for(TOPOLOGIES)),
-    Claim(OWN, "Two servers to maintain", "moving parts counted", waits_for(TOPOLOGIES)),
-    Claim(OWN, "More complex deployment", "moving parts counted", waits_for(TOPOLOGIES)),
+    Claim(OWN, "No external service", "moving parts counted, and the bill", options.no_external_service),
+    Claim(OWN, "Two servers to maintain", "moving parts counted, and failure drills", options.two_servers),
+    Claim(OWN, "More complex deployment", "moving parts counted", options.more_complex),
     Claim(
         OWN,
         "Need to handle scaling yourself",
         "several workers over a shared store",
         waits_for("the stores beyond one process"),
     ),
-    Claim(OTHER, "Single server", "failure drills", waits_for(TOPOLOGIES)),
+    Claim(OTHER, "Single server", "moving parts counted, and failure drills", options.single_server),
     Claim(
         OTHER,
         "Can't use Vercel's nice features",
         "none",
         beyond("Which of them one would miss is a matter of taste.", "vercel.com/docs"),
     ),
-    Claim(OTHER, "More expensive potentially", "the bill", waits_for(TOPOLOGIES)),
+    Claim(OTHER, "More expensive potentially", "the bill", options.more_expensive),
     Claim(TASK, "a list of users (online and offline) can be done with WebSockets", "signals", online_list),
     Claim(TASK, "Pusher IS WebSockets", "capture of pusher-js", is_websockets, matters=True),
     Claim(TASK, "The end result is the same: real-time updates", "conversation and third_transit", same_result),
@@ -158,13 +158,13 @@ CLAIMS = (
         CODE,
         "ws.send('Hello!') right after the constructor",
         "the document's code, run",
-        waits_for("the code comparison of notebook 06"),
+        options.speaks_at_once,
     ),
     Claim(
         CODE,
         "Broadcast to all: client.send(data)",
         "the document's code, run",
-        waits_for("the code comparison of notebook 06"),
+        options.relays_as_it_came,
     ),
     Claim(CODE, "Both use WebSocket protocol", "capture of pusher-js", is_websockets),
     Claim(

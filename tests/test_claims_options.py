@@ -1,0 +1,129 @@
+"""Claims about the three ways out: each verdict follows from parts, drills, bills and code, and changes with them."""
+
+import json
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+
+from notebooks.analysis.claims import options
+from notebooks.analysis.claims.claim import Evidence, Finding, Verdict
+from notebooks.analysis.deployments.reports import RENTING, SINGLE
+from notebooks.analysis.runs import ROOT, BrokenRun
+from results.schema import CELLS_FILE, CODE_COMPARISON_FILE, DRILLS_FILE, PARTS_FILE
+
+REFERENCE = ROOT / "results" / "reference"
+HOLDS, WHEN, NO_LONGER = Verdict.HOLDS, Verdict.HOLDS_WHEN, Verdict.NO_LONGER
+Test = Callable[[Evidence], Finding]
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A copy of the reference, to change."""
+    for path in REFERENCE.iterdir():
+        if path.suffix in (".json", ".csv", ".gz"):
+            shutil.copy(path, tmp_path)
+    return tmp_path
+
+
+@contextmanager
+def changed(path: Path) -> Iterator[Any]:
+    found = json.loads(path.read_text(encoding="utf-8"))
+    yield found
+    path.write_text(json.dumps(found), encoding="utf-8")
+
+
+REFERENCE_VERDICTS = {
+    options.easy_setup: WHEN,
+    options.free_tier: WHEN,
+    options.external_dependency: HOLDS,
+    options.no_external_service: WHEN,
+    options.two_servers: HOLDS,
+    options.more_complex: WHEN,
+    options.single_server: HOLDS,
+    options.more_expensive: WHEN,
+    options.speaks_at_once: NO_LONGER,
+    options.relays_as_it_came: WHEN,
+}
+
+
+@pytest.mark.parametrize(
+    ("test", "verdict"), REFERENCE_VERDICTS.items(), ids=lambda each: getattr(each, "__name__", "")
+)
+def test_the_reference_judges_each_claim_by_a_figure(test: Test, verdict: Verdict) -> None:
+    found = test(Evidence(REFERENCE))
+    assert (found.verdict, bool(found.figure)) == (verdict, True)
+
+
+@pytest.mark.parametrize(
+    ("example", "lines", "verdict"),
+    [("Pusher chat in Python", 20, HOLDS), ("Pusher in JavaScript, without an API", 13, NO_LONGER)],
+)
+def test_the_setup_is_as_easy_as_its_lines(folder: Path, example: str, lines: int, verdict: Verdict) -> None:
+    with changed(folder / CODE_COMPARISON_FILE) as code:
+        code[example]["lines"] = lines
+    assert options.easy_setup(Evidence(folder)).verdict is verdict
+
+
+def test_a_free_tier_that_lasts_the_whole_day_holds(folder: Path) -> None:
+    cells = pd.read_csv(folder / CELLS_FILE, keep_default_na=False)
+    cells.loc[cells["scenario"] == "conversation", "measured_s"] *= 100.0
+    cells.to_csv(folder / CELLS_FILE, index=False)
+    assert options.free_tier(Evidence(folder)).verdict is HOLDS
+
+
+def test_a_vendor_that_nobody_misses_is_no_dependency(folder: Path) -> None:
+    with changed(folder / DRILLS_FILE) as report:
+        for row in report["drills"]:
+            row["silent_s"] = 0.1
+    assert options.external_dependency(Evidence(folder)).verdict is NO_LONGER
+
+
+def test_a_message_lost_by_the_single_server_counts_against_it(folder: Path) -> None:
+    with changed(folder / DRILLS_FILE) as report:
+        next(row for row in report["drills"] if row["option"] == "single-server")["lost"] = 1
+    found = options.single_server(Evidence(folder))
+    assert found.verdict is NO_LONGER
+    assert "1 of 7,537 deliveries lost" in found.figure
+
+
+@pytest.mark.parametrize(
+    ("test", "part", "value"),
+    [
+        (options.no_external_service, "rented", ["push_service"]),
+        (options.two_servers, "own", ["server", "store"]),
+        (options.more_complex, "links", []),
+    ],
+)
+def test_other_parts_give_another_verdict(folder: Path, test: Test, part: str, value: list[str]) -> None:
+    with changed(folder / PARTS_FILE) as parts:
+        parts["separate-websocket-server"][part] = value
+    assert test(Evidence(folder)).verdict is NO_LONGER
+
+
+def test_a_server_that_answers_for_all_it_costs_less_is_not_more_expensive(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(options, "COMPARED", ((SINGLE, ""), (RENTING, "")))
+    assert options.more_expensive(Evidence(REFERENCE)).verdict is NO_LONGER
+
+
+def test_code_that_works_as_written_is_said_to_work(folder: Path) -> None:
+    with changed(folder / CODE_COMPARISON_FILE) as code:
+        for each in code["WebSocket in JavaScript, as written"]["in_node"]:
+            each["told"] = {"heard": "Hello!", "as": "String"}
+    evidence = Evidence(folder)
+    assert options.speaks_at_once(evidence) == Finding(
+        HOLDS, "node: 'Hello!' was heard", "In this run nothing spoke against it."
+    )
+    assert options.relays_as_it_came(evidence).verdict is HOLDS
+
+
+def test_a_run_without_the_reports_says_what_makes_them(folder: Path) -> None:
+    (folder / DRILLS_FILE).unlink()
+    with pytest.raises(BrokenRun, match=r"has no drills\.json: `python -m tests\.drills` makes it"):
+        options.single_server(Evidence(folder))
