@@ -45,7 +45,7 @@ decisions.table(run)
 # **What happens behind a load balancer?** A poll may be answered by any server that reads the same log; an open line
 # stays where it was opened, so the servers must tell each other. Every client here resumes by its cursor wherever it
 # lands, as the restart in [notebook 07](07_what_breaks_first.ipynb) shows; what the hop between processes costs is
-# not measured yet.
+# in [notebook 09](09_beyond_one_process.ipynb).
 #
 # **How do you scale WebSockets to a million users?** With a shared log behind many servers. What one core holds is in
 # [notebook 07](07_what_breaks_first.ipynb), as an "at least"; what a second core or machine adds is not measured yet,
@@ -55,7 +55,8 @@ decisions.table(run)
 # [notebook 07](07_what_breaks_first.ipynb), and every message came exactly once. Without one, all that was on its way.
 #
 # **When is Pusher wrong?** When each message must not cost a request of your API and a third transit
-# ([notebook 02](02_how_long_until_they_see_it.ipynb)), or when your traffic is many small events: it bills by them.
+# ([notebook 02](02_how_long_until_they_see_it.ipynb)), or when your traffic is many small events: it bills by them
+# ([notebook 06](06_renting_or_owning.ipynb)).
 #
 # ## The claims ledger
 

@@ -1,0 +1,251 @@
+# ---
+# jupyter:
+#   jupytext:
+#     formats: ipynb,py:percent
+#     text_representation:
+#       extension: .py
+#       format_name: percent
+#   kernelspec:
+#     display_name: Python 3
+#     language: python
+#     name: python3
+# ---
+
+# %% [markdown]
+# # Rent the lines, or own them?
+#
+# **Own them, as long as one server is enough; rent if functions are all you have.** One server has the fewest parts
+# and the shortest way, and on a host with a free credit never the larger bill. Renting adds a transit to every message,
+# and a vendor who counts every delivery and whose outage is yours. It buys lines that outlast each of your deployments,
+# and no server to keep. Whatever failed, of whichever option, no acknowledged message was lost.
+
+# %%
+from notebooks.analysis import wording
+from notebooks.analysis.deployments import reports, side_by_side
+from notebooks.analysis.runs import chosen_folder
+from results.activity import Activity
+from results.costs import bills, measured_in
+from results.plans import load_prices
+
+folder, prices, usual = chosen_folder(), load_prices(), Activity(users=1)
+measured = measured_in(folder)
+options = bills(usual, measured, prices)
+side_by_side.side_by_side(folder, measured, prices, usual)
+
+# %%
+single, others = options[reports.SINGLE], [options[name] for name in (reports.RENTING, reports.SEPARATE)]
+assert all(single(users).usd <= min(bill(users).usd for bill in others) for users in (1, 10, 100, 1_000, 10_000))
+programs = {option: len(found["own"]) for option, found in reports.parts(folder).items()}
+assert min(programs, key=programs.__getitem__) == reports.SINGLE
+assert min(options, key=lambda option: side_by_side.usual_ms(folder, option)) == reports.SINGLE
+everything = reports.drills(folder)
+assert everything["lost"].sum() == 0
+print(f"{side_by_side.lost(everything)}, in {len(everything)} drills")
+
+# %% [markdown]
+# The three are the source document's: an API of functions with Pusher beside it; functions and a WebSocket server of
+# one's own, with a database between; and one server with its log in a file. All run here as processes on one machine,
+# with a stand-in for Pusher and a host that treats our servers as functions. So latencies are without a network, and
+# what a month costs is reckoned: counts as measured, prices as listed, for users who are there for two hours a day and
+# say twenty things an hour to rooms of ten.
+#
+# ## The extra hop
+#
+# Who holds the lines must be told. For a message by Pusher that is one transit more, from the API to the service:
+# d + s + d, where a server of one's own has 2 d. Clients, servers and service were moved apart to see it.
+
+# %%
+from notebooks.analysis.deployments import renting
+from notebooks.analysis.figures import curves
+from notebooks.analysis.figures.style import picture
+
+panels = [
+    curves.Panel(title, "API to service, one way, ms", renting.third_transit(folder, percent), wording.duration)
+    for title, percent in (("median delivery", 50), ("p95", 95))
+]
+title = "Renting adds the way to the service, and more for one in twenty"
+told = "Clients are 50 ms from their servers; a local stand-in for Pusher. The pale bands are drawn from delays alone"
+picture(curves.draw, curves.on_one_scale(panels), title, told)
+
+# %%
+for curve in panels[0].curves:
+    for delay_ms, found, predicted in zip(curve.x, curve.points, curve.theory, strict=True):
+        print(f"{curve.name}, {delay_ms:g} ms: {found.value:.0f} ms measured, {predicted:.0f} ms predicted")
+        assert abs(found.value - predicted) < 10
+rented, own = panels[1].curves
+assert rented.points[-1].value > panels[0].curves[0].points[-1].value + rented.x[-1]
+
+# %% [markdown]
+# Why one in twenty waits longer: a connection to the service carries one publish at a time. While it is under way, the
+# next message needs a connection of its own, and whoever opens one waits for a round trip first. The farther away the
+# service, the more of them are open:
+
+# %%
+from notebooks.analysis.runs import points
+
+kept = {}
+for point, run in points(folder, "third_transit").items():
+    cells = run.cells_of("pusher_adapter")
+    kept[point] = (
+        cells["connections"] - 2 * cells["users"]
+    ).median()  # each user has one to the API, one to the service
+    print(f"{point}: {kept[point]:.0f} connections to publish on")
+assert list(kept.values()) == sorted(kept.values())
+
+# %% [markdown]
+# ## What the vendor counts
+#
+# Every publish is a message, and so is every delivery ([Pusher's own
+# rule](https://docs.bird.com/pusher/channels/channels/limits/how-is-my-message-count-calculated-in-channels)). So a
+# message to a room of n counts n + 1. The loads of this run, at their own pace, against the 200,000 a day of the free
+# plan (2026-05-08):
+
+# %%
+sandbox = prices.service("pusher").plans[0]
+free_a_day = int(sandbox.included["messages_per_day"])
+assert (sandbox.usd, free_a_day, sandbox.included["connections"]) == (0, 200_000, 100)
+renting.counting(folder, free_a_day)
+
+# %% [markdown]
+# It is seldom what ends the free tier, though. A client of the adapter renews its presence every ten seconds, by a
+# request to a function; and the plan allows a hundred connections at once. Which limit comes first depends on how much
+# is said, and to how many:
+
+# %%
+SIZES, MOST = (2, 5, 10, 20, 50, 100, 200, 500), 100_000
+panels = [renting.free_panel(measured, prices, usual, each, SIZES, MOST) for each in (20, 120)]
+title = "Requests end the free tier, unless much is said in large rooms: then messages do"
+told = "Users for whom each limit of the free plans suffices; a ring where it is the first to be reached"
+sources = "Requests and messages as counted in this run; plans of Vercel (requests) and Pusher (connections, messages)"
+picture(curves.draw, curves.on_one_scale(panels), title, f"{told}\n{sources}")
+
+# %%
+first = [{curve.name: list(curve.ringed) for curve in panel.curves} for panel in panels]
+assert first[0]["requests"] == list(SIZES)
+assert first[1]["messages"] == [size for size in SIZES if size >= 50]
+print(f"{panels[0].curves[0].points[0].value:.0f} users at most, and the plan is for private use only")
+
+# %% [markdown]
+# The curves level out because no room holds more than there are. Of the vendor's own two limits, connections are the
+# one that most people pay for first: a quiet line counts, too. These are its plans, for the users of all that follows:
+
+# %%
+assert all(
+    renting.users_within(measured, prices, usual, ("pusher", "connections"), 10 * MOST, plan)
+    < renting.users_within(measured, prices, usual, ("pusher", "messages_per_day"), 10 * MOST, plan)
+    for plan, _ in enumerate(prices.service("pusher").plans)
+)
+renting.plans_table(measured, prices, usual, 10 * MOST)
+
+# %% [markdown]
+# ## What there is to run
+#
+# Counted in the running programs, while two people talk; the settings are those that the files for real hosts ask for.
+
+# %%
+side_by_side.parts_table(folder, measured, prices)
+
+# %% [markdown]
+# A WebSocket server of one's own beside the functions has as many programs and vendors as Pusher, and a link more; it
+# saves the settings that Pusher asks for. How much there is to write, counted on the shortest whole chat of each kind:
+
+# %%
+parts = reports.parts(folder)
+assert len(parts[reports.SEPARATE]["links"]) > len(parts[reports.RENTING]["links"])
+side_by_side.code_table(folder)
+
+# %% [markdown]
+# ## When something fails
+#
+# Eight people talk in one room, each says something every half second, and something breaks. The vendor's outages last
+# five seconds; whatever else dies is started anew at once.
+
+# %%
+from notebooks.analysis.figures import drills as drills_chart
+
+drills, people = reports.drills(folder), reports.circumstances(folder)["size"]["people"]
+title = "One's own parts are back within a second; a vendor's outage is felt to its end, or beyond"
+made = f"{people} people, {drills['repeat'].nunique()} repeats, one machine, a local stand-in for Pusher"
+told = f"{made}: {side_by_side.lost(drills)}"
+picture(drills_chart.draw, drills, people, title, told)
+
+# %%
+outages, ours = [drills[drills["drill"].str.startswith("vendor") == vendors] for vendors in (True, False)]
+assert ours["silent_s"].max() < 1 and ours["unacknowledged_s"].max() < 1
+assert (outages["silent_s"] > outages["lasted_s"] - 0.1).all()
+renewed = drills[drills["drill"] == "new_version"].groupby("option")["lines_broken"].max()
+assert renewed[reports.RENTING] == 0 < min(renewed[reports.SEPARATE], renewed[reports.SINGLE])
+for option, name in reports.NAMES.items():
+    print(f"{name}: a new version broke the lines of {renewed[option]} of {people}")
+
+# %% [markdown]
+# That is what renting is good for: a new version of one's own code breaks no line, since it holds none. And what it is
+# bad for: while the vendor cannot be reached, messages are accepted and kept, but nobody is told; and clients that back
+# off come back some seconds after the vendor does. A vendor that hangs is worse for senders, who wait for it.
+#
+# ## The bill
+#
+# From the counts of this run, users who each are there for two of twelve hours a day, and list prices.
+
+# %%
+from notebooks.analysis.figures import bill
+
+picture(bill.draw, measured, prices, usual, MOST)
+
+# %%
+leads = bill.leads(options, MOST)
+ends = {name: bill.free_end(each, MOST) for name, each in options.items()}
+assert all(leads[name] == [(1, ends[name].users)] for name in (reports.RENTING, reports.SEPARATE))
+assert leads[reports.SINGLE] == [(1, MOST)]
+assert ends[reports.RENTING].users < ends[reports.SEPARATE].users < ends[reports.SINGLE].users
+wording.Prose(
+    "Until then they cost the same: nothing. "
+    + "; ".join(
+        f"**{reports.NAMES[name]}** is free for {end.users:,} users ({end.limit})" for name, end in ends.items()
+    )
+    + "."
+)
+
+# %% [markdown]
+# ## If the chat earns money
+#
+# Vercel's free plan is for private use. A commercial chat pays from its first user, unless it runs on a server:
+
+# %%
+commercial = bills(usual, measured, prices, commercial=True)
+assert [name for name, spans in bill.leads(commercial, MOST).items() if spans] == [reports.SINGLE]
+picture(lambda: bill.draw(measured, prices, usual, MOST, commercial=True))
+
+# %%
+side_by_side.bill_table(measured, prices, usual)
+
+# %% [markdown]
+# ## What the bill leaves out
+#
+# People's time, which is the dearest, and what Pusher's machines do better than a stand-in of ours can show. A single
+# server's free credit is a trial of one host (Railway, second-hand); a machine of one's own costs about five dollars
+# from its first user, which is more than nothing:
+
+# %%
+from results.costs import bill as month
+
+machine = month(reports.SINGLE, usual, measured, prices, host="vps").usd
+until = next(users for users in range(1, MOST) if options[reports.RENTING](users).usd > machine)
+assert 0 < machine < options[reports.RENTING](until).usd and until == ends[reports.RENTING].users + 1
+print(
+    f"${machine:.0f} a month on a machine of one's own: more than to rent up to {until - 1} users, less from {until} on"
+)
+
+# %% [markdown]
+# ## What the source document says of the three
+#
+# Its claims on the three options and on their code, each with the figure that tests it; all others are in
+# [notebook 08](08_which_one_when.ipynb).
+
+# %%
+from notebooks.analysis.claims import ledger
+
+claims = ledger.table(folder)
+told_here = claims[claims["heading"].str.startswith(("Option ", "Code "))]
+assert len(told_here) > 15 and not told_here["because"].str.contains("notebook 06").any()
+wording.Prose(ledger.markdown(told_here))
