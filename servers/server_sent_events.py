@@ -39,11 +39,11 @@ def create_app(chat: Chat, settings: Settings) -> Starlette:
         """Answer with a stream that goes on. Whatever can be refused is refused before it begins."""
         reader = resuming(reading(chat, request), request)
         identity, room, connection, after = reader
-        await chat.take_line(identity, room, connection)
-        await chat.since(room, after)
-        async with AsyncExitStack() as line:
+        async with AsyncExitStack() as line:  # held before it is taken: a line that it replaces may end meanwhile
             line.push_async_callback(chat.hang_up, identity, room, connection)
             line.enter_context(chat.held(identity, room, connection))
+            await chat.take_line(identity, room, connection)
+            await chat.since(room, after)
             return Stream(news(reader, request.app.state.counters), line.pop_all())
 
     async def news(reader: Reader, counters: Counters) -> AsyncIterator[bytes]:

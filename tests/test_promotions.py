@@ -129,6 +129,7 @@ async def test_numbers_that_a_promoted_replica_gives_again_are_of_another_log(
     await asyncio.to_thread(take_over)
     for body in ("3", "4"):
         await answered(lambda: one.append("room", draft(body)))  # noqa: B023
+        assert one.epoch != cursor.epoch
     page = await other.read("room", cursor, 10)
     assert page.epoch == other.epoch == one.epoch != cursor.epoch
     assert [event.body for event in page.events] == ["0", "1", "2", "3", "4"]

@@ -321,6 +321,10 @@ async def test_an_engine_that_does_not_answer_is_refused_at_the_start(url: str) 
         "postgresql://me:secret@127.0.0.1:1/chat",
         "postgresql://me@127.0.0.1:1/chat?password=secret",
         "postgresql://127.0.0.1:1/chat?password=secret&what=ever",
+        "postgresql://me:secret/x@127.0.0.1:1/chat",
+        "postgresql://me:x?secret@127.0.0.1:1/chat",
+        "postgresql://me:sec ret/secret@127.0.0.1:1/chat",
+        "postgresql:me:secret@127.0.0.1:1/chat",
     ],
 )
 async def test_a_refusal_does_not_tell_the_password(url: str) -> None:

@@ -104,7 +104,8 @@ class Store(Protocol):
         """Return the "offline" events of all users whose leases have run out since the last call.
 
         Of several processes that call it, exactly one gets each event. Should the store fail meanwhile, what is
-        committed is returned, and the rest is left for a later call.
+        committed is returned, and the rest is left for a later call; not so if its answer was lost: that is in the log,
+        where everyone finds it, and is returned to nobody.
         """
         ...
 

@@ -34,8 +34,8 @@ async def open_url(url: str) -> "PostgresStore":
         await store.start()
     except (*FAILURES, ValueError) as error:
         await store.close()
-        where = without_passwords(url)
-        raise ValueError(f"store: expected a PostgreSQL at {where!r}, got {type(error).__name__}: {error}") from error
+        reason = "no such URL" if isinstance(error, ValueError) else f"{type(error).__name__}: {error}"
+        raise ValueError(f"store: expected a PostgreSQL at {without_passwords(url)!r}, got {reason}") from None
     return store
 
 

@@ -76,6 +76,16 @@ class RedisScript:
 
     async def check_durability(self) -> None:
         """Warn if this Redis may lose what it acknowledged, or forget keys to save memory; some hosts do not tell."""
+        await self._check_settings()
+        try:
+            async with asyncio.timeout(COMMAND_S):
+                await self._redis.info("replication")
+        except NoPermissionError:
+            log.warning("store: this user may not ask INFO; a promoted replica is noticed only if its log is shorter")
+        except (RedisError, OSError) as error:
+            raise unavailable(error) from error
+
+    async def _check_settings(self) -> None:
         wanted = {"appendonly": "yes", "appendfsync": "always", "maxmemory-policy": "noeviction"}
         try:
             async with asyncio.timeout(COMMAND_S):

@@ -24,22 +24,20 @@ local function start_over()
   redis.call('SET', 'chat:epoch', epoch)
   redis.call('XADD', 'chat:epochs', 'MAXLEN', 1, '*', 'epoch', epoch)
 end
+if not epoch then start_over() end
 
 -- A replica that was promoted may lack the end of the log, and its numbers would be given twice. What was lost cannot be
--- told, so the log becomes another one before anything is added to it. A restart in the same place is no promotion.
-local function promotion()
+-- told, so the log becomes another one before anything is added to it. Redis remembers a promotion until it restarts
+-- (with an append-only file; one that restarts from a snapshot may be taken for promoted, which costs a fresh start).
+local function notice_promotion()
   local said = redis.pcall('INFO', 'replication')
-  if type(said) ~= 'string' or not string.find(said, 'role:master', 1, true) then return '' end
+  if type(said) ~= 'string' or not string.find(said, 'role:master', 1, true) then return end
   local before, offset = string.match(said, 'master_replid2:(%x+).-second_repl_offset:(%d+)')
-  return before and before .. ':' .. offset or ''
-end
-
-local promoted = promotion()
-if promoted ~= '' and promoted ~= redis.call('GET', 'chat:history') then
-  redis.call('SET', 'chat:history', promoted)
-  start_over()
-elseif not epoch then
-  start_over()
+  local promotion = before and before .. ':' .. offset
+  if promotion and promotion ~= redis.call('GET', 'chat:history') then
+    redis.call('SET', 'chat:history', promotion)
+    start_over()
+  end
 end
 
 local function head_of(room) return tonumber(redis.call('GET', 'chat:head:' .. room) or 0) end
@@ -63,6 +61,7 @@ local function append(room, kind, draft, once)
       return { epoch, tonumber(first), entry[2][4] }
     end
   end
+  notice_promotion()
   local seq = redis.call('INCR', 'chat:head:' .. room)
   redis.call('XADD', 'chat:events:' .. room, seq .. '-0', 'kind', kind, 'draft', draft, 'once', once)
   if once ~= '' then redis.call('HSET', 'chat:once:' .. room, once, seq) end
@@ -113,7 +112,10 @@ end
 
 local commands = {}
 
-function commands.epoch() return { epoch } end
+function commands.epoch()
+  notice_promotion()
+  return { epoch }
+end
 
 -- The log ends before what somebody has seen of it, with no promotion to explain it: an old backup, perhaps.
 function commands.abandon(old)
@@ -137,6 +139,7 @@ function commands.read(room, its_epoch, after, limit)
 end
 
 function commands.heads(...)
+  notice_promotion()
   local heads = {}
   for i, room in ipairs({ ... }) do heads[i] = head_of(room) end
   return { epoch, heads }

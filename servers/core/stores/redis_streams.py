@@ -6,8 +6,9 @@ adds the entry `<seq>-0` (XADD) with nothing in between. Streams are bounded: a 
 memory of which sends were retries. Acknowledged means on the disk of this Redis if it runs with `appendonly yes` and
 `appendfsync always`; with `everysec` it survives a killed Redis, but a crashed machine loses up to a second. A failover
 may lose the end of the log, since replicas follow with a delay: a promoted replica gives it a new epoch before anything
-is added. Whatever else loses the end (a crashed machine, an old backup) is noticed only while the log ends before what
-a running server has seen. Leaves out Redis Cluster, where no script spans rooms and names.
+is added. Whatever else loses the end (a crashed machine, an old backup, a replica that was restarted since it was
+promoted) is noticed only while the log ends before what a running server has seen. Leaves out Redis Cluster, where no
+script spans rooms and names.
 """
 
 import asyncio
