@@ -32,9 +32,10 @@ if not epoch then start_over() end
 local function notice_promotion()
   local said = redis.pcall('INFO', 'replication')
   if type(said) ~= 'string' or not string.find(said, 'role:master', 1, true) then return end
-  local before, offset = string.match(said, 'master_replid2:(%x+).-second_repl_offset:(%d+)')
-  local promotion = before and before .. ':' .. offset
-  if promotion and promotion ~= redis.call('GET', 'chat:history') then
+  local offset = string.match(said, 'second_repl_offset:(%d+)') -- else -1: it has never been promoted
+  if not offset then return end
+  local promotion = string.match(said, 'master_replid2:(%x+)') .. ':' .. offset
+  if promotion ~= redis.call('GET', 'chat:history') then
     redis.call('SET', 'chat:history', promotion)
     start_over()
   end
