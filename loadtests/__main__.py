@@ -5,7 +5,6 @@ when a transport could not be measured; 130 after Ctrl-C. A load generator that 
 and is told, but does not fail the command: that is the machine's fault, not the servers'.
 """
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -15,19 +14,21 @@ from rich.console import Console
 from loadtests.calibration.command import SLUGS as CALIBRATED
 from loadtests.calibration.command import calibrate as run_calibration
 from loadtests.capture.command import capture as run_capture
+from loadtests.choices import check_loads, subject_of, transports_for
 from loadtests.compare import compare_in_full, compare_transports
 from loadtests.reports.report import print_scenarios
-from loadtests.rig.backing import ALONE, EMBEDDED, SHARED, Backing
-from loadtests.rig.peers import DIALECTS, Peer, transports_of
-from loadtests.rig.subjects import OurServers
+from loadtests.rig.backing import EMBEDDED, SHARED, Backing
+from loadtests.rig.peers import DIALECTS
 from loadtests.scenarios import CONVERSATION, SCENARIOS
 from loadtests.scenarios import find as find_scenario
 from loadtests.sharing.command import measure_sharing
 from loadtests.sharing.plan import QUICK, Plan
-from servers.transports import TRANSPORTS, Transport, find
+from servers.deploy.options import OPTIONS
+from servers.transports import TRANSPORTS, find
 
 SLUGS = ", ".join(row.slug for row in TRANSPORTS)
 NAMES = ", ".join(row.name for row in SCENARIOS)
+TOPOLOGIES = ", ".join(row.name for row in OPTIONS)
 FULL = "full"
 UNSAID = "; as in the scenario if not said"
 app = typer.Typer(add_completion=False, help=(__doc__ or "").splitlines()[0])
@@ -85,6 +86,10 @@ def compare(
     workers: Annotated[
         int, typer.Option(min=1, max=64, help="Processes that serve; an embedded store allows one.")
     ] = 1,
+    topology: Annotated[
+        str,
+        typer.Option(help=f"Measure a deployment as it stands, with what it serves: one of {TOPOLOGIES}."),
+    ] = "",
     generators: Annotated[
         int, typer.Option(min=1, max=64, help="Generator processes: a master of Locust's leads them if several.")
     ] = 1,
@@ -109,37 +114,16 @@ def compare(
         "seed": seed,
     }
     try:
-        if (against or pid) and not dialect:
-            raise ValueError(f"--against and --pid need --dialect: one of {', '.join(DIALECTS)}")
-        chosen = chosen_transports(transport or [], dialect)
+        subject = subject_of(dialect, against, pid or [], topology, Backing(store, workers))
+        chosen = transports_for(transport or [], subject)
         named = [find_scenario(scenario)] if scenario else list(SCENARIOS) if full else [CONVERSATION]
         wanted = [row.changed({name: value for name, value in asked.items() if value is not None}) for row in named]
-        for load in (load for row in wanted for load in row.workloads):
-            if load.users % load.room_size:
-                raise ValueError(f"--users {load.users} is not a multiple of --room-size {load.room_size}: fill rooms")
-            if load.users % generators:
-                raise ValueError(
-                    f"--users {load.users} is not a multiple of --generators {generators}: share them evenly"
-                )
-        backing = Backing(store, workers)
-        if dialect and backing != ALONE:
-            raise ValueError("--store and --workers are of our own servers: leave them out with --dialect")
-        peer = Peer(dialect, against.rstrip("/"), tuple(pid or ())) if dialect else None
-        subject = peer or OurServers(backing=backing)
+        check_loads(wanted, chosen, subject, generators)
         if full:
             raise typer.Exit(compare_in_full(wanted, chosen, out / FULL, subject, generators))
     except ValueError as error:
         raise typer.BadParameter(str(error)) from None
     raise typer.Exit(compare_transports(wanted[0], chosen, out, subject, generators))
-
-
-def chosen_transports(slugs: Sequence[str], dialect: str) -> list[Transport]:
-    """Return the transports that were asked for, all if none; raises ValueError."""
-    rows = transports_of(dialect) if dialect else TRANSPORTS
-    asked = {find(slug).slug for slug in slugs}
-    if strange := asked - {row.slug for row in rows}:
-        raise ValueError(f"{dialect} has no {', '.join(sorted(strange))}")
-    return [row for row in rows if not asked or row.slug in asked]
 
 
 @app.command()

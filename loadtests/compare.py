@@ -11,7 +11,6 @@ import subprocess
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 import psutil
 from rich.console import Console
@@ -21,7 +20,6 @@ from loadtests.plan.matrix import full_plan, still_due
 from loadtests.reports import report
 from loadtests.reports.run_folder import RunFolder, fresh
 from loadtests.rig import cores, manifest
-from loadtests.rig.backing import ALONE
 from loadtests.rig.children import NotMeasured
 from loadtests.rig.measurement import measure
 from loadtests.rig.subjects import OurServers, Subject
@@ -40,8 +38,6 @@ def compare_transports(
     run = Run([scenario], chosen, fresh(out, scenario.name), subject, generators)
     cells = list(run.measured(scenario.planned(chosen)))
     if cells:
-        if run.subject.backing and run.subject.backing != ALONE:
-            run.console.print(f"\nEverything below stands on {run.subject.backing.told}.", highlight=False)
         report.print_cells(run.console, cells, scenario)
         if run.subject.manner:
             run.console.print(run.subject.manner)
@@ -84,13 +80,7 @@ class Run:
         self.console, self._placement, self._interrupted = Console(highlight=False), cores.choose(), False
         self.subject, self._generators = subject or OurServers(), generators
         described = manifest.describe(scenarios, [row.slug for row in chosen], self._placement)
-        self.folder = RunFolder(path, described | self._told(generators))
-
-    def _told(self, generators: int) -> dict[str, Any]:
-        """Return what the manifest says of who is measured, and by how many."""
-        backing = self.subject.backing
-        stands = {"store": backing.scheme, "workers": backing.workers} if backing else {}
-        return {"peer": self.subject.dialect, "generators": generators, **stands}
+        self.folder = RunFolder(path, described | {"generators": generators, **self.subject.facts})
 
     @property
     def status(self) -> int:

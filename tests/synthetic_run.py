@@ -23,7 +23,7 @@ SCENARIO = "conversation"
 class Plan:
     """What the run should look like. verdicts: by (slug, repeat), "valid" unless said; push_s: latency by slug.
 
-    peer: the dialect of a server that counts neither bytes nor empty answers; ours if empty.
+    peer: the dialect of a server that counts neither bytes nor empty answers; ours if empty. topology: the deployment.
     """
 
     slugs: Sequence[str] = ALL
@@ -33,6 +33,7 @@ class Plan:
     interval_s: float = 2.0
     push_service: str = "local stand-in"
     peer: str = ""
+    topology: str = ""
     verdicts: dict[tuple[str, int], str] = field(default_factory=dict)
     push_s: dict[str, float] = field(default_factory=dict)
 
@@ -56,6 +57,7 @@ def write(folder: Path, plan: Plan) -> Path:
         "settings": dict.fromkeys(plan.slugs, settings),
         "push_service": plan.push_service,
         "peer": plan.peer,
+        "topology": plan.topology,
     }
     (folder / MANIFEST).write_text(json.dumps(manifest), encoding="utf-8")
     return folder

@@ -23,6 +23,7 @@ ODD_RUNS = {
     "three transports": Plan(slugs=["long_polling", "raw_websocket", "pusher_adapter"]),
     "a single delivery each": Plan(users=1, messages=1),
     "a peer": Plan(slugs=["short_polling", "long_polling", "raw_websocket"], peer="nchan"),
+    "a deployment": Plan(slugs=["raw_websocket"], topology="separate-websocket-server"),
     "slow pushes": Plan(push_s={"raw_websocket": 20.0}),
     "a suspect and a void cell": Plan(
         repeats=2, verdicts={("long_polling", 0): "void", ("raw_websocket", 1): "suspect"}
@@ -79,6 +80,11 @@ def test_the_evidence_tells_what_was_left_out(tmp_path: Path) -> None:
     slugs = ["long_polling", "raw_websocket", "pusher_adapter"]
     run = load(write(tmp_path, Plan(slugs=slugs, users=5, messages=40, verdicts=verdicts)))
     assert wording.evidence(run) == "400 deliveries of 80 messages, 1 suspect cell, 1 void cell left out"
+
+
+def test_the_evidence_names_the_deployment_that_was_measured(tmp_path: Path) -> None:
+    run = load(write(tmp_path, Plan(slugs=["raw_websocket"], topology="single-server")))
+    assert wording.evidence(run) == "200 deliveries of 40 messages, on single-server"
 
 
 @pytest.mark.parametrize(

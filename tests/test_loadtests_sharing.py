@@ -13,7 +13,6 @@ from loadtests.accounts.samples import Received, Samples, Sent, Session, Window
 from loadtests.plan.workload import Workload
 from loadtests.rig.backing import SHARED, Backing
 from loadtests.rig.cores import Cores
-from loadtests.rig.server_probe import part_of
 from loadtests.sharing.appends import measure_appends
 from loadtests.sharing.command import TAKES, settled
 from loadtests.sharing.hop import Row, hop_of, measure_hop
@@ -88,11 +87,6 @@ def test_what_the_generator_lagged_at_is_measured_again_but_not_for_ever() -> No
     assert taking(0.001)["takes"] == 1
     assert taking(0.5, 0.001) == {"heartbeat_lag_p99_s": 0.001, "takes": 2}
     assert taking(0.5, 0.6, 0.7) == {"heartbeat_lag_p99_s": 0.7, "takes": TAKES}
-
-
-def test_every_process_belongs_to_a_part() -> None:
-    roles = ("api", "api_2", "supervisor", "push_service", "store")
-    assert [part_of(role) for role in roles] == ["api", "api", "api", "push_service", "store"]
 
 
 @pytest.mark.parametrize(("store", "workers"), [("sqlite", 2), ("mysql", 1), ("sqlite:///chat.db", 1)])

@@ -45,6 +45,7 @@ SAME = (  # what a run that is taken up again may not have changed
     "generators",
     "store",
     "workers",
+    "topology",
 )
 
 

@@ -18,8 +18,13 @@ def cpu_s(*processes: psutil.Process) -> float:
 
 def family_cpu_s(process: psutil.Process) -> float:
     """Return the CPU time of a process and of those that it has started; of those that ended, in ticks."""
-    ended = process.cpu_times()
-    return cpu_s(process, *process.children(recursive=True)) + ended.children_user + ended.children_system
+    return cpu_s(process, *process.children(recursive=True)) + ended_s(process)
+
+
+def ended_s(process: psutil.Process) -> float:
+    """Return the CPU time of those that a process has started, and that have ended; in ticks."""
+    times = process.cpu_times()
+    return times.children_user + times.children_system
 
 
 def _by_ticks_s(process: psutil.Process) -> float:

@@ -5,7 +5,7 @@ that are measured and not our code. A dialect is a folder of `loadtests.dialects
 has, a `dialect` module that reads its counters, and how to start it here.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from importlib import import_module
@@ -42,8 +42,8 @@ class Peer:
         return str(_module(self.dialect).MANNER)
 
     @property
-    def backing(self) -> None:
-        return None
+    def facts(self) -> Mapping[str, Any]:
+        return {"peer": self.dialect}
 
     @contextmanager
     def serving(

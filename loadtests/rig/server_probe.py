@@ -23,7 +23,8 @@ from loadtests.accounts.wire_bytes import ClientBytes, WireBytes, disagreements
 from loadtests.plan.workload import HOLD_S, LEASE_S
 from loadtests.rig.backing import EMBEDDED
 from loadtests.rig.children import Look, Overloaded, module, running
-from loadtests.rig.cpu_time import cpu_s, family_cpu_s
+from loadtests.rig.cpu_time import family_cpu_s
+from loadtests.rig.parts import Parts
 
 READY_S = 20.0
 ANSWER_S = 10.0
@@ -33,7 +34,8 @@ ANSWER_S = 10.0
 class Server:
     """Where the API and the push service listen (empty: there is none of ours), and what the server says of itself.
 
-    pids: by role; the store's engine among them, if it is a process of its own that was started here.
+    pids: by role; the store's engine among them, if it is a process of its own that was started here. Of a deployment,
+    address is the part that clients are given, and push_service the one behind it that it sends for, whatever that is.
     """
 
     address: str
@@ -64,15 +66,6 @@ def serving(
     with running(command, core, log, environment) as child:
         told = child.next_line(READY_S, look)
         yield Server(told["address"], told.get("push_service", ""), told["pids"], told["settings"])
-
-
-API, PUSH_SERVICE, STORE = PARTS = "api", "push_service", "store"
-"""Whose CPU time has a column of its own: the workers and who tends them, the push service, the store's engine."""
-
-
-def part_of(role: str) -> str:
-    """Return to which part a process belongs, by its role: api, api_2 and supervisor are one, for example."""
-    return next((part for part in (PUSH_SERVICE, STORE) if role.startswith(part)), API)
 
 
 class Stats:
@@ -147,9 +140,8 @@ class Probe:
 
     def look_at_memory(self) -> None:
         """Note the servers' resident memory, if it is the largest so far."""
-        for part in (API, PUSH_SERVICE):
-            resident_bytes = sum(process.memory_info().rss for process in self._processes[part])
-            self._peak_bytes[f"{part}_rss_bytes"] = max(self._peak_bytes[f"{part}_rss_bytes"], resident_bytes)
+        now = self._parts.resident_bytes()
+        self._peak_bytes = {column: max(peak, now[column]) for column, peak in self._peak_bytes.items()}
 
     def spent(self, before: Reading, after: Reading) -> Reading:
         """Return what a window cost: differences, but for the open connections and the peaks of memory."""
@@ -159,16 +151,12 @@ class Probe:
     def _watch(self, server: Server) -> None:
         self._api = Stats(server.address)
         self._push_service = Stats(server.push_service) if server.push_service else None
-        self._processes = {
-            part: [psutil.Process(pid) for role, pid in server.pids.items() if part_of(role) == part] for part in PARTS
-        }
-        self._tells_store = bool(self._processes[STORE]) or server.settings.get("store", EMBEDDED) == EMBEDDED
+        self._parts = Parts(server.pids)
+        self._tells_store = self._parts.has_store or server.settings.get("store", EMBEDDED) == EMBEDDED
 
     def _used_s(self) -> Reading:
         """Return the CPU time of each part so far; nan for an engine that was not started here."""
-        used_s = {part: sum(map(family_cpu_s, self._processes[part])) for part in (PUSH_SERVICE, STORE)}
-        used_s[API] = cpu_s(*self._processes[API])
-        return {f"{part}_cpu_s": s if part != STORE or self._tells_store else nan for part, s in used_s.items()}
+        return self._parts.used_s() | ({} if self._tells_store else {"store_cpu_s": nan})
 
     def _served(self) -> Reading:
         """Return what the servers of now have counted since they started."""

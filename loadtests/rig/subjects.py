@@ -5,11 +5,12 @@ run, which Locust files speak its dialect, and what its counters tell; schedule,
 same for all. A figure that a subject does not tell is nan, never a guess.
 """
 
+from collections.abc import Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from time import perf_counter
-from typing import Protocol
+from typing import Any, Protocol
 
 import psutil
 
@@ -70,16 +71,13 @@ class Steady:
 class Subject(Protocol):
     """One answer to the question: measure what?
 
-    dialect: empty for our own protocol. backing: what our servers stand on; None: not ours. manner: how it differs
-    from ours, where that shows in the figures.
+    facts: what the manifest says of it. manner: what is to be known of it when its figures are read; empty: nothing.
     """
 
     @property
-    def dialect(self) -> str: ...
+    def facts(self) -> Mapping[str, Any]: ...
     @property
     def manner(self) -> str: ...
-    @property
-    def backing(self) -> Backing | None: ...
 
     def serving(
         self, transport: Transport, workload: Workload, cores: Cores, folder: Path, look: Look
@@ -100,12 +98,12 @@ class OurServers:
     backing: Backing = ALONE
 
     @property
-    def dialect(self) -> str:
-        return ""
+    def facts(self) -> Mapping[str, Any]:
+        return {"peer": "", "store": self.backing.scheme, "workers": self.backing.workers}
 
     @property
     def manner(self) -> str:
-        return ""
+        return f"All of it stands on {self.backing.told}." if self.backing != ALONE else ""
 
     def serving(
         self, transport: Transport, workload: Workload, cores: Cores, folder: Path, look: Look

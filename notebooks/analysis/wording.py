@@ -53,10 +53,11 @@ def counted(count: int, noun: str) -> str:
 
 
 def evidence(run: Run) -> str:
-    """Return what a chart rests on: deliveries, messages, repeats, and the cells left out or under suspicion."""
+    """Return what a chart rests on: deliveries, messages, repeats, a deployment, cells left out or under suspicion."""
     messages = int(run.cells["messages"].sum())
     parts = [f"{counted(int(run.cells['delivered'].sum()), 'delivery')} of {counted(messages, 'message')}"]
     parts += [counted(run.repeats, "repeat")] if run.repeats > 1 else []
+    parts += [f"on {topology}"] if (topology := run.manifest.get("topology")) else []
     suspect = int((run.cells["verdict"] == "suspect").sum())
     parts += [counted(suspect, "suspect cell")] if suspect else []
     parts += [f"{counted(len(run.void), 'void cell')} left out"] if run.void else []

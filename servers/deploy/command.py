@@ -8,7 +8,9 @@ import json
 import os
 import secrets
 import shlex
+from collections.abc import Mapping
 from contextlib import ExitStack, closing
+from importlib import import_module
 from typing import Annotated
 
 import typer
@@ -37,20 +39,18 @@ def deploy(
             chosen = options.find(option)
             profiles.find(profile)
             os.environ.setdefault("CHAT_SECRET", secrets.token_urlsafe(32))
-            url = plan.store_url(store or chosen.store, stack)
-            told = plan.Plan(port, url, tuple(shlex.split(server_options)), profile, instances)
-            deployment = stack.enter_context(closing(Deployment(lambda happened: _tell(happened, deployment))))
-            address = chosen.start(deployment, told)
+            log = plan.log_in(store or chosen.store, stack)
+            told = plan.Plan(port, log.url, tuple(shlex.split(server_options)), profile, instances)
+            beside = {**log.pids, "supervisor": os.getpid()}
+            deployment = stack.enter_context(closing(Deployment(lambda what: _tell(what, deployment.pids | beside))))
+            topology = import_module(f"servers.deploy.{chosen.folder}.topology")
+            address: str = topology.start(deployment, told)
         except (ValueError, RuntimeError, OSError) as error:
             raise typer.BadParameter(str(error)) from error
-        facts = {"option": chosen.name, "transport": chosen.transport, "store": url.partition(":")[0]}
-        announce(address, {**facts, "pids": _pids(deployment), "parts": deployment.addresses})
+        facts = {"option": chosen.name, "transport": chosen.transport, "store": log.url.partition(":")[0]}
+        announce(address, {**facts, "pids": deployment.pids | beside, "parts": deployment.addresses})
         deployment.tend(attached)
 
 
-def _pids(deployment: Deployment) -> dict[str, int]:
-    return {**deployment.pids, "supervisor": os.getpid()}
-
-
-def _tell(happened: str, deployment: Deployment) -> None:
-    typer.echo(json.dumps({"happened": happened, "pids": _pids(deployment)}))
+def _tell(happened: str, pids: Mapping[str, int]) -> None:
+    typer.echo(json.dumps({"happened": happened, "pids": pids}))

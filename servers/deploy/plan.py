@@ -51,17 +51,26 @@ class Plan:
         return ["servers", slug, "--store", self.store, *self.server_options]
 
 
-def store_url(named: str, stack: ExitStack) -> str:
-    """Return the URL of the store that is named: as it is, or of an engine or file of its own until the stack ends.
+@dataclass(frozen=True, slots=True)
+class Log:
+    """Where a deployment keeps its log. pids: of the engine, under `store`, if it was started for the deployment."""
+
+    url: str
+    pids: Mapping[str, int]
+
+
+def log_in(named: str, stack: ExitStack) -> Log:
+    """Return the log in the store that is named: at that URL, or in an engine or file of its own until the stack ends.
 
     Raises NotStarted.
     """
     if "://" in named:
-        return named
+        return Log(named, {})
     folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="deployment-")))
     if named in EMBEDDED:
-        return f"{named}:///{folder}/chat.db"
+        return Log(f"{named}:///{folder}/chat.db", {})
     if named not in ENGINES:
         raise ValueError(f"--store {named}: expected a URL, or one of {', '.join((*EMBEDDED, *ENGINES))}")
     folder.chmod(0o711)  # the engine does not run as root, and has a folder of its own within
-    return stack.enter_context(ENGINES[named](folder / "data")).fresh_url()
+    engine = stack.enter_context(ENGINES[named](folder / "data"))
+    return Log(engine.fresh_url(), {"store": engine.pid})

@@ -23,7 +23,6 @@ from servers.deploy.options import OPTIONS, Option
 from servers.deploy.processes import started
 from tests.drills.report import FOLDER
 
-STORE = "store"
 RENTED = ("push_service",)
 FOLDERS = Path(__file__).parents[2] / "servers" / "deploy"
 TOLD_IN = (".env.example", "chat.service")
@@ -70,7 +69,7 @@ async def parts(option: Option) -> Parts:
         rented=tuple(sorted(set(trees) & set(RENTED))),
         browsers_reach=tuple(sorted(people)),
         links=tuple(sorted(f"{caller} to {called}" for caller, called in links if caller != called)),
-        settings=_settings(FOLDERS / option.name.replace("-", "_")),
+        settings=_settings(FOLDERS / option.folder),
     )
 
 
@@ -82,10 +81,10 @@ async def _heard(listener: Conversation) -> None:
 
 
 def _trees(pids: Mapping[str, int]) -> dict[str, list[psutil.Process]]:
-    """Return the processes of each role, with those that they started; the engine of the store is nobody's role."""
+    """Return the processes of each role, with those that they started; but for the supervisor, who started them."""
     supervisor = psutil.Process(pids["supervisor"])
     by_pid = {pid: role for role, pid in pids.items()}
-    return {by_pid.get(child.pid, STORE): [child, *child.children(recursive=True)] for child in supervisor.children()}
+    return {by_pid[child.pid]: [child, *child.children(recursive=True)] for child in supervisor.children()}
 
 
 def _listening(tree: list[psutil.Process]) -> Iterator[int]:

@@ -1,0 +1,60 @@
+"""What a comparison was asked for, as far as it goes together: whose servers, which transports, which loads.
+
+Teaches that a bad combination is best refused before anything starts, in the words of the command line. Every function
+here raises ValueError with what was expected, what came, and what to do.
+"""
+
+from collections.abc import Sequence
+
+from loadtests.rig.backing import ALONE, Backing
+from loadtests.rig.deployments import Deployed
+from loadtests.rig.peers import DIALECTS, Peer, transports_of
+from loadtests.rig.subjects import OurServers, Subject
+from loadtests.scenarios import Scenario
+from servers.deploy import options
+from servers.transports import TRANSPORTS, Transport, find
+
+
+def subject_of(dialect: str, against: str, pids: Sequence[int], topology: str, backing: Backing) -> Subject:
+    """Return whose servers are to be measured: of a dialect, or as a deployment; ours alone, if neither is named."""
+    if (against or pids) and not dialect:
+        raise ValueError(f"--against and --pid need --dialect: one of {', '.join(DIALECTS)}")
+    if topology and dialect:
+        raise ValueError("--topology is of our own servers: leave it out with --dialect")
+    if dialect and backing != ALONE:
+        raise ValueError("--store and --workers are of our own servers: leave them out with --dialect")
+    if topology and backing != ALONE:
+        raise ValueError(f"--topology {topology} has its own store and processes: leave out --store and --workers")
+    if topology:
+        return Deployed(options.find(topology))
+    return Peer(dialect, against.rstrip("/"), tuple(pids)) if dialect else OurServers(backing=backing)
+
+
+def transports_for(slugs: Sequence[str], subject: Subject) -> list[Transport]:
+    """Return the transports that were asked for and that the subject has; all that it has, if none was asked for."""
+    asked = {find(slug).slug for slug in slugs}
+    match subject:
+        case Peer(dialect=name):
+            rows = transports_of(name)
+        case Deployed(option=option):
+            name, rows = option.name, [find(option.transport)]
+        case _:
+            name, rows = "", list(TRANSPORTS)
+    if strange := asked - {row.slug for row in rows}:
+        had = ", ".join(row.slug for row in rows)
+        raise ValueError(f"{name} has no {', '.join(sorted(strange))}: expected --transport to be of {had}")
+    return [row for row in rows if not asked or row.slug in asked]
+
+
+def check_loads(scenarios: Sequence[Scenario], chosen: Sequence[Transport], subject: Subject, generators: int) -> None:
+    """Raise ValueError if a load does not fill its rooms and generators, or asks too much of the subject."""
+    for load in (load for scenario in scenarios for load in scenario.workloads):
+        if load.users % load.room_size:
+            raise ValueError(f"--users {load.users} is not a multiple of --room-size {load.room_size}: fill rooms")
+        if load.users % generators:
+            raise ValueError(f"--users {load.users} is not a multiple of --generators {generators}: share them evenly")
+        if isinstance(subject, Deployed):
+            subject.check(load)
+    if not any(scenario.planned(chosen) for scenario in scenarios):
+        (scenario, *_), names = scenarios, ", ".join(row.slug for row in chosen)
+        raise ValueError(f"--scenario {scenario.name} asks about {', '.join(scenario.transports)} only; got {names}")
