@@ -1,4 +1,4 @@
-"""Measure the transports: `python -m loadtests compare`, `scenarios`, `calibrate`, `capture` and `hop`.
+"""Measure the transports: `python -m loadtests compare`, `scenarios`, `calibrate`, `capture`, `hop`, `topologies`.
 
 Exit status: 0 when every acknowledged event reached every recipient exactly once, on every transport; 1 when not, or
 when a transport could not be measured; 130 after Ctrl-C. A load generator that lagged makes a verdict suspect or void,
@@ -23,6 +23,7 @@ from loadtests.scenarios import CONVERSATION, SCENARIOS
 from loadtests.scenarios import find as find_scenario
 from loadtests.sharing.command import measure_sharing
 from loadtests.sharing.plan import QUICK, Plan
+from loadtests.topologies.command import SMALL, Size, measure_topologies
 from servers.deploy.options import OPTIONS
 from servers.transports import TRANSPORTS, find
 
@@ -161,6 +162,15 @@ def hop(
 ) -> None:
     """Measure what a shared store, a second worker and the hop between the two cost; takes about ten minutes."""
     raise typer.Exit(measure_sharing(QUICK if quick else Plan(), out))
+
+
+@app.command()
+def topologies(
+    out: Annotated[Path, typer.Option(help="Folder for the record.")] = Path("results"),
+    quick: Annotated[bool, typer.Option(help="Once, with a short window: to see that it runs.")] = False,
+) -> None:
+    """Measure the three deployments as they stand, each under the same small load; takes about eight minutes."""
+    raise typer.Exit(measure_topologies(SMALL if quick else Size(), out))
 
 
 if __name__ == "__main__":

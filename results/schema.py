@@ -22,6 +22,8 @@ and beside the runs, or in one,
     parts.json          the programs that each deployment runs, and who talks to whom (`python -m tests.drills.parts`)
     shared_stores.json  what a shared store and a second process cost (`python -m loadtests hop`): the circumstances as
                         in a manifest, the engines, and three tables, each a list of rows: served, hops, appends
+    topologies.json     what a delivery takes on each deployment (`python -m loadtests topologies`): the circumstances
+                        as in a manifest, and under `topologies` a row for each option and repeat
     claims.json         every claim of the source document, tested on the run (`python -m notebooks.analysis claims`)
 
 Servers count what they can: a figure that a peer's server does not tell is `nan`, which is why those counts are floats.
@@ -39,6 +41,7 @@ CODE_COMPARISON_FILE = "code_comparison.json"
 DRILLS_FILE = "drills.json"
 PARTS_FILE = "parts.json"
 SHARED_STORES_FILE = "shared_stores.json"
+TOPOLOGIES_FILE = "topologies.json"
 CELLS_FILE = "cells.csv"
 KINDS_FILE = "kinds.csv"
 DELIVERIES_FILE = "deliveries.csv.gz"
@@ -134,7 +137,12 @@ CELLS = (
     Column("server_down_bytes", "float64", "bytes", "TCP payload servers to clients, by the servers' count"),
     Column("client_up_bytes", "float64", "bytes", "the same by the generator's kernel (TCP_INFO); nan where it cannot"),
     Column("client_down_bytes", "float64", "bytes", "the same, servers to clients"),
-    Column("publish_bytes", "float64", "bytes", "TCP payload between the API and the push service, both ways"),
+    Column(
+        "publish_bytes",
+        "float64",
+        "bytes",
+        "TCP payload between the API and the push service (or a WebSocket server that is not the API), both ways",
+    ),
     Column("api_cpu_s", "float64", "s", "CPU time of the API's processes, user and system"),
     Column("push_service_cpu_s", "float64", "s", "CPU time of the push service; 0 without one, or if rented"),
     Column(
@@ -229,3 +237,26 @@ APPENDS = (
     Column("store_cpu_s", "float64", "s", "CPU time of the store's engine for all of them; 0 if embedded"),
 )
 """Table `appends`: what it takes to have a message on the disk, alone."""
+
+TOPOLOGIES = (
+    Column("option", "str", "", "the deployment, as `python -m servers deploy` names it"),
+    Column("transport", "str", "", "slug of servers.transports: what its clients speak"),
+    Column("repeat", "int64", "", "which repeat, from 0"),
+    Column("store", "str", "", "what the log lay in: sqlite, redis or postgresql"),
+    Column("verdict", "str", "", "valid, suspect or void, as in cells.csv"),
+    Column("messages", "int64", "", "acknowledged messages of the window"),
+    Column("delivered", "int64", "", "their deliveries"),
+    Column("expected", "int64", "", "deliveries due"),
+    *ADDS_UP,
+    Column("api_cpu_s", "float64", "s", "CPU time in the window of all processes but the next two columns'"),
+    Column("push_service_cpu_s", "float64", "s", "CPU time of the push service; 0 without one"),
+    Column("store_cpu_s", "float64", "s", "CPU time of the store's engine; 0 if embedded"),
+    Column("api_rss_bytes", "float64", "bytes", "largest resident memory in the window of the processes of api_cpu_s"),
+    Column("push_service_rss_bytes", "float64", "bytes", "largest resident memory of the push service"),
+    Column("client_up_bytes", "float64", "bytes", "TCP payload clients to servers; nan where the kernel does not tell"),
+    Column("client_down_bytes", "float64", "bytes", "the same, servers to clients"),
+    Column("publish_bytes", "float64", "bytes", "TCP payload between the API and who holds the lines, both ways"),
+    Column("latency_p50_s", "float64", "s", "median of deliveries, from when the message was meant to be sent"),
+    Column("latency_p99_s", "float64", "s", "99th percentile of the same"),
+)
+"""Table `topologies` of topologies.json: one load on each deployment as it stands."""

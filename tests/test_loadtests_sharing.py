@@ -14,8 +14,7 @@ from loadtests.plan.workload import Workload
 from loadtests.rig.backing import SHARED, Backing
 from loadtests.rig.cores import Cores
 from loadtests.sharing.appends import measure_appends
-from loadtests.sharing.command import TAKES, settled
-from loadtests.sharing.hop import Row, hop_of, measure_hop
+from loadtests.sharing.hop import hop_of, measure_hop
 from loadtests.sharing.plan import BACKINGS, NONE, steps
 from results.schema import CELLS_FILE, HOPS, MANIFEST
 from servers.deploy.empty_database import empty_database
@@ -77,16 +76,6 @@ def test_each_repeat_measures_everything_in_an_order_of_its_own() -> None:
     assert first != second
     assert Counter(first) == Counter(second)
     assert len(set(first)) == len(first) == len(TRANSPORTS) * (len(BACKINGS) + len(SHARED))
-
-
-def test_what_the_generator_lagged_at_is_measured_again_but_not_for_ever() -> None:
-    def taking(*lags_s: float) -> Row:
-        left = [{"heartbeat_lag_p99_s": lag_s} for lag_s in lags_s]
-        return settled(lambda: dict(left.pop(0)))
-
-    assert taking(0.001)["takes"] == 1
-    assert taking(0.5, 0.001) == {"heartbeat_lag_p99_s": 0.001, "takes": 2}
-    assert taking(0.5, 0.6, 0.7) == {"heartbeat_lag_p99_s": 0.7, "takes": TAKES}
 
 
 @pytest.mark.parametrize(("store", "workers"), [("sqlite", 2), ("mysql", 1), ("sqlite:///chat.db", 1)])

@@ -16,12 +16,12 @@ import psutil
 
 from loadtests.accounts.verdict import percentile
 from loadtests.bench.calls import STRANGER, WORDS, Caller
+from loadtests.reports.takes import Row
 from loadtests.rig.backing import Backing, standing
 from loadtests.rig.children import Look, module, running
 from loadtests.rig.cores import Cores
 from loadtests.rig.cpu_time import cpu_s, family_cpu_s
 from loadtests.rig.server_probe import READY_S, serving
-from loadtests.sharing.hop import Row
 from loadtests.sharing.plan import NONE
 from servers.core.wire import Account, Ack, Send
 

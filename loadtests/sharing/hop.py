@@ -15,6 +15,7 @@ from loadtests.accounts.accounting import account
 from loadtests.accounts.samples import Samples
 from loadtests.accounts.verdict import percentile
 from loadtests.plan.workload import Workload
+from loadtests.reports.takes import Row
 from loadtests.rig.backing import Backing, standing
 from loadtests.rig.children import Look, NotMeasured
 from loadtests.rig.cores import Cores
@@ -25,7 +26,6 @@ from loadtests.rig.subjects import OurServers
 from servers.transports import Transport
 
 SERVERS = 2
-Row = dict[str, str | float]
 
 
 @contextmanager

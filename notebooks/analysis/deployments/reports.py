@@ -8,12 +8,13 @@ from typing import Any
 import pandas as pd
 
 from notebooks.analysis.runs import BrokenRun
-from results.schema import CODE_COMPARISON_FILE, DRILLS, DRILLS_FILE, PARTS_FILE
+from results.schema import CODE_COMPARISON_FILE, DRILLS, DRILLS_FILE, PARTS_FILE, TOPOLOGIES_FILE
 
 MAKERS: Mapping[str, str] = {
     PARTS_FILE: "python -m tests.drills.parts",
     DRILLS_FILE: "python -m tests.drills",
     CODE_COMPARISON_FILE: "python -m servers.shortest.compare",
+    TOPOLOGIES_FILE: "python -m loadtests topologies --out results/reference",
 }
 RENTING, SEPARATE, SINGLE = "pusher-and-serverless", "separate-websocket-server", "single-server"
 NAMES: Mapping[str, str] = {
@@ -26,19 +27,19 @@ STORE = "store"
 
 def parts(folder: Path) -> Mapping[str, Mapping[str, list[str]]]:
     """Return by option its parts, as `tests.drills.parts` counts them; raise BrokenRun when they are not there."""
-    found: Mapping[str, Mapping[str, list[str]]] = _read(folder, PARTS_FILE)
+    found: Mapping[str, Mapping[str, list[str]]] = record(folder, PARTS_FILE)
     return found
 
 
 def code(folder: Path) -> Mapping[str, Mapping[str, Any]]:
     """Return by example what was counted of it, and what it told; raise BrokenRun when it is not there."""
-    found: Mapping[str, Mapping[str, Any]] = _read(folder, CODE_COMPARISON_FILE)
+    found: Mapping[str, Mapping[str, Any]] = record(folder, CODE_COMPARISON_FILE)
     return found
 
 
 def drills(folder: Path) -> pd.DataFrame:
     """Return a row for each option, drill and repeat; raise BrokenRun when they are not there, or lack a figure."""
-    found = pd.DataFrame(_read(folder, DRILLS_FILE)["drills"])
+    found = pd.DataFrame(record(folder, DRILLS_FILE)["drills"])
     if missing := [column.name for column in DRILLS if column.name not in found]:
         raise BrokenRun(f"{folder / DRILLS_FILE} lacks columns of results.schema: {', '.join(missing)}")
     return found
@@ -46,11 +47,12 @@ def drills(folder: Path) -> pd.DataFrame:
 
 def circumstances(folder: Path) -> Mapping[str, Any]:
     """Return how the drills were made: how many people talked how often, and how long an outage was."""
-    found: Mapping[str, Any] = _read(folder, DRILLS_FILE)
+    found: Mapping[str, Any] = record(folder, DRILLS_FILE)
     return found
 
 
-def _read(folder: Path, name: str) -> Any:
+def record(folder: Path, name: str) -> Any:
+    """Return what one of these files holds; raise BrokenRun, naming what makes it, when it is not there."""
     path = folder / name
     if not path.is_file():
         raise BrokenRun(f"{folder} has no {name}: `{MAKERS[name]}` makes it")

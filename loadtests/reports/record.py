@@ -1,0 +1,31 @@
+"""The record of a measurement of its own: circumstances as in a manifest, and tables of rows, as one JSON file.
+
+Teaches to keep a record that a person can read, and a tool can compare: a line for each row, and no number that JSON
+does not have.
+"""
+
+import json
+from collections.abc import Collection, Mapping
+from math import isnan
+from typing import Any
+
+Row = Mapping[str, str | float]
+
+
+def in_short(row: Row) -> str:
+    """Return a row in one line, for whoever watches."""
+    told = (value if isinstance(value, str) else f"{name} {value:.5g}" for name, value in row.items())
+    return ", ".join(told)
+
+
+def written(made: Mapping[str, Any], tables: Collection[str]) -> str:
+    """Return a record as JSON: what is no table first, then a line for each row of a table; nan becomes null."""
+    facts = {name: fact for name, fact in made.items() if name not in tables}
+    head = json.dumps(facts, indent=2, ensure_ascii=False).removesuffix("\n}")
+    rows = {name: ",\n".join(f"    {_line(row)}" for row in made[name]) for name in tables}
+    return head + "".join(f',\n  "{name}": [\n{lines}\n  ]' for name, lines in rows.items()) + "\n}\n"
+
+
+def _line(row: Row) -> str:
+    told = {name: None if isinstance(value, float) and isnan(value) else value for name, value in row.items()}
+    return json.dumps(told, allow_nan=False)
