@@ -155,6 +155,35 @@ assert len(parts[reports.SEPARATE]["links"]) > len(parts[reports.RENTING]["links
 side_by_side.code_table(folder)
 
 # %% [markdown]
+# ## Under the same load
+#
+# Twenty people in two rooms of ten talk over each option as it stands, by the users of all load tests here. All its
+# programs share one core, so this tells how much work a delivery takes and through how many hands it goes, not how far
+# they are apart. Memory is of all but the database; between brackets stands how far the repeats range.
+
+# %%
+from notebooks.analysis.deployments import under_load
+
+under_load.load_table(folder)
+
+# %%
+rows = under_load.under_load(folder)
+half_ms, cpu_each, memory = (
+    figures.groupby(rows["option"]).median()
+    for figures in (under_load.latency_ms(rows, 50), under_load.cpu_us(rows), under_load.resident_mib(rows))
+)
+for name in (reports.RENTING, reports.SEPARATE):
+    assert cpu_each[name] > 3 * cpu_each[reports.SINGLE] and memory[name] > 3 * memory[reports.SINGLE]
+    assert half_ms[name] > 2 * half_ms[reports.SINGLE]
+assert half_ms[reports.SEPARATE] > half_ms[reports.RENTING]
+print(f"{rows['delivered'].sum():,} deliveries, {rows['lost'].sum()} lost, in {len(rows)} windows")
+
+# %% [markdown]
+# Dividing a chat among programs multiplies the work: each message is asked for, carried out, stored and told by
+# another, and each of them reads and writes it. A server of one's own beside functions is no faster than Pusher while
+# nothing is far away: its messages go to a function and come back through the database. And functions take memory for
+# all who come at once: twenty people start several instances, each of them a whole server.
+#
 # ## When something fails
 #
 # Eight people talk in one room, each says something every half second, and something breaks. The vendor's outages last
