@@ -224,15 +224,16 @@ picture(bill.draw, measured, prices, usual, MOST)
 # %%
 leads = bill.leads(options, MOST)
 ends = {name: bill.free_end(each, MOST) for name, each in options.items()}
-assert all(leads[name] == [(1, ends[name].users)] for name in (reports.RENTING, reports.SEPARATE))
-assert leads[reports.SINGLE] == [(1, MOST)]
-assert ends[reports.RENTING].users < ends[reports.SEPARATE].users < ends[reports.SINGLE].users
+assert leads[reports.RENTING] == [(1, ends[reports.RENTING].users)]
+assert leads[reports.SEPARATE] == [] and leads[reports.SINGLE] == [(1, MOST)]
+assert ends[reports.SEPARATE].users == 0 < ends[reports.RENTING].users < ends[reports.SINGLE].users
+cheaper = next(n for n in range(1, MOST) if options[reports.SEPARATE](n).usd < options[reports.RENTING](n).usd)
 wording.Prose(
-    "Until then they cost the same: nothing. "
-    + "; ".join(
-        f"**{reports.NAMES[name]}** is free for {end.users:,} users ({end.limit})" for name, end in ends.items()
-    )
-    + "."
+    f"**{reports.NAMES[reports.RENTING]}** is free for {ends[reports.RENTING].users:,} users "
+    f"({ends[reports.RENTING].limit}), **{reports.NAMES[reports.SINGLE]}** for {ends[reports.SINGLE].users:,} "
+    f"({ends[reports.SINGLE].limit}). **{reports.NAMES[reports.SEPARATE]}** is free for nobody: a server that waits "
+    f"for news from its database never lets it sleep, which is ${options[reports.SEPARATE](1).usd:.0f} a month from "
+    f"the first user on. From {cheaper} users on it is cheaper than Pusher."
 )
 
 # %% [markdown]

@@ -4,6 +4,7 @@ Teaches which few numbers a bill hangs on: how long people are there, how much t
 """
 
 from dataclasses import dataclass
+from math import expm1
 
 from results.rates import Causes
 
@@ -60,6 +61,11 @@ class Activity:
     def open_s(self) -> float:
         """Seconds of a month in which the chat is in use."""
         return self.open_hours * HOUR_S * DAYS
+
+    @property
+    def anybody_h(self) -> float:
+        """Hours of a month in which anybody is there: all but exp(-online) of those in which the chat is in use."""
+        return self.open_s / HOUR_S * -expm1(-self.online)
 
     def within(self, online: float, seconds: float) -> Causes:
         """Return events, deliveries and user-seconds while so many are there for so long."""

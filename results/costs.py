@@ -37,14 +37,15 @@ def pusher_and_serverless(measured: Measured, activity: Activity, assumed: Mappi
             "messages_per_day": pusher_messages(published, activity.hearers),
             "connections": activity.online_at_peak,
         },
-        "neon": database(activity, assumed),
+        "neon": database(activity.anybody_h, assumed),
     }
 
 
 def separate_websocket_server(measured: Measured, activity: Activity, assumed: Mapping[str, float], host: str) -> Needs:
     """Commands as functions, lines at servers of one's own, the log in a database between them.
 
-    A command costs a function what the server of Server-Sent Events spent on one: a POST and an append.
+    A command costs a function what the server of Server-Sent Events spent on one: a POST and an append. A server that
+    waits for news from its database never lets it sleep. Leaves out what the store's client adds to that server.
     """
     events, _, _ = activity.month
     command = measured[STREAM]
@@ -52,7 +53,7 @@ def separate_websocket_server(measured: Measured, activity: Activity, assumed: M
     return {
         "vercel": functions(seconds, command.down_bytes.event * events, assumed),
         host or "railway": own_server(measured[SOCKETS], activity, assumed, copies_wanted=True),
-        "neon": database(activity, assumed),
+        "neon": database(24 * DAYS, assumed),
     }
 
 

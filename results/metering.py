@@ -82,9 +82,9 @@ def functions(seconds: FunctionSeconds, egress_bytes: float, assumed: Mapping[st
     }
 
 
-def database(activity: Activity, assumed: Mapping[str, float]) -> Usage:
-    """Return the usage of a database that is awake while anybody is there: all but exp(-online) of the open hours."""
-    return {"database_cu_h": assumed["database_cu"] * activity.open_s / HOUR_S * -expm1(-activity.online)}
+def database(awake_h: float, assumed: Mapping[str, float]) -> Usage:
+    """Return the usage of a database that is awake for so many hours of a month."""
+    return {"database_cu_h": assumed["database_cu"] * awake_h}
 
 
 def own_server(measured: Rates, activity: Activity, assumed: Mapping[str, float], *, copies_wanted: bool) -> Usage:

@@ -68,7 +68,12 @@ def test_the_ring_names_the_limit_that_one_more_user_exceeds() -> None:
 def test_equals_lead_side_by_side_each_until_it_costs_more() -> None:
     private = bill.leads(bills(Activity(1), MEASURED, PRICES), MOST)
     ends = {name: bill.free_end(each, MOST).users for name, each in bills(Activity(1), MEASURED, PRICES).items()}
-    assert private == {name: [(1, MOST if name == "single-server" else end)] for name, end in ends.items()}
+    assert ends["separate-websocket-server"] == 0
+    assert private == {
+        "pusher-and-serverless": [(1, ends["pusher-and-serverless"])],
+        "separate-websocket-server": [],
+        "single-server": [(1, MOST)],
+    }
 
 
 def test_who_never_leads_has_no_strip() -> None:
