@@ -1,4 +1,4 @@
-"""Measure the transports: `python -m loadtests compare`, `scenarios`, `calibrate`, `capture`, `hop`, `topologies`.
+"""Measure the transports: `python -m loadtests compare`, `calibrate`, `capture`, `hop`, `topologies`, `hosted`.
 
 Exit status: 0 when every acknowledged event reached every recipient exactly once, on every transport; 1 when not, or
 when a transport could not be measured; 130 after Ctrl-C. A load generator that lagged makes a verdict suspect or void,
@@ -16,9 +16,13 @@ from loadtests.calibration.command import calibrate as run_calibration
 from loadtests.capture.command import capture as run_capture
 from loadtests.choices import check_loads, subject_of, transports_for
 from loadtests.compare import compare_in_full, compare_transports
+from loadtests.hosted.command import measure_hosts
+from loadtests.hosted.plan import QUICK as QUICK_HOSTED
+from loadtests.hosted.plan import Plan as HostedPlan
 from loadtests.reports.report import print_scenarios
 from loadtests.rig.backing import EMBEDDED, SHARED, Backing
 from loadtests.rig.peers import DIALECTS
+from loadtests.rig.subjects import OurServers
 from loadtests.scenarios import CONVERSATION, SCENARIOS
 from loadtests.scenarios import find as find_scenario
 from loadtests.sharing.command import measure_sharing
@@ -171,6 +175,22 @@ def topologies(
 ) -> None:
     """Measure the three deployments as they stand, each under the same small load; takes about eight minutes."""
     raise typer.Exit(measure_topologies(SMALL if quick else Size(), out))
+
+
+@app.command()
+def hosted(
+    transport: Annotated[
+        list[str] | None, typer.Option(help=f"One of {SLUGS}; repeat for several, all if none.")
+    ] = None,
+    out: Annotated[Path, typer.Option(help="Folder for the record.")] = Path("results"),
+    quick: Annotated[bool, typer.Option(help="One host, with small numbers: to see that it runs.")] = False,
+) -> None:
+    """Measure what a serverless host does to each transport, and what it bills; takes about 25 minutes."""
+    try:
+        chosen = transports_for(transport or [], OurServers())
+    except ValueError as error:
+        raise typer.BadParameter(str(error)) from None
+    raise typer.Exit(measure_hosts(QUICK_HOSTED if quick else HostedPlan(), out, chosen))
 
 
 if __name__ == "__main__":

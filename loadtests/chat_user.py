@@ -21,7 +21,7 @@ from gevent.event import Event as Never
 from locust import User, task
 
 from clients.inbox import Inbox
-from loadtests.accounts.samples import KINDS, Return, Sent
+from loadtests.accounts.samples import KINDS, OPENING, Asked, Return, Sent
 from loadtests.plan.schedule import Intention, intentions, phase
 from loadtests.users import locust_hooks
 from loadtests.users.http_connection import LineBroken
@@ -30,7 +30,7 @@ from loadtests.users.phases import Load, sleep_until
 from servers.core.wire import Ack, Cursor, Event, Kind, MarkRead, Page, Send, Snapshot, SocketCommand, Typing
 
 TRIES = 3
-TRIES_IN_RESTART = 60
+TRIES_IF_LINES_BREAK = 60
 RETRY_S = 0.5
 BACKOFF_S = 0.1
 BACKOFF_MAX_S = 5.0
@@ -76,12 +76,8 @@ class ChatUser(User):
         self.http = self.http_line(self.host, self.report, self.room, connection, keep_alive)
         self.random = Random(f"back-off {self.workload.seed} {self.number}")
         self.sessions = 0
-        try:
-            self.user_id = self.http.log_in(f"user {self.number} of {os.getpid()}").user
-            self._enter()
-        except LineBroken as broken:
-            self.load.samples.troubles.append(f"user {self.number} joining: {broken}")
-            raise
+        self.tries = TRIES_IF_LINES_BREAK if self.workload.users_return else TRIES
+        self._join(self.tries if self.workload.lines_break else 1)
         self.load.wait_for_all()
 
     @task
@@ -103,6 +99,20 @@ class ChatUser(User):
             self.http.hang_up()
             self.load.has_left()
 
+    def _join(self, tries: int) -> None:
+        """Log in and enter; raises LineBroken once that has failed so often."""
+        for left in reversed(range(tries)):
+            try:
+                if not self.http.token:
+                    self.user_id = self.http.log_in(f"user {self.number} of {os.getpid()}").user
+                self._enter()
+                return
+            except LineBroken as broken:
+                self.load.samples.troubles.append(f"user {self.number} joining: {broken}")
+                if not left:
+                    raise
+                gevent.sleep(RETRY_S)
+
     def _deed(self, intention: Intention, index: int, due_s: float) -> Callable[[], int]:
         """Return what is to be done, which returns the seq of its event. A repeated message is stored once."""
         command: SocketCommand
@@ -120,7 +130,7 @@ class ChatUser(User):
     def _persist(self, deed: Callable[[], int], kind: Kind, due_s: float) -> None:
         """Try until it is acknowledged."""
         samples, sent_s = self.load.samples, perf_counter()
-        for _ in range(TRIES_IN_RESTART if self.workload.restart_at_s else TRIES):
+        for _ in range(self.tries):
             try:
                 seq = deed()
             except LineBroken as broken:
@@ -135,12 +145,23 @@ class ChatUser(User):
 
     def _enter(self) -> int:
         """Begin a session; return minus the seq after which it begins, at or before which lies the event of coming."""
-        self.inbox = Inbox(self.open(None).cursor)
+        self.inbox = Inbox(self._opened(None).cursor)
         self.read_up_to = self.inbox.cursor.seq
         self.witness.entered(self.room_number, self.number, self.user_id, self.inbox, self.sessions)
         self.sessions += 1
         self.receiver: Greenlet = gevent.spawn(self._listen)
         return -self.inbox.cursor.seq
+
+    def _opened(self, after: Cursor | None) -> Snapshot:
+        """Open the line, and note how that went; raises LineBroken."""
+        begun_s = perf_counter()
+        try:
+            snapshot = self.open(after)
+        except LineBroken:
+            self._note_asked(OPENING, begun_s, False)
+            raise
+        self._note_asked(OPENING, begun_s, True)
+        return snapshot
 
     def _go(self) -> int:
         """End the session; return the seq of the event that says so, or else minus the last seq that was read."""
@@ -153,7 +174,7 @@ class ChatUser(User):
     def _listen(self) -> None:
         """Take in every page. A line that breaks stays broken, and what it would have brought counts as lost.
 
-        Unless the server is to be restarted: then it is opened again, and read on from the inbox's cursor.
+        Unless lines may break in this load: then it is opened again, and read on from the inbox's cursor.
         """
         while True:
             try:
@@ -164,7 +185,7 @@ class ChatUser(User):
                 gevent.sleep(0)  # let everyone who was told in this moment note it, before anybody asks again
             except LineBroken as broken:
                 self.load.samples.troubles.append(f"user {self.number} listening: {broken}")
-                if not self.workload.restart_at_s:
+                if not self.workload.users_return:
                     return
                 self._return()
 
@@ -175,7 +196,7 @@ class ChatUser(User):
             gevent.sleep(self.random.uniform(0, pause_s))
             pause_s = min(2 * pause_s, BACKOFF_MAX_S)
             try:
-                self.open(self.inbox.cursor)
+                self._opened(self.inbox.cursor)
             except LineBroken:
                 continue
             self.load.samples.returns.append(Return(self.number, broken_s, perf_counter(), attempt))
@@ -189,8 +210,15 @@ class ChatUser(User):
             self.load.note_latency(received_s - due_s)
             self.report("DELIVER", event.kind.value, received_s - due_s, len(event.body))
 
+    def _note_asked(self, what: str, begun_s: float, went_well: bool) -> None:
+        """Note what was done to hear and to be heard, where lines may break."""
+        if self.workload.lines_break:
+            self.load.samples.asked.append(Asked(self.number, what, begun_s, perf_counter(), went_well))
+
     def report(self, kind: str, name: str, took_s: float, length: int, broken: LineBroken | None = None) -> None:
         """Put something that took time into Locust's own statistics."""
+        if kind != "DELIVER":
+            self._note_asked(f"{kind} {name}", perf_counter() - took_s, broken is None)
         self.environment.events.request.fire(
             request_type=kind,
             name=name,

@@ -24,6 +24,9 @@ and beside the runs, or in one,
                         in a manifest, the engines, and three tables, each a list of rows: served, hops, appends
     topologies.json     what a delivery takes on each deployment (`python -m loadtests topologies`): the circumstances
                         as in a manifest, and under `topologies` a row for each option and repeat
+    hosted.json         what serverless hosts do to each transport (`python -m loadtests hosted`): the circumstances as
+                        in a manifest, under `hosts` each host's limits with their date and sources, and two tables,
+                        each a list of rows: hosted, lives
     claims.json         every claim of the source document, tested on the run (`python -m notebooks.analysis claims`)
 
 Servers count what they can: a figure that a peer's server does not tell is `nan`, which is why those counts are floats.
@@ -40,6 +43,7 @@ CLAIMS_FILE = "claims.json"
 CODE_COMPARISON_FILE = "code_comparison.json"
 DRILLS_FILE = "drills.json"
 PARTS_FILE = "parts.json"
+HOSTED_FILE = "hosted.json"
 SHARED_STORES_FILE = "shared_stores.json"
 TOPOLOGIES_FILE = "topologies.json"
 CELLS_FILE = "cells.csv"
@@ -260,3 +264,65 @@ TOPOLOGIES = (
     Column("latency_p99_s", "float64", "s", "99th percentile of the same"),
 )
 """Table `topologies` of topologies.json: one load on each deployment as it stands."""
+HOSTED_KEY = (
+    Column("transport", "str", "", "slug of servers.transports"),
+    Column("host", "str", "", "name of the host, as under `hosts`: its profile, and its limit if that is not its own"),
+)
+HOSTED = (
+    *HOSTED_KEY,
+    Column("verdict", "str", "", "valid, suspect or void, as in cells.csv: whether the figures may be believed"),
+    Column("reason", "str", "", "why it is not valid, and what else is doubtful; or why nobody could connect"),
+    Column("max_duration_s", "float64", "s", "the host's limit: each invocation ends after it"),
+    Column("users", "int64", "", "users who tried to connect"),
+    Column("connected", "int64", "", "users who could"),
+    Column("measured_s", "float64", "s", "between two readings of the host: the window, or how long all tried in vain"),
+    Column("messages", "int64", "", "acknowledged messages that were meant to be sent in the window"),
+    Column("expected", "int64", "", "deliveries due: for each of those messages, who was in its room"),
+    Column("delivered", "int64", "", "deliveries that came, duplicates not counted"),
+    Column("lost", "int64", "", "deliveries of any kind that were due and never came; of the whole run"),
+    Column("duplicates", "int64", "", "events that an inbox gave out twice; of the whole run"),
+    Column("out_of_order", "int64", "", "events that an inbox gave out after a later one; of the whole run"),
+    Column("send_retries", "int64", "", "messages that were tried again; of the whole run"),
+    Column("send_failures", "int64", "", "messages that were never acknowledged; of the whole run"),
+    Column("latency_p50_s", "float64", "s", "median of those deliveries, from when the message was meant to be sent"),
+    Column("latency_p99_s", "float64", "s", "99th percentile of the same"),
+    Column("timeouts", "int64", "", "answers that came too late and were replaced by a 504, by the host's count"),
+    Column("cut_streams", "int64", "", "answers that were cut while they went on"),
+    Column("cut_sockets", "int64", "", "WebSockets that were cut"),
+    Column("upgrades_ignored", "int64", "", "WebSockets that the host knew nothing of"),
+    Column("throttled", "int64", "", "turned away with a 429 for want of an instance"),
+    Column("failures", "int64", "", "invocations whose instance did not start, or ended under them"),
+    Column("cold_starts", "int64", "", "instances that were started in the window"),
+    Column("cold_starts_before", "int64", "", "those that were started before it, while people joined"),
+    Column("cold_start_min_s", "float64", "s", "the quickest start of an instance, of the whole run; nan without any"),
+    Column("cold_start_p50_s", "float64", "s", "median of the same"),
+    Column("cold_start_max_s", "float64", "s", "the slowest"),
+    Column("invocations", "int64", "", "calls that reached an instance"),
+    Column("invocation_s", "float64", "s", "how long they lasted, added up"),
+    Column(
+        "instance_busy_s", "float64", "s", "how long instances had at least one, added up: what memory is billed for"
+    ),
+    Column("instance_alive_s", "float64", "s", "how long there were instances, added up, frozen ones too"),
+    Column("held_gb_s", "float64", "GB s", "instance_busy_s times the memory of an instance"),
+    Column("cpu_s", "float64", "s", "CPU time of all instances, starting included"),
+    Column("boot_cpu_s", "float64", "s", "what of it starting took"),
+    Column("reconnects", "int64", "", "lines, or questions, that broke and were opened again; of the whole run"),
+    Column("gap_p50_s", "float64", "s", "from when somebody noticed until they were back, median; 0 if nobody had to"),
+    Column("gap_max_s", "float64", "s", "the longest"),
+    Column("seen_offline", "int64", "", "how often others were told that somebody had gone, though nobody had"),
+    Column("answered_p50_s", "float64", "s", "what a poll, a command or a heartbeat took, median; nan without any"),
+    Column(
+        "heartbeat_lag_p99_s", "float64", "s", "how late the generator's own 10 ms ticks were; nan without a window"
+    ),
+    Column("takes", "int64", "", "how often it was measured: again, once, if the generator lagged; the last counts"),
+)
+"""Table `hosted`: one load on every transport and host. Counts are of the window, unless another span is named."""
+
+LIVES = (
+    *HOSTED_KEY,
+    Column("what", "str", "", "opening, line, question, command, upkeep or message"),
+    Column("begun_s", "float64", "s", "since the first user's first attempt to open; of a message: when it was meant"),
+    Column("ended_s", "float64", "s", "when it was over; of a message: when the first user had it"),
+    Column("went_well", "bool", "", "false: refused, late or cut; of a line: it did not last to the end"),
+)
+"""Table `lives`: what the first user of each went through. A line is what stays open; polling has questions instead."""

@@ -11,7 +11,7 @@ from loadtests.accounts.cell import make_cell
 from loadtests.accounts.deliveries import deliveries
 from loadtests.accounts.merging import merged
 from loadtests.accounts.offered import digest, meant
-from loadtests.accounts.samples import Received, Samples, Seen, Sent, Session, Tick, Window
+from loadtests.accounts.samples import OPENING, Asked, Received, Samples, Seen, Sent, Session, Tick, Window
 from loadtests.accounts.wire_bytes import WireBytes
 from loadtests.plan.workload import Workload
 from loadtests.users.clocks import Clock, this_machine
@@ -52,6 +52,16 @@ def test_the_parts_of_several_processes_are_one_whole() -> None:
     assert whole.client_bytes is not None
     assert whole.client_bytes.window == WireBytes(200, 1400)
     assert make_cell(PLANNED, whole, SPENT, "").figures["lost"] == 0
+
+
+def test_what_users_went_through_is_put_together_by_one_clock() -> None:
+    here, away = part(0, "ann"), part(1, "bob", ahead_s=500.0)
+    for user, noted in enumerate((here, away)):
+        noted.offline.append((0, user))
+        noted.asked.append(Asked(user, OPENING, 102.0 + noted.ahead_s, 103.0 + noted.ahead_s, True))
+    whole = merged([here, away])
+    assert whole.offline == [(0, 0), (0, 1)]
+    assert whole.asked == [Asked(0, OPENING, 102.0, 103.0, True), Asked(1, OPENING, 102.0, 103.0, True)]
 
 
 def test_a_process_that_cannot_count_leaves_the_whole_uncounted() -> None:

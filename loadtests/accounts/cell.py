@@ -80,7 +80,7 @@ def make_cell(planned: Planned, samples: Samples, spent: Reading, meant: str, do
     complaints = _complaints(planned, samples, whole, kinds)
     if offered != meant:
         complaints.append(f"the load was not the one that was meant: {offered} instead of {meant}")
-    verdict = judge(complaints, doubts, health, 1 / workload.rate_per_s, stalls=bool(workload.restart_at_s))
+    verdict = judge(complaints, doubts, health, 1 / workload.rate_per_s, stalls=workload.users_return)
     figures: dict[str, float | str] = {
         **key._asdict(),
         "verdict": verdict.word,

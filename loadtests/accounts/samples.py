@@ -20,6 +20,9 @@ KINDS = tuple(Kind)
 STAYS = -1
 """The end of a session that nobody ended: it lasts as long as the test."""
 
+OPENING = "open"
+"""What somebody did who opened a line, or tried to."""
+
 
 class Window(NamedTuple):
     """The measuring window, in seconds of the monotonic clock."""
@@ -93,6 +96,20 @@ class Return(NamedTuple):
     attempts: int
 
 
+class Asked(NamedTuple):
+    """What a user did to hear and to be heard: from when to when, and whether it went as expected.
+
+    what: OPENING, all that it takes to have a line; or a question over HTTP, by its method and name.
+    """
+
+    user: int
+
+    what: str
+    begun_s: float
+    ended_s: float
+    went_well: bool
+
+
 class Tick(NamedTuple):
     """One tick of the generator's own 10 ms clock, and how late it came."""
 
@@ -112,6 +129,7 @@ class Samples(msgspec.Struct):
     wall_clock_s: what to add to the monotonic clock to get the wall clock. user_ids: by user number. send_retries:
     deeds that failed and were tried again; send_failures: those given up, by the moment they were intended.
     redundant_frames: as the inboxes counted them; heard_again, heard_late: `loadtests.users.hearing`, of all.
+    offline: place of each event which says that somebody has gone. asked: noted only where lines may break.
     client_bytes: what the connections carried; None if this machine cannot count it. troubles: what went wrong.
 
     Of several processes: ahead_s is by how much this one's clock is ahead of the conductor's; machine_of tells where
@@ -123,6 +141,8 @@ class Samples(msgspec.Struct):
     user_ids: dict[int, str] = {}
     sessions: list[Session] = []
     returns: list[Return] = []
+    offline: list[tuple[int, int]] = []
+    asked: list[Asked] = []
     send_retries: int = 0
     send_failures: int = 0
     redundant_frames: int = 0
@@ -181,6 +201,7 @@ class Samples(msgspec.Struct):
             window=Window(*(moment_s + back_s for moment_s in self.window)),
             wall_clock_s=self.wall_clock_s + self.ahead_s,
             returns=[row._replace(broken_s=row.broken_s + back_s, back_s=row.back_s + back_s) for row in self.returns],
+            asked=[row._replace(begun_s=row.begun_s + back_s, ended_s=row.ended_s + back_s) for row in self.asked],
             sent=bytearray(),
             received=bytearray(),
             ticks=bytearray(),

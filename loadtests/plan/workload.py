@@ -27,7 +27,7 @@ class Workload:
 
     point: what tells it apart from the other loads of its scenario; empty if it is the only one. one_way_delay_s: what
     each direction of the clients' links is delayed by; push_link_delay_s: the same for the link from the API to the
-    push service.
+    push service. joins_per_s: how many users arrive per second, before the barrier.
 
     The senders warm up for one poll interval before the window opens: until every poller has asked once while
     messages flow, answers are emptier than they will be.
@@ -42,6 +42,7 @@ class Workload:
     receipts_per_s: float = _option(0.0, "How often per second each user marks as read, on average (Poisson).")
     comings_per_s: float = _option(0.0, "How often per second each user goes and comes back, on average (Poisson).")
     restart_at_s: float = _option(0.0, "Seconds into the window at which the server is restarted; 0 for never.")
+    lines_break: int = _option(0, "1 if lines may break and users then come back, 0 if one that breaks stays broken.")
     measured_s: float = _option(30.0, "Length of the measuring window, seconds.")
     poll_interval_s: float = _option(2.0, "How long a short poller sleeps after each answer, seconds.")
     keep_alive: int = _option(1, "1 to ask again on the same connection, 0 to close it after each answer.")
@@ -49,6 +50,7 @@ class Workload:
     seed: int = _option(1, "Seed of the senders' schedules and the pollers' phases.")
     one_way_delay_s: float = 0.0
     push_link_delay_s: float = 0.0
+    joins_per_s: float = USERS_PER_S
 
     @property
     def warm_up_s(self) -> float:
@@ -60,14 +62,19 @@ class Workload:
         return self.warm_up_s + self.measured_s
 
     @property
+    def users_return(self) -> bool:
+        """Whether users whose line breaks open it again, and try for long to have a deed acknowledged."""
+        return bool(self.lines_break or self.restart_at_s)
+
+    @property
     def drain_s(self) -> float:
         """How long to wait, at most, for what is still on its way once nobody sends any more."""
-        return self.poll_interval_s + PATIENCE_S
+        return self.poll_interval_s + PATIENCE_S * (3 if self.lines_break else 1)
 
     @property
     def about_s(self) -> float:
         """How long one measurement takes, about: starting, ramp, warm-up, window, drain, stopping."""
-        return START_STOP_S + self.users / USERS_PER_S + self.load_s + self.poll_interval_s
+        return START_STOP_S + self.users / self.joins_per_s + self.load_s + self.poll_interval_s
 
     @property
     def rooms(self) -> tuple[range, ...]:

@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from loadtests.accounts.samples import Samples, Window
 from loadtests.accounts.wire_bytes import SLACK_S
-from loadtests.plan.workload import USERS_PER_S, Workload
+from loadtests.plan.workload import Workload
 from loadtests.rig.children import Child, Look, module, running
 from loadtests.rig.distance import Way
 
@@ -39,10 +39,12 @@ class Generator:
         self._child = child
         self._workload = workload
         self._record = record
+        self._stopped = False
 
     def await_window(self, look: Look) -> Window | None:
         """Wait until all users have joined, and return the window; None if they did not. Raises NotMeasured."""
-        told = self._child.next_line(MARGIN_S + self._workload.users / USERS_PER_S, look)
+        told = self._child.next_line(MARGIN_S + self._workload.users / self._workload.joins_per_s, look)
+        self._stopped = told["phase"] == "stop"
         return Window(*told["window"]) if "window" in told else None
 
     def look(self) -> None:
@@ -53,8 +55,9 @@ class Generator:
 
     def await_samples(self, look: Look) -> Samples:
         """Wait until everything has arrived and the process has ended; raises NotMeasured."""
-        while self._child.next_line(self._workload.drain_s + MARGIN_S, look)["phase"] != "stop":
-            pass
+        while not self._stopped:
+            told = self._child.next_line(self._workload.drain_s + MARGIN_S, look)
+            self._stopped = told["phase"] == "stop"
         self._child.wait(MARGIN_S)
         if not self._record.exists():
             raise self._child.failed("left no samples")
@@ -70,7 +73,8 @@ def generating(
     command = module("locust", "--locustfile", str(file), "--headless", "--only-summary")
     command += ["--wire-slack", str(SLACK_S + workload.one_way_delay_s)]
     command += ["--push-service", way.push_service] if way.push_service else []
-    command += ["--host", way.api, "--spawn-rate", str(USERS_PER_S), "--record", str(record), *workload.arguments()]
+    command += ["--host", way.api, "--spawn-rate", f"{workload.joins_per_s:g}", "--record", str(record)]
+    command += workload.arguments()
     if generators > 1:
         count, port = str(generators), str(free_port())
         command += ["--processes", count, "--expect-workers", count]

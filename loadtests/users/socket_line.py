@@ -82,10 +82,12 @@ class SocketLine:
         try:
             return self._socket.recv(READ_BYTES)
         except OSError as error:
+            self._socket.close()
             raise LineBroken(f"the line broke: {error}") from error
 
     def _take(self, data: bytes) -> None:
         if not data:
+            self._socket.close()  # so that nobody waits for an answer to what is said from now on
             raise LineBroken(self._fate())
         self._protocol.receive_data(data)
         self._flush()

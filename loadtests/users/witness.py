@@ -12,7 +12,7 @@ from clients.inbox import Inbox
 from loadtests.accounts.accounting import Place
 from loadtests.accounts.samples import KINDS, STAYS, Received, Samples, Seen, Sent, Session
 from loadtests.users.hearing import Hearing
-from servers.core.wire import Event, Page
+from servers.core.wire import Event, Kind, Page
 
 
 class Witness:
@@ -79,6 +79,8 @@ class Witness:
             self._known.add(place)
             kind, expires_at_ms = KINDS.index(event.kind), event.expires_at_ms or 0
             self.samples.note_seen(Seen(room, event.seq, kind, sender, event.at_ms, expires_at_ms))
+            if event.kind is Kind.PRESENCE and event.body == "offline":
+                self.samples.offline.append(place)
             if sender < 0:
                 self.samples.strangers.append((room, event.seq, event.sender))
             self._raise_head(room, event.seq)

@@ -1,0 +1,100 @@
+"""From what users noted and what the host has metered to a row of `results.schema.HOSTED`.
+
+Teaches that two sides count different things: the host what is billed and whom it cut, the users what came and how long
+they were gone. Neither alone tells whether a transport lives there. Pure.
+"""
+
+from collections.abc import Mapping
+from math import nan
+from typing import Any
+
+from loadtests.accounts.cell import make_cell
+from loadtests.accounts.offered import digest, meant
+from loadtests.accounts.samples import Asked, Samples
+from loadtests.accounts.verdict import Word, percentile
+from loadtests.scenarios import Planned
+from servers.core.wire import Kind
+from servers.transports import Reads
+
+Row = dict[str, str | float]
+Bill = Mapping[str, Any]
+
+METERED = (
+    "timeouts",
+    "cut_streams",
+    "cut_sockets",
+    "upgrades_ignored",
+    "throttled",
+    "failures",
+    "cold_starts",
+    "invocations",
+    "invocation_s",
+    "instance_busy_s",
+    "instance_alive_s",
+    "held_gb_s",
+    "cpu_s",
+    "boot_cpu_s",
+)
+COUNTED = ("messages", "expected", "delivered", "lost", "duplicates", "out_of_order", "send_retries", "send_failures")
+READING, SENDING, BEATING = "/events", "/send", "/heartbeat"
+
+
+def row_of(planned: Planned, samples: Samples, before: Bill, after: Bill) -> Row:
+    """Return a row without its key. before, after: the host's bill at both ends of the window, or of all attempts."""
+    return {
+        "max_duration_s": after["profile"]["max_duration_s"],
+        "users": planned.workload.users,
+        "connected": len(samples.user_ids),
+        "measured_s": after["up_s"] - before["up_s"],
+        **_delivered(planned, samples),
+        **{name: after[name] - before[name] for name in METERED},
+        **_started(before, after),
+        **_broken(samples),
+        "seen_offline": len(set(samples.offline)),
+        "answered_p50_s": percentile(
+            [row.ended_s - row.begun_s for row in samples.asked if _is_brief(planned, row)], 50
+        ),
+        "heartbeat_lag_p99_s": percentile(samples.lateness_s(), 99),
+    }
+
+
+def _delivered(planned: Planned, samples: Samples) -> Row:
+    """Return what came of what was said, and whether it may be believed; nothing was said if not all could join."""
+    if samples.window.start_s == samples.window.end_s:
+        reason = "; ".join(dict.fromkeys([*samples.troubles[:1], *samples.troubles[-1:]]))
+        latencies = {"latency_p50_s": nan, "latency_p99_s": nan}
+        return {"verdict": Word.VALID, "reason": reason, **dict.fromkeys(COUNTED, 0), **latencies}
+    cell = make_cell(planned, samples, {}, digest(meant(planned.workload)))
+    latencies_s = [row.received_s - row.intended_s for row in cell.deliveries if row.kind == Kind.MESSAGE]
+    return {
+        "verdict": cell.verdict.word,
+        "reason": cell.verdict.reason,
+        **{name: cell.figures[name] for name in COUNTED},
+        "latency_p50_s": percentile(latencies_s, 50),
+        "latency_p99_s": percentile(latencies_s, 99),
+    }
+
+
+def _started(before: Bill, after: Bill) -> Row:
+    starts_s = after["cold_start_s"]
+    return {
+        "cold_starts_before": before["cold_starts"],
+        "cold_start_min_s": min(starts_s, default=nan),
+        "cold_start_p50_s": percentile(starts_s, 50),
+        "cold_start_max_s": max(starts_s, default=nan),
+    }
+
+
+def _broken(samples: Samples) -> Row:
+    gaps_s = [row.back_s - row.broken_s for row in samples.returns]
+    return {
+        "reconnects": len(gaps_s),
+        "gap_p50_s": percentile(gaps_s, 50) if gaps_s else 0.0,
+        "gap_max_s": max(gaps_s, default=0.0),
+    }
+
+
+def _is_brief(planned: Planned, asked: Asked) -> bool:
+    """Tell whether a question was answered that nobody holds back: a poll, a command or a heartbeat."""
+    polls = (READING,) if planned.transport.reads is Reads.POLL else ()
+    return asked.went_well and asked.what.endswith((*polls, SENDING, BEATING))
