@@ -57,10 +57,10 @@ wording.Prose(f"{wording.overview_finding(run)} ({wording.evidence(run)}).")
 # 2. [How long until they see it?](02_how_long_until_they_see_it.ipynb) All of the distribution, interval and distance.
 # 3. [How much asking does it take?](03_how_much_asking.ipynb) Requests, bytes and CPU; and where polling wins.
 # 4. [What of typing, presence and receipts?](04_typing_presence_receipts.ipynb) The document's table, row by row.
-# 5. [Rent the lines, or own them?](06_renting_or_owning.ipynb) Three ways to deploy: parts, failures, and the bill.
-# 6. [What breaks first?](07_what_breaks_first.ipynb) The knee of each transport, and what a restart does.
-# 7. [What does a second process cost?](09_beyond_one_process.ipynb) Shared stores, two workers, and the hop between.
-# 8. [Which one, when?](08_which_one_when.ipynb) The decision, an interviewer's questions, and the claims ledger.
+# 5. [What does a serverless host do to each transport?](05_the_serverless_problem.ipynb) Works, limps, dies; the bill.
+# 6. [Rent the lines, or own them?](06_renting_or_owning.ipynb) Three ways to deploy: parts, failures, and the bill.
+# 7. [What breaks first?](07_what_breaks_first.ipynb) The knee of each transport, and what a restart does.
+# 8. [What does a second process cost?](09_beyond_one_process.ipynb) Shared stores, two workers, and the hop between.
+# 9. [Which one, when?](08_which_one_when.ipynb) The decision, an interviewer's questions, and the claims ledger.
 #
-# Number 05, on serverless hosts, is kept free for experiments that are not built yet.
 # Every notebook reads the run that `PUSH_OR_POLL_RUN` names, or else the reference.

@@ -102,6 +102,15 @@ def staleness_s(alive_s: float, interval_s: float) -> float:
     return min(alive_s, interval_s) / 2
 
 
+def function_seconds(held: float, questions_per_s: float, answer_s: float) -> float:
+    """Return the function-seconds that one user's hour takes: 3,600 x (share of it held + questions x answer).
+
+    A function is billed for as long as its answer takes, whether it computes or waits: a question that is held until
+    there is news, or a line, is an hour for each hour that somebody is there.
+    """
+    return 3600 * (held + questions_per_s * answer_s)
+
+
 def header_bits_per_s(header_bytes: float, clients: int, polls_per_s: float) -> float:
     """Return what headers alone take of the network, in bits per second: 8 x bytes x clients x polls.
 

@@ -19,6 +19,7 @@ from notebooks.analysis.deployments import reports
 from notebooks.analysis.intervals import Interval
 from notebooks.analysis.prices import Measure
 from notebooks.analysis.runs import Run, load
+from notebooks.analysis.serverless import Hosted, load_hosted
 from notebooks.analysis.wire.anatomy import Utterance, utterances
 from notebooks.analysis.wire.captures import Capture, captures, pusher_js
 from results.costs import Measured, measured_in
@@ -90,6 +91,11 @@ class Evidence:
     @cached_property
     def prices(self) -> Prices:
         return load_prices()
+
+    @cached_property
+    def hosted(self) -> Hosted:
+        """What became of each transport on serverless hosts."""
+        return load_hosted(self.folder)
 
     def late_ms(self, scenario: str, slug: str, percent: int = 50, kind: str = "message", point: str = "") -> Interval:
         return latency_ms(self.run(scenario, point), slug, percent, kind)

@@ -1,6 +1,6 @@
 """What the source document says of serverless hosts, of the three ways out, and what it recommends."""
 
-from notebooks.analysis.claims import options
+from notebooks.analysis.claims import options, serverless
 from notebooks.analysis.claims.claim import Claim, Evidence, Finding, beyond, holds_if, holds_when, time_told, waits_for
 from notebooks.analysis.wire.exchanges import PUBLISHING, one_message
 from notebooks.analysis.wire.meaning import NEWS, meaning
@@ -13,7 +13,6 @@ VERCEL, PUSHER, OWN, OTHER = (
 )
 TASK, CODE, ADVICE = "What Does the Task Want?", "Code Comparison", "My Recommendation"
 ADAPTER, WEBSOCKET, SERVICE = "pusher_adapter", "raw_websocket", "clients to push service"
-SERVERLESS = "the serverless host of notebook 05"
 TASK_ITSELF = "the task, as the source document quotes it"
 
 
@@ -107,15 +106,20 @@ def online_list(evidence: Evidence) -> Finding:
 
 CLAIMS = (
     Claim(VERCEL, "WebSocket needs a persistent connection", "churn: server restart", needs_persistence),
-    Claim(VERCEL, "Start when request comes in", "cold starts", waits_for(SERVERLESS)),
-    Claim(VERCEL, "Run for max 10-60 seconds", "profiles of the host", waits_for(SERVERLESS), matters=True),
-    Claim(VERCEL, "Shut down after response", "reaping and freezing", waits_for(SERVERLESS)),
-    Claim(VERCEL, "Can't keep connection open", "a WebSocket on each profile", waits_for(SERVERLESS), matters=True),
-    Claim(VERCEL, "shutting down in 10 seconds [Connection dies]", "the life of one connection", waits_for(SERVERLESS)),
+    Claim(VERCEL, "Start when request comes in", "cold starts", serverless.starts_for_a_request),
+    Claim(VERCEL, "Run for max 10-60 seconds", "profiles of the host", serverless.short_lived, matters=True),
+    Claim(VERCEL, "Shut down after response", "reaping and freezing", serverless.shut_down),
+    Claim(VERCEL, "Can't keep connection open", "a WebSocket on each profile", serverless.no_connection, matters=True),
+    Claim(
+        VERCEL,
+        "shutting down in 10 seconds [Connection dies]",
+        "the life of one connection",
+        serverless.dies_in_ten_seconds,
+    ),
     Claim(PUSHER, "Browser - WebSocket - Pusher - HTTP - API", "capture of two people talking", topology),
     Claim(PUSHER, "Your API just sends HTTP requests to Pusher", "capture of two people talking", just_sends_requests),
     Claim(PUSHER, "Pusher broadcasts to connected browsers", "capture of two people talking", broadcasts),
-    Claim(PUSHER, "Works perfectly with Vercel", "the adapter on the host", waits_for(SERVERLESS)),
+    Claim(PUSHER, "Works perfectly with Vercel", "the adapter on the host", serverless.adapter_works),
     Claim(PUSHER, "Easy setup", "the shortest chats counted", options.easy_setup),
     Claim(PUSHER, "Free tier (200k messages/day)", "message count against plans", options.free_tier),
     Claim(
@@ -125,7 +129,7 @@ CLAIMS = (
         beyond("A stand-in proves nothing about the vendor.", "pusher.com/channels"),
         matters=True,
     ),
-    Claim(PUSHER, "Works with serverless", "the adapter on the host", waits_for(SERVERLESS)),
+    Claim(PUSHER, "Works with serverless", "the adapter on the host", serverless.adapter_is_cheap),
     Claim(PUSHER, "External service dependency", "the vendor made unreachable", options.external_dependency),
     Claim(PUSHER, 'Not "raw" WebSockets', "capture of two people talking", not_raw),
     Claim(
