@@ -159,7 +159,8 @@ side_by_side.code_table(folder)
 #
 # Twenty people in two rooms of ten talk over each option as it stands, by the users of all load tests here. All its
 # programs share one core, so this tells how much work a delivery takes and through how many hands it goes, not how far
-# they are apart. Memory is of all but the database; between brackets stands how far the repeats range.
+# they are apart. What only this machine needs is not counted: our supervisor, and our model of a serverless host.
+# Memory is of all but the database; between brackets stands how far the repeats range.
 
 # %%
 from notebooks.analysis.deployments import under_load

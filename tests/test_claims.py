@@ -18,7 +18,6 @@ from notebooks.analysis.claims.claim import (
     holds_when,
     no_longer_if,
     time_told,
-    waits_for,
 )
 from notebooks.analysis.intervals import Interval
 from notebooks.analysis.runs import ROOT
@@ -84,7 +83,6 @@ def test_a_run_in_which_everything_is_slow_changes_the_verdicts_that_say_instant
 
 def test_what_cannot_be_measured_says_so() -> None:
     nothing = Evidence(Path())
-    assert waits_for("the bill")(nothing) == Finding(Verdict.NOT_YET, "", "Its experiment is the bill.")
     assert beyond("Ask the vendor.", "its site")(nothing) == Finding(
         Verdict.NOT_TESTABLE, "", "Ask the vendor. Source: its site."
     )
@@ -97,10 +95,10 @@ def test_figures_are_told_with_their_intervals() -> None:
 
 
 def test_the_block_in_a_text_is_replaced_and_the_rest_kept() -> None:
-    claim = Claim("H", "it is so", "none", waits_for("the bill"), matters=True)
+    claim = Claim("H", "it is so", "none", beyond("Ask the vendor.", "its site"), matters=True)
     block = ledger.ten((ledger.Entry(claim, claim.test(Evidence(Path()))),))
     text = f"before\n{ledger.BEGIN}\nold\n{ledger.END}\nafter"
     assert ledger.put_into(text, block) == f"before\n{block}\nafter"
-    assert "| it is so | Its experiment is the bill. | not yet tested |" in block
+    assert "| it is so | Ask the vendor. Source: its site. | not testable here |" in block
     with pytest.raises(ValueError, match="expected <!-- claims"):
         ledger.put_into("no marks", block)

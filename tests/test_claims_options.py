@@ -14,7 +14,7 @@ from notebooks.analysis.claims import options
 from notebooks.analysis.claims.claim import Evidence, Finding, Verdict
 from notebooks.analysis.deployments.reports import RENTING, SINGLE
 from notebooks.analysis.runs import ROOT, BrokenRun
-from results.schema import CELLS_FILE, CODE_COMPARISON_FILE, DRILLS_FILE, PARTS_FILE
+from results.schema import CELLS_FILE, CODE_COMPARISON_FILE, DRILLS_FILE, PARTS_FILE, SHARED_STORES_FILE
 
 REFERENCE = ROOT / "results" / "reference"
 HOLDS, WHEN, NO_LONGER = Verdict.HOLDS, Verdict.HOLDS_WHEN, Verdict.NO_LONGER
@@ -44,6 +44,7 @@ REFERENCE_VERDICTS = {
     options.no_external_service: WHEN,
     options.two_servers: HOLDS,
     options.more_complex: WHEN,
+    options.scale_yourself: HOLDS,
     options.single_server: HOLDS,
     options.more_expensive: WHEN,
     options.speaks_at_once: NO_LONGER,
@@ -57,6 +58,13 @@ REFERENCE_VERDICTS = {
 def test_the_reference_judges_each_claim_by_a_figure(test: Test, verdict: Verdict) -> None:
     found = test(Evidence(REFERENCE))
     assert (found.verdict, bool(found.figure)) == (verdict, True)
+
+
+def test_a_second_process_that_costs_nothing_contradicts_the_claim(folder: Path) -> None:
+    with changed(folder / SHARED_STORES_FILE) as made:
+        for row in made["served"]:
+            row["api_cpu_s"] = row["store_cpu_s"] = row["push_service_cpu_s"] = 0.1
+    assert options.scale_yourself(Evidence(folder)).verdict is NO_LONGER
 
 
 @pytest.mark.parametrize(

@@ -5,6 +5,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+import psutil
 import pytest
 
 from loadtests.rig.parts import Parts, part_of
@@ -35,7 +36,7 @@ def host() -> Iterator[tuple[int, int]]:
 
 def test_what_was_started_below_a_listed_process_is_counted_as_its_own_even_when_it_has_ended() -> None:
     with host() as (pid, _):
-        parts = Parts({"supervisor": pid})
+        parts = Parts({"api": pid})
         used_s, resident = parts.used_s(), parts.resident_bytes()
     assert used_s["api_cpu_s"] >= 2 * BURNT_S
     assert (used_s["push_service_cpu_s"], used_s["store_cpu_s"], parts.has_store) == (0, 0, False)
@@ -54,5 +55,16 @@ def test_who_is_listed_below_another_answers_for_itself_and_is_counted_once() ->
 
 
 def test_every_process_belongs_to_a_part() -> None:
-    roles = ("api", "api_2", "websocket_server", "supervisor", "push_service", "store")
-    assert [part_of(role) for role in roles] == ["api", "api", "api", "api", "push_service", "store"]
+    roles = ("api", "api_2", "websocket_server", "push_service", "store", "supervisor", "host")
+    assert [part_of(role) for role in roles] == ["api"] * 3 + ["push_service", "store", "tending", "tending"]
+
+
+def test_who_only_tends_others_is_counted_apart_from_what_it_has_started() -> None:
+    with host() as (pid, below):
+        whole, tended = Parts({"api": pid}), Parts({"host": pid})
+        used_s, resident = tended.used_s(), tended.resident_bytes()
+        started = psutil.Process(below).memory_info().rss
+        assert used_s["api_cpu_s"] >= 1.8 * BURNT_S
+        assert 0 < used_s["tending_cpu_s"] < whole.used_s()["api_cpu_s"] - used_s["api_cpu_s"] + BURNT_S / 4
+        assert resident["api_rss_bytes"] == pytest.approx(started, rel=0.05)
+        assert whole.resident_bytes()["api_rss_bytes"] > 1.5 * started

@@ -2,7 +2,8 @@
 
 Teaches to measure what would be run. A host that freezes its instances, an API that another server sends for, an engine
 between the two: each is a process more, a way more, and CPU time that somebody pays for. All are on the servers' core,
-and all are counted: whatever was started for the deployment answers for what it starts itself.
+and all that a real deployment has are counted: whatever was started for it answers for what it starts itself. Only our
+supervisor and our model of a host are told apart, since nobody runs those.
 """
 
 from collections.abc import Iterator, Mapping
@@ -15,6 +16,7 @@ from loadtests.plan.workload import HOLD_S, LEASE_S, Workload
 from loadtests.rig.children import Look, module, running
 from loadtests.rig.cores import Cores
 from loadtests.rig.distance import Way
+from loadtests.rig.parts import API, HOST
 from loadtests.rig.server_probe import Server
 from loadtests.rig.subjects import OurServers, Serving, Steady
 from servers.deploy.options import Option
@@ -64,5 +66,9 @@ class Deployed(OurServers):
             facts = child.next_line(READY_S, look)
             behind = [address for address in facts["parts"].values() if address != facts["address"]]
             settings = {"topology": self.option.name, "store": facts["store"], "processes": sorted(facts["pids"])}
-            server = Server(facts["address"], "".join(behind), facts["pids"], {**settings, **SETTINGS})
+            server = Server(facts["address"], "".join(behind), self._by_role(facts["pids"]), {**settings, **SETTINGS})
             yield Steady(server), Way(server.address, "")
+
+    def _by_role(self, pids: Mapping[str, int]) -> dict[str, int]:
+        """Return the processes by what they are to the load tests: an API of functions is what its host has started."""
+        return {HOST if role == API and self.option.has_functions else role: pid for role, pid in pids.items()}

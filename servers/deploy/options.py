@@ -11,11 +11,15 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Option:
-    """transport: the slug of what its clients speak. store: what keeps its log unless told otherwise."""
+    """transport: the slug of what its clients speak. store: what keeps its log unless told otherwise.
+
+    has_functions: whether its API runs on a serverless host.
+    """
 
     name: str
     transport: str
     store: str
+    has_functions: bool
 
     @property
     def folder(self) -> str:
@@ -24,9 +28,9 @@ class Option:
 
 
 OPTIONS = (
-    Option("pusher-and-serverless", "pusher_adapter", "redis"),
-    Option("separate-websocket-server", "raw_websocket", "redis"),
-    Option("single-server", "raw_websocket", "sqlite"),
+    Option("pusher-and-serverless", "pusher_adapter", "redis", has_functions=True),
+    Option("separate-websocket-server", "raw_websocket", "redis", has_functions=True),
+    Option("single-server", "raw_websocket", "sqlite", has_functions=False),
 )
 
 

@@ -20,6 +20,7 @@ from notebooks.analysis.intervals import Interval
 from notebooks.analysis.prices import Measure
 from notebooks.analysis.runs import Run, load
 from notebooks.analysis.serverless import Hosted, load_hosted
+from notebooks.analysis.sharing import Sharing, load_sharing
 from notebooks.analysis.wire.anatomy import Utterance, utterances
 from notebooks.analysis.wire.captures import Capture, captures, pusher_js
 from results.costs import Measured, measured_in
@@ -36,7 +37,6 @@ class Verdict(StrEnum):
     HOLDS_WHEN = "holds when"
     NO_LONGER = "no longer holds"
     NOT_TESTABLE = "not testable here"
-    NOT_YET = "not yet tested"
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +93,11 @@ class Evidence:
         return load_prices()
 
     @cached_property
+    def sharing(self) -> Sharing:
+        """What a store that can be shared costs, and a second process."""
+        return load_sharing(self.folder)
+
+    @cached_property
     def hosted(self) -> Hosted:
         """What became of each transport on serverless hosts."""
         return load_hosted(self.folder)
@@ -146,11 +151,6 @@ def holds_when(both: bool, figure: str, because: str) -> Finding:
 def no_longer_if(refuted: bool, figure: str, because: str) -> Finding:
     """Return that a claim does not hold any more, and why; or, if this run does not show it, that it holds."""
     return Finding(Verdict.NO_LONGER, figure, because) if refuted else Finding(Verdict.HOLDS, figure, NOT_REFUTED)
-
-
-def waits_for(what: str) -> Callable[[Evidence], Finding]:
-    """Return the test of a claim whose experiment is not built yet."""
-    return lambda _: Finding(Verdict.NOT_YET, "", f"Its experiment is {what}.")
 
 
 def beyond(because: str, source: str) -> Callable[[Evidence], Finding]:

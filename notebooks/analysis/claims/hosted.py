@@ -1,7 +1,7 @@
 """What the source document says of serverless hosts, of the three ways out, and what it recommends."""
 
 from notebooks.analysis.claims import options, serverless
-from notebooks.analysis.claims.claim import Claim, Evidence, Finding, beyond, holds_if, holds_when, time_told, waits_for
+from notebooks.analysis.claims.claim import Claim, Evidence, Finding, beyond, holds_if, holds_when, time_told
 from notebooks.analysis.wire.exchanges import PUBLISHING, one_message
 from notebooks.analysis.wire.meaning import NEWS, meaning
 
@@ -145,7 +145,7 @@ CLAIMS = (
         OWN,
         "Need to handle scaling yourself",
         "several workers over a shared store",
-        waits_for("the stores beyond one process"),
+        options.scale_yourself,
     ),
     Claim(OTHER, "Single server", "moving parts counted, and failure drills", options.single_server),
     Claim(

@@ -10,12 +10,14 @@ from notebooks.analysis.deployments.renting import counted_per_message, minutes_
 from notebooks.analysis.deployments.reports import RENTING, SEPARATE, SINGLE, STORE
 from notebooks.analysis.deployments.side_by_side import lost, vendors
 from notebooks.analysis.runs import Run
+from notebooks.analysis.sharing import Backing
 from results import costs
 from results.activity import Activity
 
 FEW, MANY, MOST = 10, 1_000, 100_000
 PARTS = ("program", "link", "setting")
 DAY_MINUTES = 24 * 60
+ALONE, ONE_WORKER, TWO_WORKERS = ("sqlite", 1), ("redis", 1), ("redis", 2)
 COMPARED = ((SINGLE, "vps"), (RENTING, ""))
 """Whose bills are compared: options, and the hosts of their code; a machine of one's own has no free plan."""
 SHORTEST = (("Pusher", "without an API"), ("WebSocket", "corrected"))
@@ -114,6 +116,21 @@ def more_complex(evidence: Evidence) -> Finding:
         counts[SEPARATE][2] < counts[RENTING][2],
         figure,
         "It holds beside a single server; beside Pusher there is as much to run, and less to be told.",
+    )
+
+
+def scale_yourself(evidence: Evidence) -> Finding:
+    sharing, slug = evidence.sharing, "raw_websocket"
+    alone, *shared = (sharing.cpu_us(slug, Backing(*of)).total.value for of in (ALONE, ONE_WORKER, TWO_WORKERS))
+    hop = wording.duration(sharing.hop_ms(slug, ONE_WORKER[0]).longer.value)
+    figure = (
+        f"CPU per delivery: {alone:.0f} us alone, {shared[0]:.0f} over a shared store, {shared[1]:.0f} with a second "
+        f"worker, which is {hop} away; {sharing.evidence}"
+    )
+    return holds_if(
+        alone < shared[0] < shared[1],
+        figure,
+        "A second process takes a store that both share, and costs before it helps; the protocol needs nothing else.",
     )
 
 

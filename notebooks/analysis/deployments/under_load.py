@@ -39,7 +39,7 @@ def latency_ms(rows: pd.DataFrame, percent: int) -> "pd.Series[float]":
 
 
 def cpu_us(rows: pd.DataFrame) -> "pd.Series[float]":
-    """Return the CPU time of all processes per delivery in each row, us; nan if not all of it was told."""
+    """Return the CPU time of all processes but who tends others per delivery in each row, us; nan if untold."""
     return TO_US * rows[CPU].sum(axis=1, skipna=False) / rows["delivered"]
 
 
@@ -49,7 +49,7 @@ def bytes_each(rows: pd.DataFrame) -> "pd.Series[float]":
 
 
 def resident_mib(rows: pd.DataFrame) -> "pd.Series[float]":
-    """Return the largest resident memory of all processes but the engine in each row, MiB."""
+    """Return the largest resident memory in each row of all processes but the engine and who tends others, MiB."""
     return TO_MIB * rows[RESIDENT].sum(axis=1)
 
 
