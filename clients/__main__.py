@@ -138,7 +138,7 @@ def on_terminal() -> bool:
 def explain(error: Exception, transport: str, server: str, name: str) -> str:
     """Return what went wrong and what to do about it."""
     port = urlsplit(server).port
-    start = f"Start one: python -m servers {transport}{'' if port in (None, 8000) else f' --port {port}'}"
+    start = f"Start one: .venv/bin/python -m servers {transport}{'' if port in (None, 8000) else f' --port {port}'}"
     match error:
         case LineBroken():
             return f"No chat server answers at {server} ({error}).\n{start}"

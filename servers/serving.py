@@ -220,6 +220,7 @@ def _sharing_socket(host: str, port: int) -> socket.socket:
     """Return a socket on a port that other processes of this user may listen on as well: each gets a share."""
     family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
     sharing = socket.socket(family, kind, protocol)
-    sharing.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+    for option in (socket.SO_REUSEPORT, socket.SO_REUSEADDR):  # the latter, for whoever has the port after us
+        sharing.setsockopt(socket.SOL_SOCKET, option, 1)
     sharing.bind(address)
     return sharing

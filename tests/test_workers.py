@@ -3,6 +3,7 @@
 import asyncio
 import os
 import signal
+import socket
 import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
@@ -12,6 +13,7 @@ import psutil
 import pytest
 
 from servers.deploy.processes import Running, started
+from servers.deploy.workers import held_port
 from servers.fellow_workers import added
 from tests.engines import Engines
 
@@ -112,6 +114,23 @@ async def test_a_stop_ends_every_worker(workers: Running) -> None:
     workers.process.send_signal(signal.SIGTERM)
     assert await asyncio.to_thread(workers.process.wait, DEADLINE_S) == 0
     assert not any(process.is_running() for process in processes)
+
+
+async def test_their_port_is_free_again_as_soon_as_they_have_stopped(workers: Running) -> None:
+    host, _, port = workers.address.removeprefix("http://").partition(":")
+    _, writer = await asyncio.open_connection(host, int(port))
+    workers.process.send_signal(signal.SIGTERM)  # so that it is they who close the connection
+    assert await asyncio.to_thread(workers.process.wait, DEADLINE_S) == 0
+    await _closed(writer)
+    with started(["servers", "raw_websocket", "--port", port]) as following:
+        assert following.address == workers.address
+
+
+def test_a_port_that_is_taken_is_named() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        with pytest.raises(OSError, match=f"127.0.0.1:{port}; choose another"), held_port("127.0.0.1", port):
+            pass
 
 
 async def test_workers_do_not_outlive_a_parent_that_is_killed(workers: Running) -> None:

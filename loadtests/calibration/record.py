@@ -17,7 +17,7 @@ from loadtests.accounts.verdict import percentile
 from loadtests.calibration.error import Error, Miss, error_of
 from loadtests.rig import manifest
 
-COMMAND = "python -m loadtests calibrate"
+COMMAND = ".venv/bin/python -m loadtests calibrate"
 NONE_ON_RECORD = (
     f"No calibration of this machine is on record, so the load generator's own error is not known: {COMMAND}"
 )

@@ -24,7 +24,7 @@ from loadtests.rig.manifest import label
 from loadtests.scenarios import SCENARIOS, Planned, Scenario
 
 WIDE = 95  # columns; below, the longest label takes two lines
-MEASURED = ("p50\nms", "p95\nms", "p99\nms", "requests\n/ msg", "bytes\n/ msg", "CPU ms\n/ msg", "empty\nanswers")
+MEASURED = ("p50\nms", "p95\nms", "p99\nms", "requests\neach", "bytes\neach", "CPU ms\neach", "empty\nanswers")
 VERDICT_STYLES = {Word.VALID: "green", Word.SUSPECT: "yellow", Word.VOID: "bold red"}
 HOW_TO_READ = (
     "Latency runs from the moment a message was meant to be sent until a member of its room has it: half of the "

@@ -17,11 +17,11 @@ from notebooks.analysis.prices import BYTES, CPU, REQUESTS, Measure, by_repeat
 from notebooks.analysis.runs import BrokenRun, Run, load, loads
 from notebooks.analysis.wording import counted
 
-HEADINGS = ("transport", "p50\nms", "p95\nms", "requests\n/ msg", "bytes\n/ msg", "CPU µs\n/ msg", "n", "gave out")
+HEADINGS = ("transport", "p50\nms", "p95\nms", "requests\neach", "bytes\neach", "CPU µs\neach", "n", "gave out")
 LEGEND = (
     "Medians over n repeats, and beneath them their bootstrap intervals over the repeats. With so few that is their "
     "whole range: it holds the median of all such repeats in 3 of 4 for 3 repeats, in 15 of 16 for 5. Gave out: what "
-    "the load was too much for, in how many of them."
+    "the load was too much for, in how many of them. Each: per delivery."
 )
 
 

@@ -89,13 +89,13 @@ def price_finding(run: Run) -> str:
 
 
 def overview_finding(run: Run) -> str:
-    """Return the headline of the whole: what the median message takes by the slowest and by the fastest transport."""
+    """Return the headline of the whole: what the median delivery takes by the slowest and by the fastest transport."""
     by_median = sorted(latencies(run), key=lambda row: row.p50.pooled_ms)
     fastest, slowest = by_median[0], by_median[-1]
     if slowest.p50.pooled_ms - fastest.p50.pooled_ms < resolution_ms(run)[0.50]:
         return latency_finding(run)
     takes = [f"{_effort(run, row)} by {in_prose(row.label)}" for row in (slowest, fastest)]
-    return f"The typical message takes {', '.join(takes)}"
+    return f"The typical delivery takes {', '.join(takes)}"
 
 
 def _effort(run: Run, row: Latency) -> str:

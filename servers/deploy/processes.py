@@ -12,7 +12,7 @@ import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, cast
 
 from servers.secrecy import without_passwords
 
@@ -40,7 +40,8 @@ def _ready_line(process: subprocess.Popen[bytes], ready_s: float) -> dict[str, A
     line = process.stdout.readline() if readable else b""
     if not line:
         fate = f"ended with status {process.wait(STOP_S)}" if readable else f"said nothing for {ready_s:g} s"
-        raise NotReady(f"{without_passwords(repr(process.args))}: {fate}; its own words are on standard error")
+        _, _, *command = map(str, cast(list[str], process.args))
+        raise NotReady(f"{without_passwords(' '.join(command))}: {fate}; why, it says itself, on standard error")
     facts: dict[str, Any] = json.loads(line)
     return facts
 

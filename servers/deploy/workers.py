@@ -33,8 +33,12 @@ def held_port(host: str, port: int) -> Iterator[int]:
     """Hold a port (0 takes a free one) for workers to listen on; raises OSError if it is taken."""
     family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
     with socket.socket(family, kind, protocol) as holding:
-        holding.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
-        holding.bind(address)
+        for option in (socket.SO_REUSEPORT, socket.SO_REUSEADDR):  # the latter, for whoever has the port after us
+            holding.setsockopt(socket.SOL_SOCKET, option, 1)
+        try:
+            holding.bind(address)
+        except OSError as error:
+            raise OSError(error.errno, f"{error.strerror}: {host}:{port}; choose another --port") from None
         number: int = holding.getsockname()[1]
         yield number
 

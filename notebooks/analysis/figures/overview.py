@@ -111,7 +111,7 @@ def _words(place: Placing, top_in: float, run: Run, slug: str) -> None:
     elif run.cells_of(slug)[EMPTY.divisor].sum():
         empty = ""
     else:
-        empty = "nobody asks"
+        empty = "nobody polls"
     place.text(REQUESTS_LEFT_IN, top_in + 0.34, empty, color=GREY)
 
 
