@@ -6,7 +6,7 @@ though no request of theirs took so long. The clients are the project's own, wit
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, aclosing, asynccontextmanager
+from contextlib import AsyncExitStack, aclosing, asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from time import monotonic
 
@@ -15,7 +15,8 @@ from servers.core.wire import Event, Kind
 
 LOOK_S = 0.02
 """How often each client is asked whether its line stands."""
-CATCH_UP_S = 90.0
+ACKNOWLEDGED_S = 90.0
+"""Longer than a client tries: it gives up first, and says why."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +53,7 @@ class Person:
         """Note when each message came, and who was said to be gone."""
         async with aclosing(self.client.events()) as coming:  # type: ignore[type-var]
             async for event in coming:
-                self._note(event)
+                self.note(event)
 
     async def look(self) -> None:
         """Note when the line is down."""
@@ -61,7 +62,8 @@ class Person:
             if not self.client.connected:
                 self.broken.append(monotonic())
 
-    def _note(self, event: Event) -> None:
+    def note(self, event: Event) -> None:
+        """Note that a message came, or that somebody is said to be gone; all else is nothing to note."""
         if event.kind is Kind.MESSAGE:
             self.heard.append((event.seq, monotonic()))
             self.news.set()
@@ -87,15 +89,21 @@ class Crowd:
         ]
         self._tasks = [asyncio.create_task(life) for person in self.people for life in (person.listen(), person.look())]
 
-    async def finish(self) -> None:
-        """Let the last messages be acknowledged, then wait until everybody has heard all. Raises TimeoutError."""
+    async def finish(self, catch_up_s: float) -> None:
+        """Let the last messages be acknowledged, then wait until everybody has heard all, though not for longer.
+
+        What has not come after `catch_up_s` is lost, which is for `outcome` to count. Raises TimeoutError or
+        ClientError if a message is not acknowledged.
+        """
         self._enough.set()
-        async with asyncio.timeout(CATCH_UP_S):
+        async with asyncio.timeout(ACKNOWLEDGED_S):
             await asyncio.gather(*self._talking)
-            for person in self.people:
-                while not self._has_heard_all(person):
-                    person.news.clear()
-                    await person.news.wait()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(catch_up_s):
+                for person in self.people:
+                    while not self._has_heard_all(person):
+                        person.news.clear()
+                        await person.news.wait()
 
     async def close(self) -> None:
         for task in (*self._tasks, *self._talking):

@@ -23,12 +23,16 @@ OUTAGE_S = 5.0
 
 @dataclass(frozen=True, slots=True)
 class Size:
-    """How many people talk how often, and for how long before and after what happens."""
+    """How many people talk how often, and for how long before and after what happens.
+
+    catch_up_s: how long is waited at most, once nobody talks any more, for what somebody has not heard yet.
+    """
 
     people: int = 8
     every_s: float = 0.5
     before_s: float = 3.0
     after_s: float = 6.0
+    catch_up_s: float = 90.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,7 +132,10 @@ DRILLS = tuple(Drill(find(name), failure, failure is vendor_unreachable) for fai
 
 
 async def drill(given: Drill, size: Size) -> Outcome:
-    """Let people talk through a deployment, have it fail, and return what came of it. Raises TimeoutError."""
+    """Let people talk through a deployment, have it fail, and return what came of it, be it a loss.
+
+    Raises TimeoutError or ClientError if a message is never acknowledged: then there is nothing to count on.
+    """
     async with deployed(given) as drilled:
         address = drilled.running.address
         async with crowd(given.option.transport, address, size.people) as people:
@@ -138,7 +145,7 @@ async def drill(given: Drill, size: Size) -> Outcome:
             await given.failure(drilled)
             over_s = monotonic()
             await asyncio.sleep(size.after_s)
-            await people.finish()
+            await people.finish(size.catch_up_s)
             return outcome(people.people, began_s, over_s)
 
 

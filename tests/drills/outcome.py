@@ -46,6 +46,8 @@ class Outcome:
             said.append(f"a message of one's own waits up to {self.unacknowledged_s:.1f} s for its tick")
         if self.seen_offline:
             said.append(f"{self.seen_offline} seem to leave and come back")
+        if self.lost:
+            said.append(f"{self.lost} of {self.lost + self.deliveries} deliveries never come")
         return "; ".join(said)
 
 
@@ -55,6 +57,7 @@ def outcome(people: Sequence[Person], began_s: float, over_s: float) -> Outcome:
     counts = [Counter(seq for seq, _ in person.heard) for person in people]
     delays = [(at_s, at_s - intended[seq]) for person in people for seq, at_s in person.heard if seq in intended]
     after = [(at_s, delay_s) for at_s, delay_s in delays if at_s >= began_s]
+    ended_s = max((sent.acked_s for person in people for sent in person.sent), default=over_s)
     waits = [sent.acked_s - sent.intended_s for person in people for sent in person.sent if sent.acked_s >= began_s]
     return Outcome(
         messages=len(intended),
@@ -64,7 +67,10 @@ def outcome(people: Sequence[Person], began_s: float, over_s: float) -> Outcome:
         out_of_order=sum(later < one for person in people for (one, _), (later, _) in pairwise(person.heard)),
         lasted_s=over_s - began_s,
         up_to_date_s=max((at_s - began_s for at_s, delay_s in after if delay_s > LATE_S), default=0.0),
-        silent_s=max(_longest_gap([began_s, *(at for _, at in person.heard if at >= began_s)]) for person in people),
+        silent_s=max(
+            _longest_gap([began_s, *(at_s for _, at_s in person.heard if at_s >= began_s), ended_s])
+            for person in people
+        ),
         unacknowledged_s=max(waits, default=0.0),
         lines_broken=sum(any(at_s >= began_s for at_s in person.broken) for person in people),
         reconnecting_s=max(_longest_run([at_s for at_s in person.broken if at_s >= began_s]) for person in people),

@@ -1,14 +1,21 @@
 """Whatever fails of a deployment costs time, and no acknowledged message."""
 
 import json
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
 
 import pytest
 
 from results.schema import DRILLS as COLUMNS
 from results.schema import DRILLS_FILE
+from servers.core.wire import Event
 from servers.deploy.options import OPTIONS, Option
+from tests.drills import __main__ as command
 from tests.drills import report, told
-from tests.drills.drills import DRILLS, Drill, Size, drill, new_version, push_server_killed
+from tests.drills.crowd import Person
+from tests.drills.drills import DRILLS, Drill, Drilled, Size, drill, new_version, push_server_killed
+from tests.drills.outcome import Outcome
 
 pytestmark = pytest.mark.anyio
 SHORT = Size(people=4, every_s=0.4, before_s=1.0, after_s=1.5)
@@ -16,7 +23,6 @@ IN_CI = (push_server_killed, new_version)
 GIVEN = [
     pytest.param(given, id=str(given), marks=() if given.failure in IN_CI else pytest.mark.drill) for given in DRILLS
 ]
-
 
 REPORT = json.loads((report.FOLDER / DRILLS_FILE).read_text(encoding="utf-8"))
 
@@ -29,6 +35,43 @@ async def test_a_failure_costs_no_acknowledged_message(given: Drill) -> None:
     assert came_of_it.seen_offline == 0
     assert came_of_it.deliveries == came_of_it.messages * SHORT.people
     assert set(report.row(given, 0, came_of_it, 0.0)) == {column.name for column in COLUMNS}
+
+
+async def nothing_happens(drilled: Drilled) -> None:
+    """Leave the deployment alone."""
+
+
+async def test_a_message_that_somebody_never_hears_is_counted_as_lost(monkeypatch: pytest.MonkeyPatch) -> None:
+    hear = Person.note
+
+    def half_deaf(person: Person, event: Event) -> None:
+        if (person.client.account.name, event.body) != ("Person 0", "Person 1 0"):
+            hear(person, event)
+
+    monkeypatch.setattr(Person, "note", half_deaf)
+    short = Size(people=2, every_s=0.1, before_s=0.3, after_s=0.3, catch_up_s=0.2)
+    came_of_it = await drill(Drill(OPTIONS[-1], nothing_happens), short)
+    assert came_of_it.lost == 1
+    assert came_of_it.deliveries == came_of_it.messages * short.people - 1
+    assert f"1 of {came_of_it.messages * short.people} deliveries never come" in came_of_it.sees()
+
+
+@pytest.mark.parametrize("lost", [0, 1])
+def test_a_loss_is_told_and_is_the_commands_status(lost: int, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    async def drilled(given: Drill, size: Size) -> Outcome:
+        return replace(told.worst(REPORT["drills"]), lost=lost)
+
+    for option in OPTIONS:
+        (tmp_path / option.name).write_text(f"{told.BEGINS}\n{told.ENDS}\n", encoding="utf-8")
+    monkeypatch.setattr(command, "drill", drilled)
+    monkeypatch.setattr(report, "write", partial(report.write, folder=tmp_path))
+    monkeypatch.setattr(told, "page", tmp_path.joinpath)
+    with pytest.raises(SystemExit) as ended:
+        command.main(repeats=1, only=new_version.__name__)
+    assert ended.value.code == lost
+    rows = json.loads((tmp_path / DRILLS_FILE).read_text(encoding="utf-8"))["drills"]
+    assert [row["lost"] for row in rows] == [lost] * len(OPTIONS)
+    assert all(("| never |" in (tmp_path / option.name).read_text(encoding="utf-8")) == lost for option in OPTIONS)
 
 
 def test_the_committed_report_is_of_every_drill_and_lost_nothing() -> None:

@@ -30,7 +30,8 @@ def table(report: Report, option: str) -> str:
         if rows:
             came_of_it = worst(rows)
             what = WORDS[failure.__name__].format(**report)
-            lines.append(f"| {what} | {came_of_it.up_to_date_s:.1f} s | {came_of_it.sees()} |")
+            after = "never" if came_of_it.lost else f"{came_of_it.up_to_date_s:.1f} s"
+            lines.append(f"| {what} | {after} | {came_of_it.sees()} |")
     return "\n".join(lines)
 
 
