@@ -19,6 +19,8 @@ from tests.drills.crowd import crowd
 from tests.drills.outcome import Outcome, outcome
 
 OUTAGE_S = 5.0
+COMPILED = {"PYTHONDONTWRITEBYTECODE": ""}
+"""Has Python keep what it compiles, as hosts do: without, a server of ours took 0.38 s to start, not 0.17."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,10 +155,10 @@ async def drill(given: Drill, size: Size) -> Outcome:
 async def deployed(given: Drill) -> AsyncIterator[Drilled]:
     """Run the option's deployment as its users would have it."""
     async with AsyncExitStack() as stack:
-        env: dict[str, str] = {}
+        env = {**COMPILED}
         link: Relay | None = None
         if given.by_link:
-            env = {"PUSHER_APP_ID": "1", "PUSHER_KEY": "key", "PUSHER_SECRET": secrets.token_hex(8)}
+            env |= {"PUSHER_APP_ID": "1", "PUSHER_KEY": "key", "PUSHER_SECRET": secrets.token_hex(8)}
             service = stack.enter_context(started(["servers.pusher_service", "--port", "0"], env=env))
             link = await stack.enter_async_context(Relay(service.address))
             env |= {"PUSHER_HOST": "127.0.0.1", "PUSHER_PORT": str(link.port)}
