@@ -12,7 +12,7 @@ import pytest
 
 from notebooks.analysis.claims import options
 from notebooks.analysis.claims.claim import Evidence, Finding, Verdict
-from notebooks.analysis.deployments.reports import RENTING, SINGLE
+from notebooks.analysis.deployments.reports import RENTING, SEPARATE, SINGLE
 from notebooks.analysis.runs import ROOT, BrokenRun
 from results.schema import CELLS_FILE, CODE_COMPARISON_FILE, DRILLS_FILE, PARTS_FILE, SHARED_STORES_FILE
 
@@ -93,10 +93,18 @@ def test_a_vendor_that_nobody_misses_is_no_dependency(folder: Path) -> None:
 
 def test_a_message_lost_by_the_single_server_counts_against_it(folder: Path) -> None:
     with changed(folder / DRILLS_FILE) as report:
-        next(row for row in report["drills"] if row["option"] == "single-server")["lost"] = 1
+        of_it = [row for row in report["drills"] if row["option"] == SINGLE]
+        of_it[0]["lost"] = 1
     found = options.single_server(Evidence(folder))
     assert found.verdict is NO_LONGER
-    assert "1 of 7,537 deliveries lost" in found.figure
+    assert f"1 of {1 + sum(row['deliveries'] for row in of_it):,} deliveries lost" in found.figure
+
+
+def test_lines_that_break_with_the_api_are_told(folder: Path) -> None:
+    with changed(folder / DRILLS_FILE) as report:
+        killed = [row for row in report["drills"] if (row["option"], row["drill"]) == (SEPARATE, "api_host_killed")]
+        killed[0] |= {"lines_broken": 3, "unacknowledged_s": 2.5}
+    assert "3 lines broke, and a send waited 2.5 s" in options.two_servers(Evidence(folder)).figure
 
 
 @pytest.mark.parametrize(

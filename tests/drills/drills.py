@@ -70,10 +70,16 @@ async def push_server_killed(drilled: Drilled) -> None:
     await drilled.until_told(f"{role} started", 1)
 
 
-async def api_killed(drilled: Drilled) -> None:
-    """Kill every instance of the API in the midst of what it does; the host starts others when it is asked."""
+async def api_instances_killed(drilled: Drilled) -> None:
+    """Kill every instance of the API, busy or not; its host stays, and starts others when it is asked."""
     for pid in await drilled.instances():
         os.kill(pid, signal.SIGKILL)
+
+
+async def api_host_killed(drilled: Drilled) -> None:
+    """Kill the host of the API, and with it every instance: nobody answers until it is started anew, at once."""
+    drilled.kill("api")
+    await drilled.until_told("api started", 1)
 
 
 async def vendor_unreachable(drilled: Drilled) -> None:
@@ -125,7 +131,8 @@ class Drill:
 
 TABLE: tuple[tuple[Failure, tuple[str, ...]], ...] = (
     (push_server_killed, EVERYWHERE),
-    (api_killed, WITH_API),  # of a single server, it is the same process
+    (api_instances_killed, WITH_API),
+    (api_host_killed, WITH_API),  # of a single server, it is who holds the lines
     (vendor_unreachable, RENTING),
     (vendor_hangs, RENTING),
     (new_version, EVERYWHERE),

@@ -13,7 +13,8 @@ DEPLOY = Path(__file__).parents[2] / "servers" / "deploy"
 BEGINS, ENDS = "<!-- drills: made by `python -m tests.drills` -->", "<!-- drills end -->"
 WORDS = {
     "push_server_killed": "who holds the lines is killed",
-    "api_killed": "every instance of the API is killed",
+    "api_instances_killed": "every instance of the API is killed",
+    "api_host_killed": "the host of the API is killed",
     "vendor_unreachable": "the vendor refuses connections for {outage_s:g} s",
     "vendor_hangs": "the vendor hangs for {outage_s:g} s",
     "new_version": "a new version is deployed",

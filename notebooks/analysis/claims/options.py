@@ -93,12 +93,14 @@ def no_external_service(evidence: Evidence) -> Finding:
 def two_servers(evidence: Evidence) -> Finding:
     ours = {option: [role for role in found["own"] if role != STORE] for option, found in evidence.parts.items()}
     drills = evidence.drills[evidence.drills["option"] == SEPARATE]
-    broken = int(drills.loc[drills["drill"] == "api_killed", "lines_broken"].sum())
+    killed = drills[drills["drill"] == "api_host_killed"]
     return holds_if(
         len(ours[SEPARATE]) == 2 > len(ours[RENTING]),
         f"{len(ours[SEPARATE])} programs of one's own and a database; with Pusher {len(ours[RENTING])} and a database, "
-        f"else {len(ours[SINGLE])}; with the API killed {broken} lines broke",
-        "What it buys: each of the two can fail or be replaced while the other goes on.",
+        f"else {len(ours[SINGLE])}; with the API's host killed {killed['lines_broken'].sum()} lines broke, and a send "
+        f"waited {killed['unacknowledged_s'].max():.1f} s",
+        "What it buys: each of the two can fail or be replaced without the other; lines outlast the API, though nobody "
+        "can send until it is back.",
     )
 
 

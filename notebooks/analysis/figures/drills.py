@@ -31,8 +31,9 @@ BAR = 0.55
 AXIS_MIN_S = 1.0
 HAPPENED: Mapping[str, str] = {
     "new_version": "a new version is deployed",
-    "api_killed": "every instance of the API is killed",
+    "api_instances_killed": "every instance of the API is killed",
     "push_server_killed": "who holds the lines is killed",
+    "api_host_killed": "the host of the API is killed",
     "vendor_hangs": "the vendor hangs",
     "vendor_unreachable": "the vendor refuses connections",
 }
