@@ -20,7 +20,7 @@ from tests.drills.outcome import Outcome, outcome
 
 OUTAGE_S = 5.0
 COMPILED = {"PYTHONDONTWRITEBYTECODE": ""}
-"""Has Python keep what it compiles, as hosts do: without, a server of ours took 0.38 s to start, not 0.17."""
+"""Has Python keep what it compiles, whoever runs them: without, a server of ours took 0.38 s to start, not 0.17."""
 
 
 @dataclass(frozen=True, slots=True)
