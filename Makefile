@@ -3,6 +3,9 @@
 PYTHON := .venv/bin/python
 STAMP := .venv/.made-for
 
+# A worker of pytest-xdist waits half of its time for servers and browsers, so there is one more than cores.
+WORKERS := -n $(shell echo $$(($$(getconf _NPROCESSORS_ONLN) + 1))) --dist loadgroup --no-loadscope-reorder
+
 .DEFAULT_GOAL := help
 .PHONY: help setup compare demo test drills outages bench notebooks site pictures lab format constraints clean
 
@@ -37,7 +40,7 @@ test: $(STAMP) ## Check style, types and the import law, then run the tests
 	@echo '== lint-imports: the import law'
 	@.venv/bin/lint-imports --no-logo
 	@echo '== pytest: behaviour'
-	@$(PYTHON) -m pytest $(ARGS)
+	@$(PYTHON) -m pytest $(WORKERS) $(ARGS)
 
 drills: $(STAMP) ## Run what is too long for `make test`: every transport on every store, and engines that fail
 	@$(PYTHON) -m pytest -m drill $(ARGS)

@@ -51,7 +51,7 @@ def test_charts_are_drawn_into_the_run_and_their_paths_printed(tmp_path: Path) -
 
 
 def test_charts_of_a_folder_that_is_no_run_fail_with_a_sentence(tmp_path: Path) -> None:
-    outcome = CliRunner().invoke(app, ["charts", str(tmp_path)])
+    outcome = CliRunner(env={"COLUMNS": "200"}).invoke(app, ["charts", str(tmp_path)])
     assert outcome.exit_code == 2
     assert "is not a run" in outcome.output
 

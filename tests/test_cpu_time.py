@@ -9,6 +9,8 @@ import pytest
 
 from loadtests.rig.cpu_time import cpu_s, family_cpu_s
 
+pytestmark = pytest.mark.process
+
 BURNT_S = 0.004  # less than a tick of 10 ms
 BURN = f"""
 import time
@@ -20,6 +22,7 @@ for _ in iter(input, "end"):
 """
 BURN_FOR = """
 import time
+
 def burn(so_long_s):
     while time.thread_time() < so_long_s:
         pass

@@ -9,6 +9,8 @@ import pytest
 from servers.demo.lane import ROOM
 from tests.browser.stage import running_demo
 
+pytestmark = pytest.mark.process
+
 
 @pytest.fixture(scope="module")
 def page() -> Iterator[httpx.Client]:

@@ -25,7 +25,7 @@ from servers.transports import find
 from tests.conformance.stage import Stage, events
 from tests.engines import Engines
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.process]
 FOLDER = Path(__file__).parents[1] / "servers" / "deploy"
 READY_S = 15.0
 ENTRIES = {"pusher_and_serverless": "pusher_adapter", "separate_websocket_server": "short_polling"}

@@ -19,7 +19,7 @@ from servers.transports import find as find_transport
 from tests.conformance.stage import Stage, events, online, until
 from tests.test_servers_cli import refused
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.process]
 options = pytest.mark.parametrize("option", OPTIONS, ids=lambda option: option.name)
 
 

@@ -9,6 +9,8 @@ import re
 import subprocess
 from pathlib import Path
 
+import pytest
+
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 MAKEFILE = (ROOT / "Makefile").read_text(encoding="utf-8")
@@ -47,6 +49,7 @@ def test_every_module_that_the_readme_runs_can_be_run() -> None:
     assert [module for module in re.findall(r"\bpython3? -m ([\w.]+)", CODE) if not can_be_run(module)] == []
 
 
+@pytest.mark.process
 def test_make_alone_lists_every_target_once() -> None:
     # `make test` hands its own flags down: they would add "Entering directory" to what is read here.
     env = {name: value for name, value in os.environ.items() if name not in ("MAKEFLAGS", "MAKELEVEL", "MFLAGS")}

@@ -48,6 +48,7 @@ def test_two_runs_of_one_minute_have_a_folder_each(tmp_path: Path) -> None:
     assert RunFolder(fresh(tmp_path, "test"), {}).path != fresh(tmp_path, "test")
 
 
+@pytest.mark.process
 @pytest.mark.parametrize(
     ("measure", "status"),
     [(lambda: cell(BOTH), 0), (lambda: cell(BOTH, late_s=1.0), 0), (lambda: cell(BOTH[:1]), compare.FAILED)],
@@ -61,6 +62,7 @@ def test_only_deliveries_that_do_not_add_up_fail_the_command(
     assert compare.compare_transports(ALONE, TRANSPORTS[:1], tmp_path) == status
 
 
+@pytest.mark.process
 def test_an_interrupted_run_keeps_what_was_measured(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     outcomes = iter([lambda: cell(BOTH), interrupt])
     monkeypatch.setattr(compare, "measure", lambda *_: next(outcomes)())
@@ -158,6 +160,7 @@ def told(arguments: list[str]) -> Result:
     return CliRunner().invoke(app, arguments, env={"COLUMNS": "300", "NO_COLOR": "1", "TERM": "dumb"})
 
 
+@pytest.mark.process
 def test_the_comparison_imports_neither_locust_nor_gevent() -> None:
     code = "import sys, loadtests.__main__; print(sorted({'locust', 'gevent'} & set(sys.modules)))"
     shown = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True, timeout=60)

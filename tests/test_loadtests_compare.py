@@ -13,6 +13,8 @@ import pytest
 from results.schema import CELLS, CELLS_FILE, DELIVERIES, DELIVERIES_FILE, MANIFEST
 from servers.transports import TRANSPORTS
 
+pytestmark = pytest.mark.process
+
 ROOT = Path(__file__).parents[1]
 SLUGS = [transport.slug for transport in TRANSPORTS]
 OPTIONS = "--users 8 --room-size 4 --rate 1 --seconds 3 --poll 0.5"

@@ -74,6 +74,7 @@ def test_a_push_beyond_its_budget_is_the_generators_fault_only_if_its_lag_explai
     assert limit_of(pushed) is limit
 
 
+@pytest.mark.process
 def test_an_interrupted_full_run_goes_on_where_it_stopped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[Planned] = []
     monkeypatch.setattr(compare, "measure", lambda planned, *_: measured(planned, asked, interrupt_at=2))
@@ -85,6 +86,7 @@ def test_an_interrupted_full_run_goes_on_where_it_stopped(tmp_path: Path, monkey
     assert not json.loads((tmp_path / "full" / MANIFEST).read_text())["partial"]
 
 
+@pytest.mark.process
 def test_what_could_not_be_measured_leaves_the_run_partial_and_hides_no_other_outcome(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -105,6 +107,7 @@ def test_what_could_not_be_measured_leaves_the_run_partial_and_hides_no_other_ou
     }
 
 
+@pytest.mark.process
 def test_a_loss_of_an_earlier_sitting_still_fails_the_run_that_is_taken_up(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -115,6 +118,7 @@ def test_a_loss_of_an_earlier_sitting_still_fails_the_run_that_is_taken_up(
     assert not json.loads((tmp_path / "full" / MANIFEST).read_text())["partial"]
 
 
+@pytest.mark.process
 def test_servers_too_busy_to_be_read_are_a_limit_that_ends_the_steps(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

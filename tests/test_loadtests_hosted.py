@@ -175,6 +175,7 @@ def test_a_record_has_a_line_for_each_row_and_no_number_that_json_lacks() -> Non
     assert in_short({"name": "x", "took_s": 0.123456789, "lost": 0}) == "x, took_s 0.12346, lost 0"
 
 
+@pytest.mark.process
 def test_a_socket_is_measured_while_the_host_cuts_it_and_everything_adds_up(tmp_path: Path) -> None:
     assert measure_hosts(QUICK, tmp_path, [SOCKETS]) == 0
     made = json.loads((tmp_path / HOSTED_FILE).read_text())

@@ -9,9 +9,12 @@ import sys
 from pathlib import Path
 
 import psutil
+import pytest
 
 from loadtests.compare import INTERRUPTED
 from results.schema import CELLS_FILE, MANIFEST
+
+pytestmark = pytest.mark.process
 
 ROOT = Path(__file__).parents[1]
 OPTIONS = "--users 4 --room-size 2 --rate 1 --seconds 2 --transport raw_websocket --transport server_sent_events"

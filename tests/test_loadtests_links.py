@@ -25,6 +25,8 @@ from loadtests.rig.subjects import OurServers
 from loadtests.scenarios import Planned
 from servers.transports import TRANSPORTS, Transport, find
 
+pytestmark = pytest.mark.process
+
 LOAD = Workload(users=4, room_size=2, rate_per_s=2.0, measured_s=1.0, poll_interval_s=0.25)
 DEADLINE_S = 20.0
 Counts = tuple[WireBytes, WireBytes, WireBytes]

@@ -10,6 +10,8 @@ import pytest
 
 from loadtests.rig.parts import Parts, part_of
 
+pytestmark = pytest.mark.process
+
 BURNT_S = 0.2
 BURN = f"import time\nwhile time.process_time() < {BURNT_S}: pass"
 HOST = f"""

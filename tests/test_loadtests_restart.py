@@ -12,6 +12,8 @@ from loadtests.scenarios import Planned
 from results.schema import CELLS
 from servers.transports import find
 
+pytestmark = pytest.mark.process
+
 LOAD = Workload(users=8, room_size=4, rate_per_s=1.0, poll_interval_s=0.5, measured_s=6.0, restart_at_s=1.0)
 
 

@@ -27,6 +27,7 @@ ANYWHERE = Cores(None, None)
 OPTIONS = "--users 8 --room-size 4 --rate 1 --seconds 2 --poll 0.5 --transport raw_websocket --workers 2"
 
 
+@pytest.mark.process
 @pytest.mark.parametrize("store", SHARED)
 def test_a_comparison_over_a_shared_store_adds_up_and_prices_its_engine(store: str, tmp_path: Path) -> None:
     command = [sys.executable, "-m", "loadtests", "compare", *OPTIONS.split(), "--store", store, "--out", str(tmp_path)]
@@ -45,6 +46,7 @@ def test_a_comparison_over_a_shared_store_adds_up_and_prices_its_engine(store: s
     assert manifest["settings"]["raw_websocket"]["engine"].startswith(f"{store} ")
 
 
+@pytest.mark.process
 def test_a_message_is_timed_to_either_server_and_nobody_is_forgotten() -> None:
     load = Workload(users=8, room_size=4, rate_per_s=4.0, measured_s=1.0, poll_interval_s=0.5)
     row = measure_hop(find("raw_websocket"), Backing("redis"), load, ANYWHERE, lambda: None)
@@ -53,6 +55,7 @@ def test_a_message_is_timed_to_either_server_and_nobody_is_forgotten() -> None:
     assert set(row) == {column.name for column in HOPS} - {"transport", "store", "repeat", "takes"}
 
 
+@pytest.mark.process
 def test_an_append_is_priced_and_one_that_stores_nothing_has_no_engine() -> None:
     stored, forgotten = (measure_appends(store, 20, ANYWHERE, lambda: None) for store in ("postgresql", NONE))
     assert float(stored["store_cpu_s"]) > 0 == forgotten["store_cpu_s"]
@@ -96,6 +99,7 @@ def test_a_store_that_is_refused_is_named_without_its_password(url: str) -> None
     assert "secret" not in str(refused.value)
 
 
+@pytest.mark.process
 @pytest.mark.parametrize("scheme", SHARED)
 def test_an_engine_that_runs_lends_an_empty_database_again_and_again(scheme: str, engines: Engines) -> None:
     url = engines.fresh_url(scheme)
@@ -122,6 +126,7 @@ asyncio.run(fill())
 """
 
 
+@pytest.mark.process
 def test_a_redis_database_that_holds_something_is_not_taken(engines: Engines) -> None:
     url = engines.fresh_url("redis")
     subprocess.run([sys.executable, "-c", FILL, url], check=True, cwd=ROOT, timeout=30)

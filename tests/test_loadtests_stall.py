@@ -19,6 +19,8 @@ from loadtests.rig.generator import generating
 from loadtests.rig.server_probe import serving
 from loadtests.rig.subjects import OurServers
 
+pytestmark = pytest.mark.process
+
 STALL_S = 1.0
 SLOW_S = 0.25
 LOAD = Workload(users=8, room_size=4, rate_per_s=4.0, measured_s=4.0, poll_interval_s=0.5)

@@ -21,6 +21,7 @@ SMOKE = "pusher-and-serverless"  # of the three, it has the most processes
 EACH = [pytest.param(row, id=row.name, marks=() if row.name == SMOKE else pytest.mark.drill) for row in OPTIONS]
 
 
+@pytest.mark.process
 @pytest.mark.parametrize("option", EACH)
 def test_a_comparison_of_a_deployment_adds_up_and_counts_all_its_processes(option: Option, tmp_path: Path) -> None:
     command = [sys.executable, "-m", "loadtests", "compare", *LOAD.split(), "--out", str(tmp_path)]

@@ -28,6 +28,8 @@ from tests.conformance.stage import DEADLINE_S, HOLD_S, Stage, events, serving
 from tests.engines import Engines
 from tests.pusher_process import ENV, push_service
 
+pytestmark = pytest.mark.process
+
 EACH = 5
 POLLS = 40
 GIVES_UP, GIVES_UP_S = "proxy_read_timeout 1500ms", 1.5

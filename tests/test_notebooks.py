@@ -22,6 +22,7 @@ def text_of(notebook: NotebookNode) -> list[tuple[str, str]]:
     return [(cell.cell_type, cell.source) for cell in notebook.cells]
 
 
+@pytest.mark.process
 @each_notebook
 def test_a_notebook_runs_and_what_its_prose_claims_holds(source: Path) -> None:
     cells = [cell for cell in executed(read(source)).cells if cell.cell_type == "code"]

@@ -18,7 +18,7 @@ from servers.deploy.empty_database import engine_folder
 from servers.deploy.engines import Engine, as_nobody, own, postgres_server, program, redis_server
 from tests.engines import SHARED, answered
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.process]
 DEADLINE_S = 15.0
 Step = Callable[[], None]
 

@@ -23,6 +23,8 @@ from servers.pusher_service.limits import Settings
 from servers.pusher_service.redis_exchange import RedisExchange
 from tests.engines import Engines
 
+pytestmark = pytest.mark.process
+
 SETTINGS = replace(Settings(), members_max=2, worker_lease_s=5.0)
 DEADLINE_S = 10.0
 CHANNELS = ("presence-a", "private-c")

@@ -24,6 +24,8 @@ from tests.pusher_process import (
     push_service,
 )
 
+pytestmark = pytest.mark.process
+
 ROOT = Path(__file__).parents[1]
 SCRIPT = ROOT / "tests" / "pusher_js" / "subscribe.mjs"
 INSTALLED = ROOT / "clients" / "web" / "node_modules" / "pusher-js"

@@ -24,6 +24,8 @@ from tests.pusher_process import (
     socket,
 )
 
+pytestmark = pytest.mark.process
+
 
 @pytest.fixture(scope="module", params=TOPOLOGIES)
 def address(request: pytest.FixtureRequest, engines: Engines) -> Iterator[str]:

@@ -29,6 +29,8 @@ from tests.pusher_process import (
     subscribed,
 )
 
+pytestmark = pytest.mark.process
+
 SLOW_BATCHES_MAX = 400
 Start = Callable[..., AbstractContextManager[Running]]
 

@@ -36,6 +36,8 @@ from tests.pusher_process import (
     subscribed,
 )
 
+pytestmark = pytest.mark.process
+
 LEASE_S = 2.0
 ROOM = "presence-room"
 names = (f"presence-{n}" for n in count())

@@ -185,6 +185,7 @@ async def test_a_sender_is_not_read_from_while_too_much_is_on_its_way() -> None:
     timetable.close()
 
 
+@pytest.mark.process
 def test_the_command_says_where_it_listens_and_at_the_end_what_it_carried() -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
         target = f"127.0.0.1:{server.getsockname()[1]}"

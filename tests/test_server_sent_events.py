@@ -4,9 +4,12 @@ import socket
 import time
 
 import httpx
+import pytest
 
 from servers.core.wire import Snapshot, decode
 from servers.deploy.processes import started
+
+pytestmark = pytest.mark.process
 
 DEADLINE_S = 10.0
 ROOM = "/rooms/room"

@@ -12,6 +12,8 @@ from servers.deploy.processes import started
 from servers.deploy.serverless.profiles import PROFILES, Profile
 from tests.hosted import DEADLINE_S
 
+pytestmark = pytest.mark.process
+
 
 def refused(*arguments: str) -> str:
     """Run the command, which must fail, and return what it said on one line."""

@@ -15,7 +15,7 @@ from websockets.exceptions import ConnectionClosedError, InvalidStatus
 from servers.deploy.processes import Running, started
 from tests.hosted import CLASSIC, DEADLINE_S, FLUID, bill, function, longer_than, until
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.process]
 LIMIT_S = 1.0
 
 

@@ -11,7 +11,7 @@ from tests.conformance.stage import events
 from tests.engines import Engines
 from tests.hosted import CLASSIC, hosted, longer_than
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.process]
 TIMES = 20
 
 

@@ -11,7 +11,7 @@ from tests.conformance.stage import events, online, until
 from tests.engines import Engines
 from tests.hosted import CLASSIC, CUTS, FLUID, Hosted, cuts, hosted, longer_than
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.process]
 LIMIT_S = 1.0
 CUT = {"long_polling": "timeouts", "server_sent_events": "cut_streams", "raw_websocket": "cut_sockets"}
 """What happens to whoever waits longer than the host allows. Those who are not named do not wait."""

@@ -7,6 +7,8 @@ import pytest
 
 from servers.transports import TRANSPORTS
 
+pytestmark = pytest.mark.process
+
 
 def refused(*arguments: str, **env: str) -> str:
     """Run the command, which must fail, and return what it said on one line."""

@@ -10,7 +10,7 @@ import pytest
 from servers.deploy.processes import NotReady, Running, started
 from servers.serving import MeteredTransport, Traffic
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.process]
 
 
 @pytest.fixture

@@ -27,7 +27,7 @@ from servers.deploy.engines import Engine
 from tests.clock import FakeClock
 from tests.engines import SHARED, Engines, answered
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.process]
 DEADLINE_S = 15.0
 ADA = Lease("room", "ada", "Ada", "window", seen_ms=1_000, expires_at_ms=2_000)
 

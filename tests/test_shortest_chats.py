@@ -8,6 +8,8 @@ import pytest
 from tests.pusher_process import DEADLINE_S, push_service
 from tests.shortest_stage import Process, environment, line_of, python, running, send_broken_frame
 
+pytestmark = pytest.mark.process
+
 CHATS = ("raw_websocket_chat", "pusher_chat")
 
 

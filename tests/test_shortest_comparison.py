@@ -17,6 +17,7 @@ def committed() -> str:
     return (REFERENCE / CODE_COMPARISON_FILE).read_text(encoding="utf-8")
 
 
+@pytest.mark.process
 def test_the_committed_comparison_is_what_is_counted_today(committed: str) -> None:
     assert compare.encoded(compare.compare()) == committed, "python -m servers.shortest.compare results/reference"
 
@@ -53,6 +54,7 @@ def test_the_javascript_as_written_throws_and_then_relays_text_as_binary(committ
     assert corrected == [{"heard": "Hello!", "as": "String"}]
 
 
+@pytest.mark.process
 def test_a_server_that_does_not_start_is_told_in_nodes_own_words() -> None:
     with pytest.raises(RuntimeError, match="Cannot find module"):
         in_node.told("no_such_server.mjs", "websocket_client_corrected.mjs")

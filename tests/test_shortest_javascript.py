@@ -25,6 +25,8 @@ from tests.shortest_stage import (
     told_in_node,
 )
 
+pytestmark = pytest.mark.process
+
 SERVERS = {True: "websocket_server_as_written.mjs", False: "websocket_server_corrected.mjs"}
 CLIENTS = {True: "websocket_client_as_written.mjs", False: "websocket_client_corrected.mjs"}
 TALK = """async ([file, url]) => {

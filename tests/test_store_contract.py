@@ -15,7 +15,7 @@ from servers.core.wire import Cursor, Draft, Event, Kind
 from tests.engines import SHARED, Engines
 
 pytestmark = pytest.mark.anyio
-STORES = ("sqlite", *SHARED)
+STORES = ("sqlite", *(pytest.param(scheme, marks=pytest.mark.process) for scheme in SHARED))
 FreshUrl = Callable[[], str]
 DEADLINE_S = 10.0
 ADA = Lease("room", "ada", "Ada", "window", seen_ms=1_000, expires_at_ms=2_000)

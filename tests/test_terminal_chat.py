@@ -159,6 +159,7 @@ async def window(stage: Stage) -> AsyncIterator[tuple[PipeInput, Paper, "asyncio
                 await asyncio.gather(chatting, return_exceptions=True)
 
 
+@pytest.mark.process
 @pytest.mark.anyio
 async def test_two_people_chat_and_one_of_them_has_a_terminal(stage: Stage) -> None:
     async with stage.joined("Bob") as (bob,):
@@ -176,6 +177,7 @@ async def test_two_people_chat_and_one_of_them_has_a_terminal(stage: Stage) -> N
         assert [event.body for event in await events(bob, 1, Kind.PRESENCE)] == ["offline"]
 
 
+@pytest.mark.process
 @pytest.mark.anyio
 async def test_typing_is_told_while_it_lasts(stage: Stage) -> None:
     async with stage.joined("Bob") as (bob,), window(stage) as (keys, _, chatting):
@@ -186,6 +188,7 @@ async def test_typing_is_told_while_it_lasts(stage: Stage) -> None:
         await asyncio.wait_for(chatting, DEADLINE_S)
 
 
+@pytest.mark.process
 @pytest.mark.anyio
 async def test_the_commands_answer_and_tell_nobody(stage: Stage) -> None:
     async with stage.joined("Bob") as (bob,), window(stage) as (keys, paper, chatting):
@@ -218,6 +221,7 @@ def script(stage: Stage, tmp_path: Path, says: str, *more: str) -> "subprocess.C
     )
 
 
+@pytest.mark.process
 def test_a_script_sends_its_lines_and_leaves_and_may_come_again(stage: Stage, tmp_path: Path) -> None:
     first = script(stage, tmp_path, "one\ntwo\n")
     assert (first.returncode, first.stderr) == (0, "")
@@ -228,6 +232,7 @@ def test_a_script_sends_its_lines_and_leaves_and_may_come_again(stage: Stage, tm
     assert (stranger.returncode, "choose another --name" in stranger.stderr) == (1, True)
 
 
+@pytest.mark.process
 def test_a_script_whose_line_is_refused_fails_and_says_so(stage: Stage, tmp_path: Path) -> None:
     run = script(stage, tmp_path, "x" * 5000 + "\n", "--name", "Dan")
     assert run.returncode == 1

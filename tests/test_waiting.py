@@ -14,7 +14,7 @@ from websockets.exceptions import ConnectionClosed
 
 from servers.deploy.processes import Running, started
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.process]
 HOLD_S = 0.3
 LOG_IN_S = 0.3
 DEADLINE_S = 10.0

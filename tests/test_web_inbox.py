@@ -14,6 +14,8 @@ from hypothesis import strategies as st
 from clients.inbox import Inbox
 from servers.core.wire import Cursor, Event, Kind, Page
 
+pytestmark = pytest.mark.process
+
 SCRIPT = Path(__file__).parent / "twins" / "inbox.mjs"
 Asking = Callable[[dict[str, Any]], dict[str, Any]]
 

@@ -127,6 +127,7 @@ print(open_count.up, *meter.total())
 """
 
 
+@pytest.mark.process
 @linux
 def test_what_arrives_while_a_connection_closes_still_counts() -> None:
     shown = subprocess.run([sys.executable, "-c", GOODBYE], check=True, capture_output=True, text=True, timeout=60)

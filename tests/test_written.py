@@ -23,6 +23,7 @@ def in_node(client_id: str) -> dict[str, str | float | None]:
     return answer
 
 
+@pytest.mark.process
 def test_each_reads_what_the_other_wrote() -> None:
     ours = new_id()
     answer = in_node(ours)
@@ -32,6 +33,7 @@ def test_each_reads_what_the_other_wrote() -> None:
     assert took < 10_000
 
 
+@pytest.mark.process
 @pytest.mark.parametrize("client_id", ["", "8f3a", "1732400000000-ab", "x1732400000000.1-ab"])
 def test_an_id_that_does_not_say_is_not_guessed_at(client_id: str) -> None:
     assert took_ms(client_id, 1e13) is None

@@ -2,9 +2,12 @@
 
 from pathlib import Path
 
+import pytest
 from playwright.sync_api import Browser, expect
 
 from servers.deploy.processes import started
+
+pytestmark = pytest.mark.process
 
 WEB = Path(__file__).parents[2] / "clients" / "web"
 

@@ -10,6 +10,8 @@ from servers.transports import TRANSPORTS
 from tests.browser.conftest import OpenWindow
 from tests.browser.window import SEEN_MS, Window
 
+pytestmark = pytest.mark.process
+
 FOUR = [row.slug for row in TRANSPORTS if not row.is_addition]
 FIVE = [row.slug for row in TRANSPORTS]
 

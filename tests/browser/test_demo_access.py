@@ -9,6 +9,8 @@ from playwright.sync_api import Frame
 from tests.browser.conftest import OpenWindow
 from tests.browser.window import Window
 
+pytestmark = pytest.mark.process
+
 AXE = AXE_FILE_PATH.read_text(encoding="utf-8")
 GRAVE = ("serious", "critical")
 NARROW = {"width": 360, "height": 780}

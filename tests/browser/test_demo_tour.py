@@ -2,9 +2,12 @@
 
 import re
 
+import pytest
 from playwright.sync_api import expect
 
 from tests.browser.conftest import OpenWindow
+
+pytestmark = pytest.mark.process
 
 STEPS = 7
 STEP_MS = 60_000

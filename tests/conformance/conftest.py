@@ -15,6 +15,11 @@ from tests.engines import Engines
 Serve = Callable[..., AbstractContextManager[Running]]
 
 
+def shared_by(name: str, value: object, *marks: pytest.MarkDecorator) -> Any:
+    """Return a fixture's parameter whose tests form one group of pytest-xdist: they share a server."""
+    return pytest.param(value, id=name, marks=[pytest.mark.xdist_group(f"conformance {name}"), *marks])
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Keep of each test the pairs that there are: a deployment serves one transport."""
     items[:] = [item for item in items if _exists(getattr(item, "callspec", None))]
@@ -25,13 +30,13 @@ def _exists(callspec: Any) -> bool:
     return "topology" not in given or "transport" not in given or given["topology"].serves(given["transport"])
 
 
-@pytest.fixture(params=TOPOLOGIES, scope="session")
+@pytest.fixture(params=[shared_by(str(row), row, *marks) for row, marks in TOPOLOGIES], scope="session")
 def topology(request: pytest.FixtureRequest) -> Topology:
     given: Topology = request.param
     return given
 
 
-@pytest.fixture(params=TRANSPORTS, ids=lambda transport: transport.slug, scope="session")
+@pytest.fixture(params=[shared_by(row.slug, row, pytest.mark.process) for row in TRANSPORTS], scope="session")
 def transport(request: pytest.FixtureRequest) -> Transport:
     row: Transport = request.param
     return row

@@ -19,7 +19,7 @@ from servers.transports import TRANSPORTS, Transport
 from tests.conformance.stage import DEADLINE_S, Stage, events, online, serving, soon, until
 from tests.engines import SHARED
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.process]
 EACH = 25
 LOADED = 20
 """Something happens once so many messages are acknowledged."""

@@ -74,10 +74,10 @@ class Deployed:
 
 ALONE = Processes()
 SHARING = {store: Processes(2, store) for store in ("redis", "postgresql")}
-TOPOLOGIES = (
-    pytest.param(ALONE, id=str(ALONE)),
-    pytest.param(SHARING["redis"], id=str(SHARING["redis"])),
-    pytest.param(SHARING["postgresql"], id=str(SHARING["postgresql"]), marks=pytest.mark.drill),
-    *(pytest.param(Deployed(option), id=option.name, marks=pytest.mark.drill) for option in OPTIONS),
+TOPOLOGIES: tuple[tuple[Topology, tuple[pytest.MarkDecorator, ...]], ...] = (
+    (ALONE, ()),
+    (SHARING["redis"], ()),
+    (SHARING["postgresql"], (pytest.mark.drill,)),
+    *((Deployed(option), (pytest.mark.drill,)) for option in OPTIONS),
 )
 """Every transport on each that serves it; what is marked is left to `make drills`."""

@@ -27,6 +27,7 @@ GIVEN = [
 REPORT = json.loads((report.FOLDER / DRILLS_FILE).read_text(encoding="utf-8"))
 
 
+@pytest.mark.process
 @pytest.mark.parametrize("given", GIVEN)
 async def test_a_failure_costs_no_acknowledged_message(given: Drill) -> None:
     came_of_it = await drill(given, SHORT)
@@ -41,6 +42,7 @@ async def nothing_happens(drilled: Drilled) -> None:
     """Leave the deployment alone."""
 
 
+@pytest.mark.process
 async def test_a_message_that_somebody_never_hears_is_counted_as_lost(monkeypatch: pytest.MonkeyPatch) -> None:
     hear = Person.note
 
@@ -56,6 +58,7 @@ async def test_a_message_that_somebody_never_hears_is_counted_as_lost(monkeypatc
     assert f"1 of {came_of_it.messages * short.people} deliveries never come" in came_of_it.sees()
 
 
+@pytest.mark.process
 @pytest.mark.parametrize("lost", [0, 1])
 def test_a_loss_is_told_and_is_the_commands_status(lost: int, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     async def drilled(given: Drill, size: Size) -> Outcome:

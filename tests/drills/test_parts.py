@@ -2,10 +2,14 @@
 
 import json
 
+import pytest
+
 from results.schema import PARTS_FILE
 from servers.deploy.options import OPTIONS
 from tests.drills import parts
 from tests.drills.report import FOLDER
+
+pytestmark = pytest.mark.process
 
 
 def test_the_committed_parts_are_those_that_run_today() -> None:
