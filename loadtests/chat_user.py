@@ -192,6 +192,7 @@ class ChatUser(User):
     def _return(self) -> None:
         """Open the line again, after pauses that double and that are random, lest all come back at once."""
         broken_s, pause_s = perf_counter(), BACKOFF_S
+        self.witness.line_broke(self.number, broken_s)
         for attempt in count(1):
             gevent.sleep(self.random.uniform(0, pause_s))
             pause_s = min(2 * pause_s, BACKOFF_MAX_S)
@@ -199,7 +200,7 @@ class ChatUser(User):
                 self._opened(self.inbox.cursor)
             except LineBroken:
                 continue
-            self.load.samples.returns.append(Return(self.number, broken_s, perf_counter(), attempt))
+            self.witness.returned(Return(self.number, broken_s, perf_counter(), attempt))
             return
 
     def _note(self, event: Event, received_s: float) -> None:

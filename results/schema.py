@@ -159,11 +159,11 @@ CELLS = (
     Column("api_rss_bytes", "float64", "bytes", "largest resident memory of the API's processes in the window"),
     Column("push_service_rss_bytes", "float64", "bytes", "largest resident memory of the push service in the window"),
     Column("connections", "float64", "", "open connections at the servers at the window's end"),
-    Column("storm_returns", "int64", "", "lines that broke when the server was restarted, and were opened again"),
+    Column("storm_returns", "int64", "", "lines that broke in the window, and were opened again, whenever that was"),
     Column("storm_p50_s", "float64", "s", "from when the restarted server was ready until a line was back, median"),
     Column("storm_p95_s", "float64", "s", "95th percentile of the same"),
     Column("storm_max_s", "float64", "s", "largest of the same: everybody is back"),
-    Column("storm_requests", "float64", "", "upkeep requests that the restarted server answered within the window"),
+    Column("storm_requests", "float64", "", "upkeep requests that the restarted server answered in the window"),
     Column("heartbeat_lag_p99_s", "float64", "s", "how late the generator's own 10 ms ticks were"),
     Column("schedule_slip_p99_s", "float64", "s", "how late deeds of any kind began, from when they were intended"),
 )
@@ -307,17 +307,23 @@ HOSTED = (
     Column("held_gb_s", "float64", "GB s", "instance_busy_s times the memory of an instance"),
     Column("cpu_s", "float64", "s", "CPU time of all instances, starting included"),
     Column("boot_cpu_s", "float64", "s", "what of it starting took"),
-    Column("reconnects", "int64", "", "lines, or questions, that broke and were opened again; of the whole run"),
-    Column("gap_p50_s", "float64", "s", "from when somebody noticed until they were back, median; 0 if nobody had to"),
+    Column("reconnects", "int64", "", "lines, or questions, that users saw break in the window, opened again"),
+    Column("gap_p50_s", "float64", "s", "of those: from the break until the user was back, median; 0 without any"),
     Column("gap_max_s", "float64", "s", "the longest"),
-    Column("seen_offline", "int64", "", "how often others were told that somebody had gone, though nobody had"),
-    Column("answered_p50_s", "float64", "s", "what a poll, a command or a heartbeat took, median; nan without any"),
+    Column("seen_offline", "int64", "", "notices that a user had gone, though none had; of the whole run"),
+    Column(
+        "answered_p50_s", "float64", "s", "median of a poll, command or heartbeat, of the whole run; nan without any"
+    ),
     Column(
         "heartbeat_lag_p99_s", "float64", "s", "how late the generator's own 10 ms ticks were; nan without a window"
     ),
     Column("takes", "int64", "", "how often it was measured: again, once, if the generator lagged; the last counts"),
 )
-"""Table `hosted`: one load on every transport and host. Counts are of the window, unless another span is named."""
+"""Table `hosted`: one load on every transport and host. Counts are of the window, unless another span is named.
+
+The host counts a cut when it cuts, the users when they notice, milliseconds later. So do not compare the two sides'
+counts of one row exactly: a cut at an end of the window may be in one of them only.
+"""
 
 LIVES = (
     *HOSTED_KEY,

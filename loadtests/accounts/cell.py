@@ -137,6 +137,9 @@ def _complaints(planned: Planned, samples: Samples, whole: Account, kinds: Seque
         complaints += [f"{count:,} events came {what} over one line" for what, count in heard.items() if count]
     if samples.send_failures:
         complaints.append(f"{samples.send_failures} deeds were never acknowledged")
+    if away := samples.away_of_window():
+        were = "was" if len(away) == 1 else "were"
+        complaints.append(f"of {len(samples.user_ids)} users, {len(away)} {were} not back when the run ended")
     if not any(row.events for row in kinds if row.kind == Kind.MESSAGE):
         complaints.append("no message fell into the window: make it longer, or the rate higher")
     if any(complaints):

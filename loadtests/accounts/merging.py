@@ -22,6 +22,7 @@ def merged(parts: Sequence[Samples]) -> Samples:
     for part in parts:
         whole.user_ids |= part.user_ids
         whole.machine_of |= part.machine_of
+        whole.away |= part.away
         for name in ("sessions", "returns", "offline", "asked", "troubles", "sent", "received", "ticks"):
             setattr(whole, name, getattr(whole, name) + getattr(part, name))
         for name in ("send_retries", "send_failures", "redundant_frames", "heard_again", "heard_late"):

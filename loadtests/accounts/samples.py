@@ -130,6 +130,7 @@ class Samples(msgspec.Struct):
     deeds that failed and were tried again; send_failures: those given up, by the moment they were intended.
     redundant_frames: as the inboxes counted them; heard_again, heard_late: `loadtests.users.hearing`, of all.
     offline: place of each event which says that somebody has gone. asked: noted only where lines may break.
+    away: when the line broke, by user, of each user who is not back yet.
     client_bytes: what the connections carried; None if this machine cannot count it. troubles: what went wrong.
 
     Of several processes: ahead_s is by how much this one's clock is ahead of the conductor's; machine_of tells where
@@ -141,6 +142,7 @@ class Samples(msgspec.Struct):
     user_ids: dict[int, str] = {}
     sessions: list[Session] = []
     returns: list[Return] = []
+    away: dict[int, float] = {}
     offline: list[tuple[int, int]] = []
     asked: list[Asked] = []
     send_retries: int = 0
@@ -186,6 +188,14 @@ class Samples(msgspec.Struct):
         """Return how late the generator's ticks came."""
         return [late_s for _, late_s in TICK.iter_unpack(self.ticks)]
 
+    def returns_of_window(self) -> list[Return]:
+        """Return the returns of those whose line broke in the window, whenever they were back."""
+        return [row for row in self.returns if self.window.holds(row.broken_s)]
+
+    def away_of_window(self) -> list[int]:
+        """Return the users whose line broke before the end of the window and who are not back yet."""
+        return [user for user, broken_s in self.away.items() if broken_s < self.window.end_s]
+
     def share_a_clock(self, one: int, other: int) -> bool:
         """Tell whether two users are on one machine, so that what passes between them can be timed."""
         return self.machine_of.get(one) == self.machine_of.get(other)
@@ -201,6 +211,7 @@ class Samples(msgspec.Struct):
             window=Window(*(moment_s + back_s for moment_s in self.window)),
             wall_clock_s=self.wall_clock_s + self.ahead_s,
             returns=[row._replace(broken_s=row.broken_s + back_s, back_s=row.back_s + back_s) for row in self.returns],
+            away={user: broken_s + back_s for user, broken_s in self.away.items()},
             asked=[row._replace(begun_s=row.begun_s + back_s, ended_s=row.ended_s + back_s) for row in self.asked],
             sent=bytearray(),
             received=bytearray(),

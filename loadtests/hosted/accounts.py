@@ -86,7 +86,8 @@ def _started(before: Bill, after: Bill) -> Row:
 
 
 def _broken(samples: Samples) -> Row:
-    gaps_s = [row.back_s - row.broken_s for row in samples.returns]
+    """Return the breaks that users noticed in the window: a break counts where it began, whenever they were back."""
+    gaps_s = [row.back_s - row.broken_s for row in samples.returns_of_window()]
     return {
         "reconnects": len(gaps_s),
         "gap_p50_s": percentile(gaps_s, 50) if gaps_s else 0.0,

@@ -62,7 +62,8 @@ def _questions(asked: list[Asked], openings: list[Asked]) -> Iterator[Asked]:
 def _lines(samples: Samples, openings: list[Asked]) -> Iterator[Asked]:
     """Yield each line from when it was open until it broke, or until the end of the window."""
     end_s = samples.window.end_s
-    breaks_s = [row.broken_s for row in samples.returns if row.user == FIRST and row.broken_s <= end_s]
+    breaks_s = [row.broken_s for row in samples.returns if row.user == FIRST]
+    breaks_s = [moment_s for moment_s in (*breaks_s, samples.away.get(FIRST, inf)) if moment_s < end_s]
     for row in openings:
         if row.went_well:
             broken_s = next((moment_s for moment_s in breaks_s if moment_s >= row.ended_s), None)

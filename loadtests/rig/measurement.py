@@ -65,8 +65,10 @@ def measure(planned: Planned, cores: Cores, tell: Tell, subject: Subject | None 
         _sleep_until(window.end_s, watch, probe.look_at_memory)
         after = probe.read()
         samples = generator.await_samples(telling("waiting for the last deliveries"))
-        spent = probe.spent(before, after) | storm.figures(samples.returns, after)
+        returns = samples.returns_of_window()
+        spent = probe.spent(before, after) | storm.figures(returns, after)
         doubts = [*probe.doubts(spent, samples.client_bytes), *_late(spent, workload)]
+        doubts += storm.doubts(returns, after["readings_apart_s"])
         cell = make_cell(planned, samples, spent, digest(meant(workload)), doubts)
         limit = limit_of(cell) if planned.up_to_limit else Limit.NONE
         settings = servers.server.settings

@@ -27,6 +27,14 @@ class Storm(NamedTuple):
     ready_s: float
     requests_before: float
 
+    def doubts(self, returns: Sequence[Return], read_s: float) -> list[str]:
+        """Say how many were back only after the servers were read: what they asked is in no column.
+
+        read_s: when that was, on the monotonic clock.
+        """
+        late = sum(row.back_s > read_s for row in returns) if self.ready_s else 0
+        return [f"{late} of {len(returns)} lines were back only after the window: {OUTLASTED}"] if late else []
+
     def figures(self, returns: Sequence[Return], after: Reading) -> dict[str, float]:
         """Return the storm's columns of `results.schema.CELLS`."""
         took_s = [max(0.0, row.back_s - self.ready_s) for row in returns]
@@ -40,6 +48,7 @@ class Storm(NamedTuple):
 
 
 CALM = Storm(0.0, 0.0)
+OUTLASTED = "the storm outlasted it, and storm_requests is short"
 
 
 class Servers:

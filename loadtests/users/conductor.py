@@ -71,7 +71,7 @@ class Conductor:
         gevent.sleep(window.end_s - perf_counter())
 
     def _drain(self, users: int) -> None:
-        """Wait until all has been sent, and everybody has all that anybody knows of; at most so long."""
+        """Wait until all has been sent, everybody has all that anybody knows of, and is back; at most `drain_s`."""
         announce("drain")
         with gevent.Timeout(self._workload.drain_s, False):
             self._await("spoken", users)

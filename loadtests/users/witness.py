@@ -10,7 +10,7 @@ from time import perf_counter, time
 
 from clients.inbox import Inbox
 from loadtests.accounts.accounting import Place
-from loadtests.accounts.samples import KINDS, STAYS, Received, Samples, Seen, Sent, Session
+from loadtests.accounts.samples import KINDS, STAYS, Received, Return, Samples, Seen, Sent, Session
 from loadtests.users.hearing import Hearing
 from servers.core.wire import Event, Kind, Page
 
@@ -33,7 +33,9 @@ class Witness:
 
     @property
     def caught_up(self) -> bool:
-        """Whether everybody who listens has all that is known to have been committed in their room."""
+        """Whether all who listen have all that is known of their room, and nobody is away since the window."""
+        if self.samples.away_of_window():
+            return False
         heads, sessions = self.heads, self._open
         return all(inbox.cursor.seq >= heads[sessions[user].room] for user, inbox in self._inboxes.items())
 
@@ -50,6 +52,18 @@ class Witness:
         """Note that a user listens no more; does nothing if they did not, or if the test is over."""
         if (session := self._open.pop(user, None)) and not self.closed:
             self.samples.sessions.append(session._replace(end=self._inboxes.pop(user).cursor.seq))
+            self.samples.away.pop(user, None)
+
+    def line_broke(self, user: int, broken_s: float) -> None:
+        """Note that a user's line broke, who is away until `returned`; does nothing if the test is over."""
+        if not self.closed:
+            self.samples.away[user] = broken_s
+
+    def returned(self, row: Return) -> None:
+        """Note that a user reads on, on a new line; does nothing if the test is over."""
+        if not self.closed:
+            del self.samples.away[row.user]
+            self.samples.returns.append(row)
 
     def means(self, user: int, due_s: float, body: str) -> None:
         """Note what moment the deed was meant for that a user begins with now."""
