@@ -17,7 +17,7 @@ from servers.deploy.serverless.profiles import find as find_profile
 from servers.transports import find
 from tests.conformance.stage import Stage
 
-DEADLINE_S = 15.0
+DEADLINE_S, LOOK_S = 15.0, 0.02
 CLASSIC, FLUID = find_profile("classic-hobby"), find_profile("fluid-2026")
 LEASE_S = 3.0
 
@@ -45,16 +45,30 @@ async def bill(client: httpx.AsyncClient) -> dict[str, Any]:
 
 
 async def until(client: httpx.AsyncClient, holds: Callable[[dict[str, Any]], bool]) -> dict[str, Any]:
-    """Ask the host until something holds of its bill; return that."""
+    """Ask the host, every LOOK_S, until something holds of its bill; return that."""
     async with asyncio.timeout(DEADLINE_S):
-        while not holds(told := await bill(client)):
-            pass
-    return told
+        while True:
+            if holds(told := await bill(client)):
+                return told
+            await asyncio.sleep(LOOK_S)
 
 
 def longer_than(seconds: float, before: dict[str, Any]) -> Callable[[dict[str, Any]], bool]:
     """Return whether so much time has passed since an earlier bill."""
     return lambda told: bool(told["up_s"] > before["up_s"] + seconds)
+
+
+async def while_waiting(client: httpx.AsyncClient, users: int, seconds: float) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Return two bills so far apart, between which all of so many users were waiting, and no call began or ended.
+
+    Users come back and ask anew now and then: whatever was metered meanwhile is thrown away, however often.
+    """
+    async with asyncio.timeout(2 * DEADLINE_S):
+        while True:
+            before = await until(client, lambda told: told["open_calls"] == users)
+            after = await until(client, longer_than(seconds, before))
+            if (after["open_calls"], after["invocations"]) == (users, before["invocations"]):
+                return before, after
 
 
 def cuts(told: dict[str, Any]) -> int:

@@ -79,6 +79,7 @@ def test_a_finding_is_judged_by_its_median() -> None:
     assert Finding("", "KiB", [1.0]).verdict == ""
 
 
+@pytest.mark.xdist_group("measuring")
 @pytest.mark.process
 @pytest.mark.parametrize("slug", kill_nine.SLUGS)
 def test_what_was_acknowledged_survives_a_kill_and_a_retry_is_stored_once(slug: str) -> None:

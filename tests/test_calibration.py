@@ -96,6 +96,7 @@ def test_the_stub_reads_the_cursor_of_a_poll() -> None:
     assert parse_after("after=stub.17&connection=c-1") == 17
 
 
+@pytest.mark.xdist_group("measuring")
 @pytest.mark.process
 def test_a_calibration_puts_the_error_of_every_transport_on_record(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "loadtests", "calibrate", "--users", "20", "--seconds", "2", "--delay", "0"]

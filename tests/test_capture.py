@@ -15,7 +15,7 @@ from notebooks.analysis.wire.meaning import meaning
 from results.schema import CAPTURES_FILE
 from servers.transports import find
 
-pytestmark = pytest.mark.process
+pytestmark = [pytest.mark.process, pytest.mark.xdist_group("measuring")]
 
 LOAD = Workload(users=2, room_size=2, rate_per_s=2.0, measured_s=1.5, poll_interval_s=0.5, text_bytes=24)
 

@@ -13,7 +13,7 @@ import pytest
 from results.schema import CELLS, CELLS_FILE, DELIVERIES, DELIVERIES_FILE, MANIFEST
 from servers.transports import TRANSPORTS
 
-pytestmark = pytest.mark.process
+pytestmark = [pytest.mark.process, pytest.mark.xdist_group("measuring")]
 
 ROOT = Path(__file__).parents[1]
 SLUGS = [transport.slug for transport in TRANSPORTS]

@@ -96,6 +96,7 @@ def test_one_machine_has_one_clock() -> None:
     assert Clock.of("another", then_s=7.0, now_s=1009.0).here_s(8.0) == 1010.0
 
 
+@pytest.mark.xdist_group("measuring")
 @pytest.mark.process
 def test_two_generators_offer_the_load_of_one_and_account_for_everything(tmp_path: Path) -> None:
     options = "--users 8 --room-size 4 --rate 1 --seconds 3 --poll 0.5 --transport raw_websocket --generators 2"

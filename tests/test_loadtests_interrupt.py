@@ -14,7 +14,7 @@ import pytest
 from loadtests.compare import INTERRUPTED
 from results.schema import CELLS_FILE, MANIFEST
 
-pytestmark = pytest.mark.process
+pytestmark = [pytest.mark.process, pytest.mark.xdist_group("measuring")]
 
 ROOT = Path(__file__).parents[1]
 OPTIONS = "--users 4 --room-size 2 --rate 1 --seconds 2 --transport raw_websocket --transport server_sent_events"

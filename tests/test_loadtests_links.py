@@ -25,7 +25,7 @@ from loadtests.rig.subjects import OurServers
 from loadtests.scenarios import Planned
 from servers.transports import TRANSPORTS, Transport, find
 
-pytestmark = pytest.mark.process
+pytestmark = [pytest.mark.process, pytest.mark.xdist_group("measuring")]
 
 LOAD = Workload(users=4, room_size=2, rate_per_s=2.0, measured_s=1.0, poll_interval_s=0.25)
 DEADLINE_S = 20.0

@@ -27,6 +27,7 @@ ANYWHERE = Cores(None, None)
 OPTIONS = "--users 8 --room-size 4 --rate 1 --seconds 2 --poll 0.5 --transport raw_websocket --workers 2"
 
 
+@pytest.mark.xdist_group("measuring")
 @pytest.mark.process
 @pytest.mark.parametrize("store", SHARED)
 def test_a_comparison_over_a_shared_store_adds_up_and_prices_its_engine(store: str, tmp_path: Path) -> None:
@@ -46,6 +47,7 @@ def test_a_comparison_over_a_shared_store_adds_up_and_prices_its_engine(store: s
     assert manifest["settings"]["raw_websocket"]["engine"].startswith(f"{store} ")
 
 
+@pytest.mark.xdist_group("measuring")
 @pytest.mark.process
 def test_a_message_is_timed_to_either_server_and_nobody_is_forgotten() -> None:
     load = Workload(users=8, room_size=4, rate_per_s=4.0, measured_s=1.0, poll_interval_s=0.5)
@@ -55,6 +57,7 @@ def test_a_message_is_timed_to_either_server_and_nobody_is_forgotten() -> None:
     assert set(row) == {column.name for column in HOPS} - {"transport", "store", "repeat", "takes"}
 
 
+@pytest.mark.xdist_group("measuring")
 @pytest.mark.process
 def test_an_append_is_priced_and_one_that_stores_nothing_has_no_engine() -> None:
     stored, forgotten = (measure_appends(store, 20, ANYWHERE, lambda: None) for store in ("postgresql", NONE))

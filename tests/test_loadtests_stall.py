@@ -10,6 +10,7 @@ from statistics import quantiles
 from time import perf_counter, sleep
 from typing import NamedTuple
 
+import psutil
 import pytest
 
 from loadtests.accounts.samples import Samples
@@ -19,10 +20,9 @@ from loadtests.rig.generator import generating
 from loadtests.rig.server_probe import serving
 from loadtests.rig.subjects import OurServers
 
-pytestmark = pytest.mark.process
+pytestmark = [pytest.mark.process, pytest.mark.xdist_group("measuring")]
 
 STALL_S = 1.0
-SLOW_S = 0.25
 LOAD = Workload(users=8, room_size=4, rate_per_s=4.0, measured_s=4.0, poll_interval_s=0.5)
 
 
@@ -56,9 +56,11 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Stalled:
         window = generator.await_window(look)
         assert window is not None
         sleep(max(0.0, window.start_s + 1.0 - perf_counter()))
-        began_s = perf_counter()
         os.kill(server.pids["api"], signal.SIGSTOP)
         try:
+            while psutil.Process(server.pids["api"]).status() != psutil.STATUS_STOPPED:
+                pass
+            began_s = perf_counter()
             sleep(STALL_S)  # the stall itself
         finally:
             ended_s = perf_counter()
@@ -79,9 +81,10 @@ def test_every_message_meant_for_the_stall_took_at_least_until_its_end(run: Stal
 
 
 def test_measured_from_the_actual_send_most_of_the_stall_would_be_hidden(run: Stalled) -> None:
-    told = sum(latency_s > SLOW_S for latency_s in run.latencies_s("intended_s"))
-    hidden = sum(latency_s > SLOW_S for latency_s in run.latencies_s("sent_s"))
-    assert hidden < 0.6 * told
+    """Each user waits for an acknowledgement, so at most one message of each is sent in the stall."""
+    meant = [row for row in run.samples.deeds() if run.began_s < row.intended_s < run.ended_s]
+    sent = [row for row in meant if row.sent_s < run.ended_s]
+    assert len(sent) <= LOAD.users < len(meant)
 
 
 def test_nothing_is_lost_in_a_stall(run: Stalled) -> None:

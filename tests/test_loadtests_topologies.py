@@ -21,6 +21,7 @@ SMOKE = "pusher-and-serverless"  # of the three, it has the most processes
 EACH = [pytest.param(row, id=row.name, marks=() if row.name == SMOKE else pytest.mark.drill) for row in OPTIONS]
 
 
+@pytest.mark.xdist_group("measuring")
 @pytest.mark.process
 @pytest.mark.parametrize("option", EACH)
 def test_a_comparison_of_a_deployment_adds_up_and_counts_all_its_processes(option: Option, tmp_path: Path) -> None:
@@ -47,6 +48,7 @@ def test_a_comparison_of_a_deployment_adds_up_and_counts_all_its_processes(optio
     assert manifest["settings"][option.transport]["topology"] == option.name
 
 
+@pytest.mark.xdist_group("measuring")
 @pytest.mark.drill
 def test_each_deployment_has_a_row_in_which_nothing_is_lost(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "loadtests", "topologies", "--quick", "--out", str(tmp_path)]

@@ -134,6 +134,7 @@ def test_a_peer_that_does_not_answer_is_named_with_what_starts_it(tmp_path: Path
         pass
 
 
+@pytest.mark.xdist_group("measuring")
 @pytest.mark.process
 def test_a_stranger_s_server_delivers_everything_to_the_same_users(tmp_path: Path) -> None:
     """Where nginx cannot be had, that must be said instead; `.ci/setup` installs it on Debian as root."""

@@ -8,6 +8,8 @@ import subprocess
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from itertools import count
+from math import inf
 from struct import pack
 from time import perf_counter
 
@@ -60,6 +62,7 @@ async def test_all_bytes_arrive_in_order(delay_s: float) -> None:
 
 
 async def test_a_message_takes_the_delay_each_way_and_connecting_a_round_trip() -> None:
+    """And no other delay: the quickest of many takes less than two such round trips, on a busy machine, too."""
     heard_s: list[float] = []
 
     async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -67,9 +70,9 @@ async def test_a_message_takes_the_delay_each_way_and_connecting_a_round_trip() 
             heard_s.append(perf_counter())
             writer.write(b"y")
 
-    began_s = perf_counter()
+    began_s, quickest_s = perf_counter(), inf
     async with through_relay(answer, DELAY_S) as (reader, writer):
-        for message in range(20):
+        for message in count():
             sent_s = perf_counter()
             writer.write(b"x")
             await reader.readexactly(1)
@@ -77,7 +80,9 @@ async def test_a_message_takes_the_delay_each_way_and_connecting_a_round_trip() 
             assert sent_s + DELAY_S <= heard_s[message] <= answered_s - DELAY_S
             if not message:
                 assert answered_s - began_s >= 4 * DELAY_S
-        assert (answered_s - began_s) < (20 * 2 + 2) * DELAY_S + 2.0
+            quickest_s = min(quickest_s, answered_s - sent_s)
+            if message > 5 and quickest_s < 4 * DELAY_S:
+                return
 
 
 @pytest.mark.parametrize("delay_s", [0.0, DELAY_S])

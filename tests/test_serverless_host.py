@@ -17,45 +17,47 @@ from tests.hosted import CLASSIC, DEADLINE_S, FLUID, bill, function, longer_than
 
 pytestmark = [pytest.mark.anyio, pytest.mark.process]
 LIMIT_S = 1.0
+WAIT_S = 0.2
 
 
 async def test_the_first_request_waits_for_a_cold_start_and_the_next_for_nothing() -> None:
     async with function(CLASSIC) as client:
         begun_s = perf_counter()
-        await client.get("/about")
+        first = (await client.get("/about")).json()
         first_s = perf_counter() - begun_s
-        await client.get("/about")
-        both_s = perf_counter() - begun_s
+        second = (await client.get("/about")).json()
         told = await bill(client)
     assert (told["cold_starts"], told["invocations"]) == (1, 2)
     assert told["cold_start_s"][0] < first_s
-    assert both_s - first_s < told["cold_start_s"][0]
+    assert second["pid"] == first["pid"]
 
 
 async def test_a_background_task_does_not_run_between_requests() -> None:
     async with function(CLASSIC) as client:
         before = (await client.get("/about")).json()
-        await until(client, longer_than(0.5, await bill(client)))
+        await until(client, lambda told: state_of(before["pid"]) == "T")
+        told = await bill(client)
+        later = await until(client, longer_than(0.5, told))
+        assert (later["cpu_s"], state_of(before["pid"])) == (told["cpu_s"], "T")  # 50 ticks were due
         after = (await client.get("/about")).json()
         assert after["pid"] == before["pid"]
         assert after["lived_s"] - before["lived_s"] > 0.5
-        assert after["ticks"] - before["ticks"] < 10  # of the 50 that were due
-        waited = (await client.get("/wait", params={"s": 0.5})).json()
+        waited = (await client.get("/wait", params={"s": 0.1})).json()
         assert waited["pid"] == after["pid"]
-        assert (await client.get("/about")).json()["ticks"] - after["ticks"] > 10  # while a request is open, it runs
+        assert (await client.get("/about")).json()["ticks"] > after["ticks"]  # while a request is open, it runs
 
 
 async def test_a_late_answer_becomes_the_platforms_error_and_its_instance_is_killed() -> None:
     async with function(CLASSIC, max_duration_s=LIMIT_S) as client:
         pid = (await client.get("/about")).json()["pid"]
-        late = await client.get("/wait", params={"s": 5})
+        late = await client.get("/wait", params={"s": 10 * DEADLINE_S})
         assert late.status_code == 504
         assert late.headers["x-vercel-error"] == "FUNCTION_INVOCATION_TIMEOUT"
         assert "FUNCTION_INVOCATION_TIMEOUT" in late.text
         told = await until(client, lambda told: told["instances"]["alive"] == 0)
         assert (await client.get("/about")).json()["pid"] != pid
     assert told["timeouts"] == 1
-    assert LIMIT_S <= told["invocation_s"] < 2 * LIMIT_S
+    assert told["invocation_s"] >= LIMIT_S
 
 
 async def test_a_stream_that_goes_on_is_cut_in_the_middle() -> None:
@@ -74,18 +76,22 @@ async def test_instances_grow_with_what_goes_on_at_once_and_share_no_client() ->
     async with function(CLASSIC) as client:
         pids = {answer.json()["pid"] for answer in await waits(client, 3)}
         assert len(pids) == 3
-        one_after_the_other = [(await client.get("/about")).json()["pid"] for _ in range(20)]
-        assert set(one_after_the_other) == pids
+        one_after_the_other: set[int] = set()
+        async with asyncio.timeout(DEADLINE_S):
+            while one_after_the_other < pids:
+                one_after_the_other.add((await client.get("/about")).json()["pid"])
+        assert one_after_the_other == pids
         assert set((await bill(client))["pids"]) == pids
 
 
 async def test_an_instance_serves_as_many_at_once_as_the_profile_says() -> None:
     async with function(FLUID, concurrency=3) as client:
         answers = await waits(client, 4)
-        told = await bill(client)
+        told = await until(client, lambda told: told["instances"]["busy"] == 0)
     pids = sorted(answer.json()["pid"] for answer in answers)
     assert len(set(pids)) == 2
-    assert told["invocation_s"] > 0.8 > told["instance_busy_s"]
+    assert told["invocation_s"] >= 4 * WAIT_S
+    assert 2 * WAIT_S <= told["instance_busy_s"] < told["invocation_s"]  # who shares an instance is billed once
     assert told["held_gb_s"] == FLUID.memory_gb * told["instance_busy_s"]
 
 
@@ -118,7 +124,7 @@ async def test_waiting_is_billed_by_the_gigabyte_and_hardly_computes() -> None:
         after = await bill(client)
     assert after["invocations"] - before["invocations"] == 1
     assert after["held_gb_s"] - before["held_gb_s"] >= 0.5 * FLUID.memory_gb
-    assert after["cpu_s"] - before["cpu_s"] < 0.25
+    assert after["cpu_s"] - before["cpu_s"] < 0.5  # all of which it would take, did it compute
 
 
 async def test_an_open_invocation_is_on_the_bill_before_it_ends() -> None:
@@ -130,8 +136,9 @@ async def test_an_open_invocation_is_on_the_bill_before_it_ends() -> None:
 async def test_a_client_that_hangs_up_is_billed_to_the_end() -> None:
     async with function(CLASSIC) as client:
         await client.get("/about")
-        with pytest.raises(httpx.ReadTimeout):
-            await client.get("/wait?s=0.5", timeout=0.1)
+        asking = asyncio.create_task(client.get("/wait?s=0.5"))
+        await until(client, lambda told: told["instances"]["busy"] == 1)
+        asking.cancel()  # hangs up
         told = await until(client, lambda told: told["instances"]["busy"] == 0)
     assert told["invocation_s"] >= 0.5
 
@@ -224,7 +231,7 @@ async def frozen() -> AsyncIterator[tuple[Running, int]]:
         async with httpx.AsyncClient(base_url=host.address, trust_env=False, timeout=DEADLINE_S) as client:
             await client.get("/health")
             (pid,) = (await bill(client))["pids"]
-        assert state_of(pid) == "T"
+            await until(client, lambda told: state_of(pid) == "T")
         yield host, pid
 
 
@@ -238,13 +245,13 @@ async def test_a_host_ends_with_its_instances_when_its_parent_lets_go_of_it(froz
     host, pid = frozen
     assert host.process.stdin is not None
     host.process.stdin.close()
-    assert await asyncio.to_thread(host.process.wait, 5) == 0
+    assert await asyncio.to_thread(host.process.wait, DEADLINE_S) == 0
     assert state_of(pid) == ""
 
 
 def waits(client: httpx.AsyncClient, count: int) -> "asyncio.Future[list[httpx.Response]]":
-    """Make so many requests at once that take 0.2 s each."""
-    return asyncio.gather(*(client.get("/wait", params={"s": 0.2}) for _ in range(count)))
+    """Make so many requests at once that take WAIT_S each."""
+    return asyncio.gather(*(client.get("/wait", params={"s": WAIT_S}) for _ in range(count)))
 
 
 def echo(client: httpx.AsyncClient) -> str:

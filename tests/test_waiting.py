@@ -16,14 +16,12 @@ from servers.deploy.processes import Running, started
 
 pytestmark = [pytest.mark.anyio, pytest.mark.process]
 HOLD_S = 0.3
-LOG_IN_S = 0.3
 DEADLINE_S = 10.0
 
 
 @pytest.fixture
 def server(request: pytest.FixtureRequest) -> Iterator[Running]:
-    arguments = ["--port", "0", "--hold", str(HOLD_S), "--log-in", str(LOG_IN_S), "--lease", "5"]
-    with started(["servers", request.param, *arguments]) as running:
+    with started(["servers", request.param, "--port", "0", "--hold", str(HOLD_S)]) as running:
         yield running
 
 
@@ -78,11 +76,11 @@ async def test_a_long_poll_with_news_waiting_is_answered_with_all_of_it(server: 
     assert [event["body"] for event in answer["events"]] == ["hello"] * 3
 
 
-@pytest.mark.parametrize("server", ["raw_websocket"], indirect=True)
-async def test_a_socket_that_does_not_join_in_time_is_closed(server: Running) -> None:
-    async with socket_of(server) as line:
-        with pytest.raises(ConnectionClosed) as closed:
-            await asyncio.wait_for(line.recv(), DEADLINE_S)
+async def test_a_socket_that_does_not_join_in_time_is_closed() -> None:
+    with started(["servers", "raw_websocket", "--port", "0", "--log-in", "0.3"]) as server:
+        async with socket_of(server) as line:
+            with pytest.raises(ConnectionClosed) as closed:
+                await asyncio.wait_for(line.recv(), DEADLINE_S)
     assert closed.value.rcvd is not None
     assert (closed.value.rcvd.code, closed.value.rcvd.reason) == (4401, "unauthenticated")
 

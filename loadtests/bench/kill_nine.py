@@ -43,7 +43,10 @@ class Senders:
         self._address = ""
 
     def load_until_killed(self, load_s: float) -> None:
-        """Start the server, send as fast as it acknowledges, kill it after that long, and read what had arrived."""
+        """Start the server, send as fast as it acknowledges, kill it after that long, and read what had arrived.
+
+        It is not killed before it has acknowledged anything, however slow the machine is.
+        """
         with chat_server(self.slug, "--store", self.store) as server:
             self._address = server.address
             lines = self._lines()
@@ -51,7 +54,7 @@ class Senders:
                 for line in lines:
                     self._send(line)
                 end_s = time.monotonic() + load_s
-                crowd.run(self._note, lambda: time.monotonic() > end_s)
+                crowd.run(self._note, lambda: bool(self.acknowledged) and time.monotonic() > end_s)
                 server.kill()
                 self._address = ""
                 crowd.run(self._note, lambda: crowd.lost == len(lines))

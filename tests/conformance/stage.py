@@ -16,7 +16,6 @@ from servers.transports import Transport
 LEASE_S = 1.5
 HOLD_S = 1.0
 TYPING_S = 0.5
-LOG_IN_S = 0.5
 DEADLINE_S = 15.0
 SECRET = "conformance"
 OPTIONS = Options(poll_s=0.05, gap_s=0.1, backoff_s=0.02, backoff_max_s=0.2)
@@ -33,7 +32,7 @@ def serving(transport: Transport, *more: str, port: int = 0, env: Mapping[str, s
 
 def arguments() -> list[str]:
     """Return the short durations, as a server is told them."""
-    durations = {"--lease": LEASE_S, "--hold": HOLD_S, "--typing": TYPING_S, "--log-in": LOG_IN_S}
+    durations = {"--lease": LEASE_S, "--hold": HOLD_S, "--typing": TYPING_S}
     return [str(part) for pair in durations.items() for part in pair]
 
 

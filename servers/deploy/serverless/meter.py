@@ -62,13 +62,14 @@ class Meter:
 
     def as_dict(self, memory_gb: float, living_cpu_s: float) -> dict[str, Any]:
         """Return all counts; given what an instance is billed for, and the CPU time of those that live."""
+        busy_s = self.busy.seconds
         return {
             "up_s": time.monotonic() - self.since_s,
             "invocations": self.invocations,
             "invocation_s": self.serving.seconds,
-            "instance_busy_s": self.busy.seconds,
+            "instance_busy_s": busy_s,
             "instance_alive_s": self.alive.seconds,
-            "held_gb_s": self.busy.seconds * memory_gb,
+            "held_gb_s": busy_s * memory_gb,
             "cpu_s": self.ended_cpu_s + living_cpu_s,
             "boot_cpu_s": self.boot_cpu_s,
             "cold_starts": self.cold_starts,
@@ -80,4 +81,5 @@ class Meter:
             "upgrades_ignored": self.upgrades_ignored,
             "failures": self.failures,
             "instances": {"alive": self.alive.number, "busy": self.busy.number},
+            "open_calls": self.serving.number,
         }
