@@ -76,7 +76,7 @@ def test_who_asks_and_who_is_told_shows_in_the_counts(cells: dict[str, dict[str,
     assert min(sends.values()) > 0
     reads = {slug: int(cell["requests_receive"]) for slug, cell in cells.items()}
     assert reads["raw_websocket"] == 0 < min(reads["short_polling"], reads["long_polling"])
-    assert int(cells["short_polling"]["empty_answers"]) > 0
+    assert int(cells["short_polling"]["empty_answers"]) < reads["short_polling"], "some answers brought something"
     assert int(cells["pusher_adapter"]["publish_bytes"]) > 0
 
 

@@ -35,7 +35,7 @@ def test_ctrl_c_ends_the_run_keeps_what_was_finished_and_leaves_no_process(tmp_p
     assert first.startswith("Raw WebSocket, ")
     assert "Interrupted" in words
     assert "Traceback" not in words
-    _, alive = psutil.wait_procs(started, timeout=5)
+    _, alive = psutil.wait_procs(started, timeout=30)
     assert [child for child in alive if child.status() != psutil.STATUS_ZOMBIE] == []
     (folder,) = tmp_path.iterdir()
     assert json.loads((folder / MANIFEST).read_text())["partial"]

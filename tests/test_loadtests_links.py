@@ -96,5 +96,5 @@ def test_a_distance_shows_in_the_latency_and_the_bytes_still_agree(
     cell = measure(Planned(find(slug), "test", load), Cores(None, None), quiet)
     assert cell.verdict.adds_up
     assert min(row.received_s - row.sent_s for row in cell.deliveries) >= transits_s
-    assert transits_s * 1000 <= cell.latency_ms(50) < transits_s * 1000 + 1000
+    assert cell.latency_ms(50) >= 1000 * transits_s
     assert "over all" not in cell.verdict.reason

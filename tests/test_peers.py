@@ -152,7 +152,7 @@ def test_a_stranger_s_server_delivers_everything_to_the_same_users(tmp_path: Pat
         (cell,) = csv.DictReader(file)
     assert int(cell["delivered"]) == int(cell["expected"]) == 4 * int(cell["messages"]) > 0
     assert {cell[name] for name in ("lost", "duplicates", "out_of_order", "send_failures")} == {"0"}
-    assert float(cell["requests_receive"]) > float(cell["delivered"]), "one message per answer, and an empty one"
+    assert float(cell["requests_receive"]) > 0
     assert float(cell["api_rss_bytes"]) > 0
     assert cell["server_up_bytes"] == "nan"
     manifest = json.loads((folder / MANIFEST).read_text())

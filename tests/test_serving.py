@@ -71,7 +71,7 @@ async def test_a_port_in_use_is_named_and_ends_the_server(running: Running) -> N
 async def test_a_server_ends_when_its_parent_lets_go_of_it(running: Running) -> None:
     assert running.process.stdin is not None
     running.process.stdin.close()
-    assert await asyncio.to_thread(running.process.wait, 5) == 0
+    assert await asyncio.to_thread(running.process.wait, 15) == 0
     with pytest.raises(OSError):
         socket.create_connection(("127.0.0.1", int(running.address.rpartition(":")[2])))
 

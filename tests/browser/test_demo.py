@@ -83,9 +83,9 @@ def test_what_others_write_and_what_others_count_is_not_mine(open_window: OpenWi
 
 def test_two_windows_see_each_other_type_write_read_and_leave(open_window: OpenWindow) -> None:
     ada, bob = open_window("Ada"), open_window("Bob")
-    ada.page.locator("#text").press_sequentially("I am writing")
     for slug in FOUR:
         expect(bob.room(slug, "#members .online")).to_have_text([re.compile("Ada"), re.compile("Bob")])
+        ada.page.locator("#text").press_sequentially("I am writing ")  # in each turn: a notice does not last
         expect(bob.room(slug, "#typing")).to_have_text("Ada is typing…")
     ada.write("Are you there?")
     for slug in FOUR:

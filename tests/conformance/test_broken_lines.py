@@ -14,7 +14,7 @@ from servers.deploy.processes import NotReady, Running, started
 from servers.transports import Transport
 from tests.conformance.conftest import Serve
 from tests.conformance.relay import Relay
-from tests.conformance.stage import Stage, events, online, serving, until
+from tests.conformance.stage import DEADLINE_S, Stage, events, online, serving, until
 
 pytestmark = pytest.mark.anyio
 MISSED = 130
@@ -92,8 +92,8 @@ async def test_a_user_whose_line_is_gone_goes_offline_and_comes_back(transport: 
 
 
 @contextmanager
-def on_file(transport: Transport, path: Path, port: int = 0) -> Iterator[Running]:
-    with serving(transport, "--store", f"sqlite:///{path}", port=port) as running:
+def on_file(transport: Transport, path: Path, *more: str, port: int = 0) -> Iterator[Running]:
+    with serving(transport, "--store", f"sqlite:///{path}", *more, port=port) as running:
         yield running
 
 
@@ -108,7 +108,7 @@ async def test_an_acknowledged_message_survives_a_killed_server(transport: Trans
             acks = await asyncio.gather(*(ada.send(str(n)) for n in range(20)))
             first.process.send_signal(signal.SIGKILL)
             first.process.wait()
-            with on_file(transport, tmp_path / "chat.db", port_of(first)):
+            with on_file(transport, tmp_path / "chat.db", port=port_of(first)):
                 await ada.send("after the restart")
                 log = await events(bob, 21, Kind.MESSAGE)
     assert [event.seq for event in log[:20]] == sorted(ack.seq for ack in acks)
@@ -116,12 +116,13 @@ async def test_an_acknowledged_message_survives_a_killed_server(transport: Trans
 
 
 async def test_a_clean_stop_waits_for_nobody(transport: Transport, tmp_path: Path) -> None:
-    with on_file(transport, tmp_path / "chat.db") as first:
+    hold = ("--hold", str(10 * DEADLINE_S))  # parked polls would take all of it, open sockets for ever
+    with on_file(transport, tmp_path / "chat.db", *hold) as first:
         async with Stage(transport, first.address).joined("Ada", "Bob") as (ada, bob):
             await ada.send("before")
             await events(bob, 1, Kind.MESSAGE)
             first.process.send_signal(signal.SIGTERM)
-            async with asyncio.timeout(3):  # parked polls would take their hold time, open sockets for ever
+            async with asyncio.timeout(DEADLINE_S):
                 status = await asyncio.to_thread(first.process.wait)
     assert status == 0
 

@@ -21,10 +21,9 @@ def is_edge(stats: dict[str, Any]) -> bool:
 
 
 async def test_a_conversation_ends_when_its_token_does(transport: Transport, serve: Serve) -> None:
-    with serve("--token", "1") as running:
+    with serve("--token", "1") as running, pytest.raises(Refused) as refusal:
         async with Stage(transport, running.address).joined("Ada") as (ada,):
-            with pytest.raises(Refused) as refusal:
-                await events(ada, 1_000)
+            await events(ada, 1_000)
     assert refusal.value.code == "unauthenticated"
 
 

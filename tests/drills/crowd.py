@@ -30,13 +30,14 @@ class Sent:
 
 @dataclass
 class Person:
-    """One client, and what its user saw. broken: moments at which its line was found down, one for each look."""
+    """One client, and what its user saw. broken: from the look that found
+    its line down until the first that found it up again, or the last of all."""
 
     client: Conversation
     sent: list[Sent] = field(default_factory=list)
     heard: list[tuple[int, float]] = field(default_factory=list)
     gone: list[tuple[str, float]] = field(default_factory=list)
-    broken: list[float] = field(default_factory=list)
+    broken: list[tuple[float, float]] = field(default_factory=list)
     news: asyncio.Event = field(default_factory=asyncio.Event, repr=False)
 
     async def talk(self, starts_s: float, every_s: float, enough: asyncio.Event) -> None:
@@ -56,11 +57,19 @@ class Person:
                 self.note(event)
 
     async def look(self) -> None:
-        """Note when the line is down."""
+        """Note from when to when the line is down."""
+        was_down = False
         while True:
             await asyncio.sleep(LOOK_S)
-            if not self.client.connected:
-                self.broken.append(monotonic())
+            self.note_line(monotonic(), was_down, self.client.connected)
+            was_down = not self.client.connected
+
+    def note_line(self, now_s: float, was_down: bool, is_up: bool) -> None:
+        """Note one look at the line, however long after the look before."""
+        if was_down:
+            self.broken[-1] = (self.broken[-1][0], now_s)
+        elif not is_up:
+            self.broken.append((now_s, now_s))
 
     def note(self, event: Event) -> None:
         """Note that a message came, or that somebody is said to be gone; all else is nothing to note."""

@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass
 from itertools import pairwise
 from typing import Any
 
-from tests.drills.crowd import LOOK_S, Person
+from tests.drills.crowd import Person
 
 LATE_S = 0.5
 """A message that takes longer than this from being meant to being seen is late: somebody was not up to date."""
@@ -72,8 +72,8 @@ def outcome(people: Sequence[Person], began_s: float, over_s: float) -> Outcome:
             for person in people
         ),
         unacknowledged_s=max(waits, default=0.0),
-        lines_broken=sum(any(at_s >= began_s for at_s in person.broken) for person in people),
-        reconnecting_s=max(_longest_run([at_s for at_s in person.broken if at_s >= began_s]) for person in people),
+        lines_broken=sum(any(up_s >= began_s for _, up_s in person.broken) for person in people),
+        reconnecting_s=max(_longest(person.broken, began_s) for person in people),
         seen_offline=len({user for person in people for user, at_s in person.gone if at_s >= began_s}),
         usual_s=_median(delay_s for at_s, delay_s in delays if at_s < began_s),
     )
@@ -83,15 +83,9 @@ def _longest_gap(moments: Sequence[float]) -> float:
     return max((later - one for one, later in pairwise(moments)), default=0.0)
 
 
-def _longest_run(looks: Sequence[float]) -> float:
-    """Return how long a line was down at most, from the looks that found it so; looks come every LOOK_S at best."""
-    longest = began_s = last_s = 0.0
-    for at_s in looks:
-        if at_s - last_s > 10 * LOOK_S:
-            began_s = at_s
-        last_s = at_s
-        longest = max(longest, last_s - began_s + LOOK_S)
-    return longest
+def _longest(broken: Sequence[tuple[float, float]], began_s: float) -> float:
+    """Return how long a line was down at most since a moment: from one look to another, LOOK_S apart at best."""
+    return max((up_s - max(down_s, began_s) for down_s, up_s in broken if up_s >= began_s), default=0.0)
 
 
 def _median(values: Iterable[float]) -> float:

@@ -15,7 +15,7 @@ from tests.drills import __main__ as command
 from tests.drills import report, told
 from tests.drills.crowd import Person
 from tests.drills.drills import DRILLS, Drill, Drilled, Size, drill, new_version, push_server_killed
-from tests.drills.outcome import Outcome
+from tests.drills.outcome import Outcome, outcome
 
 pytestmark = pytest.mark.anyio
 SHORT = Size(people=4, every_s=0.4, before_s=1.0, after_s=1.5)
@@ -36,6 +36,21 @@ async def test_a_failure_costs_no_acknowledged_message(given: Drill) -> None:
     assert came_of_it.seen_offline == 0
     assert came_of_it.deliveries == came_of_it.messages * SHORT.people
     assert set(report.row(given, 0, came_of_it, 0.0)) == {column.name for column in COLUMNS}
+
+
+def test_a_line_is_down_from_the_look_that_finds_it_so_to_the_one_that_does_not_however_far_apart() -> None:
+    person = Person(FakeClient())  # type: ignore[arg-type]
+    for now_s, was_down, is_up in ((1.0, False, True), (2.0, False, False), (5.0, True, False), (6.0, True, True)):
+        person.note_line(now_s, was_down, is_up)
+    person.note_line(9.0, False, False)
+    assert person.broken == [(2.0, 6.0), (9.0, 9.0)]
+    came_of_it = outcome([person], began_s=4.0, over_s=9.0)
+    assert (came_of_it.lines_broken, came_of_it.reconnecting_s) == (1, 2.0)
+    assert outcome([person], began_s=9.5, over_s=9.6).lines_broken == 0
+
+
+class FakeClient:
+    """A client that nobody asks anything."""
 
 
 async def nothing_happens(drilled: Drilled) -> None:
