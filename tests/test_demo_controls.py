@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from time import monotonic
 
 import httpx
 import pytest
@@ -10,12 +11,13 @@ from servers.demo.lane import ROOM
 from tests.browser.stage import running_demo
 
 pytestmark = pytest.mark.process
+DEADLINE_S = 20.0
 
 
 @pytest.fixture(scope="module")
 def page() -> Iterator[httpx.Client]:
     """Be the demo's own page: its origin, its secret."""
-    with running_demo() as address, httpx.Client(base_url=address, timeout=20, trust_env=False) as client:
+    with running_demo() as address, httpx.Client(base_url=address, timeout=DEADLINE_S, trust_env=False) as client:
         secret = re.search(r'name="secret" content="([^"]+)"', client.get("/").text)
         assert secret
         client.headers.update({"Origin": address, "X-Secret": secret[1], "Content-Type": "application/json"})
@@ -111,9 +113,9 @@ def test_the_crowd_can_be_gathered_and_dispersed_by_hand(page: httpx.Client) -> 
         room = httpx.post(f"{address}/rooms/{ROOM}/join", json=join, headers=headers, trust_env=False).json()
         return {member["name"] for member in room["members"] if member["online"]}
 
-    for _ in range(200):
-        if len(online()) == 3:
-            break
+    deadline_s = monotonic() + DEADLINE_S
+    while len(online()) < 3:
+        assert monotonic() < deadline_s, "the crowd did not come"
     assert online() == {"Looker", "Emil", "Fay"}
     page.post("/control", json={"type": "gather", "people": 0})
     assert online() == {"Looker"}

@@ -139,7 +139,7 @@ async def test_a_hosts_command_serves_page_and_lines_is_healthy_and_stops_when_t
             assert [event.body for event in await events(bob, 1, Kind.MESSAGE)] == ["hello"]
             assert await asyncio.to_thread(is_healthy, env)
             process.send_signal(signal.SIGTERM)
-            assert await asyncio.to_thread(process.wait, 5) == 0
+            assert await asyncio.to_thread(process.wait, READY_S) == 0
         assert not await asyncio.to_thread(is_healthy, env)
 
 

@@ -321,7 +321,7 @@ def test_a_send_that_a_server_took_to_its_grave_is_tried_again_at_the_other_if_n
             """Send until one is not answered: nginx takes turns, and this was the stopped server's."""
             for n in range(len("ab")):
                 sending = threads.submit(ada.send, f"id-{n}")
-                if not wait([sending], timeout=PATIENCE_S).done:
+                if not wait([sending], timeout=3 * PATIENCE_S).done:
                     return sending
             raise AssertionError("both servers answered")
 

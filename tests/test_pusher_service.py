@@ -121,7 +121,7 @@ def test_an_abrupt_end_frees_the_channel_and_removes_the_member(address: str, ap
 
 def test_a_silent_client_is_pinged_and_closed_with_4201_and_one_that_answers_stays(start: Start) -> None:
     with (
-        start("--activity-timeout-s", "1", "--pong-wait-s", "0.5") as service,
+        start("--activity-timeout-s", "2", "--pong-wait-s", "1.5") as service,
         socket(service.address) as silent,
         socket(service.address) as awake,
     ):
