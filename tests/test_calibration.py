@@ -52,6 +52,7 @@ def test_an_error_without_deliveries_is_not_a_number() -> None:
     assert error_of([]).p50_ms != error_of([]).p50_ms
 
 
+@pytest.mark.process
 def test_the_newest_calibration_of_this_machine_is_quoted(tmp_path: Path) -> None:
     assert record.COMMAND in record.on_record(tmp_path)
     path = record.write([ROW], {}, tmp_path)

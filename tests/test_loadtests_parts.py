@@ -1,5 +1,6 @@
 """What a server's processes have used is told of each part, wherever below it the work was done, and once."""
 
+import os
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -13,6 +14,8 @@ from loadtests.rig.parts import Parts, part_of
 pytestmark = pytest.mark.process
 
 BURNT_S = 0.2
+TICK_S = 1 / os.sysconf("SC_CLK_TCK")
+"""In which the system counts the user and the system time of children that have ended, each rounded down."""
 BURN = f"import time\nwhile time.process_time() < {BURNT_S}: pass"
 HOST = f"""
 import subprocess, sys
@@ -40,7 +43,7 @@ def test_what_was_started_below_a_listed_process_is_counted_as_its_own_even_when
     with host() as (pid, _):
         parts = Parts({"api": pid})
         used_s, resident = parts.used_s(), parts.resident_bytes()
-    assert used_s["api_cpu_s"] >= 2 * BURNT_S
+    assert used_s["api_cpu_s"] >= 2 * BURNT_S - 2 * TICK_S
     assert (used_s["push_service_cpu_s"], used_s["store_cpu_s"], parts.has_store) == (0, 0, False)
     assert (resident["api_rss_bytes"] > 0, resident["push_service_rss_bytes"]) == (True, 0)
 
@@ -51,7 +54,7 @@ def test_who_is_listed_below_another_answers_for_itself_and_is_counted_once() ->
         parts = Parts({"api": pid, "push_service": below})
         apart, resident = parts.used_s(), parts.resident_bytes()
     assert apart["push_service_cpu_s"] >= BURNT_S
-    assert apart["api_cpu_s"] >= BURNT_S
+    assert apart["api_cpu_s"] >= BURNT_S - 2 * TICK_S
     assert apart["api_cpu_s"] + apart["push_service_cpu_s"] == pytest.approx(whole["api_cpu_s"], abs=BURNT_S / 4)
     assert min(resident.values()) > 0
 
