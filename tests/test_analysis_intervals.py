@@ -35,6 +35,12 @@ def test_many_repeats_narrow_it() -> None:
     assert found.high - found.low < 10.0
 
 
+def test_it_is_the_percentile_interval_that_scipy_draws_from_the_same_seed() -> None:
+    """The limits are what `scipy.stats.bootstrap(..., method="percentile")` of scipy 1.17 returned."""
+    found = interval([Random(seed).gauss(100.0, 10.0) for seed in range(60)])
+    assert (found.low, found.high) == pytest.approx((94.37615918689895, 103.10688213606986), rel=1e-12)
+
+
 def test_it_is_written_with_its_limits_beneath() -> None:
     assert f"{Interval(1012.4, 990.6, 1040.2):,.0f}" == "1,012\n991\N{EN DASH}1,040"
 

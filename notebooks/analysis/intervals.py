@@ -9,7 +9,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import stats
 
 CONFIDENCE = 0.95
 RESAMPLES = 2000
@@ -40,15 +39,11 @@ def interval(repeats: Sequence[float]) -> Interval:
     value = float(np.median(repeats))
     if len(set(repeats)) == 1:
         return Interval(value, value, value)
-    found = stats.bootstrap(
-        (np.asarray(repeats),),
-        np.median,
-        confidence_level=CONFIDENCE,
-        n_resamples=RESAMPLES,
-        method="percentile",
-        rng=np.random.default_rng(SEED),
-    ).confidence_interval
-    return Interval(value, float(found.low), float(found.high))
+    measured = np.asarray(repeats)
+    drawn = np.random.default_rng(SEED).integers(0, len(measured), (RESAMPLES, len(measured)))
+    medians = np.median(measured[drawn], axis=1)
+    low, high = np.quantile(medians, [(1 - CONFIDENCE) / 2, (1 + CONFIDENCE) / 2])
+    return Interval(value, float(low), float(high))
 
 
 def coverage(repeats: int) -> float:
