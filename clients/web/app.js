@@ -34,7 +34,15 @@ async function begin() {
   const lanes = new Lanes(window, asked.get("name") ?? name);
   const controls = new Controls(window, lanes);
   $("who").textContent = lanes.name;
-  watch(window, (look) => (clear(ENDED), lanes.look(look), controls.look(look)), () => trouble(ENDED));
+  watch(
+    window,
+    (look) => {
+      clear(ENDED);
+      lanes.look(look);
+      controls.look(look);
+    },
+    () => trouble(ENDED),
+  );
   await lanes.show(reached);
   await lanes.countAnew();
   letWrite(lanes);

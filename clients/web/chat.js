@@ -37,8 +37,14 @@ async function chat({ name, token, room = "lobby", colour }) {
   };
   const http = new HttpSession(location.origin, room, heard);
   const talk = new Conversation(http, new Line(http, options), {
-    told: (events) => (report(events), shown.add(events)),
-    changed: () => (tell({ kind: "line", connected: talk.connected }), shown?.show()),
+    told: (events) => {
+      report(events);
+      shown.add(events);
+    },
+    changed: () => {
+      tell({ kind: "line", connected: talk.connected });
+      shown?.show();
+    },
   });
   let shown;
   addEventListener("pagehide", () => talk.end()); // not every browser lets a frame say goodbye: then its lease runs out

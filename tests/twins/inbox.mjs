@@ -1,4 +1,4 @@
-// Feeds the browser's inbox what it is told on standard input, and says what came out: a line of JSON for a line of JSON.
+// Feeds the browser's inbox what it is told on standard input, and says what came out: a line of JSON for each.
 
 import { createInterface } from "node:readline";
 

@@ -25,8 +25,14 @@ export class Channel {
     return new Promise((resolve, reject) => {
       let timer;
       const waiting = {
-        resolve: (said) => (clearTimeout(timer), resolve(said)),
-        reject: (error) => (clearTimeout(timer), reject(error)),
+        resolve: (said) => {
+          clearTimeout(timer);
+          resolve(said);
+        },
+        reject: (error) => {
+          clearTimeout(timer);
+          reject(error);
+        },
       };
       this.#waiting.push(waiting);
       if (withinMs === Infinity) return;

@@ -13,7 +13,8 @@ import { RoomView } from "./room_view.js";
 const BACKOFF_MS = 100;
 const BACKOFF_MAX_MS = 2000;
 
-const worthAnotherTry = (error) => error instanceof LineBroken || (error instanceof Refused && error.code === "too_many");
+const worthAnotherTry = (error) =>
+  error instanceof LineBroken || (error instanceof Refused && error.code === "too_many");
 const isNotJoined = (error) => error instanceof Refused && error.code === "not_joined";
 // Who has been forgotten joins again, by the line that reads, and may then go on.
 const worthWaiting = (error) => worthAnotherTry(error) || isNotJoined(error);

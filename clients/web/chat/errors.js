@@ -12,4 +12,5 @@ export class Refused extends Error {
 }
 
 /** Return the error that a refusal in so many words stands for: what is unavailable now may be there later. */
-export const refused = ({ error, detail }) => (error === "unavailable" ? new LineBroken(detail) : new Refused(error, detail));
+export const refused = ({ error, detail }) =>
+  error === "unavailable" ? new LineBroken(detail) : new Refused(error, detail);

@@ -4,7 +4,9 @@ const MESSAGES_MAX = 50;
 
 export class RoomView {
   constructor(snapshot) {
-    this.members = new Map(snapshot.members.map((member) => [member.user, { name: member.name, online: member.online }]));
+    this.members = new Map(
+      snapshot.members.map((member) => [member.user, { name: member.name, online: member.online }]),
+    );
     this.receipts = new Map(Object.entries(snapshot.receipts));
     this.typingUntil = new Map();
     this.messages = snapshot.messages.slice(-MESSAGES_MAX);

@@ -50,7 +50,9 @@ class Row {
     this.waits = waits;
     this.bar.setAttribute("class", `waits ${waits}`);
     this.pause.setAttribute("x", waits === "line" ? (BROWSER + middle) / 2 : MIDDLE);
-    this.span = { browser: [BROWSER - 3, 6], server: [SERVER - 3, 6], line: [BROWSER, middle - BROWSER] }[waits] ?? [0, 0];
+    this.span = { browser: [BROWSER - 3, 6], server: [SERVER - 3, 6], line: [BROWSER, middle - BROWSER] }[waits] ?? [
+      0, 0,
+    ];
     return this;
   }
 
@@ -60,7 +62,8 @@ class Row {
     const [x, width] = pause || this.waits === "line" ? this.span : [0, 0];
     this.all.setAttribute("transform", `translate(0 ${y})`);
     this.all.removeAttribute("display");
-    for (const [key, value] of Object.entries({ x, width, height: heightOf(pauseMs) })) this.bar.setAttribute(key, value);
+    for (const [key, value] of Object.entries({ x, width, height: heightOf(pauseMs) }))
+      this.bar.setAttribute(key, value);
     if (this.pause.textContent !== pause) this.pause.textContent = pause;
   }
 

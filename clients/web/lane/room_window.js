@@ -61,8 +61,16 @@ export class RoomWindow {
   #draw() {
     const { view, account, connected } = this.talk;
     document.body.classList.toggle("is-offline", !connected);
-    const members = [...view.members.entries()].sort(([, a], [, b]) => b.online - a.online || a.name.localeCompare(b.name));
-    fill($("members"), members.map(([user, { name, online }]) => [online ? "online" : "offline", user === account.user ? `${name} (you)` : name]));
+    const members = [...view.members.entries()].sort(
+      ([, a], [, b]) => b.online - a.online || a.name.localeCompare(b.name),
+    );
+    fill(
+      $("members"),
+      members.map(([user, { name, online }]) => [
+        online ? "online" : "offline",
+        user === account.user ? `${name} (you)` : name,
+      ]),
+    );
     const typers = view.typers(Date.now(), account.user);
     $("typing").textContent = typers.length ? `${typers.join(", ")} ${typers.length > 1 ? "are" : "is"} typing…` : "";
     for (const [item, event] of this.#events) {

@@ -2,9 +2,18 @@
 
 const NEWS = { message: "new message", typing: "somebody types", presence: "who is online", receipt: "read" };
 const WISHES = {
-  login: "I am here", join: "let me in", events: "any news?", send: "my message", typing: "I am typing",
-  mark_read: "I have read it", heartbeat: "still here", leave: "goodbye", socket: "keep this line open",
-  stream: "tell me, and go on", service: "where do I listen?", auth: "may I listen?",
+  login: "I am here",
+  join: "let me in",
+  events: "any news?",
+  send: "my message",
+  typing: "I am typing",
+  mark_read: "I have read it",
+  heartbeat: "still here",
+  leave: "goodbye",
+  socket: "keep this line open",
+  stream: "tell me, and go on",
+  service: "where do I listen?",
+  auth: "may I listen?",
 };
 export const LINE_ENDS = "line lost";
 
@@ -15,8 +24,10 @@ export const LINE_ENDS = "line lost";
  */
 export function told(way, about, said) {
   const wish = about.split("?")[0].split("/").pop();
-  if (way === "up") return { way, words: WISHES[wish] ?? wish, kind: "question", ...(wish === "events" && { waits: "server" }) };
-  if (said.type === "unanswered") return { way, words: "no answer", kind: "ended", ...(wish === "events" && { waits: "nobody" }) };
+  if (way === "up")
+    return { way, words: WISHES[wish] ?? wish, kind: "question", ...(wish === "events" && { waits: "server" }) };
+  if (said.type === "unanswered")
+    return { way, words: "no answer", kind: "ended", ...(wish === "events" && { waits: "nobody" }) };
   if (said.type === "closed") return { way, words: LINE_ENDS, kind: "ended", waits: "nobody" };
   if (said.type === "open") return { way, words: "line open", kind: "question", waits: "line" };
   if (said.type === "page") return page(way, said, wish === "events");

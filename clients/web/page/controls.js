@@ -5,7 +5,14 @@ import { attempt } from "./told.js";
 
 const PEOPLE = 5;
 const ADDED = "server_sent_events";
-const WORDS = ["Shall we meet at noon?", "The build is green.", "Who has the keys?", "I am on my way.", "Lunch is here.", "Have you seen this?"];
+const WORDS = [
+  "Shall we meet at noon?",
+  "The build is green.",
+  "Who has the keys?",
+  "I am on my way.",
+  "Lunch is here.",
+  "Have you seen this?",
+];
 const $ = (id) => document.getElementById(id);
 
 export class Controls {
@@ -83,7 +90,8 @@ export class Controls {
 
   /** Show what is so, whoever made it so: the crowd and the fifth lane are everybody's. */
   look(look) {
-    if (!!look.people !== !!this.#look.people) this.#press("crowd", !!look.people, look.people ? "Send them home" : "Add five people");
+    if (!!look.people !== !!this.#look.people)
+      this.#press("crowd", !!look.people, look.people ? "Send them home" : "Add five people");
     this.#look = look;
     if (!$("host").disabled && document.activeElement !== $("host")) $("host").value = look.profile;
     this.#press("added", look.lanes[ADDED].is_on);

@@ -27,6 +27,9 @@ export async function open() {
 export function watch(window, seen, lost) {
   const looks = new EventSource(`/counters?window=${window}`);
   looks.onmessage = ({ data }) => seen(JSON.parse(data));
-  looks.addEventListener("gone", () => (looks.close(), lost()));
+  looks.addEventListener("gone", () => {
+    looks.close();
+    lost();
+  });
   looks.onerror = lost;
 }

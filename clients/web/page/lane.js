@@ -40,7 +40,7 @@ export class Lane {
     this.frame.contentWindow?.postMessage(what, this.address);
   }
 
-  /** Send a message; resolves with what it took until this lane's own client saw it, or with nothing if it is closed. */
+  /** Send a message; resolves with what it took until its own client saw it; with nothing if it is closed. */
   send(text, id) {
     this.tell({ kind: "send", text, id });
     this.unstored += 1;

@@ -105,11 +105,17 @@ export class Lanes {
         line: () => this.#settle(),
         seen: () => this.#draw(),
       };
-      const lane = new Lane(reached, { restart: () => this.#restart(lane), heard: (what) => told[what.kind]?.(lane, what) });
+      const lane = new Lane(reached, {
+        restart: () => this.#restart(lane),
+        heard: (what) => told[what.kind]?.(lane, what),
+      });
       this.#all.push(lane);
       document.getElementById("lanes").append(lane.card);
       this.#count();
-      setTimeout(() => reject(new Error(`${lane.label}: its client did not join within ${READY_MS / 1000} s`)), READY_MS);
+      setTimeout(
+        () => reject(new Error(`${lane.label}: its client did not join within ${READY_MS / 1000} s`)),
+        READY_MS,
+      );
     });
   }
 

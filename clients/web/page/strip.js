@@ -7,7 +7,7 @@ const LEFT = 32;
 const SHOWN = 60;
 const FASTEST_MS = 1;
 const SLOWEST_MS = 10_000;
-const GRID = { 1: "1 ms", 10: "", 100: "0.1 s", 1000: "", 10_000: "10 s" };
+const GRID = { 1: "1 ms", 10: "", 100: "0.1 s", 1000: "", 10000: "10 s" };
 
 const drawn = (name, attributes, text = "") => {
   const made = document.createElementNS(SVG, name);
@@ -17,7 +17,8 @@ const drawn = (name, attributes, text = "") => {
 };
 
 const yOf = (ms) => {
-  const share = Math.log(Math.min(Math.max(ms, FASTEST_MS), SLOWEST_MS) / FASTEST_MS) / Math.log(SLOWEST_MS / FASTEST_MS);
+  const share =
+    Math.log(Math.min(Math.max(ms, FASTEST_MS), SLOWEST_MS) / FASTEST_MS) / Math.log(SLOWEST_MS / FASTEST_MS);
   return HEIGHT - 5 - share * (HEIGHT - 10);
 };
 const xOf = (place) => LEFT + 6 + (place * (WIDTH - LEFT - 10)) / (SHOWN - 1);

@@ -14,6 +14,7 @@ export const bytes = (count) => {
 export const whole = (count) => Math.round(count).toLocaleString("en");
 
 /** Return items as one says them: "a, b and c". */
-export const listed = (items) => (items.length > 1 ? `${items.slice(0, -1).join(", ")} and ${items.at(-1)}` : items.join(""));
+export const listed = (items) =>
+  items.length > 1 ? `${items.slice(0, -1).join(", ")} and ${items.at(-1)}` : items.join("");
 
 export const numeral = (count) => ["no", "one", "two", "three", "four", "five"][count] ?? String(count);

@@ -1,7 +1,7 @@
 // Pusher adapter: commands to the API, news from the push service, by the official pusher-js.
 //
-// A push service may lose an event without saying so: the client reads after subscribing, reads on a gap, and hears with
-// each heartbeat where the log ends.
+// A push service may lose an event without saying so: the client reads after subscribing, reads on a gap, and hears
+// with each heartbeat where the log ends.
 
 import "../node_modules/pusher-js/dist/web/pusher.min.js";
 import { Channel } from "../chat/channel.js";
@@ -65,15 +65,16 @@ export class Line {
 
   #subscribe({ key, cluster, host, port, tls }) {
     const { heard, room } = this.http;
-    const pages = (this.pages = new Channel());
-    const pusher = (this.pusher = new self.Pusher(key, {
+    const pages = new Channel();
+    const pusher = new self.Pusher(key, {
       ...(host && { wsHost: host, wsPort: port, wssPort: port }),
       cluster,
       forceTLS: tls,
       enabledTransports: ["ws", "wss"],
       disableStats: true,
       channelAuthorization: { customHandler: (asked, answer) => this.#authorize(asked, answer) },
-    }));
+    });
+    Object.assign(this, { pages, pusher });
     heard("up", "service");
     return new Promise((resolve, reject) => {
       pusher.connection.bind("state_change", ({ previous, current }) => {
@@ -83,7 +84,10 @@ export class Line {
         reject(new LineBroken(`the service is ${current}`));
       });
       const channel = pusher.subscribe(`private-room-${room}`);
-      channel.bind("page", (page) => (heard("pushed", page.type, page), pages.tell(page)));
+      channel.bind("page", (page) => {
+        heard("pushed", page.type, page);
+        pages.tell(page);
+      });
       channel.bind("pusher:subscription_error", () => reject(new LineBroken("the subscription was refused")));
       channel.bind("pusher:subscription_succeeded", () => resolve(heard("pushed", "service", { type: "open" })));
     });

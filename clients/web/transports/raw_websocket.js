@@ -43,13 +43,16 @@ export class Line {
 
   #connect() {
     const { address, room, heard } = this.http;
-    const socket = (this.socket = new WebSocket(`${address.replace("http", "ws")}/rooms/${room}/socket`));
+    const socket = new WebSocket(`${address.replace("http", "ws")}/rooms/${room}/socket`);
+    this.socket = socket;
     heard("up", "socket");
     socket.onmessage = (message) => this.#take(JSON.parse(message.data));
     return new Promise((resolve, reject) => {
       socket.onopen = () => resolve(heard("down", "socket", { type: "open" }));
       socket.onclose = ({ code, reason }) => {
-        const error = isRefusal(code) ? new Refused(reason, `closed with ${code}`) : new LineBroken(`closed with ${code}`);
+        const error = isRefusal(code)
+          ? new Refused(reason, `closed with ${code}`)
+          : new LineBroken(`closed with ${code}`);
         reject(error);
         if (socket === this.socket) this.#end(error);
       };

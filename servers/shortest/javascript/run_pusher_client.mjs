@@ -9,5 +9,11 @@ const standIn = { wsHost: PUSHER_HOST, wsPort: PUSHER_PORT, forceTLS: false, ena
 const where = PUSHER_HOST ? { cluster: "local", ...standIn } : { cluster: PUSHER_CLUSTER };
 const told = (facts) => console.log(JSON.stringify(facts));
 
-listen(Pusher, PUSHER_KEY, where, (text) => told({ heard: text }), () => told({ ready: true }));
+listen(
+  Pusher,
+  PUSHER_KEY,
+  where,
+  (text) => told({ heard: text }),
+  () => told({ ready: true }),
+);
 told({ subscribing: true });
