@@ -1,77 +1,99 @@
 # The front door: `make` alone lists what it can do. Paths are relative, so the folder's name may contain a space.
 
 PYTHON := .venv/bin/python
-STAMP := .venv/.made-for
+
+# What there is to install: the groups of pyproject.toml, each with a stamp, on which the targets depend that need it.
+GROUPS := compare demo notebooks check test
+STAMP := .venv/.made-for-
+STAMPS := $(GROUPS:%=$(STAMP)%)
 
 # A worker of pytest-xdist waits half of its time for servers and browsers, so there is one more than cores.
 WORKERS := -n $(shell echo $$(($$(getconf _NPROCESSORS_ONLN) + 1))) --dist loadgroup --no-loadscope-reorder
 
 .DEFAULT_GOAL := help
-.PHONY: help setup compare demo test drills outages bench notebooks site pictures lab format constraints clean
+.PHONY: help setup compare demo check test drills outages bench notebooks site pictures lab format constraints clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
 
-setup: $(STAMP) ## Make the virtual environment and install what is needed (every target does this first)
+setup: $(STAMP)test ## Install what all targets need (each one installs what it needs by itself)
 	@echo 'Ready.'
 
-$(STAMP): pyproject.toml constraints.txt .ci/setup clients/web/package-lock.json \
-		servers/shortest/javascript/package-lock.json
-	@sh .ci/setup
+$(STAMPS): $(STAMP)%: pyproject.toml constraints.txt .ci/setup
+	@sh .ci/setup $*
+$(STAMP)demo $(STAMP)test: clients/web/package-lock.json
+$(STAMP)check $(STAMP)test: .ci/biome/package-lock.json
+$(STAMP)test: servers/shortest/javascript/package-lock.json
 
-# A virtual environment cannot be moved: the stamp says for which folder it was made.
-ifneq ($(shell test -x $(PYTHON) && cat $(STAMP) 2>/dev/null),$(CURDIR))
-.PHONY: $(STAMP)
-endif
+# A virtual environment cannot be moved: a stamp says for which folder it was made. The demo does without npm until it
+# is there.
+STALE := $(shell for group in $(GROUPS); do \
+		test -x $(PYTHON) && test "`cat $(STAMP)$$group 2>/dev/null`" = "`pwd -P`" || echo $(STAMP)$$group; \
+	done; \
+	if command -v npm >/dev/null && ! test -d clients/web/node_modules/pusher-js; then echo $(STAMP)demo; fi)
+.PHONY: $(STALE)
 
-compare: $(STAMP) ## Compare the transports side by side in the terminal
-	@$(PYTHON) -m loadtests compare $(ARGS)
-
-demo: $(STAMP) ## Show it in a browser: one message, four lanes, live counters
-	@$(PYTHON) -m servers.demo $(ARGS)
-
-test: $(STAMP) ## Check style, types and the import law, then run the tests
+define STYLE
 	@echo '== ruff check: style'
 	@$(PYTHON) -m ruff check .
 	@echo '== ruff format: layout'
 	@$(PYTHON) -m ruff format --check .
+	@echo '== biome: JavaScript'
+	@.ci/biome/node_modules/.bin/biome check --error-on-warnings
 	@echo '== mypy: types'
 	@$(PYTHON) -m mypy
 	@echo '== lint-imports: the import law'
 	@.venv/bin/lint-imports --no-logo
+endef
+
+compare: $(STAMP)compare ## Compare the transports side by side in the terminal
+	@$(PYTHON) -m loadtests compare $(ARGS)
+
+demo: $(STAMP)demo ## Show it in a browser: one message, four lanes, live counters
+	@$(PYTHON) -m servers.demo $(ARGS)
+
+check: $(STAMP)check ## Check style, types and the import law, and run the tests that start no process
+	$(STYLE)
+	@echo '== pytest: the tests that start no process'
+	@$(PYTHON) -m pytest -m 'not process and not drill' $(WORKERS) $(ARGS)
+
+test: $(STAMP)test ## Check style, types and the import law, then run the tests
+	$(STYLE)
 	@echo '== pytest: behaviour'
 	@$(PYTHON) -m pytest $(WORKERS) $(ARGS)
 
-drills: $(STAMP) ## Run what is too long for `make test`: every transport on every store, and engines that fail
+drills: $(STAMP)test ## Run what is too long for `make test`: every transport on every store, and engines that fail
 	@$(PYTHON) -m pytest -m drill $(ARGS)
 
-outages: $(STAMP) ## Let each deployment fail in every way while people talk, and report what it cost them
+outages: $(STAMP)test ## Let each deployment fail in every way while people talk, and report what it cost them
 	@$(PYTHON) -m tests.drills $(ARGS)
 
-bench: $(STAMP) ## Measure the servers against the least that could do the same job
+bench: $(STAMP)test ## Measure the servers against the least that could do the same job
 	@$(PYTHON) -m loadtests.bench $(ARGS)
 
-notebooks: $(STAMP) ## Execute the notebooks anew, and test the claims, on results/reference
+notebooks: $(STAMP)notebooks ## Execute the notebooks anew, and test the claims, on results/reference
 	@$(PYTHON) -m notebooks.analysis claims results/reference --readme README.md
 	@$(PYTHON) -m notebooks.execute
 
-site: $(STAMP) ## Render the notebooks as pages that stand alone, into site/
+site: $(STAMP)notebooks ## Render the notebooks as pages that stand alone, into site/
 	@$(PYTHON) -m notebooks.publish
 
-pictures: $(STAMP) ## Take the pictures of the demo anew
+pictures: $(STAMP)test ## Take the pictures of the demo anew
 	@$(PYTHON) -m tests.browser.pictures
 
-lab: $(STAMP) ## Open the notebooks in Jupyter
+lab: $(STAMP)notebooks ## Open the notebooks in Jupyter
 	@$(PYTHON) -m jupyterlab --notebook-dir=notebooks $(ARGS)
 
-format: $(STAMP) ## Mend style and layout
+format: $(STAMP)check ## Correct style and layout
 	@$(PYTHON) -m ruff check --fix .
 	@$(PYTHON) -m ruff format .
+	@.ci/biome/node_modules/.bin/biome check --write
 
-constraints: $(STAMP) ## Pin the dependencies anew (ARGS=--upgrade takes newer releases)
+constraints: $(STAMP)check ## Pin the dependencies anew (ARGS=--upgrade takes newer releases)
 	@$(PYTHON) -m uv pip compile -q --universal --python-version 3.11 --no-header --no-annotate \
-		pyproject.toml --group dev -o constraints.txt $(ARGS)
+		pyproject.toml $(GROUPS:%=--group %) -o constraints.txt $(ARGS)
 
 clean: ## Remove what setup and the gates made; results and databases stay
-	rm -rf .venv clients/web/node_modules servers/shortest/javascript/node_modules .*_cache .hypothesis
+	rm -rf .venv .ci/biome/node_modules clients/web/node_modules servers/shortest/javascript/node_modules
+	rm -rf .*_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

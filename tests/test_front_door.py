@@ -16,7 +16,12 @@ README = (ROOT / "README.md").read_text(encoding="utf-8")
 MAKEFILE = (ROOT / "Makefile").read_text(encoding="utf-8")
 CODE = "\n".join(re.findall(r"```.*?```|`[^`\n]+`", README, re.DOTALL))
 LINKS = sorted({*re.findall(r"\]\(([^)\s]+)", README), *re.findall(r'\b(?:src|srcset|href)="([^"\s]+)"', README)})
+NPM_FOLDERS = [ROOT / ".ci" / "biome", ROOT / "clients" / "web", ROOT / "servers" / "shortest" / "javascript"]
 TARGETS = set(re.findall(r"^([a-z]+):", MAKEFILE, re.MULTILINE))
+
+
+def is_ours(path: Path) -> bool:
+    return not {".venv", "node_modules", "site"} & set(path.relative_to(ROOT).parts)
 
 
 def can_be_run(module: str) -> bool:
@@ -59,5 +64,14 @@ def test_make_alone_lists_every_target_once() -> None:
 
 def test_the_locks_name_no_registry() -> None:
     assert "://" not in (ROOT / "constraints.txt").read_text(encoding="utf-8")
-    for folder in ("clients/web", "servers/shortest/javascript"):
-        assert '"resolved"' not in (ROOT / folder / "package-lock.json").read_text(encoding="utf-8")
+    for folder in NPM_FOLDERS:
+        assert '"resolved"' not in (folder / "package-lock.json").read_text(encoding="utf-8")
+        assert "omit-lockfile-registry-resolved=true" in (folder / ".npmrc").read_text(encoding="utf-8")
+
+
+def test_no_line_of_javascript_is_longer_than_120_columns() -> None:
+    """The formatter breaks code, but neither texts nor comments."""
+    scripts = [path for path in ROOT.rglob("*.*js") if path.suffix in (".js", ".mjs") and is_ours(path)]
+    assert len(scripts) > 30
+    lines = [(path, line) for path in scripts for line in path.read_text(encoding="utf-8").splitlines()]
+    assert [(path.name, line) for path, line in lines if len(line) > 120] == []

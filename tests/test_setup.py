@@ -1,0 +1,166 @@
+"""What a command needs is declared, and no more is installed: groups, stamps, locks, and what setup says is missing.
+
+Leaves out to install anything: a group's imports are compared with what it declares.
+"""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tomllib
+from importlib.metadata import packages_distributions
+from pathlib import Path
+
+import grimp
+import pytest
+
+from notebooks.analysis.__main__ import CHARTS
+from servers.transports import TRANSPORTS
+
+ROOT = Path(__file__).parents[1]
+MAKEFILE = (ROOT / "Makefile").read_text(encoding="utf-8")
+SETUP = (ROOT / ".ci" / "setup").read_text(encoding="utf-8")
+FOLDERS = ("servers", "clients", "loadtests", "notebooks", "results")
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+GROUPS = PROJECT["dependency-groups"]
+FREE = {"help", "setup", "clean"}
+"""The targets that run nothing of ours: they need no group."""
+
+SERVED = ["servers.__main__", "servers.pusher_service.__main__", *(f"servers.{row.slug}" for row in TRANSPORTS)]
+STARTS = {
+    "compare": [
+        *SERVED,
+        "loadtests.__main__",
+        *(f"loadtests.{row.slug}" for row in TRANSPORTS),
+        "notebooks.analysis.__main__",
+        "notebooks.analysis.runs",
+        "notebooks.analysis.summary",
+        *(f"notebooks.analysis.figures.{name}" for name in ("style", *CHARTS)),
+    ],
+    "demo": [*SERVED, "servers.demo.__main__", "servers.deploy.serverless.__main__", "clients.__main__"],
+    "notebooks": ["notebooks.execute", "notebooks.publish", "notebooks.analysis.claims.ledger"],
+}
+"""The modules with which the commands of a group start; they import the rest."""
+
+COMMANDS = ("sh", "dirname", "mktemp", "rm", "cat")
+"""All that setup uses before it knows what is missing."""
+
+
+def name_of(requirement: str) -> str:
+    found = re.match(r"[A-Za-z0-9._-]+", requirement)
+    assert found, requirement
+    return re.sub(r"[._-]+", "-", found[0]).lower()
+
+
+def contained(group: str) -> list[str]:
+    """Return a group and the groups that it contains."""
+    inner = [part["include-group"] for part in GROUPS[group] if isinstance(part, dict)]
+    return [group, *(name for other in inner for name in contained(other))]
+
+
+def declared(group: str) -> set[str]:
+    own = [part for name in contained(group) for part in GROUPS[name] if isinstance(part, str)]
+    return {name_of(requirement) for requirement in [*PROJECT["project"]["dependencies"], *own]}
+
+
+@pytest.fixture(scope="module")
+def graph() -> grimp.ImportGraph:
+    return grimp.build_graph(*FOLDERS, include_external_packages=True, cache_dir=None)
+
+
+def imported(graph: grimp.ImportGraph, modules: list[str]) -> set[str]:
+    """Return the top-level packages that these modules, and all that they import, take from outside."""
+    found: set[str] = set()
+    due = list(modules)
+    while due:
+        module = due.pop()
+        if module not in found:
+            found.add(module)
+            due += [] if graph.is_module_squashed(module) else graph.find_modules_directly_imported_by(module)
+    return {name for name in found if name.partition(".")[0] not in {*FOLDERS, *sys.stdlib_module_names}}
+
+
+@pytest.mark.parametrize("group", STARTS)
+def test_what_a_group_imports_is_what_it_declares(graph: grimp.ImportGraph, group: str) -> None:
+    distributions = packages_distributions()
+    needed = {name_of(distributions[name][0]) for name in imported(graph, STARTS[group])}
+    assert needed
+    assert needed - declared(group) == set()
+
+
+def test_a_comparison_needs_neither_jupyter_nor_a_browser_nor_scipy(graph: grimp.ImportGraph) -> None:
+    assert imported(graph, STARTS["compare"]) & {"IPython", "jupytext", "nbformat", "playwright", "scipy"} == set()
+
+
+def test_the_makefile_has_a_stamp_for_every_group() -> None:
+    groups = re.search(r"^GROUPS := (.*)$", MAKEFILE, re.MULTILINE)
+    assert groups
+    assert groups[1].split() == list(GROUPS)
+
+
+def test_every_target_depends_on_the_stamp_of_a_group() -> None:
+    needs = dict(re.findall(r"^([a-z]+):(.*?)## ", MAKEFILE, re.MULTILINE))
+    stamps = {target: re.findall(r"\$\(STAMP\)([a-z]+)", needed) for target, needed in needs.items()}
+    assert len(stamps) > len(FREE)
+    wrong = {target: found for target, found in stamps.items() if target not in FREE and len(found) != 1}
+    assert wrong == {}
+    assert {group for found in stamps.values() for group in found} == set(GROUPS)
+
+
+@pytest.mark.parametrize("group", GROUPS)
+def test_setup_knows_what_a_group_contains(group: str) -> None:
+    arm = re.search(rf"^ +(?:\w+ \| )?{group}(?: \| \w+)?\) echo (.*) ;;$", SETUP, re.MULTILINE)
+    assert arm
+    assert set(arm[1].replace('"$1"', group).split()) == set(contained(group))
+
+
+@pytest.mark.parametrize("group", GROUPS)
+def test_whatever_a_group_declares_is_pinned(group: str) -> None:
+    pinned = {name_of(line) for line in (ROOT / "constraints.txt").read_text(encoding="utf-8").splitlines()}
+    assert declared(group) - pinned == set()
+
+
+def setup_on_a_bare_machine(folder: Path, *groups: str) -> "subprocess.CompletedProcess[str]":
+    """Run setup as an unprivileged user of a Debian that has nothing that it looks for on the path."""
+    for name in COMMANDS:
+        program = shutil.which(name)
+        assert program
+        (folder / name).symlink_to(program)
+    for name, said in (("apt-get", "exit 1"), ("id", "echo 1000")):
+        (folder / name).write_text(f"#!/bin/sh\n{said}\n", encoding="utf-8")
+        (folder / name).chmod(0o755)
+    env = os.environ | {"PATH": str(folder)}
+    command = [str(folder / "sh"), str(ROOT / ".ci" / "setup"), *groups]
+    return subprocess.run(command, env=env, check=False, capture_output=True, text=True, timeout=30)
+
+
+@pytest.mark.process
+def test_all_that_is_missing_is_named_at_once_with_what_it_is_for_and_one_command(tmp_path: Path) -> None:
+    ended = setup_on_a_bare_machine(tmp_path, "test")
+    assert ended.returncode == 1
+    assert ended.stdout == ""
+    for name in ("Python 3.11", "Node.js", "Chromium", "Redis"):
+        (line,) = [line for line in ended.stderr.splitlines() if name in line]
+        assert ", for " in line
+    (command,) = [line for line in ended.stderr.splitlines() if "apt-get" in line]
+    for package in ("python3", "python3-venv", "npm", "chromium", "redis-server"):
+        assert f" {package}" in command
+
+
+@pytest.mark.process
+@pytest.mark.parametrize("group", ["compare", "demo", "notebooks"])
+def test_a_group_asks_for_nothing_but_python_that_it_can_do_without(tmp_path: Path, group: str) -> None:
+    said = setup_on_a_bare_machine(tmp_path, group).stderr
+    assert [line for line in said.splitlines() if line.startswith("  - ")] == [
+        "  - Python 3.11 or newer with its venv module, for everything"
+    ]
+    assert said.count("apt-get install") == 1
+
+
+@pytest.mark.process
+@pytest.mark.parametrize("groups", [[], ["browser"], ["compare", "tests"]])
+def test_an_unknown_group_is_refused_by_naming_those_there_are(tmp_path: Path, groups: list[str]) -> None:
+    ended = setup_on_a_bare_machine(tmp_path, *groups)
+    assert ended.returncode == 2
+    assert "expected compare, demo, notebooks, check or test" in ended.stderr
