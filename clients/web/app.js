@@ -30,7 +30,7 @@ function letWrite(lanes) {
 }
 
 async function begin() {
-  const { window, name, lanes: reached } = await open();
+  const { window, name, lanes: reached, absent } = await open();
   const lanes = new Lanes(window, asked.get("name") ?? name);
   const controls = new Controls(window, lanes);
   $("who").textContent = lanes.name;
@@ -43,7 +43,9 @@ async function begin() {
     },
     () => trouble(ENDED),
   );
-  await lanes.show(reached);
+  const shown = lanes.show(reached);
+  lanes.showAbsent(absent);
+  await shown;
   await lanes.countAnew();
   letWrite(lanes);
   const tour = new Tour(lanes, controls);

@@ -7,6 +7,7 @@ import os
 import sys
 import tempfile
 import webbrowser
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated
 
@@ -17,41 +18,45 @@ from servers.demo.app import create_app
 from servers.demo.link import HOST
 from servers.demo.stage import Stage
 from servers.serving import HttpSettings, announce, run, serve
+from servers.transports import find
 
 WEB = Path(__file__).parents[2] / "clients" / "web"
-PUSHER_JS = WEB / "node_modules" / "pusher-js"
+PUSHER_JS = Path("node_modules") / "pusher-js"
+NO_PUSHER_JS = 'Its client, pusher-js, is not installed. Install Node.js with npm, then run "make demo" again.'
 
 
 def main(
     port: Annotated[int, typer.Option(min=0, max=65535, help="Port of the page; 0 takes a free one.")] = 8765,
     tour: Annotated[bool, typer.Option(help="Begin with the guided tour.")] = False,
+    web: Annotated[Path, typer.Option(help="Folder of the browser's client.", exists=True, file_okay=False)] = WEB,
     attached: Annotated[bool, typer.Option(help="Stop when standard input closes, and open no browser.")] = False,
 ) -> None:
     """Start every lane's server, and a page that shows them side by side."""
-    if not PUSHER_JS.is_dir():
-        raise typer.BadParameter(f"the npm packages of {WEB} are missing; run: make setup")
     with tempfile.TemporaryDirectory(prefix="demo-") as folder:
-        run(present(Path(folder), port, "?tour" if tour else "", attached))
+        run(present(Path(folder), web, port, "?tour" if tour else "", attached))
 
 
-async def present(folder: Path, port: int, query: str, attached: bool) -> None:
+async def present(folder: Path, web: Path, port: int, query: str, attached: bool) -> None:
     """Serve the page until a signal arrives; the lanes' servers start as soon as its address is known."""
-    stage = Stage(folder, WEB)
+    remedies = {} if (web / PUSHER_JS).is_dir() else {"pusher_adapter": NO_PUSHER_JS}
+    stage = Stage(folder, web, remedies)
 
     def ready(address: str) -> None:
         stage.begin(address)
         if attached:
             announce(address, {"pids": {"demo": os.getpid()}})
         else:
-            show(f"{address}/{query}")
+            show(f"{address}/{query}", remedies)
 
-    app = create_app(stage, WEB, Settings())
+    app = create_app(stage, web, Settings())
     await serve(app, host=HOST, port=port, http=HttpSettings(), on_ready=ready, on_stop=stage.stop, attached=attached)
 
 
-def show(address: str) -> None:
-    """Open the page in a browser where there is a screen, and print its address anyway."""
-    print(f"One message, four lanes: {address}   (Ctrl-C ends it)", flush=True)
+def show(address: str, remedies: Mapping[str, str]) -> None:
+    """Open the page in a browser where there is a screen; print its address anyway, and which lanes are absent."""
+    print(f"The demo: {address}   (Ctrl-C ends it)", flush=True)
+    for slug, remedy in remedies.items():
+        print(f"{find(slug).label} is absent. {remedy}", flush=True)
     if sys.platform == "darwin" or os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"):
         webbrowser.open(address)
 

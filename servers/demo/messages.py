@@ -81,12 +81,23 @@ class Reached(Struct, frozen=True):
     is_addition: bool
 
 
+class Absent(Struct, frozen=True):
+    """A lane that cannot be shown, and what to do so that it can."""
+
+    slug: str
+    label: str
+    colour: str
+    explanation: str
+    remedy: str
+
+
 class Opened(Struct, frozen=True):
-    """An open window, a name for whoever sits at it, and its lanes."""
+    """An open window, a name for whoever sits at it, its lanes, and those that are absent."""
 
     window: str
     name: str
     lanes: list[Reached]
+    absent: list[Absent]
 
 
 class Done(Struct, frozen=True):

@@ -6,7 +6,7 @@ Teaches what a presenter needs to make a point: one thing changed at a time, and
 import asyncio
 import logging
 import secrets
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import ExitStack, asynccontextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -15,7 +15,7 @@ from servers import transports
 from servers.core.errors import BadRequest, NotFound, TooMany
 from servers.demo.hosts import HOSTS
 from servers.demo.lane import Lane
-from servers.demo.messages import LaneState, Look, Opened, Reached
+from servers.demo.messages import Absent, LaneState, Look, Opened, Reached
 from servers.demo.window import Way, Window
 from servers.deploy.engines import program, redis_server
 from servers.deploy.processes import NotReady
@@ -31,14 +31,19 @@ NAMES = ("Ada", "Bob", "Cyd", "Dee")
 class Stage:
     """The lanes, the windows on them (one for each of NAMES at most), and a look at all counters every LOOK_S."""
 
-    def __init__(self, folder: Path, web: Path) -> None:
-        """Prepare a lane for each transport. folder: for their logs. web: the files of the browser's client."""
+    def __init__(self, folder: Path, web: Path, remedies: Mapping[str, str]) -> None:
+        """Prepare a lane for each transport. folder: for their logs. web: the files of the browser's client.
+
+        remedies: the transports that cannot be shown, by slug, each with what to do about it.
+        """
         secret = secrets.token_urlsafe(32)
-        self._lanes = {row.slug: Lane(row, folder, web, secret) for row in transports.TRANSPORTS}
+        rows = [row for row in transports.TRANSPORTS if row.slug not in remedies]
+        self._absent = [_absent(transports.find(slug), remedy) for slug, remedy in remedies.items()]
+        self._lanes = {row.slug: Lane(row, folder, web, secret) for row in rows}
         self._stores: dict[str, str] = {}
         self._engines = ExitStack()
         self._profile = ""
-        self._on = {row.slug for row in transports.TRANSPORTS if not row.is_addition}
+        self._on = {row.slug for row in rows if not row.is_addition}
         self._windows: dict[str, Window] = {}
         self._people = 0
         self._starting: list[asyncio.Task[None]] = []
@@ -83,7 +88,7 @@ class Stage:
         window = self._windows[known]
         window.shape(delay_s=0.0, is_cut=False)
         reached = [_told(lane, await window.reach(lane)) for lane in self._lanes_on()]
-        return Opened(window=known, name=window.name, lanes=reached)
+        return Opened(window=known, name=window.name, lanes=reached, absent=self._absent)
 
     async def light(self, slug: str, on: bool) -> None:
         """Switch an added lane on or off. Raises NotFound, BadRequest."""
@@ -213,6 +218,17 @@ class Stage:
         if name not in self._windows:
             raise NotFound(f"window: {name[:80]!r} is not open; open one")
         return self._windows[name]
+
+
+def _absent(transport: transports.Transport, remedy: str) -> Absent:
+    """Return what a window's page is told of a lane that cannot be shown."""
+    return Absent(
+        slug=transport.slug,
+        label=transport.label,
+        colour=transport.colour,
+        explanation=transport.explanation,
+        remedy=remedy,
+    )
 
 
 def _told(lane: Lane, way: Way) -> Reached:

@@ -2,12 +2,13 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 from servers.deploy.processes import started
 
 
 @contextmanager
-def running_demo() -> Iterator[str]:
-    """Run the demo until the block ends; yields the address of its page."""
-    with started(["servers.demo", "--port", "0"]) as demo:
+def running_demo(web: Path | None = None) -> Iterator[str]:
+    """Run the demo until the block ends; yields the address of its page. web: in place of clients/web."""
+    with started(["servers.demo", "--port", "0", *(["--web", str(web)] if web else [])]) as demo:
         yield demo.address

@@ -129,6 +129,18 @@ export class Lane {
   }
 }
 
+/** Return the card of a lane that cannot be shown: what it is, that it is absent, and what to do about it. */
+export function absentCard({ slug, label, colour, explanation, remedy }) {
+  const card = document.getElementById("absent").content.firstElementChild.cloneNode(true);
+  card.id = slug;
+  card.style.setProperty("--hue", colour);
+  card.setAttribute("aria-label", `${label}, absent`);
+  card.querySelector("h2").append(...labelled(`${label} (absent)`));
+  card.querySelector(".explanation").textContent = explanation;
+  card.querySelector(".remedy").textContent = remedy;
+  return card;
+}
+
 /** Return a label's parts: what stands in brackets is a badge. */
 function labelled(label) {
   const [, name, badge] = /^([^(]*)(?:\((.*)\))?$/.exec(label);

@@ -2,7 +2,7 @@
 
 import { newId } from "../lane/written.js";
 import { wish } from "./demo.js";
-import { Lane } from "./lane.js";
+import { absentCard, Lane } from "./lane.js";
 import { announce, attempt, trouble } from "./told.js";
 import { listed, numeral } from "./wording.js";
 
@@ -33,6 +33,12 @@ export class Lanes {
   /** Show lanes more; resolves when their clients have joined. */
   async show(reached) {
     await Promise.all(reached.filter(({ slug }) => !this.find(slug)).map((one) => this.#open(one)));
+  }
+
+  /** Show that lanes are absent. */
+  showAbsent(absent) {
+    document.getElementById("lanes").append(...absent.map(absentCard));
+    this.#count();
   }
 
   /** Write one message to every lane whose client has joined; resolves with when each lane saw it, if it did. */
@@ -151,7 +157,8 @@ export class Lanes {
 
   #count() {
     document.getElementById("how-many").textContent = numeral(this.#all.length);
-    document.getElementById("lanes").dataset.count = this.#all.length;
+    const cards = document.getElementById("lanes");
+    cards.dataset.count = cards.children.length;
   }
 
   /** Show all figures with the next frame, however many have changed. */

@@ -3,7 +3,7 @@
 
 import { afresh, STEPS } from "./tour_steps.js";
 
-const STEP_MS = 180_000 / STEPS.length;
+const WHOLE_MS = 180_000;
 const ANSWER_MS = 500; // the answer's figures are this machine's, and go on changing
 const $ = (id) => document.getElementById(id);
 
@@ -14,7 +14,8 @@ export class Tour {
   #playing;
 
   constructor(lanes, controls) {
-    Object.assign(this, { lanes, controls });
+    const steps = STEPS.filter(({ lane }) => !lane || lanes.find(lane)); // an absent lane cannot be pointed at
+    Object.assign(this, { lanes, controls, steps });
     $("tour-back").onclick = () => this.#go(this.#place - 1);
     $("tour-next").onclick = () => this.#go(this.#place + 1);
     $("tour-end").onclick = () => this.#end();
@@ -33,15 +34,15 @@ export class Tour {
   }
 
   #go(place) {
-    if (place >= STEPS.length) return this.#end();
+    if (place >= this.steps.length) return this.#end();
     this.#place = Math.max(0, place);
-    const step = STEPS[this.#place];
-    $("tour-place").textContent = `Step ${this.#place + 1} of ${STEPS.length}`;
+    const step = this.steps[this.#place];
+    $("tour-place").textContent = `Step ${this.#place + 1} of ${this.steps.length}`;
     $("tour-title").textContent = step.title;
     $("tour-look").textContent = step.look;
     $("tour-question").textContent = `They will ask: ${step.question}`;
     $("tour-back").disabled = this.#place === 0;
-    $("tour-next").textContent = this.#place === STEPS.length - 1 ? "Finish" : "Next";
+    $("tour-next").textContent = this.#place === this.steps.length - 1 ? "Finish" : "Next";
     this.#answer();
     $("tour-title").focus({ preventScroll: true });
     this.lanes.point(step.lane);
@@ -60,13 +61,13 @@ export class Tour {
   }
 
   #answer() {
-    if (!$("tour").hidden) $("tour-answer").textContent = STEPS[this.#place].answer(this.lanes);
+    if (!$("tour").hidden) $("tour-answer").textContent = this.steps[this.#place].answer(this.lanes);
   }
 
   #play(on) {
     $("tour-play").ariaPressed = String(on);
     clearInterval(this.#playing);
-    this.#playing = on ? setInterval(() => this.#go(this.#place + 1), STEP_MS) : undefined;
+    this.#playing = on ? setInterval(() => this.#go(this.#place + 1), WHOLE_MS / this.steps.length) : undefined;
   }
 
   #end() {

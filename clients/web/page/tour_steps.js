@@ -2,12 +2,13 @@
 // figures as the lanes count them.
 
 import { pause } from "../chat/pause.js";
-import { bytes, duration, whole } from "./wording.js";
+import { bytes, duration, listed, whole } from "./wording.js";
 
 const DAY_S = 86_400;
 
 const CUT_MS = 4000;
 const CLASSIC = "classic-hobby";
+const HELD = { long_polling: "long polling", short_polling: "short polling", pusher_adapter: "Pusher" };
 
 /** Return a lane's figures, in words. Requests and bytes are everybody's, and so are the messages that share them. */
 function figures(lanes, slug) {
@@ -108,11 +109,11 @@ export const STEPS = [
       "The WebSocket never gets through, the long poll is cut and comes back, short polling does not notice.",
     question: "So there are no WebSockets on serverless?",
     answer: (lanes) => {
-      const billed = (slug) => `${whole(lanes.find(slug).bill?.function_s ?? 0)} s`;
+      const held = Object.entries(HELD).filter(([slug]) => lanes.find(slug));
+      const billed = held.map(([slug, name]) => `${name} for ${whole(lanes.find(slug).bill?.function_s ?? 0)} s`);
       return (
         "On classic hosts there are none. Today's hold one for minutes, then cut it, and bill the waiting: so far " +
-        `long polling has held functions for ${billed("long_polling")}, short polling for ` +
-        `${billed("short_polling")}, Pusher for ${billed("pusher_adapter")}.`
+        `functions were held by ${listed(billed)}.`
       );
     },
     deeds: [afresh({ rate: 1, host: CLASSIC })],

@@ -1,0 +1,57 @@
+"""The demo on a machine without npm: the Pusher lane is absent, and says what to do; all else works."""
+
+import re
+import shutil
+from collections.abc import Iterator
+
+import pytest
+from playwright.sync_api import Browser, expect
+
+from servers.demo.__main__ import WEB
+from servers.transports import TRANSPORTS
+from tests.browser.stage import running_demo
+from tests.browser.test_demo_access import findings
+from tests.browser.window import Window
+
+pytestmark = pytest.mark.process
+
+SHOWN = [row.slug for row in TRANSPORTS if not row.is_addition and not row.needs_push_service]
+STEPS = 6
+STEP_MS = 60_000
+
+
+@pytest.fixture(scope="module")
+def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Serve the browser's client as it is when its npm packages were not installed."""
+    web = tmp_path_factory.mktemp("without-npm") / "web"
+    shutil.copytree(WEB, web, ignore=shutil.ignore_patterns("node_modules"))
+    with running_demo(web) as running:
+        yield running
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_the_pusher_lane_is_marked_absent_and_says_how_to_get_it(browser: Browser, address: str, scheme: str) -> None:
+    window = Window(browser, address, f"Ada-{scheme}", color_scheme=scheme, bypass_csp=True)
+    assert window.slugs == [*SHOWN, "pusher_adapter"]
+    absent = window.card("pusher_adapter")
+    expect(absent.locator("h2 small")).to_have_text("absent")
+    expect(absent.locator(".remedy")).to_have_text(re.compile(r"pusher-js.*npm.*make demo"))
+    expect(absent.locator("iframe, button")).to_have_count(0)
+    expect(window.page.locator("#how-many")).to_have_text("three")
+    assert findings(window.page.main_frame) == []
+    window.write("to all three")
+    for slug in SHOWN:
+        window.expect_last(slug, "to all three")
+    assert window.troubles == []
+
+
+def test_the_tour_leaves_the_absent_lane_out(browser: Browser, address: str) -> None:
+    window = Window(browser, address, "Bob", "tour")
+    page = window.page
+    for place in range(1, STEPS + 1):
+        expect(page.locator("#tour-place")).to_have_text(f"Step {place} of {STEPS}")
+        expect(page.locator("#tour-answer")).to_have_text(re.compile(r"\d"), timeout=STEP_MS)
+        expect(page.locator("#tour-answer")).not_to_have_text(re.compile("Pusher|undefined|NaN"))
+        page.keyboard.press("ArrowRight")
+    expect(page.locator("#tour")).to_be_hidden()
+    assert window.troubles == []
