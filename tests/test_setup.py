@@ -20,6 +20,7 @@ from servers.transports import TRANSPORTS
 
 ROOT = Path(__file__).parents[1]
 MAKEFILE = (ROOT / "Makefile").read_text(encoding="utf-8")
+DOCKERFILE = ROOT / "servers" / "deploy" / "single_server" / "Dockerfile"
 SETUP = (ROOT / ".ci" / "setup").read_text(encoding="utf-8")
 FOLDERS = ("servers", "clients", "loadtests", "notebooks", "results")
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
@@ -164,3 +165,18 @@ def test_an_unknown_group_is_refused_by_naming_those_there_are(tmp_path: Path, g
     ended = setup_on_a_bare_machine(tmp_path, *groups)
     assert ended.returncode == 2
     assert "expected compare, demo, notebooks, check or test" in ended.stderr
+
+
+def test_the_workflows_and_containers_use_targets_and_groups_that_there_are() -> None:
+    """Nobody could run them here, so at least what they name exists."""
+    files = [*(ROOT / ".github" / "workflows").glob("*.yml"), ROOT / ".devcontainer" / "devcontainer.json", DOCKERFILE]
+    texts = {path.name: path.read_text(encoding="utf-8") for path in files}
+    assert len(texts) == 4
+    targets = set(re.findall(r"^([a-z]+):", MAKEFILE, re.MULTILINE))
+    for name, text in texts.items():
+        assert "Not run here" in text, name
+        used = set(re.findall(r"\bmake ([a-z]+)", text))
+        groups = set(re.findall(r"--group ([\w-]+)", text))
+        assert used | groups, name
+        assert used <= targets, name
+        assert groups <= set(GROUPS), name
