@@ -7,8 +7,8 @@ GROUPS := compare demo notebooks check test
 STAMP := .venv/.made-for-
 STAMPS := $(GROUPS:%=$(STAMP)%)
 
-# A worker of pytest-xdist waits half of its time for servers and browsers, so there is one more than cores.
-WORKERS := -n $(shell echo $$(($$(getconf _NPROCESSORS_ONLN) + 1))) --dist loadgroup --no-loadscope-reorder
+# See tests/conftest.py for how many workers `auto` means, and for what forms a group.
+WORKERS := -n auto --dist loadgroup --no-loadscope-reorder
 
 .DEFAULT_GOAL := help
 .PHONY: help setup compare demo check test drills outages bench notebooks site pictures lab format constraints clean

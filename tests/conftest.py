@@ -16,6 +16,7 @@ from tests.engines import Engines, what_is_missing
 FIRST = ("measuring", "tests/browser", "tests/test_notebooks", "conformance", "tests/conformance")
 """The groups that take longest, by how their names begin: a worker that begins one late ends last."""
 
+WORKERS_MAX = 6
 START_OF_A_PROCESS = {"subprocess.Popen", "os.fork", "os.forkpty", "os.posix_spawn"}
 """Audit events of Python, see https://docs.python.org/3/library/audit_events.html."""
 
@@ -41,6 +42,11 @@ class ProcessGuard:
 
 
 guard = ProcessGuard()
+
+
+def pytest_xdist_auto_num_workers() -> int:
+    """One worker more than cores, since each waits a good part of its time for servers and browsers."""
+    return min(WORKERS_MAX, (os.cpu_count() or 1) + 1)
 
 
 def pytest_sessionstart(session: pytest.Session) -> None:

@@ -2,9 +2,11 @@
 
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
+from servers.deploy.processes import NotReady, started
 from servers.transports import TRANSPORTS
 
 pytestmark = pytest.mark.process
@@ -47,6 +49,12 @@ def test_an_engine_that_does_not_answer_is_told_once(store: str, workers: str) -
 @pytest.mark.parametrize("store", ["chat.db", "mysql://x", "sqlite:///no/such/folder/chat.db"])
 def test_an_unfit_store_is_refused(store: str) -> None:
     assert "store" in refused("short_polling", "--store", store)
+
+
+def test_a_second_process_on_the_same_file_is_refused(tmp_path: Path) -> None:
+    command = ["servers", "short_polling", "--port", "0", "--store", f"sqlite:///{tmp_path}/chat.db"]
+    with started(command), pytest.raises(NotReady, match="ended with status 2"), started(command):
+        pass
 
 
 @pytest.mark.parametrize("option", ["--lease", "--hold", "--port"])

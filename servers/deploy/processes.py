@@ -16,7 +16,7 @@ from typing import Any, cast
 
 from servers.secrecy import without_passwords
 
-READY_S = 15.0
+READY_S = 30.0
 STOP_S = 10.0
 
 

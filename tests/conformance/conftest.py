@@ -13,6 +13,7 @@ from tests.conformance.topologies import TOPOLOGIES, Topology
 from tests.engines import Engines
 
 Serve = Callable[..., AbstractContextManager[Running]]
+ServerOf = Callable[[Transport, Topology], Running]
 
 
 def shared_by(name: str, value: object, *marks: pytest.MarkDecorator) -> Any:
@@ -49,7 +50,7 @@ def serve(transport: Transport, topology: Topology, engines: Engines) -> Serve:
 
 
 @pytest.fixture(scope="session")
-def server_of(engines: Engines) -> Iterator[Callable[[Transport, Topology], Running]]:
+def server_of(engines: Engines) -> Iterator[ServerOf]:
     """Start each transport's server once per topology, when it is first asked for; tests keep apart by rooms."""
     running: dict[tuple[str, Topology], Running] = {}
     with ExitStack() as stack:
@@ -64,5 +65,5 @@ def server_of(engines: Engines) -> Iterator[Callable[[Transport, Topology], Runn
 
 
 @pytest.fixture
-def stage(transport: Transport, topology: Topology, server_of: Callable[[Transport, Topology], Running]) -> Stage:
+def stage(transport: Transport, topology: Topology, server_of: ServerOf) -> Stage:
     return Stage(transport, server_of(transport, topology).address)

@@ -9,6 +9,7 @@ import httpx
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
+from clients.http_session import tls_context
 from servers.transports import Commands
 from tests.conformance.stage import DEADLINE_S, Stage
 
@@ -59,7 +60,9 @@ class RawHttp:
     def _client(self, token: str, headers: dict[str, str]) -> httpx.AsyncClient:
         given = {**({"Authorization": f"Bearer {token}"} if token else {}), **headers}
         raw = [(name.encode(), value.encode()) for name, value in given.items()]
-        return httpx.AsyncClient(base_url=self._stage.address, headers=raw, trust_env=False, timeout=DEADLINE_S)
+        return httpx.AsyncClient(
+            base_url=self._stage.address, headers=raw, trust_env=False, timeout=DEADLINE_S, verify=tls_context()
+        )
 
 
 class RawSocket:

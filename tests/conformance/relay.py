@@ -1,6 +1,7 @@
 """A relay in front of a server, whose line a test can cut and mend."""
 
 import asyncio
+import socket
 from contextlib import suppress
 from typing import Self
 
@@ -8,15 +9,17 @@ from typing import Self
 class Relay:
     """Passes bytes between clients and one target. An async context manager; `address` is where clients connect."""
 
-    def __init__(self, target: str) -> None:
+    def __init__(self, target: str, listener: socket.socket | None = None) -> None:
+        """target: address of the server. listener: a socket that listens already, and stays open for the next relay."""
         self._host, _, port = target.removeprefix("http://").partition(":")
         self._port = int(port)
+        self._listener = listener.dup() if listener else socket.create_server(("127.0.0.1", 0))
         self._writers: set[asyncio.StreamWriter] = set()
         self._relaying: set[asyncio.Task[None]] = set()
         self._whole = True
 
     async def __aenter__(self) -> Self:
-        self._server = await asyncio.start_server(self._accept, "127.0.0.1", 0)
+        self._server = await asyncio.start_server(self._accept, sock=self._listener)
         host, port = self._server.sockets[0].getsockname()
         self.address = f"http://{host}:{port}"
         self.port: int = port

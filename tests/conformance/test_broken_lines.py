@@ -3,47 +3,69 @@
 import asyncio
 import secrets
 import signal
+import socket
 from collections.abc import AsyncIterator, Iterator
-from contextlib import ExitStack, asynccontextmanager, contextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
 from servers.core.wire import Kind
-from servers.deploy.processes import NotReady, Running, started
+from servers.deploy.processes import Running, started
 from servers.transports import Transport
-from tests.conformance.conftest import Serve
+from tests.conformance.conftest import ServerOf
 from tests.conformance.relay import Relay
 from tests.conformance.stage import DEADLINE_S, Stage, events, online, serving, until
+from tests.conformance.topologies import Topology
+from tests.engines import Engines
 
 pytestmark = pytest.mark.anyio
 MISSED = 130
 """More than one page holds (100), so that catching up takes several."""
 
 
-@asynccontextmanager
-async def relayed(transport: Transport, serve: Serve) -> AsyncIterator[tuple[Stage, list[Relay]]]:
-    """Run a server behind a relay, and its push service behind another: cut them, and every line of a client is cut."""
-    with ExitStack() as stack:
-        relays: list[Relay] = []
-        env: dict[str, str] = {}
-        if transport.needs_push_service:
-            env = {"PUSHER_APP_ID": "1", "PUSHER_KEY": "key", "PUSHER_SECRET": secrets.token_hex(8)}
-            service = stack.enter_context(started(["servers.pusher_service", "--port", "0"], env=env))
-            relays.append(await Relay(service.address).__aenter__())
-            env |= {"PUSHER_HOST": "127.0.0.1", "PUSHER_PORT": str(relays[0].port)}
-        server = stack.enter_context(serve(env=env))
-        relays.append(await Relay(server.address).__aenter__())
-        try:
-            yield Stage(transport, server.address), relays
-        finally:
+@pytest.fixture(scope="module")
+def lines(transport: Transport, topology: Topology, server_of: ServerOf, engines: Engines) -> Iterator["Lines"]:
+    """Return the server that the tests of one transport share."""
+    if not transport.needs_push_service:
+        yield Lines(transport, server_of(transport, topology).address, [])
+        return
+    env = {"PUSHER_APP_ID": "1", "PUSHER_KEY": "key", "PUSHER_SECRET": secrets.token_hex(8)}
+    with (
+        socket.create_server(("127.0.0.1", 0)) as listener,
+        started(["servers.pusher_service", "--port", "0"], env=env) as service,
+        topology.serving(transport, engines, env=env | relay_at(listener)) as server,
+    ):
+        yield Lines(transport, server.address, [(service.address, listener)])
+
+
+def relay_at(listener: socket.socket) -> dict[str, str]:
+    host, port = listener.getsockname()
+    return {"PUSHER_HOST": host, "PUSHER_PORT": str(port)}
+
+
+@dataclass(frozen=True)
+class Lines:
+    """A server, and the push service of its own, if it needs one, with the socket on which a relay is expected."""
+
+    transport: Transport
+    server: str
+    services: list[tuple[str, socket.socket]]
+
+    @asynccontextmanager
+    async def relayed(self) -> AsyncIterator[tuple[Stage, list[Relay]]]:
+        """Put a relay before each: cut them all, and every line of a client is cut. The server's is the last."""
+        async with AsyncExitStack() as stack:
+            relays = [*(Relay(*service) for service in self.services), Relay(self.server)]
             for relay in relays:
-                await relay.__aexit__()
+                await stack.enter_async_context(relay)
+            yield Stage(self.transport, self.server), relays
 
 
-async def test_a_client_whose_line_was_cut_resumes_where_it_was(transport: Transport, serve: Serve) -> None:
+async def test_a_client_whose_line_was_cut_resumes_where_it_was(lines: Lines) -> None:
     async with (
-        relayed(transport, serve) as (stage, relays),
+        lines.relayed() as (stage, relays),
         stage.joined("Ada") as (ada,),
         stage.joined("Bob", address=relays[-1].address) as (bob,),
     ):
@@ -61,9 +83,9 @@ async def test_a_client_whose_line_was_cut_resumes_where_it_was(transport: Trans
     assert missed[-1].body == "after"
 
 
-async def test_a_message_sent_over_a_broken_line_arrives_once(transport: Transport, serve: Serve) -> None:
+async def test_a_message_sent_over_a_broken_line_arrives_once(lines: Lines) -> None:
     async with (
-        relayed(transport, serve) as (stage, relays),
+        lines.relayed() as (stage, relays),
         stage.joined("Ada") as (ada,),
         stage.joined("Bob", address=relays[-1].address) as (bob,),
     ):
@@ -77,9 +99,9 @@ async def test_a_message_sent_over_a_broken_line_arrives_once(transport: Transpo
     assert bodies[2] == "last"
 
 
-async def test_a_user_whose_line_is_gone_goes_offline_and_comes_back(transport: Transport, serve: Serve) -> None:
+async def test_a_user_whose_line_is_gone_goes_offline_and_comes_back(lines: Lines) -> None:
     async with (
-        relayed(transport, serve) as (stage, relays),
+        lines.relayed() as (stage, relays),
         stage.joined("Ada") as (ada,),
         stage.joined("Bob", address=relays[-1].address) as (bob,),
     ):
@@ -125,12 +147,3 @@ async def test_a_clean_stop_waits_for_nobody(transport: Transport, tmp_path: Pat
             async with asyncio.timeout(DEADLINE_S):
                 status = await asyncio.to_thread(first.process.wait)
     assert status == 0
-
-
-async def test_a_second_process_on_the_same_file_is_refused(transport: Transport, tmp_path: Path) -> None:
-    with (
-        on_file(transport, tmp_path / "chat.db"),
-        pytest.raises(NotReady, match="ended with status 2"),
-        on_file(transport, tmp_path / "chat.db"),
-    ):
-        pass

@@ -4,7 +4,9 @@ import asyncio
 import os
 import signal
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass
+from functools import cache
 
 import httpx
 import pytest
@@ -42,12 +44,26 @@ class Topology:
     stage: Stage
 
 
+@pytest.fixture(scope="module")
+def engine_of() -> Iterator[Callable[[str], Engine]]:
+    """Start each engine when it is first asked for; apart from those of the other tests, since these kill it."""
+    with ExitStack() as stack:
+
+        @cache
+        def start(store: str) -> Engine:
+            return stack.enter_context(SHARED[store](stack.enter_context(engine_folder())))
+
+        yield start
+
+
 @pytest.fixture
-def shared(transport: Transport, store: str) -> Iterator[Topology]:
-    with engine_folder() as folder, SHARED[store](folder) as engine:
-        url = engine.fresh_url()
-        with serving(transport, "--workers", "2", "--store", url) as running:
-            yield Topology(engine, running, url, Stage(transport, running.address))
+def shared(transport: Transport, store: str, engine_of: Callable[[str], Engine]) -> Iterator[Topology]:
+    engine = engine_of(store)
+    engine.kill()
+    engine.start()  # by this thread: the kernel ends an engine together with the thread that started it
+    url = engine.fresh_url()
+    with serving(transport, "--workers", "2", "--store", url) as running:
+        yield Topology(engine, running, url, Stage(transport, running.address))
 
 
 async def under_load(shared: Topology, happens: Callable[[], None]) -> None:
