@@ -1,8 +1,8 @@
 """The user of every load test: joins a room, listens, and does what the schedule says when it says so.
 
 Teaches how to measure delivery rather than requests. The Locust task is the sender, an open loop; the receiver is a
-greenlet beside it; and each delivery goes into Locust's statistics as a request of type DELIVER, with the latency from
-the moment at which the event was *meant* to be caused.
+greenlet beside it. Locust's statistics show the requests; deliveries are not requests, and are noted down apart, each
+with its latency from the moment at which the event was *meant* to be caused (`loadtests.accounts.summary`).
 
 A transport's own file supplies four things: open, post, receive and leave.
 """
@@ -27,6 +27,7 @@ from loadtests.users import locust_hooks
 from loadtests.users.http_connection import LineBroken
 from loadtests.users.http_line import HttpLine
 from loadtests.users.phases import Load, sleep_until
+from loadtests.users.reports import WEBSOCKET
 from servers.core.wire import Ack, Cursor, Event, Kind, MarkRead, Page, Send, Snapshot, SocketCommand, Typing
 
 TRIES = 3
@@ -34,6 +35,9 @@ TRIES_IF_LINES_BREAK = 60
 RETRY_S = 0.5
 BACKOFF_S = 0.1
 BACKOFF_MAX_S = 5.0
+
+BROKEN_LINE = "LINE"
+"""The type, in Locust's statistics, of a failure to receive on a line that was open."""
 
 
 class ChatUser(User):
@@ -185,6 +189,8 @@ class ChatUser(User):
                 gevent.sleep(0)  # let everyone who was told in this moment note it, before anybody asks again
             except LineBroken as broken:
                 self.load.samples.troubles.append(f"user {self.number} listening: {broken}")
+                if not broken.is_counted:  # a failure, but no request: what was pushed had not been asked for
+                    self.environment.stats.log_error(BROKEN_LINE, "receive", broken)
                 if not self.workload.users_return:
                     return
                 self._return()
@@ -209,7 +215,6 @@ class ChatUser(User):
         due_s = self.witness.saw(self.room_number, self.number, event, received_s)
         if due_s is not None:
             self.load.note_latency(received_s - due_s)
-            self.report("DELIVER", event.kind.value, received_s - due_s, len(event.body))
 
     def _note_asked(self, what: str, begun_s: float, went_well: bool) -> None:
         """Note what was done to hear and to be heard, where lines may break."""
@@ -217,9 +222,11 @@ class ChatUser(User):
             self.load.samples.asked.append(Asked(self.number, what, begun_s, perf_counter(), went_well))
 
     def report(self, kind: str, name: str, took_s: float, length: int, broken: LineBroken | None = None) -> None:
-        """Put something that took time into Locust's own statistics."""
-        if kind != "DELIVER":
+        """Put a request into Locust's own statistics."""
+        if kind != WEBSOCKET:
             self._note_asked(f"{kind} {name}", perf_counter() - took_s, broken is None)
+        if broken:
+            broken.is_counted = True
         self.environment.events.request.fire(
             request_type=kind,
             name=name,

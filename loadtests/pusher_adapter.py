@@ -15,7 +15,8 @@ from msgspec.structs import replace
 from clients.pusher_frames import ServiceAddress
 from loadtests.chat_user import ChatUser
 from loadtests.users.pusher_line import PusherLine
-from servers.core.wire import Ack, Cursor, Page, Snapshot, SocketCommand, decode
+from loadtests.users.reports import read_as
+from servers.core.wire import Ack, Cursor, Page, Snapshot, SocketCommand
 
 GAP_S = 0.25  # how long a page that came too early may wait for those before it
 
@@ -31,7 +32,7 @@ class PusherAdapterUser(ChatUser):
         if elsewhere := self.environment.parsed_options.push_service:
             url = urlsplit(elsewhere)
             address = replace(address, host=url.hostname, port=url.port, tls=url.scheme == "https")
-        self.line = PusherLine(address)
+        self.line = PusherLine(address, self.report)
         channel = f"private-room-{self.room}"
         form = urlencode({"socket_id": self.line.socket_id, "channel_name": channel})
         self.line.subscribe(channel, self.http.post_form("/pusher/auth", form, dict[str, str])["auth"])
@@ -46,7 +47,7 @@ class PusherAdapterUser(ChatUser):
             left_s = max(0.0, self.next_heartbeat_s - perf_counter())
             frame = self.line.hear_within(GAP_S if self.inbox.behind else left_s)
             if frame and frame.event == "page":
-                return decode(frame.data, type=Page)
+                return read_as(frame.data, Page)
             if not frame:
                 self.must_read = self.inbox.behind or self.beat_and_lag()
         self.must_read = False

@@ -13,6 +13,7 @@ from gevent.event import AsyncResult
 
 from loadtests.chat_user import ChatUser
 from loadtests.users.http_connection import LineBroken
+from loadtests.users.reports import WEBSOCKET, read_as, timed
 from loadtests.users.socket_line import SocketLine
 from servers.core.wire import (
     Ack,
@@ -24,7 +25,6 @@ from servers.core.wire import (
     Snapshot,
     SocketAnswer,
     SocketCommand,
-    decode,
     encode,
 )
 
@@ -43,23 +43,25 @@ class RawWebsocketUser(ChatUser):
         for answer in self.answers.values():  # those of an earlier line
             answer.set_exception(LineBroken("the line broke before the acknowledgement came"))
         self.answers = {}
-        self.line = SocketLine(f"{self.host}/rooms/{self.room}/socket".replace("http", "ws", 1))
-        self.line.say(encode(Join(connection=self.http.connection, token=self.http.token, after=str(after or ""))))
-        return decode(self.line.hear(), type=Snapshot)
+        self.line = SocketLine(f"{self.host}/rooms/{self.room}/socket".replace("http", "ws", 1), self.report)
+        with timed(self.report, WEBSOCKET, "join"):
+            self.line.say(encode(Join(connection=self.http.connection, token=self.http.token, after=str(after or ""))))
+            return read_as(self.line.hear(), Snapshot)
 
     def post(self, command: SocketCommand) -> Ack:
         ref = next(self.refs)
         answer = self.answers[ref] = AsyncResult()
-        self.line.say(encode(msgspec.structs.replace(command, ref=ref)))
-        try:
-            acknowledged: Ack = answer.get(timeout=ACKNOWLEDGED_S)
-        except gevent.Timeout:
-            raise LineBroken(f"no acknowledgement within {ACKNOWLEDGED_S:g} s") from None
+        with timed(self.report, WEBSOCKET, str(command.__struct_config__.tag)):
+            self.line.say(encode(msgspec.structs.replace(command, ref=ref)))
+            try:
+                acknowledged: Ack = answer.get(timeout=ACKNOWLEDGED_S)
+            except gevent.Timeout:
+                raise LineBroken(f"no acknowledgement within {ACKNOWLEDGED_S:g} s") from None
         return acknowledged
 
     def receive(self) -> Page:
         while True:
-            match decode(self.line.hear(), type=SocketAnswer):
+            match read_as(self.line.hear(), SocketAnswer):
                 case Page() as page:
                     return page
                 case Ack() as ack:
@@ -68,8 +70,9 @@ class RawWebsocketUser(ChatUser):
                     self.answers.pop(refusal.ref).set_exception(LineBroken(refusal.detail))
 
     def leave(self) -> Ack:
-        self.line.say(encode(Leave(connection=self.http.connection)))
-        while not isinstance(answer := decode(self.line.hear(), type=SocketAnswer), Ack):
-            pass  # pages: nobody listens any more
+        with timed(self.report, WEBSOCKET, "leave"):
+            self.line.say(encode(Leave(connection=self.http.connection)))
+            while not isinstance(answer := read_as(self.line.hear(), SocketAnswer), Ack):
+                pass  # pages: nobody listens any more
         self.line.close()
         return answer

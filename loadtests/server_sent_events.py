@@ -9,7 +9,8 @@ from collections.abc import Iterable, Iterator
 
 from loadtests.chat_user import ChatUser
 from loadtests.users.http_connection import HttpConnection, LineBroken
-from servers.core.wire import Ack, Cursor, Page, Snapshot, SocketCommand, decode
+from loadtests.users.reports import read_as
+from servers.core.wire import Ack, Cursor, Page, Snapshot, SocketCommand
 
 
 class ServerSentEventsUser(ChatUser):
@@ -36,7 +37,7 @@ class ServerSentEventsUser(ChatUser):
                 case "" if event:
                     raise LineBroken(f"{event}: {data}")
                 case "" if data:
-                    return decode(data, type=Page)
+                    return read_as(data, Page)
         raise LineBroken("the server ended the stream")
 
     def leave(self) -> Ack:

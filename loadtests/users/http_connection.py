@@ -15,13 +15,16 @@ from urllib.parse import urlsplit
 
 import httptools
 
+HTTP_PORT = 80
 CONNECT_S = 10.0
 ANSWER_S = 60.0  # longer than a question is held
 READ_BYTES = 65_536
 
 
 class LineBroken(RuntimeError):
-    """No answer, or not the one that was expected."""
+    """No answer, or not the one that was expected. is_counted: whether Locust's statistics have it as a failure."""
+
+    is_counted = False
 
 
 @dataclass(slots=True)
@@ -41,7 +44,7 @@ class HttpConnection:
         url = urlsplit(address)
         self._address = address
         try:
-            self._socket = socket.create_connection((url.hostname, url.port), CONNECT_S)
+            self._socket = socket.create_connection((url.hostname, url.port or HTTP_PORT), CONNECT_S)
         except OSError as error:
             raise LineBroken(f"{address}: {error}") from error
         self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)

@@ -6,10 +6,11 @@ retries: whoever sends decides.
 
 from collections.abc import Callable, Container, Mapping
 from time import perf_counter
-from typing import Any, Protocol, TypeVar
+from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
 from loadtests.users.http_connection import Answer, HttpConnection, HttpConnections, LineBroken
+from loadtests.users.reports import Report, read_as
 from loadtests.users.request_headers import BROWSER_HEADERS
 from servers.core.wire import (
     Account,
@@ -23,17 +24,10 @@ from servers.core.wire import (
     Page,
     Snapshot,
     SocketCommand,
-    decode,
     encode,
 )
 
 Body = TypeVar("Body")
-
-
-class Report(Protocol):
-    """Puts a request into Locust's statistics: its method and name, what it took in seconds, its length in bytes."""
-
-    def __call__(self, kind: str, name: str, took_s: float, length: int, broken: LineBroken | None = None) -> None: ...
 
 
 class HttpLine:
@@ -85,14 +79,14 @@ class HttpLine:
         return self.command(Leave(connection=self.connection))
 
     def get(self, path: str, kind: type[Body]) -> Body:
-        return decode(self.exchange("GET", path).body, type=kind)
+        return self._decoded(kind, "GET", path)
 
     def post(self, path: str, body: Any, kind: type[Body]) -> Body:
-        return decode(self.exchange("POST", path, encode(body), {"Content-Type": "application/json"}).body, type=kind)
+        return self._decoded(kind, "POST", path, encode(body), {"Content-Type": "application/json"})
 
     def post_form(self, path: str, form: str, kind: type[Body]) -> Body:
         content_type = {"Content-Type": "application/x-www-form-urlencoded"}
-        return decode(self.exchange("POST", path, form.encode(), content_type).body, type=kind)
+        return self._decoded(kind, "POST", path, form.encode(), content_type)
 
     def hang_up(self) -> None:
         """Close the connections that were kept alive; waits for the other side's end."""
@@ -110,6 +104,21 @@ class HttpLine:
         request = self._request(method, path, body, headers or {})
         return self._timed(method, path, expected, lambda: self._connections.ask(request))
 
+    def _decoded(
+        self, kind: type[Body], method: str, path: str, body: bytes = b"", headers: Mapping[str, str] | None = None
+    ) -> Body:
+        """Ask, and return the answer's body, decoded; one of another shape is a broken line, too."""
+        decoded: list[Body] = []
+        request = self._request(method, path, body, headers or {})
+        self._timed(
+            method,
+            path,
+            (200,),
+            lambda: self._connections.ask(request),
+            lambda answer: decoded.append(read_as(answer.body, kind)),
+        )
+        return decoded[0]
+
     def _request(self, method: str, path: str, body: bytes = b"", headers: Mapping[str, str] | None = None) -> bytes:
         all_headers = {**self._headers, **(headers or {})}
         if self.token:
@@ -119,15 +128,24 @@ class HttpLine:
         lines = "".join(f"{name}: {value}\r\n" for name, value in all_headers.items())
         return f"{method} {path} HTTP/1.1\r\n{lines}\r\n".encode() + body
 
-    def _timed(self, method: str, path: str, expected: Container[int], ask: Callable[[], Answer]) -> Answer:
-        """Ask, and report how long it took and whether the answer was one that was expected."""
+    def _timed(
+        self,
+        method: str,
+        path: str,
+        expected: Container[int],
+        ask: Callable[[], Answer],
+        take: Callable[[Answer], None] = lambda _: None,
+    ) -> Answer:
+        """Ask, and report how long it took and whether the answer was one that was expected, and could be taken in."""
         name, asked_s = path.partition("?")[0].replace(self._room, "[room]"), perf_counter()
         try:
             answer = ask()
+            took_s = perf_counter() - asked_s
             if answer.status not in expected:
                 raise LineBroken(f"{method} {name}: {answer.status} {answer.body.decode(errors='replace')}")
+            take(answer)
         except LineBroken as broken:
             self._report(method, name, perf_counter() - asked_s, 0, broken)
             raise
-        self._report(method, name, perf_counter() - asked_s, len(answer.body))
+        self._report(method, name, took_s, len(answer.body))
         return answer

@@ -3,10 +3,13 @@
 What crosses the wire is told by `clients.pusher_frames`.
 """
 
+from typing import Any
+
 from clients.pusher_frames import Frame, ServiceAddress
 from loadtests.users.http_connection import LineBroken
+from loadtests.users.reports import WEBSOCKET, Report, read_as, timed
 from loadtests.users.socket_line import SocketLine
-from servers.core.wire import decode, encode
+from servers.core.wire import encode
 
 ANSWER_S = 10.0
 
@@ -14,20 +17,22 @@ ANSWER_S = 10.0
 class PusherLine:
     """A greeted line. Every method raises LineBroken."""
 
-    def __init__(self, address: ServiceAddress) -> None:
+    def __init__(self, address: ServiceAddress, report: Report) -> None:
         """Connect, and wait for the greeting."""
-        self._line = SocketLine(address.url)
-        self.socket_id: str = decode(self._expect("pusher:connection_established").data)["socket_id"]
+        self._report = report
+        self._line = SocketLine(address.url, report)
+        self.socket_id = read_as(self._expect("pusher:connection_established").data, dict[str, Any])["socket_id"]
 
     def subscribe(self, channel: str, auth: str) -> None:
         """Subscribe, and wait until the service has confirmed it."""
-        self._line.say(encode(Frame("pusher:subscribe", {"channel": channel, "auth": auth})))
-        self._expect("pusher_internal:subscription_succeeded")
+        with timed(self._report, WEBSOCKET, "subscribe"):
+            self._line.say(encode(Frame("pusher:subscribe", {"channel": channel, "auth": auth})))
+            self._expect("pusher_internal:subscription_succeeded")
 
     def hear_within(self, patience_s: float) -> Frame | None:
         """Wait for the next frame, answering pings on the way; None when nothing came."""
         while text := self._line.hear_within(patience_s):
-            frame = decode(text, type=Frame)
+            frame = read_as(text, Frame)
             if frame.event != "pusher:ping":
                 return frame
             self._line.say(encode(Frame("pusher:pong", {})))

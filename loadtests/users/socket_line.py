@@ -17,9 +17,10 @@ from websockets.client import ClientProtocol
 from websockets.frames import Frame, Opcode
 from websockets.protocol import State
 from websockets.typing import Subprotocol
-from websockets.uri import parse_uri
+from websockets.uri import WebSocketURI, parse_uri
 
 from loadtests.users.http_connection import LineBroken
+from loadtests.users.reports import WEBSOCKET, Report, timed
 from loadtests.users.request_headers import BROWSER_HEADERS
 
 CONNECT_S = 10.0
@@ -29,29 +30,15 @@ READ_BYTES = 65_536
 class SocketLine:
     """One open line. Any greenlet may say something; only one may hear. Both raise LineBroken."""
 
-    def __init__(self, url: str, subprotocol: str = "") -> None:
-        """Connect and shake hands, offering a subprotocol if one is named; waits."""
+    def __init__(self, url: str, report: Report, subprotocol: str = "") -> None:
+        """Connect and shake hands, offering a subprotocol if one is named; waits, and reports how long."""
         uri = parse_uri(url)
         self._protocol = ClientProtocol(uri, subprotocols=[Subprotocol(subprotocol)] if subprotocol else None)
         self._writing = BoundedSemaphore()
         self._parts: list[bytes] = []
         self._messages: deque[bytes] = deque()
-        try:
-            self._socket = socket.create_connection((uri.host, uri.port), CONNECT_S)
-        except OSError as error:
-            raise LineBroken(f"{url}: {error}") from error
-        self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        if uri.secure:
-            self._socket = ssl.create_default_context().wrap_socket(self._socket, server_hostname=uri.host)
-        request = self._protocol.connect()
-        request.headers.update(BROWSER_HEADERS)
-        self._protocol.send_request(request)
-        self._flush()
-        while self._protocol.state is State.CONNECTING and self._protocol.handshake_exc is None:
-            self._take(self._read())
-        self._socket.settimeout(None)
-        if self._protocol.handshake_exc is not None:
-            raise LineBroken(f"{url}: {self._protocol.handshake_exc}")
+        with timed(report, WEBSOCKET, "connect"):
+            self._connect(url, uri)
 
     def say(self, text: bytes) -> None:
         """Send one text message; waits while the socket is full."""
@@ -77,6 +64,24 @@ class SocketLine:
             self._protocol.send_close()
             self._flush()
         self._socket.close()
+
+    def _connect(self, url: str, uri: WebSocketURI) -> None:
+        try:
+            self._socket = socket.create_connection((uri.host, uri.port), CONNECT_S)
+        except OSError as error:
+            raise LineBroken(f"{url}: {error}") from error
+        self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        if uri.secure:
+            self._socket = ssl.create_default_context().wrap_socket(self._socket, server_hostname=uri.host)
+        request = self._protocol.connect()
+        request.headers.update(BROWSER_HEADERS)
+        self._protocol.send_request(request)
+        self._flush()
+        while self._protocol.state is State.CONNECTING and self._protocol.handshake_exc is None:
+            self._take(self._read())
+        self._socket.settimeout(None)
+        if self._protocol.handshake_exc is not None:
+            raise LineBroken(f"{url}: {self._protocol.handshake_exc}")
 
     def _read(self) -> bytes:
         try:

@@ -20,7 +20,7 @@ class NchanWebsocketUser(ChatUser):
         snapshot = self.http.join()
         last_seen = to_message_id((after or snapshot.cursor).seq)
         url = f"{self.host}/socket/{self.room}?last_event_id={last_seen}".replace("http", "ws", 1)
-        self.line = SocketLine(url, subprotocol="ws+meta.nchan")
+        self.line = SocketLine(url, self.report, subprotocol="ws+meta.nchan")
         return snapshot
 
     def post(self, command: SocketCommand) -> Ack:

@@ -1,0 +1,59 @@
+"""What Locust's statistics show: one row for each kind of request that users make and wait for.
+
+Teaches what counts as a request: what a user asks for and waits for, be it over HTTP or as a frame of a WebSocket that
+is acknowledged. A delivery is not one, since nobody asked for it: `loadtests.accounts.summary` reports those.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from time import perf_counter
+from types import UnionType
+from typing import Any, Protocol, TypeVar, overload
+
+import msgspec
+
+from loadtests.users.http_connection import LineBroken
+from servers.core.wire import decode
+
+Body = TypeVar("Body")
+
+WEBSOCKET = "WS"
+"""The type, in Locust's statistics, of what crosses a WebSocket."""
+
+QUOTED_CHARACTERS = 80
+
+
+class Report(Protocol):
+    """Puts a request into Locust's statistics: its method and name, what it took in seconds, its length in bytes."""
+
+    def __call__(self, kind: str, name: str, took_s: float, length: int, broken: LineBroken | None = None) -> None: ...
+
+
+@contextmanager
+def timed(report: Report, kind: str, name: str) -> Iterator[None]:
+    """Report how long the block takes, and whether it raises LineBroken, which is passed on."""
+    begun_s = perf_counter()
+    try:
+        yield
+    except LineBroken as broken:
+        report(kind, name, perf_counter() - begun_s, 0, broken)
+        raise
+    report(kind, name, perf_counter() - begun_s, 0)
+
+
+@overload
+def read_as(body: bytes | str, kind: type[Body]) -> Body: ...
+
+
+@overload
+def read_as(body: bytes | str, kind: UnionType) -> Any: ...
+
+
+def read_as(body: bytes | str, kind: Any) -> Any:
+    """Return what was received, decoded; raises LineBroken if it is something else."""
+    try:
+        return decode(body, type=kind)
+    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+        text = body if isinstance(body, str) else body.decode(errors="replace")
+        name = getattr(kind, "__name__", kind)
+        raise LineBroken(f"expected {name}, got {text[:QUOTED_CHARACTERS]!r}: {error}") from error
