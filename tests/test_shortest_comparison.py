@@ -1,6 +1,9 @@
 """The comparison of the shortest chats: what was committed is what is counted today, and what it is quoted for."""
 
 import json
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -9,7 +12,8 @@ from results.schema import CODE_COMPARISON_FILE
 from servers.shortest import compare, in_node
 from servers.shortest.written import written
 
-REFERENCE = Path(__file__).parents[1] / "results" / "reference"
+ROOT = Path(__file__).parents[1]
+REFERENCE = ROOT / "results" / "reference"
 
 
 @pytest.fixture(scope="module")
@@ -58,3 +62,10 @@ def test_the_javascript_as_written_throws_and_then_relays_text_as_binary(committ
 def test_a_server_that_does_not_start_is_told_in_nodes_own_words() -> None:
     with pytest.raises(RuntimeError, match="Cannot find module"):
         in_node.told("no_such_server.mjs", "websocket_client_corrected.mjs")
+
+
+@pytest.mark.process
+def test_lines_are_counted_on_a_machine_without_git(tmp_path: Path) -> None:
+    env = {name: value for name, value in os.environ.items() if name != "GIT_PYTHON_REFRESH"} | {"PATH": str(tmp_path)}
+    command = [sys.executable, "-c", "import servers.shortest.written"]
+    subprocess.run(command, cwd=ROOT, env=env, check=True, timeout=30)

@@ -5,12 +5,14 @@ are not code.
 """
 
 import ast
+import os
 import re
 import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+os.environ.setdefault("GIT_PYTHON_REFRESH", "quiet")  # pygount can read from git, and would refuse to start without it
 from pygount import SourceAnalysis
 
 CREDENTIALS = re.compile(r"PUSHER_(?:APP_ID|KEY|SECRET)\b")
