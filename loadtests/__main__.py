@@ -14,7 +14,7 @@ from rich.console import Console
 from loadtests.calibration.command import SLUGS as CALIBRATED
 from loadtests.calibration.command import calibrate as run_calibration
 from loadtests.capture.command import capture as run_capture
-from loadtests.choices import check_loads, subject_of, transports_for
+from loadtests.choices import changed, check_loads, subject_of, transports_for
 from loadtests.compare import compare_in_full, compare_transports
 from loadtests.hosted.command import measure_hosts
 from loadtests.hosted.plan import QUICK as QUICK_HOSTED
@@ -122,13 +122,15 @@ def compare(
         subject = subject_of(dialect, against, pid or [], topology, Backing(store, workers))
         chosen = transports_for(transport or [], subject)
         named = [find_scenario(scenario)] if scenario else list(SCENARIOS) if full else [CONVERSATION]
-        wanted = [row.changed({name: value for name, value in asked.items() if value is not None}) for row in named]
+        wanted = [changed(row, {name: value for name, value in asked.items() if value is not None}) for row in named]
         check_loads(wanted, chosen, subject, generators)
         if full:
             raise typer.Exit(compare_in_full(wanted, chosen, out / FULL, subject, generators))
+        raise typer.Exit(compare_transports(wanted[0], chosen, out, subject, generators))
     except ValueError as error:
         raise typer.BadParameter(str(error)) from None
-    raise typer.Exit(compare_transports(wanted[0], chosen, out, subject, generators))
+    except OSError as error:
+        raise typer.BadParameter(f"--out {out}: nothing can be kept there: {error}") from None
 
 
 @app.command()

@@ -4,7 +4,9 @@ Teaches that a bad combination is best refused before anything starts, in the wo
 here raises ValueError with what was expected, what came, and what to do.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
 
 from loadtests.rig.backing import ALONE, Backing
 from loadtests.rig.deployments import Deployed
@@ -13,6 +15,9 @@ from loadtests.rig.subjects import OurServers, Subject
 from loadtests.scenarios import Scenario
 from servers.deploy import options
 from servers.transports import TRANSPORTS, Transport, find
+
+OPTIONS = {"rate_per_s": "rate", "measured_s": "seconds", "poll_interval_s": "poll"}
+"""The options of the command line that are not called like the field that they set."""
 
 
 def subject_of(dialect: str, against: str, pids: Sequence[int], topology: str, backing: Backing) -> Subject:
@@ -44,6 +49,21 @@ def transports_for(slugs: Sequence[str], subject: Subject) -> list[Transport]:
         had = ", ".join(row.slug for row in rows)
         raise ValueError(f"{name} has no {', '.join(sorted(strange))}: expected --transport to be of {had}")
     return [row for row in rows if not asked or row.slug in asked]
+
+
+def changed(scenario: Scenario, asked: Mapping[str, Any]) -> Scenario:
+    """Return the scenario with the asked fields changed, and no room larger than the crowd unless that was asked for.
+
+    Raises ValueError for the one field in which the scenario's loads differ: that is what its question is about.
+    """
+    for name in asked:
+        if scenario.varied == {name}:
+            steps = ", ".join(f"{getattr(load, name):g}" for load in scenario.workloads)
+            raise ValueError(f"--scenario {scenario.name} sets --{OPTIONS.get(name, name)} by itself, to {steps}")
+    loads = [replace(load, **asked) for load in scenario.workloads]
+    if "room_size" not in asked:
+        loads = [replace(load, room_size=min(load.room_size, load.users)) for load in loads]
+    return replace(scenario, workloads=tuple(loads))
 
 
 def check_loads(scenarios: Sequence[Scenario], chosen: Sequence[Transport], subject: Subject, generators: int) -> None:

@@ -29,6 +29,8 @@ from servers.transports import Transport
 FAILED = 1
 INTERRUPTED = 130
 CHARTS_S = 120.0
+INTERRUPTED_WITH = "Interrupted: what was finished is kept, and the run is marked as partial."
+INTERRUPTED_WITHOUT = "Interrupted before the first transport was finished: nothing is kept."
 
 
 def compare_transports(
@@ -36,6 +38,7 @@ def compare_transports(
 ) -> int:
     """Measure a scenario once, keep, draw and print; return the exit status. Raises OSError if nothing can be kept."""
     run = Run([scenario], chosen, fresh(out, scenario.name), subject, generators)
+    report.print_plan(run.console, scenario.planned(chosen), scenario)
     cells = list(run.measured(scenario.planned(chosen)))
     if cells:
         report.print_cells(run.console, cells, scenario)
@@ -78,6 +81,7 @@ class Run:
         generators: int,
     ) -> None:
         self.console, self._placement, self._interrupted = Console(highlight=False), cores.choose(), False
+        self._undrawn = False
         self.subject, self._generators = subject or OurServers(), generators
         described = manifest.describe(scenarios, [row.slug for row in chosen], self._placement)
         self.folder = RunFolder(path, described | {"generators": generators, **self.subject.facts})
@@ -85,7 +89,8 @@ class Run:
     @property
     def status(self) -> int:
         """The exit status."""
-        return INTERRUPTED if self._interrupted else FAILED * (self.folder.partial or not self.folder.adds_up)
+        failed = self.folder.partial or not self.folder.adds_up or self._undrawn
+        return INTERRUPTED if self._interrupted else FAILED * failed
 
     def measured(self, plan: Sequence[Planned], samples: Mapping[str, int] | None = None) -> Iterator[Cell]:
         """Yield each cell once it is kept; after Ctrl-C, end, and leave the run marked as partial."""
@@ -103,7 +108,8 @@ class Run:
                 self.folder.complete()
         except KeyboardInterrupt:
             self._interrupted = True
-            self.console.print("Interrupted: what was finished is kept, and the run is marked as partial.")
+            kept = self.folder.discard_if_empty()
+            self.console.print(INTERRUPTED_WITH if kept else INTERRUPTED_WITHOUT)
 
     def drawn(self, what: str) -> list[str]:
         """Have the notebooks' code make something of the run; return what it printed, nothing if it failed."""
@@ -114,6 +120,7 @@ class Run:
         except subprocess.SubprocessError as error:
             words = error.stderr if isinstance(error, subprocess.CalledProcessError) else str(error)
             self.console.print(f"The {what} could not be made; the results are kept.\n{words.strip()}", markup=False)
+            self._undrawn = True
             return []
         return made.stdout.splitlines()
 

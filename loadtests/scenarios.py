@@ -5,9 +5,9 @@ one thing that the question is about. The sizes are such that on two cores neith
 are the limit, but in `steps`, which looks for it.
 """
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
-from typing import Any, NamedTuple
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+from typing import NamedTuple
 
 from loadtests.plan.workload import Workload
 from servers.transports import Transport
@@ -71,9 +71,11 @@ class Scenario:
     up_to_limit: bool = False
     samples: int = 500
 
-    def changed(self, fields: Mapping[str, Any]) -> "Scenario":
-        """Return the scenario with some fields of all its loads set to other values."""
-        return replace(self, workloads=tuple(replace(load, **fields) for load in self.workloads))
+    @property
+    def varied(self) -> set[str]:
+        """The fields of a workload in which the loads differ, but for their names."""
+        names = {field.name for field in fields(Workload)} - {"point"}
+        return {name for name in names if len({getattr(load, name) for load in self.workloads}) > 1}
 
     def planned(self, transports: Sequence[Transport], repeat: int = 0) -> tuple[Planned, ...]:
         """Return the measurements of one repeat: each load on every transport that is asked about, in turn."""

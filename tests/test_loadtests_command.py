@@ -17,10 +17,11 @@ from typer.testing import CliRunner, Result
 from loadtests import compare
 from loadtests.__main__ import app
 from loadtests.accounts.cell import Cell
+from loadtests.choices import changed
 from loadtests.reports import report
 from loadtests.reports.kinds_table import print_kinds
 from loadtests.reports.run_folder import RunFolder, fresh
-from loadtests.scenarios import SCENARIOS, Scenario
+from loadtests.scenarios import CONVERSATION, SCENARIOS, Scenario
 from results.schema import CELLS_FILE, DELIVERIES_FILE, MANIFEST
 from servers.transports import TRANSPORTS
 from tests.loadtest_rows import BOTH, PAIR, PLANNED, cell
@@ -73,6 +74,32 @@ def test_an_interrupted_run_keeps_what_was_measured(tmp_path: Path, monkeypatch:
     assert list(json.loads(manifest.read_text())["verdicts"]) == ["short_polling, test"]
 
 
+@pytest.mark.process
+def test_a_run_that_is_interrupted_in_its_first_transport_leaves_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(compare, "measure", lambda *_: interrupt())
+    assert compare.compare_transports(ALONE, TRANSPORTS[:2], tmp_path) == compare.INTERRUPTED
+    assert list(tmp_path.iterdir()) == []
+    assert "nothing is kept" in capsys.readouterr().out
+
+
+@pytest.mark.process
+def test_charts_that_cannot_be_drawn_fail_the_command_and_keep_the_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(compare, "measure", lambda *_: cell(BOTH))
+    monkeypatch.setattr(compare, "CHARTS_S", 0.0)
+    assert compare.compare_transports(ALONE, TRANSPORTS[:1], tmp_path) == compare.FAILED
+    (manifest,) = tmp_path.glob(f"*/{MANIFEST}")
+    assert not json.loads(manifest.read_text())["partial"]
+
+
+def test_a_crowd_smaller_than_a_room_makes_the_room_smaller() -> None:
+    (load,) = changed(CONVERSATION, {"users": 4}).workloads
+    assert (load.users, load.room_size) == (4, 4)
+
+
 def interrupt() -> Cell:
     raise KeyboardInterrupt
 
@@ -121,6 +148,8 @@ def test_the_table_fits_its_terminal(width: int) -> None:
         (["--topology", "single-server", "--full"], "this load restarts or moves its servers"),
         (["--topology", "single-server", "--scenario", "presence_poll"], "asks about short_polling only; got raw_web"),
         (["--generators", "3"], "--users 40 is not a multiple of --generators 3"),
+        (["--scenario", "steps", "--users", "10"], "--scenario steps sets --users by itself, to 100,"),
+        (["--scenario", "interval_sweep", "--poll", "9"], "sets --poll by itself"),
         (["--rate", "often"], "'--rate': Input should be a valid number"),
     ],
 )
@@ -128,6 +157,13 @@ def test_a_bad_value_is_refused_with_a_reason(arguments: list[str], words: str) 
     result = told(["compare", *arguments])
     assert result.exit_code == 2
     assert words in " ".join(result.output.replace("\N{BOX DRAWINGS LIGHT VERTICAL}", " ").split())
+
+
+@pytest.mark.process
+def test_a_folder_in_which_nothing_can_be_kept_is_named_before_anything_is_measured() -> None:
+    result = told(["compare", "--out", "/dev/null/x"])
+    assert result.exit_code == 2
+    assert "--out /dev/null/x: nothing can be kept there" in result.output
 
 
 def test_the_help_explains_every_option_with_its_unit() -> None:

@@ -2,6 +2,7 @@
 
 import pytest
 
+from loadtests import choices
 from loadtests.plan.matrix import full_plan
 from loadtests.plan.workload import Workload
 from loadtests.scenarios import CONVERSATION, SCENARIOS, Scenario, find
@@ -47,6 +48,6 @@ def test_a_scenario_for_one_transport_is_planned_for_that_one_only() -> None:
 
 
 def test_a_changed_field_changes_every_load_of_a_scenario() -> None:
-    changed = find("distance").changed({"users": 20})
+    changed = choices.changed(find("distance"), {"users": 20})
     assert [load.users for load in changed.workloads] == [20] * 4
     assert [load.one_way_delay_s for load in changed.workloads] == [0.0, 0.02, 0.05, 0.1]

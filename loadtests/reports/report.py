@@ -71,6 +71,14 @@ class Bar:
         self._since_s = perf_counter()
 
 
+def print_plan(console: Console, plan: Sequence[Planned], scenario: Scenario) -> None:
+    """Print what is about to be measured, and about how long it takes."""
+    minutes, seconds = divmod(round(sum(one.workload.about_s for one in plan)), 60)
+    names = ", ".join(dict.fromkeys(label(one.transport) for one in plan))
+    console.print(f"{scenario.question} Measured one after the other: {names}.", markup=False)
+    console.print(f"This takes about {minutes} min {seconds:02} s; Ctrl-C stops, and keeps what is finished.")
+
+
 def print_cells(console: Console, cells: Sequence[Cell], scenario: Scenario) -> None:
     """Print a table for each load, and beneath them how to read them."""
     for load in scenario.workloads:

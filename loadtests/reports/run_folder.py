@@ -96,6 +96,15 @@ class RunFolder:
         self._manifest["partial"] = False
         self._write_manifest()
 
+    def discard_if_empty(self) -> bool:
+        """Remove the folder if no measurement was kept in it; return whether it is still there."""
+        if self.done or self._manifest["verdicts"]:
+            return True
+        for name in (*TABLES, MANIFEST):
+            (self.path / name).unlink()
+        self.path.rmdir()
+        return False
+
     @property
     def partial(self) -> bool:
         return bool(self._manifest["partial"])
