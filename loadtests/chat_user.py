@@ -7,7 +7,6 @@ with its latency from the moment at which the event was *meant* to be caused (`l
 A transport's own file supplies four things: open, post, receive and leave.
 """
 
-import os
 from collections.abc import Callable
 from contextlib import suppress
 from itertools import count
@@ -16,7 +15,7 @@ from time import perf_counter
 from typing import ClassVar
 
 import gevent
-from gevent import Greenlet
+from gevent import Greenlet, GreenletExit
 from gevent.event import Event as Never
 from locust import User, task
 
@@ -68,9 +67,12 @@ class ChatUser(User):
         raise NotImplementedError
 
     def on_start(self) -> None:
-        """Log in, enter, listen, and wait at the barrier for everybody else."""
+        """Log in, enter, listen, and wait at the barrier for everybody else; whoever cannot join ends here."""
         self.workload, self.witness = self.load.workload, self.load.witness
-        self.number = self.load.next_number()
+        self.sessions = 0
+        if (number := self.load.next_number()) is None:
+            raise GreenletExit  # which Locust takes for a user's end, and unlike an exception not for a fault
+        self.number = number
         addresses = self.host.split(",")
         self.host = addresses[self.number % len(addresses)]
         self.phase = phase(self.workload.seed, self.number)
@@ -79,9 +81,12 @@ class ChatUser(User):
         connection, keep_alive = f"connection-{self.number}", bool(self.workload.keep_alive)
         self.http = self.http_line(self.host, self.report, self.room, connection, keep_alive)
         self.random = Random(f"back-off {self.workload.seed} {self.number}")
-        self.sessions = 0
         self.tries = TRIES_IF_LINES_BREAK if self.workload.users_return else TRIES
-        self._join(self.tries if self.workload.lines_break else 1)
+        try:
+            self._join(self.tries if self.workload.lines_break else 1)
+        except LineBroken as broken:
+            self.load.refuse(broken)
+            raise GreenletExit from None
         self.load.wait_for_all()
 
     @task
@@ -108,7 +113,7 @@ class ChatUser(User):
         for left in reversed(range(tries)):
             try:
                 if not self.http.token:
-                    self.user_id = self.http.log_in(f"user {self.number} of {os.getpid()}").user
+                    self.user_id = self.http.log_in(f"user {self.number} of {self.load.name}").user
                 self._enter()
                 return
             except LineBroken as broken:

@@ -7,18 +7,22 @@ same ones. What is done to the links and to the servers stays with the process t
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
+from math import inf
 from typing import Any
 
 USERS_PER_S = 100  # faster, and the ramp measures log-ins instead of letting users in
 START_STOP_S = 4.0  # what starting and stopping takes, about
 PATIENCE_S = 5.0
+LEAST = {"users": 1, "room_size": 1, "measured_s": 0.1, "poll_interval_s": 0.01, "text_bytes": 1}
+"""The least value of an option; of the others it is 0."""
 
 HOLD_S = 25.0  # for how long the servers hold a long poll, at most
 LEASE_S = 30.0  # for how long a sign of life keeps somebody online
 
 
-def _option(default: float, meaning: str) -> Any:
-    return field(default=default, metadata={"meaning": meaning})
+def _option(default: float, label: str, meaning: str) -> Any:
+    """Return a field that is an option, too. label: its name in forms, where words joined by `_` become a title."""
+    return field(default=default, metadata={"label": label, "meaning": meaning})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,20 +38,46 @@ class Workload:
     """
 
     point: str = ""
-    users: int = _option(40, "Users in all.")
-    room_size: int = _option(10, "Users per room.")
-    rate_per_s: float = _option(0.2, "Messages per second that each user sends, on average (Poisson).")
-    bunch_s: float = _option(0.0, "Bunch messages at the multiples of so many seconds, everybody at once; 0 for none.")
-    typing_per_s: float = _option(0.0, "How often per second each user begins to type, on average (Poisson).")
-    receipts_per_s: float = _option(0.0, "How often per second each user marks as read, on average (Poisson).")
-    comings_per_s: float = _option(0.0, "How often per second each user goes and comes back, on average (Poisson).")
-    restart_at_s: float = _option(0.0, "Seconds into the window at which the server is restarted; 0 for never.")
-    lines_break: int = _option(0, "1 if lines may break and users then come back, 0 if one that breaks stays broken.")
-    measured_s: float = _option(30.0, "Length of the measuring window, seconds.")
-    poll_interval_s: float = _option(2.0, "How long a short poller sleeps after each answer, seconds.")
-    keep_alive: int = _option(1, "1 to ask again on the same connection, 0 to close it after each answer.")
-    text_bytes: int = _option(120, "Length of a message's text, bytes.")
-    seed: int = _option(1, "Seed of the senders' schedules and the pollers' phases.")
+    users: int = _option(40, "users", "Users in all.")
+    room_size: int = _option(10, "users_per_room", "How many users share a room.")
+    rate_per_s: float = _option(
+        0.2, "messages_per_second", "Messages per second that each user sends, on average (Poisson)."
+    )
+    bunch_s: float = _option(
+        0.0,
+        "seconds_between_bunches",
+        "Bunch messages at the multiples of so many seconds, everybody at once; 0 for none.",
+    )
+    typing_per_s: float = _option(
+        0.0, "typing_notices_per_second", "How often per second each user begins to type, on average (Poisson)."
+    )
+    receipts_per_s: float = _option(
+        0.0, "read_receipts_per_second", "How often per second each user marks as read, on average (Poisson)."
+    )
+    comings_per_s: float = _option(
+        0.0, "absences_per_second", "How often per second each user goes and comes back, on average (Poisson)."
+    )
+    restart_at_s: float = _option(
+        0.0, "seconds_to_restart", "Seconds into the window at which the server is restarted; 0 for never."
+    )
+    lines_break: int = _option(
+        0,
+        "reconnect_broken_lines",
+        "1 if lines may break and users then come back, 0 if one that breaks stays broken.",
+    )
+    measured_s: float = _option(
+        30.0,
+        "measuring_window_seconds",
+        "How long is measured, seconds; then the test ends by itself.",
+    )
+    poll_interval_s: float = _option(
+        2.0, "seconds_between_polls", "How long a short poller sleeps after each answer, seconds."
+    )
+    keep_alive: int = _option(
+        1, "keep_connections_open", "1 to ask again on the same connection, 0 to close it after each answer."
+    )
+    text_bytes: int = _option(120, "bytes_per_message", "Length of a message's text, bytes.")
+    seed: int = _option(1, "random_seed", "Seed of the senders' schedules and the pollers' phases.")
     one_way_delay_s: float = 0.0
     push_link_delay_s: float = 0.0
     joins_per_s: float = USERS_PER_S
@@ -93,6 +123,16 @@ class Workload:
             f"{self.users} users in rooms of {self.room_size}, {', '.join(paces)} a second each, {bunches}{restart}"
             f"{self.measured_s:g} s measured, a poll every {self.poll_interval_s:g} s"
         )
+
+    @property
+    def problem(self) -> str:
+        """Say which option has a value that no load can have, what is expected and what came; empty if none has."""
+        for one in fields(self):
+            value, least = getattr(self, one.name), LEAST.get(one.name, 0)
+            if one.metadata and not least <= value < inf:
+                flag = f"--{one.name.replace('_', '-')}"
+                return f"{flag} ({one.metadata['label']}): expected a number of at least {least:g}, got {value:g}"
+        return ""
 
     def seeded(self, repeat: int) -> "Workload":
         """Return the load of a repeat, whose seed counts on from the first."""

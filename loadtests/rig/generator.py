@@ -70,7 +70,7 @@ def generating(
 ) -> Iterator[Generator]:
     """Run a Locust file against its servers, on one core; with several generators, under a master of Locust's."""
     record = folder / f"{file.stem}.samples"
-    command = module("locust", "--locustfile", str(file), "--headless", "--only-summary")
+    command = module("locust", "--locustfile", str(file), "--headless", "--only-summary", "--json-phases")
     command += ["--wire-slack", str(SLACK_S + workload.one_way_delay_s)]
     command += ["--push-service", way.push_service] if way.push_service else []
     command += ["--host", way.api, "--spawn-rate", f"{workload.joins_per_s:g}", "--record", str(record)]

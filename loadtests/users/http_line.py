@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
 from loadtests.users.http_connection import Answer, HttpConnection, HttpConnections, LineBroken
-from loadtests.users.reports import Report, read_as
+from loadtests.users.reports import QUOTED_CHARACTERS, Report, read_as
 from loadtests.users.request_headers import BROWSER_HEADERS
 from servers.core.wire import (
     Account,
@@ -142,7 +142,8 @@ class HttpLine:
             answer = ask()
             took_s = perf_counter() - asked_s
             if answer.status not in expected:
-                raise LineBroken(f"{method} {name}: {answer.status} {answer.body.decode(errors='replace')}")
+                text = " ".join(answer.body.decode(errors="replace").split())
+                raise LineBroken(f"{method} {name}: {answer.status} {text[:QUOTED_CHARACTERS]}")
             take(answer)
         except LineBroken as broken:
             self._report(method, name, perf_counter() - asked_s, 0, broken)

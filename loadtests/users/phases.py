@@ -9,17 +9,21 @@ another process. Locust has its own runner deliver them, also where there is one
 import gc
 from collections import deque
 from itertools import count
+from secrets import token_hex
 from time import perf_counter
 from typing import Any
 
 import gevent
+from gevent import Greenlet
 from gevent.event import Event
 from locust.env import Environment
 from locust.runners import LocalRunner, WorkerRunner
 
-from loadtests.accounts.samples import Tick, Window
+from loadtests.accounts.samples import RECEIVED, Tick, Window
 from loadtests.plan.workload import Workload
 from loadtests.users.clocks import Clock, this_machine
+from loadtests.users.http_connection import LineBroken
+from loadtests.users.progress import LOG
 from loadtests.users.socket_meter import SocketMeter
 from loadtests.users.witness import Witness
 
@@ -34,28 +38,55 @@ class Load:
     """One process's part of a test.
 
     begin_s: when sending begins, on this machine's monotonic clock. slack_s: how far from the window's ends bytes are
-    read, too. generators: how many processes there are, this one included.
+    read, too. generators: how many processes there are, this one included; rank: which of them this is, from 0, None
+    if the test had begun without it. name: tells this test's users from those of the last, who may still be online.
+    tells_samples: whether to send them as soon as the test is over.
     """
 
-    def __init__(self, environment: Environment, workload: Workload, slack_s: float, generators: int) -> None:
+    def __init__(
+        self,
+        environment: Environment,
+        workload: Workload,
+        slack_s: float,
+        generators: int,
+        rank: int | None,
+        tells_samples: bool,
+    ) -> None:
         assert isinstance(environment.runner, LocalRunner | WorkerRunner)
         self.workload = workload
         self.witness = Witness()
         self.samples = self.witness.samples
         self.meter = SocketMeter()
+        self.name = token_hex(3)  # of another length, every event that carries a user's name would be, too
         self.begin_s = 0.0
         self.is_over = False
         self._runner = environment.runner
         self._slack_s = slack_s
         self._generators = generators
+        self._rank = rank
+        self._tells_samples = tells_samples
+        self._watching: list[Greenlet] = []
+        self._refused = False
         self._places = count()
         self._own = self._spoken = self.users_left = 0
         self._begun = Event()
         self._fresh: deque[float] = deque(maxlen=LIVE_MAX)
 
-    def next_number(self) -> int:
-        """Return the number of a new user, from 0: the processes take turns, so that all numbers are dense."""
-        return int(self._runner.worker_index) + next(self._places) * self._generators
+    def next_number(self) -> int | None:
+        """Return the number of a new user, from 0: the processes take turns, so that all numbers are dense.
+
+        None for whoever comes after the test has begun: their deliveries would be nobody's plan.
+        """
+        if self._rank is None or self._begun.is_set():
+            LOG.warning("A user takes no part: the test had begun. Stop it, and start it anew with more users.")
+            return None
+        return self._rank + next(self._places) * self._generators
+
+    def refuse(self, broken: LineBroken) -> None:
+        """Note that a user cannot join: then nobody needs to wait for all."""
+        if not self._refused:
+            self._tell("not joined", str(broken))
+        self._refused = True
 
     def wait_for_all(self) -> None:
         """Wait at the barrier until every user of every process has joined and sending begins, at `begin_s`."""
@@ -101,11 +132,32 @@ class Load:
 
     def finish(self, _: object = None) -> None:
         """End the test: what happens from now on is nobody's business."""
-        self.witness.close()
-        self.samples.send_failures += self._own - self._spoken
+        self._close()
         gevent.joinall(self._watching, timeout=self._slack_s + LOOK_S)
         self.is_over = True
-        self._tell("finished")
+        self._tell_finished()
+
+    def stop_early(self) -> None:
+        """End the test before its time; does nothing if it has ended."""
+        if not self.witness.closed:
+            gevent.killall(self._watching, block=False)
+            self._close()
+            self._tell_finished()
+
+    def _close(self) -> None:
+        self.witness.close()
+        self.samples.send_failures += self._own - self._spoken
+
+    def _tell_finished(self) -> None:
+        """Say so, with the samples; before them goes Locust's report, which a master that quits may not wait for."""
+        if not self._tells_samples:
+            self._tell("finished")
+            return
+        if isinstance(self._runner, WorkerRunner):
+            report: dict[str, Any] = {}
+            self._runner.environment.events.report_to_master.fire(client_id=self._runner.client_id, data=report)
+            self._tell("stats", report)
+        self._tell("finished", self.samples.encoded())
 
     def _await_caught_up(self) -> None:
         while not self.witness.caught_up:
@@ -131,11 +183,13 @@ class Load:
     def _tell_live(self) -> None:
         sleep_until(self.samples.window.start_s)
         self._fresh.clear()
+        told = 0
         while perf_counter() < self.samples.window.end_s:
             gevent.sleep(LIVE_S)
-            fresh = list(self._fresh)
+            delivered, fresh = len(self.samples.received) // RECEIVED.size, list(self._fresh)
             self._fresh.clear()
-            self._tell("live", fresh)
+            self._tell("live", {"latencies_s": fresh, "delivered": delivered - told})
+            told = delivered
 
     def _tell(self, what: str, data: Any = None) -> None:
         self._runner.send_message(what, data)

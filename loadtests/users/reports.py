@@ -20,7 +20,7 @@ Body = TypeVar("Body")
 WEBSOCKET = "WS"
 """The type, in Locust's statistics, of what crosses a WebSocket."""
 
-QUOTED_CHARACTERS = 80
+QUOTED_CHARACTERS = 160
 
 
 class Report(Protocol):

@@ -42,7 +42,7 @@ class SocketLine:
 
     def say(self, text: bytes) -> None:
         """Send one text message; waits while the socket is full."""
-        if self._protocol.state is not State.OPEN:
+        if self._protocol.state is not State.OPEN or self._socket.fileno() < 0:
             raise LineBroken(self._fate())
         self._protocol.send_text(text)
         self._flush()
@@ -111,4 +111,6 @@ class SocketLine:
                 raise LineBroken(f"the line broke: {error}") from error
 
     def _fate(self) -> str:
+        if self._protocol.close_code is None:
+            return "the server closed the connection, without a close frame"
         return f"the line closed with {self._protocol.close_code} {self._protocol.close_reason or ''}".rstrip()

@@ -1,0 +1,162 @@
+"""What became of a load that somebody runs by hand: the deliveries, which Locust's statistics do not show.
+
+Teaches why they are a table of their own: Locust counts everything that it is told as a request, adds it to the
+requests per second, and rounds its time. Here deliveries are counted against what was due, and timed exactly; those of
+several processes on one machine as well, since they share a clock. Pure.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from loadtests.accounts.accounting import account
+from loadtests.accounts.deliveries import KindCount, count_kinds, deliveries, departures, resolved
+from loadtests.accounts.merging import merged
+from loadtests.accounts.samples import Samples
+from loadtests.scenarios import Key
+
+BY_HAND = Key("by hand", "", "", 0)
+TROUBLES = 3
+COLUMNS = {
+    "kind": "Kind",
+    "sent": "Sent",
+    "due": "Due",
+    "delivered": "Delivered",
+    "lost": "Lost",
+    "p50": "p50 ms",
+    "p95": "p95 ms",
+    "p99": "p99 ms",
+    "max": "max ms",
+}
+"""The keys of a row, with their titles."""
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """One test. measured_s: how long it measured; processes: how many had users; missing: those that did not report.
+
+    lost: deliveries that never came (or were still on their way when the test was stopped early), in the
+    whole test, from its first message on; twice, unordered: likewise. timed: deliveries whose two ends share a clock.
+    """
+
+    kinds: tuple[KindCount, ...]
+    measured_s: float
+    processes: int
+    missing: int
+    stopped_early: bool
+    timed: int
+    lost: int
+    twice: int
+    unordered: int
+    unacknowledged: int
+    troubles: tuple[str, ...]
+
+    @property
+    def adds_up(self) -> bool:
+        """Whether everything that was sent came to everyone once and in order, as far as the test went."""
+        lost = 0 if self.stopped_early else self.lost + self.unacknowledged
+        return not (self.missing or lost or self.twice or self.unordered)
+
+    def rows(self) -> list[dict[str, str]]:
+        """Return the table's rows, by the keys of COLUMNS."""
+        return [
+            {
+                "kind": row.kind,
+                "sent": f"{row.deeds:,}",
+                "due": f"{row.expected:,}",
+                "delivered": f"{row.delivered:,}",
+                "lost": f"{row.expected - row.delivered:,}",
+                "p50": _ms(row.latency_p50_s),
+                "p95": _ms(row.latency_p95_s),
+                "p99": _ms(row.latency_p99_s),
+                "max": _ms(row.latency_max_s),
+            }
+            for row in self.kinds
+        ]
+
+    def lines(self) -> list[str]:
+        """Return what to print, at most 80 columns wide but for the troubles."""
+        if not self.measured_s:
+            return ["Deliveries: none, since the test ended before its measuring window.", *self.troubles[:1]]
+        head = [
+            f"Deliveries in the {self.measured_s:.3g} s measured (not requests: the tables above omit them).",
+            "Their latency runs from the planned moment of sending to a user's having it.",
+        ]
+        return [*head, *_table(self.rows()), *self._notes()]
+
+    def _notes(self) -> list[str]:
+        notes = []
+        if self.missing:
+            notes.append(f"{self.missing} of {self.processes} processes did not report: their users are missing here.")
+        if self.stopped_early:
+            notes.append("The test was stopped early: what counts as lost may have been on its way.")
+        delivered = sum(row.delivered for row in self.kinds)
+        if self.timed < delivered:
+            untimed = delivered - self.timed
+            notes.append(f"Not timed: {untimed:,} that came from another machine, whose clock differs.")
+        if not any(row.deeds for row in self.kinds):
+            notes.append("Nobody sent anything meanwhile: measure for longer, or send more often.")
+        elif self.adds_up and not self.stopped_early:
+            notes.append("Everything that was sent came to everyone, once and in order.")
+        counts = {
+            "were lost": 0 if self.stopped_early else self.lost,
+            "came twice": self.twice,
+            "came after a later one": self.unordered,
+        }
+        notes += [f"In the whole test, {count:,} deliveries {what}." for what, count in counts.items() if count]
+        if self.unacknowledged and not self.stopped_early:
+            notes.append(f"{self.unacknowledged:,} sends or users never got their acknowledgement.")
+        shown = self.troubles[:TROUBLES]
+        if shown:
+            notes.append(f"What went wrong (the first {len(shown)} of {len(self.troubles):,}):")
+        return [*notes, *(f"  {trouble}" for trouble in shown)]
+
+
+def summarise(
+    parts: Sequence[Samples], processes: int, ended_s: float | None = None, troubles: Sequence[str] = ()
+) -> Summary:
+    """Put together what the processes noted down. ended_s: when the test was stopped, if it was, before its end.
+
+    troubles: of the whole test, in words. Moments are seconds of the conductor's monotonic clock.
+    """
+    samples = merged(parts) if parts else Samples()
+    everything = resolved(samples)
+    deeds = [row for row in everything if samples.window.holds(row.intended_s)]
+    rows = list(deliveries(BY_HAND, samples, deeds))
+    committed = {(row.room, row.seq) for row in everything if row.seq} | {(e.room, e.seq) for e in samples.log()}
+    whole = account(committed, samples.deliveries(), samples.sessions)
+    start_s, end_s = samples.window
+    measured_s = max(0.0, (end_s if ended_s is None else min(ended_s, end_s)) - start_s)
+    return Summary(
+        kinds=tuple(count_kinds(BY_HAND, samples, deeds, rows, departures(samples, everything))),
+        measured_s=measured_s,
+        processes=processes,
+        missing=processes - len(parts),
+        stopped_early=ended_s is not None,
+        timed=len(rows),
+        lost=whole.lost,
+        twice=whole.duplicates,
+        unordered=whole.out_of_order,
+        unacknowledged=samples.send_failures,
+        troubles=(*troubles, *samples.troubles),
+    )
+
+
+def _ms(latency_s: float) -> str:
+    """Return milliseconds with three digits; a dash where nothing was timed."""
+    latency_ms = 1000 * latency_s
+    if latency_ms != latency_ms:
+        return "-"
+    return f"{latency_ms:,.{1 if latency_ms < 100 else 0}f}"
+
+
+def _table(rows: Sequence[dict[str, str]]) -> list[str]:
+    """Return a table with its figures to the right."""
+    table = [COLUMNS, *rows]
+    widths = [max(len(row[key]) for row in table) for key in COLUMNS]
+    return [
+        "  ".join(
+            row[key].rjust(width) if place else row[key].ljust(width)
+            for place, (key, width) in enumerate(zip(COLUMNS, widths, strict=True))
+        )
+        for row in table
+    ]

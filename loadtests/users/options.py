@@ -1,0 +1,57 @@
+"""What a Locust file takes on its command line and, of that, what Locust's web interface asks for.
+
+Teaches that Locust makes a form's labels of the options' names: `bunch_s` becomes "Bunch S". So an option is kept under
+its label, and its flag stays as it is. What only a parent process says is not in the form.
+"""
+
+from collections.abc import Mapping
+from dataclasses import fields
+from pathlib import Path
+from typing import Any
+
+from locust.argument_parser import LocustArgumentParser
+from locust.env import Environment
+
+from loadtests.accounts.wire_bytes import SLACK_S
+from loadtests.plan.hosts import problem_of
+from loadtests.plan.workload import Workload
+
+FIELDS = tuple(field for field in fields(Workload) if field.metadata and field.name != "users")
+FOR_PARENTS = {"restart_at_s"}  # the server is restarted by the process that measures, not by the users
+
+
+def add_options(parser: LocustArgumentParser) -> None:
+    """Let every Locust file take the fields of a workload, and what a parent process says."""
+    for field in FIELDS:
+        parser.add_argument(
+            f"--{field.name.replace('_', '-')}",
+            dest=field.metadata["label"],
+            metavar="<number>",
+            type=type(field.default),
+            default=field.default,
+            help=field.metadata["meaning"],
+            include_in_web_ui=field.name not in FOR_PARENTS,
+        )
+    hidden = {"include_in_web_ui": False}
+    meaning = "Seconds around the window's ends, passing within which the two sides may count differently."
+    parser.add_argument("--wire-slack", type=float, default=SLACK_S, help=meaning, **hidden)
+    meaning = "How many processes have users; a master says it to its workers by itself."
+    parser.add_argument("--generators", type=int, default=1, help=meaning, **hidden)
+    parser.add_argument("--record", default="", help="File for the raw samples; none by default.", **hidden)
+    meaning = "Print a JSON line for each phase, for the process that started this one, and nothing for a person."
+    parser.add_argument("--json-phases", action="store_true", help=meaning, **hidden)
+
+
+def workload_of(options: Mapping[str, Any]) -> Workload:
+    """Return the workload that Locust's parsed options describe."""
+    return Workload.from_options({field.name: options[field.metadata["label"]] for field in FIELDS})
+
+
+def locust_file_of(environment: Environment) -> Path:
+    """Return the file whose users run."""
+    return Path((environment.parsed_locustfiles or [environment.locustfile or ""])[0])
+
+
+def problem_with(environment: Environment, host: str | None, options: Mapping[str, Any]) -> str:
+    """Say why a test cannot be started with these, and what to do; empty if it can."""
+    return problem_of(host, locust_file_of(environment)) or workload_of(options).problem

@@ -1,0 +1,78 @@
+"""What Locust's web interface shows beyond its own: a tab for the deliveries, and why a test cannot be started.
+
+Teaches where deliveries belong: in a table of their own, since Locust counts as a request all that its statistics hold.
+While a test runs, the tab says for how long it still will; when it is over, what became of every delivery.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+from flask import Response, jsonify, request
+from locust.env import Environment
+from locust.runners import STATE_CLEANUP, STATE_RUNNING, STATE_SPAWNING, STATE_STOPPING
+
+from loadtests.accounts.summary import COLUMNS
+from loadtests.users.conductor import Conductor
+from loadtests.users.options import problem_with
+from loadtests.users.progress import Sentences
+
+TAB = "deliveries"
+START, STATISTICS = "/swarm", "/stats/requests"
+IS_RUNNING = "A test is running, and its users are fixed: stop it, and start a new one."
+
+
+def extend_web_page(environment: Environment, conductor: Callable[[], Conductor | None]) -> None:
+    """Have the web interface show it, of whatever test there is."""
+    assert environment.web_ui is not None and environment.web_ui.app is not None
+    environment.web_ui.template_args |= {
+        "extended_tabs": [{"key": TAB, "title": "Deliveries"}],
+        "extended_tables": [{"key": TAB, "structure": [{"key": key, "title": name} for key, name in COLUMNS.items()]}],
+    }
+
+    def refuse() -> Response | None:
+        """Answer a start that cannot be, with the reason; Locust answers all else."""
+        if not (request.method == "POST" and request.path.endswith(START)):
+            return None
+        problem = problem_of_form(environment, dict(request.form))
+        return jsonify({"success": False, "message": problem, "host": environment.host}) if problem else None
+
+    def add_deliveries(response: Response) -> Response:
+        if request.path.endswith(STATISTICS) and response.is_json:
+            figures = {**response.get_json(), "extended_stats": [{"key": TAB, "data": rows(conductor())}]}
+            if figures["state"] in (STATE_CLEANUP, STATE_STOPPING):  # at which its page asks no more
+                figures["state"] = STATE_RUNNING
+            response.set_data(jsonify(figures).get_data())
+        return response
+
+    environment.web_ui.app.before_request(refuse)
+    environment.web_ui.app.after_request(add_deliveries)
+
+
+def problem_of_form(environment: Environment, form: dict[str, str]) -> str:
+    """Say why a test cannot be started with what was filled in, and what to do; empty if it can."""
+    assert environment.runner is not None
+    if environment.runner.state in (STATE_RUNNING, STATE_SPAWNING):
+        return IS_RUNNING
+    options: dict[str, Any] = dict(vars(environment.parsed_options))
+    for name, text in form.items():
+        if isinstance(options.get(name), int | float) and not isinstance(options[name], bool):
+            try:
+                options[name] = type(options[name])(text)
+            except ValueError:
+                number = "a whole number" if isinstance(options[name], int) else "a number"
+                return f"{name.replace('_', ' ').capitalize()}: expected {number}, got {text!r}."
+    return problem_with(environment, form.get("host", environment.host), options)
+
+
+def rows(conductor: Conductor | None) -> list[dict[str, str]]:
+    """Return the rows of the tab."""
+    if conductor is None:
+        return []
+    if conductor.is_over and conductor.has_all_parts:
+        return conductor.summary().rows()
+    blank = dict.fromkeys(COLUMNS, "")
+    status = conductor.progress.status if isinstance(conductor.progress, Sentences) else ""
+    row = {**blank, "kind": "over, counting" if conductor.is_over else status, "delivered": f"{conductor.delivered:,}"}
+    if live := conductor.live_ms():
+        row |= {"p50": f"{live[0]:,.1f}", "p95": f"{live[1]:,.1f}"}
+    return [row]
