@@ -42,6 +42,7 @@ def test_the_pusher_lane_is_marked_absent_and_says_how_to_get_it(browser: Browse
     window.write("to all three")
     for slug in SHOWN:
         window.expect_last(slug, "to all three")
+    window.page.close()
     assert window.troubles == []
 
 
@@ -54,4 +55,5 @@ def test_the_tour_leaves_the_absent_lane_out(browser: Browser, address: str) -> 
         expect(page.locator("#tour-answer")).not_to_have_text(re.compile("Pusher|undefined|NaN"))
         page.keyboard.press("ArrowRight")
     expect(page.locator("#tour")).to_be_hidden()
+    page.close()
     assert window.troubles == []

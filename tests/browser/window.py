@@ -4,8 +4,8 @@ from urllib.parse import urlsplit
 
 from playwright.sync_api import Browser, ConsoleMessage, Frame, Locator, Page, Request, expect
 
-READY_MS = 20_000
-SEEN_MS = 15_000
+READY_MS = 60_000
+SEEN_MS = 30_000
 NETWORK = ("Failed to load resource", "WebSocket connection to")
 """How a browser itself tells of a line that was cut; a page cannot keep it from saying so."""
 
