@@ -4,6 +4,7 @@ A log-in's token is remembered per server and name, so that a second window is t
 """
 
 import asyncio
+import io
 import json
 import os
 import sys
@@ -154,4 +155,6 @@ def explain(error: Exception, transport: str, server: str, name: str) -> str:
 
 
 if __name__ == "__main__":
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="replace")  # what others write need not be in this terminal's encoding
     app()

@@ -18,6 +18,7 @@ from prompt_toolkit.patch_stdout import patch_stdout
 
 from clients.terminal import STYLE, Fragments
 
+PLAIN = str.maketrans("┃│┊·●○…", "||:.*o.")
 REDRAW_S = 0.25
 """How often the prompt and the toolbar are drawn anew; what has not changed is not written again."""
 
@@ -102,7 +103,12 @@ class PipeScreen:
             yield line
 
     def show(self, line: Fragments) -> None:
-        sys.stdout.write(fragment_list_to_text(FormattedText(line)) + "\n")
+        """Write a line; of what the encoding lacks, our own marks become ASCII, and all else a question mark."""
+        text = fragment_list_to_text(FormattedText(line)) + "\n"
+        encoding = sys.stdout.encoding or "utf-8"
+        if not encoding.lower().startswith("utf"):
+            text = text.translate(PLAIN).encode(encoding, "replace").decode(encoding)
+        sys.stdout.write(text)
         sys.stdout.flush()
 
     def typed(self) -> str:

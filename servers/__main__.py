@@ -29,7 +29,7 @@ from servers.deploy.command import deploy
 from servers.deploy.processes import started
 from servers.deploy.server import Listening, opened, serve_chat
 from servers.deploy.workers import Workers, held_port
-from servers.serving import UVICORN_DEFAULTS, HttpSettings, announce, run
+from servers.serving import UVICORN_DEFAULTS, HttpSettings, announce, replace_unencodable, run
 from servers.transports import Commands, Transport
 
 DEFAULTS = Settings()
@@ -182,4 +182,5 @@ app.command(SERVE)(main)
 app.command("deploy")(deploy)
 
 if __name__ == "__main__":
+    replace_unencodable()
     app()

@@ -7,6 +7,7 @@ Leaves out what is served: the chat servers and the push service are started by 
 
 import asyncio
 import gc
+import io
 import json
 import os
 import signal
@@ -158,6 +159,12 @@ class _Server(uvicorn.Server):
 def announce(address: str, facts: Mapping[str, Any]) -> None:
     """Print the one JSON line that tells a parent process where the server is."""
     print(json.dumps({"address": address, **facts}), flush=True)
+
+
+def replace_unencodable() -> None:
+    """Let standard output write "?" for a character that its encoding lacks, such as the dots of a cut help text."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="replace")
 
 
 def _stop_at_eof(server: uvicorn.Server) -> None:

@@ -14,6 +14,8 @@ from typing import Annotated, Any
 
 import typer
 
+from results.plain_characters import use_plain_characters
+
 HOST = "127.0.0.1"
 STDIN = 0
 READ_BYTES = 65_536
@@ -70,4 +72,5 @@ def main(
 
 
 if __name__ == "__main__":
+    use_plain_characters()
     typer.run(main)

@@ -26,6 +26,7 @@ import typer
 from uvicorn.loops.auto import auto_loop_factory
 
 from loadtests.rig.delayed_link import End, Pipe, Timetable
+from results.plain_characters import use_plain_characters
 
 STDIN = 0
 BACKLOG = 1024
@@ -113,4 +114,5 @@ def main(
 
 
 if __name__ == "__main__":
+    use_plain_characters()
     typer.run(main)

@@ -17,7 +17,7 @@ from servers.core.settings import Settings
 from servers.demo.app import create_app
 from servers.demo.link import HOST
 from servers.demo.stage import Stage
-from servers.serving import HttpSettings, announce, run, serve
+from servers.serving import HttpSettings, announce, replace_unencodable, run, serve
 from servers.transports import find
 
 WEB = Path(__file__).parents[2] / "clients" / "web"
@@ -62,4 +62,5 @@ def show(address: str, remedies: Mapping[str, str]) -> None:
 
 
 if __name__ == "__main__":
+    replace_unencodable()
     typer.run(main)

@@ -23,7 +23,7 @@ import typer
 
 from servers.deploy.engines import Engine, NotStarted, postgres_server, program, redis_server
 from servers.secrecy import without_passwords
-from servers.serving import STDIN, announce
+from servers.serving import STDIN, announce, replace_unencodable
 
 ENGINES: Mapping[str, Callable[[Path], AbstractContextManager[Engine]]] = {
     "redis": redis_server,
@@ -117,4 +117,5 @@ def main(
 
 
 if __name__ == "__main__":
+    replace_unencodable()
     typer.run(main)

@@ -18,7 +18,7 @@ from servers.deploy.workers import Workers, held_port
 from servers.pusher_service.app import create_app
 from servers.pusher_service.limits import Settings
 from servers.pusher_service.signatures import Credentials
-from servers.serving import HttpSettings, announce, run, serve
+from servers.serving import HttpSettings, announce, replace_unencodable, run, serve
 
 DEFAULTS = Settings()
 VARIABLES = ("PUSHER_APP_ID", "PUSHER_KEY", "PUSHER_SECRET")
@@ -95,4 +95,5 @@ def check(url: str, settings: Settings) -> None:
 
 
 if __name__ == "__main__":
+    replace_unencodable()
     typer.run(main)

@@ -13,6 +13,7 @@ from typing import Annotated
 import stamina.instrumentation
 import typer
 
+from results.plain_characters import use_plain_characters
 from servers.deploy.options import OPTIONS
 from tests.drills import report, told
 from tests.drills.drills import DRILLS, Size, drill
@@ -43,4 +44,5 @@ def main(
 
 
 if __name__ == "__main__":
+    use_plain_characters()
     typer.run(main)

@@ -24,7 +24,7 @@ from servers.core.store import EMBEDDED
 from servers.deploy.serverless import profiles
 from servers.deploy.serverless.host import hosting
 from servers.deploy.serverless.profiles import Profile
-from servers.serving import STDIN, announce
+from servers.serving import STDIN, announce, replace_unencodable
 
 NAMES = ", ".join(profile.name for profile in profiles.PROFILES)
 
@@ -93,4 +93,5 @@ async def _host(
 
 
 if __name__ == "__main__":
+    replace_unencodable()
     typer.run(main)

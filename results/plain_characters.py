@@ -1,0 +1,46 @@
+"""ASCII for characters that the encoding of standard output lacks, such as Latin-1 for a dash or the line of a table.
+
+Without it, one such character ends a command with a UnicodeEncodeError. Standard library only: child processes that
+import nothing else of ours use it too.
+"""
+
+import codecs
+import io
+import sys
+import unicodedata
+
+ERROR_HANDLER = "plain_characters"
+PLAIN = {
+    "\N{EN DASH}": "-",
+    "\N{EM DASH}": "-",
+    "\N{MINUS SIGN}": "-",
+    "\N{HORIZONTAL ELLIPSIS}": ".",
+    "\N{MICRO SIGN}": "u",
+    "\N{MULTIPLICATION SIGN}": "x",
+    "\N{RIGHTWARDS ARROW}": "->",
+    "\N{BULLET}": "*",
+    "\N{CHECK MARK}": "+",
+    "\N{BOX DRAWINGS LIGHT HORIZONTAL}": "-",
+    "\N{BOX DRAWINGS HEAVY HORIZONTAL}": "-",
+    "\N{BOX DRAWINGS LIGHT VERTICAL}": "|",
+}
+
+
+def use_plain_characters() -> None:
+    """Let standard output and error write a similar ASCII character for what their encoding lacks."""
+    codecs.register_error(ERROR_HANDLER, plain_characters)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors=ERROR_HANDLER)
+
+
+def plain_characters(error: UnicodeError) -> tuple[str, int]:
+    """Return the ASCII text for characters that could not be encoded; "?" where there is nothing similar."""
+    if not isinstance(error, UnicodeEncodeError):
+        raise error
+    return "".join(map(_plain, error.object[error.start : error.end])), error.end
+
+
+def _plain(character: str) -> str:
+    without_accents = unicodedata.normalize("NFKD", character).encode("ascii", "ignore").decode()
+    return PLAIN.get(character) or without_accents or "?"
