@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 
 from loadtests.calibration.command import SLUGS as CALIBRATED
 from loadtests.calibration.command import calibrate as run_calibration
@@ -28,6 +27,8 @@ from loadtests.scenarios import find as find_scenario
 from loadtests.sharing.command import measure_sharing
 from loadtests.sharing.plan import QUICK, Plan
 from loadtests.topologies.command import SMALL, Size, measure_topologies
+from results import terminal
+from results.plain_characters import use_plain_characters
 from servers.deploy.options import OPTIONS
 from servers.transports import TRANSPORTS, find
 
@@ -47,7 +48,7 @@ def main() -> None:
 @app.command()
 def scenarios() -> None:
     """List what can be measured: each scenario, its question and its loads."""
-    print_scenarios(Console(highlight=False))
+    print_scenarios(terminal.console())
 
 
 @app.command()
@@ -196,4 +197,5 @@ def hosted(
 
 
 if __name__ == "__main__":
+    use_plain_characters()
     app()

@@ -13,7 +13,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import psutil
-from rich.console import Console
 
 from loadtests.accounts.cell import Cell
 from loadtests.plan.matrix import full_plan, still_due
@@ -24,6 +23,7 @@ from loadtests.rig.children import NotMeasured
 from loadtests.rig.measurement import measure
 from loadtests.rig.subjects import OurServers, Subject
 from loadtests.scenarios import Planned, Scenario
+from results import terminal
 from servers.transports import Transport
 
 FAILED = 1
@@ -80,7 +80,7 @@ class Run:
         subject: Subject | None,
         generators: int,
     ) -> None:
-        self.console, self._placement, self._interrupted = Console(highlight=False), cores.choose(), False
+        self.console, self._placement, self._interrupted = terminal.console(), cores.choose(), False
         self._undrawn = False
         self.subject, self._generators = subject or OurServers(), generators
         described = manifest.describe(scenarios, [row.slug for row in chosen], self._placement)
@@ -114,9 +114,11 @@ class Run:
     def drawn(self, what: str) -> list[str]:
         """Have the notebooks' code make something of the run; return what it printed, nothing if it failed."""
         command = [sys.executable, "-m", "notebooks.analysis", what, str(self.folder.path)]
-        width = {**os.environ, "COLUMNS": str(self.console.width)}
+        shown = {**os.environ, "COLUMNS": str(self.console.width), "PYTHONIOENCODING": "utf-8"}
         try:
-            made = subprocess.run(command, capture_output=True, text=True, check=True, timeout=CHARTS_S, env=width)
+            made = subprocess.run(
+                command, capture_output=True, encoding="utf-8", check=True, timeout=CHARTS_S, env=shown
+            )
         except subprocess.SubprocessError as error:
             words = error.stderr if isinstance(error, subprocess.CalledProcessError) else str(error)
             self.console.print(f"The {what} could not be made; the results are kept.\n{words.strip()}", markup=False)

@@ -209,7 +209,8 @@ def test_a_record_has_a_line_for_each_row_and_no_number_that_json_lacks() -> Non
     text = written(made, ["rows"])
     assert json.loads(text) == {"commit": "0", "rows": [{"a": None, "b": 1}, {"a": 2.0, "b": 2}]}
     assert '    {"a": 2.0, "b": 2}\n' in text
-    assert in_short({"name": "x", "took_s": 0.123456789, "lost": 0}) == "x, took_s 0.12346, lost 0"
+    row: dict[str, str | float] = {"name": "x", "reason": "", "latency_p50_s": 0.123456789, "lost": 0, "timeouts": 3}
+    assert in_short(row) == "x, latency_p50_s 0.12346, lost 0"
 
 
 @pytest.mark.process

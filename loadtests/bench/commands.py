@@ -10,6 +10,7 @@ from loadtests.bench.pairs import Void
 from loadtests.bench.plan import QUICK, Plan
 from loadtests.bench.processes import cores, raise_file_limit
 from loadtests.rig.cores import pinned
+from results.terminal import console
 
 NAMES = (
     "fan_out",
@@ -43,7 +44,7 @@ def bench(
                 findings += import_module(f"loadtests.bench.{name}").measure(plan)
             except Void as reason:
                 findings.append(Finding(name, "", [], voids=[str(reason)]))
-    show(findings)
+    show(console(), findings)
     if quick:
         typer.echo("Quick: it runs; the figures mean nothing.")
     typer.echo(f"Written to {write(findings)}")

@@ -14,13 +14,23 @@ from pathlib import Path
 from typing import Any
 
 from rich.console import Console
-from rich.markup import escape
-from rich.table import Table
+from rich.text import Text
 
 from loadtests.bench.pairs import Pairs, digits, spread
 from loadtests.bench.processes import cores
+from results.fitted_table import FittedTable, TableColumn, TableRow
 
 RESULTS = Path(__file__).parents[2] / "results"
+COLUMNS = (
+    TableColumn("measurement", text=True, min_width=24),
+    TableColumn("median"),
+    TableColumn("unit", text=True),
+    TableColumn("range", priority=2),
+    TableColumn("n", priority=3),
+    TableColumn("target", priority=1),
+    TableColumn("verdict", text=True),
+)
+COLOURS = {"met": "green", "missed": "red", "void": "red", "": "dim"}
 PACKAGES = ("uvicorn", "starlette", "websockets", "httptools", "uvloop", "msgspec")
 
 
@@ -65,16 +75,25 @@ def compared(name: str, pairs: Pairs, target: Target | None, note: str) -> Findi
     return Finding(name, "ratio", pairs.ratios, target, note, pairs.voids, list(pairs.valid))
 
 
-def show(findings: Sequence[Finding]) -> None:
-    """Print the table."""
-    table = Table("measurement", "unit", "median", "range", "n", "target", "verdict", title=cores().told)
-    colours = {"met": "green", "missed": "red", "void": "red", "": "dim"}
-    for each in findings:
-        median, low, high = map(digits, spread(each.values)) if each.values else ("-", "-", "-")
-        note = each.note + "".join(f"; void: {reason}" for reason in each.voids)
-        cells = [f"{each.name}\n[dim]{escape(note)}[/]", each.unit, median, f"{low} to {high}", str(len(each.values))]
-        table.add_row(*cells, str(each.target or ""), f"[{colours[each.verdict]}]{each.verdict}[/]")
-    Console().print(table)
+def show(console: Console, findings: Sequence[Finding]) -> None:
+    """Print the table, and beneath it what each figure is."""
+    console.print(f"\n{cores().told}\n", markup=False)
+    console.print(FittedTable(COLUMNS, [_row(each) for each in findings], [*filter(None, map(_note, findings))]))
+
+
+def _row(finding: Finding) -> TableRow:
+    values = finding.values
+    median, low, high = map(digits, spread(values)) if values else ("-", "-", "-")
+    verdict = Text(finding.verdict, style=COLOURS[finding.verdict])
+    target = str(finding.target or "")
+    return TableRow(
+        (finding.name, median, finding.unit, f"{low} to {high}" if values else "-", str(len(values)), target, verdict)
+    )
+
+
+def _note(finding: Finding) -> str:
+    said = [*filter(None, [finding.note]), *(f"void: {reason}" for reason in finding.voids)]
+    return f"{finding.name}: {'; '.join(said)}" if said else ""
 
 
 def write(findings: Sequence[Finding], folder: Path = RESULTS) -> Path:
@@ -87,5 +106,5 @@ def write(findings: Sequence[Finding], folder: Path = RESULTS) -> Path:
         "cores": cores().told,
         "findings": [asdict(each) | {"verdict": each.verdict} for each in findings],
     }
-    path.write_text(json.dumps(made, indent=2) + "\n")
+    path.write_text(json.dumps(made, indent=2) + "\n", encoding="utf-8")
     return path

@@ -12,9 +12,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import psutil
-from rich import box
 from rich.console import Console
-from rich.table import Table
+from rich.text import Text
 
 from loadtests.accounts.verdict import Word
 from loadtests.calibration import record
@@ -29,6 +28,9 @@ from loadtests.rig.measurement import measure
 from loadtests.rig.server_probe import READY_S, Server
 from loadtests.rig.subjects import OurServers, OutsideProbe, Serving, Steady
 from loadtests.scenarios import Planned
+from results import terminal
+from results.fitted_table import FittedTable, TableColumn, TableRow
+from results.terminal import note
 from servers.transports import Transport
 
 SLUGS = ("short_polling", "long_polling", "raw_websocket")
@@ -68,10 +70,10 @@ def calibrate(
     transports: Sequence[Transport], users: Sequence[int], delays_ms: Sequence[float], seconds: float, out: Path
 ) -> int:
     """Measure, print and put on record; return the exit status, which the size of the error does not change."""
-    console, placement = Console(highlight=False), cores.choose()
+    console, placement = terminal.console(), cores.choose()
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     rows: list[Row] = []
-    with cores.pinned(placement.generator), console.status("") as status:
+    with cores.pinned(placement.generator), console.status("", spinner="line") as status:
         for count in users:
             for transport in transports:
                 status.update(f"{transport.label}, {count} users")
@@ -102,30 +104,36 @@ def print_rows(console: Console, rows: Sequence[Row], transports: Sequence[Trans
     """Print the table, and what follows from it."""
     labels = {transport.slug: transport.label for transport in transports}
     delays = list(rows[0].by_delay)
-    table = Table(box=box.SIMPLE_HEAD, show_edge=False, padding=0)
-    table.add_column("transport", no_wrap=True)
-    for heading in ("users", "n", *(f"held\n{delay} ms" for delay in delays), "all"):
-        table.add_column(heading, justify="right", no_wrap=True)
-    for row in rows:
-        errors = [_told(row.by_delay[delay]) for delay in delays if delay in row.by_delay]
-        table.add_row(labels[row.transport], str(row.users), f"{row.overall.n:,}", *errors, _told(row.overall))
-    console.print(
-        "\nThe load generator's own error, p50/p99 in ms, over n deliveries that a stub held for a known time\n"
+    columns = (
+        TableColumn("transport", text=True, min_width=13),
+        TableColumn("users"),
+        TableColumn("n", priority=1),
+        *(TableColumn(f"held {delay} ms", "p50/p99 ms", priority=2) for delay in delays),
+        TableColumn("all", "p50/p99 ms"),
+        TableColumn("verdict", text=True),
     )
-    console.print(table)
+    console.print(note("\nThe load generator's own error, over n deliveries that a stub held for a known time\n"))
+    console.print(FittedTable(columns, [_table_row(row, labels[row.transport], delays) for row in rows]))
+    console.print()
     machine = record.this_machine()
-    console.print(f"On {machine['name']} ({machine['cpu']}, {machine['cores']} cores), {record.sentence(rows)}.")
+    console.print(note(f"On {machine['name']} ({machine['cpu']}, {machine['cores']} cores), {record.sentence(rows)}."))
     if disturbed := [row for row in rows if row.verdict != Word.VALID]:
-        console.print(
+        lagged = (
             f"In {len(disturbed)} of {len(rows)} rows the generator lagged beyond what a comparison accepts. "
-            "If something else kept the machine busy, calibrate again when it is quiet.",
-            style="yellow",
+            "If something else kept the machine busy, calibrate again when it is quiet."
         )
+        console.print(note(lagged), style="yellow")
     most = max(row.users for row in rows)
     worst = [row.overall for row in rows if row.users == most]
     met = max(each.p50_ms for each in worst) <= P50_GOAL_MS and max(each.p99_ms for each in worst) <= P99_GOAL_MS
     goal = f"p50 within {P50_GOAL_MS:g} ms and p99 within {P99_GOAL_MS:g} ms at {most} users"
     console.print(f"Goal: {goal}: {'met' if met else 'missed'}.", style="green" if met else "yellow")
+
+
+def _table_row(row: Row, label: str, delays: Sequence[str]) -> TableRow:
+    errors = [_told(row.by_delay[delay]) if delay in row.by_delay else "-" for delay in delays]
+    verdict = Text(row.verdict, style="green" if row.verdict == Word.VALID else "yellow")
+    return TableRow((label, str(row.users), f"{row.overall.n:,}", *errors, _told(row.overall), verdict))
 
 
 def _told(error: Error) -> str:

@@ -14,8 +14,6 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from rich.console import Console
-
 from loadtests.capture.lines import heard, listened_to, wait
 from loadtests.capture.pusher_js import recorded_pusher_js
 from loadtests.plan.workload import Workload
@@ -25,6 +23,7 @@ from loadtests.rig.cores import Cores
 from loadtests.rig.distance import Link, serving_over
 from loadtests.rig.generator import generating
 from loadtests.rig.subjects import OurServers
+from results import terminal
 from results.schema import CAPTURES_FILE
 from servers.transports import TRANSPORTS, Transport
 
@@ -44,7 +43,7 @@ FAILED = 1
 
 def capture(folder: Path) -> int:
     """Record every transport, and write the captures into a folder; return the exit status. Raises OSError."""
-    console = Console(highlight=False)
+    console = terminal.console()
     transports: dict[str, Any] = {}
     try:
         for transport in TRANSPORTS:

@@ -22,6 +22,7 @@ from loadtests.reports.takes import WRONG
 from loadtests.rig.children import NotMeasured
 from loadtests.rig.cores import Cores, choose, pinned
 from loadtests.rig.manifest import describe
+from results import terminal
 from results.schema import HOSTED, HOSTED_FILE, LIVES, Column
 from servers.transports import TRANSPORTS, Transport
 
@@ -31,7 +32,7 @@ LAG, DIGITS = "heartbeat_lag_p99_s", 4
 
 def measure_hosts(plan: Plan, out: Path, transports: Sequence[Transport] = TRANSPORTS) -> int:
     """Measure, write and say where; return the exit status: 1 if anything does not add up, or was not measured."""
-    console, cores = Console(highlight=False), choose()
+    console, cores = terminal.console(), choose()
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     made: dict[str, Any] = describe([plan.scenario], [row.slug for row in transports], cores)
     made["load_average"] = os.getloadavg()[0]

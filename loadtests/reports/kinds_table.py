@@ -4,17 +4,24 @@ Teaches that late news is not merely late: a typing notice that has expired, or 
 an "offline", is false by the time it is seen.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
-from rich import box
 from rich.console import Console
-from rich.table import Table
 from rich.text import Text
 
 from loadtests.accounts.cell import Cell
 from loadtests.rig.manifest import label
+from results.fitted_table import FittedTable, TableColumn, TableRow
 
-HEADINGS = ("p50\nms", "p95\nms", "came", "still\ntrue", "unread\nat leaving")
+COLUMNS = (
+    TableColumn("transport", text=True, min_width=18),
+    TableColumn("kind", text=True),
+    TableColumn("p50", "ms"),
+    TableColumn("p95", "ms", priority=1),
+    TableColumn("came"),
+    TableColumn("still\ntrue"),
+    TableColumn("unread\nat leaving", priority=2),
+)
 MEANING = (
     "Still true: neither expired nor overtaken by newer news of the same kind and person when it arrived. Unread at "
     "leaving: what was in the log but had not been handed out when somebody went."
@@ -26,19 +33,15 @@ def print_kinds(console: Console, cells: Sequence[Cell]) -> None:
     cells = [cell for cell in cells if cell.verdict.adds_up and len(cell.kinds) > 1]
     if not cells:
         return
-    table = Table(box=box.SIMPLE_HEAD, show_edge=False, padding=(0, 1))
-    table.add_column("transport")
-    table.add_column("kind")
-    for heading in HEADINGS:
-        table.add_column(heading, justify="right", no_wrap=True)
-    for cell in cells:
-        for index, kind in enumerate(cell.kinds):
-            name = label(cell.transport) if index == 0 else ""
-            true_share = f"{kind.still_true / kind.delivered:.0%}" if kind.delivered else "-"
-            left = f"{kind.missed_by_leaving:,}"
-            late = (f"{1000 * kind.latency_p50_s:,.0f}", f"{1000 * kind.latency_p95_s:,.0f}")
-            style = f"bold {cell.transport.colour}"
-            table.add_row(Text(name, style=style), kind.kind, *late, f"{kind.delivered:,}", true_share, left)
-        table.add_section()
-    console.print(table)
-    console.print(f"\n{MEANING}")
+    console.print()
+    console.print(FittedTable(COLUMNS, [row for cell in cells for row in _rows(cell)], [MEANING]))
+
+
+def _rows(cell: Cell) -> Iterator[TableRow]:
+    """Yield a row for each kind; the first has the transport's name."""
+    for index, kind in enumerate(cell.kinds):
+        name = Text(label(cell.transport) if index == 0 else "", style=f"bold {cell.transport.colour}")
+        late = (f"{1000 * kind.latency_p50_s:,.0f}", f"{1000 * kind.latency_p95_s:,.0f}")
+        true_share = f"{kind.still_true / kind.delivered:.0%}" if kind.delivered else "-"
+        cells = (name, kind.kind, *late, f"{kind.delivered:,}", true_share, f"{kind.missed_by_leaving:,}")
+        yield TableRow(cells, ends_section=kind is cell.kinds[-1])

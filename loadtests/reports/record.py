@@ -10,10 +10,12 @@ from math import isnan
 from typing import Any
 
 Row = Mapping[str, str | float]
+IN_SHORT = ("repeat", "users", "delivered", "lost", "latency_p50_s", "same_p50_s", "other_p50_s", "acked_p50_s")
 
 
 def in_short(row: Row) -> str:
-    """Return a row in one line, for whoever watches."""
+    """Return a row in one line, for whoever watches: its texts, and those of its figures that matter most."""
+    row = {name: value for name, value in row.items() if (value if isinstance(value, str) else name in IN_SHORT)}
     told = (value if isinstance(value, str) else f"{name} {value:.5g}" for name, value in row.items())
     return ", ".join(told)
 

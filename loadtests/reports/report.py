@@ -9,10 +9,8 @@ from math import isnan
 from pathlib import Path
 from time import perf_counter
 
-from rich import box
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn
-from rich.table import Table
 from rich.text import Text
 
 from loadtests.accounts.cell import Cell
@@ -22,15 +20,30 @@ from loadtests.calibration.record import on_record
 from loadtests.reports.kinds_table import print_kinds
 from loadtests.rig.manifest import label
 from loadtests.scenarios import SCENARIOS, Planned, Scenario
+from results.fitted_table import FittedTable, TableColumn, TableRow
+from results.terminal import note
 
-WIDE = 95  # columns; below, the longest label takes two lines
-MEASURED = ("p50\nms", "p95\nms", "p99\nms", "requests\neach", "bytes\neach", "CPU ms\neach", "empty\nanswers")
+MEASURED = (
+    TableColumn("p50", "ms"),
+    TableColumn("p95", "ms", priority=1),
+    TableColumn("p99", "ms", priority=4),
+    TableColumn("requests", "each", priority=1),
+    TableColumn("bytes", "each", priority=3),
+    TableColumn("CPU", "ms each", priority=2),
+    TableColumn("empty", "answers", priority=5),
+)
+COLUMNS = (
+    TableColumn("transport", text=True, min_width=18),
+    *MEASURED,
+    TableColumn("came", "of due"),
+    TableColumn("verdict", text=True),
+)
 VERDICT_STYLES = {Word.VALID: "green", Word.SUSPECT: "yellow", Word.VOID: "bold red"}
 HOW_TO_READ = (
     "Latency runs from the moment a message was meant to be sent until a member of its room has it: half of the "
     "deliveries were faster than p50, and one in a hundred slower than p99.",
-    "The next three columns are the price of one delivery: HTTP requests, bytes on the wire and server CPU time, each "
-    "divided by the messages delivered; empty answers are the reads that brought nothing.",
+    "Requests, bytes and CPU are the price of one delivery: HTTP requests, bytes on the wire and server CPU time, "
+    "each divided by the messages delivered; empty answers are the reads that brought nothing.",
     "Each second line is what arithmetic predicts: a poller learns of news half an interval late on average, while a "
     "push takes no longer than its way; on one machine that is nothing, and what you see is the software itself.",
 )
@@ -82,50 +95,43 @@ def print_plan(console: Console, plan: Sequence[Planned], scenario: Scenario) ->
 def print_cells(console: Console, cells: Sequence[Cell], scenario: Scenario) -> None:
     """Print a table for each load, and beneath them how to read them."""
     for load in scenario.workloads:
-        console.print(f"\n{load.point + ': ' if load.point else ''}{load.told}\n")
+        console.print(note(f"\n{load.point + ': ' if load.point else ''}{load.told}\n"))
         of_load = [cell for cell in cells if cell.planned.workload == load]
-        console.print(_table(of_load, console.width))
+        console.print(FittedTable(COLUMNS, [row for cell in of_load for row in _rows(cell)]))
         print_kinds(console, of_load)
     console.print()
     for cell in cells:
         if reason := cell.verdict.reason:
-            console.print(f"{cell.planned.told(label(cell.transport))} is {cell.verdict.word}: {reason}", markup=False)
+            console.print(note(f"{cell.planned.told(label(cell.transport))} is {cell.verdict.word}: {reason}"))
     for sentence in HOW_TO_READ:
-        console.print(sentence)
+        console.print(note(f"{sentence}\n"))
 
 
 def print_scenarios(console: Console) -> None:
     """Print what can be measured: the names, the questions and the loads."""
-    table = Table(box=box.SIMPLE_HEAD, show_edge=False, padding=(0, 1))
-    for heading in ("scenario", "question", "loads"):
-        table.add_column(heading, no_wrap=heading == "scenario")
-    for row in SCENARIOS:
-        first, *others = row.workloads
-        loads = f"{first.point + ': ' if first.point else ''}{first.told}"
-        loads += "".join(f"\nthen {load.point}" for load in others)
-        table.add_row(Text(row.name, style="bold"), row.question, loads, end_section=True)
-    console.print(table)
+    columns = (TableColumn("scenario", text=True), TableColumn("question and loads", text=True, min_width=30))
+    console.print(FittedTable(columns, [_described(row) for row in SCENARIOS]))
 
 
-def _table(cells: Sequence[Cell], width: int) -> Table:
-    table = Table(box=box.SIMPLE_HEAD, show_edge=False, padding=0)
-    table.add_column("transport", min_width=13, max_width=32)
-    for heading in (*MEASURED, "came\nof due"):
-        table.add_column(heading, justify="right", no_wrap=True)
-    table.add_column("verdict", no_wrap=True)
-    for cell in cells:
-        _add_rows(table, cell, "\n" if width < WIDE else " ")
-    return table
+def _described(scenario: Scenario) -> TableRow:
+    first, *others = scenario.workloads
+    loads = f"{first.point + ': ' if first.point else ''}{first.told}"
+    loads += "".join(f"\nthen {load.point}" for load in others)
+    text = Text.assemble(scenario.question, (f"\n{loads}", "dim"))
+    return TableRow((Text(scenario.name, style="bold"), text), ends_section=True)
 
 
-def _add_rows(table: Table, cell: Cell, break_label_with: str) -> None:
-    """Add what was measured, faint if it is void, and what theory says."""
+def _rows(cell: Cell) -> tuple[TableRow, TableRow]:
+    """Return what was measured, faint if it is void, and what theory says."""
     word = cell.verdict.word
-    name = Text(label(cell.transport).replace(" (", f"{break_label_with}("), style=f"bold {cell.transport.colour}")
+    name = Text(label(cell.transport), style=f"bold {cell.transport.colour}")
     came, due = (f"{cell.number(column):,.0f}" for column in ("delivered", "expected"))
-    style = "dim" if word is Word.VOID else ""
-    table.add_row(name, *_measured(cell), came, Text(word, style=VERDICT_STYLES[word]), style=style)
-    table.add_row("  theory", *_predicted(cell), due, "", style="dim", end_section=True)
+    measured: tuple[str | Text, ...] = (name, *_measured(cell), came, Text(word, style=VERDICT_STYLES[word]))
+    predicted = ("  theory", *_predicted(cell), due, "")
+    return (
+        TableRow(measured, style="dim" if word is Word.VOID else ""),
+        TableRow(predicted, style="dim", ends_section=True),
+    )
 
 
 def print_files(console: Console, folder: Path, charts: Sequence[str]) -> None:

@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import psutil
-from rich.console import Console
 
 from loadtests.accounts.cell import Cell
 from loadtests.accounts.verdict import SUSPECT_S
@@ -19,6 +18,7 @@ from loadtests.bench.pairs import Void
 from loadtests.reports.record import in_short, written
 from loadtests.rig.children import NotMeasured
 from loadtests.rig.cores import Cores, pinned
+from results import terminal
 from results.schema import Column
 
 MOST = 3
@@ -42,7 +42,7 @@ def keep(takes: Iterable[Take], made: dict[str, Any], tables: Tables, path: Path
 
     made: how it is measured, which the takes may add to. Raises OSError if nothing can be kept.
     """
-    console, failures = Console(highlight=False), 0
+    console, failures = terminal.console(), 0
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     made |= {"partial": True, "load_average": os.getloadavg()[0], **{name: [] for name in tables}}
     path.parent.mkdir(parents=True, exist_ok=True)

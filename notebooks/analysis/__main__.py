@@ -6,6 +6,8 @@ from typing import Annotated
 
 import typer
 
+from results.plain_characters import use_plain_characters
+
 CHARTS = ("overview", "latency", "price")
 
 app = typer.Typer(add_completion=False)
@@ -37,13 +39,12 @@ def charts(
 @app.command()
 def summary(run: Annotated[Path, typer.Argument(help="A folder with manifest.json.")]) -> None:
     """Print a table for each load of a run, with intervals over the repeats."""
-    from rich.console import Console
-
     from notebooks.analysis.runs import BrokenRun
     from notebooks.analysis.summary import summary as made
+    from results.terminal import console
 
     try:
-        Console(highlight=False).print(made(run))
+        console().print(made(run))
     except BrokenRun as error:
         raise typer.BadParameter(str(error)) from error
 
@@ -69,4 +70,5 @@ def claims(
 
 
 if __name__ == "__main__":
+    use_plain_characters()
     app()

@@ -7,17 +7,26 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pandas as pd
-from rich import box
-from rich.console import Group
-from rich.table import Table
+from rich.console import Group, RenderableType
 from rich.text import Text
 
 from notebooks.analysis.intervals import interval
 from notebooks.analysis.prices import BYTES, CPU, REQUESTS, Measure, by_repeat
 from notebooks.analysis.runs import BrokenRun, Run, load, loads
 from notebooks.analysis.wording import counted
+from results.fitted_table import FittedTable, TableColumn, TableRow
+from results.terminal import note
 
-HEADINGS = ("transport", "p50\nms", "p95\nms", "requests\neach", "bytes\neach", "CPU µs\neach", "n", "gave out")
+COLUMNS = (
+    TableColumn("transport", text=True, min_width=18),
+    TableColumn("p50", "ms"),
+    TableColumn("p95", "ms", priority=1),
+    TableColumn("requests", "each", priority=1),
+    TableColumn("bytes", "each", priority=3),
+    TableColumn("CPU", "\N{MICRO SIGN}s each", priority=2),
+    TableColumn("n", text=True),
+    TableColumn("gave out", text=True, priority=4, min_width=16),
+)
 LEGEND = (
     "Medians over n repeats, and beneath them their bootstrap intervals over the repeats. With so few that is their "
     "whole range: it holds the median of all such repeats in 3 of 4 for 3 repeats, in 15 of 16 for 5. Gave out: what "
@@ -27,27 +36,18 @@ LEGEND = (
 
 def summary(folder: Path) -> Group:
     """Return a table for each load of a run, and how to read them; raises BrokenRun."""
-    parts: list[Table | Text] = []
+    parts: list[RenderableType] = []
     for scenario, point in loads(folder):
         name = f"{scenario}, {point}" if point else scenario
         try:
             run = load(folder, scenario, point)
         except BrokenRun as nothing_valid:
-            parts.append(Text(f"\n{name}: {nothing_valid}"))
+            parts.append(note(f"\n{name}: {nothing_valid}"))
         else:
-            parts.append(_table(name, run))
-            parts += [Text(f"left out: {reason}") for reason in run.void]
-    return Group(*parts, Text(f"\n{LEGEND}"))
-
-
-def _table(name: str, run: Run) -> Table:
-    made = Table(title=f"\n{name}", title_justify="left", box=box.SIMPLE_HEAD, show_edge=False, padding=(0, 1))
-    for heading in HEADINGS:
-        is_text = heading in (HEADINGS[0], HEADINGS[-1])
-        made.add_column(heading, justify="left" if is_text else "right", no_wrap=not is_text)
-    for slug in run.slugs:
-        made.add_row(run.label_of(slug).replace(" (", "\n("), *_figures(run, slug))
-    return made
+            void = [f"left out: {reason}" for reason in run.void]
+            rows = [TableRow((run.label_of(slug), *_figures(run, slug)), ends_section=True) for slug in run.slugs]
+            parts += [Text(f"\n{name}\n", style="italic"), FittedTable(COLUMNS, rows, void)]
+    return Group(*parts, note(f"\n{LEGEND}"))
 
 
 def _figures(run: Run, slug: str) -> Iterator[str]:
