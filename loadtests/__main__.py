@@ -13,7 +13,7 @@ import typer
 from loadtests.calibration.command import SLUGS as CALIBRATED
 from loadtests.calibration.command import calibrate as run_calibration
 from loadtests.capture.command import capture as run_capture
-from loadtests.choices import changed, check_loads, subject_of, transports_for
+from loadtests.choices import changed, check_loads, scenarios_for, subject_of, transports_for
 from loadtests.compare import compare_in_full, compare_transports
 from loadtests.hosted.command import measure_hosts
 from loadtests.hosted.plan import QUICK as QUICK_HOSTED
@@ -23,7 +23,6 @@ from loadtests.rig.backing import EMBEDDED, SHARED, Backing
 from loadtests.rig.peers import DIALECTS
 from loadtests.rig.subjects import OurServers
 from loadtests.scenarios import CONVERSATION, SCENARIOS
-from loadtests.scenarios import find as find_scenario
 from loadtests.sharing.command import measure_sharing
 from loadtests.sharing.plan import QUICK, Plan
 from loadtests.topologies.command import SMALL, Size, measure_topologies
@@ -83,6 +82,9 @@ def compare(
             "takes up a run that was interrupted.",
         ),
     ] = False,
+    quick: Annotated[
+        bool, typer.Option("--quick", help="All transports within a minute: a preview, not a measurement.")
+    ] = False,
     store: Annotated[
         str,
         typer.Option(
@@ -122,7 +124,7 @@ def compare(
     try:
         subject = subject_of(dialect, against, pid or [], topology, Backing(store, workers))
         chosen = transports_for(transport or [], subject)
-        named = [find_scenario(scenario)] if scenario else list(SCENARIOS) if full else [CONVERSATION]
+        named = scenarios_for(scenario, full, quick)
         wanted = [changed(row, {name: value for name, value in asked.items() if value is not None}) for row in named]
         check_loads(wanted, chosen, subject, generators)
         if full:

@@ -12,7 +12,8 @@ from loadtests.rig.backing import ALONE, Backing
 from loadtests.rig.deployments import Deployed
 from loadtests.rig.peers import DIALECTS, Peer, transports_of
 from loadtests.rig.subjects import OurServers, Subject
-from loadtests.scenarios import Scenario
+from loadtests.scenarios import CONVERSATION, PREVIEW, SCENARIOS, Scenario
+from loadtests.scenarios import find as find_scenario
 from servers.deploy import options
 from servers.transports import TRANSPORTS, Transport, find
 
@@ -30,6 +31,11 @@ def subject_of(dialect: str, against: str, pids: Sequence[int], topology: str, b
         raise ValueError("--store and --workers are of our own servers: leave them out with --dialect")
     if topology and backing != ALONE:
         raise ValueError(f"--topology {topology} has its own store and processes: leave out --store and --workers")
+    if lacking := backing.lacking:
+        raise ValueError(
+            f"--store {backing.store} starts an engine, and this machine lacks {', '.join(lacking)}; on Debian "
+            f"apt-get install {' '.join(sorted(set(lacking.values())))} brings it, or name one that runs by its URL"
+        )
     if topology:
         return Deployed(options.find(topology))
     return Peer(dialect, against.rstrip("/"), tuple(pids)) if dialect else OurServers(backing=backing)
@@ -49,6 +55,18 @@ def transports_for(slugs: Sequence[str], subject: Subject) -> list[Transport]:
         had = ", ".join(row.slug for row in rows)
         raise ValueError(f"{name} has no {', '.join(sorted(strange))}: expected --transport to be of {had}")
     return [row for row in rows if not asked or row.slug in asked]
+
+
+def scenarios_for(name: str | None, full: bool, quick: bool) -> list[Scenario]:
+    """Return the scenario of that name; without one all of a full run, the preview, or the conversation.
+
+    Raises ValueError if the preview is asked for together with another choice.
+    """
+    if quick and (name or full):
+        raise ValueError("--quick is a preview of its own: leave out --scenario and --full")
+    if name:
+        return [find_scenario(name)]
+    return list(SCENARIOS) if full else [PREVIEW if quick else CONVERSATION]
 
 
 def changed(scenario: Scenario, asked: Mapping[str, Any]) -> Scenario:

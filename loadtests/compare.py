@@ -15,6 +15,7 @@ from pathlib import Path
 import psutil
 
 from loadtests.accounts.cell import Cell
+from loadtests.accounts.verdict import Word
 from loadtests.plan.matrix import full_plan, still_due
 from loadtests.reports import report
 from loadtests.reports.run_folder import RunFolder, fresh
@@ -44,7 +45,8 @@ def compare_transports(
         report.print_cells(run.console, cells, scenario)
         if run.subject.manner:
             run.console.print(run.subject.manner)
-        charts = run.drawn("charts") if len(scenario.workloads) == 1 else []
+        has_charts = len(scenario.workloads) == 1 and any(cell.verdict.word is not Word.VOID for cell in cells)
+        charts = run.drawn("charts") if has_charts else []
         report.print_files(run.console, run.folder.path, charts)
     return run.status
 
@@ -97,7 +99,7 @@ class Run:
         for number in (signal.SIGINT, signal.SIGTERM):  # whatever our parent ignores: children must end in order
             signal.signal(number, signal.default_int_handler)
         try:
-            with report.Bar(self.console, plan) as bar, cores.pinned(self._placement.generator):
+            with cores.reserved(self._placement, self.console.print), report.Bar(self.console, plan) as bar:
                 for planned in plan:
                     bar.begin(planned)
                     if still_due([planned], self.folder.done) and (cell := self._measure(planned, bar)):

@@ -60,7 +60,7 @@ class Scenario:
     """A question, and the loads that answer it.
 
     transports: slugs; empty means all. repeats: of a full run. up_to_limit: the loads grow, until something gives out.
-    samples: how many deliveries of a cell a full run keeps, drawn by its seed.
+    samples: how many deliveries of a cell a full run keeps, drawn by its seed. preview: too short to be a measurement.
     """
 
     name: str
@@ -70,6 +70,7 @@ class Scenario:
     repeats: int = 3
     up_to_limit: bool = False
     samples: int = 500
+    preview: bool = False
 
     @property
     def varied(self) -> set[str]:
@@ -95,6 +96,15 @@ CONVERSATION = Scenario(
     repeats=5,
     samples=2000,
 )
+
+PREVIEW = Scenario(
+    "preview",
+    "What does a comparison look like?",
+    (Workload(measured_s=4.0, poll_interval_s=1.0),),
+    repeats=1,
+    preview=True,
+)
+"""What `--quick` runs in place of a scenario: all transports in less than a minute."""
 
 SCENARIOS = (
     CONVERSATION,

@@ -3,7 +3,8 @@
 A run is a folder `results/<run>/` with
 
     manifest.json       how it was made: commit, machine, versions, scenarios, workloads, command, settings of each
-                        transport, verdicts, and what a server was too busy to be measured at (overloaded)
+                        transport, verdicts, what a server was too busy to be measured at (overloaded), and whether
+                        it is a preview only
     cells.csv           one row per load, transport and repeat: the exact counts
     kinds.csv           one row per cell and kind of event that it had: what came of each, and what was still true
     deliveries.csv.gz   one row per event and recipient: the raw samples; of a full run, so many of each cell

@@ -6,6 +6,7 @@ Leaves out what is served: the chat servers and the push service are started by 
 """
 
 import asyncio
+import errno
 import gc
 import io
 import json
@@ -156,9 +157,30 @@ class _Server(uvicorn.Server):
         await super().shutdown(sockets)
 
 
-def announce(address: str, facts: Mapping[str, Any]) -> None:
-    """Print the one JSON line that tells a parent process where the server is."""
-    print(json.dumps({"address": address, **facts}), flush=True)
+def announce(address: str, facts: Mapping[str, Any], next_step: str = "") -> None:
+    """Say where the server listens: to a parent process in one JSON line, to a person at a terminal in words.
+
+    next_step: what a person may open or run now.
+    """
+    if sys.stdout.isatty():
+        print(f"Listening on {address}   (Ctrl-C ends it)", *filter(None, [next_step]), sep="\n", flush=True)
+    else:
+        print(json.dumps({"address": address, **facts}), flush=True)
+
+
+def require_free(host: str, port: int) -> None:
+    """Raise OSError, in words for a person, if another program listens on that port; 0 takes any that is free."""
+    if not port:
+        return
+    family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+    with socket.socket(family, kind, protocol) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(address)
+        except OSError as error:
+            if error.errno != errno.EADDRINUSE:
+                raise
+            raise OSError(f"port {port} of {host} is in use; name another one with --port, or 0 for any") from None
 
 
 def replace_unencodable() -> None:
@@ -196,9 +218,11 @@ async def serve(
     """Serve `app` until a signal arrives, or until standard input closes if `attached`.
 
     `app.state.wire` must be a WireBytes; port 0 takes a free port; `on_ready` gets the address; `on_stop` is called
-    before connections are closed; with `shares_port`, others may listen on the same port. Raises SystemExit when the
-    port is taken (uvicorn says so in its log).
+    before connections are closed; with `shares_port`, others may listen on the same port. Raises OSError when the port
+    is taken.
     """
+    if not shares_port:
+        require_free(host, port)
     wire: WireBytes = app.state.wire
     config = uvicorn.Config(
         app,

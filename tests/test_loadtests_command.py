@@ -9,6 +9,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from io import StringIO
 from pathlib import Path
+from threading import Event, Thread
 
 import pytest
 from rich.console import Console
@@ -21,8 +22,11 @@ from loadtests.choices import changed
 from loadtests.reports import report
 from loadtests.reports.kinds_table import print_kinds
 from loadtests.reports.run_folder import RunFolder, fresh
-from loadtests.scenarios import CONVERSATION, SCENARIOS, Scenario
+from loadtests.rig import cores
+from loadtests.rig.manifest import describe
+from loadtests.scenarios import CONVERSATION, PREVIEW, SCENARIOS, Scenario
 from results.schema import CELLS_FILE, DELIVERIES_FILE, MANIFEST
+from servers.deploy import engines
 from servers.transports import TRANSPORTS
 from tests.loadtest_rows import BOTH, PAIR, PLANNED, cell
 
@@ -95,6 +99,15 @@ def test_charts_that_cannot_be_drawn_fail_the_command_and_keep_the_run(
     assert not json.loads(manifest.read_text())["partial"]
 
 
+@pytest.mark.process
+def test_void_cells_are_not_charted_and_a_generator_that_lagged_does_not_fail_the_command(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(compare, "measure", lambda *_: cell(BOTH, late_s=1.0))
+    monkeypatch.setattr(compare.Run, "drawn", lambda *_: pytest.fail("there is nothing to chart"))
+    assert compare.compare_transports(ALONE, TRANSPORTS[:1], tmp_path) == 0
+
+
 def test_a_crowd_smaller_than_a_room_makes_the_room_smaller() -> None:
     (load,) = changed(CONVERSATION, {"users": 4}).workloads
     assert (load.users, load.room_size) == (4, 4)
@@ -150,6 +163,8 @@ def test_the_table_fits_its_terminal(width: int) -> None:
         (["--generators", "3"], "--users 40 is not a multiple of --generators 3"),
         (["--scenario", "steps", "--users", "10"], "--scenario steps sets --users by itself, to 100,"),
         (["--scenario", "interval_sweep", "--poll", "9"], "sets --poll by itself"),
+        (["--quick", "--scenario", "busy"], "--quick is a preview of its own: leave out --scenario and --full"),
+        (["--quick", "--full"], "--quick is a preview of its own"),
         (["--rate", "often"], "'--rate': Input should be a valid number"),
     ],
 )
@@ -157,6 +172,41 @@ def test_a_bad_value_is_refused_with_a_reason(arguments: list[str], words: str) 
     result = told(["compare", *arguments])
     assert result.exit_code == 2
     assert words in " ".join(result.output.replace("\N{BOX DRAWINGS LIGHT VERTICAL}", " ").split())
+
+
+def test_a_store_whose_engine_is_missing_is_named_with_what_installs_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(engines, "program", lambda name: None if name == "redis-server" else name)
+    said = " ".join(
+        told(["compare", "--store", "redis"]).output.replace("\N{BOX DRAWINGS LIGHT VERTICAL}", " ").split()
+    )
+    assert "this machine lacks redis-server; on Debian apt-get install redis-server" in said
+
+
+def test_cores_that_are_measured_on_are_waited_for(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(cores, "gettempdir", lambda: str(tmp_path))
+    waiting, done, both = Event(), Event(), cores.choose()
+
+    def second() -> None:
+        with cores.reserved(both, lambda _: waiting.set()):
+            done.set()
+
+    other = Thread(target=second)
+    with cores.reserved(both, lambda _: pytest.fail("nobody else measures")):
+        other.start()
+        assert waiting.wait(30)
+        assert not done.is_set()
+    assert done.wait(30)
+    other.join()
+
+
+@pytest.mark.process
+def test_a_preview_says_so_in_its_table_and_its_manifest_and_takes_less_than_a_minute() -> None:
+    console = Console(width=100, record=True, file=StringIO())
+    report.print_cells(console, [cell(BOTH)], PREVIEW)
+    assert "PREVIEW, not a measurement" in console.export_text()
+    assert describe([PREVIEW], SLUGS.split(", "), cores.choose())["preview"]
+    assert not describe([CONVERSATION], SLUGS.split(", "), cores.choose())["preview"]
+    assert sum(one.workload.about_s for one in PREVIEW.planned(TRANSPORTS)) < 55
 
 
 @pytest.mark.process

@@ -1,14 +1,18 @@
 """The byte counters count what a client sees on its own side of the connection, to the byte."""
 
 import asyncio
+import json
+import os
 import socket
+import subprocess
+import sys
 from collections.abc import Iterator
 
 import httpx
 import pytest
 
-from servers.deploy.processes import NotReady, Running, started
-from servers.serving import MeteredTransport, Traffic
+from servers.deploy.processes import Running, started
+from servers.serving import MeteredTransport, Traffic, announce
 
 pytestmark = [pytest.mark.anyio, pytest.mark.process]
 
@@ -62,10 +66,26 @@ async def test_an_upgrade_is_counted_once_and_with_its_frames(running: Running) 
     assert counted["websocket"]["sent"] == len(answer) + len(closing)
 
 
-async def test_a_port_in_use_is_named_and_ends_the_server(running: Running) -> None:
+@pytest.mark.parametrize("module", ["servers short_polling", "servers.demo", "servers.pusher_service"])
+def test_a_port_in_use_is_named_with_the_option_that_takes_another(running: Running, module: str) -> None:
     port = running.address.rpartition(":")[2]
-    with pytest.raises(NotReady), started(["servers", "short_polling", "--port", port]):
-        pass
+    environment = {**os.environ, "PUSHER_APP_ID": "1", "PUSHER_KEY": "key", "PUSHER_SECRET": "secret"}
+    command = [sys.executable, "-m", *module.split(), "--port", port]
+    ended = subprocess.run(command, env=environment | {"COLUMNS": "200"}, capture_output=True, text=True, check=False)
+    assert ended.returncode == 2
+    assert f"port {port} of 127.0.0.1 is in use; name another one with --port" in ended.stderr
+
+
+def test_a_person_at_a_terminal_is_told_in_words_where_the_server_is(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sys.stdout, "isatty", lambda: True)
+        announce("http://127.0.0.1:8000", {"transport": "raw_websocket"}, "Open it.")
+    assert capsys.readouterr().out.splitlines() == ["Listening on http://127.0.0.1:8000   (Ctrl-C ends it)", "Open it."]
+
+
+def test_a_parent_process_is_told_in_one_line_of_json(capsys: pytest.CaptureFixture[str]) -> None:
+    announce("http://127.0.0.1:8000", {"transport": "raw_websocket"}, "Open it.")
+    assert json.loads(capsys.readouterr().out) == {"address": "http://127.0.0.1:8000", "transport": "raw_websocket"}
 
 
 async def test_a_server_ends_when_its_parent_lets_go_of_it(running: Running) -> None:

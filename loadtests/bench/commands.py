@@ -9,7 +9,7 @@ from loadtests.bench.findings import Finding, show, write
 from loadtests.bench.pairs import Void
 from loadtests.bench.plan import QUICK, Plan
 from loadtests.bench.processes import cores, raise_file_limit
-from loadtests.rig.cores import pinned
+from loadtests.rig.cores import reserved
 from results.terminal import console
 
 NAMES = (
@@ -37,7 +37,7 @@ def bench(
     raise_file_limit()
     plan = QUICK if quick else Plan()
     findings: list[Finding] = []
-    with pinned(cores().generator):
+    with reserved(cores(), lambda words: typer.echo(words, err=True)):
         for name in names or NAMES:
             typer.echo(f"{name} ...", err=True)
             try:

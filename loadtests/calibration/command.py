@@ -73,7 +73,7 @@ def calibrate(
     console, placement = terminal.console(), cores.choose()
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     rows: list[Row] = []
-    with cores.pinned(placement.generator), console.status("", spinner="line") as status:
+    with cores.reserved(placement, console.print), console.status("", spinner="line") as status:
         for count in users:
             for transport in transports:
                 status.update(f"{transport.label}, {count} users")

@@ -20,7 +20,7 @@ from loadtests.hosted.plan import Plan, Step
 from loadtests.reports.record import in_short, written
 from loadtests.reports.takes import WRONG
 from loadtests.rig.children import NotMeasured
-from loadtests.rig.cores import Cores, choose, pinned
+from loadtests.rig.cores import Cores, choose, reserved
 from loadtests.rig.manifest import describe
 from results import terminal
 from results.schema import HOSTED, HOSTED_FILE, LIVES, Column
@@ -39,7 +39,7 @@ def measure_hosts(plan: Plan, out: Path, transports: Sequence[Transport] = TRANS
     out.mkdir(parents=True, exist_ok=True)
     path, steps = out / HOSTED_FILE, list(plan.steps(transports))
     taken: dict[Step, Measured] = {}
-    with pinned(cores.generator):
+    with reserved(cores, console.print):
         for step in with_another_try(steps, taken):
             console.print(f"{step.transport.slug} on {step.host.name} ...", markup=False)
             if measured := _measured(plan, step, cores, console):

@@ -39,6 +39,7 @@ COLUMNS = (
     TableColumn("verdict", text=True),
 )
 VERDICT_STYLES = {Word.VALID: "green", Word.SUSPECT: "yellow", Word.VOID: "bold red"}
+PREVIEW_LABEL = "PREVIEW, not a measurement (make compare without --quick measures)"
 HOW_TO_READ = (
     "Latency runs from the moment a message was meant to be sent until a member of its room has it: half of the "
     "deliveries were faster than p50, and one in a hundred slower than p99.",
@@ -55,6 +56,7 @@ class Bar:
     def __init__(self, console: Console, planned: Sequence[Planned]) -> None:
         columns = (TextColumn("{task.description:<54}"), BarColumn(), TextColumn("{task.fields[left]}"))
         self._progress = Progress(*columns, console=console, transient=True, auto_refresh=False)
+        self._console, self._count, self._begun = console, len(planned), 0
         self._total_s = sum(one.workload.about_s for one in planned)
         self._done_s = 0.0
         self._each_s = 0.0
@@ -82,20 +84,26 @@ class Bar:
         self._done_s += self._each_s
         self._each_s = planned.workload.about_s
         self._since_s = perf_counter()
+        self._begun += 1
+        if not self._console.is_terminal:  # where a bar would not be seen
+            place = f"{self._begun} of {self._count}"
+            self._console.print(f"{place}: measuring {planned.told(label(planned.transport))} ...", markup=False)
 
 
 def print_plan(console: Console, plan: Sequence[Planned], scenario: Scenario) -> None:
     """Print what is about to be measured, and about how long it takes."""
     minutes, seconds = divmod(round(sum(one.workload.about_s for one in plan)), 60)
     names = ", ".join(dict.fromkeys(label(one.transport) for one in plan))
-    console.print(f"{scenario.question} Measured one after the other: {names}.", markup=False)
-    console.print(f"This takes about {minutes} min {seconds:02} s; Ctrl-C stops, and keeps what is finished.")
+    measured = "Previewed, not measured," if scenario.preview else "Measured"
+    console.print(note(f"{scenario.question} {measured} one after the other: {names}."))
+    console.print(note(f"This takes about {minutes} min {seconds:02} s. Ctrl-C stops it and keeps what is finished."))
 
 
 def print_cells(console: Console, cells: Sequence[Cell], scenario: Scenario) -> None:
     """Print a table for each load, and beneath them how to read them."""
     for load in scenario.workloads:
-        console.print(note(f"\n{load.point + ': ' if load.point else ''}{load.told}\n"))
+        heading = PREVIEW_LABEL if scenario.preview else load.point
+        console.print(note(f"\n{heading + ': ' if heading else ''}{load.told}\n"))
         of_load = [cell for cell in cells if cell.planned.workload == load]
         console.print(FittedTable(COLUMNS, [row for cell in of_load for row in _rows(cell)]))
         print_kinds(console, of_load)

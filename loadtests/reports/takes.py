@@ -17,7 +17,7 @@ from loadtests.accounts.verdict import SUSPECT_S
 from loadtests.bench.pairs import Void
 from loadtests.reports.record import in_short, written
 from loadtests.rig.children import NotMeasured
-from loadtests.rig.cores import Cores, pinned
+from loadtests.rig.cores import Cores, reserved
 from results import terminal
 from results.schema import Column
 
@@ -46,7 +46,7 @@ def keep(takes: Iterable[Take], made: dict[str, Any], tables: Tables, path: Path
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     made |= {"partial": True, "load_average": os.getloadavg()[0], **{name: [] for name in tables}}
     path.parent.mkdir(parents=True, exist_ok=True)
-    with pinned(placement.generator):
+    with reserved(placement, console.print):
         for take in takes:
             try:
                 whole = take.key | settled(take.make)

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from loadtests.rig.children import Look, module, running
+from servers.deploy import engines
 from servers.secrecy import without_passwords
 
 EMBEDDED = "sqlite"
@@ -46,6 +47,11 @@ class Backing:
     @property
     def is_embedded(self) -> bool:
         return self.scheme == EMBEDDED
+
+    @property
+    def lacking(self) -> dict[str, str]:
+        """What its engine needs in order to start here, and this machine lacks; with Debian's package of each."""
+        return engines.missing(self.scheme) if self.store in SHARED else {}
 
     @property
     def told(self) -> str:

@@ -4,11 +4,14 @@ Teaches that without pinning, a generator that shares the server's core measures
 its cores, and its children inherit the choice; elsewhere (macOS) nothing is pinned, and the manifest says so.
 """
 
+import fcntl
 import os
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from pathlib import Path
+from tempfile import gettempdir
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +35,25 @@ def choose() -> Cores:
         return Cores(None, None)
     allowed = sorted(os.sched_getaffinity(0))
     return Cores(allowed[0], allowed[1]) if len(allowed) > 1 else Cores(None, None)
+
+
+@contextmanager
+def reserved(cores: Cores, on_wait: Callable[[str], None]) -> Iterator[None]:
+    """Keep this thread on the generator's core, and both cores free of other measurements of this user.
+
+    Waits, after a word to `on_wait`, while another process measures there. The kernel gives the cores back when a
+    process ends, however it ends.
+    """
+    with ExitStack() as stack:
+        for core in dict.fromkeys((cores.servers, cores.generator)):  # one, where nothing is pinned
+            lock = stack.enter_context((Path(gettempdir()) / f"push-or-poll-{os.getuid()}-core-{core}.lock").open("a"))
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                on_wait("Another measurement uses these cores: waiting until it ends. Ctrl-C stops this one.")
+                fcntl.flock(lock, fcntl.LOCK_EX)
+        stack.enter_context(pinned(cores.generator))
+        yield
 
 
 @contextmanager

@@ -70,6 +70,7 @@ def describe(scenarios: Sequence[Scenario], slugs: Sequence[str], cores: Cores) 
         "command": without_passwords(" ".join(["python", "-m", "loadtests", *sys.argv[1:]])),
         "pinning": cores.told,
         "push_service": push_service(),
+        "preview": any(row.preview for row in scenarios),
     }
 
 

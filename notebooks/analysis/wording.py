@@ -55,7 +55,8 @@ def counted(count: int, noun: str) -> str:
 def evidence(run: Run) -> str:
     """Return what a chart rests on: deliveries, messages, repeats, a deployment, cells left out or under suspicion."""
     messages = int(run.cells["messages"].sum())
-    parts = [f"{counted(int(run.cells['delivered'].sum()), 'delivery')} of {counted(messages, 'message')}"]
+    parts = ["PREVIEW, not a measurement"] if run.manifest.get("preview") else []
+    parts += [f"{counted(int(run.cells['delivered'].sum()), 'delivery')} of {counted(messages, 'message')}"]
     parts += [counted(run.repeats, "repeat")] if run.repeats > 1 else []
     parts += [f"on {topology}"] if (topology := run.manifest.get("topology")) else []
     suspect = int((run.cells["verdict"] == "suspect").sum())

@@ -17,7 +17,7 @@ from servers.core.settings import Settings
 from servers.demo.app import create_app
 from servers.demo.link import HOST
 from servers.demo.stage import Stage
-from servers.serving import HttpSettings, announce, replace_unencodable, run, serve
+from servers.serving import HttpSettings, announce, replace_unencodable, require_free, run, serve
 from servers.transports import find
 
 WEB = Path(__file__).parents[2] / "clients" / "web"
@@ -32,6 +32,10 @@ def main(
     attached: Annotated[bool, typer.Option(help="Stop when standard input closes, and open no browser.")] = False,
 ) -> None:
     """Start every lane's server, and a page that shows them side by side."""
+    try:
+        require_free(HOST, port)
+    except OSError as error:
+        raise typer.BadParameter(str(error)) from None
     with tempfile.TemporaryDirectory(prefix="demo-") as folder:
         run(present(Path(folder), web, port, "?tour" if tour else "", attached))
 

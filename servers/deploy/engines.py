@@ -33,6 +33,9 @@ PACKAGES = {
 }
 """The programs that it takes, and Debian's package of each."""
 
+NEEDED = {"redis": ("redis-server", "setpriv"), "postgresql": ("postgres", "initdb", "setpriv")}
+"""The programs of one engine, by the scheme of its URLs."""
+
 
 class NotStarted(RuntimeError):
     """An engine ended, or did not answer in time."""
@@ -45,9 +48,10 @@ def program(name: str) -> str | None:
     return shutil.which(name) or shutil.which(name, path=elsewhere)
 
 
-def missing() -> dict[str, str]:
-    """Return the programs that this machine lacks, each with Debian's package of it."""
-    return {name: package for name, package in PACKAGES.items() if program(name) is None}
+def missing(scheme: str = "") -> dict[str, str]:
+    """Return the programs that this machine lacks, each with Debian's package of it: of one engine, or of all."""
+    needed = NEEDED.get(scheme, tuple(PACKAGES))
+    return {name: PACKAGES[name] for name in needed if program(name) is None}
 
 
 class Engine:

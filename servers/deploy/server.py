@@ -82,8 +82,15 @@ async def serve_chat(served: Served, http: HttpSettings, listening: Listening, f
             host=listening.host,
             port=listening.port,
             http=http,
-            on_ready=lambda address: announce(address, facts),
+            on_ready=lambda address: announce(address, facts, next_step(address, facts, listening.web is not None)),
             on_stop=chat.stop_waiting,
             attached=listening.attached,
             shares_port=listening.shares_port or listening.fellows is not None,
         )
+
+
+def next_step(address: str, facts: Mapping[str, Any], has_page: bool) -> str:
+    """Return what a person can do with a chat server that listens."""
+    if has_page:
+        return "Open it in a browser, in two windows."
+    return f"Talk there: python -m clients chat --transport {facts['transport']} --server {address} --name Ada"

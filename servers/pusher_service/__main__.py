@@ -66,7 +66,10 @@ def main(
 
     app = create_app(credentials, settings, redis or None)
     http = HttpSettings()
-    run(serve(app, host=host, port=port, http=http, on_ready=ready, attached=attached, shares_port=shares_port))
+    try:
+        run(serve(app, host=host, port=port, http=http, on_ready=ready, attached=attached, shares_port=shares_port))
+    except OSError as error:
+        raise typer.BadParameter(str(error)) from None
 
 
 def supervise(count: int, host: str, port: int, attached: bool) -> None:
