@@ -9,6 +9,7 @@ from pathlib import Path
 
 import jupytext
 import nbformat
+from jupyter_client.manager import KernelManager
 from nbclient import NotebookClient
 from nbformat import NotebookNode
 
@@ -30,16 +31,26 @@ def read(source: Path) -> NotebookNode:
     return notebook
 
 
-def executed(notebook: NotebookNode) -> NotebookNode:
-    """Run all cells in a fresh kernel and return the notebook; raises CellExecutionError where one fails."""
+def executed(notebook: NotebookNode, kernel: KernelManager | None = None) -> NotebookNode:
+    """Run all cells and return the notebook; raises CellExecutionError where one fails.
+
+    kernel: one that runs already and is emptied of variables first; without it the notebook has a fresh one.
+    """
+    if kernel:
+        notebook.cells.insert(0, nbformat.v4.new_code_cell("%reset -f"))
     client = NotebookClient(
         notebook,
         timeout=CELL_TIMEOUT_S,
         record_timing=False,
         extra_arguments=["--log-level=ERROR"],
         resources={"metadata": {"path": str(FOLDER)}},
+        km=kernel,
     )
-    client.execute()
+    try:
+        client.execute()
+    finally:
+        if kernel and client.kc:
+            client.kc.stop_channels()
     notebook.metadata.pop("language_info", None)  # names the version of Python that ran it
     return notebook
 

@@ -61,12 +61,20 @@ def pytest_runtest_protocol(item: pytest.Item) -> Iterator[None]:
         return (yield)
 
 
+@pytest.hookimpl(tryfirst=True)  # before pytest-xdist, which writes the groups into the items' ids
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Group the tests by what they share, and put the groups first that take longest."""
     for item in items:
         if not item.get_closest_marker("xdist_group"):
             item.add_marker(pytest.mark.xdist_group(os.path.relpath(item.path, item.config.rootpath)))
     items.sort(key=_turn)
+
+
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """See in each worker that its tests are grouped: otherwise each would start anew what its group shares."""
+    if session.config.getoption("loadgroup", False):
+        alone = [item.nodeid for item in session.items if "@" not in item.nodeid]
+        assert not alone, f"pytest-xdist has not grouped {alone[0]}: does this release of pytest go with it?"
 
 
 def _turn(item: pytest.Item) -> int:

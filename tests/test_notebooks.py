@@ -1,12 +1,14 @@
 """Every notebook runs, and its committed .ipynb is the executed twin of the .py beside it."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import nbformat
 import pytest
+from jupyter_client.manager import KernelManager
 from nbformat import NotebookNode
 
-from notebooks.execute import executed, read, sources
+from notebooks.execute import FOLDER, executed, read, sources
 
 CELL_LINES_MAX = 15
 
@@ -22,10 +24,20 @@ def text_of(notebook: NotebookNode) -> list[tuple[str, str]]:
     return [(cell.cell_type, cell.source) for cell in notebook.cells]
 
 
+@pytest.fixture(scope="module")
+def kernel() -> Iterator[KernelManager]:
+    """Run one kernel for all notebooks: to start one and to import pandas takes longer than most notebooks do."""
+    manager = KernelManager()
+    manager.start_kernel(extra_arguments=["--log-level=ERROR"], cwd=FOLDER)
+    yield manager
+    manager.shutdown_kernel(now=True)
+    manager.context.destroy()
+
+
 @pytest.mark.process
 @each_notebook
-def test_a_notebook_runs_and_what_its_prose_claims_holds(source: Path) -> None:
-    cells = [cell for cell in executed(read(source)).cells if cell.cell_type == "code"]
+def test_a_notebook_runs_and_what_its_prose_claims_holds(source: Path, kernel: KernelManager) -> None:
+    cells = [cell for cell in executed(read(source), kernel).cells if cell.cell_type == "code"]
     complaints = [out for cell in cells for out in cell.outputs if out.get("name") == "stderr"]
     assert complaints == []
 
