@@ -6,6 +6,7 @@ and is told, but does not fail the command: that is the machine's fault, not the
 """
 
 from pathlib import Path
+from tempfile import TemporaryFile
 from typing import Annotated
 
 import typer
@@ -36,6 +37,19 @@ NAMES = ", ".join(row.name for row in SCENARIOS)
 TOPOLOGIES = ", ".join(row.name for row in OPTIONS)
 FULL = "full"
 UNSAID = "; as in the scenario if not said"
+
+
+def writable(folder: Path) -> Path:
+    """Return a folder in which results can be kept, made if need be. Raises typer.BadParameter."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with TemporaryFile(dir=folder):
+            return folder
+    except OSError as error:
+        raise typer.BadParameter(f"{folder}: nothing can be kept there: {error.strerror}") from None
+
+
+Kept = Annotated[Path, typer.Option(help="Folder for the record.", callback=writable)]
 app = typer.Typer(add_completion=False, help=(__doc__ or "").splitlines()[0])
 
 
@@ -101,7 +115,9 @@ def compare(
     generators: Annotated[
         int, typer.Option(min=1, max=64, help="Generator processes: a master of Locust's leads them if several.")
     ] = 1,
-    out: Annotated[Path, typer.Option(help="Folder in which the run's own folder is made.")] = Path("results"),
+    out: Annotated[Path, typer.Option(help="Folder in which the run's own folder is made.", callback=writable)] = Path(
+        "results"
+    ),
     dialect: Annotated[
         str, typer.Option(help=f"Measure a server that nobody here wrote, and that speaks this: {', '.join(DIALECTS)}.")
     ] = "",
@@ -132,8 +148,6 @@ def compare(
         raise typer.Exit(compare_transports(wanted[0], chosen, out, subject, generators))
     except ValueError as error:
         raise typer.BadParameter(str(error)) from None
-    except OSError as error:
-        raise typer.BadParameter(f"--out {out}: nothing can be kept there: {error}") from None
 
 
 @app.command()
@@ -149,7 +163,7 @@ def calibrate(
         typer.Option(min=0, help="Milliseconds that the stub holds a message; repeat; 0, 5, 20 and 100 if none."),
     ] = None,
     seconds: Annotated[float, typer.Option(min=1, max=3600, help="Seconds measured per transport and load.")] = 12.0,
-    out: Annotated[Path, typer.Option(help="Folder for the record.")] = Path("results"),
+    out: Kept = Path("results"),
 ) -> None:
     """State the load generator's own error on this machine; by default this takes about two minutes."""
     if unknown := sorted(set(transport or ()) - set(CALIBRATED)):
@@ -159,14 +173,14 @@ def calibrate(
 
 
 @app.command()
-def capture(out: Annotated[Path, typer.Option(help="Folder for the record.")] = Path("results")) -> None:
+def capture(out: Kept = Path("results")) -> None:
     """Record what crosses the wire on each transport while two people talk; takes a minute and a half."""
     raise typer.Exit(run_capture(out))
 
 
 @app.command()
 def hop(
-    out: Annotated[Path, typer.Option(help="Folder for the record.")] = Path("results"),
+    out: Kept = Path("results"),
     quick: Annotated[bool, typer.Option(help="Once, with small numbers: to see that it runs.")] = False,
 ) -> None:
     """Measure what a shared store, a second worker and the hop between the two cost; takes about ten minutes."""
@@ -175,7 +189,7 @@ def hop(
 
 @app.command()
 def topologies(
-    out: Annotated[Path, typer.Option(help="Folder for the record.")] = Path("results"),
+    out: Kept = Path("results"),
     quick: Annotated[bool, typer.Option(help="Once, with a short window: to see that it runs.")] = False,
 ) -> None:
     """Measure the three deployments as they stand, each under the same small load; takes about eight minutes."""
@@ -187,7 +201,7 @@ def hosted(
     transport: Annotated[
         list[str] | None, typer.Option(help=f"One of {SLUGS}; repeat for several, all if none.")
     ] = None,
-    out: Annotated[Path, typer.Option(help="Folder for the record.")] = Path("results"),
+    out: Kept = Path("results"),
     quick: Annotated[bool, typer.Option(help="One host, with small numbers: to see that it runs.")] = False,
 ) -> None:
     """Measure what a serverless host does to each transport, and what it bills; takes about 25 minutes."""
