@@ -10,6 +10,7 @@ export class Line {
   constructor(http) {
     this.http = http;
     this.refs = 0;
+    this.answers = new Map();
   }
 
   async open(inbox) {
@@ -36,9 +37,11 @@ export class Line {
     return this.pages.hear();
   }
 
-  /** Hang up, which is all that leaving takes. */
+  /** Hang up, which is all that leaving takes; whoever still waits for an answer may send again on another line. */
   async close() {
     this.socket?.close();
+    const error = new LineBroken("the line was closed before the answer came");
+    for (const asked of this.answers.values()) asked.reject(error);
   }
 
   #connect() {
