@@ -5,8 +5,8 @@ when a transport could not be measured; 130 after Ctrl-C. A load generator that 
 and is told, but does not fail the command: that is the machine's fault, not the servers'.
 """
 
+import os
 from pathlib import Path
-from tempfile import TemporaryFile
 from typing import Annotated
 
 import typer
@@ -20,6 +20,7 @@ from loadtests.hosted.command import measure_hosts
 from loadtests.hosted.plan import QUICK as QUICK_HOSTED
 from loadtests.hosted.plan import Plan as HostedPlan
 from loadtests.reports.report import print_scenarios
+from loadtests.reports.run_folder import AnotherRun
 from loadtests.rig.backing import EMBEDDED, SHARED, Backing
 from loadtests.rig.peers import DIALECTS
 from loadtests.rig.subjects import OurServers
@@ -40,13 +41,13 @@ UNSAID = "; as in the scenario if not said"
 
 
 def writable(folder: Path) -> Path:
-    """Return a folder in which results can be kept, made if need be. Raises typer.BadParameter."""
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        with TemporaryFile(dir=folder):
-            return folder
-    except OSError as error:
-        raise typer.BadParameter(f"{folder}: nothing can be kept there: {error.strerror}") from None
+    """Return a folder in which results can be kept, or that can be made. Raises typer.BadParameter."""
+    there = next(path for path in (folder, *folder.absolute().parents) if path.exists())
+    if not there.is_dir():
+        raise typer.BadParameter(f"{folder}: nothing can be kept there, since {there} is no folder")
+    if not os.access(there, os.W_OK | os.X_OK):
+        raise typer.BadParameter(f"{folder}: nothing can be kept there, since {there} cannot be written to")
+    return folder
 
 
 Kept = Annotated[Path, typer.Option(help="Folder for the record.", callback=writable)]
@@ -143,10 +144,13 @@ def compare(
         named = scenarios_for(scenario, full, quick)
         wanted = [changed(row, {name: value for name, value in asked.items() if value is not None}) for row in named]
         check_loads(wanted, chosen, subject, generators)
-        if full:
-            raise typer.Exit(compare_in_full(wanted, chosen, out / FULL, subject, generators))
-        raise typer.Exit(compare_transports(wanted[0], chosen, out, subject, generators))
     except ValueError as error:
+        raise typer.BadParameter(str(error)) from None
+    if not full:
+        raise typer.Exit(compare_transports(wanted[0], chosen, out, subject, generators))
+    try:
+        raise typer.Exit(compare_in_full(wanted, chosen, out / FULL, subject, generators))
+    except AnotherRun as error:
         raise typer.BadParameter(str(error)) from None
 
 

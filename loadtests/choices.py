@@ -70,18 +70,23 @@ def scenarios_for(name: str | None, full: bool, quick: bool) -> list[Scenario]:
 
 
 def changed(scenario: Scenario, asked: Mapping[str, Any]) -> Scenario:
-    """Return the scenario with the asked fields changed, and no room larger than the crowd unless that was asked for.
+    """Return the scenario with the asked fields changed, and rooms that its crowds fill unless their size is asked for.
 
-    Raises ValueError for the one field in which the scenario's loads differ: that is what its question is about.
+    Raises ValueError for a field that its question is about.
     """
     for name in asked:
-        if scenario.varied == {name}:
-            steps = ", ".join(f"{getattr(load, name):g}" for load in scenario.workloads)
-            raise ValueError(f"--scenario {scenario.name} sets --{OPTIONS.get(name, name)} by itself, to {steps}")
+        if name in scenario.fixed:
+            raise ValueError(f"--scenario {scenario.name} sets --{OPTIONS.get(name, name)} by itself: leave it out")
     loads = [replace(load, **asked) for load in scenario.workloads]
     if "room_size" not in asked:
-        loads = [replace(load, room_size=min(load.room_size, load.users)) for load in loads]
+        loads = [replace(load, room_size=filled(load.users, load.room_size)) for load in loads]
     return replace(scenario, workloads=tuple(loads))
+
+
+def filled(users: int, room_size: int) -> int:
+    """Return the largest size of equal rooms, at most `room_size`; `room_size` if only rooms of one could be equal."""
+    sizes = [size for size in range(2, min(users, room_size) + 1) if users % size == 0]
+    return max(sizes, default=room_size)
 
 
 def check_loads(scenarios: Sequence[Scenario], chosen: Sequence[Transport], subject: Subject, generators: int) -> None:
@@ -89,6 +94,9 @@ def check_loads(scenarios: Sequence[Scenario], chosen: Sequence[Transport], subj
     for load in (load for scenario in scenarios for load in scenario.workloads):
         if load.users % load.room_size:
             raise ValueError(f"--users {load.users} is not a multiple of --room-size {load.room_size}: fill rooms")
+        if load.measured_s <= (after_s := max(load.restart_at_s, load.bunch_s)):
+            event = "a restart" if load.restart_at_s else "the first bunch of messages"
+            raise ValueError(f"--seconds {load.measured_s:g}: expected more than the {after_s:g} s until {event}")
         if load.users % generators:
             raise ValueError(f"--users {load.users} is not a multiple of --generators {generators}: share them evenly")
         if isinstance(subject, Deployed):

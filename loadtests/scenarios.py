@@ -6,7 +6,7 @@ are the limit, but in `steps`, which looks for it.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from typing import NamedTuple
 
 from loadtests.plan.workload import Workload
@@ -61,6 +61,7 @@ class Scenario:
 
     transports: slugs; empty means all. repeats: of a full run. up_to_limit: the loads grow, until something gives out.
     samples: how many deliveries of a cell a full run keeps, drawn by its seed. preview: too short to be a measurement.
+    fixed: the fields of its loads that its question is about.
     """
 
     name: str
@@ -71,12 +72,7 @@ class Scenario:
     up_to_limit: bool = False
     samples: int = 500
     preview: bool = False
-
-    @property
-    def varied(self) -> set[str]:
-        """The fields of a workload in which the loads differ, but for their names."""
-        names = {field.name for field in fields(Workload)} - {"point"}
-        return {name for name in names if len({getattr(load, name) for load in self.workloads}) > 1}
+    fixed: frozenset[str] = frozenset()
 
     def planned(self, transports: Sequence[Transport], repeat: int = 0) -> tuple[Planned, ...]:
         """Return the measurements of one repeat: each load on every transport that is asked about, in turn."""
@@ -127,6 +123,7 @@ SCENARIOS = (
         "large_room",
         "What does one message cost, and when has the last of 200 people seen it?",
         (Workload(users=200, room_size=200, rate_per_s=0.01, measured_s=12.0),),
+        fixed=frozenset({"users", "room_size"}),
     ),
     Scenario(
         "signals",
@@ -150,6 +147,7 @@ SCENARIOS = (
         ),
         transports=("short_polling",),
         samples=1000,
+        fixed=frozenset({"poll_interval_s"}),
     ),
     Scenario(
         "distance",
@@ -187,6 +185,7 @@ SCENARIOS = (
         "How late is the list of who is online, if it is polled every 5 s?",
         (Workload(comings_per_s=0.05, poll_interval_s=5.0, measured_s=20.0),),
         transports=("short_polling",),
+        fixed=frozenset({"poll_interval_s"}),
     ),
     Scenario(
         "steps",
@@ -196,6 +195,7 @@ SCENARIOS = (
             for users in (100, 200, 400, 800, 1600)
         ),
         up_to_limit=True,
+        fixed=frozenset({"users"}),
     ),
 )
 

@@ -11,13 +11,14 @@ from contextlib import contextmanager
 
 import pytest
 
+from loadtests.rig.cores import LOCKS
 from tests.engines import Engines, what_is_missing
 
 FIRST = ("measuring", "tests/browser", "tests/test_notebooks", "conformance", "tests/conformance")
 """The groups that take longest, by how their names begin: a worker that begins one late ends last."""
 
 WORKERS_MAX = 6
-START_OF_A_PROCESS = {"subprocess.Popen", "os.fork", "os.forkpty", "os.posix_spawn"}
+START_OF_A_PROCESS = {"subprocess.Popen", "os.fork", "os.forkpty", "os.posix_spawn", "os.spawn", "os.system"}
 """Audit events of Python, see https://docs.python.org/3/library/audit_events.html."""
 
 
@@ -71,7 +72,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:
-    """See in each worker that its tests are grouped: otherwise each would start anew what its group shares."""
+    """See in each worker that its tests are grouped: otherwise each would start again what its group shares."""
     if session.config.getoption("loadgroup", False):
         alone = [item.nodeid for item in session.items if "@" not in item.nodeid]
         assert not alone, f"pytest-xdist has not grouped {alone[0]}: does this release of pytest go with it?"
@@ -81,6 +82,16 @@ def _turn(item: pytest.Item) -> int:
     marker = item.get_closest_marker("xdist_group")
     assert marker
     return next((turn for turn, name in enumerate(FIRST) if marker.args[0].startswith(name)), len(FIRST))
+
+
+@pytest.fixture(scope="session", autouse=True)
+def locks(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Let the measurements of one run of the suite wait for each other, and for no other program's."""
+    own = tmp_path_factory.getbasetemp()
+    folder = own.parent if "PYTEST_XDIST_WORKER" in os.environ else own
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv(LOCKS, str(folder))
+        yield
 
 
 @pytest.fixture(scope="session")

@@ -61,7 +61,7 @@ def longer_than(seconds: float, before: dict[str, Any]) -> Callable[[dict[str, A
 async def while_waiting(client: httpx.AsyncClient, users: int, seconds: float) -> tuple[dict[str, Any], dict[str, Any]]:
     """Return two bills so far apart, between which all of so many users were waiting, and no call began or ended.
 
-    Users come back and ask anew now and then: whatever was metered meanwhile is thrown away, however often.
+    Users come back and ask again now and then: whatever was metered meanwhile is thrown away, however often.
     """
     async with asyncio.timeout(2 * DEADLINE_S):
         while True:

@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import psutil
@@ -28,7 +29,9 @@ def test_ctrl_c_ends_the_run_keeps_what_was_finished_and_leaves_no_process(tmp_p
     ) as process:
         assert process.stdout is not None
         outcome = next(line for line in process.stdout if line.startswith("Raw WebSocket, "))
-        started = psutil.Process(process.pid).children(recursive=True)
+        deadline_s = time.monotonic() + 60
+        while not (started := psutil.Process(process.pid).children(recursive=True)):  # of the next transport
+            assert time.monotonic() < deadline_s
         process.send_signal(signal.SIGINT)
         words = process.stdout.read()
         assert process.wait(timeout=60) == INTERRUPTED, outcome + words

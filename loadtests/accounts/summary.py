@@ -1,6 +1,6 @@
 """What became of a load that somebody runs by hand: the deliveries, which Locust's statistics do not show.
 
-Teaches why they are a table of their own: Locust counts everything that it is told as a request, adds it to the
+Teaches why they are a table of their own: Locust counts everything that is reported to it as a request, adds it to the
 requests per second, and rounds its time. Here deliveries are counted against what was due, and timed exactly; those of
 several processes on one machine as well, since they share a clock. Pure.
 """

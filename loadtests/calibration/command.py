@@ -76,7 +76,9 @@ def calibrate(
     with cores.reserved(placement, console.print), console.status("", spinner="line") as status:
         for count in users:
             for transport in transports:
-                status.update(f"{transport.label}, {count} users")
+                status.update(doing := f"{transport.label}, {count} users")
+                if not console.is_terminal:  # where a status would not be seen
+                    console.print(f"{doing} ...")
                 try:
                     rows.append(_calibrated(transport, load_of(count, seconds), delays_ms, placement))
                 except (NotMeasured, OSError, psutil.Error) as error:

@@ -35,11 +35,11 @@ def measure_hosts(plan: Plan, out: Path, transports: Sequence[Transport] = TRANS
     console, cores = terminal.console(), choose()
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     made: dict[str, Any] = describe([plan.scenario], [row.slug for row in transports], cores)
-    made["load_average"] = os.getloadavg()[0]
     out.mkdir(parents=True, exist_ok=True)
     path, steps = out / HOSTED_FILE, list(plan.steps(transports))
     taken: dict[Step, Measured] = {}
     with reserved(cores, console.print):
+        made["load_average"] = os.getloadavg()[0]
         for step in with_another_try(steps, taken):
             console.print(f"{step.transport.slug} on {step.host.name} ...", markup=False)
             if measured := _measured(plan, step, cores, console):

@@ -11,6 +11,7 @@ import gzip
 import json
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
 from random import Random
@@ -49,6 +50,10 @@ SAME = (  # what a run that is taken up again may not have changed
 )
 
 
+class AnotherRun(ValueError):
+    """The folder holds a run that was made in another way."""
+
+
 class RunFolder:
     """One run. It counts as partial until `complete` is called.
 
@@ -56,7 +61,7 @@ class RunFolder:
     """
 
     def __init__(self, path: Path, manifest: Mapping[str, Any]) -> None:
-        """Make the folder, or take up the run that is in it; raises OSError, or ValueError if that is another one."""
+        """Make the folder, or take up the run that is in it; raises OSError, or AnotherRun."""
         self.path = path
         self.done: dict[Key, str] = {}
         if (path / MANIFEST).exists():
@@ -102,7 +107,8 @@ class RunFolder:
             return True
         for name in (*TABLES, MANIFEST):
             (self.path / name).unlink()
-        self.path.rmdir()
+        with suppress(OSError):  # it holds what somebody else has put there
+            self.path.rmdir()
         return False
 
     @property
@@ -125,7 +131,7 @@ class RunFolder:
     def _taken_up(self, manifest: Mapping[str, Any]) -> dict[str, Any]:
         begun: dict[str, Any] = json.loads((self.path / MANIFEST).read_text(encoding="utf-8"))
         if changed := [name for name in SAME if begun.get(name) != json.loads(json.dumps(manifest.get(name)))]:
-            raise ValueError(
+            raise AnotherRun(
                 f"{self.path} holds a run that differs in {', '.join(changed)}, and a run cannot change on its way; "
                 "name another folder, or remove this one"
             )

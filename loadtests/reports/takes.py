@@ -44,9 +44,10 @@ def keep(takes: Iterable[Take], made: dict[str, Any], tables: Tables, path: Path
     """
     console, failures = terminal.console(), 0
     signal.signal(signal.SIGTERM, signal.default_int_handler)
-    made |= {"partial": True, "load_average": os.getloadavg()[0], **{name: [] for name in tables}}
+    made |= {"partial": True, **{name: [] for name in tables}}
     path.parent.mkdir(parents=True, exist_ok=True)
     with reserved(placement, console.print):
+        made["load_average"] = os.getloadavg()[0]
         for take in takes:
             try:
                 whole = take.key | settled(take.make)

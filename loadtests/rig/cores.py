@@ -8,10 +8,13 @@ import fcntl
 import os
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from tempfile import gettempdir
+from typing import IO
+
+LOCKS = "PUSH_OR_POLL_LOCKS"
+"""Names the folder of the locks; tests have one of their own, so that nobody's comparison holds them up."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,14 +42,14 @@ def choose() -> Cores:
 
 @contextmanager
 def reserved(cores: Cores, on_wait: Callable[[str], None]) -> Iterator[None]:
-    """Keep this thread on the generator's core, and both cores free of other measurements of this user.
+    """Keep this thread on the generator's core, and all cores in use free of other measurements, of any user.
 
-    Waits, after a word to `on_wait`, while another process measures there. The kernel gives the cores back when a
-    process ends, however it ends.
+    Waits, after a word to `on_wait`, while another process measures there. The kernel frees the cores when a process
+    ends, however it ends.
     """
     with ExitStack() as stack:
-        for core in dict.fromkeys((cores.servers, cores.generator)):  # one, where nothing is pinned
-            lock = stack.enter_context((Path(gettempdir()) / f"push-or-poll-{os.getuid()}-core-{core}.lock").open("a"))
+        for core in _used(cores):
+            lock = stack.enter_context(_lock_file(core))
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
@@ -54,6 +57,21 @@ def reserved(cores: Cores, on_wait: Callable[[str], None]) -> Iterator[None]:
                 fcntl.flock(lock, fcntl.LOCK_EX)
         stack.enter_context(pinned(cores.generator))
         yield
+
+
+def _used(cores: Cores) -> list[int]:
+    """Return the cores that a measurement uses: where nothing is pinned, all that this process may use."""
+    if cores.servers is not None and cores.generator is not None:
+        return sorted({cores.servers, cores.generator})
+    return sorted(os.sched_getaffinity(0)) if sys.platform == "linux" else list(range(os.cpu_count() or 1))
+
+
+def _lock_file(core: int) -> IO[str]:
+    """Open the file that stands for a core, made if need be; one that belongs to another user can be locked as well."""
+    path = Path(os.environ.get(LOCKS, "/tmp"), f"push-or-poll-core-{core}.lock")
+    with suppress(FileExistsError):
+        path.touch(exist_ok=False)
+    return path.open()
 
 
 @contextmanager

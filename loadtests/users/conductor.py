@@ -1,7 +1,7 @@
 """Who leads a test from the barrier to the end, whether its users are in this process or in several others.
 
 Teaches that a test over several processes needs one who decides: when all have joined, at which moment sending begins,
-how far every room's log goes, and when everybody has all of it. Whoever watches is told each turn (`progress`).
+how far every room's log goes, and when everybody has all of it. Each turn is reported to whoever watches (`progress`).
 """
 
 from collections import Counter, deque

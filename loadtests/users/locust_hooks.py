@@ -101,7 +101,7 @@ class Test:
             self._conductor.spawned()
 
     def end(self, environment: Environment, **_: Any) -> None:
-        """Close the books before the users stop, whoever stops them; with a web interface, print what is in them."""
+        """End the record before the users stop, whoever stops them; with a web interface, print its summary."""
         if self._load:
             self._load.stop_early()
         if self._conductor:

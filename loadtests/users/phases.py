@@ -75,10 +75,10 @@ class Load:
     def next_number(self) -> int | None:
         """Return the number of a new user, from 0: the processes take turns, so that all numbers are dense.
 
-        None for whoever comes after the test has begun: their deliveries would be nobody's plan.
+        None for whoever comes after the test has begun: no plan would hold their deliveries.
         """
         if self._rank is None or self._begun.is_set():
-            LOG.warning("A user takes no part: the test had begun. Stop it, and start it anew with more users.")
+            LOG.warning("A user takes no part: the test had begun. Stop it, and start it again with more users.")
             return None
         return self._rank + next(self._places) * self._generators
 

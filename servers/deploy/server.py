@@ -4,6 +4,8 @@ Teaches that the processes differ only in what stands around the same applicatio
 for browsers, or an API elsewhere that writes the log.
 """
 
+import os
+import sys
 from collections.abc import Mapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
@@ -93,4 +95,5 @@ def next_step(address: str, facts: Mapping[str, Any], has_page: bool) -> str:
     """Return what a person can do with a chat server that listens."""
     if has_page:
         return "Open it in a browser, in two windows."
-    return f"Talk there: python -m clients chat --transport {facts['transport']} --server {address} --name Ada"
+    python = os.path.relpath(sys.executable)
+    return f"Talk there: {python} -m clients chat --transport {facts['transport']} --server {address} --name Ada"
