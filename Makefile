@@ -69,7 +69,7 @@ outages: $(STAMP)test ## Let each deployment fail in every way while people talk
 	@$(PYTHON) -m tests.drills $(ARGS)
 
 bench: $(STAMP)test ## Measure the servers against the least that could do the same job
-	@$(PYTHON) -m loadtests.bench $(ARGS)
+	@$(PYTHON) -m loadtests.experiments.bench $(ARGS)
 
 notebooks: $(STAMP)notebooks ## Execute the notebooks anew, and test the claims, on results/reference
 	@$(PYTHON) -m notebooks.analysis claims results/reference --readme README.md
@@ -78,7 +78,7 @@ notebooks: $(STAMP)notebooks ## Execute the notebooks anew, and test the claims,
 site: $(STAMP)notebooks ## Render the notebooks as pages that stand alone, into site/
 	@$(PYTHON) -m notebooks.publish
 
-pictures: $(STAMP)test ## Take the pictures of the demo anew
+pictures: $(STAMP)test ## Trial the pictures of the demo anew
 	@$(PYTHON) -m tests.browser.pictures
 
 lab: $(STAMP)notebooks ## Open the notebooks in Jupyter

@@ -21,7 +21,7 @@ from stamina.instrumentation import set_on_retry_hooks
 from clients.chat_client import Options
 from clients.conversation import log_in
 from clients.crowd import NAMES, gather
-from clients.errors import ClientError, LineBroken, Refused
+from clients.errors import ClientError, ConnectionLost, Refused
 from clients.terminal_chat import TerminalChat
 from clients.terminal_screens import PipeScreen, PromptScreen
 from servers import transports
@@ -141,7 +141,7 @@ def explain(error: Exception, transport: str, server: str, name: str) -> str:
     port = urlsplit(server).port
     start = f"Start one: .venv/bin/python -m servers {transport}{'' if port in (None, 8000) else f' --port {port}'}"
     match error:
-        case LineBroken():
+        case ConnectionLost():
             return f"No chat server answers at {server} ({error}).\n{start}"
         case Refused(code="name_taken"):
             return f"Somebody else is {name}: choose another --name.\nA second window needs the token of the first."

@@ -1,7 +1,8 @@
 """What a chat client can do, whatever the transport; and what a transport must do for it.
 
 Teaches that a transport is four verbs: open the line, post a command, receive the next page, close. Each module
-`clients.<slug>` has one class `Line` with just these; everything else is the same for all (`clients.conversation`).
+`clients.<slug>` has one class `Connection` with just these; everything else is the same for all
+(`clients.conversation`).
 """
 
 from collections.abc import AsyncIterator
@@ -29,8 +30,8 @@ class Options:
     backoff_max_s: float = 5.0
 
 
-class ChatLine(Protocol):
-    """One client's line to the server. Every method raises Refused or LineBroken."""
+class ChatConnection(Protocol):
+    """One client's line to the server. Every method raises Refused or ConnectionLost."""
 
     async def open(self, inbox: Inbox | None) -> Snapshot:
         """Join the room, or come back to it and read on from the inbox's cursor."""

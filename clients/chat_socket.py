@@ -12,7 +12,7 @@ import msgspec
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidStatus
 
-from clients.errors import ClientError, LineBroken, Refused, refused
+from clients.errors import ClientError, ConnectionLost, Refused, refused
 from clients.http_session import TOO_MANY_REQUESTS
 from servers.core.wire import Ack, Join, Page, Refusal, Snapshot, SocketAnswer, SocketCommand, decode, encode
 
@@ -22,7 +22,7 @@ REFUSALS = range(4400, 4500)
 
 
 class ChatSocket:
-    """An open line. Every method raises Refused or LineBroken; answers are heard by whoever listens for pages."""
+    """An open line. Every method raises Refused or ConnectionLost; answers are heard by whoever listens for pages."""
 
     def __init__(self, socket: ClientConnection, answer_s: float) -> None:
         self._socket = socket
@@ -38,10 +38,10 @@ class ChatSocket:
         except InvalidStatus as error:
             status = error.response.status_code
             if status >= 500 or status == TOO_MANY_REQUESTS:
-                raise LineBroken(f"{url}: the upgrade was answered with {status}") from error
+                raise ConnectionLost(f"{url}: the upgrade was answered with {status}") from error
             raise Refused("forbidden", f"the upgrade was answered with {status}") from error
         except (OSError, InvalidHandshake, TimeoutError) as error:
-            raise LineBroken(f"{url}: {error}") from error
+            raise ConnectionLost(f"{url}: {error}") from error
         return cls(socket, answer_s)
 
     async def join(self, join: Join) -> Snapshot:
@@ -49,7 +49,7 @@ class ChatSocket:
         await self._say(join)
         answer = await self._hear()
         if not isinstance(answer, Snapshot):
-            raise LineBroken(f"expected a snapshot first, got {answer}")
+            raise ConnectionLost(f"expected a snapshot first, got {answer}")
         return answer
 
     async def ask(self, command: SocketCommand) -> Ack:
@@ -62,7 +62,7 @@ class ChatSocket:
             async with asyncio.timeout(self._answer_s):
                 return await answer
         except TimeoutError:
-            raise LineBroken(f"no answer within {self._answer_s:g} s") from None
+            raise ConnectionLost(f"no answer within {self._answer_s:g} s") from None
         finally:
             del self._answers[ref]
 
@@ -81,7 +81,7 @@ class ChatSocket:
         """Say goodbye; whoever still waits for an answer is told that the line was closed."""
         for answer in self._answers.values():
             if not answer.done():
-                answer.set_exception(LineBroken("the line was closed before the answer came"))
+                answer.set_exception(ConnectionLost("the line was closed before the answer came"))
         await self._socket.close()
 
     def _awaited(self, ref: int) -> bool:
@@ -109,4 +109,4 @@ def closed(error: ConnectionClosed) -> ClientError:
         return Refused("too_large", "the frame was longer than the server takes")
     if code in REFUSALS:
         return Refused(reason, f"the server closed the line with {code}")
-    return LineBroken(f"the line closed with {code} {reason}".rstrip())
+    return ConnectionLost(f"the line closed with {code} {reason}".rstrip())

@@ -15,8 +15,8 @@ from typing import Self, TypeVar
 
 import stamina
 
-from clients.chat_client import ChatLine, Options
-from clients.errors import ClientError, LineBroken, Refused
+from clients.chat_client import ChatConnection, Options
+from clients.errors import ClientError, ConnectionLost, Refused
 from clients.http_session import HttpSession
 from clients.inbox import Inbox
 from clients.room_view import RoomView
@@ -32,8 +32,8 @@ Answer = TypeVar("Answer")
 
 async def log_in(
     transport: str, base_url: str, room: str, name: str, token: str = "", options: Options | None = None
-) -> "Conversation":
-    """Return a ChatClient, logged in under `name` and not yet joined. Raises ValueError, Refused, LineBroken."""
+) -> "ChatSession":
+    """Return a ChatClient, logged in under `name` and not yet joined. Raises ValueError, Refused, ConnectionLost."""
     slug = transports.find(transport).slug
     http = HttpSession(base_url, room, options or Options())
     try:
@@ -41,17 +41,17 @@ async def log_in(
     except ClientError:
         await http.close()
         raise
-    return Conversation(account, http, import_module(f"clients.{slug}").Line(http))
+    return ChatSession(account, http, import_module(f"clients.{slug}").Connection(http))
 
 
-class Conversation:
+class ChatSession:
     """A ChatClient over any line.
 
     view: what this client knows of the room. inbox: where it is in the log. connected: False from the moment a line
     is found broken until it has been opened again.
     """
 
-    def __init__(self, account: Account, http: HttpSession, line: ChatLine) -> None:
+    def __init__(self, account: Account, http: HttpSession, line: ChatConnection) -> None:
         self.account = account
         self.room = http.room
         self.connected = False
@@ -174,7 +174,7 @@ class Conversation:
 
 def worth_another_try(error: Exception) -> bool:
     """Tell whether time may mend it: a broken line, or dead lines of ours that the server still counts."""
-    return isinstance(error, LineBroken) or (isinstance(error, Refused) and error.code == "too_many")
+    return isinstance(error, ConnectionLost) or (isinstance(error, Refused) and error.code == "too_many")
 
 
 def worth_waiting(error: Exception) -> bool:

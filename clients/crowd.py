@@ -10,8 +10,8 @@ from contextlib import suppress
 import stamina
 
 from clients.chat_client import Options
-from clients.conversation import Conversation, log_in
-from clients.errors import ClientError, LineBroken
+from clients.conversation import ChatSession, log_in
+from clients.errors import ClientError, ConnectionLost
 from clients.written import new_id
 from servers.core.wire import Kind
 
@@ -46,13 +46,13 @@ async def attend(transport: str, server: str, room: str, name: str, every_s: flo
         tasks.create_task(read(talk))
 
 
-@stamina.retry(on=LineBroken, attempts=None, timeout=PATIENCE_S)
-async def arrive(transport: str, server: str, room: str, name: str) -> Conversation:
+@stamina.retry(on=ConnectionLost, attempts=None, timeout=PATIENCE_S)
+async def arrive(transport: str, server: str, room: str, name: str) -> ChatSession:
     """Log in; a server that is not there yet is waited for. Raises ClientError."""
     return await log_in(transport, server, room, name, options=Options())
 
 
-async def speak(talk: Conversation, every_s: float) -> None:
+async def speak(talk: ChatSession, every_s: float) -> None:
     """Write now and then, and be seen to type before."""
     while True:
         await asyncio.sleep(random.expovariate(1 / every_s))
@@ -62,7 +62,7 @@ async def speak(talk: Conversation, every_s: float) -> None:
             await talk.send(random.choice(LINES), new_id())
 
 
-async def read(talk: Conversation) -> None:
+async def read(talk: ChatSession) -> None:
     """Read what the others write, a moment later."""
     async for event in talk.events():
         if event.kind is Kind.MESSAGE and event.sender != talk.account.user and random.random() < 0.3:

@@ -2,7 +2,7 @@
 
 ClientError
 ├── Refused      the server said no, and would say it again: `code` is one of servers.core.errors
-└── LineBroken   the line is down or the server is stopping: worth another try
+└── ConnectionLost   the line is down or the server is stopping: worth another try
 """
 
 from servers.core.wire import Refusal
@@ -19,12 +19,12 @@ class Refused(ClientError):
         self.detail = detail
 
 
-class LineBroken(ClientError):
+class ConnectionLost(ClientError):
     """The server could not be reached, or hung up, or could not reach its store."""
 
 
 def refused(refusal: Refusal) -> ClientError:
     """Return the error that a refusal in so many words stands for: what is unavailable now may be there later."""
     if refusal.error == "unavailable":
-        return LineBroken(refusal.detail)
+        return ConnectionLost(refusal.detail)
     return Refused(refusal.error, refusal.detail)

@@ -16,7 +16,7 @@ import httpx
 from msgspec import Struct
 
 from clients.chat_client import Options
-from clients.errors import LineBroken, Refused
+from clients.errors import ConnectionLost, Refused
 from servers.core.wire import (
     Account,
     Ack,
@@ -61,7 +61,7 @@ class Health(Struct, frozen=True):
 
 
 class HttpSession:
-    """One connection of one user in one room. Every method raises Refused or LineBroken."""
+    """One connection of one user in one room. Every method raises Refused or ConnectionLost."""
 
     def __init__(self, base_url: str, room: str, options: Options) -> None:
         url = httpx.URL(base_url)
@@ -76,7 +76,7 @@ class HttpSession:
         )
 
     async def log_in(self, transport: str, name: str, token: str = "") -> Account:
-        """Take a display name; with the token of an earlier log-in, as the same user.
+        """Trial a display name; with the token of an earlier log-in, as the same user.
 
         A server of another transport is refused here: some pairs would seem to work, and ask without a pause.
         """
@@ -120,7 +120,7 @@ class HttpSession:
                     raise refusal(response)
                 yield response
         except httpx.TransportError as error:
-            raise LineBroken(f"GET {path}: {type(error).__name__}: {error}") from error
+            raise ConnectionLost(f"GET {path}: {type(error).__name__}: {error}") from error
 
     async def history(self, before: int, limit: int) -> list[Event]:
         query = {"before": before, "limit": limit}
@@ -143,16 +143,16 @@ class HttpSession:
         try:
             response = await self._http.request(method, path, **extra)
         except httpx.TransportError as error:
-            raise LineBroken(f"{method} {path}: {type(error).__name__}: {error}") from error
+            raise ConnectionLost(f"{method} {path}: {type(error).__name__}: {error}") from error
         if not response.is_success:
             raise refusal(response)
         try:
             return decode(response.content, type=kind)
         except Undecodable as error:
-            raise LineBroken(f"{method} {path}: answered by something that is no chat server ({error})") from error
+            raise ConnectionLost(f"{method} {path}: answered by something that is no chat server ({error})") from error
 
 
-def refusal(response: httpx.Response) -> Refused | LineBroken:
+def refusal(response: httpx.Response) -> Refused | ConnectionLost:
     """Return the error that an unsuccessful answer stands for: not every answer is the chat server's own."""
     will_pass = response.status_code >= 500
     try:
@@ -160,4 +160,6 @@ def refusal(response: httpx.Response) -> Refused | LineBroken:
     except Undecodable:
         said = Refusal("unavailable", f"{response.status_code} {response.reason_phrase}")
         will_pass |= response.status_code == TOO_MANY_REQUESTS  # a host before the server has no place for us just now
-    return LineBroken(f"{response.request.url.path}: {said.detail}") if will_pass else Refused(said.error, said.detail)
+    return (
+        ConnectionLost(f"{response.request.url.path}: {said.detail}") if will_pass else Refused(said.error, said.detail)
+    )

@@ -8,7 +8,7 @@ from clients.inbox import Inbox
 from servers.core.wire import Ack, Page, Snapshot, SocketCommand
 
 
-class Line:
+class Connection:
     """Asks again as soon as it has been answered."""
 
     def __init__(self, http: HttpSession) -> None:

@@ -15,7 +15,7 @@ from servers.core.wire import Ack, Page, Snapshot, SocketCommand, decode
 HEARTBEATS_PER_LEASE = 3
 
 
-class Line:
+class Connection:
     """Two lines: HTTP for what the client says and for catching up, a push service's socket for what it hears."""
 
     def __init__(self, http: HttpSession) -> None:

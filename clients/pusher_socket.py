@@ -8,13 +8,13 @@ from typing import Self
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidHandshake
 
-from clients.errors import LineBroken
+from clients.errors import ConnectionLost
 from clients.pusher_frames import Frame, ServiceAddress
 from servers.core.wire import Undecodable, decode, encode
 
 
 class PusherSocket:
-    """An open line to the push service. Every method raises LineBroken."""
+    """An open line to the push service. Every method raises ConnectionLost."""
 
     def __init__(self, socket: ClientConnection, socket_id: str) -> None:
         self._socket = socket
@@ -27,9 +27,9 @@ class PusherSocket:
             socket = await connect(address.url, compression=None, proxy=None, open_timeout=answer_s)
             greeting = decode(await socket.recv(), type=Frame)
         except (OSError, InvalidHandshake, ConnectionClosed, TimeoutError, *Undecodable) as error:
-            raise LineBroken(f"push service: {error}") from error
+            raise ConnectionLost(f"push service: {error}") from error
         if greeting.event != "pusher:connection_established":
-            raise LineBroken(f"push service: expected a greeting, got {greeting.event} {greeting.data}")
+            raise ConnectionLost(f"push service: expected a greeting, got {greeting.event} {greeting.data}")
         return cls(socket, decode(greeting.data)["socket_id"])
 
     async def subscribe(self, channel: str, auth: str) -> None:
@@ -37,7 +37,7 @@ class PusherSocket:
         await self._say(Frame("pusher:subscribe", {"channel": channel, "auth": auth}))
         while (frame := await self.hear()).event != "pusher_internal:subscription_succeeded":
             if frame.event == "pusher:error":
-                raise LineBroken(f"push service: {frame.data}")
+                raise ConnectionLost(f"push service: {frame.data}")
 
     async def hear(self) -> Frame:
         """Wait for the next frame, answering pings on the way. May be cancelled without losing one."""
@@ -45,7 +45,7 @@ class PusherSocket:
             try:
                 frame = decode(await self._socket.recv(), type=Frame)
             except (ConnectionClosed, *Undecodable) as error:
-                raise LineBroken(f"push service: {error}") from error
+                raise ConnectionLost(f"push service: {error}") from error
             if frame.event != "pusher:ping":
                 return frame
             await self._say(Frame("pusher:pong", {}))
@@ -57,4 +57,4 @@ class PusherSocket:
         try:
             await self._socket.send(encode(frame), text=True)
         except ConnectionClosed as error:
-            raise LineBroken(f"push service: {error}") from error
+            raise ConnectionLost(f"push service: {error}") from error

@@ -5,13 +5,13 @@ must say which command it belongs to.
 """
 
 from clients.chat_socket import ChatSocket
-from clients.errors import LineBroken
+from clients.errors import ConnectionLost
 from clients.http_session import HttpSession
 from clients.inbox import Inbox
 from servers.core.wire import Ack, Join, Page, Snapshot, SocketCommand
 
 
-class Line:
+class Connection:
     """One socket for everything; whoever calls `receive` also hears the answers to `post`."""
 
     def __init__(self, http: HttpSession) -> None:
@@ -41,5 +41,5 @@ class Line:
 
     def _open_socket(self) -> ChatSocket:
         if self._socket is None:
-            raise LineBroken(f"{self._url}: not connected")
+            raise ConnectionLost(f"{self._url}: not connected")
         return self._socket

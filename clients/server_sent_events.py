@@ -9,13 +9,13 @@ from contextlib import AsyncExitStack, aclosing
 import httpx
 from httpx_sse import EventSource, ServerSentEvent
 
-from clients.errors import LineBroken, Refused, refused
+from clients.errors import ConnectionLost, Refused, refused
 from clients.http_session import HttpSession
 from clients.inbox import Inbox
 from servers.core.wire import Ack, Page, Refusal, Snapshot, SocketCommand, Undecodable, decode
 
 
-class Line:
+class Connection:
     """One stream of pages; commands go beside it."""
 
     def __init__(self, http: HttpSession) -> None:
@@ -39,12 +39,12 @@ class Line:
         except Refused as refusal:
             if refusal.code != "not_joined":
                 raise
-            raise LineBroken("the stream has ended, and the lease with it") from refusal
+            raise ConnectionLost("the stream has ended, and the lease with it") from refusal
 
     async def receive(self, inbox: Inbox) -> Page:
         """Listen until a page comes."""
         if self._events is None:
-            raise LineBroken("the stream is not open")
+            raise ConnectionLost("the stream is not open")
         try:
             async for event in self._events:
                 if event.event == "refusal":
@@ -52,8 +52,8 @@ class Line:
                 if event.data:  # a comment comes as an event without
                     return decode(event.data, type=Page)
         except (httpx.TransportError, *Undecodable) as error:
-            raise LineBroken(f"the stream broke: {type(error).__name__}: {error}") from error
-        raise LineBroken("the server ended the stream")
+            raise ConnectionLost(f"the stream broke: {type(error).__name__}: {error}") from error
+        raise ConnectionLost("the server ended the stream")
 
     async def close(self) -> None:
         """Hang up, which is all that leaving takes."""

@@ -11,7 +11,7 @@ from clients.inbox import Inbox
 from servers.core.wire import Ack, Page, Snapshot, SocketCommand
 
 
-class Line:
+class Connection:
     """Asks every `poll_s` seconds, counted from the last answer, from a random phase."""
 
     def __init__(self, http: HttpSession) -> None:

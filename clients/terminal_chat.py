@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Callable
 from contextlib import aclosing, suppress
 from functools import partial
 
-from clients.conversation import Conversation
+from clients.conversation import ChatSession
 from clients.errors import ClientError
 from clients.terminal import Fragments, Look, Standing
 from clients.terminal_screens import Screen
@@ -36,7 +36,7 @@ HELP = (
 class TerminalChat:
     """One user's window on a room. failures: how many lines could not be sent or carried out."""
 
-    def __init__(self, conversation: Conversation, transport: Transport, screen: Screen) -> None:
+    def __init__(self, conversation: ChatSession, transport: Transport, screen: Screen) -> None:
         self.failures = 0
         self._talk = conversation
         self._transport = transport

@@ -11,26 +11,26 @@ from typing import Annotated
 
 import typer
 
-from loadtests.calibration.command import SLUGS as CALIBRATED
-from loadtests.calibration.command import calibrate as run_calibration
-from loadtests.capture.command import capture as run_capture
-from loadtests.choices import changed, check_loads, scenarios_for, subject_of, transports_for
+from loadtests.choices import changed, check_loads, scenarios_for, target_of, transports_for
 from loadtests.compare import compare_in_full, compare_transports
-from loadtests.hosted.command import measure_hosts
-from loadtests.hosted.plan import QUICK as QUICK_HOSTED
-from loadtests.hosted.plan import Plan as HostedPlan
+from loadtests.experiments.calibration.command import SLUGS as CALIBRATED
+from loadtests.experiments.calibration.command import calibrate as run_calibration
+from loadtests.experiments.capture.command import capture as run_capture
+from loadtests.experiments.deployments.command import SMALL, Size, measure_deployments
+from loadtests.experiments.hosted.command import measure_hosts
+from loadtests.experiments.hosted.plan import QUICK as QUICK_HOSTED
+from loadtests.experiments.hosted.plan import HostedPlan
+from loadtests.experiments.shared_store.command import measure_shared_store
+from loadtests.experiments.shared_store.plan import QUICK, SharedStorePlan
+from loadtests.harness.provisioned_store import EMBEDDED, SHARED, StoreChoice
 from loadtests.reports.report import print_scenarios
 from loadtests.reports.run_folder import AnotherRun
-from loadtests.rig.backing import EMBEDDED, SHARED, Backing
-from loadtests.rig.peers import DIALECTS
-from loadtests.rig.subjects import OurServers
 from loadtests.scenarios import CONVERSATION, SCENARIOS
-from loadtests.sharing.command import measure_sharing
-from loadtests.sharing.plan import QUICK, Plan
-from loadtests.topologies.command import SMALL, Size, measure_topologies
+from loadtests.targets.other_server import OTHER_SERVERS
+from loadtests.targets.target import OurServers
 from results import terminal
 from results.plain_characters import use_plain_characters
-from servers.deploy.options import OPTIONS
+from servers.deploy.deployments import OPTIONS
 from servers.transports import TRANSPORTS, find
 
 SLUGS = ", ".join(row.slug for row in TRANSPORTS)
@@ -120,7 +120,10 @@ def compare(
         "results"
     ),
     dialect: Annotated[
-        str, typer.Option(help=f"Measure a server that nobody here wrote, and that speaks this: {', '.join(DIALECTS)}.")
+        str,
+        typer.Option(
+            help=f"Measure a server that nobody here wrote, and that speaks this: {', '.join(OTHER_SERVERS)}."
+        ),
     ] = "",
     against: Annotated[
         str, typer.Option(help="Address of that server, if it runs already; if none, one is started here.")
@@ -139,7 +142,7 @@ def compare(
         "seed": seed,
     }
     try:
-        subject = subject_of(dialect, against, pid or [], topology, Backing(store, workers))
+        subject = target_of(dialect, against, pid or [], topology, StoreChoice(store, workers))
         chosen = transports_for(transport or [], subject)
         named = scenarios_for(scenario, full, quick)
         wanted = [changed(row, {name: value for name, value in asked.items() if value is not None}) for row in named]
@@ -188,7 +191,7 @@ def hop(
     quick: Annotated[bool, typer.Option(help="Once, with small numbers: to see that it runs.")] = False,
 ) -> None:
     """Measure what a shared store, a second worker and the hop between the two cost; takes about ten minutes."""
-    raise typer.Exit(measure_sharing(QUICK if quick else Plan(), out))
+    raise typer.Exit(measure_shared_store(QUICK if quick else SharedStorePlan(), out))
 
 
 @app.command()
@@ -197,7 +200,7 @@ def topologies(
     quick: Annotated[bool, typer.Option(help="Once, with a short window: to see that it runs.")] = False,
 ) -> None:
     """Measure the three deployments as they stand, each under the same small load; takes about eight minutes."""
-    raise typer.Exit(measure_topologies(SMALL if quick else Size(), out))
+    raise typer.Exit(measure_deployments(SMALL if quick else Size(), out))
 
 
 @app.command()

@@ -23,8 +23,8 @@ from clients.inbox import Inbox
 from loadtests.accounts.samples import KINDS, OPENING, Asked, Return, Sent
 from loadtests.plan.schedule import Intention, intentions, phase
 from loadtests.users import locust_hooks
-from loadtests.users.http_connection import LineBroken
-from loadtests.users.http_line import HttpLine
+from loadtests.users.http_connection import ConnectionLost
+from loadtests.users.http_session import HttpUserSession
 from loadtests.users.phases import Load, sleep_until
 from loadtests.users.reports import WEBSOCKET
 from servers.core.wire import Ack, Cursor, Event, Kind, MarkRead, Page, Send, Snapshot, SocketCommand, Typing
@@ -47,19 +47,19 @@ class ChatUser(User):
     """Where the server is. Of several, separated by commas, the users take turns by their numbers."""
     load: ClassVar[Load]
     """Of the test that runs; set when it starts."""
-    http_line: ClassVar[type[HttpLine]] = HttpLine
+    http_line: ClassVar[type[HttpUserSession]] = HttpUserSession
     """How to speak over plain HTTP: another dialect brings another line."""
 
     def open(self, after: Cursor | None) -> Snapshot:
-        """Join the room, or come back to it and read on from a cursor; raises LineBroken."""
+        """Join the room, or come back to it and read on from a cursor; raises ConnectionLost."""
         raise NotImplementedError
 
     def post(self, command: SocketCommand) -> Ack:
-        """Have a command carried out and wait for its acknowledgement; raises LineBroken."""
+        """Have a command carried out and wait for its acknowledgement; raises ConnectionLost."""
         raise NotImplementedError
 
     def receive(self) -> Page:
-        """Wait for the next page, the transport's way; raises LineBroken."""
+        """Wait for the next page, the transport's way; raises ConnectionLost."""
         raise NotImplementedError
 
     def leave(self) -> Ack:
@@ -84,7 +84,7 @@ class ChatUser(User):
         self.tries = TRIES_IF_LINES_BREAK if self.workload.users_return else TRIES
         try:
             self._join(self.tries if self.workload.lines_break else 1)
-        except LineBroken as broken:
+        except ConnectionLost as broken:
             self.load.refuse(broken)
             raise GreenletExit from None
         self.load.wait_for_all()
@@ -103,20 +103,20 @@ class ChatUser(User):
     def on_stop(self) -> None:
         """Stop listening before hanging up: a receiver must not take our goodbye for a broken line."""
         if self.sessions:
-            with suppress(LineBroken):
+            with suppress(ConnectionLost):
                 self._go()
             self.http.hang_up()
             self.load.has_left()
 
     def _join(self, tries: int) -> None:
-        """Log in and enter; raises LineBroken once that has failed so often."""
+        """Log in and enter; raises ConnectionLost once that has failed so often."""
         for left in reversed(range(tries)):
             try:
                 if not self.http.token:
                     self.user_id = self.http.log_in(f"user {self.number} of {self.load.name}").user
                 self._enter()
                 return
-            except LineBroken as broken:
+            except ConnectionLost as broken:
                 self.load.samples.troubles.append(f"user {self.number} joining: {broken}")
                 if not left:
                     raise
@@ -142,7 +142,7 @@ class ChatUser(User):
         for _ in range(self.tries):
             try:
                 seq = deed()
-            except LineBroken as broken:
+            except ConnectionLost as broken:
                 samples.send_retries += 1
                 samples.troubles.append(f"user {self.number}, {kind}: {broken}")
                 gevent.sleep(RETRY_S)
@@ -162,11 +162,11 @@ class ChatUser(User):
         return -self.inbox.cursor.seq
 
     def _opened(self, after: Cursor | None) -> Snapshot:
-        """Open the line, and note how that went; raises LineBroken."""
+        """Open the line, and note how that went; raises ConnectionLost."""
         begun_s = perf_counter()
         try:
             snapshot = self.open(after)
-        except LineBroken:
+        except ConnectionLost:
             self._note_asked(OPENING, begun_s, False)
             raise
         self._note_asked(OPENING, begun_s, True)
@@ -181,7 +181,7 @@ class ChatUser(User):
         return self.leave().seq or -self.inbox.cursor.seq
 
     def _listen(self) -> None:
-        """Take in every page. A line that breaks stays broken, and what it would have brought counts as lost.
+        """Trial in every page. A line that breaks stays broken, and what it would have brought counts as lost.
 
         Unless lines may break in this load: then it is opened again, and read on from the inbox's cursor.
         """
@@ -192,7 +192,7 @@ class ChatUser(User):
                 for event in self.inbox.feed(page):
                     self._note(event, perf_counter())
                 gevent.sleep(0)  # let everyone who was told in this moment note it, before anybody asks again
-            except LineBroken as broken:
+            except ConnectionLost as broken:
                 self.load.samples.troubles.append(f"user {self.number} listening: {broken}")
                 if not broken.is_counted:  # a failure, but no request: what was pushed had not been asked for
                     self.environment.stats.log_error(BROKEN_LINE, "receive", broken)
@@ -209,7 +209,7 @@ class ChatUser(User):
             pause_s = min(2 * pause_s, BACKOFF_MAX_S)
             try:
                 self._opened(self.inbox.cursor)
-            except LineBroken:
+            except ConnectionLost:
                 continue
             self.witness.returned(Return(self.number, broken_s, perf_counter(), attempt))
             return
@@ -226,7 +226,7 @@ class ChatUser(User):
         if self.workload.lines_break:
             self.load.samples.asked.append(Asked(self.number, what, begun_s, perf_counter(), went_well))
 
-    def report(self, kind: str, name: str, took_s: float, length: int, broken: LineBroken | None = None) -> None:
+    def report(self, kind: str, name: str, took_s: float, length: int, broken: ConnectionLost | None = None) -> None:
         """Put a request into Locust's own statistics."""
         if kind != WEBSOCKET:
             self._note_asked(f"{kind} {name}", perf_counter() - took_s, broken is None)

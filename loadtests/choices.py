@@ -8,23 +8,23 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from loadtests.rig.backing import ALONE, Backing
-from loadtests.rig.deployments import Deployed
-from loadtests.rig.peers import DIALECTS, Peer, transports_of
-from loadtests.rig.subjects import OurServers, Subject
+from loadtests.harness.provisioned_store import ALONE, StoreChoice
 from loadtests.scenarios import CONVERSATION, PREVIEW, SCENARIOS, Scenario
 from loadtests.scenarios import find as find_scenario
-from servers.deploy import options
+from loadtests.targets.deployed import Deployed
+from loadtests.targets.other_server import OTHER_SERVERS, OtherServer, transports_of
+from loadtests.targets.target import OurServers, Target
+from servers.deploy import deployments
 from servers.transports import TRANSPORTS, Transport, find
 
 OPTIONS = {"rate_per_s": "rate", "measured_s": "seconds", "poll_interval_s": "poll"}
 """The options of the command line that are not called like the field that they set."""
 
 
-def subject_of(dialect: str, against: str, pids: Sequence[int], topology: str, backing: Backing) -> Subject:
+def target_of(dialect: str, against: str, pids: Sequence[int], topology: str, backing: StoreChoice) -> Target:
     """Return whose servers are to be measured: of a dialect, or as a deployment; ours alone, if neither is named."""
     if (against or pids) and not dialect:
-        raise ValueError(f"--against and --pid need --dialect: one of {', '.join(DIALECTS)}")
+        raise ValueError(f"--against and --pid need --dialect: one of {', '.join(OTHER_SERVERS)}")
     if topology and dialect:
         raise ValueError("--topology is of our own servers: leave it out with --dialect")
     if dialect and backing != ALONE:
@@ -37,15 +37,15 @@ def subject_of(dialect: str, against: str, pids: Sequence[int], topology: str, b
             f"apt-get install {' '.join(sorted(set(lacking.values())))} brings it, or name one that runs by its URL"
         )
     if topology:
-        return Deployed(options.find(topology))
-    return Peer(dialect, against.rstrip("/"), tuple(pids)) if dialect else OurServers(backing=backing)
+        return Deployed(deployments.find(topology))
+    return OtherServer(dialect, against.rstrip("/"), tuple(pids)) if dialect else OurServers(backing=backing)
 
 
-def transports_for(slugs: Sequence[str], subject: Subject) -> list[Transport]:
+def transports_for(slugs: Sequence[str], subject: Target) -> list[Transport]:
     """Return the transports that were asked for and that the subject has; all that it has, if none was asked for."""
     asked = {find(slug).slug for slug in slugs}
     match subject:
-        case Peer(dialect=name):
+        case OtherServer(dialect=name):
             rows = transports_of(name)
         case Deployed(option=option):
             name, rows = option.name, [find(option.transport)]
@@ -89,7 +89,7 @@ def filled(users: int, room_size: int) -> int:
     return max(sizes, default=room_size)
 
 
-def check_loads(scenarios: Sequence[Scenario], chosen: Sequence[Transport], subject: Subject, generators: int) -> None:
+def check_loads(scenarios: Sequence[Scenario], chosen: Sequence[Transport], subject: Target, generators: int) -> None:
     """Raise ValueError if a load does not fill its rooms and generators, or asks too much of the subject."""
     for load in (load for scenario in scenarios for load in scenario.workloads):
         if load.users % load.room_size:

@@ -16,14 +16,14 @@ import psutil
 
 from loadtests.accounts.cell import Cell
 from loadtests.accounts.verdict import Word
+from loadtests.harness import cores, manifest
+from loadtests.harness.children import NotMeasured
+from loadtests.harness.measurement import measure
 from loadtests.plan.matrix import full_plan, still_due
 from loadtests.reports import report
 from loadtests.reports.run_folder import RunFolder, fresh
-from loadtests.rig import cores, manifest
-from loadtests.rig.children import NotMeasured
-from loadtests.rig.measurement import measure
-from loadtests.rig.subjects import OurServers, Subject
 from loadtests.scenarios import Planned, Scenario
+from loadtests.targets.target import OurServers, Target
 from results import terminal
 from servers.transports import Transport
 
@@ -35,7 +35,7 @@ INTERRUPTED_WITHOUT = "Interrupted before the first transport was finished: noth
 
 
 def compare_transports(
-    scenario: Scenario, chosen: Sequence[Transport], out: Path, subject: Subject | None = None, generators: int = 1
+    scenario: Scenario, chosen: Sequence[Transport], out: Path, subject: Target | None = None, generators: int = 1
 ) -> int:
     """Measure a scenario once, keep, draw and print; return the exit status. Raises OSError if nothing can be kept."""
     run = Run([scenario], chosen, fresh(out, scenario.name), subject, generators)
@@ -55,7 +55,7 @@ def compare_in_full(
     scenarios: Sequence[Scenario],
     chosen: Sequence[Transport],
     path: Path,
-    subject: Subject | None = None,
+    subject: Target | None = None,
     generators: int = 1,
 ) -> int:
     """Measure every scenario, with repeats, and summarise; return the exit status.
@@ -79,7 +79,7 @@ class Run:
         scenarios: Sequence[Scenario],
         chosen: Sequence[Transport],
         path: Path,
-        subject: Subject | None,
+        subject: Target | None,
         generators: int,
     ) -> None:
         self.console, self._placement, self._interrupted = terminal.console(), cores.choose(), False

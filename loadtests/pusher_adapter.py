@@ -14,7 +14,7 @@ from msgspec.structs import replace
 
 from clients.pusher_frames import ServiceAddress
 from loadtests.chat_user import ChatUser
-from loadtests.users.pusher_line import PusherLine
+from loadtests.users.pusher_connection import PusherConnection
 from loadtests.users.reports import read_as
 from servers.core.wire import Ack, Cursor, Page, Snapshot, SocketCommand
 
@@ -32,7 +32,7 @@ class PusherAdapterUser(ChatUser):
         if elsewhere := self.environment.parsed_options.push_service:
             url = urlsplit(elsewhere)
             address = replace(address, host=url.hostname, port=url.port, tls=url.scheme == "https")
-        self.line = PusherLine(address, self.report)
+        self.line = PusherConnection(address, self.report)
         channel = f"private-room-{self.room}"
         form = urlencode({"socket_id": self.line.socket_id, "channel_name": channel})
         self.line.subscribe(channel, self.http.post_form("/pusher/auth", form, dict[str, str])["auth"])

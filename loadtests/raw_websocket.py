@@ -12,9 +12,9 @@ import msgspec
 from gevent.event import AsyncResult
 
 from loadtests.chat_user import ChatUser
-from loadtests.users.http_connection import LineBroken
+from loadtests.users.http_connection import ConnectionLost
 from loadtests.users.reports import WEBSOCKET, read_as, timed
-from loadtests.users.socket_line import SocketLine
+from loadtests.users.websocket_connection import WebSocketConnection
 from servers.core.wire import (
     Ack,
     Cursor,
@@ -41,9 +41,9 @@ class RawWebsocketUser(ChatUser):
 
     def open(self, after: Cursor | None) -> Snapshot:
         for answer in self.answers.values():  # those of an earlier line
-            answer.set_exception(LineBroken("the line broke before the acknowledgement came"))
+            answer.set_exception(ConnectionLost("the line broke before the acknowledgement came"))
         self.answers = {}
-        self.line = SocketLine(f"{self.host}/rooms/{self.room}/socket".replace("http", "ws", 1), self.report)
+        self.line = WebSocketConnection(f"{self.host}/rooms/{self.room}/socket".replace("http", "ws", 1), self.report)
         with timed(self.report, WEBSOCKET, "join"):
             self.line.say(encode(Join(connection=self.http.connection, token=self.http.token, after=str(after or ""))))
             return read_as(self.line.hear(), Snapshot)
@@ -56,7 +56,7 @@ class RawWebsocketUser(ChatUser):
             try:
                 acknowledged: Ack = answer.get(timeout=ACKNOWLEDGED_S)
             except gevent.Timeout:
-                raise LineBroken(f"no acknowledgement within {ACKNOWLEDGED_S:g} s") from None
+                raise ConnectionLost(f"no acknowledgement within {ACKNOWLEDGED_S:g} s") from None
         return acknowledged
 
     def receive(self) -> Page:
@@ -67,7 +67,7 @@ class RawWebsocketUser(ChatUser):
                 case Ack() as ack:
                     self.answers.pop(ack.ref).set(ack)
                 case Refusal() as refusal:
-                    self.answers.pop(refusal.ref).set_exception(LineBroken(refusal.detail))
+                    self.answers.pop(refusal.ref).set_exception(ConnectionLost(refusal.detail))
 
     def leave(self) -> Ack:
         with timed(self.report, WEBSOCKET, "leave"):

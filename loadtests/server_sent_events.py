@@ -8,7 +8,7 @@ took. A stream is lines (HTML Standard, section 9.2): fields, a blank line after
 from collections.abc import Iterable, Iterator
 
 from loadtests.chat_user import ChatUser
-from loadtests.users.http_connection import HttpConnection, LineBroken
+from loadtests.users.http_connection import ConnectionLost, HttpConnection
 from loadtests.users.reports import read_as
 from servers.core.wire import Ack, Cursor, Page, Snapshot, SocketCommand
 
@@ -35,10 +35,10 @@ class ServerSentEventsUser(ChatUser):
                 case "data":
                     data = value
                 case "" if event:
-                    raise LineBroken(f"{event}: {data}")
+                    raise ConnectionLost(f"{event}: {data}")
                 case "" if data:
                     return read_as(data, Page)
-        raise LineBroken("the server ended the stream")
+        raise ConnectionLost("the server ended the stream")
 
     def leave(self) -> Ack:
         """Hang up, which says it all: an answer that was not read to its end takes its connection along."""

@@ -54,8 +54,8 @@ picture(fates.draw, hosted, title, f"{measure}\n{hosted.evidence}")
 # %% [markdown]
 # A long poll here asks to be held for 25 s, as in every comparison; where ten seconds are the limit, a silence of that
 # length ends in the platform's own 504. An app that knows its limit asks for less and is never cut, and is billed all
-# the same; the proof is a test of the host's own:
-# `tests/test_serverless_transports.py::test_a_long_poll_that_is_held_for_less_than_the_limit_is_never_cut`.
+# the same; the proof is a test in `tests/servers/deploy/`:
+# `test_serverless_transports.py::test_a_long_poll_that_is_held_for_less_than_the_limit_is_never_cut`.
 #
 # ## The life of one connection
 #
@@ -132,18 +132,19 @@ picture(waiting.draw, hosted, title, f"{measure}\n{hosted.evidence}")
 # ## What stands still between requests
 #
 # A function is frozen when its answer has left. Whatever it meant to do later waits until somebody asks again, and may
-# then happen hours too late, or on an instance that has long been replaced. Each of these is a test, on real processes:
+# then happen hours too late, or on an instance that has long been replaced. Each of these is a test in
+# `tests/servers/deploy/`, on real processes:
 #
 # - **A task that ticks by itself does not.** Of 50 ticks that are due while nobody asks, fewer than 10 come:
-#   `tests/test_serverless_host.py::test_a_background_task_does_not_run_between_requests`.
+#   `test_serverless_host.py::test_a_background_task_does_not_run_between_requests`.
 # - **Presence does not run out by itself.** Nobody goes offline while nobody asks; the next to ask has to look:
-#   `tests/test_serverless_transports.py::test_nobody_goes_offline_while_nobody_asks`.
+#   `test_serverless_transports.py::test_nobody_goes_offline_while_nobody_asks`.
 # - **A push that is left for later never leaves.** So the Pusher adapter publishes inside the request that appended:
-#   `tests/test_serverless_transports.py::test_a_push_reaches_everybody_though_nothing_runs_between_requests`.
+#   `test_serverless_transports.py::test_a_push_reaches_everybody_though_nothing_runs_between_requests`.
 # - **What an instance remembers is out of date.** Another one has committed meanwhile, and it was not told:
-#   `tests/test_serverless_instances.py::test_instances_that_remember_overlook_what_others_have_committed_since`.
+#   `test_serverless_instances.py::test_instances_that_remember_overlook_what_others_have_committed_since`.
 # - **Nobody says goodbye.** A function that is cut is stopped where it stands, and its client's lease goes on:
-#   `tests/test_serverless_instances.py::test_a_function_that_is_cut_says_no_goodbye_so_its_client_stays_online`.
+#   `test_serverless_instances.py::test_a_function_that_is_cut_says_no_goodbye_so_its_client_stays_online`.
 #
 # All our servers have a setting for that, `--on-demand`: leave nothing for later, remember nothing that others change.
 #

@@ -20,7 +20,7 @@ Usage = Mapping[str, float]
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
+class PricePlan:
     """One plan of a service; the fields are explained in `prices.toml`."""
 
     name: str
@@ -55,7 +55,7 @@ class Plan:
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class BillItem:
     """A service's line on the bill.
 
     plan: the cheapest that suffices, or NONE_SUFFICES, which costs infinitely much. limit: the hard limit of this plan
@@ -75,9 +75,9 @@ class Service:
     """What one vendor sells, from the smallest plan to the largest."""
 
     name: str
-    plans: Sequence[Plan]
+    plans: Sequence[PricePlan]
 
-    def line(self, usage: Usage, *, commercial: bool = False) -> Line:
+    def line(self, usage: Usage, *, commercial: bool = False) -> BillItem:
         """Return the cheapest plan that suffices; raises ValueError for usage that lacks a meter or is no amount."""
         self._check(usage)
         cost = {p.name: p.cost_usd(usage) if p.commercial or not commercial else inf for p in self.plans}
@@ -87,9 +87,9 @@ class Service:
         outgrown = [plan for plan in smaller if cost[plan.name] == inf]
         why = self._why(outgrown[-1], usage, commercial) if outgrown else ""
         if not sufficient:
-            return Line(self.name, NONE_SUFFICES, inf, outgrown=why)
+            return BillItem(self.name, NONE_SUFFICES, inf, outgrown=why)
         limit, share = _fullest(best.shares(usage))
-        return Line(self.name, best.name, cost[best.name], limit, share, why)
+        return BillItem(self.name, best.name, cost[best.name], limit, share, why)
 
     def _check(self, usage: Usage) -> None:
         meters = frozenset[str]().union(*(plan.meters for plan in self.plans))
@@ -100,7 +100,7 @@ class Service:
                 raise ValueError(f"{self.name}: expected {meter} to be an amount of 0 or more, got {usage[meter]}")
 
     @staticmethod
-    def _why(plan: Plan, usage: Usage, commercial: bool) -> str:
+    def _why(plan: PricePlan, usage: Usage, commercial: bool) -> str:
         return COMMERCIAL_USE if commercial and not plan.commercial else _fullest(plan.shares(usage))[0]
 
 
@@ -112,7 +112,7 @@ def _fullest(shares: Mapping[str, float]) -> tuple[str, float]:
 class Bill:
     """A month of one deployment option: a line for each service it rents."""
 
-    lines: tuple[Line, ...]
+    lines: tuple[BillItem, ...]
 
     @property
     def usd(self) -> float:
@@ -145,7 +145,7 @@ def load_prices(path: Path = PRICES_FILE) -> Prices:
     services = {}
     for name, service in told["service"].items():
         try:
-            services[name] = Service(name, [Plan(**plan) for plan in service["plans"]])
+            services[name] = Service(name, [PricePlan(**plan) for plan in service["plans"]])
         except TypeError as error:
             raise ValueError(f"{path.name}, service {name}: {error}") from error
     return Prices(services, told["assumptions"], told["changed"])

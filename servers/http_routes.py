@@ -40,7 +40,7 @@ from servers.core.wire import (
     decode,
     encode,
 )
-from servers.door import Door
+from servers.origin_middleware import OriginMiddleware
 from servers.serving import WireBytes
 
 Handler = Callable[[Request], Awaitable[Response]]
@@ -61,7 +61,7 @@ def chat_app(
 
     app = Starlette(
         routes=[*own_routes, *shared_routes(chat, settings)],
-        middleware=[Middleware(Door, settings=settings), Middleware(Sockets, routes=sockets)],
+        middleware=[Middleware(OriginMiddleware, settings=settings), Middleware(Sockets, routes=sockets)],
         exception_handlers={HTTPException: _no_such_route},
         lifespan=lifespan,
     )

@@ -9,10 +9,10 @@ from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import Response
 
+from servers.cancel_on_disconnect import CancelOnDisconnect
 from servers.core.chat import Chat
 from servers.core.counters import Purpose
 from servers.core.settings import Settings
-from servers.hang_up import UntilHangUp
 from servers.http_routes import chat_app, get, page_answer, reading
 
 
@@ -22,8 +22,8 @@ def create_app(chat: Chat, settings: Settings) -> Starlette:
     async def receive(request: Request) -> Response:
         """Answer as soon as something is new; with nothing, once the hold time is over. Waits meanwhile."""
         identity, room, connection, after = reading(chat, request)
-        await chat.show_life(identity, room, connection)
-        with chat.held(identity, room, connection), UntilHangUp(request.receive):
+        await chat.renew_lease(identity, room, connection)
+        with chat.held(identity, room, connection), CancelOnDisconnect(request.receive):
             page = await chat.until_news(room, after, settings.hold_s)
         return page_answer(request, page)
 

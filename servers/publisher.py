@@ -14,7 +14,7 @@ from pusher.errors import PusherError
 from pusher.http import Request, process_response
 
 from servers.core.errors import BadRequest
-from servers.door import LOOPBACK
+from servers.origin_middleware import LOOPBACK
 
 TIMEOUT_S = 5.0
 REQUIRED = ("PUSHER_APP_ID", "PUSHER_KEY", "PUSHER_SECRET")

@@ -43,7 +43,7 @@ def create_app(chat: Chat, settings: Settings) -> Starlette:
     async def receive(request: Request) -> Response:
         """Answer at once with what is new: catching up, not polling. Never waits."""
         identity, room, connection, after = reading(chat, request)
-        await chat.show_life(identity, room, connection)
+        await chat.renew_lease(identity, room, connection)
         return page_answer(request, await chat.since(room, after))
 
     async def authorize(request: Request) -> Response:

@@ -15,15 +15,15 @@ from servers.core.counters import Counters
 from servers.core.room_feed import EncodedPage
 from servers.core.settings import Settings
 from servers.http_routes import Reader, chat_app
-from servers.socket_line import REFUSED, WRITTEN, SocketLine
-from servers.socket_routes import Conversation, page_message
+from servers.socket_routes import SocketSession, page_message
+from servers.socket_writer import REFUSED, WRITTEN, SocketWriter
 
 
 def create_app(chat: Chat, settings: Settings) -> Starlette:
     """Return the WebSocket server over a chat."""
     message_of = lru_cache(maxsize=4)(page_message)  # a page goes to all lines within one turn of the loop
 
-    async def receive(reader: Reader, line: SocketLine, counters: Counters) -> None:
+    async def receive(reader: Reader, line: SocketWriter, counters: Counters) -> None:
         """Push what is new for as long as the line is open. A line that lags catches up from its cursor."""
         cursor = reader.after
 
@@ -45,5 +45,5 @@ def create_app(chat: Chat, settings: Settings) -> Starlette:
                 cursor = page.next
                 counters.events_delivered += page.count
 
-    sockets = [WebSocketRoute("/rooms/{room}/socket", Conversation(chat, settings, receive))]
+    sockets = [WebSocketRoute("/rooms/{room}/socket", SocketSession(chat, settings, receive))]
     return chat_app("raw_websocket", chat, settings, [], sockets)

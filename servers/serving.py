@@ -26,7 +26,7 @@ from uvicorn.loops.auto import auto_loop_factory
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 
-from servers.framed_once import FramedOnce
+from servers.shared_frame import SharedFrame
 
 GRACE_S = 5
 STDIN = 0
@@ -36,7 +36,7 @@ STDIN = 0
 class HttpSettings:
     """What uvicorn is told. The defaults are those of every comparison; `UVICORN_DEFAULTS` are uvicorn's own.
 
-    frame_once: use servers.framed_once, beyond what ASGI offers. frame_bytes_max: longer frames close with 1009.
+    frame_once: use servers.shared_frame, beyond what ASGI offers. frame_bytes_max: longer frames close with 1009.
     """
 
     keep_alive_s: int = 75
@@ -229,7 +229,7 @@ async def serve(
         host=host,
         port=port,
         http=metered(HttpToolsProtocol, wire, wire.http),
-        ws=metered(FramedOnce if http.frame_once else WebSocketsSansIOProtocol, wire, wire.websocket),
+        ws=metered(SharedFrame if http.frame_once else WebSocketsSansIOProtocol, wire, wire.websocket),
         timeout_keep_alive=http.keep_alive_s,
         ws_ping_interval=http.ping_interval_s,
         ws_ping_timeout=http.ping_timeout_s,

@@ -21,7 +21,7 @@ def create_app(chat: Chat, settings: Settings) -> Starlette:
     async def receive(request: Request) -> Response:
         """Answer at once with what is new, be it nothing. Never waits."""
         identity, room, connection, after = reading(chat, request)
-        await chat.show_life(identity, room, connection)
+        await chat.renew_lease(identity, room, connection)
         return page_answer(request, await chat.since(room, after))
 
     return chat_app("short_polling", chat, settings, [get("/rooms/{room}/events", Purpose.RECEIVE, receive)])

@@ -19,15 +19,15 @@ from servers.core.errors import BadRequest, ChatError, NotJoined, TooLarge, Unau
 from servers.core.room_feed import EncodedPage
 from servers.core.settings import Settings
 from servers.core.wire import Cursor, Join, Leave, Refusal, SocketCommand, Undecodable, decode, encode
-from servers.framed_once import EXTENSION, WRITE, text_frame
 from servers.http_routes import Reader
-from servers.socket_line import LineLost, Message, SocketLine
+from servers.shared_frame import EXTENSION, WRITE, text_frame
+from servers.socket_writer import ConnectionLost, Message, SocketWriter
 
-Pushing = Callable[[Reader, SocketLine, Counters], Awaitable[None]]
+Pushing = Callable[[Reader, SocketWriter, Counters], Awaitable[None]]
 """Sends a reader what is new for as long as the line is open."""
 
 
-class Conversation:
+class SocketSession:
     """An ASGI endpoint that serves each line by one call, which waits until the line closes."""
 
     def __init__(self, chat: Chat, settings: Settings, receive: Pushing) -> None:
@@ -38,17 +38,17 @@ class Conversation:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Accept a line, and close it with the code that says why, unless the client hangs up first."""
         websocket = WebSocket(scope, receive, send)
-        line = SocketLine(send, scope["extensions"].get(EXTENSION, {}).get(WRITE))
+        line = SocketWriter(send, scope["extensions"].get(EXTENSION, {}).get(WRITE))
         websocket.app.state.counters.requests[Purpose.UPKEEP] += 1
         await websocket.accept()
-        with suppress(WebSocketDisconnect, LineLost):
+        with suppress(WebSocketDisconnect, ConnectionLost):
             try:
                 await self._converse(websocket, line)
                 await websocket.close()
             except ChatError as refusal:
                 await websocket.close(refusal.close_code, refusal.code)
 
-    async def _converse(self, websocket: WebSocket, line: SocketLine) -> None:
+    async def _converse(self, websocket: WebSocket, line: SocketWriter) -> None:
         """Let the client in, then push and listen at the same time, until either ends."""
         identity, room, join, after = await self._first_frame(websocket)
         try:
@@ -78,7 +78,7 @@ class Conversation:
         except (*Undecodable, KeyError, ValueError) as error:
             raise BadRequest(f"join: {error}") from None
 
-    async def _listen(self, websocket: WebSocket, line: SocketLine, reader: Reader, counters: Counters) -> None:
+    async def _listen(self, websocket: WebSocket, line: SocketWriter, reader: Reader, counters: Counters) -> None:
         """Answer each command, until the client leaves or hangs up; raises Unauthenticated when the token expires."""
         try:
             async with asyncio.timeout(self._chat.token_left_s(reader.identity)):

@@ -11,10 +11,10 @@ from contextlib import contextmanager
 
 import pytest
 
-from loadtests.rig.cores import LOCKS
-from tests.engines import Engines, what_is_missing
+from loadtests.harness.cores import LOCKS
+from tests.support.engines import Engines, what_is_missing
 
-FIRST = ("measuring", "tests/browser", "tests/test_notebooks", "conformance", "tests/conformance")
+FIRST = ("measuring", "tests/browser", "tests/notebooks/test_notebooks", "conformance", "tests/conformance")
 """The groups that take longest, by how their names begin: a worker that begins one late ends last."""
 
 WORKERS_MAX = 6

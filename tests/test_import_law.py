@@ -17,7 +17,7 @@ FOLDERS = ("servers", "clients", "loadtests")
 SLUGS = tuple(transport.slug for transport in TRANSPORTS)
 STANDARD_LIBRARY_AND: dict[str, set[str]] = {
     "servers.transports": set(),
-    "servers.deploy.options": set(),
+    "servers.deploy.deployments": set(),
     "results.schema": set(),
     "results.plans": set(),
     "results.rates": {"results.schema", "servers.transports"},

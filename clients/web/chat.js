@@ -3,7 +3,7 @@
 // Opened by itself, it asks for a name. Within the demo it is a lane: the page around it says who the user is and what
 // they write, and hears what was seen when. The two talk by messages, each checked for its exact origin.
 
-import { Conversation } from "./chat/conversation.js";
+import { ChatSession } from "./chat/conversation.js";
 import { HttpSession } from "./chat/http.js";
 import { Diagram } from "./lane/diagram.js";
 import { told } from "./lane/wording.js";
@@ -26,7 +26,7 @@ const fail = (error) => {
 /** Join the room and chat until the page is closed. */
 async function chat({ name, token, room = "lobby", colour }) {
   const { transport } = await (await fetch("/health")).json();
-  const { Line } = await import(`./transports/${transport}.js`);
+  const { Connection } = await import(`./transports/${transport}.js`);
   if (colour) document.documentElement.style.setProperty("--hue", colour);
   document.title = `${name} in ${room}`;
   $("room").hidden = false;
@@ -36,7 +36,7 @@ async function chat({ name, token, room = "lobby", colour }) {
     if (drawn) diagram.add(drawn);
   };
   const http = new HttpSession(location.origin, room, heard);
-  const talk = new Conversation(http, new Line(http, options), {
+  const talk = new ChatSession(http, new Connection(http, options), {
     told: (events) => {
       report(events);
       shown.add(events);

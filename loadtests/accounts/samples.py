@@ -128,7 +128,7 @@ class Samples(msgspec.Struct):
 
     wall_clock_s: what to add to the monotonic clock to get the wall clock. user_ids: by user number. send_retries:
     deeds that failed and were tried again; send_failures: those given up, by the moment they were intended.
-    redundant_frames: as the inboxes counted them; heard_again, heard_late: `loadtests.users.hearing`, of all.
+    redundant_frames: as the inboxes counted them; heard_again, heard_late: see `users.duplicate_detector`, of all.
     offline: place of each event which says that somebody has gone. asked: noted only where lines may break.
     away: when the line broke, by user, of each user who is not back yet.
     client_bytes: what the connections carried; None if this machine cannot count it. troubles: what went wrong.

@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.text import Text
 
 from loadtests.accounts.cell import Cell
-from loadtests.rig.manifest import label
+from loadtests.harness.manifest import label
 from results.fitted_table import FittedTable, TableColumn, TableRow
 
 COLUMNS = (

@@ -16,9 +16,9 @@ from rich.text import Text
 from loadtests.accounts.cell import Cell
 from loadtests.accounts.predictions import predict
 from loadtests.accounts.verdict import Word
-from loadtests.calibration.record import on_record
+from loadtests.experiments.calibration.record import on_record
+from loadtests.harness.manifest import label
 from loadtests.reports.kinds_table import print_kinds
-from loadtests.rig.manifest import label
 from loadtests.scenarios import SCENARIOS, Planned, Scenario
 from results.fitted_table import FittedTable, TableColumn, TableRow
 from results.terminal import note

@@ -20,7 +20,7 @@ from typing import Any, TextIO
 from loadtests.accounts.cell import Cell
 from loadtests.accounts.limits import Limit
 from loadtests.accounts.verdict import Verdict, Word
-from loadtests.rig.children import Overloaded
+from loadtests.harness.children import Overloaded
 from loadtests.scenarios import Key, Planned
 from results.schema import (
     CELLS,

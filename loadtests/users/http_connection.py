@@ -21,7 +21,7 @@ ANSWER_S = 60.0  # longer than a question is held
 READ_BYTES = 65_536
 
 
-class LineBroken(RuntimeError):
+class ConnectionLost(RuntimeError):
     """No answer, or not the one that was expected. is_counted: whether Locust's statistics have it as a failure."""
 
     is_counted = False
@@ -37,7 +37,7 @@ class Answer:
 
 
 class HttpConnection:
-    """One connection, for one question at a time. Every method raises LineBroken, and the connection is then closed."""
+    """One connection, for one request at a time. A method that raises ConnectionLost has closed it."""
 
     def __init__(self, address: str) -> None:
         """Connect; waits."""
@@ -46,7 +46,7 @@ class HttpConnection:
         try:
             self._socket = socket.create_connection((url.hostname, url.port or HTTP_PORT), CONNECT_S)
         except OSError as error:
-            raise LineBroken(f"{address}: {error}") from error
+            raise ConnectionLost(f"{address}: {error}") from error
         self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._socket.settimeout(ANSWER_S)
         self._parser = httptools.HttpResponseParser(self)
@@ -113,9 +113,9 @@ class HttpConnection:
         if not data:
             raise self._broken("the server closed the connection")
 
-    def _broken(self, reason: str) -> LineBroken:
+    def _broken(self, reason: str) -> ConnectionLost:
         self.close()
-        return LineBroken(f"{self._address}: {reason}")
+        return ConnectionLost(f"{self._address}: {reason}")
 
 
 class HttpConnections:
@@ -126,7 +126,7 @@ class HttpConnections:
         self._free: list[HttpConnection] = []
 
     def ask(self, request: bytes) -> Answer:
-        """Ask on a free connection, or on a new one; waits for the whole answer, and raises LineBroken."""
+        """Ask on a free connection, or on a new one; waits for the whole answer, and raises ConnectionLost."""
         connection = self.take()
         try:
             answer = connection.ask(request)

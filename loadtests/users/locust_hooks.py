@@ -1,6 +1,6 @@
 """Where Locust calls us, and carries our messages: a test's start, and its end.
 
-Teaches what is whose. A process with users has a Load; the one that leads has a Conductor; a single process has both.
+Teaches what is whose. A process with users has a Load; the one that leads has a Coordinator; a single process has both.
 `locust --processes N`, or `--master` and `--worker` on several machines, make several: Locust's runners then carry the
 messages between them, and, once its users have stopped, every worker's samples to the master, which merges them.
 """
@@ -20,7 +20,7 @@ from locust.runners import MasterRunner, WorkerRunner
 from loadtests.accounts.merging import merged
 from loadtests.accounts.samples import Samples
 from loadtests.plan.hosts import how_to_start
-from loadtests.users.conductor import FINISH_S, LOOK_S, Conductor
+from loadtests.users.coordinator import FINISH_S, LOOK_S, Coordinator
 from loadtests.users.options import add_options, locust_file_of, problem_with, workload_of
 from loadtests.users.phases import Load
 from loadtests.users.progress import JsonPhases, Sentences
@@ -37,10 +37,10 @@ class Test:
     def __init__(self, set_load: Callable[[Load], None]) -> None:
         self._set_load = set_load
         self._load: Load | None = None
-        self._conductor: Conductor | None = None
+        self._conductor: Coordinator | None = None
         self._parts: list[Samples] = []
         self._generators = 1
-        self._unprinted: Conductor | None = None
+        self._unprinted: Coordinator | None = None
 
     def install(self) -> None:
         """Have Locust call."""
@@ -55,12 +55,12 @@ class Test:
         events.quit.add_listener(self.print_summary)
 
     def listen(self, environment: Environment, **_: Any) -> None:
-        """Take part in the messages, each on its side; exits if the command line asks for what cannot be."""
+        """Trial part in the messages, each on its side; exits if the command line asks for what cannot be."""
         assert environment.runner is not None
         if not isinstance(environment.runner, WorkerRunner):
             check_command_line(environment)
             for what in TO_CONDUCTOR:
-                environment.runner.register_message(what, partial(self._tell_conductor, what))
+                environment.runner.register_message(what, partial(self._tell_coordinator, what))
         if not isinstance(environment.runner, MasterRunner):
             for what, act in (
                 ("begin", Load.begin), ("tell heads", Load.tell_heads), ("catch up", Load.catch_up),
@@ -86,7 +86,7 @@ class Test:
                 JsonPhases() if for_parent else Sentences(workload),
                 how_to_start(locust_file_of(environment)),
             )
-            self._conductor = Conductor(environment, workload, self._generators, progress, advice)
+            self._conductor = Coordinator(environment, workload, self._generators, progress, advice)
             self._unprinted = None if for_parent else self._conductor
         if not isinstance(runner, MasterRunner):
             rank = options["ranks"].get(runner.client_id) if isinstance(runner, WorkerRunner) else 0
@@ -154,7 +154,7 @@ class Test:
         load.samples.client_bytes = load.meter.told()
         return load.samples
 
-    def _tell_conductor(self, what: str, *, msg: Any, **_: Any) -> None:
+    def _tell_coordinator(self, what: str, *, msg: Any, **_: Any) -> None:
         if self._conductor:
             self._conductor.hear(what, msg.data)
 

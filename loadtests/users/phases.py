@@ -2,7 +2,7 @@
 
 Teaches why a load has phases: ramp, barrier, warm-up, measure, drain, stop. While users are still joining, or leaving,
 the figures describe that and nothing else; so nobody sends before everybody listens, and nobody hangs up before
-everything has arrived. Who decides that is the conductor (`loadtests.users.conductor`), by message: it may be in
+everything has arrived. Who decides that is the conductor (`loadtests.users.coordinator`), by message: it may be in
 another process. Locust has its own runner deliver them, also where there is one process only.
 """
 
@@ -22,10 +22,10 @@ from locust.runners import LocalRunner, WorkerRunner
 from loadtests.accounts.samples import RECEIVED, Tick, Window
 from loadtests.plan.workload import Workload
 from loadtests.users.clocks import Clock, this_machine
-from loadtests.users.http_connection import LineBroken
+from loadtests.users.delivery_recorder import DeliveryRecorder
+from loadtests.users.http_connection import ConnectionLost
 from loadtests.users.progress import LOG
 from loadtests.users.socket_meter import SocketMeter
-from loadtests.users.witness import Witness
 
 TICK_S = 0.01
 LOOK_S = 0.05
@@ -54,7 +54,7 @@ class Load:
     ) -> None:
         assert isinstance(environment.runner, LocalRunner | WorkerRunner)
         self.workload = workload
-        self.witness = Witness()
+        self.witness = DeliveryRecorder()
         self.samples = self.witness.samples
         self.meter = SocketMeter()
         self.name = token_hex(3)  # of another length, every event that carries a user's name would be, too
@@ -82,7 +82,7 @@ class Load:
             return None
         return self._rank + next(self._places) * self._generators
 
-    def refuse(self, broken: LineBroken) -> None:
+    def refuse(self, broken: ConnectionLost) -> None:
         """Note that a user cannot join: then nobody needs to wait for all."""
         if not self._refused:
             self._tell("not joined", str(broken))

@@ -12,7 +12,7 @@ from typing import Any, Protocol, TypeVar, overload
 
 import msgspec
 
-from loadtests.users.http_connection import LineBroken
+from loadtests.users.http_connection import ConnectionLost
 from servers.core.wire import decode
 
 Body = TypeVar("Body")
@@ -26,16 +26,18 @@ QUOTED_CHARACTERS = 160
 class Report(Protocol):
     """Puts a request into Locust's statistics: its method and name, what it took in seconds, its length in bytes."""
 
-    def __call__(self, kind: str, name: str, took_s: float, length: int, broken: LineBroken | None = None) -> None: ...
+    def __call__(
+        self, kind: str, name: str, took_s: float, length: int, broken: ConnectionLost | None = None
+    ) -> None: ...
 
 
 @contextmanager
 def timed(report: Report, kind: str, name: str) -> Iterator[None]:
-    """Report how long the block takes, and whether it raises LineBroken, which is passed on."""
+    """Report how long the block takes, and whether it raises ConnectionLost, which is passed on."""
     begun_s = perf_counter()
     try:
         yield
-    except LineBroken as broken:
+    except ConnectionLost as broken:
         report(kind, name, perf_counter() - begun_s, 0, broken)
         raise
     report(kind, name, perf_counter() - begun_s, 0)
@@ -50,10 +52,10 @@ def read_as(body: bytes | str, kind: UnionType) -> Any: ...
 
 
 def read_as(body: bytes | str, kind: Any) -> Any:
-    """Return what was received, decoded; raises LineBroken if it is something else."""
+    """Return what was received, decoded; raises ConnectionLost if it is something else."""
     try:
         return decode(body, type=kind)
     except (msgspec.MsgspecError, UnicodeDecodeError) as error:
         text = body if isinstance(body, str) else body.decode(errors="replace")
         name = getattr(kind, "__name__", kind)
-        raise LineBroken(f"expected {name}, got {text[:QUOTED_CHARACTERS]!r}: {error}") from error
+        raise ConnectionLost(f"expected {name}, got {text[:QUOTED_CHARACTERS]!r}: {error}") from error

@@ -12,7 +12,7 @@ from locust.env import Environment
 from locust.runners import STATE_CLEANUP, STATE_RUNNING, STATE_SPAWNING, STATE_STOPPING
 
 from loadtests.accounts.summary import COLUMNS
-from loadtests.users.conductor import Conductor
+from loadtests.users.coordinator import Coordinator
 from loadtests.users.options import problem_with
 from loadtests.users.progress import Sentences
 
@@ -21,7 +21,7 @@ START, STATISTICS = "/swarm", "/stats/requests"
 IS_RUNNING = "A test is running, and its users are fixed: stop it, and start a new one."
 
 
-def extend_web_page(environment: Environment, conductor: Callable[[], Conductor | None]) -> None:
+def extend_web_page(environment: Environment, conductor: Callable[[], Coordinator | None]) -> None:
     """Have the web interface show it, of whatever test there is."""
     assert environment.web_ui is not None and environment.web_ui.app is not None
     environment.web_ui.template_args |= {
@@ -64,7 +64,7 @@ def problem_of_form(environment: Environment, form: dict[str, str]) -> str:
     return problem_with(environment, form.get("host", environment.host), options)
 
 
-def rows(conductor: Conductor | None) -> list[dict[str, str]]:
+def rows(conductor: Coordinator | None) -> list[dict[str, str]]:
     """Return the rows of the tab."""
     if conductor is None:
         return []

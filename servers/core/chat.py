@@ -18,7 +18,7 @@ from servers.core.room_feed import EncodedPage, Push, encode_page
 from servers.core.room_feeds import RoomFeeds
 from servers.core.settings import Settings
 from servers.core.store import Store
-from servers.core.tireless import tirelessly
+from servers.core.supervised_retry import supervised_retry
 from servers.core.wire import (
     Account,
     Ack,
@@ -64,7 +64,7 @@ class Chat:
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
         """Tend leases until the block ends, then end every task and close the store."""
-        tending = asyncio.create_task(tirelessly(self._tend, self.settings.tend_s))
+        tending = asyncio.create_task(supervised_retry(self._tend, self.settings.tend_s))
         try:
             yield
         finally:
@@ -126,7 +126,7 @@ class Chat:
         )
         return Snapshot(head.epoch, head.seq, self.settings.lease_s, members, furthest, messages)
 
-    async def show_life(self, identity: Identity, room: str, connection: str) -> None:
+    async def renew_lease(self, identity: Identity, room: str, connection: str) -> None:
         """Renew the connection's lease. Raises NotJoined; touches nothing if it was renewed a moment ago.
 
         On demand, this is also where all leases are tended, since nothing else runs between requests.
@@ -142,7 +142,7 @@ class Chat:
 
     async def heartbeat(self, identity: Identity, room: str, connection: str) -> Head:
         """Renew the connection's lease, and return the room's head. Raises NotJoined."""
-        await self.show_life(identity, room, connection)
+        await self.renew_lease(identity, room, connection)
         if self.settings.on_demand:
             head = await self._store.head(room)
         else:
@@ -253,13 +253,13 @@ class Chat:
     async def _tend(self) -> None:
         await asyncio.sleep(self.settings.tend_s)
         if not self.settings.on_demand or self._presence.holds:
-            await self._go_round()
+            await self._sweep_leases()
 
     async def _tend_if_due(self) -> None:
         if self._clock.monotonic_s() - self._tended_s >= self.settings.tend_s:
-            await self._go_round()
+            await self._sweep_leases()
 
-    async def _go_round(self) -> None:
+    async def _sweep_leases(self) -> None:
         """Renew the leases of those who hold a line, and tell of those whose leases have run out."""
         self._tended_s = self._clock.monotonic_s()
         for event in await self._presence.tend():

@@ -6,7 +6,7 @@ from servers.core.errors import ChatError
 from servers.core.room_feed import Heard, RoomFeed
 from servers.core.settings import Settings
 from servers.core.store import Store
-from servers.core.tireless import tirelessly
+from servers.core.supervised_retry import supervised_retry
 
 RETRY_S = 1.0
 """How soon a pump goes on after the store has failed; the log is still there."""
@@ -34,7 +34,7 @@ class RoomFeeds:
         if room not in self._feeds:  # nobody else made it meanwhile
             sizes = self._settings.tail_max, self._settings.page_max
             self._feeds[room] = RoomFeed(room, head, self._store, *sizes, self._heard)
-            self._pumps.add(asyncio.create_task(tirelessly(self._feeds[room].pump, RETRY_S, ChatError)))
+            self._pumps.add(asyncio.create_task(supervised_retry(self._feeds[room].pump, RETRY_S, ChatError)))
         return self._feeds[room]
 
     def wake(self) -> None:

@@ -1,7 +1,7 @@
 """The seam between the chat and whatever keeps it: the only part that is swapped.
 
 Teaches what a log must promise so that every client can be a cursor on it. Each implementation is one module in
-`servers.core.stores`; `open_store` finds it by the URL's scheme. tests/test_store_contract.py holds them all to this.
+`servers.core.stores`; `open_store` picks by URL scheme. `tests/servers/test_store_contract.py` tests them all.
 """
 
 from collections.abc import Sequence
@@ -11,7 +11,7 @@ from typing import Protocol, cast
 from msgspec import Struct
 
 from servers.core.wire import Cursor, Draft, Event, Member, Page
-from servers.secrecy import without_passwords
+from servers.redaction import without_passwords
 
 MODULES = {
     "sqlite": "servers.core.stores.sqlite",

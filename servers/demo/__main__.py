@@ -15,8 +15,8 @@ import typer
 
 from servers.core.settings import Settings
 from servers.demo.app import create_app
+from servers.demo.controller import DemoController
 from servers.demo.link import HOST
-from servers.demo.stage import Stage
 from servers.serving import HttpSettings, announce, replace_unencodable, require_free, run, serve
 from servers.transports import find
 
@@ -43,7 +43,7 @@ def main(
 async def present(folder: Path, web: Path, port: int, query: str, attached: bool) -> None:
     """Serve the page until a signal arrives; the lanes' servers start as soon as its address is known."""
     remedies = {} if (web / PUSHER_JS).is_dir() else {"pusher_adapter": NO_PUSHER_JS}
-    stage = Stage(folder, web, remedies)
+    stage = DemoController(folder, web, remedies)
 
     def ready(address: str) -> None:
         stage.begin(address)

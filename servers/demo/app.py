@@ -19,14 +19,15 @@ from starlette.routing import Mount, Route
 from servers.core.errors import BadRequest, ChatError, Forbidden
 from servers.core.settings import Settings
 from servers.core.wire import Undecodable, decode, encode
+from servers.demo.controller import DemoController
 from servers.demo.link import HOST
 from servers.demo.messages import (
     AnyWish,
     CountAnew,
     Done,
+    EnableLane,
     Gather,
     HostOn,
-    Light,
     Look,
     Open,
     Opened,
@@ -35,10 +36,9 @@ from servers.demo.messages import (
     Restart,
     Shape,
 )
-from servers.demo.stage import Stage
 from servers.deploy.processes import NotReady
-from servers.door import Door
 from servers.http_routes import answer, raw_body, refused
+from servers.origin_middleware import OriginMiddleware
 from servers.pages import LOOPBACK_ANY_PORT, Pages, policy_of, security_headers
 from servers.serving import WireBytes
 
@@ -46,7 +46,7 @@ SECRET_MARK = "{{ secret }}"
 POLICY = policy_of(frames=LOOPBACK_ANY_PORT)
 
 
-def create_app(stage: Stage, web: Path, settings: Settings) -> Starlette:
+def create_app(stage: DemoController, web: Path, settings: Settings) -> Starlette:
     """Return the demo over a stage. web: the folder of the browser's client. Raises OSError if it is not there."""
     page = (web / "index.html").read_text(encoding="utf-8")
     secret = secrets.token_urlsafe(24)
@@ -86,14 +86,14 @@ def create_app(stage: Stage, web: Path, settings: Settings) -> Starlette:
             Route("/counters", counters),
             Mount("/", Pages(web, POLICY)),
         ],
-        middleware=[Middleware(Door, settings=settings)],
+        middleware=[Middleware(OriginMiddleware, settings=settings)],
         lifespan=lifespan,
     )
     app.state.wire = WireBytes()
     return app
 
 
-async def fulfil(stage: Stage, wish: AnyWish) -> Opened | Reached | Done:
+async def fulfil(stage: DemoController, wish: AnyWish) -> Opened | Reached | Done:
     """Do what the page wants, and return what it is told. Raises ChatError, NotReady."""
     match wish:
         case Open(window):
@@ -104,8 +104,8 @@ async def fulfil(stage: Stage, wish: AnyWish) -> Opened | Reached | Done:
             await stage.restart(lane)
         case Gather(people):
             await stage.gather(people)
-        case Light(lane, on):
-            await stage.light(lane, on)
+        case EnableLane(lane, on):
+            await stage.enable_lane(lane, on)
         case Reach(window, lane):
             return await stage.reach(window, lane)
         case HostOn(profile):

@@ -40,7 +40,7 @@ class Gather(Wish, frozen=True, tag="gather"):
     people: Annotated[int, Meta(ge=0, le=PEOPLE_MAX)]
 
 
-class Light(Wish, frozen=True, tag="light"):
+class EnableLane(Wish, frozen=True, tag="enable_lane"):
     """Switch an added lane on or off, for every window."""
 
     lane: str
@@ -66,7 +66,7 @@ class CountAnew(Wish, frozen=True, tag="count_anew"):
     window: str
 
 
-AnyWish = Open | Shape | Restart | Gather | Light | Reach | HostOn | CountAnew
+AnyWish = Open | Shape | Restart | Gather | EnableLane | Reach | HostOn | CountAnew
 
 
 class Reached(Struct, frozen=True):

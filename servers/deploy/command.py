@@ -15,12 +15,12 @@ from typing import Annotated
 
 import typer
 
-from servers.deploy import options, plan
-from servers.deploy.deployment import Deployment
+from servers.deploy import deployment_settings, deployments
 from servers.deploy.serverless import profiles
+from servers.deploy.supervisor import Deployment
 from servers.serving import announce
 
-NAMES = ", ".join(option.name for option in options.OPTIONS)
+NAMES = ", ".join(option.name for option in deployments.OPTIONS)
 PROFILES = ", ".join(profile.name for profile in profiles.PROFILES)
 
 
@@ -36,15 +36,17 @@ def deploy(
     """Run one of the three deployments on this machine."""
     with ExitStack() as stack:
         try:
-            chosen = options.find(option)
+            chosen = deployments.find(option)
             profiles.find(profile)
             os.environ.setdefault("CHAT_SECRET", secrets.token_urlsafe(32))
-            log = plan.log_in(store or chosen.store, stack)
-            told = plan.Plan(port, log.url, tuple(shlex.split(server_options)), profile, instances)
+            log = deployment_settings.log_in(store or chosen.store, stack)
+            told = deployment_settings.DeploymentSettings(
+                port, log.url, tuple(shlex.split(server_options)), profile, instances
+            )
             beside = {**log.pids, "supervisor": os.getpid()}
             deployment = stack.enter_context(closing(Deployment(lambda what: _tell(what, deployment.pids | beside))))
-            topology = import_module(f"servers.deploy.{chosen.folder}.topology")
-            address: str = topology.start(deployment, told)
+            module = import_module(f"servers.deploy.{chosen.folder}.deployment")
+            address: str = module.start(deployment, told)
         except (ValueError, RuntimeError, OSError) as error:
             raise typer.BadParameter(str(error)) from error
         facts = {"option": chosen.name, "transport": chosen.transport, "store": log.url.partition(":")[0]}

@@ -22,7 +22,7 @@ from urllib.parse import urlsplit
 import typer
 
 from servers.deploy.engines import Engine, NotStarted, postgres_server, program, redis_server
-from servers.secrecy import without_passwords
+from servers.redaction import without_passwords
 from servers.serving import STDIN, announce, replace_unencodable
 
 ENGINES: Mapping[str, Callable[[Path], AbstractContextManager[Engine]]] = {

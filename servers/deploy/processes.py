@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, cast
 
-from servers.secrecy import without_passwords
+from servers.redaction import without_passwords
 
 READY_S = 30.0
 STOP_S = 10.0

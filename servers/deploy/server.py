@@ -21,10 +21,10 @@ from servers.core.clock import SystemClock
 from servers.core.settings import Settings
 from servers.core.store import EMBEDDED, open_store
 from servers.core.stores.sqlite import path_of
-from servers.fellow_workers import FellowWorkers
 from servers.http_routes import own_stats
 from servers.pages import chat_pages
 from servers.serving import HttpSettings, announce, serve
+from servers.worker_stats import WorkerStats
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +76,7 @@ async def serve_chat(served: Served, http: HttpSettings, listening: Listening, f
         app.router.routes += chat_pages(listening.web, chat.settings.origins)
     async with AsyncExitStack() as stack:
         if listening.fellows is not None:
-            workers = FellowWorkers(listening.fellows, lambda: own_stats(app))
+            workers = WorkerStats(listening.fellows, lambda: own_stats(app))
             await stack.enter_async_context(workers.answering())
             app.state.stats = workers.total
         await serve(

@@ -85,7 +85,7 @@ def supervise(count: int, host: str, port: int, attached: bool) -> None:
 
 def check(url: str, settings: Settings) -> None:
     """Open a line to Redis and close it again; raises typer.BadParameter, naming what is wrong."""
-    from servers.pusher_service.redis_line import LineLost, opened
+    from servers.pusher_service.redis_line import ConnectionLost, opened
 
     async def reach() -> None:
         async with opened(url, lambda *_: None, settings.redis_answer_s):
@@ -93,7 +93,7 @@ def check(url: str, settings: Settings) -> None:
 
     try:
         asyncio.run(reach())
-    except (LineLost, ValueError) as error:
+    except (ConnectionLost, ValueError) as error:
         raise typer.BadParameter(f"--redis: {error}; expected redis://host:port of a Redis 7 that runs") from error
 
 

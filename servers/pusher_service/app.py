@@ -26,7 +26,7 @@ from servers.pusher_service.exchange import Deliver, Exchange, Stats, Unreachabl
 from servers.pusher_service.in_process import InProcess
 from servers.pusher_service.limits import Settings
 from servers.pusher_service.outbox import Outboxes
-from servers.pusher_service.protocol import Relay
+from servers.pusher_service.protocol import PusherConnections
 from servers.pusher_service.signatures import BadSignature, Credentials, verify_call
 from servers.pusher_service.sockets import Sockets
 from servers.serving import WireBytes
@@ -39,7 +39,7 @@ def create_app(credentials: Credentials, settings: Settings, redis_url: str | No
 
     With `redis_url` it is one of several workers, which share their channels there.
     """
-    relay = Relay(credentials, settings, time.monotonic, new_socket_id)
+    relay = PusherConnections(credentials, settings, time.monotonic, new_socket_id)
     outboxes = Outboxes(relay.counters)
     wire = WireBytes()
 
@@ -81,7 +81,7 @@ def create_app(credentials: Credentials, settings: Settings, redis_url: str | No
 
 
 def shared(
-    url: str, app_id: str, settings: Settings, relay: Relay, deliver: Deliver, stats: Callable[[], Stats]
+    url: str, app_id: str, settings: Settings, relay: PusherConnections, deliver: Deliver, stats: Callable[[], Stats]
 ) -> Exchange:
     """Return an exchange that lives in Redis, whose driver is imported only here: one process needs none."""
     from servers.pusher_service.redis_exchange import RedisExchange
@@ -101,7 +101,9 @@ def new_socket_id() -> str:
 class HttpApi:
     """The HTTP side: the signed calls, each checked before it is understood, and the two open pages."""
 
-    def __init__(self, credentials: Credentials, settings: Settings, relay: Relay, exchange: Exchange) -> None:
+    def __init__(
+        self, credentials: Credentials, settings: Settings, relay: PusherConnections, exchange: Exchange
+    ) -> None:
         self._credentials = credentials
         self._settings = settings
         self._counters = relay.counters

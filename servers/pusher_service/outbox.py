@@ -3,7 +3,7 @@
 Teaches how a fan-out stays fair. A frame is written on the spot if the transport has room. Only then, when a client
 lags, does its socket get a backlog and a task that empties it. When the backlog is full the client is told to
 reconnect: it will catch up by other means, while growing memory for it would end up hurting everybody else.
-Leaves out who gets which frame (`protocol`) and how a frame is written without waiting (`servers.socket_line`).
+Leaves out who gets which frame (`protocol`) and how a frame is written without waiting (`servers.socket_writer`).
 """
 
 import asyncio
@@ -13,7 +13,7 @@ from typing import Any
 
 from servers.pusher_service import frames
 from servers.pusher_service.answers import Answer, Close, Counters
-from servers.socket_line import LOST, REFUSED, TAKEN, WRITTEN, LineLost, SocketLine
+from servers.socket_writer import LOST, REFUSED, TAKEN, WRITTEN, ConnectionLost, SocketWriter
 
 Message = dict[str, Any]
 
@@ -37,7 +37,7 @@ class Outbox:
 
     __slots__ = ("_backlog", "_closing", "_line", "_messages_max", "_on_closing", "_writer")
 
-    def __init__(self, line: SocketLine, messages_max: int, on_closing: Callable[[], None]) -> None:
+    def __init__(self, line: SocketWriter, messages_max: int, on_closing: Callable[[], None]) -> None:
         self._line = line
         self._messages_max = messages_max
         self._on_closing = on_closing
@@ -92,7 +92,7 @@ class Outbox:
             await self._line.drained()
             while self._backlog:
                 await self._line.send(self._backlog.popleft())
-        except LineLost:
+        except ConnectionLost:
             self._closing = True
             self._backlog.clear()
 

@@ -33,7 +33,7 @@ class Connection:
     subscribed: dict[str, Seat] = field(default_factory=dict)
 
 
-class Relay:
+class PusherConnections:
     """All connections of one application. `clock` is monotonic; socket ids are two random numbers and a dot."""
 
     def __init__(
@@ -79,7 +79,7 @@ class Relay:
             return [Send((socket_id,), frames.error(denied.code, str(denied)))]
 
     def denied(self, seat: Seat, denied: Denied) -> Answer:
-        """Take back a subscription that the exchange refused, and answer it."""
+        """Trial back a subscription that the exchange refused, and answer it."""
         self._connections[seat.socket_id].subscribed.pop(seat.channel, None)
         return Send((seat.socket_id,), frames.error(denied.code, str(denied)))
 

@@ -27,7 +27,7 @@ from servers.pusher_service.channels import Kind
 from servers.pusher_service.exchange import Counts, Deliver, Join, Publish, Seat, Stats, Unreachable
 from servers.pusher_service.limits import Settings
 from servers.pusher_service.listeners import EVENT, NOTICE, Listeners, packed
-from servers.pusher_service.redis_line import LineLost, database_of, opened
+from servers.pusher_service.redis_line import ConnectionLost, database_of, opened
 from servers.pusher_service.worker import Worker
 
 FULL = b"full"
@@ -67,7 +67,7 @@ class RedisExchange:
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
-        """Take part in the service until the block ends; begins once Redis was tried, and goes on trying."""
+        """Trial part in the service until the block ends; begins once Redis was tried, and goes on trying."""
         tried = asyncio.Event()
         keeper = asyncio.create_task(self._keep(tried))
         await tried.wait()
@@ -132,7 +132,7 @@ class RedisExchange:
         """Return what all workers have counted, added up."""
         try:
             return await self._working().census.totals()
-        except LineLost as lost:
+        except ConnectionLost as lost:
             raise Unreachable(str(lost)) from lost
 
     def _working(self) -> Worker:
@@ -149,7 +149,7 @@ class RedisExchange:
                 async with opened(self._url, self._told, self._settings.redis_answer_s) as line:
                     worker = Worker(line, self._prefix, self._settings, self._stats)
                     await self._work(worker, before, tried)
-            except* LineLost as lost:
+            except* ConnectionLost as lost:
                 log.warning("%s", "; ".join(map(str, lost.exceptions)))
             except* Exception:  # a mistake, here or of others who publish under our names: no reason to serve nobody
                 log.exception("starting over")

@@ -29,7 +29,7 @@ Told = Callable[[bytes, bytes], None]
 Then = Callable[[Any], None]
 
 
-class LineLost(ConnectionError):
+class ConnectionLost(ConnectionError):
     """The connection to Redis is gone, or Redis does not answer; what was under way may have happened."""
 
 
@@ -53,10 +53,10 @@ class RedisLine:
         self._lost = False
 
     def ask(self, *command: Word, then: Then | None = None) -> asyncio.Future[Any]:
-        """Send a command; the answer, if anybody awaits it, raises LineLost."""
+        """Send a command; the answer, if anybody awaits it, raises ConnectionLost."""
         awaited = Awaited(asyncio.get_running_loop().create_future(), then)
         if self._lost:
-            _settle(awaited, LineLost("the line to Redis is lost"))
+            _settle(awaited, ConnectionLost("the line to Redis is lost"))
         else:
             self.tell(*command)
             self._awaited.append(awaited)
@@ -73,17 +73,17 @@ class RedisLine:
             async with asyncio.timeout(self._answer_s):
                 return await self.ask(*command)
         except TimeoutError:
-            raise LineLost(f"Redis has not answered for {self._answer_s:g} s") from None
+            raise ConnectionLost(f"Redis has not answered for {self._answer_s:g} s") from None
 
     async def read(self) -> None:
-        """Hand out what arrives, until the line is lost; raises LineLost."""
+        """Hand out what arrives, until the line is lost; raises ConnectionLost."""
         while True:
             try:
                 arrived = await self._connection.read_response(push_request=True, timeout=math.inf)
             except ResponseError as refusal:  # read only, out of memory, not allowed: as good as lost to who asks
-                arrived = LineLost(f"Redis refused: {refusal}")
+                arrived = ConnectionLost(f"Redis refused: {refusal}")
             except (RedisError, OSError) as error:
-                raise LineLost(f"Redis: {error}") from error
+                raise ConnectionLost(f"Redis: {error}") from error
             if isinstance(arrived, PushNotification):
                 if arrived[0] == b"message":
                     self._told(cast(bytes, arrived[1]), cast(bytes, arrived[2]))
@@ -91,29 +91,29 @@ class RedisLine:
                 _settle(self._awaited.popleft(), arrived)
 
     async def write(self) -> None:
-        """Send what is asked, all that has come together at once; raises LineLost."""
+        """Send what is asked, all that has come together at once; raises ConnectionLost."""
         while True:
             await self._something_to_send.wait()
             self._something_to_send.clear()
             batch, self._unsent = b"".join(self._unsent), []
             if not self._connection.is_connected:  # the library would open another connection
-                raise LineLost("Redis closed the connection")
+                raise ConnectionLost("Redis closed the connection")
             try:
                 await self._connection.send_packed_command(batch, check_health=False)
             except (RedisError, OSError) as error:
-                raise LineLost(f"Redis: {error}") from error
+                raise ConnectionLost(f"Redis: {error}") from error
 
     def give_up(self) -> None:
         """Answer whoever still waits that the line is lost."""
         self._lost = True
         for awaited in self._awaited:
-            _settle(awaited, LineLost("the line to Redis was lost before it answered"))
+            _settle(awaited, ConnectionLost("the line to Redis was lost before it answered"))
         self._awaited.clear()
 
 
 @asynccontextmanager
 async def opened(url: str, told: Told, answer_s: float) -> AsyncIterator[RedisLine]:
-    """Open a line until the block ends; raises LineLost. Its `read` and `write` must run for it to work."""
+    """Open a line until the block ends; raises ConnectionLost. Its `read` and `write` must run for it to work."""
     # No timeout for a socket: the library's would be asyncio.wait_for, which may swallow a cancellation (Python 3.11).
     pool = ConnectionPool.from_url(url, protocol=3, socket_timeout=None, retry=Retry(NoBackoff(), 0))
     connection: Connection = pool.make_connection()  # type: ignore[no-untyped-call]
@@ -121,7 +121,7 @@ async def opened(url: str, told: Told, answer_s: float) -> AsyncIterator[RedisLi
         async with asyncio.timeout(answer_s):
             await connection.connect()  # type: ignore[no-untyped-call]
     except (RedisError, OSError) as error:  # a TimeoutError is an OSError
-        raise LineLost(f"cannot connect to Redis: {error}") from error
+        raise ConnectionLost(f"cannot connect to Redis: {error}") from error
     line = RedisLine(connection, told, answer_s)
     try:
         yield line

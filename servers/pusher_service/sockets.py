@@ -16,8 +16,8 @@ from servers.pusher_service import answers, frames
 from servers.pusher_service.exchange import Act, Exchange, Join, Leave, Publish, Unreachable
 from servers.pusher_service.limits import Settings
 from servers.pusher_service.outbox import Outbox, Outboxes, close_message, text_message
-from servers.pusher_service.protocol import Relay
-from servers.socket_line import LineLost, SocketLine
+from servers.pusher_service.protocol import PusherConnections
+from servers.socket_writer import ConnectionLost, SocketWriter
 
 REASON_CHARS_MAX = 100  # a close frame has room for 123 bytes of reason (RFC 6455, section 5.5), and these are ASCII
 
@@ -25,7 +25,7 @@ REASON_CHARS_MAX = 100  # a close frame has room for 123 bytes of reason (RFC 64
 class Sockets:
     """The WebSocket endpoint: one ASGI call per connection."""
 
-    def __init__(self, relay: Relay, exchange: Exchange, outboxes: Outboxes, settings: Settings) -> None:
+    def __init__(self, relay: PusherConnections, exchange: Exchange, outboxes: Outboxes, settings: Settings) -> None:
         self._relay = relay
         self._exchange = exchange
         self._outboxes = outboxes
@@ -34,9 +34,9 @@ class Sockets:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Accept one connection and serve it until either side ends it."""
         await receive()
-        line = SocketLine(send)
+        line = SocketWriter(send)
         protocol = QueryParams(scope["query_string"]).get("protocol")
-        with suppress(LineLost):
+        with suppress(ConnectionLost):
             await line.send({"type": "websocket.accept"})
             try:
                 if not self._exchange.reachable:
@@ -56,7 +56,7 @@ class Sockets:
             for answer in self._relay.tick():
                 self._outboxes.deliver(answer)
 
-    async def _converse(self, socket_id: str, greeting: str, line: SocketLine, receive: Receive) -> None:
+    async def _converse(self, socket_id: str, greeting: str, line: SocketWriter, receive: Receive) -> None:
         patience = asyncio.timeout(None)
 
         def hurry() -> None:

@@ -15,7 +15,7 @@ from typing import Any
 from servers.pusher_service.census import Census
 from servers.pusher_service.exchange import Stats, Unreachable
 from servers.pusher_service.limits import Settings
-from servers.pusher_service.redis_line import LineLost, RedisLine, Then, Word
+from servers.pusher_service.redis_line import ConnectionLost, RedisLine, Then, Word
 
 SCRIPT = Path(__file__).with_name("channels.lua")
 GONE = b"gone"
@@ -35,19 +35,19 @@ class Worker:
         self._script = b""
 
     async def arrive(self, before: str) -> None:
-        """Begin a lease, and end that of the id this worker had `before`; raises LineLost."""
+        """Begin a lease, and end that of the id this worker had `before`; raises ConnectionLost."""
         self._script = await self.line.promptly("SCRIPT LOAD", SCRIPT.read_bytes())
         await self.line.promptly(*self._call("arrive", self._lease_ms, before))
 
     async def renew(self) -> None:
-        """Renew the lease, and bury workers that did not, until an act has failed; raises LineLost."""
+        """Renew the lease, and bury workers that did not, until an act has failed; raises ConnectionLost."""
         while True:
             with suppress(TimeoutError):
                 async with asyncio.timeout(self._lease_ms / 3000):
                     await self._failed.wait()
-                raise LineLost("an act has failed, so what this worker knows of its channels may be wrong")
+                raise ConnectionLost("an act has failed, so what this worker knows of its channels may be wrong")
             if await self.line.promptly(*self._call("renew", self._lease_ms)) == GONE:
-                raise LineLost(GIVEN_UP)
+                raise ConnectionLost(GIVEN_UP)
 
     async def act(self, act: str, *words: Word, then: Then | None = None) -> Any:
         """Have the script do something; raises Unreachable."""
@@ -64,7 +64,7 @@ class Worker:
     async def _answers(self, asked: Iterable[asyncio.Future[Any]]) -> list[Any]:
         try:
             return [await answer for answer in asked]
-        except LineLost as lost:
+        except ConnectionLost as lost:
             self._failed.set()
             raise Unreachable(str(lost)) from lost
 

@@ -6,9 +6,9 @@ from typing import Protocol
 import pytest
 from playwright.sync_api import Browser
 
-from loadtests.rig.browser import chromium
-from tests.browser.stage import running_demo
-from tests.browser.window import Window
+from loadtests.harness.browser import chromium
+from tests.support.demo import running_demo
+from tests.support.demo_window import Window
 
 
 class OpenWindow(Protocol):

@@ -1,4 +1,4 @@
-"""Take the pictures of the demo: `make pictures`. The README shows them; nothing in them is made up.
+"""Trial the pictures of the demo: `make pictures`. The README shows them; nothing in them is made up.
 
 Three still ones (light, dark, narrow) of a room in which people talk, and an animated one of a few messages.
 """
@@ -11,9 +11,9 @@ from typing import Any
 from PIL import Image
 from playwright.sync_api import Browser
 
-from loadtests.rig.browser import chromium
-from tests.browser.stage import running_demo
-from tests.browser.window import Window
+from loadtests.harness.browser import chromium
+from tests.support.demo import running_demo
+from tests.support.demo_window import Window
 
 FOLDER = Path(__file__).parents[2] / "results" / "reference"
 STILLS: dict[str, dict[str, Any]] = {

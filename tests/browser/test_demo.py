@@ -8,7 +8,7 @@ from playwright.sync_api import expect
 from servers.demo.lane import LEASE_S
 from servers.transports import TRANSPORTS
 from tests.browser.conftest import OpenWindow
-from tests.browser.window import SEEN_MS, Window
+from tests.support.demo_window import SEEN_MS, Window
 
 pytestmark = pytest.mark.process
 
@@ -102,7 +102,7 @@ def test_a_cut_network_costs_time_and_no_message(open_window: OpenWindow) -> Non
     for slug in FOUR:
         expect(ada.card(slug)).to_have_class(re.compile("is-offline"), timeout=30_000)
         expect(ada.card(slug).locator(".latest span")).to_contain_text("line down")
-    expect(ada.page.locator("#announcer")).to_contain_text("Line down: Short polling")
+    expect(ada.page.locator("#announcer")).to_contain_text("Connection down: Short polling")
     for text in ("first", "second"):
         ada.write(text)
     bob.write("meanwhile")

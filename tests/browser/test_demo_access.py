@@ -7,7 +7,7 @@ from axe_playwright_python.base import AXE_FILE_PATH
 from playwright.sync_api import Frame
 
 from tests.browser.conftest import OpenWindow
-from tests.browser.window import Window
+from tests.support.demo_window import Window
 
 pytestmark = pytest.mark.process
 

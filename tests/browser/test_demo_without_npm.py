@@ -9,9 +9,9 @@ from playwright.sync_api import Browser, expect
 
 from servers.demo.__main__ import WEB
 from servers.transports import TRANSPORTS
-from tests.browser.stage import running_demo
 from tests.browser.test_demo_access import findings
-from tests.browser.window import Window
+from tests.support.demo import running_demo
+from tests.support.demo_window import Window
 
 pytestmark = pytest.mark.process
 

@@ -8,9 +8,9 @@ import pytest
 
 from servers.deploy.processes import Running
 from servers.transports import TRANSPORTS, Transport
-from tests.conformance.stage import Stage
-from tests.conformance.topologies import TOPOLOGIES, Topology
-from tests.engines import Engines
+from tests.support.chat_harness import ChatHarness
+from tests.support.deployments import TOPOLOGIES, Topology
+from tests.support.engines import Engines
 
 Serve = Callable[..., AbstractContextManager[Running]]
 ServerOf = Callable[[Transport, Topology], Running]
@@ -65,5 +65,5 @@ def server_of(engines: Engines) -> Iterator[ServerOf]:
 
 
 @pytest.fixture
-def stage(transport: Transport, topology: Topology, server_of: ServerOf) -> Stage:
-    return Stage(transport, server_of(transport, topology).address)
+def stage(transport: Transport, topology: Topology, server_of: ServerOf) -> ChatHarness:
+    return ChatHarness(transport, server_of(transport, topology).address)

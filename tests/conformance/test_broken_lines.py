@@ -15,10 +15,10 @@ from servers.core.wire import Kind
 from servers.deploy.processes import Running, started
 from servers.transports import Transport
 from tests.conformance.conftest import ServerOf
-from tests.conformance.relay import Relay
-from tests.conformance.stage import DEADLINE_S, Stage, events, online, serving, until
-from tests.conformance.topologies import Topology
-from tests.engines import Engines
+from tests.support.chat_harness import DEADLINE_S, ChatHarness, events, online, serving, until
+from tests.support.deployments import Topology
+from tests.support.engines import Engines
+from tests.support.relay import Relay
 
 pytestmark = pytest.mark.anyio
 MISSED = 130
@@ -54,13 +54,13 @@ class Lines:
     services: list[tuple[str, socket.socket]]
 
     @asynccontextmanager
-    async def relayed(self) -> AsyncIterator[tuple[Stage, list[Relay]]]:
+    async def relayed(self) -> AsyncIterator[tuple[ChatHarness, list[Relay]]]:
         """Put a relay before each: cut them all, and every line of a client is cut. The server's is the last."""
         async with AsyncExitStack() as stack:
             relays = [*(Relay(*service) for service in self.services), Relay(self.server)]
             for relay in relays:
                 await stack.enter_async_context(relay)
-            yield Stage(self.transport, self.server), relays
+            yield ChatHarness(self.transport, self.server), relays
 
 
 async def test_a_client_whose_line_was_cut_resumes_where_it_was(lines: Lines) -> None:
@@ -125,7 +125,7 @@ def port_of(running: Running) -> int:
 
 async def test_an_acknowledged_message_survives_a_killed_server(transport: Transport, tmp_path: Path) -> None:
     with on_file(transport, tmp_path / "chat.db") as first:
-        stage = Stage(transport, first.address)
+        stage = ChatHarness(transport, first.address)
         async with stage.joined("Ada", "Bob") as (ada, bob):
             acks = await asyncio.gather(*(ada.send(str(n)) for n in range(20)))
             first.process.send_signal(signal.SIGKILL)
@@ -140,7 +140,7 @@ async def test_an_acknowledged_message_survives_a_killed_server(transport: Trans
 async def test_a_clean_stop_waits_for_nobody(transport: Transport, tmp_path: Path) -> None:
     hold = ("--hold", str(10 * DEADLINE_S))  # parked polls would take all of it, open sockets for ever
     with on_file(transport, tmp_path / "chat.db", *hold) as first:
-        async with Stage(transport, first.address).joined("Ada", "Bob") as (ada, bob):
+        async with ChatHarness(transport, first.address).joined("Ada", "Bob") as (ada, bob):
             await ada.send("before")
             await events(bob, 1, Kind.MESSAGE)
             first.process.send_signal(signal.SIGTERM)

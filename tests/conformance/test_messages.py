@@ -5,13 +5,13 @@ import asyncio
 import pytest
 
 from servers.core.wire import Kind
-from tests.conformance.stage import Stage, events
+from tests.support.chat_harness import ChatHarness, events
 
 pytestmark = pytest.mark.anyio
 EACH = 10
 
 
-async def test_everyone_gets_every_message_once_and_in_the_same_order(stage: Stage) -> None:
+async def test_everyone_gets_every_message_once_and_in_the_same_order(stage: ChatHarness) -> None:
     async with stage.joined("Ada", "Bob", "Cyd") as clients:
         sends = [client.send(f"{client.account.name} {n}") for n in range(EACH) for client in clients]
         acks = await asyncio.gather(*sends)
@@ -22,14 +22,14 @@ async def test_everyone_gets_every_message_once_and_in_the_same_order(stage: Sta
     assert len({event.body for event in logs[0]}) == len(sends)
 
 
-async def test_one_senders_messages_keep_their_order(stage: Stage) -> None:
+async def test_one_senders_messages_keep_their_order(stage: ChatHarness) -> None:
     async with stage.joined("Ada", "Bob") as (ada, bob):
         for n in range(EACH):
             await ada.send(str(n))
         assert [event.body for event in await events(bob, EACH, Kind.MESSAGE)] == [str(n) for n in range(EACH)]
 
 
-async def test_a_message_carries_its_sender_and_the_acknowledged_place(stage: Stage) -> None:
+async def test_a_message_carries_its_sender_and_the_acknowledged_place(stage: ChatHarness) -> None:
     async with stage.joined("Ada", "Bob") as (ada, bob):
         ack = await ada.send("hello")
         (event,) = await events(bob, 1, Kind.MESSAGE)
@@ -37,7 +37,7 @@ async def test_a_message_carries_its_sender_and_the_acknowledged_place(stage: St
     assert (event.sender, event.name, event.body) == (ada.account.user, ada.account.name, "hello")
 
 
-async def test_a_retried_send_is_delivered_once(stage: Stage) -> None:
+async def test_a_retried_send_is_delivered_once(stage: ChatHarness) -> None:
     async with stage.joined("Ada", "Bob") as (ada, bob):
         first, again = await ada.send("once", client_id="same"), await ada.send("once", client_id="same")
         await ada.send("last")
@@ -45,7 +45,7 @@ async def test_a_retried_send_is_delivered_once(stage: Stage) -> None:
     assert (first.seq, first.at_ms) == (again.seq, again.at_ms)
 
 
-async def test_two_users_may_use_the_same_client_id(stage: Stage) -> None:
+async def test_two_users_may_use_the_same_client_id(stage: ChatHarness) -> None:
     async with stage.joined("Ada", "Bob") as (ada, bob):
         await asyncio.gather(ada.send("from Ada", client_id="same"), bob.send("from Bob", client_id="same"))
         assert {event.body for event in await events(ada, 2, Kind.MESSAGE)} == {"from Ada", "from Bob"}
@@ -54,13 +54,13 @@ async def test_two_users_may_use_the_same_client_id(stage: Stage) -> None:
 @pytest.mark.parametrize(
     "text", ["ü" * 2048, "\x01" * 4096, "<b>&amp;</b>\u2028\n\t\0", "👩‍👩‍👧"], ids=["2-byte", "control", "odd", "zwj"]
 )
-async def test_any_text_up_to_4096_bytes_arrives_unchanged(stage: Stage, text: str) -> None:
+async def test_any_text_up_to_4096_bytes_arrives_unchanged(stage: ChatHarness, text: str) -> None:
     async with stage.joined("Ada", "Bob") as (ada, bob):
         await ada.send(text)
         assert [event.body for event in await events(bob, 1, Kind.MESSAGE)] == [text]
 
 
-async def test_history_pages_backwards_through_messages_only(stage: Stage) -> None:
+async def test_history_pages_backwards_through_messages_only(stage: ChatHarness) -> None:
     async with stage.joined("Ada") as (ada,):
         for n in range(7):
             await ada.send(str(n))
@@ -75,7 +75,7 @@ async def test_history_pages_backwards_through_messages_only(stage: Stage) -> No
     ]
 
 
-async def test_a_newcomer_is_shown_the_latest_messages_and_then_only_new_events(stage: Stage) -> None:
+async def test_a_newcomer_is_shown_the_latest_messages_and_then_only_new_events(stage: ChatHarness) -> None:
     async with stage.joined("Ada") as (ada,):
         await ada.send("before")
         async with stage.joined("Bob") as (bob,):
@@ -84,8 +84,8 @@ async def test_a_newcomer_is_shown_the_latest_messages_and_then_only_new_events(
             assert [event.body for event in await events(bob, 1, Kind.MESSAGE)] == ["after"]
 
 
-async def test_rooms_do_not_hear_each_other(stage: Stage) -> None:
-    elsewhere = Stage(stage.transport, stage.address)
+async def test_rooms_do_not_hear_each_other(stage: ChatHarness) -> None:
+    elsewhere = ChatHarness(stage.transport, stage.address)
     async with stage.joined("Ada") as (ada,), elsewhere.joined("Bob") as (bob,):
         await bob.send("elsewhere")
         await ada.send("here")

@@ -8,10 +8,10 @@ from typing import Any
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from clients.conversation import Conversation
+from clients.conversation import ChatSession
 from servers.core.wire import Event, Kind
 from servers.transports import Transport
-from tests.conformance.stage import Stage, events
+from tests.support.chat_harness import ChatHarness, events
 
 Step = tuple[int, str, int]
 """Who (0 to 2) does what, with which number: the text of a message, its client_id, or how far to have read."""
@@ -39,7 +39,7 @@ class Model:
             self.messages[who, f"again {number}"] += 1
 
 
-def act(client: Conversation, what: str, number: int) -> Coroutine[Any, Any, object]:
+def act(client: ChatSession, what: str, number: int) -> Coroutine[Any, Any, object]:
     match what:
         case "send":
             return client.send(f"text {number}")
@@ -51,7 +51,7 @@ def act(client: Conversation, what: str, number: int) -> Coroutine[Any, Any, obj
             return client.mark_read(max(1, client.inbox.cursor.seq - number))
 
 
-async def converse(stage: Stage, rounds: list[list[Step]]) -> None:
+async def converse(stage: ChatHarness, rounds: list[list[Step]]) -> None:
     model = Model()
     async with stage.joined("Ada", "Bob", "Cyd") as clients:
         for steps in rounds:
@@ -63,14 +63,14 @@ async def converse(stage: Stage, rounds: list[list[Step]]) -> None:
     check(model, clients, logs)
 
 
-async def log_until_last(client: Conversation) -> list[Event]:
+async def log_until_last(client: ChatSession) -> list[Event]:
     log: list[Event] = []
     while not log or log[-1].body != LAST:
         log += await events(client, 1)
     return log
 
 
-def check(model: Model, clients: list[Conversation], logs: list[list[Event]]) -> None:
+def check(model: Model, clients: list[ChatSession], logs: list[list[Event]]) -> None:
     """The latest to join saw a suffix of what the others saw; nothing more, less, or otherwise than in the model."""
     shortest = logs[-1]
     assert all(log[-len(shortest) :] == shortest for log in logs)
@@ -89,6 +89,6 @@ def check(model: Model, clients: list[Conversation], logs: list[list[Event]]) ->
 @settings(max_examples=10, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(rounds=ROUNDS)
 def test_any_interleaving_leaves_every_client_with_the_same_true_log(
-    transport: Transport, stage: Stage, rounds: list[list[Step]]
+    transport: Transport, stage: ChatHarness, rounds: list[list[Step]]
 ) -> None:
-    asyncio.run(converse(Stage(transport, stage.address), rounds))
+    asyncio.run(converse(ChatHarness(transport, stage.address), rounds))

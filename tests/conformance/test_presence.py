@@ -3,19 +3,19 @@
 import pytest
 
 from servers.core.wire import Kind
-from tests.conformance.stage import LEASE_S, Stage, events, online, until
+from tests.support.chat_harness import LEASE_S, ChatHarness, events, online, until
 
 pytestmark = pytest.mark.anyio
 
 
-async def test_joining_shows_to_those_inside_and_to_the_one_who_joins(stage: Stage) -> None:
+async def test_joining_shows_to_those_inside_and_to_the_one_who_joins(stage: ChatHarness) -> None:
     async with stage.joined("Ada") as (ada,), stage.joined("Bob") as (bob,):
         both = {ada.account.name, bob.account.name}
         await until(ada, lambda: online(ada) == both)
         assert online(bob) == both
 
 
-async def test_leaving_shows_at_once_with_the_time_last_seen(stage: Stage) -> None:
+async def test_leaving_shows_at_once_with_the_time_last_seen(stage: ChatHarness) -> None:
     async with stage.joined("Ada") as (ada,):
         async with stage.joined("Bob") as (bob,):
             await events(ada, 1, Kind.PRESENCE)
@@ -26,7 +26,7 @@ async def test_leaving_shows_at_once_with_the_time_last_seen(stage: Stage) -> No
     assert member.last_seen_ms == gone.at_ms
 
 
-async def test_those_who_left_stay_on_the_list_as_offline(stage: Stage) -> None:
+async def test_those_who_left_stay_on_the_list_as_offline(stage: ChatHarness) -> None:
     async with stage.joined("Ada") as (ada,):
         pass
     async with stage.joined("Bob") as (bob,):
@@ -36,7 +36,7 @@ async def test_those_who_left_stay_on_the_list_as_offline(stage: Stage) -> None:
         }
 
 
-async def test_a_user_stays_online_far_beyond_one_lease(stage: Stage) -> None:
+async def test_a_user_stays_online_far_beyond_one_lease(stage: ChatHarness) -> None:
     async with stage.joined("Ada", "Bob") as (ada, bob):
         joined_ms = (await events(ada, 1, Kind.PRESENCE))[0].at_ms
         latest_ms = joined_ms
@@ -47,7 +47,7 @@ async def test_a_user_stays_online_far_beyond_one_lease(stage: Stage) -> None:
             latest_ms = event.at_ms
 
 
-async def test_two_windows_of_one_user_count_as_one(stage: Stage) -> None:
+async def test_two_windows_of_one_user_count_as_one(stage: ChatHarness) -> None:
     async with stage.joined("Ada") as (ada,):
         async with stage.joined("Bob") as (bob,):
             second = await stage.log_in_as(bob.account.name, bob.account.token)

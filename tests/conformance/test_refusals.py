@@ -10,8 +10,8 @@ from clients.errors import Refused
 from servers.core.auth import Tokens
 from servers.core.wire import Kind
 from servers.transports import TRANSPORTS
-from tests.conformance.raw import OK, raw_sender
-from tests.conformance.stage import SECRET, Stage, events
+from tests.support.chat_harness import SECRET, ChatHarness, events
+from tests.support.raw_senders import OK, raw_sender
 
 pytestmark = pytest.mark.anyio
 
@@ -60,7 +60,7 @@ COMMANDS = {
 
 @pytest.mark.parametrize(("kind", "body", "expected"), COMMANDS.values(), ids=COMMANDS)
 async def test_a_command_is_answered_alike_on_every_transport(
-    stage: Stage, kind: str, body: bytes, expected: str
+    stage: ChatHarness, kind: str, body: bytes, expected: str
 ) -> None:
     async with stage.joined("Ada") as (ada,):
         assert await raw_sender(stage).command(ada.account.token, kind, body) == expected
@@ -78,14 +78,14 @@ TOKENS: dict[str, Callable[[str], str]] = {
 
 
 @pytest.mark.parametrize("forge", TOKENS.values(), ids=TOKENS)
-async def test_a_token_that_proves_nothing_opens_nothing(stage: Stage, forge: Callable[[str], str]) -> None:
+async def test_a_token_that_proves_nothing_opens_nothing(stage: ChatHarness, forge: Callable[[str], str]) -> None:
     async with stage.joined("Ada") as (ada,):
         token = forge(ada.account.token)
         assert await raw_sender(stage).join(token) == "unauthenticated"
         assert await raw_sender(stage).command(token, "send", message()) == "unauthenticated"
 
 
-async def test_nobody_can_speak_as_another(stage: Stage) -> None:
+async def test_nobody_can_speak_as_another(stage: ChatHarness) -> None:
     async with stage.joined("Ada", "Bob") as (ada, bob):
         forged = message(sender=bob.account.user, name=bob.account.name, user=bob.account.user)
         assert await raw_sender(stage).command(ada.account.token, "send", forged) == OK
@@ -93,7 +93,7 @@ async def test_nobody_can_speak_as_another(stage: Stage) -> None:
     assert (event.sender, event.name) == (ada.account.user, ada.account.name)
 
 
-async def test_a_page_from_elsewhere_may_not_call(stage: Stage) -> None:
+async def test_a_page_from_elsewhere_may_not_call(stage: ChatHarness) -> None:
     ada = await stage.log_in("Ada")
     raw = raw_sender(stage)
     assert await raw.join(ada.account.token, Origin="http://evil.example") == "forbidden"
@@ -102,14 +102,14 @@ async def test_a_page_from_elsewhere_may_not_call(stage: Stage) -> None:
     await ada.close()
 
 
-async def test_a_host_name_that_is_not_ours_is_refused(stage: Stage) -> None:
+async def test_a_host_name_that_is_not_ours_is_refused(stage: ChatHarness) -> None:
     ada = await stage.log_in("Ada")
     for host in ("evil.example", "evil.example:80", "127.0.0.1.evil.example", ""):
         assert await raw_sender(stage).join(ada.account.token, Host=host) == "forbidden", host
     await ada.close()
 
 
-async def test_a_cursor_that_leads_nowhere_is_refused(stage: Stage) -> None:
+async def test_a_cursor_that_leads_nowhere_is_refused(stage: ChatHarness) -> None:
     async with stage.joined("Ada") as (ada,):
         epoch, head = ada.snapshot.epoch, ada.snapshot.head
         raw = raw_sender(stage)
@@ -119,13 +119,13 @@ async def test_a_cursor_that_leads_nowhere_is_refused(stage: Stage) -> None:
         assert await raw.join(ada.account.token, after=f"{epoch}.{head}") == OK
 
 
-async def test_a_room_must_be_joined_before_it_is_spoken_in(stage: Stage) -> None:
+async def test_a_room_must_be_joined_before_it_is_spoken_in(stage: ChatHarness) -> None:
     async with stage.joined("Ada") as (ada,):
-        elsewhere = Stage(stage.transport, stage.address)
+        elsewhere = ChatHarness(stage.transport, stage.address)
         assert await raw_sender(elsewhere).uninvited(ada.account.token, "send", message()) == "not_joined"
 
 
-async def test_who_has_left_is_a_stranger_until_they_join_again(stage: Stage) -> None:
+async def test_who_has_left_is_a_stranger_until_they_join_again(stage: ChatHarness) -> None:
     async with stage.joined("Ada") as (ada,):
         leave = json.dumps({"connection": "raw"}).encode()
         assert await raw_sender(stage).command(ada.account.token, "leave", leave) == OK
@@ -133,20 +133,20 @@ async def test_who_has_left_is_a_stranger_until_they_join_again(stage: Stage) ->
 
 
 @pytest.mark.parametrize("room", ["a b", "x" * 65, "r\u00f6\u00f6m", "a.b", "\0"])
-async def test_an_unfit_room_name_is_refused(stage: Stage, room: str) -> None:
+async def test_an_unfit_room_name_is_refused(stage: ChatHarness, room: str) -> None:
     ada = await stage.log_in("Ada")
-    assert await raw_sender(Stage(stage.transport, stage.address, room)).join(ada.account.token) == "bad_request"
+    assert await raw_sender(ChatHarness(stage.transport, stage.address, room)).join(ada.account.token) == "bad_request"
     await ada.close()
 
 
 @pytest.mark.parametrize("name", ["", " ", "x" * 33, "a\nb", "\u202eevil"])
-async def test_an_unfit_display_name_is_refused(stage: Stage, name: str) -> None:
+async def test_an_unfit_display_name_is_refused(stage: ChatHarness, name: str) -> None:
     with pytest.raises(Refused) as refusal:
         await stage.log_in_as(name)
     assert refusal.value.code == "bad_request"
 
 
-async def test_a_name_in_use_is_refused_without_its_token(stage: Stage) -> None:
+async def test_a_name_in_use_is_refused_without_its_token(stage: ChatHarness) -> None:
     async with stage.joined("Ada") as (ada,):
         with pytest.raises(Refused) as refusal:
             await stage.log_in_as(ada.account.name.upper())
@@ -156,9 +156,9 @@ async def test_a_name_in_use_is_refused_without_its_token(stage: Stage) -> None:
         await again.close()
 
 
-async def test_a_client_of_another_transport_is_told_so_before_it_logs_in(stage: Stage) -> None:
+async def test_a_client_of_another_transport_is_told_so_before_it_logs_in(stage: ChatHarness) -> None:
     for other in TRANSPORTS:
         if other != stage.transport:
             with pytest.raises(Refused) as refusal:
-                await Stage(other, stage.address).log_in("Ada")
+                await ChatHarness(other, stage.address).log_in("Ada")
             assert refusal.value.code == "wrong_transport"

@@ -12,14 +12,14 @@ import httpx
 import pytest
 import redis
 
-from clients.conversation import Conversation
+from clients.conversation import ChatSession
 from servers.core.wire import Ack, Kind
 from servers.deploy.empty_database import engine_folder
 from servers.deploy.engines import Engine
 from servers.deploy.processes import Running
 from servers.transports import TRANSPORTS, Transport
-from tests.conformance.stage import DEADLINE_S, Stage, events, online, serving, soon, until
-from tests.engines import SHARED
+from tests.support.chat_harness import DEADLINE_S, ChatHarness, events, online, serving, soon, until
+from tests.support.engines import SHARED
 
 pytestmark = [pytest.mark.anyio, pytest.mark.process]
 EACH = 25
@@ -41,7 +41,7 @@ class Topology:
     engine: Engine
     running: Running
     url: str
-    stage: Stage
+    stage: ChatHarness
 
 
 @pytest.fixture(scope="module")
@@ -63,7 +63,7 @@ def shared(transport: Transport, store: str, engine_of: Callable[[str], Engine])
     engine.start()  # by this thread: the kernel ends an engine together with the thread that started it
     url = engine.fresh_url()
     with serving(transport, "--workers", "2", "--store", url) as running:
-        yield Topology(engine, running, url, Stage(transport, running.address))
+        yield Topology(engine, running, url, ChatHarness(transport, running.address))
 
 
 async def under_load(shared: Topology, happens: Callable[[], None]) -> None:
@@ -71,7 +71,7 @@ async def under_load(shared: Topology, happens: Callable[[], None]) -> None:
     acks: list[Ack] = []
     loaded = asyncio.Event()
 
-    async def talk(client: Conversation) -> None:
+    async def talk(client: ChatSession) -> None:
         for n in range(EACH):
             acks.append(await client.send(f"{client.account.name} {n}"))
             if len(acks) == LOADED:

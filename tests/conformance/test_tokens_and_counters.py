@@ -12,7 +12,7 @@ from clients.http_session import tls_context
 from servers.core.wire import Kind
 from servers.transports import Commands, Transport
 from tests.conformance.conftest import Serve
-from tests.conformance.stage import Stage, events
+from tests.support.chat_harness import ChatHarness, events
 
 pytestmark = pytest.mark.anyio
 MESSAGES = 5
@@ -25,12 +25,12 @@ def is_edge(stats: dict[str, Any]) -> bool:
 
 async def test_a_conversation_ends_when_its_token_does(transport: Transport, serve: Serve) -> None:
     with serve("--token", "1") as running, pytest.raises(Refused) as refusal:
-        async with Stage(transport, running.address).joined("Ada") as (ada,):
+        async with ChatHarness(transport, running.address).joined("Ada") as (ada,):
             await events(ada, 1_000)
     assert refusal.value.code == "unauthenticated"
 
 
-async def test_a_server_counts_what_it_did(stage: Stage) -> None:
+async def test_a_server_counts_what_it_did(stage: ChatHarness) -> None:
     async with httpx.AsyncClient(base_url=stage.address, trust_env=False, verify=tls_context()) as http:
         before = (await http.get("/stats")).json()
         async with stage.joined("Ada", "Bob") as (ada, bob):

@@ -5,12 +5,12 @@ import time
 import pytest
 
 from servers.core.wire import Kind
-from tests.conformance.stage import TYPING_S, Stage, events
+from tests.support.chat_harness import TYPING_S, ChatHarness, events
 
 pytestmark = pytest.mark.anyio
 
 
-async def test_a_typing_notice_arrives_with_the_moment_it_ends(stage: Stage) -> None:
+async def test_a_typing_notice_arrives_with_the_moment_it_ends(stage: ChatHarness) -> None:
     async with stage.joined("Ada", "Bob") as (ada, bob):
         await ada.typing()
         (notice,) = await events(bob, 1, Kind.TYPING)
@@ -20,7 +20,7 @@ async def test_a_typing_notice_arrives_with_the_moment_it_ends(stage: Stage) -> 
         assert bob.view.typing(now_ms=notice.expires_at_ms) == []
 
 
-async def test_typing_ends_when_told_so_or_when_the_message_comes(stage: Stage) -> None:
+async def test_typing_ends_when_told_so_or_when_the_message_comes(stage: ChatHarness) -> None:
     async with stage.joined("Ada", "Bob") as (ada, bob):
         now_ms = time.time_ns() // 1_000_000
         await ada.typing()
@@ -33,7 +33,7 @@ async def test_typing_ends_when_told_so_or_when_the_message_comes(stage: Stage) 
         assert bob.view.typing(now_ms) == []
 
 
-async def test_receipts_tell_everyone_who_has_read_how_far(stage: Stage) -> None:
+async def test_receipts_tell_everyone_who_has_read_how_far(stage: ChatHarness) -> None:
     async with stage.joined("Ada", "Bob") as (ada, bob):
         ack = await ada.send("read me")
         await bob.mark_read(ack.seq)
@@ -42,7 +42,7 @@ async def test_receipts_tell_everyone_who_has_read_how_far(stage: Stage) -> None
         assert ada.view.readers(ack.seq) == [bob.account.name]
 
 
-async def test_receipts_only_ever_grow(stage: Stage) -> None:
+async def test_receipts_only_ever_grow(stage: ChatHarness) -> None:
     async with stage.joined("Ada", "Bob") as (ada, bob):
         first, second = await ada.send("one"), await ada.send("two")
         for up_to in (second.seq, first.seq, second.seq):
@@ -53,7 +53,7 @@ async def test_receipts_only_ever_grow(stage: Stage) -> None:
         assert ada.view.receipts == {bob.account.user: second.seq}
 
 
-async def test_a_newcomer_is_told_who_has_read_how_far(stage: Stage) -> None:
+async def test_a_newcomer_is_told_who_has_read_how_far(stage: ChatHarness) -> None:
     async with stage.joined("Ada", "Bob") as (ada, bob):
         ack = await ada.send("read me")
         await bob.mark_read(ack.seq)

@@ -14,7 +14,7 @@ import stamina.instrumentation
 import typer
 
 from results.plain_characters import use_plain_characters
-from servers.deploy.options import OPTIONS
+from servers.deploy.deployments import OPTIONS
 from tests.drills import report, told
 from tests.drills.drills import DRILLS, Size, drill
 

@@ -10,7 +10,7 @@ from contextlib import AsyncExitStack, aclosing, asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from time import monotonic
 
-from clients.conversation import Conversation, log_in
+from clients.conversation import ChatSession, log_in
 from servers.core.wire import Event, Kind
 
 LOOK_S = 0.02
@@ -33,7 +33,7 @@ class Person:
     """One client, and what its user saw. broken: from the look that found
     its line down until the first that found it up again, or the last of all."""
 
-    client: Conversation
+    client: ChatSession
     sent: list[Sent] = field(default_factory=list)
     heard: list[tuple[int, float]] = field(default_factory=list)
     gone: list[tuple[str, float]] = field(default_factory=list)

@@ -12,11 +12,11 @@ from time import monotonic
 
 import httpx
 
-from servers.deploy.options import OPTIONS, Option, find
+from servers.deploy.deployments import OPTIONS, Option, find
 from servers.deploy.processes import Running, started
-from tests.conformance.relay import Relay
 from tests.drills.crowd import crowd
 from tests.drills.outcome import Outcome, outcome
+from tests.support.relay import Relay
 
 OUTAGE_S = 5.0
 COMPILED = {"PYTHONDONTWRITEBYTECODE": ""}

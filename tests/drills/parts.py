@@ -16,10 +16,10 @@ from pathlib import Path
 
 import psutil
 
-from clients.conversation import Conversation, log_in
+from clients.conversation import ChatSession, log_in
 from results.schema import PARTS_FILE
 from servers.core.wire import Kind
-from servers.deploy.options import OPTIONS, Option
+from servers.deploy.deployments import OPTIONS, Option
 from servers.deploy.processes import started
 from tests.drills.report import FOLDER
 
@@ -73,7 +73,7 @@ async def parts(option: Option) -> Parts:
     )
 
 
-async def _heard(listener: Conversation) -> None:
+async def _heard(listener: ChatSession) -> None:
     async with aclosing(listener.events()) as coming:  # type: ignore[type-var]
         async for event in coming:
             if event.kind is Kind.MESSAGE:

@@ -8,7 +8,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from loadtests.rig import manifest
+from loadtests.harness import manifest
 from results.schema import DRILLS_FILE
 from tests.drills.drills import OUTAGE_S, Drill, Size
 from tests.drills.outcome import LATE_S, Outcome

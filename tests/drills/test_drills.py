@@ -10,7 +10,7 @@ import pytest
 from results.schema import DRILLS as COLUMNS
 from results.schema import DRILLS_FILE
 from servers.core.wire import Event
-from servers.deploy.options import OPTIONS, Option
+from servers.deploy.deployments import OPTIONS, Option
 from tests.drills import __main__ as command
 from tests.drills import report, told
 from tests.drills.crowd import Person

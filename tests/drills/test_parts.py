@@ -5,7 +5,7 @@ import json
 import pytest
 
 from results.schema import PARTS_FILE
-from servers.deploy.options import OPTIONS
+from servers.deploy.deployments import OPTIONS
 from tests.drills import parts
 from tests.drills.report import FOLDER
 

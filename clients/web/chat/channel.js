@@ -12,7 +12,7 @@ export class Channel {
     else this.#told.push(said);
   }
 
-  /** Let whoever waits know that no more comes, and why: a LineBroken or Refused. */
+  /** Let whoever waits know that no more comes, and why: a ConnectionLost or Refused. */
   end(error) {
     this.#end ??= error;
     for (const waiting of this.#waiting.splice(0)) waiting.reject(this.#end);

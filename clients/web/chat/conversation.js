@@ -5,7 +5,7 @@
 // and reading goes on from the cursor. Pauses double, with jitter. Messages are sent one after the other, so that they
 // keep their order.
 
-import { LineBroken, Refused } from "./errors.js";
+import { ConnectionLost, Refused } from "./errors.js";
 import { Inbox } from "./inbox.js";
 import { pause } from "./pause.js";
 import { RoomView } from "./room_view.js";
@@ -14,12 +14,12 @@ const BACKOFF_MS = 100;
 const BACKOFF_MAX_MS = 2000;
 
 const worthAnotherTry = (error) =>
-  error instanceof LineBroken || (error instanceof Refused && error.code === "too_many");
+  error instanceof ConnectionLost || (error instanceof Refused && error.code === "too_many");
 const isNotJoined = (error) => error instanceof Refused && error.code === "not_joined";
 // Who has been forgotten joins again, by the line that reads, and may then go on.
 const worthWaiting = (error) => worthAnotherTry(error) || isNotJoined(error);
 
-export class Conversation {
+export class ChatSession {
   #outbox = Promise.resolve();
   #ended = new AbortController();
 

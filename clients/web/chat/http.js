@@ -3,7 +3,7 @@
 // Two things go wrong: the server refuses, or the line is down. `heard(way, about, said)` is told of everything that
 // crosses the wire, "up" or "down", for whoever draws it.
 
-import { LineBroken, refused } from "./errors.js";
+import { ConnectionLost, refused } from "./errors.js";
 import { written } from "./inbox.js";
 
 const ANSWER_MS = 60_000; // longer than the server holds a question
@@ -50,7 +50,7 @@ export class HttpSession {
     return `/rooms/${this.room}/events?after=${written(after)}&connection=${this.connection}`;
   }
 
-  /** Ask, and return the answer decoded. Raises LineBroken or Refused. */
+  /** Ask, and return the answer decoded. Raises ConnectionLost or Refused. */
   async call(method, path, body, { signal, keepalive } = {}) {
     this.heard("up", path);
     const patience = AbortSignal.any([AbortSignal.timeout(ANSWER_MS), ...(signal ? [signal] : [])]);
@@ -65,25 +65,25 @@ export class HttpSession {
     }
   }
 
-  /** Ask, and return the answer as soon as its head is here. Raises LineBroken. */
+  /** Ask, and return the answer as soon as its head is here. Raises ConnectionLost. */
   async ask(method, path, request) {
     const headers = { ...request.headers, ...(this.token && { Authorization: `Bearer ${this.token}` }) };
     try {
       return await fetch(this.address + path, { ...request, method, headers, cache: "no-store" });
     } catch (error) {
-      throw new LineBroken(`${method} ${path}: ${error.message}`);
+      throw new ConnectionLost(`${method} ${path}: ${error.message}`);
     }
   }
 }
 
-/** Return what an answer says. Raises Refused, or LineBroken for what only time mends. */
+/** Return what an answer says. Raises Refused, or ConnectionLost for what only time mends. */
 export async function decoded(answer) {
   let said;
   try {
     said = await answer.json();
   } catch (error) {
-    throw new LineBroken(`${answer.url}: ${error.message}`);
+    throw new ConnectionLost(`${answer.url}: ${error.message}`);
   }
   if (answer.ok) return said;
-  throw answer.status >= 500 ? new LineBroken(said.detail) : refused(said);
+  throw answer.status >= 500 ? new ConnectionLost(said.detail) : refused(said);
 }

@@ -84,7 +84,7 @@ export class Controls {
   /** Switch the fifth lane on or off; it appears with the next look, in every window. */
   async added(on) {
     $("added").disabled = true;
-    await attempt(() => wish("light", { lane: ADDED, on }));
+    await attempt(() => wish("enable_lane", { lane: ADDED, on }));
     $("added").disabled = false;
   }
 

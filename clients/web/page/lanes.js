@@ -151,7 +151,7 @@ export class Lanes {
     clearTimeout(this.#settling);
     this.#settling = setTimeout(() => {
       const down = this.#all.filter((lane) => lane.hasJoined && !lane.connected).map(({ label }) => label);
-      announce(down.length ? `Line down: ${listed(down)}` : "All lines are open");
+      announce(down.length ? `Connection down: ${listed(down)}` : "All connections are open");
     }, SETTLE_MS);
   }
 

@@ -1,6 +1,6 @@
 // Long polling: ask, and be kept waiting. The question waits at the server, not at the client.
 
-export class Line {
+export class Connection {
   constructor(http) {
     this.http = http;
   }

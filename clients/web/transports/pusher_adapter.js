@@ -5,14 +5,14 @@
 
 import "../node_modules/pusher-js/dist/web/pusher.min.js";
 import { Channel } from "../chat/channel.js";
-import { LineBroken } from "../chat/errors.js";
+import { ConnectionLost } from "../chat/errors.js";
 import { decoded } from "../chat/http.js";
 
 const GAP_MS = 250;
 const HEARTBEATS_PER_LEASE = 3;
 const LINE_IS_DOWN = ["connecting", "unavailable", "failed", "disconnected"];
 
-export class Line {
+export class Connection {
   /** options.pushService: a host and port to use instead of what the API says. */
   constructor(http, options) {
     this.http = http;
@@ -80,15 +80,15 @@ export class Line {
       pusher.connection.bind("state_change", ({ previous, current }) => {
         if (previous === "initialized" || !LINE_IS_DOWN.includes(current)) return;
         if (previous === "connected") heard("pushed", "service", { type: "closed" });
-        pages.end(new LineBroken(`the service is ${current}`));
-        reject(new LineBroken(`the service is ${current}`));
+        pages.end(new ConnectionLost(`the service is ${current}`));
+        reject(new ConnectionLost(`the service is ${current}`));
       });
       const channel = pusher.subscribe(`private-room-${room}`);
       channel.bind("page", (page) => {
         heard("pushed", page.type, page);
         pages.tell(page);
       });
-      channel.bind("pusher:subscription_error", () => reject(new LineBroken("the subscription was refused")));
+      channel.bind("pusher:subscription_error", () => reject(new ConnectionLost("the subscription was refused")));
       channel.bind("pusher:subscription_succeeded", () => resolve(heard("pushed", "service", { type: "open" })));
     });
   }

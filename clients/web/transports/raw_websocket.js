@@ -1,12 +1,12 @@
 // Raw WebSocket: open a line once, and listen. Commands share it, so an answer says which command it belongs to.
 
 import { Channel } from "../chat/channel.js";
-import { LineBroken, refused, Refused } from "../chat/errors.js";
+import { ConnectionLost, refused, Refused } from "../chat/errors.js";
 import { written } from "../chat/inbox.js";
 
 const isRefusal = (code) => code >= 4400 && code < 4500;
 
-export class Line {
+export class Connection {
   constructor(http) {
     this.http = http;
     this.refs = 0;
@@ -40,7 +40,7 @@ export class Line {
   /** Hang up, which is all that leaving takes; whoever still waits for an answer may send again on another line. */
   async close() {
     this.socket?.close();
-    const error = new LineBroken("the line was closed before the answer came");
+    const error = new ConnectionLost("the line was closed before the answer came");
     for (const asked of this.answers.values()) asked.reject(error);
   }
 
@@ -55,7 +55,7 @@ export class Line {
       socket.onclose = ({ code, reason }) => {
         const error = isRefusal(code)
           ? new Refused(reason, `closed with ${code}`)
-          : new LineBroken(`closed with ${code}`);
+          : new ConnectionLost(`closed with ${code}`);
         reject(error);
         if (socket === this.socket) this.#end(error);
       };
@@ -63,7 +63,7 @@ export class Line {
   }
 
   #say(command) {
-    if (this.socket?.readyState !== WebSocket.OPEN) throw new LineBroken("the line is not open");
+    if (this.socket?.readyState !== WebSocket.OPEN) throw new ConnectionLost("the line is not open");
     this.http.heard("up", command.type);
     this.socket.send(JSON.stringify(command));
   }

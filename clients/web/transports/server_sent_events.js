@@ -2,11 +2,11 @@
 // EventSource cannot send an Authorization header (HTML Standard, section 9.2, has the format).
 
 import { Channel } from "../chat/channel.js";
-import { LineBroken, refused } from "../chat/errors.js";
+import { ConnectionLost, refused } from "../chat/errors.js";
 import { decoded } from "../chat/http.js";
 import { written } from "../chat/inbox.js";
 
-export class Line {
+export class Connection {
   constructor(http) {
     this.http = http;
   }
@@ -31,7 +31,7 @@ export class Line {
     try {
       return await this.http.post(command);
     } catch (error) {
-      throw error.code === "not_joined" ? new LineBroken("the stream has ended, and the lease with it") : error;
+      throw error.code === "not_joined" ? new ConnectionLost("the stream has ended, and the lease with it") : error;
     }
   }
 
@@ -58,7 +58,7 @@ export class Line {
       why = `the stream broke: ${error.message}`;
     }
     this.http.heard("down", "stream", { type: "closed" });
-    pages.end(new LineBroken(why));
+    pages.end(new ConnectionLost(why));
   }
 
   #take(event, pages) {

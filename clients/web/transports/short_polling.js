@@ -2,7 +2,7 @@
 
 import { pause } from "../chat/pause.js";
 
-export class Line {
+export class Connection {
   /** options.pollMs: the interval now. */
   constructor(http, options) {
     this.http = http;

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from notebooks.analysis.wire.captures import Capture, Line, Stream
+from notebooks.analysis.wire.captures import Capture, CapturedConnection, Stream
 
 BLANK = b"\r\n\r\n"
 END = b"\r\n"
@@ -28,7 +28,7 @@ class Part(NamedTuple):
 class Utterance:
     """kind: request, answer, handshake, chunk (of an answer that goes on), or frame. up: towards the server."""
 
-    line: Line
+    line: CapturedConnection
     up: bool
     at_s: float
     kind: str
@@ -59,7 +59,7 @@ def utterances(capture: Capture) -> list[Utterance]:
     return sorted(found, key=lambda each: each.at_s)
 
 
-def _of_line(line: Line, up: Stream, down: Stream) -> Iterator[Utterance]:
+def _of_line(line: CapturedConnection, up: Stream, down: Stream) -> Iterator[Utterance]:
     upgraded = SWITCHING in down.data[: len(SWITCHING)]
     for stream, goes_up in ((up, True), (down, False)):
         place = 0

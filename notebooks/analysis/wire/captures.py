@@ -17,7 +17,7 @@ from results.schema import CAPTURES_FILE
 REFERENCE = ROOT / "results" / "reference" / CAPTURES_FILE
 
 
-class Line(NamedTuple):
+class CapturedConnection(NamedTuple):
     """One connection. link: between whom, as in `clients to API`; number: among those of its link."""
 
     link: str
@@ -47,11 +47,11 @@ class Capture:
     """All lines of one transport: what went up to the server, and what came down."""
 
     slug: str
-    up: dict[Line, Stream]
-    down: dict[Line, Stream]
+    up: dict[CapturedConnection, Stream]
+    down: dict[CapturedConnection, Stream]
 
     @property
-    def lines(self) -> tuple[Line, ...]:
+    def lines(self) -> tuple[CapturedConnection, ...]:
         return tuple(self.up)
 
 
@@ -73,10 +73,10 @@ def _recorded(path: Path) -> dict[str, Any]:
 
 
 def _capture(slug: str, pieces: list[dict[str, object]]) -> Capture:
-    up: defaultdict[Line, Stream] = defaultdict(Stream)
-    down: defaultdict[Line, Stream] = defaultdict(Stream)
+    up: defaultdict[CapturedConnection, Stream] = defaultdict(Stream)
+    down: defaultdict[CapturedConnection, Stream] = defaultdict(Stream)
     for piece in pieces:
-        line = Line(str(piece["link"]), int(str(piece["connection"])))
+        line = CapturedConnection(str(piece["link"]), int(str(piece["connection"])))
         stream = (up if piece["up"] else down)[line]
         stream.add(str(piece["data"]).encode("latin-1"), float(str(piece["at_s"])))
     return Capture(slug, dict(up), {line: down[line] for line in up})

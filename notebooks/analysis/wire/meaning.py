@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from notebooks.analysis.wire.anatomy import Utterance
-from notebooks.analysis.wire.captures import Line
+from notebooks.analysis.wire.captures import CapturedConnection
 
 NEWS = {
     ("message", ""): "new message",
@@ -62,12 +62,12 @@ def news(page: Any) -> str:
     return ", ".join(dict.fromkeys(NEWS[kind] for kind in kinds)) or NOTHING
 
 
-def lines_of(user: int, everything: Iterable[Utterance]) -> set[Line]:
+def lines_of(user: int, everything: Iterable[Utterance]) -> set[CapturedConnection]:
     """Return the lines of one user: those that bear their connection's id, their token, or their socket's id."""
-    texts: dict[Line, bytes] = {}
+    texts: dict[CapturedConnection, bytes] = {}
     for said in everything:
         texts[said.line] = texts.get(said.line, b"") + b"".join(part.data for part in said.parts)
-    marks, found = {f"connection-{user}".encode()}, set[Line]()
+    marks, found = {f"connection-{user}".encode()}, set[CapturedConnection]()
     for _ in range(3):  # the id leads to the token, and the token to the socket's id
         found = {line for line, text in texts.items() if any(mark in text for mark in marks)}
         for line in found:

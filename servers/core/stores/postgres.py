@@ -22,9 +22,9 @@ from servers.core.stores.followed_rooms import FollowedRooms
 from servers.core.stores.postgres_listener import PostgresListener
 from servers.core.stores.postgres_pool import FAILURES, PostgresPool
 from servers.core.stores.refusals import Declined
-from servers.core.stores.unbroken import Unbroken
+from servers.core.stores.shielded import Shielded
 from servers.core.wire import Cursor, Draft, Event, Member, Page
-from servers.secrecy import without_passwords
+from servers.redaction import without_passwords
 
 
 async def open_url(url: str) -> "PostgresStore":
@@ -46,7 +46,7 @@ class PostgresStore:
         self._rooms = FollowedRooms(self, lambda: None)
         self._pool = PostgresPool(url, self._rooms.see)
         self._listener = PostgresListener(self._pool, self._rooms)
-        self._commands = Unbroken()
+        self._commands = Shielded()
         self._following: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
@@ -154,7 +154,7 @@ class PostgresStore:
         return await self._commands.run(self._changed(statement, *arguments))
 
     async def _changed(self, statement: str, *arguments: object) -> list[Event]:
-        """Take note of what is appended, while the epoch of its answer is the last seen, and hint at it."""
+        """Trial note of what is appended, while the epoch of its answer is the last seen, and hint at it."""
         events = [sql.event(row) for row in await self._pool.told(statement, *arguments)]
         for event in events:
             self._rooms.learn(event.room, event.seq)

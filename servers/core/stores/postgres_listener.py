@@ -15,7 +15,7 @@ import asyncpg
 from servers.core.errors import Unavailable
 from servers.core.stores.followed_rooms import FollowedRooms
 from servers.core.stores.postgres_pool import COMMAND_S, FAILURES, PostgresPool
-from servers.core.tireless import tirelessly
+from servers.core.supervised_retry import supervised_retry
 
 CHANNEL = "chat"
 REREAD_S = 1.0
@@ -39,7 +39,7 @@ class PostgresListener:
 
     async def follow(self) -> None:
         """Listen for ever; a broken line is opened anew, and what it missed is in the log. Waits; meant as a task."""
-        await tirelessly(self._connect_and_listen, RETRY_S, *FAILURES, Unavailable)
+        await supervised_retry(self._connect_and_listen, RETRY_S, *FAILURES, Unavailable)
 
     async def _connect_and_listen(self) -> None:
         line = await self._pool.connect()

@@ -17,7 +17,7 @@ from redis.exceptions import RedisError
 from servers.core.errors import Unavailable
 from servers.core.stores.followed_rooms import FollowedRooms
 from servers.core.stores.redis_script import COMMAND_S, RedisScript, client
-from servers.core.tireless import tirelessly
+from servers.core.supervised_retry import supervised_retry
 
 BLOCK_S = LOOK_S = 2.0
 RETRY_S = 0.25
@@ -46,7 +46,7 @@ class RedisReader:
 
     async def follow(self) -> None:
         """Read for ever; after a broken line, from where it was. Waits; meant as a task."""
-        await tirelessly(self._look_and_read, RETRY_S, RedisError, OSError, Unavailable)
+        await supervised_retry(self._look_and_read, RETRY_S, RedisError, OSError, Unavailable)
 
     async def close(self) -> None:
         for task in self._ringing:

@@ -25,9 +25,9 @@ from servers.core.stores.followed_rooms import FollowedRooms
 from servers.core.stores.redis_reader import RedisReader
 from servers.core.stores.redis_script import RedisScript
 from servers.core.stores.refusals import Declined
-from servers.core.stores.unbroken import Unbroken
+from servers.core.stores.shielded import Shielded
 from servers.core.wire import Cursor, Draft, Event, Kind, Member, Page, decode, encode
-from servers.secrecy import without_passwords
+from servers.redaction import without_passwords
 
 KEPT = 10_000
 EXPIRE_MAX = 100
@@ -56,7 +56,7 @@ class RedisStreamsStore:
         self._rooms = FollowedRooms(self, self._ring)
         self._script = RedisScript(url, kept, self._rooms.see)
         self._reader = RedisReader(url, self._script, self._rooms)
-        self._commands = Unbroken()
+        self._commands = Shielded()
         self._following: asyncio.Task[None] | None = None
 
     def _ring(self) -> None:

@@ -23,8 +23,8 @@ from servers.core.errors import ChatError, Unavailable
 from servers.core.settings import Settings
 from servers.core.store import Store
 from servers.core.wire import Ack, Leave, Refusal, SocketCommand, Undecodable, decode, encode
-from servers.door import LOOPBACK
 from servers.http_routes import get, post, raw_body
+from servers.origin_middleware import LOOPBACK
 
 ANSWER_S = 10.0
 REFUSALS = {kind.code: kind for kind in ChatError.__subclasses__()}

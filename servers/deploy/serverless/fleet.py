@@ -164,11 +164,11 @@ class Fleet:
         if place.ending:
             return
         place.ending = True
-        task = asyncio.create_task(self._bury(place, grace_s))
+        task = asyncio.create_task(self._terminate(place, grace_s))
         self._ending.add(task)
         task.add_done_callback(self._ending.discard)
 
-    async def _bury(self, place: Place, grace_s: float) -> None:
+    async def _terminate(self, place: Place, grace_s: float) -> None:
         """End an instance; until it is dead it counts among those that there may be."""
         await place.instance.end(grace_s)
         self._places.remove(place)

@@ -19,9 +19,9 @@ import h11
 
 from servers.deploy.processes import NotReady
 from servers.deploy.serverless import platform_answers as platform
+from servers.deploy.serverless.edge_connection import EdgeConnection, TooLarge
 from servers.deploy.serverless.edge_counters import EdgeCounters
 from servers.deploy.serverless.fleet import Fleet, Place, Throttled
-from servers.deploy.serverless.http_line import HttpLine, TooLarge
 from servers.deploy.serverless.instance import Instance
 from servers.deploy.serverless.invocation import FunctionFailed, call, wants_socket
 from servers.deploy.serverless.meter import Meter
@@ -48,7 +48,7 @@ class Host:
         wire = self._edge.wire
         wire.connections_open += 1
         wire.connections_opened += 1
-        line = HttpLine(h11.SERVER, reader, writer, wire)
+        line = EdgeConnection(h11.SERVER, reader, writer, wire)
         try:
             with suppress(OSError):  # which a timeout is, too
                 while await self._exchange(line) and line.next_exchange():
@@ -57,7 +57,7 @@ class Host:
             wire.connections_open -= 1
             writer.close()
 
-    async def _exchange(self, line: HttpLine) -> bool:
+    async def _exchange(self, line: EdgeConnection) -> bool:
         """Answer the next request; False if none came, or the connection cannot go on."""
         try:
             async with asyncio.timeout(KEEP_ALIVE_S):
@@ -87,7 +87,7 @@ class Host:
                 return {**self._facts, "profile": asdict(self._profile), **bill, "pids": self._fleet.pids}
         return None
 
-    async def _invoke(self, line: HttpLine, request: h11.Request, body: bytes) -> None:
+    async def _invoke(self, line: EdgeConnection, request: h11.Request, body: bytes) -> None:
         """Have a place and an answer, or say in the platform's words why not."""
         try:
             async with self._fleet.place() as place:
@@ -105,7 +105,7 @@ class Host:
         else:
             await line.say(*platform.page(error))
 
-    async def _within_limit(self, line: HttpLine, request: h11.Request, body: bytes, place: Place) -> None:
+    async def _within_limit(self, line: EdgeConnection, request: h11.Request, body: bytes, place: Place) -> None:
         """Let an instance answer until the maximum duration; what is late is replaced or cut, and its instance retired.
 
         AWS Lambda resets the environment of an invocation that has timed out. So it is not told that its time is up.
@@ -127,7 +127,7 @@ class Host:
                 self._fleet.stop(place)
                 raise
 
-    async def _cut(self, line: HttpLine) -> None:
+    async def _cut(self, line: EdgeConnection) -> None:
         if not line.answered:
             self._meter.timeouts += 1
             await line.say(*platform.page(platform.TIMEOUT))

@@ -11,7 +11,7 @@ from contextlib import ExitStack, suppress
 
 import h11
 
-from servers.deploy.serverless.http_line import HttpLine, passed_on
+from servers.deploy.serverless.edge_connection import EdgeConnection, passed_on
 from servers.deploy.serverless.instance import Instance
 from servers.serving import WireBytes
 
@@ -32,7 +32,7 @@ Hear = Callable[[bytes], None]
 
 
 async def call(
-    client: HttpLine,
+    client: EdgeConnection,
     request: h11.Request,
     body: bytes,
     instance: Instance,
@@ -48,7 +48,7 @@ async def call(
         reader, writer = await instance.connect()
     except OSError as error:
         raise FunctionFailed(f"instance {instance.pid}: does not listen any more") from error
-    function = HttpLine(h11.CLIENT, reader, writer, WireBytes())
+    function = EdgeConnection(h11.CLIENT, reader, writer, WireBytes())
     closing.callback(function.hang_up)
     try:
         headers = passed_on(request.headers, UPGRADE_HEADERS if listen else frozenset())
@@ -61,7 +61,7 @@ async def call(
         raise FunctionFailed(f"instance {instance.pid}: {type(error).__name__}: {error}") from error
 
 
-async def _pass_back(function: HttpLine, client: HttpLine, listen: Callable[[], Hear] | None) -> bytes:
+async def _pass_back(function: EdgeConnection, client: EdgeConnection, listen: Callable[[], Hear] | None) -> bytes:
     last = b""
     while True:
         match await function.hear():
@@ -86,7 +86,7 @@ async def _pass_back(function: HttpLine, client: HttpLine, listen: Callable[[], 
                 raise FunctionFailed(f"expected an answer, got {other}")
 
 
-async def _tunnel(function: HttpLine, client: HttpLine, hear: Hear) -> None:
+async def _tunnel(function: EdgeConnection, client: EdgeConnection, hear: Hear) -> None:
     """Pass bytes both ways until either end closes."""
     ways = [
         asyncio.create_task(_pipe(function, client)),
@@ -102,7 +102,7 @@ async def _tunnel(function: HttpLine, client: HttpLine, hear: Hear) -> None:
         await asyncio.gather(*ways, return_exceptions=True)
 
 
-async def _pipe(source: HttpLine, sink: HttpLine, hear: Hear | None = None) -> None:
+async def _pipe(source: EdgeConnection, sink: EdgeConnection, hear: Hear | None = None) -> None:
     with suppress(OSError):
         data = source.http.trailing_data[0] or await source.read()  # what came right behind the handshake
         while data:

@@ -1,0 +1,85 @@
+"""The demo's page while it is busy: how long a frame takes, whether memory grows, and how soon it is there at all.
+
+Teaches that a page which shows everything must forget most of it: rows, messages and latencies are bounded, and what
+changes many times between two frames is drawn once. A frame's work runs from its first animation callback to the first
+task after it was painted. Every lane is a page of its own, so each is measured by itself.
+"""
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from statistics import median
+from time import monotonic, sleep
+
+from playwright.sync_api import Frame, Page, expect
+
+from loadtests.experiments.bench.findings import Finding, Goal
+from loadtests.experiments.bench.processes import running_anywhere
+from loadtests.experiments.bench.sizes import BenchSizes
+from loadtests.harness.browser import chromium
+from loadtests.harness.cores import unpinned
+
+FRAME_MS, GROWTH, FIRST_S = Goal(8.0), Goal(1.15), Goal(5.0)
+SETTLED_SHARE = 0.1
+PATIENCE_MS = 30_000
+PRECISE = ("--enable-precise-memory-info", "--js-flags=--expose-gc")
+WATCH_FRAMES = """() => {
+    const after = new MessageChannel();
+    let beganMs;
+    window.frameWork = [];
+    after.port1.onmessage = () => window.frameWork.push(performance.now() - beganMs);
+    const next = () => requestAnimationFrame(() => {
+        beganMs = performance.now();
+        after.port2.postMessage(0);
+        next();
+    });
+    next();
+}"""
+
+
+def measure(plan: BenchSizes) -> list[Finding]:
+    """Open the demo, write so many messages a second for so long, and look at every frame of it."""
+    with unpinned(), chromium(PRECISE) as browser:
+        began_s = monotonic()
+        with running_anywhere("servers.demo", "--port", "0") as demo, opened(browser.new_page(), demo.address) as page:
+            first_s = monotonic() - began_s
+            work_ms, growth = busy(page, plan)
+    note = f"{plan.page_rate} messages a second for {plan.page_s:g} s"
+    return [
+        Finding("first delivery, from the start of the demo", "s", [first_s], FIRST_S, "set-up done"),
+        Finding("frame work, each page's median", "ms", work_ms, FRAME_MS, note),
+        Finding("heap at the end over heap once settled, each page", "ratio", growth, GROWTH, note),
+    ]
+
+
+@contextmanager
+def opened(page: Page, address: str) -> Iterator[Page]:
+    """Open the page, write a message, and wait until a lane has shown it."""
+    page.set_default_timeout(PATIENCE_MS)
+    page.goto(address)
+    page.wait_for_selector("#text:enabled")
+    page.fill("#text", "first")
+    page.press("#text", "Enter")
+    expect(page.locator("#raw_websocket .latest b")).to_have_text(re.compile("[0-9] m?s"), timeout=PATIENCE_MS)
+    yield page
+    page.close()
+
+
+def busy(page: Page, plan: BenchSizes) -> tuple[list[float], list[float]]:
+    """Return each page's median frame work in ms, and its heap at the end over that after a tenth of the time."""
+    for frame in page.frames:
+        frame.evaluate(WATCH_FRAMES)
+    page.locator("#rate").fill(str(plan.page_rate))
+    sleep(plan.page_s * SETTLED_SHARE)
+    settled = [heap_bytes(frame) for frame in page.frames]
+    sleep(plan.page_s * (1 - SETTLED_SHARE))
+    work_ms = [median(frame.evaluate("window.frameWork")) for frame in page.frames]
+    for frame in page.frames:
+        frame.evaluate("window.frameWork = []")  # our own notes are not the page's
+    growth = [heap_bytes(frame) / before for frame, before in zip(page.frames, settled, strict=True)]
+    return work_ms, growth
+
+
+def heap_bytes(frame: Frame) -> float:
+    """Return the bytes of live objects on the heap of a frame's page."""
+    return float(frame.evaluate("() => { gc(); return performance.memory.usedJSHeapSize; }"))

@@ -1,0 +1,110 @@
+"""What was measured, beside what was asked for: a table for people, and a file for later.
+
+A finding is judged by its median. A missed target is printed as missed, with the figure; a comparison whose pairs were
+all void has no figure at all.
+"""
+
+import json
+import platform
+import time
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.text import Text
+
+from loadtests.experiments.bench.pairs import Pairs, digits, spread
+from loadtests.experiments.bench.processes import cores
+from results.fitted_table import FittedTable, TableColumn, TableRow
+
+RESULTS = Path(__file__).parents[2] / "results"
+COLUMNS = (
+    TableColumn("measurement", text=True, min_width=24),
+    TableColumn("median"),
+    TableColumn("unit", text=True),
+    TableColumn("range", priority=2),
+    TableColumn("n", priority=3),
+    TableColumn("target", priority=1),
+    TableColumn("verdict", text=True),
+)
+COLOURS = {"met": "green", "missed": "red", "void": "red", "": "dim"}
+PACKAGES = ("uvicorn", "starlette", "websockets", "httptools", "uvloop", "msgspec")
+
+
+@dataclass(frozen=True, slots=True)
+class Goal:
+    """at_least: whether more is better."""
+
+    bound: float
+    at_least: bool = False
+
+    def met_by(self, value: float) -> bool:
+        return value >= self.bound if self.at_least else value <= self.bound
+
+    def __str__(self) -> str:
+        return f"{'at least' if self.at_least else 'at most'} {self.bound:g}"
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One row: a value for every pair or repeat, in `unit`. voids: why other pairs do not count."""
+
+    name: str
+    unit: str
+    values: list[float]
+    target: Goal | None = None
+    note: str = ""
+    voids: list[str] = field(default_factory=list)
+    pairs: list[Any] = field(default_factory=list)
+
+    @property
+    def verdict(self) -> str:
+        """Say `met` or `missed` by the median; `void` without values, empty without a target."""
+        if not self.values:
+            return "void"
+        if self.target is None:
+            return ""
+        return "met" if self.target.met_by(spread(self.values).median) else "missed"
+
+
+def compared(name: str, pairs: Pairs, target: Goal | None, note: str) -> Finding:
+    """Return the finding of a comparison: the ratios of its pairs."""
+    return Finding(name, "ratio", pairs.ratios, target, note, pairs.voids, list(pairs.valid))
+
+
+def show(console: Console, findings: Sequence[Finding]) -> None:
+    """Print the table, and beneath it what each figure is."""
+    console.print(f"\n{cores().told}\n", markup=False)
+    console.print(FittedTable(COLUMNS, [_row(each) for each in findings], [*filter(None, map(_note, findings))]))
+
+
+def _row(finding: Finding) -> TableRow:
+    values = finding.values
+    median, low, high = map(digits, spread(values)) if values else ("-", "-", "-")
+    verdict = Text(finding.verdict, style=COLOURS[finding.verdict])
+    target = str(finding.target or "")
+    return TableRow(
+        (finding.name, median, finding.unit, f"{low} to {high}" if values else "-", str(len(values)), target, verdict)
+    )
+
+
+def _note(finding: Finding) -> str:
+    said = [*filter(None, [finding.note]), *(f"void: {reason}" for reason in finding.voids)]
+    return f"{finding.name}: {'; '.join(said)}" if said else ""
+
+
+def write(findings: Sequence[Finding], folder: Path = RESULTS) -> Path:
+    """Write everything to `bench-<time>.json`, with machine and versions; return where."""
+    path = folder / f"bench-{time.strftime('%Y%m%dT%H%M%S')}.json"
+    made = {
+        "machine": platform.platform(),
+        "python": platform.python_version(),
+        "versions": {name: version(name) for name in PACKAGES},
+        "cores": cores().told,
+        "findings": [asdict(each) | {"verdict": each.verdict} for each in findings],
+    }
+    path.write_text(json.dumps(made, indent=2) + "\n", encoding="utf-8")
+    return path

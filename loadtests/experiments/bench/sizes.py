@@ -1,0 +1,53 @@
+"""How much is measured: every number of the benchmark in one place, in full and for a quick look.
+
+Legs last a second of the server's CPU time or more, since the system counts that in hundredths.
+"""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class FanOutSize:
+    """How many lines listen, and how many messages a leg sends them one at a time, and with 16 in flight."""
+
+    subscribers: int
+    messages: int
+
+
+@dataclass(frozen=True, slots=True)
+class BenchSizes:
+    """The defaults are the full benchmark."""
+
+    pairs: int = 5
+    fan_out: tuple[FanOutSize, ...] = (FanOutSize(100, 1000), FanOutSize(1000, 100))
+    stall_subscribers: int = 100
+    stall_messages: int = 2500
+    parked: int = 1000
+    wakes: int = 5
+    polls: int = 20_000
+    poll_lines: int = 32
+    appends: int = 15_000
+    senders: int = 50
+    idle_connections: int = 1000
+    kills: int = 10
+    load_s: tuple[float, float] = (0.3, 1.5)
+    page_rate: int = 20
+    page_s: float = 600.0
+
+
+QUICK = BenchSizes(
+    pairs=1,
+    fan_out=(FanOutSize(20, 100), FanOutSize(40, 50)),
+    stall_subscribers=5,
+    stall_messages=2500,
+    parked=20,
+    wakes=1,
+    polls=200,
+    poll_lines=4,
+    appends=200,
+    senders=10,
+    idle_connections=50,
+    kills=1,
+    load_s=(0.1, 0.3),
+    page_s=10.0,
+)

@@ -1,0 +1,90 @@
+"""A room of the stub: holds each message for exactly as long as it was told, then hands it to everyone at once.
+
+Teaches what precision costs: an event loop's timer is good to about a millisecond, so this one is set early and the
+rest is spun away, on a core that has nothing else to do. Leaves out everything that a chat is: no log on disk, no
+membership, no limits.
+"""
+
+import asyncio
+from collections import deque
+from collections.abc import Sequence
+from time import perf_counter
+from typing import Protocol
+
+from loadtests.experiments.calibration.notes import Notes, delay_ms
+from servers.core.wire import Ack, Cursor, Event, Kind, Page, Send, Snapshot, encode
+
+EPOCH = "stub"
+SPIN_S = 0.002
+LEASE_S = 30.0
+
+
+class Listener(Protocol):
+    """Whoever is told at once: an open socket, or a poll that is being held."""
+
+    def hand(self, page: Page, encoded: bytes) -> None: ...
+
+
+class Room:
+    """delay_s: from a message's arrival to its being handed out. Everyone in the room gets everything."""
+
+    def __init__(self, name: str, delay_s: float, notes: Notes) -> None:
+        self.name = name
+        self.listeners: set[Listener] = set()
+        self._delay_s = delay_s
+        self._notes = notes
+        self._told: list[Event] = []
+        self._held: deque[tuple[float, Event]] = deque()
+
+    def take(self, message: Send, sender: str, arrived_s: float) -> Ack:
+        """Accept a message; it is handed out later, never before the acknowledgement."""
+        seq = len(self._told) + len(self._held) + 1
+        self._notes.arrived.append((self.name, seq, arrived_s))
+        event = Event(self.name, seq, Kind.MESSAGE, sender, sender, message.text, 0, message.client_id)
+        self._held.append((arrived_s + self._delay_s, event))
+        asyncio.get_running_loop().call_soon(self._release)
+        return Ack(ref=message.ref, seq=seq)
+
+    def after(self, seq: int) -> Page:
+        """Return what has been handed out so far beyond `seq`."""
+        return Page(EPOCH, seq, len(self._told), tuple(self._told[seq:]))
+
+    def snapshot(self) -> Snapshot:
+        return Snapshot(EPOCH, len(self._told), LEASE_S, (), {}, ())
+
+    def note(self, page: Page, user: str) -> None:
+        """Note that a page is being handed to somebody, now."""
+        now_s = perf_counter()
+        self._notes.handed += [(self.name, event.seq, user, now_s) for event in page.events]
+
+    def _release(self) -> None:
+        """Hand out what is due, and come back for what is not; in order, since all are held for the same time."""
+        while self._held and (left_s := self._held[0][0] - perf_counter()) <= 0:
+            self._told.append(self._held.popleft()[1])
+            page = self.after(len(self._told) - 1)
+            encoded = encode(page)
+            for listener in tuple(self.listeners):
+                listener.hand(page, encoded)
+        if self._held:
+            loop = asyncio.get_running_loop()
+            if left_s > SPIN_S:
+                loop.call_later(left_s - SPIN_S, self._release)
+            else:
+                loop.call_soon(self._release)
+
+
+class Rooms(dict[str, Room]):
+    """Every room there is; one comes into being when it is first asked for."""
+
+    def __init__(self, delays_ms: Sequence[float]) -> None:
+        self.notes = Notes()
+        self._delays_ms = delays_ms
+
+    def __missing__(self, name: str) -> Room:
+        room = self[name] = Room(name, delay_ms(name, self._delays_ms) / 1000, self.notes)
+        return room
+
+
+def parse_after(query: str) -> int:
+    """Return the sequence number in a poll's `after=<epoch>.<seq>&connection=...`."""
+    return Cursor.parse(query.partition("&")[0].removeprefix("after=")).seq

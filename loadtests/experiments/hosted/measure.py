@@ -1,0 +1,62 @@
+"""One measurement on a serverless host: the same users as in every comparison, and the host's bill at both ends.
+
+Teaches that not being able to connect is a result, too. Users whom the host does not let in try until the conductor
+gives them up; what that cost the host stands in the row like anything else.
+"""
+
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from time import perf_counter, sleep
+from typing import Any, NamedTuple
+
+from loadtests.accounts.samples import Window
+from loadtests.experiments.hosted.accounts import Bill, Row, row_of
+from loadtests.experiments.hosted.connection_timeline import timeline_of
+from loadtests.experiments.hosted.host import bill_of, hosting
+from loadtests.experiments.hosted.plan import HostedPlan, Step
+from loadtests.harness.children import LOOK_S, Look
+from loadtests.harness.cores import Cores
+from loadtests.harness.distance import Way
+from loadtests.harness.generator import Generator, generating
+from loadtests.harness.server_probe import Server
+from loadtests.targets.target import OurServers
+
+
+class Measured(NamedTuple):
+    """A row of each table, or of `lives` several, with their key; and the host's limits."""
+
+    hosted: Row
+    lives: list[Row]
+    settings: dict[str, Any]
+
+
+def measure_hosted(plan: HostedPlan, step: Step, cores: Cores, look: Look) -> Measured:
+    """Measure one transport on one host; waits, and raises NotMeasured, OSError."""
+    planned, slug = plan.planned(step), step.transport.slug
+    with TemporaryDirectory(prefix="hosted-") as name:
+        folder = Path(name)
+        with (
+            hosting(slug, step.host, cores.servers, folder, look) as server,
+            generating(
+                OurServers().locust_file(slug), Way(server.address, ""), planned.workload, cores.generator, folder
+            ) as generator,
+        ):
+            begun = bill_of(server)
+            window = generator.await_window(look)
+            ends = _at_both_ends(server, generator, window) if window else None
+            samples = generator.await_samples(look)
+            before, after = ends or (begun, bill_of(server))
+    key: Row = {"transport": slug, "host": step.host.name}
+    row = key | row_of(planned, samples, before, after)
+    return Measured(row, [key | each for each in timeline_of(step.transport, samples)], dict(server.settings))
+
+
+def _at_both_ends(server: Server, generator: Generator, window: Window) -> tuple[Bill, Bill]:
+    """Return the host's bill when the window begins and when it ends; waits."""
+    bills = []
+    for moment_s in window:
+        while (left_s := moment_s - perf_counter()) > 0:
+            generator.look()
+            sleep(min(left_s, LOOK_S))
+        bills.append(bill_of(server))
+    return bills[0], bills[1]

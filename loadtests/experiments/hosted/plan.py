@@ -1,0 +1,92 @@
+"""Which serverless hosts are tried, by which transports, under which load, and in which order.
+
+Teaches what a host's limit can be seen at: people who are silent for longer than it. So the room is a quiet one: at the
+busier pace of a comparison no long poll would ever be held for ten seconds. And that people who arrive together are cut
+together: so they come one after the other, since their instances all start on one core here, and in a data centre each
+on its own. Pure.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from random import Random
+from typing import NamedTuple
+
+from loadtests.plan.workload import Workload
+from loadtests.scenarios import Planned, Scenario
+from servers.transports import Transport
+
+INSTANCES_MAX = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Host:
+    """A profile of the serverless host, as `python -m servers.deploy.serverless` knows it.
+
+    max_duration_s: another limit than its own; None: its own. instances: how many there may be at most.
+    """
+
+    profile: str
+    max_duration_s: float | None = None
+    instances: int = INSTANCES_MAX
+
+    @property
+    def name(self) -> str:
+        """Return what tells it from the others."""
+        return self.profile + (f", {self.max_duration_s:g} s" if self.max_duration_s else "")
+
+    @property
+    def options(self) -> list[str]:
+        """Return it as options of the host's command."""
+        limit = ["--max-duration", f"{self.max_duration_s:g}"] if self.max_duration_s else []
+        return ["--profile", self.profile, *limit, "--instances", str(self.instances)]
+
+
+HOSTS = (Host("classic-hobby"), Host("classic-pro"), Host("fluid-2026"), Host("fluid-2026", 10.0))
+
+
+class Step(NamedTuple):
+    """One measurement."""
+
+    transport: Transport
+    host: Host
+
+
+@dataclass(frozen=True, slots=True)
+class HostedPlan:
+    """How much is measured. window_s: of each step; rate_per_s: messages of each user's."""
+
+    window_s: float = 55.0
+    rate_per_s: float = 0.03
+    joins_per_s: float = 0.8
+    users: int = 8
+    poll_s: float = 2.0
+    hosts: tuple[Host, ...] = HOSTS
+
+    @property
+    def scenario(self) -> Scenario:
+        """The load: one room, and people who come back when their line is cut."""
+        load = Workload(
+            users=self.users,
+            room_size=self.users,
+            rate_per_s=self.rate_per_s,
+            measured_s=self.window_s,
+            poll_interval_s=self.poll_s,
+            joins_per_s=self.joins_per_s,
+            lines_break=1,
+        )
+        return Scenario("hosted", "What does a serverless host do to each transport?", (load,), repeats=1)
+
+    def steps(self, transports: Sequence[Transport]) -> Iterator[Step]:
+        """Yield every transport on every host, in an order drawn by lot."""
+        all_steps = [Step(row, host) for row in transports for host in self.hosts]
+        yield from Random("order").sample(all_steps, len(all_steps))
+
+    def planned(self, step: Step) -> Planned:
+        """Return the measurement of a step."""
+        (planned,) = self.scenario.planned([step.transport])
+        return planned
+
+
+QUICK = HostedPlan(
+    window_s=6.0, rate_per_s=0.5, joins_per_s=20.0, users=4, poll_s=0.5, hosts=(Host("fluid-2026", 2.0),)
+)

@@ -1,0 +1,161 @@
+"""A TCP connection through two ends that are a known time apart. `loadtests.harness.relay` makes them.
+
+Teaches what it takes to inject a delay and nothing else. Whatever one end hears (bytes, the peer's end, a reset) is put
+on a timetable, and the other end says it a constant time later, in order. Bytes on their way are bounded: a sender that
+is HELD_BYTES ahead, or whose receiver does not read, is not read from, so it feels the back-pressure of a real line.
+
+One timer serves all links (see `loadtests.harness.precise_timer`). Nothing is ever delivered early.
+"""
+
+import asyncio
+import socket
+from collections import deque
+from collections.abc import Callable
+from functools import partial
+from heapq import heappop, heappush
+from itertools import count
+from struct import pack
+from time import perf_counter
+from typing import cast
+
+from loadtests.harness.precise_timer import PreciseTimer
+
+HELD_BYTES = 1024 * 1024  # a megabyte each 100 ms, on each connection, is far above any chat
+RESET_ON_CLOSE = pack("ii", 1, 0)  # struct linger: on, for no time
+
+Action = Callable[[], None]
+
+
+class Timetable:
+    """Runs what is due, never early."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._entries: list[tuple[float, int, Action]] = []
+        self._order = count()
+        self._timer = PreciseTimer(loop, self._run)
+
+    def at(self, due_s: float, action: Action) -> None:
+        """Have something done at a moment of the monotonic clock; equal moments keep their order."""
+        entry = (due_s, next(self._order), action)
+        heappush(self._entries, entry)
+        if self._entries[0] is entry:
+            self._timer.set(due_s - perf_counter())
+
+    def close(self) -> None:
+        self._timer.close()
+
+    def _run(self) -> None:
+        while self._entries:
+            left_s = self._entries[0][0] - perf_counter()
+            if left_s > 0:
+                self._timer.set(left_s)
+                return
+            heappop(self._entries)[2]()
+
+
+class End(asyncio.Protocol):
+    """One connection of a link: to the client, or to the server. `tell` hears how many bytes came."""
+
+    transport: asyncio.Transport | None = None
+    out: "Pipe"
+    into: "Pipe"
+
+    def __init__(self, tell: Callable[[int], None]) -> None:
+        self._tell = tell
+        self._heard_end = self._said_end = False
+
+    @property
+    def is_gone(self) -> bool:
+        return self.transport is not None and self.transport.is_closing()
+
+    def write(self, data: bytes) -> None:
+        assert self.transport is not None
+        self.transport.write(data)
+
+    def finish(self) -> None:
+        """Say that nothing more comes; close if the peer has said so, too."""
+        assert self.transport is not None
+        self._said_end = True
+        if self._heard_end:
+            self.transport.close()
+        else:
+            self.transport.write_eof()
+
+    def reset(self) -> None:
+        """Break the connection off."""
+        assert self.transport is not None
+        self.transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET_ON_CLOSE)
+        self.transport.abort()
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self.transport = cast(asyncio.Transport, transport)
+        self.into.open()
+
+    def data_received(self, data: bytes) -> None:
+        self._tell(len(data))
+        self.out.take(partial(End.write, data=data), len(data))
+
+    def eof_received(self) -> bool:
+        self._heard_end = True
+        self.out.take(End.finish)
+        return not self._said_end  # True leaves our half open
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        if exc is not None:
+            self.out.take(End.reset)
+
+    def pause_writing(self) -> None:
+        self.into.balance(sink_is_full=True)
+
+    def resume_writing(self) -> None:
+        self.into.balance(sink_is_full=False)
+
+
+class Pipe:
+    """One direction: what its source heard, its sink says `delay_s` later.
+
+    What is heard before `open_s` travels as if it were heard then: a peer that must wait for an answer to its SYN.
+    """
+
+    def __init__(self, source: End, sink: End, timetable: Timetable, delay_s: float, open_s: float) -> None:
+        self._source = source
+        self._sink = sink
+        self._timetable = timetable
+        self._delay_s = delay_s
+        self._open_s = open_s
+        self._arrived: deque[tuple[Callable[[End], None], int]] = deque()  # before the sink was connected
+        self._held_bytes = 0
+        self._sink_is_full = self._paused = False
+        source.out = sink.into = self
+
+    def take(self, action: Callable[[End], None], size: int = 0) -> None:
+        """Put on its way what the sink will do, and how many bytes that holds until then."""
+        self._held_bytes += size
+        if self._delay_s:
+            due_s = max(perf_counter(), self._open_s) + self._delay_s
+            self._timetable.at(due_s, partial(self._deliver, action, size))
+            self.balance(self._sink_is_full)
+        else:
+            self._deliver(action, size)
+
+    def open(self) -> None:
+        """Deliver what has arrived, now that the sink is connected."""
+        while self._arrived:
+            self._deliver(*self._arrived.popleft())
+
+    def balance(self, sink_is_full: bool) -> None:
+        """Read from the source, or leave it waiting while too much is on its way or the sink takes no more."""
+        self._sink_is_full = sink_is_full
+        must_pause = sink_is_full or self._held_bytes > HELD_BYTES
+        if must_pause != self._paused and self._source.transport is not None and not self._source.is_gone:
+            self._paused = must_pause
+            (self._source.transport.pause_reading if must_pause else self._source.transport.resume_reading)()
+
+    def _deliver(self, action: Callable[[End], None], size: int) -> None:
+        if self._sink.transport is None:
+            self._arrived.append((action, size))
+        else:
+            self._held_bytes -= size
+            if not self._sink.is_gone:
+                action(self._sink)
+        self.balance(self._sink_is_full)

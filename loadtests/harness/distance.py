@@ -1,0 +1,124 @@
+"""The servers of one measurement, and what lies on the way to them.
+
+Teaches which links a transport has. Clients reach the API, and with a push service that service, too; the link from the
+API to the push service is another one: a rented service is far away, or next door. Something may be laid into each: a
+relay that delays (by the workload's `one_way_delay_s` on both of the clients' links, by its `push_link_delay_s` on the
+third), or a recorder. It runs on the load generator's core, so that the servers' CPU time is theirs alone.
+"""
+
+import secrets
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from loadtests.harness.children import Look, NotMeasured, module, running
+from loadtests.harness.cores import Cores
+from loadtests.harness.manifest import push_service
+from loadtests.harness.provisioned_store import ALONE, StoreChoice, provisioned
+from loadtests.harness.restarts import Servers
+from loadtests.harness.server_probe import READY_S
+from loadtests.plan.workload import Workload
+from servers.transports import RENTED, Transport
+
+
+class Link(StrEnum):
+    API = "clients to API"
+    PUSH_SERVICE = "clients to push service"
+    PUBLISHING = "API to push service"
+
+
+Lay = Callable[[str], str]
+"""Lays something into a link: takes the address (http://host:port) at its far end, returns the one to use instead."""
+
+
+@dataclass(frozen=True, slots=True)
+class Way:
+    """Where the clients find the servers. push_service: empty if they are to ask the API."""
+
+    api: str
+    push_service: str
+
+
+@contextmanager
+def serving_at_distance(
+    transport: Transport, workload: Workload, cores: Cores, folder: Path, look: Look, backing: StoreChoice = ALONE
+) -> Iterator[tuple[Servers, Way]]:
+    """Run the servers of a transport, and the relays that the workload asks for; raises NotMeasured."""
+    delays_s = {
+        Link.API: workload.one_way_delay_s,
+        Link.PUSH_SERVICE: workload.one_way_delay_s,
+        Link.PUBLISHING: workload.push_link_delay_s,
+    }
+    with ExitStack() as relays:
+
+        def relayed(link: Link, address: str) -> str:
+            target, delay_ms = address.removeprefix("http://"), str(delays_s[link] * 1000)
+            command = module("loadtests.harness.relay", "--to", target, "--delay-ms", delay_ms)
+            relay = relays.enter_context(running(command, cores.generator, folder / f"relay, {link}.log"))
+            return str(relay.next_line(READY_S, look)["address"])
+
+        links = {link: partial(relayed, link) for link, delay_s in delays_s.items() if delay_s}
+        with serving_over(links, transport, cores, folder, look, backing) as served:
+            yield served
+
+
+@contextmanager
+def serving_over(
+    links: Mapping[Link, Lay],
+    transport: Transport,
+    cores: Cores,
+    folder: Path,
+    look: Look,
+    backing: StoreChoice = ALONE,
+) -> Iterator[tuple[Servers, Way]]:
+    """Run the servers of a transport, and have clients and API use these links to them; raises NotMeasured."""
+
+    def over(link: Link, address: str) -> str:
+        return links[link](address) if link in links else address
+
+    with ExitStack() as stack:
+        service: dict[str, Any] = {}
+        environment: dict[str, str] = {}
+        if transport.needs_push_service and Link.PUBLISHING in links:
+            apart = push_service_apart(cores.servers, folder, look, partial(over, Link.PUBLISHING))
+            service, environment = stack.enter_context(apart)
+        ground = stack.enter_context(provisioned(backing, cores.servers, folder, look))
+        servers = stack.enter_context(Servers(transport.slug, cores.servers, folder, look, ground, environment))
+        if service:
+            pids = {**servers.server.pids, "push_service": service["pid"]}
+            servers.server = replace(servers.server, push_service=service["address"], pids=pids)
+        server = servers.server
+        moved = server.push_service and (service or Link.PUSH_SERVICE in links)
+        yield (
+            servers,
+            Way(over(Link.API, server.address), over(Link.PUSH_SERVICE, server.push_service) if moved else ""),
+        )
+
+
+@contextmanager
+def push_service_apart(
+    core: int | None, folder: Path, look: Look, lay: Lay
+) -> Iterator[tuple[dict[str, Any], dict[str, str]]]:
+    """Run the stand-in by itself: yields what it announced, and the environment by which APIs find it.
+
+    lay: what lies in the way from them to it. Raises NotMeasured.
+    """
+    environment = credentials()
+    command = module("servers.pusher_service", "--port", "0", "--attached")
+    with running(command, core, folder / "push service.log", environment) as child:
+        service = child.next_line(READY_S, look)
+        host, _, port = lay(service["address"]).rpartition(":")
+        yield service, environment | {"PUSHER_HOST": host.removeprefix("http://"), "PUSHER_PORT": port}
+
+
+def credentials() -> dict[str, str]:
+    """Return what a stand-in and its API share; raises NotMeasured if a rented service is to be used."""
+    if push_service() == RENTED:
+        raise NotMeasured(
+            "the way to a rented push service is what it is, and nothing can be laid in: unset PUSHER_KEY"
+        )
+    return {"PUSHER_APP_ID": "1", "PUSHER_KEY": secrets.token_hex(8), "PUSHER_SECRET": secrets.token_hex(16)}

@@ -1,0 +1,103 @@
+"""The load generator: `locust`, one process or several, started anew for each measurement.
+
+Teaches to keep Locust at arm's length: importing it would patch the sockets of whoever imports it. So it runs as
+anybody would run it by hand, and tells on standard output, in JSON lines, where in its course it is.
+"""
+
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import NamedTuple
+
+from loadtests.accounts.samples import Samples, Window
+from loadtests.accounts.wire_bytes import SLACK_S
+from loadtests.harness.children import Child, Look, module, running
+from loadtests.harness.distance import Way
+from loadtests.plan.workload import Workload
+
+MARGIN_S = 60.0
+HOST = "127.0.0.1"
+
+
+class Live(NamedTuple):
+    """How the measurement goes: percentiles of the latest deliveries, in ms."""
+
+    p50_ms: float
+    p95_ms: float
+
+    def __str__(self) -> str:
+        return f"p50 {self.p50_ms:,.0f} ms, p95 {self.p95_ms:,.0f} ms"
+
+
+class Generator:
+    """A running load; `pid` is its process, or the one that started the others. live: how it goes, once it is known."""
+
+    def __init__(self, child: Child, workload: Workload, record: Path) -> None:
+        self.pid = child.pid
+        self.live: Live | None = None
+        self._child = child
+        self._workload = workload
+        self._record = record
+        self._stopped = False
+
+    def await_window(self, look: Look) -> Window | None:
+        """Wait until all users have joined, and return the window; None if they did not. Raises NotMeasured."""
+        told = self._child.next_line(MARGIN_S + self._workload.users / self._workload.joins_per_s, look)
+        self._stopped = told["phase"] == "stop"
+        return Window(*told["window"]) if "window" in told else None
+
+    def look(self) -> None:
+        """Learn how it goes, without waiting. Raises NotMeasured if the process has ended."""
+        while told := self._child.next_line_now():
+            if told["phase"] == "measure":
+                self.live = Live(told["p50_ms"], told["p95_ms"])
+
+    def await_samples(self, look: Look) -> Samples:
+        """Wait until everything has arrived and the process has ended; raises NotMeasured."""
+        while not self._stopped:
+            told = self._child.next_line(self._workload.drain_s + MARGIN_S, look)
+            self._stopped = told["phase"] == "stop"
+        self._child.wait(MARGIN_S)
+        if not self._record.exists():
+            raise self._child.failed("left no samples")
+        return Samples.read(self._record)
+
+
+@contextmanager
+def generating(
+    file: Path, way: Way, workload: Workload, core: int | None, folder: Path, generators: int = 1
+) -> Iterator[Generator]:
+    """Run a Locust file against its servers, on one core; with several generators, under a master of Locust's."""
+    record = folder / f"{file.stem}.samples"
+    command = module("locust", "--locustfile", str(file), "--headless", "--only-summary", "--json-phases")
+    command += ["--wire-slack", str(SLACK_S + workload.one_way_delay_s)]
+    command += ["--push-service", way.push_service] if way.push_service else []
+    command += ["--host", way.api, "--spawn-rate", f"{workload.joins_per_s:g}", "--record", str(record)]
+    command += workload.arguments()
+    if generators > 1:
+        count, port = str(generators), str(free_port())
+        command += ["--processes", count, "--expect-workers", count]
+        command += [
+            "--master-host",
+            HOST,
+            "--master-port",
+            port,
+            "--master-bind-host",
+            HOST,
+            "--master-bind-port",
+            port,
+        ]
+    with running(command, core, folder / f"load generator of {file.stem}.log") as child:
+        try:
+            yield Generator(child, workload, record)
+        finally:
+            child.terminate()  # unlike our servers, Locust does not watch its standard input
+
+
+def free_port() -> int:
+    """Return a port that nobody listens on, at this moment."""
+    with socket.socket() as probe:
+        probe.bind((HOST, 0))
+        port: int = probe.getsockname()[1]
+        return port

@@ -1,0 +1,116 @@
+"""The circumstances of a run, as its manifest tells them: code, machine, versions, scenario, settings.
+
+Teaches what somebody needs in order to believe a figure, or to get it again.
+"""
+
+import os
+import platform
+import subprocess
+import sys
+from collections.abc import Sequence
+from dataclasses import asdict
+from datetime import datetime
+from hashlib import sha256
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+from loadtests.harness.cores import Cores
+from loadtests.scenarios import Scenario
+from servers.redaction import without_passwords
+from servers.transports import LOCAL_STAND_IN, RENTED, Transport
+
+ROOT = Path(__file__).parents[2]
+MEASURED = ("servers", "clients", "loadtests")  # whose code a figure depends on
+NAMED = (
+    "starlette",
+    "sse-starlette",
+    "uvicorn",
+    "httptools",
+    "uvloop",
+    "websockets",
+    "msgspec",
+    "pusher",
+    "httpx",
+    "locust",
+    "gevent",
+)
+
+
+def push_service() -> str:
+    """Say whose push service the Pusher adapter uses: PUSHER_KEY in the environment names a rented one."""
+    return RENTED if "PUSHER_KEY" in os.environ else LOCAL_STAND_IN
+
+
+def label(transport: Transport) -> str:
+    """Return a transport's honest name in the run that is about to start."""
+    return transport.told_as(push_service())
+
+
+def describe(scenarios: Sequence[Scenario], slugs: Sequence[str], cores: Cores) -> dict[str, Any]:
+    """Return the manifest of a run that is about to start."""
+    return {
+        "started_at": datetime.now().astimezone().isoformat(timespec="seconds"),
+        "commit": commit(),
+        "measured_code": {folder: _digest(ROOT / folder) for folder in MEASURED},
+        "machine": machine(),
+        "versions": versions(),
+        "transports": list(slugs),
+        "scenarios": [
+            {"name": row.name, "question": row.question, "repeats": row.repeats, "samples": row.samples}
+            for row in scenarios
+        ],
+        "workloads": [
+            {"scenario": row.name, **asdict(load), "warm_up_s": load.warm_up_s}
+            for row in scenarios
+            for load in row.workloads
+        ],
+        "command": without_passwords(" ".join(["python", "-m", "loadtests", *sys.argv[1:]])),
+        "pinning": cores.told,
+        "push_service": push_service(),
+        "preview": any(row.preview for row in scenarios),
+    }
+
+
+def commit() -> str:
+    """Return the commit that is checked out, and whether files differ from it; "unknown" outside of a repository."""
+    return _git("describe", "--always", "--dirty", "--abbrev=40", "--exclude=*")
+
+
+def _digest(folder: Path) -> str:
+    """Return a digest of a folder's Python files, committed or not, by which two runs of the same code are told."""
+    files = sorted(folder.rglob("*.py"))
+    return sha256(b"".join(f"{file.relative_to(folder)}\n".encode() + file.read_bytes() for file in files)).hexdigest()
+
+
+def _git(*words: str) -> str:
+    """Return what git answers; "unknown" outside of a repository."""
+    try:
+        return subprocess.run(["git", *words], cwd=ROOT, capture_output=True, text=True, check=True).stdout.strip()
+    except (OSError, subprocess.CalledProcessError):
+        return "unknown"
+
+
+def versions() -> dict[str, str]:
+    """Return the versions of Python and of the libraries that a figure may depend on."""
+    return {"python": platform.python_version(), **{name: version(name) for name in NAMED}}
+
+
+def machine() -> dict[str, Any]:
+    """Return what tells one machine from another."""
+    return {
+        "cpu": _cpu_model(),
+        "cores": psutil.cpu_count(),
+        "memory_bytes": psutil.virtual_memory().total,
+        "os": platform.platform(),
+    }
+
+
+def _cpu_model() -> str:
+    """Return the processor's name; Linux keeps it in a file, others tell it themselves."""
+    cpuinfo = Path("/proc/cpuinfo")
+    lines = cpuinfo.read_text().splitlines() if cpuinfo.exists() else []
+    models = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return models[0] if models else platform.processor() or platform.machine()

@@ -1,0 +1,67 @@
+"""What the servers' processes have used, by the part of the work that they do; from outside, as the system tells it.
+
+Teaches that a server is not always the same processes: a host's instances come and go, an engine forks for each
+connection. So only those are listed that stay, and each answers for all that it has started, until the next one on the
+list; of those that have ended, the system adds the time to whoever started them. And that a supervisor, or the model
+of a host, is of this machine alone: what they start serves, they themselves do not, and nobody pays for them.
+"""
+
+from collections.abc import Iterator, Mapping
+
+import psutil
+
+from loadtests.accounts.cell import Reading
+from loadtests.harness.cpu_time import cpu_s, ended_s
+
+API, PUSH_SERVICE, STORE, TENDING = PARTS = "api", "push_service", "store", "tending"
+"""Whose CPU time has a column of its own: what serves, the push service, the store's engine, who tends the others."""
+
+SUPERVISOR, HOST = "supervisor", "host"
+"""The roles of those who only start others."""
+
+
+def part_of(role: str) -> str:
+    """Return to which part a process belongs, by its role: api, api_2 and websocket_server are one, for example."""
+    if role in (SUPERVISOR, HOST):
+        return TENDING
+    return next((part for part in (PUSH_SERVICE, STORE) if role.startswith(part)), API)
+
+
+def part_below(role: str) -> str:
+    """Return to which part belongs what a process has started: what is tended serves."""
+    return API if part_of(role) == TENDING else part_of(role)
+
+
+class Parts:
+    """The processes of one server, listed by role; raises psutil.NoSuchProcess."""
+
+    def __init__(self, pids: Mapping[str, int]) -> None:
+        self._listed = {role: psutil.Process(pid) for role, pid in pids.items()}
+
+    @property
+    def has_store(self) -> bool:
+        """Whether the store's engine is among them."""
+        return any(part_of(role) == STORE for role in self._listed)
+
+    def used_s(self) -> Reading:
+        """Return the CPU time of each part so far, under its column's name; raises psutil.Error."""
+        used_s = dict.fromkeys(PARTS, 0.0)
+        for role, listed, below in self._families():
+            used_s[part_of(role)] += cpu_s(listed)
+            used_s[part_below(role)] += cpu_s(*below) + ended_s(listed)
+        return {f"{part}_cpu_s": s for part, s in used_s.items()}
+
+    def resident_bytes(self) -> Reading:
+        """Return the resident memory of the API and of the push service; raises psutil.Error."""
+        resident = dict.fromkeys(PARTS, 0.0)
+        for role, listed, below in self._families():
+            resident[part_of(role)] += listed.memory_info().rss
+            resident[part_below(role)] += sum(each.memory_info().rss for each in below)
+        return {f"{part}_rss_bytes": resident[part] for part in (API, PUSH_SERVICE)}
+
+    def _families(self) -> Iterator[tuple[str, psutil.Process, set[psutil.Process]]]:
+        """Yield each role, its process, and all below it without the other listed ones and what is below them."""
+        below = {role: set(listed.children(recursive=True)) for role, listed in self._listed.items()}
+        for role, listed in self._listed.items():
+            others = [other for other, each in self._listed.items() if each in below[role]]
+            yield role, listed, below[role].difference(*({self._listed[other], *below[other]} for other in others))

@@ -1,0 +1,86 @@
+"""What the servers of a measurement stand on: where the log lies, and how many processes serve it.
+
+Teaches that a store is part of what is measured. An embedded one is a file, and its work is the server's own; a shared
+one is a process beside the servers, on their core, whose CPU time is theirs to answer for. Each measurement has a log
+of its own, empty at its start.
+"""
+
+import secrets
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from loadtests.harness.children import Look, module, running
+from servers.deploy import engines
+from servers.redaction import without_passwords
+
+EMBEDDED = "sqlite"
+SHARED = ("redis", "postgresql")
+READY_S = 40.0
+
+
+@dataclass(frozen=True, slots=True)
+class StoreChoice:
+    """What is asked for. store: a scheme, whose engine is then started here, or the URL of an engine that runs.
+
+    Raises ValueError if there is no such store, or if so many processes cannot share it.
+    """
+
+    store: str = EMBEDDED
+    workers: int = 1
+
+    def __post_init__(self) -> None:
+        if self.scheme not in (EMBEDDED, *SHARED) or self.store.startswith(f"{EMBEDDED}:"):
+            expected = f"{EMBEDDED}, {', '.join(SHARED)}, or the URL of one of the latter that runs already"
+            raise ValueError(f"--store {without_passwords(self.store)}: expected {expected}")
+        if self.workers > 1 and self.is_embedded:
+            raise ValueError(
+                f"--workers {self.workers}: an embedded store is one process's alone; "
+                f"several need --store {' or '.join(SHARED)}"
+            )
+
+    @property
+    def scheme(self) -> str:
+        return self.store.partition(":")[0]
+
+    @property
+    def is_embedded(self) -> bool:
+        return self.scheme == EMBEDDED
+
+    @property
+    def lacking(self) -> dict[str, str]:
+        """What its engine needs in order to start here, and this machine lacks; with Debian's package of each."""
+        return engines.missing(self.scheme) if self.store in SHARED else {}
+
+    @property
+    def told(self) -> str:
+        """Say what it is."""
+        return f"{self.scheme}, {self.workers} worker{'s' if self.workers > 1 else ''}"
+
+
+ALONE = StoreChoice()
+
+
+@dataclass(frozen=True, slots=True)
+class ProvisionedStore:
+    """What is there. environment: what the servers must be told of it; pids: of the engine, if it was started here."""
+
+    url: str
+    workers: int
+    environment: Mapping[str, str]
+    pids: Mapping[str, int]
+    engine: str
+
+
+@contextmanager
+def provisioned(backing: StoreChoice, core: int | None, folder: Path, look: Look) -> Iterator[ProvisionedStore]:
+    """Have an empty log until the block ends, its engine on one core if it is started here; raises NotMeasured."""
+    if backing.is_embedded:
+        yield ProvisionedStore(f"sqlite:///{folder / 'chat.db'}", 1, {}, {}, "")
+        return
+    command = module("servers.deploy.empty_database", backing.store, "--attached")
+    with running(command, core, folder / f"{backing.scheme}.log") as child:
+        told = child.next_line(READY_S, look)
+        secret = {"CHAT_SECRET": secrets.token_hex(32)}
+        yield ProvisionedStore(told["address"], backing.workers, secret, told["pids"], told["engine"])

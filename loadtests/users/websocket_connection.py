@@ -1,0 +1,116 @@
+"""One WebSocket on a gevent socket, spoken by the sans-I/O protocol of `websockets`.
+
+Teaches what a protocol without I/O leaves to its caller: write out what it wants to answer after every read (pongs),
+join the frames of a fragmented message, and let one writer at a time onto the socket. Per message it costs half of
+what `websockets.sync` does. Leaves out compression, and reconnecting, which is up to whoever uses the line.
+
+Locust has patched the standard library: this `socket` is gevent's, and waiting for it lets other greenlets run.
+"""
+
+import socket
+import ssl
+from collections import deque
+
+import gevent
+from gevent.lock import BoundedSemaphore
+from websockets.client import ClientProtocol
+from websockets.frames import Frame, Opcode
+from websockets.protocol import State
+from websockets.typing import Subprotocol
+from websockets.uri import WebSocketURI, parse_uri
+
+from loadtests.users.http_connection import ConnectionLost
+from loadtests.users.reports import WEBSOCKET, Report, timed
+from loadtests.users.request_headers import BROWSER_HEADERS
+
+CONNECT_S = 10.0
+READ_BYTES = 65_536
+
+
+class WebSocketConnection:
+    """One open line. Any greenlet may say something; only one may hear. Both raise ConnectionLost."""
+
+    def __init__(self, url: str, report: Report, subprotocol: str = "") -> None:
+        """Connect and shake hands, offering a subprotocol if one is named; waits, and reports how long."""
+        uri = parse_uri(url)
+        self._protocol = ClientProtocol(uri, subprotocols=[Subprotocol(subprotocol)] if subprotocol else None)
+        self._writing = BoundedSemaphore()
+        self._parts: list[bytes] = []
+        self._messages: deque[bytes] = deque()
+        with timed(report, WEBSOCKET, "connect"):
+            self._connect(url, uri)
+
+    def say(self, text: bytes) -> None:
+        """Send one text message; waits while the socket is full."""
+        if self._protocol.state is not State.OPEN or self._socket.fileno() < 0:
+            raise ConnectionLost(self._fate())
+        self._protocol.send_text(text)
+        self._flush()
+
+    def hear(self) -> bytes:
+        """Wait for the next message."""
+        while not self._messages:
+            self._take(self._read())
+        return self._messages.popleft()
+
+    def hear_within(self, patience_s: float) -> bytes | None:
+        """Wait for the next message, but not longer; None when nothing came."""
+        with gevent.Timeout(patience_s, False):
+            return self.hear()
+
+    def close(self) -> None:
+        """Say goodbye and hang up, without waiting for the other side's goodbye."""
+        if self._protocol.state is State.OPEN:
+            self._protocol.send_close()
+            self._flush()
+        self._socket.close()
+
+    def _connect(self, url: str, uri: WebSocketURI) -> None:
+        try:
+            self._socket = socket.create_connection((uri.host, uri.port), CONNECT_S)
+        except OSError as error:
+            raise ConnectionLost(f"{url}: {error}") from error
+        self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        if uri.secure:
+            self._socket = ssl.create_default_context().wrap_socket(self._socket, server_hostname=uri.host)
+        request = self._protocol.connect()
+        request.headers.update(BROWSER_HEADERS)
+        self._protocol.send_request(request)
+        self._flush()
+        while self._protocol.state is State.CONNECTING and self._protocol.handshake_exc is None:
+            self._take(self._read())
+        self._socket.settimeout(None)
+        if self._protocol.handshake_exc is not None:
+            raise ConnectionLost(f"{url}: {self._protocol.handshake_exc}")
+
+    def _read(self) -> bytes:
+        try:
+            return self._socket.recv(READ_BYTES)
+        except OSError as error:
+            self._socket.close()
+            raise ConnectionLost(f"the line broke: {error}") from error
+
+    def _take(self, data: bytes) -> None:
+        if not data:
+            self._socket.close()  # so that nobody waits for an answer to what is said from now on
+            raise ConnectionLost(self._fate())
+        self._protocol.receive_data(data)
+        self._flush()
+        for event in self._protocol.events_received():
+            if isinstance(event, Frame) and event.opcode in (Opcode.TEXT, Opcode.BINARY, Opcode.CONT):
+                self._parts.append(bytes(event.data))
+                if event.fin:
+                    self._messages.append(b"".join(self._parts))
+                    self._parts.clear()
+
+    def _flush(self) -> None:
+        with self._writing:
+            try:
+                self._socket.sendall(b"".join(self._protocol.data_to_send()))
+            except OSError as error:
+                raise ConnectionLost(f"the line broke: {error}") from error
+
+    def _fate(self) -> str:
+        if self._protocol.close_code is None:
+            return "the server closed the connection, without a close frame"
+        return f"the line closed with {self._protocol.close_code} {self._protocol.close_reason or ''}".rstrip()

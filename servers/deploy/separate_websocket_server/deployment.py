@@ -1,0 +1,15 @@
+"""Option 2 on one machine: functions for the API, a WebSocket server of one's own for the lines, a shared store.
+
+The API is that of short polling, whose clients it never sees: of all our servers it is the one without anything to wait
+for, and so what a function should be.
+"""
+
+from servers.deploy.deployment_settings import DeploymentSettings
+from servers.deploy.supervisor import Deployment, Renewal
+
+
+def start(deployment: Deployment, plan: DeploymentSettings) -> str:
+    """Start the host of the API and the WebSocket server; return the latter's address, which is all clients need."""
+    api = deployment.start("api", plan.function("short_polling"), Renewal.ITSELF)
+    command = [*plan.server("raw_websocket"), "--api", api]
+    return deployment.start("websocket_server", command, Renewal.OVERLAP, port=plan.port)

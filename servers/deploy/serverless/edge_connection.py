@@ -1,0 +1,116 @@
+"""One end of an HTTP/1.1 connection: h11's state machine, which does no I/O, over a pair of streams that does.
+
+Teaches what a host in front of functions must understand of HTTP: where a request and an answer begin and end, since an
+invocation is just that. What is said about one connection ("hop by hop", RFC 9110 section 7.6.1) stays on it.
+"""
+
+import asyncio
+from collections.abc import Iterable
+from contextlib import suppress
+
+import h11
+
+from servers.serving import Traffic, WireBytes
+
+READ_BYTES = 65_536
+HOP_BY_HOP = frozenset((b"connection", b"keep-alive", b"proxy-connection", b"te", b"trailer", b"upgrade"))
+
+Headers = list[tuple[bytes, bytes]]
+
+
+class TooLarge(Exception):
+    """A request's body is longer than a function is given."""
+
+
+class EdgeConnection:
+    """Hears and says h11's events, and counts bytes into `wire`. switched: whether it has become a WebSocket."""
+
+    def __init__(
+        self,
+        role: type[h11.CLIENT | h11.SERVER],
+        reader: asyncio.StreamReader,
+        writer: asyncio.StreamWriter,
+        wire: WireBytes,
+    ) -> None:
+        self.http = h11.Connection(role)
+        self.switched = False
+        self._asked_for_head = False
+        self._reader = reader
+        self._writer = writer
+        self._wire = wire
+        self._traffic = wire.http
+        self._exchange = Traffic()
+
+    @property
+    def answered(self) -> bool:
+        """Whether an answer has begun: then it can only be cut, not replaced."""
+        return self.http.our_state is not h11.SEND_RESPONSE
+
+    async def hear(self) -> h11.Event:
+        """Wait for the next event; raises h11.RemoteProtocolError, OSError."""
+        while True:
+            event = self.http.next_event()
+            if isinstance(event, h11.Request):
+                self._asked_for_head = event.method == b"HEAD"
+            if isinstance(event, h11.Event):
+                return event
+            assert event is h11.NEED_DATA, event
+            if self.http.they_are_waiting_for_100_continue:
+                await self.say(h11.InformationalResponse(status_code=100, headers=[]))
+            self.http.receive_data(await self.read())
+
+    async def read(self) -> bytes:
+        """Wait for some bytes; none when the other end has closed. Raises OSError."""
+        data = await self._reader.read(READ_BYTES)
+        self._traffic.received += len(data)
+        self._exchange.received += len(data)
+        return data
+
+    async def hear_body(self, bytes_max: int) -> bytes:
+        """Wait for a request's whole body; raises TooLarge."""
+        body = bytearray()
+        while isinstance(event := await self.hear(), h11.Data):
+            body += event.data
+            if len(body) > bytes_max:
+                raise TooLarge(f"body: expected at most {bytes_max} bytes")
+        return bytes(body)
+
+    async def say(self, *events: h11.Event) -> None:
+        """Write events, and wait while the other end is slow; to one that has hung up, nothing is written."""
+        said = [event for event in events if not (self._asked_for_head and isinstance(event, h11.Data))]
+        await self.write(b"".join(self.http.send(event) or b"" for event in said))
+
+    async def write(self, data: bytes) -> None:
+        """Write bytes as they are; waits like `say`."""
+        if not self._writer.is_closing():
+            self._traffic.sent += len(data)
+            self._exchange.sent += len(data)
+            self._writer.write(data)
+        with suppress(OSError):
+            await self._writer.drain()
+
+    def next_exchange(self) -> bool:
+        """Get ready for the next request; False if the connection ends with this one."""
+        if self.http.our_state is not h11.DONE or self.http.their_state is not h11.DONE:
+            return False
+        self.http.start_next_cycle()
+        self._exchange = Traffic()
+        return True
+
+    def switch(self) -> None:
+        """From now on this is a WebSocket, and its handshake was part of it."""
+        self._traffic.received -= self._exchange.received
+        self._traffic.sent -= self._exchange.sent
+        self._traffic = self._wire.websocket
+        self._traffic.received += self._exchange.received
+        self._traffic.sent += self._exchange.sent
+        self.switched = True
+
+    def hang_up(self) -> None:
+        """Close the connection at once, without a word."""
+        self._writer.transport.abort()
+
+
+def passed_on(headers: Iterable[tuple[bytes, bytes]], keep: frozenset[bytes] = frozenset()) -> Headers:
+    """Return the headers that concern more than this connection, and those to keep all the same."""
+    return [(name, value) for name, value in headers if name not in HOP_BY_HOP - keep]

@@ -1,0 +1,44 @@
+"""Optional: frame a page once for all its readers, instead of once for each (`--frame-once`).
+
+Teaches what a fan-out pays above the system call. The ASGI interface takes a text, so uvicorn builds the same frame
+again for every line. An unmasked text frame is a header of 2 to 10 bytes before the payload (RFC 6455 section 5.2),
+the same for all readers, and legal on a compressed line too (RFC 7692 section 6). Here it is built once, and written
+to each transport. Leaves out all but text frames, and rests on uvicorn's internals: constraints.txt pins it.
+"""
+
+from collections.abc import Callable
+
+from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
+from websockets.http11 import Request
+
+EXTENSION = "push_or_poll.frames"
+WRITE = "write"
+TEXT_FRAME = 0x81
+WriteFrame = Callable[[bytes], bool]
+"""Writes a whole frame now, or says False if the line lags or closes."""
+
+
+def text_frame(payload: bytes) -> bytes:
+    """Return the server's frame that carries this text."""
+    size = len(payload)
+    if size < 126:
+        return bytes((TEXT_FRAME, size)) + payload
+    if size < 1 << 16:
+        return bytes((TEXT_FRAME, 126)) + size.to_bytes(2, "big") + payload
+    return bytes((TEXT_FRAME, 127)) + size.to_bytes(8, "big") + payload
+
+
+class SharedFrame(WebSocketsSansIOProtocol):
+    """uvicorn's protocol, with an ASGI extension that takes whole frames."""
+
+    def handle_connect(self, event: Request) -> None:
+        super().handle_connect(event)
+        if self.response.status_code == 101:
+            self.scope["extensions"][EXTENSION] = {WRITE: self.write_frame}
+
+    def write_frame(self, frame: bytes) -> bool:
+        """Write a frame unless the transport's buffer is full or the line is closing; never waits."""
+        if self.close_sent or self.disconnected or not self.writable.is_set():
+            return False
+        self.transport.write(frame)
+        return True

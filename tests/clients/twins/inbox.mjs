@@ -1,0 +1,12 @@
+// Feeds the browser's inbox what it is told on standard input, and says what came out: a line of JSON for each.
+
+import { createInterface } from "node:readline";
+
+import { Inbox } from "../../../clients/web/chat/inbox.js";
+
+for await (const line of createInterface({ input: process.stdin })) {
+  const { cursor, pages } = JSON.parse(line);
+  const inbox = new Inbox(cursor);
+  const out = pages.map((page) => inbox.feed(page).map((event) => event.seq));
+  console.log(JSON.stringify({ out, cursor: inbox.cursor, behind: inbox.behind, lostLog: inbox.lostLog }));
+}

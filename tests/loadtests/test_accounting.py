@@ -1,0 +1,149 @@
+"""Accounts and truth: what was due to whom, and what still was true when they saw it. Nothing here imports locust."""
+
+from math import inf
+
+import pytest
+
+from loadtests.accounts.accounting import account
+from loadtests.accounts.cell import Cell
+from loadtests.accounts.deliveries import resolved
+from loadtests.accounts.samples import KINDS, Received, Samples, Sent, Session, Window
+from loadtests.accounts.truth import true_until_ms
+from servers.core.wire import Kind
+from tests.support.loadtest_rows import BOTH, BOTH_STAY, made, received, seen
+
+TWO = [(0, 1), (0, 2)]
+PRESENCE, TYPING = KINDS.index(Kind.PRESENCE), KINDS.index(Kind.TYPING)
+
+
+def test_an_exact_run_has_nothing_to_complain_of() -> None:
+    result = account(TWO, [*BOTH, received(2, 0), received(2, 1)], BOTH_STAY)
+    assert (result.events, result.expected, result.delivered) == (2, 4, 4)
+    assert result.complaint == ""
+
+
+@pytest.mark.parametrize(
+    ("deliveries", "complaint"),
+    [
+        (BOTH[:1], "of 4 deliveries: 3 lost"),
+        ([*BOTH, *BOTH, received(2, 0), received(2, 1)], "of 4 deliveries: 2 delivered twice"),
+        ([received(2, 0), received(2, 1), *BOTH], "of 4 deliveries: 2 out of order"),
+        (
+            [received(2, 1), *BOTH[1:] * 2],
+            "of 4 deliveries: 2 lost, 1 delivered twice, 1 out of order",
+        ),
+    ],
+)
+def test_loss_duplicates_and_disorder_are_each_counted(deliveries: list[Received], complaint: str) -> None:
+    assert account(TWO, deliveries, BOTH_STAY).complaint == complaint
+
+
+def test_a_delivery_of_something_else_is_no_substitute() -> None:
+    result = account([(0, 1)], [received(1, 0), received(2, 1)], BOTH_STAY)
+    assert (result.delivered, result.lost) == (1, 1)
+
+
+def test_who_went_owes_nothing_for_what_came_later_nor_who_came_for_what_was_before() -> None:
+    sessions = [Session(0, 0, 0, start=0), Session(0, 1, 0, start=0, end=1), Session(0, 1, 1, start=3)]
+    log = [(0, seq) for seq in (1, 2, 3, 4)]
+    came = [received(seq, 0) for seq in (1, 2, 3, 4)] + [received(1, 1), received(4, 1)._replace(session=1)]
+    assert account(log, came, sessions).complaint == ""
+    assert account(log, came, sessions).expected == 6
+
+
+def test_a_loss_within_a_stay_counts_however_the_stay_ended() -> None:
+    sessions = [Session(0, 1, 0, start=0, end=3)]
+    assert account([(0, 1), (0, 2), (0, 3)], [received(1, 1), received(3, 1)], sessions).lost == 1
+
+
+def test_the_same_event_in_two_stays_is_no_duplicate_but_was_not_due_in_the_second() -> None:
+    sessions = [Session(0, 1, 0, start=0, end=1), Session(0, 1, 1, start=1)]
+    result = account([(0, 1)], [received(1, 1), received(1, 1)._replace(session=1)], sessions)
+    assert (result.expected, result.delivered, result.duplicates) == (1, 1, 0)
+
+
+def test_a_message_is_true_for_ever_and_a_notice_until_it_expires() -> None:
+    log = [seen(1, Kind.MESSAGE), seen(2, Kind.MESSAGE), seen(3, Kind.TYPING, expires_at_ms=110_000)]
+    assert true_until_ms(log) == {(0, 1): inf, (0, 2): inf, (0, 3): 110_000}
+
+
+def test_what_takes_a_notice_back_stays_true() -> None:
+    assert true_until_ms([seen(1, Kind.TYPING, at_ms=100, expires_at_ms=100)]) == {(0, 1): inf}
+
+
+def test_news_is_true_until_newer_news_of_the_same_kind_and_sender() -> None:
+    log = [
+        seen(1, Kind.PRESENCE, sender=0, at_ms=100),
+        seen(2, Kind.PRESENCE, sender=1, at_ms=200),
+        seen(3, Kind.RECEIPT, sender=0, at_ms=300),
+        seen(4, Kind.PRESENCE, sender=0, at_ms=400),
+    ]
+    assert true_until_ms(log) == {(0, 1): 400, (0, 2): inf, (0, 3): inf, (0, 4): inf}
+
+
+def test_events_that_were_seen_in_another_order_are_overtaken_in_the_order_of_the_log() -> None:
+    log = [seen(2, Kind.TYPING, at_ms=200), seen(1, Kind.TYPING, at_ms=100)]
+    assert true_until_ms(log) == {(0, 1): 200, (0, 2): inf}
+
+
+def test_a_notice_that_was_replaced_before_it_came_is_counted_as_no_longer_true() -> None:
+    made = typing_cell(stopped_at_ms=105_400)
+    typing = next(row for row in made.kinds if row.kind == Kind.TYPING)
+    assert (typing.deeds, typing.events, typing.expected, typing.delivered, typing.still_true) == (1, 1, 2, 2, 0)
+    assert made.figures["delivered"] == 2
+
+
+def test_a_notice_that_came_in_time_is_counted_as_still_true() -> None:
+    typing = next(row for row in typing_cell(stopped_at_ms=105_600).kinds if row.kind == Kind.TYPING)
+    assert (typing.delivered, typing.still_true) == (2, 2)
+
+
+def test_a_coming_is_traced_to_the_event_that_the_others_saw() -> None:
+    noted = Samples(window=Window(101.0, 111.0), user_ids={0: "ann", 1: "bob"})
+    noted.sessions = [Session(0, 0, 0, start=1), Session(0, 1, 0, start=1, end=2), Session(0, 1, 1, start=3)]
+    for row in (Sent(0, 2, 1, PRESENCE, 102.0, 102.0, 102.1), Sent(0, -3, 1, PRESENCE, 104.0, 104.0, 104.1)):
+        noted.note_sent(row)
+    for seq in (2, 3):
+        noted.note_seen(seen(seq, Kind.PRESENCE, sender=1, at_ms=seq))
+        noted.note_received(received(seq, 0))
+    noted.note_received(received(2, 1))
+    presence = next(row for row in made(noted).kinds if row.kind == Kind.PRESENCE)
+    assert (presence.deeds, presence.events, presence.expected, presence.delivered) == (2, 2, 3, 3)
+
+
+def test_what_was_in_the_log_but_unread_when_somebody_left_is_counted_as_missed() -> None:
+    noted = Samples(window=Window(101.0, 111.0), user_ids={0: "ann", 1: "bob"})
+    noted.sessions = [Session(0, 0, 0, start=0), Session(0, 1, 0, start=0, end=1), Session(0, 1, 1, start=3)]
+    for row in (Sent(0, 1, 0, 0, 102.0, 102.0, 102.1), Sent(0, 2, 0, 0, 103.0, 103.0, 103.1)):
+        noted.note_sent(row)
+    noted.note_sent(Sent(0, 3, 1, PRESENCE, 103.1, 103.1, 103.2))
+    for seq in (1, 2):
+        noted.note_seen(seen(seq))
+        noted.note_received(received(seq, 0))
+    noted.note_seen(seen(3, Kind.PRESENCE, sender=1))
+    noted.note_received(received(3, 0))
+    noted.note_received(received(1, 1))
+    result = made(noted)
+    assert result.verdict.adds_up
+    assert [result.figures[name] for name in ("expected", "delivered", "missed_by_leaving")] == [3, 3, 1]
+
+
+def test_who_hangs_up_without_a_word_is_traced_to_the_event_that_the_others_saw() -> None:
+    noted = Samples()
+    for seq, kind in ((-5, PRESENCE), (-9, PRESENCE), (-9, PRESENCE)):
+        noted.note_sent(Sent(0, seq, 1, kind, 102.0, 102.0, 102.1))
+    for seq in (2, 7, 8):  # the user's first coming, before the load; then going; then coming back
+        noted.note_seen(seen(seq, Kind.PRESENCE, sender=1))
+    assert [row.seq for row in resolved(noted)] == [7, 8, 0]
+
+
+def typing_cell(stopped_at_ms: int) -> Cell:
+    """Return a cell in which both see Ann's message and, at 105.5 s, that she types; by then she may have stopped."""
+    noted = Samples(window=Window(101.0, 111.0), user_ids={0: "ann", 1: "bob"}, sessions=list(BOTH_STAY))
+    noted.note_sent(Sent(0, 1, 0, 0, 104.0, 104.0, 104.1))
+    noted.note_sent(Sent(0, 2, 0, TYPING, 105.0, 105.0, 105.1))
+    for row in (*BOTH, received(2, 0), received(2, 1), received(3, 0), received(3, 1)):
+        noted.note_received(row)
+    for event in (seen(1), seen(2, Kind.TYPING), seen(3, Kind.TYPING, at_ms=stopped_at_ms)):
+        noted.note_seen(event)
+    return made(noted)

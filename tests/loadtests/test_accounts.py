@@ -1,0 +1,244 @@
+"""The load tests' arithmetic: schedules, accounts, samples, verdicts, predictions. Nothing here imports locust."""
+
+from dataclasses import replace
+from itertools import pairwise
+from math import nan
+from pathlib import Path
+from statistics import fmean, pstdev
+
+import pytest
+
+from loadtests.accounts.cell import make_cell
+from loadtests.accounts.deliveries import Delivery, KindCount
+from loadtests.accounts.offered import digest, done, meant
+from loadtests.accounts.predictions import predict
+from loadtests.accounts.samples import KINDS as KINDS_NOTED
+from loadtests.accounts.samples import Samples, Sent, Window
+from loadtests.accounts.verdict import Health, Word, judge
+from loadtests.plan.schedule import bunched, intentions, phase, poisson_s, spells_s
+from loadtests.plan.workload import Workload
+from loadtests.scenarios import Planned
+from loadtests.users.duplicate_detector import DuplicateDetector
+from results.schema import CELLS, DELIVERIES, KINDS
+from servers.core.wire import Kind
+from servers.transports import find
+from tests.support.loadtest_rows import (
+    BOTH,
+    BOTH_STAY,
+    PAIR,
+    PLANNED,
+    SPENT,
+    cell,
+    counted,
+    made,
+    received,
+    samples,
+    seen,
+    sent,
+)
+
+
+def test_a_seed_and_a_user_fix_the_schedule() -> None:
+    assert list(poisson_s("messages", 7, 3, 0.5, 60.0)) == list(poisson_s("messages", 7, 3, 0.5, 60.0))
+
+
+@pytest.mark.parametrize(("stream", "seed", "user"), [("typing", 7, 3), ("messages", 8, 3), ("messages", 7, 4)])
+def test_another_stream_seed_or_user_has_another_schedule(stream: str, seed: int, user: int) -> None:
+    assert list(poisson_s("messages", 7, 3, 0.5, 60.0)) != list(poisson_s(stream, seed, user, 0.5, 60.0))
+
+
+def test_a_rate_of_zero_means_never() -> None:
+    assert list(poisson_s("messages", 7, 3, 0.0, 60.0)) == []
+
+
+def test_the_schedule_is_poisson_at_its_rate() -> None:
+    moments = list(poisson_s("messages", 1, 0, 5.0, 2000.0))
+    gaps = [later - earlier for earlier, later in pairwise(moments)]
+    assert len(moments) == pytest.approx(10_000, abs=500)  # five standard deviations
+    assert pstdev(gaps) == pytest.approx(fmean(gaps), rel=0.05)  # a beat would have none, uniform gaps 0.58
+    assert 0 <= moments[0] < moments[-1] < 2000.0
+
+
+def test_bunched_messages_fall_together_and_none_is_added_or_dropped() -> None:
+    assert list(bunched([0.3, 4.9, 5.1, 9.0], 5.0)) == [0.0, 0.0, 5.0, 5.0]
+    assert list(bunched([0.3, 4.9], 0.0)) == [0.3, 4.9]
+
+
+BUSY = Workload(rate_per_s=1.0, typing_per_s=0.5, receipts_per_s=0.5, comings_per_s=0.2, measured_s=300.0)
+
+
+def test_spells_never_overlap_and_end_in_time() -> None:
+    spells = list(spells_s("typing", 1, 0, 1.0, 300.0, (1.0, 3.0)))
+    assert len(spells) > 50
+    assert all(1.0 <= ended - began <= 3.0 for began, ended in spells)
+    assert all(ended < began for (_, ended), (began, _) in pairwise(spells))
+    assert spells[-1][1] < 300.0
+
+
+def test_who_is_away_does_nothing_and_is_back_before_the_end() -> None:
+    present = True
+    for one in intentions(BUSY, 0):
+        if one.kind is Kind.PRESENCE:
+            assert present == (one.body == "offline")
+            present = not present
+        else:
+            assert present
+    assert present
+
+
+def test_adding_a_kind_leaves_the_moments_of_the_others_as_they_were() -> None:
+    messages_only = intentions(Workload(rate_per_s=1.0, measured_s=300.0), 0)
+    with_receipts = intentions(Workload(rate_per_s=1.0, receipts_per_s=1.0, measured_s=300.0), 0)
+    assert [one for one in with_receipts if one.kind is Kind.MESSAGE] == messages_only
+    assert len(with_receipts) > len(messages_only)
+
+
+def test_every_kind_is_meant_and_all_are_in_order() -> None:
+    meant = intentions(BUSY, 0)
+    assert {one.kind for one in meant} == set(Kind)
+    assert meant == sorted(meant)
+
+
+def test_poll_phases_spread_over_the_whole_interval() -> None:
+    phases = sorted(phase(1, user) for user in range(1000))
+    assert max(abs(at - rank / 1000) for rank, at in enumerate(phases)) < 0.06  # Kolmogorov-Smirnov at 0.1 %
+
+
+def test_a_workload_survives_the_command_line() -> None:
+    words = PAIR.arguments()
+    options = {flag[2:].replace("-", "_"): float(value) for flag, value in zip(words[::2], words[1::2], strict=True)}
+    assert Workload.from_options(options) == PAIR
+
+
+def test_samples_survive_their_file(tmp_path: Path) -> None:
+    noted = samples([sent(1), sent(2)], BOTH, late_s=0.004)
+    noted.troubles.append("user 0: \N{SNOWMAN}")
+    noted.client_bytes = counted(up=100, down=700)
+    noted.write(tmp_path / "samples")
+    read = Samples.read(tmp_path / "samples")
+    assert read == noted
+    assert list(read.deeds()) == [sent(1), sent(2)]
+    assert list(read.log()) == [seen(1)]
+    assert read.sessions == BOTH_STAY
+    assert list(read.deliveries()) == BOTH
+    assert read.lateness_s() == [0.004] * 100
+
+
+@pytest.mark.parametrize(
+    ("health", "word"),
+    [
+        (Health(0.005, 0.5), Word.VALID),
+        (Health(0.0, 0.6), Word.SUSPECT),
+        (Health(nan, 0.0), Word.VOID),
+        (Health(0.0051, 0.0), Word.SUSPECT),
+        (Health(0.020, 0.0), Word.SUSPECT),
+        (Health(0.0201, 0.0), Word.VOID),
+        (Health(0.0, 5.1), Word.VOID),
+    ],
+)
+def test_a_generator_that_falls_behind_is_suspect_then_void_and_still_adds_up(health: Health, word: Word) -> None:
+    verdict = judge([""], [], health, mean_gap_s=5.0)
+    assert (verdict.word, verdict.adds_up, bool(verdict.reason)) == (word, True, word is not Word.VALID)
+
+
+def test_a_doubt_makes_a_run_suspect_beside_what_else_does() -> None:
+    assert judge([""], ["bytes differ"], Health(0.0, 0.0), mean_gap_s=5.0) == (Word.SUSPECT, "bytes differ", True)
+    both = judge([""], ["bytes differ"], Health(0.006, 0.0), mean_gap_s=5.0)
+    assert both.word is Word.SUSPECT
+    assert both.reason.startswith("bytes differ; the load generator lagged")
+    assert judge(["1 lost"], ["bytes differ"], Health(0.0, 0.0), mean_gap_s=5.0) == (
+        Word.VOID,
+        "1 lost; bytes differ",
+        False,
+    )
+
+
+def test_senders_that_waited_for_a_restart_are_no_reason_to_suspect_it() -> None:
+    assert judge([""], [], Health(0.0, 3.0), mean_gap_s=5.0, stalls=True).word is Word.VALID
+    assert judge([""], [], Health(0.0, 5.1), mean_gap_s=5.0, stalls=True).word is Word.VOID
+
+
+@pytest.mark.parametrize(("slug", "adds_up"), [("raw_websocket", False), ("pusher_adapter", True)])
+def test_what_a_line_brought_twice_voids_the_cell_unless_by_a_push_service(slug: str, adds_up: bool) -> None:
+    noted = samples([sent(1)], BOTH)
+    noted.heard_again = 1
+    verdict = made(noted, replace(PLANNED, transport=find(slug))).verdict
+    assert verdict.adds_up == adds_up
+    assert verdict.reason.startswith("" if adds_up else "1 events came again over one line")
+
+
+def test_what_a_line_brings_again_or_late_is_heard_before_an_inbox_hides_it() -> None:
+    hearing = DuplicateDetector()
+    assert hearing.hear([1, 2, 4]) == (0, 0)
+    assert hearing.hear([4, 3, 5]) == (1, 1)
+
+
+def test_deliveries_that_do_not_add_up_void_a_run_in_the_best_of_health() -> None:
+    verdict = cell(BOTH[:1]).verdict
+    assert (verdict.word, verdict.adds_up) == (Word.VOID, False)
+    assert "1 lost" in verdict.reason
+
+
+def test_a_loss_in_the_warm_up_voids_the_run_too() -> None:
+    noted = samples([sent(1, at_s=100.5), sent(2)], [received(1, 0), received(2, 0), received(2, 1)])
+    result = made(noted)
+    assert not result.verdict.adds_up
+    assert [result.figures[name] for name in ("expected", "delivered", "lost")] == [2, 2, 1]
+    assert {row.seq for row in result.deliveries} == {2}
+
+
+def test_a_window_without_messages_is_void() -> None:
+    assert not made(samples([], [])).verdict.adds_up
+
+
+def test_a_load_that_is_not_the_one_that_was_meant_voids_the_cell() -> None:
+    noted = samples([sent(1)], BOTH)
+    verdict = make_cell(PLANNED, noted, SPENT, digest(meant(PAIR))).verdict
+    assert verdict.word is Word.VOID
+    assert "the load was not the one that was meant" in verdict.reason
+
+
+def test_what_was_done_on_time_or_late_is_the_load_that_was_meant() -> None:
+    begin_s = 9160.485977031773
+    noted = Samples(window=Window(begin_s + BUSY.warm_up_s, begin_s + BUSY.warm_up_s + BUSY.measured_s))
+    for user in range(BUSY.users):
+        for seq, one in enumerate(intentions(BUSY, user), 1):
+            due_s = begin_s + one.moment_s
+            noted.note_sent(Sent(0, seq, user, KINDS_NOTED.index(one.kind), due_s, due_s + 2.0, due_s + 2.1))
+    assert sorted(done(BUSY, noted)) == sorted(meant(BUSY))
+    assert len(meant(BUSY)) > 10_000
+
+
+@pytest.mark.parametrize("other", [(0, 5, "typing"), (1, 5, "message"), (0, 6, "message")])
+def test_loads_that_differ_in_user_moment_or_kind_have_different_digests(other: tuple[int, int, str]) -> None:
+    load = [(0, 5, "message"), (1, 7, "receipt")]
+    assert digest(load) == digest(reversed(load))
+    assert digest(load) != digest([other, load[1]])
+
+
+def test_the_price_in_bytes_is_the_clients_count_where_there_is_one() -> None:
+    assert cell(BOTH).bytes_per_delivery == (1 + 1 + 1) / 2  # by the servers: up, down and publishing
+    noted = samples([sent(1)], BOTH)
+    noted.client_bytes = counted(up=100, down=700)
+    assert made(noted).bytes_per_delivery == (100 + 700 + 1) / 2
+
+
+def test_a_cell_has_the_columns_of_the_schema() -> None:
+    assert set(cell(BOTH).figures) == {column.name for column in CELLS}
+    assert KindCount._fields == tuple(column.name for column in KINDS)
+    assert Delivery._fields == tuple(column.name for column in DELIVERIES)
+
+
+def test_short_polling_is_predicted_from_the_rate_that_was_measured() -> None:
+    prediction = predict(cell(BOTH))  # one message in 10 s, polls every 1 s, and 1 ms to the acknowledgement
+    assert prediction.latency_ms(95) == pytest.approx(950)
+    assert prediction.requests_per_delivery == pytest.approx(1 / 2 + 10 / 1.001)
+    assert prediction.empty_share == pytest.approx(0.9048, abs=1e-3)
+
+
+def test_distance_adds_its_transits_to_what_is_predicted() -> None:
+    away = replace(PAIR, one_way_delay_s=0.1, push_link_delay_s=0.05)
+    expected_ms = {"short_polling": 200 + 0.5 * 1200, "long_polling": 200, "raw_websocket": 200, "pusher_adapter": 250}
+    for slug, median_ms in expected_ms.items():
+        measured = replace(cell(BOTH), planned=Planned(find(slug), "test", away))
+        assert predict(measured).latency_ms(50) == pytest.approx(median_ms)

@@ -1,0 +1,88 @@
+"""The benchmark: its pure parts, and one `kill -9` for real."""
+
+from functools import partial
+
+import pytest
+
+from loadtests.experiments.bench import kill_nine
+from loadtests.experiments.bench.findings import Finding, Goal, compared
+from loadtests.experiments.bench.pairs import Pairs, Void, spread
+from loadtests.experiments.bench.readers import CLOSE, PING, SWITCHING, TEXT, Message, Reader, client_frame
+from loadtests.experiments.bench.sizes import QUICK
+
+ANSWER = b"HTTP/1.1 200 OK\r\ndate: today\r\nContent-Length: 5\r\n\r\nhello"
+SWITCH = b"HTTP/1.1 101 Switching Protocols\r\nupgrade: websocket\r\n\r\n"
+
+
+def server_frame(body: bytes, opcode: int = TEXT) -> bytes:
+    """Return a frame as a server sends it: without a mask."""
+    if len(body) < 126:
+        return bytes((0x80 | opcode, len(body))) + body
+    width, code = (2, 126) if len(body) < 1 << 16 else (8, 127)
+    return bytes((0x80 | opcode, code)) + len(body).to_bytes(width, "big") + body
+
+
+@pytest.mark.parametrize("step", [1, 2, 7, 1000])
+def test_answers_are_read_whole_however_they_are_cut(step: int) -> None:
+    reader, stream = Reader(), ANSWER * 3
+    read = [message for at in range(0, len(stream), step) for message in reader.feed(stream[at : at + step])]
+    assert read == [Message(200, b"hello")] * 3
+
+
+@pytest.mark.parametrize("step", [1, 3, 70_001])
+def test_frames_of_every_length_are_counted_after_an_upgrade(step: int) -> None:
+    bodies = [b"", b"x" * 125, b"x" * 126, b"x" * 65_535, b"x" * 65_536]
+    stream = SWITCH + b"".join(map(server_frame, bodies)) + server_frame(b"?", PING) + server_frame(b"\x03\xe8", CLOSE)
+    reader = Reader()
+    read = [message for at in range(0, len(stream), step) for message in reader.feed(stream[at : at + step])]
+    assert [message.kind for message in read] == [SWITCHING, *[TEXT] * len(bodies), PING, CLOSE]
+    assert [message.body for message in read[1:-2]] == bodies
+
+
+@pytest.mark.parametrize("length", [0, 125, 126, 65_535, 65_536])
+def test_a_client_frame_says_its_length_and_that_it_is_masked(length: int) -> None:
+    body = b"x" * length
+    frame = client_frame(body)
+    unmasked = server_frame(body)
+    assert frame[1] == unmasked[1] | 0x80
+    assert frame[2:] == unmasked[2 : len(unmasked) - length] + bytes(4) + body
+
+
+def test_the_legs_of_a_pair_take_turns_in_going_first() -> None:
+    order: list[str] = []
+
+    def leg(name: str, figure: float) -> float:
+        order.append(name)
+        return figure
+
+    pairs = Pairs()
+    for _ in range(3):
+        pairs.measure(partial(leg, "ours", 3.0), partial(leg, "baseline", 2.0))
+    assert order == ["ours", "baseline", "baseline", "ours", "ours", "baseline"]
+    assert pairs.ratios == [1.5, 1.5, 1.5]
+
+
+def test_a_pair_whose_deliveries_do_not_add_up_is_void_and_told() -> None:
+    def short() -> float:
+        raise Void("one is missing")
+
+    pairs = Pairs()
+    pairs.measure(short, lambda: 1.0)
+    finding = compared("fan-out", pairs, Goal(0.8, at_least=True), "")
+    assert (finding.values, finding.voids, finding.verdict) == ([], ["one is missing"], "void")
+
+
+def test_a_finding_is_judged_by_its_median() -> None:
+    assert spread([3.0, 1.0, 2.0]) == (2.0, 1.0, 3.0)
+    assert Finding("", "ratio", [0.7, 0.9, 0.8], Goal(0.8, at_least=True)).verdict == "met"
+    assert Finding("", "ratio", [1.2, 1.0, 1.2], Goal(1.15)).verdict == "missed"
+    assert Finding("", "KiB", [1.0]).verdict == ""
+
+
+@pytest.mark.xdist_group("measuring")
+@pytest.mark.process
+@pytest.mark.parametrize("slug", kill_nine.SLUGS)
+def test_what_was_acknowledged_survives_a_kill_and_a_retry_is_stored_once(slug: str) -> None:
+    missing, doubled = kill_nine.after_kills(slug, QUICK)
+    assert (missing.values, doubled.values) == ([0.0], [0.0])
+    assert not missing.note.startswith("of 0 ")

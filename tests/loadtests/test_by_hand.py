@@ -1,0 +1,257 @@
+"""Locust run by a person: what it prints, what it counts, and what it says when it cannot run.
+
+Nothing here imports locust: it runs as a process, as it does for a person.
+"""
+
+import json
+import re
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import replace
+from pathlib import Path
+from time import monotonic
+from typing import Any
+from urllib.error import URLError
+from urllib.parse import urlencode
+from urllib.request import urlopen
+
+import pytest
+
+from loadtests.accounts.offered import meant
+from loadtests.accounts.samples import Samples
+from loadtests.accounts.summary import Summary, summarise
+from loadtests.harness.generator import free_port
+from loadtests.harness.server_probe import serving
+from loadtests.plan.hosts import problem_of
+from loadtests.plan.schedule import intentions
+from loadtests.plan.workload import Workload
+from tests.support.loadtest_rows import BOTH, samples, sent
+
+ROOT = Path(__file__).parents[2]
+LOCUST_FILE = ROOT / "loadtests/raw_websocket.py"
+LOAD = Workload(users=8, room_size=4, rate_per_s=2.0, measured_s=1.0, poll_interval_s=0.5)
+OPTIONS = ["--room-size", "4", "--rate-per-s", "2", "--measured-s", "1", "--poll-interval-s", "0.5"]
+USERS = ["--users", "8", "--spawn-rate", "100"]
+DEADLINE_S = 60.0
+
+
+def look() -> None:
+    """Look at nothing while something is awaited."""
+
+
+def command(*arguments: str) -> list[str]:
+    return [sys.executable, "-m", "locust", "-f", str(LOCUST_FILE), *arguments]
+
+
+def by_hand(*arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run Locust without a web interface, and return what a terminal would show as `stdout`."""
+    return subprocess.run(
+        command("--headless", "--only-summary", *arguments),
+        check=False,
+        cwd=ROOT,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        timeout=DEADLINE_S,
+    )
+
+
+def requests_of(output: str) -> dict[str, int]:
+    """Return Locust's first table: how many requests there were of each type and name."""
+    table = output.partition("Response time percentiles")[0]
+    rows = re.findall(r"^(.{8}) (\S.*?) +(\d+) +\d+\(\d+\.\d\d%\)", table, re.MULTILINE)
+    return {f"{kind.strip()} {name}".strip(): int(count) for kind, name, count in rows}
+
+
+def summary_of(noted: Samples, ended_s: float | None = None) -> Summary:
+    return summarise([noted], 1, ended_s)
+
+
+@pytest.mark.parametrize("host", ["http://127.0.0.1:8000", "http://localhost", "http://[::1]:1,http://a:2/"])
+def test_an_address_of_a_server_is_no_problem(host: str) -> None:
+    assert problem_of(host, LOCUST_FILE) == ""
+
+
+@pytest.mark.parametrize(
+    "host", [None, "", "127.0.0.1:8000", "localhost", "https://a", "http://a:x", "http://a,", "http://a/b"]
+)
+def test_what_is_no_address_is_refused_with_what_was_expected_and_what_to_do(host: str | None) -> None:
+    problem = problem_of(host, LOCUST_FILE)
+    assert "http://127.0.0.1:8000" in problem
+    assert "-m servers raw_websocket" in problem
+
+
+@pytest.mark.parametrize(
+    "option", [{"room_size": 0}, {"measured_s": 0.0}, {"rate_per_s": -1.0}, {"bunch_s": float("nan")}]
+)
+def test_a_load_that_cannot_be_is_refused_by_its_options_name(option: dict[str, Any]) -> None:
+    assert LOAD.problem == ""
+    (name,) = option
+    assert replace(LOAD, **option).problem.startswith(f"--{name.replace('_', '-')} ")
+
+
+def test_a_summary_counts_what_was_due_and_times_what_came() -> None:
+    summary = summary_of(samples([sent(1)], BOTH))
+    (row,) = summary.rows()
+    assert [row[key] for key in ("kind", "sent", "due", "delivered", "lost", "p50")] == [
+        "message",
+        "1",
+        "2",
+        "2",
+        "0",
+        "500",
+    ]
+    assert summary.adds_up
+    assert "Everything that was sent came to everyone, once and in order." in summary.lines()
+
+
+def test_a_summary_says_what_was_lost_and_what_came_twice() -> None:
+    lost, twice = summary_of(samples([sent(1)], BOTH[:1])), summary_of(samples([sent(1)], [*BOTH, BOTH[0]]))
+    assert not lost.adds_up
+    assert "In the whole test, 1 deliveries were lost." in lost.lines()
+    assert not twice.adds_up
+    assert "In the whole test, 1 deliveries came twice." in twice.lines()
+
+
+def test_what_was_on_its_way_when_a_test_was_stopped_is_not_called_lost() -> None:
+    stopped = summary_of(samples([sent(1)], BOTH[:1]), ended_s=106.0)
+    assert stopped.measured_s == 5.0
+    assert stopped.adds_up
+    assert not any("were lost" in line or "came to everyone" in line for line in stopped.lines())
+
+
+def test_a_process_that_did_not_report_is_missed() -> None:
+    summary = summarise([samples([sent(1)], BOTH)], processes=2)
+    assert not summary.adds_up
+    assert any(line.startswith("1 of 2 processes did not report") for line in summary.lines())
+
+
+def test_deliveries_between_machines_are_said_not_to_be_timed() -> None:
+    noted = samples([sent(1)], BOTH)
+    noted.machine_of = {0: "one", 1: "another"}
+    assert any(line.startswith("Not timed: 1 that came from another machine") for line in summary_of(noted).lines())
+
+
+def test_a_test_that_measured_nothing_says_why() -> None:
+    lines = summarise([], 1, ended_s=5.0, troubles=["nobody answers"]).lines()
+    assert lines == ["Deliveries: none, since the test ended before its measuring window.", "nobody answers"]
+
+
+@pytest.mark.process
+@pytest.mark.xdist_group("measuring")
+def test_two_processes_by_hand_show_every_request_and_count_every_delivery(tmp_path: Path) -> None:
+    ports = ["--master-port", port := str(free_port()), "--master-bind-port", port, "--master-bind-host", "127.0.0.1"]
+    with serving("raw_websocket", None, tmp_path / "server.log", look) as server:
+        done = by_hand("--host", server.address, "--processes", "2", *ports, *USERS, *OPTIONS)
+    assert done.returncode == 0, done.stdout
+    assert "Traceback" not in done.stdout
+    assert not [line for line in done.stdout.splitlines() if line.startswith("{")]
+    sends = sum(len(intentions(LOAD, user)) for user in range(LOAD.users))
+    once_each = dict.fromkeys(["POST /login", "WS connect", "WS join"], LOAD.users)
+    asked = requests_of(done.stdout)
+    assert asked.pop("Aggregated") == sum(asked.values())
+    asked.pop("WS leave", None)  # Locust's master waits for its workers' last reports half a second, and no longer
+    assert asked == {**once_each, "WS send": sends}
+    messages = len(meant(LOAD))
+    due = messages * LOAD.room_size
+    assert re.search(rf"^message +{messages} +{due} +{due} +0 +\d", done.stdout, re.MULTILINE), done.stdout
+    assert "Not timed" not in done.stdout
+    assert "the test ends by itself" in done.stdout
+
+
+@pytest.mark.process
+def test_without_an_address_locust_says_what_is_missing_and_fails() -> None:
+    done = by_hand()
+    assert done.returncode == 1
+    assert "locust: error: The host (--host) is missing" in done.stdout
+    assert "Traceback" not in done.stdout
+
+
+@pytest.mark.process
+def test_without_a_server_one_message_says_so_and_the_failures_are_counted() -> None:
+    done = by_hand("--host", host := f"http://127.0.0.1:{free_port()}", *USERS, *OPTIONS)
+    assert done.returncode == 1
+    assert "Traceback" not in done.stdout
+    assert done.stdout.count(f"ERROR/loadtests: A user cannot join at {host}") == 1
+    assert requests_of(done.stdout) == {"POST /login": LOAD.users, "Aggregated": LOAD.users}
+    assert re.search(rf"^{LOAD.users} +POST /login: .*refused", done.stdout, re.MULTILINE)
+
+
+class Page:
+    """Locust's web interface, as its page speaks to it."""
+
+    def __init__(self, port: int, locust: subprocess.Popen[bytes]) -> None:
+        self._address = f"http://127.0.0.1:{port}"
+        self._locust = locust
+
+    def post(self, path: str, **fields: object) -> dict[str, Any]:
+        with urlopen(f"{self._address}{path}", urlencode(fields).encode(), DEADLINE_S) as answer:
+            return dict(json.load(answer))
+
+    def start(self, **fields: object) -> dict[str, Any]:
+        return self.post("/swarm", user_count=LOAD.users, spawn_rate=100, **fields)
+
+    def await_statistics(self, holds: Callable[[dict[str, Any]], bool]) -> dict[str, Any]:
+        """Return what the page shows, once it answers and that holds. Locust answers with a state of 2 s ago."""
+        deadline_s, shown = monotonic() + DEADLINE_S, None
+        while monotonic() < deadline_s:
+            assert self._locust.poll() is None, "Locust has ended"
+            with suppress(URLError), urlopen(f"{self._address}/stats/requests", timeout=DEADLINE_S) as answer:
+                shown = dict(json.load(answer))
+                if holds(shown):
+                    return shown
+        raise AssertionError(f"never shown, but in the end: {shown}")
+
+    def await_state(self, state: str) -> None:
+        self.await_statistics(lambda shown: shown["state"] == state)
+
+    def await_row(self, holds: Callable[[dict[str, str]], bool]) -> dict[str, str]:
+        """Return the row of the tab for deliveries, once that holds."""
+
+        def row_of(shown: dict[str, Any]) -> dict[str, str] | None:
+            (table,) = shown["extended_stats"]
+            return next(iter(table["data"]), None)
+
+        shown = self.await_statistics(lambda shown: (row := row_of(shown)) is not None and holds(row))
+        return row_of(shown) or {}
+
+    def html(self) -> str:
+        with urlopen(self._address, timeout=DEADLINE_S) as answer:
+            return str(answer.read().decode())
+
+
+@contextmanager
+def page() -> Iterator[Page]:
+    """Run Locust with its web interface until the block ends."""
+    web = ["--web-host", "127.0.0.1", "--web-port", str(port := free_port())]
+    quiet = subprocess.DEVNULL
+    with subprocess.Popen(command(*web, *OPTIONS), cwd=ROOT, stdin=quiet, stdout=quiet, stderr=quiet) as locust:
+        try:
+            yield Page(port, locust)
+        finally:
+            locust.terminate()
+
+
+@pytest.mark.process
+@pytest.mark.xdist_group("measuring")
+def test_the_web_interface_refuses_what_cannot_be_and_reports_the_deliveries_of_each_test(tmp_path: Path) -> None:
+    with serving("raw_websocket", None, tmp_path / "server.log", look) as server, page() as shown:
+        shown.await_state("ready")
+        assert "measuring_window_seconds" in (html := shown.html())
+        assert "bunch_s" not in html
+        assert "The host (--host) is missing" in shown.start()["message"]
+        refused = shown.start(host=server.address, users_per_room="x")
+        assert "Users per room: expected a whole number" in refused["message"]
+        assert shown.start(host=server.address)["success"]
+        over = shown.await_row(lambda row: bool(row["sent"]))
+        messages = len(meant(LOAD))
+        assert (over["sent"], over["delivered"]) == (str(messages), str(messages * LOAD.room_size))
+        shown.await_state("stopped")
+        assert shown.start(host=server.address, measuring_window_seconds=600)["success"], "as New does"
+        shown.await_row(lambda row: row["kind"].startswith("measuring"))
+        assert not shown.start(host=server.address)["success"], "its users are fixed while it runs"
+        shown.post("/stop")
+        shown.await_row(lambda row: bool(row["sent"]))

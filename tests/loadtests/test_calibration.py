@@ -1,0 +1,120 @@
+"""The load generator's error: how it is worked out, what follows from it, and one real calibration, short."""
+
+import asyncio
+import json
+import subprocess
+import sys
+from pathlib import Path
+from time import perf_counter
+
+import pytest
+
+from loadtests.accounts.deliveries import Delivery
+from loadtests.experiments.calibration import record
+from loadtests.experiments.calibration.error import Error, error_of, misses
+from loadtests.experiments.calibration.notes import Notes, delay_ms
+from loadtests.experiments.calibration.record import Row
+from loadtests.experiments.calibration.stub_room import Room, parse_after
+from servers.core.wire import Page, Send
+
+ROOT = Path(__file__).parents[2]
+DELAYS_MS = [0.0, 20.0]
+DELIVERY = Delivery(
+    "calibration", "", "short_polling", 0, "message", "room-1", 1, "bob", False, True, 10.0, 10.001, 10.004, 10.027
+)
+ROW = Row("short_polling", 200, "valid", Error(100, 1.21, 4.0), {}, {})
+OTHER_ROW = Row("long_polling", 200, "valid", Error(100, 0.9, 5.96), {}, {})
+
+
+def test_the_error_is_all_that_was_reported_beyond_what_the_stub_held() -> None:
+    notes = Notes(arrived=[("room-1", 1, 10.003)], handed=[("room-1", 1, "bob", 10.0231)])
+    (miss,) = misses([DELIVERY], notes, DELAYS_MS)
+    assert (miss.delay_ms, round(miss.held_ms, 3)) == (20.0, 20.1)
+    assert [round(part, 3) for part in (miss.sent_late_ms, miss.there_ms, miss.back_ms)] == [1.0, 2.0, 3.9]
+    reported_ms = 1000 * (DELIVERY.received_s - DELIVERY.intended_s)
+    assert miss.error_ms == pytest.approx(reported_ms - miss.held_ms)
+
+
+def test_a_delivery_that_the_stub_never_made_is_not_explained_away() -> None:
+    with pytest.raises(KeyError):
+        misses([DELIVERY], Notes(arrived=[("room-1", 1, 10.003)]), DELAYS_MS)
+
+
+def test_rooms_take_the_delays_in_turn() -> None:
+    assert [delay_ms(f"room-{number}", DELAYS_MS) for number in range(4)] == [0.0, 20.0, 0.0, 20.0]
+
+
+def test_what_is_not_claimed_is_the_worst_of_all_rounded_up() -> None:
+    assert record.sentence([ROW, OTHER_ROW]) == "differences below 1.3 ms at p50 and 6 ms at p99 are not claimed"
+
+
+def test_an_error_without_deliveries_is_not_a_number() -> None:
+    assert error_of([]).p50_ms != error_of([]).p50_ms
+
+
+@pytest.mark.process
+def test_the_newest_calibration_of_this_machine_is_quoted(tmp_path: Path) -> None:
+    assert record.COMMAND in record.on_record(tmp_path)
+    path = record.write([ROW], {}, tmp_path)
+    assert "below 1.3 ms at p50 and 4 ms at p99" in record.on_record(tmp_path)
+    made = json.loads(path.read_text())
+    path.write_text(json.dumps(made | {"machine": made["machine"] | {"name": "another"}}))
+    assert record.on_record(tmp_path) == record.NONE_ON_RECORD
+
+
+class Ear:
+    """Listens to a room, and notes like a socket would."""
+
+    def __init__(self, room: Room, expected: int) -> None:
+        self.heard: list[int] = []
+        self.complete = asyncio.Event()
+        self._room = room
+        self._expected = expected
+
+    def hand(self, page: Page, encoded: bytes) -> None:
+        self._room.note(page, "ear")
+        self.heard += [event.seq for event in page.events]
+        if len(self.heard) == self._expected:
+            self.complete.set()
+
+
+@pytest.mark.anyio
+async def test_the_stub_holds_every_message_for_its_delay_and_keeps_the_order() -> None:
+    notes = Notes()
+    room = Room("room-0", 0.005, notes)
+    ear = Ear(room, expected=3)
+    room.listeners.add(ear)
+    acks = [room.take(Send(client_id=str(number), text="hi"), "ann", perf_counter()) for number in range(3)]
+    assert room.after(0).events == ()
+    async with asyncio.timeout(5):
+        await ear.complete.wait()
+    assert [ack.seq for ack in acks] == ear.heard == [1, 2, 3]
+    arrived = {seq: moment_s for _, seq, moment_s in notes.arrived}
+    assert all(moment_s - arrived[seq] >= 0.005 for _, seq, _, moment_s in notes.handed)
+
+
+def test_the_stub_reads_the_cursor_of_a_poll() -> None:
+    assert parse_after("after=stub.17&connection=c-1") == 17
+
+
+@pytest.mark.xdist_group("measuring")
+@pytest.mark.process
+def test_a_calibration_puts_the_error_of_every_transport_on_record(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "loadtests", "calibrate", "--users", "20", "--seconds", "2", "--delay", "0"]
+    done = subprocess.run(
+        [*command, "--delay", "20", "--out", str(tmp_path)],
+        check=False,
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=110,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    (path,) = tmp_path.iterdir()
+    made = json.loads(path.read_text())
+    assert [row["transport"] for row in made["rows"]] == ["short_polling", "long_polling", "raw_websocket"]
+    for row in made["rows"]:
+        assert row["overall"]["n"] > 0
+        assert 0 < row["overall"]["p50_ms"] <= row["overall"]["p99_ms"]
+    assert made["sentence"] in " ".join(done.stdout.split())
+    assert made["machine"]["cpu"] in " ".join(done.stdout.split())

@@ -1,0 +1,68 @@
+"""Captures by the load tests: what the recorders heard is all that crossed the wire, on every link, as it was said."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from loadtests.experiments.capture import command
+from loadtests.experiments.capture.command import recorded
+from loadtests.harness.distance import Link
+from loadtests.plan.workload import Workload
+from notebooks.analysis.wire.anatomy import utterances
+from notebooks.analysis.wire.captures import captures, pusher_js
+from notebooks.analysis.wire.meaning import meaning
+from results.schema import CAPTURES_FILE
+from servers.transports import find
+
+pytestmark = [pytest.mark.process, pytest.mark.xdist_group("measuring")]
+
+LOAD = Workload(users=2, room_size=2, rate_per_s=2.0, measured_s=1.5, poll_interval_s=0.5, text_bytes=24)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Record the transport that has every link, and write it down as the command does."""
+    folder = tmp_path_factory.mktemp("capture")
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(command, "TRANSPORTS", (find("pusher_adapter"),))
+        patched.setattr(command, "CONVERSATION", LOAD)
+        assert command.capture(folder) == 0
+    return folder
+
+
+def test_every_link_was_listened_to_both_ways_in_order(folder: Path) -> None:
+    pieces = json.loads((folder / CAPTURES_FILE).read_text())["transports"]["pusher_adapter"]
+    assert {(piece["link"], piece["up"]) for piece in pieces} == {(link, up) for link in Link for up in (True, False)}
+    moments = [piece["at_s"] for piece in pieces]
+    assert moments == sorted(moments)
+    assert moments[0] < 0 < moments[-1], "the ramp comes before the window"
+
+
+def test_what_was_recorded_can_be_taken_apart_and_nothing_is_left_over(folder: Path) -> None:
+    capture = captures(folder / CAPTURES_FILE)["pusher_adapter"]
+    said = utterances(capture)
+    streams = [*capture.up.values(), *capture.down.values()]
+    assert sum(each.size for each in said) == sum(len(stream.data) for stream in streams)
+    published = [each for each in said if meaning(each) == "push this: new message"]
+    pushed = [each for each in said if each.kind == "frame" and meaning(each) == "new message"]
+    assert 0 < 2 * len(published) == len(pushed)
+
+
+def test_a_transport_without_a_push_service_has_one_link() -> None:
+    pieces = recorded(find("short_polling"), LOAD)
+    assert {piece["link"] for piece in pieces} == {Link.API}
+    assert sum("GET /rooms/room-0/events" in piece["data"] for piece in pieces) >= LOAD.users
+
+
+def test_the_vendors_own_client_was_heard_from_its_handshake_to_one_event(folder: Path) -> None:
+    said = utterances(pusher_js(folder / CAPTURES_FILE))
+    assert [each.kind for each in said][:2] == ["handshake", "handshake"]
+    events = [json.loads(each.content)["event"] for each in said if each.kind == "frame" and each.head == "text"]
+    assert events == [
+        "pusher:connection_established",
+        "pusher:subscribe",
+        "pusher_internal:subscription_succeeded",
+        "message",
+    ]
+    assert b"client=js" in said[0].parts[0].data

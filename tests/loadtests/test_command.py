@@ -1,0 +1,260 @@
+"""`python -m loadtests compare` around its measurements: the files, the exit status, the table, the options."""
+
+import csv
+import gzip
+import json
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import replace
+from io import StringIO
+from pathlib import Path
+from threading import Event, Thread
+
+import pytest
+from rich.console import Console
+from typer.testing import CliRunner, Result
+
+from loadtests import compare
+from loadtests.__main__ import app
+from loadtests.accounts.cell import Cell
+from loadtests.choices import changed
+from loadtests.harness import cores
+from loadtests.harness.manifest import describe
+from loadtests.reports import report
+from loadtests.reports.kinds_table import print_kinds
+from loadtests.reports.run_folder import RunFolder, fresh
+from loadtests.scenarios import CONVERSATION, PREVIEW, SCENARIOS, Scenario
+from results.schema import CELLS_FILE, DELIVERIES_FILE, MANIFEST
+from servers.deploy import engines
+from servers.transports import TRANSPORTS
+from tests.support.loadtest_rows import BOTH, PAIR, PLANNED, cell
+
+pytestmark = pytest.mark.xdist_group("measuring")  # these take the cores, though they measure nothing
+
+ALONE = Scenario("test", "Does it work?", (PAIR,))
+
+SLUGS = ", ".join(row.slug for row in TRANSPORTS)
+
+
+def test_a_run_is_partial_until_it_is_complete_and_keeps_every_cell(tmp_path: Path) -> None:
+    folder = RunFolder(tmp_path / "run", {"seed": 1})
+    folder.add(cell(BOTH))
+    assert json.loads((folder.path / MANIFEST).read_text())["partial"]
+    folder.add(cell(BOTH[:1]))
+    folder.complete()
+    manifest = json.loads((folder.path / MANIFEST).read_text())
+    assert (manifest["partial"], manifest["verdicts"]["short_polling, test"]["verdict"]) == (False, "void")
+    with (folder.path / CELLS_FILE).open() as file:
+        assert [row["delivered"] for row in csv.DictReader(file)] == ["2", "1"]
+    with gzip.open(folder.path / DELIVERIES_FILE, "rt") as file:
+        assert [row["recipient"] for row in csv.DictReader(file)] == ["ann", "bob", "ann"]
+
+
+def test_two_runs_of_one_minute_have_a_folder_each(tmp_path: Path) -> None:
+    assert RunFolder(fresh(tmp_path, "test"), {}).path != fresh(tmp_path, "test")
+
+
+@pytest.mark.process
+@pytest.mark.parametrize(
+    ("measure", "status"),
+    [(lambda: cell(BOTH), 0), (lambda: cell(BOTH, late_s=1.0), 0), (lambda: cell(BOTH[:1]), compare.FAILED)],
+    ids=["all well", "the generator lagged", "a delivery was lost"],
+)
+def test_only_deliveries_that_do_not_add_up_fail_the_command(
+    measure: Callable[[], Cell], status: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(compare, "measure", lambda *_: measure())
+    monkeypatch.setattr(compare.Run, "drawn", lambda *_: [])
+    assert compare.compare_transports(ALONE, TRANSPORTS[:1], tmp_path) == status
+
+
+@pytest.mark.process
+def test_an_interrupted_run_keeps_what_was_measured(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    outcomes = iter([lambda: cell(BOTH), interrupt])
+    monkeypatch.setattr(compare, "measure", lambda *_: next(outcomes)())
+    monkeypatch.setattr(compare.Run, "drawn", lambda *_: [])
+    assert compare.compare_transports(ALONE, TRANSPORTS[:2], tmp_path) == compare.INTERRUPTED
+    (manifest,) = tmp_path.glob(f"*/{MANIFEST}")
+    assert json.loads(manifest.read_text())["partial"]
+    assert list(json.loads(manifest.read_text())["verdicts"]) == ["short_polling, test"]
+
+
+@pytest.mark.process
+def test_a_run_that_is_interrupted_in_its_first_transport_leaves_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(compare, "measure", lambda *_: interrupt())
+    assert compare.compare_transports(ALONE, TRANSPORTS[:2], tmp_path) == compare.INTERRUPTED
+    assert list(tmp_path.iterdir()) == []
+    assert "nothing is kept" in capsys.readouterr().out
+
+
+@pytest.mark.process
+def test_charts_that_cannot_be_drawn_fail_the_command_and_keep_the_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(compare, "measure", lambda *_: cell(BOTH))
+    monkeypatch.setattr(compare, "CHARTS_S", 0.0)
+    assert compare.compare_transports(ALONE, TRANSPORTS[:1], tmp_path) == compare.FAILED
+    (manifest,) = tmp_path.glob(f"*/{MANIFEST}")
+    assert not json.loads(manifest.read_text())["partial"]
+
+
+@pytest.mark.process
+def test_void_cells_are_not_charted_and_a_generator_that_lagged_does_not_fail_the_command(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(compare, "measure", lambda *_: cell(BOTH, late_s=1.0))
+    monkeypatch.setattr(compare.Run, "drawn", lambda *_: pytest.fail("there is nothing to chart"))
+    assert compare.compare_transports(ALONE, TRANSPORTS[:1], tmp_path) == 0
+
+
+@pytest.mark.parametrize(("users", "room_size"), [(4, 4), (7, 7), (15, 5), (24, 8), (40, 10), (13, 10)])
+def test_rooms_shrink_until_a_crowd_fills_them_unless_everybody_would_be_alone(users: int, room_size: int) -> None:
+    (load,) = changed(CONVERSATION, {"users": users}).workloads
+    assert (load.users, load.room_size) == (users, room_size)
+
+
+def interrupt() -> Cell:
+    raise KeyboardInterrupt
+
+
+def test_what_was_still_true_is_told_of_every_kind_where_there_were_others_than_messages() -> None:
+    console = Console(width=100, record=True, file=StringIO())
+    talk = cell(BOTH)
+    (messages,) = talk.kinds
+    typing = messages._replace(kind="typing", delivered=4, still_true=1, latency_p50_s=1.5)
+    print_kinds(console, [talk])
+    assert console.export_text() == ""
+    print_kinds(console, [replace(talk, kinds=(messages, typing))])
+    (row,) = [line.split() for line in console.export_text().splitlines() if "typing" in line and "%" in line]
+    assert row[:2] == ["typing", "1,500"]
+    assert row[-3:] == ["4", "25%", "0"]
+
+
+@pytest.mark.parametrize("width", [80, 100])
+def test_the_table_fits_its_terminal(width: int) -> None:
+    console = Console(width=width, record=True, file=StringIO())
+    rows = [replace(cell(BOTH), planned=replace(PLANNED, transport=transport)) for transport in TRANSPORTS]
+    report.print_cells(console, rows, ALONE)
+    text = console.export_text()
+    assert "\N{HORIZONTAL ELLIPSIS}" not in text
+    assert text.count("theory") == len(TRANSPORTS)
+    assert max(len(line.rstrip()) for line in text.splitlines()) <= width
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["--users", "7", "--room-size", "4"], "--users 7 is not a multiple of --room-size 4"),
+        (["--transport", "pigeon"], f"expected one of {SLUGS}"),
+        (["--seconds", "-1"], "'--seconds': Input should be greater than or equal to 1"),
+        (["--scenario", "chaos"], "scenario: expected one of conversation, idle, busy"),
+        (["--workers", "2"], "an embedded store is one process's alone"),
+        (["--store", "mysql"], "--store mysql: expected sqlite, redis, postgresql"),
+        (["--store", "redis", "--dialect", "nchan"], "leave them out with --dialect"),
+        (["--topology", "on-the-moon"], "expected one of pusher-and-serverless, separate-websocket-server, single-ser"),
+        (["--topology", "single-server", "--store", "redis"], "has its own store and processes: leave out --store"),
+        (["--topology", "single-server", "--workers", "2", "--store", "redis"], "leave out --store and --workers"),
+        (["--topology", "single-server", "--dialect", "nchan"], "leave it out with --dialect"),
+        (["--topology", "single-server", "--transport", "short_polling"], "single-server has no short_polling"),
+        (["--topology", "single-server", "--scenario", "churn"], "this load restarts or moves its servers"),
+        (["--topology", "pusher-and-serverless", "--scenario", "third_transit"], "this load restarts or moves"),
+        (["--topology", "single-server", "--full"], "this load restarts or moves its servers"),
+        (["--topology", "single-server", "--scenario", "presence_poll"], "asks about short_polling only; got raw_web"),
+        (["--generators", "3"], "--users 40 is not a multiple of --generators 3"),
+        (["--scenario", "steps", "--users", "10"], "--scenario steps sets --users by itself: leave it out"),
+        (["--scenario", "interval_sweep", "--poll", "9"], "sets --poll by itself"),
+        (["--scenario", "presence_poll", "--poll", "9"], "sets --poll by itself"),
+        (["--scenario", "large_room", "--users", "20"], "sets --users by itself"),
+        (["--scenario", "churn", "--seconds", "2"], "--seconds 2: expected more than the 3 s until a restart"),
+        (["--scenario", "burst", "--seconds", "3"], "--seconds 3: expected more than the 5 s until the first bunch"),
+        (["--quick", "--scenario", "busy"], "--quick is a preview of its own: leave out --scenario and --full"),
+        (["--quick", "--full"], "--quick is a preview of its own"),
+        (["--rate", "often"], "'--rate': Input should be a valid number"),
+    ],
+)
+def test_a_bad_value_is_refused_with_a_reason(arguments: list[str], words: str) -> None:
+    result = told(["compare", *arguments])
+    assert result.exit_code == 2
+    assert words in " ".join(result.output.replace("\N{BOX DRAWINGS LIGHT VERTICAL}", " ").split())
+
+
+def test_a_store_whose_engine_is_missing_is_named_with_what_installs_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(engines, "program", lambda name: None if name == "redis-server" else name)
+    said = " ".join(
+        told(["compare", "--store", "redis"]).output.replace("\N{BOX DRAWINGS LIGHT VERTICAL}", " ").split()
+    )
+    assert "this machine lacks redis-server; on Debian apt-get install redis-server" in said
+
+
+def test_cores_that_are_measured_on_are_waited_for(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv(cores.LOCKS, str(tmp_path))
+    waiting, done, both = Event(), Event(), cores.choose()
+
+    def second() -> None:
+        with cores.reserved(both, lambda _: waiting.set()):
+            done.set()
+
+    other = Thread(target=second)
+    with cores.reserved(both, lambda _: pytest.fail("nobody else measures")):
+        other.start()
+        assert waiting.wait(30)
+        assert not done.is_set()
+    assert done.wait(30)
+    other.join()
+
+
+@pytest.mark.process
+def test_a_preview_says_so_in_its_table_and_its_manifest_and_is_planned_for_less_than_a_minute() -> None:
+    console = Console(width=100, record=True, file=StringIO())
+    report.print_cells(console, [cell(BOTH)], PREVIEW)
+    assert "PREVIEW, not a measurement" in console.export_text()
+    assert describe([PREVIEW], SLUGS.split(", "), cores.choose())["preview"]
+    assert not describe([CONVERSATION], SLUGS.split(", "), cores.choose())["preview"]
+    assert sum(one.workload.about_s for one in PREVIEW.planned(TRANSPORTS)) < 55
+
+
+@pytest.mark.parametrize("command", ["compare", "calibrate", "capture", "hop", "topologies", "hosted"])
+def test_a_folder_in_which_nothing_can_be_kept_is_named_before_anything_is_measured(command: str) -> None:
+    result = told([command, "--out", "/dev/null/x"])
+    assert result.exit_code == 2
+    assert "Invalid value for '--out': /dev/null/x: nothing can be kept there, since /dev/null is no" in result.output
+
+
+def test_the_help_explains_every_option_with_its_unit() -> None:
+    help_text = told(["compare", "--help"]).output
+    for option in (
+        "--transport",
+        "--scenario",
+        "--users",
+        "--room-size",
+        "--rate",
+        "--seconds",
+        "--poll",
+        "--seed",
+        "--store",
+        "--workers",
+        "--topology",
+        "--generators",
+        "--out",
+    ):
+        assert option in help_text
+    assert help_text.count("econd") >= 3
+
+
+def test_every_scenario_is_listed_with_its_question() -> None:
+    listed = " ".join(told(["scenarios"]).output.split())
+    assert all(row.name in listed and row.question in listed for row in SCENARIOS)
+
+
+def told(arguments: list[str]) -> Result:
+    return CliRunner().invoke(app, arguments, env={"COLUMNS": "300", "NO_COLOR": "1", "TERM": "dumb"})
+
+
+@pytest.mark.process
+def test_the_comparison_imports_neither_locust_nor_gevent() -> None:
+    code = "import sys, loadtests.__main__; print(sorted({'locust', 'gevent'} & set(sys.modules)))"
+    shown = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True, timeout=60)
+    assert shown.stdout.strip() == "[]"

@@ -1,0 +1,86 @@
+"""Whole deployments under load: real comparisons of each, and what `python -m loadtests topologies` is made of."""
+
+import csv
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from loadtests.experiments.deployments.command import Size, takes
+from loadtests.reports.trials import WRONG
+from results.schema import CELLS_FILE, MANIFEST, TOPOLOGIES, TOPOLOGIES_FILE
+from servers.deploy.deployments import OPTIONS, Option
+from servers.transports import TRANSPORTS
+
+ROOT = Path(__file__).parents[2]
+LOAD = "--users 8 --room-size 4 --rate 1 --seconds 2 --poll 0.5"
+SMOKE = "pusher-and-serverless"  # of the three, it has the most processes
+EACH = [pytest.param(row, id=row.name, marks=() if row.name == SMOKE else pytest.mark.drill) for row in OPTIONS]
+
+
+@pytest.mark.xdist_group("measuring")
+@pytest.mark.process
+@pytest.mark.parametrize("option", EACH)
+def test_a_comparison_of_a_deployment_adds_up_and_counts_all_its_processes(option: Option, tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "loadtests", "compare", *LOAD.split(), "--out", str(tmp_path)]
+    command += ["--topology", option.name]
+    done = subprocess.run(command, check=False, cwd=ROOT, capture_output=True, text=True, timeout=100)
+    assert done.returncode == 0, done.stdout + done.stderr
+    others = [row for row in TRANSPORTS if row.slug != option.transport]
+    said = " ".join(done.stdout.split())
+    assert f"Served by {option.name}" in said
+    assert f"not measured: {', '.join(row.label for row in others)}" in said
+    (folder,) = tmp_path.iterdir()
+    with (folder / CELLS_FILE).open() as file:
+        (cell,) = csv.DictReader(file)
+    assert (cell["transport"], cell["store"]) == (option.transport, option.store)
+    assert int(cell["delivered"]) == int(cell["expected"]) == 4 * int(cell["messages"]) > 0
+    assert "over all" not in cell["reason"], "the kernel of the clients and the edge of the host counted other bytes"
+    assert float(cell["api_cpu_s"]) > 0
+    assert (float(cell["store_cpu_s"]) > 0) == (option.store != "sqlite")
+    assert (float(cell["push_service_cpu_s"]) > 0) == (option.transport == "pusher_adapter")
+    assert (float(cell["publish_bytes"]) > 0) == (option.name != "single-server")
+    manifest = json.loads((folder / MANIFEST).read_text())
+    assert (manifest["topology"], manifest["not_served"]) == (option.name, [row.slug for row in others])
+    assert manifest["settings"][option.transport]["topology"] == option.name
+
+
+@pytest.mark.xdist_group("measuring")
+@pytest.mark.drill
+def test_each_deployment_has_a_row_in_which_nothing_is_lost(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "loadtests", "topologies", "--quick", "--out", str(tmp_path)]
+    done = subprocess.run(command, check=False, cwd=ROOT, capture_output=True, text=True, timeout=200)
+    assert done.returncode == 0, done.stdout + done.stderr
+    rows = json.loads((tmp_path / TOPOLOGIES_FILE).read_text())["topologies"]
+    assert {row["option"] for row in rows} == {option.name for option in OPTIONS}
+    assert_sound(rows)
+
+
+def test_the_record_holds_each_deployment_as_often_as_was_planned() -> None:
+    made = json.loads((ROOT / "results" / "reference" / TOPOLOGIES_FILE).read_text())
+    assert not made["partial"]
+    planned = [tuple(take.key.values()) for take in takes(Size())]
+    assert [(row["option"], row["transport"], row["repeat"]) for row in made["topologies"]] == planned
+    assert_sound(made["topologies"])
+
+
+def assert_sound(rows: list[dict[str, Any]]) -> None:
+    """Every column is there, every delivery came once, and every process that there is was counted."""
+    for row in rows:
+        assert list(row) == [column.name for column in TOPOLOGIES]
+        assert row["delivered"] == row["expected"] == 10 * row["messages"] > 0
+        assert [row[name] for name in WRONG] == [0] * len(WRONG)
+        assert 0 < row["latency_p50_s"] <= row["latency_p99_s"]
+        assert row["api_cpu_s"] > 0
+        assert (row["store_cpu_s"] > 0) == (row["store"] != "sqlite")
+        assert (row["push_service_cpu_s"] > 0) == (row["transport"] == "pusher_adapter")
+
+
+def test_each_repeat_has_every_deployment_in_an_order_of_its_own() -> None:
+    names = [take.key["option"] for take in takes(Size(repeats=4))]
+    orders = [tuple(names[start : start + len(OPTIONS)]) for start in range(0, len(names), len(OPTIONS))]
+    assert {frozenset(order) for order in orders} == {frozenset(option.name for option in OPTIONS)}
+    assert len(set(orders)) > 1

@@ -1,0 +1,178 @@
+"""The full run: its order, its repeats, where it stops, and that it goes on where it was interrupted."""
+
+import gzip
+import json
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from loadtests import compare
+from loadtests.accounts.cell import Cell
+from loadtests.accounts.limits import Limit, limit_of
+from loadtests.harness.children import NotMeasured, Overloaded
+from loadtests.plan.matrix import full_plan, shuffled, still_due
+from loadtests.reports.run_folder import RunFolder
+from loadtests.scenarios import Planned, Scenario
+from results.schema import CELLS_FILE, DELIVERIES_FILE, KINDS_FILE, MANIFEST
+from servers.transports import TRANSPORTS
+from tests.support.loadtest_rows import BOTH, PAIR, PLANNED, cell
+
+STEPS = Scenario("steps", "How many?", tuple(replace(PAIR, point=name) for name in "abc"), up_to_limit=True)
+TALK = Scenario("talk", "How fast?", (PAIR,), repeats=2)
+RUN = {"measured_code": {"servers": "c0ffee"}, "machine": {}, "workloads": [], "transports": ["short_polling"]}
+
+
+def test_everything_is_done_once_before_anything_is_done_twice() -> None:
+    plan = full_plan([TALK, STEPS], TRANSPORTS[:2])
+    assert [planned.repeat for planned in plan] == [0] * 8 + [1] * 8 + [2] * 6
+
+
+def test_the_order_of_the_transports_is_drawn_for_each_repeat_and_can_be_drawn_again() -> None:
+    orders = [shuffled(TRANSPORTS, f"talk {repeat}") for repeat in range(6)]
+    assert all(sorted(order, key=TRANSPORTS.index) == list(TRANSPORTS) for order in orders)
+    assert len(set(orders)) > 3
+    assert orders[0] == shuffled(TRANSPORTS, "talk 0")
+
+
+def test_a_repeat_has_a_seed_of_its_own_that_all_transports_share() -> None:
+    seeds = {(planned.repeat, planned.workload.seed) for planned in full_plan([TALK], TRANSPORTS)}
+    assert seeds == {(0, 1), (1, 2)}
+
+
+def test_beyond_a_limit_nothing_is_due_but_in_other_repeats_and_transports() -> None:
+    plan = full_plan([STEPS], TRANSPORTS[:2])
+    first = {(planned.transport.slug, planned.workload.point): planned.key for planned in plan if planned.repeat == 0}
+    met = {key: "servers" if key.point == "b" else "" for key in first.values() if key.point != "c"}
+    due = {planned.key for planned in still_due(plan, met)}
+    assert due == {planned.key for planned in plan} - set(first.values())
+
+
+@pytest.mark.parametrize(
+    ("figures", "limit"),
+    [
+        ({}, Limit.NONE),
+        ({"api_cpu_s": 6.0, "push_service_cpu_s": 3.5}, Limit.SERVERS),
+        ({"api_cpu_s": 9.5, "generator_cpu_s": 9.5}, Limit.GENERATOR),
+        ({"api_cpu_s": 9.5, "heartbeat_lag_p99_s": 0.03}, Limit.SERVERS),
+        ({"api_cpu_s": 9.5, "readings_apart_s": 20.0}, Limit.NONE),
+        ({"heartbeat_lag_p99_s": 0.03}, Limit.GENERATOR),
+    ],
+)
+def test_what_gave_out_is_told_and_the_cause_comes_before_its_effect(figures: dict[str, float], limit: Limit) -> None:
+    measured = cell(BOTH)
+    assert limit_of(replace(measured, figures={**measured.figures, **figures})) is limit
+
+
+@pytest.mark.parametrize(("lag_s", "limit"), [(0.03, Limit.LATENCY), (0.3, Limit.GENERATOR)])
+def test_a_push_beyond_its_budget_is_the_generators_fault_only_if_its_lag_explains_it(
+    lag_s: float, limit: Limit
+) -> None:
+    late = [row._replace(received_s=106.0) for row in BOTH]
+    pushed = replace(cell(late, late_s=lag_s), planned=replace(PLANNED, transport=TRANSPORTS[2]))
+    assert limit_of(pushed) is limit
+
+
+@pytest.mark.process
+def test_an_interrupted_full_run_goes_on_where_it_stopped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[Planned] = []
+    monkeypatch.setattr(compare, "measure", lambda planned, *_: measured(planned, asked, interrupt_at=2))
+    monkeypatch.setattr(compare.Run, "drawn", lambda *_: [])
+    assert compare.compare_in_full([TALK], TRANSPORTS[:1], tmp_path / "full") == compare.INTERRUPTED
+    monkeypatch.setattr(compare, "measure", lambda planned, *_: measured(planned, asked))
+    assert compare.compare_in_full([TALK], TRANSPORTS[:1], tmp_path / "full") == 0
+    assert [planned.repeat for planned in asked] == [0, 1, 1]
+    assert not json.loads((tmp_path / "full" / MANIFEST).read_text())["partial"]
+
+
+@pytest.mark.process
+def test_what_could_not_be_measured_leaves_the_run_partial_and_hides_no_other_outcome(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def measure(planned: Planned, *_: object) -> Cell:
+        if planned.scenario == "talk":
+            raise NotMeasured("a child ended")
+        return cell(BOTH, planned=planned)
+
+    monkeypatch.setattr(compare, "measure", measure)
+    monkeypatch.setattr(compare.Run, "drawn", lambda *_: [])
+    talks = [replace(TALK, repeats=1), replace(TALK, name="more", repeats=1)]
+    assert compare.compare_in_full(talks, TRANSPORTS[:1], tmp_path / "full") == compare.FAILED
+    manifest = json.loads((tmp_path / "full" / MANIFEST).read_text())
+    assert manifest["partial"]
+    assert {name: row["verdict"] for name, row in manifest["verdicts"].items()} == {
+        "short_polling, talk": "void",
+        "short_polling, more": "valid",
+    }
+
+
+@pytest.mark.process
+def test_a_loss_of_an_earlier_sitting_still_fails_the_run_that_is_taken_up(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(compare, "measure", lambda planned, *_: cell(BOTH[planned.repeat == 0 :], planned=planned))
+    monkeypatch.setattr(compare.Run, "drawn", lambda *_: [])
+    for _ in range(2):
+        assert compare.compare_in_full([TALK], TRANSPORTS[:1], tmp_path / "full") == compare.FAILED
+    assert not json.loads((tmp_path / "full" / MANIFEST).read_text())["partial"]
+
+
+@pytest.mark.process
+def test_servers_too_busy_to_be_read_are_a_limit_that_ends_the_steps(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[str] = []
+
+    def measure(planned: Planned, *_: object) -> Cell:
+        asked.append(planned.workload.point)
+        if planned.workload.point == "b":
+            raise Overloaded("no answer")
+        return cell(BOTH, planned=planned)
+
+    monkeypatch.setattr(compare, "measure", measure)
+    monkeypatch.setattr(compare.Run, "drawn", lambda *_: [])
+    steps = [replace(STEPS, repeats=1)]
+    for _ in range(2):
+        assert compare.compare_in_full(steps, TRANSPORTS[:1], tmp_path / "full") == 0
+    assert asked == ["a", "b"]
+    manifest = json.loads((tmp_path / "full" / MANIFEST).read_text())
+    assert (manifest["partial"], manifest["overloaded"]) == (False, [["steps", "b", "short_polling", 0]])
+
+
+def measured(planned: Planned, asked: list[Planned], interrupt_at: int = 0) -> Cell:
+    asked.append(planned)
+    if len(asked) == interrupt_at:
+        raise KeyboardInterrupt
+    return cell(BOTH, planned=planned)
+
+
+def test_what_was_being_written_when_the_machine_died_is_cut_off(tmp_path: Path) -> None:
+    folder = RunFolder(tmp_path, RUN)
+    folder.add(cell(BOTH))
+    whole = contents(tmp_path)
+    for name in (CELLS_FILE, DELIVERIES_FILE, KINDS_FILE):
+        with (tmp_path / name).open("ab") as file:
+            file.write(b"torn")
+    assert list(RunFolder(tmp_path, RUN).done) == [PLANNED.key]
+    assert contents(tmp_path) == whole
+
+
+def contents(folder: Path) -> Sequence[bytes]:
+    return [path.read_bytes() for path in sorted(folder.iterdir())]
+
+
+def test_a_run_is_not_taken_up_by_other_code_or_on_another_machine(tmp_path: Path) -> None:
+    RunFolder(tmp_path, RUN)
+    with pytest.raises(ValueError, match="differs in measured_code, machine"):
+        RunFolder(tmp_path, {**RUN, "measured_code": {"servers": "decaf"}, "machine": {"cores": 64}})
+
+
+def test_a_full_run_keeps_every_quantile_and_a_seeded_sample(tmp_path: Path) -> None:
+    for name in ("one", "two"):
+        RunFolder(tmp_path / name, RUN).add(cell(BOTH), samples_max=1)
+    first, second = (gzip.decompress((tmp_path / name / DELIVERIES_FILE).read_bytes()) for name in ("one", "two"))
+    assert first == second
+    assert len(first.splitlines()) == 1 + 1
+    (row,) = (tmp_path / "one" / KINDS_FILE).read_text().splitlines()[1:]
+    assert row.endswith(",message,1,1,2,2,0,2" + 11 * ",0.5")

@@ -1,0 +1,161 @@
+"""A server that nobody here wrote, measured by the same users: its ids, its silence, and one real run, short."""
+
+import csv
+import json
+import math
+import os
+import subprocess
+import sys
+from contextlib import AbstractContextManager
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from typer.testing import CliRunner
+
+from clients.inbox import Inbox
+from loadtests.__main__ import app
+from loadtests.accounts.accounting import account
+from loadtests.accounts.samples import Received, Session
+from loadtests.compare import FAILED
+from loadtests.harness.children import NotMeasured
+from loadtests.harness.cores import Cores
+from loadtests.harness.server_probe import Server
+from loadtests.plan.workload import Workload
+from loadtests.reports import report
+from loadtests.targets.nchan import server as nchan
+from loadtests.targets.nchan.message_ids import START, nothing, of_frame, of_headers, to_message_id, to_seq
+from loadtests.targets.other_server import OtherServer, transports_of
+from loadtests.targets.target import OutsideProbe
+from results.schema import CELLS_FILE, MANIFEST
+from servers.core.wire import Kind, Send, encode
+from servers.transports import TRANSPORTS
+
+ROOT = Path(__file__).parents[2]
+SECONDS = st.integers(1, 4_000_000_000)
+PLACES = st.integers(0, 1_000_000)
+
+
+@given(st.lists(st.tuples(SECONDS, PLACES), min_size=2, max_size=2))
+def test_sequence_numbers_stand_in_the_order_of_message_ids(ids: list[tuple[int, int]]) -> None:
+    one, other = (to_seq(f"{second}:{place}") for second, place in ids)
+    assert (one < other) == (ids[0] < ids[1])
+    assert [to_message_id(one), to_message_id(other)] == [f"{second}:{place}" for second, place in ids]
+
+
+def test_an_answer_carries_its_message_id_in_two_headers() -> None:
+    assert of_headers("Sun, 22 Nov 2026 23:33:16 GMT", "3") == "1795390396:3"
+
+
+def test_a_frame_is_an_event_of_whoever_published_it() -> None:
+    body = encode(Send(client_id="7-0", text="12.5 hello"))
+    page = of_frame("room-1", START, b"id: 1795390396:3\ncontent-type: application/json\n\n" + body)
+    (event,) = Inbox(START).feed(page)
+    assert (event.seq, event.kind, event.sender, event.body) == (
+        to_seq("1795390396:3"), Kind.MESSAGE, "7", "12.5 hello",
+    )  # fmt: skip
+    assert event.client_id == "7-0"
+
+
+def test_the_inbox_drops_what_came_before_the_join() -> None:
+    body = encode(Send(client_id="7-0", text="old"))
+    inbox = Inbox(nothing(START).cursor)
+    inbox.feed(of_frame("room-1", START, b"id: 9:1\n\n" + body))
+    assert inbox.feed(of_frame("room-1", START, b"id: 9:0\n\n" + body)) == []
+
+
+def test_ids_that_are_not_dense_are_accounted_for_like_any_others() -> None:
+    first, second = to_seq("9:0"), to_seq("11:2")
+    committed, stay = [(0, first), (0, second)], [Session(room=0, user=0, number=0, start=START.seq)]
+    swapped = [Received(room=0, seq=seq, recipient=0, session=0, received_s=1.2) for seq in (second, first)]
+    whole = account(committed, swapped, stay)
+    assert (whole.delivered, whole.lost, whole.out_of_order) == (2, 0, 1)
+    assert account(committed, swapped[:1], stay).lost == 1
+
+
+def test_what_a_peer_does_not_tell_is_not_a_number_and_shown_as_a_dash() -> None:
+    silent = OutsideProbe(Server("http://127.0.0.1:1", "", {}, {}), os.getpid())
+    spent = silent.spent(silent.read(), silent.read())
+    assert all(math.isnan(spent[name]) for name in ("requests_receive", "server_up_bytes", "api_cpu_s"))
+    assert spent["generator_cpu_s"] >= 0
+    assert report._told(math.nan, ",.0f") == "-"
+
+
+def test_a_peer_whose_process_is_named_has_cpu_time_and_memory() -> None:
+    probe = OutsideProbe(Server("http://127.0.0.1:1", "", {"process 0": os.getpid()}, {}), os.getpid())
+    before = probe.read()
+    probe.look_at_memory()
+    spent = probe.spent(before, probe.read())
+    assert spent["api_cpu_s"] >= 0
+    assert spent["api_rss_bytes"] > 1_000_000
+
+
+def test_a_peer_carries_its_name_in_every_label() -> None:
+    assert [row.label for row in transports_of("nchan")] == [
+        "Short polling (nchan)", "Long polling (nchan)", "Raw WebSocket (nchan)",
+    ]  # fmt: skip
+    with pytest.raises(ValueError, match="expected one of nchan"):
+        transports_of("morse")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["--against", "http://127.0.0.1:1"], "--against and --pid need --dialect: one of nchan"),
+        (["--dialect", "morse"], "unknown dialect 'morse'"),
+        (["--dialect", "nchan", "--transport", "pusher_adapter"], "nchan has no pusher_adapter"),
+    ],
+)
+def test_a_bad_peer_is_refused_with_a_reason(arguments: list[str], words: str) -> None:
+    told = CliRunner().invoke(app, ["compare", *arguments], env={"COLUMNS": "300", "NO_COLOR": "1", "TERM": "dumb"})
+    assert told.exit_code == 2
+    assert words in told.output
+
+
+def serving(peer: OtherServer, folder: Path) -> AbstractContextManager[object]:
+    return peer.serving(TRANSPORTS[0], Workload(), Cores(None, None), folder, lambda: None)
+
+
+def test_a_missing_nginx_is_named_with_what_installs_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(nchan, "MODULE", tmp_path / "absent.so")
+    with (
+        pytest.raises(NotMeasured, match=r"not installed.*apt-get install nginx libnginx-mod-nchan"),
+        serving(OtherServer("nchan"), tmp_path),
+    ):
+        pass
+
+
+def test_a_peer_that_does_not_answer_is_named_with_what_starts_it(tmp_path: Path) -> None:
+    with (
+        pytest.raises(NotMeasured, match=r"does not answer(.|\n)*nginx -p"),
+        serving(OtherServer("nchan", "http://127.0.0.1:1"), tmp_path),
+    ):
+        pass
+
+
+@pytest.mark.xdist_group("measuring")
+@pytest.mark.process
+def test_a_stranger_s_server_delivers_everything_to_the_same_users(tmp_path: Path) -> None:
+    """Where nginx cannot be had, that must be said instead; `.ci/setup` installs it on Debian as root."""
+    load = "--users 8 --room-size 4 --rate 1 --seconds 4 --poll 0.5 --transport short_polling"
+    command = [sys.executable, "-m", "loadtests", "compare", "--dialect", "nchan", *load.split()]
+    done = subprocess.run(
+        [*command, "--out", str(tmp_path)], check=False, cwd=ROOT, capture_output=True, text=True, timeout=110
+    )
+    if not nchan.MODULE.exists():
+        assert (done.returncode, "apt-get install nginx" in done.stdout) == (FAILED, True)
+        return
+    assert done.returncode == 0, done.stdout + done.stderr
+    (folder,) = tmp_path.iterdir()
+    with (folder / CELLS_FILE).open() as file:
+        (cell,) = csv.DictReader(file)
+    assert int(cell["delivered"]) == int(cell["expected"]) == 4 * int(cell["messages"]) > 0
+    assert {cell[name] for name in ("lost", "duplicates", "out_of_order", "send_failures")} == {"0"}
+    assert float(cell["requests_receive"]) > 0
+    assert float(cell["api_rss_bytes"]) > 0
+    assert cell["server_up_bytes"] == "nan"
+    manifest = json.loads((folder / MANIFEST).read_text())
+    (settings,) = manifest["settings"].values()
+    assert manifest["peer"] == settings["peer"] == "nchan"
+    assert settings["server"].startswith("nginx")

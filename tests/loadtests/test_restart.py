@@ -1,0 +1,99 @@
+"""A server restarted in the middle of a load: everybody comes back, and every message still comes exactly once."""
+
+import os
+from copy import deepcopy
+from typing import Any
+
+import pytest
+
+from loadtests.accounts.cell import Cell
+from loadtests.accounts.samples import Return
+from loadtests.harness import server_probe
+from loadtests.harness.cores import Cores
+from loadtests.harness.measurement import measure
+from loadtests.harness.restarts import CALM, OUTLASTED, Storm
+from loadtests.harness.server_probe import Server
+from loadtests.plan.workload import Workload
+from loadtests.scenarios import Planned
+from results.schema import CELLS
+from servers.transports import find
+
+pytestmark = [pytest.mark.process, pytest.mark.xdist_group("measuring")]
+LOAD = Workload(users=8, room_size=4, rate_per_s=1.0, poll_interval_s=0.5, measured_s=6.0, restart_at_s=1.0)
+
+
+@pytest.fixture(scope="module")
+def restarted() -> Cell:
+    """Return what was measured; the generator may lag on a busy machine, so only counts are tested."""
+    return measure(Planned(find("raw_websocket"), "churn", LOAD), Cores(None, None), lambda _: None)
+
+
+def test_after_a_restart_every_acknowledged_message_reached_everyone_exactly_once(restarted: Cell) -> None:
+    assert restarted.verdict.adds_up, restarted.verdict.reason
+    assert restarted.figures["delivered"] == restarted.figures["expected"] == 4 * restarted.number("messages") > 0
+
+
+def test_all_lines_broke_and_all_came_back_which_cost_a_request_each(restarted: Cell) -> None:
+    assert restarted.figures["storm_returns"] == LOAD.users
+    assert restarted.figures["storm_requests"] == LOAD.users or OUTLASTED in restarted.verdict.reason
+    assert 0 <= restarted.number("storm_p50_s") <= restarted.number("storm_max_s")
+
+
+def test_what_both_servers_counted_is_added_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    """But for the connections, which are those of the new one, and for what an idle one counts of itself."""
+    counted = {"http://old": told(upkeep=8, frames=5), "http://new": told(upkeep=3, frames=2)}
+    monkeypatch.setattr(server_probe, "Stats", lambda address: FakeStats(counted[address]))
+    probe = server_probe.Probe(Server("http://old", "", {"api": os.getpid()}, {}), os.getpid())
+    before = probe.read()
+    counted["http://old"]["command_frames"] += 4
+    probe.follow(Server("http://new", "", {"api": os.getpid()}, {}), probe.read())
+    counted["http://new"]["command_frames"] += 1
+    spent = probe.spent(before, probe.read())
+    assert (spent["command_frames"], spent["requests_upkeep"], spent["connections"]) == (4 + 2 + 1, 3, 1)
+    assert spent["server_up_bytes"] == 110
+
+
+def told(upkeep: int, frames: int) -> dict[str, Any]:
+    """Return what a server counts that has one connection, on which 110 bytes came and 130 went."""
+    wire = {"http": {"received": 10, "sent": 30}, "websocket": {"received": 100, "sent": 100}, "connections_open": 1}
+    requests = {"send": 0, "receive": 0, "upkeep": upkeep}
+    return {"requests": requests, "command_frames": frames, "empty_answers": 0, "wire": wire}
+
+
+class FakeStats:
+    """The counters of one server, as they are when they are read."""
+
+    def __init__(self, counted: dict[str, Any]) -> None:
+        self._counted = counted
+
+    def read(self) -> dict[str, Any]:
+        return deepcopy(self._counted)
+
+
+def test_what_is_counted_stays_a_whole_number(restarted: Cell) -> None:
+    counted = [column.name for column in CELLS if column.dtype == "int64"]
+    assert {name: type(restarted.figures[name]) for name in counted} == dict.fromkeys(counted, int)
+
+
+def test_a_storm_is_timed_from_when_the_server_was_ready() -> None:
+    returns = [Return(0, 9.0, 9.9, 1), Return(1, 9.0, 11.0, 2), Return(2, 9.5, 13.0, 3)]
+    storm = Storm(ready_s=10.0, requests_before=5.0)
+    assert storm.figures(returns, {"requests_upkeep": 8.0}) == {
+        "storm_returns": 3,
+        "storm_p50_s": 1.0,
+        "storm_p95_s": pytest.approx(2.8),
+        "storm_max_s": 3.0,
+        "storm_requests": 3.0,
+    }
+
+
+def test_lines_that_are_back_only_after_the_servers_were_read_make_the_storm_doubtful() -> None:
+    storm = Storm(ready_s=10.0, requests_before=5.0)
+    returns = [Return(0, 9.0, 11.0, 1), Return(1, 9.0, 13.0, 2)]
+    assert storm.doubts(returns, read_s=13.0) == []
+    assert storm.doubts(returns, read_s=12.9) == [f"1 of 2 lines were back only after the window: {OUTLASTED}"]
+
+
+def test_without_a_restart_there_is_no_storm() -> None:
+    assert set(CALM.figures([], {"requests_upkeep": 8.0}).values()) == {0}
+    assert CALM.doubts([Return(0, 9.0, 11.0, 1)], read_s=10.0) == []

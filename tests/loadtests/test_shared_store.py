@@ -1,0 +1,137 @@
+"""Shared stores under load: real comparisons with two workers, and what `python -m loadtests hop` is made of."""
+
+import csv
+import json
+import subprocess
+import sys
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from loadtests.accounts.samples import Received, Samples, Sent, Session, Window
+from loadtests.experiments.shared_store.appends import measure_appends
+from loadtests.experiments.shared_store.hop import hop_of, measure_hop
+from loadtests.experiments.shared_store.plan import BACKINGS, NONE, steps
+from loadtests.harness.cores import Cores
+from loadtests.harness.provisioned_store import SHARED, StoreChoice
+from loadtests.plan.workload import Workload
+from results.schema import CELLS_FILE, HOPS, MANIFEST
+from servers.deploy.empty_database import empty_database
+from servers.redaction import without_passwords
+from servers.transports import TRANSPORTS, find
+from tests.support.engines import Engines
+
+ROOT = Path(__file__).parents[2]
+ANYWHERE = Cores(None, None)
+OPTIONS = "--users 8 --room-size 4 --rate 1 --seconds 2 --poll 0.5 --transport raw_websocket --workers 2"
+
+
+@pytest.mark.xdist_group("measuring")
+@pytest.mark.process
+@pytest.mark.parametrize("store", SHARED)
+def test_a_comparison_over_a_shared_store_adds_up_and_prices_its_engine(store: str, tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "loadtests", "compare", *OPTIONS.split(), "--store", store, "--out", str(tmp_path)]
+    done = subprocess.run(command, check=False, cwd=ROOT, capture_output=True, text=True, timeout=100)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert f"stands on {store}, 2 workers" in done.stdout
+    (folder,) = tmp_path.iterdir()
+    with (folder / CELLS_FILE).open() as file:
+        (cell,) = csv.DictReader(file)
+    assert int(cell["delivered"]) == int(cell["expected"]) == 4 * int(cell["messages"]) > 0
+    assert (cell["store"], cell["workers"]) == (store, "2")
+    assert min(float(cell["store_cpu_s"]), float(cell["api_cpu_s"])) > 0
+    assert "over all" not in cell["reason"], "generator and servers counted other bytes"
+    manifest = json.loads((folder / MANIFEST).read_text())
+    assert (manifest["store"], manifest["workers"]) == (store, 2)
+    assert manifest["settings"]["raw_websocket"]["engine"].startswith(f"{store} ")
+
+
+@pytest.mark.xdist_group("measuring")
+@pytest.mark.process
+def test_a_message_is_timed_to_either_server_and_nobody_is_forgotten() -> None:
+    load = Workload(users=8, room_size=4, rate_per_s=4.0, measured_s=1.0, poll_interval_s=0.5)
+    row = measure_hop(find("raw_websocket"), StoreChoice("redis"), load, ANYWHERE, lambda: None)
+    assert float(row["other_n"]) == 2 * float(row["same_n"]) > 0
+    assert [row[name] for name in ("lost", "duplicates", "out_of_order", "send_failures")] == [0, 0, 0, 0]
+    assert set(row) == {column.name for column in HOPS} - {"transport", "store", "repeat", "takes"}
+
+
+@pytest.mark.xdist_group("measuring")
+@pytest.mark.process
+def test_an_append_is_priced_and_one_that_stores_nothing_has_no_engine() -> None:
+    stored, forgotten = (measure_appends(store, 20, ANYWHERE, lambda: None) for store in ("postgresql", NONE))
+    assert float(stored["store_cpu_s"]) > 0 == forgotten["store_cpu_s"]
+    assert 0 < float(stored["acked_p50_s"]) <= float(stored["acked_p95_s"])
+
+
+def test_of_each_message_the_others_are_told_apart_by_their_server() -> None:
+    noted = Samples(window=Window(100.0, 110.0), user_ids={number: str(number) for number in range(4)})
+    noted.sessions = [Session(0, user, 0, 0) for user in range(4)]
+    noted.note_sent(Sent(0, 1, sender=1, kind=0, intended_s=105.0, sent_s=105.0, acked_s=105.1))
+    for user, took_s in enumerate((0.03, 0.01, 0.04, 0.02)):
+        noted.note_received(Received(0, 1, user, 0, 105.0 + took_s))
+    row = hop_of(noted)
+    assert (row["same_n"], row["other_n"]) == (1, 2)
+    assert [row["same_p50_s"], row["other_p50_s"]] == pytest.approx([0.02, 0.035])
+    assert row["lost"] == 0
+
+
+def test_each_repeat_measures_everything_in_an_order_of_its_own() -> None:
+    first, second = (list(steps(TRANSPORTS, repeat)) for repeat in (0, 1))
+    assert first != second
+    assert Counter(first) == Counter(second)
+    assert len(set(first)) == len(first) == len(TRANSPORTS) * (len(BACKINGS) + len(SHARED))
+
+
+@pytest.mark.parametrize(("store", "workers"), [("sqlite", 2), ("mysql", 1), ("sqlite:///chat.db", 1)])
+def test_no_other_store_and_no_second_process_on_an_embedded_one(store: str, workers: int) -> None:
+    with pytest.raises(ValueError, match=r"expected sqlite|one process's alone"):
+        StoreChoice(store, workers)
+
+
+def test_a_password_does_not_get_into_the_manifest() -> None:
+    assert without_passwords("compare --store redis://me:pa/ss@h/1") == "compare --store redis://h/1"
+    assert without_passwords("postgresql://h/chat?password=pass&x=1") == "postgresql://h/chat?password=***&x=1"
+
+
+@pytest.mark.parametrize("url", ["mysql://me:secret@h/1", "mysql://h/1?password=secret"])
+def test_a_store_that_is_refused_is_named_without_its_password(url: str) -> None:
+    with pytest.raises(ValueError, match="expected sqlite") as refused:
+        StoreChoice(url)
+    assert "secret" not in str(refused.value)
+
+
+@pytest.mark.process
+@pytest.mark.parametrize("scheme", SHARED)
+def test_an_engine_that_runs_lends_an_empty_database_again_and_again(scheme: str, engines: Engines) -> None:
+    url = engines.fresh_url(scheme)
+    for _ in range(2):
+        with empty_database(url) as (lent, told):
+            assert lent.startswith(f"{scheme}://")
+            assert told["pids"] == {}
+            command = [sys.executable, "-c", FILL, lent]
+            subprocess.run(command, check=True, cwd=ROOT, timeout=30)
+
+
+FILL = """
+import asyncio, sys
+from servers.core.store import open_store
+from servers.core.wire import Draft, Kind
+
+async def fill():
+    store = await open_store(sys.argv[1])
+    event = await store.append("room", Draft(Kind.MESSAGE, "ada", "Ada", "hello", 1, "1"))
+    assert event.seq == 1, event
+    await store.close()
+
+asyncio.run(fill())
+"""
+
+
+@pytest.mark.process
+def test_a_redis_database_that_holds_something_is_not_taken(engines: Engines) -> None:
+    url = engines.fresh_url("redis")
+    subprocess.run([sys.executable, "-c", FILL, url], check=True, cwd=ROOT, timeout=30)
+    with pytest.raises(ValueError, match="name an empty one"), empty_database(url):
+        pass

@@ -1,0 +1,92 @@
+"""Coordinated omission: one second in which the server does nothing must show as one second, not vanish.
+
+A generator that waits for answers sends nothing while the server stalls, and what it then measures, from the actual
+send, is one slow answer for each user. From the intended moment, every message that fell into the stall tells of it.
+"""
+
+import os
+import signal
+from statistics import quantiles
+from time import perf_counter, sleep
+from typing import NamedTuple
+
+import psutil
+import pytest
+
+from loadtests.accounts.samples import Samples
+from loadtests.harness.distance import Way
+from loadtests.harness.generator import generating
+from loadtests.harness.server_probe import serving
+from loadtests.plan.workload import Workload
+from loadtests.targets.target import OurServers
+
+pytestmark = [pytest.mark.process, pytest.mark.xdist_group("measuring")]
+
+STALL_S = 1.0
+LOAD = Workload(users=8, room_size=4, rate_per_s=4.0, measured_s=4.0, poll_interval_s=0.5)
+
+
+class Stalled(NamedTuple):
+    """What was noted during a run in whose middle the server stood still, and when that was."""
+
+    samples: Samples
+    began_s: float
+    ended_s: float
+
+    def latencies_s(self, since: str) -> list[float]:
+        """Return the latency of each delivery in the window, since the moment of that name."""
+        sent = {(row.room, row.seq): row for row in self.samples.deeds() if self.samples.window.holds(row.intended_s)}
+        received = self.samples.deliveries()
+        return [
+            row.received_s - getattr(sent[row.room, row.seq], since) for row in received if (row.room, row.seq) in sent
+        ]
+
+
+def look() -> None:
+    """Look at nothing while something is awaited."""
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> Stalled:
+    folder = tmp_path_factory.mktemp("stall")
+    with (
+        serving("raw_websocket", None, folder / "server.log", look) as server,
+        generating(OurServers().locust_file("raw_websocket"), Way(server.address, ""), LOAD, None, folder) as generator,
+    ):
+        window = generator.await_window(look)
+        assert window is not None
+        sleep(max(0.0, window.start_s + 1.0 - perf_counter()))
+        os.kill(server.pids["api"], signal.SIGSTOP)
+        try:
+            while psutil.Process(server.pids["api"]).status() != psutil.STATUS_STOPPED:
+                pass
+            began_s = perf_counter()
+            sleep(STALL_S)  # the stall itself
+        finally:
+            ended_s = perf_counter()
+            os.kill(server.pids["api"], signal.SIGCONT)
+        return Stalled(generator.await_samples(look), began_s, ended_s)
+
+
+def test_a_second_of_stall_shows_in_the_percentiles_as_a_second(run: Stalled) -> None:
+    latencies_s = run.latencies_s("intended_s")
+    assert quantiles(latencies_s, n=100)[98] > 0.75 * STALL_S
+
+
+def test_every_message_meant_for_the_stall_took_at_least_until_its_end(run: Stalled) -> None:
+    meant = {(row.room, row.seq): row.intended_s for row in run.samples.deeds()}
+    late = [row for row in run.samples.deliveries() if run.began_s < meant.get((row.room, row.seq), 0.0) < run.ended_s]
+    assert late
+    assert all(row.received_s >= run.ended_s for row in late)
+
+
+def test_measured_from_the_actual_send_most_of_the_stall_would_be_hidden(run: Stalled) -> None:
+    """Each user waits for an acknowledgement, so at most one message of each is sent in the stall."""
+    meant = [row for row in run.samples.deeds() if run.began_s < row.intended_s < run.ended_s]
+    sent = [row for row in meant if row.sent_s < run.ended_s]
+    assert len(sent) <= LOAD.users < len(meant)
+
+
+def test_nothing_is_lost_in_a_stall(run: Stalled) -> None:
+    assert run.samples.send_failures == 0
+    assert run.samples.troubles == []

@@ -1,0 +1,134 @@
+"""The load generator's byte counts: TCP_INFO as the kernel really fills it, and the judgement on two counts."""
+
+import socket
+import subprocess
+import sys
+from collections.abc import Callable
+from struct import pack
+
+import pytest
+
+from loadtests.accounts.wire_bytes import INFO_BYTES, WireBytes, disagreements, from_tcp_info
+from tests.support.loadtest_rows import counted
+
+linux = pytest.mark.skipif(not hasattr(socket, "TCP_INFO"), reason="TCP_INFO is Linux's")
+Ends = tuple[socket.socket, socket.socket]
+
+
+@pytest.fixture
+def ends() -> Ends:
+    """Return a client's and a server's end of one connection, on which 100 bytes went up and 50 down."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        client = socket.create_connection(listener.getsockname())
+        server, _ = listener.accept()
+    client.sendall(b"u" * 100)
+    assert len(server.recv(100, socket.MSG_WAITALL)) == 100
+    server.sendall(b"d" * 50)
+    assert len(client.recv(50, socket.MSG_WAITALL)) == 50
+    return client, server
+
+
+def untouched(client: socket.socket, server: socket.socket) -> bool:
+    return False
+
+
+def the_server_finished(client: socket.socket, server: socket.socket) -> bool:
+    server.close()
+    return client.recv(1) == b""
+
+
+def both_finished(client: socket.socket, server: socket.socket) -> bool:
+    client.shutdown(socket.SHUT_WR)
+    assert server.recv(1) == b""
+    server.close()
+    return client.recv(1) == b""
+
+
+def the_server_reset_it(client: socket.socket, server: socket.socket) -> bool:
+    server.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, pack("ii", 1, 0))
+    server.close()
+    with pytest.raises(ConnectionResetError):
+        client.recv(1)
+    return False
+
+
+@linux
+@pytest.mark.parametrize("end", [untouched, the_server_finished, both_finished, the_server_reset_it])
+def test_payload_is_counted_and_nothing_else_however_a_connection_ends(
+    ends: Ends, end: Callable[[socket.socket, socket.socket], bool]
+) -> None:
+    client, server = ends
+    with client, server:
+        heard_end = end(client, server)
+        info = client.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, INFO_BYTES)
+        assert from_tcp_info(info, heard_end) == (100, 50)
+
+
+@linux
+def test_what_waits_in_the_socket_counts_as_sent(ends: Ends) -> None:
+    client, server = ends
+    with client, server:
+        client.setblocking(False)
+        written = 100
+        try:
+            while True:
+                written += client.send(b"u" * 65_536)
+        except BlockingIOError:
+            info = client.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, INFO_BYTES)
+        assert from_tcp_info(info, heard_end=False) == (written, 50)
+
+
+def test_counts_that_are_equal_agree() -> None:
+    assert list(disagreements(counted(up=100, down=700), WireBytes(100, 700), WireBytes(1100, 1700))) == []
+
+
+def test_in_the_window_what_passed_around_its_ends_is_tolerated_and_not_a_byte_more() -> None:
+    client, life = counted(up=100, down=700, around=5), WireBytes(1100, 1700)
+    assert list(disagreements(client, WireBytes(80, 720), life)) == []
+    (words,) = disagreements(client, WireBytes(79, 700), life)
+    assert words == (
+        "in the window, the generator counted 100 bytes up and 700 down, and the servers 79 bytes up and 700 down, "
+        "and 20 bytes up and 20 down passed around its ends"
+    )
+
+
+@pytest.mark.parametrize("life", [WireBytes(1101, 1700), WireBytes(1100, 1699)])
+def test_over_all_not_a_byte_is_tolerated(life: WireBytes) -> None:
+    (words,) = disagreements(counted(up=100, down=700), WireBytes(100, 700), life)
+    assert words.startswith("over all, the generator counted 1,100 bytes up and 1,700 down")
+
+
+def test_a_generator_that_cannot_count_disagrees_with_nobody() -> None:
+    assert list(disagreements(None, WireBytes(1, 1), WireBytes(1, 1))) == []
+
+
+GOODBYE = """
+import gevent, gevent.socket as sockets
+from loadtests.users.socket_meter import SocketMeter
+
+def answer_late(listener):
+    line, _ = listener.accept()
+    while line.recv(100):
+        pass
+    line.sendall(b"d" * 50)
+    line.close()
+
+listener = sockets.socket()
+listener.bind(("127.0.0.1", 0))
+listener.listen()
+gevent.spawn(answer_late, listener)
+meter = SocketMeter()
+meter.install()
+line = sockets.create_connection(listener.getsockname())
+line.sendall(b"u" * 100)
+open_count = meter.total()
+line.close()
+print(open_count.up, *meter.total())
+"""
+
+
+@pytest.mark.process
+@linux
+def test_what_arrives_while_a_connection_closes_still_counts() -> None:
+    shown = subprocess.run([sys.executable, "-c", GOODBYE], check=True, capture_output=True, text=True, timeout=60)
+    assert shown.stdout.split() == ["100", "100", "50"]

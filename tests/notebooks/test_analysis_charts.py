@@ -1,0 +1,100 @@
+"""The charts and their sentences: drawn and true for odd runs too."""
+
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+from typer.testing import CliRunner
+
+from notebooks.analysis import wording
+from notebooks.analysis.__main__ import CHARTS, app
+from notebooks.analysis.figures import latency as latency_chart
+from notebooks.analysis.figures import overview, price
+from notebooks.analysis.figures.style import picture
+from notebooks.analysis.quantiles import latency
+from notebooks.analysis.runs import load
+from tests.support.synthetic_run import ALL, SyntheticRun, write
+
+PNG = b"\x89PNG"
+PNG_BYTES_MAX = 15_000 * len(ALL)
+ODD_RUNS = {
+    "all transports": SyntheticRun(repeats=2),
+    "one transport": SyntheticRun(slugs=["short_polling"]),
+    "three transports": SyntheticRun(slugs=["long_polling", "raw_websocket", "pusher_adapter"]),
+    "a single delivery each": SyntheticRun(users=1, messages=1),
+    "a peer": SyntheticRun(slugs=["short_polling", "long_polling", "raw_websocket"], peer="nchan"),
+    "a deployment": SyntheticRun(slugs=["raw_websocket"], topology="separate-websocket-server"),
+    "slow pushes": SyntheticRun(push_s={"raw_websocket": 20.0}),
+    "a suspect and a void cell": SyntheticRun(
+        repeats=2, verdicts={("long_polling", 0): "void", ("raw_websocket", 1): "suspect"}
+    ),
+}
+
+
+@pytest.mark.parametrize("plan", ODD_RUNS.values(), ids=ODD_RUNS.keys())
+@pytest.mark.parametrize("chart", [overview, latency_chart, price], ids=lambda chart: chart.__name__.rpartition(".")[2])
+def test_every_chart_draws_for_odd_runs_and_stays_small(tmp_path: Path, chart: ModuleType, plan: SyntheticRun) -> None:
+    png = picture(chart.draw, load(write(tmp_path, plan))).png
+    assert png.startswith(PNG)
+    assert len(png) < PNG_BYTES_MAX
+
+
+def test_a_picture_has_the_same_bytes_when_drawn_again(tmp_path: Path) -> None:
+    run = load(write(tmp_path, SyntheticRun()))
+    assert picture(overview.draw, run) == picture(overview.draw, run)
+
+
+def test_charts_are_drawn_into_the_run_and_their_paths_printed(tmp_path: Path) -> None:
+    printed = CliRunner().invoke(app, ["charts", str(write(tmp_path, SyntheticRun()))]).stdout.splitlines()
+    assert printed == [str(tmp_path / f"{name}.png") for name in CHARTS]
+    assert all(Path(path).read_bytes().startswith(PNG) for path in printed)
+
+
+def test_charts_of_a_folder_that_is_no_run_fail_with_a_sentence(tmp_path: Path) -> None:
+    outcome = CliRunner(env={"COLUMNS": "200"}).invoke(app, ["charts", str(tmp_path)])
+    assert outcome.exit_code == 2
+    assert "is not a run" in outcome.output
+
+
+def test_the_headline_names_the_slowest_transport_against_the_others(tmp_path: Path) -> None:
+    run = load(write(tmp_path, SyntheticRun(slugs=["long_polling", "raw_websocket"], push_s={"raw_websocket": 0.5})))
+    raw, long = (wording.duration(latency(run, slug).p50.pooled_ms) for slug in ("raw_websocket", "long_polling"))
+    expected = f"Half of all messages are seen within {raw} by raw WebSocket, {long} by long polling"
+    assert wording.latency_finding(run) == expected
+
+
+def test_the_headline_claims_no_difference_that_was_not_measured(tmp_path: Path) -> None:
+    run = load(write(tmp_path, SyntheticRun(slugs=["long_polling", "raw_websocket"])))
+    assert wording.latency_finding(run).endswith(" by both transports")
+    assert wording.overview_finding(run) == wording.latency_finding(run)
+
+
+def test_the_headline_of_a_single_transport_compares_nothing(tmp_path: Path) -> None:
+    run = load(write(tmp_path, SyntheticRun(slugs=["pusher_adapter"])))
+    assert wording.latency_finding(run).endswith(" by Pusher adapter (local stand-in)")
+    assert wording.price_finding(run) == "Each delivery costs 0.2 HTTP requests"
+
+
+def test_the_evidence_tells_what_was_left_out(tmp_path: Path) -> None:
+    verdicts = {("long_polling", 0): "void", ("raw_websocket", 0): "suspect"}
+    slugs = ["long_polling", "raw_websocket", "pusher_adapter"]
+    run = load(write(tmp_path, SyntheticRun(slugs=slugs, users=5, messages=40, verdicts=verdicts)))
+    assert wording.evidence(run) == "400 deliveries of 80 messages, 1 suspect cell, 1 void cell left out"
+
+
+def test_the_evidence_names_the_deployment_that_was_measured(tmp_path: Path) -> None:
+    run = load(write(tmp_path, SyntheticRun(slugs=["raw_websocket"], topology="single-server")))
+    assert wording.evidence(run) == "200 deliveries of 40 messages, on single-server"
+
+
+@pytest.mark.parametrize(
+    ("ms", "words"),
+    [(0, "0 ms"), (1.64, "1.6 ms"), (9.96, "10 ms"), (24.2, "24 ms"), (999.6, "1.00 s"), (12_340, "12 s")],
+)
+def test_a_duration_is_written_with_the_digits_that_matter(ms: float, words: str) -> None:
+    assert wording.duration(ms) == words
+
+
+@pytest.mark.parametrize(("value", "words"), [(0, "0"), (0.346, "0.35"), (14.23, "14.2"), (1250.4, "1,250")])
+def test_an_amount_is_written_with_the_digits_that_matter(value: float, words: str) -> None:
+    assert wording.amount(value) == words

@@ -1,0 +1,107 @@
+"""Loads side by side, and the knee of a transport: what gave out is told, and never more than may be said."""
+
+import json
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from notebooks.analysis import comparisons
+from notebooks.analysis.figures import curves
+from notebooks.analysis.figures.style import picture
+from notebooks.analysis.intervals import Interval
+from notebooks.analysis.knees import Knee, Step, knees
+from notebooks.analysis.runs import BrokenRun, load, points
+from results.schema import CELLS_FILE, DELIVERIES_FILE, KINDS_FILE, MANIFEST
+from tests.support.synthetic_run import SyntheticRun, write
+
+SURE = Interval(5.0, 4.0, 6.0)
+
+
+def steps(folder: Path, gave_out: dict[int, str], overloaded: int = 0) -> Path:
+    """Write a run of more and more users. gave_out: what did at each, empty if nothing; overloaded: at how many."""
+    slug, tables = "raw_websocket", (CELLS_FILE, DELIVERIES_FILE, KINDS_FILE)
+    found: dict[str, list[pd.DataFrame]] = {name: [] for name in tables}
+    for users, limit in gave_out.items():
+        verdict = "void" if limit else "valid"
+        write(folder, SyntheticRun(slugs=[slug], verdicts={(slug, 0): verdict}))
+        for name, rows in found.items():
+            frame = pd.read_csv(folder / name, keep_default_na=False)
+            frame["scenario"], frame["point"] = "steps", f"{users} users"
+            if name == CELLS_FILE:
+                frame["limit"], frame["readings_apart_s"] = limit, 20.0
+            rows.append(frame)
+    for name, frames in found.items():
+        pd.concat(frames).to_csv(folder / name, index=False)
+    manifest = json.loads((folder / MANIFEST).read_text())
+    manifest["overloaded"] = [["steps", f"{overloaded} users", slug, 0]] if overloaded else []
+    (folder / MANIFEST).write_text(json.dumps(manifest))
+    return folder
+
+
+def test_a_generator_that_gives_out_proves_an_at_least(tmp_path: Path) -> None:
+    (knee,) = knees(steps(tmp_path, {100: "", 200: "", 400: "generator"}))
+    assert (knee.held, knee.culprit, knee.told) == (200, "generator", "at least 200 users, generator-bound")
+    assert [step.p95_ms is None for step in knee.steps] == [False, False, True]
+
+
+def test_servers_too_busy_to_be_read_are_a_step_of_their_own(tmp_path: Path) -> None:
+    (knee,) = knees(steps(tmp_path, {100: ""}, overloaded=200))
+    assert knee.told == "100 users, then the servers gave out"
+    assert knee.steps[-1] == Step(200, None, None, ("servers",), 1)
+
+
+def test_where_nothing_gave_out_that_is_said(tmp_path: Path) -> None:
+    (knee,) = knees(steps(tmp_path, {100: "", 200: ""}))
+    assert knee.told == "at least 200 users: nothing gave out"
+
+
+def test_latency_beyond_its_budget_is_told_as_such() -> None:
+    knee = Knee(
+        "raw_websocket",
+        "Raw WebSocket",
+        (Step(100, SURE, SURE, ("servers",), 3), Step(200, SURE, SURE, ("latency",), 1)),
+    )
+    assert knee.told == "100 users, then the latency gave out"
+
+
+def test_a_run_without_steps_is_refused_with_the_command_that_makes_them(tmp_path: Path) -> None:
+    with pytest.raises(BrokenRun, match="--scenario steps"):
+        knees(write(tmp_path, SyntheticRun()))
+
+
+def test_a_scenario_that_was_not_measured_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(BrokenRun, match="no valid cell of distance"):
+        points(write(tmp_path, SyntheticRun()), "distance")
+
+
+def test_a_run_compares_with_itself(tmp_path: Path) -> None:
+    run = load(write(tmp_path, SyntheticRun(repeats=3)))
+    late = comparisons.latency_ms(run, "short_polling", 50)
+    assert late.low <= late.value <= late.high
+    assert late.value == pytest.approx(1000, rel=0.1)
+    assert comparisons.activity_per_s(run) == pytest.approx(2.0)
+
+
+def test_names_make_way_for_each_other_and_no_more_than_they_must() -> None:
+    assert curves.spread([1.0, 5.0], 1.0) == [1.0, 5.0]
+    spread = curves.spread([1.0, 1.1, 1.2], 1.0)
+    assert min(spread[1] - spread[0], spread[2] - spread[1]) > 0.99
+    assert sum(spread) / 3 == pytest.approx(1.1)
+
+
+def test_curves_are_drawn_over_their_theory() -> None:
+    curve = curves.Curve("p50", "#0072B2", [1.0, 2.0], [SURE, SURE], [5.0, 5.5], ringed=[2.0])
+    panel = curves.Panel("latency", "seconds", [curve, curve], "{:g}".format, log_x=True, log_y=True)
+    made = picture(curves.draw, [panel, panel], "It is so", "Measured twice")
+    assert made.png.startswith(b"\x89PNG")
+    assert made.finding == "It is so"
+
+
+def test_panels_on_one_scale_reach_equally_far() -> None:
+    curve = curves.Curve("p50", "#0072B2", [1.0, 2.0], [SURE, SURE])
+    theory = curves.Curve("p50", "#0072B2", [1.0, 2.0], [SURE, SURE], [5.0, 500.0])
+    panels = [curves.Panel("latency", "seconds", [each], "{:g}".format) for each in (curve, theory)]
+    apart, together = (curves.draw(drawn, "Title", "Measure").axes for drawn in (panels, curves.on_one_scale(panels)))
+    assert apart[0].get_ylim() != apart[1].get_ylim()
+    assert together[0].get_ylim() == together[1].get_ylim() == apart[1].get_ylim()

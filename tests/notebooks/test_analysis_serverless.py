@@ -1,0 +1,166 @@
+"""What is read from hosted.json: the rule by which a transport works, limps or dies, theory, claims and charts."""
+
+import ast
+import re
+from math import isnan
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from notebooks.analysis import theory
+from notebooks.analysis.claims import serverless as claims
+from notebooks.analysis.claims.claim import Evidence
+from notebooks.analysis.claims.claim import Verdict as Judged
+from notebooks.analysis.figures import fates, lives, waiting
+from notebooks.analysis.figures.style import picture
+from notebooks.analysis.runs import ROOT, BrokenRun
+from notebooks.analysis.serverless import Stay, Verdict, fate_of, is_held, load_hosted
+from servers.transports import TRANSPORTS, find
+from tests.support.hosted_record import CLASSIC, FLUID, HOSTS, SHORT, hosted_row, record, write
+
+WORKS, LIMPS, DIES = Verdict
+CALM = hosted_row(find("short_polling"), CLASSIC)
+
+
+def stay(**told: Any) -> Stay:
+    return Stay("short_polling", CLASSIC, {**CALM, **told}, {})
+
+
+@pytest.mark.parametrize(
+    ("told", "verdict", "reason"),
+    [
+        ({}, WORKS, ()),
+        ({"connected": 7}, DIES, ("7 of 8 get in",)),
+        ({"connected": 0, "measured_s": 30.0}, DIES, ("0 of 8 get in",)),
+        ({"timeouts": 1}, LIMPS, ("cut once",)),
+        ({"cut_streams": 2, "cut_sockets": 1}, LIMPS, ("cut 3 times",)),
+        ({"seen_offline": 2}, LIMPS, ("seen offline 2 times",)),
+        ({"throttled": 4}, LIMPS, ("4 turned away",)),
+        ({"invocation_s": 199.0}, WORKS, ()),
+        ({"invocation_s": 200.0}, LIMPS, ("billed for waiting",)),
+        ({"cold_starts": 9, "send_retries": 3}, WORKS, ()),
+    ],
+)
+def test_the_rule_by_which_a_transport_works_limps_or_dies(
+    told: dict[str, Any], verdict: Verdict, reason: tuple[str, ...]
+) -> None:
+    assert fate_of(stay(**told)) == (verdict, reason)
+
+
+def test_hosts_stand_in_the_order_of_their_years_whatever_was_measured_first(tmp_path: Path) -> None:
+    hosted = load_hosted(write(tmp_path, record()))
+    assert tuple(hosted.hosts) == HOSTS
+    assert hosted.slugs == tuple(row.slug for row in TRANSPORTS)
+    assert hosted.fates("raw_websocket") == [DIES, DIES, LIMPS, LIMPS]
+    assert hosted.fates("pusher_adapter") == [WORKS] * 4
+    assert isnan(hosted.stay("raw_websocket", CLASSIC).latency_ms(50))
+    assert hosted.evidence.startswith("1,440 deliveries, none lost")
+
+
+def test_a_users_hour_is_a_count_over_the_time_that_everybody_was_there() -> None:
+    assert stay(invocations=100).per_user_hour("invocations") == pytest.approx(100 / (8 * 50 / 3600))
+
+
+def test_theory_bills_an_hour_for_who_holds_and_answers_for_who_asks(tmp_path: Path) -> None:
+    assert theory.function_seconds(1.0, 0.0, 0.004) == 3600
+    assert theory.function_seconds(0.0, 0.5, 0.004) == pytest.approx(7.2)
+    hosted = load_hosted(write(tmp_path, record()))
+    said = 3600 * 10 / (8 * 50) * 0.004
+    assert hosted.expected_s("short_polling", CLASSIC) == pytest.approx(3600 / 2.004 * 0.004 + said)
+    assert hosted.expected_s("pusher_adapter", CLASSIC) == pytest.approx(3600 / 10 * 0.004 + said)
+    assert hosted.expected_s("long_polling", CLASSIC) == pytest.approx(3600 + said)
+    assert hosted.expected_s("raw_websocket", FLUID) == pytest.approx(3600)
+    assert [row.slug for row in TRANSPORTS if not is_held(row)] == ["short_polling", "pusher_adapter"]
+
+
+def test_whoever_waited_as_long_as_an_instance_starts_waited_for_one(tmp_path: Path) -> None:
+    hosted = load_hosted(write(tmp_path, record()))
+    assert [hosted.is_cold("short_polling", CLASSIC, took_s) for took_s in (0.39, 0.4)] == [False, True]
+
+
+def test_a_void_row_is_left_out_and_one_that_is_missing_is_named(tmp_path: Path) -> None:
+    made = record()
+    made["hosted"][0]["verdict"] = "void"
+    hosted = load_hosted(write(tmp_path, made))
+    assert hosted.evidence.endswith("1 void row left out")
+    with pytest.raises(BrokenRun, match="no row of short_polling on classic-hobby"):
+        hosted.fate("short_polling", CLASSIC)
+
+
+@pytest.mark.parametrize("column", ["lost", "duplicates", "expected"])
+def test_what_does_not_add_up_is_refused(column: str, tmp_path: Path) -> None:
+    made = record()
+    made["hosted"][0][column] += 1
+    with pytest.raises(BrokenRun, match="acknowledged"):
+        load_hosted(write(tmp_path, made))
+
+
+def test_without_a_record_the_command_that_makes_one_is_told(tmp_path: Path) -> None:
+    with pytest.raises(BrokenRun, match="python -m loadtests hosted"):
+        load_hosted(tmp_path)
+
+
+def test_all_charts_can_be_drawn(tmp_path: Path) -> None:
+    hosted = load_hosted(write(tmp_path, record()))
+    lanes = [lives.Lane(slug, SHORT) for slug in hosted.slugs]
+    told = ("A title", "and what it rests on")
+    drawn = [picture(fates.draw, hosted, *told), picture(lives.draw, hosted, lanes, *told)]
+    assert [each.finding for each in (*drawn, picture(waiting.draw, hosted, *told))] == ["A title"] * 3
+
+
+def evidence(folder: Path, made: dict[str, Any]) -> Evidence:
+    return Evidence(write(folder, made))
+
+
+def test_each_claim_says_what_the_record_shows(tmp_path: Path) -> None:
+    found = evidence(tmp_path, record())
+    verdicts = {
+        claims.starts_for_a_request: Judged.HOLDS_WHEN,
+        claims.short_lived: Judged.NO_LONGER,
+        claims.shut_down: Judged.HOLDS_WHEN,
+        claims.no_connection: Judged.NO_LONGER,
+        claims.dies_in_ten_seconds: Judged.HOLDS_WHEN,
+        claims.adapter_works: Judged.HOLDS,
+        claims.adapter_is_cheap: Judged.HOLDS,
+    }
+    assert {test: test(found).verdict for test in verdicts} == verdicts
+    assert (
+        "0 of 8 get in on classic-hobby, 0 of 8 get in on classic-pro, 8 of 8 get in on fluid-2026"
+        in claims.no_connection(found).figure
+    )
+    assert "lines lasted 9.5 s, back after 500 ms, 0 messages lost" in claims.dies_in_ten_seconds(found).figure
+
+
+def test_a_world_in_which_no_host_lets_a_socket_in_gives_the_claim_its_due(tmp_path: Path) -> None:
+    made = record()
+    for row in made["hosted"]:
+        if row["transport"] == "raw_websocket":
+            row["connected"] = 0
+    assert claims.no_connection(evidence(tmp_path, made)).verdict is Judged.HOLDS
+
+
+def test_hosts_that_all_stop_within_a_minute_give_the_claim_its_due(tmp_path: Path) -> None:
+    made = record()
+    made["hosts"][FLUID]["max_duration_s"] = 15.0
+    assert claims.short_lived(evidence(tmp_path, made)).verdict is Judged.HOLDS
+
+
+def test_an_adapter_that_is_cut_anywhere_no_longer_works_with_serverless(tmp_path: Path) -> None:
+    made = record()
+    made["hosted"][-5]["timeouts"] = 1
+    found = evidence(tmp_path, made)
+    assert made["hosted"][-5]["transport"] == "pusher_adapter"
+    for test in (claims.adapter_works, claims.adapter_is_cheap):
+        assert test(found).verdict is Judged.NO_LONGER
+
+
+def test_every_test_that_the_notebook_points_to_exists() -> None:
+    text = (ROOT / "notebooks" / "05_the_serverless_problem.py").read_text(encoding="utf-8")
+    pointed = re.findall(r"`(test_\w+\.py)::(test_\w+)`", text)
+    assert len(pointed) >= 5
+    for name, test in pointed:
+        tree = ast.parse((ROOT / "tests" / "servers" / "deploy" / name).read_text(encoding="utf-8"))
+        assert test in {
+            node.name for node in ast.walk(tree) if isinstance(node, ast.AsyncFunctionDef | ast.FunctionDef)
+        }

@@ -1,0 +1,211 @@
+"""What commands print can be read: at every width, in a file, without colour, and in encodings with few characters."""
+
+import io
+import re
+import runpy
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+from rich.console import Console
+
+from clients.terminal_screens import PipeScreen
+from loadtests.experiments.bench.findings import Finding, Goal, show
+from loadtests.experiments.calibration import record
+from loadtests.experiments.calibration.command import print_rows
+from loadtests.experiments.calibration.error import Error
+from loadtests.experiments.calibration.record import Row
+from loadtests.reports import report
+from loadtests.scenarios import SCENARIOS, Scenario
+from notebooks.analysis.summary import summary
+from results.fitted_table import FittedTable, TableColumn, TableRow
+from results.plain_characters import ERROR_HANDLER, use_plain_characters
+from results.terminal import PIPED_COLUMNS, PROSE_COLUMNS, note
+from results.terminal import console as console_of_stdout
+from servers.transports import TRANSPORTS
+from tests.support.loadtest_rows import BOTH, PAIR, PLANNED, cell
+from tests.support.synthetic_run import SyntheticRun, write
+
+WIDTHS = (60, 80, 100, 200)
+COMMANDS = (
+    "clients",
+    "loadtests",
+    "loadtests.experiments.bench",
+    "loadtests.experiments.capture.recorder",
+    "loadtests.harness.relay",
+    "notebooks.analysis",
+    "servers",
+    "servers.demo",
+    "servers.deploy.empty_database",
+    "servers.deploy.serverless",
+    "servers.pusher_service",
+    "tests.drills",
+)
+
+
+class Table(NamedTuple):
+    """labels, verdicts: what must be whole. numbers: of a heading and what is right-aligned beneath it."""
+
+    print_on: Callable[[Console, Path], None]
+    labels: Sequence[str]
+    verdicts: Sequence[str]
+    numbers: Sequence[tuple[str, str]]
+
+
+LONG_NOTE = "their deliveries per CPU-second over those of a bare server, 12,345 and 23,456; 210 bytes a frame; " * 3
+
+
+def compared(console: Console, _: Path) -> None:
+    talk = cell(BOTH)
+    (messages,) = talk.kinds
+    figures = talk.figures | {"delivered": 123_456.0, "expected": 123_456.0, "client_down_bytes": 123_456_789.0}
+    typing = messages._replace(kind="typing", delivered=6_789, still_true=1, latency_p95_s=12.345)
+    cells = [
+        replace(talk, planned=replace(PLANNED, transport=row), figures=figures, kinds=(messages, typing))
+        for row in TRANSPORTS
+    ]
+    report.print_cells(console, cells, Scenario("test", "", (PAIR,)))
+
+
+def benched(console: Console, _: Path) -> None:
+    missed = Finding("fan-out, 1,000 lines, 16 in flight", "acknowledged/s", [12_345.6, 9.87], Goal(20_000, True))
+    voids = ["one of 12,345 deliveries is missing"]
+    met = Finding("short polling, empty polls", "ratio", [0.91], Goal(0.8, at_least=True), LONG_NOTE)
+    show(console, [met, missed, Finding("memory", "MiB", [], Goal(16), "the server's growth", voids)])
+
+
+def calibrated(console: Console, _: Path) -> None:
+    error = Error(123_456, 1.21, 14.05)
+    delays = dict.fromkeys(("0", "5", "20", "100"), error)
+    rows = [Row(row.slug, 2000, "suspect", error, delays, {}) for row in TRANSPORTS[:3]]
+    print_rows(console, rows, TRANSPORTS)
+
+
+def summarised(console: Console, folder: Path) -> None:
+    verdicts = {("raw_websocket", 1): "suspect", ("long_polling", 0): "void"}
+    console.print(summary(write(folder, SyntheticRun(repeats=3, verdicts=verdicts))))
+
+
+def listed(console: Console, _: Path) -> None:
+    report.print_scenarios(console)
+
+
+LABELS = [row.label for row in TRANSPORTS]
+TABLES: dict[str, Table] = {
+    "compare": Table(compared, LABELS, ["valid"], [("of due", "123,456"), ("p95", "12,345")]),
+    "bench": Table(benched, ["short polling,", "fan-out,", "memory"], ["met", "missed", "void"], [("median", "6,178")]),
+    "calibrate": Table(calibrated, LABELS[:3], ["suspect"], [("n", "123,456")]),
+    "summary": Table(summarised, LABELS, ["suspect"], [("requests", "0.45")]),
+    "scenarios": Table(listed, [row.name for row in SCENARIOS], [], []),
+}
+
+
+@pytest.fixture(autouse=True)
+def machine(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(record, "this_machine", lambda: {"name": "host", "cpu": "a processor", "cores": 2})
+
+
+def printed(name: str, width: int, encoding: str, folder: Path) -> str:
+    """Return what a command prints at a width, read back from the bytes that were written."""
+    use_plain_characters()
+    written = io.BytesIO()
+    file = io.TextIOWrapper(written, encoding, ERROR_HANDLER)
+    TABLES[name].print_on(Console(file=file, width=width, highlight=False), folder)
+    file.flush()
+    return written.getvalue().decode(encoding)
+
+
+def ends(lines: Sequence[str], words: str) -> set[int]:
+    """Return where in a line some words end that stand alone, in any of the lines."""
+    pattern = re.compile(rf"(?<!\S){re.escape(words)}(?!\S)")
+    return {found.end() for line in lines for found in pattern.finditer(line)}
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+@pytest.mark.parametrize("name", TABLES)
+def test_a_table_is_whole_at_every_width(name: str, width: int, tmp_path: Path) -> None:
+    table, text = TABLES[name], printed(name, width, "utf-8", tmp_path)
+    lines, words = text.splitlines(), set(text.split())
+    assert max(map(len, lines)) <= width
+    assert "\N{HORIZONTAL ELLIPSIS}" not in text
+    assert {word for label in table.labels for word in label.split()} <= words
+    assert set(table.verdicts) <= words
+    for heading, number in table.numbers:
+        assert ends(lines, number) and ends(lines, number) <= ends(lines, heading)
+
+
+@pytest.mark.parametrize("encoding", ["latin-1", "ascii"])
+@pytest.mark.parametrize("name", TABLES)
+def test_a_table_keeps_its_shape_in_an_encoding_with_few_characters(name: str, encoding: str, tmp_path: Path) -> None:
+    (tmp_path / "other").mkdir()
+    plain, whole = printed(name, 80, encoding, tmp_path), printed(name, 80, "utf-8", tmp_path / "other")
+    assert [len(line) for line in plain.splitlines()] == [len(line) for line in whole.splitlines()]
+    assert plain.count("?") == whole.count("?")
+
+
+COLUMNS = (TableColumn("name", text=True), TableColumn("first", "ms", priority=2), TableColumn("second", priority=1))
+
+
+@pytest.mark.parametrize(("width", "shown"), [(40, [0, 1, 2]), (18, [0, 2]), (10, [0]), (3, [0])])
+def test_the_least_important_columns_are_left_out_first(width: int, shown: list[int]) -> None:
+    rows = [TableRow(("anybody", "12", "3.4"))]
+    assert FittedTable(COLUMNS, rows).shown(width) == shown
+
+
+def test_what_is_left_out_is_named_below_the_table() -> None:
+    console = Console(file=io.StringIO(), width=18, record=True)
+    console.print(FittedTable(COLUMNS, [TableRow(("anybody", "12", "3.4"))]))
+    assert "Not shown at 18 columns: first ms." in " ".join(console.export_text().split())
+
+
+@pytest.mark.parametrize(("columns", "width"), [("60", 60), (None, PIPED_COLUMNS), ("", PIPED_COLUMNS)])
+def test_a_pipe_is_as_wide_as_columns_says_or_else_never_too_narrow(
+    columns: str | None, width: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("COLUMNS", raising=False)
+    if columns is not None:
+        monkeypatch.setenv("COLUMNS", columns)
+    monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(io.BytesIO(), "utf-8"))
+    assert console_of_stdout().width == width
+
+
+def test_explanations_in_a_pipe_are_wrapped_for_reading() -> None:
+    console = Console(file=io.StringIO(), width=PIPED_COLUMNS, record=True)
+    console.print(note(LONG_NOTE))
+    assert 80 < max(map(len, console.export_text().splitlines())) <= PROSE_COLUMNS
+
+
+def test_without_colour_every_verdict_is_still_a_word(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("NO_COLOR", "1")
+    console = Console(file=io.StringIO(), width=100, force_terminal=True, record=False)
+    benched(console, tmp_path)
+    text = console.file.getvalue()  # type: ignore[attr-defined]
+    assert not re.search(r"\x1b\[[0-9;]*3[0-9]", text)
+    assert all(word in text for word in ("met", "missed", "void"))
+
+
+@pytest.mark.filterwarnings("ignore:.*found in sys.modules:RuntimeWarning")
+@pytest.mark.parametrize("encoding", ["latin-1", "ascii"])
+@pytest.mark.parametrize("command", COMMANDS)
+def test_the_help_of_every_command_can_be_written_in_every_encoding(
+    command: str, encoding: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    written = io.BytesIO()
+    monkeypatch.setenv("COLUMNS", "40")
+    monkeypatch.setattr(sys, "argv", [command, "--help"])
+    monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(written, encoding))
+    with pytest.raises(SystemExit) as ended:
+        runpy.run_module(command, run_name="__main__")
+    sys.stdout.flush()
+    assert ended.value.code == 0
+    assert "--help" in written.getvalue().decode(encoding)
+
+
+def test_a_chat_in_a_pipe_is_written_in_every_encoding(monkeypatch: pytest.MonkeyPatch) -> None:
+    written = io.BytesIO()
+    monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(written, "latin-1"))
+    PipeScreen().show([("", "Ann "), ("", "\N{BOX DRAWINGS LIGHT VERTICAL} "), ("", "h\xe9 \N{GRINNING FACE}")])
+    assert written.getvalue().decode("latin-1") == "Ann | h\xe9 ?\n"

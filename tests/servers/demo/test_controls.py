@@ -1,0 +1,121 @@
+"""The demo's controls obey their own page and nobody else, and say what they expected."""
+
+import re
+from collections.abc import Iterator
+from time import monotonic
+
+import httpx
+import pytest
+
+from servers.demo.lane import ROOM
+from tests.support.demo import running_demo
+
+pytestmark = pytest.mark.process
+DEADLINE_S = 20.0
+
+
+@pytest.fixture(scope="module")
+def page() -> Iterator[httpx.Client]:
+    """Be the demo's own page: its origin, its secret."""
+    with running_demo() as address, httpx.Client(base_url=address, timeout=DEADLINE_S, trust_env=False) as client:
+        secret = re.search(r'name="secret" content="([^"]+)"', client.get("/").text)
+        assert secret
+        client.headers.update({"Origin": address, "X-Secret": secret[1], "Content-Type": "application/json"})
+        yield client
+
+
+def test_a_window_is_told_its_lanes_each_at_an_origin_of_its_own(page: httpx.Client) -> None:
+    opened = page.post("/control", json={"type": "open"}).json()
+    lanes = {lane["slug"]: lane for lane in opened["lanes"]}
+    assert list(lanes) == ["short_polling", "long_polling", "raw_websocket", "pusher_adapter"]
+    addresses = [lane["address"] for lane in lanes.values()] + [lanes["pusher_adapter"]["push_service"]]
+    assert len({*addresses, str(page.base_url).rstrip("/")}) == 6
+    for slug, lane in lanes.items():
+        assert httpx.get(f"{lane['address']}/health", trust_env=False).json()["transport"] == slug
+    again = page.post("/control", json={"type": "open", "window": opened["window"]}).json()
+    assert again["lanes"] == opened["lanes"]
+
+
+@pytest.mark.parametrize(
+    ("changed", "named"),
+    [
+        ({"Origin": "http://evil.example"}, "Origin"),
+        ({"Origin": ""}, "Origin"),
+        ({"X-Secret": "guessed"}, "X-Secret"),
+        ({"X-Secret": ""}, "X-Secret"),
+        ({"Content-Type": "text/plain"}, "Content-Type"),
+        ({"Host": "evil.example", "Origin": "http://evil.example"}, "Host"),
+    ],
+)
+def test_whoever_is_not_the_page_is_refused(page: httpx.Client, changed: dict[str, str], named: str) -> None:
+    answer = page.post("/control", json={"type": "gather", "people": 0}, headers=changed)
+    assert answer.status_code == 403
+    assert answer.json()["detail"].startswith(named)
+
+
+@pytest.mark.parametrize(
+    ("wish", "status", "named"),
+    [
+        ({"type": "format_disk"}, 400, "format_disk"),
+        ({"type": "gather", "people": 6}, 400, "people"),
+        ({"type": "gather", "people": -1}, 400, "people"),
+        ({"type": "restart", "lane": "carrier_pigeon"}, 404, "short_polling"),
+        ({"type": "restart", "lane": "server_sent_events"}, 400, "is off"),
+        ({"type": "enable_lane", "lane": "raw_websocket", "on": False}, 400, "always on"),
+        ({"type": "reach", "window": "none", "lane": "server_sent_events"}, 400, "is off"),
+        ({"type": "shape", "window": "none", "delay_ms": 1, "is_cut": False}, 404, "not open"),
+        ({"type": "shape", "window": "none", "delay_ms": 1e9, "is_cut": False}, 400, "delay_ms"),
+        ({"type": "count_anew", "window": "none"}, 404, "not open"),
+        ({"type": "count_anew", "window": "none", "more": 1}, 400, "more"),
+    ],
+)
+def test_a_wish_that_cannot_be_fulfilled_is_answered_with_why(
+    page: httpx.Client, wish: dict[str, object], status: int, named: str
+) -> None:
+    answer = page.post("/control", json=wish)
+    assert answer.status_code == status
+    assert named in answer.json()["detail"]
+
+
+def test_every_page_leaves_with_a_policy_that_allows_nothing_inline(page: httpx.Client) -> None:
+    lane = page.post("/control", json={"type": "open"}).json()["lanes"][0]
+    chat = httpx.get(f"{lane['address']}/web/chat.html", trust_env=False)
+    for answer, framed_by in ((page.get("/"), "'self'"), (chat, f"'self' {str(page.base_url).rstrip('/')}")):
+        policy = dict(part.split(" ", 1) for part in answer.headers["content-security-policy"].split("; "))
+        assert policy["default-src"] == "'none'"
+        assert policy["script-src"] == policy["style-src"] == "'self'"
+        assert policy["frame-ancestors"] == framed_by
+
+
+def test_counters_come_as_a_stream_and_a_closed_window_is_told_so(page: httpx.Client) -> None:
+    window = page.post("/control", json={"type": "open"}).json()["window"]
+    with page.stream("GET", f"/counters?window={window}") as stream:
+        look = next(line for line in stream.iter_lines() if line.startswith("data: "))
+        assert '"raw_websocket":{"is_on":true,"is_up":true,"counts":{"requests":' in look
+    with page.stream("GET", "/counters?window=never-opened") as stream:
+        assert next(stream.iter_lines()) == "event: gone"
+
+
+def test_a_page_by_another_name_of_this_machine_is_led_to_the_right_one(page: httpx.Client) -> None:
+    port = page.base_url.port
+    answer = httpx.get(f"{page.base_url}?tour", headers={"Host": f"localhost:{port}"}, trust_env=False)
+    assert answer.headers["location"] == f"http://127.0.0.1:{port}/?tour"
+
+
+def test_the_crowd_can_be_gathered_and_dispersed_by_hand(page: httpx.Client) -> None:
+    address = page.post("/control", json={"type": "open"}).json()["lanes"][0]["address"]
+    assert page.post("/control", json={"type": "gather", "people": 2}).json() == {"done": True}
+    account = httpx.post(f"{address}/login", json={"name": "Looker"}, trust_env=False).json()
+    headers = {"Authorization": f"Bearer {account['token']}"}
+    join = {"type": "join", "connection": "one"}
+
+    def online() -> set[str]:
+        room = httpx.post(f"{address}/rooms/{ROOM}/join", json=join, headers=headers, trust_env=False).json()
+        return {member["name"] for member in room["members"] if member["online"]}
+
+    deadline_s = monotonic() + DEADLINE_S
+    while len(online()) < 3:
+        assert monotonic() < deadline_s, "the crowd did not come"
+    assert online() == {"Looker", "Emil", "Fay"}
+    page.post("/control", json={"type": "gather", "people": 0})
+    assert online() == {"Looker"}

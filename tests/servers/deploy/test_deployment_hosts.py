@@ -1,0 +1,174 @@
+"""What is written for real hosts, as far as it can be tried here: entry points, commands, health checks, files."""
+
+import asyncio
+import json
+import os
+import re
+import secrets
+import shlex
+import signal
+import subprocess
+import sys
+import time
+import tomllib
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+import httpx
+import pytest
+
+from servers.core.wire import Kind
+from servers.deploy.engines import free_port
+from servers.deploy.processes import started
+from servers.transports import find
+from tests.support.chat_harness import ChatHarness, events
+from tests.support.engines import Engines
+
+pytestmark = [pytest.mark.anyio, pytest.mark.process]
+FOLDER = Path(__file__).parents[3] / "servers" / "deploy"
+READY_S = 15.0
+ENTRIES = {"pusher_and_serverless": "pusher_adapter", "separate_websocket_server": "short_polling"}
+
+
+@contextmanager
+def listening(
+    command: Sequence[str], port: int, env: Mapping[str, str], folder: Path | None = None
+) -> Iterator["subprocess.Popen[bytes]"]:
+    """Run a command that listens on a port, as a host would, until the block ends."""
+    with subprocess.Popen(command, env={**os.environ, **env}, stdout=subprocess.DEVNULL, cwd=folder) as process:
+        try:
+            deadline_s = time.monotonic() + READY_S
+            while not answers(port):
+                assert process.poll() is None and time.monotonic() < deadline_s, f"{command}: does not listen on {port}"
+            yield process
+        finally:
+            process.kill()
+
+
+def answers(port: int) -> bool:
+    try:
+        return httpx.get(f"http://127.0.0.1:{port}/health", trust_env=False).is_success
+    except httpx.TransportError:
+        return False
+
+
+@pytest.mark.parametrize("lifespan", ["on", "off"])
+@pytest.mark.parametrize(("option", "slug"), ENTRIES.items(), ids=ENTRIES)
+async def test_an_entry_point_serves_whether_or_not_its_host_announces_a_lifespan(
+    option: str, slug: str, lifespan: str, engines: Engines
+) -> None:
+    port = free_port()
+    env = {"CHAT_STORE": engines.fresh_url("redis"), "CHAT_SECRET": "secret"}
+    command = ["uvicorn", "api.index:app", "--port", str(port), "--lifespan", lifespan, "--log-level", "warning"]
+    with ExitStack() as stack:
+        if find(slug).needs_push_service:
+            env |= {"PUSHER_APP_ID": "1", "PUSHER_KEY": "key", "PUSHER_SECRET": secrets.token_hex(8)}
+            service = stack.enter_context(started(["servers.pusher_service"], env=env))
+            env |= {"PUSHER_HOST": "127.0.0.1", "PUSHER_PORT": service.address.rpartition(":")[2]}
+        stack.enter_context(listening([sys.executable, "-m", *command], port, env, FOLDER / option))
+        async with ChatHarness(find(slug), f"http://127.0.0.1:{port}").joined("Ada", "Bob") as (ada, bob):
+            await ada.send("hello")
+            assert [event.body for event in await events(bob, 1, Kind.MESSAGE)] == ["hello"]
+
+
+@pytest.mark.parametrize("store", ["", "sqlite:///chat.db"])
+@pytest.mark.parametrize("option", ENTRIES)
+def test_an_entry_point_without_a_shared_store_says_so(option: str, store: str) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", "import api.index"],
+        check=False,
+        capture_output=True,
+        text=True,
+        cwd=FOLDER / option,
+        env={**os.environ, "CHAT_STORE": store},
+    )
+    assert done.returncode == 1
+    assert "CHAT_STORE: expected redis://" in done.stderr
+
+
+def dockerfile(word: str) -> list[str]:
+    """Return the JSON form of the last such instruction in the single server's Dockerfile."""
+    text = (FOLDER / "single_server" / "Dockerfile").read_text()
+    found: list[str] = json.loads(re.findall(rf"^\s*{word} (\[.*\])$", text, re.MULTILINE)[-1])
+    return found
+
+
+def is_healthy(env: Mapping[str, str]) -> bool:
+    """Return what the container's own health check says."""
+    check = subprocess.run(
+        as_here(dockerfile("CMD")), check=False, stderr=subprocess.DEVNULL, env={**os.environ, **env}
+    )
+    return check.returncode == 0
+
+
+def as_here(command: Sequence[str]) -> list[str]:
+    """Return a host's command with this Python, and on loopback only."""
+    return [{"python": sys.executable, "0.0.0.0": "127.0.0.1"}.get(word, word) for word in command]
+
+
+def from_procfile(option: str) -> list[str]:
+    kind, _, command = (FOLDER / option / "Procfile").read_text().strip().partition(": ")
+    assert kind == "web"
+    return shlex.split(command)
+
+
+def from_unit() -> list[str]:
+    (command,) = re.findall(r"^ExecStart=\S+/python (.*)$", UNIT.read_text(), re.MULTILINE)
+    return ["python", *shlex.split(command)]
+
+
+UNIT = FOLDER / "single_server" / "chat.service"
+COMMANDS = {
+    "Dockerfile": lambda: dockerfile("ENTRYPOINT"),
+    "Procfile": lambda: from_procfile("single_server"),
+    "systemd": from_unit,
+}
+
+
+@pytest.mark.parametrize("given", COMMANDS)
+async def test_a_hosts_command_serves_page_and_lines_is_healthy_and_stops_when_told(given: str, tmp_path: Path) -> None:
+    port = free_port()
+    env = {"PORT": str(port), "CHAT_STORE": f"sqlite:///{tmp_path}/chat.db", "CHAT_HOSTS": "chat.example.com other"}
+    with listening(as_here(COMMANDS[given]()), port, env) as process:
+        address = f"http://127.0.0.1:{port}"
+        async with httpx.AsyncClient(base_url=address, trust_env=False) as http:
+            assert (await http.get("/web/chat.html", headers={"Host": "chat.example.com"})).is_success
+        async with ChatHarness(find("raw_websocket"), address).joined("Ada", "Bob") as (ada, bob):
+            await ada.send("hello")
+            assert [event.body for event in await events(bob, 1, Kind.MESSAGE)] == ["hello"]
+            assert await asyncio.to_thread(is_healthy, env)
+            process.send_signal(signal.SIGTERM)
+            assert await asyncio.to_thread(process.wait, READY_S) == 0
+        assert not await asyncio.to_thread(is_healthy, env)
+
+
+async def test_the_separate_servers_command_serves_lines_for_an_api(engines: Engines) -> None:
+    port, api_port = free_port(), free_port()
+    env = {"CHAT_STORE": engines.fresh_url("redis"), "CHAT_SECRET": "secret"}
+    api = ["uvicorn", "api.index:app", "--port", str(api_port), "--log-level", "warning"]
+    lines = {**env, "PORT": str(port), "CHAT_API": f"http://127.0.0.1:{api_port}"}
+    with (
+        listening([sys.executable, "-m", *api], api_port, env, FOLDER / "separate_websocket_server"),
+        listening(as_here(from_procfile("separate_websocket_server")), port, lines),
+    ):
+        async with ChatHarness(find("raw_websocket"), f"http://127.0.0.1:{port}").joined("Ada", "Bob") as (ada, bob):
+            await ada.send("hello")
+            assert [event.body for event in await events(bob, 1, Kind.MESSAGE)] == ["hello"]
+
+
+@pytest.mark.parametrize("option", ENTRIES)
+def test_vercel_is_led_to_the_entry_point_by_a_file_that_exists(option: str) -> None:
+    told = json.loads((FOLDER / option / "vercel.json").read_text())
+    assert all((FOLDER / option / name).exists() for name in told["functions"])
+    assert [f"{rule['destination']}.py" for rule in told["rewrites"]] == [f"/{name}" for name in told["functions"]]
+    installed = tomllib.loads((FOLDER / option / "pyproject.toml").read_text())
+    (name,) = installed["project"]["dependencies"]
+    ours = FOLDER / option / installed["tool"]["uv"]["sources"][name]["path"] / "pyproject.toml"
+    assert tomllib.loads(ours.read_text())["project"]["name"] == name
+
+
+def test_what_a_host_builds_is_where_it_is_told_to_be() -> None:
+    told = json.loads((FOLDER / "single_server" / "railway.json").read_text())
+    assert (FOLDER.parents[1] / told["build"]["dockerfilePath"]).exists()
+    assert told["deploy"]["healthcheckPath"] in (FOLDER / "single_server" / "render.yaml").read_text()

@@ -1,0 +1,111 @@
+"""Each deployment starts by one command, carries a whole conversation, mends itself, and is replaced while in use."""
+
+import asyncio
+import json
+import os
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import httpx
+import pytest
+
+from clients.errors import Refused
+from servers.core.wire import Kind
+from servers.deploy.deployments import OPTIONS, Option, find
+from servers.deploy.processes import Running, started
+from servers.transports import find as find_transport
+from tests.servers.test_command import refused
+from tests.support.chat_harness import ChatHarness, events, online, until
+
+pytestmark = [pytest.mark.anyio, pytest.mark.process]
+options = pytest.mark.parametrize("option", OPTIONS, ids=lambda option: option.name)
+
+
+@contextmanager
+def deployed(option: Option, *more: str) -> Iterator[Running]:
+    with started(["servers", "deploy", option.name, "--port", "0", *more]) as running:
+        yield running
+
+
+def stage_of(running: Running) -> ChatHarness:
+    return ChatHarness(find_transport(running.facts["transport"]), running.address)
+
+
+async def told(running: Running) -> dict[str, Any]:
+    """Return the next thing that a deployment tells of itself."""
+    assert running.process.stdout is not None
+    line = await asyncio.to_thread(running.process.stdout.readline)
+    said: dict[str, Any] = json.loads(line)
+    return said
+
+
+@options
+async def test_a_deployment_carries_a_whole_conversation(option: Option) -> None:
+    with deployed(option) as running:
+        async with stage_of(running).joined("Ada", "Bob") as (ada, bob):
+            both = {ada.account.name, bob.account.name}
+            await until(ada, lambda: online(ada) == both)
+            ack = await ada.send("hello")
+            await ada.typing()
+            await bob.mark_read(ack.seq)
+            heard = await events(bob, 3, Kind.MESSAGE, Kind.TYPING, Kind.RECEIPT)
+            assert [event.body for event in heard] == ["hello", "started", str(ack.seq)]
+            assert [event.body for event in await bob.history(ack.seq + 1)] == ["hello"]
+        engine = set() if option.store == "sqlite" else {"store"}
+        assert set(running.facts["pids"]) == {*running.facts["parts"], "supervisor", *engine}
+
+
+async def test_whoever_dies_is_started_anew_where_it_was() -> None:
+    with deployed(find("single-server")) as running:
+        async with stage_of(running).joined("Ada", "Bob") as (ada, bob):
+            await ada.send("before")
+            before = running.facts["pids"]["server"]
+            os.kill(before, signal.SIGKILL)
+            assert (await told(running))["happened"].startswith("server ended")
+            now = await told(running)
+            assert (now["happened"], now["pids"]["server"] != before) == ("server started", True)
+            await ada.send("after")
+            assert [event.body for event in await events(bob, 2, Kind.MESSAGE)] == ["before", "after"]
+
+
+async def test_a_new_version_serves_from_new_processes_and_the_vendors_stays() -> None:
+    with deployed(find("pusher-and-serverless")) as running:
+        async with httpx.AsyncClient(base_url=running.address, trust_env=False, timeout=10) as http:
+            await http.get("/health")
+            before = (await http.get("/host/stats")).json()["pids"]
+            os.kill(running.facts["pids"]["supervisor"], signal.SIGHUP)
+            now = await told(running)
+            await http.get("/health")
+            after = (await http.get("/host/stats")).json()["pids"]
+    assert now["happened"] == "api has its new version"
+    assert now["pids"] == running.facts["pids"]
+    assert not set(before) & set(after)
+
+
+async def test_lines_outlive_the_api_that_writes_for_them() -> None:
+    with deployed(find("separate-websocket-server")) as running:
+        async with stage_of(running).joined("Ada", "Bob") as (ada, bob):
+            os.kill(running.facts["pids"]["api"], signal.SIGKILL)
+            await ada.send("while the API comes back")
+            assert [event.body for event in await events(bob, 1, Kind.MESSAGE)] == ["while the API comes back"]
+            assert ada.connected and bob.connected
+            with pytest.raises(Refused) as refusal:
+                await ada.send("x" * 4097)
+            assert refusal.value.code == "too_large"
+
+
+def test_an_unknown_option_is_answered_with_the_known_ones() -> None:
+    said = refused("deploy", "on-the-moon")
+    assert all(option.name in said for option in OPTIONS)
+
+
+@pytest.mark.parametrize("store", ["sqlite", "sqlite:///chat.db"])
+def test_functions_refuse_a_store_that_they_could_not_share(store: str) -> None:
+    assert "functions are many" in refused("deploy", "pusher-and-serverless", "--store", store)
+
+
+def test_an_api_elsewhere_needs_a_store_that_it_shares() -> None:
+    assert "--api" in refused("raw_websocket", "--api", "http://127.0.0.1:1", "--store", "sqlite:///chat.db")
+    assert "--api" in refused("short_polling", "--api", "http://127.0.0.1:1", "--store", "redis://x", CHAT_SECRET="s")

@@ -1,0 +1,330 @@
+"""A real nginx before real servers: each transport's site works, and without each of its lines something does not."""
+
+import asyncio
+import json
+import secrets
+import signal
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor, wait
+from contextlib import AsyncExitStack, ExitStack, contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from time import monotonic
+from typing import Any, cast
+
+import httpx
+import pytest
+from websockets.exceptions import ConnectionClosed, InvalidStatus
+from websockets.sync.client import ClientConnection, connect
+
+from servers import transports
+from servers.core.wire import Kind, Snapshot, decode
+from servers.deploy.engines import free_port
+from servers.deploy.nginx import SITES, balancer, rendered
+from servers.deploy.processes import Running
+from servers.transports import TRANSPORTS, Transport
+from tests.support.chat_harness import DEADLINE_S, HOLD_S, ChatHarness, events, serving
+from tests.support.engines import Engines
+from tests.support.pusher_process import ENV, push_service
+
+pytestmark = pytest.mark.process
+
+EACH = 5
+POLLS = 40
+GIVES_UP, GIVES_UP_S = "proxy_read_timeout 1500ms", 1.5
+PATIENCE_S = 1.0
+LONG_HOLD = ("--hold", "60")
+UNREAD = 600  # events of 24 KB each: more than the sockets in between take
+COMPRESSED, UNBUFFERED = "gzip off;", "proxy_buffering off;"
+COMPRESSING = "gzip on; gzip_types text/event-stream; gzip_proxied any; gzip_min_length 0; "
+DEAF = "proxy_ignore_headers X-Accel-Buffering;"
+
+Json = dict[str, Any]
+
+
+@dataclass
+class Guest:
+    """A user who has joined a room through some address."""
+
+    http: httpx.Client
+    room: str
+    token: str
+    cursor: str
+
+    @property
+    def question(self) -> dict[str, str]:
+        return {"after": self.cursor, "connection": "c"}
+
+    def poll(self) -> httpx.Response:
+        return self.http.get(f"/rooms/{self.room}/events", params=self.question)
+
+    def send(self, client_id: str, text: str = "hello") -> httpx.Response:
+        return self.http.post(f"/rooms/{self.room}/send", json={"client_id": client_id, "text": text})
+
+
+@contextmanager
+def guest(address: str) -> Iterator[Guest]:
+    """Log in and join a fresh room."""
+    room = f"room-{secrets.token_hex(4)}"
+    with httpx.Client(base_url=address, trust_env=False, timeout=DEADLINE_S) as http:
+        token = http.post("/login", json={"name": f"Ada-{secrets.token_hex(3)}"}).raise_for_status().json()["token"]
+        http.headers["Authorization"] = f"Bearer {token}"
+        snapshot = decode(http.post(f"/rooms/{room}/join", json={"connection": "c"}).content, type=Snapshot)
+        yield Guest(http, room, token, str(snapshot.cursor))
+
+
+def page(server: Running, path: str) -> Json:
+    with httpx.Client(base_url=server.address, trust_env=False) as http:
+        return cast(Json, http.get(path).raise_for_status().json())
+
+
+def addresses(servers: Sequence[Running]) -> list[str]:
+    return [server.address for server in servers]
+
+
+@pytest.fixture(scope="module")
+def servers() -> Iterator[dict[str, Running]]:
+    """Run one server of each transport that needs no push service; nginx takes each for two."""
+    with ExitStack() as stack:
+        yield {row.slug: stack.enter_context(serving(row)) for row in TRANSPORTS if not row.needs_push_service}
+
+
+@contextmanager
+def two_servers(transport: Transport, engines: Engines, port: int) -> Iterator[tuple[list[Running], list[Running]]]:
+    """Run two servers over one store; and, if they publish, two push services over one Redis, reached at `port`."""
+    env: dict[str, str] = {}
+    push_services: list[Running] = []
+    with ExitStack() as stack:
+        if transport.needs_push_service:
+            env = {**ENV, "PUSHER_HOST": "127.0.0.1", "PUSHER_PORT": str(port)}
+            shared = engines.fresh_url("redis")
+            push_services = [stack.enter_context(push_service("--redis", shared)) for _ in range(2)]
+        store = engines.fresh_url("redis")
+        yield [stack.enter_context(serving(transport, "--store", store, env=env)) for _ in range(2)], push_services
+
+
+@contextmanager
+def behind(server: Running, instead: dict[str, str] | None = None) -> Iterator[str]:
+    """Run nginx with the site of the server's transport, and the server as both of its upstreams."""
+    with balancer(str(server.facts["transport"]), [server.address] * 2, instead=instead) as address:
+        yield address
+
+
+def test_every_transport_has_a_site_and_its_lines_can_be_told_apart() -> None:
+    assert {path.stem for path in SITES.glob("*.conf")} == {row.slug for row in TRANSPORTS} | {"frame"}
+    with pytest.raises(ValueError, match="no 'gzip on;'"):
+        rendered("long_polling", "127.0.0.1:1", {}, {"gzip on;": ""})
+    with pytest.raises(ValueError, match="one upstream push"):
+        rendered("long_polling", "127.0.0.1:1", {"push": ["127.0.0.1:2"]}, {})
+
+
+@pytest.mark.parametrize("slug", ["short_polling", "long_polling", "raw_websocket", "server_sent_events"])
+def test_a_server_refuses_the_name_by_which_nginx_calls_it_unless_the_clients_is_passed_on(
+    slug: str, servers: dict[str, Running]
+) -> None:
+    line = "proxy_set_header Host $http_host;"
+    with behind(servers[slug]) as address, guest(address):
+        pass
+    with (
+        behind(servers[slug], {line: ""}) as address,
+        pytest.raises(httpx.HTTPStatusError, match="403"),
+        guest(address),
+    ):
+        pass
+
+
+def test_polls_share_lines_to_the_server_which_otherwise_opens_one_for_each(servers: dict[str, Running]) -> None:
+    server = servers["short_polling"]
+
+    def opened(instead: dict[str, str]) -> int:
+        with behind(server, instead) as address, guest(address) as ada:
+            before = page(server, "/stats")["wire"]["connections_opened"]
+            for _ in range(POLLS):
+                ada.poll().raise_for_status()
+            after = page(server, "/stats")["wire"]["connections_opened"]
+        return cast(int, after - before - 1)  # less the question itself
+
+    assert opened({}) <= 1
+    for line in ("keepalive 64;", "proxy_http_version 1.1;", 'proxy_set_header Connection "";'):
+        assert opened({line: ""}) == POLLS, line
+
+
+def test_a_poll_is_held_for_the_whole_hold_time_unless_nginx_gives_up_before(servers: dict[str, Running]) -> None:
+    server = servers["long_polling"]
+    with behind(server) as address, guest(address) as ada:
+        asked_s = monotonic()
+        assert ada.poll().raise_for_status().json()["events"] == []
+        assert monotonic() - asked_s >= HOLD_S
+    impatient = {"proxy_read_timeout 40s": GIVES_UP}
+    with (
+        serving(transports.find("long_polling"), *LONG_HOLD) as patient,
+        behind(patient, impatient) as address,
+        guest(address) as ada,
+    ):
+        assert ada.poll().status_code == 504
+
+
+def test_a_client_that_hangs_up_ends_its_held_poll_at_the_server_too() -> None:
+    with (
+        serving(transports.find("long_polling"), *LONG_HOLD) as server,
+        behind(server) as address,
+        guest(address) as ada,
+    ):
+        idle = page(server, "/stats")["wire"]["connections_open"]
+        with pytest.raises(httpx.ReadTimeout):
+            ada.http.get(f"/rooms/{ada.room}/events", params=ada.question, timeout=PATIENCE_S)
+        until_s = monotonic() + DEADLINE_S
+        while page(server, "/stats")["wire"]["connections_open"] >= idle:
+            assert monotonic() < until_s, "nginx kept the question going after its client had gone"
+
+
+@contextmanager
+def joined_socket(address: str, ada: Guest) -> Iterator[ClientConnection]:
+    """Open a socket through nginx, as a user who has logged in; the room is quiet from then on."""
+    url = f"{address.replace('http', 'ws', 1)}/rooms/{ada.room}/socket"
+    with connect(url, proxy=None, compression=None, ping_interval=None, close_timeout=1) as socket:
+        socket.send(json.dumps({"type": "join", "connection": "c", "token": ada.token, "after": ""}))
+        yield socket
+
+
+def hear_out(socket: ClientConnection) -> None:
+    """Read until nothing came for longer than an impatient nginx waits; raises ConnectionClosed if the line ends."""
+    while True:
+        try:
+            socket.recv(timeout=GIVES_UP_S * 2)
+        except TimeoutError:
+            return
+
+
+@pytest.mark.parametrize(
+    "line", ["proxy_set_header Upgrade $http_upgrade;", "proxy_set_header Connection $connection_upgrade;"]
+)
+def test_a_socket_needs_both_headers_of_the_upgrade_to_be_passed_on(line: str, servers: dict[str, Running]) -> None:
+    server = servers["raw_websocket"]
+    with behind(server) as address, guest(address) as ada, joined_socket(address, ada) as socket:
+        assert json.loads(socket.recv(timeout=DEADLINE_S))["type"] != "error"
+    refused = pytest.raises(InvalidStatus)
+    with behind(server, {line: ""}) as address, guest(address) as ada, refused, joined_socket(address, ada):
+        pass
+
+
+def test_a_quiet_socket_stays_open_unless_nginx_gives_up_before_the_next_ping(servers: dict[str, Running]) -> None:
+    server = servers["raw_websocket"]
+    with behind(server) as address, guest(address) as ada, joined_socket(address, ada) as socket:
+        hear_out(socket)
+    impatient = {"proxy_read_timeout 50s": GIVES_UP}
+    with (
+        behind(server, impatient) as address,
+        guest(address) as ada,
+        joined_socket(address, ada) as socket,
+        pytest.raises(ConnectionClosed),
+    ):
+        hear_out(socket)
+
+
+def heard_at_once(address: str, patience_s: float) -> bool:
+    """Tell whether a stream's next event arrives while the stream goes on."""
+    with guest(address) as ada, guest(address) as sender:
+        sender.http.headers["Authorization"] = f"Bearer {ada.token}"
+        try:
+            with ada.http.stream("GET", f"/rooms/{ada.room}/events", params=ada.question, timeout=patience_s) as stream:
+                lines = stream.iter_lines()
+                next(lines)
+                replace(sender, room=ada.room).send("1").raise_for_status()
+                return any("hello" in line for line in lines)
+        except httpx.ReadTimeout:
+            return False
+
+
+def test_events_wait_in_a_compressor_unless_one_side_says_that_nothing_may_be_buffered(
+    servers: dict[str, Running],
+) -> None:
+    """A buffer alone holds no small event up (nginx 1.22): it passes on what it has when there is no more to read."""
+    told = {
+        "both": {COMPRESSED: COMPRESSING},
+        "the site": {COMPRESSED: COMPRESSING + DEAF},
+        "the server": {COMPRESSED: COMPRESSING, UNBUFFERED: ""},
+        "neither": {COMPRESSED: COMPRESSING + DEAF, UNBUFFERED: ""},
+        "neither, and nothing is compressed": {COMPRESSED: DEAF, UNBUFFERED: ""},
+    }
+    heard = {}
+    for name, instead in told.items():
+        with behind(servers["server_sent_events"], instead) as address:
+            heard[name] = heard_at_once(address, PATIENCE_S if name == "neither" else DEADLINE_S)
+    assert heard == {name: name != "neither" for name in told}
+
+
+def test_a_stream_whose_reader_lags_is_not_read_ahead_into_a_file_unless_it_is_buffered(
+    servers: dict[str, Running],
+) -> None:
+    """The server must see that a client lags: then it leaves it behind, and keeps nothing for it."""
+
+    def read_ahead(instead: dict[str, str]) -> bool:
+        with TemporaryDirectory(prefix="nginx-log-") as name:
+            folder = Path(name)
+            folder.chmod(0o777)  # nginx runs as somebody else
+            logged = {COMPRESSED: f"error_log {folder}/error.log warn; {instead.get(COMPRESSED, '')}"}
+            with (
+                behind(servers["server_sent_events"], {**instead, **logged}) as address,
+                guest(address) as ada,
+                httpx.Client(base_url=address, headers=ada.http.headers, trust_env=False) as lagging,
+                lagging.stream("GET", f"/rooms/{ada.room}/events", params=ada.question),
+            ):
+                for n in range(UNREAD):
+                    ada.send(f"{n}", text="\x01" * 4096).raise_for_status()
+                    if "upstream response is buffered to a temporary file" in (folder / "error.log").read_text():
+                        return True
+        return False
+
+    assert read_ahead({COMPRESSED: DEAF, UNBUFFERED: ""})
+    assert not read_ahead({COMPRESSED: DEAF})
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("transport", TRANSPORTS, ids=lambda transport: transport.slug)
+async def test_a_conversation_crosses_two_servers_and_nginx(transport: Transport, engines: Engines) -> None:
+    port = free_port()
+    with (
+        two_servers(transport, engines, port) as (servers, push_services),
+        balancer(transport.slug, addresses(servers), addresses(push_services), port=port) as address,
+    ):
+        room = f"room-{secrets.token_hex(4)}"
+        async with AsyncExitStack() as stack:
+            clients = [
+                await stack.enter_async_context(await ChatHarness(transport, at, room).log_in("Ada"))
+                for at in (*addresses(servers), address, address)
+            ]
+            for n in range(EACH):
+                await asyncio.gather(*(client.send(f"{client.account.name} {n}") for client in clients))
+            logs = [await events(client, EACH * len(clients), Kind.MESSAGE) for client in clients]
+        assert len({event.body for event in logs[0]}) == EACH * len(clients)
+        assert all(log == logs[0] for log in logs)
+
+
+@pytest.mark.parametrize(
+    ("instead", "status"), [({}, 200), ({"proxy_next_upstream error timeout non_idempotent;": ""}, 502)]
+)
+def test_a_send_that_a_server_took_to_its_grave_is_tried_again_at_the_other_if_nginx_is_told_that_it_may_be(
+    instead: dict[str, str], status: int, engines: Engines
+) -> None:
+    transport = transports.find("short_polling")
+    with (
+        two_servers(transport, engines, 0) as ((doomed, stays), _),
+        balancer(transport.slug, addresses([doomed, stays]), instead=instead) as address,
+        guest(address) as ada,
+        ThreadPoolExecutor() as threads,
+    ):
+        doomed.process.send_signal(signal.SIGSTOP)
+
+        def stuck() -> "Future[httpx.Response]":
+            """Send until one is not answered: nginx takes turns, and this was the stopped server's."""
+            for n in range(len("ab")):
+                sending = threads.submit(ada.send, f"id-{n}")
+                if not wait([sending], timeout=3 * PATIENCE_S).done:
+                    return sending
+            raise AssertionError("both servers answered")
+
+        sending = stuck()
+        doomed.process.kill()
+        assert sending.result(DEADLINE_S).status_code == status

@@ -1,0 +1,83 @@
+"""Two chats over one store, as two instances of a function are: nothing is left for later, and nothing remembered."""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from servers.core.auth import Identity, Tokens
+from servers.core.chat import Chat
+from servers.core.errors import NotJoined
+from servers.core.settings import Settings
+from servers.core.store import Store, open_store
+from servers.core.wire import Cursor, Event, Leave, Page, Send, decode
+from tests.support.clock import FakeClock
+
+pytestmark = pytest.mark.anyio
+SETTINGS = Settings(on_demand=True)
+ADA = Identity("ada", "Ada", expires_at_ms=1 << 60)
+BOB = Identity("bob", "Bob", expires_at_ms=1 << 60)
+
+
+@pytest.fixture
+def clock() -> FakeClock:
+    return FakeClock()
+
+
+@pytest.fixture
+async def store(tmp_path: Path) -> AsyncIterator[Store]:
+    opened = await open_store(f"sqlite:///{tmp_path}/chat.db")
+    yield opened
+    await opened.close()
+
+
+@pytest.fixture
+async def chats(store: Store, clock: FakeClock) -> AsyncIterator[tuple[Chat, Chat]]:
+    one, other = (Chat(store, Tokens("secret", clock, 1e6), clock, SETTINGS) for _ in range(2))
+    async with one.running(), other.running():
+        yield one, other
+
+
+async def read(chat: Chat, after: Cursor) -> list[str]:
+    """Return the bodies of what follows the cursor."""
+    return [event.body for event in decode((await chat.since("room", after)).body, type=Page).events]
+
+
+async def test_what_another_instance_has_committed_is_read_at_once(chats: tuple[Chat, Chat]) -> None:
+    one, other = chats
+    after = (await one.join(ADA, "room", "window")).cursor
+    assert await read(other, after) == []
+    for number in range(10):
+        await one.carry_out(ADA, "room", Send(str(number), str(number)))
+        assert (await read(other, after))[-1] == str(number)
+        assert (await other.heartbeat(ADA, "room", "window")).cursor.seq == after.seq + number + 1
+
+
+async def test_whoever_has_left_on_one_instance_has_left_on_all(chats: tuple[Chat, Chat]) -> None:
+    one, other = chats
+    await one.join(ADA, "room", "window")
+    await other.carry_out(ADA, "room", Send("1", "still there"))
+    await one.carry_out(ADA, "room", Leave("window"))
+    with pytest.raises(NotJoined):
+        await other.carry_out(ADA, "room", Send("2", "gone"))
+
+
+async def test_who_is_gone_is_told_of_within_somebody_elses_request(chats: tuple[Chat, Chat], clock: FakeClock) -> None:
+    one, _ = chats
+    told: list[Event] = []
+
+    async def announce(event: Event) -> None:
+        told.append(event)
+
+    async def close() -> None:
+        pass
+
+    one.announcing(announce, close)
+    for identity in (ADA, BOB):
+        await one.join(identity, "room", "window")
+    told.clear()
+    clock.advance(SETTINGS.lease_s - 1)
+    await one.heartbeat(ADA, "room", "window")
+    clock.advance(SETTINGS.tend_s)
+    await one.heartbeat(ADA, "room", "window")
+    assert [(event.sender, event.body) for event in told] == [("bob", "offline")]

@@ -1,0 +1,62 @@
+"""`python -m servers.deploy.serverless`: what it refuses, and what it says when it is ready."""
+
+import re
+import subprocess
+import sys
+from typing import Any
+
+import httpx
+import pytest
+
+from servers.deploy.processes import started
+from servers.deploy.serverless.profiles import PROFILES, Profile
+from tests.support.serverless_host import DEADLINE_S
+
+pytestmark = pytest.mark.process
+
+
+def refused(*arguments: str) -> str:
+    """Run the command, which must fail, and return what it said on one line."""
+    command = [sys.executable, "-m", "servers.deploy.serverless", *arguments]
+    done = subprocess.run(command, check=False, capture_output=True, text=True, timeout=20, env={"COLUMNS": "200"})
+    assert done.returncode == 2, done
+    assert "Traceback" not in done.stderr
+    return " ".join(done.stderr.split())
+
+
+def joined(client: httpx.Client, address: str) -> dict[str, Any]:
+    """Join a room, and return what the server tells whoever joins."""
+    token = client.post(f"{address}/login", json={"name": "Ada"}).json()["token"]
+    headers = {"Authorization": f"Bearer {token}"}
+    told: dict[str, Any] = client.post(f"{address}/rooms/room/join", json={"connection": "1"}, headers=headers).json()
+    return told
+
+
+def test_an_unknown_profile_is_answered_with_the_known_ones() -> None:
+    said = refused("short_polling", "--profile", "azure", "--instances", "1")
+    assert all(profile.name in said for profile in PROFILES)
+
+
+def test_instances_cannot_share_an_embedded_store() -> None:
+    assert "--instances 1" in refused("short_polling", "--store", "sqlite:///chat.db")
+
+
+@pytest.mark.parametrize("profile", PROFILES, ids=lambda profile: profile.name)
+def test_a_profile_says_when_it_was_true_and_where_it_is_written(profile: Profile) -> None:
+    assert re.search(r"20\d\d", profile.as_of)
+    assert profile.sources
+    assert all(source.startswith("https://") for source in profile.sources)
+
+
+def test_the_ready_line_tells_where_the_host_and_its_push_service_are_and_what_the_limits_are() -> None:
+    arguments = ["pusher_adapter", "--profile", "fluid-2026", "--max-duration", "7", "--instances", "1", "--port", "0"]
+    arguments += ["--server-options", "--lease 8"]
+    with started(["servers.deploy.serverless", *arguments]) as host:
+        assert host.facts["settings"]["max_duration_s"] == 7
+        assert set(host.facts["pids"]) == {"api", "push_service"}
+        with httpx.Client(trust_env=False, timeout=DEADLINE_S) as client:
+            assert client.get(f"{host.facts['push_service']}/health").status_code == 200
+            assert client.get(f"{host.address}/health").json()["transport"] == "pusher_adapter"
+            told = client.get(f"{host.address}/stats").json()
+            assert joined(client, host.address)["lease_s"] == 8
+    assert (told["transport"], told["push_service"]) == ("pusher_adapter", host.facts["push_service"])

@@ -1,0 +1,298 @@
+"""The serverless host does to any function what serverless hosts do: with real processes, and short durations."""
+
+import asyncio
+import os
+import signal
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+from time import perf_counter
+from typing import Any
+
+import httpx
+import pytest
+from websockets.asyncio.client import connect
+from websockets.exceptions import ConnectionClosedError, InvalidStatus
+
+from servers.deploy.processes import Running, started
+from tests.support.serverless_host import CLASSIC, DEADLINE_S, FLUID, LOOK_S, bill, function, longer_than, until
+
+pytestmark = [pytest.mark.anyio, pytest.mark.process]
+LIMIT_S = 1.0
+WAIT_S = 0.2
+
+
+async def test_the_first_request_waits_for_a_cold_start_and_the_next_for_nothing() -> None:
+    async with function(CLASSIC) as client:
+        begun_s = perf_counter()
+        first = (await client.get("/about")).json()
+        first_s = perf_counter() - begun_s
+        second = (await client.get("/about")).json()
+        told = await bill(client)
+    assert (told["cold_starts"], told["invocations"]) == (1, 2)
+    assert told["cold_start_s"][0] < first_s
+    assert second["pid"] == first["pid"]
+
+
+async def test_a_background_task_does_not_run_between_requests() -> None:
+    async with function(CLASSIC) as client:
+        before = (await client.get("/about")).json()
+        stopped = await until_it_uses_nothing(client, before["pid"])
+        later = await until(client, longer_than(0.5, stopped))
+        assert (later["cpu_s"], state_of(before["pid"])) == (stopped["cpu_s"], "T")  # 50 ticks were due
+        after = (await client.get("/about")).json()
+        assert after["pid"] == before["pid"]
+        assert after["lived_s"] - before["lived_s"] > 0.5
+        waited = (await client.get("/wait", params={"s": 0.1})).json()
+        assert waited["pid"] == after["pid"]
+        assert (await client.get("/about")).json()["ticks"] > after["ticks"]  # while a request is open, it runs
+
+
+async def test_a_late_answer_becomes_the_platforms_error_and_its_instance_is_killed() -> None:
+    async with function(CLASSIC, max_duration_s=LIMIT_S) as client:
+        pid = (await client.get("/about")).json()["pid"]
+        late = await client.get("/wait", params={"s": 10 * DEADLINE_S})
+        assert late.status_code == 504
+        assert late.headers["x-vercel-error"] == "FUNCTION_INVOCATION_TIMEOUT"
+        assert "FUNCTION_INVOCATION_TIMEOUT" in late.text
+        told = await until(client, lambda told: told["instances"]["alive"] == 0)
+        assert (await client.get("/about")).json()["pid"] != pid
+    assert told["timeouts"] == 1
+    assert told["invocation_s"] >= LIMIT_S
+
+
+async def test_a_stream_that_goes_on_is_cut_in_the_middle() -> None:
+    async with function(CLASSIC, max_duration_s=LIMIT_S) as client:
+        heard = b""
+        with pytest.raises(httpx.RemoteProtocolError):
+            async with client.stream("GET", "/stream") as answer:
+                assert answer.status_code == 200
+                async for bit in answer.aiter_bytes():
+                    heard += bit
+        assert heard.startswith(b"bit\n")
+        assert (await bill(client))["cut_streams"] == 1
+
+
+async def test_instances_grow_with_what_goes_on_at_once_and_share_no_client() -> None:
+    async with function(CLASSIC) as client:
+        pids = {answer.json()["pid"] for answer in await waits(client, 3)}
+        assert len(pids) == 3
+        one_after_the_other: set[int] = set()
+        async with asyncio.timeout(DEADLINE_S):
+            while one_after_the_other < pids:
+                one_after_the_other.add((await client.get("/about")).json()["pid"])
+        assert one_after_the_other == pids
+        assert set((await bill(client))["pids"]) == pids
+
+
+async def test_an_instance_serves_as_many_at_once_as_the_profile_says() -> None:
+    async with function(FLUID, concurrency=3) as client:
+        answers = await waits(client, 4)
+        told = await until(client, lambda told: told["instances"]["busy"] == 0)
+    pids = sorted(answer.json()["pid"] for answer in answers)
+    assert len(set(pids)) == 2
+    assert told["invocation_s"] >= 4 * WAIT_S
+    assert 2 * WAIT_S <= told["instance_busy_s"] < told["invocation_s"]  # who shares an instance is billed once
+    assert told["held_gb_s"] == FLUID.memory_gb * told["instance_busy_s"]
+
+
+async def test_beyond_the_last_instance_a_request_is_refused() -> None:
+    async with function(CLASSIC, instances_max=2) as client:
+        answers = await waits(client, 3)
+        assert sorted(answer.status_code for answer in answers) == [200, 200, 429]
+        (refused,) = (answer for answer in answers if answer.status_code == 429)
+        assert refused.headers["x-vercel-error"] == "FUNCTION_THROTTLED"
+        assert (await bill(client))["throttled"] == 1
+        assert (await client.get("/about")).status_code == 200
+
+
+async def test_an_idle_instance_is_reaped_and_its_memory_with_it() -> None:
+    async with function(CLASSIC, idle_s=0.1) as client:
+        first = (await client.get("/about")).json()
+        await until(client, lambda told: told["instances"]["alive"] == 0)
+        second = (await client.get("/about")).json()
+        told = await bill(client)
+    assert second["pid"] != first["pid"]
+    assert told["cold_starts"] == 2
+    assert told["cpu_s"] >= told["boot_cpu_s"] > 0
+
+
+async def test_waiting_is_billed_by_the_gigabyte_and_hardly_computes() -> None:
+    async with function(FLUID) as client:
+        await client.get("/about")
+        before = await bill(client)
+        await client.get("/wait?s=0.5")
+        after = await bill(client)
+    assert after["invocations"] - before["invocations"] == 1
+    assert after["held_gb_s"] - before["held_gb_s"] >= 0.5 * FLUID.memory_gb
+    assert after["cpu_s"] - before["cpu_s"] < 0.5  # all of which it would take, did it compute
+
+
+async def test_an_open_invocation_is_on_the_bill_before_it_ends() -> None:
+    async with function(FLUID) as client, client.stream("GET", "/stream"):
+        told = await until(client, lambda told: told["invocation_s"] > 0.2)
+    assert told["instances"] == {"alive": 1, "busy": 1}
+
+
+async def test_a_client_that_hangs_up_is_billed_to_the_end() -> None:
+    async with function(CLASSIC) as client:
+        await client.get("/about")
+        asking = asyncio.create_task(client.get("/wait?s=0.5"))
+        await until(client, lambda told: told["instances"]["busy"] == 1)
+        asking.cancel()  # hangs up
+        told = await until(client, lambda told: told["instances"]["busy"] == 0)
+    assert told["invocation_s"] >= 0.5
+
+
+async def test_a_function_that_dies_is_answered_for_and_replaced() -> None:
+    async with function(CLASSIC) as client:
+        dead = await client.get("/die")
+        assert (dead.status_code, dead.headers["x-vercel-error"]) == (500, "FUNCTION_INVOCATION_FAILED")
+        assert (await client.get("/about")).status_code == 200
+        assert (await bill(client))["failures"] == 1
+
+
+async def test_a_socket_is_closed_abnormally_when_its_time_is_up() -> None:
+    async with function(FLUID, max_duration_s=LIMIT_S) as client:
+        async with connect(echo(client), proxy=None) as socket:
+            await socket.send("hello")
+            assert await socket.recv() == "hello"
+            with pytest.raises(ConnectionClosedError) as closed:
+                await socket.recv()
+        assert closed.value.rcvd is None  # no close frame: a browser calls it 1006
+        told = await bill(client)
+        wire = (await client.get("/stats")).json()["wire"]
+    assert told["cut_sockets"] == 1
+    assert told["invocation_s"] >= LIMIT_S
+    assert wire["websocket"]["received"] > 100 < wire["websocket"]["sent"]  # the handshake is in it
+
+
+async def test_a_socket_that_its_client_closes_ends_its_invocation() -> None:
+    async with function(FLUID) as client:
+        async with connect(echo(client), proxy=None):
+            assert (await bill(client))["instances"]["busy"] == 1
+        await until(client, lambda told: told["instances"]["busy"] == 0)
+
+
+async def test_a_host_without_sockets_does_not_know_the_upgrade_but_bills_the_request() -> None:
+    async with function(CLASSIC) as client:
+        with pytest.raises(InvalidStatus) as refused:
+            await connect(echo(client), proxy=None)
+        assert refused.value.response.status_code == 404
+        told = await bill(client)
+    assert (told["upgrades_ignored"], told["invocations"]) == (1, 1)
+
+
+async def test_a_body_arrives_whole_or_is_refused_before_a_function_is_called() -> None:
+    async with function(CLASSIC) as client:
+        assert (await client.post("/swallow", content=b"x" * 300_000)).json() == 300_000
+        refused = await client.post("/swallow", content=b"x" * 5_000_000)
+        assert (refused.status_code, refused.headers["x-vercel-error"]) == (413, "FUNCTION_PAYLOAD_TOO_LARGE")
+        assert (await bill(client))["invocations"] == 1
+
+
+async def test_what_is_no_http_is_refused_and_does_not_end_the_host() -> None:
+    async with function(CLASSIC) as client:
+        reader, writer = await asyncio.open_connection("127.0.0.1", client.base_url.port)
+        writer.write(b"nonsense\r\n\r\n")
+        assert (await asyncio.wait_for(reader.read(), DEADLINE_S)).startswith(b"HTTP/1.1 400")
+        writer.close()
+        assert (await client.get("/about")).status_code == 200
+
+
+async def test_a_head_is_answered_without_a_body_by_host_and_function_alike() -> None:
+    async with function(CLASSIC) as client:
+        for path in ("/host/stats", "/about", "/host/stats"):
+            answer = await client.head(path)
+            assert (answer.status_code, answer.content) == (200, b"")
+
+
+async def test_the_edge_counts_the_bytes_that_its_client_sees() -> None:
+    async with function(CLASSIC) as client:
+        await client.get("/about")
+        before = (await client.get("/stats")).json()["wire"]["http"]
+        reader, writer = await asyncio.open_connection("127.0.0.1", client.base_url.port)
+        question = (
+            b"GET /about HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\nX-Padding: " + b"x" * 1000 + b"\r\n\r\n"
+        )
+        writer.write(question)
+        answer = await asyncio.wait_for(reader.read(), DEADLINE_S)
+        writer.close()
+        between = (await client.get("/stats")).json()["wire"]["http"]
+        after = (await client.get("/stats")).json()["wire"]["http"]
+    asking = after["received"] - between["received"]
+    assert between["received"] - before["received"] == asking + len(question)
+    assert abs(2 * between["sent"] - before["sent"] - after["sent"] - len(answer)) <= 8  # the counters' own digits grow
+
+
+@pytest.fixture
+async def frozen() -> AsyncIterator[tuple[Running, int]]:
+    """A host in a process of its own, and the id of its one instance, which is frozen."""
+    with started(["servers.deploy.serverless", "short_polling", "--instances", "1", "--port", "0"]) as host:
+        async with httpx.AsyncClient(base_url=host.address, trust_env=False, timeout=DEADLINE_S) as client:
+            await client.get("/health")
+            (pid,) = (await bill(client))["pids"]
+            await until(client, lambda told: state_of(pid) == "T")
+        yield host, pid
+
+
+async def test_a_host_that_is_killed_takes_even_its_frozen_instances_along(frozen: tuple[Running, int]) -> None:
+    host, pid = frozen
+    host.process.send_signal(signal.SIGKILL)
+    await asyncio.to_thread(until_dead, pid)
+
+
+async def test_a_host_ends_with_its_instances_when_its_parent_lets_go_of_it(frozen: tuple[Running, int]) -> None:
+    host, pid = frozen
+    assert host.process.stdin is not None
+    host.process.stdin.close()
+    assert await asyncio.to_thread(host.process.wait, DEADLINE_S) == 0
+    assert state_of(pid) == ""
+
+
+def waits(client: httpx.AsyncClient, count: int) -> "asyncio.Future[list[httpx.Response]]":
+    """Make so many requests at once that take WAIT_S each."""
+    return asyncio.gather(*(client.get("/wait", params={"s": WAIT_S}) for _ in range(count)))
+
+
+def echo(client: httpx.AsyncClient) -> str:
+    """Return the address of the function's WebSocket."""
+    return str(client.base_url.copy_with(scheme="ws", path="/echo"))
+
+
+async def until_it_uses_nothing(client: httpx.AsyncClient, pid: int) -> dict[str, Any]:
+    """Wait until an instance is stopped, and off its core: that is, until two bills tell the same CPU time."""
+    told: dict[str, Any] = {"cpu_s": 0.0}
+    async with asyncio.timeout(DEADLINE_S):
+        while True:
+            last_s, told = told["cpu_s"], await until(client, lambda _: state_of(pid) == "T")
+            if told["cpu_s"] == last_s:
+                return told
+            await asyncio.sleep(LOOK_S)
+
+
+def until_dead(pid: int) -> None:
+    """Wait until a process is gone that is not our child; raises AssertionError at the deadline."""
+    deadline_s = perf_counter() + DEADLINE_S
+    while state_of(pid) not in ("", "Z"):
+        assert perf_counter() < deadline_s, f"{pid} is still there: {state_of(pid)}"
+
+
+def state_of(pid: int) -> str:
+    """Return the state of a process: T is stopped, Z dead and not yet buried; empty if there is none."""
+    try:
+        os.kill(pid, 0)
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+    except (ProcessLookupError, FileNotFoundError):
+        return ""
+
+
+async def test_a_new_version_gets_the_next_calls_and_the_old_one_ends_what_it_has() -> None:
+    renewals: list[Callable[[], None]] = []
+    async with function(FLUID, renewals.append) as client:
+        waiting = asyncio.create_task(client.get("/wait", params={"s": 0.5}))
+        await until(client, lambda told: told["instances"]["busy"] == 1)
+        renewals[0]()
+        new = (await client.get("/about")).json()["pid"]
+        old = (await waiting).json()["pid"]
+        await until(client, lambda told: told["pids"] == [new])
+    assert old != new

@@ -1,0 +1,88 @@
+"""Several instances over one store: what a client meets that never talks to the same server twice in a row."""
+
+import asyncio
+from typing import Any
+
+import httpx
+import pytest
+
+from servers.core.wire import Kind
+from tests.support.chat_harness import events
+from tests.support.engines import Engines
+from tests.support.serverless_host import CLASSIC, hosted, while_waiting
+
+pytestmark = [pytest.mark.anyio, pytest.mark.process]
+TIMES = 20
+FOUR = ("user",) * 4
+
+
+class Talker:
+    """A user who asks over plain HTTP, each question on whatever instance it meets."""
+
+    def __init__(self, host: httpx.AsyncClient) -> None:
+        self._host = host
+        self._headers: dict[str, str] = {}
+
+    async def join(self) -> str:
+        """Log in and join; return the cursor."""
+        token = (await self._host.post("/login", json={"name": "Ada"})).json()["token"]
+        self._headers = {"Authorization": f"Bearer {token}"}
+        told = (await self._host.post("/rooms/room/join", json={"connection": "1"}, headers=self._headers)).json()
+        return f"{told['epoch']}.{told['head']}"
+
+    async def send(self, text: str) -> int:
+        """Send a message; return its number in the log."""
+        message = {"client_id": text, "text": text}
+        return int((await self._host.post("/rooms/room/send", json=message, headers=self._headers)).json()["seq"])
+
+    async def read(self, after: str) -> list[dict[str, Any]]:
+        question = {"after": after, "connection": "1"}
+        answer = await self._host.get("/rooms/room/events", params=question, headers=self._headers)
+        return list(answer.json()["events"])
+
+
+async def test_a_message_that_was_acknowledged_is_read_on_whatever_instance_is_met(engines: Engines) -> None:
+    assert await overlooked(engines, on_demand=True) == 0
+
+
+async def test_instances_that_remember_overlook_what_others_have_committed_since(engines: Engines) -> None:
+    assert await overlooked(engines, on_demand=False) > 0
+
+
+async def overlooked(engines: Engines, on_demand: bool) -> int:
+    """Return how many of TIMES acknowledged messages the very next question was not told of."""
+    async with hosted("short_polling", CLASSIC, engines.fresh_url("redis"), on_demand=on_demand) as function:
+        ada = Talker(function.host)
+        after = await ada.join()
+        await asyncio.gather(
+            *(ada.read(after) for _ in range(3))
+        )  # on several instances, each of which has then seen the room
+        missed = 0
+        for number in range(TIMES):
+            seq = await ada.send(f"message {number}")
+            missed += seq not in [event["seq"] for event in await ada.read(after)]
+        told = await function.bill()
+    assert told["cold_starts"] >= 2
+    return missed
+
+
+async def test_who_waits_takes_up_an_instance_and_who_asks_shares_them(engines: Engines) -> None:
+    async with hosted("long_polling", CLASSIC, engines.fresh_url("redis")) as function, function.stage.joined(*FOUR):
+        before, after = await while_waiting(function.host, len(FOUR), 0.5)
+        apart_s = after["up_s"] - before["up_s"]
+        assert after["instance_busy_s"] - before["instance_busy_s"] == pytest.approx(len(FOUR) * apart_s, rel=0.01)
+    async with hosted("short_polling", CLASSIC, engines.fresh_url("redis")) as function, function.stage.joined(*FOUR):
+        await function.until(lambda told: told["instances"]["busy"] == 0)
+
+
+async def test_a_function_that_is_cut_says_no_goodbye_so_its_client_stays_online(engines: Engines) -> None:
+    async with (
+        hosted(
+            "server_sent_events", CLASSIC, engines.fresh_url("redis"), "--lease", "30", max_duration_s=0.6
+        ) as function,
+        function.stage.joined("Ada", "Bob") as (ada, bob),
+    ):
+        await function.until(lambda told: told["cut_streams"] >= 4)
+        await ada.send("still here")
+        told = await events(bob, 1)
+    assert [(event.kind, event.body) for event in told] == [(Kind.MESSAGE, "still here")]

@@ -1,0 +1,180 @@
+"""What becomes of each transport on a serverless host: which work, which limp, which die, and what waiting costs."""
+
+import asyncio
+
+import pytest
+
+from clients.errors import ConnectionLost, Refused
+from servers.core.wire import Kind
+from servers.transports import TRANSPORTS, Transport
+from tests.support.chat_harness import events, online, until
+from tests.support.engines import Engines
+from tests.support.serverless_host import (
+    CLASSIC,
+    CUTS,
+    DEADLINE_S,
+    FLUID,
+    Hosted,
+    cuts,
+    hosted,
+    longer_than,
+    while_waiting,
+)
+
+pytestmark = [pytest.mark.anyio, pytest.mark.process]
+LIMIT_S = 1.0
+CUT = {"long_polling": "timeouts", "server_sent_events": "cut_streams", "raw_websocket": "cut_sockets"}
+"""What happens to whoever waits longer than the host allows. Those who are not named do not wait."""
+
+
+@pytest.fixture
+def store(engines: Engines) -> str:
+    return engines.fresh_url("redis")
+
+
+each_transport = pytest.mark.parametrize("transport", TRANSPORTS, ids=lambda transport: transport.slug)
+
+
+@each_transport
+async def test_whoever_may_connect_at_all_loses_nothing_however_often_they_are_cut(
+    transport: Transport, store: str
+) -> None:
+    profile = FLUID if transport.slug == "raw_websocket" else CLASSIC  # the poorest host that takes it
+    async with (
+        hosted(transport.slug, profile, store, "--hold", "30", max_duration_s=LIMIT_S) as function,
+        function.stage.joined("Ada", "Bob") as (ada, bob),
+    ):
+        for number in range(2):
+            await outlast_a_limit(function, transport.slug in CUT)
+            await ada.send(str(number))
+        heard = await events(bob, 2, Kind.MESSAGE)
+        told = await function.bill()
+    assert [event.body for event in heard] == ["0", "1"]
+    assert {cut for cut in CUTS if told[cut]} == ({CUT[transport.slug]} if transport.slug in CUT else set())
+
+
+async def outlast_a_limit(function: Hosted, waits: bool) -> None:
+    """Wait until somebody has been cut, or, if nobody waits, for longer than the host lets anybody wait."""
+    before = await function.bill()
+    lasts = longer_than(1.5 * LIMIT_S, before)
+    await function.until(lambda told: cuts(told) > cuts(before) if waits else lasts(told))
+
+
+async def test_a_raw_websocket_dies_where_the_host_knows_no_upgrade(store: str) -> None:
+    async with hosted("raw_websocket", CLASSIC, store) as function:
+        with pytest.raises(Refused, match="404"):
+            async with function.stage.joined("Ada"):
+                pass
+        told = await function.bill()
+    assert told["upgrades_ignored"] == 1
+
+
+async def test_a_long_poll_that_is_held_for_less_than_the_limit_is_never_cut(store: str) -> None:
+    async with (
+        hosted("long_polling", CLASSIC, store, "--hold", "0.3", max_duration_s=DEADLINE_S) as function,
+        function.stage.joined("Ada", "Bob") as (ada, bob),
+    ):
+        joined = await function.bill()
+        await function.until(lambda told: told["invocations"] > joined["invocations"] + 6)
+        await ada.send("on time")
+        assert [event.body for event in await events(bob, 1, Kind.MESSAGE)] == ["on time"]
+        assert cuts(await function.bill()) == 0
+
+
+@each_transport
+async def test_waiting_is_billed_whoever_is_kept_waiting(transport: Transport, store: str) -> None:
+    async with hosted(transport.slug, FLUID, store) as function, function.stage.joined("Ada"):
+        if transport.slug in CUT:
+            before, after = await while_waiting(function.host, 1, 0.5)
+            waited_s = after["invocation_s"] - before["invocation_s"]
+            assert waited_s == pytest.approx(after["up_s"] - before["up_s"], rel=0.01)
+        else:
+            await function.until(lambda told: told["open_calls"] == 0)
+
+
+@pytest.mark.parametrize("slug", ["raw_websocket", "server_sent_events"])
+async def test_presence_flickers_when_a_line_is_cut_whose_instance_others_keep_alive(slug: str, store: str) -> None:
+    async with (
+        hosted(slug, FLUID, store, max_duration_s=2 * LIMIT_S, instances_max=1) as function,
+        function.stage.joined("Ada") as (ada,),
+    ):
+        bob = await function.stage.log_in("Bob")  # who joins while Ada's line stands, and so outlives it
+        async with bob:
+            told = await events(bob, 2, Kind.PRESENCE)
+    assert [(event.sender, event.body) for event in told] == [
+        (ada.account.user, "offline"),
+        (ada.account.user, "online"),
+    ]
+
+
+async def test_a_push_reaches_everybody_though_nothing_runs_between_requests(store: str) -> None:
+    async with (
+        hosted("pusher_adapter", CLASSIC, store, "--lease", "600") as function,
+        function.stage.joined("Ada", "Bob") as (ada, bob),
+    ):
+        await ada.send("caught up")
+        await events(bob, 1, Kind.MESSAGE)
+        before = (await function.host.get("/stats")).json()["requests"]
+        await ada.send("pushed")
+        assert [event.body for event in await events(bob, 1, Kind.MESSAGE)] == ["pushed"]
+        after = (await function.host.get("/stats")).json()["requests"]
+        await function.until(lambda told: told["open_calls"] == 0)
+    assert {purpose: after[purpose] - before[purpose] for purpose in after} == {"send": 1, "receive": 0, "upkeep": 0}
+
+
+async def test_who_is_gone_is_pushed_within_somebody_elses_heartbeat(store: str) -> None:
+    async with (
+        hosted("pusher_adapter", CLASSIC, store, "--lease", "1.5") as function,
+        function.stage.joined("Ada") as (ada,),
+    ):
+        bob = await function.stage.log_in("Bob")
+        await bob.__aenter__()
+        await until(ada, lambda: len(online(ada)) == 2)
+        assert bob._receiving is not None
+        bob._receiving.cancel()  # his machine is gone: no heartbeat, no goodbye
+        await until(ada, lambda: online(ada) == {ada.account.name})
+        await bob.close()
+
+
+async def test_nobody_goes_offline_while_nobody_asks(store: str) -> None:
+    async with hosted("short_polling", CLASSIC, store, "--lease", "0.5") as function:
+        bob = await function.stage.log_in("Bob")
+        joined_ms = (await bob._line.open(None)).members[0].last_seen_ms
+        await function.until(longer_than(1.5, await function.bill()))
+        async with function.stage.joined("Ada") as (ada,):
+            (gone,) = await events(ada, 1, Kind.PRESENCE)
+        await bob.close()
+    assert (gone.sender, gone.body) == (bob.account.user, "offline")
+    assert gone.at_ms - joined_ms > 1500  # he had been gone for a whole second when it was noticed
+
+
+async def test_who_finds_no_instance_free_tries_again_and_loses_nothing(store: str) -> None:
+    async with (
+        hosted("short_polling", CLASSIC, store, concurrency=2, instances_max=1) as function,
+        function.stage.joined("Ada") as (ada,),
+    ):
+        acks = await asyncio.gather(*(ada.send(str(number)) for number in range(20)))
+        heard = await events(ada, 20, Kind.MESSAGE)
+        told = await function.bill()
+    assert told["throttled"] > 0
+    assert {ack.seq for ack in acks} == {event.seq for event in heard}
+    assert sorted(int(event.body) for event in heard) == list(range(20))
+
+
+async def test_a_socket_that_finds_no_instance_free_is_worth_another_try(store: str) -> None:
+    async with hosted("raw_websocket", FLUID, store, concurrency=1, instances_max=1) as function:
+        ada, bob = [await function.stage.log_in(name) for name in ("Ada", "Bob")]
+        async with ada:
+            with pytest.raises(ConnectionLost, match="429"):
+                await bob.__aenter__()
+
+
+async def test_the_edge_counts_requests_by_purpose_and_commands_on_sockets(store: str) -> None:
+    async with hosted("raw_websocket", FLUID, store) as function, function.stage.joined("Ada") as (ada,):
+        await ada.send("one")
+        await ada.typing()
+        told = (await function.host.get("/stats")).json()
+        own = (await function.host.get("/host/stats")).json()
+    assert told["requests"] == {"send": 0, "receive": 0, "upkeep": 2}  # the log-in and the upgrade
+    assert told["command_frames"] == 2
+    assert own["invocations"] == 3  # and what the client asks first: which transport this is

@@ -1,0 +1,147 @@
+"""Several worker processes behind one port: they start, count, stop and are replaced as one server."""
+
+import asyncio
+import os
+import signal
+import socket
+import time
+from collections.abc import AsyncIterator, Iterator
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
+
+import httpx
+import psutil
+import pytest
+
+from servers.deploy.processes import Running, started
+from servers.deploy.workers import held_port
+from servers.worker_stats import added
+from tests.support.engines import Engines
+
+DEADLINE_S = 15.0
+CONNECTIONS = 200
+pytestmark = [pytest.mark.anyio, pytest.mark.process]
+
+
+@pytest.fixture
+def workers(engines: Engines) -> Iterator[Running]:
+    """Run two workers over Redis."""
+    command = ["servers", "raw_websocket", "--port", "0", "--workers", "2", "--store", engines.fresh_url("redis")]
+    with started(command, env={"CHAT_SECRET": "secret"}) as running:
+        yield running
+
+
+def api_pids(running: Running) -> list[int]:
+    return [pid for role, pid in running.facts["pids"].items() if role.startswith("api")]
+
+
+@asynccontextmanager
+async def connected(running: Running, count: int) -> AsyncIterator[None]:
+    """Hold so many connections, each of which was answered, so that a worker has it."""
+    host, _, port = running.address.removeprefix("http://").partition(":")
+    async with AsyncExitStack() as stack:
+        for _ in range(count):
+            reader, writer = await asyncio.open_connection(host, int(port))
+            stack.push_async_callback(_closed, writer)
+            writer.write(b"GET /health HTTP/1.1\r\nHost: localhost\r\n\r\n")
+            await reader.readuntil(b"}")
+        yield
+
+
+async def _closed(writer: asyncio.StreamWriter) -> None:
+    writer.close()
+    with suppress(OSError):
+        await writer.wait_closed()
+
+
+async def stats(running: Running) -> dict[str, dict[str, int]]:
+    async with httpx.AsyncClient(base_url=running.address, trust_env=False, timeout=DEADLINE_S) as http:
+        told: dict[str, dict[str, int]] = (await http.get("/stats")).json()
+        return told
+
+
+async def test_the_ready_line_names_every_process(workers: Running) -> None:
+    pids = workers.facts["pids"]
+    assert set(pids) == {"api", "api_2", "supervisor"}
+    assert pids["supervisor"] == workers.process.pid
+    assert {psutil.Process(pid).ppid() for pid in api_pids(workers)} == {workers.process.pid}
+    assert workers.facts["settings"]["workers"] == 2
+
+
+async def test_the_port_deals_connections_out_and_any_worker_tells_the_sum(workers: Running) -> None:
+    async with connected(workers, CONNECTIONS):
+        shares = [len(psutil.Process(pid).net_connections("tcp")) for pid in api_pids(workers)]
+        for _ in range(10):
+            assert (await stats(workers))["wire"]["connections_open"] == CONNECTIONS + 1
+    assert min(shares) > CONNECTIONS / 4, shares  # seven standard deviations from an even deal
+
+
+async def test_a_worker_that_dies_is_replaced(workers: Running) -> None:
+    first, second = api_pids(workers)
+    os.kill(second, signal.SIGKILL)
+    async with asyncio.timeout(DEADLINE_S):
+        children: set[int] = set()
+        while len(children) < 2 or second in children:
+            with suppress(OSError, EOFError):  # the port dealt this one to the worker that is no more
+                async with connected(workers, 1):
+                    pass
+            children = {child.pid for child in psutil.Process(workers.process.pid).children()}
+    assert first in children
+
+
+async def test_a_stop_is_heard_while_a_worker_is_being_replaced(workers: Running) -> None:
+    supervisor, (first, second) = psutil.Process(workers.process.pid), api_pids(workers)
+    os.kill(second, signal.SIGKILL)
+    new = await asyncio.to_thread(another_child, supervisor, {first, second})
+    new.suspend()  # so that it is not ready for as long as the test likes
+    workers.process.send_signal(signal.SIGTERM)
+    _, alive = await asyncio.to_thread(psutil.wait_procs, [psutil.Process(first)], DEADLINE_S / 2)
+    new.resume()
+    assert alive == []
+    assert await asyncio.to_thread(workers.process.wait, DEADLINE_S) == 0
+
+
+def another_child(parent: psutil.Process, known: set[int]) -> psutil.Process:
+    """Wait for a child that is not known yet."""
+    deadline_s = time.monotonic() + DEADLINE_S
+    while time.monotonic() < deadline_s:
+        if others := [child for child in parent.children() if child.pid not in known]:
+            return others[0]
+    raise TimeoutError(f"no child of {parent} beside {known}")
+
+
+async def test_a_stop_ends_every_worker(workers: Running) -> None:
+    processes = [psutil.Process(pid) for pid in api_pids(workers)]
+    workers.process.send_signal(signal.SIGTERM)
+    assert await asyncio.to_thread(workers.process.wait, DEADLINE_S) == 0
+    assert not any(process.is_running() for process in processes)
+
+
+async def test_their_port_is_free_again_as_soon_as_they_have_stopped(workers: Running) -> None:
+    host, _, port = workers.address.removeprefix("http://").partition(":")
+    _, writer = await asyncio.open_connection(host, int(port))
+    workers.process.send_signal(signal.SIGTERM)  # so that it is they who close the connection
+    assert await asyncio.to_thread(workers.process.wait, DEADLINE_S) == 0
+    await _closed(writer)
+    with started(["servers", "raw_websocket", "--port", port]) as following:
+        assert following.address == workers.address
+
+
+def test_a_port_that_is_taken_is_named() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        with pytest.raises(OSError, match=f"127.0.0.1:{port}; choose another"), held_port("127.0.0.1", port):
+            pass
+
+
+async def test_workers_do_not_outlive_a_parent_that_is_killed(workers: Running) -> None:
+    processes = [psutil.Process(pid) for pid in api_pids(workers)]
+    workers.process.kill()
+    _, alive = await asyncio.to_thread(psutil.wait_procs, processes, DEADLINE_S)
+    assert alive == []
+
+
+def test_counts_are_summed_number_by_number() -> None:
+    one = {"transport": "x", "requests": {"send": 1, "receive": 2}, "published": 3}
+    other = {"transport": "x", "requests": {"send": 10, "receive": 20}, "published": 30}
+    assert added(one, other) == {"transport": "x", "requests": {"send": 11, "receive": 22}, "published": 33}
+    assert added(one, {}) == one

@@ -1,0 +1,112 @@
+"""The vendor's own browser client against our stand-in: what pusher-js accepts, no adapter of ours has to prove."""
+
+import json
+import shutil
+import subprocess
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
+from urllib.parse import parse_qs
+
+import pusher
+import pytest
+
+from tests.support.engines import Engines
+from tests.support.pusher_process import (
+    CREDENTIALS,
+    DEADLINE_S,
+    TOPOLOGIES,
+    Json,
+    arguments_of,
+    official_api,
+    push_service,
+)
+
+pytestmark = pytest.mark.process
+
+ROOT = Path(__file__).parents[3]
+SCRIPT = ROOT / "tests" / "servers" / "pusher_service" / "pusher_js" / "subscribe.mjs"
+INSTALLED = ROOT / "clients" / "web" / "node_modules" / "pusher-js"
+FORBIDDEN = "private-secrets"
+
+
+@contextmanager
+def auth_endpoint(api: pusher.Pusher) -> Iterator[str]:
+    """Serve what an API serves to pusher-js: a form with the socket and the channel comes in, a signature goes out."""
+
+    class Authorize(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            form = parse_qs(self.rfile.read(int(self.headers["Content-Length"])).decode())
+            (channel,), (socket_id,) = form["channel_name"], form["socket_id"]
+            self.send_response(403 if channel == FORBIDDEN else 200)
+            self.end_headers()
+            self.wfile.write(
+                b"{}" if channel == FORBIDDEN else json.dumps(api.authenticate(channel, socket_id)).encode()
+            )
+
+        def log_message(self, *_: object) -> None:
+            """Say nothing: the test's own report is enough."""
+
+    with HTTPServer(("127.0.0.1", 0), Authorize) as server:
+        serving = threading.Thread(target=server.serve_forever)
+        serving.start()
+        try:
+            yield f"http://127.0.0.1:{server.server_port}/auth"
+        finally:
+            server.shutdown()
+            serving.join(DEADLINE_S)
+
+
+@contextmanager
+def pusher_js(address: str, endpoint: str, channel: str) -> Iterator[subprocess.Popen[str]]:
+    """Run the script under node until the block ends; fails, never skips, when pusher-js is not installed."""
+    node = shutil.which("node")
+    if node is None or not INSTALLED.is_dir():
+        pytest.fail("pusher-js is not installed for node: run `make setup`")
+    host, port = address.removeprefix("http://").split(":")
+    wanted = {"key": CREDENTIALS.key, "host": host, "port": int(port)}
+    wanted |= {"authEndpoint": endpoint, "channel": channel, "event": "message"}
+    command = [node, str(SCRIPT), json.dumps(wanted)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        try:
+            yield process
+        finally:
+            process.kill()
+
+
+def report_of(process: subprocess.Popen[str]) -> Json:
+    """Wait for the script's next line; the script ends by itself at its own deadline, so this does too."""
+    assert process.stdout is not None
+    line = process.stdout.readline()
+    assert line, f"node ended with status {process.wait(DEADLINE_S)} and said nothing more"
+    answer: Json = json.loads(line)
+    return answer
+
+
+@pytest.mark.parametrize("topology", TOPOLOGIES)
+def test_pusher_js_hears_on_a_private_channel_what_the_official_library_publishes(
+    topology: str, engines: Engines
+) -> None:
+    with (
+        push_service(*arguments_of(topology, engines)) as service,
+        official_api(service.address) as api,
+        auth_endpoint(api) as endpoint,
+        pusher_js(service.address, endpoint, "private-room") as client,
+    ):
+        assert report_of(client)["happened"] == "subscribed"
+        api.trigger("private-room", "message", {"body": "Grüße", "seq": 1})
+        assert report_of(client) == {"happened": "event", "data": {"body": "Grüße", "seq": 1}}
+        assert client.wait(DEADLINE_S) == 0
+
+
+def test_pusher_js_is_told_when_the_api_refuses_a_channel() -> None:
+    with (
+        push_service() as service,
+        official_api(service.address) as api,
+        auth_endpoint(api) as endpoint,
+        pusher_js(service.address, endpoint, FORBIDDEN) as client,
+    ):
+        assert report_of(client) == {"happened": "refused", "status": 403}
+        assert client.wait(DEADLINE_S) == 0

@@ -1,0 +1,132 @@
+"""Leases as one process sees them, on a clock that the test moves."""
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from pathlib import Path
+
+import pytest
+
+from servers.core.auth import Identity
+from servers.core.errors import NotJoined, TooMany, Unavailable
+from servers.core.presence import Presence
+from servers.core.settings import Settings
+from servers.core.store import Lease, Store, open_store
+from servers.core.wire import Event
+from tests.support.clock import FakeClock
+
+pytestmark = pytest.mark.anyio
+ADA = Identity("ada", "Ada", expires_at_ms=1 << 60)
+LEASE_S = 30.0
+
+
+class CountingStore:
+    """The embedded store, with a count of how often a renewal reached it, and an end to expiring if told so."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self.touches = 0
+        self.fails = False
+
+    async def touch(self, lease: Lease) -> Event | None:
+        self.touches += 1
+        return await self._store.touch(lease)
+
+    async def expire(self, now_ms: int) -> Sequence[Event]:
+        if self.fails:
+            raise Unavailable("store: gone")
+        return await self._store.expire(now_ms)
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(self._store, name)
+
+
+@pytest.fixture
+def clock() -> FakeClock:
+    return FakeClock()
+
+
+@pytest.fixture
+async def store(tmp_path: Path) -> AsyncIterator[CountingStore]:
+    opened = await open_store(f"sqlite:///{tmp_path}/chat.db")
+    yield CountingStore(opened)
+    await opened.close()
+
+
+@pytest.fixture
+def presence(store: CountingStore, clock: FakeClock) -> Presence:
+    return Presence(store, clock, Settings(lease_s=LEASE_S))  # type: ignore[arg-type]
+
+
+async def test_renewals_reach_the_store_every_third_of_a_lease_at_most(
+    presence: Presence, store: CountingStore, clock: FakeClock
+) -> None:
+    await presence.join(ADA, "room", "window")
+    for _ in range(60):
+        clock.advance(0.5)
+        await presence.renew(ADA, "room", "window")
+    assert store.touches == 3
+
+
+async def test_a_held_line_keeps_its_user_online(presence: Presence, clock: FakeClock) -> None:
+    await presence.join(ADA, "room", "window")
+    with presence.held(ADA, "room", "window"):
+        for _ in range(10):
+            clock.advance(LEASE_S / 3)
+            assert await presence.tend() == []
+    clock.advance(LEASE_S)
+    assert [event.body for event in await presence.tend()] == ["offline"]
+
+
+async def test_a_user_who_returns_after_expiry_is_told_as_online(presence: Presence, clock: FakeClock) -> None:
+    await presence.join(ADA, "room", "window")
+    clock.advance(2 * LEASE_S)
+    await presence.tend()
+    back = await presence.renew(ADA, "room", "window")
+    assert back is not None
+    assert back.body == "online"
+
+
+async def test_who_is_back_is_told_though_the_store_fails_meanwhile(
+    presence: Presence, store: CountingStore, clock: FakeClock
+) -> None:
+    await presence.join(ADA, "room", "window")
+    clock.advance(2 * LEASE_S)
+    assert [event.body for event in await presence.tend()] == ["offline"]
+    store.fails = True
+    with presence.held(ADA, "room", "window"):
+        assert [event.body for event in await presence.tend()] == ["online"]
+
+
+async def test_who_has_left_is_no_member_at_once(presence: Presence) -> None:
+    await presence.join(ADA, "room", "window")
+    await presence.require(ADA, "room")
+    await presence.release(ADA, "room", "window")
+    with pytest.raises(NotJoined):
+        await presence.require(ADA, "room")
+    with pytest.raises(NotJoined):
+        await presence.renew(ADA, "room", "window")
+
+
+async def test_a_failed_renewal_is_tried_again_at_the_next_sign_of_life(
+    presence: Presence, store: CountingStore
+) -> None:
+    for _ in range(2):
+        with pytest.raises(NotJoined):
+            await presence.renew(ADA, "room", "never joined")
+    assert store.touches == 2
+
+
+async def test_the_requests_that_one_connection_holds_are_bounded(presence: Presence) -> None:
+    await presence.join(ADA, "room", "window")
+    with presence.held(ADA, "room", "window"), presence.held(ADA, "room", "window"):
+        with pytest.raises(TooMany), presence.held(ADA, "room", "window"):
+            pass
+        with presence.held(ADA, "room", "another window"):
+            pass
+
+
+async def test_what_is_remembered_of_the_silent_is_forgotten(presence: Presence, clock: FakeClock) -> None:
+    await asyncio.gather(*(presence.join(ADA, f"room-{n}", "window") for n in range(50)))
+    clock.advance(3 * LEASE_S)
+    await presence.tend()
+    assert presence.remembered == 0

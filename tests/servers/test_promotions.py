@@ -1,0 +1,136 @@
+"""A replica that lags and is promoted: what was acknowledged may be gone, so nobody may be shown its numbers again."""
+
+import asyncio
+import shutil
+import subprocess
+import time
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import AsyncExitStack, contextmanager
+from pathlib import Path
+
+import pytest
+import redis
+
+from servers.core.store import Store, open_store
+from servers.core.stores import postgres_listener, redis_reader
+from servers.core.wire import Cursor, Draft, Kind
+from servers.deploy.empty_database import engine_folder
+from servers.deploy.engines import Engine, as_nobody, own, postgres_server, program, redis_server
+from tests.support.engines import SHARED, answered
+
+pytestmark = [pytest.mark.anyio, pytest.mark.process]
+DEADLINE_S = 15.0
+Step = Callable[[], None]
+
+
+def until(holds: Callable[[], object]) -> None:
+    deadline_s = time.monotonic() + DEADLINE_S
+    while not holds():
+        assert time.monotonic() < deadline_s
+        time.sleep(0.01)
+
+
+@contextmanager
+def redis_that_fails_over(folder: Path) -> Iterator[tuple[Engine, Step, Step]]:
+    """Have a Redis whose place can be taken by a replica that has stopped following it."""
+    with redis_server(folder / "one") as engine, redis_server(folder / "replica") as behind:
+        here, there = (redis.Redis.from_url(each.url) for each in (engine, behind))
+
+        def fall_behind() -> None:
+            there.replicaof("127.0.0.1", str(here.get_connection_kwargs()["port"]))
+            until(lambda: there.info("replication")["master_link_status"] == "up")
+            until(lambda: there.dbsize() == here.dbsize())
+            there.replicaof("NO", "ONE")
+
+        def take_over() -> None:
+            """Trial what the replica has, and be promoted: the same address, and the log of the other."""
+            here.replicaof("127.0.0.1", str(there.get_connection_kwargs()["port"]))
+            until(lambda: here.info("replication")["master_link_status"] == "up")
+            here.replicaof("NO", "ONE")
+
+        with here, there:
+            for line in (here, there):
+                line.config_set("repl-diskless-sync-delay", 0)
+            yield engine, fall_behind, take_over
+
+
+@contextmanager
+def postgres_that_fails_over(folder: Path) -> Iterator[tuple[Engine, Step, Step]]:
+    """Have a PostgreSQL whose place can be taken by a standby that has stopped following it."""
+    with postgres_server(folder / "one") as engine:
+        data, standby = folder / "one" / "data", folder / "standby"
+
+        def fall_behind() -> None:
+            own(standby)
+            as_nobody(
+                program("pg_basebackup") or "pg_basebackup",
+                *("-d", engine.url, "-D", standby / "data", "-X", "stream", "-c", "fast", "--no-sync"),
+            )
+
+        def take_over() -> None:
+            """Start the standby's data in the same place, and let it be promoted where its own log ends."""
+            engine.kill()
+            shutil.rmtree(data)
+            (standby / "data" / "recovery.signal").touch()
+            with (standby / "data" / "postgresql.auto.conf").open("a") as settings:
+                settings.write("restore_command = 'false'\n")
+            (standby / "data").rename(data)
+            engine.start()
+            until(lambda: asked(engine.url, "SELECT pg_is_in_recovery()") == "f")
+
+        yield engine, fall_behind, take_over
+
+
+def asked(url: str, question: str) -> str:
+    return subprocess.run(
+        ["psql", "-qtA", url, "-c", question], check=False, capture_output=True, text=True, timeout=DEADLINE_S
+    ).stdout.strip()
+
+
+FAILING_OVER = {"redis": redis_that_fails_over, "postgresql": postgres_that_fails_over}
+
+
+@pytest.fixture(params=SHARED)
+def failing_over(request: pytest.FixtureRequest) -> Iterator[tuple[Engine, Step, Step]]:
+    with engine_folder() as folder, FAILING_OVER[request.param](folder) as engine:
+        yield engine
+
+
+@pytest.fixture
+async def stores(
+    failing_over: tuple[Engine, Step, Step], monkeypatch: pytest.MonkeyPatch
+) -> AsyncIterator[list[Store]]:
+    """Return two stores that, once their lines have broken, do not listen again: an append always comes first."""
+    for module in (redis_reader, postgres_listener):
+        monkeypatch.setattr(module, "RETRY_S", 10 * DEADLINE_S)
+    async with AsyncExitStack() as stack:
+        opened = [await open_store(failing_over[0].url) for _ in range(2)]
+        for store in opened:
+            stack.push_async_callback(store.close)
+        yield opened
+
+
+def draft(body: str) -> Draft:
+    return Draft(Kind.MESSAGE, "ada", "Ada", body, at_ms=1_000, client_id=body)
+
+
+async def test_numbers_that_a_promoted_replica_gives_again_are_of_another_log(
+    failing_over: tuple[Engine, Step, Step], stores: list[Store]
+) -> None:
+    _, fall_behind, take_over = failing_over
+    one, other = stores
+    for body in ("0", "1", "2"):
+        await one.append("room", draft(body))
+    await asyncio.to_thread(fall_behind)
+    for body in ("lost", "lost too"):
+        await one.append("room", draft(body))
+    cursor = Cursor(other.epoch, 5)
+    assert await other.wait("room", Cursor(cursor.epoch, 4), DEADLINE_S)
+    await asyncio.to_thread(take_over)
+    for body in ("3", "4"):
+        await answered(lambda: one.append("room", draft(body)))  # noqa: B023
+        assert one.epoch != cursor.epoch
+    page = await other.read("room", cursor, 10)
+    assert page.epoch == other.epoch == one.epoch != cursor.epoch
+    assert [event.body for event in page.events] == ["0", "1", "2", "3", "4"]
+    assert [event.seq for event in page.events] == [1, 2, 3, 4, 5]

@@ -1,0 +1,333 @@
+"""What only a store that several processes share must promise: two of them over one engine, and an engine that fails.
+
+Each process is a Store of its own here, with its own lines to a real engine.
+"""
+
+import asyncio
+import subprocess
+from collections.abc import AsyncIterator, Coroutine, Iterator
+from contextlib import AsyncExitStack
+from typing import Any
+
+import pytest
+import redis
+from msgspec.structs import replace
+
+from servers.core.auth import Identity
+from servers.core.errors import Unavailable
+from servers.core.presence import Presence
+from servers.core.settings import Settings
+from servers.core.store import Lease, Store, open_store
+from servers.core.stores import postgres_listener, redis_streams
+from servers.core.stores.postgres_listener import PostgresListener
+from servers.core.stores.shielded import Shielded
+from servers.core.wire import Cursor, Draft, Event, Kind
+from servers.deploy.empty_database import engine_folder
+from servers.deploy.engines import Engine
+from tests.support.clock import FakeClock
+from tests.support.engines import SHARED, Engines, answered
+
+pytestmark = [pytest.mark.anyio, pytest.mark.process]
+DEADLINE_S = 15.0
+ADA = Lease("room", "ada", "Ada", "window", seen_ms=1_000, expires_at_ms=2_000)
+
+
+@pytest.fixture(params=SHARED)
+def scheme(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+@pytest.fixture
+async def stores(scheme: str, engines: Engines) -> AsyncIterator[list[Store]]:
+    """Return two stores over one database, as two processes would have them."""
+    async with AsyncExitStack() as stack:
+        url = engines.fresh_url(scheme)
+        opened = [await open_store(url) for _ in range(2)]
+        for store in opened:
+            stack.push_async_callback(store.close)
+        yield opened
+
+
+@pytest.fixture
+def engine(scheme: str) -> Iterator[Engine]:
+    """Return an engine that a test may kill."""
+    with engine_folder() as folder, SHARED[scheme](folder) as running:
+        yield running
+
+
+def draft(body: str, client_id: str = "") -> Draft:
+    return Draft(Kind.MESSAGE, "ada", "Ada", body, at_ms=1_000, client_id=client_id)
+
+
+async def join(store: Store, lease: Lease) -> Event | None:
+    return await store.join(lease, connections_max=3, rooms_max=2)
+
+
+async def log(store: Store) -> list[Event]:
+    return list((await store.read("room", Cursor(store.epoch, 0), 1_000)).events)
+
+
+def empty(url: str) -> None:
+    """Lose everything, as an emptied Redis or a database made anew has."""
+    if url.startswith("redis"):
+        with redis.Redis.from_url(url) as line:
+            line.flushdb()
+    else:
+        psql(url, "DROP SCHEMA chat CASCADE")
+
+
+def lose_the_end(url: str, kept: int) -> None:
+    """Lose the room's events beyond `kept`, as a failover to a replica that lagged would."""
+    if url.startswith("redis"):
+        with redis.Redis.from_url(url) as line:
+            newer = [entry for entry, _ in line.xrange("chat:events:room", min=f"{kept + 1}-0")]
+            line.xdel("chat:events:room", *newer)
+            line.set("chat:head:room", kept)
+    else:
+        psql(url, f"DELETE FROM chat.events WHERE seq > {kept}; UPDATE chat.rooms SET head = {kept}")
+
+
+def psql(url: str, statements: str) -> None:
+    subprocess.run(["psql", "-q", url, "-c", statements], check=True, timeout=DEADLINE_S, capture_output=True)
+
+
+async def test_what_one_process_appends_wakes_the_other(stores: list[Store]) -> None:
+    one, other = stores
+    for n in range(20):
+        waiting = asyncio.create_task(other.wait("room", Cursor(other.epoch, n), DEADLINE_S))
+        await asyncio.sleep(0)
+        await one.append("room", draft(str(n)))
+        assert await waiting
+        assert len(await log(other)) == n + 1
+
+
+async def test_the_numbers_of_two_processes_have_no_gap_and_come_in_order(stores: list[Store]) -> None:
+    seen: list[int] = []
+
+    async def watch() -> None:
+        after = Cursor(stores[1].epoch, 0)
+        while len(seen) < 200:
+            await stores[1].wait("room", after, DEADLINE_S)
+            page = await stores[1].read("room", after, 50)
+            seen.extend(event.seq for event in page.events)
+            after = page.cursor
+
+    async with asyncio.timeout(DEADLINE_S):
+        await asyncio.gather(watch(), *(stores[n % 2].append("room", draft(str(n))) for n in range(200)))
+    assert seen == list(range(1, 201))
+
+
+async def test_a_send_retried_at_another_process_returns_the_first_event(stores: list[Store]) -> None:
+    events = await asyncio.gather(*(stores[n % 2].append("room", draft("once", "same")) for n in range(20)))
+    assert set(events) == {events[0]}
+    assert await log(stores[0]) == [events[0]]
+
+
+async def test_of_two_processes_exactly_one_tells_that_a_lease_has_run_out(stores: list[Store]) -> None:
+    for n in range(20):
+        await join(stores[n % 2], replace(ADA, user=f"user-{n}", name=f"User {n}"))
+    told = await asyncio.gather(*(store.expire(2_000) for store in stores))
+    gone = [event.sender for events in told for event in events]
+    assert sorted(gone) == sorted(f"user-{n}" for n in range(20))
+    assert [event.body for event in await log(stores[0])].count("offline") == 20
+
+
+async def test_who_has_gone_offline_is_told_though_the_store_fails_meanwhile(
+    stores: list[Store], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store, run, left = stores[0], Shielded.run, 1
+    for n in range(3):
+        await join(store, replace(ADA, user=f"user-{n}", name=f"User {n}"))
+
+    async def fail(self: Shielded, command: Coroutine[Any, Any, Any]) -> Any:
+        nonlocal left
+        if not left:
+            command.close()
+            raise Unavailable("store: gone")
+        left -= 1
+        return await run(self, command)
+
+    monkeypatch.setattr(redis_streams, "EXPIRE_MAX", 1)
+    with monkeypatch.context() as failing:
+        failing.setattr(Shielded, "run", fail)
+        told = [event.sender for event in await store.expire(2_000)]
+    assert len(told) == 1
+    told += [event.sender for event in await store.expire(2_000)]
+    assert sorted(told) == ["user-0", "user-1", "user-2"]
+
+
+async def test_a_line_that_another_process_has_replaced_does_not_end_the_lease(stores: list[Store]) -> None:
+    one, other = stores
+    await join(one, replace(ADA, holder="one"))
+    await join(other, replace(ADA, holder="other"))
+    await one.touch(ADA)  # a renewal takes nothing over
+    assert await one.release(replace(ADA, holder="one")) is None
+    assert await other.is_member("room", "ada")
+    ended = await other.release(replace(ADA, holder="other"))
+    assert ended is not None
+    assert ended.body == "offline"
+
+
+async def test_a_line_that_moves_away_and_back_is_not_ended_by_those_it_has_left(stores: list[Store]) -> None:
+    here, there = (Presence(store, FakeClock(), Settings()) for store in stores)
+    identity = Identity("ada", "Ada", expires_at_ms=1 << 60)
+    await here.join(identity, "room", "window")
+    for process in (here, there, here):
+        await process.take(identity, "room", "window")
+    assert await there.hang_up(identity, "room", "window") is None
+    ended = await here.hang_up(identity, "room", "window")
+    assert ended is not None
+    assert ended.body == "offline"
+
+
+async def test_two_processes_that_open_an_empty_database_at_once_agree_on_the_epoch(
+    scheme: str, engines: Engines
+) -> None:
+    url = engines.fresh_url(scheme)
+    opened = await asyncio.gather(*(open_store(url) for _ in range(4)))
+    assert len({store.epoch for store in opened}) == 1
+    await asyncio.gather(*(store.close() for store in opened))
+
+
+async def test_an_engine_that_is_killed_costs_time_and_no_acknowledged_event(engine: Engine) -> None:
+    url = engine.fresh_url()
+    writer, reader = await open_store(url), await open_store(url)
+    epoch, acknowledged = writer.epoch, [await writer.append("room", draft(str(n))) for n in range(50)]
+    await reader.wait("room", Cursor(epoch, 0), DEADLINE_S)
+    waiting = asyncio.create_task(reader.wait("room", Cursor(epoch, 50), DEADLINE_S))
+    engine.kill()
+    with pytest.raises(Unavailable):
+        await writer.append("room", draft("while it is down"))
+    await asyncio.to_thread(engine.start)
+    after = await answered(lambda: writer.append("room", draft("after", "retried")))
+    assert await asyncio.wait_for(waiting, DEADLINE_S)
+    found = await answered(lambda: log(reader))
+    assert [event for event in found if event.body != "while it is down"] == [*acknowledged, after]
+    assert [event.seq for event in found] == list(range(1, len(found) + 1))
+    assert reader.epoch == epoch
+    await asyncio.gather(writer.close(), reader.close())
+
+
+async def test_an_engine_that_is_killed_under_load_loses_nothing_it_acknowledged(engine: Engine) -> None:
+    url = engine.fresh_url()
+    stores = [await open_store(url) for _ in range(2)]
+    acknowledged: list[Event] = []
+    enough = asyncio.Event()
+
+    async def send(writer: int) -> None:
+        for n in range(60):
+            sending = draft(f"{writer} {n}", f"{writer}-{n}")
+            acknowledged.append(await answered(lambda: stores[writer % 2].append("room", sending)))  # noqa: B023
+            if len(acknowledged) > 100:
+                enough.set()
+
+    async def crash() -> None:
+        await enough.wait()
+        engine.kill()
+        await asyncio.to_thread(engine.start)
+
+    await asyncio.gather(crash(), *(send(writer) for writer in range(8)))
+    found = await answered(lambda: log(stores[0]))
+    assert found == sorted(acknowledged, key=lambda event: event.seq)
+    assert [event.seq for event in found] == list(range(1, 8 * 60 + 1))
+    await asyncio.gather(*(store.close() for store in stores))
+
+
+async def test_a_notification_that_is_dropped_costs_no_more_than_a_look(
+    engines: Engines, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(PostgresListener, "hint", lambda self, room, seq: None)
+    monkeypatch.setattr(postgres_listener, "REREAD_S", 0.2)
+    url = engines.fresh_url("postgresql")
+    one, other = await open_store(url), await open_store(url)
+    waiting = asyncio.create_task(other.wait("room", Cursor(other.epoch, 0), DEADLINE_S))
+    await one.append("room", draft("unannounced"))
+    assert await waiting
+    await asyncio.gather(one.close(), other.close())
+
+
+async def test_a_hint_of_another_log_is_not_believed(engines: Engines) -> None:
+    url = engines.fresh_url("postgresql")
+    store = await open_store(url)
+    waiting = asyncio.create_task(store.wait("room", Cursor(store.epoch, 0), 0.5))
+    await asyncio.to_thread(psql, url, "SELECT pg_notify('chat', 'lost 99 room')")
+    assert not await waiting
+    await store.close()
+
+
+async def test_an_emptied_store_is_another_log_for_every_process(scheme: str, engines: Engines) -> None:
+    url = engines.fresh_url(scheme)
+    one, other = await open_store(url), await open_store(url)
+    epoch = one.epoch
+    await join(one, ADA)
+    for n in range(3):
+        await one.append("room", draft(str(n)))
+    waiting = asyncio.create_task(other.wait("room", Cursor(epoch, 4), DEADLINE_S))
+    await asyncio.sleep(0)
+    await asyncio.to_thread(empty, url)
+    assert await waiting
+    assert (await answered(lambda: one.append("room", draft("new")))).seq == 1
+    page = await answered(lambda: other.read("room", Cursor(epoch, 4), 10))
+    assert one.epoch == other.epoch == page.epoch != epoch
+    assert [event.body for event in page.events] == ["new"]
+    assert not await other.is_member("room", "ada")
+    await asyncio.gather(one.close(), other.close())
+
+
+async def test_a_log_that_has_lost_its_end_is_another_log(scheme: str, engines: Engines) -> None:
+    url = engines.fresh_url(scheme)
+    one, other = await open_store(url), await open_store(url)
+    epoch = one.epoch
+    for n in range(5):
+        await one.append("room", draft(str(n)))
+    waiting = asyncio.create_task(other.wait("room", Cursor(epoch, 5), DEADLINE_S))
+    assert not await other.wait("room", Cursor(epoch, 5), 0.1)
+    await asyncio.to_thread(lose_the_end, url, 3)
+    assert await waiting
+    page = await other.read("room", Cursor(epoch, 5), 10)
+    assert page.epoch == other.epoch != epoch
+    assert [event.body for event in page.events] == ["0", "1", "2"]
+    await asyncio.gather(one.close(), other.close())
+
+
+async def test_a_stream_keeps_its_newest_events_and_answers_older_cursors_with_a_gap(engines: Engines) -> None:
+    store = await open_store(engines.fresh_url("redis") + "?kept=100")
+    for n in range(300):
+        await store.append("room", draft(str(n), f"id-{n}"))
+    page = await store.read("room", Cursor(store.epoch, 5), 1_000)
+    assert page.next == 300
+    assert page.after > 5
+    assert 100 <= len(page.events) < 100 + 64
+    assert [event.seq for event in page.events] == list(range(page.after + 1, 301))
+    assert len(await store.history("room", 1_000, 1_000)) == len(page.events)
+    assert (await store.append("room", draft("299", "id-299"))).seq == 300
+    await store.close()
+
+
+@pytest.mark.parametrize(
+    "url", ["redis://127.0.0.1:1/0", "postgresql://chat@127.0.0.1:1/chat", "redis://", "redis://h?kept=0"]
+)
+async def test_an_engine_that_does_not_answer_is_refused_at_the_start(url: str) -> None:
+    with pytest.raises(ValueError, match="store"):
+        await open_store(url)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "mysql://me:secret@h/1",
+        "redis://me:secret@h?kept=0",
+        "redis://:secret@127.0.0.1:1/0",
+        "postgresql://me:secret@127.0.0.1:1/chat",
+        "postgresql://me@127.0.0.1:1/chat?password=secret",
+        "postgresql://127.0.0.1:1/chat?password=secret&what=ever",
+        "postgresql://me:secret/x@127.0.0.1:1/chat",
+        "postgresql://me:x?secret@127.0.0.1:1/chat",
+        "postgresql://me:sec ret/secret@127.0.0.1:1/chat",
+        "postgresql:me:secret@127.0.0.1:1/chat",
+    ],
+)
+async def test_a_refusal_does_not_tell_the_password(url: str) -> None:
+    with pytest.raises(ValueError, match="store") as refused:
+        await open_store(url)
+    assert "secret" not in str(refused.value)

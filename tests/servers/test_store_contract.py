@@ -1,0 +1,286 @@
+"""What every store must promise: one suite over all of them."""
+
+import asyncio
+import secrets
+from collections.abc import AsyncIterator, Callable
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from msgspec.structs import replace
+
+from servers.core.errors import NameTaken, NotJoined, TooMany, Unavailable
+from servers.core.store import Lease, Store, open_store
+from servers.core.wire import Cursor, Draft, Event, Kind
+from tests.support.engines import SHARED, Engines
+
+pytestmark = pytest.mark.anyio
+STORES = ("sqlite", *(pytest.param(scheme, marks=pytest.mark.process) for scheme in SHARED))
+FreshUrl = Callable[[], str]
+DEADLINE_S = 10.0
+ADA = Lease("room", "ada", "Ada", "window", seen_ms=1_000, expires_at_ms=2_000)
+BOB = Lease("room", "bob", "Bob", "window", seen_ms=1_000, expires_at_ms=2_000)
+
+
+@pytest.fixture(params=STORES)
+def fresh_url(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, engines: Engines) -> FreshUrl:
+    """Make URLs of empty stores of one kind."""
+    if request.param in SHARED:
+        return lambda: engines.fresh_url(request.param)
+    return lambda: f"sqlite:///{tmp_path_factory.mktemp('store')}/chat.db"
+
+
+@pytest.fixture
+def url(fresh_url: FreshUrl) -> str:
+    return fresh_url()
+
+
+@pytest.fixture
+async def store(url: str) -> AsyncIterator[Store]:
+    opened = await open_store(url)
+    yield opened
+    await opened.close()
+
+
+def draft(body: str, client_id: str = "", sender: str = "ada", kind: Kind = Kind.MESSAGE) -> Draft:
+    return Draft(kind, sender, sender.title(), body, at_ms=1_000, client_id=client_id)
+
+
+async def join(store: Store, lease: Lease) -> Event | None:
+    return await store.join(lease, connections_max=3, rooms_max=2)
+
+
+async def log(store: Store, room: str = "room") -> list[Event]:
+    return list((await store.read(room, Cursor(store.epoch, 0), 1_000)).events)
+
+
+async def test_concurrent_appends_get_gap_free_numbers_per_room(store: Store) -> None:
+    rooms = [f"room-{n % 2}" for n in range(200)]
+    events = await asyncio.gather(*(store.append(room, draft(str(n))) for n, room in enumerate(rooms)))
+    for room in ("room-0", "room-1"):
+        assert sorted(event.seq for event in events if event.room == room) == list(range(1, 101))
+
+
+async def test_what_was_appended_is_read_back_unchanged(store: Store) -> None:
+    typing = Draft(Kind.TYPING, "ada", "Ada", "started", 5, expires_at_ms=10)
+    appended = [await store.append("room", draft("\0ü\n", "c1")), await store.append("room", typing)]
+    assert await log(store) == appended
+
+
+async def test_a_repeated_client_id_returns_the_first_event_and_appends_nothing(store: Store) -> None:
+    first = await store.append("room", draft("first", "same"))
+    assert await store.append("room", draft("second", "same")) == first
+    assert await log(store) == [first]
+
+
+async def test_a_client_id_counts_per_room_and_sender(store: Store) -> None:
+    seqs = [
+        (await store.append(room, draft("x", "same", sender))).seq
+        for room, sender in (("room", "ada"), ("room", "bob"), ("other", "ada"))
+    ]
+    assert seqs == [1, 2, 1]
+
+
+async def test_reading_stops_at_the_limit_and_goes_on_from_the_cursor(store: Store) -> None:
+    for n in range(5):
+        await store.append("room", draft(str(n)))
+    first = await store.read("room", Cursor(store.epoch, 0), 3)
+    second = await store.read("room", first.cursor, 3)
+    third = await store.read("room", second.cursor, 3)
+    assert [len(page.events) for page in (first, second, third)] == [3, 2, 0]
+    assert (first.after, first.next, second.after, second.next, third.after, third.next) == (0, 3, 3, 5, 5, 5)
+
+
+async def test_another_epochs_cursor_is_answered_from_the_start(store: Store) -> None:
+    await store.append("room", draft("hello"))
+    page = await store.read("room", Cursor("another", 99), 10)
+    assert (page.epoch, page.after, page.next) == (store.epoch, 0, 1)
+
+
+async def test_waiting_returns_at_once_when_there_is_something_already(store: Store) -> None:
+    await store.append("room", draft("hello"))
+    assert await store.wait("room", Cursor(store.epoch, 0), 0.0)
+    assert await store.wait("room", Cursor("another", 99), 0.0)
+
+
+async def test_waiting_ends_with_the_next_append(store: Store) -> None:
+    waiting = [asyncio.create_task(store.wait("room", Cursor(store.epoch, 0), DEADLINE_S)) for _ in range(20)]
+    await store.append("other", draft("elsewhere"))
+    assert not any(task.done() for task in waiting)
+    await store.append("room", draft("hello"))
+    assert all(await asyncio.wait_for(asyncio.gather(*waiting), DEADLINE_S))
+
+
+async def test_waiting_gives_up_after_its_time(store: Store) -> None:
+    assert not await store.wait("room", Cursor(store.epoch, 0), 0.01)
+
+
+async def test_no_wake_up_is_lost_between_looking_and_waiting(store: Store) -> None:
+    cursor = Cursor(store.epoch, 0)
+    for n in range(50):
+        appended, woken = await asyncio.gather(
+            store.append("room", draft(str(n))), store.wait("room", cursor, DEADLINE_S)
+        )
+        assert woken
+        cursor = Cursor(store.epoch, appended.seq)
+
+
+async def test_closing_wakes_those_who_wait(store: Store) -> None:
+    waiting = asyncio.create_task(store.wait("room", Cursor(store.epoch, 0), DEADLINE_S))
+    await store.head("room")
+    await asyncio.sleep(0)
+    await store.close()
+    await asyncio.wait_for(waiting, DEADLINE_S)
+    with pytest.raises(Unavailable):
+        await store.append("room", draft("too late"))
+
+
+async def test_an_append_is_still_there_after_reopening_and_so_is_the_epoch(url: str) -> None:
+    store = await open_store(url)
+    event, epoch = await store.append("room", draft("hello", "c1")), store.epoch
+    await store.close()
+    again = await open_store(url)
+    assert (await log(again), again.epoch) == ([event], epoch)
+    assert (await again.append("room", draft("hello", "c1"))) == event
+    await again.close()
+
+
+async def test_history_holds_messages_only_newest_last(store: Store) -> None:
+    await join(store, ADA)
+    for n in range(4):
+        await store.append("room", draft(str(n)))
+        await store.append("room", draft("started", kind=Kind.TYPING))
+    assert [event.body for event in await store.history("room", before=1_000, limit=3)] == ["1", "2", "3"]
+    assert [event.body for event in await store.history("room", before=4, limit=3)] == ["0"]
+
+
+async def test_receipts_fold_to_the_furthest_of_each_user(store: Store) -> None:
+    for up_to, sender in ((9, "ada"), (10, "ada"), (3, "ada"), (4, "bob")):
+        await store.append("room", draft(str(up_to), f"read-{up_to}", sender, Kind.RECEIPT))
+    assert await store.receipts("room") == {"ada": 10, "bob": 4}
+
+
+async def test_a_user_is_online_from_the_first_connection_to_the_last(store: Store) -> None:
+    second = replace(ADA, connection="phone")
+    told = [
+        await join(store, ADA),
+        await join(store, second),
+        await store.release(ADA),
+        await store.release(second),
+        await store.release(second),
+    ]
+    assert [event and event.body for event in told] == ["online", None, None, "offline", None]
+    assert [event.body for event in await log(store)] == ["online", "offline"]
+
+
+async def test_a_lease_that_runs_out_takes_its_user_offline_once(store: Store) -> None:
+    await join(store, ADA)
+    await join(store, replace(BOB, expires_at_ms=3_000))
+    assert await store.expire(1_999) == []
+    (gone,) = await store.expire(2_000)
+    assert (gone.sender, gone.body, gone.kind) == ("ada", "offline", Kind.PRESENCE)
+    assert await store.expire(2_001) == []
+    assert {member.user: (member.online, member.last_seen_ms) for member in await store.members("room")} == {
+        "ada": (False, 1_000),
+        "bob": (True, 1_000),
+    }
+
+
+async def test_a_sign_of_life_renews_the_lease_or_brings_the_user_back(store: Store) -> None:
+    await join(store, ADA)
+    assert await store.touch(replace(ADA, seen_ms=1_500, expires_at_ms=3_000)) is None
+    assert await store.expire(2_500) == []
+    assert len(await store.expire(3_000)) == 1
+    back = await store.touch(replace(ADA, seen_ms=3_500, expires_at_ms=5_000))
+    assert back is not None
+    assert (back.body, back.at_ms) == ("online", 3_500)
+
+
+async def test_an_older_renewal_does_not_shorten_a_lease(store: Store) -> None:
+    await join(store, replace(ADA, expires_at_ms=9_000))
+    await store.touch(replace(ADA, expires_at_ms=3_000))
+    assert await store.expire(5_000) == []
+
+
+async def test_only_a_connection_that_joined_can_be_renewed(store: Store) -> None:
+    with pytest.raises(NotJoined):
+        await store.touch(ADA)
+    await join(store, ADA)
+    await store.release(ADA)
+    with pytest.raises(NotJoined):
+        await store.touch(ADA)
+    assert not await store.is_member("room", "ada")
+
+
+async def test_connections_and_rooms_are_bounded(store: Store) -> None:
+    for n in range(3):
+        await join(store, replace(ADA, connection=str(n)))
+    with pytest.raises(TooMany, match="3 connections"):
+        await join(store, replace(ADA, connection="one more"))
+    await join(store, replace(ADA, connection="2"))
+    await join(store, replace(ADA, room="second"))
+    with pytest.raises(TooMany, match="2 already"):
+        await join(store, replace(ADA, room="third"))
+
+
+async def test_a_refused_join_leaves_nothing_behind(store: Store) -> None:
+    await join(store, ADA)
+    with pytest.raises(NameTaken):
+        await join(store, replace(BOB, name="ADA"))
+    assert [member.user for member in await store.members("room")] == ["ada"]
+    assert not await store.is_member("room", "bob")
+
+
+async def test_a_name_is_free_again_once_its_claim_has_run_out(store: Store) -> None:
+    assert await store.claim_name("Ada", "ada", now_ms=1_000, until_ms=2_000)
+    assert await store.claim_name("Ada", "ada", now_ms=1_000, until_ms=2_000)
+    assert not await store.claim_name("ADA", "another", now_ms=1_999, until_ms=3_000)
+    assert await store.claim_name("ada", "another", now_ms=2_000, until_ms=3_000)
+    assert not await store.claim_name("Ada", "ada", now_ms=2_500, until_ms=3_500)
+
+
+async def test_a_cancelled_append_neither_breaks_the_log_nor_hides_from_waiters(store: Store) -> None:
+    waiting = asyncio.create_task(store.wait("room", Cursor(store.epoch, 0), DEADLINE_S))
+    appending = asyncio.create_task(store.append("room", draft("cancelled")))
+    await asyncio.sleep(0)
+    appending.cancel()
+    assert await asyncio.wait_for(waiting, DEADLINE_S)
+    assert [event.seq for event in await log(store)] == [1]
+    assert (await store.append("room", draft("next"))).seq == 2
+
+
+APPENDS = st.lists(
+    st.tuples(st.sampled_from("ab"), st.sampled_from("xy"), st.sampled_from(["", "1", "2"])), max_size=30
+)
+
+
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(appends=APPENDS)
+def test_any_mix_of_appends_reads_as_a_list_with_retries_left_out(
+    url: str, appends: list[tuple[str, str, str]]
+) -> None:
+    async def play() -> None:
+        store = await open_store(url)
+        try:
+            rooms = {letter: f"{letter}-{secrets.token_hex(4)}" for letter in "ab"}
+            expected: dict[str, list[tuple[str, str]]] = {"a": [], "b": []}
+            seen: set[tuple[str, str, str]] = set()
+            for room, sender, client_id in appends:
+                await store.append(rooms[room], draft("text", client_id, sender))
+                if not client_id or (room, sender, client_id) not in seen:
+                    expected[room].append((sender, client_id))
+                seen.add((room, sender, client_id))
+            for room, told in expected.items():
+                events = await log(store, rooms[room])
+                assert [(event.sender, event.client_id) for event in events] == told
+                assert [event.seq for event in events] == list(range(1, len(told) + 1))
+        finally:
+            await store.close()
+
+    asyncio.run(play())
+
+
+@pytest.mark.parametrize("bad", ["chat.db", "mysql://x", "sqlite://", "sqlite:///", ""])
+async def test_a_url_that_names_no_store_is_refused_with_what_was_expected(bad: str) -> None:
+    with pytest.raises(ValueError, match="expected"):
+        await open_store(bad)

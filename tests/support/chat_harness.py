@@ -1,0 +1,88 @@
+"""What every conformance test needs: servers with short durations, and clients in rooms of their own."""
+
+import asyncio
+import secrets
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from contextlib import AsyncExitStack, aclosing, asynccontextmanager, contextmanager
+from dataclasses import dataclass, field
+from typing import TypeVar
+
+from clients.chat_client import Options
+from clients.conversation import ChatSession, log_in
+from servers.core.wire import Event, Kind
+from servers.deploy.processes import Running, started
+from servers.transports import Transport
+
+LEASE_S = 1.5
+HOLD_S = 1.0
+TYPING_S = 0.5
+DEADLINE_S = 15.0
+SECRET = "conformance"
+OPTIONS = Options(poll_s=0.05, gap_s=0.1, backoff_s=0.02, backoff_max_s=0.2)
+Value = TypeVar("Value")
+
+
+@contextmanager
+def serving(transport: Transport, *more: str, port: int = 0, env: Mapping[str, str] | None = None) -> Iterator[Running]:
+    """Run a real server of that transport, in a process of its own."""
+    command = ["servers", transport.slug, *arguments(), "--port", str(port), *more]
+    with started(command, env={"CHAT_SECRET": SECRET, **(env or {})}) as running:
+        yield running
+
+
+def arguments() -> list[str]:
+    """Return the short durations, as a server is told them."""
+    durations = {"--lease": LEASE_S, "--hold": HOLD_S, "--typing": TYPING_S}
+    return [str(part) for pair in durations.items() for part in pair]
+
+
+@dataclass
+class ChatHarness:
+    """One room on one server, and the clients that a test puts into it."""
+
+    transport: Transport
+    address: str
+    room: str = field(default_factory=lambda: f"room-{secrets.token_hex(4)}")
+
+    async def log_in(self, name: str, address: str = "") -> ChatSession:
+        """Return a client that has not joined yet, under a name made unique."""
+        return await self.log_in_as(f"{name}-{secrets.token_hex(3)}", address=address)
+
+    async def log_in_as(self, name: str, token: str = "", address: str = "") -> ChatSession:
+        """Return a client that has not joined yet, under just this name."""
+        return await log_in(self.transport.slug, address or self.address, self.room, name, token, OPTIONS)
+
+    @asynccontextmanager
+    async def joined(self, *names: str, address: str = "") -> AsyncIterator[list[ChatSession]]:
+        """Have these users join, one after the other."""
+        async with AsyncExitStack() as stack:
+            yield [await stack.enter_async_context(await self.log_in(name, address)) for name in names]
+
+
+async def soon(awaited: "asyncio.Future[Value]") -> Value:
+    """Await under the deadline of all tests."""
+    return await asyncio.wait_for(awaited, DEADLINE_S)
+
+
+async def events(client: ChatSession, count: int, *kinds: Kind) -> list[Event]:
+    """Return the client's next `count` events of these kinds (of any, if none is named)."""
+    found: list[Event] = []
+    async with asyncio.timeout(DEADLINE_S), aclosing(client.events()) as coming:  # type: ignore[type-var]
+        async for event in coming:
+            if not kinds or event.kind in kinds:
+                found.append(event)
+            if len(found) == count:
+                return found
+    raise AssertionError(f"the events ended after {found}")
+
+
+async def until(client: ChatSession, holds: Callable[[], bool]) -> None:
+    """Trial in events until something holds."""
+    async with asyncio.timeout(DEADLINE_S), aclosing(client.events()) as coming:  # type: ignore[type-var]
+        while not holds():
+            await anext(coming)
+
+
+def online(client: ChatSession) -> set[str]:
+    """Return the names of those whom this client believes online."""
+    return {member.name for member in client.members() if member.online}

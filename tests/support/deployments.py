@@ -1,0 +1,83 @@
+"""On what the suite runs: one process, two workers behind one port with a shared store, or a whole deployment."""
+
+import shlex
+from collections.abc import Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
+from typing import Protocol
+
+import pytest
+
+from servers.deploy.deployments import OPTIONS, Option
+from servers.deploy.processes import Running, started
+from servers.transports import Transport
+from tests.support.chat_harness import SECRET, arguments, serving
+from tests.support.engines import Engines
+
+
+class Topology(Protocol):
+    """One way to run a transport's servers."""
+
+    def serves(self, transport: Transport) -> bool:
+        """Tell whether it is a way to run this transport."""
+        ...
+
+    def serving(
+        self, transport: Transport, engines: Engines, *more: str, env: Mapping[str, str] | None = None
+    ) -> AbstractContextManager[Running]:
+        """Run it with an empty store of its own; `more` is told to the servers."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Processes:
+    """store: scheme of the shared store's URL; empty for the embedded one."""
+
+    workers: int = 1
+    store: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.workers}-{self.store or 'sqlite'}"
+
+    def serves(self, transport: Transport) -> bool:
+        return True
+
+    def serving(
+        self, transport: Transport, engines: Engines, *more: str, env: Mapping[str, str] | None = None
+    ) -> AbstractContextManager[Running]:
+        shared = ["--workers", str(self.workers), "--store", engines.fresh_url(self.store)] if self.store else []
+        return serving(transport, *shared, *more, env=env)
+
+
+@dataclass(frozen=True, slots=True)
+class Deployed:
+    """One of the deployment options, with a store that it does not start itself."""
+
+    option: Option
+
+    def __str__(self) -> str:
+        return self.option.name
+
+    def serves(self, transport: Transport) -> bool:
+        return transport.slug == self.option.transport
+
+    @contextmanager
+    def serving(
+        self, transport: Transport, engines: Engines, *more: str, env: Mapping[str, str] | None = None
+    ) -> Iterator[Running]:
+        store = "sqlite" if self.option.store == "sqlite" else engines.fresh_url(self.option.store)
+        command = ["servers", "deploy", self.option.name, "--port", "0", "--store", store]
+        told = ["--server-options", shlex.join([*arguments(), *more])]
+        with started([*command, *told], env={"CHAT_SECRET": SECRET, **(env or {})}) as running:
+            yield running
+
+
+ALONE = Processes()
+SHARING = {store: Processes(2, store) for store in ("redis", "postgresql")}
+TOPOLOGIES: tuple[tuple[Topology, tuple[pytest.MarkDecorator, ...]], ...] = (
+    (ALONE, ()),
+    (SHARING["redis"], ()),
+    (SHARING["postgresql"], (pytest.mark.drill,)),
+    *((Deployed(option), (pytest.mark.drill,)) for option in OPTIONS),
+)
+"""Every transport on each that serves it; what is marked is left to `make drills`."""

@@ -1,0 +1,87 @@
+"""A function that shows what a host does to it: `python -m tests.support.functions --attached`."""
+
+import asyncio
+import os
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from time import monotonic
+
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response, StreamingResponse
+from starlette.routing import Route, WebSocketRoute
+from starlette.websockets import WebSocket, WebSocketDisconnect
+
+from servers.serving import HttpSettings, WireBytes, announce, run, serve
+
+TICK_S = 0.01
+
+
+async def about(request: Request) -> Response:
+    """Tell who this is, since when, and how often its background task has run."""
+    state = request.app.state
+    return JSONResponse({"pid": os.getpid(), "ticks": state.ticks, "lived_s": monotonic() - state.born_s})
+
+
+async def wait(request: Request) -> Response:
+    await asyncio.sleep(float(request.query_params["s"]))
+    return JSONResponse({"pid": os.getpid()})
+
+
+async def stream(request: Request) -> Response:
+    async def bits() -> AsyncIterator[bytes]:
+        while True:
+            yield b"bit\n"
+            await asyncio.sleep(TICK_S)
+
+    return StreamingResponse(bits())
+
+
+async def swallow(request: Request) -> Response:
+    return JSONResponse(len(await request.body()))
+
+
+async def die(request: Request) -> Response:
+    os._exit(1)
+
+
+async def echo(socket: WebSocket) -> None:
+    await socket.accept()
+    try:
+        while True:
+            await socket.send_text(await socket.receive_text())
+    except WebSocketDisconnect:
+        pass
+
+
+@asynccontextmanager
+async def ticking(app: Starlette) -> AsyncIterator[None]:
+    async def tick() -> None:
+        while True:
+            await asyncio.sleep(TICK_S)
+            app.state.ticks += 1
+
+    task = asyncio.create_task(tick())
+    yield
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+
+
+def create_app() -> Starlette:
+    routes = [Route(f"/{each.__name__}", each, methods=["GET", "POST"]) for each in (about, wait, stream, swallow, die)]
+    app = Starlette(routes=[*routes, WebSocketRoute("/echo", echo)], lifespan=ticking)
+    app.state.wire, app.state.ticks, app.state.born_s = WireBytes(), 0, monotonic()
+    return app
+
+
+if __name__ == "__main__":
+    run(
+        serve(
+            create_app(),
+            host="127.0.0.1",
+            port=0,
+            http=HttpSettings(),
+            on_ready=lambda address: announce(address, {}),
+            attached=True,
+        )
+    )

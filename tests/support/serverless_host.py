@@ -1,0 +1,110 @@
+"""A serverless host within the test's own process, its instances real processes; and what it tells of itself."""
+
+import asyncio
+import random
+import secrets
+from collections.abc import AsyncIterator, Callable
+from contextlib import ExitStack, asynccontextmanager
+from dataclasses import dataclass, replace
+from typing import Any
+
+import httpx
+
+from servers.deploy.processes import started
+from servers.deploy.serverless.host import hosting
+from servers.deploy.serverless.profiles import Profile
+from servers.deploy.serverless.profiles import find as find_profile
+from servers.transports import find
+from tests.support.chat_harness import ChatHarness
+
+DEADLINE_S, LOOK_S = 15.0, 0.02
+CLASSIC, FLUID = find_profile("classic-hobby"), find_profile("fluid-2026")
+LEASE_S = 3.0
+
+
+@asynccontextmanager
+async def function(
+    profile: Profile, renewable: Callable[[Callable[[], None]], None] = lambda renew: None, **limits: Any
+) -> AsyncIterator[httpx.AsyncClient]:
+    """Host tests.support.functions under a profile with other limits; yields a client of it."""
+    chance = random.Random(1)
+    async with (
+        hosting(["tests.support.functions"], replace(profile, **limits), chance=chance, renewable=renewable) as address,
+        httpx.AsyncClient(base_url=address, trust_env=False, timeout=DEADLINE_S) as client,
+    ):
+        yield client
+
+
+CUTS = ("timeouts", "cut_streams", "cut_sockets")
+
+
+async def bill(client: httpx.AsyncClient) -> dict[str, Any]:
+    """Return what the host has metered, which it tells whatever its instances do."""
+    told: dict[str, Any] = (await client.get("/host/stats")).json()
+    return told
+
+
+async def until(client: httpx.AsyncClient, holds: Callable[[dict[str, Any]], bool]) -> dict[str, Any]:
+    """Ask the host, every LOOK_S, until something holds of its bill; return that."""
+    async with asyncio.timeout(DEADLINE_S):
+        while True:
+            if holds(told := await bill(client)):
+                return told
+            await asyncio.sleep(LOOK_S)
+
+
+def longer_than(seconds: float, before: dict[str, Any]) -> Callable[[dict[str, Any]], bool]:
+    """Return whether so much time has passed since an earlier bill."""
+    return lambda told: bool(told["up_s"] > before["up_s"] + seconds)
+
+
+async def while_waiting(client: httpx.AsyncClient, users: int, seconds: float) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Return two bills so far apart, between which all of so many users were waiting, and no call began or ended.
+
+    Users come back and ask again now and then: whatever was metered meanwhile is thrown away, however often.
+    """
+    async with asyncio.timeout(2 * DEADLINE_S):
+        while True:
+            before = await until(client, lambda told: told["open_calls"] == users)
+            after = await until(client, longer_than(seconds, before))
+            if (after["open_calls"], after["invocations"]) == (users, before["invocations"]):
+                return before, after
+
+
+def cuts(told: dict[str, Any]) -> int:
+    """Return how often anybody was cut."""
+    return sum(told[cut] for cut in CUTS)
+
+
+@dataclass(frozen=True)
+class Hosted:
+    """A stage whose server is a function, and the host that bills it."""
+
+    stage: ChatHarness
+    host: httpx.AsyncClient
+
+    async def bill(self) -> dict[str, Any]:
+        return await bill(self.host)
+
+    async def until(self, holds: Callable[[dict[str, Any]], bool]) -> dict[str, Any]:
+        return await until(self.host, holds)
+
+
+@asynccontextmanager
+async def hosted(
+    slug: str, profile: Profile, store: str, *more: str, on_demand: bool = True, **limits: Any
+) -> AsyncIterator[Hosted]:
+    """Host a transport's server as a function on a store that outlives its instances."""
+    command = ["servers", slug, "--port", "0", "--store", store, "--lease", str(LEASE_S), *more]
+    command += ["--on-demand"] if on_demand else []
+    env = {"CHAT_SECRET": "hosted"}
+    with ExitStack() as stack:
+        if find(slug).needs_push_service:
+            env |= {"PUSHER_APP_ID": "1", "PUSHER_KEY": "key", "PUSHER_SECRET": secrets.token_hex(8)}
+            service = stack.enter_context(started(["servers.pusher_service", "--port", "0"], env=env))
+            env |= {"PUSHER_HOST": "127.0.0.1", "PUSHER_PORT": service.address.rpartition(":")[2]}
+        async with (
+            hosting(command, replace(profile, **limits), env) as address,
+            httpx.AsyncClient(base_url=address, trust_env=False, timeout=DEADLINE_S) as host,
+        ):
+            yield Hosted(ChatHarness(find(slug), address), host)
