@@ -76,7 +76,7 @@ class HttpSession:
         )
 
     async def log_in(self, transport: str, name: str, token: str = "") -> Account:
-        """Trial a display name; with the token of an earlier log-in, as the same user.
+        """Take a display name; with the token of an earlier log-in, as the same user.
 
         A server of another transport is refused here: some pairs would seem to work, and ask without a pause.
         """

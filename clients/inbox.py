@@ -32,7 +32,7 @@ class Inbox:
         return self._furthest > self.cursor.seq
 
     def feed(self, page: Page) -> list[Event]:
-        """Trial in a page; return the events that are now new and in order."""
+        """Take in a page; return the events that are now new and in order."""
         if page.epoch != self.cursor.epoch:
             return self._start_over(page)
         if page.after > self.cursor.seq:

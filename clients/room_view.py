@@ -19,7 +19,7 @@ class RoomView:
         self.receipts = dict(snapshot.receipts)
 
     def apply(self, events: Iterable[Event]) -> None:
-        """Trial in events that came in order."""
+        """Take in events that came in order."""
         for event in events:
             match event.kind:
                 case Kind.PRESENCE:

@@ -181,7 +181,7 @@ class ChatUser(User):
         return self.leave().seq or -self.inbox.cursor.seq
 
     def _listen(self) -> None:
-        """Trial in every page. A line that breaks stays broken, and what it would have brought counts as lost.
+        """Take in every page. A line that breaks stays broken, and what it would have brought counts as lost.
 
         Unless lines may break in this load: then it is opened again, and read on from the inbox's cursor.
         """

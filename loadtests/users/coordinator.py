@@ -70,7 +70,7 @@ class Coordinator:
         return 1000 * shares[9], 1000 * shares[18]
 
     def hear(self, what: str, data: Any) -> None:
-        """Trial in what a process tells."""
+        """Take in what a process tells."""
         self._heard[what] += 1
         match what:
             case "heads":

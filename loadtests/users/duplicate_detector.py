@@ -23,7 +23,7 @@ class DuplicateDetector:
         self._newest = 0
 
     def hear(self, seqs: Iterable[int]) -> Heard:
-        """Trial in the sequence numbers of a page, in their order."""
+        """Take in the sequence numbers of a page, in their order."""
         again = late = 0
         for seq in seqs:
             again += seq in self._known

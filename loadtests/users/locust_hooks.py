@@ -55,7 +55,7 @@ class Test:
         events.quit.add_listener(self.print_summary)
 
     def listen(self, environment: Environment, **_: Any) -> None:
-        """Trial part in the messages, each on its side; exits if the command line asks for what cannot be."""
+        """Take part in the messages, each on its side; exits if the command line asks for what cannot be."""
         assert environment.runner is not None
         if not isinstance(environment.runner, WorkerRunner):
             check_command_line(environment)

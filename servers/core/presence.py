@@ -88,7 +88,7 @@ class Presence:
         self._member_until_s[key] = self._clock.monotonic_s() + self._settings.lease_s
 
     def hear(self, event: Event) -> None:
-        """Trial note of an event of another process: who has gone offline may have left, so the store must be asked."""
+        """Take note of an event of another process: who has gone offline may have left, so the store must be asked."""
         if event.kind is Kind.PRESENCE and event.body == "offline":
             self._member_until_s.pop((event.room, event.sender), None)
 

@@ -106,7 +106,7 @@ class RoomFeed:
         self._waiters.wake()
 
     async def pump(self) -> None:
-        """Trial the next events of other processes from the store, PUMP_WAIT_S at most: to be repeated for ever.
+        """Take the next events of other processes from the store, PUMP_WAIT_S at most: to be repeated for ever.
 
         A head that moved meanwhile was moved by `offer`. If the store has more, the next `wait` returns at once.
         """

@@ -86,7 +86,7 @@ class Exchange(Protocol):
         """Free seats and deliver the notices that follow."""
 
     async def publish(self, events: Sequence[Publish]) -> None:
-        """Trial events, in order; once this returns, each will be delivered."""
+        """Take events, in order; once this returns, each will be delivered."""
 
     async def counts(self, names: Sequence[str]) -> list[Counts]:
         """Return each channel's counts; those of one that nobody listens on are 0."""

@@ -79,7 +79,7 @@ class PusherConnections:
             return [Send((socket_id,), frames.error(denied.code, str(denied)))]
 
     def denied(self, seat: Seat, denied: Denied) -> Answer:
-        """Trial back a subscription that the exchange refused, and answer it."""
+        """Take back a subscription that the exchange refused, and answer it."""
         self._connections[seat.socket_id].subscribed.pop(seat.channel, None)
         return Send((seat.socket_id,), frames.error(denied.code, str(denied)))
 

@@ -67,7 +67,7 @@ class RedisExchange:
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
-        """Trial part in the service until the block ends; begins once Redis was tried, and goes on trying."""
+        """Take part in the service until the block ends; begins once Redis was tried, and goes on trying."""
         tried = asyncio.Event()
         keeper = asyncio.create_task(self._keep(tried))
         await tried.wait()

@@ -1,4 +1,4 @@
-"""Trial the pictures of the demo: `make pictures`. The README shows them; nothing in them is made up.
+"""Take the pictures of the demo: `make pictures`. The README shows them; nothing in them is made up.
 
 Three still ones (light, dark, narrow) of a room in which people talk, and an animated one of a few messages.
 """

@@ -43,7 +43,7 @@ def redis_that_fails_over(folder: Path) -> Iterator[tuple[Engine, Step, Step]]:
             there.replicaof("NO", "ONE")
 
         def take_over() -> None:
-            """Trial what the replica has, and be promoted: the same address, and the log of the other."""
+            """Take what the replica has, and be promoted: the same address, and the log of the other."""
             here.replicaof("127.0.0.1", str(there.get_connection_kwargs()["port"]))
             until(lambda: here.info("replication")["master_link_status"] == "up")
             here.replicaof("NO", "ONE")

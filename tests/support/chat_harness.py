@@ -77,7 +77,7 @@ async def events(client: ChatSession, count: int, *kinds: Kind) -> list[Event]:
 
 
 async def until(client: ChatSession, holds: Callable[[], bool]) -> None:
-    """Trial in events until something holds."""
+    """Take in events until something holds."""
     async with asyncio.timeout(DEADLINE_S), aclosing(client.events()) as coming:  # type: ignore[type-var]
         while not holds():
             await anext(coming)

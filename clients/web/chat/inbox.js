@@ -20,7 +20,7 @@ export class Inbox {
     return this.#furthest > this.cursor.seq;
   }
 
-  /** Trial in a page; return the events that are now new and in order. */
+  /** Take in a page; return the events that are now new and in order. */
   feed(page) {
     if (page.epoch !== this.cursor.epoch) return this.#startOver(page);
     if (page.after > this.cursor.seq) {

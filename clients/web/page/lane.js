@@ -53,7 +53,7 @@ export class Lane {
     return [...this.#waiting.keys()].filter((id) => this.#counts(id)).length;
   }
 
-  /** Trial over what the demo says of the server, and after how many seconds its host ends every call, if it does. */
+  /** Take over what the demo says of the server, and after how many seconds its host ends every call, if it does. */
   look({ counts, is_up: isUp, bill }, limitS) {
     Object.assign(this, { counts, bill });
     if (this.hasJoined && limitS !== this.limitS) {
@@ -83,7 +83,7 @@ export class Lane {
     this.strip.show(this.latencies);
   }
 
-  /** Trial the lane away. */
+  /** Take the lane away. */
   close() {
     this.#listening.abort();
     this.card.remove();

@@ -10,7 +10,7 @@ export function trouble(text) {
   box.hidden = false;
 }
 
-/** Trial back what was shown; only `text`, if it is given. */
+/** Take back what was shown; only `text`, if it is given. */
 export function clear(text = box.textContent) {
   if (box.textContent === text) box.hidden = true;
 }

@@ -31,7 +31,7 @@ class Reader:
         self._next = _answer
 
     def feed(self, data: bytes) -> list[Message]:
-        """Trial what came; return the messages that it completes."""
+        """Take what came; return the messages that it completes."""
         buffer = self._rest + data if self._rest else data
         messages: list[Message] = []
         start = 0

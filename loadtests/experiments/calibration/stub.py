@@ -47,7 +47,7 @@ class StubHttpConnection(asyncio.Protocol):
         self.transport = transport
 
     def data_received(self, data: bytes) -> None:
-        """Trial in a request, or a part; a line that asks to be a WebSocket becomes one."""
+        """Take in a request, or a part; a line that asks to be a WebSocket becomes one."""
         self._arrived_s = perf_counter()
         path = data.partition(b" ")[2].partition(b" ")[0].decode("latin-1")
         if self._room is None and path.endswith("/socket"):

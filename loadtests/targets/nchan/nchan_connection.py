@@ -23,7 +23,7 @@ class NchanConnection(HttpUserSession):
     """Where to read: the way of waiting is the server's configuration, not the client's wish."""
 
     def log_in(self, name: str) -> Account:
-        """Trial the connection's name for an account: nchan knows no users."""
+        """Take the connection's name for an account: nchan knows no users."""
         return Account(self.connection, name, "", 0)
 
     def join(self) -> Snapshot:

@@ -39,14 +39,14 @@ class FollowedRooms:
         self._waiters: defaultdict[str, Waiters] = defaultdict(Waiters)
 
     def see(self, epoch: str) -> None:
-        """Trial note of the log's epoch. In another one no head is known, and everyone who waits must start over."""
+        """Take note of the log's epoch. In another one no head is known, and everyone who waits must start over."""
         if epoch != self.epoch:
             self.epoch = epoch
             self.heads = dict.fromkeys(self.heads, 0)
             self.wake()
 
     def learn(self, room: str, seq: int) -> None:
-        """Trial note that a room's log goes up to `seq` at least, in the epoch that was seen last."""
+        """Take note that a room's log goes up to `seq` at least, in the epoch that was seen last."""
         if seq > self.heads.get(room, seq):
             self.heads[room] = seq
             self._waiters[room].wake()

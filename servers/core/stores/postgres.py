@@ -154,7 +154,7 @@ class PostgresStore:
         return await self._commands.run(self._changed(statement, *arguments))
 
     async def _changed(self, statement: str, *arguments: object) -> list[Event]:
-        """Trial note of what is appended, while the epoch of its answer is the last seen, and hint at it."""
+        """Take note of what is appended, while the epoch of its answer is the last seen, and hint at it."""
         events = [sql.event(row) for row in await self._pool.told(statement, *arguments)]
         for event in events:
             self._rooms.learn(event.room, event.seq)

@@ -32,7 +32,7 @@ class Shielded:
         return await asyncio.shield(task)
 
     async def close(self) -> None:
-        """Trial no more commands; wait for the rest, CLOSE_S at most."""
+        """Take no more commands; wait for the rest, CLOSE_S at most."""
         self._closed = True
         if self._running:
             _, late = await asyncio.wait(self._running, timeout=CLOSE_S)

@@ -131,7 +131,7 @@ class SqliteStore:
 
 
 def _lock(path: Path) -> int:
-    """Trial the file's lock for this process; the system lets go of it when the process ends, however it ends."""
+    """Take the file's lock for this process; the system lets go of it when the process ends, however it ends."""
     descriptor = os.open(path.with_name(path.name + ".lock"), os.O_RDWR | os.O_CREAT, 0o600)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -161,7 +161,7 @@ def release(database: sqlite3.Connection, events: list[Event], lease: Lease) -> 
 
 
 def expire(database: sqlite3.Connection, events: list[Event], now_ms: int) -> list[Event]:
-    """Trial everyone offline whose leases have run out, and forget connections and names that are long silent."""
+    """Take everyone offline whose leases have run out, and forget connections and names that are long silent."""
     gone = [
         _go_offline(database, events, room, user, now_ms, seen_ms)
         for room, user, seen_ms in database.execute(RUN_OUT, (now_ms,)).fetchall()

@@ -62,7 +62,7 @@ class Play:
             self.heard[socket_id].append(told(answer.text))
 
     async def do(self, step: Step) -> None:
-        """Trial one step, if it is possible."""
+        """Take one step, if it is possible."""
         act, socket_id, channel, user_id = step
         seat = self._seats.get((socket_id, channel))
         exchange = self.exchanges[SOCKETS.index(socket_id) % len(self.exchanges)]
@@ -120,7 +120,7 @@ async def shared(url: str, workers: int) -> AsyncIterator[Play]:
 
 
 async def played(play: Play, steps: Sequence[Step]) -> tuple[dict[str, list[Any]], list[Any]]:
-    """Trial all steps, each once the last one's frames have arrived; return who heard what, and what is answered then.
+    """Take all steps, each once the last one's frames have arrived; return who heard what, and what is answered then.
 
     A worker's question is answered after all that was published before has reached it.
     """
