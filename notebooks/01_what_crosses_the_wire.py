@@ -20,10 +20,11 @@
 # each transport, with a browser's headers, and every byte belongs to one labelled part.
 
 # %%
-from notebooks.analysis import theory, wording
+from notebooks.analysis import wording
 from notebooks.analysis.runs import chosen_folder
 from notebooks.analysis.wire.captures import captures
 from notebooks.analysis.wire.exchanges import empty_poll, one_message
+from results import theory
 from results.schema import CAPTURES_FILE
 
 recorded = captures(chosen_folder() / CAPTURES_FILE)

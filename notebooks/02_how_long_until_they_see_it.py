@@ -21,9 +21,10 @@
 # transit time to each. The figures of this run:
 
 # %%
-from notebooks.analysis import theory, wording
+from notebooks.analysis import wording
 from notebooks.analysis.quantiles import differences, ks_distance, latencies, latency, share_near_mean, table
 from notebooks.analysis.runs import chosen
+from results import theory
 
 run = chosen()
 interval_s = run.setting("poll_interval_s")

@@ -20,10 +20,11 @@
 # held or the line is open, it is instant and always true.
 
 # %%
-from notebooks.analysis import comparisons, theory, wording
+from notebooks.analysis import comparisons, wording
 from notebooks.analysis.figures import truth
 from notebooks.analysis.figures.style import picture
 from notebooks.analysis.runs import chosen
+from results import theory
 
 run, five = chosen("signals"), chosen("presence_poll")
 print(f"{run.scenario}: {wording.evidence(run)}\n{five.scenario}: {wording.evidence(five)}")

@@ -19,6 +19,7 @@ STANDARD_LIBRARY_AND: dict[str, set[str]] = {
     "servers.transports": set(),
     "servers.deploy.deployments": set(),
     "results.schema": set(),
+    "results.theory": set(),
     "results.plans": set(),
     "results.rates": {"results.schema", "servers.transports"},
     "results.activity": {"results.rates"},

@@ -1,7 +1,7 @@
 """What arithmetic alone predicts for the table's figures, to stand beneath what was measured.
 
 Letters: T is the poll interval, lambda the events per second that one client should see, RTT a round trip (the
-median time to an acknowledgement). Arrivals are Poisson. The derivations are in `notebooks.analysis.theory`; bytes and
+median time to an acknowledgement). Arrivals are Poisson. The derivations are in `results.theory`; bytes and
 CPU depend on libraries, which arithmetic does not know. Every message makes two transits, from its sender and to its
 recipient, and by a push service a third; on loopback a transit takes nothing, so a push should too.
 """

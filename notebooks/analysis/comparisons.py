@@ -12,12 +12,13 @@ from pathlib import Path
 
 import pandas as pd
 
-from notebooks.analysis import theory, wording
+from notebooks.analysis import wording
 from notebooks.analysis.figures.curves import Curve, Panel
 from notebooks.analysis.figures.style import tint
 from notebooks.analysis.intervals import Interval, interval
 from notebooks.analysis.prices import BYTES, CPU, EMPTY, Measure, by_repeat
 from notebooks.analysis.runs import Run, points
+from results import theory
 from servers import transports
 from servers.transports import Reads
 
@@ -89,7 +90,7 @@ def distance_median_ms(run: Run, slug: str) -> float:
     waits = transport.reads is Reads.POLL
     wait_s = theory.poll_wait_s(run.setting("poll_interval_s"), delay_s) / 2 if waits else 0.0
     to_service_s = run.setting("push_link_delay_s") if transport.needs_push_service else 0.0
-    return TO_MS * (2 * delay_s + to_service_s + wait_s)
+    return TO_MS * (theory.push_latency_s(delay_s, to_service_s) + wait_s)
 
 
 def across(runs: Mapping[float, Run], slugs: Sequence[str], of: Callable[[Run, str], Interval]) -> list[Curve]:
@@ -114,7 +115,7 @@ def price_panels(runs: Mapping[float, Run], x_title: str) -> list[Panel]:
 
 
 def activity_per_s(run: Run) -> float:
-    """Return how many messages per second one client was told: lambda of `notebooks.analysis.theory`."""
+    """Return how many messages per second one client was told: lambda of `results.theory`."""
     return float(run.cells["delivered"].sum() / (run.cells["users"] * run.cells["measured_s"]).sum())
 
 

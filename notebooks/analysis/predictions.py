@@ -1,7 +1,7 @@
 """Applies the theory to a run: its rates and settings in, one predicted figure out, or None where theory is silent."""
 
-from notebooks.analysis import theory
 from notebooks.analysis.runs import Run
+from results import theory
 from servers import transports
 from servers.transports import Commands, Reads, Transport
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
 from notebooks.analysis.resolution import resolution_ms
 from notebooks.analysis.runs import Run
@@ -81,9 +81,9 @@ def table(run: Run) -> pd.DataFrame:
     return pd.DataFrame.from_dict(rows, orient="index").fillna("n too small")
 
 
-def ks_distance(samples: NDArray[np.float64], cdf: Callable[[ArrayLike], NDArray[np.float64]]) -> float:
+def ks_distance(samples: NDArray[np.float64], cdf: Callable[[float], float]) -> float:
     """Return the Kolmogorov-Smirnov distance: the widest gap between the samples' ECDF and a predicted CDF, 0 to 1."""
-    predicted = cdf(np.sort(samples))
+    predicted = np.array([cdf(sample) for sample in np.sort(samples)])
     steps = np.arange(len(samples) + 1) / len(samples)
     return float(max((steps[1:] - predicted).max(), (predicted - steps[:-1]).max()))
 

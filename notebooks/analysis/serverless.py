@@ -14,8 +14,9 @@ from typing import Any, NamedTuple
 
 import pandas as pd
 
-from notebooks.analysis import theory, wording
+from notebooks.analysis import wording
 from notebooks.analysis.runs import BrokenRun
+from results import theory
 from results.schema import HOSTED, HOSTED_FILE, LIVES, Column
 from servers import transports
 from servers.transports import LOCAL_STAND_IN, Commands, Reads, Transport

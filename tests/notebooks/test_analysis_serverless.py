@@ -8,7 +8,6 @@ from typing import Any
 
 import pytest
 
-from notebooks.analysis import theory
 from notebooks.analysis.claims import serverless as claims
 from notebooks.analysis.claims.claim import Evidence
 from notebooks.analysis.claims.claim import Verdict as Judged
@@ -16,6 +15,7 @@ from notebooks.analysis.figures import fates, lives, waiting
 from notebooks.analysis.figures.style import picture
 from notebooks.analysis.runs import ROOT, BrokenRun
 from notebooks.analysis.serverless import Stay, Verdict, fate_of, is_held, load_hosted
+from results import theory
 from servers.transports import TRANSPORTS, find
 from tests.support.hosted_record import CLASSIC, FLUID, HOSTS, SHORT, hosted_row, record, write
 

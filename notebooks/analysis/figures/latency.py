@@ -12,10 +12,11 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 from numpy.typing import NDArray
 
-from notebooks.analysis import theory, wording
+from notebooks.analysis import wording
 from notebooks.analysis.figures.style import GREY, MARGIN_IN, PALE, WIDTH_IN, Placing, label, sheet, tint
 from notebooks.analysis.quantiles import Latency, latency
 from notebooks.analysis.runs import Run
+from results import theory
 from servers import transports
 from servers.transports import Reads
 
@@ -93,7 +94,7 @@ def _curves(axes: Axes, run: Run, slug: str) -> None:
 def _theory(axes: Axes, interval_s: float, colour: str) -> None:
     """Draw Uniform(0, T) as a wide pale band, named beside it."""
     wait_s = np.geomspace(interval_s / 1e6, interval_s, 400)
-    share = theory.uniform_wait_cdf(wait_s, interval_s)
+    share = [theory.uniform_wait_cdf(each_s, interval_s) for each_s in wait_s]
     axes.plot(wait_s * 1000, share, color=tint(colour, 0.25), linewidth=9, solid_capstyle="butt", zorder=2)
     x_ms = theory.uniform_wait_quantile_s(0.84, interval_s) * 1000
     look = {"color": tint(colour, 0.75), "size": 7.5, "ha": "right", "va": "center"}

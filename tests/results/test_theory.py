@@ -1,11 +1,11 @@
-"""The formulas of notebooks/analysis/theory.py, against simulations and against the library that frames for us."""
+"""The formulas of results/theory.py, against simulations and against the library that frames for us."""
 
 import numpy as np
 import pytest
 from websockets.frames import Frame, Opcode
 
-from notebooks.analysis import theory
 from notebooks.analysis.quantiles import ks_distance
+from results import theory
 
 RATE_PER_S = 0.8
 INTERVAL_S = 2.0
@@ -43,16 +43,16 @@ def test_a_poller_that_sleeps_after_each_answer_asks_less_often_than_once_per_in
     assert theory.short_polling_requests_per_s(100, 1.9, 0.1) == pytest.approx(50)
 
 
-def test_empty_polls_and_events_per_answer_match_a_simulated_poller() -> None:
+def test_empty_polls_and_events_per_response_match_a_simulated_poller() -> None:
     arrivals_s = poisson_arrivals_s(RATE_PER_S, 40_000)
     events = np.histogram(arrivals_s, bins=np.arange(0, arrivals_s[-1], INTERVAL_S))[0]
     assert (events == 0).mean() == pytest.approx(theory.empty_share(RATE_PER_S, INTERVAL_S), rel=0.03)
-    assert events[events > 0].mean() == pytest.approx(theory.events_per_answer(RATE_PER_S, INTERVAL_S), rel=0.02)
+    assert events[events > 0].mean() == pytest.approx(theory.events_per_response(RATE_PER_S, INTERVAL_S), rel=0.02)
 
 
 def test_with_hardly_any_events_an_answer_that_is_not_empty_holds_one() -> None:
-    assert theory.events_per_answer(0.0, INTERVAL_S) == 1.0
-    assert theory.events_per_answer(1e-9, INTERVAL_S) == pytest.approx(1.0)
+    assert theory.events_per_response(0.0, INTERVAL_S) == 1.0
+    assert theory.events_per_response(1e-9, INTERVAL_S) == pytest.approx(1.0)
 
 
 @pytest.mark.parametrize("rate_per_s", [0.02, 0.8, 5.0, 50.0])

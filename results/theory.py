@@ -1,26 +1,24 @@
-"""What arithmetic alone predicts for each transport, to lay under what was measured.
+"""Every formula of the project, once: what theory predicts for each transport, to compare with measurements.
 
 The letters of the derivations: d is the one-way transit time, RTT = 2 d a round trip, T the pause of a poller between
-an answer and its next question, lambda the events per second that one client should see, N the number of clients, h
-the longest time that a long poll is held. Arrivals are Poisson: a sender that keeps a beat would beat against T.
+a response and its next request, lambda the events per second that one client should see, N the number of clients, h
+the longest time that a long poll is held. Arrivals are Poisson: a periodic sender would be in step with the polls.
+Leaves out bytes and CPU, which depend on libraries; only the frame header of a WebSocket is known.
 """
 
 from math import exp, expm1
-
-import numpy as np
-from numpy.typing import ArrayLike, NDArray
 
 FRAME_HEADER_BYTES = 2
 MASKING_KEY_BYTES = 4
 
 
-def uniform_wait_cdf(wait_s: ArrayLike, interval_s: float) -> NDArray[np.float64]:
+def uniform_wait_cdf(wait_s: float, interval_s: float) -> float:
     """Return the share of events that a poller sees within `wait_s`: Uniform(0, T).
 
     A Poisson event falls anywhere between two polls with equal probability, and waits for the next: the wait is
     uniform on (0, T), whatever the rate. (Arrivals that do not anticipate the polls are what makes this exact.)
     """
-    return np.clip(np.asarray(wait_s, dtype=np.float64) / interval_s, 0.0, 1.0)
+    return min(max(wait_s / interval_s, 0.0), 1.0)
 
 
 def uniform_wait_quantile_s(share: float, interval_s: float) -> float:
@@ -34,7 +32,7 @@ def uniform_wait_mean_s(interval_s: float) -> float:
 
 
 def short_polling_requests_per_s(clients: int, interval_s: float, round_trip_s: float) -> float:
-    """Return N/(T + RTT), not N/T: a client that sleeps *after* each answer asks once per sleep and round trip."""
+    """Return N/(T + RTT), not N/T: a client that sleeps *after* each response polls once per sleep and round trip."""
     return clients / (interval_s + round_trip_s)
 
 
@@ -43,7 +41,7 @@ def empty_share(rate_per_s: float, period_s: float) -> float:
     return exp(-rate_per_s * period_s)
 
 
-def events_per_answer(rate_per_s: float, period_s: float) -> float:
+def events_per_response(rate_per_s: float, period_s: float) -> float:
     """Return how many events a poll brings when it brings any: lambda T / (1 - exp(-lambda T)).
 
     The mean over all polls is lambda T, and all of it comes in the share that is not empty. Tends to 1 for rare events.
@@ -56,9 +54,9 @@ def long_polling_requests_per_s(rate_per_s: float, round_trip_s: float, hold_s: 
     """Return the requests per second of one long-polling client.
 
     One cycle is a held request and the round trip until the next one is armed. Events wait on the cursor, so with
-    probability 1 - exp(-lambda RTT) there is news on arming and nothing is held; else the request is held for
+    probability 1 - exp(-lambda RTT) an event is there on arming and nothing is held; else the request is held for
     min(Exp(lambda), h), on average (1 - exp(-lambda h)) / lambda. Rare events: about lambda, and never below
-    1/(h + RTT); frequent events: 1/RTT at most, several events in each answer. The textbook's 1/(1/lambda + RTT)
+    1/(h + RTT); frequent events: 1/RTT at most, several events in each response. The textbook's 1/(1/lambda + RTT)
     differs by the events that come while re-arming, and agrees when lambda RTT is small.
     """
     held_s = -expm1(-rate_per_s * hold_s) / rate_per_s if rate_per_s else hold_s
@@ -66,16 +64,16 @@ def long_polling_requests_per_s(rate_per_s: float, round_trip_s: float, hold_s: 
 
 
 def long_polling_latency_s(transit_s: float) -> tuple[float, float]:
-    """Return the best and the worst latency of long polling: d while a request is armed, 3 d just after an answer left.
+    """Return the best and the worst latency of long polling: d while a request is held, 3 d just after a response left.
 
-    The unlucky event finds its client's answer on the way (d), waits for the next question (d), and travels (d):
+    In the worst case the client's response is under way (d), the event waits for its next request (d), and travels (d):
     RFC 6202 section 2.2, "Maximal Latency".
     """
     return transit_s, 3 * transit_s
 
 
 def push_latency_s(transit_s: float, publish_s: float = 0.0) -> float:
-    """Return sender to receiver over open lines: 2 d, and with a push service the way of the request that tells it."""
+    """Return sender to receiver over open connections: 2 d, plus the transit of the publish to a push service."""
     return 2 * transit_s + publish_s
 
 
@@ -85,7 +83,7 @@ def heartbeat_requests_per_s(lease_s: float) -> float:
 
 
 def poll_wait_s(interval_s: float, transit_s: float) -> float:
-    """Return the longest wait for a poll, T + 2 d: the pause, the answer's way back and the next question's way."""
+    """Return the longest wait for a poll, T + 2 d: the pause, and the transits of a response and the next request."""
     return interval_s + 2 * transit_s
 
 
@@ -102,17 +100,17 @@ def staleness_s(alive_s: float, interval_s: float) -> float:
     return min(alive_s, interval_s) / 2
 
 
-def function_seconds(held: float, questions_per_s: float, answer_s: float) -> float:
-    """Return the function-seconds that one user's hour takes: 3,600 x (share of it held + questions x answer).
+def function_seconds(held: float, requests_per_s: float, response_s: float) -> float:
+    """Return the function-seconds that one user's hour takes: 3,600 x (share of it held + requests x duration of each).
 
-    A function is billed for as long as its answer takes, whether it computes or waits: a question that is held until
-    there is news, or a line, is an hour for each hour that somebody is there.
+    A function is billed for as long as its response takes, whether it computes or waits. A long poll or an open
+    connection is billed for the whole time that a user is online.
     """
-    return 3600 * (held + questions_per_s * answer_s)
+    return 3600 * (held + requests_per_s * response_s)
 
 
 def header_bits_per_s(header_bytes: float, clients: int, polls_per_s: float) -> float:
-    """Return what headers alone take of the network, in bits per second: 8 x bytes x clients x polls.
+    """Return the traffic of headers alone, in bits per second: 8 x bytes x clients x polls.
 
     This is the arithmetic of Lubbers and Greco's "HTML5 WebSocket: A Quantum Leap in Scalability for the Web", whose
     megabits are of 2^20 bits: 871 bytes a poll from 1,000 clients once a second are 6.97 Mbit/s of 10^6, and their 6.6.
