@@ -1,79 +1,129 @@
 """Count the shortest chats: `python -m servers.shortest.compare results/reference` writes code_comparison.json there.
 
-Lines of code are counted by pygount, without comments, documentation and lines that are blank or brackets only.
-Moving parts are counted in the running programs, by the operating system: who listens, and which lines are kept, when
-one person has come and when that person has spoken. Of the JavaScript stands what its client tells when node runs it.
-Leaves out what lines do not show: what it costs.
+pygount counts the lines of code, without comments, docstrings, and lines that are blank or hold only brackets. The
+operating system counts the moving parts of the running chats: server processes, ports they listen on, and open
+connections: of a person who only listens, of a person who has also sent a message, and between the servers. Each pair
+of JavaScript server and client is run in node, and its result recorded. Leaves out what lines do not show: the cost.
 """
 
 import json
+import os
+import re
+import secrets
 import sys
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
 from pathlib import Path
+from typing import Any
 
-from servers.shortest.in_node import told
-from servers.shortest.running import moving_parts
-from servers.shortest.written import written
+import psutil
+
+from servers.shortest.processes import DEADLINE_S, Process, line_of, node, python, running, write_line
+
+os.environ.setdefault("GIT_PYTHON_REFRESH", "quiet")  # else pygount, which can read from git, needs git to start
+from pygount import SourceAnalysis
 
 FOLDER = Path(__file__).parent
 FILE = "code_comparison.json"
-
-
-@dataclass(frozen=True, slots=True)
-class Example:
-    """files: from this folder. loaded: packages that a page loads beside them. chat: its module, if it is a whole chat.
-
-    needs_push_service: whether the chat does. pairs: of a server and a client to run in node.
-    """
-
-    files: tuple[str, ...]
-    loaded: tuple[str, ...] = ()
-    chat: str = ""
-    needs_push_service: bool = False
-    pairs: tuple[tuple[str, str], ...] = ()
-
-
-SERVER, CLIENT = (
-    {which: f"websocket_{end}_{which}.mjs" for which in ("as_written", "corrected")} for end in ("server", "client")
-)
-EXAMPLES: Mapping[str, Example] = {
-    "WebSocket in JavaScript, as written": Example(
-        (f"javascript/{SERVER['as_written']}", f"javascript/{CLIENT['as_written']}"),
-        pairs=((SERVER["as_written"], CLIENT["as_written"]), (SERVER["as_written"], CLIENT["corrected"])),
-    ),
-    "WebSocket in JavaScript, corrected": Example(
-        (f"javascript/{SERVER['corrected']}", f"javascript/{CLIENT['corrected']}"),
-        pairs=((SERVER["corrected"], CLIENT["corrected"]),),
-    ),
-    "Pusher in JavaScript, without an API": Example(
-        ("javascript/pusher_publish.mjs", "javascript/pusher_client.mjs"), loaded=("pusher-js",)
-    ),
-    "WebSocket chat in Python": Example(("raw_websocket_chat.py",), chat="servers.shortest.raw_websocket_chat"),
-    "Pusher chat in Python": Example(("pusher_chat.py",), chat="servers.shortest.pusher_chat", needs_push_service=True),
+CREDENTIALS = re.compile(r"PUSHER_(?:APP_ID|KEY|SECRET)\b")
+IMPORTED = {
+    ".py": re.compile(r"^(?:from|import) (\w+)[\w.]*(?: import .+)?$", re.MULTILINE),
+    ".mjs": re.compile(r'from "([^."][^"]*)"'),
 }
+SERVER_AS_WRITTEN, SERVER_CORRECTED, CLIENT_AS_WRITTEN, CLIENT_CORRECTED = (
+    f"websocket_{end}_{version}.mjs" for end in ("server", "client") for version in ("as_written", "corrected")
+)
+
+Counts = dict[str, Any]
 
 
-def compare() -> dict[str, dict[str, object]]:
-    """Count all examples, and run the whole chats and the pairs."""
-    return {name: _counted(example) for name, example in EXAMPLES.items()}
+def compare() -> dict[str, Counts]:
+    """Count every example; run the chats and the pairs of JavaScript. Waits."""
+    as_written = [(SERVER_AS_WRITTEN, CLIENT_AS_WRITTEN), (SERVER_AS_WRITTEN, CLIENT_CORRECTED)]
+    corrected = [(SERVER_CORRECTED, CLIENT_CORRECTED)]
+    return {
+        "WebSocket in JavaScript, as written": javascript(*as_written[0]) | in_node(as_written),
+        "WebSocket in JavaScript, corrected": javascript(*corrected[0]) | in_node(corrected),
+        "Pusher in JavaScript, without an API": javascript(
+            "pusher_publish.mjs", "pusher_client.mjs", loaded=["pusher-js"]
+        ),
+        "WebSocket chat in Python": count([FOLDER / "raw_websocket_chat.py"]) | moving_parts("raw_websocket_chat"),
+        "Pusher chat in Python": count([FOLDER / "pusher_chat.py"]) | moving_parts("pusher_chat", push_service=True),
+    }
 
 
-def _counted(example: Example) -> dict[str, object]:
-    found = written([FOLDER / file for file in example.files], example.loaded)
-    if example.pairs:
-        return asdict(found) | {"in_node": [_told(*pair) for pair in example.pairs]}
-    if not example.chat:
-        return asdict(found)
-    return asdict(found) | asdict(moving_parts(example.chat, needs_push_service=example.needs_push_service))
+def count(files: Sequence[Path], loaded: Sequence[str] = ()) -> Counts:
+    """Count lines of code, installed packages and credentials. loaded: packages that are used but not imported."""
+    texts = {path: path.read_text(encoding="utf-8") for path in files}
+    imported = {package for path, text in texts.items() for package in IMPORTED[path.suffix].findall(text)}
+    return {
+        "lines": sum(SourceAnalysis.from_file(str(path), "shortest", encoding="utf-8").code_count for path in files),
+        "packages": sorted((imported | set(loaded)) - sys.stdlib_module_names),
+        "credentials": sorted({name for text in texts.values() for name in CREDENTIALS.findall(text)}),
+    }
 
 
-def _told(server: str, client: str) -> dict[str, object]:
-    return {"server": server, "client": client, "told": told(server, client)}
+def javascript(*scripts: str, loaded: Sequence[str] = ()) -> Counts:
+    return count([FOLDER / "javascript" / script for script in scripts], loaded)
+
+
+def in_node(pairs: Sequence[tuple[str, str]]) -> Counts:
+    return {
+        "in_node": [{"server": server, "client": client, "told": result_of(server, client)} for server, client in pairs]
+    }
+
+
+def result_of(server: str, client: str) -> dict[str, str]:
+    """Run a server and a client in node; return what the client received or threw. Raises RuntimeError."""
+    with running(node(server)) as listening:
+        command = node("run_websocket_client.mjs", f"./{client}", line_of(listening))
+        with running(command) as process:
+            result: dict[str, str] = json.loads(line_of(process))
+    return result
+
+
+def moving_parts(chat: str, *, push_service: bool = False) -> Counts:
+    """Run a chat, let one person join and send a message, and count; waits for both."""
+    module = f"servers.shortest.{chat}"
+    with ExitStack() as stack:
+        env, servers = _push_service(stack) if push_service else ({}, [])
+        server = stack.enter_context(running(python(module, "serve", "0"), env))
+        servers.append(server)
+        person = stack.enter_context(running(python(module, "talk", line_of(server)), env))
+        line_of(person)
+        listening = len(_sockets(person, psutil.CONN_ESTABLISHED))
+        write_line(person, "Hello!")
+        line_of(person)
+        server_sockets = [socket for each in servers for socket in _sockets(each, psutil.CONN_ESTABLISHED)]
+        found = {
+            "processes": len(servers),
+            "endpoints": sum(len(_sockets(each, psutil.CONN_LISTEN)) for each in servers),
+            "person_lines": listening,
+            "speaker_lines": len(_sockets(person, psutil.CONN_ESTABLISHED)),
+            "server_lines": len({local for local, _ in server_sockets} & {remote for _, remote in server_sockets}) // 2,
+        }
+        assert person.stdin is not None
+        person.stdin.close()
+        person.wait(DEADLINE_S)
+        return found
+
+
+def _push_service(stack: ExitStack) -> tuple[Mapping[str, str], list[Process]]:
+    """Start the local push service; return the settings of its clients, and its process."""
+    env = {"PUSHER_APP_ID": "1", "PUSHER_KEY": secrets.token_hex(8), "PUSHER_SECRET": secrets.token_hex(16)}
+    service = stack.enter_context(running(python("servers.pusher_service", "--port", "0", "--attached"), env))
+    host, _, port = json.loads(line_of(service))["address"].removeprefix("http://").partition(":")
+    return {**env, "PUSHER_HOST": host, "PUSHER_PORT": port}, [service]
+
+
+def _sockets(process: Process, status: str) -> list[tuple[Any, Any]]:
+    """Return the local and the remote address of every TCP socket in that state."""
+    found = psutil.Process(process.pid).net_connections("tcp")
+    return [(each.laddr, each.raddr) for each in found if each.status == status]
 
 
 def encoded(found: Mapping[str, object]) -> str:
-    """Return what the file holds."""
+    """Return the content of the file."""
     return json.dumps(found, indent=2) + "\n"
 
 

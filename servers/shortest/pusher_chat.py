@@ -1,12 +1,12 @@
-"""The shortest honest chat through Pusher: an API of one's own that publishes, and a service that has all the lines.
+"""The shortest honest chat through Pusher: an API that publishes, and a push service that holds the connections.
 
     python -m servers.shortest.pusher_chat serve 8000
     python -m servers.shortest.pusher_chat talk http://127.0.0.1:8000
 
 The environment names the application (PUSHER_APP_ID, PUSHER_KEY, PUSHER_SECRET) and the service: PUSHER_CLUSTER, or
-PUSHER_HOST and PUSHER_PORT of a stand-in. Teaches that saying and hearing go different ways: a POST to the API, a frame
-from the service; and that nobody hears before the service has confirmed the subscription. Leaves out the same as the
-raw chat, and private channels: whoever knows the key can listen.
+PUSHER_HOST and PUSHER_PORT of a stand-in. Teaches that sending and receiving use different connections: a POST to the
+API, a frame from the service; and that nothing arrives before the service has confirmed the subscription. Leaves out
+the same as the raw chat, and private channels: whoever knows the key can subscribe.
 """
 
 import asyncio
@@ -44,35 +44,35 @@ def service_url() -> str:
 def host(port: int) -> None:
     pusher = publisher()
 
-    async def say(request: Request) -> Response:
+    async def publish(request: Request) -> Response:
         await run_sync(pusher.trigger, CHANNEL, EVENT, {"text": (await request.body()).decode()})
         return Response(status_code=204)
 
-    app = Starlette(routes=[Route("/", say, methods=["POST"])])
-    with socket.create_server(("127.0.0.1", port)) as listening:
-        print(f"http://127.0.0.1:{listening.getsockname()[1]}", flush=True)
-        uvicorn.Server(uvicorn.Config(app, log_level="warning")).run(sockets=[listening])
+    app = Starlette(routes=[Route("/", publish, methods=["POST"])])
+    with socket.create_server(("127.0.0.1", port)) as listener:
+        print(f"http://127.0.0.1:{listener.getsockname()[1]}", flush=True)
+        uvicorn.Server(uvicorn.Config(app, log_level="warning")).run(sockets=[listener])
 
 
-async def listen(line: ClientConnection) -> None:
-    async for frame in line:
-        said = json.loads(frame)
-        match said["event"]:
+async def receive(connection: ClientConnection) -> None:
+    async for frame in connection:
+        message = json.loads(frame)
+        match message["event"]:
             case "pusher_internal:subscription_succeeded":
                 print("listening", flush=True)
             case "pusher:ping":
-                await line.send(json.dumps({"event": "pusher:pong"}))
+                await connection.send(json.dumps({"event": "pusher:pong"}))
             case event if event == EVENT:
-                print(json.loads(said["data"])["text"], flush=True)
+                print(json.loads(message["data"])["text"], flush=True)
 
 
 async def talk(url: str) -> None:
-    async with connect(service_url()) as line, httpx.AsyncClient() as api, asyncio.TaskGroup() as tasks:
-        tasks.create_task(listen(line))
-        await line.send(json.dumps({"event": "pusher:subscribe", "data": {"channel": CHANNEL}}))
-        while words := await asyncio.to_thread(sys.stdin.readline):
-            (await api.post(url, content=words.rstrip())).raise_for_status()
-        await line.close()
+    async with connect(service_url()) as connection, httpx.AsyncClient() as api, asyncio.TaskGroup() as tasks:
+        tasks.create_task(receive(connection))
+        await connection.send(json.dumps({"event": "pusher:subscribe", "data": {"channel": CHANNEL}}))
+        while text := await asyncio.to_thread(sys.stdin.readline):
+            (await api.post(url, content=text.rstrip())).raise_for_status()
+        await connection.close()
 
 
 if __name__ == "__main__":

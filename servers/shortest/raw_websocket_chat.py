@@ -1,11 +1,11 @@
-"""The shortest honest chat over a raw WebSocket: one process, one line for each person, no credentials.
+"""The shortest honest chat over a raw WebSocket: one process, one connection for each person, no credentials.
 
     python -m servers.shortest.raw_websocket_chat serve 8765
     python -m servers.shortest.raw_websocket_chat talk ws://127.0.0.1:8765
 
-Teaches that a relay is three lines, and the line is open before anything is said on it. Leaves out who is speaking,
-what was said before one came or while the line was broken, and whose page is asking: what the rest of this project
-is made of.
+Teaches that a relay takes three lines, and that the client waits for the connection before it sends. Leaves out who the
+sender is, messages that were sent before one joined or while the connection was broken, and the Origin check: the
+subjects of the rest of this project.
 """
 
 import asyncio
@@ -15,9 +15,9 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.asyncio.server import ServerConnection, broadcast, serve
 
 
-async def relay(person: ServerConnection) -> None:
-    async for text in person:
-        broadcast(person.server.connections, text)
+async def relay(client: ServerConnection) -> None:
+    async for text in client:
+        broadcast(client.server.connections, text)
 
 
 async def host(port: int) -> None:
@@ -26,18 +26,18 @@ async def host(port: int) -> None:
         await server.serve_forever()
 
 
-async def listen(line: ClientConnection) -> None:
-    async for text in line:
+async def receive(connection: ClientConnection) -> None:
+    async for text in connection:
         print(text, flush=True)
 
 
 async def talk(url: str) -> None:
-    async with connect(url) as line, asyncio.TaskGroup() as tasks:
-        tasks.create_task(listen(line))
+    async with connect(url) as connection, asyncio.TaskGroup() as tasks:
+        tasks.create_task(receive(connection))
         print("listening", flush=True)
-        while words := await asyncio.to_thread(sys.stdin.readline):
-            await line.send(words.rstrip())
-        await line.close()
+        while text := await asyncio.to_thread(sys.stdin.readline):
+            await connection.send(text.rstrip())
+        await connection.close()
 
 
 if __name__ == "__main__":

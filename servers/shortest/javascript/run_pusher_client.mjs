@@ -7,13 +7,13 @@ import { listen } from "./pusher_client.mjs";
 const { PUSHER_KEY, PUSHER_CLUSTER, PUSHER_HOST, PUSHER_PORT } = process.env;
 const standIn = { wsHost: PUSHER_HOST, wsPort: PUSHER_PORT, forceTLS: false, enabledTransports: ["ws"] };
 const where = PUSHER_HOST ? { cluster: "local", ...standIn } : { cluster: PUSHER_CLUSTER };
-const told = (facts) => console.log(JSON.stringify(facts));
+const print = (facts) => console.log(JSON.stringify(facts));
 
 listen(
   Pusher,
   PUSHER_KEY,
   where,
-  (text) => told({ heard: text }),
-  () => told({ ready: true }),
+  (text) => print({ heard: text }),
+  () => print({ ready: true }),
 );
-told({ subscribing: true });
+print({ subscribing: true });
