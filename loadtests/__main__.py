@@ -1,4 +1,4 @@
-"""Measure the transports: `python -m loadtests compare`, `calibrate`, `capture`, `hop`, `topologies`, `hosted`.
+"""Measure the transports with `python -m loadtests`: compare, calibrate, capture, shared_store, deployments, hosted.
 
 Exit status: 0 when every acknowledged event reached every recipient exactly once, on every transport; 1 when not, or
 when a transport could not be measured; 130 after Ctrl-C. A load generator that lagged makes a verdict suspect or void,
@@ -185,8 +185,8 @@ def capture(out: Kept = Path("results")) -> None:
     raise typer.Exit(run_capture(out))
 
 
-@app.command()
-def hop(
+@app.command("shared_store")
+def shared_store(
     out: Kept = Path("results"),
     quick: Annotated[bool, typer.Option(help="Once, with small numbers: to see that it runs.")] = False,
 ) -> None:
@@ -195,7 +195,7 @@ def hop(
 
 
 @app.command()
-def topologies(
+def deployments(
     out: Kept = Path("results"),
     quick: Annotated[bool, typer.Option(help="Once, with a short window: to see that it runs.")] = False,
 ) -> None:

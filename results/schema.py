@@ -21,9 +21,10 @@ and beside the runs, or in one,
     drills.json         what failures of each deployment cost its users (`python -m tests.drills`): how it was made, and
                         under `drills` a row for each option, drill and repeat
     parts.json          the programs that each deployment runs, and who talks to whom (`python -m tests.drills.parts`)
-    shared_stores.json  what a shared store and a second process cost (`python -m loadtests hop`): the circumstances as
-                        in a manifest, the engines, and three tables, each a list of rows: served, hops, appends
-    topologies.json     what a delivery takes on each deployment (`python -m loadtests topologies`): the circumstances
+    shared_stores.json  what a shared store and a second process cost (`python -m loadtests shared_store`): the
+                        circumstances as in a manifest, the engines, and three tables, each a list of rows: served,
+                        hops, appends
+    topologies.json     what a delivery takes on each deployment (`python -m loadtests deployments`): the circumstances
                         as in a manifest, and under `topologies` a row for each option and repeat
     hosted.json         what serverless hosts do to each transport (`python -m loadtests hosted`): the circumstances as
                         in a manifest, under `hosts` each host's limits with their date and sources, and two tables,

@@ -1,4 +1,4 @@
-"""What a shared store and a second process cost, from `shared_stores.json` (`python -m loadtests hop`).
+"""What a shared store and a second process cost, from `shared_stores.json` (`python -m loadtests shared_store`).
 
 A table whose deliveries do not add up is refused; windows in which the load generator lagged too much are void, and
 left out. Every figure is a median over the repeats.
@@ -151,7 +151,7 @@ def load_sharing(folder: Path) -> Sharing:
     """Read the record in a folder; raise BrokenRun if there is none, or if what it counts does not add up."""
     path = folder / SHARED_STORES_FILE
     if not path.is_file():
-        raise BrokenRun(f"{folder}: expected {SHARED_STORES_FILE} in it; `python -m loadtests hop --out {folder}`")
+        raise BrokenRun(f"{folder}: no {SHARED_STORES_FILE}; `python -m loadtests shared_store --out {folder}`")
     made = json.loads(path.read_text(encoding="utf-8"))
     served, hops, appends = (
         _table(made.pop(name), columns) for name, columns in (("served", SERVED), ("hops", HOPS), ("appends", APPENDS))

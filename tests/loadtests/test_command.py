@@ -216,7 +216,7 @@ def test_a_preview_says_so_in_its_table_and_its_manifest_and_is_planned_for_less
     assert sum(one.workload.about_s for one in PREVIEW.planned(TRANSPORTS)) < 55
 
 
-@pytest.mark.parametrize("command", ["compare", "calibrate", "capture", "hop", "topologies", "hosted"])
+@pytest.mark.parametrize("command", ["compare", "calibrate", "capture", "shared_store", "deployments", "hosted"])
 def test_a_folder_in_which_nothing_can_be_kept_is_named_before_anything_is_measured(command: str) -> None:
     result = told([command, "--out", "/dev/null/x"])
     assert result.exit_code == 2

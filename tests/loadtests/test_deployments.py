@@ -1,4 +1,4 @@
-"""Whole deployments under load: real comparisons of each, and what `python -m loadtests topologies` is made of."""
+"""Whole deployments under load: real comparisons of each, and what `python -m loadtests deployments` is made of."""
 
 import csv
 import json
@@ -51,7 +51,7 @@ def test_a_comparison_of_a_deployment_adds_up_and_counts_all_its_processes(optio
 @pytest.mark.xdist_group("measuring")
 @pytest.mark.drill
 def test_each_deployment_has_a_row_in_which_nothing_is_lost(tmp_path: Path) -> None:
-    command = [sys.executable, "-m", "loadtests", "topologies", "--quick", "--out", str(tmp_path)]
+    command = [sys.executable, "-m", "loadtests", "deployments", "--quick", "--out", str(tmp_path)]
     done = subprocess.run(command, check=False, cwd=ROOT, capture_output=True, text=True, timeout=200)
     assert done.returncode == 0, done.stdout + done.stderr
     rows = json.loads((tmp_path / TOPOLOGIES_FILE).read_text())["topologies"]

@@ -1,4 +1,4 @@
-"""Shared stores under load: real comparisons with two workers, and what `python -m loadtests hop` is made of."""
+"""Shared stores under load: comparisons with two workers, and the parts of `python -m loadtests shared_store`."""
 
 import csv
 import json

@@ -96,7 +96,7 @@ def test_what_does_not_add_up_is_refused(table: str, column: str, tmp_path: Path
 
 
 def test_without_a_record_the_command_that_makes_one_is_told(tmp_path: Path) -> None:
-    with pytest.raises(BrokenRun, match="python -m loadtests hop"):
+    with pytest.raises(BrokenRun, match="python -m loadtests shared_store"):
         load_sharing(tmp_path)
 
 

@@ -67,7 +67,7 @@ def test_cpu_time_that_was_not_all_told_is_not_guessed(tmp_path: Path) -> None:
 
 
 def test_what_does_not_add_up_or_lacks_a_figure_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(BrokenRun, match="`python -m loadtests topologies"):
+    with pytest.raises(BrokenRun, match="`python -m loadtests deployments"):
         under_load(tmp_path)
     with pytest.raises(BrokenRun, match="1 deliveries are lost, doubled or out of order"):
         under_load(written(tmp_path, lambda rows: rows[0].update(lost=1)))

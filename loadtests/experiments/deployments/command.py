@@ -1,4 +1,4 @@
-"""`python -m loadtests topologies`: one small load on each of the three deployments, all their processes counted.
+"""`python -m loadtests deployments`: one small load on each of the three deployments, all their processes counted.
 
 Teaches to compare what is on offer, and not only what carries it: the same people talk over each deployment by the
 transport that it is meant for, so what differs is hosts, ways and engines together. All stand on one core of one

@@ -1,4 +1,4 @@
-"""`python -m loadtests hop`: what a shared store costs, what a second worker costs, and the hop between the two.
+"""`python -m loadtests shared_store`: what a shared store and a second worker cost, and the hop between.
 
 Teaches what may be said of two cores: a price, never a speed-up. Workers and engine share one core, as the servers of
 every comparison here do, so what is measured is the work that sharing adds, and how long a message takes through it.

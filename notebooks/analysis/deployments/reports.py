@@ -14,7 +14,7 @@ MAKERS: Mapping[str, str] = {
     PARTS_FILE: "python -m tests.drills.parts",
     DRILLS_FILE: "python -m tests.drills",
     CODE_COMPARISON_FILE: "python -m servers.shortest.compare",
-    TOPOLOGIES_FILE: "python -m loadtests topologies --out results/reference",
+    TOPOLOGIES_FILE: "python -m loadtests deployments --out results/reference",
 }
 RENTING, SEPARATE, SINGLE = "pusher-and-serverless", "separate-websocket-server", "single-server"
 NAMES: Mapping[str, str] = {

@@ -1,4 +1,4 @@
-"""The same small load on each deployment as it stands, from `topologies.json` (`python -m loadtests topologies`).
+"""The same small load on each deployment as it stands, from `topologies.json` (`python -m loadtests deployments`).
 
 A record whose deliveries do not add up is refused; windows in which the load generator lagged too much are void, and
 left out. Every figure is a median over the repeats, with their interval.
