@@ -66,7 +66,7 @@ drills: $(STAMP)test ## Run what is too long for `make test`: every transport on
 	@$(PYTHON) -m pytest -m drill $(ARGS)
 
 outages: $(STAMP)test ## Let each deployment fail in every way while people talk, and report what it cost them
-	@$(PYTHON) -m tests.drills $(ARGS)
+	@$(PYTHON) -m tests.outages $(ARGS)
 
 bench: $(STAMP)test ## Measure the servers against the least that could do the same job
 	@$(PYTHON) -m loadtests.experiments.bench $(ARGS)

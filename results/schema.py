@@ -18,9 +18,9 @@ and beside the runs, or in one,
                         server), moment in seconds from the window's start, and bytes (as Latin-1); and the same of the
                         vendor's own pusher-js, from connecting to one event
     code_comparison.json  the shortest chats, in lines and moving parts (`python -m servers.shortest.compare`)
-    drills.json         what failures of each deployment cost its users (`python -m tests.drills`): how it was made, and
-                        under `drills` a row for each option, drill and repeat
-    parts.json          the programs that each deployment runs, and who talks to whom (`python -m tests.drills.parts`)
+    drills.json         what failures of each deployment cost its users (`python -m tests.outages`): how it was made,
+                        and under `drills` a row for each option, drill and repeat
+    parts.json          the programs that each deployment runs, and who talks to whom (`python -m tests.outages.parts`)
     shared_stores.json  what a shared store and a second process cost (`python -m loadtests shared_store`): the
                         circumstances as in a manifest, the engines, and three tables, each a list of rows: served,
                         hops, appends
@@ -172,7 +172,7 @@ CELLS = (
 
 DRILLS = (
     Column("option", "str", "", "the deployment, as `python -m servers deploy` names it"),
-    Column("drill", "str", "", "what happened to it; tests/drills/drills.py says how"),
+    Column("drill", "str", "", "what happened to it; tests/outages/outages.py says how"),
     Column("repeat", "int64", "", "which repeat, from 0"),
     Column("machine_load", "float64", "", "processes that wanted to run, over the minute before (load average)"),
     Column("messages", "int64", "", "messages that were acknowledged"),

@@ -141,5 +141,5 @@ def test_code_that_works_as_written_is_said_to_work(folder: Path) -> None:
 
 def test_a_run_without_the_reports_says_what_makes_them(folder: Path) -> None:
     (folder / DRILLS_FILE).unlink()
-    with pytest.raises(BrokenRun, match=r"has no drills\.json: `python -m tests\.drills` makes it"):
+    with pytest.raises(BrokenRun, match=r"has no drills\.json: `python -m tests\.outages` makes it"):
         options.single_server(Evidence(folder))

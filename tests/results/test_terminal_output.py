@@ -42,7 +42,7 @@ COMMANDS = (
     "servers.deploy.empty_database",
     "servers.deploy.serverless",
     "servers.pusher_service",
-    "tests.drills",
+    "tests.outages",
 )
 
 

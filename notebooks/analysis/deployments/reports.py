@@ -11,8 +11,8 @@ from notebooks.analysis.runs import BrokenRun
 from results.schema import CODE_COMPARISON_FILE, DRILLS, DRILLS_FILE, PARTS_FILE, TOPOLOGIES_FILE
 
 MAKERS: Mapping[str, str] = {
-    PARTS_FILE: "python -m tests.drills.parts",
-    DRILLS_FILE: "python -m tests.drills",
+    PARTS_FILE: "python -m tests.outages.parts",
+    DRILLS_FILE: "python -m tests.outages",
     CODE_COMPARISON_FILE: "python -m servers.shortest.compare",
     TOPOLOGIES_FILE: "python -m loadtests deployments --out results/reference",
 }
@@ -26,7 +26,7 @@ STORE = "store"
 
 
 def parts(folder: Path) -> Mapping[str, Mapping[str, list[str]]]:
-    """Return by option its parts, as `tests.drills.parts` counts them; raise BrokenRun when they are not there."""
+    """Return by option its parts, as `tests.outages.parts` counts them; raise BrokenRun when they are not there."""
     found: Mapping[str, Mapping[str, list[str]]] = record(folder, PARTS_FILE)
     return found
 

@@ -10,8 +10,8 @@ from typing import Any
 
 from loadtests.harness import manifest
 from results.schema import DRILLS_FILE
-from tests.drills.drills import OUTAGE_S, Drill, Size
-from tests.drills.outcome import LATE_S, Outcome
+from tests.outages.outages import OUTAGE_S, Drill, Size
+from tests.outages.outcome import LATE_S, Outcome
 
 FOLDER = Path(__file__).parents[2] / "results" / "reference"
 
@@ -30,7 +30,7 @@ def circumstances(size: Size, repeats: int) -> dict[str, Any]:
         "machine": manifest.machine(),
         "versions": manifest.versions(),
         "machine_load": [round(load, 2) for load in os.getloadavg()],
-        "command": "python -m tests.drills",
+        "command": "python -m tests.outages",
         "size": asdict(size),
         "repeats": repeats,
         "late_after_s": LATE_S,

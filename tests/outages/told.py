@@ -6,11 +6,11 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
-from tests.drills.drills import TABLE
-from tests.drills.outcome import Outcome
+from tests.outages.outages import TABLE
+from tests.outages.outcome import Outcome
 
 DEPLOY = Path(__file__).parents[2] / "servers" / "deploy"
-BEGINS, ENDS = "<!-- drills: made by `python -m tests.drills` -->", "<!-- drills end -->"
+BEGINS, ENDS = "<!-- drills: made by `python -m tests.outages` -->", "<!-- drills end -->"
 WORDS = {
     "push_server_killed": "who holds the lines is killed",
     "api_instances_killed": "every instance of the API is killed",

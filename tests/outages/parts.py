@@ -1,4 +1,4 @@
-"""Count the parts of each deployment: `python -m tests.drills.parts` writes parts.json into results/reference.
+"""Count the parts of each deployment: `python -m tests.outages.parts` writes parts.json into results/reference.
 
 Counted in the running programs, by the operating system, while two people have come and one has spoken: which programs
 run, which of them a person's client talks to, and which of them keep lines to each other. Beside them stand the
@@ -21,7 +21,7 @@ from results.schema import PARTS_FILE
 from servers.core.wire import Kind
 from servers.deploy.deployments import OPTIONS, Option
 from servers.deploy.processes import started
-from tests.drills.report import FOLDER
+from tests.outages.report import FOLDER
 
 RENTED = ("push_service",)
 FOLDERS = Path(__file__).parents[2] / "servers" / "deploy"

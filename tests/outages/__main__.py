@@ -1,4 +1,4 @@
-"""Drill each deployment, and report: `python -m tests.drills`, about ten minutes. Exits with 1 if a message was lost.
+"""Drill each deployment, and report: `python -m tests.outages`, about ten minutes. Exits with 1 if a message was lost.
 
 It writes results/reference/drills.json, and the tables in the READMEs of the options.
 The order is drawn for each repeat, so that what else the machine does is no one drill's alone.
@@ -15,8 +15,8 @@ import typer
 
 from results.plain_characters import use_plain_characters
 from servers.deploy.deployments import OPTIONS
-from tests.drills import report, told
-from tests.drills.drills import DRILLS, Size, drill
+from tests.outages import report, told
+from tests.outages.outages import DRILLS, Size, drill
 
 
 def main(

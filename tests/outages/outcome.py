@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass
 from itertools import pairwise
 from typing import Any
 
-from tests.drills.crowd import Person
+from tests.outages.people import Person
 
 LATE_S = 0.5
 """A message that takes longer than this from being meant to being seen is late: somebody was not up to date."""

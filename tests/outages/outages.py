@@ -14,8 +14,8 @@ import httpx
 
 from servers.deploy.deployments import OPTIONS, Option, find
 from servers.deploy.processes import Running, started
-from tests.drills.crowd import crowd
-from tests.drills.outcome import Outcome, outcome
+from tests.outages.outcome import Outcome, outcome
+from tests.outages.people import crowd
 from tests.support.relay import Relay
 
 OUTAGE_S = 5.0

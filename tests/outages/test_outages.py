@@ -11,11 +11,11 @@ from results.schema import DRILLS as COLUMNS
 from results.schema import DRILLS_FILE
 from servers.core.wire import Event
 from servers.deploy.deployments import OPTIONS, Option
-from tests.drills import __main__ as command
-from tests.drills import report, told
-from tests.drills.crowd import Person
-from tests.drills.drills import DRILLS, Drill, Drilled, Size, drill, new_version, push_server_killed
-from tests.drills.outcome import Outcome, outcome
+from tests.outages import __main__ as command
+from tests.outages import report, told
+from tests.outages.outages import DRILLS, Drill, Drilled, Size, drill, new_version, push_server_killed
+from tests.outages.outcome import Outcome, outcome
+from tests.outages.people import Person
 
 pytestmark = pytest.mark.anyio
 SHORT = Size(people=4, every_s=0.4, before_s=1.0, after_s=1.5)
