@@ -4,7 +4,6 @@ Teaches to keep Locust at arm's length: importing it would patch the sockets of 
 anybody would run it by hand, and tells on standard output, in JSON lines, where in its course it is.
 """
 
-import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,6 +14,7 @@ from loadtests.accounts.wire_bytes import SLACK_S
 from loadtests.harness.children import Child, Look, module, running
 from loadtests.harness.distance import Way
 from loadtests.plan.workload import Workload
+from servers.deploy.engines import free_port
 
 MARGIN_S = 60.0
 HOST = "127.0.0.1"
@@ -93,11 +93,3 @@ def generating(
             yield Generator(child, workload, record)
         finally:
             child.terminate()  # unlike our servers, Locust does not watch its standard input
-
-
-def free_port() -> int:
-    """Return a port that nobody listens on, at this moment."""
-    with socket.socket() as probe:
-        probe.bind((HOST, 0))
-        port: int = probe.getsockname()[1]
-        return port

@@ -8,6 +8,7 @@ can be killed and started again on the same data. The kernel ends an engine whos
 import itertools
 import os
 import pwd
+import random
 import secrets
 import shutil
 import signal
@@ -15,7 +16,7 @@ import socket
 import subprocess
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 READY_S = 30.0
@@ -24,6 +25,8 @@ POLL_S = 0.02
 HOST = "127.0.0.1"
 UNPRIVILEGED = "nobody"  # PostgreSQL refuses to run as root
 REDIS_DATABASES = 4096
+PORTS = range(10_000, 32_768)
+"""Below the ports that systems give away by themselves: none of them is taken by chance before its process binds it."""
 PACKAGES = {
     "redis-server": "redis-server",
     "postgres": "postgresql",
@@ -193,9 +196,11 @@ def as_nobody(*command: str | Path) -> None:
 
 
 def free_port() -> int:
-    with socket.create_server((HOST, 0)) as server:
-        port: int = server.getsockname()[1]
-        return port
+    """Return a port that nobody listens on; drawn at random, since another process binds it a moment later."""
+    while True:
+        port = random.choice(PORTS)
+        with suppress(OSError), socket.create_server((HOST, port)):
+            return port
 
 
 def _running(engine: Engine) -> Iterator[Engine]:

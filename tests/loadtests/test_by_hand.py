@@ -22,11 +22,11 @@ import pytest
 from loadtests.accounts.offered import meant
 from loadtests.accounts.samples import Samples
 from loadtests.accounts.summary import Summary, summarise
-from loadtests.harness.generator import free_port
 from loadtests.harness.server_probe import serving
 from loadtests.plan.hosts import problem_of
 from loadtests.plan.schedule import intentions
 from loadtests.plan.workload import Workload
+from servers.deploy.engines import free_port
 from tests.support.loadtest_rows import BOTH, samples, sent
 
 ROOT = Path(__file__).parents[2]

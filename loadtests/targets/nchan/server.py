@@ -15,10 +15,10 @@ from urllib.parse import urlsplit
 
 from loadtests.accounts.cell import Reading
 from loadtests.harness.children import Child, NotMeasured, running
-from loadtests.harness.generator import free_port
 from loadtests.harness.server_probe import ANSWER_S, READY_S, Server
 from loadtests.plan.workload import HOLD_S
 from loadtests.targets.target import OutsideProbe
+from servers.deploy.engines import free_port
 
 CONFIGURATION = Path(__file__).with_name("nginx.conf")
 CONFIGURED = "127.0.0.1:8090"
