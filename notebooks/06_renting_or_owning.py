@@ -23,9 +23,9 @@
 from notebooks.analysis import wording
 from notebooks.analysis.deployments import reports, side_by_side
 from notebooks.analysis.runs import chosen_folder
-from results.activity import Activity
-from results.costs import bills, measured_in
-from results.plans import load_prices
+from results.costs.activity import Activity
+from results.costs.deployments import bills, measured_in
+from results.costs.plans import load_prices
 
 folder, prices, usual = chosen_folder(), load_prices(), Activity(users=1)
 measured = measured_in(folder)
@@ -266,7 +266,7 @@ side_by_side.bill_table(measured, prices, usual)
 # from its first user, which is more than nothing:
 
 # %%
-from results.costs import bill as month
+from results.costs.deployments import bill as month
 
 machine = month(reports.SINGLE, usual, measured, prices, host="vps").usd
 until = next(users for users in range(1, MOST) if options[reports.RENTING](users).usd > machine)

@@ -41,13 +41,18 @@ def empty_share(rate_per_s: float, period_s: float) -> float:
     return exp(-rate_per_s * period_s)
 
 
+def occupied_share(mean: float) -> float:
+    """Return the probability that a Poisson count of this mean is not zero: 1 - exp(-mean), exact for small means."""
+    return -expm1(-mean)
+
+
 def events_per_response(rate_per_s: float, period_s: float) -> float:
     """Return how many events a poll brings when it brings any: lambda T / (1 - exp(-lambda T)).
 
     The mean over all polls is lambda T, and all of it comes in the share that is not empty. Tends to 1 for rare events.
     """
     expected = rate_per_s * period_s
-    return expected / -expm1(-expected) if expected else 1.0
+    return expected / occupied_share(expected) if expected else 1.0
 
 
 def long_polling_requests_per_s(rate_per_s: float, round_trip_s: float, hold_s: float) -> float:
@@ -59,7 +64,7 @@ def long_polling_requests_per_s(rate_per_s: float, round_trip_s: float, hold_s: 
     1/(h + RTT); frequent events: 1/RTT at most, several events in each response. The textbook's 1/(1/lambda + RTT)
     differs by the events that come while re-arming, and agrees when lambda RTT is small.
     """
-    held_s = -expm1(-rate_per_s * hold_s) / rate_per_s if rate_per_s else hold_s
+    held_s = occupied_share(rate_per_s * hold_s) / rate_per_s if rate_per_s else hold_s
     return 1 / (round_trip_s + exp(-rate_per_s * round_trip_s) * held_s)
 
 

@@ -20,11 +20,7 @@ STANDARD_LIBRARY_AND: dict[str, set[str]] = {
     "servers.deploy.deployments": set(),
     "results.schema": set(),
     "results.theory": set(),
-    "results.plans": set(),
-    "results.rates": {"results.schema", "servers.transports"},
-    "results.activity": {"results.rates"},
-    "results.metering": {"results.activity", "results.plans", "results.rates", "servers.transports"},
-    "results.costs": {"results.activity", "results.metering", "results.plans", "results.rates"},
+    "results.costs.plans": set(),
     "servers.core.wire": {"msgspec"},
 }
 

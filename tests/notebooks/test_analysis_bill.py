@@ -7,9 +7,9 @@ import pytest
 from notebooks.analysis.figures import bill
 from notebooks.analysis.figures.bill import FreeEnd
 from notebooks.analysis.figures.style import Picture, picture
-from results.activity import Activity
-from results.costs import OPTIONS, bills, measured_in
-from results.plans import load_prices
+from results.costs.activity import Activity
+from results.costs.deployments import DEPLOYMENTS, bills, measured_in
+from results.costs.plans import load_prices
 
 MEASURED = measured_in(Path(__file__).parents[2] / "results" / "reference")
 PRICES = load_prices()
@@ -41,7 +41,7 @@ def test_the_bill_has_the_same_bytes_when_drawn_again() -> None:
 
 
 def test_every_option_has_a_name_a_line_and_words_for_a_sentence() -> None:
-    assert set(bill.LOOKS) == set(bill.HOSTED) == set(OPTIONS)
+    assert set(bill.LOOKS) == set(bill.HOSTED) == set(DEPLOYMENTS)
 
 
 def test_every_meter_that_can_end_a_free_tier_has_a_name() -> None:
@@ -50,11 +50,12 @@ def test_every_meter_that_can_end_a_free_tier_has_a_name() -> None:
 
 
 def test_the_headline_tells_each_end_even_if_there_is_none() -> None:
-    ends = dict(zip(OPTIONS, [FreeEnd(43, "requests"), FreeEnd(0, "commercial use"), FreeEnd(MOST, "")], strict=True))
+    limits = [FreeEnd(43, "requests"), FreeEnd(0, "commercial use"), FreeEnd(MOST, "")]
+    ends = dict(zip(DEPLOYMENTS, limits, strict=True))
     assert bill.finding(ends, MOST) == (
         "Free for 43 users with Pusher, for 100,000 users and more on a single server, for nobody otherwise"
     )
-    assert bill.finding(dict.fromkeys(OPTIONS, FreeEnd(0, "")), MOST) == "Free for nobody"
+    assert bill.finding(dict.fromkeys(DEPLOYMENTS, FreeEnd(0, "")), MOST) == "Free for nobody"
 
 
 def test_the_ring_names_the_limit_that_one_more_user_exceeds() -> None:

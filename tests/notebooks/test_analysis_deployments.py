@@ -9,9 +9,9 @@ from notebooks.analysis.deployments import renting, reports, side_by_side
 from notebooks.analysis.figures import drills
 from notebooks.analysis.figures.style import picture
 from notebooks.analysis.runs import ROOT, BrokenRun, load
-from results.activity import Activity
-from results.costs import OPTIONS, measured_in
-from results.plans import load_prices
+from results.costs.activity import Activity
+from results.costs.deployments import DEPLOYMENTS, measured_in
+from results.costs.plans import load_prices
 from results.schema import DRILLS_FILE
 
 REFERENCE = ROOT / "results" / "reference"
@@ -42,8 +42,8 @@ def test_drills_are_told_from_ones_own_to_the_vendors_and_unknown_ones_last() ->
 
 
 def test_every_option_has_one_name_everywhere() -> None:
-    assert list(reports.NAMES) == list(OPTIONS) == list(reports.parts(REFERENCE))
-    assert set(DRILLS["option"]) == set(OPTIONS)
+    assert list(reports.NAMES) == list(DEPLOYMENTS) == list(reports.parts(REFERENCE))
+    assert set(DRILLS["option"]) == set(DEPLOYMENTS)
 
 
 def test_the_third_transit_is_the_delay_to_the_service_and_no_theory_is_told_of_p95() -> None:

@@ -23,8 +23,8 @@ from notebooks.analysis.serverless import Hosted, load_hosted
 from notebooks.analysis.sharing import Sharing, load_sharing
 from notebooks.analysis.wire.anatomy import Utterance, utterances
 from notebooks.analysis.wire.captures import Capture, captures, pusher_js
-from results.costs import Measured, measured_in
-from results.plans import Prices, load_prices
+from results.costs.deployments import Measured, measured_in
+from results.costs.plans import Prices, load_prices
 from results.schema import CAPTURES_FILE
 
 CONTRADICTED = "This run contradicts it."

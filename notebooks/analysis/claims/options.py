@@ -11,8 +11,9 @@ from notebooks.analysis.deployments.reports import RENTING, SEPARATE, SINGLE, ST
 from notebooks.analysis.deployments.side_by_side import lost, vendors
 from notebooks.analysis.runs import Run
 from notebooks.analysis.sharing import Backing
-from results import costs
-from results.activity import Activity
+from results.costs.activity import Activity
+from results.costs.break_even import last_free
+from results.costs.deployments import bill, bills
 
 FEW, MANY, MOST = 10, 1_000, 100_000
 PARTS = ("program", "link", "setting")
@@ -45,9 +46,9 @@ def free_tier(evidence: Evidence) -> Finding:
     talk, large = evidence.run("conversation"), evidence.run("large_room")
     sandbox = prices.service("pusher").plans[0].included["messages_per_day"]
     lasts = minutes_a_day(talk, sandbox)
-    bill = costs.bills(Activity(1), measured, prices)[RENTING]
-    users = costs.last_free(bill, MOST) or 0
-    ends = ", ".join(limit.capitalize().replace(": ", "'s ") for limit in bill(users + 1).outgrown)
+    by_users = bills(Activity(1), measured, prices)[RENTING]
+    users = last_free(by_users, MOST)
+    ends = ", ".join(limit.capitalize().replace(": ", "'s ") for limit in by_users(users + 1).exceeded)
     sizes = " and ".join(wording.amount(counted_per_message(run).value) for run in (talk, large))
     return holds_when(
         lasts < DAY_MINUTES,
@@ -76,9 +77,9 @@ def external_dependency(evidence: Evidence) -> Finding:
 
 def no_external_service(evidence: Evidence) -> Finding:
     rented = evidence.parts[SEPARATE]["rented"]
-    bills = {option: vendors(option, evidence.rates, evidence.prices) for option in (SEPARATE, RENTING, SINGLE)}
-    senders = ", ".join(map(str.title, bills[SEPARATE]))
-    here, there, alone = map(len, bills.values())
+    vendors_of = {option: vendors(option, evidence.rates, evidence.prices) for option in (SEPARATE, RENTING, SINGLE)}
+    senders = ", ".join(map(str.title, vendors_of[SEPARATE]))
+    here, there, alone = map(len, vendors_of.values())
     figure = (
         f"{wording.counted(len(rented), 'push service')}; bills from {senders}: {here} vendors, with Pusher {there}, "
         f"on a single server {alone}"
@@ -86,7 +87,7 @@ def no_external_service(evidence: Evidence) -> Finding:
     if rented:
         return Finding(Verdict.NO_LONGER, figure, CONTRADICTED)
     return holds_when(
-        bool(bills[SEPARATE]), figure, "It holds of the push service only: its own drawing has three hosts to pay."
+        bool(vendors_of[SEPARATE]), figure, "It holds of the push service only: its own drawing has three hosts to pay."
     )
 
 
@@ -153,7 +154,7 @@ def more_expensive(evidence: Evidence) -> Finding:
     measured, prices = evidence.rates, evidence.prices
 
     def usd(option: str, users: int, host: str = "") -> float:
-        return costs.bill(option, replace(Activity(1), users=users), measured, prices, host=host).usd
+        return bill(option, replace(Activity(1), users=users), measured, prices, host=host).usd
 
     machine, rented = ({n: usd(option, n, host) for n in (FEW, MANY)} for option, host in COMPARED)
     trial = usd(SINGLE, FEW)

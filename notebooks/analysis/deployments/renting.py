@@ -14,10 +14,10 @@ from notebooks.analysis.figures.curves import Curve, Panel
 from notebooks.analysis.figures.style import GREY, INK
 from notebooks.analysis.intervals import Interval, interval
 from notebooks.analysis.runs import Run, load, points
-from results.activity import Activity
-from results.costs import ADAPTER, SOCKETS, Measured, pusher_and_serverless
-from results.metering import pusher_messages
-from results.plans import Prices
+from results.costs.activity import Activity
+from results.costs.deployments import ADAPTER, SOCKETS, Measured, pusher_and_serverless
+from results.costs.metering import pusher_messages
+from results.costs.plans import Prices
 from servers import transports
 
 TO_MS = 1000.0
@@ -102,7 +102,7 @@ def plans_table(measured: Measured, prices: Prices, activity: Activity, most: in
             "messages a day": f"{plan.included['messages_per_day']:,.0f}",
             "users by connections": f"{users['connections']:,}",
             "by messages": f"{users['messages_per_day']:,}",
-            "known": "first-hand" if plan.sure == "C" else "second-hand",
+            "known": "first-hand" if plan.confidence == "C" else "second-hand",
         }
     return wording.table(rows)
 

@@ -8,9 +8,9 @@ import pandas as pd
 
 from notebooks.analysis import wording
 from notebooks.analysis.deployments.reports import NAMES, STORE, code, drills, parts
-from results.activity import Activity
-from results.costs import OPTIONS, Measured, bills
-from results.plans import Prices
+from results.costs.activity import Activity
+from results.costs.deployments import DEPLOYMENTS, Measured, bills
+from results.costs.plans import Prices
 
 CHATS = {"WebSocket chat in Python": "raw WebSocket", "Pusher chat in Python": "Pusher"}
 USERS = (10, 100, 1_000, 10_000)
@@ -18,7 +18,7 @@ USERS = (10, 100, 1_000, 10_000)
 
 def vendors(option: str, measured: Measured, prices: Prices) -> tuple[str, ...]:
     """Return who sends a bill, be it of nothing: the services that an option rents, without what is nobody's."""
-    needs = OPTIONS[option](measured, Activity(1), prices.assumptions, "")
+    needs = DEPLOYMENTS[option](measured, Activity(1), prices.assumptions, "")
     return tuple(name for name in needs if name != "one-process")
 
 

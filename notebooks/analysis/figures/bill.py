@@ -17,9 +17,10 @@ from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
 from notebooks.analysis.figures.curves import spread
 from notebooks.analysis.figures.style import GREY, MARGIN_IN, PALE, WIDTH_IN, Placing, label, sheet, tint
-from results.activity import Activity
-from results.costs import ADAPTER, SOCKETS, Measured, bills, cheapest, crossings, last_free
-from results.plans import Bill, Prices
+from results.costs.activity import Activity
+from results.costs.break_even import cheapest, crossings, last_free
+from results.costs.deployments import ADAPTER, SOCKETS, Measured, bills
+from results.costs.plans import Bill, Prices
 from servers import transports
 
 PLOT_IN = 2.9
@@ -74,8 +75,8 @@ class FreeEnd:
 
 def free_end(bill: ByUsers, most: int) -> FreeEnd:
     """Return where an option's free tier ends; its limit is empty if that is beyond `most`."""
-    users = last_free(bill, most) or 0
-    first = next((each for each in bill(users + 1).outgrown if users < most), "")
+    users = last_free(bill, most)
+    first = next((each for each in bill(users + 1).exceeded if users < most), "")
     meter = first.rpartition(": ")[2]
     return FreeEnd(users, LIMITS.get(meter, meter))
 
@@ -104,7 +105,7 @@ def draw(measured: Measured, prices: Prices, activity: Activity, most: int, *, c
     costs = {name: [bill(each).usd for each in users] for name, bill in options.items()}
     _frame(axes, most, max((usd for row in costs.values() for usd in row if isfinite(usd)), default=LINEAR_USD))
     for name, row in costs.items():
-        seen = measured[LOOKS[name][1]].crowd / activity.peak * activity.open_hours / activity.hours_per_day
+        seen = measured[LOOKS[name][1]].users_max / activity.peak * activity.open_hours / activity.hours_per_day
         _curve(axes, name, users, row, seen)
     _free_ends(axes, ends)
     _names(axes, users, costs)

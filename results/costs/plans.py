@@ -1,8 +1,8 @@
 """What a month costs: the plans of a service with their limits, and the cheapest that suffices.
 
-Teaches that a price is a step function of what is used: a plan includes so much of each meter, sells more of it or
-does not, and the first limit that is reached decides. Pure: prices come from `prices.toml`, usage from
-`results.metering`. Leaves out taxes, yearly discounts, and what a vendor grants when asked.
+Teaches that a price is a step function of usage: a plan includes some amount of each meter, sells more of it or not,
+and the first limit that is reached decides. Prices come from `prices.toml`, usage from `metering`. Leaves out taxes,
+yearly discounts, and what a vendor grants on request.
 """
 
 import tomllib
@@ -27,16 +27,16 @@ class PricePlan:
     usd: float
     dated: str
     source: str
-    sure: str
+    confidence: str
     included: Usage = field(default_factory=dict)
-    then_usd: Usage = field(default_factory=dict)
+    unit_usd: Usage = field(default_factory=dict)
     credit_usd: float = 0.0
     credit_is_limit: bool = False
     commercial: bool = True
 
     @property
     def meters(self) -> frozenset[str]:
-        return frozenset({*self.included, *self.then_usd})
+        return frozenset({*self.included, *self.unit_usd})
 
     def cost_usd(self, usage: Usage) -> float:
         """Return the price of a month; infinite when a limit is exceeded."""
@@ -46,20 +46,20 @@ class PricePlan:
 
     def shares(self, usage: Usage) -> dict[str, float]:
         """Return how much of each hard limit is used: 1 is all of it."""
-        shares = {meter: usage[meter] / most for meter, most in self.included.items() if meter not in self.then_usd}
+        shares = {meter: usage[meter] / most for meter, most in self.included.items() if meter not in self.unit_usd}
         return shares | ({CREDIT: self._metered_usd(usage) / self.credit_usd} if self.credit_is_limit else {})
 
     def _metered_usd(self, usage: Usage) -> float:
-        beyond = {meter: max(0.0, usage[meter] - self.included.get(meter, 0.0)) for meter in self.then_usd}
-        return sum(amount * self.then_usd[meter] for meter, amount in beyond.items())
+        beyond = {meter: max(0.0, usage[meter] - self.included.get(meter, 0.0)) for meter in self.unit_usd}
+        return sum(amount * self.unit_usd[meter] for meter, amount in beyond.items())
 
 
 @dataclass(frozen=True, slots=True)
 class BillItem:
-    """A service's line on the bill.
+    """What one service costs in a month.
 
-    plan: the cheapest that suffices, or NONE_SUFFICES, which costs infinitely much. limit: the hard limit of this plan
-    that is nearest to full, and its share; empty if it has none. outgrown: why the plan before it does not do.
+    plan: the cheapest that suffices, or NONE_SUFFICES at infinite cost. limit: the hard limit of this plan that is
+    nearest to full, and its share; empty if it has none. exceeded: which limit rules out the next smaller plan.
     """
 
     service: str
@@ -67,7 +67,7 @@ class BillItem:
     usd: float
     limit: str = ""
     share: float = 0.0
-    outgrown: str = ""
+    exceeded: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,19 +77,19 @@ class Service:
     name: str
     plans: Sequence[PricePlan]
 
-    def line(self, usage: Usage, *, commercial: bool = False) -> BillItem:
+    def cheapest(self, usage: Usage, *, commercial: bool = False) -> BillItem:
         """Return the cheapest plan that suffices; raises ValueError for usage that lacks a meter or is no amount."""
         self._check(usage)
         cost = {p.name: p.cost_usd(usage) if p.commercial or not commercial else inf for p in self.plans}
         best = min(self.plans, key=lambda plan: cost[plan.name])
-        sufficient = isfinite(cost[best.name])
-        smaller = self.plans[: self.plans.index(best)] if sufficient else self.plans
-        outgrown = [plan for plan in smaller if cost[plan.name] == inf]
-        why = self._why(outgrown[-1], usage, commercial) if outgrown else ""
-        if not sufficient:
-            return BillItem(self.name, NONE_SUFFICES, inf, outgrown=why)
+        suffices = isfinite(cost[best.name])
+        smaller = self.plans[: self.plans.index(best)] if suffices else self.plans
+        too_small = [plan for plan in smaller if cost[plan.name] == inf]
+        exceeded = self._exceeded(too_small[-1], usage, commercial) if too_small else ""
+        if not suffices:
+            return BillItem(self.name, NONE_SUFFICES, inf, exceeded=exceeded)
         limit, share = _fullest(best.shares(usage))
-        return BillItem(self.name, best.name, cost[best.name], limit, share, why)
+        return BillItem(self.name, best.name, cost[best.name], limit, share, exceeded)
 
     def _check(self, usage: Usage) -> None:
         meters = frozenset[str]().union(*(plan.meters for plan in self.plans))
@@ -100,7 +100,7 @@ class Service:
                 raise ValueError(f"{self.name}: expected {meter} to be an amount of 0 or more, got {usage[meter]}")
 
     @staticmethod
-    def _why(plan: PricePlan, usage: Usage, commercial: bool) -> str:
+    def _exceeded(plan: PricePlan, usage: Usage, commercial: bool) -> str:
         return COMMERCIAL_USE if commercial and not plan.commercial else _fullest(plan.shares(usage))[0]
 
 
@@ -110,18 +110,18 @@ def _fullest(shares: Mapping[str, float]) -> tuple[str, float]:
 
 @dataclass(frozen=True, slots=True)
 class Bill:
-    """A month of one deployment option: a line for each service it rents."""
+    """A month of one deployment: an item for each service that it rents."""
 
-    lines: tuple[BillItem, ...]
+    items: tuple[BillItem, ...]
 
     @property
     def usd(self) -> float:
-        return sum(line.usd for line in self.lines)
+        return sum(item.usd for item in self.items)
 
     @property
-    def outgrown(self) -> tuple[str, ...]:
+    def exceeded(self) -> tuple[str, ...]:
         """Return the limits, as "service: meter", for which something must be paid, or for which nothing suffices."""
-        return tuple(f"{line.service}: {line.outgrown}" for line in self.lines if line.usd and line.outgrown)
+        return tuple(f"{item.service}: {item.exceeded}" for item in self.items if item.usd and item.exceeded)
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,11 +141,11 @@ class Prices:
 
 def load_prices(path: Path = PRICES_FILE) -> Prices:
     """Read the prices; raises ValueError, naming the service, for a plan that lacks a field or has an unknown one."""
-    told: Mapping[str, Any] = tomllib.loads(path.read_text(encoding="utf-8"))
+    tables: Mapping[str, Any] = tomllib.loads(path.read_text(encoding="utf-8"))
     services = {}
-    for name, service in told["service"].items():
+    for name, service in tables["service"].items():
         try:
             services[name] = Service(name, [PricePlan(**plan) for plan in service["plans"]])
         except TypeError as error:
             raise ValueError(f"{path.name}, service {name}: {error}") from error
-    return Prices(services, told["assumptions"], told["changed"])
+    return Prices(services, tables["assumptions"], tables["changed"])

@@ -1,7 +1,7 @@
 """What a vendor counts, from what users do and what a run measured.
 
-Teaches the three ways to count. Pusher counts a publish and every delivery; a serverless host counts requests, the CPU
-they burn and the memory of the instances that they wait in; a server of one's own counts by the hour, used or not.
+Teaches the three ways to count. Pusher counts a publish and every delivery; a serverless host counts requests, their
+CPU time and the memory of the instances that they wait in; a server of one's own is counted by the hour, used or not.
 
 Meters: messages_per_day and connections (at the busiest moment) of Pusher; invocations, edge_requests, active_cpu_h,
 memory_gb_h or, on the classic host, function_gb_h; database_cu_h; cores to provide and memory_gb at the busiest moment,
@@ -11,11 +11,12 @@ and cold starts.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from math import ceil, expm1
+from math import ceil
 
-from results.activity import DAYS, HOUR_S, Activity
-from results.plans import Usage
-from results.rates import Rates
+from results import theory
+from results.costs.activity import DAYS, HOUR_S, Activity
+from results.costs.plans import Usage
+from results.costs.rates import Rates
 from servers import transports
 from servers.transports import Reads
 
@@ -23,16 +24,16 @@ GB = 1e9
 
 
 def pusher_messages(
-    published: float, subscribers: float, *, client_events: float = 0, comings: float = 0, other_calls: float = 0
+    published: float, subscribers: float, *, client_events: float = 0, presence_changes: float = 0, api_calls: float = 0
 ) -> float:
-    """Return what Pusher counts: a publish is one, and one for each subscriber who is told.
+    """Return what Pusher counts: one for each publish, and one for each subscriber who receives it.
 
-    client_events: sent by a subscriber, so told to all but one. comings: joins and leaves of a presence channel, told
-    to all but the one who came. other_calls: queries to the API, and webhooks. Pings and subscribing are free. Our
+    client_events: sent by a subscriber, received by all others. presence_changes: joins and leaves of a presence
+    channel, received by all others. api_calls: queries to the API, and webhooks. Pings and subscribing are free. Our
     adapter only publishes: it uses neither client events nor presence channels nor webhooks.
     """
     others = max(0.0, subscribers - 1)
-    return published * (1 + subscribers) + client_events * (1 + others) + comings * others + other_calls
+    return published * (1 + subscribers) + client_events * (1 + others) + presence_changes * others + api_calls
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,11 +49,11 @@ class FunctionSeconds:
 def function_seconds(measured: Rates, activity: Activity, assumed: Mapping[str, float]) -> FunctionSeconds:
     """Return what a transport's API would take as functions.
 
-    A request waits as long as is assumed; one that is held, or a line that stays open, as long as its user is there.
+    An ordinary request waits as long as is assumed; a held request or an open connection, while its user is online.
     """
     row, month = transports.find(measured.slug), activity.month
-    waits = row.reads is Reads.HELD or (row.reads is Reads.ONCE and not row.needs_push_service)
-    held_open = month[2] if waits else 0.0
+    is_held = row.reads is Reads.HELD or (row.reads is Reads.ONCE and not row.needs_push_service)
+    held_open = month[2] if is_held else 0.0
     return in_functions(measured.requests.of(month), measured.cpu_s.of(month), activity, assumed, held_open)
 
 
@@ -61,12 +62,12 @@ def in_functions(
 ) -> FunctionSeconds:
     """Return the time in functions of so many requests; active and held_open in seconds, over all of them.
 
-    An instance is alive while a request is in it: of requests at random times that is all but exp(-requests in flight),
-    and with many in flight each instance serves as many at once as is assumed.
+    An instance is alive while a request is in it: with few requests in flight, while there is at least one; with many,
+    each instance serves as many at once as is assumed.
     """
     held = invocations * assumed["wait_s_per_request"] + active + held_open
     in_flight = held / activity.open_s
-    alive = activity.open_s * max(-expm1(-in_flight), in_flight / assumed["requests_at_once"])
+    alive = activity.open_s * max(theory.occupied_share(in_flight), in_flight / assumed["requests_at_once"])
     return FunctionSeconds(invocations, held, active, alive)
 
 
@@ -82,16 +83,11 @@ def functions(seconds: FunctionSeconds, egress_bytes: float, assumed: Mapping[st
     }
 
 
-def database(awake_h: float, assumed: Mapping[str, float]) -> Usage:
-    """Return the usage of a database that is awake for so many hours of a month."""
-    return {"database_cu_h": assumed["database_cu"] * awake_h}
-
-
-def own_server(measured: Rates, activity: Activity, assumed: Mapping[str, float], *, copies_wanted: bool) -> Usage:
-    """Return the usage of a server of one's own; copies_wanted: a second process starts when the first is full."""
+def own_server(measured: Rates, activity: Activity, assumed: Mapping[str, float], *, scales_out: bool) -> Usage:
+    """Return the usage of a server of one's own; scales_out: a second process starts when the first is full."""
     at_peak = measured.cpu_s.of(activity.within(activity.online_at_peak, 1.0)) / assumed["core_share_max"]
-    copies = max(1, ceil(at_peak)) if copies_wanted else 1
-    gigabytes = (copies * measured.process_bytes + activity.online_at_peak * measured.user_bytes) / GB
+    processes = max(1, ceil(at_peak)) if scales_out else 1
+    gigabytes = (processes * measured.process_bytes + activity.online_at_peak * measured.user_bytes) / GB
     return {
         "cores": at_peak,
         "memory_gb": gigabytes,

@@ -1,0 +1,97 @@
+"""The monthly bill of the three deployments of the source document.
+
+From the rates of a run (`rates`) and an activity (`activity`) to usage (`metering`) to the cheapest plans (`plans`,
+`prices.toml`). Reads files and computes, nothing else. Leaves out people's time, which is the most expensive part.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from pathlib import Path
+
+from results.costs.activity import DAYS, Activity
+from results.costs.metering import function_seconds, functions, in_functions, own_server, pusher_messages
+from results.costs.plans import Bill, Prices, Usage
+from results.costs.rates import Rates, rates
+
+ADAPTER, SOCKETS, STREAM = "pusher_adapter", "raw_websocket", "server_sent_events"
+
+Measured = Mapping[str, Rates]
+UsageByService = Mapping[str, Usage]
+BillByUsers = Callable[[int], Bill]
+
+
+def pusher_and_serverless(
+    measured: Measured, activity: Activity, assumed: Mapping[str, float], host: str
+) -> UsageByService:
+    """The API as functions, the connections at Pusher, the log in a database. Pusher's frames are not our egress."""
+    api, (events, _, user_s) = measured[ADAPTER], activity.month
+    egress = api.down_bytes.of((events, 0.0, user_s)) + api.publish_bytes.of(activity.month)
+    published, _, _ = activity.within(activity.online, activity.open_s / DAYS)
+    return {
+        host or "vercel": functions(function_seconds(api, activity, assumed), egress, assumed),
+        "pusher": {
+            "messages_per_day": pusher_messages(published, activity.recipients),
+            "connections": activity.online_at_peak,
+        },
+        "neon": {"database_cu_h": assumed["database_cu"] * activity.occupied_h},
+    }
+
+
+def separate_websocket_server(
+    measured: Measured, activity: Activity, assumed: Mapping[str, float], host: str
+) -> UsageByService:
+    """Commands as functions, connections at servers of one's own, the log in a database between them.
+
+    A command costs a function what the server of Server-Sent Events spent on one: a POST and an append. A server that
+    listens to its database never lets it sleep. Leaves out what the store's client adds to that server.
+    """
+    events, _, _ = activity.month
+    command = measured[STREAM]
+    seconds = in_functions(events, command.cpu_s.event * events, activity, assumed)
+    return {
+        "vercel": functions(seconds, command.down_bytes.event * events, assumed),
+        host or "railway": own_server(measured[SOCKETS], activity, assumed, scales_out=True),
+        "neon": {"database_cu_h": assumed["database_cu"] * 24 * DAYS},
+    }
+
+
+def single_server(measured: Measured, activity: Activity, assumed: Mapping[str, float], host: str) -> UsageByService:
+    """One process has the connections, the commands and the log in a file: its core is the limit."""
+    usage = own_server(measured[SOCKETS], activity, assumed, scales_out=False)
+    return {host or "railway": usage, "one-process": usage}
+
+
+DEPLOYMENTS: Mapping[str, Callable[[Measured, Activity, Mapping[str, float], str], UsageByService]] = {
+    "pusher-and-serverless": pusher_and_serverless,
+    "separate-websocket-server": separate_websocket_server,
+    "single-server": single_server,
+}
+
+
+def measured_in(folder: Path) -> Measured:
+    """Return the rates that the bills need; raises ValueError when the run lacks a load."""
+    return {slug: rates(folder, slug) for slug in (ADAPTER, SOCKETS, STREAM)}
+
+
+def bill(
+    deployment: str, activity: Activity, measured: Measured, prices: Prices, *, commercial: bool = False, host: str = ""
+) -> Bill:
+    """Return a month at the cheapest plans; raises ValueError when the deployment or the host is unknown.
+
+    host: the service that runs the code, if not today's Vercel or Railway.
+    """
+    if deployment not in DEPLOYMENTS:
+        raise ValueError(f"deployment: expected one of {', '.join(DEPLOYMENTS)}, got {deployment!r}")
+    usage = DEPLOYMENTS[deployment](measured, activity, prices.assumptions, host)
+    return Bill(tuple(prices.service(name).cheapest(used, commercial=commercial) for name, used in usage.items()))
+
+
+def bills(
+    activity: Activity, measured: Measured, prices: Prices, *, commercial: bool = False
+) -> dict[str, BillByUsers]:
+    """Return the bill of each deployment as a function of the number of users, each of whom does what is given."""
+
+    def by_users(deployment: str) -> BillByUsers:
+        return lambda users: bill(deployment, replace(activity, users=users), measured, prices, commercial=commercial)
+
+    return {deployment: by_users(deployment) for deployment in DEPLOYMENTS}

@@ -1,0 +1,124 @@
+"""What a transport costs by cause: the counts of a run as rates per event, per delivery and per second online.
+
+Teaches that every count has three causes: events, their deliveries, and users who are online. A run that varies these
+three (`LOADS`) gives one equation for each load, and least squares give the rates, none of which can be negative.
+Memory has two causes: the process, and each user who is online. Leaves out what many users share: responses that carry
+several events, events that are stored together. So a poller's rates hold only near the loads that they come from, and
+with many users CPU is lower than they predict.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import combinations
+from math import isfinite
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from results.schema import CELLS_FILE
+from servers import transports
+
+LOADS = ("idle", "conversation", "busy", "large_room")
+COUNTS: Mapping[str, tuple[str, ...]] = {
+    "requests": ("requests_send", "requests_receive", "requests_upkeep"),
+    "cpu_s": ("api_cpu_s",),
+    "down_bytes": ("server_down_bytes",),
+    "publish_bytes": ("publish_bytes",),
+}
+
+Causes = tuple[float, float, float]
+"""Events, deliveries and user-seconds of a load."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rate:
+    """How much one event, one delivery and one second of one user online add to a count.
+
+    error: the relative error at the load that the rates fit worst.
+    """
+
+    event: float
+    delivery: float
+    user_s: float
+    error: float = 0.0
+
+    def of(self, causes: Causes) -> float:
+        """Return the count that these causes bring about."""
+        return self.event * causes[0] + self.delivery * causes[1] + self.user_s * causes[2]
+
+
+@dataclass(frozen=True, slots=True)
+class Rates:
+    """The rates of one transport's API server, and its resident memory: of the process, and of each user online.
+
+    users_max: the most users at once that the run measured; beyond them the rates are an extrapolation.
+    """
+
+    slug: str
+    requests: Rate
+    cpu_s: Rate
+    down_bytes: Rate
+    publish_bytes: Rate
+    process_bytes: float
+    user_bytes: float
+    users_max: int
+
+
+def rates(folder: Path, slug: str) -> Rates:
+    """Read a run's cells and return a transport's rates; raises ValueError when the run lacks one of LOADS."""
+    slug = transports.find(slug).slug
+    cells = pd.read_csv(folder / CELLS_FILE)
+    cells = cells[(cells["transport"] == slug) & (cells["verdict"] != "void")]
+    loads = {name: cells[cells["scenario"] == name] for name in LOADS}
+    if missing := [name for name, load in loads.items() if load.empty]:
+        raise ValueError(
+            f"{folder} has no valid cell of {slug} in {', '.join(missing)}; `make compare ARGS=--full` measures all"
+        )
+    causes = [_causes(load) for load in loads.values()]
+    counts = {
+        name: [float(load[list(columns)].to_numpy().sum()) for load in loads.values()]
+        for name, columns in COUNTS.items()
+    }
+    if uncounted := [name for name, totals in counts.items() if not all(map(isfinite, totals))]:
+        raise ValueError(f"{folder}: the server of {slug} did not count {', '.join(uncounted)}, so it has no price")
+    process_bytes, user_bytes = _memory(*list(loads.values())[:2])
+    fitted_rates = {name: fitted(causes, totals) for name, totals in counts.items()}
+    return Rates(slug, **fitted_rates, process_bytes=process_bytes, user_bytes=user_bytes, users_max=int(cells["users"].max()))
+
+
+def _causes(load: pd.DataFrame) -> Causes:
+    user_s = (load["users"] * load["measured_s"]).sum()
+    return float(load["events"].sum()), float(load["delivered"].sum()), float(user_s)
+
+
+def _memory(many: pd.DataFrame, few: pd.DataFrame) -> tuple[float, float]:
+    """Return the resident memory of a process without users, and of each user, from a large and a small load."""
+    (many_users, many_bytes), (few_users, few_bytes) = (
+        (float(load["users"].mean()), float(load["api_rss_bytes"].mean())) for load in (many, few)
+    )
+    if many_users <= few_users:
+        raise ValueError(
+            f"rates: expected more users in {LOADS[0]} than in {LOADS[1]}, got {many_users:g}, {few_users:g}"
+        )
+    user_bytes = max(0.0, (many_bytes - few_bytes) / (many_users - few_users))
+    return few_bytes - user_bytes * few_users, user_bytes
+
+
+def fitted(causes: Sequence[Causes], counts: Sequence[float]) -> Rate:
+    """Return the non-negative rates whose relative errors have the least sum of squares.
+
+    With three causes every subset of them can be tried, so no solver for constraints is needed.
+    """
+    totals = np.asarray(counts, dtype=np.float64)
+    weighted = np.asarray(causes) / np.where(totals, totals, 1.0)[:, np.newaxis]
+    wanted = np.where(totals, 1.0, 0.0)
+    best, least = np.zeros(3), float(wanted @ wanted)
+    for chosen in (list(subset) for size in (1, 2, 3) for subset in combinations(range(3), size)):
+        trial = np.zeros(3)
+        trial[chosen] = np.linalg.lstsq(weighted[:, chosen], wanted, rcond=None)[0]
+        errors = weighted @ trial - wanted
+        if trial.min() >= 0 and errors @ errors < least:
+            best, least = trial, float(errors @ errors)
+    error = float(np.abs(weighted @ best - wanted).max())
+    return Rate(float(best[0]), float(best[1]), float(best[2]), error)

@@ -1,0 +1,86 @@
+"""Rates from the counts of a run: they explain the counts, are never negative, and need all loads."""
+
+import csv
+from collections.abc import Mapping
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from results.costs.rates import LOADS, Causes, Rate, fitted, rates
+from results.schema import CELLS, CELLS_FILE
+from servers.transports import TRANSPORTS
+
+REFERENCE = Path(__file__).parents[3] / "results" / "reference"
+RATES = st.one_of(st.just(0.0), st.floats(1e-7, 10))
+each_transport = pytest.mark.parametrize("slug", [row.slug for row in TRANSPORTS])
+
+
+def write_run(folder: Path, loads: tuple[str, ...], cells: Mapping[str, str]) -> None:
+    """Write one cell of each load by raw WebSocket; `cells` are the fields that are not 1 in all of them."""
+    names = [column.name for column in CELLS]
+    with (folder / CELLS_FILE).open("w", newline="") as file:
+        writer = csv.DictWriter(file, names)
+        writer.writeheader()
+        for load in loads:
+            cell = dict.fromkeys(names, "1") | {"scenario": load, "transport": "raw_websocket", "verdict": "valid"}
+            writer.writerow(cell | dict(cells))
+
+
+@pytest.mark.parametrize(
+    ("loads", "cells", "expected"),
+    [
+        (LOADS[1:], {}, "no valid cell of raw_websocket in idle"),
+        (LOADS, {"verdict": "void"}, "no valid cell of raw_websocket in idle, conversation"),
+        (LOADS, {"server_down_bytes": "nan"}, "did not count down_bytes"),
+        (LOADS, {}, "expected more users in idle than in conversation, got 1, 1"),
+    ],
+)
+def test_a_run_that_cannot_be_priced_is_refused(
+    tmp_path: Path, loads: tuple[str, ...], cells: dict[str, str], expected: str
+) -> None:
+    write_run(tmp_path, loads, cells)
+    with pytest.raises(ValueError, match=expected):
+        rates(tmp_path, "raw_websocket")
+
+
+@given(
+    st.tuples(RATES, RATES, RATES),
+    st.lists(st.tuples(*[st.floats(1, 1e4)] * 3), min_size=4, max_size=6),
+)
+def test_rates_explain_the_counts_that_they_made(true: tuple[float, float, float], causes: list[Causes]) -> None:
+    found = fitted(causes, [Rate(*true).of(row) for row in causes])
+    assert found.error < 1e-5
+    assert min(found.event, found.delivery, found.user_s) >= 0
+
+
+def test_noise_never_makes_a_rate_negative() -> None:
+    found = fitted([(10, 100, 1000), (100, 1000, 1000), (10, 900, 500)], [1.0, 10.0, 0.2])
+    assert min(found.event, found.delivery, found.user_s) >= 0
+    assert found.error > 0.01
+
+
+def test_the_reference_pays_a_request_per_event_and_three_heartbeats_a_lease() -> None:
+    adapter = rates(REFERENCE, "pusher_adapter").requests
+    assert (adapter.event, adapter.user_s) == pytest.approx((1.0, 3 / 30), rel=0.02)
+    assert rates(REFERENCE, "raw_websocket").requests == Rate(0, 0, 0)
+    assert rates(REFERENCE, "short_polling").requests.user_s == pytest.approx(1 / 2, rel=0.01)
+
+
+@each_transport
+def test_rates_miss_no_load_of_the_reference_by_much(slug: str) -> None:
+    found = rates(REFERENCE, slug)
+    assert found.requests.error < 0.05
+    assert found.cpu_s.error < 0.35
+
+
+@each_transport
+def test_with_the_most_users_the_rates_overestimate_cpu(slug: str) -> None:
+    found, cells = rates(REFERENCE, slug), pd.read_csv(REFERENCE / CELLS_FILE)
+    assert found.users_max >= 800
+    of_slug = cells[(cells["transport"] == slug) & (cells["verdict"] != "void") & (cells["users"] == found.users_max)]
+    for row in of_slug.to_dict("records"):
+        predicted = found.cpu_s.of((row["events"], row["delivered"], row["users"] * row["measured_s"]))
+        assert row["api_cpu_s"] < predicted < 4 * row["api_cpu_s"]
