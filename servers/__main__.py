@@ -29,7 +29,7 @@ from servers.deploy.command import deploy
 from servers.deploy.processes import started
 from servers.deploy.server import Listening, opened, serve_chat
 from servers.deploy.workers import Workers, held_port
-from servers.serving import UVICORN_DEFAULTS, HttpSettings, announce, replace_unencodable, run
+from servers.serving import UVICORN_DEFAULTS, HttpSettings, print_ready, replace_unencodable, run
 from servers.transports import Commands, Transport
 
 DEFAULTS = Settings()
@@ -66,7 +66,7 @@ def main(
     api: Annotated[str, typer.Option(envvar="CHAT_API", help="Leave commands to the API at this address.")] = "",
     share_port: Annotated[bool, typer.Option("--share-port", hidden=True, help="Others may listen on it.")] = False,
     attached: Annotated[bool, typer.Option(help="Stop when standard input closes (for a parent process).")] = False,
-    fellows: Annotated[Path | None, typer.Option(hidden=True, help="Where workers of one port meet.")] = None,
+    worker_folder: Annotated[Path | None, typer.Option(hidden=True, help="Where workers of one port meet.")] = None,
 ) -> None:
     """Serve one chat over one transport."""
     settings = Settings(
@@ -87,11 +87,11 @@ def main(
             _check_sharing(url, workers)
             _check_api(api, row, url)
             pids = start_push_service(stack) if row.needs_push_service else {}
-            if workers > 1 and fellows is None:
+            if workers > 1 and worker_folder is None:
                 asyncio.run(_check(url))
                 _supervise(workers, host, port, pids, attached)
             else:
-                listening = Listening(host, port, web, attached, fellows, share_port)
+                listening = Listening(host, port, web, attached, worker_folder, share_port)
                 told = {"store": url.partition(":")[0], "workers": workers, **asdict(settings), **http.as_dict()}
                 facts = {
                     "transport": row.slug,
@@ -150,9 +150,9 @@ def _supervise(count: int, host: str, port: int, pids: Mapping[str, int], attach
         def on_ready(facts: Mapping[str, Any], workers: list[int]) -> None:
             api = {f"api_{place}" if place > 1 else "api": pid for place, pid in enumerate(workers, 1)}
             roles = {**api, "supervisor": os.getpid(), **pids}
-            announce(facts["address"], {**facts, "pids": roles, **_service(pids)})
+            print_ready(facts["address"], {**facts, "pids": roles, **_service(pids)})
 
-        command = ["servers", *sys.argv[1:], "--port", str(number), "--fellows", folder]
+        command = ["servers", *sys.argv[1:], "--port", str(number), "--worker-folder", folder]
         Workers(command, count).run(on_ready, attached)
 
 

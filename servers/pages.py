@@ -1,8 +1,8 @@
-"""The browser's client, served by the very server that it talks to.
+"""The browser's client, served by the same server that it sends its requests to.
 
-Teaches why the page and its server should be one origin: a page from elsewhere must ask for permission before each
-request that carries a token (CORS preflight, Fetch Standard, section 3.2), and a poll whose address changes with every
-cursor would pay for two requests instead of one. Every file leaves with a strict Content-Security-Policy.
+Teaches why the page and its server should have one origin: a page of another origin must ask for permission before each
+request that carries a token (CORS preflight, Fetch Standard, section 3.2), so a poll, whose URL changes with every
+cursor, would cost two requests instead of one. Every file is sent with a strict Content-Security-Policy.
 """
 
 import os
@@ -19,12 +19,11 @@ PUSH_SERVICES = ("ws://127.0.0.1:*", "ws://localhost:*", "wss://*.pusher.com")
 
 
 class Pages(StaticFiles):
-    """The files of one folder, each with the headers that keep a page to what it needs."""
+    """The files of one folder, each sent with the same headers. Raises RuntimeError if there is no such folder."""
 
-    def __init__(self, folder: Path, policy: str) -> None:
-        """Serve `folder` under a Content-Security-Policy. Raises RuntimeError if there is no such folder."""
+    def __init__(self, folder: Path, headers: Mapping[str, str]) -> None:
         super().__init__(directory=folder)
-        self._headers = security_headers(policy)
+        self._headers = headers
 
     def file_response(
         self, full_path: str | os.PathLike[str], stat_result: os.stat_result, scope: Scope, status_code: int = 200
@@ -35,33 +34,19 @@ class Pages(StaticFiles):
 
 
 def chat_pages(folder: Path, framed_by: Iterable[str]) -> list[BaseRoute]:
-    """Return the routes of a chat server's browser client. framed_by: origins whose pages may show it."""
-    policy = policy_of(framed_by=framed_by, connects_to=PUSH_SERVICES)
-    start = Route("/", RedirectResponse("/web/chat.html"))
-    return [start, Mount("/web", Pages(folder, policy))]
+    """Return the routes of a chat server's browser client. framed_by: origins whose pages may show it in a frame."""
+    pages = Pages(folder, page_headers(framed_by=framed_by, connects_to=PUSH_SERVICES))
+    return [Route("/", RedirectResponse("/web/chat.html")), Mount("/web", pages)]
 
 
-def security_headers(policy: str) -> Mapping[str, str]:
-    """Return the headers that every page leaves with.
+def page_headers(
+    framed_by: Iterable[str] = (), frames: str = "'none'", connects_to: Iterable[str] = ()
+) -> Mapping[str, str]:
+    """Return the headers of every page: a policy that allows our own origin and nothing inline, and others.
 
-    no-cache: a page is never older than its server. close: connections that stay open are those of the chat. An agent
-    cluster of its own lets a browser run a page that is framed by another beside it, on a thread that nobody shares.
-    """
-    return {
-        "Content-Security-Policy": policy,
-        "X-Content-Type-Options": "nosniff",
-        "Referrer-Policy": "no-referrer",
-        "Cache-Control": "no-cache",
-        "Connection": "close",
-        "Origin-Agent-Cluster": "?1",
-    }
-
-
-def policy_of(framed_by: Iterable[str] = (), frames: str = "'none'", connects_to: Iterable[str] = ()) -> str:
-    """Return a policy that allows what is our own, and nothing inline.
-
-    framed_by: origins whose pages may show this one. frames: what this one may show. connects_to: where else it may
-    open connections to.
+    framed_by: origins whose pages may show this one in a frame. frames: what this one may show in a frame. connects_to:
+    further origins that it may connect to. no-cache: a page is never older than its server. close: the connections that
+    stay open are those of the chat. Origin-Agent-Cluster: a browser may run a framed page on a thread of its own.
     """
     directives = (
         ("default-src", "'none'"),
@@ -74,4 +59,11 @@ def policy_of(framed_by: Iterable[str] = (), frames: str = "'none'", connects_to
         ("base-uri", "'none'"),
         ("form-action", "'none'"),
     )
-    return "; ".join(map(" ".join, directives))
+    return {
+        "Content-Security-Policy": "; ".join(map(" ".join, directives)),
+        "X-Content-Type-Options": "nosniff",
+        "Referrer-Policy": "no-referrer",
+        "Cache-Control": "no-cache",
+        "Connection": "close",
+        "Origin-Agent-Cluster": "?1",
+    }

@@ -1,7 +1,7 @@
-"""Pusher adapter: somebody else's server waits.
+"""Pusher adapter: another server waits, the push service.
 
 Teaches how an API that can hold no connection still pushes: it publishes every event to a push service, inside the
-request that appended it, and the service keeps the lines open (https://pusher.com/docs/channels). What crosses the
+request that appended it, and the service holds the connections (https://pusher.com/docs/channels). What crosses the
 wire: one publish per event, heartbeats, channel authorizations, and reads at `GET /rooms/{room}/events`: such delivery
 may lose an event, so clients catch up after subscribing and on a gap. Leaves out which service it is.
 """
@@ -18,7 +18,8 @@ from servers.core.counters import Counters, Purpose
 from servers.core.errors import Forbidden
 from servers.core.settings import Settings
 from servers.core.wire import Event, Page, encode
-from servers.http_routes import answer, bearer, chat_app, get, page_answer, post, raw_body, reading
+from servers.http_endpoint import get, identify, json_response, page_response, parse_request, post, read_body
+from servers.http_routes import chat_app
 from servers.publisher import Publisher, PublishFailed, ServiceAddress
 
 CHANNEL_PREFIX = "private-room-"
@@ -40,38 +41,39 @@ def create_app(chat: Chat, settings: Settings) -> Starlette:
             counters.publish_failures += 1
             log.warning("room %s, event %d: %s", event.room, event.seq, failure)
 
-    async def receive(request: Request) -> Response:
-        """Answer at once with what is new: catching up, not polling. Never waits."""
-        identity, room, connection, after = reading(chat, request)
+    async def deliver(request: Request) -> Response:
+        """Respond at once with the new events, if any: catching up, not polling. Never waits."""
+        identity, room, connection, after = parse_request(chat, request)
         await chat.renew_lease(identity, room, connection)
-        return page_answer(request, await chat.since(room, after))
+        page = await chat.read(room, after)
+        return page_response(request, page)
 
     async def authorize(request: Request) -> Response:
-        """Sign a member's subscription to their room's channel."""
-        identity = bearer(chat, request)
-        form = parse_qs((await raw_body(request, settings)).decode(errors="replace"))
+        """Sign a member's subscription to the channel of a room."""
+        identity, _ = identify(chat, request)
+        form = parse_qs((await read_body(request, settings)).decode(errors="replace"))
         channel, socket_id = form.get("channel_name", [""])[0], form.get("socket_id", [""])[0]
         if not channel.startswith(CHANNEL_PREFIX):
             raise Forbidden(f"channel_name: expected one that starts with {CHANNEL_PREFIX}, got {channel[:80]!r}")
         await chat.require_member(identity, channel.removeprefix(CHANNEL_PREFIX))
-        return answer(publisher.authorize(channel, socket_id))
+        return json_response(publisher.authorize(channel, socket_id))
 
     async def service(request: Request) -> Response:
-        """Tell clients where the push service is."""
-        return answer(address)
+        """Return the address of the push service."""
+        return json_response(address)
 
     app = chat_app(
         "pusher_adapter",
         chat,
         settings,
         [
-            get("/rooms/{room}/events", Purpose.RECEIVE, receive),
+            get("/rooms/{room}/events", Purpose.RECEIVE, deliver),
             post("/pusher/auth", Purpose.UPKEEP, authorize),
             get("/pusher/service", Purpose.UPKEEP, service),
         ],
     )
     counters: Counters = app.state.counters
-    chat.announcing(publish, closing=publisher.close)
+    chat.on_commit, chat.on_close = publish, publisher.close
     return app
 
 

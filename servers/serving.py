@@ -157,7 +157,7 @@ class _Server(uvicorn.Server):
         await super().shutdown(sockets)
 
 
-def announce(address: str, facts: Mapping[str, Any], next_step: str = "") -> None:
+def print_ready(address: str, facts: Mapping[str, Any], next_step: str = "") -> None:
     """Say where the server listens: to a parent process in one JSON line, to a person at a terminal in words.
 
     next_step: what a person may open or run now.
@@ -213,15 +213,15 @@ async def serve(
     on_ready: Callable[[str], None],
     on_stop: Callable[[], None] = lambda: None,
     attached: bool = False,
-    shares_port: bool = False,
+    reuse_port: bool = False,
 ) -> None:
     """Serve `app` until a signal arrives, or until standard input closes if `attached`.
 
     `app.state.wire` must be a WireBytes; port 0 takes a free port; `on_ready` gets the address; `on_stop` is called
-    before connections are closed; with `shares_port`, others may listen on the same port. Raises OSError when the port
+    before connections are closed; with `reuse_port`, others may listen on the same port. Raises OSError when the port
     is taken.
     """
-    if not shares_port:
+    if not reuse_port:
         require_free(host, port)
     wire: WireBytes = app.state.wire
     config = uvicorn.Config(
@@ -244,10 +244,10 @@ async def serve(
     server = _Server(config, on_ready, on_stop)
     if attached:
         threading.Thread(target=_stop_at_eof, args=(server,), daemon=True).start()
-    await server.serve([_sharing_socket(host, port)] if shares_port else None)
+    await server.serve([_reusable_socket(host, port)] if reuse_port else None)
 
 
-def _sharing_socket(host: str, port: int) -> socket.socket:
+def _reusable_socket(host: str, port: int) -> socket.socket:
     """Return a socket on a port that other processes of this user may listen on as well: each gets a share."""
     family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
     sharing = socket.socket(family, kind, protocol)

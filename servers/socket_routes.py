@@ -1,8 +1,8 @@
-"""What a WebSocket route is made of: the counterpart of `servers.http_routes`, with frames for requests.
+"""What a WebSocket endpoint is made of: the counterpart of `servers.http_endpoint`, with frames for requests.
 
-Teaches how a line is opened and closed with care: a token within a time limit, an acknowledgement or a refusal for
-every command, and a close code that tells the client whether to come back. What is new for the client comes from the
-`receive` that the server module gives; here is everything else.
+Teaches how a socket is opened and closed properly: a token within a time limit, an acknowledgement or a refusal for
+every command, and a close code that tells the client whether to reconnect. New events are pushed by the `deliver` of
+the server module; everything else is here.
 """
 
 import asyncio
@@ -12,94 +12,96 @@ from contextlib import suppress
 from starlette.types import Receive, Scope, Send
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
-from servers.core.auth import Identity
 from servers.core.chat import Chat
 from servers.core.counters import Counters, Purpose
 from servers.core.errors import BadRequest, ChatError, NotJoined, TooLarge, Unauthenticated
 from servers.core.room_feed import EncodedPage
 from servers.core.settings import Settings
-from servers.core.wire import Cursor, Join, Leave, Refusal, SocketCommand, Undecodable, decode, encode
-from servers.http_routes import Reader
+from servers.core.wire import Join, Leave, Refusal, SocketCommand, Undecodable, decode, encode
+from servers.http_endpoint import Reader, parse_cursor
 from servers.shared_frame import EXTENSION, WRITE, text_frame
 from servers.socket_writer import ConnectionLost, Message, SocketWriter
 
-Pushing = Callable[[Reader, SocketWriter, Counters], Awaitable[None]]
-"""Sends a reader what is new for as long as the line is open."""
+Deliver = Callable[[Reader, SocketWriter, Counters], Awaitable[None]]
+"""Pushes new events to a reader for as long as the socket is open."""
 
 
 class SocketSession:
-    """An ASGI endpoint that serves each line by one call, which waits until the line closes."""
+    """An ASGI endpoint: each call serves one socket, and waits until it closes."""
 
-    def __init__(self, chat: Chat, settings: Settings, receive: Pushing) -> None:
+    def __init__(self, chat: Chat, settings: Settings, deliver: Deliver) -> None:
         self._chat = chat
         self._settings = settings
-        self._receive = receive
+        self._deliver = deliver
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Accept a line, and close it with the code that says why, unless the client hangs up first."""
+        """Accept a socket, serve it, and close it with the code of the refusal, if there is one."""
         websocket = WebSocket(scope, receive, send)
-        line = SocketWriter(send, scope["extensions"].get(EXTENSION, {}).get(WRITE))
-        websocket.app.state.counters.requests[Purpose.UPKEEP] += 1
+        writer = SocketWriter(send, scope["extensions"].get(EXTENSION, {}).get(WRITE))
+        counters: Counters = websocket.app.state.counters
+        counters.requests[Purpose.UPKEEP] += 1
         await websocket.accept()
         with suppress(WebSocketDisconnect, ConnectionLost):
             try:
-                await self._converse(websocket, line)
+                await self._serve(websocket, writer, counters)
                 await websocket.close()
             except ChatError as refusal:
                 await websocket.close(refusal.close_code, refusal.code)
 
-    async def _converse(self, websocket: WebSocket, line: SocketWriter) -> None:
-        """Let the client in, then push and listen at the same time, until either ends."""
-        identity, room, join, after = await self._first_frame(websocket)
+    async def _serve(self, websocket: WebSocket, writer: SocketWriter, counters: Counters) -> None:
+        """Join the room, then push events and execute commands at the same time, until either ends."""
+        join = await self._receive_join(websocket)
+        identity, room, connection = self._chat.verify(join.token), websocket.path_params["room"], join.connection
+        after = parse_cursor("join", join.after) if join.after else None
         try:
-            with self._chat.held(identity, room, join.connection):
-                snapshot = await self._chat.join(identity, room, join.connection)
-                page = await self._chat.since(room, after or snapshot.cursor)
-                await line.send(text(encode(snapshot)))
-                reader = Reader(identity, room, join.connection, page.after)
-                counters: Counters = websocket.app.state.counters
-                await _until_first(
-                    self._receive(reader, line, counters), self._listen(websocket, line, reader, counters)
+            with self._chat.keep_online(identity, room, connection):
+                snapshot = await self._chat.join(identity, room, connection)
+                page = await self._chat.read(room, after or snapshot.cursor)
+                await writer.send(text_message(encode(snapshot)))
+                reader = Reader(identity, room, connection, page.after)
+                await _until_first_ends(
+                    self._deliver(reader, writer, counters), self._execute_all(websocket, writer, reader, counters)
                 )
         finally:
-            await self._chat.hang_up(identity, room, join.connection)
+            await self._chat.disconnect(identity, room, connection)
 
-    async def _first_frame(self, websocket: WebSocket) -> tuple[Identity, str, Join, Cursor | None]:
-        """Await the first frame; return who wants to join which room, how, and from where to read on."""
+    async def _receive_join(self, websocket: WebSocket) -> Join:
+        """Wait for the first frame. Raises Unauthenticated if it is late, BadRequest or NotJoined if it is no join."""
         try:
             async with asyncio.timeout(self._settings.log_in_s):
                 join = decode(await websocket.receive_text(), type=Join | SocketCommand)
-            if not isinstance(join, Join):
-                raise NotJoined("the first frame must be a join")
-            identity = self._chat.verify(join.token)
-            return identity, websocket.path_params["room"], join, Cursor.parse(join.after) if join.after else None
         except TimeoutError:
             raise Unauthenticated(f"join: expected within {self._settings.log_in_s:g} s of connecting") from None
-        except (*Undecodable, KeyError, ValueError) as error:
+        except (*Undecodable, KeyError) as error:
             raise BadRequest(f"join: {error}") from None
+        if not isinstance(join, Join):
+            raise NotJoined("the first frame must be a join")
+        return join
 
-    async def _listen(self, websocket: WebSocket, line: SocketWriter, reader: Reader, counters: Counters) -> None:
-        """Answer each command, until the client leaves or hangs up; raises Unauthenticated when the token expires."""
+    async def _execute_all(
+        self, websocket: WebSocket, writer: SocketWriter, reader: Reader, counters: Counters
+    ) -> None:
+        """Execute commands until the client leaves or disconnects. Raises Unauthenticated when the token expires."""
         try:
             async with asyncio.timeout(self._chat.token_left_s(reader.identity)):
                 while (frame := await websocket.receive())["type"] != "websocket.disconnect":
                     counters.command_frames += 1
-                    answer, has_left = await self._answer(reader, frame.get("text") or "")
-                    await line.send(text(answer))
+                    response, has_left = await self._execute(reader, frame.get("text") or "")
+                    await writer.send(text_message(response))
                     if has_left:
                         return
         except TimeoutError:
             raise Unauthenticated("token: expired; log in again") from None
 
-    async def _answer(self, reader: Reader, frame: str) -> tuple[bytes, bool]:
-        """Carry out one command; return its acknowledgement or refusal as JSON, and whether this line has left."""
+    async def _execute(self, reader: Reader, frame: str) -> tuple[bytes, bool]:
+        """Execute one command; return its acknowledgement or refusal as JSON, and whether this connection has left."""
         ref, limit = 0, self._settings.request_bytes_max
         try:
             if len(frame) > limit or len(frame.encode()) > limit:
                 raise TooLarge(f"frame: expected at most {limit} bytes; send it in parts")
             command = decode(frame, type=SocketCommand)
             ref = command.ref
-            ack = await self._chat.carry_out(reader.identity, reader.room, command)
+            ack = await self._chat.execute(reader.identity, reader.room, command)
             return encode(ack), isinstance(command, Leave) and command.connection == reader.connection
         except ChatError as refusal:
             return encode(Refusal(refusal.code, refusal.detail, ref)), False
@@ -107,9 +109,9 @@ class SocketSession:
             return encode(Refusal(BadRequest.code, f"frame: {error}", ref)), False
 
 
-async def _until_first(*lives: Awaitable[None]) -> None:
-    """Await the first to end, and raise what it raised; the others are cancelled."""
-    tasks = {asyncio.ensure_future(life) for life in lives}
+async def _until_first_ends(*awaitables: Awaitable[None]) -> None:
+    """Wait for the first to end, and raise what it raised; the others are cancelled."""
+    tasks = {asyncio.ensure_future(awaitable) for awaitable in awaitables}
     try:
         ended, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
         for task in ended:
@@ -120,11 +122,11 @@ async def _until_first(*lives: Awaitable[None]) -> None:
         await asyncio.gather(*tasks, return_exceptions=True)
 
 
-def text(body: bytes) -> Message:
+def text_message(body: bytes) -> Message:
     """Return the ASGI message that sends a text frame."""
     return {"type": "websocket.send", "text": body.decode()}
 
 
 def page_message(page: EncodedPage) -> Message:
-    """Return the ASGI message that sends a page, with its frame for lines that take whole frames."""
-    return {**text(page.body), "frame": text_frame(page.body)}
+    """Return the ASGI message that sends a page, with its frame for servers that write whole frames."""
+    return {**text_message(page.body), "frame": text_frame(page.body)}

@@ -18,17 +18,17 @@ Message = MutableMapping[str, Any]
 AsgiSend = Callable[[Message], Awaitable[None]]
 
 
-class Pushed(Enum):
+class PushResult(Enum):
     """What became of a pushed message."""
 
     WRITTEN = "written"  # the transport has it
-    TAKEN = "taken"  # the line has it, and writes it as soon as somebody awaits `drained` or `send`
-    REFUSED = "refused"  # the line is still busy with an earlier message: this one is the caller's to keep or drop
+    PENDING = "pending"  # the line has it, and writes it as soon as somebody awaits `drain` or `send`
+    BUSY = "busy"  # the line is still busy with an earlier message: this one is the caller's to keep or drop
     LOST = "lost"  # the client is gone: neither this message nor any later one is written
 
 
 # Python 3.11 looks an enum's member up in about 0.2 us, twice per receiver of a fan-out; a module's name is free.
-WRITTEN, TAKEN, REFUSED, LOST = Pushed
+WRITTEN, PENDING, BUSY, LOST = PushResult
 _ENDED = object()
 
 
@@ -44,7 +44,7 @@ class SocketWriter:
 
     With `write_frame` (see servers.shared_frame), what is pushed must carry its frame beside its text, as "frame".
 
-    `push` never waits, `send` and `drained` do. Once a message was TAKEN, await `drained` soon, in the one task that
+    `push` never waits, `send` and `drain` do. Once a message was PENDING, await `drain` soon, in the one task that
     owns the socket: nothing else moves the message on. Any number of tasks may wait; they take turns in order.
     """
 
@@ -59,10 +59,10 @@ class SocketWriter:
         self._in_turn = 0
         self.lost: Exception | None = None
 
-    def push(self, message: Message) -> Pushed:
+    def push(self, message: Message) -> PushResult:
         """Try to write one ASGI message now; never waits, and raises nothing when the client is gone."""
         if self._steps is not None or self._in_turn:
-            return REFUSED
+            return BUSY
         if self.lost is not None:
             return LOST
         if self._write_frame is not None and self._write_frame(message["frame"]):
@@ -72,11 +72,11 @@ class SocketWriter:
     async def send(self, message: Message) -> None:
         """Write one ASGI message after all earlier ones; waits for the transport, raises ConnectionLost.
 
-        Cancelled while it waits for its turn, it wrote nothing; cancelled later, the message counts as TAKEN.
+        Cancelled while it waits for its turn, it wrote nothing; cancelled later, the message counts as PENDING.
         """
         await self._take_turn(message)
 
-    async def drained(self) -> None:
+    async def drain(self) -> None:
         """Wait until no message is unfinished; raises ConnectionLost. Cancelling it loses nothing."""
         await self._take_turn(None)
 
@@ -102,7 +102,7 @@ class SocketWriter:
                 await asyncio.wait([self._waits_for])
             self._step(self._steps)
 
-    def _step(self, steps: Generator[Any, Any, None]) -> Pushed:
+    def _step(self, steps: Generator[Any, Any, None]) -> PushResult:
         """Run a `send` up to its end or its next wait, as a task of asyncio's would."""
         try:
             waits_for: Any = next(steps, _ENDED)  # with a default, its end raises nothing, which is cheaper
@@ -118,4 +118,4 @@ class SocketWriter:
         if waits_for is not None:
             waits_for._asyncio_future_blocking = False  # the handshake by which a task accepts a future
         self._steps, self._waits_for = steps, waits_for
-        return TAKEN
+        return PENDING

@@ -48,7 +48,7 @@ class Transport:
     is_name: bool = False
     is_addition: bool = False
 
-    def told_as(self, push_service: str) -> str:
+    def label_for(self, push_service: str) -> str:
         """Return the label for tables and charts: what was added says so, and so does a push service not rented."""
         if self.needs_push_service and push_service != RENTED:
             return f"{self.label} ({LOCAL_STAND_IN})"

@@ -26,7 +26,7 @@ class WorkerStats:
         self._own = own
 
     @asynccontextmanager
-    async def answering(self) -> AsyncIterator[None]:
+    async def serving(self) -> AsyncIterator[None]:
         """Answer the fellows for as long as the block runs."""
         server = await asyncio.start_unix_server(self._answer, self._path)
         try:

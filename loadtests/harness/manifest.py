@@ -46,7 +46,7 @@ def push_service() -> str:
 
 def label(transport: Transport) -> str:
     """Return a transport's honest name in the run that is about to start."""
-    return transport.told_as(push_service())
+    return transport.label_for(push_service())
 
 
 def describe(scenarios: Sequence[Scenario], slugs: Sequence[str], cores: Cores) -> dict[str, Any]:

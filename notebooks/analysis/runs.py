@@ -173,7 +173,7 @@ def _first(cells: pd.DataFrame, scenario: str | None, point: str | None) -> tupl
 def _label(manifest: Mapping[str, Any], slug: str) -> str:
     if peer := manifest.get("peer", ""):
         return f"{transports.find(slug).label} ({peer})"
-    return transports.find(slug).told_as(manifest.get("push_service", transports.LOCAL_STAND_IN))
+    return transports.find(slug).label_for(manifest.get("push_service", transports.LOCAL_STAND_IN))
 
 
 def label_in(folder: Path, slug: str) -> str:

@@ -153,7 +153,7 @@ class Hosted:
 
     def label_of(self, slug: str) -> str:
         """Return the honest name of a transport."""
-        return transports.find(slug).told_as(self.made.get("push_service", LOCAL_STAND_IN))
+        return transports.find(slug).label_for(self.made.get("push_service", LOCAL_STAND_IN))
 
     def stay(self, slug: str, host: str) -> Stay:
         """Return a transport on a host; raise BrokenRun when it was not measured, or is void."""

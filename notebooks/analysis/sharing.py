@@ -104,7 +104,7 @@ class Sharing:
 
     def label_of(self, slug: str) -> str:
         """Return the honest name of a transport."""
-        return transports.find(slug).told_as(self.made.get("push_service", LOCAL_STAND_IN))
+        return transports.find(slug).label_for(self.made.get("push_service", LOCAL_STAND_IN))
 
     def cpu_us(self, slug: str, backing: Backing) -> Cost:
         """Return the CPU time of servers, push service and engine per delivery."""

@@ -1,7 +1,7 @@
 """The use cases: what a user can do, whatever the transport. Servers call nothing deeper than this.
 
-Teaches that the transports share everything but the waiting: `since` answers at once, `until_news` holds one answer
-back, `follow` stays for as long as the line is open, and `announcing` lets somebody else's server do it.
+Teaches that the transports share everything but the waiting: `read` returns at once, `wait_and_read` holds one response
+back, `follow` lasts as long as the connection, and `on_commit` lets a push service do the waiting.
 """
 
 import asyncio
@@ -34,20 +34,13 @@ from servers.core.wire import (
     Typing,
 )
 
-Announce = Callable[[Event], Awaitable[None]]
-Closing = Callable[[], Awaitable[None]]
-
-
-async def _nobody(event: Event) -> None:
-    """Announce to nobody: whoever wants the event asks for it."""
-
-
-async def _nothing() -> None:
-    """Close nothing."""
-
 
 class Chat:
-    """One chat over one store. Use `running()` around it: it tends leases and follows the store meanwhile."""
+    """One chat over one store. Use `running()` around it: it sweeps leases and follows the store meanwhile.
+
+    stopping: nobody is made to wait any more. on_commit: awaited inside every call that commits an event. on_close:
+    awaited before the store is closed.
+    """
 
     def __init__(self, store: Store, tokens: Tokens, clock: Clock, settings: Settings) -> None:
         self.settings = settings
@@ -55,23 +48,24 @@ class Chat:
         self._tokens = tokens
         self._clock = clock
         self._presence = Presence(store, clock, settings)
-        self._feeds = RoomFeeds(store, settings, self._presence.hear)
-        self._announce: Announce = _nobody
-        self._closing: Closing = _nothing
-        self._stopping = False
-        self._tended_s = clock.monotonic_s()
+        self._feeds = RoomFeeds(store, settings, self._presence.on_foreign_event)
+        self.stopping = False
+        self.on_commit: Callable[[Event], Awaitable[None]] | None = None
+        self.on_close: Callable[[], Awaitable[None]] | None = None
+        self._swept_s = clock.monotonic_s()
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
-        """Tend leases until the block ends, then end every task and close the store."""
-        tending = asyncio.create_task(supervised_retry(self._tend, self.settings.tend_s))
+        """Sweep leases until the block ends, then end every task and close the store."""
+        sweeping = asyncio.create_task(supervised_retry(self._pause_and_sweep, self.settings.sweep_s))
         try:
             yield
         finally:
             self.stop_waiting()
-            tending.cancel()
-            await asyncio.gather(tending, self._feeds.close(), return_exceptions=True)
-            await self._closing()
+            sweeping.cancel()
+            await asyncio.gather(sweeping, self._feeds.close(), return_exceptions=True)
+            if self.on_close:
+                await self.on_close()
             await self._store.close()
 
     @property
@@ -79,18 +73,9 @@ class Chat:
         """The epoch of the log, as in every cursor."""
         return self._store.epoch
 
-    @property
-    def stopping(self) -> bool:
-        """Whether all who wait have been answered for good: the server is stopping."""
-        return self._stopping
-
-    def announcing(self, announce: Announce, closing: Closing) -> None:
-        """Await `announce(event)` inside every call that commits an event; await `closing()` at the end."""
-        self._announce, self._closing = announce, closing
-
     def stop_waiting(self) -> None:
-        """Answer all who wait, now and from now on: the server is stopping."""
-        self._stopping = True
+        """End all waiting, now and from now on: the server is stopping."""
+        self.stopping = True
         self._feeds.wake()
 
     async def log_in(self, name: str, token: str | None = None) -> Account:
@@ -117,7 +102,7 @@ class Chat:
         """Enter a room with one connection, or come back to it, and return the room as it is now."""
         limits.check_room(room)
         limits.check_id("connection", connection, self.settings)
-        await self._tell(await self._presence.join(identity, room, connection))
+        await self._after_commit(await self._presence.join(identity, room, connection))
         head = await self._store.head(room)
         members, furthest, messages = await asyncio.gather(
             self._store.members(room),
@@ -127,18 +112,18 @@ class Chat:
         return Snapshot(head.epoch, head.seq, self.settings.lease_s, members, furthest, messages)
 
     async def renew_lease(self, identity: Identity, room: str, connection: str) -> None:
-        """Renew the connection's lease. Raises NotJoined; touches nothing if it was renewed a moment ago.
+        """Renew the connection's lease. Raises NotJoined. Does nothing if the lease was renewed recently.
 
-        On demand, this is also where all leases are tended, since nothing else runs between requests.
+        On demand, this also sweeps all leases if that is due, since nothing runs between requests.
         """
         if event := await self._presence.renew(identity, room, connection):
-            await self._tell(event)
+            await self._after_commit(event)
         if self.settings.on_demand:
-            await self._tend_if_due()
+            await self._sweep_if_due()
 
-    async def take_line(self, identity: Identity, room: str, connection: str) -> None:
-        """Renew the connection's lease for a line that opens here, to end with it. Raises NotJoined."""
-        await self._tell(await self._presence.take(identity, room, connection))
+    async def acquire_lease(self, identity: Identity, room: str, connection: str) -> None:
+        """Renew the lease for a stream that opens here, and make this process its holder. Raises NotJoined."""
+        await self._after_commit(await self._presence.acquire(identity, room, connection))
 
     async def heartbeat(self, identity: Identity, room: str, connection: str) -> Head:
         """Renew the connection's lease, and return the room's head. Raises NotJoined."""
@@ -149,32 +134,31 @@ class Chat:
             head = (await self._feeds.open(room)).head
         return Head(head.epoch, head.seq)
 
-    def held(self, identity: Identity, room: str, connection: str) -> AbstractContextManager[None]:
-        """Keep the user online for as long as the block waits. Raises TooMany."""
-        return self._presence.held(identity, room, connection)
+    def keep_online(self, identity: Identity, room: str, connection: str) -> AbstractContextManager[None]:
+        """Renew the connection's lease for as long as the block runs. Raises TooMany."""
+        return self._presence.keep_online(identity, room, connection)
 
     async def leave(self, identity: Identity, room: str, connection: str) -> Event | None:
         """End one connection's lease now; return the "offline" event, if it was the user's last."""
         event = await self._presence.release(identity, room, connection)
-        await self._tell(event)
+        await self._after_commit(event)
         return event
 
-    async def hang_up(self, identity: Identity, room: str, connection: str) -> None:
-        """End a lease because its line has ended; a newer line of the same connection keeps it.
+    async def disconnect(self, identity: Identity, room: str, connection: str) -> None:
+        """Release a lease whose stream or socket has closed, unless the client has opened a newer one.
 
-        A server that stops cuts the lines itself: whoever was on them has not left, and will be back before the lease
-        runs out, here or elsewhere.
+        A server that stops closes all of them itself: those users have not left, and reconnect before their leases end.
         """
-        if limits.is_room(room) and not self._stopping:
-            await self._tell(await self._presence.hang_up(identity, room, connection))
+        if limits.is_room(room) and not self.stopping:
+            await self._after_commit(await self._presence.disconnect(identity, room, connection))
 
     async def require_member(self, identity: Identity, room: str) -> None:
         """Raise NotJoined unless the user has joined the room."""
         limits.check_room(room)
         await self._presence.require(identity, room)
 
-    async def carry_out(self, identity: Identity, room: str, command: SocketCommand) -> Ack:
-        """Do what a command asks; return once its event is committed. Raises ChatError."""
+    async def execute(self, identity: Identity, room: str, command: SocketCommand) -> Ack:
+        """Execute a command; return once its event is committed. Raises ChatError."""
         await self.require_member(identity, room)
         event: Event | None
         match command:
@@ -189,9 +173,9 @@ class Chat:
                 event = await self.leave(identity, room, connection)
         return Ack(command.ref, event.seq, event.at_ms) if event else Ack(command.ref)
 
-    async def since(self, room: str, after: Cursor) -> EncodedPage:
-        """Return what follows the cursor, at once. Raises BadRequest for a cursor beyond the log's end."""
-        if not self.settings.on_demand:  # else a feed may not have heard yet what others like us have committed
+    async def read(self, room: str, after: Cursor) -> EncodedPage:
+        """Return the events after the cursor, at once. Raises BadRequest for a cursor beyond the end of the log."""
+        if not self.settings.on_demand:  # else another instance may have committed events that our feed has not seen
             page = (self._feeds.get(room) or await self._feeds.open(room)).page(after)
             if page is not None:
                 return page
@@ -199,17 +183,17 @@ class Chat:
             raise BadRequest(f"after: the room's log ends before {after}; join again")
         return encode_page(await self._store.read(room, after, self.settings.page_max))
 
-    async def until_news(self, room: str, after: Cursor, timeout_s: float) -> EncodedPage:
-        """Return what follows the cursor as soon as there is something; an empty page once `timeout_s` has passed."""
+    async def wait_and_read(self, room: str, after: Cursor, timeout_s: float) -> EncodedPage:
+        """Return the events after the cursor as soon as there are any; an empty page after `timeout_s`."""
         deadline_s = self._clock.monotonic_s() + timeout_s
-        page, feed = await self.since(room, after), await self._feeds.open(room)
-        while page.next == after and not self._stopping and (left_s := deadline_s - self._clock.monotonic_s()) > 0:
-            await feed.news(after, left_s)
-            page = feed.page(after) or await self.since(room, after)
+        page, feed = await self.read(room, after), await self._feeds.open(room)
+        while page.next == after and not self.stopping and (left_s := deadline_s - self._clock.monotonic_s()) > 0:
+            await feed.wait(after, left_s)
+            page = feed.page(after) or await self.read(room, after)
         return page
 
     async def follow(self, room: str, after: Cursor, push: Push) -> None:
-        """Push every new page as it comes, until the line falls behind. See RoomFeed.follow."""
+        """Push every new page as it comes, until `push` returns False. See RoomFeed.follow."""
         await (await self._feeds.open(room)).follow(after, push)
 
     async def history(self, identity: Identity, room: str, before: int, limit: int) -> tuple[Event, ...]:
@@ -240,27 +224,28 @@ class Chat:
 
     async def _commit(self, room: str, draft: Draft) -> Event:
         event = await self._store.append(room, draft)
-        await self._tell(event)
+        await self._after_commit(event)
         return event
 
-    async def _tell(self, event: Event | None) -> None:
+    async def _after_commit(self, event: Event | None) -> None:
         if event is not None:
             feed = self._feeds.get(event.room)
-            if feed and feed.head.epoch == self._store.epoch:  # else it follows a log that is lost, and will find out
+            if feed and feed.head.epoch == self._store.epoch:  # else the feed follows a lost log, until its next read
                 feed.offer(event)
-            await self._announce(event)
+            if self.on_commit:
+                await self.on_commit(event)
 
-    async def _tend(self) -> None:
-        await asyncio.sleep(self.settings.tend_s)
-        if not self.settings.on_demand or self._presence.holds:
+    async def _pause_and_sweep(self) -> None:
+        await asyncio.sleep(self.settings.sweep_s)
+        if not self.settings.on_demand or self._presence.has_open_connections:
             await self._sweep_leases()
 
-    async def _tend_if_due(self) -> None:
-        if self._clock.monotonic_s() - self._tended_s >= self.settings.tend_s:
+    async def _sweep_if_due(self) -> None:
+        if self._clock.monotonic_s() - self._swept_s >= self.settings.sweep_s:
             await self._sweep_leases()
 
     async def _sweep_leases(self) -> None:
-        """Renew the leases of those who hold a line, and tell of those whose leases have run out."""
-        self._tended_s = self._clock.monotonic_s()
-        for event in await self._presence.tend():
-            await self._tell(event)
+        """Renew the leases of open connections, and publish who has gone offline because a lease expired."""
+        self._swept_s = self._clock.monotonic_s()
+        for event in await self._presence.sweep():
+            await self._after_commit(event)

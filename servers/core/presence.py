@@ -1,9 +1,9 @@
-"""Who is online: leases that must be renewed, since a client that polls never says goodbye.
+"""Who is online: leases that must be renewed, since a polling client sends nothing when it leaves.
 
-Teaches that a socket's end is only an early release of the same lease that a poll renews. A renewal reaches the store
-at most every third of a lease, however often a client polls. And that a line which ends may not end the lease of the
-line that has replaced it, perhaps in another process: whoever opened the newest line holds the lease. Leaves out how a
-renewal travels.
+Teaches that a closed socket only releases early the lease that a poll renews. A renewal reaches the store at most every
+third of a lease, however often a client polls. A client may open a new stream or socket before the old one has closed,
+perhaps at another process: the process that opened the newest one holds the lease, and only it may release it. Leaves
+out how a renewal travels.
 """
 
 import asyncio
@@ -30,7 +30,7 @@ class Connection(NamedTuple):
 
 
 class Presence:
-    """This process's view of the leases: when each was last renewed, and which are held open by a waiting line."""
+    """This process's view of the leases: when each was last renewed, and which belong to an open request or socket."""
 
     def __init__(self, store: Store, clock: Clock, settings: Settings) -> None:
         self._store = store
@@ -39,17 +39,17 @@ class Presence:
         self._process = secrets.token_hex(8)
         self._renewed_s: dict[Connection, float] = {}
         self._member_until_s: dict[tuple[str, str], float] = {}
-        self._held: dict[Connection, int] = {}
+        self._open: dict[Connection, int] = {}
 
     @property
-    def remembered(self) -> int:
-        """How many leases and memberships are kept in mind, so as not to ask the store."""
+    def cached(self) -> int:
+        """How many leases and memberships are cached."""
         return len(self._renewed_s) + len(self._member_until_s)
 
     @property
-    def holds(self) -> bool:
-        """Whether a line of anybody is held open here."""
-        return bool(self._held)
+    def has_open_connections(self) -> bool:
+        """Whether anybody has an open request or socket here."""
+        return bool(self._open)
 
     async def join(self, identity: Identity, room: str, connection: str) -> Event | None:
         """Enter the room; return the "online" event, if any. Raises NameTaken or TooMany."""
@@ -60,11 +60,11 @@ class Presence:
         return event
 
     async def renew(self, identity: Identity, room: str, connection: str) -> Event | None:
-        """Show a sign of life; return the "online" event, if any. Raises NotJoined. Mostly touches nothing."""
+        """Renew the lease, if that is due; return the "online" event, if any. Raises NotJoined."""
         return await self._renew(Connection(room, identity.user, identity.name, connection))
 
-    async def take(self, identity: Identity, room: str, connection: str) -> Event | None:
-        """Renew the lease at once for a line that opens here; whatever line had it, this process holds it now."""
+    async def acquire(self, identity: Identity, room: str, connection: str) -> Event | None:
+        """Renew the lease at once, and make this process its holder; return the "online" event. Raises NotJoined."""
         key = Connection(room, identity.user, identity.name, connection)
         self._renewed_s.pop(key, None)
         return await self._renew(key, self._process)
@@ -73,13 +73,13 @@ class Presence:
         """End the lease now; return the "offline" event, if it was the user's last."""
         return await self._release(Connection(room, identity.user, identity.name, connection))
 
-    async def hang_up(self, identity: Identity, room: str, connection: str) -> Event | None:
-        """End the lease because a line has ended, unless the same connection has a newer one, here or elsewhere."""
+    async def disconnect(self, identity: Identity, room: str, connection: str) -> Event | None:
+        """Release the lease of a closed stream or socket, unless the connection has a newer one, here or elsewhere."""
         key = Connection(room, identity.user, identity.name, connection)
-        return None if key in self._held else await self._release(key, self._process)
+        return None if key in self._open else await self._release(key, self._process)
 
     async def require(self, identity: Identity, room: str) -> None:
-        """Raise NotJoined unless the user has joined the room and not left it. Asks the store once a lease."""
+        """Raise NotJoined unless the user has joined the room and not left it. Cached for one lease."""
         key = (room, identity.user)
         if not self._settings.on_demand and self._clock.monotonic_s() < self._member_until_s.get(key, 0.0):
             return
@@ -87,33 +87,33 @@ class Presence:
             raise NotJoined(f"room {room!r}: you have not joined it, or have left; join first")
         self._member_until_s[key] = self._clock.monotonic_s() + self._settings.lease_s
 
-    def hear(self, event: Event) -> None:
-        """Take note of an event of another process: who has gone offline may have left, so the store must be asked."""
+    def on_foreign_event(self, event: Event) -> None:
+        """Drop the cached membership of a user who went offline at another process: they may have left the room."""
         if event.kind is Kind.PRESENCE and event.body == "offline":
             self._member_until_s.pop((event.room, event.sender), None)
 
     @contextmanager
-    def held(self, identity: Identity, room: str, connection: str) -> Iterator[None]:
-        """While the block runs, `tend` renews the lease: the line itself is the sign of life. Raises TooMany."""
+    def keep_online(self, identity: Identity, room: str, connection: str) -> Iterator[None]:
+        """Have `sweep` renew the lease while the block runs. Raises TooMany."""
         key = Connection(room, identity.user, identity.name, connection)
-        if self._held.get(key, 0) >= self._settings.polls_max:
-            raise TooMany(f"connection {connection!r}: holds {self._settings.polls_max} requests already; await one")
-        self._held[key] = self._held.get(key, 0) + 1
+        if self._open.get(key, 0) >= self._settings.polls_max:
+            raise TooMany(f"connection {connection!r}: has {self._settings.polls_max} open requests already; await one")
+        self._open[key] = self._open.get(key, 0) + 1
         try:
             yield
         finally:
-            self._held[key] -= 1
-            if not self._held[key]:
-                del self._held[key]
+            self._open[key] -= 1
+            if not self._open[key]:
+                del self._open[key]
 
-    async def tend(self) -> list[Event]:
-        """Renew what is held, end what has run out; return the presence events that followed."""
-        renewals = await asyncio.gather(*map(self._renew, list(self._held)), return_exceptions=True)
-        back = [event for event in renewals if isinstance(event, Event)]
-        self._forget_silent()
-        with suppress(Unavailable):  # what has run out is still there in the next round, and who is back must be told
-            back += await self._store.expire(self._clock.now_ms())
-        return back
+    async def sweep(self) -> list[Event]:
+        """Renew the leases of open connections, end those that have expired; return the presence events."""
+        renewals = await asyncio.gather(*map(self._renew, list(self._open)), return_exceptions=True)
+        events = [event for event in renewals if isinstance(event, Event)]
+        self._drop_expired()
+        with suppress(Unavailable):  # the next sweep finds the same leases, and these events must be published
+            events += await self._store.expire(self._clock.now_ms())
+        return events
 
     async def _release(self, key: Connection, holder: str = "") -> Event | None:
         self._renewed_s.pop(key, None)
@@ -131,7 +131,7 @@ class Presence:
             self._renewed_s.pop(key, None)
             raise
 
-    def _forget_silent(self) -> None:
+    def _drop_expired(self) -> None:
         now_s = self._clock.monotonic_s()
         horizon_s = now_s - 2 * self._settings.lease_s
         self._renewed_s = {key: at_s for key, at_s in self._renewed_s.items() if at_s > horizon_s}

@@ -1,14 +1,15 @@
-"""The recent end of one room's log, kept once per process, each event encoded once.
+"""The newest events of one room's log, kept once per process, each encoded once.
 
-Teaches how one log serves a thousand cursors cheaply: those at the head are answered from here, without touching the
-store; those further back read the store; and nobody has a queue, so nobody's slowness can cost anyone else anything.
-A follower whose line would have to wait is left behind, and catches up from its own cursor.
+Teaches how one log serves a thousand cursors cheaply: those near the head are answered from memory, those further back
+read the store. Nobody has a queue, so a slow client costs the others nothing: a follower whose socket would have to
+wait is dropped, and catches up from its own cursor.
 """
 
 import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from servers.core.settings import Settings
 from servers.core.store import Store
 from servers.core.waiters import Waiters
 from servers.core.wire import Cursor, Event, Page, encode
@@ -33,31 +34,29 @@ def encode_page(page: Page) -> EncodedPage:
 
 
 Push = Callable[[EncodedPage], bool]
-"""Takes a page without waiting, or refuses it; says False to be left behind."""
+"""Accepts a page without waiting, or returns False: then its follower is dropped."""
 
-Heard = Callable[[Event], None]
-"""Takes note of an event that another process has committed."""
+OnEvent = Callable[[Event], None]
 
 
 class RoomFeed:
-    """Hears of new events from this process at once (`offer`), and of everybody else's from the store (`pump`)."""
+    """The tail of a log: `offer` adds the events of this process at once, `pump` reads those of others from the store.
+
+    on_foreign_event: called with each event that another process has committed.
+    """
 
     def __init__(
-        self, room: str, head: Cursor, store: Store, tail_max: int, page_max: int, heard: Heard = lambda event: None
+        self, room: str, head: Cursor, store: Store, settings: Settings, on_foreign_event: OnEvent = lambda event: None
     ) -> None:
         self._room = room
         self._store = store
-        self._tail_max = tail_max
-        self._page_max = page_max
-        self._heard = heard
-        self._epoch = head.epoch
-        self._base = head.seq
-        self._tail: list[bytes] = []
+        self._settings = settings
+        self._on_foreign_event = on_foreign_event
         self._pages: dict[int, EncodedPage] = {}
-        self._told = head.seq
-        self._flushing = False
+        self._flush_is_due = False
         self._followers: dict[Push, asyncio.Future[None]] = {}
         self._waiters = Waiters()
+        self._start_over(head)
 
     @property
     def head(self) -> Cursor:
@@ -69,7 +68,7 @@ class RoomFeed:
             self._extend([event])
 
     def page(self, after: Cursor) -> EncodedPage | None:
-        """Return what follows the cursor; None if that lies further back than the tail, or in another epoch."""
+        """Return the events after the cursor; None if it lies further back than the tail, or in another epoch."""
         if after.epoch != self._epoch or not self._base <= after.seq <= self.head.seq:
             return None
         page = self._pages.get(after.seq)
@@ -79,91 +78,93 @@ class RoomFeed:
             page = self._pages[after.seq] = self._encode(after)
         return page
 
-    async def news(self, after: Cursor, timeout_s: float) -> bool:
+    async def wait(self, after: Cursor, timeout_s: float) -> bool:
         """Wait until the head is beyond the cursor; return False if `timeout_s` passed first, or on `wake`."""
         if not self._is_beyond(after):
             await self._waiters.wait(timeout_s)
         return self._is_beyond(after)
 
     async def follow(self, after: Cursor, push: Push) -> None:
-        """Push every new page as it comes, and return when `push` says False; at once if `after` is behind the head.
+        """Push every new page as it comes, and return when `push` returns False; at once if `after` is behind the head.
 
         Two followers may not share a `push`.
         """
-        if after.epoch == self._epoch and after.seq > self._told:  # told within this turn, or read from the store
+        if after.epoch == self._epoch and after.seq > self._flushed:  # committed in this turn, or read from the store
             await self._waiters.wait(PUMP_WAIT_S)
-        if after != Cursor(self._epoch, self._told):
+        if after != Cursor(self._epoch, self._flushed):
             return
-        left: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._followers[push] = left
+        dropped: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._followers[push] = dropped
         try:
-            await left
+            await dropped
         finally:
             self._followers.pop(push, None)
 
     def wake(self) -> None:
-        """Let all who wait go on, empty-handed: the server is stopping."""
+        """End all waiting: the server is stopping."""
         self._waiters.wake()
 
     async def pump(self) -> None:
-        """Take the next events of other processes from the store, PUMP_WAIT_S at most: to be repeated for ever.
+        """Read the next events of other processes from the store, and wait for them, PUMP_WAIT_S at most. Repeat it.
 
-        A head that moved meanwhile was moved by `offer`. If the store has more, the next `wait` returns at once.
+        If the head moved meanwhile, `offer` has moved it. If the store has more, the next `wait` returns at once.
         """
         head = self.head
         if await self._store.wait(self._room, head, PUMP_WAIT_S) and self.head == head:
-            self._take(await self._store.read(self._room, head, READ_MAX))
+            self._add_page(await self._store.read(self._room, head, READ_MAX))
 
     def _is_beyond(self, after: Cursor) -> bool:
         return after.epoch != self._epoch or self.head.seq > after.seq
 
-    def _take(self, page: Page) -> None:
+    def _add_page(self, page: Page) -> None:
         head = self.head
         if page.epoch != head.epoch or page.after > head.seq:
             self._start_over(Cursor(page.epoch, page.after))
         events = [event for event in page.events if event.seq > self.head.seq]
         for event in events:
-            self._heard(event)
+            self._on_foreign_event(event)
         self._extend(events)
 
     def _start_over(self, base: Cursor) -> None:
-        self._epoch, self._base, self._tail, self._told = base.epoch, base.seq, [], base.seq
+        self._epoch, self._base, self._flushed = base.epoch, base.seq, base.seq
+        self._tail: list[bytes] = []
         self._pages.clear()
         self._waiters.wake()
-        for push, left in list(self._followers.items()):
-            self._leave_behind(push, left)
+        for push in list(self._followers):
+            self._drop(push)
 
     def _extend(self, events: list[Event]) -> None:
         self._tail.extend(encode(event) for event in events)
         self._pages.clear()
-        if len(self._tail) > 2 * self._tail_max:  # trimmed now and then, so that most appends move nothing
-            surplus = min(len(self._tail) - self._tail_max, self._told - self._base)  # what is untold must stay
+        if len(self._tail) > 2 * self._settings.tail_max:  # trimmed now and then, so that most appends move nothing
+            surplus = len(self._tail) - self._settings.tail_max
+            surplus = min(surplus, self._flushed - self._base)  # the rest is still to be pushed
             del self._tail[:surplus]
             self._base += surplus
-        if events and not self._flushing:
-            self._flushing = True
+        if events and not self._flush_is_due:
+            self._flush_is_due = True
             asyncio.get_running_loop().call_soon(self._flush)
 
     def _flush(self) -> None:
-        """Tell everyone, once for all events of this turn of the loop: what is committed together travels together."""
-        self._flushing = False
+        """Wake the waiters and push to the followers, once for all events of this turn of the event loop."""
+        self._flush_is_due = False
         self._waiters.wake()
-        while self._told < self.head.seq:
-            page = self.page(Cursor(self._epoch, self._told))
+        while self._flushed < self.head.seq:
+            page = self.page(Cursor(self._epoch, self._flushed))
             assert page is not None
-            self._told = page.next.seq
-            for push, left in list(self._followers.items()):
+            self._flushed = page.next.seq
+            for push in list(self._followers):
                 if not push(page):
-                    self._leave_behind(push, left)
+                    self._drop(push)
 
-    def _leave_behind(self, push: Push, left: "asyncio.Future[None]") -> None:
-        self._followers.pop(push, None)
-        if not left.done():
-            left.set_result(None)
+    def _drop(self, push: Push) -> None:
+        dropped = self._followers.pop(push, None)
+        if dropped is not None and not dropped.done():
+            dropped.set_result(None)
 
     def _encode(self, after: Cursor) -> EncodedPage:
         start = after.seq - self._base
-        events = self._tail[start : start + self._page_max]
+        events = self._tail[start : start + self._settings.page_max]
         following = Cursor(self._epoch, after.seq + len(events))
         body = b'{"type":"page","epoch":%b,"after":%d,"next":%d,"events":[%b]}' % (
             encode(self._epoch),

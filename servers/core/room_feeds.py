@@ -1,24 +1,24 @@
-"""All the feeds of one process: a room gets its own when somebody first asks about it."""
+"""All the feeds of one process: a room gets one with the first request that needs it."""
 
 import asyncio
 
 from servers.core.errors import ChatError
-from servers.core.room_feed import Heard, RoomFeed
+from servers.core.room_feed import OnEvent, RoomFeed
 from servers.core.settings import Settings
 from servers.core.store import Store
 from servers.core.supervised_retry import supervised_retry
 
 RETRY_S = 1.0
-"""How soon a pump goes on after the store has failed; the log is still there."""
+"""The pause after the store has failed; the log is still there."""
 
 
 class RoomFeeds:
-    """Feeds by room, each with the pump that follows the store for it. `heard` is told what comes from elsewhere."""
+    """Feeds by room, each with a task that pumps it. on_foreign_event: see RoomFeed."""
 
-    def __init__(self, store: Store, settings: Settings, heard: Heard) -> None:
+    def __init__(self, store: Store, settings: Settings, on_foreign_event: OnEvent) -> None:
         self._store = store
         self._settings = settings
-        self._heard = heard
+        self._on_foreign_event = on_foreign_event
         self._feeds: dict[str, RoomFeed] = {}
         self._pumps: set[asyncio.Task[None]] = set()
 
@@ -27,23 +27,22 @@ class RoomFeeds:
         return self._feeds.get(room)
 
     async def open(self, room: str) -> RoomFeed:
-        """Return the room's feed, made from the store's head if need be."""
+        """Return the room's feed, created at the store's head if needed."""
         if feed := self._feeds.get(room):
             return feed
         head = await self._store.head(room)
         if room not in self._feeds:  # nobody else made it meanwhile
-            sizes = self._settings.tail_max, self._settings.page_max
-            self._feeds[room] = RoomFeed(room, head, self._store, *sizes, self._heard)
-            self._pumps.add(asyncio.create_task(supervised_retry(self._feeds[room].pump, RETRY_S, ChatError)))
+            feed = self._feeds[room] = RoomFeed(room, head, self._store, self._settings, self._on_foreign_event)
+            self._pumps.add(asyncio.create_task(supervised_retry(feed.pump, RETRY_S, ChatError)))
         return self._feeds[room]
 
     def wake(self) -> None:
-        """Let all who wait go on, empty-handed."""
+        """End all waiting."""
         for feed in self._feeds.values():
             feed.wake()
 
     async def close(self) -> None:
-        """End every pump."""
+        """End every task."""
         for pump in self._pumps:
             pump.cancel()
         await asyncio.gather(*self._pumps, return_exceptions=True)

@@ -41,6 +41,6 @@ class Settings:
         return self.lease_s / 3
 
     @property
-    def tend_s(self) -> float:
+    def sweep_s(self) -> float:
         """How often those who hold a line are renewed, and those whose leases have run out are told of."""
         return self.lease_s / 6

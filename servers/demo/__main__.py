@@ -17,7 +17,7 @@ from servers.core.settings import Settings
 from servers.demo.app import create_app
 from servers.demo.controller import DemoController
 from servers.demo.link import HOST
-from servers.serving import HttpSettings, announce, replace_unencodable, require_free, run, serve
+from servers.serving import HttpSettings, print_ready, replace_unencodable, require_free, run, serve
 from servers.transports import find
 
 WEB = Path(__file__).parents[2] / "clients" / "web"
@@ -48,7 +48,7 @@ async def present(folder: Path, web: Path, port: int, query: str, attached: bool
     def ready(address: str) -> None:
         stage.begin(address)
         if attached:
-            announce(address, {"pids": {"demo": os.getpid()}})
+            print_ready(address, {"pids": {"demo": os.getpid()}})
         else:
             show(f"{address}/{query}", remedies)
 

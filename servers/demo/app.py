@@ -37,13 +37,13 @@ from servers.demo.messages import (
     Shape,
 )
 from servers.deploy.processes import NotReady
-from servers.http_routes import answer, raw_body, refused
+from servers.http_endpoint import error_response, json_response, read_body
 from servers.origin_middleware import OriginMiddleware
-from servers.pages import LOOPBACK_ANY_PORT, Pages, policy_of, security_headers
+from servers.pages import LOOPBACK_ANY_PORT, Pages, page_headers
 from servers.serving import WireBytes
 
 SECRET_MARK = "{{ secret }}"
-POLICY = policy_of(frames=LOOPBACK_ANY_PORT)
+HEADERS = page_headers(frames=LOOPBACK_ANY_PORT)
 
 
 def create_app(stage: DemoController, web: Path, settings: Settings) -> Starlette:
@@ -55,18 +55,18 @@ def create_app(stage: DemoController, web: Path, settings: Settings) -> Starlett
         """The page, with the secret that its controls need; by its number, since the lanes know its origin by that."""
         if request.url.hostname != HOST:
             return RedirectResponse(request.url.replace(hostname=HOST))
-        return Response(page.replace(SECRET_MARK, secret), media_type="text/html", headers=security_headers(POLICY))
+        return Response(page.replace(SECRET_MARK, secret), media_type="text/html", headers=HEADERS)
 
     async def control(request: Request) -> Response:
         """Carry out one wish; waits until it is done."""
         try:
             require_own_page(request, secret)
-            wish = decode(await raw_body(request, settings), type=AnyWish)
-            return answer(await fulfil(stage, wish))
+            wish = decode(await read_body(request, settings), type=AnyWish)
+            return json_response(await fulfil(stage, wish))
         except ChatError as refusal:
-            return refused(refusal)
+            return error_response(refusal)
         except (*Undecodable, NotReady) as error:
-            return refused(BadRequest(f"control: {error}"))
+            return error_response(BadRequest(f"control: {error}"))
 
     async def counters(request: Request) -> Response:
         """Stream what there is to see, for as long as the window is open."""
@@ -84,7 +84,7 @@ def create_app(stage: DemoController, web: Path, settings: Settings) -> Starlett
             Route("/index.html", RedirectResponse("/")),
             Route("/control", control, methods=["POST"]),
             Route("/counters", counters),
-            Mount("/", Pages(web, POLICY)),
+            Mount("/", Pages(web, HEADERS)),
         ],
         middleware=[Middleware(OriginMiddleware, settings=settings)],
         lifespan=lifespan,

@@ -58,7 +58,7 @@ class Lane:
     @property
     def label(self) -> str:
         """The transport's name; a push service that is not rented says so."""
-        return self.transport.told_as(RENTED if self._is_rented else LOCAL_STAND_IN)
+        return self.transport.label_for(RENTED if self._is_rented else LOCAL_STAND_IN)
 
     @property
     def address(self) -> str:

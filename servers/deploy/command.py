@@ -18,7 +18,7 @@ import typer
 from servers.deploy import deployment_settings, deployments
 from servers.deploy.serverless import profiles
 from servers.deploy.supervisor import Deployment
-from servers.serving import announce
+from servers.serving import print_ready
 
 NAMES = ", ".join(option.name for option in deployments.OPTIONS)
 PROFILES = ", ".join(profile.name for profile in profiles.PROFILES)
@@ -50,7 +50,7 @@ def deploy(
         except (ValueError, RuntimeError, OSError) as error:
             raise typer.BadParameter(str(error)) from error
         facts = {"option": chosen.name, "transport": chosen.transport, "store": log.url.partition(":")[0]}
-        announce(address, {**facts, "pids": deployment.pids | beside, "parts": deployment.addresses})
+        print_ready(address, {**facts, "pids": deployment.pids | beside, "parts": deployment.addresses})
         deployment.tend(attached)
 
 

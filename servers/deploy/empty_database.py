@@ -23,7 +23,7 @@ import typer
 
 from servers.deploy.engines import Engine, NotStarted, postgres_server, program, redis_server
 from servers.redaction import without_passwords
-from servers.serving import STDIN, announce, replace_unencodable
+from servers.serving import STDIN, print_ready, replace_unencodable
 
 ENGINES: Mapping[str, Callable[[Path], AbstractContextManager[Engine]]] = {
     "redis": redis_server,
@@ -107,7 +107,7 @@ def main(
         signal.signal(number, lambda *_: sys.exit(0))
     try:
         with empty_database(engine) as (url, facts):
-            announce(url, facts)
+            print_ready(url, facts)
             while attached and os.read(STDIN, 4096):
                 pass
             if not attached:

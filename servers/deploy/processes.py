@@ -1,6 +1,6 @@
 """Start our apps as child processes, and know when they are ready.
 
-A child prints one JSON line once it listens (see `servers.serving.announce`), runs with `--attached`, and stops when
+A child prints one JSON line once it listens (see `servers.serving.print_ready`), runs with `--attached`, and stops when
 its standard input closes. So no child outlives its parent, not even a parent that was killed.
 """
 

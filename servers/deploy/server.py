@@ -21,9 +21,9 @@ from servers.core.clock import SystemClock
 from servers.core.settings import Settings
 from servers.core.store import EMBEDDED, open_store
 from servers.core.stores.sqlite import path_of
-from servers.http_routes import own_stats
+from servers.http_routes import collect_stats
 from servers.pages import chat_pages
-from servers.serving import HttpSettings, announce, serve
+from servers.serving import HttpSettings, print_ready, serve
 from servers.worker_stats import WorkerStats
 
 
@@ -31,15 +31,15 @@ from servers.worker_stats import WorkerStats
 class Listening:
     """Where a process listens, for a browser too if `web`, and where it meets its fellows behind the same port.
 
-    shares_port: another process may listen on the same port, of which this one need not know.
+    reuse_port: another process may listen on the same port, of which this one need not know.
     """
 
     host: str
     port: int
     web: Path | None
     attached: bool
-    fellows: Path | None
-    shares_port: bool
+    worker_folder: Path | None
+    reuse_port: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,19 +75,19 @@ async def serve_chat(served: Served, http: HttpSettings, listening: Listening, f
     if listening.web is not None:
         app.router.routes += chat_pages(listening.web, chat.settings.origins)
     async with AsyncExitStack() as stack:
-        if listening.fellows is not None:
-            workers = WorkerStats(listening.fellows, lambda: own_stats(app))
-            await stack.enter_async_context(workers.answering())
+        if listening.worker_folder is not None:
+            workers = WorkerStats(listening.worker_folder, lambda: collect_stats(app))
+            await stack.enter_async_context(workers.serving())
             app.state.stats = workers.total
         await serve(
             app,
             host=listening.host,
             port=listening.port,
             http=http,
-            on_ready=lambda address: announce(address, facts, next_step(address, facts, listening.web is not None)),
+            on_ready=lambda address: print_ready(address, facts, next_step(address, facts, listening.web is not None)),
             on_stop=chat.stop_waiting,
             attached=listening.attached,
-            shares_port=listening.shares_port or listening.fellows is not None,
+            reuse_port=listening.reuse_port or listening.worker_folder is not None,
         )
 
 

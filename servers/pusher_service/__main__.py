@@ -18,7 +18,7 @@ from servers.deploy.workers import Workers, held_port
 from servers.pusher_service.app import create_app
 from servers.pusher_service.limits import Settings
 from servers.pusher_service.signatures import Credentials
-from servers.serving import HttpSettings, announce, replace_unencodable, run, serve
+from servers.serving import HttpSettings, print_ready, replace_unencodable, run, serve
 
 DEFAULTS = Settings()
 VARIABLES = ("PUSHER_APP_ID", "PUSHER_KEY", "PUSHER_SECRET")
@@ -62,12 +62,12 @@ def main(
         return
 
     def ready(address: str) -> None:
-        announce(address, {"pid": os.getpid()})
+        print_ready(address, {"pid": os.getpid()})
 
     app = create_app(credentials, settings, redis or None)
     http = HttpSettings()
     try:
-        run(serve(app, host=host, port=port, http=http, on_ready=ready, attached=attached, shares_port=shares_port))
+        run(serve(app, host=host, port=port, http=http, on_ready=ready, attached=attached, reuse_port=shares_port))
     except OSError as error:
         raise typer.BadParameter(str(error)) from None
 
@@ -76,7 +76,7 @@ def supervise(count: int, host: str, port: int, attached: bool) -> None:
     """Run this same command in several processes behind one port, until told to stop."""
 
     def ready(facts: Mapping[str, Any], workers: list[int]) -> None:
-        announce(facts["address"], {"pid": os.getpid(), "workers": workers})
+        print_ready(facts["address"], {"pid": os.getpid(), "workers": workers})
 
     with held_port(host, port) as number:
         command = ["servers.pusher_service", *sys.argv[1:], "--port", str(number), "--shares-port"]

@@ -13,7 +13,7 @@ from typing import Any
 
 from servers.pusher_service import frames
 from servers.pusher_service.answers import Answer, Close, Counters
-from servers.socket_writer import LOST, REFUSED, TAKEN, WRITTEN, ConnectionLost, SocketWriter
+from servers.socket_writer import BUSY, LOST, PENDING, WRITTEN, ConnectionLost, SocketWriter
 
 Message = dict[str, Any]
 
@@ -54,7 +54,7 @@ class Outbox:
             if pushed is WRITTEN or pushed is LOST:
                 return True  # a lost client needs no policy: its reader is about to hear of it
             self._start_writer()
-            if pushed is TAKEN:
+            if pushed is PENDING:
                 return True
         if len(self._backlog) >= self._messages_max:
             self.close(frames.RECONNECT, "too slow: reconnect and catch up")
@@ -71,9 +71,9 @@ class Outbox:
         self._backlog.clear()
         message = close_message(code, reason)
         pushed = self._line.push(message)
-        if pushed is REFUSED:
+        if pushed is BUSY:
             self._backlog.append(message)
-        if pushed is REFUSED or pushed is TAKEN:
+        if pushed is BUSY or pushed is PENDING:
             self._start_writer()
 
     def stop(self) -> None:
@@ -89,7 +89,7 @@ class Outbox:
     async def _write(self) -> None:
         """Write the backlog in order, as fast as the client takes it."""
         try:
-            await self._line.drained()
+            await self._line.drain()
             while self._backlog:
                 await self._line.send(self._backlog.popleft())
         except ConnectionLost:

@@ -69,18 +69,18 @@ async def test_renewals_reach_the_store_every_third_of_a_lease_at_most(
 
 async def test_a_held_line_keeps_its_user_online(presence: Presence, clock: FakeClock) -> None:
     await presence.join(ADA, "room", "window")
-    with presence.held(ADA, "room", "window"):
+    with presence.keep_online(ADA, "room", "window"):
         for _ in range(10):
             clock.advance(LEASE_S / 3)
-            assert await presence.tend() == []
+            assert await presence.sweep() == []
     clock.advance(LEASE_S)
-    assert [event.body for event in await presence.tend()] == ["offline"]
+    assert [event.body for event in await presence.sweep()] == ["offline"]
 
 
 async def test_a_user_who_returns_after_expiry_is_told_as_online(presence: Presence, clock: FakeClock) -> None:
     await presence.join(ADA, "room", "window")
     clock.advance(2 * LEASE_S)
-    await presence.tend()
+    await presence.sweep()
     back = await presence.renew(ADA, "room", "window")
     assert back is not None
     assert back.body == "online"
@@ -91,10 +91,10 @@ async def test_who_is_back_is_told_though_the_store_fails_meanwhile(
 ) -> None:
     await presence.join(ADA, "room", "window")
     clock.advance(2 * LEASE_S)
-    assert [event.body for event in await presence.tend()] == ["offline"]
+    assert [event.body for event in await presence.sweep()] == ["offline"]
     store.fails = True
-    with presence.held(ADA, "room", "window"):
-        assert [event.body for event in await presence.tend()] == ["online"]
+    with presence.keep_online(ADA, "room", "window"):
+        assert [event.body for event in await presence.sweep()] == ["online"]
 
 
 async def test_who_has_left_is_no_member_at_once(presence: Presence) -> None:
@@ -118,15 +118,15 @@ async def test_a_failed_renewal_is_tried_again_at_the_next_sign_of_life(
 
 async def test_the_requests_that_one_connection_holds_are_bounded(presence: Presence) -> None:
     await presence.join(ADA, "room", "window")
-    with presence.held(ADA, "room", "window"), presence.held(ADA, "room", "window"):
-        with pytest.raises(TooMany), presence.held(ADA, "room", "window"):
+    with presence.keep_online(ADA, "room", "window"), presence.keep_online(ADA, "room", "window"):
+        with pytest.raises(TooMany), presence.keep_online(ADA, "room", "window"):
             pass
-        with presence.held(ADA, "room", "another window"):
+        with presence.keep_online(ADA, "room", "another window"):
             pass
 
 
 async def test_what_is_remembered_of_the_silent_is_forgotten(presence: Presence, clock: FakeClock) -> None:
     await asyncio.gather(*(presence.join(ADA, f"room-{n}", "window") for n in range(50)))
     clock.advance(3 * LEASE_S)
-    await presence.tend()
-    assert presence.remembered == 0
+    await presence.sweep()
+    assert presence.cached == 0

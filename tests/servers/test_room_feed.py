@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from servers.core.room_feed import EncodedPage, RoomFeed
+from servers.core.settings import Settings
 from servers.core.store import Store, open_store
 from servers.core.wire import Cursor, Draft, Event, Kind, Page, decode
 
@@ -26,7 +27,7 @@ def event(seq: int) -> Event:
 
 
 def feed(store: Store, head: int = 0, tail_max: int = 8, page_max: int = 100) -> RoomFeed:
-    return RoomFeed("room", Cursor("e", head), store, tail_max, page_max)
+    return RoomFeed("room", Cursor("e", head), store, Settings(tail_max=tail_max, page_max=page_max))
 
 
 def cursor(seq: int) -> Cursor:
@@ -99,10 +100,10 @@ async def test_an_offer_out_of_turn_is_left_to_the_pump(store: Store) -> None:
 
 
 async def test_the_pump_finds_what_was_never_offered(store: Store) -> None:
-    tail = RoomFeed("room", await store.head("room"), store, tail_max=8, page_max=100)
+    tail = RoomFeed("room", await store.head("room"), store, Settings())
     pump = asyncio.create_task(tail.pump())
     appended = await store.append("room", Draft(Kind.MESSAGE, "ada", "Ada", "hello", 1_000))
-    assert await asyncio.wait_for(tail.news(Cursor(store.epoch, 0), DEADLINE_S), DEADLINE_S)
+    assert await asyncio.wait_for(tail.wait(Cursor(store.epoch, 0), DEADLINE_S), DEADLINE_S)
     assert tail.head == Cursor(store.epoch, appended.seq)
     pump.cancel()
 
@@ -145,12 +146,12 @@ async def test_a_follower_that_refuses_is_left_behind_and_costs_the_others_nothi
 async def test_who_is_behind_is_not_made_to_wait(store: Store) -> None:
     tail = feed(store, head=3)
     await asyncio.wait_for(tail.follow(cursor(1), lambda page: True), DEADLINE_S)
-    assert await tail.news(cursor(1), DEADLINE_S)
+    assert await tail.wait(cursor(1), DEADLINE_S)
 
 
 async def test_waking_lets_everyone_go_empty_handed(store: Store) -> None:
     tail = feed(store)
-    waiting = asyncio.create_task(tail.news(cursor(0), 60.0))
+    waiting = asyncio.create_task(tail.wait(cursor(0), 60.0))
     await asyncio.sleep(0)
     tail.wake()
     assert not await asyncio.wait_for(waiting, DEADLINE_S)

@@ -12,7 +12,7 @@ import httpx
 import pytest
 
 from servers.deploy.processes import Running, started
-from servers.serving import MeteredTransport, Traffic, announce
+from servers.serving import MeteredTransport, Traffic, print_ready
 
 pytestmark = [pytest.mark.anyio, pytest.mark.process]
 
@@ -79,12 +79,12 @@ def test_a_port_in_use_is_named_with_the_option_that_takes_another(running: Runn
 def test_a_person_at_a_terminal_is_told_in_words_where_the_server_is(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(sys.stdout, "isatty", lambda: True)
-        announce("http://127.0.0.1:8000", {"transport": "raw_websocket"}, "Open it.")
+        print_ready("http://127.0.0.1:8000", {"transport": "raw_websocket"}, "Open it.")
     assert capsys.readouterr().out.splitlines() == ["Listening on http://127.0.0.1:8000   (Ctrl-C ends it)", "Open it."]
 
 
 def test_a_parent_process_is_told_in_one_line_of_json(capsys: pytest.CaptureFixture[str]) -> None:
-    announce("http://127.0.0.1:8000", {"transport": "raw_websocket"}, "Open it.")
+    print_ready("http://127.0.0.1:8000", {"transport": "raw_websocket"}, "Open it.")
     assert json.loads(capsys.readouterr().out) == {"address": "http://127.0.0.1:8000", "transport": "raw_websocket"}
 
 

@@ -173,9 +173,9 @@ async def test_a_line_that_moves_away_and_back_is_not_ended_by_those_it_has_left
     identity = Identity("ada", "Ada", expires_at_ms=1 << 60)
     await here.join(identity, "room", "window")
     for process in (here, there, here):
-        await process.take(identity, "room", "window")
-    assert await there.hang_up(identity, "room", "window") is None
-    ended = await here.hang_up(identity, "room", "window")
+        await process.acquire(identity, "room", "window")
+    assert await there.disconnect(identity, "room", "window") is None
+    ended = await here.disconnect(identity, "room", "window")
     assert ended is not None
     assert ended.body == "offline"
 

@@ -36,8 +36,8 @@ async def test_what_is_said_at_one_process_is_heard_at_the_other(chats: list[Cha
     one, other = chats
     await one.join(ADA, "room", "window")
     snapshot = await other.join(BOB, "room", "window")
-    hearing = asyncio.create_task(other.until_news("room", snapshot.cursor, DEADLINE_S))
-    await one.carry_out(ADA, "room", Send("1", "hello"))
+    hearing = asyncio.create_task(other.wait_and_read("room", snapshot.cursor, DEADLINE_S))
+    await one.execute(ADA, "room", Send("1", "hello"))
     page = decode((await hearing).body, type=Page)
     assert [event.body for event in page.events] == ["hello"]
 
@@ -45,10 +45,10 @@ async def test_what_is_said_at_one_process_is_heard_at_the_other(chats: list[Cha
 async def test_a_cursor_of_one_process_is_good_at_the_other_before_it_has_heard(chats: list[Chat]) -> None:
     one, other = chats
     await one.join(ADA, "room", "window")
-    await other.since("room", Cursor(other.epoch, 0))
+    await other.read("room", Cursor(other.epoch, 0))
     for n in range(20):
-        ack = await one.carry_out(ADA, "room", Send(str(n), "hello"))
-        page = await other.since("room", Cursor(one.epoch, ack.seq))
+        ack = await one.execute(ADA, "room", Send(str(n), "hello"))
+        page = await other.read("room", Cursor(one.epoch, ack.seq))
         assert page.next.seq >= ack.seq
 
 
@@ -57,8 +57,8 @@ async def test_who_leaves_at_one_process_is_a_stranger_at_the_other(chats: list[
     await one.join(BOB, "room", "window")
     snapshot = await one.join(ADA, "room", "window")
     await other.require_member(ADA, "room")
-    await other.since("room", snapshot.cursor)
-    hearing = asyncio.create_task(other.until_news("room", snapshot.cursor, DEADLINE_S))
+    await other.read("room", snapshot.cursor)
+    hearing = asyncio.create_task(other.wait_and_read("room", snapshot.cursor, DEADLINE_S))
     await one.leave(ADA, "room", "window")
     assert (await hearing).count == 1
     with pytest.raises(NotJoined):
@@ -68,7 +68,7 @@ async def test_who_leaves_at_one_process_is_a_stranger_at_the_other(chats: list[
 async def test_a_line_that_was_opened_anew_elsewhere_survives_the_end_of_the_old_one(chats: list[Chat]) -> None:
     one, other = chats
     await one.join(ADA, "room", "window")
-    with other.held(ADA, "room", "window"):
+    with other.keep_online(ADA, "room", "window"):
         await other.join(ADA, "room", "window")
-        await one.hang_up(ADA, "room", "window")
+        await one.disconnect(ADA, "room", "window")
         assert [member.online for member in (await one.join(BOB, "room", "window")).members] == [True, True]

@@ -12,7 +12,7 @@ from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route, WebSocketRoute
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
-from servers.serving import HttpSettings, WireBytes, announce, run, serve
+from servers.serving import HttpSettings, WireBytes, print_ready, run, serve
 
 TICK_S = 0.01
 
@@ -81,7 +81,7 @@ if __name__ == "__main__":
             host="127.0.0.1",
             port=0,
             http=HttpSettings(),
-            on_ready=lambda address: announce(address, {}),
+            on_ready=lambda address: print_ready(address, {}),
             attached=True,
         )
     )

@@ -23,7 +23,7 @@ from servers.core.errors import ChatError, Unavailable
 from servers.core.settings import Settings
 from servers.core.store import Store
 from servers.core.wire import Ack, Leave, Refusal, SocketCommand, Undecodable, decode, encode
-from servers.http_routes import get, post, raw_body
+from servers.http_endpoint import get, post, read_body
 from servers.origin_middleware import LOOPBACK
 
 ANSWER_S = 10.0
@@ -39,7 +39,7 @@ class Api:
         self._http = httpx.AsyncClient(base_url=parsed, timeout=ANSWER_S, trust_env=parsed.host not in LOOPBACK)
         self._tokens = tokens
 
-    async def carry_out(self, identity: Identity, room: str, command: SocketCommand) -> Ack:
+    async def execute(self, identity: Identity, room: str, command: SocketCommand) -> Ack:
         """Have the API do what a command asks; waits for its acknowledgement. Raises ChatError."""
         path = f"/rooms/{quote(room)}/{command.__struct_config__.tag}"
         token = self._tokens.issue(identity.user, identity.name).token
@@ -69,13 +69,13 @@ class DistantChat(Chat):
     def __init__(self, store: Store, tokens: Tokens, clock: Clock, settings: Settings, api: Api) -> None:
         super().__init__(store, tokens, clock, settings)
         self.api = api
-        self.announcing(self._announce, closing=api.close)
+        self.on_close = api.close
 
-    async def carry_out(self, identity: Identity, room: str, command: SocketCommand) -> Ack:
+    async def execute(self, identity: Identity, room: str, command: SocketCommand) -> Ack:
         """Have a command carried out where it belongs. Raises ChatError."""
         if isinstance(command, Leave):
-            return await super().carry_out(identity, room, command)
-        return await self.api.carry_out(identity, room, command)
+            return await super().execute(identity, room, command)
+        return await self.api.execute(identity, room, command)
 
 
 def pass_on_requests(app: Starlette, api: Api, settings: Settings) -> None:
@@ -84,7 +84,7 @@ def pass_on_requests(app: Starlette, api: Api, settings: Settings) -> None:
     async def pass_on(request: Request) -> Response:
         headers = {name: request.headers[name] for name in PASSED_ON if name in request.headers}
         target = f"{quote(request.url.path)}?{request.url.query}"
-        answer = await api.ask(request.method, target, await raw_body(request, settings), headers)
+        answer = await api.ask(request.method, target, await read_body(request, settings), headers)
         return Response(answer.content, answer.status_code, media_type=answer.headers.get("content-type"))
 
     routes: list[BaseRoute] = [post("/login", Purpose.UPKEEP, pass_on)]

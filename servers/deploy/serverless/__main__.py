@@ -24,7 +24,7 @@ from servers.core.store import EMBEDDED
 from servers.deploy.serverless import profiles
 from servers.deploy.serverless.host import hosting
 from servers.deploy.serverless.profiles import Profile
-from servers.serving import STDIN, announce, replace_unencodable
+from servers.serving import STDIN, print_ready, replace_unencodable
 
 NAMES = ", ".join(profile.name for profile in profiles.PROFILES)
 
@@ -88,7 +88,7 @@ async def _host(
     async with hosting(command, limits, port=port, facts=facts, renewable=renewable) as address:
         if "push_service" in pids:
             facts |= {"push_service": f"http://{os.environ['PUSHER_HOST']}:{os.environ['PUSHER_PORT']}"}
-        announce(address, {**facts, "pids": pids, "settings": asdict(limits)})
+        print_ready(address, {**facts, "pids": pids, "settings": asdict(limits)})
         await stop.wait()
 
 

@@ -40,7 +40,7 @@ async def chats(store: Store, clock: FakeClock) -> AsyncIterator[tuple[Chat, Cha
 
 async def read(chat: Chat, after: Cursor) -> list[str]:
     """Return the bodies of what follows the cursor."""
-    return [event.body for event in decode((await chat.since("room", after)).body, type=Page).events]
+    return [event.body for event in decode((await chat.read("room", after)).body, type=Page).events]
 
 
 async def test_what_another_instance_has_committed_is_read_at_once(chats: tuple[Chat, Chat]) -> None:
@@ -48,7 +48,7 @@ async def test_what_another_instance_has_committed_is_read_at_once(chats: tuple[
     after = (await one.join(ADA, "room", "window")).cursor
     assert await read(other, after) == []
     for number in range(10):
-        await one.carry_out(ADA, "room", Send(str(number), str(number)))
+        await one.execute(ADA, "room", Send(str(number), str(number)))
         assert (await read(other, after))[-1] == str(number)
         assert (await other.heartbeat(ADA, "room", "window")).cursor.seq == after.seq + number + 1
 
@@ -56,28 +56,25 @@ async def test_what_another_instance_has_committed_is_read_at_once(chats: tuple[
 async def test_whoever_has_left_on_one_instance_has_left_on_all(chats: tuple[Chat, Chat]) -> None:
     one, other = chats
     await one.join(ADA, "room", "window")
-    await other.carry_out(ADA, "room", Send("1", "still there"))
-    await one.carry_out(ADA, "room", Leave("window"))
+    await other.execute(ADA, "room", Send("1", "still there"))
+    await one.execute(ADA, "room", Leave("window"))
     with pytest.raises(NotJoined):
-        await other.carry_out(ADA, "room", Send("2", "gone"))
+        await other.execute(ADA, "room", Send("2", "gone"))
 
 
-async def test_who_is_gone_is_told_of_within_somebody_elses_request(chats: tuple[Chat, Chat], clock: FakeClock) -> None:
+async def test_an_expired_lease_is_published_within_another_request(chats: tuple[Chat, Chat], clock: FakeClock) -> None:
     one, _ = chats
-    told: list[Event] = []
+    committed: list[Event] = []
 
-    async def announce(event: Event) -> None:
-        told.append(event)
+    async def on_commit(event: Event) -> None:
+        committed.append(event)
 
-    async def close() -> None:
-        pass
-
-    one.announcing(announce, close)
+    one.on_commit = on_commit
     for identity in (ADA, BOB):
         await one.join(identity, "room", "window")
-    told.clear()
+    committed.clear()
     clock.advance(SETTINGS.lease_s - 1)
     await one.heartbeat(ADA, "room", "window")
-    clock.advance(SETTINGS.tend_s)
+    clock.advance(SETTINGS.sweep_s)
     await one.heartbeat(ADA, "room", "window")
-    assert [(event.sender, event.body) for event in told] == [("bob", "offline")]
+    assert [(event.sender, event.body) for event in committed] == [("bob", "offline")]
