@@ -16,7 +16,8 @@ from loadtests.compare import compare_in_full, compare_transports
 from loadtests.experiments.calibration.command import SLUGS as CALIBRATED
 from loadtests.experiments.calibration.command import calibrate as run_calibration
 from loadtests.experiments.capture.command import capture as run_capture
-from loadtests.experiments.deployments.command import SMALL, Size, measure_deployments
+from loadtests.experiments.deployments.command import QUICK as QUICK_DEPLOYMENTS
+from loadtests.experiments.deployments.command import DeploymentsPlan, measure_deployments
 from loadtests.experiments.hosted.command import measure_hosts
 from loadtests.experiments.hosted.plan import QUICK as QUICK_HOSTED
 from loadtests.experiments.hosted.plan import HostedPlan
@@ -200,7 +201,7 @@ def deployments(
     quick: Annotated[bool, typer.Option(help="Once, with a short window: to see that it runs.")] = False,
 ) -> None:
     """Measure the three deployments as they stand, each under the same small load; takes about eight minutes."""
-    raise typer.Exit(measure_deployments(SMALL if quick else Size(), out))
+    raise typer.Exit(measure_deployments(QUICK_DEPLOYMENTS if quick else DeploymentsPlan(), out))
 
 
 @app.command()

@@ -14,7 +14,6 @@ import psutil
 
 from loadtests.accounts.cell import Cell
 from loadtests.accounts.verdict import SUSPECT_S
-from loadtests.experiments.bench.pairs import Void
 from loadtests.harness.children import NotMeasured
 from loadtests.harness.cores import Cores, reserved
 from loadtests.reports.record import in_short, written
@@ -51,7 +50,7 @@ def keep(takes: Iterable[Trial], made: dict[str, Any], tables: Tables, path: Pat
         for take in takes:
             try:
                 whole = take.key | settled(take.make)
-            except (NotMeasured, Void, OSError, psutil.Error) as error:
+            except (NotMeasured, OSError, psutil.Error) as error:
                 console.print(f"{take.table} {take.key}: not measured: {error}", style="red", markup=False)
                 failures += 1
                 continue

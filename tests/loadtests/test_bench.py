@@ -1,14 +1,12 @@
-"""The benchmark: its pure parts, and one `kill -9` for real."""
+"""The pure parts of the benchmarks."""
 
 from functools import partial
 
 import pytest
 
-from loadtests.experiments.bench import kill_nine
 from loadtests.experiments.bench.findings import Finding, Goal, compared
-from loadtests.experiments.bench.pairs import Pairs, Void, spread
+from loadtests.experiments.bench.pairs import Pairs, Void
 from loadtests.experiments.bench.readers import CLOSE, PING, SWITCHING, TEXT, Message, Reader, client_frame
-from loadtests.experiments.bench.sizes import QUICK
 
 ANSWER = b"HTTP/1.1 200 OK\r\ndate: today\r\nContent-Length: 5\r\n\r\nhello"
 SWITCH = b"HTTP/1.1 101 Switching Protocols\r\nupgrade: websocket\r\n\r\n"
@@ -62,7 +60,7 @@ def test_the_legs_of_a_pair_take_turns_in_going_first() -> None:
     assert pairs.ratios == [1.5, 1.5, 1.5]
 
 
-def test_a_pair_whose_deliveries_do_not_add_up_is_void_and_told() -> None:
+def test_a_pair_whose_deliveries_do_not_add_up_is_void_and_says_why() -> None:
     def short() -> float:
         raise Void("one is missing")
 
@@ -73,16 +71,6 @@ def test_a_pair_whose_deliveries_do_not_add_up_is_void_and_told() -> None:
 
 
 def test_a_finding_is_judged_by_its_median() -> None:
-    assert spread([3.0, 1.0, 2.0]) == (2.0, 1.0, 3.0)
     assert Finding("", "ratio", [0.7, 0.9, 0.8], Goal(0.8, at_least=True)).verdict == "met"
     assert Finding("", "ratio", [1.2, 1.0, 1.2], Goal(1.15)).verdict == "missed"
     assert Finding("", "KiB", [1.0]).verdict == ""
-
-
-@pytest.mark.xdist_group("measuring")
-@pytest.mark.process
-@pytest.mark.parametrize("slug", kill_nine.SLUGS)
-def test_what_was_acknowledged_survives_a_kill_and_a_retry_is_stored_once(slug: str) -> None:
-    missing, doubled = kill_nine.after_kills(slug, QUICK)
-    assert (missing.values, doubled.values) == ([0.0], [0.0])
-    assert not missing.note.startswith("of 0 ")

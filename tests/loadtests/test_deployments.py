@@ -9,13 +9,15 @@ from typing import Any
 
 import pytest
 
-from loadtests.experiments.deployments.command import Size, takes
+from loadtests.experiments.deployments.command import DeploymentsPlan, trials
+from loadtests.harness.cores import Cores
 from loadtests.reports.trials import WRONG
 from results.schema import CELLS_FILE, MANIFEST, TOPOLOGIES, TOPOLOGIES_FILE
 from servers.deploy.deployments import OPTIONS, Option
 from servers.transports import TRANSPORTS
 
 ROOT = Path(__file__).parents[2]
+ANYWHERE = Cores(None, None)
 LOAD = "--users 8 --room-size 4 --rate 1 --seconds 2 --poll 0.5"
 SMOKE = "pusher-and-serverless"  # of the three, it has the most processes
 EACH = [pytest.param(row, id=row.name, marks=() if row.name == SMOKE else pytest.mark.drill) for row in OPTIONS]
@@ -62,7 +64,7 @@ def test_each_deployment_has_a_row_in_which_nothing_is_lost(tmp_path: Path) -> N
 def test_the_record_holds_each_deployment_as_often_as_was_planned() -> None:
     made = json.loads((ROOT / "results" / "reference" / TOPOLOGIES_FILE).read_text())
     assert not made["partial"]
-    planned = [tuple(take.key.values()) for take in takes(Size())]
+    planned = [tuple(trial.key.values()) for trial in trials(DeploymentsPlan(), ANYWHERE)]
     assert [(row["option"], row["transport"], row["repeat"]) for row in made["topologies"]] == planned
     assert_sound(made["topologies"])
 
@@ -80,7 +82,7 @@ def assert_sound(rows: list[dict[str, Any]]) -> None:
 
 
 def test_each_repeat_has_every_deployment_in_an_order_of_its_own() -> None:
-    names = [take.key["option"] for take in takes(Size(repeats=4))]
+    names = [trial.key["option"] for trial in trials(DeploymentsPlan(repeats=4), ANYWHERE)]
     orders = [tuple(names[start : start + len(OPTIONS)]) for start in range(0, len(names), len(OPTIONS))]
     assert {frozenset(order) for order in orders} == {frozenset(option.name for option in OPTIONS)}
     assert len(set(orders)) > 1

@@ -12,7 +12,7 @@ import pytest
 from loadtests.accounts.samples import Received, Samples, Sent, Session, Window
 from loadtests.experiments.shared_store.appends import measure_appends
 from loadtests.experiments.shared_store.hop import hop_of, measure_hop
-from loadtests.experiments.shared_store.plan import BACKINGS, NONE, steps
+from loadtests.experiments.shared_store.plan import NONE, STORES, steps
 from loadtests.harness.cores import Cores
 from loadtests.harness.provisioned_store import SHARED, StoreChoice
 from loadtests.plan.workload import Workload
@@ -81,7 +81,7 @@ def test_each_repeat_measures_everything_in_an_order_of_its_own() -> None:
     first, second = (list(steps(TRANSPORTS, repeat)) for repeat in (0, 1))
     assert first != second
     assert Counter(first) == Counter(second)
-    assert len(set(first)) == len(first) == len(TRANSPORTS) * (len(BACKINGS) + len(SHARED))
+    assert len(set(first)) == len(first) == len(TRANSPORTS) * (len(STORES) + len(SHARED))
 
 
 @pytest.mark.parametrize(("store", "workers"), [("sqlite", 2), ("mysql", 1), ("sqlite:///chat.db", 1)])

@@ -1,5 +1,6 @@
 """`make bench`: all measurements, or those that are named."""
 
+from functools import partial
 from importlib import import_module
 from typing import Annotated
 
@@ -10,6 +11,7 @@ from loadtests.experiments.bench.pairs import Void
 from loadtests.experiments.bench.processes import cores, raise_file_limit
 from loadtests.experiments.bench.sizes import QUICK, BenchSizes
 from loadtests.harness.cores import reserved
+from loadtests.users.http_connection import ConnectionLost
 from results.terminal import console
 
 NAMES = (
@@ -17,9 +19,7 @@ NAMES = (
     "stalled_subscriber",
     "long_poll_wake",
     "empty_polls",
-    "appends",
     "idle_memory",
-    "kill_nine",
     "demo_page",
 )
 
@@ -35,14 +35,14 @@ def bench(
     if unknown := sorted(set(names or ()) - set(NAMES)):
         raise typer.BadParameter(f"expected any of {', '.join(NAMES)}; got {', '.join(unknown)}")
     raise_file_limit()
-    plan = QUICK if quick else BenchSizes()
+    sizes = QUICK if quick else BenchSizes()
     findings: list[Finding] = []
-    with reserved(cores(), lambda words: typer.echo(words, err=True)):
+    with reserved(cores(), partial(typer.echo, err=True)):
         for name in names or NAMES:
             typer.echo(f"{name} ...", err=True)
             try:
-                findings += import_module(f"loadtests.experiments.bench.{name}").measure(plan)
-            except Void as reason:
+                findings += import_module(f"loadtests.experiments.bench.{name}").measure(sizes)
+            except (Void, ConnectionLost) as reason:
                 findings.append(Finding(name, "", [], voids=[str(reason)]))
     show(console(), findings)
     if quick:

@@ -1,7 +1,7 @@
-"""A thousand clients in one thread: sockets, one selector, and no task for anybody.
+"""A thousand clients in one thread: sockets, one selector, and no task for any of them.
 
-Teaches how to keep a load generator cheaper than the server it loads: a delivery costs one `recv` and the look at a
-frame's header, so the server is the bottleneck and what is measured is the server. Nothing here blocks for ever.
+Teaches how to keep a load generator cheaper than the server it loads: a delivery costs one `recv` and a glance at the
+frame's header, so the server is the bottleneck and the server is what is measured. Every wait has a limit.
 """
 
 import selectors
@@ -28,8 +28,7 @@ class BenchConnection:
 
     def __init__(self, address: str, number: int = 0) -> None:
         url = urlsplit(address)
-        self.socket = socket.socket()
-        self.socket.connect((url.hostname, url.port))
+        self.socket = socket.create_connection((url.hostname, url.port))
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.socket.setblocking(False)
         self._reader = Reader()
@@ -42,93 +41,93 @@ class BenchConnection:
             sent = self.socket.send(data)
             while sent < len(data):
                 if not writable(self.socket, SEND_S):
-                    raise Void(f"line {self.number}: the server read nothing for {SEND_S:g} s")
+                    raise Void(f"connection {self.number}: the server read nothing for {SEND_S:g} s")
                 sent += self.socket.send(data[sent:])
         except ConnectionError as error:
-            raise Void(f"line {self.number}: the server has hung up ({error})") from error
+            raise Void(f"connection {self.number}: closed by the server ({error})") from error
 
     def receive(self) -> list[Message]:
-        """Return the messages that came; raises ConnectionError at the line's end."""
+        """Return the messages that have arrived; raises ConnectionError at the connection's end."""
         data = self.socket.recv(RECEIVE_BYTES)
         if not data:
-            raise ConnectionResetError("the server closed the line")
+            raise ConnectionResetError("closed by the server")
         return self._reader.feed(data)
 
 
 class Crowd:
-    """Lines that are read together. lost: how many the server has closed.
+    """Connections that are read together. closed: how many the server has closed.
 
     On a core of its own the crowd never sleeps: a send that must wake a sleeper costs the sender several times as much
     (an interrupt of another core), and a faster server would have to wake it more often.
     """
 
-    def __init__(self, lines: Sequence[BenchConnection]) -> None:
-        self.lines = list(lines)
-        self.lost = 0
+    def __init__(self, connections: Sequence[BenchConnection]) -> None:
+        self.connections = list(connections)
+        self.closed = 0
         self._spins = cores().generator is not None
         self._selector = selectors.DefaultSelector()
-        for line in self.lines:
-            self.take_back(line)
+        for connection in self.connections:
+            self.resume(connection)
 
-    def set_aside(self, line: BenchConnection) -> None:
-        """Stop reading a line: to its server, the client has stalled."""
-        self._selector.unregister(line.socket)
+    def pause(self, connection: BenchConnection) -> None:
+        """Stop reading a connection: to its server, the client has stalled."""
+        self._selector.unregister(connection.socket)
 
-    def take_back(self, line: BenchConnection) -> None:
-        self._selector.register(line.socket, selectors.EVENT_READ, line)
+    def resume(self, connection: BenchConnection) -> None:
+        self._selector.register(connection.socket, selectors.EVENT_READ, connection)
 
-    def run(self, on_message: OnMessage, until: Callable[[], bool], patience_s: float = PATIENCE_S) -> None:
-        """Hand on what arrives, pings answered, until `until` is true; raises Void after `patience_s`."""
-        deadline_s = time.monotonic() + patience_s
+    def run(self, on_message: OnMessage, until: Callable[[], bool]) -> None:
+        """Pass on what arrives, and answer pings, until `until` is true; raises Void after PATIENCE_S."""
+        deadline_s = time.monotonic() + PATIENCE_S
         while not until():
             left_s = deadline_s - time.monotonic()
             if left_s <= 0:
-                raise Void(f"what was due did not arrive within {patience_s:g} s ({self.lost} lines lost)")
-            for key, _ in self._selector.select(0 if self._spins else left_s):
-                self._read(key.data, on_message)
+                raise Void(f"expected messages did not arrive within {PATIENCE_S:g} s ({self.closed} connections lost)")
+            self._read(on_message, 0 if self._spins else left_s)
 
-    def linger(self, on_message: OnMessage, seconds: float) -> None:
-        """Hand on what still arrives, for that long: what should not arrive any more, say."""
+    def run_for(self, seconds: float, on_message: OnMessage) -> None:
+        """Pass on what arrives for so long: messages that should not come, for example."""
         end_s = time.monotonic() + seconds
         while (left_s := end_s - time.monotonic()) > 0:
-            for key, _ in self._selector.select(left_s):
-                self._read(key.data, on_message)
+            self._read(on_message, left_s)
 
     def exchange(self, requests: Sequence[bytes], replies: int = 1) -> list[Message]:
-        """Send each line its request and await that many messages on it; return each line's last of these."""
-        heard: dict[BenchConnection, list[Message]] = {line: [] for line in self.lines}
-        for line, request in zip(self.lines, requests, strict=True):
-            line.send(request)
+        """Send each connection its request and await so many messages on it; return each one's last of these."""
+        received: dict[BenchConnection, list[Message]] = {connection: [] for connection in self.connections}
+        for connection, request in zip(self.connections, requests, strict=True):
+            connection.send(request)
         self.run(
-            lambda line, message: heard[line].append(message),
-            lambda: all(len(messages) >= replies for messages in heard.values()),
+            lambda connection, message: received[connection].append(message),
+            lambda: all(len(messages) >= replies for messages in received.values()),
         )
-        return [messages[replies - 1] for messages in heard.values()]
+        return [messages[replies - 1] for messages in received.values()]
 
-    def close(self) -> None:
-        """Let go of the lines; they stay open."""
+    def detach(self) -> None:
+        """Stop reading; the connections stay open."""
         self._selector.close()
 
-    def close_lines(self) -> None:
-        """Hang up on every line."""
-        self.close()
-        for line in self.lines:
-            line.socket.close()
+    def close(self) -> None:
+        """Close every connection."""
+        self.detach()
+        for connection in self.connections:
+            connection.socket.close()
 
-    def _read(self, line: BenchConnection, on_message: OnMessage) -> None:
-        try:
-            for message in line.receive():
-                if message.kind == PING:
-                    line.send(client_frame(message.body, PONG))
-                else:
-                    on_message(line, message)
-        except ConnectionError:
-            self.set_aside(line)
-            self.lost += 1
+    def _read(self, on_message: OnMessage, timeout_s: float) -> None:
+        for key, _ in self._selector.select(timeout_s):
+            connection: BenchConnection = key.data
+            try:
+                for message in connection.receive():
+                    if message.kind == PING:
+                        connection.send(client_frame(message.body, PONG))
+                    else:
+                        on_message(connection, message)
+            except ConnectionError:
+                self.pause(connection)
+                self.closed += 1
 
 
-def writable(connection: socket.socket, patience_s: float) -> bool:
+def writable(connection: socket.socket, timeout_s: float) -> bool:
     """Wait until the socket takes bytes; return False if it does not in time."""
-    with selectors.DefaultSelector() as selector:  # select.select() knows no file beyond the 1,024th
+    with selectors.DefaultSelector() as selector:  # select.select() fails for file numbers beyond 1,023
         selector.register(connection, selectors.EVENT_WRITE)
-        return bool(selector.select(patience_s))
+        return bool(selector.select(timeout_s))

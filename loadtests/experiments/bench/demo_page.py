@@ -37,14 +37,14 @@ WATCH_FRAMES = """() => {
 }"""
 
 
-def measure(plan: BenchSizes) -> list[Finding]:
+def measure(sizes: BenchSizes) -> list[Finding]:
     """Open the demo, write so many messages a second for so long, and look at every frame of it."""
     with unpinned(), chromium(PRECISE) as browser:
         began_s = monotonic()
         with running_anywhere("servers.demo", "--port", "0") as demo, opened(browser.new_page(), demo.address) as page:
             first_s = monotonic() - began_s
-            work_ms, growth = busy(page, plan)
-    note = f"{plan.page_rate} messages a second for {plan.page_s:g} s"
+            work_ms, growth = busy(page, sizes)
+    note = f"{sizes.page_rate} messages a second for {sizes.page_s:g} s"
     return [
         Finding("first delivery, from the start of the demo", "s", [first_s], FIRST_S, "set-up done"),
         Finding("frame work, each page's median", "ms", work_ms, FRAME_MS, note),
@@ -65,14 +65,14 @@ def opened(page: Page, address: str) -> Iterator[Page]:
     page.close()
 
 
-def busy(page: Page, plan: BenchSizes) -> tuple[list[float], list[float]]:
+def busy(page: Page, sizes: BenchSizes) -> tuple[list[float], list[float]]:
     """Return each page's median frame work in ms, and its heap at the end over that after a tenth of the time."""
     for frame in page.frames:
         frame.evaluate(WATCH_FRAMES)
-    page.locator("#rate").fill(str(plan.page_rate))
-    sleep(plan.page_s * SETTLED_SHARE)
+    page.locator("#rate").fill(str(sizes.page_rate))
+    sleep(sizes.page_s * SETTLED_SHARE)
     settled = [heap_bytes(frame) for frame in page.frames]
-    sleep(plan.page_s * (1 - SETTLED_SHARE))
+    sleep(sizes.page_s * (1 - SETTLED_SHARE))
     work_ms = [median(frame.evaluate("window.frameWork")) for frame in page.frames]
     for frame in page.frames:
         frame.evaluate("window.frameWork = []")  # our own notes are not the page's

@@ -1,27 +1,28 @@
-"""Polls that learn nothing: how many does a server answer in a second of its CPU time, over a route with a constant?
+"""Polls that find nothing new: how many does a server answer in a second of its CPU time, over a route with a constant?
 
-Teaches what short polling pays for: nearly every poll is empty, and each still names a user, renews a lease and looks
-at a cursor. Both sides are asked the same, byte for byte, and answer alike.
+Teaches what short polling pays for: nearly every poll is empty, and each still names a user, renews a lease and
+compares a cursor. Both servers get the same requests, byte for byte, and give equal responses.
 """
 
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from functools import partial
 
-from loadtests.experiments.bench.calls import STRANGER, Caller, accounts, connect, expect, http_request
+from loadtests.experiments.bench.calls import api_client, connect, expect, join, log_in, poll_request
 from loadtests.experiments.bench.crowd import BenchConnection, Crowd
 from loadtests.experiments.bench.findings import Finding, Goal, compared
 from loadtests.experiments.bench.pairs import Pairs, Void
 from loadtests.experiments.bench.processes import Child, chat_server, running
 from loadtests.experiments.bench.readers import Message
 from loadtests.experiments.bench.sizes import BenchSizes
+from loadtests.harness.baselines import ANY_ACCOUNT
 
 TARGET = Goal(0.5, at_least=True)
 EMPTY = b'"events":[]'
 
 
 class Pollers:
-    """Lines that ask again as soon as they are answered."""
+    """Connections that send the next poll as soon as the last one is answered."""
 
     def __init__(self, server: Child, polls: Sequence[bytes]) -> None:
         self._server = server
@@ -30,60 +31,57 @@ class Pollers:
         self._due = self._answered = 0
 
     def polls_per_cpu_s(self, polls: int) -> float:
-        """Ask that often in all; raises Void if an answer tells something."""
+        """Send so many polls in all; raises Void if a response holds an event."""
         self._due, self._answered = polls, 0
         before_s = self._server.cpu_s()
-        for line in self._crowd.lines:
-            self._ask(line)
-        self._crowd.run(self._ask_again, lambda: self._answered >= polls)
+        for connection in self._crowd.connections:
+            self._poll(connection)
+        self._crowd.run(self._on_response, lambda: self._answered >= polls)
         return polls / self._server.cpu_since_s(before_s)
 
     def close(self) -> None:
-        self._crowd.close_lines()
+        self._crowd.close()
 
-    def _ask_again(self, line: BenchConnection, answer: Message) -> None:
-        if EMPTY not in expect(answer, 200, "poll"):
-            raise Void(f"expected an empty page, got {answer.body[:200]!r}")
+    def _on_response(self, connection: BenchConnection, response: Message) -> None:
+        if EMPTY not in expect(response, 200, "poll"):
+            raise Void(f"expected an empty page, got {response.body[:200]!r}")
         self._answered += 1
-        if self._answered + len(self._crowd.lines) <= self._due:
-            self._ask(line)
+        if self._answered + len(self._crowd.connections) <= self._due:
+            self._poll(connection)
 
-    def _ask(self, line: BenchConnection) -> None:
-        line.send(self._polls[line.number])
+    def _poll(self, connection: BenchConnection) -> None:
+        connection.send(self._polls[connection.number])
 
 
 @contextmanager
-def ours(lines: int) -> Iterator[Pollers]:
+def ours(connections: int) -> Iterator[Pollers]:
     """Run our short-polling server, with everyone in the room and up to date."""
     with chat_server("short_polling") as server:
-        with closing(Caller(server.address)) as caller:
-            owners = accounts(caller, lines)
-            snapshots = [caller.join(owner, "room", f"c{number}") for number, owner in enumerate(owners)]
-        polls = [poll(server.address, str(snapshots[-1].cursor), n, owner.token) for n, owner in enumerate(owners)]
+        with api_client(server.address) as client:
+            accounts = log_in(client, connections)
+            head = join(client, accounts)
+        polls = [poll_request(server.address, each.token, head, number) for number, each in enumerate(accounts)]
         with closing(Pollers(server, polls)) as pollers:
             yield pollers
 
 
 @contextmanager
-def baseline(lines: int) -> Iterator[Pollers]:
-    """Run the server that answers a constant."""
-    with running("loadtests.experiments.bench.baselines", "constant") as server:
-        polls = [poll(server.address, "0123abcd.1000", number, STRANGER.token) for number in range(lines)]
+def baseline(connections: int) -> Iterator[Pollers]:
+    """Run the server whose response is a constant."""
+    with running("loadtests.harness.baselines", "constant") as server:
+        token = ANY_ACCOUNT.token
+        polls = [poll_request(server.address, token, "0123abcd.1000", number) for number in range(connections)]
         with closing(Pollers(server, polls)) as pollers:
             yield pollers
 
 
-def poll(address: str, cursor: str, number: int, token: str) -> bytes:
-    return http_request(address, "GET", f"/rooms/room/events?after={cursor}&connection=c{number}", token)
-
-
-def measure(plan: BenchSizes) -> list[Finding]:
+def measure(sizes: BenchSizes) -> list[Finding]:
     """Return how our polls compare with the constant's."""
     pairs = Pairs()
-    for _ in range(plan.pairs):
-        with ours(plan.poll_lines) as pollers, baseline(plan.poll_lines) as other:
-            pollers.polls_per_cpu_s(plan.polls // 10)
-            other.polls_per_cpu_s(plan.polls // 10)
-            pairs.measure(partial(pollers.polls_per_cpu_s, plan.polls), partial(other.polls_per_cpu_s, plan.polls))
-    note = f"empty polls per CPU-second over a constant's; {pairs.told('a CPU-second')}"
+    for _ in range(sizes.pairs):
+        with ours(sizes.poll_connections) as pollers, baseline(sizes.poll_connections) as other:
+            pollers.polls_per_cpu_s(sizes.polls // 10)
+            other.polls_per_cpu_s(sizes.polls // 10)
+            pairs.measure(partial(pollers.polls_per_cpu_s, sizes.polls), partial(other.polls_per_cpu_s, sizes.polls))
+    note = f"empty polls per CPU-second over a constant's; {pairs.medians('a CPU-second')}"
     return [compared("short polling, empty polls", pairs, TARGET, note)]

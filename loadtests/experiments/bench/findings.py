@@ -1,4 +1,4 @@
-"""What was measured, beside what was asked for: a table for people, and a file for later.
+"""What was measured, with its target: as a table for people, and as a file for later.
 
 A finding is judged by its median. A missed target is printed as missed, with the figure; a comparison whose pairs were
 all void has no figure at all.
@@ -11,16 +11,17 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from importlib.metadata import version
 from pathlib import Path
+from statistics import median
 from typing import Any
 
 from rich.console import Console
 from rich.text import Text
 
-from loadtests.experiments.bench.pairs import Pairs, digits, spread
+from loadtests.experiments.bench.pairs import Pairs, three_digits
 from loadtests.experiments.bench.processes import cores
 from results.fitted_table import FittedTable, TableColumn, TableRow
 
-RESULTS = Path(__file__).parents[2] / "results"
+RESULTS = Path(__file__).parents[3] / "results"
 COLUMNS = (
     TableColumn("measurement", text=True, min_width=24),
     TableColumn("median"),
@@ -62,12 +63,12 @@ class Finding:
 
     @property
     def verdict(self) -> str:
-        """Say `met` or `missed` by the median; `void` without values, empty without a target."""
+        """`met` or `missed`, by the median; `void` without values, empty without a target."""
         if not self.values:
             return "void"
         if self.target is None:
             return ""
-        return "met" if self.target.met_by(spread(self.values).median) else "missed"
+        return "met" if self.target.met_by(median(self.values)) else "missed"
 
 
 def compared(name: str, pairs: Pairs, target: Goal | None, note: str) -> Finding:
@@ -76,24 +77,24 @@ def compared(name: str, pairs: Pairs, target: Goal | None, note: str) -> Finding
 
 
 def show(console: Console, findings: Sequence[Finding]) -> None:
-    """Print the table, and beneath it what each figure is."""
+    """Print the table, and a note on each figure beneath it."""
     console.print(f"\n{cores().told}\n", markup=False)
     console.print(FittedTable(COLUMNS, [_row(each) for each in findings], [*filter(None, map(_note, findings))]))
 
 
 def _row(finding: Finding) -> TableRow:
     values = finding.values
-    median, low, high = map(digits, spread(values)) if values else ("-", "-", "-")
+    middle, low, high = map(three_digits, (median(values), min(values), max(values))) if values else "---"
     verdict = Text(finding.verdict, style=COLOURS[finding.verdict])
     target = str(finding.target or "")
     return TableRow(
-        (finding.name, median, finding.unit, f"{low} to {high}" if values else "-", str(len(values)), target, verdict)
+        (finding.name, middle, finding.unit, f"{low} to {high}" if values else "-", str(len(values)), target, verdict)
     )
 
 
 def _note(finding: Finding) -> str:
-    said = [*filter(None, [finding.note]), *(f"void: {reason}" for reason in finding.voids)]
-    return f"{finding.name}: {'; '.join(said)}" if said else ""
+    parts = [*filter(None, [finding.note]), *(f"void: {reason}" for reason in finding.voids)]
+    return f"{finding.name}: {'; '.join(parts)}" if parts else ""
 
 
 def write(findings: Sequence[Finding], folder: Path = RESULTS) -> Path:

@@ -1,32 +1,31 @@
-"""What a silent client costs: resident memory per connection, from a thousand that have joined and say nothing more.
+"""What a silent client costs: resident memory per connection, from a thousand that have joined and send nothing more.
 
 Teaches what each transport keeps while nobody speaks: between two polls an open connection, during a long poll a
 request as well, with an event stream its tasks too, on a socket its protocol state and two tasks, and with a push
 service a socket at another process, which counts too. Users sit in rooms of fifty, each with one connection; their
-membership is part of the price.
+membership is part of the cost.
 """
 
 from collections.abc import Callable, Sequence
-from contextlib import closing
 from urllib.parse import urlencode
 
-import msgspec
-
 from loadtests.experiments.bench.calls import (
-    Caller,
-    accounts,
+    api_client,
     connect,
     expect,
     http_request,
+    join,
     join_frames,
+    log_in,
     open_sockets,
-    upgrade,
+    upgrade_request,
 )
 from loadtests.experiments.bench.crowd import BenchConnection, Crowd
 from loadtests.experiments.bench.findings import Finding
 from loadtests.experiments.bench.processes import Child, chat_server
 from loadtests.experiments.bench.readers import TEXT, client_frame
 from loadtests.experiments.bench.sizes import BenchSizes
+from loadtests.users.http_session import HttpUserSession
 from servers.core.wire import Account, decode, encode
 from servers.transports import TRANSPORTS, Commands, Reads, Transport
 
@@ -34,96 +33,98 @@ ROOM_SIZE = 50
 SETTLE_S = 1.0
 KIBIBYTE = 1024
 
-Settle = Callable[[Child, Caller, str, Sequence[Account]], list[BenchConnection]]
-"""Lets users into a room, and returns their connections, which then stay open and silent."""
+EnterRoom = Callable[[Child, HttpUserSession, str, Sequence[Account]], list[BenchConnection]]
+"""Has users join a room; returns their connections, which then stay open and silent."""
 
 
-def polls(caller: Caller, room: str, owners: Sequence[Account]) -> list[bytes]:
-    """Join the room as each owner; return their polls from its head."""
-    snapshots = [caller.join(owner, room, "c") for owner in owners]
-    path = f"/rooms/{room}/events?after={snapshots[-1].cursor}&connection=c"
-    return [http_request(caller.address, "GET", path, owner.token) for owner in owners]
+def polls(address: str, client: HttpUserSession, room: str, accounts: Sequence[Account]) -> list[bytes]:
+    """Join the room with each account; return their polls from its head."""
+    head = join(client, accounts, room)
+    path = f"/rooms/{room}/events?after={head}&connection=c"
+    return [http_request(address, "GET", f"{path}{number}", each.token) for number, each in enumerate(accounts)]
 
 
-def polled(_: Child, caller: Caller, room: str, owners: Sequence[Account]) -> list[BenchConnection]:
+def poll(server: Child, client: HttpUserSession, room: str, accounts: Sequence[Account]) -> list[BenchConnection]:
     """Poll once, and keep the connection for the next time."""
-    lines = connect(caller.address, len(owners))
-    with closing(Crowd(lines)) as crowd:
-        for answer in crowd.exchange(polls(caller, room, owners)):
-            expect(answer, 200, "poll")
-    return lines
+    connections = connect(server.address, len(accounts))
+    crowd = Crowd(connections)
+    for response in crowd.exchange(polls(server.address, client, room, accounts)):
+        expect(response, 200, "poll")
+    crowd.detach()
+    return connections
 
 
-def parked(_: Child, caller: Caller, room: str, owners: Sequence[Account]) -> list[BenchConnection]:
-    """Ask, and be kept waiting: for one answer, or for more of one that goes on."""
-    lines = connect(caller.address, len(owners))
-    for line, poll in zip(lines, polls(caller, room, owners), strict=True):
-        line.send(poll)
-    return lines
+def wait(server: Child, client: HttpUserSession, room: str, accounts: Sequence[Account]) -> list[BenchConnection]:
+    """Send polls that the server holds: for one response, or for more of one that never ends."""
+    connections = connect(server.address, len(accounts))
+    for connection, request in zip(connections, polls(server.address, client, room, accounts), strict=True):
+        connection.send(request)
+    return connections
 
 
-def on_sockets(_: Child, caller: Caller, room: str, owners: Sequence[Account]) -> list[BenchConnection]:
-    """Join over a socket."""
-    return open_sockets(caller.address, f"/rooms/{room}/socket", len(owners), join_frames(owners))
+def open_socket(server: Child, _: HttpUserSession, room: str, accounts: Sequence[Account]) -> list[BenchConnection]:
+    """Join over a WebSocket."""
+    return open_sockets(server.address, f"/rooms/{room}/socket", len(accounts), join_frames(accounts))
 
 
-def subscribed(server: Child, caller: Caller, room: str, owners: Sequence[Account]) -> list[BenchConnection]:
+def subscribe(server: Child, client: HttpUserSession, room: str, accounts: Sequence[Account]) -> list[BenchConnection]:
     """Join over HTTP, and subscribe to the room's channel at the push service."""
-    for owner in owners:
-        caller.join(owner, room, "c")
-    key = caller.call("GET", "/pusher/service", dict)["key"]
-    lines = connect(server.push_service, len(owners))
-    with closing(Crowd(lines)) as crowd:
-        greetings = crowd.exchange([upgrade(server.push_service, f"/app/{key}?protocol=7")] * len(owners), replies=2)
-        frames = [
-            subscription(caller, owner, room, expect(greeting, TEXT, "greeting"))
-            for owner, greeting in zip(owners, greetings, strict=True)
-        ]
-        for confirmation in crowd.exchange(frames):
-            expect(confirmation, TEXT, "subscription")
-    return lines
+    join(client, accounts, room)
+    key = client.get("/pusher/service", dict)["key"]
+    connections = connect(server.push_service, len(accounts))
+    crowd = Crowd(connections)
+    handshake = upgrade_request(server.push_service, f"/app/{key}?protocol=7")
+    greetings = crowd.exchange([handshake] * len(accounts), replies=2)
+    frames = [
+        subscription(client, account, room, expect(greeting, TEXT, "greeting"))
+        for account, greeting in zip(accounts, greetings, strict=True)
+    ]
+    for confirmation in crowd.exchange(frames):
+        expect(confirmation, TEXT, "subscription")
+    crowd.detach()
+    return connections
 
 
-def subscription(caller: Caller, owner: Account, room: str, greeting: bytes) -> bytes:
+def subscription(client: HttpUserSession, account: Account, room: str, greeting: bytes) -> bytes:
     """Return the frame that subscribes the greeted socket, signed by the API."""
     channel, socket_id = f"private-room-{room}", decode(decode(greeting)["data"])["socket_id"]
-    form = urlencode({"channel_name": channel, "socket_id": socket_id}).encode()
-    signed = caller.call("POST", "/pusher/auth", dict, owner.token, msgspec.Raw(form))  # Raw: sent as it is
+    client.token = account.token
+    signed = client.post_form("/pusher/auth", urlencode({"channel_name": channel, "socket_id": socket_id}), dict)
     return client_frame(encode({"event": "pusher:subscribe", "data": {"channel": channel, "auth": signed["auth"]}}))
 
 
-def settling(transport: Transport) -> Settle:
-    """Return how a transport's users come to be silent, which follows from how they ask and how they speak."""
+def entering(transport: Transport) -> EnterRoom:
+    """Return how a transport's users enter a room, which follows from how they read and send."""
     if transport.needs_push_service:
-        return subscribed
+        return subscribe
     if transport.commands is Commands.FRAMES:
-        return on_sockets
-    return polled if transport.reads is Reads.POLL else parked
+        return open_socket
+    return poll if transport.reads is Reads.POLL else wait
 
 
 def kib_per_connection(transport: Transport, connections: int) -> float:
     """Return by how much the server has grown, per connection, once all are silent."""
-    settle = settling(transport)
-    with chat_server(transport.slug) as server, closing(Caller(server.address)) as caller:
+    enter = entering(transport)
+    with chat_server(transport.slug) as server, api_client(server.address) as client:
         before_bytes = server.resident_bytes()
-        owners = accounts(caller, connections, lines_per_user=1)
-        lines: list[BenchConnection] = []
+        accounts = log_in(client, connections, per_user=1)
+        opened: list[BenchConnection] = []
         for start in range(0, connections, ROOM_SIZE):
-            lines += settle(server, caller, f"room-{start}", owners[start : start + ROOM_SIZE])
-        with closing(Crowd(lines)) as crowd:
-            crowd.linger(lambda *_: None, SETTLE_S)
-            grown_bytes = server.resident_bytes() - before_bytes
-            crowd.close_lines()
+            opened += enter(server, client, f"room-{start}", accounts[start : start + ROOM_SIZE])
+        crowd = Crowd(opened)
+        crowd.run_for(SETTLE_S, lambda *_: None)
+        grown_bytes = server.resident_bytes() - before_bytes
+        crowd.close()
     return grown_bytes / connections / KIBIBYTE
 
 
-def measure(plan: BenchSizes) -> list[Finding]:
+def measure(sizes: BenchSizes) -> list[Finding]:
     """Return the memory per connection of each transport."""
     return [
         Finding(
             f"idle connection, {row.label}",
             "KiB",
-            [kib_per_connection(row, plan.idle_connections) for _ in range(plan.pairs)],
+            [kib_per_connection(row, sizes.idle_connections) for _ in range(sizes.pairs)],
             note=f"growth of the server{' and the push service' * row.needs_push_service} per connection",
         )
         for row in TRANSPORTS

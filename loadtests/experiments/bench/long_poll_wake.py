@@ -1,8 +1,8 @@
-"""A thousand parked requests in one room, and one message: how long until all are answered.
+"""A thousand held polls in one room, and one message: how long until all are answered.
 
-Teaches what a held request costs when it is let go: over a Starlette server whose requests wait for an
-`asyncio.Event`, ours looks at a cursor, holds a lease, counts, and commits the message first. The time runs from the
-sending of the message to the last answer. Both sides are asked the same, byte for byte, and answer alike.
+Teaches what it costs to answer a held poll: over a Starlette server whose requests wait for an `asyncio.Event`, ours
+compares a cursor, holds a lease, counts, and commits the message first. The time runs from sending the message to the
+last response. Both servers get the same requests, byte for byte, and give equal responses.
 """
 
 import time
@@ -11,98 +11,114 @@ from contextlib import closing, contextmanager
 from functools import partial
 from statistics import median
 
-from loadtests.experiments.bench.calls import MARK, STRANGER, WORDS, Caller, accounts, connect, expect, http_request
+from loadtests.experiments.bench.calls import (
+    MARK,
+    api_client,
+    connect,
+    expect,
+    http_request,
+    join,
+    log_in,
+    poll_request,
+)
 from loadtests.experiments.bench.crowd import BenchConnection, Crowd
 from loadtests.experiments.bench.findings import Finding, Goal, compared
 from loadtests.experiments.bench.pairs import Pairs, Void
 from loadtests.experiments.bench.processes import chat_server, running
 from loadtests.experiments.bench.readers import Message
 from loadtests.experiments.bench.sizes import BenchSizes
-from servers.core.wire import Account, Ack, Page, Send, decode
+from loadtests.harness.baselines import ANY_ACCOUNT, TEXT
+from servers.core.wire import Account, Page, Send, decode, encode
 
 TARGET = Goal(1.15)
-PARK_S = 20.0
-SETTLE_S = 0.2  # from when the server has counted the last request until it surely waits
+HOLD_ALL_S = 20.0
+SETTLE_S = 0.2  # from when the server has counted the last request until it surely holds it
 
 
-class Parking:
-    """Lines that ask, wait for the answer, and ask again from there; and one more that sends."""
+class HeldPolls:
+    """Connections whose polls are held, and continue from each response; and one more connection that sends."""
 
-    def __init__(self, caller: Caller, owners: Sequence[Account], cursor: str) -> None:
-        self._caller = caller
-        self._owners = owners
+    def __init__(self, address: str, accounts: Sequence[Account], cursor: str) -> None:
+        self._address = address
+        self._accounts = accounts
         self._cursor = cursor
-        self._crowd = Crowd(connect(caller.address, len(owners)))
-        self._answers: list[Message] = []
-        self._asked = 0
+        self._crowd = Crowd(connect(address, len(accounts)))
+        self._sender = Crowd(connect(address, 1))
+        self._responses: list[Message] = []
+        self._polled = 0
 
     def wake_ms(self, wakes: int) -> float:
-        """Return the median time from the sending of a message to the last answer."""
+        """Return the median time from sending a message to the last response."""
         return median([self._wake_s() for _ in range(wakes)]) * 1000
 
     def close(self) -> None:
-        self._crowd.close_lines()
+        self._crowd.close()
+        self._sender.close()
 
     def _wake_s(self) -> float:
-        """Park everyone, then let everyone go; raises Void unless each is answered with the one message."""
-        self._park()
-        wish = Send(f"id-{self._asked}", WORDS)
+        """Have all polls held, then send; raises Void unless each poll is answered with the one message."""
+        self._poll()
+        send = encode(Send(f"id-{self._polled}", TEXT))
+        request = http_request(self._address, "POST", "/rooms/room/send", self._accounts[0].token, send)
         sent_s = time.perf_counter()
-        self._caller.say("POST", "/rooms/room/send", self._owners[0].token, wish)
-        self._crowd.run(self._keep, lambda: len(self._answers) >= len(self._owners))
+        self._sender.connections[0].send(request)
+        self._crowd.run(self._on_response, lambda: len(self._responses) >= len(self._accounts))
         took_s = time.perf_counter() - sent_s
-        self._caller.hear(Ack)
-        if any(expect(answer, 200, "poll").count(MARK) != 1 for answer in self._answers):
-            raise Void("a parked request was answered with other than the one message")
-        self._cursor = str(decode(self._answers[0].body, type=Page).cursor)
+        acks: list[Message] = []
+        self._sender.run(lambda _, ack: acks.append(ack), lambda: bool(acks))
+        expect(acks[0], 200, "send")
+        if any(expect(response, 200, "poll").count(MARK) != 1 for response in self._responses):
+            raise Void("a held poll was answered with other than the one message")
+        self._cursor = str(decode(self._responses[0].body, type=Page).cursor)
         return took_s
 
-    def _park(self) -> None:
-        self._answers.clear()
-        for line, owner in zip(self._crowd.lines, self._owners, strict=True):
-            path = f"/rooms/room/events?after={self._cursor}&connection=c{line.number}"
-            line.send(http_request(self._caller.address, "GET", path, owner.token))
-        self._asked += len(self._owners)
-        deadline_s = time.monotonic() + PARK_S
-        while self._caller.call("GET", "/stats", dict)["requests"]["receive"] < self._asked:
-            if time.monotonic() > deadline_s:
-                raise Void(f"not all requests were parked within {PARK_S:g} s")
-        self._crowd.linger(self._keep, SETTLE_S)
-        if self._answers:
-            raise Void("a request was answered before there was a message")
+    def _poll(self) -> None:
+        """Send all polls, and wait until the server holds them."""
+        self._responses.clear()
+        for connection, account in zip(self._crowd.connections, self._accounts, strict=True):
+            connection.send(poll_request(self._address, account.token, self._cursor, connection.number))
+        self._polled += len(self._accounts)
+        deadline_s = time.monotonic() + HOLD_ALL_S
+        with api_client(self._address) as client:
+            while client.get("/stats", dict)["requests"]["receive"] < self._polled:
+                if time.monotonic() > deadline_s:
+                    raise Void(f"the server did not hold all polls within {HOLD_ALL_S:g} s")
+        self._crowd.run_for(SETTLE_S, self._on_response)
+        if self._responses:
+            raise Void("a poll was answered before there was a message")
 
-    def _keep(self, _: BenchConnection, answer: Message) -> None:
-        self._answers.append(answer)
+    def _on_response(self, _: BenchConnection, response: Message) -> None:
+        self._responses.append(response)
 
 
 @contextmanager
-def ours(lines: int) -> Iterator[Parking]:
+def ours(connections: int) -> Iterator[HeldPolls]:
     """Run our long-polling server, with a room that all have joined."""
-    with chat_server("long_polling") as server, closing(Caller(server.address)) as caller:
-        owners = accounts(caller, lines)
-        snapshots = [caller.join(owner, "room", f"c{number}") for number, owner in enumerate(owners)]
-        with closing(Parking(caller, owners, str(snapshots[-1].cursor))) as parking:
-            yield parking
+    with chat_server("long_polling") as server:
+        with api_client(server.address) as client:
+            accounts = log_in(client, connections)
+            head = join(client, accounts)
+        with closing(HeldPolls(server.address, accounts, str(head))) as polls:
+            yield polls
 
 
 @contextmanager
-def baseline(lines: int) -> Iterator[Parking]:
+def baseline(connections: int) -> Iterator[HeldPolls]:
     """Run the server that waits for an event."""
     with (
-        running("loadtests.experiments.bench.baselines", "parked_event") as server,
-        closing(Caller(server.address)) as caller,
-        closing(Parking(caller, [STRANGER] * lines, "0123abcd.0")) as parking,
+        running("loadtests.harness.baselines", "parked_event") as server,
+        closing(HeldPolls(server.address, [ANY_ACCOUNT] * connections, "0123abcd.0")) as polls,
     ):
-        yield parking
+        yield polls
 
 
-def measure(plan: BenchSizes) -> list[Finding]:
+def measure(sizes: BenchSizes) -> list[Finding]:
     """Return how our time compares with the baseline's."""
     pairs = Pairs()
-    for _ in range(plan.pairs):
-        with ours(plan.parked) as parking, baseline(plan.parked) as other:
-            parking.wake_ms(1)
+    for _ in range(sizes.pairs):
+        with ours(sizes.parked) as polls, baseline(sizes.parked) as other:
+            polls.wake_ms(1)
             other.wake_ms(1)
-            pairs.measure(partial(parking.wake_ms, plan.wakes), partial(other.wake_ms, plan.wakes))
-    note = f"time until all are answered; {pairs.told('ms')}"
-    return [compared(f"long polling, {plan.parked:,} parked", pairs, TARGET, note)]
+            pairs.measure(partial(polls.wake_ms, sizes.wakes), partial(other.wake_ms, sizes.wakes))
+    note = f"time until all are answered; {pairs.medians('ms')}"
+    return [compared(f"long polling, {sizes.parked:,} parked", pairs, TARGET, note)]

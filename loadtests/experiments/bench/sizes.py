@@ -1,4 +1,4 @@
-"""How much is measured: every number of the benchmark in one place, in full and for a quick look.
+"""How much is measured: every number of the benchmark in one place, in full and for a quick trial.
 
 Legs last a second of the server's CPU time or more, since the system counts that in hundredths.
 """
@@ -25,12 +25,8 @@ class BenchSizes:
     parked: int = 1000
     wakes: int = 5
     polls: int = 20_000
-    poll_lines: int = 32
-    appends: int = 15_000
-    senders: int = 50
+    poll_connections: int = 32
     idle_connections: int = 1000
-    kills: int = 10
-    load_s: tuple[float, float] = (0.3, 1.5)
     page_rate: int = 20
     page_s: float = 600.0
 
@@ -43,11 +39,7 @@ QUICK = BenchSizes(
     parked=20,
     wakes=1,
     polls=200,
-    poll_lines=4,
-    appends=200,
-    senders=10,
+    poll_connections=4,
     idle_connections=50,
-    kills=1,
-    load_s=(0.1, 0.3),
     page_s=10.0,
 )

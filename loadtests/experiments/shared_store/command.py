@@ -1,7 +1,7 @@
-"""`python -m loadtests shared_store`: what a shared store and a second worker cost, and the hop between.
+"""`python -m loadtests shared_store`: what a shared store and a second worker cost, and the hop between two servers.
 
-Teaches what may be said of two cores: a price, never a speed-up. Workers and engine share one core, as the servers of
-every comparison here do, so what is measured is the work that sharing adds, and how long a message takes through it.
+Teaches what two cores can show: a cost, never a speed-up. Workers and engine share one core, as the servers of every
+comparison here do, so what is measured is the work that sharing adds, and how long a message takes through it.
 """
 
 from collections.abc import Iterator
@@ -9,10 +9,10 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from loadtests.experiments.bench.processes import cores
 from loadtests.experiments.shared_store.appends import measure_appends
 from loadtests.experiments.shared_store.hop import measure_hop
 from loadtests.experiments.shared_store.plan import APPENDED, SharedStorePlan, steps
+from loadtests.harness.cores import Cores, choose
 from loadtests.harness.manifest import describe
 from loadtests.harness.measurement import measure
 from loadtests.harness.provisioned_store import StoreChoice
@@ -26,35 +26,36 @@ TABLES: dict[str, tuple[Column, ...]] = {"served": SERVED, "hops": HOPS, "append
 
 
 def measure_shared_store(plan: SharedStorePlan, out: Path) -> int:
-    """Measure, write and say where; return the exit status: 1 if anything does not add up, or was not measured."""
-    placement, engines = cores(), dict[str, str]()
-    made: dict[str, Any] = describe([plan.served, plan.hop], [row.slug for row in TRANSPORTS], placement)
-    return keep(_takes(plan, engines), made | {"engines": engines}, TABLES, out / SHARED_STORES_FILE, placement)
+    """Measure, write and report; return the exit status: 1 if anything does not add up, or was not measured."""
+    cores, engines = choose(), dict[str, str]()
+    record: dict[str, Any] = describe([plan.served, plan.hop], [row.slug for row in TRANSPORTS], cores)
+    record["engines"] = engines
+    return keep(_trials(plan, engines, cores), record, TABLES, out / SHARED_STORES_FILE, cores)
 
 
-def _takes(plan: SharedStorePlan, engines: dict[str, str]) -> Iterator[Trial]:
-    """Yield each measurement. engines: learns their versions."""
+def _trials(plan: SharedStorePlan, engines: dict[str, str], cores: Cores) -> Iterator[Trial]:
+    """Yield each measurement. engines: is given their versions."""
     for repeat in range(plan.repeats):
-        for step in steps(TRANSPORTS, repeat):
-            key: Row = {"transport": step.transport.slug, "store": step.backing.scheme, "repeat": repeat}
-            if step.hop:
+        for transport, store, hop in steps(TRANSPORTS, repeat):
+            key: Row = {"transport": transport.slug, "store": store.scheme, "repeat": repeat}
+            if hop:
                 load = plan.hop.workloads[0].seeded(repeat)
-                yield Trial("hops", key, partial(measure_hop, step.transport, step.backing, load, cores(), _look))
+                yield Trial("hops", key, partial(measure_hop, transport, store, load, cores, _ignore_wait))
             else:
-                (planned,) = plan.served.planned([step.transport], repeat)
-                yield Trial("served", key, partial(_served, planned, step.backing, engines))
-        for store in APPENDED:
-            taking = partial(measure_appends, store, plan.appends, cores(), _look)
-            yield Trial("appends", {"store": store, "repeat": repeat}, taking)
+                (planned,) = plan.served.planned([transport], repeat)
+                yield Trial("served", key, partial(_served, planned, store, engines, cores))
+        for scheme in APPENDED:
+            measure_store = partial(measure_appends, scheme, plan.appends, cores, _ignore_wait)
+            yield Trial("appends", {"store": scheme, "repeat": repeat}, measure_store)
 
 
-def _served(planned: Planned, backing: StoreChoice, engines: dict[str, str]) -> Row:
+def _served(planned: Planned, store: StoreChoice, engines: dict[str, str], cores: Cores) -> Row:
     """Return a row of `results.schema.SERVED`, and more."""
-    cell = measure(planned, cores(), lambda _: None, OurServers(backing=backing))
-    if not backing.is_embedded:
-        engines[backing.scheme] = str(cell.settings["engine"])
-    return {**row_of(cell), "workers": backing.workers}
+    cell = measure(planned, cores, lambda _: None, OurServers(backing=store))
+    if not store.is_embedded:
+        engines[store.scheme] = str(cell.settings["engine"])
+    return {**row_of(cell), "workers": store.workers}
 
 
-def _look() -> None:
-    """Look at nothing while something is awaited."""
+def _ignore_wait() -> None:
+    """Do nothing while something is awaited."""

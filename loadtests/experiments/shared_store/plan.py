@@ -2,7 +2,7 @@
 
 Teaches to change one thing at a time: the same small load on every transport, over an embedded store, over a shared
 one, and over that with a second worker. The windows are short, since there are many, and the order is drawn anew for
-each repeat, so that no store always meets the machine as the same other left it. Pure.
+each repeat, so that no store always follows the same other one. Pure.
 """
 
 from collections.abc import Iterator, Sequence
@@ -15,7 +15,7 @@ from loadtests.plan.workload import Workload
 from loadtests.scenarios import Scenario
 from servers.transports import Transport
 
-BACKINGS = (StoreChoice(), *(StoreChoice(store, workers) for store in SHARED for workers in (1, 2)))
+STORES = (StoreChoice(), *(StoreChoice(store, workers) for store in SHARED for workers in (1, 2)))
 NONE = "none"
 APPENDED = (NONE, EMBEDDED, *SHARED)
 
@@ -31,33 +31,32 @@ class SharedStorePlan:
 
     @property
     def served(self) -> Scenario:
-        """The load under which deliveries are priced."""
+        """The load under which the cost of a delivery is measured."""
         load = Workload(rate_per_s=1.0, measured_s=self.window_s, poll_interval_s=self.poll_s)
         question = "What does a delivery cost over a shared store, and with a second worker?"
         return Scenario("served", question, (load,), repeats=self.repeats)
 
     @property
     def hop(self) -> Scenario:
-        """The load under which the hop is timed: rooms of four, so that nobody waits for a long row of others."""
+        """The load under which the hop is timed: rooms of four, so that a fan-out takes next to no time."""
         load = Workload(users=8, room_size=4, rate_per_s=10.0, measured_s=self.window_s, poll_interval_s=self.poll_s)
-        return Scenario(
-            "hop", "How much later is it seen by whom another process serves?", (load,), repeats=self.repeats
-        )
+        question = "How much later does a message reach users whom another process serves?"
+        return Scenario("hop", question, (load,), repeats=self.repeats)
 
 
 QUICK = SharedStorePlan(repeats=1, window_s=1.0, appends=50)
 
 
 class Step(NamedTuple):
-    """One measurement. backing: two servers stand on it, of one worker each, if the hop is timed."""
+    """One measurement. hop: whether the hop is timed, between two servers on that store, of one worker each."""
 
     transport: Transport
-    backing: StoreChoice
+    store: StoreChoice
     hop: bool
 
 
 def steps(transports: Sequence[Transport], repeat: int) -> Iterator[Step]:
-    """Yield the loads of one repeat, in its order."""
+    """Yield the measurements under load of one repeat, in its order."""
     hops = [Step(row, StoreChoice(store), hop=True) for row in transports for store in SHARED]
-    all_steps = [Step(row, backing, hop=False) for row in transports for backing in BACKINGS] + hops
+    all_steps = [Step(row, store, hop=False) for row in transports for store in STORES] + hops
     yield from Random(f"order {repeat}").sample(all_steps, len(all_steps))
