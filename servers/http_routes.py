@@ -25,6 +25,7 @@ from servers.core.wire import Heartbeat, Join, Leave, LogIn, MarkRead, Send, Soc
 from servers.http_endpoint import Handler, error_response, get, identify, json_response, parse_body, post, query_number
 from servers.origin_middleware import OriginMiddleware
 from servers.serving import WireBytes
+from servers.transports import find
 
 SEQ_MAX = 1 << 62
 
@@ -118,7 +119,8 @@ def shared_routes(chat: Chat, settings: Settings) -> list[BaseRoute]:
 
 
 async def _health(request: Request) -> Response:
-    return JSONResponse({"ok": True, "transport": request.app.state.slug})
+    slug = request.app.state.slug
+    return JSONResponse({"ok": True, "transport": slug, "needs_push_service": find(slug).needs_push_service})
 
 
 async def _stats(request: Request) -> Response:

@@ -1,8 +1,8 @@
-"""The registry: what tells the transports apart, one row each.
+"""The registry: one row for each transport, with everything that others need to know about it.
 
-Everything that must treat the transports alike (servers, clients, load tests, conformance suite, charts, tables)
-walks over this table, and finds the module of a transport by its slug: `servers.<slug>`, `clients.<slug>`,
-`loadtests.<slug>`. A new transport is one new row and those three files.
+Servers, clients, load tests, the conformance suite, the demo, charts and tables iterate over this table. They find a
+transport's modules by its slug: `servers.<slug>`, `clients.<slug>`, `loadtests.<slug>`, and in the browser
+`clients/web/transports/<slug>.js`. A further transport is one row and those four files.
 """
 
 from dataclasses import dataclass
@@ -13,11 +13,11 @@ RENTED, LOCAL_STAND_IN = "rented", "local stand-in"
 
 
 class Reads(StrEnum):
-    """How a client asks for what is new: theory predicts a transport from this."""
+    """How a client reads new events. The theoretical predictions depend on this."""
 
-    POLL = "poll"  # again and again, with a pause after every answer
-    HELD = "held"  # again after every answer, which the server holds back until there is news
-    ONCE = "once"  # when the line is opened; from then on it is told
+    POLL = "poll"  # repeated requests, with a pause after each response
+    HELD = "held"  # repeated requests; the server holds each response back until there is a new event
+    ONCE = "once"  # one request opens a connection, on which the server pushes
 
 
 class Commands(StrEnum):
@@ -29,12 +29,12 @@ class Commands(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Transport:
-    """One way for a client to learn of new events.
+    """One way for a client to receive new events.
 
-    slug: module name in `servers`, `clients` and `loadtests`. colour: hex, 4.5:1 on white.
-    who_waits and explanation: for humans. needs_push_service: the API publishes to one, and clients keep their lease
-    by heartbeats. is_name: the label keeps its capital within a sentence. is_addition: beyond the four that the project
-    set out to compare; tables and charts say so.
+    slug: name of its modules. colour: hex, contrast 4.5:1 on white. who_waits, explanation, choose_when: texts for
+    charts, the demo and the decision table. needs_push_service: the API publishes to one, and clients renew their lease
+    by heartbeats. is_name: the label keeps its capitals within a sentence. is_addition: not one of the four that the
+    project set out to compare: tables and charts mark it, and its lane of the demo is off at first.
     """
 
     slug: str
@@ -42,6 +42,7 @@ class Transport:
     colour: str
     who_waits: str
     explanation: str
+    choose_when: str
     reads: Reads
     commands: Commands
     needs_push_service: bool = False
@@ -49,7 +50,7 @@ class Transport:
     is_addition: bool = False
 
     def label_for(self, push_service: str) -> str:
-        """Return the label for tables and charts: what was added says so, and so does a push service not rented."""
+        """Return the label for tables and charts, which marks an addition and a push service that is not rented."""
         if self.needs_push_service and push_service != RENTED:
             return f"{self.label} ({LOCAL_STAND_IN})"
         return f"{self.label} (added)" if self.is_addition else self.label
@@ -62,6 +63,7 @@ TRANSPORTS: tuple[Transport, ...] = (
         colour="#C25400",
         who_waits="the client, between questions",
         explanation="The client asks every few seconds, and most answers are empty.",
+        choose_when="news may wait, or comes all the time; any host will do",
         reads=Reads.POLL,
         commands=Commands.POST,
     ),
@@ -71,6 +73,7 @@ TRANSPORTS: tuple[Transport, ...] = (
         colour="#9A6A00",
         who_waits="the server, for one answer",
         explanation="The server holds each question until there is something to tell.",
+        choose_when="news must not wait, and neither streams nor upgrades get through",
         reads=Reads.HELD,
         commands=Commands.POST,
     ),
@@ -80,6 +83,7 @@ TRANSPORTS: tuple[Transport, ...] = (
         colour="#0072B2",
         who_waits="the server, for as long as the line is open",
         explanation="One line stays open, and both sides speak on it whenever they like.",
+        choose_when="clients talk as much as they listen, and you hold the connections",
         reads=Reads.ONCE,
         commands=Commands.FRAMES,
     ),
@@ -89,6 +93,7 @@ TRANSPORTS: tuple[Transport, ...] = (
         colour="#007A5A",
         who_waits="somebody else's server",
         explanation="The API publishes each event to a push service, which keeps the lines open.",
+        choose_when="news must not wait, and your host cannot hold connections",
         reads=Reads.ONCE,
         commands=Commands.POST,
         needs_push_service=True,
@@ -100,6 +105,7 @@ TRANSPORTS: tuple[Transport, ...] = (
         colour="#7A1F5C",
         who_waits="the server, for an endless answer",
         explanation="The client asks once, and the server goes on answering for as long as the line is open.",
+        choose_when="clients mostly listen, and plain HTTP is to be enough",
         reads=Reads.ONCE,
         commands=Commands.POST,
         is_name=True,

@@ -30,9 +30,9 @@ function letWrite(lanes) {
 }
 
 async function begin() {
-  const { window, name, lanes: reached, absent } = await open();
+  const { window, name, lanes: reached, absent, additions } = await open();
   const lanes = new Lanes(window, asked.get("name") ?? name);
-  const controls = new Controls(window, lanes);
+  const controls = new Controls(window, lanes, additions);
   $("who").textContent = lanes.name;
   watch(
     window,

@@ -25,12 +25,12 @@ const fail = (error) => {
 
 /** Join the room and chat until the page is closed. */
 async function chat({ name, token, room = "lobby", colour }) {
-  const { transport } = await (await fetch("/health")).json();
+  const { transport, needs_push_service: service } = await (await fetch("/health")).json();
   const { Connection } = await import(`./transports/${transport}.js`);
   if (colour) document.documentElement.style.setProperty("--hue", colour);
   document.title = `${name} in ${room}`;
   $("room").hidden = false;
-  const diagram = new Diagram($("diagram"), { service: transport === "pusher_adapter" });
+  const diagram = new Diagram($("diagram"), { service });
   const heard = (way, about, said) => {
     const drawn = told(way, about, said);
     if (drawn) diagram.add(drawn);

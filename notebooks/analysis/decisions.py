@@ -4,21 +4,14 @@ from notebooks.analysis import wording
 from notebooks.analysis.prices import BYTES, CPU, REQUESTS, Measure, price
 from notebooks.analysis.quantiles import latency
 from notebooks.analysis.runs import Run
-
-WHEN = {
-    "short_polling": "news may wait, or comes all the time; any host will do",
-    "long_polling": "news must not wait, and neither streams nor upgrades get through",
-    "raw_websocket": "clients talk as much as they listen, and you hold the connections",
-    "pusher_adapter": "news must not wait, and your host cannot hold connections",
-    "server_sent_events": "clients mostly listen, and plain HTTP is to be enough",
-}
+from servers import transports
 
 
 def table(run: Run) -> wording.Prose:
     """Return a row for each transport of a run: when to choose it, and what a delivery took."""
     rows = {
         run.label_of(slug): {
-            "choose it when": WHEN[slug],
+            "choose it when": transports.find(slug).choose_when,
             "half within": wording.duration(latency(run, slug).p50.pooled_ms),
             "requests": _paid(run, slug, REQUESTS),
             "bytes": _paid(run, slug, BYTES),

@@ -18,7 +18,7 @@ from servers.demo.app import create_app
 from servers.demo.controller import DemoController
 from servers.demo.link import HOST
 from servers.serving import HttpSettings, print_ready, replace_unencodable, require_free, run, serve
-from servers.transports import find
+from servers.transports import TRANSPORTS, find
 
 WEB = Path(__file__).parents[2] / "clients" / "web"
 PUSHER_JS = Path("node_modules") / "pusher-js"
@@ -42,7 +42,8 @@ def main(
 
 async def present(folder: Path, web: Path, port: int, query: str, attached: bool) -> None:
     """Serve the page until a signal arrives; the lanes' servers start as soon as its address is known."""
-    remedies = {} if (web / PUSHER_JS).is_dir() else {"pusher_adapter": NO_PUSHER_JS}
+    lacking = () if (web / PUSHER_JS).is_dir() else (row.slug for row in TRANSPORTS if row.needs_push_service)
+    remedies = dict.fromkeys(lacking, NO_PUSHER_JS)
     stage = DemoController(folder, web, remedies)
 
     def ready(address: str) -> None:

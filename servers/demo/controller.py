@@ -88,7 +88,8 @@ class DemoController:
         window = self._windows[known]
         window.shape(delay_s=0.0, is_cut=False)
         reached = [_told(lane, await window.reach(lane)) for lane in self._lanes_on()]
-        return Opened(window=known, name=window.name, lanes=reached, absent=self._absent)
+        additions = {slug: lane.label for slug, lane in self._lanes.items() if lane.transport.is_addition}
+        return Opened(window=known, name=window.name, lanes=reached, absent=self._absent, additions=additions)
 
     async def enable_lane(self, slug: str, on: bool) -> None:
         """Switch an added lane on or off. Raises NotFound, BadRequest."""
@@ -240,5 +241,4 @@ def _told(lane: Lane, way: Way) -> Reached:
         explanation=lane.transport.explanation,
         address=way.api.address,
         push_service=way.service.address if way.service else "",
-        is_addition=lane.transport.is_addition,
     )

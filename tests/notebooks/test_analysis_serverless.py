@@ -55,7 +55,7 @@ def test_hosts_stand_in_the_order_of_their_years_whatever_was_measured_first(tmp
     assert hosted.fates("raw_websocket") == [DIES, DIES, LIMPS, LIMPS]
     assert hosted.fates("pusher_adapter") == [WORKS] * 4
     assert isnan(hosted.stay("raw_websocket", CLASSIC).latency_ms(50))
-    assert hosted.evidence.startswith("1,440 deliveries, none lost")
+    assert hosted.evidence.startswith(f"{80 * (4 * len(TRANSPORTS) - 2):,} deliveries, none lost")
 
 
 def test_a_users_hour_is_a_count_over_the_time_that_everybody_was_there() -> None:
@@ -71,7 +71,8 @@ def test_theory_bills_an_hour_for_who_holds_and_answers_for_who_asks(tmp_path: P
     assert hosted.expected_s("pusher_adapter", CLASSIC) == pytest.approx(3600 / 10 * 0.004 + said)
     assert hosted.expected_s("long_polling", CLASSIC) == pytest.approx(3600 + said)
     assert hosted.expected_s("raw_websocket", FLUID) == pytest.approx(3600)
-    assert [row.slug for row in TRANSPORTS if not is_held(row)] == ["short_polling", "pusher_adapter"]
+    held = {"long_polling", "raw_websocket", "server_sent_events"}
+    assert {slug for slug in ("short_polling", "pusher_adapter", *held) if is_held(find(slug))} == held
 
 
 def test_whoever_waited_as_long_as_an_instance_starts_waited_for_one(tmp_path: Path) -> None:
@@ -148,9 +149,9 @@ def test_hosts_that_all_stop_within_a_minute_give_the_claim_its_due(tmp_path: Pa
 
 def test_an_adapter_that_is_cut_anywhere_no_longer_works_with_serverless(tmp_path: Path) -> None:
     made = record()
-    made["hosted"][-5]["timeouts"] = 1
+    last = [row for row in made["hosted"] if row["transport"] == "pusher_adapter"][-1]
+    last["timeouts"] = 1
     found = evidence(tmp_path, made)
-    assert made["hosted"][-5]["transport"] == "pusher_adapter"
     for test in (claims.adapter_works, claims.adapter_is_cheap):
         assert test(found).verdict is Judged.NO_LONGER
 

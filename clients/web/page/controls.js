@@ -4,7 +4,6 @@ import { wish } from "./demo.js";
 import { attempt } from "./told.js";
 
 const PEOPLE = 5;
-const ADDED = "server_sent_events";
 const WORDS = [
   "Shall we meet at noon?",
   "The build is green.",
@@ -22,15 +21,16 @@ export class Controls {
   #moments = []; // when the last messages were written by themselves
   #look = { people: 0, profile: "" };
 
-  constructor(window, lanes) {
-    Object.assign(this, { window, lanes });
+  /** additions: slug -> label of each lane that can be switched on and off. */
+  constructor(window, lanes, additions) {
+    Object.assign(this, { window, lanes, additions });
+    for (const [slug, label] of Object.entries(additions)) this.#addSwitch(slug, label);
     $("poll").oninput = () => this.poll(Number($("poll").value));
     $("rate").oninput = () => this.rate(Number($("rate").value));
     $("delay").oninput = () => this.distance(Number($("delay").value));
     $("host").onchange = () => this.host($("host").value);
     $("cut").onclick = () => this.cut($("cut").ariaPressed !== "true");
     $("crowd").onclick = () => this.crowd($("crowd").ariaPressed !== "true");
-    $("added").onclick = () => this.added($("added").ariaPressed !== "true");
     $("window").onclick = () => open(location.pathname, "_blank", "noopener");
     $("anew").onclick = () => attempt(() => lanes.countAnew());
   }
@@ -81,20 +81,25 @@ export class Controls {
     if (here !== !!this.#look.people) await attempt(() => wish("gather", { people: here ? PEOPLE : 0 }));
   }
 
-  /** Switch the fifth lane on or off; it appears with the next look, in every window. */
-  async added(on) {
-    $("added").disabled = true;
-    await attempt(() => wish("enable_lane", { lane: ADDED, on }));
-    $("added").disabled = false;
+  /** Add the button that switches a lane on or off; the lane appears with the next look, in every window. */
+  #addSwitch(slug, label) {
+    const button = document.createElement("button");
+    Object.assign(button, { id: `enable-${slug}`, ariaPressed: "false", textContent: `Lane: ${label}` });
+    button.onclick = async () => {
+      button.disabled = true;
+      await attempt(() => wish("enable_lane", { lane: slug, on: button.ariaPressed !== "true" }));
+      button.disabled = false;
+    };
+    $("window").before(button);
   }
 
-  /** Show what is so, whoever made it so: the crowd and the fifth lane are everybody's. */
+  /** Show what is so, whoever made it so: all windows share the crowd and the lanes that are on. */
   look(look) {
     if (!!look.people !== !!this.#look.people)
       this.#press("crowd", !!look.people, look.people ? "Send them home" : "Add five people");
     this.#look = look;
     if (!$("host").disabled && document.activeElement !== $("host")) $("host").value = look.profile;
-    this.#press("added", look.lanes[ADDED].is_on);
+    for (const slug of Object.keys(this.additions)) this.#press(`enable-${slug}`, look.lanes[slug].is_on);
     this.#showRate();
   }
 

@@ -20,6 +20,7 @@ from loadtests.experiments.calibration import record
 from loadtests.experiments.calibration.error import Error, misses
 from loadtests.experiments.calibration.notes import Notes
 from loadtests.experiments.calibration.record import Row, summed_up
+from loadtests.experiments.calibration.stub import speaks
 from loadtests.harness import cores
 from loadtests.harness.children import Look, NotMeasured, module, running
 from loadtests.harness.distance import Way
@@ -31,9 +32,9 @@ from loadtests.targets.target import OurServers, OutsideProbe, Serving, Steady
 from results import terminal
 from results.fitted_table import FittedTable, TableColumn, TableRow
 from results.terminal import note
-from servers.transports import Transport
+from servers.transports import TRANSPORTS, Transport
 
-SLUGS = ("short_polling", "long_polling", "raw_websocket")
+SLUGS = [row.slug for row in TRANSPORTS if speaks(row)]
 POLL_S = 1.0
 P50_GOAL_MS = 1.5
 P99_GOAL_MS = 6.0

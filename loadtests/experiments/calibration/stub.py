@@ -24,6 +24,7 @@ from websockets.server import ServerProtocol
 
 from loadtests.experiments.calibration.stub_room import Room, Rooms, parse_after
 from servers.core.wire import Account, Ack, Join, Leave, LogIn, Page, Send, decode, encode
+from servers.transports import Commands, Reads, Transport, find
 
 HOST = "127.0.0.1"
 STDIN = 0
@@ -152,10 +153,15 @@ class StubWebSocket(asyncio.Protocol):
                 return Ack(leave.ref)
 
 
+def speaks(transport: Transport) -> bool:
+    """Return whether the stub can serve a transport: requests that are answered at once or held, and one WebSocket."""
+    return transport.reads is not Reads.ONCE or transport.commands is Commands.FRAMES
+
+
 async def serve(slug: str, delays_ms: list[float], notes: Path) -> None:
     """Serve until standard input closes, then write the notes."""
     rooms, loop, stopping = Rooms(delays_ms), asyncio.get_running_loop(), asyncio.Event()
-    server = await loop.create_server(lambda: StubHttpConnection(rooms, slug == "long_polling"), HOST, 0)
+    server = await loop.create_server(lambda: StubHttpConnection(rooms, find(slug).reads is Reads.HELD), HOST, 0)
     loop.add_reader(STDIN, stopping.set)
     gc.freeze()
     ready = {"address": f"http://{HOST}:{server.sockets[0].getsockname()[1]}", "pids": {"api": os.getpid()}}

@@ -24,15 +24,19 @@ class Box:
     slug: str = ""
 
 
+def _answer(x_in: float, y_in: float, slug: str) -> Box:
+    return Box(transports.find(slug).label, x_in, y_in, slug)
+
+
 BOXES = {
     "hurry": Box("Must news be seen\nwithin a second?", 1.2, 0.5),
-    "short": Box("Short polling", 1.2, 3.7, "short_polling"),
+    "short": _answer(1.2, 3.7, "short_polling"),
     "host": Box("May your own server\nhold connections?", 4.0, 0.5),
-    "rent": Box("Pusher adapter", 6.8, 0.5, "pusher_adapter"),
+    "rent": _answer(6.8, 0.5, "pusher_adapter"),
     "talk": Box("Do clients talk as much\nas they listen?", 4.0, 2.1),
-    "socket": Box("Raw WebSocket", 6.8, 2.1, "raw_websocket"),
-    "stream": Box("Server-Sent Events", 4.0, 3.7, "server_sent_events"),
-    "held": Box("Long polling", 6.8, 3.7, "long_polling"),
+    "socket": _answer(6.8, 2.1, "raw_websocket"),
+    "stream": _answer(4.0, 3.7, "server_sent_events"),
+    "held": _answer(6.8, 3.7, "long_polling"),
 }
 ARROWS = (
     ("hurry", "short", "no"),
