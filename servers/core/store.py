@@ -1,4 +1,4 @@
-"""The seam between the chat and whatever keeps it: the only part that is swapped.
+"""The interface between the chat and its database: the only part with several implementations.
 
 Teaches what a log must promise so that every client can be a cursor on it. Each implementation is one module in
 `servers.core.stores`; `open_store` picks by URL scheme. `tests/servers/test_store_contract.py` tests them all.
@@ -19,16 +19,16 @@ MODULES = {
     "postgresql": "servers.core.stores.postgres",
 }
 EMBEDDED = frozenset({"sqlite"})
-"""Schemes whose store one process must have alone; the others are shared by any number of processes."""
+"""Schemes whose store serves one process only; any number of processes share the others."""
 
-FORGET_AFTER_MS = 3_600_000
-"""A connection silent for this long has left: its client must join again."""
+DELETE_AFTER_MS = 3_600_000
+"""A connection whose lease expired so long ago is deleted: its client must join again."""
 
 
 class Lease(Struct, frozen=True):
-    """A sign of life of one connection of a user: they are online until expires_at_ms. Times in ms since 1970.
+    """A lease of one connection of a user: they are online until expires_at_ms. Times in ms since 1970.
 
-    holder: the process that has just opened a line for the connection, or whose line has ended; empty if neither.
+    holder: the process that has just opened, or closed, a stream or socket of the connection; empty for a poll.
     """
 
     room: str
@@ -41,7 +41,7 @@ class Lease(Struct, frozen=True):
 
 
 class Store(Protocol):
-    """Rooms as ordered logs, and presence as leases. All methods but `wait` answer as soon as the store can."""
+    """Rooms as ordered logs, and presence as leases. No method but `wait` waits for an event."""
 
     @property
     def epoch(self) -> str:
@@ -90,27 +90,27 @@ class Store(Protocol):
         ...
 
     async def touch(self, lease: Lease) -> Event | None:
-        """Renew a lease; return the "online" event if it had run out. Raises NotJoined for an unknown connection."""
+        """Renew a lease; return the "online" event if it had expired. Raises NotJoined for an unknown connection."""
         ...
 
     async def release(self, lease: Lease) -> Event | None:
-        """End a lease early; return the "offline" event if it was the user's last live one. Unknown ones are fine.
+        """End a lease early; return the "offline" event if it was the user's last. An unknown lease is ignored.
 
-        With a holder, nothing ends if another process has opened a newer line for the connection meanwhile.
+        With a holder, the lease goes on if another process has opened a newer stream or socket of the connection.
         """
         ...
 
     async def expire(self, now_ms: int) -> Sequence[Event]:
-        """Return the "offline" events of all users whose leases have run out since the last call.
+        """Return the "offline" events of all users whose leases have expired since the last call.
 
-        Of several processes that call it, exactly one gets each event. Should the store fail meanwhile, what is
-        committed is returned, and the rest is left for a later call; not so if its answer was lost: that is in the log,
-        where everyone finds it, and is returned to nobody.
+        Of several processes that call it, exactly one gets each event. If the store fails meanwhile, the committed
+        events are returned, and the rest is left for a later call. An event whose response was lost is in the log, but
+        returned to nobody.
         """
         ...
 
     async def is_member(self, room: str, user: str) -> bool:
-        """Tell whether the user has joined the room and not left it."""
+        """Return whether the user has joined the room and not left it."""
         ...
 
     async def members(self, room: str) -> tuple[Member, ...]:
@@ -118,7 +118,7 @@ class Store(Protocol):
         ...
 
     async def close(self) -> None:
-        """Wake every waiter and let go of files and connections; harmless when closed already."""
+        """End all waiting, and close files and connections; does nothing if closed already."""
         ...
 
 

@@ -1,7 +1,7 @@
-"""One thread that writes, and commits everything that came in meanwhile as one transaction.
+"""One thread that writes, and commits everything that arrived meanwhile as one transaction.
 
-Teaches group commit: a commit waits for the disk, so the writes that arrive during one commit share the next, and
-each is acknowledged only when its own transaction is on disk. Leaves out what is written.
+Teaches group commit: a commit waits for the disk, so the writes that arrive during one commit share the next, and each
+is acknowledged only when its own transaction is on disk. Leaves out what is written.
 """
 
 import asyncio
@@ -16,15 +16,15 @@ from servers.core.wire import Event
 
 BATCH_MAX = 512
 
-Answer = TypeVar("Answer")
-Operation = Callable[[sqlite3.Connection, list[Event]], Answer]
+Result = TypeVar("Result")
+Operation = Callable[[sqlite3.Connection, list[Event]], Result]
 """Runs inside the transaction and adds the events it appends to the list. It checks before it writes: a ChatError
-that it raises goes to its caller, and leaves nothing behind that would have to be undone."""
+that it raises goes to its caller, and has changed nothing."""
 
 
 class _Job(NamedTuple):
     operation: Operation[Any]
-    answer: asyncio.Future[Any]
+    result: asyncio.Future[Any]
 
 
 class GroupCommit(threading.Thread):
@@ -38,19 +38,19 @@ class GroupCommit(threading.Thread):
         self._jobs: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
         self._closed = False
 
-    async def run_in_commit(self, operation: Operation[Answer]) -> Answer:
-        """Run the operation in the next transaction; return its answer once that is on disk.
+    async def run_in_commit(self, operation: Operation[Result]) -> Result:
+        """Run the operation in the next transaction; return its result once that is on disk.
 
         Raises what the operation raised, or Unavailable if the commit failed or the writer is closed.
         """
         if self._closed:
             raise Unavailable("store: closed")
-        answer: asyncio.Future[Answer] = self._loop.create_future()
-        self._jobs.put(_Job(operation, answer))
-        return await answer
+        result: asyncio.Future[Result] = self._loop.create_future()
+        self._jobs.put(_Job(operation, result))
+        return await result
 
     async def close(self) -> None:
-        """Finish what is queued, then end the thread."""
+        """Run the queued operations, then end the thread."""
         if not self._closed:
             self._closed = True
             self._jobs.put(None)
@@ -65,33 +65,33 @@ class GroupCommit(threading.Thread):
                 batch.append(self._jobs.get())
             open_ = None not in batch
             jobs = [job for job in batch if job is not None]
-            answers, events = _commit(database, jobs)
-            self._loop.call_soon_threadsafe(self._deliver, jobs, answers, events)
+            results, events = _commit(database, jobs)
+            self._loop.call_soon_threadsafe(self._deliver, jobs, results, events)
         database.close()
 
-    def _deliver(self, jobs: Sequence[_Job], answers: Sequence[Any], events: Sequence[Event]) -> None:
-        for job, answer in zip(jobs, answers, strict=True):
-            if job.answer.done():  # the caller was cancelled: the event stands all the same
+    def _deliver(self, jobs: Sequence[_Job], results: Sequence[Any], events: Sequence[Event]) -> None:
+        for job, result in zip(jobs, results, strict=True):
+            if job.result.done():  # the caller was cancelled: the event is committed all the same
                 continue
-            if isinstance(answer, Exception):
-                job.answer.set_exception(answer)
+            if isinstance(result, Exception):
+                job.result.set_exception(result)
             else:
-                job.answer.set_result(answer)
+                job.result.set_result(result)
         self._on_commit(events)
 
 
 def _commit(database: sqlite3.Connection, jobs: Sequence[_Job]) -> tuple[list[Any], list[Event]]:
-    """Run the jobs in one transaction; return their answers or errors, and the events that are now on disk."""
+    """Run the jobs in one transaction; return their results or errors, and the events that are now on disk."""
     events: list[Event] = []
     try:
         database.execute("BEGIN IMMEDIATE")
-        answers = [_attempt(database, job, events) for job in jobs]
+        results = [_attempt(database, job, events) for job in jobs]
         database.execute("COMMIT")
-    except Exception as error:  # whatever it was, those who wait must hear of it, and the thread must go on
+    except Exception as error:  # whatever it was, the callers must get it, and the thread must go on
         if database.in_transaction:
             database.execute("ROLLBACK")
         return [Unavailable(f"store: could not commit ({error}); try again")] * len(jobs), []
-    return answers, events
+    return results, events
 
 
 def _attempt(database: sqlite3.Connection, job: _Job, events: list[Event]) -> Any:

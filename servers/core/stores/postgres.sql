@@ -41,7 +41,7 @@ CREATE OR REPLACE FUNCTION timeline() RETURNS text LANGUAGE sql AS $$
 $$;
 
 -- A standby that was promoted, or a backup restored to an earlier time, may lack the end of the log, and its numbers
--- would be given twice. What was lost cannot be told, so the log becomes another one before anything is added to it.
+-- would be given twice. Nobody knows what was lost, so the log gets a new epoch before anything is added to it.
 CREATE OR REPLACE FUNCTION notice_promotion() RETURNS void LANGUAGE plpgsql AS $$
 BEGIN
     UPDATE meta SET value = timeline() WHERE key = 'timeline' AND value <> timeline();
@@ -50,7 +50,7 @@ BEGIN
     END IF;
 END $$;
 
--- The epoch of now: within a statement that may have changed it, a plain subquery would tell the one of its beginning.
+-- The present epoch: in a statement that may have changed it, a plain subquery would return the earlier one.
 CREATE OR REPLACE FUNCTION its_epoch() RETURNS text LANGUAGE sql VOLATILE AS $$
     SELECT value FROM meta WHERE key = 'epoch'
 $$;
@@ -74,7 +74,7 @@ BEGIN
     ) RETURNING *;
 END $$;
 
-CREATE OR REPLACE FUNCTION tell_presence(its_room text, its_user text, its_name text, body text, at_ms bigint)
+CREATE OR REPLACE FUNCTION append_presence(its_room text, its_user text, its_name text, body text, at_ms bigint)
 RETURNS SETOF events LANGUAGE sql AS $$
     SELECT * FROM append(its_room, 'presence', its_user, its_name, convert_to(body, 'UTF8'), at_ms, '', NULL)
 $$;
@@ -103,7 +103,7 @@ BEGIN
     INSERT INTO members VALUES (its_room, its_user, its_name, true, its_seen_ms)
     ON CONFLICT (room, user_id) DO UPDATE SET online = true, last_seen_ms = its_seen_ms WHERE NOT members.online;
     IF FOUND THEN
-        RETURN QUERY SELECT * FROM tell_presence(its_room, its_user, its_name, 'online', its_seen_ms);
+        RETURN QUERY SELECT * FROM append_presence(its_room, its_user, its_name, 'online', its_seen_ms);
     END IF;
 END $$;
 
@@ -152,11 +152,11 @@ BEGIN
         SELECT FROM connections WHERE room = its_room AND user_id = its_user AND expires_at_ms > now_ms
     ) RETURNING name INTO its_name;
     IF FOUND THEN
-        RETURN QUERY SELECT * FROM tell_presence(its_room, its_user, its_name, 'offline', now_ms);
+        RETURN QUERY SELECT * FROM append_presence(its_room, its_user, its_name, 'offline', now_ms);
     END IF;
 END $$;
 
--- Forget a connection, unless another process holds a newer line of it.
+-- Forget a connection, unless another process has opened a newer stream or socket for it.
 CREATE OR REPLACE FUNCTION release(
     its_room text, its_user text, its_connection text, its_seen_ms bigint, its_holder text
 ) RETURNS SETOF events LANGUAGE plpgsql AS $$

@@ -1,9 +1,9 @@
-"""The one line on which a process hears of all its rooms: LISTEN, with a look at the log itself now and then.
+"""The one connection on which a process learns of events in all its rooms: LISTEN, and a query every REREAD_S.
 
-Teaches that a notification is a hint and the log is the truth: a hint that is lost, late or told twice does no harm,
-since every REREAD_S the heads of all followed rooms are asked anew. The hint follows the commit: a transaction that
-notifies by itself holds a lock of the whole database until its commit is on disk (PreCommit_Notify in PostgreSQL's
-async.c), so that all rooms would wait for each other. Events of the same moment share one hint.
+Teaches that a notification is a hint and the log is the truth: a lost, late or repeated hint does no harm, since every
+REREAD_S the heads of all followed rooms are queried. The hint follows the commit: a transaction that notifies by
+itself holds a lock of the whole database until its commit is on disk (PreCommit_Notify in PostgreSQL's async.c), so
+that all rooms would wait for each other. Events of the same moment share one hint.
 """
 
 import asyncio
@@ -24,48 +24,45 @@ NOTIFY = f"SELECT pg_notify('{CHANNEL}', hint) FROM unnest($1::text[]) AS hint"
 
 
 class PostgresListener:
-    """Tells `rooms` what comes, and the other processes what this one has appended, for as long as `follow` runs."""
+    """Advances `rooms`, and notifies other processes of what this one has appended, for as long as `follow` runs."""
 
     def __init__(self, pool: PostgresPool, rooms: FollowedRooms) -> None:
         self._pool = pool
         self._rooms = rooms
         self._hints: dict[str, str] = {}
-        self._hinting = asyncio.Event()
+        self._has_hints = asyncio.Event()
 
     def hint(self, room: str, seq: int) -> None:
-        """Have the others told, soon, that a room goes up to `seq` in the epoch of now."""
+        """Notify the others, soon, that a room reaches `seq` in the present epoch."""
         self._hints[room] = f"{self._rooms.epoch} {seq} {room}"
-        self._hinting.set()
+        self._has_hints.set()
 
     async def follow(self) -> None:
-        """Listen for ever; a broken line is opened anew, and what it missed is in the log. Waits; meant as a task."""
+        """Listen until cancelled; a broken connection is replaced, and what it missed is in the log."""
         await supervised_retry(self._connect_and_listen, RETRY_S, *FAILURES, Unavailable)
 
     async def _connect_and_listen(self) -> None:
-        line = await self._pool.connect()
+        connection = await self._pool.connect()
         try:
-            await self._listen(line)
+            await self._pool.prepare(connection)
+            await connection.add_listener(CHANNEL, self._on_notification)
+            while True:
+                await self._rooms.refresh()
+                await self._notify_until(connection, time.monotonic() + REREAD_S)
         finally:
-            line.terminate()
+            connection.terminate()
 
-    async def _listen(self, line: asyncpg.Connection) -> None:
-        await self._pool.prepare(line)
-        await line.add_listener(CHANNEL, self._hear)
-        while True:
-            await self._rooms.look()
-            look_again_s = time.monotonic() + REREAD_S
-            while (left_s := look_again_s - time.monotonic()) > 0:
-                with suppress(TimeoutError):
-                    async with asyncio.timeout(left_s):
-                        await self._hinting.wait()
-                await self._tell(line)  # also when there is nothing to tell: a line that is dead must be found so
+    async def _notify_until(self, connection: asyncpg.Connection, deadline_s: float) -> None:
+        while (left_s := deadline_s - time.monotonic()) > 0:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(left_s):
+                    await self._has_hints.wait()
+            hints, self._hints = self._hints, {}
+            self._has_hints.clear()
+            # Also without hints: the statement fails if the connection is dead.
+            await connection.execute(NOTIFY, list(hints.values()), timeout=COMMAND_S)
 
-    async def _tell(self, line: asyncpg.Connection) -> None:
-        hints, self._hints = self._hints, {}
-        self._hinting.clear()
-        await line.execute(NOTIFY, list(hints.values()), timeout=COMMAND_S)
-
-    def _hear(self, line: object, pid: int, channel: str, hint: object) -> None:
+    def _on_notification(self, connection: object, pid: int, channel: str, hint: object) -> None:
         epoch, seq, room = str(hint).split(" ", 2)
-        if epoch == self._rooms.epoch:  # else it is of a log that is lost, or of one that is found out about anyway
-            self._rooms.learn(room, int(seq))
+        if epoch == self._rooms.epoch:  # else it is of a lost log, or of a new one that `refresh` finds anyway
+            self._rooms.advance(room, int(seq))

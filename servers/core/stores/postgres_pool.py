@@ -1,7 +1,7 @@
-"""The lines to PostgreSQL, and every statement on it: see postgres.sql for those that change anything.
+"""The connections to PostgreSQL, and every statement: see postgres.sql for the functions that change anything.
 
-Teaches that one statement is one transaction, one journey and one wait for the disk. Every answer brings the epoch, so
-that a database that was made anew is noticed. asyncpg prepares each statement once for each connection, by itself.
+Teaches that one statement is one transaction, one round trip and one wait for the disk. Every result carries the epoch,
+so that a database that was created anew is detected. asyncpg prepares each statement once for each connection.
 """
 
 import secrets
@@ -27,7 +27,7 @@ FIELDS = "room, seq, kind, sender, name, body, at_ms, client_id, expires_at_ms"
 """In the order of Event's; after the epoch, every row of events has these."""
 
 IS_THERE = "SELECT to_regclass('chat.meta') IS NOT NULL"
-VERSION = "SELECT value FROM meta WHERE key = 'schema'"  # to make again what is there would lock out all who use it
+VERSION = "SELECT value FROM meta WHERE key = 'schema'"  # creating it again would lock out everybody
 SET_VERSION = "INSERT INTO meta VALUES ('schema', $1) ON CONFLICT (key) DO UPDATE SET value = $1"
 SET_EPOCH = "INSERT INTO meta VALUES ('epoch', $1), ('timeline', timeline()) ON CONFLICT DO NOTHING"
 NOTICE_PROMOTION = "SELECT notice_promotion()"
@@ -40,7 +40,7 @@ HISTORY = f"""
 SELECT {EPOCH}, {FIELDS} FROM events WHERE room = $1 AND kind = 'message' AND seq < $2 ORDER BY seq DESC LIMIT $3"""
 HEADS = """
 SELECT value, room, head FROM meta LEFT JOIN rooms ON room = ANY($1::text[]) WHERE key = 'epoch'"""
-ABANDON = "UPDATE meta SET value = $2 WHERE key = 'epoch' AND value = $1"
+SET_NEW_EPOCH = "UPDATE meta SET value = $2 WHERE key = 'epoch' AND value = $1"
 RECEIPTS = """
 SELECT sender, max(convert_from(body, 'UTF8')::bigint) FROM events
 WHERE room = $1 AND kind = 'receipt' GROUP BY sender"""
@@ -51,65 +51,65 @@ TOUCH = "SELECT its_epoch(), * FROM touch($1, $2, $3, $4, $5, $6, $7, $8)"
 RELEASE = "SELECT its_epoch(), * FROM release($1, $2, $3, $4, $5)"
 GO_OFFLINE = "SELECT its_epoch(), * FROM go_offline($1, $2, $3, $4)"
 SEEN = """(SELECT max(seen_ms) FROM connections AS c WHERE c.room = m.room AND c.user_id = m.user_id)"""
-RUN_OUT = f"""
+EXPIRED = f"""
 SELECT room, user_id, coalesce({SEEN}, last_seen_ms) FROM members AS m WHERE online AND NOT EXISTS (
     SELECT FROM connections AS c WHERE c.room = m.room AND c.user_id = m.user_id AND c.expires_at_ms > $1)"""
-FORGET_CONNECTIONS = "DELETE FROM connections WHERE expires_at_ms < $1"
-FORGET_NAMES = "DELETE FROM names WHERE until_ms < $1"
+DELETE_CONNECTIONS = "DELETE FROM connections WHERE expires_at_ms < $1"
+DELETE_NAMES = "DELETE FROM names WHERE until_ms < $1"
 IS_MEMBER = "SELECT EXISTS (SELECT FROM connections WHERE room = $1 AND user_id = $2)"
 MEMBERS = f"""
 SELECT user_id, name, online, greatest(last_seen_ms, {SEEN}) FROM members AS m WHERE room = $1"""
 
 
 class PostgresPool:
-    """Runs statements; `see` is told the epoch of each answer that has one."""
+    """Runs statements; passes the epoch of a result to `on_epoch`."""
 
-    def __init__(self, url: str, see: Callable[[str], None]) -> None:
+    def __init__(self, url: str, on_epoch: Callable[[str], None]) -> None:
         self._url = url
-        self._see = see
+        self._on_epoch = on_epoch
         self._pool: asyncpg.Pool | None = None
 
     async def connect(self) -> asyncpg.Connection:
         """Return a connection of its own. Raises one of FAILURES."""
-        line: asyncpg.Connection = await asyncpg.connect(
+        connection: asyncpg.Connection = await asyncpg.connect(
             self._url, timeout=COMMAND_S, command_timeout=COMMAND_S, server_settings=SETTINGS
         )
-        return line
+        return connection
 
-    async def prepare(self, line: asyncpg.Connection) -> None:
-        """Make whatever is missing, and see the epoch. Several processes take turns. Raises one of FAILURES."""
-        async with line.transaction():
-            await line.execute("SELECT pg_advisory_xact_lock(hashtext('chat'))")
-            if not await line.fetchval(IS_THERE) or await line.fetchval(VERSION) != SCHEMA:
-                await line.execute(SCHEMA)
-                await line.execute(SET_VERSION, SCHEMA)
-                await line.execute(SET_EPOCH, fresh_epoch())
-            await line.execute(NOTICE_PROMOTION)
-            self._see(await line.fetchval(f"SELECT {EPOCH}"))
+    async def prepare(self, connection: asyncpg.Connection) -> None:
+        """Create what is missing, and read the epoch. Several processes take turns. Raises one of FAILURES."""
+        async with connection.transaction():
+            await connection.execute("SELECT pg_advisory_xact_lock(hashtext('chat'))")
+            if not await connection.fetchval(IS_THERE) or await connection.fetchval(VERSION) != SCHEMA:
+                await connection.execute(SCHEMA)
+                await connection.execute(SET_VERSION, SCHEMA)
+                await connection.execute(SET_EPOCH, fresh_epoch())
+            await connection.execute(NOTICE_PROMOTION)
+            self._on_epoch(await connection.fetchval(f"SELECT {EPOCH}"))
 
     async def open(self) -> None:
-        """Open the pool. Raises one of FAILURES."""
+        """Open the pool of connections. Raises one of FAILURES."""
         self._pool = await asyncpg.create_pool(
             self._url, min_size=1, max_size=CONNECTIONS_MAX, command_timeout=COMMAND_S, server_settings=SETTINGS
         )
 
-    async def rows(self, statement: str, *arguments: Any) -> list[Any]:
-        """Return the statement's rows. Raises Declined, or Unavailable if the database does not answer."""
+    async def fetch(self, statement: str, *arguments: Any) -> list[Any]:
+        """Return the statement's rows. Raises Declined, or Unavailable if the database does not respond."""
         assert self._pool is not None
         try:
-            async with self._pool.acquire(timeout=COMMAND_S) as line:
-                rows: list[Any] = await line.fetch(statement, *arguments)
+            async with self._pool.acquire(timeout=COMMAND_S) as connection:
+                rows: list[Any] = await connection.fetch(statement, *arguments)
                 return rows
         except FAILURES as error:
             if (code := getattr(error, "sqlstate", "")) in CODES:
                 raise Declined(code) from None
             raise unavailable(error) from error
 
-    async def told(self, statement: str, *arguments: Any) -> list[Any]:
-        """Return the rows without the epoch, which each begins with, and `see` it. Raises as `rows` does."""
-        rows = await self.rows(statement, *arguments)
+    async def fetch_with_epoch(self, statement: str, *arguments: Any) -> list[Any]:
+        """Return the rows without the epoch, their first column, which goes to `on_epoch`. Raises as `fetch` does."""
+        rows = await self.fetch(statement, *arguments)
         if rows:
-            self._see(rows[0][0])
+            self._on_epoch(rows[0][0])
         return [row[1:] for row in map(tuple, rows)]
 
     async def close(self) -> None:

@@ -1,14 +1,13 @@
-"""The one line on which a process hears of all its rooms: XREAD BLOCK, shared by every client.
+"""The one connection on which a process learns of events in all its rooms: XREAD BLOCK, shared by every client.
 
-Teaches that a blocking read from the last known number is level-triggered: what was added while nobody listened is
-answered at once, so a line that broke has cost time only. Beside the rooms it reads two streams more: the log's epochs,
-so that an emptied Redis is noticed, and a bell of its own, rung when there is one more room to follow.
+Teaches that a blocking read from the last known number is level-triggered: what was added while nobody read is returned
+at once, so a broken connection costs only time. Beside the rooms it reads two more streams: the log's epochs, so that
+an emptied Redis is detected, and one of its own, whose entries interrupt the read when another room is to be followed.
 """
 
 import asyncio
 import secrets
 import time
-from collections.abc import Sequence
 from contextlib import suppress
 from typing import Any
 
@@ -19,68 +18,67 @@ from servers.core.stores.followed_rooms import FollowedRooms
 from servers.core.stores.redis_script import COMMAND_S, RedisScript, client
 from servers.core.supervised_retry import supervised_retry
 
-BLOCK_S = LOOK_S = 2.0
+BLOCK_S = REREAD_S = 2.0
 RETRY_S = 0.25
 READ_MAX = 500
 EPOCHS, EVENTS = "chat:epochs", "chat:events:"
 
-Entries = Sequence[tuple[bytes, Any]]
-
 
 class RedisReader:
-    """Tells `rooms` what comes, for as long as `follow` runs."""
+    """Advances `rooms` for as long as `follow` runs."""
 
     def __init__(self, url: str, script: RedisScript, rooms: FollowedRooms) -> None:
         self._redis = client(url, 1)
         self._script = script
         self._rooms = rooms
-        self._bell = f"chat:bell:{secrets.token_hex(8)}"
-        self._last = {EPOCHS: "0-0", self._bell: "0-0"}
-        self._ringing: set[asyncio.Task[None]] = set()
+        self._interrupts = f"chat:interrupts:{secrets.token_hex(8)}"
+        self._last_ids = {EPOCHS: "0-0", self._interrupts: "0-0"}
+        self._tasks: set[asyncio.Task[None]] = set()
+        rooms.on_follow = self.interrupt
 
-    def ring(self) -> None:
-        """Have the blocked read begin anew, with the rooms of now."""
-        task = asyncio.create_task(self._ring())
-        self._ringing.add(task)
-        task.add_done_callback(self._ringing.discard)
+    def interrupt(self) -> None:
+        """Have the blocked read return, so that the next one includes the rooms that are new."""
+        task = asyncio.create_task(self._interrupt())
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
 
     async def follow(self) -> None:
-        """Read for ever; after a broken line, from where it was. Waits; meant as a task."""
-        await supervised_retry(self._look_and_read, RETRY_S, RedisError, OSError, Unavailable)
+        """Read until cancelled; a broken connection is replaced, and the read goes on from where it was."""
+        await supervised_retry(self._refresh_and_read, RETRY_S, RedisError, OSError, Unavailable)
 
     async def close(self) -> None:
-        for task in self._ringing:
+        for task in self._tasks:
             task.cancel()
-        await asyncio.gather(*self._ringing, return_exceptions=True)
+        await asyncio.gather(*self._tasks, return_exceptions=True)
         await self._redis.aclose()
         await self._redis.connection_pool.disconnect()
 
-    async def _look_and_read(self) -> None:
-        """Read for LOOK_S or so, and look at the log itself first: a stream never tells that it has become shorter."""
-        await self._rooms.look()
-        look_again_s = time.monotonic() + LOOK_S
-        while time.monotonic() < look_again_s:
+    async def _refresh_and_read(self) -> None:
+        """Read for REREAD_S or so, but query the heads first: a stream does not report that it has become shorter."""
+        await self._rooms.refresh()
+        deadline_s = time.monotonic() + REREAD_S
+        while time.monotonic() < deadline_s:
             await self._read()
 
     async def _read(self) -> None:
-        """Wait for news, BLOCK_S at most; what was read while the epoch changed may be of a log that is lost."""
+        """Wait for events, BLOCK_S at most; if the epoch changed meanwhile, they may be of a lost log."""
         epoch = self._rooms.epoch
         rooms = {EVENTS + room: f"{seq}-0" for room, seq in self._rooms.heads.items()}
-        streams: dict[Any, Any] = {**self._last, **rooms}
+        streams: dict[Any, Any] = {**self._last_ids, **rooms}
         async with asyncio.timeout(BLOCK_S + COMMAND_S):
-            told: Any = await self._redis.xread(streams, count=READ_MAX, block=int(BLOCK_S * 1000))
-        for stream, entries in told if epoch == self._rooms.epoch else ():
-            self._hear(stream.decode(), entries)
+            found: Any = await self._redis.xread(streams, count=READ_MAX, block=int(BLOCK_S * 1000))
+        for stream, entries in found if epoch == self._rooms.epoch else ():
+            self._on_entry(stream.decode(), *entries[-1])
 
-    def _hear(self, stream: str, entries: Entries) -> None:
-        last = entries[-1][0].decode()
+    def _on_entry(self, stream: str, entry_id: bytes, fields: dict[bytes, bytes]) -> None:
+        """Note the last entry of a stream."""
         if stream.startswith(EVENTS):
-            self._rooms.learn(stream.removeprefix(EVENTS), int(last.partition("-")[0]))
+            self._rooms.advance(stream.removeprefix(EVENTS), int(entry_id.partition(b"-")[0]))
         else:
-            self._last[stream] = last
+            self._last_ids[stream] = entry_id.decode()
         if stream == EPOCHS:
-            self._rooms.see(entries[-1][1][b"epoch"].decode())
+            self._rooms.set_epoch(fields[b"epoch"].decode())
 
-    async def _ring(self) -> None:
-        with suppress(Unavailable):  # then the line is broken, and the next read has the new room anyway
-            await self._script.ring(self._bell, expires_s=60)
+    async def _interrupt(self) -> None:
+        with suppress(Unavailable):  # then the connection is broken, and the next read has the new room anyway
+            await self._script.add_entry(self._interrupts, expires_s=60)

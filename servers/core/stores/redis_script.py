@@ -1,14 +1,15 @@
-"""One line pool to Redis, and the script that every command of the store is a call of.
+"""One connection pool to Redis, and the script that runs every command of the store.
 
-Teaches that what must happen at once is written where it happens: see redis_streams.lua. Every answer begins with the
-log's epoch, so that a Redis that was emptied, or a replica in its place, is noticed by the first who asks. Leaves out
-repeating: a lost answer leaves open what was done, and only the caller knows whether doing it twice does harm.
+Teaches that what must be atomic runs inside the database: see redis_streams.lua. Every response begins with the log's
+epoch, so that the next command detects a Redis that was emptied, or replaced by a replica. Leaves out retries: after a
+lost response nobody knows what was done, and only the caller knows whether doing it twice does harm.
 """
 
 import asyncio
 import logging
 import secrets
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager, suppress
 from importlib.resources import files
 from typing import Any
 
@@ -28,7 +29,7 @@ log = logging.getLogger(__name__)
 
 
 def client(url: str, connections_max: int) -> Redis:
-    """Return a client that tries each command once, and waits for the answer for ever: bound it with asyncio.timeout.
+    """Return a client that tries each command once, and waits without a limit: bound it with asyncio.timeout.
 
     Its own limit is asyncio.wait_for, which before Python 3.12 may swallow a cancellation.
     """
@@ -44,59 +45,56 @@ def client(url: str, connections_max: int) -> Redis:
     return Redis.from_pool(pool)
 
 
-class RedisScript:
-    """Runs commands of the script; `see` is told the epoch of each answer."""
+@asynccontextmanager
+async def in_time() -> AsyncIterator[None]:
+    """Allow the block COMMAND_S. Raises Unavailable if that is over, or Redis fails."""
+    try:
+        async with asyncio.timeout(COMMAND_S):
+            yield
+    except (RedisError, OSError) as error:
+        raise unavailable(error) from error
 
-    def __init__(self, url: str, kept: int, see: Callable[[str], None]) -> None:
+
+class RedisScript:
+    """Runs commands of the script; passes the epoch of each response to `on_epoch`."""
+
+    def __init__(self, url: str, kept: int, on_epoch: Callable[[str], None]) -> None:
         self._redis = client(url, CONNECTIONS_MAX)
         self._script = self._redis.register_script(LUA)
         self._kept = kept
-        self._see = see
+        self._on_epoch = on_epoch
 
     async def run(self, command: str, *arguments: str | int | bytes) -> list[Any]:
-        """Return what the command answers after the epoch. Raises Declined, or Unavailable if Redis does not answer."""
+        """Return the response after its epoch. Raises Declined, or Unavailable if Redis does not respond."""
         try:
             async with asyncio.timeout(COMMAND_S):
-                answer = await self._script(args=[command, secrets.token_hex(4), self._kept, *arguments])
+                response = await self._script(args=[command, secrets.token_hex(4), self._kept, *arguments])
         except (RedisError, OSError) as error:
             for code in CODES.intersection(str(error).split()):
                 raise Declined(code) from None
             raise unavailable(error) from error
-        self._see(answer[0].decode())
-        return list(answer[1:])
+        self._on_epoch(response[0].decode())
+        return list(response[1:])
 
-    async def ring(self, bell: str, expires_s: int) -> None:
-        """Add an entry to a stream on which one process listens. Raises Unavailable."""
-        try:
-            async with asyncio.timeout(COMMAND_S):
-                await self._redis.xadd(bell, {"": ""}, maxlen=1, approximate=False)
-                await self._redis.expire(bell, expires_s)
-        except (RedisError, OSError) as error:
-            raise unavailable(error) from error
+    async def add_entry(self, stream: str, expires_s: int) -> None:
+        """Add an empty entry to a stream. Raises Unavailable."""
+        async with in_time():
+            await self._redis.xadd(stream, {"": ""}, maxlen=1, approximate=False)
+            await self._redis.expire(stream, expires_s)
 
     async def check_durability(self) -> None:
-        """Warn if this Redis may lose what it acknowledged, or forget keys to save memory; some hosts do not tell."""
-        await self._check_settings()
-        try:
-            async with asyncio.timeout(COMMAND_S):
-                await self._redis.info("replication")
-        except NoPermissionError:
-            log.warning("store: this user may not ask INFO; a promoted replica is noticed only if its log is shorter")
-        except (RedisError, OSError) as error:
-            raise unavailable(error) from error
-
-    async def _check_settings(self) -> None:
+        """Warn if this Redis may lose what it acknowledged, as far as this user may know. Raises Unavailable."""
         wanted = {"appendonly": "yes", "appendfsync": "always", "maxmemory-policy": "noeviction"}
-        try:
-            async with asyncio.timeout(COMMAND_S):
+        async with in_time():
+            with suppress(NoPermissionError):
                 found = await self._redis.config_get(*wanted)
-        except NoPermissionError:
-            return
-        except (RedisError, OSError) as error:
-            raise unavailable(error) from error
-        for name, value in wanted.items():
-            if found.get(name) != value:
-                log.warning("store: Redis runs with %s %s; only %s keeps all it says", name, found.get(name), value)
+                for name, value in wanted.items():
+                    if found.get(name) != value:
+                        log.warning("store: Redis has %s %s; only %s keeps every event", name, found.get(name), value)
+            try:
+                await self._redis.info("replication")
+            except NoPermissionError:
+                log.warning("store: this user may not run INFO; a failover is detected only if the log is shorter")
 
     async def close(self) -> None:
         await self._redis.aclose()

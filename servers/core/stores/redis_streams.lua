@@ -1,4 +1,4 @@
--- Everything that must happen in Redis without anything in between: each call of this script is one atomic command.
+-- Everything that must be atomic in Redis: each call of this script is one command.
 -- ARGV: the command, an epoch in case the log has none, how many events a stream keeps at least; then what it needs.
 --
 --   chat:epoch                       names the log; gone if Redis was emptied
@@ -11,7 +11,7 @@
 --   chat:names:<room>, chat:seen:<room>    hashes: user -> display name; -> last sign of life, in ms
 --   chat:rooms                       set of rooms that somebody has joined
 --   chat:connections:<room>:<user>   scores: connection -> when its lease runs out; the key itself expires
---   chat:holders:<room>:<user>       hash: connection -> the process that holds its line; expires
+--   chat:holders:<room>:<user>       hash: connection -> the process that opened its newest stream or socket
 --   chat:online                      scores: room and user -> when the last of their leases runs out
 --   chat:claim:<name>                "<until_ms> <user>"; expires
 local command, fresh, kept = ARGV[1], ARGV[2], tonumber(ARGV[3])
@@ -26,15 +26,15 @@ local function start_over()
 end
 if not epoch then start_over() end
 
--- A replica that was promoted may lack the end of the log, and its numbers would be given twice. What was lost cannot be
--- told, so the log becomes another one before anything is added to it. Redis remembers a promotion until it restarts
+-- A replica that was promoted may lack the end of the log, and its numbers would be given twice. Nobody knows what was
+-- lost, so the log gets a new epoch before anything is added to it. Redis remembers a promotion until it restarts
 -- (with an append-only file; one that restarts from a snapshot may be taken for promoted, which costs a fresh start).
 local function notice_promotion()
-  local said = redis.pcall('INFO', 'replication')
-  if type(said) ~= 'string' or not string.find(said, 'role:master', 1, true) then return end
-  local offset = string.match(said, 'second_repl_offset:(%d+)') -- else -1: it has never been promoted
+  local info = redis.pcall('INFO', 'replication')
+  if type(info) ~= 'string' or not string.find(info, 'role:master', 1, true) then return end
+  local offset = string.match(info, 'second_repl_offset:(%d+)') -- else -1: it has never been promoted
   if not offset then return end
-  local promotion = string.match(said, 'master_replid2:(%x+)') .. ':' .. offset
+  local promotion = string.match(info, 'master_replid2:(%x+)') .. ':' .. offset
   if promotion ~= redis.call('GET', 'chat:history') then
     redis.call('SET', 'chat:history', promotion)
     start_over()
@@ -43,7 +43,7 @@ end
 
 local function head_of(room) return tonumber(redis.call('GET', 'chat:head:' .. room) or 0) end
 
--- Forget what lies further back than the stream keeps, with the memory of who sent it.
+-- Drop what lies further back than the stream keeps, and the client_ids of those sends.
 local function trim(room, seq)
   local oldest = seq - kept + 1
   if seq % TRIM_EVERY ~= 0 or oldest <= 1 then return end
@@ -70,7 +70,7 @@ local function append(room, kind, draft, once)
   return { epoch, seq, draft }
 end
 
-local function tell_presence(room, user, body, at_ms)
+local function append_presence(room, user, body, at_ms)
   local name = redis.call('HGET', 'chat:names:' .. room, user)
   local draft = cjson.encode({ kind = 'presence', sender = user, name = name, body = body, at_ms = at_ms })
   return append(room, 'presence', draft, '')
@@ -108,7 +108,7 @@ local function renew(lease)
   redis.call('HSET', 'chat:seen:' .. lease.room, lease.user, lease.seen_ms)
   redis.call('HSETNX', 'chat:names:' .. lease.room, lease.user, lease.name)
   if redis.call('ZADD', 'chat:online', 'GT', lease.expires_at_ms, lease.online) == 0 then return { epoch } end
-  return tell_presence(lease.room, lease.user, 'online', lease.seen_ms)
+  return append_presence(lease.room, lease.user, 'online', lease.seen_ms)
 end
 
 local commands = {}
@@ -119,18 +119,18 @@ function commands.epoch()
 end
 
 -- The log ends before what somebody has seen of it, with no promotion to explain it: an old backup, perhaps.
-function commands.abandon(old)
+function commands.start_new_epoch(old)
   if epoch == old then start_over() end
   return { epoch }
 end
 
 function commands.append(room, kind, draft, once, reader, up_to)
-  local told = append(room, kind, draft, once)
+  local event = append(room, kind, draft, once)
   if reader ~= '' then
     local furthest = tonumber(redis.call('HGET', 'chat:receipts:' .. room, reader) or 0)
     redis.call('HSET', 'chat:receipts:' .. room, reader, string.format('%d', math.max(furthest, tonumber(up_to))))
   end
-  return told
+  return event
 end
 
 function commands.read(room, its_epoch, after, limit)
@@ -197,17 +197,17 @@ function commands.release()
   end
   if redis.call('ZREM', 'chat:online', lease.online) == 0 then return { epoch } end
   redis.call('HSET', 'chat:seen:' .. lease.room, lease.user, lease.seen_ms)
-  return tell_presence(lease.room, lease.user, 'offline', lease.seen_ms)
+  return append_presence(lease.room, lease.user, 'offline', lease.seen_ms)
 end
 
--- Whose last lease has run out goes offline, at most `limit` at once; answers { room, seq, draft } of each.
+-- Whose last lease has run out goes offline, at most `limit` at once; returns { room, seq, draft } of each.
 function commands.expire(now_ms, limit)
   local gone = {}
   for i, online in ipairs(redis.call('ZRANGEBYSCORE', 'chat:online', '-inf', now_ms, 'LIMIT', 0, limit)) do
     redis.call('ZREM', 'chat:online', online)
     local room, user = string.match(online, '^(%S+) (.*)$')
-    local told = tell_presence(room, user, 'offline', tonumber(now_ms))
-    gone[i] = { room, told[2], told[3] }
+    local event = append_presence(room, user, 'offline', tonumber(now_ms))
+    gone[i] = { room, event[2], event[3] }
   end
   return { epoch, gone }
 end

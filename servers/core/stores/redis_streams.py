@@ -2,13 +2,13 @@
 
 Teaches that a log with gap-free numbers needs no lock where commands run one by one: a script takes the next number and
 adds the entry `<seq>-0` (XADD) with nothing in between. Streams are bounded: a room keeps its newest 10,000 events
-(`?kept=` in the URL says otherwise), a cursor further back is answered by a gap, history ends there, and so does the
-memory of which sends were retries. Acknowledged means on the disk of this Redis if it runs with `appendonly yes` and
+(`?kept=` in the URL sets another number), a cursor further back is answered by a gap, history ends there, and a retried
+send is recognised only as long. Acknowledged means on the disk of this Redis if it runs with `appendonly yes` and
 `appendfsync always`; with `everysec` it survives a killed Redis, but a crashed machine loses up to a second. A failover
 may lose the end of the log, since replicas follow with a delay: a promoted replica gives it a new epoch before anything
-is added. Whatever else loses the end (a crashed machine, an old backup, a replica that was restarted since it was
-promoted) is noticed only while the log ends before what a running server has seen. Leaves out Redis Cluster, where no
-script spans rooms and names.
+is added. Another loss of the end (a crashed machine, an old backup, a replica that was restarted since it was promoted)
+is detected only while the log ends before what a running server has seen. Leaves out Redis Cluster, where no script
+spans rooms and names.
 """
 
 import asyncio
@@ -24,7 +24,7 @@ from servers.core.store import Lease
 from servers.core.stores.followed_rooms import FollowedRooms
 from servers.core.stores.redis_reader import RedisReader
 from servers.core.stores.redis_script import RedisScript
-from servers.core.stores.refusals import Declined
+from servers.core.stores.refusals import Declined, refusal
 from servers.core.stores.shielded import Shielded
 from servers.core.wire import Cursor, Draft, Event, Kind, Member, Page, decode, encode
 from servers.redaction import without_passwords
@@ -50,20 +50,17 @@ async def open_url(url: str) -> "RedisStreamsStore":
 
 
 class RedisStreamsStore:
-    """A Store in Redis: a pool of lines that command, and one that listens."""
+    """A Store in Redis: a pool of connections for commands, and one that reads the streams."""
 
     def __init__(self, url: str, kept: int) -> None:
-        self._rooms = FollowedRooms(self, self._ring)
-        self._script = RedisScript(url, kept, self._rooms.see)
+        self._rooms = FollowedRooms(self)
+        self._script = RedisScript(url, kept, self._rooms.set_epoch)
         self._reader = RedisReader(url, self._script, self._rooms)
         self._commands = Shielded()
         self._following: asyncio.Task[None] | None = None
 
-    def _ring(self) -> None:
-        self._reader.ring()
-
     async def start(self) -> None:
-        """Learn the epoch, and begin to listen. Raises Unavailable."""
+        """Read the epoch, and begin to follow the streams. Raises Unavailable."""
         await self._script.check_durability()
         await self._script.run("epoch")
         self._following = asyncio.create_task(self._reader.follow())
@@ -92,13 +89,13 @@ class RedisStreamsStore:
         return Cursor(self.epoch, heads[room])
 
     async def heads(self, rooms: Sequence[str]) -> dict[str, int]:
-        """Return where each room's log ends."""
+        """Return the last seq of each room's log."""
         (seqs,) = await self._script.run("heads", *rooms)
         return dict(zip(rooms, seqs, strict=True))
 
-    async def abandon(self, epoch: str) -> None:
-        """Give the logs a new epoch, if this is theirs still."""
-        await self._script.run("abandon", epoch)
+    async def start_new_epoch(self, epoch: str) -> None:
+        """Give the logs a new epoch, if `epoch` is still theirs."""
+        await self._script.run("start_new_epoch", epoch)
 
     async def wait(self, room: str, after: Cursor, timeout_s: float) -> bool:
         return await self._rooms.wait(room, after, timeout_s)
@@ -116,25 +113,19 @@ class RedisStreamsStore:
         return bool((await self._commands.run(claiming))[0])
 
     async def join(self, lease: Lease, connections_max: int, rooms_max: int) -> Event | None:
-        try:
-            return await self._presence("join", lease, connections_max, rooms_max)
-        except Declined as declined:
-            raise declined.told(lease, connections_max, rooms_max) from None
+        return await self._update_lease("join", lease, connections_max, rooms_max)
 
     async def touch(self, lease: Lease) -> Event | None:
-        try:
-            return await self._presence("touch", lease)
-        except Declined as declined:
-            raise declined.told(lease) from None
+        return await self._update_lease("touch", lease)
 
     async def release(self, lease: Lease) -> Event | None:
-        return await self._presence("release", lease)
+        return await self._update_lease("release", lease)
 
     async def expire(self, now_ms: int) -> Sequence[Event]:
         gone: list[Event] = []
         with suppress(Unavailable):
-            while told := await self._commands.run(self._expire(now_ms)):
-                gone += told
+            while events := await self._commands.run(self._expire(now_ms)):
+                gone += events
         return gone
 
     async def is_member(self, room: str, user: str) -> bool:
@@ -154,27 +145,30 @@ class RedisStreamsStore:
         await self._reader.close()
         await self._script.close()
 
-    async def _presence(self, command: str, lease: Lease, *limits: int) -> Event | None:
+    async def _update_lease(self, command: str, lease: Lease, *limits: int) -> Event | None:
         room, user, name, connection, seen_ms, expires_at_ms, holder = astuple(lease)
-        told = (room, user, name, name.casefold(), connection, seen_ms, expires_at_ms, holder)
-        return await self._commands.run(self._change(room, command, *limits, *told))
+        fields = (room, user, name, name.casefold(), connection, seen_ms, expires_at_ms, holder)
+        try:
+            return await self._commands.run(self._change(room, command, *limits, *fields))
+        except Declined as declined:
+            raise refusal(declined.code, lease, *limits) from None
 
     async def _change(self, room: str, command: str, *arguments: str | int | bytes) -> Event | None:
-        """Run a command that may append to a room; return what it appended."""
-        answer = await self._script.run(command, *arguments)
-        return self._event(room, *answer) if answer else None
+        """Run a command that may append to a room; return the appended event."""
+        appended = await self._script.run(command, *arguments)
+        return self._event(room, *appended) if appended else None
 
     async def _expire(self, now_ms: int) -> list[Event]:
-        (told,) = await self._script.run("expire", now_ms, EXPIRE_MAX)
-        return [self._event(room.decode(), seq, draft) for room, seq, draft in told]
+        (rows,) = await self._script.run("expire", now_ms, EXPIRE_MAX)
+        return [self._event(room.decode(), seq, draft) for room, seq, draft in rows]
 
     def _event(self, room: str, seq: int, draft: bytes) -> Event:
-        """Return what has just been committed, and take note of it while the epoch of its answer is the last seen."""
-        self._rooms.learn(room, seq)
+        """Return an event that was just committed, and note it before another response can bring another epoch."""
+        self._rooms.advance(room, seq)
         return Event(room, seq, *astuple(decode(draft, type=Draft)))
 
 
 def _entry(room: str, entry: Any) -> Event:
-    """Return the event in an entry of a stream: its id, and its fields one after the other."""
+    """Return the event of a stream's entry: its id, then its fields as a flat list."""
     (number, (_, _, _, draft, *_)) = entry
     return Event(room, int(number.partition(b"-")[0]), *astuple(decode(draft, type=Draft)))

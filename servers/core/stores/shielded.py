@@ -1,7 +1,7 @@
-"""Commands that run to their end, even if whoever asked has gone.
+"""Commands that run to their end, even if the request that started them is cancelled.
 
 Teaches why: a write that is cancelled half-way may be committed or not, and nobody would know. Here the store owns the
-command, and its caller merely waits for it; the event then stands, as it would had the acknowledgement been lost.
+command's task, and the request only waits for it. If the request is cancelled, the event is committed all the same.
 """
 
 import asyncio
@@ -10,19 +10,19 @@ from typing import Any, TypeVar
 
 from servers.core.errors import Unavailable
 
-Answer = TypeVar("Answer")
+Result = TypeVar("Result")
 CLOSE_S = 5.0
 
 
 class Shielded:
-    """Runs commands, and at the end waits for those under way."""
+    """Runs commands, and waits for the unfinished ones at the end."""
 
     def __init__(self) -> None:
         self._running: set[asyncio.Task[Any]] = set()
         self._closed = False
 
-    async def run(self, command: Coroutine[Any, Any, Answer]) -> Answer:
-        """Return the command's answer; it goes on if the caller is cancelled. Raises Unavailable once closed."""
+    async def run(self, command: Coroutine[Any, Any, Result]) -> Result:
+        """Return the command's result; it goes on if the caller is cancelled. Raises Unavailable once closed."""
         if self._closed:
             command.close()
             raise Unavailable("store: closed")
@@ -32,7 +32,7 @@ class Shielded:
         return await asyncio.shield(task)
 
     async def close(self) -> None:
-        """Take no more commands; wait for the rest, CLOSE_S at most."""
+        """Refuse further commands; wait for the unfinished ones, CLOSE_S at most."""
         self._closed = True
         if self._running:
             _, late = await asyncio.wait(self._running, timeout=CLOSE_S)
@@ -43,4 +43,4 @@ class Shielded:
     def _ended(self, task: "asyncio.Task[Any]") -> None:
         self._running.discard(task)
         if not task.cancelled():
-            task.exception()  # its caller has it; if there is none any more, nobody needs it
+            task.exception()  # mark it as retrieved: the caller has it, or was cancelled

@@ -23,7 +23,7 @@ from servers.core.stores.group_commit import GroupCommit
 from servers.core.waiters import Waiters
 from servers.core.wire import Cursor, Draft, Event, Member, Page
 
-Answer = TypeVar("Answer")
+Result = TypeVar("Result")
 
 
 def path_of(url: str) -> Path:
@@ -35,7 +35,7 @@ def path_of(url: str) -> Path:
 
 
 async def open_url(url: str) -> "SqliteStore":
-    """Open the file, made if need be. Raises ValueError, or RuntimeError if another process has it open."""
+    """Open the file, created if needed. Raises ValueError, or RuntimeError if another process has it open."""
     try:
         return SqliteStore(path_of(url))
     except (OSError, sqlite3.Error) as error:
@@ -43,17 +43,17 @@ async def open_url(url: str) -> "SqliteStore":
 
 
 class SqliteStore:
-    """A Store in one file: a thread that writes, a thread that reads, and who waits for which room."""
+    """A Store in one file: a thread that writes, a thread that reads, and the waiters of each room."""
 
     def __init__(self, path: Path) -> None:
         self._lock = _lock(path)
-        self._reading = tables.connect(path)
-        self._reading.executescript(tables.SCHEMA)
-        self.epoch = tables.epoch_of(self._reading, secrets.token_hex(4))
+        self._read_connection = tables.connect(path)
+        self._read_connection.executescript(tables.SCHEMA)
+        self.epoch = tables.epoch_of(self._read_connection, secrets.token_hex(4))
         self._reader = ThreadPoolExecutor(max_workers=1, thread_name_prefix="sqlite-read")
         self._heads: dict[str, int] = {}
         self._waiters: defaultdict[str, Waiters] = defaultdict(Waiters)
-        self._writer = GroupCommit(lambda: tables.connect(path), self._announce)
+        self._writer = GroupCommit(lambda: tables.connect(path), self._on_commit)
         self._writer.start()
         self._closed = False
 
@@ -71,7 +71,7 @@ class SqliteStore:
     async def wait(self, room: str, after: Cursor, timeout_s: float) -> bool:
         if after.epoch != self.epoch:
             return True
-        if room not in self._heads:  # nothing was committed there since this process started
+        if room not in self._heads:  # no commit there since this process started
             seq = (await self.head(room)).seq
             self._heads.setdefault(room, seq)
         return self._heads[room] > after.seq or await self._waiters[room].wait(timeout_s)
@@ -113,17 +113,17 @@ class SqliteStore:
         for waiters in self._waiters.values():
             waiters.wake()
         await asyncio.to_thread(self._reader.shutdown)
-        self._reading.close()
+        self._read_connection.close()
         os.close(self._lock)
 
-    async def _read(self, query: Callable[..., Answer], *arguments: Any) -> Answer:
+    async def _read(self, query: Callable[..., Result], *arguments: Any) -> Result:
         loop = asyncio.get_running_loop()
         try:
-            return await loop.run_in_executor(self._reader, query, self._reading, *arguments)
+            return await loop.run_in_executor(self._reader, query, self._read_connection, *arguments)
         except sqlite3.Error as error:
             raise Unavailable(f"store: could not read ({error}); try again") from error
 
-    def _announce(self, events: Sequence[Event]) -> None:
+    def _on_commit(self, events: Sequence[Event]) -> None:
         for event in events:
             self._heads[event.room] = event.seq
         for room in {event.room for event in events}:
@@ -131,7 +131,7 @@ class SqliteStore:
 
 
 def _lock(path: Path) -> int:
-    """Take the file's lock for this process; the system lets go of it when the process ends, however it ends."""
+    """Lock the file for this process; the operating system releases the lock when the process ends, however it ends."""
     descriptor = os.open(path.with_name(path.name + ".lock"), os.O_RDWR | os.O_CREAT, 0o600)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)

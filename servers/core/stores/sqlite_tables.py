@@ -9,8 +9,8 @@ from pathlib import Path
 
 from msgspec.structs import asdict, astuple
 
-from servers.core.store import FORGET_AFTER_MS, Lease
-from servers.core.stores.refusals import name_taken, not_joined, too_many_connections, too_many_rooms
+from servers.core.store import DELETE_AFTER_MS, Lease
+from servers.core.stores.refusals import refusal
 from servers.core.wire import Draft, Event, Kind, Member
 
 SCHEMA = """
@@ -45,7 +45,7 @@ MEMBERS = """
 SELECT user, name, online, MAX(last_seen_ms, COALESCE((
     SELECT MAX(seen_ms) FROM connections AS c WHERE c.room = m.room AND c.user = m.user), 0))
 FROM members AS m WHERE room = ? ORDER BY name, user"""
-ROOMS_BESIDE_A_NEW_ONE = """
+ROOMS_IF_NEW = """
 SELECT CASE WHEN EXISTS (SELECT 1 FROM members WHERE room = ?) THEN 0
 ELSE (SELECT COUNT(DISTINCT room) FROM members) END"""
 CLAIM = """
@@ -65,7 +65,7 @@ UPDATE members SET online = 0, last_seen_ms = :seen_ms
 WHERE room = :room AND user = :user AND online = 1 AND NOT EXISTS (
     SELECT 1 FROM connections WHERE room = :room AND user = :user AND expires_at_ms > :now_ms)
 RETURNING name"""
-RUN_OUT = """
+EXPIRED = """
 SELECT room, user, COALESCE((
     SELECT MAX(seen_ms) FROM connections AS c WHERE c.room = m.room AND c.user = m.user), last_seen_ms)
 FROM members AS m WHERE online = 1 AND NOT EXISTS (
@@ -92,7 +92,7 @@ def append(database: sqlite3.Connection, events: list[Event], room: str, draft: 
     event = Event(room, head(database, room) + 1, *astuple(draft))
     try:
         database.execute(INSERT, astuple(event))
-    except sqlite3.IntegrityError:  # once: cheaper than asking first, and undone by itself
+    except sqlite3.IntegrityError:  # the index `once`: cheaper than a query before each insert, and SQLite undoes it
         return _event(database.execute(SENT_BEFORE, (room, draft.sender, draft.client_id)).fetchone())
     events.append(event)
     return event
@@ -136,11 +136,11 @@ def join(
     """Add a connection, within the limits and under a free name; the user may come online."""
     others = "SELECT COUNT(*) FROM connections WHERE room = :room AND user = :user AND connection != :connection"
     if database.execute(others, asdict(lease)).fetchone()[0] >= connections_max:
-        raise too_many_connections(lease, connections_max)
-    if database.execute(ROOMS_BESIDE_A_NEW_ONE, (lease.room,)).fetchone()[0] >= rooms_max:
-        raise too_many_rooms(rooms_max)
+        raise refusal("CONNS", lease, connections_max, rooms_max)
+    if database.execute(ROOMS_IF_NEW, (lease.room,)).fetchone()[0] >= rooms_max:
+        raise refusal("ROOMS", lease, connections_max, rooms_max)
     if not claim_name(database, lease.name, lease.user, lease.seen_ms, lease.expires_at_ms):
-        raise name_taken(lease)
+        raise refusal("NAMED", lease)
     return _renew(database, events, lease)
 
 
@@ -148,27 +148,27 @@ def touch(database: sqlite3.Connection, events: list[Event], lease: Lease) -> Ev
     """Renew the lease of a known connection; the user may come back online."""
     known = "SELECT 1 FROM connections WHERE room = :room AND user = :user AND connection = :connection"
     if database.execute(known, asdict(lease)).fetchone() is None:
-        raise not_joined(lease)
+        raise refusal("NJOIN", lease)
     claim_name(database, lease.name, lease.user, lease.seen_ms, lease.expires_at_ms)
     return _renew(database, events, lease)
 
 
 def release(database: sqlite3.Connection, events: list[Event], lease: Lease) -> Event | None:
-    """Forget a connection; the user may go offline."""
-    forget = "DELETE FROM connections WHERE room = :room AND user = :user AND connection = :connection"
-    database.execute(forget, asdict(lease))
+    """Delete a connection; the user may go offline."""
+    delete = "DELETE FROM connections WHERE room = :room AND user = :user AND connection = :connection"
+    database.execute(delete, asdict(lease))
     return _go_offline(database, events, lease.room, lease.user, lease.seen_ms, lease.seen_ms)
 
 
 def expire(database: sqlite3.Connection, events: list[Event], now_ms: int) -> list[Event]:
-    """Take everyone offline whose leases have run out, and forget connections and names that are long silent."""
-    gone = [
+    """Take everyone offline whose leases have expired, and delete connections and names that expired long ago."""
+    events_or_none = [
         _go_offline(database, events, room, user, now_ms, seen_ms)
-        for room, user, seen_ms in database.execute(RUN_OUT, (now_ms,)).fetchall()
+        for room, user, seen_ms in database.execute(EXPIRED, (now_ms,)).fetchall()
     ]
-    database.execute("DELETE FROM connections WHERE expires_at_ms < ?", (now_ms - FORGET_AFTER_MS,))
-    database.execute("DELETE FROM names WHERE until_ms < ?", (now_ms - FORGET_AFTER_MS,))
-    return [event for event in gone if event is not None]
+    database.execute("DELETE FROM connections WHERE expires_at_ms < ?", (now_ms - DELETE_AFTER_MS,))
+    database.execute("DELETE FROM names WHERE until_ms < ?", (now_ms - DELETE_AFTER_MS,))
+    return [event for event in events_or_none if event is not None]
 
 
 def _renew(database: sqlite3.Connection, events: list[Event], lease: Lease) -> Event | None:
@@ -182,8 +182,8 @@ def _renew(database: sqlite3.Connection, events: list[Event], lease: Lease) -> E
 def _go_offline(
     database: sqlite3.Connection, events: list[Event], room: str, user: str, now_ms: int, seen_ms: int
 ) -> Event | None:
-    going = {"room": room, "user": user, "now_ms": now_ms, "seen_ms": seen_ms}
-    row = database.execute(GO_OFFLINE, going).fetchone()
+    values = {"room": room, "user": user, "now_ms": now_ms, "seen_ms": seen_ms}
+    row = database.execute(GO_OFFLINE, values).fetchone()
     if row is None:
         return None
     return append(database, events, room, Draft(Kind.PRESENCE, user, row[0], "offline", now_ms))
