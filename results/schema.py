@@ -172,7 +172,7 @@ CELLS = (
 
 DRILLS = (
     Column("option", "str", "", "the deployment, as `python -m servers deploy` names it"),
-    Column("drill", "str", "", "what happened to it; tests/outages/outages.py says how"),
+    Column("drill", "str", "", "what happened to it; see tests/outages/outages.py"),
     Column("repeat", "int64", "", "which repeat, from 0"),
     Column("machine_load", "float64", "", "processes that wanted to run, over the minute before (load average)"),
     Column("messages", "int64", "", "messages that were acknowledged"),
@@ -188,7 +188,6 @@ DRILLS = (
     Column("reconnecting_s", "float64", "s", "longest time for which somebody saw it without a break"),
     Column("seen_offline", "int64", "", "people of whom others were told that they had gone, though none had"),
     Column("usual_s", "float64", "s", "median from when a message was meant until it was seen, before it began"),
-    Column("sees", "str", "", "the same in words"),
 )
 
 SHARED_KEY = (

@@ -84,7 +84,9 @@ def rates(folder: Path, slug: str) -> Rates:
         raise ValueError(f"{folder}: the server of {slug} did not count {', '.join(uncounted)}, so it has no price")
     process_bytes, user_bytes = _memory(*list(loads.values())[:2])
     fitted_rates = {name: fitted(causes, totals) for name, totals in counts.items()}
-    return Rates(slug, **fitted_rates, process_bytes=process_bytes, user_bytes=user_bytes, users_max=int(cells["users"].max()))
+    return Rates(
+        slug, **fitted_rates, process_bytes=process_bytes, user_bytes=user_bytes, users_max=int(cells["users"].max())
+    )
 
 
 def _causes(load: pd.DataFrame) -> Causes:

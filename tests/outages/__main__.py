@@ -1,46 +1,76 @@
-"""Drill each deployment, and report: `python -m tests.outages`, about ten minutes. Exits with 1 if a message was lost.
+"""Let each deployment fail, and report: `python -m tests.outages`, about ten minutes. Exits with 1 after a loss.
 
-It writes results/reference/drills.json, and the tables in the READMEs of the options.
-The order is drawn for each repeat, so that what else the machine does is no one drill's alone.
+It writes results/reference/drills.json; the READMEs of the deployments quote it. The order is drawn for each repeat, so
+that whatever else the machine does meanwhile does not fall on the same outage each time.
 """
 
 import asyncio
+import json
 import os
 import random
 import sys
-from typing import Annotated
+from dataclasses import asdict
+from datetime import datetime
+from pathlib import Path
+from typing import Annotated, Any
 
 import stamina.instrumentation
 import typer
 
+from loadtests.harness import manifest
 from results.plain_characters import use_plain_characters
-from servers.deploy.deployments import OPTIONS
-from tests.outages import report, told
-from tests.outages.outages import DRILLS, Size, drill
+from results.schema import DRILLS_FILE
+from tests.outages.outages import OUTAGE_S, OUTAGES, Outage, Size, run_outage
+from tests.outages.outcome import LATE_S, Outcome
+
+REFERENCE = Path(__file__).parents[2] / "results" / "reference"
 
 
 def main(
-    repeats: Annotated[int, typer.Option(min=1, help="How often each drill is done.")] = 3,
-    only: Annotated[str, typer.Option(help="Only drills whose name has this in it.")] = "",
+    repeats: Annotated[int, typer.Option(min=1, help="How often each outage is repeated.")] = 3,
+    only: Annotated[str, typer.Option(help="Only outages whose name has this in it.")] = "",
+    out: Annotated[Path, typer.Option(help="Folder for the record.")] = REFERENCE,
 ) -> None:
-    """Let every deployment fail in every way, and write down what it cost its users."""
-    stamina.instrumentation.set_on_retry_hooks([])  # each attempt to come back would be a line of its own
+    """Let every deployment fail in every way, and record what it cost its users."""
+    stamina.instrumentation.set_on_retry_hooks([])  # each attempt to reconnect would be a line of its own
     size, rows = Size(), []
-    made = report.circumstances(size, repeats)
+    record = circumstances(size, repeats)
     chance = random.Random(1)
     for repeat in range(repeats):
-        for given in chance.sample(DRILLS, len(DRILLS)):
-            if only in str(given):
+        for outage in chance.sample(OUTAGES, len(OUTAGES)):
+            if only in str(outage):
                 load = os.getloadavg()[0]
-                rows.append(report.row(given, repeat, asyncio.run(drill(given, size)), load))
-                print(f"{given} {repeat}: {rows[-1]['lost']} lost; {rows[-1]['sees']}", flush=True)
+                rows.append(row_of(outage, repeat, asyncio.run(run_outage(outage, size)), load))
+                print(f"{outage} {repeat}: {rows[-1]}", flush=True)
     rows.sort(key=lambda row: (row["option"], row["drill"], row["repeat"]))
-    print(report.write(made, rows))
-    for option in OPTIONS:
-        path = told.page(option.name)
-        text = path.read_text(encoding="utf-8")
-        path.write_text(told.with_table(text, {**made, "drills": rows}, option.name), encoding="utf-8")
+    path = out / DRILLS_FILE
+    path.write_text(json.dumps({**record, "drills": rows}, indent=1) + "\n", encoding="utf-8")
+    print(path)
     sys.exit(any(row["lost"] for row in rows))
+
+
+def row_of(outage: Outage, repeat: int, result: Outcome, machine_load: float) -> dict[str, Any]:
+    """Return a row of `results.schema.DRILLS`."""
+    key = {"option": outage.option.name, "drill": outage.name, "repeat": repeat}
+    figures = {name: round(value, 3) if isinstance(value, float) else value for name, value in asdict(result).items()}
+    return {**key, "machine_load": round(machine_load, 2), **figures}
+
+
+def circumstances(size: Size, repeats: int) -> dict[str, Any]:
+    """Return how the record is made, which is all but its rows."""
+    return {
+        "made_at": datetime.now().astimezone().isoformat(timespec="seconds"),
+        "commit": manifest.commit(),
+        "machine": manifest.machine(),
+        "versions": manifest.versions(),
+        "machine_load": [round(load, 2) for load in os.getloadavg()],
+        "command": "python -m tests.outages",
+        "size": asdict(size),
+        "repeats": repeats,
+        "late_after_s": LATE_S,
+        "outage_s": OUTAGE_S,
+        "push_service": manifest.push_service(),
+    }
 
 
 if __name__ == "__main__":

@@ -1,8 +1,9 @@
 """Count the parts of each deployment: `python -m tests.outages.parts` writes parts.json into results/reference.
 
-Counted in the running programs, by the operating system, while two people have come and one has spoken: which programs
-run, which of them a person's client talks to, and which of them keep lines to each other. Beside them stand the
-settings that the option's own files for real hosts ask for. Leaves out what no process list shows: accounts and people.
+Counted in the running programs, by the operating system, while two people have come and one has sent a message: which
+programs run, which of them a person's client connects to, and which of them keep connections to each other. Beside them
+stand the settings that the deployment's own files for real hosts need. Leaves out what no process list shows: accounts
+and people.
 """
 
 import asyncio
@@ -21,102 +22,93 @@ from results.schema import PARTS_FILE
 from servers.core.wire import Kind
 from servers.deploy.deployments import OPTIONS, Option
 from servers.deploy.processes import started
-from tests.outages.report import FOLDER
+from tests.outages.__main__ import REFERENCE
 
-RENTED = ("push_service",)
-FOLDERS = Path(__file__).parents[2] / "servers" / "deploy"
-TOLD_IN = (".env.example", "chat.service")
+RENTED = {"push_service"}
+DEPLOY = Path(__file__).parents[2] / "servers" / "deploy"
+SETTINGS_FILES = (".env.example", "chat.service")
 SETTING = re.compile(r"\b(?:CHAT|PUSHER)_[A-Z_]+\b")
 DEADLINE_S = 15.0
 
 
 @dataclass(frozen=True, slots=True)
 class Parts:
-    """own and rented: programs to run, by role; a log in a file is none. browsers_reach: those that clients talk to.
+    """own and rented: programs to run, by role; a log in a file is none. browsers_reach: those that clients connect to.
 
-    links: pairs of programs that keep lines to each other, who calls first. settings: what a real host must be told.
+    links: pairs of programs that keep connections, who opens them first. settings: what a real host must be given.
     """
 
-    own: tuple[str, ...]
-    rented: tuple[str, ...]
-    browsers_reach: tuple[str, ...]
-    links: tuple[str, ...]
-    settings: tuple[str, ...]
+    own: list[str]
+    rented: list[str]
+    browsers_reach: list[str]
+    links: list[str]
+    settings: list[str]
 
 
-async def parts(option: Option) -> Parts:
-    """Run an option's deployment, let two people talk, and count. Raises TimeoutError."""
+async def count_parts(option: Option) -> Parts:
+    """Run a deployment, let two people talk, and count. Raises TimeoutError."""
     with started(["servers", "deploy", option.name, "--port", "0"]) as running:
         async with AsyncExitStack() as stack, asyncio.timeout(DEADLINE_S):
-            speaker, listener = [
+            sender, reader = [
                 await stack.enter_async_context(await log_in(option.transport, running.address, "parts", name))
                 for name in ("Speaker", "Listener")
             ]
-            await speaker.send("Hello!")
-            await _heard(listener)
-            trees = _trees(running.facts["pids"])
-            ports = {port: role for role, tree in trees.items() for port in _listening(tree)}
-            people = {ports[port] for port in _called(psutil.Process()) if port in ports}
-            links = {
-                (role, ports[port])
-                for role, tree in trees.items()
-                for each in tree
-                for port in _called(each)
-                if port in ports
-            }
+            await sender.send("Hello!")
+            await _receive_message(reader)
+            trees = _process_trees(running.facts["pids"])
+            roles = {port: role for role, tree in trees.items() for port in _ports(tree, psutil.CONN_LISTEN)}
+            called = {role: _called(tree, roles) for role, tree in trees.items()}
+            browsers_reach = _called([psutil.Process()], roles)
     return Parts(
-        own=tuple(sorted(set(trees) - set(RENTED))),
-        rented=tuple(sorted(set(trees) & set(RENTED))),
-        browsers_reach=tuple(sorted(people)),
-        links=tuple(sorted(f"{caller} to {called}" for caller, called in links if caller != called)),
-        settings=_settings(FOLDERS / option.folder),
+        own=sorted(trees.keys() - RENTED),
+        rented=sorted(trees.keys() & RENTED),
+        browsers_reach=sorted(browsers_reach),
+        links=sorted(f"{role} to {other}" for role, others in called.items() for other in others - {role}),
+        settings=_settings(DEPLOY / option.folder),
     )
 
 
-async def _heard(listener: ChatSession) -> None:
-    async with aclosing(listener.events()) as coming:  # type: ignore[type-var]
-        async for event in coming:
+async def _receive_message(reader: ChatSession) -> None:
+    async with aclosing(reader.events()) as events:  # type: ignore[type-var]
+        async for event in events:
             if event.kind is Kind.MESSAGE:
                 return
 
 
-def _trees(pids: Mapping[str, int]) -> dict[str, list[psutil.Process]]:
-    """Return the processes of each role, with those that they started; but for the supervisor, who started them."""
+def _process_trees(pids: Mapping[str, int]) -> dict[str, list[psutil.Process]]:
+    """Return the processes of each role, with those that they started; without the supervisor, who started them."""
     supervisor = psutil.Process(pids["supervisor"])
     by_pid = {pid: role for role, pid in pids.items()}
     return {by_pid[child.pid]: [child, *child.children(recursive=True)] for child in supervisor.children()}
 
 
-def _listening(tree: list[psutil.Process]) -> Iterator[int]:
-    """Yield the ports that processes listen on."""
+def _ports(tree: list[psutil.Process], status: str) -> Iterator[int]:
+    """Yield the ports that processes listen on, or the ports at the other end of their open connections."""
     for process in tree:
-        yield from (each.laddr.port for each in process.net_connections("tcp") if each.status == psutil.CONN_LISTEN)
+        for each in process.net_connections("tcp"):
+            if each.status == status:
+                yield (each.raddr or each.laddr).port
 
 
-def _called(process: psutil.Process) -> Iterator[int]:
-    """Yield the ports at the other end of the lines that a process has open."""
-    found = process.net_connections("tcp")
-    yield from (each.raddr.port for each in found if each.status == psutil.CONN_ESTABLISHED)
+def _called(tree: list[psutil.Process], roles: Mapping[int, str]) -> set[str]:
+    """Return the roles that processes have open connections to."""
+    return {roles[port] for port in _ports(tree, psutil.CONN_ESTABLISHED) if port in roles}
 
 
-def _settings(folder: Path) -> tuple[str, ...]:
-    """Return the names of the settings in the first file of TOLD_IN that the folder has, comments left out."""
-    path = next(folder / name for name in TOLD_IN if (folder / name).is_file())
+def _settings(folder: Path) -> list[str]:
+    """Return the names of the settings in the first of SETTINGS_FILES that the folder has, without comments."""
+    path = next(folder / name for name in SETTINGS_FILES if (folder / name).is_file())
     lines = (line for line in path.read_text(encoding="utf-8").splitlines() if not line.startswith("#"))
-    return tuple(sorted({name for line in lines for name in SETTING.findall(line)}))
+    return sorted({name for line in lines for name in SETTING.findall(line)})
 
 
-def counted() -> dict[str, dict[str, object]]:
-    """Count every option's parts, by its name."""
-    return {option.name: asdict(asyncio.run(parts(option))) for option in OPTIONS}
-
-
-def encoded(found: Mapping[str, object]) -> str:
-    """Return what the file holds."""
-    return json.dumps(found, indent=2) + "\n"
+def as_json() -> str:
+    """Count the parts of every deployment; return what the file holds."""
+    parts = {option.name: asdict(asyncio.run(count_parts(option))) for option in OPTIONS}
+    return json.dumps(parts, indent=2) + "\n"
 
 
 if __name__ == "__main__":
-    path = FOLDER / PARTS_FILE
-    path.write_text(encoded(counted()), encoding="utf-8")
+    path = REFERENCE / PARTS_FILE
+    path.write_text(as_json(), encoding="utf-8")
     sys.stdout.write(f"{path}\n")

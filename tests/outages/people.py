@@ -1,7 +1,7 @@
 """People who talk in one room while something happens to the servers, and what each of them saw of it.
 
-Teaches to count from the moment a message was meant to be sent: who cannot send for two seconds has waited two seconds,
-though no request of theirs took so long. The clients are the project's own, with the durations of real users.
+Teaches to count from the moment a message was meant to be sent: somebody who cannot send for two seconds has waited two
+seconds, though no request took so long. The clients are the project's own, with the durations of real users.
 """
 
 import asyncio
@@ -9,18 +9,18 @@ from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, aclosing, asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from time import monotonic
+from typing import NamedTuple
 
 from clients.conversation import ChatSession, log_in
 from servers.core.wire import Event, Kind
 
-LOOK_S = 0.02
-"""How often each client is asked whether its line stands."""
+SAMPLE_S = 0.02
+"""How often each client's connection is sampled."""
 ACKNOWLEDGED_S = 90.0
-"""Longer than a client tries: it gives up first, and says why."""
+"""Longer than a client retries: it gives up first, and says why."""
 
 
-@dataclass(frozen=True, slots=True)
-class Sent:
+class Sent(NamedTuple):
     """One acknowledged message: when it was meant to be sent, and when its sender knew that it was kept."""
 
     seq: int
@@ -28,99 +28,109 @@ class Sent:
     acked_s: float
 
 
+class Received(NamedTuple):
+    """One message as somebody's inbox gave it out."""
+
+    seq: int
+    text: str
+    at_s: float
+
+
 @dataclass
 class Person:
-    """One client, and what its user saw. broken: from the look that found
-    its line down until the first that found it up again, or the last of all."""
+    """One client, and what its user saw.
+
+    broken: from the sample that found the connection down to the first that found it up again, or to the last of all.
+    """
 
     client: ChatSession
     sent: list[Sent] = field(default_factory=list)
-    heard: list[tuple[int, float]] = field(default_factory=list)
-    gone: list[tuple[str, float]] = field(default_factory=list)
+    received: list[Received] = field(default_factory=list)
+    offline: list[tuple[str, float]] = field(default_factory=list)
     broken: list[tuple[float, float]] = field(default_factory=list)
-    news: asyncio.Event = field(default_factory=asyncio.Event, repr=False)
+    has_received: asyncio.Event = field(default_factory=asyncio.Event, repr=False)
 
-    async def talk(self, starts_s: float, every_s: float, enough: asyncio.Event) -> None:
-        """Mean to send a message every `every_s` seconds, whatever the last one took, until it is enough."""
+    async def talk(self, starts_s: float, every_s: float, stopping: asyncio.Event) -> None:
+        """Mean to send a message every `every_s` seconds, however long the last one took, until `stopping` is set.
+
+        Each has another text: whatever comes twice, under whichever number, is a duplicate.
+        """
         turn = 0
-        while not enough.is_set():
+        while not stopping.is_set():
             intended_s = starts_s + turn * every_s
             await asyncio.sleep(max(0.0, intended_s - monotonic()))
             ack = await self.client.send(f"{self.client.account.name} {turn}")
             self.sent.append(Sent(ack.seq, intended_s, monotonic()))
             turn += 1
 
-    async def listen(self) -> None:
-        """Note when each message came, and who was said to be gone."""
-        async with aclosing(self.client.events()) as coming:  # type: ignore[type-var]
-            async for event in coming:
-                self.note(event)
+    async def read(self) -> None:
+        async with aclosing(self.client.events()) as events:  # type: ignore[type-var]
+            async for event in events:
+                self.on_event(event)
 
-    async def look(self) -> None:
-        """Note from when to when the line is down."""
+    def on_event(self, event: Event) -> None:
+        """Record when a message came, and who was shown as offline."""
+        if event.kind is Kind.MESSAGE:
+            self.received.append(Received(event.seq, event.body, monotonic()))
+            self.has_received.set()
+        elif event.kind is Kind.PRESENCE and event.body == "offline":
+            self.offline.append((event.sender, monotonic()))
+
+    async def watch_connection(self) -> None:
+        """Record from when to when the connection is down."""
         was_down = False
         while True:
-            await asyncio.sleep(LOOK_S)
-            self.note_line(monotonic(), was_down, self.client.connected)
+            await asyncio.sleep(SAMPLE_S)
+            self.on_sample(monotonic(), was_down, self.client.connected)
             was_down = not self.client.connected
 
-    def note_line(self, now_s: float, was_down: bool, is_up: bool) -> None:
-        """Note one look at the line, however long after the look before."""
+    def on_sample(self, now_s: float, was_down: bool, is_up: bool) -> None:
+        """Record one sample of the connection, however long after the last one."""
         if was_down:
             self.broken[-1] = (self.broken[-1][0], now_s)
         elif not is_up:
             self.broken.append((now_s, now_s))
 
-    def note(self, event: Event) -> None:
-        """Note that a message came, or that somebody is said to be gone; all else is nothing to note."""
-        if event.kind is Kind.MESSAGE:
-            self.heard.append((event.seq, monotonic()))
-            self.news.set()
-        elif event.kind is Kind.PRESENCE and event.body == "offline":
-            self.gone.append((event.sender, monotonic()))
-
 
 class Crowd:
-    """People who talk until told that it is enough."""
+    """People who talk until they are stopped."""
 
     def __init__(self, people: list[Person]) -> None:
         self.people = people
-        self._enough = asyncio.Event()
-        self._tasks: list[asyncio.Task[None]] = []
+        self._stopping = asyncio.Event()
         self._talking: list[asyncio.Task[None]] = []
+        self._watching: list[asyncio.Task[None]] = []
 
     def start(self, every_s: float) -> None:
-        """Let everybody listen, and talk in turns that are spread over the interval."""
+        """Let everybody read, and send in turns that are spread over the interval."""
         now_s, share_s = monotonic(), every_s / len(self.people)
-        self._talking = [
-            asyncio.create_task(person.talk(now_s + place * share_s, every_s, self._enough))
-            for place, person in enumerate(self.people)
-        ]
-        self._tasks = [asyncio.create_task(life) for person in self.people for life in (person.listen(), person.look())]
+        for place, person in enumerate(self.people):
+            talking = person.talk(now_s + place * share_s, every_s, self._stopping)
+            self._talking.append(asyncio.create_task(talking))
+            self._watching += [asyncio.create_task(person.read()), asyncio.create_task(person.watch_connection())]
 
     async def finish(self, catch_up_s: float) -> None:
-        """Let the last messages be acknowledged, then wait until everybody has heard all, though not for longer.
+        """Let the last messages be acknowledged, then wait until everybody has all of them, but for no longer.
 
         What has not come after `catch_up_s` is lost, which is for `outcome` to count. Raises TimeoutError or
         ClientError if a message is not acknowledged.
         """
-        self._enough.set()
+        self._stopping.set()
         async with asyncio.timeout(ACKNOWLEDGED_S):
             await asyncio.gather(*self._talking)
+        sent = {message.seq for person in self.people for message in person.sent}
         with suppress(TimeoutError):
             async with asyncio.timeout(catch_up_s):
                 for person in self.people:
-                    while not self._has_heard_all(person):
-                        person.news.clear()
-                        await person.news.wait()
+                    while not sent <= {message.seq for message in person.received}:
+                        person.has_received.clear()
+                        await person.has_received.wait()
 
     async def close(self) -> None:
-        for task in (*self._tasks, *self._talking):
+        tasks = (*self._watching, *self._talking)
+        for task in tasks:
             task.cancel()
-        await asyncio.gather(*self._tasks, *self._talking, return_exceptions=True)
-
-    def _has_heard_all(self, person: Person) -> bool:
-        return {sent.seq for other in self.people for sent in other.sent} <= {seq for seq, _ in person.heard}
+        await asyncio.gather(*tasks, return_exceptions=True)
 
 
 @asynccontextmanager
@@ -131,6 +141,6 @@ async def crowd(transport: str, address: str, count: int) -> AsyncIterator[Crowd
             Person(await stack.enter_async_context(await log_in(transport, address, "drill", f"Person {place}")))
             for place in range(count)
         ]
-        gathered = Crowd(people)
-        stack.push_async_callback(gathered.close)
-        yield gathered
+        joined = Crowd(people)
+        stack.push_async_callback(joined.close)
+        yield joined

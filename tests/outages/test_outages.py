@@ -1,8 +1,8 @@
 """Whatever fails of a deployment costs time, and no acknowledged message."""
 
 import json
+import re
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 
 import pytest
@@ -12,93 +12,103 @@ from results.schema import DRILLS_FILE
 from servers.core.wire import Event
 from servers.deploy.deployments import OPTIONS, Option
 from tests.outages import __main__ as command
-from tests.outages import report, told
-from tests.outages.outages import DRILLS, Drill, Drilled, Size, drill, new_version, push_server_killed
+from tests.outages import parts
+from tests.outages.outages import OUTAGES, Deployed, Outage, Size, new_version, push_server_killed, run_outage
 from tests.outages.outcome import Outcome, outcome
-from tests.outages.people import Person
+from tests.outages.people import Person, Received, Sent
 
 pytestmark = pytest.mark.anyio
 SHORT = Size(people=4, every_s=0.4, before_s=1.0, after_s=1.5)
+BUSY = replace(SHORT, every_s=0.01)
 IN_CI = (push_server_killed, new_version)
-GIVEN = [
-    pytest.param(given, id=str(given), marks=() if given.failure in IN_CI else pytest.mark.drill) for given in DRILLS
+EACH = [
+    pytest.param(each, SHORT, id=str(each), marks=() if each.failure in IN_CI else pytest.mark.drill)
+    for each in OUTAGES
 ]
-
-REPORT = json.loads((report.FOLDER / DRILLS_FILE).read_text(encoding="utf-8"))
+EACH += [
+    pytest.param(each, BUSY, id=f"{each}-busy", marks=pytest.mark.drill)
+    for each in OUTAGES
+    if each.failure is push_server_killed
+]
+RECORD = json.loads((command.REFERENCE / DRILLS_FILE).read_text(encoding="utf-8"))["drills"]
+QUOTED = ("up_to_date_s", "silent_s", "unacknowledged_s", "reconnecting_s")
 
 
 @pytest.mark.process
-@pytest.mark.parametrize("given", GIVEN)
-async def test_a_failure_costs_no_acknowledged_message(given: Drill) -> None:
-    came_of_it = await drill(given, SHORT)
-    assert came_of_it.messages >= SHORT.people
-    assert (came_of_it.lost, came_of_it.duplicates, came_of_it.out_of_order) == (0, 0, 0)
-    assert came_of_it.seen_offline == 0
-    assert came_of_it.deliveries == came_of_it.messages * SHORT.people
-    assert set(report.row(given, 0, came_of_it, 0.0)) == {column.name for column in COLUMNS}
+@pytest.mark.parametrize(("outage", "size"), EACH)
+async def test_a_failure_costs_no_acknowledged_message(outage: Outage, size: Size) -> None:
+    result = await run_outage(outage, size)
+    assert result.messages >= size.people
+    assert (result.lost, result.duplicates, result.out_of_order, result.seen_offline) == (0, 0, 0, 0)
+    assert result.deliveries == result.messages * size.people
+    assert set(command.row_of(outage, 0, result, 0.0)) == {column.name for column in COLUMNS}
 
 
-def test_a_line_is_down_from_the_look_that_finds_it_so_to_the_one_that_does_not_however_far_apart() -> None:
-    person = Person(FakeClient())  # type: ignore[arg-type]
+def test_a_connection_is_down_from_the_sample_that_finds_it_so_to_the_one_that_finds_it_up() -> None:
+    person = Person(None)  # type: ignore[arg-type]
     for now_s, was_down, is_up in ((1.0, False, True), (2.0, False, False), (5.0, True, False), (6.0, True, True)):
-        person.note_line(now_s, was_down, is_up)
-    person.note_line(9.0, False, False)
+        person.on_sample(now_s, was_down, is_up)
+    person.on_sample(9.0, False, False)
     assert person.broken == [(2.0, 6.0), (9.0, 9.0)]
-    came_of_it = outcome([person], began_s=4.0, over_s=9.0)
-    assert (came_of_it.lines_broken, came_of_it.reconnecting_s) == (1, 2.0)
+    result = outcome([person], began_s=4.0, over_s=9.0)
+    assert (result.lines_broken, result.reconnecting_s) == (1, 2.0)
     assert outcome([person], began_s=9.5, over_s=9.6).lines_broken == 0
 
 
-class FakeClient:
-    """A client that nobody asks anything."""
+def test_a_message_that_comes_twice_or_is_kept_twice_is_a_duplicate() -> None:
+    twice = [Received(1, "Ada 0", 1.0), Received(1, "Ada 0", 1.1)]
+    received = [*twice, Received(2, "Ada 1", 1.2), Received(3, "Ada 1", 1.3)]
+    sent = [Sent(1, 0.9, 1.0), Sent(3, 1.1, 1.4)]
+    result = outcome([Person(None, sent, received)], began_s=0.0, over_s=2.0)  # type: ignore[arg-type]
+    assert (result.messages, result.lost, result.duplicates) == (2, 0, 2)
 
 
-async def nothing_happens(drilled: Drilled) -> None:
+async def nothing_fails(deployed: Deployed) -> None:
     """Leave the deployment alone."""
 
 
 @pytest.mark.process
-async def test_a_message_that_somebody_never_hears_is_counted_as_lost(monkeypatch: pytest.MonkeyPatch) -> None:
-    hear = Person.note
+async def test_a_message_that_somebody_never_receives_is_counted_as_lost(monkeypatch: pytest.MonkeyPatch) -> None:
+    on_event = Person.on_event
 
-    def half_deaf(person: Person, event: Event) -> None:
+    def drop_one(person: Person, event: Event) -> None:
         if (person.client.account.name, event.body) != ("Person 0", "Person 1 0"):
-            hear(person, event)
+            on_event(person, event)
 
-    monkeypatch.setattr(Person, "note", half_deaf)
+    monkeypatch.setattr(Person, "on_event", drop_one)
     short = Size(people=2, every_s=0.1, before_s=0.3, after_s=0.3, catch_up_s=3.0)
-    came_of_it = await drill(Drill(OPTIONS[-1], nothing_happens), short)
-    assert came_of_it.lost == 1
-    assert came_of_it.deliveries == came_of_it.messages * short.people - 1
-    assert f"1 of {came_of_it.messages * short.people} deliveries never come" in came_of_it.sees()
+    result = await run_outage(Outage(OPTIONS[-1], nothing_fails), short)
+    assert (result.lost, result.deliveries) == (1, result.messages * short.people - 1)
 
 
 @pytest.mark.process
 @pytest.mark.parametrize("lost", [0, 1])
-def test_a_loss_is_told_and_is_the_commands_status(lost: int, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    async def drilled(given: Drill, size: Size) -> Outcome:
-        return replace(told.worst(REPORT["drills"]), lost=lost)
+def test_a_loss_is_the_commands_exit_status(lost: int, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    async def lose(outage: Outage, size: Size) -> Outcome:
+        return replace(outcome([Person(None)], 0.0, 1.0), lost=lost)  # type: ignore[arg-type]
 
-    for option in OPTIONS:
-        (tmp_path / option.name).write_text(f"{told.BEGINS}\n{told.ENDS}\n", encoding="utf-8")
-    monkeypatch.setattr(command, "drill", drilled)
-    monkeypatch.setattr(report, "write", partial(report.write, folder=tmp_path))
-    monkeypatch.setattr(told, "page", tmp_path.joinpath)
+    monkeypatch.setattr(command, "run_outage", lose)
     with pytest.raises(SystemExit) as ended:
-        command.main(repeats=1, only=new_version.__name__)
+        command.main(repeats=1, only=new_version.__name__, out=tmp_path)
     assert ended.value.code == lost
     rows = json.loads((tmp_path / DRILLS_FILE).read_text(encoding="utf-8"))["drills"]
     assert [row["lost"] for row in rows] == [lost] * len(OPTIONS)
-    assert all(("| never |" in (tmp_path / option.name).read_text(encoding="utf-8")) == lost for option in OPTIONS)
 
 
-def test_the_committed_report_is_of_every_drill_and_lost_nothing() -> None:
-    assert {(row["option"], row["drill"]) for row in REPORT["drills"]} == {(d.option.name, d.name) for d in DRILLS}
-    assert all(set(row) == {column.name for column in COLUMNS} for row in REPORT["drills"])
-    assert [row for row in REPORT["drills"] if row["lost"] or row["duplicates"] or row["out_of_order"]] == []
+def test_the_record_has_every_outage_and_no_loss() -> None:
+    assert {(row["option"], row["drill"]) for row in RECORD} == {(each.option.name, each.name) for each in OUTAGES}
+    assert all(set(row) == {column.name for column in COLUMNS} for row in RECORD)
+    assert [row for row in RECORD if row["lost"] or row["duplicates"] or row["out_of_order"]] == []
 
 
 @pytest.mark.parametrize("option", OPTIONS, ids=lambda option: option.name)
-def test_an_options_page_tells_what_the_report_found(option: Option) -> None:
-    text = told.page(option.name).read_text(encoding="utf-8")
-    assert told.table(REPORT, option.name) in text
+def test_a_deployments_readme_quotes_the_record(option: Option) -> None:
+    text = (parts.DEPLOY / option.folder / "README.md").read_text(encoding="utf-8")
+    rows = [row for row in RECORD if row["option"] == option.name]
+    worst = [
+        tuple(f"{max(row[name] for row in rows if row['drill'] == each.name):.1f}" for name in QUOTED)
+        for each in OUTAGES
+        if each.option == option
+    ]
+    assert re.findall(r"(?m)^\|[^|]+\| ([\d.]+) s \| ([\d.]+) s \| ([\d.]+) s \| ([\d.]+) s \|$", text) == worst
+    assert f"{sum(row['messages'] for row in rows):,} messages, {len(rows)} outages" in text
