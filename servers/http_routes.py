@@ -24,8 +24,8 @@ from servers.core.settings import Settings
 from servers.core.wire import Heartbeat, Join, Leave, LogIn, MarkRead, Send, SocketCommand, Typing
 from servers.http_endpoint import Handler, error_response, get, identify, json_response, parse_body, post, query_number
 from servers.origin_middleware import OriginMiddleware
-from servers.serving import WireBytes
 from servers.transports import find
+from servers.wire_bytes import WireBytes
 
 SEQ_MAX = 1 << 62
 

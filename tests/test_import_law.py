@@ -46,11 +46,6 @@ def test_a_format_or_a_model_needs_the_standard_library_only(
     assert imported - sys.stdlib_module_names - beside == set()
 
 
-def test_the_routes_take_only_the_byte_counters_from_serving(graph: grimp.ImportGraph) -> None:
-    details = graph.get_import_details(importer="servers.http_routes", imported="servers.serving")
-    assert {detail["line_contents"] for detail in details} <= {"from servers.serving import WireBytes"}
-
-
 def test_every_init_file_is_empty() -> None:
     folders = (*FOLDERS, "notebooks", "results", "tests")
     init_files = [path for folder in folders for path in (ROOT / folder).rglob("__init__.py")]

@@ -40,7 +40,7 @@ from servers.deploy.processes import NotReady
 from servers.http_endpoint import error_response, json_response, read_body
 from servers.origin_middleware import OriginMiddleware
 from servers.pages import LOOPBACK_ANY_PORT, Pages, page_headers
-from servers.serving import WireBytes
+from servers.wire_bytes import WireBytes
 
 SECRET_MARK = "{{ secret }}"
 HEADERS = page_headers(frames=LOOPBACK_ANY_PORT)

@@ -29,7 +29,7 @@ from servers.pusher_service.outbox import Outboxes
 from servers.pusher_service.protocol import PusherConnections
 from servers.pusher_service.signatures import BadSignature, Credentials, verify_call
 from servers.pusher_service.sockets import Sockets
-from servers.serving import WireBytes
+from servers.wire_bytes import WireBytes
 
 Call = Callable[[Request, bytes], Awaitable[dict[str, Any]]]
 

@@ -12,7 +12,8 @@ import httpx
 import pytest
 
 from servers.deploy.processes import Running, started
-from servers.serving import MeteredTransport, Traffic, print_ready
+from servers.serving import print_ready
+from servers.wire_bytes import MeteredTransport, Traffic
 
 pytestmark = [pytest.mark.anyio, pytest.mark.process]
 

@@ -12,7 +12,8 @@ from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route, WebSocketRoute
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
-from servers.serving import HttpSettings, WireBytes, print_ready, run, serve
+from servers.serving import HttpSettings, print_ready, run, serve
+from servers.wire_bytes import WireBytes
 
 TICK_S = 0.01
 

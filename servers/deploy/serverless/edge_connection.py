@@ -10,7 +10,7 @@ from contextlib import suppress
 
 import h11
 
-from servers.serving import Traffic, WireBytes
+from servers.wire_bytes import Traffic, WireBytes
 
 READ_BYTES = 65_536
 HOP_BY_HOP = frozenset((b"connection", b"keep-alive", b"proxy-connection", b"te", b"trailer", b"upgrade"))

@@ -10,7 +10,7 @@ from typing import Any
 
 from servers.core.counters import Purpose
 from servers.deploy.serverless.frame_count import FrameCount
-from servers.serving import WireBytes
+from servers.wire_bytes import WireBytes
 
 PURPOSES = {
     b"send": Purpose.SEND,

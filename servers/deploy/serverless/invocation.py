@@ -13,7 +13,7 @@ import h11
 
 from servers.deploy.serverless.edge_connection import EdgeConnection, passed_on
 from servers.deploy.serverless.instance import Instance
-from servers.serving import WireBytes
+from servers.wire_bytes import WireBytes
 
 UPGRADE_HEADERS = frozenset((b"connection", b"upgrade"))
 CLOSE = (b"Connection", b"close")

@@ -1,0 +1,87 @@
+"""Count the bytes of every connection at its transport, so that headers, frames and pings are included."""
+
+import asyncio
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+ABORT_AFTER_S = 5
+
+
+@dataclass(slots=True)
+class Traffic:
+    """TCP payload in bytes."""
+
+    received: int = 0
+    sent: int = 0
+
+
+@dataclass(slots=True)
+class WireBytes:
+    """The traffic of one listening server since it started; an upgrade request counts as its WebSocket's."""
+
+    http: Traffic = field(default_factory=Traffic)
+    websocket: Traffic = field(default_factory=Traffic)
+    connections_open: int = 0
+    connections_opened: int = 0
+
+    def as_dict(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+class MeteredTransport:
+    """An asyncio transport that counts what is written and passes everything on."""
+
+    __slots__ = ("_is_closing", "_transport", "_write", "traffic")
+
+    def __init__(self, transport: asyncio.Transport, traffic: Traffic) -> None:
+        self._transport = transport
+        self._write, self._is_closing = transport.write, transport.is_closing
+        self.traffic = traffic
+
+    def write(self, data: bytes) -> None:
+        """Write data, and count it unless the connection is closing: then it is dropped."""
+        if not self._is_closing():
+            self.traffic.sent += len(data)
+        self._write(data)
+
+    def close(self) -> None:
+        """Close when all is written, or after ABORT_AFTER_S: a client may have stopped reading."""
+        self._transport.close()
+        asyncio.get_running_loop().call_later(ABORT_AFTER_S, self._transport.abort)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._transport, name)
+
+
+class _Meter:
+    """Mixed in front of a uvicorn protocol class: counts what arrives, and wraps the transport once."""
+
+    wire: WireBytes
+    traffic: Traffic
+    _upgraded_from: Traffic | None = None
+
+    def connection_made(self, transport: Any) -> None:
+        if isinstance(transport, MeteredTransport):  # an upgrade: uvicorn replays the request to this protocol
+            self._upgraded_from = transport.traffic
+            transport.traffic = self.traffic
+        else:
+            self.wire.connections_open += 1
+            self.wire.connections_opened += 1
+            transport = MeteredTransport(transport, self.traffic)
+        super().connection_made(transport)  # type: ignore[misc]
+
+    def data_received(self, data: bytes) -> None:
+        self.traffic.received += len(data)
+        if self._upgraded_from:
+            self._upgraded_from.received -= len(data)
+            self._upgraded_from = None
+        super().data_received(data)  # type: ignore[misc]
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self.wire.connections_open -= 1
+        super().connection_lost(exc)  # type: ignore[misc]
+
+
+def metered(protocol: type[asyncio.Protocol], wire: WireBytes, traffic: Traffic) -> type[asyncio.Protocol]:
+    """Return a subclass of a uvicorn protocol class that counts bytes into `traffic`, connections into `wire`."""
+    return type(f"Metered{protocol.__name__}", (_Meter, protocol), {"wire": wire, "traffic": traffic})
