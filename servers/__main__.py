@@ -2,9 +2,9 @@
 
 Prints one JSON line when it is ready: its address, its process ids by role, and its settings. The Pusher adapter starts
 the local stand-in for the push service as a second process, unless the PUSHER_* variables name a service. With
-`--workers`, this process serves nothing itself: it starts as many of the same command behind one port, and tends them.
-With `--api`, it holds the lines, and leaves commands to an API elsewhere. `python -m servers deploy <option>` runs a
-whole deployment.
+`--workers`, this process serves nothing itself: it runs that many processes of the same command behind one port, and
+restarts those that die. With `--api`, it holds the connections, and an API elsewhere executes the commands.
+`python -m servers deploy <deployment>` runs a whole deployment.
 """
 
 import asyncio
@@ -42,31 +42,35 @@ def main(
     port: Annotated[
         int, typer.Option(envvar="PORT", min=0, max=65535, help="Port to listen on; 0: a free one.")
     ] = 8000,
-    store: Annotated[str, typer.Option(envvar="CHAT_STORE", help="Where the log is kept, if not for now only.")] = "",
+    store: Annotated[
+        str, typer.Option(envvar="CHAT_STORE", help="URL of the log's store; without it, a temporary file.")
+    ] = "",
     workers: Annotated[int, typer.Option(min=1, help="Processes that serve; an embedded store allows one.")] = 1,
-    lease: Annotated[float, typer.Option(min=0.1, help="Seconds a user stays online after a sign of life.")] = (
+    lease: Annotated[float, typer.Option(min=0.1, help="Seconds a user stays online after a renewal.")] = (
         DEFAULTS.lease_s
     ),
     hold: Annotated[float, typer.Option(min=0.1, help="Seconds a long poll is held at most.")] = DEFAULTS.hold_s,
-    typing: Annotated[float, typer.Option(min=0.1, help="Seconds a typing notice stays true.")] = DEFAULTS.typing_s,
-    log_in: Annotated[float, typer.Option(min=0.1, help="Seconds a fresh socket has to join.")] = DEFAULTS.log_in_s,
+    typing: Annotated[float, typer.Option(min=0.1, help="Seconds a typing notice is true.")] = DEFAULTS.typing_s,
+    log_in: Annotated[float, typer.Option(min=0.1, help="Seconds a new socket has to join.")] = DEFAULTS.log_in_s,
     token: Annotated[float, typer.Option(min=0.1, help="Seconds until a token expires.")] = DEFAULTS.token_s,
     answer_to: Annotated[
-        list[str] | None, typer.Option(envvar="CHAT_HOSTS", help="A further Host name to answer to.")
+        list[str] | None, typer.Option(envvar="CHAT_HOSTS", help="A further Host name to accept.")
     ] = None,
     origin: Annotated[list[str] | None, typer.Option(help="An origin whose pages may call this server.")] = None,
     web: Annotated[Path | None, typer.Option(help="Serve the browser's client of this folder: clients/web.")] = None,
     on_demand: Annotated[
-        bool, typer.Option("--on-demand", help="The host runs us only while it has a request.")
+        bool, typer.Option("--on-demand", help="The host runs the server only during a request.")
     ] = False,
     uvicorn_defaults: Annotated[
         bool, typer.Option(help="Use uvicorn's own keep-alive and compression, as a variant to compare.")
     ] = False,
     frame_once: Annotated[bool, typer.Option(help="Frame each page once for all sockets, not once for each.")] = False,
-    api: Annotated[str, typer.Option(envvar="CHAT_API", help="Leave commands to the API at this address.")] = "",
+    api: Annotated[str, typer.Option(envvar="CHAT_API", help="Have the API at this address execute commands.")] = "",
     share_port: Annotated[bool, typer.Option("--share-port", hidden=True, help="Others may listen on it.")] = False,
     attached: Annotated[bool, typer.Option(help="Stop when standard input closes (for a parent process).")] = False,
-    worker_folder: Annotated[Path | None, typer.Option(hidden=True, help="Where workers of one port meet.")] = None,
+    worker_folder: Annotated[
+        Path | None, typer.Option(hidden=True, help="Folder of the Unix sockets of workers.")
+    ] = None,
 ) -> None:
     """Serve one chat over one transport."""
     settings = Settings(
@@ -84,22 +88,22 @@ def main(
         try:
             row = transports.find(transport)
             url = store or f"sqlite:///{stack.enter_context(tempfile.TemporaryDirectory(prefix='chat-'))}/chat.db"
-            _check_sharing(url, workers)
+            _check_store(url, workers)
             _check_api(api, row, url)
             pids = start_push_service(stack) if row.needs_push_service else {}
             if workers > 1 and worker_folder is None:
-                asyncio.run(_check(url))
+                asyncio.run(_check_open(url))
                 _supervise(workers, host, port, pids, attached)
             else:
                 listening = Listening(host, port, web, attached, worker_folder, share_port)
-                told = {"store": url.partition(":")[0], "workers": workers, **asdict(settings), **http.as_dict()}
-                facts = {
-                    "transport": row.slug,
-                    "pids": {"api": os.getpid(), **pids},
-                    "settings": told,
-                    **_service(pids),
-                }
-                run(_serve(row.slug, url, api, settings, http, listening, facts))
+                stated = {"store": url.partition(":")[0], "workers": workers, **asdict(settings), **http.as_dict()}
+                pids = {"api": os.getpid(), **pids}
+                facts = {"transport": row.slug, "pids": pids, "settings": stated, **_service(pids)}
+
+                async def serve() -> None:
+                    await serve_chat(await opened(row.slug, url, settings, api), http, listening, facts)
+
+                run(serve())
         except (ValueError, RuntimeError, OSError) as error:
             raise typer.BadParameter(str(error)) from error
 
@@ -116,35 +120,35 @@ def start_push_service(stack: ExitStack) -> dict[str, int]:
 
 
 def _service(pids: Mapping[str, int]) -> dict[str, str]:
-    """Return where the push service is, if we have started it."""
-    at = f"http://{os.environ['PUSHER_HOST']}:{os.environ['PUSHER_PORT']}" if pids else ""
-    return {"push_service": at} if pids else {}
+    """Return the address of the push service, if we have started it."""
+    address = f"http://{os.environ.get('PUSHER_HOST')}:{os.environ.get('PUSHER_PORT')}"
+    return {"push_service": address} if "push_service" in pids else {}
 
 
-def _check_sharing(url: str, workers: int) -> None:
-    """Raise ValueError if several processes are to serve what one must have alone, or could not verify each other."""
+def _check_store(url: str, workers: int) -> None:
+    """Raise ValueError if several processes would share an embedded store, or use different secrets."""
     if url.partition(":")[0] not in EMBEDDED:
         shared_secret()
     elif workers > 1:
         raise ValueError(
-            f"--workers {workers}: {url} is an embedded store, which one process must have alone; "
+            f"--workers {workers}: {url} is an embedded store, which serves one process only; "
             "several need --store redis://... or --store postgresql://..."
         )
 
 
 def _check_api(api: str, row: Transport, url: str) -> None:
-    """Raise ValueError if an API elsewhere could not write what this process pushes."""
+    """Raise ValueError unless an API can execute the commands of this transport, and share its store."""
     if api and (row.commands is not Commands.FRAMES or url.partition(":")[0] in EMBEDDED):
         raise ValueError(f"--api {api}: needs a transport whose commands are frames, and a store that the API shares")
 
 
-async def _check(url: str) -> None:
-    """Raise ValueError unless the store answers: told once, rather than by each worker."""
+async def _check_open(url: str) -> None:
+    """Raise ValueError unless the store opens: once, rather than in each worker."""
     await (await open_store(url)).close()
 
 
 def _supervise(count: int, host: str, port: int, pids: Mapping[str, int], attached: bool) -> None:
-    """Run this same command in several processes behind one port, until told to stop. Raises NotReady."""
+    """Run this same command in several processes behind one port, until a signal stops it. Raises NotReady."""
     with held_port(host, port) as number, tempfile.TemporaryDirectory(prefix="workers-") as folder:
 
         def on_ready(facts: Mapping[str, Any], workers: list[int]) -> None:
@@ -156,20 +160,8 @@ def _supervise(count: int, host: str, port: int, pids: Mapping[str, int], attach
         Workers(command, count).run(on_ready, attached)
 
 
-async def _serve(
-    slug: str,
-    url: str,
-    api: str,
-    settings: Settings,
-    http: HttpSettings,
-    listening: Listening,
-    facts: Mapping[str, Any],
-) -> None:
-    await serve_chat(await opened(slug, url, settings, api), http, listening, facts)
-
-
 class TransportFirst(TyperGroup):
-    """`python -m servers <slug>` needs no further word: whatever is no command is about serving a transport."""
+    """Lets `python -m servers <slug>` mean `python -m servers serve <slug>`."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         first = args[0] if args else "--help"

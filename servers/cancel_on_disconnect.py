@@ -1,8 +1,8 @@
-"""End a wait when the client that asked has hung up, at no cost for the thousands that have not.
+"""Cancel a wait when the client of its request disconnects, at no cost for the thousands that do not.
 
-Teaches how to listen for something that almost never happens without a task for it. An ASGI `receive` is a coroutine
-that waits on one future, until the client hangs up; so it is run by hand up to there, and calls back from there. A
-task for each held request would double the time that waking a thousand of them takes.
+Teaches how to watch for a rare event without a task for it. An ASGI `receive` is a coroutine that waits on one future,
+until the client disconnects; so it is run by hand up to there, and continued by the future's callback. A task for each
+held request would double the time that it takes to wake a thousand of them.
 """
 
 import asyncio
@@ -15,7 +15,7 @@ from starlette.types import Receive
 
 
 class CancelOnDisconnect:
-    """A context: its block ends with ClientDisconnect when the client hangs up. One task enters it, once."""
+    """A context: its block ends with ClientDisconnect when the client disconnects. One task enters it, once."""
 
     __slots__ = ("_gone", "_receive", "_steps", "_task", "_waits_for")
 
@@ -37,7 +37,7 @@ class CancelOnDisconnect:
             raise ClientDisconnect from None
 
     def _step(self, _: object = None) -> None:
-        """Run `receive` up to its next wait, as a task of asyncio's would; end the block's wait if it is the last."""
+        """Run `receive` up to its next wait, as a task of asyncio's would; cancel the block on a disconnect."""
         try:
             self._waits_for = next(self._steps)
         except StopIteration as received:

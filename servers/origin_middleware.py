@@ -1,7 +1,7 @@
-"""The door that every request passes: only names we answer to, only pages we trust.
+"""Check the Host and the Origin of every request: only our own names, only pages that we trust.
 
-Teaches why a server on loopback still checks two headers. A page anywhere can make a browser send requests here
-(cross-site sockets have no CORS), or rebind its own host name to 127.0.0.1: Origin tells the first, Host the second.
+Teaches why a server on loopback still checks two headers. Any page can make a browser send requests here (cross-site
+sockets have no CORS), or rebind its own host name to 127.0.0.1: Origin reveals the first, Host the second.
 """
 
 from collections.abc import Iterable
@@ -19,7 +19,7 @@ LOOPBACK = ("127.0.0.1", "localhost", "[::1]")
 
 
 class OriginMiddleware:
-    """ASGI middleware: refuses a Host we do not answer to, and an Origin that is neither ours nor allowed."""
+    """ASGI middleware: refuses a Host that is not ours, and an Origin that is neither ours nor allowed."""
 
     def __init__(self, app: ASGIApp, settings: Settings) -> None:
         self._app = _with_cors(app, settings.origins) if settings.origins else app

@@ -1,14 +1,14 @@
-"""What may be told of a URL that holds a password: for errors, logs and records."""
+"""Remove passwords from URLs before they are printed, logged or recorded."""
 
 import re
 
-IN_FRONT = re.compile(r":(//)?.*@", re.DOTALL)
-AS_OPTION = re.compile(r"(password=)[^&\s]*")
+BEFORE_AT = re.compile(r":(//)?.*@", re.DOTALL)
+IN_QUERY = re.compile(r"(password=)[^&\s]*")
 
 
-def without_passwords(words: str) -> str:
-    """Return the words without what they say before an @, and with no password among a URL's options.
+def without_passwords(text: str) -> str:
+    """Return the text without what stands before an @, and without passwords in a URL's query.
 
-    A password may hold any character, so rather too much is left out than too little.
+    A password may hold any character, so rather too much is removed than too little.
     """
-    return AS_OPTION.sub(r"\1***", IN_FRONT.sub(r":\1", words))
+    return IN_QUERY.sub(r"\1***", BEFORE_AT.sub(r":\1", text))

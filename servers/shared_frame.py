@@ -1,12 +1,11 @@
 """Optional: frame a page once for all its readers, instead of once for each (`--frame-once`).
 
-Teaches what a fan-out pays above the system call. The ASGI interface takes a text, so uvicorn builds the same frame
-again for every line. An unmasked text frame is a header of 2 to 10 bytes before the payload (RFC 6455 section 5.2),
-the same for all readers, and legal on a compressed line too (RFC 7692 section 6). Here it is built once, and written
-to each transport. Leaves out all but text frames, and rests on uvicorn's internals: constraints.txt pins it.
+Teaches what a fan-out costs beyond the system call. The ASGI interface takes a text, so uvicorn builds the same frame
+again for every connection. An unmasked text frame is a header of 2 to 10 bytes before the payload (RFC 6455 section
+5.2), the same for all readers, and legal on a compressed connection too (RFC 7692 section 6). Here it is built once,
+and written to each transport. Leaves out all but text frames, and depends on uvicorn's internals: constraints.txt pins
+it.
 """
-
-from collections.abc import Callable
 
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 from websockets.http11 import Request
@@ -14,8 +13,6 @@ from websockets.http11 import Request
 EXTENSION = "push_or_poll.frames"
 WRITE = "write"
 TEXT_FRAME = 0x81
-WriteFrame = Callable[[bytes], bool]
-"""Writes a whole frame now, or says False if the line lags or closes."""
 
 
 def text_frame(payload: bytes) -> bytes:
@@ -37,7 +34,7 @@ class SharedFrame(WebSocketsSansIOProtocol):
             self.scope["extensions"][EXTENSION] = {WRITE: self.write_frame}
 
     def write_frame(self, frame: bytes) -> bool:
-        """Write a frame unless the transport's buffer is full or the line is closing; never waits."""
+        """Write a frame, or return False if the buffer is full or the connection is closing; never waits."""
         if self.close_sent or self.disconnected or not self.writable.is_set():
             return False
         self.transport.write(frame)

@@ -1,12 +1,12 @@
-"""Give one message to a socket without waiting for the client at the other end.
+"""Send one message to a socket without waiting for its client.
 
 Teaches how one event reaches a thousand sockets without a thousand tasks. An ASGI `send` is a coroutine, but as long
-as the transport has room it runs from start to end without a pause. So `push` runs it by hand, on the spot, and only a
-`send` that would really wait costs a wait. Whoever pushes learns at once which clients lag, and no lagging client
-holds up the next one.
+as the transport has room it runs from start to end without a pause. So `push` runs it by hand, at once, and only a
+`send` that really has to wait costs a wait. The caller of `push` learns at once which clients are slow, and no slow
+client delays the next one.
 
-What crosses the wire: exactly the messages given, in order, each once. Leaves out what to do about a client that lags
-(close it, leave it behind, keep a backlog): that is the caller's policy. This class keeps one message at most.
+What crosses the wire: exactly the messages given, in order, each once. Leaves out what to do about a slow client (close
+it, drop it from the followers, keep a backlog): that is the caller's policy. This class keeps one message at most.
 """
 
 import asyncio
@@ -22,8 +22,8 @@ class PushResult(Enum):
     """What became of a pushed message."""
 
     WRITTEN = "written"  # the transport has it
-    PENDING = "pending"  # the line has it, and writes it as soon as somebody awaits `drain` or `send`
-    BUSY = "busy"  # the line is still busy with an earlier message: this one is the caller's to keep or drop
+    PENDING = "pending"  # it is written as soon as a task awaits `drain` or `send`
+    BUSY = "busy"  # an earlier message is still pending: the caller must keep or drop this one
     LOST = "lost"  # the client is gone: neither this message nor any later one is written
 
 
@@ -37,15 +37,15 @@ class ConnectionLost(OSError):
 
 
 class SocketWriter:
-    """The sending side of one accepted socket; `lost` is None until the client is gone.
+    """The sending side of one accepted socket. lost: the error by which the client was found gone, or None.
 
     Give it the ASGI `send` itself. Starlette's `WebSocket.send` turns the OSError of a client that left into a
-    WebSocketDisconnect, which is no OSError: `push` would raise it at whoever fans out.
+    WebSocketDisconnect, which is no OSError: `push` would raise it in the fan-out.
 
     With `write_frame` (see servers.shared_frame), what is pushed must carry its frame beside its text, as "frame".
 
-    `push` never waits, `send` and `drain` do. Once a message was PENDING, await `drain` soon, in the one task that
-    owns the socket: nothing else moves the message on. Any number of tasks may wait; they take turns in order.
+    `push` never waits, `send` and `drain` do. After PENDING, await `drain` soon, in the one task that owns the socket:
+    nothing else moves the message on. Any number of tasks may wait; they take turns in order.
     """
 
     __slots__ = ("_in_turn", "_send", "_steps", "_turn", "_waits_for", "_write_frame", "lost")
@@ -81,7 +81,7 @@ class SocketWriter:
         await self._take_turn(None)
 
     async def _take_turn(self, message: Message | None) -> None:
-        self._in_turn += 1  # from here on push() keeps out, so that nothing overtakes this caller
+        self._in_turn += 1  # from here on push() returns BUSY, so that nothing overtakes this caller
         try:
             async with self._turn:
                 await self._finish()

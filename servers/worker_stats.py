@@ -1,8 +1,8 @@
-"""What all workers behind one port have done, asked of any one of them.
+"""The counters of all workers behind one port, from any one of them.
 
-Teaches that counters need not be shared to be summed: each process counts for itself, at no cost, and whoever is asked
-asks its fellows, each on a Unix socket in a folder that only they know. So the sum is of now, and not of a moment ago.
-Leaves out what a worker that has died had counted: it is gone with it.
+Teaches that counters need not be shared to be summed: each process counts for itself, at no cost, and the one that gets
+the request queries the others, each on a Unix socket in a folder of their own. So the sum is up to date. Leaves out
+what a worker counted that has died.
 """
 
 import asyncio
@@ -13,12 +13,12 @@ from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-ANSWER_S = 5.0
+QUERY_S = 5.0
 Counts = Mapping[str, Any]
 
 
 class WorkerStats:
-    """`own`: what this worker has counted; numbers are summed, everything else is alike for all."""
+    """own: returns what this worker has counted. Numbers are summed; every other value is the same for all."""
 
     def __init__(self, folder: Path, own: Callable[[], Counts]) -> None:
         self._folder = folder
@@ -27,8 +27,8 @@ class WorkerStats:
 
     @asynccontextmanager
     async def serving(self) -> AsyncIterator[None]:
-        """Answer the fellows for as long as the block runs."""
-        server = await asyncio.start_unix_server(self._answer, self._path)
+        """Answer the other workers for as long as the block runs."""
+        server = await asyncio.start_unix_server(self._respond, self._path)
         try:
             yield
         finally:
@@ -36,38 +36,34 @@ class WorkerStats:
             self._path.unlink(missing_ok=True)
 
     async def total(self) -> Counts:
-        """Return the sum over all workers that live; raises TimeoutError if one does not answer."""
-        fellows = [path for path in self._folder.glob("*.sock") if path != self._path]
-        async with asyncio.timeout(ANSWER_S):
-            answers = await asyncio.gather(*map(_ask, fellows))
+        """Return the sum over all live workers; raises TimeoutError if one does not respond."""
+        others = [path for path in self._folder.glob("*.sock") if path != self._path]
+        async with asyncio.timeout(QUERY_S):
+            counted = await asyncio.gather(*map(_query, others))
         total = self._own()
-        for counts in answers:
+        for counts in counted:
             total = added(total, counts)
         return total
 
-    async def _answer(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def _respond(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with suppress(OSError):
             writer.write(json.dumps(self._own()).encode())
             await writer.drain()
         writer.close()
 
 
-def added(one: Counts, other: Counts) -> Counts:
-    """Return the sum of two trees of numbers of the same shape."""
-    return {key: _sum(value, other[key]) if key in other else value for key, value in one.items()}
-
-
-def _sum(one: Any, other: Any) -> Any:
+def added(one: Any, other: Any) -> Any:
+    """Return the sum of two numbers, or of two trees of numbers; any other value is returned as it is."""
     if isinstance(one, Mapping):
-        return added(one, other)
+        return {key: added(value, other[key]) if key in other else value for key, value in one.items()}
     return one + other if isinstance(one, int | float) else one
 
 
-async def _ask(path: Path) -> Counts:
-    """Return what a fellow has counted; nothing if it is no more."""
+async def _query(path: Path) -> Counts:
+    """Return what another worker has counted; nothing if it has died."""
     try:
         reader, writer = await asyncio.open_unix_connection(path)
-    except OSError:  # killed, so that its socket is still there
+    except OSError:  # it was killed, so that its socket file is still there
         return {}
     try:
         counts: Counts = json.loads(await reader.read() or b"{}")

@@ -1,4 +1,4 @@
-"""Who is speaking: signed, expiring tokens, so that nobody can speak as another.
+"""Who sends a request: signed, expiring tokens, so that nobody can send as another.
 
 Teaches that the sender of an event is taken from the token and never from the body. itsdangerous signs (HMAC);
 leaves out passwords: a display name is all that a log-in asks for.
@@ -17,7 +17,7 @@ from servers.core.errors import Unauthenticated
 from servers.core.wire import Account
 
 SALT = "push-or-poll.token"
-REMEMBERED_MAX = 10_000
+CACHED_MAX = 10_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,18 +30,18 @@ class Identity:
 
 
 class Tokens:
-    """Issues and verifies tokens. Remembers verified ones: a poll every two seconds costs one HMAC, not one a poll."""
+    """Issues and verifies tokens. Caches verified ones: a poll every two seconds costs one HMAC, not one a poll."""
 
     def __init__(self, secret: str, clock: Clock, lifetime_s: float) -> None:
         self._serializer = URLSafeSerializer(secret, salt=SALT)
         self._clock = clock
         self._lifetime_ms = int(lifetime_s * 1000)
-        self._remembered: OrderedDict[str, Identity] = OrderedDict()
+        self._cache: OrderedDict[str, Identity] = OrderedDict()
 
     @property
-    def remembered(self) -> int:
-        """How many verified tokens are kept in mind."""
-        return len(self._remembered)
+    def cached(self) -> int:
+        """How many verified tokens are cached."""
+        return len(self._cache)
 
     def issue(self, user: str, name: str) -> Account:
         expires_at_ms = self._clock.now_ms() + self._lifetime_ms
@@ -51,7 +51,7 @@ class Tokens:
 
     def verify(self, token: str) -> Identity:
         """Return who the token belongs to; raise Unauthenticated when it is missing, forged or expired."""
-        identity = self._remembered.get(token) or self._open(token)
+        identity = self._cache.get(token) or self._open(token)
         if identity.expires_at_ms <= self._clock.now_ms():
             raise Unauthenticated("token: expired; log in again")
         return identity
@@ -62,9 +62,9 @@ class Tokens:
         except (BadData, ValueError, TypeError) as error:
             raise Unauthenticated("token: expected one that POST /login gave; log in again") from error
         identity = Identity(user, name, expires_at_ms)
-        self._remembered[token] = identity
-        if len(self._remembered) > REMEMBERED_MAX:
-            self._remembered.popitem(last=False)
+        self._cache[token] = identity
+        if len(self._cache) > CACHED_MAX:
+            self._cache.popitem(last=False)
         return identity
 
 
@@ -78,17 +78,17 @@ def shared_secret() -> str:
     )
 
 
-def signing_secret(beside: Path | None) -> str:
-    """Return CHAT_SECRET, else the key in the file `<beside>.secret`, made once and readable by its owner only.
+def signing_secret(database: Path | None) -> str:
+    """Return CHAT_SECRET, else the key in the file `<database>.secret`, made once and readable by its owner only.
 
     Without a path (a store in memory) the key lives as long as the process.
     Raises OSError if the file is unreadable, RuntimeError if it is empty.
     """
     if secret := os.environ.get("CHAT_SECRET"):
         return secret
-    if beside is None:
+    if database is None:
         return secrets.token_urlsafe(32)
-    path = beside.with_name(beside.name + ".secret")
+    path = database.with_name(database.name + ".secret")
     try:
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     except FileExistsError:

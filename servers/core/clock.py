@@ -1,4 +1,4 @@
-"""Time as something given, so that tests own it."""
+"""Clocks that are injected, so that tests control the time."""
 
 import time
 from typing import Protocol

@@ -1,11 +1,11 @@
-"""What a server has done since it started, as `GET /stats` tells it."""
+"""What a server has counted since it started, for `GET /stats`."""
 
 from dataclasses import asdict, dataclass, field
 from enum import StrEnum
 
 
 class Purpose(StrEnum):
-    """What a request is for. Upkeep is what it takes to be there at all: log-ins, heartbeats, authorizations."""
+    """What a request is for. Upkeep: log-ins, joins, heartbeats, authorizations."""
 
     SEND = "send"
     RECEIVE = "receive"
@@ -14,10 +14,10 @@ class Purpose(StrEnum):
 
 @dataclass(slots=True)
 class Counters:
-    """requests: HTTP requests, upgrades included. command_frames: commands that came on a socket.
+    """requests: HTTP requests, upgrades included. command_frames: commands received on sockets.
 
-    empty_answers: reads that told nothing. events_delivered: events handed to clients or, with a push service,
-    events handed to it (`published`), since what happens there is counted there.
+    empty_answers: reads without an event. events_delivered: events sent to clients. published: events sent to a push
+    service, which counts its own deliveries.
     """
 
     requests: dict[str, int] = field(default_factory=lambda: dict.fromkeys(Purpose, 0))

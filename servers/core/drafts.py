@@ -1,8 +1,8 @@
-"""What a command turns into: an event that still lacks its place in the log.
+"""Make the event of a command, still without its sequence number.
 
-Teaches two things about notices. Typing carries its own expiry, since nobody is told when somebody merely stops:
-servers pass every notice on, readers look whether it is still true. And a receipt is one number for each reader, not
-one mark for each message: it is an event like any other, and whoever folds the log knows who has read what.
+Teaches two things about notices. A typing notice carries its own expiry, since a client that merely stops sends
+nothing: servers pass every notice on, and readers check whether it is still true. And a receipt is one number for each
+reader, not one mark for each message: an event like any other, so that a fold of the log gives who has read what.
 """
 
 from servers.core.auth import Identity

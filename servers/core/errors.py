@@ -8,17 +8,17 @@
     ├── NotFound          no such route
     ├── NameTaken         the display name is in live use
     ├── TooLarge          a message body above its limit
-    ├── TooMany           rooms, connections or parked polls above their limit
+    ├── TooMany           rooms, connections or held polls above their limit
     └── Unavailable       stopping, or the store does not answer
 
-On a socket, the code of a refusal that ends the line is 4000 plus the HTTP status (RFC 6455 section 7.4.2).
+On a socket, the close code of a refusal is 4000 plus the HTTP status (RFC 6455 section 7.4.2).
 """
 
 from typing import ClassVar
 
 
 class ChatError(Exception):
-    """A refusal. `detail` says what was expected, what came, and what to do."""
+    """A refusal. detail: what was expected, what came, and what to do."""
 
     code: ClassVar[str]
     http_status: ClassVar[int]

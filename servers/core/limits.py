@@ -1,4 +1,4 @@
-"""What the chat takes as a name, a room, an id or a text; everything else is refused, and told why."""
+"""Validate names, rooms, ids and texts; every refusal states what was expected."""
 
 import re
 
@@ -9,12 +9,12 @@ ROOM = re.compile(r"[A-Za-z0-9_-]{1,64}", re.ASCII)
 
 
 def is_room(room: str) -> bool:
-    """Tell whether the room's name may be one."""
+    """Return whether a room may have this name."""
     return ROOM.fullmatch(room) is not None
 
 
 def check_room(room: str) -> None:
-    """Raise BadRequest unless the room's name may be one."""
+    """Raise BadRequest unless a room may have this name."""
     if not is_room(room):
         raise BadRequest(f"room: expected 1 to 64 letters, digits, - or _, got {room[:80]!r}")
 
@@ -26,7 +26,7 @@ def check_id(field: str, value: str, settings: Settings) -> None:
 
 
 def check_name(name: str, settings: Settings) -> str:
-    """Return the display name without surrounding space; raise BadRequest unless it is fit to be shown."""
+    """Return the display name without surrounding space; raise BadRequest unless it is short and printable."""
     name = name.strip()
     if not 1 <= len(name) <= settings.name_max or not name.isprintable():
         raise BadRequest(f"name: expected 1 to {settings.name_max} printable characters, got {name[:80]!r}")

@@ -7,12 +7,11 @@ from dataclasses import dataclass
 class Settings:
     """Durations in seconds, sizes in bytes or items.
 
-    lease_s: a user is online this long after the last sign of life. hold_s: a long poll is held at most this long.
-    ping_s: a stream of answers says at least this often that it lives.
-    log_in_s: a fresh socket must join within this time. typing_s: how long a typing notice stays true.
-    on_demand: the host runs us only while it has a request for us, and has others like us: nothing may be left for
-    later, and nothing be remembered that another may change meanwhile.
-    origins: pages of these origins may call us, beside our own; hosts: names we answer to, beside loopback.
+    lease_s: a user is online this long after the last renewal. hold_s: a long poll is held at most this long. ping_s:
+    an event stream sends at least this often. log_in_s: a new socket must join within this time. typing_s: how long a
+    typing notice is true. on_demand: the host runs an instance only during a request, beside other instances: nothing
+    may be left for later, and nothing cached that another may change. origins: pages of these origins may call us,
+    beside our own. hosts: accepted Host names, beside loopback.
     """
 
     lease_s: float = 30.0
@@ -37,10 +36,10 @@ class Settings:
 
     @property
     def heartbeat_s(self) -> float:
-        """How often a lease is renewed: every third of it, so that two may be lost."""
+        """How often a lease is renewed: every third of it, so that two renewals may be lost."""
         return self.lease_s / 3
 
     @property
     def sweep_s(self) -> float:
-        """How often those who hold a line are renewed, and those whose leases have run out are told of."""
+        """How often the leases of open connections are renewed, and expired ones ended."""
         return self.lease_s / 6

@@ -1,7 +1,7 @@
-"""Tasks that must outlive whatever goes wrong in them.
+"""Run a background task for as long as its process, whatever errors it raises.
 
-Teaches why a task that runs for as long as its process needs an owner for its errors too: asyncio tells of an exception
-when somebody awaits the task, which here nobody does before the end; until then a log would be followed by no one.
+Teaches why such a task needs a handler for its errors: asyncio reports an exception when the task is awaited, which
+here happens only at the end of the process. Until then the task's work would stop without a trace.
 """
 
 import asyncio
@@ -12,7 +12,7 @@ log = logging.getLogger(__name__)
 
 
 async def supervised_retry(attempt: Callable[[], Awaitable[None]], pause_s: float, *expected: type[Exception]) -> None:
-    """Await `attempt()` again and again, after a pause if it has failed; what is not expected is logged."""
+    """Await `attempt()` repeatedly, after a pause if it has failed. An error that is not `expected` is logged."""
     while True:
         try:
             await attempt()

@@ -1,7 +1,7 @@
-"""Many who wait for the same thing, each with a time limit of its own.
+"""A condition that many coroutines wait for, each with a timeout of its own.
 
-Teaches the cheapest honest wake-up in asyncio: one bare future and one timer for each who waits, and no task. A
-thousand parked polls are answered in the time a thousand `asyncio.Event.wait()` would take without any time limit.
+Teaches the cheapest wake-up in asyncio: one bare future and one timer for each waiter, and no task. A thousand held
+polls wake in the time that a thousand `asyncio.Event.wait()` would take without any timeout.
 """
 
 import asyncio
@@ -20,7 +20,7 @@ class Waiters:
         """Wait for `wake`; return False if `timeout_s` seconds passed first."""
         loop = asyncio.get_running_loop()
         future: asyncio.Future[bool] = loop.create_future()
-        timer = loop.call_later(max(0.0, timeout_s), _give_up, future)
+        timer = loop.call_later(max(0.0, timeout_s), _set_result, future, False)
         self._futures.add(future)
         try:
             return await future
@@ -29,13 +29,12 @@ class Waiters:
             self._futures.discard(future)
 
     def wake(self) -> None:
-        """Let everyone who waits now go on."""
+        """Wake everyone who waits now."""
         woken, self._futures = self._futures, set()
         for future in woken:
-            if not future.done():
-                future.set_result(True)
+            _set_result(future, True)
 
 
-def _give_up(future: asyncio.Future[bool]) -> None:
+def _set_result(future: asyncio.Future[bool], result: bool) -> None:
     if not future.done():
-        future.set_result(False)
+        future.set_result(result)

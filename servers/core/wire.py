@@ -1,6 +1,6 @@
-"""What the chat says, in memory and as JSON: events, cursors, pages, commands and answers.
+"""The messages of the chat, in memory and as JSON: events, cursors, pages, commands and responses.
 
-Teaches that one vocabulary serves every transport: the body of a poll's answer, a WebSocket frame and the data of a
+Teaches that one format serves every transport: the body of a poll's response, a WebSocket frame and the data of a
 Pusher event are the same `Page`. Everything is JSON with a `type` tag. Leaves out how it travels.
 """
 
@@ -12,7 +12,7 @@ from msgspec import Struct
 
 
 class Kind(StrEnum):
-    """What an event tells. The comments say what its `body` holds."""
+    """What an event is about. The comments state what its `body` holds."""
 
     MESSAGE = "message"  # the text
     TYPING = "typing"  # "started" or "stopped"
@@ -52,7 +52,7 @@ class Draft(Struct, frozen=True):
 
 
 class Cursor(Struct, frozen=True):
-    """A place in a room's log: everything up to and including `seq` has been seen.
+    """A position in a room's log: everything up to and including `seq` has been read.
 
     epoch names the log itself: a new epoch means that the old log was lost. On the wire: `<epoch>.<seq>`.
     """
@@ -99,9 +99,9 @@ class Member(Struct, frozen=True):
 
 
 class Snapshot(Struct, frozen=True, tag="snapshot"):
-    """What `join` answers: the room as it is at (epoch, head).
+    """The response to a join: the room as it is at (epoch, head).
 
-    lease_s: how long, in seconds, a sign of life keeps the client online. receipts: user id to the sequence number up
+    lease_s: how long, in seconds, a renewal keeps the client online. receipts: user id to the sequence number up
     to which that user has read. messages: the latest, oldest first.
     """
 
@@ -118,13 +118,13 @@ class Snapshot(Struct, frozen=True, tag="snapshot"):
 
 
 class LogIn(Struct, frozen=True):
-    """Ask for an account under a display name."""
+    """A request for an account under a display name."""
 
     name: str
 
 
 class Account(Struct, frozen=True):
-    """What a log-in answers: a user id, and a signed token that proves it until expires_at_ms."""
+    """The response to a log-in: a user id, and a signed token that proves it until expires_at_ms."""
 
     user: str
     name: str
@@ -133,7 +133,7 @@ class Account(Struct, frozen=True):
 
 
 class Command(Struct, frozen=True, omit_defaults=True, kw_only=True, tag_field="type"):
-    """A client's wish. ref: on a socket, tells which answer belongs to which command; unused over HTTP."""
+    """A command of a client. ref: matches a response to its command on a socket; unused over HTTP."""
 
     ref: int = 0
 
@@ -172,7 +172,7 @@ class Heartbeat(Command, frozen=True, tag="heartbeat"):
 
 
 class Ack(Struct, frozen=True, omit_defaults=True, tag="ack"):
-    """The answer to a command, once its event is committed. seq and at_ms are that event's; 0 if there was none."""
+    """The response to a command, once its event is committed. seq and at_ms are that event's; 0 if there was none."""
 
     ref: int = 0
     seq: int = 0
@@ -180,7 +180,7 @@ class Ack(Struct, frozen=True, omit_defaults=True, tag="ack"):
 
 
 class Head(Struct, frozen=True, tag="head"):
-    """The answer to a heartbeat: the room's newest cursor. A client behind it reads."""
+    """The response to a heartbeat: the room's newest cursor. A client behind it reads."""
 
     epoch: str
     head: int
@@ -191,7 +191,7 @@ class Head(Struct, frozen=True, tag="head"):
 
 
 class Refusal(Struct, frozen=True, omit_defaults=True, tag="error"):
-    """The answer to anything that cannot be done. error: a code of `servers.core.errors`; detail: for humans."""
+    """The response to a refused request. error: a code of `servers.core.errors`; detail: for humans."""
 
     error: str
     detail: str
@@ -204,4 +204,4 @@ SocketAnswer = Page | Ack | Refusal | Snapshot
 encode = msgspec.json.encode
 decode = msgspec.json.decode
 Undecodable = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
-"""What `decode` raises for input that is not the JSON that was asked for."""
+"""What `decode` raises for input that is not JSON of the expected type."""

@@ -54,7 +54,7 @@ async def opened(slug: str, url: str, settings: Settings, api: str = "") -> Serv
     """Open the store, and return a transport's application over it; with `api`, an API at that address writes."""
     clock = SystemClock()
     store = await open_store(url)
-    secret = signing_secret(beside=path_of(url)) if url.partition(":")[0] in EMBEDDED else shared_secret()
+    secret = signing_secret(path_of(url)) if url.partition(":")[0] in EMBEDDED else shared_secret()
     tokens = Tokens(secret, clock, settings.token_s)
     create_app = import_module(f"servers.{slug}").create_app
     if not api:

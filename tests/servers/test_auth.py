@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from servers.core.auth import REMEMBERED_MAX, Tokens, signing_secret
+from servers.core.auth import CACHED_MAX, Tokens, signing_secret
 from servers.core.errors import Unauthenticated
 from tests.support.clock import FakeClock
 
@@ -16,7 +16,7 @@ def test_a_token_tells_who_it_belongs_to() -> None:
     assert (identity.user, identity.name) == ("ada", "Ada")
 
 
-def test_a_token_expires_even_when_it_is_remembered() -> None:
+def test_a_token_expires_even_when_it_is_cached() -> None:
     clock = FakeClock()
     tokens = Tokens("secret", clock, lifetime_s=60)
     token = tokens.issue("ada", "Ada").token
@@ -39,23 +39,23 @@ def test_a_token_that_another_secret_signed_is_refused() -> None:
         Tokens("secret", FakeClock(), 60).verify(token)
 
 
-def test_tokens_are_remembered_within_a_bound() -> None:
+def test_tokens_are_cached_within_a_bound() -> None:
     tokens = Tokens("secret", FakeClock(), 60)
-    for n in range(REMEMBERED_MAX + 10):
+    for n in range(CACHED_MAX + 10):
         tokens.verify(tokens.issue(str(n), "Ada").token)
-    assert tokens.remembered == REMEMBERED_MAX
+    assert tokens.cached == CACHED_MAX
 
 
 def test_the_signing_key_is_made_once_and_for_its_owner_only(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("CHAT_SECRET", raising=False)
     database = tmp_path / "chat.db"
-    first = signing_secret(beside=database)
-    assert signing_secret(beside=database) == first
+    first = signing_secret(database)
+    assert signing_secret(database) == first
     assert len(first) >= 32
     assert stat.S_IMODE((tmp_path / "chat.db.secret").stat().st_mode) == 0o600
 
 
 def test_the_environment_may_give_the_signing_key(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CHAT_SECRET", "given")
-    assert signing_secret(beside=tmp_path / "chat.db") == "given"
+    assert signing_secret(tmp_path / "chat.db") == "given"
     assert list(tmp_path.iterdir()) == []
