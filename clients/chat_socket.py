@@ -1,7 +1,7 @@
-"""The client's end of a chat server's WebSocket: the counterpart of `clients.http_session`, with frames for requests.
+"""The client's end of a chat server's WebSocket: like `clients.http_session`, with frames in place of requests.
 
-What crosses the wire: a `join` first, answered by a snapshot; then commands, each with a number, and pages between
-their answers. A close code tells whether to come back: 4400 to 4499 are refusals, anything else is a broken line.
+What crosses the wire: a `join`, answered by a snapshot; then numbered commands, with pages between their responses. The
+close code says whether to reconnect: 4400 to 4499 are refusals, anything else is a lost connection.
 """
 
 import asyncio
@@ -22,17 +22,17 @@ REFUSALS = range(4400, 4500)
 
 
 class ChatSocket:
-    """An open line. Every method raises Refused or ConnectionLost; answers are heard by whoever listens for pages."""
+    """An open connection. Every method raises Refused or ConnectionLost; `receive_page` also reads the responses."""
 
     def __init__(self, socket: ClientConnection, answer_s: float) -> None:
         self._socket = socket
         self._answer_s = answer_s
         self._refs = itertools.count(1)
-        self._answers: dict[int, asyncio.Future[Ack]] = {}
+        self._responses: dict[int, asyncio.Future[Ack]] = {}
 
     @classmethod
     async def connect(cls, url: str, answer_s: float) -> Self:
-        """Open the line; waits, at most `answer_s` seconds."""
+        """Open the connection; waits, at most `answer_s` seconds."""
         try:
             socket = await connect(url, compression=None, proxy=None, max_size=FRAME_BYTES_MAX, open_timeout=answer_s)
         except InvalidStatus as error:
@@ -45,68 +45,68 @@ class ChatSocket:
         return cls(socket, answer_s)
 
     async def join(self, join: Join) -> Snapshot:
-        """Say who wants to join, and from where on; waits for the snapshot."""
-        await self._say(join)
-        answer = await self._hear()
-        if not isinstance(answer, Snapshot):
-            raise ConnectionLost(f"expected a snapshot first, got {answer}")
-        return answer
+        """Join the room, or continue after a cursor; waits for the snapshot."""
+        await self._send(join)
+        response = await self._receive()
+        if not isinstance(response, Snapshot):
+            raise ConnectionLost(f"expected a snapshot first, got {response}")
+        return response
 
-    async def ask(self, command: SocketCommand) -> Ack:
-        """Have a command carried out; waits for the answer, which comes only while somebody calls `hear_page`."""
+    async def post(self, command: SocketCommand) -> Ack:
+        """Send a command; waits for its acknowledgement, which is read only while a task calls `receive_page`."""
         ref = next(self._refs)
-        answer: asyncio.Future[Ack] = asyncio.get_running_loop().create_future()
-        self._answers[ref] = answer
+        response: asyncio.Future[Ack] = asyncio.get_running_loop().create_future()
+        self._responses[ref] = response
         try:
-            await self._say(msgspec.structs.replace(command, ref=ref))
+            await self._send(msgspec.structs.replace(command, ref=ref))
             async with asyncio.timeout(self._answer_s):
-                return await answer
+                return await response
         except TimeoutError:
-            raise ConnectionLost(f"no answer within {self._answer_s:g} s") from None
+            raise ConnectionLost(f"no response within {self._answer_s:g} s") from None
         finally:
-            del self._answers[ref]
+            del self._responses[ref]
 
-    async def hear_page(self) -> Page:
-        """Wait for the next page; answers on the way go to whoever asked."""
+    async def receive_page(self) -> Page:
+        """Wait for the next page; responses that arrive before it complete the `post` that waits for them."""
         while True:
-            match await self._hear():
+            match await self._receive():
                 case Page() as page:
                     return page
-                case Ack() as ack if self._awaited(ack.ref):
-                    self._answers[ack.ref].set_result(ack)
-                case Refusal() as refusal if self._awaited(refusal.ref):
-                    self._answers[refusal.ref].set_exception(refused(refusal))
+                case Ack() as ack if self._is_awaited(ack.ref):
+                    self._responses[ack.ref].set_result(ack)
+                case Refusal() as refusal if self._is_awaited(refusal.ref):
+                    self._responses[refusal.ref].set_exception(refused(refusal))
 
     async def close(self) -> None:
-        """Say goodbye; whoever still waits for an answer is told that the line was closed."""
-        for answer in self._answers.values():
-            if not answer.done():
-                answer.set_exception(ConnectionLost("the line was closed before the answer came"))
+        """Close the connection; commands without a response raise ConnectionLost."""
+        for response in self._responses.values():
+            if not response.done():
+                response.set_exception(ConnectionLost("the connection was closed before the response arrived"))
         await self._socket.close()
 
-    def _awaited(self, ref: int) -> bool:
-        """Tell whether somebody still waits for this answer: whoever asked may have given up."""
-        return ref in self._answers and not self._answers[ref].done()
+    def _is_awaited(self, ref: int) -> bool:
+        """Return whether a `post` still waits for this response: it may have timed out."""
+        return ref in self._responses and not self._responses[ref].done()
 
-    async def _say(self, command: Join | SocketCommand) -> None:
+    async def _send(self, command: Join | SocketCommand) -> None:
         try:
             await self._socket.send(encode(command), text=True)
         except ConnectionClosed as error:
             raise closed(error) from error
 
-    async def _hear(self) -> SocketAnswer:
+    async def _receive(self) -> SocketAnswer:
         try:
-            answer: SocketAnswer = decode(await self._socket.recv(decode=False), type=SocketAnswer)
+            frame: SocketAnswer = decode(await self._socket.recv(decode=False), type=SocketAnswer)
         except ConnectionClosed as error:
             raise closed(error) from error
-        return answer
+        return frame
 
 
 def closed(error: ConnectionClosed) -> ClientError:
-    """Return the error that a closed line stands for: a refusal has a code of its own, or means too long a frame."""
+    """Return the error that a close code stands for: a refusal has a code of its own, or the frame was too long."""
     code, reason = (error.rcvd.code, error.rcvd.reason) if error.rcvd else (1006, "")
     if code == TOO_BIG:
-        return Refused("too_large", "the frame was longer than the server takes")
+        return Refused("too_large", "the frame was longer than the server accepts")
     if code in REFUSALS:
-        return Refused(reason, f"the server closed the line with {code}")
-    return ConnectionLost(f"the line closed with {code} {reason}".rstrip())
+        return Refused(reason, f"the server closed the connection with {code}")
+    return ConnectionLost(f"the connection was closed with {code} {reason}".rstrip())

@@ -1,7 +1,7 @@
-"""One user's conversation over any transport: the part of a chat client that never differs.
+"""One user's chat session over any transport: the part of a chat client that never differs.
 
-Teaches what a line that breaks costs: nothing but time. A command is repeated under the same client_id until it is
-acknowledged, and reading goes on from the cursor. Back-off is exponential with jitter (stamina).
+Teaches that a lost connection costs time and nothing else. A command is repeated under the same client_id until it is
+acknowledged, and reading continues after the cursor. Back-off is exponential with jitter (stamina).
 """
 
 import asyncio
@@ -10,12 +10,12 @@ import secrets
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import suppress
 from importlib import import_module
-from types import TracebackType
 from typing import Self, TypeVar
 
 import stamina
 
-from clients.chat_client import ChatConnection, Options
+from clients.chat_client import Options
+from clients.connection import ChatConnection
 from clients.errors import ClientError, ConnectionLost, Refused
 from clients.http_session import HttpSession
 from clients.inbox import Inbox
@@ -24,16 +24,16 @@ from servers import transports
 from servers.core.wire import Account, Ack, Event, MarkRead, Member, Page, Send, Snapshot, SocketCommand, Typing
 
 UNREAD_MAX = 10_000
-"""Events kept for a reader that does not read; then the line is left to lag, and the server keeps the rest."""
+"""Events kept for a reader that does not read; after that the client stops receiving, and the server keeps the rest."""
 
 GIVE_UP_S = 60.0
-Answer = TypeVar("Answer")
+Result = TypeVar("Result")
 
 
 async def log_in(
     transport: str, base_url: str, room: str, name: str, token: str = "", options: Options | None = None
 ) -> "ChatSession":
-    """Return a ChatClient, logged in under `name` and not yet joined. Raises ValueError, Refused, ConnectionLost."""
+    """Return a session that is logged in as `name` and has not joined. Raises ValueError, Refused, ConnectionLost."""
     slug = transports.find(transport).slug
     http = HttpSession(base_url, room, options or Options())
     try:
@@ -45,62 +45,70 @@ async def log_in(
 
 
 class ChatSession:
-    """A ChatClient over any line.
+    """One user in one room. An async context manager: entering joins, leaving leaves.
 
-    view: what this client knows of the room. inbox: where it is in the log. connected: False from the moment a line
-    is found broken until it has been opened again.
+    view: what this client knows of the room. inbox: its position in the log. connected: False from the moment the
+    connection is found lost until it has been opened again.
     """
 
-    def __init__(self, account: Account, http: HttpSession, line: ChatConnection) -> None:
+    def __init__(self, account: Account, http: HttpSession, connection: ChatConnection) -> None:
         self.account = account
         self.room = http.room
         self.connected = False
         self._http = http
-        self._line = line
+        self._connection = connection
         self._unread: asyncio.Queue[Event | Exception | None] = asyncio.Queue(UNREAD_MAX)
         self._receiving: asyncio.Task[None] | None = None
 
     async def __aenter__(self) -> Self:
         try:
-            self._enter(await self._line.open(None))
+            self._enter(await self._connection.open(None))
         except ClientError:
             await self._http.close()
             raise
         self._receiving = asyncio.create_task(self._receive())
         return self
 
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    async def __aexit__(self, *exc_info: object) -> None:
         await self.close()
 
     async def close(self) -> None:
-        """Leave the room, if joined, and let go of every connection."""
+        """Leave the room, if joined, and close every connection."""
         if self._receiving is not None:
             self._receiving.cancel()
             await asyncio.gather(self._receiving, return_exceptions=True)
-        with suppress(ClientError):  # a lease that cannot be released runs out
-            await self._line.close()
+        with suppress(ClientError):  # a lease that cannot be released expires
+            await self._connection.close()
         await self._http.close()
-        self._end()
+        if self._unread.full():
+            self._unread.get_nowait()
+        self._unread.put_nowait(None)
 
     async def send(self, text: str, client_id: str | None = None) -> Ack:
+        """Send a message; return its sequence number and time once it is committed. Retries under one client_id."""
         return await self._post(Send(client_id or secrets.token_hex(8), text))
 
     async def typing(self, active: bool = True) -> None:
+        """Notify the others that the user types, or has stopped."""
         await self._post(Typing(active))
 
     async def mark_read(self, up_to: int) -> None:
+        """Notify the others that the user has read everything up to and including seq `up_to`."""
         await self._post(MarkRead(up_to))
 
     async def history(self, before: int, limit: int = 50) -> list[Event]:
-        return await self._persist(lambda: self._http.history(before, limit), GIVE_UP_S)
+        """Return the last `limit` messages below seq `before`, oldest first."""
+        return await self._retry(lambda: self._http.history(before, limit), GIVE_UP_S)
 
     def members(self) -> list[Member]:
+        """Return who is online and offline, as far as this client knows."""
         return self.view.members()
 
     async def events(self) -> AsyncIterator[Event]:
-        """Yield events as they come; raises Refused if the server will not have this client any more."""
+        """Yield every event after joining, in order, each once; waits, and ends when the session is closed.
+
+        Raises Refused if the server does not accept this client any more.
+        """
         while (event := await self._unread.get()) is not None:
             if isinstance(event, Exception):
                 raise event
@@ -112,59 +120,48 @@ class ChatSession:
         self.inbox = Inbox(snapshot.cursor)
         self.connected = True
 
-    def _end(self) -> None:
-        """Let whoever waits for events know that there will be none."""
-        if self._unread.full():
-            self._unread.get_nowait()
-        self._unread.put_nowait(None)
-
     async def _receive(self) -> None:
         try:
             while True:
                 try:
-                    await self._deliver(await self._line.receive(self.inbox))
+                    await self._deliver(await self._connection.receive(self.inbox))
                 except ClientError as error:
-                    if not (worth_another_try(error) or is_not_joined(error)):
+                    if not is_temporary(error):
                         raise
-                    await self._return()
-        except Exception as error:  # also one that nobody expected: silence would look like a quiet room
+                    await self._reconnect()
+        except Exception as error:  # unexpected ones too: without them the room would only seem quiet
             self.connected = False
             await self._unread.put(error)
 
     async def _deliver(self, page: Page) -> None:
         events = self.inbox.feed(page)
         if self.inbox.lost_log:
-            self._enter(await self._persist(lambda: self._line.open(None)))
-            events = list(self.snapshot.messages)  # of the new log, so none of them has been told yet
+            self._enter(await self._retry(lambda: self._connection.open(None)))
+            events = list(self.snapshot.messages)  # of the new log, so none of them has been delivered yet
         self.view.apply(events)
         for event in events:
             await self._unread.put(event)
 
-    async def _return(self) -> None:
-        """Open the line again and read on from the cursor; tries until it succeeds or is refused."""
+    async def _reconnect(self) -> None:
+        """Open the connection again and continue after the cursor; tries until it succeeds or is refused."""
         self.connected = False
         await asyncio.sleep(random.uniform(0, self._http.options.backoff_s))
-        await self._persist(lambda: self._line.open(self.inbox))
+        await self._retry(lambda: self._connection.open(self.inbox))
         self.connected = True
 
     async def _post(self, command: SocketCommand) -> Ack:
-        return await self._persist(lambda: self._line.post(command), GIVE_UP_S, worth_waiting)
+        return await self._retry(lambda: self._connection.post(command), GIVE_UP_S)
 
-    async def _persist(
-        self,
-        attempt: Callable[[], Awaitable[Answer]],
-        give_up_s: float | None = None,
-        on: Callable[[Exception], bool] | None = None,
-    ) -> Answer:
-        """Try until it works, is refused for good, or `give_up_s` have passed; then the last error is raised."""
-        pauses = self._http.options
+    async def _retry(self, attempt: Callable[[], Awaitable[Result]], give_up_s: float | None = None) -> Result:
+        """Try until it works, is refused for good, or `give_up_s` have passed; then raise the last error."""
+        options = self._http.options
         attempts = stamina.retry_context(
-            on=on or worth_another_try,
+            on=is_temporary,
             attempts=None,
             timeout=give_up_s,
-            wait_initial=pauses.backoff_s,
-            wait_max=pauses.backoff_max_s,
-            wait_jitter=pauses.backoff_s,
+            wait_initial=options.backoff_s,
+            wait_max=options.backoff_max_s,
+            wait_jitter=options.backoff_s,
         )
         async for this_time in attempts:
             with this_time:
@@ -172,16 +169,12 @@ class ChatSession:
         raise AssertionError("a retry context ends by returning or by raising")
 
 
-def worth_another_try(error: Exception) -> bool:
-    """Tell whether time may mend it: a broken line, or dead lines of ours that the server still counts."""
-    return isinstance(error, ConnectionLost) or (isinstance(error, Refused) and error.code == "too_many")
+def is_temporary(error: Exception) -> bool:
+    """Return whether a later attempt may succeed.
 
-
-def worth_waiting(error: Exception) -> bool:
-    """Tell the same for a command: who has been forgotten joins again, by the line that reads, and may then go on."""
-    return worth_another_try(error) or is_not_joined(error)
-
-
-def is_not_joined(error: Exception) -> bool:
-    """Tell whether the server has forgotten this connection, which may then simply join again."""
-    return isinstance(error, Refused) and error.code == "not_joined"
+    A lost connection can be opened again. The server soon stops counting lost connections of ours (`too_many`). A
+    client whose lease has expired (`not_joined`) joins again as soon as it next receives.
+    """
+    if isinstance(error, Refused):
+        return error.code in ("too_many", "not_joined")
+    return isinstance(error, ConnectionLost)

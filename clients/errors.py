@@ -1,8 +1,8 @@
 """What can go wrong between a client and its server.
 
 ClientError
-├── Refused      the server said no, and would say it again: `code` is one of servers.core.errors
-└── ConnectionLost   the line is down or the server is stopping: worth another try
+├── Refused         the server refused, and would refuse again: `code` is one of servers.core.errors
+└── ConnectionLost  the connection is lost or the server is stopping: a later attempt may succeed
 """
 
 from servers.core.wire import Refusal
@@ -20,11 +20,11 @@ class Refused(ClientError):
 
 
 class ConnectionLost(ClientError):
-    """The server could not be reached, or hung up, or could not reach its store."""
+    """The server could not be reached, or closed the connection, or could not reach its store."""
 
 
 def refused(refusal: Refusal) -> ClientError:
-    """Return the error that a refusal in so many words stands for: what is unavailable now may be there later."""
+    """Return the error that a refusal stands for: what is unavailable now may be available later."""
     if refusal.error == "unavailable":
         return ConnectionLost(refusal.detail)
     return Refused(refusal.error, refusal.detail)

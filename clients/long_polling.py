@@ -1,28 +1,16 @@
-"""Long polling: ask, and be kept waiting.
+"""Long polling: send a request that the server holds until there are new events.
 
-Teaches that the client is always asking and hardly ever answered: the question waits at the server, not the client.
+Teaches that the client has a request open at almost all times: the request waits at the server, not at the client.
 """
 
-from clients.http_session import HttpSession
+from clients.connection import ChatConnection
 from clients.inbox import Inbox
-from servers.core.wire import Ack, Page, Snapshot, SocketCommand
+from servers.core.wire import Page
 
 
-class Connection:
-    """Asks again as soon as it has been answered."""
-
-    def __init__(self, http: HttpSession) -> None:
-        self._http = http
-
-    async def open(self, inbox: Inbox | None) -> Snapshot:
-        return await self._http.join()
-
-    async def post(self, command: SocketCommand) -> Ack:
-        return await self._http.post(command)
+class Connection(ChatConnection):
+    """Sends the next request as soon as the last one is answered."""
 
     async def receive(self, inbox: Inbox) -> Page:
-        """Ask, with the patience to be held."""
-        return await self._http.read(inbox.cursor, timeout_s=self._http.options.hold_s)
-
-    async def close(self) -> None:
-        await self._http.leave()
+        """Poll, with a timeout longer than the server holds a request."""
+        return await self.http.read(inbox.cursor, timeout_s=self.http.options.hold_s)

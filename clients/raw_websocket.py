@@ -1,40 +1,38 @@
-"""Raw WebSocket: open a line once, and listen.
+"""Raw WebSocket: open one connection, and read what arrives.
 
-Teaches that the client asks for nothing: pages come by themselves, and commands share the line with them, so an answer
-must say which command it belongs to.
+Teaches that the client does not poll: pages arrive by themselves. Commands share the connection with them, so a
+response must say which command it belongs to.
 """
 
 from clients.chat_socket import ChatSocket
+from clients.connection import ChatConnection
 from clients.errors import ConnectionLost
 from clients.http_session import HttpSession
 from clients.inbox import Inbox
 from servers.core.wire import Ack, Join, Page, Snapshot, SocketCommand
 
 
-class Connection:
-    """One socket for everything; whoever calls `receive` also hears the answers to `post`."""
+class Connection(ChatConnection):
+    """One socket for everything; `post` gets its response only while `receive` is reading."""
 
     def __init__(self, http: HttpSession) -> None:
-        self._http = http
+        super().__init__(http)
         self._url = f"ws{http.base_url.removeprefix('http')}/rooms/{http.room}/socket"
         self._socket: ChatSocket | None = None
 
     async def open(self, inbox: Inbox | None) -> Snapshot:
         await self.close()
-        self._socket = await ChatSocket.connect(self._url, self._http.options.answer_s)
-        return await self._socket.join(
-            Join(self._http.connection, self._http.token, str(inbox.cursor) if inbox else "")
-        )
+        self._socket = await ChatSocket.connect(self._url, self.http.options.answer_s)
+        return await self._socket.join(Join(self.http.connection, self.http.token, str(inbox.cursor) if inbox else ""))
 
     async def post(self, command: SocketCommand) -> Ack:
-        return await self._open_socket().ask(command)
+        return await self._open_socket().post(command)
 
     async def receive(self, inbox: Inbox) -> Page:
-        """Listen until a page comes."""
-        return await self._open_socket().hear_page()
+        return await self._open_socket().receive_page()
 
     async def close(self) -> None:
-        """Hang up, which is all that leaving takes."""
+        """Close the socket; the server then releases the lease."""
         socket, self._socket = self._socket, None
         if socket is not None:
             await socket.close()

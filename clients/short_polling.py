@@ -1,34 +1,20 @@
-"""Short polling: ask, sleep, ask again.
+"""Short polling: request, sleep, request again.
 
-Teaches that the client does all the waiting, between questions, and so learns of news half an interval late on average.
+Teaches that the client does all the waiting, between requests, and so sees an event half an interval late on average.
 """
 
 import asyncio
-import random
 
-from clients.http_session import HttpSession
+from clients.connection import ChatConnection
 from clients.inbox import Inbox
-from servers.core.wire import Ack, Page, Snapshot, SocketCommand
+from servers.core.wire import Page
 
 
-class Connection:
-    """Asks every `poll_s` seconds, counted from the last answer, from a random phase."""
-
-    def __init__(self, http: HttpSession) -> None:
-        self._http = http
-        self._pause_s = random.uniform(0, http.options.poll_s)
-
-    async def open(self, inbox: Inbox | None) -> Snapshot:
-        return await self._http.join()
-
-    async def post(self, command: SocketCommand) -> Ack:
-        return await self._http.post(command)
+class Connection(ChatConnection):
+    """Polls every `poll_s` seconds, counted from the last response."""
 
     async def receive(self, inbox: Inbox) -> Page:
-        """Sleep, then ask."""
-        await asyncio.sleep(self._pause_s)
-        self._pause_s = self._http.options.poll_s
-        return await self._http.read(inbox.cursor)
-
-    async def close(self) -> None:
-        await self._http.leave()
+        """Sleep, then poll."""
+        await asyncio.sleep(self.phase * self.http.options.poll_s)
+        self.phase = 1.0
+        return await self.http.read(inbox.cursor)

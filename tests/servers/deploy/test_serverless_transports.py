@@ -139,7 +139,7 @@ async def test_who_is_gone_is_pushed_within_somebody_elses_heartbeat(store: str)
 async def test_nobody_goes_offline_while_nobody_asks(store: str) -> None:
     async with hosted("short_polling", CLASSIC, store, "--lease", "0.5") as function:
         bob = await function.stage.log_in("Bob")
-        joined_ms = (await bob._line.open(None)).members[0].last_seen_ms
+        joined_ms = (await bob._connection.open(None)).members[0].last_seen_ms
         await function.until(longer_than(1.5, await function.bill()))
         async with function.stage.joined("Ada") as (ada,):
             (gone,) = await events(ada, 1, Kind.PRESENCE)

@@ -1,0 +1,39 @@
+"""One client's connection to its server: plain HTTP, of which each module `clients.<slug>` changes what differs.
+
+Teaches that a transport is four methods (open, post a command, receive the next page, close), and that polling clients
+differ in `receive` alone. Everything above is the same for all transports: `clients.conversation`.
+"""
+
+import random
+from abc import ABC, abstractmethod
+
+from clients.http_session import HttpSession
+from clients.inbox import Inbox
+from servers.core.wire import Ack, Page, Snapshot, SocketCommand
+
+
+class ChatConnection(ABC):
+    """Every method raises Refused or ConnectionLost.
+
+    phase: the part of its first interval that a polling client sleeps, so that many clients do not poll in step.
+    """
+
+    def __init__(self, http: HttpSession) -> None:
+        self.http = http
+        self.phase = random.random()
+
+    async def open(self, inbox: Inbox | None) -> Snapshot:
+        """Join the room, or join it again and continue after the inbox's cursor."""
+        return await self.http.join()
+
+    async def post(self, command: SocketCommand) -> Ack:
+        """Send a command; waits for its acknowledgement."""
+        return await self.http.post(command)
+
+    @abstractmethod
+    async def receive(self, inbox: Inbox) -> Page:
+        """Wait for the next page after the inbox's cursor; it may be empty."""
+
+    async def close(self) -> None:
+        """Leave the room and release the connection."""
+        await self.http.leave()
