@@ -1,16 +1,14 @@
 """Chat in the terminal: `python -m clients chat --transport raw_websocket --name Ada`.
 
-A log-in's token is remembered per server and name, so that a second window is the same user's.
+A log-in's token is kept per server and name, so that a second window belongs to the same user.
 """
 
 import asyncio
 import io
-import json
-import os
 import sys
-import tempfile
-from collections.abc import Coroutine
-from contextlib import suppress
+from collections.abc import Coroutine, Iterator
+from contextlib import contextmanager, suppress
+from hashlib import sha256
 from pathlib import Path
 from typing import Annotated, Any
 from urllib.parse import urlsplit
@@ -20,94 +18,58 @@ from stamina.instrumentation import set_on_retry_hooks
 
 from clients.chat_client import Options
 from clients.conversation import log_in
-from clients.crowd import NAMES, gather
+from clients.crowd import NAMES, run_crowd
 from clients.errors import ClientError, ConnectionLost, Refused
 from clients.terminal_chat import TerminalChat
 from clients.terminal_screens import PipeScreen, PromptScreen
 from servers import transports
 
-SLUGS = ", ".join(row.slug for row in transports.TRANSPORTS)
 app = typer.Typer(no_args_is_help=True, add_completion=False)
-
-
-class Tokens:
-    """The tokens of earlier log-ins, in one file that only its owner can read."""
-
-    def __init__(self, folder: Path) -> None:
-        self._path = folder / "tokens.json"
-
-    def find(self, server: str, name: str) -> str:
-        """Return the token that was remembered last, or nothing."""
-        return self._all().get(f"{name} {server}", "")
-
-    def remember(self, server: str, name: str, token: str) -> None:
-        """Keep a token; a window that reads meanwhile finds the old file or the new one. Raises OSError."""
-        self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile("w", dir=self._path.parent, delete=False) as fresh:  # its mode is 0600
-            json.dump(self._all() | {f"{name} {server}": token}, fresh)
-        Path(fresh.name).replace(self._path)
-
-    def _all(self) -> dict[str, str]:
-        try:
-            tokens = json.loads(self._path.read_text())
-        except (OSError, ValueError):
-            return {}
-        return tokens if isinstance(tokens, dict) else {}
-
-
-def state_folder() -> Path:
-    """Return where programs keep such things (XDG Base Directory Specification)."""
-    home = os.environ.get("XDG_STATE_HOME", "")
-    return (Path(home) if home.startswith("/") else Path.home() / ".local" / "state") / "push-or-poll"
+TransportOption = Annotated[str, typer.Option(help=f"One of {', '.join(row.slug for row in transports.TRANSPORTS)}.")]
+RoomOption = Annotated[str, typer.Option(help="Letters, digits, - and _.")]
+ServerOption = Annotated[str, typer.Option(help="Where the chat server is.")]
+SERVER = "http://127.0.0.1:8000"
 
 
 @app.callback()
 def clients() -> None:
     """One chat client for each transport."""
+    set_on_retry_hooks([])  # the toolbar shows that the connection is lost; log lines would disturb the screen
 
 
 @app.command()
 def chat(
-    transport: Annotated[str, typer.Option(help=f"One of {SLUGS}.")],
+    transport: TransportOption,
     name: Annotated[str, typer.Option(help="The name that the others see.")],
-    room: Annotated[str, typer.Option(help="Letters, digits, - and _.")] = "lobby",
-    server: Annotated[str, typer.Option(help="Where the chat server is.")] = "http://127.0.0.1:8000",
-    poll: Annotated[float, typer.Option(min=0.05, help="Seconds between two questions of short polling.")] = 2.0,
+    room: RoomOption = "lobby",
+    server: ServerOption = SERVER,
+    poll: Annotated[float, typer.Option(min=0.05, help="Seconds between two requests of short polling.")] = 2.0,
     remember: Annotated[bool, typer.Option(help="Reuse and keep the token, for a second window.")] = True,
 ) -> None:
     """Chat in a room; with a pipe instead of a terminal, send its lines and leave."""
-    set_on_retry_hooks([])  # the toolbar tells that the line is down; a log line would only tear the screen
-    try:
+    with explained(transport, server, name):
         failures = asyncio.run(converse(transport, server, room, name.strip(), remember, Options(poll_s=poll)))
-    except (ClientError, ValueError) as error:
-        typer.secho(explain(error, transport, server, name), fg="red", err=True)
-        raise typer.Exit(1) from error
     raise typer.Exit(1 if failures else 0)
 
 
 @app.command()
 def crowd(
-    transport: Annotated[str, typer.Option(help=f"One of {SLUGS}.")],
+    transport: TransportOption,
     people: Annotated[int, typer.Option(min=1, max=len(NAMES), help="How many join.")] = 5,
-    room: Annotated[str, typer.Option(help="Letters, digits, - and _.")] = "lobby",
-    server: Annotated[str, typer.Option(help="Where the chat server is.")] = "http://127.0.0.1:8000",
+    room: RoomOption = "lobby",
+    server: ServerOption = SERVER,
     every: Annotated[float, typer.Option(min=0.1, help="Seconds between two messages of one of them.")] = 8.0,
     attached: Annotated[bool, typer.Option(help="Leave when standard input closes (for a parent process).")] = False,
 ) -> None:
     """Have scripted users join a room and talk, until interrupted."""
-    set_on_retry_hooks([])
-    try:
-        row = transports.find(transport)
-        asyncio.run(stay(gather(row.slug, server, room, people, every), attached))
-    except* (ClientError, ValueError) as errors:
-        typer.secho(explain(errors.exceptions[0], transport, server, "there already"), fg="red", err=True)
-        raise typer.Exit(1) from errors
+    with explained(transport, server, "there already"):
+        asyncio.run(stay(run_crowd(transports.find(transport).slug, server, room, people, every), attached))
 
 
-async def stay(attending: Coroutine[Any, Any, None], attached: bool) -> None:
-    """Attend until interrupted, or until standard input closes if `attached`; everybody says goodbye."""
+async def stay(running: Coroutine[Any, Any, None], attached: bool) -> None:
+    """Run until interrupted, or until standard input closes if `attached`; then everybody leaves."""
     leaving = asyncio.create_task(asyncio.to_thread(sys.stdin.buffer.read) if attached else asyncio.Event().wait())
-    task = asyncio.create_task(attending)
+    task = asyncio.create_task(running)
     await asyncio.wait((task, leaving), return_when=asyncio.FIRST_COMPLETED)
     leaving.cancel()
     task.cancel()
@@ -119,24 +81,59 @@ async def converse(transport: str, server: str, room: str, name: str, remember: 
     """Log in, chat until the user leaves, and return how many lines failed. Raises ClientError, ValueError."""
     row = transports.find(transport)
     if urlsplit(server).scheme not in ("http", "https") or not urlsplit(server).hostname:
-        raise ValueError(f"--server: expected something like http://127.0.0.1:8000, got {server!r}")
-    tokens = Tokens(state_folder())
-    token = tokens.find(server, name) if remember else ""
-    conversation = await log_in(row.slug, server, room, name, token, options)
+        raise ValueError(f"--server: expected something like {SERVER}, got {server!r}")
+    token = stored_token(server, name) if remember else ""
+    session = await log_in(row.slug, server, room, name, token, options)
     if remember:
         with suppress(OSError):  # then a second window cannot be opened, but this one can
-            tokens.remember(server, name, conversation.account.token)
-    async with conversation:
-        window = TerminalChat(conversation, row, PromptScreen() if on_terminal() else PipeScreen())
+            store_token(server, name, session.account.token)
+    async with session:
+        window = TerminalChat(session, row, PromptScreen() if is_terminal() else PipeScreen())
         await window.run()
     return window.failures
 
 
-def on_terminal() -> bool:
+def token_file(server: str, name: str) -> Path:
+    """Return the file that holds the token of one user of one server."""
+    return Path(typer.get_app_dir("push-or-poll")) / f"token-{sha256(f'{server} {name}'.encode()).hexdigest()}"
+
+
+def stored_token(server: str, name: str) -> str:
+    """Return the token that was stored last, or nothing."""
+    try:
+        return token_file(server, name).read_text()
+    except (OSError, ValueError):
+        return ""
+
+
+def store_token(server: str, name: str, token: str) -> None:
+    """Store a token where only its owner can read it. Raises OSError."""
+    file = token_file(server, name)
+    file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    file.touch(mode=0o600)
+    file.write_text(token)
+
+
+def is_terminal() -> bool:
     return sys.stdin.isatty() and sys.stdout.isatty()
 
 
-def explain(error: Exception, transport: str, server: str, name: str) -> str:
+@contextmanager
+def explained(transport: str, server: str, name: str) -> Iterator[None]:
+    """Print the first error of the block, however deep its group is, and exit with 1."""
+    first: BaseException | None = None
+    try:
+        yield
+    except* (ClientError, ValueError) as errors:
+        first = errors
+        while isinstance(first, BaseExceptionGroup):
+            first = first.exceptions[0]
+    if first:
+        typer.secho(explain(first, transport, server, name), fg="red", err=True)
+        raise typer.Exit(1)
+
+
+def explain(error: BaseException, transport: str, server: str, name: str) -> str:
     """Return what went wrong and what to do about it."""
     port = urlsplit(server).port
     start = f"Start one: .venv/bin/python -m servers {transport}{'' if port in (None, 8000) else f' --port {port}'}"

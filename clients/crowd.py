@@ -1,4 +1,4 @@
-"""A crowd: scripted users who join a room, type, write and read, so that one person can show a busy one.
+"""A crowd: scripted users who join a room, type, write and read, so that one person can show a busy room.
 
 Teaches that a script is a chat client like any other.
 """
@@ -9,14 +9,13 @@ from contextlib import suppress
 
 import stamina
 
-from clients.chat_client import Options
+from clients.client_ids import new_client_id
 from clients.conversation import ChatSession, log_in
 from clients.errors import ClientError, ConnectionLost
-from clients.written import new_id
 from servers.core.wire import Kind
 
 NAMES = ("Emil", "Fay", "Gus", "Hana", "Ivo", "Juno", "Kai", "Lea", "Milo", "Nora")
-LINES = (
+TEXTS = (
     "Has anybody seen the new chart?",
     "Yes, and it surprised me.",
     "Give me a minute.",
@@ -29,43 +28,38 @@ LINES = (
     "That explains a lot.",
 )
 TYPING_S = 1.2
-PATIENCE_S = 30.0
+GIVE_UP_S = 30.0
 
 
-async def gather(transport: str, server: str, room: str, people: int, every_s: float) -> None:
-    """Have so many users talk, each about once in `every_s` seconds, until cancelled. Raises ClientError."""
+async def run_crowd(transport: str, server: str, room: str, people: int, every_s: float) -> None:
+    """Have so many users talk, each about once in `every_s` seconds, until cancelled. Raises ClientError, grouped."""
     async with asyncio.TaskGroup() as tasks:
         for name in NAMES[:people]:
-            tasks.create_task(attend(transport, server, room, name, every_s))
+            tasks.create_task(run_user(transport, server, room, name, every_s))
 
 
-async def attend(transport: str, server: str, room: str, name: str, every_s: float) -> None:
-    """Be one of them: a server that goes away for a while is waited for."""
-    async with await arrive(transport, server, room, name) as talk, asyncio.TaskGroup() as tasks:
-        tasks.create_task(speak(talk, every_s))
-        tasks.create_task(read(talk))
+async def run_user(transport: str, server: str, room: str, name: str, every_s: float) -> None:
+    """Be one of them; waits for a server that has not started yet, or restarts."""
+    log_in_soon = stamina.retry(on=ConnectionLost, attempts=None, timeout=GIVE_UP_S)(log_in)
+    async with await log_in_soon(transport, server, room, name) as session, asyncio.TaskGroup() as tasks:
+        tasks.create_task(write(session, every_s))
+        tasks.create_task(read(session))
 
 
-@stamina.retry(on=ConnectionLost, attempts=None, timeout=PATIENCE_S)
-async def arrive(transport: str, server: str, room: str, name: str) -> ChatSession:
-    """Log in; a server that is not there yet is waited for. Raises ClientError."""
-    return await log_in(transport, server, room, name, options=Options())
-
-
-async def speak(talk: ChatSession, every_s: float) -> None:
-    """Write now and then, and be seen to type before."""
+async def write(session: ChatSession, every_s: float) -> None:
+    """Write a message now and then, and be seen typing before."""
     while True:
         await asyncio.sleep(random.expovariate(1 / every_s))
         with suppress(ClientError):
-            await talk.typing()
+            await session.typing()
             await asyncio.sleep(TYPING_S * random.uniform(0.5, 1.5))
-            await talk.send(random.choice(LINES), new_id())
+            await session.send(random.choice(TEXTS), new_client_id())
 
 
-async def read(talk: ChatSession) -> None:
-    """Read what the others write, a moment later."""
-    async for event in talk.events():
-        if event.kind is Kind.MESSAGE and event.sender != talk.account.user and random.random() < 0.3:
+async def read(session: ChatSession) -> None:
+    """Read some of what the others write, a moment later."""
+    async for event in session.events():
+        if event.kind is Kind.MESSAGE and event.sender != session.account.user and random.random() < 0.3:
             await asyncio.sleep(random.uniform(0.2, 1.0))
             with suppress(ClientError):
-                await talk.mark_read(event.seq)
+                await session.mark_read(event.seq)

@@ -1,7 +1,7 @@
 """The inbox: pages go in, in any order and any number of times; new events come out in order, each once.
 
-Teaches that a client needs only its cursor to tell what is new, what is old and what is missing. Used by the chat
-clients and by the load tests alike, so that "delivered" means the same in both. No I/O, no clock.
+Teaches that a client needs only its cursor to know what is new, what is old and what is missing. The chat clients and
+the load tests both use it, so that "delivered" means the same in both. No I/O, no clock.
 """
 
 from dataclasses import dataclass, field
@@ -15,9 +15,9 @@ EARLY_MAX = 256
 class Inbox:
     """A cursor on one room's log, and the pages that came too early for it.
 
-    redundant_frames: pages that told nothing new though they held events. lost_log: the log's epoch changed, so
-    events may be missing and the room must be joined anew; its new cursor is then put in `cursor`.
-    At most EARLY_MAX early pages are kept: what a dropped one told is read again, since `behind` remembers its end.
+    redundant_frames: pages that held events, but no new ones. lost_log: the log's epoch changed, so events may be
+    missing and the room must be joined again; `cursor` is then the new log's. At most EARLY_MAX early pages are kept:
+    the events of a dropped one are read again, since `behind` includes its end.
     """
 
     cursor: Cursor
@@ -28,11 +28,11 @@ class Inbox:
 
     @property
     def behind(self) -> bool:
-        """Whether something is missing before what came: catch up by reading from `cursor`."""
+        """Whether an early page waits for missing events: catch up by reading from `cursor`."""
         return self._furthest > self.cursor.seq
 
     def feed(self, page: Page) -> list[Event]:
-        """Take in a page; return the events that are now new and in order."""
+        """Add a page; return the events that are now new and in order."""
         if page.epoch != self.cursor.epoch:
             return self._start_over(page)
         if page.after > self.cursor.seq:
@@ -46,11 +46,11 @@ class Inbox:
         return events
 
     def lags(self, head: Cursor) -> bool:
-        """Tell whether the log goes on beyond the cursor, so that the client should read."""
+        """Return whether the log has events after the cursor, so that the client should read."""
         return head.epoch != self.cursor.epoch or head.seq > self.cursor.seq
 
     def _keep(self, page: Page) -> None:
-        """Put an early page aside, unless one that tells more is there, or too many are."""
+        """Keep an early page, unless one that reaches further is kept already, or too many are."""
         self._furthest = max(self._furthest, page.next)
         known = self._early.get(page.after)
         if page.next > known.next if known else len(self._early) < EARLY_MAX:

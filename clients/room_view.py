@@ -1,6 +1,6 @@
-"""What a client knows of a room: a fold over the events it has seen, from the snapshot that it joined with.
+"""What a client knows of a room: a fold over the events it has received, from the snapshot that it joined with.
 
-Teaches that members, typing and receipts need no protocol of their own: whoever has read the log knows them.
+Teaches that members, typing and receipts need no protocol of their own: they follow from the log.
 """
 
 from collections.abc import Iterable
@@ -19,7 +19,7 @@ class RoomView:
         self.receipts = dict(snapshot.receipts)
 
     def apply(self, events: Iterable[Event]) -> None:
-        """Take in events that came in order."""
+        """Apply events, which must be in order."""
         for event in events:
             match event.kind:
                 case Kind.PRESENCE:
@@ -34,26 +34,25 @@ class RoomView:
                 case Kind.RECEIPT:
                     self.receipts[event.sender] = max(self.receipts.get(event.sender, 0), int(event.body))
                 case Kind.MESSAGE:
-                    self._seen(event)
+                    self._typing.pop(event.sender, None)
+                    if member := self._members.get(event.sender):
+                        seen_ms = max(member.last_seen_ms, event.at_ms)
+                        self._members[event.sender] = replace(member, last_seen_ms=seen_ms)
 
     def members(self) -> list[Member]:
-        """Return everyone who ever joined, those online first, then by name."""
-        return sorted(self._members.values(), key=lambda member: (not member.online, member.name.casefold()))
+        """Return everyone who ever joined: those online first, then by name, the one seen last first."""
+
+        def order(member: Member) -> tuple[bool, str, int]:
+            return not member.online, member.name.casefold(), -member.last_seen_ms
+
+        return sorted(self._members.values(), key=order)
 
     def typing(self, now_ms: int) -> list[str]:
-        """Return the names of those whose notice is still true."""
-        return sorted(
-            event.name for event in self._typing.values() if event.expires_at_ms and now_ms < event.expires_at_ms
-        )
+        """Return the names of those whose typing notice has not expired."""
+        return sorted(event.name for event in self._typing.values() if now_ms < (event.expires_at_ms or 0))
 
     def readers(self, seq: int) -> list[str]:
         """Return the names of those who have read up to `seq` or further."""
         return sorted(
             self._members[user].name for user, up_to in self.receipts.items() if up_to >= seq and user in self._members
         )
-
-    def _seen(self, event: Event) -> None:
-        """A message is a sign of life, and the end of typing."""
-        self._typing.pop(event.sender, None)
-        if member := self._members.get(event.sender):
-            self._members[event.sender] = replace(member, last_seen_ms=max(member.last_seen_ms, event.at_ms))

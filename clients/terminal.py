@@ -1,16 +1,15 @@
 """What the terminal chat shows: pure functions from events and views to styled text.
 
 Teaches that a chat window renders two things: the log, a line per message, and the view that is folded from it, a
-toolbar. Nothing here reads a clock, a screen's size or a setting: all of it is given.
+toolbar. Nothing here reads a clock, a screen's size or a setting.
 """
 
 import re
-from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import datetime, tzinfo
-from itertools import accumulate
+from datetime import datetime
 from zlib import crc32
 
+from prompt_toolkit.formatted_text import StyleAndTextTuples
 from prompt_toolkit.styles import Style
 from prompt_toolkit.utils import get_cwidth
 
@@ -18,11 +17,8 @@ from clients.room_view import RoomView
 from servers.core.wire import Account, Event, Member
 from servers.transports import Transport
 
-Fragments = list[tuple[str, str]]
-"""Pieces of text, each with a style before it."""
-
 NAME_COLOURS = ("#e12d2d", "#ae6319", "#787811", "#148a14", "#138669", "#177ea1", "#446ce4", "#994ce6", "#d61fa8")
-"""Each has a contrast of at least 4.4:1 on black and on white, since a terminal does not tell which one it is."""
+"""Each has a contrast of at least 4.4:1 on black and on white: a program cannot know a terminal's background."""
 
 STYLE = Style.from_dict(
     {
@@ -36,65 +32,50 @@ STYLE = Style.from_dict(
         "away": "#a0a0a0",
     }
 )
+NAME_COLUMNS = 10
 UNITS_S = (("day", 86_400), ("h", 3600), ("min", 60), ("s", 1))
-STEERING = re.compile(r"[\x00-\x09\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
+CONTROL = re.compile(r"[\x00-\x09\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
+
+
+def message_line(event: Event, is_own: bool, columns: int) -> StyleAndTextTuples:
+    """Return a committed message; my own has a bold name and a bar of its colour. columns: 0 for no wrapping."""
+    colour = NAME_COLOURS[crc32(event.name.casefold().encode()) % len(NAME_COLOURS)]
+    name, bar = (f"bold {colour}", (colour, "┃ ")) if is_own else (colour, ("class:quiet", "│ "))
+    return _line(event.at_ms, (name, event.name), bar, ("", event.body), columns)
+
+
+def pending_line(name: str, text: str, at_ms: int, columns: int) -> StyleAndTextTuples:
+    """Return a message of mine that is not in my log yet; at_ms is 0 until it has been acknowledged."""
+    style = "class:pending"
+    return _line(at_ms, (style, name), (style, "┊ "), (style, text), columns)
+
+
+def notice_line(text: str, columns: int, at_ms: int = 0, style: str = "class:quiet") -> StyleAndTextTuples:
+    """Return a line of the program's own."""
+    return _line(at_ms, ("", ""), (style, "· "), (style, text), columns)
+
+
+def _line(
+    at_ms: int, name: tuple[str, str], bar: tuple[str, str], text: tuple[str, str], columns: int
+) -> StyleAndTextTuples:
+    """Return time, name, bar and text, each a style and a string; the text's further lines hang below its first."""
+    time = f"{datetime.fromtimestamp(at_ms / 1000):%H:%M} " if at_ms else " " * 6
+    shown_name = visible(name[1])
+    if columns:
+        shown_name = " " * (NAME_COLUMNS - get_cwidth(shown_name)) + shown_name
+    indent = len(time) + get_cwidth(shown_name) + 1
+    first, *others = wrapped(visible(text[1]), max(1, columns - indent - len(bar[1])) if columns else 0)
+    line: StyleAndTextTuples = [("class:quiet", time), (name[0], f"{shown_name} "), bar, (text[0], first)]
+    for other in others:
+        line += [("", f"\n{'':{indent}}"), bar, (text[0], other)]
+    return line
 
 
 @dataclass(frozen=True, slots=True)
-class Look:
-    """Whose window it is, how wide (0: lines are not wrapped), and in which time zone (None: the machine's)."""
+class RoomStatus:
+    """What the toolbar shows. sent_seq: the position in the log of my last message, 0 if there is none.
 
-    account: Account
-    columns: int = 0
-    zone: tzinfo | None = None
-
-    def message(self, event: Event) -> Fragments:
-        """Return a committed message; my own has a bold name and a bar of its colour."""
-        name_style = name_colour(event.name)
-        if event.sender == self.account.user:
-            return self._line(event.at_ms, (f"bold {name_style}", event.name), (name_style, "┃ "), event.body)
-        return self._line(event.at_ms, (name_style, event.name), ("class:quiet", "│ "), event.body)
-
-    def pending(self, text: str, at_ms: int) -> Fragments:
-        """Return a message of mine that is not in my log yet; at_ms is 0 until it has been acknowledged."""
-        style = "class:pending"
-        return self._line(at_ms, (style, self.account.name), (style, "┊ "), text, style)
-
-    def notice(self, text: str, at_ms: int = 0, style: str = "class:quiet") -> Fragments:
-        """Return a quiet line that nobody said."""
-        return self._line(at_ms, ("", ""), (style, "· "), text, style)
-
-    def day(self, at_ms: int) -> str:
-        """Return the day of a moment, to stand between the messages of two days."""
-        moment = datetime.fromtimestamp(at_ms / 1000, self.zone)
-        return f"{moment:%A}, {moment.day} {moment:%B %Y}"
-
-    def _line(self, at_ms: int, name: tuple[str, str], bar: tuple[str, str], text: str, style: str = "") -> Fragments:
-        """Return time, name, bar and text; the text's further lines hang below its first."""
-        time = f"{datetime.fromtimestamp(at_ms / 1000, self.zone):%H:%M}" if at_ms else " " * 5
-        lead = f"{time} ", f"{self._in_column(visible(name[1]))} "
-        indent = sum(map(get_cwidth, lead))
-        room = max(1, self.columns - indent - get_cwidth(bar[1])) if self.columns else 0
-        first, *others = wrapped(visible(text), room)
-        shown = [("class:quiet", lead[0]), (name[0], lead[1]), bar, (style, first)]
-        for line in others:
-            shown += [("", f"\n{'':{indent}}"), (bar[0], bar[1].replace("·", " ")), (style, line)]
-        return shown
-
-    def _in_column(self, name: str) -> str:
-        """Return the name, right-aligned in its column; as it is where lines are not wrapped."""
-        if not self.columns:
-            return name
-        columns = 8 if self.columns < 80 else 10
-        name = "".join(part for _, part in fitted([("", name)], columns))
-        return " " * (columns - get_cwidth(name)) + name
-
-
-@dataclass(frozen=True, slots=True)
-class Standing:
-    """What the toolbar tells. sent_seq: the place in the log of my last message, 0 if there is none.
-
-    took_ms: how long the last message took from being written to being seen here; None if it did not say.
+    latency_ms: how long the last message took from being written to being seen here; None if unknown.
     """
 
     transport: Transport
@@ -102,94 +83,68 @@ class Standing:
     view: RoomView
     connected: bool
     sent_seq: int
-    took_ms: float | None = None
+    latency_ms: float | None = None
 
-    def toolbar(self, now_ms: int, columns: int) -> Fragments:
-        """Return two lines: how the line is, who types and who has read; then who is here and who is away."""
+    def toolbar(self, now_ms: int) -> StyleAndTextTuples:
+        """Return two lines: connection, latency, who types and who has read; then who is online and who is away."""
         badge = (f"class:badge bg:{self.transport.colour}", f" {self.transport.label} ")
         state = ("class:connected", " ● connected") if self.connected else ("class:broken", " ○ disconnected, retrying")
-        above = [badge, state, ("", self._seen() + self._typing(now_ms) + self._readers())]
-        return [*fitted(above, columns), ("", "\n"), *fitted(self._people(now_ms), columns)]
+        facts = [fact for fact in (self._latency(), self._typing(now_ms), self._readers()) if fact]
+        people = [(style, f" {text} ") for style, text in self.people(now_ms)]
+        return [badge, state, *(("", f"   {fact}") for fact in facts), ("", "\n"), *people]
 
-    def who(self, now_ms: int) -> list[str]:
-        """Return a line about each member, as /who shows them."""
-        return [f"{member.name}: {self._presence(member, now_ms)}" for member in self._everyone()]
+    def people(self, now_ms: int) -> list[tuple[str, str]]:
+        """Return each member, styled: those online first. Of several users who had one name, only the latest."""
+        by_name: dict[str, Member] = {}
+        for member in self.view.members():
+            by_name.setdefault(member.name, member)
+        return [self._person(member, now_ms) for member in by_name.values()]
 
-    def _seen(self) -> str:
-        if self.took_ms is None:
+    def _person(self, member: Member, now_ms: int) -> tuple[str, str]:
+        name = visible(member.name)
+        if not member.online:
+            return "class:away", f"○ {name}, last seen {ago(now_ms - member.last_seen_ms)}"
+        return "class:connected", f"● {name} (you)" if member.user == self.account.user else f"● {name}"
+
+    def _latency(self) -> str:
+        if self.latency_ms is None:
             return ""
-        return (
-            f"   seen after {self.took_ms:.0f} ms"
-            if self.took_ms < 1000
-            else f"   seen after {self.took_ms / 1000:.1f} s"
-        )
+        ms = self.latency_ms
+        return f"seen after {ms:.0f} ms" if ms < 1000 else f"seen after {ms / 1000:.1f} s"
 
     def _typing(self, now_ms: int) -> str:
-        names = self._without_me(self.view.typing(now_ms))
-        return f"   {listed(names)} {'is' if len(names) == 1 else 'are'} typing…" if names else ""
+        names = self._others(self.view.typing(now_ms))
+        return f"{', '.join(names)} {'is' if len(names) == 1 else 'are'} typing…" if names else ""
 
     def _readers(self) -> str:
-        names = self._without_me(self.view.readers(self.sent_seq)) if self.sent_seq else []
-        return f"   read by {listed(names)}" if names else "   not read yet" if self.sent_seq else ""
+        names = self._others(self.view.readers(self.sent_seq)) if self.sent_seq else []
+        return f"read by {', '.join(names)}" if names else "not read yet" if self.sent_seq else ""
 
-    def _people(self, now_ms: int) -> Fragments:
-        shown: Fragments = []
-        for member in self._everyone():
-            name = visible(member.name)
-            if member.online:
-                shown += [("class:connected", " ● "), ("", f"{name} (you) " if self._is_me(member) else f"{name} ")]
-            else:
-                shown += [("class:away", f" ○ {name}, {ago(now_ms - member.last_seen_ms)} ")]
-        return shown
-
-    def _presence(self, member: Member, now_ms: int) -> str:
-        if self._is_me(member):
-            return "you"
-        return "online" if member.online else f"last seen {ago(now_ms - member.last_seen_ms)}"
-
-    def _everyone(self) -> list[Member]:
-        """Return one member per name: me, then those online, then the others, the last seen first."""
-        by_name = {member.name: member for member in reversed(self.view.members())}
-
-        def place(member: Member) -> tuple[bool, bool, int, str]:
-            silent_since = 0 if member.online else -member.last_seen_ms
-            return not self._is_me(member), not member.online, silent_since, member.name.casefold()
-
-        return sorted(by_name.values(), key=place)
-
-    def _is_me(self, member: Member) -> bool:
-        return member.user == self.account.user
-
-    def _without_me(self, names: Iterable[str]) -> list[str]:
+    def _others(self, names: list[str]) -> list[str]:
         return sorted({visible(name) for name in names if name != self.account.name})
 
 
-def name_colour(name: str) -> str:
-    """Return the colour of a name: the same in every window and on every day."""
-    return NAME_COLOURS[crc32(name.casefold().encode()) % len(NAME_COLOURS)]
+def day(at_ms: int) -> str:
+    """Return a moment's date, to be shown between the messages of two days."""
+    moment = datetime.fromtimestamp(at_ms / 1000)
+    return f"{moment:%A}, {moment.day} {moment:%B %Y}"
 
 
-def ago(silent_ms: int) -> str:
+def ago(ms: int) -> str:
     """Return how long ago something was, in its largest unit."""
     for unit, unit_s in UNITS_S:
-        if count := max(silent_ms, 0) // 1000 // unit_s:
+        if count := max(ms, 0) // 1000 // unit_s:
             return f"{count} {unit}{'s' if unit == 'day' and count > 1 else ''} ago"
     return "just now"
 
 
-def listed(names: list[str]) -> str:
-    """Return names as one says them: "Ada, Bob and Cyd"."""
-    *others, last = names
-    return f"{', '.join(others)} and {last}" if others else last
-
-
 def visible(text: str) -> str:
-    """Return text that cannot steer the terminal, nor turn its direction."""
-    return STEERING.sub("\N{REPLACEMENT CHARACTER}", text.replace("\r\n", "\n").expandtabs(4))
+    """Return text that can neither control the terminal nor reverse its direction."""
+    return CONTROL.sub("\N{REPLACEMENT CHARACTER}", text.replace("\r\n", "\n").expandtabs(4))
 
 
 def wrapped(text: str, columns: int) -> list[str]:
-    """Return at least one line, wrapped between words if `columns` is above 0; an address stays whole."""
+    """Return at least one line, wrapped between words if `columns` is above 0; a long word, such as a URL, is kept."""
     lines = []
     for paragraph in text.splitlines() or [""]:
         line, *words = paragraph.split(" ")
@@ -201,12 +156,3 @@ def wrapped(text: str, columns: int) -> list[str]:
                 line = f"{line} {word}"
         lines.append(line)
     return lines
-
-
-def fitted(fragments: Fragments, columns: int) -> Fragments:
-    """Return as much as fits into so many columns, with an ellipsis for the rest."""
-    if sum(get_cwidth(text) for _, text in fragments) <= columns:
-        return fragments
-    chars = [(style, char) for style, text in fragments for char in text]
-    ends = accumulate(get_cwidth(char) for _, char in chars)
-    return [*(char for char, end in zip(chars, ends, strict=True) if end < columns), ("", "…")]

@@ -8,7 +8,7 @@ import { HttpSession } from "./chat/http.js";
 import { Diagram } from "./lane/diagram.js";
 import { told } from "./lane/wording.js";
 import { RoomWindow } from "./lane/room_window.js";
-import { writtenAtMs } from "./lane/written.js";
+import { writtenAtMs } from "./lane/client_ids.js";
 
 const $ = (id) => document.getElementById(id);
 const around = new URLSearchParams(location.search).get("page");

@@ -27,7 +27,7 @@ def named(view: RoomView) -> list[tuple[str, bool]]:
     return [(member.name, member.online) for member in view.members()]
 
 
-def test_the_view_begins_as_the_snapshot_tells(view: RoomView) -> None:
+def test_the_view_starts_as_the_snapshot(view: RoomView) -> None:
     assert named(view) == [("Ada", True), ("Bob", True)]
     assert view.receipts == {ADA: 5}
 
@@ -62,7 +62,7 @@ def test_stopping_ends_typing_at_once(view: RoomView) -> None:
     assert view.typing(1000) == []
 
 
-def test_whoever_leaves_types_no_more(view: RoomView) -> None:
+def test_a_user_who_leaves_stops_typing(view: RoomView) -> None:
     view.apply([typing(ADA, until_ms=9000), event(Kind.PRESENCE, ADA, "offline")])
     assert view.typing(1000) == []
 

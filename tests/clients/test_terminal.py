@@ -1,112 +1,119 @@
-"""What the terminal chat shows: lines that hang, toolbars that fit, and nothing that steers the terminal."""
+"""What the terminal chat shows: lines that hang, a toolbar, and nothing that controls the terminal."""
 
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import datetime
 
 import pytest
+from prompt_toolkit.formatted_text import StyleAndTextTuples, fragment_list_to_text
 
 from clients.room_view import RoomView
-from clients.terminal import NAME_COLOURS, Fragments, Look, Standing, ago, fitted, listed, name_colour, visible, wrapped
+from clients.terminal import (
+    NAME_COLOURS,
+    RoomStatus,
+    ago,
+    day,
+    message_line,
+    notice_line,
+    pending_line,
+    visible,
+    wrapped,
+)
 from servers import transports
 from servers.core.wire import Account, Event, Kind, Member, Snapshot
 
-NOON_MS = int(datetime(2026, 3, 3, 12, 0, tzinfo=UTC).timestamp() * 1000)
+NOON_MS = int(datetime(2026, 3, 3, 12, 0).timestamp() * 1000)
 MINUTE_MS = 60_000
 ADA = Account("u-ada", "Ada", "token", 0)
-SOCKET = transports.find("raw_websocket")
-WIDE = Look(ADA, columns=80, zone=UTC)
-NARROW = Look(ADA, columns=40, zone=UTC)
-PIPE = Look(ADA, zone=UTC)
-
-
-def said(text: str, name: str = "Bob", at_ms: int = NOON_MS) -> Event:
-    return Event("lobby", 5, Kind.MESSAGE, f"u-{name.lower()}", name, text, at_ms)
-
-
-def text_of(shown: Fragments) -> str:
-    return "".join(text for _, text in shown)
-
-
-def standing(*members: Member, receipts: dict[str, int] | None = None, sent_seq: int = 0) -> Standing:
-    me = Member(ADA.user, "Ada", True, NOON_MS)
-    view = RoomView(Snapshot("e1", 9, 30.0, (me, *members), receipts or {}, ()))
-    return Standing(SOCKET, ADA, view, connected=True, sent_seq=sent_seq)
-
-
-def toolbar(status: Standing, columns: int = 100, now_ms: int = NOON_MS) -> list[str]:
-    return [line.strip() for line in text_of(status.toolbar(now_ms, columns)).split("\n")]
-
-
 BOB = Member("u-bob", "Bob", True, NOON_MS)
 CYD = Member("u-cyd", "Cyd", False, NOON_MS - 2 * MINUTE_MS)
+ADDRESS = "https://example.org/a-rather-long-address/without-a-space"
 
 
-def test_a_message_shows_its_time_its_name_and_its_text() -> None:
-    assert text_of(WIDE.message(said("hello"))) == "12:00        Bob │ hello"
+def message(text: str, name: str = "Bob") -> Event:
+    return Event("lobby", 5, Kind.MESSAGE, f"u-{name.lower()}", name, text, NOON_MS)
 
 
-def test_my_own_message_stands_behind_another_bar() -> None:
-    assert text_of(WIDE.message(said("hello", name="Ada"))) == "12:00        Ada ┃ hello"
+def shown(text: str, name: str = "Bob", columns: int = 80, is_own: bool = False) -> str:
+    return fragment_list_to_text(message_line(message(text, name), is_own, columns))
 
 
-def test_a_long_message_hangs_below_its_first_line() -> None:
-    assert text_of(NARROW.message(said("what a long line for so narrow a screen"))).split("\n") == [
-        "12:00      Bob │ what a long line for so",
-        "               │ narrow a screen",
-    ]
+def status(*members: Member, receipts: dict[str, int] | None = None, sent_seq: int = 0) -> RoomStatus:
+    me = Member(ADA.user, "Ada", True, NOON_MS)
+    view = RoomView(Snapshot("e1", 9, 30.0, (me, *members), receipts or {}, ()))
+    return RoomStatus(transports.find("raw_websocket"), ADA, view, connected=True, sent_seq=sent_seq)
 
 
-def test_an_address_is_not_broken() -> None:
-    address = "https://example.org/a-rather-long-address/without-a-space"
-    assert address in text_of(NARROW.message(said(address)))
+def toolbar(status: RoomStatus, now_ms: int = NOON_MS) -> list[str]:
+    return [line.strip() for line in fragment_list_to_text(status.toolbar(now_ms)).split("\n")]
+
+
+@pytest.mark.parametrize(
+    ("text", "name", "is_own", "columns", "line"),
+    [
+        ("hello", "Bob", False, 80, "12:00        Bob │ hello"),
+        ("hello", "Ada", True, 80, "12:00        Ada ┃ hello"),
+        ("hi", "李小龍", False, 80, "12:00     李小龍 │ hi"),
+        ("hi", "Maximiliane", False, 80, "12:00 Maximiliane │ hi"),
+        (ADDRESS, "Bob", False, 40, f"12:00        Bob │ {ADDRESS}"),
+        ("word " * 50, "Bob", False, 0, "12:00 Bob │ " + "word " * 50),
+        ("one\ntwo", "Bob", False, 0, "12:00 Bob │ one\n          │ two"),
+        (
+            "what a long line for so narrow a screen",
+            "Bob",
+            False,
+            40,
+            "12:00        Bob │ what a long line for\n                 │ so narrow a screen",
+        ),
+    ],
+    ids=["theirs", "mine", "wide name", "long name", "address", "pipe", "lines", "wrapped"],
+)
+def test_a_message_shows_time_name_and_text(text: str, name: str, is_own: bool, columns: int, line: str) -> None:
+    assert shown(text, name, columns, is_own) == line
+
+
+@pytest.mark.parametrize(
+    ("line", "text"),
+    [
+        (pending_line("Ada", "hello", 0, 80), "             Ada ┊ hello"),
+        (pending_line("Ada", "hello", NOON_MS, 80), "12:00        Ada ┊ hello"),
+        (notice_line("Bob is online", 80, NOON_MS), "12:00            · Bob is online"),
+    ],
+    ids=["sent", "acknowledged", "notice"],
+)
+def test_what_is_no_message_yet_has_another_bar(line: StyleAndTextTuples, text: str) -> None:
+    assert fragment_list_to_text(line) == text
+
+
+@pytest.mark.parametrize("columns", [60, 80, 200])
+def test_no_line_of_a_message_is_longer_than_the_screen(columns: int) -> None:
+    lines = shown("a word and another " * 30, columns=columns).split("\n")
+    assert columns - 20 < max(map(len, lines)) <= columns
 
 
 def test_lines_are_measured_in_cells() -> None:
-    assert wrapped("你好 hello", 10) == ["你好 hello"]
-    assert wrapped("你好 hello", 9) == ["你好", "hello"]
-
-
-def test_in_a_pipe_a_message_is_one_line_without_padding() -> None:
-    assert text_of(PIPE.message(said("word " * 50))) == "12:00 Bob │ " + "word " * 50
-
-
-def test_a_message_of_several_lines_keeps_them() -> None:
+    assert [wrapped("你好 hello", columns) for columns in (10, 9)] == [["你好 hello"], ["你好", "hello"]]
     assert wrapped("one\n\ntwo", 20) == ["one", "", "two"]
-    assert text_of(PIPE.message(said("one\ntwo"))) == "12:00 Bob │ one\n          │ two"
-
-
-def test_a_message_under_way_has_no_time_until_it_is_acknowledged() -> None:
-    assert text_of(WIDE.pending("hello", 0)) == "             Ada ┊ hello"
-    assert text_of(WIDE.pending("hello", NOON_MS)) == "12:00        Ada ┊ hello"
-
-
-def test_a_notice_stands_in_the_column_of_the_texts() -> None:
-    assert text_of(WIDE.notice("Bob is online", NOON_MS)) == "12:00            · Bob is online"
-
-
-def test_a_wide_name_is_measured_in_cells_and_a_long_one_cut() -> None:
-    assert text_of(WIDE.message(said("hi", name="李小龍"))) == "12:00     李小龍 │ hi"
-    assert text_of(WIDE.message(said("hi", name="Maximiliane"))) == "12:00 Maximilia… │ hi"
 
 
 @pytest.mark.parametrize("escape", ["\x1b[2J", "\x07", "\r", "\x9b1m", "\u202e"], ids=ascii)
-def test_nobody_steers_my_terminal_with_a_message(escape: str) -> None:
-    shown = text_of(WIDE.message(said(f"a{escape}b")))
-    assert escape[0] not in shown
-    assert "a\N{REPLACEMENT CHARACTER}" in shown
+def test_nobody_controls_my_terminal_with_a_message(escape: str) -> None:
+    line = shown(f"a{escape}b")
+    assert escape[0] not in line
+    assert "a\N{REPLACEMENT CHARACTER}" in line
 
 
-def test_windows_line_ends_and_tabs_are_welcome() -> None:
+def test_windows_line_ends_and_tabs_are_accepted() -> None:
     assert visible("a\r\n\tb") == "a\n    b"
 
 
 def test_the_day_is_written_out() -> None:
-    assert WIDE.day(NOON_MS) == "Tuesday, 3 March 2026"
+    assert day(NOON_MS) == "Tuesday, 3 March 2026"
 
 
 def test_a_name_has_one_colour_however_it_is_written() -> None:
-    assert name_colour("Ada") == name_colour("ADA")
-    assert len({name_colour(f"user {n}") for n in range(200)}) == len(NAME_COLOURS)
+    colours = [message_line(message("", name), False, 80)[1][0] for name in ("Ada", "ADA")]
+    assert colours[0] == colours[1]
+    assert len({message_line(message("", f"user {n}"), False, 80)[1][0] for n in range(200)}) == len(NAME_COLOURS)
 
 
 def luminance(colour: str) -> float:
@@ -121,68 +128,49 @@ def test_every_name_is_readable_on_black_and_on_white(colour: str) -> None:
     assert min(1.05 / (luminance(colour) + 0.05), (luminance(colour) + 0.05) / 0.05) >= 4.4
 
 
-def test_the_toolbar_tells_the_transport_and_that_the_line_is_up() -> None:
-    assert toolbar(standing()) == ["Raw WebSocket  ● connected", "● Ada (you)"]
+@pytest.mark.parametrize(
+    ("changes", "end"),
+    [
+        ({}, "Raw WebSocket  ● connected"),
+        ({"connected": False}, "○ disconnected, retrying"),
+        ({"latency_ms": 0.4}, "seen after 0 ms"),
+        ({"latency_ms": 1940.0}, "seen after 1.9 s"),
+    ],
+    ids=str,
+)
+def test_the_toolbar_shows_transport_connection_and_latency(changes: dict[str, float], end: str) -> None:
+    assert toolbar(replace(status(), **changes))[0].endswith(end)  # type: ignore[arg-type]
 
 
-@pytest.mark.parametrize(("took_ms", "told"), [(0.4, "0 ms"), (12.0, "12 ms"), (1940.0, "1.9 s")])
-def test_the_toolbar_tells_how_long_the_last_message_took(took_ms: float, told: str) -> None:
-    assert toolbar(replace(standing(), took_ms=took_ms))[0].endswith(f"seen after {told}")
-
-
-def test_the_toolbar_tells_when_the_line_is_down() -> None:
-    assert "○ disconnected, retrying" in toolbar(replace(standing(), connected=False))[0]
-
-
-def test_the_toolbar_tells_who_is_here_and_since_when_others_are_away() -> None:
-    assert toolbar(standing(CYD, BOB))[1] == "● Ada (you)  ● Bob  ○ Cyd, 2 min ago"
-
-
-def test_those_away_stand_in_the_order_in_which_they_were_last_seen() -> None:
-    first, later = Member("u-1", "Dan", False, NOON_MS - 9 * MINUTE_MS), Member("u-2", "Eve", False, NOON_MS)
-    assert toolbar(standing(first, CYD, later))[1] == "● Ada (you)  ○ Eve, just now  ○ Cyd, 2 min ago  ○ Dan, 9 min ago"
-
-
-def test_a_name_that_two_users_had_stands_once_and_online() -> None:
+def test_the_toolbar_shows_once_who_is_online_and_since_when_others_are_away() -> None:
     earlier = Member("u-bob-of-yesterday", "Bob", False, NOON_MS - 9 * MINUTE_MS)
-    assert toolbar(standing(earlier, BOB))[1] == "● Ada (you)  ● Bob"
+    assert toolbar(status(CYD, earlier, BOB))[1] == "● Ada (you)  ● Bob  ○ Cyd, last seen 2 min ago"
 
 
-def test_the_toolbar_tells_who_types_until_the_notice_expires_but_not_that_i_do() -> None:
-    status = standing(BOB)
+def test_the_toolbar_shows_who_types_until_the_notice_expires_but_not_that_i_do() -> None:
+    room = status(BOB)
     for user, name in ((ADA.user, "Ada"), (BOB.user, "Bob")):
         notice = Event("lobby", 10, Kind.TYPING, user, name, "started", NOON_MS, expires_at_ms=NOON_MS + 5000)
-        status.view.apply([notice])
-    assert toolbar(status)[0].endswith("Bob is typing…")
-    assert "typing" not in toolbar(status, now_ms=NOON_MS + 5000)[0]
+        room.view.apply([notice])
+    assert toolbar(room)[0].endswith("Bob is typing…")
+    assert "typing" not in toolbar(room, now_ms=NOON_MS + 5000)[0]
 
 
 @pytest.mark.parametrize(
-    ("receipts", "told"),
-    [({}, "not read yet"), ({"u-ada": 7, "u-bob": 6}, "not read yet"), ({"u-bob": 7}, "read by Bob")],
+    ("receipts", "sent_seq", "end"),
+    [
+        ({}, 7, "not read yet"),
+        ({"u-ada": 7, "u-bob": 6}, 7, "not read yet"),
+        ({"u-bob": 7, "u-cyd": 8}, 7, "read by Bob, Cyd"),
+        ({"u-bob": 7}, 0, "connected"),
+    ],
 )
-def test_the_toolbar_tells_who_has_read_my_last_message(receipts: dict[str, int], told: str) -> None:
-    assert toolbar(standing(BOB, receipts=receipts, sent_seq=7))[0].endswith(told)
-
-
-def test_without_a_message_of_mine_nothing_is_said_about_reading() -> None:
-    assert "read" not in toolbar(standing(BOB, receipts={"u-bob": 7}))[0]
-
-
-@pytest.mark.parametrize("columns", [20, 40, 60])
-def test_the_toolbar_has_two_lines_that_fit_the_screen(columns: int) -> None:
-    crowd = [Member(f"u-{n}", f"Somebody {n}", n % 2 == 0, NOON_MS) for n in range(30)]
-    lines = text_of(standing(*crowd, sent_seq=7).toolbar(NOON_MS, columns)).split("\n")
-    assert [len(line) <= columns for line in lines] == [True, True]
-    assert lines[1].endswith("…")
-
-
-def test_who_tells_everyone_and_when_they_were_last_seen() -> None:
-    assert standing(BOB, CYD).who(NOON_MS) == ["Ada: you", "Bob: online", "Cyd: last seen 2 min ago"]
+def test_the_toolbar_shows_who_has_read_my_last_message(receipts: dict[str, int], sent_seq: int, end: str) -> None:
+    assert toolbar(status(BOB, CYD, receipts=receipts, sent_seq=sent_seq))[0].endswith(end)
 
 
 @pytest.mark.parametrize(
-    ("silent_s", "told"),
+    ("silent_s", "text"),
     [
         (-5, "just now"),
         (0.9, "just now"),
@@ -193,14 +181,5 @@ def test_who_tells_everyone_and_when_they_were_last_seen() -> None:
         (200_000, "2 days ago"),
     ],
 )
-def test_a_time_past_is_told_in_its_largest_unit(silent_s: float, told: str) -> None:
-    assert ago(int(silent_s * 1000)) == told
-
-
-def test_names_are_listed_as_one_says_them() -> None:
-    assert [listed(names) for names in (["A"], ["A", "B"], ["A", "B", "C"])] == ["A", "A and B", "A, B and C"]
-
-
-def test_what_does_not_fit_ends_in_an_ellipsis() -> None:
-    assert text_of(fitted([("", "ab"), ("bold", "cd")], 4)) == "abcd"
-    assert text_of(fitted([("", "ab"), ("bold", "cd")], 3)) == "ab…"
+def test_a_past_time_is_shown_in_its_largest_unit(silent_s: float, text: str) -> None:
+    assert ago(int(silent_s * 1000)) == text

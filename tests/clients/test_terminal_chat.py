@@ -1,12 +1,11 @@
-"""The terminal chat at work: what it tells the others, and real sessions on a terminal and through a pipe."""
+"""The terminal chat at work: what it sends to the others, and real sessions on a terminal and through a pipe."""
 
 import asyncio
 import io
-import os
 import re
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -17,7 +16,7 @@ from prompt_toolkit.input import PipeInput, create_pipe_input
 from prompt_toolkit.output.vt100 import Vt100_Output
 from typer.testing import CliRunner
 
-from clients.__main__ import Tokens, app, explain
+from clients.__main__ import app, explain, store_token, stored_token, token_file
 from clients.errors import Refused
 from clients.terminal_chat import TerminalChat
 from clients.terminal_screens import PromptScreen
@@ -30,53 +29,42 @@ from tests.support.chat_harness import DEADLINE_S, ChatHarness, events, until
 SOCKET = transports.find("raw_websocket")
 
 
-def test_typing_is_told_at_once_and_then_no_more_often_than_it_must_be() -> None:
+@pytest.fixture(autouse=True)
+def home(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Keep tokens in a folder of the test's own."""
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
+
+
+@pytest.mark.parametrize(
+    ("typed", "due"),
+    [
+        ([("h", 0.0), ("he", 0.3), ("hel", RENEW_S)], [True, None, True]),
+        ([("h", 0.0), ("h", 2 * RENEW_S)], [True, None]),
+        ([("h", 0.0), ("", 0.0), ("", 0.0)], [True, False, None]),
+    ],
+    ids=["while typing", "not in a pause", "once for an emptied line"],
+)
+def test_a_typing_notice_is_sent_at_once_and_as_rarely_as_possible(
+    typed: Sequence[tuple[str, float]], due: list[bool | None]
+) -> None:
     notices = TypingNotices()
-    assert [notices.due(typed, now_s) for typed, now_s in (("h", 0.0), ("he", 0.3), ("hel", RENEW_S))] == [
-        True,
-        None,
-        True,
-    ]
+    assert [notices.due(text, now_s) for text, now_s in typed] == due
 
 
-def test_whoever_pauses_is_not_said_to_type_on() -> None:
-    notices = TypingNotices()
-    assert [notices.due("h", 0.0), notices.due("h", 2 * RENEW_S)] == [True, None]
-
-
-def test_an_emptied_line_is_told_once() -> None:
-    notices = TypingNotices()
-    assert [notices.due(typed, 0.0) for typed in ("h", "", "")] == [True, False, None]
-
-
-def test_a_sent_message_needs_no_word_that_typing_has_stopped() -> None:
+def test_a_sent_message_needs_no_notice_that_typing_has_stopped() -> None:
     notices = TypingNotices()
     notices.due("h", 0.0)
     notices.reset()
     assert [notices.due("", 0.1), notices.due("n", 0.2)] == [None, True]
 
 
-def test_a_token_is_remembered_for_its_server_and_name_only(tmp_path: Path) -> None:
-    Tokens(tmp_path / "state").remember("http://a", "Ada", "secret")
-    tokens = Tokens(tmp_path / "state")
-    assert [tokens.find("http://a", "Ada"), tokens.find("http://b", "Ada"), tokens.find("http://a", "Bob")] == [
-        "secret",
-        "",
-        "",
-    ]
-
-
-def test_only_its_owner_can_read_the_tokens(tmp_path: Path) -> None:
-    Tokens(tmp_path).remember("http://a", "Ada", "secret")
-    assert [(file.name, file.stat().st_mode & 0o777) for file in tmp_path.iterdir()] == [("tokens.json", 0o600)]
-
-
-@pytest.mark.parametrize("content", ["", "[]", "{broken"])
-def test_a_spoilt_file_of_tokens_is_as_good_as_none(tmp_path: Path, content: str) -> None:
-    (tmp_path / "tokens.json").write_text(content)
-    assert Tokens(tmp_path).find("http://a", "Ada") == ""
-    Tokens(tmp_path).remember("http://a", "Ada", "secret")
-    assert Tokens(tmp_path).find("http://a", "Ada") == "secret"
+def test_a_token_is_stored_for_its_owner_server_and_name_only() -> None:
+    store_token("http://a", "Ada", "a longer secret")
+    store_token("http://a", "Ada", "secret")
+    assert stored_token("http://a", "Ada") == "secret"
+    assert stored_token("http://b", "Ada") == stored_token("http://a", "Bob") == ""
+    assert token_file("http://a", "Ada").stat().st_mode & 0o777 == 0o600
 
 
 @pytest.mark.parametrize(
@@ -89,12 +77,12 @@ def test_a_spoilt_file_of_tokens_is_as_good_as_none(tmp_path: Path, content: str
         ("bad_request", "the detail"),
     ],
 )
-def test_every_refusal_says_what_to_do(code: str, advice: str) -> None:
+def test_every_refusal_states_what_to_do(code: str, advice: str) -> None:
     assert advice in explain(Refused(code, "the detail"), "raw_websocket", "http://127.0.0.1:9000", "Ada")
 
 
 @pytest.mark.parametrize(
-    ("arguments", "told"),
+    ("arguments", "advice"),
     [
         (
             ["--transport", "raw_websocket", "--server", "http://127.0.0.1:9"],
@@ -105,16 +93,13 @@ def test_every_refusal_says_what_to_do(code: str, advice: str) -> None:
     ],
     ids=["no server", "bad slug", "bad address"],
 )
-def test_a_chat_that_cannot_begin_says_why(
-    arguments: list[str], told: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
+def test_a_chat_that_cannot_begin_states_why(arguments: list[str], advice: str) -> None:
     result = CliRunner().invoke(app, ["chat", "--name", "Ada", *arguments])
     assert result.exit_code == 1
-    assert told in result.output
+    assert advice in result.output
 
 
-class Paper(io.StringIO):
+class FakeTerminal(io.StringIO):
     """A terminal's output, which can be awaited."""
 
     def __init__(self) -> None:
@@ -140,20 +125,20 @@ def address() -> Iterator[str]:
 
 
 @pytest.fixture
-def stage(address: str) -> ChatHarness:
+def harness(address: str) -> ChatHarness:
     return ChatHarness(SOCKET, address)
 
 
 @asynccontextmanager
-async def window(stage: ChatHarness) -> AsyncIterator[tuple[PipeInput, Paper, "asyncio.Task[None]"]]:
+async def window(harness: ChatHarness) -> AsyncIterator[tuple[PipeInput, FakeTerminal, "asyncio.Task[None]"]]:
     """Open Ada's terminal: her keys, what she sees, and the chat."""
-    paper = Paper()
-    output = Vt100_Output(paper, lambda: Size(rows=30, columns=100), term="xterm")
+    terminal = FakeTerminal()
+    output = Vt100_Output(terminal, lambda: Size(rows=30, columns=100), term="xterm")
     with create_pipe_input() as keys, create_app_session(input=keys, output=output):
-        async with await stage.log_in("Ada") as talk:
-            chatting = asyncio.create_task(TerminalChat(talk, SOCKET, PromptScreen()).run())
+        async with await harness.log_in("Ada") as session:
+            chatting = asyncio.create_task(TerminalChat(session, SOCKET, PromptScreen()).run())
             try:
-                yield keys, paper, chatting
+                yield keys, terminal, chatting
             finally:
                 chatting.cancel()
                 await asyncio.gather(chatting, return_exceptions=True)
@@ -161,16 +146,16 @@ async def window(stage: ChatHarness) -> AsyncIterator[tuple[PipeInput, Paper, "a
 
 @pytest.mark.process
 @pytest.mark.anyio
-async def test_two_people_chat_and_one_of_them_has_a_terminal(stage: ChatHarness) -> None:
-    async with stage.joined("Bob") as (bob,):
-        await bob.send("said before")
-        async with window(stage) as (keys, paper, chatting):
-            await paper.shows("said before")
+async def test_two_people_chat_and_one_of_them_has_a_terminal(harness: ChatHarness) -> None:
+    async with harness.joined("Bob") as (bob,):
+        await bob.send("written before")
+        async with window(harness) as (keys, terminal, chatting):
+            await terminal.shows("written before")
             keys.send_text("hello\r")
-            assert [event.body for event in await events(bob, 2, Kind.MESSAGE)] == ["said before", "hello"]
-            await paper.shows("┃ hello")
+            assert [event.body for event in await events(bob, 2, Kind.MESSAGE)] == ["written before", "hello"]
+            await terminal.shows("┃ hello")
             ack = await bob.send("hi Ada")
-            await paper.shows("│ hi Ada")
+            await terminal.shows("│ hi Ada")
             await until(bob, lambda: ack.seq in bob.view.receipts.values())
             keys.send_text("\x04")
             await asyncio.wait_for(chatting, DEADLINE_S)
@@ -179,41 +164,40 @@ async def test_two_people_chat_and_one_of_them_has_a_terminal(stage: ChatHarness
 
 @pytest.mark.process
 @pytest.mark.anyio
-async def test_typing_is_told_while_it_lasts(stage: ChatHarness) -> None:
-    async with stage.joined("Bob") as (bob,), window(stage) as (keys, _, chatting):
-        for typed, told in (("thinking", "started"), ("\x15", "stopped")):
+async def test_typing_is_shown_to_others_while_it_lasts(harness: ChatHarness) -> None:
+    async with harness.joined("Bob") as (bob,), window(harness) as (keys, _, chatting):
+        for typed, body in (("thinking", "started"), ("\x15", "stopped")):
             keys.send_text(typed)
-            assert [event.body for event in await events(bob, 1, Kind.TYPING)] == [told]
+            assert [event.body for event in await events(bob, 1, Kind.TYPING)] == [body]
         keys.send_text("/quit\r")
         await asyncio.wait_for(chatting, DEADLINE_S)
 
 
 @pytest.mark.process
 @pytest.mark.anyio
-async def test_the_commands_answer_and_tell_nobody(stage: ChatHarness) -> None:
-    async with stage.joined("Bob") as (bob,), window(stage) as (keys, paper, chatting):
-        await bob.send("said at first")
+async def test_commands_are_not_sent_to_anybody(harness: ChatHarness) -> None:
+    async with harness.joined("Bob") as (bob,), window(harness) as (keys, terminal, chatting):
+        await bob.send("written at first")
         for typed, shown in (
-            ("/who", f"{bob.account.name}: online"),
-            ("/history 5", "earlier messages"),
+            ("/who", f"\u25cf {bob.account.name}"),
+            ("/history 5", "earlier messages: "),
             ("/help", "/quit  leave"),
             ("/nonsense", "/nonsense: no such command"),
             ("//slash", "┃ /slash"),
         ):
             keys.send_text(f"{typed}\r")
-            await paper.shows(shown)
-        assert [event.body for event in await events(bob, 2, Kind.MESSAGE)] == ["said at first", "/slash"]
+            await terminal.shows(shown)
+        assert [event.body for event in await events(bob, 2, Kind.MESSAGE)] == ["written at first", "/slash"]
         keys.send_text("\x03")
         await asyncio.wait_for(chatting, DEADLINE_S)
 
 
-def script(stage: ChatHarness, tmp_path: Path, says: str, *more: str) -> "subprocess.CompletedProcess[str]":
+def script(harness: ChatHarness, text: str, *more: str) -> "subprocess.CompletedProcess[str]":
     """Run `python -m clients chat` with a pipe instead of a terminal."""
     command = [sys.executable, "-m", "clients", "chat", "--transport", SOCKET.slug, "--name", "Cyd"]
     return subprocess.run(
-        [*command, "--server", stage.address, "--room", stage.room, *more],
-        input=says,
-        env={**os.environ, "XDG_STATE_HOME": str(tmp_path)},
+        [*command, "--server", harness.address, "--room", harness.room, *more],
+        input=text,
         capture_output=True,
         text=True,
         timeout=2 * DEADLINE_S,
@@ -222,18 +206,18 @@ def script(stage: ChatHarness, tmp_path: Path, says: str, *more: str) -> "subpro
 
 
 @pytest.mark.process
-def test_a_script_sends_its_lines_and_leaves_and_may_come_again(stage: ChatHarness, tmp_path: Path) -> None:
-    first = script(stage, tmp_path, "one\ntwo\n")
+def test_a_script_sends_its_lines_and_leaves_and_may_come_again(harness: ChatHarness) -> None:
+    first = script(harness, "one\ntwo\n")
     assert (first.returncode, first.stderr) == (0, "")
-    again = script(stage, tmp_path, "")
+    again = script(harness, "")
     assert (again.returncode, again.stderr) == (0, "")
     assert re.findall(r"Cyd ┃ (\w+)", again.stdout) == ["one", "two"]
-    stranger = script(stage, tmp_path, "", "--no-remember")
+    stranger = script(harness, "", "--no-remember")
     assert (stranger.returncode, "choose another --name" in stranger.stderr) == (1, True)
 
 
 @pytest.mark.process
-def test_a_script_whose_line_is_refused_fails_and_says_so(stage: ChatHarness, tmp_path: Path) -> None:
-    run = script(stage, tmp_path, "x" * 5000 + "\n", "--name", "Dan")
+def test_a_script_whose_line_is_refused_fails_with_the_reason(harness: ChatHarness) -> None:
+    run = script(harness, "x" * 5000 + "\n", "--name", "Dan")
     assert run.returncode == 1
     assert "too_large" in run.stdout

@@ -1,7 +1,7 @@
 // A room on the screen: who is here, what was said, who has read it, who types. Text from users is never markup.
 
 import { TypingNotices } from "../chat/typing_notices.js";
-import { newId } from "./written.js";
+import { newClientId } from "./client_ids.js";
 
 const SHOWN_MAX = 40;
 const REDRAW_MS = 500;
@@ -89,7 +89,7 @@ export class RoomWindow {
 
   #say(text) {
     this.#notices.reset();
-    if (text) this.talk.send(text, newId()).catch((error) => ($("typing").textContent = error.message));
+    if (text) this.talk.send(text, newClientId()).catch((error) => ($("typing").textContent = error.message));
   }
 
   #tellReading() {

@@ -1,6 +1,6 @@
 // One lane on the page: its card, and the frame in which its client talks to its own server.
 
-import { writtenAtMs } from "../lane/written.js";
+import { writtenAtMs } from "../lane/client_ids.js";
 import { Figures } from "./figures.js";
 import { Latencies } from "./latencies.js";
 import { Strip } from "./strip.js";

@@ -1,6 +1,6 @@
 // All lanes of this window: what is done to one is done to each, at the same moment.
 
-import { newId } from "../lane/written.js";
+import { newClientId } from "../lane/client_ids.js";
 import { wish } from "./demo.js";
 import { absentCard, Lane } from "./lane.js";
 import { announce, attempt, trouble } from "./told.js";
@@ -43,7 +43,7 @@ export class Lanes {
 
   /** Write one message to every lane whose client has joined; resolves with when each lane saw it, if it did. */
   send(text) {
-    const id = newId();
+    const id = newClientId();
     const joined = this.#all.filter((lane) => lane.hasJoined && lane.missing < MISSING_MAX);
     const arrivals = joined.map(async (lane) => ({ label: lane.label, tookMs: await lane.send(text, id) }));
     this.#draw();
