@@ -2,7 +2,7 @@
 
 Exit status: 0 when every acknowledged event reached every recipient exactly once, on every transport; 1 when not, or
 when a transport could not be measured; 130 after Ctrl-C. A load generator that lagged makes a verdict suspect or void,
-and is told, but does not fail the command: that is the machine's fault, not the servers'.
+which is printed, but does not fail the command: that is the machine's fault, not the servers'.
 """
 
 import os
@@ -11,7 +11,7 @@ from typing import Annotated
 
 import typer
 
-from loadtests.choices import changed, check_loads, scenarios_for, target_of, transports_for
+from loadtests.choices import check_loads, choose_scenarios, choose_target, choose_transports, with_changes
 from loadtests.compare import compare_in_full, compare_transports
 from loadtests.experiments.calibration.command import SLUGS as CALIBRATED
 from loadtests.experiments.calibration.command import calibrate as run_calibration
@@ -36,22 +36,23 @@ from servers.transports import TRANSPORTS, find
 
 SLUGS = ", ".join(row.slug for row in TRANSPORTS)
 NAMES = ", ".join(row.name for row in SCENARIOS)
-TOPOLOGIES = ", ".join(row.name for row in OPTIONS)
+DEPLOYMENTS = ", ".join(row.name for row in OPTIONS)
 FULL = "full"
-UNSAID = "; as in the scenario if not said"
+DEFAULT = "; by default as in the scenario"
 
 
 def writable(folder: Path) -> Path:
-    """Return a folder in which results can be kept, or that can be made. Raises typer.BadParameter."""
-    there = next(path for path in (folder, *folder.absolute().parents) if path.exists())
-    if not there.is_dir():
-        raise typer.BadParameter(f"{folder}: nothing can be kept there, since {there} is no folder")
-    if not os.access(there, os.W_OK | os.X_OK):
-        raise typer.BadParameter(f"{folder}: nothing can be kept there, since {there} cannot be written to")
+    """Return a folder to which results can be written, or that can be made. Raises typer.BadParameter."""
+    nearest = next(path for path in (folder, *folder.absolute().parents) if path.exists())
+    if not nearest.is_dir():
+        raise typer.BadParameter(f"{folder}: nothing can be kept there, since {nearest} is no folder")
+    if not os.access(nearest, os.W_OK | os.X_OK):
+        raise typer.BadParameter(f"{folder}: nothing can be kept there, since {nearest} cannot be written to")
     return folder
 
 
-Kept = Annotated[Path, typer.Option(help="Folder for the record.", callback=writable)]
+RecordFolder = Annotated[Path, typer.Option(help="Folder for the record.", callback=writable)]
+Slugs = Annotated[list[str] | None, typer.Option(help=f"One of {SLUGS}; repeat for several, all if none.")]
 app = typer.Typer(add_completion=False, help=(__doc__ or "").splitlines()[0])
 
 
@@ -68,34 +69,32 @@ def scenarios() -> None:
 
 @app.command()
 def compare(
-    transport: Annotated[
-        list[str] | None, typer.Option(help=f"One of {SLUGS}; repeat for several, all if none.")
-    ] = None,
+    transport: Slugs = None,
     scenario: Annotated[
         str | None, typer.Option(help=f"One of {NAMES}; {CONVERSATION.name} if none, or all of them with --full.")
     ] = None,
-    users: Annotated[int | None, typer.Option(min=1, max=2000, help=f"Users in all{UNSAID}.")] = None,
-    room_size: Annotated[int | None, typer.Option(min=1, help=f"Users per room{UNSAID}.")] = None,
+    users: Annotated[int | None, typer.Option(min=1, max=2000, help=f"Users in all{DEFAULT}.")] = None,
+    room_size: Annotated[int | None, typer.Option(min=1, help=f"Users per room{DEFAULT}.")] = None,
     rate: Annotated[
         float | None,
-        typer.Option(min=0.001, max=100, help=f"Messages per second that each user sends, on average{UNSAID}."),
+        typer.Option(min=0.001, max=100, help=f"Messages per second that each user sends, on average{DEFAULT}."),
     ] = None,
     seconds: Annotated[
-        float | None, typer.Option(min=1, max=3600, help=f"Seconds measured per transport and load{UNSAID}.")
+        float | None, typer.Option(min=1, max=3600, help=f"Seconds measured per transport and load{DEFAULT}.")
     ] = None,
     poll: Annotated[
         float | None,
-        typer.Option(min=0.05, max=60, help=f"Seconds that a short poller sleeps after each answer{UNSAID}."),
+        typer.Option(min=0.05, max=60, help=f"Seconds that a short poller sleeps after each answer{DEFAULT}."),
     ] = None,
     seed: Annotated[
-        int | None, typer.Option(min=0, help=f"Seed of the senders' schedules; the same for all{UNSAID}.")
+        int | None, typer.Option(min=0, help=f"Seed of the senders' schedules; the same for all{DEFAULT}.")
     ] = None,
     full: Annotated[
         bool,
         typer.Option(
             "--full",
             help="Every scenario (or the one named) on every transport, repeated; up to two hours. The same command "
-            "takes up a run that was interrupted.",
+            "resumes a run that was interrupted.",
         ),
     ] = False,
     quick: Annotated[
@@ -110,21 +109,17 @@ def compare(
     workers: Annotated[
         int, typer.Option(min=1, max=64, help="Processes that serve; an embedded store allows one.")
     ] = 1,
-    topology: Annotated[
-        str,
-        typer.Option(help=f"Measure a deployment as it stands, with what it serves: one of {TOPOLOGIES}."),
+    deployment: Annotated[
+        str, typer.Option(help=f"Measure a deployment as it stands, with the transport that it serves: {DEPLOYMENTS}.")
     ] = "",
     generators: Annotated[
-        int, typer.Option(min=1, max=64, help="Generator processes: a master of Locust's leads them if several.")
+        int, typer.Option(min=1, max=64, help="Generator processes; several are led by Locust's master process.")
     ] = 1,
     out: Annotated[Path, typer.Option(help="Folder in which the run's own folder is made.", callback=writable)] = Path(
         "results"
     ),
-    dialect: Annotated[
-        str,
-        typer.Option(
-            help=f"Measure a server that nobody here wrote, and that speaks this: {', '.join(OTHER_SERVERS)}."
-        ),
+    target: Annotated[
+        str, typer.Option(help=f"Measure somebody else's server in place of ours: {', '.join(OTHER_SERVERS)}.")
     ] = "",
     against: Annotated[
         str, typer.Option(help="Address of that server, if it runs already; if none, one is started here.")
@@ -134,7 +129,7 @@ def compare(
     ] = None,
 ) -> None:
     """Compare the transports under the same load, one after the other; by default about 40 seconds each."""
-    asked = {
+    given = {
         "users": users,
         "room_size": room_size,
         "rate_per_s": rate,
@@ -142,18 +137,18 @@ def compare(
         "poll_interval_s": poll,
         "seed": seed,
     }
+    changes = {name: value for name, value in given.items() if value is not None}
     try:
-        subject = target_of(dialect, against, pid or [], topology, StoreChoice(store, workers))
-        chosen = transports_for(transport or [], subject)
-        named = scenarios_for(scenario, full, quick)
-        wanted = [changed(row, {name: value for name, value in asked.items() if value is not None}) for row in named]
-        check_loads(wanted, chosen, subject, generators)
+        measured = choose_target(target, against, pid or [], deployment, StoreChoice(store, workers))
+        chosen = choose_transports(transport or [], measured)
+        loads = [with_changes(row, changes) for row in choose_scenarios(scenario, full, quick)]
+        check_loads(loads, chosen, measured, generators)
     except ValueError as error:
         raise typer.BadParameter(str(error)) from None
     if not full:
-        raise typer.Exit(compare_transports(wanted[0], chosen, out, subject, generators))
+        raise typer.Exit(compare_transports(loads[0], chosen, out, measured, generators))
     try:
-        raise typer.Exit(compare_in_full(wanted, chosen, out / FULL, subject, generators))
+        raise typer.Exit(compare_in_full(loads, chosen, out / FULL, measured, generators))
     except AnotherRun as error:
         raise typer.BadParameter(str(error)) from None
 
@@ -171,9 +166,9 @@ def calibrate(
         typer.Option(min=0, help="Milliseconds that the stub holds a message; repeat; 0, 5, 20 and 100 if none."),
     ] = None,
     seconds: Annotated[float, typer.Option(min=1, max=3600, help="Seconds measured per transport and load.")] = 12.0,
-    out: Kept = Path("results"),
+    out: RecordFolder = Path("results"),
 ) -> None:
-    """State the load generator's own error on this machine; by default this takes about two minutes."""
+    """Measure the load generator's own error on this machine; by default this takes about two minutes."""
     if unknown := sorted(set(transport or ()) - set(CALIBRATED)):
         raise typer.BadParameter(f"expected any of {', '.join(CALIBRATED)}; got {', '.join(unknown)}")
     chosen = [find(slug) for slug in transport or CALIBRATED]
@@ -181,15 +176,15 @@ def calibrate(
 
 
 @app.command()
-def capture(out: Kept = Path("results")) -> None:
+def capture(out: RecordFolder = Path("results")) -> None:
     """Record what crosses the wire on each transport while two people talk; takes a minute and a half."""
     raise typer.Exit(run_capture(out))
 
 
 @app.command("shared_store")
 def shared_store(
-    out: Kept = Path("results"),
-    quick: Annotated[bool, typer.Option(help="Once, with small numbers: to see that it runs.")] = False,
+    out: RecordFolder = Path("results"),
+    quick: Annotated[bool, typer.Option(help="Once, with small numbers: a preview.")] = False,
 ) -> None:
     """Measure what a shared store, a second worker and the hop between the two cost; takes about ten minutes."""
     raise typer.Exit(measure_shared_store(QUICK if quick else SharedStorePlan(), out))
@@ -197,8 +192,8 @@ def shared_store(
 
 @app.command()
 def deployments(
-    out: Kept = Path("results"),
-    quick: Annotated[bool, typer.Option(help="Once, with a short window: to see that it runs.")] = False,
+    out: RecordFolder = Path("results"),
+    quick: Annotated[bool, typer.Option(help="Once, with a short window: a preview.")] = False,
 ) -> None:
     """Measure the three deployments as they stand, each under the same small load; takes about eight minutes."""
     raise typer.Exit(measure_deployments(QUICK_DEPLOYMENTS if quick else DeploymentsPlan(), out))
@@ -206,15 +201,13 @@ def deployments(
 
 @app.command()
 def hosted(
-    transport: Annotated[
-        list[str] | None, typer.Option(help=f"One of {SLUGS}; repeat for several, all if none.")
-    ] = None,
-    out: Kept = Path("results"),
-    quick: Annotated[bool, typer.Option(help="One host, with small numbers: to see that it runs.")] = False,
+    transport: Slugs = None,
+    out: RecordFolder = Path("results"),
+    quick: Annotated[bool, typer.Option(help="One host, with small numbers: a preview.")] = False,
 ) -> None:
     """Measure what a serverless host does to each transport, and what it bills; takes about 25 minutes."""
     try:
-        chosen = transports_for(transport or [], OurServers())
+        chosen = choose_transports(transport or [], OurServers())
     except ValueError as error:
         raise typer.BadParameter(str(error)) from None
     raise typer.Exit(measure_hosts(QUICK_HOSTED if quick else HostedPlan(), out, chosen))

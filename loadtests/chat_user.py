@@ -1,10 +1,10 @@
-"""The user of every load test: joins a room, listens, and does what the schedule says when it says so.
+"""The user of every load test: joins a room, receives, and acts at the moments of a schedule.
 
 Teaches how to measure delivery rather than requests. The Locust task is the sender, an open loop; the receiver is a
-greenlet beside it. Locust's statistics show the requests; deliveries are not requests, and are noted down apart, each
-with its latency from the moment at which the event was *meant* to be caused (`loadtests.accounts.summary`).
+second greenlet. Locust's statistics show the requests; deliveries are not requests, and are recorded apart, each with
+its latency from the *scheduled* moment of its action (`loadtests.accounts.summary`).
 
-A transport's own file supplies four things: open, post, receive and leave.
+Plain HTTP is the default connection. A transport's own file supplies `receive`, and what else it does differently.
 """
 
 from collections.abc import Callable
@@ -20,23 +20,23 @@ from gevent.event import Event as Never
 from locust import User, task
 
 from clients.inbox import Inbox
-from loadtests.accounts.samples import KINDS, OPENING, Asked, Return, Sent
-from loadtests.plan.schedule import Intention, intentions, phase
-from loadtests.users import locust_hooks
+from loadtests.accounts.samples import KINDS, OPENING, Reconnection, Request, Sent
+from loadtests.plan.schedule import ScheduledAction, phase, schedule
+from loadtests.users.generator_process import GeneratorProcess, sleep_until
 from loadtests.users.http_connection import ConnectionLost
 from loadtests.users.http_session import HttpUserSession
-from loadtests.users.phases import Load, sleep_until
+from loadtests.users.locust_hooks import LocustHooks
 from loadtests.users.reports import WEBSOCKET
 from servers.core.wire import Ack, Cursor, Event, Kind, MarkRead, Page, Send, Snapshot, SocketCommand, Typing
 
-TRIES = 3
-TRIES_IF_LINES_BREAK = 60
+ATTEMPTS = 3
+ATTEMPTS_IF_CONNECTIONS_BREAK = 60
 RETRY_S = 0.5
 BACKOFF_S = 0.1
 BACKOFF_MAX_S = 5.0
 
-BROKEN_LINE = "LINE"
-"""The type, in Locust's statistics, of a failure to receive on a line that was open."""
+RECEIVE_FAILED = "CONN"
+"""The type, in Locust's statistics, of a failure to receive on an open connection."""
 
 
 class ChatUser(User):
@@ -45,201 +45,204 @@ class ChatUser(User):
     abstract = True
     host: str
     """Where the server is. Of several, separated by commas, the users take turns by their numbers."""
-    load: ClassVar[Load]
-    """Of the test that runs; set when it starts."""
-    http_line: ClassVar[type[HttpUserSession]] = HttpUserSession
-    """How to speak over plain HTTP: another dialect brings another line."""
+    process: ClassVar[GeneratorProcess]
+    """What the users of this process share; set when a test starts."""
+    session_class: ClassVar[type[HttpUserSession]] = HttpUserSession
+    """The requests over plain HTTP: those of our protocol, or of another server's."""
+    last_page: Page | None = None
+    """The page that was received last; None on a new connection."""
 
     def open(self, after: Cursor | None) -> Snapshot:
         """Join the room, or come back to it and read on from a cursor; raises ConnectionLost."""
-        raise NotImplementedError
+        return self.http.join()
 
     def post(self, command: SocketCommand) -> Ack:
-        """Have a command carried out and wait for its acknowledgement; raises ConnectionLost."""
-        raise NotImplementedError
+        """Send a command and wait for its acknowledgement; raises ConnectionLost."""
+        return self.http.command(command)
 
     def receive(self) -> Page:
-        """Wait for the next page, the transport's way; raises ConnectionLost."""
+        """Wait for the next page, in the transport's way; raises ConnectionLost."""
         raise NotImplementedError
 
     def leave(self) -> Ack:
-        """Say goodbye, when nobody listens any more, and let go of the line; a seq of 0 if that is all it takes."""
-        raise NotImplementedError
+        """Leave the room and close the connection; a seq of 0 if there is no acknowledgement. `receive` is over."""
+        return self.http.leave()
 
     def on_start(self) -> None:
-        """Log in, enter, listen, and wait at the barrier for everybody else; whoever cannot join ends here."""
-        self.workload, self.witness = self.load.workload, self.load.witness
+        """Log in, join, receive, and wait at the barrier for everybody else; a user who cannot join ends here."""
+        self.workload, self.recorder = self.process.workload, self.process.recorder
         self.sessions = 0
-        if (number := self.load.next_number()) is None:
-            raise GreenletExit  # which Locust takes for a user's end, and unlike an exception not for a fault
+        if (number := self.process.next_number()) is None:
+            raise GreenletExit  # which ends a user without an error in Locust's statistics
         self.number = number
         addresses = self.host.split(",")
-        self.host = addresses[self.number % len(addresses)]
-        self.phase = phase(self.workload.seed, self.number)
-        self.room_number = self.number // self.workload.room_size
+        self.host = addresses[number % len(addresses)]
+        self.phase = phase(self.workload.seed, number)
+        self.room_number = number // self.workload.room_size
         self.room = f"room-{self.room_number}"
-        connection, keep_alive = f"connection-{self.number}", bool(self.workload.keep_alive)
-        self.http = self.http_line(self.host, self.report, self.room, connection, keep_alive)
-        self.random = Random(f"back-off {self.workload.seed} {self.number}")
-        self.tries = TRIES_IF_LINES_BREAK if self.workload.users_return else TRIES
+        keep_alive = bool(self.workload.keep_alive)
+        self.http = self.session_class(self.host, self.report, self.room, f"connection-{number}", keep_alive)
+        self.random = Random(f"back-off {self.workload.seed} {number}")
+        self.attempts = ATTEMPTS_IF_CONNECTIONS_BREAK if self.workload.users_return else ATTEMPTS
         try:
-            self._join(self.tries if self.workload.lines_break else 1)
-        except ConnectionLost as broken:
-            self.load.refuse(broken)
+            self._join(self.attempts if self.workload.lines_break else 1)
+        except ConnectionLost as lost:
+            self.process.report_refusal(lost)
             raise GreenletExit from None
-        self.load.wait_for_all()
+        self.process.wait_for_all()
 
     @task
     def act(self) -> None:
-        """Do each thing at the moment it is meant for, or late, but never skip it: an open loop."""
-        for index, intention in enumerate(intentions(self.workload, self.number)):
-            due_s = self.load.begin_s + intention.moment_s
+        """Start each action at its scheduled moment, or late, but never skip it: an open loop."""
+        for index, action in enumerate(schedule(self.workload, self.number)):
+            due_s = self.process.begin_s + action.moment_s
             sleep_until(due_s)
-            self.witness.means(self.number, due_s, intention.body)
-            self._persist(self._deed(intention, index, due_s), intention.kind, due_s)
-        self.load.has_spoken()
+            self.recorder.starts(self.number, due_s, action.body)
+            self._perform(self._request_of(action, index), action.kind, due_s)
+        self.process.user_finished()
         Never().wait()  # a task that ended would be started anew; Locust stops us when the test is over
 
     def on_stop(self) -> None:
-        """Stop listening before hanging up: a receiver must not take our goodbye for a broken line."""
+        """Leave, after the receiver has ended: it must not take our leaving for a broken connection."""
         if self.sessions:
             with suppress(ConnectionLost):
-                self._go()
-            self.http.hang_up()
-            self.load.has_left()
+                self._end_session()
+            self.http.close()
+            self.process.user_left()
 
-    def _join(self, tries: int) -> None:
-        """Log in and enter; raises ConnectionLost once that has failed so often."""
-        for left in reversed(range(tries)):
-            try:
-                if not self.http.token:
-                    self.user_id = self.http.log_in(f"user {self.number} of {self.load.name}").user
-                self._enter()
-                return
-            except ConnectionLost as broken:
-                self.load.samples.troubles.append(f"user {self.number} joining: {broken}")
-                if not left:
-                    raise
-                gevent.sleep(RETRY_S)
-
-    def _deed(self, intention: Intention, index: int, due_s: float) -> Callable[[], int]:
-        """Return what is to be done, which returns the seq of its event. A repeated message is stored once."""
-        command: SocketCommand
-        match intention.kind:
-            case Kind.PRESENCE:
-                return self._enter if intention.body == "online" else self._go
-            case Kind.MESSAGE:
-                command = Send(client_id=f"{self.number}-{index}", text="." * self.workload.text_bytes)
-            case Kind.TYPING:
-                command = Typing(active=intention.body == "started")
-            case Kind.RECEIPT:
-                command = MarkRead(up_to=self.read_up_to)
-        return lambda: self.post(command).seq
-
-    def _persist(self, deed: Callable[[], int], kind: Kind, due_s: float) -> None:
-        """Try until it is acknowledged."""
-        samples, sent_s = self.load.samples, perf_counter()
-        for _ in range(self.tries):
-            try:
-                seq = deed()
-            except ConnectionLost as broken:
-                samples.send_retries += 1
-                samples.troubles.append(f"user {self.number}, {kind}: {broken}")
-                gevent.sleep(RETRY_S)
-            else:
-                place = (self.room_number, seq, self.number, KINDS.index(kind))
-                self.witness.did(Sent(*place, due_s, sent_s, perf_counter()))
-                return
-        samples.send_failures += 1
-
-    def _enter(self) -> int:
-        """Begin a session; return minus the seq after which it begins, at or before which lies the event of coming."""
-        self.inbox = Inbox(self._opened(None).cursor)
-        self.read_up_to = self.inbox.cursor.seq
-        self.witness.entered(self.room_number, self.number, self.user_id, self.inbox, self.sessions)
-        self.sessions += 1
-        self.receiver: Greenlet = gevent.spawn(self._listen)
-        return -self.inbox.cursor.seq
-
-    def _opened(self, after: Cursor | None) -> Snapshot:
-        """Open the line, and note how that went; raises ConnectionLost."""
-        begun_s = perf_counter()
-        try:
-            snapshot = self.open(after)
-        except ConnectionLost:
-            self._note_asked(OPENING, begun_s, False)
-            raise
-        self._note_asked(OPENING, begun_s, True)
-        return snapshot
-
-    def _go(self) -> int:
-        """End the session; return the seq of the event that says so, or else minus the last seq that was read."""
-        self.receiver.kill()
-        self.witness.left(self.number)
-        self.load.samples.redundant_frames += self.inbox.redundant_frames
-        self.inbox.redundant_frames = 0
-        return self.leave().seq or -self.inbox.cursor.seq
-
-    def _listen(self) -> None:
-        """Take in every page. A line that breaks stays broken, and what it would have brought counts as lost.
-
-        Unless lines may break in this load: then it is opened again, and read on from the inbox's cursor.
-        """
-        while True:
-            try:
-                page = self.receive()
-                self.witness.heard(self.number, page)
-                for event in self.inbox.feed(page):
-                    self._note(event, perf_counter())
-                gevent.sleep(0)  # let everyone who was told in this moment note it, before anybody asks again
-            except ConnectionLost as broken:
-                self.load.samples.troubles.append(f"user {self.number} listening: {broken}")
-                if not broken.is_counted:  # a failure, but no request: what was pushed had not been asked for
-                    self.environment.stats.log_error(BROKEN_LINE, "receive", broken)
-                if not self.workload.users_return:
-                    return
-                self._return()
-
-    def _return(self) -> None:
-        """Open the line again, after pauses that double and that are random, lest all come back at once."""
-        broken_s, pause_s = perf_counter(), BACKOFF_S
-        self.witness.line_broke(self.number, broken_s)
-        for attempt in count(1):
-            gevent.sleep(self.random.uniform(0, pause_s))
-            pause_s = min(2 * pause_s, BACKOFF_MAX_S)
-            try:
-                self._opened(self.inbox.cursor)
-            except ConnectionLost:
-                continue
-            self.witness.returned(Return(self.number, broken_s, perf_counter(), attempt))
-            return
-
-    def _note(self, event: Event, received_s: float) -> None:
-        if event.kind is Kind.MESSAGE:
-            self.read_up_to = event.seq
-        due_s = self.witness.saw(self.room_number, self.number, event, received_s)
-        if due_s is not None:
-            self.load.note_latency(received_s - due_s)
-
-    def _note_asked(self, what: str, begun_s: float, went_well: bool) -> None:
-        """Note what was done to hear and to be heard, where lines may break."""
-        if self.workload.lines_break:
-            self.load.samples.asked.append(Asked(self.number, what, begun_s, perf_counter(), went_well))
-
-    def report(self, kind: str, name: str, took_s: float, length: int, broken: ConnectionLost | None = None) -> None:
-        """Put a request into Locust's own statistics."""
+    def report(self, kind: str, name: str, took_s: float, length: int, lost: ConnectionLost | None = None) -> None:
+        """Add a request to Locust's own statistics."""
         if kind != WEBSOCKET:
-            self._note_asked(f"{kind} {name}", perf_counter() - took_s, broken is None)
-        if broken:
-            broken.is_counted = True
+            self._record_request(f"{kind} {name}", perf_counter() - took_s, lost is None)
+        if lost:
+            lost.is_counted = True
         self.environment.events.request.fire(
             request_type=kind,
             name=name,
             response_time=1000 * took_s,
             response_length=length,
-            exception=broken,
+            exception=lost,
             context=self.context(),
         )
 
+    def _join(self, attempts: int) -> None:
+        """Log in and join; raises ConnectionLost once that has failed so often."""
+        for left in reversed(range(attempts)):
+            try:
+                if not self.http.token:
+                    self.user_id = self.http.log_in(f"user {self.number} of {self.process.name}").user
+                self._start_session()
+                return
+            except ConnectionLost as lost:
+                self._note_trouble("joining", lost)
+                if not left:
+                    raise
+                gevent.sleep(RETRY_S)
 
-locust_hooks.Test(lambda load: setattr(ChatUser, "load", load)).install()
+    def _request_of(self, action: ScheduledAction, index: int) -> Callable[[], int]:
+        """Return how to perform an action, which returns the seq of its event. A repeated message is stored once."""
+        command: SocketCommand
+        match action.kind:
+            case Kind.PRESENCE:
+                return self._start_session if action.body == "online" else self._end_session
+            case Kind.MESSAGE:
+                command = Send(client_id=f"{self.number}-{index}", text="." * self.workload.text_bytes)
+            case Kind.TYPING:
+                command = Typing(active=action.body == "started")
+            case Kind.RECEIPT:
+                command = MarkRead(up_to=self.read_up_to)
+        return lambda: self.post(command).seq
+
+    def _perform(self, request: Callable[[], int], kind: Kind, due_s: float) -> None:
+        """Try until it is acknowledged, or until there are no attempts left."""
+        sent_s = perf_counter()
+        for _ in range(self.attempts):
+            try:
+                seq = request()
+            except ConnectionLost as lost:
+                self.process.samples.send_retries += 1
+                self._note_trouble(kind, lost)
+                gevent.sleep(RETRY_S)
+            else:
+                place = (self.room_number, seq, self.number, KINDS.index(kind))
+                self.recorder.acknowledged(Sent(*place, due_s, sent_s, perf_counter()))
+                return
+        self.process.samples.send_failures += 1
+
+    def _start_session(self) -> int:
+        """Join the room and receive; return minus the seq after which the session begins (see `Sent`)."""
+        self.inbox = Inbox(self._open_connection(None).cursor)
+        self.read_up_to = self.inbox.cursor.seq
+        self.recorder.joined(self.room_number, self.number, self.user_id, self.inbox, self.sessions)
+        self.sessions += 1
+        self.receiver: Greenlet = gevent.spawn(self._receive_all)
+        return -self.inbox.cursor.seq
+
+    def _end_session(self) -> int:
+        """Leave the room; return the seq of the event of leaving, or else minus the last seq that was read."""
+        self.receiver.kill()
+        self.recorder.left(self.number)
+        self.process.samples.redundant_frames += self.inbox.redundant_frames
+        self.inbox.redundant_frames = 0
+        return self.leave().seq or -self.inbox.cursor.seq
+
+    def _open_connection(self, after: Cursor | None) -> Snapshot:
+        """Open the connection, and record how that went; raises ConnectionLost."""
+        begun_s, succeeded, self.last_page = perf_counter(), False, None
+        try:
+            snapshot = self.open(after)
+            succeeded = True
+        finally:
+            self._record_request(OPENING, begun_s, succeeded)
+        return snapshot
+
+    def _receive_all(self) -> None:
+        """Receive every page. After a connection breaks, everything that it would have brought counts as lost.
+
+        Unless connections may break in this load: then it is opened again, and read on from the inbox's cursor.
+        """
+        while True:
+            try:
+                self.last_page = page = self.receive()
+                self.recorder.received(self.number, page)
+                for event in self.inbox.feed(page):
+                    self._record(event, perf_counter())
+                gevent.sleep(0)  # every recipient of this moment records it, before anybody sends the next request
+            except ConnectionLost as lost:
+                self._note_trouble("receiving", lost)
+                if not lost.is_counted:  # a failure, but no request: what is pushed was not requested
+                    self.environment.stats.log_error(RECEIVE_FAILED, "receive", lost)
+                if not self.workload.users_return:
+                    return
+                self._reconnect()
+
+    def _reconnect(self) -> None:
+        """Open the connection again, after pauses that double and that are random, lest all come back at once."""
+        broken_s, pause_s = perf_counter(), BACKOFF_S
+        self.recorder.disconnected(self.number, broken_s)
+        for attempt in count(1):
+            gevent.sleep(self.random.uniform(0, pause_s))
+            pause_s = min(2 * pause_s, BACKOFF_MAX_S)
+            with suppress(ConnectionLost):
+                self._open_connection(self.inbox.cursor)
+                self.recorder.reconnected(Reconnection(self.number, broken_s, perf_counter(), attempt))
+                return
+
+    def _record(self, event: Event, received_s: float) -> None:
+        if event.kind is Kind.MESSAGE:
+            self.read_up_to = event.seq
+        due_s = self.recorder.delivered(self.room_number, self.number, event, received_s)
+        if due_s is not None:
+            self.process.note_latency(received_s - due_s)
+
+    def _record_request(self, name: str, begun_s: float, succeeded: bool) -> None:
+        """Record a request, where connections may break."""
+        if self.workload.lines_break:
+            row = Request(self.number, name, begun_s, perf_counter(), succeeded)
+            self.process.samples.requests.append(row)
+
+    def _note_trouble(self, doing: str, lost: ConnectionLost) -> None:
+        self.process.samples.troubles.append(f"user {self.number}, {doing}: {lost}")
+
+
+LocustHooks(lambda process: setattr(ChatUser, "process", process)).install()

@@ -1,67 +1,57 @@
-"""What a comparison was asked for, as far as it goes together: whose servers, which transports, which loads.
+"""What the command line of a comparison asks for: which target, which transports, which scenarios and loads.
 
-Teaches that a bad combination is best refused before anything starts, in the words of the command line. Every function
-here raises ValueError with what was expected, what came, and what to do.
+Teaches that a combination which cannot work is best refused before anything starts, in the words of the command line.
+Every function here raises ValueError with what was expected, what came, and what to do.
 """
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from loadtests.harness.provisioned_store import ALONE, StoreChoice
+from loadtests.harness.provisioned_store import DEFAULT_STORE, StoreChoice
 from loadtests.scenarios import CONVERSATION, PREVIEW, SCENARIOS, Scenario
 from loadtests.scenarios import find as find_scenario
-from loadtests.targets.deployed import Deployed
-from loadtests.targets.other_server import OTHER_SERVERS, OtherServer, transports_of
+from loadtests.targets.deployed_servers import DeployedServers
+from loadtests.targets.other_server import OTHER_SERVERS, OtherServer
 from loadtests.targets.target import OurServers, Target
 from servers.deploy import deployments
-from servers.transports import TRANSPORTS, Transport, find
+from servers.transports import Transport, find
 
 OPTIONS = {"rate_per_s": "rate", "measured_s": "seconds", "poll_interval_s": "poll"}
 """The options of the command line that are not called like the field that they set."""
 
 
-def target_of(dialect: str, against: str, pids: Sequence[int], topology: str, backing: StoreChoice) -> Target:
-    """Return whose servers are to be measured: of a dialect, or as a deployment; ours alone, if neither is named."""
-    if (against or pids) and not dialect:
-        raise ValueError(f"--against and --pid need --dialect: one of {', '.join(OTHER_SERVERS)}")
-    if topology and dialect:
-        raise ValueError("--topology is of our own servers: leave it out with --dialect")
-    if dialect and backing != ALONE:
-        raise ValueError("--store and --workers are of our own servers: leave them out with --dialect")
-    if topology and backing != ALONE:
-        raise ValueError(f"--topology {topology} has its own store and processes: leave out --store and --workers")
-    if lacking := backing.lacking:
+def choose_target(target: str, against: str, pids: Sequence[int], deployment: str, store: StoreChoice) -> Target:
+    """Return what is to be measured: a server of somebody else, a deployment, or our own servers if none is named."""
+    if (against or pids) and not target:
+        raise ValueError(f"--against and --pid need --target: one of {', '.join(OTHER_SERVERS)}")
+    if deployment and target:
+        raise ValueError("--deployment is of our own servers: leave it out with --target")
+    if target and store != DEFAULT_STORE:
+        raise ValueError("--store and --workers are of our own servers: leave them out with --target")
+    if deployment and store != DEFAULT_STORE:
+        raise ValueError(f"--deployment {deployment} has its own store and processes: leave out --store and --workers")
+    if packages := store.missing:
         raise ValueError(
-            f"--store {backing.store} starts an engine, and this machine lacks {', '.join(lacking)}; on Debian "
-            f"apt-get install {' '.join(sorted(set(lacking.values())))} brings it, or name one that runs by its URL"
+            f"--store {store.store} starts an engine, and this machine lacks {', '.join(packages)}; on Debian "
+            f"apt-get install {' '.join(sorted(set(packages.values())))} brings it, or name one that runs by its URL"
         )
-    if topology:
-        return Deployed(deployments.find(topology))
-    return OtherServer(dialect, against.rstrip("/"), tuple(pids)) if dialect else OurServers(backing=backing)
+    if deployment:
+        return DeployedServers(deployments.find(deployment))
+    return OtherServer(target, against.rstrip("/"), tuple(pids)) if target else OurServers(store=store)
 
 
-def transports_for(slugs: Sequence[str], subject: Target) -> list[Transport]:
-    """Return the transports that were asked for and that the subject has; all that it has, if none was asked for."""
-    asked = {find(slug).slug for slug in slugs}
-    match subject:
-        case OtherServer(dialect=name):
-            rows = transports_of(name)
-        case Deployed(option=option):
-            name, rows = option.name, [find(option.transport)]
-        case _:
-            name, rows = "", list(TRANSPORTS)
-    if strange := asked - {row.slug for row in rows}:
-        had = ", ".join(row.slug for row in rows)
-        raise ValueError(f"{name} has no {', '.join(sorted(strange))}: expected --transport to be of {had}")
-    return [row for row in rows if not asked or row.slug in asked]
+def choose_transports(slugs: Sequence[str], target: Target) -> list[Transport]:
+    """Return the transports of these slugs; all that the target offers, if there are none."""
+    chosen = {find(slug).slug for slug in slugs}
+    offered = ", ".join(row.slug for row in target.transports)
+    if missing := chosen.difference(row.slug for row in target.transports):
+        raise ValueError(f"{target.name} has no {', '.join(sorted(missing))}: expected --transport to be of {offered}")
+    return [row for row in target.transports if not chosen or row.slug in chosen]
 
 
-def scenarios_for(name: str | None, full: bool, quick: bool) -> list[Scenario]:
-    """Return the scenario of that name; without one all of a full run, the preview, or the conversation.
-
-    Raises ValueError if the preview is asked for together with another choice.
-    """
+def choose_scenarios(name: str | None, full: bool, quick: bool) -> list[Scenario]:
+    """Return the scenario of that name; without one all of a full run, the preview, or the conversation."""
     if quick and (name or full):
         raise ValueError("--quick is a preview of its own: leave out --scenario and --full")
     if name:
@@ -69,28 +59,28 @@ def scenarios_for(name: str | None, full: bool, quick: bool) -> list[Scenario]:
     return list(SCENARIOS) if full else [PREVIEW if quick else CONVERSATION]
 
 
-def changed(scenario: Scenario, asked: Mapping[str, Any]) -> Scenario:
-    """Return the scenario with the asked fields changed, and rooms that its crowds fill unless their size is asked for.
+def with_changes(scenario: Scenario, changes: Mapping[str, Any]) -> Scenario:
+    """Return the scenario with these fields of its loads changed, and rooms that are full unless their size is given.
 
     Raises ValueError for a field that its question is about.
     """
-    for name in asked:
+    for name in changes:
         if name in scenario.fixed:
             raise ValueError(f"--scenario {scenario.name} sets --{OPTIONS.get(name, name)} by itself: leave it out")
-    loads = [replace(load, **asked) for load in scenario.workloads]
-    if "room_size" not in asked:
-        loads = [replace(load, room_size=filled(load.users, load.room_size)) for load in loads]
+    loads = [replace(load, **changes) for load in scenario.workloads]
+    if "room_size" not in changes:
+        loads = [replace(load, room_size=largest_room(load.users, load.room_size)) for load in loads]
     return replace(scenario, workloads=tuple(loads))
 
 
-def filled(users: int, room_size: int) -> int:
+def largest_room(users: int, room_size: int) -> int:
     """Return the largest size of equal rooms, at most `room_size`; `room_size` if only rooms of one could be equal."""
     sizes = [size for size in range(2, min(users, room_size) + 1) if users % size == 0]
     return max(sizes, default=room_size)
 
 
-def check_loads(scenarios: Sequence[Scenario], chosen: Sequence[Transport], subject: Target, generators: int) -> None:
-    """Raise ValueError if a load does not fill its rooms and generators, or asks too much of the subject."""
+def check_loads(scenarios: Sequence[Scenario], chosen: Sequence[Transport], target: Target, generators: int) -> None:
+    """Raise ValueError if a load does not fill its rooms and generators, or if the target cannot have it."""
     for load in (load for scenario in scenarios for load in scenario.workloads):
         if load.users % load.room_size:
             raise ValueError(f"--users {load.users} is not a multiple of --room-size {load.room_size}: fill rooms")
@@ -99,8 +89,7 @@ def check_loads(scenarios: Sequence[Scenario], chosen: Sequence[Transport], subj
             raise ValueError(f"--seconds {load.measured_s:g}: expected more than the {after_s:g} s until {event}")
         if load.users % generators:
             raise ValueError(f"--users {load.users} is not a multiple of --generators {generators}: share them evenly")
-        if isinstance(subject, Deployed):
-            subject.check(load)
+        target.check(load)
     if not any(scenario.planned(chosen) for scenario in scenarios):
         (scenario, *_), names = scenarios, ", ".join(row.slug for row in chosen)
         raise ValueError(f"--scenario {scenario.name} asks about {', '.join(scenario.transports)} only; got {names}")

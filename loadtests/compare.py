@@ -1,4 +1,4 @@
-"""The comparison: each transport in turn under the same seeded loads, kept, drawn and told.
+"""The comparison: each transport in turn under the same seeded loads; results are kept, charted and printed.
 
 Teaches that keeping comes first: every cell is on disk before the next one starts, so Ctrl-C, or a transport that
 fails, costs only itself. The charts are drawn by the notebooks' code in a process of its own: the two folders meet only
@@ -15,13 +15,13 @@ from pathlib import Path
 import psutil
 
 from loadtests.accounts.cell import Cell
-from loadtests.accounts.verdict import Word
+from loadtests.accounts.verdict import Status
 from loadtests.harness import cores, manifest
 from loadtests.harness.children import NotMeasured
 from loadtests.harness.measurement import measure
 from loadtests.plan.matrix import full_plan, still_due
 from loadtests.reports import report
-from loadtests.reports.run_folder import RunFolder, fresh
+from loadtests.reports.run_folder import RunFolder, new_folder
 from loadtests.scenarios import Planned, Scenario
 from loadtests.targets.target import OurServers, Target
 from results import terminal
@@ -29,24 +29,24 @@ from servers.transports import Transport
 
 FAILED = 1
 INTERRUPTED = 130
-CHARTS_S = 120.0
+ANALYSIS_S = 120.0
 INTERRUPTED_WITH = "Interrupted: what was finished is kept, and the run is marked as partial."
 INTERRUPTED_WITHOUT = "Interrupted before the first transport was finished: nothing is kept."
 
 
 def compare_transports(
-    scenario: Scenario, chosen: Sequence[Transport], out: Path, subject: Target | None = None, generators: int = 1
+    scenario: Scenario, chosen: Sequence[Transport], out: Path, target: Target | None = None, generators: int = 1
 ) -> int:
     """Measure a scenario once, keep, draw and print; return the exit status. Raises OSError if nothing can be kept."""
-    run = Run([scenario], chosen, fresh(out, scenario.name), subject, generators)
-    report.print_plan(run.console, scenario.planned(chosen), scenario)
-    cells = list(run.measured(scenario.planned(chosen)))
-    if cells:
+    plan = scenario.planned(chosen)
+    run = Run([scenario], chosen, new_folder(out, scenario.name), target, generators)
+    report.print_plan(run.console, plan, scenario)
+    if cells := list(run.measure(plan)):
         report.print_cells(run.console, cells, scenario)
-        if run.subject.manner:
-            run.console.print(run.subject.manner)
-        has_charts = len(scenario.workloads) == 1 and any(cell.verdict.word is not Word.VOID for cell in cells)
-        charts = run.drawn("charts") if has_charts else []
+        if run.target.caveat:
+            run.console.print(run.target.caveat)
+        has_charts = len(scenario.workloads) == 1 and any(cell.verdict.status is not Status.VOID for cell in cells)
+        charts = run.analyse("charts") if has_charts else []
         report.print_files(run.console, run.folder.path, charts)
     return run.status
 
@@ -55,46 +55,46 @@ def compare_in_full(
     scenarios: Sequence[Scenario],
     chosen: Sequence[Transport],
     path: Path,
-    subject: Target | None = None,
+    target: Target | None = None,
     generators: int = 1,
 ) -> int:
     """Measure every scenario, with repeats, and summarise; return the exit status.
 
-    Takes up the run that is in the folder. Raises OSError if nothing can be kept, ValueError if it is another run.
+    Resumes the run that is in the folder. Raises OSError if nothing can be kept, ValueError if it is another run.
     """
-    run = Run(scenarios, chosen, path, subject, generators)
-    for _ in run.measured(full_plan(scenarios, chosen), {row.name: row.samples for row in scenarios}):
-        pass  # kept: a full run is too long to be held in memory as well
-    for line in run.drawn("summary"):
+    run = Run(scenarios, chosen, path, target, generators)
+    for _ in run.measure(full_plan(scenarios, chosen), {row.name: row.samples for row in scenarios}):
+        pass  # kept on disk: a full run is too long to be held in memory as well
+    for line in run.analyse("summary"):
         run.console.print(line, markup=False, soft_wrap=True)
     report.print_files(run.console, run.folder.path, [])
     return run.status
 
 
 class Run:
-    """Measurements that go into one folder: of our servers, if no other subject is given."""
+    """Measurements that go into one folder: of our servers, if no other target is given."""
 
     def __init__(
         self,
         scenarios: Sequence[Scenario],
         chosen: Sequence[Transport],
         path: Path,
-        subject: Target | None,
+        target: Target | None,
         generators: int,
     ) -> None:
-        self.console, self._placement, self._interrupted = terminal.console(), cores.choose(), False
-        self._undrawn = False
-        self.subject, self._generators = subject or OurServers(), generators
+        self.console, self.target = terminal.console(), target or OurServers()
+        self._placement, self._generators = cores.choose(), generators
+        self._interrupted = self._analysis_failed = False
         described = manifest.describe(scenarios, [row.slug for row in chosen], self._placement)
-        self.folder = RunFolder(path, described | {"generators": generators, **self.subject.facts})
+        self.folder = RunFolder(path, described | {"generators": generators, **self.target.facts})
 
     @property
     def status(self) -> int:
         """The exit status."""
-        failed = self.folder.partial or not self.folder.adds_up or self._undrawn
+        failed = self.folder.partial or not self.folder.adds_up or self._analysis_failed
         return INTERRUPTED if self._interrupted else FAILED * failed
 
-    def measured(self, plan: Sequence[Planned], samples: Mapping[str, int] | None = None) -> Iterator[Cell]:
+    def measure(self, plan: Sequence[Planned], samples: Mapping[str, int] | None = None) -> Iterator[Cell]:
         """Yield each cell once it is kept; after Ctrl-C, end, and leave the run marked as partial."""
         for number in (signal.SIGINT, signal.SIGTERM):  # whatever our parent ignores: children must end in order
             signal.signal(number, signal.default_int_handler)
@@ -102,7 +102,7 @@ class Run:
             with cores.reserved(self._placement, self.console.print), report.Bar(self.console, plan) as bar:
                 for planned in plan:
                     bar.begin(planned)
-                    if still_due([planned], self.folder.done) and (cell := self._measure(planned, bar)):
+                    if still_due([planned], self.folder.done) and (cell := self._cell_of(planned, bar)):
                         self.folder.add(cell, (samples or {}).get(planned.scenario))
                         report.print_outcome(self.console, cell)
                         yield cell
@@ -113,27 +113,27 @@ class Run:
             kept = self.folder.discard_if_empty()
             self.console.print(INTERRUPTED_WITH if kept else INTERRUPTED_WITHOUT)
 
-    def drawn(self, what: str) -> list[str]:
-        """Have the notebooks' code make something of the run; return what it printed, nothing if it failed."""
+    def analyse(self, what: str) -> list[str]:
+        """Run `notebooks.analysis` on the run; return what it printed, nothing if it failed."""
         command = [sys.executable, "-m", "notebooks.analysis", what, str(self.folder.path)]
-        shown = {**os.environ, "COLUMNS": str(self.console.width), "PYTHONIOENCODING": "utf-8"}
+        environment = {**os.environ, "COLUMNS": str(self.console.width), "PYTHONIOENCODING": "utf-8"}
         try:
-            made = subprocess.run(
-                command, capture_output=True, encoding="utf-8", check=True, timeout=CHARTS_S, env=shown
+            done = subprocess.run(
+                command, capture_output=True, encoding="utf-8", check=True, timeout=ANALYSIS_S, env=environment
             )
         except subprocess.SubprocessError as error:
-            words = error.stderr if isinstance(error, subprocess.CalledProcessError) else str(error)
-            self.console.print(f"The {what} could not be made; the results are kept.\n{words.strip()}", markup=False)
-            self._undrawn = True
+            reason = error.stderr if isinstance(error, subprocess.CalledProcessError) else str(error)
+            self.console.print(f"The {what} could not be made; the results are kept.\n{reason.strip()}", markup=False)
+            self._analysis_failed = True
             return []
-        return made.stdout.splitlines()
+        return done.stdout.splitlines()
 
-    def _measure(self, planned: Planned, bar: report.Bar) -> Cell | None:
-        """Make one measurement; say so, and return nothing, if that cannot be done."""
+    def _cell_of(self, planned: Planned, bar: report.Bar) -> Cell | None:
+        """Make one measurement; if that cannot be done, print why, and return None."""
         try:
-            return measure(planned, self._placement, bar.tell, self.subject, self._generators)
+            return measure(planned, self._placement, bar.show, self.target, self._generators)
         except (NotMeasured, OSError, psutil.Error) as error:
             self.folder.add_failure(planned, error)
-            name = planned.told(manifest.label(planned.transport))
+            name = planned.label(manifest.label(planned.transport))
             self.console.print(f"{name} could not be measured: {error}", style="red", markup=False)
             return None

@@ -1,7 +1,7 @@
 """Raw WebSocket under load: `locust -f loadtests/raw_websocket.py --headless -u 10 -r 10 --host http://127.0.0.1:8000`.
 
-Teaches that one open line carries everything: pages come by themselves, and acknowledgements between them, so each
-says which message it answers. What crosses the wire: one handshake and a `join` per user, then a frame for each message
+Teaches that one connection carries everything: pages come by themselves, and acknowledgements between them, so each has
+the reference of its message. What crosses the wire: one handshake and a `join` per user, then a frame for each message
 sent, acknowledged or delivered.
 """
 
@@ -32,47 +32,48 @@ ACKNOWLEDGED_S = 10.0
 
 
 class RawWebsocketUser(ChatUser):
-    """The server waits, for as long as the line is open: the client only listens."""
+    """The server waits, for as long as the connection is open: the client only reads."""
 
     def on_start(self) -> None:
-        self.answers: dict[int, AsyncResult] = {}
+        self.pending: dict[int, AsyncResult] = {}
         self.refs = count(1)
         super().on_start()
 
     def open(self, after: Cursor | None) -> Snapshot:
-        for answer in self.answers.values():  # those of an earlier line
-            answer.set_exception(ConnectionLost("the line broke before the acknowledgement came"))
-        self.answers = {}
-        self.line = WebSocketConnection(f"{self.host}/rooms/{self.room}/socket".replace("http", "ws", 1), self.report)
+        for result in self.pending.values():  # those of an earlier connection
+            result.set_exception(ConnectionLost("the connection broke before the acknowledgement came"))
+        self.pending = {}
+        self.socket = WebSocketConnection(f"{self.host}/rooms/{self.room}/socket".replace("http", "ws", 1), self.report)
+        join = Join(connection=self.http.connection, token=self.http.token, after=str(after or ""))
         with timed(self.report, WEBSOCKET, "join"):
-            self.line.say(encode(Join(connection=self.http.connection, token=self.http.token, after=str(after or ""))))
-            return read_as(self.line.hear(), Snapshot)
+            self.socket.send(encode(join))
+            return read_as(self.socket.receive(), Snapshot)
 
     def post(self, command: SocketCommand) -> Ack:
         ref = next(self.refs)
-        answer = self.answers[ref] = AsyncResult()
+        result = self.pending[ref] = AsyncResult()
         with timed(self.report, WEBSOCKET, str(command.__struct_config__.tag)):
-            self.line.say(encode(msgspec.structs.replace(command, ref=ref)))
+            self.socket.send(encode(msgspec.structs.replace(command, ref=ref)))
             try:
-                acknowledged: Ack = answer.get(timeout=ACKNOWLEDGED_S)
+                ack: Ack = result.get(timeout=ACKNOWLEDGED_S)
             except gevent.Timeout:
                 raise ConnectionLost(f"no acknowledgement within {ACKNOWLEDGED_S:g} s") from None
-        return acknowledged
+        return ack
 
     def receive(self) -> Page:
         while True:
-            match read_as(self.line.hear(), SocketAnswer):
+            match read_as(self.socket.receive(), SocketAnswer):
                 case Page() as page:
                     return page
                 case Ack() as ack:
-                    self.answers.pop(ack.ref).set(ack)
+                    self.pending.pop(ack.ref).set(ack)
                 case Refusal() as refusal:
-                    self.answers.pop(refusal.ref).set_exception(ConnectionLost(refusal.detail))
+                    self.pending.pop(refusal.ref).set_exception(ConnectionLost(refusal.detail))
 
     def leave(self) -> Ack:
         with timed(self.report, WEBSOCKET, "leave"):
-            self.line.say(encode(Leave(connection=self.http.connection)))
-            while not isinstance(answer := read_as(self.line.hear(), SocketAnswer), Ack):
-                pass  # pages: nobody listens any more
-        self.line.close()
+            self.socket.send(encode(Leave(connection=self.http.connection)))
+            while not isinstance(answer := read_as(self.socket.receive(), SocketAnswer), Ack):
+                pass  # pages that nobody reads any more
+        self.socket.close()
         return answer

@@ -26,7 +26,7 @@ class Key(NamedTuple):
 class Planned:
     """One measurement that is to be made: a transport under one load of a scenario, for the repeat-th time from 0.
 
-    up_to_limit: whether its question is what gives out. smaller_points: the loads before it; once one of them was too
+    up_to_limit: whether its question is where a limit is. smaller_points: the loads before it; once one of them was too
     much, this one is not worth its time.
     """
 
@@ -46,10 +46,10 @@ class Planned:
         """The keys of the same measurement at the smaller loads."""
         return tuple(map(self._key_at, self.smaller_points))
 
-    def told(self, name: str) -> str:
-        """Say which measurement this is, given the transport's name or slug."""
-        words = [name, self.scenario, self.workload.point, f"repeat {self.repeat}" if self.repeat else ""]
-        return ", ".join(filter(None, words))
+    def label(self, name: str) -> str:
+        """Return which measurement this is, given the transport's name or slug."""
+        parts = [name, self.scenario, self.workload.point, f"repeat {self.repeat}" if self.repeat else ""]
+        return ", ".join(filter(None, parts))
 
     def _key_at(self, point: str) -> Key:
         return Key(self.scenario, point, self.transport.slug, self.repeat)
@@ -59,7 +59,7 @@ class Planned:
 class Scenario:
     """A question, and the loads that answer it.
 
-    transports: slugs; empty means all. repeats: of a full run. up_to_limit: the loads grow, until something gives out.
+    transports: slugs; empty means all. repeats: of a full run. up_to_limit: the loads grow, until a limit is reached.
     samples: how many deliveries of a cell a full run keeps, drawn by its seed. preview: too short to be a measurement.
     fixed: the fields of its loads that its question is about.
     """
@@ -132,7 +132,7 @@ SCENARIOS = (
     ),
     Scenario(
         "churn",
-        "What does it cost that people come and go, and what when all lines break at once?",
+        "What does it cost that people come and go, and what when all connections break at once?",
         (
             Workload(point="coming and going", comings_per_s=0.1, measured_s=12.0),
             Workload(point="server restart", users=100, rate_per_s=0.1, restart_at_s=3.0, measured_s=12.0),
@@ -140,7 +140,7 @@ SCENARIOS = (
     ),
     Scenario(
         "interval_sweep",
-        "How do a short poller's waiting and asking depend on its interval, and is it as theory says?",
+        "How do a short poller's waiting and its requests depend on its interval, and is it as theory says?",
         tuple(
             Workload(point=f"poll every {interval_s:g} s", users=100, poll_interval_s=interval_s, measured_s=15.0)
             for interval_s in (0.5, 1.0, 2.0, 5.0, 10.0)
@@ -159,7 +159,7 @@ SCENARIOS = (
     ),
     Scenario(
         "third_transit",
-        "What does the way from the API to the push service add?",
+        "What does the distance from the API to the push service add?",
         tuple(
             Workload(
                 point=f"{1000 * delay_s:g} ms to the service",
@@ -173,7 +173,7 @@ SCENARIOS = (
     ),
     Scenario(
         "keep_alive",
-        "What does it cost to open a connection for every question?",
+        "What does it cost to open a connection for every request?",
         (
             Workload(point="connections kept", measured_s=12.0),
             Workload(point="closed after each answer", keep_alive=0, measured_s=12.0),
@@ -201,7 +201,7 @@ SCENARIOS = (
 
 
 def find(name: str) -> Scenario:
-    """Return the scenario of that name; ValueError tells which there are."""
+    """Return the scenario of that name; raises ValueError with the names that there are."""
     for scenario in SCENARIOS:
         if scenario.name == name:
             return scenario

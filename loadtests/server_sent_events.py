@@ -1,8 +1,8 @@
 """Server-Sent Events under load: `locust -f loadtests/server_sent_events.py --headless -u 10 -r 10 --host http://...`.
 
 Teaches that a stream costs one request, however much it delivers. What crosses the wire: one read from every user,
-whose answer goes on, and a POST for each message. Locust's response time of these reads is how long the first byte
-took. A stream is lines (HTML Standard, section 9.2): fields, a blank line after each event, now and then a comment.
+whose response does not end, and a POST for each message. Locust's response time of these reads is the time to the
+headers. A stream is lines (HTML Standard, section 9.2): fields, a blank line after each event, now and then a comment.
 """
 
 from collections.abc import Iterable, Iterator
@@ -10,20 +10,17 @@ from collections.abc import Iterable, Iterator
 from loadtests.chat_user import ChatUser
 from loadtests.users.http_connection import ConnectionLost, HttpConnection
 from loadtests.users.reports import read_as
-from servers.core.wire import Ack, Cursor, Page, Snapshot, SocketCommand
+from servers.core.wire import Ack, Cursor, Page, Snapshot
 
 
 class ServerSentEventsUser(ChatUser):
-    """The server waits, within one answer: the client only listens."""
+    """The server waits, within one response: the client only reads."""
 
     def open(self, after: Cursor | None) -> Snapshot:
         snapshot = self.http.join()
         self.stream: HttpConnection = self.http.stream(snapshot.cursor, last_event_id=after)
-        self.lines = lines_of(self.stream.rest())
+        self.lines = lines_of(self.stream.body())
         return snapshot
-
-    def post(self, command: SocketCommand) -> Ack:
-        return self.http.command(command)
 
     def receive(self) -> Page:
         event, data = "", ""
@@ -41,13 +38,13 @@ class ServerSentEventsUser(ChatUser):
         raise ConnectionLost("the server ended the stream")
 
     def leave(self) -> Ack:
-        """Hang up, which says it all: an answer that was not read to its end takes its connection along."""
+        """Close the connection, which is all that it takes: the server releases the lease."""
         self.stream.close()
         return Ack()
 
 
 def lines_of(chunks: Iterable[bytes]) -> Iterator[str]:
-    """Yield the lines of a stream that comes in pieces, each once it is whole."""
+    """Yield the lines of a stream that comes in pieces, each once it is complete."""
     rest = b""
     for chunk in chunks:
         *lines, rest = (rest + chunk).split(b"\n")

@@ -1,14 +1,15 @@
 """Do the deliveries add up? Every event of a room, to everyone who is in it, exactly once, in order.
 
 Teaches that a latency is worth nothing if the slowest deliveries are missing from it: a run that lost a message is
-void, however fast it was. A user's stay is judged by itself: who comes back owes nothing for what they missed. Pure:
-rows go in, counts come out.
+void, however fast it was. Each session of a user is judged by itself: what happened while they were away is not due to
+them. Pure: rows go in, counts come out.
 """
 
 from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from loadtests.accounts.duplicate_detector import DuplicateDetector
 from loadtests.accounts.samples import Received, Session
 
 Place = tuple[int, int]
@@ -22,16 +23,19 @@ class Account:
     events: int
     expected: int
     delivered: int
-    lost: int
     duplicates: int
     out_of_order: int
 
     @property
+    def lost(self) -> int:
+        return self.expected - self.delivered
+
+    @property
     def complaint(self) -> str:
-        """Say what does not add up; empty when all does."""
-        wrongs = {"lost": self.lost, "delivered twice": self.duplicates, "out of order": self.out_of_order}
-        told = [f"{count:,} {what}" for what, count in wrongs.items() if count]
-        return f"of {self.expected:,} deliveries: {', '.join(told)}" if told else ""
+        """Return what does not add up; empty when all does."""
+        errors = {"lost": self.lost, "delivered twice": self.duplicates, "out of order": self.out_of_order}
+        counts = [f"{count:,} {what}" for what, count in errors.items() if count]
+        return f"of {self.expected:,} deliveries: {', '.join(counts)}" if counts else ""
 
 
 def account(events: Iterable[Place], received: Iterable[Received], sessions: Iterable[Session]) -> Account:
@@ -51,20 +55,9 @@ def account(events: Iterable[Place], received: Iterable[Received], sessions: Ite
     for session in sessions:
         due = {seq for seq in seqs_of_room[session.room] if session.covers(seq)}
         seqs = came[session.user, session.number]
+        repeats = DuplicateDetector().add(seqs)
         expected += len(due)
         delivered += len(due.intersection(seqs))
-        duplicates += len(seqs) - len(set(seqs))
-        out_of_order += _out_of_order(seqs)
-    total = sum(map(len, seqs_of_room.values()))
-    return Account(total, expected, delivered, expected - delivered, duplicates, out_of_order)
-
-
-def _out_of_order(seqs: Iterable[int]) -> int:
-    """Count those that came after a later one, each once."""
-    known: set[int] = set()
-    newest = count = 0
-    for seq in seqs:
-        count += seq not in known and seq < newest
-        known.add(seq)
-        newest = max(newest, seq)
-    return count
+        duplicates += repeats.duplicates
+        out_of_order += repeats.out_of_order
+    return Account(sum(map(len, seqs_of_room.values())), expected, delivered, duplicates, out_of_order)

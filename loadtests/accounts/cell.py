@@ -1,7 +1,7 @@
 """One transport, measured once: from samples and readings to a row of `cells.csv` and the rows that go with it.
 
 Teaches that every figure names its window. Requests, bytes and CPU time are the servers' between two readings;
-deeds and deliveries are those meant for a moment between the same two, whenever they arrived. Pure.
+actions and deliveries are those scheduled for a moment between the same two, whenever they arrived. Pure.
 """
 
 from collections.abc import Mapping, Sequence
@@ -9,10 +9,10 @@ from dataclasses import dataclass, field
 from math import isnan, nan
 from typing import Any
 
-from loadtests.accounts.accounting import Account, account
-from loadtests.accounts.deliveries import Delivery, KindCount, count_kinds, deliveries, departures, resolved
-from loadtests.accounts.offered import digest, done
+from loadtests.accounts.deliveries import Delivery
+from loadtests.accounts.offered import acknowledged, digest
 from loadtests.accounts.samples import Samples
+from loadtests.accounts.tally import KindCount, Tally, tally
 from loadtests.accounts.verdict import Health, Verdict, judge, percentile
 from loadtests.scenarios import Planned
 from servers.core.wire import Kind
@@ -24,7 +24,7 @@ Reading = dict[str, float]
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """figures: by the names of `results.schema.CELLS`. settings: what the server said of itself."""
+    """figures: by the names of `results.schema.CELLS`. settings: the server's own."""
 
     planned: Planned
     verdict: Verdict
@@ -56,68 +56,68 @@ class Cell:
         return self.per_delivery(f"{side}_up_bytes", f"{side}_down_bytes", "publish_bytes")
 
     def latency_ms(self, percent: int) -> float:
-        """Return a percentile of delivery latency, from when the message was meant to be sent."""
+        """Return a percentile of delivery latency, from the scheduled moment of sending."""
         return 1000 * percentile([row.received_s - row.intended_s for row in self.messages], percent)
 
 
-def make_cell(planned: Planned, samples: Samples, spent: Reading, meant: str, doubts: Sequence[str] = ()) -> Cell:
+def make_cell(
+    planned: Planned,
+    samples: Samples,
+    spent: Reading,
+    scheduled: str,
+    doubts: Sequence[str] = (),
+    settings: Mapping[str, Any] | None = None,
+) -> Cell:
     """Put a measurement together, and judge it.
 
-    meant: the digest of the load that the schedule has. doubts: reasons from outside to suspect the measurement.
+    scheduled: the digest of the load that the schedule has. doubts: reasons from outside to suspect the measurement.
     """
-    workload = planned.workload
-    key = planned.key
-    everything = resolved(samples)
-    deeds = [row for row in everything if samples.window.holds(row.intended_s)]
-    committed = {(row.room, row.seq) for row in everything if row.seq}
-    committed |= {(row.room, row.seq) for row in samples.log()}
-    whole = account(committed, samples.deliveries(), samples.sessions)
-    rows = tuple(deliveries(key, samples, deeds))
-    kinds = tuple(count_kinds(key, samples, deeds, rows, departures(samples, everything)))
-    slips_s = [row.sent_s - row.intended_s for row in deeds]
+    workload, key, settings = planned.workload, planned.key, settings or {}
+    counts = tally(key, samples)
+    slips_s = [row.sent_s - row.intended_s for row in counts.actions]
     health = Health(percentile(samples.lateness_s(), 99), percentile(slips_s, 99))
-    offered = digest(done(workload, samples))
-    complaints = _complaints(planned, samples, whole, kinds)
-    if offered != meant:
-        complaints.append(f"the load was not the one that was meant: {offered} instead of {meant}")
+    offered = digest(acknowledged(workload, samples))
+    complaints = _complaints(planned, samples, counts)
+    if offered != scheduled:
+        complaints.append(f"the load was not the scheduled one: {offered} instead of {scheduled}")
     verdict = judge(complaints, doubts, health, 1 / workload.rate_per_s, stalls=workload.users_return)
     figures: dict[str, float | str] = {
         **key._asdict(),
-        "verdict": verdict.word,
+        "verdict": verdict.status,
         "reason": verdict.reason,
-        "samples": len(rows),
+        "samples": len(counts.deliveries),
         "limit": "",
-        "store": "",
-        "workers": 0,
+        "store": settings.get("store", ""),
+        "workers": settings.get("workers", 0),
         "seed": workload.seed,
         "room_size": workload.room_size,
         "offered": offered,
-        **_counts(samples, whole, kinds),
+        **_counts(samples, counts),
         **spent,
         **_client_bytes(samples),
         "heartbeat_lag_p99_s": health.heartbeat_lag_s,
         "schedule_slip_p99_s": health.schedule_slip_s,
     }
-    return Cell(planned, verdict, figures, kinds, rows)
+    return Cell(planned, verdict, figures, counts.kinds, counts.deliveries, settings)
 
 
-def _counts(samples: Samples, whole: Account, kinds: Sequence[KindCount]) -> dict[str, float]:
+def _counts(samples: Samples, counts: Tally) -> dict[str, float]:
     """Return what the generator counted: in the window, but what voids a run is counted from the first event on."""
-    messages = next(row for row in kinds if row.kind == Kind.MESSAGE)
+    messages = next(row for row in counts.kinds if row.kind == Kind.MESSAGE)
     return {
         "users": len(samples.user_ids),
         "measured_s": samples.window.end_s - samples.window.start_s,
         "messages": messages.events,
-        "deeds": sum(row.deeds for row in kinds),
-        "events": sum(row.events for row in kinds),
+        "deeds": sum(row.deeds for row in counts.kinds),
+        "events": sum(row.events for row in counts.kinds),
         "send_retries": samples.send_retries,
         "send_failures": samples.send_failures,
         "expected": messages.expected,
         "delivered": messages.delivered,
         "missed_by_leaving": messages.missed_by_leaving,
-        "lost": whole.lost,
-        "duplicates": whole.duplicates,
-        "out_of_order": whole.out_of_order,
+        "lost": counts.whole.lost,
+        "duplicates": counts.whole.duplicates,
+        "out_of_order": counts.whole.out_of_order,
         "heard_again": samples.heard_again,
         "heard_late": samples.heard_late,
         "redundant_frames": samples.redundant_frames,
@@ -129,18 +129,18 @@ def _client_bytes(samples: Samples) -> dict[str, float]:
     return {"client_up_bytes": up, "client_down_bytes": down}
 
 
-def _complaints(planned: Planned, samples: Samples, whole: Account, kinds: Sequence[KindCount]) -> list[str]:
-    """Say what voids the cell. A trouble that cost nothing in the end does not."""
-    complaints = [whole.complaint]
-    heard = {"again": samples.heard_again, "after a later one": samples.heard_late}
-    if not planned.transport.needs_push_service:  # which promises neither: its clients must put up with both
-        complaints += [f"{count:,} events came {what} over one line" for what, count in heard.items() if count]
+def _complaints(planned: Planned, samples: Samples, counts: Tally) -> list[str]:
+    """Return what voids the cell. A trouble that cost nothing in the end does not."""
+    complaints = [counts.whole.complaint]
+    in_one_connection = {"again": samples.heard_again, "after a later one": samples.heard_late}
+    if not planned.transport.needs_push_service:  # which promises neither: its clients must cope with both
+        complaints += [f"{n:,} events came {what} over one connection" for what, n in in_one_connection.items() if n]
     if samples.send_failures:
-        complaints.append(f"{samples.send_failures} deeds were never acknowledged")
-    if away := samples.away_of_window():
+        complaints.append(f"{samples.send_failures} actions were never acknowledged")
+    if away := samples.disconnected_in_window():
         were = "was" if len(away) == 1 else "were"
         complaints.append(f"of {len(samples.user_ids)} users, {len(away)} {were} not back when the run ended")
-    if not any(row.events for row in kinds if row.kind == Kind.MESSAGE):
+    if not any(row.events for row in counts.kinds if row.kind == Kind.MESSAGE):
         complaints.append("no message fell into the window: make it longer, or the rate higher")
     if any(complaints):
         complaints += samples.troubles[:3]

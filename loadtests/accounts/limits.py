@@ -1,8 +1,7 @@
-"""What gave out first under a growing load: the patience of its users, the servers' core, or the load generator.
+"""What reached its limit first under a growing load: the latency, the servers' core, or the load generator.
 
-Teaches that a knee has an owner. Where the generator is the one that gives out, the servers hold *at least* that much,
-and nothing more may be said; but a generator that was a little late is no excuse for servers that were late by far.
-Pure.
+Teaches that a knee has a cause. Where the generator is the limit, the servers hold *at least* that much, and nothing
+more may be claimed; but a generator that was a little late is no excuse for servers that were late by far. Pure.
 """
 
 from enum import StrEnum
@@ -23,7 +22,7 @@ class Limit(StrEnum):
 
 
 def limit_of(cell: Cell) -> Limit:
-    """Return what a cell was limited by, the cause before its effect."""
+    """Return what limited a cell; where several did, the cause and not its effect."""
     full_s, lag_s = FULL * cell.number("readings_apart_s"), cell.number("heartbeat_lag_p99_s")
     if cell.number("generator_cpu_s") > full_s:
         return Limit.GENERATOR

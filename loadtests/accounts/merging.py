@@ -1,40 +1,41 @@
 """The samples of several generator processes as those of one: exact, since everything carries its own name.
 
 Teaches what makes a distributed measurement exact: rows are put together, never averaged. Users have numbers that are
-theirs alone, events have a place in their room's log, and all moments are brought to the conductor's clock. Pure.
+theirs alone, events have a place in their room's log, and all moments are converted to the coordinator's clock. Pure.
 """
 
 from collections.abc import Iterator, Sequence
 
 from loadtests.accounts.accounting import Place
-from loadtests.accounts.samples import Samples, Seen
+from loadtests.accounts.samples import LogEntry, Samples
 from loadtests.accounts.wire_bytes import Around, ClientBytes, WireBytes
+
+CONCATENATED = ("sessions", "reconnections", "offline", "requests", "troubles", "sent", "received", "ticks")
+ADDED = ("send_retries", "send_failures", "redundant_frames", "heard_again", "heard_late")
 
 
 def merged(parts: Sequence[Samples]) -> Samples:
-    """Return everything that was noted down; raises ValueError without parts."""
+    """Return everything that was recorded; raises ValueError without parts."""
     if not parts:
         raise ValueError("merged: expected the samples of at least one process")
     if len(parts) == 1 and not parts[0].ahead_s:
         return parts[0]
-    parts = [part.moved() for part in parts]
+    parts = [part.on_coordinator_clock() for part in parts]
     whole = Samples(window=parts[0].window, wall_clock_s=parts[0].wall_clock_s)
     for part in parts:
         whole.user_ids |= part.user_ids
         whole.machine_of |= part.machine_of
-        whole.away |= part.away
-        for name in ("sessions", "returns", "offline", "asked", "troubles", "sent", "received", "ticks"):
-            setattr(whole, name, getattr(whole, name) + getattr(part, name))
-        for name in ("send_retries", "send_failures", "redundant_frames", "heard_again", "heard_late"):
+        whole.disconnected |= part.disconnected
+        for name in (*CONCATENATED, *ADDED):
             setattr(whole, name, getattr(whole, name) + getattr(part, name))
     for event in log_of(parts, whole.user_ids):
-        whole.note_seen(event)
+        whole.add(event)
     whole.client_bytes = added([part.client_bytes for part in parts])
     return whole
 
 
-def log_of(parts: Sequence[Samples], user_ids: dict[int, str]) -> Iterator[Seen]:
-    """Yield every event that anybody saw once, with its sender's number, wherever that user was."""
+def log_of(parts: Sequence[Samples], user_ids: dict[int, str]) -> Iterator[LogEntry]:
+    """Yield every event that anybody saw once, with its sender's number, whichever process that user was in."""
     numbers = {user_id: number for number, user_id in user_ids.items()}
     known: set[Place] = set()
     for part in parts:

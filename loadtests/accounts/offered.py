@@ -1,42 +1,42 @@
-"""Whether the load that was offered is the load that was meant: the same on every transport, deed by deed.
+"""Whether the load that was offered is the load that was scheduled: the same on every transport, action by action.
 
-Teaches that "the same load" is a claim to be checked. The schedule says who does what at which moment; the senders
-noted what they did, and for which moment. Both boil down to a digest, which stands in the results: cells with the same
-digest bore the same load. Pure.
+Teaches that "the same load" is a claim to be checked. The schedule has each user's actions with their moments; the
+senders recorded their actions, with the moment each was scheduled for. Both reduce to a digest, which is kept with the
+results: cells with the same digest had the same load. Pure.
 """
 
 from collections.abc import Iterable
 from hashlib import sha256
 
 from loadtests.accounts.samples import KINDS, Samples
-from loadtests.plan.schedule import intentions
+from loadtests.plan.schedule import schedule
 from loadtests.plan.workload import Workload
 
-Meant = tuple[int, int, str]
-"""User, intended moment in microseconds from the load's start, kind."""
+Action = tuple[int, int, str]
+"""User, scheduled moment in microseconds from the load's start, kind."""
 
 
-def meant(workload: Workload) -> list[Meant]:
-    """Return what the schedule has for the window."""
+def scheduled(workload: Workload) -> list[Action]:
+    """Return the actions that the schedule has for the window."""
     return [
-        (user, round(1e6 * one.moment_s), one.kind.value)
+        (user, round(1e6 * each.moment_s), each.kind.value)
         for user in range(workload.users)
-        for one in intentions(workload, user)
-        if workload.warm_up_s <= one.moment_s < workload.load_s
+        for each in schedule(workload, user)
+        if workload.warm_up_s <= each.moment_s < workload.load_s
     ]
 
 
-def done(workload: Workload, samples: Samples) -> list[Meant]:
-    """Return what was done and acknowledged of it. The schedule's moments are whole microseconds: they survive."""
+def acknowledged(workload: Workload, samples: Samples) -> list[Action]:
+    """Return the actions of the window that were acknowledged. (Scheduled moments are whole microseconds.)"""
     begin_s = samples.window.start_s - workload.warm_up_s
     return [
         (row.sender, round(1e6 * (row.intended_s - begin_s)), KINDS[row.kind].value)
-        for row in samples.deeds()
-        if samples.window.holds(row.intended_s)
+        for row in samples.actions()
+        if samples.window.contains(row.intended_s)
     ]
 
 
-def digest(load: Iterable[Meant]) -> str:
+def digest(actions: Iterable[Action]) -> str:
     """Return 16 hexadecimal digits that two loads share only if they are the same, in whatever order."""
-    lines = "\n".join(f"{user} {moment_us} {kind}" for user, moment_us, kind in sorted(load))
+    lines = "\n".join(f"{user} {moment_us} {kind}" for user, moment_us, kind in sorted(actions))
     return sha256(lines.encode()).hexdigest()[:16]

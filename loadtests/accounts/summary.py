@@ -1,17 +1,17 @@
-"""What became of a load that somebody runs by hand: the deliveries, which Locust's statistics do not show.
+"""The deliveries of a load that somebody runs by hand, which Locust's statistics do not show.
 
-Teaches why they are a table of their own: Locust counts everything that is reported to it as a request, adds it to the
-requests per second, and rounds its time. Here deliveries are counted against what was due, and timed exactly; those of
-several processes on one machine as well, since they share a clock. Pure.
+Teaches why they have a table of their own: Locust counts everything that is reported to it as a request, adds it to the
+requests per second, and rounds its time. Here deliveries are counted against what was due, and timed exactly, also
+between several processes on one machine, since they share a clock. Pure.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from loadtests.accounts.accounting import account
-from loadtests.accounts.deliveries import KindCount, count_kinds, deliveries, departures, resolved
+from loadtests.accounts.accounting import Account
 from loadtests.accounts.merging import merged
 from loadtests.accounts.samples import Samples
+from loadtests.accounts.tally import KindCount, tally
 from loadtests.scenarios import Key
 
 BY_HAND = Key("by hand", "", "", 0)
@@ -34,8 +34,8 @@ COLUMNS = {
 class Summary:
     """One test. measured_s: how long it measured; processes: how many had users; missing: those that did not report.
 
-    lost: deliveries that never came (or were still on their way when the test was stopped early), in the
-    whole test, from its first message on; twice, unordered: likewise. timed: deliveries whose two ends share a clock.
+    whole: of the whole test, from its first message on; what counts as lost may have been on its way when the test was
+    stopped early. timed: deliveries whose two ends share a clock.
     """
 
     kinds: tuple[KindCount, ...]
@@ -44,17 +44,15 @@ class Summary:
     missing: int
     stopped_early: bool
     timed: int
-    lost: int
-    twice: int
-    unordered: int
+    whole: Account
     unacknowledged: int
     troubles: tuple[str, ...]
 
     @property
     def adds_up(self) -> bool:
         """Whether everything that was sent came to everyone once and in order, as far as the test went."""
-        lost = 0 if self.stopped_early else self.lost + self.unacknowledged
-        return not (self.missing or lost or self.twice or self.unordered)
+        lost = 0 if self.stopped_early else self.whole.lost + self.unacknowledged
+        return not (self.missing or lost or self.whole.duplicates or self.whole.out_of_order)
 
     def rows(self) -> list[dict[str, str]]:
         """Return the table's rows, by the keys of COLUMNS."""
@@ -79,7 +77,7 @@ class Summary:
             return ["Deliveries: none, since the test ended before its measuring window.", *self.troubles[:1]]
         head = [
             f"Deliveries in the {self.measured_s:.3g} s measured (not requests: the tables above omit them).",
-            "Their latency runs from the planned moment of sending to a user's having it.",
+            "Their latency runs from the scheduled moment of sending until a user has it.",
         ]
         return [*head, *_table(self.rows()), *self._notes()]
 
@@ -98,9 +96,9 @@ class Summary:
         elif self.adds_up and not self.stopped_early:
             notes.append("Everything that was sent came to everyone, once and in order.")
         counts = {
-            "were lost": 0 if self.stopped_early else self.lost,
-            "came twice": self.twice,
-            "came after a later one": self.unordered,
+            "were lost": 0 if self.stopped_early else self.whole.lost,
+            "came twice": self.whole.duplicates,
+            "came after a later one": self.whole.out_of_order,
         }
         notes += [f"In the whole test, {count:,} deliveries {what}." for what, count in counts.items() if count]
         if self.unacknowledged and not self.stopped_early:
@@ -114,28 +112,21 @@ class Summary:
 def summarise(
     parts: Sequence[Samples], processes: int, ended_s: float | None = None, troubles: Sequence[str] = ()
 ) -> Summary:
-    """Put together what the processes noted down. ended_s: when the test was stopped, if it was, before its end.
+    """Put together what the processes recorded. ended_s: when the test was stopped, if it was, before its end.
 
-    troubles: of the whole test, in words. Moments are seconds of the conductor's monotonic clock.
+    troubles: of the whole test, in words. Moments are seconds of the coordinator's monotonic clock.
     """
     samples = merged(parts) if parts else Samples()
-    everything = resolved(samples)
-    deeds = [row for row in everything if samples.window.holds(row.intended_s)]
-    rows = list(deliveries(BY_HAND, samples, deeds))
-    committed = {(row.room, row.seq) for row in everything if row.seq} | {(e.room, e.seq) for e in samples.log()}
-    whole = account(committed, samples.deliveries(), samples.sessions)
+    counts = tally(BY_HAND, samples)
     start_s, end_s = samples.window
-    measured_s = max(0.0, (end_s if ended_s is None else min(ended_s, end_s)) - start_s)
     return Summary(
-        kinds=tuple(count_kinds(BY_HAND, samples, deeds, rows, departures(samples, everything))),
-        measured_s=measured_s,
+        kinds=counts.kinds,
+        measured_s=max(0.0, (end_s if ended_s is None else min(ended_s, end_s)) - start_s),
         processes=processes,
         missing=processes - len(parts),
         stopped_early=ended_s is not None,
-        timed=len(rows),
-        lost=whole.lost,
-        twice=whole.duplicates,
-        unordered=whole.out_of_order,
+        timed=len(counts.deliveries),
+        whole=counts.whole,
         unacknowledged=samples.send_failures,
         troubles=(*troubles, *samples.troubles),
     )

@@ -2,7 +2,7 @@
 
 Teaches that a load generator must measure itself. One that lags sends late and receives late, and its lag would be
 charged to the server; Locust's own CPU warning never fired in our trials. So a greenlet ticks on an absolute 10 ms
-grid, and its lateness is the generator's health. Deliveries that do not add up void a run whatever its health.
+grid, and its lateness is the generator's health. Deliveries that do not add up void a run whatever its health. Pure.
 """
 
 from collections.abc import Sequence
@@ -16,7 +16,7 @@ VOID_S = 0.020
 BEHIND_S = 0.5
 
 
-class Word(StrEnum):
+class Status(StrEnum):
     VALID = "valid"
     SUSPECT = "suspect"
     VOID = "void"
@@ -25,7 +25,7 @@ class Word(StrEnum):
 class Verdict(NamedTuple):
     """adds_up: whether all that was acknowledged came to everyone exactly once; reason: empty when valid."""
 
-    word: Word
+    status: Status
     reason: str = ""
     adds_up: bool = True
 
@@ -44,33 +44,33 @@ def judge(
 
     complaints: what does not add up, and so voids it; empty ones are ignored. doubts: what makes it suspect.
 
-    A sender waits for its acknowledgement, so a slow server makes it late: latency counts from when it was meant to
-    send, so that is measured, not hidden. But the load that arrives is then a smoother one, which is said beyond
-    BEHIND_S, unless servers that stall are part of the question (`stalls`); and once it is late by the mean gap between
-    its messages, `mean_gap_s`, the load is no longer the one that was asked for.
+    A sender waits for its acknowledgement, so a slow server makes it late: latency counts from the scheduled moment, so
+    that is measured, not hidden. But the load that arrives is then a smoother one: beyond BEHIND_S the cell is suspect,
+    unless servers that stall are part of the question (`stalls`). A sender that is late by the mean gap between its
+    messages, `mean_gap_s`, has another load than the scheduled one, which voids the cell.
     """
     lag_s, slip_s = health
     behind = f"sends fell behind their schedule, by {slip_s:.1f} s at p99"
     lag = f"the load generator lagged, by {1000 * lag_s:.1f} ms at p99"
-    wrongs = list(filter(None, complaints))
-    voids = _told(
+    errors = list(filter(None, complaints))
+    voids = _reasons(
         (slip_s > mean_gap_s, behind),
-        (isnan(lag_s), "the load generator's own clock was not heard"),
+        (isnan(lag_s), "the load generator's own clock recorded nothing"),
         (lag_s > VOID_S, f"{lag} (limit {1000 * VOID_S:g} ms)"),
     )
-    suspicions = _told(
+    suspicions = _reasons(
         (BEHIND_S < slip_s <= mean_gap_s and not stalls, behind),
         (SUSPECT_S < lag_s <= VOID_S, f"{lag} (limit {1000 * SUSPECT_S:g} ms)"),
     )
-    reason = "; ".join([*wrongs, *voids, *doubts, *suspicions])
-    if wrongs or voids:
-        return Verdict(Word.VOID, reason, adds_up=not wrongs)
-    return Verdict(Word.SUSPECT, reason) if reason else Verdict(Word.VALID)
+    reason = "; ".join([*errors, *voids, *doubts, *suspicions])
+    if errors or voids:
+        return Verdict(Status.VOID, reason, adds_up=not errors)
+    return Verdict(Status.SUSPECT, reason) if reason else Verdict(Status.VALID)
 
 
-def _told(*cases: tuple[bool, str]) -> list[str]:
-    """Return the words of those that hold."""
-    return [words for holds, words in cases if holds]
+def _reasons(*cases: tuple[bool, str]) -> list[str]:
+    """Return the reasons of the conditions that are true."""
+    return [reason for is_true, reason in cases if is_true]
 
 
 def percentile(values: Sequence[float], percent: int) -> float:

@@ -1,13 +1,13 @@
 """What crossed the load generator's own connections, and whether the servers counted the same.
 
-Teaches that a count is worth as much as the second, independent count beside it. The kernel keeps the books of every
-connection, and Linux shows them as TCP_INFO: headers, frames and pings are in it, since it knows of bytes only. The
-servers count what they hand to their transports. Two comparisons are made of it:
+Teaches that a count is worth as much as the second, independent count beside it. The kernel counts the bytes of every
+connection, and Linux shows them as TCP_INFO: headers, frames and pings are included. The servers count what their
+transports send and receive. The two counts are compared twice:
 
 * over the whole life of all connections the two must be equal to the byte, since in the end nothing is in flight;
 * in the measuring window they may differ by what was in flight at its two ends, and by what passed between the two
-  sides' readings, which are not simultaneous. That has a bound which the generator measures by itself: what passed
-  within SLACK_S, and a one-way delay, of the two ends. A quiet end leaves no tolerance at all.
+  sides' readings, which are not simultaneous. The generator measures a bound for that: what passed within SLACK_S, and
+  a one-way delay, of the two ends. Where nothing passed there, nothing is tolerated.
 
 TCP payload only, encrypted or not; retransmissions count once. Pure: `loadtests.users.socket_meter` does the reading.
 """
@@ -21,7 +21,7 @@ from msgspec import Struct
 SLACK_S = 0.1
 """How far apart the two sides' readings may lie: the sampler wakes up, connects, and the server answers in its turn."""
 
-# Offsets in struct tcp_info of linux/tcp.h, and states of a connection whose peer has said that nothing more comes.
+# Offsets in struct tcp_info of linux/tcp.h, and states of a connection whose other side has closed.
 STATE, BYTES_RECEIVED, NOT_SENT, BYTES_SENT, INFO_BYTES = 0, 128, 144, 200, 216
 CLOSED = 7
 PEER_FINISHED = frozenset((6, 8, 9, 11))  # TIME_WAIT, CLOSE_WAIT, LAST_ACK, CLOSING
@@ -65,8 +65,8 @@ class ClientBytes(Struct, frozen=True):
         return self.end.after.minus(self.end.before).plus(self.start.after.minus(self.start.before))
 
 
-def from_tcp_info(info: bytes, heard_end: bool) -> WireBytes:
-    """Read a connection's TCP_INFO, at least INFO_BYTES of it; heard_end: whether its end was read from the socket.
+def from_tcp_info(info: bytes, end_was_read: bool) -> WireBytes:
+    """Read a connection's TCP_INFO, at least INFO_BYTES of it; end_was_read: whether its end was read from the socket.
 
     What was written counts as up, though some of it may still wait in the socket. A peer's FIN takes a sequence
     number, which the kernel counts as a byte received; once both sides have finished, its state no longer tells.
@@ -74,24 +74,24 @@ def from_tcp_info(info: bytes, heard_end: bool) -> WireBytes:
     (received,) = unpack_from("=Q", info, BYTES_RECEIVED)
     (not_sent,) = unpack_from("=I", info, NOT_SENT)
     sent, sent_again = unpack_from("=QQ", info, BYTES_SENT)
-    finished = info[STATE] in PEER_FINISHED or (info[STATE] == CLOSED and heard_end)
+    finished = info[STATE] in PEER_FINISHED or (info[STATE] == CLOSED and end_was_read)
     return WireBytes(sent - sent_again + not_sent, received - finished)
 
 
 def disagreements(client: ClientBytes | None, server_window: WireBytes, server_life: WireBytes) -> Iterator[str]:
-    """Say where the two sides' counts differ by more than they may; nothing where the generator cannot count."""
+    """Yield where the two sides' counts differ by more than they may; nothing where the generator cannot count."""
     if client is None:
         return
     if server_life != client.life:
         yield f"over all, {_apart(client.life, server_life)}"
     apart, allowed = server_window.minus(client.window), client.tolerance
     if abs(apart.up) > allowed.up or abs(apart.down) > allowed.down:
-        yield f"in the window, {_apart(client.window, server_window)}, and {_told(allowed)} passed around its ends"
+        yield f"in the window, {_apart(client.window, server_window)}, and {_text(allowed)} passed around its ends"
 
 
 def _apart(client: WireBytes, server: WireBytes) -> str:
-    return f"the generator counted {_told(client)}, and the servers {_told(server)}"
+    return f"the generator counted {_text(client)}, and the servers {_text(server)}"
 
 
-def _told(carried: WireBytes) -> str:
+def _text(carried: WireBytes) -> str:
     return f"{carried.up:,} bytes up and {carried.down:,} down"

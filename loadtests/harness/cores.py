@@ -1,7 +1,7 @@
-"""Which core does what: the servers one, the load generator and the sampler the other.
+"""CPU affinity: the servers have one core, the load generator and the sampler the other.
 
 Teaches that without pinning, a generator that shares the server's core measures itself. Linux lets a process choose
-its cores, and its children inherit the choice; elsewhere (macOS) nothing is pinned, and the manifest says so.
+its cores, and its children inherit the choice; elsewhere (macOS) nothing is pinned, and the manifest records that.
 """
 
 import fcntl
@@ -25,8 +25,8 @@ class Cores:
     generator: int | None
 
     @property
-    def told(self) -> str:
-        """Say for the manifest what was pinned."""
+    def label(self) -> str:
+        """What is pinned, for the manifest."""
         if self.servers is None:
             return "nothing is pinned: this takes Linux and at least two cores"
         return f"servers on core {self.servers}; load generator and sampler on core {self.generator}"
@@ -44,7 +44,7 @@ def choose() -> Cores:
 def reserved(cores: Cores, on_wait: Callable[[str], None]) -> Iterator[None]:
     """Keep this thread on the generator's core, and all cores in use free of other measurements, of any user.
 
-    Waits, after a word to `on_wait`, while another process measures there. The kernel frees the cores when a process
+    Waits, after a call of `on_wait`, while another process measures there. The kernel frees the cores when a process
     ends, however it ends.
     """
     with ExitStack() as stack:
@@ -90,7 +90,7 @@ def pinned(core: int | None) -> Iterator[None]:
 
 @contextmanager
 def unpinned() -> Iterator[None]:
-    """Let this thread, and every process started meanwhile, use every core: as somebody who only looks at it would."""
+    """Let this thread, and every process started meanwhile, use every core, as a process does that nobody pins."""
     if sys.platform != "linux":
         yield
         return

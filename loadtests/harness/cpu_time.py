@@ -1,8 +1,8 @@
-"""CPU time of processes, from outside, as finely as the system tells it.
+"""CPU time of processes, from outside, as precisely as the system counts it.
 
-Teaches that a clock of 10 ms cannot price an idle server: the share of a window that it works may be smaller than a
-tick. Linux also keeps each thread's time in nanoseconds (`/proc/<pid>/task/<thread>/schedstat`, Documentation/scheduler
-of the kernel); a thread that ended takes its own along, so the coarse sum of all is the lower bound.
+Teaches that a clock of 10 ms cannot measure an idle server, whose work in a window may take less than a tick. Linux
+also keeps each thread's time in nanoseconds (`/proc/<pid>/task/<thread>/schedstat`, Documentation/scheduler of the
+kernel), but not that of threads that have ended; so the sum in ticks is the lower bound.
 """
 
 from contextlib import suppress
@@ -33,7 +33,7 @@ def _by_ticks_s(process: psutil.Process) -> float:
 
 
 def _by_threads_s(process: psutil.Process) -> float:
-    """Return the time of the threads that run now; 0 where the system does not tell."""
+    """Return the time of the threads that run now; 0 where the system does not count it."""
     total_ns = 0
     with suppress(OSError):
         for thread in Path(f"/proc/{process.pid}/task").glob("*/schedstat"):

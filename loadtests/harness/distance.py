@@ -18,8 +18,8 @@ from typing import Any
 from loadtests.harness.children import Look, NotMeasured, module, running
 from loadtests.harness.cores import Cores
 from loadtests.harness.manifest import push_service
-from loadtests.harness.provisioned_store import ALONE, StoreChoice, provisioned
-from loadtests.harness.restarts import Servers
+from loadtests.harness.provisioned_store import DEFAULT_STORE, StoreChoice, provisioned
+from loadtests.harness.restarts import RestartableServers
 from loadtests.harness.server_probe import READY_S
 from loadtests.plan.workload import Workload
 from servers.transports import RENTED, Transport
@@ -45,8 +45,8 @@ class Way:
 
 @contextmanager
 def serving_at_distance(
-    transport: Transport, workload: Workload, cores: Cores, folder: Path, look: Look, backing: StoreChoice = ALONE
-) -> Iterator[tuple[Servers, Way]]:
+    transport: Transport, workload: Workload, cores: Cores, folder: Path, look: Look, store: StoreChoice = DEFAULT_STORE
+) -> Iterator[tuple[RestartableServers, Way]]:
     """Run the servers of a transport, and the relays that the workload asks for; raises NotMeasured."""
     delays_s = {
         Link.API: workload.one_way_delay_s,
@@ -62,7 +62,7 @@ def serving_at_distance(
             return str(relay.next_line(READY_S, look)["address"])
 
         links = {link: partial(relayed, link) for link, delay_s in delays_s.items() if delay_s}
-        with serving_over(links, transport, cores, folder, look, backing) as served:
+        with serving_over(links, transport, cores, folder, look, store) as served:
             yield served
 
 
@@ -73,8 +73,8 @@ def serving_over(
     cores: Cores,
     folder: Path,
     look: Look,
-    backing: StoreChoice = ALONE,
-) -> Iterator[tuple[Servers, Way]]:
+    store: StoreChoice = DEFAULT_STORE,
+) -> Iterator[tuple[RestartableServers, Way]]:
     """Run the servers of a transport, and have clients and API use these links to them; raises NotMeasured."""
 
     def over(link: Link, address: str) -> str:
@@ -86,8 +86,10 @@ def serving_over(
         if transport.needs_push_service and Link.PUBLISHING in links:
             apart = push_service_apart(cores.servers, folder, look, partial(over, Link.PUBLISHING))
             service, environment = stack.enter_context(apart)
-        ground = stack.enter_context(provisioned(backing, cores.servers, folder, look))
-        servers = stack.enter_context(Servers(transport.slug, cores.servers, folder, look, ground, environment))
+        provisioned_store = stack.enter_context(provisioned(store, cores.servers, folder, look))
+        servers = stack.enter_context(
+            RestartableServers(transport.slug, cores.servers, folder, look, provisioned_store, environment)
+        )
         if service:
             pids = {**servers.server.pids, "push_service": service["pid"]}
             servers.server = replace(servers.server, push_service=service["address"], pids=pids)

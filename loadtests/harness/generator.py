@@ -1,7 +1,7 @@
 """The load generator: `locust`, one process or several, started anew for each measurement.
 
-Teaches to keep Locust at arm's length: importing it would patch the sockets of whoever imports it. So it runs as
-anybody would run it by hand, and tells on standard output, in JSON lines, where in its course it is.
+Teaches to keep Locust in a process of its own: importing it would patch the sockets of the importing process. So it
+runs as it would by hand, and prints a JSON line for each phase of the test on standard output.
 """
 
 from collections.abc import Iterator
@@ -21,7 +21,7 @@ HOST = "127.0.0.1"
 
 
 class Live(NamedTuple):
-    """How the measurement goes: percentiles of the latest deliveries, in ms."""
+    """Percentiles of the latest deliveries, in ms."""
 
     p50_ms: float
     p95_ms: float
@@ -31,7 +31,7 @@ class Live(NamedTuple):
 
 
 class Generator:
-    """A running load; `pid` is its process, or the one that started the others. live: how it goes, once it is known."""
+    """A running load. pid: of its process, or of the one that started the others. live: its latest percentiles."""
 
     def __init__(self, child: Child, workload: Workload, record: Path) -> None:
         self.pid = child.pid
@@ -43,21 +43,21 @@ class Generator:
 
     def await_window(self, look: Look) -> Window | None:
         """Wait until all users have joined, and return the window; None if they did not. Raises NotMeasured."""
-        told = self._child.next_line(MARGIN_S + self._workload.users / self._workload.joins_per_s, look)
-        self._stopped = told["phase"] == "stop"
-        return Window(*told["window"]) if "window" in told else None
+        line = self._child.next_line(MARGIN_S + self._workload.users / self._workload.joins_per_s, look)
+        self._stopped = line["phase"] == "stop"
+        return Window(*line["window"]) if "window" in line else None
 
-    def look(self) -> None:
-        """Learn how it goes, without waiting. Raises NotMeasured if the process has ended."""
-        while told := self._child.next_line_now():
-            if told["phase"] == "measure":
-                self.live = Live(told["p50_ms"], told["p95_ms"])
+    def poll(self) -> None:
+        """Read what there is to read, without waiting. Raises NotMeasured if the process has ended."""
+        while line := self._child.next_line_now():
+            if line["phase"] == "measure":
+                self.live = Live(line["p50_ms"], line["p95_ms"])
 
     def await_samples(self, look: Look) -> Samples:
         """Wait until everything has arrived and the process has ended; raises NotMeasured."""
         while not self._stopped:
-            told = self._child.next_line(self._workload.drain_s + MARGIN_S, look)
-            self._stopped = told["phase"] == "stop"
+            line = self._child.next_line(self._workload.drain_s + MARGIN_S, look)
+            self._stopped = line["phase"] == "stop"
         self._child.wait(MARGIN_S)
         if not self._record.exists():
             raise self._child.failed("left no samples")
@@ -68,7 +68,7 @@ class Generator:
 def generating(
     file: Path, way: Way, workload: Workload, core: int | None, folder: Path, generators: int = 1
 ) -> Iterator[Generator]:
-    """Run a Locust file against its servers, on one core; with several generators, under a master of Locust's."""
+    """Run a Locust file against its servers, on one core; with several generators, under Locust's master process."""
     record = folder / f"{file.stem}.samples"
     command = module("locust", "--locustfile", str(file), "--headless", "--only-summary", "--json-phases")
     command += ["--wire-slack", str(SLACK_S + workload.one_way_delay_s)]
@@ -78,18 +78,10 @@ def generating(
     if generators > 1:
         count, port = str(generators), str(free_port())
         command += ["--processes", count, "--expect-workers", count]
-        command += [
-            "--master-host",
-            HOST,
-            "--master-port",
-            port,
-            "--master-bind-host",
-            HOST,
-            "--master-bind-port",
-            port,
-        ]
+        command += ["--master-host", HOST, "--master-port", port]
+        command += ["--master-bind-host", HOST, "--master-bind-port", port]
     with running(command, core, folder / f"load generator of {file.stem}.log") as child:
         try:
             yield Generator(child, workload, record)
         finally:
-            child.terminate()  # unlike our servers, Locust does not watch its standard input
+            child.terminate()  # unlike our servers, Locust does not end when its standard input is closed

@@ -1,6 +1,6 @@
-"""The circumstances of a run, as its manifest tells them: code, machine, versions, scenario, settings.
+"""The manifest of a run: code, machine, versions, scenario, settings.
 
-Teaches what somebody needs in order to believe a figure, or to get it again.
+Teaches what is needed to trust a figure, or to reproduce it.
 """
 
 import os
@@ -40,7 +40,7 @@ NAMED = (
 
 
 def push_service() -> str:
-    """Say whose push service the Pusher adapter uses: PUSHER_KEY in the environment names a rented one."""
+    """Return whose push service the Pusher adapter uses: PUSHER_KEY in the environment names a rented one."""
     return RENTED if "PUSHER_KEY" in os.environ else LOCAL_STAND_IN
 
 
@@ -68,7 +68,7 @@ def describe(scenarios: Sequence[Scenario], slugs: Sequence[str], cores: Cores) 
             for load in row.workloads
         ],
         "command": without_passwords(" ".join(["python", "-m", "loadtests", *sys.argv[1:]])),
-        "pinning": cores.told,
+        "pinning": cores.label,
         "push_service": push_service(),
         "preview": any(row.preview for row in scenarios),
     }
@@ -80,13 +80,13 @@ def commit() -> str:
 
 
 def _digest(folder: Path) -> str:
-    """Return a digest of a folder's Python files, committed or not, by which two runs of the same code are told."""
+    """Return a digest of a folder's Python files, committed or not, which is the same for two runs of the same code."""
     files = sorted(folder.rglob("*.py"))
     return sha256(b"".join(f"{file.relative_to(folder)}\n".encode() + file.read_bytes() for file in files)).hexdigest()
 
 
 def _git(*words: str) -> str:
-    """Return what git answers; "unknown" outside of a repository."""
+    """Return what git prints; "unknown" outside of a repository."""
     try:
         return subprocess.run(["git", *words], cwd=ROOT, capture_output=True, text=True, check=True).stdout.strip()
     except (OSError, subprocess.CalledProcessError):
@@ -99,7 +99,7 @@ def versions() -> dict[str, str]:
 
 
 def machine() -> dict[str, Any]:
-    """Return what tells one machine from another."""
+    """Return the hardware and the operating system."""
     return {
         "cpu": _cpu_model(),
         "cores": psutil.cpu_count(),
@@ -109,7 +109,7 @@ def machine() -> dict[str, Any]:
 
 
 def _cpu_model() -> str:
-    """Return the processor's name; Linux keeps it in a file, others tell it themselves."""
+    """Return the processor's name; Linux keeps it in a file, for others Python knows it."""
     cpuinfo = Path("/proc/cpuinfo")
     lines = cpuinfo.read_text().splitlines() if cpuinfo.exists() else []
     models = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]

@@ -1,9 +1,9 @@
-"""What the servers' processes have used, by the part of the work that they do; from outside, as the system tells it.
+"""CPU time and memory of the servers' processes, by the part of the work that they do; from outside.
 
 Teaches that a server is not always the same processes: a host's instances come and go, an engine forks for each
-connection. So only those are listed that stay, and each answers for all that it has started, until the next one on the
-list; of those that have ended, the system adds the time to whoever started them. And that a supervisor, or the model
-of a host, is of this machine alone: what they start serves, they themselves do not, and nobody pays for them.
+connection. So only the lasting ones are listed by role, and each counts together with its descendants, except for those
+that are listed themselves; the system adds the time of processes that have ended to their parent's. A supervisor, or
+the model of a host, belongs to the experiment and not to the server: its children serve, and it is counted apart.
 """
 
 from collections.abc import Iterator, Mapping
@@ -13,23 +13,23 @@ import psutil
 from loadtests.accounts.cell import Reading
 from loadtests.harness.cpu_time import cpu_s, ended_s
 
-API, PUSH_SERVICE, STORE, TENDING = PARTS = "api", "push_service", "store", "tending"
-"""Whose CPU time has a column of its own: what serves, the push service, the store's engine, who tends the others."""
+API, PUSH_SERVICE, STORE, SUPERVISION = PARTS = "api", "push_service", "store", "tending"
+"""Columns of CPU time: what serves, the push service, the store's engine, and what only starts the others."""
 
 SUPERVISOR, HOST = "supervisor", "host"
-"""The roles of those who only start others."""
+"""The roles of processes that only start others."""
 
 
 def part_of(role: str) -> str:
     """Return to which part a process belongs, by its role: api, api_2 and websocket_server are one, for example."""
     if role in (SUPERVISOR, HOST):
-        return TENDING
+        return SUPERVISION
     return next((part for part in (PUSH_SERVICE, STORE) if role.startswith(part)), API)
 
 
 def part_below(role: str) -> str:
-    """Return to which part belongs what a process has started: what is tended serves."""
-    return API if part_of(role) == TENDING else part_of(role)
+    """Return to which part the descendants of a process belong: what a supervisor starts serves."""
+    return API if part_of(role) == SUPERVISION else part_of(role)
 
 
 class Parts:

@@ -1,8 +1,8 @@
-"""What the servers of a measurement stand on: where the log lies, and how many processes serve it.
+"""The store of a measurement: where the log is kept, and how many processes serve it.
 
 Teaches that a store is part of what is measured. An embedded one is a file, and its work is the server's own; a shared
-one is a process beside the servers, on their core, whose CPU time is theirs to answer for. Each measurement has a log
-of its own, empty at its start.
+one is a process beside the servers, on their core, and its CPU time counts as theirs. Each measurement has a log of its
+own, empty at its start.
 """
 
 import secrets
@@ -22,7 +22,7 @@ READY_S = 40.0
 
 @dataclass(frozen=True, slots=True)
 class StoreChoice:
-    """What is asked for. store: a scheme, whose engine is then started here, or the URL of an engine that runs.
+    """A scheme, whose engine is then started here, or the URL of an engine that runs; and the number of workers.
 
     Raises ValueError if there is no such store, or if so many processes cannot share it.
     """
@@ -49,22 +49,24 @@ class StoreChoice:
         return self.scheme == EMBEDDED
 
     @property
-    def lacking(self) -> dict[str, str]:
-        """What its engine needs in order to start here, and this machine lacks; with Debian's package of each."""
+    def missing(self) -> dict[str, str]:
+        """The programs that its engine needs here and that are not installed, with Debian's package of each."""
         return engines.missing(self.scheme) if self.store in SHARED else {}
 
     @property
-    def told(self) -> str:
-        """Say what it is."""
+    def label(self) -> str:
         return f"{self.scheme}, {self.workers} worker{'s' if self.workers > 1 else ''}"
 
 
-ALONE = StoreChoice()
+DEFAULT_STORE = StoreChoice()
 
 
 @dataclass(frozen=True, slots=True)
 class ProvisionedStore:
-    """What is there. environment: what the servers must be told of it; pids: of the engine, if it was started here."""
+    """A store that runs. environment: what the servers need beside the URL; pids: of an engine that was started here.
+
+    engine: its name and version; empty for an embedded store.
+    """
 
     url: str
     workers: int
@@ -74,13 +76,13 @@ class ProvisionedStore:
 
 
 @contextmanager
-def provisioned(backing: StoreChoice, core: int | None, folder: Path, look: Look) -> Iterator[ProvisionedStore]:
+def provisioned(choice: StoreChoice, core: int | None, folder: Path, look: Look) -> Iterator[ProvisionedStore]:
     """Have an empty log until the block ends, its engine on one core if it is started here; raises NotMeasured."""
-    if backing.is_embedded:
+    if choice.is_embedded:
         yield ProvisionedStore(f"sqlite:///{folder / 'chat.db'}", 1, {}, {}, "")
         return
-    command = module("servers.deploy.empty_database", backing.store, "--attached")
-    with running(command, core, folder / f"{backing.scheme}.log") as child:
-        told = child.next_line(READY_S, look)
+    command = module("servers.deploy.empty_database", choice.store, "--attached")
+    with running(command, core, folder / f"{choice.scheme}.log") as child:
+        ready = child.next_line(READY_S, look)
         secret = {"CHAT_SECRET": secrets.token_hex(32)}
-        yield ProvisionedStore(told["address"], backing.workers, secret, told["pids"], told["engine"])
+        yield ProvisionedStore(ready["address"], choice.workers, secret, ready["pids"], ready["engine"])

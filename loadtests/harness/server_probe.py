@@ -2,7 +2,7 @@
 
 Teaches which figures can be trusted: counts by the server itself (`GET /stats`), CPU time and memory by the operating
 system. A reading holds what has added up so far, under the names of `results.schema`; the window's figures are the
-difference of two. The readings' own requests are taken out again.
+difference of two. The readings' own requests are subtracted.
 """
 
 import json
@@ -27,15 +27,15 @@ from loadtests.harness.provisioned_store import EMBEDDED
 from loadtests.plan.workload import HOLD_S, LEASE_S
 
 READY_S = 20.0
-ANSWER_S = 10.0
+RESPONSE_S = 10.0
 
 
 @dataclass(frozen=True, slots=True)
 class Server:
-    """Where the API and the push service listen (empty: there is none of ours), and what the server says of itself.
+    """The addresses of the API and of the push service (empty: there is none of ours), and the server's settings.
 
     pids: by role; the store's engine among them, if it is a process of its own that was started here. Of a deployment,
-    address is the part that clients are given, and push_service the one behind it that it sends for, whatever that is.
+    address is the part that clients use, and push_service the part behind it, whatever that is.
     """
 
     address: str
@@ -64,104 +64,103 @@ def serving(
     shared = ["--store", store, "--workers", str(workers)]
     command = module("servers", slug, "--port", str(port), *shared, "--attached", *durations)
     with running(command, core, log, environment) as child:
-        told = child.next_line(READY_S, look)
-        yield Server(told["address"], told.get("push_service", ""), told["pids"], told["settings"])
+        ready = child.next_line(READY_S, look)
+        yield Server(ready["address"], ready.get("push_service", ""), ready["pids"], ready["settings"])
 
 
-class Stats:
-    """`GET /stats` of one server, without what asking for it costs."""
+class StatsReader:
+    """`GET /stats` of one server, without what reading it costs."""
 
     def __init__(self, address: str) -> None:
         url = urlsplit(address)
-        self._place = (url.hostname, url.port)
+        self._endpoint = (url.hostname, url.port)
         self._request = f"GET /stats HTTP/1.1\r\nHost: {url.netloc}\r\nConnection: close\r\n\r\n".encode()
         self._sent = self._received = 0
 
     def read(self) -> dict[str, Any]:
-        """Ask on a connection of its own; waits for the answer, and raises Overloaded if none comes.
+        """Read on a connection of its own; waits for the response, and raises Overloaded if none comes.
 
-        Its bytes are counted there only after it is made.
+        The server counts the bytes of a response only after it has made it.
         """
         try:
-            with socket.create_connection(self._place, ANSWER_S) as line:
-                line.sendall(self._request)
-                answer = b"".join(iter(lambda: line.recv(65_536), b""))
+            with socket.create_connection(self._endpoint, RESPONSE_S) as connection:
+                connection.sendall(self._request)
+                response = b"".join(iter(lambda: connection.recv(65_536), b""))
         except TimeoutError:
-            raise Overloaded(f"the server did not say within {ANSWER_S:g} s what it had counted") from None
-        stats: dict[str, Any] = json.loads(answer.partition(b"\r\n\r\n")[2])
+            raise Overloaded(f"the server did not send its counters within {RESPONSE_S:g} s") from None
+        stats: dict[str, Any] = json.loads(response.partition(b"\r\n\r\n")[2])
         self._sent += len(self._request)
         stats["wire"]["http"]["received"] -= self._sent
         stats["wire"]["http"]["sent"] -= self._received
         stats["wire"]["connections_open"] -= 1
-        self._received += len(answer)
+        self._received += len(response)
         return stats
 
 
-class Probe:
-    """Reads the servers, through all their incarnations, and the load generator."""
+class ServerProbe:
+    """Reads the servers, before and after a restart, and the load generator."""
 
-    def __init__(self, server: Server, generator_pid: int, tells_all: bool = True) -> None:
-        """Watch them; tells_all: whether no part of what the clients exchange goes to a server that tells nothing."""
-        self._tells_all = tells_all
+    def __init__(self, server: Server, generator_pid: int, counts_everything: bool = True) -> None:
+        """Find the processes. counts_everything: whether all that clients exchange passes servers that count it."""
+        self._counts_everything = counts_everything
         self._earlier: Reading = {}
-        self._watch(server)
+        self._attach(server)
         self._generator = psutil.Process(generator_pid)
         self._peak_bytes: Reading = {"api_rss_bytes": 0, "push_service_rss_bytes": 0}
 
-    def follow(self, server: Server, last: Reading) -> None:
-        """Go on with a server that was started anew, and counts from 0: what the one before told last is added."""
-        self._watch(server)
-        self._tells_all = False
-        started_s = self._used_s()
-        self._earlier = {column: last[column] - started_s.get(column, 0) for column in last if column not in OUR_OWN}
+    def follow_restart(self, server: Server, last: Reading) -> None:
+        """Go on with a server that was started anew, and counts from 0: the last reading of the old one is added."""
+        self._attach(server)
+        self._counts_everything = False
+        started_s = self._cpu_s()
+        self._earlier = {column: last[column] - started_s.get(column, 0) for column in last if column not in NOT_ADDED}
 
     def read(self) -> Reading:
         """Return all that has added up so far."""
-        served = self._served()
         return {
-            **{column: value + self._earlier.get(column, 0) for column, value in served.items()},
+            **{column: value + self._earlier.get(column, 0) for column, value in self._counted().items()},
             "readings_apart_s": perf_counter(),
             "generator_cpu_s": family_cpu_s(self._generator),
         }
 
     def read_bytes(self) -> WireBytes:
         """Return what the servers and their clients have exchanged so far; the generator need not run any more."""
-        return _carried(*self._stats())
+        return _wire_bytes(*self._stats())
 
     def doubts(self, spent: Reading, clients: ClientBytes | None) -> list[str]:
-        """Say where the clients counted other bytes than the servers, in the window or over all; waits for a reading.
+        """Return where clients and servers counted different bytes, in the window or over all; waits for a reading.
 
-        Nothing is said if a server was rented, or stopped on the way with what it had counted last.
+        Nothing is compared if a server was rented, or restarted.
         """
-        if not self._tells_all:
+        if not self._counts_everything:
             return []
         in_window = WireBytes(int(spent["server_up_bytes"]), int(spent["server_down_bytes"]))
         return list(disagreements(clients, in_window, self.read_bytes()))
 
-    def look_at_memory(self) -> None:
-        """Note the servers' resident memory, if it is the largest so far."""
+    def sample_memory(self) -> None:
+        """Keep the servers' resident memory, if it is the largest so far."""
         now = self._parts.resident_bytes()
         self._peak_bytes = {column: max(peak, now[column]) for column, peak in self._peak_bytes.items()}
 
-    def spent(self, before: Reading, after: Reading) -> Reading:
+    def difference(self, before: Reading, after: Reading) -> Reading:
         """Return what a window cost: differences, but for the open connections and the peaks of memory."""
         differences = {column: after[column] - before[column] for column in after}
         return {**differences, "connections": after["connections"], **self._peak_bytes}
 
-    def _watch(self, server: Server) -> None:
-        self._api = Stats(server.address)
-        self._push_service = Stats(server.push_service) if server.push_service else None
+    def _attach(self, server: Server) -> None:
+        self._api = StatsReader(server.address)
+        self._push_service = StatsReader(server.push_service) if server.push_service else None
         self._parts = Parts(server.pids)
-        self._tells_store = self._parts.has_store or server.settings.get("store", EMBEDDED) == EMBEDDED
+        self._sees_store = self._parts.has_store or server.settings.get("store", EMBEDDED) == EMBEDDED
 
-    def _used_s(self) -> Reading:
+    def _cpu_s(self) -> Reading:
         """Return the CPU time of each part so far; nan for an engine that was not started here."""
-        return self._parts.used_s() | ({} if self._tells_store else {"store_cpu_s": nan})
+        return self._parts.used_s() | ({} if self._sees_store else {"store_cpu_s": nan})
 
-    def _served(self) -> Reading:
-        """Return what the servers of now have counted since they started."""
+    def _counted(self) -> Reading:
+        """Return what the servers that run now have counted since they started."""
         api, service = self._stats()
-        carried = _carried(api, service)
+        carried = _wire_bytes(api, service)
         return {
             **{f"requests_{purpose}": count for purpose, count in api["requests"].items()},
             "command_frames": api["command_frames"],
@@ -169,7 +168,7 @@ class Probe:
             "server_up_bytes": carried.up,
             "server_down_bytes": carried.down,
             "publish_bytes": sum(service["wire"]["http"].values()),
-            **self._used_s(),
+            **self._cpu_s(),
             "connections": api["wire"]["connections_open"] + service["wire"]["connections_open"],
         }
 
@@ -177,11 +176,8 @@ class Probe:
         return self._api.read(), self._push_service.read() if self._push_service else {"wire": NO_WIRE}
 
 
-OUR_OWN = (
-    "readings_apart_s",
-    "generator_cpu_s",
-    "connections",
-)  # not the servers' to count, or not to be added up
+NOT_ADDED = ("readings_apart_s", "generator_cpu_s", "connections")
+"""What the servers do not count themselves, or what does not add up over a restart."""
 
 NO_WIRE: dict[str, Any] = {
     "http": {"received": 0, "sent": 0},
@@ -190,6 +186,6 @@ NO_WIRE: dict[str, Any] = {
 }
 
 
-def _carried(api: Mapping[str, Any], service: Mapping[str, Any]) -> WireBytes:
+def _wire_bytes(api: Mapping[str, Any], service: Mapping[str, Any]) -> WireBytes:
     wires = (api["wire"]["http"], api["wire"]["websocket"], service["wire"]["websocket"])
     return WireBytes(sum(wire["received"] for wire in wires), sum(wire["sent"] for wire in wires))

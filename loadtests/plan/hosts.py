@@ -1,7 +1,7 @@
 """Whether `--host` names a server, before any user tries to reach it.
 
-Teaches that a missing address is one mistake of one person, and not the failure of each of a thousand users. Says
-nothing about whether somebody answers there. Pure.
+Teaches that a missing address is one mistake of one person, and not the failure of each of a thousand users. Leaves
+out whether a server runs there. Pure.
 """
 
 from pathlib import Path
@@ -12,14 +12,14 @@ FOLDER = Path(__file__).parents[1]
 
 
 def how_to_start(locust_file: Path) -> str:
-    """Say how the server is started that a Locust file speaks to."""
+    """Return how the server of a Locust file is started."""
     if locust_file.resolve().parent == FOLDER:
         return f"`.venv/bin/python -m servers {locust_file.stem}` starts its server, at port 8000."
-    return f"The first lines of {locust_file.name} say for which server it is."
+    return f"The first lines of {locust_file.name} name its server."
 
 
 def problem_of(host: str | None, locust_file: Path) -> str:
-    """Say what is wrong with an address, and what to do; empty if nothing is."""
+    """Return what is wrong with an address, and what to do; empty if nothing is."""
     if not host:
         return f"The host (--host) is missing: {EXPECTED}. {how_to_start(locust_file)}"
     for address in host.split(","):

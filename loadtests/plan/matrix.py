@@ -1,8 +1,7 @@
 """The full run as a list: every scenario, load and transport, several times over, in an order that is fair to all.
 
 Teaches how to repeat. A machine drifts over an hour, so a repeat of everything comes before the next one of anything,
-and the order of the transports is drawn anew each time: none always finds the machine as one and the same other left
-it. Pure.
+and the order of the transports is drawn anew each time, so that none always follows the same other one. Pure.
 """
 
 from collections.abc import Mapping, Sequence

@@ -1,9 +1,9 @@
-"""What everybody means to do, and when: fixed before the first message is sent, and the same for every transport.
+"""The schedule of every user's actions: fixed before the first message is sent, and the same for every transport.
 
-Teaches two things that make a load honest. An open loop: the moments do not depend on how fast the server answers, so
-a stalled server cannot slow the questions down and so hide its stall (coordinated omission). And Poisson: a sender
-that keeps a beat would beat against the pollers' interval. Each kind of deed has a stream of random numbers of its
-own, so that adding one leaves the others as they were. Pure: a seed goes in, moments come out.
+Teaches two things that make a load honest. An open loop: the moments do not depend on how fast the server responds, so
+a stalled server cannot slow its senders down and so hide its stall (coordinated omission). And Poisson: a periodic
+sender would be in step with the polls. Each kind of action has a stream of random numbers of its own, so that adding
+one leaves the others as they were. Pure: a seed goes in, moments come out.
 """
 
 from collections.abc import Iterable, Iterator
@@ -17,32 +17,32 @@ TYPING_S = (1.0, 3.0)
 ABSENT_S = (1.0, 3.0)
 
 
-class Intention(NamedTuple):
-    """What a user means to do, in seconds from the load's start; body: of typing and presence, as in their events."""
+class ScheduledAction(NamedTuple):
+    """An action of a user, in seconds from the load's start; body: of typing and presence, as in their events."""
 
     moment_s: float
     kind: Kind
     body: str = ""
 
 
-def intentions(workload: Workload, user: int) -> list[Intention]:
-    """Return all that a user means to do, in order. Who is away does nothing, and everybody is back before the end."""
+def schedule(workload: Workload, user: int) -> list[ScheduledAction]:
+    """Return a user's actions in order. A user who is away does nothing, and everybody is back before the end."""
     seed, length_s = workload.seed, workload.load_s
     messages = bunched(poisson_s("messages", seed, user, workload.rate_per_s, length_s), workload.bunch_s)
-    meant = [Intention(moment_s, Kind.MESSAGE) for moment_s in messages]
+    actions = [ScheduledAction(moment_s, Kind.MESSAGE) for moment_s in messages]
     receipts = poisson_s("receipts", seed, user, workload.receipts_per_s, length_s)
-    meant += [Intention(moment_s, Kind.RECEIPT) for moment_s in receipts]
-    for began_s, ended_s in spells_s("typing", seed, user, workload.typing_per_s, length_s, TYPING_S):
-        meant += [Intention(began_s, Kind.TYPING, "started"), Intention(ended_s, Kind.TYPING, "stopped")]
-    absences = list(spells_s("comings", seed, user, workload.comings_per_s, length_s, ABSENT_S))
-    meant = [one for one in meant if not any(left <= one.moment_s < back for left, back in absences)]
+    actions += [ScheduledAction(moment_s, Kind.RECEIPT) for moment_s in receipts]
+    for began_s, ended_s in intervals_s("typing", seed, user, workload.typing_per_s, length_s, TYPING_S):
+        actions += [ScheduledAction(began_s, Kind.TYPING, "started"), ScheduledAction(ended_s, Kind.TYPING, "stopped")]
+    absences = list(intervals_s("comings", seed, user, workload.comings_per_s, length_s, ABSENT_S))
+    actions = [each for each in actions if not any(left <= each.moment_s < back for left, back in absences)]
     for left_s, back_s in absences:
-        meant += [Intention(left_s, Kind.PRESENCE, "offline"), Intention(back_s, Kind.PRESENCE, "online")]
-    return sorted(one._replace(moment_s=round(one.moment_s, 6)) for one in meant)
+        actions += [ScheduledAction(left_s, Kind.PRESENCE, "offline"), ScheduledAction(back_s, Kind.PRESENCE, "online")]
+    return sorted(each._replace(moment_s=round(each.moment_s, 6)) for each in actions)
 
 
 def poisson_s(stream: str, seed: int, user: int, rate_per_s: float, length_s: float) -> Iterator[float]:
-    """Yield when a user means to do something, in seconds from the load's start, up to its length; never at rate 0.
+    """Yield the moments of one kind of action, in seconds from the load's start, up to its length; never at rate 0.
 
     The gaps are exponential, which has no memory: so the first gap is the random phase as well.
     """
@@ -55,10 +55,10 @@ def poisson_s(stream: str, seed: int, user: int, rate_per_s: float, length_s: fl
         moment_s += random.expovariate(rate_per_s)
 
 
-def spells_s(
+def intervals_s(
     stream: str, seed: int, user: int, rate_per_s: float, length_s: float, lasting_s: tuple[float, float]
 ) -> Iterator[tuple[float, float]]:
-    """Yield spells that begin at random moments, last uniformly long, never overlap, and end within the length."""
+    """Yield intervals that begin at random moments, last uniformly long, never overlap, and end within the length."""
     lasts, ended_s = Random(f"{stream} last {seed} {user}"), 0.0
     for began_s in poisson_s(stream, seed, user, rate_per_s, length_s):
         if began_s > ended_s and began_s + (lasted_s := lasts.uniform(*lasting_s)) < length_s:
@@ -73,5 +73,5 @@ def bunched(moments_s: Iterable[float], bunch_s: float) -> Iterator[float]:
 
 
 def phase(seed: int, user: int) -> float:
-    """Return where in its interval a user's first poll falls, from 0 to 1: pollers must not march in step."""
+    """Return where in its interval a user's first poll falls, from 0 to 1: pollers must not be in step."""
     return Random(f"phase {seed} {user}").random()

@@ -1,8 +1,8 @@
-"""One load: how many users, in which rooms, saying how much, for how long.
+"""One load: how many users, in which rooms, sending how much, for how long.
 
 Teaches that a comparison is fair only if the load is a value, the same for every transport. A workload travels to the
 load generator as command-line options, one per field that concerns it, so that a Locust file run by hand takes the
-same ones. What is done to the links and to the servers stays with the process that measures.
+same ones. Delays of links and restarts of servers are left to the process that measures.
 """
 
 from collections.abc import Mapping
@@ -12,12 +12,12 @@ from typing import Any
 
 USERS_PER_S = 100  # faster, and the ramp measures log-ins instead of letting users in
 START_STOP_S = 4.0  # what starting and stopping takes, about
-PATIENCE_S = 5.0
+DRAIN_S = 5.0
 LEAST = {"users": 1, "room_size": 1, "measured_s": 0.1, "poll_interval_s": 0.01, "text_bytes": 1}
 """The least value of an option; of the others it is 0."""
 
 HOLD_S = 25.0  # for how long the servers hold a long poll, at most
-LEASE_S = 30.0  # for how long a sign of life keeps somebody online
+LEASE_S = 30.0  # for how long a heartbeat keeps somebody online
 
 
 def _option(default: float, label: str, meaning: str) -> Any:
@@ -33,8 +33,8 @@ class Workload:
     each direction of the clients' links is delayed by; push_link_delay_s: the same for the link from the API to the
     push service. joins_per_s: how many users arrive per second, before the barrier.
 
-    The senders warm up for one poll interval before the window opens: until every poller has asked once while
-    messages flow, answers are emptier than they will be.
+    The senders warm up for one poll interval before the window opens: until every poller has polled once while
+    messages flow, more responses are empty than later.
     """
 
     point: str = ""
@@ -55,15 +55,15 @@ class Workload:
         0.0, "read_receipts_per_second", "How often per second each user marks as read, on average (Poisson)."
     )
     comings_per_s: float = _option(
-        0.0, "absences_per_second", "How often per second each user goes and comes back, on average (Poisson)."
+        0.0, "absences_per_second", "How often per second each user leaves and comes back, on average (Poisson)."
     )
     restart_at_s: float = _option(
         0.0, "seconds_to_restart", "Seconds into the window at which the server is restarted; 0 for never."
     )
     lines_break: int = _option(
         0,
-        "reconnect_broken_lines",
-        "1 if lines may break and users then come back, 0 if one that breaks stays broken.",
+        "reconnect_broken_connections",
+        "1 if connections may break and users then reconnect, 0 if one that breaks stays broken.",
     )
     measured_s: float = _option(
         30.0,
@@ -71,10 +71,10 @@ class Workload:
         "How long is measured, seconds; then the test ends by itself.",
     )
     poll_interval_s: float = _option(
-        2.0, "seconds_between_polls", "How long a short poller sleeps after each answer, seconds."
+        2.0, "seconds_between_polls", "How long a short poller sleeps after each response, seconds."
     )
     keep_alive: int = _option(
-        1, "keep_connections_open", "1 to ask again on the same connection, 0 to close it after each answer."
+        1, "keep_connections_open", "1 to keep a connection for the next request, 0 to close it after each response."
     )
     text_bytes: int = _option(120, "bytes_per_message", "Length of a message's text, bytes.")
     seed: int = _option(1, "random_seed", "Seed of the senders' schedules and the pollers' phases.")
@@ -93,13 +93,13 @@ class Workload:
 
     @property
     def users_return(self) -> bool:
-        """Whether users whose line breaks open it again, and try for long to have a deed acknowledged."""
+        """Whether users whose connection breaks open it again, and try for long to have an action acknowledged."""
         return bool(self.lines_break or self.restart_at_s)
 
     @property
     def drain_s(self) -> float:
         """How long to wait, at most, for what is still on its way once nobody sends any more."""
-        return self.poll_interval_s + PATIENCE_S * (3 if self.lines_break else 1)
+        return self.poll_interval_s + DRAIN_S * (3 if self.lines_break else 1)
 
     @property
     def about_s(self) -> float:
@@ -113,8 +113,8 @@ class Workload:
         return tuple(range(start, min(start + self.room_size, self.users)) for start in starts)
 
     @property
-    def told(self) -> str:
-        """Say what the load is."""
+    def summary(self) -> str:
+        """The load in one sentence."""
         also = {"typing": self.typing_per_s, "receipts": self.receipts_per_s, "comings": self.comings_per_s}
         paces = [f"{rate:g} {what}" for what, rate in {"messages": self.rate_per_s, **also}.items() if rate]
         restart = f"a restart after {self.restart_at_s:g} s, " if self.restart_at_s else ""
@@ -126,7 +126,7 @@ class Workload:
 
     @property
     def problem(self) -> str:
-        """Say which option has a value that no load can have, what is expected and what came; empty if none has."""
+        """Which option has a value that no load can have, what is expected and what came; empty if none has."""
         for one in fields(self):
             value, least = getattr(self, one.name), LEAST.get(one.name, 0)
             if one.metadata and not least <= value < inf:

@@ -1,7 +1,7 @@
-"""What became of typing notices, presence and receipts: a table beside that of the messages, if there were any.
+"""The table of typing notices, presence and receipts, beside that of the messages, if there were any.
 
-Teaches that late news is not merely late: a typing notice that has expired, or an "online" that has been overtaken by
-an "offline", is false by the time it is seen.
+Teaches that a late event is not merely late: a typing notice that has expired, or an "online" that an "offline" has
+followed, is false by the time it is seen.
 """
 
 from collections.abc import Iterator, Sequence
@@ -23,8 +23,8 @@ COLUMNS = (
     TableColumn("unread\nat leaving", priority=2),
 )
 MEANING = (
-    "Still true: neither expired nor overtaken by newer news of the same kind and person when it arrived. Unread at "
-    "leaving: what was in the log but had not been handed out when somebody went."
+    "Still true: neither expired nor followed by a newer event of the same kind and person when it arrived. Unread at "
+    "leaving: events that were in the log but had not been delivered when somebody left."
 )
 
 

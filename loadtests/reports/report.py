@@ -1,7 +1,7 @@
-"""What the comparison shows in the terminal: a bar while it runs, a table at the end, and how to read it.
+"""What the comparison shows in the terminal: a progress bar while it runs, a table at the end, and how to read it.
 
-Teaches nothing new; it must only be honest and clear. Each transport has two lines, what was measured and what theory
-predicted. Colours are the registry's; without a terminal everything is plain text.
+Each transport has two lines, what was measured and what theory predicts. Colours are the registry's; without a terminal
+everything is plain text.
 """
 
 from collections.abc import Sequence
@@ -15,7 +15,7 @@ from rich.text import Text
 
 from loadtests.accounts.cell import Cell
 from loadtests.accounts.predictions import predict
-from loadtests.accounts.verdict import Word
+from loadtests.accounts.verdict import Status
 from loadtests.experiments.calibration.record import on_record
 from loadtests.harness.manifest import label
 from loadtests.reports.kinds_table import print_kinds
@@ -38,15 +38,15 @@ COLUMNS = (
     TableColumn("came", "of due"),
     TableColumn("verdict", text=True),
 )
-VERDICT_STYLES = {Word.VALID: "green", Word.SUSPECT: "yellow", Word.VOID: "bold red"}
+VERDICT_STYLES = {Status.VALID: "green", Status.SUSPECT: "yellow", Status.VOID: "bold red"}
 PREVIEW_LABEL = "PREVIEW, not a measurement (make compare without --quick measures)"
 HOW_TO_READ = (
-    "Latency runs from the moment a message was meant to be sent until a member of its room has it: half of the "
+    "Latency runs from the scheduled moment of sending a message until a member of its room has it: half of the "
     "deliveries were faster than p50, and one in a hundred slower than p99.",
     "Requests, bytes and CPU are the price of one delivery: HTTP requests, bytes on the wire and server CPU time, "
     "each divided by the messages delivered; empty answers are the reads that brought nothing.",
-    "Each second line is what arithmetic predicts: a poller learns of news half an interval late on average, while a "
-    "push takes no longer than its way; on one machine that is nothing, and what you see is the software itself.",
+    "Each second line is a prediction: a poller receives a message half an interval late on average, while a "
+    "push takes no longer than its transit; on one machine that is nothing, and what you see is the software itself.",
 )
 
 
@@ -70,7 +70,7 @@ class Bar:
     def __exit__(self, *_: object) -> None:
         self._progress.stop()
 
-    def tell(self, doing: str) -> None:
+    def show(self, doing: str) -> None:
         """Show what is being done."""
         spent_s = min(perf_counter() - self._since_s, self._each_s)
         completed_s = self._done_s + spent_s
@@ -87,7 +87,7 @@ class Bar:
         self._begun += 1
         if not self._console.is_terminal:  # where a bar would not be seen
             place = f"{self._begun} of {self._count}"
-            self._console.print(f"{place}: measuring {planned.told(label(planned.transport))} ...", markup=False)
+            self._console.print(f"{place}: measuring {planned.label(label(planned.transport))} ...", markup=False)
 
 
 def print_plan(console: Console, plan: Sequence[Planned], scenario: Scenario) -> None:
@@ -103,14 +103,14 @@ def print_cells(console: Console, cells: Sequence[Cell], scenario: Scenario) -> 
     """Print a table for each load, and beneath them how to read them."""
     for load in scenario.workloads:
         heading = PREVIEW_LABEL if scenario.preview else load.point
-        console.print(note(f"\n{heading + ': ' if heading else ''}{load.told}\n"))
+        console.print(note(f"\n{heading + ': ' if heading else ''}{load.summary}\n"))
         of_load = [cell for cell in cells if cell.planned.workload == load]
         console.print(FittedTable(COLUMNS, [row for cell in of_load for row in _rows(cell)]))
         print_kinds(console, of_load)
     console.print()
     for cell in cells:
         if reason := cell.verdict.reason:
-            console.print(note(f"{cell.planned.told(label(cell.transport))} is {cell.verdict.word}: {reason}"))
+            console.print(note(f"{cell.planned.label(label(cell.transport))} is {cell.verdict.status}: {reason}"))
     for sentence in HOW_TO_READ:
         console.print(note(f"{sentence}\n"))
 
@@ -123,7 +123,7 @@ def print_scenarios(console: Console) -> None:
 
 def _described(scenario: Scenario) -> TableRow:
     first, *others = scenario.workloads
-    loads = f"{first.point + ': ' if first.point else ''}{first.told}"
+    loads = f"{first.point + ': ' if first.point else ''}{first.summary}"
     loads += "".join(f"\nthen {load.point}" for load in others)
     text = Text.assemble(scenario.question, (f"\n{loads}", "dim"))
     return TableRow((Text(scenario.name, style="bold"), text), ends_section=True)
@@ -131,19 +131,19 @@ def _described(scenario: Scenario) -> TableRow:
 
 def _rows(cell: Cell) -> tuple[TableRow, TableRow]:
     """Return what was measured, faint if it is void, and what theory says."""
-    word = cell.verdict.word
+    status = cell.verdict.status
     name = Text(label(cell.transport), style=f"bold {cell.transport.colour}")
     came, due = (f"{cell.number(column):,.0f}" for column in ("delivered", "expected"))
-    measured: tuple[str | Text, ...] = (name, *_measured(cell), came, Text(word, style=VERDICT_STYLES[word]))
+    measured: tuple[str | Text, ...] = (name, *_measured(cell), came, Text(status, style=VERDICT_STYLES[status]))
     predicted = ("  theory", *_predicted(cell), due, "")
     return (
-        TableRow(measured, style="dim" if word is Word.VOID else ""),
+        TableRow(measured, style="dim" if status is Status.VOID else ""),
         TableRow(predicted, style="dim", ends_section=True),
     )
 
 
 def print_files(console: Console, folder: Path, charts: Sequence[str]) -> None:
-    """Print what is not claimed, and where everything is."""
+    """Print the generator's own error, and where everything is."""
     console.print(on_record(folder.parent), markup=False)
     console.print(f"\nEverything is in {folder}/")
     for chart in charts:
@@ -152,10 +152,10 @@ def print_files(console: Console, folder: Path, charts: Sequence[str]) -> None:
 
 def print_outcome(console: Console, cell: Cell) -> None:
     """Print one line about a finished measurement; in a terminal it stays above the bar."""
-    name = cell.planned.told(label(cell.transport))
+    name = cell.planned.label(label(cell.transport))
     came, due = cell.number("delivered"), cell.number("expected")
     late = f"p50 {cell.latency_ms(50):,.0f} ms, p95 {cell.latency_ms(95):,.0f} ms, " if cell.messages else ""
-    console.print(f"{name}: {came:,.0f} of {due:,.0f} deliveries, {late}{cell.verdict.word}")
+    console.print(f"{name}: {came:,.0f} of {due:,.0f} deliveries, {late}{cell.verdict.status}")
 
 
 def _measured(cell: Cell) -> list[str]:
@@ -164,15 +164,15 @@ def _measured(cell: Cell) -> list[str]:
     reads = cell.number("requests_receive")
     return [
         *(f"{cell.latency_ms(percent):,.0f}" for percent in (50, 95, 99)),
-        _told(cell.per_delivery("requests_send", "requests_receive", "requests_upkeep"), ".2f"),
-        _told(cell.bytes_per_delivery, ",.0f"),
-        _told(1000 * cell.per_delivery("api_cpu_s", "push_service_cpu_s", "store_cpu_s"), ".2f"),
-        _told(cell.number("empty_answers") / reads, ".1%") if reads else "no reads",
+        _formatted(cell.per_delivery("requests_send", "requests_receive", "requests_upkeep"), ".2f"),
+        _formatted(cell.bytes_per_delivery, ",.0f"),
+        _formatted(1000 * cell.per_delivery("api_cpu_s", "push_service_cpu_s", "store_cpu_s"), ".2f"),
+        _formatted(cell.number("empty_answers") / reads, ".1%") if reads else "no reads",
     ]
 
 
-def _told(figure: float, layout: str) -> str:
-    """Return a figure laid out; a dash for one that the server does not tell."""
+def _formatted(figure: float, layout: str) -> str:
+    """Return a figure as text; a dash for one that the server does not count."""
     return "-" if isnan(figure) else format(figure, layout)
 
 

@@ -1,9 +1,8 @@
-"""The folder of one run: written as the run goes on, so that whatever was measured is kept.
+"""The folder of one run: written as the run goes on, so that every finished measurement is kept.
 
-Teaches that a result without its circumstances is a rumour: the manifest says on which commit, machine and versions,
-with which scenario, seed and settings. It is written last, and says how long each table then was: what an interrupted
-run wrote beyond that is cut off when it is taken up again. What crosses to the notebooks is only these files, in the
-format of `results.schema`.
+Teaches that a result is worth nothing without its manifest: commit, machine, versions, scenario, seed and settings. The
+manifest is written last, with the length that each table then has: what an interrupted run wrote beyond that is cut off
+when the run is resumed. The notebooks read only these files, in the format of `results.schema`.
 """
 
 import csv
@@ -19,7 +18,7 @@ from typing import Any, TextIO
 
 from loadtests.accounts.cell import Cell
 from loadtests.accounts.limits import Limit
-from loadtests.accounts.verdict import Verdict, Word
+from loadtests.accounts.verdict import Status, Verdict
 from loadtests.harness.children import Overloaded
 from loadtests.scenarios import Key, Planned
 from results.schema import (
@@ -34,7 +33,7 @@ from results.schema import (
 )
 
 TABLES = {CELLS_FILE: CELLS, KINDS_FILE: KINDS, DELIVERIES_FILE: DELIVERIES}
-SAME = (  # what a run that is taken up again may not have changed
+SAME = (  # what must be the same when a run is resumed
     "measured_code",
     "machine",
     "versions",
@@ -51,7 +50,7 @@ SAME = (  # what a run that is taken up again may not have changed
 
 
 class AnotherRun(ValueError):
-    """The folder holds a run that was made in another way."""
+    """The folder holds a run that was measured in another way."""
 
 
 class RunFolder:
@@ -61,15 +60,15 @@ class RunFolder:
     """
 
     def __init__(self, path: Path, manifest: Mapping[str, Any]) -> None:
-        """Make the folder, or take up the run that is in it; raises OSError, or AnotherRun."""
+        """Make the folder, or resume the run that is in it; raises OSError, or AnotherRun."""
         self.path = path
         self.done: dict[Key, str] = {}
         if (path / MANIFEST).exists():
-            self._manifest = self._taken_up(manifest)
+            self._manifest = self._resumed(manifest)
         else:
             path.mkdir(parents=True, exist_ok=True)
-            found: dict[str, Any] = {"settings": {}, "overloaded": [], "verdicts": {}, "table_bytes": {}}
-            self._manifest = {"run": path.name, "partial": True, **manifest, **found}
+            results: dict[str, Any] = {"settings": {}, "overloaded": [], "verdicts": {}, "table_bytes": {}}
+            self._manifest = {"run": path.name, "partial": True, **manifest, **results}
             for name, columns in TABLES.items():
                 self._write_rows(name, "w", [[column.name for column in columns]])
             self._write_manifest()
@@ -94,10 +93,10 @@ class RunFolder:
         if expected:
             self.done[planned.key] = Limit.SERVERS
             self._manifest["overloaded"].append(planned.key)
-        self._note_verdict(planned, Verdict(Word.VOID, f"not measured: {failure}", adds_up=expected))
+        self._note_verdict(planned, Verdict(Status.VOID, f"not measured: {failure}", adds_up=expected))
 
     def complete(self) -> None:
-        """Say in the manifest that nothing is missing."""
+        """Mark the run as complete in the manifest."""
         self._manifest["partial"] = False
         self._write_manifest()
 
@@ -121,18 +120,18 @@ class RunFolder:
         return all(verdict["adds_up"] for verdict in self._manifest["verdicts"].values())
 
     def _note_verdict(self, planned: Planned, verdict: Verdict) -> None:
-        self._manifest["verdicts"][planned.told(planned.transport.slug)] = {
-            "verdict": verdict.word,
+        self._manifest["verdicts"][planned.label(planned.transport.slug)] = {
+            "verdict": verdict.status,
             "reason": verdict.reason,
             "adds_up": verdict.adds_up,
         }
         self._write_manifest()
 
-    def _taken_up(self, manifest: Mapping[str, Any]) -> dict[str, Any]:
+    def _resumed(self, manifest: Mapping[str, Any]) -> dict[str, Any]:
         begun: dict[str, Any] = json.loads((self.path / MANIFEST).read_text(encoding="utf-8"))
         if changed := [name for name in SAME if begun.get(name) != json.loads(json.dumps(manifest.get(name)))]:
             raise AnotherRun(
-                f"{self.path} holds a run that differs in {', '.join(changed)}, and a run cannot change on its way; "
+                f"{self.path} holds a run that differs in {', '.join(changed)}, so it cannot be resumed; "
                 "name another folder, or remove this one"
             )
         for name, length in begun["table_bytes"].items():
@@ -159,7 +158,7 @@ class RunFolder:
             csv.writer(file, lineterminator="\n").writerows(rows)
 
 
-def fresh(parent: Path, name: str) -> Path:
+def new_folder(parent: Path, name: str) -> Path:
     """Return a path for a new run, named after the minute; a second run within the minute gets a number."""
     path = parent / f"{datetime.now():%Y-%m-%dT%H-%M}-{name}"
     for number in range(1, 100):

@@ -1,11 +1,11 @@
-"""Peers: servers that nobody here wrote, measured through the same harness as ours.
+"""Other people's servers, measured by the same harness as ours.
 
-Teaches what keeps a harness honest: if a stranger's server shows the same shapes under the same users, it is transports
-that are measured and not our code. A dialect is a folder of `loadtests.targets`: a Locust file for each transport it
-has, a `dialect` module that reads its counters, and how to start it here.
+Teaches what keeps a harness honest: if somebody else's server shows the same shapes under the same users, it is
+transports that are measured and not our code. Each has a folder here, named like the target: a Locust file for each
+transport that it offers, and a `server` module that starts it and reads its counters.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from importlib import import_module
@@ -17,7 +17,7 @@ from loadtests.harness.cores import Cores
 from loadtests.harness.distance import Way
 from loadtests.harness.server_probe import Server
 from loadtests.plan.workload import Workload
-from loadtests.targets.target import Meter, Serving, Steady
+from loadtests.targets.target import FixedServer, Probe, RunningServers
 from servers.transports import TRANSPORTS, Transport
 
 FOLDER = Path(__file__).parent
@@ -26,54 +26,58 @@ OTHER_SERVERS = tuple(sorted(path.parent.name for path in FOLDER.glob("*/server.
 
 @dataclass(frozen=True, slots=True)
 class OtherServer:
-    """A subject that speaks a dialect.
+    """The server of one folder; raises ValueError if there is none of that name.
 
     address: of a server that runs already, which is then neither pinned nor ended; empty: one is started, as ours are.
     pids: the processes of a running server, if their CPU time and memory are to be read; their children are found.
     """
 
-    dialect: str
+    name: str
     address: str = ""
     pids: tuple[int, ...] = ()
 
-    @property
-    def manner(self) -> str:
-        """Say how this peer differs from ours, where that shows in the figures."""
-        return str(_module(self.dialect).MANNER)
+    def __post_init__(self) -> None:
+        if self.name not in OTHER_SERVERS:
+            raise ValueError(f"unknown target {self.name!r}: expected one of {', '.join(OTHER_SERVERS)}")
 
     @property
     def facts(self) -> Mapping[str, Any]:
-        return {"peer": self.dialect}
+        return {"peer": self.name}
+
+    @property
+    def caveat(self) -> str:
+        """How this server differs from ours, where that shows in the figures."""
+        return str(self._module.CAVEAT)
+
+    @property
+    def transports(self) -> Sequence[Transport]:
+        """The transports that there are users for, with the target's name in their labels."""
+        rows = [row for row in TRANSPORTS if self.locust_file(row.slug).exists()]
+        return [replace(row, label=f"{row.label} ({self.name})") for row in rows]
+
+    def check(self, load: Workload) -> None:
+        """Accept every load: one that cannot be measured is reported in its turn, and the others are measured."""
 
     @contextmanager
     def serving(
         self, transport: Transport, workload: Workload, cores: Cores, folder: Path, look: Look
-    ) -> Iterator[tuple[Serving, Way]]:
-        """Have a server until the block ends; raises NotMeasured, saying what to do, if there is none."""
-        module, log = _module(self.dialect), folder / f"{self.dialect}.log"
+    ) -> Iterator[tuple[RunningServers, Way]]:
+        """Run the server until the block ends; raises NotMeasured, saying what to do, if that cannot be."""
         if workload.one_way_delay_s or workload.restart_at_s:
-            raise NotMeasured("a peer is neither moved away nor restarted here")
-        beside = nullcontext((self.address, self.pids))
-        with beside if self.address else module.running_server(cores.servers, log) as (address, pids):
-            told = {"peer": self.dialect, **module.settings(address)}
-            server = Server(address, "", {f"process {number}": pid for number, pid in enumerate(pids)}, told)
-            yield Steady(server), Way(address, "")
+            raise NotMeasured("another server is neither moved away nor restarted here")
+        started = self._module.running_server(cores.servers, folder / f"{self.name}.log")
+        with nullcontext((self.address, self.pids)) if self.address else started as (address, pids):
+            settings = {"peer": self.name, **self._module.settings(address)}
+            server = Server(address, "", {f"process {number}": pid for number, pid in enumerate(pids)}, settings)
+            yield FixedServer(server), Way(address, "")
 
     def locust_file(self, slug: str) -> Path:
-        return FOLDER / self.dialect / f"{slug}.py"
+        return FOLDER / self.name / f"{slug}.py"
 
-    def meter(self, transport: Transport, server: Server, generator_pid: int) -> Meter:
-        meter: Meter = _module(self.dialect).StatusProbe(server, generator_pid)
-        return meter
+    def probe(self, transport: Transport, server: Server, generator_pid: int) -> Probe:
+        probe: Probe = self._module.StatusProbe(server, generator_pid)
+        return probe
 
-
-def transports_of(dialect: str) -> list[Transport]:
-    """Return the transports that a dialect has users for, its name in their labels; raise ValueError if unknown."""
-    if dialect not in OTHER_SERVERS:
-        raise ValueError(f"unknown dialect {dialect!r}: expected one of {', '.join(OTHER_SERVERS)}")
-    rows = [row for row in TRANSPORTS if (FOLDER / dialect / f"{row.slug}.py").exists()]
-    return [replace(row, label=f"{row.label} ({dialect})") for row in rows]
-
-
-def _module(dialect: str) -> Any:
-    return import_module(f"loadtests.targets.{dialect}.server")
+    @property
+    def _module(self) -> Any:
+        return import_module(f"loadtests.targets.{self.name}.server")

@@ -1,8 +1,8 @@
-"""What one generator process saw: sessions, deeds and events, put into its samples as they happen.
+"""What one generator process saw: sessions, actions and events, added to its samples as they happen.
 
-Teaches how an event is traced back to the moment at which somebody meant to cause it. The acknowledgement names the
-event; and one that is seen before its acknowledgement can only be what its sender is busy with, since each does one
-thing at a time. Knows nothing of Locust.
+Teaches how an event is traced back to the moment at which it was scheduled. The acknowledgement names the event; and
+one that is seen before its acknowledgement can only be the sender's current action, since each does one thing at a
+time. Knows nothing of Locust.
 """
 
 from collections.abc import Iterable
@@ -10,108 +10,112 @@ from time import perf_counter, time
 
 from clients.inbox import Inbox
 from loadtests.accounts.accounting import Place
-from loadtests.accounts.samples import KINDS, STAYS, Received, Return, Samples, Seen, Sent, Session
-from loadtests.users.duplicate_detector import DuplicateDetector
+from loadtests.accounts.duplicate_detector import DuplicateDetector
+from loadtests.accounts.samples import KINDS, TO_THE_END, LogEntry, Received, Reconnection, Samples, Sent, Session
 from servers.core.wire import Event, Kind, Page
 
 
 class DeliveryRecorder:
-    """Notes down what happens until `close`. Deeds and events outside of it are nobody's business."""
+    """Records until `close`. heads: the last seq of each room that is known here."""
 
     def __init__(self) -> None:
         self.samples = Samples(wall_clock_s=time() - perf_counter())
         self.closed = False
+        self.heads: dict[int, int] = {}
         self._numbers: dict[str, int] = {}
         self._inboxes: dict[int, Inbox] = {}
         self._open: dict[int, Session] = {}
-        self._hearings: dict[int, DuplicateDetector] = {}
-        self.heads: dict[int, int] = {}
-        self._busy_for_s: dict[int, float] = {}
-        self._came_s: dict[int, float] = {}
-        self._meant_s: dict[Place, float] = {}
+        self._detectors: dict[int, DuplicateDetector] = {}
+        self._current_s: dict[int, float] = {}
+        self._joining_s: dict[int, float] = {}
+        self._scheduled_s: dict[Place, float] = {}
         self._known: set[Place] = set()
 
     @property
     def caught_up(self) -> bool:
-        """Whether all who listen have all that is known of their room, and nobody is away since the window."""
-        if self.samples.away_of_window():
+        """Whether all who are in a room have all of its known log, and nobody is disconnected since the window."""
+        if self.samples.disconnected_in_window():
             return False
         heads, sessions = self.heads, self._open
         return all(inbox.cursor.seq >= heads[sessions[user].room] for user, inbox in self._inboxes.items())
 
-    def entered(self, room: int, user: int, user_id: str, inbox: Inbox, number: int) -> None:
-        """Note that a user's session begins where their inbox stands."""
+    def joined(self, room: int, user: int, user_id: str, inbox: Inbox, number: int) -> None:
+        """Note that a user's session begins at their inbox's cursor."""
         self.samples.user_ids[user] = user_id
         self._numbers[user_id] = user
         self._inboxes[user] = inbox
         self._open[user] = Session(room, user, number, inbox.cursor.seq)
-        self._hearings[user] = DuplicateDetector()
+        self._detectors[user] = DuplicateDetector()
         self._raise_head(room, inbox.cursor.seq)
 
     def left(self, user: int) -> None:
-        """Note that a user listens no more; does nothing if they did not, or if the test is over."""
+        """Note that a user's session ends; does nothing if there is none, or if the test is over."""
         if (session := self._open.pop(user, None)) and not self.closed:
             self.samples.sessions.append(session._replace(end=self._inboxes.pop(user).cursor.seq))
-            self.samples.away.pop(user, None)
+            self.samples.disconnected.pop(user, None)
 
-    def line_broke(self, user: int, broken_s: float) -> None:
-        """Note that a user's line broke, who is away until `returned`; does nothing if the test is over."""
+    def disconnected(self, user: int, broken_s: float) -> None:
+        """Note that a user's connection broke, until `reconnected`; does nothing if the test is over."""
         if not self.closed:
-            self.samples.away[user] = broken_s
+            self.samples.disconnected[user] = broken_s
 
-    def returned(self, row: Return) -> None:
-        """Note that a user reads on, on a new line; does nothing if the test is over."""
+    def reconnected(self, row: Reconnection) -> None:
+        """Note that a user reads on, on a new connection; does nothing if the test is over."""
         if not self.closed:
-            del self.samples.away[row.user]
-            self.samples.returns.append(row)
+            del self.samples.disconnected[row.user]
+            self.samples.reconnections.append(row)
 
-    def means(self, user: int, due_s: float, body: str) -> None:
-        """Note what moment the deed was meant for that a user begins with now."""
-        (self._came_s if body == "online" else self._busy_for_s)[user] = due_s
+    def starts(self, user: int, due_s: float, body: str) -> None:
+        """Note the scheduled moment of the action that a user starts now."""
+        (self._joining_s if body == "online" else self._current_s)[user] = due_s
 
-    def did(self, row: Sent) -> None:
-        """Note a deed, now that it is acknowledged."""
-        self.samples.note_sent(row)
+    def acknowledged(self, row: Sent) -> None:
+        """Note an action that is acknowledged."""
+        self.samples.add(row)
         if row.seq > 0:
-            self._busy_for_s.pop(row.sender, None)
-            self._meant_s[row.room, row.seq] = row.intended_s
+            self._current_s.pop(row.sender, None)
+            self._scheduled_s[row.room, row.seq] = row.intended_s
             self._raise_head(row.room, row.seq)
 
-    def heard(self, user: int, page: Page) -> None:
-        """Note what a line brought, before the inbox put it in order; does nothing if the test is over."""
+    def received(self, user: int, page: Page) -> None:
+        """Note what a connection brought, before the inbox puts it in order; does nothing if the test is over."""
         if not self.closed:
-            again, late = self._hearings[user].hear(event.seq for event in page.events)
-            self.samples.heard_again += again
-            self.samples.heard_late += late
+            repeats = self._detectors[user].add(event.seq for event in page.events)
+            self.samples.heard_again += repeats.duplicates
+            self.samples.heard_late += repeats.out_of_order
 
-    def saw(self, room: int, user: int, event: Event, received_s: float) -> float | None:
-        """Note a delivery; return when somebody meant to cause it, None if nobody did, or if the test is over."""
+    def delivered(self, room: int, user: int, event: Event, received_s: float) -> float | None:
+        """Note a delivery; return the scheduled moment of its action, None if it has none, or if the test is over."""
         if self.closed:
             return None
         place, sender = (room, event.seq), self._numbers.get(event.sender, -1)
         if place not in self._known:
-            self._known.add(place)
-            kind, expires_at_ms = KINDS.index(event.kind), event.expires_at_ms or 0
-            self.samples.note_seen(Seen(room, event.seq, kind, sender, event.at_ms, expires_at_ms))
-            if event.kind is Kind.PRESENCE and event.body == "offline":
-                self.samples.offline.append(place)
-            if sender < 0:
-                self.samples.strangers.append((room, event.seq, event.sender))
-            self._raise_head(room, event.seq)
-        self.samples.note_received(Received(room, event.seq, user, self._open[user].number, received_s))
+            self._add_event(room, sender, event)
+        self.samples.add(Received(room, event.seq, user, self._open[user].number, received_s))
         if event.body == "online":
-            return self._came_s.get(sender)
-        return self._meant_s.get(place) or self._busy_for_s.get(sender)
+            return self._joining_s.get(sender)
+        return self._scheduled_s.get(place) or self._current_s.get(sender)
 
     def close(self) -> None:
-        """End the test: whoever still listens has stayed to the end."""
+        """End the test: the open sessions last to its end."""
         self.closed = True
-        self.samples.sessions += [session._replace(end=STAYS) for session in self._open.values()]
+        self.samples.sessions += [session._replace(end=TO_THE_END) for session in self._open.values()]
 
     def raise_heads(self, heads: Iterable[tuple[int, int]]) -> None:
-        """Learn how far the log of some rooms goes."""
+        """Take over the heads of rooms that are known elsewhere."""
         for room, seq in heads:
             self._raise_head(room, seq)
+
+    def _add_event(self, room: int, sender: int, event: Event) -> None:
+        """Add an event that nobody here has seen before."""
+        self._known.add((room, event.seq))
+        kind, expires_at_ms = KINDS.index(event.kind), event.expires_at_ms or 0
+        self.samples.add(LogEntry(room, event.seq, kind, sender, event.at_ms, expires_at_ms))
+        if event.kind is Kind.PRESENCE and event.body == "offline":
+            self.samples.offline.append((room, event.seq))
+        if sender < 0:
+            self.samples.strangers.append((room, event.seq, event.sender))
+        self._raise_head(room, event.seq)
 
     def _raise_head(self, room: int, seq: int) -> None:
         self.heads[room] = max(seq, self.heads.get(room, 0))

@@ -1,7 +1,7 @@
-"""What a user of the load test says over plain HTTP, and what Locust's own statistics show of it.
+"""The requests of a load user over plain HTTP, and their entries in Locust's own statistics.
 
 What crosses the wire: the shared routes of `servers.http_routes`, each with the same browser-like headers. Leaves out
-retries: whoever sends decides.
+retries, which are up to the caller.
 """
 
 from collections.abc import Callable, Container, Mapping
@@ -9,7 +9,7 @@ from time import perf_counter
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
-from loadtests.users.http_connection import Answer, ConnectionLost, HttpConnection, HttpConnections
+from loadtests.users.http_connection import ConnectionLost, HttpConnection, HttpConnectionPool, Response
 from loadtests.users.reports import QUOTED_CHARACTERS, Report, read_as
 from loadtests.users.request_headers import BROWSER_HEADERS
 from servers.core.wire import (
@@ -28,19 +28,20 @@ from servers.core.wire import (
 )
 
 Body = TypeVar("Body")
+NO_HEADERS: Mapping[str, str] = {}
 
 
 class HttpUserSession:
-    """One user in one room. Every method waits for its answer, and raises ConnectionLost."""
+    """One user in one room. Every method waits for its response, and raises ConnectionLost."""
 
     def __init__(self, address: str, report: Report, room: str, connection: str, keep_alive: bool = True) -> None:
-        """Connect to nothing yet. keep_alive: whether to ask again on the same line, or to close it after each answer.
+        """Connect to nothing yet. keep_alive: whether to keep a connection for the next request, or to close it.
 
-        connection: the id by which the server knows this user's presence, whatever the lines.
+        connection: the id by which the server knows this user's presence, whatever the TCP connections.
         """
-        self._connections = HttpConnections(address)
-        stays = "keep-alive" if keep_alive else "close"
-        self._headers = {"Host": urlsplit(address).netloc, "Connection": stays, **BROWSER_HEADERS}
+        self._pool = HttpConnectionPool(address)
+        kept = "keep-alive" if keep_alive else "close"
+        self._headers = {"Host": urlsplit(address).netloc, "Connection": kept, **BROWSER_HEADERS}
         self._report = report
         self._room = room
         self.connection = connection
@@ -59,17 +60,16 @@ class HttpUserSession:
         return self.post(f"/rooms/{self._room}/{kind}", command, Ack)
 
     def read(self, after: Cursor) -> Page:
-        return self.get(f"/rooms/{self._room}/events?after={after}&connection={self.connection}", Page)
+        return self.get(self._events_path(after), Page)
 
     def stream(self, after: Cursor, last_event_id: Cursor | None = None) -> HttpConnection:
-        """Return the connection of an answer that goes on, once its head is here: whoever asked reads and closes it.
+        """Return the connection of a streamed response, once its headers are here: the caller reads and closes it.
 
-        last_event_id: what a line that broke brought last.
+        last_event_id: the last event that a broken connection brought.
         """
-        path = f"/rooms/{self._room}/events?after={after}&connection={self.connection}"
         headers = {"Accept": "text/event-stream"} | ({"Last-Event-ID": str(last_event_id)} if last_event_id else {})
-        connection = self._connections.take()
-        self._timed("GET", path, (200,), lambda: connection.begin(self._request("GET", path, headers=headers)))
+        connection, path = self._pool.acquire(), self._events_path(after)
+        self._timed("GET", path, (200,), lambda: connection.start(self._request("GET", path, b"", headers)))
         return connection
 
     def heartbeat(self) -> Head:
@@ -88,39 +88,36 @@ class HttpUserSession:
         content_type = {"Content-Type": "application/x-www-form-urlencoded"}
         return self._decoded(kind, "POST", path, form.encode(), content_type)
 
-    def hang_up(self) -> None:
+    def close(self) -> None:
         """Close the connections that were kept alive; waits for the other side's end."""
-        self._connections.close()
+        self._pool.close()
 
     def exchange(
         self,
         method: str,
         path: str,
         body: bytes = b"",
-        headers: Mapping[str, str] | None = None,
+        headers: Mapping[str, str] = NO_HEADERS,
         expected: Container[int] = (200,),
-    ) -> Answer:
-        """Ask, and wait for the whole answer; one with another status is a broken line."""
-        request = self._request(method, path, body, headers or {})
-        return self._timed(method, path, expected, lambda: self._connections.ask(request))
+        check: Callable[[Response], object] = lambda response: None,
+    ) -> Response:
+        """Send a request, and wait for the whole response; one of another status, or that `check` rejects, raises."""
+        request = self._request(method, path, body, headers)
+        return self._timed(method, path, expected, lambda: self._pool.request(request), check)
+
+    def _events_path(self, after: Cursor) -> str:
+        return f"/rooms/{self._room}/events?after={after}&connection={self.connection}"
 
     def _decoded(
-        self, kind: type[Body], method: str, path: str, body: bytes = b"", headers: Mapping[str, str] | None = None
+        self, kind: type[Body], method: str, path: str, body: bytes = b"", headers: Mapping[str, str] = NO_HEADERS
     ) -> Body:
-        """Ask, and return the answer's body, decoded; one of another shape is a broken line, too."""
+        """Return the response's body, decoded; one that does not decode counts as a failed request."""
         decoded: list[Body] = []
-        request = self._request(method, path, body, headers or {})
-        self._timed(
-            method,
-            path,
-            (200,),
-            lambda: self._connections.ask(request),
-            lambda answer: decoded.append(read_as(answer.body, kind)),
-        )
+        self.exchange(method, path, body, headers, check=lambda response: decoded.append(read_as(response.body, kind)))
         return decoded[0]
 
-    def _request(self, method: str, path: str, body: bytes = b"", headers: Mapping[str, str] | None = None) -> bytes:
-        all_headers = {**self._headers, **(headers or {})}
+    def _request(self, method: str, path: str, body: bytes, headers: Mapping[str, str]) -> bytes:
+        all_headers = {**self._headers, **headers}
         if self.token:
             all_headers["Authorization"] = f"Bearer {self.token}"
         if method == "POST":
@@ -133,20 +130,20 @@ class HttpUserSession:
         method: str,
         path: str,
         expected: Container[int],
-        ask: Callable[[], Answer],
-        take: Callable[[Answer], None] = lambda _: None,
-    ) -> Answer:
-        """Ask, and report how long it took and whether the answer was one that was expected, and could be taken in."""
-        name, asked_s = path.partition("?")[0].replace(self._room, "[room]"), perf_counter()
+        send: Callable[[], Response],
+        check: Callable[[Response], object] = lambda response: None,
+    ) -> Response:
+        """Report how long a request took, and whether its response was an expected one that `check` accepts."""
+        name, begun_s = path.partition("?")[0].replace(self._room, "[room]"), perf_counter()
         try:
-            answer = ask()
-            took_s = perf_counter() - asked_s
-            if answer.status not in expected:
-                text = " ".join(answer.body.decode(errors="replace").split())
-                raise ConnectionLost(f"{method} {name}: {answer.status} {text[:QUOTED_CHARACTERS]}")
-            take(answer)
-        except ConnectionLost as broken:
-            self._report(method, name, perf_counter() - asked_s, 0, broken)
+            response = send()
+            took_s = perf_counter() - begun_s
+            if response.status not in expected:
+                text = " ".join(response.body.decode(errors="replace").split())
+                raise ConnectionLost(f"{method} {name}: {response.status} {text[:QUOTED_CHARACTERS]}")
+            check(response)
+        except ConnectionLost as lost:
+            self._report(method, name, perf_counter() - begun_s, 0, lost)
             raise
-        self._report(method, name, took_s, len(answer.body))
-        return answer
+        self._report(method, name, took_s, len(response.body))
+        return response

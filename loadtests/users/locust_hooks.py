@@ -1,8 +1,9 @@
-"""Where Locust calls us, and carries our messages: a test's start, and its end.
+"""Where Locust calls us, and delivers our messages: a test's start, and its end.
 
-Teaches what is whose. A process with users has a Load; the one that leads has a Coordinator; a single process has both.
-`locust --processes N`, or `--master` and `--worker` on several machines, make several: Locust's runners then carry the
-messages between them, and, once its users have stopped, every worker's samples to the master, which merges them.
+Teaches which process does what. One with users has a GeneratorProcess; the one that leads has a Coordinator; a single
+process has both. `locust --processes N`, or `--master` and `--worker` on several machines, make several: Locust's
+runners then carry the messages between them, and, once its users have stopped, every worker's samples to the master,
+which merges them.
 """
 
 import logging
@@ -20,103 +21,103 @@ from locust.runners import MasterRunner, WorkerRunner
 from loadtests.accounts.merging import merged
 from loadtests.accounts.samples import Samples
 from loadtests.plan.hosts import how_to_start
-from loadtests.users.coordinator import FINISH_S, LOOK_S, Coordinator
+from loadtests.users.coordinator import CHECK_S, FINISH_S, Coordinator
+from loadtests.users.generator_process import GeneratorProcess
 from loadtests.users.options import add_options, locust_file_of, problem_with, workload_of
-from loadtests.users.phases import Load
-from loadtests.users.progress import JsonPhases, Sentences
+from loadtests.users.progress import log_sentence, print_json
 from loadtests.users.web_page import extend_web_page
 
-TO_CONDUCTOR = ("joined", "not joined", "spoken", "heads", "caught up", "finished", "live")
+TO_COORDINATOR = ("joined", "refused", "finished sending", "heads", "caught up", "finished", "live")
+TO_PROCESSES: dict[str, Callable[[GeneratorProcess, Any], None]] = {
+    "begin": GeneratorProcess.begin,
+    "send heads": GeneratorProcess.send_heads,
+    "catch up": GeneratorProcess.catch_up,
+    "finish": GeneratorProcess.finish,
+}
 SAMPLES = "samples"
 PRINTER = logging.getLogger("locust.stats_logger")  # as Locust prints its own tables, without a time before each line
 
 
-class Test:
-    """The test of this process, if one runs. set_load gives its users what they share."""
+class LocustHooks:
+    """The test of this process, if one runs. on_start gives its users what they share."""
 
-    def __init__(self, set_load: Callable[[Load], None]) -> None:
-        self._set_load = set_load
-        self._load: Load | None = None
-        self._conductor: Coordinator | None = None
+    def __init__(self, on_start: Callable[[GeneratorProcess], None]) -> None:
+        self._on_start = on_start
+        self._process: GeneratorProcess | None = None
+        self._coordinator: Coordinator | None = None
         self._parts: list[Samples] = []
         self._generators = 1
         self._unprinted: Coordinator | None = None
 
     def install(self) -> None:
-        """Have Locust call."""
+        """Register with Locust."""
         events.init_command_line_parser.add_listener(add_options)
-        events.init.add_listener(self.listen)
+        events.init.add_listener(self.register_messages)
         events.test_start.add_listener(self.begin)
         events.spawning_complete.add_listener(self.note_spawned)
         events.test_stopping.add_listener(self.end)
         events.report_to_master.add_listener(self.send_samples)
-        events.worker_report.add_listener(self.take_samples)
+        events.worker_report.add_listener(self.receive_samples)
         events.quitting.add_listener(self.write_samples)
         events.quit.add_listener(self.print_summary)
 
-    def listen(self, environment: Environment, **_: Any) -> None:
-        """Take part in the messages, each on its side; exits if the command line asks for what cannot be."""
+    def register_messages(self, environment: Environment, **_: Any) -> None:
+        """Register for messages, each on its side; exits if the command line asks for what cannot be."""
         assert environment.runner is not None
         if not isinstance(environment.runner, WorkerRunner):
             check_command_line(environment)
-            for what in TO_CONDUCTOR:
-                environment.runner.register_message(what, partial(self._tell_coordinator, what))
+            for message in TO_COORDINATOR:
+                environment.runner.register_message(message, partial(self._to_coordinator, message))
         if not isinstance(environment.runner, MasterRunner):
-            for what, act in (
-                ("begin", Load.begin), ("tell heads", Load.tell_heads), ("catch up", Load.catch_up),
-                ("finish", Load.finish),
-            ):  # fmt: skip
-                environment.runner.register_message(what, partial(self._tell_load, act))
+            for message, act in TO_PROCESSES.items():
+                environment.runner.register_message(message, partial(self._to_process, act))
         if environment.web_ui:
-            extend_web_page(environment, lambda: self._conductor)
+            extend_web_page(environment, lambda: self._coordinator)
 
     def begin(self, environment: Environment, **_: Any) -> None:
-        """Make what a test consists of here, before its first user exists."""
+        """Make this process's parts of a test, before its first user exists."""
         options, runner = vars(environment.parsed_options), environment.runner
         workload, for_parent = workload_of(options), options["json_phases"]
-        self._load = self._conductor = None
+        self._process = self._coordinator = None
         self._parts.clear()
         if isinstance(runner, MasterRunner):
             workers = [*runner.clients.ready, *runner.clients.spawning, *runner.clients.running]
             options["ranks"] = {worker.id: rank for rank, worker in enumerate(workers)}
-            options["generators"] = len(workers)  # which the workers are told when they start
+            options["generators"] = len(workers)  # which the workers receive when they start
         self._generators = options["generators"]
         if not isinstance(runner, WorkerRunner):
-            progress, advice = (
-                JsonPhases() if for_parent else Sentences(workload),
-                how_to_start(locust_file_of(environment)),
-            )
-            self._conductor = Coordinator(environment, workload, self._generators, progress, advice)
-            self._unprinted = None if for_parent else self._conductor
+            on_phase, advice = print_json if for_parent else log_sentence, how_to_start(locust_file_of(environment))
+            self._coordinator = Coordinator(environment, workload, self._generators, on_phase, advice)
+            self._unprinted = None if for_parent else self._coordinator
         if not isinstance(runner, MasterRunner):
             rank = options["ranks"].get(runner.client_id) if isinstance(runner, WorkerRunner) else 0
             slack_s = options["wire_slack"]
-            self._load = Load(environment, workload, slack_s, self._generators, rank, not for_parent)
-            self._load.meter.install()
-            self._set_load(self._load)
+            self._process = GeneratorProcess(environment, workload, slack_s, self._generators, rank, not for_parent)
+            self._process.meter.install()
+            self._on_start(self._process)
 
     def note_spawned(self, **_: Any) -> None:
-        """Have the conductor know that Locust has started all users."""
-        if self._conductor:
-            self._conductor.spawned()
+        """Tell the coordinator that Locust has started all users."""
+        if self._coordinator:
+            self._coordinator.spawned()
 
     def end(self, environment: Environment, **_: Any) -> None:
         """End the record before the users stop, whoever stops them; with a web interface, print its summary."""
-        if self._load:
-            self._load.stop_early()
-        if self._conductor:
-            self._conductor.stop_early()
+        if self._process:
+            self._process.stop_early()
+        if self._coordinator:
+            self._coordinator.stop_early()
             if environment.web_ui:
                 gevent.spawn(self._print_when_complete)
 
     def send_samples(self, data: dict[str, Any], **_: Any) -> None:
-        """Add what a worker noted down to its last report: once the test is over, and all its users have left."""
-        if self._load and self._load.is_over and not self._load.users_left:
-            data[SAMPLES] = self._noted(self._load).encoded()
-            self._load.is_over = False
+        """Add a worker's samples to its last report: once the test is over, and all its users have left."""
+        if self._process and self._process.is_over and not self._process.users_connected:
+            data[SAMPLES] = _samples_of(self._process).encoded()
+            self._process.is_over = False
 
-    def take_samples(self, data: dict[str, Any], **_: Any) -> None:
-        """Keep what a worker noted down."""
+    def receive_samples(self, data: dict[str, Any], **_: Any) -> None:
+        """Keep a worker's samples."""
         if SAMPLES in data:
             self._parts.append(Samples.decoded(data[SAMPLES]))
 
@@ -125,16 +126,16 @@ class Test:
 
         Without a parent that judges them, losses decide the exit status.
         """
-        if self._conductor is None:
+        if self._coordinator is None:
             return
-        if self._unprinted and (self._conductor.troubles or not self._conductor.summary().adds_up):
+        if self._unprinted and (self._coordinator.troubles or not self._coordinator.summary().adds_up):
             environment.process_exit_code = 1
         if path := vars(environment.parsed_options)["record"]:
-            parts = [self._noted(self._load)] if self._load else self._parts
+            parts = [_samples_of(self._process)] if self._process else self._parts
             complete = len(parts) == self._generators
-            if complete or self._conductor.troubles:
+            if complete or self._coordinator.troubles:
                 whole = merged(parts) if complete else Samples()
-                whole.troubles += self._conductor.troubles
+                whole.troubles += self._coordinator.troubles
                 whole.write(Path(path))
 
     def print_summary(self, **_: Any) -> None:
@@ -147,20 +148,21 @@ class Test:
     def _print_when_complete(self) -> None:
         with gevent.Timeout(FINISH_S, False):
             while self._unprinted and not self._unprinted.has_all_parts:
-                gevent.sleep(LOOK_S)
+                gevent.sleep(CHECK_S)
         self.print_summary()
 
-    def _noted(self, load: Load) -> Samples:
-        load.samples.client_bytes = load.meter.told()
-        return load.samples
+    def _to_coordinator(self, message: str, *, msg: Any, **_: Any) -> None:
+        if self._coordinator:
+            self._coordinator.on_message(message, msg.data)
 
-    def _tell_coordinator(self, what: str, *, msg: Any, **_: Any) -> None:
-        if self._conductor:
-            self._conductor.hear(what, msg.data)
+    def _to_process(self, act: Callable[[GeneratorProcess, Any], None], *, msg: Any, **_: Any) -> None:
+        if self._process:
+            act(self._process, msg.data)
 
-    def _tell_load(self, act: Callable[[Load, Any], None], *, msg: Any, **_: Any) -> None:
-        if self._load:
-            act(self._load, msg.data)
+
+def _samples_of(process: GeneratorProcess) -> Samples:
+    process.samples.client_bytes = process.meter.client_bytes()
+    return process.samples
 
 
 def check_command_line(environment: Environment) -> None:
@@ -174,8 +176,8 @@ def check_command_line(environment: Environment) -> None:
 
 
 def dismiss_workers(runner: MasterRunner, processes: int) -> None:
-    """Have the processes quit that Locust has started already: without a master, they would wait for one."""
+    """End the worker processes that Locust has started already: without a master, they would wait for one."""
     with gevent.Timeout(FINISH_S, False):
         while runner.worker_count < processes:
-            gevent.sleep(LOOK_S)
+            gevent.sleep(CHECK_S)
     runner.quit()

@@ -1,7 +1,7 @@
-"""What a Locust file takes on its command line and, of that, what Locust's web interface asks for.
+"""The command-line options of a Locust file and, of these, the fields of the form in Locust's web interface.
 
-Teaches that Locust makes a form's labels of the options' names: `bunch_s` becomes "Bunch S". So an option is kept under
-its label, and its flag stays as it is. What only a parent process says is not in the form.
+Teaches that Locust makes a form's labels from the options' names: `bunch_s` becomes "Bunch S". So an option is stored
+under its label, and its flag stays as it is. What only a parent process sets is not in the form.
 """
 
 from collections.abc import Mapping
@@ -21,7 +21,7 @@ FOR_PARENTS = {"restart_at_s"}  # the server is restarted by the process that me
 
 
 def add_options(parser: LocustArgumentParser) -> None:
-    """Let every Locust file take the fields of a workload, and what a parent process says."""
+    """Add the fields of a workload, and what a parent process sets."""
     for field in FIELDS:
         parser.add_argument(
             f"--{field.name.replace('_', '-')}",
@@ -35,7 +35,7 @@ def add_options(parser: LocustArgumentParser) -> None:
     hidden = {"include_in_web_ui": False}
     meaning = "Seconds around the window's ends, passing within which the two sides may count differently."
     parser.add_argument("--wire-slack", type=float, default=SLACK_S, help=meaning, **hidden)
-    meaning = "How many processes have users; a master says it to its workers by itself."
+    meaning = "How many processes have users; a master sends it to its workers by itself."
     parser.add_argument("--generators", type=int, default=1, help=meaning, **hidden)
     parser.add_argument("--record", default="", help="File for the raw samples; none by default.", **hidden)
     meaning = "Print a JSON line for each phase, for the process that started this one, and nothing for a person."
@@ -53,5 +53,5 @@ def locust_file_of(environment: Environment) -> Path:
 
 
 def problem_with(environment: Environment, host: str | None, options: Mapping[str, Any]) -> str:
-    """Say why a test cannot be started with these, and what to do; empty if it can."""
+    """Return why a test cannot be started with these, and what to do; empty if it can."""
     return problem_of(host, locust_file_of(environment)) or workload_of(options).problem

@@ -1,84 +1,36 @@
-"""Who learns where in its course a test is: the process that started this one, or a person.
+"""Where a test is: for the process that started this one, or for a person.
 
-Teaches to print for whoever reads: a parent takes JSON lines, so that it can read the server's counters at the same
-moments; a person takes sentences, in Locust's log, which its web interface shows as well.
+Teaches to print for whoever reads: a parent process reads JSON lines, so that it can read the server's counters at the
+same moments; a person reads sentences in Locust's log, which its web interface shows as well.
 """
 
 import json
 import logging
 import sys
-from time import perf_counter
 from typing import Protocol
 
-from loadtests.accounts.samples import Window
-from loadtests.plan.workload import Workload
-
 LOG = logging.getLogger("loadtests")
+SENTENCES = {
+    "warm-up": "All users have joined. Warming up for {warm_up_s:g} s, then measuring for {measured_s:g} s; the test "
+    "ends by itself (--measured-s changes how long it measures).",
+    "drain": "Nobody sends any more. Waiting for the last deliveries, at most {drain_s:g} s.",
+    "stop": "The test is over.",
+}
 
 
-class Progress(Protocol):
-    """What a conductor reports."""
+class OnPhase(Protocol):
+    """Called when a phase of a test begins, and each second while it measures."""
 
-    def begin(self, window: Window) -> None: ...
-    def measure(self, p50_ms: float, p95_ms: float) -> None: ...
-    def drain(self) -> None: ...
-    def stop(self) -> None: ...
+    def __call__(self, phase: str, **facts: object) -> None: ...
 
 
-class JsonPhases:
-    """One line of JSON for each, on standard output."""
-
-    def begin(self, window: Window) -> None:
-        _print("warm-up", window=window)
-
-    def measure(self, p50_ms: float, p95_ms: float) -> None:
-        _print("measure", p50_ms=p50_ms, p95_ms=p95_ms)
-
-    def drain(self) -> None:
-        _print("drain")
-
-    def stop(self) -> None:
-        _print("stop")
-
-
-class Sentences:
-    """A sentence for what a person must know, in Locust's log."""
-
-    def __init__(self, workload: Workload) -> None:
-        self._workload = workload
-        self._window: Window | None = None
-
-    @property
-    def status(self) -> str:
-        """Say what happens at this moment."""
-        if self._window is None:
-            return "users are joining"
-        now_s = perf_counter()
-        if now_s < self._window.start_s:
-            return f"warming up, {self._window.start_s - now_s:.0f} s left"
-        if now_s < self._window.end_s:
-            return f"measuring, {self._window.end_s - now_s:.0f} s left"
-        return "waiting for the last deliveries"
-
-    def begin(self, window: Window) -> None:
-        self._window = window
-        LOG.info(
-            "All users have joined. Warming up for %g s, then measuring for %g s; the test ends by itself "
-            "(--measured-s changes how long it measures).",
-            self._workload.warm_up_s,
-            self._workload.measured_s,
-        )
-
-    def measure(self, p50_ms: float, p95_ms: float) -> None:
-        pass
-
-    def drain(self) -> None:
-        LOG.info("Nobody sends any more. Waiting for the last deliveries, at most %g s.", self._workload.drain_s)
-
-    def stop(self) -> None:
-        LOG.info("The test is over.")
-
-
-def _print(phase: str, **facts: object) -> None:
+def print_json(phase: str, **facts: object) -> None:
+    """Print one line of JSON, for a parent process."""
     sys.stdout.write(json.dumps({"phase": phase, **facts}) + "\n")
     sys.stdout.flush()
+
+
+def log_sentence(phase: str, **facts: object) -> None:
+    """Log a sentence for a person, if there is one for the phase."""
+    if sentence := SENTENCES.get(phase):
+        LOG.info(sentence.format(**facts))

@@ -1,7 +1,7 @@
-"""What Locust's statistics show: one row for each kind of request that users make and wait for.
+"""What Locust's statistics show: one row for each kind of request that users send and wait for.
 
-Teaches what counts as a request: what a user asks for and waits for, be it over HTTP or as a frame of a WebSocket that
-is acknowledged. A delivery is not one, since nobody asked for it: `loadtests.accounts.summary` reports those.
+Teaches what counts as a request: what a user sends and waits for, over HTTP or as a frame of a WebSocket that is
+acknowledged. A delivery is not one, since nobody requested it: `loadtests.accounts.summary` reports those.
 """
 
 from collections.abc import Iterator
@@ -27,7 +27,7 @@ class Report(Protocol):
     """Puts a request into Locust's statistics: its method and name, what it took in seconds, its length in bytes."""
 
     def __call__(
-        self, kind: str, name: str, took_s: float, length: int, broken: ConnectionLost | None = None
+        self, kind: str, name: str, took_s: float, length: int, lost: ConnectionLost | None = None
     ) -> None: ...
 
 
@@ -37,8 +37,8 @@ def timed(report: Report, kind: str, name: str) -> Iterator[None]:
     begun_s = perf_counter()
     try:
         yield
-    except ConnectionLost as broken:
-        report(kind, name, perf_counter() - begun_s, 0, broken)
+    except ConnectionLost as lost:
+        report(kind, name, perf_counter() - begun_s, 0, lost)
         raise
     report(kind, name, perf_counter() - begun_s, 0)
 

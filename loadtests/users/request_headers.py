@@ -1,8 +1,9 @@
 """The request headers that every request and every handshake carries, whatever the transport.
 
-Teaches where polling's bytes go: a browser repeats half a kilobyte of headers with every question. A load generator's
-own headers would be a fifth of that, and flatter the transports that ask often. Taken from Chrome on a page of the same
-origin; Host, Content-Type, Content-Length, Authorization and the Sec-WebSocket fields come on top where they belong.
+Teaches where polling's bytes go: a browser repeats half a kilobyte of headers with every request. A load generator's
+own headers would be a fifth of that, and favour the transports that send many requests. Taken from Chrome on a page
+of the same origin; Host, Content-Type, Content-Length, Authorization and the Sec-WebSocket fields are added where they
+belong.
 """
 
 BROWSER_HEADERS = {

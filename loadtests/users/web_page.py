@@ -1,7 +1,7 @@
 """What Locust's web interface shows beyond its own: a tab for the deliveries, and why a test cannot be started.
 
 Teaches where deliveries belong: in a table of their own, since Locust counts as a request all that its statistics hold.
-While a test runs, the tab says for how long it still will; when it is over, what became of every delivery.
+While a test runs, the tab shows its phase and the time left; when it is over, the deliveries of each kind.
 """
 
 from collections.abc import Callable
@@ -14,15 +14,14 @@ from locust.runners import STATE_CLEANUP, STATE_RUNNING, STATE_SPAWNING, STATE_S
 from loadtests.accounts.summary import COLUMNS
 from loadtests.users.coordinator import Coordinator
 from loadtests.users.options import problem_with
-from loadtests.users.progress import Sentences
 
 TAB = "deliveries"
 START, STATISTICS = "/swarm", "/stats/requests"
 IS_RUNNING = "A test is running, and its users are fixed: stop it, and start a new one."
 
 
-def extend_web_page(environment: Environment, conductor: Callable[[], Coordinator | None]) -> None:
-    """Have the web interface show it, of whatever test there is."""
+def extend_web_page(environment: Environment, coordinator: Callable[[], Coordinator | None]) -> None:
+    """Add it to the web interface, for the test that runs or ran last."""
     assert environment.web_ui is not None and environment.web_ui.app is not None
     environment.web_ui.template_args |= {
         "extended_tabs": [{"key": TAB, "title": "Deliveries"}],
@@ -30,7 +29,7 @@ def extend_web_page(environment: Environment, conductor: Callable[[], Coordinato
     }
 
     def refuse() -> Response | None:
-        """Answer a start that cannot be, with the reason; Locust answers all else."""
+        """Respond to a start that cannot be, with the reason; Locust handles all else."""
         if not (request.method == "POST" and request.path.endswith(START)):
             return None
         problem = problem_of_form(environment, dict(request.form))
@@ -38,8 +37,8 @@ def extend_web_page(environment: Environment, conductor: Callable[[], Coordinato
 
     def add_deliveries(response: Response) -> Response:
         if request.path.endswith(STATISTICS) and response.is_json:
-            figures = {**response.get_json(), "extended_stats": [{"key": TAB, "data": rows(conductor())}]}
-            if figures["state"] in (STATE_CLEANUP, STATE_STOPPING):  # at which its page asks no more
+            figures = {**response.get_json(), "extended_stats": [{"key": TAB, "data": rows(coordinator())}]}
+            if figures["state"] in (STATE_CLEANUP, STATE_STOPPING):  # in which its page stops polling
                 figures["state"] = STATE_RUNNING
             response.set_data(jsonify(figures).get_data())
         return response
@@ -49,7 +48,7 @@ def extend_web_page(environment: Environment, conductor: Callable[[], Coordinato
 
 
 def problem_of_form(environment: Environment, form: dict[str, str]) -> str:
-    """Say why a test cannot be started with what was filled in, and what to do; empty if it can."""
+    """Return why a test cannot be started with what was filled in, and what to do; empty if it can."""
     assert environment.runner is not None
     if environment.runner.state in (STATE_RUNNING, STATE_SPAWNING):
         return IS_RUNNING
@@ -64,15 +63,13 @@ def problem_of_form(environment: Environment, form: dict[str, str]) -> str:
     return problem_with(environment, form.get("host", environment.host), options)
 
 
-def rows(conductor: Coordinator | None) -> list[dict[str, str]]:
+def rows(coordinator: Coordinator | None) -> list[dict[str, str]]:
     """Return the rows of the tab."""
-    if conductor is None:
+    if coordinator is None:
         return []
-    if conductor.is_over and conductor.has_all_parts:
-        return conductor.summary().rows()
-    blank = dict.fromkeys(COLUMNS, "")
-    status = conductor.progress.status if isinstance(conductor.progress, Sentences) else ""
-    row = {**blank, "kind": "over, counting" if conductor.is_over else status, "delivered": f"{conductor.delivered:,}"}
-    if live := conductor.live_ms():
+    if coordinator.is_over and coordinator.has_all_parts:
+        return coordinator.summary().rows()
+    row = {**dict.fromkeys(COLUMNS, ""), "kind": coordinator.status, "delivered": f"{coordinator.delivered:,}"}
+    if live := coordinator.live_ms():
         row |= {"p50": f"{live[0]:,.1f}", "p95": f"{live[1]:,.1f}"}
     return [row]

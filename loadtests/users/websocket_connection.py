@@ -1,8 +1,8 @@
-"""One WebSocket on a gevent socket, spoken by the sans-I/O protocol of `websockets`.
+"""One WebSocket on a gevent socket, with the sans-I/O protocol of `websockets`.
 
-Teaches what a protocol without I/O leaves to its caller: write out what it wants to answer after every read (pongs),
-join the frames of a fragmented message, and let one writer at a time onto the socket. Per message it costs half of
-what `websockets.sync` does. Leaves out compression, and reconnecting, which is up to whoever uses the line.
+Teaches what a protocol without I/O leaves to its caller: write what it wants to reply after every read (pongs), join
+the frames of a fragmented message, and let one greenlet at a time write to the socket. Per message it costs half of
+what `websockets.sync` does. Leaves out compression, and reconnecting, which is up to the caller.
 
 Locust has patched the standard library: this `socket` is gevent's, and waiting for it lets other greenlets run.
 """
@@ -28,10 +28,10 @@ READ_BYTES = 65_536
 
 
 class WebSocketConnection:
-    """One open line. Any greenlet may say something; only one may hear. Both raise ConnectionLost."""
+    """One open connection. Any greenlet may send; only one may receive. Both raise ConnectionLost."""
 
     def __init__(self, url: str, report: Report, subprotocol: str = "") -> None:
-        """Connect and shake hands, offering a subprotocol if one is named; waits, and reports how long."""
+        """Connect, with a subprotocol if one is named; waits for the handshake, and reports how long it took."""
         uri = parse_uri(url)
         self._protocol = ClientProtocol(uri, subprotocols=[Subprotocol(subprotocol)] if subprotocol else None)
         self._writing = BoundedSemaphore()
@@ -40,26 +40,26 @@ class WebSocketConnection:
         with timed(report, WEBSOCKET, "connect"):
             self._connect(url, uri)
 
-    def say(self, text: bytes) -> None:
+    def send(self, text: bytes) -> None:
         """Send one text message; waits while the socket is full."""
         if self._protocol.state is not State.OPEN or self._socket.fileno() < 0:
-            raise ConnectionLost(self._fate())
+            raise ConnectionLost(self._close_reason())
         self._protocol.send_text(text)
         self._flush()
 
-    def hear(self) -> bytes:
+    def receive(self) -> bytes:
         """Wait for the next message."""
         while not self._messages:
-            self._take(self._read())
+            self._process(self._read())
         return self._messages.popleft()
 
-    def hear_within(self, patience_s: float) -> bytes | None:
+    def receive_within(self, timeout_s: float) -> bytes | None:
         """Wait for the next message, but not longer; None when nothing came."""
-        with gevent.Timeout(patience_s, False):
-            return self.hear()
+        with gevent.Timeout(timeout_s, False):
+            return self.receive()
 
     def close(self) -> None:
-        """Say goodbye and hang up, without waiting for the other side's goodbye."""
+        """Send a close frame and close, without waiting for the other side's close frame."""
         if self._protocol.state is State.OPEN:
             self._protocol.send_close()
             self._flush()
@@ -78,7 +78,7 @@ class WebSocketConnection:
         self._protocol.send_request(request)
         self._flush()
         while self._protocol.state is State.CONNECTING and self._protocol.handshake_exc is None:
-            self._take(self._read())
+            self._process(self._read())
         self._socket.settimeout(None)
         if self._protocol.handshake_exc is not None:
             raise ConnectionLost(f"{url}: {self._protocol.handshake_exc}")
@@ -88,12 +88,12 @@ class WebSocketConnection:
             return self._socket.recv(READ_BYTES)
         except OSError as error:
             self._socket.close()
-            raise ConnectionLost(f"the line broke: {error}") from error
+            raise ConnectionLost(f"the connection broke: {error}") from error
 
-    def _take(self, data: bytes) -> None:
+    def _process(self, data: bytes) -> None:
         if not data:
-            self._socket.close()  # so that nobody waits for an answer to what is said from now on
-            raise ConnectionLost(self._fate())
+            self._socket.close()  # so that sending fails from now on
+            raise ConnectionLost(self._close_reason())
         self._protocol.receive_data(data)
         self._flush()
         for event in self._protocol.events_received():
@@ -108,9 +108,9 @@ class WebSocketConnection:
             try:
                 self._socket.sendall(b"".join(self._protocol.data_to_send()))
             except OSError as error:
-                raise ConnectionLost(f"the line broke: {error}") from error
+                raise ConnectionLost(f"the connection broke: {error}") from error
 
-    def _fate(self) -> str:
+    def _close_reason(self) -> str:
         if self._protocol.close_code is None:
             return "the server closed the connection, without a close frame"
-        return f"the line closed with {self._protocol.close_code} {self._protocol.close_reason or ''}".rstrip()
+        return f"the connection closed with {self._protocol.close_code} {self._protocol.close_reason or ''}".rstrip()

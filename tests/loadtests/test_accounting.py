@@ -8,7 +8,7 @@ from loadtests.accounts.accounting import account
 from loadtests.accounts.cell import Cell
 from loadtests.accounts.deliveries import resolved
 from loadtests.accounts.samples import KINDS, Received, Samples, Sent, Session, Window
-from loadtests.accounts.truth import true_until_ms
+from loadtests.accounts.validity import true_until_ms
 from servers.core.wire import Kind
 from tests.support.loadtest_rows import BOTH, BOTH_STAY, made, received, seen
 
@@ -102,11 +102,11 @@ def test_a_coming_is_traced_to_the_event_that_the_others_saw() -> None:
     noted = Samples(window=Window(101.0, 111.0), user_ids={0: "ann", 1: "bob"})
     noted.sessions = [Session(0, 0, 0, start=1), Session(0, 1, 0, start=1, end=2), Session(0, 1, 1, start=3)]
     for row in (Sent(0, 2, 1, PRESENCE, 102.0, 102.0, 102.1), Sent(0, -3, 1, PRESENCE, 104.0, 104.0, 104.1)):
-        noted.note_sent(row)
+        noted.add(row)
     for seq in (2, 3):
-        noted.note_seen(seen(seq, Kind.PRESENCE, sender=1, at_ms=seq))
-        noted.note_received(received(seq, 0))
-    noted.note_received(received(2, 1))
+        noted.add(seen(seq, Kind.PRESENCE, sender=1, at_ms=seq))
+        noted.add(received(seq, 0))
+    noted.add(received(2, 1))
     presence = next(row for row in made(noted).kinds if row.kind == Kind.PRESENCE)
     assert (presence.deeds, presence.events, presence.expected, presence.delivered) == (2, 2, 3, 3)
 
@@ -115,14 +115,14 @@ def test_what_was_in_the_log_but_unread_when_somebody_left_is_counted_as_missed(
     noted = Samples(window=Window(101.0, 111.0), user_ids={0: "ann", 1: "bob"})
     noted.sessions = [Session(0, 0, 0, start=0), Session(0, 1, 0, start=0, end=1), Session(0, 1, 1, start=3)]
     for row in (Sent(0, 1, 0, 0, 102.0, 102.0, 102.1), Sent(0, 2, 0, 0, 103.0, 103.0, 103.1)):
-        noted.note_sent(row)
-    noted.note_sent(Sent(0, 3, 1, PRESENCE, 103.1, 103.1, 103.2))
+        noted.add(row)
+    noted.add(Sent(0, 3, 1, PRESENCE, 103.1, 103.1, 103.2))
     for seq in (1, 2):
-        noted.note_seen(seen(seq))
-        noted.note_received(received(seq, 0))
-    noted.note_seen(seen(3, Kind.PRESENCE, sender=1))
-    noted.note_received(received(3, 0))
-    noted.note_received(received(1, 1))
+        noted.add(seen(seq))
+        noted.add(received(seq, 0))
+    noted.add(seen(3, Kind.PRESENCE, sender=1))
+    noted.add(received(3, 0))
+    noted.add(received(1, 1))
     result = made(noted)
     assert result.verdict.adds_up
     assert [result.figures[name] for name in ("expected", "delivered", "missed_by_leaving")] == [3, 3, 1]
@@ -131,19 +131,19 @@ def test_what_was_in_the_log_but_unread_when_somebody_left_is_counted_as_missed(
 def test_who_hangs_up_without_a_word_is_traced_to_the_event_that_the_others_saw() -> None:
     noted = Samples()
     for seq, kind in ((-5, PRESENCE), (-9, PRESENCE), (-9, PRESENCE)):
-        noted.note_sent(Sent(0, seq, 1, kind, 102.0, 102.0, 102.1))
+        noted.add(Sent(0, seq, 1, kind, 102.0, 102.0, 102.1))
     for seq in (2, 7, 8):  # the user's first coming, before the load; then going; then coming back
-        noted.note_seen(seen(seq, Kind.PRESENCE, sender=1))
+        noted.add(seen(seq, Kind.PRESENCE, sender=1))
     assert [row.seq for row in resolved(noted)] == [7, 8, 0]
 
 
 def typing_cell(stopped_at_ms: int) -> Cell:
     """Return a cell in which both see Ann's message and, at 105.5 s, that she types; by then she may have stopped."""
     noted = Samples(window=Window(101.0, 111.0), user_ids={0: "ann", 1: "bob"}, sessions=list(BOTH_STAY))
-    noted.note_sent(Sent(0, 1, 0, 0, 104.0, 104.0, 104.1))
-    noted.note_sent(Sent(0, 2, 0, TYPING, 105.0, 105.0, 105.1))
+    noted.add(Sent(0, 1, 0, 0, 104.0, 104.0, 104.1))
+    noted.add(Sent(0, 2, 0, TYPING, 105.0, 105.0, 105.1))
     for row in (*BOTH, received(2, 0), received(2, 1), received(3, 0), received(3, 1)):
-        noted.note_received(row)
+        noted.add(row)
     for event in (seen(1), seen(2, Kind.TYPING), seen(3, Kind.TYPING, at_ms=stopped_at_ms)):
-        noted.note_seen(event)
+        noted.add(event)
     return made(noted)

@@ -9,16 +9,17 @@ from statistics import fmean, pstdev
 import pytest
 
 from loadtests.accounts.cell import make_cell
-from loadtests.accounts.deliveries import Delivery, KindCount
-from loadtests.accounts.offered import digest, done, meant
+from loadtests.accounts.deliveries import Delivery
+from loadtests.accounts.duplicate_detector import DuplicateDetector
+from loadtests.accounts.offered import acknowledged, digest, scheduled
 from loadtests.accounts.predictions import predict
 from loadtests.accounts.samples import KINDS as KINDS_NOTED
 from loadtests.accounts.samples import Samples, Sent, Window
-from loadtests.accounts.verdict import Health, Word, judge
-from loadtests.plan.schedule import bunched, intentions, phase, poisson_s, spells_s
+from loadtests.accounts.tally import KindCount
+from loadtests.accounts.verdict import Health, Status, judge
+from loadtests.plan.schedule import bunched, intervals_s, phase, poisson_s, schedule
 from loadtests.plan.workload import Workload
 from loadtests.scenarios import Planned
-from loadtests.users.duplicate_detector import DuplicateDetector
 from results.schema import CELLS, DELIVERIES, KINDS
 from servers.core.wire import Kind
 from servers.transports import find
@@ -68,7 +69,7 @@ BUSY = Workload(rate_per_s=1.0, typing_per_s=0.5, receipts_per_s=0.5, comings_pe
 
 
 def test_spells_never_overlap_and_end_in_time() -> None:
-    spells = list(spells_s("typing", 1, 0, 1.0, 300.0, (1.0, 3.0)))
+    spells = list(intervals_s("typing", 1, 0, 1.0, 300.0, (1.0, 3.0)))
     assert len(spells) > 50
     assert all(1.0 <= ended - began <= 3.0 for began, ended in spells)
     assert all(ended < began for (_, ended), (began, _) in pairwise(spells))
@@ -77,7 +78,7 @@ def test_spells_never_overlap_and_end_in_time() -> None:
 
 def test_who_is_away_does_nothing_and_is_back_before_the_end() -> None:
     present = True
-    for one in intentions(BUSY, 0):
+    for one in schedule(BUSY, 0):
         if one.kind is Kind.PRESENCE:
             assert present == (one.body == "offline")
             present = not present
@@ -87,14 +88,14 @@ def test_who_is_away_does_nothing_and_is_back_before_the_end() -> None:
 
 
 def test_adding_a_kind_leaves_the_moments_of_the_others_as_they_were() -> None:
-    messages_only = intentions(Workload(rate_per_s=1.0, measured_s=300.0), 0)
-    with_receipts = intentions(Workload(rate_per_s=1.0, receipts_per_s=1.0, measured_s=300.0), 0)
+    messages_only = schedule(Workload(rate_per_s=1.0, measured_s=300.0), 0)
+    with_receipts = schedule(Workload(rate_per_s=1.0, receipts_per_s=1.0, measured_s=300.0), 0)
     assert [one for one in with_receipts if one.kind is Kind.MESSAGE] == messages_only
     assert len(with_receipts) > len(messages_only)
 
 
 def test_every_kind_is_meant_and_all_are_in_order() -> None:
-    meant = intentions(BUSY, 0)
+    meant = schedule(BUSY, 0)
     assert {one.kind for one in meant} == set(Kind)
     assert meant == sorted(meant)
 
@@ -117,45 +118,45 @@ def test_samples_survive_their_file(tmp_path: Path) -> None:
     noted.write(tmp_path / "samples")
     read = Samples.read(tmp_path / "samples")
     assert read == noted
-    assert list(read.deeds()) == [sent(1), sent(2)]
+    assert list(read.actions()) == [sent(1), sent(2)]
     assert list(read.log()) == [seen(1)]
     assert read.sessions == BOTH_STAY
     assert list(read.deliveries()) == BOTH
-    assert read.lateness_s() == [0.004] * 100
+    assert read.lateness_s() == pytest.approx([0.004] * 100)
 
 
 @pytest.mark.parametrize(
-    ("health", "word"),
+    ("health", "status"),
     [
-        (Health(0.005, 0.5), Word.VALID),
-        (Health(0.0, 0.6), Word.SUSPECT),
-        (Health(nan, 0.0), Word.VOID),
-        (Health(0.0051, 0.0), Word.SUSPECT),
-        (Health(0.020, 0.0), Word.SUSPECT),
-        (Health(0.0201, 0.0), Word.VOID),
-        (Health(0.0, 5.1), Word.VOID),
+        (Health(0.005, 0.5), Status.VALID),
+        (Health(0.0, 0.6), Status.SUSPECT),
+        (Health(nan, 0.0), Status.VOID),
+        (Health(0.0051, 0.0), Status.SUSPECT),
+        (Health(0.020, 0.0), Status.SUSPECT),
+        (Health(0.0201, 0.0), Status.VOID),
+        (Health(0.0, 5.1), Status.VOID),
     ],
 )
-def test_a_generator_that_falls_behind_is_suspect_then_void_and_still_adds_up(health: Health, word: Word) -> None:
+def test_a_generator_that_falls_behind_is_suspect_then_void_and_still_adds_up(health: Health, status: Status) -> None:
     verdict = judge([""], [], health, mean_gap_s=5.0)
-    assert (verdict.word, verdict.adds_up, bool(verdict.reason)) == (word, True, word is not Word.VALID)
+    assert (verdict.status, verdict.adds_up, bool(verdict.reason)) == (status, True, status is not Status.VALID)
 
 
 def test_a_doubt_makes_a_run_suspect_beside_what_else_does() -> None:
-    assert judge([""], ["bytes differ"], Health(0.0, 0.0), mean_gap_s=5.0) == (Word.SUSPECT, "bytes differ", True)
+    assert judge([""], ["bytes differ"], Health(0.0, 0.0), mean_gap_s=5.0) == (Status.SUSPECT, "bytes differ", True)
     both = judge([""], ["bytes differ"], Health(0.006, 0.0), mean_gap_s=5.0)
-    assert both.word is Word.SUSPECT
+    assert both.status is Status.SUSPECT
     assert both.reason.startswith("bytes differ; the load generator lagged")
     assert judge(["1 lost"], ["bytes differ"], Health(0.0, 0.0), mean_gap_s=5.0) == (
-        Word.VOID,
+        Status.VOID,
         "1 lost; bytes differ",
         False,
     )
 
 
 def test_senders_that_waited_for_a_restart_are_no_reason_to_suspect_it() -> None:
-    assert judge([""], [], Health(0.0, 3.0), mean_gap_s=5.0, stalls=True).word is Word.VALID
-    assert judge([""], [], Health(0.0, 5.1), mean_gap_s=5.0, stalls=True).word is Word.VOID
+    assert judge([""], [], Health(0.0, 3.0), mean_gap_s=5.0, stalls=True).status is Status.VALID
+    assert judge([""], [], Health(0.0, 5.1), mean_gap_s=5.0, stalls=True).status is Status.VOID
 
 
 @pytest.mark.parametrize(("slug", "adds_up"), [("raw_websocket", False), ("pusher_adapter", True)])
@@ -164,18 +165,18 @@ def test_what_a_line_brought_twice_voids_the_cell_unless_by_a_push_service(slug:
     noted.heard_again = 1
     verdict = made(noted, replace(PLANNED, transport=find(slug))).verdict
     assert verdict.adds_up == adds_up
-    assert verdict.reason.startswith("" if adds_up else "1 events came again over one line")
+    assert verdict.reason.startswith("" if adds_up else "1 events came again over one connection")
 
 
 def test_what_a_line_brings_again_or_late_is_heard_before_an_inbox_hides_it() -> None:
-    hearing = DuplicateDetector()
-    assert hearing.hear([1, 2, 4]) == (0, 0)
-    assert hearing.hear([4, 3, 5]) == (1, 1)
+    detector = DuplicateDetector()
+    assert detector.add([1, 2, 4]) == (0, 0)
+    assert detector.add([4, 3, 5]) == (1, 1)
 
 
 def test_deliveries_that_do_not_add_up_void_a_run_in_the_best_of_health() -> None:
     verdict = cell(BOTH[:1]).verdict
-    assert (verdict.word, verdict.adds_up) == (Word.VOID, False)
+    assert (verdict.status, verdict.adds_up) == (Status.VOID, False)
     assert "1 lost" in verdict.reason
 
 
@@ -193,8 +194,8 @@ def test_a_window_without_messages_is_void() -> None:
 
 def test_a_load_that_is_not_the_one_that_was_meant_voids_the_cell() -> None:
     noted = samples([sent(1)], BOTH)
-    verdict = make_cell(PLANNED, noted, SPENT, digest(meant(PAIR))).verdict
-    assert verdict.word is Word.VOID
+    verdict = make_cell(PLANNED, noted, SPENT, digest(scheduled(PAIR))).verdict
+    assert verdict.status is Status.VOID
     assert "the load was not the one that was meant" in verdict.reason
 
 
@@ -202,11 +203,11 @@ def test_what_was_done_on_time_or_late_is_the_load_that_was_meant() -> None:
     begin_s = 9160.485977031773
     noted = Samples(window=Window(begin_s + BUSY.warm_up_s, begin_s + BUSY.warm_up_s + BUSY.measured_s))
     for user in range(BUSY.users):
-        for seq, one in enumerate(intentions(BUSY, user), 1):
+        for seq, one in enumerate(schedule(BUSY, user), 1):
             due_s = begin_s + one.moment_s
-            noted.note_sent(Sent(0, seq, user, KINDS_NOTED.index(one.kind), due_s, due_s + 2.0, due_s + 2.1))
-    assert sorted(done(BUSY, noted)) == sorted(meant(BUSY))
-    assert len(meant(BUSY)) > 10_000
+            noted.add(Sent(0, seq, user, KINDS_NOTED.index(one.kind), due_s, due_s + 2.0, due_s + 2.1))
+    assert sorted(acknowledged(BUSY, noted)) == sorted(scheduled(BUSY))
+    assert len(scheduled(BUSY)) > 10_000
 
 
 @pytest.mark.parametrize("other", [(0, 5, "typing"), (1, 5, "message"), (0, 6, "message")])

@@ -19,12 +19,12 @@ from urllib.request import urlopen
 
 import pytest
 
-from loadtests.accounts.offered import meant
+from loadtests.accounts.offered import scheduled
 from loadtests.accounts.samples import Samples
 from loadtests.accounts.summary import Summary, summarise
 from loadtests.harness.server_probe import serving
 from loadtests.plan.hosts import problem_of
-from loadtests.plan.schedule import intentions
+from loadtests.plan.schedule import schedule
 from loadtests.plan.workload import Workload
 from servers.deploy.engines import free_port
 from tests.support.loadtest_rows import BOTH, samples, sent
@@ -149,13 +149,13 @@ def test_two_processes_by_hand_show_every_request_and_count_every_delivery(tmp_p
     assert done.returncode == 0, done.stdout
     assert "Traceback" not in done.stdout
     assert not [line for line in done.stdout.splitlines() if line.startswith("{")]
-    sends = sum(len(intentions(LOAD, user)) for user in range(LOAD.users))
+    sends = sum(len(schedule(LOAD, user)) for user in range(LOAD.users))
     once_each = dict.fromkeys(["POST /login", "WS connect", "WS join"], LOAD.users)
     asked = requests_of(done.stdout)
     assert asked.pop("Aggregated") == sum(asked.values())
     asked.pop("WS leave", None)  # Locust's master waits for its workers' last reports half a second, and no longer
     assert asked == {**once_each, "WS send": sends}
-    messages = len(meant(LOAD))
+    messages = len(scheduled(LOAD))
     due = messages * LOAD.room_size
     assert re.search(rf"^message +{messages} +{due} +{due} +0 +\d", done.stdout, re.MULTILINE), done.stdout
     assert "Not timed" not in done.stdout
@@ -247,7 +247,7 @@ def test_the_web_interface_refuses_what_cannot_be_and_reports_the_deliveries_of_
         assert "Users per room: expected a whole number" in refused["message"]
         assert shown.start(host=server.address)["success"]
         over = shown.await_row(lambda row: bool(row["sent"]))
-        messages = len(meant(LOAD))
+        messages = len(scheduled(LOAD))
         assert (over["sent"], over["delivered"]) == (str(messages), str(messages * LOAD.room_size))
         shown.await_state("stopped")
         assert shown.start(host=server.address, measuring_window_seconds=600)["success"], "as New does"

@@ -18,12 +18,12 @@ from typer.testing import CliRunner, Result
 from loadtests import compare
 from loadtests.__main__ import app
 from loadtests.accounts.cell import Cell
-from loadtests.choices import changed
+from loadtests.choices import with_changes
 from loadtests.harness import cores
 from loadtests.harness.manifest import describe
 from loadtests.reports import report
 from loadtests.reports.kinds_table import print_kinds
-from loadtests.reports.run_folder import RunFolder, fresh
+from loadtests.reports.run_folder import RunFolder, new_folder
 from loadtests.scenarios import CONVERSATION, PREVIEW, SCENARIOS, Scenario
 from results.schema import CELLS_FILE, DELIVERIES_FILE, MANIFEST
 from servers.deploy import engines
@@ -52,7 +52,7 @@ def test_a_run_is_partial_until_it_is_complete_and_keeps_every_cell(tmp_path: Pa
 
 
 def test_two_runs_of_one_minute_have_a_folder_each(tmp_path: Path) -> None:
-    assert RunFolder(fresh(tmp_path, "test"), {}).path != fresh(tmp_path, "test")
+    assert RunFolder(new_folder(tmp_path, "test"), {}).path != new_folder(tmp_path, "test")
 
 
 @pytest.mark.process
@@ -65,7 +65,7 @@ def test_only_deliveries_that_do_not_add_up_fail_the_command(
     measure: Callable[[], Cell], status: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(compare, "measure", lambda *_: measure())
-    monkeypatch.setattr(compare.Run, "drawn", lambda *_: [])
+    monkeypatch.setattr(compare.Run, "analyse", lambda *_: [])
     assert compare.compare_transports(ALONE, TRANSPORTS[:1], tmp_path) == status
 
 
@@ -73,7 +73,7 @@ def test_only_deliveries_that_do_not_add_up_fail_the_command(
 def test_an_interrupted_run_keeps_what_was_measured(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     outcomes = iter([lambda: cell(BOTH), interrupt])
     monkeypatch.setattr(compare, "measure", lambda *_: next(outcomes)())
-    monkeypatch.setattr(compare.Run, "drawn", lambda *_: [])
+    monkeypatch.setattr(compare.Run, "analyse", lambda *_: [])
     assert compare.compare_transports(ALONE, TRANSPORTS[:2], tmp_path) == compare.INTERRUPTED
     (manifest,) = tmp_path.glob(f"*/{MANIFEST}")
     assert json.loads(manifest.read_text())["partial"]
@@ -95,7 +95,7 @@ def test_charts_that_cannot_be_drawn_fail_the_command_and_keep_the_run(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(compare, "measure", lambda *_: cell(BOTH))
-    monkeypatch.setattr(compare, "CHARTS_S", 0.0)
+    monkeypatch.setattr(compare, "ANALYSIS_S", 0.0)
     assert compare.compare_transports(ALONE, TRANSPORTS[:1], tmp_path) == compare.FAILED
     (manifest,) = tmp_path.glob(f"*/{MANIFEST}")
     assert not json.loads(manifest.read_text())["partial"]
@@ -106,13 +106,13 @@ def test_void_cells_are_not_charted_and_a_generator_that_lagged_does_not_fail_th
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(compare, "measure", lambda *_: cell(BOTH, late_s=1.0))
-    monkeypatch.setattr(compare.Run, "drawn", lambda *_: pytest.fail("there is nothing to chart"))
+    monkeypatch.setattr(compare.Run, "analyse", lambda *_: pytest.fail("there is nothing to chart"))
     assert compare.compare_transports(ALONE, TRANSPORTS[:1], tmp_path) == 0
 
 
 @pytest.mark.parametrize(("users", "room_size"), [(4, 4), (7, 7), (15, 5), (24, 8), (40, 10), (13, 10)])
 def test_rooms_shrink_until_a_crowd_fills_them_unless_everybody_would_be_alone(users: int, room_size: int) -> None:
-    (load,) = changed(CONVERSATION, {"users": users}).workloads
+    (load,) = with_changes(CONVERSATION, {"users": users}).workloads
     assert (load.users, load.room_size) == (users, room_size)
 
 
@@ -153,16 +153,22 @@ def test_the_table_fits_its_terminal(width: int) -> None:
         (["--scenario", "chaos"], "scenario: expected one of conversation, idle, busy"),
         (["--workers", "2"], "an embedded store is one process's alone"),
         (["--store", "mysql"], "--store mysql: expected sqlite, redis, postgresql"),
-        (["--store", "redis", "--dialect", "nchan"], "leave them out with --dialect"),
-        (["--topology", "on-the-moon"], "expected one of pusher-and-serverless, separate-websocket-server, single-ser"),
-        (["--topology", "single-server", "--store", "redis"], "has its own store and processes: leave out --store"),
-        (["--topology", "single-server", "--workers", "2", "--store", "redis"], "leave out --store and --workers"),
-        (["--topology", "single-server", "--dialect", "nchan"], "leave it out with --dialect"),
-        (["--topology", "single-server", "--transport", "short_polling"], "single-server has no short_polling"),
-        (["--topology", "single-server", "--scenario", "churn"], "this load restarts or moves its servers"),
-        (["--topology", "pusher-and-serverless", "--scenario", "third_transit"], "this load restarts or moves"),
-        (["--topology", "single-server", "--full"], "this load restarts or moves its servers"),
-        (["--topology", "single-server", "--scenario", "presence_poll"], "asks about short_polling only; got raw_web"),
+        (["--store", "redis", "--target", "nchan"], "leave them out with --target"),
+        (
+            ["--deployment", "on-the-moon"],
+            "expected one of pusher-and-serverless, separate-websocket-server, single",
+        ),
+        (["--deployment", "single-server", "--store", "redis"], "has its own store and processes: leave out --store"),
+        (["--deployment", "single-server", "--workers", "2", "--store", "redis"], "leave out --store and --workers"),
+        (["--deployment", "single-server", "--target", "nchan"], "leave it out with --target"),
+        (["--deployment", "single-server", "--transport", "short_polling"], "single-server has no short_polling"),
+        (["--deployment", "single-server", "--scenario", "churn"], "this load restarts or moves its servers"),
+        (["--deployment", "pusher-and-serverless", "--scenario", "third_transit"], "this load restarts or moves"),
+        (["--deployment", "single-server", "--full"], "this load restarts or moves its servers"),
+        (
+            ["--deployment", "single-server", "--scenario", "presence_poll"],
+            "asks about short_polling only; got raw",
+        ),
         (["--generators", "3"], "--users 40 is not a multiple of --generators 3"),
         (["--scenario", "steps", "--users", "10"], "--scenario steps sets --users by itself: leave it out"),
         (["--scenario", "interval_sweep", "--poll", "9"], "sets --poll by itself"),
@@ -236,7 +242,7 @@ def test_the_help_explains_every_option_with_its_unit() -> None:
         "--seed",
         "--store",
         "--workers",
-        "--topology",
+        "--deployment",
         "--generators",
         "--out",
     ):

@@ -28,7 +28,7 @@ EACH = [pytest.param(row, id=row.name, marks=() if row.name == SMOKE else pytest
 @pytest.mark.parametrize("option", EACH)
 def test_a_comparison_of_a_deployment_adds_up_and_counts_all_its_processes(option: Option, tmp_path: Path) -> None:
     command = [sys.executable, "-m", "loadtests", "compare", *LOAD.split(), "--out", str(tmp_path)]
-    command += ["--topology", option.name]
+    command += ["--deployment", option.name]
     done = subprocess.run(command, check=False, cwd=ROOT, capture_output=True, text=True, timeout=100)
     assert done.returncode == 0, done.stdout + done.stderr
     others = [row for row in TRANSPORTS if row.slug != option.transport]

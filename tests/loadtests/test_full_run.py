@@ -78,7 +78,7 @@ def test_a_push_beyond_its_budget_is_the_generators_fault_only_if_its_lag_explai
 def test_an_interrupted_full_run_goes_on_where_it_stopped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[Planned] = []
     monkeypatch.setattr(compare, "measure", lambda planned, *_: measured(planned, asked, interrupt_at=2))
-    monkeypatch.setattr(compare.Run, "drawn", lambda *_: [])
+    monkeypatch.setattr(compare.Run, "analyse", lambda *_: [])
     assert compare.compare_in_full([TALK], TRANSPORTS[:1], tmp_path / "full") == compare.INTERRUPTED
     monkeypatch.setattr(compare, "measure", lambda planned, *_: measured(planned, asked))
     assert compare.compare_in_full([TALK], TRANSPORTS[:1], tmp_path / "full") == 0
@@ -96,7 +96,7 @@ def test_what_could_not_be_measured_leaves_the_run_partial_and_hides_no_other_ou
         return cell(BOTH, planned=planned)
 
     monkeypatch.setattr(compare, "measure", measure)
-    monkeypatch.setattr(compare.Run, "drawn", lambda *_: [])
+    monkeypatch.setattr(compare.Run, "analyse", lambda *_: [])
     talks = [replace(TALK, repeats=1), replace(TALK, name="more", repeats=1)]
     assert compare.compare_in_full(talks, TRANSPORTS[:1], tmp_path / "full") == compare.FAILED
     manifest = json.loads((tmp_path / "full" / MANIFEST).read_text())
@@ -112,7 +112,7 @@ def test_a_loss_of_an_earlier_sitting_still_fails_the_run_that_is_taken_up(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(compare, "measure", lambda planned, *_: cell(BOTH[planned.repeat == 0 :], planned=planned))
-    monkeypatch.setattr(compare.Run, "drawn", lambda *_: [])
+    monkeypatch.setattr(compare.Run, "analyse", lambda *_: [])
     for _ in range(2):
         assert compare.compare_in_full([TALK], TRANSPORTS[:1], tmp_path / "full") == compare.FAILED
     assert not json.loads((tmp_path / "full" / MANIFEST).read_text())["partial"]
@@ -131,7 +131,7 @@ def test_servers_too_busy_to_be_read_are_a_limit_that_ends_the_steps(
         return cell(BOTH, planned=planned)
 
     monkeypatch.setattr(compare, "measure", measure)
-    monkeypatch.setattr(compare.Run, "drawn", lambda *_: [])
+    monkeypatch.setattr(compare.Run, "analyse", lambda *_: [])
     steps = [replace(STEPS, repeats=1)]
     for _ in range(2):
         assert compare.compare_in_full(steps, TRANSPORTS[:1], tmp_path / "full") == 0

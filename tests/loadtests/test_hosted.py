@@ -10,14 +10,14 @@ from typing import Any
 import pytest
 
 from clients.inbox import Inbox
-from loadtests.accounts.samples import OPENING, Asked, Received, Return, Samples, Sent, Session, Window
+from loadtests.accounts.samples import OPENING, Received, Reconnection, Request, Samples, Sent, Session, Window
 from loadtests.experiments.hosted.accounts import METERED, Row, row_of
 from loadtests.experiments.hosted.command import measure_hosts, with_another_try
 from loadtests.experiments.hosted.connection_timeline import timeline_of
 from loadtests.experiments.hosted.measure import Measured
 from loadtests.experiments.hosted.plan import HOSTS, QUICK, Host, HostedPlan, Step
 from loadtests.plan.workload import Workload
-from loadtests.reports.record import in_short, written
+from loadtests.reports.record import as_json, one_line
 from loadtests.scenarios import Planned
 from loadtests.users.delivery_recorder import DeliveryRecorder
 from results.schema import HOSTED, HOSTED_FILE, HOSTED_KEY, LIVES
@@ -36,8 +36,8 @@ def bill(**told: Any) -> dict[str, Any]:
     return {**nothing, "profile": {"max_duration_s": 10.0}, "up_s": 5.0, "cold_start_s": [], **told}
 
 
-def asked(what: str, begun_s: float, ended_s: float, went_well: bool = True, user: int = 0) -> Asked:
-    return Asked(user, what, begun_s, ended_s, went_well)
+def asked(what: str, begun_s: float, ended_s: float, went_well: bool = True, user: int = 0) -> Request:
+    return Request(user, what, begun_s, ended_s, went_well)
 
 
 def row(noted: Samples, before: dict[str, Any], after: dict[str, Any], slug: str = "short_polling") -> Row:
@@ -98,8 +98,11 @@ def test_a_delivery_that_never_came_is_lost_and_a_void_row_says_so() -> None:
 
 def test_who_was_gone_is_counted_by_breaks_gaps_and_notices_of_absence() -> None:
     noted = samples([sent(1)], [received(1, 0), received(1, 1)])
-    noted.returns = [Return(0, 103.0, 103.5, 1), Return(1, 104.0, 105.5, 3)]
-    noted.returns += [Return(0, 100.9, 101.4, 1), Return(1, 111.0, 120.0, 1)]  # broke before the window, and after it
+    noted.reconnections = [Reconnection(0, 103.0, 103.5, 1), Reconnection(1, 104.0, 105.5, 3)]
+    noted.reconnections += [
+        Reconnection(0, 100.9, 101.4, 1),
+        Reconnection(1, 111.0, 120.0, 1),
+    ]  # broke before the window, and after it
     noted.offline = [(0, 7), (0, 9), (0, 9)]
     told = row(noted, bill(), bill())
     assert (told["reconnects"], told["gap_p50_s"], told["gap_max_s"], told["seen_offline"]) == (2, 1.0, 1.5, 2)
@@ -107,7 +110,7 @@ def test_who_was_gone_is_counted_by_breaks_gaps_and_notices_of_absence() -> None
 
 def test_a_break_counts_where_it_began_though_its_return_came_after_the_window() -> None:
     noted = samples([sent(1)], [received(1, 0), received(1, 1)])
-    noted.returns = [Return(0, 110.9, 113.9, 4)]
+    noted.reconnections = [Reconnection(0, 110.9, 113.9, 4)]
     told = row(noted, bill(), bill())
     assert (told["reconnects"], told["gap_max_s"]) == (1, 113.9 - 110.9)
     assert "not back" not in str(told["reason"])
@@ -115,32 +118,32 @@ def test_a_break_counts_where_it_began_though_its_return_came_after_the_window()
 
 def test_who_was_not_back_when_the_run_ended_voids_the_row_unless_they_broke_after_the_window() -> None:
     noted = samples([sent(1)], [received(1, 0), received(1, 1)])
-    noted.away = {1: 111.0}
+    noted.disconnected = {1: 111.0}
     assert "not back" not in str(row(noted, bill(), bill())["reason"])
-    noted.away[0] = 110.9
+    noted.disconnected[0] = 110.9
     told = row(noted, bill(), bill())
     assert (told["verdict"], told["reconnects"]) == ("void", 0)
     assert "of 2 users, 1 was not back" in str(told["reason"])
 
 
 def test_a_generator_has_caught_up_only_when_everybody_is_back_whose_line_broke_in_the_window() -> None:
-    witness = DeliveryRecorder()
-    witness.samples.window = Window(101.0, 111.0)
+    recorder = DeliveryRecorder()
+    recorder.samples.window = Window(101.0, 111.0)
     inbox = Inbox(Cursor("epoch", 3))
-    witness.entered(0, 1, "bob", inbox, 0)
-    assert witness.caught_up
-    witness.line_broke(1, 110.9)
-    assert not witness.caught_up
-    witness.returned(Return(1, 110.9, 112.0, 2))
-    assert witness.caught_up
-    witness.line_broke(1, 111.1)
-    assert witness.caught_up
-    assert witness.samples.returns_of_window() == [Return(1, 110.9, 112.0, 2)]
+    recorder.joined(0, 1, "bob", inbox, 0)
+    assert recorder.caught_up
+    recorder.disconnected(1, 110.9)
+    assert not recorder.caught_up
+    recorder.reconnected(Reconnection(1, 110.9, 112.0, 2))
+    assert recorder.caught_up
+    recorder.disconnected(1, 111.1)
+    assert recorder.caught_up
+    assert recorder.samples.reconnections_in_window() == [Reconnection(1, 110.9, 112.0, 2)]
 
 
 def test_a_question_that_is_held_back_does_not_tell_what_answering_takes() -> None:
     noted = samples([sent(1)], [received(1, 0), received(1, 1)])
-    noted.asked = [
+    noted.requests = [
         asked(OPENING, 101.0, 109.0),
         asked("GET /rooms/[room]/events", 101.0, 106.0),
         asked("POST /rooms/[room]/send", 102.0, 102.25, user=1),
@@ -163,9 +166,9 @@ def life(noted: Samples, slug: str) -> list[tuple[object, ...]]:
 
 
 def test_a_line_lasts_from_its_opening_until_it_breaks_or_the_window_ends() -> None:
-    noted = Samples(window=Window(101.0, 120.0), returns=[Return(1, 105.0, 106.0, 1)])
-    noted.returns += [Return(0, 110.0, 112.0, 2), Return(0, 122.0, 123.0, 1)]
-    noted.asked = [
+    noted = Samples(window=Window(101.0, 120.0), reconnections=[Reconnection(1, 105.0, 106.0, 1)])
+    noted.reconnections += [Reconnection(0, 110.0, 112.0, 2), Reconnection(0, 122.0, 123.0, 1)]
+    noted.requests = [
         asked("POST /login", 98.0, 99.0),
         asked("POST /rooms/[room]/join", 100.0, 100.5),
         asked(OPENING, 100.0, 101.0),
@@ -184,14 +187,14 @@ def test_a_line_lasts_from_its_opening_until_it_breaks_or_the_window_ends() -> N
 
 def test_polling_has_questions_and_no_line_and_messages_count_from_when_they_were_meant() -> None:
     noted = Samples(window=Window(101.0, 120.0), sessions=[Session(0, 0, 0, 0)], user_ids={0: "ann"})
-    noted.asked = [
+    noted.requests = [
         asked(OPENING, 100.0, 101.0),
         asked("GET /rooms/[room]/events", 103.0, 104.0),
         asked("POST /rooms/[room]/send", 105.0, 105.5),
         asked("POST /rooms/[room]/leave", 121.0, 121.5),
     ]
-    noted.note_sent(Sent(0, 1, sender=1, kind=0, intended_s=102.0, sent_s=102.0, acked_s=102.1))
-    noted.note_received(Received(0, 1, recipient=0, session=0, received_s=104.0))
+    noted.add(Sent(0, 1, sender=1, kind=0, intended_s=102.0, sent_s=102.0, acked_s=102.1))
+    noted.add(Received(0, 1, recipient=0, session=0, received_s=104.0))
     assert life(noted, "short_polling") == [
         ("opening", 0.0, 1.0, True),
         ("message", 2.0, 4.0, True),
@@ -206,11 +209,11 @@ def test_who_never_opened_anything_has_no_life() -> None:
 
 def test_a_record_has_a_line_for_each_row_and_no_number_that_json_lacks() -> None:
     made = {"commit": "0", "rows": [{"a": float("nan"), "b": 1}, {"a": 2.0, "b": 2}]}
-    text = written(made, ["rows"])
+    text = as_json(made, ["rows"])
     assert json.loads(text) == {"commit": "0", "rows": [{"a": None, "b": 1}, {"a": 2.0, "b": 2}]}
     assert '    {"a": 2.0, "b": 2}\n' in text
     row: dict[str, str | float] = {"name": "x", "reason": "", "latency_p50_s": 0.123456789, "lost": 0, "timeouts": 3}
-    assert in_short(row) == "x, latency_p50_s 0.12346, lost 0"
+    assert one_line(row) == "x, latency_p50_s 0.12346, lost 0"
 
 
 @pytest.mark.process

@@ -8,7 +8,7 @@ from threading import Thread
 
 import pytest
 
-from loadtests.users.http_connection import ConnectionLost, HttpConnection, HttpConnections
+from loadtests.users.http_connection import ConnectionLost, HttpConnection, HttpConnectionPool
 from loadtests.users.http_session import HttpUserSession
 from servers.core.wire import Cursor
 
@@ -49,29 +49,29 @@ def answering(*answers: Sequence[bytes]) -> Iterator[tuple[str, list[int]]]:
 
 def test_a_connection_is_used_again_once_its_answer_is_whole() -> None:
     with answering([HELLO], [HELLO]) as (address, asked_by):
-        connections = HttpConnections(address)
-        answers = [connections.ask(QUESTION) for _ in range(2)]
-        connections.close()
+        pool = HttpConnectionPool(address)
+        answers = [pool.request(QUESTION) for _ in range(2)]
+        pool.close()
     assert [(answer.status, answer.headers["etag"], answer.body) for answer in answers] == 2 * [(200, "x", b"hello")]
     assert asked_by == [0, 0]
 
 
 def test_a_connection_that_is_busy_or_is_to_be_closed_is_not_used_again() -> None:
     with answering([PIECES[0]], [GOODBYE], [HELLO]) as (address, asked_by):
-        connections = HttpConnections(address)
-        stream = connections.take()
-        stream.begin(QUESTION)
-        assert [connections.ask(QUESTION).body for _ in range(2)] == [b"bye", b"hello"]
+        pool = HttpConnectionPool(address)
+        stream = pool.acquire()
+        stream.start(QUESTION)
+        assert [pool.request(QUESTION).body for _ in range(2)] == [b"bye", b"hello"]
         stream.close()
-        connections.close()
+        pool.close()
     assert asked_by == [0, 1, 2]
 
 
 def test_an_answer_that_goes_on_is_read_bit_by_bit() -> None:
     with answering(PIECES) as (address, _):
         connection = HttpConnection(address)
-        assert connection.begin(QUESTION).status == 200
-        assert b"".join(connection.rest()) == b"abcde"
+        assert connection.start(QUESTION).status == 200
+        assert b"".join(connection.body()) == b"abcde"
         assert connection.is_free
         connection.close()
 
@@ -81,7 +81,7 @@ def test_whatever_breaks_off_is_a_broken_line(pieces: Sequence[bytes]) -> None:
     with answering(pieces) as (address, _):
         connection = HttpConnection(address)
         with pytest.raises(ConnectionLost):
-            connection.ask(QUESTION)
+            connection.request(QUESTION)
 
 
 def test_nobody_at_the_address_is_a_broken_line() -> None:
@@ -94,8 +94,8 @@ def test_nobody_at_the_address_is_a_broken_line() -> None:
 def test_every_request_is_reported_with_its_name_and_a_refusal_as_broken() -> None:
     reported: list[tuple[str, str, int, bool]] = []
 
-    def report(kind: str, name: str, took_s: float, length: int, broken: ConnectionLost | None = None) -> None:
-        reported.append((kind, name, length, broken is not None))
+    def report(kind: str, name: str, took_s: float, length: int, lost: ConnectionLost | None = None) -> None:
+        reported.append((kind, name, length, lost is not None))
 
     page = b'{"type":"page","epoch":"e","after":1,"next":1,"events":[]}'
     whole = b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%b" % (len(page), page)
@@ -105,7 +105,7 @@ def test_every_request_is_reported_with_its_name_and_a_refusal_as_broken() -> No
         assert line.read(Cursor("e", 1)).events == ()
         with pytest.raises(ConnectionLost, match="401"):
             line.heartbeat()
-        line.hang_up()
+        line.close()
     assert reported == [
         ("GET", "/rooms/[room]/events", len(page), False), ("POST", "/rooms/[room]/heartbeat", 0, True),
     ]  # fmt: skip

@@ -25,9 +25,9 @@ from loadtests.harness.server_probe import Server
 from loadtests.plan.workload import Workload
 from loadtests.reports import report
 from loadtests.targets.nchan import server as nchan
-from loadtests.targets.nchan.message_ids import START, nothing, of_frame, of_headers, to_message_id, to_seq
-from loadtests.targets.other_server import OtherServer, transports_of
-from loadtests.targets.target import OutsideProbe
+from loadtests.targets.nchan.message_ids import START, empty_page, of_headers, page_of_frame, to_message_id, to_seq
+from loadtests.targets.other_server import OtherServer
+from loadtests.targets.process_probe import ProcessProbe
 from results.schema import CELLS_FILE, MANIFEST
 from servers.core.wire import Kind, Send, encode
 from servers.transports import TRANSPORTS
@@ -50,7 +50,7 @@ def test_an_answer_carries_its_message_id_in_two_headers() -> None:
 
 def test_a_frame_is_an_event_of_whoever_published_it() -> None:
     body = encode(Send(client_id="7-0", text="12.5 hello"))
-    page = of_frame("room-1", START, b"id: 1795390396:3\ncontent-type: application/json\n\n" + body)
+    page = page_of_frame("room-1", START, b"id: 1795390396:3\ncontent-type: application/json\n\n" + body)
     (event,) = Inbox(START).feed(page)
     assert (event.seq, event.kind, event.sender, event.body) == (
         to_seq("1795390396:3"), Kind.MESSAGE, "7", "12.5 hello",
@@ -60,9 +60,9 @@ def test_a_frame_is_an_event_of_whoever_published_it() -> None:
 
 def test_the_inbox_drops_what_came_before_the_join() -> None:
     body = encode(Send(client_id="7-0", text="old"))
-    inbox = Inbox(nothing(START).cursor)
-    inbox.feed(of_frame("room-1", START, b"id: 9:1\n\n" + body))
-    assert inbox.feed(of_frame("room-1", START, b"id: 9:0\n\n" + body)) == []
+    inbox = Inbox(empty_page(START).cursor)
+    inbox.feed(page_of_frame("room-1", START, b"id: 9:1\n\n" + body))
+    assert inbox.feed(page_of_frame("room-1", START, b"id: 9:0\n\n" + body)) == []
 
 
 def test_ids_that_are_not_dense_are_accounted_for_like_any_others() -> None:
@@ -75,36 +75,36 @@ def test_ids_that_are_not_dense_are_accounted_for_like_any_others() -> None:
 
 
 def test_what_a_peer_does_not_tell_is_not_a_number_and_shown_as_a_dash() -> None:
-    silent = OutsideProbe(Server("http://127.0.0.1:1", "", {}, {}), os.getpid())
-    spent = silent.spent(silent.read(), silent.read())
+    silent = ProcessProbe(Server("http://127.0.0.1:1", "", {}, {}), os.getpid())
+    spent = silent.difference(silent.read(), silent.read())
     assert all(math.isnan(spent[name]) for name in ("requests_receive", "server_up_bytes", "api_cpu_s"))
     assert spent["generator_cpu_s"] >= 0
-    assert report._told(math.nan, ",.0f") == "-"
+    assert report._formatted(math.nan, ",.0f") == "-"
 
 
 def test_a_peer_whose_process_is_named_has_cpu_time_and_memory() -> None:
-    probe = OutsideProbe(Server("http://127.0.0.1:1", "", {"process 0": os.getpid()}, {}), os.getpid())
+    probe = ProcessProbe(Server("http://127.0.0.1:1", "", {"process 0": os.getpid()}, {}), os.getpid())
     before = probe.read()
-    probe.look_at_memory()
-    spent = probe.spent(before, probe.read())
+    probe.sample_memory()
+    spent = probe.difference(before, probe.read())
     assert spent["api_cpu_s"] >= 0
     assert spent["api_rss_bytes"] > 1_000_000
 
 
 def test_a_peer_carries_its_name_in_every_label() -> None:
-    assert [row.label for row in transports_of("nchan")] == [
+    assert [row.label for row in OtherServer("nchan").transports] == [
         "Short polling (nchan)", "Long polling (nchan)", "Raw WebSocket (nchan)",
     ]  # fmt: skip
     with pytest.raises(ValueError, match="expected one of nchan"):
-        transports_of("morse")
+        OtherServer("morse")
 
 
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (["--against", "http://127.0.0.1:1"], "--against and --pid need --dialect: one of nchan"),
-        (["--dialect", "morse"], "unknown dialect 'morse'"),
-        (["--dialect", "nchan", "--transport", "pusher_adapter"], "nchan has no pusher_adapter"),
+        (["--against", "http://127.0.0.1:1"], "--against and --pid need --target: one of nchan"),
+        (["--target", "morse"], "unknown target 'morse'"),
+        (["--target", "nchan", "--transport", "pusher_adapter"], "nchan has no pusher_adapter"),
     ],
 )
 def test_a_bad_peer_is_refused_with_a_reason(arguments: list[str], words: str) -> None:
@@ -139,7 +139,7 @@ def test_a_peer_that_does_not_answer_is_named_with_what_starts_it(tmp_path: Path
 def test_a_stranger_s_server_delivers_everything_to_the_same_users(tmp_path: Path) -> None:
     """Where nginx cannot be had, that must be said instead; `.ci/setup` installs it on Debian as root."""
     load = "--users 8 --room-size 4 --rate 1 --seconds 4 --poll 0.5 --transport short_polling"
-    command = [sys.executable, "-m", "loadtests", "compare", "--dialect", "nchan", *load.split()]
+    command = [sys.executable, "-m", "loadtests", "compare", "--target", "nchan", *load.split()]
     done = subprocess.run(
         [*command, "--out", str(tmp_path)], check=False, cwd=ROOT, capture_output=True, text=True, timeout=110
     )

@@ -7,11 +7,11 @@ from typing import Any
 import pytest
 
 from loadtests.accounts.cell import Cell
-from loadtests.accounts.samples import Return
+from loadtests.accounts.samples import Reconnection
 from loadtests.harness import server_probe
 from loadtests.harness.cores import Cores
 from loadtests.harness.measurement import measure
-from loadtests.harness.restarts import CALM, OUTLASTED, Storm
+from loadtests.harness.restarts import NO_STORM, OUTLASTED, Storm
 from loadtests.harness.server_probe import Server
 from loadtests.plan.workload import Workload
 from loadtests.scenarios import Planned
@@ -42,13 +42,13 @@ def test_all_lines_broke_and_all_came_back_which_cost_a_request_each(restarted: 
 def test_what_both_servers_counted_is_added_up(monkeypatch: pytest.MonkeyPatch) -> None:
     """But for the connections, which are those of the new one, and for what an idle one counts of itself."""
     counted = {"http://old": told(upkeep=8, frames=5), "http://new": told(upkeep=3, frames=2)}
-    monkeypatch.setattr(server_probe, "Stats", lambda address: FakeStats(counted[address]))
-    probe = server_probe.Probe(Server("http://old", "", {"api": os.getpid()}, {}), os.getpid())
+    monkeypatch.setattr(server_probe, "StatsReader", lambda address: FakeStats(counted[address]))
+    probe = server_probe.ServerProbe(Server("http://old", "", {"api": os.getpid()}, {}), os.getpid())
     before = probe.read()
     counted["http://old"]["command_frames"] += 4
-    probe.follow(Server("http://new", "", {"api": os.getpid()}, {}), probe.read())
+    probe.follow_restart(Server("http://new", "", {"api": os.getpid()}, {}), probe.read())
     counted["http://new"]["command_frames"] += 1
-    spent = probe.spent(before, probe.read())
+    spent = probe.difference(before, probe.read())
     assert (spent["command_frames"], spent["requests_upkeep"], spent["connections"]) == (4 + 2 + 1, 3, 1)
     assert spent["server_up_bytes"] == 110
 
@@ -76,7 +76,7 @@ def test_what_is_counted_stays_a_whole_number(restarted: Cell) -> None:
 
 
 def test_a_storm_is_timed_from_when_the_server_was_ready() -> None:
-    returns = [Return(0, 9.0, 9.9, 1), Return(1, 9.0, 11.0, 2), Return(2, 9.5, 13.0, 3)]
+    returns = [Reconnection(0, 9.0, 9.9, 1), Reconnection(1, 9.0, 11.0, 2), Reconnection(2, 9.5, 13.0, 3)]
     storm = Storm(ready_s=10.0, requests_before=5.0)
     assert storm.figures(returns, {"requests_upkeep": 8.0}) == {
         "storm_returns": 3,
@@ -89,11 +89,11 @@ def test_a_storm_is_timed_from_when_the_server_was_ready() -> None:
 
 def test_lines_that_are_back_only_after_the_servers_were_read_make_the_storm_doubtful() -> None:
     storm = Storm(ready_s=10.0, requests_before=5.0)
-    returns = [Return(0, 9.0, 11.0, 1), Return(1, 9.0, 13.0, 2)]
+    returns = [Reconnection(0, 9.0, 11.0, 1), Reconnection(1, 9.0, 13.0, 2)]
     assert storm.doubts(returns, read_s=13.0) == []
-    assert storm.doubts(returns, read_s=12.9) == [f"1 of 2 lines were back only after the window: {OUTLASTED}"]
+    assert storm.doubts(returns, read_s=12.9) == [f"1 of 2 connections were back only after the window: {OUTLASTED}"]
 
 
 def test_without_a_restart_there_is_no_storm() -> None:
-    assert set(CALM.figures([], {"requests_upkeep": 8.0}).values()) == {0}
-    assert CALM.doubts([Return(0, 9.0, 11.0, 1)], read_s=10.0) == []
+    assert set(NO_STORM.figures([], {"requests_upkeep": 8.0}).values()) == {0}
+    assert NO_STORM.doubts([Reconnection(0, 9.0, 11.0, 1)], read_s=10.0) == []

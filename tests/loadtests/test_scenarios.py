@@ -49,6 +49,6 @@ def test_a_scenario_for_one_transport_is_planned_for_that_one_only() -> None:
 
 
 def test_a_changed_field_changes_every_load_of_a_scenario() -> None:
-    changed = choices.changed(find("distance"), {"users": 20})
+    changed = choices.with_changes(find("distance"), {"users": 20})
     assert [load.users for load in changed.workloads] == [20] * 4
     assert [load.one_way_delay_s for load in changed.workloads] == [0.0, 0.02, 0.05, 0.1]

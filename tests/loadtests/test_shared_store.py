@@ -68,9 +68,9 @@ def test_an_append_is_priced_and_one_that_stores_nothing_has_no_engine() -> None
 def test_of_each_message_the_others_are_told_apart_by_their_server() -> None:
     noted = Samples(window=Window(100.0, 110.0), user_ids={number: str(number) for number in range(4)})
     noted.sessions = [Session(0, user, 0, 0) for user in range(4)]
-    noted.note_sent(Sent(0, 1, sender=1, kind=0, intended_s=105.0, sent_s=105.0, acked_s=105.1))
+    noted.add(Sent(0, 1, sender=1, kind=0, intended_s=105.0, sent_s=105.0, acked_s=105.1))
     for user, took_s in enumerate((0.03, 0.01, 0.04, 0.02)):
-        noted.note_received(Received(0, 1, user, 0, 105.0 + took_s))
+        noted.add(Received(0, 1, user, 0, 105.0 + took_s))
     row = hop_of(noted)
     assert (row["same_n"], row["other_n"]) == (1, 2)
     assert [row["same_p50_s"], row["other_p50_s"]] == pytest.approx([0.02, 0.035])

@@ -35,7 +35,9 @@ class Stalled(NamedTuple):
 
     def latencies_s(self, since: str) -> list[float]:
         """Return the latency of each delivery in the window, since the moment of that name."""
-        sent = {(row.room, row.seq): row for row in self.samples.deeds() if self.samples.window.holds(row.intended_s)}
+        sent = {
+            (row.room, row.seq): row for row in self.samples.actions() if self.samples.window.contains(row.intended_s)
+        }
         received = self.samples.deliveries()
         return [
             row.received_s - getattr(sent[row.room, row.seq], since) for row in received if (row.room, row.seq) in sent
@@ -74,7 +76,7 @@ def test_a_second_of_stall_shows_in_the_percentiles_as_a_second(run: Stalled) ->
 
 
 def test_every_message_meant_for_the_stall_took_at_least_until_its_end(run: Stalled) -> None:
-    meant = {(row.room, row.seq): row.intended_s for row in run.samples.deeds()}
+    meant = {(row.room, row.seq): row.intended_s for row in run.samples.actions()}
     late = [row for row in run.samples.deliveries() if run.began_s < meant.get((row.room, row.seq), 0.0) < run.ended_s]
     assert late
     assert all(row.received_s >= run.ended_s for row in late)
@@ -82,7 +84,7 @@ def test_every_message_meant_for_the_stall_took_at_least_until_its_end(run: Stal
 
 def test_measured_from_the_actual_send_most_of_the_stall_would_be_hidden(run: Stalled) -> None:
     """Each user waits for an acknowledgement, so at most one message of each is sent in the stall."""
-    meant = [row for row in run.samples.deeds() if run.began_s < row.intended_s < run.ended_s]
+    meant = [row for row in run.samples.actions() if run.began_s < row.intended_s < run.ended_s]
     sent = [row for row in meant if row.sent_s < run.ended_s]
     assert len(sent) <= LOAD.users < len(meant)
 

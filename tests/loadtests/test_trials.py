@@ -8,7 +8,7 @@ import pytest
 
 from loadtests.harness.children import NotMeasured
 from loadtests.harness.cores import Cores
-from loadtests.reports.trials import MOST, Row, Trial, keep, settled
+from loadtests.reports.trials import ATTEMPTS_MAX, Row, Trial, keep, repeat_if_lagging
 from results.schema import Column
 
 TABLES = {"rows": (Column("name", "str", "", ""), Column("lost", "int64", "", ""))}
@@ -43,10 +43,13 @@ def test_a_lost_delivery_fails_the_command(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("lags_s", "counted_s", "takes"),
-    [((0.001,), 0.001, 1), ((0.5, 0.001), 0.001, 2), ((0.5, 0.6, 0.7, 0.001), 0.7, MOST)],
+    [((0.001,), 0.001, 1), ((0.5, 0.001), 0.001, 2), ((0.5, 0.6, 0.7, 0.001), 0.7, ATTEMPTS_MAX)],
 )
 def test_what_the_generator_lagged_at_is_measured_again_but_not_for_ever(
     lags_s: tuple[float, ...], counted_s: float, takes: int
 ) -> None:
     left = iter(lags_s)
-    assert settled(lambda: {"heartbeat_lag_p99_s": next(left)}) == {"heartbeat_lag_p99_s": counted_s, "takes": takes}
+    assert repeat_if_lagging(lambda: {"heartbeat_lag_p99_s": next(left)}) == {
+        "heartbeat_lag_p99_s": counted_s,
+        "takes": takes,
+    }

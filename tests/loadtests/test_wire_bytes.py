@@ -59,9 +59,9 @@ def test_payload_is_counted_and_nothing_else_however_a_connection_ends(
 ) -> None:
     client, server = ends
     with client, server:
-        heard_end = end(client, server)
+        end_was_read = end(client, server)
         info = client.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, INFO_BYTES)
-        assert from_tcp_info(info, heard_end) == (100, 50)
+        assert from_tcp_info(info, end_was_read) == (100, 50)
 
 
 @linux
@@ -75,7 +75,7 @@ def test_what_waits_in_the_socket_counts_as_sent(ends: Ends) -> None:
                 written += client.send(b"u" * 65_536)
         except BlockingIOError:
             info = client.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, INFO_BYTES)
-        assert from_tcp_info(info, heard_end=False) == (written, 50)
+        assert from_tcp_info(info, end_was_read=False) == (written, 50)
 
 
 def test_counts_that_are_equal_agree() -> None:

@@ -1,8 +1,8 @@
 """What a load generator might have noted down about two users in one room, Ann and Bob; Ann sends."""
 
 from loadtests.accounts.cell import Cell, make_cell
-from loadtests.accounts.offered import digest, done
-from loadtests.accounts.samples import KINDS, Received, Samples, Seen, Sent, Session, Tick, Window
+from loadtests.accounts.offered import acknowledged, digest
+from loadtests.accounts.samples import KINDS, LogEntry, Received, Samples, Sent, Session, Tick, Window
 from loadtests.accounts.wire_bytes import Around, ClientBytes, WireBytes
 from loadtests.plan.workload import Workload
 from loadtests.scenarios import Planned
@@ -28,8 +28,10 @@ def received(seq: int, recipient: int) -> Received:
     return Received(room=0, seq=seq, recipient=recipient, session=0, received_s=105.5)
 
 
-def seen(seq: int, kind: Kind = Kind.MESSAGE, sender: int = 0, at_ms: int = 105_000, expires_at_ms: int = 0) -> Seen:
-    return Seen(0, seq, KINDS.index(kind), sender, at_ms, expires_at_ms)
+def seen(
+    seq: int, kind: Kind = Kind.MESSAGE, sender: int = 0, at_ms: int = 105_000, expires_at_ms: int = 0
+) -> LogEntry:
+    return LogEntry(0, seq, KINDS.index(kind), sender, at_ms, expires_at_ms)
 
 
 BOTH_STAY = [Session(room=0, user=0, number=0, start=0), Session(room=0, user=1, number=0, start=0)]
@@ -38,13 +40,13 @@ BOTH_STAY = [Session(room=0, user=0, number=0, start=0), Session(room=0, user=1,
 def samples(messages: list[Sent], deliveries: list[Received], late_s: float = 0.0) -> Samples:
     noted = Samples(window=Window(101.0, 111.0), user_ids={0: "ann", 1: "bob"}, sessions=list(BOTH_STAY))
     for message in messages:
-        noted.note_sent(message)
+        noted.add(message)
     for delivery in deliveries:
-        noted.note_received(delivery)
+        noted.add(delivery)
     for seq in {delivery.seq for delivery in deliveries}:
-        noted.note_seen(seen(seq))
+        noted.add(seen(seq))
     for _ in range(100):
-        noted.note_tick(Tick(101.0, late_s))
+        noted.add(Tick(101.0, 101.0 + late_s))
     return noted
 
 
@@ -58,7 +60,7 @@ def counted(up: int, down: int, around: int = 5) -> ClientBytes:
 
 
 def made(noted: Samples, planned: Planned = PLANNED) -> Cell:
-    return make_cell(planned, noted, SPENT, digest(done(PAIR, noted)))
+    return make_cell(planned, noted, SPENT, digest(acknowledged(PAIR, noted)))
 
 
 def cell(deliveries: list[Received], late_s: float = 0.0, planned: Planned = PLANNED) -> Cell:

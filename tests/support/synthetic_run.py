@@ -23,7 +23,7 @@ SCENARIO = "conversation"
 class SyntheticRun:
     """What the run should look like. verdicts: by (slug, repeat), "valid" unless said; push_s: latency by slug.
 
-    peer: the dialect of a server that counts neither bytes nor empty answers; ours if empty. topology: the deployment.
+    peer: the name of a server that counts neither bytes nor empty answers; ours if empty. topology: the deployment.
     """
 
     slugs: Sequence[str] = ALL

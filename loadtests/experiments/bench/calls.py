@@ -57,7 +57,7 @@ def api_client(address: str) -> Iterator[HttpUserSession]:
     try:
         yield client
     finally:
-        client.hang_up()
+        client.close()
 
 
 def log_in(client: HttpUserSession, connections: int, per_user: int = CONNECTIONS_PER_USER) -> list[Account]:

@@ -78,7 +78,7 @@ def compared(name: str, pairs: Pairs, target: Goal | None, note: str) -> Finding
 
 def show(console: Console, findings: Sequence[Finding]) -> None:
     """Print the table, and a note on each figure beneath it."""
-    console.print(f"\n{cores().told}\n", markup=False)
+    console.print(f"\n{cores().label}\n", markup=False)
     console.print(FittedTable(COLUMNS, [_row(each) for each in findings], [*filter(None, map(_note, findings))]))
 
 
@@ -104,7 +104,7 @@ def write(findings: Sequence[Finding], folder: Path = RESULTS) -> Path:
         "machine": platform.platform(),
         "python": platform.python_version(),
         "versions": {name: version(name) for name in PACKAGES},
-        "cores": cores().told,
+        "cores": cores().label,
         "findings": [asdict(each) | {"verdict": each.verdict} for each in findings],
     }
     path.write_text(json.dumps(made, indent=2) + "\n", encoding="utf-8")

@@ -15,7 +15,7 @@ import psutil
 from rich.console import Console
 from rich.text import Text
 
-from loadtests.accounts.verdict import Word
+from loadtests.accounts.verdict import Status
 from loadtests.experiments.calibration import record
 from loadtests.experiments.calibration.error import Error, misses
 from loadtests.experiments.calibration.notes import Notes
@@ -28,7 +28,8 @@ from loadtests.harness.measurement import measure
 from loadtests.harness.server_probe import READY_S, Server
 from loadtests.plan.workload import Workload
 from loadtests.scenarios import Planned
-from loadtests.targets.target import OurServers, OutsideProbe, Serving, Steady
+from loadtests.targets.process_probe import ProcessProbe
+from loadtests.targets.target import FixedServer, OurServers, RunningServers
 from results import terminal
 from results.fitted_table import FittedTable, TableColumn, TableRow
 from results.terminal import note
@@ -50,7 +51,7 @@ class Stub(OurServers):
     @contextmanager
     def serving(
         self, transport: Transport, workload: Workload, cores: cores.Cores, folder: Path, look: Look
-    ) -> Iterator[tuple[Serving, Way]]:
+    ) -> Iterator[tuple[RunningServers, Way]]:
         delays = ",".join(f"{delay:g}" for delay in self.delays_ms)
         command = module(
             "loadtests.experiments.calibration.stub", transport.slug, "--delays", delays, "--notes", str(self.notes)
@@ -58,10 +59,10 @@ class Stub(OurServers):
         with running(command, cores.servers, folder / "stub.log") as child:
             told = child.next_line(READY_S, look)
             server = Server(told["address"], "", told["pids"], {"delays_ms": list(self.delays_ms)})
-            yield Steady(server), Way(server.address, "")
+            yield FixedServer(server), Way(server.address, "")
 
-    def meter(self, transport: Transport, server: Server, generator_pid: int) -> OutsideProbe:
-        return OutsideProbe(server, generator_pid)
+    def probe(self, transport: Transport, server: Server, generator_pid: int) -> ProcessProbe:
+        return ProcessProbe(server, generator_pid)
 
 
 def load_of(users: int, measured_s: float) -> Workload:
@@ -101,7 +102,7 @@ def _calibrated(transport: Transport, load: Workload, delays_ms: Sequence[float]
         if not cell.verdict.adds_up:
             raise NotMeasured(cell.verdict.reason)
         return summed_up(
-            transport.slug, load.users, cell.verdict.word, misses(cell.deliveries, Notes.read(notes), delays_ms)
+            transport.slug, load.users, cell.verdict.status, misses(cell.deliveries, Notes.read(notes), delays_ms)
         )
 
 
@@ -122,7 +123,7 @@ def print_rows(console: Console, rows: Sequence[Row], transports: Sequence[Trans
     console.print()
     machine = record.this_machine()
     console.print(note(f"On {machine['name']} ({machine['cpu']}, {machine['cores']} cores), {record.sentence(rows)}."))
-    if disturbed := [row for row in rows if row.verdict != Word.VALID]:
+    if disturbed := [row for row in rows if row.verdict != Status.VALID]:
         lagged = (
             f"In {len(disturbed)} of {len(rows)} rows the generator lagged beyond what a comparison accepts. "
             "If something else kept the machine busy, calibrate again when it is quiet."
@@ -137,7 +138,7 @@ def print_rows(console: Console, rows: Sequence[Row], transports: Sequence[Trans
 
 def _table_row(row: Row, label: str, delays: Sequence[str]) -> TableRow:
     errors = [_told(row.by_delay[delay]) if delay in row.by_delay else "-" for delay in delays]
-    verdict = Text(row.verdict, style="green" if row.verdict == Word.VALID else "yellow")
+    verdict = Text(row.verdict, style="green" if row.verdict == Status.VALID else "yellow")
     return TableRow((label, str(row.users), f"{row.overall.n:,}", *errors, _told(row.overall), verdict))
 
 

@@ -17,7 +17,7 @@ from loadtests.harness.measurement import measure
 from loadtests.plan.workload import Workload
 from loadtests.reports.trials import Row, Trial, keep, row_of
 from loadtests.scenarios import Planned, Scenario
-from loadtests.targets.deployed import Deployed
+from loadtests.targets.deployed_servers import DeployedServers
 from results.schema import TOPOLOGIES, TOPOLOGIES_FILE
 from servers.deploy.deployments import OPTIONS, Option
 from servers.transports import find
@@ -62,4 +62,4 @@ def trials(plan: DeploymentsPlan, cores: Cores) -> Iterator[Trial]:
 
 def _row(planned: Planned, option: Option, cores: Cores) -> Row:
     """Return a row of `results.schema.TOPOLOGIES`, and more."""
-    return row_of(measure(planned, cores, lambda _: None, Deployed(option)))
+    return row_of(measure(planned, cores, lambda _: None, DeployedServers(option)))

@@ -9,9 +9,9 @@ from math import nan
 from typing import Any
 
 from loadtests.accounts.cell import make_cell
-from loadtests.accounts.offered import digest, meant
-from loadtests.accounts.samples import Asked, Samples
-from loadtests.accounts.verdict import Word, percentile
+from loadtests.accounts.offered import digest, scheduled
+from loadtests.accounts.samples import Request, Samples
+from loadtests.accounts.verdict import Status, percentile
 from loadtests.scenarios import Planned
 from servers.core.wire import Kind
 from servers.transports import Reads
@@ -52,7 +52,7 @@ def row_of(planned: Planned, samples: Samples, before: Bill, after: Bill) -> Row
         **_broken(samples),
         "seen_offline": len(set(samples.offline)),
         "answered_p50_s": percentile(
-            [row.ended_s - row.begun_s for row in samples.asked if _is_brief(planned, row)], 50
+            [row.ended_s - row.begun_s for row in samples.requests if _is_brief(planned, row)], 50
         ),
         "heartbeat_lag_p99_s": percentile(samples.lateness_s(), 99),
     }
@@ -63,11 +63,11 @@ def _delivered(planned: Planned, samples: Samples) -> Row:
     if samples.window.start_s == samples.window.end_s:
         reason = "; ".join(dict.fromkeys([*samples.troubles[:1], *samples.troubles[-1:]]))
         latencies = {"latency_p50_s": nan, "latency_p99_s": nan}
-        return {"verdict": Word.VALID, "reason": reason, **dict.fromkeys(COUNTED, 0), **latencies}
-    cell = make_cell(planned, samples, {}, digest(meant(planned.workload)))
+        return {"verdict": Status.VALID, "reason": reason, **dict.fromkeys(COUNTED, 0), **latencies}
+    cell = make_cell(planned, samples, {}, digest(scheduled(planned.workload)))
     latencies_s = [row.received_s - row.intended_s for row in cell.deliveries if row.kind == Kind.MESSAGE]
     return {
-        "verdict": cell.verdict.word,
+        "verdict": cell.verdict.status,
         "reason": cell.verdict.reason,
         **{name: cell.figures[name] for name in COUNTED},
         "latency_p50_s": percentile(latencies_s, 50),
@@ -87,7 +87,7 @@ def _started(before: Bill, after: Bill) -> Row:
 
 def _broken(samples: Samples) -> Row:
     """Return the breaks that users noticed in the window: a break counts where it began, whenever they were back."""
-    gaps_s = [row.back_s - row.broken_s for row in samples.returns_of_window()]
+    gaps_s = [row.back_s - row.broken_s for row in samples.reconnections_in_window()]
     return {
         "reconnects": len(gaps_s),
         "gap_p50_s": percentile(gaps_s, 50) if gaps_s else 0.0,
@@ -95,7 +95,7 @@ def _broken(samples: Samples) -> Row:
     }
 
 
-def _is_brief(planned: Planned, asked: Asked) -> bool:
+def _is_brief(planned: Planned, asked: Request) -> bool:
     """Tell whether a question was answered that nobody holds back: a poll, a command or a heartbeat."""
     polls = (READING,) if planned.transport.reads is Reads.POLL else ()
-    return asked.went_well and asked.what.endswith((*polls, SENDING, BEATING))
+    return asked.succeeded and asked.name.endswith((*polls, SENDING, BEATING))

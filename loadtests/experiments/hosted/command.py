@@ -20,7 +20,7 @@ from loadtests.experiments.hosted.plan import HostedPlan, Step
 from loadtests.harness.children import NotMeasured
 from loadtests.harness.cores import Cores, choose, reserved
 from loadtests.harness.manifest import describe
-from loadtests.reports.record import in_short, written
+from loadtests.reports.record import as_json, one_line
 from loadtests.reports.trials import WRONG
 from results import terminal
 from results.schema import HOSTED, HOSTED_FILE, LIVES, Column
@@ -45,10 +45,10 @@ def measure_hosts(plan: HostedPlan, out: Path, transports: Sequence[Transport] =
             if measured := _measured(plan, step, cores, console):
                 earlier = taken[step].hosted["takes"] if step in taken else 0
                 taken[step] = measured._replace(hosted={**measured.hosted, "takes": int(earlier) + 1})
-                console.print(in_short(taken[step].hosted), markup=False)
-                path.write_text(written(made | _tables(taken) | {"partial": True}, TABLES), encoding="utf-8")
+                console.print(one_line(taken[step].hosted), markup=False)
+                path.write_text(as_json(made | _tables(taken) | {"partial": True}, TABLES), encoding="utf-8")
     wrong = len(taken) < len(steps) or any(each.hosted[name] for each in taken.values() for name in WRONG)
-    path.write_text(written(made | _tables(taken) | {"partial": wrong}, TABLES), encoding="utf-8")
+    path.write_text(as_json(made | _tables(taken) | {"partial": wrong}, TABLES), encoding="utf-8")
     console.print(f"Written to {path}")
     return int(wrong)
 

@@ -14,7 +14,7 @@ from urllib.request import ProxyHandler, build_opener
 from loadtests.experiments.hosted.plan import Host
 from loadtests.harness.children import Look, module, running
 from loadtests.harness.provisioned_store import StoreChoice, provisioned
-from loadtests.harness.server_probe import ANSWER_S, READY_S, Server
+from loadtests.harness.server_probe import READY_S, RESPONSE_S, Server
 from loadtests.plan.workload import HOLD_S, LEASE_S
 
 STORE = "redis"
@@ -41,6 +41,6 @@ def hosting(slug: str, host: Host, core: int | None, folder: Path, look: Look) -
 
 def bill_of(server: Server) -> Bill:
     """Return what the host has metered so far; waits for its answer, and raises OSError."""
-    with build_opener(ProxyHandler({})).open(f"{server.address}/host/stats", timeout=ANSWER_S) as answer:
+    with build_opener(ProxyHandler({})).open(f"{server.address}/host/stats", timeout=RESPONSE_S) as answer:
         told: Bill = json.load(answer)
     return told

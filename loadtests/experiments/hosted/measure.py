@@ -56,7 +56,7 @@ def _at_both_ends(server: Server, generator: Generator, window: Window) -> tuple
     bills = []
     for moment_s in window:
         while (left_s := moment_s - perf_counter()) > 0:
-            generator.look()
+            generator.poll()
             sleep(min(left_s, LOOK_S))
         bills.append(bill_of(server))
     return bills[0], bills[1]

@@ -56,7 +56,7 @@ def measure_appends(store: str, appends: int, cores: Cores, look: Look) -> Row:
         except ConnectionLost as error:
             raise NotMeasured(str(error)) from error
         finally:
-            client.hang_up()
+            client.close()
     p50_s, p95_s = (percentile(took_s, percent) for percent in (50, 95))
     return {
         "appends": appends,

@@ -51,7 +51,7 @@ def _trials(plan: SharedStorePlan, engines: dict[str, str], cores: Cores) -> Ite
 
 def _served(planned: Planned, store: StoreChoice, engines: dict[str, str], cores: Cores) -> Row:
     """Return a row of `results.schema.SERVED`, and more."""
-    cell = measure(planned, cores, lambda _: None, OurServers(backing=store))
+    cell = measure(planned, cores, lambda _: None, OurServers(store=store))
     if not store.is_embedded:
         engines[store.scheme] = str(cell.settings["engine"])
     return {**row_of(cell), "workers": store.workers}

@@ -62,7 +62,7 @@ def measure_hop(transport: Transport, backing: StoreChoice, load: Workload, core
 
 def hop_of(samples: Samples) -> Row:
     """Return what the window's messages took to others on the sender's server, and on the other one."""
-    deeds = {(row.room, row.seq): row for row in samples.deeds() if samples.window.holds(row.intended_s)}
+    deeds = {(row.room, row.seq): row for row in samples.actions() if samples.window.contains(row.intended_s)}
     latencies_s: dict[bool, list[float]] = {True: [], False: []}
     for row in samples.deliveries():
         deed = deeds.get((row.room, row.seq))
@@ -74,7 +74,7 @@ def hop_of(samples: Samples) -> Row:
 
 def sums(samples: Samples) -> Row:
     """Return whether all adds up, from the first event on: the columns `results.schema.ADDS_UP`."""
-    committed = {(row.room, row.seq) for row in samples.deeds() if row.seq > 0}
+    committed = {(row.room, row.seq) for row in samples.actions() if row.seq > 0}
     committed |= {(row.room, row.seq) for row in samples.log()}
     whole = account(committed, samples.deliveries(), samples.sessions)
     return {

@@ -1,13 +1,13 @@
 """Long polling of nchan: `locust -f loadtests/targets/nchan/long_polling.py --host http://127.0.0.1:8090`.
 
-The same user as for our own server, but for its line.
+The same user as for our own server, with the requests of nchan.
 """
 
 from loadtests import long_polling
-from loadtests.targets.nchan.nchan_connection import LongpollConnection
+from loadtests.targets.nchan.nchan_session import LongPollingSession
 
 
 class NchanLongPollingUser(long_polling.LongPollingUser):
-    """The server waits: to ask is to wait."""
+    """The server waits: it holds each read."""
 
-    http_line = LongpollConnection
+    session_class = LongPollingSession

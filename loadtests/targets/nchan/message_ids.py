@@ -1,8 +1,8 @@
-"""nchan's message ids, and what its answers carry, in the terms of our accounting.
+"""nchan's message ids and responses, as our sequence numbers and pages.
 
 Teaches that a cursor is a cursor, whoever wrote the server: nchan names a message by its second and its place within
-that second, `1763853196:2`, which is a total order of a room's messages. It is not dense, and need not be: accounting
-asks who had which message, and in which order. Pure.
+that second, `1763853196:2`, which is a total order of a room's messages. There are gaps between them, which does not
+matter: accounting compares who had which message, and in which order. Pure.
 """
 
 from email.utils import parsedate_to_datetime
@@ -26,12 +26,12 @@ def to_message_id(seq: int) -> str:
 
 
 def of_headers(last_modified: str, etag: str) -> str:
-    """Return the message id that an HTTP answer carries in two of its headers."""
+    """Return the message id that an HTTP response has in two of its headers."""
     return f"{parsedate_to_datetime(last_modified).timestamp():.0f}:{etag}"
 
 
-def one_message(room: str, after: Cursor, message_id: str, body: bytes) -> Page:
-    """Return a page with the one message that nchan told; its body is the Send that was published."""
+def page_of(room: str, after: Cursor, message_id: str, body: bytes) -> Page:
+    """Return a page with one message; its body is the Send that was published."""
     seq, message = to_seq(message_id), decode(body, type=Send)
     sender = message.client_id.partition("-")[0]
     at_ms = 1000 * (seq >> PLACE_BITS)
@@ -39,13 +39,13 @@ def one_message(room: str, after: Cursor, message_id: str, body: bytes) -> Page:
     return Page(EPOCH, after.seq, seq, (event,))
 
 
-def nothing(after: Cursor) -> Page:
-    """Return a page without news."""
+def empty_page(after: Cursor) -> Page:
+    """Return a page without events."""
     return Page(EPOCH, after.seq, after.seq, ())
 
 
-def of_frame(room: str, after: Cursor, frame: bytes) -> Page:
+def page_of_frame(room: str, after: Cursor, frame: bytes) -> Page:
     """Read a frame of the subprotocol `ws+meta.nchan`: headers, an empty line, the message."""
     head, _, body = frame.partition(b"\n\n")
     (message_id,) = (line[4:].decode() for line in head.splitlines() if line.startswith(b"id: "))
-    return one_message(room, after, message_id, body)
+    return page_of(room, after, message_id, body)

@@ -1,0 +1,119 @@
+"""What became of a load: how many deliveries were due, how many came, and how late, for each kind of event.
+
+Teaches that how many deliveries are due follows from who was there: an event is due to whoever is in the room. Counts
+and latencies are of the measuring window; whether everything adds up is judged from the first event on. Pure.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from math import nan
+from typing import NamedTuple
+
+from loadtests.accounts.accounting import Account, account
+from loadtests.accounts.deliveries import Delivery, deliveries, resolved
+from loadtests.accounts.samples import KINDS, TO_THE_END, Samples, Sent
+from loadtests.accounts.verdict import percentile
+from loadtests.scenarios import Key
+from results.schema import PERCENTS
+from servers.core.wire import Kind
+
+
+class KindCount(NamedTuple):
+    """One row of `kinds.csv`; the fields are its columns."""
+
+    scenario: str
+    point: str
+    transport: str
+    repeat: int
+    kind: str
+    deeds: int
+    events: int
+    expected: int
+    delivered: int
+    missed_by_leaving: int
+    still_true: int
+    latency_min_s: float
+    latency_p1_s: float
+    latency_p5_s: float
+    latency_p10_s: float
+    latency_p25_s: float
+    latency_p50_s: float
+    latency_p75_s: float
+    latency_p90_s: float
+    latency_p95_s: float
+    latency_p99_s: float
+    latency_max_s: float
+
+
+class Departure(NamedTuple):
+    """A user who left: the last event of the room that they read, and the event by which they were gone."""
+
+    room: int
+    read: int
+    gone: int
+
+
+@dataclass(frozen=True, slots=True)
+class Tally:
+    """actions, deliveries, kinds: of the window. whole: the account of the whole test."""
+
+    actions: list[Sent]
+    deliveries: tuple[Delivery, ...]
+    kinds: tuple[KindCount, ...]
+    whole: Account
+
+
+def tally(key: Key, samples: Samples) -> Tally:
+    """Count everything that a cell's samples hold."""
+    everything = resolved(samples)
+    actions = [row for row in everything if samples.window.contains(row.intended_s)]
+    committed = {(row.room, row.seq) for row in everything if row.seq}
+    committed |= {(row.room, row.seq) for row in samples.log()}
+    rows = tuple(deliveries(key, samples, actions))
+    kinds = tuple(count_kinds(key, samples, actions, rows, departures(samples, everything)))
+    return Tally(actions, rows, kinds, account(committed, samples.deliveries(), samples.sessions))
+
+
+def departures(samples: Samples, everything: Iterable[Sent]) -> list[Departure]:
+    """Return the departures whose event is known. everything: all resolved actions."""
+    presence: defaultdict[int, list[Sent]] = defaultdict(list)
+    for row in everything:
+        if KINDS[row.kind] is Kind.PRESENCE:
+            presence[row.sender].append(row)
+    left = {(user, number): row.seq for user, rows in presence.items() for number, row in enumerate(rows[::2])}
+    return [
+        Departure(session.room, session.end, gone)
+        for session in samples.sessions
+        if session.end != TO_THE_END and (gone := left.get((session.user, session.number), 0))
+    ]
+
+
+def count_kinds(
+    key: Key, samples: Samples, actions: Sequence[Sent], rows: Sequence[Delivery], departed: Sequence[Departure]
+) -> Iterator[KindCount]:
+    """Yield the counts of each kind that there were actions of, and of messages in any case."""
+    for kind in Kind:
+        of_kind = [row for row in actions if KINDS[row.kind] is kind]
+        if not of_kind and kind is not Kind.MESSAGE:
+            continue
+        places = {(row.room, row.seq) for row in of_kind if row.seq}
+        due = account(places, samples.deliveries(), samples.sessions)
+        came = [row for row in rows if row.kind == kind]
+        yield KindCount(
+            *key,
+            kind,
+            len(of_kind),
+            due.events,
+            due.expected,
+            due.delivered,
+            sum(one.room == room and one.read < seq < one.gone for room, seq in places for one in departed),
+            sum(row.still_true for row in came),
+            *_spread([row.received_s - row.intended_s for row in came]),
+        )
+
+
+def _spread(latencies_s: Sequence[float]) -> tuple[float, ...]:
+    """Return the fastest, the percentiles and the slowest; nan where nothing came."""
+    shares = (percentile(latencies_s, percent) for percent in PERCENTS)
+    return min(latencies_s, default=nan), *shares, max(latencies_s, default=nan)

@@ -1,0 +1,82 @@
+"""A whole deployment as a target: all that `python -m servers deploy <name>` runs, under the same users as one server.
+
+Teaches to measure what would be run. A host that freezes its instances, an API that another server calls, an engine
+between the two: each is one more process, one more hop, and CPU time that somebody pays for. All run on the servers'
+core, and all that a real deployment has are counted, with the processes that they start. Only our supervisor and our
+model of a host are counted apart, since nobody runs those.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from loadtests.harness.children import Look, module, running
+from loadtests.harness.cores import Cores
+from loadtests.harness.distance import Way
+from loadtests.harness.parts import API, HOST
+from loadtests.harness.server_probe import Server
+from loadtests.plan.workload import HOLD_S, LEASE_S, Workload
+from loadtests.targets.target import FixedServer, OurServers, RunningServers
+from servers.deploy.deployments import Option
+from servers.transports import TRANSPORTS, Transport, find
+
+READY_S = 60.0
+SERVER_OPTIONS = f"--hold {HOLD_S} --lease {LEASE_S}"
+
+
+@dataclass(frozen=True, slots=True)
+class DeployedServers(OurServers):
+    """One deployment with all its processes, neither moved away nor restarted. Users and counters are ours."""
+
+    deployment: Option
+
+    @property
+    def name(self) -> str:
+        return self.deployment.name
+
+    @property
+    def not_served(self) -> list[Transport]:
+        """The transports that the deployment has no server of."""
+        return [row for row in TRANSPORTS if row.slug != self.deployment.transport]
+
+    @property
+    def facts(self) -> Mapping[str, Any]:
+        return {"topology": self.name, "not_served": [row.slug for row in self.not_served]}
+
+    @property
+    def caveat(self) -> str:
+        others = ", ".join(row.label for row in self.not_served)
+        return f"Served by {self.name}, with all its processes. Not served by it, so not measured: {others}."
+
+    @property
+    def transports(self) -> Sequence[Transport]:
+        return [find(self.deployment.transport)]
+
+    def check(self, load: Workload) -> None:
+        """Raise ValueError if a load restarts or moves servers."""
+        if load.restart_at_s or load.one_way_delay_s or load.push_link_delay_s:
+            raise ValueError(
+                f"--deployment {self.name}: a deployment is measured as it stands, and this load restarts or "
+                "moves its servers; name another --scenario, or see `make outages`"
+            )
+
+    @contextmanager
+    def serving(
+        self, transport: Transport, workload: Workload, cores: Cores, folder: Path, look: Look
+    ) -> Iterator[tuple[RunningServers, Way]]:
+        """Run the deployment, with an empty log and an engine of its own, until the block ends; raises NotMeasured."""
+        options = ["--port", "0", "--attached", "--server-options", SERVER_OPTIONS]
+        command = module("servers", "deploy", self.name, *options)
+        with running(command, cores.servers, folder / f"{self.name}.log") as child:
+            ready = child.next_line(READY_S, look)
+            address, pids = ready["address"], ready["pids"]
+            behind = [part for part in ready["parts"].values() if part != address]
+            settings = {"topology": self.name, "store": ready["store"], "processes": sorted(pids)}
+            settings |= {"hold_s": HOLD_S, "lease_s": LEASE_S}
+            yield FixedServer(Server(address, "".join(behind), self._by_role(pids), settings)), Way(address, "")
+
+    def _by_role(self, pids: Mapping[str, int]) -> dict[str, int]:
+        """Return the processes by role, where the role of an API of functions is that of the host that starts them."""
+        return {HOST if role == API and self.deployment.has_functions else role: pid for role, pid in pids.items()}

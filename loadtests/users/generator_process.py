@@ -1,0 +1,206 @@
+"""One generator process's part of a test: what its users share, from the barrier to the end.
+
+Teaches why a load has phases: ramp, barrier, warm-up, measure, drain, stop. While users are still joining, or leaving,
+the figures describe that and nothing else; so nobody sends before all have joined, and nobody leaves before all has
+been delivered. The coordinator (`loadtests.users.coordinator`) decides that, by messages: it may be in another process.
+Locust's runner delivers them, also where there is one process only.
+"""
+
+import gc
+from collections import deque
+from itertools import count
+from secrets import token_hex
+from time import perf_counter
+from typing import Any
+
+import gevent
+from gevent import Greenlet
+from gevent.event import Event
+from locust.env import Environment
+from locust.runners import LocalRunner, WorkerRunner
+
+from loadtests.accounts.samples import RECEIVED_BYTES, Tick, Window
+from loadtests.plan.workload import Workload
+from loadtests.users.clocks import clock_ahead_s, this_machine
+from loadtests.users.delivery_recorder import DeliveryRecorder
+from loadtests.users.http_connection import ConnectionLost
+from loadtests.users.progress import LOG
+from loadtests.users.socket_meter import SocketMeter
+
+TICK_S = 0.01
+CHECK_S = 0.05
+TIMER_S = 0.001
+LIVE_S = 1.0
+LIVE_MAX = 500
+
+
+class GeneratorProcess:
+    """One process's part of a test.
+
+    begin_s: when sending begins, on this machine's monotonic clock. slack_s: how far from the window's ends bytes are
+    read, too. generators: how many processes there are, this one included; rank: the index of this one, None if it
+    came after the test had begun. name: part of the users' names, since those of the last test may still be online.
+    reports_samples: whether to send them to the coordinator as soon as the test is over.
+    """
+
+    def __init__(
+        self,
+        environment: Environment,
+        workload: Workload,
+        slack_s: float,
+        generators: int,
+        rank: int | None,
+        reports_samples: bool,
+    ) -> None:
+        assert isinstance(environment.runner, LocalRunner | WorkerRunner)
+        self.workload = workload
+        self.recorder = DeliveryRecorder()
+        self.samples = self.recorder.samples
+        self.meter = SocketMeter()
+        self.name = token_hex(3)  # always of the same length, since every event carries a user's name
+        self.begin_s = 0.0
+        self.is_over = False
+        self.users_connected = 0
+        self._runner = environment.runner
+        self._slack_s = slack_s
+        self._generators = generators
+        self._rank = rank
+        self._reports_samples = reports_samples
+        self._background: list[Greenlet] = []
+        self._refused = False
+        self._indices = count()
+        self._joined = self._finished_sending = 0
+        self._begun = Event()
+        self._latest_s: deque[float] = deque(maxlen=LIVE_MAX)
+
+    def next_number(self) -> int | None:
+        """Return the number of a new user, from 0: the processes take turns, so that there are no gaps.
+
+        None after the test has begun: the schedule has no more users.
+        """
+        if self._rank is None or self._begun.is_set():
+            LOG.warning("A user takes no part: the test had begun. Stop it, and start it again with more users.")
+            return None
+        return self._rank + next(self._indices) * self._generators
+
+    def report_refusal(self, lost: ConnectionLost) -> None:
+        """Report that a user cannot join, once: then nobody needs to wait for all."""
+        if not self._refused:
+            self._send("refused", str(lost))
+        self._refused = True
+
+    def wait_for_all(self) -> None:
+        """Wait at the barrier until every user of every process has joined and sending begins, at `begin_s`."""
+        self._joined += 1
+        self.users_connected += 1
+        self._send("joined")
+        self._begun.wait()
+
+    def user_left(self) -> None:
+        """Note that a user has closed all connections."""
+        self.users_connected -= 1
+
+    def user_finished(self) -> None:
+        """Note that one more user has sent everything, and has it acknowledged."""
+        self._finished_sending += 1
+        self._send("finished sending")
+
+    def note_latency(self, latency_s: float) -> None:
+        """Note how long a message took, for the live display."""
+        self._latest_s.append(latency_s)
+
+    def begin(self, start: dict[str, Any]) -> None:
+        """Open the barrier: sending begins at the coordinator's moment, converted to this machine's clock."""
+        ahead_s = clock_ahead_s(start["machine"], start["now_s"], perf_counter())
+        gc.collect()
+        gc.freeze()  # the users live to the end, and looking through 200 of them for garbage takes 25 ms
+        self.begin_s = start["begin_s"] + ahead_s
+        start_s = self.begin_s + self.workload.warm_up_s
+        self.samples.window = Window(start_s, start_s + self.workload.measured_s)
+        self.samples.ahead_s = ahead_s
+        self.samples.machine_of = dict.fromkeys(self.samples.user_ids, this_machine())
+        self._background = [gevent.spawn(run) for run in (self._tick, self._read_bytes, self._report_live)]
+        self._begun.set()
+
+    def send_heads(self, _: object = None) -> None:
+        """Send the last seq of every room that is known here."""
+        self._send("heads", list(self.recorder.heads.items()))
+
+    def catch_up(self, heads: list[tuple[int, int]]) -> None:
+        """Report once everybody here has everything up to these heads."""
+        self.recorder.raise_heads(heads)
+        gevent.spawn(self._await_caught_up)
+
+    def finish(self, _: object = None) -> None:
+        """End the test: nothing is recorded from now on."""
+        self._close()
+        gevent.joinall(self._background, timeout=self._slack_s + CHECK_S)
+        self.is_over = True
+        self._report_finished()
+
+    def stop_early(self) -> None:
+        """End the test before its time; does nothing if it has ended."""
+        if not self.recorder.closed:
+            gevent.killall(self._background, block=False)
+            self._close()
+            self._report_finished()
+
+    def _close(self) -> None:
+        self.recorder.close()
+        self.samples.send_failures += self._joined - self._finished_sending
+
+    def _report_finished(self) -> None:
+        """Send the samples, after Locust's own report, for which a master that quits may not wait."""
+        if not self._reports_samples:
+            self._send("finished")
+            return
+        if isinstance(self._runner, WorkerRunner):
+            report: dict[str, Any] = {}
+            self._runner.environment.events.report_to_master.fire(client_id=self._runner.client_id, data=report)
+            self._send("stats", report)
+        self._send("finished", self.samples.encoded())
+
+    def _await_caught_up(self) -> None:
+        while not self.recorder.caught_up:
+            gevent.sleep(CHECK_S)
+        self._send("caught up")
+
+    def _tick(self) -> None:
+        """Record how late this process's own ticks come; missed ones, too, each as late as it is by then."""
+        window, due_s = self.samples.window, self.samples.window.start_s
+        while due_s < window.end_s:
+            gevent.sleep(max(0.0, due_s - perf_counter()))
+            now_s = perf_counter()
+            while due_s <= now_s:
+                self.samples.add(Tick(due_s, now_s))
+                due_s += TICK_S
+
+    def _read_bytes(self) -> None:
+        for end_s in self.samples.window:
+            for moment_s in (end_s - self._slack_s, end_s, end_s + self._slack_s):
+                sleep_until(moment_s)
+                self.meter.record()
+
+    def _report_live(self) -> None:
+        sleep_until(self.samples.window.start_s)
+        self._latest_s.clear()
+        reported = 0
+        while perf_counter() < self.samples.window.end_s:
+            gevent.sleep(LIVE_S)
+            delivered, latencies_s = len(self.samples.received) // RECEIVED_BYTES, list(self._latest_s)
+            self._latest_s.clear()
+            self._send("live", {"latencies_s": latencies_s, "delivered": delivered - reported})
+            reported = delivered
+
+    def _send(self, message: str, data: Any = None) -> None:
+        self._runner.send_message(message, data)
+
+
+def sleep_until(moment_s: float) -> None:
+    """Sleep until a moment of the monotonic clock, never less: gevent's timers run early after a busy turn.
+
+    They also run late, by up to TIMER_S, since epoll counts in milliseconds: the last millisecond is polled, in turn
+    with other greenlets.
+    """
+    while (left_s := moment_s - perf_counter()) > 0:
+        gevent.sleep(max(0.0, left_s - TIMER_S))
