@@ -192,14 +192,14 @@ def test_a_window_without_messages_is_void() -> None:
     assert not made(samples([], [])).verdict.adds_up
 
 
-def test_a_load_that_is_not_the_one_that_was_meant_voids_the_cell() -> None:
+def test_a_load_that_is_not_the_scheduled_one_voids_the_cell() -> None:
     noted = samples([sent(1)], BOTH)
     verdict = make_cell(PLANNED, noted, SPENT, digest(scheduled(PAIR))).verdict
     assert verdict.status is Status.VOID
-    assert "the load was not the one that was meant" in verdict.reason
+    assert "the load was not the scheduled one" in verdict.reason
 
 
-def test_what_was_done_on_time_or_late_is_the_load_that_was_meant() -> None:
+def test_actions_on_time_or_late_are_the_scheduled_load() -> None:
     begin_s = 9160.485977031773
     noted = Samples(window=Window(begin_s + BUSY.warm_up_s, begin_s + BUSY.warm_up_s + BUSY.measured_s))
     for user in range(BUSY.users):
