@@ -31,21 +31,18 @@ POLL_S = 0.02
 def balancer(
     slug: str,
     upstreams: Sequence[str],
-    push_services: Sequence[str] = (),
-    *,
-    port: int = 0,
     instead: Mapping[str, str] | None = None,
 ) -> Iterator[str]:
     """Run nginx with the site of a transport until the block ends; yield its address.
 
-    `upstreams` are the addresses of the chat servers, `push_services` those that a Pusher adapter publishes through.
+    `upstreams` are the addresses of the chat servers.
     `instead` replaces lines of the site, to shorten a duration, or to see what a line is for. Raises NotStarted.
     """
-    listen = f"{HOST}:{port or free_port()}"
+    listen = f"{HOST}:{free_port()}"
     program = engines.program("nginx")
     if program is None:
         raise NotStarted("nginx: not found; install Debian's package nginx")
-    site = rendered(slug, listen, {"chat": upstreams, "push": push_services}, instead or {})
+    site = rendered(slug, listen, upstreams, instead or {})
     with TemporaryDirectory(prefix="nginx-") as name:
         folder = Path(name)
         own(folder)
@@ -72,18 +69,16 @@ def site_of(transport: Transport) -> Path:
     return next((site for site in sites if site.exists()), sites[0])
 
 
-def rendered(slug: str, listen: str, groups: Mapping[str, Sequence[str]], instead: Mapping[str, str]) -> str:
+def rendered(slug: str, listen: str, upstreams: Sequence[str], instead: Mapping[str, str]) -> str:
     """Return a transport's site with these addresses; raises ValueError if it has no such line or upstream."""
     site = site_of(find(slug)).read_text(encoding="utf-8")
     site, listens = re.subn(r"(?<=listen )[\d.:]+(?=;)", listen, site)
     if listens != 1:
         raise ValueError(f"{slug}.conf: expected one address to listen on, found {listens}")
-    for group, addresses in groups.items():
-        servers = "".join(f"    server {address.removeprefix('http://')};\n" for address in addresses)
-        if addresses:
-            site, found = re.subn(rf"(upstream {group} {{[^}}]*?\n)(?:    server .*;\n)+", rf"\g<1>{servers}", site)
-            if found != 1:
-                raise ValueError(f"{slug}.conf: expected one upstream {group}, found {found}")
+    servers = "".join(f"    server {address.removeprefix('http://')};\n" for address in upstreams)
+    site, found = re.subn(r"(upstream chat {[^}]*?\n)(?:    server .*;\n)+", rf"\g<1>{servers}", site)
+    if found != 1:
+        raise ValueError(f"{slug}.conf: expected one upstream chat, found {found}")
     for line, other in instead.items():
         if line not in site:
             raise ValueError(f"{slug}.conf: has no {line!r} to replace")

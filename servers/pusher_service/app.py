@@ -1,10 +1,10 @@
-"""The service as a web application: the sockets, the signed HTTP API, and two pages for whoever runs it.
+"""The service as a web application: the sockets, the signed HTTP API, and two pages for the operator.
 
 Teaches what a rented push service looks like from the inside: one long-lived side and one short-lived side over the
 same state, so that a request on the one becomes frames on the other. Only `app`, `sockets` and `outbox` wait.
 
 What crosses the wire: WebSocket on /app/{key}, the signed HTTP API under /apps/{app_id}, and /health and /stats for
-whoever runs it. Leaves out TLS and the check of Origin: like the vendor's, the socket is open to pages of any origin,
+the operator. Leaves out TLS and the check of Origin: like the vendor's, the socket is open to pages of any origin,
 and what is private is guarded by signatures.
 """
 
@@ -14,83 +14,68 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import asdict
-from typing import Any
 
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route, WebSocketRoute
 
-from servers.pusher_service.api import Api, ApiError
-from servers.pusher_service.exchange import Deliver, Exchange, Stats, Unreachable
-from servers.pusher_service.in_process import InProcess
-from servers.pusher_service.limits import Settings
+from servers.pusher_service.api import Api, Json
+from servers.pusher_service.broker import Broker, Counters
+from servers.pusher_service.errors import ApiError
+from servers.pusher_service.limits import Limits
 from servers.pusher_service.outbox import Outboxes
 from servers.pusher_service.protocol import PusherConnections
 from servers.pusher_service.signatures import BadSignature, Credentials, verify_call
-from servers.pusher_service.sockets import Sockets
+from servers.pusher_service.sockets import SocketEndpoint
 from servers.wire_bytes import WireBytes
 
-Call = Callable[[Request, bytes], Awaitable[dict[str, Any]]]
+Call = Callable[[Request, bytes], Json]
 
 
-def create_app(credentials: Credentials, settings: Settings, redis_url: str | None = None) -> Starlette:
-    """Build the service for one application; `app.state.wire` is where the server counts bytes.
+def create_app(credentials: Credentials, limits: Limits) -> Starlette:
+    """Build the service for one application; `app.state.wire` is where the server counts bytes."""
+    counters, wire = Counters(), WireBytes()
+    outboxes = Outboxes(counters)
+    broker = Broker(outboxes.deliver, counters, limits.members_max)
+    connections = PusherConnections(credentials, limits, broker, time.monotonic, new_socket_id)
+    sockets = SocketEndpoint(connections, outboxes, limits)
 
-    With `redis_url` it is one of several workers, which share their channels there.
-    """
-    relay = PusherConnections(credentials, settings, time.monotonic, new_socket_id)
-    outboxes = Outboxes(relay.counters)
-    wire = WireBytes()
+    async def health(_: Request) -> Response:
+        return JSONResponse({"status": "ok"})
 
-    def stats() -> Stats:
-        return {
-            **asdict(relay.counters),
-            "billed_messages": relay.counters.billed_messages,
-            "connections_open": relay.connections_open,
-            "subscriptions": relay.subscriptions,
+    async def stats(_: Request) -> Response:
+        counted = {
+            **asdict(counters),
+            "billed_messages": counters.billed_messages,
+            "connections_open": connections.connections_open,
+            "subscriptions": connections.subscriptions,
             "wire": wire.as_dict(),
         }
-
-    exchange: Exchange
-    if redis_url is None:
-        exchange = InProcess(outboxes.deliver, relay.counters, settings.members_max, stats)
-    else:
-        exchange = shared(redis_url, credentials.app_id, settings, relay, outboxes.deliver, stats)
-    sockets = Sockets(relay, exchange, outboxes, settings)
-    http = HttpApi(credentials, settings, relay, exchange)
+        return JSONResponse(counted)
 
     @asynccontextmanager
-    async def lifespan(app: Starlette) -> AsyncIterator[None]:
-        async with exchange.running():
-            sweeper = asyncio.create_task(sockets.sweep())
-            try:
-                yield
-            finally:
-                sweeper.cancel()
-                with suppress(asyncio.CancelledError):
-                    await sweeper
+    async def lifespan(_: Starlette) -> AsyncIterator[None]:
+        checking = asyncio.create_task(sockets.check_idle())
+        try:
+            yield
+        finally:
+            checking.cancel()
+            with suppress(asyncio.CancelledError):
+                await checking
 
     app = Starlette(
-        routes=[WebSocketRoute("/app/{key}", sockets), *http.routes()],
-        exception_handlers={ApiError: _refuse, Unreachable: _unreachable},
+        routes=[
+            WebSocketRoute("/app/{key}", sockets),
+            *SignedApi(credentials, limits, broker).routes(),
+            Route("/health", health),
+            Route("/stats", stats),
+        ],
+        exception_handlers={ApiError: _refuse},
         lifespan=lifespan,
     )
     app.state.wire = wire
     return app
-
-
-def shared(
-    url: str, app_id: str, settings: Settings, relay: PusherConnections, deliver: Deliver, stats: Callable[[], Stats]
-) -> Exchange:
-    """Return an exchange that lives in Redis, whose driver is imported only here: one process needs none."""
-    from servers.pusher_service.redis_exchange import RedisExchange
-
-    def lost() -> None:
-        for answer in relay.cut_off("the channels of this worker are lost: reconnect and catch up"):
-            deliver(answer)
-
-    return RedisExchange(url, app_id, settings, deliver, lost, relay.counters, stats)
 
 
 def new_socket_id() -> str:
@@ -98,64 +83,48 @@ def new_socket_id() -> str:
     return f"{secrets.randbelow(1 << 31)}.{secrets.randbelow(1 << 31)}"
 
 
-class HttpApi:
-    """The HTTP side: the signed calls, each checked before it is understood, and the two open pages."""
+class SignedApi:
+    """The HTTP API: each call's signature is checked before its body is read as JSON."""
 
-    def __init__(
-        self, credentials: Credentials, settings: Settings, relay: PusherConnections, exchange: Exchange
-    ) -> None:
+    def __init__(self, credentials: Credentials, limits: Limits, broker: Broker) -> None:
         self._credentials = credentials
-        self._settings = settings
-        self._counters = relay.counters
-        self._exchange = exchange
-        self._api = Api(exchange, settings, relay.counters)
+        self._limits = limits
+        self._counters = broker.counters
+        self._api = Api(broker, limits)
 
     def routes(self) -> list[Route]:
         """Return a route per call, in the order of the vendor's reference."""
-        api, app = self._api, "/apps/{app_id}"
-        signed = self._signed
+        api = self._api
         return [
-            Route(f"{app}/events", signed(lambda _, body: api.publish(body)), methods=["POST"]),
-            Route(f"{app}/batch_events", signed(lambda _, body: api.publish_batch(body)), methods=["POST"]),
-            Route(f"{app}/channels", signed(lambda request, _: api.list_channels(request.query_params))),
-            Route(
-                f"{app}/channels/{{name}}",
-                signed(lambda request, _: api.describe_channel(_name(request), request.query_params)),
+            self._route("events", lambda _, body: api.publish(body), "POST"),
+            self._route("batch_events", lambda _, body: api.publish_batch(body), "POST"),
+            self._route("channels", lambda request, _: api.list_channels(request.query_params)),
+            self._route(
+                "channels/{name}",
+                lambda request, _: api.describe_channel(request.path_params["name"], request.query_params),
             ),
-            Route(f"{app}/channels/{{name}}/users", signed(lambda request, _: api.list_users(_name(request)))),
-            Route("/health", self._health),
-            Route("/stats", self._stats),
+            self._route("channels/{name}/users", lambda request, _: api.list_users(request.path_params["name"])),
         ]
 
+    def _route(self, path: str, call: Call, method: str = "GET") -> Route:
+        return Route(f"/apps/{{app_id}}/{path}", self._signed(call), methods=[method])
+
     def _signed(self, call: Call) -> Callable[[Request], Awaitable[Response]]:
-        """Wrap a call: right application, bounded body, good signature."""
+        """Return the endpoint of a call: right application, bounded body, good signature."""
 
         async def endpoint(request: Request) -> Response:
             if request.path_params["app_id"] != self._credentials.app_id:
                 raise ApiError(404, "there is no such app here")
-            body = await _bounded_body(request, self._settings.call_bytes_max)
+            body = await _bounded_body(request, self._limits.call_bytes_max)
             params = request.query_params.multi_items()
             try:
                 verify_call(self._credentials, request.method, request.scope["path"], params, body, time.time())
             except BadSignature as error:
                 raise ApiError(401, str(error)) from error
             self._counters.api_calls += 1
-            return JSONResponse(await call(request, body))
+            return JSONResponse(call(request, body))
 
         return endpoint
-
-    async def _health(self, _: Request) -> Response:
-        if not self._exchange.reachable:
-            raise Unreachable("no connection to the other workers")
-        return JSONResponse({"status": "ok"})
-
-    async def _stats(self, _: Request) -> Response:
-        return JSONResponse(await self._exchange.totals())
-
-
-def _name(request: Request) -> str:
-    name: str = request.path_params["name"]
-    return name
 
 
 async def _bounded_body(request: Request, bytes_max: int) -> bytes:
@@ -172,8 +141,3 @@ async def _refuse(_: Request, error: Exception) -> Response:
     """Answer an ApiError in plain text, as the vendor does."""
     assert isinstance(error, ApiError)
     return PlainTextResponse(str(error), error.status)
-
-
-async def _unreachable(_: Request, error: Exception) -> Response:
-    """Answer that the call can be made again: whether it took place is not known."""
-    return PlainTextResponse(f"{error}: try again soon", 503, {"retry-after": "1"})

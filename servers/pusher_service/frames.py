@@ -1,8 +1,8 @@
-"""The words of protocol 7: what a client's frame says, and the text of each frame the service sends.
+"""The frames of protocol 7: the structure of a client's frame, and the text of each frame that the service sends.
 
-Teaches the envelope `{event, channel, data}`, whose `data` is a string holding JSON once more, so that a relay can
-pass on what it never reads. What crosses the wire is exactly what the functions here return.
-Leaves out when a frame is sent, and to whom: that is `protocol`. What arrives is a msgspec Struct rather than a
+Teaches the envelope `{event, channel, data}`, whose `data` is a string holding JSON once more, so that a service can
+forward what it never reads. What crosses the wire is exactly what the functions here return.
+Leaves out when a frame is sent (`protocol`), and to whom (`broker`). What arrives is a msgspec Struct rather than a
 dataclass: a dataclass with a default cannot hold raw JSON (tried with msgspec 0.22).
 """
 
@@ -10,6 +10,8 @@ from collections.abc import Mapping
 from typing import Any, TypeVar
 
 import msgspec
+
+from servers.pusher_service.errors import Malformed
 
 SUBSCRIBE = "pusher:subscribe"
 UNSUBSCRIBE = "pusher:unsubscribe"
@@ -30,19 +32,15 @@ CLIENT_EVENT_RATE = 4301
 T = TypeVar("T")
 
 
-class Malformed(Exception):
-    """A text that is not the JSON expected; says what was."""
-
-
 class Frame(msgspec.Struct, frozen=True):
-    """What a client sent; its data stays unread JSON until somebody needs it."""
+    """What a client sent; its data stays unread JSON until it is needed."""
 
     event: str
     data: msgspec.Raw = msgspec.Raw(b"null")
     channel: str | None = None
 
 
-class Subscription(msgspec.Struct, frozen=True):
+class SubscribeRequest(msgspec.Struct, frozen=True):
     """The data of a `pusher:subscribe`; `channel_data` is kept as the exact string that was signed."""
 
     channel: str
@@ -50,7 +48,7 @@ class Subscription(msgspec.Struct, frozen=True):
     channel_data: str | None = None
 
 
-class Unsubscription(msgspec.Struct, frozen=True):
+class UnsubscribeRequest(msgspec.Struct, frozen=True):
     """The data of a `pusher:unsubscribe`."""
 
     channel: str
@@ -89,10 +87,9 @@ def event(name: str, channel: str, data: str, user_id: str | None = None) -> str
     return as_json(envelope)
 
 
-def succeeded(channel: str, members: Mapping[str, msgspec.Raw] | None) -> str:
-    """Return the welcome of a subscriber; on a presence channel it tells the members, the newcomer included."""
-    told = None if members is None else {"ids": list(members), "hash": members, "count": len(members)}
-    data = {} if told is None else {"presence": told}
+def subscription_succeeded(channel: str, members: Mapping[str, msgspec.Raw] | None) -> str:
+    """Return the confirmation of a subscription; on a presence channel with its members, the newcomer included."""
+    data = {} if members is None else {"presence": {"ids": list(members), "hash": members, "count": len(members)}}
     return event("pusher_internal:subscription_succeeded", channel, as_json(data))
 
 
@@ -106,7 +103,7 @@ def member_removed(channel: str, user_id: str) -> str:
     return event("pusher_internal:member_removed", channel, as_json({"user_id": user_id}))
 
 
-def signal(name: str, data: Any) -> str:
+def connection_event(name: str, data: Any) -> str:
     """Return a frame about the connection itself, which names no channel."""
     return as_json({"event": name, "data": as_json(data)})
 
@@ -114,8 +111,3 @@ def signal(name: str, data: Any) -> str:
 def error(code: int | None, message: str) -> str:
     """Return a `pusher:error`; its data is an object, and its code null unless the protocol has a number for it."""
     return as_json({"event": "pusher:error", "data": {"code": code, "message": message}})
-
-
-def full(channel: str, members_max: int) -> str:
-    """Return what a user is told who finds a presence channel full."""
-    return f"channel {channel} has {members_max} members and takes no more"

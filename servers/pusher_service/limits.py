@@ -1,19 +1,15 @@
 """What the service allows: the vendor's published limits, and the bounds it needs of its own.
 
 Teaches that a shared service is mostly limits: each of them keeps one customer from slowing down the next.
-Nothing here crosses the wire, except the activity timeout, which the greeting tells each client.
+Nothing here crosses the wire, except the activity timeout, which the greeting states.
 """
 
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
-class Settings:
-    """Limits of one service. The vendor documents the first group; the second bounds this process's memory.
-
-    The third matters to several workers: how long a worker that says nothing counts as alive, how long Redis may take
-    to answer before it counts as lost, and how long a worker waits before it tries again.
-    """
+class Limits:
+    """Limits of one service. The vendor documents the first group; the second bounds this process's memory."""
 
     activity_timeout_s: int = 120
     pong_wait_s: float = 30.0
@@ -33,11 +29,7 @@ class Settings:
     close_wait_s: float = 5.0
     call_bytes_max: int = 1024 * 1024
 
-    worker_lease_s: float = 6.0
-    redis_answer_s: float = 2.0
-    redis_retry_s: float = 0.5
-
     @property
-    def sweep_s(self) -> float:
+    def idle_check_s(self) -> float:
         """How often idle connections are looked for: often enough to be at most a tenth late."""
         return min(self.activity_timeout_s, self.pong_wait_s) / 10

@@ -1,9 +1,9 @@
 """What waits for one socket: nothing, as long as its client keeps up, and never more than a fixed number of frames.
 
 Teaches how a fan-out stays fair. A frame is written on the spot if the transport has room. Only then, when a client
-lags, does its socket get a backlog and a task that empties it. When the backlog is full the client is told to
+lags, does its socket get a backlog and a task that empties it. When the backlog is full, the service asks the client to
 reconnect: it will catch up by other means, while growing memory for it would end up hurting everybody else.
-Leaves out who gets which frame (`protocol`) and how a frame is written without waiting (`servers.socket_writer`).
+Leaves out who gets which frame (`broker`) and how a frame is written without waiting (`servers.socket_writer`).
 """
 
 import asyncio
@@ -12,7 +12,7 @@ from collections.abc import Callable
 from typing import Any
 
 from servers.pusher_service import frames
-from servers.pusher_service.answers import Answer, Close, Counters
+from servers.pusher_service.broker import Close, Counters, Send
 from servers.socket_writer import BUSY, LOST, PENDING, WRITTEN, ConnectionLost, SocketWriter
 
 Message = dict[str, Any]
@@ -35,25 +35,25 @@ class Outbox:
     is written, and the owner should not wait for long.
     """
 
-    __slots__ = ("_backlog", "_closing", "_line", "_messages_max", "_on_closing", "_writer")
+    __slots__ = ("_backlog", "_closing", "_messages_max", "_on_closing", "_task", "_writer")
 
-    def __init__(self, line: SocketWriter, messages_max: int, on_closing: Callable[[], None]) -> None:
-        self._line = line
+    def __init__(self, writer: SocketWriter, messages_max: int, on_closing: Callable[[], None]) -> None:
+        self._writer = writer
         self._messages_max = messages_max
         self._on_closing = on_closing
         self._backlog: deque[Message] = deque()
         self._closing = False
-        self._writer: asyncio.Task[None] | None = None
+        self._task: asyncio.Task[None] | None = None
 
     def put(self, message: Message) -> bool:
         """Send a message soon; never waits. Returns False when the client lags too far and is being closed for it."""
         if self._closing:
             return True
         if not self._backlog:
-            pushed = self._line.push(message)
+            pushed = self._writer.push(message)
             if pushed is WRITTEN or pushed is LOST:
-                return True  # a lost client needs no policy: its reader is about to hear of it
-            self._start_writer()
+                return True  # a lost client needs no policy: its reader is about to learn of it
+            self._start_writing()
             if pushed is PENDING:
                 return True
         if len(self._backlog) >= self._messages_max:
@@ -70,54 +70,54 @@ class Outbox:
         self._on_closing()
         self._backlog.clear()
         message = close_message(code, reason)
-        pushed = self._line.push(message)
+        pushed = self._writer.push(message)
         if pushed is BUSY:
             self._backlog.append(message)
         if pushed is BUSY or pushed is PENDING:
-            self._start_writer()
+            self._start_writing()
 
     def stop(self) -> None:
         """Give up whatever is unsent."""
         self._closing = True
-        if self._writer is not None:
-            self._writer.cancel()
+        if self._task is not None:
+            self._task.cancel()
 
-    def _start_writer(self) -> None:
-        if self._writer is None or self._writer.done():
-            self._writer = asyncio.create_task(self._write())
+    def _start_writing(self) -> None:
+        if self._task is None or self._task.done():
+            self._task = asyncio.create_task(self._write_backlog())
 
-    async def _write(self) -> None:
+    async def _write_backlog(self) -> None:
         """Write the backlog in order, as fast as the client takes it."""
         try:
-            await self._line.drain()
+            await self._writer.drain()
             while self._backlog:
-                await self._line.send(self._backlog.popleft())
+                await self._writer.send(self._backlog.popleft())
         except ConnectionLost:
             self._closing = True
             self._backlog.clear()
 
 
 class Outboxes:
-    """The outboxes of all open sockets, by socket id: the hands of whatever decides who gets a frame."""
+    """The outboxes of all open sockets, by socket id."""
 
     def __init__(self, counters: Counters) -> None:
         self._counters = counters
-        self._of: dict[str, Outbox] = {}
+        self._outboxes: dict[str, Outbox] = {}
 
     def add(self, socket_id: str, outbox: Outbox) -> None:
         """Have frames for this socket go there, until `remove`."""
-        self._of[socket_id] = outbox
+        self._outboxes[socket_id] = outbox
 
     def remove(self, socket_id: str) -> None:
         """Forget a socket, and give up what is unsent to it."""
-        self._of.pop(socket_id).stop()
+        self._outboxes.pop(socket_id).stop()
 
-    def deliver(self, answer: Answer) -> None:
+    def deliver(self, action: Send | Close) -> None:
         """Send a frame to its sockets, or close one; never waits."""
-        if isinstance(answer, Close):
-            self._of[answer.socket_id].close(answer.code, answer.reason)
+        if isinstance(action, Close):
+            self._outboxes[action.socket_id].close(action.code, action.reason)
             return
-        message = text_message(answer.text)
-        for socket_id in answer.to:
-            if not self._of[socket_id].put(message):
+        message = text_message(action.text)
+        for socket_id in action.to:
+            if not self._outboxes[socket_id].put(message):
                 self._counters.slow_connections_closed += 1

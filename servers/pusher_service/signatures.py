@@ -1,8 +1,8 @@
-"""Who may publish, and who may listen: the two signatures of a Pusher-compatible service, as pure functions.
+"""Who may publish, and who may subscribe: the two signatures of a Pusher-compatible service, as pure functions.
 
-Teaches how three parties trust each other with one shared secret. The API signs every HTTP call it makes to the
-service. And for each private channel it hands the browser a signature over the socket's id, which the browser shows
-to the service: the service lets a client in without ever asking the API.
+Teaches how three parties trust each other with one shared secret. The API signs every HTTP call that it makes to the
+service. And for each private channel it gives the browser a signature over the socket's id, which the browser sends
+to the service: so the service admits a client without a request to the API.
 
 What crosses the wire: hex HMAC-SHA256 digests and the public key, never the secret. Leaves out replay protection
 within the time window (the vendor has none either) and the signatures of user sign-in and webhooks.
@@ -41,8 +41,8 @@ def channel_auth(credentials: Credentials, socket_id: str, channel: str, channel
     return f"{credentials.key}:{hex_hmac(credentials.secret, text)}"
 
 
-def same(expected: str, got: str) -> bool:
-    """Compare in constant time, so that answering times do not tell how many digits were right."""
+def is_same(expected: str, got: str) -> bool:
+    """Compare in constant time, so that the time it takes does not reveal how many digits were right."""
     return hmac.compare_digest(expected.encode(), got.encode())
 
 
@@ -64,7 +64,7 @@ def verify_call(
     if given.get("auth_version") != AUTH_VERSION:
         raise BadSignature(f"expected auth_version {AUTH_VERSION}, got {given.get('auth_version')!r}")
     expected = hex_hmac(credentials.secret, string_to_sign(method, path, params))
-    if not same(expected, given.get("auth_signature", "")):
+    if not is_same(expected, given.get("auth_signature", "")):
         raise BadSignature(
             "auth_signature does not match: check the secret, and that the parameters are the signed ones"
         )
@@ -84,5 +84,5 @@ def _verify_body(claimed_md5: str | None, body: bytes) -> None:
     if claimed_md5 is None:
         if body:
             raise BadSignature("a call with a body must sign its body_md5")
-    elif not same(hashlib.md5(body, usedforsecurity=False).hexdigest(), claimed_md5):
+    elif not is_same(hashlib.md5(body, usedforsecurity=False).hexdigest(), claimed_md5):
         raise BadSignature("body_md5 does not match the body")

@@ -1,4 +1,4 @@
-"""The push service as a process of its own, and the two official ways to talk to it: sockets and PyPI's `pusher`."""
+"""The push service as a process of its own, and the two official ways to reach it: sockets and PyPI's `pusher`."""
 
 import json
 from collections.abc import Iterator
@@ -10,20 +10,11 @@ from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import ClientConnection, connect
 
 from servers.deploy.processes import Running, started
-from servers.pusher_service.signatures import Credentials, channel_auth
-from tests.support.engines import Engines
+from servers.pusher_service.signatures import Credentials
+from tests.support.pusher_harness import CREDENTIALS, Json, signed_subscription
 
-CREDENTIALS = Credentials("7", "the-key", "the-secret")
 ENV = {"PUSHER_APP_ID": CREDENTIALS.app_id, "PUSHER_KEY": CREDENTIALS.key, "PUSHER_SECRET": CREDENTIALS.secret}
 DEADLINE_S = 10.0
-TOPOLOGIES = ("one process", "two workers")
-
-Json = dict[str, Any]
-
-
-def arguments_of(topology: str, engines: Engines) -> list[str]:
-    """Return what starts the service so; workers find nobody else in their database."""
-    return [] if topology == TOPOLOGIES[0] else ["--workers", "2", "--redis", engines.fresh_url("redis")]
 
 
 @contextmanager
@@ -41,7 +32,7 @@ def official_api(address: str, credentials: Credentials = CREDENTIALS) -> Iterat
         app_id=credentials.app_id, key=credentials.key, secret=credentials.secret, ssl=False, host=host, port=int(port)
     )
     session = api._pusher_client.http.session
-    session.trust_env = False  # a proxy from the environment would be asked to find our loopback address
+    session.trust_env = False  # a proxy of the environment cannot reach our loopback address
     with session:
         yield api
 
@@ -56,30 +47,33 @@ def socket(
         yield connection
 
 
-def heard(connection: ClientConnection) -> Json:
+@contextmanager
+def open_connection(address: str, **options: Any) -> Iterator[tuple[ClientConnection, str]]:
+    """Open a connection of the protocol; yield it and its socket id."""
+    with socket(address, **options) as connection:
+        greeting = receive(connection)
+        assert greeting["event"] == "pusher:connection_established", greeting
+        yield connection, json.loads(greeting["data"])["socket_id"]
+
+
+def receive(connection: ClientConnection) -> Json:
     """Wait for the next frame; raises TimeoutError at the deadline."""
     return cast(Json, json.loads(connection.recv(timeout=DEADLINE_S)))
 
 
-def say(connection: ClientConnection, event: str, **fields: Any) -> None:
+def receive_event(connection: ClientConnection) -> str:
+    """Wait for the next frame, and return its event's name."""
+    return cast(str, receive(connection)["event"])
+
+
+def send(connection: ClientConnection, event: str, **fields: Any) -> None:
     connection.send(json.dumps({"event": event, **fields}))
 
 
-def greeted(connection: ClientConnection) -> str:
-    """Wait for the greeting and return the socket id that it tells."""
-    frame = heard(connection)
-    assert frame["event"] == "pusher:connection_established", frame
-    return cast(str, json.loads(frame["data"])["socket_id"])
-
-
-def subscribed(connection: ClientConnection, socket_id: str, channel: str, user: Json | None = None) -> Json:
-    """Subscribe with a good signature, and return the data of the success."""
-    data: Json = {"channel": channel}
-    if user is not None:
-        data["channel_data"] = json.dumps(user)
-    data["auth"] = channel_auth(CREDENTIALS, socket_id, channel, data.get("channel_data"))
-    say(connection, "pusher:subscribe", data=data)
-    frame = heard(connection)
+def subscribe(connection: ClientConnection, socket_id: str, channel: str, user: Json | None = None) -> Json:
+    """Subscribe with a good signature, and return the data of the confirmation."""
+    send(connection, "pusher:subscribe", data=signed_subscription(socket_id, channel, user))
+    frame = receive(connection)
     assert frame["event"] == "pusher_internal:subscription_succeeded", frame
     return cast(Json, json.loads(frame["data"]))
 

@@ -20,7 +20,6 @@ from websockets.sync.client import ClientConnection, connect
 
 from servers import transports
 from servers.core.wire import Kind, Snapshot, decode
-from servers.deploy.engines import free_port
 from servers.deploy.nginx import SITES, balancer, rendered, site_of
 from servers.deploy.processes import Running
 from servers.transports import TRANSPORTS, Transport
@@ -91,17 +90,15 @@ def servers() -> Iterator[dict[str, Running]]:
 
 
 @contextmanager
-def two_servers(transport: Transport, engines: Engines, port: int) -> Iterator[tuple[list[Running], list[Running]]]:
-    """Run two servers over one store; and, if they publish, two push services over one Redis, reached at `port`."""
+def two_servers(transport: Transport, engines: Engines) -> Iterator[list[Running]]:
+    """Run two servers over one store; and, if they publish, the push service that both of them use."""
     env: dict[str, str] = {}
-    push_services: list[Running] = []
     with ExitStack() as stack:
         if transport.needs_push_service:
-            env = {**ENV, "PUSHER_HOST": "127.0.0.1", "PUSHER_PORT": str(port)}
-            shared = engines.fresh_url("redis")
-            push_services = [stack.enter_context(push_service("--redis", shared)) for _ in range(2)]
+            _, _, port = stack.enter_context(push_service()).address.rpartition(":")
+            env = {**ENV, "PUSHER_HOST": "127.0.0.1", "PUSHER_PORT": port}
         store = engines.fresh_url("redis")
-        yield [stack.enter_context(serving(transport, "--store", store, env=env)) for _ in range(2)], push_services
+        yield [stack.enter_context(serving(transport, "--store", store, env=env)) for _ in range(2)]
 
 
 @contextmanager
@@ -116,9 +113,7 @@ def test_every_transport_has_a_site_and_its_lines_can_be_told_apart() -> None:
     assert all(site_of(row).is_file() for row in TRANSPORTS)
     assert site_of(replace(transports.find("server_sent_events"), slug="further")) == SITES / "server_sent_events.conf"
     with pytest.raises(ValueError, match="no 'gzip on;'"):
-        rendered("long_polling", "127.0.0.1:1", {}, {"gzip on;": ""})
-    with pytest.raises(ValueError, match="one upstream push"):
-        rendered("long_polling", "127.0.0.1:1", {"push": ["127.0.0.1:2"]}, {})
+        rendered("long_polling", "127.0.0.1:1", ["127.0.0.1:2"], {"gzip on;": ""})
 
 
 @pytest.mark.parametrize("slug", ["short_polling", "long_polling", "raw_websocket", "server_sent_events"])
@@ -286,10 +281,9 @@ def test_a_stream_whose_reader_lags_is_not_read_ahead_into_a_file_unless_it_is_b
 @pytest.mark.anyio
 @pytest.mark.parametrize("transport", TRANSPORTS, ids=lambda transport: transport.slug)
 async def test_a_conversation_crosses_two_servers_and_nginx(transport: Transport, engines: Engines) -> None:
-    port = free_port()
     with (
-        two_servers(transport, engines, port) as (servers, push_services),
-        balancer(transport.slug, addresses(servers), addresses(push_services), port=port) as address,
+        two_servers(transport, engines) as servers,
+        balancer(transport.slug, addresses(servers)) as address,
     ):
         room = f"room-{secrets.token_hex(4)}"
         async with AsyncExitStack() as stack:
@@ -312,7 +306,7 @@ def test_a_send_that_a_server_took_to_its_grave_is_tried_again_at_the_other_if_n
 ) -> None:
     transport = transports.find("short_polling")
     with (
-        two_servers(transport, engines, 0) as ((doomed, stays), _),
+        two_servers(transport, engines) as (doomed, stays),
         balancer(transport.slug, addresses([doomed, stays]), instead=instead) as address,
         guest(address) as ada,
         ThreadPoolExecutor() as threads,

@@ -1,4 +1,4 @@
-"""The vendor's own browser client against our stand-in: what pusher-js accepts, no adapter of ours has to prove."""
+"""The vendor's own browser client, pusher-js, against our stand-in for the vendor."""
 
 import json
 import shutil
@@ -13,16 +13,8 @@ from urllib.parse import parse_qs
 import pusher
 import pytest
 
-from tests.support.engines import Engines
-from tests.support.pusher_process import (
-    CREDENTIALS,
-    DEADLINE_S,
-    TOPOLOGIES,
-    Json,
-    arguments_of,
-    official_api,
-    push_service,
-)
+from tests.support.pusher_harness import CREDENTIALS, Json
+from tests.support.pusher_process import DEADLINE_S, official_api, push_service
 
 pytestmark = pytest.mark.process
 
@@ -34,7 +26,7 @@ FORBIDDEN = "private-secrets"
 
 @contextmanager
 def auth_endpoint(api: pusher.Pusher) -> Iterator[str]:
-    """Serve what an API serves to pusher-js: a form with the socket and the channel comes in, a signature goes out."""
+    """Serve what an API serves to pusher-js: a form with socket and channel comes in, a signature goes out."""
 
     class Authorize(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
@@ -47,7 +39,7 @@ def auth_endpoint(api: pusher.Pusher) -> Iterator[str]:
             )
 
         def log_message(self, *_: object) -> None:
-            """Say nothing: the test's own report is enough."""
+            """Log nothing: the test's own report is enough."""
 
     with HTTPServer(("127.0.0.1", 0), Authorize) as server:
         serving = threading.Thread(target=server.serve_forever)
@@ -80,17 +72,14 @@ def report_of(process: subprocess.Popen[str]) -> Json:
     """Wait for the script's next line; the script ends by itself at its own deadline, so this does too."""
     assert process.stdout is not None
     line = process.stdout.readline()
-    assert line, f"node ended with status {process.wait(DEADLINE_S)} and said nothing more"
-    answer: Json = json.loads(line)
-    return answer
+    assert line, f"node ended with status {process.wait(DEADLINE_S)} and printed nothing more"
+    report: Json = json.loads(line)
+    return report
 
 
-@pytest.mark.parametrize("topology", TOPOLOGIES)
-def test_pusher_js_hears_on_a_private_channel_what_the_official_library_publishes(
-    topology: str, engines: Engines
-) -> None:
+def test_pusher_js_receives_on_a_private_channel_what_the_official_library_publishes() -> None:
     with (
-        push_service(*arguments_of(topology, engines)) as service,
+        push_service() as service,
         official_api(service.address) as api,
         auth_endpoint(api) as endpoint,
         pusher_js(service.address, endpoint, "private-room") as client,
@@ -101,7 +90,7 @@ def test_pusher_js_hears_on_a_private_channel_what_the_official_library_publishe
         assert client.wait(DEADLINE_S) == 0
 
 
-def test_pusher_js_is_told_when_the_api_refuses_a_channel() -> None:
+def test_pusher_js_reports_that_the_api_refuses_a_channel() -> None:
     with (
         push_service() as service,
         official_api(service.address) as api,

@@ -1,49 +1,44 @@
-"""The push service, as one process and as two: real sockets, and the vendor's own library for its API."""
+"""The push service as a process: real sockets, the vendor's own library for its API, and how each refuses."""
 
 import os
 import socket as sockets
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager
+from typing import Any
 
 import httpx
 import pusher
 import pytest
+from pusher.errors import PusherBadAuth, PusherBadStatus
 
 from servers.deploy.processes import Running
-from tests.support.engines import Engines
+from servers.pusher_service.signatures import Credentials
+from tests.support.pusher_harness import CREDENTIALS
 from tests.support.pusher_process import (
     DEADLINE_S,
     ENV,
-    TOPOLOGIES,
-    Json,
-    arguments_of,
     close_code,
-    greeted,
-    heard,
     official_api,
+    open_connection,
     push_service,
-    say,
+    receive,
+    receive_event,
+    send,
     socket,
-    subscribed,
+    subscribe,
 )
 
 pytestmark = pytest.mark.process
 
 SLOW_BATCHES_MAX = 400
-Start = Callable[..., AbstractContextManager[Running]]
-
-
-@pytest.fixture(scope="module", params=TOPOLOGIES)
-def start(request: pytest.FixtureRequest, engines: Engines) -> Start:
-    """Return what runs a service: as one process, or as two workers that share a Redis."""
-    return lambda *arguments: push_service(*arguments_of(request.param, engines), *arguments)
+EVENT = {"channel": "a", "name": "news", "data": "1"}
+MEMBER_ADDED, MEMBER_REMOVED = "pusher_internal:member_added", "pusher_internal:member_removed"
 
 
 @pytest.fixture(scope="module")
-def service(start: Start) -> Iterator[Running]:
-    with start() as running:
+def service() -> Iterator[Running]:
+    with push_service() as running:
         yield running
 
 
@@ -58,13 +53,12 @@ def api(address: str) -> Iterator[pusher.Pusher]:
         yield api
 
 
-def page(address: str, path: str) -> Json:
+def get(address: str, path: str) -> Any:
     with httpx.Client(trust_env=False, base_url=address) as http:
-        answer: Json = http.get(path).raise_for_status().json()
-        return answer
+        return http.get(path).raise_for_status().json()
 
 
-def test_the_ready_line_tells_the_process(service: Running) -> None:
+def test_the_ready_line_states_the_process(service: Running) -> None:
     assert service.facts["pid"] == service.process.pid
 
 
@@ -77,18 +71,18 @@ def test_missing_credentials_are_named() -> None:
 
 
 def test_an_event_of_the_official_library_reaches_a_private_subscriber(address: str, api: pusher.Pusher) -> None:
-    with socket(address) as client:
-        assert subscribed(client, greeted(client), "private-room") == {}
+    with open_connection(address) as (client, socket_id):
+        assert subscribe(client, socket_id, "private-room") == {}
         assert api.trigger("private-room", "message", {"n": 1}) == {}
-        assert heard(client) == {"event": "message", "channel": "private-room", "data": '{"n": 1}'}
+        assert receive(client) == {"event": "message", "channel": "private-room", "data": '{"n": 1}'}
 
 
 def test_the_official_librarys_signatures_admit_to_a_presence_channel(address: str, api: pusher.Pusher) -> None:
     room = "presence-signed"
-    with socket(address) as client:
-        signed = api.authenticate(room, greeted(client), {"user_id": "ann", "user_info": {"name": "Ann"}})
-        say(client, "pusher:subscribe", data={"channel": room, **signed})
-        assert heard(client)["event"] == "pusher_internal:subscription_succeeded"
+    with open_connection(address) as (client, socket_id):
+        signed = api.authenticate(room, socket_id, {"user_id": "ann", "user_info": {"name": "Ann"}})
+        send(client, "pusher:subscribe", data={"channel": room, **signed})
+        assert receive_event(client) == "pusher_internal:subscription_succeeded"
         assert api.users_info(room) == {"users": [{"id": "ann"}]}
         assert api.channels_info("presence-", ["user_count"]) == {"channels": {room: {"user_count": 1}}}
         attributes = ["user_count", "subscription_count"]
@@ -96,72 +90,133 @@ def test_the_official_librarys_signatures_admit_to_a_presence_channel(address: s
 
 
 def test_a_batch_and_an_exclusion_work_through_the_official_library(address: str, api: pusher.Pusher) -> None:
-    with socket(address) as sender, socket(address) as other:
-        sender_id = greeted(sender)
-        subscribed(sender, sender_id, "private-a")
-        subscribed(other, greeted(other), "private-a")
+    with open_connection(address) as (sender, sender_id), open_connection(address) as (other, other_id):
+        subscribe(sender, sender_id, "private-a")
+        subscribe(other, other_id, "private-a")
         api.trigger(["private-a", "private-b"], "first", "1", socket_id=sender_id)
         api.trigger_batch([{"channel": "private-a", "name": name, "data": ""} for name in ("second", "third")])
-        assert [heard(other)["event"] for _ in range(3)] == ["first", "second", "third"]
-        assert [heard(sender)["event"] for _ in range(2)] == ["second", "third"]
+        assert [receive_event(other) for _ in range(3)] == ["first", "second", "third"]
+        assert [receive_event(sender) for _ in range(2)] == ["second", "third"]
 
 
 def test_an_abrupt_end_frees_the_channel_and_removes_the_member(address: str, api: pusher.Pusher) -> None:
     room = "presence-abrupt"
-    with socket(address) as stays, socket(address) as leaves:
-        subscribed(stays, greeted(stays), room, {"user_id": "ann"})
-        leaver = greeted(leaves)
-        subscribed(leaves, leaver, room, {"user_id": "bob"})
-        subscribed(leaves, leaver, "private-only-bob")
-        assert heard(stays)["event"] == "pusher_internal:member_added"
-        leaves.socket.shutdown(sockets.SHUT_RDWR)
-        assert heard(stays)["event"] == "pusher_internal:member_removed"
+    with open_connection(address) as (ann, ann_id), open_connection(address) as (bob, bob_id):
+        subscribe(ann, ann_id, room, {"user_id": "ann"})
+        subscribe(bob, bob_id, room, {"user_id": "bob"})
+        subscribe(bob, bob_id, "private-only-bob")
+        assert receive_event(ann) == MEMBER_ADDED
+        bob.socket.shutdown(sockets.SHUT_RDWR)
+        assert receive_event(ann) == MEMBER_REMOVED
         assert api.channel_info("private-only-bob") == {"occupied": False}
 
 
-def test_a_silent_client_is_pinged_and_closed_with_4201_and_one_that_answers_stays(start: Start) -> None:
+def test_a_silent_client_is_pinged_and_closed_with_4201_and_one_that_answers_stays() -> None:
     with (
-        start("--activity-timeout-s", "2", "--pong-wait-s", "1.5") as service,
-        socket(service.address) as silent,
-        socket(service.address) as awake,
+        push_service("--activity-timeout-s", "2", "--pong-wait-s", "1.5") as service,
+        open_connection(service.address) as (silent, _),
+        open_connection(service.address) as (awake, _),
     ):
-        greeted(silent)
-        greeted(awake)
-        assert heard(awake)["event"] == "pusher:ping"
-        say(awake, "pusher:pong", data={})
+        assert receive_event(awake) == "pusher:ping"
+        send(awake, "pusher:pong", data={})
         assert close_code(silent) == 4201
-        say(awake, "pusher:ping", data={})
-        assert heard(awake)["event"] == "pusher:pong"
+        send(awake, "pusher:ping", data={})
+        assert receive_event(awake) == "pusher:pong"
 
 
 def test_a_client_that_does_not_read_is_closed_with_4200_and_holds_nobody_up(address: str, api: pusher.Pusher) -> None:
     host, port = address.removeprefix("http://").split(":")
-    before = page(address, "/stats")["slow_connections_closed"]
+    before = get(address, "/stats")["slow_connections_closed"]
     with sockets.socket() as narrow:
         narrow.setsockopt(sockets.SOL_SOCKET, sockets.SO_RCVBUF, 4096)
         narrow.connect((host, int(port)))
-        with socket(address, sock=narrow, max_queue=1) as slow, socket(address) as fast:
-            for client in (slow, fast):
-                subscribed(client, greeted(client), "private-flood")
+        with (
+            open_connection(address, sock=narrow, max_queue=1) as (slow, slow_id),
+            open_connection(address) as (fast, fast_id),
+        ):
+            subscribe(slow, slow_id, "private-flood")
+            subscribe(fast, fast_id, "private-flood")
             event = {"channel": "private-flood", "name": "message", "data": "x" * 10_000}
             for _ in range(SLOW_BATCHES_MAX):
                 api.trigger_batch([dict(event) for _ in range(10)])
-                assert [heard(fast)["event"] for _ in range(10)] == ["message"] * 10
-                if page(address, "/stats")["slow_connections_closed"] > before:
+                assert [receive_event(fast) for _ in range(10)] == ["message"] * 10
+                if get(address, "/stats")["slow_connections_closed"] > before:
                     break
             assert close_code(slow) == 4200
-            say(fast, "pusher:ping")
-            assert heard(fast)["event"] == "pusher:pong"
+            send(fast, "pusher:ping")
+            assert receive_event(fast) == "pusher:pong"
 
 
-def test_health_and_stats_count_what_a_bill_would(start: Start) -> None:
-    with start() as service, official_api(service.address) as api, socket(service.address) as client:
-        assert page(service.address, "/health") == {"status": "ok"}
-        subscribed(client, greeted(client), "private-billed")
+def test_health_and_stats_count_what_a_bill_would() -> None:
+    with (
+        push_service() as service,
+        official_api(service.address) as api,
+        open_connection(service.address) as (client, socket_id),
+    ):
+        assert get(service.address, "/health") == {"status": "ok"}
+        subscribe(client, socket_id, "private-billed")
         api.trigger("private-billed", "message", "1")
-        heard(client)
-        stats = page(service.address, "/stats")
+        receive(client)
+        stats = get(service.address, "/stats")
     counted = ("api_calls", "events_published", "deliveries", "subscriptions", "connections_open")
     assert {name: stats[name] for name in counted} == dict.fromkeys(counted, 1)
     assert stats["billed_messages"] == 2
     assert stats["wire"]["websocket"]["sent"] > 0
+
+
+@pytest.mark.parametrize(
+    ("app_id", "secret", "call", "status"),
+    [
+        ("7", "guessed", lambda api: api.trigger("a", "news", "1"), "auth_signature"),
+        ("7", "guessed", lambda api: api.trigger_batch([dict(EVENT)]), "auth_signature"),
+        ("7", "guessed", lambda api: api.channels_info(), "auth_signature"),
+        ("7", "guessed", lambda api: api.channel_info("a"), "auth_signature"),
+        ("7", "guessed", lambda api: api.users_info("presence-a"), "auth_signature"),
+        ("8", CREDENTIALS.secret, lambda api: api.trigger("a", "news", "1"), "404"),
+        ("7", CREDENTIALS.secret, lambda api: api.trigger_batch([EVENT | {"data": "x" * 10_241}], True), "413"),
+    ],
+    ids=["trigger", "batch", "channels", "channel", "users", "another app", "long data"],
+)
+def test_a_bad_signature_is_refused_by_every_call_and_so_are_another_app_and_long_data(
+    address: str, app_id: str, secret: str, call: Callable[[pusher.Pusher], object], status: str
+) -> None:
+    refusal = PusherBadAuth if status == "auth_signature" else PusherBadStatus
+    stranger = Credentials(app_id, CREDENTIALS.key, secret)
+    with official_api(address, stranger) as api, pytest.raises(refusal, match=status):
+        call(api)
+
+
+def test_an_endless_body_is_refused_with_413_before_it_is_read_as_json(address: str) -> None:
+    with httpx.Client(trust_env=False, base_url=address) as http:
+        assert http.post("/apps/7/events", content=b"x" * (1024 * 1024 + 1)).status_code == 413
+
+
+@pytest.mark.parametrize(
+    ("path", "code"),
+    [
+        ("/app/wrong\N{PILE OF POO}?protocol=7", 4001),
+        (f"/app/{CREDENTIALS.key}?protocol=x", 4006),
+        (f"/app/{CREDENTIALS.key}?protocol=99", 4007),
+        (f"/app/{CREDENTIALS.key}", 4008),
+    ],
+)
+def test_a_rejected_connection_gets_an_error_and_is_closed_with_its_code(address: str, path: str, code: int) -> None:
+    with socket(address, path) as client:
+        frame = receive(client)
+        assert (frame["event"], frame["data"]["code"]) == ("pusher:error", code)
+        assert close_code(client) == code
+
+
+def test_a_binary_frame_is_answered_with_an_error_and_a_control_ping_with_a_pong(address: str) -> None:
+    with open_connection(address) as (client, _):
+        client.send(b"\x00")
+        assert receive_event(client) == "pusher:error"
+        assert client.ping().wait(DEADLINE_S)
+
+
+def test_an_oversize_frame_ends_its_connection_only(address: str) -> None:
+    with open_connection(address) as (client, _), open_connection(address) as (other, _):
+        client.send("x" * (64 * 1024 + 1))
+        assert close_code(client) == 1009
+        send(other, "pusher:ping")
+        assert receive_event(other) == "pusher:pong"

@@ -23,7 +23,8 @@ from servers.shortest.compare import (
     result_of,
 )
 from servers.shortest.processes import DEADLINE_S, JAVASCRIPT, Process, line_of, node, running
-from tests.support.pusher_process import CREDENTIALS, Json, push_service
+from tests.support.pusher_harness import CREDENTIALS, Json
+from tests.support.pusher_process import push_service
 from tests.support.shortest_harness import chromium_page, send_broken_frame, service_settings
 
 pytestmark = pytest.mark.process

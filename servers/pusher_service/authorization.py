@@ -1,0 +1,54 @@
+"""Who may subscribe to what: each request's signature and limits are checked here, before the broker learns of it.
+
+Teaches that a push service admits clients without a request to the API: the API's decision is in the signature.
+What crosses the wire comes in as `frames.SubscribeRequest`. Leaves out the limit on a channel's members, which only
+the broker knows.
+"""
+
+from collections.abc import Collection
+
+import msgspec
+
+from servers.pusher_service import frames
+from servers.pusher_service.channels import Kind, Member, Subscription, kind_of
+from servers.pusher_service.errors import RequestDenied
+from servers.pusher_service.limits import Limits
+from servers.pusher_service.signatures import Credentials, channel_auth, is_same
+
+
+class Authorization:
+    """The rules for subscribing."""
+
+    def __init__(self, credentials: Credentials, limits: Limits) -> None:
+        self._credentials = credentials
+        self._limits = limits
+
+    def check(self, socket_id: str, channels: Collection[str], request: frames.SubscribeRequest) -> Subscription:
+        """Return the subscription that a connection requests, which has `channels` already. Raises RequestDenied."""
+        name, channels_max = request.channel, self._limits.subscriptions_per_connection_max
+        kind = kind_of(name, self._limits.channel_name_chars_max)
+        if name in channels:
+            raise RequestDenied(f"Existing subscription to channel {name}")
+        if len(channels) >= channels_max:
+            raise RequestDenied(f"at most {channels_max} channels per connection")
+        if kind is not Kind.PUBLIC:
+            self._check_signature(socket_id, kind, request)
+        return Subscription(socket_id, name, kind, self._member(request) if kind is Kind.PRESENCE else None)
+
+    def _check_signature(self, socket_id: str, kind: Kind, request: frames.SubscribeRequest) -> None:
+        name = request.channel
+        if kind is Kind.PRESENCE and request.channel_data is None:
+            raise RequestDenied(f"presence channel {name} needs channel_data")
+        channel_data = request.channel_data if kind is Kind.PRESENCE else None
+        if not is_same(channel_auth(self._credentials, socket_id, name, channel_data), request.auth):
+            raise RequestDenied(f"auth for channel {name} does not match socket {socket_id}, channel and channel_data")
+
+    def _member(self, request: frames.SubscribeRequest) -> Member:
+        """Read who subscribes; the signature was checked, so the API vouches for it. Raises RequestDenied."""
+        claimed = frames.decode(request.channel_data or "", frames.ChannelData)
+        user_id, info = str(claimed.user_id), bytes(claimed.user_info)
+        if not 0 < len(user_id) <= self._limits.user_id_chars_max:
+            raise RequestDenied(f"expected a user_id of 1 to {self._limits.user_id_chars_max} characters")
+        if len(info) > self._limits.user_info_bytes_max:
+            raise RequestDenied(f"expected user_info of at most {self._limits.user_info_bytes_max} bytes")
+        return Member(user_id, msgspec.Raw(info))  # of a copy: the claimed info keeps its whole frame in memory

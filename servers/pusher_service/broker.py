@@ -1,0 +1,133 @@
+"""The broker: all occupied channels, and the fan-out of each event to the sockets subscribed to its channel.
+
+Teaches what a fan-out costs when nothing lies in between: one frame, one loop over the subscribers. A channel costs
+nothing until somebody subscribes: the first subscription creates it, the last one to end removes it. On a presence
+channel the newcomer gets the whole list of members, itself included; everybody else gets one notice; and both happen
+once per user, however many windows that user has open.
+
+What crosses the wire: events, `subscription_succeeded`, `member_added` and `member_removed`, all built in `frames`.
+Leaves out the sockets: `deliver` gets what they are to be sent, and never waits. Whether a subscription is allowed is
+decided before (`authorization`).
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from servers.pusher_service import frames
+from servers.pusher_service.channels import Channel, Subscription
+from servers.pusher_service.errors import RequestDenied
+
+
+@dataclass(frozen=True, slots=True)
+class Send:
+    """One frame for several sockets: encoded once, however many they are."""
+
+    to: tuple[str, ...]
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Close:
+    """End one connection; the codes from 4200 on ask the client to come back at once."""
+
+    socket_id: str
+    code: int
+    reason: str
+
+
+Deliver = Callable[[Send | Close], None]
+
+
+@dataclass(slots=True)
+class Counters:
+    """What happened since the service started, as far as a bill or a report needs it.
+
+    `deliveries` counts events (of the API and of clients) per receiving socket, `presence_deliveries` likewise the
+    notices of members who come and go. Greetings, pings and subscriptions are free, as at the vendor.
+    """
+
+    api_calls: int = 0
+    api_queries: int = 0
+    events_published: int = 0
+    client_events: int = 0
+    deliveries: int = 0
+    presence_deliveries: int = 0
+    slow_connections_closed: int = 0
+
+    @property
+    def billed_messages(self) -> int:
+        """What the vendor would charge: every message in, every query, and every message out."""
+        messages_in = self.api_queries + self.events_published + self.client_events
+        return messages_in + self.deliveries + self.presence_deliveries
+
+
+class Counts(NamedTuple):
+    """How many subscriptions a channel has, and how many users a presence channel has."""
+
+    subscriptions: int
+    users: int
+
+
+class Broker:
+    """The channels of one application."""
+
+    def __init__(self, deliver: Deliver, counters: Counters, members_max: int) -> None:
+        self.deliver = deliver
+        self.counters = counters
+        self._members_max = members_max
+        self._channels: dict[str, Channel] = {}
+
+    def subscribe(self, subscription: Subscription) -> None:
+        """Add a subscriber: first its confirmation, then the notice to the others. Raises RequestDenied if full."""
+        name, member, socket_id = subscription.channel, subscription.member, subscription.socket_id
+        channel = self._channels.get(name, Channel())
+        if member and member.user_id not in channel.members and len(channel.members) >= self._members_max:
+            raise RequestDenied(f"channel {name} has {self._members_max} members and takes no more")
+        self._channels[name] = channel
+        is_new = channel.add(socket_id, member)
+        members = None if member is None else {one.user_id: one.info for one in channel.members.values()}
+        self.deliver(Send((socket_id,), frames.subscription_succeeded(name, members)))
+        if member is not None and is_new:
+            self._notify(name, frames.member_added(name, member.user_id, member.info), excluded=socket_id)
+
+    def unsubscribe(self, subscription: Subscription) -> None:
+        """End a subscription, with the notice that follows; forget the channel if it was the last."""
+        name = subscription.channel
+        channel = self._channels[name]
+        departed = channel.remove(subscription.socket_id)
+        if not channel.subscribers:
+            del self._channels[name]
+        if departed is not None:
+            self._notify(name, frames.member_removed(name, departed))
+
+    def publish(self, channel: str, text: str, excluded: str | None) -> None:
+        """Deliver an event's frame to the channel's subscribers, except one socket."""
+        self.counters.deliveries += self._fan_out(channel, text, excluded)
+
+    def counts(self, name: str) -> Counts:
+        """Return a channel's counts, which are 0 if nobody is subscribed."""
+        channel = self._channels.get(name, Channel())
+        return Counts(len(channel.subscribers), len(channel.members))
+
+    def occupied(self, prefix: str) -> list[str]:
+        """Return the names of the occupied channels that start with `prefix`."""
+        return [name for name in self._channels if name.startswith(prefix)]
+
+    def users(self, name: str) -> list[str]:
+        """Return the ids of the users present."""
+        channel = self._channels.get(name)
+        return list(channel.members) if channel else []
+
+    def _notify(self, channel: str, text: str, excluded: str | None = None) -> None:
+        self.counters.presence_deliveries += self._fan_out(channel, text, excluded)
+
+    def _fan_out(self, name: str, text: str, excluded: str | None) -> int:
+        """Deliver a frame to the channel's subscribers; return their number."""
+        channel = self._channels.get(name)
+        receivers = tuple(channel.subscribers) if channel else ()
+        if channel and excluded in channel.subscribers:
+            receivers = tuple(socket_id for socket_id in receivers if socket_id != excluded)
+        if receivers:
+            self.deliver(Send(receivers, text))
+        return len(receivers)

@@ -1,0 +1,37 @@
+"""The errors of the service, by how the peer learns of them: a close code, a `pusher:error`, or an HTTP status.
+
+Teaches that "no" has three meanings in this protocol: the connection is refused, one request on it is refused, or one
+call of the HTTP API is. Leaves out bad signatures of API calls, which `signatures` raises and `app` answers with 401.
+"""
+
+
+class ConnectionRejected(Exception):
+    """A connection that is not accepted; the close code tells the client whether it can try again."""
+
+    def __init__(self, code: int, message: str) -> None:
+        super().__init__(message)
+        self.code = code
+
+
+class RequestDenied(Exception):
+    """A request on an accepted connection that is answered with `pusher:error`; the connection stays."""
+
+    def __init__(self, message: str, code: int | None = None) -> None:
+        super().__init__(message)
+        self.code = code
+
+
+class Malformed(RequestDenied):
+    """A text that is not the JSON expected; says what was."""
+
+
+class BadChannelName(RequestDenied):
+    """A channel name that the service does not serve; says why."""
+
+
+class ApiError(Exception):
+    """A call of the HTTP API that is refused, with its HTTP status."""
+
+    def __init__(self, status: int, message: str) -> None:
+        super().__init__(message)
+        self.status = status
