@@ -13,7 +13,7 @@ from servers.core import drafts, limits
 from servers.core.auth import Identity, Tokens
 from servers.core.clock import Clock
 from servers.core.errors import BadRequest, NameTaken, Unauthenticated
-from servers.core.presence import Presence
+from servers.core.presence import Connection, Presence
 from servers.core.room_feed import EncodedPage, Push, encode_page
 from servers.core.room_feeds import RoomFeeds
 from servers.core.settings import Settings
@@ -102,7 +102,7 @@ class Chat:
         """Enter a room with one connection, or come back to it, and return the room as it is now."""
         limits.check_room(room)
         limits.check_id("connection", connection, self.settings)
-        await self._after_commit(await self._presence.join(identity, room, connection))
+        await self._after_commit(await self._presence.join(_connection(identity, room, connection)))
         head = await self._store.head(room)
         members, furthest, messages = await asyncio.gather(
             self._store.members(room),
@@ -116,14 +116,14 @@ class Chat:
 
         On demand, this also sweeps all leases if that is due, since nothing runs between requests.
         """
-        if event := await self._presence.renew(identity, room, connection):
+        if event := await self._presence.renew(_connection(identity, room, connection)):
             await self._after_commit(event)
         if self.settings.on_demand:
             await self._sweep_if_due()
 
     async def acquire_lease(self, identity: Identity, room: str, connection: str) -> None:
         """Renew the lease for a stream that opens here, and make this process its holder. Raises NotJoined."""
-        await self._after_commit(await self._presence.acquire(identity, room, connection))
+        await self._after_commit(await self._presence.acquire(_connection(identity, room, connection)))
 
     async def heartbeat(self, identity: Identity, room: str, connection: str) -> Head:
         """Renew the connection's lease, and return the room's head. Raises NotJoined."""
@@ -136,11 +136,11 @@ class Chat:
 
     def keep_online(self, identity: Identity, room: str, connection: str) -> AbstractContextManager[None]:
         """Renew the connection's lease for as long as the block runs. Raises TooMany."""
-        return self._presence.keep_online(identity, room, connection)
+        return self._presence.keep_online(_connection(identity, room, connection))
 
     async def leave(self, identity: Identity, room: str, connection: str) -> Event | None:
         """End one connection's lease now; return the "offline" event, if it was the user's last."""
-        event = await self._presence.release(identity, room, connection)
+        event = await self._presence.release(_connection(identity, room, connection))
         await self._after_commit(event)
         return event
 
@@ -150,7 +150,7 @@ class Chat:
         A server that stops closes all of them itself: those users have not left, and reconnect before their leases end.
         """
         if limits.is_room(room) and not self.stopping:
-            await self._after_commit(await self._presence.disconnect(identity, room, connection))
+            await self._after_commit(await self._presence.disconnect(_connection(identity, room, connection)))
 
     async def require_member(self, identity: Identity, room: str) -> None:
         """Raise NotJoined unless the user has joined the room."""
@@ -249,3 +249,7 @@ class Chat:
         self._swept_s = self._clock.monotonic_s()
         for event in await self._presence.sweep():
             await self._after_commit(event)
+
+
+def _connection(identity: Identity, room: str, connection: str) -> Connection:
+    return Connection(room, identity.user, identity.name, connection)

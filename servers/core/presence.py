@@ -8,6 +8,7 @@ out how a renewal travels.
 
 import asyncio
 import secrets
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import NamedTuple
@@ -26,7 +27,7 @@ class Connection(NamedTuple):
     room: str
     user: str
     name: str
-    connection: str
+    id: str
 
 
 class Presence:
@@ -39,7 +40,7 @@ class Presence:
         self._process = secrets.token_hex(8)
         self._renewed_s: dict[Connection, float] = {}
         self._member_until_s: dict[tuple[str, str], float] = {}
-        self._open: dict[Connection, int] = {}
+        self._open: Counter[Connection] = Counter()
 
     @property
     def cached(self) -> int:
@@ -51,32 +52,39 @@ class Presence:
         """Whether anybody has an open request or socket here."""
         return bool(self._open)
 
-    async def join(self, identity: Identity, room: str, connection: str) -> Event | None:
+    async def join(self, connection: Connection) -> Event | None:
         """Enter the room; return the "online" event, if any. Raises NameTaken or TooMany."""
-        key = Connection(room, identity.user, identity.name, connection)
-        limits = self._settings
-        event = await self._store.join(self._lease(key, self._process), limits.connections_max, limits.rooms_max)
-        self._renewed_s[key] = self._clock.monotonic_s()
+        lease, limits = self._lease(connection, self._process), self._settings
+        event = await self._store.join(lease, limits.connections_max, limits.rooms_max)
+        self._renewed_s[connection] = self._clock.monotonic_s()
         return event
 
-    async def renew(self, identity: Identity, room: str, connection: str) -> Event | None:
+    async def renew(self, connection: Connection, holder: str = "") -> Event | None:
         """Renew the lease, if that is due; return the "online" event, if any. Raises NotJoined."""
-        return await self._renew(Connection(room, identity.user, identity.name, connection))
+        now_s = self._clock.monotonic_s()
+        if now_s - self._renewed_s.get(connection, float("-inf")) < self._settings.heartbeat_s:
+            return None
+        self._renewed_s[connection] = now_s
+        try:
+            return await self._store.touch(self._lease(connection, holder))
+        except BaseException:
+            self._renewed_s.pop(connection, None)
+            raise
 
-    async def acquire(self, identity: Identity, room: str, connection: str) -> Event | None:
+    async def acquire(self, connection: Connection) -> Event | None:
         """Renew the lease at once, and make this process its holder; return the "online" event. Raises NotJoined."""
-        key = Connection(room, identity.user, identity.name, connection)
-        self._renewed_s.pop(key, None)
-        return await self._renew(key, self._process)
+        self._renewed_s.pop(connection, None)
+        return await self.renew(connection, self._process)
 
-    async def release(self, identity: Identity, room: str, connection: str) -> Event | None:
+    async def release(self, connection: Connection, holder: str = "") -> Event | None:
         """End the lease now; return the "offline" event, if it was the user's last."""
-        return await self._release(Connection(room, identity.user, identity.name, connection))
+        self._renewed_s.pop(connection, None)
+        self._member_until_s.pop((connection.room, connection.user), None)
+        return await self._store.release(self._lease(connection, holder))
 
-    async def disconnect(self, identity: Identity, room: str, connection: str) -> Event | None:
+    async def disconnect(self, connection: Connection) -> Event | None:
         """Release the lease of a closed stream or socket, unless the connection has a newer one, here or elsewhere."""
-        key = Connection(room, identity.user, identity.name, connection)
-        return None if key in self._open else await self._release(key, self._process)
+        return None if connection in self._open else await self.release(connection, self._process)
 
     async def require(self, identity: Identity, room: str) -> None:
         """Raise NotJoined unless the user has joined the room and not left it. Cached for one lease."""
@@ -93,43 +101,27 @@ class Presence:
             self._member_until_s.pop((event.room, event.sender), None)
 
     @contextmanager
-    def keep_online(self, identity: Identity, room: str, connection: str) -> Iterator[None]:
+    def keep_online(self, connection: Connection) -> Iterator[None]:
         """Have `sweep` renew the lease while the block runs. Raises TooMany."""
-        key = Connection(room, identity.user, identity.name, connection)
-        if self._open.get(key, 0) >= self._settings.polls_max:
-            raise TooMany(f"connection {connection!r}: has {self._settings.polls_max} open requests already; await one")
-        self._open[key] = self._open.get(key, 0) + 1
+        limit = self._settings.polls_max
+        if self._open[connection] >= limit:
+            raise TooMany(f"connection {connection.id!r}: has {limit} open requests already; await one")
+        self._open[connection] += 1
         try:
             yield
         finally:
-            self._open[key] -= 1
-            if not self._open[key]:
-                del self._open[key]
+            self._open[connection] -= 1
+            if not self._open[connection]:
+                del self._open[connection]
 
     async def sweep(self) -> list[Event]:
         """Renew the leases of open connections, end those that have expired; return the presence events."""
-        renewals = await asyncio.gather(*map(self._renew, list(self._open)), return_exceptions=True)
+        renewals = await asyncio.gather(*map(self.renew, list(self._open)), return_exceptions=True)
         events = [event for event in renewals if isinstance(event, Event)]
         self._drop_expired()
         with suppress(Unavailable):  # the next sweep finds the same leases, and these events must be published
             events += await self._store.expire(self._clock.now_ms())
         return events
-
-    async def _release(self, key: Connection, holder: str = "") -> Event | None:
-        self._renewed_s.pop(key, None)
-        self._member_until_s.pop((key.room, key.user), None)
-        return await self._store.release(self._lease(key, holder))
-
-    async def _renew(self, key: Connection, holder: str = "") -> Event | None:
-        now_s = self._clock.monotonic_s()
-        if now_s - self._renewed_s.get(key, float("-inf")) < self._settings.heartbeat_s:
-            return None
-        self._renewed_s[key] = now_s
-        try:
-            return await self._store.touch(self._lease(key, holder))
-        except BaseException:
-            self._renewed_s.pop(key, None)
-            raise
 
     def _drop_expired(self) -> None:
         now_s = self._clock.monotonic_s()
@@ -137,6 +129,6 @@ class Presence:
         self._renewed_s = {key: at_s for key, at_s in self._renewed_s.items() if at_s > horizon_s}
         self._member_until_s = {key: until_s for key, until_s in self._member_until_s.items() if until_s > now_s}
 
-    def _lease(self, key: Connection, holder: str) -> Lease:
+    def _lease(self, connection: Connection, holder: str) -> Lease:
         now_ms = self._clock.now_ms()
-        return Lease(*key, now_ms, now_ms + int(self._settings.lease_s * 1000), holder)
+        return Lease(*connection, now_ms, now_ms + int(self._settings.lease_s * 1000), holder)

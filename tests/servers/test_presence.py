@@ -8,7 +8,7 @@ import pytest
 
 from servers.core.auth import Identity
 from servers.core.errors import NotJoined, TooMany, Unavailable
-from servers.core.presence import Presence
+from servers.core.presence import Connection, Presence
 from servers.core.settings import Settings
 from servers.core.store import Lease, Store, open_store
 from servers.core.wire import Event
@@ -16,6 +16,7 @@ from tests.support.clock import FakeClock
 
 pytestmark = pytest.mark.anyio
 ADA = Identity("ada", "Ada", expires_at_ms=1 << 60)
+WINDOW = Connection("room", "ada", "Ada", "window")
 LEASE_S = 30.0
 
 
@@ -60,16 +61,16 @@ def presence(store: CountingStore, clock: FakeClock) -> Presence:
 async def test_renewals_reach_the_store_every_third_of_a_lease_at_most(
     presence: Presence, store: CountingStore, clock: FakeClock
 ) -> None:
-    await presence.join(ADA, "room", "window")
+    await presence.join(WINDOW)
     for _ in range(60):
         clock.advance(0.5)
-        await presence.renew(ADA, "room", "window")
+        await presence.renew(WINDOW)
     assert store.touches == 3
 
 
 async def test_a_held_line_keeps_its_user_online(presence: Presence, clock: FakeClock) -> None:
-    await presence.join(ADA, "room", "window")
-    with presence.keep_online(ADA, "room", "window"):
+    await presence.join(WINDOW)
+    with presence.keep_online(WINDOW):
         for _ in range(10):
             clock.advance(LEASE_S / 3)
             assert await presence.sweep() == []
@@ -78,10 +79,10 @@ async def test_a_held_line_keeps_its_user_online(presence: Presence, clock: Fake
 
 
 async def test_a_user_who_returns_after_expiry_is_told_as_online(presence: Presence, clock: FakeClock) -> None:
-    await presence.join(ADA, "room", "window")
+    await presence.join(WINDOW)
     clock.advance(2 * LEASE_S)
     await presence.sweep()
-    back = await presence.renew(ADA, "room", "window")
+    back = await presence.renew(WINDOW)
     assert back is not None
     assert back.body == "online"
 
@@ -89,22 +90,22 @@ async def test_a_user_who_returns_after_expiry_is_told_as_online(presence: Prese
 async def test_who_is_back_is_told_though_the_store_fails_meanwhile(
     presence: Presence, store: CountingStore, clock: FakeClock
 ) -> None:
-    await presence.join(ADA, "room", "window")
+    await presence.join(WINDOW)
     clock.advance(2 * LEASE_S)
     assert [event.body for event in await presence.sweep()] == ["offline"]
     store.fails = True
-    with presence.keep_online(ADA, "room", "window"):
+    with presence.keep_online(WINDOW):
         assert [event.body for event in await presence.sweep()] == ["online"]
 
 
 async def test_who_has_left_is_no_member_at_once(presence: Presence) -> None:
-    await presence.join(ADA, "room", "window")
+    await presence.join(WINDOW)
     await presence.require(ADA, "room")
-    await presence.release(ADA, "room", "window")
+    await presence.release(WINDOW)
     with pytest.raises(NotJoined):
         await presence.require(ADA, "room")
     with pytest.raises(NotJoined):
-        await presence.renew(ADA, "room", "window")
+        await presence.renew(WINDOW)
 
 
 async def test_a_failed_renewal_is_tried_again_at_the_next_sign_of_life(
@@ -112,21 +113,21 @@ async def test_a_failed_renewal_is_tried_again_at_the_next_sign_of_life(
 ) -> None:
     for _ in range(2):
         with pytest.raises(NotJoined):
-            await presence.renew(ADA, "room", "never joined")
+            await presence.renew(WINDOW)
     assert store.touches == 2
 
 
 async def test_the_requests_that_one_connection_holds_are_bounded(presence: Presence) -> None:
-    await presence.join(ADA, "room", "window")
-    with presence.keep_online(ADA, "room", "window"), presence.keep_online(ADA, "room", "window"):
-        with pytest.raises(TooMany), presence.keep_online(ADA, "room", "window"):
+    await presence.join(WINDOW)
+    with presence.keep_online(WINDOW), presence.keep_online(WINDOW):
+        with pytest.raises(TooMany), presence.keep_online(WINDOW):
             pass
-        with presence.keep_online(ADA, "room", "another window"):
+        with presence.keep_online(WINDOW._replace(id="another window")):
             pass
 
 
 async def test_what_is_remembered_of_the_silent_is_forgotten(presence: Presence, clock: FakeClock) -> None:
-    await asyncio.gather(*(presence.join(ADA, f"room-{n}", "window") for n in range(50)))
+    await asyncio.gather(*(presence.join(WINDOW._replace(room=f"room-{n}")) for n in range(50)))
     clock.advance(3 * LEASE_S)
     await presence.sweep()
     assert presence.cached == 0

@@ -13,9 +13,8 @@ import pytest
 import redis
 from msgspec.structs import replace
 
-from servers.core.auth import Identity
 from servers.core.errors import Unavailable
-from servers.core.presence import Presence
+from servers.core.presence import Connection, Presence
 from servers.core.settings import Settings
 from servers.core.store import Lease, Store, open_store
 from servers.core.stores import postgres_listener, redis_streams
@@ -170,12 +169,12 @@ async def test_a_line_that_another_process_has_replaced_does_not_end_the_lease(s
 
 async def test_a_line_that_moves_away_and_back_is_not_ended_by_those_it_has_left(stores: list[Store]) -> None:
     here, there = (Presence(store, FakeClock(), Settings()) for store in stores)
-    identity = Identity("ada", "Ada", expires_at_ms=1 << 60)
-    await here.join(identity, "room", "window")
+    connection = Connection("room", "ada", "Ada", "window")
+    await here.join(connection)
     for process in (here, there, here):
-        await process.acquire(identity, "room", "window")
-    assert await there.disconnect(identity, "room", "window") is None
-    ended = await here.disconnect(identity, "room", "window")
+        await process.acquire(connection)
+    assert await there.disconnect(connection) is None
+    ended = await here.disconnect(connection)
     assert ended is not None
     assert ended.body == "offline"
 
