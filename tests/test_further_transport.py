@@ -1,0 +1,103 @@
+"""A further transport needs the files that the README lists, and no others: a toy is added to a copy of the tree.
+
+The toy, aligned polling, is complete: each file under tests/support/toy_transport/ goes to the same path of the copy,
+and the registry gets a row. Then the copy's own tests run for it, and a short comparison.
+"""
+
+import csv
+import shutil
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+
+from results.schema import CELLS_FILE
+
+pytestmark = pytest.mark.process
+
+ROOT = Path(__file__).parents[1]
+TOY = Path(__file__).parent / "support" / "toy_transport"
+SLUG = "aligned_polling"
+REGISTRY = "servers/transports.py"
+ROW = f'''
+    Transport(
+        slug="{SLUG}",
+        label="Aligned polling",
+        colour="#5B4BB7",
+        who_waits="the client, for the next multiple of its interval",
+        explanation="All clients poll at the same moment, every few seconds.",
+        choose_when="all clients are to see an event at the same moment",
+        reads=Reads.POLL,
+        commands=Commands.POST,
+        is_addition=True,
+    ),'''
+TOUCHED = [
+    "clients/<slug>.py",
+    "clients/web/transports/<slug>.js",
+    "loadtests/<slug>.py",
+    "servers/<slug>.py",
+    REGISTRY,
+]
+CHARTS = "tests/notebooks/test_analysis_charts.py::test_every_chart_draws_for_odd_runs_and_stays_small"
+TESTS_OF_THE_COPY = {
+    "import law": ("tests/test_import_law.py",),
+    "conformance": ("tests/conformance/test_messages.py", "-k", SLUG),
+    "nginx site": ("tests/servers/deploy/test_nginx.py", "-k", "every_transport_has_a_site"),
+    "lane of the demo": ("tests/browser/test_demo.py", "-k", SLUG),
+    "charts": (f"{CHARTS}[overview-all transports]",),
+}
+
+
+def tracked() -> list[str]:
+    """Return the paths of the files that git knows."""
+    command = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
+    listed = subprocess.run(command, check=True, cwd=ROOT, capture_output=True, text=True).stdout
+    return [name for name in listed.split("\0") if (ROOT / name).is_file()]
+
+
+@pytest.fixture(scope="module")
+def tree(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a copy of the tracked files, with the toy."""
+    copy = tmp_path_factory.mktemp("tree")
+    for name in tracked():
+        (copy / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(ROOT / name, copy / name)
+    shutil.copytree(TOY, copy, dirs_exist_ok=True, ignore=shutil.ignore_patterns("__pycache__"))
+    registry, end = (copy / REGISTRY).read_text(encoding="utf-8"), "\n)\n\n\ndef find("
+    assert registry.count(end) == 1
+    (copy / REGISTRY).write_text(registry.replace(end, ROW + end), encoding="utf-8")
+    return copy
+
+
+def run(tree: Path, module: str, *options: str) -> None:
+    """Run a module of the copy; fails with its output."""
+    command = [sys.executable, "-m", module, *options]
+    done = subprocess.run(command, check=False, cwd=tree, capture_output=True, text=True, timeout=110)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_it_touches_only_what_the_readme_lists(tree: Path) -> None:
+    before = {name: (ROOT / name).read_bytes() for name in tracked()}
+    after = {str(path.relative_to(tree)): path.read_bytes() for path in tree.rglob("*") if path.is_file()}
+    touched = [name for name, content in after.items() if before.get(name) != content]
+    assert sorted(name.replace(SLUG, "<slug>") for name in touched) == TOUCHED
+    for guide in ("README.md", ".github/CONTRIBUTING.md"):
+        text = (ROOT / guide).read_text(encoding="utf-8")
+        assert [name for name in TOUCHED if name not in text] == []
+
+
+@pytest.mark.parametrize("options", TESTS_OF_THE_COPY.values(), ids=TESTS_OF_THE_COPY.keys())
+def test_the_copy_passes_its_own_tests(tree: Path, options: Sequence[str]) -> None:
+    run(tree, "pytest", "-p", "no:cacheprovider", *options)
+
+
+def test_a_comparison_measures_it(tree: Path, tmp_path: Path) -> None:
+    load = "--users 2 --room-size 2 --rate 2 --seconds 2 --poll 0.2"
+    run(tree, "loadtests", "compare", "--transport", SLUG, *load.split(), "--out", str(tmp_path))
+    (cells,) = tmp_path.glob(f"*/{CELLS_FILE}")
+    with cells.open(encoding="utf-8", newline="") as file:
+        (cell,) = csv.DictReader(file)
+    assert cell["transport"] == SLUG
+    assert int(cell["delivered"]) == int(cell["expected"]) > 0
