@@ -5,22 +5,13 @@ import time
 import gevent
 
 from loadtests.chat_user import ChatUser
-from servers.core.wire import Ack, Cursor, Page, Snapshot, SocketCommand
+from servers.core.wire import Page
 
 
 class AlignedPollingUser(ChatUser):
-    """The client waits until the next multiple of the interval, then reads."""
-
-    def open(self, after: Cursor | None) -> Snapshot:
-        return self.http.join()
-
-    def post(self, command: SocketCommand) -> Ack:
-        return self.http.command(command)
+    """The client waits until the next multiple of the interval, then polls."""
 
     def receive(self) -> Page:
         interval_s = self.workload.poll_interval_s
         gevent.sleep(interval_s - time.time() % interval_s)
         return self.http.read(self.inbox.cursor)
-
-    def leave(self) -> Ack:
-        return self.http.leave()
