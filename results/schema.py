@@ -318,7 +318,7 @@ HOSTED = (
     Column(
         "heartbeat_lag_p99_s", "float64", "s", "how late the generator's own 10 ms ticks were; nan without a window"
     ),
-    Column("takes", "int64", "", "how often it was measured: again, once, if the generator lagged; the last counts"),
+    Column("takes", "int64", "", "how often it was measured until the generator did not lag; the last counts"),
 )
 """Table `hosted`: one load on every transport and host. Counts are of the window, unless another span is named.
 

@@ -1,4 +1,4 @@
-"""What `python -m loadtests hosted` is made of: its plan, its accounts of users and host, and one real measurement."""
+"""`python -m loadtests hosted`: its plan, its accounts of users and host, and one real measurement."""
 
 import json
 from collections import Counter
@@ -11,11 +11,10 @@ import pytest
 
 from clients.inbox import Inbox
 from loadtests.accounts.samples import OPENING, Received, Reconnection, Request, Samples, Sent, Session, Window
-from loadtests.experiments.hosted.accounts import METERED, Row, row_of
-from loadtests.experiments.hosted.command import measure_hosts, with_another_try
+from loadtests.experiments.hosted.accounts import METERED, Bill, Row, row_of
+from loadtests.experiments.hosted.command import measure_hosts
 from loadtests.experiments.hosted.connection_timeline import timeline_of
-from loadtests.experiments.hosted.measure import Measured
-from loadtests.experiments.hosted.plan import HOSTS, QUICK, Host, HostedPlan, Step
+from loadtests.experiments.hosted.plan import HOSTS, QUICK, Host, HostedPlan
 from loadtests.plan.workload import Workload
 from loadtests.reports.record import as_json, one_line
 from loadtests.scenarios import Planned
@@ -30,18 +29,18 @@ TAKES = HOSTED[-1]
 LOAD = Workload(users=2, room_size=2, measured_s=10.0, poll_interval_s=1.0, lines_break=1)
 
 
-def bill(**told: Any) -> dict[str, Any]:
+def bill(**counts: Any) -> dict[str, Any]:
     """Return what a host might have metered."""
-    nothing: dict[str, Any] = dict.fromkeys(METERED, 0)
-    return {**nothing, "profile": {"max_duration_s": 10.0}, "up_s": 5.0, "cold_start_s": [], **told}
+    zeros: dict[str, Any] = dict.fromkeys(METERED, 0)
+    return {**zeros, "profile": {"max_duration_s": 10.0}, "up_s": 5.0, "cold_start_s": [], **counts}
 
 
-def asked(what: str, begun_s: float, ended_s: float, went_well: bool = True, user: int = 0) -> Request:
+def request(what: str, begun_s: float, ended_s: float, went_well: bool = True, user: int = 0) -> Request:
     return Request(user, what, begun_s, ended_s, went_well)
 
 
-def row(noted: Samples, before: dict[str, Any], after: dict[str, Any], slug: str = "short_polling") -> Row:
-    return row_of(Planned(find(slug), "hosted", LOAD), noted, before, after)
+def row(noted: Samples, slug: str = "short_polling", before: Bill | None = None, after: Bill | None = None) -> Row:
+    return row_of(Planned(find(slug), "hosted", LOAD), noted, before or bill(), after or bill())
 
 
 def test_every_transport_is_tried_on_every_host_under_one_load() -> None:
@@ -54,28 +53,18 @@ def test_every_transport_is_tried_on_every_host_under_one_load() -> None:
     assert loads.pop().lines_break
 
 
-def test_what_the_generator_lagged_at_is_measured_once_more_after_all_the_rest() -> None:
-    steps = list(HostedPlan().steps(TRANSPORTS))[:3]
-    taken: dict[Step, Measured] = {}
-    order = []
-    for step, lag_s in zip(with_another_try(steps, taken), (0.001, 0.5, float("nan"), 0.5), strict=True):
-        taken[step] = Measured({"heartbeat_lag_p99_s": lag_s}, [], {})
-        order.append(step)
-    assert order == [*steps, steps[1]]
-
-
 def test_a_host_is_named_after_its_profile_and_after_a_limit_that_is_not_its_own() -> None:
     assert [host.name for host in HOSTS] == ["classic-hobby", "classic-pro", "fluid-2026", "fluid-2026, 10 s"]
     assert Host("fluid-2026", 10.0).options == ["--profile", "fluid-2026", "--max-duration", "10", "--instances", "10"]
     assert "--max-duration" not in Host("classic-pro").options
 
 
-def test_people_who_arrive_one_by_one_are_waited_for() -> None:
+def test_users_who_join_one_by_one_are_waited_for() -> None:
     slow = replace(LOAD, users=8, joins_per_s=0.5)
     assert slow.about_s - replace(slow, joins_per_s=100.0).about_s == pytest.approx(8 / 0.5 - 8 / 100)
 
 
-def test_whoever_may_be_cut_comes_back_and_is_given_longer_to_have_everything() -> None:
+def test_users_who_may_be_cut_return_and_get_more_time_to_catch_up() -> None:
     steady = replace(LOAD, lines_break=0)
     assert (LOAD.users_return, steady.users_return) == (True, False)
     assert LOAD.drain_s > steady.drain_s
@@ -85,48 +74,50 @@ def test_whoever_may_be_cut_comes_back_and_is_given_longer_to_have_everything() 
 def test_the_hosts_counts_are_those_of_the_window_and_its_cold_starts_those_of_the_whole_run() -> None:
     before = bill(up_s=5.0, invocations=20, cold_starts=2, cut_streams=1, cold_start_s=[0.5, 0.7])
     after = bill(up_s=15.0, invocations=50, cold_starts=3, cut_streams=4, cold_start_s=[0.5, 0.7, 0.9])
-    told = row(samples([sent(1)], [received(1, 0), received(1, 1)]), before, after)
-    assert (told["measured_s"], told["invocations"], told["cut_streams"]) == (10.0, 30, 3)
-    assert (told["cold_starts"], told["cold_starts_before"], told["cold_start_max_s"]) == (1, 2, 0.9)
-    assert set(told) == {column.name for column in HOSTED} - {column.name for column in (*HOSTED_KEY, TAKES)}
+    figures = row(samples([sent(1)], [received(1, 0), received(1, 1)]), before=before, after=after)
+    assert (figures["measured_s"], figures["invocations"], figures["cut_streams"]) == (10.0, 30, 3)
+    assert (figures["cold_starts"], figures["cold_starts_before"], figures["cold_start_max_s"]) == (1, 2, 0.9)
+    assert set(figures) == {column.name for column in HOSTED} - {column.name for column in (*HOSTED_KEY, TAKES)}
 
 
 def test_a_delivery_that_never_came_is_lost_and_a_void_row_says_so() -> None:
-    told = row(samples([sent(1)], [received(1, 0)]), bill(), bill())
-    assert (told["expected"], told["delivered"], told["lost"], told["verdict"]) == (2, 1, 1, "void")
+    figures = row(samples([sent(1)], [received(1, 0)]))
+    assert (figures["expected"], figures["delivered"], figures["lost"], figures["verdict"]) == (2, 1, 1, "void")
 
 
-def test_who_was_gone_is_counted_by_breaks_gaps_and_notices_of_absence() -> None:
+def test_disconnections_are_counted_by_breaks_gaps_and_offline_notices() -> None:
     noted = samples([sent(1)], [received(1, 0), received(1, 1)])
     noted.reconnections = [Reconnection(0, 103.0, 103.5, 1), Reconnection(1, 104.0, 105.5, 3)]
-    noted.reconnections += [
-        Reconnection(0, 100.9, 101.4, 1),
-        Reconnection(1, 111.0, 120.0, 1),
-    ]  # broke before the window, and after it
+    noted.reconnections += [Reconnection(0, 100.9, 101.4, 1), Reconnection(1, 111.0, 120.0, 1)]  # outside the window
     noted.offline = [(0, 7), (0, 9), (0, 9)]
-    told = row(noted, bill(), bill())
-    assert (told["reconnects"], told["gap_p50_s"], told["gap_max_s"], told["seen_offline"]) == (2, 1.0, 1.5, 2)
+    figures = row(noted)
+    assert (figures["reconnects"], figures["gap_p50_s"], figures["gap_max_s"], figures["seen_offline"]) == (
+        2,
+        1.0,
+        1.5,
+        2,
+    )
 
 
 def test_a_break_counts_where_it_began_though_its_return_came_after_the_window() -> None:
     noted = samples([sent(1)], [received(1, 0), received(1, 1)])
     noted.reconnections = [Reconnection(0, 110.9, 113.9, 4)]
-    told = row(noted, bill(), bill())
-    assert (told["reconnects"], told["gap_max_s"]) == (1, 113.9 - 110.9)
-    assert "not back" not in str(told["reason"])
+    figures = row(noted)
+    assert (figures["reconnects"], figures["gap_max_s"]) == (1, 113.9 - 110.9)
+    assert "not back" not in str(figures["reason"])
 
 
-def test_who_was_not_back_when_the_run_ended_voids_the_row_unless_they_broke_after_the_window() -> None:
+def test_a_user_who_is_not_back_at_the_end_voids_the_row_unless_the_break_came_after_the_window() -> None:
     noted = samples([sent(1)], [received(1, 0), received(1, 1)])
     noted.disconnected = {1: 111.0}
-    assert "not back" not in str(row(noted, bill(), bill())["reason"])
+    assert "not back" not in str(row(noted)["reason"])
     noted.disconnected[0] = 110.9
-    told = row(noted, bill(), bill())
-    assert (told["verdict"], told["reconnects"]) == ("void", 0)
-    assert "of 2 users, 1 was not back" in str(told["reason"])
+    figures = row(noted)
+    assert (figures["verdict"], figures["reconnects"]) == ("void", 0)
+    assert "of 2 users, 1 was not back" in str(figures["reason"])
 
 
-def test_a_generator_has_caught_up_only_when_everybody_is_back_whose_line_broke_in_the_window() -> None:
+def test_a_generator_has_caught_up_only_when_everybody_is_back_whose_disconnected_in_the_window() -> None:
     recorder = DeliveryRecorder()
     recorder.samples.window = Window(101.0, 111.0)
     inbox = Inbox(Cursor("epoch", 3))
@@ -141,42 +132,42 @@ def test_a_generator_has_caught_up_only_when_everybody_is_back_whose_line_broke_
     assert recorder.samples.reconnections_in_window() == [Reconnection(1, 110.9, 112.0, 2)]
 
 
-def test_a_question_that_is_held_back_does_not_tell_what_answering_takes() -> None:
+def test_a_request_that_the_server_holds_does_not_count_as_response_time() -> None:
     noted = samples([sent(1)], [received(1, 0), received(1, 1)])
     noted.requests = [
-        asked(OPENING, 101.0, 109.0),
-        asked("GET /rooms/[room]/events", 101.0, 106.0),
-        asked("POST /rooms/[room]/send", 102.0, 102.25, user=1),
-        asked("POST /rooms/[room]/send", 103.0, 109.0, went_well=False),
+        request(OPENING, 101.0, 109.0),
+        request("GET /rooms/[room]/events", 101.0, 106.0),
+        request("POST /rooms/[room]/send", 102.0, 102.25, user=1),
+        request("POST /rooms/[room]/send", 103.0, 109.0, went_well=False),
     ]
-    assert row(noted, bill(), bill(), "long_polling")["answered_p50_s"] == 0.25
-    assert row(noted, bill(), bill(), "short_polling")["answered_p50_s"] == pytest.approx(2.625)
+    assert row(noted, slug="long_polling")["answered_p50_s"] == 0.25
+    assert row(noted)["answered_p50_s"] == pytest.approx(2.625)
 
 
 def test_a_host_that_lets_nobody_in_has_a_row_all_the_same() -> None:
     noted = Samples(troubles=["user 0 joining: HTTP 404", "0 of 2 users had joined"])
-    told = row(noted, bill(up_s=1.0), bill(up_s=31.0, upgrades_ignored=60), "raw_websocket")
-    assert (told["users"], told["connected"], told["expected"], told["upgrades_ignored"]) == (2, 0, 0, 60)
-    assert told["reason"] == "user 0 joining: HTTP 404; 0 of 2 users had joined"
-    assert isnan(float(told["latency_p50_s"]))
+    figures = row(noted, "raw_websocket", bill(up_s=1.0), bill(up_s=31.0, upgrades_ignored=60))
+    assert (figures["users"], figures["connected"], figures["expected"], figures["upgrades_ignored"]) == (2, 0, 0, 60)
+    assert figures["reason"] == "user 0 joining: HTTP 404; 0 of 2 users had joined"
+    assert isnan(float(figures["latency_p50_s"]))
 
 
-def life(noted: Samples, slug: str) -> list[tuple[object, ...]]:
+def timeline(noted: Samples, slug: str) -> list[tuple[object, ...]]:
     return [tuple(row.values()) for row in timeline_of(find(slug), noted)]
 
 
-def test_a_line_lasts_from_its_opening_until_it_breaks_or_the_window_ends() -> None:
+def test_a_connection_lasts_from_its_opening_until_it_breaks_or_the_window_ends() -> None:
     noted = Samples(window=Window(101.0, 120.0), reconnections=[Reconnection(1, 105.0, 106.0, 1)])
     noted.reconnections += [Reconnection(0, 110.0, 112.0, 2), Reconnection(0, 122.0, 123.0, 1)]
     noted.requests = [
-        asked("POST /login", 98.0, 99.0),
-        asked("POST /rooms/[room]/join", 100.0, 100.5),
-        asked(OPENING, 100.0, 101.0),
-        asked(OPENING, 110.5, 111.0, went_well=False),
-        asked(OPENING, 111.0, 112.0),
-        asked(OPENING, 101.0, 102.0, user=1),
+        request("POST /login", 98.0, 99.0),
+        request("POST /rooms/[room]/join", 100.0, 100.5),
+        request(OPENING, 100.0, 101.0),
+        request(OPENING, 110.5, 111.0, went_well=False),
+        request(OPENING, 111.0, 112.0),
+        request(OPENING, 101.0, 102.0, user=1),
     ]
-    assert life(noted, "server_sent_events") == [
+    assert timeline(noted, "server_sent_events") == [
         ("opening", 0.0, 1.0, True),
         ("line", 1.0, 10.0, False),
         ("opening", 10.5, 11.0, False),
@@ -185,17 +176,17 @@ def test_a_line_lasts_from_its_opening_until_it_breaks_or_the_window_ends() -> N
     ]
 
 
-def test_polling_has_questions_and_no_line_and_messages_count_from_when_they_were_meant() -> None:
+def test_polling_has_requests_and_no_connection_and_messages_count_from_when_they_were_meant() -> None:
     noted = Samples(window=Window(101.0, 120.0), sessions=[Session(0, 0, 0, 0)], user_ids={0: "ann"})
     noted.requests = [
-        asked(OPENING, 100.0, 101.0),
-        asked("GET /rooms/[room]/events", 103.0, 104.0),
-        asked("POST /rooms/[room]/send", 105.0, 105.5),
-        asked("POST /rooms/[room]/leave", 121.0, 121.5),
+        request(OPENING, 100.0, 101.0),
+        request("GET /rooms/[room]/events", 103.0, 104.0),
+        request("POST /rooms/[room]/send", 105.0, 105.5),
+        request("POST /rooms/[room]/leave", 121.0, 121.5),
     ]
     noted.add(Sent(0, 1, sender=1, kind=0, intended_s=102.0, sent_s=102.0, acked_s=102.1))
     noted.add(Received(0, 1, recipient=0, session=0, received_s=104.0))
-    assert life(noted, "short_polling") == [
+    assert timeline(noted, "short_polling") == [
         ("opening", 0.0, 1.0, True),
         ("message", 2.0, 4.0, True),
         ("question", 3.0, 4.0, True),
@@ -203,8 +194,8 @@ def test_polling_has_questions_and_no_line_and_messages_count_from_when_they_wer
     ]
 
 
-def test_who_never_opened_anything_has_no_life() -> None:
-    assert life(Samples(), "raw_websocket") == []
+def test_a_user_who_never_opened_a_connection_has_no_timeline() -> None:
+    assert timeline(Samples(), "raw_websocket") == []
 
 
 def test_a_record_has_a_line_for_each_row_and_no_number_that_json_lacks() -> None:
@@ -221,19 +212,19 @@ def test_a_record_has_a_line_for_each_row_and_no_number_that_json_lacks() -> Non
 def test_a_socket_is_measured_while_the_host_cuts_it_and_everything_adds_up(tmp_path: Path) -> None:
     assert measure_hosts(QUICK, tmp_path, [SOCKETS]) == 0
     made = json.loads((tmp_path / HOSTED_FILE).read_text())
-    (told,) = made["hosted"]
-    assert list(told) == [column.name for column in HOSTED]
-    assert (told["transport"], told["host"], told["max_duration_s"]) == (SOCKETS.slug, "fluid-2026, 2 s", 2.0)
-    assert told["connected"] == told["users"] == QUICK.users
-    assert told["takes"] in (1, 2)
-    assert told["expected"] == told["delivered"] == QUICK.users * told["messages"] > 0
-    assert (told["lost"], told["duplicates"], told["out_of_order"], told["send_failures"]) == (0, 0, 0, 0)
-    assert "not back" not in told["reason"], "the generator did not wait for all returns"
-    assert min(told["cut_sockets"], told["reconnects"], told["cold_starts_before"]) > 0
-    assert 0 < told["gap_p50_s"] <= told["gap_max_s"]
-    assert told["invocation_s"] >= told["instance_busy_s"] > 0
+    (figures,) = made["hosted"]
+    assert list(figures) == [column.name for column in HOSTED]
+    assert (figures["transport"], figures["host"], figures["max_duration_s"]) == (SOCKETS.slug, "fluid-2026, 2 s", 2.0)
+    assert figures["connected"] == figures["users"] == QUICK.users
+    assert figures["takes"] >= 1
+    assert figures["expected"] == figures["delivered"] == QUICK.users * figures["messages"] > 0
+    assert (figures["lost"], figures["duplicates"], figures["out_of_order"], figures["send_failures"]) == (0, 0, 0, 0)
+    assert "not back" not in figures["reason"], "the generator did not wait for all returns"
+    assert min(figures["cut_sockets"], figures["reconnects"], figures["cold_starts_before"]) > 0
+    assert 0 < figures["gap_p50_s"] <= figures["gap_max_s"]
+    assert figures["invocation_s"] >= figures["instance_busy_s"] > 0
     assert (made["partial"], made["hosts"]["fluid-2026, 2 s"]["name"]) == (False, "fluid-2026")
-    lives = made["lives"]
-    assert all(list(each) == [column.name for column in LIVES] for each in lives)
-    assert {each["went_well"] for each in lives if each["what"] == "line"} >= {False}
-    assert {"opening", "line", "message"} <= {each["what"] for each in lives}
+    timeline = made["lives"]
+    assert all(list(each) == [column.name for column in LIVES] for each in timeline)
+    assert {each["went_well"] for each in timeline if each["what"] == "line"} >= {False}
+    assert {"opening", "line", "message"} <= {each["what"] for each in timeline}

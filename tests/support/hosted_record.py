@@ -14,12 +14,12 @@ USERS, WINDOW_S = 8, 50.0
 USER_S = USERS * WINDOW_S
 
 
-def _row(columns: tuple[Column, ...], **told: object) -> dict[str, Any]:
-    return {column.name: "" if column.dtype == "str" else 0 for column in columns} | told
+def _row(columns: tuple[Column, ...], **values: object) -> dict[str, Any]:
+    return {column.name: "" if column.dtype == "str" else 0 for column in columns} | values
 
 
 def hosted_row(transport: Transport, host: str) -> dict[str, Any]:
-    """Return a row in which those who hold are billed for all of their time, and cut if the limit is short."""
+    """Return a row: transports that hold are billed for the whole window, and cut if the limit is short."""
     row = _row(HOSTED, transport=transport.slug, host=host, verdict="valid", max_duration_s=LIMITS_S[host])
     row |= {
         "users": USERS,
@@ -46,8 +46,8 @@ def hosted_row(transport: Transport, host: str) -> dict[str, Any]:
     return row | ({cut[transport.slug]: 40, "cold_starts": 30, "reconnects": 40, "gap_p50_s": 0.5} if short else {})
 
 
-def lives_of(transport: Transport, host: str) -> list[dict[str, Any]]:
-    """Return the life of somebody who waits for an instance, is cut after ten seconds and comes back."""
+def timeline_of(transport: Transport, host: str) -> list[dict[str, Any]]:
+    """Return the timeline of a user who waits for an instance, is cut after ten seconds and reconnects."""
     spans = [("opening", 0.0, 0.5, True), ("message", 4.0, 5.0, True), ("command", 4.0, 4.01, True)]
     if transport.reads is Reads.ONCE:
         spans += [("line", 0.5, 10.0, False), ("opening", 10.1, 10.2, False), ("opening", 10.3, 11.0, True)]
@@ -78,7 +78,10 @@ def record() -> dict[str, Any]:
     made |= {"push_service": "local stand-in", "load_average": 1.0, "hosts": hosts}
     made |= {"workloads": [{"users": USERS, "measured_s": WINDOW_S, "poll_interval_s": 2.0}]}
     both = [(row, host) for row in TRANSPORTS for host in HOSTS]
-    rows = {"hosted": [hosted_row(*each) for each in both], "lives": [row for each in both for row in lives_of(*each)]}
+    rows = {
+        "hosted": [hosted_row(*each) for each in both],
+        "lives": [row for each in both for row in timeline_of(*each)],
+    }
     return made | rows
 
 

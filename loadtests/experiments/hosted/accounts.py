@@ -1,7 +1,7 @@
 """From what users noted and what the host has metered to a row of `results.schema.HOSTED`.
 
-Teaches that two sides count different things: the host what is billed and whom it cut, the users what came and how long
-they were gone. Neither alone tells whether a transport lives there. Pure.
+Teaches that two sides count different things: the host what it bills and whom it cuts, the users what they receive and
+how long they are disconnected. It takes both to say whether a transport works there. Pure.
 """
 
 from collections.abc import Mapping
@@ -18,6 +18,7 @@ from servers.transports import Reads
 
 Row = dict[str, str | float]
 Bill = Mapping[str, Any]
+"""What `servers.deploy.serverless.meter` has counted, under its names."""
 
 METERED = (
     "timeouts",
@@ -48,8 +49,8 @@ def row_of(planned: Planned, samples: Samples, before: Bill, after: Bill) -> Row
         "measured_s": after["up_s"] - before["up_s"],
         **_delivered(planned, samples),
         **{name: after[name] - before[name] for name in METERED},
-        **_started(before, after),
-        **_broken(samples),
+        **_cold_starts(before, after),
+        **_reconnects(samples),
         "seen_offline": len(set(samples.offline)),
         "answered_p50_s": percentile(
             [row.ended_s - row.begun_s for row in samples.requests if _is_brief(planned, row)], 50
@@ -59,7 +60,7 @@ def row_of(planned: Planned, samples: Samples, before: Bill, after: Bill) -> Row
 
 
 def _delivered(planned: Planned, samples: Samples) -> Row:
-    """Return what came of what was said, and whether it may be believed; nothing was said if not all could join."""
+    """Return the deliveries and the verdict on them; without a window, since not all could join, nothing was sent."""
     if samples.window.start_s == samples.window.end_s:
         reason = "; ".join(dict.fromkeys([*samples.troubles[:1], *samples.troubles[-1:]]))
         latencies = {"latency_p50_s": nan, "latency_p99_s": nan}
@@ -75,7 +76,7 @@ def _delivered(planned: Planned, samples: Samples) -> Row:
     }
 
 
-def _started(before: Bill, after: Bill) -> Row:
+def _cold_starts(before: Bill, after: Bill) -> Row:
     starts_s = after["cold_start_s"]
     return {
         "cold_starts_before": before["cold_starts"],
@@ -85,8 +86,8 @@ def _started(before: Bill, after: Bill) -> Row:
     }
 
 
-def _broken(samples: Samples) -> Row:
-    """Return the breaks that users noticed in the window: a break counts where it began, whenever they were back."""
+def _reconnects(samples: Samples) -> Row:
+    """Return the disconnections that users noticed in the window; each counts where it began, whenever it ended."""
     gaps_s = [row.back_s - row.broken_s for row in samples.reconnections_in_window()]
     return {
         "reconnects": len(gaps_s),
@@ -95,7 +96,7 @@ def _broken(samples: Samples) -> Row:
     }
 
 
-def _is_brief(planned: Planned, asked: Request) -> bool:
-    """Tell whether a question was answered that nobody holds back: a poll, a command or a heartbeat."""
+def _is_brief(planned: Planned, request: Request) -> bool:
+    """Whether a request succeeded that the server does not hold: a poll, a command or a heartbeat."""
     polls = (READING,) if planned.transport.reads is Reads.POLL else ()
-    return asked.succeeded and asked.name.endswith((*polls, SENDING, BEATING))
+    return request.succeeded and request.name.endswith((*polls, SENDING, BEATING))

@@ -1,7 +1,7 @@
-"""The life of one connection: what the first user went through, as rows of `results.schema.LIVES`.
+"""The timeline of one connection: what happened to the first user, as rows of `results.schema.LIVES`.
 
-Teaches that what a transport is shows in what stays open. Whoever polls has questions, and between them nothing; who is
-pushed to has a line, which begins when it is opened and ends when it is cut. Pure.
+Teaches that what a transport is shows in what stays open. Who polls has requests, and between them nothing; who is
+pushed to has a connection, which begins when it is opened and ends when it is cut. Pure.
 """
 
 from bisect import bisect_right
@@ -17,50 +17,40 @@ FIRST = 0
 
 
 def timeline_of(transport: Transport, samples: Samples) -> list[Row]:
-    """Return what the first user noted, in order, in seconds since they began to open their line."""
-    asked = [row for row in samples.requests if row.user == FIRST]
-    openings = [row for row in asked if row.name == OPENING]
+    """Return what happened to the first user, in order, in seconds since they began to open their connection."""
+    requests = [row for row in samples.requests if row.user == FIRST]
+    openings = [row for row in requests if row.name == OPENING]
     if not openings:
         return []
-    begun_s, end_s = openings[0].begun_s, samples.window.end_s or inf
-    rows = [*openings, *_questions(asked, openings), *_messages(samples)]
+    start_s, end_s = openings[0].begun_s, samples.window.end_s or inf
+    spans = [row._replace(name="opening") for row in openings]
+    spans += [*_requests(requests, openings), *_messages(samples)]
     if transport.reads is Reads.ONCE:
-        rows += _lines(samples, openings)
+        spans += _connections(samples, openings)
     return [
         {
             "what": row.name,
-            "begun_s": row.begun_s - begun_s,
-            "ended_s": row.ended_s - begun_s,
+            "begun_s": row.begun_s - start_s,
+            "ended_s": row.ended_s - start_s,
             "went_well": row.succeeded,
         }
-        for row in sorted((_named(row) for row in rows), key=lambda row: row.begun_s)
-        if begun_s <= row.ended_s <= end_s
+        for row in sorted(spans, key=lambda row: row.begun_s)
+        if start_s <= row.ended_s <= end_s
     ]
 
 
-def _named(row: Request) -> Request:
-    """Return a row under the schema's name for what it is."""
-    if row.name == OPENING:
-        return row._replace(name="opening")
-    _, _, name = row.name.partition(" ")
-    if not name:
-        return row
-    if name.endswith(READING):
-        return row._replace(name="question")
-    return row._replace(name="command" if name.endswith(SENDING) else "upkeep")
+def _requests(requests: list[Request], openings: list[Request]) -> Iterator[Request]:
+    """Yield the HTTP requests, under the schema's names, without those that an opening consists of."""
+    starts_s = [row.begun_s for row in openings]
+    for row in requests:
+        place = bisect_right(starts_s, row.begun_s) - 1
+        if row.name != OPENING and (place < 0 or row.ended_s > openings[place].ended_s):
+            kinds = {READING: "question", SENDING: "command"}
+            yield row._replace(name=next((kind for path, kind in kinds.items() if row.name.endswith(path)), "upkeep"))
 
 
-def _questions(asked: list[Request], openings: list[Request]) -> Iterator[Request]:
-    """Yield what was asked over HTTP but for that which an opening consists of."""
-    begins_s = [row.begun_s for row in openings]
-    for row in asked:
-        place = bisect_right(begins_s, row.begun_s) - 1
-        if row.name != OPENING and not (place >= 0 and row.ended_s <= openings[place].ended_s):
-            yield row
-
-
-def _lines(samples: Samples, openings: list[Request]) -> Iterator[Request]:
-    """Yield each line from when it was open until it broke, or until the end of the window."""
+def _connections(samples: Samples, openings: list[Request]) -> Iterator[Request]:
+    """Yield each connection from when it was open until it broke, or until the end of the window."""
     end_s = samples.window.end_s
     breaks_s = [row.broken_s for row in samples.reconnections if row.user == FIRST]
     breaks_s = [moment_s for moment_s in (*breaks_s, samples.disconnected.get(FIRST, inf)) if moment_s < end_s]
@@ -72,7 +62,7 @@ def _lines(samples: Samples, openings: list[Request]) -> Iterator[Request]:
 
 def _messages(samples: Samples) -> Iterator[Request]:
     """Yield each message that came, from when it was meant to be sent."""
-    meant_s = {(row.room, row.seq): row.intended_s for row in samples.actions() if KINDS[row.kind] is Kind.MESSAGE}
+    intended_s = {(row.room, row.seq): row.intended_s for row in samples.actions() if KINDS[row.kind] is Kind.MESSAGE}
     for row in samples.deliveries():
-        if row.recipient == FIRST and (row.room, row.seq) in meant_s:
-            yield Request(FIRST, "message", meant_s[row.room, row.seq], row.received_s, True)
+        if row.recipient == FIRST and (row.room, row.seq) in intended_s:
+            yield Request(FIRST, "message", intended_s[row.room, row.seq], row.received_s, True)

@@ -1,7 +1,7 @@
 """One measurement on a serverless host: the same users as in every comparison, and the host's bill at both ends.
 
-Teaches that not being able to connect is a result, too. Users whom the host does not let in try until the conductor
-gives them up; what that cost the host stands in the row like anything else.
+Teaches that not being able to connect is a result, too. Users whom the host does not let in retry until the coordinator
+gives up; what that cost the host stands in the row like anything else.
 """
 
 from pathlib import Path
@@ -21,12 +21,14 @@ from loadtests.harness.generator import Generator, generating
 from loadtests.harness.server_probe import Server
 from loadtests.targets.target import OurServers
 
+DIGITS = 4
+
 
 class Measured(NamedTuple):
-    """A row of each table, or of `lives` several, with their key; and the host's limits."""
+    """Figures of `results.schema.HOSTED`, the first user's timeline, both without a key, and the host's limits."""
 
-    hosted: Row
-    lives: list[Row]
+    figures: Row
+    timeline: list[Row]
     settings: dict[str, Any]
 
 
@@ -41,17 +43,20 @@ def measure_hosted(plan: HostedPlan, step: Step, cores: Cores, look: Look) -> Me
                 OurServers().locust_file(slug), Way(server.address, ""), planned.workload, cores.generator, folder
             ) as generator,
         ):
-            begun = bill_of(server)
+            start = bill_of(server)
             window = generator.await_window(look)
-            ends = _at_both_ends(server, generator, window) if window else None
+            bills = _bills(server, generator, window) if window else None
             samples = generator.await_samples(look)
-            before, after = ends or (begun, bill_of(server))
-    key: Row = {"transport": slug, "host": step.host.name}
-    row = key | row_of(planned, samples, before, after)
-    return Measured(row, [key | each for each in timeline_of(step.transport, samples)], dict(server.settings))
+            before, after = bills or (start, bill_of(server))
+    figures = rounded(row_of(planned, samples, before, after))
+    return Measured(figures, [rounded(row) for row in timeline_of(step.transport, samples)], dict(server.settings))
 
 
-def _at_both_ends(server: Server, generator: Generator, window: Window) -> tuple[Bill, Bill]:
+def rounded(row: Row) -> Row:
+    return {name: round(value, DIGITS) if isinstance(value, float) else value for name, value in row.items()}
+
+
+def _bills(server: Server, generator: Generator, window: Window) -> tuple[Bill, Bill]:
     """Return the host's bill when the window begins and when it ends; waits."""
     bills = []
     for moment_s in window:

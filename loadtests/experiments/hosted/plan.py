@@ -1,9 +1,9 @@
-"""Which serverless hosts are tried, by which transports, under which load, and in which order.
+"""Which serverless hosts are measured, with which transports, under which load, and in which order.
 
-Teaches what a host's limit can be seen at: people who are silent for longer than it. So the room is a quiet one: at the
-busier pace of a comparison no long poll would ever be held for ten seconds. And that people who arrive together are cut
-together: so they come one after the other, since their instances all start on one core here, and in a data centre each
-on its own. Pure.
+Teaches what shows a host's limit: users who are silent for longer than it. So the room is a quiet one: at the busier
+pace of a comparison no long poll would ever be held for ten seconds. And that users who arrive together are cut
+together: so they join one after the other, since here all instances start on one core, in a data centre each on its
+own. Pure.
 """
 
 from collections.abc import Iterator, Sequence
@@ -22,7 +22,7 @@ INSTANCES_MAX = 10
 class Host:
     """A profile of the serverless host, as `python -m servers.deploy.serverless` knows it.
 
-    max_duration_s: another limit than its own; None: its own. instances: how many there may be at most.
+    max_duration_s: another limit than the profile's; None: the profile's. instances: how many there may be at most.
     """
 
     profile: str
@@ -31,12 +31,12 @@ class Host:
 
     @property
     def name(self) -> str:
-        """Return what tells it from the others."""
+        """Its profile, and its limit if that is not the profile's."""
         return self.profile + (f", {self.max_duration_s:g} s" if self.max_duration_s else "")
 
     @property
     def options(self) -> list[str]:
-        """Return it as options of the host's command."""
+        """The options of the host's command."""
         limit = ["--max-duration", f"{self.max_duration_s:g}"] if self.max_duration_s else []
         return ["--profile", self.profile, *limit, "--instances", str(self.instances)]
 
@@ -64,7 +64,7 @@ class HostedPlan:
 
     @property
     def scenario(self) -> Scenario:
-        """The load: one room, and people who come back when their line is cut."""
+        """The load: one room, and users who reconnect when they are cut."""
         load = Workload(
             users=self.users,
             room_size=self.users,
@@ -77,7 +77,7 @@ class HostedPlan:
         return Scenario("hosted", "What does a serverless host do to each transport?", (load,), repeats=1)
 
     def steps(self, transports: Sequence[Transport]) -> Iterator[Step]:
-        """Yield every transport on every host, in an order drawn by lot."""
+        """Yield every transport on every host, in random order."""
         all_steps = [Step(row, host) for row in transports for host in self.hosts]
         yield from Random("order").sample(all_steps, len(all_steps))
 
