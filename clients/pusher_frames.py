@@ -1,4 +1,4 @@
-"""What clients and a push service say to each other: Pusher Channels, protocol 7, as much as a chat needs. No I/O.
+"""The frames between clients and a push service: Pusher Channels, protocol 7, as much as a chat needs. No I/O.
 
 What crosses the wire: `pusher:connection_established`, one signed `pusher:subscribe`, then events, and now and then a
 `pusher:ping`. Source: https://pusher.com/docs/channels/library_auth_reference/pusher-websockets-protocol/.
@@ -10,7 +10,7 @@ from msgspec import Struct
 
 
 class ServiceAddress(Struct, frozen=True):
-    """Where the push service is, as `GET /pusher/service` tells it. An empty host means the cluster's own."""
+    """Where the push service is, the response to `GET /pusher/service`. An empty host means the cluster's own."""
 
     key: str
     cluster: str

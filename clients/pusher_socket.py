@@ -1,6 +1,6 @@
-"""The client's end of the push service's line: connects, subscribes, listens, and answers pings.
+"""The client's end of the push service's WebSocket: connects, subscribes, receives, and answers pings.
 
-What crosses the wire is told by `clients.pusher_frames`.
+What crosses the wire: the frames of `clients.pusher_frames`.
 """
 
 from typing import Self
@@ -14,7 +14,7 @@ from servers.core.wire import Undecodable, decode, encode
 
 
 class PusherSocket:
-    """An open line to the push service. Every method raises ConnectionLost."""
+    """An open connection to the push service. Every method raises ConnectionLost."""
 
     def __init__(self, socket: ClientConnection, socket_id: str) -> None:
         self._socket = socket
@@ -22,7 +22,7 @@ class PusherSocket:
 
     @classmethod
     async def connect(cls, address: ServiceAddress, answer_s: float) -> Self:
-        """Open the line and await the service's greeting."""
+        """Open the connection and wait for the service's greeting."""
         try:
             socket = await connect(address.url, compression=None, proxy=None, open_timeout=answer_s)
             greeting = decode(await socket.recv(), type=Frame)
@@ -33,14 +33,14 @@ class PusherSocket:
         return cls(socket, decode(greeting.data)["socket_id"])
 
     async def subscribe(self, channel: str, auth: str) -> None:
-        """Subscribe, and wait until the service has said that it is so."""
-        await self._say(Frame("pusher:subscribe", {"channel": channel, "auth": auth}))
-        while (frame := await self.hear()).event != "pusher_internal:subscription_succeeded":
+        """Subscribe, and wait until the service has confirmed it."""
+        await self._send(Frame("pusher:subscribe", {"channel": channel, "auth": auth}))
+        while (frame := await self.receive()).event != "pusher_internal:subscription_succeeded":
             if frame.event == "pusher:error":
                 raise ConnectionLost(f"push service: {frame.data}")
 
-    async def hear(self) -> Frame:
-        """Wait for the next frame, answering pings on the way. May be cancelled without losing one."""
+    async def receive(self) -> Frame:
+        """Wait for the next frame, answering pings meanwhile. May be cancelled without losing one."""
         while True:
             try:
                 frame = decode(await self._socket.recv(), type=Frame)
@@ -48,12 +48,12 @@ class PusherSocket:
                 raise ConnectionLost(f"push service: {error}") from error
             if frame.event != "pusher:ping":
                 return frame
-            await self._say(Frame("pusher:pong", {}))
+            await self._send(Frame("pusher:pong", {}))
 
     async def close(self) -> None:
         await self._socket.close()
 
-    async def _say(self, frame: Frame) -> None:
+    async def _send(self, frame: Frame) -> None:
         try:
             await self._socket.send(encode(frame), text=True)
         except ConnectionClosed as error:

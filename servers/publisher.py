@@ -1,6 +1,6 @@
-"""The API's line to the push service: the official `pusher` library over one pool of kept-alive connections.
+"""The API's connections to the push service: the official `pusher` library over one pool that keeps them alive.
 
-Teaches how little a server has to say to a push service: one signed POST per event. The environment says which
+Teaches how little a server sends to a push service: one signed POST per event. The environment determines which
 service it is: the rented one (PUSHER_CLUSTER), or a compatible one (PUSHER_HOST and PUSHER_PORT).
 """
 
@@ -35,7 +35,7 @@ class ServiceAddress(Struct, frozen=True):
 
     @classmethod
     def from_environment(cls) -> Self:
-        """Read PUSHER_KEY and PUSHER_CLUSTER, or PUSHER_HOST and PUSHER_PORT; raises ValueError naming what lacks."""
+        """Read PUSHER_KEY and PUSHER_CLUSTER, or PUSHER_HOST and PUSHER_PORT; raises ValueError, naming the missing."""
         if missing := [name for name in REQUIRED if not os.environ.get(name)]:
             raise ValueError(f"push service: expected {', '.join(missing)} in the environment; set them or none")
         host = os.environ.get("PUSHER_HOST", "")
@@ -76,7 +76,7 @@ class Publisher:
         )
 
     async def publish(self, channel: str, event: str, data: str) -> None:
-        """Have the service push `data` to the channel's subscribers; waits for its answer, raises PublishFailed."""
+        """Have the service push `data` to the channel's subscribers; waits for its response, raises PublishFailed."""
         try:
             await self._pusher.trigger(channel, event, data)
         except (PusherError, httpx.HTTPError, ValueError) as error:

@@ -22,11 +22,11 @@ class RequestDenied(Exception):
 
 
 class Malformed(RequestDenied):
-    """A text that is not the JSON expected; says what was."""
+    """A text that is not the JSON expected; the message states what was."""
 
 
 class BadChannelName(RequestDenied):
-    """A channel name that the service does not serve; says why."""
+    """A channel name that the service does not serve; the message states why."""
 
 
 class ApiError(Exception):

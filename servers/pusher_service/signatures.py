@@ -27,7 +27,7 @@ class Credentials:
 
 
 class BadSignature(Exception):
-    """A call or a subscription is not proven to come from a holder of the secret; says what is wrong with it."""
+    """A call is not proven to come from a holder of the secret; the message states what is wrong with it."""
 
 
 def hex_hmac(secret: str, text: str) -> str:
