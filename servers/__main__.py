@@ -8,6 +8,7 @@ restarts those that die. With `--api`, it holds the connections, and an API else
 """
 
 import asyncio
+import logging
 import os
 import secrets
 import sys
@@ -25,14 +26,15 @@ from servers import transports
 from servers.core.auth import shared_secret
 from servers.core.settings import Settings
 from servers.core.store import EMBEDDED, open_store
+from servers.deploy.child_process import started
 from servers.deploy.command import deploy
-from servers.deploy.processes import started
 from servers.deploy.server import Listening, opened, serve_chat
-from servers.deploy.workers import Workers, held_port
-from servers.serving import UVICORN_DEFAULTS, HttpSettings, print_ready, replace_unencodable, run
+from servers.deploy.supervisor import Renewal, Supervisor
+from servers.serving import UVICORN_DEFAULTS, HttpSettings, print_ready, replace_unencodable, reusable_socket, run
 from servers.transports import Commands, Transport
 
 DEFAULTS = Settings()
+log = logging.getLogger(__name__)
 SLUGS = ", ".join(row.slug for row in transports.TRANSPORTS)
 
 
@@ -116,7 +118,7 @@ def start_push_service(stack: ExitStack) -> dict[str, int]:
     running = stack.enter_context(started(["servers.pusher_service", "--port", "0"], env=credentials))
     host, _, port = running.address.removeprefix("http://").partition(":")
     os.environ.update(credentials, PUSHER_HOST=host, PUSHER_PORT=port)
-    return {"push_service": running.process.pid}
+    return {"push_service": running.pid}
 
 
 def _service(pids: Mapping[str, int]) -> dict[str, str]:
@@ -148,16 +150,20 @@ async def _check_open(url: str) -> None:
 
 
 def _supervise(count: int, host: str, port: int, pids: Mapping[str, int], attached: bool) -> None:
-    """Run this same command in several processes behind one port, until a signal stops it. Raises NotReady."""
-    with held_port(host, port) as number, tempfile.TemporaryDirectory(prefix="workers-") as folder:
-
-        def on_ready(facts: Mapping[str, Any], workers: list[int]) -> None:
-            api = {f"api_{place}" if place > 1 else "api": pid for place, pid in enumerate(workers, 1)}
-            roles = {**api, "supervisor": os.getpid(), **pids}
-            print_ready(facts["address"], {**facts, "pids": roles, **_service(pids)})
-
-        command = ["servers", *sys.argv[1:], "--port", str(number), "--worker-folder", folder]
-        Workers(command, count).run(on_ready, attached)
+    """Run this same command in several processes behind one port, until a signal. Raises ChildFailed, OSError."""
+    with (
+        reusable_socket(host, port) as holding,
+        tempfile.TemporaryDirectory(prefix="workers-") as folder,
+        Supervisor(log.warning) as supervisor,
+    ):
+        command = ["servers", *sys.argv[1:], "--worker-folder", folder]
+        port = holding.getsockname()[1]
+        names = ["api", *(f"api_{number}" for number in range(2, count + 1))]
+        workers = [supervisor.spawn(name, command, Renewal.NEVER, port=port) for name in names]
+        facts = supervisor.await_ready(*workers).facts
+        roles = {**supervisor.pids, "supervisor": os.getpid(), **pids}
+        print_ready(facts["address"], {**facts, "pids": roles, **_service(pids)})
+        supervisor.run(attached)
 
 
 class TransportFirst(TyperGroup):

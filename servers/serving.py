@@ -95,26 +95,32 @@ def print_ready(address: str, facts: Mapping[str, Any], next_step: str = "") -> 
 
 
 def require_free(host: str, port: int) -> None:
-    """Raise OSError, with a message for a person, if another program listens on that port; port 0 is always free."""
-    try:
-        if port:
-            _bound_socket(host, port, socket.SO_REUSEADDR).close()
-    except OSError as error:
-        if error.errno != errno.EADDRINUSE:
-            raise
-        raise OSError(f"port {port} of {host} is in use; name another one with --port, or 0 for any") from None
+    """Raise OSError, in words for a person, if another program listens on that port; 0 takes any that is free."""
+    if port:
+        _bound_socket(host, port, socket.SO_REUSEADDR).close()
+
+
+def reusable_socket(host: str, port: int) -> socket.socket:
+    """Bind a socket to a port (0 takes a free one) that other processes of this user may listen on as well.
+
+    Each process that listens gets a share of the connections. Raises OSError if another program has the port.
+    """
+    return _bound_socket(host, port, socket.SO_REUSEPORT, socket.SO_REUSEADDR)
 
 
 def _bound_socket(host: str, port: int, *options: int) -> socket.socket:
+    """Bind a socket; SO_REUSEADDR among its options lets it have the port of connections that ended a moment ago."""
     family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
     bound = socket.socket(family, kind, protocol)
     try:
         for option in options:
             bound.setsockopt(socket.SOL_SOCKET, option, 1)
         bound.bind(address)
-    except OSError:
+    except OSError as error:
         bound.close()
-        raise
+        if error.errno != errno.EADDRINUSE:
+            raise
+        raise OSError(f"port {port} of {host} is in use; name another one with --port, or 0 for any") from None
     return bound
 
 
@@ -172,5 +178,4 @@ async def serve(
     server = _Server(config, on_ready, on_stop)
     if attached:
         threading.Thread(target=server.stop_at_eof, daemon=True).start()
-    options = (socket.SO_REUSEPORT, socket.SO_REUSEADDR)  # the latter, so that the port is free at once when we end
-    await server.serve([_bound_socket(host, port, *options)] if reuse_port else None)
+    await server.serve([reusable_socket(host, port)] if reuse_port else None)

@@ -15,13 +15,14 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from loadtests.harness.children import Look, NotMeasured, module, running
+from loadtests.harness.children import Look, NotMeasured, running
 from loadtests.harness.cores import Cores
 from loadtests.harness.manifest import push_service
 from loadtests.harness.provisioned_store import DEFAULT_STORE, StoreChoice, provisioned
 from loadtests.harness.restarts import RestartableServers
 from loadtests.harness.server_probe import READY_S
 from loadtests.plan.workload import Workload
+from servers.deploy.child_process import python_module
 from servers.transports import RENTED, Transport
 
 
@@ -57,7 +58,7 @@ def serving_at_distance(
 
         def relayed(link: Link, address: str) -> str:
             target, delay_ms = address.removeprefix("http://"), str(delays_s[link] * 1000)
-            command = module("loadtests.harness.relay", "--to", target, "--delay-ms", delay_ms)
+            command = python_module("loadtests.harness.relay", "--to", target, "--delay-ms", delay_ms)
             relay = relays.enter_context(running(command, cores.generator, folder / f"relay, {link}.log"))
             return str(relay.next_line(READY_S, look)["address"])
 
@@ -110,7 +111,7 @@ def push_service_apart(
     lay: what lies in the way from them to it. Raises NotMeasured.
     """
     environment = credentials()
-    command = module("servers.pusher_service", "--port", "0", "--attached")
+    command = python_module("servers.pusher_service", "--port", "0", "--attached")
     with running(command, core, folder / "push service.log", environment) as child:
         service = child.next_line(READY_S, look)
         host, _, port = lay(service["address"]).rpartition(":")

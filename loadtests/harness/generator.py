@@ -11,9 +11,10 @@ from typing import NamedTuple
 
 from loadtests.accounts.samples import Samples, Window
 from loadtests.accounts.wire_bytes import SLACK_S
-from loadtests.harness.children import Child, Look, module, running
+from loadtests.harness.children import Look, running
 from loadtests.harness.distance import Way
 from loadtests.plan.workload import Workload
+from servers.deploy.child_process import ChildProcess, python_module
 from servers.deploy.engines import free_port
 
 MARGIN_S = 60.0
@@ -33,7 +34,7 @@ class Live(NamedTuple):
 class Generator:
     """A running load. pid: of its process, or of the one that started the others. live: its latest percentiles."""
 
-    def __init__(self, child: Child, workload: Workload, record: Path) -> None:
+    def __init__(self, child: ChildProcess, workload: Workload, record: Path) -> None:
         self.pid = child.pid
         self.live: Live | None = None
         self._child = child
@@ -49,7 +50,8 @@ class Generator:
 
     def poll(self) -> None:
         """Read what there is to read, without waiting. Raises NotMeasured if the process has ended."""
-        while line := self._child.next_line_now():
+        while self._child.has_output():
+            line = self._child.next_line(0)
             if line["phase"] == "measure":
                 self.live = Live(line["p50_ms"], line["p95_ms"])
 
@@ -70,7 +72,7 @@ def generating(
 ) -> Iterator[Generator]:
     """Run a Locust file against its servers, on one core; with several generators, under Locust's master process."""
     record = folder / f"{file.stem}.samples"
-    command = module("locust", "--locustfile", str(file), "--headless", "--only-summary", "--json-phases")
+    command = python_module("locust", "--locustfile", str(file), "--headless", "--only-summary", "--json-phases")
     command += ["--wire-slack", str(SLACK_S + workload.one_way_delay_s)]
     command += ["--push-service", way.push_service] if way.push_service else []
     command += ["--host", way.api, "--spawn-rate", f"{workload.joins_per_s:g}", "--record", str(record)]
@@ -84,4 +86,4 @@ def generating(
         try:
             yield Generator(child, workload, record)
         finally:
-            child.terminate()  # unlike our servers, Locust does not end when its standard input is closed
+            child.process.terminate()  # unlike our servers, Locust does not end when its standard input is closed

@@ -14,7 +14,7 @@ from time import perf_counter, sleep
 from loadtests.accounts.cell import Cell, Reading, make_cell
 from loadtests.accounts.limits import Limit, limit_of
 from loadtests.accounts.offered import digest, scheduled
-from loadtests.harness.children import LOOK_S, Look, NotMeasured
+from loadtests.harness.children import Look, NotMeasured
 from loadtests.harness.cores import Cores
 from loadtests.harness.generator import generating
 from loadtests.harness.manifest import label
@@ -22,6 +22,7 @@ from loadtests.harness.restarts import NO_STORM, Storm
 from loadtests.plan.workload import Workload
 from loadtests.scenarios import Planned
 from loadtests.targets.target import OurServers, Probe, RunningServers, Target
+from servers.deploy.child_process import TICK_S
 
 LATE_S = 0.1
 
@@ -95,4 +96,4 @@ def _sleep_until(moment_s: float, *looks: Look) -> None:
     while (left_s := moment_s - perf_counter()) > 0:
         for look in looks:
             look()
-        sleep(min(left_s, LOOK_S))
+        sleep(min(left_s, TICK_S))

@@ -11,8 +11,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from loadtests.harness.children import Look, module, running
+from loadtests.harness.children import Look, running
 from servers.deploy import engines
+from servers.deploy.child_process import python_module
 from servers.redaction import without_passwords
 
 EMBEDDED = "sqlite"
@@ -81,7 +82,7 @@ def provisioned(choice: StoreChoice, core: int | None, folder: Path, look: Look)
     if choice.is_embedded:
         yield ProvisionedStore(f"sqlite:///{folder / 'chat.db'}", 1, {}, {}, "")
         return
-    command = module("servers.deploy.empty_database", choice.store, "--attached")
+    command = python_module("servers.deploy.empty_database", choice.store, "--attached")
     with running(command, core, folder / f"{choice.scheme}.log") as child:
         ready = child.next_line(READY_S, look)
         secret = {"CHAT_SECRET": secrets.token_hex(32)}

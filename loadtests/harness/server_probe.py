@@ -20,11 +20,12 @@ import psutil
 
 from loadtests.accounts.cell import Reading
 from loadtests.accounts.wire_bytes import ClientBytes, WireBytes, disagreements
-from loadtests.harness.children import Look, Overloaded, module, running
+from loadtests.harness.children import Look, Overloaded, running
 from loadtests.harness.cpu_time import family_cpu_s
 from loadtests.harness.parts import Parts
 from loadtests.harness.provisioned_store import EMBEDDED
 from loadtests.plan.workload import HOLD_S, LEASE_S
+from servers.deploy.child_process import python_module
 
 READY_S = 20.0
 RESPONSE_S = 10.0
@@ -62,7 +63,7 @@ def serving(
     """
     durations = ["--hold", str(HOLD_S), "--lease", str(LEASE_S)]
     shared = ["--store", store, "--workers", str(workers)]
-    command = module("servers", slug, "--port", str(port), *shared, "--attached", *durations)
+    command = python_module("servers", slug, "--port", str(port), *shared, "--attached", *durations)
     with running(command, core, log, environment) as child:
         ready = child.next_line(READY_S, look)
         yield Server(ready["address"], ready.get("push_service", ""), ready["pids"], ready["settings"])

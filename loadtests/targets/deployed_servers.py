@@ -12,13 +12,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from loadtests.harness.children import Look, module, running
+from loadtests.harness.children import Look, running
 from loadtests.harness.cores import Cores
 from loadtests.harness.distance import Way
 from loadtests.harness.parts import API, HOST
 from loadtests.harness.server_probe import Server
 from loadtests.plan.workload import HOLD_S, LEASE_S, Workload
 from loadtests.targets.target import FixedServer, OurServers, RunningServers
+from servers.deploy.child_process import python_module
 from servers.deploy.deployments import Option
 from servers.transports import TRANSPORTS, Transport, find
 
@@ -68,7 +69,7 @@ class DeployedServers(OurServers):
     ) -> Iterator[tuple[RunningServers, Way]]:
         """Run the deployment, with an empty log and an engine of its own, until the block ends; raises NotMeasured."""
         options = ["--port", "0", "--attached", "--server-options", SERVER_OPTIONS]
-        command = module("servers", "deploy", self.name, *options)
+        command = python_module("servers", "deploy", self.name, *options)
         with running(command, cores.servers, folder / f"{self.name}.log") as child:
             ready = child.next_line(READY_S, look)
             address, pids = ready["address"], ready["pids"]

@@ -36,7 +36,7 @@ from servers.demo.messages import (
     Restart,
     Shape,
 )
-from servers.deploy.processes import NotReady
+from servers.deploy.child_process import ChildFailed
 from servers.http_endpoint import error_response, json_response, read_body
 from servers.origin_middleware import OriginMiddleware
 from servers.pages import LOOPBACK_ANY_PORT, Pages, page_headers
@@ -65,7 +65,7 @@ def create_app(stage: DemoController, web: Path, settings: Settings) -> Starlett
             return json_response(await fulfil(stage, wish))
         except ChatError as refusal:
             return error_response(refusal)
-        except (*Undecodable, NotReady) as error:
+        except (*Undecodable, ChildFailed) as error:
             return error_response(BadRequest(f"control: {error}"))
 
     async def counters(request: Request) -> Response:
@@ -94,7 +94,7 @@ def create_app(stage: DemoController, web: Path, settings: Settings) -> Starlett
 
 
 async def fulfil(stage: DemoController, wish: AnyWish) -> Opened | Reached | Done:
-    """Do what the page wants, and return what it is told. Raises ChatError, NotReady."""
+    """Do what the page wants, and return what it is told. Raises ChatError, ChildFailed."""
     match wish:
         case Open(window):
             return await stage.open(window)

@@ -17,8 +17,8 @@ from servers.demo.hosts import HOSTS
 from servers.demo.lane import Lane
 from servers.demo.messages import Absent, LaneState, Look, Opened, Reached
 from servers.demo.window import Way, Window
+from servers.deploy.child_process import ChildFailed
 from servers.deploy.engines import program, redis_server
-from servers.deploy.processes import NotReady
 
 log = logging.getLogger(__name__)
 LOOK_S = 0.4
@@ -116,7 +116,7 @@ class DemoController:
         self._window(window).shape(delay_ms / 1000, is_cut)
 
     async def restart(self, slug: str) -> None:
-        """Kill a lane's server and start it again. Raises NotFound, BadRequest, NotReady."""
+        """Kill a lane's server and start it again. Raises NotFound, BadRequest, ChildFailed."""
         lane = self._lane(slug)
         if slug not in self._on:
             raise BadRequest(f"lane: {slug} is off; switch it on first")
@@ -129,7 +129,7 @@ class DemoController:
             await asyncio.gather(*(lane.gather(people) for lane in self._lanes_on()))
 
     async def host_on(self, profile: str) -> None:
-        """Move every lane to a serverless host, or back. Raises NotFound, BadRequest, NotReady.
+        """Move every lane to a serverless host, or back. Raises NotFound, BadRequest, ChildFailed.
 
         A function keeps nothing and shares nothing, so the first move takes the logs to Redis, where they begin anew.
         """
@@ -203,7 +203,7 @@ class DemoController:
         """Start a lane, unless it has been. Raises BadRequest in words for a page."""
         try:
             await lane.start()
-        except NotReady as error:
+        except ChildFailed as error:
             log.warning("%s", error)
             raise BadRequest(f"{lane.label}: its server did not start; the demo's terminal says why") from None
 

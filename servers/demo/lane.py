@@ -14,7 +14,7 @@ from shlex import join
 
 from servers.demo.counts import Bill, Counts, Stats, billed, counted
 from servers.demo.hosts import Host
-from servers.deploy.processes import Running, started
+from servers.deploy.child_process import ChildProcess, started
 from servers.transports import LOCAL_STAND_IN, RENTED, Transport
 
 ROOM = "demo"
@@ -42,7 +42,7 @@ class Lane:
         self._host: Host | None = None
         self._store = f"sqlite:///{folder / transport.slug}.db"
         self._port = ANY_FREE
-        self._running: Running | None = None
+        self._running: ChildProcess | None = None
         self._processes = ExitStack()
         self._crowd: asyncio.subprocess.Process | None = None
         self._earlier = Counts()
@@ -71,13 +71,13 @@ class Lane:
         return str(self._running.facts.get("push_service", "")) if self._running else ""
 
     async def start(self) -> None:
-        """Start the server, unless it has been started; waits until it serves. Raises NotReady."""
+        """Start the server, unless it has been started; waits until it serves. Raises ChildFailed."""
         async with self._turn:
             if not self._running:
                 await self._begin()
 
     async def restart(self) -> None:
-        """Kill the server without warning, and start it again on the same log. Raises NotReady."""
+        """Kill the server without warning, and start it again on the same log. Raises ChildFailed."""
         async with self._turn:
             await self.read()
             if self._running:
@@ -153,7 +153,7 @@ class Lane:
         self._api = Stats(self._running.address)
         self._service = Stats(self.push_service) if self.push_service else None
 
-    def _enter(self, command: Sequence[str]) -> Running:
+    def _enter(self, command: Sequence[str]) -> ChildProcess:
         return self._processes.enter_context(started(command, self._environment))
 
     async def _end(self) -> None:

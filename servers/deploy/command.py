@@ -9,7 +9,7 @@ import os
 import secrets
 import shlex
 from collections.abc import Mapping
-from contextlib import ExitStack, closing
+from contextlib import ExitStack
 from importlib import import_module
 from typing import Annotated
 
@@ -17,7 +17,7 @@ import typer
 
 from servers.deploy import deployment_settings, deployments
 from servers.deploy.serverless import profiles
-from servers.deploy.supervisor import Deployment
+from servers.deploy.supervisor import Supervisor
 from servers.serving import print_ready
 
 NAMES = ", ".join(option.name for option in deployments.OPTIONS)
@@ -40,19 +40,19 @@ def deploy(
             profiles.find(profile)
             os.environ.setdefault("CHAT_SECRET", secrets.token_urlsafe(32))
             log = deployment_settings.log_in(store or chosen.store, stack)
-            told = deployment_settings.DeploymentSettings(
+            settings = deployment_settings.DeploymentSettings(
                 port, log.url, tuple(shlex.split(server_options)), profile, instances
             )
-            beside = {**log.pids, "supervisor": os.getpid()}
-            deployment = stack.enter_context(closing(Deployment(lambda what: _tell(what, deployment.pids | beside))))
+            outside = {**log.pids, "supervisor": os.getpid()}
+            supervisor = stack.enter_context(Supervisor(lambda change: _report(change, supervisor.pids | outside)))
             module = import_module(f"servers.deploy.{chosen.folder}.deployment")
-            address: str = module.start(deployment, told)
+            address: str = module.start(supervisor, settings)
         except (ValueError, RuntimeError, OSError) as error:
             raise typer.BadParameter(str(error)) from error
         facts = {"option": chosen.name, "transport": chosen.transport, "store": log.url.partition(":")[0]}
-        print_ready(address, {**facts, "pids": deployment.pids | beside, "parts": deployment.addresses})
-        deployment.tend(attached)
+        print_ready(address, {**facts, "pids": supervisor.pids | outside, "parts": supervisor.addresses})
+        supervisor.run(attached)
 
 
-def _tell(happened: str, pids: Mapping[str, int]) -> None:
-    typer.echo(json.dumps({"happened": happened, "pids": pids}))
+def _report(change: str, pids: Mapping[str, int]) -> None:
+    typer.echo(json.dumps({"happened": change, "pids": pids}))

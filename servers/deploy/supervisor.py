@@ -1,10 +1,17 @@
-"""The processes of one deployment: started in order, started anew when one dies, replaced when there is a new version.
+"""A supervisor: processes started in order, restarted when they end, replaced when there is a new version.
 
-Teaches what a host does for those who rent it, and systemd for those who do not: tend. And that what a new version
-costs its users is decided by what it has alone: a process that shares its store may serve beside the one it replaces;
-one that owns a file must wait for the other to let go of it. Leaves out health checks: who hangs is not noticed.
+Teaches what a host does for those who rent it, and systemd for those who do not. What a new version costs its users is
+decided by what a process has alone: one that shares its store may serve beside the one that it replaces; one that owns
+a file must wait until the other has closed it.
+
+Teaches also two ways to share a port. With one listening socket for all, whichever process wakes first takes what
+waits, and long connections pile up on one: of 200, two workers took 57 and 143. Here each worker listens on a socket of
+its own on the same port (SO_REUSEPORT), and the kernel distributes connections by their addresses: 93 and 107. A worker
+that is killed takes the few that it had not accepted yet with it. The supervisor only binds the port, and never
+listens. Leaves out health checks: a process that hangs is not noticed.
 """
 
+import json
 import os
 import select
 import signal
@@ -13,64 +20,85 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any
+from typing import Any, Self
 
-from servers.deploy.processes import NotReady, Running, ready, spawn, stop, stop_all
-from servers.deploy.workers import held_port
+from servers.deploy.child_process import ChildProcess, python_module, stop_all
+from servers.serving import STDIN, reusable_socket
 
 HOST = "127.0.0.1"
-RETRY_S = 1.0
-STDIN = 0
+RESTART_S = 1.0
+"""How far apart the starts of one process are at least, so that one which cannot start does not do so all the time."""
+
+STOP, RENEW = b"!", b"+"
 
 
 class Renewal(StrEnum):
-    """How a part gets its new version."""
+    """How a process gets its new version."""
 
-    OVERLAP = "overlap"  # the new one listens on the same port, and only then the old one is told to stop
+    OVERLAP = "overlap"  # the new one listens on the same port before the old one is stopped
     STOP_FIRST = "stop_first"  # it has something alone, such as a file
-    ITSELF = "itself"  # it is a host: told by SIGHUP, it gives new requests to new instances
-    NEVER = "never"  # it is rented, and its owner's business
+    SIGHUP = "sighup"  # it is a host: on this signal it gives new requests to new instances
+    NEVER = "never"  # it is rented, or a worker that is only restarted
 
 
 @dataclass(slots=True)
 class Part:
-    """One process of a deployment; `port` is 0 until it has one, which it then keeps."""
+    """One supervised process. port: 0 until it has one, which it then keeps. successor: started, but not ready."""
 
     role: str
     command: Sequence[str]
     renewal: Renewal
     port: int
     env: Mapping[str, str]
-    running: Running | None = field(default=None, repr=False)
+    child: ChildProcess | None = field(default=None, repr=False)
+    successor: ChildProcess | None = field(default=None, repr=False)
+    is_renewed: bool = False
+    started_s: float = 0.0
 
-    def spawn(self) -> Any:
-        """Start the process without waiting for it."""
-        more = ["--share-port"] if self.renewal is Renewal.OVERLAP else []
-        return spawn([*self.command, "--port", str(self.port), *more], self.env)
+    @property
+    def children(self) -> list[ChildProcess]:
+        return [child for child in (self.successor, self.child) if child is not None]
+
+    def spawn(self) -> None:
+        """Start a successor, without waiting for it."""
+        sharing = ["--share-port"] if self.renewal is Renewal.OVERLAP else []
+        command = python_module(*self.command, "--port", str(self.port), *sharing, "--attached")
+        self.successor, self.started_s = ChildProcess(command, self.env), time.monotonic()
+
+    def take_over(self) -> ChildProcess | None:
+        """Let the successor, which is ready, serve from now on; return the one that it replaces."""
+        replaced, self.child, self.successor = self.child, self.successor, None
+        return replaced
 
 
-Changed = Callable[[str], None]
+class Supervisor:
+    """Processes by role, as a context manager. on_change: is given what has become of which of them, in words."""
 
-
-class Deployment:
-    """Processes by role. `changed` is told in words what has become of them. Close it when done."""
-
-    def __init__(self, changed: Changed) -> None:
-        self._changed = changed
+    def __init__(self, on_change: Callable[[str], None]) -> None:
+        self._on_change = on_change
         self._parts: list[Part] = []
-        self._ports = ExitStack()
+        self._stack = ExitStack()
+
+    def __enter__(self) -> Self:
+        self._signals = self._stack.enter_context(_signals())
+        return self
+
+    def __exit__(self, *exc_info: object) -> None:
+        """End every process, all at the same time."""
+        stop_all([child for part in self._parts for child in part.children])
+        self._stack.close()
 
     @property
     def pids(self) -> dict[str, int]:
-        """The process ids of those that run, by role."""
-        return {part.role: part.running.process.pid for part in self._parts if part.running}
+        """The process ids of those that serve, by role."""
+        return {part.role: part.child.pid for part in self._parts if part.child}
 
     @property
     def addresses(self) -> dict[str, str]:
-        """Where each part listens, by role."""
+        """Where each listens, by role."""
         return {part.role: f"http://{HOST}:{part.port}" for part in self._parts}
 
-    def start(
+    def spawn(
         self,
         role: str,
         command: Sequence[str],
@@ -78,101 +106,97 @@ class Deployment:
         *,
         port: int = 0,
         env: Mapping[str, str] | None = None,
-    ) -> str:
-        """Run `python -m <command>` on a port (0 takes a free one) and return its address. Waits; raises NotReady."""
+    ) -> Part:
+        """Run `python -m <command>` on a port (0 takes a free one), and do not wait."""
         if renewal is Renewal.OVERLAP:
-            port = self._ports.enter_context(held_port(HOST, port))
+            port = self._stack.enter_context(reusable_socket(HOST, port)).getsockname()[1]
         part = Part(role, command, renewal, port, env or {})
-        process = part.spawn()
-        try:
-            part.running = ready(process)
-        except NotReady:
-            stop_all([process])
-            raise
-        part.port = int(part.running.address.rpartition(":")[2])
         self._parts.append(part)
-        return part.running.address
+        part.spawn()
+        return part
 
-    def tend(self, attached: bool) -> None:
-        """Start anew whatever ends, replace all on SIGHUP, until a signal or the end of standard input says stop."""
-        with _signals() as signals:
-            stops = [STDIN] if attached else []
-            while True:
-                missing = any(part.running is None for part in self._parts)
-                outputs: list[Any] = [part.running.process.stdout for part in self._parts if part.running]
-                readable, _, _ = select.select([signals, *stops, *outputs], [], [], RETRY_S if missing else None)
-                told = os.read(signals, 1) if signals in readable else b""
-                if told == b"!" or STDIN in readable:
-                    return
-                if told:
-                    self._renew()
-                else:
-                    self._mend(readable)
+    def await_ready(self, *parts: Part) -> ChildProcess:
+        """Wait until processes that were spawned serve, and return the last; raises ChildFailed."""
+        for part in parts:
+            assert part.successor is not None
+            child = part.successor.await_ready()
+            part.port = int(child.address.rpartition(":")[2])
+            part.take_over()
+        return child
 
-    def close(self) -> None:
-        """End every process, the last started first, since it may need the others to end well."""
-        for part in reversed(self._parts):
-            if part.running is not None:
-                _end(part.running)
-        self._ports.close()
+    def start(self, role: str, command: Sequence[str], renewal: Renewal, **more: Any) -> str:
+        """Spawn a process, wait until it serves, and return its address; raises ChildFailed."""
+        return self.await_ready(self.spawn(role, command, renewal, **more)).address
 
-    def _mend(self, readable: Sequence[Any]) -> None:
-        """Start anew the parts whose output has ended, and those that could not be started before."""
+    def run(self, attached: bool) -> None:
+        """Restart whatever ends, and renew on SIGHUP, until a signal or (if attached) the end of standard input."""
+        inputs = [self._signals, STDIN] if attached else [self._signals]
+        is_renewable = any(part.renewal is not Renewal.NEVER for part in self._parts)
+        while True:
+            outputs = {child.output.fileno(): (part, child) for part in self._parts for child in part.children}
+            is_missing = any(not part.children for part in self._parts)
+            readable, _, _ = select.select([*inputs, *outputs], [], [], RESTART_S if is_missing else None)
+            received = os.read(self._signals, 1) if self._signals in readable else b""
+            if received == RENEW and is_renewable:
+                self._renew()
+            elif received or STDIN in readable:
+                return
+            for descriptor in readable:
+                if descriptor in outputs:
+                    self._on_output(*outputs[descriptor])
+            self._restart_missing()
+
+    def _on_output(self, part: Part, child: ChildProcess) -> None:
+        """Read what a process has printed: the ready line of a successor, or the end of its output."""
+        if child not in part.children:  # stopped meanwhile, for a new version
+            return
+        line = child.output.readline()
+        if not line:
+            self._on_end(part, child)
+        elif child is part.successor:
+            child.facts = json.loads(line)
+            replaced = part.take_over()
+            self._on_change(f"{part.role} {'has its new version' if part.is_renewed else 'started'}")
+            part.is_renewed = False
+            if replaced is not None:
+                replaced.stop()
+
+    def _on_end(self, part: Part, child: ChildProcess) -> None:
+        status = child.process.wait()
+        child.stop()
+        if child is part.child:
+            part.child = None
+            self._on_change(f"{part.role} ended with status {status}")
+        else:
+            part.successor = None
+            self._on_change(f"{part.role} did not start: it ended with status {status}; see its standard error")
+
+    def _restart_missing(self) -> None:
         for part in self._parts:
-            if part.running and part.running.process.stdout in readable and not _says(part.running):
-                status = part.running.process.wait()
-                part.running = None
-                self._changed(f"{part.role} ended with status {status}")
-            if part.running is None:
-                self._start_anew(part)
+            if not part.children and time.monotonic() - part.started_s >= RESTART_S:
+                part.spawn()
 
     def _renew(self) -> None:
-        """Replace every part that is ours, the first started first: what others stand on is new before they are."""
+        """Replace every process that is ours, the first started first: what others need is new before they are."""
         for part in self._parts:
-            running = part.running
-            if running is None or part.renewal is Renewal.NEVER:
+            if part.renewal is Renewal.NEVER or part.child is None or part.successor is not None:
                 continue
-            if part.renewal is Renewal.ITSELF:
-                running.process.send_signal(signal.SIGHUP)
-            elif part.renewal is Renewal.STOP_FIRST:
-                _end(running)
-            if part.renewal is Renewal.ITSELF or self._start_anew(part):
-                self._changed(f"{part.role} has its new version")
-            if part.renewal is Renewal.OVERLAP and part.running is not running:
-                _end(running)
-
-    def _start_anew(self, part: Part) -> bool:
-        """Start a part on the port it had. If that fails, what ran goes on, or another attempt follows."""
-        process = part.spawn()
-        try:
-            part.running = ready(process)
-        except NotReady as error:
-            stop_all([process])
-            if part.running is not None and part.running.process.poll() is not None:
-                part.running = None
-            self._changed(f"{part.role} did not start: {error}")
-            time.sleep(RETRY_S)
-            return False
-        self._changed(f"{part.role} started")
-        return True
-
-
-def _end(running: Running) -> None:
-    with running.process:
-        stop(running.process)
-
-
-def _says(running: Running) -> bool:
-    """Tell whether there was something to read from a child: its output ends when it does."""
-    assert running.process.stdout is not None
-    return bool(os.read(running.process.stdout.fileno(), 4096))
+            if part.renewal is Renewal.SIGHUP:
+                part.child.process.send_signal(signal.SIGHUP)
+                self._on_change(f"{part.role} has its new version")
+                continue
+            if part.renewal is Renewal.STOP_FIRST:
+                part.child.stop()
+                part.child = None
+            part.is_renewed = True
+            part.spawn()
 
 
 @contextmanager
 def _signals() -> Iterator[int]:
-    """Yield a descriptor from which "!" is read when a signal says stop, and "+" when one says that all be new."""
+    """Yield a descriptor from which STOP or RENEW is read when a signal asks for that."""
     reading, writing = os.pipe()
-    marks = {signal.SIGTERM: b"!", signal.SIGINT: b"!", signal.SIGHUP: b"+"}
+    marks = {signal.SIGTERM: STOP, signal.SIGINT: STOP, signal.SIGHUP: RENEW}
     before = {
         number: signal.signal(number, lambda *_, mark=mark: os.write(writing, mark)) for number, mark in marks.items()
     }

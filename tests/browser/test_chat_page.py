@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, expect
 
-from servers.deploy.processes import started
+from servers.deploy.child_process import started
 
 pytestmark = pytest.mark.process
 

@@ -23,7 +23,7 @@ from clients.terminal_screens import PromptScreen
 from clients.typing_notices import RENEW_S, TypingNotices
 from servers import transports
 from servers.core.wire import Kind
-from servers.deploy.processes import started
+from servers.deploy.child_process import started
 from tests.support.chat_harness import DEADLINE_S, ChatHarness, events, until
 
 SOCKET = transports.find("raw_websocket")

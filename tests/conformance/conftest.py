@@ -6,14 +6,14 @@ from typing import Any
 
 import pytest
 
-from servers.deploy.processes import Running
+from servers.deploy.child_process import ChildProcess
 from servers.transports import TRANSPORTS, Transport
 from tests.support.chat_harness import ChatHarness
 from tests.support.deployments import TOPOLOGIES, Topology
 from tests.support.engines import Engines
 
-Serve = Callable[..., AbstractContextManager[Running]]
-ServerOf = Callable[[Transport, Topology], Running]
+Serve = Callable[..., AbstractContextManager[ChildProcess]]
+ServerOf = Callable[[Transport, Topology], ChildProcess]
 
 
 def shared_by(name: str, value: object, *marks: pytest.MarkDecorator) -> Any:
@@ -52,10 +52,10 @@ def serve(transport: Transport, topology: Topology, engines: Engines) -> Serve:
 @pytest.fixture(scope="session")
 def server_of(engines: Engines) -> Iterator[ServerOf]:
     """Start each transport's server once per topology, when it is first asked for; tests keep apart by rooms."""
-    running: dict[tuple[str, Topology], Running] = {}
+    running: dict[tuple[str, Topology], ChildProcess] = {}
     with ExitStack() as stack:
 
-        def start(transport: Transport, topology: Topology) -> Running:
+        def start(transport: Transport, topology: Topology) -> ChildProcess:
             key = transport.slug, topology
             if key not in running:
                 running[key] = stack.enter_context(topology.serving(transport, engines))

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from servers.core.wire import Kind
-from servers.deploy.processes import Running, started
+from servers.deploy.child_process import ChildProcess, started
 from servers.transports import Transport
 from tests.conformance.conftest import ServerOf
 from tests.support.chat_harness import DEADLINE_S, ChatHarness, events, online, serving, until
@@ -114,12 +114,12 @@ async def test_a_user_whose_line_is_gone_goes_offline_and_comes_back(lines: Line
 
 
 @contextmanager
-def on_file(transport: Transport, path: Path, *more: str, port: int = 0) -> Iterator[Running]:
+def on_file(transport: Transport, path: Path, *more: str, port: int = 0) -> Iterator[ChildProcess]:
     with serving(transport, "--store", f"sqlite:///{path}", *more, port=port) as running:
         yield running
 
 
-def port_of(running: Running) -> int:
+def port_of(running: ChildProcess) -> int:
     return int(running.address.rpartition(":")[2])
 
 

@@ -14,9 +14,9 @@ import redis
 
 from clients.conversation import ChatSession
 from servers.core.wire import Ack, Kind
+from servers.deploy.child_process import ChildProcess
 from servers.deploy.empty_database import engine_folder
 from servers.deploy.engines import Engine
-from servers.deploy.processes import Running
 from servers.transports import TRANSPORTS, Transport
 from tests.support.chat_harness import DEADLINE_S, ChatHarness, events, online, serving, soon, until
 from tests.support.engines import SHARED
@@ -39,7 +39,7 @@ class Topology:
     """Two workers, the engine under them, and a room."""
 
     engine: Engine
-    running: Running
+    running: ChildProcess
     url: str
     stage: ChatHarness
 

@@ -14,7 +14,6 @@ from pathlib import Path
 import pytest
 
 from loadtests.accounts.wire_bytes import WireBytes
-from loadtests.harness.children import module
 from loadtests.harness.cores import Cores
 from loadtests.harness.distance import Way
 from loadtests.harness.generator import generating
@@ -23,6 +22,7 @@ from loadtests.harness.server_probe import ServerProbe, serving
 from loadtests.plan.workload import Workload
 from loadtests.scenarios import Planned
 from loadtests.targets.target import OurServers
+from servers.deploy.child_process import python_module
 from servers.transports import TRANSPORTS, Transport, find
 
 pytestmark = [pytest.mark.process, pytest.mark.xdist_group("measuring")]
@@ -39,7 +39,7 @@ def quiet(*_: object) -> None:
 @contextmanager
 def counting(address: str) -> Iterator[tuple[str, Callable[[], WireBytes]]]:
     """Put a relay without delay before a server; give its address, and how to end it and learn what it carried."""
-    command = module("loadtests.harness.relay", "--to", address.removeprefix("http://"))
+    command = python_module("loadtests.harness.relay", "--to", address.removeprefix("http://"))
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as relay:
         assert relay.stdout is not None
 

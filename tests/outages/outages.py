@@ -12,8 +12,8 @@ from time import monotonic
 
 import httpx
 
+from servers.deploy.child_process import ChildProcess, started
 from servers.deploy.deployments import OPTIONS, Option, find
-from servers.deploy.processes import Running, started
 from tests.outages.outcome import Outcome, outcome
 from tests.outages.people import crowd
 from tests.support.relay import Relay
@@ -41,7 +41,7 @@ class Size:
 class Deployed:
     """A deployment that runs, and the relay to its vendor, if there is one between."""
 
-    running: Running
+    running: ChildProcess
     link: Relay | None
 
     def kill(self, role: str) -> None:

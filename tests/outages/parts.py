@@ -20,8 +20,8 @@ import psutil
 from clients.conversation import ChatSession, log_in
 from results.schema import PARTS_FILE
 from servers.core.wire import Kind
+from servers.deploy.child_process import started
 from servers.deploy.deployments import OPTIONS, Option
-from servers.deploy.processes import started
 from tests.outages.__main__ import REFERENCE
 
 RENTED = {"push_service"}

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from servers.deploy.processes import NotReady, started
+from servers.deploy.child_process import ChildFailed, started
 from servers.transports import TRANSPORTS
 
 pytestmark = pytest.mark.process
@@ -53,7 +53,7 @@ def test_an_unfit_store_is_refused(store: str) -> None:
 
 def test_a_second_process_on_the_same_file_is_refused(tmp_path: Path) -> None:
     command = ["servers", "short_polling", "--port", "0", "--store", f"sqlite:///{tmp_path}/chat.db"]
-    with started(command), pytest.raises(NotReady, match="ended with status 2"), started(command):
+    with started(command), pytest.raises(ChildFailed, match="ended with status 2"), started(command):
         pass
 
 

@@ -7,7 +7,7 @@ import httpx
 import pytest
 
 from servers.core.wire import Snapshot, decode
-from servers.deploy.processes import started
+from servers.deploy.child_process import started
 
 pytestmark = pytest.mark.process
 

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 import httpx
 import pytest
 
-from servers.deploy.processes import Running, started
+from servers.deploy.child_process import ChildProcess, started
 from servers.serving import print_ready
 from servers.wire_bytes import MeteredTransport, Traffic
 
@@ -19,17 +19,17 @@ pytestmark = [pytest.mark.anyio, pytest.mark.process]
 
 
 @pytest.fixture
-def running() -> Iterator[Running]:
+def running() -> Iterator[ChildProcess]:
     with started(["servers", "raw_websocket", "--port", "0"]) as server:
         yield server
 
 
-def wire(running: Running) -> dict[str, dict[str, int]]:
+def wire(running: ChildProcess) -> dict[str, dict[str, int]]:
     counted: dict[str, dict[str, int]] = httpx.get(f"{running.address}/stats", trust_env=False).json()["wire"]
     return counted
 
 
-async def test_http_bytes_are_counted_with_headers(running: Running) -> None:
+async def test_http_bytes_are_counted_with_headers(running: ChildProcess) -> None:
     before = wire(running)["http"]
     between = wire(running)["http"]
     question = between["received"] - before["received"]
@@ -46,7 +46,7 @@ async def test_http_bytes_are_counted_with_headers(running: Running) -> None:
     assert abs(after["sent"] - between["sent"] - answered - len(answer)) <= 8  # the counters' own digits grow
 
 
-async def test_an_upgrade_is_counted_once_and_with_its_frames(running: Running) -> None:
+async def test_an_upgrade_is_counted_once_and_with_its_frames(running: ChildProcess) -> None:
     host, _, port = running.address.removeprefix("http://").partition(":")
     reader, writer = await asyncio.open_connection(host, int(port))
     upgrade = (
@@ -68,7 +68,7 @@ async def test_an_upgrade_is_counted_once_and_with_its_frames(running: Running) 
 
 
 @pytest.mark.parametrize("module", ["servers short_polling", "servers.demo", "servers.pusher_service"])
-def test_a_port_in_use_is_named_with_the_option_that_takes_another(running: Running, module: str) -> None:
+def test_a_port_in_use_is_named_with_the_option_that_takes_another(running: ChildProcess, module: str) -> None:
     port = running.address.rpartition(":")[2]
     environment = {**os.environ, "PUSHER_APP_ID": "1", "PUSHER_KEY": "key", "PUSHER_SECRET": "secret"}
     command = [sys.executable, "-m", *module.split(), "--port", port]
@@ -89,7 +89,7 @@ def test_a_parent_process_is_told_in_one_line_of_json(capsys: pytest.CaptureFixt
     assert json.loads(capsys.readouterr().out) == {"address": "http://127.0.0.1:8000", "transport": "raw_websocket"}
 
 
-async def test_a_server_ends_when_its_parent_lets_go_of_it(running: Running) -> None:
+async def test_a_server_ends_when_its_parent_lets_go_of_it(running: ChildProcess) -> None:
     assert running.process.stdin is not None
     running.process.stdin.close()
     assert await asyncio.to_thread(running.process.wait, 15) == 0

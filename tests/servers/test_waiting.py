@@ -12,7 +12,7 @@ import pytest
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
 
-from servers.deploy.processes import Running, started
+from servers.deploy.child_process import ChildProcess, started
 
 pytestmark = [pytest.mark.anyio, pytest.mark.process]
 HOLD_S = 0.3
@@ -20,13 +20,13 @@ DEADLINE_S = 10.0
 
 
 @pytest.fixture
-def server(request: pytest.FixtureRequest) -> Iterator[Running]:
+def server(request: pytest.FixtureRequest) -> Iterator[ChildProcess]:
     with started(["servers", request.param, "--port", "0", "--hold", str(HOLD_S)]) as running:
         yield running
 
 
 @asynccontextmanager
-async def user(server: Running, name: str) -> AsyncIterator[tuple[httpx.AsyncClient, str]]:
+async def user(server: ChildProcess, name: str) -> AsyncIterator[tuple[httpx.AsyncClient, str]]:
     async with httpx.AsyncClient(base_url=server.address, trust_env=False, timeout=DEADLINE_S) as http:
         token = (await http.post("/login", json={"name": name})).json()["token"]
         http.headers["Authorization"] = f"Bearer {token}"
@@ -39,7 +39,7 @@ async def joined(http: httpx.AsyncClient) -> dict[str, str]:
     return {"after": f"{snapshot['epoch']}.{snapshot['head']}", "connection": "window"}
 
 
-def socket_of(server: Running) -> connect:
+def socket_of(server: ChildProcess) -> connect:
     return connect(f"ws{server.address.removeprefix('http')}/rooms/room/socket", compression=None, proxy=None)
 
 
@@ -49,7 +49,7 @@ async def enter(line: ClientConnection, token: str) -> None:
 
 
 @pytest.mark.parametrize("server", ["short_polling"], indirect=True)
-async def test_a_short_poll_is_answered_at_once_with_nothing(server: Running) -> None:
+async def test_a_short_poll_is_answered_at_once_with_nothing(server: ChildProcess) -> None:
     async with user(server, "Ada") as (http, _):
         answer = (await http.get("/rooms/room/events", params=await joined(http))).json()
         assert answer["events"] == []
@@ -58,7 +58,7 @@ async def test_a_short_poll_is_answered_at_once_with_nothing(server: Running) ->
 
 
 @pytest.mark.parametrize("server", ["long_polling"], indirect=True)
-async def test_a_long_poll_without_news_is_answered_when_its_time_is_over(server: Running) -> None:
+async def test_a_long_poll_without_news_is_answered_when_its_time_is_over(server: ChildProcess) -> None:
     async with user(server, "Ada") as (http, _):
         query, asked_s = await joined(http), time.monotonic()
         answer = (await http.get("/rooms/room/events", params=query)).json()
@@ -67,7 +67,7 @@ async def test_a_long_poll_without_news_is_answered_when_its_time_is_over(server
 
 
 @pytest.mark.parametrize("server", ["long_polling"], indirect=True)
-async def test_a_long_poll_with_news_waiting_is_answered_with_all_of_it(server: Running) -> None:
+async def test_a_long_poll_with_news_waiting_is_answered_with_all_of_it(server: ChildProcess) -> None:
     async with user(server, "Ada") as (http, _):
         query = await joined(http)
         for n in range(3):
@@ -86,7 +86,7 @@ async def test_a_socket_that_does_not_join_in_time_is_closed() -> None:
 
 
 @pytest.mark.parametrize("server", ["raw_websocket"], indirect=True)
-async def test_the_end_of_a_replaced_line_does_not_end_its_successor(server: Running) -> None:
+async def test_the_end_of_a_replaced_line_does_not_end_its_successor(server: ChildProcess) -> None:
     async with user(server, "Ada") as (_, token), socket_of(server) as successor:
         async with socket_of(server) as replaced:
             await enter(replaced, token)
@@ -97,7 +97,7 @@ async def test_the_end_of_a_replaced_line_does_not_end_its_successor(server: Run
 
 
 @pytest.mark.parametrize("server", ["raw_websocket"], indirect=True)
-async def test_a_line_that_has_left_the_room_is_closed(server: Running) -> None:
+async def test_a_line_that_has_left_the_room_is_closed(server: ChildProcess) -> None:
     async with user(server, "Ada") as (_, token), socket_of(server) as line:
         await enter(line, token)
         await line.send(json.dumps({"type": "leave", "ref": 1, "connection": "window"}))
@@ -109,7 +109,7 @@ async def test_a_line_that_has_left_the_room_is_closed(server: Running) -> None:
 
 
 @pytest.mark.parametrize("server", ["raw_websocket"], indirect=True)
-async def test_a_server_that_stops_closes_its_sockets_with_come_back_soon(server: Running) -> None:
+async def test_a_server_that_stops_closes_its_sockets_with_come_back_soon(server: ChildProcess) -> None:
     async with user(server, "Ada") as (_, token), socket_of(server) as line:
         await enter(line, token)
         assert server.process.stdin is not None
@@ -121,7 +121,7 @@ async def test_a_server_that_stops_closes_its_sockets_with_come_back_soon(server
 
 
 @pytest.mark.parametrize("server", ["raw_websocket"], indirect=True)
-async def test_a_subscriber_that_does_not_read_stalls_nobody_and_loses_nothing(server: Running) -> None:
+async def test_a_subscriber_that_does_not_read_stalls_nobody_and_loses_nothing(server: ChildProcess) -> None:
     count, text = 400, "x" * 4000  # far beyond what the kernel buffers for a socket made this small
     async with user(server, "Ada") as (_, ada), user(server, "Eve") as (_, eve), socket_of(server) as brisk:
         await enter(brisk, ada)
@@ -140,7 +140,7 @@ async def test_a_subscriber_that_does_not_read_stalls_nobody_and_loses_nothing(s
         await writer.wait_closed()
 
 
-async def stalled(server: Running, token: str) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+async def stalled(server: ChildProcess, token: str) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
     """Join over a bare socket with the smallest of buffers, and leave it unread until the reader is used."""
     host, _, port = server.address.removeprefix("http://").partition(":")
     bare = socket.socket()

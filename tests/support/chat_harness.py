@@ -10,7 +10,7 @@ from typing import TypeVar
 from clients.chat_client import Options
 from clients.conversation import ChatSession, log_in
 from servers.core.wire import Event, Kind
-from servers.deploy.processes import Running, started
+from servers.deploy.child_process import ChildProcess, started
 from servers.transports import Transport
 
 LEASE_S = 1.5
@@ -23,7 +23,9 @@ Value = TypeVar("Value")
 
 
 @contextmanager
-def serving(transport: Transport, *more: str, port: int = 0, env: Mapping[str, str] | None = None) -> Iterator[Running]:
+def serving(
+    transport: Transport, *more: str, port: int = 0, env: Mapping[str, str] | None = None
+) -> Iterator[ChildProcess]:
     """Run a real server of that transport, in a process of its own."""
     command = ["servers", transport.slug, *arguments(), "--port", str(port), *more]
     with started(command, env={"CHAT_SECRET": SECRET, **(env or {})}) as running:

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from servers.deploy.processes import started
+from servers.deploy.child_process import started
 
 
 @contextmanager

@@ -8,8 +8,8 @@ from typing import Protocol
 
 import pytest
 
+from servers.deploy.child_process import ChildProcess, started
 from servers.deploy.deployments import OPTIONS, Option
-from servers.deploy.processes import Running, started
 from servers.transports import Transport
 from tests.support.chat_harness import SECRET, arguments, serving
 from tests.support.engines import Engines
@@ -24,7 +24,7 @@ class Topology(Protocol):
 
     def serving(
         self, transport: Transport, engines: Engines, *more: str, env: Mapping[str, str] | None = None
-    ) -> AbstractContextManager[Running]:
+    ) -> AbstractContextManager[ChildProcess]:
         """Run it with an empty store of its own; `more` is told to the servers."""
         ...
 
@@ -44,7 +44,7 @@ class Processes:
 
     def serving(
         self, transport: Transport, engines: Engines, *more: str, env: Mapping[str, str] | None = None
-    ) -> AbstractContextManager[Running]:
+    ) -> AbstractContextManager[ChildProcess]:
         shared = ["--workers", str(self.workers), "--store", engines.fresh_url(self.store)] if self.store else []
         return serving(transport, *shared, *more, env=env)
 
@@ -64,7 +64,7 @@ class Deployed:
     @contextmanager
     def serving(
         self, transport: Transport, engines: Engines, *more: str, env: Mapping[str, str] | None = None
-    ) -> Iterator[Running]:
+    ) -> Iterator[ChildProcess]:
         store = "sqlite" if self.option.store == "sqlite" else engines.fresh_url(self.option.store)
         command = ["servers", "deploy", self.option.name, "--port", "0", "--store", store]
         told = ["--server-options", shlex.join([*arguments(), *more])]

@@ -9,7 +9,7 @@ import pusher
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import ClientConnection, connect
 
-from servers.deploy.processes import Running, started
+from servers.deploy.child_process import ChildProcess, started
 from servers.pusher_service.signatures import Credentials
 from tests.support.pusher_harness import CREDENTIALS, Json, signed_subscription
 
@@ -18,7 +18,7 @@ DEADLINE_S = 10.0
 
 
 @contextmanager
-def push_service(*arguments: str) -> Iterator[Running]:
+def push_service(*arguments: str) -> Iterator[ChildProcess]:
     """Run the service on a free port until the block ends."""
     with started(["servers.pusher_service", *arguments], env=ENV) as running:
         yield running

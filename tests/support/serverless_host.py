@@ -10,7 +10,7 @@ from typing import Any
 
 import httpx
 
-from servers.deploy.processes import started
+from servers.deploy.child_process import started
 from servers.deploy.serverless.host import hosting
 from servers.deploy.serverless.profiles import Profile
 from servers.deploy.serverless.profiles import find as find_profile

@@ -12,7 +12,7 @@ from loadtests.experiments.bench.calls import api_client, connect, expect, join,
 from loadtests.experiments.bench.crowd import BenchConnection, Crowd
 from loadtests.experiments.bench.findings import Finding, Goal, compared
 from loadtests.experiments.bench.pairs import Pairs, Void
-from loadtests.experiments.bench.processes import Child, chat_server, running
+from loadtests.experiments.bench.processes import MeasuredServer, chat_server, running
 from loadtests.experiments.bench.readers import Message
 from loadtests.experiments.bench.sizes import BenchSizes
 from loadtests.harness.baselines import ANY_ACCOUNT
@@ -24,7 +24,7 @@ EMPTY = b'"events":[]'
 class Pollers:
     """Connections that send the next poll as soon as the last one is answered."""
 
-    def __init__(self, server: Child, polls: Sequence[bytes]) -> None:
+    def __init__(self, server: MeasuredServer, polls: Sequence[bytes]) -> None:
         self._server = server
         self._polls = polls
         self._crowd = Crowd(connect(server.address, len(polls)))

@@ -19,7 +19,7 @@ from loadtests.experiments.bench.calls import MARK, api_client, join_frames, log
 from loadtests.experiments.bench.crowd import BenchConnection, Crowd
 from loadtests.experiments.bench.findings import Finding, Goal, compared
 from loadtests.experiments.bench.pairs import Leg, Pairs, Void
-from loadtests.experiments.bench.processes import Child, chat_server, running
+from loadtests.experiments.bench.processes import MeasuredServer, chat_server, running
 from loadtests.experiments.bench.readers import Message, client_frame
 from loadtests.experiments.bench.sizes import BenchSizes, FanOutSize
 from loadtests.harness.baselines import TEXT, example_page
@@ -36,7 +36,11 @@ class Room:
     """The subscribers of one server's room, and the frame that publishes the n-th message there."""
 
     def __init__(
-        self, server: Child, connections: list[BenchConnection], frame: Callable[[int], bytes], acknowledges: bool
+        self,
+        server: MeasuredServer,
+        connections: list[BenchConnection],
+        frame: Callable[[int], bytes],
+        acknowledges: bool,
     ) -> None:
         self._server = server
         self._crowd = Crowd(connections)

@@ -22,7 +22,7 @@ from loadtests.experiments.bench.calls import (
 )
 from loadtests.experiments.bench.crowd import BenchConnection, Crowd
 from loadtests.experiments.bench.findings import Finding
-from loadtests.experiments.bench.processes import Child, chat_server
+from loadtests.experiments.bench.processes import MeasuredServer, chat_server
 from loadtests.experiments.bench.readers import TEXT, client_frame
 from loadtests.experiments.bench.sizes import BenchSizes
 from loadtests.users.http_session import HttpUserSession
@@ -33,7 +33,7 @@ ROOM_SIZE = 50
 SETTLE_S = 1.0
 KIBIBYTE = 1024
 
-EnterRoom = Callable[[Child, HttpUserSession, str, Sequence[Account]], list[BenchConnection]]
+EnterRoom = Callable[[MeasuredServer, HttpUserSession, str, Sequence[Account]], list[BenchConnection]]
 """Has users join a room; returns their connections, which then stay open and silent."""
 
 
@@ -44,7 +44,9 @@ def polls(address: str, client: HttpUserSession, room: str, accounts: Sequence[A
     return [http_request(address, "GET", f"{path}{number}", each.token) for number, each in enumerate(accounts)]
 
 
-def poll(server: Child, client: HttpUserSession, room: str, accounts: Sequence[Account]) -> list[BenchConnection]:
+def poll(
+    server: MeasuredServer, client: HttpUserSession, room: str, accounts: Sequence[Account]
+) -> list[BenchConnection]:
     """Poll once, and keep the connection for the next time."""
     connections = connect(server.address, len(accounts))
     crowd = Crowd(connections)
@@ -54,7 +56,9 @@ def poll(server: Child, client: HttpUserSession, room: str, accounts: Sequence[A
     return connections
 
 
-def wait(server: Child, client: HttpUserSession, room: str, accounts: Sequence[Account]) -> list[BenchConnection]:
+def wait(
+    server: MeasuredServer, client: HttpUserSession, room: str, accounts: Sequence[Account]
+) -> list[BenchConnection]:
     """Send polls that the server holds: for one response, or for more of one that never ends."""
     connections = connect(server.address, len(accounts))
     for connection, request in zip(connections, polls(server.address, client, room, accounts), strict=True):
@@ -62,12 +66,16 @@ def wait(server: Child, client: HttpUserSession, room: str, accounts: Sequence[A
     return connections
 
 
-def open_socket(server: Child, _: HttpUserSession, room: str, accounts: Sequence[Account]) -> list[BenchConnection]:
+def open_socket(
+    server: MeasuredServer, _: HttpUserSession, room: str, accounts: Sequence[Account]
+) -> list[BenchConnection]:
     """Join over a WebSocket."""
     return open_sockets(server.address, f"/rooms/{room}/socket", len(accounts), join_frames(accounts))
 
 
-def subscribe(server: Child, client: HttpUserSession, room: str, accounts: Sequence[Account]) -> list[BenchConnection]:
+def subscribe(
+    server: MeasuredServer, client: HttpUserSession, room: str, accounts: Sequence[Account]
+) -> list[BenchConnection]:
     """Join over HTTP, and subscribe to the room's channel at the push service."""
     join(client, accounts, room)
     key = client.get("/pusher/service", dict)["key"]

@@ -16,7 +16,7 @@ from loadtests.experiments.bench.calls import MARK, api_client, join_frames, log
 from loadtests.experiments.bench.crowd import BenchConnection, Crowd
 from loadtests.experiments.bench.findings import Finding, Goal, compared
 from loadtests.experiments.bench.pairs import Pairs, Void
-from loadtests.experiments.bench.processes import Child, chat_server
+from loadtests.experiments.bench.processes import MeasuredServer, chat_server
 from loadtests.experiments.bench.readers import CLOSE, Message, client_frame
 from loadtests.experiments.bench.sizes import BenchSizes
 from servers.core.wire import Send, encode
@@ -32,7 +32,7 @@ STALLED_BUFFER_BYTES = 65_536
 class Room:
     """Everyone's connections; the first one publishes, one message at a time, and the last one stalls."""
 
-    def __init__(self, server: Child, connections: list[BenchConnection]) -> None:
+    def __init__(self, server: MeasuredServer, connections: list[BenchConnection]) -> None:
         self._server = server
         self._crowd = Crowd(connections)
         *self._others, self._stalled = connections

@@ -22,7 +22,7 @@ from loadtests.experiments.calibration.notes import Notes
 from loadtests.experiments.calibration.record import Row, summed_up
 from loadtests.experiments.calibration.stub import speaks
 from loadtests.harness import cores
-from loadtests.harness.children import Look, NotMeasured, module, running
+from loadtests.harness.children import Look, NotMeasured, running
 from loadtests.harness.distance import Way
 from loadtests.harness.measurement import measure
 from loadtests.harness.server_probe import READY_S, Server
@@ -33,6 +33,7 @@ from loadtests.targets.target import FixedServer, OurServers, RunningServers
 from results import terminal
 from results.fitted_table import FittedTable, TableColumn, TableRow
 from results.terminal import note
+from servers.deploy.child_process import python_module
 from servers.transports import TRANSPORTS, Transport
 
 SLUGS = [row.slug for row in TRANSPORTS if speaks(row)]
@@ -53,7 +54,7 @@ class Stub(OurServers):
         self, transport: Transport, workload: Workload, cores: cores.Cores, folder: Path, look: Look
     ) -> Iterator[tuple[RunningServers, Way]]:
         delays = ",".join(f"{delay:g}" for delay in self.delays_ms)
-        command = module(
+        command = python_module(
             "loadtests.experiments.calibration.stub", transport.slug, "--delays", delays, "--notes", str(self.notes)
         )
         with running(command, cores.servers, folder / "stub.log") as child:

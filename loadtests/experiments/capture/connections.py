@@ -6,16 +6,17 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from loadtests.harness.children import module, running
+from loadtests.harness.children import running
 from loadtests.harness.distance import Link
 from loadtests.harness.server_probe import READY_S
+from servers.deploy.child_process import python_module
 
 
 @contextmanager
 def listened_to(link: Link, address: str, folder: Path) -> Iterator[str]:
     """Lay a recorder into a link until the block ends; gives the address to use instead. Raises NotMeasured."""
     target, notes = address.removeprefix("http://"), str(_notes(link, folder))
-    command = module("loadtests.experiments.capture.recorder", "--to", target, "--notes", notes)
+    command = python_module("loadtests.experiments.capture.recorder", "--to", target, "--notes", notes)
     with running(command, None, folder / f"recorder, {link}.log") as recorder:
         yield str(recorder.next_line(READY_S, wait)["address"])
 

@@ -13,9 +13,10 @@ from typing import Any
 import pusher
 
 from loadtests.experiments.capture.connections import heard, listened_to, wait
-from loadtests.harness.children import NotMeasured, module, running
+from loadtests.harness.children import NotMeasured, running
 from loadtests.harness.distance import Link, credentials
 from loadtests.harness.server_probe import READY_S
+from servers.deploy.child_process import python_module
 
 SCRIPT = Path(__file__).with_name("pusher_js.mjs")
 CHANNEL, EVENT = "room", "message"
@@ -31,7 +32,7 @@ def recorded_pusher_js() -> list[dict[str, Any]]:
     environment = credentials()
     with TemporaryDirectory(prefix="capture-") as name:
         folder = Path(name)
-        service_command = module("servers.pusher_service", "--port", "0", "--attached")
+        service_command = python_module("servers.pusher_service", "--port", "0", "--attached")
         with running(service_command, None, folder / "push service.log", environment) as service:
             target = service.next_line(READY_S, wait)["address"]
             with listened_to(Link.PUSH_SERVICE, target, folder) as address:

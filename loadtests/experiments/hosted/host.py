@@ -12,10 +12,11 @@ from urllib.request import ProxyHandler, build_opener
 
 from loadtests.experiments.hosted.accounts import Bill
 from loadtests.experiments.hosted.plan import Host
-from loadtests.harness.children import Look, module, running
+from loadtests.harness.children import Look, running
 from loadtests.harness.provisioned_store import StoreChoice, provisioned
 from loadtests.harness.server_probe import READY_S, RESPONSE_S, Server
 from loadtests.plan.workload import HOLD_S, LEASE_S
+from servers.deploy.child_process import python_module
 
 STORE = "redis"
 
@@ -29,7 +30,7 @@ def hosting(slug: str, host: Host, core: int | None, folder: Path, look: Look) -
     durations = f"--hold {HOLD_S:g} --lease {LEASE_S:g}"
     with provisioned(StoreChoice(STORE), core, folder, look) as store:
         options = [*host.options, "--store", store.url, "--server-options", durations, "--port", "0", "--attached"]
-        command = module("servers.deploy.serverless", slug, *options)
+        command = python_module("servers.deploy.serverless", slug, *options)
         with running(command, core, folder / f"host of {slug}.log", store.environment) as child:
             ready = child.next_line(READY_S, look)
             settings = {**ready["settings"], "engine": store.engine, "hold_s": HOLD_S, "lease_s": LEASE_S}

@@ -14,12 +14,13 @@ from loadtests.experiments.hosted.accounts import Bill, Row, row_of
 from loadtests.experiments.hosted.connection_timeline import timeline_of
 from loadtests.experiments.hosted.host import bill_of, hosting
 from loadtests.experiments.hosted.plan import HostedPlan, Step
-from loadtests.harness.children import LOOK_S, Look
+from loadtests.harness.children import Look
 from loadtests.harness.cores import Cores
 from loadtests.harness.distance import Way
 from loadtests.harness.generator import Generator, generating
 from loadtests.harness.server_probe import Server
 from loadtests.targets.target import OurServers
+from servers.deploy.child_process import TICK_S
 
 DIGITS = 4
 
@@ -62,6 +63,6 @@ def _bills(server: Server, generator: Generator, window: Window) -> tuple[Bill, 
     for moment_s in window:
         while (left_s := moment_s - perf_counter()) > 0:
             generator.poll()
-            sleep(min(left_s, LOOK_S))
+            sleep(min(left_s, TICK_S))
         bills.append(bill_of(server))
     return bills[0], bills[1]

@@ -17,7 +17,7 @@ import psutil
 from loadtests.accounts.verdict import percentile
 from loadtests.experiments.shared_store.plan import NONE
 from loadtests.harness.baselines import ANY_ACCOUNT, TEXT
-from loadtests.harness.children import Look, NotMeasured, module, running
+from loadtests.harness.children import Look, NotMeasured, running
 from loadtests.harness.cores import Cores
 from loadtests.harness.cpu_time import cpu_s, family_cpu_s
 from loadtests.harness.provisioned_store import StoreChoice, provisioned
@@ -26,6 +26,7 @@ from loadtests.reports.trials import Row
 from loadtests.users.http_connection import ConnectionLost
 from loadtests.users.http_session import HttpUserSession
 from servers.core.wire import Send
+from servers.deploy.child_process import python_module
 
 SLUG = "short_polling"
 
@@ -78,7 +79,7 @@ def _append(client: HttpUserSession, client_id: str) -> float:
 def _serving(store: str, cores: Cores, folder: Path, look: Look) -> Iterator[AppendServer]:
     """Run our server on a store, or the baseline without one; raises NotMeasured."""
     if store == NONE:
-        command = module("loadtests.harness.baselines", "constant", "--attached")
+        command = python_module("loadtests.harness.baselines", "constant", "--attached")
         with running(command, cores.servers, folder / "baseline.log") as child:
             address, process = child.next_line(READY_S, look)["address"], psutil.Process(child.pid)
             yield AppendServer(address, lambda: (cpu_s(process), 0.0))

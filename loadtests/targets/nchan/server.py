@@ -14,10 +14,11 @@ from time import perf_counter, sleep
 from urllib.parse import urlsplit
 
 from loadtests.accounts.cell import Reading
-from loadtests.harness.children import Child, NotMeasured, running
+from loadtests.harness.children import NotMeasured, running
 from loadtests.harness.server_probe import READY_S, RESPONSE_S, Server
 from loadtests.plan.workload import HOLD_S
 from loadtests.targets.process_probe import ProcessProbe
+from servers.deploy.child_process import ChildProcess
 from servers.deploy.engines import free_port
 
 CONFIGURATION = Path(__file__).with_name("nginx.conf")
@@ -94,10 +95,10 @@ def running_server(core: int | None, log: Path) -> Iterator[tuple[str, tuple[int
                 _await_response(f"http://{address}", child)
                 yield f"http://{address}", (child.pid,)
             finally:
-                child.terminate()  # unlike our servers, nginx does not end when its standard input is closed
+                child.process.terminate()  # unlike our servers, nginx does not end when its standard input is closed
 
 
-def _await_response(address: str, child: Child) -> None:
+def _await_response(address: str, child: ChildProcess) -> None:
     """Wait until nginx responds; raises NotMeasured, with nginx's log, if it does not."""
     deadline_s = perf_counter() + READY_S
     while True:

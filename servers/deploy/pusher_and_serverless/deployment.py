@@ -7,18 +7,18 @@ import os
 import secrets
 
 from servers.deploy.deployment_settings import DeploymentSettings
-from servers.deploy.supervisor import Deployment, Renewal
+from servers.deploy.supervisor import Renewal, Supervisor
 
 
-def start(deployment: Deployment, plan: DeploymentSettings) -> str:
+def start(supervisor: Supervisor, settings: DeploymentSettings) -> str:
     """Start the push service, if it is ours, and the host of the API; return the API's address."""
-    env = {} if "PUSHER_KEY" in os.environ else _stand_in(deployment)
-    return deployment.start("api", plan.function("pusher_adapter"), Renewal.ITSELF, port=plan.port, env=env)
+    env = {} if "PUSHER_KEY" in os.environ else _stand_in(supervisor)
+    return supervisor.start("api", settings.function("pusher_adapter"), Renewal.SIGHUP, port=settings.port, env=env)
 
 
-def _stand_in(deployment: Deployment) -> dict[str, str]:
+def _stand_in(supervisor: Supervisor) -> dict[str, str]:
     """Start a push service and return what its customer is given."""
     given = {"PUSHER_APP_ID": "1", "PUSHER_KEY": secrets.token_hex(8), "PUSHER_SECRET": secrets.token_hex(16)}
-    address = deployment.start("push_service", ["servers.pusher_service"], Renewal.NEVER, env=given)
+    address = supervisor.start("push_service", ["servers.pusher_service"], Renewal.NEVER, env=given)
     host, _, port = address.removeprefix("http://").partition(":")
     return {**given, "PUSHER_HOST": host, "PUSHER_PORT": port}

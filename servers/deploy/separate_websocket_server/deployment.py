@@ -5,11 +5,11 @@ for, and so what a function should be.
 """
 
 from servers.deploy.deployment_settings import DeploymentSettings
-from servers.deploy.supervisor import Deployment, Renewal
+from servers.deploy.supervisor import Renewal, Supervisor
 
 
-def start(deployment: Deployment, plan: DeploymentSettings) -> str:
+def start(supervisor: Supervisor, settings: DeploymentSettings) -> str:
     """Start the host of the API and the WebSocket server; return the latter's address, which is all clients need."""
-    api = deployment.start("api", plan.function("short_polling"), Renewal.ITSELF)
-    command = [*plan.server("raw_websocket"), "--api", api]
-    return deployment.start("websocket_server", command, Renewal.OVERLAP, port=plan.port)
+    api = supervisor.start("api", settings.function("short_polling"), Renewal.SIGHUP)
+    command = [*settings.server("raw_websocket"), "--api", api]
+    return supervisor.start("websocket_server", command, Renewal.OVERLAP, port=settings.port)

@@ -58,7 +58,7 @@ class Fleet:
 
     @asynccontextmanager
     async def place(self) -> AsyncIterator[Place]:
-        """Have a place for one invocation; waits for a cold start if need be. Raises Throttled, NotReady."""
+        """Have a place for one invocation; waits for a cold start if need be. Raises Throttled, ChildFailed."""
         place = self._any_free() or self._grown()
         self._give(place)
         try:

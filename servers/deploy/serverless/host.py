@@ -17,7 +17,7 @@ from typing import Any
 
 import h11
 
-from servers.deploy.processes import NotReady
+from servers.deploy.child_process import ChildFailed
 from servers.deploy.serverless import platform_answers as platform
 from servers.deploy.serverless.edge_connection import EdgeConnection, TooLarge
 from servers.deploy.serverless.edge_counters import EdgeCounters
@@ -96,7 +96,7 @@ class Host:
         except Throttled:
             self._meter.throttled += 1
             error = platform.THROTTLED
-        except (NotReady, FunctionFailed) as failure:
+        except (ChildFailed, FunctionFailed) as failure:
             self._meter.failures += 1
             log.warning("%s", failure)
             error = platform.FAILED

@@ -15,7 +15,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from urllib.parse import urlsplit
 
-from servers.deploy.processes import READY_S, NotReady
+from servers.deploy.child_process import READY_S, ChildFailed
 
 Streams = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 
@@ -59,11 +59,11 @@ class Instance:
         return self._cpu_s
 
     async def ready(self) -> bool:
-        """Wait until it listens; whoever comes first starts it, and is told so by True. Raises NotReady."""
+        """Wait until it listens; whoever comes first starts it, and is told so by True. Raises ChildFailed."""
         async with self._booting:
             if self._process is not None:
                 if self._port is None:
-                    raise NotReady(f"{self._command}: did not start")
+                    raise ChildFailed(f"{self._command}: did not start")
                 return False
             await self._boot()
             return True
@@ -106,7 +106,7 @@ class Instance:
             self._port = urlsplit(json.loads(line)["address"]).port
         except (TimeoutError, ValueError) as error:
             await self.end(0)
-            raise NotReady(f"{self._command}: expected a ready line, got {error}; see standard error") from error
+            raise ChildFailed(f"{self._command}: expected a ready line, got {error}; see standard error") from error
         self.cold_start_s = time.monotonic() - started_s
 
     def _signal(self, number: signal.Signals) -> None:

@@ -19,8 +19,8 @@ import httpx
 import pytest
 
 from servers.core.wire import Kind
+from servers.deploy.child_process import started
 from servers.deploy.engines import free_port
-from servers.deploy.processes import started
 from servers.transports import find
 from tests.support.chat_harness import ChatHarness, events
 from tests.support.engines import Engines

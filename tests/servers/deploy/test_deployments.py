@@ -13,8 +13,8 @@ import pytest
 
 from clients.errors import Refused
 from servers.core.wire import Kind
+from servers.deploy.child_process import ChildProcess, started
 from servers.deploy.deployments import OPTIONS, Option, find
-from servers.deploy.processes import Running, started
 from servers.transports import find as find_transport
 from tests.servers.test_command import refused
 from tests.support.chat_harness import ChatHarness, events, online, until
@@ -24,16 +24,16 @@ options = pytest.mark.parametrize("option", OPTIONS, ids=lambda option: option.n
 
 
 @contextmanager
-def deployed(option: Option, *more: str) -> Iterator[Running]:
+def deployed(option: Option, *more: str) -> Iterator[ChildProcess]:
     with started(["servers", "deploy", option.name, "--port", "0", *more]) as running:
         yield running
 
 
-def stage_of(running: Running) -> ChatHarness:
+def stage_of(running: ChildProcess) -> ChatHarness:
     return ChatHarness(find_transport(running.facts["transport"]), running.address)
 
 
-async def told(running: Running) -> dict[str, Any]:
+async def told(running: ChildProcess) -> dict[str, Any]:
     """Return the next thing that a deployment tells of itself."""
     assert running.process.stdout is not None
     line = await asyncio.to_thread(running.process.stdout.readline)

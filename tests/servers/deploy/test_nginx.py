@@ -20,8 +20,8 @@ from websockets.sync.client import ClientConnection, connect
 
 from servers import transports
 from servers.core.wire import Kind, Snapshot, decode
+from servers.deploy.child_process import ChildProcess
 from servers.deploy.nginx import SITES, balancer, rendered, site_of
-from servers.deploy.processes import Running
 from servers.transports import TRANSPORTS, Transport
 from tests.support.chat_harness import DEADLINE_S, HOLD_S, ChatHarness, events, serving
 from tests.support.engines import Engines
@@ -73,24 +73,24 @@ def guest(address: str) -> Iterator[Guest]:
         yield Guest(http, room, token, str(snapshot.cursor))
 
 
-def page(server: Running, path: str) -> Json:
+def page(server: ChildProcess, path: str) -> Json:
     with httpx.Client(base_url=server.address, trust_env=False) as http:
         return cast(Json, http.get(path).raise_for_status().json())
 
 
-def addresses(servers: Sequence[Running]) -> list[str]:
+def addresses(servers: Sequence[ChildProcess]) -> list[str]:
     return [server.address for server in servers]
 
 
 @pytest.fixture(scope="module")
-def servers() -> Iterator[dict[str, Running]]:
+def servers() -> Iterator[dict[str, ChildProcess]]:
     """Run one server of each transport that needs no push service; nginx takes each for two."""
     with ExitStack() as stack:
         yield {row.slug: stack.enter_context(serving(row)) for row in TRANSPORTS if not row.needs_push_service}
 
 
 @contextmanager
-def two_servers(transport: Transport, engines: Engines) -> Iterator[list[Running]]:
+def two_servers(transport: Transport, engines: Engines) -> Iterator[list[ChildProcess]]:
     """Run two servers over one store; and, if they publish, the push service that both of them use."""
     env: dict[str, str] = {}
     with ExitStack() as stack:
@@ -102,7 +102,7 @@ def two_servers(transport: Transport, engines: Engines) -> Iterator[list[Running
 
 
 @contextmanager
-def behind(server: Running, instead: dict[str, str] | None = None) -> Iterator[str]:
+def behind(server: ChildProcess, instead: dict[str, str] | None = None) -> Iterator[str]:
     """Run nginx with the site of the server's transport, and the server as both of its upstreams."""
     with balancer(str(server.facts["transport"]), [server.address] * 2, instead=instead) as address:
         yield address
@@ -118,7 +118,7 @@ def test_every_transport_has_a_site_and_its_lines_can_be_told_apart() -> None:
 
 @pytest.mark.parametrize("slug", ["short_polling", "long_polling", "raw_websocket", "server_sent_events"])
 def test_a_server_refuses_the_name_by_which_nginx_calls_it_unless_the_clients_is_passed_on(
-    slug: str, servers: dict[str, Running]
+    slug: str, servers: dict[str, ChildProcess]
 ) -> None:
     line = "proxy_set_header Host $http_host;"
     with behind(servers[slug]) as address, guest(address):
@@ -131,7 +131,7 @@ def test_a_server_refuses_the_name_by_which_nginx_calls_it_unless_the_clients_is
         pass
 
 
-def test_polls_share_lines_to_the_server_which_otherwise_opens_one_for_each(servers: dict[str, Running]) -> None:
+def test_polls_share_lines_to_the_server_which_otherwise_opens_one_for_each(servers: dict[str, ChildProcess]) -> None:
     server = servers["short_polling"]
 
     def opened(instead: dict[str, str]) -> int:
@@ -147,7 +147,7 @@ def test_polls_share_lines_to_the_server_which_otherwise_opens_one_for_each(serv
         assert opened({line: ""}) == POLLS, line
 
 
-def test_a_poll_is_held_for_the_whole_hold_time_unless_nginx_gives_up_before(servers: dict[str, Running]) -> None:
+def test_a_poll_is_held_for_the_whole_hold_time_unless_nginx_gives_up_before(servers: dict[str, ChildProcess]) -> None:
     server = servers["long_polling"]
     with behind(server) as address, guest(address) as ada:
         asked_s = monotonic()
@@ -197,7 +197,7 @@ def hear_out(socket: ClientConnection) -> None:
 @pytest.mark.parametrize(
     "line", ["proxy_set_header Upgrade $http_upgrade;", "proxy_set_header Connection $connection_upgrade;"]
 )
-def test_a_socket_needs_both_headers_of_the_upgrade_to_be_passed_on(line: str, servers: dict[str, Running]) -> None:
+def test_a_socket_needs_both_headers_of_the_upgrade_passed_on(line: str, servers: dict[str, ChildProcess]) -> None:
     server = servers["raw_websocket"]
     with behind(server) as address, guest(address) as ada, joined_socket(address, ada) as socket:
         assert json.loads(socket.recv(timeout=DEADLINE_S))["type"] != "error"
@@ -206,7 +206,7 @@ def test_a_socket_needs_both_headers_of_the_upgrade_to_be_passed_on(line: str, s
         pass
 
 
-def test_a_quiet_socket_stays_open_unless_nginx_gives_up_before_the_next_ping(servers: dict[str, Running]) -> None:
+def test_a_quiet_socket_stays_open_unless_nginx_gives_up_before_the_next_ping(servers: dict[str, ChildProcess]) -> None:
     server = servers["raw_websocket"]
     with behind(server) as address, guest(address) as ada, joined_socket(address, ada) as socket:
         hear_out(socket)
@@ -235,7 +235,7 @@ def heard_at_once(address: str, patience_s: float) -> bool:
 
 
 def test_events_wait_in_a_compressor_unless_one_side_says_that_nothing_may_be_buffered(
-    servers: dict[str, Running],
+    servers: dict[str, ChildProcess],
 ) -> None:
     """A buffer alone holds no small event up (nginx 1.22): it passes on what it has when there is no more to read."""
     told = {
@@ -253,7 +253,7 @@ def test_events_wait_in_a_compressor_unless_one_side_says_that_nothing_may_be_bu
 
 
 def test_a_stream_whose_reader_lags_is_not_read_ahead_into_a_file_unless_it_is_buffered(
-    servers: dict[str, Running],
+    servers: dict[str, ChildProcess],
 ) -> None:
     """The server must see that a client lags: then it leaves it behind, and keeps nothing for it."""
 

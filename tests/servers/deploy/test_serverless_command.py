@@ -8,7 +8,7 @@ from typing import Any
 import httpx
 import pytest
 
-from servers.deploy.processes import started
+from servers.deploy.child_process import started
 from servers.deploy.serverless.profiles import PROFILES, Profile
 from tests.support.serverless_host import DEADLINE_S
 

@@ -13,7 +13,7 @@ import pytest
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosedError, InvalidStatus
 
-from servers.deploy.processes import Running, started
+from servers.deploy.child_process import ChildProcess, started
 from tests.support.serverless_host import CLASSIC, DEADLINE_S, FLUID, LOOK_S, bill, function, longer_than, until
 
 pytestmark = [pytest.mark.anyio, pytest.mark.process]
@@ -225,7 +225,7 @@ async def test_the_edge_counts_the_bytes_that_its_client_sees() -> None:
 
 
 @pytest.fixture
-async def frozen() -> AsyncIterator[tuple[Running, int]]:
+async def frozen() -> AsyncIterator[tuple[ChildProcess, int]]:
     """A host in a process of its own, and the id of its one instance, which is frozen."""
     with started(["servers.deploy.serverless", "short_polling", "--instances", "1", "--port", "0"]) as host:
         async with httpx.AsyncClient(base_url=host.address, trust_env=False, timeout=DEADLINE_S) as client:
@@ -235,13 +235,13 @@ async def frozen() -> AsyncIterator[tuple[Running, int]]:
         yield host, pid
 
 
-async def test_a_host_that_is_killed_takes_even_its_frozen_instances_along(frozen: tuple[Running, int]) -> None:
+async def test_a_host_that_is_killed_takes_even_its_frozen_instances_along(frozen: tuple[ChildProcess, int]) -> None:
     host, pid = frozen
     host.process.send_signal(signal.SIGKILL)
     await asyncio.to_thread(until_dead, pid)
 
 
-async def test_a_host_ends_with_its_instances_when_its_parent_lets_go_of_it(frozen: tuple[Running, int]) -> None:
+async def test_a_host_ends_with_its_instances_when_its_parent_lets_go_of_it(frozen: tuple[ChildProcess, int]) -> None:
     host, pid = frozen
     assert host.process.stdin is not None
     host.process.stdin.close()

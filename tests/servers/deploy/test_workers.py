@@ -12,8 +12,8 @@ import httpx
 import psutil
 import pytest
 
-from servers.deploy.processes import Running, started
-from servers.deploy.workers import held_port
+from servers.deploy.child_process import ChildProcess, started
+from servers.serving import reusable_socket
 from servers.worker_stats import added
 from tests.support.engines import Engines
 
@@ -23,19 +23,19 @@ pytestmark = [pytest.mark.anyio, pytest.mark.process]
 
 
 @pytest.fixture
-def workers(engines: Engines) -> Iterator[Running]:
+def workers(engines: Engines) -> Iterator[ChildProcess]:
     """Run two workers over Redis."""
     command = ["servers", "raw_websocket", "--port", "0", "--workers", "2", "--store", engines.fresh_url("redis")]
     with started(command, env={"CHAT_SECRET": "secret"}) as running:
         yield running
 
 
-def api_pids(running: Running) -> list[int]:
+def api_pids(running: ChildProcess) -> list[int]:
     return [pid for role, pid in running.facts["pids"].items() if role.startswith("api")]
 
 
 @asynccontextmanager
-async def connected(running: Running, count: int) -> AsyncIterator[None]:
+async def connected(running: ChildProcess, count: int) -> AsyncIterator[None]:
     """Hold so many connections, each of which was answered, so that a worker has it."""
     host, _, port = running.address.removeprefix("http://").partition(":")
     async with AsyncExitStack() as stack:
@@ -53,13 +53,13 @@ async def _closed(writer: asyncio.StreamWriter) -> None:
         await writer.wait_closed()
 
 
-async def stats(running: Running) -> dict[str, dict[str, int]]:
+async def stats(running: ChildProcess) -> dict[str, dict[str, int]]:
     async with httpx.AsyncClient(base_url=running.address, trust_env=False, timeout=DEADLINE_S) as http:
         told: dict[str, dict[str, int]] = (await http.get("/stats")).json()
         return told
 
 
-async def test_the_ready_line_names_every_process(workers: Running) -> None:
+async def test_the_ready_line_names_every_process(workers: ChildProcess) -> None:
     pids = workers.facts["pids"]
     assert set(pids) == {"api", "api_2", "supervisor"}
     assert pids["supervisor"] == workers.process.pid
@@ -67,7 +67,7 @@ async def test_the_ready_line_names_every_process(workers: Running) -> None:
     assert workers.facts["settings"]["workers"] == 2
 
 
-async def test_the_port_deals_connections_out_and_any_worker_tells_the_sum(workers: Running) -> None:
+async def test_the_port_deals_connections_out_and_any_worker_tells_the_sum(workers: ChildProcess) -> None:
     async with connected(workers, CONNECTIONS):
         shares = [len(psutil.Process(pid).net_connections("tcp")) for pid in api_pids(workers)]
         for _ in range(10):
@@ -75,7 +75,7 @@ async def test_the_port_deals_connections_out_and_any_worker_tells_the_sum(worke
     assert min(shares) > CONNECTIONS / 4, shares  # seven standard deviations from an even deal
 
 
-async def test_a_worker_that_dies_is_replaced(workers: Running) -> None:
+async def test_a_worker_that_dies_is_replaced(workers: ChildProcess) -> None:
     first, second = api_pids(workers)
     os.kill(second, signal.SIGKILL)
     async with asyncio.timeout(DEADLINE_S):
@@ -88,7 +88,7 @@ async def test_a_worker_that_dies_is_replaced(workers: Running) -> None:
     assert first in children
 
 
-async def test_a_stop_is_heard_while_a_worker_is_being_replaced(workers: Running) -> None:
+async def test_a_stop_is_heard_while_a_worker_is_being_replaced(workers: ChildProcess) -> None:
     supervisor, (first, second) = psutil.Process(workers.process.pid), api_pids(workers)
     os.kill(second, signal.SIGKILL)
     new = await asyncio.to_thread(another_child, supervisor, {first, second})
@@ -109,14 +109,14 @@ def another_child(parent: psutil.Process, known: set[int]) -> psutil.Process:
     raise TimeoutError(f"no child of {parent} beside {known}")
 
 
-async def test_a_stop_ends_every_worker(workers: Running) -> None:
+async def test_a_stop_ends_every_worker(workers: ChildProcess) -> None:
     processes = [psutil.Process(pid) for pid in api_pids(workers)]
     workers.process.send_signal(signal.SIGTERM)
     assert await asyncio.to_thread(workers.process.wait, DEADLINE_S) == 0
     assert not any(process.is_running() for process in processes)
 
 
-async def test_their_port_is_free_again_as_soon_as_they_have_stopped(workers: Running) -> None:
+async def test_their_port_is_free_again_as_soon_as_they_have_stopped(workers: ChildProcess) -> None:
     host, _, port = workers.address.removeprefix("http://").partition(":")
     _, writer = await asyncio.open_connection(host, int(port))
     workers.process.send_signal(signal.SIGTERM)  # so that it is they who close the connection
@@ -129,11 +129,11 @@ async def test_their_port_is_free_again_as_soon_as_they_have_stopped(workers: Ru
 def test_a_port_that_is_taken_is_named() -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
-        with pytest.raises(OSError, match=f"127.0.0.1:{port}; choose another"), held_port("127.0.0.1", port):
+        with pytest.raises(OSError, match=f"port {port} of 127.0.0.1 is in use"), reusable_socket("127.0.0.1", port):
             pass
 
 
-async def test_workers_do_not_outlive_a_parent_that_is_killed(workers: Running) -> None:
+async def test_workers_do_not_outlive_a_parent_that_is_killed(workers: ChildProcess) -> None:
     processes = [psutil.Process(pid) for pid in api_pids(workers)]
     workers.process.kill()
     _, alive = await asyncio.to_thread(psutil.wait_procs, processes, DEADLINE_S)

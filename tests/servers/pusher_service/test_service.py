@@ -12,7 +12,7 @@ import pusher
 import pytest
 from pusher.errors import PusherBadAuth, PusherBadStatus
 
-from servers.deploy.processes import Running
+from servers.deploy.child_process import ChildProcess
 from servers.pusher_service.signatures import Credentials
 from tests.support.pusher_harness import CREDENTIALS
 from tests.support.pusher_process import (
@@ -37,13 +37,13 @@ MEMBER_ADDED, MEMBER_REMOVED = "pusher_internal:member_added", "pusher_internal:
 
 
 @pytest.fixture(scope="module")
-def service() -> Iterator[Running]:
+def service() -> Iterator[ChildProcess]:
     with push_service() as running:
         yield running
 
 
 @pytest.fixture
-def address(service: Running) -> str:
+def address(service: ChildProcess) -> str:
     return service.address
 
 
@@ -58,7 +58,7 @@ def get(address: str, path: str) -> Any:
         return http.get(path).raise_for_status().json()
 
 
-def test_the_ready_line_states_the_process(service: Running) -> None:
+def test_the_ready_line_states_the_process(service: ChildProcess) -> None:
     assert service.facts["pid"] == service.process.pid
 
 

@@ -14,7 +14,7 @@ from playwright.sync_api import Page
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import connect
 
-from servers.deploy.processes import Running
+from servers.deploy.child_process import ChildProcess
 from servers.shortest.compare import (
     CLIENT_AS_WRITTEN,
     CLIENT_CORRECTED,
@@ -57,7 +57,7 @@ def page() -> Iterator[Page]:
 
 
 @pytest.fixture(scope="module")
-def service() -> Iterator[Running]:
+def service() -> Iterator[ChildProcess]:
     with push_service() as started:
         yield started
 
@@ -74,7 +74,7 @@ def result_in_chromium(page: Page, server: str, client: str) -> Json:
     return result
 
 
-def publish(service: Running, text: str) -> None:
+def publish(service: ChildProcess, text: str) -> None:
     with running(node("pusher_publish.mjs", text), service_settings(service.address)) as process:
         assert process.wait(DEADLINE_S) == 0
 
@@ -131,7 +131,7 @@ def test_the_corrections_are_the_smallest(as_written: str, corrected: str, lines
     assert sum(line.startswith("+") for line in difflib.ndiff(one, other)) == lines
 
 
-def test_what_was_published_before_the_subscription_is_never_received(service: Running) -> None:
+def test_what_was_published_before_the_subscription_is_never_received(service: ChildProcess) -> None:
     publish(service, "too early")
     with running(node("run_pusher_client.mjs"), service_settings(service.address)) as client:
         assert [json.loads(line_of(client)) for _ in range(2)] == [{"subscribing": True}, {"ready": True}]
@@ -139,7 +139,7 @@ def test_what_was_published_before_the_subscription_is_never_received(service: R
         assert json.loads(line_of(client)) == {"heard": "Hello!"}
 
 
-def test_a_page_receives_through_pusher_as_text(page: Page, service: Running) -> None:
+def test_a_page_receives_through_pusher_as_text(page: Page, service: ChildProcess) -> None:
     host, _, port = service.address.removeprefix("http://").partition(":")
     page.add_script_tag(url="/node_modules/pusher-js/dist/web/pusher.min.js")
     assert page.evaluate(LISTEN, [CREDENTIALS.key, host, int(port)]) is True

@@ -1,0 +1,149 @@
+"""Child processes: start one, wait for its ready line, read what it prints, end it.
+
+Teaches how no child outlives its parent, not even one that was killed: our programs run with `--attached`, and stop
+when their standard input closes. Each runs in a session of its own, so that Ctrl-C reaches the parent only, which then
+ends its children in order. A program prints one JSON line when it is ready (see `servers.serving.print_ready`).
+`servers.deploy.supervisor` restarts those that end.
+"""
+
+import json
+import os
+import selectors
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, nullcontext
+from pathlib import Path
+from typing import IO, Any, Self
+
+from servers.redaction import without_passwords
+
+READY_S = 30.0
+STOP_S = 10.0
+TICK_S = 0.25
+QUOTED_LINES = 12
+
+OnTick = Callable[[], None]
+"""Called several times a second while something is awaited."""
+
+
+class ChildFailed(RuntimeError):
+    """A child process ended, or printed nothing in time."""
+
+
+class ChildProcess:
+    """A running process that prints JSON lines. facts: its ready line, once it was awaited. Stop it when done."""
+
+    def __init__(self, command: Sequence[str], env: Mapping[str, str] | None = None, log: Path | None = None) -> None:
+        """Start it, and do not wait. env: added to ours. log: a file for its standard error, instead of ours."""
+        self._log = log
+        self.facts: Mapping[str, Any] = {}
+        with log.open("wb") if log else nullcontext() as stderr:
+            self.process = subprocess.Popen(
+                command,
+                bufsize=0,  # so that no line waits in a buffer that a selector does not see
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=stderr,
+                env={**os.environ, **(env or {})},
+                start_new_session=True,
+            )
+
+    @property
+    def pid(self) -> int:
+        return self.process.pid
+
+    @property
+    def output(self) -> IO[bytes]:
+        """Its standard output."""
+        assert self.process.stdout is not None
+        return self.process.stdout
+
+    @property
+    def address(self) -> str:
+        """Where it listens, by its ready line."""
+        return str(self.facts["address"])
+
+    def await_ready(self, within_s: float = READY_S, on_tick: OnTick | None = None) -> Self:
+        """Wait for the ready line; raises ChildFailed."""
+        self.facts = self.next_line(within_s, on_tick)
+        return self
+
+    def has_output(self, within_s: float = 0.0) -> bool:
+        """Wait until there is something to read, or the end of it; False if nothing comes in time."""
+        with selectors.DefaultSelector() as selector:  # unlike select.select(), it takes files beyond the 1,024th
+            selector.register(self.output, selectors.EVENT_READ)
+            return bool(selector.select(within_s))
+
+    def next_line(self, within_s: float, on_tick: OnTick | None = None) -> dict[str, Any]:
+        """Wait for the next line, and return it decoded; raises ChildFailed."""
+        deadline_s = time.monotonic() + within_s
+        while not self.has_output(TICK_S):
+            if on_tick is not None:
+                on_tick()
+            if time.monotonic() > deadline_s:
+                raise self.failed(f"printed nothing for {within_s:g} s")
+        line = self.output.readline()
+        if not line:
+            raise self.failed(f"ended with status {self.process.wait(STOP_S)}")
+        decoded: dict[str, Any] = json.loads(line)
+        return decoded
+
+    def wait(self, within_s: float) -> None:
+        """Wait for the process to end by itself, whatever its status; raises ChildFailed."""
+        try:
+            self.process.wait(within_s)
+        except subprocess.TimeoutExpired:
+            raise self.failed(f"still ran after {within_s:g} s") from None
+
+    def failed(self, what: str) -> ChildFailed:
+        """Return the error that says what a child did, and quotes the end of its log if it has one."""
+        if self._log is None:
+            _, _, *arguments = map(str, self.process.args)  # type: ignore[arg-type]
+            return ChildFailed(f"{without_passwords(' '.join(arguments))}: {what}; see its standard error")
+        lines = self._log.read_text(encoding="utf-8", errors="replace").splitlines()[-QUOTED_LINES:]
+        return ChildFailed("\n  ".join([f"{self._log.stem} {what}", *lines]))
+
+    def close_input(self) -> None:
+        """Ask the process to end, without waiting."""
+        assert self.process.stdin is not None
+        self.process.stdin.close()
+
+    def stop(self) -> None:
+        """End the process, and wait: standard input closed, then SIGTERM, then SIGKILL, STOP_S apart."""
+        self.close_input()
+        with self.process:
+            for insist in (self.process.terminate, self.process.kill):
+                try:
+                    self.process.wait(STOP_S)
+                except subprocess.TimeoutExpired:
+                    insist()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exc_info: object) -> None:
+        self.stop()
+
+
+def python_module(*arguments: str) -> list[str]:
+    """Return the command that runs one of our modules."""
+    return [sys.executable, "-m", *arguments]
+
+
+@contextmanager
+def started(
+    module_args: Sequence[str], env: Mapping[str, str] | None = None, ready_s: float = READY_S
+) -> Iterator[ChildProcess]:
+    """Run `python -m <module_args> --attached` until the block ends, from its ready line on; raises ChildFailed."""
+    with ChildProcess(python_module(*module_args, "--attached"), env) as child:
+        yield child.await_ready(ready_s)
+
+
+def stop_all(children: Sequence[ChildProcess]) -> None:
+    """End children at the same time, and wait."""
+    for child in children:
+        child.close_input()
+    for child in children:
+        child.stop()
