@@ -1,4 +1,4 @@
-"""The load generator's error: how it is worked out, what follows from it, and one real calibration, short."""
+"""The load generator's error: how it is computed, what follows from it, and one short calibration."""
 
 import asyncio
 import json
@@ -11,9 +11,8 @@ import pytest
 
 from loadtests.accounts.deliveries import Delivery
 from loadtests.experiments.calibration import record
-from loadtests.experiments.calibration.error import Error, error_of, misses
-from loadtests.experiments.calibration.notes import Notes, delay_ms
-from loadtests.experiments.calibration.record import Row
+from loadtests.experiments.calibration.error import Error, Row, error_of, errors_ms, row_of
+from loadtests.experiments.calibration.stub_log import StubLog, delay_ms
 from loadtests.experiments.calibration.stub_room import Room, parse_after
 from servers.core.wire import Page, Send
 
@@ -22,25 +21,24 @@ DELAYS_MS = [0.0, 20.0]
 DELIVERY = Delivery(
     "calibration", "", "short_polling", 0, "message", "room-1", 1, "bob", False, True, 10.0, 10.001, 10.004, 10.027
 )
-ROW = Row("short_polling", 200, "valid", Error(100, 1.21, 4.0), {}, {})
-OTHER_ROW = Row("long_polling", 200, "valid", Error(100, 0.9, 5.96), {}, {})
+ROW = Row("short_polling", 200, "valid", Error(100, 1.21, 4.0), {})
+OTHER_ROW = Row("long_polling", 200, "valid", Error(100, 0.9, 5.96), {})
 
 
 def test_the_error_is_all_that_was_reported_beyond_what_the_stub_held() -> None:
-    notes = Notes(arrived=[("room-1", 1, 10.003)], handed=[("room-1", 1, "bob", 10.0231)])
-    (miss,) = misses([DELIVERY], notes, DELAYS_MS)
-    assert (miss.delay_ms, round(miss.held_ms, 3)) == (20.0, 20.1)
-    assert [round(part, 3) for part in (miss.sent_late_ms, miss.there_ms, miss.back_ms)] == [1.0, 2.0, 3.9]
-    reported_ms = 1000 * (DELIVERY.received_s - DELIVERY.intended_s)
-    assert miss.error_ms == pytest.approx(reported_ms - miss.held_ms)
+    log = StubLog(arrived=[("room-1", 1, 10.003)], handed_out=[("room-1", 1, "bob", 10.0231)])
+    errors = errors_ms([DELIVERY], log, DELAYS_MS)
+    assert errors == {0.0: [], 20.0: [pytest.approx(27.0 - 20.1)]}
+    row = row_of("short_polling", 20, "valid", errors)
+    assert row.overall == row.by_delay["20"] == Error(1, *errors[20.0] * 2)
 
 
 def test_a_delivery_that_the_stub_never_made_is_not_explained_away() -> None:
     with pytest.raises(KeyError):
-        misses([DELIVERY], Notes(arrived=[("room-1", 1, 10.003)]), DELAYS_MS)
+        errors_ms([DELIVERY], StubLog(arrived=[("room-1", 1, 10.003)]), DELAYS_MS)
 
 
-def test_rooms_take_the_delays_in_turn() -> None:
+def test_each_room_has_the_next_delay() -> None:
     assert [delay_ms(f"room-{number}", DELAYS_MS) for number in range(4)] == [0.0, 20.0, 0.0, 20.0]
 
 
@@ -62,35 +60,35 @@ def test_the_newest_calibration_of_this_machine_is_quoted(tmp_path: Path) -> Non
     assert record.on_record(tmp_path) == record.NONE_ON_RECORD
 
 
-class Ear:
-    """Listens to a room, and notes like a socket would."""
+class Recipient:
+    """Listens to a room, and records like a socket would."""
 
     def __init__(self, room: Room, expected: int) -> None:
-        self.heard: list[int] = []
+        self.received: list[int] = []
         self.complete = asyncio.Event()
         self._room = room
         self._expected = expected
 
-    def hand(self, page: Page, encoded: bytes) -> None:
-        self._room.note(page, "ear")
-        self.heard += [event.seq for event in page.events]
-        if len(self.heard) == self._expected:
+    def deliver(self, page: Page, encoded: bytes) -> None:
+        self._room.record(page, "bob")
+        self.received += [event.seq for event in page.events]
+        if len(self.received) == self._expected:
             self.complete.set()
 
 
 @pytest.mark.anyio
 async def test_the_stub_holds_every_message_for_its_delay_and_keeps_the_order() -> None:
-    notes = Notes()
-    room = Room("room-0", 0.005, notes)
-    ear = Ear(room, expected=3)
-    room.listeners.add(ear)
-    acks = [room.take(Send(client_id=str(number), text="hi"), "ann", perf_counter()) for number in range(3)]
+    log = StubLog()
+    room = Room("room-0", 0.005, log)
+    recipient = Recipient(room, expected=3)
+    room.listeners.add(recipient)
+    acks = [room.send(Send(client_id=str(number), text="hi"), "ann", perf_counter()) for number in range(3)]
     assert room.after(0).events == ()
     async with asyncio.timeout(5):
-        await ear.complete.wait()
-    assert [ack.seq for ack in acks] == ear.heard == [1, 2, 3]
-    arrived = {seq: moment_s for _, seq, moment_s in notes.arrived}
-    assert all(moment_s - arrived[seq] >= 0.005 for _, seq, _, moment_s in notes.handed)
+        await recipient.complete.wait()
+    assert [ack.seq for ack in acks] == recipient.received == [1, 2, 3]
+    arrived = {seq: moment_s for _, seq, moment_s in log.arrived}
+    assert all(moment_s - arrived[seq] >= 0.005 for _, seq, _, moment_s in log.handed_out)
 
 
 def test_the_stub_reads_the_cursor_of_a_poll() -> None:

@@ -16,8 +16,7 @@ from clients.terminal_screens import PipeScreen
 from loadtests.experiments.bench.findings import Finding, Goal, show
 from loadtests.experiments.calibration import record
 from loadtests.experiments.calibration.command import print_rows
-from loadtests.experiments.calibration.error import Error
-from loadtests.experiments.calibration.record import Row
+from loadtests.experiments.calibration.error import Error, Row
 from loadtests.reports import report
 from loadtests.scenarios import SCENARIOS, Scenario
 from notebooks.analysis.summary import summary
@@ -80,7 +79,7 @@ def benched(console: Console, _: Path) -> None:
 def calibrated(console: Console, _: Path) -> None:
     error = Error(123_456, 1.21, 14.05)
     delays = dict.fromkeys(("0", "5", "20", "100"), error)
-    rows = [Row(row.slug, 2000, "suspect", error, delays, {}) for row in TRANSPORTS[:3]]
+    rows = [Row(row.slug, 2000, "suspect", error, delays) for row in TRANSPORTS[:3]]
     print_rows(console, rows, TRANSPORTS)
 
 

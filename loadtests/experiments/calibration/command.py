@@ -1,7 +1,7 @@
 """`python -m loadtests calibrate`: drive a stub with known delays, and state the load generator's own error.
 
-Teaches that the instrument is calibrated as it is used: the same Locust files, processes, cores, samples and accounting
-as in a comparison, with only the server exchanged. Every room has a delay of its own, so one load tries them all.
+Teaches to calibrate the instrument as it is used: the same Locust files, processes, cores, samples and accounting
+as in a comparison, with only the server replaced. Every room has a delay of its own, so one load tries them all.
 """
 
 import signal
@@ -17,12 +17,11 @@ from rich.text import Text
 
 from loadtests.accounts.verdict import Status
 from loadtests.experiments.calibration import record
-from loadtests.experiments.calibration.error import Error, misses
-from loadtests.experiments.calibration.notes import Notes
-from loadtests.experiments.calibration.record import Row, summed_up
+from loadtests.experiments.calibration.error import Error, Row, errors_ms, row_of
 from loadtests.experiments.calibration.stub import speaks
-from loadtests.harness import cores
+from loadtests.experiments.calibration.stub_log import StubLog
 from loadtests.harness.children import Look, NotMeasured, running
+from loadtests.harness.cores import Cores, choose, reserved
 from loadtests.harness.distance import Way
 from loadtests.harness.measurement import measure
 from loadtests.harness.server_probe import READY_S, Server
@@ -44,71 +43,65 @@ P99_GOAL_MS = 6.0
 
 @dataclass(frozen=True, slots=True)
 class Stub(OurServers):
-    """The subject of a calibration: our own Locust files, against a server whose every delay is known."""
+    """The target of a calibration: our own Locust files, against a server whose every delay is known."""
 
     delays_ms: Sequence[float]
-    notes: Path
+    log: Path
 
     @contextmanager
     def serving(
-        self, transport: Transport, workload: Workload, cores: cores.Cores, folder: Path, look: Look
+        self, transport: Transport, workload: Workload, cores: Cores, folder: Path, look: Look
     ) -> Iterator[tuple[RunningServers, Way]]:
         delays = ",".join(f"{delay:g}" for delay in self.delays_ms)
-        command = python_module(
-            "loadtests.experiments.calibration.stub", transport.slug, "--delays", delays, "--notes", str(self.notes)
-        )
+        arguments = (transport.slug, "--delays", delays, "--log", str(self.log))
+        command = python_module("loadtests.experiments.calibration.stub", *arguments)
         with running(command, cores.servers, folder / "stub.log") as child:
-            told = child.next_line(READY_S, look)
-            server = Server(told["address"], "", told["pids"], {"delays_ms": list(self.delays_ms)})
+            ready = child.next_line(READY_S, look)
+            server = Server(ready["address"], "", ready["pids"], {"delays_ms": list(self.delays_ms)})
             yield FixedServer(server), Way(server.address, "")
 
     def probe(self, transport: Transport, server: Server, generator_pid: int) -> ProcessProbe:
         return ProcessProbe(server, generator_pid)
 
 
-def load_of(users: int, measured_s: float) -> Workload:
-    """Return the load of a calibration: a conversation, with pollers that ask a little more often."""
-    return Workload(users=users, measured_s=measured_s, poll_interval_s=POLL_S)
-
-
 def calibrate(
     transports: Sequence[Transport], users: Sequence[int], delays_ms: Sequence[float], seconds: float, out: Path
 ) -> int:
     """Measure, print and put on record; return the exit status, which the size of the error does not change."""
-    console, placement = terminal.console(), cores.choose()
+    console, cores = terminal.console(), choose()
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     rows: list[Row] = []
-    with cores.reserved(placement, console.print), console.status("", spinner="line") as status:
+    with reserved(cores, console.print), console.status("", spinner="line") as status:
         for count in users:
+            load = Workload(users=count, measured_s=seconds, poll_interval_s=POLL_S)
             for transport in transports:
                 status.update(doing := f"{transport.label}, {count} users")
-                if not console.is_terminal:  # where a status would not be seen
+                if not console.is_terminal:  # where a status is not shown
                     console.print(f"{doing} ...")
                 try:
-                    rows.append(_calibrated(transport, load_of(count, seconds), delays_ms, placement))
+                    rows.append(_calibrate(transport, load, delays_ms, cores))
                 except (NotMeasured, OSError, psutil.Error) as error:
                     console.print(f"{transport.label} could not be calibrated: {error}", style="red", markup=False)
                     return 1
     print_rows(console, rows, transports)
-    asked = {"users": list(users), "delays_ms": list(delays_ms), "measured_s": seconds, "poll_interval_s": POLL_S}
-    console.print(f"Written to {record.write(rows, asked, out)}")
+    loads = {"users": list(users), "delays_ms": list(delays_ms), "measured_s": seconds, "poll_interval_s": POLL_S}
+    console.print(f"Written to {record.write(rows, loads, out)}")
     return 0
 
 
-def _calibrated(transport: Transport, load: Workload, delays_ms: Sequence[float], placement: cores.Cores) -> Row:
+def _calibrate(transport: Transport, load: Workload, delays_ms: Sequence[float], cores: Cores) -> Row:
     """Calibrate for one transport under one load; raises NotMeasured if the deliveries do not add up."""
     with TemporaryDirectory(prefix="calibration-") as name:
-        notes = Path(name, "stub.notes")
-        cell = measure(Planned(transport, "calibration", load), placement, lambda _: None, Stub(delays_ms, notes))
+        log = Path(name, "stub.log")
+        cell = measure(Planned(transport, "calibration", load), cores, lambda _: None, Stub(delays_ms, log))
         if not cell.verdict.adds_up:
             raise NotMeasured(cell.verdict.reason)
-        return summed_up(
-            transport.slug, load.users, cell.verdict.status, misses(cell.deliveries, Notes.read(notes), delays_ms)
-        )
+        errors = errors_ms(cell.deliveries, StubLog.read(log), delays_ms)
+    return row_of(transport.slug, load.users, cell.verdict.status, errors)
 
 
 def print_rows(console: Console, rows: Sequence[Row], transports: Sequence[Transport]) -> None:
-    """Print the table, and what follows from it."""
+    """Print the table, and the conclusions from it."""
     labels = {transport.slug: transport.label for transport in transports}
     delays = list(rows[0].by_delay)
     columns = (
@@ -130,18 +123,23 @@ def print_rows(console: Console, rows: Sequence[Row], transports: Sequence[Trans
             "If something else kept the machine busy, calibrate again when it is quiet."
         )
         console.print(note(lagged), style="yellow")
-    most = max(row.users for row in rows)
-    worst = [row.overall for row in rows if row.users == most]
-    met = max(each.p50_ms for each in worst) <= P50_GOAL_MS and max(each.p99_ms for each in worst) <= P99_GOAL_MS
-    goal = f"p50 within {P50_GOAL_MS:g} ms and p99 within {P99_GOAL_MS:g} ms at {most} users"
+    _print_goal(console, rows)
+
+
+def _print_goal(console: Console, rows: Sequence[Row]) -> None:
+    """Print whether the goal is met under the largest load, by every transport."""
+    users = max(row.users for row in rows)
+    errors = [row.overall for row in rows if row.users == users]
+    met = all(error.p50_ms <= P50_GOAL_MS and error.p99_ms <= P99_GOAL_MS for error in errors)
+    goal = f"p50 within {P50_GOAL_MS:g} ms and p99 within {P99_GOAL_MS:g} ms at {users} users"
     console.print(f"Goal: {goal}: {'met' if met else 'missed'}.", style="green" if met else "yellow")
 
 
 def _table_row(row: Row, label: str, delays: Sequence[str]) -> TableRow:
-    errors = [_told(row.by_delay[delay]) if delay in row.by_delay else "-" for delay in delays]
+    errors = [_p50_p99(row.by_delay[delay]) if delay in row.by_delay else "-" for delay in delays]
     verdict = Text(row.verdict, style="green" if row.verdict == Status.VALID else "yellow")
-    return TableRow((label, str(row.users), f"{row.overall.n:,}", *errors, _told(row.overall), verdict))
+    return TableRow((label, str(row.users), f"{row.overall.n:,}", *errors, _p50_p99(row.overall), verdict))
 
 
-def _told(error: Error) -> str:
+def _p50_p99(error: Error) -> str:
     return f"{error.p50_ms:.1f}/{error.p99_ms:.1f}"

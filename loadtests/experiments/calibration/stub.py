@@ -1,10 +1,10 @@
 """A server with known delays, to calibrate the load generator with.
 
-    python -m loadtests.experiments.calibration.stub long_polling --delays 0,5,20,100 --notes stub.notes
+    python -m loadtests.experiments.calibration.stub long_polling --delays 0,5,20,100 --log stub.log
 
 What crosses the wire: as much of the chat's own protocol as the Locust files of short polling, long polling and raw
-WebSocket speak, so that these run unchanged. It writes to its sockets itself, since a moment noted before a framework's
-queue would be charged to the generator. Leaves out whatever could fail: it trusts its caller, and is for loopback only.
+WebSocket speak, so that these run unchanged. It writes to its sockets itself, since a moment recorded before a
+framework's queue would be charged to the generator. Leaves out all validation: it trusts its caller, on loopback only.
 """
 
 import asyncio
@@ -32,7 +32,7 @@ HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d
 
 
 class StubHttpConnection(asyncio.Protocol):
-    """A connection that asks, and is answered; a poll that finds nothing waits if `holds`."""
+    """A connection for HTTP; a poll that finds nothing waits if `holds`."""
 
     transport: asyncio.Transport
 
@@ -48,13 +48,13 @@ class StubHttpConnection(asyncio.Protocol):
         self.transport = transport
 
     def data_received(self, data: bytes) -> None:
-        """Take in a request, or a part; a line that asks to be a WebSocket becomes one."""
+        """Parse a request, or a part of one; a connection that starts with a handshake becomes a WebSocket."""
         self._arrived_s = perf_counter()
         path = data.partition(b" ")[2].partition(b" ")[0].decode("latin-1")
         if self._room is None and path.endswith("/socket"):
-            line = StubWebSocket(self._rooms[path.split("/")[2]], self.transport)
-            self.transport.set_protocol(line)
-            line.data_received(data)
+            upgraded = StubWebSocket(self._rooms[path.split("/")[2]], self.transport)
+            self.transport.set_protocol(upgraded)
+            upgraded.data_received(data)
         else:
             self._parser.feed_data(data)
 
@@ -78,36 +78,32 @@ class StubHttpConnection(asyncio.Protocol):
     def on_message_complete(self) -> None:
         if self._path == "/login":
             name = decode(self._body, type=LogIn).name
-            self._reply(encode(Account(name, name, name, 0)))
+            self._respond(encode(Account(name, name, name, 0)))
             return
-        _, _, room_name, wish = self._path.split("/")
-        self._room = self._rooms[room_name]
-        match wish:
+        _, _, room_name, action = self._path.split("/")
+        room = self._room = self._rooms[room_name]
+        match action:
             case "join":
-                self._reply(encode(self._room.snapshot()))
+                self._respond(encode(room.snapshot()))
             case "send":
-                message = decode(self._body, type=Send)
-                self._reply(encode(self._room.take(message, self._user, self._arrived_s)))
+                self._respond(encode(room.send(decode(self._body, type=Send), self._user, self._arrived_s)))
             case "events":
-                self._poll(self._room.after(parse_after(self._query)))
+                page = room.after(parse_after(self._query))
+                if page.events or not self._holds:
+                    self.deliver(page, encode(page))
+                else:
+                    room.listeners.add(self)
             case _:
-                self._reply(encode(Ack()))
+                self._respond(encode(Ack()))
 
-    def _poll(self, page: Page) -> None:
-        assert self._room is not None
-        if page.events or not self._holds:
-            self.hand(page, encode(page))
-        else:
-            self._room.listeners.add(self)
-
-    def hand(self, page: Page, encoded: bytes) -> None:
-        """Answer a poll, whether it was held or not."""
+    def deliver(self, page: Page, encoded: bytes) -> None:
+        """Respond to a poll, whether it was held or not."""
         assert self._room is not None
         self._room.listeners.discard(self)
-        self._room.note(page, self._user)
-        self._reply(encoded)
+        self._room.record(page, self._user)
+        self._respond(encoded)
 
-    def _reply(self, body: bytes) -> None:
+    def _respond(self, body: bytes) -> None:
         self.transport.write(HEAD % len(body) + body)
 
 
@@ -121,45 +117,46 @@ class StubWebSocket(asyncio.Protocol):
         self._user = ""
 
     def data_received(self, data: bytes) -> None:
-        self._arrived_s = perf_counter()
+        arrived_s = perf_counter()
         self._protocol.receive_data(data)
         for event in self._protocol.events_received():
             match event:
                 case Request():
                     self._protocol.send_response(self._protocol.accept(event))
                 case Frame(opcode=Opcode.TEXT, data=text):
-                    self._protocol.send_text(encode(self._answer(bytes(text))))
+                    self._protocol.send_text(encode(self._handle(bytes(text), arrived_s)))
         self._transport.write(b"".join(self._protocol.data_to_send()))
 
     def connection_lost(self, _: Exception | None) -> None:
         self._room.listeners.discard(self)
 
-    def hand(self, page: Page, encoded: bytes) -> None:
+    def deliver(self, page: Page, encoded: bytes) -> None:
         """Push a page."""
         frame = Frame(Opcode.TEXT, encoded).serialize(mask=False)
-        self._room.note(page, self._user)
+        self._room.record(page, self._user)
         self._transport.write(frame)
 
-    def _answer(self, text: bytes) -> Any:
+    def _handle(self, text: bytes, arrived_s: float) -> Any:
+        """Carry out a command; return what to send in response."""
         match decode(text, type=Join | Send | Leave):
             case Join() as join:
                 self._user = join.token
                 self._room.listeners.add(self)
                 return self._room.snapshot()
             case Send() as message:
-                return self._room.take(message, self._user, self._arrived_s)
+                return self._room.send(message, self._user, arrived_s)
             case Leave() as leave:
                 self._room.listeners.discard(self)
                 return Ack(leave.ref)
 
 
 def speaks(transport: Transport) -> bool:
-    """Return whether the stub can serve a transport: requests that are answered at once or held, and one WebSocket."""
+    """Return whether the stub can serve a transport: polls that are answered at once or held, and one WebSocket."""
     return transport.reads is not Reads.ONCE or transport.commands is Commands.FRAMES
 
 
-async def serve(slug: str, delays_ms: list[float], notes: Path) -> None:
-    """Serve until standard input closes, then write the notes."""
+async def serve(slug: str, delays_ms: list[float], log: Path) -> None:
+    """Serve until standard input closes, then write the log."""
     rooms, loop, stopping = Rooms(delays_ms), asyncio.get_running_loop(), asyncio.Event()
     server = await loop.create_server(lambda: StubHttpConnection(rooms, find(slug).reads is Reads.HELD), HOST, 0)
     loop.add_reader(STDIN, stopping.set)
@@ -170,16 +167,16 @@ async def serve(slug: str, delays_ms: list[float], notes: Path) -> None:
     await stopping.wait()
     loop.remove_reader(STDIN)
     server.close()
-    rooms.notes.write(notes)
+    rooms.log.write(log)
 
 
 def main() -> None:
     parser = ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("slug", help="the transport")
-    parser.add_argument("--delays", required=True, help="milliseconds, divided by commas; one room takes one of them")
-    parser.add_argument("--notes", required=True, type=Path, help="file for what was handed out when")
+    parser.add_argument("--delays", required=True, help="milliseconds, separated by commas; each room has one of them")
+    parser.add_argument("--log", required=True, type=Path, help="file for when each message arrived and was handed out")
     options = parser.parse_args()
-    asyncio.run(serve(options.slug, [float(each) for each in options.delays.split(",")], options.notes))
+    asyncio.run(serve(options.slug, [float(each) for each in options.delays.split(",")], options.log))
 
 
 if __name__ == "__main__":

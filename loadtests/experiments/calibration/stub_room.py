@@ -1,8 +1,8 @@
-"""A room of the stub: holds each message for exactly as long as it was told, then hands it to everyone at once.
+"""A room of the stub: holds each message for exactly as long as it is set to, then hands it to everyone at once.
 
 Teaches what precision costs: an event loop's timer is good to about a millisecond, so this one is set early and the
-rest is spun away, on a core that has nothing else to do. Leaves out everything that a chat is: no log on disk, no
-membership, no limits.
+rest is spent in a busy loop, on a core that has nothing else to do. Leaves out everything that a chat is: no log on
+disk, no membership, no limits.
 """
 
 import asyncio
@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from time import perf_counter
 from typing import Protocol
 
-from loadtests.experiments.calibration.notes import Notes, delay_ms
+from loadtests.experiments.calibration.stub_log import StubLog, delay_ms
 from servers.core.wire import Ack, Cursor, Event, Kind, Page, Send, Snapshot, encode
 
 EPOCH = "stub"
@@ -20,26 +20,26 @@ LEASE_S = 30.0
 
 
 class Listener(Protocol):
-    """Whoever is told at once: an open socket, or a poll that is being held."""
+    """What gets each message at once: an open socket, or a poll that is held."""
 
-    def hand(self, page: Page, encoded: bytes) -> None: ...
+    def deliver(self, page: Page, encoded: bytes) -> None: ...
 
 
 class Room:
     """delay_s: from a message's arrival to its being handed out. Everyone in the room gets everything."""
 
-    def __init__(self, name: str, delay_s: float, notes: Notes) -> None:
+    def __init__(self, name: str, delay_s: float, log: StubLog) -> None:
         self.name = name
         self.listeners: set[Listener] = set()
         self._delay_s = delay_s
-        self._notes = notes
-        self._told: list[Event] = []
+        self._log = log
+        self._events: list[Event] = []
         self._held: deque[tuple[float, Event]] = deque()
 
-    def take(self, message: Send, sender: str, arrived_s: float) -> Ack:
+    def send(self, message: Send, sender: str, arrived_s: float) -> Ack:
         """Accept a message; it is handed out later, never before the acknowledgement."""
-        seq = len(self._told) + len(self._held) + 1
-        self._notes.arrived.append((self.name, seq, arrived_s))
+        seq = len(self._events) + len(self._held) + 1
+        self._log.arrived.append((self.name, seq, arrived_s))
         event = Event(self.name, seq, Kind.MESSAGE, sender, sender, message.text, 0, message.client_id)
         self._held.append((arrived_s + self._delay_s, event))
         asyncio.get_running_loop().call_soon(self._release)
@@ -47,24 +47,24 @@ class Room:
 
     def after(self, seq: int) -> Page:
         """Return what has been handed out so far beyond `seq`."""
-        return Page(EPOCH, seq, len(self._told), tuple(self._told[seq:]))
+        return Page(EPOCH, seq, len(self._events), tuple(self._events[seq:]))
 
     def snapshot(self) -> Snapshot:
-        return Snapshot(EPOCH, len(self._told), LEASE_S, (), {}, ())
+        return Snapshot(EPOCH, len(self._events), LEASE_S, (), {}, ())
 
-    def note(self, page: Page, user: str) -> None:
-        """Note that a page is being handed to somebody, now."""
+    def record(self, page: Page, user: str) -> None:
+        """Record that a page is being handed to somebody, now."""
         now_s = perf_counter()
-        self._notes.handed += [(self.name, event.seq, user, now_s) for event in page.events]
+        self._log.handed_out += [(self.name, event.seq, user, now_s) for event in page.events]
 
     def _release(self) -> None:
-        """Hand out what is due, and come back for what is not; in order, since all are held for the same time."""
+        """Hand out what is due, and schedule the rest; in order, since all are held for the same time."""
         while self._held and (left_s := self._held[0][0] - perf_counter()) <= 0:
-            self._told.append(self._held.popleft()[1])
-            page = self.after(len(self._told) - 1)
+            self._events.append(self._held.popleft()[1])
+            page = self.after(len(self._events) - 1)
             encoded = encode(page)
             for listener in tuple(self.listeners):
-                listener.hand(page, encoded)
+                listener.deliver(page, encoded)
         if self._held:
             loop = asyncio.get_running_loop()
             if left_s > SPIN_S:
@@ -74,14 +74,14 @@ class Room:
 
 
 class Rooms(dict[str, Room]):
-    """Every room there is; one comes into being when it is first asked for."""
+    """All rooms by name; each is made when it is first used."""
 
     def __init__(self, delays_ms: Sequence[float]) -> None:
-        self.notes = Notes()
+        self.log = StubLog()
         self._delays_ms = delays_ms
 
     def __missing__(self, name: str) -> Room:
-        room = self[name] = Room(name, delay_ms(name, self._delays_ms) / 1000, self.notes)
+        room = self[name] = Room(name, delay_ms(name, self._delays_ms) / 1000, self.log)
         return room
 
 
