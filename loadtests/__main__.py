@@ -53,6 +53,7 @@ def writable(folder: Path) -> Path:
 
 RecordFolder = Annotated[Path, typer.Option(help="Folder for the record.", callback=writable)]
 Slugs = Annotated[list[str] | None, typer.Option(help=f"One of {SLUGS}; repeat for several, all if none.")]
+Quick = Annotated[bool, typer.Option(help="Once, with small numbers: a preview.")]
 app = typer.Typer(add_completion=False, help=(__doc__ or "").splitlines()[0])
 
 
@@ -184,7 +185,7 @@ def capture(out: RecordFolder = Path("results")) -> None:
 @app.command("shared_store")
 def shared_store(
     out: RecordFolder = Path("results"),
-    quick: Annotated[bool, typer.Option(help="Once, with small numbers: a preview.")] = False,
+    quick: Quick = False,
 ) -> None:
     """Measure what a shared store, a second worker and the hop between the two cost; takes about ten minutes."""
     raise typer.Exit(measure_shared_store(QUICK if quick else SharedStorePlan(), out))
@@ -193,7 +194,7 @@ def shared_store(
 @app.command()
 def deployments(
     out: RecordFolder = Path("results"),
-    quick: Annotated[bool, typer.Option(help="Once, with a short window: a preview.")] = False,
+    quick: Quick = False,
 ) -> None:
     """Measure the three deployments as they stand, each under the same small load; takes about eight minutes."""
     raise typer.Exit(measure_deployments(QUICK_DEPLOYMENTS if quick else DeploymentsPlan(), out))
@@ -203,7 +204,7 @@ def deployments(
 def hosted(
     transport: Slugs = None,
     out: RecordFolder = Path("results"),
-    quick: Annotated[bool, typer.Option(help="One host, with small numbers: a preview.")] = False,
+    quick: Quick = False,
 ) -> None:
     """Measure what a serverless host does to each transport, and what it bills; takes about 25 minutes."""
     try:

@@ -18,10 +18,11 @@ from loadtests.harness.children import Look, NotMeasured
 from loadtests.harness.cores import Cores
 from loadtests.harness.generator import generating
 from loadtests.harness.manifest import label
-from loadtests.harness.restarts import NO_STORM, Storm
+from loadtests.harness.restarts import NO_STORM, RunningServers, Storm
+from loadtests.harness.server_probe import Probe
 from loadtests.plan.workload import Workload
 from loadtests.scenarios import Planned
-from loadtests.targets.target import OurServers, Probe, RunningServers, Target
+from loadtests.targets.target import OurServers, Target
 from servers.deploy.child_process import TICK_S
 
 LATE_S = 0.1

@@ -7,7 +7,7 @@ server is ready until the last user reads on, and by the requests that it answer
 
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import TracebackType
 from typing import NamedTuple, Self
@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 from loadtests.accounts.cell import Reading
 from loadtests.accounts.samples import Reconnection
 from loadtests.accounts.verdict import percentile
-from loadtests.harness.children import Look
+from loadtests.harness.children import Look, NotMeasured
 from loadtests.harness.provisioned_store import ProvisionedStore
 from loadtests.harness.server_probe import Server, serving
 
@@ -48,6 +48,16 @@ class Storm(NamedTuple):
 
 
 NO_STORM = Storm(0.0, 0.0)
+
+
+@dataclass(slots=True)
+class FixedServer:
+    """A server that is never restarted."""
+
+    server: Server
+
+    def restart(self) -> Server:
+        raise NotMeasured("restart: only our own servers are restarted here")
 
 
 class RestartableServers:
@@ -95,3 +105,6 @@ class RestartableServers:
         )
         settings = {**server.settings, "engine": store.engine} if store.engine else server.settings
         return replace(server, pids={**server.pids, **store.pids}, settings=settings)
+
+
+RunningServers = RestartableServers | FixedServer

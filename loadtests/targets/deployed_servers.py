@@ -16,9 +16,10 @@ from loadtests.harness.children import Look, running
 from loadtests.harness.cores import Cores
 from loadtests.harness.distance import Way
 from loadtests.harness.parts import API, HOST
+from loadtests.harness.restarts import FixedServer, RunningServers
 from loadtests.harness.server_probe import Server
 from loadtests.plan.workload import HOLD_S, LEASE_S, Workload
-from loadtests.targets.target import FixedServer, OurServers, RunningServers
+from loadtests.targets.target import OurServers
 from servers.deploy.child_process import python_module
 from servers.deploy.deployments import Option
 from servers.transports import TRANSPORTS, Transport, find

@@ -15,9 +15,9 @@ from typing import Any
 from loadtests.harness.children import Look, NotMeasured
 from loadtests.harness.cores import Cores
 from loadtests.harness.distance import Way
-from loadtests.harness.server_probe import Server
+from loadtests.harness.restarts import FixedServer, RunningServers
+from loadtests.harness.server_probe import Probe, Server
 from loadtests.plan.workload import Workload
-from loadtests.targets.target import FixedServer, Probe, RunningServers
 from servers.transports import TRANSPORTS, Transport
 
 FOLDER = Path(__file__).parent
@@ -75,8 +75,7 @@ class OtherServer:
         return FOLDER / self.name / f"{slug}.py"
 
     def probe(self, transport: Transport, server: Server, generator_pid: int) -> Probe:
-        probe: Probe = self._module.StatusProbe(server, generator_pid)
-        return probe
+        return Probe(server, generator_pid, self._module.NginxCounters)
 
     @property
     def _module(self) -> Any:

@@ -14,45 +14,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
-from loadtests.accounts.cell import Reading
-from loadtests.accounts.wire_bytes import ClientBytes
-from loadtests.harness.children import Look, NotMeasured
+from loadtests.harness.children import Look
 from loadtests.harness.cores import Cores
 from loadtests.harness.distance import Way, serving_at_distance
 from loadtests.harness.provisioned_store import DEFAULT_STORE, StoreChoice
-from loadtests.harness.server_probe import Server, ServerProbe
+from loadtests.harness.restarts import RunningServers
+from loadtests.harness.server_counters import ServerCounters
+from loadtests.harness.server_probe import Probe, Server
 from loadtests.plan.workload import Workload
 from servers.transports import TRANSPORTS, Transport
 
 LOADTESTS = Path(__file__).parents[1]
-
-
-class Probe(Protocol):
-    """What is read at both ends of the measuring window; `doubts` are reasons to suspect what was read."""
-
-    def read(self) -> Reading: ...
-    def sample_memory(self) -> None: ...
-    def follow_restart(self, server: Server, last: Reading) -> None: ...
-    def difference(self, before: Reading, after: Reading) -> Reading: ...
-    def doubts(self, spent: Reading, clients: ClientBytes | None) -> list[str]: ...
-
-
-class RunningServers(Protocol):
-    """The servers of one measurement: `server` is the one that runs now; `restart` raises NotMeasured."""
-
-    server: Server
-
-    def restart(self) -> Server: ...
-
-
-@dataclass(slots=True)
-class FixedServer:
-    """A server that is never restarted."""
-
-    server: Server
-
-    def restart(self) -> Server:
-        raise NotMeasured("restart: only our own servers are restarted here")
 
 
 class Target(Protocol):
@@ -117,4 +89,4 @@ class OurServers:
 
     def probe(self, transport: Transport, server: Server, generator_pid: int) -> Probe:
         rented = transport.needs_push_service and not server.push_service
-        return ServerProbe(server, generator_pid, counts_everything=not rented)
+        return Probe(server, generator_pid, ServerCounters, counts_all_bytes=not rented)

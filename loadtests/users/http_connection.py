@@ -36,6 +36,16 @@ class Response:
     body: bytes = b""
 
 
+def connected_socket(address: str, host: str, port: int) -> socket.socket:
+    """Return a connected TCP socket; waits, and raises ConnectionLost. address: for the message."""
+    try:
+        connected = socket.create_connection((host, port), CONNECT_S)
+    except OSError as error:
+        raise ConnectionLost(f"{address}: {error}") from error
+    connected.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    return connected
+
+
 class HttpConnection:
     """One connection, for one request at a time. A method that raises ConnectionLost has closed it."""
 
@@ -43,11 +53,7 @@ class HttpConnection:
         """Connect; waits."""
         url = urlsplit(address)
         self._address = address
-        try:
-            self._socket = socket.create_connection((url.hostname, url.port or HTTP_PORT), CONNECT_S)
-        except OSError as error:
-            raise ConnectionLost(f"{address}: {error}") from error
-        self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self._socket = connected_socket(address, url.hostname or "", url.port or HTTP_PORT)
         self._socket.settimeout(RESPONSE_S)
         self._parser = httptools.HttpResponseParser(self)
         self._chunks: list[bytes] = []

@@ -4,13 +4,13 @@ What crosses the wire: the shared routes of `servers.http_routes`, each with the
 retries, which are up to the caller.
 """
 
-from collections.abc import Callable, Container, Mapping
-from time import perf_counter
+from collections.abc import Callable, Container, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
 from loadtests.users.http_connection import ConnectionLost, HttpConnection, HttpConnectionPool, Response
-from loadtests.users.reports import QUOTED_CHARACTERS, Report, read_as
+from loadtests.users.reports import QUOTED_CHARACTERS, Report, read_as, timed
 from loadtests.users.request_headers import BROWSER_HEADERS
 from servers.core.wire import (
     Account,
@@ -68,9 +68,9 @@ class HttpUserSession:
         last_event_id: the last event that a broken connection brought.
         """
         headers = {"Accept": "text/event-stream"} | ({"Last-Event-ID": str(last_event_id)} if last_event_id else {})
-        connection, path = self._pool.acquire(), self._events_path(after)
-        self._timed("GET", path, (200,), lambda: connection.start(self._request("GET", path, b"", headers)))
-        return connection
+        connection = self._pool.acquire()
+        with self.exchange("GET", self._events_path(after), headers=headers, send=connection.start):
+            return connection
 
     def heartbeat(self) -> Head:
         return self.post(f"/rooms/{self._room}/heartbeat", Heartbeat(connection=self.connection), Head)
@@ -79,19 +79,23 @@ class HttpUserSession:
         return self.command(Leave(connection=self.connection))
 
     def get(self, path: str, kind: type[Body]) -> Body:
-        return self._decoded(kind, "GET", path)
+        with self.exchange("GET", path) as response:
+            return read_as(response.body, kind)
 
     def post(self, path: str, body: Any, kind: type[Body]) -> Body:
-        return self._decoded(kind, "POST", path, encode(body), {"Content-Type": "application/json"})
+        with self.exchange("POST", path, encode(body), {"Content-Type": "application/json"}) as response:
+            return read_as(response.body, kind)
 
     def post_form(self, path: str, form: str, kind: type[Body]) -> Body:
-        content_type = {"Content-Type": "application/x-www-form-urlencoded"}
-        return self._decoded(kind, "POST", path, form.encode(), content_type)
+        headers = {"Content-Type": "application/x-www-form-urlencoded"}
+        with self.exchange("POST", path, form.encode(), headers) as response:
+            return read_as(response.body, kind)
 
     def close(self) -> None:
         """Close the connections that were kept alive; waits for the other side's end."""
         self._pool.close()
 
+    @contextmanager
     def exchange(
         self,
         method: str,
@@ -99,22 +103,21 @@ class HttpUserSession:
         body: bytes = b"",
         headers: Mapping[str, str] = NO_HEADERS,
         expected: Container[int] = (200,),
-        check: Callable[[Response], object] = lambda response: None,
-    ) -> Response:
-        """Send a request, and wait for the whole response; one of another status, or that `check` rejects, raises."""
-        request = self._request(method, path, body, headers)
-        return self._timed(method, path, expected, lambda: self._pool.request(request), check)
+        send: Callable[[bytes], Response] | None = None,
+    ) -> Iterator[Response]:
+        """Send a request, and yield its response; one of another status, or that the block rejects, is a failure."""
+        request, send = self._request(method, path, body, headers), send or self._pool.request
+        name = path.partition("?")[0].replace(self._room, "[room]")
+        with timed(self._report, method, name) as timing:
+            response = send(request)
+            timing.stop(len(response.body))
+            if response.status not in expected:
+                text = " ".join(response.body.decode(errors="replace").split())
+                raise ConnectionLost(f"{method} {name}: {response.status} {text[:QUOTED_CHARACTERS]}")
+            yield response
 
     def _events_path(self, after: Cursor) -> str:
         return f"/rooms/{self._room}/events?after={after}&connection={self.connection}"
-
-    def _decoded(
-        self, kind: type[Body], method: str, path: str, body: bytes = b"", headers: Mapping[str, str] = NO_HEADERS
-    ) -> Body:
-        """Return the response's body, decoded; one that does not decode counts as a failed request."""
-        decoded: list[Body] = []
-        self.exchange(method, path, body, headers, check=lambda response: decoded.append(read_as(response.body, kind)))
-        return decoded[0]
 
     def _request(self, method: str, path: str, body: bytes, headers: Mapping[str, str]) -> bytes:
         all_headers = {**self._headers, **headers}
@@ -124,26 +127,3 @@ class HttpUserSession:
             all_headers["Content-Length"] = str(len(body))
         lines = "".join(f"{name}: {value}\r\n" for name, value in all_headers.items())
         return f"{method} {path} HTTP/1.1\r\n{lines}\r\n".encode() + body
-
-    def _timed(
-        self,
-        method: str,
-        path: str,
-        expected: Container[int],
-        send: Callable[[], Response],
-        check: Callable[[Response], object] = lambda response: None,
-    ) -> Response:
-        """Report how long a request took, and whether its response was an expected one that `check` accepts."""
-        name, begun_s = path.partition("?")[0].replace(self._room, "[room]"), perf_counter()
-        try:
-            response = send()
-            took_s = perf_counter() - begun_s
-            if response.status not in expected:
-                text = " ".join(response.body.decode(errors="replace").split())
-                raise ConnectionLost(f"{method} {name}: {response.status} {text[:QUOTED_CHARACTERS]}")
-            check(response)
-        except ConnectionLost as lost:
-            self._report(method, name, perf_counter() - begun_s, 0, lost)
-            raise
-        self._report(method, name, took_s, len(response.body))
-        return response

@@ -7,7 +7,6 @@ what `websockets.sync` does. Leaves out compression, and reconnecting, which is 
 Locust has patched the standard library: this `socket` is gevent's, and waiting for it lets other greenlets run.
 """
 
-import socket
 import ssl
 from collections import deque
 
@@ -19,11 +18,10 @@ from websockets.protocol import State
 from websockets.typing import Subprotocol
 from websockets.uri import WebSocketURI, parse_uri
 
-from loadtests.users.http_connection import ConnectionLost
+from loadtests.users.http_connection import ConnectionLost, connected_socket
 from loadtests.users.reports import WEBSOCKET, Report, timed
 from loadtests.users.request_headers import BROWSER_HEADERS
 
-CONNECT_S = 10.0
 READ_BYTES = 65_536
 
 
@@ -66,11 +64,7 @@ class WebSocketConnection:
         self._socket.close()
 
     def _connect(self, url: str, uri: WebSocketURI) -> None:
-        try:
-            self._socket = socket.create_connection((uri.host, uri.port), CONNECT_S)
-        except OSError as error:
-            raise ConnectionLost(f"{url}: {error}") from error
-        self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self._socket = connected_socket(url, uri.host, uri.port)
         if uri.secure:
             self._socket = ssl.create_default_context().wrap_socket(self._socket, server_hostname=uri.host)
         request = self._protocol.connect()

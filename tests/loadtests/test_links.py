@@ -18,7 +18,8 @@ from loadtests.harness.cores import Cores
 from loadtests.harness.distance import Way
 from loadtests.harness.generator import generating
 from loadtests.harness.measurement import measure
-from loadtests.harness.server_probe import ServerProbe, serving
+from loadtests.harness.server_counters import ServerCounters
+from loadtests.harness.server_probe import Probe, serving
 from loadtests.plan.workload import Workload
 from loadtests.scenarios import Planned
 from loadtests.targets.target import OurServers
@@ -65,7 +66,7 @@ def counts(folder: Path, transport: Transport) -> Counts:
         relayed = WireBytes()
         for _, carried in links:
             relayed = relayed.plus(carried())
-        return client.life, relayed, ServerProbe(server, os.getpid()).read_bytes()
+        return client.life, relayed, Probe(server, os.getpid(), ServerCounters).read_bytes()
 
 
 @pytest.fixture(scope="module")

@@ -21,13 +21,12 @@ from loadtests.accounts.samples import Received, Session
 from loadtests.compare import FAILED
 from loadtests.harness.children import NotMeasured
 from loadtests.harness.cores import Cores
-from loadtests.harness.server_probe import Server
+from loadtests.harness.server_probe import Probe, Server
 from loadtests.plan.workload import Workload
 from loadtests.reports import report
 from loadtests.targets.nchan import server as nchan
 from loadtests.targets.nchan.message_ids import START, empty_page, of_headers, page_of_frame, to_message_id, to_seq
 from loadtests.targets.other_server import OtherServer
-from loadtests.targets.process_probe import ProcessProbe
 from results.schema import CELLS_FILE, MANIFEST
 from servers.core.wire import Kind, Send, encode
 from servers.transports import TRANSPORTS
@@ -75,7 +74,7 @@ def test_ids_that_are_not_dense_are_accounted_for_like_any_others() -> None:
 
 
 def test_what_a_peer_does_not_tell_is_not_a_number_and_shown_as_a_dash() -> None:
-    silent = ProcessProbe(Server("http://127.0.0.1:1", "", {}, {}), os.getpid())
+    silent = Probe(Server("http://127.0.0.1:1", "", {}, {}), os.getpid())
     spent = silent.difference(silent.read(), silent.read())
     assert all(math.isnan(spent[name]) for name in ("requests_receive", "server_up_bytes", "api_cpu_s"))
     assert spent["generator_cpu_s"] >= 0
@@ -83,7 +82,7 @@ def test_what_a_peer_does_not_tell_is_not_a_number_and_shown_as_a_dash() -> None
 
 
 def test_a_peer_whose_process_is_named_has_cpu_time_and_memory() -> None:
-    probe = ProcessProbe(Server("http://127.0.0.1:1", "", {"process 0": os.getpid()}, {}), os.getpid())
+    probe = Probe(Server("http://127.0.0.1:1", "", {"process 0": os.getpid()}, {}), os.getpid())
     before = probe.read()
     probe.sample_memory()
     spent = probe.difference(before, probe.read())

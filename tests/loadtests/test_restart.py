@@ -8,11 +8,11 @@ import pytest
 
 from loadtests.accounts.cell import Cell
 from loadtests.accounts.samples import Reconnection
-from loadtests.harness import server_probe
+from loadtests.harness import server_counters
 from loadtests.harness.cores import Cores
 from loadtests.harness.measurement import measure
 from loadtests.harness.restarts import NO_STORM, OUTLASTED, Storm
-from loadtests.harness.server_probe import Server
+from loadtests.harness.server_probe import Probe, Server
 from loadtests.plan.workload import Workload
 from loadtests.scenarios import Planned
 from results.schema import CELLS
@@ -42,8 +42,8 @@ def test_all_lines_broke_and_all_came_back_which_cost_a_request_each(restarted: 
 def test_what_both_servers_counted_is_added_up(monkeypatch: pytest.MonkeyPatch) -> None:
     """But for the connections, which are those of the new one, and for what an idle one counts of itself."""
     counted = {"http://old": told(upkeep=8, frames=5), "http://new": told(upkeep=3, frames=2)}
-    monkeypatch.setattr(server_probe, "StatsReader", lambda address: FakeStats(counted[address]))
-    probe = server_probe.ServerProbe(Server("http://old", "", {"api": os.getpid()}, {}), os.getpid())
+    monkeypatch.setattr(server_counters, "StatsReader", lambda address: FakeStats(counted[address]))
+    probe = Probe(Server("http://old", "", {"api": os.getpid()}, {}), os.getpid(), server_counters.ServerCounters)
     before = probe.read()
     counted["http://old"]["command_frames"] += 4
     probe.follow_restart(Server("http://new", "", {"api": os.getpid()}, {}), probe.read())

@@ -24,11 +24,11 @@ from loadtests.harness.children import Look, NotMeasured, running
 from loadtests.harness.cores import Cores, choose, reserved
 from loadtests.harness.distance import Way
 from loadtests.harness.measurement import measure
-from loadtests.harness.server_probe import READY_S, Server
+from loadtests.harness.restarts import FixedServer, RunningServers
+from loadtests.harness.server_probe import READY_S, Probe, Server
 from loadtests.plan.workload import Workload
 from loadtests.scenarios import Planned
-from loadtests.targets.process_probe import ProcessProbe
-from loadtests.targets.target import FixedServer, OurServers, RunningServers
+from loadtests.targets.target import OurServers
 from results import terminal
 from results.fitted_table import FittedTable, TableColumn, TableRow
 from results.terminal import note
@@ -60,8 +60,8 @@ class Stub(OurServers):
             server = Server(ready["address"], "", ready["pids"], {"delays_ms": list(self.delays_ms)})
             yield FixedServer(server), Way(server.address, "")
 
-    def probe(self, transport: Transport, server: Server, generator_pid: int) -> ProcessProbe:
-        return ProcessProbe(server, generator_pid)
+    def probe(self, transport: Transport, server: Server, generator_pid: int) -> Probe:
+        return Probe(server, generator_pid)
 
 
 def calibrate(

@@ -14,7 +14,8 @@ from loadtests.experiments.hosted.accounts import Bill
 from loadtests.experiments.hosted.plan import Host
 from loadtests.harness.children import Look, running
 from loadtests.harness.provisioned_store import StoreChoice, provisioned
-from loadtests.harness.server_probe import READY_S, RESPONSE_S, Server
+from loadtests.harness.server_counters import RESPONSE_S
+from loadtests.harness.server_probe import READY_S, Server
 from loadtests.plan.workload import HOLD_S, LEASE_S
 from servers.deploy.child_process import python_module
 

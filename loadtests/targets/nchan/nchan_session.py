@@ -28,26 +28,27 @@ class NchanSession(HttpUserSession):
 
     def join(self) -> Snapshot:
         """Get the room's newest message id, after which receiving begins."""
-        response = self.exchange("GET", f"/publish/{self._room}", b"", ACCEPT_JSON, (MESSAGE, NO_SUCH_CHANNEL))
-        seq = to_seq(decode(response.body)["last_message_id"]) if response.status == MESSAGE else START.seq
-        return Snapshot(EPOCH, seq, 0.0, (), {}, ())
+        path, expected = f"/publish/{self._room}", (MESSAGE, NO_SUCH_CHANNEL)
+        with self.exchange("GET", path, headers=ACCEPT_JSON, expected=expected) as response:
+            seq = to_seq(decode(response.body)["last_message_id"]) if response.status == MESSAGE else START.seq
+            return Snapshot(EPOCH, seq, 0.0, (), {}, ())
 
     def command(self, command: SocketCommand) -> Ack:
         """Publish a message; the acknowledgement's seq is its own id."""
         if not isinstance(command, Send):
             raise ConnectionLost(f"nchan carries messages only, got {command}")
         headers = {"Content-Type": "application/json", **ACCEPT_JSON}
-        response = self.exchange("POST", f"/publish/{self._room}", encode(command), headers, PUBLISHED)
-        return Ack(seq=to_seq(decode(response.body)["last_message_id"]))
+        with self.exchange("POST", f"/publish/{self._room}", encode(command), headers, PUBLISHED) as response:
+            return Ack(seq=to_seq(decode(response.body)["last_message_id"]))
 
     def read(self, after: Cursor) -> Page:
         """Get the next message; whether the server holds the request depends on the endpoint."""
         path = f"/{self.endpoint}/{self._room}?last_event_id={to_message_id(after.seq)}"
-        response = self.exchange("GET", path, expected=(MESSAGE, NOTHING_NEW, HOLD_ENDED))
-        if response.status != MESSAGE:
-            return empty_page(after)
-        message_id = of_headers(response.headers["last-modified"], response.headers["etag"])
-        return page_of(self._room, after, message_id, response.body)
+        with self.exchange("GET", path, expected=(MESSAGE, NOTHING_NEW, HOLD_ENDED)) as response:
+            if response.status != MESSAGE:
+                return empty_page(after)
+            message_id = of_headers(response.headers["last-modified"], response.headers["etag"])
+            return page_of(self._room, after, message_id, response.body)
 
     def leave(self) -> Ack:
         """Do nothing: nchan has no members."""

@@ -8,6 +8,7 @@ import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.client import HTTPConnection
+from math import nan
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from time import perf_counter, sleep
@@ -15,9 +16,9 @@ from urllib.parse import urlsplit
 
 from loadtests.accounts.cell import Reading
 from loadtests.harness.children import NotMeasured, running
-from loadtests.harness.server_probe import READY_S, RESPONSE_S, Server
+from loadtests.harness.server_counters import RESPONSE_S
+from loadtests.harness.server_probe import COUNTED_BY_SERVERS, READY_S, Server
 from loadtests.plan.workload import HOLD_S
-from loadtests.targets.process_probe import ProcessProbe
 from servers.deploy.child_process import ChildProcess
 from servers.deploy.engines import free_port
 
@@ -32,35 +33,27 @@ CAVEAT = (
 )
 
 
-class StatusProbe(ProcessProbe):
-    """Adds the counters of nginx and nchan to CPU time and memory."""
+class NginxCounters:
+    """The counters of nginx and nchan, without the requests that read them."""
 
-    def __init__(self, server: Server, generator_pid: int) -> None:
-        super().__init__(server, generator_pid)
+    def __init__(self, server: Server) -> None:
         self._address = server.address
         self._own_requests = 0
 
-    def read(self) -> Reading:
-        """Return all that has added up so far; waits for two responses."""
-        publications, requests, connections = counters(self._address)
+    def __call__(self) -> Reading:
+        nchan, nginx = _get(self._address, "/nchan-status")[0], _get(self._address, "/status")[0]
         self._own_requests += 2
+        publications = int(nchan.partition("total published messages:")[2].split()[0])
+        active, _, counted, *_ = nginx.splitlines()
         return {
-            **super().read(),
+            **dict.fromkeys(COUNTED_BY_SERVERS, nan),
             "requests_send": publications,
-            "requests_receive": requests - publications - self._own_requests,
+            "requests_receive": int(counted.split()[2]) - publications - self._own_requests,
             "requests_upkeep": 0,
             "command_frames": 0,
             "publish_bytes": 0,
-            "connections": connections - 1,
+            "connections": int(active.rpartition(":")[2]) - 1,
         }
-
-
-def counters(address: str) -> tuple[int, int, int]:
-    """Return the messages published, the requests made, this one included, and the connections open."""
-    nchan, nginx = _get(address, "/nchan-status")[0], _get(address, "/status")[0]
-    publications = nchan.partition("total published messages:")[2].split()[0]
-    active, counted = nginx.splitlines()[0], nginx.splitlines()[2]
-    return int(publications), int(counted.split()[2]), int(active.rpartition(":")[2])
 
 
 def settings(address: str) -> dict[str, str | float]:
