@@ -31,12 +31,11 @@ from loadtests.targets.other_server import OTHER_SERVERS
 from loadtests.targets.target import OurServers
 from results import terminal
 from results.plain_characters import use_plain_characters
-from servers.deploy.deployments import OPTIONS
+from servers.deploy.deployments import NAMES as DEPLOYMENTS
 from servers.transports import TRANSPORTS, find
 
 SLUGS = ", ".join(row.slug for row in TRANSPORTS)
 NAMES = ", ".join(row.name for row in SCENARIOS)
-DEPLOYMENTS = ", ".join(row.name for row in OPTIONS)
 FULL = "full"
 DEFAULT = "; by default as in the scenario"
 

@@ -21,7 +21,7 @@ from loadtests.harness.server_probe import Server
 from loadtests.plan.workload import HOLD_S, LEASE_S, Workload
 from loadtests.targets.target import OurServers
 from servers.deploy.child_process import python_module
-from servers.deploy.deployments import Option
+from servers.deploy.deployments import Deployment
 from servers.transports import TRANSPORTS, Transport, find
 
 READY_S = 60.0
@@ -32,7 +32,7 @@ SERVER_OPTIONS = f"--hold {HOLD_S} --lease {LEASE_S}"
 class DeployedServers(OurServers):
     """One deployment with all its processes, neither moved away nor restarted. Users and counters are ours."""
 
-    deployment: Option
+    deployment: Deployment
 
     @property
     def name(self) -> str:

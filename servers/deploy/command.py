@@ -1,4 +1,4 @@
-"""`python -m servers deploy <option>`: a whole deployment on this machine, with what a host would do for it.
+"""`python -m servers deploy <deployment>`: a whole deployment on this machine, with what a host would do for it.
 
 Prints one JSON line when all of it is ready, and another whenever something of it has changed: what happened, and the
 process ids by role. SIGHUP deploys a new version: whatever lies on disk now.
@@ -20,12 +20,11 @@ from servers.deploy.serverless import profiles
 from servers.deploy.supervisor import Supervisor
 from servers.serving import print_ready
 
-NAMES = ", ".join(option.name for option in deployments.OPTIONS)
 PROFILES = ", ".join(profile.name for profile in profiles.PROFILES)
 
 
 def deploy(
-    option: Annotated[str, typer.Argument(help=f"One of {NAMES}.")],
+    deployment: Annotated[str, typer.Argument(help=f"One of {deployments.NAMES}.")],
     port: Annotated[int, typer.Option(min=0, max=65535, help="Port that clients use; 0 takes a free one.")] = 8000,
     store: Annotated[str, typer.Option(help="A URL; or redis, postgresql or sqlite, which is then started too.")] = "",
     profile: Annotated[str, typer.Option(help=f"The serverless host, where there is one: {PROFILES}.")] = "fluid-2026",
@@ -36,7 +35,7 @@ def deploy(
     """Run one of the three deployments on this machine."""
     with ExitStack() as stack:
         try:
-            chosen = deployments.find(option)
+            chosen = deployments.find(deployment)
             profiles.find(profile)
             os.environ.setdefault("CHAT_SECRET", secrets.token_urlsafe(32))
             log = deployment_settings.log_in(store or chosen.store, stack)

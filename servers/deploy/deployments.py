@@ -1,17 +1,17 @@
-"""The three ways out of the serverless problem, by the names that the command line knows them by.
+"""The three answers to the serverless problem, by the names that the command line knows them by.
 
-For each stands a folder beside this module: what real hosts need, and as `topology.py` the same processes here. Folders
-are named as Python's packages are, with underscores; on the command line, as the source document's headings would be.
-Like the registry of the transports it needs the standard library only, so that whoever measures a deployment can know
-its name without running it.
+Each has a folder beside this module: the files that real hosts need, and `deployment.py`, which starts the same
+processes on this machine. Folders are named as Python's packages are, with underscores; on the command line, as the
+source document's headings are. Like the registry of the transports this module needs the standard library only, so that
+a measurement of a deployment can know its name without running it.
 """
 
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
-class Option:
-    """transport: the slug of what its clients speak. store: what keeps its log unless told otherwise.
+class Deployment:
+    """transport: the slug of the one that its clients use. store: where its log is kept by default.
 
     has_functions: whether its API runs on a serverless host.
     """
@@ -27,16 +27,17 @@ class Option:
         return self.name.replace("-", "_")
 
 
-OPTIONS = (
-    Option("pusher-and-serverless", "pusher_adapter", "redis", has_functions=True),
-    Option("separate-websocket-server", "raw_websocket", "redis", has_functions=True),
-    Option("single-server", "raw_websocket", "sqlite", has_functions=False),
+DEPLOYMENTS = (
+    Deployment("pusher-and-serverless", "pusher_adapter", "redis", has_functions=True),
+    Deployment("separate-websocket-server", "raw_websocket", "redis", has_functions=True),
+    Deployment("single-server", "raw_websocket", "sqlite", has_functions=False),
 )
+NAMES = ", ".join(deployment.name for deployment in DEPLOYMENTS)
 
 
-def find(name: str) -> Option:
-    """Return the option of that name; raise ValueError, naming all, when there is none."""
-    for option in OPTIONS:
-        if option.name == name:
-            return option
-    raise ValueError(f"unknown option {name!r}: expected one of {', '.join(option.name for option in OPTIONS)}")
+def find(name: str) -> Deployment:
+    """Return the deployment of that name; raise ValueError, with all names, if there is none."""
+    for deployment in DEPLOYMENTS:
+        if deployment.name == name:
+            return deployment
+    raise ValueError(f"unknown deployment {name!r}: expected one of {NAMES}")

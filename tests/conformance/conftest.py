@@ -1,4 +1,4 @@
-"""Every conformance test runs once per row of the registry and topology: a further transport needs no new test."""
+"""Every conformance test runs once per row of the registry and deployment: a further transport needs no new test."""
 
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack
@@ -9,11 +9,11 @@ import pytest
 from servers.deploy.child_process import ChildProcess
 from servers.transports import TRANSPORTS, Transport
 from tests.support.chat_harness import ChatHarness
-from tests.support.deployments import TOPOLOGIES, Topology
+from tests.support.deployments import TESTED_DEPLOYMENTS, AnyDeployment
 from tests.support.engines import Engines
 
 Serve = Callable[..., AbstractContextManager[ChildProcess]]
-ServerOf = Callable[[Transport, Topology], ChildProcess]
+ServerOf = Callable[[Transport, AnyDeployment], ChildProcess]
 
 
 def shared_by(name: str, value: object, *marks: pytest.MarkDecorator) -> Any:
@@ -28,12 +28,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 def _exists(callspec: Any) -> bool:
     given: dict[str, Any] = callspec.params if callspec else {}
-    return "topology" not in given or "transport" not in given or given["topology"].serves(given["transport"])
+    return "deployment" not in given or "transport" not in given or given["deployment"].serves(given["transport"])
 
 
-@pytest.fixture(params=[shared_by(str(row), row, *marks) for row, marks in TOPOLOGIES], scope="session")
-def topology(request: pytest.FixtureRequest) -> Topology:
-    given: Topology = request.param
+@pytest.fixture(params=[shared_by(str(row), row, *marks) for row, marks in TESTED_DEPLOYMENTS], scope="session")
+def deployment(request: pytest.FixtureRequest) -> AnyDeployment:
+    given: AnyDeployment = request.param
     return given
 
 
@@ -44,26 +44,26 @@ def transport(request: pytest.FixtureRequest) -> Transport:
 
 
 @pytest.fixture
-def serve(transport: Transport, topology: Topology, engines: Engines) -> Serve:
+def serve(transport: Transport, deployment: AnyDeployment, engines: Engines) -> Serve:
     """Run a server that a test has for itself; takes what `serving` takes after the transport."""
-    return lambda *more, **given: topology.serving(transport, engines, *more, **given)
+    return lambda *more, **given: deployment.serving(transport, engines, *more, **given)
 
 
 @pytest.fixture(scope="session")
 def server_of(engines: Engines) -> Iterator[ServerOf]:
-    """Start each transport's server once per topology, when it is first asked for; tests keep apart by rooms."""
-    running: dict[tuple[str, Topology], ChildProcess] = {}
+    """Start each transport's server once per deployment, when it is first asked for; tests keep apart by rooms."""
+    running: dict[tuple[str, AnyDeployment], ChildProcess] = {}
     with ExitStack() as stack:
 
-        def start(transport: Transport, topology: Topology) -> ChildProcess:
-            key = transport.slug, topology
+        def start(transport: Transport, deployment: AnyDeployment) -> ChildProcess:
+            key = transport.slug, deployment
             if key not in running:
-                running[key] = stack.enter_context(topology.serving(transport, engines))
+                running[key] = stack.enter_context(deployment.serving(transport, engines))
             return running[key]
 
         yield start
 
 
 @pytest.fixture
-def stage(transport: Transport, topology: Topology, server_of: ServerOf) -> ChatHarness:
-    return ChatHarness(transport, server_of(transport, topology).address)
+def stage(transport: Transport, deployment: AnyDeployment, server_of: ServerOf) -> ChatHarness:
+    return ChatHarness(transport, server_of(transport, deployment).address)

@@ -16,7 +16,7 @@ from servers.deploy.child_process import ChildProcess, started
 from servers.transports import Transport
 from tests.conformance.conftest import ServerOf
 from tests.support.chat_harness import DEADLINE_S, ChatHarness, events, online, serving, until
-from tests.support.deployments import Topology
+from tests.support.deployments import AnyDeployment
 from tests.support.engines import Engines
 from tests.support.relay import Relay
 
@@ -26,16 +26,16 @@ MISSED = 130
 
 
 @pytest.fixture(scope="module")
-def lines(transport: Transport, topology: Topology, server_of: ServerOf, engines: Engines) -> Iterator["Lines"]:
+def lines(transport: Transport, deployment: AnyDeployment, server_of: ServerOf, engines: Engines) -> Iterator["Lines"]:
     """Return the server that the tests of one transport share."""
     if not transport.needs_push_service:
-        yield Lines(transport, server_of(transport, topology).address, [])
+        yield Lines(transport, server_of(transport, deployment).address, [])
         return
     env = {"PUSHER_APP_ID": "1", "PUSHER_KEY": "key", "PUSHER_SECRET": secrets.token_hex(8)}
     with (
         socket.create_server(("127.0.0.1", 0)) as listener,
         started(["servers.pusher_service", "--port", "0"], env=env) as service,
-        topology.serving(transport, engines, env=env | relay_at(listener)) as server,
+        deployment.serving(transport, engines, env=env | relay_at(listener)) as server,
     ):
         yield Lines(transport, server.address, [(service.address, listener)])
 

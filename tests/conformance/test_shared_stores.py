@@ -35,7 +35,7 @@ PAIRS = [
 
 
 @dataclass
-class Topology:
+class WorkersOverStore:
     """Two workers, the engine under them, and a room."""
 
     engine: Engine
@@ -57,16 +57,16 @@ def engine_of() -> Iterator[Callable[[str], Engine]]:
 
 
 @pytest.fixture
-def shared(transport: Transport, store: str, engine_of: Callable[[str], Engine]) -> Iterator[Topology]:
+def shared(transport: Transport, store: str, engine_of: Callable[[str], Engine]) -> Iterator[WorkersOverStore]:
     engine = engine_of(store)
     engine.kill()
     engine.start()  # by this thread: the kernel ends an engine together with the thread that started it
     url = engine.fresh_url()
     with serving(transport, "--workers", "2", "--store", url) as running:
-        yield Topology(engine, running, url, ChatHarness(transport, running.address))
+        yield WorkersOverStore(engine, running, url, ChatHarness(transport, running.address))
 
 
-async def under_load(shared: Topology, happens: Callable[[], None]) -> None:
+async def under_load(shared: WorkersOverStore, happens: Callable[[], None]) -> None:
     """Let four users talk, make something happen to them, and see that everyone has heard all, once, in order."""
     acks: list[Ack] = []
     loaded = asyncio.Event()
@@ -90,12 +90,12 @@ async def under_load(shared: Topology, happens: Callable[[], None]) -> None:
 
 
 @pytest.mark.parametrize(("transport", "store"), PAIRS)
-async def test_a_worker_that_is_killed_costs_nobody_a_message(shared: Topology) -> None:
+async def test_a_worker_that_is_killed_costs_nobody_a_message(shared: WorkersOverStore) -> None:
     await under_load(shared, lambda: os.kill(shared.running.facts["pids"]["api_2"], signal.SIGKILL))
 
 
 @pytest.mark.parametrize(("transport", "store"), PAIRS)
-async def test_a_store_that_is_killed_costs_nobody_a_message(shared: Topology) -> None:
+async def test_a_store_that_is_killed_costs_nobody_a_message(shared: WorkersOverStore) -> None:
     def crash() -> None:
         shared.engine.kill()
         shared.engine.start()
@@ -106,7 +106,7 @@ async def test_a_store_that_is_killed_costs_nobody_a_message(shared: Topology) -
 @pytest.mark.parametrize(
     ("transport", "store"), [pytest.param(transport, "redis", id=transport.slug) for transport in TRANSPORTS]
 )
-async def test_after_its_redis_was_emptied_everyone_starts_over_in_the_new_log(shared: Topology) -> None:
+async def test_after_its_redis_was_emptied_everyone_starts_over_in_the_new_log(shared: WorkersOverStore) -> None:
     async with shared.stage.joined("Ada", "Bob") as (ada, bob):
         await ada.send("lost")
         assert [event.body for event in await events(bob, 1, Kind.MESSAGE)] == ["lost"]
@@ -120,7 +120,7 @@ async def test_after_its_redis_was_emptied_everyone_starts_over_in_the_new_log(s
 
 
 @pytest.mark.parametrize(("transport", "store"), [pytest.param(TRANSPORTS[0], store, id=store) for store in SHARED])
-async def test_without_its_store_a_server_says_unavailable_and_lives(shared: Topology) -> None:
+async def test_without_its_store_a_server_says_unavailable_and_lives(shared: WorkersOverStore) -> None:
     async with httpx.AsyncClient(base_url=shared.stage.address, trust_env=False, timeout=DEADLINE_S) as http:
         shared.engine.kill()
         refused = await http.post("/login", json={"name": "Ada"})

@@ -13,41 +13,41 @@ from loadtests.experiments.deployments.command import DeploymentsPlan, trials
 from loadtests.harness.cores import Cores
 from loadtests.reports.trials import WRONG
 from results.schema import CELLS_FILE, MANIFEST, TOPOLOGIES, TOPOLOGIES_FILE
-from servers.deploy.deployments import OPTIONS, Option
+from servers.deploy.deployments import DEPLOYMENTS, Deployment
 from servers.transports import TRANSPORTS
 
 ROOT = Path(__file__).parents[2]
 ANYWHERE = Cores(None, None)
 LOAD = "--users 8 --room-size 4 --rate 1 --seconds 2 --poll 0.5"
 SMOKE = "pusher-and-serverless"  # of the three, it has the most processes
-EACH = [pytest.param(row, id=row.name, marks=() if row.name == SMOKE else pytest.mark.drill) for row in OPTIONS]
+EACH = [pytest.param(row, id=row.name, marks=() if row.name == SMOKE else pytest.mark.drill) for row in DEPLOYMENTS]
 
 
 @pytest.mark.xdist_group("measuring")
 @pytest.mark.process
-@pytest.mark.parametrize("option", EACH)
-def test_a_comparison_of_a_deployment_adds_up_and_counts_all_its_processes(option: Option, tmp_path: Path) -> None:
+@pytest.mark.parametrize("deployment", EACH)
+def test_a_comparison_of_a_deployment_adds_up_and_counts_all_processes(deployment: Deployment, tmp_path: Path) -> None:
     command = [sys.executable, "-m", "loadtests", "compare", *LOAD.split(), "--out", str(tmp_path)]
-    command += ["--deployment", option.name]
+    command += ["--deployment", deployment.name]
     done = subprocess.run(command, check=False, cwd=ROOT, capture_output=True, text=True, timeout=100)
     assert done.returncode == 0, done.stdout + done.stderr
-    others = [row for row in TRANSPORTS if row.slug != option.transport]
+    others = [row for row in TRANSPORTS if row.slug != deployment.transport]
     said = " ".join(done.stdout.split())
-    assert f"Served by {option.name}" in said
+    assert f"Served by {deployment.name}" in said
     assert f"not measured: {', '.join(row.label for row in others)}" in said
     (folder,) = tmp_path.iterdir()
     with (folder / CELLS_FILE).open() as file:
         (cell,) = csv.DictReader(file)
-    assert (cell["transport"], cell["store"]) == (option.transport, option.store)
+    assert (cell["transport"], cell["store"]) == (deployment.transport, deployment.store)
     assert int(cell["delivered"]) == int(cell["expected"]) == 4 * int(cell["messages"]) > 0
     assert "over all" not in cell["reason"], "the kernel of the clients and the edge of the host counted other bytes"
     assert float(cell["api_cpu_s"]) > 0
-    assert (float(cell["store_cpu_s"]) > 0) == (option.store != "sqlite")
-    assert (float(cell["push_service_cpu_s"]) > 0) == (option.transport == "pusher_adapter")
-    assert (float(cell["publish_bytes"]) > 0) == (option.name != "single-server")
+    assert (float(cell["store_cpu_s"]) > 0) == (deployment.store != "sqlite")
+    assert (float(cell["push_service_cpu_s"]) > 0) == (deployment.transport == "pusher_adapter")
+    assert (float(cell["publish_bytes"]) > 0) == (deployment.name != "single-server")
     manifest = json.loads((folder / MANIFEST).read_text())
-    assert (manifest["topology"], manifest["not_served"]) == (option.name, [row.slug for row in others])
-    assert manifest["settings"][option.transport]["topology"] == option.name
+    assert (manifest["topology"], manifest["not_served"]) == (deployment.name, [row.slug for row in others])
+    assert manifest["settings"][deployment.transport]["topology"] == deployment.name
 
 
 @pytest.mark.xdist_group("measuring")
@@ -57,7 +57,7 @@ def test_each_deployment_has_a_row_in_which_nothing_is_lost(tmp_path: Path) -> N
     done = subprocess.run(command, check=False, cwd=ROOT, capture_output=True, text=True, timeout=200)
     assert done.returncode == 0, done.stdout + done.stderr
     rows = json.loads((tmp_path / TOPOLOGIES_FILE).read_text())["topologies"]
-    assert {row["option"] for row in rows} == {option.name for option in OPTIONS}
+    assert {row["option"] for row in rows} == {deployment.name for deployment in DEPLOYMENTS}
     assert_sound(rows)
 
 
@@ -83,6 +83,6 @@ def assert_sound(rows: list[dict[str, Any]]) -> None:
 
 def test_each_repeat_has_every_deployment_in_an_order_of_its_own() -> None:
     names = [trial.key["option"] for trial in trials(DeploymentsPlan(repeats=4), ANYWHERE)]
-    orders = [tuple(names[start : start + len(OPTIONS)]) for start in range(0, len(names), len(OPTIONS))]
-    assert {frozenset(order) for order in orders} == {frozenset(option.name for option in OPTIONS)}
+    orders = [tuple(names[start : start + len(DEPLOYMENTS)]) for start in range(0, len(names), len(DEPLOYMENTS))]
+    assert {frozenset(order) for order in orders} == {frozenset(deployment.name for deployment in DEPLOYMENTS)}
     assert len(set(orders)) > 1

@@ -51,7 +51,7 @@ def main(
 
 def row_of(outage: Outage, repeat: int, result: Outcome, machine_load: float) -> dict[str, Any]:
     """Return a row of `results.schema.DRILLS`."""
-    key = {"option": outage.option.name, "drill": outage.name, "repeat": repeat}
+    key = {"option": outage.deployment.name, "drill": outage.name, "repeat": repeat}
     figures = {name: round(value, 3) if isinstance(value, float) else value for name, value in asdict(result).items()}
     return {**key, "machine_load": round(machine_load, 2), **figures}
 

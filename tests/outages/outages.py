@@ -13,7 +13,7 @@ from time import monotonic
 import httpx
 
 from servers.deploy.child_process import ChildProcess, started
-from servers.deploy.deployments import OPTIONS, Option, find
+from servers.deploy.deployments import DEPLOYMENTS, Deployment, find
 from tests.outages.outcome import Outcome, outcome
 from tests.outages.people import crowd
 from tests.support.relay import Relay
@@ -110,18 +110,18 @@ Failure = Callable[[Deployed], Awaitable[None]]
 class Outage:
     """One failure of one deployment."""
 
-    option: Option
+    deployment: Deployment
     failure: Failure
 
     def __str__(self) -> str:
-        return f"{self.option.name}-{self.name}"
+        return f"{self.deployment.name}-{self.name}"
 
     @property
     def name(self) -> str:
         return getattr(self.failure, "__name__", "")
 
 
-EVERYWHERE = tuple(option.name for option in OPTIONS)
+EVERYWHERE = tuple(deployment.name for deployment in DEPLOYMENTS)
 WITH_API = ("pusher-and-serverless", "separate-websocket-server")
 RENTING = ("pusher-and-serverless",)
 FAILURES: dict[Failure, tuple[str, ...]] = {
@@ -142,7 +142,7 @@ async def run_outage(outage: Outage, size: Size) -> Outcome:
     """
     async with (
         deploy(outage) as deployed,
-        crowd(outage.option.transport, deployed.running.address, size.people) as joined,
+        crowd(outage.deployment.transport, deployed.running.address, size.people) as joined,
     ):
         joined.start(size.every_s)
         await asyncio.sleep(size.before_s)
@@ -164,5 +164,5 @@ async def deploy(outage: Outage) -> AsyncIterator[Deployed]:
             service = stack.enter_context(started(["servers.pusher_service", "--port", "0"], env=env))
             link = await stack.enter_async_context(Relay(service.address))
             env |= {"PUSHER_HOST": "127.0.0.1", "PUSHER_PORT": str(link.port)}
-        command = ["servers", "deploy", outage.option.name, "--port", "0"]
+        command = ["servers", "deploy", outage.deployment.name, "--port", "0"]
         yield Deployed(stack.enter_context(started(command, env=env)), link)

@@ -21,7 +21,7 @@ from clients.conversation import ChatSession, log_in
 from results.schema import PARTS_FILE
 from servers.core.wire import Kind
 from servers.deploy.child_process import started
-from servers.deploy.deployments import OPTIONS, Option
+from servers.deploy.deployments import DEPLOYMENTS, Deployment
 from tests.outages.__main__ import REFERENCE
 
 RENTED = {"push_service"}
@@ -45,12 +45,12 @@ class Parts:
     settings: list[str]
 
 
-async def count_parts(option: Option) -> Parts:
+async def count_parts(deployment: Deployment) -> Parts:
     """Run a deployment, let two people talk, and count. Raises TimeoutError."""
-    with started(["servers", "deploy", option.name, "--port", "0"]) as running:
+    with started(["servers", "deploy", deployment.name, "--port", "0"]) as running:
         async with AsyncExitStack() as stack, asyncio.timeout(DEADLINE_S):
             sender, reader = [
-                await stack.enter_async_context(await log_in(option.transport, running.address, "parts", name))
+                await stack.enter_async_context(await log_in(deployment.transport, running.address, "parts", name))
                 for name in ("Speaker", "Listener")
             ]
             await sender.send("Hello!")
@@ -64,7 +64,7 @@ async def count_parts(option: Option) -> Parts:
         rented=sorted(trees.keys() & RENTED),
         browsers_reach=sorted(browsers_reach),
         links=sorted(f"{role} to {other}" for role, others in called.items() for other in others - {role}),
-        settings=_settings(DEPLOY / option.folder),
+        settings=_settings(DEPLOY / deployment.folder),
     )
 
 
@@ -104,7 +104,7 @@ def _settings(folder: Path) -> list[str]:
 
 def as_json() -> str:
     """Count the parts of every deployment; return what the file holds."""
-    parts = {option.name: asdict(asyncio.run(count_parts(option))) for option in OPTIONS}
+    parts = {deployment.name: asdict(asyncio.run(count_parts(deployment))) for deployment in DEPLOYMENTS}
     return json.dumps(parts, indent=2) + "\n"
 
 

@@ -10,7 +10,7 @@ import pytest
 from results.schema import DRILLS as COLUMNS
 from results.schema import DRILLS_FILE
 from servers.core.wire import Event
-from servers.deploy.deployments import OPTIONS, Option
+from servers.deploy.deployments import DEPLOYMENTS, Deployment
 from tests.outages import __main__ as command
 from tests.outages import parts
 from tests.outages.outages import OUTAGES, Deployed, Outage, Size, new_version, push_server_killed, run_outage
@@ -77,7 +77,7 @@ async def test_a_message_that_somebody_never_receives_is_counted_as_lost(monkeyp
 
     monkeypatch.setattr(Person, "on_event", drop_one)
     short = Size(people=2, every_s=0.1, before_s=0.3, after_s=0.3, catch_up_s=3.0)
-    result = await run_outage(Outage(OPTIONS[-1], nothing_fails), short)
+    result = await run_outage(Outage(DEPLOYMENTS[-1], nothing_fails), short)
     assert (result.lost, result.deliveries) == (1, result.messages * short.people - 1)
 
 
@@ -92,23 +92,23 @@ def test_a_loss_is_the_commands_exit_status(lost: int, monkeypatch: pytest.Monke
         command.main(repeats=1, only=new_version.__name__, out=tmp_path)
     assert ended.value.code == lost
     rows = json.loads((tmp_path / DRILLS_FILE).read_text(encoding="utf-8"))["drills"]
-    assert [row["lost"] for row in rows] == [lost] * len(OPTIONS)
+    assert [row["lost"] for row in rows] == [lost] * len(DEPLOYMENTS)
 
 
 def test_the_record_has_every_outage_and_no_loss() -> None:
-    assert {(row["option"], row["drill"]) for row in RECORD} == {(each.option.name, each.name) for each in OUTAGES}
+    assert {(row["option"], row["drill"]) for row in RECORD} == {(each.deployment.name, each.name) for each in OUTAGES}
     assert all(set(row) == {column.name for column in COLUMNS} for row in RECORD)
     assert [row for row in RECORD if row["lost"] or row["duplicates"] or row["out_of_order"]] == []
 
 
-@pytest.mark.parametrize("option", OPTIONS, ids=lambda option: option.name)
-def test_a_deployments_readme_quotes_the_record(option: Option) -> None:
-    text = (parts.DEPLOY / option.folder / "README.md").read_text(encoding="utf-8")
-    rows = [row for row in RECORD if row["option"] == option.name]
+@pytest.mark.parametrize("deployment", DEPLOYMENTS, ids=lambda deployment: deployment.name)
+def test_a_deployments_readme_quotes_the_record(deployment: Deployment) -> None:
+    text = (parts.DEPLOY / deployment.folder / "README.md").read_text(encoding="utf-8")
+    rows = [row for row in RECORD if row["option"] == deployment.name]
     worst = [
         tuple(f"{max(row[name] for row in rows if row['drill'] == each.name):.1f}" for name in QUOTED)
         for each in OUTAGES
-        if each.option == option
+        if each.deployment == deployment
     ]
     assert re.findall(r"(?m)^\|[^|]+\| ([\d.]+) s \| ([\d.]+) s \| ([\d.]+) s \| ([\d.]+) s \|$", text) == worst
     assert f"{sum(row['messages'] for row in rows):,} messages, {len(rows)} outages" in text

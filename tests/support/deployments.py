@@ -9,13 +9,13 @@ from typing import Protocol
 import pytest
 
 from servers.deploy.child_process import ChildProcess, started
-from servers.deploy.deployments import OPTIONS, Option
+from servers.deploy.deployments import DEPLOYMENTS, Deployment
 from servers.transports import Transport
 from tests.support.chat_harness import SECRET, arguments, serving
 from tests.support.engines import Engines
 
 
-class Topology(Protocol):
+class AnyDeployment(Protocol):
     """One way to run a transport's servers."""
 
     def serves(self, transport: Transport) -> bool:
@@ -53,20 +53,20 @@ class Processes:
 class Deployed:
     """One of the deployment options, with a store that it does not start itself."""
 
-    option: Option
+    deployment: Deployment
 
     def __str__(self) -> str:
-        return self.option.name
+        return self.deployment.name
 
     def serves(self, transport: Transport) -> bool:
-        return transport.slug == self.option.transport
+        return transport.slug == self.deployment.transport
 
     @contextmanager
     def serving(
         self, transport: Transport, engines: Engines, *more: str, env: Mapping[str, str] | None = None
     ) -> Iterator[ChildProcess]:
-        store = "sqlite" if self.option.store == "sqlite" else engines.fresh_url(self.option.store)
-        command = ["servers", "deploy", self.option.name, "--port", "0", "--store", store]
+        store = "sqlite" if self.deployment.store == "sqlite" else engines.fresh_url(self.deployment.store)
+        command = ["servers", "deploy", self.deployment.name, "--port", "0", "--store", store]
         told = ["--server-options", shlex.join([*arguments(), *more])]
         with started([*command, *told], env={"CHAT_SECRET": SECRET, **(env or {})}) as running:
             yield running
@@ -74,10 +74,10 @@ class Deployed:
 
 ALONE = Processes()
 SHARING = {store: Processes(2, store) for store in ("redis", "postgresql")}
-TOPOLOGIES: tuple[tuple[Topology, tuple[pytest.MarkDecorator, ...]], ...] = (
+TESTED_DEPLOYMENTS: tuple[tuple[AnyDeployment, tuple[pytest.MarkDecorator, ...]], ...] = (
     (ALONE, ()),
     (SHARING["redis"], ()),
     (SHARING["postgresql"], (pytest.mark.drill,)),
-    *((Deployed(option), (pytest.mark.drill,)) for option in OPTIONS),
+    *((Deployed(deployment), (pytest.mark.drill,)) for deployment in DEPLOYMENTS),
 )
 """Every transport on each that serves it; what is marked is left to `make drills`."""

@@ -19,7 +19,7 @@ from loadtests.reports.trials import Row, Trial, keep, row_of
 from loadtests.scenarios import Planned, Scenario
 from loadtests.targets.deployed_servers import DeployedServers
 from results.schema import TOPOLOGIES, TOPOLOGIES_FILE
-from servers.deploy.deployments import OPTIONS, Option
+from servers.deploy.deployments import DEPLOYMENTS, Deployment
 from servers.transports import find
 
 TABLE = "topologies"
@@ -46,7 +46,7 @@ QUICK = DeploymentsPlan(repeats=1, window_s=2.0, rate_per_s=1.0)
 
 def measure_deployments(plan: DeploymentsPlan, out: Path) -> int:
     """Measure, write and report; return the exit status: 1 if anything does not add up, or was not measured."""
-    cores, slugs = choose(), sorted({option.transport for option in OPTIONS})
+    cores, slugs = choose(), sorted({deployment.transport for deployment in DEPLOYMENTS})
     record = describe([plan.scenario], slugs, cores)
     return keep(trials(plan, cores), record, {TABLE: TOPOLOGIES}, out / TOPOLOGIES_FILE, cores)
 
@@ -54,12 +54,12 @@ def measure_deployments(plan: DeploymentsPlan, out: Path) -> int:
 def trials(plan: DeploymentsPlan, cores: Cores) -> Iterator[Trial]:
     """Yield each measurement: every deployment before any of them again, in an order drawn for each repeat."""
     for repeat in range(plan.repeats):
-        for option in Random(f"order {repeat}").sample(OPTIONS, len(OPTIONS)):
-            (planned,) = plan.scenario.planned([find(option.transport)], repeat)
-            key: Row = {"option": option.name, "transport": option.transport, "repeat": repeat}
-            yield Trial(TABLE, key, partial(_row, planned, option, cores))
+        for deployment in Random(f"order {repeat}").sample(DEPLOYMENTS, len(DEPLOYMENTS)):
+            (planned,) = plan.scenario.planned([find(deployment.transport)], repeat)
+            key: Row = {"option": deployment.name, "transport": deployment.transport, "repeat": repeat}
+            yield Trial(TABLE, key, partial(_row, planned, deployment, cores))
 
 
-def _row(planned: Planned, option: Option, cores: Cores) -> Row:
+def _row(planned: Planned, deployment: Deployment, cores: Cores) -> Row:
     """Return a row of `results.schema.TOPOLOGIES`, and more."""
-    return row_of(measure(planned, cores, lambda _: None, DeployedServers(option)))
+    return row_of(measure(planned, cores, lambda _: None, DeployedServers(deployment)))

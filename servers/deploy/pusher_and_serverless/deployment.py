@@ -1,4 +1,4 @@
-"""Option 1 on one machine: functions for the API, a push service for the lines, a shared store.
+"""Functions for the API, a push service for the connections, and a shared store, on one machine.
 
 The push service is our stand-in, unless the PUSHER_* variables name one: then it is none of this deployment's parts.
 """

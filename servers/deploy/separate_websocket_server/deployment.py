@@ -1,4 +1,4 @@
-"""Option 2 on one machine: functions for the API, a WebSocket server of one's own for the lines, a shared store.
+"""Functions for the API, a WebSocket server of one's own for the connections, and a shared store, on one machine.
 
 The API is that of short polling, whose clients it never sees: of all our servers it is the one without anything to wait
 for, and so what a function should be.

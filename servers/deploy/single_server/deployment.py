@@ -1,4 +1,4 @@
-"""Option 3 on one machine: one process that holds the lines and the log."""
+"""One process that holds the connections and the log, on one machine."""
 
 from servers.deploy.deployment_settings import DeploymentSettings
 from servers.deploy.supervisor import Renewal, Supervisor

@@ -14,18 +14,18 @@ import pytest
 from clients.errors import Refused
 from servers.core.wire import Kind
 from servers.deploy.child_process import ChildProcess, started
-from servers.deploy.deployments import OPTIONS, Option, find
+from servers.deploy.deployments import DEPLOYMENTS, Deployment, find
 from servers.transports import find as find_transport
 from tests.servers.test_command import refused
 from tests.support.chat_harness import ChatHarness, events, online, until
 
 pytestmark = [pytest.mark.anyio, pytest.mark.process]
-options = pytest.mark.parametrize("option", OPTIONS, ids=lambda option: option.name)
+options = pytest.mark.parametrize("deployment", DEPLOYMENTS, ids=lambda deployment: deployment.name)
 
 
 @contextmanager
-def deployed(option: Option, *more: str) -> Iterator[ChildProcess]:
-    with started(["servers", "deploy", option.name, "--port", "0", *more]) as running:
+def deployed(deployment: Deployment, *more: str) -> Iterator[ChildProcess]:
+    with started(["servers", "deploy", deployment.name, "--port", "0", *more]) as running:
         yield running
 
 
@@ -42,8 +42,8 @@ async def told(running: ChildProcess) -> dict[str, Any]:
 
 
 @options
-async def test_a_deployment_carries_a_whole_conversation(option: Option) -> None:
-    with deployed(option) as running:
+async def test_a_deployment_carries_a_whole_conversation(deployment: Deployment) -> None:
+    with deployed(deployment) as running:
         async with stage_of(running).joined("Ada", "Bob") as (ada, bob):
             both = {ada.account.name, bob.account.name}
             await until(ada, lambda: online(ada) == both)
@@ -53,7 +53,7 @@ async def test_a_deployment_carries_a_whole_conversation(option: Option) -> None
             heard = await events(bob, 3, Kind.MESSAGE, Kind.TYPING, Kind.RECEIPT)
             assert [event.body for event in heard] == ["hello", "started", str(ack.seq)]
             assert [event.body for event in await bob.history(ack.seq + 1)] == ["hello"]
-        engine = set() if option.store == "sqlite" else {"store"}
+        engine = set() if deployment.store == "sqlite" else {"store"}
         assert set(running.facts["pids"]) == {*running.facts["parts"], "supervisor", *engine}
 
 
@@ -98,7 +98,7 @@ async def test_lines_outlive_the_api_that_writes_for_them() -> None:
 
 def test_an_unknown_option_is_answered_with_the_known_ones() -> None:
     said = refused("deploy", "on-the-moon")
-    assert all(option.name in said for option in OPTIONS)
+    assert all(deployment.name in said for deployment in DEPLOYMENTS)
 
 
 @pytest.mark.parametrize("store", ["sqlite", "sqlite:///chat.db"])
