@@ -65,11 +65,11 @@ picture(fates.draw, hosted, title, f"{measure}\n{hosted.evidence}")
 
 # %%
 lanes = [lives.Lane(slug, HOBBY) for slug in hosted.slugs] + [lives.Lane("raw_websocket", SHORT)]
-cut_lines = hosted.lives[(hosted.lives["what"] == "line") & ~hosted.lives["went_well"]]
-lasted_s = (cut_lines["ended_s"] - cut_lines["begun_s"])[cut_lines["host"].isin([HOBBY, SHORT])]
+cut_lines = hosted.lives[(hosted.lives["phase"] == "connection") & ~hosted.lives["succeeded"]]
+lasted_s = (cut_lines["ended_s"] - cut_lines["started_s"])[cut_lines["host"].isin([HOBBY, SHORT])]
 assert len(lasted_s) >= 8
 assert 9 < lasted_s.min() <= lasted_s.max() < 10.5
-assert all(hosted.life(slug, HOBBY)["went_well"].all() for slug in ("short_polling", "pusher_adapter"))
+assert all(hosted.life(slug, HOBBY)["succeeded"].all() for slug in ("short_polling", "pusher_adapter"))
 title = "What a function holds ends after ten seconds; what it answers at once never does"
 measure = "The first user, from the first attempt to connect; the host's limit is 10 s"
 picture(lives.draw, hosted, lanes, title, f"{measure}\n{hosted.evidence}")

@@ -170,7 +170,7 @@ under_load.load_table(folder)
 # %%
 rows = under_load.under_load(folder)
 half_ms, cpu_each, memory = (
-    figures.groupby(rows["option"]).median()
+    figures.groupby(rows["deployment"]).median()
     for figures in (under_load.latency_ms(rows, 50), under_load.cpu_us(rows), under_load.resident_mib(rows))
 )
 for name in (reports.RENTING, reports.SEPARATE):
@@ -201,13 +201,13 @@ told = f"{made}: {side_by_side.lost(drills)}"
 picture(drills_chart.draw, drills, people, title, told)
 
 # %%
-outages, ours = [drills[drills["drill"].str.startswith("vendor") == vendors] for vendors in (True, False)]
+outages, ours = [drills[drills["failure"].str.startswith("vendor") == vendors] for vendors in (True, False)]
 assert ours["silent_s"].max() < 1 and ours["unacknowledged_s"].max() < 1
-instances, hosts = [ours[ours["drill"] == f"api_{what}_killed"] for what in ("instances", "host")]
+instances, hosts = [ours[ours["failure"] == f"api_{what}_killed"] for what in ("instances", "host")]
 assert instances["unacknowledged_s"].median() < hosts["unacknowledged_s"].median()
-assert hosts["lasted_s"].max() < 0.3 and hosts["lines_broken"].sum() == 0
+assert hosts["lasted_s"].max() < 0.3 and hosts["connections_broken"].sum() == 0
 assert (outages["silent_s"] > outages["lasted_s"] - 0.1).all()
-renewed = drills[drills["drill"] == "new_version"].groupby("option")["lines_broken"].max()
+renewed = drills[drills["failure"] == "new_version"].groupby("deployment")["connections_broken"].max()
 assert renewed[reports.RENTING] == 0 < min(renewed[reports.SEPARATE], renewed[reports.SINGLE])
 for option, name in reports.NAMES.items():
     print(f"{name}: a new version broke the lines of {renewed[option]} of {people}")

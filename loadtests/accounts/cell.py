@@ -108,7 +108,7 @@ def _counts(samples: Samples, counts: Tally) -> dict[str, float]:
         "users": len(samples.user_ids),
         "measured_s": samples.window.end_s - samples.window.start_s,
         "messages": messages.events,
-        "deeds": sum(row.deeds for row in counts.kinds),
+        "actions": sum(row.actions for row in counts.kinds),
         "events": sum(row.events for row in counts.kinds),
         "send_retries": samples.send_retries,
         "send_failures": samples.send_failures,
@@ -118,8 +118,8 @@ def _counts(samples: Samples, counts: Tally) -> dict[str, float]:
         "lost": counts.whole.lost,
         "duplicates": counts.whole.duplicates,
         "out_of_order": counts.whole.out_of_order,
-        "heard_again": samples.heard_again,
-        "heard_late": samples.heard_late,
+        "wire_duplicates": samples.wire_duplicates,
+        "wire_reordered": samples.wire_reordered,
         "redundant_frames": samples.redundant_frames,
     }
 
@@ -132,7 +132,7 @@ def _client_bytes(samples: Samples) -> dict[str, float]:
 def _complaints(planned: Planned, samples: Samples, counts: Tally) -> list[str]:
     """Return what voids the cell. A trouble that cost nothing in the end does not."""
     complaints = [counts.whole.complaint]
-    in_one_connection = {"again": samples.heard_again, "after a later one": samples.heard_late}
+    in_one_connection = {"again": samples.wire_duplicates, "after a later one": samples.wire_reordered}
     if not planned.transport.needs_push_service:  # which promises neither: its clients must cope with both
         complaints += [f"{n:,} events came {what} over one connection" for what, n in in_one_connection.items() if n]
     if samples.send_failures:

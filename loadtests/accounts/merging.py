@@ -11,7 +11,7 @@ from loadtests.accounts.samples import LogEntry, Samples
 from loadtests.accounts.wire_bytes import Around, ClientBytes, WireBytes
 
 CONCATENATED = ("sessions", "reconnections", "offline", "requests", "troubles", "sent", "received", "ticks")
-ADDED = ("send_retries", "send_failures", "redundant_frames", "heard_again", "heard_late")
+ADDED = ("send_retries", "send_failures", "redundant_frames", "wire_duplicates", "wire_reordered")
 
 
 def merged(parts: Sequence[Samples]) -> Samples:

@@ -37,7 +37,7 @@ def predict(cell: Cell) -> Prediction:
     room_s = len(workload.rooms) * cell.number("measured_s")
     rate, per_client = cell.number("events") / room_s, cell.number("messages") / room_s
     round_trip_s = median(row.acked_s - row.sent_s for row in cell.messages)
-    posts = 0.0 if cell.transport.commands is Commands.FRAMES else cell.number("deeds") / cell.number("delivered")
+    posts = 0.0 if cell.transport.commands is Commands.FRAMES else cell.number("actions") / cell.number("delivered")
     publish_s = 0.0
     if cell.transport.needs_push_service:
         posts += theory.heartbeat_requests_per_s(LEASE_S) / per_client

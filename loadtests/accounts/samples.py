@@ -133,7 +133,7 @@ class Samples(msgspec.Struct):
 
     wall_clock_s: what to add to the monotonic clock to get the wall clock. user_ids: by user number. send_retries:
     actions that failed and were tried again; send_failures: those given up, by the moment they were intended.
-    redundant_frames: as the inboxes counted them; heard_again, heard_late: see `duplicate_detector`, of all.
+    redundant_frames: as the inboxes counted them; wire_duplicates, wire_reordered: see `duplicate_detector`, of all.
     offline: place of each event which says that somebody has gone. requests: only where connections may break.
     disconnected: when the connection broke, by user, of each user who is not back yet.
     client_bytes: what the connections carried; None if this machine cannot count it. troubles: what went wrong.
@@ -153,8 +153,8 @@ class Samples(msgspec.Struct):
     send_retries: int = 0
     send_failures: int = 0
     redundant_frames: int = 0
-    heard_again: int = 0
-    heard_late: int = 0
+    wire_duplicates: int = 0
+    wire_reordered: int = 0
     client_bytes: ClientBytes | None = None
     troubles: list[str] = []
     ahead_s: float = 0.0

@@ -59,7 +59,7 @@ class Summary:
         return [
             {
                 "kind": row.kind,
-                "sent": f"{row.deeds:,}",
+                "sent": f"{row.actions:,}",
                 "due": f"{row.expected:,}",
                 "delivered": f"{row.delivered:,}",
                 "lost": f"{row.expected - row.delivered:,}",
@@ -91,7 +91,7 @@ class Summary:
         if self.timed < delivered:
             untimed = delivered - self.timed
             notes.append(f"Not timed: {untimed:,} that came from another machine, whose clock differs.")
-        if not any(row.deeds for row in self.kinds):
+        if not any(row.actions for row in self.kinds):
             notes.append("Nobody sent anything meanwhile: measure for longer, or send more often.")
         elif self.adds_up and not self.stopped_early:
             notes.append("Everything that was sent came to everyone, once and in order.")

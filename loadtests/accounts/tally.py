@@ -27,7 +27,7 @@ class KindCount(NamedTuple):
     transport: str
     repeat: int
     kind: str
-    deeds: int
+    actions: int
     events: int
     expected: int
     delivered: int

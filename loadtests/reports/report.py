@@ -181,7 +181,7 @@ def _predicted(cell: Cell) -> list[str]:
         return [""] * len(MEASURED)
     prediction = predict(cell)
     requests, empty = prediction.requests_per_delivery, prediction.empty_share
-    if cell.settings.get("peer"):  # the derivations are those of our own protocol
+    if cell.settings.get("target"):  # the derivations are those of our own protocol
         requests = empty = None
     return [
         *(f"{prediction.latency_ms(percent):,.0f}" for percent in (50, 95, 99)),

@@ -41,11 +41,11 @@ SAME = (  # what must be the same when a run is resumed
     "workloads",
     "transports",
     "push_service",
-    "peer",
+    "target",
     "generators",
     "store",
     "workers",
-    "topology",
+    "deployment",
 )
 
 

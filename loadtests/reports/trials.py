@@ -69,7 +69,7 @@ def repeat_if_lagging(measure: Callable[[], Row]) -> Row:
     row, attempts = measure(), 1
     while float(row.get("heartbeat_lag_p99_s", 0.0)) > SUSPECT_S and attempts < ATTEMPTS_MAX:
         row, attempts = measure(), attempts + 1
-    return {**row, "takes": attempts}
+    return {**row, "trials": attempts}
 
 
 def row_of(cell: Cell) -> Row:

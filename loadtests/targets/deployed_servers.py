@@ -45,7 +45,7 @@ class DeployedServers(OurServers):
 
     @property
     def facts(self) -> Mapping[str, Any]:
-        return {"topology": self.name, "not_served": [row.slug for row in self.not_served]}
+        return {"deployment": self.name, "not_served": [row.slug for row in self.not_served]}
 
     @property
     def caveat(self) -> str:
@@ -75,7 +75,7 @@ class DeployedServers(OurServers):
             ready = child.next_line(READY_S, look)
             address, pids = ready["address"], ready["pids"]
             behind = [part for part in ready["parts"].values() if part != address]
-            settings = {"topology": self.name, "store": ready["store"], "processes": sorted(pids)}
+            settings = {"deployment": self.name, "store": ready["store"], "processes": sorted(pids)}
             settings |= {"hold_s": HOLD_S, "lease_s": LEASE_S}
             yield FixedServer(Server(address, "".join(behind), self._by_role(pids), settings)), Way(address, "")
 

@@ -42,7 +42,7 @@ class OtherServer:
 
     @property
     def facts(self) -> Mapping[str, Any]:
-        return {"peer": self.name}
+        return {"target": self.name}
 
     @property
     def caveat(self) -> str:
@@ -67,7 +67,7 @@ class OtherServer:
             raise NotMeasured("another server is neither moved away nor restarted here")
         started = self._module.running_server(cores.servers, folder / f"{self.name}.log")
         with nullcontext((self.address, self.pids)) if self.address else started as (address, pids):
-            settings = {"peer": self.name, **self._module.settings(address)}
+            settings = {"target": self.name, **self._module.settings(address)}
             server = Server(address, "", {f"process {number}": pid for number, pid in enumerate(pids)}, settings)
             yield FixedServer(server), Way(address, "")
 

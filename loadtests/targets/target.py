@@ -66,7 +66,7 @@ class OurServers:
 
     @property
     def facts(self) -> Mapping[str, Any]:
-        return {"peer": "", "store": self.store.scheme, "workers": self.store.workers}
+        return {"target": "", "store": self.store.scheme, "workers": self.store.workers}
 
     @property
     def caveat(self) -> str:

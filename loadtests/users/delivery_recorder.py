@@ -81,8 +81,8 @@ class DeliveryRecorder:
         """Note what a connection brought, before the inbox puts it in order; does nothing if the test is over."""
         if not self.closed:
             repeats = self._detectors[user].add(event.seq for event in page.events)
-            self.samples.heard_again += repeats.duplicates
-            self.samples.heard_late += repeats.out_of_order
+            self.samples.wire_duplicates += repeats.duplicates
+            self.samples.wire_reordered += repeats.out_of_order
 
     def delivered(self, room: int, user: int, event: Event, received_s: float) -> float | None:
         """Note a delivery; return the scheduled moment of its action, None if it has none, or if the test is over."""

@@ -79,7 +79,7 @@ class Price:
 def price(run: Run, slug: str, measure: Measure) -> Price | None:
     """Return what a transport paid; None if its server did not tell, or without a divisor: a pushed client never reads.
 
-    Theory is of our own protocol, so it predicts nothing for a peer's.
+    Theory is of our own protocol, so it predicts nothing for another target.
     """
     cells = run.cells_of(slug)
     divisor = cells[measure.divisor]
@@ -92,12 +92,12 @@ def price(run: Run, slug: str, measure: Measure) -> Price | None:
         push_service=float(service.sum() / divisor.sum() * measure.scale),
         low=float(each.min()),
         high=float(each.max()),
-        predicted=None if run.manifest.get("peer") else measure.predict(run, slug),
+        predicted=None if run.manifest.get("target") else measure.predict(run, slug),
     )
 
 
 def untold(run: Run, slug: str, measure: Measure) -> bool:
-    """Tell whether a server did not count what a measure needs: a peer's, since ours count everything."""
+    """Tell whether a server did not count what a measure needs, as another target may; ours count everything."""
     return bool(run.cells_of(slug)[[*measure.api, *measure.push_service]].isna().to_numpy().any())
 
 

@@ -171,8 +171,8 @@ def _first(cells: pd.DataFrame, scenario: str | None, point: str | None) -> tupl
 
 
 def _label(manifest: Mapping[str, Any], slug: str) -> str:
-    if peer := manifest.get("peer", ""):
-        return f"{transports.find(slug).label} ({peer})"
+    if target := manifest.get("target", ""):
+        return f"{transports.find(slug).label} ({target})"
     return transports.find(slug).label_for(manifest.get("push_service", transports.LOCAL_STAND_IN))
 
 

@@ -17,7 +17,7 @@ import pandas as pd
 from notebooks.analysis import wording
 from notebooks.analysis.runs import BrokenRun
 from results import theory
-from results.schema import HOSTED, HOSTED_FILE, LIVES, Column
+from results.schema import HOSTED, HOSTED_FILE, TIMELINE, Column
 from servers import transports
 from servers.transports import LOCAL_STAND_IN, Commands, Reads, Transport
 
@@ -105,7 +105,7 @@ def _times(count: int) -> str:
 class Hosted:
     """made: how it was measured. stays: those that are not void, by transport and host. void: how many were.
 
-    lives: the table of `results.schema.LIVES`.
+    lives: the table of `results.schema.TIMELINE`.
     """
 
     made: Mapping[str, Any]
@@ -171,7 +171,7 @@ class Hosted:
     def expected_s(self, slug: str, host: str) -> float:
         """Return the function-seconds that theory says a user's hour takes there, given what an answer takes."""
         transport, told = transports.find(slug), self.stay(slug, host).told
-        answer_s = 0.0 if isnan(told["answered_p50_s"]) else float(told["answered_p50_s"])
+        answer_s = 0.0 if isnan(told["response_p50_s"]) else float(told["response_p50_s"])
         asked = 0.0
         if transport.commands is Commands.POST:
             asked += told["messages"] / (told["connected"] * told["measured_s"])
@@ -197,7 +197,7 @@ def load_hosted(folder: Path) -> Hosted:
     if not path.is_file():
         raise BrokenRun(f"{folder}: expected {HOSTED_FILE} in it; `python -m loadtests hosted --out {folder}`")
     made = json.loads(path.read_text(encoding="utf-8"))
-    rows, lives = (_table(made.pop(name), columns) for name, columns in (("hosted", HOSTED), ("lives", LIVES)))
+    rows, lives = (_table(made.pop(name), columns) for name, columns in (("hosted", HOSTED), ("timeline", TIMELINE)))
     wrong = int(rows[WRONG].to_numpy().sum())
     if wrong or (rows["delivered"] != rows["expected"]).any():
         raise BrokenRun(f"{path}: of what was acknowledged, {wrong} deliveries are lost, doubled or out of order")

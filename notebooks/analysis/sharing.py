@@ -1,4 +1,4 @@
-"""What a shared store and a second process cost, from `shared_stores.json` (`python -m loadtests shared_store`).
+"""What a shared store and a second process cost, from `shared_store.json` (`python -m loadtests shared_store`).
 
 A table whose deliveries do not add up is refused; windows in which the load generator lagged too much are void, and
 left out. Every figure is a median over the repeats.
@@ -15,7 +15,7 @@ import pandas as pd
 from notebooks.analysis import wording
 from notebooks.analysis.intervals import Interval, interval
 from notebooks.analysis.runs import BrokenRun
-from results.schema import APPENDS, HOPS, SERVED, SHARED_STORES_FILE, Column
+from results.schema import APPENDS, CROSS_PROCESS, LOADS, SHARED_STORE_FILE, Column
 from servers import transports
 from servers.transports import LOCAL_STAND_IN
 
@@ -140,7 +140,7 @@ class Sharing:
         of_backing = (rows["store"] == backing.store) & (rows["workers"] == backing.workers)
         found = rows[(rows["transport"] == slug) & of_backing]
         if found.empty:
-            raise BrokenRun(f"{SHARED_STORES_FILE} has no row of {slug} on {backing.label} that is not void")
+            raise BrokenRun(f"{SHARED_STORE_FILE} has no row of {slug} on {backing.label} that is not void")
         return found
 
     def _appended(self, store: str) -> pd.DataFrame:
@@ -149,12 +149,13 @@ class Sharing:
 
 def load_sharing(folder: Path) -> Sharing:
     """Read the record in a folder; raise BrokenRun if there is none, or if what it counts does not add up."""
-    path = folder / SHARED_STORES_FILE
+    path = folder / SHARED_STORE_FILE
     if not path.is_file():
-        raise BrokenRun(f"{folder}: no {SHARED_STORES_FILE}; `python -m loadtests shared_store --out {folder}`")
+        raise BrokenRun(f"{folder}: no {SHARED_STORE_FILE}; `python -m loadtests shared_store --out {folder}`")
     made = json.loads(path.read_text(encoding="utf-8"))
     served, hops, appends = (
-        _table(made.pop(name), columns) for name, columns in (("served", SERVED), ("hops", HOPS), ("appends", APPENDS))
+        _table(made.pop(name), columns)
+        for name, columns in (("loads", LOADS), ("cross_process", CROSS_PROCESS), ("appends", APPENDS))
     )
     wrong = int(served[WRONG].to_numpy().sum() + hops[WRONG].to_numpy().sum())
     if wrong or (served["delivered"] != served["expected"]).any():
@@ -162,7 +163,7 @@ def load_sharing(folder: Path) -> Sharing:
     lags_s = hops["heartbeat_lag_p99_s"]
     valid = served[served["verdict"] != "void"], hops[lags_s <= VOID_S]
     windows, left = len(served) + len(hops), sum(map(len, valid))
-    again = int((served["takes"] > 1).sum() + (hops["takes"] > 1).sum())
+    again = int((served["trials"] > 1).sum() + (hops["trials"] > 1).sum())
     return Sharing(made, windows, windows - left, again, *valid, appends)
 
 

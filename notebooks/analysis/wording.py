@@ -58,7 +58,7 @@ def evidence(run: Run) -> str:
     parts = ["PREVIEW, not a measurement"] if run.manifest.get("preview") else []
     parts += [f"{counted(int(run.cells['delivered'].sum()), 'delivery')} of {counted(messages, 'message')}"]
     parts += [counted(run.repeats, "repeat")] if run.repeats > 1 else []
-    parts += [f"on {topology}"] if (topology := run.manifest.get("topology")) else []
+    parts += [f"on {deployment}"] if (deployment := run.manifest.get("deployment")) else []
     suspect = int((run.cells["verdict"] == "suspect").sum())
     parts += [counted(suspect, "suspect cell")] if suspect else []
     parts += [f"{counted(len(run.void), 'void cell')} left out"] if run.void else []

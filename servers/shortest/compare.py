@@ -69,7 +69,9 @@ def javascript(*scripts: str, loaded: Sequence[str] = ()) -> Counts:
 
 def in_node(pairs: Sequence[tuple[str, str]]) -> Counts:
     return {
-        "in_node": [{"server": server, "client": client, "told": result_of(server, client)} for server, client in pairs]
+        "in_node": [
+            {"server": server, "client": client, "result": result_of(server, client)} for server, client in pairs
+        ]
     }
 
 
@@ -98,9 +100,10 @@ def moving_parts(chat: str, *, push_service: bool = False) -> Counts:
         found = {
             "processes": len(servers),
             "endpoints": sum(len(_sockets(each, psutil.CONN_LISTEN)) for each in servers),
-            "person_lines": listening,
-            "speaker_lines": len(_sockets(person, psutil.CONN_ESTABLISHED)),
-            "server_lines": len({local for local, _ in server_sockets} & {remote for _, remote in server_sockets}) // 2,
+            "listener_connections": listening,
+            "sender_connections": len(_sockets(person, psutil.CONN_ESTABLISHED)),
+            "server_connections": len({local for local, _ in server_sockets} & {remote for _, remote in server_sockets})
+            // 2,
         }
         assert person.stdin is not None
         person.stdin.close()

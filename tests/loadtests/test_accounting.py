@@ -89,7 +89,7 @@ def test_events_that_were_seen_in_another_order_are_overtaken_in_the_order_of_th
 def test_a_notice_that_was_replaced_before_it_came_is_counted_as_no_longer_true() -> None:
     made = typing_cell(stopped_at_ms=105_400)
     typing = next(row for row in made.kinds if row.kind == Kind.TYPING)
-    assert (typing.deeds, typing.events, typing.expected, typing.delivered, typing.still_true) == (1, 1, 2, 2, 0)
+    assert (typing.actions, typing.events, typing.expected, typing.delivered, typing.still_true) == (1, 1, 2, 2, 0)
     assert made.figures["delivered"] == 2
 
 
@@ -108,7 +108,7 @@ def test_a_coming_is_traced_to_the_event_that_the_others_saw() -> None:
         noted.add(received(seq, 0))
     noted.add(received(2, 1))
     presence = next(row for row in made(noted).kinds if row.kind == Kind.PRESENCE)
-    assert (presence.deeds, presence.events, presence.expected, presence.delivered) == (2, 2, 3, 3)
+    assert (presence.actions, presence.events, presence.expected, presence.delivered) == (2, 2, 3, 3)
 
 
 def test_what_was_in_the_log_but_unread_when_somebody_left_is_counted_as_missed() -> None:

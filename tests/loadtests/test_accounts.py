@@ -162,7 +162,7 @@ def test_senders_that_waited_for_a_restart_are_no_reason_to_suspect_it() -> None
 @pytest.mark.parametrize(("slug", "adds_up"), [("raw_websocket", False), ("pusher_adapter", True)])
 def test_what_a_line_brought_twice_voids_the_cell_unless_by_a_push_service(slug: str, adds_up: bool) -> None:
     noted = samples([sent(1)], BOTH)
-    noted.heard_again = 1
+    noted.wire_duplicates = 1
     verdict = made(noted, replace(PLANNED, transport=find(slug))).verdict
     assert verdict.adds_up == adds_up
     assert verdict.reason.startswith("" if adds_up else "1 events came again over one connection")

@@ -12,7 +12,8 @@ import pytest
 from loadtests.experiments.deployments.command import DeploymentsPlan, trials
 from loadtests.harness.cores import Cores
 from loadtests.reports.trials import WRONG
-from results.schema import CELLS_FILE, MANIFEST, TOPOLOGIES, TOPOLOGIES_FILE
+from results import schema
+from results.schema import CELLS_FILE, DEPLOYMENTS_FILE, MANIFEST
 from servers.deploy.deployments import DEPLOYMENTS, Deployment
 from servers.transports import TRANSPORTS
 
@@ -46,8 +47,8 @@ def test_a_comparison_of_a_deployment_adds_up_and_counts_all_processes(deploymen
     assert (float(cell["push_service_cpu_s"]) > 0) == (deployment.transport == "pusher_adapter")
     assert (float(cell["publish_bytes"]) > 0) == (deployment.name != "single-server")
     manifest = json.loads((folder / MANIFEST).read_text())
-    assert (manifest["topology"], manifest["not_served"]) == (deployment.name, [row.slug for row in others])
-    assert manifest["settings"][deployment.transport]["topology"] == deployment.name
+    assert (manifest["deployment"], manifest["not_served"]) == (deployment.name, [row.slug for row in others])
+    assert manifest["settings"][deployment.transport]["deployment"] == deployment.name
 
 
 @pytest.mark.xdist_group("measuring")
@@ -56,23 +57,23 @@ def test_each_deployment_has_a_row_in_which_nothing_is_lost(tmp_path: Path) -> N
     command = [sys.executable, "-m", "loadtests", "deployments", "--quick", "--out", str(tmp_path)]
     done = subprocess.run(command, check=False, cwd=ROOT, capture_output=True, text=True, timeout=200)
     assert done.returncode == 0, done.stdout + done.stderr
-    rows = json.loads((tmp_path / TOPOLOGIES_FILE).read_text())["topologies"]
-    assert {row["option"] for row in rows} == {deployment.name for deployment in DEPLOYMENTS}
+    rows = json.loads((tmp_path / DEPLOYMENTS_FILE).read_text())["deployments"]
+    assert {row["deployment"] for row in rows} == {deployment.name for deployment in DEPLOYMENTS}
     assert_sound(rows)
 
 
 def test_the_record_holds_each_deployment_as_often_as_was_planned() -> None:
-    made = json.loads((ROOT / "results" / "reference" / TOPOLOGIES_FILE).read_text())
+    made = json.loads((ROOT / "results" / "reference" / DEPLOYMENTS_FILE).read_text())
     assert not made["partial"]
     planned = [tuple(trial.key.values()) for trial in trials(DeploymentsPlan(), ANYWHERE)]
-    assert [(row["option"], row["transport"], row["repeat"]) for row in made["topologies"]] == planned
-    assert_sound(made["topologies"])
+    assert [(row["deployment"], row["transport"], row["repeat"]) for row in made["deployments"]] == planned
+    assert_sound(made["deployments"])
 
 
 def assert_sound(rows: list[dict[str, Any]]) -> None:
     """Every column is there, every delivery came once, and every process that there is was counted."""
     for row in rows:
-        assert list(row) == [column.name for column in TOPOLOGIES]
+        assert list(row) == [column.name for column in schema.DEPLOYMENTS]
         assert row["delivered"] == row["expected"] == 10 * row["messages"] > 0
         assert [row[name] for name in WRONG] == [0] * len(WRONG)
         assert 0 < row["latency_p50_s"] <= row["latency_p99_s"]
@@ -82,7 +83,7 @@ def assert_sound(rows: list[dict[str, Any]]) -> None:
 
 
 def test_each_repeat_has_every_deployment_in_an_order_of_its_own() -> None:
-    names = [trial.key["option"] for trial in trials(DeploymentsPlan(repeats=4), ANYWHERE)]
+    names = [trial.key["deployment"] for trial in trials(DeploymentsPlan(repeats=4), ANYWHERE)]
     orders = [tuple(names[start : start + len(DEPLOYMENTS)]) for start in range(0, len(names), len(DEPLOYMENTS))]
     assert {frozenset(order) for order in orders} == {frozenset(deployment.name for deployment in DEPLOYMENTS)}
     assert len(set(orders)) > 1

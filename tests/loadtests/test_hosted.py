@@ -19,13 +19,13 @@ from loadtests.plan.workload import Workload
 from loadtests.reports.record import as_json, one_line
 from loadtests.scenarios import Planned
 from loadtests.users.delivery_recorder import DeliveryRecorder
-from results.schema import HOSTED, HOSTED_FILE, HOSTED_KEY, LIVES
+from results.schema import HOSTED, HOSTED_FILE, TIMELINE
 from servers.core.wire import Cursor
 from servers.transports import TRANSPORTS, find
 from tests.support.loadtest_rows import received, samples, sent
 
 SOCKETS = find("raw_websocket")
-TAKES = HOSTED[-1]
+TRIALS = HOSTED[-1]
 LOAD = Workload(users=2, room_size=2, measured_s=10.0, poll_interval_s=1.0, lines_break=1)
 
 
@@ -77,7 +77,7 @@ def test_the_hosts_counts_are_those_of_the_window_and_its_cold_starts_those_of_t
     figures = row(samples([sent(1)], [received(1, 0), received(1, 1)]), before=before, after=after)
     assert (figures["measured_s"], figures["invocations"], figures["cut_streams"]) == (10.0, 30, 3)
     assert (figures["cold_starts"], figures["cold_starts_before"], figures["cold_start_max_s"]) == (1, 2, 0.9)
-    assert set(figures) == {column.name for column in HOSTED} - {column.name for column in (*HOSTED_KEY, TAKES)}
+    assert set(figures) == {column.name for column in HOSTED[2:]} - {TRIALS.name}
 
 
 def test_a_delivery_that_never_came_is_lost_and_a_void_row_says_so() -> None:
@@ -140,8 +140,8 @@ def test_a_request_that_the_server_holds_does_not_count_as_response_time() -> No
         request("POST /rooms/[room]/send", 102.0, 102.25, user=1),
         request("POST /rooms/[room]/send", 103.0, 109.0, went_well=False),
     ]
-    assert row(noted, slug="long_polling")["answered_p50_s"] == 0.25
-    assert row(noted)["answered_p50_s"] == pytest.approx(2.625)
+    assert row(noted, slug="long_polling")["response_p50_s"] == 0.25
+    assert row(noted)["response_p50_s"] == pytest.approx(2.625)
 
 
 def test_a_host_that_lets_nobody_in_has_a_row_all_the_same() -> None:
@@ -169,10 +169,10 @@ def test_a_connection_lasts_from_its_opening_until_it_breaks_or_the_window_ends(
     ]
     assert timeline(noted, "server_sent_events") == [
         ("opening", 0.0, 1.0, True),
-        ("line", 1.0, 10.0, False),
+        ("connection", 1.0, 10.0, False),
         ("opening", 10.5, 11.0, False),
         ("opening", 11.0, 12.0, True),
-        ("line", 12.0, 20.0, True),
+        ("connection", 12.0, 20.0, True),
     ]
 
 
@@ -189,7 +189,7 @@ def test_polling_has_requests_and_no_connection_and_messages_count_from_when_the
     assert timeline(noted, "short_polling") == [
         ("opening", 0.0, 1.0, True),
         ("message", 2.0, 4.0, True),
-        ("question", 3.0, 4.0, True),
+        ("request", 3.0, 4.0, True),
         ("command", 5.0, 5.5, True),
     ]
 
@@ -216,7 +216,7 @@ def test_a_socket_is_measured_while_the_host_cuts_it_and_everything_adds_up(tmp_
     assert list(figures) == [column.name for column in HOSTED]
     assert (figures["transport"], figures["host"], figures["max_duration_s"]) == (SOCKETS.slug, "fluid-2026, 2 s", 2.0)
     assert figures["connected"] == figures["users"] == QUICK.users
-    assert figures["takes"] >= 1
+    assert figures["trials"] >= 1
     assert figures["expected"] == figures["delivered"] == QUICK.users * figures["messages"] > 0
     assert (figures["lost"], figures["duplicates"], figures["out_of_order"], figures["send_failures"]) == (0, 0, 0, 0)
     assert "not back" not in figures["reason"], "the generator did not wait for all returns"
@@ -224,7 +224,7 @@ def test_a_socket_is_measured_while_the_host_cuts_it_and_everything_adds_up(tmp_
     assert 0 < figures["gap_p50_s"] <= figures["gap_max_s"]
     assert figures["invocation_s"] >= figures["instance_busy_s"] > 0
     assert (made["partial"], made["hosts"]["fluid-2026, 2 s"]["name"]) == (False, "fluid-2026")
-    timeline = made["lives"]
-    assert all(list(each) == [column.name for column in LIVES] for each in timeline)
-    assert {each["went_well"] for each in timeline if each["what"] == "line"} >= {False}
-    assert {"opening", "line", "message"} <= {each["what"] for each in timeline}
+    timeline = made["timeline"]
+    assert all(list(each) == [column.name for column in TIMELINE] for each in timeline)
+    assert {each["succeeded"] for each in timeline if each["phase"] == "connection"} >= {False}
+    assert {"opening", "connection", "message"} <= {each["phase"] for each in timeline}

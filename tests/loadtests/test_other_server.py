@@ -156,5 +156,5 @@ def test_a_stranger_s_server_delivers_everything_to_the_same_users(tmp_path: Pat
     assert cell["server_up_bytes"] == "nan"
     manifest = json.loads((folder / MANIFEST).read_text())
     (settings,) = manifest["settings"].values()
-    assert manifest["peer"] == settings["peer"] == "nchan"
+    assert manifest["target"] == settings["target"] == "nchan"
     assert settings["server"].startswith("nginx")

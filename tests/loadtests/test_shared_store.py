@@ -16,7 +16,7 @@ from loadtests.experiments.shared_store.plan import NONE, STORES, steps
 from loadtests.harness.cores import Cores
 from loadtests.harness.provisioned_store import SHARED, StoreChoice
 from loadtests.plan.workload import Workload
-from results.schema import CELLS_FILE, HOPS, MANIFEST
+from results.schema import CELLS_FILE, CROSS_PROCESS, MANIFEST
 from servers.deploy.empty_database import empty_database
 from servers.redaction import without_passwords
 from servers.transports import TRANSPORTS, find
@@ -54,7 +54,7 @@ def test_a_message_is_timed_to_either_server_and_nobody_is_forgotten() -> None:
     row = measure_hop(find("raw_websocket"), StoreChoice("redis"), load, ANYWHERE, lambda: None)
     assert float(row["other_n"]) == 2 * float(row["same_n"]) > 0
     assert [row[name] for name in ("lost", "duplicates", "out_of_order", "send_failures")] == [0, 0, 0, 0]
-    assert set(row) == {column.name for column in HOPS} - {"transport", "store", "repeat", "takes"}
+    assert set(row) == {column.name for column in CROSS_PROCESS} - {"transport", "store", "repeat", "trials"}
 
 
 @pytest.mark.xdist_group("measuring")

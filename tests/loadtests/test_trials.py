@@ -42,14 +42,14 @@ def test_a_lost_delivery_fails_the_command(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("lags_s", "counted_s", "takes"),
+    ("lags_s", "counted_s", "trials"),
     [((0.001,), 0.001, 1), ((0.5, 0.001), 0.001, 2), ((0.5, 0.6, 0.7, 0.001), 0.7, ATTEMPTS_MAX)],
 )
 def test_what_the_generator_lagged_at_is_measured_again_but_not_for_ever(
-    lags_s: tuple[float, ...], counted_s: float, takes: int
+    lags_s: tuple[float, ...], counted_s: float, trials: int
 ) -> None:
     left = iter(lags_s)
     assert repeat_if_lagging(lambda: {"heartbeat_lag_p99_s": next(left)}) == {
         "heartbeat_lag_p99_s": counted_s,
-        "takes": takes,
+        "trials": trials,
     }

@@ -12,7 +12,7 @@ from notebooks.analysis.runs import ROOT, BrokenRun, load
 from results.costs.activity import Activity
 from results.costs.deployments import DEPLOYMENTS, measured_in
 from results.costs.plans import load_prices
-from results.schema import DRILLS_FILE
+from results.schema import OUTAGES_FILE
 
 REFERENCE = ROOT / "results" / "reference"
 MEASURED, PRICES = measured_in(REFERENCE), load_prices()
@@ -20,9 +20,9 @@ DRILLS = reports.drills(REFERENCE)
 PNG_BYTES_MAX = 40_000
 ODD = {
     "all": DRILLS,
-    "one option": DRILLS[DRILLS["option"] == "single-server"],
+    "one option": DRILLS[DRILLS["deployment"] == "single-server"],
     "one repeat": DRILLS[DRILLS["repeat"] == 0],
-    "a drill of another name": DRILLS.assign(drill="power_cut"),
+    "a drill of another name": DRILLS.assign(failure="power_cut"),
     "nobody waited": DRILLS.assign(silent_s=0.0, unacknowledged_s=0.0),
 }
 
@@ -35,7 +35,7 @@ def test_the_drills_draw_for_odd_reports_and_stay_small(shown: pd.DataFrame) -> 
 
 
 def test_drills_are_told_from_ones_own_to_the_vendors_and_unknown_ones_last() -> None:
-    odd = pd.concat([DRILLS, DRILLS.assign(drill="power_cut")])
+    odd = pd.concat([DRILLS, DRILLS.assign(failure="power_cut")])
     assert list(drills.groups(odd)) == [*drills.HAPPENED.values(), "power cut"]
     row = drills.groups(DRILLS)["the vendor hangs"][0]
     assert (row.option, row.told) == ("pusher-and-serverless", 0)
@@ -43,7 +43,7 @@ def test_drills_are_told_from_ones_own_to_the_vendors_and_unknown_ones_last() ->
 
 def test_every_option_has_one_name_everywhere() -> None:
     assert list(reports.NAMES) == list(DEPLOYMENTS) == list(reports.parts(REFERENCE))
-    assert set(DRILLS["option"]) == set(DEPLOYMENTS)
+    assert set(DRILLS["deployment"]) == set(DEPLOYMENTS)
 
 
 def test_the_third_transit_is_the_delay_to_the_service_and_no_theory_is_told_of_p95() -> None:
@@ -94,6 +94,6 @@ def test_what_is_lost_is_told_of_what_was_due() -> None:
 
 
 def test_a_report_that_lacks_a_figure_is_refused(tmp_path: Path) -> None:
-    (tmp_path / DRILLS_FILE).write_text('{"drills": [{"option": "single-server"}]}', encoding="utf-8")
-    with pytest.raises(BrokenRun, match=r"lacks columns of results\.schema: drill, repeat"):
+    (tmp_path / OUTAGES_FILE).write_text('{"outages": [{"deployment": "single-server"}]}', encoding="utf-8")
+    with pytest.raises(BrokenRun, match=r"lacks columns of results\.schema: failure, repeat"):
         reports.drills(tmp_path)

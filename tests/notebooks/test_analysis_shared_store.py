@@ -1,4 +1,4 @@
-"""What is read from shared_stores.json: void rows left out, what does not add up refused, and charts of the rest."""
+"""What is read from shared_store.json: void rows left out, what does not add up refused, and charts of the rest."""
 
 import json
 from pathlib import Path
@@ -10,7 +10,7 @@ from notebooks.analysis.figures import sharing as charts
 from notebooks.analysis.figures.style import picture
 from notebooks.analysis.runs import BrokenRun
 from notebooks.analysis.sharing import SHARED, Backing, load_sharing
-from results.schema import APPENDS, HOPS, SERVED, SHARED_STORES_FILE
+from results.schema import APPENDS, CROSS_PROCESS, LOADS, SHARED_STORE_FILE
 from servers.transports import TRANSPORTS, find
 
 BACKINGS = [Backing("sqlite", 1), *(Backing(store, workers) for store in SHARED for workers in (1, 2))]
@@ -23,7 +23,7 @@ def row(columns: tuple[Any, ...], **told: object) -> dict[str, object]:
 def record() -> dict[str, Any]:
     """Return a record of two repeats, in which the second costs twice as much as the first."""
     served = [
-        row(SERVED, transport=each.slug, store=backing.store, workers=backing.workers, repeat=repeat, verdict="valid")
+        row(LOADS, transport=each.slug, store=backing.store, workers=backing.workers, repeat=repeat, verdict="valid")
         | {"delivered": 1000, "expected": 1000, "latency_p50_s": 0.002, "latency_p95_s": 0.004}
         | {"api_cpu_s": 0.1 * (repeat + 1), "store_cpu_s": 0.0 if backing.store == "sqlite" else 0.05 * (repeat + 1)}
         for each in TRANSPORTS
@@ -31,7 +31,7 @@ def record() -> dict[str, Any]:
         for repeat in range(2)
     ]
     hops = [
-        row(HOPS, transport=each.slug, store=store, repeat=repeat, same_p50_s=0.002, other_p50_s=0.003)
+        row(CROSS_PROCESS, transport=each.slug, store=store, repeat=repeat, same_p50_s=0.002, other_p50_s=0.003)
         for each in TRANSPORTS
         for store in SHARED
         for repeat in range(2)
@@ -44,11 +44,11 @@ def record() -> dict[str, Any]:
         "commit": "0" * 40,
     }
     made |= {"push_service": "local stand-in", "workloads": [{"measured_s": 2.0}], "load_average": 1.0}
-    return made | {"served": served, "hops": hops, "appends": appends}
+    return made | {"loads": served, "cross_process": hops, "appends": appends}
 
 
 def written(folder: Path, made: dict[str, Any]) -> Path:
-    (folder / SHARED_STORES_FILE).write_text(json.dumps(made))
+    (folder / SHARED_STORE_FILE).write_text(json.dumps(made))
     return folder
 
 
@@ -65,16 +65,16 @@ def test_a_cost_holds_the_engine_and_a_hop_is_the_difference_of_each_repeat(tmp_
 
 def test_what_the_figures_rest_on_is_told(tmp_path: Path) -> None:
     made = record()
-    made["hops"][0] |= {"same_n": 10, "other_n": 20, "takes": 2}
+    made["cross_process"][0] |= {"same_n": 10, "other_n": 20, "trials": 2}
     sharing = load_sharing(written(tmp_path, made))
-    assert sharing.evidence.startswith(f"{1000 * len(made['served']) + 30:,} deliveries, none lost")
+    assert sharing.evidence.startswith(f"{1000 * len(made['loads']) + 30:,} deliveries, none lost")
     assert "2 repeats of 2 s" in sharing.evidence
-    assert f"1 of {len(made['served']) + len(made['hops'])} windows were measured again" in sharing.told
+    assert f"1 of {len(made['loads']) + len(made['cross_process'])} windows were measured again" in sharing.told
 
 
 def test_a_void_row_is_left_out(tmp_path: Path) -> None:
     made = record()
-    made["served"][1]["verdict"] = "void"
+    made["loads"][1]["verdict"] = "void"
     sharing = load_sharing(written(tmp_path, made))
     assert sharing.cpu_us("short_polling", Backing("sqlite", 1)).total.value == pytest.approx(100)
     assert sharing.evidence.endswith("1 void window left out")
@@ -82,12 +82,14 @@ def test_a_void_row_is_left_out(tmp_path: Path) -> None:
 
 def test_a_hop_at_which_the_generator_lagged_is_left_out(tmp_path: Path) -> None:
     made = record()
-    made["hops"][1] |= {"heartbeat_lag_p99_s": 0.1, "other_p50_s": 5.0}
+    made["cross_process"][1] |= {"heartbeat_lag_p99_s": 0.1, "other_p50_s": 5.0}
     sharing = load_sharing(written(tmp_path, made))
     assert sharing.hop_ms("short_polling", "redis").other.value == pytest.approx(3.0)
 
 
-@pytest.mark.parametrize(("table", "column"), [("hops", "lost"), ("served", "duplicates"), ("served", "expected")])
+@pytest.mark.parametrize(
+    ("table", "column"), [("cross_process", "lost"), ("loads", "duplicates"), ("loads", "expected")]
+)
 def test_what_does_not_add_up_is_refused(table: str, column: str, tmp_path: Path) -> None:
     made = record()
     made[table][0][column] += 1

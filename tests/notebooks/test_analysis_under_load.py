@@ -17,14 +17,18 @@ from notebooks.analysis.deployments.under_load import (
     under_load,
 )
 from notebooks.analysis.runs import BrokenRun
-from results.schema import TOPOLOGIES, TOPOLOGIES_FILE
+from results.schema import DEPLOYMENTS, DEPLOYMENTS_FILE
 
 Row = dict[str, Any]
 
 
 def a_row(option: str, repeat: int = 0) -> Row:
     """Return a row of ten deliveries: each cost 3 ms of CPU, 0.6 KB, and was seen within 4 ms."""
-    figures: Row = {column.name: 0 for column in TOPOLOGIES} | {"option": option, "repeat": repeat, "verdict": "valid"}
+    figures: Row = {column.name: 0 for column in DEPLOYMENTS} | {
+        "deployment": option,
+        "repeat": repeat,
+        "verdict": "valid",
+    }
     figures |= {"delivered": 10, "expected": 10, "latency_p50_s": 0.002, "latency_p99_s": 0.004}
     figures |= {"api_cpu_s": 0.01, "push_service_cpu_s": 0.01, "store_cpu_s": 0.01}
     figures |= {"client_up_bytes": 1000, "client_down_bytes": 2000, "publish_bytes": 3000}
@@ -35,7 +39,7 @@ def written(folder: Path, change: Callable[[list[Row]], None] = lambda rows: Non
     """Write a record of two repeats, after a change of its rows."""
     rows = [a_row(option, repeat) for option in NAMES for repeat in range(2)]
     change(rows)
-    (folder / TOPOLOGIES_FILE).write_text(json.dumps({"topologies": rows}), encoding="utf-8")
+    (folder / DEPLOYMENTS_FILE).write_text(json.dumps({"deployments": rows}), encoding="utf-8")
     return folder
 
 

@@ -14,7 +14,7 @@ from notebooks.analysis.claims import options
 from notebooks.analysis.claims.claim import Evidence, Finding, Verdict
 from notebooks.analysis.deployments.reports import RENTING, SEPARATE, SINGLE
 from notebooks.analysis.runs import ROOT, BrokenRun
-from results.schema import CELLS_FILE, CODE_COMPARISON_FILE, DRILLS_FILE, PARTS_FILE, SHARED_STORES_FILE
+from results.schema import CELLS_FILE, CODE_COMPARISON_FILE, OUTAGES_FILE, PARTS_FILE, SHARED_STORE_FILE
 
 REFERENCE = ROOT / "results" / "reference"
 HOLDS, WHEN, NO_LONGER = Verdict.HOLDS, Verdict.HOLDS_WHEN, Verdict.NO_LONGER
@@ -61,8 +61,8 @@ def test_the_reference_judges_each_claim_by_a_figure(test: Test, verdict: Verdic
 
 
 def test_a_second_process_that_costs_nothing_contradicts_the_claim(folder: Path) -> None:
-    with changed(folder / SHARED_STORES_FILE) as made:
-        for row in made["served"]:
+    with changed(folder / SHARED_STORE_FILE) as made:
+        for row in made["loads"]:
             row["api_cpu_s"] = row["store_cpu_s"] = row["push_service_cpu_s"] = 0.1
     assert options.scale_yourself(Evidence(folder)).verdict is NO_LONGER
 
@@ -85,15 +85,15 @@ def test_a_free_tier_that_lasts_the_whole_day_holds(folder: Path) -> None:
 
 
 def test_a_vendor_that_nobody_misses_is_no_dependency(folder: Path) -> None:
-    with changed(folder / DRILLS_FILE) as report:
-        for row in report["drills"]:
+    with changed(folder / OUTAGES_FILE) as report:
+        for row in report["outages"]:
             row["silent_s"] = 0.1
     assert options.external_dependency(Evidence(folder)).verdict is NO_LONGER
 
 
 def test_a_message_lost_by_the_single_server_counts_against_it(folder: Path) -> None:
-    with changed(folder / DRILLS_FILE) as report:
-        of_it = [row for row in report["drills"] if row["option"] == SINGLE]
+    with changed(folder / OUTAGES_FILE) as report:
+        of_it = [row for row in report["outages"] if row["deployment"] == SINGLE]
         of_it[0]["lost"] = 1
     found = options.single_server(Evidence(folder))
     assert found.verdict is NO_LONGER
@@ -101,9 +101,11 @@ def test_a_message_lost_by_the_single_server_counts_against_it(folder: Path) -> 
 
 
 def test_lines_that_break_with_the_api_are_told(folder: Path) -> None:
-    with changed(folder / DRILLS_FILE) as report:
-        killed = [row for row in report["drills"] if (row["option"], row["drill"]) == (SEPARATE, "api_host_killed")]
-        killed[0] |= {"lines_broken": 3, "unacknowledged_s": 2.5}
+    with changed(folder / OUTAGES_FILE) as report:
+        killed = [
+            row for row in report["outages"] if (row["deployment"], row["failure"]) == (SEPARATE, "api_host_killed")
+        ]
+        killed[0] |= {"connections_broken": 3, "unacknowledged_s": 2.5}
     assert "3 lines broke, and a send waited 2.5 s" in options.two_servers(Evidence(folder)).figure
 
 
@@ -131,7 +133,7 @@ def test_a_server_that_answers_for_all_it_costs_less_is_not_more_expensive(
 def test_code_that_works_as_written_is_said_to_work(folder: Path) -> None:
     with changed(folder / CODE_COMPARISON_FILE) as code:
         for each in code["WebSocket in JavaScript, as written"]["in_node"]:
-            each["told"] = {"heard": "Hello!", "as": "String"}
+            each["result"] = {"received": "Hello!", "type": "String"}
     evidence = Evidence(folder)
     assert options.speaks_at_once(evidence) == Finding(
         HOLDS, "node: 'Hello!' was heard", "In this run nothing spoke against it."
@@ -140,6 +142,6 @@ def test_code_that_works_as_written_is_said_to_work(folder: Path) -> None:
 
 
 def test_a_run_without_the_reports_says_what_makes_them(folder: Path) -> None:
-    (folder / DRILLS_FILE).unlink()
-    with pytest.raises(BrokenRun, match=r"has no drills\.json: `python -m tests\.outages` makes it"):
+    (folder / OUTAGES_FILE).unlink()
+    with pytest.raises(BrokenRun, match=r"has no outages\.json: `python -m tests\.outages` makes it"):
         options.single_server(Evidence(folder))

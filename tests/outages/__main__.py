@@ -1,7 +1,7 @@
 """Let each deployment fail, and report: `python -m tests.outages`, about ten minutes. Exits with 1 after a loss.
 
-It writes results/reference/drills.json; the READMEs of the deployments quote it. The order is drawn for each repeat, so
-that whatever else the machine does meanwhile does not fall on the same outage each time.
+It writes results/reference/outages.json; the READMEs of the deployments quote it. The order is drawn for each repeat,
+so that whatever else the machine does meanwhile does not fall on the same outage each time.
 """
 
 import asyncio
@@ -19,7 +19,7 @@ import typer
 
 from loadtests.harness import manifest
 from results.plain_characters import use_plain_characters
-from results.schema import DRILLS_FILE
+from results.schema import OUTAGES_FILE
 from tests.outages.outages import OUTAGE_S, OUTAGES, Outage, Size, run_outage
 from tests.outages.outcome import LATE_S, Outcome
 
@@ -42,16 +42,16 @@ def main(
                 load = os.getloadavg()[0]
                 rows.append(row_of(outage, repeat, asyncio.run(run_outage(outage, size)), load))
                 print(f"{outage} {repeat}: {rows[-1]}", flush=True)
-    rows.sort(key=lambda row: (row["option"], row["drill"], row["repeat"]))
-    path = out / DRILLS_FILE
-    path.write_text(json.dumps({**record, "drills": rows}, indent=1) + "\n", encoding="utf-8")
+    rows.sort(key=lambda row: (row["deployment"], row["failure"], row["repeat"]))
+    path = out / OUTAGES_FILE
+    path.write_text(json.dumps({**record, "outages": rows}, indent=1) + "\n", encoding="utf-8")
     print(path)
     sys.exit(any(row["lost"] for row in rows))
 
 
 def row_of(outage: Outage, repeat: int, result: Outcome, machine_load: float) -> dict[str, Any]:
-    """Return a row of `results.schema.DRILLS`."""
-    key = {"option": outage.deployment.name, "drill": outage.name, "repeat": repeat}
+    """Return a row of `results.schema.OUTAGES`."""
+    key = {"deployment": outage.deployment.name, "failure": outage.name, "repeat": repeat}
     figures = {name: round(value, 3) if isinstance(value, float) else value for name, value in asdict(result).items()}
     return {**key, "machine_load": round(machine_load, 2), **figures}
 

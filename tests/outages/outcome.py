@@ -13,7 +13,7 @@ LATE_S = 0.5
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """One outage. Times in seconds from when it began, unless a name says otherwise; see `results.schema.DRILLS`."""
+    """One outage. Times in seconds from when it began, unless a name says otherwise; see `results.schema.OUTAGES`."""
 
     messages: int
     deliveries: int
@@ -24,10 +24,10 @@ class Outcome:
     up_to_date_s: float
     silent_s: float
     unacknowledged_s: float
-    lines_broken: int
+    connections_broken: int
     reconnecting_s: float
     seen_offline: int
-    usual_s: float
+    baseline_s: float
 
 
 def outcome(people: Sequence[Person], began_s: float, over_s: float) -> Outcome:
@@ -54,10 +54,10 @@ def outcome(people: Sequence[Person], began_s: float, over_s: float) -> Outcome:
         up_to_date_s=max((at_s - began_s for at_s, late_s in delays if at_s >= began_s and late_s > LATE_S), default=0),
         silent_s=max(_longest_gap_s(person, began_s, ended_s) for person in people),
         unacknowledged_s=max((each.acked_s - each.intended_s for each in sent if each.acked_s >= began_s), default=0),
-        lines_broken=sum(any(up_s >= began_s for _, up_s in person.broken) for person in people),
+        connections_broken=sum(any(up_s >= began_s for _, up_s in person.broken) for person in people),
         reconnecting_s=max((up_s - max(down_s, began_s) for down_s, up_s in outages), default=0),
         seen_offline=len({user for person in people for user, at_s in person.offline if at_s >= began_s}),
-        usual_s=median_high([late_s for at_s, late_s in delays if at_s < began_s] or [0.0]),
+        baseline_s=median_high([late_s for at_s, late_s in delays if at_s < began_s] or [0.0]),
     )
 
 

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from results.schema import DRILLS as COLUMNS
-from results.schema import DRILLS_FILE
+from results.schema import OUTAGES as COLUMNS
+from results.schema import OUTAGES_FILE
 from servers.core.wire import Event
 from servers.deploy.deployments import DEPLOYMENTS, Deployment
 from tests.outages import __main__ as command
@@ -30,7 +30,7 @@ EACH += [
     for each in OUTAGES
     if each.failure is push_server_killed
 ]
-RECORD = json.loads((command.REFERENCE / DRILLS_FILE).read_text(encoding="utf-8"))["drills"]
+RECORD = json.loads((command.REFERENCE / OUTAGES_FILE).read_text(encoding="utf-8"))["outages"]
 QUOTED = ("up_to_date_s", "silent_s", "unacknowledged_s", "reconnecting_s")
 
 
@@ -51,8 +51,8 @@ def test_a_connection_is_down_from_the_sample_that_finds_it_so_to_the_one_that_f
     person.on_sample(9.0, False, False)
     assert person.broken == [(2.0, 6.0), (9.0, 9.0)]
     result = outcome([person], began_s=4.0, over_s=9.0)
-    assert (result.lines_broken, result.reconnecting_s) == (1, 2.0)
-    assert outcome([person], began_s=9.5, over_s=9.6).lines_broken == 0
+    assert (result.connections_broken, result.reconnecting_s) == (1, 2.0)
+    assert outcome([person], began_s=9.5, over_s=9.6).connections_broken == 0
 
 
 def test_a_message_that_comes_twice_or_is_kept_twice_is_a_duplicate() -> None:
@@ -91,12 +91,13 @@ def test_a_loss_is_the_commands_exit_status(lost: int, monkeypatch: pytest.Monke
     with pytest.raises(SystemExit) as ended:
         command.main(repeats=1, only=new_version.__name__, out=tmp_path)
     assert ended.value.code == lost
-    rows = json.loads((tmp_path / DRILLS_FILE).read_text(encoding="utf-8"))["drills"]
+    rows = json.loads((tmp_path / OUTAGES_FILE).read_text(encoding="utf-8"))["outages"]
     assert [row["lost"] for row in rows] == [lost] * len(DEPLOYMENTS)
 
 
 def test_the_record_has_every_outage_and_no_loss() -> None:
-    assert {(row["option"], row["drill"]) for row in RECORD} == {(each.deployment.name, each.name) for each in OUTAGES}
+    recorded = {(row["deployment"], row["failure"]) for row in RECORD}
+    assert recorded == {(each.deployment.name, each.name) for each in OUTAGES}
     assert all(set(row) == {column.name for column in COLUMNS} for row in RECORD)
     assert [row for row in RECORD if row["lost"] or row["duplicates"] or row["out_of_order"]] == []
 
@@ -104,9 +105,9 @@ def test_the_record_has_every_outage_and_no_loss() -> None:
 @pytest.mark.parametrize("deployment", DEPLOYMENTS, ids=lambda deployment: deployment.name)
 def test_a_deployments_readme_quotes_the_record(deployment: Deployment) -> None:
     text = (parts.DEPLOY / deployment.folder / "README.md").read_text(encoding="utf-8")
-    rows = [row for row in RECORD if row["option"] == deployment.name]
+    rows = [row for row in RECORD if row["deployment"] == deployment.name]
     worst = [
-        tuple(f"{max(row[name] for row in rows if row['drill'] == each.name):.1f}" for name in QUOTED)
+        tuple(f"{max(row[name] for row in rows if row['failure'] == each.name):.1f}" for name in QUOTED)
         for each in OUTAGES
         if each.deployment == deployment
     ]

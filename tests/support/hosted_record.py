@@ -5,7 +5,7 @@ from math import nan
 from pathlib import Path
 from typing import Any
 
-from results.schema import HOSTED, HOSTED_FILE, LIVES, Column
+from results.schema import HOSTED, HOSTED_FILE, TIMELINE, Column
 from servers.transports import TRANSPORTS, Reads, Transport
 
 CLASSIC, PRO, FLUID, SHORT = HOSTS = ("classic-hobby", "classic-pro", "fluid-2026", "fluid-2026, 10 s")
@@ -25,7 +25,7 @@ def hosted_row(transport: Transport, host: str) -> dict[str, Any]:
         "users": USERS,
         "measured_s": WINDOW_S,
         "upgrades_ignored": 9,
-        "answered_p50_s": nan,
+        "response_p50_s": nan,
         "cold_start_min_s": 0.4,
     }
     if transport.slug == "raw_websocket" and host in (CLASSIC, PRO):
@@ -33,7 +33,7 @@ def hosted_row(transport: Transport, host: str) -> dict[str, Any]:
     holds = transport.reads is not Reads.POLL and not transport.needs_push_service
     short = holds and LIMITS_S[host] < WINDOW_S
     lasted_s = USER_S if holds else USER_S / 500
-    row |= {"connected": USERS, "messages": 10, "expected": 80, "delivered": 80, "answered_p50_s": 0.004}
+    row |= {"connected": USERS, "messages": 10, "expected": 80, "delivered": 80, "response_p50_s": 0.004}
     row |= {"latency_p50_s": 1.0 if transport.reads is Reads.POLL else 0.005, "latency_p99_s": 2.0}
     row |= {
         "invocations": 100,
@@ -50,13 +50,12 @@ def timeline_of(transport: Transport, host: str) -> list[dict[str, Any]]:
     """Return the timeline of a user who waits for an instance, is cut after ten seconds and reconnects."""
     spans = [("opening", 0.0, 0.5, True), ("message", 4.0, 5.0, True), ("command", 4.0, 4.01, True)]
     if transport.reads is Reads.ONCE:
-        spans += [("line", 0.5, 10.0, False), ("opening", 10.1, 10.2, False), ("opening", 10.3, 11.0, True)]
-        spans += [("line", 11.0, 50.0, True)]
+        spans += [("connection", 0.5, 10.0, False), ("opening", 10.1, 10.2, False), ("opening", 10.3, 11.0, True)]
+        spans += [("connection", 11.0, 50.0, True)]
     else:
-        spans += [("question", float(at), at + 0.01, True) for at in range(2, 50, 2)]
+        spans += [("request", float(at), at + 0.01, True) for at in range(2, 50, 2)]
     return [
-        _row(LIVES, transport=transport.slug, host=host, what=what, begun_s=begun_s, ended_s=ended_s, went_well=well)
-        for what, begun_s, ended_s, well in spans
+        dict(zip((column.name for column in TIMELINE), (transport.slug, host, *span), strict=True)) for span in spans
     ]
 
 
@@ -80,7 +79,7 @@ def record() -> dict[str, Any]:
     both = [(row, host) for row in TRANSPORTS for host in HOSTS]
     rows = {
         "hosted": [hosted_row(*each) for each in both],
-        "lives": [row for each in both for row in timeline_of(*each)],
+        "timeline": [row for each in both for row in timeline_of(*each)],
     }
     return made | rows
 

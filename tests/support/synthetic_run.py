@@ -56,8 +56,8 @@ def write(folder: Path, plan: SyntheticRun) -> Path:
         "workloads": [workload],
         "settings": dict.fromkeys(plan.slugs, settings),
         "push_service": plan.push_service,
-        "peer": plan.peer,
-        "topology": plan.topology,
+        "target": plan.peer,
+        "deployment": plan.topology,
     }
     (folder / MANIFEST).write_text(json.dumps(manifest), encoding="utf-8")
     return folder
@@ -97,7 +97,7 @@ def _cell(plan: SyntheticRun, slug: str, repeat: int) -> dict[str, object]:
         "offered": "0123456789abcdef",
         "measured_s": measured_s,
         "messages": plan.messages,
-        "deeds": plan.messages,
+        "actions": plan.messages,
         "events": plan.messages,
         "samples": delivered,
         "expected": delivered,

@@ -18,11 +18,11 @@ from loadtests.plan.workload import Workload
 from loadtests.reports.trials import Row, Trial, keep, row_of
 from loadtests.scenarios import Planned, Scenario
 from loadtests.targets.deployed_servers import DeployedServers
-from results.schema import TOPOLOGIES, TOPOLOGIES_FILE
+from results import schema
 from servers.deploy.deployments import DEPLOYMENTS, Deployment
 from servers.transports import find
 
-TABLE = "topologies"
+TABLE = "deployments"
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +48,7 @@ def measure_deployments(plan: DeploymentsPlan, out: Path) -> int:
     """Measure, write and report; return the exit status: 1 if anything does not add up, or was not measured."""
     cores, slugs = choose(), sorted({deployment.transport for deployment in DEPLOYMENTS})
     record = describe([plan.scenario], slugs, cores)
-    return keep(trials(plan, cores), record, {TABLE: TOPOLOGIES}, out / TOPOLOGIES_FILE, cores)
+    return keep(trials(plan, cores), record, {TABLE: schema.DEPLOYMENTS}, out / schema.DEPLOYMENTS_FILE, cores)
 
 
 def trials(plan: DeploymentsPlan, cores: Cores) -> Iterator[Trial]:
@@ -56,10 +56,10 @@ def trials(plan: DeploymentsPlan, cores: Cores) -> Iterator[Trial]:
     for repeat in range(plan.repeats):
         for deployment in Random(f"order {repeat}").sample(DEPLOYMENTS, len(DEPLOYMENTS)):
             (planned,) = plan.scenario.planned([find(deployment.transport)], repeat)
-            key: Row = {"option": deployment.name, "transport": deployment.transport, "repeat": repeat}
+            key: Row = {"deployment": deployment.name, "transport": deployment.transport, "repeat": repeat}
             yield Trial(TABLE, key, partial(_row, planned, deployment, cores))
 
 
 def _row(planned: Planned, deployment: Deployment, cores: Cores) -> Row:
-    """Return a row of `results.schema.TOPOLOGIES`, and more."""
+    """Return a row of `results.schema.DEPLOYMENTS`, and more."""
     return row_of(measure(planned, cores, lambda _: None, DeployedServers(deployment)))

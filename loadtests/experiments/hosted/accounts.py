@@ -52,7 +52,7 @@ def row_of(planned: Planned, samples: Samples, before: Bill, after: Bill) -> Row
         **_cold_starts(before, after),
         **_reconnects(samples),
         "seen_offline": len(set(samples.offline)),
-        "answered_p50_s": percentile(
+        "response_p50_s": percentile(
             [row.ended_s - row.begun_s for row in samples.requests if _is_brief(planned, row)], 50
         ),
         "heartbeat_lag_p99_s": percentile(samples.lateness_s(), 99),

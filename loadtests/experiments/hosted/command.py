@@ -15,11 +15,10 @@ from loadtests.experiments.hosted.plan import HostedPlan, Step
 from loadtests.harness.cores import Cores, choose
 from loadtests.harness.manifest import describe
 from loadtests.reports.trials import Trial, keep
-from results.schema import HOSTED, HOSTED_FILE, LIVES, Column
+from results.schema import HOSTED, HOSTED_FILE, TIMELINE, Column
 from servers.transports import TRANSPORTS, Transport
 
-TIMELINES = "lives"
-TABLES: dict[str, tuple[Column, ...]] = {"hosted": HOSTED, TIMELINES: LIVES}
+TABLES: dict[str, tuple[Column, ...]] = {"hosted": HOSTED, "timeline": TIMELINE}
 
 
 def measure_hosts(plan: HostedPlan, out: Path, transports: Sequence[Transport] = TRANSPORTS) -> int:
@@ -40,6 +39,6 @@ def _measure(plan: HostedPlan, step: Step, cores: Cores, key: Row, record: dict[
     """Return a row of `results.schema.HOSTED` without its key; what an earlier trial of this step added is replaced."""
     measured = measure_hosted(plan, step, cores, lambda: None)
     record["hosts"][step.host.name] = measured.settings
-    others = [row for row in record[TIMELINES] if not key.items() <= row.items()]
-    record[TIMELINES] = others + [key | row for row in measured.timeline]
+    others = [row for row in record["timeline"] if not key.items() <= row.items()]
+    record["timeline"] = others + [key | row for row in measured.timeline]
     return measured.figures

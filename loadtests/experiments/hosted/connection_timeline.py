@@ -1,4 +1,4 @@
-"""The timeline of one connection: what happened to the first user, as rows of `results.schema.LIVES`.
+"""The timeline of one connection: what happened to the first user, as rows of `results.schema.TIMELINE`.
 
 Teaches that what a transport is shows in what stays open. Who polls has requests, and between them nothing; who is
 pushed to has a connection, which begins when it is opened and ends when it is cut. Pure.
@@ -29,10 +29,10 @@ def timeline_of(transport: Transport, samples: Samples) -> list[Row]:
         spans += _connections(samples, openings)
     return [
         {
-            "what": row.name,
-            "begun_s": row.begun_s - start_s,
+            "phase": row.name,
+            "started_s": row.begun_s - start_s,
             "ended_s": row.ended_s - start_s,
-            "went_well": row.succeeded,
+            "succeeded": row.succeeded,
         }
         for row in sorted(spans, key=lambda row: row.begun_s)
         if start_s <= row.ended_s <= end_s
@@ -45,7 +45,7 @@ def _requests(requests: list[Request], openings: list[Request]) -> Iterator[Requ
     for row in requests:
         place = bisect_right(starts_s, row.begun_s) - 1
         if row.name != OPENING and (place < 0 or row.ended_s > openings[place].ended_s):
-            kinds = {READING: "question", SENDING: "command"}
+            kinds = {READING: "request", SENDING: "command"}
             yield row._replace(name=next((kind for path, kind in kinds.items() if row.name.endswith(path)), "upkeep"))
 
 
@@ -57,7 +57,7 @@ def _connections(samples: Samples, openings: list[Request]) -> Iterator[Request]
     for row in openings:
         if row.succeeded:
             broken_s = next((moment_s for moment_s in breaks_s if moment_s >= row.ended_s), None)
-            yield Request(FIRST, "line", row.ended_s, broken_s or end_s, broken_s is None)
+            yield Request(FIRST, "connection", row.ended_s, broken_s or end_s, broken_s is None)
 
 
 def _messages(samples: Samples) -> Iterator[Request]:

@@ -19,10 +19,10 @@ from loadtests.harness.provisioned_store import StoreChoice
 from loadtests.reports.trials import Row, Trial, keep, row_of
 from loadtests.scenarios import Planned
 from loadtests.targets.target import OurServers
-from results.schema import APPENDS, HOPS, SERVED, SHARED_STORES_FILE, Column
+from results.schema import APPENDS, CROSS_PROCESS, LOADS, SHARED_STORE_FILE, Column
 from servers.transports import TRANSPORTS
 
-TABLES: dict[str, tuple[Column, ...]] = {"served": SERVED, "hops": HOPS, "appends": APPENDS}
+TABLES: dict[str, tuple[Column, ...]] = {"loads": LOADS, "cross_process": CROSS_PROCESS, "appends": APPENDS}
 
 
 def measure_shared_store(plan: SharedStorePlan, out: Path) -> int:
@@ -30,7 +30,7 @@ def measure_shared_store(plan: SharedStorePlan, out: Path) -> int:
     cores, engines = choose(), dict[str, str]()
     record: dict[str, Any] = describe([plan.served, plan.hop], [row.slug for row in TRANSPORTS], cores)
     record["engines"] = engines
-    return keep(_trials(plan, engines, cores), record, TABLES, out / SHARED_STORES_FILE, cores)
+    return keep(_trials(plan, engines, cores), record, TABLES, out / SHARED_STORE_FILE, cores)
 
 
 def _trials(plan: SharedStorePlan, engines: dict[str, str], cores: Cores) -> Iterator[Trial]:
@@ -40,17 +40,17 @@ def _trials(plan: SharedStorePlan, engines: dict[str, str], cores: Cores) -> Ite
             key: Row = {"transport": transport.slug, "store": store.scheme, "repeat": repeat}
             if hop:
                 load = plan.hop.workloads[0].seeded(repeat)
-                yield Trial("hops", key, partial(measure_hop, transport, store, load, cores, _ignore_wait))
+                yield Trial("cross_process", key, partial(measure_hop, transport, store, load, cores, _ignore_wait))
             else:
                 (planned,) = plan.served.planned([transport], repeat)
-                yield Trial("served", key, partial(_served, planned, store, engines, cores))
+                yield Trial("loads", key, partial(_served, planned, store, engines, cores))
         for scheme in APPENDED:
             measure_store = partial(measure_appends, scheme, plan.appends, cores, _ignore_wait)
             yield Trial("appends", {"store": scheme, "repeat": repeat}, measure_store)
 
 
 def _served(planned: Planned, store: StoreChoice, engines: dict[str, str], cores: Cores) -> Row:
-    """Return a row of `results.schema.SERVED`, and more."""
+    """Return a row of `results.schema.LOADS`, and more."""
     cell = measure(planned, cores, lambda _: None, OurServers(store=store))
     if not store.is_embedded:
         engines[store.scheme] = str(cell.settings["engine"])

@@ -46,7 +46,7 @@ def two_servers(transport: Transport, backing: StoreChoice, cores: Cores, folder
 
 
 def measure_hop(transport: Transport, backing: StoreChoice, load: Workload, cores: Cores, look: Look) -> Row:
-    """Return a row of `results.schema.HOPS` without its key; waits, and raises NotMeasured."""
+    """Return a row of `results.schema.CROSS_PROCESS` without its key; waits, and raises NotMeasured."""
     with TemporaryDirectory(prefix="hop-") as name:
         folder = Path(name)
         with (
@@ -73,7 +73,7 @@ def hop_of(samples: Samples) -> Row:
 
 
 def sums(samples: Samples) -> Row:
-    """Return whether all adds up, from the first event on: the columns `results.schema.ADDS_UP`."""
+    """Return whether all adds up, from the first event on: nothing lost, doubled or out of order."""
     committed = {(row.room, row.seq) for row in samples.actions() if row.seq > 0}
     committed |= {(row.room, row.seq) for row in samples.log()}
     whole = account(committed, samples.deliveries(), samples.sessions)

@@ -65,7 +65,7 @@ def _size(run: Run) -> int:
 
 def external_dependency(evidence: Evidence) -> Finding:
     drills = evidence.drills
-    hangs, gone = (drills[drills["drill"] == name] for name in ("vendor_hangs", "vendor_unreachable"))
+    hangs, gone = (drills[drills["failure"] == name] for name in ("vendor_hangs", "vendor_unreachable"))
     return holds_if(
         gone["silent_s"].min() > gone["lasted_s"].min(),
         f"the vendor out of reach for {gone['lasted_s'].median():.0f} s: somebody saw nothing for "
@@ -93,13 +93,13 @@ def no_external_service(evidence: Evidence) -> Finding:
 
 def two_servers(evidence: Evidence) -> Finding:
     ours = {option: [role for role in found["own"] if role != STORE] for option, found in evidence.parts.items()}
-    drills = evidence.drills[evidence.drills["option"] == SEPARATE]
-    killed = drills[drills["drill"] == "api_host_killed"]
+    drills = evidence.drills[evidence.drills["deployment"] == SEPARATE]
+    killed = drills[drills["failure"] == "api_host_killed"]
     return holds_if(
         len(ours[SEPARATE]) == 2 > len(ours[RENTING]),
         f"{len(ours[SEPARATE])} programs of one's own and a database; with Pusher {len(ours[RENTING])} and a database, "
-        f"else {len(ours[SINGLE])}; with the API's host killed {killed['lines_broken'].sum()} lines broke, and a send "
-        f"waited {killed['unacknowledged_s'].max():.1f} s",
+        f"else {len(ours[SINGLE])}; with the API's host killed {killed['connections_broken'].sum()} lines broke, "
+        f"and a send waited {killed['unacknowledged_s'].max():.1f} s",
         "What it buys: each of the two can fail or be replaced without the other; lines outlast the API, though nobody "
         "can send until it is back.",
     )
@@ -139,8 +139,8 @@ def scale_yourself(evidence: Evidence) -> Finding:
 
 def single_server(evidence: Evidence) -> Finding:
     found, drills = evidence.parts[SINGLE], evidence.drills
-    drills = drills[drills["option"] == SINGLE]
-    silent = drills.groupby("drill")["silent_s"].max()
+    drills = drills[drills["deployment"] == SINGLE]
+    silent = drills.groupby("failure")["silent_s"].max()
     killed_s, replaced_s = silent["push_server_killed"], silent["new_version"]
     return holds_if(
         len(found["own"]) == 1 and not found["rented"] and drills["lost"].sum() == 0,
@@ -174,7 +174,7 @@ def more_expensive(evidence: Evidence) -> Finding:
 def speaks_at_once(evidence: Evidence) -> Finding:
     told = _told(evidence, "as_written")
     threw = "threw" in told
-    figure = f"node: {told['threw']}: {told['message']}" if threw else f"node: {told['heard']!r} was heard"
+    figure = f"node: {told['threw']}: {told['message']}" if threw else f"node: {told['received']!r} was heard"
     return no_longer_if(
         threw,
         figure,
@@ -185,8 +185,8 @@ def speaks_at_once(evidence: Evidence) -> Finding:
 def relays_as_it_came(evidence: Evidence) -> Finding:
     told, mended = _told(evidence, "corrected"), _told(evidence, "corrected", "corrected")
     return holds_when(
-        told["as"] != mended["as"],
-        f"text is heard as a {told['as']}; corrected, as a {mended['as']}",
+        told["type"] != mended["type"],
+        f"text is heard as a {told['type']}; corrected, as a {mended['type']}",
         "It holds when the data are binary; text must be sent on as text (`{ binary: isBinary }`), or it arrives as a "
         "Buffer in node and as a Blob in a browser.",
     )
@@ -196,5 +196,5 @@ def _told(evidence: Evidence, client: str, server: str = "as_written") -> dict[s
     """Return what a WebSocket client told when node ran it against a server."""
     pair = {"server": f"websocket_server_{server}.mjs", "client": f"websocket_client_{client}.mjs"}
     ran = evidence.code[f"WebSocket in JavaScript, {server.replace('_', ' ')}"]["in_node"]
-    told: dict[str, str] = next(each["told"] for each in ran if pair.items() <= each.items())
+    told: dict[str, str] = next(each["result"] for each in ran if pair.items() <= each.items())
     return told

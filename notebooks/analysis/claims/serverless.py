@@ -19,7 +19,7 @@ def starts_for_a_request(evidence: Evidence) -> Finding:
     started = sum(stay.cold_starts for stay in stays)
     quickest = min(stay.told["cold_start_min_s"] for stay in stays)
     called = int(sum(stay.told["invocations"] for stay in stays))
-    warm = evidence.hosted.stay(POLLING, _shortest(evidence.hosted)).told["answered_p50_s"]
+    warm = evidence.hosted.stay(POLLING, _shortest(evidence.hosted)).told["response_p50_s"]
     return holds_when(
         started < called,
         f"{started} instances for {called:,} calls; the quickest started in {wording.duration(1000 * quickest)}, a "
@@ -116,8 +116,8 @@ def _instances(stay: Stay) -> str:
 def _cut_lines_s(hosted: Hosted, slug: str, host: str) -> pd.Series:
     """Return how long the first user's lines lasted that were cut."""
     life = hosted.life(slug, host)
-    cut = life[(life["what"] == "line") & ~life["went_well"]]
-    return cut["ended_s"] - cut["begun_s"]
+    cut = life[(life["phase"] == "connection") & ~life["succeeded"]]
+    return cut["ended_s"] - cut["started_s"]
 
 
 def _length(lasted_s: pd.Series) -> str:

@@ -8,13 +8,13 @@ from typing import Any
 import pandas as pd
 
 from notebooks.analysis.runs import BrokenRun
-from results.schema import CODE_COMPARISON_FILE, DRILLS, DRILLS_FILE, PARTS_FILE, TOPOLOGIES_FILE
+from results.schema import CODE_COMPARISON_FILE, DEPLOYMENTS_FILE, OUTAGES, OUTAGES_FILE, PARTS_FILE
 
 MAKERS: Mapping[str, str] = {
     PARTS_FILE: "python -m tests.outages.parts",
-    DRILLS_FILE: "python -m tests.outages",
+    OUTAGES_FILE: "python -m tests.outages",
     CODE_COMPARISON_FILE: "python -m servers.shortest.compare",
-    TOPOLOGIES_FILE: "python -m loadtests deployments --out results/reference",
+    DEPLOYMENTS_FILE: "python -m loadtests deployments --out results/reference",
 }
 RENTING, SEPARATE, SINGLE = "pusher-and-serverless", "separate-websocket-server", "single-server"
 NAMES: Mapping[str, str] = {
@@ -39,15 +39,15 @@ def code(folder: Path) -> Mapping[str, Mapping[str, Any]]:
 
 def drills(folder: Path) -> pd.DataFrame:
     """Return a row for each option, drill and repeat; raise BrokenRun when they are not there, or lack a figure."""
-    found = pd.DataFrame(record(folder, DRILLS_FILE)["drills"])
-    if missing := [column.name for column in DRILLS if column.name not in found]:
-        raise BrokenRun(f"{folder / DRILLS_FILE} lacks columns of results.schema: {', '.join(missing)}")
+    found = pd.DataFrame(record(folder, OUTAGES_FILE)["outages"])
+    if missing := [column.name for column in OUTAGES if column.name not in found]:
+        raise BrokenRun(f"{folder / OUTAGES_FILE} lacks columns of results.schema: {', '.join(missing)}")
     return found
 
 
 def circumstances(folder: Path) -> Mapping[str, Any]:
     """Return how the drills were made: how many people talked how often, and how long an outage was."""
-    found: Mapping[str, Any] = record(folder, DRILLS_FILE)
+    found: Mapping[str, Any] = record(folder, OUTAGES_FILE)
     return found
 
 

@@ -48,8 +48,8 @@ def code_table(folder: Path) -> wording.Prose:
                 "credentials": str(len(found[name]["credentials"])),
                 "processes": str(found[name]["processes"]),
                 "endpoints": str(found[name]["endpoints"]),
-                "connections of who listens": str(found[name]["person_lines"]),
-                "of who has spoken, too": str(found[name]["speaker_lines"]),
+                "connections of who listens": str(found[name]["listener_connections"]),
+                "of who has spoken, too": str(found[name]["sender_connections"]),
             }
             for name, label in CHATS.items()
         }
@@ -68,7 +68,7 @@ def bill_table(measured: Measured, prices: Prices, activity: Activity, users: Se
 def usual_ms(folder: Path, option: str) -> float:
     """Return the median latency of a deployment as it stands, before anything fails, over all its drills."""
     found = drills(folder)
-    return 1000 * float(found.loc[found["option"] == option, "usual_s"].median())
+    return 1000 * float(found.loc[found["deployment"] == option, "baseline_s"].median())
 
 
 def lost(drilled: pd.DataFrame) -> str:
@@ -82,7 +82,7 @@ def side_by_side(folder: Path, measured: Measured, prices: Prices, activity: Act
     failed, rows = drills(folder), {}
     options = bills(activity, measured, prices)
     for option, found in parts(folder).items():
-        of_it = failed[failed["option"] == option]
+        of_it = failed[failed["deployment"] == option]
         rows[NAMES[option]] = {
             "programs": str(len(found["own"]) + len(found["rented"])),
             "links between them": str(len(found["links"])),

@@ -1,4 +1,4 @@
-"""The same small load on each deployment as it stands, from `topologies.json` (`python -m loadtests deployments`).
+"""The same small load on each deployment as it stands, from `deployments.json` (`python -m loadtests deployments`).
 
 A record whose deliveries do not add up is refused; windows in which the load generator lagged too much are void, and
 left out. Every figure is a median over the repeats, with their interval.
@@ -13,7 +13,7 @@ from notebooks.analysis import wording
 from notebooks.analysis.deployments.reports import NAMES, record
 from notebooks.analysis.intervals import Interval, interval
 from notebooks.analysis.runs import BrokenRun
-from results.schema import TOPOLOGIES, TOPOLOGIES_FILE
+from results.schema import DEPLOYMENTS, DEPLOYMENTS_FILE
 
 WRONG = ["lost", "duplicates", "out_of_order", "send_failures"]
 CPU = ["api_cpu_s", "push_service_cpu_s", "store_cpu_s"]
@@ -23,13 +23,13 @@ TO_MS, TO_US, TO_MIB = 1e3, 1e6, 2**-20
 
 
 def under_load(folder: Path) -> pd.DataFrame:
-    """Return a row of `results.schema.TOPOLOGIES` for each option and repeat that is not void; raise BrokenRun."""
-    rows = pd.DataFrame(record(folder, TOPOLOGIES_FILE)["topologies"])
-    if missing := [column.name for column in TOPOLOGIES if column.name not in rows]:
-        raise BrokenRun(f"{folder / TOPOLOGIES_FILE} lacks columns of results.schema: {', '.join(missing)}")
+    """Return a row of `results.schema.DEPLOYMENTS` for each option and repeat that is not void; raise BrokenRun."""
+    rows = pd.DataFrame(record(folder, DEPLOYMENTS_FILE)["deployments"])
+    if missing := [column.name for column in DEPLOYMENTS if column.name not in rows]:
+        raise BrokenRun(f"{folder / DEPLOYMENTS_FILE} lacks columns of results.schema: {', '.join(missing)}")
     wrong = int(rows[WRONG].to_numpy().sum())
     if wrong or (rows["delivered"] != rows["expected"]).any():
-        raise BrokenRun(f"{folder / TOPOLOGIES_FILE}: {wrong} deliveries are lost, doubled or out of order")
+        raise BrokenRun(f"{folder / DEPLOYMENTS_FILE}: {wrong} deliveries are lost, doubled or out of order")
     return rows[rows["verdict"] != "void"]
 
 
@@ -58,7 +58,7 @@ def load_table(folder: Path) -> wording.Prose:
     rows = under_load(folder)
     told = {}
     for option, name in NAMES.items():
-        of_it = rows[rows["option"] == option]
+        of_it = rows[rows["deployment"] == option]
         told[name] = {
             "half seen within": _told(interval(list(latency_ms(of_it, 50))), wording.duration),
             "99 in 100 within": _told(interval(list(latency_ms(of_it, 99))), wording.duration),

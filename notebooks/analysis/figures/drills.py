@@ -63,17 +63,17 @@ class Row:
 def groups(drills: pd.DataFrame) -> dict[str, list[Row]]:
     """Return the rows of each drill, by what happens."""
     found = {}
-    for name in sorted(set(drills["drill"]), key=lambda name: ([*HAPPENED, name].index(name), name)):
-        cells = drills[drills["drill"] == name]
+    for name in sorted(set(drills["failure"]), key=lambda name: ([*HAPPENED, name].index(name), name)):
+        cells = drills[drills["failure"] == name]
         found[HAPPENED.get(name, name.replace("_", " "))] = [
             Row(
                 option,
                 interval(list(each["silent_s"])),
                 interval(list(each["unacknowledged_s"])),
-                int(each["lines_broken"].max()),
+                int(each["connections_broken"].max()),
                 float(each["lasted_s"].median()) if name in OUTAGES else 0.0,
             )
-            for option, each in ((option, cells[cells["option"] == option]) for option in NAMES)
+            for option, each in ((option, cells[cells["deployment"] == option]) for option in NAMES)
             if not each.empty
         ]
     return found

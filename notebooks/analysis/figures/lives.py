@@ -66,17 +66,19 @@ def _frame(axes: Axes, lanes: int) -> None:
 
 def _lane(axes: Axes, row: int, hosted: Hosted, lane: Lane) -> None:
     transport, life = transports.find(lane.slug), hosted.life(*lane)
-    stays = "line" if transport.reads is Reads.ONCE else "question"
+    stays = "connection" if transport.reads is Reads.ONCE else "request"
     waits = ("opening", stays) if transport.reads is Reads.POLL else ("opening",)
-    for each in life[life["what"] == stays].to_dict("records"):
+    for each in life[life["phase"] == stays].to_dict("records"):
         _bar(axes, row, each, transport)
-    for each in life[life["what"].isin(waits)].to_dict("records"):
-        if hosted.is_cold(*lane, each["ended_s"] - each["begun_s"]):
-            axes.barh(row + LINE_AT, each["ended_s"] - each["begun_s"], LINE_HIGH, each["begun_s"], color=INK, zorder=4)
-        if not each["went_well"]:
+    for each in life[life["phase"].isin(waits)].to_dict("records"):
+        if hosted.is_cold(*lane, each["ended_s"] - each["started_s"]):
+            axes.barh(
+                row + LINE_AT, each["ended_s"] - each["started_s"], LINE_HIGH, each["started_s"], color=INK, zorder=4
+            )
+        if not each["succeeded"]:
             _cross(axes, row, each["ended_s"])
-    _messages(axes, row, life[life["what"] == "message"], transport.colour)
-    if life["went_well"].any():
+    _messages(axes, row, life[life["phase"] == "message"], transport.colour)
+    if life["succeeded"].any():
         words, at = "held by the push service: no function waits" if transport.needs_push_service else "", LINE_AT
     else:
         words, at = "refused, until given up", SEEN_AT
@@ -86,13 +88,13 @@ def _lane(axes: Axes, row: int, hosted: Hosted, lane: Lane) -> None:
 
 def _bar(axes: Axes, row: int, each: dict[Any, Any], transport: Transport) -> None:
     """Draw what lasts as a bar, what is over at once as a stroke, and a cross where it was ended."""
-    at, begun_s, took_s = row + LINE_AT, each["begun_s"], each["ended_s"] - each["begun_s"]
-    if took_s >= INSTANT_S or each["what"] == "line":
+    at, begun_s, took_s = row + LINE_AT, each["started_s"], each["ended_s"] - each["started_s"]
+    if took_s >= INSTANT_S or each["phase"] == "connection":
         colour = tint(transport.colour, ELSEWHERE_TINT if transport.needs_push_service else HELD_TINT)
         axes.barh(at, took_s, LINE_HIGH, begun_s, color=colour, linewidth=0, zorder=2)
     ends = [at - LINE_HIGH / 2, at + LINE_HIGH / 2]
     axes.plot([begun_s, begun_s], ends, color=transport.colour, linewidth=1, zorder=3)
-    if not each["went_well"]:
+    if not each["succeeded"]:
         _cross(axes, row, each["ended_s"])
 
 
@@ -104,7 +106,7 @@ def _cross(axes: Axes, row: int, at_s: float) -> None:
 def _messages(axes: Axes, row: int, messages: pd.DataFrame, colour: str) -> None:
     at = row + SEEN_AT
     for each in messages.to_dict("records"):
-        axes.plot([each["begun_s"], each["ended_s"]], [at, at], color=tint(colour, 0.55), linewidth=1.6, zorder=2)
+        axes.plot([each["started_s"], each["ended_s"]], [at, at], color=tint(colour, 0.55), linewidth=1.6, zorder=2)
         if each["ended_s"] <= SPAN_S:
             axes.plot(each["ended_s"], at, "o", color=colour, markersize=3.2, zorder=3)
 

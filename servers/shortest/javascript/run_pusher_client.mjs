@@ -13,7 +13,7 @@ listen(
   Pusher,
   PUSHER_KEY,
   where,
-  (text) => print({ heard: text }),
+  (text) => print({ received: text }),
   () => print({ ready: true }),
 );
 print({ subscribing: true });

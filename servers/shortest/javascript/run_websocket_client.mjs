@@ -11,7 +11,7 @@ const print = (facts) => {
 };
 
 try {
-  talk(WebSocket, url, (data) => print({ heard: String(data), as: data.constructor.name }));
+  talk(WebSocket, url, (data) => print({ received: String(data), type: data.constructor.name }));
 } catch (error) {
   print({ threw: error.constructor.name, message: error.message });
 }

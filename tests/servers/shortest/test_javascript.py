@@ -33,7 +33,7 @@ TALK = """async ([file, url]) => {
   const { talk } = await import(file);
   return new Promise((resolve) => {
     const onMessage = async (data) =>
-      resolve({ heard: typeof data === "string" ? data : await data.text(), as: data.constructor.name });
+      resolve({ received: typeof data === "string" ? data : await data.text(), type: data.constructor.name });
     try {
       talk(WebSocket, url, onMessage);
     } catch (error) {
@@ -96,8 +96,8 @@ def test_sending_before_the_connection_is_open_throws_in_node_and_in_chromium(pa
 def test_text_that_is_relayed_without_its_type_arrives_as_binary(
     page: Page, server: str, in_node: str, in_chromium: str
 ) -> None:
-    assert result_of(server, CLIENT_CORRECTED) == {"heard": "Hello!", "as": in_node}
-    assert result_in_chromium(page, server, CLIENT_CORRECTED) == {"heard": "Hello!", "as": in_chromium}
+    assert result_of(server, CLIENT_CORRECTED) == {"received": "Hello!", "type": in_node}
+    assert result_in_chromium(page, server, CLIENT_CORRECTED) == {"received": "Hello!", "type": in_chromium}
 
 
 @pytest.mark.parametrize("server", [SERVER_AS_WRITTEN, SERVER_CORRECTED])
@@ -136,7 +136,7 @@ def test_what_was_published_before_the_subscription_is_never_received(service: C
     with running(node("run_pusher_client.mjs"), service_settings(service.address)) as client:
         assert [json.loads(line_of(client)) for _ in range(2)] == [{"subscribing": True}, {"ready": True}]
         publish(service, "Hello!")
-        assert json.loads(line_of(client)) == {"heard": "Hello!"}
+        assert json.loads(line_of(client)) == {"received": "Hello!"}
 
 
 def test_a_page_receives_through_pusher_as_text(page: Page, service: ChildProcess) -> None:
