@@ -1,10 +1,10 @@
 """The full run: its order, its repeats, where it stops, and that it goes on where it was interrupted."""
 
 import gzip
-import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -15,10 +15,12 @@ from loadtests.harness.children import NotMeasured, Overloaded
 from loadtests.plan.matrix import full_plan, shuffled, still_due
 from loadtests.reports.run_folder import RunFolder
 from loadtests.scenarios import Planned, Scenario
-from results.schema import CELLS_FILE, DELIVERIES_FILE, KINDS_FILE, MANIFEST
+from results.schema import CELLS_FILE, DELIVERIES_FILE, KINDS_FILE
 from servers.transports import TRANSPORTS
 from tests.support.loadtest_rows import BOTH, PAIR, PLANNED, cell
 
+MeasureBy = Callable[[Callable[..., Cell]], None]
+ReadManifest = Callable[[], dict[str, Any]]
 STEPS = Scenario("steps", "How many?", tuple(replace(PAIR, point=name) for name in "abc"), up_to_limit=True)
 TALK = Scenario("talk", "How fast?", (PAIR,), repeats=2)
 RUN = {"measured_code": {"servers": "c0ffee"}, "machine": {}, "workloads": [], "transports": ["short_polling"]}
@@ -60,7 +62,7 @@ def test_beyond_a_limit_nothing_is_due_but_in_other_repeats_and_transports() -> 
         ({"heartbeat_lag_p99_s": 0.03}, Limit.GENERATOR),
     ],
 )
-def test_what_gave_out_is_told_and_the_cause_comes_before_its_effect(figures: dict[str, float], limit: Limit) -> None:
+def test_the_limit_is_the_cause_and_not_its_effect(figures: dict[str, float], limit: Limit) -> None:
     measured = cell(BOTH)
     assert limit_of(replace(measured, figures={**measured.figures, **figures})) is limit
 
@@ -75,33 +77,32 @@ def test_a_push_beyond_its_budget_is_the_generators_fault_only_if_its_lag_explai
 
 
 @pytest.mark.process
-def test_an_interrupted_full_run_goes_on_where_it_stopped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    asked: list[Planned] = []
-    monkeypatch.setattr(compare, "measure", lambda planned, *_: measured(planned, asked, interrupt_at=2))
-    monkeypatch.setattr(compare.Run, "analyse", lambda *_: [])
+def test_an_interrupted_full_run_goes_on_where_it_stopped(
+    tmp_path: Path, measure_by: MeasureBy, manifest: ReadManifest
+) -> None:
+    made: list[Planned] = []
+    measure_by(lambda planned, *_: measured(planned, made, interrupt_at=2))
     assert compare.compare_in_full([TALK], TRANSPORTS[:1], tmp_path / "full") == compare.INTERRUPTED
-    monkeypatch.setattr(compare, "measure", lambda planned, *_: measured(planned, asked))
+    measure_by(lambda planned, *_: measured(planned, made))
     assert compare.compare_in_full([TALK], TRANSPORTS[:1], tmp_path / "full") == 0
-    assert [planned.repeat for planned in asked] == [0, 1, 1]
-    assert not json.loads((tmp_path / "full" / MANIFEST).read_text())["partial"]
+    assert [planned.repeat for planned in made] == [0, 1, 1]
+    assert not manifest()["partial"]
 
 
 @pytest.mark.process
 def test_what_could_not_be_measured_leaves_the_run_partial_and_hides_no_other_outcome(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, measure_by: MeasureBy, manifest: ReadManifest
 ) -> None:
     def measure(planned: Planned, *_: object) -> Cell:
         if planned.scenario == "talk":
             raise NotMeasured("a child ended")
         return cell(BOTH, planned=planned)
 
-    monkeypatch.setattr(compare, "measure", measure)
-    monkeypatch.setattr(compare.Run, "analyse", lambda *_: [])
+    measure_by(measure)
     talks = [replace(TALK, repeats=1), replace(TALK, name="more", repeats=1)]
     assert compare.compare_in_full(talks, TRANSPORTS[:1], tmp_path / "full") == compare.FAILED
-    manifest = json.loads((tmp_path / "full" / MANIFEST).read_text())
-    assert manifest["partial"]
-    assert {name: row["verdict"] for name, row in manifest["verdicts"].items()} == {
+    assert manifest()["partial"]
+    assert {name: row["verdict"] for name, row in manifest()["verdicts"].items()} == {
         "short_polling, talk": "void",
         "short_polling, more": "valid",
     }
@@ -109,40 +110,37 @@ def test_what_could_not_be_measured_leaves_the_run_partial_and_hides_no_other_ou
 
 @pytest.mark.process
 def test_a_loss_of_an_earlier_sitting_still_fails_the_run_that_is_taken_up(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, measure_by: MeasureBy, manifest: ReadManifest
 ) -> None:
-    monkeypatch.setattr(compare, "measure", lambda planned, *_: cell(BOTH[planned.repeat == 0 :], planned=planned))
-    monkeypatch.setattr(compare.Run, "analyse", lambda *_: [])
+    measure_by(lambda planned, *_: cell(BOTH[planned.repeat == 0 :], planned=planned))
     for _ in range(2):
         assert compare.compare_in_full([TALK], TRANSPORTS[:1], tmp_path / "full") == compare.FAILED
-    assert not json.loads((tmp_path / "full" / MANIFEST).read_text())["partial"]
+    assert not manifest()["partial"]
 
 
 @pytest.mark.process
 def test_servers_too_busy_to_be_read_are_a_limit_that_ends_the_steps(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, measure_by: MeasureBy, manifest: ReadManifest
 ) -> None:
-    asked: list[str] = []
+    made: list[str] = []
 
     def measure(planned: Planned, *_: object) -> Cell:
-        asked.append(planned.workload.point)
+        made.append(planned.workload.point)
         if planned.workload.point == "b":
             raise Overloaded("no answer")
         return cell(BOTH, planned=planned)
 
-    monkeypatch.setattr(compare, "measure", measure)
-    monkeypatch.setattr(compare.Run, "analyse", lambda *_: [])
+    measure_by(measure)
     steps = [replace(STEPS, repeats=1)]
     for _ in range(2):
         assert compare.compare_in_full(steps, TRANSPORTS[:1], tmp_path / "full") == 0
-    assert asked == ["a", "b"]
-    manifest = json.loads((tmp_path / "full" / MANIFEST).read_text())
-    assert (manifest["partial"], manifest["overloaded"]) == (False, [["steps", "b", "short_polling", 0]])
+    assert made == ["a", "b"]
+    assert (manifest()["partial"], manifest()["overloaded"]) == (False, [["steps", "b", "short_polling", 0]])
 
 
-def measured(planned: Planned, asked: list[Planned], interrupt_at: int = 0) -> Cell:
-    asked.append(planned)
-    if len(asked) == interrupt_at:
+def measured(planned: Planned, made: list[Planned], interrupt_at: int = 0) -> Cell:
+    made.append(planned)
+    if len(made) == interrupt_at:
         raise KeyboardInterrupt
     return cell(BOTH, planned=planned)
 

@@ -1,8 +1,5 @@
 """Several generator processes: their samples as those of one, clocks that are not shared, and one real run."""
 
-import csv
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -15,10 +12,9 @@ from loadtests.accounts.samples import OPENING, LogEntry, Received, Request, Sam
 from loadtests.accounts.wire_bytes import WireBytes
 from loadtests.plan.workload import Workload
 from loadtests.users.clocks import clock_ahead_s, this_machine
-from results.schema import CELLS_FILE
 from tests.support.loadtest_rows import PLANNED, SPENT, counted
+from tests.support.loadtest_run import compared
 
-ROOT = Path(__file__).parents[2]
 LOAD = Workload(users=8, room_size=4, rate_per_s=1.0, measured_s=3.0, poll_interval_s=0.5)
 WINDOW = Window(101.0, 111.0)
 
@@ -100,11 +96,5 @@ def test_one_machine_has_one_clock() -> None:
 @pytest.mark.process
 def test_two_generators_offer_the_load_of_one_and_account_for_everything(tmp_path: Path) -> None:
     options = "--users 8 --room-size 4 --rate 1 --seconds 3 --poll 0.5 --transport raw_websocket --generators 2"
-    command = [sys.executable, "-m", "loadtests", "compare", *options.split(), "--out", str(tmp_path)]
-    done = subprocess.run(command, check=False, cwd=ROOT, capture_output=True, text=True, timeout=100)
-    assert done.returncode == 0, done.stdout + done.stderr
-    (cells,) = tmp_path.glob(f"*/{CELLS_FILE}")
-    with cells.open() as file:
-        (cell,) = csv.DictReader(file)
-    assert int(cell["delivered"]) == int(cell["expected"]) == 4 * int(cell["messages"]) > 0
+    (cell,) = compared(tmp_path, options).cells
     assert (cell["users"], cell["offered"]) == ("8", digest(scheduled(LOAD)))

@@ -1,7 +1,5 @@
 """Shared stores under load: comparisons with two workers, and the parts of `python -m loadtests shared_store`."""
 
-import csv
-import json
 import subprocess
 import sys
 from collections import Counter
@@ -16,11 +14,12 @@ from loadtests.experiments.shared_store.plan import NONE, STORES, steps
 from loadtests.harness.cores import Cores
 from loadtests.harness.provisioned_store import SHARED, StoreChoice
 from loadtests.plan.workload import Workload
-from results.schema import CELLS_FILE, CROSS_PROCESS, MANIFEST
+from results.schema import CROSS_PROCESS
 from servers.deploy.empty_database import empty_database
 from servers.redaction import without_passwords
 from servers.transports import TRANSPORTS, find
 from tests.support.engines import Engines
+from tests.support.loadtest_run import compared
 
 ROOT = Path(__file__).parents[2]
 ANYWHERE = Cores(None, None)
@@ -31,18 +30,11 @@ OPTIONS = "--users 8 --room-size 4 --rate 1 --seconds 2 --poll 0.5 --transport r
 @pytest.mark.process
 @pytest.mark.parametrize("store", SHARED)
 def test_a_comparison_over_a_shared_store_adds_up_and_prices_its_engine(store: str, tmp_path: Path) -> None:
-    command = [sys.executable, "-m", "loadtests", "compare", *OPTIONS.split(), "--store", store, "--out", str(tmp_path)]
-    done = subprocess.run(command, check=False, cwd=ROOT, capture_output=True, text=True, timeout=100)
-    assert done.returncode == 0, done.stdout + done.stderr
-    assert f"stands on {store}, 2 workers" in done.stdout
-    (folder,) = tmp_path.iterdir()
-    with (folder / CELLS_FILE).open() as file:
-        (cell,) = csv.DictReader(file)
-    assert int(cell["delivered"]) == int(cell["expected"]) == 4 * int(cell["messages"]) > 0
+    run = compared(tmp_path, f"{OPTIONS} --store {store}")
+    (cell,), manifest = run.cells, run.manifest
+    assert f"All servers used {store}, 2 workers" in run.output
     assert (cell["store"], cell["workers"]) == (store, "2")
     assert min(float(cell["store_cpu_s"]), float(cell["api_cpu_s"])) > 0
-    assert "over all" not in cell["reason"], "generator and servers counted other bytes"
-    manifest = json.loads((folder / MANIFEST).read_text())
     assert (manifest["store"], manifest["workers"]) == (store, 2)
     assert manifest["settings"]["raw_websocket"]["engine"].startswith(f"{store} ")
 

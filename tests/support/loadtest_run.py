@@ -1,0 +1,47 @@
+"""A real comparison in a process of its own: what it printed, and what it left in its folder."""
+
+import csv
+import json
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from results.schema import CELLS_FILE, MANIFEST
+
+ROOT = Path(__file__).parents[2]
+ADDS_UP = ("lost", "duplicates", "out_of_order", "send_failures")
+
+
+@dataclass(frozen=True, slots=True)
+class ComparedRun:
+    """A finished comparison."""
+
+    folder: Path
+    output: str
+    cells: list[dict[str, str]]
+
+    @property
+    def manifest(self) -> dict[str, Any]:
+        return dict(json.loads((self.folder / MANIFEST).read_text()))
+
+
+def compare(out: Path, options: str) -> subprocess.CompletedProcess[str]:
+    """Run `python -m loadtests compare`, whatever its exit status."""
+    command = [sys.executable, "-m", "loadtests", "compare", *options.split(), "--out", str(out)]
+    return subprocess.run(command, check=False, cwd=ROOT, capture_output=True, text=True, timeout=110)
+
+
+def compared(out: Path, options: str) -> ComparedRun:
+    """Run a comparison in rooms of four, in which every acknowledged message reaches everyone exactly once."""
+    done = compare(out, options)
+    assert done.returncode == 0, done.stdout + done.stderr
+    (folder,) = out.iterdir()
+    with (folder / CELLS_FILE).open() as file:
+        cells = list(csv.DictReader(file))
+    for cell in cells:
+        assert int(cell["delivered"]) == int(cell["expected"]) == 4 * int(cell["messages"]) > 0
+        assert {cell[name] for name in ADDS_UP} == {"0"}
+        assert "over all" not in cell["reason"], "the clients' kernel and the servers counted other bytes"
+    return ComparedRun(folder, done.stdout, cells)
