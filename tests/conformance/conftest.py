@@ -65,5 +65,5 @@ def server_of(engines: Engines) -> Iterator[ServerOf]:
 
 
 @pytest.fixture
-def stage(transport: Transport, deployment: AnyDeployment, server_of: ServerOf) -> ChatHarness:
+def harness(transport: Transport, deployment: AnyDeployment, server_of: ServerOf) -> ChatHarness:
     return ChatHarness(transport, server_of(transport, deployment).address)

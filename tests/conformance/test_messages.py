@@ -11,8 +11,8 @@ pytestmark = pytest.mark.anyio
 EACH = 10
 
 
-async def test_everyone_gets_every_message_once_and_in_the_same_order(stage: ChatHarness) -> None:
-    async with stage.joined("Ada", "Bob", "Cyd") as clients:
+async def test_everyone_gets_every_message_once_and_in_the_same_order(harness: ChatHarness) -> None:
+    async with harness.joined("Ada", "Bob", "Cyd") as clients:
         sends = [client.send(f"{client.account.name} {n}") for n in range(EACH) for client in clients]
         acks = await asyncio.gather(*sends)
         logs = [await events(client, len(sends), Kind.MESSAGE) for client in clients]
@@ -22,31 +22,31 @@ async def test_everyone_gets_every_message_once_and_in_the_same_order(stage: Cha
     assert len({event.body for event in logs[0]}) == len(sends)
 
 
-async def test_one_senders_messages_keep_their_order(stage: ChatHarness) -> None:
-    async with stage.joined("Ada", "Bob") as (ada, bob):
+async def test_one_senders_messages_keep_their_order(harness: ChatHarness) -> None:
+    async with harness.joined("Ada", "Bob") as (ada, bob):
         for n in range(EACH):
             await ada.send(str(n))
         assert [event.body for event in await events(bob, EACH, Kind.MESSAGE)] == [str(n) for n in range(EACH)]
 
 
-async def test_a_message_carries_its_sender_and_the_acknowledged_place(stage: ChatHarness) -> None:
-    async with stage.joined("Ada", "Bob") as (ada, bob):
+async def test_a_message_carries_its_sender_and_the_acknowledged_place(harness: ChatHarness) -> None:
+    async with harness.joined("Ada", "Bob") as (ada, bob):
         ack = await ada.send("hello")
         (event,) = await events(bob, 1, Kind.MESSAGE)
-    assert (event.seq, event.at_ms, event.room) == (ack.seq, ack.at_ms, stage.room)
+    assert (event.seq, event.at_ms, event.room) == (ack.seq, ack.at_ms, harness.room)
     assert (event.sender, event.name, event.body) == (ada.account.user, ada.account.name, "hello")
 
 
-async def test_a_retried_send_is_delivered_once(stage: ChatHarness) -> None:
-    async with stage.joined("Ada", "Bob") as (ada, bob):
+async def test_a_retried_send_is_delivered_once(harness: ChatHarness) -> None:
+    async with harness.joined("Ada", "Bob") as (ada, bob):
         first, again = await ada.send("once", client_id="same"), await ada.send("once", client_id="same")
         await ada.send("last")
         assert [event.body for event in await events(bob, 2, Kind.MESSAGE)] == ["once", "last"]
     assert (first.seq, first.at_ms) == (again.seq, again.at_ms)
 
 
-async def test_two_users_may_use_the_same_client_id(stage: ChatHarness) -> None:
-    async with stage.joined("Ada", "Bob") as (ada, bob):
+async def test_two_users_may_use_the_same_client_id(harness: ChatHarness) -> None:
+    async with harness.joined("Ada", "Bob") as (ada, bob):
         await asyncio.gather(ada.send("from Ada", client_id="same"), bob.send("from Bob", client_id="same"))
         assert {event.body for event in await events(ada, 2, Kind.MESSAGE)} == {"from Ada", "from Bob"}
 
@@ -54,14 +54,14 @@ async def test_two_users_may_use_the_same_client_id(stage: ChatHarness) -> None:
 @pytest.mark.parametrize(
     "text", ["ü" * 2048, "\x01" * 4096, "<b>&amp;</b>\u2028\n\t\0", "👩‍👩‍👧"], ids=["2-byte", "control", "odd", "zwj"]
 )
-async def test_any_text_up_to_4096_bytes_arrives_unchanged(stage: ChatHarness, text: str) -> None:
-    async with stage.joined("Ada", "Bob") as (ada, bob):
+async def test_any_text_up_to_4096_bytes_arrives_unchanged(harness: ChatHarness, text: str) -> None:
+    async with harness.joined("Ada", "Bob") as (ada, bob):
         await ada.send(text)
         assert [event.body for event in await events(bob, 1, Kind.MESSAGE)] == [text]
 
 
-async def test_history_pages_backwards_through_messages_only(stage: ChatHarness) -> None:
-    async with stage.joined("Ada") as (ada,):
+async def test_history_pages_backwards_through_messages_only(harness: ChatHarness) -> None:
+    async with harness.joined("Ada") as (ada,):
         for n in range(7):
             await ada.send(str(n))
             await ada.typing()
@@ -75,18 +75,18 @@ async def test_history_pages_backwards_through_messages_only(stage: ChatHarness)
     ]
 
 
-async def test_a_newcomer_is_shown_the_latest_messages_and_then_only_new_events(stage: ChatHarness) -> None:
-    async with stage.joined("Ada") as (ada,):
+async def test_a_newcomer_is_shown_the_latest_messages_and_then_only_new_events(harness: ChatHarness) -> None:
+    async with harness.joined("Ada") as (ada,):
         await ada.send("before")
-        async with stage.joined("Bob") as (bob,):
+        async with harness.joined("Bob") as (bob,):
             await ada.send("after")
             assert [event.body for event in bob.snapshot.messages] == ["before"]
             assert [event.body for event in await events(bob, 1, Kind.MESSAGE)] == ["after"]
 
 
-async def test_rooms_do_not_hear_each_other(stage: ChatHarness) -> None:
-    elsewhere = ChatHarness(stage.transport, stage.address)
-    async with stage.joined("Ada") as (ada,), elsewhere.joined("Bob") as (bob,):
+async def test_rooms_do_not_hear_each_other(harness: ChatHarness) -> None:
+    elsewhere = ChatHarness(harness.transport, harness.address)
+    async with harness.joined("Ada") as (ada,), elsewhere.joined("Bob") as (bob,):
         await bob.send("elsewhere")
         await ada.send("here")
         assert [event.body for event in await events(ada, 1, Kind.MESSAGE)] == ["here"]

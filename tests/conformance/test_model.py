@@ -1,4 +1,4 @@
-"""Random conversations against a model in a dozen lines: every client must have seen what the model says."""
+"""Random conversations against a model in a dozen lines: every client must have seen what the model holds."""
 
 import asyncio
 from collections import Counter
@@ -51,9 +51,9 @@ def act(client: ChatSession, what: str, number: int) -> Coroutine[Any, Any, obje
             return client.mark_read(max(1, client.inbox.cursor.seq - number))
 
 
-async def converse(stage: ChatHarness, rounds: list[list[Step]]) -> None:
+async def converse(harness: ChatHarness, rounds: list[list[Step]]) -> None:
     model = Model()
-    async with stage.joined("Ada", "Bob", "Cyd") as clients:
+    async with harness.joined("Ada", "Bob", "Cyd") as clients:
         for steps in rounds:
             await asyncio.gather(*(act(clients[who], what, n) for who, what, n in steps))
             for who, what, number in steps:
@@ -76,8 +76,8 @@ def check(model: Model, clients: list[ChatSession], logs: list[list[Event]]) -> 
     assert all(log[-len(shortest) :] == shortest for log in logs)
     assert [event.seq for event in shortest] == list(range(shortest[0].seq, shortest[-1].seq + 1))
     users = {client.account.user: who for who, client in enumerate(clients)}
-    said = [event for event in shortest if event.kind is Kind.MESSAGE and event.body != LAST]
-    assert Counter((users[event.sender], event.body) for event in said) == model.messages
+    messages = [event for event in shortest if event.kind is Kind.MESSAGE and event.body != LAST]
+    assert Counter((users[event.sender], event.body) for event in messages) == model.messages
     assert Counter(users[event.sender] for event in shortest if event.kind is Kind.TYPING) == model.typing
     read: dict[str, int] = {}
     for event in shortest:
@@ -89,6 +89,6 @@ def check(model: Model, clients: list[ChatSession], logs: list[list[Event]]) -> 
 @settings(max_examples=10, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(rounds=ROUNDS)
 def test_any_interleaving_leaves_every_client_with_the_same_true_log(
-    transport: Transport, stage: ChatHarness, rounds: list[list[Step]]
+    transport: Transport, harness: ChatHarness, rounds: list[list[Step]]
 ) -> None:
-    asyncio.run(converse(ChatHarness(transport, stage.address), rounds))
+    asyncio.run(converse(ChatHarness(transport, harness.address), rounds))

@@ -8,16 +8,16 @@ from tests.support.chat_harness import LEASE_S, ChatHarness, events, online, unt
 pytestmark = pytest.mark.anyio
 
 
-async def test_joining_shows_to_those_inside_and_to_the_one_who_joins(stage: ChatHarness) -> None:
-    async with stage.joined("Ada") as (ada,), stage.joined("Bob") as (bob,):
+async def test_joining_shows_to_those_inside_and_to_the_one_who_joins(harness: ChatHarness) -> None:
+    async with harness.joined("Ada") as (ada,), harness.joined("Bob") as (bob,):
         both = {ada.account.name, bob.account.name}
         await until(ada, lambda: online(ada) == both)
         assert online(bob) == both
 
 
-async def test_leaving_shows_at_once_with_the_time_last_seen(stage: ChatHarness) -> None:
-    async with stage.joined("Ada") as (ada,):
-        async with stage.joined("Bob") as (bob,):
+async def test_leaving_shows_at_once_with_the_time_last_seen(harness: ChatHarness) -> None:
+    async with harness.joined("Ada") as (ada,):
+        async with harness.joined("Bob") as (bob,):
             await events(ada, 1, Kind.PRESENCE)
         (gone,) = await events(ada, 1, Kind.PRESENCE)
     assert (gone.body, gone.sender) == ("offline", bob.account.user)
@@ -26,18 +26,18 @@ async def test_leaving_shows_at_once_with_the_time_last_seen(stage: ChatHarness)
     assert member.last_seen_ms == gone.at_ms
 
 
-async def test_those_who_left_stay_on_the_list_as_offline(stage: ChatHarness) -> None:
-    async with stage.joined("Ada") as (ada,):
+async def test_those_who_left_stay_on_the_list_as_offline(harness: ChatHarness) -> None:
+    async with harness.joined("Ada") as (ada,):
         pass
-    async with stage.joined("Bob") as (bob,):
+    async with harness.joined("Bob") as (bob,):
         assert {member.name: member.online for member in bob.members()} == {
             ada.account.name: False,
             bob.account.name: True,
         }
 
 
-async def test_a_user_stays_online_far_beyond_one_lease(stage: ChatHarness) -> None:
-    async with stage.joined("Ada", "Bob") as (ada, bob):
+async def test_a_user_stays_online_far_beyond_one_lease(harness: ChatHarness) -> None:
+    async with harness.joined("Ada", "Bob") as (ada, bob):
         joined_ms = (await events(ada, 1, Kind.PRESENCE))[0].at_ms
         latest_ms = joined_ms
         while latest_ms < joined_ms + 2 * LEASE_S * 1000:
@@ -47,17 +47,17 @@ async def test_a_user_stays_online_far_beyond_one_lease(stage: ChatHarness) -> N
             latest_ms = event.at_ms
 
 
-async def test_two_windows_of_one_user_count_as_one(stage: ChatHarness) -> None:
-    async with stage.joined("Ada") as (ada,):
-        async with stage.joined("Bob") as (bob,):
-            second = await stage.log_in_as(bob.account.name, bob.account.token)
+async def test_two_windows_of_one_user_count_as_one(harness: ChatHarness) -> None:
+    async with harness.joined("Ada") as (ada,):
+        async with harness.joined("Bob") as (bob,):
+            second = await harness.log_in_as(bob.account.name, bob.account.token)
             assert second.account.user == bob.account.user
             async with second:
                 await ada.send("two windows")
                 assert [event.body for event in await events(second, 1, Kind.MESSAGE)] == ["two windows"]
             await ada.send("one window")
-        told = [(event.kind, event.body) for event in await events(ada, 4)]
-    assert told == [
+        received = [(event.kind, event.body) for event in await events(ada, 4)]
+    assert received == [
         (Kind.PRESENCE, "online"),
         (Kind.MESSAGE, "two windows"),
         (Kind.MESSAGE, "one window"),

@@ -60,10 +60,10 @@ COMMANDS = {
 
 @pytest.mark.parametrize(("kind", "body", "expected"), COMMANDS.values(), ids=COMMANDS)
 async def test_a_command_is_answered_alike_on_every_transport(
-    stage: ChatHarness, kind: str, body: bytes, expected: str
+    harness: ChatHarness, kind: str, body: bytes, expected: str
 ) -> None:
-    async with stage.joined("Ada") as (ada,):
-        assert await raw_sender(stage).command(ada.account.token, kind, body) == expected
+    async with harness.joined("Ada") as (ada,):
+        assert await raw_sender(harness).command(ada.account.token, kind, body) == expected
         await ada.send("still there")
 
 
@@ -78,87 +78,89 @@ TOKENS: dict[str, Callable[[str], str]] = {
 
 
 @pytest.mark.parametrize("forge", TOKENS.values(), ids=TOKENS)
-async def test_a_token_that_proves_nothing_opens_nothing(stage: ChatHarness, forge: Callable[[str], str]) -> None:
-    async with stage.joined("Ada") as (ada,):
+async def test_a_token_that_proves_nothing_opens_nothing(harness: ChatHarness, forge: Callable[[str], str]) -> None:
+    async with harness.joined("Ada") as (ada,):
         token = forge(ada.account.token)
-        assert await raw_sender(stage).join(token) == "unauthenticated"
-        assert await raw_sender(stage).command(token, "send", message()) == "unauthenticated"
+        assert await raw_sender(harness).join(token) == "unauthenticated"
+        assert await raw_sender(harness).command(token, "send", message()) == "unauthenticated"
 
 
-async def test_nobody_can_speak_as_another(stage: ChatHarness) -> None:
-    async with stage.joined("Ada", "Bob") as (ada, bob):
+async def test_nobody_can_speak_as_another(harness: ChatHarness) -> None:
+    async with harness.joined("Ada", "Bob") as (ada, bob):
         forged = message(sender=bob.account.user, name=bob.account.name, user=bob.account.user)
-        assert await raw_sender(stage).command(ada.account.token, "send", forged) == OK
+        assert await raw_sender(harness).command(ada.account.token, "send", forged) == OK
         (event,) = await events(bob, 1, Kind.MESSAGE)
     assert (event.sender, event.name) == (ada.account.user, ada.account.name)
 
 
-async def test_a_page_from_elsewhere_may_not_call(stage: ChatHarness) -> None:
-    ada = await stage.log_in("Ada")
-    raw = raw_sender(stage)
+async def test_a_page_from_elsewhere_may_not_call(harness: ChatHarness) -> None:
+    ada = await harness.log_in("Ada")
+    raw = raw_sender(harness)
     assert await raw.join(ada.account.token, Origin="http://evil.example") == "forbidden"
     assert await raw.join(ada.account.token, Origin="null") == "forbidden"
-    assert await raw.join(ada.account.token, Origin=stage.address) == OK
+    assert await raw.join(ada.account.token, Origin=harness.address) == OK
     await ada.close()
 
 
-async def test_a_host_name_that_is_not_ours_is_refused(stage: ChatHarness) -> None:
-    ada = await stage.log_in("Ada")
+async def test_a_host_name_that_is_not_ours_is_refused(harness: ChatHarness) -> None:
+    ada = await harness.log_in("Ada")
     for host in ("evil.example", "evil.example:80", "127.0.0.1.evil.example", ""):
-        assert await raw_sender(stage).join(ada.account.token, Host=host) == "forbidden", host
+        assert await raw_sender(harness).join(ada.account.token, Host=host) == "forbidden", host
     await ada.close()
 
 
-async def test_a_cursor_that_leads_nowhere_is_refused(stage: ChatHarness) -> None:
-    async with stage.joined("Ada") as (ada,):
+async def test_a_cursor_that_leads_nowhere_is_refused(harness: ChatHarness) -> None:
+    async with harness.joined("Ada") as (ada,):
         epoch, head = ada.snapshot.epoch, ada.snapshot.head
-        raw = raw_sender(stage)
+        raw = raw_sender(harness)
         for cursor in (f"{epoch}.{head + 1000}", f"{epoch}.-1", epoch, "x", f"{epoch}.", f"{epoch}.1e3"):
             assert await raw.join(ada.account.token, after=cursor) == "bad_request", cursor
         # Last, since a stream that was left gives up its connection's lease at any moment.
         assert await raw.join(ada.account.token, after=f"{epoch}.{head}") == OK
 
 
-async def test_a_room_must_be_joined_before_it_is_spoken_in(stage: ChatHarness) -> None:
-    async with stage.joined("Ada") as (ada,):
-        elsewhere = ChatHarness(stage.transport, stage.address)
+async def test_a_room_must_be_joined_before_it_is_spoken_in(harness: ChatHarness) -> None:
+    async with harness.joined("Ada") as (ada,):
+        elsewhere = ChatHarness(harness.transport, harness.address)
         assert await raw_sender(elsewhere).uninvited(ada.account.token, "send", message()) == "not_joined"
 
 
-async def test_who_has_left_is_a_stranger_until_they_join_again(stage: ChatHarness) -> None:
-    async with stage.joined("Ada") as (ada,):
+async def test_who_has_left_is_a_stranger_until_they_join_again(harness: ChatHarness) -> None:
+    async with harness.joined("Ada") as (ada,):
         leave = json.dumps({"connection": "raw"}).encode()
-        assert await raw_sender(stage).command(ada.account.token, "leave", leave) == OK
+        assert await raw_sender(harness).command(ada.account.token, "leave", leave) == OK
         await ada.send("another window of the same user is still there")
 
 
 @pytest.mark.parametrize("room", ["a b", "x" * 65, "r\u00f6\u00f6m", "a.b", "\0"])
-async def test_an_unfit_room_name_is_refused(stage: ChatHarness, room: str) -> None:
-    ada = await stage.log_in("Ada")
-    assert await raw_sender(ChatHarness(stage.transport, stage.address, room)).join(ada.account.token) == "bad_request"
+async def test_an_unfit_room_name_is_refused(harness: ChatHarness, room: str) -> None:
+    ada = await harness.log_in("Ada")
+    assert (
+        await raw_sender(ChatHarness(harness.transport, harness.address, room)).join(ada.account.token) == "bad_request"
+    )
     await ada.close()
 
 
 @pytest.mark.parametrize("name", ["", " ", "x" * 33, "a\nb", "\u202eevil"])
-async def test_an_unfit_display_name_is_refused(stage: ChatHarness, name: str) -> None:
+async def test_an_unfit_display_name_is_refused(harness: ChatHarness, name: str) -> None:
     with pytest.raises(Refused) as refusal:
-        await stage.log_in_as(name)
+        await harness.log_in_as(name)
     assert refusal.value.code == "bad_request"
 
 
-async def test_a_name_in_use_is_refused_without_its_token(stage: ChatHarness) -> None:
-    async with stage.joined("Ada") as (ada,):
+async def test_a_name_in_use_is_refused_without_its_token(harness: ChatHarness) -> None:
+    async with harness.joined("Ada") as (ada,):
         with pytest.raises(Refused) as refusal:
-            await stage.log_in_as(ada.account.name.upper())
+            await harness.log_in_as(ada.account.name.upper())
         assert refusal.value.code == "name_taken"
-        again = await stage.log_in_as(ada.account.name, ada.account.token)
+        again = await harness.log_in_as(ada.account.name, ada.account.token)
         assert again.account.user == ada.account.user
         await again.close()
 
 
-async def test_a_client_of_another_transport_is_told_so_before_it_logs_in(stage: ChatHarness) -> None:
+async def test_a_client_of_another_transport_is_told_so_before_it_logs_in(harness: ChatHarness) -> None:
     for other in TRANSPORTS:
-        if other != stage.transport:
+        if other != harness.transport:
             with pytest.raises(Refused) as refusal:
-                await ChatHarness(other, stage.address).log_in("Ada")
+                await ChatHarness(other, harness.address).log_in("Ada")
             assert refusal.value.code == "wrong_transport"

@@ -35,13 +35,13 @@ PAIRS = [
 
 
 @dataclass
-class WorkersOverStore:
+class SharedServer:
     """Two workers, the engine under them, and a room."""
 
     engine: Engine
     running: ChildProcess
     url: str
-    stage: ChatHarness
+    harness: ChatHarness
 
 
 @pytest.fixture(scope="module")
@@ -57,17 +57,17 @@ def engine_of() -> Iterator[Callable[[str], Engine]]:
 
 
 @pytest.fixture
-def shared(transport: Transport, store: str, engine_of: Callable[[str], Engine]) -> Iterator[WorkersOverStore]:
+def shared(transport: Transport, store: str, engine_of: Callable[[str], Engine]) -> Iterator[SharedServer]:
     engine = engine_of(store)
     engine.kill()
     engine.start()  # by this thread: the kernel ends an engine together with the thread that started it
     url = engine.fresh_url()
     with serving(transport, "--workers", "2", "--store", url) as running:
-        yield WorkersOverStore(engine, running, url, ChatHarness(transport, running.address))
+        yield SharedServer(engine, running, url, ChatHarness(transport, running.address))
 
 
-async def under_load(shared: WorkersOverStore, happens: Callable[[], None]) -> None:
-    """Let four users talk, make something happen to them, and see that everyone has heard all, once, in order."""
+async def under_load(shared: SharedServer, happens: Callable[[], None]) -> None:
+    """Let four users talk, make something happen to them, and check that everyone has received all, once, in order."""
     acks: list[Ack] = []
     loaded = asyncio.Event()
 
@@ -77,7 +77,7 @@ async def under_load(shared: WorkersOverStore, happens: Callable[[], None]) -> N
             if len(acks) == LOADED:
                 loaded.set()
 
-    async with shared.stage.joined("Ada", "Bob", "Cyd", "Dan") as clients:
+    async with shared.harness.joined("Ada", "Bob", "Cyd", "Dan") as clients:
         talking = [asyncio.create_task(talk(client)) for client in clients]
         async with asyncio.timeout(3 * DEADLINE_S):
             await loaded.wait()
@@ -90,12 +90,12 @@ async def under_load(shared: WorkersOverStore, happens: Callable[[], None]) -> N
 
 
 @pytest.mark.parametrize(("transport", "store"), PAIRS)
-async def test_a_worker_that_is_killed_costs_nobody_a_message(shared: WorkersOverStore) -> None:
+async def test_a_worker_that_is_killed_costs_nobody_a_message(shared: SharedServer) -> None:
     await under_load(shared, lambda: os.kill(shared.running.facts["pids"]["api_2"], signal.SIGKILL))
 
 
 @pytest.mark.parametrize(("transport", "store"), PAIRS)
-async def test_a_store_that_is_killed_costs_nobody_a_message(shared: WorkersOverStore) -> None:
+async def test_a_store_that_is_killed_costs_nobody_a_message(shared: SharedServer) -> None:
     def crash() -> None:
         shared.engine.kill()
         shared.engine.start()
@@ -106,8 +106,8 @@ async def test_a_store_that_is_killed_costs_nobody_a_message(shared: WorkersOver
 @pytest.mark.parametrize(
     ("transport", "store"), [pytest.param(transport, "redis", id=transport.slug) for transport in TRANSPORTS]
 )
-async def test_after_its_redis_was_emptied_everyone_starts_over_in_the_new_log(shared: WorkersOverStore) -> None:
-    async with shared.stage.joined("Ada", "Bob") as (ada, bob):
+async def test_after_its_redis_was_emptied_everyone_starts_over_in_the_new_log(shared: SharedServer) -> None:
+    async with shared.harness.joined("Ada", "Bob") as (ada, bob):
         await ada.send("lost")
         assert [event.body for event in await events(bob, 1, Kind.MESSAGE)] == ["lost"]
         epoch = bob.snapshot.epoch
@@ -120,12 +120,12 @@ async def test_after_its_redis_was_emptied_everyone_starts_over_in_the_new_log(s
 
 
 @pytest.mark.parametrize(("transport", "store"), [pytest.param(TRANSPORTS[0], store, id=store) for store in SHARED])
-async def test_without_its_store_a_server_says_unavailable_and_lives(shared: WorkersOverStore) -> None:
-    async with httpx.AsyncClient(base_url=shared.stage.address, trust_env=False, timeout=DEADLINE_S) as http:
+async def test_without_its_store_a_server_says_unavailable_and_lives(shared: SharedServer) -> None:
+    async with httpx.AsyncClient(base_url=shared.harness.address, trust_env=False, timeout=DEADLINE_S) as http:
         shared.engine.kill()
         refused = await http.post("/login", json={"name": "Ada"})
         assert (refused.status_code, refused.json()["error"]) == (503, "unavailable")
         assert (await http.get("/health")).is_success
         await asyncio.to_thread(shared.engine.start)
-    ada = await soon(asyncio.ensure_future(shared.stage.log_in("Ada")))
+    ada = await soon(asyncio.ensure_future(shared.harness.log_in("Ada")))
     await ada.close()

@@ -19,7 +19,7 @@ MESSAGES = 5
 
 
 def is_edge(stats: dict[str, Any]) -> bool:
-    """Tell whether a serverless host has counted, which cannot know what its functions said to whom."""
+    """Return whether a serverless host has counted, which does not see events."""
     return "events_delivered" not in stats
 
 
@@ -30,10 +30,10 @@ async def test_a_conversation_ends_when_its_token_does(transport: Transport, ser
     assert refusal.value.code == "unauthenticated"
 
 
-async def test_a_server_counts_what_it_did(stage: ChatHarness) -> None:
-    async with httpx.AsyncClient(base_url=stage.address, trust_env=False, verify=tls_context()) as http:
+async def test_a_server_counts_what_it_did(harness: ChatHarness) -> None:
+    async with httpx.AsyncClient(base_url=harness.address, trust_env=False, verify=tls_context()) as http:
         before = (await http.get("/stats")).json()
-        async with stage.joined("Ada", "Bob") as (ada, bob):
+        async with harness.joined("Ada", "Bob") as (ada, bob):
             for n in range(MESSAGES):
                 await ada.send(str(n))
             for client in (ada, bob):
@@ -43,11 +43,11 @@ async def test_a_server_counts_what_it_did(stage: ChatHarness) -> None:
     def more(*path: str) -> int:
         return int(reduce(getitem, path, stats)) - int(reduce(getitem, path, before))
 
-    is_by_frames = stage.transport.commands is Commands.FRAMES
+    is_by_frames = harness.transport.commands is Commands.FRAMES
     assert (more("command_frames") if is_by_frames else more("requests", "send")) == MESSAGES
     if not is_edge(stats):
         published = more("published")
-        assert published >= (MESSAGES if stage.transport.needs_push_service else 0)
+        assert published >= (MESSAGES if harness.transport.needs_push_service else 0)
         assert more("events_delivered") + 2 * published >= 2 * MESSAGES
         assert more("publish_failures") == 0
     assert stats["wire"]["connections_open"] >= 2

@@ -10,8 +10,8 @@ from tests.support.chat_harness import TYPING_S, ChatHarness, events
 pytestmark = pytest.mark.anyio
 
 
-async def test_a_typing_notice_arrives_with_the_moment_it_ends(stage: ChatHarness) -> None:
-    async with stage.joined("Ada", "Bob") as (ada, bob):
+async def test_a_typing_notice_arrives_with_the_moment_it_ends(harness: ChatHarness) -> None:
+    async with harness.joined("Ada", "Bob") as (ada, bob):
         await ada.typing()
         (notice,) = await events(bob, 1, Kind.TYPING)
         assert notice.body == "started"
@@ -20,8 +20,8 @@ async def test_a_typing_notice_arrives_with_the_moment_it_ends(stage: ChatHarnes
         assert bob.view.typing(now_ms=notice.expires_at_ms) == []
 
 
-async def test_typing_ends_when_told_so_or_when_the_message_comes(stage: ChatHarness) -> None:
-    async with stage.joined("Ada", "Bob") as (ada, bob):
+async def test_typing_ends_when_told_so_or_when_the_message_comes(harness: ChatHarness) -> None:
+    async with harness.joined("Ada", "Bob") as (ada, bob):
         now_ms = time.time_ns() // 1_000_000
         await ada.typing()
         await ada.typing(active=False)
@@ -33,8 +33,8 @@ async def test_typing_ends_when_told_so_or_when_the_message_comes(stage: ChatHar
         assert bob.view.typing(now_ms) == []
 
 
-async def test_receipts_tell_everyone_who_has_read_how_far(stage: ChatHarness) -> None:
-    async with stage.joined("Ada", "Bob") as (ada, bob):
+async def test_receipts_tell_everyone_who_has_read_how_far(harness: ChatHarness) -> None:
+    async with harness.joined("Ada", "Bob") as (ada, bob):
         ack = await ada.send("read me")
         await bob.mark_read(ack.seq)
         (receipt,) = await events(ada, 1, Kind.RECEIPT)
@@ -42,8 +42,8 @@ async def test_receipts_tell_everyone_who_has_read_how_far(stage: ChatHarness) -
         assert ada.view.readers(ack.seq) == [bob.account.name]
 
 
-async def test_receipts_only_ever_grow(stage: ChatHarness) -> None:
-    async with stage.joined("Ada", "Bob") as (ada, bob):
+async def test_receipts_only_ever_grow(harness: ChatHarness) -> None:
+    async with harness.joined("Ada", "Bob") as (ada, bob):
         first, second = await ada.send("one"), await ada.send("two")
         for up_to in (second.seq, first.seq, second.seq):
             await bob.mark_read(up_to)
@@ -53,9 +53,9 @@ async def test_receipts_only_ever_grow(stage: ChatHarness) -> None:
         assert ada.view.receipts == {bob.account.user: second.seq}
 
 
-async def test_a_newcomer_is_told_who_has_read_how_far(stage: ChatHarness) -> None:
-    async with stage.joined("Ada", "Bob") as (ada, bob):
+async def test_a_newcomer_is_told_who_has_read_how_far(harness: ChatHarness) -> None:
+    async with harness.joined("Ada", "Bob") as (ada, bob):
         ack = await ada.send("read me")
         await bob.mark_read(ack.seq)
-        async with stage.joined("Cyd") as (cyd,):
+        async with harness.joined("Cyd") as (cyd,):
             assert cyd.snapshot.receipts == {bob.account.user: ack.seq}

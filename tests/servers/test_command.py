@@ -1,4 +1,4 @@
-"""`python -m servers` says what was wrong before it starts anything."""
+"""`python -m servers` reports a wrong option before it starts anything."""
 
 import subprocess
 import sys
@@ -13,7 +13,7 @@ pytestmark = pytest.mark.process
 
 
 def refused(*arguments: str, **env: str) -> str:
-    """Run the command, which must fail, and return what it said on one line."""
+    """Run the command, which must fail, and return its error output on one line."""
     command = [sys.executable, "-m", "servers", *arguments]
     env["COLUMNS"] = "200"
     done = subprocess.run(command, check=False, capture_output=True, text=True, timeout=20, env=env)
@@ -23,8 +23,8 @@ def refused(*arguments: str, **env: str) -> str:
 
 
 def test_an_unknown_transport_is_answered_with_the_known_ones() -> None:
-    said = refused("carrier_pigeon")
-    assert all(transport.slug in said for transport in TRANSPORTS)
+    output = refused("carrier_pigeon")
+    assert all(transport.slug in output for transport in TRANSPORTS)
 
 
 def test_several_workers_are_refused_on_the_embedded_store() -> None:
@@ -34,16 +34,16 @@ def test_several_workers_are_refused_on_the_embedded_store() -> None:
 @pytest.mark.parametrize("workers", ["1", "2"])
 @pytest.mark.parametrize("store", ["redis://127.0.0.1:1/0", "postgresql://chat@127.0.0.1:1/chat"])
 def test_a_store_that_is_shared_needs_a_secret_that_is_shared(store: str, workers: str) -> None:
-    said = refused("short_polling", "--workers", workers, "--store", store)
-    assert "CHAT_SECRET" in said
-    assert "openssl" in said
+    output = refused("short_polling", "--workers", workers, "--store", store)
+    assert "CHAT_SECRET" in output
+    assert "openssl" in output
 
 
 @pytest.mark.parametrize("workers", ["1", "2"])
 @pytest.mark.parametrize("store", ["redis://127.0.0.1:1/0", "postgresql://chat@127.0.0.1:1/chat"])
-def test_an_engine_that_does_not_answer_is_told_once(store: str, workers: str) -> None:
-    said = refused("short_polling", "--workers", workers, "--store", store, CHAT_SECRET="secret")
-    assert said.count("127.0.0.1:1") == 1 or said.count("Error") == 1
+def test_an_engine_that_does_not_respond_is_reported_once(store: str, workers: str) -> None:
+    output = refused("short_polling", "--workers", workers, "--store", store, CHAT_SECRET="secret")
+    assert output.count("127.0.0.1:1") == 1 or output.count("Error") == 1
 
 
 @pytest.mark.parametrize("store", ["chat.db", "mysql://x", "sqlite:///no/such/folder/chat.db"])

@@ -21,7 +21,7 @@ LEASE_S = 30.0
 
 
 class CountingStore:
-    """The embedded store, with a count of how often a renewal reached it, and an end to expiring if told so."""
+    """The embedded store, with a count of how often a renewal reached it, and an `expire` that fails on demand."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
@@ -68,7 +68,7 @@ async def test_renewals_reach_the_store_every_third_of_a_lease_at_most(
     assert store.touches == 3
 
 
-async def test_a_held_line_keeps_its_user_online(presence: Presence, clock: FakeClock) -> None:
+async def test_an_open_request_keeps_its_user_online(presence: Presence, clock: FakeClock) -> None:
     await presence.join(WINDOW)
     with presence.keep_online(WINDOW):
         for _ in range(10):
@@ -78,7 +78,7 @@ async def test_a_held_line_keeps_its_user_online(presence: Presence, clock: Fake
     assert [event.body for event in await presence.sweep()] == ["offline"]
 
 
-async def test_a_user_who_returns_after_expiry_is_told_as_online(presence: Presence, clock: FakeClock) -> None:
+async def test_a_user_who_returns_after_expiry_is_online_again(presence: Presence, clock: FakeClock) -> None:
     await presence.join(WINDOW)
     clock.advance(2 * LEASE_S)
     await presence.sweep()
@@ -87,7 +87,7 @@ async def test_a_user_who_returns_after_expiry_is_told_as_online(presence: Prese
     assert back.body == "online"
 
 
-async def test_who_is_back_is_told_though_the_store_fails_meanwhile(
+async def test_who_is_back_online_is_returned_though_the_store_fails(
     presence: Presence, store: CountingStore, clock: FakeClock
 ) -> None:
     await presence.join(WINDOW)
@@ -108,16 +108,14 @@ async def test_who_has_left_is_no_member_at_once(presence: Presence) -> None:
         await presence.renew(WINDOW)
 
 
-async def test_a_failed_renewal_is_tried_again_at_the_next_sign_of_life(
-    presence: Presence, store: CountingStore
-) -> None:
+async def test_a_failed_renewal_is_repeated_by_the_next_request(presence: Presence, store: CountingStore) -> None:
     for _ in range(2):
         with pytest.raises(NotJoined):
             await presence.renew(WINDOW)
     assert store.touches == 2
 
 
-async def test_the_requests_that_one_connection_holds_are_bounded(presence: Presence) -> None:
+async def test_the_open_requests_of_one_connection_are_bounded(presence: Presence) -> None:
     await presence.join(WINDOW)
     with presence.keep_online(WINDOW), presence.keep_online(WINDOW):
         with pytest.raises(TooMany), presence.keep_online(WINDOW):
@@ -126,7 +124,7 @@ async def test_the_requests_that_one_connection_holds_are_bounded(presence: Pres
             pass
 
 
-async def test_what_is_remembered_of_the_silent_is_forgotten(presence: Presence, clock: FakeClock) -> None:
+async def test_expired_entries_leave_the_cache(presence: Presence, clock: FakeClock) -> None:
     await asyncio.gather(*(presence.join(WINDOW._replace(room=f"room-{n}")) for n in range(50)))
     clock.advance(3 * LEASE_S)
     await presence.sweep()

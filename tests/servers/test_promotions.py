@@ -49,8 +49,8 @@ def redis_that_fails_over(folder: Path) -> Iterator[tuple[Engine, Step, Step]]:
             here.replicaof("NO", "ONE")
 
         with here, there:
-            for line in (here, there):
-                line.config_set("repl-diskless-sync-delay", 0)
+            for client in (here, there):
+                client.config_set("repl-diskless-sync-delay", 0)
             yield engine, fall_behind, take_over
 
 
@@ -76,14 +76,14 @@ def postgres_that_fails_over(folder: Path) -> Iterator[tuple[Engine, Step, Step]
                 settings.write("restore_command = 'false'\n")
             (standby / "data").rename(data)
             engine.start()
-            until(lambda: asked(engine.url, "SELECT pg_is_in_recovery()") == "f")
+            until(lambda: query(engine.url, "SELECT pg_is_in_recovery()") == "f")
 
         yield engine, fall_behind, take_over
 
 
-def asked(url: str, question: str) -> str:
+def query(url: str, statement: str) -> str:
     return subprocess.run(
-        ["psql", "-qtA", url, "-c", question], check=False, capture_output=True, text=True, timeout=DEADLINE_S
+        ["psql", "-qtA", url, "-c", statement], check=False, capture_output=True, text=True, timeout=DEADLINE_S
     ).stdout.strip()
 
 
@@ -100,7 +100,7 @@ def failing_over(request: pytest.FixtureRequest) -> Iterator[tuple[Engine, Step,
 async def stores(
     failing_over: tuple[Engine, Step, Step], monkeypatch: pytest.MonkeyPatch
 ) -> AsyncIterator[list[Store]]:
-    """Return two stores that, once their lines have broken, do not listen again: an append always comes first."""
+    """Return two stores that, once their connections have broken, do not listen again: an append always comes first."""
     for module in (redis_reader, postgres_listener):
         monkeypatch.setattr(module, "RETRY_S", 10 * DEADLINE_S)
     async with AsyncExitStack() as stack:

@@ -1,4 +1,4 @@
-"""The feed: one tail for all readers, followers that are told without waiting, and nobody who waits for another."""
+"""The feed: one tail for all readers, and followers of which none waits for another."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -57,7 +57,7 @@ async def test_what_lies_before_the_tail_beyond_the_head_or_in_another_epoch_is_
     assert tail.page(Cursor("f", 3)) is None
 
 
-async def test_the_tail_is_bounded_once_its_events_are_told(store: Store) -> None:
+async def test_the_tail_is_bounded_once_its_events_are_pushed(store: Store) -> None:
     tail = feed(store, tail_max=8)
     for seq in range(1, 100):
         tail.offer(event(seq))
@@ -67,11 +67,11 @@ async def test_the_tail_is_bounded_once_its_events_are_told(store: Store) -> Non
     assert tail.page(cursor(99 - 8)) is not None
 
 
-async def test_what_has_not_been_told_is_never_trimmed(store: Store) -> None:
-    tail, told = feed(store, tail_max=8), list[EncodedPage]()
+async def test_what_has_not_been_pushed_is_never_trimmed(store: Store) -> None:
+    tail, pushed = feed(store, tail_max=8), list[EncodedPage]()
 
     def push(page: EncodedPage) -> bool:
-        told.append(page)
+        pushed.append(page)
         return page.next != cursor(99)
 
     following = asyncio.create_task(tail.follow(cursor(0), push))
@@ -79,7 +79,7 @@ async def test_what_has_not_been_told_is_never_trimmed(store: Store) -> None:
     for seq in range(1, 100):
         tail.offer(event(seq))
     await asyncio.wait_for(following, DEADLINE_S)
-    assert [(page.after.seq, page.next.seq) for page in told] == [(0, 99)]
+    assert [(page.after.seq, page.next.seq) for page in pushed] == [(0, 99)]
 
 
 async def test_a_long_tail_is_read_page_by_page(store: Store) -> None:
@@ -109,11 +109,11 @@ async def test_the_pump_finds_what_was_never_offered(store: Store) -> None:
 
 
 async def test_events_of_one_turn_reach_a_follower_as_one_page(store: Store) -> None:
-    tail, told = feed(store), list[EncodedPage]()
+    tail, pushed = feed(store), list[EncodedPage]()
 
     def push(page: EncodedPage) -> bool:
-        told.append(page)
-        return len(told) < 2
+        pushed.append(page)
+        return len(pushed) < 2
 
     following = asyncio.create_task(tail.follow(cursor(0), push))
     await asyncio.sleep(0)
@@ -122,24 +122,24 @@ async def test_events_of_one_turn_reach_a_follower_as_one_page(store: Store) -> 
     await asyncio.sleep(0)
     tail.offer(event(4))
     await asyncio.wait_for(following, DEADLINE_S)
-    assert [(page.after.seq, page.next.seq) for page in told] == [(0, 3), (3, 4)]
+    assert [(page.after.seq, page.next.seq) for page in pushed] == [(0, 3), (3, 4)]
 
 
-async def test_a_follower_that_refuses_is_left_behind_and_costs_the_others_nothing(store: Store) -> None:
-    tail, told = feed(store), list[int]()
+async def test_a_follower_that_refuses_is_dropped_and_costs_the_others_nothing(store: Store) -> None:
+    tail, pushed = feed(store), list[int]()
 
-    def take(page: EncodedPage) -> bool:
-        told.append(page.next.seq)
+    def push(page: EncodedPage) -> bool:
+        pushed.append(page.next.seq)
         return True
 
     stalled = asyncio.create_task(tail.follow(cursor(0), lambda page: False))
-    brisk = asyncio.create_task(tail.follow(cursor(0), take))
+    brisk = asyncio.create_task(tail.follow(cursor(0), push))
     await asyncio.sleep(0)
     for seq in (1, 2):
         tail.offer(event(seq))
         await asyncio.sleep(0)
     await asyncio.wait_for(stalled, DEADLINE_S)
-    assert told == [1, 2]
+    assert pushed == [1, 2]
     brisk.cancel()
 
 
@@ -149,7 +149,7 @@ async def test_who_is_behind_is_not_made_to_wait(store: Store) -> None:
     assert await tail.wait(cursor(1), DEADLINE_S)
 
 
-async def test_waking_lets_everyone_go_empty_handed(store: Store) -> None:
+async def test_waking_ends_all_waiting(store: Store) -> None:
     tail = feed(store)
     waiting = asyncio.create_task(tail.wait(cursor(0), 60.0))
     await asyncio.sleep(0)

@@ -16,7 +16,7 @@ ROOM = "/rooms/room"
 
 
 def log_in(http: httpx.Client, name: str) -> dict[str, str]:
-    """Return the header that says who asks."""
+    """Return the header that carries the token."""
     return {"Authorization": f"Bearer {http.post('/login', json={'name': name}).json()['token']}"}
 
 
@@ -33,13 +33,13 @@ def test_a_stream_that_is_replaced_at_once_does_not_take_its_user_offline() -> N
         ada, bob = log_in(http, "Ada"), log_in(http, "Bob")
         joined = http.post(f"{ROOM}/join", json={"connection": "w"}, headers=ada).content
         path = f"{ROOM}/events?after={decode(joined, type=Snapshot).cursor}&connection=w"
-        told = "".join(f"{name}: {value}\r\n" for name, value in {"Host": "localhost", **ada}.items())
-        question = f"GET {path} HTTP/1.1\r\n{told}\r\n".encode()
-        where = http.base_url.host, http.base_url.port or 80
+        headers = "".join(f"{name}: {value}\r\n" for name, value in {"Host": "localhost", **ada}.items())
+        request = f"GET {path} HTTP/1.1\r\n{headers}\r\n".encode()
+        address = http.base_url.host, http.base_url.port or 80
         last: socket.socket | None = None
         for _ in range(10):
-            stream = socket.create_connection(where, DEADLINE_S)
-            stream.sendall(question)
+            stream = socket.create_connection(address, DEADLINE_S)
+            stream.sendall(request)
             if last:
                 last.close()
             assert b" 200 " in stream.recv(1000)

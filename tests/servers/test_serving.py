@@ -32,18 +32,18 @@ def wire(running: ChildProcess) -> dict[str, dict[str, int]]:
 async def test_http_bytes_are_counted_with_headers(running: ChildProcess) -> None:
     before = wire(running)["http"]
     between = wire(running)["http"]
-    question = between["received"] - before["received"]
+    request_bytes = between["received"] - before["received"]
     host, _, port = running.address.removeprefix("http://").partition(":")
     reader, writer = await asyncio.open_connection(host, int(port))
     request = b"GET /health HTTP/1.1\r\nHost: 127.0.0.1\r\nX-Padding: " + b"x" * 1000 + b"\r\n\r\n"
     writer.write(request)
-    answer = await reader.readuntil(b"}")
+    response = await reader.readuntil(b"}")
     writer.close()
     await writer.wait_closed()
     after = wire(running)["http"]
-    answered = between["sent"] - before["sent"]
-    assert after["received"] - between["received"] == question + len(request)
-    assert abs(after["sent"] - between["sent"] - answered - len(answer)) <= 8  # the counters' own digits grow
+    response_bytes = between["sent"] - before["sent"]
+    assert after["received"] - between["received"] == request_bytes + len(request)
+    assert abs(after["sent"] - between["sent"] - response_bytes - len(response)) <= 8  # the counters' own digits grow
 
 
 async def test_an_upgrade_is_counted_once_and_with_its_frames(running: ChildProcess) -> None:
@@ -54,17 +54,17 @@ async def test_an_upgrade_is_counted_once_and_with_its_frames(running: ChildProc
         b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n"
     )
     writer.write(upgrade)
-    answer = await reader.readuntil(b"\r\n\r\n")
+    response = await reader.readuntil(b"\r\n\r\n")
     writer.write(b"\x81\x82\0\0\0\0{}")  # a masked text frame that is no join: the server closes with 4400
     closing = await reader.read()
     writer.close()
     await writer.wait_closed()
     counted, again = wire(running), wire(running)
-    assert answer.startswith(b"HTTP/1.1 101")
+    assert response.startswith(b"HTTP/1.1 101")
     assert closing[0] == 0x88
     assert counted["websocket"]["received"] == len(upgrade) + 8
-    assert counted["http"]["received"] == again["http"]["received"] - counted["http"]["received"]  # only our question
-    assert counted["websocket"]["sent"] == len(answer) + len(closing)
+    assert counted["http"]["received"] == again["http"]["received"] - counted["http"]["received"]  # only our request
+    assert counted["websocket"]["sent"] == len(response) + len(closing)
 
 
 @pytest.mark.parametrize("module", ["servers short_polling", "servers.demo", "servers.pusher_service"])
@@ -77,19 +77,19 @@ def test_a_port_in_use_is_named_with_the_option_that_takes_another(running: Chil
     assert f"port {port} of 127.0.0.1 is in use; name another one with --port" in ended.stderr
 
 
-def test_a_person_at_a_terminal_is_told_in_words_where_the_server_is(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_person_at_a_terminal_reads_in_words_where_the_server_listens(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(sys.stdout, "isatty", lambda: True)
         print_ready("http://127.0.0.1:8000", {"transport": "raw_websocket"}, "Open it.")
     assert capsys.readouterr().out.splitlines() == ["Listening on http://127.0.0.1:8000   (Ctrl-C ends it)", "Open it."]
 
 
-def test_a_parent_process_is_told_in_one_line_of_json(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_parent_process_gets_one_line_of_json(capsys: pytest.CaptureFixture[str]) -> None:
     print_ready("http://127.0.0.1:8000", {"transport": "raw_websocket"}, "Open it.")
     assert json.loads(capsys.readouterr().out) == {"address": "http://127.0.0.1:8000", "transport": "raw_websocket"}
 
 
-async def test_a_server_ends_when_its_parent_lets_go_of_it(running: ChildProcess) -> None:
+async def test_a_server_ends_when_its_parent_closes_its_input(running: ChildProcess) -> None:
     assert running.process.stdin is not None
     running.process.stdin.close()
     assert await asyncio.to_thread(running.process.wait, 15) == 0
@@ -97,14 +97,14 @@ async def test_a_server_ends_when_its_parent_lets_go_of_it(running: ChildProcess
         socket.create_connection(("127.0.0.1", int(running.address.rpartition(":")[2])))
 
 
-async def test_what_is_written_to_a_line_that_is_closing_goes_nowhere_and_is_not_counted() -> None:
+async def test_what_is_written_to_a_closing_connection_is_dropped_and_not_counted() -> None:
     traffic, ends = Traffic(), socket.socketpair()
     with ends[0], ends[1]:
         transport, _ = await asyncio.get_running_loop().create_connection(asyncio.Protocol, sock=ends[0])
-        line = MeteredTransport(transport, traffic)
-        line.write(b"heard")
+        metered = MeteredTransport(transport, traffic)
+        metered.write(b"sent")
         transport.close()
-        line.write(b"not heard")
-        assert ends[1].recv(100) == b"heard"
+        metered.write(b"not sent")
+        assert ends[1].recv(100) == b"sent"
         assert await asyncio.to_thread(ends[1].recv, 100) == b""
-    assert traffic == Traffic(sent=len(b"heard"))
+    assert traffic == Traffic(sent=len(b"sent"))

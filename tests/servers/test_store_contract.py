@@ -115,7 +115,7 @@ async def test_waiting_gives_up_after_its_time(store: Store) -> None:
     assert not await store.wait("room", Cursor(store.epoch, 0), 0.01)
 
 
-async def test_no_wake_up_is_lost_between_looking_and_waiting(store: Store) -> None:
+async def test_no_wake_up_is_lost_between_reading_and_waiting(store: Store) -> None:
     cursor = Cursor(store.epoch, 0)
     for n in range(50):
         appended, woken = await asyncio.gather(
@@ -162,18 +162,18 @@ async def test_receipts_fold_to_the_furthest_of_each_user(store: Store) -> None:
 
 async def test_a_user_is_online_from_the_first_connection_to_the_last(store: Store) -> None:
     second = replace(ADA, connection="phone")
-    told = [
+    changes = [
         await join(store, ADA),
         await join(store, second),
         await store.release(ADA),
         await store.release(second),
         await store.release(second),
     ]
-    assert [event and event.body for event in told] == ["online", None, None, "offline", None]
+    assert [event and event.body for event in changes] == ["online", None, None, "offline", None]
     assert [event.body for event in await log(store)] == ["online", "offline"]
 
 
-async def test_a_lease_that_runs_out_takes_its_user_offline_once(store: Store) -> None:
+async def test_an_expired_lease_takes_its_user_offline_once(store: Store) -> None:
     await join(store, ADA)
     await join(store, replace(BOB, expires_at_ms=3_000))
     assert await store.expire(1_999) == []
@@ -186,7 +186,7 @@ async def test_a_lease_that_runs_out_takes_its_user_offline_once(store: Store) -
     }
 
 
-async def test_a_sign_of_life_renews_the_lease_or_brings_the_user_back(store: Store) -> None:
+async def test_a_touch_renews_the_lease_or_brings_the_user_back(store: Store) -> None:
     await join(store, ADA)
     assert await store.touch(replace(ADA, seen_ms=1_500, expires_at_ms=3_000)) is None
     assert await store.expire(2_500) == []
@@ -270,10 +270,10 @@ def test_any_mix_of_appends_reads_as_a_list_with_retries_left_out(
                 if not client_id or (room, sender, client_id) not in seen:
                     expected[room].append((sender, client_id))
                 seen.add((room, sender, client_id))
-            for room, told in expected.items():
+            for room, sends in expected.items():
                 events = await log(store, rooms[room])
-                assert [(event.sender, event.client_id) for event in events] == told
-                assert [event.seq for event in events] == list(range(1, len(told) + 1))
+                assert [(event.sender, event.client_id) for event in events] == sends
+                assert [event.seq for event in events] == list(range(1, len(sends) + 1))
         finally:
             await store.close()
 

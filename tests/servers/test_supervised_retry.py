@@ -1,4 +1,4 @@
-"""A task for as long as its process: no error ends it, and none goes untold."""
+"""A task for as long as its process: no error ends it, and each unexpected one is logged."""
 
 import asyncio
 

@@ -1,4 +1,4 @@
-"""One chat in two processes: what one of them does, the other must not go on believing otherwise."""
+"""One chat in two processes: what one of them commits, the other must see."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -32,17 +32,17 @@ async def chats(request: pytest.FixtureRequest, engines: Engines) -> AsyncIterat
         yield found
 
 
-async def test_what_is_said_at_one_process_is_heard_at_the_other(chats: list[Chat]) -> None:
+async def test_what_is_sent_to_one_process_is_received_at_the_other(chats: list[Chat]) -> None:
     one, other = chats
     await one.join(ADA, "room", "window")
     snapshot = await other.join(BOB, "room", "window")
-    hearing = asyncio.create_task(other.wait_and_read("room", snapshot.cursor, DEADLINE_S))
+    waiting = asyncio.create_task(other.wait_and_read("room", snapshot.cursor, DEADLINE_S))
     await one.execute(ADA, "room", Send("1", "hello"))
-    page = decode((await hearing).body, type=Page)
+    page = decode((await waiting).body, type=Page)
     assert [event.body for event in page.events] == ["hello"]
 
 
-async def test_a_cursor_of_one_process_is_good_at_the_other_before_it_has_heard(chats: list[Chat]) -> None:
+async def test_a_cursor_of_one_process_is_valid_at_the_other_before_it_has_the_event(chats: list[Chat]) -> None:
     one, other = chats
     await one.join(ADA, "room", "window")
     await other.read("room", Cursor(other.epoch, 0))
@@ -58,14 +58,14 @@ async def test_who_leaves_at_one_process_is_a_stranger_at_the_other(chats: list[
     snapshot = await one.join(ADA, "room", "window")
     await other.require_member(ADA, "room")
     await other.read("room", snapshot.cursor)
-    hearing = asyncio.create_task(other.wait_and_read("room", snapshot.cursor, DEADLINE_S))
+    waiting = asyncio.create_task(other.wait_and_read("room", snapshot.cursor, DEADLINE_S))
     await one.leave(ADA, "room", "window")
-    assert (await hearing).count == 1
+    assert (await waiting).count == 1
     with pytest.raises(NotJoined):
         await other.require_member(ADA, "room")
 
 
-async def test_a_line_that_was_opened_anew_elsewhere_survives_the_end_of_the_old_one(chats: list[Chat]) -> None:
+async def test_a_connection_that_was_opened_again_elsewhere_survives_the_end_of_the_old_one(chats: list[Chat]) -> None:
     one, other = chats
     await one.join(ADA, "room", "window")
     with other.keep_online(ADA, "room", "window"):

@@ -1,4 +1,4 @@
-"""What is each transport's own: how long it waits, and how the waiting ends."""
+"""What differs between the transports: how long they wait, and how the waiting ends."""
 
 import asyncio
 import json
@@ -34,7 +34,7 @@ async def user(server: ChildProcess, name: str) -> AsyncIterator[tuple[httpx.Asy
 
 
 async def joined(http: httpx.AsyncClient) -> dict[str, str]:
-    """Join, and return the query with which to ask for events."""
+    """Join, and return the query of a request for events."""
     snapshot = (await http.post("/rooms/room/join", json={"connection": "window"})).json()
     return {"after": f"{snapshot['epoch']}.{snapshot['head']}", "connection": "window"}
 
@@ -43,9 +43,18 @@ def socket_of(server: ChildProcess) -> connect:
     return connect(f"ws{server.address.removeprefix('http')}/rooms/room/socket", compression=None, proxy=None)
 
 
-async def enter(line: ClientConnection, token: str) -> None:
-    await line.send(json.dumps({"type": "join", "connection": "window", "token": token}))
-    assert json.loads(await line.recv())["type"] == "snapshot"
+async def join(client: ClientConnection, token: str) -> None:
+    await client.send(json.dumps({"type": "join", "connection": "window", "token": token}))
+    assert json.loads(await client.recv())["type"] == "snapshot"
+
+
+async def closing(client: ClientConnection) -> tuple[int, str]:
+    """Read until the server closes the socket; return its code and its reason."""
+    with pytest.raises(ConnectionClosed) as closed:
+        while True:
+            await asyncio.wait_for(client.recv(), DEADLINE_S)
+    assert closed.value.rcvd is not None
+    return closed.value.rcvd.code, closed.value.rcvd.reason
 
 
 @pytest.mark.parametrize("server", ["short_polling"], indirect=True)
@@ -58,16 +67,16 @@ async def test_a_short_poll_is_answered_at_once_with_nothing(server: ChildProces
 
 
 @pytest.mark.parametrize("server", ["long_polling"], indirect=True)
-async def test_a_long_poll_without_news_is_answered_when_its_time_is_over(server: ChildProcess) -> None:
+async def test_a_long_poll_without_an_event_is_answered_when_its_time_is_over(server: ChildProcess) -> None:
     async with user(server, "Ada") as (http, _):
-        query, asked_s = await joined(http), time.monotonic()
+        query, start_s = await joined(http), time.monotonic()
         answer = (await http.get("/rooms/room/events", params=query)).json()
         assert answer["events"] == []
-        assert time.monotonic() - asked_s >= HOLD_S
+        assert time.monotonic() - start_s >= HOLD_S
 
 
 @pytest.mark.parametrize("server", ["long_polling"], indirect=True)
-async def test_a_long_poll_with_news_waiting_is_answered_with_all_of_it(server: ChildProcess) -> None:
+async def test_a_long_poll_with_events_waiting_is_answered_with_all_of_it(server: ChildProcess) -> None:
     async with user(server, "Ada") as (http, _):
         query = await joined(http)
         for n in range(3):
@@ -78,60 +87,50 @@ async def test_a_long_poll_with_news_waiting_is_answered_with_all_of_it(server: 
 
 async def test_a_socket_that_does_not_join_in_time_is_closed() -> None:
     with started(["servers", "raw_websocket", "--port", "0", "--log-in", "0.3"]) as server:
-        async with socket_of(server) as line:
-            with pytest.raises(ConnectionClosed) as closed:
-                await asyncio.wait_for(line.recv(), DEADLINE_S)
-    assert closed.value.rcvd is not None
-    assert (closed.value.rcvd.code, closed.value.rcvd.reason) == (4401, "unauthenticated")
+        async with socket_of(server) as client:
+            assert await closing(client) == (4401, "unauthenticated")
 
 
 @pytest.mark.parametrize("server", ["raw_websocket"], indirect=True)
-async def test_the_end_of_a_replaced_line_does_not_end_its_successor(server: ChildProcess) -> None:
+async def test_the_end_of_a_replaced_socket_does_not_end_its_successor(server: ChildProcess) -> None:
     async with user(server, "Ada") as (_, token), socket_of(server) as successor:
         async with socket_of(server) as replaced:
-            await enter(replaced, token)
-            await enter(successor, token)
+            await join(replaced, token)
+            await join(successor, token)
         await successor.send(json.dumps({"type": "send", "ref": 1, "client_id": "1", "text": "still here"}))
         answers = [json.loads(await asyncio.wait_for(successor.recv(), DEADLINE_S)) for _ in range(2)]
     assert {answer["type"] for answer in answers} == {"ack", "page"}
 
 
 @pytest.mark.parametrize("server", ["raw_websocket"], indirect=True)
-async def test_a_line_that_has_left_the_room_is_closed(server: ChildProcess) -> None:
-    async with user(server, "Ada") as (_, token), socket_of(server) as line:
-        await enter(line, token)
-        await line.send(json.dumps({"type": "leave", "ref": 1, "connection": "window"}))
-        with pytest.raises(ConnectionClosed) as closed:
-            while True:
-                await asyncio.wait_for(line.recv(), DEADLINE_S)
-    assert closed.value.rcvd is not None
-    assert closed.value.rcvd.code == 1000
+async def test_a_socket_that_has_left_the_room_is_closed(server: ChildProcess) -> None:
+    async with user(server, "Ada") as (_, token), socket_of(server) as client:
+        await join(client, token)
+        await client.send(json.dumps({"type": "leave", "ref": 1, "connection": "window"}))
+        assert (await closing(client))[0] == 1000
 
 
 @pytest.mark.parametrize("server", ["raw_websocket"], indirect=True)
 async def test_a_server_that_stops_closes_its_sockets_with_come_back_soon(server: ChildProcess) -> None:
-    async with user(server, "Ada") as (_, token), socket_of(server) as line:
-        await enter(line, token)
+    async with user(server, "Ada") as (_, token), socket_of(server) as client:
+        await join(client, token)
         assert server.process.stdin is not None
         server.process.stdin.close()
-        with pytest.raises(ConnectionClosed) as closed:
-            await asyncio.wait_for(line.recv(), DEADLINE_S)
-    assert closed.value.rcvd is not None
-    assert closed.value.rcvd.code == 1012  # Service Restart, in the registry of RFC 6455 section 11.7
+        assert (await closing(client))[0] == 1012  # Service Restart, in the registry of RFC 6455 section 11.7
 
 
 @pytest.mark.parametrize("server", ["raw_websocket"], indirect=True)
 async def test_a_subscriber_that_does_not_read_stalls_nobody_and_loses_nothing(server: ChildProcess) -> None:
     count, text = 400, "x" * 4000  # far beyond what the kernel buffers for a socket made this small
     async with user(server, "Ada") as (_, ada), user(server, "Eve") as (_, eve), socket_of(server) as brisk:
-        await enter(brisk, ada)
+        await join(brisk, ada)
         reader, writer = await stalled(server, eve)
         for n in range(count):
             await brisk.send(json.dumps({"type": "send", "ref": n + 1, "client_id": str(n), "text": text}))
-        heard = 0
-        while heard < count:
+        received = 0
+        while received < count:
             answer = json.loads(await asyncio.wait_for(brisk.recv(), DEADLINE_S))
-            heard += len(answer.get("events", ()))
+            received += len(answer.get("events", ()))
         async with asyncio.timeout(DEADLINE_S):
             caught_up = b""
             while caught_up.count(b'"kind":"message"') < count:

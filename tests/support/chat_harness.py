@@ -33,7 +33,7 @@ def serving(
 
 
 def arguments() -> list[str]:
-    """Return the short durations, as a server is told them."""
+    """Return the options of a server that set the short durations."""
     durations = {"--lease": LEASE_S, "--hold": HOLD_S, "--typing": TYPING_S}
     return [str(part) for pair in durations.items() for part in pair]
 
@@ -79,7 +79,7 @@ async def events(client: ChatSession, count: int, *kinds: Kind) -> list[Event]:
 
 
 async def until(client: ChatSession, holds: Callable[[], bool]) -> None:
-    """Take in events until something holds."""
+    """Read events until a condition holds."""
     async with asyncio.timeout(DEADLINE_S), aclosing(client.events()) as coming:  # type: ignore[type-var]
         while not holds():
             await anext(coming)

@@ -20,7 +20,7 @@ class RawSender(Protocol):
     """Says anything at all as a user, and returns "ok" or the code of the refusal."""
 
     async def join(self, token: str, after: str = "", **headers: str) -> str:
-        """Join the stage's room and ask for events once, from a cursor if given."""
+        """Join the harness's room and ask for events once, from a cursor if given."""
         ...
 
     async def command(self, token: str, kind: str, body: bytes) -> str:
@@ -35,11 +35,11 @@ class RawSender(Protocol):
 class RawHttp:
     """Each command is a POST; each question for events a GET."""
 
-    def __init__(self, stage: ChatHarness) -> None:
-        self._stage = stage
+    def __init__(self, harness: ChatHarness) -> None:
+        self._harness = harness
 
     async def join(self, token: str, after: str = "", **headers: str) -> str:
-        room = f"/rooms/{quote(self._stage.room)}"
+        room = f"/rooms/{quote(self._harness.room)}"
         async with self._client(token, headers) as http:
             answer = await http.post(f"{room}/join", json={"connection": "raw"})
             if answer.is_success and after:
@@ -55,21 +55,21 @@ class RawHttp:
 
     async def uninvited(self, token: str, kind: str, body: bytes) -> str:
         async with self._client(token, {}) as http:
-            return code(await http.post(f"/rooms/{quote(self._stage.room)}/{kind}", content=body))
+            return code(await http.post(f"/rooms/{quote(self._harness.room)}/{kind}", content=body))
 
     def _client(self, token: str, headers: dict[str, str]) -> httpx.AsyncClient:
         given = {**({"Authorization": f"Bearer {token}"} if token else {}), **headers}
         raw = [(name.encode(), value.encode()) for name, value in given.items()]
         return httpx.AsyncClient(
-            base_url=self._stage.address, headers=raw, trust_env=False, timeout=DEADLINE_S, verify=tls_context()
+            base_url=self._harness.address, headers=raw, trust_env=False, timeout=DEADLINE_S, verify=tls_context()
         )
 
 
 class RawSocket:
     """Each command is a frame on a socket that has joined."""
 
-    def __init__(self, stage: ChatHarness) -> None:
-        self._url = f"ws{stage.address.removeprefix('http')}/rooms/{quote(stage.room)}/socket"
+    def __init__(self, harness: ChatHarness) -> None:
+        self._url = f"ws{harness.address.removeprefix('http')}/rooms/{quote(harness.room)}/socket"
 
     async def join(self, token: str, after: str = "", **headers: str) -> str:
         return await self._talk(headers, self._first(token, after))
@@ -103,8 +103,8 @@ class RawSocket:
             return {1007: "bad_request", 1009: "too_large"}.get(error.rcvd.code, error.rcvd.reason)
 
 
-def raw_sender(stage: ChatHarness) -> RawSender:
-    return RawSocket(stage) if stage.transport.commands is Commands.FRAMES else RawHttp(stage)
+def raw_sender(harness: ChatHarness) -> RawSender:
+    return RawSocket(harness) if harness.transport.commands is Commands.FRAMES else RawHttp(harness)
 
 
 def _typed(kind: str, body: bytes) -> bytes:

@@ -1,4 +1,4 @@
-"""A line that breaks, a server that stops: it costs time, and nothing else, on every transport."""
+"""A connection that breaks, a server that stops: it costs time, and nothing else, on every transport."""
 
 import asyncio
 import secrets
@@ -26,10 +26,12 @@ MISSED = 130
 
 
 @pytest.fixture(scope="module")
-def lines(transport: Transport, deployment: AnyDeployment, server_of: ServerOf, engines: Engines) -> Iterator["Lines"]:
+def server(
+    transport: Transport, deployment: AnyDeployment, server_of: ServerOf, engines: Engines
+) -> Iterator["RelayableServer"]:
     """Return the server that the tests of one transport share."""
     if not transport.needs_push_service:
-        yield Lines(transport, server_of(transport, deployment).address, [])
+        yield RelayableServer(transport, server_of(transport, deployment).address, [])
         return
     env = {"PUSHER_APP_ID": "1", "PUSHER_KEY": "key", "PUSHER_SECRET": secrets.token_hex(8)}
     with (
@@ -37,7 +39,7 @@ def lines(transport: Transport, deployment: AnyDeployment, server_of: ServerOf, 
         started(["servers.pusher_service", "--port", "0"], env=env) as service,
         deployment.serving(transport, engines, env=env | relay_at(listener)) as server,
     ):
-        yield Lines(transport, server.address, [(service.address, listener)])
+        yield RelayableServer(transport, server.address, [(service.address, listener)])
 
 
 def relay_at(listener: socket.socket) -> dict[str, str]:
@@ -46,28 +48,28 @@ def relay_at(listener: socket.socket) -> dict[str, str]:
 
 
 @dataclass(frozen=True)
-class Lines:
-    """A server, and the push service of its own, if it needs one, with the socket on which a relay is expected."""
+class RelayableServer:
+    """A server and, if it needs one, a push service of its own, with the socket on which a relay must listen."""
 
     transport: Transport
-    server: str
+    address: str
     services: list[tuple[str, socket.socket]]
 
     @asynccontextmanager
     async def relayed(self) -> AsyncIterator[tuple[ChatHarness, list[Relay]]]:
-        """Put a relay before each: cut them all, and every line of a client is cut. The server's is the last."""
+        """Put a relay before each; to cut a client's connections, cut them all. The server's is the last."""
         async with AsyncExitStack() as stack:
-            relays = [*(Relay(*service) for service in self.services), Relay(self.server)]
+            relays = [*(Relay(*service) for service in self.services), Relay(self.address)]
             for relay in relays:
                 await stack.enter_async_context(relay)
-            yield ChatHarness(self.transport, self.server), relays
+            yield ChatHarness(self.transport, self.address), relays
 
 
-async def test_a_client_whose_line_was_cut_resumes_where_it_was(lines: Lines) -> None:
+async def test_a_client_whose_connection_was_cut_resumes_where_it_was(server: RelayableServer) -> None:
     async with (
-        lines.relayed() as (stage, relays),
-        stage.joined("Ada") as (ada,),
-        stage.joined("Bob", address=relays[-1].address) as (bob,),
+        server.relayed() as (harness, relays),
+        harness.joined("Ada") as (ada,),
+        harness.joined("Bob", address=relays[-1].address) as (bob,),
     ):
         await ada.send("before")
         assert [event.body for event in await events(bob, 1, Kind.MESSAGE)] == ["before"]
@@ -83,11 +85,11 @@ async def test_a_client_whose_line_was_cut_resumes_where_it_was(lines: Lines) ->
     assert missed[-1].body == "after"
 
 
-async def test_a_message_sent_over_a_broken_line_arrives_once(lines: Lines) -> None:
+async def test_a_message_sent_over_a_broken_connection_arrives_once(server: RelayableServer) -> None:
     async with (
-        lines.relayed() as (stage, relays),
-        stage.joined("Ada") as (ada,),
-        stage.joined("Bob", address=relays[-1].address) as (bob,),
+        server.relayed() as (harness, relays),
+        harness.joined("Ada") as (ada,),
+        harness.joined("Bob", address=relays[-1].address) as (bob,),
     ):
         relays[-1].cut()
         sending = asyncio.gather(bob.send("through"), bob.send("the storm"))
@@ -99,11 +101,11 @@ async def test_a_message_sent_over_a_broken_line_arrives_once(lines: Lines) -> N
     assert bodies[2] == "last"
 
 
-async def test_a_user_whose_line_is_gone_goes_offline_and_comes_back(lines: Lines) -> None:
+async def test_a_user_whose_connection_is_gone_goes_offline_and_comes_back(server: RelayableServer) -> None:
     async with (
-        lines.relayed() as (stage, relays),
-        stage.joined("Ada") as (ada,),
-        stage.joined("Bob", address=relays[-1].address) as (bob,),
+        server.relayed() as (harness, relays),
+        harness.joined("Ada") as (ada,),
+        harness.joined("Bob", address=relays[-1].address) as (bob,),
     ):
         both = {ada.account.name, bob.account.name}
         await until(ada, lambda: online(ada) == both)
@@ -125,8 +127,8 @@ def port_of(running: ChildProcess) -> int:
 
 async def test_an_acknowledged_message_survives_a_killed_server(transport: Transport, tmp_path: Path) -> None:
     with on_file(transport, tmp_path / "chat.db") as first:
-        stage = ChatHarness(transport, first.address)
-        async with stage.joined("Ada", "Bob") as (ada, bob):
+        harness = ChatHarness(transport, first.address)
+        async with harness.joined("Ada", "Bob") as (ada, bob):
             acks = await asyncio.gather(*(ada.send(str(n)) for n in range(20)))
             first.process.send_signal(signal.SIGKILL)
             first.process.wait()
