@@ -14,7 +14,14 @@ import pytest
 from loadtests.harness.cores import LOCKS
 from tests.support.engines import Engines, what_is_missing
 
-FIRST = ("measuring", "tests/browser", "tests/notebooks/test_notebooks", "conformance", "tests/conformance")
+FIRST = (
+    "measuring",
+    "tests/browser",
+    "tests/notebooks/test_notebooks",
+    "tests/test_further_transport",
+    "conformance",
+    "tests/conformance",
+)
 """The groups that take longest, by how their names begin: a worker that begins one late ends last."""
 
 WORKERS_MAX = 6

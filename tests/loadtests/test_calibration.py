@@ -11,6 +11,7 @@ import pytest
 
 from loadtests.accounts.deliveries import Delivery
 from loadtests.experiments.calibration import record
+from loadtests.experiments.calibration.command import SLUGS
 from loadtests.experiments.calibration.error import Error, Row, error_of, errors_ms, row_of
 from loadtests.experiments.calibration.stub_log import StubLog, delay_ms
 from loadtests.experiments.calibration.stub_room import Room, parse_after
@@ -110,7 +111,7 @@ def test_a_calibration_puts_the_error_of_every_transport_on_record(tmp_path: Pat
     assert done.returncode == 0, done.stdout + done.stderr
     (path,) = tmp_path.iterdir()
     made = json.loads(path.read_text())
-    assert [row["transport"] for row in made["rows"]] == ["short_polling", "long_polling", "raw_websocket"]
+    assert [row["transport"] for row in made["rows"]] == SLUGS
     for row in made["rows"]:
         assert row["overall"]["n"] > 0
         assert 0 < row["overall"]["p50_ms"] <= row["overall"]["p99_ms"]
