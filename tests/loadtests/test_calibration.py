@@ -2,8 +2,6 @@
 
 import asyncio
 import json
-import subprocess
-import sys
 from pathlib import Path
 from time import perf_counter
 
@@ -16,8 +14,8 @@ from loadtests.experiments.calibration.error import Error, Row, error_of, errors
 from loadtests.experiments.calibration.stub_log import StubLog, delay_ms
 from loadtests.experiments.calibration.stub_room import Room, parse_after
 from servers.core.wire import Page, Send
+from tests.support.loadtest_run import run_loadtests
 
-ROOT = Path(__file__).parents[2]
 DELAYS_MS = [0.0, 20.0]
 DELIVERY = Delivery(
     "calibration", "", "short_polling", 0, "message", "room-1", 1, "bob", False, True, 10.0, 10.001, 10.004, 10.027
@@ -99,21 +97,14 @@ def test_the_stub_reads_the_cursor_of_a_poll() -> None:
 @pytest.mark.xdist_group("measuring")
 @pytest.mark.process
 def test_a_calibration_puts_the_error_of_every_transport_on_record(tmp_path: Path) -> None:
-    command = [sys.executable, "-m", "loadtests", "calibrate", "--users", "20", "--seconds", "2", "--delay", "0"]
-    done = subprocess.run(
-        [*command, "--delay", "20", "--out", str(tmp_path)],
-        check=False,
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        timeout=110,
-    )
+    done = run_loadtests(tmp_path, "calibrate --users 20 --seconds 2 --delay 0 --delay 20")
     assert done.returncode == 0, done.stdout + done.stderr
+    output = " ".join(done.stdout.split())
     (path,) = tmp_path.iterdir()
     made = json.loads(path.read_text())
     assert [row["transport"] for row in made["rows"]] == SLUGS
     for row in made["rows"]:
         assert row["overall"]["n"] > 0
         assert 0 < row["overall"]["p50_ms"] <= row["overall"]["p99_ms"]
-    assert made["sentence"] in " ".join(done.stdout.split())
-    assert made["machine"]["cpu"] in " ".join(done.stdout.split())
+    assert made["sentence"] in output
+    assert made["machine"]["cpu"] in output

@@ -1,8 +1,6 @@
 """Whole deployments under load: real comparisons of each, and what `python -m loadtests deployments` is made of."""
 
 import json
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -15,9 +13,8 @@ from results import schema
 from results.schema import DEPLOYMENTS_FILE
 from servers.deploy.deployments import DEPLOYMENTS, Deployment
 from servers.transports import TRANSPORTS
-from tests.support.loadtest_run import compared
+from tests.support.loadtest_run import ROOT, compared, run_loadtests
 
-ROOT = Path(__file__).parents[2]
 ANYWHERE = Cores(None, None)
 LOAD = "--users 8 --room-size 4 --rate 1 --seconds 2 --poll 0.5"
 SMOKE = "pusher-and-serverless"  # of the three, it has the most processes
@@ -46,8 +43,7 @@ def test_a_comparison_of_a_deployment_adds_up_and_counts_all_processes(deploymen
 @pytest.mark.xdist_group("measuring")
 @pytest.mark.drill
 def test_each_deployment_has_a_row_in_which_nothing_is_lost(tmp_path: Path) -> None:
-    command = [sys.executable, "-m", "loadtests", "deployments", "--quick", "--out", str(tmp_path)]
-    done = subprocess.run(command, check=False, cwd=ROOT, capture_output=True, text=True, timeout=200)
+    done = run_loadtests(tmp_path, "deployments --quick", timeout_s=200)
     assert done.returncode == 0, done.stdout + done.stderr
     rows = json.loads((tmp_path / DEPLOYMENTS_FILE).read_text())["deployments"]
     assert {row["deployment"] for row in rows} == {deployment.name for deployment in DEPLOYMENTS}

@@ -9,7 +9,7 @@ import pytest
 
 from loadtests.accounts.samples import Received, Samples, Sent, Session, Window
 from loadtests.experiments.shared_store.appends import measure_appends
-from loadtests.experiments.shared_store.hop import hop_of, measure_hop
+from loadtests.experiments.shared_store.hop import measure_hop, row_of
 from loadtests.experiments.shared_store.plan import NONE, STORES, steps
 from loadtests.harness.cores import Cores
 from loadtests.harness.provisioned_store import SHARED, StoreChoice
@@ -51,19 +51,19 @@ def test_a_message_is_timed_to_either_server_and_nobody_is_forgotten() -> None:
 
 @pytest.mark.xdist_group("measuring")
 @pytest.mark.process
-def test_an_append_is_priced_and_one_that_stores_nothing_has_no_engine() -> None:
-    stored, forgotten = (measure_appends(store, 20, ANYWHERE, lambda: None) for store in ("postgresql", NONE))
-    assert float(stored["store_cpu_s"]) > 0 == forgotten["store_cpu_s"]
+def test_an_append_is_measured_and_one_that_stores_nothing_has_no_engine() -> None:
+    stored, not_stored = (measure_appends(store, 20, ANYWHERE, lambda: None) for store in ("postgresql", NONE))
+    assert float(stored["store_cpu_s"]) > 0 == not_stored["store_cpu_s"]
     assert 0 < float(stored["acked_p50_s"]) <= float(stored["acked_p95_s"])
 
 
-def test_of_each_message_the_others_are_told_apart_by_their_server() -> None:
+def test_of_each_message_the_other_recipients_are_separated_by_their_server() -> None:
     noted = Samples(window=Window(100.0, 110.0), user_ids={number: str(number) for number in range(4)})
     noted.sessions = [Session(0, user, 0, 0) for user in range(4)]
     noted.add(Sent(0, 1, sender=1, kind=0, intended_s=105.0, sent_s=105.0, acked_s=105.1))
     for user, took_s in enumerate((0.03, 0.01, 0.04, 0.02)):
         noted.add(Received(0, 1, user, 0, 105.0 + took_s))
-    row = hop_of(noted)
+    row = row_of(noted)
     assert (row["same_n"], row["other_n"]) == (1, 2)
     assert [row["same_p50_s"], row["other_p50_s"]] == pytest.approx([0.02, 0.035])
     assert row["lost"] == 0
@@ -99,9 +99,9 @@ def test_a_store_that_is_refused_is_named_without_its_password(url: str) -> None
 def test_an_engine_that_runs_lends_an_empty_database_again_and_again(scheme: str, engines: Engines) -> None:
     url = engines.fresh_url(scheme)
     for _ in range(2):
-        with empty_database(url) as (lent, told):
+        with empty_database(url) as (lent, facts):
             assert lent.startswith(f"{scheme}://")
-            assert told["pids"] == {}
+            assert facts["pids"] == {}
             command = [sys.executable, "-c", FILL, lent]
             subprocess.run(command, check=True, cwd=ROOT, timeout=30)
 

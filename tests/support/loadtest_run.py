@@ -27,10 +27,15 @@ class ComparedRun:
         return dict(json.loads((self.folder / MANIFEST).read_text()))
 
 
+def run_loadtests(out: Path, command: str, timeout_s: float = 110) -> subprocess.CompletedProcess[str]:
+    """Run a command of the load tests, whatever its exit status."""
+    arguments = [sys.executable, "-m", "loadtests", *command.split(), "--out", str(out)]
+    return subprocess.run(arguments, check=False, cwd=ROOT, capture_output=True, text=True, timeout=timeout_s)
+
+
 def compare(out: Path, options: str) -> subprocess.CompletedProcess[str]:
     """Run `python -m loadtests compare`, whatever its exit status."""
-    command = [sys.executable, "-m", "loadtests", "compare", *options.split(), "--out", str(out)]
-    return subprocess.run(command, check=False, cwd=ROOT, capture_output=True, text=True, timeout=110)
+    return run_loadtests(out, f"compare {options}")
 
 
 def compared(out: Path, options: str) -> ComparedRun:

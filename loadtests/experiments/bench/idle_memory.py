@@ -33,20 +33,20 @@ ROOM_SIZE = 50
 SETTLE_S = 1.0
 KIBIBYTE = 1024
 
-EnterRoom = Callable[[MeasuredServer, HttpUserSession, str, Sequence[Account]], list[BenchConnection]]
+Accounts = Sequence[Account]
+Connections = list[BenchConnection]
+EnterRoom = Callable[[MeasuredServer, HttpUserSession, str, Accounts], Connections]
 """Has users join a room; returns their connections, which then stay open and silent."""
 
 
-def polls(address: str, client: HttpUserSession, room: str, accounts: Sequence[Account]) -> list[bytes]:
+def polls(address: str, client: HttpUserSession, room: str, accounts: Accounts) -> list[bytes]:
     """Join the room with each account; return their polls from its head."""
     head = join(client, accounts, room)
     path = f"/rooms/{room}/events?after={head}&connection=c"
     return [http_request(address, "GET", f"{path}{number}", each.token) for number, each in enumerate(accounts)]
 
 
-def poll(
-    server: MeasuredServer, client: HttpUserSession, room: str, accounts: Sequence[Account]
-) -> list[BenchConnection]:
+def poll(server: MeasuredServer, client: HttpUserSession, room: str, accounts: Accounts) -> Connections:
     """Poll once, and keep the connection for the next time."""
     connections = connect(server.address, len(accounts))
     crowd = Crowd(connections)
@@ -56,9 +56,7 @@ def poll(
     return connections
 
 
-def wait(
-    server: MeasuredServer, client: HttpUserSession, room: str, accounts: Sequence[Account]
-) -> list[BenchConnection]:
+def wait(server: MeasuredServer, client: HttpUserSession, room: str, accounts: Accounts) -> Connections:
     """Send polls that the server holds: for one response, or for more of one that never ends."""
     connections = connect(server.address, len(accounts))
     for connection, request in zip(connections, polls(server.address, client, room, accounts), strict=True):
@@ -66,16 +64,12 @@ def wait(
     return connections
 
 
-def open_socket(
-    server: MeasuredServer, _: HttpUserSession, room: str, accounts: Sequence[Account]
-) -> list[BenchConnection]:
+def open_socket(server: MeasuredServer, _: HttpUserSession, room: str, accounts: Accounts) -> Connections:
     """Join over a WebSocket."""
     return open_sockets(server.address, f"/rooms/{room}/socket", len(accounts), join_frames(accounts))
 
 
-def subscribe(
-    server: MeasuredServer, client: HttpUserSession, room: str, accounts: Sequence[Account]
-) -> list[BenchConnection]:
+def subscribe(server: MeasuredServer, client: HttpUserSession, room: str, accounts: Accounts) -> Connections:
     """Join over HTTP, and subscribe to the room's channel at the push service."""
     join(client, accounts, room)
     key = client.get("/pusher/service", dict)["key"]
@@ -116,7 +110,7 @@ def kib_per_connection(transport: Transport, connections: int) -> float:
     with chat_server(transport.slug) as server, api_client(server.address) as client:
         before_bytes = server.resident_bytes()
         accounts = log_in(client, connections, per_user=1)
-        opened: list[BenchConnection] = []
+        opened: Connections = []
         for start in range(0, connections, ROOM_SIZE):
             opened += enter(server, client, f"room-{start}", accounts[start : start + ROOM_SIZE])
         crowd = Crowd(opened)
