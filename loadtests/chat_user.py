@@ -20,7 +20,7 @@ from gevent.event import Event as Never
 from locust import User, task
 
 from clients.inbox import Inbox
-from loadtests.accounts.samples import KINDS, OPENING, Reconnection, Request, Sent
+from loadtests.accounts.rows import KINDS, OPENING, Reconnection, Request, Sent
 from loadtests.plan.schedule import ScheduledAction, phase, schedule
 from loadtests.users.generator_process import GeneratorProcess, sleep_until
 from loadtests.users.http_connection import ConnectionLost
@@ -103,7 +103,7 @@ class ChatUser(User):
         Never().wait()  # a task that ended would be started anew; Locust stops us when the test is over
 
     def on_stop(self) -> None:
-        """Leave, after the receiver has ended: it must not take our leaving for a broken connection."""
+        """Leave, after the receiver has ended: it must not count our leaving as a broken connection."""
         if self.sessions:
             with suppress(ConnectionLost):
                 self._end_session()

@@ -1,6 +1,6 @@
-"""What the command line of a comparison asks for: which target, which transports, which scenarios and loads.
+"""The options of a comparison's command line: which target, which transports, which scenarios and loads.
 
-Teaches that a combination which cannot work is best refused before anything starts, in the words of the command line.
+Teaches that a combination which cannot work is best refused before anything starts, with the options' names.
 Every function here raises ValueError with what was expected, what came, and what to do.
 """
 
@@ -18,7 +18,7 @@ from servers.deploy import deployments
 from servers.transports import Transport, find
 
 OPTIONS = {"rate_per_s": "rate", "measured_s": "seconds", "poll_interval_s": "poll"}
-"""The options of the command line that are not called like the field that they set."""
+"""The options of the command line whose names differ from the field that they set."""
 
 
 def choose_target(target: str, against: str, pids: Sequence[int], deployment: str, store: StoreChoice) -> Target:

@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from loadtests.accounts.duplicate_detector import DuplicateDetector
-from loadtests.accounts.samples import Received, Session
+from loadtests.accounts.rows import Received, Session
 
 Place = tuple[int, int]
 """Room and seq of an event."""

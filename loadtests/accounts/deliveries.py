@@ -9,7 +9,8 @@ from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from loadtests.accounts.accounting import Place
-from loadtests.accounts.samples import KINDS, Samples, Sent
+from loadtests.accounts.rows import KINDS, Sent
+from loadtests.accounts.samples import Samples
 from loadtests.accounts.validity import true_until_ms
 from loadtests.scenarios import Key
 from servers.core.wire import Kind

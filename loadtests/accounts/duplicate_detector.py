@@ -1,7 +1,7 @@
 """Which events of a sequence came twice, and which came after a later one.
 
-Teaches where to look for duplicates: an inbox gives everything out once and in order, whatever comes in, so counting
-behind it alone finds nothing on any transport. So the load users count in front of it, too. Pure.
+Teaches where duplicates can be counted: an inbox delivers everything once and in order, whatever comes in, so counting
+after it finds nothing on any transport. So the load users count before it, too. Pure.
 """
 
 from collections.abc import Iterable

@@ -7,7 +7,8 @@ theirs alone, events have a place in their room's log, and all moments are conve
 from collections.abc import Iterator, Sequence
 
 from loadtests.accounts.accounting import Place
-from loadtests.accounts.samples import LogEntry, Samples
+from loadtests.accounts.rows import LogEntry
+from loadtests.accounts.samples import Samples
 from loadtests.accounts.wire_bytes import Around, ClientBytes, WireBytes
 
 CONCATENATED = ("sessions", "reconnections", "offline", "requests", "troubles", "sent", "received", "ticks")

@@ -8,7 +8,8 @@ results: cells with the same digest had the same load. Pure.
 from collections.abc import Iterable
 from hashlib import sha256
 
-from loadtests.accounts.samples import KINDS, Samples
+from loadtests.accounts.rows import KINDS
+from loadtests.accounts.samples import Samples
 from loadtests.plan.schedule import schedule
 from loadtests.plan.workload import Workload
 

@@ -16,7 +16,7 @@ from servers.transports import Commands, Reads
 
 @dataclass(frozen=True, slots=True)
 class Prediction:
-    """transit_s: on the way, for every message. wait_s: the longest wait for a poll, uniformly distributed from 0.
+    """transit_s: of every message, over all links. wait_s: the longest wait for a poll, uniformly distributed from 0.
 
     None where theory is silent.
     """
@@ -32,7 +32,7 @@ class Prediction:
 
 
 def predict(cell: Cell) -> Prediction:
-    """Return what theory says about a cell, given the rate and the round trip that it really had."""
+    """Return what theory predicts for a cell, given the rate and the round trip that it really had."""
     workload = cell.planned.workload
     room_s = len(workload.rooms) * cell.number("measured_s")
     rate, per_client = cell.number("events") / room_s, cell.number("messages") / room_s

@@ -2,119 +2,17 @@
 
 Teaches why Locust's own statistics are not enough for an analysis: they round 102.3 ms to 100. Recording a row costs a
 microsecond, and the file is written once, when the generator quits. Pure: knows nothing of Locust.
-
-Every float field of a row is a moment, in seconds of the monotonic clock.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from struct import Struct
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, TypeVar
 
 import msgspec
 
+from loadtests.accounts.rows import LogEntry, Received, Reconnection, Request, Sent, Session, Tick, Window
 from loadtests.accounts.wire_bytes import ClientBytes
-from servers.core.wire import Kind
-
-KINDS = tuple(Kind)
-"""A kind is packed as its index here."""
-
-TO_THE_END = -1
-"""The end of a session that lasts as long as the test."""
-
-OPENING = "open"
-"""The name of a request that opens a connection, or tries to."""
-
-
-class Window(NamedTuple):
-    """The measuring window, in seconds of the monotonic clock."""
-
-    start_s: float
-    end_s: float
-
-    def contains(self, moment_s: float) -> bool:
-        return self.start_s <= moment_s < self.end_s
-
-
-class Sent(NamedTuple):
-    """An acknowledged action. Room and sender are numbers.
-
-    seq: 0 if the action changed nothing, such as a receipt for what had been read. A user who joins, or closes a
-    connection without a request, does not learn it: then it is minus the room's head at joining, or minus the last seq
-    that was read before leaving.
-    """
-
-    room: int
-    seq: int
-    sender: int
-    kind: int
-    intended_s: float
-    sent_s: float
-    acked_s: float
-
-
-class Received(NamedTuple):
-    """One delivery: when the recipient's inbox gave the event out, in which of their sessions."""
-
-    room: int
-    seq: int
-    recipient: int
-    session: int
-    received_s: float
-
-
-class LogEntry(NamedTuple):
-    """An event of a room's log. expires_at_ms: 0 if it does not expire.
-
-    at_ms: the server's wall clock at commit. sender: -1 for somebody who is not of this process.
-    """
-
-    room: int
-    seq: int
-    kind: int
-    sender: int
-    at_ms: int
-    expires_at_ms: int
-
-
-class Tick(NamedTuple):
-    """One tick of the generator's own 10 ms clock: when it was due, and when it came."""
-
-    due_s: float
-    came_s: float
-
-
-class Session(NamedTuple):
-    """One stay of a user in their room, numbered from 0: after seq `start`, up to and including seq `end`."""
-
-    room: int
-    user: int
-    number: int
-    start: int
-    end: int = TO_THE_END
-
-    def covers(self, seq: int) -> bool:
-        return self.start < seq and (self.end == TO_THE_END or seq <= self.end)
-
-
-class Reconnection(NamedTuple):
-    """A user whose connection broke, and who resumed: when they noticed, when they were back, after how many tries."""
-
-    user: int
-    broken_s: float
-    back_s: float
-    attempts: int
-
-
-class Request(NamedTuple):
-    """A request over HTTP, by its method and name, or OPENING: all that it takes to have a connection."""
-
-    user: int
-    name: str
-    begun_s: float
-    ended_s: float
-    succeeded: bool
-
 
 Row = TypeVar("Row", bound=tuple[Any, ...])
 LAYOUTS: Mapping[Any, tuple[str, Struct]] = {
@@ -134,7 +32,7 @@ class Samples(msgspec.Struct):
     wall_clock_s: what to add to the monotonic clock to get the wall clock. user_ids: by user number. send_retries:
     actions that failed and were tried again; send_failures: those given up, by the moment they were intended.
     redundant_frames: as the inboxes counted them; wire_duplicates, wire_reordered: see `duplicate_detector`, of all.
-    offline: place of each event which says that somebody has gone. requests: only where connections may break.
+    offline: place of each event by which a user went offline. requests: only where connections may break.
     disconnected: when the connection broke, by user, of each user who is not back yet.
     client_bytes: what the connections carried; None if this machine cannot count it. troubles: what went wrong.
 

@@ -34,7 +34,7 @@ COLUMNS = {
 class Summary:
     """One test. measured_s: how long it measured; processes: how many had users; missing: those that did not report.
 
-    whole: of the whole test, from its first message on; what counts as lost may have been on its way when the test was
+    whole: of the whole test, from its first message on; deliveries may have been under way when the test was
     stopped early. timed: deliveries whose two ends share a clock.
     """
 
@@ -86,7 +86,7 @@ class Summary:
         if self.missing:
             notes.append(f"{self.missing} of {self.processes} processes did not report: their users are missing here.")
         if self.stopped_early:
-            notes.append("The test was stopped early: what counts as lost may have been on its way.")
+            notes.append("The test was stopped early: deliveries that count as lost may have been under way.")
         delivered = sum(row.delivered for row in self.kinds)
         if self.timed < delivered:
             untimed = delivered - self.timed

@@ -1,6 +1,6 @@
 """What became of a load: how many deliveries were due, how many came, and how late, for each kind of event.
 
-Teaches that how many deliveries are due follows from who was there: an event is due to whoever is in the room. Counts
+Teaches that how many deliveries are due follows from presence: an event is due to everyone in its room. Counts
 and latencies are of the measuring window; whether everything adds up is judged from the first event on. Pure.
 """
 
@@ -12,7 +12,8 @@ from typing import NamedTuple
 
 from loadtests.accounts.accounting import Account, account
 from loadtests.accounts.deliveries import Delivery, deliveries, resolved
-from loadtests.accounts.samples import KINDS, TO_THE_END, Samples, Sent
+from loadtests.accounts.rows import KINDS, TO_THE_END, Sent
+from loadtests.accounts.samples import Samples
 from loadtests.accounts.verdict import percentile
 from loadtests.scenarios import Key
 from results.schema import PERCENTS

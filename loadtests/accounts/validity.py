@@ -10,7 +10,7 @@ from itertools import pairwise
 from math import inf
 
 from loadtests.accounts.accounting import Place
-from loadtests.accounts.samples import KINDS, LogEntry
+from loadtests.accounts.rows import KINDS, LogEntry
 from servers.core.wire import Kind
 
 

@@ -46,7 +46,7 @@ def judge(
 
     A sender waits for its acknowledgement, so a slow server makes it late: latency counts from the scheduled moment, so
     that is measured, not hidden. But the load that arrives is then a smoother one: beyond BEHIND_S the cell is suspect,
-    unless servers that stall are part of the question (`stalls`). A sender that is late by the mean gap between its
+    unless a stall is what the load measures (`stalls`). A sender that is late by the mean gap between its
     messages, `mean_gap_s`, has another load than the scheduled one, which voids the cell.
     """
     lag_s, slip_s = health

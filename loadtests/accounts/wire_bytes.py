@@ -1,6 +1,6 @@
 """What crossed the load generator's own connections, and whether the servers counted the same.
 
-Teaches that a count is worth as much as the second, independent count beside it. The kernel counts the bytes of every
+Teaches that a count can be trusted when a second, independent count agrees. The kernel counts the bytes of every
 connection, and Linux shows them as TCP_INFO: headers, frames and pings are included. The servers count what their
 transports send and receive. The two counts are compared twice:
 
@@ -24,7 +24,7 @@ SLACK_S = 0.1
 # Offsets in struct tcp_info of linux/tcp.h, and states of a connection whose other side has closed.
 STATE, BYTES_RECEIVED, NOT_SENT, BYTES_SENT, INFO_BYTES = 0, 128, 144, 200, 216
 CLOSED = 7
-PEER_FINISHED = frozenset((6, 8, 9, 11))  # TIME_WAIT, CLOSE_WAIT, LAST_ACK, CLOSING
+OTHER_SIDE_CLOSED = frozenset((6, 8, 9, 11))  # TIME_WAIT, CLOSE_WAIT, LAST_ACK, CLOSING
 
 
 class WireBytes(NamedTuple):
@@ -68,13 +68,13 @@ class ClientBytes(Struct, frozen=True):
 def from_tcp_info(info: bytes, end_was_read: bool) -> WireBytes:
     """Read a connection's TCP_INFO, at least INFO_BYTES of it; end_was_read: whether its end was read from the socket.
 
-    What was written counts as up, though some of it may still wait in the socket. A peer's FIN takes a sequence
-    number, which the kernel counts as a byte received; once both sides have finished, its state no longer tells.
+    What was written counts as up, though some of it may still wait in the socket. The other side's FIN has a
+    sequence number, which the kernel counts as a byte received; once both sides have closed, no state shows it.
     """
     (received,) = unpack_from("=Q", info, BYTES_RECEIVED)
     (not_sent,) = unpack_from("=I", info, NOT_SENT)
     sent, sent_again = unpack_from("=QQ", info, BYTES_SENT)
-    finished = info[STATE] in PEER_FINISHED or (info[STATE] == CLOSED and end_was_read)
+    finished = info[STATE] in OTHER_SIDE_CLOSED or (info[STATE] == CLOSED and end_was_read)
     return WireBytes(sent - sent_again + not_sent, received - finished)
 
 

@@ -9,7 +9,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
-from loadtests.accounts.samples import Samples, Window
+from loadtests.accounts.rows import Window
+from loadtests.accounts.samples import Samples
 from loadtests.accounts.wire_bytes import SLACK_S
 from loadtests.harness.children import Look, running
 from loadtests.harness.distance import Way

@@ -76,21 +76,17 @@ def describe(scenarios: Sequence[Scenario], slugs: Sequence[str], cores: Cores) 
 
 def commit() -> str:
     """Return the commit that is checked out, and whether files differ from it; "unknown" outside of a repository."""
-    return _git("describe", "--always", "--dirty", "--abbrev=40", "--exclude=*")
+    command = ["git", "describe", "--always", "--dirty", "--abbrev=40", "--exclude=*"]
+    try:
+        return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout.strip()
+    except (OSError, subprocess.CalledProcessError):
+        return "unknown"
 
 
 def _digest(folder: Path) -> str:
     """Return a digest of a folder's Python files, committed or not, which is the same for two runs of the same code."""
     files = sorted(folder.rglob("*.py"))
     return sha256(b"".join(f"{file.relative_to(folder)}\n".encode() + file.read_bytes() for file in files)).hexdigest()
-
-
-def _git(*words: str) -> str:
-    """Return what git prints; "unknown" outside of a repository."""
-    try:
-        return subprocess.run(["git", *words], cwd=ROOT, capture_output=True, text=True, check=True).stdout.strip()
-    except (OSError, subprocess.CalledProcessError):
-        return "unknown"
 
 
 def versions() -> dict[str, str]:

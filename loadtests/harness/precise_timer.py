@@ -1,9 +1,9 @@
 """One timer of an event loop, finer than the loop's own.
 
-Teaches where a millisecond goes: event loops round their timers to milliseconds, and uvloop's fire up to one early. The
-Linux kernel keeps a timer in nanoseconds behind a file descriptor (timerfd_create(2)), which a loop can watch like a
-socket. Measured on a shared virtual machine: 0.12 ms late at the median, never early. Python has it from 3.13 on; until
-then the C library is called. Elsewhere the loop's own timer is used.
+Teaches where a millisecond is lost: event loops round their timers to milliseconds, and uvloop's fire up to one
+early. The Linux kernel keeps a timer in nanoseconds behind a file descriptor (timerfd_create(2)), which a loop can
+watch like a socket. Measured on a shared virtual machine: 0.12 ms late at the median, never early. Python has it from
+3.13 on; until then the C library is called. Elsewhere the loop's own timer is used.
 """
 
 import asyncio

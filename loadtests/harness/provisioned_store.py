@@ -1,7 +1,7 @@
 """The store of a measurement: where the log is kept, and how many processes serve it.
 
 Teaches that a store is part of what is measured. An embedded one is a file, and its work is the server's own; a shared
-one is a process beside the servers, on their core, and its CPU time counts as theirs. Each measurement has a log of its
+one is a separate process on the servers' core, and its CPU time counts as theirs. Each measurement has a log of its
 own, empty at its start.
 """
 
@@ -64,7 +64,7 @@ DEFAULT_STORE = StoreChoice()
 
 @dataclass(frozen=True, slots=True)
 class ProvisionedStore:
-    """A store that runs. environment: what the servers need beside the URL; pids: of an engine that was started here.
+    """A store that runs. environment: what the servers need besides the URL; pids: of an engine that was started here.
 
     engine: its name and version; empty for an embedded store.
     """

@@ -14,7 +14,7 @@ from typing import NamedTuple, Self
 from urllib.parse import urlsplit
 
 from loadtests.accounts.cell import Reading
-from loadtests.accounts.samples import Reconnection
+from loadtests.accounts.rows import Reconnection
 from loadtests.accounts.verdict import percentile
 from loadtests.harness.children import Look, NotMeasured
 from loadtests.harness.provisioned_store import ProvisionedStore
@@ -63,7 +63,7 @@ class FixedServer:
 class RestartableServers:
     """The servers of one measurement, as a context manager; `server` is the one that runs now.
 
-    They are restarted over the same store. environment: what to add to our own, as `serving` says.
+    They are restarted over the same store. environment: see `serving`.
     """
 
     def __init__(

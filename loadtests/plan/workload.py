@@ -21,7 +21,7 @@ LEASE_S = 30.0  # for how long a heartbeat keeps somebody online
 
 
 def _option(default: float, label: str, meaning: str) -> Any:
-    """Return a field that is an option, too. label: its name in forms, where words joined by `_` become a title."""
+    """Return a field that is an option, too. label: its name in forms, where underscores become spaces."""
     return field(default=default, metadata={"label": label, "meaning": meaning})
 
 
@@ -29,7 +29,7 @@ def _option(default: float, label: str, meaning: str) -> Any:
 class Workload:
     """One load. Rooms are filled one after the other, so the last may be smaller.
 
-    point: what tells it apart from the other loads of its scenario; empty if it is the only one. one_way_delay_s: what
+    point: its name among the loads of its scenario; empty if it is the only one. one_way_delay_s: what
     each direction of the clients' links is delayed by; push_link_delay_s: the same for the link from the API to the
     push service. joins_per_s: how many users arrive per second, before the barrier.
 
@@ -98,7 +98,7 @@ class Workload:
 
     @property
     def drain_s(self) -> float:
-        """How long to wait, at most, for what is still on its way once nobody sends any more."""
+        """How long to wait, at most, for the last deliveries once nobody sends any more."""
         return self.poll_interval_s + DRAIN_S * (3 if self.lines_break else 1)
 
     @property
@@ -141,7 +141,7 @@ class Workload:
     def arguments(self) -> list[str]:
         """Return the workload as options of `locust`, the number of users included."""
         options = {field.name: getattr(self, field.name) for field in fields(self) if field.metadata}
-        return [word for name, value in options.items() for word in (f"--{name.replace('_', '-')}", str(value))]
+        return [argument for name, value in options.items() for argument in (f"--{name.replace('_', '-')}", str(value))]
 
     @classmethod
     def from_options(cls, options: Mapping[str, Any]) -> "Workload":

@@ -130,7 +130,7 @@ def _described(scenario: Scenario) -> TableRow:
 
 
 def _rows(cell: Cell) -> tuple[TableRow, TableRow]:
-    """Return what was measured, faint if it is void, and what theory says."""
+    """Return what was measured, faint if it is void, and what theory predicts."""
     status = cell.verdict.status
     name = Text(label(cell.transport), style=f"bold {cell.transport.colour}")
     came, due = (f"{cell.number(column):,.0f}" for column in ("delivered", "expected"))

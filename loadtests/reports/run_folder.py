@@ -50,7 +50,7 @@ SAME = (  # what must be the same when a run is resumed
 
 
 class AnotherRun(ValueError):
-    """The folder holds a run that was measured in another way."""
+    """The folder holds a run that was measured under other conditions."""
 
 
 class RunFolder:

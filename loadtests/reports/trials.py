@@ -73,5 +73,5 @@ def repeat_if_lagging(measure: Callable[[], Row]) -> Row:
 
 
 def row_of(cell: Cell) -> Row:
-    """Return all figures of a cell, and percentiles of its latency: the tables' columns say which are kept."""
+    """Return all figures of a cell, and percentiles of its latency; the tables keep those that are columns."""
     return {**cell.figures, **{f"latency_p{percent}_s": cell.latency_ms(percent) / 1000 for percent in PERCENTS}}

@@ -28,7 +28,7 @@ LOADTESTS = Path(__file__).parents[1]
 
 
 class Target(Protocol):
-    """What is measured. name: empty for our own servers. facts: for the manifest. caveat: for whoever reads figures."""
+    """What is measured. name: empty for our own servers. facts: for the manifest. caveat: about its figures."""
 
     @property
     def name(self) -> str: ...

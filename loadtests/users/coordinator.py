@@ -14,7 +14,8 @@ import gevent
 from locust.env import Environment
 from locust.runners import MasterRunner
 
-from loadtests.accounts.samples import Samples, Window
+from loadtests.accounts.rows import Window
+from loadtests.accounts.samples import Samples
 from loadtests.accounts.summary import Summary, summarise
 from loadtests.plan.workload import Workload
 from loadtests.users.clocks import this_machine

@@ -19,7 +19,8 @@ from gevent.event import Event
 from locust.env import Environment
 from locust.runners import LocalRunner, WorkerRunner
 
-from loadtests.accounts.samples import RECEIVED_BYTES, Tick, Window
+from loadtests.accounts.rows import Tick, Window
+from loadtests.accounts.samples import RECEIVED_BYTES
 from loadtests.plan.workload import Workload
 from loadtests.users.clocks import clock_ahead_s, this_machine
 from loadtests.users.delivery_recorder import DeliveryRecorder

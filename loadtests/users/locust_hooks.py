@@ -62,7 +62,7 @@ class LocustHooks:
         events.quit.add_listener(self.print_summary)
 
     def register_messages(self, environment: Environment, **_: Any) -> None:
-        """Register for messages, each on its side; exits if the command line asks for what cannot be."""
+        """Register for messages, each on its side; exits if the command line is wrong."""
         assert environment.runner is not None
         if not isinstance(environment.runner, WorkerRunner):
             check_command_line(environment)
@@ -166,7 +166,7 @@ def _samples_of(process: GeneratorProcess) -> Samples:
 
 
 def check_command_line(environment: Environment) -> None:
-    """Exit with a message if a test that begins by itself cannot; a web interface asks for what is missing."""
+    """Exit with a message if a test that begins by itself cannot; in a web interface the options can be filled in."""
     options = vars(environment.parsed_options)
     begins = options["headless"] or options["autostart"] or environment.host
     if begins and (problem := problem_with(environment, environment.host, options)):

@@ -1,4 +1,4 @@
-"""Counts the bytes of every connection that this process opens, whoever opens it.
+"""Counts the bytes of every connection that this process opens.
 
 Teaches that one hook covers all: every HTTP and WebSocket connection here is a socket of gevent's. The kernel counts; a
 connection is registered here when it opens, and read when it closes. It is closed in two steps, our half first: what
@@ -25,7 +25,7 @@ class SocketMeter:
     """What has crossed all connections opened since `install`, closed ones included."""
 
     def __init__(self) -> None:
-        self._open: set[int] = set()  # descriptors: they outlive the socket that TLS takes them from
+        self._open: set[int] = set()  # descriptors: TLS moves them to another socket object
         self._closed = WireBytes()
         self._readings: list[WireBytes] = []
 
@@ -51,7 +51,7 @@ class SocketMeter:
         """Read all connections: about 3 us for each that is open."""
         total = self._closed
         for descriptor in self._open:
-            with suppress(OSError):  # dropped without being closed: what it carried is gone with it
+            with suppress(OSError):  # dropped without being closed: its count is lost
                 total = total.plus(_carried(descriptor, end_was_read=False))
         return total
 

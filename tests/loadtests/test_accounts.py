@@ -13,8 +13,9 @@ from loadtests.accounts.deliveries import Delivery
 from loadtests.accounts.duplicate_detector import DuplicateDetector
 from loadtests.accounts.offered import acknowledged, digest, scheduled
 from loadtests.accounts.predictions import predict
-from loadtests.accounts.samples import KINDS as KINDS_NOTED
-from loadtests.accounts.samples import Samples, Sent, Window
+from loadtests.accounts.rows import KINDS as PACKED_KINDS
+from loadtests.accounts.rows import Sent, Window
+from loadtests.accounts.samples import Samples
 from loadtests.accounts.tally import KindCount
 from loadtests.accounts.verdict import Health, Status, judge
 from loadtests.plan.schedule import bunched, intervals_s, phase, poisson_s, schedule
@@ -68,12 +69,12 @@ def test_bunched_messages_fall_together_and_none_is_added_or_dropped() -> None:
 BUSY = Workload(rate_per_s=1.0, typing_per_s=0.5, receipts_per_s=0.5, comings_per_s=0.2, measured_s=300.0)
 
 
-def test_spells_never_overlap_and_end_in_time() -> None:
-    spells = list(intervals_s("typing", 1, 0, 1.0, 300.0, (1.0, 3.0)))
-    assert len(spells) > 50
-    assert all(1.0 <= ended - began <= 3.0 for began, ended in spells)
-    assert all(ended < began for (_, ended), (began, _) in pairwise(spells))
-    assert spells[-1][1] < 300.0
+def test_intervals_never_overlap_and_end_in_time() -> None:
+    intervals = list(intervals_s("typing", 1, 0, 1.0, 300.0, (1.0, 3.0)))
+    assert len(intervals) > 50
+    assert all(1.0 <= ended - began <= 3.0 for began, ended in intervals)
+    assert all(ended < began for (_, ended), (began, _) in pairwise(intervals))
+    assert intervals[-1][1] < 300.0
 
 
 def test_who_is_away_does_nothing_and_is_back_before_the_end() -> None:
@@ -94,10 +95,10 @@ def test_adding_a_kind_leaves_the_moments_of_the_others_as_they_were() -> None:
     assert len(with_receipts) > len(messages_only)
 
 
-def test_every_kind_is_meant_and_all_are_in_order() -> None:
-    meant = schedule(BUSY, 0)
-    assert {one.kind for one in meant} == set(Kind)
-    assert meant == sorted(meant)
+def test_every_kind_is_scheduled_and_all_are_in_order() -> None:
+    actions = schedule(BUSY, 0)
+    assert {one.kind for one in actions} == set(Kind)
+    assert actions == sorted(actions)
 
 
 def test_poll_phases_spread_over_the_whole_interval() -> None:
@@ -160,7 +161,7 @@ def test_senders_that_waited_for_a_restart_are_no_reason_to_suspect_it() -> None
 
 
 @pytest.mark.parametrize(("slug", "adds_up"), [("raw_websocket", False), ("pusher_adapter", True)])
-def test_what_a_line_brought_twice_voids_the_cell_unless_by_a_push_service(slug: str, adds_up: bool) -> None:
+def test_what_a_connection_brought_twice_voids_the_cell_unless_from_a_push_service(slug: str, adds_up: bool) -> None:
     noted = samples([sent(1)], BOTH)
     noted.wire_duplicates = 1
     verdict = made(noted, replace(PLANNED, transport=find(slug))).verdict
@@ -168,7 +169,7 @@ def test_what_a_line_brought_twice_voids_the_cell_unless_by_a_push_service(slug:
     assert verdict.reason.startswith("" if adds_up else "1 events came again over one connection")
 
 
-def test_what_a_line_brings_again_or_late_is_heard_before_an_inbox_hides_it() -> None:
+def test_duplicates_and_late_events_are_counted_before_an_inbox_hides_them() -> None:
     detector = DuplicateDetector()
     assert detector.add([1, 2, 4]) == (0, 0)
     assert detector.add([4, 3, 5]) == (1, 1)
@@ -205,7 +206,7 @@ def test_actions_on_time_or_late_are_the_scheduled_load() -> None:
     for user in range(BUSY.users):
         for seq, one in enumerate(schedule(BUSY, user), 1):
             due_s = begin_s + one.moment_s
-            noted.add(Sent(0, seq, user, KINDS_NOTED.index(one.kind), due_s, due_s + 2.0, due_s + 2.1))
+            noted.add(Sent(0, seq, user, PACKED_KINDS.index(one.kind), due_s, due_s + 2.0, due_s + 2.1))
     assert sorted(acknowledged(BUSY, noted)) == sorted(scheduled(BUSY))
     assert len(scheduled(BUSY)) > 10_000
 

@@ -151,10 +151,10 @@ def test_two_processes_by_hand_show_every_request_and_count_every_delivery(tmp_p
     assert not [line for line in done.stdout.splitlines() if line.startswith("{")]
     sends = sum(len(schedule(LOAD, user)) for user in range(LOAD.users))
     once_each = dict.fromkeys(["POST /login", "WS connect", "WS join"], LOAD.users)
-    asked = requests_of(done.stdout)
-    assert asked.pop("Aggregated") == sum(asked.values())
-    asked.pop("WS leave", None)  # Locust's master waits for its workers' last reports half a second, and no longer
-    assert asked == {**once_each, "WS send": sends}
+    counts = requests_of(done.stdout)
+    assert counts.pop("Aggregated") == sum(counts.values())
+    counts.pop("WS leave", None)  # Locust's master waits for its workers' last reports half a second, and no longer
+    assert counts == {**once_each, "WS send": sends}
     messages = len(scheduled(LOAD))
     due = messages * LOAD.room_size
     assert re.search(rf"^message +{messages} +{due} +{due} +0 +\d", done.stdout, re.MULTILINE), done.stdout

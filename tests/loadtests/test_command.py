@@ -19,7 +19,7 @@ from typer.testing import CliRunner, Result
 from loadtests import compare
 from loadtests.__main__ import app
 from loadtests.accounts.cell import Cell
-from loadtests.accounts.samples import Received
+from loadtests.accounts.rows import Received
 from loadtests.choices import with_changes
 from loadtests.harness import cores
 from loadtests.harness.manifest import describe

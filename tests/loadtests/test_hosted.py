@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 
 from clients.inbox import Inbox
-from loadtests.accounts.samples import OPENING, Received, Reconnection, Request, Samples, Sent, Session, Window
+from loadtests.accounts.rows import OPENING, Received, Reconnection, Request, Sent, Session, Window
+from loadtests.accounts.samples import Samples
 from loadtests.experiments.hosted.accounts import METERED, Bill, Row, row_of
 from loadtests.experiments.hosted.command import measure_hosts
 from loadtests.experiments.hosted.connection_timeline import timeline_of

@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 from clients.inbox import Inbox
 from loadtests.__main__ import app
 from loadtests.accounts.accounting import account
-from loadtests.accounts.samples import Received, Session
+from loadtests.accounts.rows import Received, Session
 from loadtests.compare import FAILED
 from loadtests.harness.children import NotMeasured
 from loadtests.harness.cores import Cores

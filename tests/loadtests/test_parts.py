@@ -1,4 +1,4 @@
-"""What a server's processes have used is told of each part, wherever below it the work was done, and once."""
+"""CPU time and memory of a server's processes count for their part, with those of all descendants, and once."""
 
 import os
 import subprocess

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from loadtests.accounts.cell import Cell
-from loadtests.accounts.samples import Reconnection
+from loadtests.accounts.rows import Reconnection
 from loadtests.harness import server_counters
 from loadtests.harness.cores import Cores
 from loadtests.harness.measurement import measure
@@ -41,7 +41,7 @@ def test_all_lines_broke_and_all_came_back_which_cost_a_request_each(restarted: 
 
 def test_what_both_servers_counted_is_added_up(monkeypatch: pytest.MonkeyPatch) -> None:
     """But for the connections, which are those of the new one, and for what an idle one counts of itself."""
-    counted = {"http://old": told(upkeep=8, frames=5), "http://new": told(upkeep=3, frames=2)}
+    counted = {"http://old": counters(upkeep=8, frames=5), "http://new": counters(upkeep=3, frames=2)}
     monkeypatch.setattr(server_counters, "StatsReader", lambda address: FakeStats(counted[address]))
     probe = Probe(Server("http://old", "", {"api": os.getpid()}, {}), os.getpid(), server_counters.ServerCounters)
     before = probe.read()
@@ -53,7 +53,7 @@ def test_what_both_servers_counted_is_added_up(monkeypatch: pytest.MonkeyPatch) 
     assert spent["server_up_bytes"] == 110
 
 
-def told(upkeep: int, frames: int) -> dict[str, Any]:
+def counters(upkeep: int, frames: int) -> dict[str, Any]:
     """Return what a server counts that has one connection, on which 110 bytes came and 130 went."""
     wire = {"http": {"received": 10, "sent": 30}, "websocket": {"received": 100, "sent": 100}, "connections_open": 1}
     requests = {"send": 0, "receive": 0, "upkeep": upkeep}

@@ -36,7 +36,7 @@ def test_the_default_load_is_the_conversation() -> None:
     assert SCENARIOS[0] is CONVERSATION
 
 
-def test_a_scenario_is_found_by_its_name_or_the_names_are_told() -> None:
+def test_a_scenario_is_found_by_its_name_or_the_error_lists_the_names() -> None:
     assert find("idle").name == "idle"
     with pytest.raises(ValueError, match=r"expected one of conversation, idle, .*, got 'chaos'"):
         find("chaos")

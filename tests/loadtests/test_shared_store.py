@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from loadtests.accounts.samples import Received, Samples, Sent, Session, Window
+from loadtests.accounts.rows import Received, Sent, Session, Window
+from loadtests.accounts.samples import Samples
 from loadtests.experiments.shared_store.appends import measure_appends
 from loadtests.experiments.shared_store.hop import measure_hop, row_of
 from loadtests.experiments.shared_store.plan import NONE, STORES, steps

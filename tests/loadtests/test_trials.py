@@ -15,9 +15,9 @@ TABLES = {"rows": (Column("name", "str", "", ""), Column("lost", "int64", "", ""
 
 
 def kept(folder: Path, *makes: Callable[[], Row]) -> tuple[int, dict[str, object]]:
-    """Keep a take of each; return the exit status and what was written."""
-    takes = [Trial("rows", {"name": str(number)}, make) for number, make in enumerate(makes)]
-    status = keep(takes, {"how": "tested"}, TABLES, folder / "new" / "record.json", Cores(None, None))
+    """Keep a trial of each; return the exit status and what was written."""
+    trials = [Trial("rows", {"name": str(number)}, make) for number, make in enumerate(makes)]
+    status = keep(trials, {"how": "tested"}, TABLES, folder / "new" / "record.json", Cores(None, None))
     return status, json.loads((folder / "new" / "record.json").read_text())
 
 

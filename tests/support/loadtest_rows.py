@@ -2,7 +2,8 @@
 
 from loadtests.accounts.cell import Cell, make_cell
 from loadtests.accounts.offered import acknowledged, digest
-from loadtests.accounts.samples import KINDS, LogEntry, Received, Samples, Sent, Session, Tick, Window
+from loadtests.accounts.rows import KINDS, LogEntry, Received, Sent, Session, Tick, Window
+from loadtests.accounts.samples import Samples
 from loadtests.accounts.wire_bytes import Around, ClientBytes, WireBytes
 from loadtests.plan.workload import Workload
 from loadtests.scenarios import Planned

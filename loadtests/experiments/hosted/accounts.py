@@ -10,7 +10,8 @@ from typing import Any
 
 from loadtests.accounts.cell import make_cell
 from loadtests.accounts.offered import digest, scheduled
-from loadtests.accounts.samples import Request, Samples
+from loadtests.accounts.rows import Request
+from loadtests.accounts.samples import Samples
 from loadtests.accounts.verdict import Status, percentile
 from loadtests.scenarios import Planned
 from servers.core.wire import Kind

@@ -8,7 +8,8 @@ from bisect import bisect_right
 from collections.abc import Iterator
 from math import inf
 
-from loadtests.accounts.samples import KINDS, OPENING, Request, Samples
+from loadtests.accounts.rows import KINDS, OPENING, Request
+from loadtests.accounts.samples import Samples
 from loadtests.experiments.hosted.accounts import READING, SENDING, Row
 from servers.core.wire import Kind
 from servers.transports import Reads, Transport

@@ -9,7 +9,7 @@ from tempfile import TemporaryDirectory
 from time import perf_counter, sleep
 from typing import Any, NamedTuple
 
-from loadtests.accounts.samples import Window
+from loadtests.accounts.rows import Window
 from loadtests.experiments.hosted.accounts import Bill, Row, row_of
 from loadtests.experiments.hosted.connection_timeline import timeline_of
 from loadtests.experiments.hosted.host import bill_of, hosting
