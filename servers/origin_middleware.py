@@ -4,7 +4,7 @@ Teaches why a server on loopback still checks two headers. Any page can make a b
 sockets have no CORS), or rebind its own host name to 127.0.0.1: Origin reveals the first, Host the second.
 """
 
-from collections.abc import Iterable
+from functools import partial
 
 from starlette.middleware.cors import CORSMiddleware
 from starlette.responses import Response
@@ -22,7 +22,9 @@ class OriginMiddleware:
     """ASGI middleware: refuses a Host that is not ours, and an Origin that is neither ours nor allowed."""
 
     def __init__(self, app: ASGIApp, settings: Settings) -> None:
-        self._app = _with_cors(app, settings.origins) if settings.origins else app
+        methods, headers = ["GET", "POST"], ["authorization", "content-type"]
+        cors = partial(CORSMiddleware, allow_origins=settings.origins, allow_methods=methods, allow_headers=headers)
+        self._app = cors(app) if settings.origins else app
         self._hosts = frozenset((*LOOPBACK, *settings.hosts))
         self._origins = frozenset(settings.origins)
 
@@ -51,9 +53,3 @@ async def _refuse(detail: str, scope: Scope, send: Send) -> None:
     else:
         body = encode(Refusal(refusal.code, detail))
         await Response(body, refusal.http_status, media_type="application/json")(scope, nothing, send)
-
-
-def _with_cors(app: ASGIApp, origins: Iterable[str]) -> ASGIApp:
-    return CORSMiddleware(
-        app, allow_origins=list(origins), allow_methods=["GET", "POST"], allow_headers=["authorization", "content-type"]
-    )

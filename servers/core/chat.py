@@ -9,7 +9,7 @@ import secrets
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractContextManager, asynccontextmanager, suppress
 
-from servers.core import drafts, limits
+from servers.core import limits
 from servers.core.auth import Identity, Tokens
 from servers.core.clock import Clock
 from servers.core.errors import BadRequest, NameTaken, Unauthenticated
@@ -26,6 +26,7 @@ from servers.core.wire import (
     Draft,
     Event,
     Head,
+    Kind,
     Leave,
     MarkRead,
     Send,
@@ -162,11 +163,13 @@ class Chat:
         await self.require_member(identity, room)
         event: Event | None
         match command:
-            case Send():
-                event = await self._commit(room, self._message(identity, command))
-            case Typing(active=active):
-                draft = drafts.typing_notice(identity, active, self._clock.now_ms(), self.settings.typing_s)
-                event = await self._commit(room, draft)
+            case Send(client_id=client_id, text=text):
+                limits.check_id("client_id", client_id, self.settings)
+                limits.check_text(text, self.settings)
+                event = await self._commit(identity, room, Kind.MESSAGE, text, client_id)
+            case Typing(active=active):  # it carries its own expiry: a client that merely stops sends nothing
+                body, lasts_s = ("started", self.settings.typing_s) if active else ("stopped", 0.0)
+                event = await self._commit(identity, room, Kind.TYPING, body, lasts_s=lasts_s)
             case MarkRead(up_to=up_to):
                 event = await self._mark_read(identity, room, up_to)
             case Leave(connection=connection):
@@ -209,20 +212,21 @@ class Chat:
             return identity.user if identity.name == name else None
         return None
 
-    def _message(self, identity: Identity, command: Send) -> Draft:
-        limits.check_id("client_id", command.client_id, self.settings)
-        limits.check_text(command.text, self.settings)
-        return drafts.message(identity, command.text, command.client_id, self._clock.now_ms())
-
     async def _mark_read(self, identity: Identity, room: str, up_to: int) -> Event | None:
+        """Commit how far the user has read: one number for each reader, not one mark for each message."""
         head = await self._store.head(room)
         if not 1 <= up_to <= head.seq:
             raise BadRequest(f"up_to: expected a sequence number from 1 to {head.seq}, got {up_to}")
         if up_to <= (await self._store.receipts(room)).get(identity.user, 0):
             return None
-        return await self._commit(room, drafts.receipt(identity, up_to, self._clock.now_ms()))
+        return await self._commit(identity, room, Kind.RECEIPT, str(up_to), client_id=f"read-{up_to}")
 
-    async def _commit(self, room: str, draft: Draft) -> Event:
+    async def _commit(
+        self, identity: Identity, room: str, kind: Kind, body: str, client_id: str = "", lasts_s: float | None = None
+    ) -> Event:
+        now_ms = self._clock.now_ms()
+        expires_at_ms = None if lasts_s is None else now_ms + int(lasts_s * 1000)
+        draft = Draft(kind, identity.user, identity.name, body, now_ms, client_id, expires_at_ms)
         event = await self._store.append(room, draft)
         await self._after_commit(event)
         return event

@@ -13,9 +13,6 @@ class Waiters:
     def __init__(self) -> None:
         self._futures: set[asyncio.Future[bool]] = set()
 
-    def __len__(self) -> int:
-        return len(self._futures)
-
     async def wait(self, timeout_s: float) -> bool:
         """Wait for `wake`; return False if `timeout_s` seconds passed first."""
         loop = asyncio.get_running_loop()

@@ -22,50 +22,39 @@ def refused(*arguments: str, **env: str) -> str:
     return " ".join(done.stderr.split())
 
 
-def test_an_unknown_transport_is_answered_with_the_known_ones() -> None:
-    output = refused("carrier_pigeon")
-    assert all(transport.slug in output for transport in TRANSPORTS)
+SERVICE = {"PUSHER_KEY": "key", "PUSHER_APP_ID": "1", "PUSHER_SECRET": "s", "PUSHER_HOST": "127.0.0.1"}
+REFUSED: dict[str, tuple[list[str], dict[str, str], list[str]]] = {
+    "an unknown transport": (["carrier_pigeon"], {}, [transport.slug for transport in TRANSPORTS]),
+    "workers on the embedded store": (["short_polling", "--workers", "2"], {}, ["one process"]),
+    "a file without a scheme": (["short_polling", "--store", "chat.db"], {}, ["store"]),
+    "an unknown scheme": (["short_polling", "--store", "mysql://x"], {}, ["store"]),
+    "a folder that is missing": (["short_polling", "--store", "sqlite:///no/such/folder/chat.db"], {}, ["store"]),
+    "a negative lease": (["short_polling", "--lease", "-1"], {}, ["--lease"]),
+    "a negative hold": (["short_polling", "--hold", "-1"], {}, ["--hold"]),
+    "a negative port": (["short_polling", "--port", "-1"], {}, ["--port"]),
+    "half the credentials": (["pusher_adapter"], {"PUSHER_KEY": "key", "PUSHER_APP_ID": "1"}, ["PUSHER_SECRET"]),
+    "a push service's port in words": (["pusher_adapter"], {**SERVICE, "PUSHER_PORT": "many"}, ["PUSHER_PORT"]),
+}
 
 
-def test_several_workers_are_refused_on_the_embedded_store() -> None:
-    assert "one process" in refused("short_polling", "--workers", "2")
+@pytest.mark.parametrize(("arguments", "env", "named"), REFUSED.values(), ids=REFUSED)
+def test_what_cannot_be_served_is_refused_by_name(arguments: list[str], env: dict[str, str], named: list[str]) -> None:
+    output = refused(*arguments, **env)
+    assert all(word in output for word in named)
 
 
 @pytest.mark.parametrize("workers", ["1", "2"])
 @pytest.mark.parametrize("store", ["redis://127.0.0.1:1/0", "postgresql://chat@127.0.0.1:1/chat"])
-def test_a_store_that_is_shared_needs_a_secret_that_is_shared(store: str, workers: str) -> None:
-    output = refused("short_polling", "--workers", workers, "--store", store)
+def test_a_shared_store_needs_a_shared_secret_and_an_engine_that_responds(store: str, workers: str) -> None:
+    command = ["short_polling", "--workers", workers, "--store", store]
+    output = refused(*command)
     assert "CHAT_SECRET" in output
     assert "openssl" in output
-
-
-@pytest.mark.parametrize("workers", ["1", "2"])
-@pytest.mark.parametrize("store", ["redis://127.0.0.1:1/0", "postgresql://chat@127.0.0.1:1/chat"])
-def test_an_engine_that_does_not_respond_is_reported_once(store: str, workers: str) -> None:
-    output = refused("short_polling", "--workers", workers, "--store", store, CHAT_SECRET="secret")
+    output = refused(*command, CHAT_SECRET="secret")
     assert output.count("127.0.0.1:1") == 1 or output.count("Error") == 1
-
-
-@pytest.mark.parametrize("store", ["chat.db", "mysql://x", "sqlite:///no/such/folder/chat.db"])
-def test_an_unfit_store_is_refused(store: str) -> None:
-    assert "store" in refused("short_polling", "--store", store)
 
 
 def test_a_second_process_on_the_same_file_is_refused(tmp_path: Path) -> None:
     command = ["servers", "short_polling", "--port", "0", "--store", f"sqlite:///{tmp_path}/chat.db"]
     with started(command), pytest.raises(ChildFailed, match="ended with status 2"), started(command):
         pass
-
-
-@pytest.mark.parametrize("option", ["--lease", "--hold", "--port"])
-def test_a_duration_or_port_out_of_range_is_refused(option: str) -> None:
-    assert option in refused("short_polling", option, "-1")
-
-
-def test_half_the_credentials_of_a_push_service_are_refused_by_name() -> None:
-    assert "PUSHER_SECRET" in refused("pusher_adapter", PUSHER_KEY="key", PUSHER_APP_ID="1")
-
-
-def test_a_push_services_port_must_be_a_number() -> None:
-    credentials = {"PUSHER_KEY": "key", "PUSHER_APP_ID": "1", "PUSHER_SECRET": "s", "PUSHER_HOST": "127.0.0.1"}
-    assert "PUSHER_PORT" in refused("pusher_adapter", **credentials, PUSHER_PORT="many")
