@@ -1,4 +1,4 @@
-"""Captures by the load tests: what the recorders heard is all that crossed the wire, on every link, as it was said."""
+"""Captures by the load tests: the recorders see every byte, on every link, in both directions and in order."""
 
 import json
 from pathlib import Path
@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from loadtests.experiments.capture import command
-from loadtests.experiments.capture.command import recorded
+from loadtests.experiments.capture.command import record
 from loadtests.harness.distance import Link
 from loadtests.plan.workload import Workload
 from notebooks.analysis.wire.anatomy import utterances
@@ -31,7 +31,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def test_every_link_was_listened_to_both_ways_in_order(folder: Path) -> None:
+def test_every_link_is_recorded_both_ways_in_order(folder: Path) -> None:
     pieces = json.loads((folder / CAPTURES_FILE).read_text())["transports"]["pusher_adapter"]
     assert {(piece["link"], piece["up"]) for piece in pieces} == {(link, up) for link in Link for up in (True, False)}
     moments = [piece["at_s"] for piece in pieces]
@@ -39,30 +39,30 @@ def test_every_link_was_listened_to_both_ways_in_order(folder: Path) -> None:
     assert moments[0] < 0 < moments[-1], "the ramp comes before the window"
 
 
-def test_what_was_recorded_can_be_taken_apart_and_nothing_is_left_over(folder: Path) -> None:
+def test_a_capture_can_be_parsed_and_nothing_is_left_over(folder: Path) -> None:
     capture = captures(folder / CAPTURES_FILE)["pusher_adapter"]
-    said = utterances(capture)
+    messages = utterances(capture)
     streams = [*capture.up.values(), *capture.down.values()]
-    assert sum(each.size for each in said) == sum(len(stream.data) for stream in streams)
-    published = [each for each in said if meaning(each) == "push this: new message"]
-    pushed = [each for each in said if each.kind == "frame" and meaning(each) == "new message"]
+    assert sum(each.size for each in messages) == sum(len(stream.data) for stream in streams)
+    published = [each for each in messages if meaning(each) == "push this: new message"]
+    pushed = [each for each in messages if each.kind == "frame" and meaning(each) == "new message"]
     assert 0 < 2 * len(published) == len(pushed)
 
 
 def test_a_transport_without_a_push_service_has_one_link() -> None:
-    pieces = recorded(find("short_polling"), LOAD)
+    pieces = record(find("short_polling"), LOAD)
     assert {piece["link"] for piece in pieces} == {Link.API}
     assert sum("GET /rooms/room-0/events" in piece["data"] for piece in pieces) >= LOAD.users
 
 
-def test_the_vendors_own_client_was_heard_from_its_handshake_to_one_event(folder: Path) -> None:
-    said = utterances(pusher_js(folder / CAPTURES_FILE))
-    assert [each.kind for each in said][:2] == ["handshake", "handshake"]
-    events = [json.loads(each.content)["event"] for each in said if each.kind == "frame" and each.head == "text"]
+def test_the_vendors_own_client_is_recorded_from_its_handshake_to_one_event(folder: Path) -> None:
+    messages = utterances(pusher_js(folder / CAPTURES_FILE))
+    assert [each.kind for each in messages][:2] == ["handshake", "handshake"]
+    events = [json.loads(each.content)["event"] for each in messages if each.kind == "frame" and each.head == "text"]
     assert events == [
         "pusher:connection_established",
         "pusher:subscribe",
         "pusher_internal:subscription_succeeded",
         "message",
     ]
-    assert b"client=js" in said[0].parts[0].data
+    assert b"client=js" in messages[0].parts[0].data
