@@ -1,6 +1,5 @@
 """What the tests of the shortest chats share: the settings of a push service, Chromium, and a broken frame."""
 
-import shutil
 import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -9,20 +8,11 @@ from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread
 from urllib.parse import urlsplit
 
-import pytest
-from playwright.sync_api import Page, sync_playwright
+from playwright.sync_api import Page
 
+from loadtests.harness.browser import chromium
 from servers.shortest.processes import DEADLINE_S, JAVASCRIPT
 from tests.support.pusher_process import ENV
-
-CHROMIUM = ("chromium", "chromium-browser", "google-chrome")
-CHROMIUM_ARGUMENTS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--disable-background-networking",
-    "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
-]
 
 
 def service_settings(address: str) -> dict[str, str]:
@@ -34,19 +24,14 @@ def service_settings(address: str) -> dict[str, str]:
 @contextmanager
 def chromium_page() -> Iterator[Page]:
     """Open an empty page from the JavaScript's folder in Chromium, which can reach nothing but loopback."""
-    program = next((found for name in CHROMIUM if (found := shutil.which(name))), None)
-    if program is None:
-        pytest.fail("Chromium is not installed: run `make setup`, which says how")
     handler = partial(QuietHandler, directory=JAVASCRIPT)
-    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server, sync_playwright() as playwright:
+    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server, chromium() as browser:
         serving = Thread(target=server.serve_forever)
         serving.start()
         try:
-            browser = playwright.chromium.launch(executable_path=program, args=CHROMIUM_ARGUMENTS)
             page = browser.new_page()
             page.goto(f"http://127.0.0.1:{server.server_port}/")
             yield page
-            browser.close()
         finally:
             server.shutdown()
             serving.join(DEADLINE_S)
