@@ -57,7 +57,7 @@ def added(parts: Sequence[ClientBytes | None]) -> ClientBytes | None:
         Around(*(total(moments) for moments in zip(*(getattr(part, name) for part in counted), strict=True)))
         for name in ("start", "end")
     )
-    return ClientBytes(start, end, total([part.life for part in counted]))
+    return ClientBytes(start, end, total([part.total for part in counted]))
 
 
 def total(carried: Sequence[WireBytes]) -> WireBytes:

@@ -4,7 +4,7 @@ Teaches that a count can be trusted when a second, independent count agrees. The
 connection, and Linux shows them as TCP_INFO: headers, frames and pings are included. The servers count what their
 transports send and receive. The two counts are compared twice:
 
-* over the whole life of all connections the two must be equal to the byte, since in the end nothing is in flight;
+* in total, over all connections the two must be equal to the byte, since in the end nothing is in flight;
 * in the measuring window they may differ by what was in flight at its two ends, and by what passed between the two
   sides' readings, which are not simultaneous. The generator measures a bound for that: what passed within SLACK_S, and
   a one-way delay, of the two ends. Where nothing passed there, nothing is tolerated.
@@ -49,11 +49,11 @@ class Around(NamedTuple):
 
 
 class ClientBytes(Struct, frozen=True):
-    """The generator's side. life: everything, from the first connection until all users had left."""
+    """The generator's side. total: everything, from the first connection until all users had left."""
 
     start: Around
     end: Around
-    life: WireBytes
+    total: WireBytes
 
     @property
     def window(self) -> WireBytes:
@@ -78,12 +78,12 @@ def from_tcp_info(info: bytes, end_was_read: bool) -> WireBytes:
     return WireBytes(sent - sent_again + not_sent, received - finished)
 
 
-def disagreements(client: ClientBytes | None, server_window: WireBytes, server_life: WireBytes) -> Iterator[str]:
+def disagreements(client: ClientBytes | None, server_window: WireBytes, server_total: WireBytes) -> Iterator[str]:
     """Yield where the two sides' counts differ by more than they may; nothing where the generator cannot count."""
     if client is None:
         return
-    if server_life != client.life:
-        yield f"over all, {_apart(client.life, server_life)}"
+    if server_total != client.total:
+        yield f"over all, {_apart(client.total, server_total)}"
     apart, allowed = server_window.minus(client.window), client.tolerance
     if abs(apart.up) > allowed.up or abs(apart.down) > allowed.down:
         yield f"in the window, {_apart(client.window, server_window)}, and {_text(allowed)} passed around its ends"

@@ -8,9 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from loadtests.harness.cores import pinned
-from servers.deploy.child_process import ChildFailed, ChildProcess, OnTick
-
-Look = OnTick
+from servers.deploy.child_process import ChildFailed, ChildProcess
 
 
 class NotMeasured(RuntimeError):

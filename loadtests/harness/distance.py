@@ -15,14 +15,14 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from loadtests.harness.children import Look, NotMeasured, running
+from loadtests.harness.children import NotMeasured, running
 from loadtests.harness.cores import Cores
 from loadtests.harness.manifest import push_service
 from loadtests.harness.provisioned_store import DEFAULT_STORE, StoreChoice, provisioned
 from loadtests.harness.restarts import RestartableServers
 from loadtests.harness.server_probe import READY_S
 from loadtests.plan.workload import Workload
-from servers.deploy.child_process import python_module
+from servers.deploy.child_process import OnTick, python_module
 from servers.transports import RENTED, Transport
 
 
@@ -32,22 +32,27 @@ class Link(StrEnum):
     PUBLISHING = "API to push service"
 
 
-Lay = Callable[[str], str]
-"""Lays something into a link: takes the address (http://host:port) at its far end, returns the one to use instead."""
+Interpose = Callable[[str], str]
+"""Puts something into a link: is given the address (http://host:port) at its end, and returns the one to use instead."""
 
 
 @dataclass(frozen=True, slots=True)
-class Way:
-    """Where the clients find the servers. push_service: empty if they are to ask the API."""
+class ClientAddresses:
+    """Where the clients find the servers. push_service: empty if the API names it."""
 
     api: str
-    push_service: str
+    push_service: str = ""
 
 
 @contextmanager
 def serving_at_distance(
-    transport: Transport, workload: Workload, cores: Cores, folder: Path, look: Look, store: StoreChoice = DEFAULT_STORE
-) -> Iterator[tuple[RestartableServers, Way]]:
+    transport: Transport,
+    workload: Workload,
+    cores: Cores,
+    folder: Path,
+    on_tick: OnTick,
+    store: StoreChoice = DEFAULT_STORE,
+) -> Iterator[tuple[RestartableServers, ClientAddresses]]:
     """Run the servers of a transport, and the relays that the workload asks for; raises NotMeasured."""
     delays_s = {
         Link.API: workload.one_way_delay_s,
@@ -60,22 +65,22 @@ def serving_at_distance(
             target, delay_ms = address.removeprefix("http://"), str(delays_s[link] * 1000)
             command = python_module("loadtests.harness.relay", "--to", target, "--delay-ms", delay_ms)
             relay = relays.enter_context(running(command, cores.generator, folder / f"relay, {link}.log"))
-            return str(relay.next_line(READY_S, look)["address"])
+            return str(relay.next_line(READY_S, on_tick)["address"])
 
         links = {link: partial(relayed, link) for link, delay_s in delays_s.items() if delay_s}
-        with serving_over(links, transport, cores, folder, look, store) as served:
+        with serving_over(links, transport, cores, folder, on_tick, store) as served:
             yield served
 
 
 @contextmanager
 def serving_over(
-    links: Mapping[Link, Lay],
+    links: Mapping[Link, Interpose],
     transport: Transport,
     cores: Cores,
     folder: Path,
-    look: Look,
+    on_tick: OnTick,
     store: StoreChoice = DEFAULT_STORE,
-) -> Iterator[tuple[RestartableServers, Way]]:
+) -> Iterator[tuple[RestartableServers, ClientAddresses]]:
     """Run the servers of a transport, and have clients and API use these links to them; raises NotMeasured."""
 
     def over(link: Link, address: str) -> str:
@@ -85,11 +90,11 @@ def serving_over(
         service: dict[str, Any] = {}
         environment: dict[str, str] = {}
         if transport.needs_push_service and Link.PUBLISHING in links:
-            apart = push_service_apart(cores.servers, folder, look, partial(over, Link.PUBLISHING))
+            apart = push_service_apart(cores.servers, folder, on_tick, partial(over, Link.PUBLISHING))
             service, environment = stack.enter_context(apart)
-        provisioned_store = stack.enter_context(provisioned(store, cores.servers, folder, look))
+        provisioned_store = stack.enter_context(provisioned(store, cores.servers, folder, on_tick))
         servers = stack.enter_context(
-            RestartableServers(transport.slug, cores.servers, folder, look, provisioned_store, environment)
+            RestartableServers(transport.slug, cores.servers, folder, on_tick, provisioned_store, environment)
         )
         if service:
             pids = {**servers.server.pids, "push_service": service["pid"]}
@@ -98,23 +103,25 @@ def serving_over(
         moved = server.push_service and (service or Link.PUSH_SERVICE in links)
         yield (
             servers,
-            Way(over(Link.API, server.address), over(Link.PUSH_SERVICE, server.push_service) if moved else ""),
+            ClientAddresses(
+                over(Link.API, server.address), over(Link.PUSH_SERVICE, server.push_service) if moved else ""
+            ),
         )
 
 
 @contextmanager
 def push_service_apart(
-    core: int | None, folder: Path, look: Look, lay: Lay
+    core: int | None, folder: Path, on_tick: OnTick, interpose: Interpose
 ) -> Iterator[tuple[dict[str, Any], dict[str, str]]]:
     """Run the stand-in by itself: yields what it announced, and the environment by which APIs find it.
 
-    lay: what lies in the way from them to it. Raises NotMeasured.
+    interpose: what to put between them and it. Raises NotMeasured.
     """
     environment = credentials()
     command = python_module("servers.pusher_service", "--port", "0", "--attached")
     with running(command, core, folder / "push service.log", environment) as child:
-        service = child.next_line(READY_S, look)
-        host, _, port = lay(service["address"]).rpartition(":")
+        service = child.next_line(READY_S, on_tick)
+        host, _, port = interpose(service["address"]).rpartition(":")
         yield service, environment | {"PUSHER_HOST": host.removeprefix("http://"), "PUSHER_PORT": port}
 
 

@@ -12,10 +12,10 @@ from typing import NamedTuple
 from loadtests.accounts.rows import Window
 from loadtests.accounts.samples import Samples
 from loadtests.accounts.wire_bytes import SLACK_S
-from loadtests.harness.children import Look, running
-from loadtests.harness.distance import Way
+from loadtests.harness.children import running
+from loadtests.harness.distance import ClientAddresses
 from loadtests.plan.workload import Workload
-from servers.deploy.child_process import ChildProcess, python_module
+from servers.deploy.child_process import ChildProcess, OnTick, python_module
 from servers.deploy.engines import free_port
 
 MARGIN_S = 60.0
@@ -43,9 +43,9 @@ class Generator:
         self._record = record
         self._stopped = False
 
-    def await_window(self, look: Look) -> Window | None:
+    def await_window(self, on_tick: OnTick) -> Window | None:
         """Wait until all users have joined, and return the window; None if they did not. Raises NotMeasured."""
-        line = self._child.next_line(MARGIN_S + self._workload.users / self._workload.joins_per_s, look)
+        line = self._child.next_line(MARGIN_S + self._workload.users / self._workload.joins_per_s, on_tick)
         self._stopped = line["phase"] == "stop"
         return Window(*line["window"]) if "window" in line else None
 
@@ -56,10 +56,10 @@ class Generator:
             if line["phase"] == "measure":
                 self.live = Live(line["p50_ms"], line["p95_ms"])
 
-    def await_samples(self, look: Look) -> Samples:
+    def await_samples(self, on_tick: OnTick) -> Samples:
         """Wait until everything has arrived and the process has ended; raises NotMeasured."""
         while not self._stopped:
-            line = self._child.next_line(self._workload.drain_s + MARGIN_S, look)
+            line = self._child.next_line(self._workload.drain_s + MARGIN_S, on_tick)
             self._stopped = line["phase"] == "stop"
         self._child.wait(MARGIN_S)
         if not self._record.exists():
@@ -69,14 +69,14 @@ class Generator:
 
 @contextmanager
 def generating(
-    file: Path, way: Way, workload: Workload, core: int | None, folder: Path, generators: int = 1
+    file: Path, addresses: ClientAddresses, workload: Workload, core: int | None, folder: Path, generators: int = 1
 ) -> Iterator[Generator]:
     """Run a Locust file against its servers, on one core; with several generators, under Locust's master process."""
     record = folder / f"{file.stem}.samples"
     command = python_module("locust", "--locustfile", str(file), "--headless", "--only-summary", "--json-phases")
     command += ["--wire-slack", str(SLACK_S + workload.one_way_delay_s)]
-    command += ["--push-service", way.push_service] if way.push_service else []
-    command += ["--host", way.api, "--spawn-rate", f"{workload.joins_per_s:g}", "--record", str(record)]
+    command += ["--push-service", addresses.push_service] if addresses.push_service else []
+    command += ["--host", addresses.api, "--spawn-rate", f"{workload.joins_per_s:g}", "--record", str(record)]
     command += workload.arguments()
     if generators > 1:
         count, port = str(generators), str(free_port())

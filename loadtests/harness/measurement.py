@@ -14,7 +14,7 @@ from time import perf_counter, sleep
 from loadtests.accounts.cell import Cell, Reading, make_cell
 from loadtests.accounts.limits import Limit, limit_of
 from loadtests.accounts.offered import digest, scheduled
-from loadtests.harness.children import Look, NotMeasured
+from loadtests.harness.children import NotMeasured
 from loadtests.harness.cores import Cores
 from loadtests.harness.generator import generating
 from loadtests.harness.manifest import label
@@ -23,7 +23,7 @@ from loadtests.harness.server_probe import Probe
 from loadtests.plan.workload import Workload
 from loadtests.scenarios import Planned
 from loadtests.targets.target import OurServers, Target
-from servers.deploy.child_process import TICK_S
+from servers.deploy.child_process import TICK_S, OnTick
 
 LATE_S = 0.1
 
@@ -40,14 +40,14 @@ def measure(
     """
     transport, workload, target = planned.transport, planned.workload, target or OurServers()
 
-    def showing(phase: str) -> Look:
+    def showing(phase: str) -> OnTick:
         return lambda: on_progress(f"{label(transport)}: {phase}")
 
     with (
         TemporaryDirectory(prefix="loadtest-") as name,
-        target.serving(transport, workload, cores, Path(name), showing("starting")) as (servers, way),
+        target.serving(transport, workload, cores, Path(name), showing("starting")) as (servers, addresses),
         generating(
-            target.locust_file(transport.slug), way, workload, cores.generator, Path(name), generators
+            target.locust_file(transport.slug), addresses, workload, cores.generator, Path(name), generators
         ) as generator,
     ):
 
@@ -93,8 +93,8 @@ def _late_reading(spent: Reading, workload: Workload) -> list[str]:
     return [f"the servers answered {late_s:.1f} s late when their counters were read"] if late_s > LATE_S else []
 
 
-def _sleep_until(moment_s: float, *looks: Look) -> None:
+def _sleep_until(moment_s: float, *on_ticks: OnTick) -> None:
     while (left_s := moment_s - perf_counter()) > 0:
-        for look in looks:
-            look()
+        for on_tick in on_ticks:
+            on_tick()
         sleep(min(left_s, TICK_S))

@@ -11,9 +11,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from loadtests.harness.children import Look, running
+from loadtests.harness.children import running
 from servers.deploy import engines
-from servers.deploy.child_process import python_module
+from servers.deploy.child_process import OnTick, python_module
 from servers.redaction import without_passwords
 
 EMBEDDED = "sqlite"
@@ -77,13 +77,13 @@ class ProvisionedStore:
 
 
 @contextmanager
-def provisioned(choice: StoreChoice, core: int | None, folder: Path, look: Look) -> Iterator[ProvisionedStore]:
+def provisioned(choice: StoreChoice, core: int | None, folder: Path, on_tick: OnTick) -> Iterator[ProvisionedStore]:
     """Have an empty log until the block ends, its engine on one core if it is started here; raises NotMeasured."""
     if choice.is_embedded:
         yield ProvisionedStore(f"sqlite:///{folder / 'chat.db'}", 1, {}, {}, "")
         return
     command = python_module("servers.deploy.empty_database", choice.store, "--attached")
     with running(command, core, folder / f"{choice.scheme}.log") as child:
-        ready = child.next_line(READY_S, look)
+        ready = child.next_line(READY_S, on_tick)
         secret = {"CHAT_SECRET": secrets.token_hex(32)}
         yield ProvisionedStore(ready["address"], choice.workers, secret, ready["pids"], ready["engine"])

@@ -16,9 +16,10 @@ from urllib.parse import urlsplit
 from loadtests.accounts.cell import Reading
 from loadtests.accounts.rows import Reconnection
 from loadtests.accounts.verdict import percentile
-from loadtests.harness.children import Look, NotMeasured
+from loadtests.harness.children import NotMeasured
 from loadtests.harness.provisioned_store import ProvisionedStore
 from loadtests.harness.server_probe import Server, serving
+from servers.deploy.child_process import OnTick
 
 OUTLASTED = "the storm outlasted it, and storm_requests is short"
 
@@ -71,11 +72,11 @@ class RestartableServers:
         slug: str,
         core: int | None,
         folder: Path,
-        look: Look,
+        on_tick: OnTick,
         store: ProvisionedStore,
         environment: Mapping[str, str] | None = None,
     ) -> None:
-        self._slug, self._core, self._folder, self._look = slug, core, folder, look
+        self._slug, self._core, self._folder, self._on_tick = slug, core, folder, on_tick
         self._store, self._environment = store, {**store.environment, **(environment or {})}
         self._starts = 0
         self._running = ExitStack()
@@ -101,7 +102,7 @@ class RestartableServers:
         self._starts += 1
         store, log = self._store, self._folder / f"server of {self._slug}, start {self._starts}.log"
         server = self._running.enter_context(
-            serving(self._slug, self._core, log, self._look, port, store.url, store.workers, self._environment)
+            serving(self._slug, self._core, log, self._on_tick, port, store.url, store.workers, self._environment)
         )
         settings = {**server.settings, "engine": store.engine} if store.engine else server.settings
         return replace(server, pids={**server.pids, **store.pids}, settings=settings)

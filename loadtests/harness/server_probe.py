@@ -17,12 +17,12 @@ import psutil
 
 from loadtests.accounts.cell import Reading
 from loadtests.accounts.wire_bytes import ClientBytes, WireBytes, disagreements
-from loadtests.harness.children import Look, running
+from loadtests.harness.children import running
 from loadtests.harness.cpu_time import family_cpu_s
 from loadtests.harness.parts import Parts
 from loadtests.harness.provisioned_store import EMBEDDED
 from loadtests.plan.workload import HOLD_S, LEASE_S
-from servers.deploy.child_process import python_module
+from servers.deploy.child_process import OnTick, python_module
 
 READY_S = 20.0
 COUNTED_BY_SERVERS = (
@@ -62,7 +62,7 @@ def serving(
     slug: str,
     core: int | None,
     log: Path,
-    look: Look,
+    on_tick: OnTick,
     port: int = 0,
     store: str = "",
     workers: int = 1,
@@ -77,7 +77,7 @@ def serving(
     shared = ["--store", store, "--workers", str(workers)]
     command = python_module("servers", slug, "--port", str(port), *shared, "--attached", *durations)
     with running(command, core, log, environment) as child:
-        ready = child.next_line(READY_S, look)
+        ready = child.next_line(READY_S, on_tick)
         yield Server(ready["address"], ready.get("push_service", ""), ready["pids"], ready["settings"])
 
 

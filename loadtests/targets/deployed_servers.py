@@ -12,15 +12,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from loadtests.harness.children import Look, running
+from loadtests.harness.children import running
 from loadtests.harness.cores import Cores
-from loadtests.harness.distance import Way
+from loadtests.harness.distance import ClientAddresses
 from loadtests.harness.parts import API, HOST
 from loadtests.harness.restarts import FixedServer, RunningServers
 from loadtests.harness.server_probe import Server
 from loadtests.plan.workload import HOLD_S, LEASE_S, Workload
 from loadtests.targets.target import OurServers
-from servers.deploy.child_process import python_module
+from servers.deploy.child_process import OnTick, python_module
 from servers.deploy.deployments import Deployment
 from servers.transports import TRANSPORTS, Transport, find
 
@@ -66,18 +66,21 @@ class DeployedServers(OurServers):
 
     @contextmanager
     def serving(
-        self, transport: Transport, workload: Workload, cores: Cores, folder: Path, look: Look
-    ) -> Iterator[tuple[RunningServers, Way]]:
+        self, transport: Transport, workload: Workload, cores: Cores, folder: Path, on_tick: OnTick
+    ) -> Iterator[tuple[RunningServers, ClientAddresses]]:
         """Run the deployment, with an empty log and an engine of its own, until the block ends; raises NotMeasured."""
         options = ["--port", "0", "--attached", "--server-options", SERVER_OPTIONS]
         command = python_module("servers", "deploy", self.name, *options)
         with running(command, cores.servers, folder / f"{self.name}.log") as child:
-            ready = child.next_line(READY_S, look)
+            ready = child.next_line(READY_S, on_tick)
             address, pids = ready["address"], ready["pids"]
             behind = [part for part in ready["parts"].values() if part != address]
             settings = {"deployment": self.name, "store": ready["store"], "processes": sorted(pids)}
             settings |= {"hold_s": HOLD_S, "lease_s": LEASE_S}
-            yield FixedServer(Server(address, "".join(behind), self._by_role(pids), settings)), Way(address, "")
+            yield (
+                FixedServer(Server(address, "".join(behind), self._by_role(pids), settings)),
+                ClientAddresses(address),
+            )
 
     def _by_role(self, pids: Mapping[str, int]) -> dict[str, int]:
         """Return the processes by role, where the role of an API of functions is that of the host that starts them."""

@@ -12,12 +12,13 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from loadtests.harness.children import Look, NotMeasured
+from loadtests.harness.children import NotMeasured
 from loadtests.harness.cores import Cores
-from loadtests.harness.distance import Way
+from loadtests.harness.distance import ClientAddresses
 from loadtests.harness.restarts import FixedServer, RunningServers
 from loadtests.harness.server_probe import Probe, Server
 from loadtests.plan.workload import Workload
+from servers.deploy.child_process import OnTick
 from servers.transports import TRANSPORTS, Transport
 
 FOLDER = Path(__file__).parent
@@ -60,8 +61,8 @@ class OtherServer:
 
     @contextmanager
     def serving(
-        self, transport: Transport, workload: Workload, cores: Cores, folder: Path, look: Look
-    ) -> Iterator[tuple[RunningServers, Way]]:
+        self, transport: Transport, workload: Workload, cores: Cores, folder: Path, on_tick: OnTick
+    ) -> Iterator[tuple[RunningServers, ClientAddresses]]:
         """Run the server until the block ends; raises NotMeasured, saying what to do, if that cannot be."""
         if workload.one_way_delay_s or workload.restart_at_s:
             raise NotMeasured("another server is neither moved away nor restarted here")
@@ -69,7 +70,7 @@ class OtherServer:
         with nullcontext((self.address, self.pids)) if self.address else started as (address, pids):
             settings = {"target": self.name, **self._module.settings(address)}
             server = Server(address, "", {f"process {number}": pid for number, pid in enumerate(pids)}, settings)
-            yield FixedServer(server), Way(address, "")
+            yield FixedServer(server), ClientAddresses(address)
 
     def locust_file(self, slug: str) -> Path:
         return FOLDER / self.name / f"{slug}.py"

@@ -14,14 +14,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
-from loadtests.harness.children import Look
 from loadtests.harness.cores import Cores
-from loadtests.harness.distance import Way, serving_at_distance
+from loadtests.harness.distance import ClientAddresses, serving_at_distance
 from loadtests.harness.provisioned_store import DEFAULT_STORE, StoreChoice
 from loadtests.harness.restarts import RunningServers
 from loadtests.harness.server_counters import ServerCounters
 from loadtests.harness.server_probe import Probe, Server
 from loadtests.plan.workload import Workload
+from servers.deploy.child_process import OnTick
 from servers.transports import TRANSPORTS, Transport
 
 LOADTESTS = Path(__file__).parents[1]
@@ -43,8 +43,8 @@ class Target(Protocol):
         """Raise ValueError if a load can never be measured on this target."""
 
     def serving(
-        self, transport: Transport, workload: Workload, cores: Cores, folder: Path, look: Look
-    ) -> AbstractContextManager[tuple[RunningServers, Way]]:
+        self, transport: Transport, workload: Workload, cores: Cores, folder: Path, on_tick: OnTick
+    ) -> AbstractContextManager[tuple[RunningServers, ClientAddresses]]:
         """Run servers of that transport until the block ends, and yield their addresses; raises NotMeasured."""
 
     def locust_file(self, slug: str) -> Path:
@@ -80,9 +80,9 @@ class OurServers:
         """Accept every load."""
 
     def serving(
-        self, transport: Transport, workload: Workload, cores: Cores, folder: Path, look: Look
-    ) -> AbstractContextManager[tuple[RunningServers, Way]]:
-        return serving_at_distance(transport, workload, cores, folder, look, self.store)
+        self, transport: Transport, workload: Workload, cores: Cores, folder: Path, on_tick: OnTick
+    ) -> AbstractContextManager[tuple[RunningServers, ClientAddresses]]:
+        return serving_at_distance(transport, workload, cores, folder, on_tick, self.store)
 
     def locust_file(self, slug: str) -> Path:
         return LOADTESTS / f"{slug}.py"

@@ -69,7 +69,7 @@ class HttpUserSession:
         """
         headers = {"Accept": "text/event-stream"} | ({"Last-Event-ID": str(last_event_id)} if last_event_id else {})
         connection = self._pool.acquire()
-        with self.exchange("GET", self._events_path(after), headers=headers, send=connection.start):
+        with self.request("GET", self._events_path(after), headers=headers, send=connection.start):
             return connection
 
     def heartbeat(self) -> Head:
@@ -79,16 +79,16 @@ class HttpUserSession:
         return self.command(Leave(connection=self.connection))
 
     def get(self, path: str, kind: type[Body]) -> Body:
-        with self.exchange("GET", path) as response:
+        with self.request("GET", path) as response:
             return read_as(response.body, kind)
 
     def post(self, path: str, body: Any, kind: type[Body]) -> Body:
-        with self.exchange("POST", path, encode(body), {"Content-Type": "application/json"}) as response:
+        with self.request("POST", path, encode(body), {"Content-Type": "application/json"}) as response:
             return read_as(response.body, kind)
 
     def post_form(self, path: str, form: str, kind: type[Body]) -> Body:
         headers = {"Content-Type": "application/x-www-form-urlencoded"}
-        with self.exchange("POST", path, form.encode(), headers) as response:
+        with self.request("POST", path, form.encode(), headers) as response:
             return read_as(response.body, kind)
 
     def close(self) -> None:
@@ -96,7 +96,7 @@ class HttpUserSession:
         self._pool.close()
 
     @contextmanager
-    def exchange(
+    def request(
         self,
         method: str,
         path: str,
@@ -106,10 +106,10 @@ class HttpUserSession:
         send: Callable[[bytes], Response] | None = None,
     ) -> Iterator[Response]:
         """Send a request, and yield its response; one of another status, or that the block rejects, is a failure."""
-        request, send = self._request(method, path, body, headers), send or self._pool.request
+        data, send = self._encoded(method, path, body, headers), send or self._pool.request
         name = path.partition("?")[0].replace(self._room, "[room]")
         with timed(self._report, method, name) as timing:
-            response = send(request)
+            response = send(data)
             timing.stop(len(response.body))
             if response.status not in expected:
                 text = " ".join(response.body.decode(errors="replace").split())
@@ -119,7 +119,7 @@ class HttpUserSession:
     def _events_path(self, after: Cursor) -> str:
         return f"/rooms/{self._room}/events?after={after}&connection={self.connection}"
 
-    def _request(self, method: str, path: str, body: bytes, headers: Mapping[str, str]) -> bytes:
+    def _encoded(self, method: str, path: str, body: bytes, headers: Mapping[str, str]) -> bytes:
         all_headers = {**self._headers, **headers}
         if self.token:
             all_headers["Authorization"] = f"Bearer {self.token}"

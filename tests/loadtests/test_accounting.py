@@ -68,7 +68,7 @@ def test_a_message_is_true_for_ever_and_a_notice_until_it_expires() -> None:
     assert true_until_ms(log) == {(0, 1): inf, (0, 2): inf, (0, 3): 110_000}
 
 
-def test_what_takes_a_notice_back_stays_true() -> None:
+def test_the_end_of_a_notice_stays_true() -> None:
     assert true_until_ms([seen(1, Kind.TYPING, at_ms=100, expires_at_ms=100)]) == {(0, 1): inf}
 
 

@@ -143,7 +143,7 @@ def test_a_generator_that_falls_behind_is_suspect_then_void_and_still_adds_up(he
     assert (verdict.status, verdict.adds_up, bool(verdict.reason)) == (status, True, status is not Status.VALID)
 
 
-def test_a_doubt_makes_a_run_suspect_beside_what_else_does() -> None:
+def test_a_doubt_makes_a_run_suspect_together_with_other_reasons() -> None:
     assert judge([""], ["bytes differ"], Health(0.0, 0.0), mean_gap_s=5.0) == (Status.SUSPECT, "bytes differ", True)
     both = judge([""], ["bytes differ"], Health(0.006, 0.0), mean_gap_s=5.0)
     assert both.status is Status.SUSPECT

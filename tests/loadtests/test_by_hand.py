@@ -38,7 +38,7 @@ DEADLINE_S = 60.0
 
 
 def look() -> None:
-    """Look at nothing while something is awaited."""
+    """OnTick at nothing while something is awaited."""
 
 
 def command(*arguments: str) -> list[str]:

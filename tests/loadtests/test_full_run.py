@@ -109,7 +109,7 @@ def test_what_could_not_be_measured_leaves_the_run_partial_and_hides_no_other_ou
 
 
 @pytest.mark.process
-def test_a_loss_of_an_earlier_sitting_still_fails_the_run_that_is_taken_up(
+def test_a_loss_before_an_interruption_still_fails_the_run_that_is_resumed(
     tmp_path: Path, measure_by: MeasureBy, manifest: ReadManifest
 ) -> None:
     measure_by(lambda planned, *_: cell(BOTH[planned.repeat == 0 :], planned=planned))

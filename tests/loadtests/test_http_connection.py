@@ -19,7 +19,7 @@ PIECES = (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n", b"3\r\nabc\r
 
 
 @contextmanager
-def answering(*answers: Sequence[bytes]) -> Iterator[tuple[str, list[int]]]:
+def responding(*answers: Sequence[bytes]) -> Iterator[tuple[str, list[int]]]:
     """Answer the requests of all connections in turn, and close after the last.
 
     Yields the address, and a list of which connection each request used.
@@ -48,7 +48,7 @@ def answering(*answers: Sequence[bytes]) -> Iterator[tuple[str, list[int]]]:
 
 
 def test_a_connection_is_used_again_once_its_answer_is_whole() -> None:
-    with answering([HELLO], [HELLO]) as (address, used_by):
+    with responding([HELLO], [HELLO]) as (address, used_by):
         pool = HttpConnectionPool(address)
         answers = [pool.request(REQUEST) for _ in range(2)]
         pool.close()
@@ -57,7 +57,7 @@ def test_a_connection_is_used_again_once_its_answer_is_whole() -> None:
 
 
 def test_a_connection_that_is_busy_or_is_to_be_closed_is_not_used_again() -> None:
-    with answering([PIECES[0]], [GOODBYE], [HELLO]) as (address, used_by):
+    with responding([PIECES[0]], [GOODBYE], [HELLO]) as (address, used_by):
         pool = HttpConnectionPool(address)
         stream = pool.acquire()
         stream.start(REQUEST)
@@ -68,7 +68,7 @@ def test_a_connection_that_is_busy_or_is_to_be_closed_is_not_used_again() -> Non
 
 
 def test_a_streamed_response_is_read_in_pieces() -> None:
-    with answering(PIECES) as (address, _):
+    with responding(PIECES) as (address, _):
         connection = HttpConnection(address)
         assert connection.start(REQUEST).status == 200
         assert b"".join(connection.body()) == b"abcde"
@@ -78,7 +78,7 @@ def test_a_streamed_response_is_read_in_pieces() -> None:
 
 @pytest.mark.parametrize("pieces", [[], [HELLO[:-2]], [b"nonsense\r\n\r\n"]], ids=["silence", "half", "nonsense"])
 def test_an_incomplete_response_is_a_lost_connection(pieces: Sequence[bytes]) -> None:
-    with answering(pieces) as (address, _):
+    with responding(pieces) as (address, _):
         connection = HttpConnection(address)
         with pytest.raises(ConnectionLost):
             connection.request(REQUEST)
@@ -100,7 +100,7 @@ def test_every_request_is_reported_with_its_name_and_a_refusal_as_lost() -> None
     page = b'{"type":"page","epoch":"e","after":1,"next":1,"events":[]}'
     whole = b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%b" % (len(page), page)
     refusal = b"HTTP/1.1 401 Unauthorized\r\nContent-Length: 2\r\n\r\n{}"
-    with answering([whole], [refusal]) as (address, _):
+    with responding([whole], [refusal]) as (address, _):
         session = HttpUserSession(address, report, "room-1", "c")
         assert session.read(Cursor("e", 1)).events == ()
         with pytest.raises(ConnectionLost, match="401"):

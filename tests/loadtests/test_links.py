@@ -15,7 +15,7 @@ import pytest
 
 from loadtests.accounts.wire_bytes import WireBytes
 from loadtests.harness.cores import Cores
-from loadtests.harness.distance import Way
+from loadtests.harness.distance import ClientAddresses
 from loadtests.harness.generator import generating
 from loadtests.harness.measurement import measure
 from loadtests.harness.server_counters import ServerCounters
@@ -58,7 +58,7 @@ def counts(folder: Path, transport: Transport) -> Counts:
         server = stack.enter_context(serving(slug, None, folder / f"{slug}.log", quiet))
         links = [stack.enter_context(counting(at)) for at in (server.address, server.push_service) if at]
         addresses = [address for address, _ in links]
-        way = Way(addresses[0], addresses[1] if len(addresses) > 1 else "")
+        way = ClientAddresses(addresses[0], addresses[1] if len(addresses) > 1 else "")
         generator = stack.enter_context(generating(OurServers().locust_file(slug), way, LOAD, None, folder))
         assert generator.await_window(quiet)
         client = generator.await_samples(quiet).client_bytes
@@ -66,7 +66,7 @@ def counts(folder: Path, transport: Transport) -> Counts:
         relayed = WireBytes()
         for _, carried in links:
             relayed = relayed.plus(carried())
-        return client.life, relayed, Probe(server, os.getpid(), ServerCounters).read_bytes()
+        return client.total, relayed, Probe(server, os.getpid(), ServerCounters).read_bytes()
 
 
 @pytest.fixture(scope="module")

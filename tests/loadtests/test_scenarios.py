@@ -24,7 +24,7 @@ def test_names_and_points_are_unique() -> None:
 
 
 @pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda row: row.name)
-def test_every_scenario_asks_a_question_and_fills_its_rooms(scenario: Scenario) -> None:
+def test_every_scenario_has_a_question_and_fills_its_rooms(scenario: Scenario) -> None:
     assert scenario.question.endswith("?")
     for load in scenario.workloads:
         assert load.users % load.room_size == 0

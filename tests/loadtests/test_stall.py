@@ -14,7 +14,7 @@ import psutil
 import pytest
 
 from loadtests.accounts.samples import Samples
-from loadtests.harness.distance import Way
+from loadtests.harness.distance import ClientAddresses
 from loadtests.harness.generator import generating
 from loadtests.harness.server_probe import serving
 from loadtests.plan.workload import Workload
@@ -45,7 +45,7 @@ class Stalled(NamedTuple):
 
 
 def look() -> None:
-    """Look at nothing while something is awaited."""
+    """OnTick at nothing while something is awaited."""
 
 
 @pytest.fixture(scope="module")
@@ -53,7 +53,9 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Stalled:
     folder = tmp_path_factory.mktemp("stall")
     with (
         serving("raw_websocket", None, folder / "server.log", look) as server,
-        generating(OurServers().locust_file("raw_websocket"), Way(server.address, ""), LOAD, None, folder) as generator,
+        generating(
+            OurServers().locust_file("raw_websocket"), ClientAddresses(server.address), LOAD, None, folder
+        ) as generator,
     ):
         window = generator.await_window(look)
         assert window is not None
@@ -75,7 +77,7 @@ def test_a_second_of_stall_shows_in_the_percentiles_as_a_second(run: Stalled) ->
     assert quantiles(latencies_s, n=100)[98] > 0.75 * STALL_S
 
 
-def test_every_message_meant_for_the_stall_took_at_least_until_its_end(run: Stalled) -> None:
+def test_every_message_scheduled_in_the_stall_took_at_least_until_its_end(run: Stalled) -> None:
     scheduled_s = {(row.room, row.seq): row.intended_s for row in run.samples.actions()}
     late = [
         row for row in run.samples.deliveries() if run.began_s < scheduled_s.get((row.room, row.seq), 0.0) < run.ended_s

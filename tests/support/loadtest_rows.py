@@ -56,7 +56,7 @@ def counted(up: int, down: int, around: int = 5) -> ClientBytes:
     start, end = WireBytes(1000, 1000), WireBytes(1000 + up, 1000 + down)
     slack = WireBytes(around, around)
     return ClientBytes(
-        Around(start.minus(slack), start, start.plus(slack)), Around(end.minus(slack), end, end.plus(slack)), life=end
+        Around(start.minus(slack), start, start.plus(slack)), Around(end.minus(slack), end, end.plus(slack)), total=end
     )
 
 

@@ -20,9 +20,9 @@ from loadtests.experiments.calibration import record
 from loadtests.experiments.calibration.error import Error, Row, errors_ms, row_of
 from loadtests.experiments.calibration.stub import speaks
 from loadtests.experiments.calibration.stub_log import StubLog
-from loadtests.harness.children import Look, NotMeasured, running
+from loadtests.harness.children import NotMeasured, running
 from loadtests.harness.cores import Cores, choose, reserved
-from loadtests.harness.distance import Way
+from loadtests.harness.distance import ClientAddresses
 from loadtests.harness.measurement import measure
 from loadtests.harness.restarts import FixedServer, RunningServers
 from loadtests.harness.server_probe import READY_S, Probe, Server
@@ -32,7 +32,7 @@ from loadtests.targets.target import OurServers
 from results import terminal
 from results.fitted_table import FittedTable, TableColumn, TableRow
 from results.terminal import note
-from servers.deploy.child_process import python_module
+from servers.deploy.child_process import OnTick, python_module
 from servers.transports import TRANSPORTS, Transport
 
 SLUGS = [row.slug for row in TRANSPORTS if speaks(row)]
@@ -50,15 +50,15 @@ class Stub(OurServers):
 
     @contextmanager
     def serving(
-        self, transport: Transport, workload: Workload, cores: Cores, folder: Path, look: Look
-    ) -> Iterator[tuple[RunningServers, Way]]:
+        self, transport: Transport, workload: Workload, cores: Cores, folder: Path, on_tick: OnTick
+    ) -> Iterator[tuple[RunningServers, ClientAddresses]]:
         delays = ",".join(f"{delay:g}" for delay in self.delays_ms)
         arguments = (transport.slug, "--delays", delays, "--log", str(self.log))
         command = python_module("loadtests.experiments.calibration.stub", *arguments)
         with running(command, cores.servers, folder / "stub.log") as child:
-            ready = child.next_line(READY_S, look)
+            ready = child.next_line(READY_S, on_tick)
             server = Server(ready["address"], "", ready["pids"], {"delays_ms": list(self.delays_ms)})
-            yield FixedServer(server), Way(server.address, "")
+            yield FixedServer(server), ClientAddresses(server.address)
 
     def probe(self, transport: Transport, server: Server, generator_pid: int) -> Probe:
         return Probe(server, generator_pid)

@@ -12,28 +12,28 @@ from urllib.request import ProxyHandler, build_opener
 
 from loadtests.experiments.hosted.accounts import Bill
 from loadtests.experiments.hosted.plan import Host
-from loadtests.harness.children import Look, running
+from loadtests.harness.children import running
 from loadtests.harness.provisioned_store import StoreChoice, provisioned
 from loadtests.harness.server_counters import RESPONSE_S
 from loadtests.harness.server_probe import READY_S, Server
 from loadtests.plan.workload import HOLD_S, LEASE_S
-from servers.deploy.child_process import python_module
+from servers.deploy.child_process import OnTick, python_module
 
 STORE = "redis"
 
 
 @contextmanager
-def hosting(slug: str, host: Host, core: int | None, folder: Path, look: Look) -> Iterator[Server]:
+def hosting(slug: str, host: Host, core: int | None, folder: Path, on_tick: OnTick) -> Iterator[Server]:
     """Run a transport's server as a function, with its store's engine and push service; raises NotMeasured.
 
     The host, its instances and the engine share one core. `settings` are the host's limits, and those of its functions.
     """
     durations = f"--hold {HOLD_S:g} --lease {LEASE_S:g}"
-    with provisioned(StoreChoice(STORE), core, folder, look) as store:
+    with provisioned(StoreChoice(STORE), core, folder, on_tick) as store:
         options = [*host.options, "--store", store.url, "--server-options", durations, "--port", "0", "--attached"]
         command = python_module("servers.deploy.serverless", slug, *options)
         with running(command, core, folder / f"host of {slug}.log", store.environment) as child:
-            ready = child.next_line(READY_S, look)
+            ready = child.next_line(READY_S, on_tick)
             settings = {**ready["settings"], "engine": store.engine, "hold_s": HOLD_S, "lease_s": LEASE_S}
             yield Server(ready["address"], ready.get("push_service", ""), ready["pids"], settings)
 

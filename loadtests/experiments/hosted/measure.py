@@ -14,13 +14,12 @@ from loadtests.experiments.hosted.accounts import Bill, Row, row_of
 from loadtests.experiments.hosted.connection_timeline import timeline_of
 from loadtests.experiments.hosted.host import bill_of, hosting
 from loadtests.experiments.hosted.plan import HostedPlan, Step
-from loadtests.harness.children import Look
 from loadtests.harness.cores import Cores
-from loadtests.harness.distance import Way
+from loadtests.harness.distance import ClientAddresses
 from loadtests.harness.generator import Generator, generating
 from loadtests.harness.server_probe import Server
 from loadtests.targets.target import OurServers
-from servers.deploy.child_process import TICK_S
+from servers.deploy.child_process import TICK_S, OnTick
 
 DIGITS = 4
 
@@ -33,21 +32,25 @@ class Measured(NamedTuple):
     settings: dict[str, Any]
 
 
-def measure_hosted(plan: HostedPlan, step: Step, cores: Cores, look: Look) -> Measured:
+def measure_hosted(plan: HostedPlan, step: Step, cores: Cores, on_tick: OnTick) -> Measured:
     """Measure one transport on one host; waits, and raises NotMeasured, OSError."""
     planned, slug = plan.planned(step), step.transport.slug
     with TemporaryDirectory(prefix="hosted-") as name:
         folder = Path(name)
         with (
-            hosting(slug, step.host, cores.servers, folder, look) as server,
+            hosting(slug, step.host, cores.servers, folder, on_tick) as server,
             generating(
-                OurServers().locust_file(slug), Way(server.address, ""), planned.workload, cores.generator, folder
+                OurServers().locust_file(slug),
+                ClientAddresses(server.address),
+                planned.workload,
+                cores.generator,
+                folder,
             ) as generator,
         ):
             start = bill_of(server)
-            window = generator.await_window(look)
+            window = generator.await_window(on_tick)
             bills = _bills(server, generator, window) if window else None
-            samples = generator.await_samples(look)
+            samples = generator.await_samples(on_tick)
             before, after = bills or (start, bill_of(server))
     figures = rounded(row_of(planned, samples, before, after))
     return Measured(figures, [rounded(row) for row in timeline_of(step.transport, samples)], dict(server.settings))

@@ -14,47 +14,52 @@ from tempfile import TemporaryDirectory
 from loadtests.accounts.accounting import account
 from loadtests.accounts.samples import Samples
 from loadtests.accounts.verdict import percentile
-from loadtests.harness.children import Look, NotMeasured
+from loadtests.harness.children import NotMeasured
 from loadtests.harness.cores import Cores
-from loadtests.harness.distance import Way, push_service_apart
+from loadtests.harness.distance import ClientAddresses, push_service_apart
 from loadtests.harness.generator import generating
 from loadtests.harness.provisioned_store import StoreChoice, provisioned
 from loadtests.harness.server_probe import serving
 from loadtests.plan.workload import Workload
 from loadtests.reports.trials import Row
 from loadtests.targets.target import OurServers
+from servers.deploy.child_process import OnTick
 from servers.transports import Transport
 
 SERVERS = 2
 
 
 @contextmanager
-def two_servers(transport: Transport, store: StoreChoice, cores: Cores, folder: Path, look: Look) -> Iterator[Way]:
+def two_servers(
+    transport: Transport, store: StoreChoice, cores: Cores, folder: Path, on_tick: OnTick
+) -> Iterator[ClientAddresses]:
     """Run two servers on one store, and one push service for both if they need one; raises NotMeasured."""
     with ExitStack() as stack:
-        shared = stack.enter_context(provisioned(store, cores.servers, folder, look))
+        shared = stack.enter_context(provisioned(store, cores.servers, folder, on_tick))
         environment = dict(shared.environment)
         if transport.needs_push_service:
-            _, variables = stack.enter_context(push_service_apart(cores.servers, folder, look, lambda address: address))
+            _, variables = stack.enter_context(
+                push_service_apart(cores.servers, folder, on_tick, lambda address: address)
+            )
             environment |= variables
         addresses = []
         for number in range(SERVERS):
             log = folder / f"server {number + 1} of {transport.slug}.log"
-            server = serving(transport.slug, cores.servers, log, look, store=shared.url, environment=environment)
+            server = serving(transport.slug, cores.servers, log, on_tick, store=shared.url, environment=environment)
             addresses.append(stack.enter_context(server).address)
-        yield Way(",".join(addresses), "")
+        yield ClientAddresses(",".join(addresses))
 
 
-def measure_hop(transport: Transport, store: StoreChoice, load: Workload, cores: Cores, look: Look) -> Row:
+def measure_hop(transport: Transport, store: StoreChoice, load: Workload, cores: Cores, on_tick: OnTick) -> Row:
     """Return a row of `results.schema.CROSS_PROCESS` without its key; waits, and raises NotMeasured."""
     with TemporaryDirectory(prefix="hop-") as name:
         folder = Path(name)
         with (
-            two_servers(transport, store, cores, folder, look) as way,
-            generating(OurServers().locust_file(transport.slug), way, load, cores.generator, folder) as generator,
+            two_servers(transport, store, cores, folder, on_tick) as addresses,
+            generating(OurServers().locust_file(transport.slug), addresses, load, cores.generator, folder) as generator,
         ):
-            window = generator.await_window(look)
-            samples = generator.await_samples(look)
+            window = generator.await_window(on_tick)
+            samples = generator.await_samples(on_tick)
     if window is None:
         raise NotMeasured("; ".join(samples.troubles[-4:]))
     return row_of(samples)

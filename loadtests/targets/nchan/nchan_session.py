@@ -29,7 +29,7 @@ class NchanSession(HttpUserSession):
     def join(self) -> Snapshot:
         """Get the room's newest message id, after which receiving begins."""
         path, expected = f"/publish/{self._room}", (MESSAGE, NO_SUCH_CHANNEL)
-        with self.exchange("GET", path, headers=ACCEPT_JSON, expected=expected) as response:
+        with self.request("GET", path, headers=ACCEPT_JSON, expected=expected) as response:
             seq = to_seq(decode(response.body)["last_message_id"]) if response.status == MESSAGE else START.seq
             return Snapshot(EPOCH, seq, 0.0, (), {}, ())
 
@@ -38,13 +38,13 @@ class NchanSession(HttpUserSession):
         if not isinstance(command, Send):
             raise ConnectionLost(f"nchan carries messages only, got {command}")
         headers = {"Content-Type": "application/json", **ACCEPT_JSON}
-        with self.exchange("POST", f"/publish/{self._room}", encode(command), headers, PUBLISHED) as response:
+        with self.request("POST", f"/publish/{self._room}", encode(command), headers, PUBLISHED) as response:
             return Ack(seq=to_seq(decode(response.body)["last_message_id"]))
 
     def read(self, after: Cursor) -> Page:
         """Get the next message; whether the server holds the request depends on the endpoint."""
         path = f"/{self.endpoint}/{self._room}?last_event_id={to_message_id(after.seq)}"
-        with self.exchange("GET", path, expected=(MESSAGE, NOTHING_NEW, HOLD_ENDED)) as response:
+        with self.request("GET", path, expected=(MESSAGE, NOTHING_NEW, HOLD_ENDED)) as response:
             if response.status != MESSAGE:
                 return empty_page(after)
             message_id = of_headers(response.headers["last-modified"], response.headers["etag"])
