@@ -5,11 +5,12 @@ theirs alone, events have a place in their room's log, and all moments are conve
 """
 
 from collections.abc import Iterator, Sequence
+from functools import reduce
 
 from loadtests.accounts.accounting import Place
 from loadtests.accounts.rows import LogEntry
 from loadtests.accounts.samples import Samples
-from loadtests.accounts.wire_bytes import Around, ClientBytes, WireBytes
+from loadtests.accounts.wire_bytes import ClientBytes
 
 CONCATENATED = ("sessions", "reconnections", "offline", "requests", "troubles", "sent", "received", "ticks")
 ADDED = ("send_retries", "send_failures", "redundant_frames", "wire_duplicates", "wire_reordered")
@@ -51,14 +52,4 @@ def log_of(parts: Sequence[Samples], user_ids: dict[int, str]) -> Iterator[LogEn
 def added(parts: Sequence[ClientBytes | None]) -> ClientBytes | None:
     """Return the bytes of all processes; None if one of them could not count."""
     counted = [part for part in parts if part is not None]
-    if len(counted) < len(parts):
-        return None
-    start, end = (
-        Around(*(total(moments) for moments in zip(*(getattr(part, name) for part in counted), strict=True)))
-        for name in ("start", "end")
-    )
-    return ClientBytes(start, end, total([part.total for part in counted]))
-
-
-def total(carried: Sequence[WireBytes]) -> WireBytes:
-    return WireBytes(sum(each.up for each in carried), sum(each.down for each in carried))
+    return reduce(ClientBytes.plus, counted) if len(counted) == len(parts) else None

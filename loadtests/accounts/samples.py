@@ -5,7 +5,6 @@ microsecond, and the file is written once, when the generator quits. Pure: knows
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from pathlib import Path
 from struct import Struct
 from typing import Any, TypeVar
 
@@ -121,13 +120,6 @@ class Samples(msgspec.Struct):
     @classmethod
     def decoded(cls, encoded: bytes) -> "Samples":
         return msgspec.msgpack.decode(encoded, type=cls)
-
-    def write(self, path: Path) -> None:
-        path.write_bytes(self.encoded())
-
-    @classmethod
-    def read(cls, path: Path) -> "Samples":
-        return cls.decoded(path.read_bytes())
 
     def _rows(self, kind: Callable[..., Row]) -> Iterator[Row]:
         name, layout = LAYOUTS[kind]

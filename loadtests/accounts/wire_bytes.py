@@ -64,6 +64,10 @@ class ClientBytes(Struct, frozen=True):
         """What passed around the window's two ends."""
         return self.end.after.minus(self.end.before).plus(self.start.after.minus(self.start.before))
 
+    def plus(self, other: "ClientBytes") -> "ClientBytes":
+        start, end = map(WireBytes.plus, self.start, other.start), map(WireBytes.plus, self.end, other.end)
+        return ClientBytes(Around(*start), Around(*end), self.total.plus(other.total))
+
 
 def from_tcp_info(info: bytes, end_was_read: bool) -> WireBytes:
     """Read a connection's TCP_INFO, at least INFO_BYTES of it; end_was_read: whether its end was read from the socket.

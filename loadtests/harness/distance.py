@@ -33,7 +33,7 @@ class Link(StrEnum):
 
 
 Interpose = Callable[[str], str]
-"""Puts something into a link: is given the address (http://host:port) at its end, and returns the one to use instead."""
+"""Puts something into a link: is given the address (http://host:port) at its end, returns the one to use instead."""
 
 
 @dataclass(frozen=True, slots=True)

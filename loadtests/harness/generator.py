@@ -7,7 +7,6 @@ runs as it would by hand, and prints a JSON line for each phase of the test on s
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import NamedTuple
 
 from loadtests.accounts.rows import Window
 from loadtests.accounts.samples import Samples
@@ -22,22 +21,12 @@ MARGIN_S = 60.0
 HOST = "127.0.0.1"
 
 
-class Live(NamedTuple):
-    """Percentiles of the latest deliveries, in ms."""
-
-    p50_ms: float
-    p95_ms: float
-
-    def __str__(self) -> str:
-        return f"p50 {self.p50_ms:,.0f} ms, p95 {self.p95_ms:,.0f} ms"
-
-
 class Generator:
     """A running load. pid: of its process, or of the one that started the others. live: its latest percentiles."""
 
     def __init__(self, child: ChildProcess, workload: Workload, record: Path) -> None:
         self.pid = child.pid
-        self.live: Live | None = None
+        self.live = ""
         self._child = child
         self._workload = workload
         self._record = record
@@ -54,7 +43,7 @@ class Generator:
         while self._child.has_output():
             line = self._child.next_line(0)
             if line["phase"] == "measure":
-                self.live = Live(line["p50_ms"], line["p95_ms"])
+                self.live = f"p50 {line['p50_ms']:,.0f} ms, p95 {line['p95_ms']:,.0f} ms"
 
     def await_samples(self, on_tick: OnTick) -> Samples:
         """Wait until everything has arrived and the process has ended; raises NotMeasured."""
@@ -64,7 +53,7 @@ class Generator:
         self._child.wait(MARGIN_S)
         if not self._record.exists():
             raise self._child.failed("left no samples")
-        return Samples.read(self._record)
+        return Samples.decoded(self._record.read_bytes())
 
 
 @contextmanager

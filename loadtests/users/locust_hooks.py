@@ -136,7 +136,7 @@ class LocustHooks:
             if complete or self._coordinator.troubles:
                 whole = merged(parts) if complete else Samples()
                 whole.troubles += self._coordinator.troubles
-                whole.write(Path(path))
+                Path(path).write_bytes(whole.encoded())
 
     def print_summary(self, **_: Any) -> None:
         """Print what became of the deliveries, once, for a person."""

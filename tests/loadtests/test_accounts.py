@@ -3,7 +3,6 @@
 from dataclasses import replace
 from itertools import pairwise
 from math import nan
-from pathlib import Path
 from statistics import fmean, pstdev
 
 import pytest
@@ -112,12 +111,11 @@ def test_a_workload_survives_the_command_line() -> None:
     assert Workload.from_options(options) == PAIR
 
 
-def test_samples_survive_their_file(tmp_path: Path) -> None:
+def test_samples_survive_their_encoding() -> None:
     noted = samples([sent(1), sent(2)], BOTH, late_s=0.004)
     noted.troubles.append("user 0: \N{SNOWMAN}")
     noted.client_bytes = counted(up=100, down=700)
-    noted.write(tmp_path / "samples")
-    read = Samples.read(tmp_path / "samples")
+    read = Samples.decoded(noted.encoded())
     assert read == noted
     assert list(read.actions()) == [sent(1), sent(2)]
     assert list(read.log()) == [seen(1)]
