@@ -16,7 +16,7 @@ import typer
 from servers.core.settings import Settings
 from servers.demo.app import create_app
 from servers.demo.controller import DemoController
-from servers.demo.link import HOST
+from servers.demo.relay import HOST
 from servers.serving import HttpSettings, print_ready, replace_unencodable, require_free, run, serve
 from servers.transports import TRANSPORTS, find
 
@@ -44,17 +44,17 @@ async def present(folder: Path, web: Path, port: int, query: str, attached: bool
     """Serve the page until a signal arrives; the lanes' servers start as soon as its address is known."""
     lacking = () if (web / PUSHER_JS).is_dir() else (row.slug for row in TRANSPORTS if row.needs_push_service)
     remedies = dict.fromkeys(lacking, NO_PUSHER_JS)
-    stage = DemoController(folder, web, remedies)
+    controller = DemoController(folder, web, remedies)
 
     def ready(address: str) -> None:
-        stage.begin(address)
+        controller.start(address)
         if attached:
             print_ready(address, {"pids": {"demo": os.getpid()}})
         else:
             show(f"{address}/{query}", remedies)
 
-    app = create_app(stage, web, Settings())
-    await serve(app, host=HOST, port=port, http=HttpSettings(), on_ready=ready, on_stop=stage.stop, attached=attached)
+    app, http = create_app(controller, web, Settings()), HttpSettings()
+    await serve(app, host=HOST, port=port, http=http, on_ready=ready, on_stop=controller.stop, attached=attached)
 
 
 def show(address: str, remedies: Mapping[str, str]) -> None:

@@ -20,22 +20,22 @@ from servers.core.errors import BadRequest, ChatError, Forbidden
 from servers.core.settings import Settings
 from servers.core.wire import Undecodable, decode, encode
 from servers.demo.controller import DemoController
-from servers.demo.link import HOST
 from servers.demo.messages import (
-    AnyWish,
-    CountAnew,
+    AnyCommand,
+    ConnectLane,
     Done,
     EnableLane,
     Gather,
-    HostOn,
-    Look,
-    Open,
-    Opened,
-    Reach,
-    Reached,
+    LaneAddresses,
+    OpenedWindow,
+    OpenWindow,
+    ResetCounts,
     Restart,
-    Shape,
+    SetHost,
+    SetNetwork,
+    Snapshot,
 )
+from servers.demo.relay import HOST
 from servers.deploy.child_process import ChildFailed
 from servers.http_endpoint import error_response, json_response, read_body
 from servers.origin_middleware import OriginMiddleware
@@ -46,36 +46,36 @@ SECRET_MARK = "{{ secret }}"
 HEADERS = page_headers(frames=LOOPBACK_ANY_PORT)
 
 
-def create_app(stage: DemoController, web: Path, settings: Settings) -> Starlette:
-    """Return the demo over a stage. web: the folder of the browser's client. Raises OSError if it is not there."""
+def create_app(controller: DemoController, web: Path, settings: Settings) -> Starlette:
+    """Return the demo's application. web: the folder of the browser's client. Raises OSError if it is not there."""
     page = (web / "index.html").read_text(encoding="utf-8")
     secret = secrets.token_urlsafe(24)
 
     async def index(request: Request) -> Response:
-        """The page, with the secret that its controls need; by its number, since the lanes know its origin by that."""
+        """The page, with the secret that its controls need; at its IP address, which is the origin that lanes allow."""
         if request.url.hostname != HOST:
             return RedirectResponse(request.url.replace(hostname=HOST))
         return Response(page.replace(SECRET_MARK, secret), media_type="text/html", headers=HEADERS)
 
     async def control(request: Request) -> Response:
-        """Carry out one wish; waits until it is done."""
+        """Carry out one command; waits until it is done."""
         try:
             require_own_page(request, secret)
-            wish = decode(await read_body(request, settings), type=AnyWish)
-            return json_response(await fulfil(stage, wish))
+            command = decode(await read_body(request, settings), type=AnyCommand)
+            return json_response(await execute(controller, command))
         except ChatError as refusal:
             return error_response(refusal)
         except (*Undecodable, ChildFailed) as error:
             return error_response(BadRequest(f"control: {error}"))
 
     async def counters(request: Request) -> Response:
-        """Stream what there is to see, for as long as the window is open."""
+        """Stream snapshots of the counters for as long as the window is open."""
         window = request.query_params.get("window", "")
-        return EventSourceResponse(events(stage.looks(window)), ping=20, sep="\n")
+        return EventSourceResponse(events(controller.snapshots(window)), ping=20, sep="\n")
 
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
-        async with stage.running():
+        async with controller.running():
             yield
 
     app = Starlette(
@@ -93,30 +93,30 @@ def create_app(stage: DemoController, web: Path, settings: Settings) -> Starlett
     return app
 
 
-async def fulfil(stage: DemoController, wish: AnyWish) -> Opened | Reached | Done:
-    """Do what the page wants, and return what it is told. Raises ChatError, ChildFailed."""
-    match wish:
-        case Open(window):
-            return await stage.open(window)
-        case Shape(window, delay_ms, is_cut):
-            stage.shape(window, delay_ms, is_cut)
+async def execute(controller: DemoController, command: AnyCommand) -> OpenedWindow | LaneAddresses | Done:
+    """Carry out a command, and return its response. Raises ChatError, ChildFailed."""
+    match command:
+        case OpenWindow(window):
+            return await controller.open_window(window)
+        case ConnectLane(window, lane):
+            return await controller.connect_lane(window, lane)
+        case SetNetwork(window, delay_ms, is_cut):
+            controller.set_network(window, delay_ms, is_cut)
         case Restart(lane):
-            await stage.restart(lane)
+            await controller.restart(lane)
         case Gather(people):
-            await stage.gather(people)
+            await controller.gather(people)
         case EnableLane(lane, on):
-            await stage.enable_lane(lane, on)
-        case Reach(window, lane):
-            return await stage.reach(window, lane)
-        case HostOn(profile):
-            await stage.host_on(profile)
-        case CountAnew(window):
-            await stage.count_anew(window)
+            await controller.enable_lane(lane, on)
+        case SetHost(profile):
+            await controller.set_host(profile)
+        case ResetCounts(window):
+            await controller.reset_counts(window)
     return Done()
 
 
 def require_own_page(request: Request, secret: str) -> None:
-    """Raise Forbidden unless the page that was served here asks, by its exact origin, in JSON, with the secret."""
+    """Raise Forbidden unless the request comes from our own page: by its exact origin, in JSON, with the secret."""
     host, origin = request.headers.get("host", ""), request.headers.get("origin", "")
     if origin != f"http://{host}":
         raise Forbidden(f"Origin: expected http://{host}, got {origin[:80]!r}")
@@ -126,10 +126,10 @@ def require_own_page(request: Request, secret: str) -> None:
         raise Forbidden("X-Secret: expected the one of the page; load it anew")
 
 
-async def events(looks: AsyncIterator[Look]) -> AsyncIterator[ServerSentEvent]:
-    """Yield each look as an event; an event `gone` tells a window that it has been closed."""
+async def events(snapshots: AsyncIterator[Snapshot]) -> AsyncIterator[ServerSentEvent]:
+    """Yield each snapshot as an event; an event `gone` says that the window has been closed."""
     try:
-        async for look in looks:
-            yield ServerSentEvent(encode(look).decode(), sep="\n")
+        async for snapshot in snapshots:
+            yield ServerSentEvent(encode(snapshot).decode(), sep="\n")
     except ChatError as refusal:
         yield ServerSentEvent(refusal.detail, event="gone", sep="\n")

@@ -15,21 +15,21 @@ from servers import transports
 from servers.core.errors import BadRequest, NotFound, TooMany
 from servers.demo.hosts import HOSTS
 from servers.demo.lane import Lane
-from servers.demo.messages import Absent, LaneState, Look, Opened, Reached
-from servers.demo.window import Way, Window
+from servers.demo.messages import AbsentLane, LaneAddresses, LaneInfo, LaneState, OpenedWindow, Snapshot
+from servers.demo.window import Window
 from servers.deploy.child_process import ChildFailed
 from servers.deploy.engines import program, redis_server
 
 log = logging.getLogger(__name__)
-LOOK_S = 0.4
+SNAPSHOT_S = 0.4
 LEFT_S = 8.0
-"""How long a window that nobody looks through keeps its lines: a page that is loaded anew finds them again."""
+"""How long a window without a page keeps its connections: a page that is reloaded finds them again."""
 
 NAMES = ("Ada", "Bob", "Cyd", "Dee")
 
 
 class DemoController:
-    """The lanes, the windows on them (one for each of NAMES at most), and a look at all counters every LOOK_S."""
+    """The lanes, at most one window on them for each of NAMES, and a snapshot of all counters every SNAPSHOT_S."""
 
     def __init__(self, folder: Path, web: Path, remedies: Mapping[str, str]) -> None:
         """Prepare a lane for each transport. folder: for their logs. web: the files of the browser's client.
@@ -38,7 +38,7 @@ class DemoController:
         """
         secret = secrets.token_urlsafe(32)
         rows = [row for row in transports.TRANSPORTS if row.slug not in remedies]
-        self._absent = [_absent(transports.find(slug), remedy) for slug, remedy in remedies.items()]
+        self._absent = [AbsentLane(**_info(transports.find(slug)), remedy=remedy) for slug, remedy in remedies.items()]
         self._lanes = {row.slug: Lane(row, folder, web, secret) for row in rows}
         self._stores: dict[str, str] = {}
         self._engines = ExitStack()
@@ -48,19 +48,19 @@ class DemoController:
         self._people = 0
         self._starting: list[asyncio.Task[None]] = []
         self._gathering = asyncio.Lock()
-        self._looked = asyncio.Event()
+        self._has_snapshot = asyncio.Event()
         self._stopping = False
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
-        """Look at the counters until the block ends; then end every process and line."""
-        looking = asyncio.create_task(self._look_again())
+        """Read the counters until the block ends; then end every process and connection."""
+        reading = asyncio.create_task(self._read_counts())
         try:
             yield
         finally:
             self.stop()
-            looking.cancel()
-            await asyncio.gather(looking, *self._starting, return_exceptions=True)
+            reading.cancel()
+            await asyncio.gather(reading, *self._starting, return_exceptions=True)
             await asyncio.gather(*(window.close() for window in self._windows.values()))
             await asyncio.gather(*(lane.stop() for lane in self._lanes.values()))
             self._engines.close()
@@ -68,28 +68,28 @@ class DemoController:
     def stop(self) -> None:
         """End the streams of counters: the demo is stopping."""
         self._stopping = True
-        self._looked.set()
+        self._has_snapshot.set()
 
-    def begin(self, page: str) -> None:
-        """Start every lane that is on, all at once, for pages of this origin; `open` waits, and tries again."""
+    def start(self, page: str) -> None:
+        """Start every lane that is on, all at once, for pages of this origin; `open_window` waits, and tries again."""
         for lane in self._lanes.values():
             lane.page = page
         self._starting.append(asyncio.create_task(self._start()))
 
-    async def open(self, known: str) -> Opened:
-        """Open a window, or return to one that was left a moment ago, with its lines mended. Raises ChatError."""
+    async def open_window(self, key: str) -> OpenedWindow:
+        """Open a window, or return to one that was left a moment ago, without delay or cut. Raises ChatError."""
         await asyncio.gather(*map(self._started, self._lanes_on()))
-        if known not in self._windows:
+        if key not in self._windows:
             names = [name for name in NAMES if name not in {window.name for window in self._windows.values()}]
             if not names:
                 raise TooMany(f"windows: {len(NAMES)} are open; close one first")
-            known = secrets.token_hex(8)
-            self._windows[known] = Window(names[0])
-        window = self._windows[known]
-        window.shape(delay_s=0.0, is_cut=False)
-        reached = [_told(lane, await window.reach(lane)) for lane in self._lanes_on()]
+            key = secrets.token_hex(8)
+            self._windows[key] = Window(names[0])
+        window = self._windows[key]
+        window.set_network(delay_s=0.0, is_cut=False)
+        lanes = [await _connected(window, lane) for lane in self._lanes_on()]
         additions = {slug: lane.label for slug, lane in self._lanes.items() if lane.transport.is_addition}
-        return Opened(window=known, name=window.name, lanes=reached, absent=self._absent, additions=additions)
+        return OpenedWindow(window=key, name=window.name, lanes=lanes, absent=self._absent, additions=additions)
 
     async def enable_lane(self, slug: str, on: bool) -> None:
         """Switch an added lane on or off. Raises NotFound, BadRequest."""
@@ -104,23 +104,18 @@ class DemoController:
             self._on.discard(slug)
             await lane.stop()
 
-    async def reach(self, name: str, slug: str) -> Reached:
-        """Lay a window's way to a lane. Raises NotFound, BadRequest."""
-        lane = self._lane(slug)
-        if slug not in self._on:
-            raise BadRequest(f"lane: {slug} is off; switch it on first")
-        return _told(lane, await self._window(name).reach(lane))
+    async def connect_lane(self, key: str, slug: str) -> LaneAddresses:
+        """Return where a window reaches a lane. Raises NotFound, BadRequest."""
+        lane = self._lane_on(slug)
+        return await _connected(self._window(key), lane)
 
-    def shape(self, window: str, delay_ms: float, is_cut: bool) -> None:
+    def set_network(self, key: str, delay_ms: float, is_cut: bool) -> None:
         """Set a window's distance, each way, or cut it off. Raises NotFound."""
-        self._window(window).shape(delay_ms / 1000, is_cut)
+        self._window(key).set_network(delay_ms / 1000, is_cut)
 
     async def restart(self, slug: str) -> None:
         """Kill a lane's server and start it again. Raises NotFound, BadRequest, ChildFailed."""
-        lane = self._lane(slug)
-        if slug not in self._on:
-            raise BadRequest(f"lane: {slug} is off; switch it on first")
-        await lane.restart()
+        await self._lane_on(slug).restart()
 
     async def gather(self, people: int) -> None:
         """Have so many scripted users in every lane; 0 sends them home."""
@@ -128,7 +123,7 @@ class DemoController:
             self._people = people
             await asyncio.gather(*(lane.gather(people) for lane in self._lanes_on()))
 
-    async def host_on(self, profile: str) -> None:
+    async def set_host(self, profile: str) -> None:
         """Move every lane to a serverless host, or back. Raises NotFound, BadRequest, ChildFailed.
 
         A function keeps nothing and shares nothing, so the first move takes the logs to Redis, where they begin anew.
@@ -142,30 +137,30 @@ class DemoController:
             await asyncio.gather(*moves)
             self._profile = profile
 
-    async def count_anew(self, window: str) -> None:
-        """Let a window's counters begin at nothing. Raises NotFound."""
-        view = self._window(window)
+    async def reset_counts(self, key: str) -> None:
+        """Let a window's counters begin at zero. Raises NotFound."""
+        window = self._window(key)
         await asyncio.gather(*(lane.read() for lane in self._lanes_on()))
-        view.count_anew(self._lanes.values())
+        window.reset_counts(self._lanes.values())
 
-    async def looks(self, window: str) -> AsyncIterator[Look]:
-        """Yield what there is to see from a window, again and again; it stays open meanwhile. Raises NotFound."""
-        view = self._window(window)
-        view.streams += 1
+    async def snapshots(self, key: str) -> AsyncIterator[Snapshot]:
+        """Yield what a window sees, again and again; it stays open meanwhile. Raises NotFound."""
+        window = self._window(key)
+        window.streams += 1
         try:
             while not self._stopping:
-                yield self._look(view)
-                await self._looked.wait()
+                yield self._snapshot(window)
+                await self._has_snapshot.wait()
         finally:
-            view.streams -= 1
-            view.left_s = asyncio.get_running_loop().time()
+            window.streams -= 1
+            window.left_s = asyncio.get_running_loop().time()
 
-    def _look(self, window: Window) -> Look:
+    def _snapshot(self, window: Window) -> Snapshot:
         lanes = {
             slug: LaneState(slug in self._on, lane.is_up, window.counts(lane), lane.bill)
             for slug, lane in self._lanes.items()
         }
-        return Look(
+        return Snapshot(
             lanes=lanes,
             people=self._people,
             delay_ms=1000 * window.delay_s,
@@ -185,15 +180,15 @@ class DemoController:
     async def _start(self) -> None:
         await asyncio.gather(*(lane.start() for lane in self._lanes_on()), return_exceptions=True)
 
-    async def _look_again(self) -> None:
+    async def _read_counts(self) -> None:
         while True:
-            await asyncio.sleep(LOOK_S)
+            await asyncio.sleep(SNAPSHOT_S)
             await asyncio.gather(*(lane.read() for lane in self._lanes.values()))
-            self._looked.set()
-            self._looked.clear()
-            await self._close_what_was_left()
+            self._has_snapshot.set()
+            self._has_snapshot.clear()
+            await self._close_left_windows()
 
-    async def _close_what_was_left(self) -> None:
+    async def _close_left_windows(self) -> None:
         horizon_s = asyncio.get_running_loop().time() - LEFT_S
         for name, window in list(self._windows.items()):
             if not window.streams and window.left_s < horizon_s:
@@ -215,30 +210,25 @@ class DemoController:
             raise NotFound(f"lane: expected one of {', '.join(self._lanes)}, got {slug!r}")
         return self._lanes[slug]
 
-    def _window(self, name: str) -> Window:
-        if name not in self._windows:
-            raise NotFound(f"window: {name[:80]!r} is not open; open one")
-        return self._windows[name]
+    def _lane_on(self, slug: str) -> Lane:
+        lane = self._lane(slug)
+        if slug not in self._on:
+            raise BadRequest(f"lane: {slug} is off; switch it on first")
+        return lane
+
+    def _window(self, key: str) -> Window:
+        if key not in self._windows:
+            raise NotFound(f"window: {key[:80]!r} is not open; open one")
+        return self._windows[key]
 
 
-def _absent(transport: transports.Transport, remedy: str) -> Absent:
-    """Return what a window's page is told of a lane that cannot be shown."""
-    return Absent(
-        slug=transport.slug,
-        label=transport.label,
-        colour=transport.colour,
-        explanation=transport.explanation,
-        remedy=remedy,
-    )
+def _info(transport: transports.Transport) -> dict[str, str]:
+    """Return the fields of `LaneInfo`."""
+    return {name: getattr(transport, name) for name in LaneInfo.__struct_fields__}
 
 
-def _told(lane: Lane, way: Way) -> Reached:
-    """Return what a window's page is told of a lane."""
-    return Reached(
-        slug=lane.transport.slug,
-        label=lane.label,
-        colour=lane.transport.colour,
-        explanation=lane.transport.explanation,
-        address=way.api.address,
-        push_service=way.service.address if way.service else "",
-    )
+async def _connected(window: Window, lane: Lane) -> LaneAddresses:
+    """Connect a window to a lane, and return what its page needs."""
+    address, *push_service = await window.connect(lane)
+    info = {**_info(lane.transport), "label": lane.label}
+    return LaneAddresses(**info, address=address, push_service="".join(push_service))

@@ -1,4 +1,4 @@
-"""What the demo's page may ask for, and what it is told: the vocabulary of its controls and counters."""
+"""The messages between the demo and its page: commands, their responses, and snapshots of the counters."""
 
 from typing import Annotated
 
@@ -10,104 +10,105 @@ DELAY_MS_MAX = 2000
 PEOPLE_MAX = 5
 
 
-class Wish(Struct, frozen=True, tag_field="type", forbid_unknown_fields=True):
-    """Something that the page wants done."""
+class Command(Struct, frozen=True, tag_field="type", forbid_unknown_fields=True):
+    """Something that the page asks for."""
 
 
-class Open(Wish, frozen=True, tag="open"):
-    """Open a window; with the name of one that was left a moment ago, come back to it. Answered by Opened."""
+class OpenWindow(Command, frozen=True, tag="open_window"):
+    """Open a window, or return to one that was left a moment ago. Answered by OpenedWindow."""
 
     window: str = ""
 
 
-class Shape(Wish, frozen=True, tag="shape"):
-    """Put every server so far from a window, each way, or cut it off."""
+class SetNetwork(Command, frozen=True, tag="set_network"):
+    """Delay everything between a window and the servers, each way, or cut the window off."""
 
     window: str
     delay_ms: Annotated[float, Meta(ge=0, le=DELAY_MS_MAX)]
     is_cut: bool
 
 
-class Restart(Wish, frozen=True, tag="restart"):
+class Restart(Command, frozen=True, tag="restart"):
     """Kill a lane's server without warning, and start it again on the same log."""
 
     lane: str
 
 
-class Gather(Wish, frozen=True, tag="gather"):
+class Gather(Command, frozen=True, tag="gather"):
     """Have so many scripted users in every lane."""
 
     people: Annotated[int, Meta(ge=0, le=PEOPLE_MAX)]
 
 
-class EnableLane(Wish, frozen=True, tag="enable_lane"):
+class EnableLane(Command, frozen=True, tag="enable_lane"):
     """Switch an added lane on or off, for every window."""
 
     lane: str
     on: bool
 
 
-class Reach(Wish, frozen=True, tag="reach"):
-    """Lay a window's way to a lane that is on. Answered by Reached."""
+class ConnectLane(Command, frozen=True, tag="connect_lane"):
+    """Let a window reach a lane that is on. Answered by LaneAddresses."""
 
     window: str
     lane: str
 
 
-class HostOn(Wish, frozen=True, tag="host_on"):
+class SetHost(Command, frozen=True, tag="set_host"):
     """Run every lane on a serverless host of that profile, or with an empty name on servers of their own."""
 
     profile: str
 
 
-class CountAnew(Wish, frozen=True, tag="count_anew"):
-    """Let a window's counters begin at nothing."""
+class ResetCounts(Command, frozen=True, tag="reset_counts"):
+    """Let a window's counters begin at zero."""
 
     window: str
 
 
-AnyWish = Open | Shape | Restart | Gather | EnableLane | Reach | HostOn | CountAnew
+AnyCommand = OpenWindow | SetNetwork | Restart | Gather | EnableLane | ConnectLane | SetHost | ResetCounts
 
 
-class Reached(Struct, frozen=True):
-    """A lane, and where a window reaches its server and its push service; an empty push service means: as it says."""
+class LaneInfo(Struct, frozen=True, kw_only=True):
+    """What a page shows of a lane's transport."""
 
     slug: str
     label: str
     colour: str
     explanation: str
+
+
+class LaneAddresses(LaneInfo, frozen=True, kw_only=True):
+    """A lane, and where a window reaches its API and its push service; empty if the API names the service."""
+
     address: str
     push_service: str
 
 
-class Absent(Struct, frozen=True):
+class AbsentLane(LaneInfo, frozen=True, kw_only=True):
     """A lane that cannot be shown, and what to do so that it can."""
 
-    slug: str
-    label: str
-    colour: str
-    explanation: str
     remedy: str
 
 
-class Opened(Struct, frozen=True):
+class OpenedWindow(Struct, frozen=True):
     """An open window, its user's name, its lanes, the absent ones, and the labels of those that can be switched."""
 
     window: str
     name: str
-    lanes: list[Reached]
-    absent: list[Absent]
+    lanes: list[LaneAddresses]
+    absent: list[AbsentLane]
     additions: dict[str, str]
 
 
 class Done(Struct, frozen=True):
-    """A wish that was fulfilled, and that there is nothing more to say of."""
+    """The response to a command that was carried out, and has no other."""
 
     done: bool = True
 
 
 class LaneState(Struct, frozen=True):
-    """A lane's state: whether it is shown at all, whether its server is up, and what that has counted."""
+    """Whether a lane is shown at all, whether its server is up, and what that has counted."""
 
     is_on: bool
     is_up: bool
@@ -115,10 +116,10 @@ class LaneState(Struct, frozen=True):
     bill: Bill | None
 
 
-class Look(Struct, frozen=True):
-    """What the counters' stream tells, several times a second.
+class Snapshot(Struct, frozen=True):
+    """The state of all lanes as a window sees it, sent several times a second.
 
-    profile: of the serverless host, empty without one; limit_s: after which it ends every call, else 0.
+    profile: of the serverless host; empty without one. limit_s: after which it ends every call; 0 without one.
     """
 
     lanes: dict[str, LaneState]

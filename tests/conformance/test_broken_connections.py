@@ -4,7 +4,7 @@ import asyncio
 import secrets
 import signal
 import socket
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,13 +12,13 @@ from pathlib import Path
 import pytest
 
 from servers.core.wire import Kind
+from servers.demo.relay import Relay
 from servers.deploy.child_process import ChildProcess, started
 from servers.transports import Transport
 from tests.conformance.conftest import ServerOf
 from tests.support.chat_harness import DEADLINE_S, ChatHarness, events, online, serving, until
 from tests.support.deployments import AnyDeployment
 from tests.support.engines import Engines
-from tests.support.relay import Relay
 
 pytestmark = pytest.mark.anyio
 MISSED = 130
@@ -39,7 +39,7 @@ def server(
         started(["servers.pusher_service", "--port", "0"], env=env) as service,
         deployment.serving(transport, engines, env=env | relay_at(listener)) as server,
     ):
-        yield RelayableServer(transport, server.address, [(service.address, listener)])
+        yield RelayableServer(transport, server.address, [(lambda: service.address, listener)])
 
 
 def relay_at(listener: socket.socket) -> dict[str, str]:
@@ -53,13 +53,13 @@ class RelayableServer:
 
     transport: Transport
     address: str
-    services: list[tuple[str, socket.socket]]
+    services: list[tuple[Callable[[], str], socket.socket]]
 
     @asynccontextmanager
     async def relayed(self) -> AsyncIterator[tuple[ChatHarness, list[Relay]]]:
         """Put a relay before each; to cut a client's connections, cut them all. The server's is the last."""
         async with AsyncExitStack() as stack:
-            relays = [*(Relay(*service) for service in self.services), Relay(self.address)]
+            relays = [*(Relay(*service) for service in self.services), Relay(lambda: self.address)]
             for relay in relays:
                 await stack.enter_async_context(relay)
             yield ChatHarness(self.transport, self.address), relays
@@ -74,10 +74,10 @@ async def test_a_client_whose_connection_was_cut_resumes_where_it_was(server: Re
         await ada.send("before")
         assert [event.body for event in await events(bob, 1, Kind.MESSAGE)] == ["before"]
         for relay in relays:
-            relay.cut()
+            relay.is_cut = True
         await asyncio.gather(*(ada.send(str(n)) for n in range(MISSED)))
         for relay in relays:
-            relay.mend()
+            relay.is_cut = False
         await ada.send("after")
         missed = await events(bob, MISSED + 1, Kind.MESSAGE)
     assert [event.seq for event in missed] == sorted(event.seq for event in missed)
@@ -91,9 +91,9 @@ async def test_a_message_sent_over_a_broken_connection_arrives_once(server: Rela
         harness.joined("Ada") as (ada,),
         harness.joined("Bob", address=relays[-1].address) as (bob,),
     ):
-        relays[-1].cut()
+        relays[-1].is_cut = True
         sending = asyncio.gather(bob.send("through"), bob.send("the storm"))
-        relays[-1].mend()
+        relays[-1].is_cut = False
         await sending
         await ada.send("last")
         bodies = [event.body for event in await events(ada, 3, Kind.MESSAGE)]
@@ -109,9 +109,9 @@ async def test_a_user_whose_connection_is_gone_goes_offline_and_comes_back(serve
     ):
         both = {ada.account.name, bob.account.name}
         await until(ada, lambda: online(ada) == both)
-        relays[-1].cut()
+        relays[-1].is_cut = True
         await until(ada, lambda: online(ada) == {ada.account.name})
-        relays[-1].mend()
+        relays[-1].is_cut = False
         await until(ada, lambda: online(ada) == both)
 
 

@@ -12,11 +12,11 @@ from time import monotonic
 
 import httpx
 
+from servers.demo.relay import Relay
 from servers.deploy.child_process import ChildProcess, started
 from servers.deploy.deployments import DEPLOYMENTS, Deployment, find
 from tests.outages.outcome import Outcome, outcome
 from tests.outages.people import crowd
-from tests.support.relay import Relay
 
 OUTAGE_S = 5.0
 COMPILED = {"PYTHONDONTWRITEBYTECODE": ""}
@@ -81,9 +81,9 @@ async def api_host_killed(deployed: Deployed) -> None:
 async def vendor_unreachable(deployed: Deployed) -> None:
     """Refuse all connections with the vendor, those of the API and those of the people, for OUTAGE_S."""
     assert deployed.link is not None
-    deployed.link.cut()
+    deployed.link.is_cut = True
     await asyncio.sleep(OUTAGE_S)
-    deployed.link.mend()
+    deployed.link.is_cut = False
 
 
 async def vendor_hangs(deployed: Deployed) -> None:
@@ -162,7 +162,7 @@ async def deploy(outage: Outage) -> AsyncIterator[Deployed]:
         if outage.failure is vendor_unreachable:
             env |= {"PUSHER_APP_ID": "1", "PUSHER_KEY": "key", "PUSHER_SECRET": secrets.token_hex(8)}
             service = stack.enter_context(started(["servers.pusher_service", "--port", "0"], env=env))
-            link = await stack.enter_async_context(Relay(service.address))
+            link = await stack.enter_async_context(Relay(lambda: service.address))
             env |= {"PUSHER_HOST": "127.0.0.1", "PUSHER_PORT": str(link.port)}
         command = ["servers", "deploy", outage.deployment.name, "--port", "0"]
         yield Deployed(stack.enter_context(started(command, env=env)), link)

@@ -1,6 +1,6 @@
 // The controls: each changes one thing, for all lanes at once.
 
-import { wish } from "./demo.js";
+import { command } from "./demo.js";
 import { attempt } from "./told.js";
 
 const PEOPLE = 5;
@@ -64,7 +64,7 @@ export class Controls {
     $("host").value = profile;
     if (profile === this.#look.profile) return;
     $("host").disabled = true;
-    await attempt(() => wish("host_on", { profile }));
+    await attempt(() => command("set_host", { profile }));
     await this.lanes.countAnew();
     $("host").disabled = false;
   }
@@ -78,7 +78,7 @@ export class Controls {
   /** Have scripted people join every lane, or send them home. */
   async crowd(here) {
     this.#press("crowd", here, here ? "Send them home" : "Add five people");
-    if (here !== !!this.#look.people) await attempt(() => wish("gather", { people: here ? PEOPLE : 0 }));
+    if (here !== !!this.#look.people) await attempt(() => command("gather", { people: here ? PEOPLE : 0 }));
   }
 
   /** Add the button that switches a lane on or off; the lane appears with the next look, in every window. */
@@ -87,7 +87,7 @@ export class Controls {
     Object.assign(button, { id: `enable-${slug}`, ariaPressed: "false", textContent: `Lane: ${label}` });
     button.onclick = async () => {
       button.disabled = true;
-      await attempt(() => wish("enable_lane", { lane: slug, on: button.ariaPressed !== "true" }));
+      await attempt(() => command("enable_lane", { lane: slug, on: button.ariaPressed !== "true" }));
       button.disabled = false;
     };
     $("window").before(button);
@@ -104,7 +104,7 @@ export class Controls {
   }
 
   #shape(delayMs, isCut) {
-    return attempt(() => wish("shape", { window: this.window, delay_ms: delayMs, is_cut: isCut }));
+    return attempt(() => command("set_network", { window: this.window, delay_ms: delayMs, is_cut: isCut }));
   }
 
   #write() {

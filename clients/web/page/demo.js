@@ -1,10 +1,10 @@
-// The page's line to the demo that serves it: wishes go up, a look at all counters comes down.
+// The page's connection to the demo that serves it: commands go up, snapshots of all counters come down.
 
 const secret = document.querySelector("meta[name=secret]").content;
 const REMEMBERED = "window"; // a page that is loaded anew comes back to its own lines
 
 /** Have the demo do something; return what it answers. Raises Error with what it said. */
-export async function wish(type, what = {}) {
+export async function command(type, what = {}) {
   const request = {
     method: "POST",
     headers: { "Content-Type": "application/json", "X-Secret": secret },
@@ -18,7 +18,7 @@ export async function wish(type, what = {}) {
 
 /** Open this window, or come back to it: {window, name, lanes}. */
 export async function open() {
-  const opened = await wish("open", { window: sessionStorage.getItem(REMEMBERED) ?? "" });
+  const opened = await command("open_window", { window: sessionStorage.getItem(REMEMBERED) ?? "" });
   sessionStorage.setItem(REMEMBERED, opened.window);
   return opened;
 }

@@ -1,7 +1,7 @@
 // All lanes of this window: what is done to one is done to each, at the same moment.
 
 import { newClientId } from "../lane/client_ids.js";
-import { wish } from "./demo.js";
+import { command } from "./demo.js";
 import { absentCard, Lane } from "./lane.js";
 import { announce, attempt, trouble } from "./told.js";
 import { listed, numeral } from "./wording.js";
@@ -77,7 +77,7 @@ export class Lanes {
 
   /** Let this window's counters begin at nothing. */
   async countAnew() {
-    await wish("count_anew", { window: this.window });
+    await command("reset_counts", { window: this.window });
     for (const lane of this.#all) lane.countAnew();
     this.#draw();
   }
@@ -91,7 +91,7 @@ export class Lanes {
     if (this.following) return;
     this.following = true;
     await attempt(async () => {
-      await this.show([await wish("reach", { window: this.window, lane: slug })]);
+      await this.show([await command("connect_lane", { window: this.window, lane: slug })]);
       await this.countAnew();
     });
     this.following = false;
@@ -141,7 +141,7 @@ export class Lanes {
   async #restart(lane) {
     const button = lane.card.querySelector(".restart");
     button.disabled = true;
-    await attempt(() => wish("restart", { lane: lane.slug }));
+    await attempt(() => command("restart", { lane: lane.slug }));
     button.disabled = false;
   }
 

@@ -26,14 +26,14 @@ def page() -> Iterator[httpx.Client]:
 
 
 def test_a_window_is_told_its_lanes_each_at_an_origin_of_its_own(page: httpx.Client) -> None:
-    opened = page.post("/control", json={"type": "open"}).json()
+    opened = page.post("/control", json={"type": "open_window"}).json()
     lanes = {lane["slug"]: lane for lane in opened["lanes"]}
     assert list(lanes) == [row.slug for row in TRANSPORTS if not row.is_addition]
     addresses = [lane["address"] for lane in lanes.values()] + [lanes["pusher_adapter"]["push_service"]]
     assert len({*addresses, str(page.base_url).rstrip("/")}) == len(lanes) + 2
     for slug, lane in lanes.items():
         assert httpx.get(f"{lane['address']}/health", trust_env=False).json()["transport"] == slug
-    again = page.post("/control", json={"type": "open", "window": opened["window"]}).json()
+    again = page.post("/control", json={"type": "open_window", "window": opened["window"]}).json()
     assert again["lanes"] == opened["lanes"]
 
 
@@ -63,11 +63,11 @@ def test_whoever_is_not_the_page_is_refused(page: httpx.Client, changed: dict[st
         ({"type": "restart", "lane": "carrier_pigeon"}, 404, "short_polling"),
         ({"type": "restart", "lane": "server_sent_events"}, 400, "is off"),
         ({"type": "enable_lane", "lane": "raw_websocket", "on": False}, 400, "always on"),
-        ({"type": "reach", "window": "none", "lane": "server_sent_events"}, 400, "is off"),
-        ({"type": "shape", "window": "none", "delay_ms": 1, "is_cut": False}, 404, "not open"),
-        ({"type": "shape", "window": "none", "delay_ms": 1e9, "is_cut": False}, 400, "delay_ms"),
-        ({"type": "count_anew", "window": "none"}, 404, "not open"),
-        ({"type": "count_anew", "window": "none", "more": 1}, 400, "more"),
+        ({"type": "connect_lane", "window": "none", "lane": "server_sent_events"}, 400, "is off"),
+        ({"type": "set_network", "window": "none", "delay_ms": 1, "is_cut": False}, 404, "not open"),
+        ({"type": "set_network", "window": "none", "delay_ms": 1e9, "is_cut": False}, 400, "delay_ms"),
+        ({"type": "reset_counts", "window": "none"}, 404, "not open"),
+        ({"type": "reset_counts", "window": "none", "more": 1}, 400, "more"),
     ],
 )
 def test_a_wish_that_cannot_be_fulfilled_is_answered_with_why(
@@ -79,7 +79,7 @@ def test_a_wish_that_cannot_be_fulfilled_is_answered_with_why(
 
 
 def test_every_page_leaves_with_a_policy_that_allows_nothing_inline(page: httpx.Client) -> None:
-    lane = page.post("/control", json={"type": "open"}).json()["lanes"][0]
+    lane = page.post("/control", json={"type": "open_window"}).json()["lanes"][0]
     chat = httpx.get(f"{lane['address']}/web/chat.html", trust_env=False)
     for answer, framed_by in ((page.get("/"), "'self'"), (chat, f"'self' {str(page.base_url).rstrip('/')}")):
         policy = dict(part.split(" ", 1) for part in answer.headers["content-security-policy"].split("; "))
@@ -89,7 +89,7 @@ def test_every_page_leaves_with_a_policy_that_allows_nothing_inline(page: httpx.
 
 
 def test_counters_come_as_a_stream_and_a_closed_window_is_told_so(page: httpx.Client) -> None:
-    window = page.post("/control", json={"type": "open"}).json()["window"]
+    window = page.post("/control", json={"type": "open_window"}).json()["window"]
     with page.stream("GET", f"/counters?window={window}") as stream:
         look = next(line for line in stream.iter_lines() if line.startswith("data: "))
         assert '"raw_websocket":{"is_on":true,"is_up":true,"counts":{"requests":' in look
@@ -104,7 +104,7 @@ def test_a_page_by_another_name_of_this_machine_is_led_to_the_right_one(page: ht
 
 
 def test_the_crowd_can_be_gathered_and_dispersed_by_hand(page: httpx.Client) -> None:
-    address = page.post("/control", json={"type": "open"}).json()["lanes"][0]["address"]
+    address = page.post("/control", json={"type": "open_window"}).json()["lanes"][0]["address"]
     assert page.post("/control", json={"type": "gather", "people": 2}).json() == {"done": True}
     account = httpx.post(f"{address}/login", json={"name": "Looker"}, trust_env=False).json()
     headers = {"Authorization": f"Bearer {account['token']}"}
