@@ -32,7 +32,7 @@ class Generator:
         self._record = record
         self._stopped = False
 
-    def await_window(self, on_tick: OnTick) -> Window | None:
+    def await_window(self, on_tick: OnTick | None = None) -> Window | None:
         """Wait until all users have joined, and return the window; None if they did not. Raises NotMeasured."""
         line = self._child.next_line(MARGIN_S + self._workload.users / self._workload.joins_per_s, on_tick)
         self._stopped = line["phase"] == "stop"
@@ -45,7 +45,7 @@ class Generator:
             if line["phase"] == "measure":
                 self.live = f"p50 {line['p50_ms']:,.0f} ms, p95 {line['p95_ms']:,.0f} ms"
 
-    def await_samples(self, on_tick: OnTick) -> Samples:
+    def await_samples(self, on_tick: OnTick | None = None) -> Samples:
         """Wait until everything has arrived and the process has ended; raises NotMeasured."""
         while not self._stopped:
             line = self._child.next_line(self._workload.drain_s + MARGIN_S, on_tick)

@@ -62,7 +62,7 @@ def serving(
     slug: str,
     core: int | None,
     log: Path,
-    on_tick: OnTick,
+    on_tick: OnTick | None = None,
     port: int = 0,
     store: str = "",
     workers: int = 1,

@@ -37,10 +37,6 @@ USERS = ["--users", "8", "--spawn-rate", "100"]
 DEADLINE_S = 60.0
 
 
-def look() -> None:
-    """OnTick at nothing while something is awaited."""
-
-
 def command(*arguments: str) -> list[str]:
     return [sys.executable, "-m", "locust", "-f", str(LOCUST_FILE), *arguments]
 
@@ -144,7 +140,7 @@ def test_a_test_that_measured_nothing_says_why() -> None:
 @pytest.mark.xdist_group("measuring")
 def test_two_processes_by_hand_show_every_request_and_count_every_delivery(tmp_path: Path) -> None:
     ports = ["--master-port", port := str(free_port()), "--master-bind-port", port, "--master-bind-host", "127.0.0.1"]
-    with serving("raw_websocket", None, tmp_path / "server.log", look) as server:
+    with serving("raw_websocket", None, tmp_path / "server.log") as server:
         done = by_hand("--host", server.address, "--processes", "2", *ports, *USERS, *OPTIONS)
     assert done.returncode == 0, done.stdout
     assert "Traceback" not in done.stdout
@@ -238,7 +234,7 @@ def page() -> Iterator[Page]:
 @pytest.mark.process
 @pytest.mark.xdist_group("measuring")
 def test_the_web_interface_refuses_what_cannot_be_and_reports_the_deliveries_of_each_test(tmp_path: Path) -> None:
-    with serving("raw_websocket", None, tmp_path / "server.log", look) as server, page() as shown:
+    with serving("raw_websocket", None, tmp_path / "server.log") as server, page() as shown:
         shown.await_state("ready")
         assert "measuring_window_seconds" in (html := shown.html())
         assert "bunch_s" not in html

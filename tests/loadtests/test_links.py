@@ -33,10 +33,6 @@ DEADLINE_S = 20.0
 Counts = tuple[WireBytes, WireBytes, WireBytes]
 
 
-def quiet(*_: object) -> None:
-    return None
-
-
 @contextmanager
 def counting(address: str) -> Iterator[tuple[str, Callable[[], WireBytes]]]:
     """Put a relay without delay before a server; give its address, and how to end it and learn what it carried."""
@@ -55,13 +51,13 @@ def counts(folder: Path, transport: Transport) -> Counts:
     """Run a short load through counting relays; return what the generator, the relays and the servers counted."""
     slug = transport.slug
     with ExitStack() as stack:
-        server = stack.enter_context(serving(slug, None, folder / f"{slug}.log", quiet))
+        server = stack.enter_context(serving(slug, None, folder / f"{slug}.log"))
         links = [stack.enter_context(counting(at)) for at in (server.address, server.push_service) if at]
         addresses = [address for address, _ in links]
         way = ClientAddresses(addresses[0], addresses[1] if len(addresses) > 1 else "")
         generator = stack.enter_context(generating(OurServers().locust_file(slug), way, LOAD, None, folder))
-        assert generator.await_window(quiet)
-        client = generator.await_samples(quiet).client_bytes
+        assert generator.await_window()
+        client = generator.await_samples().client_bytes
         assert client is not None
         relayed = WireBytes()
         for _, carried in links:
@@ -94,7 +90,7 @@ def test_a_distance_shows_in_the_latency_and_the_bytes_still_agree(
 ) -> None:
     """From the sender to the API, on to the push service if there is one, and to the recipient."""
     load = replace(LOAD, one_way_delay_s=one_way_s, push_link_delay_s=push_link_s)
-    cell = measure(Planned(find(slug), "test", load), Cores(None, None), quiet)
+    cell = measure(Planned(find(slug), "test", load), Cores(None, None), lambda _: None)
     assert cell.verdict.adds_up
     assert min(row.received_s - row.sent_s for row in cell.deliveries) >= transits_s
     assert cell.latency_ms(50) >= 1000 * transits_s

@@ -44,20 +44,16 @@ class Stalled(NamedTuple):
         ]
 
 
-def look() -> None:
-    """OnTick at nothing while something is awaited."""
-
-
 @pytest.fixture(scope="module")
 def run(tmp_path_factory: pytest.TempPathFactory) -> Stalled:
     folder = tmp_path_factory.mktemp("stall")
     with (
-        serving("raw_websocket", None, folder / "server.log", look) as server,
+        serving("raw_websocket", None, folder / "server.log") as server,
         generating(
             OurServers().locust_file("raw_websocket"), ClientAddresses(server.address), LOAD, None, folder
         ) as generator,
     ):
-        window = generator.await_window(look)
+        window = generator.await_window()
         assert window is not None
         sleep(max(0.0, window.start_s + 1.0 - perf_counter()))
         os.kill(server.pids["api"], signal.SIGSTOP)
@@ -69,7 +65,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Stalled:
         finally:
             ended_s = perf_counter()
             os.kill(server.pids["api"], signal.SIGCONT)
-        return Stalled(generator.await_samples(look), began_s, ended_s)
+        return Stalled(generator.await_samples(), began_s, ended_s)
 
 
 def test_a_second_of_stall_shows_in_the_percentiles_as_a_second(run: Stalled) -> None:
