@@ -14,6 +14,7 @@ from time import perf_counter, sleep
 from loadtests.accounts.cell import Cell, Reading, make_cell
 from loadtests.accounts.limits import Limit, limit_of
 from loadtests.accounts.offered import digest, scheduled
+from loadtests.accounts.rows import Window
 from loadtests.harness.children import NotMeasured
 from loadtests.harness.cores import Cores
 from loadtests.harness.generator import generating
@@ -61,21 +62,27 @@ def measure(
             troubles = generator.await_samples(showing("stopping")).troubles
             raise NotMeasured("; ".join(troubles[-4:]))
         _sleep_until(window.start_s, showing("warming up"))
-        before, storm = probe.read(), NO_STORM
-        if workload.restart_at_s:
-            _sleep_until(window.start_s + workload.restart_at_s, watch, probe.sample_memory)
-            storm = _restart(servers, probe)
-        _sleep_until(window.end_s, watch, probe.sample_memory)
-        after = probe.read()
+        before, storm, after = _read_window(window, workload, servers, probe, watch)
         samples = generator.await_samples(showing("waiting for the last deliveries"))
         reconnections = samples.reconnections_in_window()
         spent = probe.difference(before, after) | storm.figures(reconnections, after)
         doubts = [*probe.doubts(spent, samples.client_bytes), *_late_reading(spent, workload)]
         doubts += storm.doubts(reconnections, after["readings_apart_s"])
-        settings = servers.server.settings
-        cell = make_cell(planned, samples, spent, digest(scheduled(workload)), doubts, settings)
+        cell = make_cell(planned, samples, spent, digest(scheduled(workload)), doubts, servers.server.settings)
         limit = limit_of(cell) if planned.up_to_limit else Limit.NONE
         return replace(cell, figures={**cell.figures, "limit": limit})
+
+
+def _read_window(
+    window: Window, workload: Workload, servers: RunningServers, probe: Probe, watch: OnTick
+) -> tuple[Reading, Storm, Reading]:
+    """Return what the probe reads at both ends of the window, and the restart between them; waits."""
+    before, storm = probe.read(), NO_STORM
+    if workload.restart_at_s:
+        _sleep_until(window.start_s + workload.restart_at_s, watch, probe.sample_memory)
+        storm = _restart(servers, probe)
+    _sleep_until(window.end_s, watch, probe.sample_memory)
+    return before, storm, probe.read()
 
 
 def _restart(servers: RunningServers, probe: Probe) -> Storm:
