@@ -50,7 +50,7 @@ def serving_at_distance(
     workload: Workload,
     cores: Cores,
     folder: Path,
-    on_tick: OnTick,
+    on_tick: OnTick | None,
     store: StoreChoice = DEFAULT_STORE,
 ) -> Iterator[tuple[RestartableServers, ClientAddresses]]:
     """Run the servers of a transport, and the relays that the workload asks for; raises NotMeasured."""
@@ -78,7 +78,7 @@ def serving_over(
     transport: Transport,
     cores: Cores,
     folder: Path,
-    on_tick: OnTick,
+    on_tick: OnTick | None,
     store: StoreChoice = DEFAULT_STORE,
 ) -> Iterator[tuple[RestartableServers, ClientAddresses]]:
     """Run the servers of a transport, and have clients and API use these links to them; raises NotMeasured."""
@@ -111,7 +111,7 @@ def serving_over(
 
 @contextmanager
 def push_service_apart(
-    core: int | None, folder: Path, on_tick: OnTick, interpose: Interpose
+    core: int | None, folder: Path, on_tick: OnTick | None, interpose: Interpose
 ) -> Iterator[tuple[dict[str, Any], dict[str, str]]]:
     """Run the stand-in by itself: yields what it announced, and the environment by which APIs find it.
 

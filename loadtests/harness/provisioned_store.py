@@ -77,7 +77,9 @@ class ProvisionedStore:
 
 
 @contextmanager
-def provisioned(choice: StoreChoice, core: int | None, folder: Path, on_tick: OnTick) -> Iterator[ProvisionedStore]:
+def provisioned(
+    choice: StoreChoice, core: int | None, folder: Path, on_tick: OnTick | None = None
+) -> Iterator[ProvisionedStore]:
     """Have an empty log until the block ends, its engine on one core if it is started here; raises NotMeasured."""
     if choice.is_embedded:
         yield ProvisionedStore(f"sqlite:///{folder / 'chat.db'}", 1, {}, {}, "")

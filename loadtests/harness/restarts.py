@@ -72,7 +72,7 @@ class RestartableServers:
         slug: str,
         core: int | None,
         folder: Path,
-        on_tick: OnTick,
+        on_tick: OnTick | None,
         store: ProvisionedStore,
         environment: Mapping[str, str] | None = None,
     ) -> None:

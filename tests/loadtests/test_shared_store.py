@@ -44,7 +44,7 @@ def test_a_comparison_over_a_shared_store_adds_up_and_prices_its_engine(store: s
 @pytest.mark.process
 def test_a_message_is_timed_to_either_server_and_nobody_is_forgotten() -> None:
     load = Workload(users=8, room_size=4, rate_per_s=4.0, measured_s=1.0, poll_interval_s=0.5)
-    row = measure_hop(find("raw_websocket"), StoreChoice("redis"), load, ANYWHERE, lambda: None)
+    row = measure_hop(find("raw_websocket"), StoreChoice("redis"), load, ANYWHERE)
     assert float(row["other_n"]) == 2 * float(row["same_n"]) > 0
     assert [row[name] for name in ("lost", "duplicates", "out_of_order", "send_failures")] == [0, 0, 0, 0]
     assert set(row) == {column.name for column in CROSS_PROCESS} - {"transport", "store", "repeat", "trials"}
@@ -53,7 +53,7 @@ def test_a_message_is_timed_to_either_server_and_nobody_is_forgotten() -> None:
 @pytest.mark.xdist_group("measuring")
 @pytest.mark.process
 def test_an_append_is_measured_and_one_that_stores_nothing_has_no_engine() -> None:
-    stored, not_stored = (measure_appends(store, 20, ANYWHERE, lambda: None) for store in ("postgresql", NONE))
+    stored, not_stored = (measure_appends(store, 20, ANYWHERE) for store in ("postgresql", NONE))
     assert float(stored["store_cpu_s"]) > 0 == not_stored["store_cpu_s"]
     assert 0 < float(stored["acked_p50_s"]) <= float(stored["acked_p95_s"])
 

@@ -1,7 +1,53 @@
-"""`python -m loadtests.experiments.bench [NAME...]`: see `commands`."""
+"""`make bench`, or `python -m loadtests.experiments.bench [NAME...]`: all measurements, or those that are named."""
 
-from loadtests.experiments.bench.commands import app
+from functools import partial
+from importlib import import_module
+from typing import Annotated
+
+import typer
+
+from loadtests.experiments.bench.findings import Finding, show, write
+from loadtests.experiments.bench.pairs import Void
+from loadtests.experiments.bench.processes import cores, raise_file_limit
+from loadtests.experiments.bench.sizes import QUICK, BenchSizes
+from loadtests.harness.cores import reserved
+from loadtests.users.http_connection import ConnectionLost
 from results.plain_characters import use_plain_characters
+from results.terminal import console
 
-use_plain_characters()
-app()
+NAMES = (
+    "fan_out",
+    "stalled_subscriber",
+    "long_poll_wake",
+    "empty_polls",
+    "idle_memory",
+    "demo_page",
+)
+
+
+def main(
+    names: Annotated[list[str] | None, typer.Argument(help=f"Any of {', '.join(NAMES)}; all by default.")] = None,
+    quick: Annotated[bool, typer.Option(help="Once, with small numbers: to see that it runs.")] = False,
+) -> None:
+    """Measure the servers against the least that could do the same job."""
+    if unknown := sorted(set(names or ()) - set(NAMES)):
+        raise typer.BadParameter(f"expected any of {', '.join(NAMES)}; got {', '.join(unknown)}")
+    raise_file_limit()
+    sizes = QUICK if quick else BenchSizes()
+    findings: list[Finding] = []
+    with reserved(cores(), partial(typer.echo, err=True)):
+        for name in names or NAMES:
+            typer.echo(f"{name} ...", err=True)
+            try:
+                findings += import_module(f"loadtests.experiments.bench.{name}").measure(sizes)
+            except (Void, ConnectionLost) as reason:
+                findings.append(Finding(name, "", [], voids=[str(reason)]))
+    show(console(), findings)
+    if quick:
+        typer.echo("Quick: it runs; the figures mean nothing.")
+    typer.echo(f"Written to {write(findings)}")
+
+
+if __name__ == "__main__":
+    use_plain_characters()
+    typer.run(main)

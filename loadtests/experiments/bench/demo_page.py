@@ -14,10 +14,10 @@ from time import monotonic, sleep
 from playwright.sync_api import Frame, Page, expect
 
 from loadtests.experiments.bench.findings import Finding, Goal
-from loadtests.experiments.bench.processes import running_anywhere
 from loadtests.experiments.bench.sizes import BenchSizes
 from loadtests.harness.browser import chromium
 from loadtests.harness.cores import unpinned
+from servers.deploy.child_process import started
 
 FRAME_MS, GROWTH, FIRST_S = Goal(8.0), Goal(1.15), Goal(5.0)
 SETTLED_SHARE = 0.1
@@ -41,7 +41,7 @@ def measure(sizes: BenchSizes) -> list[Finding]:
     """Open the demo, write so many messages a second for so long, and look at every frame of it."""
     with unpinned(), chromium(PRECISE) as browser:
         began_s = monotonic()
-        with running_anywhere("servers.demo", "--port", "0") as demo, opened(browser.new_page(), demo.address) as page:
+        with started(["servers.demo", "--port", "0"]) as demo, opened(browser.new_page(), demo.address) as page:
             first_s = monotonic() - began_s
             work_ms, growth = busy(page, sizes)
     note = f"{sizes.page_rate} messages a second for {sizes.page_s:g} s"

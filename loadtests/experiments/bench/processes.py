@@ -11,7 +11,7 @@ from functools import cache
 
 import psutil
 
-from loadtests.harness.cores import Cores, choose, pinned, unpinned
+from loadtests.harness.cores import Cores, choose, pinned
 from loadtests.harness.cpu_time import cpu_s
 from servers.deploy.child_process import ChildProcess, python_module
 
@@ -39,19 +39,10 @@ class MeasuredServer:
         return sum(process.memory_info().rss for process in self.processes)
 
 
-def running(module: str, *arguments: str) -> AbstractContextManager[MeasuredServer]:
-    """Run `python -m module arguments` on the server's core until the block ends; raises ChildFailed."""
-    return _running(pinned(cores().servers), module, *arguments)
-
-
-def running_anywhere(module: str, *arguments: str) -> AbstractContextManager[MeasuredServer]:
-    """Run `python -m module arguments` on any core until the block ends; raises ChildFailed."""
-    return _running(unpinned(), module, *arguments)
-
-
 @contextmanager
-def _running(affinity: AbstractContextManager[None], module: str, *arguments: str) -> Iterator[MeasuredServer]:
-    with affinity:
+def running(module: str, *arguments: str) -> Iterator[MeasuredServer]:
+    """Run `python -m module arguments` on the server's core until the block ends; raises ChildFailed."""
+    with pinned(cores().servers):
         child = ChildProcess(python_module(module, *arguments, "--attached"))
     with child:
         facts = child.await_ready().facts

@@ -76,16 +76,12 @@ def record(transport: Transport, load: Workload) -> list[dict[str, Any]]:
                 return stack.enter_context(recorder(link, address, folder))
 
             links = {link: partial(insert_recorder, link) for link in Link}
-            _, way = stack.enter_context(serving_over(links, transport, UNPINNED, folder, _ignore_wait))
+            _, way = stack.enter_context(serving_over(links, transport, UNPINNED, folder, None))
             locust_file = OurServers().locust_file(transport.slug)
             generator = stack.enter_context(generating(locust_file, way, load, None, folder))
-            window = generator.await_window(_ignore_wait)
-            troubles = generator.await_samples(_ignore_wait).troubles
+            window = generator.await_window()
+            troubles = generator.await_samples().troubles
             if window is None or troubles:
                 raise NotMeasured("; ".join(troubles))
         pieces = [piece for link in Link for piece in recorded_pieces(link, folder, window.start_s)]
     return sorted(pieces, key=lambda piece: float(piece["at_s"]))
-
-
-def _ignore_wait() -> None:
-    """Do nothing while something is awaited."""

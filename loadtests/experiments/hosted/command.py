@@ -11,10 +11,11 @@ from typing import Any
 
 from loadtests.experiments.hosted.accounts import Row
 from loadtests.experiments.hosted.measure import measure_hosted
-from loadtests.experiments.hosted.plan import HostedPlan, Step
+from loadtests.experiments.hosted.plan import Host, HostedPlan
 from loadtests.harness.cores import Cores, choose
 from loadtests.harness.manifest import describe
 from loadtests.reports.trials import Trial, keep
+from loadtests.scenarios import Planned
 from results.schema import HOSTED, HOSTED_FILE, TIMELINE, Column
 from servers.transports import TRANSPORTS, Transport
 
@@ -30,15 +31,15 @@ def measure_hosts(plan: HostedPlan, out: Path, transports: Sequence[Transport] =
 
 def _trials(plan: HostedPlan, transports: Sequence[Transport], cores: Cores, record: dict[str, Any]) -> Iterator[Trial]:
     """Yield each measurement, which adds to the record its host's limits and its first user's timeline."""
-    for step in plan.steps(transports):
-        key: Row = {"transport": step.transport.slug, "host": step.host.name}
-        yield Trial("hosted", key, partial(_measure, plan, step, cores, key, record))
+    for planned, host in plan.steps(transports):
+        key: Row = {"transport": planned.transport.slug, "host": host.name}
+        yield Trial("hosted", key, partial(_measure, planned, host, cores, key, record))
 
 
-def _measure(plan: HostedPlan, step: Step, cores: Cores, key: Row, record: dict[str, Any]) -> Row:
+def _measure(planned: Planned, host: Host, cores: Cores, key: Row, record: dict[str, Any]) -> Row:
     """Return a row of `results.schema.HOSTED` without its key; what an earlier trial of this step added is replaced."""
-    measured = measure_hosted(plan, step, cores, lambda: None)
-    record["hosts"][step.host.name] = measured.settings
+    measured = measure_hosted(planned, host, cores)
+    record["hosts"][host.name] = measured.settings
     others = [row for row in record["timeline"] if not key.items() <= row.items()]
     record["timeline"] = others + [key | row for row in measured.timeline]
     return measured.figures

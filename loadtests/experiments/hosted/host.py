@@ -17,23 +17,23 @@ from loadtests.harness.provisioned_store import StoreChoice, provisioned
 from loadtests.harness.server_counters import RESPONSE_S
 from loadtests.harness.server_probe import READY_S, Server
 from loadtests.plan.workload import HOLD_S, LEASE_S
-from servers.deploy.child_process import OnTick, python_module
+from servers.deploy.child_process import python_module
 
 STORE = "redis"
 
 
 @contextmanager
-def hosting(slug: str, host: Host, core: int | None, folder: Path, on_tick: OnTick) -> Iterator[Server]:
+def hosting(slug: str, host: Host, core: int | None, folder: Path) -> Iterator[Server]:
     """Run a transport's server as a function, with its store's engine and push service; raises NotMeasured.
 
     The host, its instances and the engine share one core. `settings` are the host's limits, and those of its functions.
     """
     durations = f"--hold {HOLD_S:g} --lease {LEASE_S:g}"
-    with provisioned(StoreChoice(STORE), core, folder, on_tick) as store:
+    with provisioned(StoreChoice(STORE), core, folder) as store:
         options = [*host.options, "--store", store.url, "--server-options", durations, "--port", "0", "--attached"]
         command = python_module("servers.deploy.serverless", slug, *options)
         with running(command, core, folder / f"host of {slug}.log", store.environment) as child:
-            ready = child.next_line(READY_S, on_tick)
+            ready = child.next_line(READY_S)
             settings = {**ready["settings"], "engine": store.engine, "hold_s": HOLD_S, "lease_s": LEASE_S}
             yield Server(ready["address"], ready.get("push_service", ""), ready["pids"], settings)
 

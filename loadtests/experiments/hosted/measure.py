@@ -13,13 +13,14 @@ from loadtests.accounts.rows import Window
 from loadtests.experiments.hosted.accounts import Bill, Row, row_of
 from loadtests.experiments.hosted.connection_timeline import timeline_of
 from loadtests.experiments.hosted.host import bill_of, hosting
-from loadtests.experiments.hosted.plan import HostedPlan, Step
+from loadtests.experiments.hosted.plan import Host
 from loadtests.harness.cores import Cores
 from loadtests.harness.distance import ClientAddresses
 from loadtests.harness.generator import Generator, generating
 from loadtests.harness.server_probe import Server
+from loadtests.scenarios import Planned
 from loadtests.targets.target import OurServers
-from servers.deploy.child_process import TICK_S, OnTick
+from servers.deploy.child_process import TICK_S
 
 DIGITS = 4
 
@@ -32,13 +33,13 @@ class Measured(NamedTuple):
     settings: dict[str, Any]
 
 
-def measure_hosted(plan: HostedPlan, step: Step, cores: Cores, on_tick: OnTick) -> Measured:
+def measure_hosted(planned: Planned, host: Host, cores: Cores) -> Measured:
     """Measure one transport on one host; waits, and raises NotMeasured, OSError."""
-    planned, slug = plan.planned(step), step.transport.slug
+    slug = planned.transport.slug
     with TemporaryDirectory(prefix="hosted-") as name:
         folder = Path(name)
         with (
-            hosting(slug, step.host, cores.servers, folder, on_tick) as server,
+            hosting(slug, host, cores.servers, folder) as server,
             generating(
                 OurServers().locust_file(slug),
                 ClientAddresses(server.address),
@@ -48,12 +49,12 @@ def measure_hosted(plan: HostedPlan, step: Step, cores: Cores, on_tick: OnTick) 
             ) as generator,
         ):
             start = bill_of(server)
-            window = generator.await_window(on_tick)
+            window = generator.await_window()
             bills = _bills(server, generator, window) if window else None
-            samples = generator.await_samples(on_tick)
+            samples = generator.await_samples()
             before, after = bills or (start, bill_of(server))
     figures = rounded(row_of(planned, samples, before, after))
-    return Measured(figures, [rounded(row) for row in timeline_of(step.transport, samples)], dict(server.settings))
+    return Measured(figures, [rounded(row) for row in timeline_of(planned.transport, samples)], dict(server.settings))
 
 
 def rounded(row: Row) -> Row:

@@ -6,10 +6,9 @@ together: so they join one after the other, since here all instances start on on
 own. Pure.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from random import Random
-from typing import NamedTuple
 
 from loadtests.plan.workload import Workload
 from loadtests.scenarios import Planned, Scenario
@@ -22,12 +21,11 @@ INSTANCES_MAX = 10
 class Host:
     """A profile of the serverless host, as `python -m servers.deploy.serverless` knows it.
 
-    max_duration_s: another limit than the profile's; None: the profile's. instances: how many there may be at most.
+    max_duration_s: another limit than the profile's; None: the profile's.
     """
 
     profile: str
     max_duration_s: float | None = None
-    instances: int = INSTANCES_MAX
 
     @property
     def name(self) -> str:
@@ -38,17 +36,10 @@ class Host:
     def options(self) -> list[str]:
         """The options of the host's command."""
         limit = ["--max-duration", f"{self.max_duration_s:g}"] if self.max_duration_s else []
-        return ["--profile", self.profile, *limit, "--instances", str(self.instances)]
+        return ["--profile", self.profile, *limit, "--instances", str(INSTANCES_MAX)]
 
 
 HOSTS = (Host("classic-hobby"), Host("classic-pro"), Host("fluid-2026"), Host("fluid-2026", 10.0))
-
-
-class Step(NamedTuple):
-    """One measurement."""
-
-    transport: Transport
-    host: Host
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,15 +67,10 @@ class HostedPlan:
         )
         return Scenario("hosted", "What does a serverless host do to each transport?", (load,), repeats=1)
 
-    def steps(self, transports: Sequence[Transport]) -> Iterator[Step]:
-        """Yield every transport on every host, in random order."""
-        all_steps = [Step(row, host) for row in transports for host in self.hosts]
-        yield from Random("order").sample(all_steps, len(all_steps))
-
-    def planned(self, step: Step) -> Planned:
-        """Return the measurement of a step."""
-        (planned,) = self.scenario.planned([step.transport])
-        return planned
+    def steps(self, transports: Sequence[Transport]) -> list[tuple[Planned, Host]]:
+        """Return the measurement of every transport on every host, in random order."""
+        steps = [(planned, host) for planned in self.scenario.planned(transports) for host in self.hosts]
+        return Random("order").sample(steps, len(steps))
 
 
 QUICK = HostedPlan(

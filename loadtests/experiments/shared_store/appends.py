@@ -26,7 +26,7 @@ from loadtests.reports.trials import Row
 from loadtests.users.http_connection import ConnectionLost
 from loadtests.users.http_session import HttpUserSession
 from servers.core.wire import Send
-from servers.deploy.child_process import OnTick, python_module
+from servers.deploy.child_process import python_module
 
 SLUG = "short_polling"
 
@@ -39,9 +39,9 @@ class AppendServer:
     cpu_s: Callable[[], tuple[float, float]]
 
 
-def measure_appends(store: str, appends: int, cores: Cores, on_tick: OnTick) -> Row:
+def measure_appends(store: str, appends: int, cores: Cores) -> Row:
     """Return a row of `results.schema.APPENDS` without its key; waits, and raises NotMeasured."""
-    with TemporaryDirectory(prefix="appends-") as name, _serving(store, cores, Path(name), on_tick) as server:
+    with TemporaryDirectory(prefix="appends-") as name, _serving(store, cores, Path(name)) as server:
         client = HttpUserSession(server.address, lambda *_: None, "room", "connection")
         try:
             if store == NONE:
@@ -76,19 +76,17 @@ def _append(client: HttpUserSession, client_id: str) -> float:
 
 
 @contextmanager
-def _serving(store: str, cores: Cores, folder: Path, on_tick: OnTick) -> Iterator[AppendServer]:
+def _serving(store: str, cores: Cores, folder: Path) -> Iterator[AppendServer]:
     """Run our server on a store, or the baseline without one; raises NotMeasured."""
     if store == NONE:
         command = python_module("loadtests.harness.baselines", "constant", "--attached")
         with running(command, cores.servers, folder / "baseline.log") as child:
-            address, process = child.next_line(READY_S, on_tick)["address"], psutil.Process(child.pid)
+            address, process = child.next_line(READY_S)["address"], psutil.Process(child.pid)
             yield AppendServer(address, lambda: (cpu_s(process), 0.0))
         return
     with (
-        provisioned(StoreChoice(store), cores.servers, folder, on_tick) as place,
-        serving(
-            SLUG, cores.servers, folder / "server.log", on_tick, store=place.url, environment=place.environment
-        ) as server,
+        provisioned(StoreChoice(store), cores.servers, folder) as place,
+        serving(SLUG, cores.servers, folder / "server.log", store=place.url, environment=place.environment) as server,
     ):
         api = [psutil.Process(pid) for pid in server.pids.values()]
         engine = [psutil.Process(pid) for pid in place.pids.values()]

@@ -40,12 +40,12 @@ def _trials(plan: SharedStorePlan, engines: dict[str, str], cores: Cores) -> Ite
             key: Row = {"transport": transport.slug, "store": store.scheme, "repeat": repeat}
             if hop:
                 load = plan.hop.workloads[0].seeded(repeat)
-                yield Trial("cross_process", key, partial(measure_hop, transport, store, load, cores, _ignore_wait))
+                yield Trial("cross_process", key, partial(measure_hop, transport, store, load, cores))
             else:
                 (planned,) = plan.served.planned([transport], repeat)
                 yield Trial("loads", key, partial(_served, planned, store, engines, cores))
         for scheme in APPENDED:
-            measure_store = partial(measure_appends, scheme, plan.appends, cores, _ignore_wait)
+            measure_store = partial(measure_appends, scheme, plan.appends, cores)
             yield Trial("appends", {"store": scheme, "repeat": repeat}, measure_store)
 
 
@@ -55,7 +55,3 @@ def _served(planned: Planned, store: StoreChoice, engines: dict[str, str], cores
     if not store.is_embedded:
         engines[store.scheme] = str(cell.settings["engine"])
     return {**row_of(cell), "workers": store.workers}
-
-
-def _ignore_wait() -> None:
-    """Do nothing while something is awaited."""

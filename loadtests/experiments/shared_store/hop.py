@@ -23,43 +23,38 @@ from loadtests.harness.server_probe import serving
 from loadtests.plan.workload import Workload
 from loadtests.reports.trials import Row
 from loadtests.targets.target import OurServers
-from servers.deploy.child_process import OnTick
 from servers.transports import Transport
 
 SERVERS = 2
 
 
 @contextmanager
-def two_servers(
-    transport: Transport, store: StoreChoice, cores: Cores, folder: Path, on_tick: OnTick
-) -> Iterator[ClientAddresses]:
+def two_servers(transport: Transport, store: StoreChoice, cores: Cores, folder: Path) -> Iterator[ClientAddresses]:
     """Run two servers on one store, and one push service for both if they need one; raises NotMeasured."""
     with ExitStack() as stack:
-        shared = stack.enter_context(provisioned(store, cores.servers, folder, on_tick))
+        shared = stack.enter_context(provisioned(store, cores.servers, folder))
         environment = dict(shared.environment)
         if transport.needs_push_service:
-            _, variables = stack.enter_context(
-                push_service_apart(cores.servers, folder, on_tick, lambda address: address)
-            )
+            _, variables = stack.enter_context(push_service_apart(cores.servers, folder, None, lambda address: address))
             environment |= variables
         addresses = []
         for number in range(SERVERS):
             log = folder / f"server {number + 1} of {transport.slug}.log"
-            server = serving(transport.slug, cores.servers, log, on_tick, store=shared.url, environment=environment)
+            server = serving(transport.slug, cores.servers, log, store=shared.url, environment=environment)
             addresses.append(stack.enter_context(server).address)
         yield ClientAddresses(",".join(addresses))
 
 
-def measure_hop(transport: Transport, store: StoreChoice, load: Workload, cores: Cores, on_tick: OnTick) -> Row:
+def measure_hop(transport: Transport, store: StoreChoice, load: Workload, cores: Cores) -> Row:
     """Return a row of `results.schema.CROSS_PROCESS` without its key; waits, and raises NotMeasured."""
     with TemporaryDirectory(prefix="hop-") as name:
         folder = Path(name)
         with (
-            two_servers(transport, store, cores, folder, on_tick) as addresses,
-            generating(OurServers().locust_file(transport.slug), addresses, load, cores.generator, folder) as generator,
+            two_servers(transport, store, cores, folder) as way,
+            generating(OurServers().locust_file(transport.slug), way, load, cores.generator, folder) as generator,
         ):
-            window = generator.await_window(on_tick)
-            samples = generator.await_samples(on_tick)
+            window = generator.await_window()
+            samples = generator.await_samples()
     if window is None:
         raise NotMeasured("; ".join(samples.troubles[-4:]))
     return row_of(samples)
