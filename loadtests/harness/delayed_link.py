@@ -1,8 +1,8 @@
 """A TCP connection through two ends that are a known time apart. `loadtests.harness.relay` makes them.
 
-Teaches what it takes to inject a delay and nothing else. Whatever one end hears (bytes, the peer's end, a reset) is put
-on a timetable, and the other end says it a constant time later, in order. Bytes on their way are bounded: a sender that
-is HELD_BYTES ahead, or whose receiver does not read, is not read from, so it feels the back-pressure of a real line.
+Teaches what it takes to inject a delay and nothing else. Whatever one end receives (bytes, the peer's end, a reset) is
+put on a timetable, and the other end sends it a constant time later, in order. Bytes in flight are bounded: a sender
+that is HELD_BYTES ahead, or whose receiver does not read, is not read from, so it feels a real link's back-pressure.
 
 One timer serves all links (see `loadtests.harness.precise_timer`). Nothing is ever delivered early.
 """
@@ -35,7 +35,7 @@ class Timetable:
         self._timer = PreciseTimer(loop, self._run)
 
     def at(self, due_s: float, action: Action) -> None:
-        """Have something done at a moment of the monotonic clock; equal moments keep their order."""
+        """Run an action at a moment of the monotonic clock; equal moments keep their order."""
         entry = (due_s, next(self._order), action)
         heappush(self._entries, entry)
         if self._entries[0] is entry:
@@ -54,15 +54,15 @@ class Timetable:
 
 
 class End(asyncio.Protocol):
-    """One connection of a link: to the client, or to the server. `tell` hears how many bytes came."""
+    """One connection of a link: to the client, or to the server. on_data: is given what it receives."""
 
     transport: asyncio.Transport | None = None
     out: "Pipe"
     into: "Pipe"
 
-    def __init__(self, tell: Callable[[int], None]) -> None:
-        self._tell = tell
-        self._heard_end = self._said_end = False
+    def __init__(self, on_data: Callable[[bytes], None]) -> None:
+        self._on_data = on_data
+        self._eof_received = self._eof_sent = False
 
     @property
     def is_gone(self) -> bool:
@@ -73,10 +73,10 @@ class End(asyncio.Protocol):
         self.transport.write(data)
 
     def finish(self) -> None:
-        """Say that nothing more comes; close if the peer has said so, too."""
+        """Close this direction; close the connection if the peer has closed the other."""
         assert self.transport is not None
-        self._said_end = True
-        if self._heard_end:
+        self._eof_sent = True
+        if self._eof_received:
             self.transport.close()
         else:
             self.transport.write_eof()
@@ -92,17 +92,17 @@ class End(asyncio.Protocol):
         self.into.open()
 
     def data_received(self, data: bytes) -> None:
-        self._tell(len(data))
-        self.out.take(partial(End.write, data=data), len(data))
+        self._on_data(data)
+        self.out.schedule(partial(End.write, data=data), len(data))
 
     def eof_received(self) -> bool:
-        self._heard_end = True
-        self.out.take(End.finish)
-        return not self._said_end  # True leaves our half open
+        self._eof_received = True
+        self.out.schedule(End.finish)
+        return not self._eof_sent  # True leaves our half open
 
     def connection_lost(self, exc: Exception | None) -> None:
         if exc is not None:
-            self.out.take(End.reset)
+            self.out.schedule(End.reset)
 
     def pause_writing(self) -> None:
         self.into.balance(sink_is_full=True)
@@ -112,9 +112,9 @@ class End(asyncio.Protocol):
 
 
 class Pipe:
-    """One direction: what its source heard, its sink says `delay_s` later.
+    """One direction: what its source receives, its sink sends `delay_s` later.
 
-    What is heard before `open_s` travels as if it were heard then: a peer that must wait for an answer to its SYN.
+    What comes before `open_s` is delayed as if it came then: a peer must wait for the answer to its SYN.
     """
 
     def __init__(self, source: End, sink: End, timetable: Timetable, delay_s: float, open_s: float) -> None:
@@ -128,8 +128,8 @@ class Pipe:
         self._sink_is_full = self._paused = False
         source.out = sink.into = self
 
-    def take(self, action: Callable[[End], None], size: int = 0) -> None:
-        """Put on its way what the sink will do, and how many bytes that holds until then."""
+    def schedule(self, action: Callable[[End], None], size: int = 0) -> None:
+        """Have the sink do something after the delay. size: how many bytes are held until then."""
         self._held_bytes += size
         if self._delay_s:
             due_s = max(perf_counter(), self._open_s) + self._delay_s
@@ -144,7 +144,7 @@ class Pipe:
             self._deliver(*self._arrived.popleft())
 
     def balance(self, sink_is_full: bool) -> None:
-        """Read from the source, or leave it waiting while too much is on its way or the sink takes no more."""
+        """Read from the source, or leave it waiting while too much is in flight or the sink accepts no more."""
         self._sink_is_full = sink_is_full
         must_pause = sink_is_full or self._held_bytes > HELD_BYTES
         if must_pause != self._paused and self._source.transport is not None and not self._source.is_gone:

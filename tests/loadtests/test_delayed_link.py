@@ -63,11 +63,11 @@ async def test_all_bytes_arrive_in_order(delay_s: float) -> None:
 
 async def test_a_message_takes_the_delay_each_way_and_connecting_a_round_trip() -> None:
     """And no other delay: the quickest of many takes less than two such round trips, on a busy machine, too."""
-    heard_s: list[float] = []
+    received_s: list[float] = []
 
     async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         while await reader.read(1):
-            heard_s.append(perf_counter())
+            received_s.append(perf_counter())
             writer.write(b"y")
 
     began_s, quickest_s = perf_counter(), inf
@@ -77,7 +77,7 @@ async def test_a_message_takes_the_delay_each_way_and_connecting_a_round_trip() 
             writer.write(b"x")
             await reader.readexactly(1)
             answered_s = perf_counter()
-            assert sent_s + DELAY_S <= heard_s[message] <= answered_s - DELAY_S
+            assert sent_s + DELAY_S <= received_s[message] <= answered_s - DELAY_S
             if not message:
                 assert answered_s - began_s >= 4 * DELAY_S
             quickest_s = min(quickest_s, answered_s - sent_s)

@@ -33,7 +33,6 @@ COMMANDS = (
     "clients",
     "loadtests",
     "loadtests.experiments.bench",
-    "loadtests.experiments.capture.recorder",
     "loadtests.harness.relay",
     "notebooks.analysis",
     "servers",

@@ -15,8 +15,8 @@ from servers.deploy.child_process import python_module
 @contextmanager
 def recorder(link: Link, address: str, folder: Path) -> Iterator[str]:
     """Insert a recorder into a link until the block ends; yields the address to use instead. Raises NotMeasured."""
-    target, notes = address.removeprefix("http://"), str(_path(link, folder))
-    command = python_module("loadtests.experiments.capture.recorder", "--to", target, "--notes", notes)
+    target, path = address.removeprefix("http://"), str(_path(link, folder))
+    command = python_module("loadtests.harness.relay", "--to", target, "--record", path)
     with running(command, None, folder / f"recorder, {link}.log") as child:
         yield str(child.next_line(READY_S)["address"])
 
