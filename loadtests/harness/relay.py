@@ -41,9 +41,7 @@ class Relay:
     pieces: all that was carried, if it is recorded; `up` means to the server, and bytes stand as Latin-1.
     """
 
-    def __init__(
-        self, target: str, delay_s: float, loop: asyncio.AbstractEventLoop, is_recording: bool = False
-    ) -> None:
+    def __init__(self, target: str, delay_s: float, loop: asyncio.AbstractEventLoop, recording: bool = False) -> None:
         self._host, _, self._port = target.rpartition(":")
         self._delay_s = delay_s
         self._loop = loop

@@ -15,7 +15,8 @@ from typing import Annotated
 
 import typer
 
-from servers.deploy import deployment_settings, deployments
+from servers.deploy import deployments
+from servers.deploy.deployment_settings import DeploymentSettings, provisioned_log
 from servers.deploy.serverless import profiles
 from servers.deploy.supervisor import Supervisor
 from servers.serving import print_ready
@@ -38,17 +39,15 @@ def deploy(
             chosen = deployments.find(deployment)
             profiles.find(profile)
             os.environ.setdefault("CHAT_SECRET", secrets.token_urlsafe(32))
-            log = deployment_settings.log_in(store or chosen.store, stack)
-            settings = deployment_settings.DeploymentSettings(
-                port, log.url, tuple(shlex.split(server_options)), profile, instances
-            )
-            outside = {**log.pids, "supervisor": os.getpid()}
+            url, pids = provisioned_log(store or chosen.store, stack)
+            settings = DeploymentSettings(port, url, tuple(shlex.split(server_options)), profile, instances)
+            outside = {**pids, "supervisor": os.getpid()}
             supervisor = stack.enter_context(Supervisor(lambda change: _report(change, supervisor.pids | outside)))
             module = import_module(f"servers.deploy.{chosen.folder}.deployment")
             address: str = module.start(supervisor, settings)
         except (ValueError, RuntimeError, OSError) as error:
             raise typer.BadParameter(str(error)) from error
-        facts = {"option": chosen.name, "transport": chosen.transport, "store": log.url.partition(":")[0]}
+        facts = {"deployment": chosen.name, "transport": chosen.transport, "store": url.partition(":")[0]}
         print_ready(address, {**facts, "pids": supervisor.pids | outside, "parts": supervisor.addresses})
         supervisor.run(attached)
 

@@ -1,4 +1,4 @@
-"""Have an empty database for a while: `python -m servers.deploy.empty_database redis --attached`.
+"""Provide an empty database: `python -m servers.deploy.empty_database redis --attached`.
 
 Prints one JSON line when it is there: its URL, the engine's process if it was started here, and its version. A name
 starts an engine in a temporary folder, on a free port. A URL names an engine that runs already, and is left running: a
@@ -13,30 +13,22 @@ import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any
 from urllib.parse import urlsplit
 
 import typer
 
-from servers.deploy.engines import Engine, NotStarted, postgres_server, program, redis_server
+from servers.deploy.engines import ENGINES, NEEDED, NotStarted, program
 from servers.redaction import without_passwords
 from servers.serving import STDIN, print_ready, replace_unencodable
-
-ENGINES: Mapping[str, Callable[[Path], AbstractContextManager[Engine]]] = {
-    "redis": redis_server,
-    "postgresql": postgres_server,
-}
-"""What starts each engine that several processes share, by the scheme of its URLs."""
-
-PROGRAMS = {"redis": "redis-server", "postgresql": "postgres"}
 
 
 @contextmanager
 def engine_folder() -> Iterator[Path]:
-    """Make a folder in which an engine that does not run as root may have a folder of its own."""
+    """Make a temporary folder in which an engine, which does not run as root, may create its own."""
     with tempfile.TemporaryDirectory(prefix="engine-") as name:
         folder = Path(name)
         folder.chmod(0o711)
@@ -45,7 +37,7 @@ def engine_folder() -> Iterator[Path]:
 
 @contextmanager
 def empty_database(engine: str) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Have a database until the block ends: its URL, and what else is known of its engine.
+    """Yield the URL of an empty database that lasts until the block ends, and facts about its engine.
 
     engine: a name or a URL. Raises ValueError if it is neither, or not empty, and NotStarted.
     """
@@ -53,24 +45,24 @@ def empty_database(engine: str) -> Iterator[tuple[str, dict[str, Any]]]:
         with engine_folder() as folder, ENGINES[engine](folder) as running:
             yield running.fresh_url(), {"pids": {"store": running.pid}, "engine": version_of(engine)}
         return
-    made = {"redis": _numbered, "postgresql": _further}.get(urlsplit(engine).scheme)
-    if made is None:
+    database_of = {"redis": _redis_database, "postgresql": _postgres_database}.get(urlsplit(engine).scheme)
+    if database_of is None:
         expected = f"{' or '.join(ENGINES)}, or the URL of one that runs"
         raise ValueError(f"expected {expected}; got {without_passwords(engine)!r}")
-    with made(engine) as url:
+    with database_of(engine) as url:
         yield url, {"pids": {}, "engine": ""}
 
 
 def version_of(engine: str) -> str:
     """Return name and version of the engine that would be started."""
-    said = _run(PROGRAMS[engine], "--version")
-    found = re.search(r"\d+(\.\d+)+", said)
-    return f"{engine} {found.group() if found else said}"
+    output = _run(NEEDED[engine][0], "--version")
+    found = re.search(r"\d+(\.\d+)+", output)
+    return f"{engine} {found.group() if found else output}"
 
 
 @contextmanager
-def _numbered(url: str) -> Iterator[str]:
-    """Use the database of a Redis that a URL names."""
+def _redis_database(url: str) -> Iterator[str]:
+    """Use the database of a Redis that a URL names, and empty it at the end."""
     if held := int(_run("redis-cli", "-u", url, "dbsize").split()[-1]):
         raise ValueError(f"database {urlsplit(url).path or '/0'} of this Redis holds {held} keys: name an empty one")
     try:
@@ -80,8 +72,8 @@ def _numbered(url: str) -> Iterator[str]:
 
 
 @contextmanager
-def _further(url: str) -> Iterator[str]:
-    """Make a database beside the one of a PostgreSQL that a URL names."""
+def _postgres_database(url: str) -> Iterator[str]:
+    """Create a further database in the PostgreSQL that a URL names, and drop it at the end."""
     name = f"chat_{secrets.token_hex(4)}"
     _run("createdb", f"--maintenance-db={url}", name)
     try:
@@ -91,18 +83,18 @@ def _further(url: str) -> Iterator[str]:
 
 
 def _run(name: str, *arguments: str) -> str:
-    """Return what a program says; raises NotStarted if it fails."""
-    done = subprocess.run([program(name) or name, *arguments], check=False, capture_output=True, text=True, cwd="/")
-    if done.returncode or done.stdout.startswith("ERR"):
-        raise NotStarted(f"{name}: {(done.stderr or done.stdout).strip()}")
-    return done.stdout
+    """Return the output of a program; raises NotStarted if it fails."""
+    result = subprocess.run([program(name) or name, *arguments], check=False, capture_output=True, text=True, cwd="/")
+    if result.returncode or result.stdout.startswith("ERR"):
+        raise NotStarted(f"{name}: {(result.stderr or result.stdout).strip()}")
+    return result.stdout
 
 
 def main(
     engine: Annotated[str, typer.Argument(help=f"{' or '.join(ENGINES)}, or the URL of one that runs.")],
     attached: Annotated[bool, typer.Option(help="Stop when standard input closes (for a parent process).")] = False,
 ) -> None:
-    """Have an empty database until told to stop."""
+    """Provide an empty database until a signal, or the end of standard input."""
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: sys.exit(0))
     try:

@@ -1,8 +1,8 @@
 """Run a real Redis or PostgreSQL for as long as a block lasts: for tests, comparisons and deployments on one machine.
 
-Teaches what each engine must be told so that "acknowledged" means "on disk" (Redis syncs its log once a second unless
-told `appendfsync always`; PostgreSQL waits for the disk by itself), and that an engine is a process like any other: it
-can be killed and started again on the same data. The kernel ends an engine whose parent dies. Leaves out installing.
+Teaches which settings make "acknowledged" mean "on disk" (Redis syncs its log once a second unless `appendfsync always`
+is set; PostgreSQL waits for the disk by default), and that an engine is a process like any other: it can be killed and
+started again on the same data. The kernel ends an engine whose parent dies. Leaves out installing.
 """
 
 import itertools
@@ -15,8 +15,8 @@ import signal
 import socket
 import subprocess
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
 
 READY_S = 30.0
@@ -41,7 +41,7 @@ NEEDED = {"redis": ("redis-server", "setpriv"), "postgresql": ("postgres", "init
 
 
 class NotStarted(RuntimeError):
-    """An engine ended, or did not answer in time."""
+    """An engine ended, or was not ready in time."""
 
 
 def program(name: str) -> str | None:
@@ -69,7 +69,7 @@ class Engine:
         log: Path,
         url: str,
         *,
-        answers: Callable[[], bool],
+        is_ready: Callable[[], bool],
         fresh_url: Callable[[], str],
         stop_signal: signal.Signals,
     ) -> None:
@@ -77,7 +77,7 @@ class Engine:
         self.fresh_url = fresh_url
         self._command = [*unprivileged(stop_signal), *command]
         self._log = log
-        self._answers = answers
+        self._is_ready = is_ready
         self._stop_signal = stop_signal
         self._process: subprocess.Popen[bytes] | None = None
 
@@ -89,14 +89,14 @@ class Engine:
         return self._process.pid
 
     def start(self) -> None:
-        """Start the engine, and wait until it answers. Raises NotStarted."""
+        """Start the engine, and wait until it accepts requests. Raises NotStarted."""
         deadline_s = time.monotonic() + READY_S
         self._process = self._spawn()
-        while not self._answers():
+        while not self._is_ready():
             if time.monotonic() > deadline_s:
                 self.kill()
                 raise NotStarted(f"{' '.join(self._command)}: did not start\n{self._log.read_text()[-2000:]}")
-            if self._process.poll() is not None:  # what a killed one left behind may still hold the data
+            if self._process.poll() is not None:  # its killed predecessor may have left a lock on the data
                 self._process = self._spawn()
             time.sleep(POLL_S)
 
@@ -126,17 +126,17 @@ class Engine:
 @contextmanager
 def redis_server(folder: Path, port: int = 0) -> Iterator[Engine]:
     """Run a Redis that keeps its data in `folder`, and acknowledges what is on disk. Raises NotStarted."""
-    own(folder)
+    give_to_engines(folder)
     port = port or free_port()
-    told = {"port": port, "bind": HOST, "dir": folder, "databases": REDIS_DATABASES, "save": ""}
+    settings = {"port": port, "bind": HOST, "dir": folder, "databases": REDIS_DATABASES, "save": ""}
     durable = {"appendonly": "yes", "appendfsync": "always", "maxmemory-policy": "noeviction"}
-    options = [part for name, value in (told | durable).items() for part in (f"--{name}", str(value))]
+    options = [part for name, value in (settings | durable).items() for part in (f"--{name}", str(value))]
     numbers = itertools.count(1)
     engine = Engine(
         [_needed("redis-server"), *options],
         folder / "redis.log",
         f"redis://{HOST}:{port}/0",
-        answers=lambda: _says(port, b"PING\r\n") == b"+PONG\r\n",
+        is_ready=lambda: _response(port, b"PING\r\n") == b"+PONG\r\n",
         fresh_url=lambda: f"redis://{HOST}:{port}/{next(numbers)}",
         stop_signal=signal.SIGTERM,
     )
@@ -146,7 +146,7 @@ def redis_server(folder: Path, port: int = 0) -> Iterator[Engine]:
 @contextmanager
 def postgres_server(folder: Path, port: int = 0) -> Iterator[Engine]:
     """Run a PostgreSQL that keeps its data in `folder`, made if need be. Raises NotStarted."""
-    own(folder)
+    give_to_engines(folder)
     port = port or free_port()
     data = folder / "data"
     if not data.exists():
@@ -162,14 +162,14 @@ def postgres_server(folder: Path, port: int = 0) -> Iterator[Engine]:
         [_needed("postgres"), "-D", str(data), *at[:4], "-k", "", "-c", "max_connections=200"],
         folder / "postgres.log",
         f"postgresql://chat@{HOST}:{port}/postgres",
-        answers=lambda: subprocess.run([_needed("pg_isready"), "-q", *at], check=False).returncode == 0,
+        is_ready=lambda: subprocess.run([_needed("pg_isready"), "-q", *at], check=False).returncode == 0,
         fresh_url=fresh_url,
         stop_signal=signal.SIGINT,  # its "fast" shutdown: waits for no client
     )
     yield from _running(engine)
 
 
-def own(folder: Path) -> None:
+def give_to_engines(folder: Path) -> None:
     """Make the folder if need be, and give it to the user that the engines run as."""
     folder.mkdir(parents=True, exist_ok=True)
     if os.geteuid() == 0:
@@ -187,12 +187,12 @@ def unprivileged(at_parents_death: signal.Signals) -> list[str]:
 
 
 def as_nobody(*command: str | Path) -> None:
-    """Run a command to its end as the engines' user. Raises NotStarted with what it said if it fails."""
-    done = subprocess.run(
+    """Run a command to its end as the engines' user. Raises NotStarted with its error output if it fails."""
+    result = subprocess.run(
         [*unprivileged(signal.SIGKILL), *map(str, command)], check=False, capture_output=True, text=True, cwd="/"
     )
-    if done.returncode:
-        raise NotStarted(f"{command[0]}: {done.stderr.strip()}; the folder must be one that {UNPRIVILEGED!r} can reach")
+    if result.returncode:
+        raise NotStarted(f"{command[0]}: {result.stderr.strip()}; {UNPRIVILEGED!r} must be able to reach the folder")
 
 
 def free_port() -> int:
@@ -218,11 +218,18 @@ def _needed(name: str) -> str:
     return path
 
 
-def _says(port: int, question: bytes) -> bytes:
-    """Return what answers at the port; nothing if nobody does."""
+def _response(port: int, request: bytes) -> bytes:
+    """Send a request to a port, and return the response; nothing if there is none."""
     try:
-        with socket.create_connection((HOST, port), timeout=1.0) as line:
-            line.sendall(question)
-            return line.recv(64)
+        with socket.create_connection((HOST, port), timeout=1.0) as connection:
+            connection.sendall(request)
+            return connection.recv(64)
     except OSError:
         return b""
+
+
+ENGINES: Mapping[str, Callable[[Path], AbstractContextManager[Engine]]] = {
+    "redis": redis_server,
+    "postgresql": postgres_server,
+}
+"""What runs each engine that several processes can share, by the scheme of its URLs."""

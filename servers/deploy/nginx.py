@@ -1,6 +1,6 @@
-"""Run a real nginx before several servers: `with balancer("long_polling", upstreams) as address`.
+"""Run a real nginx in front of several servers: `with balancer("long_polling", upstreams) as address`.
 
-Teaches what a proxy in between must be told for each way of waiting, since its defaults are made for short answers. The
+Teaches which settings a proxy needs for each way of waiting, since its defaults are made for short responses. The
 configurations beside this module, `nginx/<slug>.conf`, are sites as one would install them; only their addresses are
 changed to run one here. A transport without a site of its own takes that of one whose clients read and send alike.
 Leaves out TLS, and installing nginx (Debian's package nginx).
@@ -18,7 +18,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from servers.deploy import engines
-from servers.deploy.engines import HOST, NotStarted, free_port, own, unprivileged
+from servers.deploy.engines import HOST, NotStarted, free_port, give_to_engines, unprivileged
 from servers.transports import TRANSPORTS, Commands, Reads, Transport, find
 
 SITES = Path(__file__).with_name("nginx")
@@ -45,7 +45,7 @@ def balancer(
     site = rendered(slug, listen, upstreams, instead or {})
     with TemporaryDirectory(prefix="nginx-") as name:
         folder = Path(name)
-        own(folder)
+        give_to_engines(folder)
         shutil.copy(SITES / "frame.conf", folder / "nginx.conf")
         (folder / "site.conf").write_text(site, encoding="utf-8")
         command = [program, "-p", f"{name}/", "-c", "nginx.conf", "-e", "error.log"]
@@ -54,7 +54,7 @@ def balancer(
                 _await(listen, nginx, folder / "error.log")
                 yield f"http://{listen}"
             finally:
-                nginx.terminate()  # at once: its lines need not end first
+                nginx.terminate()  # at once: its connections need not end first
                 nginx.wait(STOP_S)
 
 
@@ -87,7 +87,7 @@ def rendered(slug: str, listen: str, upstreams: Sequence[str], instead: Mapping[
 
 
 def _await(listen: str, nginx: "subprocess.Popen[bytes]", log: Path) -> None:
-    """Wait until nginx takes connections; raises NotStarted with what it said if it does not."""
+    """Wait until nginx accepts connections; raises NotStarted with its error log if it does not."""
     host, _, port = listen.partition(":")
     deadline_s = time.monotonic() + READY_S
     while True:
@@ -95,8 +95,8 @@ def _await(listen: str, nginx: "subprocess.Popen[bytes]", log: Path) -> None:
             socket.create_connection((host, int(port)), timeout=1.0).close()
         except OSError:
             if nginx.poll() is not None or time.monotonic() > deadline_s:
-                said = log.read_text(encoding="utf-8") if log.exists() else ""
-                raise NotStarted(f"nginx does not listen on {listen}\n{said[-2000:]}") from None
+                output = log.read_text(encoding="utf-8") if log.exists() else ""
+                raise NotStarted(f"nginx does not listen on {listen}\n{output[-2000:]}") from None
             time.sleep(POLL_S)
         else:
             return

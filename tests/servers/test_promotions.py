@@ -15,7 +15,7 @@ from servers.core.store import Store, open_store
 from servers.core.stores import postgres_listener, redis_reader
 from servers.core.wire import Cursor, Draft, Kind
 from servers.deploy.empty_database import engine_folder
-from servers.deploy.engines import Engine, as_nobody, own, postgres_server, program, redis_server
+from servers.deploy.engines import Engine, as_nobody, give_to_engines, postgres_server, program, redis_server
 from tests.support.engines import SHARED, answered
 
 pytestmark = [pytest.mark.anyio, pytest.mark.process]
@@ -61,7 +61,7 @@ def postgres_that_fails_over(folder: Path) -> Iterator[tuple[Engine, Step, Step]
         data, standby = folder / "one" / "data", folder / "standby"
 
         def fall_behind() -> None:
-            own(standby)
+            give_to_engines(standby)
             as_nobody(
                 program("pg_basebackup") or "pg_basebackup",
                 *("-d", engine.url, "-D", standby / "data", "-X", "stream", "-c", "fast", "--no-sync"),

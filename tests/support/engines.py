@@ -7,8 +7,8 @@ from typing import TypeVar
 
 from servers.core.errors import Unavailable
 from servers.deploy import engines
-from servers.deploy.empty_database import ENGINES, engine_folder
-from servers.deploy.engines import Engine
+from servers.deploy.empty_database import engine_folder
+from servers.deploy.engines import ENGINES, Engine
 
 SHARED = ENGINES
 """The engines that several processes share, by the scheme of their URLs."""
