@@ -1,6 +1,7 @@
 """Count the modules that a command runs, in all of its processes: put this folder on PYTHONPATH.
 
-    MODULES=/tmp/modules PYTHONPATH=.ci/trace .venv/bin/python -m loadtests compare --users 2 --room-size 2 --seconds 2
+    export MODULES=/tmp/modules
+    PYTHONPATH=.ci/trace .venv/bin/python -m loadtests compare --transport raw_websocket --seconds 4
     sort -u /tmp/modules.imported | wc -l
     sort -u /tmp/modules.called | wc -l
 
@@ -12,6 +13,7 @@ import atexit
 import os
 import sys
 import threading
+from inspect import CO_OPTIMIZED
 from pathlib import Path
 from types import FrameType
 
@@ -21,8 +23,10 @@ called: set[str] = set()
 
 
 def note_call(frame: FrameType, event: str, _: object) -> None:
-    if event == "call" and frame.f_code.co_name != "<module>":
-        called.add(frame.f_code.co_filename)
+    """Note the file of a function that is called; the bodies of modules and classes run at import and do not count."""
+    code = frame.f_code
+    if event == "call" and code.co_flags & CO_OPTIMIZED and not code.co_name.startswith("<"):
+        called.add(code.co_filename)
 
 
 def ours(files: "set[str]") -> "set[str]":

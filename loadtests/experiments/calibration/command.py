@@ -18,7 +18,6 @@ from rich.text import Text
 from loadtests.accounts.verdict import Status
 from loadtests.experiments.calibration import record
 from loadtests.experiments.calibration.error import Error, Row, errors_ms, row_of
-from loadtests.experiments.calibration.stub import speaks
 from loadtests.experiments.calibration.stub_log import StubLog
 from loadtests.harness.children import NotMeasured, running
 from loadtests.harness.cores import Cores, choose, reserved
@@ -33,9 +32,11 @@ from results import terminal
 from results.fitted_table import FittedTable, TableColumn, TableRow
 from results.terminal import note
 from servers.deploy.child_process import OnTick, python_module
-from servers.transports import TRANSPORTS, Transport
+from servers.transports import TRANSPORTS, Commands, Reads, Transport
 
-SLUGS = [row.slug for row in TRANSPORTS if speaks(row)]
+SLUGS = [row.slug for row in TRANSPORTS if row.reads is not Reads.ONCE or row.commands is Commands.FRAMES]
+"""What the stub can serve: requests that are answered at once or held, and one WebSocket."""
+
 POLL_S = 1.0
 P50_GOAL_MS = 1.5
 P99_GOAL_MS = 6.0

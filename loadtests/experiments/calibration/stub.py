@@ -24,7 +24,7 @@ from websockets.server import ServerProtocol
 
 from loadtests.experiments.calibration.stub_room import Room, Rooms, parse_after
 from servers.core.wire import Account, Ack, Join, Leave, LogIn, Page, Send, decode, encode
-from servers.transports import Commands, Reads, Transport, find
+from servers.transports import Reads, find
 
 HOST = "127.0.0.1"
 STDIN = 0
@@ -148,11 +148,6 @@ class StubWebSocket(asyncio.Protocol):
             case Leave() as leave:
                 self._room.listeners.discard(self)
                 return Ack(leave.ref)
-
-
-def speaks(transport: Transport) -> bool:
-    """Return whether the stub can serve a transport: polls that are answered at once or held, and one WebSocket."""
-    return transport.reads is not Reads.ONCE or transport.commands is Commands.FRAMES
 
 
 async def serve(slug: str, delays_ms: list[float], log: Path) -> None:
