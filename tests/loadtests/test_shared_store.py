@@ -1,7 +1,5 @@
 """Shared stores under load: comparisons with two workers, and the parts of `python -m loadtests shared_store`."""
 
-import subprocess
-import sys
 from collections import Counter
 from pathlib import Path
 
@@ -16,13 +14,14 @@ from loadtests.harness.cores import Cores
 from loadtests.harness.provisioned_store import SHARED, StoreChoice
 from loadtests.plan.workload import Workload
 from results.schema import CROSS_PROCESS
+from servers.core.store import open_store
+from servers.core.wire import Draft, Kind
 from servers.deploy.empty_database import empty_database
 from servers.redaction import without_passwords
 from servers.transports import TRANSPORTS, find
 from tests.support.engines import Engines
 from tests.support.loadtest_run import compared
 
-ROOT = Path(__file__).parents[2]
 ANYWHERE = Cores(None, None)
 OPTIONS = "--users 8 --room-size 4 --rate 1 --seconds 2 --poll 0.5 --transport raw_websocket --workers 2"
 
@@ -95,36 +94,30 @@ def test_a_store_that_is_refused_is_named_without_its_password(url: str) -> None
     assert "secret" not in str(refused.value)
 
 
+async def append_first(url: str) -> None:
+    """Append an event to a log that must be empty."""
+    store = await open_store(url)
+    event = await store.append("room", Draft(Kind.MESSAGE, "ada", "Ada", "hello", 1, "1"))
+    await store.close()
+    assert event.seq == 1
+
+
+@pytest.mark.anyio
 @pytest.mark.process
 @pytest.mark.parametrize("scheme", SHARED)
-def test_an_engine_that_runs_lends_an_empty_database_again_and_again(scheme: str, engines: Engines) -> None:
+async def test_an_engine_that_runs_lends_an_empty_database_again_and_again(scheme: str, engines: Engines) -> None:
     url = engines.fresh_url(scheme)
     for _ in range(2):
         with empty_database(url) as (lent, facts):
             assert lent.startswith(f"{scheme}://")
             assert facts["pids"] == {}
-            command = [sys.executable, "-c", FILL, lent]
-            subprocess.run(command, check=True, cwd=ROOT, timeout=30)
+            await append_first(lent)
 
 
-FILL = """
-import asyncio, sys
-from servers.core.store import open_store
-from servers.core.wire import Draft, Kind
-
-async def fill():
-    store = await open_store(sys.argv[1])
-    event = await store.append("room", Draft(Kind.MESSAGE, "ada", "Ada", "hello", 1, "1"))
-    assert event.seq == 1, event
-    await store.close()
-
-asyncio.run(fill())
-"""
-
-
+@pytest.mark.anyio
 @pytest.mark.process
-def test_a_redis_database_that_holds_something_is_not_taken(engines: Engines) -> None:
+async def test_a_redis_database_that_is_not_empty_is_refused(engines: Engines) -> None:
     url = engines.fresh_url("redis")
-    subprocess.run([sys.executable, "-c", FILL, url], check=True, cwd=ROOT, timeout=30)
+    await append_first(url)
     with pytest.raises(ValueError, match="name an empty one"), empty_database(url):
         pass

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class FanOutSize:
-    """How many lines listen, and how many messages a leg sends them one at a time, and with 16 in flight."""
+    """How many subscribers, and how many messages a leg sends them one at a time, and with 16 in flight."""
 
     subscribers: int
     messages: int

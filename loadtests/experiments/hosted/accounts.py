@@ -1,4 +1,4 @@
-"""From what users noted and what the host has metered to a row of `results.schema.HOSTED`.
+"""From what users recorded and what the host metered to a row of `results.schema.HOSTED`.
 
 Teaches that two sides count different things: the host what it bills and whom it cuts, the users what they receive and
 how long they are disconnected. It takes both to say whether a transport works there. Pure.

@@ -35,18 +35,13 @@ class Measured(NamedTuple):
 
 def measure_hosted(planned: Planned, host: Host, cores: Cores) -> Measured:
     """Measure one transport on one host; waits, and raises NotMeasured, OSError."""
-    slug = planned.transport.slug
+    slug, load = planned.transport.slug, planned.workload
+    locust_file = OurServers().locust_file(slug)
     with TemporaryDirectory(prefix="hosted-") as name:
         folder = Path(name)
         with (
             hosting(slug, host, cores.servers, folder) as server,
-            generating(
-                OurServers().locust_file(slug),
-                ClientAddresses(server.address),
-                planned.workload,
-                cores.generator,
-                folder,
-            ) as generator,
+            generating(locust_file, ClientAddresses(server.address), load, cores.generator, folder) as generator,
         ):
             start = bill_of(server)
             window = generator.await_window()
