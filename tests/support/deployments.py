@@ -25,7 +25,7 @@ class AnyDeployment(Protocol):
     def serving(
         self, transport: Transport, engines: Engines, *more: str, env: Mapping[str, str] | None = None
     ) -> AbstractContextManager[ChildProcess]:
-        """Run it with an empty store of its own; `more` is told to the servers."""
+        """Run it with an empty store of its own; `more`: further options of the servers."""
         ...
 
 
@@ -67,8 +67,8 @@ class Deployed:
     ) -> Iterator[ChildProcess]:
         store = "sqlite" if self.deployment.store == "sqlite" else engines.fresh_url(self.deployment.store)
         command = ["servers", "deploy", self.deployment.name, "--port", "0", "--store", store]
-        told = ["--server-options", shlex.join([*arguments(), *more])]
-        with started([*command, *told], env={"CHAT_SECRET": SECRET, **(env or {})}) as running:
+        options = ["--server-options", shlex.join([*arguments(), *more])]
+        with started([*command, *options], env={"CHAT_SECRET": SECRET, **(env or {})}) as running:
             yield running
 
 

@@ -1,4 +1,4 @@
-"""A serverless host within the test's own process, its instances real processes; and what it tells of itself."""
+"""A serverless host within the test's own process, whose instances are real processes, and its bill."""
 
 import asyncio
 import random
@@ -17,19 +17,17 @@ from servers.deploy.serverless.profiles import find as find_profile
 from servers.transports import find
 from tests.support.chat_harness import ChatHarness
 
-DEADLINE_S, LOOK_S = 15.0, 0.02
+DEADLINE_S, POLL_S = 15.0, 0.02
 CLASSIC, FLUID = find_profile("classic-hobby"), find_profile("fluid-2026")
 LEASE_S = 3.0
 
 
 @asynccontextmanager
-async def function(
-    profile: Profile, renewable: Callable[[Callable[[], None]], None] = lambda renew: None, **limits: Any
-) -> AsyncIterator[httpx.AsyncClient]:
+async def function(profile: Profile, **limits: Any) -> AsyncIterator[httpx.AsyncClient]:
     """Host tests.support.functions under a profile with other limits; yields a client of it."""
     chance = random.Random(1)
     async with (
-        hosting(["tests.support.functions"], replace(profile, **limits), chance=chance, renewable=renewable) as address,
+        hosting(["tests.support.functions"], replace(profile, **limits), chance=chance) as (address, _),
         httpx.AsyncClient(base_url=address, trust_env=False, timeout=DEADLINE_S) as client,
     ):
         yield client
@@ -39,23 +37,23 @@ CUTS = ("timeouts", "cut_streams", "cut_sockets")
 
 
 async def bill(client: httpx.AsyncClient) -> dict[str, Any]:
-    """Return what the host has metered, which it tells whatever its instances do."""
-    told: dict[str, Any] = (await client.get("/host/stats")).json()
-    return told
+    """Return what the host has metered, whatever its instances do."""
+    billed: dict[str, Any] = (await client.get("/host/stats")).json()
+    return billed
 
 
 async def until(client: httpx.AsyncClient, holds: Callable[[dict[str, Any]], bool]) -> dict[str, Any]:
-    """Ask the host, every LOOK_S, until something holds of its bill; return that."""
+    """Read the host's bill, every POLL_S, until something holds of it; return that bill."""
     async with asyncio.timeout(DEADLINE_S):
         while True:
-            if holds(told := await bill(client)):
-                return told
-            await asyncio.sleep(LOOK_S)
+            if holds(billed := await bill(client)):
+                return billed
+            await asyncio.sleep(POLL_S)
 
 
 def longer_than(seconds: float, before: dict[str, Any]) -> Callable[[dict[str, Any]], bool]:
     """Return whether so much time has passed since an earlier bill."""
-    return lambda told: bool(told["up_s"] > before["up_s"] + seconds)
+    return lambda billed: bool(billed["up_s"] > before["up_s"] + seconds)
 
 
 async def while_waiting(client: httpx.AsyncClient, users: int, seconds: float) -> tuple[dict[str, Any], dict[str, Any]]:
@@ -65,20 +63,20 @@ async def while_waiting(client: httpx.AsyncClient, users: int, seconds: float) -
     """
     async with asyncio.timeout(2 * DEADLINE_S):
         while True:
-            before = await until(client, lambda told: told["open_calls"] == users)
+            before = await until(client, lambda billed: billed["open_calls"] == users)
             after = await until(client, longer_than(seconds, before))
             if (after["open_calls"], after["invocations"]) == (users, before["invocations"]):
                 return before, after
 
 
-def cuts(told: dict[str, Any]) -> int:
+def cuts(billed: dict[str, Any]) -> int:
     """Return how often anybody was cut."""
-    return sum(told[cut] for cut in CUTS)
+    return sum(billed[cut] for cut in CUTS)
 
 
 @dataclass(frozen=True)
 class Hosted:
-    """A stage whose server is a function, and the host that bills it."""
+    """A chat whose server is a function, and the host that bills it."""
 
     stage: ChatHarness
     host: httpx.AsyncClient
@@ -104,7 +102,7 @@ async def hosted(
             service = stack.enter_context(started(["servers.pusher_service", "--port", "0"], env=env))
             env |= {"PUSHER_HOST": "127.0.0.1", "PUSHER_PORT": service.address.rpartition(":")[2]}
         async with (
-            hosting(command, replace(profile, **limits), env) as address,
+            hosting(command, replace(profile, **limits), env) as (address, _),
             httpx.AsyncClient(base_url=address, trust_env=False, timeout=DEADLINE_S) as host,
         ):
             yield Hosted(ChatHarness(find(slug), address), host)

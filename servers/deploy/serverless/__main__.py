@@ -1,7 +1,7 @@
 """Host one of our servers as a function: `python -m servers.deploy.serverless short_polling --profile classic-hobby`.
 
 Each instance is a `python -m servers <transport>` with the `--server-options`. Prints one JSON line when it is ready;
-SIGHUP tells it that there is a new version: calls go to new instances from then on.
+On SIGHUP there is a new version: requests go to new instances from then on.
 For the Pusher adapter it starts the stand-in beside the instances, unless the PUSHER_* variables name a push service.
 """
 
@@ -11,7 +11,6 @@ import secrets
 import shlex
 import signal
 import tempfile
-from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import asdict, replace
 from typing import Annotated, Any
@@ -37,7 +36,7 @@ def main(
     concurrency: Annotated[int | None, typer.Option(min=1, help="Calls that an instance serves at once.")] = None,
     idle: Annotated[float | None, typer.Option(min=0.1, help="Seconds until an idle instance is reaped.")] = None,
     store: Annotated[str, typer.Option(help="Where the log is kept: a store that processes can share.")] = "",
-    server_options: Annotated[str, typer.Option(help="What the servers are told, such as '--hold 5 --lease 10'.")] = "",
+    server_options: Annotated[str, typer.Option(help="Options for the servers, such as '--hold 5 --lease 10'.")] = "",
     port: Annotated[int, typer.Option(min=0, max=65535, help="Port to listen on; 0 takes a free one.")] = 8000,
     attached: Annotated[bool, typer.Option("--attached", help="Stop when standard input closes.")] = False,
 ) -> None:
@@ -65,7 +64,7 @@ def shared_store(url: str, limits: Profile, stack: ExitStack) -> str:
     """Return the store's URL; raises ValueError if several instances could not share it."""
     if limits.instances_max > 1 and (not url or url.partition(":")[0] in EMBEDDED):
         raise ValueError(
-            f"--store {url or '(none)'}: an embedded store is one process's alone; name one that up to "
+            f"--store {url or '(none)'}: only one process may use an embedded store; name one that up to "
             f"{limits.instances_max} instances can share, or have --instances 1"
         )
     return url or f"sqlite:///{stack.enter_context(tempfile.TemporaryDirectory(prefix='chat-'))}/chat.db"
@@ -82,10 +81,8 @@ async def _host(
     if attached:
         loop.add_reader(STDIN, lambda: None if os.read(STDIN, 4096) else stop.set())
 
-    def renewable(renew: Callable[[], None]) -> None:
+    async with hosting(command, limits, port=port, facts=facts) as (address, renew):
         loop.add_signal_handler(signal.SIGHUP, renew)
-
-    async with hosting(command, limits, port=port, facts=facts, renewable=renewable) as address:
         if "push_service" in pids:
             facts |= {"push_service": f"http://{os.environ['PUSHER_HOST']}:{os.environ['PUSHER_PORT']}"}
         print_ready(address, {**facts, "pids": pids, "settings": asdict(limits)})

@@ -1,7 +1,7 @@
 """One end of an HTTP/1.1 connection: h11's state machine, which does no I/O, over a pair of streams that does.
 
-Teaches what a host in front of functions must understand of HTTP: where a request and an answer begin and end, since an
-invocation is just that. What is said about one connection ("hop by hop", RFC 9110 section 7.6.1) stays on it.
+Teaches what a host in front of functions must understand of HTTP: where a request and a response begin and end, since
+an invocation is just that. Headers about one connection ("hop by hop", RFC 9110 section 7.6.1) are not passed on.
 """
 
 import asyncio
@@ -19,11 +19,11 @@ Headers = list[tuple[bytes, bytes]]
 
 
 class TooLarge(Exception):
-    """A request's body is longer than a function is given."""
+    """A request's body is too long for a function."""
 
 
 class EdgeConnection:
-    """Hears and says h11's events, and counts bytes into `wire`. switched: whether it has become a WebSocket."""
+    """Receives and sends h11's events, and counts bytes into `wire`. switched: whether it is a WebSocket now."""
 
     def __init__(
         self,
@@ -34,7 +34,7 @@ class EdgeConnection:
     ) -> None:
         self.http = h11.Connection(role)
         self.switched = False
-        self._asked_for_head = False
+        self._is_head = False
         self._reader = reader
         self._writer = writer
         self._wire = wire
@@ -42,21 +42,21 @@ class EdgeConnection:
         self._exchange = Traffic()
 
     @property
-    def answered(self) -> bool:
-        """Whether an answer has begun: then it can only be cut, not replaced."""
+    def has_responded(self) -> bool:
+        """Whether a response has begun: then it can only be cut, not replaced."""
         return self.http.our_state is not h11.SEND_RESPONSE
 
-    async def hear(self) -> h11.Event:
+    async def receive(self) -> h11.Event:
         """Wait for the next event; raises h11.RemoteProtocolError, OSError."""
         while True:
             event = self.http.next_event()
             if isinstance(event, h11.Request):
-                self._asked_for_head = event.method == b"HEAD"
+                self._is_head = event.method == b"HEAD"
             if isinstance(event, h11.Event):
                 return event
             assert event is h11.NEED_DATA, event
             if self.http.they_are_waiting_for_100_continue:
-                await self.say(h11.InformationalResponse(status_code=100, headers=[]))
+                await self.send_events(h11.InformationalResponse(status_code=100, headers=[]))
             self.http.receive_data(await self.read())
 
     async def read(self) -> bytes:
@@ -66,22 +66,22 @@ class EdgeConnection:
         self._exchange.received += len(data)
         return data
 
-    async def hear_body(self, bytes_max: int) -> bytes:
+    async def receive_body(self, bytes_max: int) -> bytes:
         """Wait for a request's whole body; raises TooLarge."""
         body = bytearray()
-        while isinstance(event := await self.hear(), h11.Data):
+        while isinstance(event := await self.receive(), h11.Data):
             body += event.data
             if len(body) > bytes_max:
                 raise TooLarge(f"body: expected at most {bytes_max} bytes")
         return bytes(body)
 
-    async def say(self, *events: h11.Event) -> None:
-        """Write events, and wait while the other end is slow; to one that has hung up, nothing is written."""
-        said = [event for event in events if not (self._asked_for_head and isinstance(event, h11.Data))]
-        await self.write(b"".join(self.http.send(event) or b"" for event in said))
+    async def send_events(self, *events: h11.Event) -> None:
+        """Write events, and wait while the other end is slow; nothing is written to one that has closed."""
+        sent = [event for event in events if not (self._is_head and isinstance(event, h11.Data))]
+        await self.write(b"".join(self.http.send(event) or b"" for event in sent))
 
     async def write(self, data: bytes) -> None:
-        """Write bytes as they are; waits like `say`."""
+        """Write bytes as they are; waits like `send_events`."""
         if not self._writer.is_closing():
             self._traffic.sent += len(data)
             self._exchange.sent += len(data)
@@ -98,7 +98,7 @@ class EdgeConnection:
         return True
 
     def switch(self) -> None:
-        """From now on this is a WebSocket, and its handshake was part of it."""
+        """Count this connection as a WebSocket from now on, its handshake included."""
         self._traffic.received -= self._exchange.received
         self._traffic.sent -= self._exchange.sent
         self._traffic = self._wire.websocket
@@ -106,8 +106,8 @@ class EdgeConnection:
         self._traffic.sent += self._exchange.sent
         self.switched = True
 
-    def hang_up(self) -> None:
-        """Close the connection at once, without a word."""
+    def abort(self) -> None:
+        """Close the connection at once."""
         self._writer.transport.abort()
 
 

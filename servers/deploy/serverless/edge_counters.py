@@ -1,7 +1,7 @@
-"""What the edge can tell of the requests that pass: the counters of `GET /stats`, since an instance's own die with it.
+"""The counters of `GET /stats`, kept at the edge, since an instance's own are lost with it.
 
 Teaches where to count when the server is not there between two requests. Leaves out what only the function knows: how
-many events an answer held, and what it said to a push service.
+many events a response held, and what it published.
 """
 
 from collections.abc import Callable
@@ -27,7 +27,7 @@ EMPTY_PAGE = b'"events":[]}'
 class EdgeCounters:
     """The same columns as servers.core.counters, as far as they can be known here.
 
-    command_frames: messages on sockets but for each one's first, which is no command but a joining.
+    command_frames: messages on sockets without the first of each, which joins a room.
     """
 
     requests: dict[str, int] = field(default_factory=lambda: dict.fromkeys(Purpose, 0))
@@ -35,26 +35,26 @@ class EdgeCounters:
     empty_answers: int = 0
     wire: WireBytes = field(default_factory=WireBytes)
 
-    def asked(self, target: bytes) -> None:
-        """Count a request under its purpose; what is asked about the server itself is not counted."""
+    def count_request(self, target: bytes) -> None:
+        """Count a request under its purpose; requests for the server's own state are not counted."""
         path = target.partition(b"?")[0]
         if path not in UNCOUNTED:
             self.requests[PURPOSES.get(path.rpartition(b"/")[2], Purpose.UPKEEP)] += 1
 
-    def answered(self, last_bytes: bytes) -> None:
-        """Count an answer that was a page without events."""
+    def count_response(self, last_bytes: bytes) -> None:
+        """Count a response that was a page without events."""
         self.empty_answers += last_bytes.endswith(EMPTY_PAGE)
 
-    def listen(self) -> Callable[[bytes], None]:
-        """Return what is to hear the bytes of a client's new socket."""
+    def frame_counter(self) -> Callable[[bytes], None]:
+        """Return what is to be given the bytes that a client sends on a new socket."""
         count = FrameCount()
 
-        def hear(data: bytes) -> None:
+        def on_data(data: bytes) -> None:
             before = max(1, count.messages)
             count.feed(data)
             self.command_frames += max(1, count.messages) - before
 
-        return hear
+        return on_data
 
     def as_dict(self) -> dict[str, Any]:
         return asdict(self)

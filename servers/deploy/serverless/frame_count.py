@@ -1,4 +1,4 @@
-"""Count the messages within a WebSocket that merely passes: websockets' own parser, which does no I/O, reads along."""
+"""Count the messages on a WebSocket that is relayed, with websockets' own parser, which does no I/O."""
 
 from collections.abc import Generator
 from contextlib import suppress
@@ -20,7 +20,7 @@ class FrameCount:
         next(self._parser)
 
     def feed(self, data: bytes) -> None:
-        """Read along, until something comes that is no frame of a client: the function will have its say on that."""
+        """Read along, until something comes that is no frame of a client: the function will refuse that."""
         self._reader.feed_data(data)
         with suppress(ProtocolError, StopIteration):
             next(self._parser)

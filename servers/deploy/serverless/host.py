@@ -1,9 +1,9 @@
-"""A serverless host on one port of this machine: whoever asks is given an instance, for as long as a profile allows.
+"""A serverless host on one port of this machine: each request gets an instance, for as long as a profile allows.
 
-Teaches what stands between a client and a function: a front door that keeps its own connections, cuts each into
-invocations, and answers for functions that are late, too many or dead. What crosses the wire: HTTP/1.1 and, where the
+Teaches what stands between a client and a function: an edge that keeps connections, divides each into
+invocations, and responds itself when functions are late, too many or dead. What crosses the wire: HTTP/1.1 and, if the
 profile has them, WebSockets; `GET /host/stats` is the bill, `GET /stats` what the edge has counted. Both are the host's
-own, and answer while every instance is frozen. Leaves out TLS, regions and queues: no request waits for a place.
+own, and answer while every instance is frozen. Leaves out TLS, regions and queues: no request waits for an instance.
 """
 
 import asyncio
@@ -18,12 +18,12 @@ from typing import Any
 import h11
 
 from servers.deploy.child_process import ChildFailed
-from servers.deploy.serverless import platform_answers as platform
+from servers.deploy.serverless import platform_responses as platform
 from servers.deploy.serverless.edge_connection import EdgeConnection, TooLarge
 from servers.deploy.serverless.edge_counters import EdgeCounters
-from servers.deploy.serverless.fleet import Fleet, Place, Throttled
+from servers.deploy.serverless.fleet import Fleet, PooledInstance, Throttled
 from servers.deploy.serverless.instance import Instance
-from servers.deploy.serverless.invocation import FunctionFailed, call, wants_socket
+from servers.deploy.serverless.invocation import FunctionFailed, call, is_upgrade
 from servers.deploy.serverless.meter import Meter
 from servers.deploy.serverless.profiles import Profile
 from servers.serving import HttpSettings
@@ -34,7 +34,7 @@ log = logging.getLogger(__name__)
 
 
 class Host:
-    """The front door of one function. Give `serve` to asyncio.start_server; close the fleet when done."""
+    """The edge in front of one function. Give `serve` to asyncio.start_server; close the fleet when done."""
 
     def __init__(self, fleet: Fleet, profile: Profile, meter: Meter, facts: Mapping[str, Any]) -> None:
         self._fleet = fleet
@@ -48,37 +48,37 @@ class Host:
         wire = self._edge.wire
         wire.connections_open += 1
         wire.connections_opened += 1
-        line = EdgeConnection(h11.SERVER, reader, writer, wire)
+        connection = EdgeConnection(h11.SERVER, reader, writer, wire)
         try:
             with suppress(OSError):  # which a timeout is, too
-                while await self._exchange(line) and line.next_exchange():
+                while await self._exchange(connection) and connection.next_exchange():
                     pass
         finally:
             wire.connections_open -= 1
             writer.close()
 
-    async def _exchange(self, line: EdgeConnection) -> bool:
-        """Answer the next request; False if none came, or the connection cannot go on."""
+    async def _exchange(self, connection: EdgeConnection) -> bool:
+        """Serve the next request; False if none came, or the connection cannot go on."""
         try:
             async with asyncio.timeout(KEEP_ALIVE_S):
-                request = await line.hear()
+                request = await connection.receive()
                 if not isinstance(request, h11.Request):
                     return False
-                body = await line.hear_body(BODY_BYTES_MAX)
+                body = await connection.receive_body(BODY_BYTES_MAX)
         except (h11.RemoteProtocolError, TooLarge) as error:
-            if line.http.our_state in (h11.IDLE, h11.SEND_RESPONSE):
+            if connection.http.our_state in (h11.IDLE, h11.SEND_RESPONSE):
                 wrong = platform.TOO_LARGE if isinstance(error, TooLarge) else platform.BAD_REQUEST
-                await line.say(*platform.page(wrong))
+                await connection.send_events(*platform.page(wrong))
             return False
-        self._edge.asked(request.target)
-        if (told := self._told(request.target)) is not None:
-            await line.say(*platform.answer(200, json.dumps(told).encode(), "application/json"))
+        self._edge.count_request(request.target)
+        if (own := self._own_response(request.target)) is not None:
+            await connection.send_events(*platform.response(200, json.dumps(own).encode(), "application/json"))
         else:
-            await self._invoke(line, request, body)
-        return not line.switched
+            await self._invoke(connection, request, body)
+        return not connection.switched
 
-    def _told(self, target: bytes) -> dict[str, Any] | None:
-        """Return what the host says of itself, if it was asked."""
+    def _own_response(self, target: bytes) -> dict[str, Any] | None:
+        """Return the host's own response, if the request was for it."""
         match target:
             case b"/stats":
                 return {**self._facts, **self._edge.as_dict()}
@@ -87,11 +87,11 @@ class Host:
                 return {**self._facts, "profile": asdict(self._profile), **bill, "pids": self._fleet.pids}
         return None
 
-    async def _invoke(self, line: EdgeConnection, request: h11.Request, body: bytes) -> None:
-        """Have a place and an answer, or say in the platform's words why not."""
+    async def _invoke(self, connection: EdgeConnection, request: h11.Request, body: bytes) -> None:
+        """Get an instance and its response, or send the platform's error."""
         try:
-            async with self._fleet.place() as place:
-                await self._within_limit(line, request, body, place)
+            async with self._fleet.acquired() as pooled:
+                await self._within_limit(connection, request, body, pooled)
             return
         except Throttled:
             self._meter.throttled += 1
@@ -100,41 +100,45 @@ class Host:
             self._meter.failures += 1
             log.warning("%s", failure)
             error = platform.FAILED
-        if line.answered:
-            line.hang_up()
+        if connection.has_responded:
+            connection.abort()
         else:
-            await line.say(*platform.page(error))
+            await connection.send_events(*platform.page(error))
 
-    async def _within_limit(self, line: EdgeConnection, request: h11.Request, body: bytes, place: Place) -> None:
-        """Let an instance answer until the maximum duration; what is late is replaced or cut, and its instance retired.
+    async def _within_limit(
+        self, connection: EdgeConnection, request: h11.Request, body: bytes, pooled: PooledInstance
+    ) -> None:
+        """Let an instance respond until the maximum duration; then replace or cut it, and retire the instance.
 
-        AWS Lambda resets the environment of an invocation that has timed out. So it is not told that its time is up.
+        AWS Lambda resets the environment of an invocation that has timed out. So it gets no signal that its time is up.
         """
-        listen = self._edge.listen if wants_socket(request) else None
-        if listen and not self._profile.websockets:
+        frame_counter = self._edge.frame_counter if is_upgrade(request) else None
+        if frame_counter and not self._profile.websockets:
             self._meter.upgrades_ignored += 1  # RFC 9110 section 7.8: who does not know an upgrade ignores it
-            listen = None
+            frame_counter = None
         with ExitStack() as closing:
             try:
                 async with asyncio.timeout(self._profile.max_duration_s) as limit:
-                    self._edge.answered(await call(line, request, body, place.instance, listen, closing))
+                    self._edge.count_response(
+                        await call(connection, request, body, pooled.instance, frame_counter, closing)
+                    )
             except TimeoutError:
                 if not limit.expired():
                     raise
-                self._fleet.stop(place)
-                await self._cut(line)
+                self._fleet.stop(pooled)
+                await self._cut(connection)
             except FunctionFailed:
-                self._fleet.stop(place)
+                self._fleet.stop(pooled)
                 raise
 
-    async def _cut(self, line: EdgeConnection) -> None:
-        if not line.answered:
+    async def _cut(self, connection: EdgeConnection) -> None:
+        if not connection.has_responded:
             self._meter.timeouts += 1
-            await line.say(*platform.page(platform.TIMEOUT))
+            await connection.send_events(*platform.page(platform.TIMEOUT))
             return
-        self._meter.cut_sockets += line.switched
-        self._meter.cut_streams += not line.switched
-        line.hang_up()
+        self._meter.cut_sockets += connection.switched
+        self._meter.cut_streams += not connection.switched
+        connection.abort()
 
 
 @asynccontextmanager
@@ -145,30 +149,28 @@ async def hosting(
     port: int = 0,
     facts: Mapping[str, Any] | None = None,
     chance: random.Random | None = None,
-    renewable: Callable[[Callable[[], None]], None] = lambda renew: None,
-) -> AsyncIterator[str]:
-    """Host `python -m <module_args>` as a function on loopback until the block ends; yields the host's address.
+) -> AsyncIterator[tuple[str, Callable[[], None]]]:
+    """Host `python -m <module_args>` as a function on loopback until the block ends.
 
-    env is added to ours for each instance. facts: what /stats tells besides. renewable: is given what to call when the
+    env is added to ours for each instance. facts: added to /stats. Yields the host's address, and what to call when the
     function has a new version. Raises OSError if the port is taken.
     """
     meter = Meter()
     fleet = Fleet(lambda: Instance(module_args, env or {}), profile, meter, chance or random.Random())
     host = Host(fleet, profile, meter, facts or {})
-    renewable(fleet.renew)
-    lines: set[asyncio.Task[None]] = set()
+    connections: set[asyncio.Task[None]] = set()
 
     def accept(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         task = asyncio.create_task(host.serve(reader, writer))
-        lines.add(task)
-        task.add_done_callback(lines.discard)
+        connections.add(task)
+        task.add_done_callback(connections.discard)
 
     server = await asyncio.start_server(accept, "127.0.0.1", port)
     try:
-        yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+        yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}", fleet.renew
     finally:
         server.close()
-        for task in lines:
+        for task in connections:
             task.cancel()
-        await asyncio.gather(*lines, return_exceptions=True)
+        await asyncio.gather(*connections, return_exceptions=True)
         await fleet.close()

@@ -1,7 +1,7 @@
 """One instance of a function: a real process, so that its start, its memory and its end are real.
 
 Teaches what "frozen" means: between invocations the process is stopped (SIGSTOP), and nothing in it moves: no timer, no
-background task, no reply to whoever else may have written to it. The clock goes on, so it wakes into the future.
+background task, no reply to anything that was sent to it. The clock goes on, so it wakes into the future.
 """
 
 import asyncio
@@ -24,7 +24,7 @@ class Instance:
     """A child of the host, which listens on a port of its own once `ready`.
 
     It has a process group of its own: should the host be killed, the kernel finds the group orphaned and wakes and
-    hangs up even those who are frozen (POSIX, "orphaned process group"); their closed standard input could not.
+    hangs up even frozen processes (POSIX, "orphaned process group"); their closed standard input could not.
     """
 
     def __init__(self, module_args: Sequence[str], env: Mapping[str, str]) -> None:
@@ -59,7 +59,7 @@ class Instance:
         return self._cpu_s
 
     async def ready(self) -> bool:
-        """Wait until it listens; whoever comes first starts it, and is told so by True. Raises ChildFailed."""
+        """Wait until it listens; True for the caller that started it. Raises ChildFailed."""
         async with self._booting:
             if self._process is not None:
                 if self._port is None:
@@ -82,7 +82,7 @@ class Instance:
         self._signal(signal.SIGCONT)
 
     async def end(self, grace_s: float) -> None:
-        """End the process: ask it by closing its standard input, then kill it. Waits, about `grace_s` at most."""
+        """End the process: close its standard input, then kill it. Waits, about `grace_s` at most."""
         if self._process is None:
             return
         assert self._process.stdin is not None

@@ -1,8 +1,8 @@
-"""One invocation: a request goes to an instance, and what it answers comes back.
+"""One invocation: a request goes to an instance, and its response comes back.
 
-Teaches what a function does not notice. It is given the whole request at once, and nobody tells it that the client has
-hung up: it works, and is paid for, to its end (Vercel passes a hang-up on to functions that opt in, and ours do not).
-Only a WebSocket's end is everybody's.
+Teaches what a function does not notice. It receives the whole request at once, and does not learn that the client has
+closed the connection: it works, and is billed, to its end (on Vercel functions can opt in to learn it; ours do not).
+Only the end of a WebSocket ends both.
 """
 
 import asyncio
@@ -20,15 +20,15 @@ CLOSE = (b"Connection", b"close")
 
 
 class FunctionFailed(Exception):
-    """The instance ended, or broke the protocol, before its answer was whole."""
+    """The instance ended, or broke the protocol, before its response was complete."""
 
 
-def wants_socket(request: h11.Request) -> bool:
-    """Tell whether a request asks to go on as a WebSocket (RFC 6455 section 4.1)."""
+def is_upgrade(request: h11.Request) -> bool:
+    """Return whether a request is a WebSocket's handshake (RFC 6455 section 4.1)."""
     return any(name == b"upgrade" and value.lower() == b"websocket" for name, value in request.headers)
 
 
-Hear = Callable[[bytes], None]
+OnData = Callable[[bytes], None]
 
 
 async def call(
@@ -36,77 +36,79 @@ async def call(
     request: h11.Request,
     body: bytes,
     instance: Instance,
-    listen: Callable[[], Hear] | None,
+    frame_counter: Callable[[], OnData] | None,
     closing: ExitStack,
 ) -> bytes:
-    """Have an instance answer; return the last bytes of the answer. Waits; raises FunctionFailed.
+    """Relay a request and its response; return the response's last bytes. Waits; raises FunctionFailed.
 
-    The instance hears that its line is closed when `closing` is. With `listen`, a wish to go on as a WebSocket is
-    passed on; if it is granted, bytes go both ways until either end closes, and `listen()` hears those of the client.
+    The connection to the instance is closed with `closing`. With `frame_counter`, a WebSocket's handshake is passed on;
+    if it is accepted, bytes go both ways until either end closes, and `frame_counter()` is given those of the client.
     """
     try:
         reader, writer = await instance.connect()
     except OSError as error:
-        raise FunctionFailed(f"instance {instance.pid}: does not listen any more") from error
+        raise FunctionFailed(f"instance {instance.pid}: no longer listens") from error
     function = EdgeConnection(h11.CLIENT, reader, writer, WireBytes())
-    closing.callback(function.hang_up)
+    closing.callback(function.abort)
     try:
-        headers = passed_on(request.headers, UPGRADE_HEADERS if listen else frozenset())
+        headers = passed_on(request.headers, UPGRADE_HEADERS if frame_counter else frozenset())
         given = h11.Request(
-            method=request.method, target=request.target, headers=headers if listen else [*headers, CLOSE]
+            method=request.method, target=request.target, headers=headers if frame_counter else [*headers, CLOSE]
         )
-        await function.say(given, h11.Data(data=body), h11.EndOfMessage())
-        return await _pass_back(function, client, listen)
+        await function.send_events(given, h11.Data(data=body), h11.EndOfMessage())
+        return await _relay_response(function, client, frame_counter)
     except (OSError, h11.RemoteProtocolError) as error:
         raise FunctionFailed(f"instance {instance.pid}: {type(error).__name__}: {error}") from error
 
 
-async def _pass_back(function: EdgeConnection, client: EdgeConnection, listen: Callable[[], Hear] | None) -> bytes:
+async def _relay_response(
+    function: EdgeConnection, client: EdgeConnection, frame_counter: Callable[[], OnData] | None
+) -> bytes:
     last = b""
     while True:
-        match await function.hear():
+        match await function.receive():
             case h11.Response() as head:
                 response = h11.Response(status_code=head.status_code, headers=passed_on(head.headers))
-                await client.say(response)
+                await client.send_events(response)
             case h11.Data() as data:
                 last = bytes(data.data)
-                await client.say(data)
+                await client.send_events(data)
             case h11.EndOfMessage() as end:
-                await client.say(end)
+                await client.send_events(end)
                 return last
-            case h11.InformationalResponse(status_code=101) as switch if listen:
+            case h11.InformationalResponse(status_code=101) as switch if frame_counter:
                 headers = passed_on(switch.headers, UPGRADE_HEADERS)
-                await client.say(h11.InformationalResponse(status_code=101, headers=headers))
+                await client.send_events(h11.InformationalResponse(status_code=101, headers=headers))
                 client.switch()
-                await _tunnel(function, client, listen())
+                await _tunnel(function, client, frame_counter())
                 return b""
             case h11.InformationalResponse():
                 pass
             case other:
-                raise FunctionFailed(f"expected an answer, got {other}")
+                raise FunctionFailed(f"expected a response, got {other}")
 
 
-async def _tunnel(function: EdgeConnection, client: EdgeConnection, hear: Hear) -> None:
-    """Pass bytes both ways until either end closes."""
-    ways = [
+async def _tunnel(function: EdgeConnection, client: EdgeConnection, on_data: OnData) -> None:
+    """Pass bytes both tasks until either end closes."""
+    tasks = [
         asyncio.create_task(_pipe(function, client)),
-        asyncio.create_task(_pipe(client, function, hear)),
+        asyncio.create_task(_pipe(client, function, on_data)),
     ]
     try:
-        ended, _ = await asyncio.wait(ways, return_when=asyncio.FIRST_COMPLETED)
-        for way in ended:
-            way.result()
+        ended, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        for task in ended:
+            task.result()
     finally:
-        for way in ways:
-            way.cancel()
-        await asyncio.gather(*ways, return_exceptions=True)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
 
 
-async def _pipe(source: EdgeConnection, sink: EdgeConnection, hear: Hear | None = None) -> None:
+async def _pipe(source: EdgeConnection, sink: EdgeConnection, on_data: OnData | None = None) -> None:
     with suppress(OSError):
         data = source.http.trailing_data[0] or await source.read()  # what came right behind the handshake
         while data:
-            if hear:
-                hear(data)
+            if on_data:
+                on_data(data)
             await sink.write(data)
             data = await source.read()

@@ -39,8 +39,8 @@ class Meter:
     instances that have at least one, of instances. Whoever bills an instance from its first invocation to its last
     bills `busy`; with a concurrency of 1 that is `serving`.
 
-    timeouts: answers that came too late, and were replaced. cut_streams and cut_sockets: ended while they went on.
-    throttled: turned away for want of an instance. upgrades_ignored: WebSockets that the host knows nothing of.
+    timeouts: responses that came too late, and were replaced. cut_streams and cut_sockets: ended while they went on.
+    throttled: refused because all instances were busy. upgrades_ignored: handshakes that the host does not support.
     failures: invocations whose instance did not start, or ended under them.
     """
 

@@ -159,9 +159,11 @@ async def test_the_separate_servers_command_serves_lines_for_an_api(engines: Eng
 
 @pytest.mark.parametrize("option", ENTRIES)
 def test_vercel_is_led_to_the_entry_point_by_a_file_that_exists(option: str) -> None:
-    told = json.loads((FOLDER / option / "vercel.json").read_text())
-    assert all((FOLDER / option / name).exists() for name in told["functions"])
-    assert [f"{rule['destination']}.py" for rule in told["rewrites"]] == [f"/{name}" for name in told["functions"]]
+    configuration = json.loads((FOLDER / option / "vercel.json").read_text())
+    assert all((FOLDER / option / name).exists() for name in configuration["functions"])
+    assert [f"{rule['destination']}.py" for rule in configuration["rewrites"]] == [
+        f"/{name}" for name in configuration["functions"]
+    ]
     installed = tomllib.loads((FOLDER / option / "pyproject.toml").read_text())
     (name,) = installed["project"]["dependencies"]
     ours = FOLDER / option / installed["tool"]["uv"]["sources"][name]["path"] / "pyproject.toml"
@@ -169,6 +171,6 @@ def test_vercel_is_led_to_the_entry_point_by_a_file_that_exists(option: str) -> 
 
 
 def test_what_a_host_builds_is_where_it_is_told_to_be() -> None:
-    told = json.loads((FOLDER / "single_server" / "railway.json").read_text())
-    assert (FOLDER.parents[1] / told["build"]["dockerfilePath"]).exists()
-    assert told["deploy"]["healthcheckPath"] in (FOLDER / "single_server" / "render.yaml").read_text()
+    configuration = json.loads((FOLDER / "single_server" / "railway.json").read_text())
+    assert (FOLDER.parents[1] / configuration["build"]["dockerfilePath"]).exists()
+    assert configuration["deploy"]["healthcheckPath"] in (FOLDER / "single_server" / "render.yaml").read_text()

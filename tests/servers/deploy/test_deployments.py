@@ -1,7 +1,6 @@
 """Each deployment starts by one command, carries a whole conversation, mends itself, and is replaced while in use."""
 
 import asyncio
-import json
 import os
 import signal
 from collections.abc import Iterator
@@ -17,7 +16,7 @@ from servers.deploy.child_process import ChildProcess, started
 from servers.deploy.deployments import DEPLOYMENTS, Deployment, find
 from servers.transports import find as find_transport
 from tests.servers.test_command import refused
-from tests.support.chat_harness import ChatHarness, events, online, until
+from tests.support.chat_harness import DEADLINE_S, ChatHarness, events, online, until
 
 pytestmark = [pytest.mark.anyio, pytest.mark.process]
 options = pytest.mark.parametrize("deployment", DEPLOYMENTS, ids=lambda deployment: deployment.name)
@@ -33,12 +32,9 @@ def stage_of(running: ChildProcess) -> ChatHarness:
     return ChatHarness(find_transport(running.facts["transport"]), running.address)
 
 
-async def told(running: ChildProcess) -> dict[str, Any]:
-    """Return the next thing that a deployment tells of itself."""
-    assert running.process.stdout is not None
-    line = await asyncio.to_thread(running.process.stdout.readline)
-    said: dict[str, Any] = json.loads(line)
-    return said
+async def next_change(running: ChildProcess) -> dict[str, Any]:
+    """Return the next change that a deployment reports."""
+    return await asyncio.to_thread(running.next_line, DEADLINE_S)
 
 
 @options
@@ -50,8 +46,8 @@ async def test_a_deployment_carries_a_whole_conversation(deployment: Deployment)
             ack = await ada.send("hello")
             await ada.typing()
             await bob.mark_read(ack.seq)
-            heard = await events(bob, 3, Kind.MESSAGE, Kind.TYPING, Kind.RECEIPT)
-            assert [event.body for event in heard] == ["hello", "started", str(ack.seq)]
+            received = await events(bob, 3, Kind.MESSAGE, Kind.TYPING, Kind.RECEIPT)
+            assert [event.body for event in received] == ["hello", "started", str(ack.seq)]
             assert [event.body for event in await bob.history(ack.seq + 1)] == ["hello"]
         engine = set() if deployment.store == "sqlite" else {"store"}
         assert set(running.facts["pids"]) == {*running.facts["parts"], "supervisor", *engine}
@@ -63,8 +59,8 @@ async def test_whoever_dies_is_started_anew_where_it_was() -> None:
             await ada.send("before")
             before = running.facts["pids"]["server"]
             os.kill(before, signal.SIGKILL)
-            assert (await told(running))["happened"].startswith("server ended")
-            now = await told(running)
+            assert (await next_change(running))["happened"].startswith("server ended")
+            now = await next_change(running)
             assert (now["happened"], now["pids"]["server"] != before) == ("server started", True)
             await ada.send("after")
             assert [event.body for event in await events(bob, 2, Kind.MESSAGE)] == ["before", "after"]
@@ -76,7 +72,7 @@ async def test_a_new_version_serves_from_new_processes_and_the_vendors_stays() -
             await http.get("/health")
             before = (await http.get("/host/stats")).json()["pids"]
             os.kill(running.facts["pids"]["supervisor"], signal.SIGHUP)
-            now = await told(running)
+            now = await next_change(running)
             await http.get("/health")
             after = (await http.get("/host/stats")).json()["pids"]
     assert now["happened"] == "api has its new version"
@@ -97,8 +93,8 @@ async def test_lines_outlive_the_api_that_writes_for_them() -> None:
 
 
 def test_an_unknown_option_is_answered_with_the_known_ones() -> None:
-    said = refused("deploy", "on-the-moon")
-    assert all(deployment.name in said for deployment in DEPLOYMENTS)
+    output = refused("deploy", "on-the-moon")
+    assert all(deployment.name in output for deployment in DEPLOYMENTS)
 
 
 @pytest.mark.parametrize("store", ["sqlite", "sqlite:///chat.db"])

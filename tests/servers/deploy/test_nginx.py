@@ -220,7 +220,7 @@ def test_a_quiet_socket_stays_open_unless_nginx_gives_up_before_the_next_ping(se
         hear_out(socket)
 
 
-def heard_at_once(address: str, patience_s: float) -> bool:
+def received_at_once(address: str, patience_s: float) -> bool:
     """Tell whether a stream's next event arrives while the stream goes on."""
     with guest(address) as ada, guest(address) as sender:
         sender.http.headers["Authorization"] = f"Bearer {ada.token}"
@@ -238,18 +238,18 @@ def test_events_wait_in_a_compressor_unless_one_side_says_that_nothing_may_be_bu
     servers: dict[str, ChildProcess],
 ) -> None:
     """A buffer alone holds no small event up (nginx 1.22): it passes on what it has when there is no more to read."""
-    told = {
+    settings = {
         "both": {COMPRESSED: COMPRESSING},
         "the site": {COMPRESSED: COMPRESSING + DEAF},
         "the server": {COMPRESSED: COMPRESSING, UNBUFFERED: ""},
         "neither": {COMPRESSED: COMPRESSING + DEAF, UNBUFFERED: ""},
         "neither, and nothing is compressed": {COMPRESSED: DEAF, UNBUFFERED: ""},
     }
-    heard = {}
-    for name, instead in told.items():
+    received = {}
+    for name, instead in settings.items():
         with behind(servers["server_sent_events"], instead) as address:
-            heard[name] = heard_at_once(address, PATIENCE_S if name == "neither" else DEADLINE_S)
-    assert heard == {name: name != "neither" for name in told}
+            received[name] = received_at_once(address, PATIENCE_S if name == "neither" else DEADLINE_S)
+    assert received == {name: name != "neither" for name in settings}
 
 
 def test_a_stream_whose_reader_lags_is_not_read_ahead_into_a_file_unless_it_is_buffered(

@@ -1,4 +1,4 @@
-"""`python -m servers.deploy.serverless`: what it refuses, and what it says when it is ready."""
+"""`python -m servers.deploy.serverless`: what it refuses, and its ready line."""
 
 import re
 import subprocess
@@ -16,7 +16,7 @@ pytestmark = pytest.mark.process
 
 
 def refused(*arguments: str) -> str:
-    """Run the command, which must fail, and return what it said on one line."""
+    """Run the command, which must fail, and return its error output on one line."""
     command = [sys.executable, "-m", "servers.deploy.serverless", *arguments]
     done = subprocess.run(command, check=False, capture_output=True, text=True, timeout=20, env={"COLUMNS": "200"})
     assert done.returncode == 2, done
@@ -28,13 +28,15 @@ def joined(client: httpx.Client, address: str) -> dict[str, Any]:
     """Join a room, and return what the server tells whoever joins."""
     token = client.post(f"{address}/login", json={"name": "Ada"}).json()["token"]
     headers = {"Authorization": f"Bearer {token}"}
-    told: dict[str, Any] = client.post(f"{address}/rooms/room/join", json={"connection": "1"}, headers=headers).json()
-    return told
+    snapshot: dict[str, Any] = client.post(
+        f"{address}/rooms/room/join", json={"connection": "1"}, headers=headers
+    ).json()
+    return snapshot
 
 
 def test_an_unknown_profile_is_answered_with_the_known_ones() -> None:
-    said = refused("short_polling", "--profile", "azure", "--instances", "1")
-    assert all(profile.name in said for profile in PROFILES)
+    output = refused("short_polling", "--profile", "azure", "--instances", "1")
+    assert all(profile.name in output for profile in PROFILES)
 
 
 def test_instances_cannot_share_an_embedded_store() -> None:
@@ -57,6 +59,6 @@ def test_the_ready_line_tells_where_the_host_and_its_push_service_are_and_what_t
         with httpx.Client(trust_env=False, timeout=DEADLINE_S) as client:
             assert client.get(f"{host.facts['push_service']}/health").status_code == 200
             assert client.get(f"{host.address}/health").json()["transport"] == "pusher_adapter"
-            told = client.get(f"{host.address}/stats").json()
+            snapshot = client.get(f"{host.address}/stats").json()
             assert joined(client, host.address)["lease_s"] == 8
-    assert (told["transport"], told["push_service"]) == ("pusher_adapter", host.facts["push_service"])
+    assert (snapshot["transport"], snapshot["push_service"]) == ("pusher_adapter", host.facts["push_service"])

@@ -3,7 +3,7 @@
 import asyncio
 import os
 import signal
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from pathlib import Path
 from time import perf_counter
 from typing import Any
@@ -14,7 +14,8 @@ from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosedError, InvalidStatus
 
 from servers.deploy.child_process import ChildProcess, started
-from tests.support.serverless_host import CLASSIC, DEADLINE_S, FLUID, LOOK_S, bill, function, longer_than, until
+from servers.deploy.serverless.host import hosting
+from tests.support.serverless_host import CLASSIC, DEADLINE_S, FLUID, POLL_S, bill, function, longer_than, until
 
 pytestmark = [pytest.mark.anyio, pytest.mark.process]
 LIMIT_S = 1.0
@@ -27,9 +28,9 @@ async def test_the_first_request_waits_for_a_cold_start_and_the_next_for_nothing
         first = (await client.get("/about")).json()
         first_s = perf_counter() - begun_s
         second = (await client.get("/about")).json()
-        told = await bill(client)
-    assert (told["cold_starts"], told["invocations"]) == (1, 2)
-    assert told["cold_start_s"][0] < first_s
+        billed = await bill(client)
+    assert (billed["cold_starts"], billed["invocations"]) == (1, 2)
+    assert billed["cold_start_s"][0] < first_s
     assert second["pid"] == first["pid"]
 
 
@@ -54,21 +55,21 @@ async def test_a_late_answer_becomes_the_platforms_error_and_its_instance_is_kil
         assert late.status_code == 504
         assert late.headers["x-vercel-error"] == "FUNCTION_INVOCATION_TIMEOUT"
         assert "FUNCTION_INVOCATION_TIMEOUT" in late.text
-        told = await until(client, lambda told: told["instances"]["alive"] == 0)
+        billed = await until(client, lambda billed: billed["instances"]["alive"] == 0)
         assert (await client.get("/about")).json()["pid"] != pid
-    assert told["timeouts"] == 1
-    assert told["invocation_s"] >= LIMIT_S
+    assert billed["timeouts"] == 1
+    assert billed["invocation_s"] >= LIMIT_S
 
 
 async def test_a_stream_that_goes_on_is_cut_in_the_middle() -> None:
     async with function(CLASSIC, max_duration_s=LIMIT_S) as client:
-        heard = b""
+        received = b""
         with pytest.raises(httpx.RemoteProtocolError):
             async with client.stream("GET", "/stream") as answer:
                 assert answer.status_code == 200
                 async for bit in answer.aiter_bytes():
-                    heard += bit
-        assert heard.startswith(b"bit\n")
+                    received += bit
+        assert received.startswith(b"bit\n")
         assert (await bill(client))["cut_streams"] == 1
 
 
@@ -87,12 +88,12 @@ async def test_instances_grow_with_what_goes_on_at_once_and_share_no_client() ->
 async def test_an_instance_serves_as_many_at_once_as_the_profile_says() -> None:
     async with function(FLUID, concurrency=3) as client:
         answers = await waits(client, 4)
-        told = await until(client, lambda told: told["instances"]["busy"] == 0)
+        billed = await until(client, lambda billed: billed["instances"]["busy"] == 0)
     pids = sorted(answer.json()["pid"] for answer in answers)
     assert len(set(pids)) == 2
-    assert told["invocation_s"] >= 4 * WAIT_S
-    assert 2 * WAIT_S <= told["instance_busy_s"] < told["invocation_s"]  # who shares an instance is billed once
-    assert told["held_gb_s"] == FLUID.memory_gb * told["instance_busy_s"]
+    assert billed["invocation_s"] >= 4 * WAIT_S
+    assert 2 * WAIT_S <= billed["instance_busy_s"] < billed["invocation_s"]  # who shares an instance is billed once
+    assert billed["held_gb_s"] == FLUID.memory_gb * billed["instance_busy_s"]
 
 
 async def test_beyond_the_last_instance_a_request_is_refused() -> None:
@@ -108,12 +109,12 @@ async def test_beyond_the_last_instance_a_request_is_refused() -> None:
 async def test_an_idle_instance_is_reaped_and_its_memory_with_it() -> None:
     async with function(CLASSIC, idle_s=0.1) as client:
         first = (await client.get("/about")).json()
-        await until(client, lambda told: told["instances"]["alive"] == 0)
+        await until(client, lambda billed: billed["instances"]["alive"] == 0)
         second = (await client.get("/about")).json()
-        told = await bill(client)
+        billed = await bill(client)
     assert second["pid"] != first["pid"]
-    assert told["cold_starts"] == 2
-    assert told["cpu_s"] >= told["boot_cpu_s"] > 0
+    assert billed["cold_starts"] == 2
+    assert billed["cpu_s"] >= billed["boot_cpu_s"] > 0
 
 
 async def test_waiting_is_billed_by_the_gigabyte_and_hardly_computes() -> None:
@@ -129,18 +130,18 @@ async def test_waiting_is_billed_by_the_gigabyte_and_hardly_computes() -> None:
 
 async def test_an_open_invocation_is_on_the_bill_before_it_ends() -> None:
     async with function(FLUID) as client, client.stream("GET", "/stream"):
-        told = await until(client, lambda told: told["invocation_s"] > 0.2)
-    assert told["instances"] == {"alive": 1, "busy": 1}
+        billed = await until(client, lambda billed: billed["invocation_s"] > 0.2)
+    assert billed["instances"] == {"alive": 1, "busy": 1}
 
 
 async def test_a_client_that_hangs_up_is_billed_to_the_end() -> None:
     async with function(CLASSIC) as client:
         await client.get("/about")
-        asking = asyncio.create_task(client.get("/wait?s=0.5"))
-        await until(client, lambda told: told["instances"]["busy"] == 1)
-        asking.cancel()  # hangs up
-        told = await until(client, lambda told: told["instances"]["busy"] == 0)
-    assert told["invocation_s"] >= 0.5
+        request = asyncio.create_task(client.get("/wait?s=0.5"))
+        await until(client, lambda billed: billed["instances"]["busy"] == 1)
+        request.cancel()  # hangs up
+        billed = await until(client, lambda billed: billed["instances"]["busy"] == 0)
+    assert billed["invocation_s"] >= 0.5
 
 
 async def test_a_function_that_dies_is_answered_for_and_replaced() -> None:
@@ -159,10 +160,10 @@ async def test_a_socket_is_closed_abnormally_when_its_time_is_up() -> None:
             with pytest.raises(ConnectionClosedError) as closed:
                 await socket.recv()
         assert closed.value.rcvd is None  # no close frame: a browser calls it 1006
-        told = await bill(client)
+        billed = await bill(client)
         wire = (await client.get("/stats")).json()["wire"]
-    assert told["cut_sockets"] == 1
-    assert told["invocation_s"] >= LIMIT_S
+    assert billed["cut_sockets"] == 1
+    assert billed["invocation_s"] >= LIMIT_S
     assert wire["websocket"]["received"] > 100 < wire["websocket"]["sent"]  # the handshake is in it
 
 
@@ -170,7 +171,7 @@ async def test_a_socket_that_its_client_closes_ends_its_invocation() -> None:
     async with function(FLUID) as client:
         async with connect(echo(client), proxy=None):
             assert (await bill(client))["instances"]["busy"] == 1
-        await until(client, lambda told: told["instances"]["busy"] == 0)
+        await until(client, lambda billed: billed["instances"]["busy"] == 0)
 
 
 async def test_a_host_without_sockets_does_not_know_the_upgrade_but_bills_the_request() -> None:
@@ -178,8 +179,8 @@ async def test_a_host_without_sockets_does_not_know_the_upgrade_but_bills_the_re
         with pytest.raises(InvalidStatus) as refused:
             await connect(echo(client), proxy=None)
         assert refused.value.response.status_code == 404
-        told = await bill(client)
-    assert (told["upgrades_ignored"], told["invocations"]) == (1, 1)
+        billed = await bill(client)
+    assert (billed["upgrades_ignored"], billed["invocations"]) == (1, 1)
 
 
 async def test_a_body_arrives_whole_or_is_refused_before_a_function_is_called() -> None:
@@ -211,16 +212,14 @@ async def test_the_edge_counts_the_bytes_that_its_client_sees() -> None:
         await client.get("/about")
         before = (await client.get("/stats")).json()["wire"]["http"]
         reader, writer = await asyncio.open_connection("127.0.0.1", client.base_url.port)
-        question = (
-            b"GET /about HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\nX-Padding: " + b"x" * 1000 + b"\r\n\r\n"
-        )
-        writer.write(question)
+        sent = b"GET /about HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\nX-Padding: " + b"x" * 1000 + b"\r\n\r\n"
+        writer.write(sent)
         answer = await asyncio.wait_for(reader.read(), DEADLINE_S)
         writer.close()
         between = (await client.get("/stats")).json()["wire"]["http"]
         after = (await client.get("/stats")).json()["wire"]["http"]
-    asking = after["received"] - between["received"]
-    assert between["received"] - before["received"] == asking + len(question)
+    reading = after["received"] - between["received"]
+    assert between["received"] - before["received"] == reading + len(sent)
     assert abs(2 * between["sent"] - before["sent"] - after["sent"] - len(answer)) <= 8  # the counters' own digits grow
 
 
@@ -231,7 +230,7 @@ async def frozen() -> AsyncIterator[tuple[ChildProcess, int]]:
         async with httpx.AsyncClient(base_url=host.address, trust_env=False, timeout=DEADLINE_S) as client:
             await client.get("/health")
             (pid,) = (await bill(client))["pids"]
-            await until(client, lambda told: state_of(pid) == "T")
+            await until(client, lambda billed: state_of(pid) == "T")
         yield host, pid
 
 
@@ -260,14 +259,14 @@ def echo(client: httpx.AsyncClient) -> str:
 
 
 async def until_it_uses_nothing(client: httpx.AsyncClient, pid: int) -> dict[str, Any]:
-    """Wait until an instance is stopped, and off its core: that is, until two bills tell the same CPU time."""
-    told: dict[str, Any] = {"cpu_s": 0.0}
+    """Wait until an instance is stopped, and off its core: that is, until two bills have the same CPU time."""
+    billed: dict[str, Any] = {"cpu_s": 0.0}
     async with asyncio.timeout(DEADLINE_S):
         while True:
-            last_s, told = told["cpu_s"], await until(client, lambda _: state_of(pid) == "T")
-            if told["cpu_s"] == last_s:
-                return told
-            await asyncio.sleep(LOOK_S)
+            last_s, billed = billed["cpu_s"], await until(client, lambda _: state_of(pid) == "T")
+            if billed["cpu_s"] == last_s:
+                return billed
+            await asyncio.sleep(POLL_S)
 
 
 def until_dead(pid: int) -> None:
@@ -278,7 +277,7 @@ def until_dead(pid: int) -> None:
 
 
 def state_of(pid: int) -> str:
-    """Return the state of a process: T is stopped, Z dead and not yet buried; empty if there is none."""
+    """Return the state of a process: T is stopped, Z is a zombie; empty if there is none."""
     try:
         os.kill(pid, 0)
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
@@ -287,12 +286,14 @@ def state_of(pid: int) -> str:
 
 
 async def test_a_new_version_gets_the_next_calls_and_the_old_one_ends_what_it_has() -> None:
-    renewals: list[Callable[[], None]] = []
-    async with function(FLUID, renewals.append) as client:
+    async with (
+        hosting(["tests.support.functions"], FLUID) as (address, renew),
+        httpx.AsyncClient(base_url=address, trust_env=False, timeout=DEADLINE_S) as client,
+    ):
         waiting = asyncio.create_task(client.get("/wait", params={"s": 0.5}))
-        await until(client, lambda told: told["instances"]["busy"] == 1)
-        renewals[0]()
+        await until(client, lambda billed: billed["instances"]["busy"] == 1)
+        renew()
         new = (await client.get("/about")).json()["pid"]
         old = (await waiting).json()["pid"]
-        await until(client, lambda told: told["pids"] == [new])
+        await until(client, lambda billed: billed["pids"] == [new])
     assert old != new

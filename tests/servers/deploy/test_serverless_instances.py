@@ -27,8 +27,8 @@ class Talker:
         """Log in and join; return the cursor."""
         token = (await self._host.post("/login", json={"name": "Ada"})).json()["token"]
         self._headers = {"Authorization": f"Bearer {token}"}
-        told = (await self._host.post("/rooms/room/join", json={"connection": "1"}, headers=self._headers)).json()
-        return f"{told['epoch']}.{told['head']}"
+        billed = (await self._host.post("/rooms/room/join", json={"connection": "1"}, headers=self._headers)).json()
+        return f"{billed['epoch']}.{billed['head']}"
 
     async def send(self, text: str) -> int:
         """Send a message; return its number in the log."""
@@ -50,7 +50,7 @@ async def test_instances_that_remember_overlook_what_others_have_committed_since
 
 
 async def overlooked(engines: Engines, on_demand: bool) -> int:
-    """Return how many of TIMES acknowledged messages the very next question was not told of."""
+    """Return how many of TIMES acknowledged messages the very next question was not received of."""
     async with hosted("short_polling", CLASSIC, engines.fresh_url("redis"), on_demand=on_demand) as function:
         ada = Talker(function.host)
         after = await ada.join()
@@ -61,8 +61,8 @@ async def overlooked(engines: Engines, on_demand: bool) -> int:
         for number in range(TIMES):
             seq = await ada.send(f"message {number}")
             missed += seq not in [event["seq"] for event in await ada.read(after)]
-        told = await function.bill()
-    assert told["cold_starts"] >= 2
+        billed = await function.bill()
+    assert billed["cold_starts"] >= 2
     return missed
 
 
@@ -72,7 +72,7 @@ async def test_who_waits_takes_up_an_instance_and_who_asks_shares_them(engines: 
         apart_s = after["up_s"] - before["up_s"]
         assert after["instance_busy_s"] - before["instance_busy_s"] == pytest.approx(len(FOUR) * apart_s, rel=0.01)
     async with hosted("short_polling", CLASSIC, engines.fresh_url("redis")) as function, function.stage.joined(*FOUR):
-        await function.until(lambda told: told["instances"]["busy"] == 0)
+        await function.until(lambda billed: billed["instances"]["busy"] == 0)
 
 
 async def test_a_function_that_is_cut_says_no_goodbye_so_its_client_stays_online(engines: Engines) -> None:
@@ -82,7 +82,7 @@ async def test_a_function_that_is_cut_says_no_goodbye_so_its_client_stays_online
         ) as function,
         function.stage.joined("Ada", "Bob") as (ada, bob),
     ):
-        await function.until(lambda told: told["cut_streams"] >= 4)
+        await function.until(lambda billed: billed["cut_streams"] >= 4)
         await ada.send("still here")
-        told = await events(bob, 1)
-    assert [(event.kind, event.body) for event in told] == [(Kind.MESSAGE, "still here")]
+        received = await events(bob, 1)
+    assert [(event.kind, event.body) for event in received] == [(Kind.MESSAGE, "still here")]

@@ -47,17 +47,17 @@ async def test_whoever_may_connect_at_all_loses_nothing_however_often_they_are_c
         for number in range(2):
             await outlast_a_limit(function, transport.slug in CUT)
             await ada.send(str(number))
-        heard = await events(bob, 2, Kind.MESSAGE)
-        told = await function.bill()
-    assert [event.body for event in heard] == ["0", "1"]
-    assert {cut for cut in CUTS if told[cut]} == ({CUT[transport.slug]} if transport.slug in CUT else set())
+        received = await events(bob, 2, Kind.MESSAGE)
+        billed = await function.bill()
+    assert [event.body for event in received] == ["0", "1"]
+    assert {cut for cut in CUTS if billed[cut]} == ({CUT[transport.slug]} if transport.slug in CUT else set())
 
 
 async def outlast_a_limit(function: Hosted, waits: bool) -> None:
     """Wait until somebody has been cut, or, if nobody waits, for longer than the host lets anybody wait."""
     before = await function.bill()
     lasts = longer_than(1.5 * LIMIT_S, before)
-    await function.until(lambda told: cuts(told) > cuts(before) if waits else lasts(told))
+    await function.until(lambda billed: cuts(billed) > cuts(before) if waits else lasts(billed))
 
 
 async def test_a_raw_websocket_dies_where_the_host_knows_no_upgrade(store: str) -> None:
@@ -65,8 +65,8 @@ async def test_a_raw_websocket_dies_where_the_host_knows_no_upgrade(store: str) 
         with pytest.raises(Refused, match="404"):
             async with function.stage.joined("Ada"):
                 pass
-        told = await function.bill()
-    assert told["upgrades_ignored"] == 1
+        billed = await function.bill()
+    assert billed["upgrades_ignored"] == 1
 
 
 async def test_a_long_poll_that_is_held_for_less_than_the_limit_is_never_cut(store: str) -> None:
@@ -75,7 +75,7 @@ async def test_a_long_poll_that_is_held_for_less_than_the_limit_is_never_cut(sto
         function.stage.joined("Ada", "Bob") as (ada, bob),
     ):
         joined = await function.bill()
-        await function.until(lambda told: told["invocations"] > joined["invocations"] + 6)
+        await function.until(lambda billed: billed["invocations"] > joined["invocations"] + 6)
         await ada.send("on time")
         assert [event.body for event in await events(bob, 1, Kind.MESSAGE)] == ["on time"]
         assert cuts(await function.bill()) == 0
@@ -89,7 +89,7 @@ async def test_waiting_is_billed_whoever_is_kept_waiting(transport: Transport, s
             waited_s = after["invocation_s"] - before["invocation_s"]
             assert waited_s == pytest.approx(after["up_s"] - before["up_s"], rel=0.01)
         else:
-            await function.until(lambda told: told["open_calls"] == 0)
+            await function.until(lambda billed: billed["open_calls"] == 0)
 
 
 @pytest.mark.parametrize("slug", ["raw_websocket", "server_sent_events"])
@@ -100,8 +100,8 @@ async def test_presence_flickers_when_a_line_is_cut_whose_instance_others_keep_a
     ):
         bob = await function.stage.log_in("Bob")  # who joins while Ada's line stands, and so outlives it
         async with bob:
-            told = await events(bob, 2, Kind.PRESENCE)
-    assert [(event.sender, event.body) for event in told] == [
+            received = await events(bob, 2, Kind.PRESENCE)
+    assert [(event.sender, event.body) for event in received] == [
         (ada.account.user, "offline"),
         (ada.account.user, "online"),
     ]
@@ -118,7 +118,7 @@ async def test_a_push_reaches_everybody_though_nothing_runs_between_requests(sto
         await ada.send("pushed")
         assert [event.body for event in await events(bob, 1, Kind.MESSAGE)] == ["pushed"]
         after = (await function.host.get("/stats")).json()["requests"]
-        await function.until(lambda told: told["open_calls"] == 0)
+        await function.until(lambda billed: billed["open_calls"] == 0)
     assert {purpose: after[purpose] - before[purpose] for purpose in after} == {"send": 1, "receive": 0, "upkeep": 0}
 
 
@@ -154,11 +154,11 @@ async def test_who_finds_no_instance_free_tries_again_and_loses_nothing(store: s
         function.stage.joined("Ada") as (ada,),
     ):
         acks = await asyncio.gather(*(ada.send(str(number)) for number in range(20)))
-        heard = await events(ada, 20, Kind.MESSAGE)
-        told = await function.bill()
-    assert told["throttled"] > 0
-    assert {ack.seq for ack in acks} == {event.seq for event in heard}
-    assert sorted(int(event.body) for event in heard) == list(range(20))
+        received = await events(ada, 20, Kind.MESSAGE)
+        billed = await function.bill()
+    assert billed["throttled"] > 0
+    assert {ack.seq for ack in acks} == {event.seq for event in received}
+    assert sorted(int(event.body) for event in received) == list(range(20))
 
 
 async def test_a_socket_that_finds_no_instance_free_is_worth_another_try(store: str) -> None:
@@ -173,8 +173,8 @@ async def test_the_edge_counts_requests_by_purpose_and_commands_on_sockets(store
     async with hosted("raw_websocket", FLUID, store) as function, function.stage.joined("Ada") as (ada,):
         await ada.send("one")
         await ada.typing()
-        told = (await function.host.get("/stats")).json()
+        billed = (await function.host.get("/stats")).json()
         own = (await function.host.get("/host/stats")).json()
-    assert told["requests"] == {"send": 0, "receive": 0, "upkeep": 2}  # the log-in and the upgrade
-    assert told["command_frames"] == 2
+    assert billed["requests"] == {"send": 0, "receive": 0, "upkeep": 2}  # the log-in and the upgrade
+    assert billed["command_frames"] == 2
     assert own["invocations"] == 3  # and what the client asks first: which transport this is

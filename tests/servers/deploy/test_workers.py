@@ -55,8 +55,8 @@ async def _closed(writer: asyncio.StreamWriter) -> None:
 
 async def stats(running: ChildProcess) -> dict[str, dict[str, int]]:
     async with httpx.AsyncClient(base_url=running.address, trust_env=False, timeout=DEADLINE_S) as http:
-        told: dict[str, dict[str, int]] = (await http.get("/stats")).json()
-        return told
+        counts: dict[str, dict[str, int]] = (await http.get("/stats")).json()
+        return counts
 
 
 async def test_the_ready_line_names_every_process(workers: ChildProcess) -> None:

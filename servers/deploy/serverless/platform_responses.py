@@ -1,7 +1,7 @@
-"""What the platform itself says when no function does: its status, its error code, and a page that is not JSON.
+"""The platform's own responses, when no function gives one: a status, an error code, and a page that is not JSON.
 
-Teaches that a client of a serverless app must be ready for answers that the app never wrote. The codes and statuses are
-those of https://vercel.com/docs/errors, but for 429: Vercel hides what AWS Lambda says when there are no more instances
+Teaches that a client of a serverless app must be ready for responses that the app never wrote. Codes and statuses are
+those of https://vercel.com/docs/errors, but for 429: Vercel hides the error of AWS Lambda when all instances are busy
 (TooManyRequestsException), and we do not.
 """
 
@@ -12,7 +12,7 @@ import h11
 
 
 class PlatformError(NamedTuple):
-    """One thing that the platform says."""
+    """A status and an error code of the platform."""
 
     status: int
     code: str
@@ -26,16 +26,16 @@ BAD_REQUEST = PlatformError(400, "BAD_REQUEST")
 
 
 def page(error: PlatformError) -> list[h11.Event]:
-    """Return the answer that says so."""
+    """Return the response for an error."""
     request_id = f"local::{secrets.token_hex(8)}"
     body = f"An error occurred with your deployment\n\n{error.code}\n\n{request_id}\n".encode()
-    return answer(
+    return response(
         error.status, body, "text/plain; charset=utf-8", {"X-Vercel-Error": error.code, "X-Vercel-Id": request_id}
     )
 
 
-def answer(status: int, body: bytes, media_type: str, more: dict[str, str] | None = None) -> list[h11.Event]:
-    """Return a whole answer of the host's own."""
+def response(status: int, body: bytes, media_type: str, more: dict[str, str] | None = None) -> list[h11.Event]:
+    """Return a complete response of the host's own."""
     headers = {
         "Content-Type": media_type,
         "Content-Length": str(len(body)),
