@@ -28,25 +28,25 @@ from results import theory
 from results.schema import CAPTURES_FILE
 
 recorded = captures(chosen_folder() / CAPTURES_FILE)
-print("\n".join(f"{slug}: {len(capture.lines)} connections" for slug, capture in recorded.items()))
+print("\n".join(f"{slug}: {len(capture.connections)} connections" for slug, capture in recorded.items()))
 
 # %%
 weights = {slug: one_message(capture) for slug, capture in recorded.items()}
 polled, raw = weights["short_polling"], weights["raw_websocket"]
-assert polled.form_bytes > 3 * polled.content_bytes
-assert raw.form_bytes < 8, "a frame header of at most four bytes, for what a chat says"
+assert polled.overhead_bytes > 3 * polled.content_bytes
+assert raw.overhead_bytes < 8, "a frame header of at most four bytes, for what a chat says"
 wording.Prose(
     f"One message: **{polled.size:,} bytes** by short polling, of which {polled.content_bytes:,} are content; "
     f"**{raw.size:,} bytes** by raw WebSocket, of which {raw.content_bytes:,} are content."
 )
 
 # %%
-from notebooks.analysis.figures import anatomy
+from notebooks.analysis.figures import message_bytes
 from notebooks.analysis.figures.style import picture
 
 title = f"One message costs a poll {polled.size:,} bytes, and an open line {raw.size:,}"
 measure = "Every byte that brought one message to one reader: dark is content, pale is form"
-picture(anatomy.draw, list(weights.values()), title, measure)
+picture(message_bytes.draw, list(weights.values()), title, measure)
 
 # %% [markdown]
 # ## Asking, holding, pushing
@@ -63,7 +63,7 @@ measure = "Recorded on one reader's wire. Bold is news; dotted is an answer that
 picture(sequence.draw, recorded, title, measure)
 
 # %%
-nos = {slug: sum(sequence.is_no(said) for said in sequence.excerpt(capture)) for slug, capture in recorded.items()}
+nos = {slug: sum(sequence.is_empty(each) for each in sequence.excerpt(capture)) for slug, capture in recorded.items()}
 print("answers that say no, of what is shown: " + ", ".join(f"{slug} {count}" for slug, count in nos.items()))
 assert nos["short_polling"] > 0 == nos["long_polling"] == nos["raw_websocket"] == nos["server_sent_events"]
 
@@ -85,16 +85,16 @@ for clients in PRINTED:
     rows[f"{clients:,} clients, a poll a second"] = {
         "theirs, as printed": f"{PRINTED[clients]} Mbit/s",
         "audited": f"{theory.header_bits_per_s(871, clients, 1) / 1e6:,.2f} Mbit/s",
-        "today, polling": f"{theory.header_bits_per_s(poll.form_bytes, clients, 1) / 1e6:,.2f} Mbit/s",
+        "today, polling": f"{theory.header_bits_per_s(poll.overhead_bytes, clients, 1) / 1e6:,.2f} Mbit/s",
         "their WebSocket, audited": f"{theory.header_bits_per_s(2, clients, 1) / 1e6:,.3f} Mbit/s",
         "today, WebSocket": f"{theory.header_bits_per_s(frame, clients, 1) / 1e6:,.3f} Mbit/s",
     }
 wording.table(rows)
 
 # %%
-print(f"an empty poll: {poll.form_bytes} bytes of form and {poll.content_bytes} of content; theirs: 871 of form")
-assert frame == raw.form_bytes, "the frame that was recorded is as RFC 6455 says"
-assert 600 < poll.form_bytes < 1300, "a browser's headers are of the order that they counted"
+print(f"an empty poll: {poll.overhead_bytes} bytes of form and {poll.content_bytes} of content; theirs: 871 of form")
+assert frame == raw.overhead_bytes, "the frame that was recorded is as RFC 6455 says"
+assert 600 < poll.overhead_bytes < 1300, "a browser's headers are of the order that they counted"
 
 # %% [markdown]
 # ## The connection closes?
@@ -103,9 +103,9 @@ assert 600 < poll.form_bytes < 1300, "a browser's headers are of the order that 
 # for the next question, and the recording shows it: many questions, few connections.
 
 # %%
-from notebooks.analysis.wire.anatomy import utterances
+from notebooks.analysis.wire.parser import wire_messages
 
-said = utterances(recorded["short_polling"])
-questions, lines = sum(each.kind == "request" for each in said), len({each.line for each in said})
+messages = wire_messages(recorded["short_polling"])
+questions, lines = sum(each.kind == "request" for each in messages), len({each.connection for each in messages})
 print(f"{questions} requests on {lines} connections")
 assert questions > 2 * lines

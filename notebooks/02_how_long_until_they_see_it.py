@@ -165,7 +165,7 @@ print(", ".join(f"{curve.name}: {gap:+.0f} ms" for curve, gap in zip(all_lines, 
 
 # %%
 far = chosen("distance", "100 ms away")
-waited = {slug: 1 - comparisons.on_open_lines(far, slug).mean() for slug in far.slugs}
+waited = {slug: 1 - comparisons.on_open_connections(far, slug).mean() for slug in far.slugs}
 for slug, share in waited.items():
     print(f"{far.label_of(slug)}: {share:.0%} of the deliveries waited for a line to be opened")
 assert waited["raw_websocket"] == 0 < min(waited["long_polling"], waited["server_sent_events"])

@@ -22,17 +22,17 @@
 
 # %%
 from notebooks.analysis import wording
-from notebooks.analysis.figures import fates, lives, waiting
+from notebooks.analysis.figures import function_seconds, outcome_matrix, timeline
 from notebooks.analysis.figures.style import picture
 from notebooks.analysis.runs import chosen_folder
-from notebooks.analysis.serverless import HOUR_S, Verdict, is_held, load_hosted
+from notebooks.analysis.serverless import HOUR_S, Outcome, is_held, load_hosted
 from servers.transports import find
 
 hosted = load_hosted(chosen_folder())
 HOBBY, PRO, FLUID, SHORT = hosted.hosts
-WORKS, LIMPS, DIES = Verdict
+WORKS, DEGRADED, FAILS = Outcome
 held = [slug for slug in hosted.slugs if is_held(find(slug))]
-wording.Prose(hosted.told)
+wording.Prose(hosted.circumstances)
 
 # %% [markdown]
 # ## What becomes of each
@@ -44,12 +44,12 @@ wording.Prose(hosted.told)
 # *works*.
 
 # %%
-assert hosted.fates("short_polling") == hosted.fates("pusher_adapter") == [WORKS] * 4
-assert hosted.fates("long_polling") == hosted.fates("server_sent_events") == [LIMPS] * 4
-assert hosted.fates("raw_websocket") == [DIES, DIES, LIMPS, LIMPS]
+assert hosted.outcomes("short_polling") == hosted.outcomes("pusher_adapter") == [WORKS] * 4
+assert hosted.outcomes("long_polling") == hosted.outcomes("server_sent_events") == [DEGRADED] * 4
+assert hosted.outcomes("raw_websocket") == [FAILS, FAILS, DEGRADED, DEGRADED]
 title = "Asking works everywhere, waiting limps, and a WebSocket dies on the hosts of old"
 measure = "By host, with its limit for one call, what it knows, and its date: the verdict, why, and what it takes"
-picture(fates.draw, hosted, title, f"{measure}\n{hosted.evidence}")
+picture(outcome_matrix.draw, hosted, title, f"{measure}\n{hosted.evidence}")
 
 # %% [markdown]
 # A long poll here asks to be held for 25 s, as in every comparison; where ten seconds are the limit, a silence of that
@@ -64,15 +64,16 @@ picture(fates.draw, hosted, title, f"{measure}\n{hosted.evidence}")
 # messages of the gap arrive late, and arrive.
 
 # %%
-lanes = [lives.Lane(slug, HOBBY) for slug in hosted.slugs] + [lives.Lane("raw_websocket", SHORT)]
-cut_lines = hosted.lives[(hosted.lives["phase"] == "connection") & ~hosted.lives["succeeded"]]
+lanes = [timeline.Lane(slug, HOBBY) for slug in hosted.slugs] + [timeline.Lane("raw_websocket", SHORT)]
+spans = hosted.timeline
+cut_lines = spans[(spans["phase"] == "connection") & ~spans["succeeded"]]
 lasted_s = (cut_lines["ended_s"] - cut_lines["started_s"])[cut_lines["host"].isin([HOBBY, SHORT])]
 assert len(lasted_s) >= 8
 assert 9 < lasted_s.min() <= lasted_s.max() < 10.5
-assert all(hosted.life(slug, HOBBY)["succeeded"].all() for slug in ("short_polling", "pusher_adapter"))
+assert all(hosted.timeline_of(slug, HOBBY)["succeeded"].all() for slug in ("short_polling", "pusher_adapter"))
 title = "What a function holds ends after ten seconds; what it answers at once never does"
 measure = "The first user, from the first attempt to connect; the host's limit is 10 s"
-picture(lives.draw, hosted, lanes, title, f"{measure}\n{hosted.evidence}")
+picture(timeline.draw, hosted, lanes, title, f"{measure}\n{hosted.evidence}")
 
 # %% [markdown]
 # ## What a cut costs
@@ -89,16 +90,16 @@ picture(lives.draw, hosted, lanes, title, f"{measure}\n{hosted.evidence}")
 # %%
 rows = {}
 for slug, host in ((slug, host) for host in (HOBBY, SHORT) for slug in hosted.slugs):
-    stay = hosted.stay(slug, host)
-    assert host == HOBBY or slug == "long_polling" or stay.told["gap_p50_s"] < 1
-    gap, longest = (wording.duration(1000 * stay.told[f"gap_{each}_s"]) for each in ("p50", "max"))
-    late = [wording.duration(stay.latency_ms(percent)) for percent in (50, 99)] if stay.told["delivered"] else []
-    assert (stay.told["seen_offline"] > 8) == (host == SHORT and slug in ("raw_websocket", "server_sent_events"))
+    row = hosted.row(slug, host)
+    assert host == HOBBY or slug == "long_polling" or row.figures["gap_p50_s"] < 1
+    gap, longest = (wording.duration(1000 * row.figures[f"gap_{each}_s"]) for each in ("p50", "max"))
+    late = [wording.duration(row.latency_ms(percent)) for percent in (50, 99)] if row.figures["delivered"] else []
+    assert (row.figures["seen_offline"] > 8) == (host == SHORT and slug in ("raw_websocket", "server_sent_events"))
     rows[f"{hosted.label_of(slug)}, {host}"] = {
-        "cut": str(stay.cuts),
-        "instances started": f"{stay.told['cold_starts']:.0f}",
-        "gap, median and longest": f"{gap}, {longest}" if stay.told["reconnects"] else "none",
-        "seen offline": str(stay.told["seen_offline"]),
+        "cut": str(row.cuts),
+        "instances started": f"{row.figures['cold_starts']:.0f}",
+        "gap, median and longest": f"{gap}, {longest}" if row.figures["reconnects"] else "none",
+        "seen offline": str(row.figures["seen_offline"]),
         "delivery, p50 and p99": ", ".join(late) or "none",
     }
 wording.table(rows)
@@ -111,18 +112,20 @@ wording.table(rows)
 # and so does who only beats for a presence lease while somebody else's server waits.
 
 # %%
-alive = [(slug, host) for slug in hosted.slugs for host in hosted.hosts if hosted.fate(slug, host).verdict is not DIES]
-measured = {each: hosted.stay(*each).per_user_hour("invocation_s") for each in alive}
-theory = {each: hosted.expected_s(*each) for each in alive}
+alive = [
+    (slug, host) for slug in hosted.slugs for host in hosted.hosts if hosted.judge(slug, host).outcome is not FAILS
+]
+measured = {each: hosted.row(*each).per_user_hour("invocation_s") for each in alive}
+theory = {each: hosted.predicted_s(*each) for each in alive}
 asking = {each: s for each, s in measured.items() if each[0] not in held}
 assert all(0.5 < s / theory[each] < 2 for each, s in measured.items())
 assert 1.5 < min(asking.values()) < max(asking.values()) < 7.5
 assert min(s for each, s in measured.items() if each not in asking) > 0.8 * HOUR_S
-billed = {each: hosted.stay(*each).per_user_hour("held_gb_s") for each in alive}
+billed = {each: hosted.row(*each).per_user_hour("held_gb_s") for each in alive}
 assert all(0.45 < billed[slug, FLUID] / billed[slug, PRO] < 0.8 for slug in ("long_polling", "server_sent_events"))
 title = "Waiting takes a function's whole hour, asking some seconds of it"
 measure = "Seconds of function that each user takes in an hour, and what the memory of its instances is billed by"
-picture(waiting.draw, hosted, title, f"{measure}\n{hosted.evidence}")
+picture(function_seconds.draw, hosted, title, f"{measure}\n{hosted.evidence}")
 
 # %% [markdown]
 # The last column is why today's host is kinder. It bills the instance, for as long as anything goes on in it, and up to

@@ -29,16 +29,16 @@ from results.costs.plans import load_prices
 
 folder, prices, usual = chosen_folder(), load_prices(), Activity(users=1)
 measured = measured_in(folder)
-options = bills(usual, measured, prices)
+by_users = bills(usual, measured, prices)
 side_by_side.side_by_side(folder, measured, prices, usual)
 
 # %%
-single, others = options[reports.SINGLE], [options[name] for name in (reports.RENTING, reports.SEPARATE)]
+single, others = by_users[reports.SINGLE], [by_users[name] for name in (reports.MANAGED, reports.SEPARATE)]
 assert all(single(users).usd <= min(bill(users).usd for bill in others) for users in (1, 10, 100, 1_000, 10_000))
-programs = {option: len(found["own"]) for option, found in reports.parts(folder).items()}
+programs = {deployment: len(found["own"]) for deployment, found in reports.parts(folder).items()}
 assert min(programs, key=programs.__getitem__) == reports.SINGLE
-assert min(options, key=lambda option: side_by_side.usual_ms(folder, option)) == reports.SINGLE
-everything = reports.drills(folder)
+assert min(by_users, key=lambda deployment: side_by_side.baseline_ms(folder, deployment)) == reports.SINGLE
+everything = reports.outages(folder)
 assert everything["lost"].sum() == 0
 print(f"{side_by_side.lost(everything)}, in {len(everything)} drills")
 
@@ -55,17 +55,19 @@ print(f"{side_by_side.lost(everything)}, in {len(everything)} drills")
 # d + s + d, where a server of one's own has 2 d. Clients, servers and service were moved apart to see it.
 
 # %%
-from notebooks.analysis.deployments import renting
+from notebooks.analysis.deployments import managed
 from notebooks.analysis.figures import curves
 from notebooks.analysis.figures.style import picture
 
 panels = [
-    curves.Panel(title, "API to service, one way, ms", renting.third_transit(folder, percent), wording.duration)
+    curves.Panel(title, "API to service, one way, ms", managed.third_transit(folder, percent), wording.duration)
     for title, percent in (("median delivery", 50), ("p95", 95))
 ]
 title = "Renting adds the way to the service, and more for one in twenty"
-told = "Clients are 50 ms from their servers; a local stand-in for Pusher. The pale bands are drawn from delays alone"
-picture(curves.draw, curves.on_one_scale(panels), title, told)
+subtitle = (
+    "Clients are 50 ms from their servers; a local stand-in for Pusher. The pale bands are drawn from delays alone"
+)
+picture(curves.draw, curves.on_one_scale(panels), title, subtitle)
 
 # %%
 for curve in panels[0].curves:
@@ -104,7 +106,7 @@ assert list(kept.values()) == sorted(kept.values())
 sandbox = prices.service("pusher").plans[0]
 free_a_day = int(sandbox.included["messages_per_day"])
 assert (sandbox.usd, free_a_day, sandbox.included["connections"]) == (0, 200_000, 100)
-renting.counting(folder, free_a_day)
+managed.counting(folder, free_a_day)
 
 # %% [markdown]
 # It is seldom what ends the free tier, though. A client of the adapter renews its presence every ten seconds, by a
@@ -113,11 +115,11 @@ renting.counting(folder, free_a_day)
 
 # %%
 SIZES, MOST = (2, 5, 10, 20, 50, 100, 200, 500), 100_000
-panels = [renting.free_panel(measured, prices, usual, each, SIZES, MOST) for each in (20, 120)]
+panels = [managed.free_panel(measured, prices, usual, each, SIZES, MOST) for each in (20, 120)]
 title = "Requests end the free tier, unless much is said in large rooms: then messages do"
-told = "Users for whom each limit of the free plans suffices; a ring where it is the first to be reached"
+subtitle = "Users for whom each limit of the free plans suffices; a ring where it is the first to be reached"
 sources = "Requests and messages as counted in this run; plans of Vercel (requests) and Pusher (connections, messages)"
-picture(curves.draw, curves.on_one_scale(panels), title, f"{told}\n{sources}")
+picture(curves.draw, curves.on_one_scale(panels), title, f"{subtitle}\n{sources}")
 
 # %%
 first = [{curve.name: list(curve.ringed) for curve in panel.curves} for panel in panels]
@@ -131,11 +133,11 @@ print(f"{panels[0].curves[0].points[0].value:.0f} users at most, and the plan is
 
 # %%
 assert all(
-    renting.users_within(measured, prices, usual, ("pusher", "connections"), 10 * MOST, plan)
-    < renting.users_within(measured, prices, usual, ("pusher", "messages_per_day"), 10 * MOST, plan)
+    managed.users_within(measured, prices, usual, ("pusher", "connections"), 10 * MOST, plan)
+    < managed.users_within(measured, prices, usual, ("pusher", "messages_per_day"), 10 * MOST, plan)
     for plan, _ in enumerate(prices.service("pusher").plans)
 )
-renting.plans_table(measured, prices, usual, 10 * MOST)
+managed.plans_table(measured, prices, usual, 10 * MOST)
 
 # %% [markdown]
 # ## What there is to run
@@ -151,7 +153,7 @@ side_by_side.parts_table(folder, measured, prices)
 
 # %%
 parts = reports.parts(folder)
-assert len(parts[reports.SEPARATE]["links"]) > len(parts[reports.RENTING]["links"])
+assert len(parts[reports.SEPARATE]["links"]) > len(parts[reports.MANAGED]["links"])
 side_by_side.code_table(folder)
 
 # %% [markdown]
@@ -173,10 +175,10 @@ half_ms, cpu_each, memory = (
     figures.groupby(rows["deployment"]).median()
     for figures in (under_load.latency_ms(rows, 50), under_load.cpu_us(rows), under_load.resident_mib(rows))
 )
-for name in (reports.RENTING, reports.SEPARATE):
+for name in (reports.MANAGED, reports.SEPARATE):
     assert cpu_each[name] > 3 * cpu_each[reports.SINGLE] and memory[name] > 3 * memory[reports.SINGLE]
     assert half_ms[name] > 2 * half_ms[reports.SINGLE]
-assert half_ms[reports.SEPARATE] > half_ms[reports.RENTING]
+assert half_ms[reports.SEPARATE] > half_ms[reports.MANAGED]
 print(f"{rows['delivered'].sum():,} deliveries, {rows['lost'].sum()} lost, in {len(rows)} windows")
 
 # %% [markdown]
@@ -192,25 +194,25 @@ print(f"{rows['delivered'].sum():,} deliveries, {rows['lost'].sum()} lost, in {l
 # functions can neither kill theirs nor start it anew: an outage of it would look like the drill, and last as it likes.
 
 # %%
-from notebooks.analysis.figures import drills as drills_chart
+from notebooks.analysis.figures import outages as outages_chart
 
-drills, people = reports.drills(folder), reports.circumstances(folder)["size"]["people"]
+outages, people = reports.outages(folder), reports.circumstances(folder)["size"]["people"]
 title = "What is started anew at once is back within a second; a vendor's outage is felt to its end, or beyond"
-made = f"{people} people, {drills['repeat'].nunique()} repeats, one machine, a local stand-in for Pusher"
-told = f"{made}: {side_by_side.lost(drills)}"
-picture(drills_chart.draw, drills, people, title, told)
+made = f"{people} people, {outages['repeat'].nunique()} repeats, one machine, a local stand-in for Pusher"
+subtitle = f"{made}: {side_by_side.lost(outages)}"
+picture(outages_chart.draw, outages, people, title, subtitle)
 
 # %%
-outages, ours = [drills[drills["failure"].str.startswith("vendor") == vendors] for vendors in (True, False)]
+vendor, ours = [outages[outages["failure"].str.startswith("vendor") == vendors] for vendors in (True, False)]
 assert ours["silent_s"].max() < 1 and ours["unacknowledged_s"].max() < 1
 instances, hosts = [ours[ours["failure"] == f"api_{what}_killed"] for what in ("instances", "host")]
 assert instances["unacknowledged_s"].median() < hosts["unacknowledged_s"].median()
 assert hosts["lasted_s"].max() < 0.3 and hosts["connections_broken"].sum() == 0
-assert (outages["silent_s"] > outages["lasted_s"] - 0.1).all()
-renewed = drills[drills["failure"] == "new_version"].groupby("deployment")["connections_broken"].max()
-assert renewed[reports.RENTING] == 0 < min(renewed[reports.SEPARATE], renewed[reports.SINGLE])
-for option, name in reports.NAMES.items():
-    print(f"{name}: a new version broke the lines of {renewed[option]} of {people}")
+assert (vendor["silent_s"] > vendor["lasted_s"] - 0.1).all()
+renewed = outages[outages["failure"] == "new_version"].groupby("deployment")["connections_broken"].max()
+assert renewed[reports.MANAGED] == 0 < min(renewed[reports.SEPARATE], renewed[reports.SINGLE])
+for deployment, name in reports.NAMES.items():
+    print(f"{name}: a new version broke the lines of {renewed[deployment]} of {people}")
 
 # %% [markdown]
 # That is what renting is good for: a new version of one's own code breaks no line, since it holds none. And what it is
@@ -231,17 +233,17 @@ from notebooks.analysis.figures import bill
 picture(bill.draw, measured, prices, usual, MOST)
 
 # %%
-leads = bill.leads(options, MOST)
-ends = {name: bill.free_end(each, MOST) for name, each in options.items()}
-assert leads[reports.RENTING] == [(1, ends[reports.RENTING].users)]
+leads = bill.leads(by_users, MOST)
+ends = {name: bill.free_end(each, MOST) for name, each in by_users.items()}
+assert leads[reports.MANAGED] == [(1, ends[reports.MANAGED].users)]
 assert leads[reports.SEPARATE] == [] and leads[reports.SINGLE] == [(1, MOST)]
-assert ends[reports.SEPARATE].users == 0 < ends[reports.RENTING].users < ends[reports.SINGLE].users
-cheaper = next(n for n in range(1, MOST) if options[reports.SEPARATE](n).usd < options[reports.RENTING](n).usd)
+assert ends[reports.SEPARATE].users == 0 < ends[reports.MANAGED].users < ends[reports.SINGLE].users
+cheaper = next(n for n in range(1, MOST) if by_users[reports.SEPARATE](n).usd < by_users[reports.MANAGED](n).usd)
 wording.Prose(
-    f"**{reports.NAMES[reports.RENTING]}** is free for {ends[reports.RENTING].users:,} users "
-    f"({ends[reports.RENTING].limit}), **{reports.NAMES[reports.SINGLE]}** for {ends[reports.SINGLE].users:,} "
+    f"**{reports.NAMES[reports.MANAGED]}** is free for {ends[reports.MANAGED].users:,} users "
+    f"({ends[reports.MANAGED].limit}), **{reports.NAMES[reports.SINGLE]}** for {ends[reports.SINGLE].users:,} "
     f"({ends[reports.SINGLE].limit}). **{reports.NAMES[reports.SEPARATE]}** is free for nobody: a server that waits "
-    f"for news from its database never lets it sleep, which is ${options[reports.SEPARATE](1).usd:.0f} a month from "
+    f"for news from its database never lets it sleep, which is ${by_users[reports.SEPARATE](1).usd:.0f} a month from "
     f"the first user on. From {cheaper} users on it is cheaper than Pusher."
 )
 
@@ -269,8 +271,8 @@ side_by_side.bill_table(measured, prices, usual)
 from results.costs.deployments import bill as month
 
 machine = month(reports.SINGLE, usual, measured, prices, host="vps").usd
-until = next(users for users in range(1, MOST) if options[reports.RENTING](users).usd > machine)
-assert 0 < machine < options[reports.RENTING](until).usd and until == ends[reports.RENTING].users + 1
+until = next(users for users in range(1, MOST) if by_users[reports.MANAGED](users).usd > machine)
+assert 0 < machine < by_users[reports.MANAGED](until).usd and until == ends[reports.MANAGED].users + 1
 print(
     f"${machine:.0f} a month on a machine of one's own: more than to rent up to {until - 1} users, less from {until} on"
 )
@@ -285,6 +287,6 @@ print(
 from notebooks.analysis.claims import ledger
 
 claims = ledger.table(folder)
-told_here = claims[claims["heading"].str.startswith(("Option ", "Code "))]
-assert len(told_here) > 15 and not told_here["because"].str.contains("notebook 06").any()
-wording.Prose(ledger.markdown(told_here))
+here = claims[claims["heading"].str.startswith(("Option ", "Code "))]
+assert len(here) > 15 and not here["because"].str.contains("notebook 06").any()
+wording.Prose(ledger.markdown(here))

@@ -31,9 +31,9 @@ folder = chosen_folder()
 found = knees(folder)
 CROWDED = [knee.slug for knee in found]
 cpu_us = {slug: comparisons.paid(load(folder, "steps", "400 users"), slug, CPU).value for slug in CROWDED}
-dearest = sorted(cpu_us, key=cpu_us.__getitem__)[-2:]
-assert {knee.slug for knee in found if knee.culprit == "servers"} == set(dearest)
-wording.Prose("; ".join(f"**{knee.label}**: {knee.told}" for knee in found) + ".")
+heaviest = sorted(cpu_us, key=cpu_us.__getitem__)[-2:]
+assert {knee.slug for knee in found if knee.bottleneck == "servers"} == set(heaviest)
+wording.Prose("; ".join(f"**{knee.label}**: {knee.summary}" for knee in found) + ".")
 
 # %%
 crowd = "users, half a message a second each"

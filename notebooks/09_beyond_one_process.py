@@ -23,16 +23,16 @@
 
 # %%
 from notebooks.analysis import wording
-from notebooks.analysis.figures import sharing as charts
+from notebooks.analysis.figures import shared_store as charts
 from notebooks.analysis.figures.style import picture
 from notebooks.analysis.runs import chosen_folder
-from notebooks.analysis.sharing import NAMES, SHARED, Backing, load_sharing
+from notebooks.analysis.shared_store import NAMES, SHARED, StoreChoice, load_shared_store
 from servers.transports import find
 
-sharing = load_sharing(chosen_folder())
-ALONE = Backing("sqlite", 1)
-told_by_store = [slug for slug in sharing.slugs if charts.has_hop(find(slug))]
-wording.Prose(sharing.told)
+shared_store = load_shared_store(chosen_folder())
+ALONE = StoreChoice("sqlite", 1)
+across_processes = [slug for slug in shared_store.slugs if charts.depends_on_process(find(slug))]
+wording.Prose(shared_store.circumstances)
 
 # %% [markdown]
 # ## What a delivery costs on each store
@@ -43,27 +43,27 @@ wording.Prose(sharing.told)
 
 
 # %%
-def dearer(slug: str, backing: Backing, than: Backing) -> float:
-    return sharing.cpu_us(slug, backing).total.value / sharing.cpu_us(slug, than).total.value
+def cost_ratio(slug: str, choice: StoreChoice, than: StoreChoice) -> float:
+    return shared_store.cpu_us(slug, choice).total.value / shared_store.cpu_us(slug, than).total.value
 
 
-pairs = [(slug, store) for slug in sharing.slugs for store in SHARED]
-shared = [dearer(slug, Backing(store, 1), ALONE) for slug, store in pairs]
-second = [dearer(slug, Backing(store, 2), Backing(store, 1)) for slug, store in pairs]
+pairs = [(slug, store) for slug in shared_store.slugs for store in SHARED]
+shared = [cost_ratio(slug, StoreChoice(store, 1), ALONE) for slug, store in pairs]
+second = [cost_ratio(slug, StoreChoice(store, 2), StoreChoice(store, 1)) for slug, store in pairs]
 assert 1.3 < min(shared) < 1.5 < max(shared) < 1.9
 assert 1.1 < min(second) < 1.4 < max(second) < 1.7
 title = "A store that can be shared costs half as much again, a second worker a third more on top"
 measure = "CPU time in \N{MICRO SIGN}s per delivery, on one core; no speed-up can be read from it"
-picture(charts.draw_cost, sharing, title, f"{measure}\n{sharing.evidence}")
+picture(charts.draw_cost, shared_store, title, f"{measure}\n{shared_store.evidence}")
 
 # %%
 rows = {}
-for slug in sharing.slugs:
-    told = {}
-    for backing in sharing.backings:
-        p50, p95 = (sharing.latency_ms(slug, backing, percent).value for percent in (50, 95))
-        told[f"{backing.label}, p50 / p95"] = f"{wording.duration(p50)} / {wording.duration(p95)}"
-    rows[sharing.label_of(slug)] = told
+for slug in shared_store.slugs:
+    cells = {}
+    for choice in shared_store.choices:
+        p50, p95 = (shared_store.latency_ms(slug, choice, percent).value for percent in (50, 95))
+        cells[f"{choice.label}, p50 / p95"] = f"{wording.duration(p50)} / {wording.duration(p95)}"
+    rows[shared_store.label_of(slug)] = cells
 wording.table(rows)
 
 # %% [markdown]
@@ -75,16 +75,16 @@ wording.table(rows)
 # by which two medians of a poller's wait differ by 20 ms for no reason at all.)
 
 # %%
-longer = {pair: sharing.hop_ms(*pair).longer.value for pair in pairs}
+longer = {pair: shared_store.cross_process_ms(*pair).difference.value for pair in pairs}
 for store, limits_ms in {"redis": (0.15, 0.45), "postgresql": (0.35, 0.75)}.items():
-    measured = [longer[slug, store] for slug in told_by_store]
+    measured = [longer[slug, store] for slug in across_processes]
     assert limits_ms[0] < min(measured) < max(measured) < limits_ms[1]
     assert abs(longer["pusher_adapter", store]) < 0.1
-    polled = sharing.hop_ms("short_polling", store).longer
+    polled = shared_store.cross_process_ms("short_polling", store).difference
     assert polled.low < 0 < polled.high
 title = "To be served by another process takes less than a millisecond, and nothing for those who ask"
 measure = "Median delivery: hollow, on the sender's own server; full, on the other one; pale, the range over repeats"
-picture(charts.draw_hop, sharing, title, f"{measure}\n{sharing.evidence}")
+picture(charts.draw_cross_process, shared_store, title, f"{measure}\n{shared_store.evidence}")
 
 # %% [markdown]
 # ## What the store itself costs
@@ -97,7 +97,7 @@ picture(charts.draw_hop, sharing, title, f"{measure}\n{sharing.evidence}")
 # %%
 rows = {}
 for store in ("none", "sqlite", *SHARED):
-    acked, cpu = sharing.append_ms(store), sharing.append_cpu_us(store)
+    acked, cpu = shared_store.append_ms(store), shared_store.append_cpu_us(store)
     rows[NAMES[store]] = {
         "acknowledged after": f"{acked.value:.2f} ms",
         "range": f"{acked.low:.2f} to {acked.high:.2f} ms",

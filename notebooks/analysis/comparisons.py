@@ -1,4 +1,4 @@
-"""Loads of one scenario side by side: what grows with the interval, the distance, the activity or the crowd.
+"""Loads of one scenario side by side: what grows with the interval, the distance, the activity or the users.
 
 Each function returns the curves of one question, a curve for each transport or percentile, ready for
 `notebooks.analysis.figures.curves`.
@@ -53,7 +53,7 @@ def interval_sweep(folder: Path) -> list[Curve]:
 
 
 def distance_sweeps(folder: Path) -> tuple[list[Curve], list[Curve]]:
-    """Return medians in ms against the one-way delay in ms: sent on open lines, and all; leaves out short polling."""
+    """Return medians in ms against the one-way delay in ms: on open connections, and all; without short polling."""
     runs = {TO_MS * run.setting("one_way_delay_s"): run for run in points(folder, "distance").values()}
     slugs = [row.slug for row in transports.TRANSPORTS if row.reads is not Reads.POLL]
 
@@ -61,21 +61,21 @@ def distance_sweeps(folder: Path) -> tuple[list[Curve], list[Curve]]:
         measured = across(runs, slugs, median)
         return [replace(curve, theory=[2 * delay_ms for delay_ms in curve.x]) for curve in measured]
 
-    return curves(median_on_open_lines_ms), curves(partial(latency_ms, percent=50))
+    return curves(median_on_open_connections_ms), curves(partial(latency_ms, percent=50))
 
 
-def on_open_lines(run: Run, slug: str) -> "pd.Series[bool]":
-    """Tell which deliveries are of messages that were sent on a line that was open: acknowledged within 3 d, not 4 d.
+def on_open_connections(run: Run, slug: str) -> "pd.Series[bool]":
+    """Return which deliveries are of messages that were sent on an open connection: acknowledged within 3 d, not 4 d.
 
-    Opening a line takes a round trip. Without a distance nobody can tell, and all count as such.
+    Opening a connection takes a round trip. Without a distance the two cannot be told apart, and all count as such.
     """
     samples, delay_s = run.deliveries_of(slug), run.setting("one_way_delay_s")
     return samples["acked_s"] - samples["sent_s"] < (3 * delay_s or inf)
 
 
-def median_on_open_lines_ms(run: Run, slug: str) -> Interval:
-    """Return the median over the repeats, in ms, of messages sent on an open line."""
-    samples = run.deliveries_of(slug)[on_open_lines(run, slug)]
+def median_on_open_connections_ms(run: Run, slug: str) -> Interval:
+    """Return the median over the repeats, in ms, of messages sent on an open connection."""
+    samples = run.deliveries_of(slug)[on_open_connections(run, slug)]
     return interval(list(samples.groupby("repeat")["latency_ms"].median()))
 
 
@@ -115,12 +115,12 @@ def price_panels(runs: Mapping[float, Run], x_title: str) -> list[Panel]:
 
 
 def activity_per_s(run: Run) -> float:
-    """Return how many messages per second one client was told: lambda of `results.theory`."""
+    """Return how many messages per second one client received: lambda of `results.theory`."""
     return float(run.cells["delivered"].sum() / (run.cells["users"] * run.cells["measured_s"]).sum())
 
 
 def empties(runs: Sequence[Run]) -> tuple[list[float], list[Interval], list[float]]:
-    """Return for each run of short polling: lambda T, the empty answers in %, and exp(-lambda T) in %; ascending."""
+    """Return for each run of short polling: lambda T, the empty responses in %, and exp(-lambda T) in %; ascending."""
     rows = []
     for run in runs:
         expected = activity_per_s(run) * run.setting("poll_interval_s")
@@ -130,13 +130,13 @@ def empties(runs: Sequence[Run]) -> tuple[list[float], list[Interval], list[floa
 
 
 def still_true(run: Run, slug: str, kind: str) -> Interval:
-    """Return the share of what was seen of a kind of news that was still true by then, in %."""
+    """Return the share of the deliveries of a kind of event that were still true when seen, in %."""
     rows = run.quantiles_of(slug, kind)
     return interval(list(100 * rows["still_true"] / rows["delivered"]))
 
 
 def left_unread(run: Run, slug: str, kind: str) -> Interval:
-    """Return the share of news of a kind that nobody saw, since its reader had left before asking, in %."""
+    """Return the share of events of a kind that a reader never saw, since they left before their next poll, in %."""
     rows = run.quantiles_of(slug, kind)
     return interval(list(100 * rows["missed_by_leaving"] / (rows["delivered"] + rows["missed_by_leaving"])))
 

@@ -1,6 +1,6 @@
-"""Where each transport gave out under a growing number of users, and who did: the servers, or the load generator.
+"""The limit of each transport under a growing number of users, and what reached it: servers or load generator.
 
-Void cells count here, though no latency of theirs is shown: that a load was too much is what they say.
+Void cells count here, though their latency is not shown: they prove that a load was too much.
 """
 
 from collections import Counter
@@ -12,7 +12,7 @@ import pandas as pd
 
 from notebooks.analysis.figures.curves import Curve
 from notebooks.analysis.intervals import Interval, interval
-from notebooks.analysis.runs import BrokenRun, Run, label_in, load, manifest_of, table_of
+from notebooks.analysis.runs import BrokenRun, Run, label, load, manifest_of, table_of
 from results.schema import CELLS, CELLS_FILE
 from servers import transports
 
@@ -24,7 +24,7 @@ TOO_BUSY, GENERATOR = "servers", "generator"
 class Step:
     """One number of users. p95_ms, core: None where every repeat is void; core: share of a core that servers used.
 
-    gave_out: for each repeat in which something did, what; a generator that made a repeat suspect counts as well.
+    gave_out: the bottleneck of each repeat that had one; a generator that made a repeat suspect counts as well.
     """
 
     users: int
@@ -52,7 +52,7 @@ class Knee:
         return max((step.users for step in self.steps if step.is_held), default=0)
 
     @property
-    def culprit(self) -> str:
+    def bottleneck(self) -> str:
         """What gave out at the first step that was too much, in most repeats; empty if none was."""
         for step in self.steps:
             if not step.is_held:
@@ -60,15 +60,15 @@ class Knee:
         return ""
 
     @property
-    def told(self) -> str:
-        """Say it in words, and never more than may be said."""
-        match self.culprit:
-            case culprit if culprit == GENERATOR:
+    def summary(self) -> str:
+        """Return it in words: only what the measurement proves."""
+        match self.bottleneck:
+            case bottleneck if bottleneck == GENERATOR:
                 return f"at least {self.held:,} users, generator-bound"
             case "":
                 return f"at least {self.held:,} users: nothing gave out"
-            case culprit:
-                return f"{self.held:,} users, then the {'servers' if culprit == TOO_BUSY else 'latency'} gave out"
+            case bottleneck:
+                return f"{self.held:,} users, then the {'servers' if bottleneck == TOO_BUSY else 'latency'} gave out"
 
 
 def knees(folder: Path) -> tuple[Knee, ...]:
@@ -77,7 +77,8 @@ def knees(folder: Path) -> tuple[Knee, ...]:
     cells = cells[cells["scenario"] == SCENARIO]
     if cells.empty:
         raise BrokenRun(f"{folder} has no {SCENARIO}; `make compare ARGS='--scenario {SCENARIO}'` measures them")
-    overloaded = manifest_of(folder).get("overloaded", [])
+    manifest = manifest_of(folder)
+    overloaded = manifest.get("overloaded", [])
     found = []
     for row in transports.TRANSPORTS:
         own = cells[cells["transport"] == row.slug]
@@ -85,7 +86,7 @@ def knees(folder: Path) -> tuple[Knee, ...]:
         if not own.empty:
             points = sorted({*own["point"], *refused}, key=_users)
             steps = tuple(_step(folder, own[own["point"] == point], point, refused[point]) for point in points)
-            found.append(Knee(row.slug, label_in(folder, row.slug), steps))
+            found.append(Knee(row.slug, label(manifest, row.slug), steps))
     return tuple(found)
 
 
@@ -114,7 +115,7 @@ def _step(folder: Path, cells: pd.DataFrame, point: str, refused: int) -> Step:
 
 
 def upkeep(idle: Run, fewer: Run, slug: str) -> dict[str, str]:
-    """Return what one user costs the servers for being there. fewer: a run with fewer users, to compare memory with."""
+    """Return what one idle user costs the servers. fewer: a run with fewer users, to compare memory with."""
     cells, base = idle.cells_of(slug), fewer.cells_of(slug)
     cpu_us = 1e6 * (cells["api_cpu_s"] + cells["push_service_cpu_s"]) / (cells["users"] * cells["measured_s"])
     more = int(cells["users"].max() - base["users"].max())

@@ -36,7 +36,7 @@ def requests_per_delivery(run: Run, slug: str) -> float:
 
 
 def reads_per_s(run: Run, transport: Transport) -> float:
-    """Return how often one client asks for what is new; once, when its line is opened, counts as never."""
+    """Return how often one client requests new events; once, when its connection is opened, counts as never."""
     round_trip = round_trip_s(run, transport.slug)
     match transport.reads:
         case Reads.POLL:
@@ -49,7 +49,7 @@ def reads_per_s(run: Run, transport: Transport) -> float:
 
 
 def empty_percent(run: Run, slug: str) -> float | None:
-    """Return the reads that bring nothing, in %: those with no event since the last question or, held, in the hold."""
+    """Return the empty reads, in %: those with no event since the last request or, if held, during the hold."""
     match transports.find(slug).reads:
         case Reads.POLL:
             waited_s = run.setting("poll_interval_s")

@@ -1,7 +1,7 @@
-"""What one delivered message costs: requests, empty answers, bytes and server CPU, beside what theory predicts.
+"""What one delivered message costs: requests, empty responses, bytes and server CPU, and what theory predicts.
 
 Each measure is a ratio of exact counts in `cells.csv`: the sum over all repeats divided by the sum of deliveries, and
-the same ratio within each repeat for the spread. What the push service spends is part of the price, and shown apart.
+the same ratio within each repeat for the spread. The push service's share is part of the price, and shown apart.
 """
 
 from collections.abc import Callable
@@ -65,8 +65,8 @@ MEASURES = (REQUESTS, EMPTY, BYTES, CPU)
 class Price:
     """One measure of one transport, in its unit.
 
-    value: all repeats together, of which push_service; low and high: the cheapest and the dearest repeat; predicted:
-    None where theory is silent.
+    value: all repeats together, of which push_service; low and high: the cheapest and the most expensive repeat;
+    predicted: None where theory is silent.
     """
 
     value: float
@@ -77,13 +77,13 @@ class Price:
 
 
 def price(run: Run, slug: str, measure: Measure) -> Price | None:
-    """Return what a transport paid; None if its server did not tell, or without a divisor: a pushed client never reads.
+    """Return the price of a transport; None if its server did not count it, or without a divisor: pushes need no reads.
 
-    Theory is of our own protocol, so it predicts nothing for another target.
+    Theory describes our own protocol, so it predicts nothing for another target.
     """
     cells = run.cells_of(slug)
     divisor = cells[measure.divisor]
-    if untold(run, slug, measure) or not divisor.sum():
+    if is_uncounted(run, slug, measure) or not divisor.sum():
         return None
     api, service = _sum(cells, measure.api), _sum(cells, measure.push_service)
     each = by_repeat(cells, measure)
@@ -96,13 +96,13 @@ def price(run: Run, slug: str, measure: Measure) -> Price | None:
     )
 
 
-def untold(run: Run, slug: str, measure: Measure) -> bool:
-    """Tell whether a server did not count what a measure needs, as another target may; ours count everything."""
+def is_uncounted(run: Run, slug: str, measure: Measure) -> bool:
+    """Return whether a server did not count what a measure needs; ours count everything, other targets may not."""
     return bool(run.cells_of(slug)[[*measure.api, *measure.push_service]].isna().to_numpy().any())
 
 
 def by_repeat(cells: pd.DataFrame, measure: Measure) -> "pd.Series[float]":
-    """Return what each repeat paid that has something to divide by."""
+    """Return the price in each repeat that has something to divide by."""
     divisor = cells[measure.divisor]
     return (_sum(cells, (*measure.api, *measure.push_service)) / divisor)[divisor > 0] * measure.scale
 

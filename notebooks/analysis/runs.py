@@ -6,7 +6,7 @@ no chart and no notebook ever sees a void cell.
 
 import json
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache
@@ -45,12 +45,12 @@ class BrokenRun(ValueError):
 class Run:
     """One load of one run, without its void cells.
 
-    scenario, point: which load it is, in the words of `results.schema`.
-    cells has two columns beside the schema's, `up_bytes` and `down_bytes`: as the clients counted, or else the servers.
-    deliveries are those of messages, of a full run a sample of them, with two more columns: `latency_ms`, from when the
-    open-loop schedule meant the message to be sent, so that a stalled server cannot hide behind senders that waited for
-    it; and `after_send_ms`, from when it really was sent. kinds: what came of each kind of event, with the quantiles of
-    all its deliveries. void: the cells left out, as "label, repeat 0: reason".
+    scenario, point: which load it is, as in `results.schema`.
+    cells has two more columns than the schema, `up_bytes` and `down_bytes`: as the clients counted, else the servers.
+    deliveries are those of messages, of a full run a sample of them, with two more columns: `latency_ms`, from the
+    moment of the open-loop schedule on, so that a stalled server cannot hide behind senders that waited for it; and
+    `after_send_ms`, from when it really was sent. kinds: counts of each kind of event, with the quantiles of all its
+    deliveries. void: the cells left out, as "label, repeat 0: reason".
     """
 
     folder: Path
@@ -65,12 +65,11 @@ class Run:
     @property
     def slugs(self) -> tuple[str, ...]:
         """The transports that have a valid cell, in the registry's order."""
-        present = set(self.cells["transport"])
-        return tuple(row.slug for row in transports.TRANSPORTS if row.slug in present)
+        return in_registry_order(self.cells["transport"])
 
     @property
     def is_polled(self) -> bool:
-        """Whether a transport of this run pauses between its questions, so that the poll interval matters."""
+        """Whether a transport of this run pauses between its requests, so that the poll interval matters."""
         return any(transports.find(slug).reads is Reads.POLL for slug in self.slugs)
 
     @property
@@ -80,7 +79,7 @@ class Run:
 
     def label_of(self, slug: str) -> str:
         """Return the honest name of a transport: a push service may be a local stand-in, a server somebody else's."""
-        return _label(self.manifest, slug)
+        return label(self.manifest, slug)
 
     def cells_of(self, slug: str) -> pd.DataFrame:
         """Return the valid cells of one transport, a row for each repeat."""
@@ -139,14 +138,15 @@ def load(folder: str | Path, scenario: str | None = None, point: str | None = No
     cells = cells[(cells["scenario"] == scenario) & (cells["point"] == point)]
     is_void = cells["verdict"] == "void"
     void = tuple(
-        f"{_label(manifest, str(cell['transport']))}, repeat {cell['repeat']}: {cell['reason']}"
+        f"{label(manifest, str(cell['transport']))}, repeat {cell['repeat']}: {cell['reason']}"
         for cell in cells[is_void].to_dict("records")
     )
     valid = cells[~is_void].reset_index(drop=True)
     if valid.empty:
         raise BrokenRun(f"{folder} has no valid cell to chart; void: {'; '.join(void) or 'none either'}")
-    for way in ("up", "down"):
-        valid[f"{way}_bytes"] = valid[f"client_{way}_bytes"].fillna(valid[f"server_{way}_bytes"])
+    for direction in ("up", "down"):
+        by_server = valid[f"server_{direction}_bytes"]
+        valid[f"{direction}_bytes"] = valid[f"client_{direction}_bytes"].fillna(by_server)
     kept = deliveries.merge(valid[KEY_NAMES], on=KEY_NAMES)
     _check_counts(folder, valid, kept)
     kept = kept[kept["kind"] == MESSAGE].reset_index(drop=True)
@@ -170,15 +170,17 @@ def _first(cells: pd.DataFrame, scenario: str | None, point: str | None) -> tupl
     return scenario or "", point or ""
 
 
-def _label(manifest: Mapping[str, Any], slug: str) -> str:
+def in_registry_order(slugs: Iterable[str]) -> tuple[str, ...]:
+    """Return each of these transports once, in the order of the registry."""
+    present = set(slugs)
+    return tuple(row.slug for row in transports.TRANSPORTS if row.slug in present)
+
+
+def label(manifest: Mapping[str, Any], slug: str) -> str:
+    """Return the honest name of a transport in a run, or in a record of one, that says how it was made."""
     if target := manifest.get("target", ""):
         return f"{transports.find(slug).label} ({target})"
     return transports.find(slug).label_for(manifest.get("push_service", transports.LOCAL_STAND_IN))
-
-
-def label_in(folder: Path, slug: str) -> str:
-    """Return the honest name of a transport in a run; raise BrokenRun when the folder is none."""
-    return _label(manifest_of(folder), slug)
 
 
 def manifest_of(folder: Path) -> Mapping[str, Any]:
@@ -205,9 +207,9 @@ def table_of(path: Path, columns: Sequence[Column]) -> pd.DataFrame:
 
 @lru_cache(maxsize=8)
 def _parsed(path: Path, _written_ns: int, dtypes: tuple[tuple[str, str], ...]) -> pd.DataFrame:
-    """Read a table once for all loads of a run; whoever gets it must not change it."""
-    may_lack = {name: ["nan"] for name, dtype in dtypes if dtype == "float64"}
-    return pd.read_csv(path, dtype=dict(dtypes), keep_default_na=False, na_values=may_lack)
+    """Read a table once for all loads of a run; callers must not change it."""
+    may_be_nan = {name: ["nan"] for name, dtype in dtypes if dtype == "float64"}
+    return pd.read_csv(path, dtype=dict(dtypes), keep_default_na=False, na_values=may_be_nan)
 
 
 def _check_counts(folder: Path, cells: pd.DataFrame, deliveries: pd.DataFrame) -> None:

@@ -1,12 +1,13 @@
-"""Says what the data say: numbers as people write them, and the sentences that stand above the charts.
+"""Formats numbers for readers, and makes the sentences above the charts.
 
 A sentence here must be true of every run, also of one with a single transport or three samples. So each is built from
 what it compares, and claims no difference that the load generator could have made (`resolution`).
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
+from notebooks.analysis.intervals import Interval
 from notebooks.analysis.prices import REQUESTS, price
 from notebooks.analysis.quantiles import Latency, latencies
 from notebooks.analysis.resolution import resolution_ms
@@ -16,7 +17,7 @@ from servers.transports import TRANSPORTS
 
 @dataclass(frozen=True, slots=True)
 class Prose:
-    """Sentences with figures in them, which a notebook shows as text."""
+    """Text with figures in it, which a notebook renders as Markdown."""
 
     words: str
 
@@ -44,6 +45,12 @@ def amount(value: float) -> str:
     if value >= 99.5:
         return f"{value:,.0f}"
     return f"{value:.3g}" if value >= 9.95 else f"{value:.2g}"
+
+
+def with_limits(found: Interval, write: Callable[[float], str]) -> str:
+    """Write a median, and its limits if they differ: 4 ms (3 ms to 5 ms)."""
+    value, low, high = (write(each) for each in (found.value, found.low, found.high))
+    return value if low == high else f"{value} ({low} to {high})"
 
 
 def counted(count: int, noun: str) -> str:
@@ -81,12 +88,12 @@ def latency_finding(run: Run) -> str:
 def price_finding(run: Run) -> str:
     """Return the headline about cost: the most and the fewest requests per delivered message."""
     paid = {slug: found.value for slug in run.slugs if (found := price(run, slug, REQUESTS))}
-    dearest, cheapest = max(paid, key=paid.__getitem__), min(paid, key=paid.__getitem__)
-    most, least = amount(paid[dearest]), amount(paid[cheapest])
+    highest, lowest = max(paid, key=paid.__getitem__), min(paid, key=paid.__getitem__)
+    most, least = amount(paid[highest]), amount(paid[lowest])
     if most == least:
         return f"Each delivery costs {most} HTTP requests{' by every transport' if len(paid) > 1 else ''}"
-    dearest, cheapest = in_prose(run.label_of(dearest)), in_prose(run.label_of(cheapest))
-    return f"Each delivery costs {most} HTTP requests by {dearest}, {'none' if least == '0' else least} by {cheapest}"
+    highest, lowest = in_prose(run.label_of(highest)), in_prose(run.label_of(lowest))
+    return f"Each delivery costs {most} HTTP requests by {highest}, {'none' if least == '0' else least} by {lowest}"
 
 
 def overview_finding(run: Run) -> str:

@@ -9,9 +9,9 @@ from loadtests.experiments.capture import command
 from loadtests.experiments.capture.command import record
 from loadtests.harness.distance import Link
 from loadtests.plan.workload import Workload
-from notebooks.analysis.wire.anatomy import utterances
 from notebooks.analysis.wire.captures import captures, pusher_js
-from notebooks.analysis.wire.meaning import meaning
+from notebooks.analysis.wire.labels import label
+from notebooks.analysis.wire.parser import wire_messages
 from results.schema import CAPTURES_FILE
 from servers.transports import find
 
@@ -41,11 +41,11 @@ def test_every_link_is_recorded_both_ways_in_order(folder: Path) -> None:
 
 def test_a_capture_can_be_parsed_and_nothing_is_left_over(folder: Path) -> None:
     capture = captures(folder / CAPTURES_FILE)["pusher_adapter"]
-    messages = utterances(capture)
+    messages = wire_messages(capture)
     streams = [*capture.up.values(), *capture.down.values()]
     assert sum(each.size for each in messages) == sum(len(stream.data) for stream in streams)
-    published = [each for each in messages if meaning(each) == "push this: new message"]
-    pushed = [each for each in messages if each.kind == "frame" and meaning(each) == "new message"]
+    published = [each for each in messages if label(each) == "push this: new message"]
+    pushed = [each for each in messages if each.kind == "frame" and label(each) == "new message"]
     assert 0 < 2 * len(published) == len(pushed)
 
 
@@ -56,7 +56,7 @@ def test_a_transport_without_a_push_service_has_one_link() -> None:
 
 
 def test_the_vendors_own_client_is_recorded_from_its_handshake_to_one_event(folder: Path) -> None:
-    messages = utterances(pusher_js(folder / CAPTURES_FILE))
+    messages = wire_messages(pusher_js(folder / CAPTURES_FILE))
     assert [each.kind for each in messages][:2] == ["handshake", "handshake"]
     events = [json.loads(each.content)["event"] for each in messages if each.kind == "frame" and each.head == "text"]
     assert events == [

@@ -40,8 +40,8 @@ def test_the_bill_has_the_same_bytes_when_drawn_again() -> None:
     assert drawn(Activity(1), MOST, False) == drawn(Activity(1), MOST, False)
 
 
-def test_every_option_has_a_name_a_line_and_words_for_a_sentence() -> None:
-    assert set(bill.LOOKS) == set(bill.HOSTED) == set(DEPLOYMENTS)
+def test_every_deployment_has_a_name_a_line_and_words_for_a_sentence() -> None:
+    assert set(bill.LOOKS) == set(bill.IN_SENTENCE) == set(DEPLOYMENTS)
 
 
 def test_every_meter_that_can_end_a_free_tier_has_a_name() -> None:
@@ -49,7 +49,7 @@ def test_every_meter_that_can_end_a_free_tier_has_a_name() -> None:
     assert limits - {"memory_gb"} <= set(bill.LIMITS)  # a gigabyte is named as it is
 
 
-def test_the_headline_tells_each_end_even_if_there_is_none() -> None:
+def test_the_headline_names_each_end_even_if_there_is_none() -> None:
     limits = [FreeEnd(43, "requests"), FreeEnd(0, "commercial use"), FreeEnd(MOST, "")]
     ends = dict(zip(DEPLOYMENTS, limits, strict=True))
     assert bill.finding(ends, MOST) == (

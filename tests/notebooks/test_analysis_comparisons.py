@@ -1,4 +1,4 @@
-"""Loads side by side, and the knee of a transport: what gave out is told, and never more than may be said."""
+"""Loads side by side, and the limit of a transport: its bottleneck is named, and no more claimed than was measured."""
 
 import json
 from pathlib import Path
@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from notebooks.analysis import comparisons
-from notebooks.analysis.figures import curves
+from notebooks.analysis.figures import curves, marks
 from notebooks.analysis.figures.style import picture
 from notebooks.analysis.intervals import Interval
 from notebooks.analysis.knees import Knee, Step, knees
@@ -41,28 +41,28 @@ def steps(folder: Path, gave_out: dict[int, str], overloaded: int = 0) -> Path:
 
 def test_a_generator_that_gives_out_proves_an_at_least(tmp_path: Path) -> None:
     (knee,) = knees(steps(tmp_path, {100: "", 200: "", 400: "generator"}))
-    assert (knee.held, knee.culprit, knee.told) == (200, "generator", "at least 200 users, generator-bound")
+    assert (knee.held, knee.bottleneck, knee.summary) == (200, "generator", "at least 200 users, generator-bound")
     assert [step.p95_ms is None for step in knee.steps] == [False, False, True]
 
 
 def test_servers_too_busy_to_be_read_are_a_step_of_their_own(tmp_path: Path) -> None:
     (knee,) = knees(steps(tmp_path, {100: ""}, overloaded=200))
-    assert knee.told == "100 users, then the servers gave out"
+    assert knee.summary == "100 users, then the servers gave out"
     assert knee.steps[-1] == Step(200, None, None, ("servers",), 1)
 
 
-def test_where_nothing_gave_out_that_is_said(tmp_path: Path) -> None:
+def test_a_transport_without_a_bottleneck_is_reported_as_such(tmp_path: Path) -> None:
     (knee,) = knees(steps(tmp_path, {100: "", 200: ""}))
-    assert knee.told == "at least 200 users: nothing gave out"
+    assert knee.summary == "at least 200 users: nothing gave out"
 
 
-def test_latency_beyond_its_budget_is_told_as_such() -> None:
+def test_latency_beyond_its_budget_is_named() -> None:
     knee = Knee(
         "raw_websocket",
         "Raw WebSocket",
         (Step(100, SURE, SURE, ("servers",), 3), Step(200, SURE, SURE, ("latency",), 1)),
     )
-    assert knee.told == "100 users, then the latency gave out"
+    assert knee.summary == "100 users, then the latency gave out"
 
 
 def test_a_run_without_steps_is_refused_with_the_command_that_makes_them(tmp_path: Path) -> None:
@@ -84,8 +84,8 @@ def test_a_run_compares_with_itself(tmp_path: Path) -> None:
 
 
 def test_names_make_way_for_each_other_and_no_more_than_they_must() -> None:
-    assert curves.spread([1.0, 5.0], 1.0) == [1.0, 5.0]
-    spread = curves.spread([1.0, 1.1, 1.2], 1.0)
+    assert marks.spread([1.0, 5.0], 1.0) == [1.0, 5.0]
+    spread = marks.spread([1.0, 1.1, 1.2], 1.0)
     assert min(spread[1] - spread[0], spread[2] - spread[1]) > 0.99
     assert sum(spread) / 3 == pytest.approx(1.1)
 

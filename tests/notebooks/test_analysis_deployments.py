@@ -1,12 +1,12 @@
-"""The deployment options told: what renting adds, what the vendor counts, and the chart of the drills."""
+"""The deployments compared: what a managed service adds, what the vendor counts, and the chart of the outages."""
 
 from pathlib import Path
 
 import pandas as pd
 import pytest
 
-from notebooks.analysis.deployments import renting, reports, side_by_side
-from notebooks.analysis.figures import drills
+from notebooks.analysis.deployments import managed, reports, side_by_side
+from notebooks.analysis.figures import outages
 from notebooks.analysis.figures.style import picture
 from notebooks.analysis.runs import ROOT, BrokenRun, load
 from results.costs.activity import Activity
@@ -16,38 +16,38 @@ from results.schema import OUTAGES_FILE
 
 REFERENCE = ROOT / "results" / "reference"
 MEASURED, PRICES = measured_in(REFERENCE), load_prices()
-DRILLS = reports.drills(REFERENCE)
+OUTAGES = reports.outages(REFERENCE)
 PNG_BYTES_MAX = 40_000
 ODD = {
-    "all": DRILLS,
-    "one option": DRILLS[DRILLS["deployment"] == "single-server"],
-    "one repeat": DRILLS[DRILLS["repeat"] == 0],
-    "a drill of another name": DRILLS.assign(failure="power_cut"),
-    "nobody waited": DRILLS.assign(silent_s=0.0, unacknowledged_s=0.0),
+    "all": OUTAGES,
+    "one deployment": OUTAGES[OUTAGES["deployment"] == "single-server"],
+    "one repeat": OUTAGES[OUTAGES["repeat"] == 0],
+    "a failure of another name": OUTAGES.assign(failure="power_cut"),
+    "nobody waited": OUTAGES.assign(silent_s=0.0, unacknowledged_s=0.0),
 }
 
 
 @pytest.mark.parametrize("shown", ODD.values(), ids=ODD.keys())
-def test_the_drills_draw_for_odd_reports_and_stay_small(shown: pd.DataFrame) -> None:
-    png = picture(drills.draw, shown, 8, "A title", "A measure").png
+def test_the_outages_draw_for_odd_records_and_stay_small(shown: pd.DataFrame) -> None:
+    png = picture(outages.draw, shown, 8, "A title", "A measure").png
     assert png.startswith(b"\x89PNG")
     assert len(png) < PNG_BYTES_MAX
 
 
-def test_drills_are_told_from_ones_own_to_the_vendors_and_unknown_ones_last() -> None:
-    odd = pd.concat([DRILLS, DRILLS.assign(failure="power_cut")])
-    assert list(drills.groups(odd)) == [*drills.HAPPENED.values(), "power cut"]
-    row = drills.groups(DRILLS)["the vendor hangs"][0]
-    assert (row.option, row.told) == ("pusher-and-serverless", 0)
+def test_outages_are_listed_from_ones_own_to_the_vendors_and_unknown_ones_last() -> None:
+    odd = pd.concat([OUTAGES, OUTAGES.assign(failure="power_cut")])
+    assert list(outages.groups(odd)) == [*outages.HAPPENED.values(), "power cut"]
+    row = outages.groups(OUTAGES)["the vendor hangs"][0]
+    assert (row.deployment, row.reconnecting) == ("pusher-and-serverless", 0)
 
 
-def test_every_option_has_one_name_everywhere() -> None:
+def test_every_deployment_has_one_name_everywhere() -> None:
     assert list(reports.NAMES) == list(DEPLOYMENTS) == list(reports.parts(REFERENCE))
-    assert set(DRILLS["deployment"]) == set(DEPLOYMENTS)
+    assert set(OUTAGES["deployment"]) == set(DEPLOYMENTS)
 
 
-def test_the_third_transit_is_the_delay_to_the_service_and_no_theory_is_told_of_p95() -> None:
-    (rented, own), late = renting.third_transit(REFERENCE), renting.third_transit(REFERENCE, 95)
+def test_the_third_transit_is_the_delay_to_the_service_and_theory_is_silent_about_p95() -> None:
+    (rented, own), late = managed.third_transit(REFERENCE), managed.third_transit(REFERENCE, 95)
     assert [predicted - 100 for predicted in rented.theory] == pytest.approx(rented.x)
     assert set(own.theory) == {100}
     assert [list(curve.theory) for curve in late] == [[], []]
@@ -55,28 +55,28 @@ def test_the_third_transit_is_the_delay_to_the_service_and_no_theory_is_told_of_
 
 def test_a_message_counts_its_publishing_and_every_delivery() -> None:
     talk = load(REFERENCE, "conversation")
-    assert renting.counted_per_message(talk).value == 11
-    assert renting.minutes_a_day(talk, 400_000) == pytest.approx(2 * renting.minutes_a_day(talk, 200_000))
+    assert managed.counted_per_message(talk).value == 11
+    assert managed.minutes_a_day(talk, 400_000) == pytest.approx(2 * managed.minutes_a_day(talk, 200_000))
 
 
 def test_a_limit_suffices_up_to_the_last_user_who_stays_within_it() -> None:
     limit = ("pusher", "connections")
-    assert renting.users_within(MEASURED, PRICES, Activity(1), limit, 100_000) == 300  # a third of them at the peak
-    assert renting.users_within(MEASURED, PRICES, Activity(1), limit, 200) == 200
+    assert managed.users_within(MEASURED, PRICES, Activity(1), limit, 100_000) == 300  # a third of them at the peak
+    assert managed.users_within(MEASURED, PRICES, Activity(1), limit, 200) == 200
     crowd = Activity(1, events_per_hour=1e6)
-    assert renting.users_within(MEASURED, PRICES, crowd, ("pusher", "messages_per_day"), 100) == 0
+    assert managed.users_within(MEASURED, PRICES, crowd, ("pusher", "messages_per_day"), 100) == 0
 
 
 def test_a_plan_with_more_connections_suffices_for_more_users() -> None:
     limit = ("pusher", "connections")
-    assert renting.users_within(MEASURED, PRICES, Activity(1), limit, 100_000, plan=1) == 1_500
-    table = renting.plans_table(MEASURED, PRICES, Activity(1), 100_000).words
+    assert managed.users_within(MEASURED, PRICES, Activity(1), limit, 100_000, plan=1) == 1_500
+    table = managed.plans_table(MEASURED, PRICES, Activity(1), 100_000).words
     assert "| **Startup** | $49 | 500 | 1,000,000 | 1,500 |" in table
     assert table.count("\n") == 1 + len(PRICES.service("pusher").plans)
 
 
 def test_the_limit_that_is_reached_first_is_ringed() -> None:
-    curves = renting.free_ends(MEASURED, PRICES, Activity(1, events_per_hour=120), (2, 200), 100_000)
+    curves = managed.free_ends(MEASURED, PRICES, Activity(1, events_per_hour=120), (2, 200), 100_000)
     assert {curve.name: list(curve.ringed) for curve in curves} == {
         "requests": [2],
         "connections": [],
@@ -89,11 +89,11 @@ def test_a_bill_that_no_plan_can_pay_says_so() -> None:
     assert "no plan suffices" in side_by_side.bill_table(MEASURED, PRICES, crowd, [100_000]).words
 
 
-def test_what_is_lost_is_told_of_what_was_due() -> None:
+def test_losses_are_stated_beside_the_deliveries_due() -> None:
     assert side_by_side.lost(pd.DataFrame({"lost": [1, 0], "deliveries": [999, 1_000]})) == "1 of 2,000 deliveries lost"
 
 
 def test_a_report_that_lacks_a_figure_is_refused(tmp_path: Path) -> None:
     (tmp_path / OUTAGES_FILE).write_text('{"outages": [{"deployment": "single-server"}]}', encoding="utf-8")
     with pytest.raises(BrokenRun, match=r"lacks columns of results\.schema: failure, repeat"):
-        reports.drills(tmp_path)
+        reports.outages(tmp_path)

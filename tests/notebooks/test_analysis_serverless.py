@@ -1,4 +1,4 @@
-"""What is read from hosted.json: the rule by which a transport works, limps or dies, theory, claims and charts."""
+"""What is read from hosted.json: the rule that judges a transport on a host, theory, claims and charts."""
 
 import ast
 import re
@@ -9,57 +9,54 @@ from typing import Any
 import pytest
 
 from notebooks.analysis.claims import serverless as claims
-from notebooks.analysis.claims.claim import Evidence
-from notebooks.analysis.claims.claim import Verdict as Judged
-from notebooks.analysis.figures import fates, lives, waiting
+from notebooks.analysis.claims.claim import Evidence, Verdict
+from notebooks.analysis.figures import function_seconds, outcome_matrix, timeline
 from notebooks.analysis.figures.style import picture
 from notebooks.analysis.runs import ROOT, BrokenRun
-from notebooks.analysis.serverless import Stay, Verdict, fate_of, is_held, load_hosted
+from notebooks.analysis.serverless import HostedRow, Outcome, is_held, judge, load_hosted
 from results import theory
 from servers.transports import TRANSPORTS, find
 from tests.support.hosted_record import CLASSIC, FLUID, HOSTS, SHORT, hosted_row, record, write
 
-WORKS, LIMPS, DIES = Verdict
+WORKS, DEGRADED, FAILS = Outcome
 CALM = hosted_row(find("short_polling"), CLASSIC)
 
 
-def stay(**told: Any) -> Stay:
-    return Stay("short_polling", CLASSIC, {**CALM, **told}, {})
+def row_with(**figures: Any) -> HostedRow:
+    return HostedRow({**CALM, **figures})
 
 
 @pytest.mark.parametrize(
-    ("told", "verdict", "reason"),
+    ("figures", "outcome", "reasons"),
     [
         ({}, WORKS, ()),
-        ({"connected": 7}, DIES, ("7 of 8 get in",)),
-        ({"connected": 0, "measured_s": 30.0}, DIES, ("0 of 8 get in",)),
-        ({"timeouts": 1}, LIMPS, ("cut once",)),
-        ({"cut_streams": 2, "cut_sockets": 1}, LIMPS, ("cut 3 times",)),
-        ({"seen_offline": 2}, LIMPS, ("seen offline 2 times",)),
-        ({"throttled": 4}, LIMPS, ("4 turned away",)),
+        ({"connected": 7}, FAILS, ("7 of 8 get in",)),
+        ({"connected": 0, "measured_s": 30.0}, FAILS, ("0 of 8 get in",)),
+        ({"timeouts": 1}, DEGRADED, ("cut once",)),
+        ({"cut_streams": 2, "cut_sockets": 1}, DEGRADED, ("cut 3 times",)),
+        ({"seen_offline": 2}, DEGRADED, ("seen offline 2 times",)),
+        ({"throttled": 4}, DEGRADED, ("4 turned away",)),
         ({"invocation_s": 199.0}, WORKS, ()),
-        ({"invocation_s": 200.0}, LIMPS, ("billed for waiting",)),
+        ({"invocation_s": 200.0}, DEGRADED, ("billed for waiting",)),
         ({"cold_starts": 9, "send_retries": 3}, WORKS, ()),
     ],
 )
-def test_the_rule_by_which_a_transport_works_limps_or_dies(
-    told: dict[str, Any], verdict: Verdict, reason: tuple[str, ...]
-) -> None:
-    assert fate_of(stay(**told)) == (verdict, reason)
+def test_the_rule_that_judges_a_transport(figures: dict[str, Any], outcome: Outcome, reasons: tuple[str, ...]) -> None:
+    assert judge(row_with(**figures)) == (outcome, reasons)
 
 
 def test_hosts_stand_in_the_order_of_their_years_whatever_was_measured_first(tmp_path: Path) -> None:
     hosted = load_hosted(write(tmp_path, record()))
     assert tuple(hosted.hosts) == HOSTS
     assert hosted.slugs == tuple(row.slug for row in TRANSPORTS)
-    assert hosted.fates("raw_websocket") == [DIES, DIES, LIMPS, LIMPS]
-    assert hosted.fates("pusher_adapter") == [WORKS] * 4
-    assert isnan(hosted.stay("raw_websocket", CLASSIC).latency_ms(50))
+    assert hosted.outcomes("raw_websocket") == [FAILS, FAILS, DEGRADED, DEGRADED]
+    assert hosted.outcomes("pusher_adapter") == [WORKS] * 4
+    assert isnan(hosted.row("raw_websocket", CLASSIC).latency_ms(50))
     assert hosted.evidence.startswith(f"{80 * (4 * len(TRANSPORTS) - 2):,} deliveries, none lost")
 
 
 def test_a_users_hour_is_a_count_over_the_time_that_everybody_was_there() -> None:
-    assert stay(invocations=100).per_user_hour("invocations") == pytest.approx(100 / (8 * 50 / 3600))
+    assert row_with(invocations=100).per_user_hour("invocations") == pytest.approx(100 / (8 * 50 / 3600))
 
 
 def test_theory_bills_an_hour_for_who_holds_and_answers_for_who_asks(tmp_path: Path) -> None:
@@ -67,10 +64,10 @@ def test_theory_bills_an_hour_for_who_holds_and_answers_for_who_asks(tmp_path: P
     assert theory.function_seconds(0.0, 0.5, 0.004) == pytest.approx(7.2)
     hosted = load_hosted(write(tmp_path, record()))
     said = 3600 * 10 / (8 * 50) * 0.004
-    assert hosted.expected_s("short_polling", CLASSIC) == pytest.approx(3600 / 2.004 * 0.004 + said)
-    assert hosted.expected_s("pusher_adapter", CLASSIC) == pytest.approx(3600 / 10 * 0.004 + said)
-    assert hosted.expected_s("long_polling", CLASSIC) == pytest.approx(3600 + said)
-    assert hosted.expected_s("raw_websocket", FLUID) == pytest.approx(3600)
+    assert hosted.predicted_s("short_polling", CLASSIC) == pytest.approx(3600 / 2.004 * 0.004 + said)
+    assert hosted.predicted_s("pusher_adapter", CLASSIC) == pytest.approx(3600 / 10 * 0.004 + said)
+    assert hosted.predicted_s("long_polling", CLASSIC) == pytest.approx(3600 + said)
+    assert hosted.predicted_s("raw_websocket", FLUID) == pytest.approx(3600)
     held = {"long_polling", "raw_websocket", "server_sent_events"}
     assert {slug for slug in ("short_polling", "pusher_adapter", *held) if is_held(find(slug))} == held
 
@@ -86,7 +83,7 @@ def test_a_void_row_is_left_out_and_one_that_is_missing_is_named(tmp_path: Path)
     hosted = load_hosted(write(tmp_path, made))
     assert hosted.evidence.endswith("1 void row left out")
     with pytest.raises(BrokenRun, match="no row of short_polling on classic-hobby"):
-        hosted.fate("short_polling", CLASSIC)
+        hosted.judge("short_polling", CLASSIC)
 
 
 @pytest.mark.parametrize("column", ["lost", "duplicates", "expected"])
@@ -97,17 +94,17 @@ def test_what_does_not_add_up_is_refused(column: str, tmp_path: Path) -> None:
         load_hosted(write(tmp_path, made))
 
 
-def test_without_a_record_the_command_that_makes_one_is_told(tmp_path: Path) -> None:
+def test_without_a_record_the_command_that_makes_one_is_named(tmp_path: Path) -> None:
     with pytest.raises(BrokenRun, match="python -m loadtests hosted"):
         load_hosted(tmp_path)
 
 
 def test_all_charts_can_be_drawn(tmp_path: Path) -> None:
     hosted = load_hosted(write(tmp_path, record()))
-    lanes = [lives.Lane(slug, SHORT) for slug in hosted.slugs]
-    told = ("A title", "and what it rests on")
-    drawn = [picture(fates.draw, hosted, *told), picture(lives.draw, hosted, lanes, *told)]
-    assert [each.finding for each in (*drawn, picture(waiting.draw, hosted, *told))] == ["A title"] * 3
+    lanes = [timeline.Lane(slug, SHORT) for slug in hosted.slugs]
+    text = ("A title", "and what it rests on")
+    drawn = [picture(outcome_matrix.draw, hosted, *text), picture(timeline.draw, hosted, lanes, *text)]
+    assert [each.finding for each in (*drawn, picture(function_seconds.draw, hosted, *text))] == ["A title"] * 3
 
 
 def evidence(folder: Path, made: dict[str, Any]) -> Evidence:
@@ -117,13 +114,13 @@ def evidence(folder: Path, made: dict[str, Any]) -> Evidence:
 def test_each_claim_says_what_the_record_shows(tmp_path: Path) -> None:
     found = evidence(tmp_path, record())
     verdicts = {
-        claims.starts_for_a_request: Judged.HOLDS_WHEN,
-        claims.short_lived: Judged.NO_LONGER,
-        claims.shut_down: Judged.HOLDS_WHEN,
-        claims.no_connection: Judged.NO_LONGER,
-        claims.dies_in_ten_seconds: Judged.HOLDS_WHEN,
-        claims.adapter_works: Judged.HOLDS,
-        claims.adapter_is_cheap: Judged.HOLDS,
+        claims.starts_for_a_request: Verdict.HOLDS_WHEN,
+        claims.short_lived: Verdict.NO_LONGER,
+        claims.shut_down: Verdict.HOLDS_WHEN,
+        claims.no_connection: Verdict.NO_LONGER,
+        claims.dies_in_ten_seconds: Verdict.HOLDS_WHEN,
+        claims.adapter_works: Verdict.HOLDS,
+        claims.adapter_is_cheap: Verdict.HOLDS,
     }
     assert {test: test(found).verdict for test in verdicts} == verdicts
     assert (
@@ -138,13 +135,13 @@ def test_a_world_in_which_no_host_lets_a_socket_in_gives_the_claim_its_due(tmp_p
     for row in made["hosted"]:
         if row["transport"] == "raw_websocket":
             row["connected"] = 0
-    assert claims.no_connection(evidence(tmp_path, made)).verdict is Judged.HOLDS
+    assert claims.no_connection(evidence(tmp_path, made)).verdict is Verdict.HOLDS
 
 
 def test_hosts_that_all_stop_within_a_minute_give_the_claim_its_due(tmp_path: Path) -> None:
     made = record()
     made["hosts"][FLUID]["max_duration_s"] = 15.0
-    assert claims.short_lived(evidence(tmp_path, made)).verdict is Judged.HOLDS
+    assert claims.short_lived(evidence(tmp_path, made)).verdict is Verdict.HOLDS
 
 
 def test_an_adapter_that_is_cut_anywhere_no_longer_works_with_serverless(tmp_path: Path) -> None:
@@ -153,7 +150,7 @@ def test_an_adapter_that_is_cut_anywhere_no_longer_works_with_serverless(tmp_pat
     last["timeouts"] = 1
     found = evidence(tmp_path, made)
     for test in (claims.adapter_works, claims.adapter_is_cheap):
-        assert test(found).verdict is Judged.NO_LONGER
+        assert test(found).verdict is Verdict.NO_LONGER
 
 
 def test_every_test_that_the_notebook_points_to_exists() -> None:

@@ -1,4 +1,4 @@
-"""What is read from shared_store.json: void rows left out, what does not add up refused, and charts of the rest."""
+"""What is read from shared_store.json: void rows are left out, errors are refused, and charts are drawn of the rest."""
 
 import json
 from pathlib import Path
@@ -6,14 +6,14 @@ from typing import Any
 
 import pytest
 
-from notebooks.analysis.figures import sharing as charts
+from notebooks.analysis.figures import shared_store as charts
 from notebooks.analysis.figures.style import picture
 from notebooks.analysis.runs import BrokenRun
-from notebooks.analysis.sharing import SHARED, Backing, load_sharing
+from notebooks.analysis.shared_store import SHARED, StoreChoice, load_shared_store
 from results.schema import APPENDS, CROSS_PROCESS, LOADS, SHARED_STORE_FILE
 from servers.transports import TRANSPORTS, find
 
-BACKINGS = [Backing("sqlite", 1), *(Backing(store, workers) for store in SHARED for workers in (1, 2))]
+CHOICES = [StoreChoice("sqlite", 1), *(StoreChoice(store, workers) for store in SHARED for workers in (1, 2))]
 
 
 def row(columns: tuple[Any, ...], **told: object) -> dict[str, object]:
@@ -23,11 +23,11 @@ def row(columns: tuple[Any, ...], **told: object) -> dict[str, object]:
 def record() -> dict[str, Any]:
     """Return a record of two repeats, in which the second costs twice as much as the first."""
     served = [
-        row(LOADS, transport=each.slug, store=backing.store, workers=backing.workers, repeat=repeat, verdict="valid")
+        row(LOADS, transport=each.slug, store=choice.store, workers=choice.workers, repeat=repeat, verdict="valid")
         | {"delivered": 1000, "expected": 1000, "latency_p50_s": 0.002, "latency_p95_s": 0.004}
-        | {"api_cpu_s": 0.1 * (repeat + 1), "store_cpu_s": 0.0 if backing.store == "sqlite" else 0.05 * (repeat + 1)}
+        | {"api_cpu_s": 0.1 * (repeat + 1), "store_cpu_s": 0.0 if choice.store == "sqlite" else 0.05 * (repeat + 1)}
         for each in TRANSPORTS
-        for backing in BACKINGS
+        for choice in CHOICES
         for repeat in range(2)
     ]
     hops = [
@@ -53,38 +53,40 @@ def written(folder: Path, made: dict[str, Any]) -> Path:
 
 
 def test_a_cost_holds_the_engine_and_a_hop_is_the_difference_of_each_repeat(tmp_path: Path) -> None:
-    sharing = load_sharing(written(tmp_path, record()))
-    assert sharing.backings == tuple(BACKINGS)
-    cost = sharing.cpu_us("raw_websocket", Backing("redis", 2))
+    measured = load_shared_store(written(tmp_path, record()))
+    assert measured.choices == tuple(CHOICES)
+    cost = measured.cpu_us("raw_websocket", StoreChoice("redis", 2))
     assert [cost.total.value, cost.engine] == pytest.approx([225, 75])
-    assert sharing.cpu_us("raw_websocket", Backing("sqlite", 1)).engine == 0
-    assert sharing.hop_ms("raw_websocket", "redis").longer.value == pytest.approx(1.0)
-    assert sharing.append_ms("redis").value == pytest.approx(1.0)
-    assert sharing.append_cpu_us("redis").total.value == pytest.approx(300)
+    assert measured.cpu_us("raw_websocket", StoreChoice("sqlite", 1)).engine == 0
+    assert measured.cross_process_ms("raw_websocket", "redis").difference.value == pytest.approx(1.0)
+    assert measured.append_ms("redis").value == pytest.approx(1.0)
+    assert measured.append_cpu_us("redis").total.value == pytest.approx(300)
 
 
 def test_what_the_figures_rest_on_is_told(tmp_path: Path) -> None:
     made = record()
     made["cross_process"][0] |= {"same_n": 10, "other_n": 20, "trials": 2}
-    sharing = load_sharing(written(tmp_path, made))
-    assert sharing.evidence.startswith(f"{1000 * len(made['loads']) + 30:,} deliveries, none lost")
-    assert "2 repeats of 2 s" in sharing.evidence
-    assert f"1 of {len(made['loads']) + len(made['cross_process'])} windows were measured again" in sharing.told
+    measured = load_shared_store(written(tmp_path, made))
+    assert measured.evidence.startswith(f"{1000 * len(made['loads']) + 30:,} deliveries, none lost")
+    assert "2 repeats of 2 s" in measured.evidence
+    assert (
+        f"1 of {len(made['loads']) + len(made['cross_process'])} windows were measured again" in measured.circumstances
+    )
 
 
 def test_a_void_row_is_left_out(tmp_path: Path) -> None:
     made = record()
     made["loads"][1]["verdict"] = "void"
-    sharing = load_sharing(written(tmp_path, made))
-    assert sharing.cpu_us("short_polling", Backing("sqlite", 1)).total.value == pytest.approx(100)
-    assert sharing.evidence.endswith("1 void window left out")
+    measured = load_shared_store(written(tmp_path, made))
+    assert measured.cpu_us("short_polling", StoreChoice("sqlite", 1)).total.value == pytest.approx(100)
+    assert measured.evidence.endswith("1 void window left out")
 
 
 def test_a_hop_at_which_the_generator_lagged_is_left_out(tmp_path: Path) -> None:
     made = record()
     made["cross_process"][1] |= {"heartbeat_lag_p99_s": 0.1, "other_p50_s": 5.0}
-    sharing = load_sharing(written(tmp_path, made))
-    assert sharing.hop_ms("short_polling", "redis").other.value == pytest.approx(3.0)
+    measured = load_shared_store(written(tmp_path, made))
+    assert measured.cross_process_ms("short_polling", "redis").other.value == pytest.approx(3.0)
 
 
 @pytest.mark.parametrize(
@@ -94,22 +96,24 @@ def test_what_does_not_add_up_is_refused(table: str, column: str, tmp_path: Path
     made = record()
     made[table][0][column] += 1
     with pytest.raises(BrokenRun, match="acknowledged"):
-        load_sharing(written(tmp_path, made))
+        load_shared_store(written(tmp_path, made))
 
 
 def test_without_a_record_the_command_that_makes_one_is_told(tmp_path: Path) -> None:
     with pytest.raises(BrokenRun, match="python -m loadtests shared_store"):
-        load_sharing(tmp_path)
+        load_shared_store(tmp_path)
 
 
 def test_theory_knows_who_need_not_be_told_by_the_store() -> None:
     told = {"long_polling", "raw_websocket", "server_sent_events"}
-    assert {slug for slug in ("short_polling", "pusher_adapter", *told) if charts.has_hop(find(slug))} == told
+    assert {
+        slug for slug in ("short_polling", "pusher_adapter", *told) if charts.depends_on_process(find(slug))
+    } == told
 
 
 def test_both_charts_can_be_drawn(tmp_path: Path) -> None:
-    sharing = load_sharing(written(tmp_path, record()))
-    for draw in (charts.draw_cost, charts.draw_hop):
-        drawn = picture(draw, sharing, "A title", "and what it rests on")
+    measured = load_shared_store(written(tmp_path, record()))
+    for draw in (charts.draw_cost, charts.draw_cross_process):
+        drawn = picture(draw, measured, "A title", "and what it rests on")
         assert drawn.png.startswith(b"\x89PNG")
         assert drawn.finding == "A title"

@@ -64,10 +64,10 @@ def test_the_table_tells_medians_with_their_limits_and_leaves_out_what_is_void(t
 
 
 def test_cpu_time_that_was_not_all_told_is_not_guessed(tmp_path: Path) -> None:
-    def untold(rows: list[Row]) -> None:
+    def uncounted(rows: list[Row]) -> None:
         rows[0]["store_cpu_s"] = None
 
-    assert cpu_us(under_load(written(tmp_path, untold))).isna().tolist() == [True, *[False] * 5]
+    assert cpu_us(under_load(written(tmp_path, uncounted))).isna().tolist() == [True, *[False] * 5]
 
 
 def test_what_does_not_add_up_or_lacks_a_figure_is_refused(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""Captures taken apart: every byte in its place, frames unmasked, and each utterance told for what it is."""
+"""Captures are parsed: every byte belongs to one part, frames are unmasked, and each message has its label."""
 
 import json
 from pathlib import Path
@@ -6,10 +6,10 @@ from pathlib import Path
 import pytest
 
 from notebooks.analysis.runs import BrokenRun
-from notebooks.analysis.wire.anatomy import utterances
 from notebooks.analysis.wire.captures import Capture, captures
 from notebooks.analysis.wire.exchanges import empty_poll, one_message
-from notebooks.analysis.wire.meaning import lines_of, meaning
+from notebooks.analysis.wire.labels import connections_of, label
+from notebooks.analysis.wire.parser import wire_messages
 from results.schema import CAPTURES_FILE
 
 PAGE = b'{"type":"page","epoch":"e","after":0,"next":1,"events":[{"kind":"message","body":"hi"}]}'
@@ -30,86 +30,87 @@ def frame(payload: bytes, opcode: int = 1, key: bytes = b"") -> bytes:
     return bytes([0x80 | opcode]) + size + key + masked
 
 
-def recorded(folder: Path, slug: str, *pieces: tuple[bool, float, bytes]) -> Capture:
-    """Write a capture of one line, as the load tests do, and read it."""
-    noted = [
+def recorded(folder: Path, slug: str, *parts: tuple[bool, float, bytes]) -> Capture:
+    """Write a capture of one connection, as the load tests do, and read it."""
+    pieces = [
         {"link": "clients to API", "connection": 0, "up": up, "at_s": at_s, "data": data.decode("latin-1")}
-        for up, at_s, data in pieces
+        for up, at_s, data in parts
     ]
     path = folder / CAPTURES_FILE
-    path.write_text(json.dumps({"transports": {slug: noted}}), encoding="utf-8")
+    path.write_text(json.dumps({"transports": {slug: pieces}}), encoding="utf-8")
     return captures(path)[slug]
 
 
-def test_questions_and_answers_are_told_apart_however_tcp_cut_them(tmp_path: Path) -> None:
+def test_requests_and_responses_are_separated_however_tcp_cut_them(tmp_path: Path) -> None:
     whole = answer(EMPTY)
     polled = recorded(
         tmp_path, "short_polling", (True, 1.0, ASK[:30]), (True, 1.1, ASK[30:]), (False, 1.2, whole[:50]),
         (False, 1.3, whole[50:]), (True, 3.0, ASK), (False, 3.1, answer(PAGE)),
     )  # fmt: skip
-    said = utterances(polled)
-    assert [(each.kind, each.at_s, meaning(each)) for each in said] == [
+    messages = wire_messages(polled)
+    assert [(each.kind, each.at_s, label(each)) for each in messages] == [
         ("request", 1.0, "any news?"),
         ("answer", 1.2, "no"),
         ("request", 3.0, "any news?"),
         ("answer", 3.1, "new message"),
     ]
-    assert sum(each.size for each in said) == 2 * len(ASK) + len(whole) + len(answer(PAGE))
+    assert sum(each.size for each in messages) == 2 * len(ASK) + len(whole) + len(answer(PAGE))
     assert [one_message(polled).size, empty_poll(polled).size] == [len(ASK + answer(PAGE)), len(ASK + whole)]
     assert one_message(polled).content_bytes == len(PAGE)
 
 
 def test_frames_are_unmasked_and_every_part_of_them_is_counted(tmp_path: Path) -> None:
-    wish = b'{"type":"send","client_id":"1-0","text":"hi"}'
+    command = b'{"type":"send","client_id":"1-0","text":"hi"}'
     join = b'{"type":"join","connection":"connection-1"}'
-    open_line = b"HTTP/1.1 101 Switching Protocols\r\n\r\n"
+    upgraded = b"HTTP/1.1 101 Switching Protocols\r\n\r\n"
     talked = recorded(
-        tmp_path, "raw_websocket", (True, -1.0, UPGRADE), (False, -0.9, open_line), (True, -0.8, frame(join, key=KEY)),
-        (True, 1.0, frame(wish, key=KEY)), (False, 1.1, frame(PAGE * 2, 2) + frame(b"", 9)),
+        tmp_path, "raw_websocket", (True, -1.0, UPGRADE), (False, -0.9, upgraded), (True, -0.8, frame(join, key=KEY)),
+        (True, 1.0, frame(command, key=KEY)), (False, 1.1, frame(PAGE * 2, 2) + frame(b"", 9)),
     )  # fmt: skip
-    said = utterances(talked)
-    assert [each.head for each in said[3:]] == ["text", "binary", "ping"]
-    assert [meaning(each) for each in said[:4]] == ["keep this line open", "101, line open", "join", "send message"]
-    assert [part.name for part in said[3].parts] == ["frame header", "masking key", "payload"]
-    assert said[3].content == wish
-    assert [len(part.data) for part in said[4].parts] == [4, 2 * len(PAGE)]
+    messages = wire_messages(talked)
+    assert [each.head for each in messages[3:]] == ["text", "binary", "ping"]
+    assert [label(each) for each in messages[:4]] == ["keep this line open", "101, line open", "join", "send message"]
+    assert [part.name for part in messages[3].parts] == ["frame header", "masking key", "payload"]
+    assert messages[3].content == command
+    assert [len(part.data) for part in messages[4].parts] == [4, 2 * len(PAGE)]
 
 
-def test_a_pushed_message_needs_no_question(tmp_path: Path) -> None:
-    open_line = b"HTTP/1.1 101 Switching Protocols\r\n\r\n"
+def test_a_pushed_message_needs_no_request(tmp_path: Path) -> None:
+    upgraded = b"HTTP/1.1 101 Switching Protocols\r\n\r\n"
     join = frame(b'{"type":"join","connection":"connection-1"}', key=KEY)
     pushed = recorded(
-        tmp_path, "raw_websocket", (True, -1.0, UPGRADE), (False, -0.9, open_line), (True, -0.8, join),
+        tmp_path, "raw_websocket", (True, -1.0, UPGRADE), (False, -0.9, upgraded), (True, -0.8, join),
         (False, 0.5, frame(PAGE)),
     )  # fmt: skip
-    (told,) = one_message(pushed).said
-    assert told.size == 2 + len(PAGE)
-    with pytest.raises(BrokenRun, match="no answer that says: no"):
+    (message,) = one_message(pushed).messages
+    assert message.size == 2 + len(PAGE)
+    with pytest.raises(BrokenRun, match="no response that says: no"):
         empty_poll(pushed)
 
 
-def test_an_endless_answer_is_told_event_by_event(tmp_path: Path) -> None:
+def test_a_streaming_response_is_labelled_event_by_event(tmp_path: Path) -> None:
     head = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
     event = b"id: e.1\ndata: " + PAGE + b"\n\n"
     chunks = b"".join(b"%x\r\n%b\r\n" % (len(each), each) for each in (b": ping\n\n", event))
     streamed = recorded(tmp_path, "server_sent_events", (True, 0.0, ASK), (False, 0.1, head), (False, 0.2, chunks))
-    said = utterances(streamed)
-    assert [(each.kind, meaning(each)) for each in said[2:]] == [("chunk", "comment"), ("chunk", "new message")]
-    assert sum(each.size for each in said) == len(ASK) + len(head) + len(chunks)
+    messages = wire_messages(streamed)
+    assert [(each.kind, label(each)) for each in messages[2:]] == [("chunk", "comment"), ("chunk", "new message")]
+    assert sum(each.size for each in messages) == len(ASK) + len(head) + len(chunks)
 
 
-def test_a_users_lines_are_found_by_connection_and_token(tmp_path: Path) -> None:
+def test_a_users_connections_are_found_by_connection_and_token(tmp_path: Path) -> None:
     send = b"POST /rooms/room-0/send HTTP/1.1\r\nAuthorization: Bearer t1\r\nContent-Length: 0\r\n\r\n"
     other = send.replace(b"t1", b"t2")
-    noted = [
+    pieces = [
         {"link": "clients to API", "connection": number, "up": True, "at_s": 0.0, "data": data.decode()}
         for number, data in enumerate((ASK, send, other))
     ]
     path = tmp_path / CAPTURES_FILE
-    path.write_text(json.dumps({"transports": {"long_polling": noted}}), encoding="utf-8")
-    assert {line.number for line in lines_of(1, utterances(captures(path)["long_polling"]))} == {0, 1}
+    path.write_text(json.dumps({"transports": {"long_polling": pieces}}), encoding="utf-8")
+    own = connections_of(1, wire_messages(captures(path)["long_polling"]))
+    assert {connection.number for connection in own} == {0, 1}
 
 
-def test_without_captures_it_is_said_how_to_make_them(tmp_path: Path) -> None:
+def test_without_captures_the_command_that_makes_them_is_named(tmp_path: Path) -> None:
     with pytest.raises(BrokenRun, match="python -m loadtests capture"):
         captures(tmp_path / CAPTURES_FILE)

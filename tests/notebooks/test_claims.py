@@ -6,18 +6,18 @@ from pathlib import Path
 
 import pytest
 
-from notebooks.analysis.claims import explained, ledger
+from notebooks.analysis.claims import ledger, transports
 from notebooks.analysis.claims.claim import (
     Claim,
     Evidence,
     Finding,
     Verdict,
-    amount_told,
-    beyond,
+    format_amount,
+    format_time,
     holds_if,
     holds_when,
     no_longer_if,
-    time_told,
+    untestable,
 )
 from notebooks.analysis.intervals import Interval
 from notebooks.analysis.runs import ROOT
@@ -73,29 +73,29 @@ def test_a_verdict_and_its_reason_change_with_what_a_run_shows(
 def test_a_run_in_which_everything_is_slow_changes_the_verdicts_that_say_instant(tmp_path: Path) -> None:
     slow = write(tmp_path, SyntheticRun(repeats=2, push_s=dict.fromkeys(ALL, 3.0)))
     evidence = Evidence(slow)
-    assert explained.polls_every_2_s(evidence).verdict is Verdict.HOLDS
+    assert transports.polls_every_2_s(evidence).verdict is Verdict.HOLDS
     fast = Evidence(write(tmp_path, SyntheticRun(repeats=2)))
-    assert explained.polls_every_2_s(fast).verdict is Verdict.HOLDS_WHEN
-    assert explained.not_instant(fast).verdict is Verdict.HOLDS
+    assert transports.polls_every_2_s(fast).verdict is Verdict.HOLDS_WHEN
+    assert transports.not_instant(fast).verdict is Verdict.HOLDS
     quick = Evidence(write(tmp_path, SyntheticRun(repeats=2, interval_s=0.05)))
-    assert explained.not_instant(quick).verdict is Verdict.NO_LONGER
+    assert transports.not_instant(quick).verdict is Verdict.NO_LONGER
 
 
 def test_what_cannot_be_measured_says_so() -> None:
     nothing = Evidence(Path())
-    assert beyond("Ask the vendor.", "its site")(nothing) == Finding(
+    assert untestable("Ask the vendor.", "its site")(nothing) == Finding(
         Verdict.NOT_TESTABLE, "", "Ask the vendor. Source: its site."
     )
 
 
 def test_figures_are_told_with_their_intervals() -> None:
-    assert time_told(Interval(1031.0, 990.0, 1040.0)) == "1.03 s (990 ms to 1.04 s)"
-    assert time_told(Interval(4.0, 4.0, 4.0)) == "4.0 ms"
-    assert amount_told(Interval(0.34, 0.33, 0.36), "requests") == "0.34 (0.33 to 0.36) requests"
+    assert format_time(Interval(1031.0, 990.0, 1040.0)) == "1.03 s (990 ms to 1.04 s)"
+    assert format_time(Interval(4.0, 4.0, 4.0)) == "4.0 ms"
+    assert format_amount(Interval(0.34, 0.33, 0.36), "requests") == "0.34 (0.33 to 0.36) requests"
 
 
 def test_the_block_in_a_text_is_replaced_and_the_rest_kept() -> None:
-    claim = Claim("H", "it is so", "none", beyond("Ask the vendor.", "its site"), matters=True)
+    claim = Claim("H", "it is so", "none", untestable("Ask the vendor.", "its site"), matters=True)
     block = ledger.ten((ledger.Entry(claim, claim.test(Evidence(Path()))),))
     text = f"before\n{ledger.BEGIN}\nold\n{ledger.END}\nafter"
     assert ledger.put_into(text, block) == f"before\n{block}\nafter"

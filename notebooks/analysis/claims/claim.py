@@ -1,7 +1,7 @@
 """A claim of the source document, and what it takes to judge it.
 
-A claim names the experiment; its test turns the measured run into a figure and a verdict. Nothing here is written down
-as a result: another run gives other figures, and may give another verdict.
+A claim names the experiment; its test turns the measured run into a figure and a verdict. No result is written down
+here: another run gives other figures, and may give another verdict.
 """
 
 from collections.abc import Callable, Mapping
@@ -20,9 +20,9 @@ from notebooks.analysis.intervals import Interval
 from notebooks.analysis.prices import Measure
 from notebooks.analysis.runs import Run, load
 from notebooks.analysis.serverless import Hosted, load_hosted
-from notebooks.analysis.sharing import Sharing, load_sharing
-from notebooks.analysis.wire.anatomy import Utterance, utterances
+from notebooks.analysis.shared_store import SharedStore, load_shared_store
 from notebooks.analysis.wire.captures import Capture, captures, pusher_js
+from notebooks.analysis.wire.parser import WireMessage, wire_messages
 from results.costs.deployments import Measured, measured_in
 from results.costs.plans import Prices, load_prices
 from results.schema import CAPTURES_FILE
@@ -30,6 +30,8 @@ from results.schema import CAPTURES_FILE
 CONTRADICTED = "This run contradicts it."
 ONE_SIDED = "In this run no exception showed."
 NOT_REFUTED = "In this run nothing spoke against it."
+INSTANT_MS = 100.0
+"""What people perceive as instant: Nielsen, Usability Engineering, 1993, section 5.5."""
 
 
 class Verdict(StrEnum):
@@ -50,7 +52,7 @@ class Finding:
 
 @dataclass(frozen=True)
 class Evidence:
-    """What claims are tested on: a run of all scenarios, and what else lies in its folder, such as captures."""
+    """What claims are tested on: a run of all scenarios, and the records in its folder, each read once."""
 
     folder: Path
 
@@ -61,27 +63,27 @@ class Evidence:
     def captures(self) -> dict[str, Capture]:
         return captures(self.folder / CAPTURES_FILE)
 
-    def said(self, slug: str) -> list[Utterance]:
-        """Return all that was said on a transport's wire while two people talked."""
-        return utterances(self.captures[slug])
+    def messages(self, slug: str) -> list[WireMessage]:
+        """Return all messages on a transport's wire while two people talked."""
+        return wire_messages(self.captures[slug])
 
     @cached_property
-    def said_by_pusher_js(self) -> list[Utterance]:
-        return utterances(pusher_js(self.folder / CAPTURES_FILE))
+    def messages_of_pusher_js(self) -> list[WireMessage]:
+        return wire_messages(pusher_js(self.folder / CAPTURES_FILE))
 
     @cached_property
     def parts(self) -> Mapping[str, Mapping[str, list[str]]]:
-        """What there is to run, by deployment option."""
+        """The programs, links and settings of each deployment."""
         return reports.parts(self.folder)
 
     @cached_property
-    def drills(self) -> pd.DataFrame:
-        """What failures cost, a row for each option, drill and repeat."""
-        return reports.drills(self.folder)
+    def outages(self) -> pd.DataFrame:
+        """What failures cost, a row for each deployment, failure and repeat."""
+        return reports.outages(self.folder)
 
     @cached_property
     def code(self) -> Mapping[str, Mapping[str, Any]]:
-        """What was counted of the shortest chats, and what they told."""
+        """Lines and moving parts of the shortest chats, and what they returned when they ran."""
         return reports.code(self.folder)
 
     @cached_property
@@ -93,28 +95,28 @@ class Evidence:
         return load_prices()
 
     @cached_property
-    def sharing(self) -> Sharing:
-        """What a store that can be shared costs, and a second process."""
-        return load_sharing(self.folder)
+    def shared_store(self) -> SharedStore:
+        return load_shared_store(self.folder)
 
     @cached_property
     def hosted(self) -> Hosted:
-        """What became of each transport on serverless hosts."""
         return load_hosted(self.folder)
 
-    def late_ms(self, scenario: str, slug: str, percent: int = 50, kind: str = "message", point: str = "") -> Interval:
+    def latency_ms(
+        self, scenario: str, slug: str, percent: int = 50, kind: str = "message", point: str = ""
+    ) -> Interval:
         return latency_ms(self.run(scenario, point), slug, percent, kind)
 
-    def paid(self, scenario: str, slug: str, measure: Measure, point: str = "") -> Interval:
-        return paid(self.run(scenario, point), slug, measure)
+    def paid(self, scenario: str, slug: str, measure: Measure) -> Interval:
+        return paid(self.run(scenario), slug, measure)
 
-    def true_percent(self, scenario: str, slug: str, kind: str, point: str = "") -> Interval:
-        return still_true(self.run(scenario, point), slug, kind)
+    def true_percent(self, scenario: str, slug: str, kind: str) -> Interval:
+        return still_true(self.run(scenario), slug, kind)
 
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """heading and quote: where it stands in the source document, and its words, shortened. matters: one of the ten."""
+    """heading and quote: where it is in the source document, and its words, shortened. matters: one of the ten."""
 
     heading: str
     quote: str
@@ -123,19 +125,19 @@ class Claim:
     matters: bool = False
 
 
-def time_told(found: Interval) -> str:
+def format_time(found: Interval) -> str:
     """Write a latency with its interval: 1.03 s (1.01 s to 1.05 s)."""
-    return _with_limits(found, wording.duration)
+    return wording.with_limits(found, wording.duration)
 
 
-def amount_told(found: Interval, unit: str) -> str:
+def format_amount(found: Interval, unit: str) -> str:
     """Write a count or a ratio with its interval and unit: 0.34 (0.33 to 0.35) requests per delivery."""
-    return f"{_with_limits(found, wording.amount)} {unit}"
+    return f"{wording.with_limits(found, wording.amount)} {unit}"
 
 
-def percent_told(found: Interval) -> str:
+def format_percent(found: Interval) -> str:
     """Write a share with its interval: 62 % (60 % to 63 %)."""
-    return _with_limits(found, "{:.0f} %".format)
+    return wording.with_limits(found, "{:.0f} %".format)
 
 
 def holds_if(held: bool, figure: str, because: str) -> Finding:
@@ -153,11 +155,6 @@ def no_longer_if(refuted: bool, figure: str, because: str) -> Finding:
     return Finding(Verdict.NO_LONGER, figure, because) if refuted else Finding(Verdict.HOLDS, figure, NOT_REFUTED)
 
 
-def beyond(because: str, source: str) -> Callable[[Evidence], Finding]:
-    """Return the test of a claim that nothing on one machine can decide. source: what can be read of it instead."""
+def untestable(because: str, source: str) -> Callable[[Evidence], Finding]:
+    """Return the test of a claim that nothing on one machine can decide. source: where to read about it."""
     return lambda _: Finding(Verdict.NOT_TESTABLE, "", f"{because} Source: {source}.")
-
-
-def _with_limits(found: Interval, told: Callable[[float], str]) -> str:
-    value, low, high = (told(each) for each in (found.value, found.low, found.high))
-    return value if low == high else f"{value} ({low} to {high})"

@@ -1,23 +1,37 @@
 """The claims ledger: every claim of the source document with its experiment, figure and verdict, made from one run.
 
 It is generated, so that it cannot drift: `results/<run>/claims.json`, all of it in notebook 08, and the ten claims that
-matter most in the README.
+matter most in the README. The claims are listed in `claims.toml`.
 """
 
 import json
+import tomllib
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import pandas as pd
 
-from notebooks.analysis.claims import explained, hosted
-from notebooks.analysis.claims.claim import Claim, Evidence, Finding
-from notebooks.analysis.runs import BrokenRun
+from notebooks.analysis.claims import deployments, managed, serverless, transports
+from notebooks.analysis.claims.claim import Claim, Evidence, Finding, untestable
+from notebooks.analysis.records import read
 from results.schema import CLAIMS_FILE
 
-CLAIMS: tuple[Claim, ...] = (*explained.CLAIMS, *hosted.CLAIMS)
+LISTED = Path(__file__).with_name("claims.toml")
 BEGIN, END = "<!-- claims: made by `python -m notebooks.analysis claims` -->", "<!-- claims end -->"
 COLUMNS = ("heading", "claim", "experiment", "figure", "verdict", "because")
+
+
+def _claims() -> Iterator[Claim]:
+    tests = {**vars(transports), **vars(managed), **vars(deployments), **vars(serverless)}
+    for section in tomllib.loads(LISTED.read_text(encoding="utf-8"))["section"]:
+        for row in section["claims"]:
+            test = tests[row["test"]] if "test" in row else untestable(row["untestable"], row["source"])
+            experiment, matters = row.get("experiment", "none"), row.get("matters", False)
+            yield Claim(section["heading"], row["quote"], experiment, test, matters)
+
+
+CLAIMS = tuple(_claims())
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,15 +43,8 @@ class Entry:
 
     def row(self) -> dict[str, str]:
         """Return the entry by the names of COLUMNS."""
-        found = self.finding
-        values = (
-            self.claim.heading,
-            self.claim.quote,
-            self.claim.experiment,
-            found.figure,
-            found.verdict,
-            found.because,
-        )
+        claim, found = self.claim, self.finding
+        values = (claim.heading, claim.quote, claim.experiment, found.figure, found.verdict, found.because)
         return dict(zip(COLUMNS, map(str, values), strict=True))
 
 
@@ -48,7 +55,7 @@ def ledger(folder: Path) -> tuple[Entry, ...]:
 
 
 def write(entries: tuple[Entry, ...], folder: Path) -> Path:
-    """Write the ledger into a run's folder; return where."""
+    """Write the ledger into a run's folder; return its path."""
     path = folder / CLAIMS_FILE
     rows = [entry.row() for entry in entries]
     path.write_text(json.dumps(rows, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
@@ -56,10 +63,8 @@ def write(entries: tuple[Entry, ...], folder: Path) -> Path:
 
 
 def table(folder: Path) -> pd.DataFrame:
-    """Return the ledger that lies in a run's folder; raise BrokenRun when there is none."""
-    if not (folder / CLAIMS_FILE).is_file():
-        raise BrokenRun(f"{folder} has no {CLAIMS_FILE}: `python -m notebooks.analysis claims {folder}` makes it")
-    return pd.DataFrame(json.loads((folder / CLAIMS_FILE).read_text(encoding="utf-8")), columns=list(COLUMNS))
+    """Return the ledger in a run's folder; raise BrokenRun when there is none."""
+    return pd.DataFrame(read(folder / CLAIMS_FILE), columns=list(COLUMNS))
 
 
 def markdown(claims: pd.DataFrame) -> str:
@@ -81,7 +86,7 @@ def ten(entries: tuple[Entry, ...]) -> str:
 
 
 def put_into(text: str, block: str) -> str:
-    """Return a text with what stands between the marks replaced; raises ValueError when they are not there."""
+    """Return a text with the block between the marks replaced; raises ValueError when they are not there."""
     before, begin, rest = text.partition(BEGIN)
     _, end, after = rest.partition(END)
     if not (begin and end):

@@ -8,44 +8,44 @@ import pandas as pd
 
 from notebooks.analysis import wording
 from notebooks.analysis.claims.claim import Evidence, Finding, holds_if, holds_when, no_longer_if
-from notebooks.analysis.serverless import Hosted, Stay, Verdict
+from notebooks.analysis.serverless import Hosted, Outcome
 
 ADAPTER, WEBSOCKET, STREAM, POLLING = "pusher_adapter", "raw_websocket", "server_sent_events", "short_polling"
 DOCUMENT_S = 60.0  # the longest that the source document gives a function
 
 
 def starts_for_a_request(evidence: Evidence) -> Finding:
-    stays = list(evidence.hosted.stays.values())
-    started = sum(stay.cold_starts for stay in stays)
-    quickest = min(stay.told["cold_start_min_s"] for stay in stays)
-    called = int(sum(stay.told["invocations"] for stay in stays))
-    warm = evidence.hosted.stay(POLLING, _shortest(evidence.hosted)).told["response_p50_s"]
+    hosted = evidence.hosted
+    rows = hosted.rows.values()
+    started, called = sum(each.cold_starts for each in rows), int(sum(each.figures["invocations"] for each in rows))
+    quickest_s = min(each.figures["cold_start_min_s"] for each in rows)
+    warm_s = hosted.row(POLLING, _shortest(hosted)).figures["response_p50_s"]
     return holds_when(
         started < called,
-        f"{started} instances for {called:,} calls; the quickest started in {wording.duration(1000 * quickest)}, a "
-        f"poll of one that was there took {wording.duration(1000 * warm)}",
+        f"{started} instances for {called:,} calls; the quickest started in {wording.duration(1000 * quickest_s)}, a "
+        f"poll of one that was there took {wording.duration(1000 * warm_s)}",
         "It holds for a request that finds no instance free; all others are served by one that is there already.",
     )
 
 
 def short_lived(evidence: Evidence) -> Finding:
     own = _with_own_limit(evidence.hosted)
-    told = ", ".join(f"{host['max_duration_s']:g} s ({name}, {host['as_of']})" for name, host in own.items())
-    lasted = _cut_lines_s(evidence.hosted, STREAM, _shortest(evidence.hosted))
+    limits = ", ".join(f"{host['max_duration_s']:g} s ({name}, {host['as_of']})" for name, host in own.items())
+    lasted_s = _cut_connections_s(evidence.hosted, STREAM, _shortest(evidence.hosted))
     return no_longer_if(
         max(host["max_duration_s"] for host in own.values()) > DOCUMENT_S,
-        f"{told}; a stream on the first was cut after {_length(lasted)}",
+        f"{limits}; a stream on the first was cut after {_length(lasted_s)}",
         "It did on the hosts of 2023 and early 2024; today's lets a function go on for five minutes.",
     )
 
 
 def shut_down(evidence: Evidence) -> Finding:
-    stay = evidence.hosted.stay(ADAPTER, _shortest(evidence.hosted))
-    busy = 100 * stay.told["instance_busy_s"] / stay.told["instance_alive_s"]
+    row = evidence.hosted.row(ADAPTER, _shortest(evidence.hosted))
+    busy = 100 * row.figures["instance_busy_s"] / row.figures["instance_alive_s"]
     return holds_when(
-        stay.told["invocations"] > stay.cold_starts,
-        f"by the Pusher adapter {stay.told['invocations']} calls on {_instances(stay)}, busy for {busy:.2g} % of "
-        "the time",
+        row.figures["invocations"] > row.cold_starts,
+        f"by the Pusher adapter {row.figures['invocations']} calls on {wording.counted(row.cold_starts, 'instance')}, "
+        f"busy for {busy:.2g} % of the time",
         "It holds for whatever a function leaves running: that stands still. The process is frozen, not shut down, and "
         "goes on with the next request.",
     )
@@ -53,11 +53,11 @@ def shut_down(evidence: Evidence) -> Finding:
 
 def no_connection(evidence: Evidence) -> Finding:
     hosted = evidence.hosted
-    counts = {host: hosted.stay(WEBSOCKET, host).told for host in _with_own_limit(hosted)}
-    told = ", ".join(f"{row['connected']} of {row['users']} get in on {host}" for host, row in counts.items())
+    counts = {host: hosted.row(WEBSOCKET, host).figures for host in _with_own_limit(hosted)}
+    joined = ", ".join(f"{row['connected']} of {row['users']} get in on {host}" for host, row in counts.items())
     return no_longer_if(
         any(row["connected"] == row["users"] for row in counts.values()),
-        f"raw WebSockets: {told}",
+        f"raw WebSockets: {joined}",
         "The classic hosts refuse the upgrade; today's keeps a WebSocket open up to its limit, and bills all of it.",
     )
 
@@ -65,35 +65,37 @@ def no_connection(evidence: Evidence) -> Finding:
 def dies_in_ten_seconds(evidence: Evidence) -> Finding:
     hosted, short = evidence.hosted, list(evidence.hosted.hosts)[-1]
     long = max(hosted.hosts, key=lambda host: float(hosted.hosts[host]["max_duration_s"]))
-    cut, uncut = (hosted.stay(WEBSOCKET, host) for host in (short, long))
-    lasted, gap = _cut_lines_s(hosted, WEBSOCKET, short), wording.duration(1000 * cut.told["gap_p50_s"])
-    limits_s = [f"{stay.limits['max_duration_s']:g} s" for stay in (cut, uncut)]
+    cut, uncut = (hosted.row(WEBSOCKET, host) for host in (short, long))
+    lasted_s, gap = _cut_connections_s(hosted, WEBSOCKET, short), wording.duration(1000 * cut.figures["gap_p50_s"])
+    limits_s = [f"{hosted.hosts[host]['max_duration_s']:g} s" for host in (short, long)]
     return holds_when(
-        len(lasted) > 0 and uncut.cuts == 0,
-        f"limit {limits_s[0]}: lines lasted {_length(lasted)}, back after {gap}, {cut.told['lost']} messages lost; "
-        f"limit {limits_s[1]}: none cut in {uncut.told['measured_s']:.0f} s",
+        len(lasted_s) > 0 and uncut.cuts == 0,
+        f"limit {limits_s[0]}: lines lasted {_length(lasted_s)}, back after {gap}, {cut.figures['lost']} messages "
+        f"lost; limit {limits_s[1]}: none cut in {uncut.figures['measured_s']:.0f} s",
         "It holds when ten seconds are the limit; whoever resumes from a cursor then loses time and no message.",
     )
 
 
 def adapter_works(evidence: Evidence) -> Finding:
     hosted = evidence.hosted
-    stays = [hosted.stay(ADAPTER, host) for host in hosted.hosts]
-    works = hosted.fates(ADAPTER).count(Verdict.WORKS)
-    delivered, lost = (sum(stay.told[name] for stay in stays) for name in ("delivered", "lost"))
-    late = wording.duration(median(stay.latency_ms(50) for stay in stays))
+    rows = [hosted.row(ADAPTER, host) for host in hosted.hosts]
+    works = hosted.outcomes(ADAPTER).count(Outcome.WORKS)
+    delivered, lost = (sum(row.figures[name] for row in rows) for name in ("delivered", "lost"))
+    late = wording.duration(median(row.latency_ms(50) for row in rows))
     return holds_if(
-        works == len(stays),
-        f"works on {works} of {len(stays)} hosts: {delivered} deliveries, {lost} lost, p50 {late}",
+        works == len(rows),
+        f"works on {works} of {len(rows)} hosts: {delivered} deliveries, {lost} lost, p50 {late}",
         "It keeps nothing in memory and publishes inside the request; all that on a model of Vercel, not on Vercel.",
     )
 
 
 def adapter_is_cheap(evidence: Evidence) -> Finding:
     hosted = evidence.hosted
-    adapter, held = (_seconds(hosted, slug) for slug in (ADAPTER, STREAM))
+    adapter, held = (
+        [hosted.row(slug, host).per_user_hour("invocation_s") for host in hosted.hosts] for slug in (ADAPTER, STREAM)
+    )
     return holds_if(
-        max(adapter) < min(held) / 100 and set(hosted.fates(ADAPTER)) == {Verdict.WORKS},
+        max(adapter) < min(held) / 100 and set(hosted.outcomes(ADAPTER)) == {Outcome.WORKS},
         f"{_range(adapter)} s of function in a user's hour; {_range(held)} s if functions hold the lines themselves",
         "Somebody else's server waits, so that no function is billed for it.",
     )
@@ -109,23 +111,15 @@ def _with_own_limit(hosted: Hosted) -> dict[str, Mapping[str, Any]]:
     return {name: host for name, host in hosted.hosts.items() if name == host["name"]}
 
 
-def _instances(stay: Stay) -> str:
-    return f"{stay.cold_starts} instance" + ("s" if stay.cold_starts > 1 else "")
-
-
-def _cut_lines_s(hosted: Hosted, slug: str, host: str) -> pd.Series:
-    """Return how long the first user's lines lasted that were cut."""
-    life = hosted.life(slug, host)
-    cut = life[(life["phase"] == "connection") & ~life["succeeded"]]
+def _cut_connections_s(hosted: Hosted, slug: str, host: str) -> pd.Series:
+    """Return how long those connections of the first user lasted that were cut."""
+    rows = hosted.timeline_of(slug, host)
+    cut = rows[(rows["phase"] == "connection") & ~rows["succeeded"]]
     return cut["ended_s"] - cut["started_s"]
 
 
 def _length(lasted_s: pd.Series) -> str:
     return f"{lasted_s.median():.1f} s" if len(lasted_s) else "no time, since none was"
-
-
-def _seconds(hosted: Hosted, slug: str) -> list[float]:
-    return [hosted.stay(slug, host).per_user_hour("invocation_s") for host in hosted.hosts]
 
 
 def _range(values: list[float]) -> str:

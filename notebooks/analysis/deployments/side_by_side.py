@@ -1,4 +1,4 @@
-"""The three deployment options in tables: what there is to run, what a month costs, and all of it side by side."""
+"""The three deployments in tables: their parts, what a month costs, and all of it side by side."""
 
 from collections.abc import Mapping, Sequence
 from math import isfinite
@@ -7,7 +7,7 @@ from pathlib import Path
 import pandas as pd
 
 from notebooks.analysis import wording
-from notebooks.analysis.deployments.reports import NAMES, STORE, code, drills, parts
+from notebooks.analysis.deployments.reports import NAMES, STORE, code, outages, parts
 from results.costs.activity import Activity
 from results.costs.deployments import DEPLOYMENTS, Measured, bills
 from results.costs.plans import Prices
@@ -16,31 +16,31 @@ CHATS = {"WebSocket chat in Python": "raw WebSocket", "Pusher chat in Python": "
 USERS = (10, 100, 1_000, 10_000)
 
 
-def vendors(option: str, measured: Measured, prices: Prices) -> tuple[str, ...]:
-    """Return who sends a bill, be it of nothing: the services that an option rents, without what is nobody's."""
-    needs = DEPLOYMENTS[option](measured, Activity(1), prices.assumptions, "")
-    return tuple(name for name in needs if name != "one-process")
+def vendors(deployment: str, measured: Measured, prices: Prices) -> tuple[str, ...]:
+    """Return the vendors that a deployment rents from, free or not."""
+    usage = DEPLOYMENTS[deployment](measured, Activity(1), prices.assumptions, "")
+    return tuple(name for name in usage if name != "one-process")
 
 
 def parts_table(folder: Path, measured: Measured, prices: Prices) -> wording.Prose:
-    """Return for each option what there is to run, to connect, to configure and to pay."""
+    """Return for each deployment its programs, connections, settings and vendors."""
     rows = {}
-    for option, found in parts(folder).items():
-        own = [_told(role) for role in found["own"]]
-        rows[NAMES[option]] = {
-            "programs": ", ".join([*own, *(f"{_told(role)} (rented)" for role in found["rented"])]),
-            "browsers reach": " and ".join(map(_told, found["browsers_reach"])),
-            "who keeps lines to whom": ", ".join(map(_told, found["links"])) or "nobody",
+    for deployment, found in parts(folder).items():
+        own = [_role(role) for role in found["own"]]
+        rows[NAMES[deployment]] = {
+            "programs": ", ".join([*own, *(f"{_role(role)} (rented)" for role in found["rented"])]),
+            "browsers reach": " and ".join(map(_role, found["browsers_reach"])),
+            "who keeps lines to whom": ", ".join(map(_role, found["links"])) or "nobody",
             "settings to tell": str(len(found["settings"])),
-            "vendors": ", ".join(name.title() for name in vendors(option, measured, prices)),
+            "vendors": ", ".join(name.title() for name in vendors(deployment, measured, prices)),
         }
     return wording.table(rows)
 
 
 def code_table(folder: Path) -> wording.Prose:
-    """Return what the shortest whole chats take."""
+    """Return lines and moving parts of the shortest whole chats."""
     found = code(folder)
-    return _turned(
+    return _transposed(
         {
             label: {
                 "lines of code": str(found[name]["lines"]),
@@ -60,48 +60,48 @@ def bill_table(measured: Measured, prices: Prices, activity: Activity, users: Se
     """Return what a month costs by users: of private use, then of commercial."""
     rows = {}
     for use, commercial in (("private", False), ("commercial", True)):
-        for option, bill in bills(activity, measured, prices, commercial=commercial).items():
-            rows[f"{NAMES[option]}, {use}"] = {f"{count:,} users": _usd(bill(count).usd) for count in users}
+        for deployment, bill in bills(activity, measured, prices, commercial=commercial).items():
+            rows[f"{NAMES[deployment]}, {use}"] = {f"{count:,} users": _usd(bill(count).usd) for count in users}
     return wording.table(rows)
 
 
-def usual_ms(folder: Path, option: str) -> float:
-    """Return the median latency of a deployment as it stands, before anything fails, over all its drills."""
-    found = drills(folder)
-    return 1000 * float(found.loc[found["deployment"] == option, "baseline_s"].median())
+def baseline_ms(folder: Path, deployment: str) -> float:
+    """Return the median latency of a deployment before anything fails, over all its outages."""
+    found = outages(folder)
+    return 1000 * float(found.loc[found["deployment"] == deployment, "baseline_s"].median())
 
 
-def lost(drilled: pd.DataFrame) -> str:
-    """Return how many deliveries were lost in some drills, of how many that were due."""
-    never = int(drilled["lost"].sum())
-    return f"{never} of {never + drilled['deliveries'].sum():,} deliveries lost"
+def lost(outages: pd.DataFrame) -> str:
+    """Return how many deliveries were lost in these outages, of how many that were due."""
+    never = int(outages["lost"].sum())
+    return f"{never} of {never + outages['deliveries'].sum():,} deliveries lost"
 
 
 def side_by_side(folder: Path, measured: Measured, prices: Prices, activity: Activity) -> wording.Prose:
-    """Return a column for each option: its parts, its latency, its worst drill and its bill."""
-    failed, rows = drills(folder), {}
-    options = bills(activity, measured, prices)
-    for option, found in parts(folder).items():
-        of_it = failed[failed["deployment"] == option]
-        rows[NAMES[option]] = {
+    """Return a column for each deployment: its parts, its latency, its worst outage and its bill."""
+    failed, rows = outages(folder), {}
+    by_users = bills(activity, measured, prices)
+    for deployment, found in parts(folder).items():
+        own = failed[failed["deployment"] == deployment]
+        rows[NAMES[deployment]] = {
             "programs": str(len(found["own"]) + len(found["rented"])),
             "links between them": str(len(found["links"])),
-            "half seen within": f"{usual_ms(folder, option):.0f} ms",
-            "when parts failed": lost(of_it),
-            "longest silence": f"{of_it['silent_s'].max():.1f} s",
-            **{f"a month of {count:,} users": _usd(options[option](count).usd) for count in USERS[1:]},
+            "half seen within": f"{baseline_ms(folder, deployment):.0f} ms",
+            "when parts failed": lost(own),
+            "longest silence": f"{own['silent_s'].max():.1f} s",
+            **{f"a month of {count:,} users": _usd(by_users[deployment](count).usd) for count in USERS[1:]},
         }
-    return _turned(rows)
+    return _transposed(rows)
 
 
-def _turned(rows: Mapping[str, Mapping[str, str]]) -> wording.Prose:
-    """Return a table whose columns are the rows that are given: few things of which much is told."""
-    told = {what: {name: row[what] for name, row in rows.items()} for row in rows.values() for what in row}
-    return wording.table(told)
+def _transposed(rows: Mapping[str, Mapping[str, str]]) -> wording.Prose:
+    """Return a table whose columns are these rows: few things with many figures."""
+    figures = next(iter(rows.values()))
+    return wording.table({figure: {name: row[figure] for name, row in rows.items()} for figure in figures})
 
 
-def _told(role: str) -> str:
-    """Write roles as people do, the store as what it is."""
+def _role(role: str) -> str:
+    """Write roles for readers, the store as a database."""
     return role.replace(STORE, "database").replace("_", " ").replace("api", "API").replace("websocket", "WebSocket")
 
 

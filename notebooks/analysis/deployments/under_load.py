@@ -1,21 +1,19 @@
-"""The same small load on each deployment as it stands, from `deployments.json` (`python -m loadtests deployments`).
+"""The same small load on each deployment, from `deployments.json` (`python -m loadtests deployments`).
 
-A record whose deliveries do not add up is refused; windows in which the load generator lagged too much are void, and
-left out. Every figure is a median over the repeats, with their interval.
+Rows in which the load generator lagged too much are left out. Every figure is a median over the repeats, with their
+interval.
 """
 
-from collections.abc import Callable
 from pathlib import Path
 
 import pandas as pd
 
 from notebooks.analysis import wording
-from notebooks.analysis.deployments.reports import NAMES, record
-from notebooks.analysis.intervals import Interval, interval
-from notebooks.analysis.runs import BrokenRun
+from notebooks.analysis.deployments.reports import NAMES
+from notebooks.analysis.intervals import interval
+from notebooks.analysis.records import check, read, table
 from results.schema import DEPLOYMENTS, DEPLOYMENTS_FILE
 
-WRONG = ["lost", "duplicates", "out_of_order", "send_failures"]
 CPU = ["api_cpu_s", "push_service_cpu_s", "store_cpu_s"]
 BYTES = ["client_up_bytes", "client_down_bytes", "publish_bytes"]
 RESIDENT = ["api_rss_bytes", "push_service_rss_bytes"]
@@ -23,13 +21,10 @@ TO_MS, TO_US, TO_MIB = 1e3, 1e6, 2**-20
 
 
 def under_load(folder: Path) -> pd.DataFrame:
-    """Return a row of `results.schema.DEPLOYMENTS` for each option and repeat that is not void; raise BrokenRun."""
-    rows = pd.DataFrame(record(folder, DEPLOYMENTS_FILE)["deployments"])
-    if missing := [column.name for column in DEPLOYMENTS if column.name not in rows]:
-        raise BrokenRun(f"{folder / DEPLOYMENTS_FILE} lacks columns of results.schema: {', '.join(missing)}")
-    wrong = int(rows[WRONG].to_numpy().sum())
-    if wrong or (rows["delivered"] != rows["expected"]).any():
-        raise BrokenRun(f"{folder / DEPLOYMENTS_FILE}: {wrong} deliveries are lost, doubled or out of order")
+    """Return a row of `results.schema.DEPLOYMENTS` for each deployment and repeat that is valid; raise BrokenRun."""
+    path = folder / DEPLOYMENTS_FILE
+    rows = table(path, read(path)["deployments"], DEPLOYMENTS)
+    check(path, rows)
     return rows[rows["verdict"] != "void"]
 
 
@@ -39,37 +34,31 @@ def latency_ms(rows: pd.DataFrame, percent: int) -> "pd.Series[float]":
 
 
 def cpu_us(rows: pd.DataFrame) -> "pd.Series[float]":
-    """Return the CPU time of all processes but who tends others per delivery in each row, us; nan if untold."""
+    """Return the CPU time per delivery of all processes but supervisors in each row, us; nan if one is unknown."""
     return TO_US * rows[CPU].sum(axis=1, skipna=False) / rows["delivered"]
 
 
 def bytes_each(rows: pd.DataFrame) -> "pd.Series[float]":
-    """Return what crossed wires per delivery in each row, in bytes: the clients', and between the server's parts."""
+    """Return the bytes on the wire per delivery in each row: the clients', and between the server's parts."""
     return rows[BYTES].sum(axis=1, skipna=False) / rows["delivered"]
 
 
 def resident_mib(rows: pd.DataFrame) -> "pd.Series[float]":
-    """Return the largest resident memory in each row of all processes but the engine and who tends others, MiB."""
+    """Return the largest resident memory in each row of all processes but engine and supervisors, MiB."""
     return TO_MIB * rows[RESIDENT].sum(axis=1)
 
 
 def load_table(folder: Path) -> wording.Prose:
-    """Return what a delivery takes on each option."""
+    """Return what a delivery takes on each deployment."""
     rows = under_load(folder)
-    told = {}
-    for option, name in NAMES.items():
-        of_it = rows[rows["deployment"] == option]
-        told[name] = {
-            "half seen within": _told(interval(list(latency_ms(of_it, 50))), wording.duration),
-            "99 in 100 within": _told(interval(list(latency_ms(of_it, 99))), wording.duration),
-            "CPU per delivery": _told(interval(list(cpu_us(of_it))), "{:.0f} us".format),
-            "bytes per delivery": _told(interval(list(bytes_each(of_it))), wording.amount),
-            "memory": f"{resident_mib(of_it).median():.0f} MiB",
+    cells = {}
+    for deployment, name in NAMES.items():
+        own = rows[rows["deployment"] == deployment]
+        cells[name] = {
+            "half seen within": wording.with_limits(interval(list(latency_ms(own, 50))), wording.duration),
+            "99 in 100 within": wording.with_limits(interval(list(latency_ms(own, 99))), wording.duration),
+            "CPU per delivery": wording.with_limits(interval(list(cpu_us(own))), "{:.0f} us".format),
+            "bytes per delivery": wording.with_limits(interval(list(bytes_each(own))), wording.amount),
+            "memory": f"{resident_mib(own).median():.0f} MiB",
         }
-    return wording.table(told)
-
-
-def _told(found: Interval, write: Callable[[float], str]) -> str:
-    """Write a median, and between which limits it lies if they differ."""
-    value, low, high = (write(each) for each in (found.value, found.low, found.high))
-    return value if low == high else f"{value} ({low} to {high})"
+    return wording.table(cells)

@@ -1,11 +1,11 @@
-"""What a month costs by the number of users: a curve for each deployment option, where free ends, and who is cheapest.
+"""What a month costs by the number of users: a curve for each deployment, where free use ends, and the cheapest.
 
-The dollar axis is linear up to five, so that nothing has a place, and logarithmic above. A ring marks the last user who
-costs nothing, named with the limit that ends it; a cross where no plan suffices. Where more would be there at once than
-were measured, a curve is paler. Strips along the top tell for whom an option is the cheapest, alone or among equals.
+The dollar axis is linear up to five, so that it can show zero, and logarithmic above. A ring marks the last user who
+costs nothing, named with the limit that ends it; a cross where no plan suffices. Where more users would be online than
+were measured, a curve is paler. Strips along the top show where a deployment is the cheapest, alone or among equals.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from math import isfinite
 from typing import Any
@@ -15,12 +15,12 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
-from notebooks.analysis.figures.curves import spread
+from notebooks.analysis.figures.marks import heights_of
 from notebooks.analysis.figures.style import GREY, MARGIN_IN, PALE, WIDTH_IN, Placing, label, sheet, tint
 from results.costs.activity import Activity
 from results.costs.break_even import cheapest, crossings, last_free
-from results.costs.deployments import ADAPTER, SOCKETS, Measured, bills
-from results.costs.plans import Bill, Prices
+from results.costs.deployments import ADAPTER, SOCKETS, BillByUsers, Measured, bills
+from results.costs.plans import Prices
 from servers import transports
 
 PLOT_IN = 2.9
@@ -38,14 +38,14 @@ LOOKS: Mapping[str, tuple[str, str, str]] = {
     "separate-websocket-server": ("Separate Web-\nSocket server", SOCKETS, "--"),
     "single-server": ("Single server", SOCKETS, "-"),
 }
-"""By option: its name, the transport whose colour it has, its line."""
+"""By deployment: its name, the transport whose colour it has, its line style."""
 
-HOSTED: Mapping[str, str] = {
+IN_SENTENCE: Mapping[str, str] = {
     "pusher-and-serverless": "with Pusher",
     "separate-websocket-server": "with a WebSocket server beside the functions",
     "single-server": "on a single server",
 }
-"""By option: how it is told of in a sentence."""
+"""By deployment: its name in a sentence."""
 
 LIMITS: Mapping[str, str] = {
     "invocations": "requests",
@@ -62,30 +62,28 @@ LIMITS: Mapping[str, str] = {
 }
 """What a limit is called in a chart; others by their own name."""
 
-ByUsers = Callable[[int], Bill]
-
 
 @dataclass(frozen=True, slots=True)
 class FreeEnd:
-    """The last number of users of an option that costs nothing (0: none), and the limit that the next one exceeds."""
+    """The largest number of users that costs nothing (0: none), and the limit that one more user exceeds."""
 
     users: int
     limit: str
 
 
-def free_end(bill: ByUsers, most: int) -> FreeEnd:
-    """Return where an option's free tier ends; its limit is empty if that is beyond `most`."""
+def free_end(bill: BillByUsers, most: int) -> FreeEnd:
+    """Return where a deployment's free tier ends; its limit is empty if that is beyond `most`."""
     users = last_free(bill, most)
     first = next((each for each in bill(users + 1).exceeded if users < most), "")
     meter = first.rpartition(": ")[2]
     return FreeEnd(users, LIMITS.get(meter, meter))
 
 
-def leads(options: Mapping[str, ByUsers], most: int) -> dict[str, list[tuple[int, int]]]:
-    """Return by option from and up to how many users it is the cheapest, alone or among equals, often in one piece."""
-    found: dict[str, list[tuple[int, int]]] = {name: [] for name in options}
-    changes = crossings(options, most)
-    leading = [(1, cheapest(options, 1)), *((each.users, each.after) for each in changes)]
+def leads(by_users: Mapping[str, BillByUsers], most: int) -> dict[str, list[tuple[int, int]]]:
+    """Return by deployment the ranges of users in which it is the cheapest, alone or among equals."""
+    found: dict[str, list[tuple[int, int]]] = {name: [] for name in by_users}
+    changes = crossings(by_users, most)
+    leading = [(1, cheapest(by_users, 1)), *((each.users, each.after) for each in changes)]
     for (first, names), last in zip(leading, [*(each.users - 1 for each in changes), most], strict=True):
         for name in names:
             joins = found[name] and found[name][-1][1] == first - 1
@@ -95,14 +93,14 @@ def leads(options: Mapping[str, ByUsers], most: int) -> dict[str, list[tuple[int
 
 def draw(measured: Measured, prices: Prices, activity: Activity, most: int, *, commercial: bool = False) -> Figure:
     """Return the chart for 1 to `most` users who do what the activity says; its own number of users does not count."""
-    options = bills(activity, measured, prices, commercial=commercial)
-    ends = {name: free_end(bill, most) for name, bill in options.items()}
-    strips = {name: spans for name, spans in leads(options, most).items() if spans}
+    by_users = bills(activity, measured, prices, commercial=commercial)
+    ends = {name: free_end(bill, most) for name, bill in by_users.items()}
+    strips = {name: spans for name, spans in leads(by_users, most).items() if spans}
     header_in = HEADER_IN + STRIP_IN * len(strips)
     figure, top_in = sheet(header_in + PLOT_IN + FOOTER_IN, finding(ends, most), _measure(activity, commercial))
     axes = Placing(figure).axes(LEFT_IN, top_in + header_in, WIDTH_IN - LEFT_IN - NAMES_IN - MARGIN_IN, PLOT_IN)
     users = [int(each) for each in np.unique(np.geomspace(1, most, POINTS).astype(int))]
-    costs = {name: [bill(each).usd for each in users] for name, bill in options.items()}
+    costs = {name: [bill(each).usd for each in users] for name, bill in by_users.items()}
     _frame(axes, most, max((usd for row in costs.values() for usd in row if isfinite(usd)), default=LINEAR_USD))
     for name, row in costs.items():
         seen = measured[LOOKS[name][1]].users_max / activity.peak * activity.open_hours / activity.hours_per_day
@@ -114,11 +112,11 @@ def draw(measured: Measured, prices: Prices, activity: Activity, most: int, *, c
 
 
 def finding(ends: Mapping[str, FreeEnd], most: int) -> str:
-    """Return the headline: up to how many users each option costs nothing."""
-    told = [f"for {_count(end, most)} {HOSTED[name]}" for name, end in ends.items() if end.users]
-    if len(told) < len(ends):
-        told.append("for nobody otherwise" if told else "for nobody")
-    return f"Free {', '.join(told)}"
+    """Return the headline: up to how many users each deployment costs nothing."""
+    parts = [f"for {_count(end, most)} {IN_SENTENCE[name]}" for name, end in ends.items() if end.users]
+    if len(parts) < len(ends):
+        parts.append("for nobody otherwise" if parts else "for nobody")
+    return f"Free {', '.join(parts)}"
 
 
 def _count(end: FreeEnd, most: int) -> str:
@@ -136,12 +134,12 @@ def _measure(activity: Activity, commercial: bool) -> str:
     )
 
 
-def _frame(axes: Axes, most: int, dearest_usd: float) -> None:
+def _frame(axes: Axes, most: int, highest_usd: float) -> None:
     axes.set_xscale("log")
     axes.set_xlim(1, most)
     axes.set_yscale("symlog", linthresh=LINEAR_USD, linscale=0.6)
-    axes.set_ylim(-0.4, max(dearest_usd, LINEAR_USD) * 1.4)
-    axes.yaxis.set_major_locator(FixedLocator([usd for usd in TICKS_USD if usd <= dearest_usd * 1.4]))
+    axes.set_ylim(-0.4, max(highest_usd, LINEAR_USD) * 1.4)
+    axes.yaxis.set_major_locator(FixedLocator([usd for usd in TICKS_USD if usd <= highest_usd * 1.4]))
     axes.xaxis.set_minor_locator(NullLocator())
     axes.yaxis.set_minor_locator(NullLocator())
     axes.yaxis.set_major_formatter(FuncFormatter(lambda usd, _: f"${usd:,.0f}"))
@@ -163,7 +161,7 @@ def _curve(axes: Axes, name: str, users: list[int], row: list[float], seen: floa
 
 
 def _free_ends(axes: Axes, ends: Mapping[str, FreeEnd]) -> None:
-    """Ring the last free user of each option, and write beside which limit it is: the last at its right."""
+    """Ring the last free user of each deployment, and write beside which limit it is: the last at its right."""
     found = sorted((end.users, name) for name, end in ends.items() if end.users and end.limit)
     for row, (users, name) in enumerate(found):
         colour, is_last = transports.find(LOOKS[name][1]).colour, row == len(found) - 1
@@ -173,22 +171,18 @@ def _free_ends(axes: Axes, ends: Mapping[str, FreeEnd]) -> None:
 
 
 def _names(axes: Axes, users: list[int], costs: Mapping[str, list[float]]) -> None:
-    """Write each option's name at the right, as high as its curve ends, moved apart where two would overlap."""
-    to_share = axes.transData + axes.transAxes.inverted()
-    heights = {}
-    for name, row in costs.items():
-        usd = next((each for each in reversed(row) if isfinite(each)), 0.0)
-        heights[name] = float(to_share.transform((users[-1], usd))[1])
-    ordered = sorted(heights, key=heights.__getitem__)
-    places = spread([heights[name] for name in ordered], NAME_IN / PLOT_IN)
-    for name, height in zip(ordered, places, strict=True):
+    """Write each deployment's name at the right, as high as its curve ends, moved apart where two would overlap."""
+    ends = {name: next((usd for usd in reversed(row) if isfinite(usd)), 0.0) for name, row in costs.items()}
+    ordered = sorted(ends, key=ends.__getitem__)
+    heights = heights_of(axes, [(users[-1], ends[name]) for name in ordered], NAME_IN / PLOT_IN)
+    for name, height in zip(ordered, heights, strict=True):
         words, slug, _ = LOOKS[name]
         look: dict[str, Any] = {"va": "center", "size": 7.5, "linespacing": 1.2, "color": transports.find(slug).colour}
         axes.text(1.02, height, words, transform=axes.transAxes, **look)
 
 
 def _strips(axes: Axes, strips: Mapping[str, list[tuple[int, int]]], most: int) -> None:
-    """Draw a strip for each option along the top, over those users for whom no other costs less."""
+    """Draw a strip for each deployment along the top, over those users for whom no other costs less."""
     in_axes = axes.get_xaxis_transform()
     top = 1 + STRIP_IN * (len(strips) + 1.4) / PLOT_IN
     axes.text(

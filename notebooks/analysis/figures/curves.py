@@ -1,20 +1,19 @@
 """Measured points with their intervals, over what theory predicts, in one panel or several side by side.
 
 A point is the median over the repeats, a thin bar its interval; theory is a wide pale band in the same colour. A ring
-marks a point whose load was too much for somebody. Lines are named at the right, and names make way for each
-other.
+marks a load that was too much for servers or generator. Curves are named at the right, and names do not overlap.
 """
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
-import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, FuncFormatter, LogLocator, NullLocator
 from matplotlib.typing import ColorType
 
 from notebooks.analysis import wording
+from notebooks.analysis.figures.marks import heights_of
 from notebooks.analysis.figures.style import MARGIN_IN, WIDTH_IN, Placing, sheet, tint
 from notebooks.analysis.intervals import Interval
 
@@ -29,7 +28,7 @@ NAME_GAP = 0.025  # of the axes' width
 
 @dataclass(frozen=True, slots=True)
 class Curve:
-    """x and points are of equal length. theory: empty where it is silent. ringed: at which x something gave out."""
+    """x and points are of equal length. theory: empty where it is silent. ringed: at which x a limit was reached."""
 
     name: str
     colour: ColorType
@@ -41,16 +40,16 @@ class Curve:
 
 @dataclass(frozen=True, slots=True)
 class Panel:
-    """One pair of axes. y_told and x_told write a value beside its tick; log_y: whether decades are equally wide.
+    """One pair of axes. y_format and x_format write a value at its tick; log_x, log_y: logarithmic axes.
 
-    y_reach: values that the axis must reach beside its own, such as those of a panel that it is to be compared with.
+    y_reach: further values that the axis must show, such as those of a panel that it is to be compared with.
     """
 
     title: str
     x_title: str
     curves: Sequence[Curve]
-    y_told: Callable[[float], str]
-    x_told: Callable[[float], str] = wording.amount
+    y_format: Callable[[float], str]
+    x_format: Callable[[float], str] = wording.amount
     log_x: bool = False
     log_y: bool = False
     y_reach: Sequence[float] = ()
@@ -90,7 +89,7 @@ def _frame(axes: Axes, panel: Panel) -> None:
         axes.set_xlim(min(xs) - 0.04 * (max(xs) - min(xs)), max(xs) + 0.04 * (max(xs) - min(xs)))
     axes.xaxis.set_major_locator(FixedLocator(xs))
     axes.xaxis.set_minor_locator(NullLocator())
-    axes.xaxis.set_major_formatter(FuncFormatter(lambda x, _: panel.x_told(x)))
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda x, _: panel.x_format(x)))
     axes.tick_params(axis="x", labelsize=7.5)
     if panel.log_y:
         axes.set_yscale("log")
@@ -100,7 +99,7 @@ def _frame(axes: Axes, panel: Panel) -> None:
         axes.set_ylim(min(positive) / 1.5, max(positive) * 1.5)
     else:
         axes.set_ylim(0, max(ys) * 1.08)
-    axes.yaxis.set_major_formatter(FuncFormatter(lambda y, _: panel.y_told(y)))
+    axes.yaxis.set_major_formatter(FuncFormatter(lambda y, _: panel.y_format(y)))
 
 
 def _ys(panel: Panel) -> list[float]:
@@ -122,19 +121,7 @@ def _curve(axes: Axes, curve: Curve) -> None:
 
 def _names(axes: Axes, panel: Panel) -> None:
     """Write each curve's name at the right, as high as its end, moved apart where two would overlap."""
-    ends = sorted(panel.curves, key=lambda curve: curve.points[-1].value)
-    to_share = axes.transData + axes.transAxes.inverted()
-    wanted = [float(to_share.transform((curve.x[-1], curve.points[-1].value))[1]) for curve in ends]
-    for curve, height in zip(ends, spread(wanted, NAME_IN / PANEL_IN), strict=True):
+    ordered = sorted(panel.curves, key=lambda curve: curve.points[-1].value)
+    heights = heights_of(axes, [(curve.x[-1], curve.points[-1].value) for curve in ordered], NAME_IN / PANEL_IN)
+    for curve, height in zip(ordered, heights, strict=True):
         axes.text(1 + NAME_GAP, height, curve.name, transform=axes.transAxes, va="center", color=curve.colour, size=7.5)
-
-
-def spread(places: Sequence[float], gap: float) -> list[float]:
-    """Return ascending places moved as little as possible, so that no two are closer than a gap."""
-    moved = list(places)
-    for _ in range(50):
-        for index in range(len(moved) - 1):
-            if (lacks := gap - (moved[index + 1] - moved[index])) > 1e-9:
-                moved[index] -= lacks / 2
-                moved[index + 1] += lacks / 2
-    return [float(place) for place in np.asarray(moved)]

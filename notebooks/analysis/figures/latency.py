@@ -1,7 +1,7 @@
-"""The latency chart: the whole distribution of each transport, on an axis where 1 ms and 2 s both read.
+"""The latency chart: the whole distribution of each transport, on an axis that shows both 1 ms and 2 s.
 
 One small panel a transport, its curve in colour over the others in grey, since the pushing transports would hide one
-another in a single panel. Theory lies under short polling as a wide pale band: Uniform(0, T).
+another in a single panel. The prediction for short polling is a wide pale band: Uniform(0, T).
 """
 
 from math import ceil
@@ -9,10 +9,11 @@ from math import ceil
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
+from matplotlib.ticker import FixedLocator, FuncFormatter
 from numpy.typing import NDArray
 
 from notebooks.analysis import wording
+from notebooks.analysis.figures.marks import ms_axis
 from notebooks.analysis.figures.style import GREY, MARGIN_IN, PALE, WIDTH_IN, Placing, label, sheet, tint
 from notebooks.analysis.quantiles import Latency, latency
 from notebooks.analysis.runs import Run
@@ -70,13 +71,8 @@ def _header(place: Placing, left_in: float, top_in: float, found: Latency) -> No
 
 
 def _frame(axes: Axes, limits: tuple[float, float], *, with_shares: bool) -> None:
-    axes.set_xscale("log")
-    axes.set_xlim(*limits)
+    ms_axis(axes, limits)
     axes.set_ylim(0, 1.03)
-    decades = [10.0**power for power in range(-1, 6) if limits[0] <= 10.0**power <= limits[1]]
-    axes.xaxis.set_major_locator(FixedLocator(decades))
-    axes.xaxis.set_minor_locator(NullLocator())
-    axes.xaxis.set_major_formatter(FuncFormatter(lambda ms, _: f"{ms:g} ms" if ms < 1000 else f"{ms / 1000:g} s"))
     axes.yaxis.set_major_locator(FixedLocator([0, 0.25, 0.5, 0.75, 1]))
     axes.yaxis.set_major_formatter(FuncFormatter(lambda share, _: f"{share:.0%}" if with_shares else ""))
     axes.grid(axis="y")

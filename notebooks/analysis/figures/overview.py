@@ -1,7 +1,7 @@
 """The picture of the README: who waits, how long until a message is seen, and how many requests it took.
 
 One lane a transport, all on the same clock: a dot above is a message being sent, every line falls to the moment when
-one client of the room saw it. Vertical lines are pushed messages; slanted ones waited for somebody to ask.
+one client of the room saw it. Vertical lines are pushed messages; slanted ones waited for a poll.
 """
 
 import textwrap
@@ -43,7 +43,7 @@ LINES_FULL = 60
 
 @dataclass(frozen=True, slots=True)
 class Excerpt:
-    """What one room lived through in the same few seconds of its run, in seconds from their start."""
+    """The messages of one room in a few seconds of its run, in seconds from their start."""
 
     sent_s: NDArray[np.float64]
     received_s: NDArray[np.float64]
@@ -68,7 +68,7 @@ def draw(run: Run) -> Figure:
 
 
 def excerpt(run: Run, slug: str, shown_s: float) -> Excerpt:
-    """Return the middle of a transport's first valid repeat, in its first room: chosen by position, not by looks."""
+    """Return the middle of a transport's first valid repeat, in its first room: chosen by position."""
     samples = run.deliveries_of(slug)
     samples = samples[samples["repeat"] == samples["repeat"].min()]
     samples = samples[samples["room"] == samples["room"].min()]
@@ -106,8 +106,8 @@ def _words(place: Placing, top_in: float, run: Run, slug: str) -> None:
     for quantile in found.quantiles[1:2]:
         place.text(LATENCY_LEFT_IN, top_in + 0.34, f"95 % in {wording.duration(quantile.pooled_ms)}", color=GREY)
     place.text(REQUESTS_LEFT_IN, top_in, wording.amount(requests.value) if requests else "", **big)
-    if told_nothing := price(run, slug, EMPTY):
-        empty = f"{told_nothing.value:.0f} % empty"
+    if empty_reads := price(run, slug, EMPTY):
+        empty = f"{empty_reads.value:.0f} % empty"
     elif run.cells_of(slug)[EMPTY.divisor].sum():
         empty = ""
     else:

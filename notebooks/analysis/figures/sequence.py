@@ -1,7 +1,7 @@
-"""Sequence diagrams of real traces, in the source document's layout: asking, holding, pushing.
+"""Sequence diagrams of recorded traffic, in the source document's layout: polling, holding, pushing.
 
-Every arrow is something that was recorded on the wire of one reader, in its order; the number at the left is when, in
-seconds. An arrow's colour says which of the three it is: a question, an answer that tells nothing, or news.
+Every arrow is a message on the wire of one reader, in its order; the number at the left is its time in seconds. Bold
+and coloured is a message that brings new events; dotted is a response without any.
 """
 
 from collections.abc import Sequence
@@ -10,10 +10,10 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from notebooks.analysis.figures.style import GREY, INK, MARGIN_IN, PALE, WIDTH_IN, Placing, sheet
-from notebooks.analysis.wire.anatomy import Utterance, utterances
 from notebooks.analysis.wire.captures import Capture
-from notebooks.analysis.wire.exchanges import PUBLISHING, READER, question
-from notebooks.analysis.wire.meaning import NEWS, NOTHING, lines_of, meaning
+from notebooks.analysis.wire.exchanges import PUBLISHING, READER, request_of
+from notebooks.analysis.wire.labels import EVENT_LABELS, NOTHING, connections_of, label
+from notebooks.analysis.wire.parser import WireMessage, wire_messages
 from servers import transports
 from servers.transports import Transport
 
@@ -45,23 +45,25 @@ def draw(captures: dict[str, Capture], title: str, subtitle: str) -> Figure:
     return figure
 
 
-def excerpt(capture: Capture) -> list[Utterance]:
-    """Return what the reader's wire carried within SPAN_S: the same seconds of each transport."""
-    everything = utterances(capture)
-    own = lines_of(READER, everything)
+def excerpt(capture: Capture) -> list[WireMessage]:
+    """Return the messages on the reader's wire within SPAN_S: the same seconds of each transport."""
+    messages = wire_messages(capture)
+    own = connections_of(READER, messages)
     shown = [
-        said for said in everything if 0 <= said.at_s < SPAN_S and (said.line in own or said.line.link == PUBLISHING)
+        each
+        for each in messages
+        if 0 <= each.at_s < SPAN_S and (each.connection in own or each.connection.link == PUBLISHING)
     ]
-    before = [said for each in shown for said in question(everything, each) if said not in shown]
+    before = [request for each in shown for request in request_of(messages, each) if request not in shown]
     return [*before[:1], *shown]
 
 
-def is_no(said: Utterance) -> bool:
-    """Tell whether an answer says that there is nothing new."""
-    return not said.up and meaning(said) == NOTHING
+def is_empty(message: WireMessage) -> bool:
+    """Return whether a response holds no events."""
+    return not message.up and label(message) == NOTHING
 
 
-def _diagram(axes: Axes, shown: Sequence[Utterance], arrows: int, transport: Transport) -> None:
+def _diagram(axes: Axes, shown: Sequence[WireMessage], arrows: int, transport: Transport) -> None:
     axes.set_xlim(-0.02, 2.02)
     axes.set_ylim(arrows + 0.2, -1.1)
     axes.axis("off")
@@ -71,23 +73,23 @@ def _diagram(axes: Axes, shown: Sequence[Utterance], arrows: int, transport: Tra
     for x, name in heads.items():
         axes.text(x, -0.75, name, ha="center", va="bottom", size=8, color=INK)
         axes.plot([x, x], [-0.6, len(shown)], color=PALE, linewidth=1.2, zorder=0)
-    for row, said in enumerate(shown):
-        _arrow(axes, row, said, transport.colour)
+    for row, message in enumerate(shown):
+        _arrow(axes, row, message, transport.colour)
 
 
-def _arrow(axes: Axes, row: int, said: Utterance, colour: str) -> None:
-    near, far = ENDS[said.line.link]
-    start, end = (near, far) if said.up else (far, near)
-    words = meaning(said)
-    is_news = not said.up and any(told in words for told in NEWS.values())
+def _arrow(axes: Axes, row: int, message: WireMessage, colour: str) -> None:
+    near, far = ENDS[message.connection.link]
+    start, end = (near, far) if message.up else (far, near)
+    words = label(message)
+    is_event = not message.up and any(kind in words for kind in EVENT_LABELS.values())
     look = {
-        "color": colour if is_news else GREY,
-        "lw": 1.6 if is_news else 0.9,
-        "linestyle": ":" if is_no(said) else "-",
+        "color": colour if is_event else GREY,
+        "lw": 1.6 if is_event else 0.9,
+        "linestyle": ":" if is_empty(message) else "-",
     }
     arrow = {"arrowstyle": "-|>", "shrinkA": 0, "shrinkB": 0, "mutation_scale": 8, **look}
     axes.annotate("", (end, row + 0.25), (start, row + 0.25), arrowprops=arrow)
     middle = (start + end) / 2
-    weight = "bold" if is_news else "normal"
+    weight = "bold" if is_event else "normal"
     axes.text(middle, row + 0.12, words, ha="center", va="bottom", size=7, color=look["color"], weight=weight)
-    axes.text(-0.06, row + 0.25, f"{said.at_s:.2f}", ha="right", va="center", size=6.5, color=GREY)
+    axes.text(-0.06, row + 0.25, f"{message.at_s:.2f}", ha="right", va="center", size=6.5, color=GREY)

@@ -1,70 +1,72 @@
-"""Which utterances bring one message to a reader, and which tell that there is none."""
+"""Which messages on the wire bring one chat message to a reader, and which bring nothing."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from notebooks.analysis.runs import BrokenRun
-from notebooks.analysis.wire.anatomy import Utterance, utterances
 from notebooks.analysis.wire.captures import Capture
-from notebooks.analysis.wire.meaning import NEWS, NOTHING, lines_of, meaning
+from notebooks.analysis.wire.labels import EVENT_LABELS, NOTHING, connections_of, label
+from notebooks.analysis.wire.parser import WireMessage, wire_messages
 
 READER = 1
-MESSAGE = NEWS["message", ""]
+MESSAGE = EVENT_LABELS["message", ""]
 PUBLISHING = "API to push service"
 
 
 @dataclass(frozen=True, slots=True)
 class Exchange:
-    """What was said for one purpose, in order, and how much of it is content and how much is form."""
+    """The messages on the wire for one purpose, in order, and how much of them is content."""
 
     slug: str
-    said: tuple[Utterance, ...]
+    messages: tuple[WireMessage, ...]
 
     @property
     def size(self) -> int:
-        return sum(each.size for each in self.said)
+        return sum(each.size for each in self.messages)
 
     @property
     def content_bytes(self) -> int:
-        return sum(len(each.content) for each in self.said)
+        return sum(len(each.content) for each in self.messages)
 
     @property
-    def form_bytes(self) -> int:
+    def overhead_bytes(self) -> int:
         return self.size - self.content_bytes
 
 
 def one_message(capture: Capture) -> Exchange:
-    """Return what brought the first message that came alone: its question, if an answer did, and its publishing."""
-    everything = utterances(capture)
-    told = _first(capture, everything, MESSAGE)
-    published = [each for each in everything if each.line.link == PUBLISHING and each.at_s < told.at_s and each.up]
-    before = _with_answer(everything, published[-1]) if published else []
-    return Exchange(capture.slug, (*before, *question(everything, told), told))
+    """Return what brought the first chat message that came alone: with its request, if polled, and its publishing."""
+    messages = wire_messages(capture)
+    found = _first(capture, messages, MESSAGE)
+    posts = [each for each in messages if each.connection.link == PUBLISHING and each.at_s < found.at_s and each.up]
+    published = _with_response(messages, posts[-1]) if posts else []
+    return Exchange(capture.slug, (*published, *request_of(messages, found), found))
 
 
 def empty_poll(capture: Capture) -> Exchange:
-    """Return a question that was answered with nothing; raise BrokenRun where there was none."""
-    everything = utterances(capture)
-    told = _first(capture, everything, NOTHING)
-    return Exchange(capture.slug, (*question(everything, told), told))
+    """Return a request with an empty response; raise BrokenRun where there was none."""
+    messages = wire_messages(capture)
+    found = _first(capture, messages, NOTHING)
+    return Exchange(capture.slug, (*request_of(messages, found), found))
 
 
-def _first(capture: Capture, everything: Sequence[Utterance], wanted: str) -> Utterance:
-    own = lines_of(READER, everything)
-    for said in everything:
-        alone = said.content.count(b"kind") <= 1
-        if not said.up and said.at_s >= 0 and said.line in own and meaning(said) == wanted and alone:
-            return said
-    raise BrokenRun(f"the capture of {capture.slug} holds no answer that says: {wanted}")
+def _first(capture: Capture, messages: Sequence[WireMessage], wanted: str) -> WireMessage:
+    own = connections_of(READER, messages)
+    for each in messages:
+        is_alone = each.content.count(b"kind") <= 1
+        if not each.up and each.at_s >= 0 and each.connection in own and label(each) == wanted and is_alone:
+            return each
+    raise BrokenRun(f"the capture of {capture.slug} holds no response that says: {wanted}")
 
 
-def question(everything: Sequence[Utterance], told: Utterance) -> list[Utterance]:
-    """Return the question of an answer; nothing for what was pushed."""
-    asked = [each for each in everything if each.line == told.line and each.up and each.at_s <= told.at_s]
-    return asked[-1:] if told.kind == "answer" else []
+def request_of(messages: Sequence[WireMessage], response: WireMessage) -> list[WireMessage]:
+    """Return the request of a response; nothing for a message that was pushed."""
+    before = [
+        each for each in messages if each.connection == response.connection and each.up and each.at_s <= response.at_s
+    ]
+    return before[-1:] if response.kind == "answer" else []
 
 
-def _with_answer(everything: Sequence[Utterance], asked: Utterance) -> list[Utterance]:
-    """Return a question with its answer, which follows on the same line."""
-    line = [each for each in everything if each.line == asked.line and each.at_s >= asked.at_s and not each.up]
-    return [asked, *line[:1]]
+def _with_response(messages: Sequence[WireMessage], request: WireMessage) -> list[WireMessage]:
+    """Return a request with its response, which follows on the same connection."""
+    after = [each for each in messages if each.connection == request.connection and each.at_s >= request.at_s]
+    return [request, *[each for each in after if not each.up][:1]]

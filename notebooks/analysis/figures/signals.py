@@ -1,6 +1,6 @@
-"""The source document's table, measured: how late each kind of news is, and how much of it is still true by then.
+"""The source document's table, measured: how late each kind of event is seen, and how much of it is still true then.
 
-A line runs from the median (dot) to the 95th percentile, on an axis where 1 ms and 2 s both read; the number at the
+A line runs from the median (dot) to the 95th percentile, on an axis that shows both 1 ms and 2 s; the number at the
 right is the share that was still true.
 """
 
@@ -9,10 +9,10 @@ from dataclasses import dataclass
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
 from notebooks.analysis import wording
 from notebooks.analysis.comparisons import latency_ms, still_true
+from notebooks.analysis.figures.marks import grid_of_rows, ms_axis
 from notebooks.analysis.figures.style import GREY, INK, MARGIN_IN, WIDTH_IN, Placing, sheet
 from notebooks.analysis.intervals import Interval
 from notebooks.analysis.runs import Run
@@ -27,7 +27,7 @@ FOOTER_IN = 0.4
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One kind of news by one transport, in the run that asks about it."""
+    """One kind of event by one transport."""
 
     slug: str
     label: str
@@ -38,7 +38,7 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """One row of the document's table. claims: what it says, without a WebSocket and with one."""
+    """One row of the document's table. claims: its text, without a WebSocket and with one."""
 
     kind: str
     title: str
@@ -76,10 +76,10 @@ def draw(groups: Sequence[Group], title: str, subtitle: str) -> Figure:
         for row_index, row in enumerate(each.rows):
             row_in = at_in + HEADER_IN - 0.1 + row_index * ROW_IN
             place.text(MARGIN_IN + 0.1, row_in + 0.02, row.label, color=transports.find(row.slug).colour, size=8)
-            told = f"{row.true_percent.value:.0f} %"
+            true = f"{row.true_percent.value:.0f} %"
             lost = row.true_percent.value < 99.5
             look = {"color": INK if lost else GREY, "weight": "bold" if lost else "normal", "size": 8, "ha": "right"}
-            place.text(WIDTH_IN - MARGIN_IN, row_in + 0.02, told, **look)
+            place.text(WIDTH_IN - MARGIN_IN, row_in + 0.02, true, **look)
         axes_in = at_in + HEADER_IN - 0.1
         axes = place.axes(NAMES_IN, axes_in, width_in, ROW_IN * len(each.rows))
         _frame(axes, limits, len(each.rows), labelled=index == len(groups) - 1)
@@ -90,16 +90,10 @@ def draw(groups: Sequence[Group], title: str, subtitle: str) -> Figure:
 
 
 def _frame(axes: Axes, limits: tuple[float, float], rows: int, *, labelled: bool) -> None:
-    axes.set_xscale("log")
-    axes.set_xlim(*limits)
+    ms_axis(axes, limits)
     axes.set_ylim(rows - 0.5, -0.5)
-    axes.set_yticks([])
-    decades = [10.0**power for power in range(-1, 6) if limits[0] <= 10.0**power <= limits[1]]
-    axes.xaxis.set_major_locator(FixedLocator(decades))
-    axes.xaxis.set_minor_locator(NullLocator())
-    axes.xaxis.set_major_formatter(FuncFormatter(lambda ms, _: f"{ms:g} ms" if ms < 1000 else f"{ms / 1000:g} s"))
-    axes.tick_params(axis="x", length=0, labelbottom=labelled)
-    axes.grid(axis="x")
+    grid_of_rows(axes)
+    axes.tick_params(axis="x", labelbottom=labelled)
     axes.spines["bottom"].set_visible(False)
 
 

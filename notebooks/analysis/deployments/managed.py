@@ -1,6 +1,6 @@
-"""What renting the lines adds: a transit more for each message, and a vendor who counts every delivery.
+"""What a managed push service adds: a transit for each message, and a vendor who counts every delivery.
 
-The vendor's count is of our own: what the run published and delivered, counted as Pusher says that it counts.
+The vendor's count is computed: what the run published and delivered, by the rule that Pusher publishes.
 """
 
 from bisect import bisect_right
@@ -27,7 +27,7 @@ LIMITS: Mapping[tuple[str, str], str] = {
     ("pusher", "connections"): "connections",
     ("pusher", "messages_per_day"): "messages",
 }
-"""The limits of the free plans that people reach: by service and meter, what a chart calls them."""
+"""The limits that end the free plans: by service and meter, their names in a chart."""
 
 
 def third_transit(folder: Path, percent: int = 50) -> list[Curve]:
@@ -62,7 +62,7 @@ def minutes_a_day(run: Run, messages: float) -> float:
 
 
 def counting(folder: Path, messages: float) -> wording.Prose:
-    """Return what the vendor would count of each load, beside its rule, and how long a day's messages would last."""
+    """Return the vendor's count for each load, by measurement and by rule, and how long a day's messages would last."""
     rows = {}
     for name, run in ((name, load(folder, name)) for name in COUNTED):
         size = int(run.cells["room_size"].iloc[0])
@@ -83,8 +83,8 @@ def users_within(
     service, meter = limit
 
     def share(users: int) -> float:
-        needs = pusher_and_serverless(measured, replace(activity, users=users), prices.assumptions, "")
-        return prices.service(service).plans[plan].shares(needs[service])[meter]
+        usage = pusher_and_serverless(measured, replace(activity, users=users), prices.assumptions, "")
+        return prices.service(service).plans[plan].shares(usage[service])[meter]
 
     return bisect_right(range(1, most + 1), 1.0, key=share)
 
@@ -110,7 +110,7 @@ def plans_table(measured: Measured, prices: Prices, activity: Activity, most: in
 def free_panel(
     measured: Measured, prices: Prices, usual: Activity, events_per_hour: float, sizes: Sequence[int], most: int
 ) -> Panel:
-    """Return where the free tier ends, against the room's size, if users say and mark so much."""
+    """Return where the free tier ends, against the room's size, at a number of events per user and hour."""
     limits = free_ends(measured, prices, replace(usual, events_per_hour=events_per_hour), sizes, most)
     title = f"{events_per_hour:g} things an hour said by each"
     return Panel(title, "people in a room", limits, "{:,.0f}".format, log_x=True, log_y=True)

@@ -1,8 +1,8 @@
-"""What failures cost the users of each deployment: how long somebody saw nothing, and waited for an acknowledgement.
+"""What failures cost the users of each deployment: how long a user saw nothing, and waited for an acknowledgement.
 
-A bar is the longest silence, its thin line the range over repeats; a dark tick the longest wait for the acknowledgement
-of a message of one's own. Both are medians over the repeats, and stand as figures at the right, beside how many were
-told that they were reconnecting. Where the failure is an outage of a given length, a line says when it is over.
+A bar is the longest silence, its thin line the range over repeats; a dark tick is the longest wait for an
+acknowledgement. Both are medians over the repeats, and are written at the right, with the number of users who saw that
+they were reconnecting. Where the failure is an outage of a given length, a dotted line is its end.
 """
 
 from collections.abc import Mapping
@@ -16,7 +16,8 @@ from matplotlib.figure import Figure
 from notebooks.analysis import wording
 from notebooks.analysis.deployments.reports import NAMES
 from notebooks.analysis.figures.bill import LOOKS
-from notebooks.analysis.figures.style import GREY, INK, MARGIN_IN, PALE, WIDTH_IN, Placing, sheet, tint
+from notebooks.analysis.figures.marks import bar_rows, key
+from notebooks.analysis.figures.style import GREY, INK, MARGIN_IN, WIDTH_IN, Placing, sheet, tint
 from notebooks.analysis.intervals import Interval, interval
 from servers import transports
 
@@ -37,22 +38,22 @@ HAPPENED: Mapping[str, str] = {
     "vendor_hangs": "the vendor hangs",
     "vendor_unreachable": "the vendor refuses connections",
 }
-"""By drill: what happens, in the order in which a chart tells them; others follow by their own names."""
+"""By failure: its description, in the order of the chart; others follow by their own names."""
 
 OUTAGES = ("vendor_hangs", "vendor_unreachable")
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One option in one drill, times in s over the repeats.
+    """One failure of one deployment, times in s over the repeats.
 
-    told: at most how many saw that they were reconnecting. over_s: when an outage ends; 0 if the failure is none.
+    reconnecting: at most how many saw that they were reconnecting. over_s: when an outage ends; 0 if it is none.
     """
 
-    option: str
+    deployment: str
     silent_s: Interval
     unacknowledged_s: Interval
-    told: int
+    reconnecting: int
     over_s: float
 
     @property
@@ -60,28 +61,28 @@ class Row:
         return max(self.silent_s.high, self.unacknowledged_s.value, self.over_s)
 
 
-def groups(drills: pd.DataFrame) -> dict[str, list[Row]]:
-    """Return the rows of each drill, by what happens."""
+def groups(outages: pd.DataFrame) -> dict[str, list[Row]]:
+    """Return the rows of each failure, by its description."""
     found = {}
-    for name in sorted(set(drills["failure"]), key=lambda name: ([*HAPPENED, name].index(name), name)):
-        cells = drills[drills["failure"] == name]
+    for name in sorted(set(outages["failure"]), key=lambda name: ([*HAPPENED, name].index(name), name)):
+        cells = outages[outages["failure"] == name]
         found[HAPPENED.get(name, name.replace("_", " "))] = [
             Row(
-                option,
+                deployment,
                 interval(list(each["silent_s"])),
                 interval(list(each["unacknowledged_s"])),
                 int(each["connections_broken"].max()),
                 float(each["lasted_s"].median()) if name in OUTAGES else 0.0,
             )
-            for option, each in ((option, cells[cells["deployment"] == option]) for option in NAMES)
+            for deployment, each in ((name, cells[cells["deployment"] == name]) for name in NAMES)
             if not each.empty
         ]
     return found
 
 
-def draw(drills: pd.DataFrame, people: int, title: str, measure: str) -> Figure:
-    """Return the chart of all drills. people: how many talked."""
-    found = groups(drills)
+def draw(outages: pd.DataFrame, people: int, title: str, measure: str) -> Figure:
+    """Return the chart of all outages. people: how many talked."""
+    found = groups(outages)
     height_in = sum(GROUP_IN + ROW_IN * len(rows) for rows in found.values())
     figure, top_in = sheet(HEADER_IN + height_in + FOOTER_IN, title, measure)
     place, at_in = Placing(figure), top_in + HEADER_IN
@@ -99,31 +100,28 @@ def draw(drills: pd.DataFrame, people: int, title: str, measure: str) -> Figure:
         for row in rows:
             _words(place, row, at_in + ROW_IN / 2, NAMES_IN + width_in, people)
             at_in += ROW_IN
-    _key(place.axes(MARGIN_IN, at_in + 0.2, WIDTH_IN - 2 * MARGIN_IN, 0.25))
+    _key(place, at_in + 0.2)
     return figure
 
 
 def _words(place: Placing, row: Row, middle_in: float, left_in: float, people: int) -> None:
     """Write the name of a row before its bar, and its figures behind."""
-    colour = transports.find(LOOKS[row.option][1]).colour
-    place.text(MARGIN_IN, middle_in, NAMES[row.option], color=colour, va="center", size=8)
-    told = f"{row.told} of {people}" if row.told else "nobody"
-    figures = (wording.duration(1000 * row.silent_s.value), wording.duration(1000 * row.unacknowledged_s.value), told)
+    colour = transports.find(LOOKS[row.deployment][1]).colour
+    place.text(MARGIN_IN, middle_in, NAMES[row.deployment], color=colour, va="center", size=8)
+    times = [wording.duration(1000 * time_s.value) for time_s in (row.silent_s, row.unacknowledged_s)]
+    figures = (*times, f"{row.reconnecting} of {people}" if row.reconnecting else "nobody")
     for column, words in enumerate(figures, 1):
         place.text(left_in + column * COLUMN_IN, middle_in, words, va="center", ha="right", size=8)
 
 
 def _bars(axes: Axes, rows: list[Row], longest_s: float) -> None:
-    axes.set_xlim(0, longest_s)
-    axes.set_ylim(len(rows) - 0.5, -0.5)
-    axes.axis("off")
-    axes.axvline(0, color=PALE, linewidth=1)
+    bar_rows(axes, len(rows), longest_s)
     if over_s := max(row.over_s for row in rows):
         axes.plot(
             [over_s] * 2, [-0.8, len(rows) - 0.5], color=INK, linewidth=0.8, linestyle=":", clip_on=False, zorder=3
         )
     for number, row in enumerate(rows):
-        _, slug, line = LOOKS[row.option]
+        _, slug, line = LOOKS[row.deployment]
         fill = tint(transports.find(slug).colour, 1.0 if line == "-" else 0.45)
         axes.barh(number, row.silent_s.value, height=BAR, color=fill)
         axes.plot([row.silent_s.low, row.silent_s.high], [number, number], color=INK, linewidth=0.8)
@@ -131,15 +129,9 @@ def _bars(axes: Axes, rows: list[Row], longest_s: float) -> None:
         axes.plot([row.unacknowledged_s.value] * 2, [number - 0.4, number + 0.4], **wait)
 
 
-def _key(axes: Axes) -> None:
-    """Explain the marks by drawing each of them once, in grey."""
-    axes.set_xlim(0, 100)
-    axes.set_ylim(-1, 1)
-    axes.axis("off")
+def _key(place: Placing, top_in: float) -> None:
+    words = {4: "longest time that somebody saw nothing", 38.5: "longest wait for an acknowledgement"}
+    axes = key(place, top_in, 0.25, words | {73: "range over repeats"})
     axes.barh(0, 3, left=0, height=0.9, color=GREY)
     axes.plot([37, 37], [-0.8, 0.8], color=INK, linewidth=1.8, solid_capstyle="butt")
     axes.plot([69, 72], [0, 0], color=INK, linewidth=0.8)
-    words = {4: "longest time that somebody saw nothing", 38.5: "longest wait for an acknowledgement"}
-    words[73] = "range over repeats"
-    for left, meaning in words.items():
-        axes.text(left, 0, meaning, va="center", color=GREY, size=7.5)

@@ -10,9 +10,9 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from notebooks.analysis.claims import options
+from notebooks.analysis.claims import deployments
 from notebooks.analysis.claims.claim import Evidence, Finding, Verdict
-from notebooks.analysis.deployments.reports import RENTING, SEPARATE, SINGLE
+from notebooks.analysis.deployments.reports import MANAGED, SEPARATE, SINGLE
 from notebooks.analysis.runs import ROOT, BrokenRun
 from results.schema import CELLS_FILE, CODE_COMPARISON_FILE, OUTAGES_FILE, PARTS_FILE, SHARED_STORE_FILE
 
@@ -38,17 +38,17 @@ def changed(path: Path) -> Iterator[Any]:
 
 
 REFERENCE_VERDICTS = {
-    options.easy_setup: WHEN,
-    options.free_tier: WHEN,
-    options.external_dependency: HOLDS,
-    options.no_external_service: WHEN,
-    options.two_servers: HOLDS,
-    options.more_complex: WHEN,
-    options.scale_yourself: HOLDS,
-    options.single_server: HOLDS,
-    options.more_expensive: WHEN,
-    options.speaks_at_once: NO_LONGER,
-    options.relays_as_it_came: WHEN,
+    deployments.easy_setup: WHEN,
+    deployments.free_tier: WHEN,
+    deployments.external_dependency: HOLDS,
+    deployments.no_external_service: WHEN,
+    deployments.two_servers: HOLDS,
+    deployments.more_complex: WHEN,
+    deployments.scale_yourself: HOLDS,
+    deployments.single_server: HOLDS,
+    deployments.more_expensive: WHEN,
+    deployments.speaks_at_once: NO_LONGER,
+    deployments.relays_as_it_came: WHEN,
 }
 
 
@@ -64,7 +64,7 @@ def test_a_second_process_that_costs_nothing_contradicts_the_claim(folder: Path)
     with changed(folder / SHARED_STORE_FILE) as made:
         for row in made["loads"]:
             row["api_cpu_s"] = row["store_cpu_s"] = row["push_service_cpu_s"] = 0.1
-    assert options.scale_yourself(Evidence(folder)).verdict is NO_LONGER
+    assert deployments.scale_yourself(Evidence(folder)).verdict is NO_LONGER
 
 
 @pytest.mark.parametrize(
@@ -74,28 +74,28 @@ def test_a_second_process_that_costs_nothing_contradicts_the_claim(folder: Path)
 def test_the_setup_is_as_easy_as_its_lines(folder: Path, example: str, lines: int, verdict: Verdict) -> None:
     with changed(folder / CODE_COMPARISON_FILE) as code:
         code[example]["lines"] = lines
-    assert options.easy_setup(Evidence(folder)).verdict is verdict
+    assert deployments.easy_setup(Evidence(folder)).verdict is verdict
 
 
 def test_a_free_tier_that_lasts_the_whole_day_holds(folder: Path) -> None:
     cells = pd.read_csv(folder / CELLS_FILE, keep_default_na=False)
     cells.loc[cells["scenario"] == "conversation", "measured_s"] *= 100.0
     cells.to_csv(folder / CELLS_FILE, index=False)
-    assert options.free_tier(Evidence(folder)).verdict is HOLDS
+    assert deployments.free_tier(Evidence(folder)).verdict is HOLDS
 
 
 def test_a_vendor_that_nobody_misses_is_no_dependency(folder: Path) -> None:
     with changed(folder / OUTAGES_FILE) as report:
         for row in report["outages"]:
             row["silent_s"] = 0.1
-    assert options.external_dependency(Evidence(folder)).verdict is NO_LONGER
+    assert deployments.external_dependency(Evidence(folder)).verdict is NO_LONGER
 
 
 def test_a_message_lost_by_the_single_server_counts_against_it(folder: Path) -> None:
     with changed(folder / OUTAGES_FILE) as report:
         of_it = [row for row in report["outages"] if row["deployment"] == SINGLE]
         of_it[0]["lost"] = 1
-    found = options.single_server(Evidence(folder))
+    found = deployments.single_server(Evidence(folder))
     assert found.verdict is NO_LONGER
     assert f"1 of {1 + sum(row['deliveries'] for row in of_it):,} deliveries lost" in found.figure
 
@@ -106,15 +106,15 @@ def test_lines_that_break_with_the_api_are_told(folder: Path) -> None:
             row for row in report["outages"] if (row["deployment"], row["failure"]) == (SEPARATE, "api_host_killed")
         ]
         killed[0] |= {"connections_broken": 3, "unacknowledged_s": 2.5}
-    assert "3 lines broke, and a send waited 2.5 s" in options.two_servers(Evidence(folder)).figure
+    assert "3 lines broke, and a send waited 2.5 s" in deployments.two_servers(Evidence(folder)).figure
 
 
 @pytest.mark.parametrize(
     ("test", "part", "value"),
     [
-        (options.no_external_service, "rented", ["push_service"]),
-        (options.two_servers, "own", ["server", "store"]),
-        (options.more_complex, "links", []),
+        (deployments.no_external_service, "rented", ["push_service"]),
+        (deployments.two_servers, "own", ["server", "store"]),
+        (deployments.more_complex, "links", []),
     ],
 )
 def test_other_parts_give_another_verdict(folder: Path, test: Test, part: str, value: list[str]) -> None:
@@ -126,8 +126,8 @@ def test_other_parts_give_another_verdict(folder: Path, test: Test, part: str, v
 def test_a_server_that_answers_for_all_it_costs_less_is_not_more_expensive(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(options, "COMPARED", ((SINGLE, ""), (RENTING, "")))
-    assert options.more_expensive(Evidence(REFERENCE)).verdict is NO_LONGER
+    monkeypatch.setattr(deployments, "COMPARED", ((SINGLE, ""), (MANAGED, "")))
+    assert deployments.more_expensive(Evidence(REFERENCE)).verdict is NO_LONGER
 
 
 def test_code_that_works_as_written_is_said_to_work(folder: Path) -> None:
@@ -135,13 +135,13 @@ def test_code_that_works_as_written_is_said_to_work(folder: Path) -> None:
         for each in code["WebSocket in JavaScript, as written"]["in_node"]:
             each["result"] = {"received": "Hello!", "type": "String"}
     evidence = Evidence(folder)
-    assert options.speaks_at_once(evidence) == Finding(
+    assert deployments.speaks_at_once(evidence) == Finding(
         HOLDS, "node: 'Hello!' was heard", "In this run nothing spoke against it."
     )
-    assert options.relays_as_it_came(evidence).verdict is HOLDS
+    assert deployments.relays_as_it_came(evidence).verdict is HOLDS
 
 
 def test_a_run_without_the_reports_says_what_makes_them(folder: Path) -> None:
     (folder / OUTAGES_FILE).unlink()
     with pytest.raises(BrokenRun, match=r"has no outages\.json: `python -m tests\.outages` makes it"):
-        options.single_server(Evidence(folder))
+        deployments.single_server(Evidence(folder))

@@ -1,7 +1,7 @@
-"""What one message weighs: every byte that brought it to one reader, by what the byte is for.
+"""The size of one chat message on the wire: every byte that brought it to one reader, by the purpose of the byte.
 
-A bar is one utterance, to scale. Dark is what was said (the chat's own JSON), paler is form: first lines, headers,
-frame headers, masking keys.
+A bar is one message on the wire, to scale. Dark is content (the chat's own JSON), paler is overhead: first lines,
+headers, frame headers, masking keys.
 """
 
 from collections.abc import Sequence
@@ -10,8 +10,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from notebooks.analysis.figures.style import GREY, INK, MARGIN_IN, RULE, WIDTH_IN, Placing, label, sheet, tint
-from notebooks.analysis.wire.anatomy import CONTENT, Utterance
 from notebooks.analysis.wire.exchanges import Exchange
+from notebooks.analysis.wire.parser import CONTENT, WireMessage
 from servers import transports
 
 BAR_IN = 0.26
@@ -31,40 +31,40 @@ WIDE_ENOUGH = 0.05  # of the axis, for a word inside
 
 def draw(exchanges: Sequence[Exchange], title: str, subtitle: str) -> Figure:
     """Return the chart of these exchanges, one group of bars each."""
-    height_in = sum(GROUP_IN + BAR_IN * len(each.said) for each in exchanges) + FOOTER_IN
+    height_in = sum(GROUP_IN + BAR_IN * len(each.messages) for each in exchanges) + FOOTER_IN
     figure, top_in = sheet(height_in, title, subtitle)
-    longest = max(said.size for each in exchanges for said in each.said) * 1.12
+    longest = max(message.size for each in exchanges for message in each.messages) * 1.12
     place, at_in = Placing(figure), top_in + 0.15
     for each in exchanges:
         transport = transports.find(each.slug)
         place.text(MARGIN_IN, at_in, transport.label, color=transport.colour, weight="bold", size=9.5)
         words = f"{each.size:,} bytes, of which {each.content_bytes:,} are content"
         place.text(NAMES_IN, at_in + 0.02, words, color=GREY)
-        for row, said in enumerate(each.said):
+        for row, message in enumerate(each.messages):
             bar_in = at_in + 0.24 + row * BAR_IN
             place.text(
-                NAMES_IN - 0.1, bar_in + BAR_IN / 2, name_of(said), color=GREY, size=7.5, ha="right", va="center"
+                NAMES_IN - 0.1, bar_in + BAR_IN / 2, name_of(message), color=GREY, size=7.5, ha="right", va="center"
             )
             axes = place.axes(NAMES_IN, bar_in, WIDTH_IN - NAMES_IN - MARGIN_IN, BAR_IN)
-            _bar(axes, said, longest, transport.colour)
-        at_in += GROUP_IN + BAR_IN * len(each.said)
+            _bar(axes, message, longest, transport.colour)
+        at_in += GROUP_IN + BAR_IN * len(each.messages)
     return figure
 
 
-def name_of(said: Utterance) -> str:
-    """Return what a bar is, and which way it went."""
-    if said.kind == "frame":
-        return "frame up" if said.up else "frame down"
-    to = "publish: " if said.line.link.startswith("API") else ""
-    return f"{to}{'event' if said.kind == 'chunk' else said.kind}"
+def name_of(message: WireMessage) -> str:
+    """Return what a bar is, and the direction of a frame."""
+    if message.kind == "frame":
+        return "frame up" if message.up else "frame down"
+    to = "publish: " if message.connection.link.startswith("API") else ""
+    return f"{to}{'event' if message.kind == 'chunk' else message.kind}"
 
 
-def _bar(axes: Axes, said: Utterance, longest: float, colour: str) -> None:
+def _bar(axes: Axes, message: WireMessage, longest: float, colour: str) -> None:
     axes.set_xlim(0, longest)
     axes.set_ylim(-0.5, 0.5)
     axes.axis("off")
     left = 0
-    for part in said.parts:
+    for part in message.parts:
         width, is_content = len(part.data), part.name in CONTENT
         fill = colour if is_content else tint(colour, STRENGTH[part.name])
         axes.barh(0, width, left=left, height=0.72, color=fill, edgecolor="white", linewidth=0.6)
@@ -73,5 +73,5 @@ def _bar(axes: Axes, said: Utterance, longest: float, colour: str) -> None:
             words = f"{part.name} {width}" if width > 3 * WIDE_ENOUGH * longest else str(width)
             axes.text(left + width / 2, 0, words, ha="center", va="center", size=7, color=ink)
         left += width
-    label(axes, f"{said.size:,}", (left, 0), (4, 0), va="center", color=INK, size=7.5)
+    label(axes, f"{message.size:,}", (left, 0), (4, 0), va="center", color=INK, size=7.5)
     axes.axvline(0, color=RULE, linewidth=1)

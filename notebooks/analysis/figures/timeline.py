@@ -1,8 +1,8 @@
-"""The life of one connection on a host whose limit is short: opened, held, cut, opened again.
+"""The timeline of one connection on a host with a short limit: opened, held, cut, opened again.
 
-Above the rule of each lane stands what the connection does: a bar is a line, or a question that is held; thin strokes
-are questions that are answered at once; dark is the wait for an instance that starts; a cross is where the host ended
-it, or refused. Below the rule stand the messages: a dot when one is seen, its tail since it was meant to be sent.
+The upper half of each lane is the connection: a bar is a connection, or a held request; thin strokes are requests that
+are answered at once; dark is the wait for an instance that starts; a cross is where the host ended or refused it. The
+lower half has the messages: a dot when one is seen, with a tail from its scheduled moment.
 """
 
 from collections.abc import Sequence
@@ -12,6 +12,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from notebooks.analysis.figures.marks import grid_of_rows, key, transport_name
 from notebooks.analysis.figures.style import GREY, INK, MARGIN_IN, PALE, RULE, WIDTH_IN, Placing, sheet, tint
 from notebooks.analysis.serverless import Hosted
 from servers import transports
@@ -21,65 +22,66 @@ LANE_IN = 0.52
 NAMES_IN = 1.62
 FOOTER_IN = 0.85
 SPAN_S = 45.0
-LINE_AT, LINE_HIGH = 0.36, 0.34
+CONNECTION_AT, CONNECTION_HIGH = 0.36, 0.34
 SEEN_AT = 0.74
 HELD_TINT, ELSEWHERE_TINT = 0.45, 0.25
 INSTANT_S = 0.12  # what is shorter would not be seen as a bar
 
 
 class Lane(NamedTuple):
-    """Whose life is drawn, and where it was led."""
+    """The transport and the host of a timeline."""
 
     slug: str
     host: str
 
 
 def draw(hosted: Hosted, lanes: Sequence[Lane], title: str, subtitle: str) -> Figure:
-    """Return the lives, one below the other, over the same seconds."""
+    """Return the timelines, one below the other, over the same seconds."""
     figure, top_in = sheet(0.1 + LANE_IN * len(lanes) + FOOTER_IN, title, subtitle)
     place, at_in = Placing(figure), top_in + 0.1
     axes = place.axes(NAMES_IN, at_in, WIDTH_IN - NAMES_IN - 2 * MARGIN_IN, LANE_IN * len(lanes))
     _frame(axes, len(lanes))
     for row, lane in enumerate(lanes):
         name_in = at_in + (row + 0.38) * LANE_IN
-        colour = transports.find(lane.slug).colour
-        place.text(
-            MARGIN_IN, name_in, transports.find(lane.slug).label, color=colour, weight="bold", va="center", size=8
-        )
+        transport_name(place, name_in, lane.slug, transports.find(lane.slug).label, va="center", size=8)
         place.text(MARGIN_IN, name_in + 0.15, lane.host, color=GREY, va="center", size=7)
         _lane(axes, row, hosted, lane)
-    _key(place.axes(MARGIN_IN, at_in + LANE_IN * len(lanes) + 0.36, WIDTH_IN - 2 * MARGIN_IN, 0.2))
+    _key(place, at_in + LANE_IN * len(lanes) + 0.36)
     return figure
 
 
 def _frame(axes: Axes, lanes: int) -> None:
     axes.set_xlim(-0.4, SPAN_S)
     axes.set_ylim(lanes, 0)
-    axes.set_yticks([])
     axes.set_xticks(range(0, int(SPAN_S) + 1, 5), [f"{at} s" for at in range(0, int(SPAN_S) + 1, 5)])
-    axes.tick_params(axis="x", length=0, labelsize=7.5)
-    axes.grid(axis="x")
+    grid_of_rows(axes)
+    axes.tick_params(axis="x", labelsize=7.5)
     axes.spines["bottom"].set_visible(False)
     for row in range(1, lanes):
         axes.axhline(row, color=RULE, linewidth=0.6)
 
 
 def _lane(axes: Axes, row: int, hosted: Hosted, lane: Lane) -> None:
-    transport, life = transports.find(lane.slug), hosted.life(*lane)
+    transport, spans = transports.find(lane.slug), hosted.timeline_of(*lane)
     stays = "connection" if transport.reads is Reads.ONCE else "request"
     waits = ("opening", stays) if transport.reads is Reads.POLL else ("opening",)
-    for each in life[life["phase"] == stays].to_dict("records"):
+    for each in spans[spans["phase"] == stays].to_dict("records"):
         _bar(axes, row, each, transport)
-    for each in life[life["phase"].isin(waits)].to_dict("records"):
+    for each in spans[spans["phase"].isin(waits)].to_dict("records"):
         if hosted.is_cold(*lane, each["ended_s"] - each["started_s"]):
             axes.barh(
-                row + LINE_AT, each["ended_s"] - each["started_s"], LINE_HIGH, each["started_s"], color=INK, zorder=4
+                row + CONNECTION_AT,
+                each["ended_s"] - each["started_s"],
+                CONNECTION_HIGH,
+                each["started_s"],
+                color=INK,
+                zorder=4,
             )
         if not each["succeeded"]:
             _cross(axes, row, each["ended_s"])
-    _messages(axes, row, life[life["phase"] == "message"], transport.colour)
-    if life["succeeded"].any():
-        words, at = "held by the push service: no function waits" if transport.needs_push_service else "", LINE_AT
+    _messages(axes, row, spans[spans["phase"] == "message"], transport.colour)
+    if spans["succeeded"].any():
+        words, at = "held by the push service: no function waits" if transport.needs_push_service else "", CONNECTION_AT
     else:
         words, at = "refused, until given up", SEEN_AT
     look: dict[str, Any] = {"color": transport.colour, "size": 7.5, "ha": "center", "va": "center", "zorder": 5}
@@ -88,11 +90,11 @@ def _lane(axes: Axes, row: int, hosted: Hosted, lane: Lane) -> None:
 
 def _bar(axes: Axes, row: int, each: dict[Any, Any], transport: Transport) -> None:
     """Draw what lasts as a bar, what is over at once as a stroke, and a cross where it was ended."""
-    at, begun_s, took_s = row + LINE_AT, each["started_s"], each["ended_s"] - each["started_s"]
+    at, begun_s, took_s = row + CONNECTION_AT, each["started_s"], each["ended_s"] - each["started_s"]
     if took_s >= INSTANT_S or each["phase"] == "connection":
         colour = tint(transport.colour, ELSEWHERE_TINT if transport.needs_push_service else HELD_TINT)
-        axes.barh(at, took_s, LINE_HIGH, begun_s, color=colour, linewidth=0, zorder=2)
-    ends = [at - LINE_HIGH / 2, at + LINE_HIGH / 2]
+        axes.barh(at, took_s, CONNECTION_HIGH, begun_s, color=colour, linewidth=0, zorder=2)
+    ends = [at - CONNECTION_HIGH / 2, at + CONNECTION_HIGH / 2]
     axes.plot([begun_s, begun_s], ends, color=transport.colour, linewidth=1, zorder=3)
     if not each["succeeded"]:
         _cross(axes, row, each["ended_s"])
@@ -100,7 +102,7 @@ def _bar(axes: Axes, row: int, each: dict[Any, Any], transport: Transport) -> No
 
 def _cross(axes: Axes, row: int, at_s: float) -> None:
     if at_s <= SPAN_S:
-        axes.plot(at_s, row + LINE_AT, "x", color=INK, markersize=5, markeredgewidth=1.4, zorder=6)
+        axes.plot(at_s, row + CONNECTION_AT, "x", color=INK, markersize=5, markeredgewidth=1.4, zorder=6)
 
 
 def _messages(axes: Axes, row: int, messages: pd.DataFrame, colour: str) -> None:
@@ -111,22 +113,12 @@ def _messages(axes: Axes, row: int, messages: pd.DataFrame, colour: str) -> None
             axes.plot(each["ended_s"], at, "o", color=colour, markersize=3.2, zorder=3)
 
 
-def _key(axes: Axes) -> None:
-    """Explain the marks by drawing each of them once, in grey."""
-    axes.set_xlim(0, 100)
-    axes.set_ylim(1, -1)
-    axes.axis("off")
+def _key(place: Placing, top_in: float) -> None:
+    words = {3.4: "a line, or a question held", 27: "answered at once", 47.4: "an instance starts"}
+    axes = key(place, top_in, 0.2, words | {67.4: "ended or refused", 86: "a message, seen"})
     axes.barh(0, 2.6, left=0, height=1.0, color=PALE)
     axes.plot([26, 26], [-0.5, 0.5], color=GREY, linewidth=1)
     axes.barh(0, 1.6, left=45, height=1.0, color=INK)
     axes.plot(66, 0, "x", color=INK, markersize=5.5, markeredgewidth=1.5)
     axes.plot([82, 84.5], [0, 0], color=PALE, linewidth=1.6)
     axes.plot(84.5, 0, "o", color=GREY, markersize=3.2)
-    told = {
-        3.4: "a line, or a question held",
-        27: "answered at once",
-        47.4: "an instance starts",
-        67.4: "ended or refused",
-    }
-    for x, words in {**told, 86: "a message, seen"}.items():
-        axes.text(x, 0, words, va="center", color=GREY, size=7.5)

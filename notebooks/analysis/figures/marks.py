@@ -1,0 +1,87 @@
+"""Marks that several charts share: names of transports, rows of bars, an axis of milliseconds, and keys.
+
+Leaves out what makes a chart its own: each module lays out its rows and columns itself.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
+
+from notebooks.analysis.figures.style import GREY, INK, MARGIN_IN, PALE, WIDTH_IN, Placing, tint
+from servers import transports
+
+PART_TINT = 0.45
+
+
+def transport_name(place: Placing, top_in: float, slug: str, label: str, **look: Any) -> None:
+    """Write the name of a transport at the left margin, in its colour; what is in brackets on a line of its own."""
+    colour, lines = transports.find(slug).colour, label.replace(" (", "\n(")
+    place.text(MARGIN_IN, top_in, lines, color=colour, weight="bold", **look)
+
+
+def bar_rows(axes: Axes, rows: int, longest: float) -> None:
+    """Prepare axes without a frame for rows of bars from zero to `longest`, counted downwards."""
+    axes.set_xlim(0, longest)
+    axes.set_ylim(rows - 0.5, -0.5)
+    axes.axis("off")
+    axes.axvline(0, color=PALE, linewidth=1)
+
+
+def stacked_bar(
+    axes: Axes, row: int, total: float, part: float, limits: tuple[float, float], colour: str, height: float
+) -> None:
+    """Draw a bar whose paler end is `part`, with a thin line between the limits."""
+    axes.barh(row, total - part, height=height, color=colour)
+    axes.barh(row, part, left=total - part, height=height, color=tint(colour, PART_TINT))
+    axes.plot(limits, [row, row], color=INK, linewidth=0.8, solid_capstyle="butt")
+
+
+def ms_axis(axes: Axes, limits: tuple[float, float]) -> None:
+    """Make the horizontal axis logarithmic, in milliseconds and seconds, with a tick at each power of ten."""
+    axes.set_xscale("log")
+    axes.set_xlim(*limits)
+    decades = [10.0**power for power in range(-1, 6) if limits[0] <= 10.0**power <= limits[1]]
+    axes.xaxis.set_major_locator(FixedLocator(decades))
+    axes.xaxis.set_minor_locator(NullLocator())
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda ms, _: f"{ms:g} ms" if ms < 1000 else f"{ms / 1000:g} s"))
+
+
+def grid_of_rows(axes: Axes) -> None:
+    """Show vertical grid lines and no ticks."""
+    axes.set_yticks([])
+    axes.tick_params(axis="x", length=0)
+    axes.grid(axis="x")
+
+
+def key(place: Placing, top_in: float, height_in: float, words: Mapping[Any, str]) -> Axes:
+    """Write a key across the page; return its axes, 0 to 100 wide, in which each mark is to be drawn once, in grey.
+
+    words: the explanations, by where each begins.
+    """
+    axes = place.axes(MARGIN_IN, top_in, WIDTH_IN - 2 * MARGIN_IN, height_in)
+    axes.set_xlim(0, 100)
+    axes.set_ylim(-1, 1)
+    axes.axis("off")
+    for left, meaning in words.items():
+        axes.text(left, 0, meaning, va="center", color=GREY, size=7.5)
+    return axes
+
+
+def heights_of(axes: Axes, ends: Sequence[tuple[float, float]], gap: float) -> list[float]:
+    """Return how high the ends of curves are, as shares of the axes, ascending, and at least a gap apart."""
+    to_share = axes.transData + axes.transAxes.inverted()
+    return spread([float(to_share.transform(end)[1]) for end in ends], gap)
+
+
+def spread(heights: Sequence[float], gap: float) -> list[float]:
+    """Return ascending heights moved as little as possible, so that no two are closer than a gap."""
+    moved = list(heights)
+    for _ in range(50):
+        for index in range(len(moved) - 1):
+            if (lacks := gap - (moved[index + 1] - moved[index])) > 1e-9:
+                moved[index] -= lacks / 2
+                moved[index + 1] += lacks / 2
+    return [float(height) for height in np.asarray(moved)]

@@ -1,0 +1,68 @@
+"""Reads the JSON records that lie beside a run, and refuses those that do not add up.
+
+A record says how it was made and has tables, each a list of rows with the columns of `results.schema`. Rows in which
+the load generator lagged too much are void: each reader leaves them out.
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from notebooks.analysis.runs import BrokenRun
+from results.schema import (
+    CAPTURES_FILE,
+    CLAIMS_FILE,
+    CODE_COMPARISON_FILE,
+    DEPLOYMENTS_FILE,
+    HOSTED_FILE,
+    OUTAGES_FILE,
+    PARTS_FILE,
+    SHARED_STORE_FILE,
+    Column,
+)
+
+MAKERS: Mapping[str, str] = {
+    CAPTURES_FILE: "python -m loadtests capture",
+    CLAIMS_FILE: "python -m notebooks.analysis claims",
+    CODE_COMPARISON_FILE: "python -m servers.shortest.compare",
+    DEPLOYMENTS_FILE: "python -m loadtests deployments",
+    HOSTED_FILE: "python -m loadtests hosted",
+    OUTAGES_FILE: "python -m tests.outages",
+    PARTS_FILE: "python -m tests.outages.parts",
+    SHARED_STORE_FILE: "python -m loadtests shared_store",
+}
+ERRORS = ["lost", "duplicates", "out_of_order", "send_failures"]
+
+
+def read(path: Path) -> Any:
+    """Return the content of a record; raise BrokenRun, naming the command that makes it, when it is not there."""
+    if not path.is_file():
+        raise BrokenRun(f"{path.parent} has no {path.name}: `{MAKERS[path.name]}` makes it")
+    return json.loads(path.read_text(encoding="utf-8"))
+
+
+def table(path: Path, rows: Sequence[Mapping[str, Any]], columns: Sequence[Column]) -> pd.DataFrame:
+    """Return rows as a table with the columns of the schema; raise BrokenRun when one is missing."""
+    found = pd.DataFrame(rows)
+    if missing := [column.name for column in columns if column.name not in found]:
+        raise BrokenRun(f"{path} lacks columns of results.schema: {', '.join(missing)}")
+    return found[[column.name for column in columns]].astype({column.name: column.dtype for column in columns})
+
+
+def check(path: Path, *tables: pd.DataFrame) -> None:
+    """Raise BrokenRun when a delivery of an acknowledged message is missing, doubled or out of order."""
+    errors = sum(int(rows[ERRORS].to_numpy().sum()) for rows in tables)
+    if errors or any((rows["delivered"] != rows["expected"]).any() for rows in tables if "expected" in rows):
+        raise BrokenRun(f"{path}: of acknowledged messages, {errors} deliveries are lost, doubled or out of order")
+
+
+def circumstances(record: Mapping[str, Any], engines: str) -> str:
+    """Return where and with what something was measured."""
+    machine = record["machine"]
+    return (
+        f"Measured on {machine['cpu']}, {machine['cores']} cores, {record['pinning']}; {engines}; commit "
+        f"{record['commit'][:7]}. The load average was {record['load_average']:.1f} when it began"
+    )
