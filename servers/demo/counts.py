@@ -1,4 +1,4 @@
-"""What a lane has cost, by its servers' own counters: `GET /stats`, without what asking for it costs."""
+"""What a lane has cost, by its servers' own counters: `GET /stats`, without the cost of reading them."""
 
 import asyncio
 import json
@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 from msgspec import Struct
 from msgspec.structs import asdict
 
-ANSWER_S = 5.0
+RESPONSE_S = 5.0
 
 
 class Counts(Struct, frozen=True):
@@ -38,49 +38,49 @@ class Counts(Struct, frozen=True):
 
 
 class Stats:
-    """The counters of one server, read on a connection of its own each time, whose cost is taken out again."""
+    """The counters of one server, read on a connection of its own each time, whose cost is subtracted."""
 
     def __init__(self, address: str) -> None:
         url = urlsplit(address)
         self._host, self._port = url.hostname, url.port
-        self._asked_bytes = self._answered_bytes = 0
+        self._sent_bytes = self._received_bytes = 0
 
     async def read(self) -> dict[str, Any]:
-        """Ask, and wait for the counters. Raises OSError, TimeoutError or ValueError if none come."""
-        asked_bytes, answered_bytes = self._asked_bytes, self._answered_bytes
-        stats = await self.ask("/stats")
-        stats["wire"]["http"]["received"] -= asked_bytes + len(self._question("/stats"))
-        stats["wire"]["http"]["sent"] -= answered_bytes  # an answer is counted there only after it was made
+        """Wait for the counters. Raises OSError, TimeoutError or ValueError if none come."""
+        sent_bytes, received_bytes = self._sent_bytes, self._received_bytes
+        stats = await self.fetch("/stats")
+        stats["wire"]["http"]["received"] -= sent_bytes + len(self._request("/stats"))
+        stats["wire"]["http"]["sent"] -= received_bytes  # the server counts a response only after it was made
         stats["wire"]["connections_open"] -= 1
         return stats
 
-    async def ask(self, path: str) -> dict[str, Any]:
-        """Ask anything, on a connection of its own; raises like `read`."""
-        question = self._question(path)
-        async with asyncio.timeout(ANSWER_S):
-            source, sink = await asyncio.open_connection(self._host, self._port)
+    async def fetch(self, path: str) -> dict[str, Any]:
+        """Return the response to any GET, on a connection of its own; raises like `read`."""
+        request = self._request(path)
+        async with asyncio.timeout(RESPONSE_S):
+            reader, writer = await asyncio.open_connection(self._host, self._port)
             try:
-                sink.write(question)
-                answer = await source.read()
+                writer.write(request)
+                response = await reader.read()
             finally:
-                sink.close()
-        self._asked_bytes += len(question)
-        self._answered_bytes += len(answer)
-        said: dict[str, Any] = json.loads(answer.partition(b"\r\n\r\n")[2])
-        return said
+                writer.close()
+        self._sent_bytes += len(request)
+        self._received_bytes += len(response)
+        body: dict[str, Any] = json.loads(response.partition(b"\r\n\r\n")[2])
+        return body
 
-    def _question(self, path: str) -> bytes:
+    def _request(self, path: str) -> bytes:
         return f"GET {path} HTTP/1.1\r\nHost: {self._host}:{self._port}\r\nConnection: close\r\n\r\n".encode()
 
 
 def counted(api: Mapping[str, Any], service: Mapping[str, Any] | None) -> Counts:
     """Return what the API's counters say, and those of a push service of our own."""
-    lines = [api["wire"]["http"], api["wire"]["websocket"], *([service["wire"]["websocket"]] if service else [])]
+    wires = [api["wire"]["http"], api["wire"]["websocket"], *([service["wire"]["websocket"]] if service else [])]
     return Counts(
         requests=sum(api["requests"].values()),
         empty_answers=api["empty_answers"],
-        up_bytes=sum(line["received"] for line in lines),
-        down_bytes=sum(line["sent"] for line in lines),
+        up_bytes=sum(wire["received"] for wire in wires),
+        down_bytes=sum(wire["sent"] for wire in wires),
         published_bytes=sum(service["wire"]["http"].values()) if service else 0,
         connections=api["wire"]["connections_open"] + (service["wire"]["connections_open"] if service else 0),
     )

@@ -1,7 +1,7 @@
 """Where the demo can run its lanes: on servers of their own, or as functions on a serverless host.
 
 Teaches what each kind of host allows, live: the limit of the classic one is short enough to be waited for. That of
-today's is five minutes, which nobody waits for in an interview: here it is shortened, and says so.
+today's is five minutes, which nobody waits for in an interview: here it is shortened.
 """
 
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ SHORTENED_S = 20.0
 
 @dataclass(frozen=True, slots=True)
 class Host:
-    """limit_s: after which every call ends. options: what `servers.deploy.serverless` is told."""
+    """limit_s: after which every call ends. options: of `servers.deploy.serverless`."""
 
     limit_s: float
     options: tuple[str, ...]

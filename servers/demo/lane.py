@@ -6,7 +6,6 @@ that a serverless host changes everything but the code: the same server runs the
 
 import asyncio
 import os
-import sys
 from collections.abc import Sequence
 from contextlib import ExitStack, suppress
 from pathlib import Path
@@ -14,7 +13,7 @@ from shlex import join
 
 from servers.demo.counts import Bill, Counts, Stats, billed, counted
 from servers.demo.hosts import Host
-from servers.deploy.child_process import ChildProcess, started
+from servers.deploy.child_process import ChildProcess, python_module, started
 from servers.transports import LOCAL_STAND_IN, RENTED, Transport
 
 ROOM = "demo"
@@ -31,7 +30,7 @@ class Lane:
     """
 
     def __init__(self, transport: Transport, folder: Path, web: Path, secret: str) -> None:
-        """Prepare, and start nothing. folder: for the log. web: the browser's client. page: who frames it.
+        """Prepare, and start nothing. folder: for the log. web: the browser's client. page: the origin that frames it.
 
         secret: signs tokens, so that they outlive a server, its log and its host.
         """
@@ -44,9 +43,9 @@ class Lane:
         self._port = ANY_FREE
         self._running: ChildProcess | None = None
         self._processes = ExitStack()
-        self._crowd: asyncio.subprocess.Process | None = None
+        self._crowd: ChildProcess | None = None
         self._earlier = Counts()
-        self._turn = asyncio.Lock()
+        self._lock = asyncio.Lock()
         self.counts = Counts()
         self.bill: Bill | None = None
 
@@ -72,41 +71,41 @@ class Lane:
 
     async def start(self) -> None:
         """Start the server, unless it has been started; waits until it serves. Raises ChildFailed."""
-        async with self._turn:
+        async with self._lock:
             if not self._running:
-                await self._begin()
+                await self._start()
 
     async def restart(self) -> None:
         """Kill the server without warning, and start it again on the same log. Raises ChildFailed."""
-        async with self._turn:
+        async with self._lock:
             await self.read()
             if self._running:
                 self._running.process.kill()
-            await self._end()
-            await self._begin()
+            await self._stop()
+            await self._start()
 
     async def move(self, host: Host | None, store: str) -> None:
         """Run on a serverless host, or with None on a server of its own again, with the log in `store`."""
-        async with self._turn:
+        async with self._lock:
             await self.read()
             was_up = self._running is not None
-            await self._end()
+            await self._stop()
             self._host, self._store, self.bill = host, store, None
             if was_up:
-                await self._begin()
+                await self._start()
 
     async def stop(self) -> None:
         """End the crowd and the server; what was counted is kept."""
         await self.disperse()
-        async with self._turn:
-            await self._end()
+        async with self._lock:
+            await self._stop()
 
     async def read(self) -> None:
         """Read the counters, if the server answers."""
         if running := self._running:
             with suppress(OSError, TimeoutError, ValueError):
                 counts = counted(await self._api.read(), await self._service.read() if self._service else None)
-                bill = billed(await self._api.ask("/host/stats")) if self._host else None
+                bill = billed(await self._api.fetch("/host/stats")) if self._host else None
                 if running is self._running:
                     self.counts, self.bill = counts + self._earlier, bill
 
@@ -115,39 +114,26 @@ class Lane:
         await self.disperse()
         if not people:
             return
-        told = [
-            "--transport",
-            self.transport.slug,
-            "--server",
-            self.address,
-            "--room",
-            ROOM,
-            "--people",
-            str(people),
-            "--attached",
-        ]
-        self._crowd = await asyncio.create_subprocess_exec(
-            sys.executable, "-m", "clients", "crowd", *told, stdin=asyncio.subprocess.PIPE
-        )
+        crowd = f"clients crowd --transport {self.transport.slug} --server {self.address} --room {ROOM} --attached"
+        self._crowd = ChildProcess(python_module(*crowd.split(), "--people", str(people)))
 
     async def disperse(self) -> None:
-        """Have the crowd leave; waits until it has."""
+        """End the crowd; waits until all have left."""
         crowd, self._crowd = self._crowd, None
-        if crowd and crowd.stdin:
-            crowd.stdin.close()
-            await crowd.wait()
+        if crowd is not None:
+            await asyncio.to_thread(crowd.stop)
 
     @property
     def _is_rented(self) -> bool:
         return "PUSHER_KEY" in os.environ
 
-    async def _begin(self) -> None:
+    async def _start(self) -> None:
         options = ["--web", str(self._web), "--origin", self.page, "--lease", str(LEASE_S)]
-        place = [self.transport.slug, "--port", self._port, "--store", self._store]
+        common = [self.transport.slug, "--port", self._port, "--store", self._store]
         if self._host:
-            command = ["servers.deploy.serverless", *place, *self._host.options, "--server-options", join(options)]
+            command = ["servers.deploy.serverless", *common, *self._host.options, "--server-options", join(options)]
         else:
-            command = ["servers", *place, *options]
+            command = ["servers", *common, *options]
         self._running = await asyncio.to_thread(self._enter, command)
         self._port = self._running.address.rpartition(":")[2]
         self._api = Stats(self._running.address)
@@ -156,6 +142,6 @@ class Lane:
     def _enter(self, command: Sequence[str]) -> ChildProcess:
         return self._processes.enter_context(started(command, self._environment))
 
-    async def _end(self) -> None:
+    async def _stop(self) -> None:
         self._running, self._earlier = None, self.counts
         await asyncio.to_thread(self._processes.close)

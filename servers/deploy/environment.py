@@ -1,4 +1,4 @@
-"""An application for hosts that import one, instead of running our command: all it is told comes from the environment.
+"""An application for hosts that import one, instead of running our command: its settings come from the environment.
 
 Teaches what such a host leaves to whom: it listens, and calls `app`; when, how often and in how many processes is its
 business. So the store is opened by the first call, whatever that is: a host may or may not announce a lifespan (ASGI).

@@ -60,17 +60,15 @@ async def opened(slug: str, url: str, settings: Settings, api: str = "") -> Serv
     if not api:
         chat = Chat(store, tokens, clock, settings)
         return Served(create_app(chat, settings), chat)
-    distant_api = import_module(
-        "servers.deploy.separate_websocket_server.distant_api"
-    )  # 0.1 s that others start without
-    chat = distant_api.DistantChat(store, tokens, clock, settings, distant_api.Api(api, tokens))
+    remote_api = import_module("servers.deploy.separate_websocket_server.remote_api")  # 0.1 s that others start without
+    chat = remote_api.RemoteChat(store, tokens, clock, settings, remote_api.Api(api, tokens))
     app = create_app(chat, settings)
-    distant_api.pass_on_requests(app, chat.api, settings)
+    remote_api.forward_requests(app, chat.api, settings)
     return Served(app, chat)
 
 
 async def serve_chat(served: Served, http: HttpSettings, listening: Listening, facts: Mapping[str, Any]) -> None:
-    """Serve until told to stop; announces itself with the facts."""
+    """Serve until a signal, or the end of standard input if attached; the ready line contains the facts."""
     app, chat = served.app, served.chat
     if listening.web is not None:
         app.router.routes += chat_pages(listening.web, chat.settings.origins)

@@ -12,9 +12,9 @@ from servers.transports import TRANSPORTS
 pytestmark = pytest.mark.process
 
 
-def refused(*arguments: str, **env: str) -> str:
-    """Run the command, which must fail, and return its error output on one line."""
-    command = [sys.executable, "-m", "servers", *arguments]
+def refused(*arguments: str, module: str = "servers", **env: str) -> str:
+    """Run a command, which must fail, and return its error output on one line."""
+    command = [sys.executable, "-m", module, *arguments]
     env["COLUMNS"] = "200"
     done = subprocess.run(command, check=False, capture_output=True, text=True, timeout=20, env=env)
     assert done.returncode == 2, done

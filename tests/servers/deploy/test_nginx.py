@@ -52,11 +52,11 @@ class Guest:
     cursor: str
 
     @property
-    def question(self) -> dict[str, str]:
+    def query(self) -> dict[str, str]:
         return {"after": self.cursor, "connection": "c"}
 
     def poll(self) -> httpx.Response:
-        return self.http.get(f"/rooms/{self.room}/events", params=self.question)
+        return self.http.get(f"/rooms/{self.room}/events", params=self.query)
 
     def send(self, client_id: str, text: str = "hello") -> httpx.Response:
         return self.http.post(f"/rooms/{self.room}/send", json={"client_id": client_id, "text": text})
@@ -170,7 +170,7 @@ def test_a_client_that_hangs_up_ends_its_held_poll_at_the_server_too() -> None:
     ):
         idle = page(server, "/stats")["wire"]["connections_open"]
         with pytest.raises(httpx.ReadTimeout):
-            ada.http.get(f"/rooms/{ada.room}/events", params=ada.question, timeout=PATIENCE_S)
+            ada.http.get(f"/rooms/{ada.room}/events", params=ada.query, timeout=PATIENCE_S)
         until_s = monotonic() + DEADLINE_S
         while page(server, "/stats")["wire"]["connections_open"] >= idle:
             assert monotonic() < until_s, "nginx kept the question going after its client had gone"
@@ -225,7 +225,7 @@ def received_at_once(address: str, patience_s: float) -> bool:
     with guest(address) as ada, guest(address) as sender:
         sender.http.headers["Authorization"] = f"Bearer {ada.token}"
         try:
-            with ada.http.stream("GET", f"/rooms/{ada.room}/events", params=ada.question, timeout=patience_s) as stream:
+            with ada.http.stream("GET", f"/rooms/{ada.room}/events", params=ada.query, timeout=patience_s) as stream:
                 lines = stream.iter_lines()
                 next(lines)
                 replace(sender, room=ada.room).send("1").raise_for_status()
@@ -266,7 +266,7 @@ def test_a_stream_whose_reader_lags_is_not_read_ahead_into_a_file_unless_it_is_b
                 behind(servers["server_sent_events"], {**instead, **logged}) as address,
                 guest(address) as ada,
                 httpx.Client(base_url=address, headers=ada.http.headers, trust_env=False) as lagging,
-                lagging.stream("GET", f"/rooms/{ada.room}/events", params=ada.question),
+                lagging.stream("GET", f"/rooms/{ada.room}/events", params=ada.query),
             ):
                 for n in range(UNREAD):
                     ada.send(f"{n}", text="\x01" * 4096).raise_for_status()

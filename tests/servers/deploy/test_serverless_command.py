@@ -1,8 +1,7 @@
 """`python -m servers.deploy.serverless`: what it refuses, and its ready line."""
 
 import re
-import subprocess
-import sys
+from functools import partial
 from typing import Any
 
 import httpx
@@ -10,18 +9,11 @@ import pytest
 
 from servers.deploy.child_process import started
 from servers.deploy.serverless.profiles import PROFILES, Profile
+from tests.servers.test_command import refused as refused_by
 from tests.support.serverless_host import DEADLINE_S
 
 pytestmark = pytest.mark.process
-
-
-def refused(*arguments: str) -> str:
-    """Run the command, which must fail, and return its error output on one line."""
-    command = [sys.executable, "-m", "servers.deploy.serverless", *arguments]
-    done = subprocess.run(command, check=False, capture_output=True, text=True, timeout=20, env={"COLUMNS": "200"})
-    assert done.returncode == 2, done
-    assert "Traceback" not in done.stderr
-    return " ".join(done.stderr.split())
+refused = partial(refused_by, module="servers.deploy.serverless")
 
 
 def joined(client: httpx.Client, address: str) -> dict[str, Any]:
