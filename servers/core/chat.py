@@ -105,12 +105,12 @@ class Chat:
         limits.check_id("connection", connection, self.settings)
         await self._after_commit(await self._presence.join(_connection(identity, room, connection)))
         head = await self._store.head(room)
-        members, furthest, messages = await asyncio.gather(
-            self._store.members(room),
-            self._store.receipts(room),
+        members, messages = await asyncio.gather(
+            self._store.members(room, self.settings.snapshot_members),
             self._store.history(room, head.seq + 1, self.settings.snapshot_messages),
         )
-        return Snapshot(head.epoch, head.seq, self.settings.lease_s, members, furthest, messages)
+        receipts = {member.user: up_to for member, up_to in members.items() if up_to}
+        return Snapshot(head.epoch, head.seq, self.settings.lease_s, tuple(members), receipts, messages)
 
     async def renew_lease(self, identity: Identity, room: str, connection: str) -> None:
         """Renew the connection's lease. Raises NotJoined. Does nothing if the lease was renewed recently.
@@ -217,9 +217,10 @@ class Chat:
         head = await self._store.head(room)
         if not 1 <= up_to <= head.seq:
             raise BadRequest(f"up_to: expected a sequence number from 1 to {head.seq}, got {up_to}")
-        if up_to <= (await self._store.receipts(room)).get(identity.user, 0):
-            return None
-        return await self._commit(identity, room, Kind.RECEIPT, str(up_to), client_id=f"read-{up_to}")
+        receipt = Draft(Kind.RECEIPT, identity.user, identity.name, str(up_to), self._clock.now_ms())
+        event = await self._store.mark_read(room, receipt)
+        await self._after_commit(event)
+        return event
 
     async def _commit(
         self, identity: Identity, room: str, kind: Kind, body: str, client_id: str = "", lasts_s: float | None = None

@@ -26,6 +26,7 @@ class Settings:
     id_max: int = 64
     page_max: int = 100
     snapshot_messages: int = 50
+    snapshot_members: int = 1000
     rooms_max: int = 1000
     connections_max: int = 8
     polls_max: int = 2

@@ -51,8 +51,12 @@ class Store(Protocol):
     async def append(self, room: str, draft: Draft) -> Event:
         """Commit one event with the next seq of its room, and return it.
 
-        Atomic and gap-free. The same (room, sender, client_id) again returns the first event.
+        Atomic and gap-free. A message with the same (room, sender, client_id) again returns the first event.
         """
+        ...
+
+    async def mark_read(self, room: str, draft: Draft) -> Event | None:
+        """Commit the receipt of a member, whose body is a seq; None if they had read that far already."""
         ...
 
     async def read(self, room: str, after: Cursor, limit: int) -> Page:
@@ -72,10 +76,6 @@ class Store(Protocol):
 
     async def history(self, room: str, before: int, limit: int) -> tuple[Event, ...]:
         """Return the last `limit` messages with seq below `before`, oldest first."""
-        ...
-
-    async def receipts(self, room: str) -> dict[str, int]:
-        """Return how far each user has read: the fold of the room's receipts."""
         ...
 
     async def claim_name(self, name: str, user: str, now_ms: int, until_ms: int) -> bool:
@@ -113,8 +113,11 @@ class Store(Protocol):
         """Return whether the user has joined the room and not left it."""
         ...
 
-    async def members(self, room: str) -> tuple[Member, ...]:
-        """Return everyone who ever joined, online and offline, by name."""
+    async def members(self, room: str, limit: int) -> dict[Member, int]:
+        """Return members by name, with the seq up to which each has read (0: nothing).
+
+        At most `limit` of them: those who are online, then those who were seen last.
+        """
         ...
 
     async def close(self) -> None:

@@ -101,8 +101,9 @@ class Member(Struct, frozen=True):
 class Snapshot(Struct, frozen=True, tag="snapshot"):
     """The response to a join: the room as it is at (epoch, head).
 
-    lease_s: how long, in seconds, a renewal keeps the client online. receipts: user id to the sequence number up
-    to which that user has read. messages: the latest, oldest first.
+    lease_s: how long, in seconds, a renewal keeps the client online. members: by name; in a room of more than
+    `Settings.snapshot_members`, so many of them: those who are online, then those who were seen last. receipts: id of
+    each of these users to the sequence number up to which they have read. messages: the latest, oldest first.
     """
 
     epoch: str

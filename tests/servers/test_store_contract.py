@@ -9,9 +9,13 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
+from servers.core.auth import Identity, Tokens
+from servers.core.chat import Chat
 from servers.core.errors import NameTaken, NotJoined, TooMany, Unavailable
+from servers.core.settings import Settings
 from servers.core.store import Lease, Store, open_store
-from servers.core.wire import Cursor, Draft, Event, Kind
+from servers.core.wire import Cursor, Draft, Event, Kind, Leave, MarkRead, Send, SocketCommand, Typing
+from tests.support.clock import FakeClock
 from tests.support.engines import SHARED, Engines
 
 pytestmark = pytest.mark.anyio
@@ -154,10 +158,28 @@ async def test_history_holds_messages_only_newest_last(store: Store) -> None:
     assert [event.body for event in await store.history("room", before=4, limit=3)] == ["0"]
 
 
-async def test_receipts_fold_to_the_furthest_of_each_user(store: Store) -> None:
-    for up_to, sender in ((9, "ada"), (10, "ada"), (3, "ada"), (4, "bob")):
-        await store.append("room", draft(str(up_to), f"read-{up_to}", sender, Kind.RECEIPT))
-    assert await store.receipts("room") == {"ada": 10, "bob": 4}
+async def test_a_receipt_is_added_only_if_it_goes_further_than_the_last(store: Store) -> None:
+    await join(store, ADA)
+    await join(store, BOB)
+    for up_to, sender in ((9, "ada"), (10, "ada"), (3, "ada"), (10, "ada"), (4, "bob")):
+        await store.mark_read("room", draft(str(up_to), "", sender, Kind.RECEIPT))
+    assert [(event.sender, event.body) for event in (await log(store))[2:]] == [
+        ("ada", "9"),
+        ("ada", "10"),
+        ("bob", "4"),
+    ]
+    assert {member.user: up_to for member, up_to in (await store.members("room", 9)).items()} == {"ada": 10, "bob": 4}
+
+
+async def test_of_many_members_those_online_come_first_and_then_those_seen_last(store: Store) -> None:
+    users = [replace(ADA, user=name, name=name, seen_ms=n, expires_at_ms=10_000) for n, name in enumerate("abcdef")]
+    for lease in users:
+        await join(store, lease)
+    for lease in users[1:5]:
+        await store.release(lease)
+    assert [member.user for member in await store.members("room", 4)] == ["a", "d", "e", "f"]
+    assert [member.user for member in await store.members("room", 1)] in (["a"], ["f"])
+    assert len(await store.members("room", 9)) == 6
 
 
 async def test_a_user_is_online_from_the_first_connection_to_the_last(store: Store) -> None:
@@ -180,7 +202,7 @@ async def test_an_expired_lease_takes_its_user_offline_once(store: Store) -> Non
     (gone,) = await store.expire(2_000)
     assert (gone.sender, gone.body, gone.kind) == ("ada", "offline", Kind.PRESENCE)
     assert await store.expire(2_001) == []
-    assert {member.user: (member.online, member.last_seen_ms) for member in await store.members("room")} == {
+    assert {member.user: (member.online, member.last_seen_ms) for member in await store.members("room", 9)} == {
         "ada": (False, 1_000),
         "bob": (True, 1_000),
     }
@@ -227,7 +249,7 @@ async def test_a_refused_join_leaves_nothing_behind(store: Store) -> None:
     await join(store, ADA)
     with pytest.raises(NameTaken):
         await join(store, replace(BOB, name="ADA"))
-    assert [member.user for member in await store.members("room")] == ["ada"]
+    assert [member.user for member in await store.members("room", 9)] == ["ada"]
     assert not await store.is_member("room", "bob")
 
 
@@ -274,6 +296,51 @@ def test_any_mix_of_appends_reads_as_a_list_with_retries_left_out(
                 events = await log(store, rooms[room])
                 assert [(event.sender, event.client_id) for event in events] == sends
                 assert [event.seq for event in events] == list(range(1, len(sends) + 1))
+        finally:
+            await store.close()
+
+    asyncio.run(play())
+
+
+CLIENT_IDS = st.sampled_from(["1", "2", "read-1", "read-2", "read-3", "online", "receipt", " ", "ada 1"])
+COMMANDS = st.one_of(
+    st.builds(Send, client_id=CLIENT_IDS, text=st.sampled_from(["a", "1", "read-1"])),
+    st.builds(MarkRead, up_to=st.integers(1, 4)),
+    st.builds(Typing, active=st.booleans()),
+    st.just(Leave(connection="window")),
+)
+
+
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(commands=st.lists(st.tuples(st.sampled_from("ab"), COMMANDS), max_size=20))
+def test_every_acknowledged_command_is_in_the_log(url: str, commands: list[tuple[str, SocketCommand]]) -> None:
+    async def play() -> None:
+        store, clock, room = await open_store(url), FakeClock(), secrets.token_hex(4)
+        chat = Chat(store, Tokens("secret", clock, 3600), clock, Settings())
+        users = {name: Identity(secrets.token_hex(4), name + room, 1 << 60) for name in "ab"}
+        try:
+            texts: dict[tuple[str, str], str] = {}
+            for name, command in commands:
+                snapshot = await chat.join(users[name], room, "window")
+                if isinstance(command, MarkRead) and command.up_to > snapshot.head:
+                    continue
+                ack = await chat.execute(users[name], room, command)
+                events = {event.seq: event for event in await log(store, room)}
+                assert list(events) == list(range(1, len(events) + 1))
+                match command:
+                    case Send(client_id=client_id, text=text):
+                        expected = Kind.MESSAGE, texts.setdefault((name, client_id), text)
+                    case MarkRead(up_to=up_to) if ack.seq:
+                        expected = Kind.RECEIPT, str(up_to)
+                    case MarkRead(up_to=up_to):
+                        assert snapshot.receipts[users[name].user] >= up_to
+                        continue
+                    case Typing(active=active):
+                        expected = Kind.TYPING, "started" if active else "stopped"
+                    case _:
+                        expected = Kind.PRESENCE, "offline"
+                assert (events[ack.seq].sender, events[ack.seq].name) == (users[name].user, name + room)
+                assert (events[ack.seq].kind, events[ack.seq].body) == expected
         finally:
             await store.close()
 

@@ -69,6 +69,11 @@ class PostgresStore:
         (event,) = await self._change(sql.APPEND, *arguments)
         return event
 
+    async def mark_read(self, room: str, draft: Draft) -> Event | None:
+        arguments = (room, draft.sender, draft.name, int(draft.body), draft.at_ms)
+        events = await self._change(sql.MARK_READ, *arguments)
+        return events[0] if events else None
+
     async def read(self, room: str, after: Cursor, limit: int) -> Page:
         rows = await self._pool.fetch_with_epoch(sql.READ, room, after.epoch, after.seq, limit)
         start = after.seq if after.epoch == self.epoch else 0
@@ -94,9 +99,6 @@ class PostgresStore:
 
     async def history(self, room: str, before: int, limit: int) -> tuple[Event, ...]:
         return tuple(map(sql.event, reversed(await self._pool.fetch_with_epoch(sql.HISTORY, room, before, limit))))
-
-    async def receipts(self, room: str) -> dict[str, int]:
-        return dict(await self._pool.fetch(sql.RECEIPTS, room))
 
     async def claim_name(self, name: str, user: str, now_ms: int, until_ms: int) -> bool:
         claiming = self._pool.fetch(sql.CLAIM, name.casefold(), user, now_ms, until_ms)
@@ -127,9 +129,9 @@ class PostgresStore:
         ((found,),) = await self._pool.fetch(sql.IS_MEMBER, room, user)
         return bool(found)
 
-    async def members(self, room: str) -> tuple[Member, ...]:
-        found = [Member(*row) for row in await self._pool.fetch(sql.MEMBERS, room)]
-        return tuple(sorted(found, key=lambda member: (member.name, member.user)))
+    async def members(self, room: str, limit: int) -> dict[Member, int]:
+        found = [(Member(*row), up_to) for *row, up_to in await self._pool.fetch(sql.MEMBERS, room, limit)]
+        return dict(sorted(found, key=lambda row: (row[0].name, row[0].user)))
 
     async def close(self) -> None:
         self._rooms.close()

@@ -14,18 +14,32 @@ CREATE TABLE IF NOT EXISTS events (
     at_ms bigint NOT NULL, client_id text NOT NULL, expires_at_ms bigint,
     PRIMARY KEY (room, seq)
 );
-CREATE UNIQUE INDEX IF NOT EXISTS once ON events (room, sender, client_id) WHERE client_id <> '';
 CREATE INDEX IF NOT EXISTS by_kind ON events (room, kind, seq);
 CREATE TABLE IF NOT EXISTS members (
     room text, user_id text, name text NOT NULL, online boolean NOT NULL, last_seen_ms bigint NOT NULL,
     PRIMARY KEY (room, user_id)
 );
+DO $$ BEGIN -- once: in an earlier version receipts were not folded, and had client_ids too
+    IF NOT EXISTS (SELECT FROM pg_attribute WHERE attrelid = 'members'::regclass AND attname = 'read_up_to') THEN
+        ALTER TABLE members ADD COLUMN read_up_to bigint NOT NULL DEFAULT 0;
+        UPDATE members SET read_up_to = up_to FROM (
+            SELECT room AS its_room, sender, max(convert_from(body, 'UTF8')::bigint) AS up_to
+            FROM events WHERE kind = 'receipt' GROUP BY room, sender) AS receipts
+        WHERE room = its_room AND user_id = sender;
+        DROP INDEX IF EXISTS once;
+    END IF;
+END $$;
+CREATE UNIQUE INDEX IF NOT EXISTS once ON events (room, sender, client_id)
+    WHERE kind = 'message' AND client_id <> '';
 CREATE INDEX IF NOT EXISTS online ON members (room, user_id) WHERE online;
+CREATE INDEX IF NOT EXISTS members_seen ON members (room, online, last_seen_ms);
 CREATE TABLE IF NOT EXISTS connections (
     room text, user_id text, connection text, seen_ms bigint NOT NULL, expires_at_ms bigint NOT NULL,
     holder text NOT NULL DEFAULT '', PRIMARY KEY (room, user_id, connection)
 );
+CREATE INDEX IF NOT EXISTS connections_expire ON connections (expires_at_ms);
 CREATE TABLE IF NOT EXISTS names (name text PRIMARY KEY, user_id text NOT NULL, until_ms bigint NOT NULL);
+CREATE INDEX IF NOT EXISTS names_expire ON names (until_ms);
 
 CREATE OR REPLACE FUNCTION lock_room(its_room text) RETURNS void LANGUAGE plpgsql AS $$
 BEGIN
@@ -64,7 +78,8 @@ DECLARE next bigint;
 BEGIN
     PERFORM lock_room(its_room);
     IF its_client_id <> '' THEN
-        RETURN QUERY SELECT * FROM events WHERE room = its_room AND sender = its_sender AND client_id = its_client_id;
+        RETURN QUERY SELECT * FROM events WHERE room = its_room AND sender = its_sender AND client_id = its_client_id
+            AND kind = 'message' AND client_id <> ''; -- so the index is used
         IF FOUND THEN RETURN; END IF;
     END IF;
     PERFORM notice_promotion();
@@ -72,6 +87,18 @@ BEGIN
     RETURN QUERY INSERT INTO events VALUES (
         its_room, next, its_kind, its_sender, its_name, its_body, its_at_ms, its_client_id, its_expires_at_ms
     ) RETURNING *;
+END $$;
+
+-- Add a receipt, unless its sender had read so far already.
+CREATE OR REPLACE FUNCTION mark_read(its_room text, its_user text, its_name text, up_to bigint, its_at_ms bigint)
+RETURNS SETOF events LANGUAGE plpgsql AS $$
+BEGIN
+    PERFORM lock_room(its_room);
+    UPDATE members SET read_up_to = up_to WHERE room = its_room AND user_id = its_user AND read_up_to < up_to;
+    IF FOUND THEN
+        RETURN QUERY SELECT * FROM append(
+            its_room, 'receipt', its_user, its_name, convert_to(up_to::text, 'UTF8'), its_at_ms, '', NULL);
+    END IF;
 END $$;
 
 CREATE OR REPLACE FUNCTION append_presence(its_room text, its_user text, its_name text, body text, at_ms bigint)
@@ -100,7 +127,8 @@ BEGIN
         seen_ms = its_seen_ms,
         expires_at_ms = greatest(connections.expires_at_ms, its_expires_at_ms),
         holder = CASE its_holder WHEN '' THEN connections.holder ELSE its_holder END;
-    INSERT INTO members VALUES (its_room, its_user, its_name, true, its_seen_ms)
+    INSERT INTO members (room, user_id, name, online, last_seen_ms)
+    VALUES (its_room, its_user, its_name, true, its_seen_ms)
     ON CONFLICT (room, user_id) DO UPDATE SET online = true, last_seen_ms = its_seen_ms WHERE NOT members.online;
     IF FOUND THEN
         RETURN QUERY SELECT * FROM append_presence(its_room, its_user, its_name, 'online', its_seen_ms);

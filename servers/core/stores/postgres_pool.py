@@ -20,6 +20,9 @@ CONNECTIONS_MAX = 16
 COMMAND_S = 5.0
 """How long a statement may take, and how long it may wait for a connection."""
 
+UPGRADE_S = 600.0
+"""How long it may take to upgrade the tables of an earlier version, or to wait for another process that does."""
+
 SETTINGS = {"search_path": "chat", "application_name": "push-or-poll"}
 FAILURES = (PostgresError, InterfaceError, InternalClientError, OSError)
 EPOCH = "(SELECT value FROM meta WHERE key = 'epoch')"
@@ -41,11 +44,9 @@ SELECT {EPOCH}, {FIELDS} FROM events WHERE room = $1 AND kind = 'message' AND se
 HEADS = """
 SELECT value, room, head FROM meta LEFT JOIN rooms ON room = ANY($1::text[]) WHERE key = 'epoch'"""
 SET_NEW_EPOCH = "UPDATE meta SET value = $2 WHERE key = 'epoch' AND value = $1"
-RECEIPTS = """
-SELECT sender, max(convert_from(body, 'UTF8')::bigint) FROM events
-WHERE room = $1 AND kind = 'receipt' GROUP BY sender"""
 CLAIM = "SELECT claim($1, $2, $3, $4)"
 APPEND = "SELECT its_epoch(), * FROM append($1, $2, $3, $4, $5, $6, $7, $8)"
+MARK_READ = "SELECT its_epoch(), * FROM mark_read($1, $2, $3, $4, $5)"
 JOIN = "SELECT its_epoch(), * FROM join_room($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)"
 TOUCH = "SELECT its_epoch(), * FROM touch($1, $2, $3, $4, $5, $6, $7, $8)"
 RELEASE = "SELECT its_epoch(), * FROM release($1, $2, $3, $4, $5)"
@@ -58,7 +59,8 @@ DELETE_CONNECTIONS = "DELETE FROM connections WHERE expires_at_ms < $1"
 DELETE_NAMES = "DELETE FROM names WHERE until_ms < $1"
 IS_MEMBER = "SELECT EXISTS (SELECT FROM connections WHERE room = $1 AND user_id = $2)"
 MEMBERS = f"""
-SELECT user_id, name, online, greatest(last_seen_ms, {SEEN}) FROM members AS m WHERE room = $1"""
+SELECT user_id, name, online, greatest(last_seen_ms, {SEEN}), read_up_to FROM members AS m WHERE room = $1
+ORDER BY online DESC, last_seen_ms DESC LIMIT $2"""
 
 
 class PostgresPool:
@@ -79,9 +81,9 @@ class PostgresPool:
     async def prepare(self, connection: asyncpg.Connection) -> None:
         """Create what is missing, and read the epoch. Several processes take turns. Raises one of FAILURES."""
         async with connection.transaction():
-            await connection.execute("SELECT pg_advisory_xact_lock(hashtext('chat'))")
+            await connection.execute("SELECT pg_advisory_xact_lock(hashtext('chat'))", timeout=UPGRADE_S)
             if not await connection.fetchval(IS_THERE) or await connection.fetchval(VERSION) != SCHEMA:
-                await connection.execute(SCHEMA)
+                await connection.execute(SCHEMA, timeout=UPGRADE_S)
                 await connection.execute(SET_VERSION, SCHEMA)
                 await connection.execute(SET_EPOCH, fresh_epoch())
             await connection.execute(NOTICE_PROMOTION)

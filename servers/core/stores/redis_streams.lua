@@ -4,12 +4,15 @@
 --   chat:epoch                       names the log; gone if Redis was emptied
 --   chat:epochs                      a stream of epochs, on which every process listens
 --   chat:history                     which promotion of a replica the log has come through, if any
---   chat:head:<room>                 sequence number of the newest event
---   chat:events:<room>               the log: a stream whose ids are <seq>-0
+--   chat:layout                      which of the layouts this is: `upgrade` turns the first into the second
+--   chat:head:<room>                 sequence number of the newest event; chat:newest:<room>: of the newest message
+--   chat:events:<room>               the log: a stream whose ids are <seq>-0; `before`: the seq of the last message before
 --   chat:once:<room>                 hash: sender and client_id -> seq, for as long as the stream holds the event
 --   chat:receipts:<room>             hash: user -> how far they have read
---   chat:names:<room>, chat:seen:<room>    hashes: user -> display name; -> last sign of life, in ms
---   chat:rooms                       set of rooms that somebody has joined
+--   chat:names:<room>                hash: user -> display name
+--   chat:last_seen:<room>            scores: user -> when a lease of theirs was last renewed, in ms
+--   chat:present:<room>              set of the users who are online there
+--   chat:rooms                       set of the rooms in which somebody is online
 --   chat:connections:<room>:<user>   scores: connection -> when its lease runs out; the key itself expires
 --   chat:holders:<room>:<user>       hash: connection -> the process that opened its newest stream or socket
 --   chat:online                      scores: room and user -> when the last of their leases runs out
@@ -47,9 +50,10 @@ local function head_of(room) return tonumber(redis.call('GET', 'chat:head:' .. r
 local function trim(room, seq)
   local oldest = seq - kept + 1
   if seq % TRIM_EVERY ~= 0 or oldest <= 1 then return end
-  local stream = 'chat:events:' .. room
+  local stream, sent = 'chat:events:' .. room, 'chat:once:' .. room
   for _, entry in ipairs(redis.call('XRANGE', stream, '-', (oldest - 1) .. '-0')) do
-    if entry[2][6] ~= '' then redis.call('HDEL', 'chat:once:' .. room, entry[2][6]) end
+    local once = entry[2][6]
+    if redis.call('HGET', sent, once) == string.match(entry[1], '^%d+') then redis.call('HDEL', sent, once) end
   end
   redis.call('XTRIM', stream, 'MINID', oldest .. '-0')
 end
@@ -57,17 +61,41 @@ end
 local function append(room, kind, draft, once)
   if once ~= '' then
     local first = redis.call('HGET', 'chat:once:' .. room, once)
-    if first then
-      local entry = redis.call('XRANGE', 'chat:events:' .. room, first .. '-0', first .. '-0')[1]
-      return { epoch, tonumber(first), entry[2][4] }
-    end
+    local entry = first and redis.call('XRANGE', 'chat:events:' .. room, first .. '-0', first .. '-0')[1]
+    if entry and entry[2][2] == 'message' then return { epoch, tonumber(first), entry[2][4] } end
   end
   notice_promotion()
   local seq = redis.call('INCR', 'chat:head:' .. room)
-  redis.call('XADD', 'chat:events:' .. room, seq .. '-0', 'kind', kind, 'draft', draft, 'once', once)
+  local before = redis.call('GET', 'chat:newest:' .. room) or seq - 1
+  redis.call('XADD', 'chat:events:' .. room, seq .. '-0', 'kind', kind, 'draft', draft, 'once', once, 'before', before)
+  if kind == 'message' then redis.call('SET', 'chat:newest:' .. room, seq) end
   if once ~= '' then redis.call('HSET', 'chat:once:' .. room, once, seq) end
   trim(room, seq)
   return { epoch, seq, draft }
+end
+
+local function come_online(room, user)
+  redis.call('SADD', 'chat:present:' .. room, user)
+  redis.call('SADD', 'chat:rooms', room)
+end
+
+local function go_offline(room, user)
+  redis.call('SREM', 'chat:present:' .. room, user)
+  if redis.call('EXISTS', 'chat:present:' .. room) == 0 then redis.call('SREM', 'chat:rooms', room) end
+end
+
+-- The first layout had a hash chat:seen:<room> for the scores, and all rooms in chat:rooms.
+local function upgrade()
+  for _, room in ipairs(redis.call('SMEMBERS', 'chat:rooms')) do
+    local seen = redis.call('HGETALL', 'chat:seen:' .. room)
+    for i = 1, #seen, 2 do redis.call('ZADD', 'chat:last_seen:' .. room, seen[i + 1], seen[i]) end
+    redis.call('DEL', 'chat:seen:' .. room)
+  end
+  redis.call('DEL', 'chat:rooms')
+  for _, online in ipairs(redis.call('ZRANGE', 'chat:online', 0, -1)) do
+    come_online(string.match(online, '^(%S+) (.*)$'))
+  end
+  redis.call('SET', 'chat:layout', 2)
 end
 
 local function append_presence(room, user, body, at_ms)
@@ -105,9 +133,10 @@ local function renew(lease)
     redis.call('HSET', lease.holders, lease.connection, lease.holder)
     redis.call('PEXPIRE', lease.holders, lease.expires_at_ms - lease.seen_ms + FORGET_MS)
   end
-  redis.call('HSET', 'chat:seen:' .. lease.room, lease.user, lease.seen_ms)
+  redis.call('ZADD', 'chat:last_seen:' .. lease.room, lease.seen_ms, lease.user)
   redis.call('HSETNX', 'chat:names:' .. lease.room, lease.user, lease.name)
   if redis.call('ZADD', 'chat:online', 'GT', lease.expires_at_ms, lease.online) == 0 then return { epoch } end
+  come_online(lease.room, lease.user)
   return append_presence(lease.room, lease.user, 'online', lease.seen_ms)
 end
 
@@ -115,6 +144,7 @@ local commands = {}
 
 function commands.epoch()
   notice_promotion()
+  if redis.call('GET', 'chat:layout') ~= '2' then upgrade() end
   return { epoch }
 end
 
@@ -124,13 +154,13 @@ function commands.start_new_epoch(old)
   return { epoch }
 end
 
-function commands.append(room, kind, draft, once, reader, up_to)
-  local event = append(room, kind, draft, once)
-  if reader ~= '' then
-    local furthest = tonumber(redis.call('HGET', 'chat:receipts:' .. room, reader) or 0)
-    redis.call('HSET', 'chat:receipts:' .. room, reader, string.format('%d', math.max(furthest, tonumber(up_to))))
-  end
-  return event
+function commands.append(room, kind, draft, once) return append(room, kind, draft, once) end
+
+function commands.mark_read(room, user, up_to, draft)
+  local receipts = 'chat:receipts:' .. room
+  if tonumber(redis.call('HGET', receipts, user) or 0) >= tonumber(up_to) then return { epoch } end
+  redis.call('HSET', receipts, user, up_to)
+  return append(room, 'receipt', draft, '')
 end
 
 function commands.read(room, its_epoch, after, limit)
@@ -146,20 +176,17 @@ function commands.heads(...)
   return { epoch, heads }
 end
 
+-- From message to message: what lies between them is not read. (Entries of the first layout are read one by one.)
 function commands.history(room, before, limit)
-  local found, until_seq, step = {}, math.min(tonumber(before) - 1, head_of(room)), 200
-  while #found < tonumber(limit) and until_seq > 0 do
-    local entries = redis.call('XREVRANGE', 'chat:events:' .. room, until_seq .. '-0', '-', 'COUNT', step)
-    if #entries == 0 then break end
-    for _, entry in ipairs(entries) do
-      if entry[2][2] == 'message' and #found < tonumber(limit) then table.insert(found, entry) end
-    end
-    until_seq = tonumber(string.match(entries[#entries][1], '^%d+')) - 1
+  local found, seq = {}, math.min(tonumber(before) - 1, head_of(room))
+  while #found < tonumber(limit) and seq > 0 do
+    local entry = redis.call('XREVRANGE', 'chat:events:' .. room, seq .. '-0', '-', 'COUNT', 1)[1]
+    if not entry then break end
+    if entry[2][2] == 'message' then table.insert(found, entry) end
+    seq = tonumber(entry[2][8] or string.match(entry[1], '^%d+') - 1)
   end
   return { epoch, found }
 end
-
-function commands.receipts(room) return { epoch, redis.call('HGETALL', 'chat:receipts:' .. room) } end
 
 function commands.claim(name, user, now_ms, until_ms)
   return { epoch, claim(name, user, tonumber(now_ms), tonumber(until_ms)) and 1 or 0 }
@@ -170,10 +197,9 @@ function commands.join(connections_max, rooms_max)
   local others = redis.call('ZCARD', lease.connections)
   if redis.call('ZSCORE', lease.connections, lease.connection) then others = others - 1 end
   if others >= tonumber(connections_max) then return redis.error_reply('CONNS') end
-  local is_new = redis.call('SISMEMBER', 'chat:rooms', lease.room) == 0
-  if is_new and redis.call('SCARD', 'chat:rooms') >= tonumber(rooms_max) then return redis.error_reply('ROOMS') end
+  local is_empty = redis.call('SISMEMBER', 'chat:rooms', lease.room) == 0
+  if is_empty and redis.call('SCARD', 'chat:rooms') >= tonumber(rooms_max) then return redis.error_reply('ROOMS') end
   if not claim(lease.claimed, lease.user, lease.seen_ms, lease.expires_at_ms) then return redis.error_reply('NAMED') end
-  redis.call('SADD', 'chat:rooms', lease.room)
   return renew(lease)
 end
 
@@ -196,7 +222,8 @@ function commands.release()
     return { epoch }
   end
   if redis.call('ZREM', 'chat:online', lease.online) == 0 then return { epoch } end
-  redis.call('HSET', 'chat:seen:' .. lease.room, lease.user, lease.seen_ms)
+  redis.call('ZADD', 'chat:last_seen:' .. lease.room, lease.seen_ms, lease.user)
+  go_offline(lease.room, lease.user)
   return append_presence(lease.room, lease.user, 'offline', lease.seen_ms)
 end
 
@@ -206,6 +233,7 @@ function commands.expire(now_ms, limit)
   for i, online in ipairs(redis.call('ZRANGEBYSCORE', 'chat:online', '-inf', now_ms, 'LIMIT', 0, limit)) do
     redis.call('ZREM', 'chat:online', online)
     local room, user = string.match(online, '^(%S+) (.*)$')
+    go_offline(room, user)
     local event = append_presence(room, user, 'offline', tonumber(now_ms))
     gone[i] = { room, event[2], event[3] }
   end
@@ -216,13 +244,18 @@ function commands.is_member(room, user)
   return { epoch, redis.call('EXISTS', 'chat:connections:' .. room .. ':' .. user) }
 end
 
-function commands.members(room)
-  local found, names = {}, redis.call('HGETALL', 'chat:names:' .. room)
-  for i = 1, #names, 2 do
-    local online = redis.call('ZSCORE', 'chat:online', room .. ' ' .. names[i]) and 1 or 0
-    local seen_ms = tonumber(redis.call('HGET', 'chat:seen:' .. room, names[i]))
-    table.insert(found, { names[i], names[i + 1], online, seen_ms })
+function commands.members(room, limit)
+  local found, is_found, present = {}, {}, 'chat:present:' .. room
+  local function add(user)
+    if is_found[user] or #found >= tonumber(limit) then return end
+    is_found[user] = true
+    local name = redis.call('HGET', 'chat:names:' .. room, user)
+    local seen_ms = redis.call('ZSCORE', 'chat:last_seen:' .. room, user)
+    local up_to = redis.call('HGET', 'chat:receipts:' .. room, user) or 0
+    table.insert(found, { user, name, redis.call('SISMEMBER', present, user), seen_ms, up_to })
   end
+  for _, user in ipairs(redis.call('SRANDMEMBER', present, limit)) do add(user) end
+  for _, user in ipairs(redis.call('ZREVRANGE', 'chat:last_seen:' .. room, 0, limit - 1)) do add(user) end
   return { epoch, found }
 end
 

@@ -26,7 +26,7 @@ from servers.core.stores.redis_reader import RedisReader
 from servers.core.stores.redis_script import RedisScript
 from servers.core.stores.refusals import Declined, refusal
 from servers.core.stores.shielded import Shielded
-from servers.core.wire import Cursor, Draft, Event, Kind, Member, Page, decode, encode
+from servers.core.wire import Cursor, Draft, Event, Member, Page, decode, encode
 from servers.redaction import without_passwords
 
 KEPT = 10_000
@@ -71,11 +71,13 @@ class RedisStreamsStore:
 
     async def append(self, room: str, draft: Draft) -> Event:
         once = f"{draft.sender}\0{draft.client_id}" if draft.client_id else ""
-        receipt = (draft.sender, draft.body) if draft.kind is Kind.RECEIPT else ("", "")
-        appending = self._change(room, "append", room, draft.kind, encode(draft), once, *receipt)
-        event = await self._commands.run(appending)
+        event = await self._commands.run(self._change(room, "append", room, draft.kind, encode(draft), once))
         assert event is not None
         return event
+
+    async def mark_read(self, room: str, draft: Draft) -> Event | None:
+        marking = self._change(room, "mark_read", room, draft.sender, draft.body, encode(draft))
+        return await self._commands.run(marking)
 
     async def read(self, room: str, after: Cursor, limit: int) -> Page:
         start, entries = await self._script.run("read", room, after.epoch, after.seq, limit)
@@ -104,10 +106,6 @@ class RedisStreamsStore:
         (entries,) = await self._script.run("history", room, before, limit)
         return tuple(_entry(room, entry) for entry in reversed(entries))
 
-    async def receipts(self, room: str) -> dict[str, int]:
-        (fields,) = await self._script.run("receipts", room)
-        return {user.decode(): int(seq) for user, seq in zip(fields[::2], fields[1::2], strict=True)}
-
     async def claim_name(self, name: str, user: str, now_ms: int, until_ms: int) -> bool:
         claiming = self._script.run("claim", name.casefold(), user, now_ms, until_ms)
         return bool((await self._commands.run(claiming))[0])
@@ -131,10 +129,13 @@ class RedisStreamsStore:
     async def is_member(self, room: str, user: str) -> bool:
         return bool((await self._script.run("is_member", room, user))[0])
 
-    async def members(self, room: str) -> tuple[Member, ...]:
-        (rows,) = await self._script.run("members", room)
-        found = (Member(user.decode(), name.decode(), bool(online), seen_ms) for user, name, online, seen_ms in rows)
-        return tuple(sorted(found, key=lambda member: (member.name, member.user)))
+    async def members(self, room: str, limit: int) -> dict[Member, int]:
+        (rows,) = await self._script.run("members", room, limit)
+        found = [
+            (Member(user.decode(), name.decode(), bool(online), int(seen_ms)), int(up_to))
+            for user, name, online, seen_ms, up_to in rows
+        ]
+        return dict(sorted(found, key=lambda row: (row[0].name, row[0].user)))
 
     async def close(self) -> None:
         self._rooms.close()

@@ -48,7 +48,7 @@ class SqliteStore:
     def __init__(self, path: Path) -> None:
         self._lock = _lock(path)
         self._read_connection = tables.connect(path)
-        self._read_connection.executescript(tables.SCHEMA)
+        tables.prepare(self._read_connection)
         self.epoch = tables.epoch_of(self._read_connection, secrets.token_hex(4))
         self._reader = ThreadPoolExecutor(max_workers=1, thread_name_prefix="sqlite-read")
         self._heads: dict[str, int] = {}
@@ -59,6 +59,9 @@ class SqliteStore:
 
     async def append(self, room: str, draft: Draft) -> Event:
         return await self._writer.run_in_commit(lambda db, events: tables.append(db, events, room, draft))
+
+    async def mark_read(self, room: str, draft: Draft) -> Event | None:
+        return await self._writer.run_in_commit(lambda db, events: tables.mark_read(db, events, room, draft))
 
     async def read(self, room: str, after: Cursor, limit: int) -> Page:
         start = after.seq if after.epoch == self.epoch else 0
@@ -78,9 +81,6 @@ class SqliteStore:
 
     async def history(self, room: str, before: int, limit: int) -> tuple[Event, ...]:
         return await self._read(tables.history, room, before, limit)
-
-    async def receipts(self, room: str) -> dict[str, int]:
-        return await self._read(tables.receipts, room)
 
     async def claim_name(self, name: str, user: str, now_ms: int, until_ms: int) -> bool:
         return await self._writer.run_in_commit(lambda db, _: tables.claim_name(db, name, user, now_ms, until_ms))
@@ -102,8 +102,8 @@ class SqliteStore:
     async def is_member(self, room: str, user: str) -> bool:
         return await self._read(tables.is_member, room, user)
 
-    async def members(self, room: str) -> tuple[Member, ...]:
-        return await self._read(tables.members, room)
+    async def members(self, room: str, limit: int) -> dict[Member, int]:
+        return await self._read(tables.members, room, limit)
 
     async def close(self) -> None:
         if self._closed:

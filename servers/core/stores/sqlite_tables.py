@@ -13,6 +13,17 @@ from servers.core.store import DELETE_AFTER_MS, Lease
 from servers.core.stores.refusals import refusal
 from servers.core.wire import Draft, Event, Kind, Member
 
+UPGRADE = """
+BEGIN IMMEDIATE;
+ALTER TABLE members ADD COLUMN read_up_to INTEGER NOT NULL DEFAULT 0;
+UPDATE members SET read_up_to = up_to FROM (
+    SELECT room AS its_room, sender, MAX(CAST(body AS INTEGER)) AS up_to FROM events WHERE kind = 'receipt'
+    GROUP BY room, sender) WHERE room = its_room AND user = sender;
+DROP INDEX once;
+COMMIT;
+"""
+"""For a file of an earlier version, in which receipts were not folded, and had client_ids too."""
+
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS events (
@@ -20,31 +31,38 @@ CREATE TABLE IF NOT EXISTS events (
     body TEXT NOT NULL, at_ms INTEGER NOT NULL, client_id TEXT NOT NULL, expires_at_ms INTEGER,
     PRIMARY KEY (room, seq)
 ) WITHOUT ROWID;
-CREATE UNIQUE INDEX IF NOT EXISTS once ON events (room, sender, client_id) WHERE client_id != '';
+CREATE UNIQUE INDEX IF NOT EXISTS once ON events (room, sender, client_id)
+WHERE kind = 'message' AND client_id != '';
 CREATE INDEX IF NOT EXISTS by_kind ON events (room, kind, seq);
 CREATE TABLE IF NOT EXISTS members (
     room TEXT NOT NULL, user TEXT NOT NULL, name TEXT NOT NULL, online INTEGER NOT NULL, last_seen_ms INTEGER NOT NULL,
-    PRIMARY KEY (room, user)
+    read_up_to INTEGER NOT NULL DEFAULT 0, PRIMARY KEY (room, user)
 ) WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS members_online ON members (room, user) WHERE online = 1;
+CREATE INDEX IF NOT EXISTS members_seen ON members (room, online, last_seen_ms);
 CREATE TABLE IF NOT EXISTS connections (
     room TEXT NOT NULL, user TEXT NOT NULL, connection TEXT NOT NULL, seen_ms INTEGER NOT NULL,
     expires_at_ms INTEGER NOT NULL, PRIMARY KEY (room, user, connection)
 ) WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS connections_expire ON connections (expires_at_ms);
 CREATE TABLE IF NOT EXISTS names (name TEXT PRIMARY KEY, user TEXT NOT NULL, until_ms INTEGER NOT NULL) WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS names_expire ON names (until_ms);
 """
 
 COLUMNS = "room, seq, kind, sender, name, body, at_ms, client_id, expires_at_ms"
 INSERT = f"INSERT INTO events ({COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"
-SENT_BEFORE = f"SELECT {COLUMNS} FROM events WHERE room = ? AND sender = ? AND client_id = ?"
+SENT_BEFORE = f"""
+SELECT {COLUMNS} FROM events
+WHERE room = ? AND sender = ? AND client_id = ? AND kind = 'message' AND client_id != ''"""  # so the index is used
 READ = f"SELECT {COLUMNS} FROM events WHERE room = ? AND seq > ? ORDER BY seq LIMIT ?"
 HISTORY = f"SELECT {COLUMNS} FROM events WHERE room = ? AND kind = 'message' AND seq < ? ORDER BY seq DESC LIMIT ?"
 HEAD = "SELECT COALESCE(MAX(seq), 0) FROM events WHERE room = ?"
-RECEIPTS = """
-SELECT sender, MAX(CAST(body AS INTEGER)) FROM events WHERE room = ? AND kind = 'receipt' GROUP BY sender"""
+READ_UP_TO = """
+UPDATE members SET read_up_to = :up_to WHERE room = :room AND user = :user AND read_up_to < :up_to"""
 MEMBERS = """
 SELECT user, name, online, MAX(last_seen_ms, COALESCE((
-    SELECT MAX(seen_ms) FROM connections AS c WHERE c.room = m.room AND c.user = m.user), 0))
-FROM members AS m WHERE room = ? ORDER BY name, user"""
+    SELECT MAX(seen_ms) FROM connections AS c WHERE c.room = m.room AND c.user = m.user), 0)), read_up_to
+FROM members AS m WHERE room = ? ORDER BY online DESC, last_seen_ms DESC LIMIT ?"""
 ROOMS_IF_NEW = """
 SELECT CASE WHEN EXISTS (SELECT 1 FROM members WHERE room = ?) THEN 0
 ELSE (SELECT COUNT(DISTINCT room) FROM members) END"""
@@ -80,6 +98,14 @@ def connect(path: Path) -> sqlite3.Connection:
     return database
 
 
+def prepare(database: sqlite3.Connection) -> None:
+    """Create the tables, or upgrade those of an earlier version."""
+    columns = {column for _, column, *_ in database.execute("PRAGMA table_info(members)")}
+    if columns and "read_up_to" not in columns:
+        database.executescript(UPGRADE)
+    database.executescript(SCHEMA)
+
+
 def epoch_of(database: sqlite3.Connection, fresh: str) -> str:
     """Return the log's epoch; `fresh` becomes it when the log is new."""
     database.execute("INSERT OR IGNORE INTO meta VALUES ('epoch', ?)", (fresh,))
@@ -98,6 +124,12 @@ def append(database: sqlite3.Connection, events: list[Event], room: str, draft: 
     return event
 
 
+def mark_read(database: sqlite3.Connection, events: list[Event], room: str, draft: Draft) -> Event | None:
+    """Add a receipt, unless its sender had read so far already."""
+    values = {"room": room, "user": draft.sender, "up_to": int(draft.body)}
+    return append(database, events, room, draft) if database.execute(READ_UP_TO, values).rowcount else None
+
+
 def read(database: sqlite3.Connection, room: str, after: int, limit: int) -> tuple[Event, ...]:
     return tuple(map(_event, database.execute(READ, (room, after, limit))))
 
@@ -111,13 +143,10 @@ def head(database: sqlite3.Connection, room: str) -> int:
     return seq
 
 
-def receipts(database: sqlite3.Connection, room: str) -> dict[str, int]:
-    return dict(database.execute(RECEIPTS, (room,)).fetchall())
-
-
-def members(database: sqlite3.Connection, room: str) -> tuple[Member, ...]:
-    rows = database.execute(MEMBERS, (room,))
-    return tuple(Member(user, name, bool(online), seen_ms) for user, name, online, seen_ms in rows)
+def members(database: sqlite3.Connection, room: str, limit: int) -> dict[Member, int]:
+    rows = database.execute(MEMBERS, (room, limit)).fetchall()
+    found = [(Member(user, name, bool(online), seen_ms), up_to) for user, name, online, seen_ms, up_to in rows]
+    return dict(sorted(found, key=lambda row: (row[0].name, row[0].user)))
 
 
 def is_member(database: sqlite3.Connection, room: str, user: str) -> bool:

@@ -1,0 +1,123 @@
+"""Databases of earlier versions: each opens, keeps what it holds, and works as a new one does."""
+
+import asyncio
+import sqlite3
+import subprocess
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+import pytest
+import redis
+
+from servers.core.errors import TooMany
+from servers.core.store import Lease, Store, open_store
+from servers.core.wire import Cursor, Draft, Kind, encode
+from tests.support.engines import Engines
+
+pytestmark = pytest.mark.anyio
+DEADLINE_S = 15.0
+SENT = Draft(Kind.MESSAGE, "ada", "Ada", "hello", 1_000, "first")
+READ = Draft(Kind.RECEIPT, "bob", "Bob", "1", 1_000, "read-1")
+
+SQLITE = """
+CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE events (
+    room TEXT NOT NULL, seq INTEGER NOT NULL, kind TEXT NOT NULL, sender TEXT NOT NULL, name TEXT NOT NULL,
+    body TEXT NOT NULL, at_ms INTEGER NOT NULL, client_id TEXT NOT NULL, expires_at_ms INTEGER,
+    PRIMARY KEY (room, seq)
+) WITHOUT ROWID;
+CREATE UNIQUE INDEX once ON events (room, sender, client_id) WHERE client_id != '';
+CREATE INDEX by_kind ON events (room, kind, seq);
+CREATE TABLE members (
+    room TEXT NOT NULL, user TEXT NOT NULL, name TEXT NOT NULL, online INTEGER NOT NULL, last_seen_ms INTEGER NOT NULL,
+    PRIMARY KEY (room, user)
+) WITHOUT ROWID;
+CREATE TABLE connections (
+    room TEXT NOT NULL, user TEXT NOT NULL, connection TEXT NOT NULL, seen_ms INTEGER NOT NULL,
+    expires_at_ms INTEGER NOT NULL, PRIMARY KEY (room, user, connection)
+) WITHOUT ROWID;
+CREATE TABLE names (name TEXT PRIMARY KEY, user TEXT NOT NULL, until_ms INTEGER NOT NULL) WITHOUT ROWID;
+INSERT INTO meta VALUES ('epoch', 'old');
+"""
+POSTGRES = """
+SET search_path = chat;
+ALTER TABLE members DROP COLUMN read_up_to;
+DROP INDEX once;
+CREATE UNIQUE INDEX once ON events (room, sender, client_id) WHERE client_id <> '';
+UPDATE meta SET value = CASE key WHEN 'epoch' THEN 'old' WHEN 'schema' THEN '' ELSE value END;
+INSERT INTO rooms VALUES ('room', 2);
+"""
+ROWS = """
+INSERT INTO events VALUES ('room', 1, 'message', 'ada', 'Ada', 'hello', 1000, 'first', NULL);
+INSERT INTO events VALUES ('room', 2, 'receipt', 'bob', 'Bob', '1', 1000, 'read-1', NULL);
+INSERT INTO members VALUES ('room', 'ada', 'Ada', {no}, 500), ('room', 'bob', 'Bob', {yes}, 900);
+INSERT INTO connections VALUES ('room', 'bob', 'window', 900, 2000);
+"""
+
+
+async def sqlite_of_old(engines: Engines, folder: Path) -> str:
+    database = sqlite3.connect(folder / "chat.db")
+    database.executescript(SQLITE + ROWS.format(no=0, yes=1))
+    database.close()
+    return f"sqlite:///{folder}/chat.db"
+
+
+async def postgres_of_old(engines: Engines, folder: Path) -> str:
+    url = engines.fresh_url("postgresql")
+    await (await open_store(url)).close()
+    script = POSTGRES + ROWS.format(no=False, yes=True)
+    command = ["psql", "-q", "-v", "ON_ERROR_STOP=1", url, "-c", script]
+    await asyncio.to_thread(subprocess.run, command, check=True, timeout=DEADLINE_S)
+    return url
+
+
+async def redis_of_old(engines: Engines, folder: Path) -> str:
+    url = engines.fresh_url("redis")
+    with redis.Redis.from_url(url) as client:
+        client.mset({"chat:epoch": "old", "chat:head:room": 2})
+        for seq, draft in enumerate((SENT, READ), 1):
+            once = f"{draft.sender}\0{draft.client_id}"
+            client.xadd("chat:events:room", {"kind": draft.kind, "draft": encode(draft), "once": once}, f"{seq}-0")
+            client.hset("chat:once:room", once, seq)
+        client.hset("chat:receipts:room", "bob", 1)
+        client.hset("chat:names:room", mapping={"ada": "Ada", "bob": "Bob"})
+        client.hset("chat:seen:room", mapping={"ada": 500, "bob": 900})
+        client.sadd("chat:rooms", "room", "empty")
+        client.zadd("chat:connections:room:bob", {"window": 2000})
+        client.zadd("chat:online", {"room bob": 2000})
+    return url
+
+
+@pytest.mark.parametrize(
+    "old",
+    [
+        sqlite_of_old,
+        pytest.param(postgres_of_old, marks=pytest.mark.process),
+        pytest.param(redis_of_old, marks=pytest.mark.process),
+    ],
+)
+async def test_it_opens_and_works(
+    old: Callable[[Engines, Path], Awaitable[str]], engines: Engines, tmp_path: Path
+) -> None:
+    url = await old(engines, tmp_path)
+    for _ in range(2):  # the second time there is nothing to upgrade
+        store = await open_store(url)
+        try:
+            await check(store)
+        finally:
+            await store.close()
+
+
+async def check(store: Store) -> None:
+    assert store.epoch == "old"
+    found = {member.user: (member.online, up_to) for member, up_to in (await store.members("room", 9)).items()}
+    assert found == {"ada": (False, 0), "bob": (True, 1)}
+    assert [event.body for event in await store.history("room", 3, 10)] == ["hello"]
+    assert (await store.append("room", SENT)).seq == 1, "a retried send"
+    sent = await store.append("room", Draft(Kind.MESSAGE, "bob", "Bob", "not a receipt", 1_000, "read-1"))
+    assert (sent.seq, sent.body) == (3, "not a receipt")
+    page = await store.read("room", Cursor("old", 0), 10)
+    assert [event.kind for event in page.events] == [Kind.MESSAGE, Kind.RECEIPT, Kind.MESSAGE]
+    assert await store.mark_read("room", READ) is None
+    with pytest.raises(TooMany):
+        await store.join(Lease("another", "ada", "Ada", "window", 1_000, 2_000), connections_max=8, rooms_max=1)
