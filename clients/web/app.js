@@ -1,56 +1,51 @@
-// One message, four lanes: the page around them. It writes to all lanes at once, and shows what came of it.
+// One message, four lanes: the page around them. It writes to all lanes at once, and shows the latency of each.
 
+import { $ } from "./dom.js";
 import { Controls } from "./page/controls.js";
 import { open, watch } from "./page/demo.js";
+import { duration, listed } from "./page/format.js";
 import { Lanes } from "./page/lanes.js";
+import { announce, attempt, clearError, ENDED, showError } from "./page/notices.js";
 import { Tour } from "./page/tour.js";
-import { attempt, announce, clear, ENDED, trouble } from "./page/told.js";
-import { duration, listed } from "./page/wording.js";
 
-const $ = (id) => document.getElementById(id);
-const asked = new URLSearchParams(location.search);
+const query = new URLSearchParams(location.search);
 
-/** Say when a message that somebody wrote by hand has been seen, lane by lane. */
-async function say(lanes, text) {
-  const arrivals = (await lanes.send(text)).filter(({ tookMs }) => tookMs !== undefined);
-  announce(`Seen: ${listed(arrivals.map(({ label, tookMs }) => `${label} after ${duration(tookMs)}`))}`);
+/** Send a message that somebody wrote by hand, and announce when each lane has seen it. */
+async function send(lanes, text) {
+  const arrivals = (await lanes.send(text)).filter(({ latencyMs }) => latencyMs !== undefined);
+  announce(`Seen: ${listed(arrivals.map(({ label, latencyMs }) => `${label} after ${duration(latencyMs)}`))}`);
 }
 
-function letWrite(lanes) {
+function enableComposer(lanes) {
   $("composer").onsubmit = (submitted) => {
     submitted.preventDefault();
     const text = $("text").value.trim();
     $("text").value = "";
-    if (text) say(lanes, text);
+    if (text) send(lanes, text);
   };
-  $("text").oninput = () => lanes.tell({ kind: "typing", text: $("text").value });
+  $("text").oninput = () => lanes.command({ kind: "typing", text: $("text").value });
   for (const part of $("composer").elements) part.disabled = false;
   $("lanes").ariaBusy = "false";
   $("text").focus();
 }
 
-async function begin() {
+async function start() {
   const { window, name, lanes: reached, absent, additions } = await open();
-  const lanes = new Lanes(window, asked.get("name") ?? name);
+  const lanes = new Lanes(window, query.get("name") ?? name);
   const controls = new Controls(window, lanes, additions);
   $("who").textContent = lanes.name;
-  watch(
-    window,
-    (look) => {
-      clear(ENDED);
-      lanes.look(look);
-      controls.look(look);
-    },
-    () => trouble(ENDED),
-  );
-  const shown = lanes.show(reached);
-  lanes.showAbsent(absent);
-  await shown;
+  const onState = (state) => {
+    clearError(ENDED);
+    lanes.update(state);
+    controls.update(state);
+  };
+  watch(window, onState, () => showError(ENDED));
+  await lanes.show(reached, absent);
   await lanes.countAnew();
-  letWrite(lanes);
+  enableComposer(lanes);
   const tour = new Tour(lanes, controls);
-  $("tour-button").onclick = () => tour.begin();
-  if (asked.has("tour")) tour.begin();
+  $("tour-button").onclick = () => tour.start();
+  if (query.has("tour")) tour.start();
 }
 
-attempt(begin);
+attempt(start);

@@ -1,26 +1,30 @@
 // The chat in the browser: one user, one room, over the transport that this page's own server speaks.
 //
-// Opened by itself, it asks for a name. Within the demo it is a lane: the page around it says who the user is and what
-// they write, and hears what was seen when. The two talk by messages, each checked for its exact origin.
+// Opened by itself, it asks for a name. Within the demo it is a lane: the page around it sends the user's name and what
+// they write, and receives which message was seen when. The two exchange messages, each checked for its exact origin.
 
 import { ChatSession } from "./chat/conversation.js";
 import { HttpSession } from "./chat/http.js";
-import { Diagram } from "./lane/diagram.js";
-import { told } from "./lane/wording.js";
-import { RoomWindow } from "./lane/room_window.js";
+import { $ } from "./dom.js";
+import { arrowOf } from "./lane/arrows.js";
 import { writtenAtMs } from "./lane/client_ids.js";
+import { Diagram } from "./lane/diagram.js";
+import { RoomWindow } from "./lane/room_window.js";
 
-const $ = (id) => document.getElementById(id);
-const around = new URLSearchParams(location.search).get("page");
+const demo = new URLSearchParams(location.search).get("page"); // the origin of the page around this one, if any
 const options = { pollMs: 2000, pushService: {} };
 
-const tell = (what) => around && parent.postMessage(what, around);
+const postToDemo = (message) => demo && parent.postMessage(message, demo);
+const onDemoMessage = (handle) =>
+  addEventListener("message", ({ origin, data }) => {
+    if (origin === demo) handle(data);
+  });
 const fail = (error) => {
   $("trouble").hidden = false;
   $("trouble").textContent = error.message;
   $("room").hidden = true;
-  $("enter").hidden = !!around;
-  tell({ kind: "failed", detail: error.message });
+  $("enter").hidden = !!demo;
+  postToDemo({ kind: "failed", detail: error.message });
 };
 
 /** Join the room and chat until the page is closed. */
@@ -31,67 +35,65 @@ async function chat({ name, token, room = "lobby", colour }) {
   document.title = `${name} in ${room}`;
   $("room").hidden = false;
   const diagram = new Diagram($("diagram"), { service });
-  const heard = (way, about, said) => {
-    const drawn = told(way, about, said);
-    if (drawn) diagram.add(drawn);
-  };
-  const http = new HttpSession(location.origin, room, heard);
-  const talk = new ChatSession(http, new Connection(http, options), {
-    told: (events) => {
-      report(events);
-      shown.add(events);
+  const http = new HttpSession(location.origin, room, (...traffic) => {
+    const arrow = arrowOf(...traffic);
+    if (arrow) diagram.add(arrow);
+  });
+  let view;
+  const session = new ChatSession(http, new Connection(http, options), {
+    onEvents: (events) => {
+      reportSeen(events);
+      view.add(events);
     },
-    changed: () => {
-      tell({ kind: "line", connected: talk.connected });
-      shown?.show();
+    onConnection: () => {
+      postToDemo({ kind: "connection", connected: session.connected });
+      view?.show();
     },
   });
-  let shown;
-  addEventListener("pagehide", () => talk.end()); // not every browser lets a frame say goodbye: then its lease runs out
-  await talk.start(name, token);
-  shown = new RoomWindow(talk);
-  obey(talk, shown, diagram);
-  tell({ kind: "joined", account: talk.account });
-  await talk.listen();
+  addEventListener("pagehide", () => session.end()); // where a browser does not send this in frames, the lease expires
+  await session.start(name, token);
+  view = new RoomWindow(session);
+  obeyDemo(session, view, diagram);
+  postToDemo({ kind: "joined", account: session.account });
+  await session.receive();
 }
 
-/** Tell the page around when each message was seen, and how long after it was written. */
-function report(events) {
+/** Report to the demo which messages were seen now, and how long after they were written. */
+function reportSeen(events) {
   const now = performance.timeOrigin + performance.now();
   for (const event of events.filter(({ kind }) => kind === "message")) {
     const writtenMs = writtenAtMs(event.client_id);
-    tell({ kind: "seen", id: event.client_id, tookMs: writtenMs && Math.max(0, now - writtenMs) });
+    postToDemo({ kind: "seen", id: event.client_id, latencyMs: writtenMs && Math.max(0, now - writtenMs) });
   }
 }
 
-/** Do what the page around asks for. */
-function obey(talk, shown, diagram) {
-  const deeds = {
+function obeyDemo(session, view, diagram) {
+  const commands = {
     send: ({ text, id }) =>
-      talk.send(text, id).then(
-        () => tell({ kind: "stored", id }),
-        (error) => tell({ kind: "refused", id, detail: error.message }),
+      session.send(text, id).then(
+        () => postToDemo({ kind: "stored", id }),
+        (error) => postToDemo({ kind: "refused", id, detail: error.message }),
       ),
-    typing: ({ text }) => shown.tellTyping(text),
+    typing: ({ text }) => view.notifyTyping(text),
     poll: ({ ms }) => (options.pollMs = ms),
     limit: ({ s }) => (diagram.limitS = s),
   };
-  addEventListener("message", ({ origin, data }) => origin === around && deeds[data.kind]?.(data));
+  onDemoMessage((message) => commands[message.kind]?.(message));
 }
 
-function begin(wishes) {
-  Object.assign(options, wishes.options);
-  chat(wishes).catch(fail);
+function start(user) {
+  Object.assign(options, user.options);
+  chat(user).catch(fail);
 }
 
-if (around) {
-  addEventListener("message", ({ origin, data }) => origin === around && data.kind === "start" && begin(data));
-  tell({ kind: "loaded" });
+if (demo) {
+  onDemoMessage((message) => message.kind === "start" && start(message));
+  postToDemo({ kind: "loaded" });
 } else {
   $("enter").hidden = false;
   $("enter").onsubmit = (submitted) => {
     submitted.preventDefault();
     $("enter").hidden = $("trouble").hidden = true;
-    begin({ name: $("name").value });
+    start({ name: $("name").value });
   };
 }

@@ -1,11 +1,11 @@
-// One user's conversation over any transport: the part of a client that never differs. The twin of
+// One user's chat session over any transport: the part of a client that never differs. The twin of
 // clients/conversation.py.
 //
-// A line that breaks costs nothing but time: a command is repeated under the same client_id until it is acknowledged,
-// and reading goes on from the cursor. Pauses double, with jitter. Messages are sent one after the other, so that they
-// keep their order.
+// A lost connection costs time and nothing else: a command is repeated under the same client_id until it is
+// acknowledged, and reading continues after the cursor. Pauses double, with jitter. Messages are sent one after the
+// other, so that they keep their order.
 
-import { ConnectionLost, Refused } from "./errors.js";
+import { ConnectionLost } from "./errors.js";
 import { Inbox } from "./inbox.js";
 import { pause } from "./pause.js";
 import { RoomView } from "./room_view.js";
@@ -13,37 +13,33 @@ import { RoomView } from "./room_view.js";
 const BACKOFF_MS = 100;
 const BACKOFF_MAX_MS = 2000;
 
-const worthAnotherTry = (error) =>
-  error instanceof ConnectionLost || (error instanceof Refused && error.code === "too_many");
-const isNotJoined = (error) => error instanceof Refused && error.code === "not_joined";
-// Who has been forgotten joins again, by the line that reads, and may then go on.
-const worthWaiting = (error) => worthAnotherTry(error) || isNotJoined(error);
+// A client whose lease has expired (not_joined) joins again as soon as it next receives.
+const isTemporary = (error) => error instanceof ConnectionLost || ["too_many", "not_joined"].includes(error.code);
 
 export class ChatSession {
   #outbox = Promise.resolve();
   #ended = new AbortController();
 
-  /** told(events): new events, in order, each once. changed(): whether the line is open did. */
-  constructor(http, line, { told, changed }) {
-    Object.assign(this, { http, line, told, changed });
-    this.connected = false;
+  /** onEvents(events): new events, in order, each once. onConnection(): `connected` has changed. */
+  constructor(http, connection, { onEvents, onConnection }) {
+    Object.assign(this, { http, connection, onEvents, onConnection, connected: false });
   }
 
   /** Log in and join; waits, for as long as it takes. Raises Refused. */
   async start(name, token) {
-    this.account = await this.#persist(() => this.http.logIn(name, token));
-    this.#enter(await this.#persist(() => this.line.open(null)));
+    this.account = await this.#retry(() => this.http.logIn(name, token));
+    this.#enter(await this.#retry(() => this.connection.open(null)));
   }
 
-  /** Receive until the end. Raises Refused if the server will not have this client any more. */
-  async listen() {
+  /** Receive until the end. Raises Refused if the server does not accept this client any more. */
+  async receive() {
     while (!this.#ended.signal.aborted) {
       try {
-        await this.#deliver(await this.line.receive(this.inbox, this.#ended.signal));
+        await this.#deliver(await this.connection.receive(this.inbox, this.#ended.signal));
       } catch (error) {
         if (this.#ended.signal.aborted) return;
-        if (!worthWaiting(error)) throw error;
-        await this.#return();
+        if (!isTemporary(error)) throw error;
+        await this.#reconnect();
       }
     }
   }
@@ -63,53 +59,53 @@ export class ChatSession {
     return this.#post({ type: "mark_read", up_to: upTo });
   }
 
-  /** Leave, and let go of the line. */
+  /** Leave, and release the connection. */
   async end() {
     this.#ended.abort();
-    await this.line.close().catch(() => {}); // a lease that cannot be released runs out
+    await this.connection.close().catch(() => {}); // a lease that cannot be released expires
   }
 
   #post(command) {
-    return this.#persist(() => this.line.post(command), worthWaiting);
+    return this.#retry(() => this.connection.post(command));
   }
 
   #enter(snapshot) {
     this.view = new RoomView(snapshot);
     this.inbox = new Inbox({ epoch: snapshot.epoch, seq: snapshot.head });
-    this.#connect(true);
+    this.#setConnected(true);
   }
 
   async #deliver(page) {
     let events = this.inbox.feed(page);
     if (this.inbox.lostLog) {
-      const snapshot = await this.#persist(() => this.line.open(null));
+      const snapshot = await this.#retry(() => this.connection.open(null));
       this.#enter(snapshot);
-      events = snapshot.messages; // of the new log, so none of them has been told yet
+      events = snapshot.messages; // of the new log, so none of them has been delivered yet
     }
     this.view.apply(events);
-    if (events.length) this.told(events);
+    if (events.length) this.onEvents(events);
   }
 
-  /** Open the line again, and read on from the cursor. */
-  async #return() {
-    this.#connect(false);
+  /** Open the connection again and continue after the cursor. */
+  async #reconnect() {
+    this.#setConnected(false);
     await pause(BACKOFF_MS * Math.random(), this.#ended.signal);
-    await this.#persist(() => this.line.open(this.inbox));
-    this.#connect(true);
+    await this.#retry(() => this.connection.open(this.inbox));
+    this.#setConnected(true);
   }
 
-  #connect(connected) {
+  #setConnected(connected) {
     this.connected = connected;
-    this.changed();
+    this.onConnection();
   }
 
   /** Try until it works, or is refused for good. */
-  async #persist(attempt, on = worthAnotherTry) {
+  async #retry(attempt) {
     for (let waitMs = BACKOFF_MS; ; waitMs = Math.min(2 * waitMs, BACKOFF_MAX_MS)) {
       try {
         return await attempt();
       } catch (error) {
-        if (!on(error) || this.#ended.signal.aborted) throw error;
+        if (!isTemporary(error) || this.#ended.signal.aborted) throw error;
         await pause(waitMs * (0.5 + Math.random()), this.#ended.signal);
       }
     }

@@ -1,9 +1,9 @@
-// The two ways in which talking to a server fails. The twin of clients/errors.py.
+// The two ways in which a request to a server fails. The twin of clients/errors.py.
 
-/** The line is down: time may mend it. */
+/** The connection is lost: a later attempt may succeed. */
 export class ConnectionLost extends Error {}
 
-/** The server will not: code says why, and message says it to humans. */
+/** The server refused: `code` for programs, `message` for people. */
 export class Refused extends Error {
   constructor(code, detail) {
     super(detail);
@@ -11,6 +11,6 @@ export class Refused extends Error {
   }
 }
 
-/** Return the error that a refusal in so many words stands for: what is unavailable now may be there later. */
+/** Return the error that a refusal stands for: what is unavailable now may be available later. */
 export const refused = ({ error, detail }) =>
   error === "unavailable" ? new ConnectionLost(detail) : new Refused(error, detail);

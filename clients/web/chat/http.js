@@ -1,20 +1,18 @@
-// What every client says over plain HTTP: log in, join, read, beat, commands. The twin of clients/http_session.py.
+// What every client does over plain HTTP: log in, join, read, send heartbeats and commands. The twin of
+// clients/http_session.py.
 //
-// Two things go wrong: the server refuses, or the line is down. `heard(way, about, said)` is told of everything that
-// crosses the wire, "up" or "down", for whoever draws it.
+// Two things go wrong: the server refuses, or the connection is lost. `onTraffic(direction, about, data)` is called for
+// everything that crosses the wire, "up" or "down", so that it can be drawn.
 
 import { ConnectionLost, refused } from "./errors.js";
-import { written } from "./inbox.js";
+import { formatCursor } from "./inbox.js";
 
-const ANSWER_MS = 60_000; // longer than the server holds a question
+const TIMEOUT_MS = 60_000; // longer than the server holds a request
 
 export class HttpSession {
-  constructor(address, room, heard) {
-    this.address = address;
-    this.room = room;
-    this.heard = heard;
+  constructor(address, room, onTraffic) {
+    Object.assign(this, { address, room, onTraffic, token: "" });
     this.connection = crypto.randomUUID().slice(0, 8);
-    this.token = "";
   }
 
   /** Log in; with the token of an earlier log-in, as the same user. */
@@ -26,20 +24,15 @@ export class HttpSession {
   }
 
   join() {
-    return this.call("POST", `/rooms/${this.room}/join`, { type: "join", connection: this.connection });
+    return this.post({ type: "join", connection: this.connection });
   }
 
   leave() {
-    const goodbye = { type: "leave", connection: this.connection };
-    return this.call("POST", `/rooms/${this.room}/leave`, goodbye, { keepalive: true }); // also while the page closes
+    return this.post({ type: "leave", connection: this.connection }, { keepalive: true }); // even as the page closes
   }
 
-  heartbeat() {
-    return this.post({ type: "heartbeat", connection: this.connection });
-  }
-
-  post(command) {
-    return this.call("POST", `/rooms/${this.room}/${command.type}`, command);
+  post(command, options) {
+    return this.call("POST", `/rooms/${this.room}/${command.type}`, command, options);
   }
 
   read(after, signal) {
@@ -47,43 +40,39 @@ export class HttpSession {
   }
 
   eventsPath(after) {
-    return `/rooms/${this.room}/events?after=${written(after)}&connection=${this.connection}`;
+    return `/rooms/${this.room}/events?after=${formatCursor(after)}&connection=${this.connection}`;
   }
 
-  /** Ask, and return the answer decoded. Raises ConnectionLost or Refused. */
+  /** Send a request and return the response, decoded. Raises ConnectionLost or Refused. */
   async call(method, path, body, { signal, keepalive } = {}) {
-    this.heard("up", path);
-    const patience = AbortSignal.any([AbortSignal.timeout(ANSWER_MS), ...(signal ? [signal] : [])]);
+    const signals = [AbortSignal.timeout(TIMEOUT_MS), ...(signal ? [signal] : [])];
     const json = body && { body: JSON.stringify(body), headers: { "Content-Type": "application/json" } };
+    let data = { type: "unanswered" };
+    this.onTraffic("up", path);
     try {
-      const said = await decoded(await this.ask(method, path, { ...json, signal: patience, keepalive }));
-      this.heard("down", path, said);
-      return said;
-    } catch (error) {
-      this.heard("down", path, { type: "unanswered" });
-      throw error;
+      data = await decoded(await this.request(method, path, { ...json, signal: AbortSignal.any(signals), keepalive }));
+      return data;
+    } finally {
+      this.onTraffic("down", path, data);
     }
   }
 
-  /** Ask, and return the answer as soon as its head is here. Raises ConnectionLost. */
-  async ask(method, path, request) {
-    const headers = { ...request.headers, ...(this.token && { Authorization: `Bearer ${this.token}` }) };
+  /** Send a request and return the response as soon as its headers have arrived. Raises ConnectionLost. */
+  async request(method, path, options) {
+    const headers = { ...options.headers, ...(this.token && { Authorization: `Bearer ${this.token}` }) };
     try {
-      return await fetch(this.address + path, { ...request, method, headers, cache: "no-store" });
+      return await fetch(this.address + path, { ...options, method, headers, cache: "no-store" });
     } catch (error) {
       throw new ConnectionLost(`${method} ${path}: ${error.message}`);
     }
   }
 }
 
-/** Return what an answer says. Raises Refused, or ConnectionLost for what only time mends. */
-export async function decoded(answer) {
-  let said;
-  try {
-    said = await answer.json();
-  } catch (error) {
-    throw new ConnectionLost(`${answer.url}: ${error.message}`);
-  }
-  if (answer.ok) return said;
-  throw answer.status >= 500 ? new ConnectionLost(said.detail) : refused(said);
+/** Return a response's JSON. Raises Refused, or ConnectionLost for what may work later. */
+export async function decoded(response) {
+  const data = await response.json().catch((error) => {
+    throw new ConnectionLost(`${response.url}: ${error.message}`);
+  });
+  if (response.ok) return data;
+  throw response.status >= 500 ? new ConnectionLost(data.detail) : refused(data);
 }

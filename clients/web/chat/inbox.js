@@ -4,7 +4,7 @@
 
 const EARLY_MAX = 256;
 
-export const written = (cursor) => `${cursor.epoch}.${cursor.seq}`;
+export const formatCursor = (cursor) => `${cursor.epoch}.${cursor.seq}`;
 
 export class Inbox {
   #early = new Map();
@@ -15,12 +15,12 @@ export class Inbox {
     this.lostLog = false;
   }
 
-  /** Whether something is missing before what came: catch up by reading from the cursor. */
+  /** Whether an early page waits for missing events: catch up by reading from the cursor. */
   get behind() {
     return this.#furthest > this.cursor.seq;
   }
 
-  /** Take in a page; return the events that are now new and in order. */
+  /** Add a page; return the events that are now new and in order. */
   feed(page) {
     if (page.epoch !== this.cursor.epoch) return this.#startOver(page);
     if (page.after > this.cursor.seq) {
@@ -28,22 +28,15 @@ export class Inbox {
       return [];
     }
     const events = this.#advance(page);
-    for (let ready = this.#ready(); ready.length; ready = this.#ready()) {
-      for (const early of ready) {
-        this.#early.delete(early.after);
-        events.push(...this.#advance(early));
-      }
-    }
-    return events;
+    const early = [...this.#early.values()].find(({ after }) => after <= this.cursor.seq);
+    if (!early) return events;
+    this.#early.delete(early.after);
+    return [...events, ...this.feed(early)];
   }
 
-  /** Tell whether the log goes on beyond the cursor, so that the client should read. */
+  /** Return whether the log has events after the cursor, so that the client should read. */
   lags(head) {
     return head.epoch !== this.cursor.epoch || head.seq > this.cursor.seq;
-  }
-
-  #ready() {
-    return [...this.#early.values()].filter((early) => early.after <= this.cursor.seq);
   }
 
   #keep(page) {

@@ -1,12 +1,10 @@
-// Waiting, which is what this project is about.
-
 /** Wait so many milliseconds, or until `signal` aborts. */
 export const pause = (ms, signal) =>
   new Promise((resolve) => {
-    const timer = setTimeout(resolve, ms);
     const end = () => {
       clearTimeout(timer);
       resolve();
     };
+    const timer = setTimeout(end, ms);
     signal?.addEventListener("abort", end, { once: true });
   });

@@ -1,12 +1,10 @@
-// What one client knows of a room: who is there, who types, who has read how far. The twin of clients/room_view.py.
+// What one client knows of a room: who is online, who types, who has read how far. The twin of clients/room_view.py.
 
 const MESSAGES_MAX = 50;
 
 export class RoomView {
   constructor(snapshot) {
-    this.members = new Map(
-      snapshot.members.map((member) => [member.user, { name: member.name, online: member.online }]),
-    );
+    this.members = new Map(snapshot.members.map(({ user, name, online }) => [user, { name, online }]));
     this.receipts = new Map(Object.entries(snapshot.receipts));
     this.typingUntil = new Map();
     this.messages = snapshot.messages.slice(-MESSAGES_MAX);
@@ -17,8 +15,7 @@ export class RoomView {
   }
 
   message(event) {
-    this.messages.push(event);
-    if (this.messages.length > MESSAGES_MAX) this.messages.shift();
+    this.messages = [...this.messages, event].slice(-MESSAGES_MAX);
     this.typingUntil.delete(event.sender);
   }
 
@@ -36,9 +33,9 @@ export class RoomView {
     this.receipts.set(event.sender, Math.max(Number(event.body), this.receipts.get(event.sender) ?? 0));
   }
 
-  /** Return the names of those who type now, but for one user: their notices expire by themselves. */
-  typers(nowMs, but) {
-    const typing = [...this.typingUntil].filter(([user, until]) => until > nowMs && user !== but);
+  /** Return the names of those whose typing notice has not expired, except for one user. */
+  typers(nowMs, except) {
+    const typing = [...this.typingUntil].filter(([user, until]) => until > nowMs && user !== except);
     return typing.map(([user]) => this.members.get(user)?.name ?? "somebody");
   }
 

@@ -1,29 +1,27 @@
-// When to tell the others that I type: while it is true, and no more often than that takes. The twin of
+// When to notify the others that I type: while it is true, and no more often than necessary. The twin of
 // clients/typing_notices.py.
 
 const RENEW_MS = 3000;
 
 export class TypingNotices {
-  #told = "";
-  #toldMs = -Infinity;
+  #text = "";
+  #sentMs = -Infinity;
 
-  /** Return true to tell that I type, false that I have stopped, undefined if there is nothing to tell. */
+  /** Return true to notify that I type, false that I have stopped, undefined if no notice is due. */
   due(typed, nowMs) {
-    if (typed && typed !== this.#told && nowMs - this.#toldMs >= RENEW_MS) {
-      this.#told = typed;
-      this.#toldMs = nowMs;
+    if (typed && typed !== this.#text && nowMs - this.#sentMs >= RENEW_MS) {
+      this.#text = typed;
+      this.#sentMs = nowMs;
       return true;
     }
-    if (this.#told && !typed) {
-      this.reset();
-      return false;
-    }
-    return undefined;
+    if (!this.#text || typed) return undefined;
+    this.reset();
+    return false;
   }
 
-  /** Forget what was told: a message says by itself that its sender types no more. */
+  /** Forget the last notice: a sent message itself shows that its sender has stopped typing. */
   reset() {
-    this.#told = "";
-    this.#toldMs = -Infinity;
+    this.#text = "";
+    this.#sentMs = -Infinity;
   }
 }

@@ -1,25 +1,19 @@
 // The controls: each changes one thing, for all lanes at once.
 
-import { command } from "./demo.js";
-import { attempt } from "./told.js";
+import { $, element, setText } from "../dom.js";
+import { control } from "./demo.js";
+import { attempt } from "./notices.js";
 
 const PEOPLE = 5;
-const WORDS = [
-  "Shall we meet at noon?",
-  "The build is green.",
-  "Who has the keys?",
-  "I am on my way.",
-  "Lunch is here.",
-  "Have you seen this?",
-];
-const $ = (id) => document.getElementById(id);
+const TEXTS = ["Shall we meet at noon?", "The build is green.", "Who has the keys?", "Lunch is here."];
+const isPressed = (id) => $(id).ariaPressed === "true";
 
 export class Controls {
   #timer;
   #written = 0;
   #rate = 0;
-  #moments = []; // when the last messages were written by themselves
-  #look = { people: 0, profile: "" };
+  #writtenAt = []; // when the last messages were written automatically
+  #state = { people: 0, profile: "" };
 
   /** additions: slug -> label of each lane that can be switched on and off. */
   constructor(window, lanes, additions) {
@@ -27,103 +21,104 @@ export class Controls {
     for (const [slug, label] of Object.entries(additions)) this.#addSwitch(slug, label);
     $("poll").oninput = () => this.poll(Number($("poll").value));
     $("rate").oninput = () => this.rate(Number($("rate").value));
-    $("delay").oninput = () => this.distance(Number($("delay").value));
+    $("delay").oninput = () => this.delay(Number($("delay").value));
     $("host").onchange = () => this.host($("host").value);
-    $("cut").onclick = () => this.cut($("cut").ariaPressed !== "true");
-    $("crowd").onclick = () => this.crowd($("crowd").ariaPressed !== "true");
+    $("cut").onclick = () => this.cut(!isPressed("cut"));
+    $("crowd").onclick = () => this.crowd(!isPressed("crowd"));
     $("window").onclick = () => open(location.pathname, "_blank", "noopener");
     $("anew").onclick = () => attempt(() => lanes.countAnew());
   }
 
-  /** Have pollers wait so many seconds between questions. */
-  poll(everyS) {
-    $("poll").value = everyS;
-    $("poll-shown").textContent = `${everyS} s`;
-    this.lanes.setPoll(1000 * everyS);
+  /** Set the interval of the polling clients. */
+  poll(intervalS) {
+    $("poll").value = intervalS;
+    $("poll-shown").textContent = `${intervalS} s`;
+    this.lanes.setPoll(1000 * intervalS);
   }
 
-  /** Write so many messages a second by itself, as long as every server stores them as fast. */
-  rate(aSecond) {
-    this.#rate = aSecond;
-    this.#moments = [];
-    $("rate").value = aSecond;
+  /** Write so many messages a second automatically, as long as every server stores them as fast. */
+  rate(perSecond) {
+    this.#rate = perSecond;
+    this.#writtenAt = [];
+    $("rate").value = perSecond;
     this.#showRate();
     clearInterval(this.#timer);
-    if (aSecond) this.#timer = setInterval(() => this.lanes.keepUp && this.#write(), 1000 / aSecond);
+    if (perSecond) this.#timer = setInterval(() => this.lanes.keepUp && this.#write(), 1000 / perSecond);
   }
 
-  /** Put the servers so many ms away, each way. */
-  distance(delayMs) {
+  /** Delay everything between this window and the servers by so many ms, each way. */
+  delay(delayMs) {
     $("delay").value = delayMs;
     $("delay-shown").textContent = delayMs ? `${delayMs} ms` : "none";
-    return this.#shape(delayMs, $("cut").ariaPressed === "true");
+    return this.#shape(delayMs, isPressed("cut"));
   }
 
   /** Run every lane on a serverless host of that profile; with "" on servers of their own. */
   async host(profile) {
     $("host").value = profile;
-    if (profile === this.#look.profile) return;
-    $("host").disabled = true;
-    await attempt(() => command("set_host", { profile }));
-    await this.lanes.countAnew();
-    $("host").disabled = false;
+    if (profile === this.#state.profile) return;
+    const move = async () => {
+      await control("host_on", { profile });
+      await this.lanes.countAnew();
+    };
+    await attempt(move, $("host"));
   }
 
-  /** Cut this window off from every server, or mend its lines. */
+  /** Cut this window off from every server, or connect it again. */
   cut(isCut) {
     this.#press("cut", isCut, isCut ? "Mend my network" : "Cut my network");
     return this.#shape(Number($("delay").value), isCut);
   }
 
-  /** Have scripted people join every lane, or send them home. */
-  async crowd(here) {
-    this.#press("crowd", here, here ? "Send them home" : "Add five people");
-    if (here !== !!this.#look.people) await attempt(() => command("gather", { people: here ? PEOPLE : 0 }));
+  /** Have scripted users join every lane, or leave. */
+  async crowd(isHere) {
+    this.#pressCrowd(isHere);
+    if (isHere !== !!this.#state.people) await attempt(() => control("gather", { people: isHere ? PEOPLE : 0 }));
   }
 
-  /** Add the button that switches a lane on or off; the lane appears with the next look, in every window. */
-  #addSwitch(slug, label) {
-    const button = document.createElement("button");
-    Object.assign(button, { id: `enable-${slug}`, ariaPressed: "false", textContent: `Lane: ${label}` });
-    button.onclick = async () => {
-      button.disabled = true;
-      await attempt(() => command("enable_lane", { lane: slug, on: button.ariaPressed !== "true" }));
-      button.disabled = false;
-    };
-    $("window").before(button);
-  }
-
-  /** Show what is so, whoever made it so: all windows share the crowd and the lanes that are on. */
-  look(look) {
-    if (!!look.people !== !!this.#look.people)
-      this.#press("crowd", !!look.people, look.people ? "Send them home" : "Add five people");
-    this.#look = look;
-    if (!$("host").disabled && document.activeElement !== $("host")) $("host").value = look.profile;
-    for (const slug of Object.keys(this.additions)) this.#press(`enable-${slug}`, look.lanes[slug].is_on);
+  /** Show the state of the demo, whichever window changed it: all share the crowd and the lanes that are on. */
+  update(state) {
+    if (!!state.people !== !!this.#state.people) this.#pressCrowd(!!state.people);
+    this.#state = state;
+    if (!$("host").disabled && document.activeElement !== $("host")) $("host").value = state.profile;
+    for (const slug of Object.keys(this.additions)) this.#press(`enable-${slug}`, state.lanes[slug].is_on);
     this.#showRate();
   }
 
+  /** Add the button that switches a lane on or off; the lane appears with the next state, in every window. */
+  #addSwitch(slug, label) {
+    const button = element("button", "", `Lane: ${label}`);
+    Object.assign(button, { id: `enable-${slug}`, ariaPressed: "false" });
+    const toggle = () => control("enable_lane", { lane: slug, on: !isPressed(button.id) });
+    button.onclick = () => attempt(toggle, button);
+    $("window").before(button);
+  }
+
   #shape(delayMs, isCut) {
-    return attempt(() => command("set_network", { window: this.window, delay_ms: delayMs, is_cut: isCut }));
+    return attempt(() => control("shape", { window: this.window, delay_ms: delayMs, is_cut: isCut }));
   }
 
   #write() {
     this.#written += 1;
-    this.#moments = [...this.#moments.slice(-2 * this.#rate), performance.now()];
-    this.lanes.send(`${WORDS[this.#written % WORDS.length]} (${this.#written})`);
+    this.#writtenAt = [...this.#writtenAt.slice(-2 * this.#rate), performance.now()];
+    this.lanes.send(`${TEXTS[this.#written % TEXTS.length]} (${this.#written})`);
   }
 
-  /** Say how many messages a second were asked for, and how many it really is if a lane does not keep up. */
+  /** Show the rate that was set, and the real one if a lane does not keep up. */
   #showRate() {
-    const [first] = this.#moments;
-    const reached = (1000 * this.#moments.length) / (performance.now() - first);
-    const slower = this.#moments.length > this.#rate && reached < 0.8 * this.#rate;
-    const asked = this.#rate ? `${this.#rate} a second` : "nothing by itself";
-    $("rate-shown").textContent = slower ? `${asked} → ${reached.toFixed(1)}` : asked;
+    const count = this.#writtenAt.length;
+    const real = (1000 * count) / (performance.now() - this.#writtenAt[0]);
+    const isSlower = count > this.#rate && real < 0.8 * this.#rate;
+    const set = this.#rate ? `${this.#rate} a second` : "nothing by itself";
+    $("rate-shown").textContent = isSlower ? `${set} → ${real.toFixed(1)}` : set;
+  }
+
+  #pressCrowd(isHere) {
+    this.#press("crowd", isHere, isHere ? "Send them home" : "Add five people");
   }
 
   #press(id, pressed, text = $(id).textContent) {
-    if ($(id).ariaPressed !== String(pressed)) $(id).ariaPressed = String(pressed);
-    if ($(id).textContent !== text) $(id).textContent = text;
+    if (isPressed(id) !== pressed) $(id).ariaPressed = String(pressed);
+    setText($(id), text);
   }
 }

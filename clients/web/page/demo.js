@@ -1,35 +1,34 @@
-// The page's connection to the demo that serves it: commands go up, snapshots of all counters come down.
+// The page's connection to the demo that serves it: commands go up, the state of all lanes comes down.
 
 const secret = document.querySelector("meta[name=secret]").content;
-const REMEMBERED = "window"; // a page that is loaded anew comes back to its own lines
+const STORED = "window"; // a page that is reloaded returns to its own connections
 
-/** Have the demo do something; return what it answers. Raises Error with what it said. */
-export async function command(type, what = {}) {
-  const request = {
+/** Send a command to the demo; resolves with its response. Raises Error with the demo's reason. */
+export async function control(type, fields = {}) {
+  const response = await fetch("/control", {
     method: "POST",
     headers: { "Content-Type": "application/json", "X-Secret": secret },
-    body: JSON.stringify({ type, ...what }),
-  };
-  const answer = await fetch("/control", request);
-  const said = await answer.json();
-  if (!answer.ok) throw new Error(said.detail);
-  return said;
+    body: JSON.stringify({ type, ...fields }),
+  });
+  const data = await response.json();
+  if (!response.ok) throw new Error(data.detail);
+  return data;
 }
 
-/** Open this window, or come back to it: {window, name, lanes}. */
+/** Open this window, or return to it: {window, name, lanes}. */
 export async function open() {
-  const opened = await command("open_window", { window: sessionStorage.getItem(REMEMBERED) ?? "" });
-  sessionStorage.setItem(REMEMBERED, opened.window);
+  const opened = await control("open", { window: sessionStorage.getItem(STORED) ?? "" });
+  sessionStorage.setItem(STORED, opened.window);
   return opened;
 }
 
-/** Call `seen(look)` for every look at the counters; `lost()` when the demo has ended or closed the window. */
-export function watch(window, seen, lost) {
-  const looks = new EventSource(`/counters?window=${window}`);
-  looks.onmessage = ({ data }) => seen(JSON.parse(data));
-  looks.addEventListener("gone", () => {
-    looks.close();
-    lost();
+/** Call `onState(state)` several times a second; `onEnd()` when the demo has ended or closed the window. */
+export function watch(window, onState, onEnd) {
+  const states = new EventSource(`/counters?window=${window}`);
+  states.onmessage = ({ data }) => onState(JSON.parse(data));
+  states.addEventListener("gone", () => {
+    states.close();
+    onEnd();
   });
-  looks.onerror = lost;
+  states.onerror = onEnd;
 }

@@ -1,62 +1,65 @@
-// A lane's figures: what its server counted, and what its messages took.
+// A lane's figures: what its server counted, and the latencies of its messages.
 
-import { bytes, duration, whole } from "./wording.js";
+import { element, setText } from "../dom.js";
+import { bytes, duration, median, whole } from "./format.js";
 
-const TOLD = {
-  requests: ["requests", "HTTP requests made, upgrades included"],
-  empty: ["empty", "answers that told nothing"],
-  bytes: ["on the wire", "TCP payload both ways, by the server's own count"],
-  median: ["median", "from written to seen here, over my last 500 messages"],
-  worst: ["worst", "from written to seen here, over my last 500 messages"],
-  connections: ["connections", "open now"],
-};
-const BILLED = {
-  function_s: ["function-s", "seconds in which an instance was held by at least one call: what is billed"],
-  cold_starts: ["cold starts", "processes started because none was free"],
-  cuts: ["cut", "calls, answers and lines ended at the host's limit"],
+const LATENCIES = "from written to seen here, over my last 500 messages";
+
+// name -> label, explanation, text
+const FIGURES = {
+  requests: ["requests", "HTTP requests made, upgrades included", ({ counts }) => whole(counts.requests)],
+  empty: ["empty", "answers that told nothing", ({ counts }) => whole(counts.empty_answers)],
+  bytes: [
+    "on the wire",
+    "TCP payload both ways, by the server's own count",
+    ({ counts }) => bytes(counts.up_bytes + counts.down_bytes),
+  ],
+  median: ["median", LATENCIES, ({ latencies }) => duration(median(latencies))],
+  worst: ["worst", LATENCIES, ({ latencies }) => duration(Math.max(...latencies))],
+  connections: ["connections", "open now", ({ counts }) => whole(counts.connections)],
+  function_s: [
+    "function-s",
+    "seconds in which an instance was held by at least one call: what is billed",
+    ({ bill }) => bill && short(bill.function_s),
+  ],
+  cold_starts: [
+    "cold starts",
+    "processes started because none was free",
+    ({ bill }) => bill && short(bill.cold_starts),
+  ],
+  cuts: ["cut", "calls, answers and lines ended at the host's limit", ({ bill }) => bill && short(bill.cuts)],
 };
 const PUBLISHED = "TCP payload between the API and the push service, beside what browsers exchange with both";
+const short = (count) => (count < 10 ? String(count) : whole(count));
 
 export class Figures {
+  #values = {};
+
   constructor(list) {
-    this.values = Object.fromEntries(Object.entries(TOLD).map(([name, told]) => [name, laid(list, name, ...told)]));
-    this.billed = Object.fromEntries(Object.entries(BILLED).map(([name, told]) => [name, laid(list, name, ...told)]));
-    this.published = document.createElement("small");
-    this.published.title = PUBLISHED;
-    this.values.bytes.after(this.published);
+    for (const [name, [label, title]] of Object.entries(FIGURES)) this.#values[name] = add(list, name, label, title);
+    this.published = Object.assign(element("small"), { title: PUBLISHED });
+    this.#values.bytes.after(this.published);
   }
 
-  /** Show them as they are now. */
-  show({ counts, latencies, bill, push_service: service }) {
-    const shown = {
-      requests: whole(counts.requests),
-      empty: whole(counts.empty_answers),
-      bytes: bytes(counts.up_bytes + counts.down_bytes),
-      median: duration(latencies.median),
-      worst: duration(latencies.worst),
-      connections: whole(counts.connections),
-    };
-    for (const [name, text] of Object.entries(shown)) setText(this.values[name], text);
-    for (const [name, value] of Object.entries(this.billed)) {
-      value.closest("div").hidden = !bill;
-      if (bill) setText(value, bill[name] < 10 ? String(bill[name]) : whole(bill[name]));
+  /** Show them as they are now, without those that do not apply. */
+  show(lane) {
+    for (const [name, [, , text]] of Object.entries(FIGURES)) {
+      const shown = text(lane);
+      this.#values[name].closest("div").hidden = !shown;
+      if (shown) setText(this.#values[name], shown);
     }
-    if (service) setText(this.published, `+ ${bytes(counts.published_bytes)} published`);
+    if (lane.push_service) setText(this.published, `+ ${bytes(lane.counts.published_bytes)} published`);
   }
 }
 
-function laid(list, name, label, title) {
-  const [pair, term, told, value] = ["div", "dt", "dd", "span"].map((kind) => document.createElement(kind));
-  term.textContent = label;
-  pair.title = title;
-  value.textContent = "–";
+/** Add a figure to a list, and return the element of its value. */
+function add(list, name, label, title) {
+  const pair = Object.assign(element("div"), { title });
+  const description = element("dd");
+  const value = element("span", "", "–");
   value.dataset.figure = name;
-  told.append(value);
-  pair.append(term, told);
+  description.append(value);
+  pair.append(element("dt", "", label), description);
   list.append(pair);
   return value;
 }
-
-const setText = (node, text) => {
-  if (node.textContent !== text) node.textContent = text;
-};

@@ -1,51 +1,51 @@
-// One lane on the page: its card, and the frame in which its client talks to its own server.
+// One lane on the page: its card, and the frame in which its client connects to its own server.
 
+import { $, element, setText } from "../dom.js";
 import { writtenAtMs } from "../lane/client_ids.js";
+import { control } from "./demo.js";
 import { Figures } from "./figures.js";
-import { Latencies } from "./latencies.js";
+import { duration } from "./format.js";
+import { attempt } from "./notices.js";
 import { Strip } from "./strip.js";
-import { duration } from "./wording.js";
+
+const LATENCIES_MAX = 500;
 
 export class Lane {
-  #waiting = new Map(); // id -> done, for what was written here and is not seen yet
-  #changed = false;
+  #waiting = new Map(); // id -> resolve, for what was written here and is not seen yet
   #sinceMs = 0; // what was written before does not count
-  #listening = new AbortController();
+  #closed = new AbortController();
 
-  /** reached: what the demo says of the lane. heard(what): called for what the frame tells. */
-  constructor(reached, { restart, heard }) {
-    Object.assign(this, reached, { hasJoined: false, connected: false, unstored: 0, seen: 0, heardOf: 0 });
-    this.latencies = new Latencies();
-    this.counts = undefined;
-    this.card = document.getElementById("lane").content.firstElementChild.cloneNode(true);
-    this.card.id = this.slug;
-    this.card.style.setProperty("--hue", this.colour);
-    this.card.setAttribute("aria-label", this.label);
-    this.#part("h2").append(...labelled(this.label));
-    this.#part(".explanation").textContent = this.explanation;
-    this.#part(".restart").onclick = restart;
-    this.#part(".restart").setAttribute("aria-label", `Restart the server of ${this.label}`);
+  /** reached: the demo's description of the lane. onMessage(message): called for what the frame reports. */
+  constructor(reached, onMessage) {
+    Object.assign(this, reached, { hasJoined: false, connected: false, unstored: 0, seen: 0, seenOfAll: 0 });
+    this.latencies = []; // ms, of the last LATENCIES_MAX messages
+    this.card = newCard("lane", reached, this.label);
+    const restart = this.#part(".restart");
+    restart.ariaLabel = `Restart the server of ${this.label}`;
+    restart.onclick = () => attempt(() => control("restart", { lane: this.slug }), restart);
     this.figures = new Figures(this.#part("dl"));
     this.strip = new Strip(this.#part(".strip"));
     this.frame = this.#part("iframe");
     this.frame.title = `${this.label}: what crosses the wire, and the chat`;
     this.frame.src = `${this.address}/web/chat.html?page=${location.origin}`;
-    const listen = ({ origin, source, data }) =>
-      origin === this.address && source === this.frame.contentWindow && this.#hear(data, heard);
-    addEventListener("message", listen, { signal: this.#listening.signal });
+    const listen = ({ origin, source, data }) => {
+      if (origin !== this.address || source !== this.frame.contentWindow) return;
+      this.#receive(data);
+      onMessage(data);
+    };
+    addEventListener("message", listen, { signal: this.#closed.signal });
   }
 
-  /** Tell the client in the frame what to do. */
-  tell(what) {
-    this.frame.contentWindow?.postMessage(what, this.address);
+  /** Send a command to the client in the frame. */
+  command(message) {
+    this.frame.contentWindow?.postMessage(message, this.address);
   }
 
-  /** Send a message; resolves with what it took until its own client saw it; with nothing if it is closed. */
+  /** Send a message; resolves with the latency once its own client has seen it; with undefined if it is closed. */
   send(text, id) {
-    this.tell({ kind: "send", text, id });
+    this.command({ kind: "send", text, id });
     this.unstored += 1;
-    this.#changed = true;
-    return new Promise((done) => this.#waiting.set(id, done));
+    return new Promise((resolve) => this.#waiting.set(id, resolve));
   }
 
   /** How many messages that were written here, and count, have not been seen here. */
@@ -53,75 +53,68 @@ export class Lane {
     return [...this.#waiting.keys()].filter((id) => this.#counts(id)).length;
   }
 
-  /** Take over what the demo says of the server, and after how many seconds its host ends every call, if it does. */
-  look({ counts, is_up: isUp, bill }, limitS) {
+  /** Take over the server's state, and after how many seconds its host ends every call, if it does. */
+  update({ counts, is_up: isUp, bill }, limitS) {
     Object.assign(this, { counts, bill });
-    if (this.hasJoined && limitS !== this.limitS) {
-      this.limitS = limitS;
-      this.tell({ kind: "limit", s: limitS });
-    }
-    this.#changed = true;
+    if (this.hasJoined) this.command({ kind: "limit", s: limitS });
     this.card.classList.toggle("is-down", !isUp);
   }
 
-  /** Begin to count at nothing. */
+  /** Start all counts at zero. */
   countAnew() {
     this.#sinceMs = performance.timeOrigin + performance.now();
-    this.seen = this.heardOf = 0;
-    this.latencies.clear();
-    this.#changed = true;
+    this.seen = this.seenOfAll = 0;
+    this.latencies = [];
   }
 
-  /** Show all figures as they are now, if one has changed. */
+  /** Show all figures as they are now. */
   show() {
-    if (!this.counts || !this.#changed) return;
-    this.#changed = false;
+    if (!this.counts) return;
     this.figures.show(this);
-    setText(this.#part(".latest b"), duration(this.latencies.last(1)[0]));
-    setText(this.#part(".latest span"), this.#standing());
+    setText(this.#part(".latest b"), duration(this.latencies.at(-1)));
+    setText(this.#part(".latest span"), this.#progress());
     this.card.classList.toggle("is-waiting", this.missing > 0);
     this.strip.show(this.latencies);
   }
 
-  /** Take the lane away. */
+  /** Remove the lane. */
   close() {
-    this.#listening.abort();
+    this.#closed.abort();
     this.card.remove();
-    for (const done of this.#waiting.values()) done(undefined);
+    for (const resolve of this.#waiting.values()) resolve(undefined);
   }
 
-  #standing() {
+  #progress() {
     const { seen, missing } = this;
-    const line = this.hasJoined && !this.connected ? "line down; " : "";
-    if (missing) return `${line}${seen} of ${seen + missing} seen, ${missing} under way`;
-    return line + (seen ? `all ${seen} seen` : "nothing written yet");
+    const connection = this.hasJoined && !this.connected ? "line down; " : "";
+    if (missing) return `${connection}${seen} of ${seen + missing} seen, ${missing} under way`;
+    return connection + (seen ? `all ${seen} seen` : "nothing written yet");
   }
 
   #counts(id) {
     return writtenAtMs(id) >= this.#sinceMs;
   }
 
-  #hear(what, heard) {
-    this.#changed = true;
-    if (what.kind === "seen") this.#see(what);
-    if (what.kind === "stored" || what.kind === "refused") this.unstored -= 1;
-    if (what.kind === "line") {
-      this.connected = what.connected;
-      this.card.classList.toggle("is-offline", !what.connected);
+  #receive(message) {
+    if (message.kind === "seen") this.#see(message);
+    if (message.kind === "stored" || message.kind === "refused") this.unstored -= 1;
+    if (message.kind === "connection") {
+      this.connected = message.connected;
+      this.card.classList.toggle("is-offline", !message.connected);
     }
-    heard(what);
   }
 
-  /** Note what was seen; what it took is told of our own messages alone, since they crossed our own lines. */
-  #see({ id, tookMs }) {
-    if (this.#counts(id)) this.heardOf += 1;
-    const done = this.#waiting.get(id);
-    if (!done) return;
+  /** Record a message that was seen; its latency only if it is our own, since only those used our own connections. */
+  #see({ id, latencyMs }) {
+    const counts = this.#counts(id);
+    if (counts) this.seenOfAll += 1;
+    const resolve = this.#waiting.get(id);
+    if (!resolve) return;
     this.#waiting.delete(id);
-    done(tookMs);
-    if (!this.#counts(id)) return;
+    resolve(latencyMs);
+    if (!counts) return;
     this.seen += 1;
-    this.latencies.add(tookMs);
+    this.latencies = [...this.latencies, latencyMs].slice(-LATENCIES_MAX);
   }
 
   #part(selector) {
@@ -130,26 +123,19 @@ export class Lane {
 }
 
 /** Return the card of a lane that cannot be shown: what it is, that it is absent, and what to do about it. */
-export function absentCard({ slug, label, colour, explanation, remedy }) {
-  const card = document.getElementById("absent").content.firstElementChild.cloneNode(true);
-  card.id = slug;
-  card.style.setProperty("--hue", colour);
-  card.setAttribute("aria-label", `${label}, absent`);
-  card.querySelector("h2").append(...labelled(`${label} (absent)`));
-  card.querySelector(".explanation").textContent = explanation;
-  card.querySelector(".remedy").textContent = remedy;
+export function absentCard(absent) {
+  const card = newCard("absent", absent, `${absent.label} (absent)`);
+  card.querySelector(".remedy").textContent = absent.remedy;
   return card;
 }
 
-/** Return a label's parts: what stands in brackets is a badge. */
-function labelled(label) {
-  const [, name, badge] = /^([^(]*)(?:\((.*)\))?$/.exec(label);
-  if (!badge) return [label];
-  const shown = document.createElement("small");
-  shown.textContent = badge;
-  return [name, shown];
+/** Return a new card; in its title, what stands in brackets becomes a badge. */
+function newCard(template, { slug, colour, explanation }, title) {
+  const card = $(template).content.firstElementChild.cloneNode(true);
+  const [, name, badge] = /^([^(]*)(?:\((.*)\))?$/.exec(title);
+  Object.assign(card, { id: slug, ariaLabel: title });
+  card.style.setProperty("--hue", colour);
+  card.querySelector("h2").append(name, ...(badge ? [element("small", "", badge)] : []));
+  card.querySelector(".explanation").textContent = explanation;
+  return card;
 }
-
-const setText = (node, text) => {
-  if (node.textContent !== text) node.textContent = text;
-};

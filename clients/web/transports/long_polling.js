@@ -1,24 +1,9 @@
-// Long polling: ask, and be kept waiting. The question waits at the server, not at the client.
+// Long polling: send a request that the server holds until there are new events.
 
-export class Connection {
-  constructor(http) {
-    this.http = http;
-  }
+import { ChatConnection } from "../chat/connection.js";
 
-  open() {
-    return this.http.join();
-  }
-
-  post(command) {
-    return this.http.post(command);
-  }
-
-  /** Ask, and wait for as long as the server does. */
+export class Connection extends ChatConnection {
   receive(inbox, signal) {
     return this.http.read(inbox.cursor, signal);
-  }
-
-  close() {
-    return this.http.leave();
   }
 }

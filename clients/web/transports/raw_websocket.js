@@ -1,86 +1,80 @@
-// Raw WebSocket: open a line once, and listen. Commands share it, so an answer says which command it belongs to.
+// Raw WebSocket: open one connection, and read what arrives. Commands share it, so a response has its command's number.
 
-import { Channel } from "../chat/channel.js";
-import { ConnectionLost, refused, Refused } from "../chat/errors.js";
-import { written } from "../chat/inbox.js";
+import { ChatConnection } from "../chat/connection.js";
+import { ConnectionLost, Refused, refused } from "../chat/errors.js";
+import { formatCursor } from "../chat/inbox.js";
+import { Queue } from "../chat/queue.js";
 
 const isRefusal = (code) => code >= 4400 && code < 4500;
 
-export class Connection {
-  constructor(http) {
-    this.http = http;
-    this.refs = 0;
-    this.answers = new Map();
-  }
+export class Connection extends ChatConnection {
+  #frames = new Queue(); // a snapshot, then pages
+  #commands = new Map(); // ref -> {resolve, reject}, of those without a response
+  #ref = 0;
 
   async open(inbox) {
     await this.close();
-    this.pages = new Channel();
-    this.snapshots = new Channel();
-    this.answers = new Map();
+    this.#frames = new Queue();
     await this.#connect();
     const { connection, token } = this.http;
-    this.#say({ type: "join", connection, token, after: inbox ? written(inbox.cursor) : "" });
-    return this.snapshots.hear();
+    this.#send({ type: "join", connection, token, after: inbox ? formatCursor(inbox.cursor) : "" });
+    return this.#frames.get();
   }
 
   post(command) {
-    const ref = ++this.refs;
+    const ref = ++this.#ref;
     return new Promise((resolve, reject) => {
-      this.#say({ ...command, ref });
-      this.answers.set(ref, { resolve, reject });
+      this.#send({ ...command, ref });
+      this.#commands.set(ref, { resolve, reject });
     });
   }
 
-  /** Listen until a page comes. */
   receive() {
-    return this.pages.hear();
+    return this.#frames.get();
   }
 
-  /** Hang up, which is all that leaving takes; whoever still waits for an answer may send again on another line. */
+  /** Close the socket; the server then releases the lease. Commands without a response may be sent again. */
   async close() {
     this.socket?.close();
-    const error = new ConnectionLost("the line was closed before the answer came");
-    for (const asked of this.answers.values()) asked.reject(error);
+    this.#fail(new ConnectionLost("the connection was closed before the response arrived"));
   }
 
   #connect() {
-    const { address, room, heard } = this.http;
+    const { address, room, onTraffic } = this.http;
     const socket = new WebSocket(`${address.replace("http", "ws")}/rooms/${room}/socket`);
     this.socket = socket;
-    heard("up", "socket");
-    socket.onmessage = (message) => this.#take(JSON.parse(message.data));
+    onTraffic("up", "socket");
+    socket.onmessage = (message) => this.#receive(JSON.parse(message.data));
     return new Promise((resolve, reject) => {
-      socket.onopen = () => resolve(heard("down", "socket", { type: "open" }));
+      socket.onopen = () => resolve(onTraffic("down", "socket", { type: "open" }));
       socket.onclose = ({ code, reason }) => {
-        const error = isRefusal(code)
-          ? new Refused(reason, `closed with ${code}`)
-          : new ConnectionLost(`closed with ${code}`);
+        const detail = `closed with ${code}`;
+        const error = isRefusal(code) ? new Refused(reason, detail) : new ConnectionLost(detail);
         reject(error);
-        if (socket === this.socket) this.#end(error);
+        if (socket !== this.socket) return;
+        onTraffic("down", "socket", { type: "closed" });
+        this.#fail(error);
       };
     });
   }
 
-  #say(command) {
-    if (this.socket?.readyState !== WebSocket.OPEN) throw new ConnectionLost("the line is not open");
-    this.http.heard("up", command.type);
+  #send(command) {
+    if (this.socket?.readyState !== WebSocket.OPEN) throw new ConnectionLost("the connection is not open");
+    this.http.onTraffic("up", command.type);
     this.socket.send(JSON.stringify(command));
   }
 
-  #take(said) {
-    this.http.heard("down", said.type, said);
-    if (said.type === "page") return this.pages.tell(said);
-    if (said.type === "snapshot") return this.snapshots.tell(said);
-    const asked = this.answers.get(said.ref);
-    this.answers.delete(said.ref);
-    return said.type === "error" ? asked?.reject(refused(said)) : asked?.resolve(said);
+  #receive(frame) {
+    this.http.onTraffic("down", frame.type, frame);
+    if (frame.type === "page" || frame.type === "snapshot") return this.#frames.put(frame);
+    const command = this.#commands.get(frame.ref);
+    this.#commands.delete(frame.ref);
+    return frame.type === "error" ? command?.reject(refused(frame)) : command?.resolve(frame);
   }
 
-  #end(error) {
-    this.http.heard("down", "socket", { type: "closed" });
-    for (const asked of this.answers.values()) asked.reject(error);
-    this.pages.end(error);
-    this.snapshots.end(error);
+  #fail(error) {
+    for (const command of this.#commands.values()) command.reject(error);
+    this.#commands.clear();
+    this.#frames.fail(error);
   }
 }

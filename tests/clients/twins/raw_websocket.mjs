@@ -15,8 +15,8 @@ class Socket {
   }
 
   send(frame) {
-    const said = JSON.parse(frame);
-    if (said.type === "join") setTimeout(() => this.onmessage({ data: JSON.stringify({ type: "snapshot" }) }));
+    const { type } = JSON.parse(frame);
+    if (type === "join") setTimeout(() => this.onmessage({ data: JSON.stringify({ type: "snapshot" }) }));
   }
 
   close() {
@@ -25,12 +25,12 @@ class Socket {
 }
 
 globalThis.WebSocket = Socket;
-const to = { address: "http://127.0.0.1", room: "room", connection: "c", token: "t" };
-const line = new Connection({ ...to, heard: () => {} });
-await line.open(null);
-const posted = line.post({ type: "send", client_id: "1", text: "hi" }).then(
+const http = { address: "http://127.0.0.1", room: "room", connection: "c", token: "t", onTraffic: () => {} };
+const connection = new Connection(http);
+await connection.open(null);
+const posted = connection.post({ type: "send", client_id: "1", text: "hi" }).then(
   () => "acknowledged",
   (error) => error.constructor.name,
 );
-await line.open(null);
+await connection.open(null);
 console.log(await Promise.race([posted, new Promise((done) => setTimeout(() => done("still waiting"), 1000))]));

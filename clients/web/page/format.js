@@ -1,4 +1,4 @@
-// Figures as people read them.
+// Figures, and how they are written.
 
 export const duration = (ms) => {
   if (!Number.isFinite(ms)) return "–";
@@ -11,9 +11,15 @@ export const bytes = (count) => {
   return count < 1e6 ? `${(count / 1000).toFixed(count < 9950 ? 1 : 0)} kB` : `${(count / 1e6).toFixed(1)} MB`;
 };
 
+export const median = (values) => {
+  const sorted = values.toSorted((one, other) => one - other);
+  const middle = sorted.length >> 1;
+  return sorted.length % 2 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2;
+};
+
 export const whole = (count) => Math.round(count).toLocaleString("en");
 
-/** Return items as one says them: "a, b and c". */
+/** Return items as a list in a sentence: "a, b and c". */
 export const listed = (items) =>
   items.length > 1 ? `${items.slice(0, -1).join(", ")} and ${items.at(-1)}` : items.join("");
 

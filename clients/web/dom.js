@@ -1,0 +1,37 @@
+// The few functions that every module needs to change the document.
+
+export const $ = (id) => document.getElementById(id);
+
+/** Return a new HTML element. */
+export const element = (name, className = "", textContent = "") =>
+  Object.assign(document.createElement(name), { className, textContent });
+
+/** Return a new SVG element. */
+export const svg = (name, attributes = {}, text = "") => {
+  const made = setAttributes(document.createElementNS("http://www.w3.org/2000/svg", name), attributes);
+  made.textContent = text;
+  return made;
+};
+
+export const setAttributes = (node, attributes) => {
+  for (const [key, value] of Object.entries(attributes)) node.setAttribute(key, value);
+  return node;
+};
+
+/** Change a node's text, if it differs: an unchanged text is neither drawn nor announced again. */
+export const setText = (node, text) => {
+  if (node.textContent !== text) node.textContent = text;
+};
+
+/** Return a function that calls `draw` with the next frame, once, however often it is called before. */
+export const oncePerFrame = (draw) => {
+  let isDue = false;
+  return () => {
+    if (isDue) return;
+    isDue = true;
+    requestAnimationFrame(() => {
+      isDue = false;
+      draw();
+    });
+  };
+};
