@@ -88,7 +88,8 @@ async def converse(transport: str, server: str, room: str, name: str, remember: 
         with suppress(OSError):  # then a second window cannot be opened, but this one can
             store_token(server, name, session.account.token)
     async with session:
-        window = TerminalChat(session, row, PromptScreen() if is_terminal() else PipeScreen())
+        is_terminal = sys.stdin.isatty() and sys.stdout.isatty()
+        window = TerminalChat(session, row, PromptScreen() if is_terminal else PipeScreen())
         await window.run()
     return window.failures
 
@@ -112,10 +113,6 @@ def store_token(server: str, name: str, token: str) -> None:
     file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     file.touch(mode=0o600)
     file.write_text(token)
-
-
-def is_terminal() -> bool:
-    return sys.stdin.isatty() and sys.stdout.isatty()
 
 
 @contextmanager

@@ -19,12 +19,10 @@ TEXTS = (
     "Has anybody seen the new chart?",
     "Yes, and it surprised me.",
     "Give me a minute.",
-    "Same here.",
-    "I would not have bet on that.",
     "Who is bringing the cake?",
     "On my way.",
     "Can we do that tomorrow?",
-    "Done, have a look.",
+    "Done.",
     "That explains a lot.",
 )
 TYPING_S = 1.2

@@ -17,24 +17,7 @@ from msgspec import Struct
 
 from clients.chat_client import Options
 from clients.errors import ConnectionLost, Refused
-from servers.core.wire import (
-    Account,
-    Ack,
-    Cursor,
-    Event,
-    Head,
-    Heartbeat,
-    Join,
-    Leave,
-    LogIn,
-    Page,
-    Refusal,
-    Snapshot,
-    SocketCommand,
-    Undecodable,
-    decode,
-    encode,
-)
+from servers.core import wire
 
 Response = TypeVar("Response")
 TOO_MANY_REQUESTS = 429
@@ -54,12 +37,6 @@ def tls_context() -> ssl.SSLContext:
     return httpx.create_ssl_context()
 
 
-class Health(Struct, frozen=True):
-    """The part of `GET /health` that clients need: the slug of the transport that is served."""
-
-    transport: str
-
-
 class HttpSession:
     """The HTTP side of one user in one room. Every method raises Refused or ConnectionLost."""
 
@@ -73,36 +50,36 @@ class HttpSession:
         proxies = not is_loopback(url.host)
         self._http = httpx.AsyncClient(base_url=url, timeout=options.answer_s, trust_env=proxies, verify=tls_context())
 
-    async def log_in(self, transport: str, name: str, token: str = "") -> Account:
+    async def log_in(self, transport: str, name: str, token: str = "") -> wire.Account:
         """Log in under a display name; with the token of an earlier log-in, as the same user.
 
         A server of another transport is refused here: some pairs would seem to work, and poll without a pause.
         """
-        served = (await self.get("/health", Health)).transport
+        served = (await self.get("/health", dict[str, Any])).get("transport")
         if served != transport:
             raise Refused("wrong_transport", f"the server speaks {served}")
         self.token = token
-        account = await self._request("POST", "/login", Account, LogIn(name))
+        account = await self._request("POST", "/login", wire.Account, wire.LogIn(name))
         self.token = account.token
         return account
 
-    async def join(self) -> Snapshot:
-        return await self._post("join", Snapshot, Join(self.connection))
+    async def join(self) -> wire.Snapshot:
+        return await self._post("join", wire.Snapshot, wire.Join(self.connection))
 
     async def leave(self) -> None:
-        await self._post("leave", Ack, Leave(self.connection))
+        await self._post("leave", wire.Ack, wire.Leave(self.connection))
 
-    async def heartbeat(self) -> Head:
-        return await self._post("heartbeat", Head, Heartbeat(self.connection))
+    async def heartbeat(self) -> wire.Head:
+        return await self._post("heartbeat", wire.Head, wire.Heartbeat(self.connection))
 
-    async def post(self, command: SocketCommand) -> Ack:
-        return await self._post(str(command.__struct_config__.tag), Ack, command)
+    async def post(self, command: wire.SocketCommand) -> wire.Ack:
+        return await self._post(str(command.__struct_config__.tag), wire.Ack, command)
 
-    async def read(self, after: Cursor, timeout_s: float | None = None) -> Page:
+    async def read(self, after: wire.Cursor, timeout_s: float | None = None) -> wire.Page:
         """Read the page after a cursor; waits for as long as the server holds the request."""
         query = {"after": str(after), "connection": self.connection}
         path, timeout = f"/rooms/{self.room}/events", timeout_s or self.options.answer_s
-        return await self._request("GET", path, Page, params=query, timeout=timeout)
+        return await self._request("GET", path, wire.Page, params=query, timeout=timeout)
 
     @asynccontextmanager
     async def stream(self, query: Mapping[str, str], headers: Mapping[str, str]) -> AsyncIterator[httpx.Response]:
@@ -118,9 +95,9 @@ class HttpSession:
         except httpx.TransportError as error:
             raise ConnectionLost(f"GET {path}: {type(error).__name__}: {error}") from error
 
-    async def history(self, before: int, limit: int) -> list[Event]:
+    async def history(self, before: int, limit: int) -> list[wire.Event]:
         query = {"before": before, "limit": limit}
-        return await self._request("GET", f"/rooms/{self.room}/history", list[Event], params=query)
+        return await self._request("GET", f"/rooms/{self.room}/history", list[wire.Event], params=query)
 
     async def get(self, path: str, kind: type[Response]) -> Response:
         return await self._request("GET", path, kind)
@@ -139,7 +116,7 @@ class HttpSession:
     ) -> Response:
         headers = self._authorization()
         if body is not None:
-            options["content"] = encode(body)
+            options["content"] = wire.encode(body)
             headers["Content-Type"] = "application/json"
         try:
             response = await self._http.request(method, path, headers=headers, **options)
@@ -148,8 +125,8 @@ class HttpSession:
         if not response.is_success:
             raise refusal(response)
         try:
-            return decode(response.content, type=kind)
-        except Undecodable as error:
+            return wire.decode(response.content, type=kind)
+        except wire.Undecodable as error:
             raise ConnectionLost(f"{method} {path}: the response is not from a chat server ({error})") from error
 
     def _authorization(self) -> dict[str, str]:
@@ -160,9 +137,9 @@ def refusal(response: httpx.Response) -> Refused | ConnectionLost:
     """Return the error that an unsuccessful response stands for: not every response is the chat server's own."""
     is_temporary = response.status_code >= 500
     try:
-        error = decode(response.content, type=Refusal)
-    except Undecodable:
-        error = Refusal("unavailable", f"{response.status_code} {response.reason_phrase}")
+        error = wire.decode(response.content, type=wire.Refusal)
+    except wire.Undecodable:
+        error = wire.Refusal("unavailable", f"{response.status_code} {response.reason_phrase}")
         is_temporary |= response.status_code == TOO_MANY_REQUESTS  # a host in front of the server is busy
     if is_temporary:
         return ConnectionLost(f"{response.request.url.path}: {error.detail}")

@@ -24,7 +24,6 @@ STYLE = Style.from_dict(
     {
         "quiet": "#808080",
         "error": "#e12d2d",
-        "pending": "#808080 italic",
         "bottom-toolbar": "noreverse bg:#2b2b2b #d0d0d0",
         "badge": "bold #ffffff",
         "connected": "#7fd48a",
@@ -42,12 +41,6 @@ def message_line(event: Event, is_own: bool, columns: int) -> StyleAndTextTuples
     colour = NAME_COLOURS[crc32(event.name.casefold().encode()) % len(NAME_COLOURS)]
     name, bar = (f"bold {colour}", (colour, "┃ ")) if is_own else (colour, ("class:quiet", "│ "))
     return _line(event.at_ms, (name, event.name), bar, ("", event.body), columns)
-
-
-def pending_line(name: str, text: str, at_ms: int, columns: int) -> StyleAndTextTuples:
-    """Return a message of mine that is not in my log yet; at_ms is 0 until it has been acknowledged."""
-    style = "class:pending"
-    return _line(at_ms, (style, name), (style, "┊ "), (style, text), columns)
 
 
 def notice_line(text: str, columns: int, at_ms: int = 0, style: str = "class:quiet") -> StyleAndTextTuples:
@@ -75,7 +68,8 @@ def _line(
 class RoomStatus:
     """What the toolbar shows. sent_seq: the position in the log of my last message, 0 if there is none.
 
-    latency_ms: how long the last message took from being written to being seen here; None if unknown.
+    latency_ms: how long the last message took from being written to being seen here; None if unknown. sending: how many
+    of my messages have not been acknowledged.
     """
 
     transport: Transport
@@ -84,12 +78,14 @@ class RoomStatus:
     connected: bool
     sent_seq: int
     latency_ms: float | None = None
+    sending: int = 0
 
     def toolbar(self, now_ms: int) -> StyleAndTextTuples:
-        """Return two lines: connection, latency, who types and who has read; then who is online and who is away."""
+        """Return two lines: connection, messages, who types and who has read; then who is online and who is away."""
         badge = (f"class:badge bg:{self.transport.colour}", f" {self.transport.label} ")
         state = ("class:connected", " ● connected") if self.connected else ("class:broken", " ○ disconnected, retrying")
-        facts = [fact for fact in (self._latency(), self._typing(now_ms), self._readers()) if fact]
+        sending = f"sending {self.sending}" if self.sending else ""
+        facts = [fact for fact in (sending, self._latency(), self._typing(now_ms), self._readers()) if fact]
         people = [(style, f" {text} ") for style, text in self.people(now_ms)]
         return [badge, state, *(("", f"   {fact}") for fact in facts), ("", "\n"), *people]
 

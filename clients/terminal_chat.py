@@ -1,7 +1,7 @@
 """The terminal chat: one session, shown on one screen.
 
 Teaches what a chat window sends besides messages: that its user types, as long as it is true, and how far they have
-read. My own message is shown above the prompt until it returns in the log, so that all windows show the same order.
+read. My own message is shown when it returns in the log, so that all windows show the same order.
 """
 
 import asyncio
@@ -10,12 +10,10 @@ from collections.abc import Awaitable, Callable
 from contextlib import aclosing, suppress
 from functools import partial
 
-from prompt_toolkit.formatted_text import StyleAndTextTuples
-
 from clients.client_ids import latency_ms, new_client_id
 from clients.conversation import ChatSession
 from clients.errors import ClientError
-from clients.terminal import RoomStatus, day, message_line, notice_line, pending_line
+from clients.terminal import RoomStatus, day, message_line, notice_line
 from clients.terminal_screens import Screen
 from clients.typing_notices import RENEW_S, TypingNotices
 from servers.core.wire import Event, Kind
@@ -26,10 +24,10 @@ READ_CHECK_S = 1.0
 OUTBOX_MAX = 100
 """Lines that may wait to be sent; after that many, the next line is read only when one has been sent."""
 
-HISTORY, HISTORY_MAX = 20, 100
+HISTORY = 20
 HELP = (
     "/who  who is here, and who was",
-    f"/history {HISTORY}  as many earlier messages",
+    f"/history  {HISTORY} earlier messages, and {HISTORY} more the next time",
     "/quit  leave, as does Ctrl-D",
     "//  send a line that starts with a slash",
 )
@@ -45,7 +43,7 @@ class TerminalChat:
         self._screen = screen
         self._notices = TypingNotices()
         self._outbox: asyncio.Queue[Callable[[], Awaitable[None]]] = asyncio.Queue(OUTBOX_MAX)
-        self._pending: dict[str, tuple[str, int]] = {}  # client_id -> text; when it was committed, 0 if not yet
+        self._sending: dict[str, str] = {}  # client_id -> text, of what has not been acknowledged
         self._latency_ms: float | None = None
         self._day = day(now_ms())
         self._start_log()
@@ -84,7 +82,7 @@ class TerminalChat:
         """Show a message, below its date if that is not the date of the message above."""
         is_own = message.sender == self._session.account.user
         if is_own:
-            self._pending.pop(message.client_id, None)
+            self._sending.pop(message.client_id, None)
             self._sent_seq = max(self._sent_seq, message.seq)
         else:
             self._received_seq = max(self._received_seq, message.seq)
@@ -100,22 +98,15 @@ class TerminalChat:
         self.failures += 1
         self._screen.show(notice_line(text, self._screen.columns, style="class:error"))
 
-    def _pending_line(self, text: str, at_ms: int) -> StyleAndTextTuples:
-        return pending_line(self._session.account.name, text, at_ms, self._screen.columns)
-
-    def _prompt(self) -> StyleAndTextTuples:
-        """Return the prompt, below the messages that have not returned in the log."""
-        lines = (self._pending_line(*pending) for pending in self._pending.values())
-        return [*(fragment for line in lines for fragment in (*line, ("", "\n"))), ("bold", f"{self._session.room} > ")]
-
     def _status(self) -> RoomStatus:
-        session = self._session
-        account, view, connected = session.account, session.view, session.connected
-        return RoomStatus(self._transport, account, view, connected, self._sent_seq, self._latency_ms)
+        account, view, connected = self._session.account, self._session.view, self._session.connected
+        sending = len(self._sending)
+        return RoomStatus(self._transport, account, view, connected, self._sent_seq, self._latency_ms, sending)
 
     async def _read_lines(self) -> None:
         """Execute each line until the user leaves, then wait a little for what has not been sent."""
-        async with aclosing(self._screen.lines(self._prompt, lambda: self._status().toolbar(now_ms()))) as lines:
+        prompt, toolbar = f"{self._session.room} > ", lambda: self._status().toolbar(now_ms())
+        async with aclosing(self._screen.lines(prompt, toolbar)) as lines:
             async for line in lines:
                 if line.strip() == "/quit":
                     break
@@ -123,11 +114,8 @@ class TerminalChat:
         with suppress(TimeoutError):
             async with asyncio.timeout(self._screen.leave_s):
                 await self._outbox.join()
-        for text, at_ms in self._pending.values():
-            if at_ms:
-                self._screen.show(self._pending_line(text, at_ms))
-            else:
-                self._fail(f"not acknowledged: {text}")
+        for text in self._sending.values():
+            self._fail(f"not acknowledged: {text}")
 
     async def _execute(self, line: str) -> None:
         match line.split():
@@ -136,30 +124,27 @@ class TerminalChat:
                     self._note(person)
             case ["/help"]:
                 self._note("\n".join(HELP))
-            case ["/history", *counts]:
-                await self._outbox.put(partial(self._show_history, counts))
-            case [word, *_] if is_command(line):
-                self._fail(f"{word}: no such command; see /help")
+            case ["/history"]:
+                await self._outbox.put(self._show_history)
+            case [_, *_] if is_command(line):
+                self._fail(f"{line.strip()}: no such command; see /help")
             case [_, *_]:
                 text, client_id = line.removeprefix("/") if line.startswith("//") else line, new_client_id()
                 self._notices.reset()
-                self._pending[client_id] = (text, 0)
+                self._sending[client_id] = text
                 await self._outbox.put(partial(self._send, client_id, text))
 
     async def _send(self, client_id: str, text: str) -> None:
         try:
-            ack = await self._session.send(text, client_id)
+            await self._session.send(text, client_id)
         except ClientError as error:
-            if self._pending.pop(client_id, None):  # if not, it returned in the log, and only the response was lost
+            if client_id in self._sending:  # if not, it returned in the log, and only the response was lost
                 self._fail(f"not sent: {text[:60]}\n{error}")
-        else:
-            if client_id in self._pending:
-                self._pending[client_id] = (text, ack.at_ms)
+        self._sending.pop(client_id, None)
 
-    async def _show_history(self, counts: list[str]) -> None:
-        count = int(counts[0]) if counts and counts[0].isdecimal() else HISTORY
+    async def _show_history(self) -> None:
         try:
-            earlier = await self._session.history(self._oldest_seq, max(1, min(count, HISTORY_MAX)))
+            earlier = await self._session.history(self._oldest_seq, HISTORY)
         except ClientError as error:
             self._fail(f"/history: {error}")
             return

@@ -18,9 +18,9 @@ from prompt_toolkit.patch_stdout import patch_stdout
 
 from clients.terminal import STYLE
 
-ASCII = str.maketrans("┃│┊·●○…", "||:.*o.")
+ASCII = str.maketrans("┃│·●○…", "||.*o.")
 REDRAW_S = 0.25
-"""How often the prompt and the toolbar are drawn again; what has not changed is not written again."""
+"""How often the toolbar is drawn again; what has not changed is not written again."""
 
 Drawing = Callable[[], StyleAndTextTuples]
 
@@ -37,11 +37,11 @@ class PromptScreen:
     def columns(self) -> int:
         return get_app_session().output.get_size().columns
 
-    async def lines(self, prompt: Drawing, toolbar: Drawing) -> AsyncGenerator[str, None]:
+    async def lines(self, prompt: str, toolbar: Drawing) -> AsyncGenerator[str, None]:
         """Yield what the user enters; waits, and ends when they leave."""
         with patch_stdout(), suppress(EOFError, KeyboardInterrupt):
             while True:
-                yield await self._session.prompt_async(prompt, bottom_toolbar=toolbar)
+                yield await self._session.prompt_async([("bold", prompt)], bottom_toolbar=toolbar)
 
     def show(self, line: StyleAndTextTuples) -> None:
         print_formatted_text(FormattedText(line), style=STYLE)
@@ -61,7 +61,7 @@ class PipeScreen:
     leave_s: float | None = None
     columns = 0
 
-    async def lines(self, prompt: Drawing, toolbar: Drawing) -> AsyncGenerator[str, None]:
+    async def lines(self, prompt: str, toolbar: Drawing) -> AsyncGenerator[str, None]:
         """Yield the lines of standard input, read by a thread that ends with the process."""
         loop = asyncio.get_running_loop()
         lines = asyncio.Queue[bytes](1)

@@ -29,7 +29,7 @@ def demo() -> Iterator[str]:
 
 @pytest.fixture
 def open_window(browser: Browser, demo: str) -> Iterator[OpenWindow]:
-    """Open windows on one demo; at the end none has had trouble, nor talked to anybody but this machine."""
+    """Open windows on one demo; at the end none has reported an error, nor sent requests beyond this machine."""
     windows: list[Window] = []
 
     def opened(name: str = "", query: str = "", **settings: object) -> Window:
@@ -40,5 +40,5 @@ def open_window(browser: Browser, demo: str) -> Iterator[OpenWindow]:
     for window in windows:
         if not window.page.is_closed():
             window.page.close()
-    assert [trouble for window in windows for trouble in window.troubles] == []
+    assert [error for window in windows for error in window.errors] == []
     assert {host for window in windows for host in window.hosts} <= {"127.0.0.1"}

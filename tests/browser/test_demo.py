@@ -8,7 +8,7 @@ from playwright.sync_api import expect
 from servers.demo.lane import LEASE_S
 from servers.transports import TRANSPORTS, Transport
 from tests.browser.conftest import OpenWindow
-from tests.support.demo_window import SEEN_MS, Window
+from tests.support.demo_window import SEEN_MS
 
 pytestmark = pytest.mark.process
 
@@ -17,16 +17,14 @@ FIVE = [*FOUR, "server_sent_events"]
 SWITCH = "Lane: Server-Sent Events"
 
 
-def seen_by(window: Window, slug: str, text: str) -> None:
-    expect(window.room(slug, "#messages")).to_contain_text(text, timeout=SEEN_MS)
-
-
 def test_one_message_reaches_every_lane_and_text_is_never_markup(open_window: OpenWindow) -> None:
     ada = open_window("Ada")
     assert ada.slugs == FOUR
     ada.press(SWITCH)
     expect(ada.page.locator(".lane")).to_have_count(len(FIVE))
-    expect(ada.card("server_sent_events").locator("[data-figure=bytes]")).to_have_text("0 B")  # it is counted anew
+    expect(ada.card("server_sent_events").locator("[data-figure=bytes]")).to_have_text(
+        "0 B"
+    )  # its counters start at zero
     ada.write("Hello <b>bold</b> & <script>bad()</script>")
     for slug in FIVE:
         ada.expect_last(slug, "Hello <b>bold</b> & <script>bad()</script>")
@@ -37,18 +35,18 @@ def test_one_message_reaches_every_lane_and_text_is_never_markup(open_window: Op
     expect(ada.page.locator(".lane")).to_have_count(len(FOUR))
 
 
-def test_counters_agree_with_what_the_browser_asked(open_window: OpenWindow) -> None:
+def test_counters_agree_with_the_browsers_requests(open_window: OpenWindow) -> None:
     ada = open_window("Ada")
     ada.press("Count anew")
-    before = {slug: len(ada.asked_of(slug)) for slug in FOUR}
+    before = {slug: len(ada.requests_to(slug)) for slug in FOUR}
     for number in range(5):
         ada.write(f"number {number}")
     for slug in FOUR:
         ada.expect_last(slug, "number 4")
         assert ada.messages(slug) == [f"number {number}" for number in range(5)]
-    for slug in set(FOUR) - {"short_polling"}:  # which goes on asking while it is looked at
-        asked = len(ada.asked_of(slug)) - before[slug]
-        expect(ada.card(slug).locator("[data-figure=requests]")).to_have_text(str(asked))
+    for slug in set(FOUR) - {"short_polling"}:  # which continues to poll
+        requests = len(ada.requests_to(slug)) - before[slug]
+        expect(ada.card(slug).locator("[data-figure=requests]")).to_have_text(str(requests))
     assert ada.figure("raw_websocket", "requests") == "0"
     expect(ada.card("short_polling").locator("[data-figure=empty]")).not_to_have_text("0")
 
@@ -87,7 +85,7 @@ def test_two_windows_see_each_other_type_write_read_and_leave(open_window: OpenW
     ada, bob = open_window("Ada"), open_window("Bob")
     for slug in FOUR:
         expect(bob.room(slug, "#members .online")).to_have_text([re.compile("Ada"), re.compile("Bob")])
-        ada.page.locator("#text").press_sequentially("I am writing ")  # in each turn: a notice does not last
+        ada.page.locator("#text").press_sequentially("I am writing ")  # for each lane, since a notice expires
         expect(bob.room(slug, "#typing")).to_have_text("Ada is typing…")
     ada.write("Are you there?")
     for slug in FOUR:
@@ -112,8 +110,8 @@ def test_a_cut_network_costs_time_and_no_message(open_window: OpenWindow) -> Non
         bob.expect_last(slug, "meanwhile")
     ada.press("Mend my network")
     for slug in FOUR:
-        seen_by(ada, slug, "second")
-        seen_by(bob, slug, "second")
+        ada.expect_last(slug, "second")
+        bob.expect_last(slug, "second")
         assert ada.messages(slug) == bob.messages(slug) == ["meanwhile", "first", "second"]
 
 
@@ -139,7 +137,9 @@ def test_five_people_talk_in_every_lane_until_they_are_sent_home(open_window: Op
         expect(ada.room(slug, "#members .online")).to_have_count(1, timeout=SEEN_MS)
 
 
-def test_a_classic_serverless_host_cuts_who_waits_refuses_sockets_and_loses_nothing(open_window: OpenWindow) -> None:
+def test_a_classic_serverless_host_cuts_held_requests_refuses_sockets_and_loses_nothing(
+    open_window: OpenWindow,
+) -> None:
     ada = open_window("Ada")
     ada.write("on servers")
     ada.page.locator("#host").select_option("classic-hobby")
@@ -157,22 +157,20 @@ def test_a_classic_serverless_host_cuts_who_waits_refuses_sockets_and_loses_noth
     expect(ada.card("raw_websocket").locator("[data-figure=cuts]")).to_be_hidden()
 
 
-def test_distance_is_felt_in_every_lane(open_window: OpenWindow) -> None:
+def test_every_lane_has_the_delay_that_was_set(open_window: OpenWindow) -> None:
     ada = open_window("Ada")
     ada.page.locator("#delay").fill("200")
     expect(ada.page.locator("#delay-shown")).to_have_text("200 ms")
     ada.write("from afar")
     for slug in FOUR:
         ada.expect_last(slug, "from afar")
-        took = ada.card(slug).locator(".latest b").inner_text()
-        seconds = float(took.split()[0]) / (1 if took.endswith(" s") else 1000)
-        assert seconds >= 0.4, f"{slug}: {took} for a way there and a way back of 200 ms each"
+        latency = ada.card(slug).locator(".latest b").inner_text()
+        seconds = float(latency.split()[0]) / (1 if latency.endswith(" s") else 1000)
+        assert seconds >= 0.4, f"{slug}: {latency} with 200 ms each way"
 
 
 @pytest.mark.parametrize("is_cut", [False, True], ids=["open", "cut"])
-def test_a_page_that_is_loaded_anew_is_the_same_person_with_its_lines_mended(
-    open_window: OpenWindow, is_cut: bool
-) -> None:
+def test_a_reloaded_page_is_the_same_user_with_a_network(open_window: OpenWindow, is_cut: bool) -> None:
     ada = open_window()
     ada.write("once")
     for slug in FOUR:

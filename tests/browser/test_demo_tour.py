@@ -1,7 +1,5 @@
 """The guided tour, from end to end, by keyboard alone."""
 
-import re
-
 import pytest
 from playwright.sync_api import expect
 
@@ -10,24 +8,13 @@ from tests.browser.conftest import OpenWindow
 pytestmark = pytest.mark.process
 
 STEPS = 7
-STEP_MS = 60_000
-"""Steps wait for each other, and some move every server to another host."""
 
 
 def test_the_tour_is_walked_by_keyboard_and_answers_with_this_machines_figures(open_window: OpenWindow) -> None:
     window = open_window("Ada", "tour")
-    page = window.page
-    titles = []
-    for place in range(1, STEPS + 1):
-        expect(page.locator("#tour-place")).to_have_text(f"Step {place} of {STEPS}")
-        expect(page.locator("#tour-title")).to_be_focused()
-        expect(page.locator("#tour-answer")).to_have_text(re.compile(r"\d"), timeout=STEP_MS)
-        expect(page.locator("#tour-answer")).not_to_have_text(re.compile(r"\u2013|undefined|NaN"), timeout=STEP_MS)
-        titles.append(page.locator("#tour-title").inner_text())
-        page.keyboard.press("ArrowRight")
+    titles = window.walk_tour(STEPS, never=r"\u2013|undefined|NaN")
     assert len(set(titles)) == STEPS
-    expect(page.locator("#tour")).to_be_hidden()
-    expect(page.locator("#tour-button")).to_be_focused()
+    expect(window.page.locator("#tour-button")).to_be_focused()
 
 
 def test_the_tour_can_be_turned_back_left_and_played(open_window: OpenWindow) -> None:

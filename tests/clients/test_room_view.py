@@ -23,65 +23,43 @@ def view() -> RoomView:
     return RoomView(Snapshot("e1", 7, 30.0, members, {ADA: 5}, ()))
 
 
-def named(view: RoomView) -> list[tuple[str, bool]]:
-    return [(member.name, member.online) for member in view.members()]
-
-
-def test_the_view_starts_as_the_snapshot(view: RoomView) -> None:
-    assert named(view) == [("Ada", True), ("Bob", True)]
-    assert view.receipts == {ADA: 5}
-
-
 def test_members_online_come_first_and_then_names_in_order(view: RoomView) -> None:
-    view.apply([event(Kind.PRESENCE, CYD, "online"), event(Kind.PRESENCE, ADA, "offline")])
-    assert named(view) == [("Bob", True), ("cyd", True), ("Ada", False)]
-
-
-def test_whoever_goes_offline_was_last_seen_then(view: RoomView) -> None:
-    view.apply([event(Kind.PRESENCE, ADA, "offline", at_ms=4000)])
+    assert [(member.name, member.online) for member in view.members()] == [("Ada", True), ("Bob", True)]
+    view.apply([event(Kind.PRESENCE, CYD, "online"), event(Kind.PRESENCE, ADA, "offline", at_ms=4000)])
+    assert [(member.name, member.online) for member in view.members()] == [("Bob", True), ("cyd", True), ("Ada", False)]
     assert view.members()[-1] == Member(ADA, "Ada", False, 4000)
 
 
-def test_a_message_is_a_sign_of_life_and_never_turns_it_back(view: RoomView) -> None:
+def test_a_message_moves_the_time_when_its_sender_was_last_seen_only_forward(view: RoomView) -> None:
     view.apply([event(Kind.MESSAGE, ADA, "hi", at_ms=2000), event(Kind.MESSAGE, BOB, "hi", at_ms=100)])
     assert [member.last_seen_ms for member in view.members()] == [2000, 900]
 
 
-def test_a_typing_notice_is_true_until_it_expires(view: RoomView) -> None:
-    view.apply([typing(ADA, until_ms=2000)])
-    assert (view.typing(1999), view.typing(2000)) == (["Ada"], [])
-
-
-def test_a_renewed_notice_is_true_for_longer(view: RoomView) -> None:
-    view.apply([typing(ADA, until_ms=2000), typing(ADA, until_ms=3000)])
-    assert view.typing(2500) == ["Ada"]
-
-
-def test_stopping_ends_typing_at_once(view: RoomView) -> None:
-    view.apply([typing(ADA, until_ms=9000), event(Kind.TYPING, ADA, "stopped", 1000, 1000)])
-    assert view.typing(1000) == []
-
-
-def test_a_user_who_leaves_stops_typing(view: RoomView) -> None:
-    view.apply([typing(ADA, until_ms=9000), event(Kind.PRESENCE, ADA, "offline")])
-    assert view.typing(1000) == []
-
-
-def test_a_message_ends_its_senders_typing_only(view: RoomView) -> None:
-    view.apply([typing(ADA, until_ms=9000), typing(BOB, until_ms=9000), event(Kind.MESSAGE, ADA, "hi")])
-    assert view.typing(1000) == ["Bob"]
+@pytest.mark.parametrize(
+    ("events", "now_ms", "names"),
+    [
+        ([], 1999, ["Ada"]),
+        ([], 2000, []),
+        ([typing(ADA, until_ms=3000)], 2500, ["Ada"]),
+        ([event(Kind.TYPING, ADA, "stopped", 1000, 1000)], 1000, []),
+        ([event(Kind.PRESENCE, ADA, "offline")], 1000, []),
+        ([typing(BOB, until_ms=9000), event(Kind.MESSAGE, ADA, "hi")], 1000, ["Bob"]),
+    ],
+    ids=["not expired", "expired", "renewed", "stopped", "left", "sent"],
+)
+def test_a_user_types_until_the_notice_expires_or_another_event_ends_it(
+    view: RoomView, events: list[Event], now_ms: int, names: list[str]
+) -> None:
+    view.apply([typing(ADA, until_ms=2000), *events])
+    assert view.typing(now_ms) == names
 
 
 def test_a_receipt_never_goes_back(view: RoomView) -> None:
+    assert view.receipts == {ADA: 5}
     view.apply([event(Kind.RECEIPT, ADA, "7"), event(Kind.RECEIPT, ADA, "3")])
     assert view.receipts == {ADA: 7}
 
 
-def test_readers_are_those_whose_receipt_reaches_the_message(view: RoomView) -> None:
-    view.apply([event(Kind.RECEIPT, BOB, "6")])
+def test_readers_are_the_known_members_whose_receipt_reaches_the_message(view: RoomView) -> None:
+    view.apply([event(Kind.RECEIPT, BOB, "6"), event(Kind.RECEIPT, CYD, "7")])
     assert (view.readers(5), view.readers(6), view.readers(7)) == (["Ada", "Bob"], ["Bob"], [])
-
-
-def test_a_reader_whom_nobody_has_seen_join_is_not_named(view: RoomView) -> None:
-    view.apply([event(Kind.RECEIPT, CYD, "7")])
-    assert view.readers(7) == []

@@ -4,7 +4,7 @@ from dataclasses import replace
 from datetime import datetime
 
 import pytest
-from prompt_toolkit.formatted_text import StyleAndTextTuples, fragment_list_to_text
+from prompt_toolkit.formatted_text import fragment_list_to_text
 
 from clients.room_view import RoomView
 from clients.terminal import (
@@ -14,7 +14,6 @@ from clients.terminal import (
     day,
     message_line,
     notice_line,
-    pending_line,
     visible,
     wrapped,
 )
@@ -71,17 +70,9 @@ def test_a_message_shows_time_name_and_text(text: str, name: str, is_own: bool, 
     assert shown(text, name, columns, is_own) == line
 
 
-@pytest.mark.parametrize(
-    ("line", "text"),
-    [
-        (pending_line("Ada", "hello", 0, 80), "             Ada ┊ hello"),
-        (pending_line("Ada", "hello", NOON_MS, 80), "12:00        Ada ┊ hello"),
-        (notice_line("Bob is online", 80, NOON_MS), "12:00            · Bob is online"),
-    ],
-    ids=["sent", "acknowledged", "notice"],
-)
-def test_what_is_no_message_yet_has_another_bar(line: StyleAndTextTuples, text: str) -> None:
-    assert fragment_list_to_text(line) == text
+def test_a_notice_stands_in_the_column_of_the_texts() -> None:
+    line = notice_line("Bob is online", 80, NOON_MS)
+    assert fragment_list_to_text(line) == "12:00            · Bob is online"
 
 
 @pytest.mark.parametrize("columns", [60, 80, 200])
@@ -133,6 +124,7 @@ def test_every_name_is_readable_on_black_and_on_white(colour: str) -> None:
     [
         ({}, "Raw WebSocket  ● connected"),
         ({"connected": False}, "○ disconnected, retrying"),
+        ({"sending": 2}, "sending 2"),
         ({"latency_ms": 0.4}, "seen after 0 ms"),
         ({"latency_ms": 1940.0}, "seen after 1.9 s"),
     ],

@@ -1,27 +1,31 @@
-"""A window on the demo, as a person uses it: what they write, press and see."""
+"""A window of the demo, as a person uses it: what they write, press and see."""
 
+import re
 from urllib.parse import urlsplit
 
 from playwright.sync_api import Browser, ConsoleMessage, Frame, Locator, Page, Request, expect
 
 READY_MS = 60_000
+STEP_MS = 60_000
+"""Steps of the tour wait for each other, and some move every server to another host."""
+
 SEEN_MS = 30_000
 NETWORK = ("Failed to load resource", "WebSocket connection to")
-"""How a browser itself tells of a line that was cut; a page cannot keep it from saying so."""
+"""How a browser itself reports a lost connection; a page cannot prevent that."""
 
 
 class Window:
-    """troubles: what went wrong in it. hosts: whom it talked to. asked: requests so far, by port."""
+    """errors: what its console reported. hosts: where it sent requests. paths: those that it requested, by port."""
 
     def __init__(self, browser: Browser, address: str, name: str = "", query: str = "", **settings: object) -> None:
         self.page: Page = browser.new_page(**settings)  # type: ignore[arg-type]
         self.page.set_default_timeout(SEEN_MS)
-        self.troubles: list[str] = []
+        self.errors: list[str] = []
         self.hosts: set[str] = set()
-        self.asked: dict[int | None, list[str]] = {}
-        self.page.on("console", self._hear)
-        self.page.on("pageerror", lambda error: self.troubles.append(str(error)))
-        self.page.on("request", self._note)
+        self.paths: dict[int | None, list[str]] = {}
+        self.page.on("console", self._on_console)
+        self.page.on("pageerror", lambda error: self.errors.append(str(error)))
+        self.page.on("request", self._on_request)
         named = f"name={name}" if name else ""
         self.page.goto(f"{address}/?{'&'.join(filter(None, (named, query)))}")
         expect(self.page.locator("#text")).to_be_enabled(timeout=READY_MS)
@@ -37,7 +41,7 @@ class Window:
         self.page.press("#text", "Enter")
 
     def press(self, button: str) -> None:
-        """Press a control by what stands on it."""
+        """Press a button by its text."""
         self.page.get_by_role("button", name=button).click()
 
     def card(self, slug: str) -> Locator:
@@ -54,37 +58,45 @@ class Window:
         return content
 
     def messages(self, slug: str) -> list[str]:
-        """Return what was said in a lane, oldest first."""
+        """Return the messages shown in a lane, oldest first."""
         return self.room(slug, "#messages li span").all_inner_texts()
 
     def expect_last(self, slug: str, text: str) -> None:
         """Wait until a lane's last message is this one."""
         expect(self.room(slug, "#messages li span").last).to_have_text(text, timeout=SEEN_MS)
 
-    def expect_all_seen(self) -> None:
-        """Wait until each lane has shown all that was written here."""
-        for slug in self.slugs:
-            expect(self.card(slug).locator(".latest span")).to_have_text("all", timeout=SEEN_MS, use_inner_text=False)
-
     def figure(self, slug: str, name: str) -> str:
         """Return a counter as it is shown."""
         return self.card(slug).locator(f"[data-figure={name}]").inner_text()
 
-    def asked_of(self, slug: str) -> list[str]:
-        """Return the paths that the lane's client has asked for, of the chat alone."""
+    def requests_to(self, slug: str) -> list[str]:
+        """Return the paths of the lane's requests that belong to the chat."""
         port = urlsplit(self.frame(slug).url).port
-        return [path for path in self.asked.get(port, []) if not path.startswith(("/web/", "/health"))]
+        return [path for path in self.paths.get(port, []) if not path.startswith(("/web/", "/health"))]
+
+    def walk_tour(self, steps: int, never: str) -> list[str]:
+        """Walk the tour to its end by keyboard, and return its titles; no answer contains what matches `never`."""
+        titles = []
+        for place in range(1, steps + 1):
+            expect(self.page.locator("#tour-place")).to_have_text(f"Step {place} of {steps}")
+            expect(self.page.locator("#tour-title")).to_be_focused()
+            expect(self.page.locator("#tour-answer")).to_have_text(re.compile(r"\d"), timeout=STEP_MS)
+            expect(self.page.locator("#tour-answer")).not_to_have_text(re.compile(never), timeout=STEP_MS)
+            titles.append(self.page.locator("#tour-title").inner_text())
+            self.page.keyboard.press("ArrowRight")
+        expect(self.page.locator("#tour")).to_be_hidden()
+        return titles
 
     def close(self) -> None:
         """Close the window, as a person does."""
         self.page.close(run_before_unload=True)
 
-    def _hear(self, said: ConsoleMessage) -> None:
-        if said.type in ("error", "warning") and not said.text.startswith(NETWORK):
-            self.troubles.append(said.text)
+    def _on_console(self, message: ConsoleMessage) -> None:
+        if message.type in ("error", "warning") and not message.text.startswith(NETWORK):
+            self.errors.append(message.text)
 
-    def _note(self, request: Request) -> None:
+    def _on_request(self, request: Request) -> None:
         url = urlsplit(request.url)
         if url.hostname:
             self.hosts.add(url.hostname)
-            self.asked.setdefault(url.port, []).append(url.path)
+            self.paths.setdefault(url.port, []).append(url.path)

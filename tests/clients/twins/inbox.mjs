@@ -1,4 +1,4 @@
-// Feeds the browser's inbox what it is told on standard input, and says what came out: a line of JSON for each.
+// Feeds the browser's inbox the pages that it reads from standard input, and prints what came out: a line of JSON each.
 
 import { createInterface } from "node:readline";
 

@@ -1,0 +1,94 @@
+"""The browser's client is the client in Python: the same inbox, the same ids, and no command that waits for ever."""
+
+import json
+import re
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from clients.client_ids import latency_ms, new_client_id
+from clients.inbox import Inbox
+from servers.core.wire import Cursor, Page
+from tests.clients.test_inbox import page
+
+pytestmark = pytest.mark.process
+
+SCRIPTS = Path(__file__).parent / "twins"
+Requests = Callable[[dict[str, Any]], dict[str, Any]]
+
+
+@pytest.fixture(scope="module")
+def web_inbox() -> Iterator[Requests]:
+    """Yield a function that runs the browser's inbox in Node.js."""
+    command = ["node", str(SCRIPTS / "inbox.mjs")]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as node:
+        assert node.stdin
+        assert node.stdout
+        stdin, stdout = node.stdin, node.stdout
+
+        def run(request: dict[str, Any]) -> dict[str, Any]:
+            stdin.write(json.dumps(request) + "\n")
+            stdin.flush()
+            response: dict[str, Any] = json.loads(stdout.readline())
+            return response
+
+        yield run
+        stdin.close()
+
+
+@st.composite
+def pages(draw: st.DrawFn) -> Page:
+    after = draw(st.integers(0, 12))
+    return page(after, after + draw(st.integers(0, 4)), draw(st.sampled_from(["e1", "e1", "e1", "e2"])))
+
+
+@settings(max_examples=200, deadline=None)
+@given(start=st.integers(0, 5), pages=st.lists(pages(), max_size=8))
+def test_both_inboxes_return_the_same_events_in_the_same_order(
+    web_inbox: Requests, start: int, pages: list[Page]
+) -> None:
+    inbox = Inbox(Cursor("e1", start))
+    seqs = [[event.seq for event in inbox.feed(page)] for page in pages]
+    assert web_inbox({"cursor": {"epoch": "e1", "seq": start}, "pages": msgspec.to_builtins(pages)}) == {
+        "out": seqs,
+        "cursor": {"epoch": inbox.cursor.epoch, "seq": inbox.cursor.seq},
+        "behind": inbox.behind,
+        "lostLog": inbox.lost_log,
+    }
+
+
+def run_script(name: str, *arguments: str) -> str:
+    command = ["node", str(SCRIPTS / name), *arguments]
+    return subprocess.run(command, capture_output=True, text=True, check=True, timeout=60).stdout.strip()
+
+
+def test_each_reads_the_time_in_an_id_that_the_other_made() -> None:
+    ours = new_client_id()
+    theirs, read_ms = run_script("client_ids.mjs", ours).split()
+    assert float(read_ms) == float(ours.partition("-")[0])
+    latency = latency_ms(theirs, time.time_ns() / 1e6)
+    assert latency is not None
+    assert latency < 60_000
+
+
+@pytest.mark.parametrize("client_id", ["", "8f3a", "1732400000000-ab", "x1732400000000.1-ab"])
+def test_an_id_without_a_time_gives_none(client_id: str) -> None:
+    assert latency_ms(client_id, 1e13) is None
+    assert run_script("client_ids.mjs", client_id).split()[1] == "undefined"
+
+
+def test_ids_made_at_once_differ() -> None:
+    ids = {new_client_id() for _ in range(100)}
+    assert len(ids) == 100
+    assert all(re.fullmatch(r"\d{13}\.\d-[0-9a-f]{8}", each) for each in ids)
+
+
+def test_a_command_whose_connection_is_opened_again_fails_and_does_not_wait_for_ever() -> None:
+    assert run_script("raw_websocket.mjs") == "ConnectionLost"
