@@ -23,7 +23,7 @@ function enableComposer(lanes) {
     $("text").value = "";
     if (text) send(lanes, text);
   };
-  $("text").oninput = () => lanes.command({ kind: "typing", text: $("text").value });
+  $("text").oninput = () => lanes.post({ kind: "typing", text: $("text").value });
   for (const part of $("composer").elements) part.disabled = false;
   $("lanes").ariaBusy = "false";
   $("text").focus();
@@ -41,7 +41,7 @@ async function start() {
   };
   watch(window, onState, () => showError(ENDED));
   await lanes.show(reached, absent);
-  await lanes.countAnew();
+  await lanes.resetCounts();
   enableComposer(lanes);
   const tour = new Tour(lanes, controls);
   $("tour-button").onclick = () => tour.start();

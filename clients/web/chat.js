@@ -15,10 +15,7 @@ const demo = new URLSearchParams(location.search).get("page"); // the origin of 
 const options = { pollMs: 2000, pushService: {} };
 
 const postToDemo = (message) => demo && parent.postMessage(message, demo);
-const onDemoMessage = (handle) =>
-  addEventListener("message", ({ origin, data }) => {
-    if (origin === demo) handle(data);
-  });
+const onDemoMessage = (handle) => addEventListener("message", ({ origin, data }) => origin === demo && handle(data));
 const fail = (error) => {
   $("trouble").hidden = false;
   $("trouble").textContent = error.message;

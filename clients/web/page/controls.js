@@ -1,7 +1,7 @@
 // The controls: each changes one thing, for all lanes at once.
 
 import { $, element, setText } from "../dom.js";
-import { control } from "./demo.js";
+import { command } from "./demo.js";
 import { attempt } from "./notices.js";
 
 const PEOPLE = 5;
@@ -26,7 +26,7 @@ export class Controls {
     $("cut").onclick = () => this.cut(!isPressed("cut"));
     $("crowd").onclick = () => this.crowd(!isPressed("crowd"));
     $("window").onclick = () => open(location.pathname, "_blank", "noopener");
-    $("anew").onclick = () => attempt(() => lanes.countAnew());
+    $("anew").onclick = () => attempt(() => lanes.resetCounts());
   }
 
   /** Set the interval of the polling clients. */
@@ -50,7 +50,7 @@ export class Controls {
   delay(delayMs) {
     $("delay").value = delayMs;
     $("delay-shown").textContent = delayMs ? `${delayMs} ms` : "none";
-    return this.#shape(delayMs, isPressed("cut"));
+    return this.#setNetwork(delayMs, isPressed("cut"));
   }
 
   /** Run every lane on a serverless host of that profile; with "" on servers of their own. */
@@ -58,8 +58,8 @@ export class Controls {
     $("host").value = profile;
     if (profile === this.#state.profile) return;
     const move = async () => {
-      await control("host_on", { profile });
-      await this.lanes.countAnew();
+      await command("set_host", { profile });
+      await this.lanes.resetCounts();
     };
     await attempt(move, $("host"));
   }
@@ -67,13 +67,13 @@ export class Controls {
   /** Cut this window off from every server, or connect it again. */
   cut(isCut) {
     this.#press("cut", isCut, isCut ? "Mend my network" : "Cut my network");
-    return this.#shape(Number($("delay").value), isCut);
+    return this.#setNetwork(Number($("delay").value), isCut);
   }
 
   /** Have scripted users join every lane, or leave. */
   async crowd(isHere) {
     this.#pressCrowd(isHere);
-    if (isHere !== !!this.#state.people) await attempt(() => control("gather", { people: isHere ? PEOPLE : 0 }));
+    if (isHere !== !!this.#state.people) await attempt(() => command("gather", { people: isHere ? PEOPLE : 0 }));
   }
 
   /** Show the state of the demo, whichever window changed it: all share the crowd and the lanes that are on. */
@@ -89,13 +89,13 @@ export class Controls {
   #addSwitch(slug, label) {
     const button = element("button", "", `Lane: ${label}`);
     Object.assign(button, { id: `enable-${slug}`, ariaPressed: "false" });
-    const toggle = () => control("enable_lane", { lane: slug, on: !isPressed(button.id) });
+    const toggle = () => command("enable_lane", { lane: slug, on: !isPressed(button.id) });
     button.onclick = () => attempt(toggle, button);
     $("window").before(button);
   }
 
-  #shape(delayMs, isCut) {
-    return attempt(() => control("shape", { window: this.window, delay_ms: delayMs, is_cut: isCut }));
+  #setNetwork(delayMs, isCut) {
+    return attempt(() => command("set_network", { window: this.window, delay_ms: delayMs, is_cut: isCut }));
   }
 
   #write() {

@@ -4,7 +4,7 @@ const secret = document.querySelector("meta[name=secret]").content;
 const STORED = "window"; // a page that is reloaded returns to its own connections
 
 /** Send a command to the demo; resolves with its response. Raises Error with the demo's reason. */
-export async function control(type, fields = {}) {
+export async function command(type, fields = {}) {
   const response = await fetch("/control", {
     method: "POST",
     headers: { "Content-Type": "application/json", "X-Secret": secret },
@@ -17,7 +17,7 @@ export async function control(type, fields = {}) {
 
 /** Open this window, or return to it: {window, name, lanes}. */
 export async function open() {
-  const opened = await control("open", { window: sessionStorage.getItem(STORED) ?? "" });
+  const opened = await command("open_window", { window: sessionStorage.getItem(STORED) ?? "" });
   sessionStorage.setItem(STORED, opened.window);
   return opened;
 }

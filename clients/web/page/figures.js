@@ -5,6 +5,11 @@ import { bytes, duration, median, whole } from "./format.js";
 
 const LATENCIES = "from written to seen here, over my last 500 messages";
 
+const billed =
+  (name) =>
+  ({ bill }) =>
+    bill && (bill[name] < 10 ? String(bill[name]) : whole(bill[name]));
+
 // name -> label, explanation, text
 const FIGURES = {
   requests: ["requests", "HTTP requests made, upgrades included", ({ counts }) => whole(counts.requests)],
@@ -20,17 +25,12 @@ const FIGURES = {
   function_s: [
     "function-s",
     "seconds in which an instance was held by at least one call: what is billed",
-    ({ bill }) => bill && short(bill.function_s),
+    billed("function_s"),
   ],
-  cold_starts: [
-    "cold starts",
-    "processes started because none was free",
-    ({ bill }) => bill && short(bill.cold_starts),
-  ],
-  cuts: ["cut", "calls, answers and lines ended at the host's limit", ({ bill }) => bill && short(bill.cuts)],
+  cold_starts: ["cold starts", "processes started because none was free", billed("cold_starts")],
+  cuts: ["cut", "calls, answers and lines ended at the host's limit", billed("cuts")],
 };
 const PUBLISHED = "TCP payload between the API and the push service, beside what browsers exchange with both";
-const short = (count) => (count < 10 ? String(count) : whole(count));
 
 export class Figures {
   #values = {};

@@ -2,7 +2,7 @@
 
 import { $, element, setText } from "../dom.js";
 import { writtenAtMs } from "../lane/client_ids.js";
-import { control } from "./demo.js";
+import { command } from "./demo.js";
 import { Figures } from "./figures.js";
 import { duration } from "./format.js";
 import { attempt } from "./notices.js";
@@ -22,7 +22,7 @@ export class Lane {
     this.card = newCard("lane", reached, this.label);
     const restart = this.#part(".restart");
     restart.ariaLabel = `Restart the server of ${this.label}`;
-    restart.onclick = () => attempt(() => control("restart", { lane: this.slug }), restart);
+    restart.onclick = () => attempt(() => command("restart", { lane: this.slug }), restart);
     this.figures = new Figures(this.#part("dl"));
     this.strip = new Strip(this.#part(".strip"));
     this.frame = this.#part("iframe");
@@ -36,14 +36,14 @@ export class Lane {
     addEventListener("message", listen, { signal: this.#closed.signal });
   }
 
-  /** Send a command to the client in the frame. */
-  command(message) {
+  /** Send a message to the client in the frame. */
+  post(message) {
     this.frame.contentWindow?.postMessage(message, this.address);
   }
 
   /** Send a message; resolves with the latency once its own client has seen it; with undefined if it is closed. */
   send(text, id) {
-    this.command({ kind: "send", text, id });
+    this.post({ kind: "send", text, id });
     this.unstored += 1;
     return new Promise((resolve) => this.#waiting.set(id, resolve));
   }
@@ -56,12 +56,12 @@ export class Lane {
   /** Take over the server's state, and after how many seconds its host ends every call, if it does. */
   update({ counts, is_up: isUp, bill }, limitS) {
     Object.assign(this, { counts, bill });
-    if (this.hasJoined) this.command({ kind: "limit", s: limitS });
+    if (this.hasJoined) this.post({ kind: "limit", s: limitS });
     this.card.classList.toggle("is-down", !isUp);
   }
 
   /** Start all counts at zero. */
-  countAnew() {
+  resetCounts() {
     this.#sinceMs = performance.timeOrigin + performance.now();
     this.seen = this.seenOfAll = 0;
     this.latencies = [];

@@ -2,7 +2,7 @@
 
 import { $, oncePerFrame } from "../dom.js";
 import { newClientId } from "../lane/client_ids.js";
-import { control } from "./demo.js";
+import { command } from "./demo.js";
 import { listed, numeral } from "./format.js";
 import { absentCard, Lane } from "./lane.js";
 import { announce, attempt, showError } from "./notices.js";
@@ -51,14 +51,14 @@ export class Lanes {
     return this.all.every((lane) => !lane.connected || lane.unstored < UNSTORED_MAX);
   }
 
-  /** Send a command to every client. */
-  command(message) {
-    for (const lane of this.all) lane.command(message);
+  /** Send a message to every client. */
+  post(message) {
+    for (const lane of this.all) lane.post(message);
   }
 
   setPoll(ms) {
     this.pollMs = ms;
-    this.command({ kind: "poll", ms });
+    this.post({ kind: "poll", ms });
   }
 
   /** Show the servers' counters, and the lanes that are on: any window may switch one. */
@@ -73,9 +73,9 @@ export class Lanes {
   }
 
   /** Start this window's counters at zero. */
-  async countAnew() {
-    await control("count_anew", { window: this.window });
-    for (const lane of this.all) lane.countAnew();
+  async resetCounts() {
+    await command("reset_counts", { window: this.window });
+    for (const lane of this.all) lane.resetCounts();
     this.#draw();
   }
 
@@ -88,8 +88,8 @@ export class Lanes {
     if (this.adding) return;
     this.adding = true;
     await attempt(async () => {
-      await this.show([await control("reach", { window: this.window, lane: slug })]);
-      await this.countAnew();
+      await this.show([await command("connect_lane", { window: this.window, lane: slug })]);
+      await this.resetCounts();
     });
     this.adding = false;
   }
@@ -127,7 +127,7 @@ export class Lanes {
     const [, host, port] = /^http:\/\/(.*):(\d+)$/.exec(lane.push_service) ?? [];
     const options = { pollMs: this.pollMs, pushService: host ? { host, port: Number(port) } : {} };
     const token = sessionStorage.getItem(lane.address) ?? "";
-    lane.command({ kind: "start", name: this.name, token, room: ROOM, colour: lane.colour, options });
+    lane.post({ kind: "start", name: this.name, token, room: ROOM, colour: lane.colour, options });
   }
 
   /** Announce which connections are lost, or that none is, once for all that change together. */

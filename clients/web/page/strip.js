@@ -30,9 +30,8 @@ export class Strip {
 
   /** Show the latencies in ms, the latest at the right. */
   show(latencies) {
-    const last = latencies.slice(-SHOWN);
-    const first = SHOWN - last.length;
-    const points = last.map((ms, place) => `M ${xOf(first + place).toFixed(1)} ${yOf(ms).toFixed(1)} h 0`);
-    setAttributes(this.dots, { d: points.join(" ") });
+    const first = SHOWN - Math.min(SHOWN, latencies.length);
+    const dot = (ms, place) => `M ${xOf(first + place).toFixed(1)} ${yOf(ms).toFixed(1)} h 0`;
+    setAttributes(this.dots, { d: latencies.slice(-SHOWN).map(dot).join(" ") });
   }
 }

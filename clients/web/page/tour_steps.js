@@ -35,7 +35,7 @@ export const reset =
     await controls.cut(false);
     await controls.crowd(false);
     await controls.host(host);
-    await lanes.countAnew();
+    await lanes.resetCounts();
     controls.rate(rate);
   };
 
