@@ -5,11 +5,6 @@ import { bytes, duration, median, whole } from "./format.js";
 
 const LATENCIES = "from written to seen here, over my last 500 messages";
 
-const billed =
-  (name) =>
-  ({ bill }) =>
-    bill && (bill[name] < 10 ? String(bill[name]) : whole(bill[name]));
-
 // name -> label, explanation, text
 const FIGURES = {
   requests: ["requests", "HTTP requests made, upgrades included", ({ counts }) => whole(counts.requests)],
@@ -62,4 +57,8 @@ function add(list, name, label, title) {
   pair.append(element("dt", "", label), description);
   list.append(pair);
   return value;
+}
+
+function billed(name) {
+  return ({ bill }) => bill && (bill[name] < 10 ? String(bill[name]) : whole(bill[name]));
 }
