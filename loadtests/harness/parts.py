@@ -13,7 +13,7 @@ import psutil
 from loadtests.accounts.cell import Reading
 from loadtests.harness.cpu_time import cpu_s, ended_s
 
-API, PUSH_SERVICE, STORE, SUPERVISION = PARTS = "api", "push_service", "store", "tending"
+API, PUSH_SERVICE, STORE, SUPERVISION = PARTS = "api", "push_service", "store", "supervisor"
 """Columns of CPU time: what serves, the push service, the store's engine, and what only starts the others."""
 
 SUPERVISOR, HOST = "supervisor", "host"

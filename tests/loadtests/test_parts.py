@@ -61,7 +61,7 @@ def test_who_is_listed_below_another_answers_for_itself_and_is_counted_once() ->
 
 def test_every_process_belongs_to_a_part() -> None:
     roles = ("api", "api_2", "websocket_server", "push_service", "store", "supervisor", "host")
-    assert [part_of(role) for role in roles] == ["api"] * 3 + ["push_service", "store", "tending", "tending"]
+    assert [part_of(role) for role in roles] == ["api"] * 3 + ["push_service", "store", "supervisor", "supervisor"]
 
 
 def test_who_only_tends_others_is_counted_apart_from_what_it_has_started() -> None:
@@ -70,6 +70,6 @@ def test_who_only_tends_others_is_counted_apart_from_what_it_has_started() -> No
         used_s, resident = tended.used_s(), tended.resident_bytes()
         started = psutil.Process(below).memory_info().rss
         assert used_s["api_cpu_s"] >= 1.8 * BURNT_S
-        assert 0 < used_s["tending_cpu_s"] < whole.used_s()["api_cpu_s"] - used_s["api_cpu_s"] + BURNT_S / 4
+        assert 0 < used_s["supervisor_cpu_s"] < whole.used_s()["api_cpu_s"] - used_s["api_cpu_s"] + BURNT_S / 4
         assert resident["api_rss_bytes"] == pytest.approx(started, rel=0.05)
         assert whole.resident_bytes()["api_rss_bytes"] > 1.5 * started
