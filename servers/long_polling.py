@@ -24,8 +24,9 @@ def create_app(chat: Chat, settings: Settings) -> Starlette:
         """Respond as soon as there is a new event, or without one after the hold time. Waits meanwhile."""
         identity, room, connection, after = parse_request(chat, request)
         await chat.renew_lease(identity, room, connection)
-        with chat.keep_online(identity, room, connection), CancelOnDisconnect(request.receive):
-            page = await chat.wait_and_read(room, after, settings.hold_s)
+        with chat.keep_online(identity, room, connection) as held, CancelOnDisconnect(request.receive):
+            async with held.required(chat.token_left_s(identity)):
+                page = await chat.wait_and_read(room, after, settings.hold_s)
         return page_response(request, page)
 
     return chat_app("long_polling", chat, settings, [get("/rooms/{room}/events", Purpose.RECEIVE, deliver)])

@@ -9,10 +9,11 @@ nothing ever comes back on a stream, only TCP can tell that its reader is gone.
 """
 
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, suppress
 from functools import lru_cache
 
 from sse_starlette import EventSourceResponse, ServerSentEvent
+from sse_starlette.sse import SendTimeoutError
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import Response
@@ -20,7 +21,8 @@ from starlette.types import Receive, Scope, Send
 
 from servers.core.chat import Chat
 from servers.core.counters import Counters, Purpose
-from servers.core.errors import ChatError, Unauthenticated
+from servers.core.errors import ChatError
+from servers.core.held_lease import HeldLease
 from servers.core.room_feed import EncodedPage
 from servers.core.settings import Settings
 from servers.core.wire import Refusal, encode
@@ -28,7 +30,9 @@ from servers.http_endpoint import Reader, get, parse_cursor, parse_request
 from servers.http_routes import chat_app
 
 LINE_END = "\n"
-GRACE_S = 5.0  # our streams end when the chat stops; this is only how long the library waits before it cuts them
+GRACE_S = 5.0
+"""How long a stream may go on once the chat stops, or its lease or token has ended: longer than it takes to say so."""
+
 PING = ServerSentEvent(comment="ping", sep=LINE_END).encode()
 
 
@@ -41,22 +45,23 @@ def create_app(chat: Chat, settings: Settings) -> Starlette:
         reader = resume(parse_request(chat, request), request)
         identity, room, connection, after = reader
         async with AsyncExitStack() as cleanup:  # online first: an older stream may end meanwhile
-            cleanup.push_async_callback(chat.disconnect, identity, room, connection)
-            cleanup.enter_context(chat.keep_online(identity, room, connection))
+            held = await cleanup.enter_async_context(chat.connected(identity, room, connection))
             await chat.acquire_lease(identity, room, connection)
             await chat.read(room, after)
-            return Stream(pages(reader, request.app.state.counters), cleanup.pop_all())
+            limit = held.required(chat.token_left_s(identity), GRACE_S)  # even while a send waits for its reader
+            return Stream(pages(reader, request.app.state.counters, held), settings.lease_s, limit, cleanup.pop_all())
 
-    async def pages(reader: Reader, counters: Counters) -> AsyncIterator[bytes]:
-        """Yield each page as it comes; a slow client catches up from its cursor. Ends with the server or the token."""
+    async def pages(reader: Reader, counters: Counters, held: HeldLease) -> AsyncIterator[bytes]:
+        """Yield each page as it comes; a slow client catches up from its cursor.
+
+        Ends with the server, the lease or the token.
+        """
         identity, room, _, after = reader
         yield PING  # the headers leave with the first bytes, and a room may be silent for long
         try:
             while not chat.stopping:
-                left_s = chat.token_left_s(identity)
-                if left_s <= 0:
-                    raise Unauthenticated("token: expired; log in again")
-                page = await chat.wait_and_read(room, after, min(settings.ping_s, left_s))
+                async with held.required(chat.token_left_s(identity)):
+                    page = await chat.wait_and_read(room, after, settings.ping_s)
                 yield event_of(page) if page.next != after else PING
                 after = page.next
                 counters.events_delivered += page.count
@@ -67,15 +72,27 @@ def create_app(chat: Chat, settings: Settings) -> Starlette:
 
 
 class Stream(EventSourceResponse):
-    """A response that goes on until its pages end or its client is gone, and then cleans up."""
+    """A response that goes on until its pages end, its limit cuts it or its client is gone, and then cleans up.
 
-    def __init__(self, pages: AsyncIterator[bytes], cleanup: AsyncExitStack) -> None:
-        super().__init__(pages, ping=0, sep=LINE_END, shutdown_grace_period=GRACE_S)
+    send_timeout_s: a client that has read nothing for so long counts as gone.
+    """
+
+    def __init__(
+        self,
+        pages: AsyncIterator[bytes],
+        send_timeout_s: float,
+        limit: AbstractAsyncContextManager[None],
+        cleanup: AsyncExitStack,
+    ) -> None:
+        super().__init__(pages, ping=0, sep=LINE_END, shutdown_grace_period=GRACE_S, send_timeout=send_timeout_s)
+        self._limit = limit
         self._cleanup = cleanup
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         async with self._cleanup:
-            await super().__call__(scope, receive, send)
+            with suppress(ChatError, SendTimeoutError):
+                async with self._limit:
+                    await super().__call__(scope, receive, send)
 
 
 def resume(reader: Reader, request: Request) -> Reader:

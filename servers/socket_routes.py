@@ -15,6 +15,7 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 from servers.core.chat import Chat
 from servers.core.counters import Counters, Purpose
 from servers.core.errors import BadRequest, ChatError, NotJoined, TooLarge, Unauthenticated
+from servers.core.held_lease import HeldLease
 from servers.core.room_feed import EncodedPage
 from servers.core.settings import Settings
 from servers.core.wire import Join, Leave, Refusal, SocketCommand, Undecodable, decode, encode
@@ -53,17 +54,14 @@ class SocketSession:
         join = await self._receive_join(websocket)
         identity, room, connection = self._chat.verify(join.token), websocket.path_params["room"], join.connection
         after = parse_cursor("join", join.after) if join.after else None
-        try:
-            with self._chat.keep_online(identity, room, connection):
-                snapshot = await self._chat.join(identity, room, connection)
-                page = await self._chat.read(room, after or snapshot.cursor)
-                await writer.send(text_message(encode(snapshot)))
-                reader = Reader(identity, room, connection, page.after)
-                await _until_first_ends(
-                    self._deliver(reader, writer, counters), self._execute_all(websocket, writer, reader, counters)
-                )
-        finally:
-            await self._chat.disconnect(identity, room, connection)
+        async with self._chat.connected(identity, room, connection) as held:
+            snapshot = await self._chat.join(identity, room, connection)
+            page = await self._chat.read(room, after or snapshot.cursor)
+            await writer.send(text_message(encode(snapshot)))
+            reader = Reader(identity, room, connection, page.after)
+            await _until_first_ends(
+                self._deliver(reader, writer, counters), self._execute_all(websocket, writer, reader, counters, held)
+            )
 
     async def _receive_join(self, websocket: WebSocket) -> Join:
         """Wait for the first frame. Raises Unauthenticated if it is late, BadRequest or NotJoined if it is no join."""
@@ -79,19 +77,16 @@ class SocketSession:
         return join
 
     async def _execute_all(
-        self, websocket: WebSocket, writer: SocketWriter, reader: Reader, counters: Counters
+        self, websocket: WebSocket, writer: SocketWriter, reader: Reader, counters: Counters, held: HeldLease
     ) -> None:
-        """Execute commands until the client leaves or disconnects. Raises Unauthenticated when the token expires."""
-        try:
-            async with asyncio.timeout(self._chat.token_left_s(reader.identity)):
-                while (frame := await websocket.receive())["type"] != "websocket.disconnect":
-                    counters.command_frames += 1
-                    response, has_left = await self._execute(reader, frame.get("text") or "")
-                    await writer.send(text_message(response))
-                    if has_left:
-                        return
-        except TimeoutError:
-            raise Unauthenticated("token: expired; log in again") from None
+        """Execute commands until the client leaves or disconnects. Raises as HeldLease.required does."""
+        async with held.required(self._chat.token_left_s(reader.identity)):
+            while (frame := await websocket.receive())["type"] != "websocket.disconnect":
+                counters.command_frames += 1
+                response, has_left = await self._execute(reader, frame.get("text") or "")
+                await writer.send(text_message(response))
+                if has_left:
+                    return
 
     async def _execute(self, reader: Reader, frame: str) -> tuple[bytes, bool]:
         """Execute one command; return its acknowledgement or refusal as JSON, and whether this connection has left."""

@@ -13,6 +13,7 @@ from servers.core import limits
 from servers.core.auth import Identity, Tokens
 from servers.core.clock import Clock
 from servers.core.errors import BadRequest, NameTaken, Unauthenticated
+from servers.core.held_lease import HeldLease
 from servers.core.presence import Connection, Presence
 from servers.core.room_feed import EncodedPage, Push, encode_page
 from servers.core.room_feeds import RoomFeeds
@@ -135,9 +136,20 @@ class Chat:
             head = (await self._feeds.open(room)).head
         return Head(head.epoch, head.seq)
 
-    def keep_online(self, identity: Identity, room: str, connection: str) -> AbstractContextManager[None]:
-        """Renew the connection's lease for as long as the block runs. Raises TooMany."""
+    def keep_online(self, identity: Identity, room: str, connection: str) -> AbstractContextManager[HeldLease]:
+        """Renew the connection's lease for as long as the block runs; yield what ends with it. Raises TooMany."""
         return self._presence.keep_online(_connection(identity, room, connection))
+
+    @asynccontextmanager
+    async def connected(self, identity: Identity, room: str, connection: str) -> AsyncIterator[HeldLease]:
+        """Do as `keep_online` for a stream or socket: its end releases the lease, unless that has ended before."""
+        held: HeldLease | None = None
+        try:
+            with self.keep_online(identity, room, connection) as held:
+                yield held
+        finally:
+            if held is not None and not held.ended:
+                await self.disconnect(identity, room, connection)
 
     async def leave(self, identity: Identity, room: str, connection: str) -> Event | None:
         """End one connection's lease now; return the "offline" event, if it was the user's last."""

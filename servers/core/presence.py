@@ -8,7 +8,7 @@ out how a renewal travels.
 
 import asyncio
 import secrets
-from collections import Counter
+from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import NamedTuple
@@ -16,9 +16,12 @@ from typing import NamedTuple
 from servers.core.auth import Identity
 from servers.core.clock import Clock
 from servers.core.errors import NotJoined, TooMany, Unavailable
+from servers.core.held_lease import HeldLease
 from servers.core.settings import Settings
 from servers.core.store import Lease, Store
 from servers.core.wire import Event, Kind
+
+NEVER_S = float("-inf")
 
 
 class Connection(NamedTuple):
@@ -40,12 +43,13 @@ class Presence:
         self._process = secrets.token_hex(8)
         self._renewed_s: dict[Connection, float] = {}
         self._member_until_s: dict[tuple[str, str], float] = {}
-        self._open: Counter[Connection] = Counter()
+        self._doubted_s: dict[tuple[str, str], float] = {}
+        self._open: defaultdict[Connection, set[HeldLease]] = defaultdict(set)
 
     @property
     def cached(self) -> int:
         """How many leases and memberships are cached."""
-        return len(self._renewed_s) + len(self._member_until_s)
+        return len(self._renewed_s) + len(self._member_until_s) + len(self._doubted_s)
 
     @property
     def has_open_connections(self) -> bool:
@@ -62,13 +66,17 @@ class Presence:
     async def renew(self, connection: Connection, holder: str = "") -> Event | None:
         """Renew the lease, if that is due; return the "online" event, if any. Raises NotJoined."""
         now_s = self._clock.monotonic_s()
-        if now_s - self._renewed_s.get(connection, float("-inf")) < self._settings.heartbeat_s:
+        renewed_s = self._renewed_s.get(connection, NEVER_S)
+        doubted_s = self._doubted_s.get((connection.room, connection.user), NEVER_S)
+        if renewed_s > max(now_s - self._settings.heartbeat_s, doubted_s):
             return None
         self._renewed_s[connection] = now_s
         try:
             return await self._store.touch(self._lease(connection, holder))
-        except BaseException:
+        except BaseException as error:
             self._renewed_s.pop(connection, None)
+            if isinstance(error, NotJoined):
+                self._end(connection)
             raise
 
     async def acquire(self, connection: Connection) -> Event | None:
@@ -77,10 +85,11 @@ class Presence:
         return await self.renew(connection, self._process)
 
     async def release(self, connection: Connection, holder: str = "") -> Event | None:
-        """End the lease now; return the "offline" event, if it was the user's last."""
+        """End the lease now, and what it was held for; return the "offline" event, if it was the user's last."""
         self._renewed_s.pop(connection, None)
-        self._member_until_s.pop((connection.room, connection.user), None)
-        return await self._store.release(self._lease(connection, holder))
+        event = await self._store.release(self._lease(connection, holder))
+        self._end(connection)
+        return event
 
     async def disconnect(self, connection: Connection) -> Event | None:
         """Release the lease of a closed stream or socket, unless the connection has a newer one, here or elsewhere."""
@@ -96,23 +105,30 @@ class Presence:
         self._member_until_s[key] = self._clock.monotonic_s() + self._settings.lease_s
 
     def on_foreign_event(self, event: Event) -> None:
-        """Drop the cached membership of a user who went offline at another process: they may have left the room."""
+        """Ask the store again about a user who went offline at another process: they may have left the room."""
         if event.kind is Kind.PRESENCE and event.body == "offline":
             self._member_until_s.pop((event.room, event.sender), None)
+            self._doubted_s[event.room, event.sender] = self._clock.monotonic_s()
 
     @contextmanager
-    def keep_online(self, connection: Connection) -> Iterator[None]:
-        """Have `sweep` renew the lease while the block runs. Raises TooMany."""
+    def keep_online(self, connection: Connection) -> Iterator[HeldLease]:
+        """Have `sweep` renew the lease while the block runs; yield what ends with the lease. Raises TooMany."""
         limit = self._settings.polls_max
-        if self._open[connection] >= limit:
+        if len(self._open.get(connection, ())) >= limit:
             raise TooMany(f"connection {connection.id!r}: has {limit} open requests already; await one")
-        self._open[connection] += 1
+        held = HeldLease()
+        self._open[connection].add(held)
         try:
-            yield
+            yield held
         finally:
-            self._open[connection] -= 1
+            self._open[connection].discard(held)
             if not self._open[connection]:
                 del self._open[connection]
+
+    def _end(self, connection: Connection) -> None:
+        self._member_until_s.pop((connection.room, connection.user), None)
+        for held in self._open.get(connection, ()):
+            held.end()
 
     async def sweep(self) -> list[Event]:
         """Renew the leases of open connections, end those that have expired; return the presence events."""
@@ -127,6 +143,7 @@ class Presence:
         now_s = self._clock.monotonic_s()
         horizon_s = now_s - 2 * self._settings.lease_s
         self._renewed_s = {key: at_s for key, at_s in self._renewed_s.items() if at_s > horizon_s}
+        self._doubted_s = {key: at_s for key, at_s in self._doubted_s.items() if at_s > horizon_s}
         self._member_until_s = {key: until_s for key, until_s in self._member_until_s.items() if until_s > now_s}
 
     def _lease(self, connection: Connection, holder: str) -> Lease:

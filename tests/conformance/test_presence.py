@@ -1,7 +1,9 @@
 """Who is online, and since when others are not, on every transport."""
 
+import httpx
 import pytest
 
+from clients.http_session import tls_context
 from servers.core.wire import Kind
 from tests.support.chat_harness import LEASE_S, ChatHarness, events, online, until
 
@@ -63,3 +65,17 @@ async def test_two_windows_of_one_user_count_as_one(harness: ChatHarness) -> Non
         (Kind.MESSAGE, "one window"),
         (Kind.PRESENCE, "offline"),
     ]
+
+
+async def test_a_connection_that_has_left_is_ended_and_its_client_joins_again(harness: ChatHarness) -> None:
+    if harness.transport.needs_push_service:
+        pytest.skip("whom the push service serves is not up to the chat server")
+    async with harness.joined("Bob", "Ada") as (bob, ada):
+        await events(bob, 1, Kind.PRESENCE)
+        token = {"Authorization": f"Bearer {ada.account.token}"}
+        async with httpx.AsyncClient(base_url=harness.address, trust_env=False, verify=tls_context()) as elsewhere:
+            left = {"connection": ada._http.connection}
+            assert (await elsewhere.post(f"/rooms/{harness.room}/leave", json=left, headers=token)).is_success
+        assert [event.body for event in await events(bob, 2, Kind.PRESENCE)] == ["offline", "online"]
+        await ada.send("back")
+        assert [event.body for event in await events(bob, 1, Kind.MESSAGE)] == ["back"]

@@ -11,7 +11,7 @@ from servers.core.errors import NotJoined, TooMany, Unavailable
 from servers.core.presence import Connection, Presence
 from servers.core.settings import Settings
 from servers.core.store import Lease, Store, open_store
-from servers.core.wire import Event
+from servers.core.wire import Event, Kind
 from tests.support.clock import FakeClock
 
 pytestmark = pytest.mark.anyio
@@ -31,6 +31,9 @@ class CountingStore:
     async def touch(self, lease: Lease) -> Event | None:
         self.touches += 1
         return await self._store.touch(lease)
+
+    async def release(self, lease: Lease) -> Event | None:
+        return await self._store.release(lease)
 
     async def expire(self, now_ms: int) -> Sequence[Event]:
         if self.fails:
@@ -106,6 +109,28 @@ async def test_who_has_left_is_no_member_at_once(presence: Presence) -> None:
         await presence.require(ADA, "room")
     with pytest.raises(NotJoined):
         await presence.renew(WINDOW)
+
+
+async def test_a_lease_that_was_removed_ends_what_it_was_held_for(
+    presence: Presence, store: CountingStore, clock: FakeClock
+) -> None:
+    await presence.join(WINDOW)
+    with pytest.raises(NotJoined), presence.keep_online(WINDOW) as held:
+        async with held.required(LEASE_S):
+            await store.release(Lease(*WINDOW, clock.now_ms(), clock.now_ms()))
+            clock.advance(LEASE_S / 3)
+            await presence.sweep()
+            await asyncio.Event().wait()
+
+
+async def test_whoever_went_offline_at_another_process_is_renewed_by_the_next_sweep(
+    presence: Presence, store: CountingStore
+) -> None:
+    await presence.join(WINDOW)
+    with presence.keep_online(WINDOW):
+        presence.on_foreign_event(Event("room", 1, Kind.PRESENCE, "ada", "Ada", "offline", 1))
+        await presence.sweep()
+    assert store.touches == 1
 
 
 async def test_a_failed_renewal_is_repeated_by_the_next_request(presence: Presence, store: CountingStore) -> None:

@@ -25,21 +25,45 @@ def is_online(http: httpx.Client, name: str, observer: dict[str, str]) -> bool:
     return {member["name"]: bool(member["online"]) for member in snapshot["members"]}[name]
 
 
+def open_stream(http: httpx.Client, token: dict[str, str], receive_bytes: int = 0) -> socket.socket:
+    """Join, and return a socket that has requested the events; with the smallest of buffers, if given."""
+    joined = http.post(f"{ROOM}/join", json={"connection": "w"}, headers=token).content
+    path = f"{ROOM}/events?after={decode(joined, type=Snapshot).cursor}&connection=w"
+    headers = "".join(f"{name}: {value}\r\n" for name, value in {"Host": "localhost", **token}.items())
+    stream = socket.socket()
+    if receive_bytes:
+        stream.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_bytes)
+    stream.settimeout(DEADLINE_S)
+    stream.connect((http.base_url.host, http.base_url.port or 80))
+    stream.sendall(f"GET {path} HTTP/1.1\r\n{headers}\r\n".encode())
+    return stream
+
+
+def test_a_reader_that_takes_nothing_for_a_lease_goes_offline() -> None:
+    with (
+        started(["servers", "server_sent_events", "--port", "0", "--lease", "0.5"]) as running,
+        httpx.Client(base_url=running.address, trust_env=False, timeout=DEADLINE_S) as http,
+    ):
+        ada, bob = log_in(http, "Ada"), log_in(http, "Bob")
+        with open_stream(http, ada, receive_bytes=4096):
+            assert is_online(http, "Ada", bob)
+            for sent in range(120):  # 24 kB each as JSON: more than the kernel buffers
+                message = {"client_id": str(sent), "text": "\x01" * 4000}
+                assert http.post(f"{ROOM}/send", json=message, headers=bob).is_success
+            deadline_s = time.monotonic() + DEADLINE_S
+            while is_online(http, "Ada", bob):
+                assert time.monotonic() < deadline_s
+
+
 def test_a_stream_that_is_replaced_at_once_does_not_take_its_user_offline() -> None:
     with (
         started(["servers", "server_sent_events", "--port", "0"]) as running,
         httpx.Client(base_url=running.address, trust_env=False, timeout=DEADLINE_S) as http,
     ):
         ada, bob = log_in(http, "Ada"), log_in(http, "Bob")
-        joined = http.post(f"{ROOM}/join", json={"connection": "w"}, headers=ada).content
-        path = f"{ROOM}/events?after={decode(joined, type=Snapshot).cursor}&connection=w"
-        headers = "".join(f"{name}: {value}\r\n" for name, value in {"Host": "localhost", **ada}.items())
-        request = f"GET {path} HTTP/1.1\r\n{headers}\r\n".encode()
-        address = http.base_url.host, http.base_url.port or 80
         last: socket.socket | None = None
         for _ in range(10):
-            stream = socket.create_connection(address, DEADLINE_S)
-            stream.sendall(request)
+            stream = open_stream(http, ada)
             if last:
                 last.close()
             assert b" 200 " in stream.recv(1000)

@@ -111,6 +111,33 @@ async def test_a_socket_that_has_left_the_room_is_closed(server: ChildProcess) -
 
 
 @pytest.mark.parametrize("server", ["raw_websocket"], indirect=True)
+async def test_leaving_from_elsewhere_closes_the_socket(server: ChildProcess) -> None:
+    async with user(server, "Ada") as (http, token), socket_of(server) as client:
+        await join(client, token)
+        await http.post("/rooms/room/leave", json={"connection": "window"})
+        assert await closing(client) == (4403, "not_joined")
+
+
+@pytest.mark.parametrize("server", ["server_sent_events"], indirect=True)
+async def test_leaving_from_elsewhere_ends_the_stream_with_a_refusal(server: ChildProcess) -> None:
+    async with user(server, "Ada") as (http, _):
+        query = await joined(http)
+        async with http.stream("GET", "/rooms/room/events", params=query) as stream:
+            await http.post("/rooms/room/leave", json={"connection": "window"})
+            assert "event: refusal" in (await stream.aread()).decode()
+
+
+async def test_leaving_from_elsewhere_ends_the_held_poll() -> None:
+    with started(["servers", "long_polling", "--port", "0", "--hold", str(DEADLINE_S)]) as server:
+        async with user(server, "Ada") as (http, _):
+            poll = asyncio.create_task(http.get("/rooms/room/events", params=await joined(http)))
+            while (await http.get("/stats")).json()["requests"]["receive"] == 0:
+                pass
+            await http.post("/rooms/room/leave", json={"connection": "window"})
+            assert (await poll).json()["error"] == "not_joined"
+
+
+@pytest.mark.parametrize("server", ["raw_websocket"], indirect=True)
 async def test_a_server_that_stops_closes_its_sockets_with_come_back_soon(server: ChildProcess) -> None:
     async with user(server, "Ada") as (_, token), socket_of(server) as client:
         await join(client, token)
