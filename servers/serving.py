@@ -15,16 +15,16 @@ import socket
 import sys
 import threading
 from collections.abc import Callable, Coroutine, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from importlib.util import find_spec
 from typing import Any
 
 import uvicorn
 from starlette.applications import Starlette
 from uvicorn.loops.auto import auto_loop_factory
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
-from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 
+from servers.connection_limits import ConnectionLimits, DescriptorLimit
+from servers.limited_protocols import LimitedHttp, LimitedSocket
 from servers.shared_frame import SharedFrame
 from servers.wire_bytes import WireBytes, metered
 
@@ -45,6 +45,7 @@ class HttpSettings:
     deflate: bool = False
     frame_once: bool = False
     frame_bytes_max: int = 64 * 1024
+    limits: ConnectionLimits = field(default_factory=ConnectionLimits)
 
     def as_dict(self) -> dict[str, Any]:
         """Return all that a comparison must state, the protocol implementations included."""
@@ -157,13 +158,26 @@ async def serve(
     """
     if not reuse_port:
         require_free(host, port)
+    descriptors = DescriptorLimit()
+    asyncio.get_running_loop().set_exception_handler(descriptors.handle_exception)
+    server = _Server(configuration(app, host, port, http, descriptors), on_ready, on_stop)
+    if attached:
+        threading.Thread(target=server.stop_at_eof, daemon=True).start()
+    await server.serve([reusable_socket(host, port)] if reuse_port else None)
+
+
+def configuration(
+    app: Starlette, host: str, port: int, http: HttpSettings, descriptors: DescriptorLimit
+) -> uvicorn.Config:
+    """Return uvicorn's configuration, with protocols that count bytes and have limits."""
     wire: WireBytes = app.state.wire
-    config = uvicorn.Config(
+    limits = {"limits": http.limits}
+    return uvicorn.Config(
         app,
         host=host,
         port=port,
-        http=metered(HttpToolsProtocol, wire, wire.http),
-        ws=metered(SharedFrame if http.frame_once else WebSocketsSansIOProtocol, wire, wire.websocket),
+        http=metered(LimitedHttp, wire, wire.http, **limits, descriptors=descriptors),
+        ws=metered(SharedFrame if http.frame_once else LimitedSocket, wire, wire.websocket, **limits),
         timeout_keep_alive=http.keep_alive_s,
         ws_ping_interval=http.ping_interval_s,
         ws_ping_timeout=http.ping_timeout_s,
@@ -175,7 +189,3 @@ async def serve(
         log_level="warning",
         server_header=False,
     )
-    server = _Server(config, on_ready, on_stop)
-    if attached:
-        threading.Thread(target=server.stop_at_eof, daemon=True).start()
-    await server.serve([reusable_socket(host, port)] if reuse_port else None)

@@ -7,8 +7,9 @@ and written to each transport. Leaves out all but text frames, and depends on uv
 it.
 """
 
-from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 from websockets.http11 import Request
+
+from servers.limited_protocols import LimitedSocket
 
 EXTENSION = "push_or_poll.frames"
 WRITE = "write"
@@ -25,7 +26,7 @@ def text_frame(payload: bytes) -> bytes:
     return bytes((TEXT_FRAME, 127)) + size.to_bytes(8, "big") + payload
 
 
-class SharedFrame(WebSocketsSansIOProtocol):
+class SharedFrame(LimitedSocket):
     """uvicorn's protocol, with an ASGI extension that takes whole frames."""
 
     def handle_connect(self, event: Request) -> None:

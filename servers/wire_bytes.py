@@ -82,6 +82,11 @@ class _Meter:
         super().connection_lost(exc)  # type: ignore[misc]
 
 
-def metered(protocol: type[asyncio.Protocol], wire: WireBytes, traffic: Traffic) -> type[asyncio.Protocol]:
-    """Return a subclass of a uvicorn protocol class that counts bytes into `traffic`, connections into `wire`."""
-    return type(f"Metered{protocol.__name__}", (_Meter, protocol), {"wire": wire, "traffic": traffic})
+def metered(
+    protocol: type[asyncio.Protocol], wire: WireBytes, traffic: Traffic, **settings: object
+) -> type[asyncio.Protocol]:
+    """Return a subclass of a uvicorn protocol class that counts bytes into `traffic`, connections into `wire`.
+
+    settings: further attributes of the class, since uvicorn makes its instances.
+    """
+    return type(f"Metered{protocol.__name__}", (_Meter, protocol), {"wire": wire, "traffic": traffic, **settings})

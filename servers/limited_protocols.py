@@ -1,0 +1,163 @@
+"""uvicorn's protocols within limits: the parser is the first thing that an attacker meets, before any check of ours.
+
+Teaches what a listener must bound by itself. uvicorn limits neither a request's head nor the time that it takes, and
+answers pings whose pongs nobody reads. What crosses the wire: 400 for a malformed request, 408 for an unfinished one,
+431 for a head over the limit. The usual request, complete when it arrives, costs no timer.
+"""
+
+import asyncio
+from http import HTTPStatus
+from typing import Any
+
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
+from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
+from websockets.frames import CloseCode, Frame
+
+from servers.connection_limits import ConnectionLimits, DescriptorLimit
+from servers.wire_bytes import ABORT_AFTER_S
+
+
+class LimitedHttp(HttpToolsProtocol):
+    """HTTP/1.1 within limits. A request in progress may take any time: a held poll is no idle connection."""
+
+    limits: ConnectionLimits
+    descriptors: DescriptorLimit
+
+    _without_progress = 0
+    _is_progressing = False
+    _in_body = False
+    _is_done = False
+    _unfinished_s: float | None = None
+    _unfinished_timer: asyncio.TimerHandle | None = None
+    _stall_timer: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: Any) -> None:
+        super().connection_made(transport)
+        self.descriptors.note_accepted(transport.get_extra_info("socket").fileno())
+        self.timeout_keep_alive_task = self.loop.call_later(self.timeout_keep_alive, self.timeout_keep_alive_handler)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._stop_timers()
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        """Parse in parts, so that of a head no more than its limit is ever parsed."""
+        while data and not self._is_done:
+            room = self.limits.head_bytes_max - self._without_progress
+            part, data = data[:room], data[room:]
+            self._is_progressing = False
+            super().data_received(part)
+            self._without_progress = 0 if self._is_progressing else self._without_progress + len(part)
+            if self._without_progress >= self.limits.head_bytes_max and not self._is_done:
+                self._refuse(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE)
+        if not self._is_done:
+            self._limit_unfinished()
+
+    def on_headers_complete(self) -> None:
+        if len(self.pipeline) >= self.limits.pipelined_max:
+            raise ValueError("too many pipelined requests")  # which the parser reports as a malformed request
+        self._is_progressing = self._in_body = True
+        super().on_headers_complete()
+
+    def on_body(self, body: bytes) -> None:
+        self._is_progressing = True
+        super().on_body(body)
+
+    def on_message_complete(self) -> None:
+        self._is_progressing, self._in_body = True, False
+        super().on_message_complete()
+
+    def handle_websocket_upgrade(self) -> None:
+        self._is_done = True
+        self._stop_timers()
+        super().handle_websocket_upgrade()
+        socket: Any = self.transport.get_protocol()
+        if not socket.handshake_initiated:  # its own limits are narrower: a line of 8 kB, 128 header fields
+            self._refuse(HTTPStatus.BAD_REQUEST)
+
+    def send_400_response(self, msg: str) -> None:
+        self._refuse(HTTPStatus.BAD_REQUEST)
+
+    def pause_writing(self) -> None:
+        super().pause_writing()
+        self._watch_stall()
+
+    def resume_writing(self) -> None:
+        super().resume_writing()
+        if self._stall_timer is not None:
+            self._stall_timer.cancel()
+
+    def _watch_stall(self, unsent_before: float = float("inf")) -> None:
+        """Drop the connection when it has taken nothing since the last look."""
+        unsent = self.transport.get_write_buffer_size()
+        if unsent >= unsent_before:
+            self.transport.abort()
+        else:
+            self._stall_timer = self.loop.call_later(self.limits.stall_s, self._watch_stall, unsent)
+
+    def _limit_unfinished(self) -> None:
+        """Have a timer for the head or body that is being received, if one is."""
+        limit_s = None
+        if self._in_body:
+            limit_s = self.limits.body_s
+        elif self.cycle is None or self.cycle.response_complete:
+            limit_s = self.limits.head_s
+        if limit_s != self._unfinished_s:
+            self._unfinished_s = limit_s
+            if self._unfinished_timer is not None:
+                self._unfinished_timer.cancel()
+                self._unfinished_timer = None
+            if limit_s is not None:
+                self._unfinished_timer = self.loop.call_later(limit_s, self._refuse, HTTPStatus.REQUEST_TIMEOUT)
+
+    def _refuse(self, status: HTTPStatus) -> None:
+        """Respond to what is no request, and close; what still arrives is dropped, lest it reset the response."""
+        self._is_done = True
+        self._stop_timers()
+        if self.cycle is not None and (self._in_body or not self.cycle.response_complete):
+            self.cycle.disconnected = True
+            self.cycle.message_event.set()
+            if self.cycle.response_started or self.pipeline:
+                self.transport.abort()
+                return
+        text = f"{status} {status.phrase}".encode()
+        fields = b"content-type: text/plain\r\ncontent-length: %d\r\nconnection: close\r\n\r\n" % len(text)
+        self.transport.write(STATUS_LINE[status] + fields + text)
+        self.transport.write_eof()
+        self.loop.call_later(ABORT_AFTER_S, self.transport.abort)
+
+    def _stop_timers(self) -> None:
+        self._unset_keepalive_if_required()
+        for timer in (self._unfinished_timer, self._stall_timer):
+            if timer is not None:
+                timer.cancel()
+
+
+class LimitedSocket(WebSocketsSansIOProtocol):
+    """WebSocket within limits."""
+
+    limits: ConnectionLimits
+
+    def handle_ping(self) -> None:
+        """Respond, unless the client reads nothing: RFC 6455 section 5.5.3 allows to skip all pongs but the last."""
+        if self.writable.is_set():
+            super().handle_ping()
+        else:
+            self.conn.data_to_send()
+
+    def handle_cont(self, event: Frame) -> None:
+        if len(self.frames) >= self.limits.frames_max:
+            self._fail(CloseCode.MESSAGE_TOO_BIG, "too many fragments")
+        else:
+            super().handle_cont(event)
+
+    def send_receive_event_to_app(self) -> None:
+        super().send_receive_event_to_app()
+        if self.queue.qsize() > self.limits.frames_max:
+            self._fail(CloseCode.POLICY_VIOLATION, "too many frames at once")
+
+    def _fail(self, code: CloseCode, reason: str) -> None:
+        """Close, and drop whatever else arrives."""
+        if not self.close_sent:
+            self.conn.fail(code, reason)
+            self.handle_parser_exception()

@@ -1,0 +1,288 @@
+"""What one connection may cost a listener: its heads, its silence, and what it does not read."""
+
+import asyncio
+import sys
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+from starlette.applications import Starlette
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import PlainTextResponse, Response, StreamingResponse
+from starlette.routing import Route, WebSocketRoute
+from starlette.websockets import WebSocket
+from uvicorn.server import ServerState
+
+from servers.connection_limits import ConnectionLimits, DescriptorLimit
+from servers.deploy.child_process import ChildProcess, started
+from servers.serving import HttpSettings, configuration
+from servers.wire_bytes import WireBytes
+from tests.support.pusher_process import ENV
+
+pytestmark = pytest.mark.anyio
+DEADLINE_S, SHORT_S = 15.0, 0.05
+HEAD_MAX = ConnectionLimits().head_bytes_max
+START = b"GET /held HTTP/1.1\r\nHost: 127.0.0.1\r\n"
+UPGRADE = (
+    b"GET /socket HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
+    b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n"
+)
+POST = b"POST /held HTTP/1.1\r\nHost: 127.0.0.1\r\n"
+CHUNKED = POST + b"Transfer-Encoding: chunked\r\n\r\n1\r\nx\r\n0\r\n"
+
+
+@dataclass
+class Listener:
+    """A listener in this process. release: ends held requests. left: set when a client has left during its request."""
+
+    port: int
+    state: ServerState
+    release: asyncio.Event = field(default_factory=asyncio.Event)
+    left: asyncio.Event = field(default_factory=asyncio.Event)
+
+    async def connect(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+        return await asyncio.open_connection("127.0.0.1", self.port)
+
+    async def response_to(self, *parts: bytes) -> bytes:
+        """Send the parts, and return all that comes until the server closes."""
+        reader, writer = await self.connect()
+        for part in parts:
+            writer.write(part)
+            await writer.drain()
+            await asyncio.sleep(0)
+        async with asyncio.timeout(DEADLINE_S):
+            response = await reader.read()
+        writer.close()
+        return response
+
+    def unsent_bytes(self) -> int:
+        connections: set[Any] = self.state.connections
+        return max((connection.transport.get_write_buffer_size() for connection in connections), default=0)
+
+
+@asynccontextmanager
+async def listening(keep_alive_s: float = 75, **limits: Any) -> AsyncIterator[Listener]:
+    """Serve requests that are held until released, streams without an end, and sockets that read nothing."""
+
+    async def held(request: Request) -> Response:
+        try:
+            await request.body()
+        except ClientDisconnect:
+            listener.left.set()
+        await listener.release.wait()
+        return PlainTextResponse("released")
+
+    async def stream(_: Request) -> Response:
+        async def parts() -> AsyncIterator[bytes]:
+            try:
+                while True:
+                    await asyncio.sleep(0)
+                    yield bytes(1 << 16)
+            finally:
+                listener.left.set()
+
+        return StreamingResponse(parts())
+
+    async def socket(websocket: WebSocket) -> None:
+        await websocket.accept()
+        await listener.release.wait()
+
+    app = Starlette(
+        routes=[
+            Route("/held", held, methods=["GET", "POST"]),
+            Route("/stream", stream),
+            WebSocketRoute("/socket", socket),
+        ]
+    )
+    app.state.wire = WireBytes()
+    http = HttpSettings(keep_alive_s=keep_alive_s, limits=ConnectionLimits(**limits))  # type: ignore[arg-type]
+    config, state = configuration(app, "127.0.0.1", 0, http, DescriptorLimit()), ServerState()
+    config.load()
+    make: Callable[..., asyncio.Protocol] = config.http_protocol_class  # type: ignore[assignment]
+    server = await asyncio.get_running_loop().create_server(
+        lambda: make(config=config, server_state=state, app_state={}), "127.0.0.1", 0
+    )
+    listener = Listener(server.sockets[0].getsockname()[1], state)
+    try:
+        yield listener
+    finally:
+        server.close()
+        listener.release.set()
+        for connection in list(state.connections):
+            connection.transport.abort()  # type: ignore[union-attr]
+        await asyncio.gather(*state.tasks)
+
+
+TOO_LONG = {
+    "many lines": START + b"a:\r\n" * HEAD_MAX,
+    "one line": START + b"a: " + b"b" * HEAD_MAX,
+    "one name": START + b"a" * HEAD_MAX,
+    "the target": b"GET /" + b"a" * HEAD_MAX,
+    "empty lines": b"\r\n" * HEAD_MAX,
+}
+MALFORMED = {
+    "no request": b"\x16\x03\x01\x02\x00\x01\x00\r\n\r\n",
+    "no colon": START + b"nonsense\r\n\r\n",
+    "two lengths": POST + b"Content-Length: 1\r\nContent-Length: 2\r\n\r\n",
+    "a length and chunks": POST + b"Content-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n",
+}
+
+
+@pytest.mark.parametrize("head", TOO_LONG.values(), ids=TOO_LONG)
+async def test_a_head_over_the_limit_is_answered_431_however_it_arrives(head: bytes) -> None:
+    async with listening() as listener:
+        for parts in ([head], [head[at : at + 1000] for at in range(0, len(head), 1000)]):
+            assert (await listener.response_to(*parts)).startswith(b"HTTP/1.1 431 ")
+
+
+async def test_a_head_of_just_the_limit_is_accepted_and_one_byte_more_is_not() -> None:
+    async with listening() as listener:
+        listener.release.set()
+        for length, status in ((HEAD_MAX, b"200"), (HEAD_MAX + 1, b"431")):
+            start, end = START + b"Connection: close\r\na: ", b"\r\n\r\n"
+            head = start + b"b" * (length - len(start) - len(end)) + end
+            response = await listener.response_to(head[:9000], head[9000:])
+            assert response.split()[1] == status
+
+
+@pytest.mark.parametrize("head", MALFORMED.values(), ids=MALFORMED)
+async def test_a_malformed_head_is_answered_400(head: bytes) -> None:
+    async with listening() as listener:
+        assert (await listener.response_to(head)).startswith(b"HTTP/1.1 400 ")
+
+
+async def test_an_upgrade_whose_head_the_socket_cannot_parse_is_answered_400() -> None:
+    async with listening() as listener:
+        assert (await listener.response_to(UPGRADE + b"a: b\r\n" * 200 + b"\r\n")).startswith(b"HTTP/1.1 400 ")
+
+
+@pytest.mark.parametrize(
+    "after_a_body", [b"t: " + b"u" * 3 * HEAD_MAX, b"t: u\r\n" * HEAD_MAX, b"1;" + b"x" * 3 * HEAD_MAX]
+)
+async def test_what_follows_a_body_has_the_same_limit_as_a_head(after_a_body: bytes) -> None:
+    async with listening() as listener:
+        assert b" 200 " not in await listener.response_to(CHUNKED + after_a_body)
+
+
+async def test_an_unfinished_head_ends_with_408() -> None:
+    async with listening(head_s=SHORT_S) as listener:
+        for start in (b"GET", START, b"\r\n"):
+            assert (await listener.response_to(start)).startswith(b"HTTP/1.1 408 ")
+
+
+async def test_an_unfinished_body_ends_with_408_and_its_request_is_over() -> None:
+    async with listening(body_s=SHORT_S) as listener:
+        response = await listener.response_to(POST + b"Content-Length: 10\r\n\r\nhalf")
+        assert response.startswith(b"HTTP/1.1 408 ")
+        await asyncio.wait_for(listener.left.wait(), DEADLINE_S)
+
+
+async def test_a_connection_that_never_asks_ends_after_the_keep_alive_time() -> None:
+    async with listening(keep_alive_s=SHORT_S) as listener:
+        assert await listener.response_to() == b""
+
+
+async def test_a_request_in_progress_outlasts_every_limit() -> None:
+    async with listening(keep_alive_s=SHORT_S, head_s=SHORT_S, body_s=SHORT_S, stall_s=SHORT_S) as listener:
+        reader, writer = await listener.connect()
+        writer.write(POST + b"Content-Length: 4\r\n\r\nbody")
+        await asyncio.sleep(6 * SHORT_S)
+        listener.release.set()
+        assert (await reader.readuntil(b"released")).startswith(b"HTTP/1.1 200 ")
+        assert await reader.read() == b""  # and from here on the connection is idle
+        writer.close()
+
+
+async def test_a_connection_is_kept_alive_for_further_requests() -> None:
+    async with listening(head_s=SHORT_S) as listener:
+        listener.release.set()
+        reader, writer = await listener.connect()
+        for _ in range(3):
+            writer.write(START + b"\r\n")
+            await reader.readuntil(b"released")
+            await asyncio.sleep(2 * SHORT_S)
+        writer.close()
+
+
+async def test_who_takes_nothing_of_a_response_is_dropped() -> None:
+    async with listening(stall_s=SHORT_S) as listener:
+        _, writer = await listener.connect()
+        writer.transport.pause_reading()  # type: ignore[attr-defined]
+        writer.write(b"GET /stream HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n")
+        await asyncio.wait_for(listener.left.wait(), DEADLINE_S)
+        writer.close()
+
+
+async def test_pipelined_requests_beyond_the_limit_end_the_connection() -> None:
+    async with listening(pipelined_max=4) as listener:
+        assert b" 200 " not in await listener.response_to((START + b"\r\n") * 50)
+
+
+async def test_pongs_that_nobody_reads_do_not_pile_up() -> None:
+    async with listening() as listener:
+        reader, writer = await listener.connect()
+        writer.write(UPGRADE + b"\r\n")
+        await reader.readuntil(b"\r\n\r\n")
+        writer.transport.pause_reading()  # type: ignore[attr-defined]
+        for _ in range(500):
+            writer.write((b"\x89\xfd\0\0\0\0" + bytes(125)) * 200)
+            await writer.drain()
+        assert 0 < listener.unsent_bytes() < 1 << 20
+        writer.transport.abort()
+
+
+@pytest.mark.parametrize(
+    ("frames", "code"), [(b"\x01\x80\0\0\0\0" + b"\0\x80\0\0\0\0" * 2000, 1009), (b"\x81\x80\0\0\0\0" * 2000, 1008)]
+)
+async def test_frames_and_fragments_beyond_the_limit_close_the_socket(frames: bytes, code: int) -> None:
+    async with listening() as listener:
+        reader, writer = await listener.connect()
+        writer.write(UPGRADE + b"\r\n")
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(frames)
+        async with asyncio.timeout(DEADLINE_S):
+            closing = await reader.readexactly(4)
+        assert (closing[0], int.from_bytes(closing[2:4])) == (0x88, code)
+        writer.transport.abort()
+
+
+LISTENERS = {
+    "chat": ["servers", "short_polling"],
+    "push service": ["servers.pusher_service"],
+    "demo": ["servers.demo", "--lanes", "short_polling"],
+    "serverless host": ["servers.deploy.serverless", "short_polling", "--instances", "1"],
+}
+
+
+@pytest.mark.process
+@pytest.mark.parametrize("module_args", LISTENERS.values(), ids=LISTENERS)
+async def test_every_listener_refuses_long_and_malformed_heads(module_args: list[str]) -> None:
+    with started([*module_args, "--port", "0"], env=ENV if "pusher" in module_args[0] else None) as running:
+        listener = Listener(int(running.address.rpartition(":")[2]), ServerState())
+        for head in TOO_LONG.values():
+            assert (await listener.response_to(head)).startswith(b"HTTP/1.1 431 "), head[:40]
+        for head in MALFORMED.values():
+            assert (await listener.response_to(head)).startswith(b"HTTP/1.1 400 "), head[:80]
+
+
+@pytest.mark.process
+@pytest.mark.parametrize("module_args", [LISTENERS["chat"], LISTENERS["serverless host"]])
+async def test_reaching_the_limit_of_file_descriptors_is_logged_once(module_args: list[str], tmp_path: Path) -> None:
+    python = f"ulimit -n 40; exec {sys.executable} -m {' '.join(module_args)} --port 0 --attached"
+    log = tmp_path / "log"
+    with ChildProcess(["sh", "-c", python], log=log) as running:
+        listener = Listener(int(running.await_ready().address.rpartition(":")[2]), ServerState())
+        writers = [(await listener.connect())[1] for _ in range(100)]
+        async with asyncio.timeout(DEADLINE_S):
+            while not log.read_text(encoding="utf-8"):
+                await asyncio.sleep(0.05)
+        for writer in writers:
+            writer.transport.abort()
+        reader, writer = await listener.connect()
+        writer.write(b"GET /stats HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n")
+        assert (await reader.readline()).startswith(b"HTTP/1.1 200 ")
+        writer.transport.abort()
+    assert log.read_text(encoding="utf-8").count("\n") == 1
