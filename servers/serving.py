@@ -39,7 +39,7 @@ class HttpSettings:
     frame_once: use servers.shared_frame, beyond what ASGI offers. frame_bytes_max: longer frames close with 1009.
     """
 
-    keep_alive_s: int = 75
+    keep_alive_s: float = 75
     ping_interval_s: float = 20.0
     ping_timeout_s: float = 20.0
     deflate: bool = False
@@ -178,7 +178,7 @@ def configuration(
         port=port,
         http=metered(LimitedHttp, wire, wire.http, **limits, descriptors=descriptors),
         ws=metered(SharedFrame if http.frame_once else LimitedSocket, wire, wire.websocket, **limits),
-        timeout_keep_alive=http.keep_alive_s,
+        timeout_keep_alive=http.keep_alive_s,  # type: ignore[arg-type]  # it goes to call_later
         ws_ping_interval=http.ping_interval_s,
         ws_ping_timeout=http.ping_timeout_s,
         ws_per_message_deflate=http.deflate,

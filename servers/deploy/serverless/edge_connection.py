@@ -7,12 +7,15 @@ an invocation is just that. Headers about one connection ("hop by hop", RFC 9110
 import asyncio
 from collections.abc import Iterable
 from contextlib import suppress
+from http import HTTPStatus
 
 import h11
 
-from servers.wire_bytes import Traffic, WireBytes
+from servers.connection_limits import ConnectionLimits
+from servers.wire_bytes import ABORT_AFTER_S, Traffic, WireBytes
 
 READ_BYTES = 65_536
+LIMITS = ConnectionLimits()
 HOP_BY_HOP = frozenset((b"connection", b"keep-alive", b"proxy-connection", b"te", b"trailer", b"upgrade"))
 
 Headers = list[tuple[bytes, bytes]]
@@ -20,6 +23,10 @@ Headers = list[tuple[bytes, bytes]]
 
 class TooLarge(Exception):
     """A request's body is too long for a function."""
+
+
+class HeadTooLarge(Exception):
+    """A request's line and header fields are longer than a host reads."""
 
 
 class EdgeConnection:
@@ -32,7 +39,7 @@ class EdgeConnection:
         writer: asyncio.StreamWriter,
         wire: WireBytes,
     ) -> None:
-        self.http = h11.Connection(role)
+        self.http = h11.Connection(role, max_incomplete_event_size=LIMITS.head_bytes_max)
         self.switched = False
         self._is_head = False
         self._reader = reader
@@ -65,6 +72,25 @@ class EdgeConnection:
         self._traffic.received += len(data)
         self._exchange.received += len(data)
         return data
+
+    async def receive_request(self, idle_s: float, head_s: float) -> h11.Event:
+        """Wait for the next request's head, which may take so long from its first byte.
+
+        Raises HeadTooLarge, h11.RemoteProtocolError, OSError; a TimeoutError is one.
+        """
+        if not self.http.trailing_data[0]:
+            async with asyncio.timeout(idle_s):
+                self.http.receive_data(await self.read())
+        try:
+            async with asyncio.timeout(head_s):
+                event = await self.receive()
+        except h11.RemoteProtocolError as error:
+            if error.error_status_hint == HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE:
+                raise HeadTooLarge from error
+            raise
+        if isinstance(event, h11.Request) and head_bytes(event) > LIMITS.head_bytes_max:  # it came in one piece
+            raise HeadTooLarge
+        return event
 
     async def receive_body(self, bytes_max: int) -> bytes:
         """Wait for a request's whole body; raises TooLarge."""
@@ -106,9 +132,22 @@ class EdgeConnection:
         self._traffic.sent += self._exchange.sent
         self.switched = True
 
+    async def linger(self) -> None:
+        """End the connection, and drop for a while what still arrives, lest it reset what was sent last."""
+        with suppress(OSError):
+            self._writer.write_eof()
+            async with asyncio.timeout(ABORT_AFTER_S):
+                while await self.read():
+                    pass
+
     def abort(self) -> None:
         """Close the connection at once."""
         self._writer.transport.abort()
+
+
+def head_bytes(request: h11.Request) -> int:
+    """Return the size of a request's line and header fields, give or take a few spaces."""
+    return len(request.target) + sum(len(name) + len(value) + len(b": \r\n") for name, value in request.headers)
 
 
 def passed_on(headers: Iterable[tuple[bytes, bytes]], keep: frozenset[bytes] = frozenset()) -> Headers:

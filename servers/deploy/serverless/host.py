@@ -17,9 +17,10 @@ from typing import Any
 
 import h11
 
+from servers.connection_limits import DescriptorLimit
 from servers.deploy.child_process import ChildFailed
 from servers.deploy.serverless import platform_responses as platform
-from servers.deploy.serverless.edge_connection import EdgeConnection, TooLarge
+from servers.deploy.serverless.edge_connection import EdgeConnection, HeadTooLarge, TooLarge
 from servers.deploy.serverless.edge_counters import EdgeCounters
 from servers.deploy.serverless.fleet import Fleet, PooledInstance, Throttled
 from servers.deploy.serverless.instance import Instance
@@ -29,18 +30,21 @@ from servers.deploy.serverless.profiles import Profile
 from servers.serving import HttpSettings
 
 BODY_BYTES_MAX = 4_500_000  # https://vercel.com/docs/functions/limitations
-KEEP_ALIVE_S = HttpSettings().keep_alive_s
+REFUSALS = {TooLarge: platform.TOO_LARGE, HeadTooLarge: platform.HEAD_TOO_LARGE}
 log = logging.getLogger(__name__)
 
 
 class Host:
     """The edge in front of one function. Give `serve` to asyncio.start_server; close the fleet when done."""
 
-    def __init__(self, fleet: Fleet, profile: Profile, meter: Meter, facts: Mapping[str, Any]) -> None:
+    def __init__(
+        self, fleet: Fleet, profile: Profile, meter: Meter, facts: Mapping[str, Any], http: HttpSettings
+    ) -> None:
         self._fleet = fleet
         self._profile = profile
         self._meter = meter
         self._facts = facts
+        self._http = http
         self._edge = EdgeCounters()
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -60,15 +64,15 @@ class Host:
     async def _exchange(self, connection: EdgeConnection) -> bool:
         """Serve the next request; False if none came, or the connection cannot go on."""
         try:
-            async with asyncio.timeout(KEEP_ALIVE_S):
-                request = await connection.receive()
-                if not isinstance(request, h11.Request):
-                    return False
+            request = await connection.receive_request(self._http.keep_alive_s, self._http.limits.head_s)
+            if not isinstance(request, h11.Request):
+                return False
+            async with asyncio.timeout(self._http.limits.body_s):
                 body = await connection.receive_body(BODY_BYTES_MAX)
-        except (h11.RemoteProtocolError, TooLarge) as error:
+        except (h11.RemoteProtocolError, HeadTooLarge, TooLarge) as error:
             if connection.http.our_state in (h11.IDLE, h11.SEND_RESPONSE):
-                wrong = platform.TOO_LARGE if isinstance(error, TooLarge) else platform.BAD_REQUEST
-                await connection.send_events(*platform.page(wrong))
+                await connection.send_events(*platform.page(REFUSALS.get(type(error), platform.BAD_REQUEST)))
+                await connection.linger()
             return False
         self._edge.count_request(request.target)
         if (own := self._own_response(request.target)) is not None:
@@ -149,6 +153,7 @@ async def hosting(
     port: int = 0,
     facts: Mapping[str, Any] | None = None,
     chance: random.Random | None = None,
+    http: HttpSettings | None = None,
 ) -> AsyncIterator[tuple[str, Callable[[], None]]]:
     """Host `python -m <module_args>` as a function on loopback until the block ends.
 
@@ -165,6 +170,7 @@ async def hosting(
         connections.add(task)
         task.add_done_callback(connections.discard)
 
+    asyncio.get_running_loop().set_exception_handler(DescriptorLimit().handle_exception)
     server = await asyncio.start_server(accept, "127.0.0.1", port)
     try:
         yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}", fleet.renew
