@@ -46,15 +46,6 @@ def occupied_share(mean: float) -> float:
     return -expm1(-mean)
 
 
-def events_per_response(rate_per_s: float, period_s: float) -> float:
-    """Return how many events a poll brings when it brings any: lambda T / (1 - exp(-lambda T)).
-
-    The mean over all polls is lambda T, and all of it comes in the share that is not empty. Tends to 1 for rare events.
-    """
-    expected = rate_per_s * period_s
-    return expected / occupied_share(expected) if expected else 1.0
-
-
 def long_polling_requests_per_s(rate_per_s: float, round_trip_s: float, hold_s: float) -> float:
     """Return the requests per second of one long-polling client.
 
@@ -98,11 +89,6 @@ def seen_while_true(alive_s: float, interval_s: float) -> float:
     The wait for the next poll is uniform on (0, T), so it stays below E with that probability.
     """
     return min(1.0, alive_s / interval_s)
-
-
-def staleness_s(alive_s: float, interval_s: float) -> float:
-    """Return the mean age of a notice when it is seen while true: min(E, T)/2, the mean of a uniform wait below E."""
-    return min(alive_s, interval_s) / 2
 
 
 def function_seconds(held: float, requests_per_s: float, response_s: float) -> float:

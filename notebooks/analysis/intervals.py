@@ -2,7 +2,8 @@
 
 The deliveries of one repeat share its moment, its seed and its server, so they are not independent: a repeat is what
 is drawn again, whole. With as few repeats as a full run has, that interval is simply their whole range, and it holds
-the median of all such repeats less often than 95 times in 100: how often is `coverage`, and stands beside it.
+the median of all such repeats less often than 95 times in 100: with n repeats with probability 1 - 2^(1 - n), since it
+misses only if all fall on the same side.
 """
 
 from collections.abc import Sequence
@@ -44,11 +45,3 @@ def interval(repeats: Sequence[float]) -> Interval:
     medians = np.median(measured[drawn], axis=1)
     low, high = np.quantile(medians, [(1 - CONFIDENCE) / 2, (1 + CONFIDENCE) / 2])
     return Interval(value, float(low), float(high))
-
-
-def coverage(repeats: int) -> float:
-    """Return how often the range of so many repeats holds the median of all that could be made: 1 - 2^(1 - n).
-
-    It misses only if all fall on the same side of it. An interval of 95 % cannot hold it more often than the range.
-    """
-    return 1.0 - 2.0 ** (1 - repeats)

@@ -64,19 +64,3 @@ def test_the_ring_names_the_limit_that_one_more_user_exceeds() -> None:
     assert rented(end.users).usd == 0 < rented(end.users + 1).usd
     assert end.limit == "requests"
     assert bill.free_end(rented, end.users) == FreeEnd(end.users, "")
-
-
-def test_equals_lead_side_by_side_each_until_it_costs_more() -> None:
-    private = bill.leads(bills(Activity(1), MEASURED, PRICES), MOST)
-    ends = {name: bill.free_end(each, MOST).users for name, each in bills(Activity(1), MEASURED, PRICES).items()}
-    assert ends["separate-websocket-server"] == 0
-    assert private == {
-        "pusher-and-serverless": [(1, ends["pusher-and-serverless"])],
-        "separate-websocket-server": [],
-        "single-server": [(1, MOST)],
-    }
-
-
-def test_who_never_leads_has_no_strip() -> None:
-    commercial = bill.leads(bills(Activity(1), MEASURED, PRICES, commercial=True), MOST)
-    assert {name: spans for name, spans in commercial.items() if spans} == {"single-server": [(1, MOST)]}

@@ -8,7 +8,6 @@ import pytest
 
 from notebooks.analysis import comparisons
 from notebooks.analysis.figures import curves, marks
-from notebooks.analysis.figures.style import picture
 from notebooks.analysis.intervals import Interval
 from notebooks.analysis.knees import Knee, Step, knees
 from notebooks.analysis.runs import BrokenRun, load, points
@@ -88,14 +87,6 @@ def test_names_make_way_for_each_other_and_no_more_than_they_must() -> None:
     spread = marks.spread([1.0, 1.1, 1.2], 1.0)
     assert min(spread[1] - spread[0], spread[2] - spread[1]) > 0.99
     assert sum(spread) / 3 == pytest.approx(1.1)
-
-
-def test_curves_are_drawn_over_their_theory() -> None:
-    curve = curves.Curve("p50", "#0072B2", [1.0, 2.0], [SURE, SURE], [5.0, 5.5], ringed=[2.0])
-    panel = curves.Panel("latency", "seconds", [curve, curve], "{:g}".format, log_x=True, log_y=True)
-    made = picture(curves.draw, [panel, panel], "It is so", "Measured twice")
-    assert made.png.startswith(b"\x89PNG")
-    assert made.finding == "It is so"
 
 
 def test_panels_on_one_scale_reach_equally_far() -> None:

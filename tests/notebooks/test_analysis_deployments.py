@@ -1,18 +1,15 @@
 """The deployments compared: what a managed service adds, what the vendor counts, and the chart of the outages."""
 
-from pathlib import Path
-
 import pandas as pd
 import pytest
 
 from notebooks.analysis.deployments import managed, reports, side_by_side
 from notebooks.analysis.figures import outages
 from notebooks.analysis.figures.style import picture
-from notebooks.analysis.runs import ROOT, BrokenRun, load
+from notebooks.analysis.runs import ROOT, load
 from results.costs.activity import Activity
 from results.costs.deployments import DEPLOYMENTS, measured_in
 from results.costs.plans import load_prices
-from results.schema import OUTAGES_FILE
 
 REFERENCE = ROOT / "results" / "reference"
 MEASURED, PRICES = measured_in(REFERENCE), load_prices()
@@ -91,9 +88,3 @@ def test_a_bill_that_no_plan_can_pay_says_so() -> None:
 
 def test_losses_are_stated_beside_the_deliveries_due() -> None:
     assert side_by_side.lost(pd.DataFrame({"lost": [1, 0], "deliveries": [999, 1_000]})) == "1 of 2,000 deliveries lost"
-
-
-def test_a_report_that_lacks_a_figure_is_refused(tmp_path: Path) -> None:
-    (tmp_path / OUTAGES_FILE).write_text('{"outages": [{"deployment": "single-server"}]}', encoding="utf-8")
-    with pytest.raises(BrokenRun, match=r"lacks columns of results\.schema: failure, repeat"):
-        reports.outages(tmp_path)

@@ -8,7 +8,7 @@ from statistics import median
 import pytest
 from rich.console import Console
 
-from notebooks.analysis.intervals import Interval, coverage, interval
+from notebooks.analysis.intervals import Interval, interval
 from notebooks.analysis.summary import summary
 from tests.support.synthetic_run import SyntheticRun, write
 
@@ -43,14 +43,6 @@ def test_it_is_the_percentile_interval_that_scipy_draws_from_the_same_seed() -> 
 
 def test_it_is_written_with_its_limits_beneath() -> None:
     assert f"{Interval(1012.4, 990.6, 1040.2):,.0f}" == "1,012\n991\N{EN DASH}1,040"
-
-
-@pytest.mark.parametrize(("repeats", "expected"), [(1, 0.0), (3, 0.75), (5, 0.9375)])
-def test_a_range_covers_the_median_as_often_as_it_is_said_to(repeats: int, expected: float) -> None:
-    draws = Random(7)
-    ranges = [[draws.random() for _ in range(repeats)] for _ in range(4000)]
-    assert coverage(repeats) == expected
-    assert sum(min(each) < 0.5 < max(each) for each in ranges) / len(ranges) == pytest.approx(expected, abs=0.03)
 
 
 def test_the_summary_counts_suspect_repeats_and_leaves_void_ones_out(tmp_path: Path) -> None:

@@ -37,16 +37,17 @@ def test_a_folder_that_is_no_run_is_refused(tmp_path: Path) -> None:
         load(tmp_path)
 
 
-def test_a_run_that_lacks_a_table_is_refused(tmp_path: Path) -> None:
-    (write(tmp_path, SyntheticRun()) / DELIVERIES_FILE).unlink()
-    with pytest.raises(BrokenRun, match=r"expected deliveries\.csv\.gz"):
-        load(tmp_path)
-
-
-def test_a_table_that_lacks_a_column_is_refused(tmp_path: Path) -> None:
-    cells = write(tmp_path, SyntheticRun()) / CELLS_FILE
-    cells.write_text(cells.read_text(encoding="utf-8").replace("api_cpu_s", "cpu"), encoding="utf-8")
-    with pytest.raises(BrokenRun, match=r"lacks columns of results\.schema: api_cpu_s"):
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [(DELIVERIES_FILE, r"expected deliveries\.csv\.gz"), (CELLS_FILE, r"lacks columns of results\.schema: api_cpu_s")],
+)
+def test_a_run_that_lacks_a_table_or_a_column_is_refused(tmp_path: Path, name: str, expected: str) -> None:
+    path = write(tmp_path, SyntheticRun()) / name
+    if name == CELLS_FILE:
+        path.write_text(path.read_text(encoding="utf-8").replace("api_cpu_s", "cpu"), encoding="utf-8")
+    else:
+        path.unlink()
+    with pytest.raises(BrokenRun, match=expected):
         load(tmp_path)
 
 
@@ -59,13 +60,13 @@ def test_samples_that_do_not_match_the_counts_are_refused(tmp_path: Path) -> Non
             load(tmp_path)
 
 
-def test_a_transport_without_a_cell_is_told_by_name(tmp_path: Path) -> None:
+def test_a_transport_without_a_cell_is_named(tmp_path: Path) -> None:
     run = load(write(tmp_path, SyntheticRun(slugs=["raw_websocket"])))
     with pytest.raises(BrokenRun, match="no valid cell of short_polling"):
         run.deliveries_of("short_polling")
 
 
-def test_a_setting_that_the_manifest_does_not_state_is_told_by_name(tmp_path: Path) -> None:
+def test_a_setting_that_the_manifest_does_not_state_is_named(tmp_path: Path) -> None:
     (write(tmp_path, SyntheticRun()) / MANIFEST).write_text(json.dumps({"workloads": []}), encoding="utf-8")
     with pytest.raises(BrokenRun, match="states no 'poll_interval_s'"):
         load(tmp_path).setting("poll_interval_s")
@@ -142,7 +143,7 @@ def test_a_transport_that_never_reads_has_no_share_of_empty_answers(tmp_path: Pa
     assert price(load(write(tmp_path, SyntheticRun())), "raw_websocket", EMPTY) is None
 
 
-def test_what_a_peer_does_not_tell_has_no_price_and_theory_says_nothing_of_it(tmp_path: Path) -> None:
+def test_what_another_target_does_not_count_has_no_price_and_no_prediction(tmp_path: Path) -> None:
     run = load(write(tmp_path, SyntheticRun(slugs=["short_polling"], peer="nchan")))
     assert [price(run, "short_polling", measure) for measure in (EMPTY, BYTES)] == [None, None]
     paid = price(run, "short_polling", REQUESTS)

@@ -10,13 +10,11 @@ import pytest
 
 from notebooks.analysis.claims import serverless as claims
 from notebooks.analysis.claims.claim import Evidence, Verdict
-from notebooks.analysis.figures import function_seconds, outcome_matrix, timeline
-from notebooks.analysis.figures.style import picture
 from notebooks.analysis.runs import ROOT, BrokenRun
 from notebooks.analysis.serverless import HostedRow, Outcome, is_held, judge, load_hosted
 from results import theory
 from servers.transports import TRANSPORTS, find
-from tests.support.hosted_record import CLASSIC, FLUID, HOSTS, SHORT, hosted_row, record, write
+from tests.support.hosted_record import CLASSIC, FLUID, HOSTS, hosted_row, record, write
 
 WORKS, DEGRADED, FAILS = Outcome
 CALM = hosted_row(find("short_polling"), CLASSIC)
@@ -84,27 +82,6 @@ def test_a_void_row_is_left_out_and_one_that_is_missing_is_named(tmp_path: Path)
     assert hosted.evidence.endswith("1 void row left out")
     with pytest.raises(BrokenRun, match="no row of short_polling on classic-hobby"):
         hosted.judge("short_polling", CLASSIC)
-
-
-@pytest.mark.parametrize("column", ["lost", "duplicates", "expected"])
-def test_what_does_not_add_up_is_refused(column: str, tmp_path: Path) -> None:
-    made = record()
-    made["hosted"][0][column] += 1
-    with pytest.raises(BrokenRun, match="acknowledged"):
-        load_hosted(write(tmp_path, made))
-
-
-def test_without_a_record_the_command_that_makes_one_is_named(tmp_path: Path) -> None:
-    with pytest.raises(BrokenRun, match="python -m loadtests hosted"):
-        load_hosted(tmp_path)
-
-
-def test_all_charts_can_be_drawn(tmp_path: Path) -> None:
-    hosted = load_hosted(write(tmp_path, record()))
-    lanes = [timeline.Lane(slug, SHORT) for slug in hosted.slugs]
-    text = ("A title", "and what it rests on")
-    drawn = [picture(outcome_matrix.draw, hosted, *text), picture(timeline.draw, hosted, lanes, *text)]
-    assert [each.finding for each in (*drawn, picture(function_seconds.draw, hosted, *text))] == ["A title"] * 3
 
 
 def evidence(folder: Path, made: dict[str, Any]) -> Evidence:

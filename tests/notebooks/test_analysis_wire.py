@@ -109,8 +109,3 @@ def test_a_users_connections_are_found_by_connection_and_token(tmp_path: Path) -
     path.write_text(json.dumps({"transports": {"long_polling": pieces}}), encoding="utf-8")
     own = connections_of(1, wire_messages(captures(path)["long_polling"]))
     assert {connection.number for connection in own} == {0, 1}
-
-
-def test_without_captures_the_command_that_makes_them_is_named(tmp_path: Path) -> None:
-    with pytest.raises(BrokenRun, match="python -m loadtests capture"):
-        captures(tmp_path / CAPTURES_FILE)

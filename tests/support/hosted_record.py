@@ -14,13 +14,14 @@ USERS, WINDOW_S = 8, 50.0
 USER_S = USERS * WINDOW_S
 
 
-def _row(columns: tuple[Column, ...], **values: object) -> dict[str, Any]:
+def row_of(columns: tuple[Column, ...], **values: object) -> dict[str, Any]:
+    """Return a row with these values; all others are empty or 0."""
     return {column.name: "" if column.dtype == "str" else 0 for column in columns} | values
 
 
 def hosted_row(transport: Transport, host: str) -> dict[str, Any]:
     """Return a row: transports that hold are billed for the whole window, and cut if the limit is short."""
-    row = _row(HOSTED, transport=transport.slug, host=host, verdict="valid", max_duration_s=LIMITS_S[host])
+    row = row_of(HOSTED, transport=transport.slug, host=host, verdict="valid", max_duration_s=LIMITS_S[host])
     row |= {
         "users": USERS,
         "measured_s": WINDOW_S,

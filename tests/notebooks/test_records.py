@@ -1,0 +1,73 @@
+"""Records beside a run: each is refused when it is missing, lacks a column, or does not add up."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from notebooks.analysis.claims import ledger
+from notebooks.analysis.deployments import reports
+from notebooks.analysis.deployments.under_load import under_load
+from notebooks.analysis.runs import ROOT, BrokenRun
+from notebooks.analysis.serverless import load_hosted
+from notebooks.analysis.shared_store import load_shared_store
+from notebooks.analysis.wire.captures import captures
+from results.schema import CAPTURES_FILE, DEPLOYMENTS_FILE, HOSTED_FILE, OUTAGES_FILE, SHARED_STORE_FILE
+
+REFERENCE = ROOT / "results" / "reference"
+Reader = Callable[[Path], object]
+TABLES: list[tuple[Reader, str, str]] = [
+    (load_hosted, HOSTED_FILE, "hosted"),
+    (load_shared_store, SHARED_STORE_FILE, "loads"),
+    (load_shared_store, SHARED_STORE_FILE, "cross_process"),
+    (under_load, DEPLOYMENTS_FILE, "deployments"),
+]
+
+
+def with_first_row(folder: Path, name: str, table: str, change: Callable[[dict[str, float]], object]) -> Path:
+    """Write a record of the reference with its first row changed."""
+    record = json.loads((REFERENCE / name).read_text(encoding="utf-8"))
+    change(record[table][0])
+    (folder / name).write_text(json.dumps(record), encoding="utf-8")
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("read", "maker"),
+    [
+        (load_hosted, "python -m loadtests hosted"),
+        (load_shared_store, "python -m loadtests shared_store"),
+        (under_load, "python -m loadtests deployments"),
+        (reports.outages, "python -m tests.outages"),
+        (reports.parts, "python -m tests.outages.parts"),
+        (reports.code, "python -m servers.shortest.compare"),
+        (ledger.table, "python -m notebooks.analysis claims"),
+        (lambda folder: captures(folder / CAPTURES_FILE), "python -m loadtests capture"),
+    ],
+)
+def test_of_a_missing_record_the_command_that_makes_it_is_named(read: Reader, maker: str, tmp_path: Path) -> None:
+    with pytest.raises(BrokenRun, match=f"`{maker}` makes it"):
+        read(tmp_path)
+
+
+@pytest.mark.parametrize(("read", "name", "table"), TABLES)
+@pytest.mark.parametrize("column", ["lost", "duplicates", "expected"])
+def test_a_record_that_does_not_add_up_is_refused(
+    read: Reader, name: str, table: str, column: str, tmp_path: Path
+) -> None:
+    if (table, column) == ("cross_process", "expected"):
+        column = "out_of_order"  # half of each room is measured: there is no number of deliveries due
+    folder = with_first_row(tmp_path, name, table, lambda row: row.update({column: row[column] + 1}))
+    with pytest.raises(BrokenRun, match="lost, doubled or out of order"):
+        read(folder)
+
+
+@pytest.mark.parametrize(("read", "name", "table"), [*TABLES, (reports.outages, OUTAGES_FILE, "outages")])
+def test_a_record_that_lacks_a_column_is_refused(read: Reader, name: str, table: str, tmp_path: Path) -> None:
+    record = json.loads((REFERENCE / name).read_text(encoding="utf-8"))
+    for row in record[table]:
+        del row["lost"]
+    (tmp_path / name).write_text(json.dumps(record), encoding="utf-8")
+    with pytest.raises(BrokenRun, match=r"lacks columns of results\.schema: lost"):
+        read(tmp_path)
