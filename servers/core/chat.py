@@ -104,6 +104,8 @@ class Chat:
         """Enter a room with one connection, or come back to it, and return the room as it is now."""
         limits.check_room(room)
         limits.check_id("connection", connection, self.settings)
+        if self.settings.on_demand:  # else those who are gone might keep their rooms from everybody else
+            await self._sweep_if_due()
         await self._after_commit(await self._presence.join(_connection(identity, room, connection)))
         head = await self._store.head(room)
         members, messages = await asyncio.gather(

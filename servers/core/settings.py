@@ -9,9 +9,11 @@ class Settings:
 
     lease_s: a user is online this long after the last renewal. hold_s: a long poll is held at most this long. ping_s:
     an event stream sends at least this often. log_in_s: a new socket must join within this time. typing_s: how long a
-    typing notice is true. on_demand: the host runs an instance only during a request, beside other instances: nothing
-    may be left for later, and nothing cached that another may change. origins: pages of these origins may call us,
-    beside our own. hosts: accepted Host names, beside loopback.
+    typing notice is true. rooms_max: in how many rooms people may be online at once. An empty room takes no place, and
+    keeps its log: so nobody holds a room without staying in it, and nothing acknowledged is deleted for another room.
+    snapshot_members: how many members a join answers. on_demand: the host runs an instance only during a request,
+    beside other instances: nothing may be left for later, and nothing cached that another may change. origins: pages of
+    these origins may call us, beside our own. hosts: accepted Host names, beside loopback.
     """
 
     lease_s: float = 30.0

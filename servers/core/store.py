@@ -85,7 +85,8 @@ class Store(Protocol):
     async def join(self, lease: Lease, connections_max: int, rooms_max: int) -> Event | None:
         """Make the lease's user a member; return the "online" event if they were not online.
 
-        Raises NameTaken if another user has claimed the name, TooMany beyond the limits.
+        Raises NameTaken if another user has claimed the name; TooMany if the user has `connections_max` other
+        connections whose leases run, or if the room is empty and people are online in `rooms_max` others.
         """
         ...
 
@@ -97,6 +98,7 @@ class Store(Protocol):
         """End a lease early; return the "offline" event if it was the user's last. An unknown lease is ignored.
 
         With a holder, the lease goes on if another process has opened a newer stream or socket of the connection.
+        Without one this is a goodbye: it also frees the name of a user who is online in no other room.
         """
         ...
 

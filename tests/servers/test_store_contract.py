@@ -245,6 +245,47 @@ async def test_connections_and_rooms_are_bounded(store: Store) -> None:
         await join(store, replace(ADA, room="third"))
 
 
+async def test_only_connections_whose_leases_run_count(store: Store) -> None:
+    for n in range(9):
+        await join(store, replace(ADA, connection=str(n), seen_ms=n * 1_000, expires_at_ms=(n + 3) * 1_000))
+    with pytest.raises(TooMany):
+        await join(store, replace(ADA, connection="9", seen_ms=8_000, expires_at_ms=11_000))
+    await join(store, replace(ADA, connection="8", seen_ms=8_000, expires_at_ms=11_000))
+
+
+async def test_an_empty_room_takes_no_place_and_keeps_its_log(store: Store) -> None:
+    await join(store, ADA)
+    await store.append("room", draft("kept"))
+    await join(store, replace(BOB, room="second"))
+    await join(store, replace(BOB, connection="phone"))
+    await store.release(ADA)
+    with pytest.raises(TooMany):
+        await join(store, replace(BOB, room="third"))
+    await store.release(replace(BOB, connection="phone"))
+    await join(store, replace(BOB, room="third"))
+    with pytest.raises(TooMany):
+        await join(store, ADA)
+    await store.expire(BOB.expires_at_ms)
+    await join(store, replace(ADA, seen_ms=3_000, expires_at_ms=4_000))
+    assert "kept" in [event.body for event in await log(store)]
+
+
+async def test_a_goodbye_frees_the_name_but_a_closed_socket_or_another_room_keeps_it(store: Store) -> None:
+    async def is_free() -> bool:
+        return await store.claim_name("ADA", "another", now_ms=1_001, until_ms=1_001)
+
+    for lease in (ADA, replace(ADA, room="second"), replace(ADA, connection="phone")):
+        await join(store, lease)
+    await store.release(replace(ADA, room="second"))
+    await store.release(replace(ADA, connection="phone"))
+    await store.release(replace(BOB, name="Ada"))
+    assert not await is_free()
+    await store.release(replace(ADA, holder="process"))
+    assert not await is_free()
+    await store.release(ADA)
+    assert await is_free()
+
+
 async def test_a_refused_join_leaves_nothing_behind(store: Store) -> None:
     await join(store, ADA)
     with pytest.raises(NameTaken):

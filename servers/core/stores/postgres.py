@@ -112,7 +112,8 @@ class PostgresStore:
         return await self._update_lease(sql.TOUCH, lease)
 
     async def release(self, lease: Lease) -> Event | None:
-        events = await self._change(sql.RELEASE, lease.room, lease.user, lease.connection, lease.seen_ms, lease.holder)
+        fields = (lease.room, lease.user, lease.connection, lease.seen_ms, lease.holder, lease.name.casefold())
+        events = await self._change(sql.RELEASE, *fields)
         return events[0] if events else None
 
     async def expire(self, now_ms: int) -> Sequence[Event]:

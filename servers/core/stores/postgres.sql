@@ -32,6 +32,7 @@ END $$;
 CREATE UNIQUE INDEX IF NOT EXISTS once ON events (room, sender, client_id)
     WHERE kind = 'message' AND client_id <> '';
 CREATE INDEX IF NOT EXISTS online ON members (room, user_id) WHERE online;
+CREATE INDEX IF NOT EXISTS users_online ON members (user_id) WHERE online;
 CREATE INDEX IF NOT EXISTS members_seen ON members (room, online, last_seen_ms);
 CREATE TABLE IF NOT EXISTS connections (
     room text, user_id text, connection text, seen_ms bigint NOT NULL, expires_at_ms bigint NOT NULL,
@@ -135,6 +136,15 @@ BEGIN
     END IF;
 END $$;
 
+-- How many rooms have somebody online: from each to the next by the index, however many people are in it.
+CREATE OR REPLACE FUNCTION rooms_in_use() RETURNS bigint LANGUAGE sql AS $$
+    WITH RECURSIVE used (room) AS (
+        SELECT min(room) FROM members WHERE online
+        UNION ALL
+        SELECT (SELECT min(room) FROM members WHERE online AND room > used.room) FROM used WHERE used.room IS NOT NULL)
+    SELECT count(room) FROM used
+$$;
+
 CREATE OR REPLACE FUNCTION join_room(
     its_room text, its_user text, its_name text, its_connection text, its_seen_ms bigint, its_expires_at_ms bigint,
     its_holder text, its_claim text, connections_max int, rooms_max int
@@ -142,12 +152,13 @@ CREATE OR REPLACE FUNCTION join_room(
 BEGIN
     PERFORM lock_room(its_room);
     IF (SELECT count(*) FROM connections
-        WHERE room = its_room AND user_id = its_user AND connection <> its_connection) >= connections_max THEN
+        WHERE room = its_room AND user_id = its_user AND connection <> its_connection AND expires_at_ms > its_seen_ms
+    ) >= connections_max THEN
         RAISE EXCEPTION USING ERRCODE = 'CONNS';
     END IF;
-    IF NOT EXISTS (SELECT FROM members WHERE room = its_room) THEN
-        PERFORM pg_advisory_xact_lock(hashtext('chat.rooms')); -- two new rooms at once are counted one after the other
-        IF (SELECT count(DISTINCT room) FROM members) >= rooms_max THEN RAISE EXCEPTION USING ERRCODE = 'ROOMS'; END IF;
+    IF NOT EXISTS (SELECT FROM members WHERE room = its_room AND online) THEN
+        PERFORM pg_advisory_xact_lock(hashtext('chat.rooms')); -- two empty rooms at once are counted one after the other
+        IF rooms_in_use() >= rooms_max THEN RAISE EXCEPTION USING ERRCODE = 'ROOMS'; END IF;
     END IF;
     IF NOT claim(its_claim, its_user, its_seen_ms, its_expires_at_ms) THEN
         RAISE EXCEPTION USING ERRCODE = 'NAMED';
@@ -184,13 +195,15 @@ BEGIN
     END IF;
 END $$;
 
--- Forget a connection, unless another process has opened a newer stream or socket for it.
+-- Forget a connection, unless another process has opened a newer stream or socket for it. A goodbye frees the name.
 CREATE OR REPLACE FUNCTION release(
-    its_room text, its_user text, its_connection text, its_seen_ms bigint, its_holder text
+    its_room text, its_user text, its_connection text, its_seen_ms bigint, its_holder text, its_claim text
 ) RETURNS SETOF events LANGUAGE plpgsql AS $$
 BEGIN
     PERFORM lock_room(its_room);
     DELETE FROM connections WHERE room = its_room AND user_id = its_user AND connection = its_connection
         AND (its_holder = '' OR holder = '' OR holder = its_holder);
     RETURN QUERY SELECT * FROM go_offline(its_room, its_user, its_seen_ms, its_seen_ms);
+    DELETE FROM names WHERE its_holder = '' AND name = its_claim AND user_id = its_user
+        AND NOT EXISTS (SELECT FROM members WHERE user_id = its_user AND online);
 END $$;

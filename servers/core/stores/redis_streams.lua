@@ -12,7 +12,7 @@
 --   chat:names:<room>                hash: user -> display name
 --   chat:last_seen:<room>            scores: user -> when a lease of theirs was last renewed, in ms
 --   chat:present:<room>              set of the users who are online there
---   chat:rooms                       set of the rooms in which somebody is online
+--   chat:rooms, chat:rooms:<user>    sets of the rooms in which somebody, or the user, is online
 --   chat:connections:<room>:<user>   scores: connection -> when its lease runs out; the key itself expires
 --   chat:holders:<room>:<user>       hash: connection -> the process that opened its newest stream or socket
 --   chat:online                      scores: room and user -> when the last of their leases runs out
@@ -77,11 +77,13 @@ end
 local function come_online(room, user)
   redis.call('SADD', 'chat:present:' .. room, user)
   redis.call('SADD', 'chat:rooms', room)
+  redis.call('SADD', 'chat:rooms:' .. user, room)
 end
 
 local function go_offline(room, user)
   redis.call('SREM', 'chat:present:' .. room, user)
   if redis.call('EXISTS', 'chat:present:' .. room) == 0 then redis.call('SREM', 'chat:rooms', room) end
+  redis.call('SREM', 'chat:rooms:' .. user, room)
 end
 
 -- The first layout had a hash chat:seen:<room> for the scores, and all rooms in chat:rooms.
@@ -194,8 +196,9 @@ end
 
 function commands.join(connections_max, rooms_max)
   local lease = lease_of(6)
-  local others = redis.call('ZCARD', lease.connections)
-  if redis.call('ZSCORE', lease.connections, lease.connection) then others = others - 1 end
+  local others = redis.call('ZCOUNT', lease.connections, '(' .. lease.seen_ms, '+inf')
+  local its_end = redis.call('ZSCORE', lease.connections, lease.connection)
+  if its_end and tonumber(its_end) > lease.seen_ms then others = others - 1 end
   if others >= tonumber(connections_max) then return redis.error_reply('CONNS') end
   local is_empty = redis.call('SISMEMBER', 'chat:rooms', lease.room) == 0
   if is_empty and redis.call('SCARD', 'chat:rooms') >= tonumber(rooms_max) then return redis.error_reply('ROOMS') end
@@ -210,12 +213,8 @@ function commands.touch()
   return renew(lease)
 end
 
-function commands.release()
-  local lease = lease_of(4)
-  local holder = redis.call('HGET', lease.holders, lease.connection)
-  if lease.holder ~= '' and holder and holder ~= lease.holder then return { epoch } end
-  redis.call('ZREM', lease.connections, lease.connection)
-  redis.call('HDEL', lease.holders, lease.connection)
+-- Unless another lease of theirs still runs.
+local function go_offline_unless_live(lease)
   local last = redis.call('ZREVRANGE', lease.connections, 0, 0, 'WITHSCORES')
   if last[2] and tonumber(last[2]) > lease.seen_ms then
     redis.call('ZADD', 'chat:online', 'XX', last[2], lease.online)
@@ -225,6 +224,24 @@ function commands.release()
   redis.call('ZADD', 'chat:last_seen:' .. lease.room, lease.seen_ms, lease.user)
   go_offline(lease.room, lease.user)
   return append_presence(lease.room, lease.user, 'offline', lease.seen_ms)
+end
+
+-- Also on a goodbye a name stays claimed while its user is online in another room.
+local function free_name(name, user)
+  local key = 'chat:claim:' .. name
+  local owner = string.match(redis.call('GET', key) or '', '^%d+ (.*)$')
+  if owner == user and redis.call('EXISTS', 'chat:rooms:' .. user) == 0 then redis.call('DEL', key) end
+end
+
+function commands.release()
+  local lease = lease_of(4)
+  local holder = redis.call('HGET', lease.holders, lease.connection)
+  if lease.holder ~= '' and holder and holder ~= lease.holder then return { epoch } end
+  redis.call('ZREM', lease.connections, lease.connection)
+  redis.call('HDEL', lease.holders, lease.connection)
+  local event = go_offline_unless_live(lease)
+  if lease.holder == '' then free_name(lease.claimed, lease.user) end
+  return event
 end
 
 -- Whose last lease has run out goes offline, at most `limit` at once; returns { room, seq, draft } of each.

@@ -21,7 +21,7 @@ def refusal(code: str, lease: Lease, connections_max: int = 0, rooms_max: int = 
         case "CONNS":
             return TooMany(f"room {lease.room!r}: you have {connections_max} connections already; close one")
         case "ROOMS":
-            return TooMany(f"rooms: there are {rooms_max} already, the most this server keeps")
+            return TooMany(f"rooms: people are online in {rooms_max} already, the most at once; try again later")
         case "NAMED":
             return NameTaken(f"name {lease.name!r}: in use by somebody else; log in under another")
         case _:

@@ -39,6 +39,7 @@ CREATE TABLE IF NOT EXISTS members (
     read_up_to INTEGER NOT NULL DEFAULT 0, PRIMARY KEY (room, user)
 ) WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS members_online ON members (room, user) WHERE online = 1;
+CREATE INDEX IF NOT EXISTS users_online ON members (user) WHERE online = 1;
 CREATE INDEX IF NOT EXISTS members_seen ON members (room, online, last_seen_ms);
 CREATE TABLE IF NOT EXISTS connections (
     room TEXT NOT NULL, user TEXT NOT NULL, connection TEXT NOT NULL, seen_ms INTEGER NOT NULL,
@@ -63,13 +64,23 @@ MEMBERS = """
 SELECT user, name, online, MAX(last_seen_ms, COALESCE((
     SELECT MAX(seen_ms) FROM connections AS c WHERE c.room = m.room AND c.user = m.user), 0)), read_up_to
 FROM members AS m WHERE room = ? ORDER BY online DESC, last_seen_ms DESC LIMIT ?"""
-ROOMS_IF_NEW = """
-SELECT CASE WHEN EXISTS (SELECT 1 FROM members WHERE room = ?) THEN 0
-ELSE (SELECT COUNT(DISTINCT room) FROM members) END"""
+OTHER_CONNECTIONS = """
+SELECT COUNT(*) FROM connections
+WHERE room = :room AND user = :user AND connection != :connection AND expires_at_ms > :seen_ms"""
+ROOMS_IN_USE_IF_EMPTY = """
+WITH RECURSIVE used (room) AS (  -- from each room to the next by the index, however many people are online in it
+    SELECT MIN(room) FROM members WHERE online = 1
+    UNION ALL
+    SELECT (SELECT MIN(room) FROM members WHERE online = 1 AND room > used.room) FROM used WHERE room IS NOT NULL)
+SELECT CASE WHEN EXISTS (SELECT 1 FROM members WHERE online = 1 AND room = :room) THEN 0
+ELSE (SELECT COUNT(room) FROM used) END"""
 CLAIM = """
 INSERT INTO names (name, user, until_ms) VALUES (:name, :user, :until_ms)
 ON CONFLICT (name) DO UPDATE SET user = :user, until_ms = MAX(until_ms, :until_ms)
 WHERE user = :user OR until_ms <= :now_ms"""
+FREE_NAME = """
+DELETE FROM names WHERE name = :name AND user = :user
+AND NOT EXISTS (SELECT 1 FROM members WHERE user = :user AND online = 1)"""
 TOUCH = """
 INSERT INTO connections (room, user, connection, seen_ms, expires_at_ms)
 VALUES (:room, :user, :connection, :seen_ms, :expires_at_ms)
@@ -163,10 +174,9 @@ def join(
     database: sqlite3.Connection, events: list[Event], lease: Lease, connections_max: int, rooms_max: int
 ) -> Event | None:
     """Add a connection, within the limits and under a free name; the user may come online."""
-    others = "SELECT COUNT(*) FROM connections WHERE room = :room AND user = :user AND connection != :connection"
-    if database.execute(others, asdict(lease)).fetchone()[0] >= connections_max:
+    if database.execute(OTHER_CONNECTIONS, asdict(lease)).fetchone()[0] >= connections_max:
         raise refusal("CONNS", lease, connections_max, rooms_max)
-    if database.execute(ROOMS_IF_NEW, (lease.room,)).fetchone()[0] >= rooms_max:
+    if database.execute(ROOMS_IN_USE_IF_EMPTY, asdict(lease)).fetchone()[0] >= rooms_max:
         raise refusal("ROOMS", lease, connections_max, rooms_max)
     if not claim_name(database, lease.name, lease.user, lease.seen_ms, lease.expires_at_ms):
         raise refusal("NAMED", lease)
@@ -183,10 +193,13 @@ def touch(database: sqlite3.Connection, events: list[Event], lease: Lease) -> Ev
 
 
 def release(database: sqlite3.Connection, events: list[Event], lease: Lease) -> Event | None:
-    """Delete a connection; the user may go offline."""
+    """Delete a connection; the user may go offline. A goodbye frees the name."""
     delete = "DELETE FROM connections WHERE room = :room AND user = :user AND connection = :connection"
     database.execute(delete, asdict(lease))
-    return _go_offline(database, events, lease.room, lease.user, lease.seen_ms, lease.seen_ms)
+    event = _go_offline(database, events, lease.room, lease.user, lease.seen_ms, lease.seen_ms)
+    if not lease.holder:
+        database.execute(FREE_NAME, {"name": lease.name.casefold(), "user": lease.user})
+    return event
 
 
 def expire(database: sqlite3.Connection, events: list[Event], now_ms: int) -> list[Event]:
