@@ -9,17 +9,7 @@ membership is part of the cost.
 from collections.abc import Callable, Sequence
 from urllib.parse import urlencode
 
-from loadtests.experiments.bench.calls import (
-    api_client,
-    connect,
-    expect,
-    http_request,
-    join,
-    join_frames,
-    log_in,
-    open_sockets,
-    upgrade_request,
-)
+from loadtests.experiments.bench import calls
 from loadtests.experiments.bench.crowd import BenchConnection, Crowd
 from loadtests.experiments.bench.findings import Finding
 from loadtests.experiments.bench.processes import MeasuredServer, chat_server
@@ -41,24 +31,24 @@ EnterRoom = Callable[[MeasuredServer, HttpUserSession, str, Accounts], Connectio
 
 def polls(address: str, client: HttpUserSession, room: str, accounts: Accounts) -> list[bytes]:
     """Join the room with each account; return their polls from its head."""
-    head = join(client, accounts, room)
+    head = calls.join(client, accounts, room)
     path = f"/rooms/{room}/events?after={head}&connection=c"
-    return [http_request(address, "GET", f"{path}{number}", each.token) for number, each in enumerate(accounts)]
+    return [calls.http_request(address, "GET", f"{path}{number}", each.token) for number, each in enumerate(accounts)]
 
 
 def poll(server: MeasuredServer, client: HttpUserSession, room: str, accounts: Accounts) -> Connections:
     """Poll once, and keep the connection for the next time."""
-    connections = connect(server.address, len(accounts))
+    connections = calls.connect(server.address, len(accounts))
     crowd = Crowd(connections)
     for response in crowd.exchange(polls(server.address, client, room, accounts)):
-        expect(response, 200, "poll")
+        calls.expect(response, 200, "poll")
     crowd.detach()
     return connections
 
 
 def wait(server: MeasuredServer, client: HttpUserSession, room: str, accounts: Accounts) -> Connections:
     """Send polls that the server holds: for one response, or for more of one that never ends."""
-    connections = connect(server.address, len(accounts))
+    connections = calls.connect(server.address, len(accounts))
     for connection, request in zip(connections, polls(server.address, client, room, accounts), strict=True):
         connection.send(request)
     return connections
@@ -66,23 +56,23 @@ def wait(server: MeasuredServer, client: HttpUserSession, room: str, accounts: A
 
 def open_socket(server: MeasuredServer, _: HttpUserSession, room: str, accounts: Accounts) -> Connections:
     """Join over a WebSocket."""
-    return open_sockets(server.address, f"/rooms/{room}/socket", len(accounts), join_frames(accounts))
+    return calls.open_sockets(server.address, f"/rooms/{room}/socket", len(accounts), calls.join_frames(accounts))
 
 
 def subscribe(server: MeasuredServer, client: HttpUserSession, room: str, accounts: Accounts) -> Connections:
     """Join over HTTP, and subscribe to the room's channel at the push service."""
-    join(client, accounts, room)
+    calls.join(client, accounts, room)
     key = client.get("/pusher/service", dict)["key"]
-    connections = connect(server.push_service, len(accounts))
+    connections = calls.connect(server.push_service, len(accounts))
     crowd = Crowd(connections)
-    handshake = upgrade_request(server.push_service, f"/app/{key}?protocol=7")
+    handshake = calls.upgrade_request(server.push_service, f"/app/{key}?protocol=7")
     greetings = crowd.exchange([handshake] * len(accounts), replies=2)
     frames = [
-        subscription(client, account, room, expect(greeting, TEXT, "greeting"))
+        subscription(client, account, room, calls.expect(greeting, TEXT, "greeting"))
         for account, greeting in zip(accounts, greetings, strict=True)
     ]
     for confirmation in crowd.exchange(frames):
-        expect(confirmation, TEXT, "subscription")
+        calls.expect(confirmation, TEXT, "subscription")
     crowd.detach()
     return connections
 
@@ -107,9 +97,9 @@ def entering(transport: Transport) -> EnterRoom:
 def kib_per_connection(transport: Transport, connections: int) -> float:
     """Return by how much the server has grown, per connection, once all are silent."""
     enter = entering(transport)
-    with chat_server(transport.slug) as server, api_client(server.address) as client:
+    with chat_server(transport.slug) as server, calls.api_client(server.address) as client:
         before_bytes = server.resident_bytes()
-        accounts = log_in(client, connections, per_user=1)
+        accounts = calls.log_in(client, connections, per_user=1)
         opened: Connections = []
         for start in range(0, connections, ROOM_SIZE):
             opened += enter(server, client, f"room-{start}", accounts[start : start + ROOM_SIZE])

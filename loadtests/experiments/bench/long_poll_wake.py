@@ -11,16 +11,7 @@ from contextlib import closing, contextmanager
 from functools import partial
 from statistics import median
 
-from loadtests.experiments.bench.calls import (
-    MARK,
-    api_client,
-    connect,
-    expect,
-    http_request,
-    join,
-    log_in,
-    poll_request,
-)
+from loadtests.experiments.bench import calls
 from loadtests.experiments.bench.crowd import BenchConnection, Crowd
 from loadtests.experiments.bench.findings import Finding, Goal, compared
 from loadtests.experiments.bench.pairs import Pairs, Void
@@ -42,8 +33,8 @@ class HeldPolls:
         self._address = address
         self._accounts = accounts
         self._cursor = cursor
-        self._crowd = Crowd(connect(address, len(accounts)))
-        self._sender = Crowd(connect(address, 1))
+        self._crowd = Crowd(calls.connect(address, len(accounts)))
+        self._sender = Crowd(calls.connect(address, 1))
         self._responses: list[Message] = []
         self._polled = 0
 
@@ -59,15 +50,15 @@ class HeldPolls:
         """Have all polls held, then send; raises Void unless each poll is answered with the one message."""
         self._poll()
         send = encode(Send(f"id-{self._polled}", TEXT))
-        request = http_request(self._address, "POST", "/rooms/room/send", self._accounts[0].token, send)
+        request = calls.http_request(self._address, "POST", "/rooms/room/send", self._accounts[0].token, send)
         sent_s = time.perf_counter()
         self._sender.connections[0].send(request)
         self._crowd.run(self._on_response, lambda: len(self._responses) >= len(self._accounts))
         took_s = time.perf_counter() - sent_s
         acks: list[Message] = []
         self._sender.run(lambda _, ack: acks.append(ack), lambda: bool(acks))
-        expect(acks[0], 200, "send")
-        if any(expect(response, 200, "poll").count(MARK) != 1 for response in self._responses):
+        calls.expect(acks[0], 200, "send")
+        if any(calls.expect(response, 200, "poll").count(calls.MARK) != 1 for response in self._responses):
             raise Void("a held poll was answered with other than the one message")
         self._cursor = str(decode(self._responses[0].body, type=Page).cursor)
         return took_s
@@ -76,10 +67,10 @@ class HeldPolls:
         """Send all polls, and wait until the server holds them."""
         self._responses.clear()
         for connection, account in zip(self._crowd.connections, self._accounts, strict=True):
-            connection.send(poll_request(self._address, account.token, self._cursor, connection.number))
+            connection.send(calls.poll_request(self._address, account.token, self._cursor, connection.number))
         self._polled += len(self._accounts)
         deadline_s = time.monotonic() + HOLD_ALL_S
-        with api_client(self._address) as client:
+        with calls.api_client(self._address) as client:
             while client.get("/stats", dict)["requests"]["receive"] < self._polled:
                 if time.monotonic() > deadline_s:
                     raise Void(f"the server did not hold all polls within {HOLD_ALL_S:g} s")
@@ -95,9 +86,9 @@ class HeldPolls:
 def ours(connections: int) -> Iterator[HeldPolls]:
     """Run our long-polling server, with a room that all have joined."""
     with chat_server("long_polling") as server:
-        with api_client(server.address) as client:
-            accounts = log_in(client, connections)
-            head = join(client, accounts)
+        with calls.api_client(server.address) as client:
+            accounts = calls.log_in(client, connections)
+            head = calls.join(client, accounts)
         with closing(HeldPolls(server.address, accounts, str(head))) as polls:
             yield polls
 
