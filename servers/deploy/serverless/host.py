@@ -162,7 +162,7 @@ async def hosting(
     """
     meter = Meter()
     fleet = Fleet(lambda: Instance(module_args, env or {}), profile, meter, chance or random.Random())
-    host = Host(fleet, profile, meter, facts or {})
+    host = Host(fleet, profile, meter, facts or {}, http or HttpSettings())
     connections: set[asyncio.Task[None]] = set()
 
     def accept(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
