@@ -108,12 +108,12 @@ print(f"Theory for short polling: mean {theory.uniform_wait_mean_s(interval_s):.
 # claimed.
 
 # %%
-asked_already = [slug for slug in run.slugs if slug != "short_polling"]
-differences(run, asked_already)
+pushing = [slug for slug in run.slugs if slug != "short_polling"]
+differences(run, pushing)
 
 # %%
 for row in latencies(run):
-    if row.slug in asked_already:
+    if row.slug in pushing:
         share = row.p50.pooled_ms / short.p50.pooled_ms
         print(f"{row.label}: its median is {share:.1%} of short polling's")
         assert share < 0.1, "the answer above says: a small fraction of the interval"

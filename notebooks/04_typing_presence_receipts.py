@@ -66,9 +66,9 @@ assert unread.value > 0
 # %%
 import numpy as np
 
-lives_s = np.linspace(1.0, 3.0, 1001)
+typing_s = np.linspace(1.0, 3.0, 1001)
 polled_s = run.setting("poll_interval_s")
-began = np.mean([theory.seen_while_true(life_s, polled_s) for life_s in lives_s])
+began = np.mean([theory.seen_while_true(duration_s, polled_s) for duration_s in typing_s])
 expected = 100 * (began + 1.0) / 2
 print(f"typing, polled every {polled_s:g} s: {true['short_polling']:.0f} % still true, theory {expected:.0f} %")
 assert abs(true["short_polling"] - expected) < 5

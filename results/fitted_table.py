@@ -1,7 +1,7 @@
 """A table that fits the width it is printed at: the least important columns are left out first, and named below it.
 
 Numbers are right-aligned and never wrapped or cut; text may be wrapped at spaces, but not to a column of single words.
-A unit stands in the header, beneath the heading. Long notes stand below the table. Leaves out where it is printed.
+The unit of a column is beneath its heading. Long notes are below the table. Leaves out where it is printed.
 """
 
 from collections.abc import Sequence

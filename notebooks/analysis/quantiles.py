@@ -1,7 +1,7 @@
 """Percentiles of delivery latency: of all repeats pooled, with the spread over repeats, never averaged.
 
 The mean of three p95s is the p95 of nothing. So the samples of all repeats are pooled first, and what each repeat
-says on its own is reported beside it, as a range.
+measured alone is reported beside it, as a range.
 """
 
 from collections.abc import Callable, Sequence
@@ -49,7 +49,7 @@ def latencies(run: Run) -> tuple[Latency, ...]:
 
 
 def latency(run: Run, slug: str) -> Latency:
-    """Return one transport's percentiles; p95 needs 20 samples and p99 100, so that at least one lies above."""
+    """Return one transport's percentiles; p95 needs 20 samples and p99 100, so that at least one is above."""
     samples = run.deliveries_of(slug)
     by_repeat = [group.to_numpy() for _, group in samples.groupby("repeat")["latency_ms"]]
     carried = [share for share in SHARES if share == SHARES[0] or len(samples) * (1 - share) > 1 - 1e-9]

@@ -22,8 +22,8 @@ ODD_RUNS = {
     "one transport": SyntheticRun(slugs=["short_polling"]),
     "three transports": SyntheticRun(slugs=["long_polling", "raw_websocket", "pusher_adapter"]),
     "a single delivery each": SyntheticRun(users=1, messages=1),
-    "a peer": SyntheticRun(slugs=["short_polling", "long_polling", "raw_websocket"], peer="nchan"),
-    "a deployment": SyntheticRun(slugs=["raw_websocket"], topology="separate-websocket-server"),
+    "another target": SyntheticRun(slugs=["short_polling", "long_polling", "raw_websocket"], target="nchan"),
+    "a deployment": SyntheticRun(slugs=["raw_websocket"], deployment="separate-websocket-server"),
     "slow pushes": SyntheticRun(push_s={"raw_websocket": 20.0}),
     "a suspect and a void cell": SyntheticRun(
         repeats=2, verdicts={("long_polling", 0): "void", ("raw_websocket", 1): "suspect"}
@@ -75,7 +75,7 @@ def test_the_headline_of_a_single_transport_compares_nothing(tmp_path: Path) -> 
     assert wording.price_finding(run) == "Each delivery costs 0.2 HTTP requests"
 
 
-def test_the_evidence_tells_what_was_left_out(tmp_path: Path) -> None:
+def test_the_evidence_counts_what_was_left_out(tmp_path: Path) -> None:
     verdicts = {("long_polling", 0): "void", ("raw_websocket", 0): "suspect"}
     slugs = ["long_polling", "raw_websocket", "pusher_adapter"]
     run = load(write(tmp_path, SyntheticRun(slugs=slugs, users=5, messages=40, verdicts=verdicts)))
@@ -83,7 +83,7 @@ def test_the_evidence_tells_what_was_left_out(tmp_path: Path) -> None:
 
 
 def test_the_evidence_names_the_deployment_that_was_measured(tmp_path: Path) -> None:
-    run = load(write(tmp_path, SyntheticRun(slugs=["raw_websocket"], topology="single-server")))
+    run = load(write(tmp_path, SyntheticRun(slugs=["raw_websocket"], deployment="single-server")))
     assert wording.evidence(run) == "200 deliveries of 40 messages, on single-server"
 
 

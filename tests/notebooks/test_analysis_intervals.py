@@ -47,16 +47,16 @@ def test_it_is_written_with_its_limits_beneath() -> None:
 
 def test_the_summary_counts_suspect_repeats_and_leaves_void_ones_out(tmp_path: Path) -> None:
     verdicts = {("raw_websocket", 1): "suspect", ("long_polling", 0): "void"}
-    told = told_of(write(tmp_path, SyntheticRun(slugs=["long_polling", "raw_websocket"], repeats=3, verdicts=verdicts)))
-    (raw,) = [line.split() for line in told.splitlines() if "Raw WebSocket" in line and "left out" not in line]
-    (long,) = [line.split() for line in told.splitlines() if "Long polling" in line and "left out" not in line]
+    text = printed(write(tmp_path, SyntheticRun(slugs=["long_polling", "raw_websocket"], repeats=3, verdicts=verdicts)))
+    (raw,) = [line.split() for line in text.splitlines() if "Raw WebSocket" in line and "left out" not in line]
+    (long,) = [line.split() for line in text.splitlines() if "Long polling" in line and "left out" not in line]
     assert raw[-3:] == ["3,", "1", "suspect"]
     assert long[-1] == "2"
-    assert "left out: Long polling, repeat 0: the generator lagged" in told
-    assert "3 of 4 for 3 repeats" in told
+    assert "left out: Long polling, repeat 0: the generator lagged" in text
+    assert "3 of 4 for 3 repeats" in text
 
 
-def told_of(folder: Path) -> str:
+def printed(folder: Path) -> str:
     console = Console(width=120, record=True, file=StringIO())
     console.print(summary(folder))
     return console.export_text()

@@ -144,7 +144,7 @@ def test_a_transport_that_never_reads_has_no_share_of_empty_answers(tmp_path: Pa
 
 
 def test_what_another_target_does_not_count_has_no_price_and_no_prediction(tmp_path: Path) -> None:
-    run = load(write(tmp_path, SyntheticRun(slugs=["short_polling"], peer="nchan")))
+    run = load(write(tmp_path, SyntheticRun(slugs=["short_polling"], target="nchan")))
     assert [price(run, "short_polling", measure) for measure in (EMPTY, BYTES)] == [None, None]
     paid = price(run, "short_polling", REQUESTS)
     assert paid is not None

@@ -61,10 +61,10 @@ def test_theory_bills_an_hour_for_who_holds_and_answers_for_who_asks(tmp_path: P
     assert theory.function_seconds(1.0, 0.0, 0.004) == 3600
     assert theory.function_seconds(0.0, 0.5, 0.004) == pytest.approx(7.2)
     hosted = load_hosted(write(tmp_path, record()))
-    said = 3600 * 10 / (8 * 50) * 0.004
-    assert hosted.predicted_s("short_polling", CLASSIC) == pytest.approx(3600 / 2.004 * 0.004 + said)
-    assert hosted.predicted_s("pusher_adapter", CLASSIC) == pytest.approx(3600 / 10 * 0.004 + said)
-    assert hosted.predicted_s("long_polling", CLASSIC) == pytest.approx(3600 + said)
+    sent_s = 3600 * 10 / (8 * 50) * 0.004
+    assert hosted.predicted_s("short_polling", CLASSIC) == pytest.approx(3600 / 2.004 * 0.004 + sent_s)
+    assert hosted.predicted_s("pusher_adapter", CLASSIC) == pytest.approx(3600 / 10 * 0.004 + sent_s)
+    assert hosted.predicted_s("long_polling", CLASSIC) == pytest.approx(3600 + sent_s)
     assert hosted.predicted_s("raw_websocket", FLUID) == pytest.approx(3600)
     held = {"long_polling", "raw_websocket", "server_sent_events"}
     assert {slug for slug in ("short_polling", "pusher_adapter", *held) if is_held(find(slug))} == held

@@ -25,7 +25,7 @@ def record() -> dict[str, Any]:
         for choice in CHOICES
         for repeat in range(2)
     ]
-    hops = [
+    cross_process = [
         row_of(CROSS_PROCESS, transport=each.slug, store=store, repeat=repeat, same_p50_s=0.002, other_p50_s=0.003)
         for each in TRANSPORTS
         for store in SHARED
@@ -39,7 +39,7 @@ def record() -> dict[str, Any]:
         "commit": "0" * 40,
     }
     made |= {"push_service": "local stand-in", "workloads": [{"measured_s": 2.0}], "load_average": 1.0}
-    return made | {"loads": served, "cross_process": hops, "appends": appends}
+    return made | {"loads": served, "cross_process": cross_process, "appends": appends}
 
 
 def written(folder: Path, made: dict[str, Any]) -> Path:
@@ -84,8 +84,8 @@ def test_a_row_in_which_the_generator_lagged_is_left_out(tmp_path: Path) -> None
     assert measured.cross_process_ms("short_polling", "redis").other.value == pytest.approx(3.0)
 
 
-def test_theory_knows_who_need_not_be_told_by_the_store() -> None:
-    told = {"long_polling", "raw_websocket", "server_sent_events"}
+def test_theory_knows_which_transports_depend_on_the_process() -> None:
+    held = {"long_polling", "raw_websocket", "server_sent_events"}
     assert {
-        slug for slug in ("short_polling", "pusher_adapter", *told) if charts.depends_on_process(find(slug))
-    } == told
+        slug for slug in ("short_polling", "pusher_adapter", *held) if charts.depends_on_process(find(slug))
+    } == held

@@ -14,7 +14,7 @@ from results.schema import CAPTURES_FILE
 
 PAGE = b'{"type":"page","epoch":"e","after":0,"next":1,"events":[{"kind":"message","body":"hi"}]}'
 EMPTY = b'{"type":"page","epoch":"e","after":0,"next":0,"events":[]}'
-ASK = b"GET /rooms/room-0/events?after=e.0&connection=connection-1 HTTP/1.1\r\nAuthorization: Bearer t1\r\n\r\n"
+POLL = b"GET /rooms/room-0/events?after=e.0&connection=connection-1 HTTP/1.1\r\nAuthorization: Bearer t1\r\n\r\n"
 UPGRADE = b"GET /rooms/room-0/socket HTTP/1.1\r\nUpgrade: websocket\r\n\r\n"
 KEY = b"\x01\x02\x03\x04"
 
@@ -44,8 +44,8 @@ def recorded(folder: Path, slug: str, *parts: tuple[bool, float, bytes]) -> Capt
 def test_requests_and_responses_are_separated_however_tcp_cut_them(tmp_path: Path) -> None:
     whole = answer(EMPTY)
     polled = recorded(
-        tmp_path, "short_polling", (True, 1.0, ASK[:30]), (True, 1.1, ASK[30:]), (False, 1.2, whole[:50]),
-        (False, 1.3, whole[50:]), (True, 3.0, ASK), (False, 3.1, answer(PAGE)),
+        tmp_path, "short_polling", (True, 1.0, POLL[:30]), (True, 1.1, POLL[30:]), (False, 1.2, whole[:50]),
+        (False, 1.3, whole[50:]), (True, 3.0, POLL), (False, 3.1, answer(PAGE)),
     )  # fmt: skip
     messages = wire_messages(polled)
     assert [(each.kind, each.at_s, label(each)) for each in messages] == [
@@ -54,8 +54,8 @@ def test_requests_and_responses_are_separated_however_tcp_cut_them(tmp_path: Pat
         ("request", 3.0, "any news?"),
         ("answer", 3.1, "new message"),
     ]
-    assert sum(each.size for each in messages) == 2 * len(ASK) + len(whole) + len(answer(PAGE))
-    assert [one_message(polled).size, empty_poll(polled).size] == [len(ASK + answer(PAGE)), len(ASK + whole)]
+    assert sum(each.size for each in messages) == 2 * len(POLL) + len(whole) + len(answer(PAGE))
+    assert [one_message(polled).size, empty_poll(polled).size] == [len(POLL + answer(PAGE)), len(POLL + whole)]
     assert one_message(polled).content_bytes == len(PAGE)
 
 
@@ -92,10 +92,10 @@ def test_a_streaming_response_is_labelled_event_by_event(tmp_path: Path) -> None
     head = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
     event = b"id: e.1\ndata: " + PAGE + b"\n\n"
     chunks = b"".join(b"%x\r\n%b\r\n" % (len(each), each) for each in (b": ping\n\n", event))
-    streamed = recorded(tmp_path, "server_sent_events", (True, 0.0, ASK), (False, 0.1, head), (False, 0.2, chunks))
+    streamed = recorded(tmp_path, "server_sent_events", (True, 0.0, POLL), (False, 0.1, head), (False, 0.2, chunks))
     messages = wire_messages(streamed)
     assert [(each.kind, label(each)) for each in messages[2:]] == [("chunk", "comment"), ("chunk", "new message")]
-    assert sum(each.size for each in messages) == len(ASK) + len(head) + len(chunks)
+    assert sum(each.size for each in messages) == len(POLL) + len(head) + len(chunks)
 
 
 def test_a_users_connections_are_found_by_connection_and_token(tmp_path: Path) -> None:
@@ -103,7 +103,7 @@ def test_a_users_connections_are_found_by_connection_and_token(tmp_path: Path) -
     other = send.replace(b"t1", b"t2")
     pieces = [
         {"link": "clients to API", "connection": number, "up": True, "at_s": 0.0, "data": data.decode()}
-        for number, data in enumerate((ASK, send, other))
+        for number, data in enumerate((POLL, send, other))
     ]
     path = tmp_path / CAPTURES_FILE
     path.write_text(json.dumps({"transports": {"long_polling": pieces}}), encoding="utf-8")

@@ -88,7 +88,7 @@ def test_what_cannot_be_measured_says_so() -> None:
     )
 
 
-def test_figures_are_told_with_their_intervals() -> None:
+def test_figures_are_written_with_their_intervals() -> None:
     assert format_time(Interval(1031.0, 990.0, 1040.0)) == "1.03 s (990 ms to 1.04 s)"
     assert format_time(Interval(4.0, 4.0, 4.0)) == "4.0 ms"
     assert format_amount(Interval(0.34, 0.33, 0.36), "requests") == "0.34 (0.33 to 0.36) requests"

@@ -23,7 +23,7 @@ SCENARIO = "conversation"
 class SyntheticRun:
     """What the run should look like. verdicts: by (slug, repeat), "valid" unless said; push_s: latency by slug.
 
-    peer: the name of a server that counts neither bytes nor empty answers; ours if empty. topology: the deployment.
+    target: the name of a server that counts neither bytes nor empty responses; ours if empty.
     """
 
     slugs: Sequence[str] = ALL
@@ -32,8 +32,8 @@ class SyntheticRun:
     messages: int = 40
     interval_s: float = 2.0
     push_service: str = "local stand-in"
-    peer: str = ""
-    topology: str = ""
+    target: str = ""
+    deployment: str = ""
     verdicts: dict[tuple[str, int], str] = field(default_factory=dict)
     push_s: dict[str, float] = field(default_factory=dict)
 
@@ -43,7 +43,7 @@ def write(folder: Path, plan: SyntheticRun) -> Path:
     keys = [(slug, repeat) for slug in plan.slugs for repeat in range(plan.repeats)]
     cells = pd.DataFrame([_cell(plan, *key) for key in keys])
     rows = [row for key in keys for row in _deliveries(plan, *key)]
-    if plan.peer:
+    if plan.target:
         cells[["empty_answers", "server_up_bytes", "server_down_bytes"]] = nan
     cells[[column.name for column in CELLS]].to_csv(folder / CELLS_FILE, index=False, na_rep="nan")
     pd.DataFrame(rows, columns=[column.name for column in DELIVERIES]).to_csv(folder / DELIVERIES_FILE, index=False)
@@ -56,8 +56,8 @@ def write(folder: Path, plan: SyntheticRun) -> Path:
         "workloads": [workload],
         "settings": dict.fromkeys(plan.slugs, settings),
         "push_service": plan.push_service,
-        "target": plan.peer,
-        "deployment": plan.topology,
+        "target": plan.target,
+        "deployment": plan.deployment,
     }
     (folder / MANIFEST).write_text(json.dumps(manifest), encoding="utf-8")
     return folder

@@ -154,8 +154,8 @@ def _curve(axes: Axes, name: str, users: list[int], row: list[float], seen: floa
     colour, within = transports.find(slug).colour, [index for index, usd in enumerate(row) if isfinite(usd)]
     beyond = sum(users[index] <= seen for index in within)
     for part, strength in ((within[: beyond + 1], 1.0), (within[beyond:], 0.45)):
-        look: dict[str, Any] = {"color": tint(colour, strength), "linewidth": 1.6, "zorder": 3}
-        axes.plot([users[index] for index in part], [row[index] for index in part], line, **look)
+        style: dict[str, Any] = {"color": tint(colour, strength), "linewidth": 1.6, "zorder": 3}
+        axes.plot([users[index] for index in part], [row[index] for index in part], line, **style)
     if within and len(within) < len(row):
         axes.plot(users[within[-1]], row[within[-1]], "x", color=colour, markersize=7, markeredgewidth=1.8, zorder=4)
 
@@ -177,8 +177,8 @@ def _names(axes: Axes, users: list[int], costs: Mapping[str, list[float]]) -> No
     heights = heights_of(axes, [(users[-1], ends[name]) for name in ordered], NAME_IN / PLOT_IN)
     for name, height in zip(ordered, heights, strict=True):
         words, slug, _ = LOOKS[name]
-        look: dict[str, Any] = {"va": "center", "size": 7.5, "linespacing": 1.2, "color": transports.find(slug).colour}
-        axes.text(1.02, height, words, transform=axes.transAxes, **look)
+        style: dict[str, Any] = {"va": "center", "size": 7.5, "linespacing": 1.2, "color": transports.find(slug).colour}
+        axes.text(1.02, height, words, transform=axes.transAxes, **style)
 
 
 def _strips(axes: Axes, strips: Mapping[str, list[tuple[int, int]]], most: int) -> None:
@@ -192,9 +192,9 @@ def _strips(axes: Axes, strips: Mapping[str, list[tuple[int, int]]], most: int) 
         _, slug, line = LOOKS[name]
         colour, height = transports.find(slug).colour, 1 + STRIP_IN * row / PLOT_IN
         dashes = "-" if line == "-" else (0, (1.2, 0.5))
-        look: dict[str, Any] = {"linewidth": 4, "clip_on": False, "solid_capstyle": "butt", "linestyle": dashes}
+        style: dict[str, Any] = {"linewidth": 4, "clip_on": False, "solid_capstyle": "butt", "linestyle": dashes}
         for first, last in spans:
-            axes.plot([first, last], [height] * 2, color=colour, transform=in_axes, **look)
+            axes.plot([first, last], [height] * 2, color=colour, transform=in_axes, **style)
             if last < most:
                 axes.axvline(last, color=PALE, linewidth=0.9, zorder=1)
                 words, offset = f"up to {last:,}", (5, 0)

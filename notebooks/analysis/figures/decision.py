@@ -99,9 +99,9 @@ def _box(figure: Figure, top_in: float, box: Box, evidence: str) -> None:
         )
     )  # fmt: skip
     place, middle_in = Placing(figure), top_in + box.y_in
-    look = {"ha": "center", "va": "center"}
+    style = {"ha": "center", "va": "center"}
     if not box.slug:
-        place.text(box.x_in, middle_in, box.words, color=INK, size=9, linespacing=1.3, **look)
+        place.text(box.x_in, middle_in, box.words, color=INK, size=9, linespacing=1.3, **style)
         return
-    place.text(box.x_in, middle_in - 0.2, box.words, color=colour, weight="bold", size=9.5, **look)
-    place.text(box.x_in, middle_in + 0.12, evidence, color=GREY, size=7.5, linespacing=1.35, **look)
+    place.text(box.x_in, middle_in - 0.2, box.words, color=colour, weight="bold", size=9.5, **style)
+    place.text(box.x_in, middle_in + 0.12, evidence, color=GREY, size=7.5, linespacing=1.35, **style)

@@ -79,8 +79,8 @@ def _figures(place: Placing, middle_in: float, hosted: Hosted, slug: str, host: 
 def _marks(axes: Axes, at_in: float, hosted: Hosted, slug: str, host: str) -> None:
     measured_s, predicted_s = hosted.row(slug, host).per_user_hour("invocation_s"), hosted.predicted_s(slug, host)
     colour = transports.find(slug).colour
-    look: dict[str, Any] = {"color": tint(colour, 0.3), "linewidth": 1.6, "solid_capstyle": "butt", "zorder": 1}
-    axes.plot([SHORTEST_S, measured_s], [at_in, at_in], **look)
+    style: dict[str, Any] = {"color": tint(colour, 0.3), "linewidth": 1.6, "solid_capstyle": "butt", "zorder": 1}
+    axes.plot([SHORTEST_S, measured_s], [at_in, at_in], **style)
     axes.plot([predicted_s] * 2, [at_in - 0.075, at_in + 0.075], color=INK, linewidth=1.4, zorder=2)
     axes.plot(measured_s, at_in, "o", color=colour, markersize=5.5, zorder=3)
 

@@ -93,8 +93,8 @@ def _theory(axes: Axes, interval_s: float, colour: str) -> None:
     share = [theory.uniform_wait_cdf(each_s, interval_s) for each_s in wait_s]
     axes.plot(wait_s * 1000, share, color=tint(colour, 0.25), linewidth=9, solid_capstyle="butt", zorder=2)
     x_ms = theory.uniform_wait_quantile_s(0.84, interval_s) * 1000
-    look = {"color": tint(colour, 0.75), "size": 7.5, "ha": "right", "va": "center"}
-    label(axes, f"theory: uniform between 0 and {interval_s:g} s", (x_ms, 0.84), (-10, 0), **look)
+    style = {"color": tint(colour, 0.75), "size": 7.5, "ha": "right", "va": "center"}
+    label(axes, f"theory: uniform between 0 and {interval_s:g} s", (x_ms, 0.84), (-10, 0), **style)
 
 
 def _median(axes: Axes, found: Latency) -> None:

@@ -16,10 +16,10 @@ from servers import transports
 PART_TINT = 0.45
 
 
-def transport_name(place: Placing, top_in: float, slug: str, label: str, **look: Any) -> None:
+def transport_name(place: Placing, top_in: float, slug: str, label: str, **style: Any) -> None:
     """Write the name of a transport at the left margin, in its colour; what is in brackets on a line of its own."""
     colour, lines = transports.find(slug).colour, label.replace(" (", "\n(")
-    place.text(MARGIN_IN, top_in, lines, color=colour, weight="bold", **look)
+    place.text(MARGIN_IN, top_in, lines, color=colour, weight="bold", **style)
 
 
 def bar_rows(axes: Axes, rows: int, longest: float) -> None:

@@ -70,12 +70,12 @@ def _cell(
     axes.set_ylim(height_in, 0)
     axes.axis("off")
     works, fails = judgement.outcome is Outcome.WORKS, judgement.outcome is Outcome.FAILS
-    look: dict[str, Any] = {
+    style: dict[str, Any] = {
         "facecolor": tint(colour, 0.1) if works else "white",
         "edgecolor": RULE if fails else tint(colour, 0.45),
         "linewidth": 0.8,
     }
-    shape = FancyBboxPatch((0.02, 0.02), width_in - 0.04, height_in - 0.04, "round,pad=0,rounding_size=0.05", **look)
+    shape = FancyBboxPatch((0.02, 0.02), width_in - 0.04, height_in - 0.04, "round,pad=0,rounding_size=0.05", **style)
     axes.add_patch(shape)
     ink = GREY if fails else colour
     mark: dict[str, Any] = {"markersize": MARK, "color": ink, "markeredgewidth": 1.4}

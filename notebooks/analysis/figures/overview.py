@@ -95,7 +95,7 @@ def _shown_s(run: Run) -> float:
 
 
 def _words(place: Placing, top_in: float, run: Run, slug: str) -> None:
-    """Write what stands left and right of a lane."""
+    """Write the name and the figures beside a lane."""
     transport, found, requests = transports.find(slug), latency(run, slug), price(run, slug, REQUESTS)
     name, _, aside = run.label_of(slug).partition(" (")
     waits = "\n".join(textwrap.wrap(transport.who_waits + (f" ({aside}" if aside else ""), 24))

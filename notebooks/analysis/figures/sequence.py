@@ -82,14 +82,14 @@ def _arrow(axes: Axes, row: int, message: WireMessage, colour: str) -> None:
     start, end = (near, far) if message.up else (far, near)
     words = label(message)
     is_event = not message.up and any(kind in words for kind in EVENT_LABELS.values())
-    look = {
+    style = {
         "color": colour if is_event else GREY,
         "lw": 1.6 if is_event else 0.9,
         "linestyle": ":" if is_empty(message) else "-",
     }
-    arrow = {"arrowstyle": "-|>", "shrinkA": 0, "shrinkB": 0, "mutation_scale": 8, **look}
+    arrow = {"arrowstyle": "-|>", "shrinkA": 0, "shrinkB": 0, "mutation_scale": 8, **style}
     axes.annotate("", (end, row + 0.25), (start, row + 0.25), arrowprops=arrow)
     middle = (start + end) / 2
     weight = "bold" if is_event else "normal"
-    axes.text(middle, row + 0.12, words, ha="center", va="bottom", size=7, color=look["color"], weight=weight)
+    axes.text(middle, row + 0.12, words, ha="center", va="bottom", size=7, color=style["color"], weight=weight)
     axes.text(-0.06, row + 0.25, f"{message.at_s:.2f}", ha="right", va="center", size=6.5, color=GREY)

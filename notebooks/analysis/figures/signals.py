@@ -78,8 +78,8 @@ def draw(groups: Sequence[Group], title: str, subtitle: str) -> Figure:
             place.text(MARGIN_IN + 0.1, row_in + 0.02, row.label, color=transports.find(row.slug).colour, size=8)
             true = f"{row.true_percent.value:.0f} %"
             lost = row.true_percent.value < 99.5
-            look = {"color": INK if lost else GREY, "weight": "bold" if lost else "normal", "size": 8, "ha": "right"}
-            place.text(WIDTH_IN - MARGIN_IN, row_in + 0.02, true, **look)
+            style = {"color": INK if lost else GREY, "weight": "bold" if lost else "normal", "size": 8, "ha": "right"}
+            place.text(WIDTH_IN - MARGIN_IN, row_in + 0.02, true, **style)
         axes_in = at_in + HEADER_IN - 0.1
         axes = place.axes(NAMES_IN, axes_in, width_in, ROW_IN * len(each.rows))
         _frame(axes, limits, len(each.rows), labelled=index == len(groups) - 1)

@@ -1,4 +1,4 @@
-"""How every chart here looks: a finding as its title, a grey line of evidence, little ink, and one colour a transport.
+"""The style of every chart: a finding as its title, a grey line of evidence, little ink, and one colour a transport.
 
 Figures are made without pyplot: no global state, no window, the same bytes on every run.
 """
@@ -125,10 +125,10 @@ class Placing:
 
     figure: Figure
 
-    def text(self, left_in: float, top_in: float, words: str, **look: Any) -> None:
+    def text(self, left_in: float, top_in: float, words: str, **style: Any) -> None:
         """Write words whose top left corner (or `ha`, `va`) is there."""
         width, height = self.figure.get_size_inches()
-        self.figure.text(left_in / width, 1 - top_in / height, words, **({"va": "top"} | look))
+        self.figure.text(left_in / width, 1 - top_in / height, words, **({"va": "top"} | style))
 
     def axes(self, left_in: float, top_in: float, width_in: float, height_in: float) -> Axes:
         """Return new axes in that rectangle."""
@@ -143,7 +143,7 @@ def tint(colour: ColorType, strength: float) -> tuple[float, float, float]:
     return red, green, blue
 
 
-def label(axes: Axes, words: str, at: tuple[float, float], offset: tuple[float, float], **look: Any) -> None:
+def label(axes: Axes, words: str, at: tuple[float, float], offset: tuple[float, float], **style: Any) -> None:
     """Write words beside a point, `offset` in typographic points, with a halo that keeps them readable on a line."""
     halo = [effects.withStroke(linewidth=2.5, foreground="white")]
-    axes.annotate(words, at, offset, textcoords="offset points", path_effects=halo, zorder=5, **look)
+    axes.annotate(words, at, offset, textcoords="offset points", path_effects=halo, zorder=5, **style)

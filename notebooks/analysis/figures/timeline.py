@@ -84,8 +84,8 @@ def _lane(axes: Axes, row: int, hosted: Hosted, lane: Lane) -> None:
         words, at = "held by the push service: no function waits" if transport.needs_push_service else "", CONNECTION_AT
     else:
         words, at = "refused, until given up", SEEN_AT
-    look: dict[str, Any] = {"color": transport.colour, "size": 7.5, "ha": "center", "va": "center", "zorder": 5}
-    axes.text(SPAN_S / 3, row + at, words, **look)
+    style: dict[str, Any] = {"color": transport.colour, "size": 7.5, "ha": "center", "va": "center", "zorder": 5}
+    axes.text(SPAN_S / 3, row + at, words, **style)
 
 
 def _bar(axes: Axes, row: int, each: dict[Any, Any], transport: Transport) -> None:
