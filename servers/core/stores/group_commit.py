@@ -12,6 +12,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple, TypeVar
 
 from servers.core.errors import ChatError, Unavailable
+from servers.core.stores.refusals import unavailable
 from servers.core.wire import Event
 
 BATCH_MAX = 512
@@ -28,11 +29,17 @@ class _Job(NamedTuple):
 
 
 class GroupCommit(threading.Thread):
-    """Owns the writing connection. `on_commit` gets the events of each transaction, on the event loop."""
+    """Owns the writing connection, and closes it. `on_commit` gets the events of each transaction, on the event loop.
 
-    def __init__(self, connect: Callable[[], sqlite3.Connection], on_commit: Callable[[Sequence[Event]], None]) -> None:
+    check: called before and after each transaction; if it raises, the transaction counts as failed.
+    """
+
+    def __init__(
+        self, database: sqlite3.Connection, check: Callable[[], None], on_commit: Callable[[Sequence[Event]], None]
+    ) -> None:
         super().__init__(name="group-commit", daemon=True)
-        self._connect = connect
+        self._database = database
+        self._check = check
         self._on_commit = on_commit
         self._loop = asyncio.get_running_loop()
         self._jobs: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
@@ -57,7 +64,6 @@ class GroupCommit(threading.Thread):
             await asyncio.to_thread(self.join)
 
     def run(self) -> None:
-        database = self._connect()
         open_ = True
         while open_:
             batch = [self._jobs.get()]
@@ -65,9 +71,9 @@ class GroupCommit(threading.Thread):
                 batch.append(self._jobs.get())
             open_ = None not in batch
             jobs = [job for job in batch if job is not None]
-            results, events = _commit(database, jobs)
+            results, events = _commit(self._database, self._check, jobs)
             self._loop.call_soon_threadsafe(self._deliver, jobs, results, events)
-        database.close()
+        self._database.close()
 
     def _deliver(self, jobs: Sequence[_Job], results: Sequence[Any], events: Sequence[Event]) -> None:
         for job, result in zip(jobs, results, strict=True):
@@ -80,17 +86,21 @@ class GroupCommit(threading.Thread):
         self._on_commit(events)
 
 
-def _commit(database: sqlite3.Connection, jobs: Sequence[_Job]) -> tuple[list[Any], list[Event]]:
+def _commit(
+    database: sqlite3.Connection, check: Callable[[], None], jobs: Sequence[_Job]
+) -> tuple[list[Any], list[Event]]:
     """Run the jobs in one transaction; return their results or errors, and the events that are now on disk."""
     events: list[Event] = []
     try:
+        check()
         database.execute("BEGIN IMMEDIATE")
         results = [_attempt(database, job, events) for job in jobs]
         database.execute("COMMIT")
+        check()
     except Exception as error:  # whatever it was, the callers must get it, and the thread must go on
         if database.in_transaction:
             database.execute("ROLLBACK")
-        return [Unavailable(f"store: could not commit ({error}); try again")] * len(jobs), []
+        return [unavailable(error, "could not commit")] * len(jobs), []
     return results, events
 
 

@@ -1,7 +1,15 @@
 """What a store may refuse, in the same words for every store."""
 
+import logging
+import time
+
 from servers.core.errors import ChatError, NameTaken, NotJoined, TooMany, Unavailable
 from servers.core.store import Lease
+
+LOG_AGAIN_S = 600.0
+FAULTS_MAX = 100
+log = logging.getLogger(__name__)
+_logged_s: dict[str, float] = {}
 
 CODES = frozenset({"CONNS", "ROOMS", "NAMED", "NJOIN"})
 """Five letters, as an SQLSTATE has: the scripts of Redis and the functions of PostgreSQL raise them."""
@@ -28,5 +36,12 @@ def refusal(code: str, lease: Lease, connections_max: int = 0, rooms_max: int = 
             return NotJoined(f"room {lease.room!r}: this connection has not joined it, or has left; join first")
 
 
-def unavailable(error: BaseException) -> Unavailable:
-    return Unavailable(f"store: no response ({type(error).__name__}: {error}); try again")
+def unavailable(error: BaseException, what: str = "no response") -> Unavailable:
+    """Return the error for a request that met a fault of the database, and log the fault, once every LOG_AGAIN_S."""
+    fault, now_s = f"store: {what} ({type(error).__name__}: {error})", time.monotonic()
+    if now_s - _logged_s.get(fault, float("-inf")) >= LOG_AGAIN_S:
+        if len(_logged_s) >= FAULTS_MAX:
+            _logged_s.clear()
+        _logged_s[fault] = now_s
+        log.error("%s", fault)
+    return Unavailable(f"{fault}; try again")

@@ -6,8 +6,6 @@ makes seq gap-free. Appends of the same moment are committed as one group, and a
 """
 
 import asyncio
-import fcntl
-import os
 import secrets
 import sqlite3
 from collections import defaultdict
@@ -16,10 +14,11 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, TypeVar
 
-from servers.core.errors import Unavailable
 from servers.core.store import Lease
 from servers.core.stores import sqlite_tables as tables
 from servers.core.stores.group_commit import GroupCommit
+from servers.core.stores.refusals import unavailable
+from servers.core.stores.sqlite_file import DatabaseFile
 from servers.core.waiters import Waiters
 from servers.core.wire import Cursor, Draft, Event, Member, Page
 
@@ -46,14 +45,20 @@ class SqliteStore:
     """A Store in one file: a thread that writes, a thread that reads, and the waiters of each room."""
 
     def __init__(self, path: Path) -> None:
-        self._lock = _lock(path)
-        self._read_connection = tables.connect(path)
-        tables.prepare(self._read_connection)
-        self.epoch = tables.epoch_of(self._read_connection, secrets.token_hex(4))
+        self._file = DatabaseFile(path)
+        try:
+            self._read_connection = tables.connect(self._file.path)
+            tables.prepare(self._read_connection)
+            self.epoch = tables.epoch_of(self._read_connection, secrets.token_hex(4))
+            writing_connection = tables.connect(self._file.path)
+            self._file.watch()
+        except BaseException:
+            self._file.close()
+            raise
         self._reader = ThreadPoolExecutor(max_workers=1, thread_name_prefix="sqlite-read")
         self._heads: dict[str, int] = {}
         self._waiters: defaultdict[str, Waiters] = defaultdict(Waiters)
-        self._writer = GroupCommit(lambda: tables.connect(path), self._on_commit)
+        self._writer = GroupCommit(writing_connection, self._file.require_in_place, self._on_commit)
         self._writer.start()
         self._closed = False
 
@@ -114,31 +119,17 @@ class SqliteStore:
             waiters.wake()
         await asyncio.to_thread(self._reader.shutdown)
         self._read_connection.close()
-        os.close(self._lock)
+        self._file.close()
 
     async def _read(self, query: Callable[..., Result], *arguments: Any) -> Result:
         loop = asyncio.get_running_loop()
         try:
             return await loop.run_in_executor(self._reader, query, self._read_connection, *arguments)
         except sqlite3.Error as error:
-            raise Unavailable(f"store: could not read ({error}); try again") from error
+            raise unavailable(error, "could not read") from error
 
     def _on_commit(self, events: Sequence[Event]) -> None:
         for event in events:
             self._heads[event.room] = event.seq
         for room in {event.room for event in events}:
             self._waiters[room].wake()
-
-
-def _lock(path: Path) -> int:
-    """Lock the file for this process; the operating system releases the lock when the process ends, however it ends."""
-    descriptor = os.open(path.with_name(path.name + ".lock"), os.O_RDWR | os.O_CREAT, 0o600)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        os.close(descriptor)
-        raise RuntimeError(
-            f"store: {path} is open in another process, and the embedded store serves one only; "
-            "use another file, or a store that several processes can share"
-        ) from None
-    return descriptor

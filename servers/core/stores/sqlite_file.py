@@ -1,0 +1,72 @@
+"""The file of the embedded store: one process has it, and it must still be where that process opened it.
+
+Teaches that an open file outlives its name: what is written to a file that was deleted, moved or replaced reaches the
+disk and is lost all the same. So every commit is acknowledged only if the database and its write-ahead log are still
+found under their names, which two calls of stat show. The lock is on the file itself where it may be, so that no other
+name of it opens it again. Leaves out network file systems.
+"""
+
+import fcntl
+import os
+import sys
+from pathlib import Path
+
+_locked: set[tuple[int, int]] = set()
+"""Device and inode of the files this process has locked. To open and close one of them again would drop SQLite's own
+locks on it ("How To Corrupt An SQLite Database File", section 2.2), so another attempt is refused before that."""
+
+
+class FileMoved(Exception):
+    """The database was deleted, moved or replaced; until it is back, nothing that is written would be found again."""
+
+
+class DatabaseFile:
+    """Locks the database for this process, created if needed. The operating system ends the lock with the process."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path.resolve()
+        on_linux = sys.platform == "linux"  # elsewhere flock and the locks of SQLite exclude each other
+        self._descriptor = _lock(self.path if on_linux else self.path.with_name(self.path.name + ".lock"))
+        self._files: dict[Path, os.stat_result] = {}
+
+    def watch(self) -> None:
+        """Note which files these are; call it while SQLite has them open. Raises OSError."""
+        log = self.path.with_name(self.path.name + "-wal")
+        self._files = {path: path.stat() for path in (self.path, log)}
+
+    def require_in_place(self) -> None:
+        """Raise FileMoved unless the files are still found under their names."""
+        for path, opened in self._files.items():
+            try:
+                found = path.stat()
+            except OSError as error:
+                raise FileMoved(f"{path} is not there any more: {error.strerror}") from None
+            if not os.path.samestat(opened, found):
+                raise FileMoved(f"{path} is another file than the one that was opened")
+
+    def close(self) -> None:
+        """End the lock. Close SQLite's connections before."""
+        _locked.discard(_identity(os.fstat(self._descriptor)))
+        os.close(self._descriptor)
+
+
+def _lock(path: Path) -> int:
+    """Return the descriptor that holds the lock; raise RuntimeError if it is taken."""
+    taken = RuntimeError(
+        f"store: {path} is open in another process, and the embedded store serves one only; "
+        "use another file, or a store that several processes can share"
+    )
+    if path.exists() and _identity(path.stat()) in _locked:
+        raise taken
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(descriptor)
+        raise taken from None
+    _locked.add(_identity(os.fstat(descriptor)))
+    return descriptor
+
+
+def _identity(found: os.stat_result) -> tuple[int, int]:
+    return found.st_dev, found.st_ino

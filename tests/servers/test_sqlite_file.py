@@ -1,0 +1,141 @@
+"""The embedded store's file: nothing is acknowledged that a restart would not find, and one process has it."""
+
+import asyncio
+import logging
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+
+import pytest
+
+from servers.core.errors import Unavailable
+from servers.core.store import Store, open_store
+from servers.core.stores import refusals, sqlite_tables
+from servers.core.wire import Cursor, Draft, Event, Kind
+
+pytestmark = pytest.mark.anyio
+DEADLINE_S = 15.0
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "chat.db"
+
+
+@pytest.fixture
+async def store(path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Store]:
+    monkeypatch.setattr(refusals, "_logged_s", {})
+    opened = await open_store(f"sqlite:///{path}")
+    yield opened
+    await opened.close()
+
+
+async def send(store: Store, text: str) -> Event:
+    return await store.append("room", Draft(Kind.MESSAGE, "ada", "Ada", text, 1_000))
+
+
+async def log(store: Store) -> list[str]:
+    return [event.body for event in (await store.read("room", Cursor(store.epoch, 0), 100)).events]
+
+
+def move(path: Path) -> None:
+    path.rename(path.with_name("moved.db"))
+
+
+def replace(path: Path) -> None:
+    shutil.copy(path, path.with_name("copy.db"))
+    path.with_name("copy.db").rename(path)
+
+
+def delete_log(path: Path) -> None:
+    path.with_name("chat.db-wal").unlink()
+
+
+def move_folder(path: Path) -> None:
+    path.parent.rename(path.parent.with_name("elsewhere"))
+
+
+@pytest.mark.parametrize("do", [Path.unlink, move, replace, delete_log, move_folder])
+async def test_a_file_that_is_gone_acknowledges_nothing_and_is_logged_once(
+    do: Callable[[Path], None], store: Store, path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    await send(store, "kept")
+    do(path)
+    for n in range(20):
+        with pytest.raises(Unavailable, match=r"chat\.db.* is (not there|another file)"):
+            await send(store, str(n))
+    assert [record.levelno for record in caplog.records] == [logging.ERROR]
+
+
+async def test_a_file_that_is_put_back_is_used_again(store: Store, path: Path) -> None:
+    move(path)
+    with pytest.raises(Unavailable):
+        await send(store, "refused")
+    path.with_name("moved.db").rename(path)
+    await send(store, "hello")
+    await store.close()
+    again = await open_store(f"sqlite:///{path}")
+    assert await log(again) == ["hello"]
+    await again.close()
+
+
+async def test_a_full_disk_is_logged_and_the_store_goes_on(
+    path: Path, store: Store, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    await store.close()
+    connect = sqlite_tables.connect
+
+    def connect_to_small_disk(path: Path) -> object:
+        database = connect(path)
+        database.execute("PRAGMA max_page_count = 40")
+        return database
+
+    monkeypatch.setattr(sqlite_tables, "connect", connect_to_small_disk)
+    small = await open_store(f"sqlite:///{path}")
+    with pytest.raises(Unavailable, match="disk is full"):
+        for _ in range(100):
+            await send(small, "x" * 4_000)
+    assert "disk is full" in caplog.text
+    assert (await small.head("room")).seq > 10
+    await small.close()
+
+
+async def test_a_damaged_file_is_logged(path: Path, store: Store, caplog: pytest.LogCaptureFixture) -> None:
+    for _ in range(50):
+        await send(store, "x" * 4_000)
+    await store.close()
+    with path.open("r+b") as file:  # all but the first pages, which hold the schema
+        file.seek(20 * 4096)
+        file.write(b"\xff" * 30 * 4096)
+    damaged = await open_store(f"sqlite:///{path}")
+    with pytest.raises(Unavailable, match="malformed"):
+        await log(damaged)
+    assert "malformed" in caplog.text
+    await damaged.close()
+
+
+OPEN = """
+import asyncio, sys
+from servers.core.store import open_store
+asyncio.run(open_store(sys.argv[1]))
+"""
+
+
+@pytest.mark.process
+@pytest.mark.parametrize("name", ["chat.db", "symbolic.db", "hard.db", "folder/chat.db"])
+async def test_no_name_of_the_file_opens_it_a_second_time(name: str, store: Store, path: Path) -> None:
+    path.with_name("symbolic.db").symlink_to(path)
+    os.link(path, path.with_name("hard.db"))
+    path.with_name("folder").symlink_to(path.parent)
+    path.with_name("chat.db.lock").unlink(missing_ok=True)
+    url = f"sqlite:///{path.parent}/{name}"
+    for _ in range(2):  # an attempt of this process does not unlock the file for others
+        with pytest.raises(RuntimeError, match="another process"):
+            await open_store(url)
+        second = await asyncio.to_thread(
+            subprocess.run, [sys.executable, "-c", OPEN, url], capture_output=True, text=True, timeout=DEADLINE_S
+        )
+        assert "is open in another process" in second.stderr
