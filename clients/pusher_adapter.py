@@ -1,12 +1,15 @@
 """Pusher adapter: commands go to the API, events come from the push service.
 
 Teaches that a push service may lose an event without an error: the client reads after subscribing, reads on a gap, and
-learns from the response to each heartbeat where the log ends.
+learns from the response to each heartbeat where the log ends. While the service cannot be reached, it polls.
 """
 
 import asyncio
+import random
+from contextlib import suppress
 
 from clients.connection import ChatConnection
+from clients.errors import ConnectionLost
 from clients.http_session import HttpSession
 from clients.inbox import Inbox
 from clients.pusher_frames import ServiceAddress
@@ -21,20 +24,15 @@ class Connection(ChatConnection):
 
     def __init__(self, http: HttpSession) -> None:
         super().__init__(http)
-        self._socket: PusherSocket | None = None
+        self._subscription: asyncio.Task[PusherSocket] | None = None
         self._caught_up = False
         self._heartbeat_s = 0.0
         self._next_heartbeat_s = 0.0
 
     async def open(self, inbox: Inbox | None) -> Snapshot:
-        await self._close_socket()
+        await self._unsubscribe()
         snapshot = await self.http.join()
-        address = await self.http.get("/pusher/service", ServiceAddress)
-        self._socket = await PusherSocket.connect(address, self.http.options.answer_s)
-        channel = f"private-room-{self.http.room}"
-        form = {"socket_id": self._socket.socket_id, "channel_name": channel}
-        signed = await self.http.post_form("/pusher/auth", form, dict[str, str])
-        await self._socket.subscribe(channel, signed["auth"])
+        self._subscription = asyncio.create_task(self._subscribe(0.0))
         self._caught_up = False
         self._heartbeat_s = snapshot.lease_s / HEARTBEATS_PER_LEASE
         self._next_heartbeat_s = asyncio.get_running_loop().time() + self._heartbeat_s
@@ -49,23 +47,27 @@ class Connection(ChatConnection):
             if page is not None:
                 return page
             if inbox.behind or not self._caught_up:
-                page = await self.http.read(inbox.cursor)
-                self._caught_up = not page.events  # a full page may not have been the last
-                return page
+                return await self._read(inbox)
 
     async def close(self) -> None:
-        await self._close_socket()
+        await self._unsubscribe()
         await super().close()
 
     async def _receive_pushed(self, inbox: Inbox) -> Page | None:
         """Return the next pushed page; None when it is time for a heartbeat, or to read what is missing."""
-        assert self._socket is not None
+        assert self._subscription is not None
+        socket = self._subscription.result()
         timeout_s = self.http.options.gap_s if inbox.behind else self._until_heartbeat_s()
         try:
             async with asyncio.timeout(timeout_s):
-                while (frame := await self._socket.receive()).event != "page":
+                while (frame := await socket.receive()).event != "page":
                     pass
         except TimeoutError:
+            return None
+        except ConnectionLost:
+            await self._unsubscribe()
+            self._caught_up, self.phase = False, random.random()
+            self._subscription = asyncio.create_task(self._subscribe(self.http.options.backoff_s))
             return None
         return decode(frame.data, type=Page)
 
@@ -77,7 +79,45 @@ class Connection(ChatConnection):
     def _until_heartbeat_s(self) -> float:
         return max(0.0, self._next_heartbeat_s - asyncio.get_running_loop().time())
 
-    async def _close_socket(self) -> None:
-        socket, self._socket = self._socket, None
-        if socket is not None:
+    async def _read(self, inbox: Inbox) -> Page:
+        """Read what is missing: at once if subscribed, and otherwise after a poll interval, or once subscribed."""
+        assert self._subscription is not None
+        if not self._subscription.done():
+            await asyncio.wait([self._subscription], timeout=self.phase * self.http.options.poll_s)
+            self.phase = 1.0
+        is_subscribed = self._subscription.done() and bool(self._subscription.result())
+        page = await self.http.read(inbox.cursor)
+        self._caught_up = is_subscribed and not page.events  # a full page may not have been the last
+        return page
+
+    async def _subscribe(self, pause_s: float) -> PusherSocket:
+        """Subscribe after a random part of a pause, and again after longer ones until it succeeds. Raises Refused."""
+        options = self.http.options
+        while True:
+            await asyncio.sleep(random.uniform(0, pause_s))
+            with suppress(ConnectionLost, TimeoutError):
+                async with asyncio.timeout(options.answer_s):
+                    return await self._connect()
+            pause_s = min(max(2 * pause_s, options.backoff_s), options.backoff_max_s)
+
+    async def _connect(self) -> PusherSocket:
+        address = await self.http.get("/pusher/service", ServiceAddress)
+        socket = await PusherSocket.connect(address, self.http.options.answer_s)
+        try:
+            channel = f"private-room-{self.http.room}"
+            form = {"socket_id": socket.socket_id, "channel_name": channel}
+            signed = await self.http.post_form("/pusher/auth", form, dict[str, str])
+            await socket.subscribe(channel, signed["auth"])
+        except BaseException:
             await socket.close()
+            raise
+        return socket
+
+    async def _unsubscribe(self) -> None:
+        """Close the socket, or stop trying to open one."""
+        subscription, self._subscription = self._subscription, None
+        if subscription is not None:
+            subscription.cancel()
+            (result,) = await asyncio.gather(subscription, return_exceptions=True)
+            if isinstance(result, PusherSocket):
+                await result.close()

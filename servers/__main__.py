@@ -26,7 +26,6 @@ from servers import transports
 from servers.core.auth import shared_secret
 from servers.core.settings import Settings
 from servers.core.store import EMBEDDED, open_store
-from servers.deploy.child_process import started
 from servers.deploy.command import deploy
 from servers.deploy.server import Listening, opened, serve_chat
 from servers.deploy.supervisor import Renewal, Supervisor
@@ -111,14 +110,16 @@ def main(
 
 
 def start_push_service(stack: ExitStack) -> dict[str, int]:
-    """Start the stand-in unless PUSHER_KEY names a service, point the PUSHER_* variables at it; return its pid."""
+    """Supervise a stand-in for the PUSHER_* variables, unless they name a service already; return its pid."""
     if "PUSHER_KEY" in os.environ:
         return {}
     credentials = {"PUSHER_APP_ID": "1", "PUSHER_KEY": secrets.token_hex(8), "PUSHER_SECRET": secrets.token_hex(16)}
-    running = stack.enter_context(started(["servers.pusher_service", "--port", "0"], env=credentials))
-    host, _, port = running.address.removeprefix("http://").partition(":")
+    supervisor = stack.enter_context(Supervisor(log.warning, handles_signals=False))
+    address = supervisor.start("push_service", ["servers.pusher_service"], Renewal.NEVER, env=credentials)
+    stack.enter_context(supervisor.running_aside())
+    host, _, port = address.removeprefix("http://").partition(":")
     os.environ.update(credentials, PUSHER_HOST=host, PUSHER_PORT=port)
-    return {"push_service": running.pid}
+    return supervisor.pids
 
 
 def _service(pids: Mapping[str, int]) -> dict[str, str]:

@@ -53,6 +53,7 @@ def chat_app(
     app.state.counters = Counters()
     app.state.wire = WireBytes()
     app.state.stats = stats
+    app.state.impairment = _unimpaired
     return app
 
 
@@ -119,8 +120,15 @@ def shared_routes(chat: Chat, settings: Settings) -> list[BaseRoute]:
 
 
 async def _health(request: Request) -> Response:
-    slug = request.app.state.slug
-    return JSONResponse({"ok": True, "transport": slug, "needs_push_service": find(slug).needs_push_service})
+    """Respond with 200 also when degraded: commands and reads are served still."""
+    slug, impairment = request.app.state.slug, await request.app.state.impairment()
+    status = {"status": "degraded", "detail": impairment} if impairment else {"status": "ok"}
+    row = {"transport": slug, "needs_push_service": find(slug).needs_push_service}
+    return JSONResponse({"ok": not impairment, **status, **row})
+
+
+async def _unimpaired() -> str:
+    return ""
 
 
 async def _stats(request: Request) -> Response:

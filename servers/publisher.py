@@ -4,7 +4,9 @@ Teaches how little a server sends to a push service: one signed POST per event. 
 service it is: the rented one (PUSHER_CLUSTER), or a compatible one (PUSHER_HOST and PUSHER_PORT).
 """
 
+import asyncio
 import os
+import time
 from typing import Any, Self
 
 import httpx
@@ -17,6 +19,9 @@ from servers.core.errors import BadRequest
 from servers.origin_middleware import LOOPBACK
 
 TIMEOUT_S = 5.0
+CONNECT_S = 1.0
+RECENT_S = 30.0
+"""For how long a failure counts, unless a later publish succeeds: the next message may be long in coming."""
 REQUIRED = ("PUSHER_APP_ID", "PUSHER_KEY", "PUSHER_SECRET")
 
 
@@ -62,6 +67,8 @@ class Publisher:
     """Publishes, and signs channel authorizations. Close it when done."""
 
     def __init__(self, address: ServiceAddress) -> None:
+        self._address = address
+        self._failure, self._failed_at_s = "", 0.0
         self._http = httpx.AsyncClient(timeout=TIMEOUT_S, trust_env=address.host not in LOOPBACK)
         self._pusher = Pusher(
             os.environ["PUSHER_APP_ID"],
@@ -80,7 +87,25 @@ class Publisher:
         try:
             await self._pusher.trigger(channel, event, data)
         except (PusherError, httpx.HTTPError, ValueError) as error:
-            raise PublishFailed(f"push service: {type(error).__name__}: {error}") from error
+            self._failure, self._failed_at_s = f"push service: {type(error).__name__}: {error}", time.monotonic()
+            raise PublishFailed(self._failure) from error
+        self._failure = ""
+
+    async def impairment(self) -> str:
+        """Return why events are not pushed, as far as is known, or nothing; waits for CONNECT_S at most.
+
+        A service of ours, or a compatible one, must accept a connection. The rented one may lie behind a proxy.
+        """
+        if self._failure and time.monotonic() - self._failed_at_s < RECENT_S:
+            return self._failure
+        if self._address.host:
+            try:
+                async with asyncio.timeout(CONNECT_S):
+                    _, writer = await asyncio.open_connection(self._address.host, self._address.port)
+                writer.close()
+            except (OSError, TimeoutError) as error:
+                return f"push service: {type(error).__name__}: {error}"
+        return ""
 
     def authorize(self, channel: str, socket_id: str) -> dict[str, str]:
         """Return the signature with which one socket may subscribe to one channel; raises BadRequest."""

@@ -20,6 +20,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from enum import StrEnum
+from threading import Thread
 from typing import Any, Self
 
 from servers.deploy.child_process import ChildProcess, python_module, stop_all
@@ -30,6 +31,7 @@ RESTART_S = 1.0
 """How far apart the starts of one process are at least, so that one which cannot start does not do so all the time."""
 
 STOP, RENEW = b"!", b"+"
+HANDLERS = {signal.SIGTERM: STOP, signal.SIGINT: STOP, signal.SIGHUP: RENEW}
 
 
 class Renewal(StrEnum):
@@ -63,7 +65,8 @@ class Part:
         """Start a successor, without waiting for it."""
         sharing = ["--share-port"] if self.renewal is Renewal.OVERLAP else []
         command = python_module(*self.command, "--port", str(self.port), *sharing, "--attached")
-        self.successor, self.started_s = ChildProcess(command, self.env), time.monotonic()
+        self.started_s = time.monotonic()
+        self.successor = ChildProcess(command, self.env)
 
     def take_over(self) -> ChildProcess | None:
         """Let the successor, which is ready, serve from now on; return the one that it replaces."""
@@ -72,15 +75,20 @@ class Part:
 
 
 class Supervisor:
-    """Processes by role, as a context manager. on_change: is given what has become of which of them, in words."""
+    """Processes by role, as a context manager. on_change: is given what has become of which of them, in words.
 
-    def __init__(self, on_change: Callable[[str], None]) -> None:
+    handles_signals: for a process that only supervises; one that serves itself has handlers of its own, and supervises
+    in a thread, by `running_aside`.
+    """
+
+    def __init__(self, on_change: Callable[[str], None], handles_signals: bool = True) -> None:
         self._on_change = on_change
+        self._handlers = HANDLERS if handles_signals else {}
         self._parts: list[Part] = []
         self._stack = ExitStack()
 
     def __enter__(self) -> Self:
-        self._signals = self._stack.enter_context(_signals())
+        self._signals, self._signal = self._stack.enter_context(_signals(self._handlers))
         return self
 
     def __exit__(self, *exc_info: object) -> None:
@@ -135,7 +143,7 @@ class Supervisor:
         while True:
             outputs = {child.output.fileno(): (part, child) for part in self._parts for child in part.children}
             is_missing = any(not part.children for part in self._parts)
-            readable, _, _ = select.select([*inputs, *outputs], [], [], RESTART_S if is_missing else None)
+            readable = _readable([*inputs, *outputs], RESTART_S if is_missing else None)
             received = os.read(self._signals, 1) if self._signals in readable else b""
             if received == RENEW and is_renewable:
                 self._renew()
@@ -145,6 +153,17 @@ class Supervisor:
                 if descriptor in outputs:
                     self._on_output(*outputs[descriptor])
             self._restart_missing()
+
+    @contextmanager
+    def running_aside(self) -> Iterator[None]:
+        """Restart whatever ends, in a thread, until the block ends."""
+        thread = Thread(target=self.run, args=(False,), name="supervisor", daemon=True)
+        thread.start()
+        try:
+            yield
+        finally:
+            os.write(self._signal, STOP)
+            thread.join()
 
     def _on_output(self, part: Part, child: ChildProcess) -> None:
         """Read what a process has printed: the ready line of a successor, or the end of its output."""
@@ -174,7 +193,10 @@ class Supervisor:
     def _restart_missing(self) -> None:
         for part in self._parts:
             if not part.children and time.monotonic() - part.started_s >= RESTART_S:
-                part.spawn()
+                try:
+                    part.spawn()
+                except OSError as error:  # such as a lack of file descriptors or memory, which may pass
+                    self._on_change(f"{part.role} did not start: {error}")
 
     def _renew(self) -> None:
         """Replace every process that is ours, the first started first: what others need is new before they are."""
@@ -192,16 +214,24 @@ class Supervisor:
             part.spawn()
 
 
+def _readable(descriptors: Sequence[int], within_s: float | None) -> list[int]:
+    """Wait until some can be read; unlike select.select(), it takes descriptors beyond the 1,024th."""
+    poll = select.poll()
+    for descriptor in descriptors:
+        poll.register(descriptor, select.POLLIN)
+    return [descriptor for descriptor, _ in poll.poll(None if within_s is None else 1000 * within_s)]
+
+
 @contextmanager
-def _signals() -> Iterator[int]:
-    """Yield a descriptor from which STOP or RENEW is read when a signal asks for that."""
+def _signals(handlers: Mapping[signal.Signals, bytes]) -> Iterator[tuple[int, int]]:
+    """Yield the ends of a pipe, into which each of these signals writes what it asks for: STOP or RENEW."""
     reading, writing = os.pipe()
-    marks = {signal.SIGTERM: STOP, signal.SIGINT: STOP, signal.SIGHUP: RENEW}
     before = {
-        number: signal.signal(number, lambda *_, mark=mark: os.write(writing, mark)) for number, mark in marks.items()
+        number: signal.signal(number, lambda *_, mark=mark: os.write(writing, mark))
+        for number, mark in handlers.items()
     }
     try:
-        yield reading
+        yield reading, writing
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)

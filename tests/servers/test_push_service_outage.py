@@ -1,0 +1,88 @@
+"""A push service that is killed: it is started again, and meanwhile clients read over HTTP, and know nothing of it."""
+
+import asyncio
+import os
+import secrets
+import signal
+from contextlib import suppress
+from typing import Any
+
+import httpx
+import pytest
+
+from servers.core.wire import Kind
+from servers.deploy.child_process import started
+from servers.transports import find
+from tests.support.chat_harness import DEADLINE_S, ChatHarness, events, serving
+
+pytestmark = [pytest.mark.anyio, pytest.mark.process]
+ADAPTER = find("pusher_adapter")
+
+
+async def health(address: str, status: str) -> dict[str, Any]:
+    """Request the health until it has this status."""
+    async with asyncio.timeout(DEADLINE_S), httpx.AsyncClient(base_url=address, trust_env=False) as http:
+        while (found := (await http.get("/health")).json())["status"] != status:
+            pass
+    return dict(found)
+
+
+async def test_clients_read_over_http_while_the_push_service_is_down_and_are_pushed_to_when_it_is_back() -> None:
+    env = {"PUSHER_APP_ID": "1", "PUSHER_KEY": "key", "PUSHER_SECRET": secrets.token_hex(8), "PUSHER_HOST": "127.0.0.1"}
+    with started(["servers.pusher_service", "--port", "0"], env=env) as service:
+        port = service.address.rpartition(":")[2]
+        with serving(ADAPTER, env=env | {"PUSHER_PORT": port}) as server:
+            harness = ChatHarness(ADAPTER, server.address)
+            async with harness.joined("Ada", "Bob") as (ada, bob):
+                await ada.send("before")
+                assert [event.body for event in await events(bob, 1, Kind.MESSAGE)] == ["before"]
+                assert (await health(server.address, "ok"))["ok"]
+                service.process.kill()
+                await asyncio.to_thread(service.process.wait)
+                for n in range(5):
+                    await ada.send(str(n))
+                assert [event.body for event in await events(bob, 5, Kind.MESSAGE)] == [*map(str, range(5))]
+                assert not (await health(server.address, "degraded"))["ok"]
+                async with await harness.log_in("Eve") as eve:  # who comes meanwhile is served, too
+                    await ada.send("hello")
+                    assert [event.body for event in await events(eve, 1, Kind.MESSAGE)] == ["hello"]
+                with started(["servers.pusher_service", "--port", port], env=env) as revived:
+                    await _subscribed(revived.address, 2)
+                    await ada.send("after")
+                    assert [event.body for event in await events(bob, 2, Kind.MESSAGE)] == ["hello", "after"]
+                    assert (await health(server.address, "ok"))["ok"]
+
+
+async def _subscribed(service: str, count: int) -> None:
+    async with asyncio.timeout(DEADLINE_S), httpx.AsyncClient(base_url=service, trust_env=False) as http:
+        while (await http.get("/stats")).json()["subscriptions"] < count:
+            pass
+
+
+async def test_a_push_service_that_is_killed_is_started_again_at_its_address() -> None:
+    with serving(ADAPTER) as server:
+        service, pids = server.facts["push_service"], server.facts["pids"]
+        os.kill(pids["push_service"], signal.SIGKILL)
+        async with asyncio.timeout(DEADLINE_S), httpx.AsyncClient(base_url=service, trust_env=False) as http:
+            while True:
+                with suppress(httpx.TransportError):
+                    assert (await http.get("/health")).is_success
+                    break
+        assert (await health(server.address, "ok"))["ok"]
+        server.process.terminate()
+        await asyncio.to_thread(server.process.wait, DEADLINE_S)
+    with pytest.raises(httpx.ConnectError):  # and it ends with the adapter
+        await asyncio.to_thread(httpx.get, f"{service}/health", trust_env=False)
+
+
+async def test_health_says_why_events_are_not_pushed() -> None:
+    env = {"PUSHER_APP_ID": "1", "PUSHER_KEY": "key", "PUSHER_SECRET": secrets.token_hex(8), "PUSHER_HOST": "127.0.0.1"}
+    with (
+        started(["servers.pusher_service", "--port", "0"], env={**env, "PUSHER_SECRET": "another"}) as service,
+        serving(ADAPTER, env=env | {"PUSHER_PORT": service.address.rpartition(":")[2]}) as server,
+    ):
+        assert (await health(server.address, "ok"))["ok"]
+        async with ChatHarness(ADAPTER, server.address).joined("Ada") as (ada,):
+            await ada.send("which is refused by the service")
+            assert "signature" in (await health(server.address, "degraded"))["detail"]
+            assert [event.body for event in await events(ada, 1, Kind.MESSAGE)]  # over HTTP
