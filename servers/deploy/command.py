@@ -1,7 +1,7 @@
 """`python -m servers deploy <deployment>`: a whole deployment on this machine, with what a host would do for it.
 
-Prints one JSON line when all of it is ready, and another whenever something of it has changed: what happened, and the
-process ids by role. SIGHUP deploys a new version: whatever lies on disk now.
+Prints one JSON line when all of it is ready, and another after each change of a process: what happened, and the
+process ids by role. SIGHUP deploys a new version: the code that is on disk then.
 """
 
 import json
@@ -21,16 +21,13 @@ from servers.deploy.serverless import profiles
 from servers.deploy.supervisor import Supervisor
 from servers.serving import print_ready
 
-PROFILES = ", ".join(profile.name for profile in profiles.PROFILES)
-
 
 def deploy(
     deployment: Annotated[str, typer.Argument(help=f"One of {deployments.NAMES}.")],
     port: Annotated[int, typer.Option(min=0, max=65535, help="Port that clients use; 0 takes a free one.")] = 8000,
     store: Annotated[str, typer.Option(help="A URL; or redis, postgresql or sqlite, which is then started too.")] = "",
-    profile: Annotated[str, typer.Option(help=f"The serverless host, where there is one: {PROFILES}.")] = "fluid-2026",
-    instances: Annotated[int | None, typer.Option(min=1, help="Processes that it may have at most.")] = None,
-    server_options: Annotated[str, typer.Option(help="What each server is told, such as '--lease 10'.")] = "",
+    profile: Annotated[str, typer.Option(help=f"The serverless host: {profiles.NAMES}.")] = "fluid-2026",
+    server_options: Annotated[str, typer.Option(help="Options for each server, such as '--lease 10'.")] = "",
     attached: Annotated[bool, typer.Option("--attached", help="Stop when standard input closes.")] = False,
 ) -> None:
     """Run one of the three deployments on this machine."""
@@ -40,7 +37,7 @@ def deploy(
             profiles.find(profile)
             os.environ.setdefault("CHAT_SECRET", secrets.token_urlsafe(32))
             url, pids = provisioned_log(store or chosen.store, stack)
-            settings = DeploymentSettings(port, url, tuple(shlex.split(server_options)), profile, instances)
+            settings = DeploymentSettings(port, url, tuple(shlex.split(server_options)), profile)
             outside = {**pids, "supervisor": os.getpid()}
             supervisor = stack.enter_context(Supervisor(lambda change: _report(change, supervisor.pids | outside)))
             module = import_module(f"servers.deploy.{chosen.folder}.deployment")

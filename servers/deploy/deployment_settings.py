@@ -12,16 +12,12 @@ from servers.deploy.empty_database import empty_database
 
 @dataclass(frozen=True, slots=True)
 class DeploymentSettings:
-    """store: the log's URL. server_options: for each server of ours. profile: the serverless host of its API.
-
-    instances: how many processes that host may have at most; by default as many as the profile allows.
-    """
+    """store: the log's URL. server_options: for each server of ours. profile: the serverless host of its API."""
 
     port: int
     store: str
     server_options: tuple[str, ...] = ()
     profile: str = "fluid-2026"
-    instances: int | None = None
 
     @property
     def is_shared(self) -> bool:
@@ -33,7 +29,6 @@ class DeploymentSettings:
         if not self.is_shared:
             raise ValueError(f"store: only one process may use {self.store}, and functions are many; name redis")
         command = ["servers.deploy.serverless", slug, "--profile", self.profile, "--store", self.store]
-        command += ["--instances", str(self.instances)] if self.instances else []
         return command + (["--server-options", shlex.join(self.server_options)] if self.server_options else [])
 
     def server(self, slug: str) -> list[str]:

@@ -1,6 +1,6 @@
 """Host one of our servers as a function: `python -m servers.deploy.serverless short_polling --profile classic-hobby`.
 
-Each instance is a `python -m servers <transport>` with the `--server-options`. Prints one JSON line when it is ready;
+Each instance is a `python -m servers <transport>` with the `--server-options`. Prints one JSON line when it is ready.
 On SIGHUP there is a new version: requests go to new instances from then on.
 For the Pusher adapter it starts the stand-in beside the instances, unless the PUSHER_* variables name a push service.
 """
@@ -25,32 +25,26 @@ from servers.deploy.serverless.host import hosting
 from servers.deploy.serverless.profiles import Profile
 from servers.serving import STDIN, print_ready, replace_unencodable
 
-NAMES = ", ".join(profile.name for profile in profiles.PROFILES)
-
 
 def main(
     transport: Annotated[str, typer.Argument(help="The slug of a transport.")],
-    profile: Annotated[str, typer.Option(help=f"One of {NAMES}.")] = "classic-hobby",
+    profile: Annotated[str, typer.Option(help=f"One of {profiles.NAMES}.")] = "classic-hobby",
     max_duration: Annotated[float | None, typer.Option(min=0.1, help="Seconds after which each call ends.")] = None,
     instances: Annotated[int | None, typer.Option(min=1, help="Processes at most; beyond, 429.")] = None,
-    concurrency: Annotated[int | None, typer.Option(min=1, help="Calls that an instance serves at once.")] = None,
-    idle: Annotated[float | None, typer.Option(min=0.1, help="Seconds until an idle instance is reaped.")] = None,
     store: Annotated[str, typer.Option(help="Where the log is kept: a store that processes can share.")] = "",
     server_options: Annotated[str, typer.Option(help="Options for the servers, such as '--hold 5 --lease 10'.")] = "",
     port: Annotated[int, typer.Option(min=0, max=65535, help="Port to listen on; 0 takes a free one.")] = 8000,
     attached: Annotated[bool, typer.Option("--attached", help="Stop when standard input closes.")] = False,
 ) -> None:
     """Host one chat over one transport, as a serverless function."""
-    chosen: dict[str, Any] = {
-        "max_duration_s": max_duration,
-        "instances_max": instances,
-        "concurrency": concurrency,
-        "idle_s": idle,
-    }
     with ExitStack() as stack:
         try:
-            row = transports.find(transport)
-            limits = replace(profiles.find(profile), **{name: value for name, value in chosen.items() if value})
+            row, limits = transports.find(transport), profiles.find(profile)
+            limits = replace(
+                limits,
+                max_duration_s=max_duration or limits.max_duration_s,
+                instances_max=instances or limits.instances_max,
+            )
             url = shared_store(store, limits, stack)
             pids = {"api": os.getpid()} | (start_push_service(stack) if row.needs_push_service else {})
             os.environ.setdefault("CHAT_SECRET", secrets.token_urlsafe(32))

@@ -4,7 +4,7 @@ Teaches that "serverless cannot do WebSockets" is a statement about a year. What
 affinity, and memory that nobody else sees. Leaves out prices: the cost model knows them.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 CLASSIC_LIMITS = "https://github.com/vercel/community/discussions/1813"
 LAMBDA = "https://docs.aws.amazon.com/lambda/latest/dg/lambda-runtime-environment.html"
@@ -18,9 +18,9 @@ LIMITS = "https://vercel.com/docs/functions/limitations"
 class Profile:
     """One kind of serverless host.
 
-    as_of: when this was so. max_duration_s: an invocation ends after it, whatever it is doing. concurrency: invocations
+    as_of: when this was so. max_duration_s: an invocation is ended after it. concurrency: invocations
     that one instance serves at the same time. memory_gb: what an instance is billed for. idle_s: how long an instance
-    without an invocation is kept. sources: where it is written; assumed: what no source says, and we have chosen.
+    without an invocation is kept. sources: where it is documented; assumed: values that no source gives.
     """
 
     name: str
@@ -35,25 +35,18 @@ class Profile:
     instances_max: int = 10
 
 
+CLASSIC_HOBBY = Profile(
+    name="classic-hobby",
+    as_of="early 2024",
+    max_duration_s=10.0,
+    websockets=False,
+    concurrency=1,
+    memory_gb=1.0,
+    sources=(CLASSIC_LIMITS, CLASSIC_BILL, LAMBDA),
+)
 PROFILES: tuple[Profile, ...] = (
-    Profile(
-        name="classic-hobby",
-        as_of="early 2024",
-        max_duration_s=10.0,
-        websockets=False,
-        concurrency=1,
-        memory_gb=1.0,
-        sources=(CLASSIC_LIMITS, CLASSIC_BILL, LAMBDA),
-    ),
-    Profile(
-        name="classic-pro",
-        as_of="2023",
-        max_duration_s=60.0,
-        websockets=False,
-        concurrency=1,
-        memory_gb=1.0,
-        sources=(CLASSIC_LIMITS, CLASSIC_BILL, LAMBDA),
-    ),
+    CLASSIC_HOBBY,
+    replace(CLASSIC_HOBBY, name="classic-pro", as_of="2023", max_duration_s=60.0),
     Profile(
         name="fluid-2026",
         as_of="2026-10-01",
@@ -65,6 +58,7 @@ PROFILES: tuple[Profile, ...] = (
         assumed=("idle_s", "instances_max", "concurrency: more than one, by load; no figure is published"),
     ),
 )
+NAMES = ", ".join(profile.name for profile in PROFILES)
 
 
 def find(name: str) -> Profile:
@@ -72,5 +66,4 @@ def find(name: str) -> Profile:
     for profile in PROFILES:
         if profile.name == name:
             return profile
-    known = ", ".join(profile.name for profile in PROFILES)
-    raise ValueError(f"unknown profile {name!r}: expected one of {known}")
+    raise ValueError(f"unknown profile {name!r}: expected one of {NAMES}")

@@ -1,4 +1,4 @@
-"""Several instances over one store: what a client meets that never talks to the same server twice in a row."""
+"""Several instances over one store: what a client sees whose requests reach a different one each time."""
 
 import asyncio
 from typing import Any
@@ -16,8 +16,8 @@ TIMES = 20
 FOUR = ("user",) * 4
 
 
-class Talker:
-    """A user who asks over plain HTTP, each question on whatever instance it meets."""
+class Poller:
+    """A user who polls over plain HTTP: each request may reach another instance."""
 
     def __init__(self, host: httpx.AsyncClient) -> None:
         self._host = host
@@ -27,8 +27,8 @@ class Talker:
         """Log in and join; return the cursor."""
         token = (await self._host.post("/login", json={"name": "Ada"})).json()["token"]
         self._headers = {"Authorization": f"Bearer {token}"}
-        billed = (await self._host.post("/rooms/room/join", json={"connection": "1"}, headers=self._headers)).json()
-        return f"{billed['epoch']}.{billed['head']}"
+        snapshot = (await self._host.post("/rooms/room/join", json={"connection": "1"}, headers=self._headers)).json()
+        return f"{snapshot['epoch']}.{snapshot['head']}"
 
     async def send(self, text: str) -> int:
         """Send a message; return its number in the log."""
@@ -36,9 +36,9 @@ class Talker:
         return int((await self._host.post("/rooms/room/send", json=message, headers=self._headers)).json()["seq"])
 
     async def read(self, after: str) -> list[dict[str, Any]]:
-        question = {"after": after, "connection": "1"}
-        answer = await self._host.get("/rooms/room/events", params=question, headers=self._headers)
-        return list(answer.json()["events"])
+        query = {"after": after, "connection": "1"}
+        response = await self._host.get("/rooms/room/events", params=query, headers=self._headers)
+        return list(response.json()["events"])
 
 
 async def test_a_message_that_was_acknowledged_is_read_on_whatever_instance_is_met(engines: Engines) -> None:
@@ -50,13 +50,11 @@ async def test_instances_that_remember_overlook_what_others_have_committed_since
 
 
 async def overlooked(engines: Engines, on_demand: bool) -> int:
-    """Return how many of TIMES acknowledged messages the very next question was not received of."""
+    """Return how many of TIMES acknowledged messages the very next read did not return."""
     async with hosted("short_polling", CLASSIC, engines.fresh_url("redis"), on_demand=on_demand) as function:
-        ada = Talker(function.host)
+        ada = Poller(function.host)
         after = await ada.join()
-        await asyncio.gather(
-            *(ada.read(after) for _ in range(3))
-        )  # on several instances, each of which has then seen the room
+        await asyncio.gather(*(ada.read(after) for _ in range(3)))  # now several instances have seen the room
         missed = 0
         for number in range(TIMES):
             seq = await ada.send(f"message {number}")

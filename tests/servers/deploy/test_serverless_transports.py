@@ -1,4 +1,4 @@
-"""What becomes of each transport on a serverless host: which work, which limp, which die, and what waiting costs."""
+"""Each transport on a serverless host: which work, which are cut, which fail, and what waiting costs."""
 
 import asyncio
 
@@ -24,7 +24,7 @@ from tests.support.serverless_host import (
 pytestmark = [pytest.mark.anyio, pytest.mark.process]
 LIMIT_S = 1.0
 CUT = {"long_polling": "timeouts", "server_sent_events": "cut_streams", "raw_websocket": "cut_sockets"}
-"""What happens to whoever waits longer than the host allows. Those who are not named do not wait."""
+"""How a transport that waits longer than the host allows is cut. The others do not wait."""
 
 
 @pytest.fixture
@@ -60,7 +60,7 @@ async def outlast_a_limit(function: Hosted, waits: bool) -> None:
     await function.until(lambda billed: cuts(billed) > cuts(before) if waits else lasts(billed))
 
 
-async def test_a_raw_websocket_dies_where_the_host_knows_no_upgrade(store: str) -> None:
+async def test_a_raw_websocket_fails_where_the_host_knows_no_upgrade(store: str) -> None:
     async with hosted("raw_websocket", CLASSIC, store) as function:
         with pytest.raises(Refused, match="404"):
             async with function.stage.joined("Ada"):

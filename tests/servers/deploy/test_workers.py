@@ -101,11 +101,12 @@ async def test_a_stop_is_heard_while_a_worker_is_being_replaced(workers: ChildPr
 
 
 def another_child(parent: psutil.Process, known: set[int]) -> psutil.Process:
-    """Wait for a child that is not known yet."""
+    """Wait for a child that is not known yet, and runs its own program: its parent waits for it until then."""
     deadline_s = time.monotonic() + DEADLINE_S
     while time.monotonic() < deadline_s:
-        if others := [child for child in parent.children() if child.pid not in known]:
-            return others[0]
+        for child in parent.children():
+            if child.pid not in known and "--worker-folder" in child.cmdline():
+                return child
     raise TimeoutError(f"no child of {parent} beside {known}")
 
 
