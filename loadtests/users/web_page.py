@@ -7,16 +7,18 @@ While a test runs, the tab shows its phase and the time left; when it is over, t
 from collections.abc import Callable
 from typing import Any
 
+import gevent
 from flask import Response, jsonify, request
 from locust.env import Environment
-from locust.runners import STATE_CLEANUP, STATE_RUNNING, STATE_SPAWNING, STATE_STOPPING
+from locust.runners import STATE_CLEANUP, STATE_RUNNING, STATE_SPAWNING, STATE_STOPPING, MasterRunner
 
 from loadtests.accounts.summary import COLUMNS
-from loadtests.users.coordinator import Coordinator
+from loadtests.users.coordinator import CHECK_S, FINISH_S, Coordinator
 from loadtests.users.options import problem_with
 
 TAB = "deliveries"
-START, STATISTICS = "/swarm", "/stats/requests"
+START, STOP, STATISTICS = "/swarm", "/stop", "/stats/requests"
+IS_STOPPING = (STATE_CLEANUP, STATE_STOPPING)
 IS_RUNNING = "A test is running, and its users are fixed: stop it, and start a new one."
 
 
@@ -30,7 +32,10 @@ def extend_web_page(environment: Environment, coordinator: Callable[[], Coordina
 
     def refuse() -> Response | None:
         """Respond to a start that cannot be, with the reason; Locust handles all else."""
-        if not (request.method == "POST" and request.path.endswith(START)):
+        if request.method != "POST" or not request.path.endswith((START, STOP)):
+            return None
+        await_transition(environment)
+        if request.path.endswith(STOP):
             return None
         problem = problem_of_form(environment, dict(request.form))
         return jsonify({"success": False, "message": problem, "host": environment.host}) if problem else None
@@ -38,7 +43,7 @@ def extend_web_page(environment: Environment, coordinator: Callable[[], Coordina
     def add_deliveries(response: Response) -> Response:
         if request.path.endswith(STATISTICS) and response.is_json:
             figures = {**response.get_json(), "extended_stats": [{"key": TAB, "data": rows(coordinator())}]}
-            if figures["state"] in (STATE_CLEANUP, STATE_STOPPING):  # in which its page stops polling
+            if figures["state"] in IS_STOPPING:  # in which its page stops polling
                 figures["state"] = STATE_RUNNING
             response.set_data(jsonify(figures).get_data())
         return response
@@ -47,10 +52,30 @@ def extend_web_page(environment: Environment, coordinator: Callable[[], Coordina
     environment.web_ui.app.after_request(add_deliveries)
 
 
+def await_transition(environment: Environment) -> None:
+    """Wait until the last test has stopped, or a master has started its users, or for FINISH_S.
+
+    Locust ends the users of a test that is started while the last one stops, and dismisses workers that are stopped
+    while they start users. A worker is ready a moment after it has started, or stopped.
+    """
+    runner, options = environment.runner, vars(environment.parsed_options)
+    assert runner is not None
+    workers = max(options["generators"], options["processes"] or 0)
+
+    def in_transition() -> bool:
+        if runner.state in IS_STOPPING or not isinstance(runner, MasterRunner):
+            return runner.state in IS_STOPPING
+        return runner.state == STATE_SPAWNING or runner.worker_count < workers
+
+    with gevent.Timeout(FINISH_S, False):
+        while in_transition():
+            gevent.sleep(CHECK_S)
+
+
 def problem_of_form(environment: Environment, form: dict[str, str]) -> str:
     """Return why a test cannot be started with what was filled in, and what to do; empty if it can."""
     assert environment.runner is not None
-    if environment.runner.state in (STATE_RUNNING, STATE_SPAWNING):
+    if environment.runner.state in (STATE_RUNNING, STATE_SPAWNING, *IS_STOPPING):
         return IS_RUNNING
     options: dict[str, Any] = dict(vars(environment.parsed_options))
     for name, text in form.items():

@@ -41,6 +41,11 @@ def command(*arguments: str) -> list[str]:
     return [sys.executable, "-m", "locust", "-f", str(LOCUST_FILE), *arguments]
 
 
+def master() -> list[str]:
+    """Return where the processes of a test meet, if there are several."""
+    return ["--master-port", port := str(free_port()), "--master-bind-port", port, "--master-bind-host", "127.0.0.1"]
+
+
 def by_hand(*arguments: str) -> subprocess.CompletedProcess[str]:
     """Run Locust without a web interface, and return what a terminal would show as `stdout`."""
     return subprocess.run(
@@ -139,9 +144,8 @@ def test_a_test_that_measured_nothing_says_why() -> None:
 @pytest.mark.process
 @pytest.mark.xdist_group("measuring")
 def test_two_processes_by_hand_show_every_request_and_count_every_delivery(tmp_path: Path) -> None:
-    ports = ["--master-port", port := str(free_port()), "--master-bind-port", port, "--master-bind-host", "127.0.0.1"]
     with serving("raw_websocket", None, tmp_path / "server.log") as server:
-        done = by_hand("--host", server.address, "--processes", "2", *ports, *USERS, *OPTIONS)
+        done = by_hand("--host", server.address, "--processes", "2", *master(), *USERS, *OPTIONS)
     assert done.returncode == 0, done.stdout
     assert "Traceback" not in done.stdout
     assert not [line for line in done.stdout.splitlines() if line.startswith("{")]
@@ -220,9 +224,9 @@ class Page:
 
 
 @contextmanager
-def page() -> Iterator[Page]:
+def page(*arguments: str) -> Iterator[Page]:
     """Run Locust with its web interface until the block ends."""
-    web = ["--web-host", "127.0.0.1", "--web-port", str(port := free_port())]
+    web = ["--web-host", "127.0.0.1", "--web-port", str(port := free_port()), *master(), *arguments]
     quiet = subprocess.DEVNULL
     with subprocess.Popen(command(*web, *OPTIONS), cwd=ROOT, stdin=quiet, stdout=quiet, stderr=quiet) as locust:
         try:
@@ -246,8 +250,36 @@ def test_the_web_interface_refuses_what_cannot_be_and_reports_the_deliveries_of_
         messages = len(scheduled(LOAD))
         assert (over["sent"], over["delivered"]) == (str(messages), str(messages * LOAD.room_size))
         shown.await_state("stopped")
-        assert shown.start(host=server.address, measuring_window_seconds=600)["success"], "as New does"
+        assert shown.start(host=server.address, measuring_window_seconds=600)["success"]
         shown.await_row(lambda row: row["kind"].startswith("measuring"))
         assert not shown.start(host=server.address)["success"], "its users are fixed while it runs"
         shown.post("/stop")
         shown.await_row(lambda row: bool(row["sent"]))
+
+
+@pytest.mark.process
+@pytest.mark.xdist_group("measuring")
+@pytest.mark.parametrize("processes", [[], ["--processes", "2"]], ids=["one process", "two processes"])
+def test_a_test_that_is_started_while_the_last_one_stops_delivers_everything(
+    tmp_path: Path, processes: list[str]
+) -> None:
+    with serving("raw_websocket", None, tmp_path / "server.log") as server, page(*processes) as shown:
+        shown.await_state("ready")
+
+        def start_soon(measured_s: float) -> None:
+            deadline_s = monotonic() + DEADLINE_S
+            while not shown.start(host=server.address, measuring_window_seconds=measured_s)["success"]:
+                assert monotonic() < deadline_s, "the last test never ends"
+
+        def await_deliveries(measured_s: float) -> None:
+            messages = len(scheduled(replace(LOAD, measured_s=measured_s)))
+            expected = str(messages), str(messages * LOAD.room_size)
+            shown.await_row(lambda row: (row["sent"], row["delivered"]) == expected)
+
+        start_soon(1)
+        start_soon(2)
+        await_deliveries(2)
+        start_soon(600)
+        shown.post("/stop")
+        start_soon(1)
+        await_deliveries(1)
