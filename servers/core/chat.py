@@ -87,7 +87,7 @@ class Chat:
         """
         name = limits.check_name(name, self.settings)
         user = self._user_of(token, name) or secrets.token_hex(8)
-        now_ms = self._clock.now_ms()
+        now_ms = await self._presence.now_ms()
         if not await self._store.claim_name(name, user, now_ms, now_ms + int(self.settings.lease_s * 1000)):
             raise NameTaken(f"name {name!r}: in use by somebody else; choose another, or bring its token")
         return self._tokens.issue(user, name)

@@ -1,4 +1,8 @@
-"""Clocks that are injected, so that tests control the time."""
+"""Clocks that are injected, so that tests control the time.
+
+Teaches that a wall clock may jump (somebody sets it, a virtual machine resumes), and that the usual monotonic clock
+stands still while a laptop sleeps. A lease must do neither: it runs on CLOCK_BOOTTIME, where there is one.
+"""
 
 import time
 from typing import Protocol
@@ -10,8 +14,11 @@ class Clock(Protocol):
         ...
 
     def monotonic_s(self) -> float:
-        """A clock that never jumps, in seconds: for durations."""
+        """A clock that never jumps, and goes on while the machine sleeps, in seconds: for durations."""
         ...
+
+
+STEADY = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
 
 
 class SystemClock:
@@ -19,4 +26,4 @@ class SystemClock:
         return time.time_ns() // 1_000_000
 
     def monotonic_s(self) -> float:
-        return time.monotonic()
+        return time.clock_gettime(STEADY)

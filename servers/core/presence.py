@@ -2,8 +2,8 @@
 
 Teaches that a closed socket only releases early the lease that a poll renews. A renewal reaches the store at most every
 third of a lease, however often a client polls. A client may open a new stream or socket before the old one has closed,
-perhaps at another process: the process that opened the newest one holds the lease, and only it may release it. Leaves
-out how a renewal travels.
+perhaps at another process: the process that opened the newest one holds the lease, and only it may release it. Leases
+run on the store's clock, whatever the time is here. Leaves out how a renewal travels.
 """
 
 import asyncio
@@ -41,6 +41,7 @@ class Presence:
         self._clock = clock
         self._settings = settings
         self._process = secrets.token_hex(8)
+        self._offset_ms: int | None = None
         self._renewed_s: dict[Connection, float] = {}
         self._member_until_s: dict[tuple[str, str], float] = {}
         self._doubted_s: dict[tuple[str, str], float] = {}
@@ -58,7 +59,7 @@ class Presence:
 
     async def join(self, connection: Connection) -> Event | None:
         """Enter the room; return the "online" event, if any. Raises NameTaken or TooMany."""
-        lease, limits = self._lease(connection, self._process), self._settings
+        lease, limits = await self._lease(connection, self._process), self._settings
         event = await self._store.join(lease, limits.connections_max, limits.rooms_max)
         self._renewed_s[connection] = self._clock.monotonic_s()
         return event
@@ -72,7 +73,7 @@ class Presence:
             return None
         self._renewed_s[connection] = now_s
         try:
-            return await self._store.touch(self._lease(connection, holder))
+            return await self._store.touch(await self._lease(connection, holder))
         except BaseException as error:
             self._renewed_s.pop(connection, None)
             if isinstance(error, NotJoined):
@@ -87,7 +88,7 @@ class Presence:
     async def release(self, connection: Connection, holder: str = "") -> Event | None:
         """End the lease now, and what it was held for; return the "offline" event, if it was the user's last."""
         self._renewed_s.pop(connection, None)
-        event = await self._store.release(self._lease(connection, holder))
+        event = await self._store.release(await self._lease(connection, holder))
         self._end(connection)
         return event
 
@@ -132,12 +133,28 @@ class Presence:
 
     async def sweep(self) -> list[Event]:
         """Renew the leases of open connections, end those that have expired; return the presence events."""
-        renewals = await asyncio.gather(*map(self.renew, list(self._open)), return_exceptions=True)
-        events = [event for event in renewals if isinstance(event, Event)]
-        self._drop_expired()
+        events: list[Event] = []
         with suppress(Unavailable):  # the next sweep finds the same leases, and these events must be published
-            events += await self._store.expire(self._clock.now_ms())
+            await self._read_clock()
+            renewals = await asyncio.gather(*map(self.renew, list(self._open)), return_exceptions=True)
+            events += [event for event in renewals if isinstance(event, Event)]
+            events += await self._store.expire(await self.now_ms(), self._lease_ms)
+        self._drop_expired()
         return events
+
+    async def now_ms(self) -> int:
+        """Return the time on the store's clock, as of the last sweep and as much later as it is here."""
+        if self._offset_ms is None or self._settings.on_demand:  # an instance may have been frozen meanwhile
+            await self._read_clock()
+        assert self._offset_ms is not None
+        return self._offset_ms + int(self._clock.monotonic_s() * 1000)
+
+    async def _read_clock(self) -> None:
+        """Read the store's clock; if it has jumped, all leases are due. Raises Unavailable."""
+        offset_ms = await self._store.now_ms() - int(self._clock.monotonic_s() * 1000)
+        if self._offset_ms is not None and abs(offset_ms - self._offset_ms) > self._settings.heartbeat_s * 1000:
+            self._renewed_s.clear()
+        self._offset_ms = offset_ms
 
     def _drop_expired(self) -> None:
         now_s = self._clock.monotonic_s()
@@ -146,6 +163,10 @@ class Presence:
         self._doubted_s = {key: at_s for key, at_s in self._doubted_s.items() if at_s > horizon_s}
         self._member_until_s = {key: until_s for key, until_s in self._member_until_s.items() if until_s > now_s}
 
-    def _lease(self, connection: Connection, holder: str) -> Lease:
-        now_ms = self._clock.now_ms()
-        return Lease(*connection, now_ms, now_ms + int(self._settings.lease_s * 1000), holder)
+    @property
+    def _lease_ms(self) -> int:
+        return int(self._settings.lease_s * 1000)
+
+    async def _lease(self, connection: Connection, holder: str) -> Lease:
+        now_ms = await self.now_ms()
+        return Lease(*connection, now_ms, now_ms + self._lease_ms, holder)

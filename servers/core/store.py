@@ -10,6 +10,7 @@ from typing import Protocol, cast
 
 from msgspec import Struct
 
+from servers.core.clock import Clock, SystemClock
 from servers.core.wire import Cursor, Draft, Event, Member, Page
 from servers.redaction import without_passwords
 
@@ -26,7 +27,7 @@ DELETE_AFTER_MS = 3_600_000
 
 
 class Lease(Struct, frozen=True):
-    """A lease of one connection of a user: they are online until expires_at_ms. Times in ms since 1970.
+    """A lease of one connection of a user: they are online until expires_at_ms. Times on the store's clock.
 
     holder: the process that has just opened, or closed, a stream or socket of the connection; empty for a poll.
     """
@@ -102,8 +103,18 @@ class Store(Protocol):
         """
         ...
 
-    async def expire(self, now_ms: int) -> Sequence[Event]:
+    async def now_ms(self) -> int:
+        """Return the time on the clock that the leases run on, in ms since 1970.
+
+        All processes that share the store have this clock in common: its own, which may jump. A store of one process
+        has a clock that does not.
+        """
+        ...
+
+    async def expire(self, now_ms: int, lease_ms: int) -> Sequence[Event]:
         """Return the "offline" events of all users whose leases have expired since the last call.
+
+        A lease that would run for longer than `lease_ms` from now on, since the clock was set back, ends then.
 
         Of several processes that call it, exactly one gets each event. If the store fails meanwhile, the committed
         events are returned, and the rest is left for a later call. An event whose response was lost is in the log, but
@@ -127,10 +138,14 @@ class Store(Protocol):
         ...
 
 
-async def open_store(url: str) -> Store:
-    """Open the store that a URL names, such as `sqlite:///chat.db`; ValueError for an unknown scheme."""
+async def open_store(url: str, clock: Clock | None = None) -> Store:
+    """Open the store that a URL names, such as `sqlite:///chat.db`; ValueError for an unknown scheme.
+
+    clock: for the leases of a store that serves one process; the others have their own.
+    """
     scheme, separator, _ = url.partition("://")
     if not separator or scheme not in MODULES:
         known = ", ".join(f"{name}://" for name in MODULES)
         raise ValueError(f"store: expected a URL that starts with {known}, got {without_passwords(url)!r}")
-    return cast(Store, await import_module(MODULES[scheme]).open_url(url))
+    opened = import_module(MODULES[scheme]).open_url
+    return cast(Store, await (opened(url, clock or SystemClock()) if scheme in EMBEDDED else opened(url)))

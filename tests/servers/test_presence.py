@@ -17,28 +17,37 @@ from tests.support.clock import FakeClock
 pytestmark = pytest.mark.anyio
 ADA = Identity("ada", "Ada", expires_at_ms=1 << 60)
 WINDOW = Connection("room", "ada", "Ada", "window")
+BOB = Connection("room", "bob", "Bob", "window")
 LEASE_S = 30.0
+HOUR_S = 3600.0
 
 
 class CountingStore:
-    """The embedded store, with a count of how often a renewal reached it, and an `expire` that fails on demand."""
+    """The embedded store, whose clock may be set; counts the renewals that reach it, and `expire` fails on demand."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
         self.touches = 0
         self.fails = False
+        self.wrong_ms = 0
 
     async def touch(self, lease: Lease) -> Event | None:
         self.touches += 1
         return await self._store.touch(lease)
 
+    async def close(self) -> None:
+        await self._store.close()
+
+    async def now_ms(self) -> int:
+        return await self._store.now_ms() + self.wrong_ms
+
     async def release(self, lease: Lease) -> Event | None:
         return await self._store.release(lease)
 
-    async def expire(self, now_ms: int) -> Sequence[Event]:
+    async def expire(self, now_ms: int, lease_ms: int) -> Sequence[Event]:
         if self.fails:
             raise Unavailable("store: gone")
-        return await self._store.expire(now_ms)
+        return await self._store.expire(now_ms, lease_ms)
 
     def __getattr__(self, name: str) -> object:
         return getattr(self._store, name)
@@ -50,8 +59,8 @@ def clock() -> FakeClock:
 
 
 @pytest.fixture
-async def store(tmp_path: Path) -> AsyncIterator[CountingStore]:
-    opened = await open_store(f"sqlite:///{tmp_path}/chat.db")
+async def store(tmp_path: Path, clock: FakeClock) -> AsyncIterator[CountingStore]:
+    opened = await open_store(f"sqlite:///{tmp_path}/chat.db", clock)
     yield CountingStore(opened)
     await opened.close()
 
@@ -147,6 +156,67 @@ async def test_the_open_requests_of_one_connection_are_bounded(presence: Presenc
             pass
         with presence.keep_online(WINDOW._replace(id="another window")):
             pass
+
+
+@pytest.mark.parametrize("jump_s", [HOUR_S, -HOUR_S])
+async def test_leases_end_when_they_would_have_though_the_wall_clock_is_set(
+    presence: Presence, clock: FakeClock, jump_s: float
+) -> None:
+    await presence.join(WINDOW)
+    await presence.join(BOB)
+    clock.wrong_s += jump_s
+    with presence.keep_online(WINDOW):
+        assert await presence.sweep() == []
+        clock.advance(LEASE_S / 3)
+        assert await presence.sweep() == []
+        clock.advance(LEASE_S)
+        assert [(event.sender, event.body) for event in await presence.sweep()] == [("bob", "offline")]
+
+
+@pytest.mark.parametrize("wrong_s", [HOUR_S, -HOUR_S])
+async def test_leases_run_on_the_clock_of_a_shared_store_and_not_on_that_of_a_process(
+    store: CountingStore, clock: FakeClock, wrong_s: float
+) -> None:
+    wrong, right = FakeClock(wrong_s), clock
+    there, here = (Presence(store, given, Settings(lease_s=LEASE_S)) for given in (wrong, right))  # type: ignore[arg-type]
+    await there.join(WINDOW)
+    assert await here.sweep() == []
+    clock.advance(LEASE_S)
+    assert [event.sender for event in await here.sweep()] == ["ada"]
+
+
+@pytest.mark.parametrize("jump_s", [HOUR_S, -HOUR_S])
+async def test_who_is_connected_stays_online_though_the_clock_of_the_store_is_set(
+    presence: Presence, store: CountingStore, clock: FakeClock, jump_s: float
+) -> None:
+    await presence.join(WINDOW)
+    await presence.join(BOB)
+    await presence.sweep()
+    store.wrong_ms += int(jump_s * 1000)
+    with presence.keep_online(WINDOW):
+        events = await presence.sweep()
+        for _ in range(4):
+            clock.advance(LEASE_S / 3)
+            events += await presence.sweep()
+    assert [(event.sender, event.body) for event in events] == [("bob", "offline")]
+
+
+@pytest.mark.parametrize("set_s", [HOUR_S, -HOUR_S])
+async def test_after_a_restart_leases_run_for_one_more_lease_whatever_the_clock_says(
+    tmp_path: Path, presence: Presence, store: CountingStore, clock: FakeClock, set_s: float
+) -> None:
+    await presence.join(WINDOW)
+    await store.close()
+    clock.wrong_s += set_s
+    reopened = await open_store(f"sqlite:///{tmp_path}/chat.db", clock)
+    again = Presence(reopened, clock, Settings(lease_s=LEASE_S))
+    assert await again.sweep() == []
+    clock.advance(LEASE_S - 1)
+    assert await again.sweep() == []
+    assert not await reopened.claim_name("Ada", "another", await again.now_ms(), 1 << 60)
+    clock.advance(1)
+    assert [event.body for event in await again.sweep()] == ["offline"]
+    await reopened.close()
 
 
 async def test_expired_entries_leave_the_cache(presence: Presence, clock: FakeClock) -> None:

@@ -2,6 +2,7 @@
 
 import asyncio
 import secrets
+import time
 from collections.abc import AsyncIterator, Callable
 
 import pytest
@@ -22,6 +23,7 @@ pytestmark = pytest.mark.anyio
 STORES = ("sqlite", *(pytest.param(scheme, marks=pytest.mark.process) for scheme in SHARED))
 FreshUrl = Callable[[], str]
 DEADLINE_S = 10.0
+LONG_MS = 60_000
 ADA = Lease("room", "ada", "Ada", "window", seen_ms=1_000, expires_at_ms=2_000)
 BOB = Lease("room", "bob", "Bob", "window", seen_ms=1_000, expires_at_ms=2_000)
 
@@ -198,10 +200,10 @@ async def test_a_user_is_online_from_the_first_connection_to_the_last(store: Sto
 async def test_an_expired_lease_takes_its_user_offline_once(store: Store) -> None:
     await join(store, ADA)
     await join(store, replace(BOB, expires_at_ms=3_000))
-    assert await store.expire(1_999) == []
-    (gone,) = await store.expire(2_000)
+    assert await store.expire(1_999, LONG_MS) == []
+    (gone,) = await store.expire(2_000, LONG_MS)
     assert (gone.sender, gone.body, gone.kind) == ("ada", "offline", Kind.PRESENCE)
-    assert await store.expire(2_001) == []
+    assert await store.expire(2_001, LONG_MS) == []
     assert {member.user: (member.online, member.last_seen_ms) for member in await store.members("room", 9)} == {
         "ada": (False, 1_000),
         "bob": (True, 1_000),
@@ -211,17 +213,40 @@ async def test_an_expired_lease_takes_its_user_offline_once(store: Store) -> Non
 async def test_a_touch_renews_the_lease_or_brings_the_user_back(store: Store) -> None:
     await join(store, ADA)
     assert await store.touch(replace(ADA, seen_ms=1_500, expires_at_ms=3_000)) is None
-    assert await store.expire(2_500) == []
-    assert len(await store.expire(3_000)) == 1
+    assert await store.expire(2_500, LONG_MS) == []
+    assert len(await store.expire(3_000, LONG_MS)) == 1
     back = await store.touch(replace(ADA, seen_ms=3_500, expires_at_ms=5_000))
     assert back is not None
     assert (back.body, back.at_ms) == ("online", 3_500)
 
 
-async def test_an_older_renewal_does_not_shorten_a_lease(store: Store) -> None:
-    await join(store, replace(ADA, expires_at_ms=9_000))
-    await store.touch(replace(ADA, expires_at_ms=3_000))
-    assert await store.expire(5_000) == []
+HOUR_MS = 3_600_000
+
+
+async def test_a_renewal_counts_though_the_clock_was_set_back(store: Store) -> None:
+    await join(store, replace(ADA, seen_ms=HOUR_MS + 1_000, expires_at_ms=HOUR_MS + 2_000))
+    await store.touch(ADA)
+    assert len(await store.expire(2_000, LONG_MS)) == 1
+
+
+async def test_who_is_gone_when_the_clock_is_set_back_stays_online_for_one_more_lease(store: Store) -> None:
+    await join(store, replace(ADA, seen_ms=HOUR_MS + 1_000, expires_at_ms=HOUR_MS + 2_000))
+    assert await store.expire(1_000, 500) == []
+    assert not await store.claim_name("Ada", "another", now_ms=1_000, until_ms=1_500)
+    assert await store.expire(1_499, 500) == []
+    assert len(await store.expire(1_500, 500)) == 1
+    assert await store.claim_name("Ada", "another", now_ms=1_500, until_ms=2_000)
+
+
+async def test_a_clock_set_forward_ends_the_leases_that_are_not_renewed(store: Store) -> None:
+    await join(store, ADA)
+    await join(store, BOB)
+    await store.touch(replace(BOB, seen_ms=HOUR_MS, expires_at_ms=HOUR_MS + 1_000))
+    assert [event.sender for event in await store.expire(HOUR_MS, 1_000)] == ["ada"]
+
+
+async def test_a_store_tells_the_time_in_ms(store: Store) -> None:
+    assert abs(await store.now_ms() - time.time() * 1000) < HOUR_MS
 
 
 async def test_only_a_connection_that_joined_can_be_renewed(store: Store) -> None:
@@ -265,14 +290,14 @@ async def test_an_empty_room_takes_no_place_and_keeps_its_log(store: Store) -> N
     await join(store, replace(BOB, room="third"))
     with pytest.raises(TooMany):
         await join(store, ADA)
-    await store.expire(BOB.expires_at_ms)
+    await store.expire(BOB.expires_at_ms, LONG_MS)
     await join(store, replace(ADA, seen_ms=3_000, expires_at_ms=4_000))
     assert "kept" in [event.body for event in await log(store)]
 
 
 async def test_a_goodbye_frees_the_name_but_a_closed_socket_or_another_room_keeps_it(store: Store) -> None:
     async def is_free() -> bool:
-        return await store.claim_name("ADA", "another", now_ms=1_001, until_ms=1_001)
+        return await store.claim_name("ADA", "another", now_ms=1_001, until_ms=2_001)
 
     for lease in (ADA, replace(ADA, room="second"), replace(ADA, connection="phone")):
         await join(store, lease)

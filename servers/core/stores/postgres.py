@@ -116,7 +116,12 @@ class PostgresStore:
         events = await self._change(sql.RELEASE, *fields)
         return events[0] if events else None
 
-    async def expire(self, now_ms: int) -> Sequence[Event]:
+    async def now_ms(self) -> int:
+        return int((await self._pool.fetch(sql.NOW))[0][0])
+
+    async def expire(self, now_ms: int, lease_ms: int) -> Sequence[Event]:
+        await self._pool.fetch(sql.SHORTEN_LEASES, now_ms + lease_ms)
+        await self._pool.fetch(sql.SHORTEN_CLAIMS, now_ms + lease_ms)
         expired = await self._pool.fetch(sql.EXPIRED, now_ms)
         await self._pool.fetch(sql.DELETE_CONNECTIONS, now_ms - DELETE_AFTER_MS)
         await self._pool.fetch(sql.DELETE_NAMES, now_ms - DELETE_AFTER_MS)

@@ -112,7 +112,7 @@ CREATE OR REPLACE FUNCTION claim(its_name text, its_user text, now_ms bigint, it
 RETURNS boolean LANGUAGE plpgsql AS $$
 BEGIN
     INSERT INTO names VALUES (its_name, its_user, its_until_ms)
-    ON CONFLICT (name) DO UPDATE SET user_id = its_user, until_ms = greatest(names.until_ms, its_until_ms)
+    ON CONFLICT (name) DO UPDATE SET user_id = its_user, until_ms = its_until_ms
     WHERE names.user_id = its_user OR names.until_ms <= now_ms;
     RETURN FOUND;
 END $$;
@@ -126,7 +126,7 @@ BEGIN
     INSERT INTO connections VALUES (its_room, its_user, its_connection, its_seen_ms, its_expires_at_ms, its_holder)
     ON CONFLICT (room, user_id, connection) DO UPDATE SET
         seen_ms = its_seen_ms,
-        expires_at_ms = greatest(connections.expires_at_ms, its_expires_at_ms),
+        expires_at_ms = its_expires_at_ms,
         holder = CASE its_holder WHEN '' THEN connections.holder ELSE its_holder END;
     INSERT INTO members (room, user_id, name, online, last_seen_ms)
     VALUES (its_room, its_user, its_name, true, its_seen_ms)

@@ -55,6 +55,9 @@ SEEN = """(SELECT max(seen_ms) FROM connections AS c WHERE c.room = m.room AND c
 EXPIRED = f"""
 SELECT room, user_id, coalesce({SEEN}, last_seen_ms) FROM members AS m WHERE online AND NOT EXISTS (
     SELECT FROM connections AS c WHERE c.room = m.room AND c.user_id = m.user_id AND c.expires_at_ms > $1)"""
+NOW = "SELECT floor(extract(epoch FROM clock_timestamp()) * 1000)::bigint"
+SHORTEN_LEASES = "UPDATE connections SET expires_at_ms = $1 WHERE expires_at_ms > $1"
+SHORTEN_CLAIMS = "UPDATE names SET until_ms = $1 WHERE until_ms > $1"
 DELETE_CONNECTIONS = "DELETE FROM connections WHERE expires_at_ms < $1"
 DELETE_NAMES = "DELETE FROM names WHERE until_ms < $1"
 IS_MEMBER = "SELECT EXISTS (SELECT FROM connections WHERE room = $1 AND user_id = $2)"

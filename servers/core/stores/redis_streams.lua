@@ -109,10 +109,12 @@ end
 local function claim(name, user, now_ms, until_ms)
   local key = 'chat:claim:' .. name
   local held_until, owner = string.match(redis.call('GET', key) or '0 ', '^(%d+) (.*)$')
-  if owner ~= user and tonumber(held_until) > now_ms then return false end
-  local later = math.max(tonumber(held_until), until_ms)
-  redis.call('SET', key, string.format('%d %s', later, user), 'PX', math.max(later - now_ms, 0) + FORGET_MS)
-  return true
+  local is_held = owner ~= user and tonumber(held_until) > now_ms
+  if is_held then -- if the clock was set back, for no longer than a new claim would last
+    user, until_ms = owner, math.min(tonumber(held_until), until_ms)
+  end
+  redis.call('SET', key, string.format('%d %s', until_ms, user), 'PX', math.max(until_ms - now_ms, 0) + FORGET_MS)
+  return not is_held
 end
 
 -- A lease: { room, user, display name, name as claimed, connection, seen_ms, expires_at_ms, process that holds it }
@@ -129,7 +131,7 @@ end
 
 local function renew(lease)
   redis.call('ZREMRANGEBYSCORE', lease.connections, '-inf', lease.seen_ms - FORGET_MS)
-  redis.call('ZADD', lease.connections, 'GT', lease.expires_at_ms, lease.connection)
+  redis.call('ZADD', lease.connections, lease.expires_at_ms, lease.connection)
   redis.call('PEXPIRE', lease.connections, lease.expires_at_ms - lease.seen_ms + FORGET_MS)
   if lease.holder ~= '' then
     redis.call('HSET', lease.holders, lease.connection, lease.holder)
@@ -137,12 +139,17 @@ local function renew(lease)
   end
   redis.call('ZADD', 'chat:last_seen:' .. lease.room, lease.seen_ms, lease.user)
   redis.call('HSETNX', 'chat:names:' .. lease.room, lease.user, lease.name)
-  if redis.call('ZADD', 'chat:online', 'GT', lease.expires_at_ms, lease.online) == 0 then return { epoch } end
+  if redis.call('ZADD', 'chat:online', lease.expires_at_ms, lease.online) == 0 then return { epoch } end
   come_online(lease.room, lease.user)
   return append_presence(lease.room, lease.user, 'online', lease.seen_ms)
 end
 
 local commands = {}
+
+function commands.now()
+  local now = redis.call('TIME')
+  return { epoch, tonumber(now[1]) * 1000 + math.floor(tonumber(now[2]) / 1000) }
+end
 
 function commands.epoch()
   notice_promotion()
@@ -245,8 +252,12 @@ function commands.release()
 end
 
 -- Whose last lease has run out goes offline, at most `limit` at once; returns { room, seq, draft } of each.
-function commands.expire(now_ms, limit)
+-- No lease runs beyond `latest_ms`: it might if the clock was set back.
+function commands.expire(now_ms, latest_ms, limit)
   local gone = {}
+  for _, online in ipairs(redis.call('ZRANGEBYSCORE', 'chat:online', '(' .. latest_ms, '+inf')) do
+    redis.call('ZADD', 'chat:online', latest_ms, online)
+  end
   for i, online in ipairs(redis.call('ZRANGEBYSCORE', 'chat:online', '-inf', now_ms, 'LIMIT', 0, limit)) do
     redis.call('ZREM', 'chat:online', online)
     local room, user = string.match(online, '^(%S+) (.*)$')

@@ -119,10 +119,13 @@ class RedisStreamsStore:
     async def release(self, lease: Lease) -> Event | None:
         return await self._update_lease("release", lease)
 
-    async def expire(self, now_ms: int) -> Sequence[Event]:
+    async def now_ms(self) -> int:
+        return int((await self._script.run("now"))[0])
+
+    async def expire(self, now_ms: int, lease_ms: int) -> Sequence[Event]:
         gone: list[Event] = []
         with suppress(Unavailable):
-            while events := await self._commands.run(self._expire(now_ms)):
+            while events := await self._commands.run(self._expire(now_ms, lease_ms)):
                 gone += events
         return gone
 
@@ -159,8 +162,8 @@ class RedisStreamsStore:
         appended = await self._script.run(command, *arguments)
         return self._event(room, *appended) if appended else None
 
-    async def _expire(self, now_ms: int) -> list[Event]:
-        (rows,) = await self._script.run("expire", now_ms, EXPIRE_MAX)
+    async def _expire(self, now_ms: int, lease_ms: int) -> list[Event]:
+        (rows,) = await self._script.run("expire", now_ms, now_ms + lease_ms, EXPIRE_MAX)
         return [self._event(room.decode(), seq, draft) for room, seq, draft in rows]
 
     def _event(self, room: str, seq: int, draft: bytes) -> Event:

@@ -14,6 +14,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, TypeVar
 
+from servers.core.clock import Clock
 from servers.core.store import Lease
 from servers.core.stores import sqlite_tables as tables
 from servers.core.stores.group_commit import GroupCommit
@@ -33,22 +34,28 @@ def path_of(url: str) -> Path:
     return Path(path)
 
 
-async def open_url(url: str) -> "SqliteStore":
+async def open_url(url: str, clock: Clock) -> "SqliteStore":
     """Open the file, created if needed. Raises ValueError, or RuntimeError if another process has it open."""
     try:
-        return SqliteStore(path_of(url))
+        return SqliteStore(path_of(url), clock)
     except (OSError, sqlite3.Error) as error:
         raise ValueError(f"store: cannot open {url}: {error}") from error
 
 
 class SqliteStore:
-    """A Store in one file: a thread that writes, a thread that reads, and the waiters of each room."""
+    """A Store in one file: a thread that writes, a thread that reads, and the waiters of each room.
 
-    def __init__(self, path: Path) -> None:
+    Its leases begin at the wall clock's time, and then run on a clock that does not jump.
+    """
+
+    def __init__(self, path: Path, clock: Clock) -> None:
+        self._clock = clock
+        self._offset_ms = clock.now_ms() - int(clock.monotonic_s() * 1000)
         self._file = DatabaseFile(path)
         try:
             self._read_connection = tables.connect(self._file.path)
             tables.prepare(self._read_connection)
+            tables.keep_online(self._read_connection)
             self.epoch = tables.epoch_of(self._read_connection, secrets.token_hex(4))
             writing_connection = tables.connect(self._file.path)
             self._file.watch()
@@ -101,8 +108,11 @@ class SqliteStore:
     async def release(self, lease: Lease) -> Event | None:
         return await self._writer.run_in_commit(lambda db, events: tables.release(db, events, lease))
 
-    async def expire(self, now_ms: int) -> Sequence[Event]:
-        return await self._writer.run_in_commit(lambda db, events: tables.expire(db, events, now_ms))
+    async def now_ms(self) -> int:
+        return self._offset_ms + int(self._clock.monotonic_s() * 1000)
+
+    async def expire(self, now_ms: int, lease_ms: int) -> Sequence[Event]:
+        return await self._writer.run_in_commit(lambda db, events: tables.expire(db, events, now_ms, lease_ms))
 
     async def is_member(self, room: str, user: str) -> bool:
         return await self._read(tables.is_member, room, user)

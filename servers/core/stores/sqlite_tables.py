@@ -76,7 +76,7 @@ SELECT CASE WHEN EXISTS (SELECT 1 FROM members WHERE online = 1 AND room = :room
 ELSE (SELECT COUNT(room) FROM used) END"""
 CLAIM = """
 INSERT INTO names (name, user, until_ms) VALUES (:name, :user, :until_ms)
-ON CONFLICT (name) DO UPDATE SET user = :user, until_ms = MAX(until_ms, :until_ms)
+ON CONFLICT (name) DO UPDATE SET user = :user, until_ms = :until_ms
 WHERE user = :user OR until_ms <= :now_ms"""
 FREE_NAME = """
 DELETE FROM names WHERE name = :name AND user = :user
@@ -84,7 +84,7 @@ AND NOT EXISTS (SELECT 1 FROM members WHERE user = :user AND online = 1)"""
 TOUCH = """
 INSERT INTO connections (room, user, connection, seen_ms, expires_at_ms)
 VALUES (:room, :user, :connection, :seen_ms, :expires_at_ms)
-ON CONFLICT DO UPDATE SET seen_ms = :seen_ms, expires_at_ms = MAX(expires_at_ms, :expires_at_ms)"""
+ON CONFLICT DO UPDATE SET seen_ms = :seen_ms, expires_at_ms = :expires_at_ms"""
 COME_ONLINE = """
 INSERT INTO members (room, user, name, online, last_seen_ms) VALUES (:room, :user, :name, 1, :seen_ms)
 ON CONFLICT DO UPDATE SET online = 1, last_seen_ms = :seen_ms WHERE online = 0
@@ -94,6 +94,13 @@ UPDATE members SET online = 0, last_seen_ms = :seen_ms
 WHERE room = :room AND user = :user AND online = 1 AND NOT EXISTS (
     SELECT 1 FROM connections WHERE room = :room AND user = :user AND expires_at_ms > :now_ms)
 RETURNING name"""
+SHORTEN_LEASES = "UPDATE connections SET expires_at_ms = :latest_ms WHERE expires_at_ms > :latest_ms"
+SHORTEN_CLAIMS = "UPDATE names SET until_ms = :latest_ms WHERE until_ms > :latest_ms"
+KEEP_LEASES = """
+UPDATE connections AS c SET expires_at_ms = :never_ms
+WHERE EXISTS (SELECT 1 FROM members AS m WHERE m.room = c.room AND m.user = c.user AND online = 1)"""
+KEEP_CLAIMS = "UPDATE names SET until_ms = :never_ms WHERE user IN (SELECT user FROM members WHERE online = 1)"
+NEVER_MS = 1 << 62
 EXPIRED = """
 SELECT room, user, COALESCE((
     SELECT MAX(seen_ms) FROM connections AS c WHERE c.room = m.room AND c.user = m.user), last_seen_ms)
@@ -122,6 +129,15 @@ def epoch_of(database: sqlite3.Connection, fresh: str) -> str:
     database.execute("INSERT OR IGNORE INTO meta VALUES ('epoch', ?)", (fresh,))
     epoch: str = database.execute("SELECT value FROM meta WHERE key = 'epoch'").fetchone()[0]
     return epoch
+
+
+def keep_online(database: sqlite3.Connection) -> None:
+    """Have those online keep their leases and names until `expire` shortens them to one more lease.
+
+    Nobody could renew them while no server ran, and the clock may have been set since.
+    """
+    for statement in (KEEP_LEASES, KEEP_CLAIMS):
+        database.execute(statement, {"never_ms": NEVER_MS})
 
 
 def append(database: sqlite3.Connection, events: list[Event], room: str, draft: Draft) -> Event:
@@ -202,8 +218,10 @@ def release(database: sqlite3.Connection, events: list[Event], lease: Lease) -> 
     return event
 
 
-def expire(database: sqlite3.Connection, events: list[Event], now_ms: int) -> list[Event]:
+def expire(database: sqlite3.Connection, events: list[Event], now_ms: int, lease_ms: int) -> list[Event]:
     """Take everyone offline whose leases have expired, and delete connections and names that expired long ago."""
+    database.execute(SHORTEN_LEASES, {"latest_ms": now_ms + lease_ms})
+    database.execute(SHORTEN_CLAIMS, {"latest_ms": now_ms + lease_ms})
     events_or_none = [
         _go_offline(database, events, room, user, now_ms, seen_ms)
         for room, user, seen_ms in database.execute(EXPIRED, (now_ms,)).fetchall()
