@@ -1,0 +1,137 @@
+"""What a request reads does not grow with the log: each query uses an index, and none walks through a room."""
+
+import asyncio
+import re
+import sqlite3
+from functools import partial
+from pathlib import Path
+from typing import Any, ClassVar
+
+import asyncpg
+import pytest
+import redis
+
+from servers.core.store import Lease, Store, open_store
+from servers.core.wire import Cursor, Draft, Kind
+from tests.support.engines import Engines
+
+pytestmark = pytest.mark.anyio
+ADA = Lease("room", "ada", "Ada", "window", seen_ms=1_000, expires_at_ms=2_000)
+BOB = Lease("room", "bob", "Bob", "window", seen_ms=1_000, expires_at_ms=2_000)
+SENT = Draft(Kind.MESSAGE, "ada", "Ada", "hello", 1_000, "once")
+DEADLINE_S = 15.0
+LOG = 2_000
+READ_MAX = 500
+"""How many rows the commands below may read; each of them would exceed it if it read the log, or all members."""
+
+
+def receipt(up_to: int) -> Draft:
+    return Draft(Kind.RECEIPT, "ada", "Ada", str(up_to), 1_000)
+
+
+async def use(store: Store) -> None:
+    """Call every method that reads or writes."""
+    await store.claim_name("Cyd", "cyd", 1_000, 2_000)
+    for lease in (ADA, BOB):
+        await store.join(lease, connections_max=8, rooms_max=9)
+    head = await store.head("room")
+    for _ in range(2):
+        await store.append("room", SENT)
+        await store.mark_read("room", receipt(head.seq))
+    await store.read("room", Cursor(store.epoch, head.seq - 1), 10)
+    assert [event.body for event in await store.history("room", head.seq + 9, 2)] == ["first", "hello"]
+    assert [member.user for member in await store.members("room", 2)] == ["ada", "bob"]
+    await store.touch(ADA)
+    await store.is_member("room", "ada")
+    await store.release(ADA)
+    await store.expire(9_000)
+
+
+class Recorder(sqlite3.Connection):
+    """A connection that notes the plan of every statement."""
+
+    plans: ClassVar[dict[str, list[str]]] = {}
+
+    def execute(self, statement: str, values: Any = ()) -> sqlite3.Cursor:
+        if not statement.startswith(("PRAGMA", "BEGIN", "COMMIT")):
+            plan = super().execute(f"EXPLAIN QUERY PLAN {statement}", values)
+            self.plans[statement] = [row[3] for row in plan]
+        return super().execute(statement, values)
+
+
+async def test_each_query_of_sqlite_uses_an_index(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sqlite3, "connect", partial(sqlite3.connect, factory=Recorder))
+    store = await open_store(f"sqlite:///{tmp_path}/chat.db")
+    await store.append("room", Draft(Kind.MESSAGE, "bob", "Bob", "first", 1_000))
+    await use(store)
+    await store.close()
+    plans = Recorder.plans
+    assert len(plans) >= 20
+    for statement, plan in plans.items():
+        for step in plan:
+            assert "TEMP B-TREE" not in step, statement
+            by_who_is_online = re.match(r"SCAN (used|m|members) (USING .*INDEX (members|users)_online)?", f"{step} ")
+            assert not step.startswith("SCAN") or by_who_is_online or "CONSTANT" in step, (statement, step)
+            whole_room = step.startswith("SEARCH events") and step.endswith("(room=?)")
+            assert not whole_room or "MAX(seq)" in statement, (statement, step)
+
+
+READ_ROWS = """
+SELECT sum(seq_scan)::bigint, sum(seq_tup_read + coalesce(idx_tup_fetch, 0))::bigint
+FROM pg_stat_user_tables WHERE relname NOT IN ('meta')"""
+CONNECTED = "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'push-or-poll'"
+FILL = f"""
+SET search_path = chat;
+INSERT INTO rooms VALUES ('room', {LOG});
+INSERT INTO events SELECT 'room', n, CASE n WHEN 1 THEN 'message' WHEN 2 THEN 'receipt' ELSE 'typing' END, 'bob', 'Bob',
+    CASE n WHEN 1 THEN 'first'::bytea ELSE '1'::bytea END, 0, CASE n WHEN 1 THEN 'x' ELSE '' END, NULL
+    FROM generate_series(1, {LOG}) AS n;
+INSERT INTO members SELECT 'room', 'user' || n, 'User ' || n, false, n FROM generate_series(1, {LOG}) AS n;
+INSERT INTO connections SELECT 'room', 'user' || n, 'window', 9000, n FROM generate_series(1, {LOG}) AS n;
+ANALYZE;
+"""
+
+
+@pytest.mark.process
+async def test_postgresql_reads_no_table_from_end_to_end(engines: Engines) -> None:
+    url = engines.fresh_url("postgresql")
+    await (await open_store(url)).close()
+    database = await asyncpg.connect(url)
+    try:
+        await database.execute(FILL)
+        before = await counted(database)
+        store = await open_store(f"{url}?enable_seqscan=off")
+        await use(store)
+        await store.close()
+        scans, rows = await counted(database)
+        assert (scans - before[0], rows - before[1] < READ_MAX) == (0, True), rows - before[1]
+    finally:
+        await database.close()
+
+
+async def counted(database: asyncpg.Connection) -> tuple[int, int]:
+    """Return how often tables were read from end to end, and how many rows were read, by the backends that are gone."""
+    async with asyncio.timeout(DEADLINE_S):
+        while await database.fetchval(CONNECTED):  # noqa: ASYNC110 (another program's state has no event)
+            await asyncio.sleep(0.02)
+    await database.execute("SELECT pg_stat_force_next_flush()")
+    scans, rows = await database.fetchrow(READ_ROWS)
+    return scans, rows
+
+
+@pytest.mark.process
+async def test_redis_reads_no_room_from_end_to_end(engines: Engines) -> None:
+    url = engines.fresh_url("redis")
+    store = await open_store(url)
+    await store.append("room", Draft(Kind.MESSAGE, "bob", "Bob", "first", 1_000))
+    typing = Draft(Kind.TYPING, "bob", "Bob", "started", 1_000)
+    await asyncio.gather(*(store.append("room", typing) for _ in range(LOG)))
+    with redis.Redis.from_url(url) as client:
+        client.zadd("chat:last_seen:room", {f"user{n}": n for n in range(LOG)})
+        client.config_resetstat()
+        await use(store)
+        statistics: dict[str, Any] = client.info("commandstats")
+    await store.close()
+    calls = {command.removeprefix("cmdstat_"): figures["calls"] for command, figures in statistics.items()}
+    assert sum(calls.values()) < READ_MAX
+    assert not calls.keys() & {"hgetall", "smembers", "hkeys", "hvals", "keys", "scan", "lrange"}
