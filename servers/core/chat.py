@@ -9,7 +9,7 @@ import secrets
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractContextManager, asynccontextmanager, suppress
 
-from servers.core import limits
+from servers.core import limits, names
 from servers.core.auth import Identity, Tokens
 from servers.core.clock import Clock
 from servers.core.errors import BadRequest, NameTaken, Unauthenticated
@@ -85,7 +85,7 @@ class Chat:
 
         Raises BadRequest for an unfit name, NameTaken if somebody else is using it.
         """
-        name = limits.check_name(name, self.settings)
+        name = names.check_name(name, self.settings.name_max)
         user = self._user_of(token, name) or secrets.token_hex(8)
         now_ms = await self._presence.now_ms()
         if not await self._store.claim_name(name, user, now_ms, now_ms + int(self.settings.lease_s * 1000)):

@@ -1,4 +1,4 @@
-"""Validate names, rooms, ids and texts; every refusal states what was expected."""
+"""Validate rooms, ids and texts; every refusal states what was expected."""
 
 import re
 
@@ -23,14 +23,6 @@ def check_id(field: str, value: str, settings: Settings) -> None:
     """Raise BadRequest unless an id that a client chose is short and printable."""
     if not 1 <= len(value) <= settings.id_max or not value.isprintable():
         raise BadRequest(f"{field}: expected 1 to {settings.id_max} printable characters, got {value[:80]!r}")
-
-
-def check_name(name: str, settings: Settings) -> str:
-    """Return the display name without surrounding space; raise BadRequest unless it is short and printable."""
-    name = name.strip()
-    if not 1 <= len(name) <= settings.name_max or not name.isprintable():
-        raise BadRequest(f"name: expected 1 to {settings.name_max} printable characters, got {name[:80]!r}")
-    return name
 
 
 def check_text(text: str, settings: Settings) -> None:

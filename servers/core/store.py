@@ -80,7 +80,7 @@ class Store(Protocol):
         ...
 
     async def claim_name(self, name: str, user: str, now_ms: int, until_ms: int) -> bool:
-        """Reserve a display name (case folded) for a user; False if another user's claim still runs."""
+        """Reserve a display name, and those that look like it, for a user; False if another user's claim still runs."""
         ...
 
     async def join(self, lease: Lease, connections_max: int, rooms_max: int) -> Event | None:

@@ -141,7 +141,7 @@ async def test_an_unfit_room_name_is_refused(harness: ChatHarness, room: str) ->
     await ada.close()
 
 
-@pytest.mark.parametrize("name", ["", " ", "x" * 33, "a\nb", "\u202eevil"])
+@pytest.mark.parametrize("name", ["", " ", "x" * 33, "a\nb", "\u202eevil", "\u3164", "\u0301"])
 async def test_an_unfit_display_name_is_refused(harness: ChatHarness, name: str) -> None:
     with pytest.raises(Refused) as refusal:
         await harness.log_in_as(name)
@@ -151,7 +151,7 @@ async def test_an_unfit_display_name_is_refused(harness: ChatHarness, name: str)
 async def test_a_name_in_use_is_refused_without_its_token(harness: ChatHarness) -> None:
     async with harness.joined("Ada") as (ada,):
         with pytest.raises(Refused) as refusal:
-            await harness.log_in_as(ada.account.name.upper())
+            await harness.log_in_as(ada.account.name.upper().replace("A", "\uff21"))  # of full width
         assert refusal.value.code == "name_taken"
         again = await harness.log_in_as(ada.account.name, ada.account.token)
         assert again.account.user == ada.account.user

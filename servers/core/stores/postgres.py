@@ -16,6 +16,7 @@ from contextlib import suppress
 from msgspec.structs import astuple
 
 from servers.core.errors import Unavailable
+from servers.core.names import name_key
 from servers.core.store import DELETE_AFTER_MS, Lease
 from servers.core.stores import postgres_pool as sql
 from servers.core.stores.followed_rooms import FollowedRooms
@@ -101,7 +102,7 @@ class PostgresStore:
         return tuple(map(sql.event, reversed(await self._pool.fetch_with_epoch(sql.HISTORY, room, before, limit))))
 
     async def claim_name(self, name: str, user: str, now_ms: int, until_ms: int) -> bool:
-        claiming = self._pool.fetch(sql.CLAIM, name.casefold(), user, now_ms, until_ms)
+        claiming = self._pool.fetch(sql.CLAIM, name_key(name), user, now_ms, until_ms)
         ((claimed,),) = await self._commands.run(claiming)
         return bool(claimed)
 
@@ -112,7 +113,7 @@ class PostgresStore:
         return await self._update_lease(sql.TOUCH, lease)
 
     async def release(self, lease: Lease) -> Event | None:
-        fields = (lease.room, lease.user, lease.connection, lease.seen_ms, lease.holder, lease.name.casefold())
+        fields = (lease.room, lease.user, lease.connection, lease.seen_ms, lease.holder, name_key(lease.name))
         events = await self._change(sql.RELEASE, *fields)
         return events[0] if events else None
 
@@ -149,7 +150,7 @@ class PostgresStore:
 
     async def _update_lease(self, statement: str, lease: Lease, *limits: int) -> Event | None:
         try:
-            events = await self._change(statement, *astuple(lease), lease.name.casefold(), *limits)
+            events = await self._change(statement, *astuple(lease), name_key(lease.name), *limits)
         except Declined as declined:
             raise refusal(declined.code, lease, *limits) from None
         return events[0] if events else None

@@ -20,6 +20,7 @@ from urllib.parse import parse_qs, urlsplit
 from msgspec.structs import astuple
 
 from servers.core.errors import Unavailable
+from servers.core.names import name_key
 from servers.core.store import Lease
 from servers.core.stores.followed_rooms import FollowedRooms
 from servers.core.stores.redis_reader import RedisReader
@@ -107,7 +108,7 @@ class RedisStreamsStore:
         return tuple(_entry(room, entry) for entry in reversed(entries))
 
     async def claim_name(self, name: str, user: str, now_ms: int, until_ms: int) -> bool:
-        claiming = self._script.run("claim", name.casefold(), user, now_ms, until_ms)
+        claiming = self._script.run("claim", name_key(name), user, now_ms, until_ms)
         return bool((await self._commands.run(claiming))[0])
 
     async def join(self, lease: Lease, connections_max: int, rooms_max: int) -> Event | None:
@@ -151,7 +152,7 @@ class RedisStreamsStore:
 
     async def _update_lease(self, command: str, lease: Lease, *limits: int) -> Event | None:
         room, user, name, connection, seen_ms, expires_at_ms, holder = astuple(lease)
-        fields = (room, user, name, name.casefold(), connection, seen_ms, expires_at_ms, holder)
+        fields = (room, user, name, name_key(name), connection, seen_ms, expires_at_ms, holder)
         try:
             return await self._commands.run(self._change(room, command, *limits, *fields))
         except Declined as declined:

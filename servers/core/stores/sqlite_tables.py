@@ -9,6 +9,7 @@ from pathlib import Path
 
 from msgspec.structs import asdict, astuple
 
+from servers.core.names import name_key
 from servers.core.store import DELETE_AFTER_MS, Lease
 from servers.core.stores.refusals import refusal
 from servers.core.wire import Draft, Event, Kind, Member
@@ -182,7 +183,7 @@ def is_member(database: sqlite3.Connection, room: str, user: str) -> bool:
 
 
 def claim_name(database: sqlite3.Connection, name: str, user: str, now_ms: int, until_ms: int) -> bool:
-    claim = {"name": name.casefold(), "user": user, "now_ms": now_ms, "until_ms": until_ms}
+    claim = {"name": name_key(name), "user": user, "now_ms": now_ms, "until_ms": until_ms}
     return database.execute(CLAIM, claim).rowcount == 1
 
 
@@ -214,7 +215,7 @@ def release(database: sqlite3.Connection, events: list[Event], lease: Lease) -> 
     database.execute(delete, asdict(lease))
     event = _go_offline(database, events, lease.room, lease.user, lease.seen_ms, lease.seen_ms)
     if not lease.holder:
-        database.execute(FREE_NAME, {"name": lease.name.casefold(), "user": lease.user})
+        database.execute(FREE_NAME, {"name": name_key(lease.name), "user": lease.user})
     return event
 
 

@@ -1,0 +1,60 @@
+"""Display names: which there may be, and which look alike.
+
+Teaches that equal to the eye is not equal to the computer: of names that differ only in case, width, composed accents
+or invisible characters, one at a time is in use. Leaves out letters of different scripts that look alike (Unicode
+Technical Standard 39).
+"""
+
+import re
+import unicodedata
+
+from servers.core.errors import BadRequest
+
+JOINERS = "\u200c\u200d"
+IGNORABLE = re.compile(  # Default_Ignorable_Code_Point of Unicode, and the empty Braille pattern
+    "[\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u202a-\u202e\u2060-\u206f\u2800\u3164"
+    "\ufe00-\ufe0f\ufeff\uffa0\ufff0-\ufff8\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0000-\U000e0fff]"
+)
+JOINING_SCRIPTS = ("ARABIC", "SYRIAC", "MONGOLIAN")
+VIRAMA = 9
+"""The combining class of the sign that drops a vowel, as in Hindi: a joiner may follow it (RFC 5892, appendix A)."""
+
+
+def check_name(name: str, length_max: int) -> str:
+    """Return the name without surrounding space, composed (NFC).
+
+    Raises BadRequest unless it is short, printable and visible: joiners only where Persian, Hindi or an emoji has them.
+    """
+    name = unicodedata.normalize("NFC", name.strip())
+    if not 1 <= len(name) <= length_max or not _is_printable(name) or not _is_visible(name):
+        raise BadRequest(f"name: expected 1 to {length_max} printable characters, got {name[:80]!r}")
+    return name
+
+
+def name_key(name: str) -> str:
+    """Return what names that look alike have in common: compatible forms (NFKC), case folded, nothing invisible."""
+    folded = unicodedata.normalize("NFKC", name).casefold()
+    return " ".join(IGNORABLE.sub("", unicodedata.normalize("NFKC", folded)).split())
+
+
+def _is_printable(name: str) -> bool:
+    return all(
+        char.isprintable() or (char in JOINERS and _may_join(name[:index], name[index + 1 :]))
+        for index, char in enumerate(name)
+    )
+
+
+def _may_join(before: str, after: str) -> bool:
+    """Return whether a joiner has a meaning between these: after a virama, in a joining script, or in an emoji."""
+    last, first = before[-1:], after[:1]
+    if not last or unicodedata.combining(last) == VIRAMA:
+        return bool(last)
+    if not first:
+        return False
+    is_joining = all(unicodedata.name(char, "").startswith(JOINING_SCRIPTS) for char in (last, first))
+    is_emoji = unicodedata.category(first) == "So" and (last == "\ufe0f" or unicodedata.category(last) in ("So", "Sk"))
+    return is_joining or is_emoji
+
+
+def _is_visible(name: str) -> bool:
+    return any(unicodedata.category(char)[0] in "LNPS" for char in IGNORABLE.sub("", name))
