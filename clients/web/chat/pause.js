@@ -3,6 +3,7 @@ export const pause = (ms, signal) =>
   new Promise((resolve) => {
     const end = () => {
       clearTimeout(timer);
+      signal?.removeEventListener("abort", end);
       resolve();
     };
     const timer = setTimeout(end, ms);

@@ -1,48 +1,74 @@
 // Pusher adapter: commands to the API, events from the push service, by the official pusher-js.
 //
 // A push service may lose an event without saying so: the client reads after subscribing and when events are missing,
-// and every heartbeat's response holds the end of the log.
+// and every heartbeat's response holds the end of the log. While the service cannot be reached, it polls.
 
 import "../node_modules/pusher-js/dist/web/pusher.min.js";
 import { ChatConnection } from "../chat/connection.js";
 import { ConnectionLost } from "../chat/errors.js";
 import { decoded } from "../chat/http.js";
+import { pause } from "../chat/pause.js";
 import { Queue } from "../chat/queue.js";
 
 const GAP_MS = 250;
 const HEARTBEATS_PER_LEASE = 3;
+const BACKOFF_MS = 100;
+const BACKOFF_MAX_MS = 5000;
 const DISCONNECTED = ["connecting", "unavailable", "failed", "disconnected"];
 
 /** options.pushService: a host and port to use instead of what the API returns. */
 export class Connection extends ChatConnection {
   async open() {
-    this.pusher?.disconnect();
+    this.ended?.abort();
     const snapshot = await this.http.join();
-    await this.#subscribe({ ...(await this.http.call("GET", "/pusher/service")), ...this.options.pushService });
-    this.mustRead = true;
+    Object.assign(this, { pages: undefined, mustRead: true });
     this.heartbeatMs = (1000 * snapshot.lease_s) / HEARTBEATS_PER_LEASE;
     this.heartbeatDueMs = performance.now() + this.heartbeatMs;
+    this.ended = new AbortController();
+    this.#keepSubscribed(this.ended.signal);
     return snapshot;
   }
 
-  /** Wait for a page and send heartbeats; read when something is missing. */
+  /** Wait for a page and send heartbeats; read when something is missing, and poll while not subscribed. */
   async receive(inbox, signal) {
     for (;;) {
       if (performance.now() >= this.heartbeatDueMs && (await this.#heartbeatFindsLag(inbox))) this.mustRead = true;
       const patienceMs = inbox.behind ? GAP_MS : Math.max(0, this.heartbeatDueMs - performance.now());
-      const page = this.mustRead ? undefined : await this.pages.get(patienceMs);
+      const page = this.mustRead ? undefined : await this.pages?.get(patienceMs).catch(() => undefined);
       if (page) return page;
-      if (this.mustRead || inbox.behind) {
-        const missed = await this.http.read(inbox.cursor, signal);
-        this.mustRead = missed.events.length > 0; // a full page may not have been the last
-        return missed;
-      }
+      if (this.mustRead || inbox.behind || !this.pages) return this.#read(inbox, signal);
     }
   }
 
   async close() {
-    this.pusher?.disconnect();
+    this.ended?.abort();
     await super.close();
+  }
+
+  async #read(inbox, signal) {
+    if (!this.pages) {
+      await pause(this.phase * this.options.pollMs, AbortSignal.any([signal, this.attempt.signal]));
+      this.phase = 1;
+    }
+    const isSubscribed = Boolean(this.pages);
+    const missed = await this.http.read(inbox.cursor, signal);
+    this.mustRead = !isSubscribed || missed.events.length > 0; // a full page may not have been the last
+    return missed;
+  }
+
+  /** Subscribe whenever the connection to the service is lost, after pauses that double, at random within them. */
+  async #keepSubscribed(ended) {
+    for (let pauseMs = 0; !ended.aborted; ) {
+      this.attempt = new AbortController(); // aborted once it has succeeded, which ends the pause before a poll
+      await pause(pauseMs * Math.random(), ended);
+      if (ended.aborted) return;
+      pauseMs = Math.min(Math.max(2 * pauseMs, BACKOFF_MS), BACKOFF_MAX_MS);
+      await this.#subscribe(ended).catch(() => {});
+      if (this.ended.signal !== ended || !this.pages) continue;
+      pauseMs = BACKOFF_MS;
+      this.pages.fail(new ConnectionLost("the service"));
+      Object.assign(this, { pages: undefined, mustRead: true, phase: Math.random() });
+    }
   }
 
   /** Renew the lease; return whether the log has events that are not in the inbox. */
@@ -52,7 +78,10 @@ export class Connection extends ChatConnection {
     return inbox.lags({ epoch, seq: head });
   }
 
-  #subscribe({ key, cluster, host, port, tls }) {
+  /** Subscribe; `pages` is there for as long as that lasts. Raises ConnectionLost when it fails or ends. */
+  async #subscribe(ended) {
+    const found = await this.http.call("GET", "/pusher/service");
+    const { key, cluster, host, port, tls } = { ...found, ...this.options.pushService };
     const { onTraffic, room } = this.http;
     const pages = new Queue();
     const pusher = new self.Pusher(key, {
@@ -63,15 +92,12 @@ export class Connection extends ChatConnection {
       disableStats: true,
       channelAuthorization: { customHandler: (request, callback) => this.#authorize(request, callback) },
     });
-    Object.assign(this, { pages, pusher });
     onTraffic("up", "service");
-    return new Promise((resolve, reject) => {
+    const lost = new Promise((_, reject) => {
       pusher.connection.bind("state_change", ({ previous, current }) => {
         if (previous === "initialized" || !DISCONNECTED.includes(current)) return;
         if (previous === "connected") onTraffic("pushed", "service", { type: "closed" });
-        const error = new ConnectionLost(`the service is ${current}`);
-        pages.fail(error);
-        reject(error);
+        reject(new ConnectionLost(`the service is ${current}`));
       });
       const channel = pusher.subscribe(`private-room-${room}`);
       channel.bind("page", (page) => {
@@ -79,7 +105,17 @@ export class Connection extends ChatConnection {
         pages.put(page);
       });
       channel.bind("pusher:subscription_error", () => reject(new ConnectionLost("the subscription was refused")));
-      channel.bind("pusher:subscription_succeeded", () => resolve(onTraffic("pushed", "service", { type: "open" })));
+      channel.bind("pusher:subscription_succeeded", () => {
+        onTraffic("pushed", "service", { type: "open" });
+        Object.assign(this, { pages });
+        this.attempt.abort();
+      });
+    });
+    const disconnect = () => pusher.disconnect();
+    ended.addEventListener("abort", disconnect);
+    await lost.finally(() => {
+      ended.removeEventListener("abort", disconnect);
+      disconnect();
     });
   }
 
