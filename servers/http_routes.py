@@ -104,6 +104,17 @@ def shared_routes(chat: Chat, settings: Settings) -> list[BaseRoute]:
     async def unknown_command(request: Request) -> Response:
         raise BadRequest(f"command: expected send, typing, mark_read or leave, got {request.path_params['command']!r}")
 
+    async def health(request: Request) -> Response:
+        """Respond with what a client must know before it logs in; with 200 also when degraded: commands are served.
+
+        framed_by: origins whose pages may control our page.
+        """
+        slug, impairment = request.app.state.slug, await request.app.state.impairment()
+        status = {"status": "degraded", "detail": impairment} if impairment else {"status": "ok"}
+        row = {"transport": slug, "needs_push_service": find(slug).needs_push_service}
+        stated = {"framed_by": settings.origins, "ping_s": settings.ping_s, "hold_s": settings.hold_s}
+        return JSONResponse({"ok": not impairment, **status, **row, **stated})
+
     return [
         post("/login", Purpose.UPKEEP, log_in),
         post("/rooms/{room}/join", Purpose.UPKEEP, join),
@@ -114,17 +125,9 @@ def shared_routes(chat: Chat, settings: Settings) -> list[BaseRoute]:
         post("/rooms/{room}/mark_read", Purpose.SEND, command(MarkRead)),
         post("/rooms/{room}/{command}", Purpose.SEND, unknown_command),
         get("/rooms/{room}/history", Purpose.RECEIVE, history),
-        Route("/health", _health),
+        Route("/health", health),
         Route("/stats", _stats),
     ]
-
-
-async def _health(request: Request) -> Response:
-    """Respond with 200 also when degraded: commands and reads are served still."""
-    slug, impairment = request.app.state.slug, await request.app.state.impairment()
-    status = {"status": "degraded", "detail": impairment} if impairment else {"status": "ok"}
-    row = {"transport": slug, "needs_push_service": find(slug).needs_push_service}
-    return JSONResponse({"ok": not impairment, **status, **row})
 
 
 async def _unimpaired() -> str:

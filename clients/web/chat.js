@@ -1,7 +1,9 @@
 // The chat in the browser: one user, one room, over the transport that this page's own server speaks.
 //
-// Opened by itself, it asks for a name. Within the demo it is a lane: the page around it sends the user's name and what
-// they write, and receives which message was seen when. The two exchange messages, each checked for its exact origin.
+// Opened by itself, it asks for a name; reloaded, it goes on in the same name, and leaves when it is closed. Within the
+// demo it is a lane: the page around it sends the user's name and what they write, and receives which message was seen
+// when. Only the page that has this one in a frame may do that, and only from an origin that the server states in
+// `/health`: whoever wrote the link that opened this page must not choose who controls it.
 
 import { ChatSession } from "./chat/conversation.js";
 import { HttpSession } from "./chat/http.js";
@@ -10,23 +12,24 @@ import { arrowOf } from "./lane/arrows.js";
 import { writtenAtMs } from "./lane/client_ids.js";
 import { Diagram } from "./lane/diagram.js";
 import { RoomWindow } from "./lane/room_window.js";
+import { forgetUser, restoredName, storedToken, storeUser } from "./lane/stored_user.js";
 
-const demo = new URLSearchParams(location.search).get("page"); // the origin of the page around this one, if any
+const isFramed = parent !== window;
 const options = { pollMs: 2000, pushService: {} };
+const commands = {}; // kind of message -> what to do
+let demo = ""; // the origin of the page around this one, once it has sent a message
 
 const postToDemo = (message) => demo && parent.postMessage(message, demo);
-const onDemoMessage = (handle) => addEventListener("message", ({ origin, data }) => origin === demo && handle(data));
 const fail = (error) => {
   $("trouble").hidden = false;
   $("trouble").textContent = error.message;
   $("room").hidden = true;
-  $("enter").hidden = !!demo;
+  $("enter").hidden = isFramed;
   postToDemo({ kind: "failed", detail: error.message });
 };
 
 /** Join the room and chat until the page is closed. */
-async function chat({ name, token, room = "lobby", colour }) {
-  const { transport, needs_push_service: service } = await (await fetch("/health")).json();
+async function chat({ transport, needs_push_service: service }, { name, token, room = "lobby", colour }) {
   const { Connection } = await import(`./transports/${transport}.js`);
   if (colour) document.documentElement.style.setProperty("--hue", colour);
   document.title = `${name} in ${room}`;
@@ -48,9 +51,11 @@ async function chat({ name, token, room = "lobby", colour }) {
     },
   });
   addEventListener("pagehide", () => session.end()); // where a browser does not send this in frames, the lease expires
+  addEventListener("pageshow", ({ persisted }) => persisted && location.reload()); // shown again, after it has left
   await session.start(name, token);
+  if (!isFramed) storeUser(name, session.account.token);
   view = new RoomWindow(session);
-  obeyDemo(session, view, diagram);
+  Object.assign(commands, commandsOf(session, view, diagram));
   postToDemo({ kind: "joined", account: session.account });
   await session.receive();
 }
@@ -64,8 +69,8 @@ function reportSeen(events) {
   }
 }
 
-function obeyDemo(session, view, diagram) {
-  const commands = {
+function commandsOf(session, view, diagram) {
+  return {
     send: ({ text, id }) =>
       session.send(text, id).then(
         () => postToDemo({ kind: "stored", id }),
@@ -75,22 +80,44 @@ function obeyDemo(session, view, diagram) {
     poll: ({ ms }) => (options.pollMs = ms),
     limit: ({ s }) => (diagram.limitS = s),
   };
-  onDemoMessage((message) => commands[message.kind]?.(message));
 }
 
-function start(user) {
-  Object.assign(options, user.options);
-  chat(user).catch(fail);
+/** Be a lane of the page around this one, if it belongs to an origin that the server states. */
+function beLane(health) {
+  commands.start = (user) => {
+    delete commands.start;
+    Object.assign(options, user.options);
+    chat(health, user).catch(fail);
+  };
+  addEventListener("message", ({ origin, source, data }) => {
+    if (source !== parent || !health.framed_by.includes(origin)) return;
+    demo = origin;
+    commands[data.kind]?.(data);
+  });
+  parent.postMessage({ kind: "loaded" }, "*"); // which tells nobody anything
 }
 
-if (demo) {
-  onDemoMessage((message) => message.kind === "start" && start(message));
-  postToDemo({ kind: "loaded" });
-} else {
-  $("enter").hidden = false;
+/** Be a chat by itself: reloaded, of the same user. A second window of that name belongs to them too. */
+function beWindow(health) {
+  const enter = (name) => {
+    $("enter").hidden = $("trouble").hidden = true;
+    chat(health, { name, token: storedToken(name) }).catch((error) => {
+      forgetUser();
+      fail(error);
+    });
+  };
   $("enter").onsubmit = (submitted) => {
     submitted.preventDefault();
-    $("enter").hidden = $("trouble").hidden = true;
-    start({ name: $("name").value });
+    enter($("name").value.trim());
   };
+  $("enter").hidden = false;
+  if (restoredName()) enter(restoredName());
 }
+
+async function load() {
+  const health = await (await fetch("/health")).json();
+  if (isFramed) beLane(health);
+  else beWindow(health);
+}
+
+load().catch(fail);

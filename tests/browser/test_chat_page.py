@@ -1,10 +1,16 @@
 """A server's own page is a chat by itself, without a demo around it."""
 
+import re
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import httpx
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, BrowserContext, Page, Route, expect
 
 from servers.deploy.child_process import started
 from tests.support.pusher_process import ENV, push_service
@@ -12,6 +18,49 @@ from tests.support.pusher_process import ENV, push_service
 pytestmark = pytest.mark.process
 
 WEB = Path(__file__).parents[2] / "clients" / "web"
+START = {"kind": "start", "name": "Mallory", "token": "", "room": "lobby", "options": {}}
+
+
+def enter(page: Page, address: str, name: str) -> None:
+    """Open a server's page, and join under that name."""
+    page.goto(address)
+    page.fill("#name", name)
+    page.press("#name", "Enter")
+
+
+@contextmanager
+def another_origin(folder: Path) -> Iterator[str]:
+    """Serve an empty page on another port; yields its origin."""
+    (folder / "index.html").write_text("<!doctype html><title>Elsewhere</title>")
+    handler = partial(SimpleHTTPRequestHandler, directory=folder)
+    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
+
+
+def without_policy(route: Route) -> None:
+    """Respond without the policy that keeps a page out of foreign frames: what is behind it is to be tested."""
+    response = route.fetch()
+    headers = {name: value for name, value in response.headers.items() if name != "content-security-policy"}
+    route.fulfill(response=response, headers=headers)
+
+
+def frame_and_start(context: BrowserContext, origin: str, chat: str) -> Page:
+    """Have a page of that origin show the chat in a frame and, once it has loaded, start it as another user."""
+    page = context.new_page()
+    page.goto(origin)
+    script = """([chat, start]) => new Promise((resolve) => {
+      const frame = document.createElement("iframe");
+      addEventListener("message", ({ source }) => {
+        source.postMessage(start, "*");
+        resolve();
+      }, { once: true });
+      frame.src = chat;
+      document.body.append(frame);
+    })"""
+    page.evaluate(script, [f"{chat}/web/chat.html?page={origin}", START])
+    return page
 
 
 def test_two_people_talk_on_the_page_that_their_server_serves(browser: Browser) -> None:
@@ -51,9 +100,7 @@ def test_a_page_reads_over_http_while_the_push_service_is_down(browser: Browser)
 
 def _joined(browser: Browser, address: str, name: str) -> Page:
     page = browser.new_page()
-    page.goto(address)
-    page.fill("#name", name)
-    page.press("#name", "Enter")
+    enter(page, address, name)
     expect(page.locator("#members")).to_contain_text(f"{name} (you)")
     return page
 
@@ -62,11 +109,77 @@ def test_a_name_in_use_is_refused_in_words(browser: Browser) -> None:
     with started(["servers", "raw_websocket", "--port", "0", "--web", str(WEB)]) as server:
         first, second = browser.new_page(), browser.new_page()
         for page in (first, second):
-            page.goto(server.address)
-            page.fill("#name", "Ada")
-            page.press("#name", "Enter")
+            enter(page, server.address, "Ada")
             if page is first:
                 expect(page.locator("#members")).to_contain_text("Ada (you)")
         expect(second.locator("#trouble")).to_contain_text("in use")
         first.close()
         second.close()
+
+
+@pytest.mark.parametrize("transport", ["short_polling", "raw_websocket"])
+def test_a_page_that_is_reloaded_goes_on_as_the_same_user(browser: Browser, transport: str) -> None:
+    with started(["servers", transport, "--port", "0", "--web", str(WEB)]) as server, browser.new_context() as context:
+        page = context.new_page()
+        enter(page, server.address, "Ada")
+        expect(page.locator("#members li")).to_have_text(["Ada (you)"])
+        page.fill("#text", "before")
+        page.press("#text", "Enter")
+        expect(page.locator("#messages li span")).to_have_text(["before"])
+        page.reload()
+        expect(page.locator("#members li")).to_have_text(["Ada (you)"])
+        expect(page.locator("#messages li.own span")).to_have_text(["before"])
+        second = context.new_page()
+        enter(second, server.address, "Ada")
+        expect(second.locator("#members li")).to_have_text(["Ada (you)"])
+
+
+def test_a_page_that_is_closed_leaves_at_once(browser: Browser) -> None:
+    with started(["servers", "short_polling", "--port", "0", "--web", str(WEB)]) as server:
+        ada, bob = browser.new_page(), browser.new_page()
+        enter(ada, server.address, "Ada")
+        enter(bob, server.address, "Bob")
+        expect(bob.locator("#members li.online")).to_have_count(2)
+        ada.close(run_before_unload=True)  # a lease is longer than this test waits
+        expect(bob.locator("#members li.offline")).to_have_text(["Ada"], timeout=15_000)
+        bob.close()
+
+
+def test_a_page_of_a_stated_origin_controls_the_chat_in_its_frame(browser: Browser, tmp_path: Path) -> None:
+    with another_origin(tmp_path) as origin, browser.new_context() as context:
+        command = ["servers", "raw_websocket", "--port", "0", "--web", str(WEB), "--origin", origin]
+        with started(command) as server:
+            page = frame_and_start(context, origin, server.address)
+            expect(page.frame_locator("iframe").locator("#members li")).to_have_text(["Mallory (you)"])
+
+
+def test_a_page_of_another_origin_does_not_control_the_chat_in_its_frame(browser: Browser, tmp_path: Path) -> None:
+    command = ["servers", "raw_websocket", "--port", "0", "--web", str(WEB)]
+    with (
+        another_origin(tmp_path) as origin,
+        started(command) as server,
+        browser.new_context() as context,
+    ):
+        context.route(re.compile("chat.html"), without_policy)
+        page = frame_and_start(context, origin, server.address)
+        ada = context.new_page()
+        enter(ada, server.address, "Ada")
+        expect(ada.locator("#members li")).to_have_text(["Ada (you)"])
+        expect(page.frame_locator("iframe").locator("#room")).to_be_hidden()
+
+
+def test_a_page_that_opens_the_chat_has_no_hold_on_its_window(browser: Browser, tmp_path: Path) -> None:
+    with another_origin(tmp_path) as origin, browser.new_context() as context:
+        command = ["servers", "raw_websocket", "--port", "0", "--web", str(WEB), "--origin", origin]
+        with started(command) as server:
+            page = context.new_page()
+            page.goto(origin)
+            with page.expect_popup() as opened:
+                page.evaluate(
+                    "(chat) => { self.opened = open(chat); }", f"{server.address}/web/chat.html?page={origin}"
+                )
+            expect(opened.value.locator("#name")).to_be_visible()
+            page.wait_for_function("self.opened.closed")
+            page.evaluate("(start) => self.opened.postMessage(start, '*')", START)
+            enter(opened.value, server.address, "Ada")
+            expect(opened.value.locator("#members li")).to_have_text(["Ada (you)"])

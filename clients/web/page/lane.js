@@ -27,7 +27,7 @@ export class Lane {
     this.strip = new Strip(this.#part(".strip"));
     this.frame = this.#part("iframe");
     this.frame.title = `${this.label}: what crosses the wire, and the chat`;
-    this.frame.src = `${this.address}/web/chat.html?page=${location.origin}`;
+    this.frame.src = `${this.address}/web/chat.html`;
     const listen = ({ origin, source, data }) => {
       if (origin !== this.address || source !== this.frame.contentWindow) return;
       this.#receive(data);

@@ -86,6 +86,7 @@ def test_every_page_leaves_with_a_policy_that_allows_nothing_inline(page: httpx.
         assert policy["default-src"] == "'none'"
         assert policy["script-src"] == policy["style-src"] == "'self'"
         assert policy["frame-ancestors"] == framed_by
+        assert answer.headers["cross-origin-opener-policy"] == "same-origin"
 
 
 def test_counters_come_as_a_stream_and_a_closed_window_is_told_so(page: httpx.Client) -> None:
