@@ -1,11 +1,10 @@
 """One user's chat session over any transport: the part of a chat client that never differs.
 
 Teaches that a lost connection costs time and nothing else. A command is repeated under the same client_id until it is
-acknowledged, and reading continues after the cursor. Back-off is exponential with jitter (stamina).
+acknowledged, and reading continues after the cursor. stamina repeats the attempts, after the pauses of `Backoff`.
 """
 
 import asyncio
-import random
 import secrets
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import suppress
@@ -14,6 +13,7 @@ from typing import Self, TypeVar
 
 import stamina
 
+from clients.backoff import Backoff
 from clients.chat_client import Options
 from clients.connection import ChatConnection
 from clients.errors import ClientError, ConnectionLost, Refused
@@ -57,6 +57,7 @@ class ChatSession:
         self.connected = False
         self._http = http
         self._connection = connection
+        self._reconnecting = self._new_backoff()
         self._unread: asyncio.Queue[Event | Exception | None] = asyncio.Queue(UNREAD_MAX)
         self._receiving: asyncio.Task[None] | None = None
 
@@ -125,6 +126,7 @@ class ChatSession:
             while True:
                 try:
                     await self._deliver(await self._connection.receive(self.inbox))
+                    self._reconnecting.reset()  # a connection that opens and brings nothing has not succeeded
                 except ClientError as error:
                     if not is_temporary(error):
                         raise
@@ -145,28 +147,28 @@ class ChatSession:
     async def _reconnect(self) -> None:
         """Open the connection again and continue after the cursor; tries until it succeeds or is refused."""
         self.connected = False
-        await asyncio.sleep(random.uniform(0, self._http.options.backoff_s))
-        await self._retry(lambda: self._connection.open(self.inbox))
+        await asyncio.sleep(self._reconnecting.next_s())
+        await self._retry(lambda: self._connection.open(self.inbox), backoff=self._reconnecting)
         self.connected = True
 
     async def _post(self, command: SocketCommand) -> Ack:
         return await self._retry(lambda: self._connection.post(command), GIVE_UP_S)
 
-    async def _retry(self, attempt: Callable[[], Awaitable[Result]], give_up_s: float | None = None) -> Result:
+    async def _retry(
+        self, attempt: Callable[[], Awaitable[Result]], give_up_s: float | None = None, backoff: Backoff | None = None
+    ) -> Result:
         """Try until it works, is refused for good, or `give_up_s` have passed; then raise the last error."""
-        options = self._http.options
+        backoff = backoff or self._new_backoff()
         attempts = stamina.retry_context(
-            on=is_temporary,
-            attempts=None,
-            timeout=give_up_s,
-            wait_initial=options.backoff_s,
-            wait_max=options.backoff_max_s,
-            wait_jitter=options.backoff_s,
+            on=lambda error: is_temporary(error) and backoff.next_s(), attempts=None, timeout=give_up_s
         )
         async for this_time in attempts:
             with this_time:
                 return await attempt()
         raise AssertionError("a retry context ends by returning or by raising")
+
+    def _new_backoff(self) -> Backoff:
+        return Backoff(self._http.options.backoff_s, self._http.options.backoff_max_s)
 
 
 def is_temporary(error: Exception) -> bool:

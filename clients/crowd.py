@@ -9,6 +9,7 @@ from contextlib import suppress
 
 import stamina
 
+from clients.backoff import Backoff
 from clients.client_ids import new_client_id
 from clients.conversation import ChatSession, log_in
 from clients.errors import ClientError, ConnectionLost
@@ -38,8 +39,11 @@ async def run_crowd(transport: str, server: str, room: str, people: int, every_s
 
 async def run_user(transport: str, server: str, room: str, name: str, every_s: float) -> None:
     """Be one of them; waits for a server that has not started yet, or restarts."""
-    log_in_soon = stamina.retry(on=ConnectionLost, attempts=None, timeout=GIVE_UP_S)(log_in)
-    async with await log_in_soon(transport, server, room, name) as session, asyncio.TaskGroup() as tasks:
+    backoff = Backoff()
+    retry = stamina.retry(
+        on=lambda error: isinstance(error, ConnectionLost) and backoff.next_s(), attempts=None, timeout=GIVE_UP_S
+    )
+    async with await retry(log_in)(transport, server, room, name) as session, asyncio.TaskGroup() as tasks:
         tasks.create_task(write(session, every_s))
         tasks.create_task(read(session))
 

@@ -8,6 +8,7 @@ import asyncio
 import random
 from contextlib import suppress
 
+from clients.backoff import Backoff
 from clients.connection import ChatConnection
 from clients.errors import ConnectionLost
 from clients.http_session import HttpSession
@@ -25,6 +26,7 @@ class Connection(ChatConnection):
     def __init__(self, http: HttpSession) -> None:
         super().__init__(http)
         self._subscription: asyncio.Task[PusherSocket] | None = None
+        self._backoff = Backoff(http.options.backoff_s, http.options.backoff_max_s)
         self._caught_up = False
         self._heartbeat_s = 0.0
         self._next_heartbeat_s = 0.0
@@ -32,7 +34,7 @@ class Connection(ChatConnection):
     async def open(self, inbox: Inbox | None) -> Snapshot:
         await self._unsubscribe()
         snapshot = await self.http.join()
-        self._subscription = asyncio.create_task(self._subscribe(0.0))
+        self._subscription = asyncio.create_task(self._subscribe())
         self._caught_up = False
         self._heartbeat_s = snapshot.lease_s / HEARTBEATS_PER_LEASE
         self._next_heartbeat_s = asyncio.get_running_loop().time() + self._heartbeat_s
@@ -62,12 +64,13 @@ class Connection(ChatConnection):
             async with asyncio.timeout(timeout_s):
                 while (frame := await socket.receive()).event != "page":
                     pass
+            self._backoff.reset()
         except TimeoutError:
             return None
         except ConnectionLost:
             await self._unsubscribe()
             self._caught_up, self.phase = False, random.random()
-            self._subscription = asyncio.create_task(self._subscribe(self.http.options.backoff_s))
+            self._subscription = asyncio.create_task(self._subscribe(self._backoff.next_s()))
             return None
         return decode(frame.data, type=Page)
 
@@ -90,15 +93,14 @@ class Connection(ChatConnection):
         self._caught_up = is_subscribed and not page.events  # a full page may not have been the last
         return page
 
-    async def _subscribe(self, pause_s: float) -> PusherSocket:
-        """Subscribe after a random part of a pause, and again after longer ones until it succeeds. Raises Refused."""
-        options = self.http.options
+    async def _subscribe(self, pause_s: float = 0.0) -> PusherSocket:
+        """Subscribe after a pause, and again after others until it succeeds. Raises Refused."""
         while True:
-            await asyncio.sleep(random.uniform(0, pause_s))
+            await asyncio.sleep(pause_s)
             with suppress(ConnectionLost, TimeoutError):
-                async with asyncio.timeout(options.answer_s):
+                async with asyncio.timeout(self.http.options.answer_s):
                     return await self._connect()
-            pause_s = min(max(2 * pause_s, options.backoff_s), options.backoff_max_s)
+            pause_s = self._backoff.next_s()
 
     async def _connect(self) -> PusherSocket:
         address = await self.http.get("/pusher/service", ServiceAddress)

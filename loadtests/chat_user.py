@@ -19,6 +19,7 @@ from gevent import Greenlet, GreenletExit
 from gevent.event import Event as Never
 from locust import User, task
 
+from clients.backoff import Backoff
 from clients.inbox import Inbox
 from loadtests.accounts.rows import KINDS, OPENING, Reconnection, Request, Sent
 from loadtests.plan.schedule import ScheduledAction, phase, schedule
@@ -32,8 +33,7 @@ from servers.core.wire import Ack, Cursor, Event, Kind, MarkRead, Page, Send, Sn
 ATTEMPTS = 3
 ATTEMPTS_IF_CONNECTIONS_BREAK = 60
 RETRY_S = 0.5
-BACKOFF_S = 0.1
-BACKOFF_MAX_S = 5.0
+"""Limit of the first pause before an action that failed is tried again; the pauses are those of `Backoff`."""
 
 RECEIVE_FAILED = "CONN"
 """The type, in Locust's statistics, of a failure to receive on an open connection."""
@@ -83,6 +83,7 @@ class ChatUser(User):
         keep_alive = bool(self.workload.keep_alive)
         self.http = self.session_class(self.host, self.report, self.room, f"connection-{number}", keep_alive)
         self.random = Random(f"back-off {self.workload.seed} {number}")
+        self.reconnecting = Backoff(random=self.random)
         self.attempts = ATTEMPTS_IF_CONNECTIONS_BREAK if self.workload.users_return else ATTEMPTS
         try:
             self._join(self.attempts if self.workload.lines_break else 1)
@@ -127,6 +128,7 @@ class ChatUser(User):
 
     def _join(self, attempts: int) -> None:
         """Log in and join; raises ConnectionLost once that has failed so often."""
+        backoff = Backoff(RETRY_S, random=self.random)
         for left in reversed(range(attempts)):
             try:
                 if not self.http.token:
@@ -137,7 +139,7 @@ class ChatUser(User):
                 self._note_trouble("joining", lost)
                 if not left:
                     raise
-                gevent.sleep(RETRY_S)
+                gevent.sleep(backoff.next_s())
 
     def _request_of(self, action: ScheduledAction, index: int) -> Callable[[], int]:
         """Return how to perform an action, which returns the seq of its event. A repeated message is stored once."""
@@ -155,14 +157,14 @@ class ChatUser(User):
 
     def _perform(self, request: Callable[[], int], kind: Kind, due_s: float) -> None:
         """Try until it is acknowledged, or until there are no attempts left."""
-        sent_s = perf_counter()
+        sent_s, backoff = perf_counter(), Backoff(RETRY_S, random=self.random)
         for _ in range(self.attempts):
             try:
                 seq = request()
             except ConnectionLost as lost:
                 self.process.samples.send_retries += 1
                 self._note_trouble(kind, lost)
-                gevent.sleep(RETRY_S)
+                gevent.sleep(backoff.next_s())
             else:
                 place = (self.room_number, seq, self.number, KINDS.index(kind))
                 self.recorder.acknowledged(Sent(*place, due_s, sent_s, perf_counter()))
@@ -204,6 +206,7 @@ class ChatUser(User):
         while True:
             try:
                 self.last_page = page = self.receive()
+                self.reconnecting.reset()
                 self.recorder.received(self.number, page)
                 for event in self.inbox.feed(page):
                     self._record(event, perf_counter())
@@ -217,12 +220,11 @@ class ChatUser(User):
                 self._reconnect()
 
     def _reconnect(self) -> None:
-        """Open the connection again, after pauses that double and that are random, lest all come back at once."""
-        broken_s, pause_s = perf_counter(), BACKOFF_S
+        """Open the connection again, as clients do: after random pauses, so that not all come back at once."""
+        broken_s = perf_counter()
         self.recorder.disconnected(self.number, broken_s)
         for attempt in count(1):
-            gevent.sleep(self.random.uniform(0, pause_s))
-            pause_s = min(2 * pause_s, BACKOFF_MAX_S)
+            gevent.sleep(self.reconnecting.next_s())
             with suppress(ConnectionLost):
                 self._open_connection(self.inbox.cursor)
                 self.recorder.reconnected(Reconnection(self.number, broken_s, perf_counter(), attempt))

@@ -6,18 +6,22 @@ here happens only at the end of the process. Until then the task's work would st
 
 import asyncio
 import logging
+import random
 from collections.abc import Awaitable, Callable
 
 log = logging.getLogger(__name__)
 
 
 async def supervised_retry(attempt: Callable[[], Awaitable[None]], pause_s: float, *expected: type[Exception]) -> None:
-    """Await `attempt()` repeatedly, after a pause if it has failed. An error that is not `expected` is logged."""
+    """Await `attempt()` repeatedly, after a pause if it has failed. An error that is not `expected` is logged.
+
+    pause_s: mean of the pauses, which are random, so that the tasks of all rooms and processes do not retry in step.
+    """
     while True:
         try:
             await attempt()
         except expected:
-            await asyncio.sleep(pause_s)
+            await asyncio.sleep(random.uniform(0, 2 * pause_s))
         except Exception:
-            log.exception("%s failed; again in %g s", attempt, pause_s)
-            await asyncio.sleep(pause_s)
+            log.exception("%s failed; again within %g s", attempt, 2 * pause_s)
+            await asyncio.sleep(random.uniform(0, 2 * pause_s))

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 from typing import TypeVar
-from unittest.mock import patch
+from unittest.mock import Mock, call, patch
 
 import pytest
 
@@ -147,6 +147,17 @@ async def test_a_lost_connection_or_membership_is_restored_from_the_cursor(
     connection.deliver(page(0, 2), lost, page(1, 3))
     assert await next_seqs(session, 3) == [1, 2, 3]
     assert connection.opened_from == [None, *[Cursor("e1", 2)] * attempts]
+
+
+async def test_a_connection_that_opens_and_brings_nothing_is_opened_ever_more_slowly(
+    connection: FakeConnection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    backoff = Mock(next_s=Mock(return_value=0.0))
+    monkeypatch.setattr("clients.conversation.Backoff", lambda *_: backoff)
+    async with new_session(connection) as session:
+        connection.deliver(BROKEN, BROKEN, page(0, 1), BROKEN, page(1, 2))
+        assert await next_seqs(session, 2) == [1, 2]
+    assert backoff.mock_calls[:4] == [call.next_s(), call.next_s(), call.reset(), call.next_s()]
 
 
 async def test_the_session_knows_whether_it_is_connected(session: ChatSession, connection: FakeConnection) -> None:

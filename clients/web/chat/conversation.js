@@ -2,16 +2,14 @@
 // clients/conversation.py.
 //
 // A lost connection costs time and nothing else: a command is repeated under the same client_id until it is
-// acknowledged, and reading continues after the cursor. Pauses double, with jitter. Messages are sent one after the
-// other, so that they keep their order.
+// acknowledged, and reading continues after the cursor. Messages are sent one after the other, so that they keep
+// their order.
 
+import { Backoff } from "./backoff.js";
 import { ConnectionLost } from "./errors.js";
 import { Inbox } from "./inbox.js";
 import { pause } from "./pause.js";
 import { RoomView } from "./room_view.js";
-
-const BACKOFF_MS = 100;
-const BACKOFF_MAX_MS = 2000;
 
 // A client whose lease has expired (not_joined) joins again as soon as it next receives.
 const isTemporary = (error) => error instanceof ConnectionLost || ["too_many", "not_joined"].includes(error.code);
@@ -19,6 +17,7 @@ const isTemporary = (error) => error instanceof ConnectionLost || ["too_many", "
 export class ChatSession {
   #outbox = Promise.resolve();
   #ended = new AbortController();
+  #backoff = new Backoff(); // a connection that opens and brings nothing has not succeeded
 
   /** onEvents(events): new events, in order, each once. onConnection(): `connected` has changed. */
   constructor(http, connection, { onEvents, onConnection }) {
@@ -36,6 +35,7 @@ export class ChatSession {
     while (!this.#ended.signal.aborted) {
       try {
         await this.#deliver(await this.connection.receive(this.inbox, this.#ended.signal));
+        this.#backoff.reset();
       } catch (error) {
         if (this.#ended.signal.aborted) return;
         if (!isTemporary(error)) throw error;
@@ -89,8 +89,8 @@ export class ChatSession {
   /** Open the connection again and continue after the cursor. */
   async #reconnect() {
     this.#setConnected(false);
-    await pause(BACKOFF_MS * Math.random(), this.#ended.signal);
-    await this.#retry(() => this.connection.open(this.inbox));
+    await pause(this.#backoff.nextMs(), this.#ended.signal);
+    await this.#retry(() => this.connection.open(this.inbox), this.#backoff);
     this.#setConnected(true);
   }
 
@@ -100,13 +100,13 @@ export class ChatSession {
   }
 
   /** Try until it works, or is refused for good. */
-  async #retry(attempt) {
-    for (let waitMs = BACKOFF_MS; ; waitMs = Math.min(2 * waitMs, BACKOFF_MAX_MS)) {
+  async #retry(attempt, backoff = new Backoff()) {
+    for (;;) {
       try {
         return await attempt();
       } catch (error) {
         if (!isTemporary(error) || this.#ended.signal.aborted) throw error;
-        await pause(waitMs * (0.5 + Math.random()), this.#ended.signal);
+        await pause(backoff.nextMs(), this.#ended.signal);
       }
     }
   }

@@ -1,0 +1,25 @@
+// The pauses between attempts to reach a server again: exponential back-off with full jitter. The twin of
+// clients/backoff.py, which says why the whole pause is random.
+
+const FIRST_MS = 100;
+const MAX_MS = 5000;
+
+export class Backoff {
+  #limitMs = FIRST_MS;
+
+  constructor(random = Math.random) {
+    this.random = random;
+  }
+
+  /** Return the length of the next pause, in ms. */
+  nextMs() {
+    const pauseMs = this.random() * this.#limitMs;
+    this.#limitMs = Math.min(2 * this.#limitMs, MAX_MS);
+    return pauseMs;
+  }
+
+  /** Begin with the shortest limit again, since an attempt has succeeded. */
+  reset() {
+    this.#limitMs = FIRST_MS;
+  }
+}

@@ -1,0 +1,61 @@
+"""Back-off with full jitter: the clients of a server that stopped come back one by one."""
+
+import subprocess
+from collections import Counter
+from collections.abc import Iterator
+from itertools import accumulate
+from pathlib import Path
+from random import Random
+
+import pytest
+
+from clients.backoff import Backoff
+
+CLIENTS = 150
+OUTAGE_S = 60.0
+WINDOW_S = 0.5
+
+
+class Scripted(Random):
+    """Returns the same share of each range, in turn."""
+
+    def __init__(self, *shares: float) -> None:
+        super().__init__()
+        self._shares = list(shares)
+
+    def uniform(self, a: float, b: float) -> float:
+        return a + (b - a) * self._shares.pop(0)
+
+
+def attempts_s(seed: int) -> Iterator[float]:
+    """Yield when a client tries to reconnect during an outage."""
+    backoff = Backoff(random=Random(seed))
+    for moment_s in accumulate(iter(backoff.next_s, None)):
+        if moment_s > OUTAGE_S:
+            return
+        yield moment_s
+
+
+def test_clients_that_lost_their_connections_together_spread_over_the_whole_back_off() -> None:
+    windows = Counter(int(moment_s / WINDOW_S) for seed in range(CLIENTS) for moment_s in attempts_s(seed))
+    later = [windows[window] for window in range(int(10 / WINDOW_S), int(OUTAGE_S / WINDOW_S))]
+    mean = sum(later) / len(later)
+    assert mean == pytest.approx(CLIENTS * WINDOW_S / 2.5, rel=0.1)
+    assert mean / 2 < min(later)
+    assert max(later) < 2 * mean
+
+
+def test_the_limit_doubles_up_to_a_maximum_and_begins_anew_after_a_success() -> None:
+    backoff = Backoff(0.1, 0.5, Scripted(1, 1, 1, 1, 0.5, 1))
+    assert [backoff.next_s() for _ in range(5)] == [0.1, 0.2, 0.4, 0.5, 0.25]
+    backoff.reset()
+    assert backoff.next_s() == 0.1
+
+
+@pytest.mark.process
+def test_the_browsers_pauses_are_those_of_the_clients_in_python() -> None:
+    shares = [1, 0.5, 0.25, 0, 1, 1, 1, 1]
+    command = ["node", str(Path(__file__).parent / "twins" / "backoff.mjs"), *map(str, shares)]
+    printed = subprocess.run(command, capture_output=True, text=True, check=True, timeout=60).stdout.split()
+    backoff = Backoff(random=Scripted(*shares))
+    assert [float(pause_ms) for pause_ms in printed] == pytest.approx([1000 * backoff.next_s() for _ in shares])
