@@ -44,7 +44,7 @@ async def use(store: Store) -> None:
     await store.touch(ADA)
     await store.is_member("room", "ada")
     await store.release(ADA)
-    await store.expire(9_000)
+    await store.expire(9_000, 1_000)
 
 
 class Recorder(sqlite3.Connection):

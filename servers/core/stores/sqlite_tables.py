@@ -98,9 +98,10 @@ RETURNING name"""
 SHORTEN_LEASES = "UPDATE connections SET expires_at_ms = :latest_ms WHERE expires_at_ms > :latest_ms"
 SHORTEN_CLAIMS = "UPDATE names SET until_ms = :latest_ms WHERE until_ms > :latest_ms"
 KEEP_LEASES = """
-UPDATE connections AS c SET expires_at_ms = :never_ms
-WHERE EXISTS (SELECT 1 FROM members AS m WHERE m.room = c.room AND m.user = c.user AND online = 1)"""
-KEEP_CLAIMS = "UPDATE names SET until_ms = :never_ms WHERE user IN (SELECT user FROM members WHERE online = 1)"
+UPDATE connections SET expires_at_ms = ?
+WHERE (room, user) IN (SELECT room, user FROM members WHERE online = 1)"""
+KEEP_CLAIM = "UPDATE names SET until_ms = ? WHERE name = ? AND user = ?"
+ONLINE = "SELECT name, user FROM members WHERE online = 1"
 NEVER_MS = 1 << 62
 EXPIRED = """
 SELECT room, user, COALESCE((
@@ -137,8 +138,11 @@ def keep_online(database: sqlite3.Connection) -> None:
 
     Nobody could renew them while no server ran, and the clock may have been set since.
     """
-    for statement in (KEEP_LEASES, KEEP_CLAIMS):
-        database.execute(statement, {"never_ms": NEVER_MS})
+    database.execute("BEGIN IMMEDIATE")  # one wait for the disk, however many are online
+    database.execute(KEEP_LEASES, (NEVER_MS,))
+    for name, user in database.execute(ONLINE).fetchall():
+        database.execute(KEEP_CLAIM, (NEVER_MS, name_key(name), user))
+    database.execute("COMMIT")
 
 
 def append(database: sqlite3.Connection, events: list[Event], room: str, draft: Draft) -> Event:
