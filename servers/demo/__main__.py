@@ -16,7 +16,7 @@ import typer
 from servers.core.settings import Settings
 from servers.demo.app import create_app
 from servers.demo.controller import DemoController
-from servers.demo.relay import HOST
+from servers.deploy.relay import HOST
 from servers.serving import HttpSettings, print_ready, replace_unencodable, require_free, run, serve
 from servers.transports import TRANSPORTS, find
 

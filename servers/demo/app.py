@@ -35,8 +35,8 @@ from servers.demo.messages import (
     SetNetwork,
     Snapshot,
 )
-from servers.demo.relay import HOST
 from servers.deploy.child_process import ChildFailed
+from servers.deploy.relay import HOST
 from servers.http_endpoint import error_response, json_response, read_body
 from servers.origin_middleware import OriginMiddleware
 from servers.pages import LOOPBACK_ANY_PORT, Pages, page_headers

@@ -6,7 +6,7 @@ from contextlib import AsyncExitStack
 
 from servers.demo.counts import Counts
 from servers.demo.lane import Lane
-from servers.demo.relay import Relay
+from servers.deploy.relay import Relay
 
 OPENING_S = 60.0
 """How long a window may take to open before it counts as left."""

@@ -11,9 +11,10 @@ from pathlib import Path
 
 import pytest
 
+from clients.conversation import ChatSession
 from servers.core.wire import Kind
-from servers.demo.relay import Relay
 from servers.deploy.child_process import ChildProcess, started
+from servers.deploy.relay import Relay
 from servers.transports import Transport
 from tests.conformance.conftest import ServerOf
 from tests.support.chat_harness import DEADLINE_S, ChatHarness, events, online, serving, until
@@ -56,21 +57,20 @@ class RelayableServer:
     services: list[tuple[Callable[[], str], socket.socket]]
 
     @asynccontextmanager
-    async def relayed(self) -> AsyncIterator[tuple[ChatHarness, list[Relay]]]:
-        """Put a relay before each; to cut a client's connections, cut them all. The server's is the last."""
+    async def relayed(self) -> AsyncIterator[tuple[ChatSession, ChatSession, list[Relay]]]:
+        """Have Ada join directly, and Bob through relays, which cut him off together; the last is before the server."""
         async with AsyncExitStack() as stack:
             relays = [*(Relay(*service) for service in self.services), Relay(lambda: self.address)]
             for relay in relays:
                 await stack.enter_async_context(relay)
-            yield ChatHarness(self.transport, self.address), relays
+            harness = ChatHarness(self.transport, self.address)
+            (ada,) = await stack.enter_async_context(harness.joined("Ada"))
+            (bob,) = await stack.enter_async_context(harness.joined("Bob", address=relays[-1].address))
+            yield ada, bob, relays
 
 
 async def test_a_client_whose_connection_was_cut_resumes_where_it_was(server: RelayableServer) -> None:
-    async with (
-        server.relayed() as (harness, relays),
-        harness.joined("Ada") as (ada,),
-        harness.joined("Bob", address=relays[-1].address) as (bob,),
-    ):
+    async with server.relayed() as (ada, bob, relays):
         await ada.send("before")
         assert [event.body for event in await events(bob, 1, Kind.MESSAGE)] == ["before"]
         for relay in relays:
@@ -86,11 +86,7 @@ async def test_a_client_whose_connection_was_cut_resumes_where_it_was(server: Re
 
 
 async def test_a_message_sent_over_a_broken_connection_arrives_once(server: RelayableServer) -> None:
-    async with (
-        server.relayed() as (harness, relays),
-        harness.joined("Ada") as (ada,),
-        harness.joined("Bob", address=relays[-1].address) as (bob,),
-    ):
+    async with server.relayed() as (ada, bob, relays):
         relays[-1].is_cut = True
         sending = asyncio.gather(bob.send("through"), bob.send("the storm"))
         relays[-1].is_cut = False
@@ -102,11 +98,7 @@ async def test_a_message_sent_over_a_broken_connection_arrives_once(server: Rela
 
 
 async def test_a_user_whose_connection_is_gone_goes_offline_and_comes_back(server: RelayableServer) -> None:
-    async with (
-        server.relayed() as (harness, relays),
-        harness.joined("Ada") as (ada,),
-        harness.joined("Bob", address=relays[-1].address) as (bob,),
-    ):
+    async with server.relayed() as (ada, bob, relays):
         both = {ada.account.name, bob.account.name}
         await until(ada, lambda: online(ada) == both)
         relays[-1].is_cut = True

@@ -12,9 +12,9 @@ from time import monotonic
 
 import httpx
 
-from servers.demo.relay import Relay
 from servers.deploy.child_process import ChildProcess, started
 from servers.deploy.deployments import DEPLOYMENTS, Deployment, find
+from servers.deploy.relay import Relay
 from tests.outages.outcome import Outcome, outcome
 from tests.outages.people import crowd
 

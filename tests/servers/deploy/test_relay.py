@@ -1,4 +1,4 @@
-"""The delaying relay: everything arrives, in order, a known time later; ends and resets travel like bytes."""
+"""The relay: everything arrives, in order, a known time later; ends and resets travel like bytes; a cut ends it all."""
 
 import asyncio
 import json
@@ -7,7 +7,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from itertools import count
 from math import inf
 from struct import pack
@@ -15,36 +15,51 @@ from time import perf_counter
 
 import pytest
 
-from loadtests.harness.delayed_link import HELD_BYTES, End, Pipe, Timetable
-from loadtests.harness.relay import Relay
+from servers.deploy.delayed_link import HELD_BYTES, End, Pipe, Timetable
+from servers.deploy.relay import HOST, Relay
 
 pytestmark = pytest.mark.anyio
 DELAY_S = 0.02
 DEADLINE_S = 10.0
 Serve = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
-Line = tuple[asyncio.StreamReader, asyncio.StreamWriter]
+Streams = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 
 
 @asynccontextmanager
-async def through_relay(serve: Serve, delay_s: float) -> AsyncIterator[Line]:
-    """Connect to a server through a relay; afterwards, wait until the server has seen the end."""
-    served = asyncio.Event()
+async def relayed(serve: Serve, delay_s: float = 0.0) -> AsyncIterator[Relay]:
+    """Put a relay before a server; afterwards, wait until the server has seen the end of every connection."""
+    serving: list[asyncio.Task[None]] = []
 
-    async def serve_once(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        await serve(reader, writer)
+    async def serve_and_close(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with suppress(ConnectionError):
+            await serve(reader, writer)
         writer.close()
-        served.set()
 
-    server = await asyncio.start_server(serve_once, "127.0.0.1", 0)
-    relay = Relay(f"127.0.0.1:{server.sockets[0].getsockname()[1]}", delay_s, asyncio.get_running_loop())
-    listening = await relay.listen("127.0.0.1", 0)
-    async with asyncio.timeout(DEADLINE_S), server, listening:
-        reader, writer = await asyncio.open_connection(*listening.sockets[0].getsockname())
+    def accept(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        serving.append(asyncio.create_task(serve_and_close(reader, writer)))
+
+    server = await asyncio.start_server(accept, HOST, 0)
+    address = f"http://{HOST}:{server.sockets[0].getsockname()[1]}"
+    async with asyncio.timeout(DEADLINE_S), server, Relay(lambda: address, delay_s=delay_s) as relay:
+        yield relay
+        await asyncio.gather(*serving)
+
+
+@asynccontextmanager
+async def connected(relay: Relay) -> AsyncIterator[Streams]:
+    reader, writer = await asyncio.open_connection(HOST, relay.port)
+    try:
         yield reader, writer
+    finally:
         writer.close()
-        await served.wait()
-    relay.close()
-    await asyncio.sleep(0)  # transports close their sockets in the loop's next turn
+        with suppress(ConnectionError):
+            await writer.wait_closed()
+
+
+@asynccontextmanager
+async def through_relay(serve: Serve, delay_s: float) -> AsyncIterator[Streams]:
+    async with relayed(serve, delay_s) as relay, connected(relay) as streams:
+        yield streams
 
 
 async def echo(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -59,6 +74,16 @@ async def test_all_bytes_arrive_in_order(delay_s: float) -> None:
     async with through_relay(echo, delay_s) as (reader, writer):
         writer.write(sent)
         assert await reader.readexactly(len(sent)) == sent
+
+
+async def test_pieces_keep_their_order_when_the_delay_changes() -> None:
+    sent = [b"%04d" % number for number in range(50)]
+    async with relayed(echo) as relay, connected(relay) as (reader, writer):
+        for number, piece in enumerate(sent):
+            relay.delay_s = number % 3 * DELAY_S / 2
+            writer.write(piece)
+            await asyncio.sleep(0)
+        assert await reader.readexactly(4 * len(sent)) == b"".join(sent)
 
 
 async def test_a_message_takes_the_delay_each_way_and_connecting_a_round_trip() -> None:
@@ -86,7 +111,7 @@ async def test_a_message_takes_the_delay_each_way_and_connecting_a_round_trip() 
 
 
 @pytest.mark.parametrize("delay_s", [0.0, DELAY_S])
-async def test_a_half_closed_connection_still_hears(delay_s: float) -> None:
+async def test_a_half_closed_connection_still_receives(delay_s: float) -> None:
     async def answer_at_the_end(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         question = await reader.read()
         writer.write(question.upper())
@@ -98,8 +123,8 @@ async def test_a_half_closed_connection_still_hears(delay_s: float) -> None:
 
 
 def break_off(writer: asyncio.StreamWriter) -> None:
-    line: socket.socket = writer.get_extra_info("socket")
-    line.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, pack("ii", 1, 0))
+    connection: socket.socket = writer.get_extra_info("socket")
+    connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, pack("ii", 1, 0))
     writer.transport.abort()
 
 
@@ -134,32 +159,50 @@ async def test_a_reset_reaches_the_client(delay_s: float) -> None:
             await reader.read()
 
 
-async def test_a_target_that_refuses_resets_the_client() -> None:
-    with socket.create_server(("127.0.0.1", 0)) as nobody:
-        target = f"127.0.0.1:{nobody.getsockname()[1]}"
-    relay = Relay(target, 0.0, asyncio.get_running_loop())
-    async with asyncio.timeout(DEADLINE_S), await relay.listen("127.0.0.1", 0) as listening:
-        reader, writer = await asyncio.open_connection(*listening.sockets[0].getsockname())
+@pytest.mark.parametrize("target", ["http://127.0.0.1:1", ""])
+async def test_a_target_that_refuses_or_has_no_address_resets_the_client(target: str) -> None:
+    async with asyncio.timeout(DEADLINE_S), Relay(lambda: target) as relay, connected(relay) as (reader, _):
         with pytest.raises(ConnectionResetError):
             await reader.read()
-        writer.close()
-    relay.close()
+
+
+async def ended(reader: asyncio.StreamReader) -> bool:
+    """Wait for the end of a connection, which may be a reset."""
+    try:
+        return await reader.read() == b""
+    except ConnectionError:
+        return True
+
+
+async def test_a_cut_ends_every_connection_and_refuses_others_until_it_is_over() -> None:
+    async with relayed(echo) as relay:
+        async with connected(relay) as (reader, writer):
+            writer.write(b"one")
+            await reader.readexactly(3)
+            relay.is_cut = True
+            assert await ended(reader)
+        async with connected(relay) as (reader, _):
+            assert await ended(reader)
+        relay.is_cut = False
+        async with connected(relay) as (reader, writer):
+            writer.write(b"two")
+            assert await reader.readexactly(3) == b"two"
 
 
 class NotedTransport(asyncio.Transport):
-    """A transport that notes what it is told."""
+    """A transport that notes when reading is paused and resumed, and what is written."""
 
     def __init__(self, resumed: asyncio.Event) -> None:
         super().__init__()
-        self.told: list[str] = []
+        self.calls: list[str] = []
         self.written = bytearray()
         self._resumed = resumed
 
     def pause_reading(self) -> None:
-        self.told.append("pause")
+        self.calls.append("pause")
 
     def resume_reading(self) -> None:
-        self.told.append("resume")
+        self.calls.append("resume")
         self._resumed.set()
 
     def write(self, data: bytes | bytearray | memoryview) -> None:
@@ -173,27 +216,27 @@ async def test_a_sender_is_not_read_from_while_too_much_is_on_its_way() -> None:
     timetable, resumed = Timetable(asyncio.get_running_loop()), asyncio.Event()
     source, sink = End(lambda _: None), End(lambda _: None)
     for one, other in ((source, sink), (sink, source)):
-        Pipe(one, other, timetable, delay_s=0.01, open_s=0.0)
-    hearing, saying = NotedTransport(resumed), NotedTransport(resumed)
-    source.connection_made(hearing)
-    sink.connection_made(saying)
+        Pipe(one, other, timetable, lambda: 0.01, open_s=0.0)
+    reading, writing = NotedTransport(resumed), NotedTransport(resumed)
+    source.connection_made(reading)
+    sink.connection_made(writing)
     source.data_received(b"x" * HELD_BYTES)
-    assert hearing.told == []
+    assert reading.calls == []
     source.data_received(b"x")
-    assert hearing.told == ["pause"]
+    assert reading.calls == ["pause"]
     async with asyncio.timeout(DEADLINE_S):
         await resumed.wait()
-    assert len(saying.written) >= HELD_BYTES
+    assert len(writing.written) >= HELD_BYTES
     sink.pause_writing()
     sink.resume_writing()
-    assert hearing.told == ["pause", "resume"] * 2
+    assert reading.calls == ["pause", "resume"] * 2
     timetable.close()
 
 
 @pytest.mark.process
 def test_the_command_says_where_it_listens_and_at_the_end_what_it_carried() -> None:
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        target = f"127.0.0.1:{server.getsockname()[1]}"
+    with socket.create_server((HOST, 0)) as server:
+        target = f"{HOST}:{server.getsockname()[1]}"
         command = [sys.executable, "-m", "loadtests.harness.relay", "--to", target, "--delay-ms", "1"]
         with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as relay:
             assert relay.stdout is not None
@@ -206,6 +249,6 @@ def test_the_command_says_where_it_listens_and_at_the_end_what_it_carried() -> N
                     assert far.recv(2, socket.MSG_WAITALL) == b"up"
                     far.sendall(b"down")
                     assert client.recv(4, socket.MSG_WAITALL) == b"down"
-            last_words, _ = relay.communicate(timeout=DEADLINE_S)
-    assert json.loads(last_words) == {"up_bytes": 2, "down_bytes": 4}
+            last_line, _ = relay.communicate(timeout=DEADLINE_S)
+    assert json.loads(last_line) == {"up_bytes": 2, "down_bytes": 4}
     assert relay.returncode == 0

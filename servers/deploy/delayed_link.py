@@ -1,10 +1,10 @@
-"""A TCP connection through two ends that are a known time apart. `loadtests.harness.relay` makes them.
+"""A TCP connection through two ends that are a known time apart. `servers.deploy.relay` makes them.
 
 Teaches what it takes to inject a delay and nothing else. Whatever one end receives (bytes, the peer's end, a reset) is
 put on a timetable, and the other end sends it a constant time later, in order. Bytes in flight are bounded: a sender
 that is HELD_BYTES ahead, or whose receiver does not read, is not read from, so it feels a real link's back-pressure.
 
-One timer serves all links (see `loadtests.harness.precise_timer`). Nothing is ever delivered early.
+One timer serves all links (see `servers.deploy.precise_timer`). Nothing is ever delivered early.
 """
 
 import asyncio
@@ -18,7 +18,7 @@ from struct import pack
 from time import perf_counter
 from typing import cast
 
-from loadtests.harness.precise_timer import PreciseTimer
+from servers.deploy.precise_timer import PreciseTimer
 
 HELD_BYTES = 1024 * 1024  # a megabyte each 100 ms, on each connection, is far above any chat
 RESET_ON_CLOSE = pack("ii", 1, 0)  # struct linger: on, for no time
@@ -112,17 +112,20 @@ class End(asyncio.Protocol):
 
 
 class Pipe:
-    """One direction: what its source receives, its sink sends `delay_s` later.
+    """One direction: what its source receives, its sink sends `delay_s()` later, and never out of order.
 
     What comes before `open_s` is delayed as if it came then: a peer must wait for the answer to its SYN.
     """
 
-    def __init__(self, source: End, sink: End, timetable: Timetable, delay_s: float, open_s: float) -> None:
+    def __init__(
+        self, source: End, sink: End, timetable: Timetable, delay_s: Callable[[], float], open_s: float
+    ) -> None:
         self._source = source
         self._sink = sink
         self._timetable = timetable
         self._delay_s = delay_s
         self._open_s = open_s
+        self._due_s = 0.0  # of what was delayed last
         self._arrived: deque[tuple[Callable[[End], None], int]] = deque()  # before the sink was connected
         self._held_bytes = 0
         self._sink_is_full = self._paused = False
@@ -131,17 +134,28 @@ class Pipe:
     def schedule(self, action: Callable[[End], None], size: int = 0) -> None:
         """Have the sink do something after the delay. size: how many bytes are held until then."""
         self._held_bytes += size
-        if self._delay_s:
-            due_s = max(perf_counter(), self._open_s) + self._delay_s
-            self._timetable.at(due_s, partial(self._deliver, action, size))
+        delay_s = self._delay_s()
+        if delay_s or self._due_s:
+            self._due_s = max(self._due_s, max(perf_counter(), self._open_s) + delay_s)
+            self._timetable.at(self._due_s, partial(self.deliver, action, size))
             self.balance(self._sink_is_full)
         else:
-            self._deliver(action, size)
+            self.deliver(action, size)
 
     def open(self) -> None:
         """Deliver what has arrived, now that the sink is connected."""
         while self._arrived:
-            self._deliver(*self._arrived.popleft())
+            self.deliver(*self._arrived.popleft())
+
+    def deliver(self, action: Callable[[End], None], size: int = 0) -> None:
+        """Have the sink do something now, or as soon as it is connected."""
+        if self._sink.transport is None:
+            self._arrived.append((action, size))
+        else:
+            self._held_bytes -= size
+            if not self._sink.is_gone:
+                action(self._sink)
+        self.balance(self._sink_is_full)
 
     def balance(self, sink_is_full: bool) -> None:
         """Read from the source, or leave it waiting while too much is in flight or the sink accepts no more."""
@@ -150,12 +164,3 @@ class Pipe:
         if must_pause != self._paused and self._source.transport is not None and not self._source.is_gone:
             self._paused = must_pause
             (self._source.transport.pause_reading if must_pause else self._source.transport.resume_reading)()
-
-    def _deliver(self, action: Callable[[End], None], size: int) -> None:
-        if self._sink.transport is None:
-            self._arrived.append((action, size))
-        else:
-            self._held_bytes -= size
-            if not self._sink.is_gone:
-                action(self._sink)
-        self.balance(self._sink_is_full)
