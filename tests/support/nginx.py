@@ -1,0 +1,83 @@
+"""A real nginx in front of several servers: `with balancer("long_polling", upstreams) as address`.
+
+Teaches which settings a proxy needs for each way of waiting, since its defaults are made for short responses. The
+configurations, `servers/deploy/nginx/<slug>.conf`, are sites as one would install them; only their addresses are
+changed to run one here. A transport without a site of its own takes that of one whose clients read and send alike.
+Leaves out TLS.
+"""
+
+import re
+import shutil
+import signal
+import socket
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from servers.deploy import engines
+from servers.deploy.engines import HOST, Engine, free_port, give_to_engines
+from servers.transports import TRANSPORTS, Commands, Reads, Transport, find
+
+SITES = Path(__file__).parents[2] / "servers" / "deploy" / "nginx"
+
+
+@contextmanager
+def balancer(slug: str, upstreams: Sequence[str], instead: Mapping[str, str] | None = None) -> Iterator[str]:
+    """Run nginx with the site of a transport until the block ends; yield its address.
+
+    `upstreams` are the addresses of the chat servers. `instead` replaces lines of the site, to shorten a duration, or
+    to see what a line is for.
+    """
+    port = free_port()
+    program = engines.program("nginx")
+    assert program, "nginx is missing; install Debian's package nginx"
+    site = rendered(slug, f"{HOST}:{port}", upstreams, instead or {})
+    with TemporaryDirectory(prefix="nginx-") as name:
+        folder = Path(name)
+        give_to_engines(folder)
+        shutil.copy(SITES / "frame.conf", folder / "nginx.conf")
+        (folder / "site.conf").write_text(site, encoding="utf-8")
+        nginx = Engine(
+            [program, "-p", f"{name}/", "-c", "nginx.conf", "-e", "stderr"],
+            folder / "nginx.log",
+            f"http://{HOST}:{port}",
+            is_ready=lambda: answers(port),
+            fresh_url=str,
+            stop_signal=signal.SIGTERM,  # at once: its connections need not end first
+        )
+        nginx.start()
+        try:
+            yield nginx.url
+        finally:
+            nginx.stop()
+
+
+def answers(port: int) -> bool:
+    with suppress(OSError), socket.create_connection((HOST, port), timeout=1.0):
+        return True
+    return False
+
+
+def site_of(transport: Transport) -> Path:
+    """Return the configuration for a transport: its own, or that of one whose clients read and send alike."""
+
+    def traffic(row: Transport) -> tuple[Reads, Commands, bool]:
+        return row.reads, row.commands, row.needs_push_service
+
+    alike = (row for row in TRANSPORTS if traffic(row) == traffic(transport))
+    sites = [SITES / f"{row.slug}.conf" for row in (transport, *alike)]
+    return next((site for site in sites if site.exists()), sites[0])
+
+
+def rendered(slug: str, listen: str, upstreams: Sequence[str], instead: Mapping[str, str]) -> str:
+    """Return a transport's site with these addresses and lines, which it must have."""
+    site = site_of(find(slug)).read_text(encoding="utf-8")
+    site, listens = re.subn(r"(?<=listen )[\d.:]+(?=;)", listen, site)
+    servers = "".join(f"    server {address.removeprefix('http://')};\n" for address in upstreams)
+    site, found = re.subn(r"(upstream chat {[^}]*?\n)(?:    server .*;\n)+", rf"\g<1>{servers}", site)
+    assert (listens, found) == (1, 1), f"{slug}.conf: expected one address to listen on, and one upstream chat"
+    for line, other in instead.items():
+        assert line in site, f"{slug}.conf: has no {line!r} to replace"
+        site = site.replace(line, other)
+    return site
