@@ -16,8 +16,7 @@ from loadtests.compare import compare_in_full, compare_transports
 from loadtests.experiments.calibration.command import SLUGS as CALIBRATED
 from loadtests.experiments.calibration.command import calibrate as run_calibration
 from loadtests.experiments.capture.command import capture as run_capture
-from loadtests.experiments.deployments.command import QUICK as QUICK_DEPLOYMENTS
-from loadtests.experiments.deployments.command import DeploymentsPlan, measure_deployments
+from loadtests.experiments.deployments import command as deployments_command
 from loadtests.experiments.hosted.command import measure_hosts
 from loadtests.experiments.hosted.plan import QUICK as QUICK_HOSTED
 from loadtests.experiments.hosted.plan import HostedPlan
@@ -196,7 +195,8 @@ def deployments(
     quick: Quick = False,
 ) -> None:
     """Measure the three deployments as they stand, each under the same small load; takes about eight minutes."""
-    raise typer.Exit(measure_deployments(QUICK_DEPLOYMENTS if quick else DeploymentsPlan(), out))
+    scenario = deployments_command.QUICK if quick else deployments_command.FULL
+    raise typer.Exit(deployments_command.measure_deployments(scenario, out))
 
 
 @app.command()

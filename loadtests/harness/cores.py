@@ -7,8 +7,8 @@ its cores, and its children inherit the choice; elsewhere (macOS) nothing is pin
 import fcntl
 import os
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
@@ -74,28 +74,23 @@ def _lock_file(core: int) -> IO[str]:
     return path.open()
 
 
-@contextmanager
-def pinned(core: int | None) -> Iterator[None]:
+def pinned(core: int | None) -> AbstractContextManager[None]:
     """Keep this thread, and every process started meanwhile for its whole life, on one core."""
-    if sys.platform != "linux" or core is None:
-        yield
-        return
-    before = os.sched_getaffinity(0)
-    os.sched_setaffinity(0, {core})
-    try:
-        yield
-    finally:
-        os.sched_setaffinity(0, before)
+    return _allowed(None if core is None else {core})
+
+
+def unpinned() -> AbstractContextManager[None]:
+    """Let this thread, and every process started meanwhile, use every core, as a process does that nobody pins."""
+    return _allowed(range(os.cpu_count() or 1))
 
 
 @contextmanager
-def unpinned() -> Iterator[None]:
-    """Let this thread, and every process started meanwhile, use every core, as a process does that nobody pins."""
-    if sys.platform != "linux":
+def _allowed(cores: Iterable[int] | None) -> Iterator[None]:
+    if sys.platform != "linux" or cores is None:
         yield
         return
     before = os.sched_getaffinity(0)
-    os.sched_setaffinity(0, range(os.cpu_count() or 1))
+    os.sched_setaffinity(0, cores)
     try:
         yield
     finally:

@@ -7,9 +7,8 @@ server is ready until the last user reads on, and by the requests that it answer
 
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from types import TracebackType
 from typing import NamedTuple, Self
 from urllib.parse import urlsplit
 
@@ -61,33 +60,28 @@ class FixedServer:
         raise NotMeasured("restart: only our own servers are restarted here")
 
 
+@dataclass(slots=True)
 class RestartableServers:
     """The servers of one measurement, as a context manager; `server` is the one that runs now.
 
     They are restarted over the same store. environment: see `serving`.
     """
 
-    def __init__(
-        self,
-        slug: str,
-        core: int | None,
-        folder: Path,
-        on_tick: OnTick | None,
-        store: ProvisionedStore,
-        environment: Mapping[str, str] | None = None,
-    ) -> None:
-        self._slug, self._core, self._folder, self._on_tick = slug, core, folder, on_tick
-        self._store, self._environment = store, {**store.environment, **(environment or {})}
-        self._starts = 0
-        self._running = ExitStack()
+    slug: str
+    core: int | None
+    folder: Path
+    on_tick: OnTick | None
+    store: ProvisionedStore
+    environment: Mapping[str, str]
+    server: Server = field(init=False)
+    _starts: int = field(default=0, init=False)
+    _running: ExitStack = field(default_factory=ExitStack, init=False)
 
     def __enter__(self) -> Self:
         self.server = self._start(port=0)
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *exc_info: object) -> None:
         self._running.close()
 
     def restart(self) -> Server:
@@ -100,9 +94,10 @@ class RestartableServers:
 
     def _start(self, port: int) -> Server:
         self._starts += 1
-        store, log = self._store, self._folder / f"server of {self._slug}, start {self._starts}.log"
+        store, log = self.store, self.folder / f"server of {self.slug}, start {self._starts}.log"
+        environment = {**store.environment, **self.environment}
         server = self._running.enter_context(
-            serving(self._slug, self._core, log, self._on_tick, port, store.url, store.workers, self._environment)
+            serving(self.slug, self.core, log, self.on_tick, port, store.url, store.workers, environment)
         )
         settings = {**server.settings, "engine": store.engine} if store.engine else server.settings
         return replace(server, pids={**server.pids, **store.pids}, settings=settings)

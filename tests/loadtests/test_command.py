@@ -153,6 +153,9 @@ def test_the_table_fits_its_terminal(width: int) -> None:
         (["--workers", "2"], "an embedded store is one process's alone"),
         (["--store", "mysql"], "--store mysql: expected sqlite, redis, postgresql"),
         (["--store", "redis", "--target", "nchan"], "leave them out with --target"),
+        (["--against", "http://127.0.0.1:1"], "--against and --pid need --target: one of nchan"),
+        (["--target", "morse"], "unknown target 'morse'"),
+        (["--target", "nchan", "--transport", "pusher_adapter"], "nchan has no pusher_adapter"),
         (
             ["--deployment", "on-the-moon"],
             "expected one of pusher-and-serverless, separate-websocket-server, single",

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from loadtests.experiments.deployments.command import DeploymentsPlan, trials
+from loadtests.experiments.deployments.command import FULL, trials
 from loadtests.harness.cores import Cores
 from loadtests.reports.trials import WRONG
 from results import schema
@@ -53,7 +53,7 @@ def test_each_deployment_has_a_row_in_which_nothing_is_lost(tmp_path: Path) -> N
 def test_the_record_holds_each_deployment_as_often_as_was_planned() -> None:
     made = json.loads((ROOT / "results" / "reference" / DEPLOYMENTS_FILE).read_text())
     assert not made["partial"]
-    planned = [tuple(trial.key.values()) for trial in trials(DeploymentsPlan(), ANYWHERE)]
+    planned = [tuple(trial.key.values()) for trial in trials(FULL, ANYWHERE)]
     assert [(row["deployment"], row["transport"], row["repeat"]) for row in made["deployments"]] == planned
     assert_sound(made["deployments"])
 
@@ -71,7 +71,7 @@ def assert_sound(rows: list[dict[str, Any]]) -> None:
 
 
 def test_each_repeat_has_every_deployment_in_an_order_of_its_own() -> None:
-    names = [trial.key["deployment"] for trial in trials(DeploymentsPlan(repeats=4), ANYWHERE)]
+    names = [trial.key["deployment"] for trial in trials(FULL, ANYWHERE)]
     orders = [tuple(names[start : start + len(DEPLOYMENTS)]) for start in range(0, len(names), len(DEPLOYMENTS))]
     assert {frozenset(order) for order in orders} == {frozenset(deployment.name for deployment in DEPLOYMENTS)}
     assert len(set(orders)) > 1

@@ -208,9 +208,9 @@ def test_a_socket_is_measured_while_the_host_cuts_it_and_everything_adds_up(tmp_
     (figures,) = made["hosted"]
     assert list(figures) == [column.name for column in HOSTED]
     assert (figures["transport"], figures["host"], figures["max_duration_s"]) == (SOCKETS.slug, "fluid-2026, 2 s", 2.0)
-    assert figures["connected"] == figures["users"] == QUICK.users
+    assert figures["connected"] == figures["users"] == QUICK.load.users
     assert figures["trials"] >= 1
-    assert figures["expected"] == figures["delivered"] == QUICK.users * figures["messages"] > 0
+    assert figures["expected"] == figures["delivered"] == QUICK.load.users * figures["messages"] > 0
     assert (figures["lost"], figures["duplicates"], figures["out_of_order"], figures["send_failures"]) == (0, 0, 0, 0)
     assert "not back" not in figures["reason"], "the generator did not wait for all returns"
     assert min(figures["cut_sockets"], figures["reconnects"], figures["cold_starts_before"]) > 0

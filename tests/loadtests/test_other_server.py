@@ -7,12 +7,8 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from typer.testing import CliRunner
 
 from clients.inbox import Inbox
-from loadtests.__main__ import app
-from loadtests.accounts.accounting import account
-from loadtests.accounts.rows import Received, Session
 from loadtests.compare import FAILED
 from loadtests.harness.children import NotMeasured
 from loadtests.harness.cores import Cores
@@ -58,15 +54,6 @@ def test_the_inbox_drops_what_came_before_the_join() -> None:
     assert inbox.feed(page_of_frame("room-1", START, b"id: 9:0\n\n" + body)) == []
 
 
-def test_ids_that_are_not_dense_are_accounted_for_like_any_others() -> None:
-    first, second = to_seq("9:0"), to_seq("11:2")
-    committed, stay = [(0, first), (0, second)], [Session(room=0, user=0, number=0, start=START.seq)]
-    swapped = [Received(room=0, seq=seq, recipient=0, session=0, received_s=1.2) for seq in (second, first)]
-    whole = account(committed, swapped, stay)
-    assert (whole.delivered, whole.lost, whole.out_of_order) == (2, 0, 1)
-    assert account(committed, swapped[:1], stay).lost == 1
-
-
 def test_what_a_server_does_not_count_is_not_a_number_and_shown_as_a_dash() -> None:
     silent = Probe(Server("http://127.0.0.1:1", "", {}, {}), os.getpid())
     spent = silent.difference(silent.read(), silent.read())
@@ -90,20 +77,6 @@ def test_the_name_of_a_target_is_in_every_label() -> None:
     ]  # fmt: skip
     with pytest.raises(ValueError, match="expected one of nchan"):
         OtherServer("morse")
-
-
-@pytest.mark.parametrize(
-    ("arguments", "words"),
-    [
-        (["--against", "http://127.0.0.1:1"], "--against and --pid need --target: one of nchan"),
-        (["--target", "morse"], "unknown target 'morse'"),
-        (["--target", "nchan", "--transport", "pusher_adapter"], "nchan has no pusher_adapter"),
-    ],
-)
-def test_a_bad_target_is_refused_with_a_reason(arguments: list[str], words: str) -> None:
-    result = CliRunner().invoke(app, ["compare", *arguments], env={"COLUMNS": "300", "NO_COLOR": "1", "TERM": "dumb"})
-    assert result.exit_code == 2
-    assert words in result.output
 
 
 def start(server: OtherServer, folder: Path) -> None:

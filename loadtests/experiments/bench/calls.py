@@ -3,8 +3,8 @@
 Both legs of a pair send the same headers, the token included, so that parsing them costs both the same.
 """
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
+from contextlib import closing
 from urllib.parse import urlsplit
 
 from loadtests.experiments.bench.crowd import BenchConnection, Crowd
@@ -50,14 +50,9 @@ def expect(message: Message, kind: int, what: str) -> bytes:
     return message.body
 
 
-@contextmanager
-def api_client(address: str) -> Iterator[HttpUserSession]:
-    """Yield a client that sends requests for whichever account's token it holds; raises ConnectionLost."""
-    client = HttpUserSession(address, lambda *_: None, room="room", connection="c0")
-    try:
-        yield client
-    finally:
-        client.close()
+def api_client(address: str) -> closing[HttpUserSession]:
+    """Open a client that sends requests for whichever account's token it holds; raises ConnectionLost."""
+    return closing(HttpUserSession(address, lambda *_: None, room="room", connection="c0"))
 
 
 def log_in(client: HttpUserSession, connections: int, per_user: int = CONNECTIONS_PER_USER) -> list[Account]:

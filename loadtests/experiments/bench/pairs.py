@@ -39,12 +39,9 @@ class Pairs:
     def measure(self, ours: Leg, baseline: Leg) -> None:
         """Run both legs, in the other order than last time; a leg that raises Void or ConnectionLost voids the pair."""
         try:
-            if (len(self.valid) + len(self.voids)) % 2:
-                second = baseline()
-                self.valid.append(Pair(ours(), second))
-            else:
-                first = ours()
-                self.valid.append(Pair(first, baseline()))
+            legs = (baseline, ours) if (len(self.valid) + len(self.voids)) % 2 else (ours, baseline)
+            figures = {leg: leg() for leg in legs}
+            self.valid.append(Pair(figures[ours], figures[baseline]))
         except (Void, ConnectionLost) as reason:
             self.voids.append(str(reason))
 

@@ -6,7 +6,7 @@ distances, and what real hosts share with other customers, are in none of the fi
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from random import Random
@@ -25,37 +25,24 @@ from servers.transports import find
 TABLE = "deployments"
 
 
-@dataclass(frozen=True, slots=True)
-class DeploymentsPlan:
-    """How much is measured. window_s: of each load; rate_per_s: messages of each of the 20 users."""
-
-    repeats: int = 5
-    window_s: float = 20.0
-    rate_per_s: float = 0.2
-
-    @property
-    def scenario(self) -> Scenario:
-        """The load on each deployment: two rooms of ten."""
-        load = Workload(users=20, room_size=10, rate_per_s=self.rate_per_s, measured_s=self.window_s)
-        question = "How long does a message take on each deployment, and what does each delivery cost?"
-        return Scenario(TABLE, question, (load,), repeats=self.repeats)
+LOAD = Workload(users=20, room_size=10, rate_per_s=0.2, measured_s=20.0)
+QUESTION = "How long does a message take on each deployment, and what does each delivery cost?"
+FULL = Scenario(TABLE, QUESTION, (LOAD,), repeats=5)
+QUICK = Scenario(TABLE, QUESTION, (replace(LOAD, rate_per_s=1.0, measured_s=2.0),), repeats=1)
 
 
-QUICK = DeploymentsPlan(repeats=1, window_s=2.0, rate_per_s=1.0)
-
-
-def measure_deployments(plan: DeploymentsPlan, out: Path) -> int:
+def measure_deployments(scenario: Scenario, out: Path) -> int:
     """Measure, write and report; return the exit status: 1 if anything does not add up, or was not measured."""
     cores, slugs = choose(), sorted({deployment.transport for deployment in DEPLOYMENTS})
-    record = describe([plan.scenario], slugs, cores)
-    return keep(trials(plan, cores), record, {TABLE: schema.DEPLOYMENTS}, out / schema.DEPLOYMENTS_FILE, cores)
+    record = describe([scenario], slugs, cores)
+    return keep(trials(scenario, cores), record, {TABLE: schema.DEPLOYMENTS}, out / schema.DEPLOYMENTS_FILE, cores)
 
 
-def trials(plan: DeploymentsPlan, cores: Cores) -> Iterator[Trial]:
+def trials(scenario: Scenario, cores: Cores) -> Iterator[Trial]:
     """Yield each measurement: every deployment before any of them again, in an order drawn for each repeat."""
-    for repeat in range(plan.repeats):
+    for repeat in range(scenario.repeats):
         for deployment in Random(f"order {repeat}").sample(DEPLOYMENTS, len(DEPLOYMENTS)):
-            (planned,) = plan.scenario.planned([find(deployment.transport)], repeat)
+            (planned,) = scenario.planned([find(deployment.transport)], repeat)
             key: Row = {"deployment": deployment.name, "transport": deployment.transport, "repeat": repeat}
             yield Trial(TABLE, key, partial(_row, planned, deployment, cores))
 

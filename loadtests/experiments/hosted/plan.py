@@ -39,33 +39,21 @@ class Host:
         return ["--profile", self.profile, *limit, "--instances", str(INSTANCES_MAX)]
 
 
+LOAD = Workload(users=8, room_size=8, rate_per_s=0.03, measured_s=55.0, joins_per_s=0.8, lines_break=1)
+"""One room, and users who reconnect when they are cut."""
 HOSTS = (Host("classic-hobby"), Host("classic-pro"), Host("fluid-2026"), Host("fluid-2026", 10.0))
 
 
 @dataclass(frozen=True, slots=True)
 class HostedPlan:
-    """How much is measured. window_s: of each step; rate_per_s: messages of each user's."""
+    """The hosts, and the load on each."""
 
-    window_s: float = 55.0
-    rate_per_s: float = 0.03
-    joins_per_s: float = 0.8
-    users: int = 8
-    poll_s: float = 2.0
+    load: Workload = LOAD
     hosts: tuple[Host, ...] = HOSTS
 
     @property
     def scenario(self) -> Scenario:
-        """The load: one room, and users who reconnect when they are cut."""
-        load = Workload(
-            users=self.users,
-            room_size=self.users,
-            rate_per_s=self.rate_per_s,
-            measured_s=self.window_s,
-            poll_interval_s=self.poll_s,
-            joins_per_s=self.joins_per_s,
-            lines_break=1,
-        )
-        return Scenario("hosted", "What does a serverless host do to each transport?", (load,), repeats=1)
+        return Scenario("hosted", "What does a serverless host do to each transport?", (self.load,), repeats=1)
 
     def steps(self, transports: Sequence[Transport]) -> list[tuple[Planned, Host]]:
         """Return the measurement of every transport on every host, in random order."""
@@ -73,6 +61,7 @@ class HostedPlan:
         return Random("order").sample(steps, len(steps))
 
 
-QUICK = HostedPlan(
-    window_s=6.0, rate_per_s=0.5, joins_per_s=20.0, users=4, poll_s=0.5, hosts=(Host("fluid-2026", 2.0),)
+QUICK_LOAD = Workload(
+    users=4, room_size=4, rate_per_s=0.5, measured_s=6.0, joins_per_s=20.0, poll_interval_s=0.5, lines_break=1
 )
+QUICK = HostedPlan(QUICK_LOAD, (Host("fluid-2026", 2.0),))

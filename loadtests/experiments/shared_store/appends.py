@@ -6,7 +6,7 @@ which each of them awaits before it acknowledges. So the difference of two store
 """
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -42,22 +42,20 @@ class AppendServer:
 def measure_appends(store: str, appends: int, cores: Cores) -> Row:
     """Return a row of `results.schema.APPENDS` without its key; waits, and raises NotMeasured."""
     with TemporaryDirectory(prefix="appends-") as name, _serving(store, cores, Path(name)) as server:
-        client = HttpUserSession(server.address, lambda *_: None, "room", "connection")
         try:
-            if store == NONE:
-                client.token = ANY_ACCOUNT.token
-            else:
-                client.log_in("sender")
-                client.join()
-            for number in range(appends // 10):
-                _append(client, f"warm-{number}")
-            before = server.cpu_s()
-            took_s = [_append(client, str(number)) for number in range(appends)]
-            api_s, store_s = (after - earlier for after, earlier in zip(server.cpu_s(), before, strict=True))
+            with closing(HttpUserSession(server.address, lambda *_: None, "room", "connection")) as client:
+                if store == NONE:
+                    client.token = ANY_ACCOUNT.token
+                else:
+                    client.log_in("sender")
+                    client.join()
+                for number in range(appends // 10):
+                    _append(client, f"warm-{number}")
+                before = server.cpu_s()
+                took_s = [_append(client, str(number)) for number in range(appends)]
+                api_s, store_s = (after - earlier for after, earlier in zip(server.cpu_s(), before, strict=True))
         except ConnectionLost as error:
             raise NotMeasured(str(error)) from error
-        finally:
-            client.close()
     p50_s, p95_s = (percentile(took_s, percent) for percent in (50, 95))
     return {
         "appends": appends,

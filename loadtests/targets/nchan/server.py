@@ -6,7 +6,7 @@ themselves. They count requests, publications and connections, but neither bytes
 
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from http.client import HTTPConnection
 from math import nan
 from pathlib import Path
@@ -107,13 +107,10 @@ def _await_response(address: str, child: ChildProcess) -> None:
 
 def _get(address: str, path: str) -> tuple[str, str]:
     """Return the body of a response and the server's name, over a connection of its own; raises OSError."""
-    connection = HTTPConnection(urlsplit(address).netloc, timeout=RESPONSE_S)
-    try:
+    with closing(HTTPConnection(urlsplit(address).netloc, timeout=RESPONSE_S)) as connection:
         connection.request("GET", path)
         response = connection.getresponse()
         body = response.read().decode()
-    finally:
-        connection.close()
     if response.status != 200:
         raise OSError(f"GET {path}: expected 200, got {response.status}; {CONFIGURATION.name} shows what is needed")
     return body, response.headers["Server"]

@@ -87,7 +87,6 @@ class Fleet:
     async def close(self) -> None:
         """End every instance."""
         for pooled in self._pool:
-            self._retire(pooled)
             self._end(pooled, GRACE_S)
         while self._ending:
             await asyncio.gather(*self._ending)
@@ -131,7 +130,7 @@ class Fleet:
             self._end_if_idle(pooled)
         elif pooled.assigned == 0:
             pooled.instance.freeze()
-            pooled.reaping = asyncio.get_running_loop().call_later(self._profile.idle_s, self._reap, pooled)
+            pooled.reaping = asyncio.get_running_loop().call_later(self._profile.idle_s, self._end, pooled, GRACE_S)
 
     @contextmanager
     def _metered(self, pooled: PooledInstance) -> Iterator[None]:
@@ -147,10 +146,6 @@ class Fleet:
             self._meter.busy.change(-(pooled.serving == 0))
             self._meter.serving.change(-1)
 
-    def _reap(self, pooled: PooledInstance) -> None:
-        self._retire(pooled)
-        self._end(pooled, GRACE_S)
-
     def _retire(self, pooled: PooledInstance) -> None:
         pooled.retired = True
         if pooled.reaping is not None:
@@ -161,6 +156,7 @@ class Fleet:
             self._end(pooled, 0)
 
     def _end(self, pooled: PooledInstance, grace_s: float) -> None:
+        self._retire(pooled)
         if pooled.ending:
             return
         pooled.ending = True

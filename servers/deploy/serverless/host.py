@@ -85,7 +85,7 @@ class Host:
         """Return the host's own response, if the request was for it."""
         match target:
             case b"/stats":
-                return {**self._facts, **self._edge.as_dict()}
+                return {**self._facts, **asdict(self._edge)}
             case b"/host/stats":
                 bill = self._meter.as_dict(self._profile.memory_gb, self._fleet.cpu_s)
                 return {**self._facts, "profile": asdict(self._profile), **bill, "pids": self._fleet.pids}

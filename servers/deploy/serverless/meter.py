@@ -7,7 +7,7 @@ long it computes. A held long poll is one call, many seconds held, and hardly an
 import time
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import Any
 
 COLD_STARTS_KEPT = 1000
@@ -63,23 +63,17 @@ class Meter:
     def as_dict(self, memory_gb: float, living_cpu_s: float) -> dict[str, Any]:
         """Return all counts; given what an instance is billed for, and the CPU time of those that live."""
         busy_s = self.busy.seconds
+        counts = {field.name: getattr(self, field.name) for field in fields(self) if field.type is int}
         return {
+            **counts,
             "up_s": time.monotonic() - self.since_s,
-            "invocations": self.invocations,
             "invocation_s": self.serving.seconds,
             "instance_busy_s": busy_s,
             "instance_alive_s": self.alive.seconds,
             "held_gb_s": busy_s * memory_gb,
             "cpu_s": self.ended_cpu_s + living_cpu_s,
             "boot_cpu_s": self.boot_cpu_s,
-            "cold_starts": self.cold_starts,
             "cold_start_s": list(self.cold_start_s),
-            "timeouts": self.timeouts,
-            "cut_streams": self.cut_streams,
-            "cut_sockets": self.cut_sockets,
-            "throttled": self.throttled,
-            "upgrades_ignored": self.upgrades_ignored,
-            "failures": self.failures,
             "instances": {"alive": self.alive.number, "busy": self.busy.number},
             "open_calls": self.serving.number,
         }

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from websockets.frames import Frame, Opcode
 
-from servers.deploy.serverless.frame_count import FrameCount
+from servers.deploy.serverless.edge_counters import FrameCount
 from servers.deploy.serverless.meter import Area
 from tests.support.clock import FakeClock
 
