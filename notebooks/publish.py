@@ -1,7 +1,7 @@
 """Render the notebooks as pages: `python -m notebooks.publish` writes site/, whose index is the start page.
 
-Each page stands alone: its style and pictures are inside, and it asks nobody for anything. Code lies folded away under
-the text that it proves. What is rendered is the committed .ipynb, so nothing is executed here.
+Each page is self-contained: its style and pictures are embedded, and it loads nothing. The code of a cell is folded
+below its output. The committed .ipynb files are rendered as they are; nothing is executed.
 """
 
 import html
@@ -30,7 +30,7 @@ def page_name(stem: str) -> str:
 
 
 def rendered(stem: str, notebook: NotebookNode, titles: dict[str, str]) -> str:
-    """Return a notebook as a whole page. titles: those of all pages, by stem, in reading order."""
+    """Return a notebook as a whole page. titles: of all pages, by stem, in reading order."""
     marks = {stem: ' aria-current="page"'}
     links = [
         f'<li><a href="{page_name(each)}"{marks.get(each, "")}>{html.escape(title)}</a></li>'
@@ -49,7 +49,7 @@ def title_of(notebook: NotebookNode) -> str:
 
 
 def _cell(cell: NotebookNode) -> Iterator[str]:
-    """Yield a cell's text, or its outputs and beneath them its code."""
+    """Yield a cell's text, or its outputs and then its code."""
     if cell.cell_type == "markdown":
         yield _markdown(cell.source)
         return
@@ -75,12 +75,12 @@ def _output(output: NotebookNode) -> str:
 
 
 def _markdown(text: str) -> str:
-    made = str(MARKDOWN(text))
-    return made.replace("<table>", '<div class="wide"><table>').replace("</table>", "</table></div>")
+    page = str(MARKDOWN(text))
+    return page.replace("<table>", '<div class="wide"><table>').replace("</table>", "</table></div>")
 
 
 def publish(folder: Path = SITE) -> list[Path]:
-    """Write all pages into a folder; return where."""
+    """Write all pages into a folder; return their paths."""
     notebooks = {source.stem: nbformat.read(source.with_suffix(".ipynb"), as_version=4) for source in sources()}
     titles = {stem: title_of(notebook) for stem, notebook in notebooks.items()}
     folder.mkdir(parents=True, exist_ok=True)

@@ -1,6 +1,6 @@
 """Loads of one scenario side by side: what grows with the interval, the distance, the activity or the users.
 
-Each function returns the curves of one question, a curve for each transport or percentile, ready for
+Each function returns the curves of one comparison, a curve for each transport or percentile, ready for
 `notebooks.analysis.figures.curves`.
 """
 
@@ -67,7 +67,7 @@ def distance_sweeps(folder: Path) -> tuple[list[Curve], list[Curve]]:
 def on_open_connections(run: Run, slug: str) -> "pd.Series[bool]":
     """Return which deliveries are of messages that were sent on an open connection: acknowledged within 3 d, not 4 d.
 
-    Opening a connection takes a round trip. Without a distance the two cannot be told apart, and all count as such.
+    Opening a connection takes a round trip. Without a distance the two cannot be distinguished, and all count as open.
     """
     samples, delay_s = run.deliveries_of(slug), run.setting("one_way_delay_s")
     return samples["acked_s"] - samples["sent_s"] < (3 * delay_s or inf)

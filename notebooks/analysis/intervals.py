@@ -1,9 +1,9 @@
-"""How sure a figure is: intervals by bootstrap over the repeats of a measurement.
+"""Confidence intervals by bootstrap over the repeats of a measurement.
 
-The deliveries of one repeat share its moment, its seed and its server, so they are not independent: a repeat is what
-is drawn again, whole. With as few repeats as a full run has, that interval is simply their whole range, and it holds
-the median of all such repeats less often than 95 times in 100: with n repeats with probability 1 - 2^(1 - n), since it
-misses only if all fall on the same side.
+The deliveries of one repeat share its time, its seed and its server, so they are not independent: whole repeats are
+resampled. With as few repeats as a full run has, the interval is their whole range, and its coverage is below 95 %.
+Over n repeats it contains the true median with probability 1 - 2^(1 - n): it misses only if all repeats lie on the same
+side of it.
 """
 
 from collections.abc import Sequence
@@ -18,14 +18,14 @@ SEED = 1
 
 @dataclass(frozen=True, slots=True)
 class Interval:
-    """A median over repeats, and between which limits it lies; both are the value itself if there is one repeat."""
+    """A median over repeats, and its limits; with one repeat both limits are the value itself."""
 
     value: float
     low: float
     high: float
 
     def __format__(self, spec: str) -> str:
-        """Write the value, and beneath it `low-high` if they differ, each by the format that is asked for."""
+        """Write the value, and below it `low-high` if they differ, each in the format `spec`."""
         limits = f"\n{self.low:{spec}}\N{EN DASH}{self.high:{spec}}" if self.low < self.high else ""
         return f"{self.value:{spec}}{limits}"
 

@@ -19,10 +19,10 @@ from servers.transports import TRANSPORTS
 class Prose:
     """Text with figures in it, which a notebook renders as Markdown."""
 
-    words: str
+    text: str
 
     def _repr_markdown_(self) -> str:
-        return self.words
+        return self.text
 
 
 def table(rows: Mapping[str, Mapping[str, str]]) -> Prose:
@@ -97,13 +97,13 @@ def price_finding(run: Run) -> str:
 
 
 def overview_finding(run: Run) -> str:
-    """Return the headline of the whole: what the median delivery takes by the slowest and by the fastest transport."""
+    """Return the headline of the whole: the cost of the median delivery by the slowest and by the fastest transport."""
     by_median = sorted(latencies(run), key=lambda row: row.p50.pooled_ms)
     fastest, slowest = by_median[0], by_median[-1]
     if slowest.p50.pooled_ms - fastest.p50.pooled_ms < resolution_ms(run)[0.50]:
         return latency_finding(run)
-    takes = [f"{_effort(run, row)} by {in_prose(row.label)}" for row in (slowest, fastest)]
-    return f"The typical delivery takes {', '.join(takes)}"
+    efforts = [f"{_effort(run, row)} by {in_prose(row.label)}" for row in (slowest, fastest)]
+    return f"The typical delivery takes {', '.join(efforts)}"
 
 
 def _effort(run: Run, row: Latency) -> str:

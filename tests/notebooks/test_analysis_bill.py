@@ -41,7 +41,7 @@ def test_the_bill_has_the_same_bytes_when_drawn_again() -> None:
 
 
 def test_every_deployment_has_a_name_a_line_and_words_for_a_sentence() -> None:
-    assert set(bill.LOOKS) == set(bill.IN_SENTENCE) == set(DEPLOYMENTS)
+    assert set(bill.STYLES) == set(bill.IN_SENTENCE) == set(DEPLOYMENTS)
 
 
 def test_every_meter_that_can_end_a_free_tier_has_a_name() -> None:

@@ -88,13 +88,13 @@ def test_the_evidence_names_the_deployment_that_was_measured(tmp_path: Path) -> 
 
 
 @pytest.mark.parametrize(
-    ("ms", "words"),
+    ("ms", "text"),
     [(0, "0 ms"), (1.64, "1.6 ms"), (9.96, "10 ms"), (24.2, "24 ms"), (999.6, "1.00 s"), (12_340, "12 s")],
 )
-def test_a_duration_is_written_with_the_digits_that_matter(ms: float, words: str) -> None:
-    assert wording.duration(ms) == words
+def test_a_duration_is_written_with_the_digits_that_matter(ms: float, text: str) -> None:
+    assert wording.duration(ms) == text
 
 
-@pytest.mark.parametrize(("value", "words"), [(0, "0"), (0.346, "0.35"), (14.23, "14.2"), (1250.4, "1,250")])
-def test_an_amount_is_written_with_the_digits_that_matter(value: float, words: str) -> None:
-    assert wording.amount(value) == words
+@pytest.mark.parametrize(("value", "text"), [(0, "0"), (0.346, "0.35"), (14.23, "14.2"), (1250.4, "1,250")])
+def test_an_amount_is_written_with_the_digits_that_matter(value: float, text: str) -> None:
+    assert wording.amount(value) == text

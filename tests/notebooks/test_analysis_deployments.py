@@ -67,7 +67,7 @@ def test_a_limit_suffices_up_to_the_last_user_who_stays_within_it() -> None:
 def test_a_plan_with_more_connections_suffices_for_more_users() -> None:
     limit = ("pusher", "connections")
     assert managed.users_within(MEASURED, PRICES, Activity(1), limit, 100_000, plan=1) == 1_500
-    table = managed.plans_table(MEASURED, PRICES, Activity(1), 100_000).words
+    table = managed.plans_table(MEASURED, PRICES, Activity(1), 100_000).text
     assert "| **Startup** | $49 | 500 | 1,000,000 | 1,500 |" in table
     assert table.count("\n") == 1 + len(PRICES.service("pusher").plans)
 
@@ -83,7 +83,7 @@ def test_the_limit_that_is_reached_first_is_ringed() -> None:
 
 def test_a_bill_that_no_plan_can_pay_says_so() -> None:
     crowd = Activity(1, room_size=500, events_per_hour=500)
-    assert "no plan suffices" in side_by_side.bill_table(MEASURED, PRICES, crowd, [100_000]).words
+    assert "no plan suffices" in side_by_side.bill_table(MEASURED, PRICES, crowd, [100_000]).text
 
 
 def test_losses_are_stated_beside_the_deliveries_due() -> None:

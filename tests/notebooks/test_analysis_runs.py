@@ -54,9 +54,9 @@ def test_a_run_that_lacks_a_table_or_a_column_is_refused(tmp_path: Path, name: s
 def test_samples_that_do_not_match_the_counts_are_refused(tmp_path: Path) -> None:
     cells = write(tmp_path, SyntheticRun(slugs=["long_polling"], users=5, messages=40)) / CELLS_FILE
     whole = pd.read_csv(cells, keep_default_na=False)
-    for column, words in (("expected", "of 201 deliveries 200 came"), ("samples", "has 200 of 201 samples")):
+    for column, message in (("expected", "of 201 deliveries 200 came"), ("samples", "has 200 of 201 samples")):
         whole.assign(**{column: 201}).to_csv(cells, index=False, na_rep="nan")
-        with pytest.raises(BrokenRun, match=words):
+        with pytest.raises(BrokenRun, match=message):
             load(tmp_path)
 
 

@@ -39,7 +39,7 @@ def written(folder: Path, change: Callable[[list[Row]], None] = lambda rows: Non
     return folder
 
 
-def test_costs_are_those_of_one_delivery_over_all_processes_and_ways(tmp_path: Path) -> None:
+def test_costs_are_those_of_one_delivery_over_all_processes_and_directions(tmp_path: Path) -> None:
     rows = under_load(written(tmp_path)).head(1)
     assert [*latency_ms(rows, 50), *latency_ms(rows, 99), *cpu_us(rows)] == pytest.approx([2, 4, 3000])
     assert [*bytes_each(rows), *resident_mib(rows)] == [600, 3]
@@ -50,7 +50,7 @@ def test_the_table_shows_medians_with_their_limits_and_leaves_out_void_rows(tmp_
         rows[0] |= {"verdict": "void", "latency_p50_s": 9.0}
         rows[2] |= {"latency_p50_s": 0.004}
 
-    lines = load_table(written(tmp_path, change)).words.splitlines()
+    lines = load_table(written(tmp_path, change)).text.splitlines()
     assert [line.split(" | ")[1] for line in lines[2:]] == ["2.0 ms", "3.0 ms (2.0 ms to 4.0 ms)", "2.0 ms"]
 
 

@@ -105,8 +105,8 @@ def more_complex(evidence: Evidence) -> Finding:
         name: (len(parts["own"] + parts["rented"]), len(parts["links"]), len(parts["settings"]))
         for name, parts in evidence.parts.items()
     }
-    words = {name: ", ".join(map(wording.counted, count, PARTS)) for name, count in counts.items()}
-    figure = f"{words[SEPARATE]}; with Pusher {words[MANAGED]}; on a single server {words[SINGLE]}"
+    texts = {name: ", ".join(map(wording.counted, count, PARTS)) for name, count in counts.items()}
+    figure = f"{texts[SEPARATE]}; with Pusher {texts[MANAGED]}; on a single server {texts[SINGLE]}"
     if any(here <= there for here, there in zip(counts[SEPARATE], counts[SINGLE], strict=True)):
         return Finding(Verdict.NO_LONGER, figure, CONTRADICTED)
     return holds_when(

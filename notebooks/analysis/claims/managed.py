@@ -55,8 +55,8 @@ def just_sends_requests(evidence: Evidence) -> Finding:
 
 
 def broadcasts(evidence: Evidence) -> Finding:
-    ways = [(each.connection.link, each.up) for each in evidence.messages(ADAPTER) if MESSAGE in label(each)]
-    published, pushed = ways.count((PUBLISHING, True)), ways.count((SERVICE, False))
+    links = [(each.connection.link, each.up) for each in evidence.messages(ADAPTER) if MESSAGE in label(each)]
+    published, pushed = links.count((PUBLISHING, True)), links.count((SERVICE, False))
     return holds_if(
         pushed == 2 * published > 0,
         f"{published} published, {pushed} pushed to two browsers",

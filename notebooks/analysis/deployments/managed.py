@@ -123,7 +123,7 @@ def free_ends(measured: Measured, prices: Prices, activity: Activity, sizes: Seq
         for limit in LIMITS
     }
     first = [min(row[place] for row in users.values()) for place in range(len(sizes))]
-    looks = (GREY, INK, transports.find(ADAPTER).colour)
+    colours = (GREY, INK, transports.find(ADAPTER).colour)
     return [
         Curve(
             LIMITS[limit],
@@ -132,5 +132,5 @@ def free_ends(measured: Measured, prices: Prices, activity: Activity, sizes: Seq
             [Interval(count, count, count) for count in row],
             ringed=[size for size, count, least in zip(sizes, row, first, strict=True) if count == least],
         )
-        for (limit, row), colour in zip(users.items(), looks, strict=True)
+        for (limit, row), colour in zip(users.items(), colours, strict=True)
     ]

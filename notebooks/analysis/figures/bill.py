@@ -33,7 +33,7 @@ STRIP_IN = 0.14
 POINTS = 600
 LINEAR_USD = 5.0
 TICKS_USD = (0, 5, 20, 50, 100, 200, 500, 1_000, 2_000, 5_000, 10_000)
-LOOKS: Mapping[str, tuple[str, str, str]] = {
+STYLES: Mapping[str, tuple[str, str, str]] = {
     "pusher-and-serverless": ("Pusher and\nserverless", ADAPTER, "-"),
     "separate-websocket-server": ("Separate Web-\nSocket server", SOCKETS, "--"),
     "single-server": ("Single server", SOCKETS, "-"),
@@ -92,7 +92,7 @@ def leads(by_users: Mapping[str, BillByUsers], most: int) -> dict[str, list[tupl
 
 
 def draw(measured: Measured, prices: Prices, activity: Activity, most: int, *, commercial: bool = False) -> Figure:
-    """Return the chart for 1 to `most` users who do what the activity says; its own number of users does not count."""
+    """Return the chart for 1 to `most` users with that activity; its own number of users is ignored."""
     by_users = bills(activity, measured, prices, commercial=commercial)
     ends = {name: free_end(bill, most) for name, bill in by_users.items()}
     strips = {name: spans for name, spans in leads(by_users, most).items() if spans}
@@ -103,7 +103,7 @@ def draw(measured: Measured, prices: Prices, activity: Activity, most: int, *, c
     costs = {name: [bill(each).usd for each in users] for name, bill in by_users.items()}
     _frame(axes, most, max((usd for row in costs.values() for usd in row if isfinite(usd)), default=LINEAR_USD))
     for name, row in costs.items():
-        seen = measured[LOOKS[name][1]].users_max / activity.peak * activity.open_hours / activity.hours_per_day
+        seen = measured[STYLES[name][1]].users_max / activity.peak * activity.open_hours / activity.hours_per_day
         _curve(axes, name, users, row, seen)
     _free_ends(axes, ends)
     _names(axes, users, costs)
@@ -150,7 +150,7 @@ def _frame(axes: Axes, most: int, highest_usd: float) -> None:
 
 def _curve(axes: Axes, name: str, users: list[int], row: list[float], seen: float) -> None:
     """Draw a curve, paler beyond the users that were seen, up to where a plan suffices, with a cross if none does."""
-    _, slug, line = LOOKS[name]
+    _, slug, line = STYLES[name]
     colour, within = transports.find(slug).colour, [index for index, usd in enumerate(row) if isfinite(usd)]
     beyond = sum(users[index] <= seen for index in within)
     for part, strength in ((within[: beyond + 1], 1.0), (within[beyond:], 0.45)):
@@ -161,10 +161,10 @@ def _curve(axes: Axes, name: str, users: list[int], row: list[float], seen: floa
 
 
 def _free_ends(axes: Axes, ends: Mapping[str, FreeEnd]) -> None:
-    """Ring the last free user of each deployment, and write beside which limit it is: the last at its right."""
+    """Ring the last free user of each deployment, and name its limit: the last to the right of the ring."""
     found = sorted((end.users, name) for name, end in ends.items() if end.users and end.limit)
     for row, (users, name) in enumerate(found):
-        colour, is_last = transports.find(LOOKS[name][1]).colour, row == len(found) - 1
+        colour, is_last = transports.find(STYLES[name][1]).colour, row == len(found) - 1
         axes.plot(users, 0, "o", markersize=6, color=colour, markerfacecolor="white", clip_on=False, zorder=5)
         offset, side = ((8, 8), "left") if is_last else ((-6, 8 + 11 * row), "right")
         label(axes, f"{users:,}: {ends[name].limit}", (users, 0), offset, ha=side, color=colour, size=7.5)
@@ -176,9 +176,9 @@ def _names(axes: Axes, users: list[int], costs: Mapping[str, list[float]]) -> No
     ordered = sorted(ends, key=ends.__getitem__)
     heights = heights_of(axes, [(users[-1], ends[name]) for name in ordered], NAME_IN / PLOT_IN)
     for name, height in zip(ordered, heights, strict=True):
-        words, slug, _ = LOOKS[name]
+        text, slug, _ = STYLES[name]
         style: dict[str, Any] = {"va": "center", "size": 7.5, "linespacing": 1.2, "color": transports.find(slug).colour}
-        axes.text(1.02, height, words, transform=axes.transAxes, **style)
+        axes.text(1.02, height, text, transform=axes.transAxes, **style)
 
 
 def _strips(axes: Axes, strips: Mapping[str, list[tuple[int, int]]], most: int) -> None:
@@ -189,7 +189,7 @@ def _strips(axes: Axes, strips: Mapping[str, list[tuple[int, int]]], most: int) 
         0, top, "the cheapest, alone or among equals", transform=axes.transAxes, color=GREY, size=7.5, va="center"
     )
     for row, (name, spans) in enumerate(reversed(list(strips.items())), 1):
-        _, slug, line = LOOKS[name]
+        _, slug, line = STYLES[name]
         colour, height = transports.find(slug).colour, 1 + STRIP_IN * row / PLOT_IN
         dashes = "-" if line == "-" else (0, (1.2, 0.5))
         style: dict[str, Any] = {"linewidth": 4, "clip_on": False, "solid_capstyle": "butt", "linestyle": dashes}
@@ -197,7 +197,5 @@ def _strips(axes: Axes, strips: Mapping[str, list[tuple[int, int]]], most: int) 
             axes.plot([first, last], [height] * 2, color=colour, transform=in_axes, **style)
             if last < most:
                 axes.axvline(last, color=PALE, linewidth=0.9, zorder=1)
-                words, offset = f"up to {last:,}", (5, 0)
-                axes.annotate(
-                    words, (last, height), offset, in_axes, "offset points", va="center", color=colour, size=7
-                )
+                text, offset = f"up to {last:,}", (5, 0)
+                axes.annotate(text, (last, height), offset, in_axes, "offset points", va="center", color=colour, size=7)

@@ -18,7 +18,7 @@ ANSWER_IN = (2.05, 0.78)
 class Box:
     """A question, or an answer if it names a transport; its centre in inches from the sheet's top left corner."""
 
-    words: str
+    text: str
     x_in: float
     y_in: float
     slug: str = ""
@@ -50,10 +50,10 @@ ARROWS = (
 
 
 def draw(evidence: Mapping[str, str], title: str, subtitle: str) -> Figure:
-    """Return the chart; evidence: for each transport the figures that stand in its box."""
+    """Return the chart. evidence: by transport, the figures to write in its box."""
     figure, top_in = sheet(HEIGHT_IN, title, subtitle)
-    for start, end, word in ARROWS:
-        _arrow(figure, top_in, BOXES[start], BOXES[end], word)
+    for start, end, answer in ARROWS:
+        _arrow(figure, top_in, BOXES[start], BOXES[end], answer)
     for box in BOXES.values():
         _box(figure, top_in, box, evidence.get(box.slug, ""))
     return figure
@@ -63,8 +63,8 @@ def _size(box: Box) -> tuple[float, float]:
     return ANSWER_IN if box.slug else QUESTION_IN
 
 
-def _arrow(figure: Figure, top_in: float, start: Box, end: Box, word: str) -> None:
-    """Draw from edge to edge, straight down or to the right, with the answer beside it."""
+def _arrow(figure: Figure, top_in: float, start: Box, end: Box, answer: str) -> None:
+    """Draw from edge to edge, straight down or to the right, with the answer next to it."""
     page = figure.get_size_inches()
     down = start.x_in == end.x_in
     gap = [size / 2 for size in (_size(start)[down], _size(end)[down])]
@@ -81,9 +81,9 @@ def _arrow(figure: Figure, top_in: float, start: Box, end: Box, word: str) -> No
     middle = ((begin[0] + finish[0]) / 2, (begin[1] + finish[1]) / 2)
     place = Placing(figure)
     if down:
-        place.text(middle[0] + 0.08, top_in + middle[1], word, color=GREY, size=8, va="center")
+        place.text(middle[0] + 0.08, top_in + middle[1], answer, color=GREY, size=8, va="center")
     else:
-        place.text(middle[0], top_in + middle[1] - 0.06, word, color=GREY, size=8, ha="center", va="bottom")
+        place.text(middle[0], top_in + middle[1] - 0.06, answer, color=GREY, size=8, ha="center", va="bottom")
 
 
 def _box(figure: Figure, top_in: float, box: Box, evidence: str) -> None:
@@ -101,7 +101,7 @@ def _box(figure: Figure, top_in: float, box: Box, evidence: str) -> None:
     place, middle_in = Placing(figure), top_in + box.y_in
     style = {"ha": "center", "va": "center"}
     if not box.slug:
-        place.text(box.x_in, middle_in, box.words, color=INK, size=9, linespacing=1.3, **style)
+        place.text(box.x_in, middle_in, box.text, color=INK, size=9, linespacing=1.3, **style)
         return
-    place.text(box.x_in, middle_in - 0.2, box.words, color=colour, weight="bold", size=9.5, **style)
+    place.text(box.x_in, middle_in - 0.2, box.text, color=colour, weight="bold", size=9.5, **style)
     place.text(box.x_in, middle_in + 0.12, evidence, color=GREY, size=7.5, linespacing=1.35, **style)

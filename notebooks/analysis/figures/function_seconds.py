@@ -72,8 +72,8 @@ def _figures(place: Placing, middle_in: float, hosted: Hosted, slug: str, host: 
     """Write the name of a host before its row, and its figures behind."""
     place.text(NAMES_IN + HOSTS_IN - 0.1, middle_in, host, color=GREY, size=7, ha="right", va="center")
     for right_in, column in ((SECONDS_IN, "invocation_s"), (RIGHT_IN, "held_gb_s")):
-        words = wording.amount(hosted.row(slug, host).per_user_hour(column))
-        place.text(right_in, middle_in, words, size=8, ha="right", va="center")
+        text = wording.amount(hosted.row(slug, host).per_user_hour(column))
+        place.text(right_in, middle_in, text, size=8, ha="right", va="center")
 
 
 def _marks(axes: Axes, at_in: float, hosted: Hosted, slug: str, host: str) -> None:

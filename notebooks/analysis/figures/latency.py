@@ -102,8 +102,8 @@ def _median(axes: Axes, found: Latency) -> None:
     colour, p50_ms = transports.find(found.slug).colour, found.p50.pooled_ms
     axes.plot(p50_ms, 0.5, "o", markersize=6, color=colour, markerfacecolor="white", markeredgewidth=1.6, zorder=4)
     lowest, highest = np.log(axes.get_xlim())
-    words = f"half within {wording.duration(p50_ms)}"
+    text = f"half within {wording.duration(p50_ms)}"
     if np.log(p50_ms) < (lowest + highest) / 2:
-        label(axes, words, (p50_ms, 0.5), (9, -5), ha="left", va="top")
+        label(axes, text, (p50_ms, 0.5), (9, -5), ha="left", va="top")
     else:
-        label(axes, words, (p50_ms, 0.5), (-11, 3), ha="right", va="bottom")
+        label(axes, text, (p50_ms, 0.5), (-11, 3), ha="right", va="bottom")

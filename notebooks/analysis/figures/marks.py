@@ -56,16 +56,16 @@ def grid_of_rows(axes: Axes) -> None:
     axes.grid(axis="x")
 
 
-def key(place: Placing, top_in: float, height_in: float, words: Mapping[Any, str]) -> Axes:
+def key(place: Placing, top_in: float, height_in: float, meanings: Mapping[Any, str]) -> Axes:
     """Write a key across the page; return its axes, 0 to 100 wide, in which each mark is to be drawn once, in grey.
 
-    words: the explanations, by where each begins.
+    meanings: the explanation of each mark, by the x at which the text begins.
     """
     axes = place.axes(MARGIN_IN, top_in, WIDTH_IN - 2 * MARGIN_IN, height_in)
     axes.set_xlim(0, 100)
     axes.set_ylim(-1, 1)
     axes.axis("off")
-    for left, meaning in words.items():
+    for left, meaning in meanings.items():
         axes.text(left, 0, meaning, va="center", color=GREY, size=7.5)
     return axes
 

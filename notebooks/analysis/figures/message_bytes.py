@@ -38,8 +38,8 @@ def draw(exchanges: Sequence[Exchange], title: str, subtitle: str) -> Figure:
     for each in exchanges:
         transport = transports.find(each.slug)
         place.text(MARGIN_IN, at_in, transport.label, color=transport.colour, weight="bold", size=9.5)
-        words = f"{each.size:,} bytes, of which {each.content_bytes:,} are content"
-        place.text(NAMES_IN, at_in + 0.02, words, color=GREY)
+        text = f"{each.size:,} bytes, of which {each.content_bytes:,} are content"
+        place.text(NAMES_IN, at_in + 0.02, text, color=GREY)
         for row, message in enumerate(each.messages):
             bar_in = at_in + 0.24 + row * BAR_IN
             place.text(
@@ -70,8 +70,8 @@ def _bar(axes: Axes, message: WireMessage, longest: float, colour: str) -> None:
         axes.barh(0, width, left=left, height=0.72, color=fill, edgecolor="white", linewidth=0.6)
         if width > WIDE_ENOUGH * longest:
             ink = "white" if is_content else INK
-            words = f"{part.name} {width}" if width > 3 * WIDE_ENOUGH * longest else str(width)
-            axes.text(left + width / 2, 0, words, ha="center", va="center", size=7, color=ink)
+            text = f"{part.name} {width}" if width > 3 * WIDE_ENOUGH * longest else str(width)
+            axes.text(left + width / 2, 0, text, ha="center", va="center", size=7, color=ink)
         left += width
     label(axes, f"{message.size:,}", (left, 0), (4, 0), va="center", color=INK, size=7.5)
     axes.axvline(0, color=RULE, linewidth=1)

@@ -15,7 +15,7 @@ from matplotlib.figure import Figure
 
 from notebooks.analysis import wording
 from notebooks.analysis.deployments.reports import NAMES
-from notebooks.analysis.figures.bill import LOOKS
+from notebooks.analysis.figures.bill import STYLES
 from notebooks.analysis.figures.marks import bar_rows, key
 from notebooks.analysis.figures.style import GREY, INK, MARGIN_IN, WIDTH_IN, Placing, sheet, tint
 from notebooks.analysis.intervals import Interval, interval
@@ -88,8 +88,8 @@ def draw(outages: pd.DataFrame, people: int, title: str, measure: str) -> Figure
     place, at_in = Placing(figure), top_in + HEADER_IN
     longest_s = max(AXIS_MIN_S, *(row.longest_s for rows in found.values() for row in rows))
     width_in = WIDTH_IN - NAMES_IN - COLUMN_IN * len(COLUMNS) - MARGIN_IN
-    for column, words in enumerate(COLUMNS, 1):
-        place.text(NAMES_IN + width_in + column * COLUMN_IN, top_in + 0.16, words, color=GREY, size=7.5, ha="right")
+    for column, heading in enumerate(COLUMNS, 1):
+        place.text(NAMES_IN + width_in + column * COLUMN_IN, top_in + 0.16, heading, color=GREY, size=7.5, ha="right")
     for happened, rows in found.items():
         place.text(MARGIN_IN, at_in + 0.1, happened, weight="bold")
         if over_s := max(row.over_s for row in rows):
@@ -98,20 +98,20 @@ def draw(outages: pd.DataFrame, people: int, title: str, measure: str) -> Figure
         at_in += GROUP_IN
         _bars(place.axes(NAMES_IN, at_in, width_in, ROW_IN * len(rows)), rows, longest_s)
         for row in rows:
-            _words(place, row, at_in + ROW_IN / 2, NAMES_IN + width_in, people)
+            _row_texts(place, row, at_in + ROW_IN / 2, NAMES_IN + width_in, people)
             at_in += ROW_IN
     _key(place, at_in + 0.2)
     return figure
 
 
-def _words(place: Placing, row: Row, middle_in: float, left_in: float, people: int) -> None:
-    """Write the name of a row before its bar, and its figures behind."""
-    colour = transports.find(LOOKS[row.deployment][1]).colour
+def _row_texts(place: Placing, row: Row, middle_in: float, left_in: float, people: int) -> None:
+    """Write the name of a row to the left of its bar, and its figures to the right."""
+    colour = transports.find(STYLES[row.deployment][1]).colour
     place.text(MARGIN_IN, middle_in, NAMES[row.deployment], color=colour, va="center", size=8)
     times = [wording.duration(1000 * time_s.value) for time_s in (row.silent_s, row.unacknowledged_s)]
     figures = (*times, f"{row.reconnecting} of {people}" if row.reconnecting else "nobody")
-    for column, words in enumerate(figures, 1):
-        place.text(left_in + column * COLUMN_IN, middle_in, words, va="center", ha="right", size=8)
+    for column, text in enumerate(figures, 1):
+        place.text(left_in + column * COLUMN_IN, middle_in, text, va="center", ha="right", size=8)
 
 
 def _bars(axes: Axes, rows: list[Row], longest_s: float) -> None:
@@ -121,7 +121,7 @@ def _bars(axes: Axes, rows: list[Row], longest_s: float) -> None:
             [over_s] * 2, [-0.8, len(rows) - 0.5], color=INK, linewidth=0.8, linestyle=":", clip_on=False, zorder=3
         )
     for number, row in enumerate(rows):
-        _, slug, line = LOOKS[row.deployment]
+        _, slug, line = STYLES[row.deployment]
         fill = tint(transports.find(slug).colour, 1.0 if line == "-" else 0.45)
         axes.barh(number, row.silent_s.value, height=BAR, color=fill)
         axes.plot([row.silent_s.low, row.silent_s.high], [number, number], color=INK, linewidth=0.8)
@@ -130,8 +130,8 @@ def _bars(axes: Axes, rows: list[Row], longest_s: float) -> None:
 
 
 def _key(place: Placing, top_in: float) -> None:
-    words = {4: "longest time that somebody saw nothing", 38.5: "longest wait for an acknowledgement"}
-    axes = key(place, top_in, 0.25, words | {73: "range over repeats"})
+    meanings = {4: "longest time that somebody saw nothing", 38.5: "longest wait for an acknowledgement"}
+    axes = key(place, top_in, 0.25, meanings | {73: "range over repeats"})
     axes.barh(0, 3, left=0, height=0.9, color=GREY)
     axes.plot([37, 37], [-0.8, 0.8], color=INK, linewidth=1.8, solid_capstyle="butt")
     axes.plot([69, 72], [0, 0], color=INK, linewidth=0.8)

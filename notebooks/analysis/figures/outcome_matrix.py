@@ -28,16 +28,16 @@ MARK = 7.0
 
 def draw(hosted: Hosted, title: str, subtitle: str) -> Figure:
     """Return the matrix: a row for each transport, a column for each host."""
-    words = {slug: [_words(hosted, slug, host) for host in hosted.hosts] for slug in hosted.slugs}
-    heights_in = {slug: VERDICT_IN + LINE_IN * max(map(len, cells)) + PAD_IN for slug, cells in words.items()}
-    figure, top_in = sheet(HEADER_IN + sum(heights_in.values()) + GAP_IN * len(words) + FOOTER_IN, title, subtitle)
+    reasons = {slug: [_cell_lines(hosted, slug, host) for host in hosted.hosts] for slug in hosted.slugs}
+    heights_in = {slug: VERDICT_IN + LINE_IN * max(map(len, cells)) + PAD_IN for slug, cells in reasons.items()}
+    figure, top_in = sheet(HEADER_IN + sum(heights_in.values()) + GAP_IN * len(reasons) + FOOTER_IN, title, subtitle)
     place, at_in = Placing(figure), top_in + HEADER_IN
     width_in = (WIDTH_IN - NAMES_IN - MARGIN_IN) / len(hosted.hosts) - GAP_IN
     lefts_in = [NAMES_IN + GAP_IN + column * (width_in + GAP_IN) for column in range(len(hosted.hosts))]
     for left_in, (host, limits) in zip(lefts_in, hosted.hosts.items(), strict=True):
         place.text(left_in + PAD_IN, top_in + 0.14, host, weight="bold")
         place.text(left_in + PAD_IN, top_in + 0.3, _limits(limits), color=GREY, size=7, linespacing=1.25)
-    for slug, cells in words.items():
+    for slug, cells in reasons.items():
         name, colour = hosted.label_of(slug).replace("Server-Sent ", "Server-Sent\n"), transports.find(slug).colour
         transport_name(place, at_in + PAD_IN, slug, name, size=8, linespacing=1.25)
         for left_in, host, lines in zip(lefts_in, hosted.hosts, cells, strict=True):
@@ -52,7 +52,7 @@ def _limits(limits: Mapping[str, Any]) -> str:
     return f"{limits['max_duration_s']:g} s, {sockets},\n{limits['concurrency']} at once; {limits['as_of']}"
 
 
-def _words(hosted: Hosted, slug: str, host: str) -> list[str]:
+def _cell_lines(hosted: Hosted, slug: str, host: str) -> list[str]:
     row, (outcome, reasons) = hosted.row(slug, host), hosted.judge(slug, host)
     if outcome is Outcome.FAILS:
         refused = row.figures["upgrades_ignored"]
@@ -85,6 +85,6 @@ def _cell(
         half: dict[str, Any] = {"fillstyle": "full" if works else "left", "markerfacecoloralt": "white"}
         axes.plot(0.17, 0.17, "o", **mark, **half)
     axes.text(0.3, 0.175, judgement.outcome.value, va="center", weight="bold", color=GREY if fails else INK)
-    for row, words in enumerate(lines):
+    for row, line in enumerate(lines):
         ink = INK if row < len(judgement.reasons) else GREY
-        axes.text(PAD_IN, VERDICT_IN + 0.06 + row * LINE_IN, words, va="center", color=ink, size=7)
+        axes.text(PAD_IN, VERDICT_IN + 0.06 + row * LINE_IN, line, va="center", color=ink, size=7)

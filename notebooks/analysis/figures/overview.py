@@ -56,11 +56,11 @@ def draw(run: Run) -> Figure:
     subtitle = f"{_what_is_shown(run, shown_s)}\n{wording.evidence(run)}"
     figure, top_in = sheet(height_in, wording.overview_finding(run), subtitle)
     place = Placing(figure)
-    for left_in, words in COLUMNS.items():
-        place.text(left_in, top_in + 0.2, words, color=GREY)
+    for left_in, heading in COLUMNS.items():
+        place.text(left_in, top_in + 0.2, heading, color=GREY)
     for row, slug in enumerate(run.slugs):
         lane_in = top_in + HEADER_IN + row * LANE_IN
-        _words(place, lane_in, run, slug)
+        _lane_texts(place, lane_in, run, slug)
         axes = place.axes(STRIP_LEFT_IN, lane_in + 0.05, STRIP_WIDTH_IN, STRIP_IN)
         _strip(axes, excerpt(run, slug, shown_s), shown_s, transports.find(slug).colour)
         _clock(axes, labelled=row == len(run.slugs) - 1)
@@ -94,8 +94,8 @@ def _shown_s(run: Run) -> float:
     return float(np.ceil(min(wanted_s, run.cells["measured_s"].min())))
 
 
-def _words(place: Placing, top_in: float, run: Run, slug: str) -> None:
-    """Write the name and the figures beside a lane."""
+def _lane_texts(place: Placing, top_in: float, run: Run, slug: str) -> None:
+    """Write the name and the figures of a lane."""
     transport, found, requests = transports.find(slug), latency(run, slug), price(run, slug, REQUESTS)
     name, _, aside = run.label_of(slug).partition(" (")
     waits = "\n".join(textwrap.wrap(transport.who_waits + (f" ({aside}" if aside else ""), 24))

@@ -53,8 +53,8 @@ def _bars(axes: Axes, run: Run, measure: Measure) -> None:
         if each:
             _bar(axes, row, each, transports.find(slug).colour)
         else:
-            words = "not told" if is_uncounted(run, slug, measure) else "does not read"
-            label(axes, words, (0, row), (4, 0), va="center", color=GREY, size=7.5)
+            text = "not told" if is_uncounted(run, slug, measure) else "does not read"
+            label(axes, text, (0, row), (4, 0), va="center", color=GREY, size=7.5)
 
 
 def _bar(axes: Axes, row: int, each: Price, colour: str) -> None:
@@ -67,8 +67,8 @@ def _bar(axes: Axes, row: int, each: Price, colour: str) -> None:
 
 
 def _key(place: Placing, top_in: float, *, with_range: bool) -> None:
-    words = {4: "measured", 21: "of it by the push service", 46.5: "predicted by theory"}
-    axes = key(place, top_in, 0.3, words | ({70: "range over repeats"} if with_range else {}))
+    meanings = {4: "measured", 21: "of it by the push service", 46.5: "predicted by theory"}
+    axes = key(place, top_in, 0.3, meanings | ({70: "range over repeats"} if with_range else {}))
     axes.barh(0, 3, left=0, height=0.9, color=GREY)
     axes.barh(0, 3, left=17, height=0.9, color=tint(GREY, PART_TINT))
     axes.plot([45, 45], [-0.7, 0.7], color=INK, linewidth=1.8, solid_capstyle="butt")

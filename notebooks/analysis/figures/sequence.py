@@ -80,8 +80,8 @@ def _diagram(axes: Axes, shown: Sequence[WireMessage], arrows: int, transport: T
 def _arrow(axes: Axes, row: int, message: WireMessage, colour: str) -> None:
     near, far = ENDS[message.connection.link]
     start, end = (near, far) if message.up else (far, near)
-    words = label(message)
-    is_event = not message.up and any(kind in words for kind in EVENT_LABELS.values())
+    text = label(message)
+    is_event = not message.up and any(kind in text for kind in EVENT_LABELS.values())
     style = {
         "color": colour if is_event else GREY,
         "lw": 1.6 if is_event else 0.9,
@@ -91,5 +91,5 @@ def _arrow(axes: Axes, row: int, message: WireMessage, colour: str) -> None:
     axes.annotate("", (end, row + 0.25), (start, row + 0.25), arrowprops=arrow)
     middle = (start + end) / 2
     weight = "bold" if is_event else "normal"
-    axes.text(middle, row + 0.12, words, ha="center", va="bottom", size=7, color=style["color"], weight=weight)
+    axes.text(middle, row + 0.12, text, ha="center", va="bottom", size=7, color=style["color"], weight=weight)
     axes.text(-0.06, row + 0.25, f"{message.at_s:.2f}", ha="right", va="center", size=6.5, color=GREY)

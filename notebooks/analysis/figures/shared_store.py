@@ -46,8 +46,8 @@ def draw_cost(measured: SharedStore, title: str, subtitle: str) -> Figure:
         place.text(left_in, top_in + 0.14, store, weight="bold")
         place.text(left_in, top_in + 0.3, workers, color=GREY, size=7.5)
         _bars(place.axes(left_in, bars_in, width_in, rows_in), measured.slugs, costs, longest)
-    words = {4: "servers and push service", 28: "the store's engine", 52: "range over the repeats"}
-    axes = key(place, bars_in + rows_in + 0.15, 0.22, words)
+    meanings = {4: "servers and push service", 28: "the store's engine", 52: "range over the repeats"}
+    axes = key(place, bars_in + rows_in + 0.15, 0.22, meanings)
     axes.barh(0, 3, left=0, height=0.9, color=GREY)
     axes.barh(0, 3, left=24, height=0.9, color=tint(GREY, PART_TINT))
     axes.plot([48, 51], [0, 0], color=INK, linewidth=0.8)

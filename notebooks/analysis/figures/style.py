@@ -1,10 +1,10 @@
-"""The style of every chart: a finding as its title, a grey line of evidence, little ink, and one colour a transport.
+"""The style of every chart: the finding as its title, a grey line of evidence, and one colour for each transport.
 
-Figures are made without pyplot: no global state, no window, the same bytes on every run.
+Figures are made without pyplot: no global state, no window, and the same bytes on every run.
 """
 
 import textwrap
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from io import BytesIO
 from pathlib import Path
@@ -27,14 +27,14 @@ PALE = "#CDD3DA"
 WIDTH_IN = 8.0
 DPI = 160
 COLOURS = 64
-NEAR = 10  # of 255: what looks the same as an exact colour is drawn in that
+COLOUR_TOLERANCE = 10  # of 255: a colour closer than this to a named colour is replaced by it
 TINTS = (1.0, 0.75, 0.55, 0.45, 0.3, 0.25, 0.1)
 MARGIN_IN = 0.15
 TITLE_CHARACTERS = 82
 SUBTITLE_CHARACTERS = 112
 
 SETTINGS: Any = {
-    "font.family": "DejaVu Sans",  # the one that matplotlib brings along: the same letters on every machine
+    "font.family": "DejaVu Sans",  # shipped with matplotlib, so text looks the same on every machine
     "font.size": 8.5,
     "text.color": INK,
     "axes.edgecolor": RULE,
@@ -56,13 +56,13 @@ SETTINGS: Any = {
 
 @dataclass(frozen=True, slots=True)
 class Picture:
-    """A finished chart: a notebook shows it, `save` writes it. finding: its headline, for whoever cannot see it."""
+    """A finished chart: a notebook shows it, `save` writes it. finding: its headline, used as alternative text."""
 
     png: bytes = field(repr=False)
     finding: str = ""
 
     def save(self, path: Path) -> Path:
-        """Write the PNG and return where."""
+        """Write the PNG; return its path."""
         path.write_bytes(self.png)
         return path
 
@@ -70,10 +70,10 @@ class Picture:
         return self.png, {"width": int(WIDTH_IN * 100), "alt": self.finding}
 
 
-def picture(draw: Callable[..., Figure], *shown: Any) -> Picture:
-    """Draw a run, or what else is given, in this style, and quantise it: a third of the bytes."""
+def picture(draw: Callable[..., Figure], *arguments: Any) -> Picture:
+    """Call `draw` with the arguments in this style; return the chart with a palette: a third of the bytes."""
     with mpl.rc_context(SETTINGS):
-        figure, raw = draw(*shown), BytesIO()
+        figure, raw = draw(*arguments), BytesIO()
         figure.savefig(raw, format="png", dpi=DPI)
     small = BytesIO()
     image = Image.open(raw).convert("RGB")
@@ -82,23 +82,24 @@ def picture(draw: Callable[..., Figure], *shown: Any) -> Picture:
 
 
 def _palette(image: Image.Image) -> Image.Image:
-    """Return white, the inks, each transport's colour with its tints, and as few of the image's own as will do."""
-    named = [("white", 1.0), (INK, 1.0), (GREY, 1.0), *((row.colour, tinge) for row in TRANSPORTS for tinge in TINTS)]
-    exact = [tuple(round(255 * part) for part in tint(colour, tinge)) for colour, tinge in named]
+    """Return the named colours (white, inks, transports with tints), and the image's most common other colours."""
+    tints = [("white", 1.0), (INK, 1.0), (GREY, 1.0), *((row.colour, share) for row in TRANSPORTS for share in TINTS)]
+    named = [tuple(round(255 * part) for part in tint(colour, share)) for colour, share in tints]
     flat = (image.quantize(COLOURS, dither=Image.Dither.NONE).getpalette() or [])[: 3 * COLOURS]
-    common = [tuple(flat[place : place + 3]) for place in range(0, len(flat), 3)]
-    apart = [each for each in common if all(max(map(_gap, each, other)) > NEAR for other in exact)]
+    common = [tuple(flat[index : index + 3]) for index in range(0, len(flat), 3)]
+    others = [colour for colour in common if all(_distance(colour, other) > COLOUR_TOLERANCE for other in named)]
     palette = Image.new("P", (1, 1))
-    palette.putpalette([part for colour in (*exact, *apart) for part in colour])
+    palette.putpalette([part for colour in (*named, *others) for part in colour])
     return palette
 
 
-def _gap(one: int, other: int) -> int:
-    return abs(one - other)
+def _distance(one: Sequence[int], other: Sequence[int]) -> int:
+    """Return the largest difference in red, green or blue."""
+    return max(abs(a - b) for a, b in zip(one, other, strict=True))
 
 
 def sheet(height_in: float, title: str, subtitle: str) -> tuple[Figure, float]:
-    """Return a white figure with its headline, and how many inches below the top the headline ends."""
+    """Return a white figure with its headline, and the distance from its top to the end of the headline, in inches."""
     title_lines = _balanced(title, TITLE_CHARACTERS)
     subtitle_lines = [line for part in subtitle.split("\n") for line in _balanced(part, SUBTITLE_CHARACTERS)]
     title_in, subtitle_in = 0.22 * len(title_lines), 0.165 * len(subtitle_lines)
@@ -110,25 +111,25 @@ def sheet(height_in: float, title: str, subtitle: str) -> tuple[Figure, float]:
     return figure, MARGIN_IN + title_in + 0.06 + subtitle_in
 
 
-def _balanced(words: str, longest: int) -> list[str]:
-    """Break words into as few lines as possible, of about equal length: no lonely word on a last line."""
-    lines = textwrap.wrap(words, longest)
-    for width in range(len(words) // len(lines), longest):
-        if len(balanced := textwrap.wrap(words, width)) == len(lines):
+def _balanced(text: str, longest: int) -> list[str]:
+    """Wrap text into as few lines as possible, of about equal length, so that no single word stands on a last line."""
+    lines = textwrap.wrap(text, longest)
+    for width in range(len(text) // len(lines), longest):
+        if len(balanced := textwrap.wrap(text, width)) == len(lines):
             return balanced
     return lines
 
 
 @dataclass(frozen=True, slots=True)
 class Placing:
-    """Places text and axes on a figure in inches from its top left corner, as a layout is thought of."""
+    """Places text and axes on a figure; positions are in inches from its top left corner."""
 
     figure: Figure
 
-    def text(self, left_in: float, top_in: float, words: str, **style: Any) -> None:
-        """Write words whose top left corner (or `ha`, `va`) is there."""
+    def text(self, left_in: float, top_in: float, text: str, **style: Any) -> None:
+        """Write text; its top left corner is at that place, unless `ha` or `va` is given."""
         width, height = self.figure.get_size_inches()
-        self.figure.text(left_in / width, 1 - top_in / height, words, **({"va": "top"} | style))
+        self.figure.text(left_in / width, 1 - top_in / height, text, **({"va": "top"} | style))
 
     def axes(self, left_in: float, top_in: float, width_in: float, height_in: float) -> Axes:
         """Return new axes in that rectangle."""
@@ -143,7 +144,7 @@ def tint(colour: ColorType, strength: float) -> tuple[float, float, float]:
     return red, green, blue
 
 
-def label(axes: Axes, words: str, at: tuple[float, float], offset: tuple[float, float], **style: Any) -> None:
-    """Write words beside a point, `offset` in typographic points, with a halo that keeps them readable on a line."""
+def label(axes: Axes, text: str, at: tuple[float, float], offset: tuple[float, float], **style: Any) -> None:
+    """Write text next to a point, `offset` in typographic points, with a halo that keeps them readable on a line."""
     halo = [effects.withStroke(linewidth=2.5, foreground="white")]
-    axes.annotate(words, at, offset, textcoords="offset points", path_effects=halo, zorder=5, **style)
+    axes.annotate(text, at, offset, textcoords="offset points", path_effects=halo, zorder=5, **style)

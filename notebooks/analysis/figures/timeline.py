@@ -81,11 +81,11 @@ def _lane(axes: Axes, row: int, hosted: Hosted, lane: Lane) -> None:
             _cross(axes, row, each["ended_s"])
     _messages(axes, row, spans[spans["phase"] == "message"], transport.colour)
     if spans["succeeded"].any():
-        words, at = "held by the push service: no function waits" if transport.needs_push_service else "", CONNECTION_AT
+        text, at = "held by the push service: no function waits" if transport.needs_push_service else "", CONNECTION_AT
     else:
-        words, at = "refused, until given up", SEEN_AT
+        text, at = "refused, until given up", SEEN_AT
     style: dict[str, Any] = {"color": transport.colour, "size": 7.5, "ha": "center", "va": "center", "zorder": 5}
-    axes.text(SPAN_S / 3, row + at, words, **style)
+    axes.text(SPAN_S / 3, row + at, text, **style)
 
 
 def _bar(axes: Axes, row: int, each: dict[Any, Any], transport: Transport) -> None:
@@ -114,8 +114,8 @@ def _messages(axes: Axes, row: int, messages: pd.DataFrame, colour: str) -> None
 
 
 def _key(place: Placing, top_in: float) -> None:
-    words = {3.4: "a line, or a question held", 27: "answered at once", 47.4: "an instance starts"}
-    axes = key(place, top_in, 0.2, words | {67.4: "ended or refused", 86: "a message, seen"})
+    meanings = {3.4: "a line, or a question held", 27: "answered at once", 47.4: "an instance starts"}
+    axes = key(place, top_in, 0.2, meanings | {67.4: "ended or refused", 86: "a message, seen"})
     axes.barh(0, 2.6, left=0, height=1.0, color=PALE)
     axes.plot([26, 26], [-0.5, 0.5], color=GREY, linewidth=1)
     axes.barh(0, 1.6, left=45, height=1.0, color=INK)
