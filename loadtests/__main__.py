@@ -185,7 +185,7 @@ def shared_store(
     out: RecordFolder = Path("results"),
     quick: Quick = False,
 ) -> None:
-    """Measure what a shared store, a second worker and the hop between the two cost; takes about ten minutes."""
+    """Measure what a shared store, a second worker and the delay between the two cost; takes about ten minutes."""
     raise typer.Exit(measure_shared_store(QUICK if quick else SharedStorePlan(), out))
 
 

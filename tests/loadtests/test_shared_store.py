@@ -8,7 +8,7 @@ import pytest
 from loadtests.accounts.rows import Received, Sent, Session, Window
 from loadtests.accounts.samples import Samples
 from loadtests.experiments.shared_store.appends import measure_appends
-from loadtests.experiments.shared_store.hop import measure_hop, row_of
+from loadtests.experiments.shared_store.cross_process import measure_cross_process, row_of
 from loadtests.experiments.shared_store.plan import NONE, STORES, steps
 from loadtests.harness.cores import Cores
 from loadtests.harness.provisioned_store import SHARED, StoreChoice
@@ -43,7 +43,7 @@ def test_a_comparison_over_a_shared_store_adds_up_and_prices_its_engine(store: s
 @pytest.mark.process
 def test_a_message_is_timed_to_either_server_and_nobody_is_forgotten() -> None:
     load = Workload(users=8, room_size=4, rate_per_s=4.0, measured_s=1.0, poll_interval_s=0.5)
-    row = measure_hop(find("raw_websocket"), StoreChoice("redis"), load, ANYWHERE)
+    row = measure_cross_process(find("raw_websocket"), StoreChoice("redis"), load, ANYWHERE)
     assert float(row["other_n"]) == 2 * float(row["same_n"]) > 0
     assert [row[name] for name in ("lost", "duplicates", "out_of_order", "send_failures")] == [0, 0, 0, 0]
     assert set(row) == {column.name for column in CROSS_PROCESS} - {"transport", "store", "repeat", "trials"}

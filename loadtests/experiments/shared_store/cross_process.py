@@ -1,8 +1,8 @@
-"""The hop: how much later a message reaches a user whom another process serves.
+"""Cross-process delay: how much later a message reaches a user whom another process serves.
 
 Teaches to compare within the message. Connections cannot be steered to a worker behind a shared port, but two servers
 of one worker each on the same store are the same two processes. Half of each room is on either, so every message
-reaches users on its sender's server and users on the other one: the difference is the hop, whatever else the machine
+reaches users on its sender's server and users on the other one: the difference is the delay, whatever else the machine
 does meanwhile. The sender's own echo does not count. A push service, if needed, serves both servers and all users.
 """
 
@@ -45,13 +45,13 @@ def two_servers(transport: Transport, store: StoreChoice, cores: Cores, folder: 
         yield ClientAddresses(",".join(addresses))
 
 
-def measure_hop(transport: Transport, store: StoreChoice, load: Workload, cores: Cores) -> Row:
+def measure_cross_process(transport: Transport, store: StoreChoice, load: Workload, cores: Cores) -> Row:
     """Return a row of `results.schema.CROSS_PROCESS` without its key; waits, and raises NotMeasured."""
-    with TemporaryDirectory(prefix="hop-") as name:
+    with TemporaryDirectory(prefix="cross-process-") as name:
         folder = Path(name)
         with (
-            two_servers(transport, store, cores, folder) as way,
-            generating(OurServers().locust_file(transport.slug), way, load, cores.generator, folder) as generator,
+            two_servers(transport, store, cores, folder) as addresses,
+            generating(OurServers().locust_file(transport.slug), addresses, load, cores.generator, folder) as generator,
         ):
             window = generator.await_window()
             samples = generator.await_samples()

@@ -37,8 +37,8 @@ class SharedStorePlan:
         return Scenario("served", question, (load,), repeats=self.repeats)
 
     @property
-    def hop(self) -> Scenario:
-        """The load under which the hop is timed: rooms of four, so that a fan-out takes next to no time."""
+    def cross_process(self) -> Scenario:
+        """The load for the delay between processes: rooms of four, so that a fan-out takes little time."""
         load = Workload(users=8, room_size=4, rate_per_s=10.0, measured_s=self.window_s, poll_interval_s=self.poll_s)
         question = "How much later does a message reach users whom another process serves?"
         return Scenario("hop", question, (load,), repeats=self.repeats)
@@ -48,15 +48,15 @@ QUICK = SharedStorePlan(repeats=1, window_s=1.0, appends=50)
 
 
 class Step(NamedTuple):
-    """One measurement. hop: whether the hop is timed, between two servers on that store, of one worker each."""
+    """One measurement. cross_process: of the delay between two servers of one worker each, on that store."""
 
     transport: Transport
     store: StoreChoice
-    hop: bool
+    cross_process: bool
 
 
 def steps(transports: Sequence[Transport], repeat: int) -> Iterator[Step]:
     """Yield the measurements under load of one repeat, in its order."""
-    hops = [Step(row, StoreChoice(store), hop=True) for row in transports for store in SHARED]
-    all_steps = [Step(row, store, hop=False) for row in transports for store in STORES] + hops
+    between = [Step(row, StoreChoice(store), cross_process=True) for row in transports for store in SHARED]
+    all_steps = [Step(row, store, cross_process=False) for row in transports for store in STORES] + between
     yield from Random(f"order {repeat}").sample(all_steps, len(all_steps))
