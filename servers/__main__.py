@@ -54,6 +54,9 @@ def main(
     typing: Annotated[float, typer.Option(min=0.1, help="Seconds a typing notice is true.")] = DEFAULTS.typing_s,
     log_in: Annotated[float, typer.Option(min=0.1, help="Seconds a new socket has to join.")] = DEFAULTS.log_in_s,
     token: Annotated[float, typer.Option(min=0.1, help="Seconds until a token expires.")] = DEFAULTS.token_s,
+    commands_per_s: Annotated[float, typer.Option(min=0.1, help="Commands of one user that are accepted a second.")] = (
+        DEFAULTS.commands_per_s
+    ),
     answer_to: Annotated[
         list[str] | None, typer.Option(envvar="CHAT_HOSTS", help="A further Host name to accept.")
     ] = None,
@@ -80,6 +83,7 @@ def main(
         typing_s=typing,
         log_in_s=log_in,
         token_s=token,
+        commands_per_s=commands_per_s,
         on_demand=on_demand,
         hosts=tuple(answer_to or ()),
         origins=tuple(origin or ()),

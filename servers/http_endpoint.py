@@ -3,6 +3,7 @@
 Every request is counted under its purpose, and every ChatError becomes a response with its status.
 """
 
+import math
 from collections.abc import Awaitable, Callable
 from functools import lru_cache
 from typing import NamedTuple, TypeVar
@@ -113,7 +114,17 @@ def json_response(value: object, status: int = 200) -> Response:
 
 
 def error_response(refusal: ChatError) -> Response:
-    return json_response(Refusal(refusal.code, refusal.detail), refusal.http_status)
+    response = json_response(refusal_of(refusal), refusal.http_status)
+    if refusal.retry_after_s:
+        response.headers["Retry-After"] = str(
+            math.ceil(refusal.retry_after_s)
+        )  # RFC 9110 section 10.2.3: whole seconds
+    return response
+
+
+def refusal_of(error: ChatError, ref: int = 0) -> Refusal:
+    """Return the message that carries a refusal."""
+    return Refusal(error.code, error.detail, ref, error.retry_after_s)
 
 
 def identify(chat: Chat, request: Request) -> tuple[Identity, str]:

@@ -25,8 +25,8 @@ from servers.core.errors import ChatError
 from servers.core.held_lease import HeldLease
 from servers.core.room_feed import EncodedPage
 from servers.core.settings import Settings
-from servers.core.wire import Refusal, encode
-from servers.http_endpoint import Reader, get, parse_cursor, parse_request
+from servers.core.wire import encode
+from servers.http_endpoint import Reader, get, parse_cursor, parse_request, refusal_of
 from servers.http_routes import chat_app
 
 LINE_END = "\n"
@@ -108,5 +108,5 @@ def page_event(page: EncodedPage) -> bytes:
 
 def refusal_event(refusal: ChatError) -> bytes:
     """Return the event that says why the stream ends."""
-    body = encode(Refusal(refusal.code, refusal.detail)).decode()
+    body = encode(refusal_of(refusal)).decode()
     return ServerSentEvent(body, event="refusal", sep=LINE_END).encode()

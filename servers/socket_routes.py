@@ -19,7 +19,7 @@ from servers.core.held_lease import HeldLease
 from servers.core.room_feed import EncodedPage
 from servers.core.settings import Settings
 from servers.core.wire import Join, Leave, Refusal, SocketCommand, Undecodable, decode, encode
-from servers.http_endpoint import Reader, parse_cursor
+from servers.http_endpoint import Reader, parse_cursor, refusal_of
 from servers.shared_frame import EXTENSION, WRITE, text_frame
 from servers.socket_writer import ConnectionLost, Message, SocketWriter
 
@@ -99,7 +99,7 @@ class SocketSession:
             ack = await self._chat.execute(reader.identity, reader.room, command)
             return encode(ack), isinstance(command, Leave) and command.connection == reader.connection
         except ChatError as refusal:
-            return encode(Refusal(refusal.code, refusal.detail, ref)), False
+            return encode(refusal_of(refusal, ref)), False
         except Undecodable as error:
             return encode(Refusal(BadRequest.code, f"frame: {error}", ref)), False
 

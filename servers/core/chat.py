@@ -15,6 +15,7 @@ from servers.core.clock import Clock
 from servers.core.errors import BadRequest, NameTaken, Unauthenticated
 from servers.core.held_lease import HeldLease
 from servers.core.presence import Connection, Presence
+from servers.core.rate_limit import RateLimit
 from servers.core.room_feed import EncodedPage, Push, encode_page
 from servers.core.room_feeds import RoomFeeds
 from servers.core.settings import Settings
@@ -50,6 +51,7 @@ class Chat:
         self._tokens = tokens
         self._clock = clock
         self._presence = Presence(store, clock, settings)
+        self._rate_limit = RateLimit(clock, settings.commands_per_s, settings.commands_burst)
         self._feeds = RoomFeeds(store, settings, self._presence.on_foreign_event)
         self.stopping = False
         self.on_commit: Callable[[Event], Awaitable[None]] | None = None
@@ -101,9 +103,10 @@ class Chat:
         return (identity.expires_at_ms - self._clock.now_ms()) / 1000
 
     async def join(self, identity: Identity, room: str, connection: str) -> Snapshot:
-        """Enter a room with one connection, or come back to it, and return the room as it is now."""
+        """Enter a room with one connection, or come back to it, and return the room as it is now. Raises ChatError."""
         limits.check_room(room)
         limits.check_id("connection", connection, self.settings)
+        self._rate_limit.check(identity.user)
         if self.settings.on_demand:  # else those who are gone might keep their rooms from everybody else
             await self._sweep_if_due()
         await self._after_commit(await self._presence.join(_connection(identity, room, connection)))
@@ -175,6 +178,8 @@ class Chat:
     async def execute(self, identity: Identity, room: str, command: SocketCommand) -> Ack:
         """Execute a command; return once its event is committed. Raises ChatError."""
         await self.require_member(identity, room)
+        if not isinstance(command, Leave):
+            self._rate_limit.check(identity.user)
         event: Event | None
         match command:
             case Send(client_id=client_id, text=text):

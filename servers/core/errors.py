@@ -8,7 +8,7 @@
     ├── NotFound          no such route
     ├── NameTaken         the display name is in live use
     ├── TooLarge          a message body above its limit
-    ├── TooMany           rooms, connections or held polls above their limit
+    ├── TooMany           rooms, connections, held polls or commands above their limit
     └── Unavailable       stopping, or the store does not answer
 
 On a socket, the close code of a refusal is 4000 plus the HTTP status (RFC 6455 section 7.4.2).
@@ -18,14 +18,15 @@ from typing import ClassVar
 
 
 class ChatError(Exception):
-    """A refusal. detail: what was expected, what came, and what to do."""
+    """A refusal. detail: what was expected, what came, and what to do. retry_after_s: when, if that is known."""
 
     code: ClassVar[str]
     http_status: ClassVar[int]
 
-    def __init__(self, detail: str) -> None:
+    def __init__(self, detail: str, retry_after_s: float = 0.0) -> None:
         super().__init__(detail)
         self.detail = detail
+        self.retry_after_s = retry_after_s
 
     @property
     def close_code(self) -> int:

@@ -9,7 +9,7 @@ run on the store's clock, whatever the time is here. Leaves out how a renewal tr
 import asyncio
 import secrets
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from typing import NamedTuple
 
@@ -72,12 +72,13 @@ class Presence:
         if renewed_s > max(now_s - self._settings.heartbeat_s, doubted_s):
             return None
         self._renewed_s[connection] = now_s
+        ends = self._end_of(connection)
         try:
             return await self._store.touch(await self._lease(connection, holder))
         except BaseException as error:
             self._renewed_s.pop(connection, None)
             if isinstance(error, NotJoined):
-                self._end(connection)
+                ends()
             raise
 
     async def acquire(self, connection: Connection) -> Event | None:
@@ -88,8 +89,9 @@ class Presence:
     async def release(self, connection: Connection, holder: str = "") -> Event | None:
         """End the lease now, and what it was held for; return the "offline" event, if it was the user's last."""
         self._renewed_s.pop(connection, None)
+        ends = self._end_of(connection)
         event = await self._store.release(await self._lease(connection, holder))
-        self._end(connection)
+        ends()
         return event
 
     async def disconnect(self, connection: Connection) -> Event | None:
@@ -126,10 +128,16 @@ class Presence:
             if not self._open[connection]:
                 del self._open[connection]
 
-    def _end(self, connection: Connection) -> None:
-        self._member_until_s.pop((connection.room, connection.user), None)
-        for held in self._open.get(connection, ()):
-            held.end()
+    def _end_of(self, connection: Connection) -> Callable[[], None]:
+        """Return what ends the requests open now: one that opens while the store answers has joined again."""
+        open_now = list(self._open.get(connection, ()))
+
+        def end() -> None:
+            self._member_until_s.pop((connection.room, connection.user), None)
+            for held in open_now:
+                held.end()
+
+        return end
 
     async def sweep(self) -> list[Event]:
         """Renew the leases of open connections, end those that have expired; return the presence events."""

@@ -11,7 +11,9 @@ class Settings:
     an event stream sends at least this often. log_in_s: a new socket must join within this time. typing_s: how long a
     typing notice is true. rooms_max: in how many rooms people may be online at once. An empty room takes no place, and
     keeps its log: so nobody holds a room without staying in it, and nothing acknowledged is deleted for another room.
-    snapshot_members: how many members a join answers. on_demand: the host runs an instance only during a request,
+    snapshot_members: how many members a join answers. commands_per_s: how many commands and joins of one user each
+    process accepts, and ten seconds' worth of them at once: far more than a person or a load test sends, and a tenth of
+    what one process can store. on_demand: the host runs an instance only during a request,
     beside other instances: nothing may be left for later, and nothing cached that another may change. origins: pages of
     these origins may call us, beside our own. hosts: accepted Host names, beside loopback.
     """
@@ -33,9 +35,15 @@ class Settings:
     connections_max: int = 8
     polls_max: int = 2
     tail_max: int = 1024
+    commands_per_s: float = 500.0
     on_demand: bool = False
     hosts: tuple[str, ...] = ()
     origins: tuple[str, ...] = ()
+
+    @property
+    def commands_burst(self) -> float:
+        """How many commands of one user are accepted at once."""
+        return 10 * self.commands_per_s
 
     @property
     def heartbeat_s(self) -> float:

@@ -192,11 +192,15 @@ class Head(Struct, frozen=True, tag="head"):
 
 
 class Refusal(Struct, frozen=True, omit_defaults=True, tag="error"):
-    """The response to a refused request. error: a code of `servers.core.errors`; detail: for humans."""
+    """The response to a refused request.
+
+    error: a code of `servers.core.errors`; detail: for humans. retry_after_s: when to try again; 0 if that is unknown.
+    """
 
     error: str
     detail: str
     ref: int = 0
+    retry_after_s: float = 0.0
 
 
 SocketCommand = Send | Typing | MarkRead | Leave

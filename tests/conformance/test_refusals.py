@@ -9,7 +9,8 @@ import pytest
 from clients.errors import Refused
 from servers.core.auth import Tokens
 from servers.core.wire import Kind
-from servers.transports import TRANSPORTS
+from servers.transports import TRANSPORTS, Transport
+from tests.conformance.conftest import Serve
 from tests.support.chat_harness import SECRET, ChatHarness, events
 from tests.support.raw_senders import OK, raw_sender
 
@@ -164,3 +165,12 @@ async def test_a_client_of_another_transport_is_told_so_before_it_logs_in(harnes
             with pytest.raises(Refused) as refusal:
                 await ChatHarness(other, harness.address).log_in("Ada")
             assert refusal.value.code == "wrong_transport"
+
+
+async def test_who_sends_too_fast_is_refused_and_gets_through_later(serve: Serve, transport: Transport) -> None:
+    with serve("--commands-per-s", "0.5") as server:
+        harness = ChatHarness(transport, server.address)
+        async with harness.joined("Ada") as (ada,):
+            answers = [await raw_sender(harness).command(ada.account.token, "send", message()) for _ in range(15)]
+            assert set(answers) == {OK, "too_many"}
+            await ada.send("at last")

@@ -132,6 +132,16 @@ async def test_a_lease_that_was_removed_ends_what_it_was_held_for(
             await asyncio.Event().wait()
 
 
+async def test_the_end_of_an_old_socket_does_not_end_one_that_has_joined_again(presence: Presence) -> None:
+    await presence.join(WINDOW)
+    released = asyncio.create_task(presence.disconnect(WINDOW))
+    await asyncio.sleep(0)
+    with presence.keep_online(WINDOW) as held:
+        await presence.join(WINDOW)
+        await released
+        assert not held.ended
+
+
 async def test_whoever_went_offline_at_another_process_is_renewed_by_the_next_sweep(
     presence: Presence, store: CountingStore
 ) -> None:

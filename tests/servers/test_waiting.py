@@ -91,6 +91,20 @@ async def test_a_socket_that_does_not_join_in_time_is_closed() -> None:
             assert await closing(client) == (4401, "unauthenticated")
 
 
+async def test_who_sends_too_fast_learns_when_to_try_again_over_http_and_in_a_frame() -> None:
+    with started(["servers", "raw_websocket", "--port", "0", "--commands-per-s", "0.1"]) as server:
+        async with user(server, "Ada") as (http, token), socket_of(server) as client:
+            await join(client, token)
+            command = {"client_id": "1", "text": "hello"}
+            refused = await http.post("/rooms/room/send", json=command)
+            assert (refused.status_code, refused.json()["error"]) == (429, "too_many")
+            assert 0 < int(refused.headers["Retry-After"]) <= 10
+            await client.send(json.dumps({"type": "send", "ref": 7, **command}))
+            answer = json.loads(await asyncio.wait_for(client.recv(), DEADLINE_S))
+            assert (answer["error"], answer["ref"]) == ("too_many", 7)
+            assert 0 < answer["retry_after_s"] <= 10
+
+
 @pytest.mark.parametrize("server", ["raw_websocket"], indirect=True)
 async def test_the_end_of_a_replaced_socket_does_not_end_its_successor(server: ChildProcess) -> None:
     async with user(server, "Ada") as (_, token), socket_of(server) as successor:

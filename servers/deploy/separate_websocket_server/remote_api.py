@@ -50,7 +50,7 @@ class Api:
             refusal = decode(response.content, type=Refusal)
         except Undecodable:  # from what stands before the API, which is late, full, or has failed
             raise Unavailable(f"API: {response.status_code} {response.reason_phrase}; try again") from None
-        raise REFUSALS.get(refusal.error, Unavailable)(refusal.detail)
+        raise REFUSALS.get(refusal.error, Unavailable)(refusal.detail, refusal.retry_after_s)
 
     async def forward(self, method: str, target: str, content: bytes, headers: dict[str, str]) -> httpx.Response:
         """Return the API's response, whatever it is; raises Unavailable if there is none."""
