@@ -24,6 +24,12 @@ def push_service(*arguments: str) -> Iterator[ChildProcess]:
         yield running
 
 
+def service_settings(address: str) -> dict[str, str]:
+    """Return the environment of a chat that uses the push service at that address."""
+    host, _, port = address.removeprefix("http://").partition(":")
+    return {**ENV, "PUSHER_HOST": host, "PUSHER_PORT": port}
+
+
 @contextmanager
 def official_api(address: str, credentials: Credentials = CREDENTIALS) -> Iterator[pusher.Pusher]:
     """Open PyPI's `pusher` towards the service."""

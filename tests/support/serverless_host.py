@@ -2,7 +2,6 @@
 
 import asyncio
 import random
-import secrets
 from collections.abc import AsyncIterator, Callable
 from contextlib import ExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
@@ -10,12 +9,12 @@ from typing import Any
 
 import httpx
 
-from servers.deploy.child_process import started
 from servers.deploy.serverless.host import hosting
 from servers.deploy.serverless.profiles import Profile
 from servers.deploy.serverless.profiles import find as find_profile
 from servers.transports import find
 from tests.support.chat_harness import ChatHarness
+from tests.support.pusher_process import push_service, service_settings
 
 DEADLINE_S, POLL_S = 15.0, 0.02
 CLASSIC, FLUID = find_profile("classic-hobby"), find_profile("fluid-2026")
@@ -98,9 +97,7 @@ async def hosted(
     env = {"CHAT_SECRET": "hosted"}
     with ExitStack() as stack:
         if find(slug).needs_push_service:
-            env |= {"PUSHER_APP_ID": "1", "PUSHER_KEY": "key", "PUSHER_SECRET": secrets.token_hex(8)}
-            service = stack.enter_context(started(["servers.pusher_service", "--port", "0"], env=env))
-            env |= {"PUSHER_HOST": "127.0.0.1", "PUSHER_PORT": service.address.rpartition(":")[2]}
+            env |= service_settings(stack.enter_context(push_service()).address)
         async with (
             hosting(command, replace(profile, **limits), env) as (address, _),
             httpx.AsyncClient(base_url=address, trust_env=False, timeout=DEADLINE_S) as host,

@@ -1,4 +1,4 @@
-"""What the tests of the shortest chats share: the settings of a push service, Chromium, and a broken frame."""
+"""What the tests of the shortest chats share: Chromium, and a broken frame."""
 
 import socket
 from collections.abc import Iterator
@@ -12,13 +12,6 @@ from playwright.sync_api import Page
 
 from loadtests.harness.browser import chromium
 from servers.shortest.processes import DEADLINE_S, JAVASCRIPT
-from tests.support.pusher_process import ENV
-
-
-def service_settings(address: str) -> dict[str, str]:
-    """Return the environment of a chat that uses the push service at that address."""
-    host, _, port = address.removeprefix("http://").partition(":")
-    return {**ENV, "PUSHER_HOST": host, "PUSHER_PORT": port}
 
 
 @contextmanager

@@ -4,7 +4,6 @@ import asyncio
 import json
 import os
 import re
-import secrets
 import shlex
 import signal
 import subprocess
@@ -19,11 +18,11 @@ import httpx
 import pytest
 
 from servers.core.wire import Kind
-from servers.deploy.child_process import started
 from servers.deploy.engines import free_port
 from servers.transports import find
 from tests.support.chat_harness import ChatHarness, events
 from tests.support.engines import Engines
+from tests.support.pusher_process import push_service, service_settings
 
 pytestmark = [pytest.mark.anyio, pytest.mark.process]
 FOLDER = Path(__file__).parents[3] / "servers" / "deploy"
@@ -63,9 +62,7 @@ async def test_an_entry_point_serves_whether_or_not_its_host_announces_a_lifespa
     command = ["uvicorn", "api.index:app", "--port", str(port), "--lifespan", lifespan, "--log-level", "warning"]
     with ExitStack() as stack:
         if find(slug).needs_push_service:
-            env |= {"PUSHER_APP_ID": "1", "PUSHER_KEY": "key", "PUSHER_SECRET": secrets.token_hex(8)}
-            service = stack.enter_context(started(["servers.pusher_service"], env=env))
-            env |= {"PUSHER_HOST": "127.0.0.1", "PUSHER_PORT": service.address.rpartition(":")[2]}
+            env |= service_settings(stack.enter_context(push_service()).address)
         stack.enter_context(listening([sys.executable, "-m", *command], port, env, FOLDER / option))
         async with ChatHarness(find(slug), f"http://127.0.0.1:{port}").joined("Ada", "Bob") as (ada, bob):
             await ada.send("hello")

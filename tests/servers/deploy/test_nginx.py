@@ -25,7 +25,7 @@ from servers.transports import TRANSPORTS, Transport
 from tests.support.chat_harness import DEADLINE_S, HOLD_S, ChatHarness, events, serving
 from tests.support.engines import Engines
 from tests.support.nginx import SITES, balancer, site_of
-from tests.support.pusher_process import ENV, push_service
+from tests.support.pusher_process import push_service, service_settings
 
 pytestmark = pytest.mark.process
 
@@ -95,8 +95,7 @@ def two_servers(transport: Transport, engines: Engines) -> Iterator[list[ChildPr
     env: dict[str, str] = {}
     with ExitStack() as stack:
         if transport.needs_push_service:
-            _, _, port = stack.enter_context(push_service()).address.rpartition(":")
-            env = {**ENV, "PUSHER_HOST": "127.0.0.1", "PUSHER_PORT": port}
+            env = service_settings(stack.enter_context(push_service()).address)
         store = engines.fresh_url("redis")
         yield [stack.enter_context(serving(transport, "--store", store, env=env)) for _ in range(2)]
 

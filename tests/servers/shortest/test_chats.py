@@ -6,8 +6,8 @@ from contextlib import ExitStack
 import pytest
 
 from servers.shortest.processes import DEADLINE_S, Process, line_of, python, running, write_line
-from tests.support.pusher_process import push_service
-from tests.support.shortest_harness import send_broken_frame, service_settings
+from tests.support.pusher_process import push_service, service_settings
+from tests.support.shortest_harness import send_broken_frame
 
 pytestmark = pytest.mark.process
 

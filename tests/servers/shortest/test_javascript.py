@@ -24,8 +24,8 @@ from servers.shortest.compare import (
 )
 from servers.shortest.processes import DEADLINE_S, JAVASCRIPT, Process, line_of, node, running
 from tests.support.pusher_harness import CREDENTIALS, Json
-from tests.support.pusher_process import push_service
-from tests.support.shortest_harness import chromium_page, send_broken_frame, service_settings
+from tests.support.pusher_process import push_service, service_settings
+from tests.support.shortest_harness import chromium_page, send_broken_frame
 
 pytestmark = pytest.mark.process
 
