@@ -59,8 +59,8 @@ def pytest_xdist_auto_num_workers() -> int:
 
 def pytest_sessionstart(session: pytest.Session) -> None:
     runs_processes = "not process" not in session.config.option.markexpr
-    if runs_processes and (said := what_is_missing()):
-        pytest.exit(said, returncode=3)
+    if runs_processes and (missing := what_is_missing()):
+        pytest.exit(missing, returncode=3)
 
 
 @pytest.hookimpl(wrapper=True)

@@ -1,4 +1,4 @@
-"""What contributors are told is true: the guide's paths exist, and the hooks run what `make check` runs."""
+"""The contributors' guide is correct: its paths exist, and the hooks run what `make check` runs."""
 
 import os
 import re
@@ -34,8 +34,8 @@ def test_every_path_that_the_guide_names_exists() -> None:
 
 @pytest.mark.process
 def test_the_hooks_run_the_commands_of_make_check_in_order() -> None:
-    handed_down = ("ARGS", "MAKEFLAGS", "MAKELEVEL", "MFLAGS")  # by a `make test` that runs this test
-    env = {name: value for name, value in os.environ.items() if name not in handed_down}
+    inherited = ("ARGS", "MAKEFLAGS", "MAKELEVEL", "MFLAGS")  # by a `make test` that runs this test
+    env = {name: value for name, value in os.environ.items() if name not in inherited}
     listed = subprocess.run(
         ["make", "-n", "check"], cwd=ROOT, env=env, check=True, capture_output=True, text=True, timeout=30
     )

@@ -38,12 +38,12 @@ def test_a_transport_has_its_module_and_never_reaches_a_sibling(graph: grimp.Imp
     assert [" -> ".join(chain) for chain in chains if chain] == []
 
 
-@pytest.mark.parametrize(("module", "beside"), STANDARD_LIBRARY_AND.items())
+@pytest.mark.parametrize(("module", "allowed"), STANDARD_LIBRARY_AND.items())
 def test_a_format_or_a_model_needs_the_standard_library_only(
-    graph: grimp.ImportGraph, module: str, beside: set[str]
+    graph: grimp.ImportGraph, module: str, allowed: set[str]
 ) -> None:
     imported = graph.find_modules_directly_imported_by(module)
-    assert imported - sys.stdlib_module_names - beside == set()
+    assert imported - sys.stdlib_module_names - allowed == set()
 
 
 def test_every_init_file_is_empty() -> None:

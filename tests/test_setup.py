@@ -1,4 +1,4 @@
-"""What a command needs is declared, and no more is installed: groups, stamps, locks, and what setup says is missing.
+"""What a command needs is declared, and no more is installed: groups, stamps, locks, and what setup reports as missing.
 
 Leaves out to install anything: a group's imports are compared with what it declares.
 """
@@ -123,13 +123,13 @@ def test_whatever_a_group_declares_is_pinned(group: str) -> None:
 
 
 def setup_on_a_bare_machine(folder: Path, *groups: str) -> "subprocess.CompletedProcess[str]":
-    """Run setup as an unprivileged user of a Debian that has nothing that it looks for on the path."""
+    """Run setup as an unprivileged user of a Debian without any of the programs that it needs."""
     for name in COMMANDS:
         program = shutil.which(name)
         assert program
         (folder / name).symlink_to(program)
-    for name, said in (("apt-get", "exit 1"), ("id", "echo 1000")):
-        (folder / name).write_text(f"#!/bin/sh\n{said}\n", encoding="utf-8")
+    for name, script in (("apt-get", "exit 1"), ("id", "echo 1000")):
+        (folder / name).write_text(f"#!/bin/sh\n{script}\n", encoding="utf-8")
         (folder / name).chmod(0o755)
     env = os.environ | {"PATH": str(folder)}
     command = [str(folder / "sh"), str(ROOT / ".ci" / "setup"), *groups]
@@ -152,11 +152,11 @@ def test_all_that_is_missing_is_named_at_once_with_what_it_is_for_and_one_comman
 @pytest.mark.process
 @pytest.mark.parametrize("group", ["compare", "demo", "notebooks"])
 def test_a_group_asks_for_nothing_but_python_that_it_can_do_without(tmp_path: Path, group: str) -> None:
-    said = setup_on_a_bare_machine(tmp_path, group).stderr
-    assert [line for line in said.splitlines() if line.startswith("  - ")] == [
+    errors = setup_on_a_bare_machine(tmp_path, group).stderr
+    assert [line for line in errors.splitlines() if line.startswith("  - ")] == [
         "  - Python 3.11 or newer with its venv module, for everything"
     ]
-    assert said.count("apt-get install") == 1
+    assert errors.count("apt-get install") == 1
 
 
 @pytest.mark.process

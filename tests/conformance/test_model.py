@@ -1,4 +1,4 @@
-"""Random conversations against a model in a dozen lines: every client must have seen what the model holds."""
+"""Random conversations against a model of a few lines: every client must have seen what the model holds."""
 
 import asyncio
 from collections import Counter
@@ -14,22 +14,22 @@ from servers.transports import Transport
 from tests.support.chat_harness import ChatHarness, events
 
 Step = tuple[int, str, int]
-"""Who (0 to 2) does what, with which number: the text of a message, its client_id, or how far to have read."""
+"""A user (0 to 2), an action, and its number: of the text, of the client_id, or of events to leave unread."""
 
 STEPS = st.tuples(st.integers(0, 2), st.sampled_from(["send", "resend", "type", "read"]), st.integers(0, 3))
 ROUNDS = st.lists(st.lists(STEPS, min_size=1, max_size=4), min_size=1, max_size=4)
-LAST = "that was all"
+LAST = "last message"
 
 
 class Model:
-    """What the room's log must hold, as a multiset, and who must have read how far."""
+    """The events that the room's log must hold, as multisets."""
 
     def __init__(self) -> None:
         self.messages: Counter[tuple[int, str]] = Counter()
         self.typing: Counter[int] = Counter()
         self._used: set[tuple[int, str]] = set()
 
-    def take(self, who: int, what: str, number: int) -> None:
+    def apply(self, who: int, what: str, number: int) -> None:
         if what == "type":
             self.typing[who] += 1
         elif what == "send":
@@ -57,7 +57,7 @@ async def converse(harness: ChatHarness, rounds: list[list[Step]]) -> None:
         for steps in rounds:
             await asyncio.gather(*(act(clients[who], what, n) for who, what, n in steps))
             for who, what, number in steps:
-                model.take(who, what, number)
+                model.apply(who, what, number)
         await clients[0].send(LAST)
         logs = [await log_until_last(client) for client in clients]
     check(model, clients, logs)
@@ -71,7 +71,7 @@ async def log_until_last(client: ChatSession) -> list[Event]:
 
 
 def check(model: Model, clients: list[ChatSession], logs: list[list[Event]]) -> None:
-    """The latest to join saw a suffix of what the others saw; nothing more, less, or otherwise than in the model."""
+    """Assert that the last to join saw a suffix of what the others saw, and that it equals the model."""
     shortest = logs[-1]
     assert all(log[-len(shortest) :] == shortest for log in logs)
     assert [event.seq for event in shortest] == list(range(shortest[0].seq, shortest[-1].seq + 1))

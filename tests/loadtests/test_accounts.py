@@ -106,8 +106,10 @@ def test_poll_phases_spread_over_the_whole_interval() -> None:
 
 
 def test_a_workload_survives_the_command_line() -> None:
-    words = PAIR.arguments()
-    options = {flag[2:].replace("-", "_"): float(value) for flag, value in zip(words[::2], words[1::2], strict=True)}
+    arguments = PAIR.arguments()
+    options = {
+        flag[2:].replace("-", "_"): float(value) for flag, value in zip(arguments[::2], arguments[1::2], strict=True)
+    }
     assert Workload.from_options(options) == PAIR
 
 

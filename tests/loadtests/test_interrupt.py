@@ -33,10 +33,10 @@ def test_ctrl_c_ends_the_run_keeps_what_was_finished_and_leaves_no_process(tmp_p
         while not (started := psutil.Process(process.pid).children(recursive=True)):  # of the next transport
             assert time.monotonic() < deadline_s
         process.send_signal(signal.SIGINT)
-        words = process.stdout.read()
-        assert process.wait(timeout=60) == INTERRUPTED, outcome + words
-    assert "Interrupted" in words
-    assert "Traceback" not in words
+        output = process.stdout.read()
+        assert process.wait(timeout=60) == INTERRUPTED, outcome + output
+    assert "Interrupted" in output
+    assert "Traceback" not in output
     _, alive = psutil.wait_procs(started, timeout=30)
     assert [child for child in alive if child.status() != psutil.STATUS_ZOMBIE] == []
     (folder,) = tmp_path.iterdir()

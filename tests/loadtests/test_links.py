@@ -35,14 +35,14 @@ Counts = tuple[WireBytes, WireBytes, WireBytes]
 
 @contextmanager
 def counting(address: str) -> Iterator[tuple[str, Callable[[], WireBytes]]]:
-    """Put a relay without delay before a server; give its address, and how to end it and learn what it carried."""
+    """Put a relay without delay before a server; yield its address, and what ends it and returns its byte counts."""
     command = python_module("loadtests.harness.relay", "--to", address.removeprefix("http://"))
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as relay:
         assert relay.stdout is not None
 
         def carried() -> WireBytes:
-            last_words = json.loads(relay.communicate(timeout=DEADLINE_S)[0])
-            return WireBytes(last_words["up_bytes"], last_words["down_bytes"])
+            totals = json.loads(relay.communicate(timeout=DEADLINE_S)[0])
+            return WireBytes(totals["up_bytes"], totals["down_bytes"])
 
         yield json.loads(relay.stdout.readline())["address"], carried
 
@@ -54,8 +54,8 @@ def counts(folder: Path, transport: Transport) -> Counts:
         server = stack.enter_context(serving(slug, None, folder / f"{slug}.log"))
         links = [stack.enter_context(counting(at)) for at in (server.address, server.push_service) if at]
         addresses = [address for address, _ in links]
-        way = ClientAddresses(addresses[0], addresses[1] if len(addresses) > 1 else "")
-        generator = stack.enter_context(generating(OurServers().locust_file(slug), way, LOAD, None, folder))
+        clients = ClientAddresses(addresses[0], addresses[1] if len(addresses) > 1 else "")
+        generator = stack.enter_context(generating(OurServers().locust_file(slug), clients, LOAD, None, folder))
         assert generator.await_window()
         client = generator.await_samples().client_bytes
         assert client is not None

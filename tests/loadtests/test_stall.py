@@ -1,7 +1,7 @@
 """Coordinated omission: one second in which the server does nothing must show as one second, not vanish.
 
-A generator that waits for answers sends nothing while the server stalls, and what it then measures, from the actual
-send, is one slow answer for each user. From the intended moment, every message that fell into the stall tells of it.
+A generator that waits for responses sends nothing while the server stalls. Measured from the actual send, that shows as
+one slow response for each user. Measured from the intended send, every message that was due during the stall is late.
 """
 
 import os
@@ -27,14 +27,14 @@ LOAD = Workload(users=8, room_size=4, rate_per_s=4.0, measured_s=4.0, poll_inter
 
 
 class Stalled(NamedTuple):
-    """What was noted during a run in whose middle the server stood still, and when that was."""
+    """The samples of a run during which the server was stopped, and when the stop began and ended."""
 
     samples: Samples
     began_s: float
     ended_s: float
 
     def latencies_s(self, since: str) -> list[float]:
-        """Return the latency of each delivery in the window, since the moment of that name."""
+        """Return the latency of each delivery in the window. since: `intended_s` or `sent_s`."""
         sent = {
             (row.room, row.seq): row for row in self.samples.actions() if self.samples.window.contains(row.intended_s)
         }

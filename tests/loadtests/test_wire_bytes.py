@@ -83,19 +83,19 @@ def test_counts_that_are_equal_agree() -> None:
 
 
 def test_in_the_window_what_passed_around_its_ends_is_tolerated_and_not_a_byte_more() -> None:
-    client, life = counted(up=100, down=700, around=5), WireBytes(1100, 1700)
-    assert list(disagreements(client, WireBytes(80, 720), life)) == []
-    (words,) = disagreements(client, WireBytes(79, 700), life)
-    assert words == (
+    client, total = counted(up=100, down=700, around=5), WireBytes(1100, 1700)
+    assert list(disagreements(client, WireBytes(80, 720), total)) == []
+    (message,) = disagreements(client, WireBytes(79, 700), total)
+    assert message == (
         "in the window, the generator counted 100 bytes up and 700 down, and the servers 79 bytes up and 700 down, "
         "and 20 bytes up and 20 down passed around its ends"
     )
 
 
-@pytest.mark.parametrize("life", [WireBytes(1101, 1700), WireBytes(1100, 1699)])
-def test_over_all_not_a_byte_is_tolerated(life: WireBytes) -> None:
-    (words,) = disagreements(counted(up=100, down=700), WireBytes(100, 700), life)
-    assert words.startswith("over all, the generator counted 1,100 bytes up and 1,700 down")
+@pytest.mark.parametrize("total", [WireBytes(1101, 1700), WireBytes(1100, 1699)])
+def test_over_all_not_a_byte_is_tolerated(total: WireBytes) -> None:
+    (message,) = disagreements(counted(up=100, down=700), WireBytes(100, 700), total)
+    assert message.startswith("over all, the generator counted 1,100 bytes up and 1,700 down")
 
 
 def test_a_generator_that_cannot_count_disagrees_with_nobody() -> None:

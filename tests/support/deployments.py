@@ -73,11 +73,11 @@ class Deployed:
 
 
 ALONE = Processes()
-SHARING = {store: Processes(2, store) for store in ("redis", "postgresql")}
+SHARED_STORE = {store: Processes(2, store) for store in ("redis", "postgresql")}
 TESTED_DEPLOYMENTS: tuple[tuple[AnyDeployment, tuple[pytest.MarkDecorator, ...]], ...] = (
     (ALONE, ()),
-    (SHARING["redis"], ()),
-    (SHARING["postgresql"], (pytest.mark.drill,)),
+    (SHARED_STORE["redis"], ()),
+    (SHARED_STORE["postgresql"], (pytest.mark.drill,)),
     *((Deployed(deployment), (pytest.mark.drill,)) for deployment in DEPLOYMENTS),
 )
 """Every transport on each that serves it; what is marked is left to `make drills`."""

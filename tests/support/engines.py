@@ -19,7 +19,7 @@ Value = TypeVar("Value")
 
 
 def what_is_missing() -> str:
-    """Return the one message that names every program that the tests lack, and what installs them; "" if none."""
+    """Return a message that names every missing program and the command that installs them; "" if none is missing."""
     missing = engines.missing()
     if not missing:
         return ""
@@ -30,17 +30,17 @@ def what_is_missing() -> str:
     )
 
 
-async def answered(ask: Callable[[], Awaitable[Value]]) -> Value:
-    """Ask until the store answers again."""
+async def answered(request: Callable[[], Awaitable[Value]]) -> Value:
+    """Repeat a request until the store answers again; return its result."""
     async with asyncio.timeout(DEADLINE_S):
         while True:
             with suppress(Unavailable):
-                return await ask()
+                return await request()
             await asyncio.sleep(0.05)
 
 
 class Engines:
-    """Starts each engine once, when it is first asked for."""
+    """Starts each engine once, when its first database is requested."""
 
     def __init__(self) -> None:
         self._running: dict[str, Engine] = {}
@@ -55,5 +55,5 @@ class Engines:
 
     def close(self) -> None:
         for engine in self._running.values():
-            engine.kill()  # nothing is kept, so nothing need be brought to a close
+            engine.kill()  # its data is temporary, so it need not shut down cleanly
         self._stack.close()

@@ -33,7 +33,7 @@ class RawSender(Protocol):
 
 
 class RawHttp:
-    """Each command is a POST; each question for events a GET."""
+    """Each command is a POST, each read of events a GET."""
 
     def __init__(self, harness: ChatHarness) -> None:
         self._harness = harness
@@ -43,8 +43,8 @@ class RawHttp:
         async with self._client(token, headers) as http:
             answer = await http.post(f"{room}/join", json={"connection": "raw"})
             if answer.is_success and after:
-                question = http.stream("GET", f"{room}/events", params={"connection": "raw", "after": after})
-                async with question as answer:
+                request = http.stream("GET", f"{room}/events", params={"connection": "raw", "after": after})
+                async with request as answer:
                     if not answer.is_success:  # else it may go on for ever
                         await answer.aread()
         return code(answer)

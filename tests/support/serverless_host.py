@@ -77,7 +77,7 @@ def cuts(billed: dict[str, Any]) -> int:
 class Hosted:
     """A chat whose server is a function, and the host that bills it."""
 
-    stage: ChatHarness
+    chat: ChatHarness
     host: httpx.AsyncClient
 
     async def bill(self) -> dict[str, Any]:

@@ -70,10 +70,10 @@ def test_whoever_is_not_the_page_is_refused(page: httpx.Client, changed: dict[st
         ({"type": "reset_counts", "window": "none", "more": 1}, 400, "more"),
     ],
 )
-def test_a_wish_that_cannot_be_fulfilled_is_answered_with_why(
-    page: httpx.Client, wish: dict[str, object], status: int, named: str
+def test_a_request_that_cannot_be_met_is_refused_with_the_reason(
+    page: httpx.Client, body: dict[str, object], status: int, named: str
 ) -> None:
-    answer = page.post("/control", json=wish)
+    answer = page.post("/control", json=body)
     assert answer.status_code == status
     assert named in answer.json()["detail"]
 
@@ -89,11 +89,11 @@ def test_every_page_leaves_with_a_policy_that_allows_nothing_inline(page: httpx.
         assert answer.headers["cross-origin-opener-policy"] == "same-origin"
 
 
-def test_counters_come_as_a_stream_and_a_closed_window_is_told_so(page: httpx.Client) -> None:
+def test_counters_come_as_a_stream_and_a_closed_window_gets_the_event_gone(page: httpx.Client) -> None:
     window = page.post("/control", json={"type": "open_window"}).json()["window"]
     with page.stream("GET", f"/counters?window={window}") as stream:
-        look = next(line for line in stream.iter_lines() if line.startswith("data: "))
-        assert '"raw_websocket":{"is_on":true,"is_up":true,"counts":{"requests":' in look
+        snapshot = next(line for line in stream.iter_lines() if line.startswith("data: "))
+        assert '"raw_websocket":{"is_on":true,"is_up":true,"counts":{"requests":' in snapshot
     with page.stream("GET", "/counters?window=never-opened") as stream:
         assert next(stream.iter_lines()) == "event: gone"
 

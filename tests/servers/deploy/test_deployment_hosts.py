@@ -53,9 +53,9 @@ def answers(port: int) -> bool:
 
 
 @pytest.mark.parametrize("lifespan", ["on", "off"])
-@pytest.mark.parametrize(("option", "slug"), ENTRIES.items(), ids=ENTRIES)
+@pytest.mark.parametrize(("deployment", "slug"), ENTRIES.items(), ids=ENTRIES)
 async def test_an_entry_point_serves_whether_or_not_its_host_announces_a_lifespan(
-    option: str, slug: str, lifespan: str, engines: Engines
+    deployment: str, slug: str, lifespan: str, engines: Engines
 ) -> None:
     port = free_port()
     env = {"CHAT_STORE": engines.fresh_url("redis"), "CHAT_SECRET": "secret"}
@@ -63,36 +63,36 @@ async def test_an_entry_point_serves_whether_or_not_its_host_announces_a_lifespa
     with ExitStack() as stack:
         if find(slug).needs_push_service:
             env |= service_settings(stack.enter_context(push_service()).address)
-        stack.enter_context(listening([sys.executable, "-m", *command], port, env, FOLDER / option))
+        stack.enter_context(listening([sys.executable, "-m", *command], port, env, FOLDER / deployment))
         async with ChatHarness(find(slug), f"http://127.0.0.1:{port}").joined("Ada", "Bob") as (ada, bob):
             await ada.send("hello")
             assert [event.body for event in await events(bob, 1, Kind.MESSAGE)] == ["hello"]
 
 
 @pytest.mark.parametrize("store", ["", "sqlite:///chat.db"])
-@pytest.mark.parametrize("option", ENTRIES)
-def test_an_entry_point_without_a_shared_store_says_so(option: str, store: str) -> None:
+@pytest.mark.parametrize("deployment", ENTRIES)
+def test_an_entry_point_without_a_shared_store_says_so(deployment: str, store: str) -> None:
     done = subprocess.run(
         [sys.executable, "-c", "import api.index"],
         check=False,
         capture_output=True,
         text=True,
-        cwd=FOLDER / option,
+        cwd=FOLDER / deployment,
         env={**os.environ, "CHAT_STORE": store},
     )
     assert done.returncode == 1
     assert "CHAT_STORE: expected redis://" in done.stderr
 
 
-def dockerfile(word: str) -> list[str]:
+def dockerfile(instruction: str) -> list[str]:
     """Return the JSON form of the last such instruction in the single server's Dockerfile."""
     text = (FOLDER / "single_server" / "Dockerfile").read_text()
-    found: list[str] = json.loads(re.findall(rf"^\s*{word} (\[.*\])$", text, re.MULTILINE)[-1])
+    found: list[str] = json.loads(re.findall(rf"^\s*{instruction} (\[.*\])$", text, re.MULTILINE)[-1])
     return found
 
 
 def is_healthy(env: Mapping[str, str]) -> bool:
-    """Return what the container's own health check says."""
+    """Return the result of the container's own health check."""
     check = subprocess.run(
         as_here(dockerfile("CMD")), check=False, stderr=subprocess.DEVNULL, env={**os.environ, **env}
     )
@@ -101,11 +101,11 @@ def is_healthy(env: Mapping[str, str]) -> bool:
 
 def as_here(command: Sequence[str]) -> list[str]:
     """Return a host's command with this Python, and on loopback only."""
-    return [{"python": sys.executable, "0.0.0.0": "127.0.0.1"}.get(word, word) for word in command]
+    return [{"python": sys.executable, "0.0.0.0": "127.0.0.1"}.get(part, part) for part in command]
 
 
-def from_procfile(option: str) -> list[str]:
-    kind, _, command = (FOLDER / option / "Procfile").read_text().strip().partition(": ")
+def from_procfile(deployment: str) -> list[str]:
+    kind, _, command = (FOLDER / deployment / "Procfile").read_text().strip().partition(": ")
     assert kind == "web"
     return shlex.split(command)
 
@@ -124,7 +124,7 @@ COMMANDS = {
 
 
 @pytest.mark.parametrize("given", COMMANDS)
-async def test_a_hosts_command_serves_page_and_lines_is_healthy_and_stops_when_told(given: str, tmp_path: Path) -> None:
+async def test_a_hosts_command_serves_page_and_sockets_and_stops_on_sigterm(given: str, tmp_path: Path) -> None:
     port = free_port()
     env = {"PORT": str(port), "CHAT_STORE": f"sqlite:///{tmp_path}/chat.db", "CHAT_HOSTS": "chat.example.com other"}
     with listening(as_here(COMMANDS[given]()), port, env) as process:
@@ -140,30 +140,30 @@ async def test_a_hosts_command_serves_page_and_lines_is_healthy_and_stops_when_t
         assert not await asyncio.to_thread(is_healthy, env)
 
 
-async def test_the_separate_servers_command_serves_lines_for_an_api(engines: Engines) -> None:
+async def test_the_separate_servers_command_serves_sockets_for_an_api(engines: Engines) -> None:
     port, api_port = free_port(), free_port()
     env = {"CHAT_STORE": engines.fresh_url("redis"), "CHAT_SECRET": "secret"}
     api = ["uvicorn", "api.index:app", "--port", str(api_port), "--log-level", "warning"]
-    lines = {**env, "PORT": str(port), "CHAT_API": f"http://127.0.0.1:{api_port}"}
+    socket_env = {**env, "PORT": str(port), "CHAT_API": f"http://127.0.0.1:{api_port}"}
     with (
         listening([sys.executable, "-m", *api], api_port, env, FOLDER / "separate_websocket_server"),
-        listening(as_here(from_procfile("separate_websocket_server")), port, lines),
+        listening(as_here(from_procfile("separate_websocket_server")), port, socket_env),
     ):
         async with ChatHarness(find("raw_websocket"), f"http://127.0.0.1:{port}").joined("Ada", "Bob") as (ada, bob):
             await ada.send("hello")
             assert [event.body for event in await events(bob, 1, Kind.MESSAGE)] == ["hello"]
 
 
-@pytest.mark.parametrize("option", ENTRIES)
-def test_vercel_is_led_to_the_entry_point_by_a_file_that_exists(option: str) -> None:
-    configuration = json.loads((FOLDER / option / "vercel.json").read_text())
-    assert all((FOLDER / option / name).exists() for name in configuration["functions"])
+@pytest.mark.parametrize("deployment", ENTRIES)
+def test_vercel_is_led_to_the_entry_point_by_a_file_that_exists(deployment: str) -> None:
+    configuration = json.loads((FOLDER / deployment / "vercel.json").read_text())
+    assert all((FOLDER / deployment / name).exists() for name in configuration["functions"])
     assert [f"{rule['destination']}.py" for rule in configuration["rewrites"]] == [
         f"/{name}" for name in configuration["functions"]
     ]
-    installed = tomllib.loads((FOLDER / option / "pyproject.toml").read_text())
+    installed = tomllib.loads((FOLDER / deployment / "pyproject.toml").read_text())
     (name,) = installed["project"]["dependencies"]
-    ours = FOLDER / option / installed["tool"]["uv"]["sources"][name]["path"] / "pyproject.toml"
+    ours = FOLDER / deployment / installed["tool"]["uv"]["sources"][name]["path"] / "pyproject.toml"
     assert tomllib.loads(ours.read_text())["project"]["name"] == name
 
 

@@ -1,4 +1,4 @@
-"""Each deployment starts by one command, carries a whole conversation, mends itself, and is replaced while in use."""
+"""Each deployment starts by one command, carries a conversation, restarts what ends, and is replaced while in use."""
 
 import asyncio
 import os
@@ -19,7 +19,7 @@ from tests.servers.test_command import refused
 from tests.support.chat_harness import DEADLINE_S, ChatHarness, events, online, until
 
 pytestmark = [pytest.mark.anyio, pytest.mark.process]
-options = pytest.mark.parametrize("deployment", DEPLOYMENTS, ids=lambda deployment: deployment.name)
+every_deployment = pytest.mark.parametrize("deployment", DEPLOYMENTS, ids=lambda deployment: deployment.name)
 
 
 @contextmanager
@@ -28,7 +28,7 @@ def deployed(deployment: Deployment, *more: str) -> Iterator[ChildProcess]:
         yield running
 
 
-def stage_of(running: ChildProcess) -> ChatHarness:
+def harness_of(running: ChildProcess) -> ChatHarness:
     return ChatHarness(find_transport(running.facts["transport"]), running.address)
 
 
@@ -37,10 +37,10 @@ async def next_change(running: ChildProcess) -> dict[str, Any]:
     return await asyncio.to_thread(running.next_line, DEADLINE_S)
 
 
-@options
+@every_deployment
 async def test_a_deployment_carries_a_whole_conversation(deployment: Deployment) -> None:
     with deployed(deployment) as running:
-        async with stage_of(running).joined("Ada", "Bob") as (ada, bob):
+        async with harness_of(running).joined("Ada", "Bob") as (ada, bob):
             both = {ada.account.name, bob.account.name}
             await until(ada, lambda: online(ada) == both)
             ack = await ada.send("hello")
@@ -55,7 +55,7 @@ async def test_a_deployment_carries_a_whole_conversation(deployment: Deployment)
 
 async def test_whoever_dies_is_started_anew_where_it_was() -> None:
     with deployed(find("single-server")) as running:
-        async with stage_of(running).joined("Ada", "Bob") as (ada, bob):
+        async with harness_of(running).joined("Ada", "Bob") as (ada, bob):
             await ada.send("before")
             before = running.facts["pids"]["server"]
             os.kill(before, signal.SIGKILL)
@@ -82,7 +82,7 @@ async def test_a_new_version_serves_from_new_processes_and_the_vendors_stays() -
 
 async def test_lines_outlive_the_api_that_writes_for_them() -> None:
     with deployed(find("separate-websocket-server")) as running:
-        async with stage_of(running).joined("Ada", "Bob") as (ada, bob):
+        async with harness_of(running).joined("Ada", "Bob") as (ada, bob):
             os.kill(running.facts["pids"]["api"], signal.SIGKILL)
             await ada.send("while the API comes back")
             assert [event.body for event in await events(bob, 1, Kind.MESSAGE)] == ["while the API comes back"]

@@ -137,7 +137,7 @@ def test_polls_share_lines_to_the_server_which_otherwise_opens_one_for_each(serv
             for _ in range(POLLS):
                 ada.poll().raise_for_status()
             after = page(server, "/stats")["wire"]["connections_opened"]
-        return cast(int, after - before - 1)  # less the question itself
+        return cast(int, after - before - 1)  # less that of this request
 
     assert opened({}) <= 1
     for line in ("keepalive 64;", "proxy_http_version 1.1;", 'proxy_set_header Connection "";'):
@@ -147,9 +147,9 @@ def test_polls_share_lines_to_the_server_which_otherwise_opens_one_for_each(serv
 def test_a_poll_is_held_for_the_whole_hold_time_unless_nginx_gives_up_before(servers: dict[str, ChildProcess]) -> None:
     server = servers["long_polling"]
     with behind(server) as address, guest(address) as ada:
-        asked_s = monotonic()
+        sent_s = monotonic()
         assert ada.poll().raise_for_status().json()["events"] == []
-        assert monotonic() - asked_s >= HOLD_S
+        assert monotonic() - sent_s >= HOLD_S
     impatient = {"proxy_read_timeout 40s": GIVES_UP}
     with (
         serving(transports.find("long_polling"), *LONG_HOLD) as patient,
@@ -170,7 +170,7 @@ def test_a_client_that_hangs_up_ends_its_held_poll_at_the_server_too() -> None:
             ada.http.get(f"/rooms/{ada.room}/events", params=ada.query, timeout=PATIENCE_S)
         until_s = monotonic() + DEADLINE_S
         while page(server, "/stats")["wire"]["connections_open"] >= idle:
-            assert monotonic() < until_s, "nginx kept the question going after its client had gone"
+            assert monotonic() < until_s, "nginx kept the request open after its client had gone"
 
 
 @contextmanager
@@ -182,8 +182,8 @@ def joined_socket(address: str, ada: Guest) -> Iterator[ClientConnection]:
         yield socket
 
 
-def hear_out(socket: ClientConnection) -> None:
-    """Read until nothing came for longer than an impatient nginx waits; raises ConnectionClosed if the line ends."""
+def receive_until_quiet(socket: ClientConnection) -> None:
+    """Read until nothing has come for twice the time-out of nginx; raises ConnectionClosed if the connection ends."""
     while True:
         try:
             socket.recv(timeout=GIVES_UP_S * 2)
@@ -206,7 +206,7 @@ def test_a_socket_needs_both_headers_of_the_upgrade_passed_on(line: str, servers
 def test_a_quiet_socket_stays_open_unless_nginx_gives_up_before_the_next_ping(servers: dict[str, ChildProcess]) -> None:
     server = servers["raw_websocket"]
     with behind(server) as address, guest(address) as ada, joined_socket(address, ada) as socket:
-        hear_out(socket)
+        receive_until_quiet(socket)
     impatient = {"proxy_read_timeout 50s": GIVES_UP}
     with (
         behind(server, impatient) as address,
@@ -214,7 +214,7 @@ def test_a_quiet_socket_stays_open_unless_nginx_gives_up_before_the_next_ping(se
         joined_socket(address, ada) as socket,
         pytest.raises(ConnectionClosed),
     ):
-        hear_out(socket)
+        receive_until_quiet(socket)
 
 
 def received_at_once(address: str, patience_s: float) -> bool:

@@ -1,4 +1,4 @@
-"""The relay: everything arrives, in order, a known time later; ends and resets travel like bytes; a cut ends it all."""
+"""The relay: bytes, ends and resets arrive in order after the same delay; a cut ends every connection."""
 
 import asyncio
 import json
@@ -87,7 +87,7 @@ async def test_pieces_keep_their_order_when_the_delay_changes() -> None:
 
 
 async def test_a_message_takes_the_delay_each_way_and_connecting_a_round_trip() -> None:
-    """And no other delay: the quickest of many takes less than two such round trips, on a busy machine, too."""
+    """And nothing adds to it: of many messages the fastest takes less than two such round trips."""
     received_s: list[float] = []
 
     async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -113,13 +113,13 @@ async def test_a_message_takes_the_delay_each_way_and_connecting_a_round_trip() 
 @pytest.mark.parametrize("delay_s", [0.0, DELAY_S])
 async def test_a_half_closed_connection_still_receives(delay_s: float) -> None:
     async def answer_at_the_end(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        question = await reader.read()
-        writer.write(question.upper())
+        request = await reader.read()
+        writer.write(request.upper())
 
     async with through_relay(answer_at_the_end, delay_s) as (reader, writer):
-        writer.write(b"question")
+        writer.write(b"request")
         writer.write_eof()
-        assert await reader.read() == b"QUESTION"
+        assert await reader.read() == b"REQUEST"
 
 
 def break_off(writer: asyncio.StreamWriter) -> None:
@@ -189,7 +189,7 @@ async def test_a_cut_ends_every_connection_and_refuses_others_until_it_is_over()
             assert await reader.readexactly(3) == b"two"
 
 
-class NotedTransport(asyncio.Transport):
+class RecordingTransport(asyncio.Transport):
     """A transport that notes when reading is paused and resumed, and what is written."""
 
     def __init__(self, resumed: asyncio.Event) -> None:
@@ -217,7 +217,7 @@ async def test_a_sender_is_not_read_from_while_too_much_is_on_its_way() -> None:
     source, sink = End(lambda _: None), End(lambda _: None)
     for one, other in ((source, sink), (sink, source)):
         Pipe(one, other, timetable, lambda: 0.01, open_s=0.0)
-    reading, writing = NotedTransport(resumed), NotedTransport(resumed)
+    reading, writing = RecordingTransport(resumed), RecordingTransport(resumed)
     source.connection_made(reading)
     sink.connection_made(writing)
     source.data_received(b"x" * HELD_BYTES)
@@ -234,7 +234,7 @@ async def test_a_sender_is_not_read_from_while_too_much_is_on_its_way() -> None:
 
 
 @pytest.mark.process
-def test_the_command_says_where_it_listens_and_at_the_end_what_it_carried() -> None:
+def test_the_command_prints_its_address_and_at_the_end_the_bytes_it_carried() -> None:
     with socket.create_server((HOST, 0)) as server:
         target = f"{HOST}:{server.getsockname()[1]}"
         command = [sys.executable, "-m", "loadtests.harness.relay", "--to", target, "--delay-ms", "1"]

@@ -65,11 +65,11 @@ async def overlooked(engines: Engines, on_demand: bool) -> int:
 
 
 async def test_who_waits_takes_up_an_instance_and_who_asks_shares_them(engines: Engines) -> None:
-    async with hosted("long_polling", CLASSIC, engines.fresh_url("redis")) as function, function.stage.joined(*FOUR):
+    async with hosted("long_polling", CLASSIC, engines.fresh_url("redis")) as function, function.chat.joined(*FOUR):
         before, after = await while_waiting(function.host, len(FOUR), 0.5)
         apart_s = after["up_s"] - before["up_s"]
         assert after["instance_busy_s"] - before["instance_busy_s"] == pytest.approx(len(FOUR) * apart_s, rel=0.01)
-    async with hosted("short_polling", CLASSIC, engines.fresh_url("redis")) as function, function.stage.joined(*FOUR):
+    async with hosted("short_polling", CLASSIC, engines.fresh_url("redis")) as function, function.chat.joined(*FOUR):
         await function.until(lambda billed: billed["instances"]["busy"] == 0)
 
 
@@ -78,7 +78,7 @@ async def test_a_function_that_is_cut_says_no_goodbye_so_its_client_stays_online
         hosted(
             "server_sent_events", CLASSIC, engines.fresh_url("redis"), "--lease", "30", max_duration_s=0.6
         ) as function,
-        function.stage.joined("Ada", "Bob") as (ada, bob),
+        function.chat.joined("Ada", "Bob") as (ada, bob),
     ):
         await function.until(lambda billed: billed["cut_streams"] >= 4)
         await ada.send("still here")

@@ -42,7 +42,7 @@ async def test_whoever_may_connect_at_all_loses_nothing_however_often_they_are_c
     profile = FLUID if transport.slug == "raw_websocket" else CLASSIC  # the poorest host that takes it
     async with (
         hosted(transport.slug, profile, store, "--hold", "30", max_duration_s=LIMIT_S) as function,
-        function.stage.joined("Ada", "Bob") as (ada, bob),
+        function.chat.joined("Ada", "Bob") as (ada, bob),
     ):
         for number in range(2):
             await outlast_a_limit(function, transport.slug in CUT)
@@ -63,7 +63,7 @@ async def outlast_a_limit(function: Hosted, waits: bool) -> None:
 async def test_a_raw_websocket_fails_where_the_host_knows_no_upgrade(store: str) -> None:
     async with hosted("raw_websocket", CLASSIC, store) as function:
         with pytest.raises(Refused, match="404"):
-            async with function.stage.joined("Ada"):
+            async with function.chat.joined("Ada"):
                 pass
         billed = await function.bill()
     assert billed["upgrades_ignored"] == 1
@@ -72,7 +72,7 @@ async def test_a_raw_websocket_fails_where_the_host_knows_no_upgrade(store: str)
 async def test_a_long_poll_that_is_held_for_less_than_the_limit_is_never_cut(store: str) -> None:
     async with (
         hosted("long_polling", CLASSIC, store, "--hold", "0.3", max_duration_s=DEADLINE_S) as function,
-        function.stage.joined("Ada", "Bob") as (ada, bob),
+        function.chat.joined("Ada", "Bob") as (ada, bob),
     ):
         joined = await function.bill()
         await function.until(lambda billed: billed["invocations"] > joined["invocations"] + 6)
@@ -83,7 +83,7 @@ async def test_a_long_poll_that_is_held_for_less_than_the_limit_is_never_cut(sto
 
 @each_transport
 async def test_waiting_is_billed_whoever_is_kept_waiting(transport: Transport, store: str) -> None:
-    async with hosted(transport.slug, FLUID, store) as function, function.stage.joined("Ada"):
+    async with hosted(transport.slug, FLUID, store) as function, function.chat.joined("Ada"):
         if transport.slug in CUT:
             before, after = await while_waiting(function.host, 1, 0.5)
             waited_s = after["invocation_s"] - before["invocation_s"]
@@ -96,9 +96,9 @@ async def test_waiting_is_billed_whoever_is_kept_waiting(transport: Transport, s
 async def test_presence_flickers_when_a_line_is_cut_whose_instance_others_keep_alive(slug: str, store: str) -> None:
     async with (
         hosted(slug, FLUID, store, max_duration_s=2 * LIMIT_S, instances_max=1) as function,
-        function.stage.joined("Ada") as (ada,),
+        function.chat.joined("Ada") as (ada,),
     ):
-        bob = await function.stage.log_in("Bob")  # who joins while Ada's line stands, and so outlives it
+        bob = await function.chat.log_in("Bob")  # who joins while Ada's line stands, and so outlives it
         async with bob:
             received = await events(bob, 2, Kind.PRESENCE)
     assert [(event.sender, event.body) for event in received] == [
@@ -110,7 +110,7 @@ async def test_presence_flickers_when_a_line_is_cut_whose_instance_others_keep_a
 async def test_a_push_reaches_everybody_though_nothing_runs_between_requests(store: str) -> None:
     async with (
         hosted("pusher_adapter", CLASSIC, store, "--lease", "600") as function,
-        function.stage.joined("Ada", "Bob") as (ada, bob),
+        function.chat.joined("Ada", "Bob") as (ada, bob),
     ):
         await ada.send("caught up")
         await events(bob, 1, Kind.MESSAGE)
@@ -125,9 +125,9 @@ async def test_a_push_reaches_everybody_though_nothing_runs_between_requests(sto
 async def test_who_is_gone_is_pushed_within_somebody_elses_heartbeat(store: str) -> None:
     async with (
         hosted("pusher_adapter", CLASSIC, store, "--lease", "1.5") as function,
-        function.stage.joined("Ada") as (ada,),
+        function.chat.joined("Ada") as (ada,),
     ):
-        bob = await function.stage.log_in("Bob")
+        bob = await function.chat.log_in("Bob")
         await bob.__aenter__()
         await until(ada, lambda: len(online(ada)) == 2)
         assert bob._receiving is not None
@@ -138,10 +138,10 @@ async def test_who_is_gone_is_pushed_within_somebody_elses_heartbeat(store: str)
 
 async def test_nobody_goes_offline_while_nobody_asks(store: str) -> None:
     async with hosted("short_polling", CLASSIC, store, "--lease", "0.5") as function:
-        bob = await function.stage.log_in("Bob")
+        bob = await function.chat.log_in("Bob")
         joined_ms = (await bob._connection.open(None)).members[0].last_seen_ms
         await function.until(longer_than(1.5, await function.bill()))
-        async with function.stage.joined("Ada") as (ada,):
+        async with function.chat.joined("Ada") as (ada,):
             (gone,) = await events(ada, 1, Kind.PRESENCE)
         await bob.close()
     assert (gone.sender, gone.body) == (bob.account.user, "offline")
@@ -151,7 +151,7 @@ async def test_nobody_goes_offline_while_nobody_asks(store: str) -> None:
 async def test_who_finds_no_instance_free_tries_again_and_loses_nothing(store: str) -> None:
     async with (
         hosted("short_polling", CLASSIC, store, concurrency=2, instances_max=1) as function,
-        function.stage.joined("Ada") as (ada,),
+        function.chat.joined("Ada") as (ada,),
     ):
         acks = await asyncio.gather(*(ada.send(str(number)) for number in range(20)))
         received = await events(ada, 20, Kind.MESSAGE)
@@ -163,14 +163,14 @@ async def test_who_finds_no_instance_free_tries_again_and_loses_nothing(store: s
 
 async def test_a_socket_that_finds_no_instance_free_is_worth_another_try(store: str) -> None:
     async with hosted("raw_websocket", FLUID, store, concurrency=1, instances_max=1) as function:
-        ada, bob = [await function.stage.log_in(name) for name in ("Ada", "Bob")]
+        ada, bob = [await function.chat.log_in(name) for name in ("Ada", "Bob")]
         async with ada:
             with pytest.raises(ConnectionLost, match="429"):
                 await bob.__aenter__()
 
 
 async def test_the_edge_counts_requests_by_purpose_and_commands_on_sockets(store: str) -> None:
-    async with hosted("raw_websocket", FLUID, store) as function, function.stage.joined("Ada") as (ada,):
+    async with hosted("raw_websocket", FLUID, store) as function, function.chat.joined("Ada") as (ada,):
         await ada.send("one")
         await ada.typing()
         billed = (await function.host.get("/stats")).json()

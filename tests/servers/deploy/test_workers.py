@@ -128,8 +128,8 @@ async def test_their_port_is_free_again_as_soon_as_they_have_stopped(workers: Ch
 
 
 def test_a_port_that_is_taken_is_named() -> None:
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        port = taken.getsockname()[1]
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
         with pytest.raises(OSError, match=f"port {port} of 127.0.0.1 is in use"), reusable_socket("127.0.0.1", port):
             pass
 

@@ -9,7 +9,7 @@ from servers.pusher_service.errors import ApiError
 from tests.support.pusher_harness import Json, PusherHarness
 
 ROOM = "presence-room"
-NEWS: Json = {"name": "news", "data": "1", "channel": "a"}
+EVENT: Json = {"name": "news", "data": "1", "channel": "a"}
 BOTH_COUNTS = {"info": "user_count,subscription_count"}
 
 
@@ -57,11 +57,11 @@ def test_a_batch_keeps_its_order(harness: PusherHarness) -> None:
 @pytest.mark.parametrize(
     "events",
     [
-        [NEWS, NEWS | {"channel": "a room"}],
-        [NEWS, NEWS | {"data": 1}],
-        [NEWS, NEWS | {"channels": ["a"]}],
-        [NEWS, {"name": "x", "data": ""}],
-        [NEWS] * 11,
+        [EVENT, EVENT | {"channel": "a room"}],
+        [EVENT, EVENT | {"data": 1}],
+        [EVENT, EVENT | {"channels": ["a"]}],
+        [EVENT, {"name": "x", "data": ""}],
+        [EVENT] * 11,
     ],
 )
 def test_a_batch_with_a_bad_event_or_one_too_many_publishes_none(events: list[Json], harness: PusherHarness) -> None:
@@ -77,7 +77,7 @@ def test_a_publish_returns_the_counts_that_it_requests(harness: PusherHarness) -
         harness.connect_member(ROOM, "ann")
     counts = {ROOM: {"user_count": 1, "subscription_count": 2}, "a": {"subscription_count": 0}}
     assert harness.publish(channels=[ROOM, "a"], **BOTH_COUNTS) == {"channels": counts}
-    assert publish_batch(harness, NEWS | BOTH_COUNTS | {"channel": ROOM}, NEWS) == {"batch": [counts[ROOM], {}]}
+    assert publish_batch(harness, EVENT | BOTH_COUNTS | {"channel": ROOM}, EVENT) == {"batch": [counts[ROOM], {}]}
 
 
 @pytest.mark.parametrize(
