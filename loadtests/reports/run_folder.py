@@ -1,4 +1,4 @@
-"""The folder of one run: written as the run goes on, so that every finished measurement is kept.
+"""The folder of one run, written as the run goes on, so that every finished measurement is kept.
 
 Teaches that a result is worth nothing without its manifest: commit, machine, versions, scenario, seed and settings. The
 manifest is written last, with the length that each table then has: what an interrupted run wrote beyond that is cut off
@@ -54,13 +54,13 @@ class AnotherRun(ValueError):
 
 
 class RunFolder:
-    """One run. It counts as partial until `complete` is called.
+    """One run. It is partial until `complete` is called.
 
-    done: the measurements that need not be made any more, and which limit each met.
+    done: the finished measurements, and the limit that each met.
     """
 
     def __init__(self, path: Path, manifest: Mapping[str, Any]) -> None:
-        """Make the folder, or resume the run that is in it; raises OSError, or AnotherRun."""
+        """Make the folder, or resume the run in it. Raises OSError, or AnotherRun if the run has other conditions."""
         self.path = path
         self.done: dict[Key, str] = {}
         if (path / MANIFEST).exists():
@@ -74,7 +74,7 @@ class RunFolder:
             self._write_manifest()
 
     def add(self, cell: Cell, samples_max: int | None = None) -> None:
-        """Keep one cell and its deliveries; of these, if there are more, so many, drawn by the cell's seed."""
+        """Write one cell and its deliveries. samples_max: of more deliveries, keep a random sample of that size."""
         deliveries: Sequence[Sequence[object]] = cell.deliveries
         if samples_max is not None and len(deliveries) > samples_max:
             drawn = Random(f"{cell.planned.key}").sample(range(len(deliveries)), samples_max)
@@ -88,7 +88,7 @@ class RunFolder:
         self._note_verdict(cell.planned, cell.verdict)
 
     def add_failure(self, planned: Planned, failure: Exception) -> None:
-        """Note that something could not be measured. Where servers are to be overloaded, this is the measurement."""
+        """Note that a measurement failed. Where the load is raised up to the limit, an overload is the result."""
         expected = planned.up_to_limit and isinstance(failure, Overloaded)
         if expected:
             self.done[planned.key] = Limit.SERVERS
@@ -106,7 +106,7 @@ class RunFolder:
             return True
         for name in (*TABLES, MANIFEST):
             (self.path / name).unlink()
-        with suppress(OSError):  # it holds what somebody else has put there
+        with suppress(OSError):  # it holds files of others
             self.path.rmdir()
         return False
 
@@ -116,7 +116,7 @@ class RunFolder:
 
     @property
     def adds_up(self) -> bool:
-        """Whether of all that was tried, all was measured, and every delivery is accounted for."""
+        """Whether every planned measurement was made, and every delivery is accounted for."""
         return all(verdict["adds_up"] for verdict in self._manifest["verdicts"].values())
 
     def _note_verdict(self, planned: Planned, verdict: Verdict) -> None:
@@ -144,7 +144,7 @@ class RunFolder:
         return begun
 
     def _write_manifest(self) -> None:
-        """Write it whole or not at all, together with the lengths of the tables."""
+        """Write the manifest atomically, with the lengths of the tables."""
         self._manifest["table_bytes"] = {name: (self.path / name).stat().st_size for name in TABLES}
         text = json.dumps(self._manifest, indent=2, ensure_ascii=False)
         draft = self.path / f"{MANIFEST}.new"
@@ -152,7 +152,7 @@ class RunFolder:
         draft.replace(self.path / MANIFEST)
 
     def _write_rows(self, name: str, mode: str, rows: Iterable[Sequence[object]]) -> None:
-        """Write rows to a table. (Compressed files may be concatenated.)"""
+        """Write rows to a table. A gzip file may consist of several parts (RFC 1952), so appending works there too."""
         opened: Callable[..., TextIO] = gzip.open if name.endswith(".gz") else open
         with opened(self.path / name, f"{mode}t", newline="") as file:
             csv.writer(file, lineterminator="\n").writerows(rows)

@@ -1,8 +1,8 @@
 """What is measured: our own servers, or anything else that can be put in their place.
 
-Teaches that a harness which can only measure its author's code measures nothing. A target says how its servers are
-started, which Locust files speak to them, and how their counters are read; schedule, samples, accounting and verdict
-are the same for all. A figure that a target cannot count is nan, never a guess.
+Teaches that a harness should also measure servers that its author has not written. A target defines how its servers are
+started, which Locust files are their clients, and how their counters are read; schedule, samples, accounting and
+verdict are the same for all. A figure that a target cannot count is nan, never a guess.
 
 `OurServers` is here; `deployed_servers` is a whole deployment of ours; `other_server` is somebody else's server, each
 in a folder of its own (`nchan`).
@@ -48,10 +48,10 @@ class Target(Protocol):
         """Run servers of that transport until the block ends, and yield their addresses; raises NotMeasured."""
 
     def locust_file(self, slug: str) -> Path:
-        """Return the users that speak to it."""
+        """Return the Locust file whose users are its clients."""
 
     def probe(self, transport: Transport, server: Server, generator_pid: int) -> Probe:
-        """Return what reads its counters."""
+        """Return the object that reads its counters."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,5 +88,5 @@ class OurServers:
         return LOADTESTS / f"{slug}.py"
 
     def probe(self, transport: Transport, server: Server, generator_pid: int) -> Probe:
-        rented = transport.needs_push_service and not server.push_service
-        return Probe(server, generator_pid, ServerCounters, counts_all_bytes=not rented)
+        uses_rented_service = transport.needs_push_service and not server.push_service
+        return Probe(server, generator_pid, ServerCounters, counts_all_bytes=not uses_rented_service)

@@ -63,8 +63,8 @@ class Part:
 
     def spawn(self) -> None:
         """Start a successor, without waiting for it."""
-        sharing = ["--share-port"] if self.renewal is Renewal.OVERLAP else []
-        command = python_module(*self.command, "--port", str(self.port), *sharing, "--attached")
+        port_options = ["--share-port"] if self.renewal is Renewal.OVERLAP else []
+        command = python_module(*self.command, "--port", str(self.port), *port_options, "--attached")
         self.started_s = time.monotonic()
         self.successor = ChildProcess(command, self.env)
 

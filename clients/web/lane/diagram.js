@@ -1,5 +1,5 @@
-// A live sequence diagram: lifelines for the browser and the server, an arrow for everything that really crossed the
-// wire, newest below, and a bar on the side that waits.
+// A live sequence diagram: lifelines for the browser and the server, an arrow for each message that crossed the wire,
+// newest below, and a bar on the side that waits.
 
 import { oncePerFrame, setAttributes, setText, svg } from "../dom.js";
 
@@ -8,7 +8,7 @@ const TOP = 24;
 const FIRST = 34; // the first arrow
 const HEIGHT = 236;
 const ROW = 19;
-const PAUSE_ROW = 15; // a pause worth showing takes some room
+const PAUSE_ROW = 15; // extra height of a row whose pause is shown
 const PAUSE_MS = 250;
 const ROWS_MAX = Math.ceil((HEIGHT - FIRST) / ROW);
 const heightOf = (pauseMs) => (pauseMs < PAUSE_MS ? ROW : ROW + PAUSE_ROW);
@@ -51,12 +51,12 @@ class Row {
 export class Diagram {
   #rows = []; // oldest first
   #waits = "nobody";
-  #heldMs = 0; // since when the server is held by a request or a connection
+  #heldMs = 0; // when the open request or connection began
   #draw = oncePerFrame(() => {
     if (this.#rows.length) this.#place();
     this.#count();
   });
-  limitS = 0; // after which a host ends whatever holds it, if it does
+  limitS = 0; // the host cuts requests and connections after so long; 0: never
 
   /** parent: the element to draw in. service: whether a push service stands between. */
   constructor(parent, { service }) {
@@ -69,7 +69,7 @@ export class Diagram {
     if (service) this.#lifeline(MIDDLE, "push service", MIDDLE, "middle");
     this.#lifeline(SERVER, service ? "API" : "server", WIDTH - 2, "end");
     parent.append(this.svg);
-    setInterval(this.#draw, PAUSE_MS); // time passes, though nothing happens
+    setInterval(this.#draw, PAUSE_MS); // the countdown and the last pause change without events
   }
 
   /** Add an arrow, drawn with the next frame. While a connection is open, only its end changes who waits. */

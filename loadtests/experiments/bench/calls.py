@@ -1,6 +1,6 @@
-"""What the load generator sends: requests as bytes, with a browser's headers, and the calls that bring a crowd in.
+"""What the load generator sends: requests as bytes, with a browser's headers, and the calls that log in and connect.
 
-Both legs of a pair send the same headers, the token included, so that parsing them costs both the same.
+Both servers of a pair get the same headers, the token included, so that parsing them costs both the same.
 """
 
 from collections.abc import Sequence
@@ -15,7 +15,7 @@ from loadtests.users.request_headers import BROWSER_HEADERS
 from servers.core.wire import Account, Cursor, Join, Snapshot, decode, encode
 
 CONNECTIONS_PER_USER = 8  # what the server allows: servers.core.settings.connections_max
-BATCH = 50  # connecting at once: below the 100 that asyncio's servers let wait
+BATCH = 50  # connections opened at once: below the backlog of asyncio's servers, 100
 MARK = b'"kind":"message"'  # every message's event holds it once, and a message's text never does
 
 _COMMON = "".join(f"{name}: {value}\r\n" for name, value in BROWSER_HEADERS.items())
@@ -31,7 +31,7 @@ def http_request(address: str, method: str, path: str, token: str, body: bytes =
 
 
 def poll_request(address: str, token: str, cursor: object, number: int) -> bytes:
-    """Return a poll of the room `room`, by its connection of that number."""
+    """Return a poll of the room `room` by the connection with that number."""
     return http_request(address, "GET", f"/rooms/room/events?after={cursor}&connection=c{number}", token)
 
 
@@ -51,12 +51,12 @@ def expect(message: Message, kind: int, what: str) -> bytes:
 
 
 def api_client(address: str) -> closing[HttpUserSession]:
-    """Open a client that sends requests for whichever account's token it holds; raises ConnectionLost."""
+    """Open a client that sends requests with the token that is set on it; raises ConnectionLost."""
     return closing(HttpUserSession(address, lambda *_: None, room="room", connection="c0"))
 
 
 def log_in(client: HttpUserSession, connections: int, per_user: int = CONNECTIONS_PER_USER) -> list[Account]:
-    """Log in as few users as may own so many connections; return each connection's account."""
+    """Log in the smallest number of users that may own these connections; return each connection's account."""
     users = [client.log_in(f"user-{number}") for number in range(-(-connections // per_user))]
     return [users[number // per_user] for number in range(connections)]
 

@@ -76,9 +76,9 @@ def record(transport: Transport, load: Workload) -> list[dict[str, Any]]:
                 return stack.enter_context(recorder(link, address, folder))
 
             links = {link: partial(insert_recorder, link) for link in Link}
-            _, way = stack.enter_context(serving_over(links, transport, UNPINNED, folder, None))
+            _, addresses = stack.enter_context(serving_over(links, transport, UNPINNED, folder, None))
             locust_file = OurServers().locust_file(transport.slug)
-            generator = stack.enter_context(generating(locust_file, way, load, None, folder))
+            generator = stack.enter_context(generating(locust_file, addresses, load, None, folder))
             window = generator.await_window()
             troubles = generator.await_samples().troubles
             if window is None or troubles:

@@ -1,9 +1,10 @@
 """A serverless host on one port of this machine: each request gets an instance, for as long as a profile allows.
 
-Teaches what stands between a client and a function: an edge that keeps connections, divides each into
-invocations, and responds itself when functions are late, too many or dead. What crosses the wire: HTTP/1.1 and, if the
-profile has them, WebSockets; `GET /host/stats` is the bill, `GET /stats` what the edge has counted. Both are the host's
-own, and answer while every instance is frozen. Leaves out TLS, regions and queues: no request waits for an instance.
+Teaches what stands between a client and a function: an edge that keeps connections open, divides each into
+invocations, and sends its own error responses when functions are late, too many or dead. What crosses the wire:
+HTTP/1.1 and, if the profile has them, WebSockets; `GET /host/stats` is the bill, `GET /stats` the counters of the edge.
+The host responds to both itself, also while every instance is frozen. Leaves out TLS, regions and queues: no request
+waits for an instance.
 """
 
 import asyncio
@@ -54,7 +55,7 @@ class Host:
         wire.connections_opened += 1
         connection = EdgeConnection(h11.SERVER, reader, writer, wire)
         try:
-            with suppress(OSError):  # which a timeout is, too
+            with suppress(OSError):  # a TimeoutError is an OSError, too
                 while await self._exchange(connection) and connection.next_exchange():
                     pass
         finally:
@@ -112,13 +113,13 @@ class Host:
     async def _within_limit(
         self, connection: EdgeConnection, request: h11.Request, body: bytes, pooled: PooledInstance
     ) -> None:
-        """Let an instance respond until the maximum duration; then replace or cut it, and retire the instance.
+        """Let an instance respond until the maximum duration; then stop it, and send an error or cut the connection.
 
-        AWS Lambda resets the environment of an invocation that has timed out. So it gets no signal that its time is up.
+        AWS Lambda resets the environment of an invocation that has timed out. So the instance gets no signal before.
         """
         frame_counter = self._edge.frame_counter if is_upgrade(request) else None
         if frame_counter and not self._profile.websockets:
-            self._meter.upgrades_ignored += 1  # RFC 9110 section 7.8: who does not know an upgrade ignores it
+            self._meter.upgrades_ignored += 1  # RFC 9110 section 7.8: a server ignores an upgrade that it does not know
             frame_counter = None
         with ExitStack() as closing:
             try:

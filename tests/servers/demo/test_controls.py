@@ -55,7 +55,7 @@ def test_whoever_is_not_the_page_is_refused(page: httpx.Client, changed: dict[st
 
 
 @pytest.mark.parametrize(
-    ("wish", "status", "named"),
+    ("body", "status", "named"),
     [
         ({"type": "format_disk"}, 400, "format_disk"),
         ({"type": "gather", "people": 6}, 400, "people"),
