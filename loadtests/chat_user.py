@@ -33,7 +33,7 @@ from servers.core.wire import Ack, Cursor, Event, Kind, MarkRead, Page, Send, Sn
 ATTEMPTS = 3
 ATTEMPTS_IF_CONNECTIONS_BREAK = 60
 RETRY_S = 0.5
-"""Limit of the first pause before an action that failed is tried again; the pauses are those of `Backoff`."""
+"""The mean of the pauses before an action is tried again, but for the first, which is half as long."""
 
 RECEIVE_FAILED = "CONN"
 """The type, in Locust's statistics, of a failure to receive on an open connection."""
@@ -128,7 +128,7 @@ class ChatUser(User):
 
     def _join(self, attempts: int) -> None:
         """Log in and join; raises ConnectionLost once that has failed so often."""
-        backoff = Backoff(RETRY_S, random=self.random)
+        backoff = Backoff(RETRY_S, 2 * RETRY_S, self.random)
         for left in reversed(range(attempts)):
             try:
                 if not self.http.token:
@@ -157,7 +157,7 @@ class ChatUser(User):
 
     def _perform(self, request: Callable[[], int], kind: Kind, due_s: float) -> None:
         """Try until it is acknowledged, or until there are no attempts left."""
-        sent_s, backoff = perf_counter(), Backoff(RETRY_S, random=self.random)
+        sent_s, backoff = perf_counter(), Backoff(RETRY_S, 2 * RETRY_S, self.random)
         for _ in range(self.attempts):
             try:
                 seq = request()
