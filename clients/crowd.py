@@ -31,14 +31,14 @@ GIVE_UP_S = 30.0
 
 
 async def run_crowd(transport: str, server: str, room: str, people: int, every_s: float) -> None:
-    """Have so many users talk, each about once in `every_s` seconds, until cancelled. Raises ClientError, grouped."""
+    """Run users, each writing about once in `every_s` seconds, until cancelled. Raises ClientError, grouped."""
     async with asyncio.TaskGroup() as tasks:
         for name in NAMES[:people]:
             tasks.create_task(run_user(transport, server, room, name, every_s))
 
 
 async def run_user(transport: str, server: str, room: str, name: str, every_s: float) -> None:
-    """Be one of them; waits for a server that has not started yet, or restarts."""
+    """Log in and chat; waits for a server that has not started yet, or restarts."""
     backoff = Backoff()
     retry = stamina.retry(
         on=lambda error: isinstance(error, ConnectionLost) and backoff.next_s(), attempts=None, timeout=GIVE_UP_S
@@ -49,7 +49,7 @@ async def run_user(transport: str, server: str, room: str, name: str, every_s: f
 
 
 async def write(session: ChatSession, every_s: float) -> None:
-    """Write a message now and then, and be seen typing before."""
+    """Write a message at random intervals, each after a typing notice."""
     while True:
         await asyncio.sleep(random.expovariate(1 / every_s))
         with suppress(ClientError):
@@ -59,7 +59,7 @@ async def write(session: ChatSession, every_s: float) -> None:
 
 
 async def read(session: ChatSession) -> None:
-    """Read some of what the others write, a moment later."""
+    """Mark some of the others' messages as read, a moment later."""
     async for event in session.events():
         if event.kind is Kind.MESSAGE and event.sender != session.account.user and random.random() < 0.3:
             await asyncio.sleep(random.uniform(0.2, 1.0))
