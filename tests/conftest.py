@@ -1,7 +1,7 @@
 """How the suite runs: async tests on asyncio, engines on demand, and tests that start a process marked as such.
 
-Under pytest-xdist a file is the unit that a worker takes (`--dist loadgroup`), so that what its tests share is started
-once; the groups that take longest are begun first. What the tests need is looked for before the first of them.
+Under pytest-xdist a worker runs whole files (`--dist loadgroup`), so that fixtures of a file are started once; the
+groups that take longest start first. Missing engines are reported before the first test.
 """
 
 import os
@@ -22,7 +22,7 @@ FIRST = (
     "conformance",
     "tests/conformance",
 )
-"""The groups that take longest, by how their names begin: a worker that begins one late ends last."""
+"""Prefixes of the groups that take longest: started late, they would prolong the run."""
 
 WORKERS_MAX = 6
 START_OF_A_PROCESS = {"subprocess.Popen", "os.fork", "os.forkpty", "os.posix_spawn", "os.spawn", "os.system"}
@@ -53,7 +53,7 @@ guard = ProcessGuard()
 
 
 def pytest_xdist_auto_num_workers() -> int:
-    """One worker more than cores, since each waits a good part of its time for servers and browsers."""
+    """Return one worker more than cores, since each often waits for servers and browsers."""
     return min(WORKERS_MAX, (os.cpu_count() or 1) + 1)
 
 
@@ -71,29 +71,29 @@ def pytest_runtest_protocol(item: pytest.Item) -> Iterator[None]:
 
 @pytest.hookimpl(tryfirst=True)  # before pytest-xdist, which writes the groups into the items' ids
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Group the tests by what they share, and put the groups first that take longest."""
+    """Group the tests by file, and put the groups first that take longest."""
     for item in items:
         if not item.get_closest_marker("xdist_group"):
             item.add_marker(pytest.mark.xdist_group(os.path.relpath(item.path, item.config.rootpath)))
-    items.sort(key=_turn)
+    items.sort(key=_rank)
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:
-    """See in each worker that its tests are grouped: otherwise each would start again what its group shares."""
+    """Check in each worker that its tests are grouped: otherwise their fixtures would start several times."""
     if session.config.getoption("loadgroup", False):
-        alone = [item.nodeid for item in session.items if "@" not in item.nodeid]
-        assert not alone, f"pytest-xdist has not grouped {alone[0]}: does this release of pytest go with it?"
+        ungrouped = [item.nodeid for item in session.items if "@" not in item.nodeid]
+        assert not ungrouped, f"pytest-xdist has not grouped {ungrouped[0]}: is it compatible with this pytest?"
 
 
-def _turn(item: pytest.Item) -> int:
+def _rank(item: pytest.Item) -> int:
     marker = item.get_closest_marker("xdist_group")
     assert marker
-    return next((turn for turn, name in enumerate(FIRST) if marker.args[0].startswith(name)), len(FIRST))
+    return next((rank for rank, name in enumerate(FIRST) if marker.args[0].startswith(name)), len(FIRST))
 
 
 @pytest.fixture(scope="session", autouse=True)
 def locks(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """Let the measurements of one run of the suite wait for each other, and for no other program's."""
+    """Use locks of our own, so that measurements of this run wait only for each other."""
     own = tmp_path_factory.getbasetemp()
     folder = own.parent if "PYTEST_XDIST_WORKER" in os.environ else own
     with pytest.MonkeyPatch.context() as patch:

@@ -1,8 +1,8 @@
 """The servers under test: started for one measurement, and read at both ends of the measuring window.
 
 Teaches which figures can be trusted: counts by the server itself, CPU time and memory by the operating system. A
-reading holds what has added up so far, under the names of `results.schema`; the window's figures are the difference of
-two. What a server does not count is nan, never a guess.
+reading holds the totals so far, by the names of `results.schema`; the window's figures are the difference of two
+readings. What a server does not count is nan, never a guess.
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -40,7 +40,7 @@ NOT_ADDED = ("readings_apart_s", "generator_cpu_s", "connections")
 """What the servers do not count themselves, or what does not add up over a restart."""
 
 ReadCounters = Callable[[], Reading]
-"""Returns what a server has counted since it started, without what reading it costs; waits for its response."""
+"""Returns the counters of a server since its start, without this request itself; waits for the response."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,8 +70,8 @@ def serving(
 ) -> Iterator[Server]:
     """Run the server of a transport, and its push service, on one core; raises NotMeasured.
 
-    port: 0 for a free one. store: its URL; empty for a log that ends with the server. workers: how many processes share
-    it. environment: what to add to our own. PUSHER_* variables in it name a push service that runs already.
+    port: 0 for a free one. store: its URL; empty for a log that is deleted with the server. workers: how many processes
+    share it. environment: added to ours; PUSHER_* variables in it name a push service that runs already.
     """
     durations = ["--hold", str(HOLD_S), "--lease", str(LEASE_S)]
     shared = ["--store", store, "--workers", str(workers)]
@@ -82,7 +82,7 @@ def serving(
 
 
 def no_counters(server: Server) -> ReadCounters:
-    """Return the counters of a server that has none which we could read."""
+    """Return counters that are all nan, for a server that offers none."""
     return lambda: dict.fromkeys(COUNTED_BY_SERVERS, nan)
 
 
@@ -108,14 +108,14 @@ class Probe:
         self._peak_bytes: Reading = {"api_rss_bytes": 0 if server.pids else nan, "push_service_rss_bytes": 0}
 
     def follow_restart(self, server: Server, last: Reading) -> None:
-        """Go on with a server that was started anew, and counts from 0: the last reading of the old one is added."""
+        """Continue with a restarted server, which counts from 0: the last reading of the old one is added."""
         self._attach(server)
         self._counts_all_bytes = False
         started_s = self._cpu_s()
         self._earlier = {column: last[column] - started_s.get(column, 0) for column in last if column not in NOT_ADDED}
 
     def read(self) -> Reading:
-        """Return all that has added up so far; waits."""
+        """Return the totals so far; waits for the server."""
         counted = self._read_counters() | self._cpu_s()
         return {
             **{column: value + self._earlier.get(column, 0) for column, value in counted.items()},
@@ -141,7 +141,7 @@ class Probe:
         self._peak_bytes = {column: max(peak, now[column]) for column, peak in self._peak_bytes.items()}
 
     def difference(self, before: Reading, after: Reading) -> Reading:
-        """Return what a window cost: differences, but for the open connections and the peaks of memory."""
+        """Return the figures of a window: differences, but the last value of connections and the peaks of memory."""
         differences = {column: after[column] - before[column] for column in after}
         return {**differences, "connections": after["connections"], **self._peak_bytes}
 

@@ -1,4 +1,4 @@
-"""When to choose which transport, beside what each of them took in a run."""
+"""When to choose which transport, with the figures of each from a run."""
 
 from notebooks.analysis import wording
 from notebooks.analysis.prices import BYTES, CPU, REQUESTS, Measure, price
@@ -8,7 +8,7 @@ from servers import transports
 
 
 def table(run: Run) -> wording.Prose:
-    """Return a row for each transport of a run: when to choose it, and what a delivery took."""
+    """Return a row for each transport of a run: when to choose it, and the cost of a delivery."""
     rows = {
         run.label_of(slug): {
             "choose it when": transports.find(slug).choose_when,
@@ -23,7 +23,7 @@ def table(run: Run) -> wording.Prose:
 
 
 def evidence(run: Run) -> dict[str, str]:
-    """Return for each transport of a run the two lines that stand under its name in the flow chart."""
+    """Return for each transport of a run the two lines below its name in the flow chart."""
     return {
         slug: f"half within {wording.duration(latency(run, slug).p50.pooled_ms)}\n"
         f"{_paid(run, slug, REQUESTS)} requests a delivery"

@@ -1,6 +1,6 @@
 """A whole run in a few tables: every scenario and load, with an interval over the repeats for each figure.
 
-What was void is left out, and counted; what gave out under a growing load is named.
+Void cells are left out and counted; the limits that a growing load met are named.
 """
 
 from collections.abc import Iterator

@@ -1,7 +1,7 @@
-"""Channels: who is subscribed, and who counts as present. Pure bookkeeping, without I/O.
+"""Channels: which sockets are subscribed, and which users are present. Without I/O.
 
-Teaches that presence counts users, not sockets: a second window neither joins nor, closing, leaves.
-Leaves out cache channels and encrypted channels, and refuses their names rather than serve them as something else.
+Teaches that presence counts users, not sockets: opening or closing a second window changes nothing.
+Leaves out cache channels and encrypted channels, and refuses their names.
 """
 
 import re
@@ -18,7 +18,7 @@ NOT_SERVED = ("cache-", "private-cache-", "private-encrypted-", "presence-cache-
 
 
 class Kind(Enum):
-    """What it takes to subscribe: nothing, a signature, or a signature that names the user."""
+    """What a subscription requires: nothing, a signature, or a signature that names the user."""
 
     PUBLIC = "public"
     PRIVATE = "private"
@@ -26,7 +26,7 @@ class Kind(Enum):
 
 
 def kind_of(name: str, chars_max: int) -> Kind:
-    """Return the kind that the name's prefix asks for; raises BadChannelName."""
+    """Return the kind that the name's prefix requests; raises BadChannelName."""
     if len(name) > chars_max or NAME.fullmatch(name) is None:
         raise BadChannelName(f"channel {name[:40]!r}: expected 1 to {chars_max} of A-Z a-z 0-9 _ - = @ , . ;")
     if name.startswith(NOT_SERVED):
@@ -64,7 +64,7 @@ class Channel:
     sockets_of_member: Counter[str] = field(default_factory=Counter)
 
     def add(self, socket_id: str, member: Member | None) -> bool:
-        """Add a socket; return whether it brings a user who was not present."""
+        """Add a socket; return whether its user was not present before."""
         self.subscribers[socket_id] = member
         if member is None:
             return False

@@ -1,4 +1,4 @@
-"""What is read from hosted.json: the rule that judges a transport on a host, theory, claims and charts."""
+"""The analysis of hosted.json: the rule that judges a transport on a host, the theory, and the claims."""
 
 import ast
 import re
@@ -43,7 +43,7 @@ def test_the_rule_that_judges_a_transport(figures: dict[str, Any], outcome: Outc
     assert judge(row_with(**figures)) == (outcome, reasons)
 
 
-def test_hosts_stand_in_the_order_of_their_years_whatever_was_measured_first(tmp_path: Path) -> None:
+def test_hosts_are_ordered_by_year_not_by_measurement(tmp_path: Path) -> None:
     hosted = load_hosted(write(tmp_path, record()))
     assert tuple(hosted.hosts) == HOSTS
     assert hosted.slugs == tuple(row.slug for row in TRANSPORTS)
@@ -53,11 +53,11 @@ def test_hosts_stand_in_the_order_of_their_years_whatever_was_measured_first(tmp
     assert hosted.evidence.startswith(f"{80 * (4 * len(TRANSPORTS) - 2):,} deliveries, none lost")
 
 
-def test_a_users_hour_is_a_count_over_the_time_that_everybody_was_there() -> None:
+def test_a_users_hour_is_a_count_over_the_time_of_all_users() -> None:
     assert row_with(invocations=100).per_user_hour("invocations") == pytest.approx(100 / (8 * 50 / 3600))
 
 
-def test_theory_bills_an_hour_for_who_holds_and_answers_for_who_asks(tmp_path: Path) -> None:
+def test_theory_bills_the_whole_hour_when_held_and_each_response_when_polling(tmp_path: Path) -> None:
     assert theory.function_seconds(1.0, 0.0, 0.004) == 3600
     assert theory.function_seconds(0.0, 0.5, 0.004) == pytest.approx(7.2)
     hosted = load_hosted(write(tmp_path, record()))
@@ -70,7 +70,7 @@ def test_theory_bills_an_hour_for_who_holds_and_answers_for_who_asks(tmp_path: P
     assert {slug for slug in ("short_polling", "pusher_adapter", *held) if is_held(find(slug))} == held
 
 
-def test_whoever_waited_as_long_as_an_instance_starts_waited_for_one(tmp_path: Path) -> None:
+def test_a_request_that_took_as_long_as_a_start_is_a_cold_one(tmp_path: Path) -> None:
     hosted = load_hosted(write(tmp_path, record()))
     assert [hosted.is_cold("short_polling", CLASSIC, took_s) for took_s in (0.39, 0.4)] == [False, True]
 
@@ -88,7 +88,7 @@ def evidence(folder: Path, made: dict[str, Any]) -> Evidence:
     return Evidence(write(folder, made))
 
 
-def test_each_claim_says_what_the_record_shows(tmp_path: Path) -> None:
+def test_each_verdict_follows_from_the_record(tmp_path: Path) -> None:
     found = evidence(tmp_path, record())
     verdicts = {
         claims.starts_for_a_request: Verdict.HOLDS_WHEN,
@@ -107,7 +107,7 @@ def test_each_claim_says_what_the_record_shows(tmp_path: Path) -> None:
     assert "lines lasted 9.5 s, back after 500 ms, 0 messages lost" in claims.dies_in_ten_seconds(found).figure
 
 
-def test_a_world_in_which_no_host_lets_a_socket_in_gives_the_claim_its_due(tmp_path: Path) -> None:
+def test_the_claim_holds_if_no_host_accepts_a_socket(tmp_path: Path) -> None:
     made = record()
     for row in made["hosted"]:
         if row["transport"] == "raw_websocket":
@@ -115,7 +115,7 @@ def test_a_world_in_which_no_host_lets_a_socket_in_gives_the_claim_its_due(tmp_p
     assert claims.no_connection(evidence(tmp_path, made)).verdict is Verdict.HOLDS
 
 
-def test_hosts_that_all_stop_within_a_minute_give_the_claim_its_due(tmp_path: Path) -> None:
+def test_the_claim_holds_if_all_hosts_stop_within_a_minute(tmp_path: Path) -> None:
     made = record()
     made["hosts"][FLUID]["max_duration_s"] = 15.0
     assert claims.short_lived(evidence(tmp_path, made)).verdict is Verdict.HOLDS

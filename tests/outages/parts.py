@@ -1,9 +1,8 @@
 """Count the parts of each deployment: `python -m tests.outages.parts` writes parts.json into results/reference.
 
-Counted in the running programs, by the operating system, while two people have come and one has sent a message: which
-programs run, which of them a person's client connects to, and which of them keep connections to each other. Beside them
-stand the settings that the deployment's own files for real hosts need. Leaves out what no process list shows: accounts
-and people.
+While two users chat, it reads from the operating system which programs run, which of them a client connects to, and
+which keep connections to each other. It adds the settings that the deployment's files for real hosts need. Leaves out
+what no process list shows, such as accounts with vendors.
 """
 
 import asyncio
@@ -33,9 +32,9 @@ DEADLINE_S = 15.0
 
 @dataclass(frozen=True, slots=True)
 class Parts:
-    """own and rented: programs to run, by role; a log in a file is none. browsers_reach: those that clients connect to.
+    """own and rented: programs, by role; a log in a file is not one. browsers_reach: those that clients connect to.
 
-    links: pairs of programs that keep connections, who opens them first. settings: what a real host must be given.
+    links: pairs of programs with a connection, the one that opens it first. settings: what a real host needs.
     """
 
     own: list[str]
@@ -76,7 +75,7 @@ async def _receive_message(reader: ChatSession) -> None:
 
 
 def _process_trees(pids: Mapping[str, int]) -> dict[str, list[psutil.Process]]:
-    """Return the processes of each role, with those that they started; without the supervisor, who started them."""
+    """Return the processes of each role, with those that they started; without the supervisor."""
     supervisor = psutil.Process(pids["supervisor"])
     by_pid = {pid: role for role, pid in pids.items()}
     return {by_pid[child.pid]: [child, *child.children(recursive=True)] for child in supervisor.children()}
@@ -103,7 +102,7 @@ def _settings(folder: Path) -> list[str]:
 
 
 def as_json() -> str:
-    """Count the parts of every deployment; return what the file holds."""
+    """Count the parts of every deployment; return the content of the file."""
     parts = {deployment.name: asdict(asyncio.run(count_parts(deployment))) for deployment in DEPLOYMENTS}
     return json.dumps(parts, indent=2) + "\n"
 

@@ -1,4 +1,4 @@
-"""What commands print can be read: at every width, in a file, without colour, and in encodings with few characters."""
+"""The output of commands is legible at every width, in a file, without colour, and in every encoding."""
 
 import io
 import re
@@ -45,7 +45,7 @@ COMMANDS = (
 
 
 class Table(NamedTuple):
-    """labels, verdicts: what must be whole. numbers: of a heading and what is right-aligned beneath it."""
+    """labels, verdicts: never cut. numbers: a heading, and a number that is right-aligned below it."""
 
     print_on: Callable[[Console, Path], None]
     labels: Sequence[str]
@@ -116,9 +116,9 @@ def printed(name: str, width: int, encoding: str, folder: Path) -> str:
     return written.getvalue().decode(encoding)
 
 
-def ends(lines: Sequence[str], words: str) -> set[int]:
-    """Return where in a line some words end that stand alone, in any of the lines."""
-    pattern = re.compile(rf"(?<!\S){re.escape(words)}(?!\S)")
+def ends(lines: Sequence[str], text: str) -> set[int]:
+    """Return the columns at which a text ends, surrounded by spaces, in any of the lines."""
+    pattern = re.compile(rf"(?<!\S){re.escape(text)}(?!\S)")
     return {found.end() for line in lines for found in pattern.finditer(line)}
 
 

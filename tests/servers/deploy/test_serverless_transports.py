@@ -24,7 +24,7 @@ from tests.support.serverless_host import (
 pytestmark = [pytest.mark.anyio, pytest.mark.process]
 LIMIT_S = 1.0
 CUT = {"long_polling": "timeouts", "server_sent_events": "cut_streams", "raw_websocket": "cut_sockets"}
-"""How a transport that waits longer than the host allows is cut. The others do not wait."""
+"""The counter of cuts of each transport that waits at the host. The others do not wait there."""
 
 
 @pytest.fixture
@@ -36,10 +36,8 @@ each_transport = pytest.mark.parametrize("transport", TRANSPORTS, ids=lambda tra
 
 
 @each_transport
-async def test_whoever_may_connect_at_all_loses_nothing_however_often_they_are_cut(
-    transport: Transport, store: str
-) -> None:
-    profile = FLUID if transport.slug == "raw_websocket" else CLASSIC  # the poorest host that takes it
+async def test_a_client_that_is_cut_repeatedly_loses_no_message(transport: Transport, store: str) -> None:
+    profile = FLUID if transport.slug == "raw_websocket" else CLASSIC  # the most limited host that supports it
     async with (
         hosted(transport.slug, profile, store, "--hold", "30", max_duration_s=LIMIT_S) as function,
         function.chat.joined("Ada", "Bob") as (ada, bob),
@@ -54,13 +52,13 @@ async def test_whoever_may_connect_at_all_loses_nothing_however_often_they_are_c
 
 
 async def outlast_a_limit(function: Hosted, waits: bool) -> None:
-    """Wait until somebody has been cut, or, if nobody waits, for longer than the host lets anybody wait."""
+    """Wait until a request or connection has been cut; if none is held, wait for longer than the limit."""
     before = await function.bill()
     lasts = longer_than(1.5 * LIMIT_S, before)
     await function.until(lambda billed: cuts(billed) > cuts(before) if waits else lasts(billed))
 
 
-async def test_a_raw_websocket_fails_where_the_host_knows_no_upgrade(store: str) -> None:
+async def test_a_raw_websocket_fails_on_a_host_without_upgrades(store: str) -> None:
     async with hosted("raw_websocket", CLASSIC, store) as function:
         with pytest.raises(Refused, match="404"):
             async with function.chat.joined("Ada"):
@@ -82,7 +80,7 @@ async def test_a_long_poll_that_is_held_for_less_than_the_limit_is_never_cut(sto
 
 
 @each_transport
-async def test_waiting_is_billed_whoever_is_kept_waiting(transport: Transport, store: str) -> None:
+async def test_a_held_request_or_connection_is_billed_while_it_waits(transport: Transport, store: str) -> None:
     async with hosted(transport.slug, FLUID, store) as function, function.chat.joined("Ada"):
         if transport.slug in CUT:
             before, after = await while_waiting(function.host, 1, 0.5)
@@ -93,12 +91,12 @@ async def test_waiting_is_billed_whoever_is_kept_waiting(transport: Transport, s
 
 
 @pytest.mark.parametrize("slug", ["raw_websocket", "server_sent_events"])
-async def test_presence_flickers_when_a_line_is_cut_whose_instance_others_keep_alive(slug: str, store: str) -> None:
+async def test_a_cut_connection_of_an_instance_in_use_makes_its_user_offline_and_online(slug: str, store: str) -> None:
     async with (
         hosted(slug, FLUID, store, max_duration_s=2 * LIMIT_S, instances_max=1) as function,
         function.chat.joined("Ada") as (ada,),
     ):
-        bob = await function.chat.log_in("Bob")  # who joins while Ada's line stands, and so outlives it
+        bob = await function.chat.log_in("Bob")  # joins after Ada, so his connection is cut later
         async with bob:
             received = await events(bob, 2, Kind.PRESENCE)
     assert [(event.sender, event.body) for event in received] == [
@@ -122,7 +120,7 @@ async def test_a_push_reaches_everybody_though_nothing_runs_between_requests(sto
     assert {purpose: after[purpose] - before[purpose] for purpose in after} == {"send": 1, "receive": 0, "upkeep": 0}
 
 
-async def test_who_is_gone_is_pushed_within_somebody_elses_heartbeat(store: str) -> None:
+async def test_an_expired_lease_is_noticed_by_the_heartbeat_of_another_user(store: str) -> None:
     async with (
         hosted("pusher_adapter", CLASSIC, store, "--lease", "1.5") as function,
         function.chat.joined("Ada") as (ada,),
@@ -131,7 +129,7 @@ async def test_who_is_gone_is_pushed_within_somebody_elses_heartbeat(store: str)
         await bob.__aenter__()
         await until(ada, lambda: len(online(ada)) == 2)
         assert bob._receiving is not None
-        bob._receiving.cancel()  # his machine is gone: no heartbeat, no goodbye
+        bob._receiving.cancel()  # as if his machine failed: no heartbeat, no leave
         await until(ada, lambda: online(ada) == {ada.account.name})
         await bob.close()
 
@@ -145,10 +143,10 @@ async def test_nobody_goes_offline_while_nobody_asks(store: str) -> None:
             (gone,) = await events(ada, 1, Kind.PRESENCE)
         await bob.close()
     assert (gone.sender, gone.body) == (bob.account.user, "offline")
-    assert gone.at_ms - joined_ms > 1500  # he had been gone for a whole second when it was noticed
+    assert gone.at_ms - joined_ms > 1500  # his lease had been over for a second when it was noticed
 
 
-async def test_who_finds_no_instance_free_tries_again_and_loses_nothing(store: str) -> None:
+async def test_a_throttled_client_retries_and_loses_nothing(store: str) -> None:
     async with (
         hosted("short_polling", CLASSIC, store, concurrency=2, instances_max=1) as function,
         function.chat.joined("Ada") as (ada,),
@@ -161,7 +159,7 @@ async def test_who_finds_no_instance_free_tries_again_and_loses_nothing(store: s
     assert sorted(int(event.body) for event in received) == list(range(20))
 
 
-async def test_a_socket_that_finds_no_instance_free_is_worth_another_try(store: str) -> None:
+async def test_a_throttled_socket_may_be_retried(store: str) -> None:
     async with hosted("raw_websocket", FLUID, store, concurrency=1, instances_max=1) as function:
         ada, bob = [await function.chat.log_in(name) for name in ("Ada", "Bob")]
         async with ada:
@@ -177,4 +175,4 @@ async def test_the_edge_counts_requests_by_purpose_and_commands_on_sockets(store
         own = (await function.host.get("/host/stats")).json()
     assert billed["requests"] == {"send": 0, "receive": 0, "upkeep": 2}  # the log-in and the upgrade
     assert billed["command_frames"] == 2
-    assert own["invocations"] == 3  # and what the client asks first: which transport this is
+    assert own["invocations"] == 3  # and the client's first request, for the transport
