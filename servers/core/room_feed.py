@@ -6,6 +6,7 @@ wait is dropped, and catches up from its own cursor.
 """
 
 import asyncio
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -56,11 +57,18 @@ class RoomFeed:
         self._flush_is_due = False
         self._followers: dict[Push, asyncio.Future[None]] = {}
         self._waiters = Waiters()
+        self._used_s = time.monotonic()
         self._start_over(head)
 
     @property
     def head(self) -> Cursor:
         return Cursor(self._epoch, self._base + len(self._tail))
+
+    @property
+    def is_unused(self) -> bool:
+        """Whether nobody has read or waited here for PUMP_WAIT_S."""
+        waits = self._followers or self._waiters
+        return not waits and time.monotonic() - self._used_s > PUMP_WAIT_S
 
     def offer(self, event: Event) -> None:
         """Add an event that this process has committed, if it is the next one; otherwise `pump` will find it."""
@@ -69,6 +77,7 @@ class RoomFeed:
 
     def page(self, after: Cursor) -> EncodedPage | None:
         """Return the events after the cursor; None if it lies further back than the tail, or in another epoch."""
+        self._used_s = time.monotonic()
         if after.epoch != self._epoch or not self._base <= after.seq <= self.head.seq:
             return None
         page = self._pages.get(after.seq)

@@ -1,6 +1,7 @@
-"""All the feeds of one process: a room gets one with the first request that needs it."""
+"""All the feeds of one process: a room gets one with the first request that needs it, and loses it when unused."""
 
 import asyncio
+from functools import partial
 
 from servers.core.errors import ChatError
 from servers.core.room_feed import OnEvent, RoomFeed
@@ -33,8 +34,16 @@ class RoomFeeds:
         head = await self._store.head(room)
         if room not in self._feeds:  # nobody else made it meanwhile
             feed = self._feeds[room] = RoomFeed(room, head, self._store, self._settings, self._on_foreign_event)
-            self._pumps.add(asyncio.create_task(supervised_retry(feed.pump, RETRY_S, ChatError)))
+            pump = asyncio.create_task(supervised_retry(partial(self._pump, room, feed), RETRY_S, ChatError))
+            self._pumps.add(pump)
+            pump.add_done_callback(self._pumps.discard)
         return self._feeds[room]
+
+    async def _pump(self, room: str, feed: RoomFeed) -> None:
+        await feed.pump()
+        if feed.is_unused:
+            del self._feeds[room]
+            raise asyncio.CancelledError  # which ends the retrying
 
     def wake(self) -> None:
         """End all waiting."""

@@ -13,6 +13,10 @@ class Waiters:
     def __init__(self) -> None:
         self._futures: set[asyncio.Future[bool]] = set()
 
+    def __bool__(self) -> bool:
+        """Whether anybody waits."""
+        return bool(self._futures)
+
     async def wait(self, timeout_s: float) -> bool:
         """Wait for `wake`; return False if `timeout_s` seconds passed first."""
         loop = asyncio.get_running_loop()

@@ -2,7 +2,7 @@
 
 Teaches that one connection to the store is enough for any number of clients. Whatever reports a new event (the result
 of a command, a stream, a notification, a query of the log itself) is one call of `advance`; a report that comes twice
-or late does no harm. A room is followed from the first `wait` for it.
+or late does no harm. A room is followed from the first `wait` for it, until nobody has for UNUSED_S.
 """
 
 import time
@@ -13,6 +13,8 @@ from typing import Protocol
 from servers.core.errors import Unavailable
 from servers.core.waiters import Waiters
 from servers.core.wire import Cursor
+
+UNUSED_S = 60.0
 
 
 class Logs(Protocol):
@@ -37,6 +39,7 @@ class FollowedRooms:
         self._logs = logs
         self._closed = False
         self._waiters: defaultdict[str, Waiters] = defaultdict(Waiters)
+        self._waited_s: dict[str, float] = {}
 
     def set_epoch(self, epoch: str) -> None:
         """Note the log's epoch. In a new one no head is known, and all waiting ends: cursors must start over."""
@@ -55,8 +58,10 @@ class FollowedRooms:
         """Wait as `Store.wait` promises."""
         deadline_s = time.monotonic() + timeout_s
         while True:
-            if after.epoch == self.epoch and room not in self.heads:
+            self._waited_s[room] = time.monotonic()
+            if after.epoch == self.epoch and room not in self.heads and not self._closed:
                 await self._follow(room)
+                continue  # it may have been dropped again meanwhile
             if self._is_beyond(room, after):
                 return True
             if not await self._waiters[room].wait(deadline_s - time.monotonic()):
@@ -69,6 +74,10 @@ class FollowedRooms:
         be given again, so it gets a new epoch. That is too late if they are given already: a failover, where that is
         likely, is therefore detected by the engine's own history, before an append.
         """
+        since_s = time.monotonic() - UNUSED_S
+        for room in [room for room, at_s in self._waited_s.items() if at_s < since_s and not self._waiters[room]]:
+            del self._waited_s[room], self._waiters[room]
+            self.heads.pop(room, None)
         epoch, known = self.epoch, dict(self.heads)
         heads = await self._logs.heads(list(known))
         if self.epoch == epoch and any(heads[room] < seq for room, seq in known.items()):

@@ -23,6 +23,7 @@ from servers.core.stores.sqlite_file import DatabaseFile
 from servers.core.waiters import Waiters
 from servers.core.wire import Cursor, Draft, Event, Member, Page
 
+HEADS_MAX = 10_000
 Result = TypeVar("Result")
 
 
@@ -64,6 +65,7 @@ class SqliteStore:
             raise
         self._reader = ThreadPoolExecutor(max_workers=1, thread_name_prefix="sqlite-read")
         self._heads: dict[str, int] = {}
+        self._dropped = 0
         self._waiters: defaultdict[str, Waiters] = defaultdict(Waiters)
         self._writer = GroupCommit(writing_connection, self._file.require_in_place, self._on_commit)
         self._writer.start()
@@ -86,10 +88,16 @@ class SqliteStore:
     async def wait(self, room: str, after: Cursor, timeout_s: float) -> bool:
         if after.epoch != self.epoch:
             return True
-        if room not in self._heads:  # no commit there since this process started
-            seq = (await self.head(room)).seq
-            self._heads.setdefault(room, seq)
-        return self._heads[room] > after.seq or await self._waiters[room].wait(timeout_s)
+        while room not in self._heads:
+            dropped, seq = self._dropped, (await self.head(room)).seq
+            if dropped == self._dropped:  # else a later commit may have been noted, and dropped
+                self._heads.setdefault(room, seq)
+        waiters = self._waiters[room]
+        try:
+            return self._heads[room] > after.seq or await waiters.wait(timeout_s)
+        finally:
+            if not waiters and self._waiters.get(room) is waiters:
+                del self._waiters[room]
 
     async def history(self, room: str, before: int, limit: int) -> tuple[Event, ...]:
         return await self._read(tables.history, room, before, limit)
@@ -139,7 +147,11 @@ class SqliteStore:
             raise unavailable(error, "could not read") from error
 
     def _on_commit(self, events: Sequence[Event]) -> None:
+        if len(self._heads) > HEADS_MAX:
+            self._heads.clear()
+            self._dropped += 1
         for event in events:
             self._heads[event.room] = event.seq
         for room in {event.room for event in events}:
-            self._waiters[room].wake()
+            if waiters := self._waiters.pop(room, None):
+                waiters.wake()

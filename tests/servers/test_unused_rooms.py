@@ -1,0 +1,79 @@
+"""What a process keeps of a room ends when nobody reads there any more, and begins again with the next who does."""
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping, Sequence
+from pathlib import Path
+
+import pytest
+
+from servers.core import room_feed
+from servers.core.room_feeds import RoomFeeds
+from servers.core.settings import Settings
+from servers.core.store import open_store
+from servers.core.stores import followed_rooms, sqlite
+from servers.core.stores.followed_rooms import FollowedRooms
+from servers.core.stores.sqlite import SqliteStore
+from servers.core.wire import Cursor, Draft, Kind
+
+pytestmark = pytest.mark.anyio
+DEADLINE_S = 10.0
+HELLO = Draft(Kind.MESSAGE, "ada", "Ada", "hello", 1_000)
+
+
+@pytest.fixture
+async def store(tmp_path: Path) -> AsyncIterator[SqliteStore]:
+    opened = await open_store(f"sqlite:///{tmp_path}/chat.db")
+    assert isinstance(opened, SqliteStore)
+    yield opened
+    await opened.close()
+
+
+async def test_a_feed_that_nobody_uses_ends(store: SqliteStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(room_feed, "PUMP_WAIT_S", 0.01)
+    feeds = RoomFeeds(store, Settings(), lambda event: None)
+    used = await feeds.open("used")
+    waiting = asyncio.create_task(used.wait(used.head, DEADLINE_S))
+    for n in range(20):
+        await feeds.open(f"room-{n}")
+    async with asyncio.timeout(DEADLINE_S):
+        while any(feeds.get(f"room-{n}") for n in range(20)):  # noqa: ASYNC110 (a feed ends without an event)
+            await asyncio.sleep(0.01)
+    assert feeds.get("used") is used
+    await store.append("used", HELLO)
+    assert await waiting
+    assert (await feeds.open("room-1")).head == Cursor(store.epoch, 0)
+    await feeds.close()
+
+
+async def test_the_embedded_store_bounds_what_it_notes_of_rooms_and_loses_no_wake_up(
+    store: SqliteStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sqlite, "HEADS_MAX", 2)
+    rooms = [f"room-{n}" for n in range(20)]
+    for seq in range(3):
+        waiting = [asyncio.create_task(store.wait(room, Cursor(store.epoch, seq), DEADLINE_S)) for room in rooms]
+        for room in rooms:
+            await store.append(room, HELLO)
+        assert all(await asyncio.gather(*waiting))
+    assert not await store.wait("another", Cursor(store.epoch, 0), 0.0)
+    assert (len(store._heads) <= 4, len(store._waiters)) == (True, 0)
+
+
+class Logs:
+    async def heads(self, rooms: Sequence[str]) -> Mapping[str, int]:
+        return dict.fromkeys(rooms, 1)
+
+    async def start_new_epoch(self, epoch: str) -> None:
+        raise AssertionError("no log has become shorter")
+
+
+async def test_a_shared_room_is_followed_only_while_somebody_waits(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(followed_rooms, "UNUSED_S", 0.0)
+    rooms = FollowedRooms(Logs())
+    waiting = asyncio.create_task(rooms.wait("used", Cursor("", 1), DEADLINE_S))
+    assert await rooms.wait("once", Cursor("", 0), 0.0)
+    await asyncio.sleep(0.01)
+    await rooms.refresh()
+    assert list(rooms.heads) == ["used"]
+    rooms.advance("used", 2)
+    assert await waiting
