@@ -151,7 +151,7 @@ def test_all_that_is_missing_is_named_at_once_with_what_it_is_for_and_one_comman
 
 @pytest.mark.process
 @pytest.mark.parametrize("group", ["compare", "demo", "notebooks"])
-def test_a_group_asks_for_nothing_but_python_that_it_can_do_without(tmp_path: Path, group: str) -> None:
+def test_a_group_requires_only_python(tmp_path: Path, group: str) -> None:
     errors = setup_on_a_bare_machine(tmp_path, group).stderr
     assert [line for line in errors.splitlines() if line.startswith("  - ")] == [
         "  - Python 3.11 or newer with its venv module, for everything"

@@ -84,7 +84,7 @@ async def test_a_newcomer_is_shown_the_latest_messages_and_then_only_new_events(
             assert [event.body for event in await events(bob, 1, Kind.MESSAGE)] == ["after"]
 
 
-async def test_rooms_do_not_hear_each_other(harness: ChatHarness) -> None:
+async def test_rooms_do_not_receive_each_others_events(harness: ChatHarness) -> None:
     elsewhere = ChatHarness(harness.transport, harness.address)
     async with harness.joined("Ada") as (ada,), elsewhere.joined("Bob") as (bob,):
         await bob.send("elsewhere")

@@ -159,7 +159,7 @@ async def test_a_name_in_use_is_refused_without_its_token(harness: ChatHarness) 
         await again.close()
 
 
-async def test_a_client_of_another_transport_is_told_so_before_it_logs_in(harness: ChatHarness) -> None:
+async def test_a_client_of_another_transport_is_refused_before_it_logs_in(harness: ChatHarness) -> None:
     for other in TRANSPORTS:
         if other != harness.transport:
             with pytest.raises(Refused) as refusal:

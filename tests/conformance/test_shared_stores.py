@@ -111,8 +111,8 @@ async def test_after_its_redis_was_emptied_everyone_starts_over_in_the_new_log(s
         await ada.send("lost")
         assert [event.body for event in await events(bob, 1, Kind.MESSAGE)] == ["lost"]
         epoch = bob.snapshot.epoch
-        with redis.Redis.from_url(shared.url) as line:
-            line.flushdb()
+        with redis.Redis.from_url(shared.url) as connection:
+            connection.flushdb()
         await ada.send("new")
         assert [event.body for event in await events(bob, 1, Kind.MESSAGE)] == ["new"]
         await until(bob, lambda: online(bob) == {ada.account.name, bob.account.name})
@@ -120,7 +120,7 @@ async def test_after_its_redis_was_emptied_everyone_starts_over_in_the_new_log(s
 
 
 @pytest.mark.parametrize(("transport", "store"), [pytest.param(TRANSPORTS[0], store, id=store) for store in SHARED])
-async def test_without_its_store_a_server_says_unavailable_and_lives(shared: SharedServer) -> None:
+async def test_without_its_store_a_server_responds_unavailable_and_keeps_running(shared: SharedServer) -> None:
     async with httpx.AsyncClient(base_url=shared.harness.address, trust_env=False, timeout=DEADLINE_S) as http:
         shared.engine.kill()
         refused = await http.post("/login", json={"name": "Ada"})

@@ -20,7 +20,7 @@ async def test_a_typing_notice_arrives_with_the_moment_it_ends(harness: ChatHarn
         assert bob.view.typing(now_ms=notice.expires_at_ms) == []
 
 
-async def test_typing_ends_when_told_so_or_when_the_message_comes(harness: ChatHarness) -> None:
+async def test_typing_ends_when_stopped_or_when_the_message_comes(harness: ChatHarness) -> None:
     async with harness.joined("Ada", "Bob") as (ada, bob):
         now_ms = time.time_ns() // 1_000_000
         await ada.typing()
@@ -53,7 +53,7 @@ async def test_receipts_only_ever_grow(harness: ChatHarness) -> None:
         assert ada.view.receipts == {bob.account.user: second.seq}
 
 
-async def test_a_newcomer_is_told_who_has_read_how_far(harness: ChatHarness) -> None:
+async def test_a_newcomer_receives_everybodys_receipts(harness: ChatHarness) -> None:
     async with harness.joined("Ada", "Bob") as (ada, bob):
         ack = await ada.send("read me")
         await bob.mark_read(ack.seq)

@@ -72,7 +72,7 @@ def test_the_end_of_a_notice_stays_true() -> None:
     assert true_until_ms([seen(1, Kind.TYPING, at_ms=100, expires_at_ms=100)]) == {(0, 1): inf}
 
 
-def test_news_is_true_until_newer_news_of_the_same_kind_and_sender() -> None:
+def test_an_event_is_true_until_a_newer_one_of_the_same_kind_and_sender() -> None:
     log = [
         seen(1, Kind.PRESENCE, sender=0, at_ms=100),
         seen(2, Kind.PRESENCE, sender=1, at_ms=200),

@@ -48,7 +48,7 @@ def test_the_legs_of_a_pair_take_turns_in_going_first() -> None:
     assert pairs.ratios == [1.5, 1.5, 1.5]
 
 
-def test_a_pair_whose_deliveries_do_not_add_up_is_void_and_says_why() -> None:
+def test_a_pair_whose_deliveries_do_not_add_up_is_void_with_a_reason() -> None:
     def short() -> float:
         raise Void("one is missing")
 

@@ -109,7 +109,7 @@ def test_a_summary_counts_what_was_due_and_times_what_came() -> None:
     assert "Everything that was sent came to everyone, once and in order." in summary.lines()
 
 
-def test_a_summary_says_what_was_lost_and_what_came_twice() -> None:
+def test_a_summary_counts_losses_and_duplicates() -> None:
     lost, twice = summary_of(samples([sent(1)], BOTH[:1])), summary_of(samples([sent(1)], [*BOTH, BOTH[0]]))
     assert not lost.adds_up
     assert "In the whole test, 1 deliveries were lost." in lost.lines()
@@ -130,13 +130,13 @@ def test_a_process_that_did_not_report_is_missed() -> None:
     assert any(line.startswith("1 of 2 processes did not report") for line in summary.lines())
 
 
-def test_deliveries_between_machines_are_said_not_to_be_timed() -> None:
+def test_deliveries_between_machines_are_reported_as_not_timed() -> None:
     noted = samples([sent(1)], BOTH)
     noted.machine_of = {0: "one", 1: "another"}
     assert any(line.startswith("Not timed: 1 that came from another machine") for line in summary_of(noted).lines())
 
 
-def test_a_test_that_measured_nothing_says_why() -> None:
+def test_a_test_that_measured_nothing_reports_why() -> None:
     lines = summarise([], 1, ended_s=5.0, troubles=["nobody answers"]).lines()
     assert lines == ["Deliveries: none, since the test ended before its measuring window.", "nobody answers"]
 
@@ -163,7 +163,7 @@ def test_two_processes_by_hand_show_every_request_and_count_every_delivery(tmp_p
 
 
 @pytest.mark.process
-def test_without_an_address_locust_says_what_is_missing_and_fails() -> None:
+def test_without_an_address_locust_names_what_is_missing_and_fails() -> None:
     done = by_hand()
     assert done.returncode == 1
     assert "locust: error: The host (--host) is missing" in done.stdout
@@ -171,7 +171,7 @@ def test_without_an_address_locust_says_what_is_missing_and_fails() -> None:
 
 
 @pytest.mark.process
-def test_without_a_server_one_message_says_so_and_the_failures_are_counted() -> None:
+def test_without_a_server_one_message_reports_it_and_the_failures_are_counted() -> None:
     done = by_hand("--host", host := f"http://127.0.0.1:{free_port()}", *USERS, *OPTIONS)
     assert done.returncode == 1
     assert "Traceback" not in done.stdout

@@ -210,7 +210,7 @@ def test_cores_that_are_measured_on_are_waited_for(monkeypatch: pytest.MonkeyPat
 
 
 @pytest.mark.process
-def test_a_preview_says_so_in_its_table_and_its_manifest_and_is_planned_for_less_than_a_minute() -> None:
+def test_a_preview_is_marked_in_its_table_and_manifest_and_planned_for_less_than_a_minute() -> None:
     console = Console(width=100, record=True, file=StringIO())
     report.print_cells(console, [cell(BOTH)], PREVIEW)
     assert "PREVIEW, not a measurement" in console.export_text()

@@ -82,7 +82,7 @@ def test_the_hosts_counts_are_those_of_the_window_and_its_cold_starts_those_of_t
     assert set(figures) == {column.name for column in HOSTED[2:]} - {TRIALS.name}
 
 
-def test_a_delivery_that_never_came_is_lost_and_a_void_row_says_so() -> None:
+def test_a_delivery_that_never_came_is_lost_and_makes_the_row_void() -> None:
     figures = row(samples([sent(1)], [received(1, 0)]))
     assert (figures["expected"], figures["delivered"], figures["lost"], figures["verdict"]) == (2, 1, 1, "void")
 

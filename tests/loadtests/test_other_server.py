@@ -37,7 +37,7 @@ def test_an_answer_carries_its_message_id_in_two_headers() -> None:
     assert of_headers("Sun, 22 Nov 2026 23:33:16 GMT", "3") == "1795390396:3"
 
 
-def test_a_frame_is_an_event_of_whoever_published_it() -> None:
+def test_a_frame_is_an_event_of_its_publisher() -> None:
     body = encode(Send(client_id="7-0", text="12.5 hello"))
     page = page_of_frame("room-1", START, b"id: 1795390396:3\ncontent-type: application/json\n\n" + body)
     (event,) = Inbox(START).feed(page)

@@ -33,7 +33,7 @@ def test_after_a_restart_every_acknowledged_message_reached_everyone_exactly_onc
     assert restarted.figures["delivered"] == restarted.figures["expected"] == 4 * restarted.number("messages") > 0
 
 
-def test_all_lines_broke_and_all_came_back_which_cost_a_request_each(restarted: Cell) -> None:
+def test_all_connections_broke_and_reconnected_by_one_request_each(restarted: Cell) -> None:
     assert restarted.figures["storm_returns"] == LOAD.users
     assert restarted.figures["storm_requests"] == LOAD.users or OUTLASTED in restarted.verdict.reason
     assert 0 <= restarted.number("storm_p50_s") <= restarted.number("storm_max_s")

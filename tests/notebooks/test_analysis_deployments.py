@@ -81,7 +81,7 @@ def test_the_limit_that_is_reached_first_is_ringed() -> None:
     }
 
 
-def test_a_bill_that_no_plan_can_pay_says_so() -> None:
+def test_a_bill_beyond_every_plan_is_marked() -> None:
     crowd = Activity(1, room_size=500, events_per_hour=500)
     assert "no plan suffices" in side_by_side.bill_table(MEASURED, PRICES, crowd, [100_000]).text
 

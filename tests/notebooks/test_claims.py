@@ -81,7 +81,7 @@ def test_a_run_in_which_everything_is_slow_changes_the_verdicts_that_say_instant
     assert transports.not_instant(quick).verdict is Verdict.NO_LONGER
 
 
-def test_what_cannot_be_measured_says_so() -> None:
+def test_a_claim_that_cannot_be_measured_is_marked() -> None:
     nothing = Evidence(Path())
     assert untestable("Ask the vendor.", "its site")(nothing) == Finding(
         Verdict.NOT_TESTABLE, "", "Ask the vendor. Source: its site."

@@ -32,7 +32,7 @@ def test_every_link_between_pages_leads_somewhere(pages: dict[str, str]) -> None
         assert set(LOCAL_LINK.findall(page)) <= set(pages), name
 
 
-def test_every_page_is_for_phones_and_dark_rooms_and_tells_its_charts(pages: dict[str, str]) -> None:
+def test_every_page_fits_phones_has_a_dark_mode_and_describes_its_charts(pages: dict[str, str]) -> None:
     for page in pages.values():
         assert "width=device-width" in page
         assert "prefers-color-scheme: dark" in page

@@ -160,7 +160,7 @@ def test_what_is_left_out_is_named_below_the_table() -> None:
 
 
 @pytest.mark.parametrize(("columns", "width"), [("60", 60), (None, PIPED_COLUMNS), ("", PIPED_COLUMNS)])
-def test_a_pipe_is_as_wide_as_columns_says_or_else_never_too_narrow(
+def test_a_pipe_is_as_wide_as_columns_or_else_wide_enough(
     columns: str | None, width: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("COLUMNS", raising=False)

@@ -39,7 +39,7 @@ def test_a_distance_of_one_is_a_prediction_that_misses_every_sample() -> None:
     assert ks_distance(np.array([5.0, 6.0]), lambda wait_s: theory.uniform_wait_cdf(wait_s, 2.0)) == 1.0
 
 
-def test_a_poller_that_sleeps_after_each_answer_asks_less_often_than_once_per_interval() -> None:
+def test_a_poller_that_sleeps_after_each_response_polls_less_than_once_per_interval() -> None:
     assert theory.short_polling_requests_per_s(100, 1.9, 0.1) == pytest.approx(50)
 
 
@@ -51,7 +51,7 @@ def test_empty_polls_match_a_simulated_poller() -> None:
 
 @pytest.mark.parametrize("rate_per_s", [0.02, 0.8, 5.0, 50.0])
 @pytest.mark.parametrize("hold_s", [3.0, 25.0])
-def test_long_polling_asks_as_often_as_a_simulated_client(rate_per_s: float, hold_s: float) -> None:
+def test_long_polling_sends_as_many_requests_as_a_simulated_client(rate_per_s: float, hold_s: float) -> None:
     arrivals_s = poisson_arrivals_s(rate_per_s, 20_000).tolist()
     simulated_per_s = long_polls(arrivals_s, ROUND_TRIP_S, hold_s) / arrivals_s[-1]
     assert simulated_per_s == pytest.approx(
@@ -59,7 +59,7 @@ def test_long_polling_asks_as_often_as_a_simulated_client(rate_per_s: float, hol
     )
 
 
-def test_long_polling_asks_once_per_hold_when_nothing_happens_and_once_per_round_trip_at_most() -> None:
+def test_long_polling_polls_once_per_hold_when_idle_and_once_per_round_trip_at_most() -> None:
     assert theory.long_polling_requests_per_s(0.0, 0.0, 25.0) == pytest.approx(1 / 25)
     assert theory.long_polling_requests_per_s(1e6, 0.1, 25.0) == pytest.approx(1 / 0.1)
 
@@ -87,7 +87,7 @@ def test_a_notice_is_seen_while_true_as_often_as_by_a_simulated_poller(alive_s: 
     assert len(seen_s) / len(waits_s) == pytest.approx(theory.seen_while_true(alive_s, INTERVAL_S), abs=0.005)
 
 
-def test_a_question_travels_both_ways_before_it_can_be_asked_again() -> None:
+def test_a_poll_takes_a_round_trip_before_the_next_one() -> None:
     assert theory.poll_wait_s(INTERVAL_S, 0.1) == pytest.approx(2.2)
 
 

@@ -25,7 +25,7 @@ def page() -> Iterator[httpx.Client]:
         yield client
 
 
-def test_a_window_is_told_its_lanes_each_at_an_origin_of_its_own(page: httpx.Client) -> None:
+def test_a_window_gets_its_lanes_each_at_an_origin_of_its_own(page: httpx.Client) -> None:
     opened = page.post("/control", json={"type": "open_window"}).json()
     lanes = {lane["slug"]: lane for lane in opened["lanes"]}
     assert list(lanes) == [row.slug for row in TRANSPORTS if not row.is_addition]
@@ -48,7 +48,9 @@ def test_a_window_is_told_its_lanes_each_at_an_origin_of_its_own(page: httpx.Cli
         ({"Host": "evil.example", "Origin": "http://evil.example"}, "Host"),
     ],
 )
-def test_whoever_is_not_the_page_is_refused(page: httpx.Client, changed: dict[str, str], named: str) -> None:
+def test_a_request_that_is_not_from_the_page_is_refused(
+    page: httpx.Client, changed: dict[str, str], named: str
+) -> None:
     answer = page.post("/control", json={"type": "gather", "people": 0}, headers=changed)
     assert answer.status_code == 403
     assert answer.json()["detail"].startswith(named)

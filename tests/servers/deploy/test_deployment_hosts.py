@@ -71,7 +71,7 @@ async def test_an_entry_point_serves_whether_or_not_its_host_announces_a_lifespa
 
 @pytest.mark.parametrize("store", ["", "sqlite:///chat.db"])
 @pytest.mark.parametrize("deployment", ENTRIES)
-def test_an_entry_point_without_a_shared_store_says_so(deployment: str, store: str) -> None:
+def test_an_entry_point_without_a_shared_store_is_refused(deployment: str, store: str) -> None:
     done = subprocess.run(
         [sys.executable, "-c", "import api.index"],
         check=False,
@@ -167,7 +167,7 @@ def test_vercel_is_led_to_the_entry_point_by_a_file_that_exists(deployment: str)
     assert tomllib.loads(ours.read_text())["project"]["name"] == name
 
 
-def test_what_a_host_builds_is_where_it_is_told_to_be() -> None:
+def test_the_files_that_a_host_builds_exist() -> None:
     configuration = json.loads((FOLDER / "single_server" / "railway.json").read_text())
     assert (FOLDER.parents[1] / configuration["build"]["dockerfilePath"]).exists()
     assert configuration["deploy"]["healthcheckPath"] in (FOLDER / "single_server" / "render.yaml").read_text()

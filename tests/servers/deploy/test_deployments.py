@@ -53,7 +53,7 @@ async def test_a_deployment_carries_a_whole_conversation(deployment: Deployment)
         assert set(running.facts["pids"]) == {*running.facts["parts"], "supervisor", *engine}
 
 
-async def test_whoever_dies_is_started_anew_where_it_was() -> None:
+async def test_a_process_that_ends_is_restarted_on_its_port() -> None:
     with deployed(find("single-server")) as running:
         async with harness_of(running).joined("Ada", "Bob") as (ada, bob):
             await ada.send("before")

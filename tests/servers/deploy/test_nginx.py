@@ -107,7 +107,7 @@ def behind(server: ChildProcess, instead: dict[str, str] | None = None) -> Itera
         yield address
 
 
-def test_every_transport_has_a_site_and_its_lines_can_be_told_apart() -> None:
+def test_every_transport_has_a_site_whose_lines_are_unique() -> None:
     assert {path.stem for path in SITES.glob("*.conf")} <= {row.slug for row in TRANSPORTS} | {"frame"}
     assert all(site_of(row).is_file() for row in TRANSPORTS)
     assert site_of(replace(transports.find("server_sent_events"), slug="further")) == SITES / "server_sent_events.conf"
@@ -128,7 +128,7 @@ def test_a_server_refuses_the_name_by_which_nginx_calls_it_unless_the_clients_is
         pass
 
 
-def test_polls_share_lines_to_the_server_which_otherwise_opens_one_for_each(servers: dict[str, ChildProcess]) -> None:
+def test_polls_share_connections_to_the_server_instead_of_one_each(servers: dict[str, ChildProcess]) -> None:
     server = servers["short_polling"]
 
     def opened(instead: dict[str, str]) -> int:
@@ -231,7 +231,7 @@ def received_at_once(address: str, patience_s: float) -> bool:
             return False
 
 
-def test_events_wait_in_a_compressor_unless_one_side_says_that_nothing_may_be_buffered(
+def test_events_wait_in_a_compressor_unless_one_side_forbids_buffering(
     servers: dict[str, ChildProcess],
 ) -> None:
     """A buffer alone holds no small event up (nginx 1.22): it passes on what it has when there is no more to read."""
@@ -298,7 +298,7 @@ async def test_a_conversation_crosses_two_servers_and_nginx(transport: Transport
 @pytest.mark.parametrize(
     ("instead", "status"), [({}, 200), ({"proxy_next_upstream error timeout non_idempotent;": ""}, 502)]
 )
-def test_a_send_that_a_server_took_to_its_grave_is_tried_again_at_the_other_if_nginx_is_told_that_it_may_be(
+def test_a_send_to_a_killed_server_is_retried_at_the_other_if_nginx_allows_it(
     instead: dict[str, str], status: int, engines: Engines
 ) -> None:
     transport = transports.find("short_polling")

@@ -53,7 +53,7 @@ async def test_what_another_instance_has_committed_is_read_at_once(chats: tuple[
         assert (await other.heartbeat(ADA, "room", "window")).cursor.seq == after.seq + number + 1
 
 
-async def test_whoever_has_left_on_one_instance_has_left_on_all(chats: tuple[Chat, Chat]) -> None:
+async def test_a_user_who_leaves_on_one_instance_has_left_on_all(chats: tuple[Chat, Chat]) -> None:
     one, other = chats
     await one.join(ADA, "room", "window")
     await other.execute(ADA, "room", Send("1", "still there"))

@@ -36,13 +36,13 @@ def test_instances_cannot_share_an_embedded_store() -> None:
 
 
 @pytest.mark.parametrize("profile", PROFILES, ids=lambda profile: profile.name)
-def test_a_profile_says_when_it_was_true_and_where_it_is_written(profile: Profile) -> None:
+def test_a_profile_states_its_date_and_its_source(profile: Profile) -> None:
     assert re.search(r"20\d\d", profile.as_of)
     assert profile.sources
     assert all(source.startswith("https://") for source in profile.sources)
 
 
-def test_the_ready_line_tells_where_the_host_and_its_push_service_are_and_what_the_limits_are() -> None:
+def test_the_ready_line_has_the_addresses_of_host_and_push_service_and_the_limits() -> None:
     arguments = ["pusher_adapter", "--profile", "fluid-2026", "--max-duration", "7", "--instances", "1", "--port", "0"]
     arguments += ["--server-options", "--lease 8"]
     with started(["servers.deploy.serverless", *arguments]) as host:

@@ -85,7 +85,7 @@ async def test_instances_grow_with_what_goes_on_at_once_and_share_no_client() ->
         assert set((await bill(client))["pids"]) == pids
 
 
-async def test_an_instance_serves_as_many_at_once_as_the_profile_says() -> None:
+async def test_an_instance_serves_as_many_at_once_as_the_profile_allows() -> None:
     async with function(FLUID, concurrency=3) as client:
         answers = await waits(client, 4)
         billed = await until(client, lambda billed: billed["instances"]["busy"] == 0)

@@ -64,7 +64,7 @@ async def overlooked(engines: Engines, on_demand: bool) -> int:
     return missed
 
 
-async def test_who_waits_takes_up_an_instance_and_who_asks_shares_them(engines: Engines) -> None:
+async def test_held_requests_occupy_an_instance_and_polls_share_one(engines: Engines) -> None:
     async with hosted("long_polling", CLASSIC, engines.fresh_url("redis")) as function, function.chat.joined(*FOUR):
         before, after = await while_waiting(function.host, len(FOUR), 0.5)
         apart_s = after["up_s"] - before["up_s"]

@@ -67,7 +67,7 @@ async def test_the_ready_line_names_every_process(workers: ChildProcess) -> None
     assert workers.facts["settings"]["workers"] == 2
 
 
-async def test_the_port_deals_connections_out_and_any_worker_tells_the_sum(workers: ChildProcess) -> None:
+async def test_connections_are_divided_between_workers_and_any_worker_reports_the_sum(workers: ChildProcess) -> None:
     async with connected(workers, CONNECTIONS):
         shares = [len(psutil.Process(pid).net_connections("tcp")) for pid in api_pids(workers)]
         for _ in range(10):
@@ -88,7 +88,7 @@ async def test_a_worker_that_dies_is_replaced(workers: ChildProcess) -> None:
     assert first in children
 
 
-async def test_a_stop_is_heard_while_a_worker_is_being_replaced(workers: ChildProcess) -> None:
+async def test_a_stop_is_handled_while_a_worker_is_being_replaced(workers: ChildProcess) -> None:
     supervisor, (first, second) = psutil.Process(workers.process.pid), api_pids(workers)
     os.kill(second, signal.SIGKILL)
     new = await asyncio.to_thread(another_child, supervisor, {first, second})

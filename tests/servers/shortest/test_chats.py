@@ -46,7 +46,7 @@ def test_everybody_receives_what_anybody_sends(chat: Chat) -> None:
         assert [line_of(person) for person in (ann, ben)] == [text, text]
 
 
-def test_whoever_closes_their_input_leaves_and_the_others_stay(chat: Chat) -> None:
+def test_a_user_who_closes_their_input_leaves_and_the_others_stay(chat: Chat) -> None:
     ann, ben = chat.person(), chat.person()
     assert ann.stdin is not None
     ann.stdin.close()
