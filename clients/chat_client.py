@@ -9,14 +9,14 @@ from clients.backoff import FIRST_S, MAX_S
 class Options:
     """Durations in seconds. poll_s: a polling client sleeps this long after each response, from a random phase.
 
-    answer_s: timeout of a response; hold_s: timeout of a response that the server holds. gap_s: how long the client
-    waits for a missing event before it reads. backoff_s and backoff_max_s: first and last limit of the random
-    pauses between attempts to reconnect.
+    answer_s: timeout of a response. A connection counts as broken when a held poll is silent for the server's hold time
+    and this, a stream or socket for the server's ping interval and this. gap_s: how long the client waits for a missing
+    event before it reads. backoff_s and backoff_max_s: first and last limit of the random pauses between attempts to
+    reconnect.
     """
 
     poll_s: float = 2.0
     answer_s: float = 10.0
-    hold_s: float = 60.0
     gap_s: float = 0.25
     backoff_s: float = FIRST_S
     backoff_max_s: float = MAX_S

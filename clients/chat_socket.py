@@ -1,7 +1,8 @@
 """The client's end of a chat server's WebSocket: like `clients.http_session`, with frames in place of requests.
 
 What crosses the wire: a `join`, answered by a snapshot; then numbered commands, with pages between their responses. The
-close code says whether to reconnect: 4400 to 4499 are refusals, anything else is a lost connection.
+close code says whether to reconnect: 4400 to 4499 are refusals, anything else is a lost connection. Pings find a
+connection that is open and silent: without a pong within `answer_s`, it is lost.
 """
 
 import asyncio
@@ -19,6 +20,8 @@ from servers.core.wire import Ack, Join, Page, Refusal, Snapshot, SocketAnswer, 
 TOO_BIG = 1009
 FRAME_BYTES_MAX = 16 * 1024 * 1024  # a page of a hundred of the longest texts, each character escaped, is 2.5 MB
 REFUSALS = range(4400, 4500)
+CLOSE_S = 1.0
+"""How long closing waits for the server to close as well: one that cannot be reached does not."""
 
 
 class ChatSocket:
@@ -31,10 +34,19 @@ class ChatSocket:
         self._responses: dict[int, asyncio.Future[Ack]] = {}
 
     @classmethod
-    async def connect(cls, url: str, answer_s: float) -> Self:
-        """Open the connection; waits, at most `answer_s` seconds."""
+    async def connect(cls, url: str, answer_s: float, ping_s: float) -> Self:
+        """Open the connection, which pings every `ping_s`; waits, at most `answer_s` seconds."""
         try:
-            socket = await connect(url, compression=None, proxy=None, max_size=FRAME_BYTES_MAX, open_timeout=answer_s)
+            socket = await connect(
+                url,
+                compression=None,
+                proxy=None,
+                max_size=FRAME_BYTES_MAX,
+                open_timeout=answer_s,
+                ping_interval=ping_s,
+                ping_timeout=answer_s,
+                close_timeout=CLOSE_S,
+            )
         except InvalidStatus as error:
             status = error.response.status_code
             if status >= 500 or status == TOO_MANY_REQUESTS:

@@ -20,6 +20,16 @@ from clients.errors import ConnectionLost, Refused
 from servers.core import wire
 
 Response = TypeVar("Response")
+
+
+class Promises(Struct, frozen=True):
+    """What a server states in `/health`: for how many seconds it holds a poll, how often it sends on a connection."""
+
+    transport: str = ""
+    hold_s: float = 25.0
+    ping_s: float = 20.0
+
+
 TOO_MANY_REQUESTS = 429
 
 
@@ -38,7 +48,10 @@ def tls_context() -> ssl.SSLContext:
 
 
 class HttpSession:
-    """The HTTP side of one user in one room. Every method raises Refused or ConnectionLost."""
+    """The HTTP side of one user in one room. Every method raises Refused or ConnectionLost.
+
+    promises: what the server states of itself, known after the log-in.
+    """
 
     def __init__(self, base_url: str, room: str, options: Options) -> None:
         url = httpx.URL(base_url)
@@ -47,6 +60,7 @@ class HttpSession:
         self.options = options
         self.room = room
         self.token = ""
+        self.promises = Promises()
         proxies = not is_loopback(url.host)
         self._http = httpx.AsyncClient(base_url=url, timeout=options.answer_s, trust_env=proxies, verify=tls_context())
 
@@ -55,9 +69,9 @@ class HttpSession:
 
         A server of another transport is refused here: some pairs would seem to work, and poll without a pause.
         """
-        served = (await self.get("/health", dict[str, Any])).get("transport")
-        if served != transport:
-            raise Refused("wrong_transport", f"the server speaks {served}")
+        self.promises = await self.get("/health", Promises)
+        if self.promises.transport != transport:
+            raise Refused("wrong_transport", f"the server speaks {self.promises.transport}")
         self.token = token
         account = await self._request("POST", "/login", wire.Account, wire.LogIn(name))
         self.token = account.token
@@ -75,16 +89,17 @@ class HttpSession:
     async def post(self, command: wire.SocketCommand) -> wire.Ack:
         return await self._post(str(command.__struct_config__.tag), wire.Ack, command)
 
-    async def read(self, after: wire.Cursor, timeout_s: float | None = None) -> wire.Page:
-        """Read the page after a cursor; waits for as long as the server holds the request."""
+    async def read(self, after: wire.Cursor, held_s: float = 0.0) -> wire.Page:
+        """Read the page after a cursor; waits for as long as the server holds the request, at most `held_s`."""
         query = {"after": str(after), "connection": self.connection}
-        path, timeout = f"/rooms/{self.room}/events", timeout_s or self.options.answer_s
+        path, timeout = f"/rooms/{self.room}/events", held_s + self.options.answer_s
         return await self._request("GET", path, wire.Page, params=query, timeout=timeout)
 
     @asynccontextmanager
     async def stream(self, query: Mapping[str, str], headers: Mapping[str, str]) -> AsyncIterator[httpx.Response]:
-        """Open a response that arrives in parts; each part may take `hold_s`."""
-        path, timeout = f"/rooms/{self.room}/events", httpx.Timeout(self.options.answer_s, read=self.options.hold_s)
+        """Open a response that arrives in parts, each at most a ping interval and `answer_s` after the last."""
+        path, answer_s = f"/rooms/{self.room}/events", self.options.answer_s
+        timeout = httpx.Timeout(answer_s, read=self.promises.ping_s + answer_s)
         headers = {**headers, **self._authorization()}
         try:
             async with self._http.stream("GET", path, params=query, headers=headers, timeout=timeout) as response:

@@ -51,6 +51,9 @@ def main(
         DEFAULTS.lease_s
     ),
     hold: Annotated[float, typer.Option(min=0.1, help="Seconds a long poll is held at most.")] = DEFAULTS.hold_s,
+    ping: Annotated[float, typer.Option(min=0.1, help="Seconds after which an idle connection sends something.")] = (
+        DEFAULTS.ping_s
+    ),
     typing: Annotated[float, typer.Option(min=0.1, help="Seconds a typing notice is true.")] = DEFAULTS.typing_s,
     log_in: Annotated[float, typer.Option(min=0.1, help="Seconds a new socket has to join.")] = DEFAULTS.log_in_s,
     token: Annotated[float, typer.Option(min=0.1, help="Seconds until a token expires.")] = DEFAULTS.token_s,
@@ -80,6 +83,7 @@ def main(
     settings = Settings(
         lease_s=lease,
         hold_s=hold,
+        ping_s=ping,
         typing_s=typing,
         log_in_s=log_in,
         token_s=token,
@@ -88,7 +92,9 @@ def main(
         hosts=tuple(answer_to or ()),
         origins=tuple(origin or ()),
     )
-    http = replace(UVICORN_DEFAULTS if uvicorn_defaults else HttpSettings(), frame_once=frame_once)
+    http = replace(
+        UVICORN_DEFAULTS if uvicorn_defaults else HttpSettings(), frame_once=frame_once, ping_interval_s=ping
+    )
     with ExitStack() as stack:
         try:
             row = transports.find(transport)

@@ -29,16 +29,17 @@ const fail = (error) => {
 };
 
 /** Join the room and chat until the page is closed. */
-async function chat({ transport, needs_push_service: service }, { name, token, room = "lobby", colour }) {
-  const { Connection } = await import(`./transports/${transport}.js`);
+async function chat(health, { name, token, room = "lobby", colour }) {
+  const { Connection } = await import(`./transports/${health.transport}.js`);
   if (colour) document.documentElement.style.setProperty("--hue", colour);
   document.title = `${name} in ${room}`;
   $("room").hidden = false;
-  const diagram = new Diagram($("diagram"), { service });
-  const http = new HttpSession(location.origin, room, (...traffic) => {
+  const diagram = new Diagram($("diagram"), { service: health.needs_push_service });
+  const onTraffic = (...traffic) => {
     const arrow = arrowOf(...traffic);
     if (arrow) diagram.add(arrow);
-  });
+  };
+  const http = new HttpSession(location.origin, room, onTraffic, health);
   let view;
   const session = new ChatSession(http, new Connection(http, options), {
     onEvents: (events) => {

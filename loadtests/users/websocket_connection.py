@@ -2,7 +2,8 @@
 
 Teaches what a protocol without I/O leaves to its caller: write what it wants to reply after every read (pongs), join
 the frames of a fragmented message, and let one greenlet at a time write to the socket. Per message it costs half of
-what `websockets.sync` does. Leaves out compression, and reconnecting, which is up to the caller.
+what `websockets.sync` does. Leaves out compression, reconnecting, which is up to the caller, and a limit of silence: a
+trial is short, and one whose deliveries do not arrive is void.
 
 Locust has patched the standard library: this `socket` is gevent's, and waiting for it lets other greenlets run.
 """

@@ -1,6 +1,7 @@
 """A server's own page is a chat by itself, without a demo around it."""
 
 import re
+import signal
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,7 +13,7 @@ import httpx
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, Route, expect
 
-from servers.deploy.child_process import started
+from servers.deploy.child_process import READY_S, ChildProcess, python_module, started
 from tests.support.pusher_process import ENV, push_service
 
 pytestmark = pytest.mark.process
@@ -143,6 +144,24 @@ def test_a_page_that_is_closed_leaves_at_once(browser: Browser) -> None:
         ada.close(run_before_unload=True)  # a lease is longer than this test waits
         expect(bob.locator("#members li.offline")).to_have_text(["Ada"], timeout=15_000)
         bob.close()
+
+
+@pytest.mark.drill
+@pytest.mark.parametrize("transport", ["long_polling", "raw_websocket", "server_sent_events"])
+def test_a_page_notices_that_nothing_is_passed_on_and_loses_no_message(browser: Browser, transport: str) -> None:
+    command = ["servers", transport, "--port", "0", "--web", str(WEB), "--ping", "1", "--hold", "1"]
+    with started(command) as server:
+        target = server.address.removeprefix("http://")
+        with ChildProcess(python_module("loadtests.harness.relay", "--to", target)) as relay:
+            relay.await_ready(READY_S)
+            page = _joined(browser, relay.address, "Ada")
+            relay.process.send_signal(signal.SIGSTOP)
+            page.fill("#text", "Does anybody hear me?")
+            page.press("#text", "Enter")
+            expect(page.locator("body.is-offline")).to_be_visible(timeout=40_000)
+            relay.process.send_signal(signal.SIGCONT)
+            expect(page.locator("#messages li span")).to_have_text(["Does anybody hear me?"], timeout=40_000)
+            page.close()
 
 
 def test_a_page_of_a_stated_origin_controls_the_chat_in_its_frame(browser: Browser, tmp_path: Path) -> None:

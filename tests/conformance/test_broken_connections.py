@@ -6,18 +6,19 @@ import signal
 import socket
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
 
+from clients.chat_client import Options
 from clients.conversation import ChatSession
 from servers.core.wire import Kind
 from servers.deploy.child_process import ChildProcess, started
 from servers.deploy.relay import Relay
 from servers.transports import Transport
 from tests.conformance.conftest import ServerOf
-from tests.support.chat_harness import DEADLINE_S, ChatHarness, events, online, serving, until
+from tests.support.chat_harness import DEADLINE_S, OPTIONS, ChatHarness, events, online, serving, soon, until
 from tests.support.deployments import AnyDeployment
 from tests.support.engines import Engines
 
@@ -57,7 +58,7 @@ class RelayableServer:
     services: list[tuple[Callable[[], str], socket.socket]]
 
     @asynccontextmanager
-    async def relayed(self) -> AsyncIterator[tuple[ChatSession, ChatSession, list[Relay]]]:
+    async def relayed(self, options: Options = OPTIONS) -> AsyncIterator[tuple[ChatSession, ChatSession, list[Relay]]]:
         """Have Ada join directly, and Bob through relays, which cut him off together; the last is before the server."""
         async with AsyncExitStack() as stack:
             relays = [*(Relay(*service) for service in self.services), Relay(lambda: self.address)]
@@ -65,8 +66,8 @@ class RelayableServer:
                 await stack.enter_async_context(relay)
             harness = ChatHarness(self.transport, self.address)
             (ada,) = await stack.enter_async_context(harness.joined("Ada"))
-            (bob,) = await stack.enter_async_context(harness.joined("Bob", address=relays[-1].address))
-            yield ada, bob, relays
+            bob = await harness.log_in_as(f"Bob-{harness.room}", address=relays[-1].address, options=options)
+            yield ada, await stack.enter_async_context(bob), relays
 
 
 async def test_a_client_whose_connection_was_cut_resumes_where_it_was(server: RelayableServer) -> None:
@@ -95,6 +96,19 @@ async def test_a_message_sent_over_a_broken_connection_arrives_once(server: Rela
         bodies = [event.body for event in await events(ada, 3, Kind.MESSAGE)]
     assert sorted(bodies[:2]) == ["the storm", "through"]
     assert bodies[2] == "last"
+
+
+async def test_a_client_notices_that_nothing_is_passed_on_and_loses_no_message(server: RelayableServer) -> None:
+    async with server.relayed(replace(OPTIONS, answer_s=1.0)) as (ada, bob, relays):
+        for relay in relays:
+            relay.delay_s = 3600.0  # of what is on the way now, nothing arrives
+        sending = asyncio.ensure_future(bob.send("from Bob"))
+        await ada.send("from Ada")
+        for relay in relays:
+            relay.delay_s = 0.0  # of connections that are opened from now on: what is on the way keeps its order
+        await soon(sending)
+        received = {event.body for event in await events(bob, 2, Kind.MESSAGE)}
+    assert received == {"from Ada", "from Bob"}
 
 
 async def test_a_user_whose_connection_is_gone_goes_offline_and_comes_back(server: RelayableServer) -> None:

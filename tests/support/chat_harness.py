@@ -15,6 +15,7 @@ from servers.transports import Transport
 
 LEASE_S = 1.5
 HOLD_S = 1.0
+PING_S = 1.0
 TYPING_S = 0.5
 DEADLINE_S = 15.0
 SECRET = "conformance"
@@ -34,7 +35,7 @@ def serving(
 
 def arguments() -> list[str]:
     """Return the options of a server that set the short durations."""
-    durations = {"--lease": LEASE_S, "--hold": HOLD_S, "--typing": TYPING_S}
+    durations = {"--lease": LEASE_S, "--hold": HOLD_S, "--ping": PING_S, "--typing": TYPING_S}
     return [str(part) for pair in durations.items() for part in pair]
 
 
@@ -50,9 +51,9 @@ class ChatHarness:
         """Return a client that has not joined yet, under a name made unique."""
         return await self.log_in_as(f"{name}-{secrets.token_hex(3)}", address=address)
 
-    async def log_in_as(self, name: str, token: str = "", address: str = "") -> ChatSession:
+    async def log_in_as(self, name: str, token: str = "", address: str = "", options: Options = OPTIONS) -> ChatSession:
         """Return a client that has not joined yet, under just this name."""
-        return await log_in(self.transport.slug, address or self.address, self.room, name, token, OPTIONS)
+        return await log_in(self.transport.slug, address or self.address, self.room, name, token, options)
 
     @asynccontextmanager
     async def joined(self, *names: str, address: str = "") -> AsyncIterator[list[ChatSession]]:

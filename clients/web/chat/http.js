@@ -6,12 +6,15 @@
 
 import { ConnectionLost, refused } from "./errors.js";
 import { formatCursor } from "./inbox.js";
-
-const TIMEOUT_MS = 60_000; // longer than the server holds a request
+import { ANSWER_MS } from "./within.js";
 
 export class HttpSession {
-  constructor(address, room, onTraffic) {
+  /** stated: what the server states in `/health`. heldMs, silenceMs: how long a held poll, and an open connection, may
+   * be silent before it counts as broken. */
+  constructor(address, room, onTraffic, stated) {
     Object.assign(this, { address, room, onTraffic, token: "" });
+    this.heldMs = 1000 * stated.hold_s + ANSWER_MS;
+    this.silenceMs = 1000 * stated.ping_s + ANSWER_MS;
     this.connection = crypto.randomUUID().slice(0, 8);
   }
 
@@ -35,8 +38,8 @@ export class HttpSession {
     return this.call("POST", `/rooms/${this.room}/${command.type}`, command, options);
   }
 
-  read(after, signal) {
-    return this.call("GET", this.eventsPath(after), undefined, { signal });
+  read(after, signal, timeoutMs) {
+    return this.call("GET", this.eventsPath(after), undefined, { signal, timeoutMs });
   }
 
   eventsPath(after) {
@@ -44,8 +47,8 @@ export class HttpSession {
   }
 
   /** Send a request and return the response, decoded. Raises ConnectionLost or Refused. */
-  async call(method, path, body, { signal, keepalive } = {}) {
-    const signals = [AbortSignal.timeout(TIMEOUT_MS), ...(signal ? [signal] : [])];
+  async call(method, path, body, { signal, keepalive, timeoutMs = ANSWER_MS } = {}) {
+    const signals = [AbortSignal.timeout(timeoutMs), ...(signal ? [signal] : [])];
     const json = body && { body: JSON.stringify(body), headers: { "Content-Type": "application/json" } };
     let data = { type: "unanswered" };
     this.onTraffic("up", path);

@@ -30,14 +30,14 @@ export function arrowOf(direction, about, data) {
   if (data.type === "unanswered")
     return { direction, words: "no answer", kind: "ended", waits: isPoll ? "nobody" : undefined };
   if (data.type === "closed") return { direction, words: "line lost", kind: "ended", waits: "nobody", isEnd: true };
-  if (data.type === "page") return { direction, ...pageArrow(data), waits: isPoll ? "browser" : undefined };
+  if (data.type === "page") return { direction, ...pageArrow(data, isPoll), waits: isPoll ? "browser" : undefined };
   return RESPONSES[data.type] && { direction, kind: "request", ...RESPONSES[data.type] };
 }
 
-function pageArrow({ events }) {
+function pageArrow({ events }, isPoll) {
   const kinds = [...new Set(events.map((event) => event.kind))];
   const messages = events.filter((event) => event.kind === "message").length;
   const named = kinds.map((kind) => (kind === "message" && messages > 1 ? `${messages} new messages` : EVENTS[kind]));
-  if (!named.length) return { words: "no", kind: "empty" };
+  if (!named.length) return { words: isPoll ? "no" : "still here", kind: "empty" };
   return { words: named.length > 2 ? `${events.length} pieces of news` : named.join(", "), kind: "events" };
 }

@@ -4,6 +4,6 @@ import { ChatConnection } from "../chat/connection.js";
 
 export class Connection extends ChatConnection {
   receive(inbox, signal) {
-    return this.http.read(inbox.cursor, signal);
+    return this.http.read(inbox.cursor, signal, this.http.heldMs);
   }
 }

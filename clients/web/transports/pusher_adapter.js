@@ -9,6 +9,7 @@ import { ConnectionLost } from "../chat/errors.js";
 import { decoded } from "../chat/http.js";
 import { pause } from "../chat/pause.js";
 import { Queue } from "../chat/queue.js";
+import { ANSWER_MS } from "../chat/within.js";
 
 const GAP_MS = 250;
 const HEARTBEATS_PER_LEASE = 3;
@@ -121,9 +122,10 @@ export class Connection extends ChatConnection {
 
   async #authorize({ socketId, channelName }, callback) {
     const form = new URLSearchParams({ socket_id: socketId, channel_name: channelName });
+    const request = { body: form, signal: AbortSignal.timeout(ANSWER_MS) };
     this.http.onTraffic("up", "/pusher/auth");
     try {
-      callback(null, await decoded(await this.http.request("POST", "/pusher/auth", { body: form })));
+      callback(null, await decoded(await this.http.request("POST", "/pusher/auth", request)));
     } catch (error) {
       callback(error, null);
     }

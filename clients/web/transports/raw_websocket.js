@@ -1,9 +1,11 @@
 // Raw WebSocket: open one connection, and read what arrives. Commands share it, so a response has its command's number.
+// In a quiet room the server sends empty pages: without them the connection counts as broken.
 
 import { ChatConnection } from "../chat/connection.js";
 import { ConnectionLost, Refused, refused } from "../chat/errors.js";
 import { formatCursor } from "../chat/inbox.js";
 import { Queue } from "../chat/queue.js";
+import { ANSWER_MS, within } from "../chat/within.js";
 
 const isRefusal = (code) => code >= 4400 && code < 4500;
 
@@ -15,22 +17,23 @@ export class Connection extends ChatConnection {
   async open(inbox) {
     await this.close();
     this.#frames = new Queue();
-    await this.#connect();
+    await within(ANSWER_MS, this.#connect());
     const { connection, token } = this.http;
     this.#send({ type: "join", connection, token, after: inbox ? formatCursor(inbox.cursor) : "" });
-    return this.#frames.get();
+    return within(ANSWER_MS, this.#frames.get());
   }
 
   post(command) {
     const ref = ++this.#ref;
-    return new Promise((resolve, reject) => {
+    const response = new Promise((resolve, reject) => {
       this.#send({ ...command, ref });
       this.#commands.set(ref, { resolve, reject });
     });
+    return within(ANSWER_MS, response).finally(() => this.#commands.delete(ref));
   }
 
   receive() {
-    return this.#frames.get();
+    return within(this.http.silenceMs, this.#frames.get());
   }
 
   /** Close the socket; the server then releases the lease. Commands without a response may be sent again. */

@@ -6,6 +6,7 @@ import { ConnectionLost, refused } from "../chat/errors.js";
 import { decoded } from "../chat/http.js";
 import { formatCursor } from "../chat/inbox.js";
 import { Queue } from "../chat/queue.js";
+import { ANSWER_MS, within } from "../chat/within.js";
 
 export class Connection extends ChatConnection {
   async open(inbox) {
@@ -15,7 +16,8 @@ export class Connection extends ChatConnection {
     const headers = inbox ? { "Last-Event-ID": formatCursor(inbox.cursor) } : {};
     this.stop = new AbortController();
     this.http.onTraffic("up", "stream");
-    const response = await this.http.request("GET", path, { headers, signal: this.stop.signal });
+    const opening = this.http.request("GET", path, { headers, signal: this.stop.signal });
+    const response = await within(ANSWER_MS, opening);
     if (!response.ok) await decoded(response);
     this.http.onTraffic("down", "stream", { type: "open" });
     this.pages = new Queue();
@@ -41,11 +43,13 @@ export class Connection extends ChatConnection {
     this.stop?.abort();
   }
 
+  /** Read the stream to its end; in a quiet room it brings comments, without which it counts as broken. */
   async #readAll(reader, pages) {
+    const next = () => within(this.http.silenceMs, reader.read());
     let rest = "";
     let why = "the server ended the stream";
     try {
-      for (let piece = await reader.read(); !piece.done; piece = await reader.read()) {
+      for (let piece = await next(); !piece.done; piece = await next()) {
         const events = (rest + piece.value).split("\n\n");
         rest = events.pop();
         for (const event of events) this.#receive(event, pages);
