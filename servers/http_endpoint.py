@@ -78,7 +78,10 @@ def parse_request(chat: Chat, request: Request) -> Reader:
 
 @lru_cache(maxsize=4096)
 def parse_query(query_string: bytes) -> tuple[Cursor, str]:
-    """Return the cursor and the connection of a poll; cached, since polls repeat their query until an event comes."""
+    """Return the cursor and the connection of a poll; cached, since polls repeat their query until an event comes.
+
+    The cache takes 8 MB at most: each query and what it holds have QUERY_BYTES_MAX.
+    """
     fields = dict(parse_qsl(query_string.decode("latin-1")))
     return parse_cursor("after", fields.get("after", "")), fields.get("connection", "")
 

@@ -5,12 +5,14 @@ leaves out passwords: a display name is all that a log-in asks for.
 """
 
 import os
+import re
 import secrets
 from collections import OrderedDict
 from dataclasses import dataclass
 from pathlib import Path
 
 from itsdangerous import BadData, URLSafeSerializer
+from itsdangerous.encoding import base64_decode, base64_encode
 
 from servers.core.clock import Clock
 from servers.core.errors import Unauthenticated
@@ -18,6 +20,10 @@ from servers.core.wire import Account
 
 SALT = "push-or-poll.token"
 CACHED_MAX = 10_000
+TOKEN_BYTES_MAX = 1024
+"""A name of 32 emoji makes 600; so the cache takes 20 MB at most, names included."""
+
+TOKEN = re.compile(rf"[A-Za-z0-9_.-]{{1,{TOKEN_BYTES_MAX}}}", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +63,10 @@ class Tokens:
         return identity
 
     def _open(self, token: str) -> Identity:
+        """Verify a token, and cache it. Only as it was issued: Base64 ignores padding, and the last bits."""
         try:
+            if not TOKEN.fullmatch(token) or not _is_canonical(token.rpartition(".")[2]):
+                raise ValueError(token[:80])
             user, name, expires_at_ms = self._serializer.loads(token)
         except (BadData, ValueError, TypeError) as error:
             raise Unauthenticated("token: expected one that POST /login gave; log in again") from error
@@ -66,6 +75,10 @@ class Tokens:
         if len(self._cache) > CACHED_MAX:
             self._cache.popitem(last=False)
         return identity
+
+
+def _is_canonical(encoded: str) -> bool:
+    return base64_encode(base64_decode(encoded)) == encoded.encode()
 
 
 def shared_secret() -> str:

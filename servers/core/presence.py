@@ -11,7 +11,7 @@ import secrets
 from collections import defaultdict
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 from servers.core.auth import Identity
 from servers.core.clock import Clock
@@ -22,6 +22,11 @@ from servers.core.store import Lease, Store
 from servers.core.wire import Event, Kind
 
 NEVER_S = float("-inf")
+CACHED_MAX = 50_000
+"""Entries of each cache, of 1 kB at most. About a dropped one the store is asked again, or at the next renewal."""
+
+
+Key = TypeVar("Key")
 
 
 class Connection(NamedTuple):
@@ -61,7 +66,7 @@ class Presence:
         """Enter the room; return the "online" event, if any. Raises NameTaken or TooMany."""
         lease, limits = await self._lease(connection, self._process), self._settings
         event = await self._store.join(lease, limits.connections_max, limits.rooms_max)
-        self._renewed_s[connection] = self._clock.monotonic_s()
+        _remember(self._renewed_s, connection, self._clock.monotonic_s())
         return event
 
     async def renew(self, connection: Connection, holder: str = "") -> Event | None:
@@ -71,7 +76,7 @@ class Presence:
         doubted_s = self._doubted_s.get((connection.room, connection.user), NEVER_S)
         if renewed_s > max(now_s - self._settings.heartbeat_s, doubted_s):
             return None
-        self._renewed_s[connection] = now_s
+        _remember(self._renewed_s, connection, now_s)
         ends = self._end_of(connection)
         try:
             return await self._store.touch(await self._lease(connection, holder))
@@ -105,13 +110,13 @@ class Presence:
             return
         if not await self._store.is_member(room, identity.user):
             raise NotJoined(f"room {room!r}: you have not joined it, or have left; join first")
-        self._member_until_s[key] = self._clock.monotonic_s() + self._settings.lease_s
+        _remember(self._member_until_s, key, self._clock.monotonic_s() + self._settings.lease_s)
 
     def on_foreign_event(self, event: Event) -> None:
         """Ask the store again about a user who went offline at another process: they may have left the room."""
         if event.kind is Kind.PRESENCE and event.body == "offline":
             self._member_until_s.pop((event.room, event.sender), None)
-            self._doubted_s[event.room, event.sender] = self._clock.monotonic_s()
+            _remember(self._doubted_s, (event.room, event.sender), self._clock.monotonic_s())
 
     @contextmanager
     def keep_online(self, connection: Connection) -> Iterator[HeldLease]:
@@ -178,3 +183,11 @@ class Presence:
     async def _lease(self, connection: Connection, holder: str) -> Lease:
         now_ms = await self.now_ms()
         return Lease(*connection, now_ms, now_ms + self._lease_ms, holder)
+
+
+def _remember(cache: dict[Key, float], key: Key, at_s: float) -> None:
+    """Cache a time; the oldest entry gives way if there are too many."""
+    cache.pop(key, None)
+    cache[key] = at_s
+    if len(cache) > CACHED_MAX:
+        del cache[next(iter(cache))]

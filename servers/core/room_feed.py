@@ -7,7 +7,7 @@ wait is dropped, and catches up from its own cursor.
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from servers.core.settings import Settings
@@ -30,29 +30,58 @@ class EncodedPage:
     count: int
 
 
-def encode_page(page: Page) -> EncodedPage:
-    return EncodedPage(encode(page), Cursor(page.epoch, page.after), page.cursor, len(page.events))
+def encode_page(page: Page, bytes_max: int) -> EncodedPage:
+    """Encode a page, or the beginning of it that fits."""
+    return _join(Cursor(page.epoch, page.after), [encode(event) for event in page.events], bytes_max)
+
+
+def _join(after: Cursor, events: Sequence[bytes], bytes_max: int) -> EncodedPage:
+    """Make a page of events that are encoded already: as many as fit, but at least one."""
+    total = 0
+    for count, event in enumerate(events):
+        total += len(event)
+        if total > bytes_max and count:
+            events = events[:count]
+            break
+    following = Cursor(after.epoch, after.seq + len(events))
+    body = b'{"type":"page","epoch":%b,"after":%d,"next":%d,"events":[%b]}' % (
+        encode(after.epoch),
+        after.seq,
+        following.seq,
+        b",".join(events),
+    )
+    return EncodedPage(body, after, following, len(events))
 
 
 Push = Callable[[EncodedPage], bool]
 """Accepts a page without waiting, or returns False: then its follower is dropped."""
 
 OnEvent = Callable[[Event], None]
+OBJECT_BYTES = 100
+"""What Python adds to the bytes of an event, about."""
 
 
 class RoomFeed:
     """The tail of a log: `offer` adds the events of this process at once, `pump` reads those of others from the store.
 
-    on_foreign_event: called with each event that another process has committed.
+    on_foreign_event: called with each event that another process has committed. on_growth: called when `kept_bytes`
+    has grown.
     """
 
     def __init__(
-        self, room: str, head: Cursor, store: Store, settings: Settings, on_foreign_event: OnEvent = lambda event: None
+        self,
+        room: str,
+        head: Cursor,
+        store: Store,
+        settings: Settings,
+        on_foreign_event: OnEvent = lambda event: None,
+        on_growth: "Callable[[RoomFeed], None]" = lambda feed: None,
     ) -> None:
         self._room = room
         self._store = store
         self._settings = settings
         self._on_foreign_event = on_foreign_event
+        self._on_growth = on_growth
         self._pages: dict[int, EncodedPage] = {}
         self._flush_is_due = False
         self._followers: dict[Push, asyncio.Future[None]] = {}
@@ -70,6 +99,11 @@ class RoomFeed:
         waits = self._followers or self._waiters
         return not waits and time.monotonic() - self._used_s > PUMP_WAIT_S
 
+    @property
+    def kept_bytes(self) -> int:
+        """How much memory the tail and the encoded pages take, about."""
+        return self._tail_bytes + self._pages_bytes
+
     def offer(self, event: Event) -> None:
         """Add an event that this process has committed, if it is the next one; otherwise `pump` will find it."""
         if event.seq == self.head.seq + 1:
@@ -82,9 +116,13 @@ class RoomFeed:
             return None
         page = self._pages.get(after.seq)
         if page is None:
-            if len(self._pages) >= PAGES_MAX:
-                self._pages.clear()
-            page = self._pages[after.seq] = self._encode(after)
+            start = after.seq - self._base
+            page = _join(after, self._tail[start : start + self._settings.page_max], self._settings.page_bytes_max)
+            if len(self._pages) >= PAGES_MAX or self._pages_bytes > self._settings.tail_bytes_max:
+                self._clear_pages()
+            self._pages[after.seq] = page
+            self._pages_bytes += len(page.body)
+            self._on_growth(self)
         return page
 
     async def wait(self, after: Cursor, timeout_s: float) -> bool:
@@ -137,19 +175,39 @@ class RoomFeed:
     def _start_over(self, base: Cursor) -> None:
         self._epoch, self._base, self._flushed = base.epoch, base.seq, base.seq
         self._tail: list[bytes] = []
-        self._pages.clear()
+        self._tail_bytes = 0
+        self._clear_pages()
         self._waiters.wake()
         for push in list(self._followers):
             self._drop(push)
 
-    def _extend(self, events: list[Event]) -> None:
-        self._tail.extend(encode(event) for event in events)
+    def trim(self, bytes_max: int) -> None:
+        """Keep the newest events that fit, `tail_max` at most, and those that are still to be pushed."""
+        kept, kept_bytes = 0, 0
+        for event in reversed(self._tail[-self._settings.tail_max :]):
+            kept_bytes += len(event) + OBJECT_BYTES
+            if kept_bytes > bytes_max:
+                break
+            kept += 1
+        surplus = min(len(self._tail) - kept, self._flushed - self._base)
+        self._tail_bytes -= sum(len(event) + OBJECT_BYTES for event in self._tail[:surplus])
+        del self._tail[:surplus]
+        self._base += surplus
+        self._clear_pages()
+
+    def _clear_pages(self) -> None:
         self._pages.clear()
-        if len(self._tail) > 2 * self._settings.tail_max:  # trimmed now and then, so that most appends move nothing
-            surplus = len(self._tail) - self._settings.tail_max
-            surplus = min(surplus, self._flushed - self._base)  # the rest is still to be pushed
-            del self._tail[:surplus]
-            self._base += surplus
+        self._pages_bytes = 0
+
+    def _extend(self, events: list[Event]) -> None:
+        encoded = [encode(event) for event in events]
+        self._tail += encoded
+        self._tail_bytes += sum(map(len, encoded)) + OBJECT_BYTES * len(encoded)
+        self._clear_pages()
+        bytes_max = self._settings.tail_bytes_max
+        if len(self._tail) > 2 * self._settings.tail_max or self._tail_bytes > bytes_max:
+            self.trim(bytes_max // 2)  # now and then, so that most appends move nothing
+        self._on_growth(self)
         if events and not self._flush_is_due:
             self._flush_is_due = True
             asyncio.get_running_loop().call_soon(self._flush)
@@ -170,15 +228,3 @@ class RoomFeed:
         dropped = self._followers.pop(push, None)
         if dropped is not None and not dropped.done():
             dropped.set_result(None)
-
-    def _encode(self, after: Cursor) -> EncodedPage:
-        start = after.seq - self._base
-        events = self._tail[start : start + self._settings.page_max]
-        following = Cursor(self._epoch, after.seq + len(events))
-        body = b'{"type":"page","epoch":%b,"after":%d,"next":%d,"events":[%b]}' % (
-            encode(self._epoch),
-            after.seq,
-            following.seq,
-            b",".join(events),
-        )
-        return EncodedPage(body, after, following, len(events))

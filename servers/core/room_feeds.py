@@ -22,6 +22,13 @@ class RoomFeeds:
         self._on_foreign_event = on_foreign_event
         self._feeds: dict[str, RoomFeed] = {}
         self._pumps: set[asyncio.Task[None]] = set()
+        self._kept_bytes: dict[RoomFeed, int] = {}
+        self._total_bytes = 0
+
+    @property
+    def kept_bytes(self) -> int:
+        """How much memory all feeds take, about."""
+        return self._total_bytes
 
     def get(self, room: str) -> RoomFeed | None:
         """Return the room's feed, if it has one already."""
@@ -33,7 +40,9 @@ class RoomFeeds:
             return feed
         head = await self._store.head(room)
         if room not in self._feeds:  # nobody else made it meanwhile
-            feed = self._feeds[room] = RoomFeed(room, head, self._store, self._settings, self._on_foreign_event)
+            feed = self._feeds[room] = RoomFeed(
+                room, head, self._store, self._settings, self._on_foreign_event, self._bound
+            )
             pump = asyncio.create_task(supervised_retry(partial(self._pump, room, feed), RETRY_S, ChatError))
             self._pumps.add(pump)
             pump.add_done_callback(self._pumps.discard)
@@ -43,7 +52,23 @@ class RoomFeeds:
         await feed.pump()
         if feed.is_unused:
             del self._feeds[room]
+            feed.trim(0)
+            self._note(feed)
             raise asyncio.CancelledError  # which ends the retrying
+
+    def _bound(self, grown: RoomFeed) -> None:
+        """Trim the feeds that have been quiet for longest, if all together take too much."""
+        self._note(grown)
+        for feed in list(self._kept_bytes) if self._total_bytes > self._settings.tails_bytes_max else ():
+            feed.trim(0)
+            self._note(feed)
+            if self._total_bytes <= self._settings.tails_bytes_max // 2:
+                break
+
+    def _note(self, feed: RoomFeed) -> None:
+        self._total_bytes += feed.kept_bytes - self._kept_bytes.pop(feed, 0)
+        if feed.kept_bytes:
+            self._kept_bytes[feed] = feed.kept_bytes  # at the end: grown last
 
     def wake(self) -> None:
         """End all waiting."""

@@ -11,11 +11,13 @@ class Settings:
     an event stream or a socket sends at least this often something that its client can see. log_in_s: a new socket must
     join within this time. typing_s: how long a typing notice is true. rooms_max: in how many rooms people may be online
     at once. An empty room takes no place, and keeps its log: so nobody holds a room without staying in it, and nothing
-    acknowledged is deleted for another room. snapshot_members: how many members a join answers. commands_per_s: how
-    many commands and joins of one user each process accepts, and ten seconds' worth of them at once: far more than a
-    person or a load test sends, and a tenth of what one process can store. on_demand: the host runs an instance only
-    during a request, beside other instances: nothing may be left for later, and nothing cached that another may change.
-    origins: pages of these origins may call us, beside our own. hosts: accepted Host names, beside loopback.
+    acknowledged is deleted for another room. snapshot_members: how many members a join answers. tail_max,
+    tail_bytes_max: how much of a room's log a process keeps in memory; tails_bytes_max: of all rooms together;
+    page_bytes_max: how long a page may be, which holds one event in any case. commands_per_s: how many commands and
+    joins of one user each process accepts, and ten seconds' worth of them at once: far more than a person or a load
+    test sends, and a tenth of what one process can store. on_demand: the host runs an instance only during a request,
+    beside other instances: nothing may be left for later, and nothing cached that another may change. origins: pages of
+    these origins may call us, beside our own. hosts: accepted Host names, beside loopback.
     """
 
     lease_s: float = 30.0
@@ -35,6 +37,9 @@ class Settings:
     connections_max: int = 8
     polls_max: int = 2
     tail_max: int = 1024
+    tail_bytes_max: int = 4 * 1024 * 1024
+    tails_bytes_max: int = 64 * 1024 * 1024
+    page_bytes_max: int = 512 * 1024
     commands_per_s: float = 500.0
     on_demand: bool = False
     hosts: tuple[str, ...] = ()

@@ -1,12 +1,14 @@
 """Tokens: signed, expiring, and of one server only."""
 
 import stat
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from servers.core.auth import CACHED_MAX, Tokens, signing_secret
 from servers.core.errors import Unauthenticated
+from servers.core.settings import Settings
 from tests.support.clock import FakeClock
 
 
@@ -41,6 +43,34 @@ def test_tokens_are_cached_within_a_bound() -> None:
     for n in range(CACHED_MAX + 10):
         tokens.verify(tokens.issue(str(n), "Ada").token)
     assert tokens.cached == CACHED_MAX
+
+
+def other_last_bits(token: str) -> str:
+    """Return the token with another last character, which Base64 decodes alike: 20 bytes leave 2 bits unused."""
+    return token[:-1] + chr(ord(token[-1]) + 1)
+
+
+CHANGES: dict[str, Callable[[str], str]] = {
+    "a million of padding": lambda token: token + "=" * 1_000_000,
+    "padding": lambda token: token + "=",
+    "space": lambda token: f" {token}",
+    "unused bits": other_last_bits,
+}
+
+
+@pytest.mark.parametrize("change", CHANGES.values(), ids=CHANGES)
+def test_a_token_is_accepted_as_it_was_issued_only_and_nothing_else_is_cached(change: Callable[[str], str]) -> None:
+    tokens = Tokens("secret", FakeClock(), 60)
+    token = next(token for n in range(99) if (token := tokens.issue(str(n), "Ada").token)[-1] in "AEIMQUY")
+    with pytest.raises(Unauthenticated):
+        tokens.verify(change(token))
+    assert tokens.cached == 0
+    tokens.verify(token)
+
+
+def test_the_longest_name_makes_a_token_that_is_accepted() -> None:
+    tokens, name = Tokens("secret", FakeClock(), 60), "".join(chr(0x1F600 + n) for n in range(Settings().name_max))
+    assert tokens.verify(tokens.issue("0" * 16, name).token).name == name
 
 
 def test_the_signing_key_is_made_once_and_for_its_owner_only(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

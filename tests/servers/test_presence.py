@@ -229,6 +229,21 @@ async def test_after_a_restart_leases_run_for_one_more_lease_whatever_the_clock_
     await reopened.close()
 
 
+async def test_the_caches_are_bounded_and_forget_the_oldest(
+    presence: Presence, store: CountingStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("servers.core.presence.CACHED_MAX", 5)
+    for number in range(20):
+        await presence.join(WINDOW._replace(room=f"room-{number}"))
+        await presence.require(ADA, f"room-{number}")
+        presence.on_foreign_event(Event(f"room-{number}", 1, Kind.PRESENCE, "bob", "Bob", "offline", 1))
+    assert presence.cached == 3 * 5
+    await presence.renew(WINDOW._replace(room="room-19"))
+    assert store.touches == 0
+    await presence.renew(WINDOW._replace(room="room-0"))
+    assert store.touches == 1
+
+
 async def test_expired_entries_leave_the_cache(presence: Presence, clock: FakeClock) -> None:
     await asyncio.gather(*(presence.join(WINDOW._replace(room=f"room-{n}")) for n in range(50)))
     clock.advance(3 * LEASE_S)

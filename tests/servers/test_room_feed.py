@@ -6,10 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from servers.core.room_feed import EncodedPage, RoomFeed
+from servers.core.room_feed import EncodedPage, RoomFeed, encode_page
+from servers.core.room_feeds import RoomFeeds
 from servers.core.settings import Settings
 from servers.core.store import Store, open_store
 from servers.core.wire import Cursor, Draft, Event, Kind, Page, decode
+from servers.http_endpoint import QUERY_BYTES_MAX, parse_query
 
 pytestmark = pytest.mark.anyio
 DEADLINE_S = 5.0
@@ -65,6 +67,57 @@ async def test_the_tail_is_bounded_once_its_events_are_pushed(store: Store) -> N
     assert tail.head == cursor(99)
     assert tail.page(cursor(99 - 17)) is None
     assert tail.page(cursor(99 - 8)) is not None
+
+
+def long_event(room: str, seq: int) -> Event:
+    """An event of the longest text, each character of which takes six bytes of JSON."""
+    return Event(room, seq, Kind.MESSAGE, "ada", "Ada", "\x01" * Settings().text_bytes_max, 1_000)
+
+
+async def test_a_tail_is_bounded_in_bytes_and_so_is_a_page(store: Store) -> None:
+    tail, settings = feed(store, tail_max=Settings().tail_max), Settings()
+    for seq in range(1, 500):
+        tail.offer(long_event("room", seq))
+        await asyncio.sleep(0)
+        for behind in range(40) if seq % 50 == 40 else ():
+            if page := tail.page(cursor(seq - behind)):
+                assert len(page.body) <= settings.page_bytes_max + 200
+        assert tail.kept_bytes <= 2 * settings.tail_bytes_max + settings.page_bytes_max + 200
+    page = tail.page(cursor(460))
+    assert page is not None
+    assert 1 < page.count < 39
+
+
+async def test_the_tails_of_all_rooms_are_bounded_in_bytes_together_and_the_quiet_ones_give_way(store: Store) -> None:
+    settings = Settings(tails_bytes_max=2 * 1024 * 1024)
+    feeds = RoomFeeds(store, settings, lambda event: None)
+    for number in range(50):
+        room = await feeds.open(f"room-{number}")
+        for seq in range(1, 21):
+            room.offer(long_event(f"room-{number}", seq))
+            await asyncio.sleep(0)
+            assert feeds.kept_bytes <= settings.tails_bytes_max
+    first, last = feeds.get("room-0"), feeds.get("room-49")
+    assert first is not None
+    assert last is not None
+    assert first.kept_bytes == 0
+    assert last.page(Cursor(store.epoch, 19)) is not None
+    await feeds.close()
+
+
+async def test_queries_are_cached_within_a_bound() -> None:
+    for number in range(5000):
+        parse_query(f"after=e.1&connection={number:0>1000}".encode()[:QUERY_BYTES_MAX])
+    cached = parse_query.cache_info()
+    assert cached.currsize == cached.maxsize
+    assert cached.currsize * 2 * QUERY_BYTES_MAX <= 8 * 1024 * 1024
+    parse_query.cache_clear()
+
+
+async def test_a_page_of_the_store_is_cut_where_it_gets_too_long() -> None:
+    page = Page("e", 3, 6, tuple(long_event("room", seq) for seq in (4, 5, 6)))
+    assert [encode_page(page, limit).next.seq for limit in (1, 25_000, 50_000, 80_000)] == [4, 4, 5, 6]
+    assert encode_page(Page("e", 3, 3, ()), 1).next.seq == 3
 
 
 async def test_what_has_not_been_pushed_is_never_trimmed(store: Store) -> None:
