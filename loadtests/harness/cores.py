@@ -67,7 +67,7 @@ def _used(cores: Cores) -> list[int]:
 
 
 def _lock_file(core: int) -> IO[str]:
-    """Open the file that stands for a core, made if need be; one that belongs to another user can be locked as well."""
+    """Open the lock file of a core, and create it if it is missing; one of another user can be locked as well."""
     path = Path(os.environ.get(LOCKS, "/tmp"), f"push-or-poll-core-{core}.lock")
     with suppress(FileExistsError):
         path.touch(exist_ok=False)

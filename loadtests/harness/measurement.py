@@ -35,9 +35,9 @@ OnProgress = Callable[[str], None]
 def measure(
     planned: Planned, cores: Cores, on_progress: OnProgress, target: Target | None = None, generators: int = 1
 ) -> Cell:
-    """Measure one transport under one load, of our servers if no other target is given, by so many processes.
+    """Measure one transport under one load, on our servers unless a target is given.
 
-    Waits for all of it, and raises NotMeasured.
+    generators: the number of load generator processes. Waits until the end; raises NotMeasured.
     """
     transport, workload, target = planned.transport, planned.workload, target or OurServers()
 

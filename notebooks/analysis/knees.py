@@ -102,7 +102,7 @@ def grown(found: Sequence[Knee], of: Callable[[Step], Interval | None]) -> list[
 
 
 def _step(folder: Path, cells: pd.DataFrame, point: str, refused: int) -> Step:
-    """Return one step. cells: its repeats; refused: in how many the servers were too busy to be measured at all."""
+    """Return one step. cells: its repeats; refused: how many repeats found the servers too busy."""
     limits = cells["limit"].where(cells["limit"] != "", cells["verdict"].map({"valid": ""}).fillna(GENERATOR))
     gave_out = (*(str(limit) for limit in limits if limit), *(TOO_BUSY,) * refused)
     repeats = len(cells) + refused

@@ -65,7 +65,7 @@ class HostedRow:
 
 
 def is_held(transport: Transport) -> bool:
-    """Return whether a user who merely listens keeps a function waiting: by a held request, or by a connection."""
+    """Return whether a user who only listens occupies a function, by a held request or a connection."""
     return transport.reads is not Reads.POLL and not transport.needs_push_service
 
 

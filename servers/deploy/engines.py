@@ -26,7 +26,7 @@ HOST = "127.0.0.1"
 UNPRIVILEGED = "nobody"  # PostgreSQL refuses to run as root
 REDIS_DATABASES = 4096
 PORTS = range(10_000, 32_768)
-"""Below the ports that systems give away by themselves: none of them is taken by chance before its process binds it."""
+"""Below the ephemeral ports of common systems, so that no other connection takes one before its process binds it."""
 PACKAGES = {
     "redis-server": "redis-server",
     "postgres": "postgresql",

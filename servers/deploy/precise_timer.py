@@ -33,7 +33,7 @@ class PreciseTimer:
             loop.add_reader(self._descriptor, self._expired)
 
     def set(self, left_s: float) -> None:
-        """Expire after so many seconds; at once if they are not positive. Takes 4 us."""
+        """Expire after these seconds; at once if they are not positive. The call takes 4 us."""
         if self._descriptor >= 0:
             seconds, nanoseconds = divmod(max(1, round(left_s * 1e9)), 1_000_000_000)  # zero would switch it off
             self._libc.timerfd_settime(self._descriptor, 0, pack("4q", 0, 0, seconds, nanoseconds), None)

@@ -75,7 +75,7 @@ class Part:
 
 
 class Supervisor:
-    """Processes by role, as a context manager. on_change: is given what has become of which of them, in words.
+    """Processes by role, as a context manager. on_change: called with a text for each start and end.
 
     handles_signals: for a process that only supervises; one that serves itself has handlers of its own, and supervises
     in a thread, by `running_aside`.

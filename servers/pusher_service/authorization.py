@@ -44,7 +44,7 @@ class Authorization:
             raise RequestDenied(f"auth for channel {name} does not match socket {socket_id}, channel and channel_data")
 
     def _member(self, request: frames.SubscribeRequest) -> Member:
-        """Read who subscribes; the signature was checked, so the API vouches for it. Raises RequestDenied."""
+        """Decode the member of a presence channel, whose signature has been verified. Raises RequestDenied."""
         claimed = frames.decode(request.channel_data or "", frames.ChannelData)
         user_id, info = str(claimed.user_id), bytes(claimed.user_info)
         if not 0 < len(user_id) <= self._limits.user_id_chars_max:

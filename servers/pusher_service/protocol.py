@@ -151,7 +151,7 @@ class PusherConnections:
         self._broker.publish(subscription.channel, text, excluded=socket_id)
 
     def _check_rate(self, connection: Connection) -> None:
-        """Allow so many client events in any second; raises RequestDenied. A refused event does not count."""
+        """Limit the client events of any second; raises RequestDenied. A refused event does not count."""
         now_s = self._clock()
         latest = connection.client_events_at_s
         if len(latest) == latest.maxlen and now_s - latest[0] < 1.0:

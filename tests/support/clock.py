@@ -1,4 +1,4 @@
-"""A clock that stands still until a test moves it, and whose wall clock may be set."""
+"""A clock that only a test advances, and whose wall clock may be set."""
 
 
 class FakeClock:

@@ -19,7 +19,7 @@ TICK_S = 0.01
 
 
 async def about(request: Request) -> Response:
-    """Tell who this is, since when, and how often its background task has run."""
+    """Respond with the process id, its start, and the number of runs of its background task."""
     state = request.app.state
     return JSONResponse({"pid": os.getpid(), "ticks": state.ticks, "lived_s": monotonic() - state.born_s})
 

@@ -17,14 +17,14 @@ OK = "ok"
 
 
 class RawSender(Protocol):
-    """Says anything at all as a user, and returns "ok" or the code of the refusal."""
+    """Sends any bytes as a user; returns "ok" or the code of the refusal."""
 
     async def join(self, token: str, after: str = "", **headers: str) -> str:
         """Join the harness's room and ask for events once, from a cursor if given."""
         ...
 
     async def command(self, token: str, kind: str, body: bytes) -> str:
-        """Have a command carried out whose body may be anything, as a user who has joined."""
+        """Send a command with any body, as a user who has joined."""
         ...
 
     async def uninvited(self, token: str, kind: str, body: bytes) -> str:

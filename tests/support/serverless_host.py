@@ -56,9 +56,9 @@ def longer_than(seconds: float, before: dict[str, Any]) -> Callable[[dict[str, A
 
 
 async def while_waiting(client: httpx.AsyncClient, users: int, seconds: float) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Return two bills so far apart, between which all of so many users were waiting, and no call began or ended.
+    """Return two bills, that many seconds apart, between which all users were waiting and no call began or ended.
 
-    Users come back and ask again now and then: whatever was metered meanwhile is thrown away, however often.
+    Users poll again from time to time; an interval in which one did so is discarded, and the next one is tried.
     """
     async with asyncio.timeout(2 * DEADLINE_S):
         while True:
@@ -69,7 +69,7 @@ async def while_waiting(client: httpx.AsyncClient, users: int, seconds: float) -
 
 
 def cuts(billed: dict[str, Any]) -> int:
-    """Return how often anybody was cut."""
+    """Return the number of cuts of all kinds."""
     return sum(billed[cut] for cut in CUTS)
 
 

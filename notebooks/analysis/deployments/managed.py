@@ -55,7 +55,7 @@ def counted_per_message(run: Run) -> Interval:
 
 
 def minutes_a_day(run: Run, messages: float) -> float:
-    """Return for how many minutes so many counted messages last at the pace of a run."""
+    """Return the minutes after which a run would have used this number of billed messages."""
     cells = run.cells_of(ADAPTER)
     per_s = (cells["events"] + cells["delivered"]).sum() / cells["measured_s"].sum()
     return float(messages / per_s / 60)

@@ -1,7 +1,7 @@
-"""What a provider bills, counted where the provider counts: at the host, not in the function.
+"""What a provider bills, counted where the provider counts it: at the host, not in the function.
 
-Teaches that three things are paid for which look alike: how often a function is called, how long it is held, and how
-long it computes. A held long poll is one call, many seconds held, and hardly any computing.
+Teaches the difference between three meters: how often a function is called, how long its calls last, and how much CPU
+time they use. A held long poll is one call that lasts many seconds and uses hardly any CPU time.
 """
 
 import time
@@ -13,8 +13,8 @@ from typing import Any
 COLD_STARTS_KEPT = 1000
 
 
-class Area:
-    """How long things have gone on, summed over all of them: the area under their number, in seconds."""
+class TimeIntegral:
+    """The integral of a number over time, in seconds: such as the seconds of all open invocations together."""
 
     def __init__(self, clock_s: Callable[[], float] = time.monotonic) -> None:
         self._clock_s = clock_s
@@ -24,31 +24,31 @@ class Area:
 
     @property
     def seconds(self) -> float:
-        """The area so far, with what still goes on."""
+        """The integral so far."""
         return self._seconds + self.number * (self._clock_s() - self._since_s)
 
     def change(self, by: int) -> None:
-        """From now on there are so many more, or fewer."""
+        """Change the number by this much, from now on."""
         self._seconds, self._since_s = self.seconds, self._clock_s()
         self.number += by
 
 
 @dataclass(slots=True)
 class Meter:
-    """invocations: calls that reached an instance. serving, busy, alive: what adds up to seconds of invocations, of
-    instances that have at least one, of instances. Whoever bills an instance from its first invocation to its last
-    bills `busy`; with a concurrency of 1 that is `serving`.
+    """invocations: calls that reached an instance. serving, busy, alive: seconds of invocations, of instances that have
+    at least one, of instances. A provider that bills an instance from its first invocation to its last bills `busy`;
+    with a concurrency of 1 that is `serving`.
 
-    timeouts: responses that came too late, and were replaced. cut_streams and cut_sockets: ended while they went on.
+    timeouts: late responses, replaced by an error. cut_streams and cut_sockets: cut by the maximum duration.
     throttled: refused because all instances were busy. upgrades_ignored: handshakes that the host does not support.
-    failures: invocations whose instance did not start, or ended under them.
+    failures: invocations whose instance did not start, or ended meanwhile.
     """
 
     since_s: float = field(default_factory=time.monotonic)
     invocations: int = 0
-    serving: Area = field(default_factory=Area)
-    busy: Area = field(default_factory=Area)
-    alive: Area = field(default_factory=Area)
+    serving: TimeIntegral = field(default_factory=TimeIntegral)
+    busy: TimeIntegral = field(default_factory=TimeIntegral)
+    alive: TimeIntegral = field(default_factory=TimeIntegral)
     cold_starts: int = 0
     cold_start_s: deque[float] = field(default_factory=lambda: deque(maxlen=COLD_STARTS_KEPT))
     boot_cpu_s: float = 0.0

@@ -218,7 +218,7 @@ def test_a_quiet_socket_stays_open_unless_nginx_gives_up_before_the_next_ping(se
 
 
 def received_at_once(address: str, patience_s: float) -> bool:
-    """Tell whether a stream's next event arrives while the stream goes on."""
+    """Return whether the next event of a stream arrives before the stream ends."""
     with guest(address) as ada, guest(address) as sender:
         sender.http.headers["Authorization"] = f"Bearer {ada.token}"
         try:

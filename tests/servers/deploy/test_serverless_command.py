@@ -17,7 +17,7 @@ refused = partial(refused_by, module="servers.deploy.serverless")
 
 
 def joined(client: httpx.Client, address: str) -> dict[str, Any]:
-    """Join a room, and return what the server tells whoever joins."""
+    """Join a room; return the snapshot."""
     token = client.post(f"{address}/login", json={"name": "Ada"}).json()["token"]
     headers = {"Authorization": f"Bearer {token}"}
     snapshot: dict[str, Any] = client.post(

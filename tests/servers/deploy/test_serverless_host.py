@@ -249,7 +249,7 @@ async def test_a_host_ends_with_its_instances_when_its_parent_lets_go_of_it(froz
 
 
 def waits(client: httpx.AsyncClient, count: int) -> "asyncio.Future[list[httpx.Response]]":
-    """Make so many requests at once that take WAIT_S each."""
+    """Send requests at the same time, each of which takes WAIT_S."""
     return asyncio.gather(*(client.get("/wait", params={"s": WAIT_S}) for _ in range(count)))
 
 

@@ -6,13 +6,13 @@ from hypothesis import strategies as st
 from websockets.frames import Frame, Opcode
 
 from servers.deploy.serverless.edge_counters import FrameCount
-from servers.deploy.serverless.meter import Area
+from servers.deploy.serverless.meter import TimeIntegral
 from tests.support.clock import FakeClock
 
 
 def test_an_area_is_what_goes_on_times_how_long_with_what_still_goes_on() -> None:
     clock = FakeClock()
-    area = Area(clock.monotonic_s)
+    area = TimeIntegral(clock.monotonic_s)
     area.change(1)
     clock.advance(2)
     area.change(1)

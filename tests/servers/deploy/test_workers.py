@@ -36,7 +36,7 @@ def api_pids(running: ChildProcess) -> list[int]:
 
 @asynccontextmanager
 async def connected(running: ChildProcess, count: int) -> AsyncIterator[None]:
-    """Hold so many connections, each of which was answered, so that a worker has it."""
+    """Keep `count` connections open; each has had a response, so a worker has accepted it."""
     host, _, port = running.address.removeprefix("http://").partition(":")
     async with AsyncExitStack() as stack:
         for _ in range(count):
