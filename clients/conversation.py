@@ -6,6 +6,7 @@ acknowledged, and reading continues after the cursor. stamina repeats the attemp
 
 import asyncio
 import secrets
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import suppress
 from importlib import import_module
@@ -140,7 +141,7 @@ class ChatSession:
         if self.inbox.lost_log:
             self._enter(await self._retry(lambda: self._connection.open(None)))
             events = list(self.snapshot.messages)  # of the new log, so none of them has been delivered yet
-        self.view.apply(events)
+        self.view.apply(events, time.monotonic())
         for event in events:
             await self._unread.put(event)
 

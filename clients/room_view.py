@@ -11,15 +11,19 @@ from servers.core.wire import Event, Kind, Member, Snapshot
 
 
 class RoomView:
-    """Members, who types, and who has read how far. No I/O, no clock: `now_ms` is given."""
+    """Members, who types, and who has read how far. No I/O, no clock.
+
+    now_s: the time on the client's monotonic clock. A typing notice counts from its arrival, since nobody knows by how
+    much the clocks of client and server differ.
+    """
 
     def __init__(self, snapshot: Snapshot) -> None:
         self._members = {member.user: member for member in snapshot.members}
-        self._typing: dict[str, Event] = {}
+        self._typing: dict[str, tuple[str, float]] = {}
         self.receipts = dict(snapshot.receipts)
 
-    def apply(self, events: Iterable[Event]) -> None:
-        """Apply events, which must be in order."""
+    def apply(self, events: Iterable[Event], now_s: float) -> None:
+        """Apply events that arrive now; they must be in order."""
         for event in events:
             match event.kind:
                 case Kind.PRESENCE:
@@ -28,7 +32,8 @@ class RoomView:
                     if not online:
                         self._typing.pop(event.sender, None)
                 case Kind.TYPING if event.body == "started":
-                    self._typing[event.sender] = event
+                    lasts_s = ((event.expires_at_ms or 0) - event.at_ms) / 1000
+                    self._typing[event.sender] = event.name, now_s + lasts_s
                 case Kind.TYPING:
                     self._typing.pop(event.sender, None)
                 case Kind.RECEIPT:
@@ -47,9 +52,9 @@ class RoomView:
 
         return sorted(self._members.values(), key=order)
 
-    def typing(self, now_ms: int) -> list[str]:
+    def typing(self, now_s: float) -> list[str]:
         """Return the names of those whose typing notice has not expired."""
-        return sorted(event.name for event in self._typing.values() if now_ms < (event.expires_at_ms or 0))
+        return sorted(name for name, until_s in self._typing.values() if now_s < until_s)
 
     def readers(self, seq: int) -> list[str]:
         """Return the names of those who have read up to `seq` or further."""

@@ -80,12 +80,15 @@ class RoomStatus:
     latency_ms: float | None = None
     sending: int = 0
 
-    def toolbar(self, now_ms: int) -> StyleAndTextTuples:
-        """Return two lines: connection, messages, who types and who has read; then who is online and who is away."""
+    def toolbar(self, now_ms: int, now_s: float) -> StyleAndTextTuples:
+        """Return two lines: connection, messages, who types and who has read; then who is online and who is away.
+
+        now_ms: wall clock; now_s: monotonic clock.
+        """
         badge = (f"class:badge bg:{self.transport.colour}", f" {self.transport.label} ")
         state = ("class:connected", " ● connected") if self.connected else ("class:broken", " ○ disconnected, retrying")
         sending = f"sending {self.sending}" if self.sending else ""
-        facts = [fact for fact in (sending, self._latency(), self._typing(now_ms), self._readers()) if fact]
+        facts = [fact for fact in (sending, self._latency(), self._typing(now_s), self._readers()) if fact]
         people = [(style, f" {text} ") for style, text in self.people(now_ms)]
         return [badge, state, *(("", f"   {fact}") for fact in facts), ("", "\n"), *people]
 
@@ -108,8 +111,8 @@ class RoomStatus:
         ms = self.latency_ms
         return f"seen after {ms:.0f} ms" if ms < 1000 else f"seen after {ms / 1000:.1f} s"
 
-    def _typing(self, now_ms: int) -> str:
-        names = self._others(self.view.typing(now_ms))
+    def _typing(self, now_s: float) -> str:
+        names = self._others(self.view.typing(now_s))
         return f"{', '.join(names)} {'is' if len(names) == 1 else 'are'} typing…" if names else ""
 
     def _readers(self) -> str:

@@ -105,7 +105,7 @@ class TerminalChat:
 
     async def _read_lines(self) -> None:
         """Execute each line until the user leaves, then wait a little for what has not been sent."""
-        prompt, toolbar = f"{self._session.room} > ", lambda: self._status().toolbar(now_ms())
+        prompt, toolbar = f"{self._session.room} > ", lambda: self._status().toolbar(now_ms(), time.monotonic())
         async with aclosing(self._screen.lines(prompt, toolbar)) as lines:
             async for line in lines:
                 if line.strip() == "/quit":

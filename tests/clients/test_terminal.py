@@ -42,8 +42,8 @@ def status(*members: Member, receipts: dict[str, int] | None = None, sent_seq: i
     return RoomStatus(transports.find("raw_websocket"), ADA, view, connected=True, sent_seq=sent_seq)
 
 
-def toolbar(status: RoomStatus, now_ms: int = NOON_MS) -> list[str]:
-    return [line.strip() for line in fragment_list_to_text(status.toolbar(now_ms)).split("\n")]
+def toolbar(status: RoomStatus, now_s: float = 0.0) -> list[str]:
+    return [line.strip() for line in fragment_list_to_text(status.toolbar(NOON_MS, now_s)).split("\n")]
 
 
 @pytest.mark.parametrize(
@@ -143,9 +143,9 @@ def test_the_toolbar_shows_who_types_until_the_notice_expires_but_not_that_i_do(
     room = status(BOB)
     for user, name in ((ADA.user, "Ada"), (BOB.user, "Bob")):
         notice = Event("lobby", 10, Kind.TYPING, user, name, "started", NOON_MS, expires_at_ms=NOON_MS + 5000)
-        room.view.apply([notice])
+        room.view.apply([notice], now_s=0.0)
     assert toolbar(room)[0].endswith("Bob is typing…")
-    assert "typing" not in toolbar(room, now_ms=NOON_MS + 5000)[0]
+    assert "typing" not in toolbar(room, now_s=5.0)[0]
 
 
 @pytest.mark.parametrize(

@@ -82,7 +82,7 @@ export class ChatSession {
       this.#enter(snapshot);
       events = snapshot.messages; // of the new log, so none of them has been delivered yet
     }
-    this.view.apply(events);
+    this.view.apply(events, performance.now());
     if (events.length) this.onEvents(events);
   }
 

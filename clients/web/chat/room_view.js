@@ -10,8 +10,9 @@ export class RoomView {
     this.messages = snapshot.messages.slice(-MESSAGES_MAX);
   }
 
-  apply(events) {
-    for (const event of events) this[event.kind](event);
+  /** nowMs: the time on the browser's monotonic clock. A typing notice counts from its arrival. */
+  apply(events, nowMs) {
+    for (const event of events) this[event.kind](event, nowMs);
   }
 
   message(event) {
@@ -24,8 +25,8 @@ export class RoomView {
     if (event.body === "offline") this.typingUntil.delete(event.sender);
   }
 
-  typing(event) {
-    if (event.body === "started") this.typingUntil.set(event.sender, event.expires_at_ms);
+  typing(event, nowMs) {
+    if (event.body === "started") this.typingUntil.set(event.sender, nowMs + event.expires_at_ms - event.at_ms);
     else this.typingUntil.delete(event.sender);
   }
 

@@ -67,7 +67,7 @@ export class RoomWindow {
       text: user === account.user ? `${name} (you)` : name,
     }));
     fill($("members"), items);
-    const typers = view.typers(Date.now(), account.user);
+    const typers = view.typers(performance.now(), account.user);
     $("typing").textContent = typers.length ? `${typers.join(", ")} ${typers.length > 1 ? "are" : "is"} typing…` : "";
     for (const [item, event] of this.#events) {
       const readers = view.readers(event);
