@@ -22,7 +22,6 @@ from tests.support.chat_harness import DEADLINE_S, OPTIONS, ChatHarness, events,
 from tests.support.deployments import AnyDeployment
 from tests.support.engines import Engines
 
-pytestmark = pytest.mark.anyio
 MISSED = 130
 """More than one page holds (100), so that catching up takes several."""
 

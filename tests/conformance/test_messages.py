@@ -7,7 +7,6 @@ import pytest
 from servers.core.wire import Kind
 from tests.support.chat_harness import ChatHarness, events
 
-pytestmark = pytest.mark.anyio
 EACH = 10
 
 

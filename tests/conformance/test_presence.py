@@ -7,8 +7,6 @@ from clients.http_session import tls_context
 from servers.core.wire import Kind
 from tests.support.chat_harness import LEASE_S, ChatHarness, events, online, until
 
-pytestmark = pytest.mark.anyio
-
 
 async def test_joining_shows_to_those_inside_and_to_the_one_who_joins(harness: ChatHarness) -> None:
     async with harness.joined("Ada") as (ada,), harness.joined("Bob") as (bob,):

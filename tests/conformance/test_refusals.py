@@ -14,8 +14,6 @@ from tests.conformance.conftest import Serve
 from tests.support.chat_harness import SECRET, ChatHarness, events
 from tests.support.raw_senders import OK, raw_sender
 
-pytestmark = pytest.mark.anyio
-
 
 class PastClock:
     """A clock that runs an hour late, so that what it signs has expired."""

@@ -21,7 +21,7 @@ from servers.transports import TRANSPORTS, Transport
 from tests.support.chat_harness import DEADLINE_S, ChatHarness, events, online, serving, soon, until
 from tests.support.engines import SHARED
 
-pytestmark = [pytest.mark.anyio, pytest.mark.process]
+pytestmark = pytest.mark.process
 EACH = 25
 LOADED = 20
 """Something happens once so many messages are acknowledged."""

@@ -14,7 +14,6 @@ from servers.transports import Commands, Transport
 from tests.conformance.conftest import Serve
 from tests.support.chat_harness import ChatHarness, events
 
-pytestmark = pytest.mark.anyio
 MESSAGES = 5
 
 

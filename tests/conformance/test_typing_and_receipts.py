@@ -2,12 +2,8 @@
 
 import time
 
-import pytest
-
 from servers.core.wire import Kind
 from tests.support.chat_harness import TYPING_S, ChatHarness, events
-
-pytestmark = pytest.mark.anyio
 
 
 async def test_a_typing_notice_arrives_with_the_moment_it_ends(harness: ChatHarness) -> None:

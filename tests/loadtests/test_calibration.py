@@ -75,7 +75,6 @@ class Recipient:
             self.complete.set()
 
 
-@pytest.mark.anyio
 async def test_the_stub_holds_every_message_for_its_delay_and_keeps_the_order() -> None:
     log = StubLog()
     room = Room("room-0", 0.005, log)

@@ -102,7 +102,6 @@ async def append_first(url: str) -> None:
     assert event.seq == 1
 
 
-@pytest.mark.anyio
 @pytest.mark.process
 @pytest.mark.parametrize("scheme", SHARED)
 async def test_an_engine_that_runs_lends_an_empty_database_again_and_again(scheme: str, engines: Engines) -> None:
@@ -114,7 +113,6 @@ async def test_an_engine_that_runs_lends_an_empty_database_again_and_again(schem
             await append_first(lent)
 
 
-@pytest.mark.anyio
 @pytest.mark.process
 async def test_a_redis_database_that_is_not_empty_is_refused(engines: Engines) -> None:
     url = engines.fresh_url("redis")

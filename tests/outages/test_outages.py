@@ -17,7 +17,6 @@ from tests.outages.outages import OUTAGES, Deployed, Outage, Size, new_version, 
 from tests.outages.outcome import Outcome, outcome
 from tests.outages.people import Person, Received, Sent
 
-pytestmark = pytest.mark.anyio
 SHORT = Size(people=4, every_s=0.4, before_s=1.0, after_s=1.5)
 BUSY = replace(SHORT, every_s=0.01)
 IN_CI = (push_server_killed, new_version)

@@ -14,7 +14,6 @@ from servers.core.store import Lease, Store, open_store
 from servers.core.wire import Cursor, Draft, Kind, encode
 from tests.support.engines import Engines
 
-pytestmark = pytest.mark.anyio
 DEADLINE_S = 15.0
 SENT = Draft(Kind.MESSAGE, "ada", "Ada", "hello", 1_000, "first")
 READ = Draft(Kind.RECEIPT, "bob", "Bob", "1", 1_000, "read-1")

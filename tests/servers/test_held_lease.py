@@ -11,7 +11,6 @@ from servers.core.errors import NotJoined, Unauthenticated
 from servers.core.held_lease import HeldLease
 from servers.server_sent_events import PING, Stream
 
-pytestmark = pytest.mark.anyio
 LONG_S = 60.0
 DEADLINE_S = 10.0
 

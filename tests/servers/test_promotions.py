@@ -18,7 +18,7 @@ from servers.deploy.empty_database import engine_folder
 from servers.deploy.engines import Engine, as_nobody, give_to_engines, postgres_server, program, redis_server
 from tests.support.engines import SHARED, answered
 
-pytestmark = [pytest.mark.anyio, pytest.mark.process]
+pytestmark = pytest.mark.process
 DEADLINE_S = 15.0
 Step = Callable[[], None]
 

@@ -15,7 +15,7 @@ from servers.deploy.child_process import started
 from servers.transports import find
 from tests.support.chat_harness import DEADLINE_S, ChatHarness, events, serving
 
-pytestmark = [pytest.mark.anyio, pytest.mark.process]
+pytestmark = pytest.mark.process
 ADAPTER = find("pusher_adapter")
 
 

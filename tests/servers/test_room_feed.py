@@ -13,7 +13,6 @@ from servers.core.store import Store, open_store
 from servers.core.wire import Cursor, Draft, Event, Kind, Page, decode
 from servers.http_endpoint import QUERY_BYTES_MAX, parse_query
 
-pytestmark = pytest.mark.anyio
 DEADLINE_S = 5.0
 
 

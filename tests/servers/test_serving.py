@@ -15,7 +15,7 @@ from servers.deploy.child_process import ChildProcess, started
 from servers.serving import print_ready
 from servers.wire_bytes import MeteredTransport, Traffic
 
-pytestmark = [pytest.mark.anyio, pytest.mark.process]
+pytestmark = pytest.mark.process
 
 
 @pytest.fixture

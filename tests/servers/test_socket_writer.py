@@ -7,8 +7,6 @@ import pytest
 
 from servers.socket_writer import BUSY, LOST, PENDING, WRITTEN, ConnectionLost, Message, SocketWriter
 
-pytestmark = pytest.mark.anyio
-
 
 class Wire:
     """What a client received; `room` is cleared while its transport is full, `error` is raised once it has gone."""

@@ -7,8 +7,6 @@ import pytest
 from servers.core.errors import Unavailable
 from servers.core.supervised_retry import supervised_retry
 
-pytestmark = pytest.mark.anyio
-
 
 @pytest.mark.parametrize(("error", "is_logged"), [(Unavailable("gone"), False), (RuntimeError("a mistake"), True)])
 async def test_a_failed_attempt_is_repeated_and_logged_unless_it_was_expected(

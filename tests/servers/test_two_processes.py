@@ -15,7 +15,7 @@ from servers.core.store import open_store
 from servers.core.wire import Cursor, Page, Send, decode
 from tests.support.engines import SHARED, Engines
 
-pytestmark = [pytest.mark.anyio, pytest.mark.process]
+pytestmark = pytest.mark.process
 DEADLINE_S = 10.0
 ADA = Identity("ada", "Ada", expires_at_ms=1 << 60)
 BOB = Identity("bob", "Bob", expires_at_ms=1 << 60)

@@ -24,7 +24,7 @@ from tests.support.chat_harness import ChatHarness, events
 from tests.support.engines import Engines
 from tests.support.pusher_process import push_service, service_settings
 
-pytestmark = [pytest.mark.anyio, pytest.mark.process]
+pytestmark = pytest.mark.process
 FOLDER = Path(__file__).parents[3] / "servers" / "deploy"
 READY_S = 15.0
 ENTRIES = {"pusher_and_serverless": "pusher_adapter", "separate_websocket_server": "short_polling"}

@@ -18,7 +18,7 @@ from servers.transports import find as find_transport
 from tests.servers.test_command import refused
 from tests.support.chat_harness import DEADLINE_S, ChatHarness, events, online, until
 
-pytestmark = [pytest.mark.anyio, pytest.mark.process]
+pytestmark = pytest.mark.process
 every_deployment = pytest.mark.parametrize("deployment", DEPLOYMENTS, ids=lambda deployment: deployment.name)
 
 

@@ -275,7 +275,6 @@ def test_a_stream_whose_reader_lags_is_not_read_ahead_into_a_file_unless_it_is_b
     assert not read_ahead({COMPRESSED: DEAF})
 
 
-@pytest.mark.anyio
 @pytest.mark.parametrize("transport", TRANSPORTS, ids=lambda transport: transport.slug)
 async def test_a_conversation_crosses_two_servers_and_nginx(transport: Transport, engines: Engines) -> None:
     with (

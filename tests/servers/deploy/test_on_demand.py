@@ -13,7 +13,6 @@ from servers.core.store import Store, open_store
 from servers.core.wire import Cursor, Event, Leave, Page, Send, decode
 from tests.support.clock import FakeClock
 
-pytestmark = pytest.mark.anyio
 SETTINGS = Settings(on_demand=True)
 ADA = Identity("ada", "Ada", expires_at_ms=1 << 60)
 BOB = Identity("bob", "Bob", expires_at_ms=1 << 60)

@@ -18,7 +18,6 @@ import pytest
 from servers.deploy.delayed_link import HELD_BYTES, End, Pipe, Timetable
 from servers.deploy.relay import HOST, Relay
 
-pytestmark = pytest.mark.anyio
 DELAY_S = 0.02
 DEADLINE_S = 10.0
 Serve = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]

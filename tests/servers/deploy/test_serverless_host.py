@@ -17,7 +17,7 @@ from servers.deploy.child_process import ChildProcess, started
 from servers.deploy.serverless.host import hosting
 from tests.support.serverless_host import CLASSIC, DEADLINE_S, FLUID, POLL_S, bill, function, longer_than, until
 
-pytestmark = [pytest.mark.anyio, pytest.mark.process]
+pytestmark = pytest.mark.process
 LIMIT_S = 1.0
 WAIT_S = 0.2
 

@@ -11,7 +11,7 @@ from tests.support.chat_harness import events
 from tests.support.engines import Engines
 from tests.support.serverless_host import CLASSIC, hosted, while_waiting
 
-pytestmark = [pytest.mark.anyio, pytest.mark.process]
+pytestmark = pytest.mark.process
 TIMES = 20
 FOUR = ("user",) * 4
 

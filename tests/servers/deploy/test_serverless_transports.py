@@ -21,7 +21,7 @@ from tests.support.serverless_host import (
     while_waiting,
 )
 
-pytestmark = [pytest.mark.anyio, pytest.mark.process]
+pytestmark = pytest.mark.process
 LIMIT_S = 1.0
 CUT = {"long_polling": "timeouts", "server_sent_events": "cut_streams", "raw_websocket": "cut_sockets"}
 """The counter of cuts of each transport that waits at the host. The others do not wait there."""

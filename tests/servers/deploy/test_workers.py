@@ -19,7 +19,7 @@ from tests.support.engines import Engines
 
 DEADLINE_S = 15.0
 CONNECTIONS = 200
-pytestmark = [pytest.mark.anyio, pytest.mark.process]
+pytestmark = pytest.mark.process
 
 
 @pytest.fixture
