@@ -92,3 +92,9 @@ def test_ids_made_at_once_differ() -> None:
 
 def test_a_command_whose_connection_is_opened_again_fails_and_does_not_wait_for_ever() -> None:
     assert run_script("raw_websocket.mjs") == "ConnectionLost"
+
+
+@pytest.mark.parametrize("at_ms", [1_000_000_000, 1_003_600_000, 996_400_000])
+@pytest.mark.parametrize("reader_ms", [0, 1_000_000_000])
+def test_a_browser_counts_a_typing_notice_from_its_arrival(at_ms: int, reader_ms: int) -> None:
+    assert run_script("room_view.mjs", str(at_ms), str(reader_ms)).split() == ["1", "0"]
