@@ -12,17 +12,17 @@ from tests.support.clock import FakeClock
 
 def test_an_area_is_what_goes_on_times_how_long_with_what_still_goes_on() -> None:
     clock = FakeClock()
-    area = TimeIntegral(clock.monotonic_s)
-    area.change(1)
+    integral = TimeIntegral(clock.monotonic_s)
+    integral.change(1)
     clock.advance(2)
-    area.change(1)
+    integral.change(1)
     clock.advance(3)
-    area.change(-2)
+    integral.change(-2)
     clock.advance(100)
-    assert area.seconds == 2 + 3 * 2
-    area.change(1)
+    assert integral.seconds == 2 + 3 * 2
+    integral.change(1)
     clock.advance(1)
-    assert area.seconds == 9
+    assert integral.seconds == 9
 
 
 @given(st.lists(st.integers(0, 70_000), max_size=5), st.integers(1, 1000))
