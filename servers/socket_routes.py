@@ -109,12 +109,14 @@ async def _until_first_ends(*awaitables: Awaitable[None]) -> None:
     tasks = {asyncio.ensure_future(awaitable) for awaitable in awaitables}
     try:
         ended, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
-        for task in ended:
-            task.result()
+        while ended:
+            ended.pop().result()
     finally:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+        del task  # an error whose traceback refers to its task keeps all that the task had, until a garbage collection
+        tasks.clear()
 
 
 def text_message(body: bytes) -> Message:

@@ -110,7 +110,7 @@ class SocketWriter:
             # ASGI promises an OSError for a client that left. uvicorn raises RuntimeError instead when it closed the
             # socket itself (no pong in time, a frame over the limit) and the transport still lingers.
             self._steps = None
-            self.lost = gone
+            self.lost = gone.with_traceback(None)  # its frames refer to us: with what is unsent, garbage for long
             return LOST
         if waits_for is _ENDED:
             self._steps = None

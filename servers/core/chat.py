@@ -16,7 +16,7 @@ from servers.core.errors import BadRequest, NameTaken, Unauthenticated
 from servers.core.held_lease import HeldLease
 from servers.core.presence import Connection, Presence
 from servers.core.rate_limit import RateLimit
-from servers.core.room_feed import EncodedPage, Push, encode_page
+from servers.core.room_feed import EncodedPage, Push, encode_page, fitting
 from servers.core.room_feeds import RoomFeeds
 from servers.core.settings import Settings
 from servers.core.store import Store
@@ -35,6 +35,7 @@ from servers.core.wire import (
     Snapshot,
     SocketCommand,
     Typing,
+    encode,
 )
 
 
@@ -116,7 +117,7 @@ class Chat:
             self._store.history(room, head.seq + 1, self.settings.snapshot_messages),
         )
         receipts = {member.user: up_to for member, up_to in members.items() if up_to}
-        return Snapshot(head.epoch, head.seq, self.settings.lease_s, tuple(members), receipts, messages)
+        return Snapshot(head.epoch, head.seq, self.settings.lease_s, tuple(members), receipts, self._newest(messages))
 
     async def renew_lease(self, identity: Identity, room: str, connection: str) -> None:
         """Renew the connection's lease. Raises NotJoined. Does nothing if the lease was renewed recently.
@@ -224,7 +225,11 @@ class Chat:
         await self.require_member(identity, room)
         if before < 1 or not 1 <= limit <= self.settings.page_max:
             raise BadRequest(f"history: expected before >= 1 and 1 <= limit <= {self.settings.page_max}")
-        return await self._store.history(room, before, limit)
+        return self._newest(await self._store.history(room, before, limit))
+
+    def _newest(self, events: tuple[Event, ...]) -> tuple[Event, ...]:
+        """Return the last events that fit into a page."""
+        return events[len(events) - fitting(map(encode, reversed(events)), self.settings.page_bytes_max) :]
 
     def _user_of(self, token: str | None, name: str) -> str | None:
         with suppress(Unauthenticated):

@@ -7,7 +7,7 @@ wait is dropped, and catches up from its own cursor.
 
 import asyncio
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from servers.core.settings import Settings
@@ -35,14 +35,20 @@ def encode_page(page: Page, bytes_max: int) -> EncodedPage:
     return _join(Cursor(page.epoch, page.after), [encode(event) for event in page.events], bytes_max)
 
 
+def fitting(encoded: Iterable[bytes], bytes_max: int) -> int:
+    """Return how many of the first fit into so many bytes together; at least one, if there is any."""
+    count = total = 0
+    for part in encoded:
+        total += len(part)
+        if count and total > bytes_max:
+            break
+        count += 1
+    return count
+
+
 def _join(after: Cursor, events: Sequence[bytes], bytes_max: int) -> EncodedPage:
     """Make a page of events that are encoded already: as many as fit, but at least one."""
-    total = 0
-    for count, event in enumerate(events):
-        total += len(event)
-        if total > bytes_max and count:
-            events = events[:count]
-            break
+    events = events[: fitting(events, bytes_max)]
     following = Cursor(after.epoch, after.seq + len(events))
     body = b'{"type":"page","epoch":%b,"after":%d,"next":%d,"events":[%b]}' % (
         encode(after.epoch),

@@ -13,11 +13,12 @@ class Settings:
     at once. An empty room takes no place, and keeps its log: so nobody holds a room without staying in it, and nothing
     acknowledged is deleted for another room. snapshot_members: how many members a join answers. tail_max,
     tail_bytes_max: how much of a room's log a process keeps in memory; tails_bytes_max: of all rooms together;
-    page_bytes_max: how long a page may be, which holds one event in any case. commands_per_s: how many commands and
-    joins of one user each process accepts, and ten seconds' worth of them at once: far more than a person or a load
-    test sends, and a tenth of what one process can store. on_demand: the host runs an instance only during a request,
-    beside other instances: nothing may be left for later, and nothing cached that another may change. origins: pages of
-    these origins may call us, beside our own. hosts: accepted Host names, beside loopback.
+    page_bytes_max: how long a page may be, a snapshot's messages or a history, each of which holds one event in any
+    case: so much waits at most for a client that does not read. commands_per_s: how many commands and joins of one user
+    each process accepts, and ten seconds' worth of them at once: far more than a person or a load test sends, and a
+    tenth of what one process can store. on_demand: the host runs an instance only during a request, beside other
+    instances: nothing may be left for later, and nothing cached that another may change. origins: pages of these
+    origins may call us, beside our own. hosts: accepted Host names, beside loopback.
     """
 
     lease_s: float = 30.0
@@ -39,7 +40,7 @@ class Settings:
     tail_max: int = 1024
     tail_bytes_max: int = 4 * 1024 * 1024
     tails_bytes_max: int = 64 * 1024 * 1024
-    page_bytes_max: int = 512 * 1024
+    page_bytes_max: int = 64 * 1024
     commands_per_s: float = 500.0
     on_demand: bool = False
     hosts: tuple[str, ...] = ()

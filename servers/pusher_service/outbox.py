@@ -1,4 +1,4 @@
-"""What waits for one socket: nothing, as long as its client keeps up, and never more than a fixed number of frames.
+"""What waits for one socket: nothing, as long as its client keeps up, and never more than so many frames and bytes.
 
 Teaches how a fan-out stays fair. A frame is written on the spot if the transport has room. Only then, when a client
 lags, does its socket get a backlog and a task that empties it. When the backlog is full, the service asks the client to
@@ -13,6 +13,7 @@ from typing import Any
 
 from servers.pusher_service import frames
 from servers.pusher_service.broker import Close, Counters, Send
+from servers.pusher_service.limits import Limits
 from servers.socket_writer import BUSY, LOST, PENDING, WRITTEN, ConnectionLost, SocketWriter
 
 Message = dict[str, Any]
@@ -35,11 +36,12 @@ class Outbox:
     is written, and the owner should not wait for long.
     """
 
-    __slots__ = ("_backlog", "_closing", "_messages_max", "_on_closing", "_task", "_writer")
+    __slots__ = ("_backlog", "_backlog_bytes", "_closing", "_limits", "_on_closing", "_task", "_writer")
 
-    def __init__(self, writer: SocketWriter, messages_max: int, on_closing: Callable[[], None]) -> None:
+    def __init__(self, writer: SocketWriter, limits: Limits, on_closing: Callable[[], None]) -> None:
         self._writer = writer
-        self._messages_max = messages_max
+        self._limits = limits
+        self._backlog_bytes = 0
         self._on_closing = on_closing
         self._backlog: deque[Message] = deque()
         self._closing = False
@@ -56,10 +58,12 @@ class Outbox:
             self._start_writing()
             if pushed is PENDING:
                 return True
-        if len(self._backlog) >= self._messages_max:
+        limits, size = self._limits, len(message["text"].encode())
+        if len(self._backlog) >= limits.backlog_messages_max or self._backlog_bytes + size > limits.backlog_bytes_max:
             self.close(frames.RECONNECT, "too slow: reconnect and catch up")
             return False
         self._backlog.append(message)
+        self._backlog_bytes += size
         return True
 
     def close(self, code: int, reason: str) -> None:
@@ -91,7 +95,9 @@ class Outbox:
         try:
             await self._writer.drain()
             while self._backlog:
-                await self._writer.send(self._backlog.popleft())
+                message = self._backlog.popleft()
+                self._backlog_bytes -= len(message.get("text", "").encode())
+                await self._writer.send(message)
         except ConnectionLost:
             self._closing = True
             self._backlog.clear()

@@ -59,7 +59,7 @@ class SocketEndpoint:
         def start_close_timeout() -> None:
             close_timeout.reschedule(asyncio.get_running_loop().time() + self._limits.close_wait_s)
 
-        outbox = Outbox(writer, self._limits.backlog_messages_max, start_close_timeout)
+        outbox = Outbox(writer, self._limits, start_close_timeout)
         self._outboxes.add(socket_id, outbox)
         try:
             async with close_timeout:

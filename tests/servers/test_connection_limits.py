@@ -3,9 +3,8 @@
 import asyncio
 import socket
 import sys
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import ExitStack, asynccontextmanager, suppress
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -17,14 +16,15 @@ from starlette.routing import Route, WebSocketRoute
 from starlette.websockets import WebSocket
 from uvicorn.server import ServerState
 
-from servers.connection_limits import ConnectionLimits, DescriptorLimit
+from servers.connection_limits import ConnectionLimits
 from servers.deploy.child_process import ChildProcess, started
-from servers.serving import HttpSettings, configuration
+from servers.serving import HttpSettings
 from servers.wire_bytes import WireBytes
+from tests.support.listener import DEADLINE_S, Listener, serving_in_process
 from tests.support.pusher_process import ENV
 
 pytestmark = pytest.mark.anyio
-DEADLINE_S, SHORT_S = 15.0, 0.05
+SHORT_S = 0.05
 HEAD_MAX = ConnectionLimits().head_bytes_max
 START = b"GET /held HTTP/1.1\r\nHost: 127.0.0.1\r\n"
 UPGRADE = (
@@ -33,35 +33,6 @@ UPGRADE = (
 )
 POST = b"POST /held HTTP/1.1\r\nHost: 127.0.0.1\r\n"
 CHUNKED = POST + b"Transfer-Encoding: chunked\r\n\r\n1\r\nx\r\n0\r\n"
-
-
-@dataclass
-class Listener:
-    """A listener in this process. release: ends held requests. left: set when a client has left during its request."""
-
-    port: int
-    state: ServerState
-    release: asyncio.Event = field(default_factory=asyncio.Event)
-    left: asyncio.Event = field(default_factory=asyncio.Event)
-
-    async def connect(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
-        return await asyncio.open_connection("127.0.0.1", self.port)
-
-    async def response_to(self, *parts: bytes) -> bytes:
-        """Send the parts, and return all that comes until the server closes."""
-        reader, writer = await self.connect()
-        for part in parts:
-            writer.write(part)
-            await writer.drain()
-            await asyncio.sleep(0)
-        async with asyncio.timeout(DEADLINE_S):
-            response = await reader.read()
-        writer.close()
-        return response
-
-    def unsent_bytes(self) -> int:
-        connections: set[Any] = self.state.connections
-        return max((connection.transport.get_write_buffer_size() for connection in connections), default=0)
 
 
 @asynccontextmanager
@@ -100,21 +71,11 @@ async def listening(keep_alive_s: float = 75, **limits: Any) -> AsyncIterator[Li
     )
     app.state.wire = WireBytes()
     http = HttpSettings(keep_alive_s=keep_alive_s, limits=ConnectionLimits(**limits))
-    config, state = configuration(app, "127.0.0.1", 0, http, DescriptorLimit()), ServerState()
-    config.load()
-    make: Callable[..., asyncio.Protocol] = config.http_protocol_class
-    server = await asyncio.get_running_loop().create_server(
-        lambda: make(config=config, server_state=state, app_state={}), "127.0.0.1", 0
-    )
-    listener = Listener(server.sockets[0].getsockname()[1], state)
-    try:
-        yield listener
-    finally:
-        server.close()
-        listener.release.set()
-        for connection in list(state.connections):
-            connection.transport.abort()
-        await asyncio.gather(*state.tasks)
+    async with serving_in_process(app, http) as listener:
+        try:
+            yield listener
+        finally:
+            listener.release.set()
 
 
 TOO_LONG = {

@@ -1,0 +1,137 @@
+"""What clients that never read cost a server: a bounded number of bytes each, and nothing once they are gone."""
+
+import asyncio
+import gc
+import socket
+import struct
+import tracemalloc
+from collections.abc import AsyncIterator
+from contextlib import ExitStack, asynccontextmanager
+from pathlib import Path
+
+import pytest
+
+from servers.core.auth import Tokens
+from servers.core.chat import Chat
+from servers.core.clock import SystemClock
+from servers.core.settings import Settings
+from servers.core.store import open_store
+from servers.core.wire import Cursor, Join, Page, Send, decode, encode
+from servers.pusher_service.limits import Limits
+from servers.pusher_service.outbox import Outbox, text_message
+from servers.raw_websocket import create_app
+from servers.serving import HttpSettings
+from servers.socket_writer import Message, SocketWriter
+from tests.support.listener import DEADLINE_S, Listener, serving_in_process
+
+pytestmark = pytest.mark.anyio
+SOCKETS, USERS, MESSAGES = 24, 3, 60
+BYTES_EACH = 512 * 1024
+RESIDUE_EACH = 64 * 1024
+LONGEST = "\x01" * 4096  # six times as long in JSON
+SETTINGS = Settings()
+UPGRADE = (
+    "GET {} HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
+    "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n"
+)
+
+
+@asynccontextmanager
+async def chatting(folder: Path) -> AsyncIterator[Chat]:
+    clock = SystemClock()
+    store = await open_store(f"sqlite:///{folder}/chat.db")
+    chat = Chat(store, Tokens("secret", clock, 3600), clock, SETTINGS)
+    async with chat.running():
+        yield chat
+
+
+def frame(payload: bytes) -> bytes:
+    """Return a masked text frame; of a mask of zeros, so that it reads like its payload."""
+    return b"\x81\xfe" + struct.pack("!H", len(payload)) + bytes(4) + payload
+
+
+async def connected(stack: ExitStack, listener: Listener, path: str, *frames: bytes) -> socket.socket:
+    """Open a WebSocket and send these frames; nothing is ever read but the handshake."""
+    loop, client = asyncio.get_running_loop(), stack.enter_context(socket.socket())
+    client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+    client.setblocking(False)
+    await loop.sock_connect(client, ("127.0.0.1", listener.port))
+    await loop.sock_sendall(client, UPGRADE.format(path).encode())
+    await loop.sock_recv(client, 4)
+    await loop.sock_sendall(client, b"".join(map(frame, frames)))
+    return client
+
+
+async def settled_bytes() -> int:
+    """Return the traced memory once it has not changed for a while."""
+    async with asyncio.timeout(DEADLINE_S):
+        before = -1
+        while before != (now := tracemalloc.get_traced_memory()[0] // 10_000):
+            before = now
+            await asyncio.sleep(0.3)
+    return tracemalloc.get_traced_memory()[0]
+
+
+async def test_sockets_that_never_read_cost_little_each_and_nothing_once_they_are_gone(tmp_path: Path) -> None:
+    async with chatting(tmp_path) as chat, serving_in_process(create_app(chat, SETTINGS), HttpSettings()) as listener:
+        tokens = [(await chat.log_in(f"user {n}")).token for n in range(USERS)]
+        ada = chat.verify(tokens[0])
+        head = (await chat.join(ada, "room", "first")).cursor
+        for n in range(MESSAGES):
+            await chat.execute(ada, "room", Send(str(n), LONGEST))
+        joins = [
+            encode(Join(f"connection-{n}", tokens[n % USERS], str(Cursor(head.epoch, head.seq + n))))
+            for n in range(SOCKETS)
+        ]
+        unread, left = list[int](), list[int]()
+        tracemalloc.start()
+        gc.collect()
+        gc.disable()  # what a connection had is released with it, not some day
+        try:
+            for _ in range(2):
+                with ExitStack() as stack:
+                    for join in joins:
+                        await connected(stack, listener, "/rooms/room/socket", join)
+                    unread.append(await settled_bytes())
+                left.append(await settled_bytes())
+        finally:
+            gc.enable()
+            tracemalloc.stop()
+        assert BYTES_EACH / 8 < unread[0] / SOCKETS < BYTES_EACH
+        assert left[1] - left[0] < SOCKETS * RESIDUE_EACH  # beside the pages that all share, which stay
+
+
+async def test_a_page_a_snapshot_and_a_history_hold_what_fits_and_every_event_is_read(tmp_path: Path) -> None:
+    async with chatting(tmp_path) as chat:
+        ada = chat.verify((await chat.log_in("Ada")).token)
+        after = (await chat.join(ada, "room", "first")).cursor
+        for n in range(MESSAGES):
+            await chat.execute(ada, "room", Send(str(n), LONGEST))
+        snapshot = await chat.join(ada, "room", "second")
+        assert 0 < len(encode(snapshot.messages)) <= SETTINGS.page_bytes_max + 1024
+        assert snapshot.messages[-1].body == LONGEST
+        seqs: list[int] = []
+        while (page := await chat.read("room", after)).count:
+            assert len(page.body) <= SETTINGS.page_bytes_max + 1024
+            seqs += [event.seq for event in decode(page.body, type=Page).events]
+            after = page.next
+        assert seqs == list(range(seqs[0], seqs[0] + MESSAGES))
+        before = seqs[-1] + 1
+        while history := await chat.history(ada, "room", before, SETTINGS.page_max):
+            assert history[-1].seq == before - 1
+            before = history[0].seq
+        assert before == seqs[0]
+
+
+async def test_a_backlog_of_a_push_service_is_bounded_in_bytes() -> None:
+    async def never(message: Message) -> None:
+        await asyncio.Event().wait()
+
+    limits, closings = Limits(), list[str]()
+    outbox = Outbox(SocketWriter(never), limits, lambda: closings.append("closing"))
+    message, accepted = text_message("x" * 10_000), 0
+    while outbox.put(message):
+        accepted += 1
+    outbox.stop()
+    assert accepted == 1 + limits.backlog_bytes_max // 10_000  # one is being written
+    assert closings == ["closing"]
