@@ -1,4 +1,4 @@
-"""What a reader meets first is true: the README's commands and links, the Makefile's list, the locks.
+"""What a reader meets first is true: the README's commands and links, the Makefile's list, the guide, the locks.
 
 Only the promises are checked, not what the commands do: that is what the other tests are for.
 """
@@ -10,6 +10,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
+import yaml
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -17,6 +18,9 @@ MAKEFILE = (ROOT / "Makefile").read_text(encoding="utf-8")
 CODE = "\n".join(re.findall(r"```.*?```|`[^`\n]+`", README, re.DOTALL))
 LINKS = sorted({*re.findall(r"\]\(([^)\s]+)", README), *re.findall(r'\b(?:src|srcset|href)="([^"\s]+)"', README)})
 NPM_FOLDERS = [ROOT / ".ci" / "biome", ROOT / "clients" / "web", ROOT / "servers" / "shortest" / "javascript"]
+GUIDE = (ROOT / ".github" / "CONTRIBUTING.md").read_text(encoding="utf-8")
+HOOKS = yaml.safe_load((ROOT / ".pre-commit-config.yaml").read_text(encoding="utf-8"))["repos"][0]["hooks"]
+TOP = {path.name for path in ROOT.iterdir()}
 TARGETS = set(re.findall(r"^([a-z]+):", MAKEFILE, re.MULTILINE))
 
 
@@ -29,6 +33,14 @@ def can_be_run(module: str) -> bool:
     spec = importlib.util.find_spec(module)
     is_package = spec is not None and spec.submodule_search_locations is not None
     return importlib.util.find_spec(f"{module}.__main__") is not None if is_package else spec is not None
+
+
+def output_of_make(*arguments: str) -> str:
+    """Run make without what a `make test` that runs this test hands down: flags add "Entering directory"."""
+    inherited = ("ARGS", "MAKEFLAGS", "MAKELEVEL", "MFLAGS")
+    env = {name: value for name, value in os.environ.items() if name not in inherited}
+    command = ["make", *arguments]
+    return subprocess.run(command, cwd=ROOT, env=env, check=True, capture_output=True, text=True, timeout=30).stdout
 
 
 def test_the_readme_opens_with_the_two_commands_that_matter() -> None:
@@ -56,10 +68,7 @@ def test_every_module_that_the_readme_runs_can_be_run() -> None:
 
 @pytest.mark.process
 def test_make_alone_lists_every_target_once() -> None:
-    # `make test` hands its own flags down: they would add "Entering directory" to what is read here.
-    env = {name: value for name, value in os.environ.items() if name not in ("MAKEFLAGS", "MAKELEVEL", "MFLAGS")}
-    listing = subprocess.run(["make"], cwd=ROOT, env=env, check=True, capture_output=True, text=True, timeout=30).stdout
-    assert sorted(line.split()[1] for line in listing.splitlines()) == sorted(TARGETS)
+    assert sorted(line.split()[1] for line in output_of_make().splitlines()) == sorted(TARGETS)
 
 
 def test_the_locks_name_no_registry() -> None:
@@ -75,3 +84,30 @@ def test_no_line_of_javascript_is_longer_than_120_columns() -> None:
     assert len(scripts) > 30
     lines = [(path, line) for path in scripts for line in path.read_text(encoding="utf-8").splitlines()]
     assert [(path.name, line) for path, line in lines if len(line) > 120] == []
+
+
+def test_the_guide_is_short() -> None:
+    assert len(GUIDE.splitlines()) <= 200
+
+
+def test_the_glossary_has_at_most_40_terms() -> None:
+    glossary = GUIDE.partition("## Glossary")[2].partition("\n## ")[0]
+    rows = [line for line in glossary.splitlines() if line.startswith("|")][2:]
+    assert 20 <= len(rows) <= 40
+    assert [row for row in rows if row.count(" | ") != 2] == []
+
+
+def test_every_path_that_the_guide_names_exists() -> None:
+    named = {name.strip("/") for name in re.findall(r"`([\w.-]+/?[\w./-]*)`", GUIDE)}
+    paths = {name for name in named if name.partition("/")[0] in TOP}
+    assert len(paths) > 30
+    assert [name for name in sorted(paths) if not (ROOT / name).exists()] == []
+
+
+@pytest.mark.process
+def test_the_hooks_run_the_commands_of_make_check_in_order() -> None:
+    commands = [
+        line.strip() for line in output_of_make("-n", "check").splitlines() if line.startswith((".venv/", ".ci/"))
+    ]
+    assert [hook["entry"] for hook in HOOKS] == commands
+    assert {(hook["language"], hook["pass_filenames"]) for hook in HOOKS} == {("system", False)}

@@ -1,21 +1,24 @@
-"""The deployments compared: what a managed service adds, what the vendor counts, and the chart of the outages."""
+"""The deployments compared: what a managed service adds and counts, and the charts of the outages and the bills."""
 
 import pandas as pd
 import pytest
 
 from notebooks.analysis.deployments import managed, reports, side_by_side
-from notebooks.analysis.figures import outages
-from notebooks.analysis.figures.style import picture
+from notebooks.analysis.figures import bill, outages
+from notebooks.analysis.figures.bill import FreeEnd
+from notebooks.analysis.figures.style import Picture, picture
 from notebooks.analysis.runs import ROOT, load
 from results.costs.activity import Activity
-from results.costs.deployments import DEPLOYMENTS, measured_in
+from results.costs.deployments import DEPLOYMENTS, bills, measured_in
 from results.costs.plans import load_prices
 
 REFERENCE = ROOT / "results" / "reference"
 MEASURED, PRICES = measured_in(REFERENCE), load_prices()
 OUTAGES = reports.outages(REFERENCE)
+MOST = 100_000
+PNG = b"\x89PNG"
 PNG_BYTES_MAX = 40_000
-ODD = {
+ODD_OUTAGES = {
     "all": OUTAGES,
     "one deployment": OUTAGES[OUTAGES["deployment"] == "single-server"],
     "one repeat": OUTAGES[OUTAGES["repeat"] == 0],
@@ -24,10 +27,10 @@ ODD = {
 }
 
 
-@pytest.mark.parametrize("shown", ODD.values(), ids=ODD.keys())
+@pytest.mark.parametrize("shown", ODD_OUTAGES.values(), ids=ODD_OUTAGES)
 def test_the_outages_draw_for_odd_records_and_stay_small(shown: pd.DataFrame) -> None:
     png = picture(outages.draw, shown, 8, "A title", "A measure").png
-    assert png.startswith(b"\x89PNG")
+    assert png.startswith(PNG)
     assert len(png) < PNG_BYTES_MAX
 
 
@@ -88,3 +91,53 @@ def test_a_bill_beyond_every_plan_is_marked() -> None:
 
 def test_losses_are_stated_beside_the_deliveries_due() -> None:
     assert side_by_side.lost(pd.DataFrame({"lost": [1, 0], "deliveries": [999, 1_000]})) == "1 of 2,000 deliveries lost"
+
+
+ODD_ACTIVITIES = {
+    "a usual chat": (Activity(1), MOST, False),
+    "commercial": (Activity(1), MOST, True),
+    "hardly anybody": (Activity(1), 2, False),
+    "silence": (Activity(1, events_per_hour=0), MOST, False),
+    "more than anything can hold": (Activity(1, room_size=500, events_per_hour=500, hours_per_day=12), MOST, True),
+}
+
+
+def drawn(activity: Activity, most: int, commercial: bool) -> Picture:
+    return picture(lambda: bill.draw(MEASURED, PRICES, activity, most, commercial=commercial))
+
+
+@pytest.mark.parametrize("shown", ODD_ACTIVITIES.values(), ids=ODD_ACTIVITIES)
+def test_the_bill_draws_for_odd_activities_and_stays_small(shown: tuple[Activity, int, bool]) -> None:
+    png = drawn(*shown).png
+    assert png.startswith(PNG)
+    assert len(png) < PNG_BYTES_MAX
+
+
+def test_the_bill_has_the_same_bytes_when_drawn_again() -> None:
+    assert drawn(Activity(1), MOST, False) == drawn(Activity(1), MOST, False)
+
+
+def test_every_deployment_has_a_name_a_line_and_words_for_a_sentence() -> None:
+    assert set(bill.STYLES) == set(bill.IN_SENTENCE) == set(DEPLOYMENTS)
+
+
+def test_every_meter_that_can_end_a_free_tier_has_a_name() -> None:
+    limits = {meter for service in PRICES.services.values() for plan in service.plans for meter in plan.included}
+    assert limits - {"memory_gb"} <= set(bill.LIMITS)  # a gigabyte is named as it is
+
+
+def test_the_headline_names_each_end_even_if_there_is_none() -> None:
+    limits = [FreeEnd(43, "requests"), FreeEnd(0, "commercial use"), FreeEnd(MOST, "")]
+    ends = dict(zip(DEPLOYMENTS, limits, strict=True))
+    assert bill.finding(ends, MOST) == (
+        "Free for 43 users with Pusher, for 100,000 users and more on a single server, for nobody otherwise"
+    )
+    assert bill.finding(dict.fromkeys(DEPLOYMENTS, FreeEnd(0, "")), MOST) == "Free for nobody"
+
+
+def test_the_ring_names_the_limit_that_one_more_user_exceeds() -> None:
+    rented = bills(Activity(1), MEASURED, PRICES)["pusher-and-serverless"]
+    end = bill.free_end(rented, MOST)
+    assert rented(end.users).usd == 0 < rented(end.users + 1).usd
+    assert end.limit == "requests"
+    assert bill.free_end(rented, end.users) == FreeEnd(end.users, "")

@@ -1,5 +1,6 @@
-"""Every notebook runs, and its committed .ipynb is the executed twin of the .py beside it."""
+"""Every notebook runs, its committed .ipynb is the executed twin of the .py, and its page stands alone."""
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -9,6 +10,7 @@ from jupyter_client.manager import KernelManager
 from nbformat import NotebookNode
 
 from notebooks.execute import FOLDER, executed, read, sources
+from notebooks.publish import publish
 
 CELL_LINES_MAX = 15
 
@@ -58,3 +60,43 @@ def test_a_notebook_asks_in_its_title_and_keeps_its_cells_short(source: Path) ->
     assert first.source.splitlines()[0].endswith("?")
     long_cells = [cell.id for cell in rest if cell.cell_type == "code" and cell.source.count("\n") >= CELL_LINES_MAX]
     assert long_cells == []
+
+
+FETCHED = re.compile(r'<(?:script|link|img|iframe|source)\b[^>]*?(?:src|href)="(?!data:)', re.IGNORECASE)
+LOCAL_LINK = re.compile(r'href="([^":#]+)"')
+
+
+@pytest.fixture(scope="module")
+def pages(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    written = publish(tmp_path_factory.mktemp("site"))
+    return {path.name: path.read_text(encoding="utf-8") for path in written}
+
+
+def test_there_is_a_page_for_each_notebook_and_the_start_page_is_the_index(pages: dict[str, str]) -> None:
+    assert len(pages) == len(sources())
+    assert next(iter(pages)) == "index.html"
+
+
+def test_no_page_fetches_anything(pages: dict[str, str]) -> None:
+    assert [name for name, page in pages.items() if FETCHED.search(page) or "@import" in page or "url(" in page] == []
+
+
+def test_every_link_between_pages_leads_somewhere(pages: dict[str, str]) -> None:
+    for name, page in pages.items():
+        assert set(LOCAL_LINK.findall(page)) <= set(pages), name
+
+
+def test_every_page_fits_phones_has_a_dark_mode_and_describes_its_charts(pages: dict[str, str]) -> None:
+    for page in pages.values():
+        assert "width=device-width" in page
+        assert "prefers-color-scheme: dark" in page
+        assert re.findall(r'<img alt="(?!\w.{20,}")', page) == []
+
+
+def test_a_page_knows_its_own_place(pages: dict[str, str]) -> None:
+    for page in pages.values():
+        assert page.count('aria-current="page"') == 1
+
+
+def test_pages_can_be_written_anywhere(tmp_path: Path) -> None:
+    assert {path.parent for path in publish(tmp_path / "a" / "b")} == {tmp_path / "a" / "b"}

@@ -1,4 +1,4 @@
-"""Whatever fails of a deployment costs time, and no acknowledged message."""
+"""Whatever fails of a deployment costs time, and no acknowledged message; its parts are those that are recorded."""
 
 import json
 import re
@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from results.schema import OUTAGES as COLUMNS
-from results.schema import OUTAGES_FILE
+from results.schema import OUTAGES_FILE, PARTS_FILE
 from servers.core.wire import Event
 from servers.deploy.deployments import DEPLOYMENTS, Deployment
 from tests.outages import __main__ as command
@@ -112,3 +112,9 @@ def test_a_deployments_readme_quotes_the_record(deployment: Deployment) -> None:
     ]
     assert re.findall(r"(?m)^\|[^|]+\| ([\d.]+) s \| ([\d.]+) s \| ([\d.]+) s \| ([\d.]+) s \|$", text) == worst
     assert f"{sum(row['messages'] for row in rows):,} messages, {len(rows)} outages" in text
+
+
+@pytest.mark.process
+def test_the_committed_parts_are_those_that_run_today() -> None:
+    committed = (command.REFERENCE / PARTS_FILE).read_text(encoding="utf-8")
+    assert parts.as_json() == committed, "python -m tests.outages.parts"

@@ -1,4 +1,4 @@
-"""Plans and their limits: the cheapest plan that suffices, and the limit that ruled out the smaller one."""
+"""Plans and their limits: the cheapest that suffices, what ruled out a smaller one, and where the cheapest changes."""
 
 import re
 from collections.abc import Mapping
@@ -8,8 +8,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from results.costs.plans import NONE_SUFFICES, BillItem, PricePlan, Service, load_prices
+from results.costs.break_even import Crossing, cheapest, crossings, last_free
+from results.costs.plans import NONE_SUFFICES, Bill, BillItem, PricePlan, Service, load_prices
 
 
 def plan(name: str, usd: float, **fields: Any) -> PricePlan:
@@ -72,3 +75,31 @@ def test_a_price_list_with_an_unknown_field_is_refused(tmp_path: Path) -> None:
     path.write_text('[service.shop]\nplans = [{ name = "free", euros = 0 }]\n')
     with pytest.raises(ValueError, match=r"prices\.toml, service shop: .*euros"):
         load_prices(path)
+
+
+MOST = 100_000
+
+
+def flat(usd: float) -> Bill:
+    return Bill((BillItem("shop", "any", usd),))
+
+
+@pytest.mark.parametrize("free", [0, 43, MOST])
+def test_free_ends_exactly_where_a_price_begins(free: int) -> None:
+    assert last_free(lambda users: flat(0 if users <= free else 20), MOST) == free
+
+
+@given(st.integers(2, MOST))
+def test_a_crossing_is_found_to_the_user(at: int) -> None:
+    found = crossings({"a": lambda n: flat(5 if n < at else 50), "b": lambda _: flat(10)}, MOST)
+    assert found == (Crossing(at, ("a",), ("b",)),)
+
+
+def test_equals_lead_together_until_one_of_them_costs_more() -> None:
+    equals = {"a": lambda n: flat(5 if n < 44 else 50), "b": lambda _: flat(5), "c": lambda _: flat(inf)}
+    assert cheapest(equals, 43) == ("a", "b")
+    assert crossings(equals, MOST) == (Crossing(44, ("a", "b"), ("b",)),)
+
+
+def test_nothing_is_cheapest_where_no_plan_suffices() -> None:
+    assert cheapest({"a": lambda _: flat(inf)}, 1) == ()
