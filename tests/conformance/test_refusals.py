@@ -1,7 +1,6 @@
 """Malformed, oversized, unauthenticated, forged and expired input: one answer on every transport."""
 
 import json
-import time
 from collections.abc import Callable
 
 import pytest
@@ -12,17 +11,8 @@ from servers.core.wire import Kind
 from servers.transports import TRANSPORTS, Transport
 from tests.conformance.conftest import Serve
 from tests.support.chat_harness import SECRET, ChatHarness, events
+from tests.support.clock import FakeClock
 from tests.support.raw_senders import OK, raw_sender
-
-
-class PastClock:
-    """A clock that runs an hour late, so that what it signs has expired."""
-
-    def now_ms(self) -> int:
-        return time.time_ns() // 1_000_000 - 3_600_000
-
-    def monotonic_s(self) -> float:
-        return time.monotonic() - 3_600
 
 
 def message(**fields: object) -> bytes:
@@ -71,8 +61,8 @@ TOKENS: dict[str, Callable[[str], str]] = {
     "garbage": lambda valid: "garbage",
     "not ASCII": lambda valid: "t\u00f6ken",
     "cut short": lambda valid: valid[:-1],
-    "signed by another": lambda valid: Tokens("another", PastClock(), 9e9).issue("ada", "Ada").token,
-    "expired": lambda valid: Tokens(SECRET, PastClock(), 60).issue("ada", "Ada").token,
+    "signed by another": lambda valid: Tokens("another", FakeClock(), 9e9).issue("ada", "Ada").token,
+    "expired": lambda valid: Tokens(SECRET, FakeClock(), 60).issue("ada", "Ada").token,  # FakeClock starts in 1970
 }
 
 

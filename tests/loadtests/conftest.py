@@ -11,14 +11,15 @@ from loadtests import compare
 from loadtests.accounts.cell import Cell
 from results.schema import MANIFEST
 
-Measure = Callable[..., Cell]
+MeasureBy = Callable[[Callable[..., Cell]], None]
+ReadManifest = Callable[[], dict[str, Any]]
 
 
 @pytest.fixture
-def measure_by(monkeypatch: pytest.MonkeyPatch) -> Callable[[Measure], None]:
+def measure_by(monkeypatch: pytest.MonkeyPatch) -> MeasureBy:
     """Return how to replace the measurement of a comparison, which then draws no charts."""
 
-    def replace(measure: Measure) -> None:
+    def replace(measure: Callable[..., Cell]) -> None:
         monkeypatch.setattr(compare, "measure", measure)
         monkeypatch.setattr(compare.Run, "analyse", lambda *_: [])
 
@@ -26,7 +27,7 @@ def measure_by(monkeypatch: pytest.MonkeyPatch) -> Callable[[Measure], None]:
 
 
 @pytest.fixture
-def manifest(tmp_path: Path) -> Callable[[], dict[str, Any]]:
+def manifest(tmp_path: Path) -> ReadManifest:
     """Return how to read the manifest of the only run below the test's folder."""
 
     def read() -> dict[str, Any]:

@@ -87,16 +87,12 @@ def test_events_that_were_seen_in_another_order_are_overtaken_in_the_order_of_th
     assert true_until_ms(log) == {(0, 1): 200, (0, 2): inf}
 
 
-def test_a_notice_that_was_replaced_before_it_came_is_counted_as_no_longer_true() -> None:
-    made = typing_cell(stopped_at_ms=105_400)
+@pytest.mark.parametrize(("stopped_at_ms", "true"), [(105_400, 0), (105_600, 2)])
+def test_a_notice_is_counted_as_still_true_unless_it_was_replaced_before_it_came(stopped_at_ms: int, true: int) -> None:
+    made = typing_cell(stopped_at_ms)
     typing = next(row for row in made.kinds if row.kind == Kind.TYPING)
-    assert (typing.actions, typing.events, typing.expected, typing.delivered, typing.still_true) == (1, 1, 2, 2, 0)
+    assert (typing.actions, typing.events, typing.expected, typing.delivered, typing.still_true) == (1, 1, 2, 2, true)
     assert made.figures["delivered"] == 2
-
-
-def test_a_notice_that_came_in_time_is_counted_as_still_true() -> None:
-    typing = next(row for row in typing_cell(stopped_at_ms=105_600).kinds if row.kind == Kind.TYPING)
-    assert (typing.delivered, typing.still_true) == (2, 2)
 
 
 def test_a_coming_is_traced_to_the_event_that_the_others_saw() -> None:

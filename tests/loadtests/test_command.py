@@ -5,12 +5,10 @@ import gzip
 import json
 import subprocess
 import sys
-from collections.abc import Callable
 from dataclasses import replace
 from io import StringIO
 from pathlib import Path
 from threading import Event, Thread
-from typing import Any
 
 import pytest
 from rich.console import Console
@@ -30,6 +28,7 @@ from loadtests.scenarios import CONVERSATION, PREVIEW, SCENARIOS, Scenario
 from results.schema import CELLS_FILE, DELIVERIES_FILE, MANIFEST
 from servers.deploy import engines
 from servers.transports import TRANSPORTS
+from tests.loadtests.conftest import MeasureBy, ReadManifest
 from tests.support.loadtest_rows import BOTH, PAIR, PLANNED, cell
 
 pytestmark = pytest.mark.xdist_group("measuring")  # these take the cores, though they measure nothing
@@ -37,8 +36,6 @@ pytestmark = pytest.mark.xdist_group("measuring")  # these take the cores, thoug
 SCENARIO = Scenario("test", "Does it work?", (PAIR,))
 
 SLUGS = ", ".join(row.slug for row in TRANSPORTS)
-MeasureBy = Callable[[Callable[..., Cell]], None]
-ReadManifest = Callable[[], dict[str, Any]]
 
 
 def test_a_run_is_partial_until_it_is_complete_and_keeps_every_cell(tmp_path: Path) -> None:

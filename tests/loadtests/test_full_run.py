@@ -1,10 +1,9 @@
 """The full run: its order, its repeats, where it stops, and that it goes on where it was interrupted."""
 
 import gzip
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -17,10 +16,9 @@ from loadtests.reports.run_folder import RunFolder
 from loadtests.scenarios import Planned, Scenario
 from results.schema import CELLS_FILE, DELIVERIES_FILE, KINDS_FILE
 from servers.transports import TRANSPORTS
+from tests.loadtests.conftest import MeasureBy, ReadManifest
 from tests.support.loadtest_rows import BOTH, PAIR, PLANNED, cell
 
-MeasureBy = Callable[[Callable[..., Cell]], None]
-ReadManifest = Callable[[], dict[str, Any]]
 STEPS = Scenario("steps", "How many?", tuple(replace(PAIR, point=name) for name in "abc"), up_to_limit=True)
 TALK = Scenario("talk", "How fast?", (PAIR,), repeats=2)
 RUN = {"measured_code": {"servers": "c0ffee"}, "machine": {}, "workloads": [], "transports": ["short_polling"]}

@@ -2,6 +2,7 @@
 
 import os
 from copy import deepcopy
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -42,7 +43,7 @@ def test_all_connections_broke_and_reconnected_by_one_request_each(restarted: Ce
 def test_what_both_servers_counted_is_added_up(monkeypatch: pytest.MonkeyPatch) -> None:
     """But for the connections, which are those of the new one, and for what an idle one counts of itself."""
     counted = {"http://old": counters(upkeep=8, frames=5), "http://new": counters(upkeep=3, frames=2)}
-    monkeypatch.setattr(server_counters, "StatsReader", lambda address: FakeStats(counted[address]))
+    monkeypatch.setattr(server_counters, "StatsReader", lambda at: SimpleNamespace(read=lambda: deepcopy(counted[at])))
     probe = Probe(Server("http://old", "", {"api": os.getpid()}, {}), os.getpid(), server_counters.ServerCounters)
     before = probe.read()
     counted["http://old"]["command_frames"] += 4
@@ -58,16 +59,6 @@ def counters(upkeep: int, frames: int) -> dict[str, Any]:
     wire = {"http": {"received": 10, "sent": 30}, "websocket": {"received": 100, "sent": 100}, "connections_open": 1}
     requests = {"send": 0, "receive": 0, "upkeep": upkeep}
     return {"requests": requests, "command_frames": frames, "empty_answers": 0, "wire": wire}
-
-
-class FakeStats:
-    """The counters of one server, as they are when they are read."""
-
-    def __init__(self, counted: dict[str, Any]) -> None:
-        self._counted = counted
-
-    def read(self) -> dict[str, Any]:
-        return deepcopy(self._counted)
 
 
 def test_what_is_counted_stays_a_whole_number(restarted: Cell) -> None:

@@ -15,11 +15,6 @@ PRIVATE = "private-room"
 USERS = ("ann", "bob", "zoë \n")
 
 
-@pytest.fixture
-def harness() -> PusherHarness:
-    return PusherHarness()
-
-
 def notices(frames: list[Json]) -> list[tuple[str, Json]]:
     return [(frame["event"].removeprefix("pusher_internal:"), json.loads(frame["data"])) for frame in frames]
 

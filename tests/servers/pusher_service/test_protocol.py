@@ -14,11 +14,6 @@ from tests.support.pusher_harness import CREDENTIALS, PusherHarness, error_of
 PRIVATE = "private-room"
 
 
-@pytest.fixture
-def harness() -> PusherHarness:
-    return PusherHarness()
-
-
 @pytest.mark.parametrize("protocol", ["5", "6", "7"])
 def test_a_greeting_states_the_socket_id_and_the_activity_timeout_in_a_string(
     protocol: str, harness: PusherHarness
