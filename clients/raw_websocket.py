@@ -21,7 +21,7 @@ class Connection(ChatConnection):
         self._socket: ChatSocket | None = None
 
     async def open(self, inbox: Inbox | None) -> Snapshot:
-        await self.close()
+        await self._disconnect()
         self._socket = await ChatSocket.connect(self._url, self.http.options.answer_s, self.http.promises.ping_s)
         return await self._socket.join(Join(self.http.connection, self.http.token, str(inbox.cursor) if inbox else ""))
 
@@ -32,7 +32,13 @@ class Connection(ChatConnection):
         return await self._open_socket().receive_page()
 
     async def close(self) -> None:
-        """Close the socket; the server then releases the lease."""
+        """Leave the room, by a request of its own, and close the socket."""
+        try:
+            await super().close()
+        finally:
+            await self._disconnect()
+
+    async def _disconnect(self) -> None:
         socket, self._socket = self._socket, None
         if socket is not None:
             await socket.close()

@@ -26,7 +26,7 @@ class Connection(ChatConnection):
         self._events: AsyncGenerator[ServerSentEvent] | None = None
 
     async def open(self, inbox: Inbox | None) -> Snapshot:
-        await self.close()
+        await self._disconnect()
         snapshot = await self.http.join()
         query = {"after": str(snapshot.cursor), "connection": self.http.connection}
         headers = {"Last-Event-ID": str(inbox.cursor)} if inbox else {}
@@ -57,6 +57,12 @@ class Connection(ChatConnection):
         raise ConnectionLost("the server ended the stream")
 
     async def close(self) -> None:
-        """Close the stream; the server then releases the lease."""
+        """Leave the room, and close the stream."""
+        try:
+            await super().close()
+        finally:
+            await self._disconnect()
+
+    async def _disconnect(self) -> None:
         self._events = None
         await self._stream.aclose()

@@ -212,8 +212,9 @@ def test_a_script_sends_its_lines_and_leaves_and_may_come_again(harness: ChatHar
     again = script(harness, "")
     assert (again.returncode, again.stderr) == (0, "")
     assert re.findall(r"Cyd ┃ (\w+)", again.stdout) == ["one", "two"]
-    stranger = script(harness, "", "--no-remember")
-    assert (stranger.returncode, "choose another --name" in stranger.stderr) == (1, True)
+    for _ in range(2):  # a name is free once its owner has left, also for whoever has no token
+        stranger = script(harness, "", "--no-remember")
+        assert (stranger.returncode, stranger.stderr) == (0, "")
 
 
 @pytest.mark.process

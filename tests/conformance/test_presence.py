@@ -1,5 +1,7 @@
 """Who is online, and since when others are not, on every transport."""
 
+import secrets
+
 import httpx
 import pytest
 
@@ -24,6 +26,13 @@ async def test_leaving_shows_at_once_with_the_time_last_seen(harness: ChatHarnes
     (member,) = [member for member in ada.members() if member.user == bob.account.user]
     assert not member.online
     assert member.last_seen_ms == gone.at_ms
+
+
+async def test_whoever_has_left_comes_back_under_the_same_name_without_a_token(harness: ChatHarness) -> None:
+    name = f"Ada-{secrets.token_hex(3)}"
+    for _ in range(3):
+        async with await harness.log_in_as(name) as ada:
+            assert online(ada) == {name}
 
 
 async def test_those_who_left_stay_on_the_list_as_offline(harness: ChatHarness) -> None:

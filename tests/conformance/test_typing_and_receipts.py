@@ -39,6 +39,17 @@ async def test_receipts_tell_everyone_who_has_read_how_far(harness: ChatHarness)
         assert ada.view.readers(ack.seq) == [bob.account.name]
 
 
+async def test_no_client_id_meets_a_receipt(harness: ChatHarness) -> None:
+    async with harness.joined("Ada") as (ada,):
+        first = await ada.send("one")
+        await ada.mark_read(first.seq)
+        await ada.send("two", client_id=f"read-{first.seq}")
+        await ada.send("three", client_id="read-3")
+        await ada.mark_read(3)
+        found = await events(ada, 5, Kind.MESSAGE, Kind.RECEIPT)
+        assert [event.body for event in found] == ["one", str(first.seq), "two", "three", "3"]
+
+
 async def test_receipts_only_ever_grow(harness: ChatHarness) -> None:
     async with harness.joined("Ada", "Bob") as (ada, bob):
         first, second = await ada.send("one"), await ada.send("two")
