@@ -20,8 +20,7 @@ from urllib.request import urlopen
 import pytest
 
 from loadtests.accounts.offered import scheduled
-from loadtests.accounts.samples import Samples
-from loadtests.accounts.summary import Summary, summarise
+from loadtests.accounts.summary import summarise
 from loadtests.harness.server_probe import serving
 from loadtests.plan.hosts import problem_of
 from loadtests.plan.schedule import schedule
@@ -67,10 +66,6 @@ def requests_of(output: str) -> dict[str, int]:
     return {f"{kind.strip()} {name}".strip(): int(count) for kind, name, count in rows}
 
 
-def summary_of(noted: Samples, ended_s: float | None = None) -> Summary:
-    return summarise([noted], 1, ended_s)
-
-
 @pytest.mark.parametrize("host", ["http://127.0.0.1:8000", "http://localhost", "http://[::1]:1,http://a:2/"])
 def test_an_address_of_a_server_is_no_problem(host: str) -> None:
     assert problem_of(host, LOCUST_FILE) == ""
@@ -95,7 +90,7 @@ def test_a_load_that_cannot_be_is_refused_by_its_options_name(option: dict[str, 
 
 
 def test_a_summary_counts_what_was_due_and_times_what_came() -> None:
-    summary = summary_of(samples([sent(1)], BOTH))
+    summary = summarise([samples([sent(1)], BOTH)], 1)
     (row,) = summary.rows()
     assert [row[key] for key in ("kind", "sent", "due", "delivered", "lost", "p50")] == [
         "message",
@@ -110,7 +105,7 @@ def test_a_summary_counts_what_was_due_and_times_what_came() -> None:
 
 
 def test_a_summary_counts_losses_and_duplicates() -> None:
-    lost, twice = summary_of(samples([sent(1)], BOTH[:1])), summary_of(samples([sent(1)], [*BOTH, BOTH[0]]))
+    lost, twice = (summarise([samples([sent(1)], deliveries)], 1) for deliveries in (BOTH[:1], [*BOTH, BOTH[0]]))
     assert not lost.adds_up
     assert "In the whole test, 1 deliveries were lost." in lost.lines()
     assert not twice.adds_up
@@ -118,7 +113,7 @@ def test_a_summary_counts_losses_and_duplicates() -> None:
 
 
 def test_what_was_on_its_way_when_a_test_was_stopped_is_not_called_lost() -> None:
-    stopped = summary_of(samples([sent(1)], BOTH[:1]), ended_s=106.0)
+    stopped = summarise([samples([sent(1)], BOTH[:1])], 1, ended_s=106.0)
     assert stopped.measured_s == 5.0
     assert stopped.adds_up
     assert not any("were lost" in line or "came to everyone" in line for line in stopped.lines())
@@ -133,7 +128,8 @@ def test_a_process_that_did_not_report_is_missed() -> None:
 def test_deliveries_between_machines_are_reported_as_not_timed() -> None:
     noted = samples([sent(1)], BOTH)
     noted.machine_of = {0: "one", 1: "another"}
-    assert any(line.startswith("Not timed: 1 that came from another machine") for line in summary_of(noted).lines())
+    lines = summarise([noted], 1).lines()
+    assert any(line.startswith("Not timed: 1 that came from another machine") for line in lines)
 
 
 def test_a_test_that_measured_nothing_reports_why() -> None:

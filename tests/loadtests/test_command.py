@@ -68,16 +68,6 @@ def test_only_deliveries_that_do_not_add_up_fail_the_command(
 
 
 @pytest.mark.process
-def test_an_interrupted_run_keeps_what_was_measured(
-    tmp_path: Path, measure_by: MeasureBy, manifest: ReadManifest
-) -> None:
-    outcomes = iter([lambda: cell(BOTH), interrupt])
-    measure_by(lambda *_: next(outcomes)())
-    assert compare.compare_transports(SCENARIO, TRANSPORTS[:2], tmp_path) == compare.INTERRUPTED
-    assert (manifest()["partial"], list(manifest()["verdicts"])) == (True, ["short_polling, test"])
-
-
-@pytest.mark.process
 def test_a_run_that_is_interrupted_in_its_first_transport_leaves_nothing(
     tmp_path: Path, measure_by: MeasureBy, capsys: pytest.CaptureFixture[str]
 ) -> None:

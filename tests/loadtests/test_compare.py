@@ -111,6 +111,7 @@ def test_ctrl_c_ends_the_run_keeps_what_was_finished_and_leaves_no_process(tmp_p
     _, alive = psutil.wait_procs(started, timeout=30)
     assert [child for child in alive if child.status() != psutil.STATUS_ZOMBIE] == []
     (folder,) = tmp_path.iterdir()
-    assert json.loads((folder / MANIFEST).read_text())["partial"]
+    manifest = json.loads((folder / MANIFEST).read_text())
+    assert (manifest["partial"], list(manifest["verdicts"])) == (True, ["raw_websocket, conversation"])
     with (folder / CELLS_FILE).open() as file:
         assert [row["transport"] for row in csv.DictReader(file)] == ["raw_websocket"]
