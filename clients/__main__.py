@@ -5,8 +5,10 @@ A log-in's token is kept per server and name, so that a second window belongs to
 
 import asyncio
 import io
+import os
 import sys
-from collections.abc import Coroutine, Iterator
+import threading
+from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager, suppress
 from hashlib import sha256
 from pathlib import Path
@@ -68,13 +70,20 @@ def crowd(
 
 async def stay(running: Coroutine[Any, Any, None], attached: bool) -> None:
     """Run until interrupted, or until standard input closes if `attached`; then everybody leaves."""
-    leaving = asyncio.create_task(asyncio.to_thread(sys.stdin.buffer.read) if attached else asyncio.Event().wait())
     task = asyncio.create_task(running)
-    await asyncio.wait((task, leaving), return_when=asyncio.FIRST_COMPLETED)
-    leaving.cancel()
-    task.cancel()
+    if attached:
+        loop = asyncio.get_running_loop()
+        threading.Thread(target=await_end_of_input, args=(loop, task.cancel), daemon=True).start()
     with suppress(asyncio.CancelledError):
         await task
+
+
+def await_end_of_input(loop: asyncio.AbstractEventLoop, call: Callable[[], object]) -> None:
+    """Have the loop call a function once standard input closes; for a thread that may outlive the loop."""
+    while os.read(sys.stdin.fileno(), 4096):
+        pass
+    with suppress(RuntimeError):
+        loop.call_soon_threadsafe(call)
 
 
 async def converse(transport: str, server: str, room: str, name: str, remember: bool, options: Options) -> int:

@@ -13,6 +13,7 @@ import msgspec
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidStatus
 
+from clients.closing import close_websocket
 from clients.errors import ClientError, ConnectionLost, Refused, refused
 from clients.http_session import TOO_MANY_REQUESTS
 from servers.core.wire import Ack, Join, Page, Refusal, Snapshot, SocketAnswer, SocketCommand, decode, encode
@@ -90,11 +91,11 @@ class ChatSocket:
                     self._responses[refusal.ref].set_exception(refused(refusal))
 
     async def close(self) -> None:
-        """Close the connection; commands without a response raise ConnectionLost."""
+        """Close the connection at once; commands without a response raise ConnectionLost."""
         for response in self._responses.values():
             if not response.done():
                 response.set_exception(ConnectionLost("the connection was closed before the response arrived"))
-        await self._socket.close()
+        await close_websocket(self._socket)
 
     def _is_awaited(self, ref: int) -> bool:
         """Return whether a `post` still waits for this response: it may have timed out."""

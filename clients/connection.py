@@ -1,7 +1,7 @@
 """One client's connection to its server: plain HTTP, of which each module `clients.<slug>` changes what differs.
 
-Teaches that a transport is four methods (open, post a command, receive the next page, close), and that polling clients
-differ in `receive` alone. Everything above is the same for all transports: `clients.conversation`.
+Teaches that a transport is four methods (open, post a command, receive the next page, disconnect), and that polling
+clients differ in `receive` alone. Everything above is the same for all transports: `clients.conversation`.
 """
 
 import random
@@ -34,6 +34,12 @@ class ChatConnection(ABC):
     async def receive(self, inbox: Inbox) -> Page:
         """Wait for the next page after the inbox's cursor; it may be empty."""
 
-    async def close(self) -> None:
-        """Leave the room and release the connection."""
-        await self.http.leave()
+    async def leave(self) -> None:
+        """Leave the room, which frees the user's name, and disconnect."""
+        try:
+            await self.http.leave()
+        finally:
+            await self.disconnect()
+
+    async def disconnect(self) -> None:  # noqa: B027 - polling clients have nothing to close
+        """Close what `open` has opened; the user stays in the room for as long as their lease."""

@@ -28,6 +28,7 @@ UNREAD_MAX = 10_000
 """Events kept for a reader that does not read; after that the client stops receiving, and the server keeps the rest."""
 
 GIVE_UP_S = 60.0
+LEAVE_S = 2.0
 Result = TypeVar("Result")
 
 
@@ -65,8 +66,8 @@ class ChatSession:
     async def __aenter__(self) -> Self:
         try:
             self._enter(await self._connection.open(None))
-        except ClientError:
-            await self._http.close()
+        except BaseException:
+            await self.close()
             raise
         self._receiving = asyncio.create_task(self._receive())
         return self
@@ -75,12 +76,13 @@ class ChatSession:
         await self.close()
 
     async def close(self) -> None:
-        """Leave the room, if joined, and close every connection."""
+        """Leave the room, which also frees the name, and close every connection; waits, at most about LEAVE_S."""
         if self._receiving is not None:
             self._receiving.cancel()
             await asyncio.gather(self._receiving, return_exceptions=True)
-        with suppress(ClientError):  # a lease that cannot be released expires
-            await self._connection.close()
+        with suppress(ClientError, TimeoutError):  # a lease that cannot be released expires
+            async with asyncio.timeout(LEAVE_S):
+                await self._connection.leave()
         await self._http.close()
         if self._unread.full():
             self._unread.get_nowait()

@@ -12,7 +12,7 @@ import stamina
 from clients.backoff import Backoff
 from clients.client_ids import new_client_id
 from clients.conversation import ChatSession, log_in
-from clients.errors import ClientError, ConnectionLost
+from clients.errors import ClientError, ConnectionLost, Refused
 from servers.core.wire import Kind
 
 NAMES = ("Emil", "Fay", "Gus", "Hana", "Ivo", "Juno", "Kai", "Lea", "Milo", "Nora")
@@ -27,7 +27,8 @@ TEXTS = (
     "That explains a lot.",
 )
 TYPING_S = 1.2
-GIVE_UP_S = 30.0
+GIVE_UP_S = 40.0
+"""Longer than a lease: for so long a name stays taken whose last user could not leave."""
 
 
 async def run_crowd(transport: str, server: str, room: str, people: int, every_s: float) -> None:
@@ -38,14 +39,17 @@ async def run_crowd(transport: str, server: str, room: str, people: int, every_s
 
 
 async def run_user(transport: str, server: str, room: str, name: str, every_s: float) -> None:
-    """Log in and chat; waits for a server that has not started yet, or restarts."""
+    """Log in and chat; waits for a server that has not started yet, or restarts, and for a name to become free."""
     backoff = Backoff()
-    retry = stamina.retry(
-        on=lambda error: isinstance(error, ConnectionLost) and backoff.next_s(), attempts=None, timeout=GIVE_UP_S
-    )
+    retry = stamina.retry(on=lambda error: may_pass(error) and backoff.next_s(), attempts=None, timeout=GIVE_UP_S)
     async with await retry(log_in)(transport, server, room, name) as session, asyncio.TaskGroup() as tasks:
         tasks.create_task(write(session, every_s))
         tasks.create_task(read(session))
+
+
+def may_pass(error: Exception) -> bool:
+    """Return whether a later log-in may succeed."""
+    return error.code == "name_taken" if isinstance(error, Refused) else isinstance(error, ConnectionLost)
 
 
 async def write(session: ChatSession, every_s: float) -> None:

@@ -32,7 +32,7 @@ class Connection(ChatConnection):
         self._next_heartbeat_s = 0.0
 
     async def open(self, inbox: Inbox | None) -> Snapshot:
-        await self._unsubscribe()
+        await self.disconnect()
         snapshot = await self.http.join()
         self._subscription = asyncio.create_task(self._subscribe())
         self._caught_up = False
@@ -51,10 +51,6 @@ class Connection(ChatConnection):
             if inbox.behind or not self._caught_up:
                 return await self._read(inbox)
 
-    async def close(self) -> None:
-        await self._unsubscribe()
-        await super().close()
-
     async def _receive_pushed(self, inbox: Inbox) -> Page | None:
         """Return the next pushed page; None when it is time for a heartbeat, or to read what is missing."""
         assert self._subscription is not None
@@ -68,7 +64,7 @@ class Connection(ChatConnection):
         except TimeoutError:
             return None
         except ConnectionLost:
-            await self._unsubscribe()
+            await self.disconnect()
             self._caught_up, self.phase = False, random.random()
             self._subscription = asyncio.create_task(self._subscribe(self._backoff.next_s()))
             return None
@@ -115,7 +111,7 @@ class Connection(ChatConnection):
             raise
         return socket
 
-    async def _unsubscribe(self) -> None:
+    async def disconnect(self) -> None:
         """Close the socket, or stop trying to open one."""
         subscription, self._subscription = self._subscription, None
         if subscription is not None:

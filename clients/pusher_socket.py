@@ -8,6 +8,7 @@ from typing import Self
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidHandshake
 
+from clients.closing import close_websocket
 from clients.errors import ConnectionLost
 from clients.pusher_frames import Frame, ServiceAddress
 from servers.core.wire import Undecodable, decode, encode
@@ -51,7 +52,7 @@ class PusherSocket:
             await self._send(Frame("pusher:pong", {}))
 
     async def close(self) -> None:
-        await self._socket.close()
+        await close_websocket(self._socket)
 
     async def _send(self, frame: Frame) -> None:
         try:

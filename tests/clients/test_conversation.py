@@ -68,7 +68,7 @@ class FakeConnection(ChatConnection):
     async def receive(self, inbox: Inbox) -> Page:
         return scripted([await self.pages.get()], page(0, 0))
 
-    async def close(self) -> None:
+    async def leave(self) -> None:
         self.is_closed = True
 
     def deliver(self, *pages: Page | Exception) -> None:
@@ -227,10 +227,20 @@ async def test_leaving_closes_the_connection_and_ends_the_events(connection: Fak
 
 
 async def test_a_lost_connection_does_not_keep_anybody_from_leaving(connection: FakeConnection) -> None:
-    with patch.object(connection, "close", side_effect=BROKEN) as close:
+    with patch.object(connection, "leave", side_effect=BROKEN) as leave:
         async with new_session(connection):
             pass
-    close.assert_awaited_once()
+    leave.assert_awaited_once()
+
+
+async def test_leaving_does_not_wait_for_a_server_that_does_not_answer(
+    connection: FakeConnection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("clients.conversation.LEAVE_S", 0.01)
+    async with asyncio.timeout(DEADLINE_S):
+        with patch.object(connection, "leave", asyncio.Event().wait):
+            async with new_session(connection):
+                pass
 
 
 async def test_a_refused_join_closes_every_connection(connection: FakeConnection) -> None:

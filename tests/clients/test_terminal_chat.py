@@ -3,10 +3,12 @@
 import asyncio
 import io
 import re
+import signal
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -17,6 +19,7 @@ from prompt_toolkit.output.vt100 import Vt100_Output
 from typer.testing import CliRunner
 
 from clients.__main__ import app, explain, store_token, stored_token, token_file
+from clients.conversation import ChatSession
 from clients.errors import Refused
 from clients.terminal_chat import TerminalChat
 from clients.terminal_screens import PromptScreen
@@ -24,7 +27,7 @@ from clients.typing_notices import RENEW_S, TypingNotices
 from servers import transports
 from servers.core.wire import Kind
 from servers.deploy.child_process import started
-from tests.support.chat_harness import DEADLINE_S, ChatHarness, events, until
+from tests.support.chat_harness import DEADLINE_S, ChatHarness, events, online, until
 
 SOCKET = transports.find("raw_websocket")
 
@@ -212,9 +215,42 @@ def test_a_script_sends_its_lines_and_leaves_and_may_come_again(harness: ChatHar
     again = script(harness, "")
     assert (again.returncode, again.stderr) == (0, "")
     assert re.findall(r"Cyd ┃ (\w+)", again.stdout) == ["one", "two"]
+<<<<<<< Updated upstream
     for _ in range(2):  # a name is free once its owner has left, also for whoever has no token
         stranger = script(harness, "", "--no-remember")
         assert (stranger.returncode, stranger.stderr) == (0, "")
+=======
+    for _ in range(2):
+        stranger = script(harness, "", "--no-remember")
+        assert (stranger.returncode, stranger.stderr) == (0, "")
+
+
+@pytest.mark.anyio
+@pytest.mark.process
+async def test_a_script_is_refused_a_name_in_use(harness: ChatHarness) -> None:
+    async with harness.joined("Eve") as (eve,):
+        stranger = await asyncio.to_thread(script, harness, "", "--name", eve.account.name)
+    assert (stranger.returncode, "choose another --name" in stranger.stderr) == (1, True)
+>>>>>>> Stashed changes
+
+
+def is_online(client: ChatSession, name: str) -> bool:
+    return name in online(client)
+
+
+@pytest.mark.anyio
+@pytest.mark.process
+async def test_an_interrupted_chat_and_an_interrupted_crowd_leave(harness: ChatHarness) -> None:
+    place = ["--transport", SOCKET.slug, "--server", harness.address, "--room", harness.room]
+    async with harness.joined("Ada") as (ada,):
+        for name, command in (("Flo", ["chat", "--name", "Flo", "--no-remember"]), ("Fay", ["crowd", "--people", "2"])):
+            arguments = [sys.executable, "-m", "clients", *command, *place]
+            process = await asyncio.create_subprocess_exec(*arguments, stdin=asyncio.subprocess.PIPE)
+            await until(ada, partial(is_online, ada, name))
+            process.send_signal(signal.SIGINT)
+            await asyncio.wait_for(process.wait(), DEADLINE_S)
+            await until(ada, lambda: online(ada) == {ada.account.name})
+            await (await harness.log_in_as(name)).close()
 
 
 @pytest.mark.process

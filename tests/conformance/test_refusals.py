@@ -147,7 +147,18 @@ async def test_a_name_in_use_is_refused_without_its_token(harness: ChatHarness) 
         await again.close()
 
 
+<<<<<<< Updated upstream
 async def test_a_client_of_another_transport_is_refused_before_it_logs_in(harness: ChatHarness) -> None:
+=======
+async def test_a_name_is_free_as_soon_as_its_user_has_left(harness: ChatHarness) -> None:
+    async with harness.joined("Ada") as (ada,):
+        pass
+    async with await harness.log_in_as(ada.account.name) as again:
+        assert again.account.user != ada.account.user
+
+
+async def test_a_client_of_another_transport_is_told_so_before_it_logs_in(harness: ChatHarness) -> None:
+>>>>>>> Stashed changes
     for other in TRANSPORTS:
         if other != harness.transport:
             with pytest.raises(Refused) as refusal:
