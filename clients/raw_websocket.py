@@ -21,13 +21,8 @@ class Connection(ChatConnection):
         self._socket: ChatSocket | None = None
 
     async def open(self, inbox: Inbox | None) -> Snapshot:
-<<<<<<< Updated upstream
-        await self._disconnect()
-        self._socket = await ChatSocket.connect(self._url, self.http.options.answer_s, self.http.promises.ping_s)
-=======
         await self.disconnect()
-        self._socket = await ChatSocket.connect(self._url, self.http.options.answer_s)
->>>>>>> Stashed changes
+        self._socket = await ChatSocket.connect(self._url, self.http.options.answer_s, self.http.promises.ping_s)
         return await self._socket.join(Join(self.http.connection, self.http.token, str(inbox.cursor) if inbox else ""))
 
     async def post(self, command: SocketCommand) -> Ack:
@@ -36,19 +31,8 @@ class Connection(ChatConnection):
     async def receive(self, inbox: Inbox) -> Page:
         return await self._open_socket().receive_page()
 
-<<<<<<< Updated upstream
-    async def close(self) -> None:
-        """Leave the room, by a request of its own, and close the socket."""
-        try:
-            await super().close()
-        finally:
-            await self._disconnect()
-
-    async def _disconnect(self) -> None:
-=======
     async def disconnect(self) -> None:
         """Close the socket; the server then releases the lease, and keeps the name for as long as it would have run."""
->>>>>>> Stashed changes
         socket, self._socket = self._socket, None
         if socket is not None:
             await socket.close()

@@ -26,11 +26,7 @@ class Connection(ChatConnection):
         self._events: AsyncGenerator[ServerSentEvent] | None = None
 
     async def open(self, inbox: Inbox | None) -> Snapshot:
-<<<<<<< Updated upstream
-        await self._disconnect()
-=======
         await self.disconnect()
->>>>>>> Stashed changes
         snapshot = await self.http.join()
         query = {"after": str(snapshot.cursor), "connection": self.http.connection}
         headers = {"Last-Event-ID": str(inbox.cursor)} if inbox else {}
@@ -60,18 +56,7 @@ class Connection(ChatConnection):
             raise ConnectionLost(f"the stream broke: {type(error).__name__}: {error}") from error
         raise ConnectionLost("the server ended the stream")
 
-<<<<<<< Updated upstream
-    async def close(self) -> None:
-        """Leave the room, and close the stream."""
-        try:
-            await super().close()
-        finally:
-            await self._disconnect()
-
-    async def _disconnect(self) -> None:
-=======
     async def disconnect(self) -> None:
         """Close the stream; the server then releases the lease, and keeps the name for as long as it would have run."""
->>>>>>> Stashed changes
         self._events = None
         await self._stream.aclose()

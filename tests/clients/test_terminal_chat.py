@@ -215,12 +215,7 @@ def test_a_script_sends_its_lines_and_leaves_and_may_come_again(harness: ChatHar
     again = script(harness, "")
     assert (again.returncode, again.stderr) == (0, "")
     assert re.findall(r"Cyd ┃ (\w+)", again.stdout) == ["one", "two"]
-<<<<<<< Updated upstream
     for _ in range(2):  # a name is free once its owner has left, also for whoever has no token
-        stranger = script(harness, "", "--no-remember")
-        assert (stranger.returncode, stranger.stderr) == (0, "")
-=======
-    for _ in range(2):
         stranger = script(harness, "", "--no-remember")
         assert (stranger.returncode, stranger.stderr) == (0, "")
 
@@ -231,7 +226,6 @@ async def test_a_script_is_refused_a_name_in_use(harness: ChatHarness) -> None:
     async with harness.joined("Eve") as (eve,):
         stranger = await asyncio.to_thread(script, harness, "", "--name", eve.account.name)
     assert (stranger.returncode, "choose another --name" in stranger.stderr) == (1, True)
->>>>>>> Stashed changes
 
 
 def is_online(client: ChatSession, name: str) -> bool:

@@ -147,9 +147,6 @@ async def test_a_name_in_use_is_refused_without_its_token(harness: ChatHarness) 
         await again.close()
 
 
-<<<<<<< Updated upstream
-async def test_a_client_of_another_transport_is_refused_before_it_logs_in(harness: ChatHarness) -> None:
-=======
 async def test_a_name_is_free_as_soon_as_its_user_has_left(harness: ChatHarness) -> None:
     async with harness.joined("Ada") as (ada,):
         pass
@@ -157,8 +154,7 @@ async def test_a_name_is_free_as_soon_as_its_user_has_left(harness: ChatHarness)
         assert again.account.user != ada.account.user
 
 
-async def test_a_client_of_another_transport_is_told_so_before_it_logs_in(harness: ChatHarness) -> None:
->>>>>>> Stashed changes
+async def test_a_client_of_another_transport_is_refused_before_it_logs_in(harness: ChatHarness) -> None:
     for other in TRANSPORTS:
         if other != harness.transport:
             with pytest.raises(Refused) as refusal:
