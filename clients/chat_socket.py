@@ -13,16 +13,14 @@ import msgspec
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidStatus
 
-from clients.closing import close_websocket
+from clients.closing import CLOSE_S, close_websocket
 from clients.errors import ClientError, ConnectionLost, Refused, refused
-from clients.http_session import TOO_MANY_REQUESTS
+from clients.http_session import TOO_MANY_REQUESTS, Promises
 from servers.core.wire import Ack, Join, Page, Refusal, Snapshot, SocketAnswer, SocketCommand, decode, encode
 
 TOO_BIG = 1009
 FRAME_BYTES_MAX = 16 * 1024 * 1024  # a page of a hundred of the longest texts, each character escaped, is 2.5 MB
 REFUSALS = range(4400, 4500)
-CLOSE_S = 1.0
-"""How long closing waits for the server to close as well: one that cannot be reached does not."""
 
 
 class ChatSocket:
@@ -35,7 +33,7 @@ class ChatSocket:
         self._responses: dict[int, asyncio.Future[Ack]] = {}
 
     @classmethod
-    async def connect(cls, url: str, answer_s: float, ping_s: float) -> Self:
+    async def connect(cls, url: str, answer_s: float, ping_s: float = Promises().ping_s) -> Self:
         """Open the connection, which pings every `ping_s`; waits, at most `answer_s` seconds."""
         try:
             socket = await connect(
