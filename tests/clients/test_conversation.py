@@ -15,7 +15,6 @@ from clients.http_session import HttpSession
 from clients.inbox import Inbox
 from servers.core.wire import Account, Ack, Cursor, Event, Kind, MarkRead, Page, Send, Snapshot, SocketCommand, Typing
 
-pytestmark = pytest.mark.anyio
 DEADLINE_S = 5.0
 QUICK = Options(backoff_s=0.001, backoff_max_s=0.002)
 BROKEN = ConnectionLost("the cable was pulled")

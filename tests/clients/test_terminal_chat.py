@@ -148,7 +148,6 @@ async def window(harness: ChatHarness) -> AsyncIterator[tuple[PipeInput, FakeTer
 
 
 @pytest.mark.process
-@pytest.mark.anyio
 async def test_two_people_chat_and_one_of_them_has_a_terminal(harness: ChatHarness) -> None:
     async with harness.joined("Bob") as (bob,):
         await bob.send("written before")
@@ -166,7 +165,6 @@ async def test_two_people_chat_and_one_of_them_has_a_terminal(harness: ChatHarne
 
 
 @pytest.mark.process
-@pytest.mark.anyio
 async def test_typing_is_shown_to_others_while_it_lasts(harness: ChatHarness) -> None:
     async with harness.joined("Bob") as (bob,), window(harness) as (keys, _, chatting):
         for typed, body in (("thinking", "started"), ("\x15", "stopped")):
@@ -177,7 +175,6 @@ async def test_typing_is_shown_to_others_while_it_lasts(harness: ChatHarness) ->
 
 
 @pytest.mark.process
-@pytest.mark.anyio
 async def test_commands_are_not_sent_to_anybody(harness: ChatHarness) -> None:
     async with harness.joined("Bob") as (bob,), window(harness) as (keys, terminal, chatting):
         await bob.send("written at first")

@@ -23,7 +23,6 @@ from servers.wire_bytes import WireBytes
 from tests.support.listener import DEADLINE_S, Listener, serving_in_process
 from tests.support.pusher_process import ENV
 
-pytestmark = pytest.mark.anyio
 SHORT_S = 0.05
 HEAD_MAX = ConnectionLimits().head_bytes_max
 START = b"GET /held HTTP/1.1\r\nHost: 127.0.0.1\r\n"

@@ -14,7 +14,6 @@ from servers.core.store import Lease, Store, open_store
 from servers.core.wire import Event, Kind
 from tests.support.clock import FakeClock
 
-pytestmark = pytest.mark.anyio
 ADA = Identity("ada", "Ada", expires_at_ms=1 << 60)
 WINDOW = Connection("room", "ada", "Ada", "window")
 BOB = Connection("room", "bob", "Bob", "window")

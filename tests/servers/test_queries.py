@@ -15,7 +15,6 @@ from servers.core.store import Lease, Store, open_store
 from servers.core.wire import Cursor, Draft, Kind
 from tests.support.engines import Engines
 
-pytestmark = pytest.mark.anyio
 ADA = Lease("room", "ada", "Ada", "window", seen_ms=1_000, expires_at_ms=2_000)
 BOB = Lease("room", "bob", "Bob", "window", seen_ms=1_000, expires_at_ms=2_000)
 SENT = Draft(Kind.MESSAGE, "ada", "Ada", "hello", 1_000, "once")

@@ -26,7 +26,7 @@ from servers.deploy.engines import Engine
 from tests.support.clock import FakeClock
 from tests.support.engines import SHARED, Engines, answered
 
-pytestmark = [pytest.mark.anyio, pytest.mark.process]
+pytestmark = pytest.mark.process
 DEADLINE_S = 15.0
 LONG_MS = 60_000
 ADA = Lease("room", "ada", "Ada", "window", seen_ms=1_000, expires_at_ms=2_000)

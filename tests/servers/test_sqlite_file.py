@@ -16,7 +16,6 @@ from servers.core.store import Store, open_store
 from servers.core.stores import refusals, sqlite_tables
 from servers.core.wire import Cursor, Draft, Event, Kind
 
-pytestmark = pytest.mark.anyio
 DEADLINE_S = 15.0
 
 

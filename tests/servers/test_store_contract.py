@@ -19,7 +19,6 @@ from servers.core.wire import Cursor, Draft, Event, Kind, Leave, MarkRead, Send,
 from tests.support.clock import FakeClock
 from tests.support.engines import SHARED, Engines
 
-pytestmark = pytest.mark.anyio
 STORES = ("sqlite", *(pytest.param(scheme, marks=pytest.mark.process) for scheme in SHARED))
 FreshUrl = Callable[[], str]
 DEADLINE_S = 10.0

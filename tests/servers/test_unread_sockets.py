@@ -9,8 +9,6 @@ from collections.abc import AsyncIterator
 from contextlib import ExitStack, asynccontextmanager
 from pathlib import Path
 
-import pytest
-
 from servers.core.auth import Tokens
 from servers.core.chat import Chat
 from servers.core.clock import SystemClock
@@ -24,7 +22,6 @@ from servers.serving import HttpSettings
 from servers.socket_writer import Message, SocketWriter
 from tests.support.listener import DEADLINE_S, Listener, serving_in_process
 
-pytestmark = pytest.mark.anyio
 SOCKETS, USERS, MESSAGES = 24, 3, 60
 BYTES_EACH = 512 * 1024
 RESIDUE_EACH = 64 * 1024

@@ -15,7 +15,6 @@ from servers.core.stores.followed_rooms import FollowedRooms
 from servers.core.stores.sqlite import SqliteStore
 from servers.core.wire import Cursor, Draft, Kind
 
-pytestmark = pytest.mark.anyio
 DEADLINE_S = 10.0
 HELLO = Draft(Kind.MESSAGE, "ada", "Ada", "hello", 1_000)
 

@@ -14,7 +14,7 @@ from websockets.exceptions import ConnectionClosed
 
 from servers.deploy.child_process import ChildProcess, started
 
-pytestmark = [pytest.mark.anyio, pytest.mark.process]
+pytestmark = pytest.mark.process
 HOLD_S = 0.3
 DEADLINE_S = 10.0
 

@@ -15,9 +15,7 @@ PRIVATE = "private-room"
 
 
 @pytest.mark.parametrize("protocol", ["5", "6", "7"])
-def test_a_greeting_states_the_socket_id_and_the_activity_timeout_in_a_string(
-    protocol: str, harness: PusherHarness
-) -> None:
+def test_a_greeting_states_the_socket_id_and_the_activity_timeout(protocol: str, harness: PusherHarness) -> None:
     socket_id, greeting = harness.connections.open(CREDENTIALS.key, protocol)
     frame = json.loads(greeting)
     assert frame["event"] == "pusher:connection_established"
@@ -28,31 +26,11 @@ def test_socket_ids_are_two_numbers_and_a_dot() -> None:
     assert re.fullmatch(r"\d+\.\d+", new_socket_id())
 
 
-@pytest.mark.parametrize(
-    ("key", "protocol", "code"),
-    [
-        ("wrong", "7", 4001),
-        (CREDENTIALS.key, "seven", 4006),
-        (CREDENTIALS.key, "", 4006),
-        (CREDENTIALS.key, "4", 4007),
-        (CREDENTIALS.key, "8", 4007),
-        (CREDENTIALS.key, None, 4008),
-    ],
-)
-def test_a_wrong_key_or_protocol_is_rejected_with_its_code(
-    key: str, protocol: str | None, code: int, harness: PusherHarness
-) -> None:
-    with pytest.raises(ConnectionRejected) as rejected:
-        harness.connections.open(key, protocol)
-    assert rejected.value.code == code
-
-
 def test_a_connection_too_many_is_rejected_with_4100_until_one_leaves() -> None:
     harness = PusherHarness(Limits(connections_max=1))
     first = harness.connect()
-    with pytest.raises(ConnectionRejected) as rejected:
+    with pytest.raises(ConnectionRejected, check=lambda rejected: rejected.code == 4100):
         harness.connect()
-    assert rejected.value.code == 4100
     harness.connections.close(first)
     harness.connect()
 
@@ -102,9 +80,7 @@ def test_a_pong_or_any_other_frame_keeps_a_connection(harness: PusherHarness) ->
         '{"event":"client-x","data":' + "[" * 60_000,
     ],
 )
-def test_a_malformed_frame_is_answered_with_an_error_and_the_connection_stays(
-    text: str, harness: PusherHarness
-) -> None:
+def test_a_malformed_frame_gets_an_error_and_the_connection_stays(text: str, harness: PusherHarness) -> None:
     client = harness.connect()
     assert error_of(harness.send_text(client, text))[0] is None
     assert harness.send(client, "pusher:ping")[0]["event"] == "pusher:pong"

@@ -14,7 +14,7 @@ import pusher
 import pytest
 
 from tests.support.pusher_harness import CREDENTIALS, Json
-from tests.support.pusher_process import DEADLINE_S, official_api, push_service
+from tests.support.pusher_process import DEADLINE_S
 
 pytestmark = pytest.mark.process
 
@@ -77,25 +77,15 @@ def report_of(process: subprocess.Popen[str]) -> Json:
     return report
 
 
-def test_pusher_js_receives_on_a_private_channel_what_the_official_library_publishes() -> None:
-    with (
-        push_service() as service,
-        official_api(service.address) as api,
-        auth_endpoint(api) as endpoint,
-        pusher_js(service.address, endpoint, "private-room") as client,
-    ):
+def test_pusher_js_receives_what_the_official_library_publishes(address: str, api: pusher.Pusher) -> None:
+    with auth_endpoint(api) as endpoint, pusher_js(address, endpoint, "private-room") as client:
         assert report_of(client)["happened"] == "subscribed"
         api.trigger("private-room", "message", {"body": "Grüße", "seq": 1})
         assert report_of(client) == {"happened": "event", "data": {"body": "Grüße", "seq": 1}}
         assert client.wait(DEADLINE_S) == 0
 
 
-def test_pusher_js_reports_that_the_api_refuses_a_channel() -> None:
-    with (
-        push_service() as service,
-        official_api(service.address) as api,
-        auth_endpoint(api) as endpoint,
-        pusher_js(service.address, endpoint, FORBIDDEN) as client,
-    ):
+def test_pusher_js_reports_that_the_api_refuses_a_channel(address: str, api: pusher.Pusher) -> None:
+    with auth_endpoint(api) as endpoint, pusher_js(address, endpoint, FORBIDDEN) as client:
         assert report_of(client) == {"happened": "refused", "status": 403}
         assert client.wait(DEADLINE_S) == 0

@@ -4,7 +4,7 @@ import os
 import socket as sockets
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import httpx
@@ -34,23 +34,6 @@ pytestmark = pytest.mark.process
 SLOW_BATCHES_MAX = 400
 EVENT = {"channel": "a", "name": "news", "data": "1"}
 MEMBER_ADDED, MEMBER_REMOVED = "pusher_internal:member_added", "pusher_internal:member_removed"
-
-
-@pytest.fixture(scope="module")
-def service() -> Iterator[ChildProcess]:
-    with push_service() as running:
-        yield running
-
-
-@pytest.fixture
-def address(service: ChildProcess) -> str:
-    return service.address
-
-
-@pytest.fixture
-def api(address: str) -> Iterator[pusher.Pusher]:
-    with official_api(address) as api:
-        yield api
 
 
 def get(address: str, path: str) -> Any:
@@ -196,7 +179,9 @@ def test_an_endless_body_is_refused_with_413_before_it_is_read_as_json(address: 
     [
         ("/app/wrong\N{PILE OF POO}?protocol=7", 4001),
         (f"/app/{CREDENTIALS.key}?protocol=x", 4006),
-        (f"/app/{CREDENTIALS.key}?protocol=99", 4007),
+        (f"/app/{CREDENTIALS.key}?protocol=", 4006),
+        (f"/app/{CREDENTIALS.key}?protocol=4", 4007),
+        (f"/app/{CREDENTIALS.key}?protocol=8", 4007),
         (f"/app/{CREDENTIALS.key}", 4008),
     ],
 )
