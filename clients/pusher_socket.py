@@ -26,12 +26,18 @@ class PusherSocket:
         """Open the connection and wait for the service's greeting."""
         try:
             socket = await connect(address.url, compression=None, proxy=None, open_timeout=answer_s)
-            greeting = decode(await socket.recv(), type=Frame)
-        except (OSError, InvalidHandshake, ConnectionClosed, TimeoutError, *Undecodable) as error:
+        except (OSError, InvalidHandshake, TimeoutError) as error:
             raise ConnectionLost(f"push service: {error}") from error
-        if greeting.event != "pusher:connection_established":
-            raise ConnectionLost(f"push service: expected a greeting, got {greeting.event} {greeting.data}")
-        return cls(socket, decode(greeting.data)["socket_id"])
+        try:
+            greeting = decode(await socket.recv(), type=Frame)
+            if greeting.event != "pusher:connection_established":
+                raise ConnectionLost(f"push service: expected a greeting, got {greeting.event} {greeting.data}")
+            return cls(socket, decode(greeting.data)["socket_id"])
+        except BaseException as error:  # also when nobody waits for it any more
+            socket.transport.abort()
+            if isinstance(error, (ConnectionClosed, *Undecodable)):
+                raise ConnectionLost(f"push service: {error}") from error
+            raise
 
     async def subscribe(self, channel: str, auth: str) -> None:
         """Subscribe, and wait until the service has confirmed it."""

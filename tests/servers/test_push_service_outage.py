@@ -9,7 +9,10 @@ from typing import Any
 
 import httpx
 import pytest
+from websockets.asyncio.server import ServerConnection, serve
 
+from clients.pusher_frames import ServiceAddress
+from clients.pusher_socket import PusherSocket
 from servers.core.wire import Kind
 from servers.deploy.child_process import started
 from servers.transports import find
@@ -86,3 +89,20 @@ async def test_health_says_why_events_are_not_pushed() -> None:
             await ada.send("which is refused by the service")
             assert "signature" in (await health(server.address, "degraded"))["detail"]
             assert [event.body for event in await events(ada, 1, Kind.MESSAGE)]  # over HTTP
+
+
+async def test_who_gives_up_on_a_silent_push_service_closes_the_connection() -> None:
+    arrived, closed = asyncio.Event(), asyncio.Event()
+
+    async def silent(connection: ServerConnection) -> None:
+        arrived.set()
+        await connection.wait_closed()
+        closed.set()
+
+    async with serve(silent, "127.0.0.1", 0) as service, asyncio.timeout(DEADLINE_S):
+        port = next(iter(service.sockets)).getsockname()[1]
+        address = ServiceAddress("key", "", "127.0.0.1", port, tls=False)
+        connecting = asyncio.create_task(PusherSocket.connect(address, DEADLINE_S))
+        await arrived.wait()
+        connecting.cancel()
+        await closed.wait()
