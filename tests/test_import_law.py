@@ -39,9 +39,7 @@ def test_a_transport_has_its_module_and_never_reaches_a_sibling(graph: grimp.Imp
 
 
 @pytest.mark.parametrize(("module", "allowed"), STANDARD_LIBRARY_AND.items())
-def test_a_format_or_a_model_needs_the_standard_library_only(
-    graph: grimp.ImportGraph, module: str, allowed: set[str]
-) -> None:
+def test_a_format_needs_the_standard_library_only(graph: grimp.ImportGraph, module: str, allowed: set[str]) -> None:
     imported = graph.find_modules_directly_imported_by(module)
     assert imported - sys.stdlib_module_names - allowed == set()
 

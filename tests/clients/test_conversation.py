@@ -97,7 +97,7 @@ async def next_seqs(session: ChatSession, count: int) -> list[int]:
         return [(await anext(events)).seq for _ in range(count)]
 
 
-async def test_a_send_is_repeated_under_the_same_client_id_until_it_is_acknowledged(
+async def test_a_send_is_repeated_under_its_client_id_until_acknowledged(
     session: ChatSession, connection: FakeConnection
 ) -> None:
     connection.acks = [BROKEN, NOT_JOINED, Ack(seq=4, at_ms=7)]
@@ -110,19 +110,15 @@ async def test_a_send_is_repeated_under_the_same_client_id_until_it_is_acknowled
     assert connection.posted[-1] != first
 
 
-async def test_typing_and_receipts_are_commands_like_any_other(
-    session: ChatSession, connection: FakeConnection
-) -> None:
+async def test_typing_and_receipts_are_commands(session: ChatSession, connection: FakeConnection) -> None:
     await session.typing()
     await session.typing(False)
     await session.mark_read(9)
     assert connection.posted == [Typing(True), Typing(False), MarkRead(9)]
 
 
-async def test_a_send_is_given_up_in_the_end(
-    session: ChatSession, connection: FakeConnection, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("clients.conversation.GIVE_UP_S", 0.01)
+@patch("clients.conversation.GIVE_UP_S", 0.01)
+async def test_a_send_is_given_up_in_the_end(session: ChatSession, connection: FakeConnection) -> None:
     connection.acks = [BROKEN] * 1000
     with pytest.raises(ConnectionLost, match="cable"):
         await session.send("hello")
@@ -149,11 +145,12 @@ async def test_a_lost_connection_or_membership_is_restored_from_the_cursor(
 
 
 async def test_a_connection_that_opens_and_brings_nothing_is_opened_ever_more_slowly(
-    connection: FakeConnection, monkeypatch: pytest.MonkeyPatch
+    connection: FakeConnection,
 ) -> None:
     backoff = Mock(next_s=Mock(return_value=0.0))
-    monkeypatch.setattr("clients.conversation.Backoff", lambda *_: backoff)
-    async with new_session(connection) as session:
+    with patch("clients.conversation.Backoff", return_value=backoff):
+        session = new_session(connection)
+    async with session:
         connection.deliver(BROKEN, BROKEN, page(0, 1), BROKEN, page(1, 2))
         assert await next_seqs(session, 2) == [1, 2]
     assert backoff.mock_calls[:4] == [call.next_s(), call.next_s(), call.reset(), call.next_s()]
@@ -178,7 +175,7 @@ async def test_the_session_knows_whether_it_is_connected(session: ChatSession, c
     assert session.connected
 
 
-async def test_a_refusal_ends_the_events_after_those_that_came_before_it(
+async def test_a_refusal_ends_the_events_after_those_before_it(
     session: ChatSession, connection: FakeConnection
 ) -> None:
     connection.deliver(page(0, 2), GONE)

@@ -55,9 +55,7 @@ def test_each_event_comes_out_once_and_in_order(
 @pytest.mark.parametrize(
     ("early", "missing", "seqs"), [(page(2, 3), page(0, 2), [1, 2, 3]), (hint(1), page(0, 1), [1])]
 )
-def test_an_inbox_is_behind_until_what_is_missing_has_been_read(
-    inbox: Inbox, early: Page, missing: Page, seqs: list[int]
-) -> None:
+def test_an_inbox_is_behind_until_it_has_all(inbox: Inbox, early: Page, missing: Page, seqs: list[int]) -> None:
     assert feed(inbox, early) == []
     assert inbox.behind
     assert feed(inbox, missing) == seqs

@@ -6,7 +6,7 @@ import re
 import signal
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from functools import partial
 from pathlib import Path
@@ -48,9 +48,7 @@ def home(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     ],
     ids=["while typing", "not in a pause", "once for an emptied line"],
 )
-def test_a_typing_notice_is_sent_at_once_and_as_rarely_as_possible(
-    typed: Sequence[tuple[str, float]], due: list[bool | None]
-) -> None:
+def test_a_typing_notice_is_sent_at_once_and_rarely(typed: list[tuple[str, float]], due: list[bool | None]) -> None:
     notices = TypingNotices()
     assert [notices.due(text, now_s) for text, now_s in typed] == due
 

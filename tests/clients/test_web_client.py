@@ -51,9 +51,7 @@ def pages(draw: st.DrawFn) -> Page:
 
 @settings(max_examples=200, deadline=None)
 @given(start=st.integers(0, 5), pages=st.lists(pages(), max_size=8))
-def test_both_inboxes_return_the_same_events_in_the_same_order(
-    web_inbox: Requests, start: int, pages: list[Page]
-) -> None:
+def test_both_inboxes_return_the_same_events_in_order(web_inbox: Requests, start: int, pages: list[Page]) -> None:
     inbox = Inbox(Cursor("e1", start))
     seqs = [[event.seq for event in inbox.feed(page)] for page in pages]
     assert web_inbox({"cursor": {"epoch": "e1", "seq": start}, "pages": msgspec.to_builtins(pages)}) == {

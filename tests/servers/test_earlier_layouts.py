@@ -13,7 +13,9 @@ from servers.core.errors import TooMany
 from servers.core.store import Lease, Store, open_store
 from servers.core.wire import Cursor, Draft, Kind, encode
 from tests.support.engines import Engines
+from tests.support.stores import opened
 
+OldDatabase = Callable[[Engines, Path], Awaitable[str]]
 DEADLINE_S = 15.0
 SENT = Draft(Kind.MESSAGE, "ada", "Ada", "hello", 1_000, "first")
 READ = Draft(Kind.RECEIPT, "bob", "Bob", "1", 1_000, "read-1")
@@ -89,22 +91,13 @@ async def redis_of_old(engines: Engines, folder: Path) -> str:
 
 @pytest.mark.parametrize(
     "old",
-    [
-        sqlite_of_old,
-        pytest.param(postgres_of_old, marks=pytest.mark.process),
-        pytest.param(redis_of_old, marks=pytest.mark.process),
-    ],
+    [sqlite_of_old, *(pytest.param(old, marks=pytest.mark.process) for old in (postgres_of_old, redis_of_old))],
 )
-async def test_it_opens_and_works(
-    old: Callable[[Engines, Path], Awaitable[str]], engines: Engines, tmp_path: Path
-) -> None:
+async def test_it_opens_and_works(old: OldDatabase, engines: Engines, tmp_path: Path) -> None:
     url = await old(engines, tmp_path)
     for _ in range(2):  # the second time there is nothing to upgrade
-        store = await open_store(url)
-        try:
+        async with opened(url, 1) as (store,):
             await check(store)
-        finally:
-            await store.close()
 
 
 async def check(store: Store) -> None:

@@ -1,8 +1,10 @@
 """Leases as one process sees them, on a clock that the test moves."""
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
+from unittest.mock import patch
 
 import pytest
 
@@ -34,34 +36,21 @@ class CountingStore:
         self.touches += 1
         return await self._store.touch(lease)
 
-    async def close(self) -> None:
-        await self._store.close()
-
     async def now_ms(self) -> int:
         return await self._store.now_ms() + self.wrong_ms
-
-    async def release(self, lease: Lease) -> Event | None:
-        return await self._store.release(lease)
 
     async def expire(self, now_ms: int, lease_ms: int) -> Sequence[Event]:
         if self.fails:
             raise Unavailable("store: gone")
         return await self._store.expire(now_ms, lease_ms)
 
-    def __getattr__(self, name: str) -> object:
+    def __getattr__(self, name: str) -> Any:
         return getattr(self._store, name)
 
 
 @pytest.fixture
-def clock() -> FakeClock:
-    return FakeClock()
-
-
-@pytest.fixture
-async def store(tmp_path: Path, clock: FakeClock) -> AsyncIterator[CountingStore]:
-    opened = await open_store(f"sqlite:///{tmp_path}/chat.db", clock)
-    yield CountingStore(opened)
-    await opened.close()
+async def store(store: Store) -> CountingStore:
+    return CountingStore(store)
 
 
 @pytest.fixture
@@ -98,7 +87,7 @@ async def test_a_user_who_returns_after_expiry_is_online_again(presence: Presenc
     assert back.body == "online"
 
 
-async def test_who_is_back_online_is_returned_though_the_store_fails(
+async def test_who_is_back_is_returned_though_the_store_fails(
     presence: Presence, store: CountingStore, clock: FakeClock
 ) -> None:
     await presence.join(WINDOW)
@@ -141,7 +130,7 @@ async def test_the_end_of_an_old_socket_does_not_end_one_that_has_joined_again(p
         assert not held.ended
 
 
-async def test_whoever_went_offline_at_another_process_is_renewed_by_the_next_sweep(
+async def test_who_went_offline_elsewhere_is_renewed_by_the_next_sweep(
     presence: Presence, store: CountingStore
 ) -> None:
     await presence.join(WINDOW)
@@ -168,7 +157,7 @@ async def test_the_open_requests_of_one_connection_are_bounded(presence: Presenc
 
 
 @pytest.mark.parametrize("jump_s", [HOUR_S, -HOUR_S])
-async def test_leases_end_when_they_would_have_though_the_wall_clock_is_set(
+async def test_leases_end_on_time_though_the_wall_clock_is_set(
     presence: Presence, clock: FakeClock, jump_s: float
 ) -> None:
     await presence.join(WINDOW)
@@ -183,9 +172,7 @@ async def test_leases_end_when_they_would_have_though_the_wall_clock_is_set(
 
 
 @pytest.mark.parametrize("wrong_s", [HOUR_S, -HOUR_S])
-async def test_leases_run_on_the_clock_of_a_shared_store_and_not_on_that_of_a_process(
-    store: CountingStore, clock: FakeClock, wrong_s: float
-) -> None:
+async def test_leases_run_on_the_clock_of_the_store(store: CountingStore, clock: FakeClock, wrong_s: float) -> None:
     wrong, right = FakeClock(wrong_s), clock
     there, here = (Presence(store, given, Settings(lease_s=LEASE_S)) for given in (wrong, right))  # type: ignore[arg-type]
     await there.join(WINDOW)
@@ -228,10 +215,8 @@ async def test_after_a_restart_leases_run_for_one_more_lease_whatever_the_clock_
     await reopened.close()
 
 
-async def test_the_caches_are_bounded_and_forget_the_oldest(
-    presence: Presence, store: CountingStore, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("servers.core.presence.CACHED_MAX", 5)
+@patch("servers.core.presence.CACHED_MAX", 5)
+async def test_the_caches_are_bounded_and_forget_the_oldest(presence: Presence, store: CountingStore) -> None:
     for number in range(20):
         await presence.join(WINDOW._replace(room=f"room-{number}"))
         await presence.require(ADA, f"room-{number}")

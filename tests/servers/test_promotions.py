@@ -5,18 +5,19 @@ import shutil
 import subprocess
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import AsyncExitStack, contextmanager
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 import redis
 
-from servers.core.store import Store, open_store
+from servers.core.store import Store
 from servers.core.stores import postgres_listener, redis_reader
-from servers.core.wire import Cursor, Draft, Kind
+from servers.core.wire import Cursor
 from servers.deploy.empty_database import engine_folder
 from servers.deploy.engines import Engine, as_nobody, give_to_engines, postgres_server, program, redis_server
 from tests.support.engines import SHARED, answered
+from tests.support.stores import draft, opened
 
 pytestmark = pytest.mark.process
 DEADLINE_S = 15.0
@@ -103,15 +104,8 @@ async def stores(
     """Return two stores that, once their connections have broken, do not listen again: an append always comes first."""
     for module in (redis_reader, postgres_listener):
         monkeypatch.setattr(module, "RETRY_S", 10 * DEADLINE_S)
-    async with AsyncExitStack() as stack:
-        opened = [await open_store(failing_over[0].url) for _ in range(2)]
-        for store in opened:
-            stack.push_async_callback(store.close)
-        yield opened
-
-
-def draft(body: str) -> Draft:
-    return Draft(Kind.MESSAGE, "ada", "Ada", body, at_ms=1_000, client_id=body)
+    async with opened(failing_over[0].url) as found:
+        yield found
 
 
 async def test_numbers_that_a_promoted_replica_gives_again_are_of_another_log(
@@ -120,15 +114,15 @@ async def test_numbers_that_a_promoted_replica_gives_again_are_of_another_log(
     _, fall_behind, take_over = failing_over
     one, other = stores
     for body in ("0", "1", "2"):
-        await one.append("room", draft(body))
+        await one.append("room", draft(body, body))
     await asyncio.to_thread(fall_behind)
     for body in ("lost", "lost too"):
-        await one.append("room", draft(body))
+        await one.append("room", draft(body, body))
     cursor = Cursor(other.epoch, 5)
     assert await other.wait("room", Cursor(cursor.epoch, 4), DEADLINE_S)
     await asyncio.to_thread(take_over)
     for body in ("3", "4"):
-        await answered(lambda: one.append("room", draft(body)))  # noqa: B023
+        await answered(lambda: one.append("room", draft(body, body)))  # noqa: B023
         assert one.epoch != cursor.epoch
     page = await other.read("room", cursor, 10)
     assert page.epoch == other.epoch == one.epoch != cursor.epoch

@@ -11,12 +11,11 @@ import asyncpg
 import pytest
 import redis
 
-from servers.core.store import Lease, Store, open_store
+from servers.core.store import Store, open_store
 from servers.core.wire import Cursor, Draft, Kind
 from tests.support.engines import Engines
+from tests.support.stores import ADA, BOB, opened
 
-ADA = Lease("room", "ada", "Ada", "window", seen_ms=1_000, expires_at_ms=2_000)
-BOB = Lease("room", "bob", "Bob", "window", seen_ms=1_000, expires_at_ms=2_000)
 SENT = Draft(Kind.MESSAGE, "ada", "Ada", "hello", 1_000, "once")
 DEADLINE_S = 15.0
 LOG = 2_000
@@ -60,10 +59,9 @@ class Recorder(sqlite3.Connection):
 
 async def test_each_query_of_sqlite_uses_an_index(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sqlite3, "connect", partial(sqlite3.connect, factory=Recorder))
-    store = await open_store(f"sqlite:///{tmp_path}/chat.db")
-    await store.append("room", Draft(Kind.MESSAGE, "bob", "Bob", "first", 1_000))
-    await use(store)
-    await store.close()
+    async with opened(f"sqlite:///{tmp_path}/chat.db", 1) as (store,):
+        await store.append("room", Draft(Kind.MESSAGE, "bob", "Bob", "first", 1_000))
+        await use(store)
     plans = Recorder.plans
     assert len(plans) >= 20
     for statement, plan in plans.items():
@@ -99,9 +97,8 @@ async def test_postgresql_reads_no_table_from_end_to_end(engines: Engines) -> No
     try:
         await database.execute(FILL)
         before = await counted(database)
-        store = await open_store(f"{url}?enable_seqscan=off")
-        await use(store)
-        await store.close()
+        async with opened(f"{url}?enable_seqscan=off", 1) as (store,):
+            await use(store)
         scans, rows = await counted(database)
         assert (scans - before[0], rows - before[1] < READ_MAX) == (0, True), rows - before[1]
     finally:

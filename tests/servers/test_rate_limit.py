@@ -10,11 +10,6 @@ from servers.core.settings import Settings
 from tests.support.clock import FakeClock
 
 
-@pytest.fixture
-def clock() -> FakeClock:
-    return FakeClock()
-
-
 def test_a_burst_is_accepted_and_then_so_many_a_second(clock: FakeClock) -> None:
     limit = RateLimit(clock, per_s=2, burst=10)
     for _ in range(10):

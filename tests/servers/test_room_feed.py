@@ -1,26 +1,15 @@
 """The feed: one tail for all readers, and followers of which none waits for another."""
 
 import asyncio
-from collections.abc import AsyncIterator
-from pathlib import Path
-
-import pytest
 
 from servers.core.room_feed import EncodedPage, RoomFeed, encode_page
 from servers.core.room_feeds import RoomFeeds
 from servers.core.settings import Settings
-from servers.core.store import Store, open_store
+from servers.core.store import Store
 from servers.core.wire import Cursor, Draft, Event, Kind, Page, decode
 from servers.http_endpoint import QUERY_BYTES_MAX, parse_query
 
 DEADLINE_S = 5.0
-
-
-@pytest.fixture
-async def store(tmp_path: Path) -> AsyncIterator[Store]:
-    opened = await open_store(f"sqlite:///{tmp_path}/chat.db")
-    yield opened
-    await opened.close()
 
 
 def event(seq: int) -> Event:

@@ -6,7 +6,6 @@ Each process is a Store of its own here, with its own connections to a real engi
 import asyncio
 import subprocess
 from collections.abc import AsyncIterator, Coroutine, Iterator
-from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any
 
 import pytest
@@ -16,20 +15,20 @@ from msgspec.structs import replace
 from servers.core.errors import Unavailable
 from servers.core.presence import Connection, Presence
 from servers.core.settings import Settings
-from servers.core.store import Lease, Store, open_store
+from servers.core.store import Store, open_store
 from servers.core.stores import postgres_listener, redis_streams
 from servers.core.stores.postgres_listener import PostgresListener
 from servers.core.stores.shielded import Shielded
-from servers.core.wire import Cursor, Draft, Event, Kind
+from servers.core.wire import Cursor, Event
 from servers.deploy.empty_database import engine_folder
 from servers.deploy.engines import Engine
 from tests.support.clock import FakeClock
 from tests.support.engines import SHARED, Engines, answered
+from tests.support.stores import ADA, draft, join, log, opened
 
 pytestmark = pytest.mark.process
 DEADLINE_S = 15.0
 LONG_MS = 60_000
-ADA = Lease("room", "ada", "Ada", "window", seen_ms=1_000, expires_at_ms=2_000)
 
 
 @pytest.fixture(params=SHARED)
@@ -40,16 +39,6 @@ def scheme(request: pytest.FixtureRequest) -> str:
 @pytest.fixture
 def url(scheme: str, engines: Engines) -> str:
     return engines.fresh_url(scheme)
-
-
-@asynccontextmanager
-async def opened(url: str) -> AsyncIterator[list[Store]]:
-    """Open two stores over one database, as two processes would."""
-    async with AsyncExitStack() as stack:
-        stores = [await open_store(url) for _ in range(2)]
-        for store in stores:
-            stack.push_async_callback(store.close)
-        yield stores
 
 
 @pytest.fixture
@@ -63,18 +52,6 @@ def engine(scheme: str) -> Iterator[Engine]:
     """Return an engine that a test may kill."""
     with engine_folder() as folder, SHARED[scheme](folder) as running:
         yield running
-
-
-def draft(body: str, client_id: str = "") -> Draft:
-    return Draft(Kind.MESSAGE, "ada", "Ada", body, at_ms=1_000, client_id=client_id)
-
-
-async def join(store: Store, lease: Lease) -> Event | None:
-    return await store.join(lease, connections_max=3, rooms_max=2)
-
-
-async def log(store: Store) -> list[Event]:
-    return list((await store.read("room", Cursor(store.epoch, 0), 1_000)).events)
 
 
 def empty(url: str) -> None:
@@ -142,9 +119,7 @@ async def test_of_two_processes_exactly_one_returns_that_a_lease_has_expired(sto
     assert [event.body for event in await log(stores[0])].count("offline") == 20
 
 
-async def test_what_has_expired_before_the_store_fails_is_returned(
-    stores: list[Store], monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_what_expires_before_a_failure_is_returned(stores: list[Store], monkeypatch: pytest.MonkeyPatch) -> None:
     store, run, left = stores[0], Shielded.run, 1
     for n in range(3):
         await join(store, replace(ADA, user=f"user-{n}", name=f"User {n}"))
@@ -190,9 +165,7 @@ async def test_a_connection_that_moves_away_and_back_is_not_ended_by_the_process
     assert ended.body == "offline"
 
 
-async def test_two_processes_that_open_an_empty_database_at_once_agree_on_the_epoch(
-    url: str,
-) -> None:
+async def test_processes_that_open_an_empty_database_at_once_agree_on_the_epoch(url: str) -> None:
     stores = await asyncio.gather(*(open_store(url) for _ in range(4)))
     assert len({store.epoch for store in stores}) == 1
     await asyncio.gather(*(store.close() for store in stores))
@@ -239,9 +212,7 @@ async def test_an_engine_that_is_killed_under_load_loses_nothing_it_acknowledged
 
 
 @pytest.mark.parametrize("scheme", ["postgresql"])
-async def test_a_notification_that_is_lost_costs_no_more_than_one_interval(
-    url: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_a_lost_notification_costs_one_interval_at_most(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(PostgresListener, "hint", lambda self, room, seq: None)
     monkeypatch.setattr(postgres_listener, "REREAD_S", 0.2)
     async with opened(url) as (one, other):
@@ -289,17 +260,16 @@ async def test_a_log_that_has_lost_its_end_is_another_log(url: str, stores: list
 
 
 async def test_a_stream_keeps_its_newest_events_and_answers_older_cursors_with_a_gap(engines: Engines) -> None:
-    store = await open_store(engines.fresh_url("redis") + "?kept=100")
-    for n in range(300):
-        await store.append("room", draft(str(n), f"id-{n}"))
-    page = await store.read("room", Cursor(store.epoch, 5), 1_000)
-    assert page.next == 300
-    assert page.after > 5
-    assert 100 <= len(page.events) < 100 + 64
-    assert [event.seq for event in page.events] == list(range(page.after + 1, 301))
-    assert len(await store.history("room", 1_000, 1_000)) == len(page.events)
-    assert (await store.append("room", draft("299", "id-299"))).seq == 300
-    await store.close()
+    async with opened(engines.fresh_url("redis") + "?kept=100", 1) as (store,):
+        for n in range(300):
+            await store.append("room", draft(str(n), f"id-{n}"))
+        page = await store.read("room", Cursor(store.epoch, 5), 1_000)
+        assert page.next == 300
+        assert page.after > 5
+        assert 100 <= len(page.events) < 100 + 64
+        assert [event.seq for event in page.events] == list(range(page.after + 1, 301))
+        assert len(await store.history("room", 1_000, 1_000)) == len(page.events)
+        assert (await store.append("room", draft("299", "id-299"))).seq == 300
 
 
 @pytest.mark.parametrize(

@@ -48,9 +48,7 @@ async def test_a_push_is_written_at_once_while_the_transport_has_room(wire: Wire
     assert wire.got == [0, 1, 2]
 
 
-async def test_a_push_that_would_wait_is_pending_and_written_once_there_is_room(
-    wire: Wire, writer: SocketWriter
-) -> None:
+async def test_a_push_that_would_wait_is_written_once_there_is_room(wire: Wire, writer: SocketWriter) -> None:
     wire.room.clear()
     assert writer.push(message(0)) is PENDING
     assert wire.got == []
@@ -69,9 +67,7 @@ async def test_a_push_behind_a_pending_one_is_refused_and_never_written(wire: Wi
     assert wire.got == [0]
 
 
-async def test_awaited_sends_follow_the_unfinished_push_in_the_order_they_were_made(
-    wire: Wire, writer: SocketWriter
-) -> None:
+async def test_awaited_sends_follow_the_unfinished_push_in_order(wire: Wire, writer: SocketWriter) -> None:
     wire.room.clear()
     writer.push(message(0))
     sends = [asyncio.create_task(writer.send(message(n))) for n in (1, 2, 3)]
@@ -117,9 +113,7 @@ async def test_a_client_that_has_gone_makes_pushes_lost_and_sends_raise(wire: Wi
     assert wire.got == []
 
 
-async def test_a_client_that_leaves_with_a_message_unfinished_is_noticed_by_whoever_waits(
-    wire: Wire, writer: SocketWriter
-) -> None:
+async def test_a_client_that_leaves_amid_a_message_is_noticed_by_who_waits(wire: Wire, writer: SocketWriter) -> None:
     wire.room.clear()
     assert writer.push(message(0)) is PENDING
     wire.error = ConnectionResetError("gone")

@@ -14,17 +14,16 @@ from servers.core.auth import Identity, Tokens
 from servers.core.chat import Chat
 from servers.core.errors import NameTaken, NotJoined, TooMany, Unavailable
 from servers.core.settings import Settings
-from servers.core.store import Lease, Store, open_store
-from servers.core.wire import Cursor, Draft, Event, Kind, Leave, MarkRead, Send, SocketCommand, Typing
+from servers.core.store import Store, open_store
+from servers.core.wire import Cursor, Draft, Kind, Leave, MarkRead, Send, SocketCommand, Typing
 from tests.support.clock import FakeClock
 from tests.support.engines import SHARED, Engines
+from tests.support.stores import ADA, BOB, draft, join, log, opened
 
 STORES = ("sqlite", *(pytest.param(scheme, marks=pytest.mark.process) for scheme in SHARED))
 FreshUrl = Callable[[], str]
 DEADLINE_S = 10.0
 LONG_MS = 60_000
-ADA = Lease("room", "ada", "Ada", "window", seen_ms=1_000, expires_at_ms=2_000)
-BOB = Lease("room", "bob", "Bob", "window", seen_ms=1_000, expires_at_ms=2_000)
 
 
 @pytest.fixture(params=STORES)
@@ -42,21 +41,8 @@ def url(fresh_url: FreshUrl) -> str:
 
 @pytest.fixture
 async def store(url: str) -> AsyncIterator[Store]:
-    opened = await open_store(url)
-    yield opened
-    await opened.close()
-
-
-def draft(body: str, client_id: str = "", sender: str = "ada", kind: Kind = Kind.MESSAGE) -> Draft:
-    return Draft(kind, sender, sender.title(), body, at_ms=1_000, client_id=client_id)
-
-
-async def join(store: Store, lease: Lease) -> Event | None:
-    return await store.join(lease, connections_max=3, rooms_max=2)
-
-
-async def log(store: Store, room: str = "room") -> list[Event]:
-    return list((await store.read(room, Cursor(store.epoch, 0), 1_000)).events)
+    async with opened(url, 1) as (store,):
+        yield store
 
 
 async def test_concurrent_appends_get_gap_free_numbers_per_room(store: Store) -> None:
@@ -141,13 +127,11 @@ async def test_closing_wakes_those_who_wait(store: Store) -> None:
 
 
 async def test_an_append_is_still_there_after_reopening_and_so_is_the_epoch(url: str) -> None:
-    store = await open_store(url)
-    event, epoch = await store.append("room", draft("hello", "c1")), store.epoch
-    await store.close()
-    again = await open_store(url)
-    assert (await log(again), again.epoch) == ([event], epoch)
-    assert (await again.append("room", draft("hello", "c1"))) == event
-    await again.close()
+    async with opened(url, 1) as (store,):
+        event, epoch = await store.append("room", draft("hello", "c1")), store.epoch
+    async with opened(url, 1) as (again,):
+        assert (await log(again), again.epoch) == ([event], epoch)
+        assert (await again.append("room", draft("hello", "c1"))) == event
 
 
 async def test_history_holds_messages_only_newest_last(store: Store) -> None:
@@ -343,12 +327,9 @@ APPENDS = st.lists(
 
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(appends=APPENDS)
-def test_any_mix_of_appends_reads_as_a_list_with_retries_left_out(
-    url: str, appends: list[tuple[str, str, str]]
-) -> None:
+def test_any_mix_of_appends_reads_as_a_list_without_retries(url: str, appends: list[tuple[str, str, str]]) -> None:
     async def play() -> None:
-        store = await open_store(url)
-        try:
+        async with opened(url, 1) as (store,):
             rooms = {letter: f"{letter}-{secrets.token_hex(4)}" for letter in "ab"}
             expected: dict[str, list[tuple[str, str]]] = {"a": [], "b": []}
             seen: set[tuple[str, str, str]] = set()
@@ -361,8 +342,6 @@ def test_any_mix_of_appends_reads_as_a_list_with_retries_left_out(
                 events = await log(store, rooms[room])
                 assert [(event.sender, event.client_id) for event in events] == sends
                 assert [event.seq for event in events] == list(range(1, len(sends) + 1))
-        finally:
-            await store.close()
 
     asyncio.run(play())
 
@@ -380,10 +359,10 @@ COMMANDS = st.one_of(
 @given(commands=st.lists(st.tuples(st.sampled_from("ab"), COMMANDS), max_size=20))
 def test_every_acknowledged_command_is_in_the_log(url: str, commands: list[tuple[str, SocketCommand]]) -> None:
     async def play() -> None:
-        store, clock, room = await open_store(url), FakeClock(), secrets.token_hex(4)
-        chat = Chat(store, Tokens("secret", clock, 3600), clock, Settings())
+        clock, room = FakeClock(), secrets.token_hex(4)
         users = {name: Identity(secrets.token_hex(4), name + room, 1 << 60) for name in "ab"}
-        try:
+        async with opened(url, 1) as (store,):
+            chat = Chat(store, Tokens("secret", clock, 3600), clock, Settings())
             texts: dict[tuple[str, str], str] = {}
             for name, command in commands:
                 snapshot = await chat.join(users[name], room, "window")
@@ -406,8 +385,6 @@ def test_every_acknowledged_command_is_in_the_log(url: str, commands: list[tuple
                         expected = Kind.PRESENCE, "offline"
                 assert (events[ack.seq].sender, events[ack.seq].name) == (users[name].user, name + room)
                 assert (events[ack.seq].kind, events[ack.seq].body) == expected
-        finally:
-            await store.close()
 
     asyncio.run(play())
 

@@ -1,15 +1,14 @@
 """What a process keeps of a room ends when nobody reads there any more, and begins again with the next who does."""
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping, Sequence
-from pathlib import Path
+from collections.abc import Mapping, Sequence
 
 import pytest
 
 from servers.core import room_feed
 from servers.core.room_feeds import RoomFeeds
 from servers.core.settings import Settings
-from servers.core.store import open_store
+from servers.core.store import Store
 from servers.core.stores import followed_rooms, sqlite
 from servers.core.stores.followed_rooms import FollowedRooms
 from servers.core.stores.sqlite import SqliteStore
@@ -19,15 +18,7 @@ DEADLINE_S = 10.0
 HELLO = Draft(Kind.MESSAGE, "ada", "Ada", "hello", 1_000)
 
 
-@pytest.fixture
-async def store(tmp_path: Path) -> AsyncIterator[SqliteStore]:
-    opened = await open_store(f"sqlite:///{tmp_path}/chat.db")
-    assert isinstance(opened, SqliteStore)
-    yield opened
-    await opened.close()
-
-
-async def test_a_feed_that_nobody_uses_ends(store: SqliteStore, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_feed_that_nobody_uses_ends(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(room_feed, "PUMP_WAIT_S", 0.01)
     feeds = RoomFeeds(store, Settings(), lambda event: None)
     used = await feeds.open("used")
@@ -44,9 +35,8 @@ async def test_a_feed_that_nobody_uses_ends(store: SqliteStore, monkeypatch: pyt
     await feeds.close()
 
 
-async def test_the_embedded_store_bounds_what_it_notes_of_rooms_and_loses_no_wake_up(
-    store: SqliteStore, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_the_embedded_store_notes_few_rooms_and_wakes_all(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert isinstance(store, SqliteStore)
     monkeypatch.setattr(sqlite, "HEADS_MAX", 2)
     rooms = [f"room-{n}" for n in range(20)]
     for seq in range(3):

@@ -48,9 +48,7 @@ def test_a_window_gets_its_lanes_each_at_an_origin_of_its_own(page: httpx.Client
         ({"Host": "evil.example", "Origin": "http://evil.example"}, "Host"),
     ],
 )
-def test_a_request_that_is_not_from_the_page_is_refused(
-    page: httpx.Client, changed: dict[str, str], named: str
-) -> None:
+def test_a_foreign_request_is_refused(page: httpx.Client, changed: dict[str, str], named: str) -> None:
     answer = page.post("/control", json={"type": "gather", "people": 0}, headers=changed)
     assert answer.status_code == 403
     assert answer.json()["detail"].startswith(named)
@@ -72,9 +70,7 @@ def test_a_request_that_is_not_from_the_page_is_refused(
         ({"type": "reset_counts", "window": "none", "more": 1}, 400, "more"),
     ],
 )
-def test_a_request_that_cannot_be_met_is_refused_with_the_reason(
-    page: httpx.Client, body: dict[str, object], status: int, named: str
-) -> None:
+def test_what_cannot_be_met_is_refused(page: httpx.Client, body: dict[str, object], status: int, named: str) -> None:
     answer = page.post("/control", json=body)
     assert answer.status_code == status
     assert named in answer.json()["detail"]

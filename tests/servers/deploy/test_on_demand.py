@@ -1,7 +1,6 @@
 """Two chats over one store, as two instances of a function are: nothing is left for later, and nothing remembered."""
 
 from collections.abc import AsyncIterator
-from pathlib import Path
 
 import pytest
 
@@ -9,25 +8,13 @@ from servers.core.auth import Identity, Tokens
 from servers.core.chat import Chat
 from servers.core.errors import NotJoined
 from servers.core.settings import Settings
-from servers.core.store import Store, open_store
+from servers.core.store import Store
 from servers.core.wire import Cursor, Event, Leave, Page, Send, decode
 from tests.support.clock import FakeClock
 
 SETTINGS = Settings(on_demand=True)
 ADA = Identity("ada", "Ada", expires_at_ms=1 << 60)
 BOB = Identity("bob", "Bob", expires_at_ms=1 << 60)
-
-
-@pytest.fixture
-def clock() -> FakeClock:
-    return FakeClock()
-
-
-@pytest.fixture
-async def store(tmp_path: Path, clock: FakeClock) -> AsyncIterator[Store]:
-    opened = await open_store(f"sqlite:///{tmp_path}/chat.db", clock)
-    yield opened
-    await opened.close()
 
 
 @pytest.fixture

@@ -93,9 +93,7 @@ def test_sending_before_the_connection_is_open_throws_in_node_and_in_chromium(pa
     ("server", "in_node", "in_chromium"),
     [(SERVER_AS_WRITTEN, "Buffer", "Blob"), (SERVER_CORRECTED, "String", "String")],
 )
-def test_text_that_is_relayed_without_its_type_arrives_as_binary(
-    page: Page, server: str, in_node: str, in_chromium: str
-) -> None:
+def test_text_relayed_without_its_type_is_binary(page: Page, server: str, in_node: str, in_chromium: str) -> None:
     assert result_of(server, CLIENT_CORRECTED) == {"received": "Hello!", "type": in_node}
     assert result_in_chromium(page, server, CLIENT_CORRECTED) == {"received": "Hello!", "type": in_chromium}
 
