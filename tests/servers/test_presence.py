@@ -55,7 +55,7 @@ async def store(store: Store) -> CountingStore:
 
 @pytest.fixture
 def presence(store: CountingStore, clock: FakeClock) -> Presence:
-    return Presence(store, clock, Settings(lease_s=LEASE_S))  # type: ignore[arg-type]
+    return Presence(store, clock, Settings(lease_s=LEASE_S))
 
 
 async def test_renewals_reach_the_store_every_third_of_a_lease_at_most(
@@ -174,7 +174,7 @@ async def test_leases_end_on_time_though_the_wall_clock_is_set(
 @pytest.mark.parametrize("wrong_s", [HOUR_S, -HOUR_S])
 async def test_leases_run_on_the_clock_of_the_store(store: CountingStore, clock: FakeClock, wrong_s: float) -> None:
     wrong, right = FakeClock(wrong_s), clock
-    there, here = (Presence(store, given, Settings(lease_s=LEASE_S)) for given in (wrong, right))  # type: ignore[arg-type]
+    there, here = (Presence(store, given, Settings(lease_s=LEASE_S)) for given in (wrong, right))
     await there.join(WINDOW)
     assert await here.sweep() == []
     clock.advance(LEASE_S)
