@@ -4,7 +4,7 @@ import re
 import signal
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -14,12 +14,17 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, Route, expect
 
 from servers.deploy.child_process import READY_S, ChildProcess, python_module, started
-from tests.support.pusher_process import ENV, push_service
+from tests.support.pusher_process import push_service, service_settings
 
 pytestmark = pytest.mark.process
 
 WEB = Path(__file__).parents[2] / "clients" / "web"
 START = {"kind": "start", "name": "Mallory", "token": "", "room": "lobby", "options": {}}
+
+
+def page_server(transport: str, *more: str, env: dict[str, str] | None = None) -> AbstractContextManager[ChildProcess]:
+    """Run a server that serves its own page."""
+    return started(["servers", transport, "--port", "0", "--web", str(WEB), *more], env=env)
 
 
 def enter(page: Page, address: str, name: str) -> None:
@@ -65,7 +70,7 @@ def frame_and_start(context: BrowserContext, origin: str, chat: str) -> Page:
 
 
 def test_two_people_talk_on_the_page_that_their_server_serves(browser: Browser) -> None:
-    with started(["servers", "server_sent_events", "--port", "0", "--web", str(WEB)]) as server:
+    with page_server("server_sent_events") as server:
         ada, bob = pages = [_joined(browser, server.address, name) for name in ("Ada", "Bob")]
         ada.fill("#text", "Is this the whole page?")
         expect(bob.locator("#typing")).to_have_text("Ada is typing…")
@@ -78,9 +83,8 @@ def test_two_people_talk_on_the_page_that_their_server_serves(browser: Browser) 
 
 def test_a_page_reads_over_http_while_the_push_service_is_down(browser: Browser) -> None:
     with push_service() as service:
-        host, _, port = service.address.removeprefix("http://").partition(":")
-        env = {**ENV, "PUSHER_HOST": host, "PUSHER_PORT": port}
-        with started(["servers", "pusher_adapter", "--port", "0", "--web", str(WEB)], env=env) as server:
+        env = service_settings(service.address)
+        with page_server("pusher_adapter", env=env) as server:
             ada, bob = _joined(browser, server.address, "Ada"), _joined(browser, server.address, "Bob")
             for n, act in enumerate((None, service.process.kill, None)):
                 if act is not None:
@@ -88,7 +92,7 @@ def test_a_page_reads_over_http_while_the_push_service_is_down(browser: Browser)
                 ada.fill("#text", f"message {n}")
                 ada.press("#text", "Enter")
                 expect(bob.locator("#messages li span")).to_have_text([f"message {number}" for number in range(n + 1)])
-            with push_service("--port", port) as revived:
+            with push_service("--port", env["PUSHER_PORT"]) as revived:
                 while httpx.get(f"{revived.address}/stats", trust_env=False).json()["subscriptions"] < 2:
                     bob.wait_for_timeout(100)  # lets the pages run
                 ada.fill("#text", "pushed")
@@ -107,12 +111,9 @@ def _joined(browser: Browser, address: str, name: str) -> Page:
 
 
 def test_a_name_in_use_is_refused_in_words(browser: Browser) -> None:
-    with started(["servers", "raw_websocket", "--port", "0", "--web", str(WEB)]) as server:
-        first, second = browser.new_page(), browser.new_page()
-        for page in (first, second):
-            enter(page, server.address, "Ada")
-            if page is first:
-                expect(page.locator("#members")).to_contain_text("Ada (you)")
+    with page_server("raw_websocket") as server:
+        first, second = _joined(browser, server.address, "Ada"), browser.new_page()
+        enter(second, server.address, "Ada")
         expect(second.locator("#trouble")).to_contain_text("in use")
         first.close()
         second.close()
@@ -120,7 +121,7 @@ def test_a_name_in_use_is_refused_in_words(browser: Browser) -> None:
 
 @pytest.mark.parametrize("transport", ["short_polling", "raw_websocket"])
 def test_a_page_that_is_reloaded_goes_on_as_the_same_user(browser: Browser, transport: str) -> None:
-    with started(["servers", transport, "--port", "0", "--web", str(WEB)]) as server, browser.new_context() as context:
+    with page_server(transport) as server, browser.new_context() as context:
         page = context.new_page()
         enter(page, server.address, "Ada")
         expect(page.locator("#members li")).to_have_text(["Ada (you)"])
@@ -136,10 +137,8 @@ def test_a_page_that_is_reloaded_goes_on_as_the_same_user(browser: Browser, tran
 
 
 def test_a_page_that_is_closed_leaves_at_once(browser: Browser) -> None:
-    with started(["servers", "short_polling", "--port", "0", "--web", str(WEB)]) as server:
-        ada, bob = browser.new_page(), browser.new_page()
-        enter(ada, server.address, "Ada")
-        enter(bob, server.address, "Bob")
+    with page_server("short_polling") as server:
+        ada, bob = _joined(browser, server.address, "Ada"), _joined(browser, server.address, "Bob")
         expect(bob.locator("#members li.online")).to_have_count(2)
         ada.close(run_before_unload=True)  # a lease is longer than this test waits
         expect(bob.locator("#members li.offline")).to_have_text(["Ada"], timeout=15_000)
@@ -149,8 +148,7 @@ def test_a_page_that_is_closed_leaves_at_once(browser: Browser) -> None:
 @pytest.mark.drill
 @pytest.mark.parametrize("transport", ["long_polling", "raw_websocket", "server_sent_events"])
 def test_a_page_notices_that_nothing_is_passed_on_and_loses_no_message(browser: Browser, transport: str) -> None:
-    command = ["servers", transport, "--port", "0", "--web", str(WEB), "--ping", "1", "--hold", "1"]
-    with started(command) as server:
+    with page_server(transport, "--ping", "1", "--hold", "1") as server:
         target = server.address.removeprefix("http://")
         with ChildProcess(python_module("loadtests.harness.relay", "--to", target)) as relay:
             relay.await_ready(READY_S)
@@ -165,20 +163,17 @@ def test_a_page_notices_that_nothing_is_passed_on_and_loses_no_message(browser: 
 
 
 def test_a_page_of_a_stated_origin_controls_the_chat_in_its_frame(browser: Browser, tmp_path: Path) -> None:
-    with another_origin(tmp_path) as origin, browser.new_context() as context:
-        command = ["servers", "raw_websocket", "--port", "0", "--web", str(WEB), "--origin", origin]
-        with started(command) as server:
-            page = frame_and_start(context, origin, server.address)
-            expect(page.frame_locator("iframe").locator("#members li")).to_have_text(["Mallory (you)"])
+    with (
+        another_origin(tmp_path) as origin,
+        page_server("raw_websocket", "--origin", origin) as server,
+        browser.new_context() as context,
+    ):
+        page = frame_and_start(context, origin, server.address)
+        expect(page.frame_locator("iframe").locator("#members li")).to_have_text(["Mallory (you)"])
 
 
 def test_a_page_of_another_origin_does_not_control_the_chat_in_its_frame(browser: Browser, tmp_path: Path) -> None:
-    command = ["servers", "raw_websocket", "--port", "0", "--web", str(WEB)]
-    with (
-        another_origin(tmp_path) as origin,
-        started(command) as server,
-        browser.new_context() as context,
-    ):
+    with another_origin(tmp_path) as origin, page_server("raw_websocket") as server, browser.new_context() as context:
         context.route(re.compile("chat.html"), without_policy)
         page = frame_and_start(context, origin, server.address)
         ada = context.new_page()
@@ -188,17 +183,17 @@ def test_a_page_of_another_origin_does_not_control_the_chat_in_its_frame(browser
 
 
 def test_a_page_that_opens_the_chat_has_no_hold_on_its_window(browser: Browser, tmp_path: Path) -> None:
-    with another_origin(tmp_path) as origin, browser.new_context() as context:
-        command = ["servers", "raw_websocket", "--port", "0", "--web", str(WEB), "--origin", origin]
-        with started(command) as server:
-            page = context.new_page()
-            page.goto(origin)
-            with page.expect_popup() as opened:
-                page.evaluate(
-                    "(chat) => { self.opened = open(chat); }", f"{server.address}/web/chat.html?page={origin}"
-                )
-            expect(opened.value.locator("#name")).to_be_visible()
-            page.wait_for_function("self.opened.closed")
-            page.evaluate("(start) => self.opened.postMessage(start, '*')", START)
-            enter(opened.value, server.address, "Ada")
-            expect(opened.value.locator("#members li")).to_have_text(["Ada (you)"])
+    with (
+        another_origin(tmp_path) as origin,
+        page_server("raw_websocket", "--origin", origin) as server,
+        browser.new_context() as context,
+    ):
+        page = context.new_page()
+        page.goto(origin)
+        with page.expect_popup() as opened:
+            page.evaluate("(chat) => { self.opened = open(chat); }", f"{server.address}/web/chat.html?page={origin}")
+        expect(opened.value.locator("#name")).to_be_visible()
+        page.wait_for_function("self.opened.closed")
+        page.evaluate("(start) => self.opened.postMessage(start, '*')", START)
+        enter(opened.value, server.address, "Ada")
+        expect(opened.value.locator("#members li")).to_have_text(["Ada (you)"])

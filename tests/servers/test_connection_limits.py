@@ -21,15 +21,13 @@ from servers.deploy.child_process import ChildProcess, started
 from servers.serving import HttpSettings
 from servers.wire_bytes import WireBytes
 from tests.support.listener import DEADLINE_S, Listener, serving_in_process
+from tests.support.listener import UPGRADE as HANDSHAKE
 from tests.support.pusher_process import ENV
 
 SHORT_S = 0.05
 HEAD_MAX = ConnectionLimits().head_bytes_max
 START = b"GET /held HTTP/1.1\r\nHost: 127.0.0.1\r\n"
-UPGRADE = (
-    b"GET /socket HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
-    b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n"
-)
+UPGRADE = HANDSHAKE.format("/socket").encode()
 POST = b"POST /held HTTP/1.1\r\nHost: 127.0.0.1\r\n"
 CHUNKED = POST + b"Transfer-Encoding: chunked\r\n\r\n1\r\nx\r\n0\r\n"
 
@@ -183,32 +181,35 @@ async def test_pipelined_requests_beyond_the_limit_end_the_connection() -> None:
         assert b" 200 " not in await listener.response_to((START + b"\r\n") * 50)
 
 
-async def test_pongs_that_nobody_reads_do_not_pile_up() -> None:
+@asynccontextmanager
+async def upgraded() -> AsyncIterator[tuple[Listener, asyncio.StreamReader, asyncio.StreamWriter]]:
+    """Open a WebSocket to a listener."""
     async with listening() as listener:
         reader, writer = await listener.connect()
         writer.write(UPGRADE + b"\r\n")
         await reader.readuntil(b"\r\n\r\n")
+        yield listener, reader, writer
+        writer.transport.abort()
+
+
+async def test_pongs_that_nobody_reads_do_not_pile_up() -> None:
+    async with upgraded() as (listener, _, writer):
         writer.transport.pause_reading()  # type: ignore[attr-defined]
         for _ in range(500):
             writer.write((b"\x89\xfd\0\0\0\0" + bytes(125)) * 200)
             await writer.drain()
         assert 0 < listener.unsent_bytes() < 1 << 20
-        writer.transport.abort()
 
 
 @pytest.mark.parametrize(
     ("frames", "code"), [(b"\x01\x80\0\0\0\0" + b"\0\x80\0\0\0\0" * 2000, 1009), (b"\x81\x80\0\0\0\0" * 2000, 1008)]
 )
 async def test_frames_and_fragments_beyond_the_limit_close_the_socket(frames: bytes, code: int) -> None:
-    async with listening() as listener:
-        reader, writer = await listener.connect()
-        writer.write(UPGRADE + b"\r\n")
-        await reader.readuntil(b"\r\n\r\n")
+    async with upgraded() as (_, reader, writer):
         writer.write(frames)
         async with asyncio.timeout(DEADLINE_S):
             closing = await reader.readexactly(4)
         assert (closing[0], int.from_bytes(closing[2:4])) == (0x88, code)
-        writer.transport.abort()
 
 
 LISTENERS = {

@@ -2,6 +2,8 @@
 
 import socket
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import httpx
 import pytest
@@ -39,27 +41,34 @@ def open_stream(http: httpx.Client, token: dict[str, str], receive_bytes: int = 
     return stream
 
 
-def test_a_reader_that_takes_nothing_for_a_lease_goes_offline() -> None:
+@contextmanager
+def served(*more: str) -> Iterator[httpx.Client]:
     with (
-        started(["servers", "server_sent_events", "--port", "0", "--lease", "0.5"]) as running,
+        started(["servers", "server_sent_events", "--port", "0", *more]) as running,
         httpx.Client(base_url=running.address, trust_env=False, timeout=DEADLINE_S) as http,
     ):
+        yield http
+
+
+def await_offline(http: httpx.Client, name: str, observer: dict[str, str]) -> None:
+    deadline_s = time.monotonic() + DEADLINE_S
+    while is_online(http, name, observer):
+        assert time.monotonic() < deadline_s
+
+
+def test_a_reader_that_takes_nothing_for_a_lease_goes_offline() -> None:
+    with served("--lease", "0.5") as http:
         ada, bob = log_in(http, "Ada"), log_in(http, "Bob")
         with open_stream(http, ada, receive_bytes=4096):
             assert is_online(http, "Ada", bob)
             for sent in range(120):  # 24 kB each as JSON: more than the kernel buffers
                 message = {"client_id": str(sent), "text": "\x01" * 4000}
                 assert http.post(f"{ROOM}/send", json=message, headers=bob).is_success
-            deadline_s = time.monotonic() + DEADLINE_S
-            while is_online(http, "Ada", bob):
-                assert time.monotonic() < deadline_s
+            await_offline(http, "Ada", bob)
 
 
 def test_a_stream_that_is_replaced_at_once_does_not_take_its_user_offline() -> None:
-    with (
-        started(["servers", "server_sent_events", "--port", "0"]) as running,
-        httpx.Client(base_url=running.address, trust_env=False, timeout=DEADLINE_S) as http,
-    ):
+    with served() as http:
         ada, bob = log_in(http, "Ada"), log_in(http, "Bob")
         last: socket.socket | None = None
         for _ in range(10):
@@ -70,6 +79,4 @@ def test_a_stream_that_is_replaced_at_once_does_not_take_its_user_offline() -> N
             assert is_online(http, "Ada", bob)
             last = stream
         stream.close()
-        deadline_s = time.monotonic() + DEADLINE_S
-        while is_online(http, "Ada", bob):
-            assert time.monotonic() < deadline_s
+        await_offline(http, "Ada", bob)

@@ -14,6 +14,7 @@ import pytest
 from servers.deploy.child_process import ChildProcess, started
 from servers.serving import print_ready
 from servers.wire_bytes import MeteredTransport, Traffic
+from tests.support.listener import UPGRADE
 
 pytestmark = pytest.mark.process
 
@@ -49,10 +50,7 @@ async def test_http_bytes_are_counted_with_headers(running: ChildProcess) -> Non
 async def test_an_upgrade_is_counted_once_and_with_its_frames(running: ChildProcess) -> None:
     host, _, port = running.address.removeprefix("http://").partition(":")
     reader, writer = await asyncio.open_connection(host, int(port))
-    upgrade = (
-        b"GET /rooms/room/socket HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
-        b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n"
-    )
+    upgrade = UPGRADE.format("/rooms/room/socket").encode() + b"\r\n"
     writer.write(upgrade)
     response = await reader.readuntil(b"\r\n\r\n")
     writer.write(b"\x81\x82\0\0\0\0{}")  # a masked text frame that is no join: the server closes with 4400

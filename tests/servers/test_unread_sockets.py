@@ -20,17 +20,13 @@ from servers.pusher_service.outbox import Outbox, text_message
 from servers.raw_websocket import create_app
 from servers.serving import HttpSettings
 from servers.socket_writer import Message, SocketWriter
-from tests.support.listener import DEADLINE_S, Listener, serving_in_process
+from tests.support.listener import DEADLINE_S, UPGRADE, Listener, serving_in_process
 
 SOCKETS, USERS, MESSAGES = 24, 3, 60
 BYTES_EACH = 512 * 1024
 RESIDUE_EACH = 64 * 1024
 LONGEST = "\x01" * 4096  # six times as long in JSON
 SETTINGS = Settings()
-UPGRADE = (
-    "GET {} HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
-    "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n"
-)
 
 
 @asynccontextmanager
@@ -53,7 +49,7 @@ async def connected(stack: ExitStack, listener: Listener, path: str, *frames: by
     client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
     client.setblocking(False)
     await loop.sock_connect(client, ("127.0.0.1", listener.port))
-    await loop.sock_sendall(client, UPGRADE.format(path).encode())
+    await loop.sock_sendall(client, UPGRADE.format(path).encode() + b"\r\n")
     await loop.sock_recv(client, 4)
     await loop.sock_sendall(client, b"".join(map(frame, frames)))
     return client

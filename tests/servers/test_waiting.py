@@ -13,6 +13,7 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
 
 from servers.deploy.child_process import ChildProcess, started
+from tests.support.listener import UPGRADE
 
 pytestmark = pytest.mark.process
 HOLD_S = 0.3
@@ -188,10 +189,7 @@ async def stalled(server: ChildProcess, token: str) -> tuple[asyncio.StreamReade
     bare.setblocking(False)
     await asyncio.get_running_loop().sock_connect(bare, (host, int(port)))
     reader, writer = await asyncio.open_connection(sock=bare, limit=4096)
-    writer.write(
-        b"GET /rooms/room/socket HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
-        b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n"
-    )
+    writer.write(UPGRADE.format("/rooms/room/socket").encode() + b"\r\n")
     await reader.readuntil(b"\r\n\r\n")
     join = json.dumps({"type": "join", "connection": "window", "token": token}).encode()
     writer.write(b"\x81" + bytes([0xFE]) + len(join).to_bytes(2, "big") + b"\0\0\0\0" + join)

@@ -14,6 +14,11 @@ from servers.connection_limits import DescriptorLimit
 from servers.serving import HttpSettings, configuration
 
 DEADLINE_S = 15.0
+UPGRADE = (
+    "GET {} HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
+    "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n"
+)
+"""The start of a WebSocket's handshake; an empty line ends it."""
 
 
 @dataclass
