@@ -24,7 +24,7 @@ def cursor(seq: int) -> Cursor:
     return Cursor("e", seq)
 
 
-async def test_a_page_from_the_tail_reads_like_one_from_the_store(store: Store) -> None:
+async def test_a_page_from_the_tail_reads_like_one_from_the_store_and_is_encoded_once(store: Store) -> None:
     tail = feed(store, head=3)
     for seq in (4, 5):
         tail.offer(event(seq))
@@ -32,12 +32,7 @@ async def test_a_page_from_the_tail_reads_like_one_from_the_store(store: Store) 
     assert page is not None
     assert decode(page.body, type=Page) == Page("e", 3, 5, (event(4), event(5)))
     assert (page.after, page.next, page.count) == (cursor(3), cursor(5), 2)
-
-
-async def test_readers_at_the_same_place_share_one_encoding(store: Store) -> None:
-    tail = feed(store)
-    tail.offer(event(1))
-    assert tail.page(cursor(0)) is tail.page(cursor(0))
+    assert tail.page(cursor(3)) is page
 
 
 async def test_what_lies_before_the_tail_beyond_the_head_or_in_another_epoch_is_not_answered(store: Store) -> None:
@@ -108,19 +103,27 @@ async def test_a_page_of_the_store_is_cut_where_it_gets_too_long() -> None:
     assert encode_page(Page("e", 3, 3, ()), 1).next.seq == 3
 
 
+class Follower:
+    """Follows a feed from its start up to an event, and notes after what and up to where each page went."""
+
+    def __init__(self, tail: RoomFeed, up_to: int) -> None:
+        self.pushed: list[tuple[int, int]] = []
+        self._up_to = up_to
+        self.following = asyncio.create_task(tail.follow(cursor(0), self._push))
+
+    def _push(self, page: EncodedPage) -> bool:
+        self.pushed.append((page.after.seq, page.next.seq))
+        return page.next.seq < self._up_to
+
+
 async def test_what_has_not_been_pushed_is_never_trimmed(store: Store) -> None:
-    tail, pushed = feed(store, tail_max=8), list[EncodedPage]()
-
-    def push(page: EncodedPage) -> bool:
-        pushed.append(page)
-        return page.next != cursor(99)
-
-    following = asyncio.create_task(tail.follow(cursor(0), push))
+    tail = feed(store, tail_max=8)
+    follower = Follower(tail, up_to=99)
     await asyncio.sleep(0)
     for seq in range(1, 100):
         tail.offer(event(seq))
-    await asyncio.wait_for(following, DEADLINE_S)
-    assert [(page.after.seq, page.next.seq) for page in pushed] == [(0, 99)]
+    await asyncio.wait_for(follower.following, DEADLINE_S)
+    assert follower.pushed == [(0, 99)]
 
 
 async def test_a_long_tail_is_read_page_by_page(store: Store) -> None:
@@ -150,38 +153,27 @@ async def test_the_pump_finds_what_was_never_offered(store: Store) -> None:
 
 
 async def test_events_of_one_turn_reach_a_follower_as_one_page(store: Store) -> None:
-    tail, pushed = feed(store), list[EncodedPage]()
-
-    def push(page: EncodedPage) -> bool:
-        pushed.append(page)
-        return len(pushed) < 2
-
-    following = asyncio.create_task(tail.follow(cursor(0), push))
+    tail = feed(store)
+    follower = Follower(tail, up_to=4)
     await asyncio.sleep(0)
     for seq in (1, 2, 3):
         tail.offer(event(seq))
     await asyncio.sleep(0)
     tail.offer(event(4))
-    await asyncio.wait_for(following, DEADLINE_S)
-    assert [(page.after.seq, page.next.seq) for page in pushed] == [(0, 3), (3, 4)]
+    await asyncio.wait_for(follower.following, DEADLINE_S)
+    assert follower.pushed == [(0, 3), (3, 4)]
 
 
 async def test_a_follower_that_refuses_is_dropped_and_costs_the_others_nothing(store: Store) -> None:
-    tail, pushed = feed(store), list[int]()
-
-    def push(page: EncodedPage) -> bool:
-        pushed.append(page.next.seq)
-        return True
-
-    stalled = asyncio.create_task(tail.follow(cursor(0), lambda page: False))
-    brisk = asyncio.create_task(tail.follow(cursor(0), push))
+    tail = feed(store)
+    stalled, brisk = Follower(tail, up_to=0), Follower(tail, up_to=9)
     await asyncio.sleep(0)
     for seq in (1, 2):
         tail.offer(event(seq))
         await asyncio.sleep(0)
-    await asyncio.wait_for(stalled, DEADLINE_S)
-    assert pushed == [1, 2]
-    brisk.cancel()
+    await asyncio.wait_for(stalled.following, DEADLINE_S)
+    assert (stalled.pushed, brisk.pushed) == ([(0, 1)], [(0, 1), (1, 2)])
+    brisk.following.cancel()
 
 
 async def test_who_is_behind_is_not_made_to_wait(store: Store) -> None:

@@ -6,7 +6,7 @@ import time
 from collections.abc import AsyncIterator, Callable
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
@@ -15,7 +15,7 @@ from servers.core.chat import Chat
 from servers.core.errors import NameTaken, NotJoined, TooMany, Unavailable
 from servers.core.settings import Settings
 from servers.core.store import Store, open_store
-from servers.core.wire import Cursor, Draft, Kind, Leave, MarkRead, Send, SocketCommand, Typing
+from servers.core.wire import Cursor, Draft, Event, Kind, Leave, MarkRead, Send, SocketCommand, Typing
 from tests.support.clock import FakeClock
 from tests.support.engines import SHARED, Engines
 from tests.support.stores import ADA, BOB, draft, join, log, opened
@@ -58,20 +58,6 @@ async def test_what_was_appended_is_read_back_unchanged(store: Store) -> None:
     assert await log(store) == appended
 
 
-async def test_a_repeated_client_id_returns_the_first_event_and_appends_nothing(store: Store) -> None:
-    first = await store.append("room", draft("first", "same"))
-    assert await store.append("room", draft("second", "same")) == first
-    assert await log(store) == [first]
-
-
-async def test_a_client_id_counts_per_room_and_sender(store: Store) -> None:
-    seqs = [
-        (await store.append(room, draft("x", "same", sender))).seq
-        for room, sender in (("room", "ada"), ("room", "bob"), ("other", "ada"))
-    ]
-    assert seqs == [1, 2, 1]
-
-
 async def test_reading_stops_at_the_limit_and_goes_on_from_the_cursor(store: Store) -> None:
     for n in range(5):
         await store.append("room", draft(str(n)))
@@ -88,7 +74,8 @@ async def test_another_epochs_cursor_is_answered_from_the_start(store: Store) ->
     assert (page.epoch, page.after, page.next) == (store.epoch, 0, 1)
 
 
-async def test_waiting_returns_at_once_when_there_is_something_already(store: Store) -> None:
+async def test_waiting_returns_at_once_when_there_is_something_and_else_after_its_time(store: Store) -> None:
+    assert not await store.wait("room", Cursor(store.epoch, 0), 0.01)
     await store.append("room", draft("hello"))
     assert await store.wait("room", Cursor(store.epoch, 0), 0.0)
     assert await store.wait("room", Cursor("another", 99), 0.0)
@@ -100,10 +87,6 @@ async def test_waiting_ends_with_the_next_append(store: Store) -> None:
     assert not any(task.done() for task in waiting)
     await store.append("room", draft("hello"))
     assert all(await asyncio.wait_for(asyncio.gather(*waiting), DEADLINE_S))
-
-
-async def test_waiting_gives_up_after_its_time(store: Store) -> None:
-    assert not await store.wait("room", Cursor(store.epoch, 0), 0.01)
 
 
 async def test_no_wake_up_is_lost_between_reading_and_waiting(store: Store) -> None:
@@ -327,21 +310,21 @@ APPENDS = st.lists(
 
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(appends=APPENDS)
+@example([("a", "x", "1"), ("a", "x", "1"), ("a", "y", "1"), ("b", "x", "1")])
 def test_any_mix_of_appends_reads_as_a_list_without_retries(url: str, appends: list[tuple[str, str, str]]) -> None:
     async def play() -> None:
         async with opened(url, 1) as (store,):
             rooms = {letter: f"{letter}-{secrets.token_hex(4)}" for letter in "ab"}
-            expected: dict[str, list[tuple[str, str]]] = {"a": [], "b": []}
-            seen: set[tuple[str, str, str]] = set()
-            for room, sender, client_id in appends:
-                await store.append(rooms[room], draft("text", client_id, sender))
-                if not client_id or (room, sender, client_id) not in seen:
-                    expected[room].append((sender, client_id))
-                seen.add((room, sender, client_id))
-            for room, sends in expected.items():
-                events = await log(store, rooms[room])
-                assert [(event.sender, event.client_id) for event in events] == sends
-                assert [event.seq for event in events] == list(range(1, len(sends) + 1))
+            firsts: dict[tuple[str, str, str], Event] = {}
+            for n, (room, sender, client_id) in enumerate(appends):
+                appended = await store.append(rooms[room], draft(str(n), client_id, sender))
+                first = firsts.setdefault((room, sender, client_id or f"sent {n}"), appended)
+                assert appended == first
+                assert (first.sender, first.client_id, int(first.body) <= n) == (sender, client_id, True)
+            for letter, room in rooms.items():
+                events = [first for key, first in firsts.items() if key[0] == letter]
+                assert await log(store, room) == events
+                assert [event.seq for event in events] == list(range(1, len(events) + 1))
 
     asyncio.run(play())
 
