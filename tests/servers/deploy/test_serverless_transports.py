@@ -137,13 +137,18 @@ async def test_an_expired_lease_is_noticed_by_the_heartbeat_of_another_user(stor
 async def test_nobody_goes_offline_while_nobody_asks(store: str) -> None:
     async with hosted("short_polling", CLASSIC, store, "--lease", "0.5") as function:
         bob = await function.chat.log_in("Bob")
-        joined_ms = (await bob._connection.open(None)).members[0].last_seen_ms
+        joined = await bob._connection.open(None)
         await function.until(longer_than(1.5, await function.bill()))
         async with function.chat.joined("Ada") as (ada,):
-            (gone,) = await events(ada, 1, Kind.PRESENCE)
+            gone, came = (await ada._connection.http.read(joined.cursor)).events
         await bob.close()
-    assert (gone.sender, gone.body) == (bob.account.user, "offline")
-    assert gone.at_ms - joined_ms > 1500  # his lease had been over for a second when it was noticed
+    assert [(event.sender, event.body) for event in (gone, came)] == [
+        (bob.account.user, "offline"),
+        (ada.account.user, "online"),
+    ]
+    assert (
+        gone.at_ms - joined.members[0].last_seen_ms > 1500
+    )  # his lease had been over for a second when it was noticed
 
 
 async def test_a_throttled_client_retries_and_loses_nothing(store: str) -> None:
