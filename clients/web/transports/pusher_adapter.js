@@ -4,6 +4,7 @@
 // and every heartbeat's response holds the end of the log. While the service cannot be reached, it polls.
 
 import "../node_modules/pusher-js/dist/web/pusher.min.js";
+import { Backoff } from "../chat/backoff.js";
 import { ChatConnection } from "../chat/connection.js";
 import { ConnectionLost } from "../chat/errors.js";
 import { decoded } from "../chat/http.js";
@@ -13,8 +14,6 @@ import { ANSWER_MS } from "../chat/within.js";
 
 const GAP_MS = 250;
 const HEARTBEATS_PER_LEASE = 3;
-const BACKOFF_MS = 100;
-const BACKOFF_MAX_MS = 5000;
 const DISCONNECTED = ["connecting", "unavailable", "failed", "disconnected"];
 
 /** options.pushService: a host and port to use instead of what the API returns. */
@@ -57,16 +56,16 @@ export class Connection extends ChatConnection {
     return missed;
   }
 
-  /** Subscribe whenever the connection to the service is lost, after pauses that double, at random within them. */
+  /** Subscribe whenever the connection to the service is lost, after a pause. */
   async #keepSubscribed(ended) {
-    for (let pauseMs = 0; !ended.aborted; ) {
+    const backoff = new Backoff();
+    for (let pauseMs = 0; !ended.aborted; pauseMs = backoff.nextMs()) {
       this.attempt = new AbortController(); // aborted once it has succeeded, which ends the pause before a poll
-      await pause(pauseMs * Math.random(), ended);
+      await pause(pauseMs, ended);
       if (ended.aborted) return;
-      pauseMs = Math.min(Math.max(2 * pauseMs, BACKOFF_MS), BACKOFF_MAX_MS);
       await this.#subscribe(ended).catch(() => {});
       if (this.ended.signal !== ended || !this.pages) continue;
-      pauseMs = BACKOFF_MS;
+      backoff.reset();
       this.pages.fail(new ConnectionLost("the service"));
       Object.assign(this, { pages: undefined, mustRead: true, phase: Math.random() });
     }
