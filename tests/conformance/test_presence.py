@@ -3,7 +3,6 @@
 import secrets
 
 import httpx
-import pytest
 
 from clients.http_session import tls_context
 from servers.core.wire import Kind
@@ -75,8 +74,6 @@ async def test_two_windows_of_one_user_count_as_one(harness: ChatHarness) -> Non
 
 
 async def test_a_connection_that_has_left_is_ended_and_its_client_joins_again(harness: ChatHarness) -> None:
-    if harness.transport.needs_push_service:
-        pytest.skip("whom the push service serves is not up to the chat server")
     async with harness.joined("Bob", "Ada") as (bob, ada):
         await events(bob, 1, Kind.PRESENCE)
         token = {"Authorization": f"Bearer {ada.account.token}"}

@@ -243,7 +243,7 @@ async def _is_served(listener: Listener) -> bool:
 @pytest.mark.process
 @pytest.mark.parametrize("module_args", [LISTENERS["chat"], LISTENERS["serverless host"]])
 async def test_reaching_the_limit_of_file_descriptors_is_logged_once(module_args: list[str], tmp_path: Path) -> None:
-    python = f"ulimit -n 40; exec {sys.executable} -m {' '.join(module_args)} --port 0 --attached"
+    python = f"ulimit -n 40; exec '{sys.executable}' -m {' '.join(module_args)} --port 0 --attached"
     log = tmp_path / "log"
     with ChildProcess(["sh", "-c", python], log=log) as running:
         listener = Listener(int(running.await_ready().address.rpartition(":")[2]), ServerState())
