@@ -6,6 +6,7 @@
 
 import { ConnectionLost, refused } from "./errors.js";
 import { formatCursor } from "./inbox.js";
+import { randomId } from "./random_id.js";
 import { ANSWER_MS } from "./within.js";
 
 export class HttpSession {
@@ -15,7 +16,7 @@ export class HttpSession {
     Object.assign(this, { address, room, onTraffic, token: "" });
     this.heldMs = 1000 * stated.hold_s + ANSWER_MS;
     this.silenceMs = 1000 * stated.ping_s + ANSWER_MS;
-    this.connection = crypto.randomUUID().slice(0, 8);
+    this.connection = randomId();
   }
 
   /** Log in; with the token of an earlier log-in, as the same user. */
