@@ -17,6 +17,9 @@ ARGUMENTS = (
     "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1, EXCLUDE localhost",
 )
 
+NOT_AS_PEOPLE_HAVE_IT = ["--disable-back-forward-cache"]
+"""Playwright's own argument that a person's browser lacks: the Back button shows a page as it was left."""
+
 
 @contextmanager
 def chromium(arguments: Sequence[str] = ()) -> Iterator[Browser]:
@@ -27,7 +30,11 @@ def chromium(arguments: Sequence[str] = ()) -> Iterator[Browser]:
     as_root = ["--no-sandbox"] if os.geteuid() == 0 else []
     with sync_playwright() as playwright:
         try:
-            browser = playwright.chromium.launch(executable_path=program, args=[*ARGUMENTS, *as_root, *arguments])
+            browser = playwright.chromium.launch(
+                executable_path=program,
+                args=[*ARGUMENTS, *as_root, *arguments],
+                ignore_default_args=NOT_AS_PEOPLE_HAVE_IT,
+            )
         except Error as error:
             raise RuntimeError(f"{program} does not start; is it whole? {INSTALL}") from error
         with browser:

@@ -14,12 +14,20 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, Route, expect
 
 from servers.deploy.child_process import READY_S, ChildProcess, python_module, started
+from servers.transports import TRANSPORTS
 from tests.support.pusher_process import push_service, service_settings
 
 pytestmark = pytest.mark.process
 
 WEB = Path(__file__).parents[2] / "clients" / "web"
 START = {"kind": "start", "name": "Mallory", "token": "", "room": "lobby", "options": {}}
+WRITE_WHEN_HIDDEN = """() => {
+  self.isAsItWasLeft = true;
+  addEventListener("pagehide", () => {
+    document.querySelector("#text").value = "at the last moment";
+    document.querySelector("#say").requestSubmit();
+  }, { once: true });
+}"""
 
 
 def page_server(transport: str, *more: str, env: dict[str, str] | None = None) -> AbstractContextManager[ChildProcess]:
@@ -32,6 +40,11 @@ def enter(page: Page, address: str, name: str) -> None:
     page.goto(address)
     page.fill("#name", name)
     page.press("#name", "Enter")
+
+
+def write(page: Page, text: str) -> None:
+    page.fill("#text", text)
+    page.press("#text", "Enter")
 
 
 @contextmanager
@@ -134,6 +147,25 @@ def test_a_page_that_is_reloaded_goes_on_as_the_same_user(browser: Browser, tran
         second = context.new_page()
         enter(second, server.address, "Ada")
         expect(second.locator("#members li")).to_have_text(["Ada (you)"])
+
+
+@pytest.mark.parametrize("transport", [row.slug for row in TRANSPORTS])
+def test_a_page_shown_again_by_the_back_button_goes_on_where_it_was(browser: Browser, transport: str) -> None:
+    with page_server(transport) as server:
+        ada, bob = _joined(browser, server.address, "Ada"), _joined(browser, server.address, "Bob")
+        ada.evaluate(WRITE_WHEN_HIDDEN)
+        ada.goto(f"{server.address}/health")
+        expect(bob.locator("#members li.offline")).to_have_text(["Ada"])
+        write(bob, "while you were away")
+        ada.go_back(wait_until="commit")
+        assert ada.evaluate("self.isAsItWasLeft")
+        expect(ada.locator("#members li.online")).to_have_count(2)
+        write(ada, "back again")
+        for page in (ada, bob):
+            texts = page.locator("#messages li span")
+            expect(texts).to_contain_text(["while you were away", "back again"])
+            expect(texts.get_by_text("at the last moment")).to_have_count(1)
+            page.close()
 
 
 def test_a_page_that_is_closed_leaves_at_once(browser: Browser) -> None:

@@ -3,7 +3,7 @@
 //
 // A lost connection costs time and nothing else: a command is repeated under the same client_id until it is
 // acknowledged, and reading continues after the cursor. Messages are sent one after the other, so that they keep
-// their order.
+// their order. A page that the browser keeps for its Back button (back-forward cache) is such a lost connection, too.
 
 import { Backoff } from "./backoff.js";
 import { ConnectionLost } from "./errors.js";
@@ -16,7 +16,8 @@ const isTemporary = (error) => error instanceof ConnectionLost || ["too_many", "
 
 export class ChatSession {
   #outbox = Promise.resolve();
-  #ended = new AbortController();
+  #suspension = new AbortController();
+  #resumed = Promise.resolve();
   #backoff = new Backoff(); // a connection that opens and brings nothing has not succeeded
 
   /** onEvents(events): new events, in order, each once. onConnection(): `connected` has changed. */
@@ -30,14 +31,14 @@ export class ChatSession {
     this.#enter(await this.#retry(() => this.connection.open(null)));
   }
 
-  /** Receive until the end. Raises Refused if the server does not accept this client any more. */
+  /** Receive for ever. Raises Refused if the server does not accept this client any more. */
   async receive() {
-    while (!this.#ended.signal.aborted) {
+    for (;;) {
       try {
-        await this.#deliver(await this.connection.receive(this.inbox, this.#ended.signal));
+        await this.#deliver(await this.connection.receive(this.inbox, this.#suspension.signal));
         this.#backoff.reset();
       } catch (error) {
-        if (this.#ended.signal.aborted) return;
+        await this.#resumed;
         if (!isTemporary(error)) throw error;
         await this.#reconnect();
       }
@@ -59,10 +60,14 @@ export class ChatSession {
     return this.#post({ type: "mark_read", up_to: upTo });
   }
 
-  /** Leave, and release the connection. */
-  async end() {
-    this.#ended.abort();
-    await this.connection.close().catch(() => {}); // a lease that cannot be released expires
+  /** Leave, and release the connection, since the page is hidden: for good, or until `resume`. */
+  suspend() {
+    this.#resumed = new Promise((resolve) => {
+      this.resume = resolve;
+    });
+    this.#suspension.abort();
+    this.#suspension = new AbortController();
+    this.connection.close().catch(() => {}); // a lease that cannot be released expires
   }
 
   #post(command) {
@@ -89,7 +94,7 @@ export class ChatSession {
   /** Open the connection again and continue after the cursor. */
   async #reconnect() {
     this.#setConnected(false);
-    await pause(this.#backoff.nextMs(), this.#ended.signal);
+    await pause(this.#backoff.nextMs());
     await this.#retry(() => this.connection.open(this.inbox), this.#backoff);
     this.#setConnected(true);
   }
@@ -105,8 +110,9 @@ export class ChatSession {
       try {
         return await attempt();
       } catch (error) {
-        if (!isTemporary(error) || this.#ended.signal.aborted) throw error;
-        await pause(backoff.nextMs(), this.#ended.signal);
+        if (!isTemporary(error)) throw error;
+        await pause(backoff.nextMs());
+        await this.#resumed;
       }
     }
   }
