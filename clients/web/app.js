@@ -48,4 +48,5 @@ async function start() {
   if (query.has("tour")) tour.start();
 }
 
+addEventListener("pageshow", ({ persisted }) => persisted && location.reload()); // its lanes may have ended meanwhile
 attempt(start);

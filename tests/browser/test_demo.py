@@ -8,7 +8,7 @@ from playwright.sync_api import expect
 from servers.demo.lane import LEASE_S
 from servers.transports import TRANSPORTS, Transport
 from tests.browser.conftest import OpenWindow
-from tests.support.demo_window import SEEN_MS
+from tests.support.demo_window import READY_MS, SEEN_MS
 
 pytestmark = pytest.mark.process
 
@@ -33,6 +33,17 @@ def test_one_message_reaches_every_lane_and_text_is_never_markup(open_window: Op
     assert "local stand-in" in ada.card("pusher_adapter").locator("h2").inner_text()
     ada.press(SWITCH)
     expect(ada.page.locator(".lane")).to_have_count(len(FOUR))
+
+
+def test_a_page_shown_again_by_the_back_button_reaches_every_lane(open_window: OpenWindow, demo: str) -> None:
+    ada = open_window("Ada")
+    ada.page.goto(f"{demo}/tokens.css")
+    with ada.page.expect_event("load"):  # a page is shown as it was left without one
+        ada.page.go_back(wait_until="commit")
+    expect(ada.page.locator("#text")).to_be_enabled(timeout=READY_MS)
+    ada.write("back again")
+    for slug in FOUR:
+        ada.expect_last(slug, "back again")
 
 
 def test_counters_agree_with_the_browsers_requests(open_window: OpenWindow) -> None:
