@@ -15,7 +15,7 @@ from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidSta
 
 from clients.closing import CLOSE_S, close_websocket
 from clients.errors import ClientError, ConnectionLost, Refused, refused
-from clients.http_session import TOO_MANY_REQUESTS, Promises
+from clients.http_session import TOO_MANY_REQUESTS, Promises, retry_after_s
 from servers.core.wire import Ack, Join, Page, Refusal, Snapshot, SocketAnswer, SocketCommand, decode, encode
 
 TOO_BIG = 1009
@@ -49,7 +49,8 @@ class ChatSocket:
         except InvalidStatus as error:
             status = error.response.status_code
             if status >= 500 or status == TOO_MANY_REQUESTS:
-                raise ConnectionLost(f"{url}: the upgrade was answered with {status}") from error
+                after_s = retry_after_s(error.response.headers)
+                raise ConnectionLost(f"{url}: the upgrade was answered with {status}", after_s) from error
             raise Refused("forbidden", f"the upgrade was answered with {status}") from error
         except (OSError, InvalidHandshake, TimeoutError) as error:
             raise ConnectionLost(f"{url}: {error}") from error

@@ -1,7 +1,8 @@
 """One user's chat session over any transport: the part of a chat client that never differs.
 
 Teaches that a lost connection costs time and nothing else. A command is repeated under the same client_id until it is
-acknowledged, and reading continues after the cursor. stamina repeats the attempts, after the pauses of `Backoff`.
+acknowledged, and reading continues after the cursor. stamina repeats the attempts, after the pauses of `Backoff`, or
+longer ones for which the server asks.
 """
 
 import asyncio
@@ -10,7 +11,7 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import suppress
 from importlib import import_module
-from typing import Self, TypeVar
+from typing import Self, TypeGuard, TypeVar
 
 import stamina
 
@@ -133,7 +134,7 @@ class ChatSession:
                 except ClientError as error:
                     if not is_temporary(error):
                         raise
-                    await self._reconnect()
+                    await self._reconnect(error)
         except Exception as error:  # unexpected ones too: without them the room would only seem quiet
             self.connected = False
             await self._unread.put(error)
@@ -147,10 +148,10 @@ class ChatSession:
         for event in events:
             await self._unread.put(event)
 
-    async def _reconnect(self) -> None:
+    async def _reconnect(self, error: ClientError) -> None:
         """Open the connection again and continue after the cursor; tries until it succeeds or is refused."""
         self.connected = False
-        await asyncio.sleep(self._reconnecting.next_s())
+        await asyncio.sleep(max(self._reconnecting.next_s(), error.retry_after_s))
         await self._retry(lambda: self._connection.open(self.inbox), backoff=self._reconnecting)
         self.connected = True
 
@@ -163,7 +164,9 @@ class ChatSession:
         """Try until it works, is refused for good, or `give_up_s` have passed; then raise the last error."""
         backoff = backoff or self._new_backoff()
         attempts = stamina.retry_context(
-            on=lambda error: is_temporary(error) and backoff.next_s(), attempts=None, timeout=give_up_s
+            on=lambda error: is_temporary(error) and max(backoff.next_s(), error.retry_after_s),
+            attempts=None,
+            timeout=give_up_s,
         )
         async for this_time in attempts:
             with this_time:
@@ -174,7 +177,7 @@ class ChatSession:
         return Backoff(self._http.options.backoff_s, self._http.options.backoff_max_s)
 
 
-def is_temporary(error: Exception) -> bool:
+def is_temporary(error: Exception) -> TypeGuard[ClientError]:
     """Return whether a later attempt may succeed.
 
     A lost connection can be opened again. The server soon stops counting lost connections of ours (`too_many`). A

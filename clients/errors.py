@@ -9,12 +9,16 @@ from servers.core.wire import Refusal
 
 
 class ClientError(Exception):
-    """Anything that went wrong between a client and its server."""
+    """Anything that went wrong between a client and its server. retry_after_s: when to try again; 0 if unknown."""
+
+    def __init__(self, message: str, retry_after_s: float = 0.0) -> None:
+        super().__init__(message)
+        self.retry_after_s = retry_after_s
 
 
 class Refused(ClientError):
-    def __init__(self, code: str, detail: str) -> None:
-        super().__init__(f"{code}: {detail}")
+    def __init__(self, code: str, detail: str, retry_after_s: float = 0.0) -> None:
+        super().__init__(f"{code}: {detail}", retry_after_s)
         self.code = code
         self.detail = detail
 
@@ -26,5 +30,5 @@ class ConnectionLost(ClientError):
 def refused(refusal: Refusal) -> ClientError:
     """Return the error that a refusal stands for: what is unavailable now may be available later."""
     if refusal.error == "unavailable":
-        return ConnectionLost(refusal.detail)
-    return Refused(refusal.error, refusal.detail)
+        return ConnectionLost(refusal.detail, refusal.retry_after_s)
+    return Refused(refusal.error, refusal.detail, refusal.retry_after_s)

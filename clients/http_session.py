@@ -156,6 +156,13 @@ def refusal(response: httpx.Response) -> Refused | ConnectionLost:
     except wire.Undecodable:
         error = wire.Refusal("unavailable", f"{response.status_code} {response.reason_phrase}")
         is_temporary |= response.status_code == TOO_MANY_REQUESTS  # a host in front of the server is busy
+    after_s = error.retry_after_s or retry_after_s(response.headers)
     if is_temporary:
-        return ConnectionLost(f"{response.request.url.path}: {error.detail}")
-    return Refused(error.error, error.detail)
+        return ConnectionLost(f"{response.request.url.path}: {error.detail}", after_s)
+    return Refused(error.error, error.detail, after_s)
+
+
+def retry_after_s(headers: Mapping[str, str]) -> float:
+    """Return the seconds of a Retry-After header; 0 without one, or for a date (RFC 9110 section 10.2.3)."""
+    text = headers.get("Retry-After", "")
+    return float(text) if text.isascii() and text.isdecimal() else 0.0

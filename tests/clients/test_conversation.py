@@ -5,17 +5,20 @@ from collections.abc import AsyncIterator
 from typing import TypeVar
 from unittest.mock import Mock, call, patch
 
+import httpx
 import pytest
 
 from clients.chat_client import Options
 from clients.connection import ChatConnection
 from clients.conversation import ChatSession
-from clients.errors import ConnectionLost, Refused
-from clients.http_session import HttpSession
+from clients.errors import ConnectionLost, Refused, refused
+from clients.http_session import HttpSession, refusal
 from clients.inbox import Inbox
+from servers.core import wire
 from servers.core.wire import Account, Ack, Cursor, Event, Kind, MarkRead, Page, Send, Snapshot, SocketCommand, Typing
 
 DEADLINE_S = 5.0
+RETRY_AFTER_S = 0.2
 QUICK = Options(backoff_s=0.001, backoff_max_s=0.002)
 BROKEN = ConnectionLost("the cable was pulled")
 GONE = Refused("unauthenticated", "the token has expired")
@@ -122,6 +125,30 @@ async def test_a_send_is_given_up_in_the_end(session: ChatSession, connection: F
     connection.acks = [BROKEN] * 1000
     with pytest.raises(ConnectionLost, match="cable"):
         await session.send("hello")
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        wire.Refusal("too_many", "500 commands a second", retry_after_s=RETRY_AFTER_S),
+        wire.Refusal("unavailable", "stopping", retry_after_s=RETRY_AFTER_S),
+    ],
+    ids=lambda answer: answer.error,
+)
+async def test_an_attempt_is_repeated_no_sooner_than_the_server_says(
+    session: ChatSession, connection: FakeConnection, answer: wire.Refusal
+) -> None:
+    connection.acks = [refused(answer), Ack(seq=4)]
+    started_s = asyncio.get_running_loop().time()
+    await session.send("hello")
+    assert asyncio.get_running_loop().time() - started_s >= RETRY_AFTER_S
+
+
+async def test_a_host_in_front_of_the_server_says_when_to_try_again() -> None:
+    throttled = httpx.Response(429, headers={"Retry-After": "7"}, request=httpx.Request("GET", "http://127.0.0.1/"))
+    assert refusal(throttled).retry_after_s == 7.0
+    throttled.headers["Retry-After"] = "Fri, 31 Dec 1999 23:59:59 GMT"
+    assert refusal(throttled).retry_after_s == 0.0
 
 
 async def test_a_refused_send_is_not_repeated(session: ChatSession, connection: FakeConnection) -> None:

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from clients.client_ids import latency_ms, new_client_id
 from clients.inbox import Inbox
-from servers.core.wire import Cursor, Page
+from servers.core.wire import Cursor, Page, Refusal
 from tests.clients.test_inbox import page
 
 pytestmark = pytest.mark.process
@@ -96,3 +96,9 @@ def test_a_command_whose_connection_is_opened_again_fails_and_does_not_wait_for_
 @pytest.mark.parametrize("reader_ms", [0, 1_000_000_000])
 def test_a_browser_counts_a_typing_notice_from_its_arrival(at_ms: int, reader_ms: int) -> None:
     assert run_script("room_view.mjs", str(at_ms), str(reader_ms)).split() == ["1", "0"]
+
+
+@pytest.mark.parametrize(("header", "header_ms"), [("7", "7000"), ("Fri, 31 Dec 1999 23:59:59 GMT", "0")])
+def test_a_browser_tries_again_no_sooner_than_the_server_says(header: str, header_ms: str) -> None:
+    refusal = msgspec.json.encode(Refusal("too_many", "500 commands a second", retry_after_s=1.5)).decode()
+    assert run_script("retry_after.mjs", refusal, header).split() == ["1500", "1500", header_ms]

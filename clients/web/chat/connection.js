@@ -2,6 +2,8 @@
 // clients/connection.py.
 
 export class ChatConnection {
+  static holdsRequest = false; // true: while it reads, it takes one of the browser's HTTP connections
+
   /** options.pollMs: the interval of a polling client, of which the first time only a random phase is slept. */
   constructor(http, options) {
     this.http = http;

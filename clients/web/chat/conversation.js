@@ -13,6 +13,7 @@ import { RoomView } from "./room_view.js";
 
 // A client whose lease has expired (not_joined) joins again as soon as it next receives.
 const isTemporary = (error) => error instanceof ConnectionLost || ["too_many", "not_joined"].includes(error.code);
+const pauseAfter = (error, backoff) => pause(Math.max(backoff.nextMs(), error.retryAfterMs));
 
 export class ChatSession {
   #outbox = Promise.resolve();
@@ -40,7 +41,7 @@ export class ChatSession {
       } catch (error) {
         await this.#resumed;
         if (!isTemporary(error)) throw error;
-        await this.#reconnect();
+        await this.#reconnect(error);
       }
     }
   }
@@ -92,9 +93,9 @@ export class ChatSession {
   }
 
   /** Open the connection again and continue after the cursor. */
-  async #reconnect() {
+  async #reconnect(error) {
     this.#setConnected(false);
-    await pause(this.#backoff.nextMs());
+    await pauseAfter(error, this.#backoff);
     await this.#retry(() => this.connection.open(this.inbox), this.#backoff);
     this.#setConnected(true);
   }
@@ -111,7 +112,7 @@ export class ChatSession {
         return await attempt();
       } catch (error) {
         if (!isTemporary(error)) throw error;
-        await pause(backoff.nextMs());
+        await pauseAfter(error, backoff);
         await this.#resumed;
       }
     }

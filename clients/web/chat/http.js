@@ -74,9 +74,10 @@ export class HttpSession {
 
 /** Return a response's JSON. Raises Refused, or ConnectionLost for what may work later. */
 export async function decoded(response) {
+  const retryAfterS = Number(response.headers.get("Retry-After")) || 0; // a date (RFC 9110 section 10.2.3) says nothing
   const data = await response.json().catch((error) => {
-    throw new ConnectionLost(`${response.url}: ${error.message}`);
+    throw new ConnectionLost(`${response.url}: ${error.message}`, retryAfterS);
   });
   if (response.ok) return data;
-  throw response.status >= 500 ? new ConnectionLost(data.detail) : refused(data);
+  throw response.status >= 500 ? new ConnectionLost(data.detail, retryAfterS) : refused(data);
 }
