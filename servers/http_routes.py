@@ -54,6 +54,7 @@ def chat_app(
     app.state.wire = WireBytes()
     app.state.stats = stats
     app.state.impairment = _unimpaired
+    app.state.push_origins = ()
     return app
 
 

@@ -2,7 +2,8 @@
 
 Teaches why the page and its server should have one origin: a page of another origin must ask for permission before each
 request that carries a token (CORS preflight, Fetch Standard, section 3.2), so a poll, whose URL changes with every
-cursor, would cost two requests instead of one. Every file is sent with a strict Content-Security-Policy.
+cursor, would cost two requests instead of one. Every file is sent with a strict Content-Security-Policy: a browser
+connects the page to this server, and to the push service, if there is one.
 """
 
 import os
@@ -15,7 +16,6 @@ from starlette.staticfiles import StaticFiles
 from starlette.types import Scope
 
 LOOPBACK_ANY_PORT = "http://127.0.0.1:*"
-PUSH_SERVICES = ("ws://127.0.0.1:*", "ws://localhost:*", "wss://*.pusher.com")
 
 
 class Pages(StaticFiles):
@@ -33,9 +33,9 @@ class Pages(StaticFiles):
         return response
 
 
-def chat_pages(folder: Path, framed_by: Iterable[str]) -> list[BaseRoute]:
-    """Return the routes of a chat server's browser client. framed_by: origins whose pages may show it in a frame."""
-    pages = Pages(folder, page_headers(framed_by=framed_by, connects_to=PUSH_SERVICES))
+def chat_pages(folder: Path, framed_by: Iterable[str], connects_to: Iterable[str]) -> list[BaseRoute]:
+    """Return the routes of a chat server's browser client; both arguments are those of `page_headers`."""
+    pages = Pages(folder, page_headers(framed_by=framed_by, connects_to=connects_to))
     return [Route("/", RedirectResponse("/web/chat.html")), Mount("/web", pages)]
 
 

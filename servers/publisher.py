@@ -50,6 +50,16 @@ class ServiceAddress(Struct, frozen=True):
             raise ValueError(f"push service: expected PUSHER_PORT to be a number, got {port!r}")
         return cls(os.environ["PUSHER_KEY"], os.environ.get("PUSHER_CLUSTER", "mt1"), host, int(port), tls)
 
+    @property
+    def socket_origin(self) -> str:
+        """Where browsers open their sockets, as a source of a Content-Security-Policy (Level 3, section 2.3.1).
+
+        On loopback that is any port: a window of the demo reaches the service through a relay of its own.
+        """
+        if not self.host:
+            return f"wss://ws-{self.cluster}.pusher.com"
+        return f"wss://{self.host}:{self.port}" if self.tls else f"ws://{self.host}:*"
+
 
 class HttpxBackend:
     """Sends the official library's requests. Its own back ends open a connection per event, or block."""

@@ -75,6 +75,7 @@ def create_app(chat: Chat, settings: Settings) -> Starlette:
     counters: Counters = app.state.counters
     chat.on_commit, chat.on_close = publish, publisher.close
     app.state.impairment = publisher.impairment
+    app.state.push_origins = (address.socket_origin,)
     return app
 
 

@@ -12,6 +12,7 @@ import { $ } from "./dom.js";
 import { arrowOf } from "./lane/arrows.js";
 import { writtenAtMs } from "./lane/client_ids.js";
 import { Diagram } from "./lane/diagram.js";
+import { WaitingRequests, watchPolicy } from "./lane/notice.js";
 import { RoomWindow } from "./lane/room_window.js";
 import { forgetUser, restoredName, storedToken, storeUser } from "./lane/stored_user.js";
 
@@ -30,17 +31,19 @@ const fail = (error) => {
 };
 
 /** Join the room and chat until the page is closed. */
-async function chat(health, { name, token, room = "lobby", colour }) {
-  const { Connection } = await import(`./transports/${health.transport}.js`);
+async function chat(server, { name, token, room = "lobby", colour }) {
+  const { Connection } = server;
   if (colour) document.documentElement.style.setProperty("--hue", colour);
   document.title = `${name} in ${room}`;
   $("room").hidden = false;
-  const diagram = new Diagram($("diagram"), { service: health.needs_push_service });
+  const diagram = new Diagram($("diagram"), { service: server.needs_push_service });
+  const waiting = new WaitingRequests();
   const onTraffic = (...traffic) => {
+    if (Connection.holdsRequest) waiting.add(...traffic);
     const arrow = arrowOf(...traffic);
     if (arrow) diagram.add(arrow);
   };
-  const http = new HttpSession(location.origin, room, onTraffic, health);
+  const http = new HttpSession(location.origin, room, onTraffic, server);
   let view;
   const session = new ChatSession(http, new Connection(http, options), {
     onEvents: (events) => {
@@ -85,14 +88,14 @@ function commandsOf(session, view, diagram) {
 }
 
 /** Be a lane of the page around this one, if it belongs to an origin that the server states. */
-function beLane(health) {
+function beLane(server) {
   commands.start = (user) => {
     delete commands.start;
     Object.assign(options, user.options);
-    chat(health, user).catch(fail);
+    chat(server, user).catch(fail);
   };
   addEventListener("message", ({ origin, source, data }) => {
-    if (source !== parent || !health.framed_by.includes(origin)) return;
+    if (source !== parent || !server.framed_by.includes(origin)) return;
     demo = origin;
     commands[data.kind]?.(data);
   });
@@ -100,10 +103,10 @@ function beLane(health) {
 }
 
 /** Be a chat by itself: reloaded, of the same user. A second window of that name belongs to them too. */
-function beWindow(health) {
+function beWindow(server) {
   const enter = (name) => {
     $("enter").hidden = $("trouble").hidden = true;
-    chat(health, { name, token: storedToken(name) }).catch((error) => {
+    chat(server, { name, token: storedToken(name) }).catch((error) => {
       forgetUser();
       fail(error);
     });
@@ -117,9 +120,12 @@ function beWindow(health) {
 }
 
 async function load() {
+  watchPolicy();
   const health = await (await fetch("/health")).json();
-  if (isFramed) beLane(health);
-  else beWindow(health);
+  const module = await import(`./transports/${health.transport}.js`); // while there is a connection for it
+  const server = { ...health, ...module };
+  if (isFramed) beLane(server);
+  else beWindow(server);
 }
 
 load().catch(fail);

@@ -14,7 +14,7 @@ ARGUMENTS = (
     "--disable-quic",
     "--disable-background-networking",
     "--disable-component-update",
-    "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1, EXCLUDE localhost",
+    "--host-resolver-rules=MAP *.test 127.0.0.1, MAP * ~NOTFOUND, EXCLUDE 127.0.0.1, EXCLUDE localhost",
 )
 
 NOT_AS_PEOPLE_HAVE_IT = ["--disable-back-forward-cache"]

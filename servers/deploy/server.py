@@ -71,7 +71,7 @@ async def serve_chat(served: Served, http: HttpSettings, listening: Listening, f
     """Serve until a signal, or the end of standard input if attached; the ready line contains the facts."""
     app, chat = served.app, served.chat
     if listening.web is not None:
-        app.router.routes += chat_pages(listening.web, chat.settings.origins)
+        app.router.routes += chat_pages(listening.web, chat.settings.origins, app.state.push_origins)
     async with AsyncExitStack() as stack:
         if listening.worker_folder is not None:
             workers = WorkerStats(listening.worker_folder, lambda: collect_stats(app))

@@ -58,11 +58,14 @@ def another_origin(folder: Path) -> Iterator[str]:
         server.shutdown()
 
 
-def without_policy(route: Route) -> None:
-    """Respond without the policy that keeps a page out of foreign frames: what is behind it is to be tested."""
-    response = route.fetch()
-    headers = {name: value for name, value in response.headers.items() if name != "content-security-policy"}
-    route.fulfill(response=response, headers=headers)
+def load_with_policy(context: BrowserContext, policy: str) -> None:
+    """Have the chat's page arrive with this Content-Security-Policy."""
+
+    def respond(route: Route) -> None:
+        response = route.fetch()
+        route.fulfill(response=response, headers={**response.headers, "content-security-policy": policy})
+
+    context.route(re.compile("chat.html"), respond)
 
 
 def frame_and_start(context: BrowserContext, origin: str, chat: str) -> Page:
@@ -206,7 +209,7 @@ def test_a_page_of_a_stated_origin_controls_the_chat_in_its_frame(browser: Brows
 
 def test_a_page_of_another_origin_does_not_control_the_chat_in_its_frame(browser: Browser, tmp_path: Path) -> None:
     with another_origin(tmp_path) as origin, page_server("raw_websocket") as server, browser.new_context() as context:
-        context.route(re.compile("chat.html"), without_policy)
+        load_with_policy(context, "")  # which keeps the page out of this frame: what is behind it is to be tested
         page = frame_and_start(context, origin, server.address)
         ada = context.new_page()
         enter(ada, server.address, "Ada")
@@ -229,3 +232,52 @@ def test_a_page_that_opens_the_chat_has_no_hold_on_its_window(browser: Browser, 
         page.evaluate("(start) => self.opened.postMessage(start, '*')", START)
         enter(opened.value, server.address, "Ada")
         expect(opened.value.locator("#members li")).to_have_text(["Ada (you)"])
+
+
+def test_a_page_at_a_host_name_without_tls_joins_and_sends(browser: Browser) -> None:
+    with page_server("raw_websocket", "--answer-to", "chat.test") as server:
+        page = _joined(browser, server.address.replace("127.0.0.1", "chat.test"), "Ada")
+        assert not page.evaluate("isSecureContext")
+        write(page, "Is this the whole page?")
+        expect(page.locator("#messages li span")).to_have_text(["Is this the whole page?"])
+        page.close()
+
+
+def test_a_page_connects_to_the_push_service_that_its_server_names(browser: Browser) -> None:
+    env = {**service_settings("http://push.test:4433"), "NO_PROXY": "*"}
+    with page_server("pusher_adapter", env=env) as server, browser.new_context() as context:
+        page = context.new_page()
+        with page.expect_websocket() as opened:
+            enter(page, server.address, "Ada")
+        assert opened.value.url.startswith("wss://push.test:4433/app/")
+
+
+def test_a_page_names_the_connection_that_its_policy_forbids(browser: Browser) -> None:
+    with page_server("pusher_adapter") as server, browser.new_context() as context:
+        load_with_policy(context, "connect-src 'self'")
+        page = context.new_page()
+        enter(page, f"{server.address}/web/chat.html", "Ada")  # a redirection would not be caught
+        expect(page.locator("#notice")).to_contain_text("does not allow a connection to ws://127.0.0.1")
+
+
+@pytest.mark.parametrize("transport", ["long_polling", "server_sent_events"])
+def test_no_tab_sends_while_six_tabs_hold_all_connections_to_the_server(browser: Browser, transport: str) -> None:
+    with page_server(transport, "--hold", "60") as server, browser.new_context() as context:
+        tabs = [context.new_page() for _ in range(7)]
+        for tab in tabs:
+            tab.goto(server.address)  # first, since a page needs a connection, too
+            expect(tab.locator("#name")).to_be_visible()
+        for number, tab in enumerate(tabs):
+            tab.fill("#name", f"Ada {number}")
+            tab.press("#name", "Enter")
+            if tab is not tabs[-1]:
+                expect(tab.locator("#members")).to_contain_text("(you)")
+        write(tabs[0], "Is there a connection?")
+        for tab in (tabs[0], tabs[-1]):
+            expect(tab.locator("#notice")).to_contain_text("close one")
+        for _ in range(2):  # the one that waits, and one of the six that hold
+            assert not any(tab.locator("#messages li").count() for tab in tabs)
+            tabs.pop().close()
+        for tab in tabs:
+            expect(tab.locator("#messages li span")).to_have_text(["Is there a connection?"])
+        expect(tabs[0].locator("#notice")).to_be_hidden()

@@ -13,6 +13,7 @@ from websockets.asyncio.server import ServerConnection, serve
 
 from clients.pusher_frames import ServiceAddress
 from clients.pusher_socket import PusherSocket
+from servers import publisher
 from servers.core.wire import Kind
 from servers.deploy.child_process import started
 from servers.transports import find
@@ -28,6 +29,19 @@ async def health(address: str, status: str) -> dict[str, Any]:
         while (found := (await http.get("/health")).json())["status"] != status:
             pass
     return dict(found)
+
+
+@pytest.mark.parametrize(
+    ("host", "origin"),
+    [
+        ("", "wss://ws-eu.pusher.com"),
+        ("push.example.org", "wss://push.example.org:4433"),
+        ("127.0.0.1", "ws://127.0.0.1:*"),
+    ],
+)
+def test_a_page_may_connect_to_the_push_service_of_the_environment_only(host: str, origin: str) -> None:
+    address = publisher.ServiceAddress("key", "eu", host, 4433, tls=host != "127.0.0.1")
+    assert address.socket_origin == origin
 
 
 async def test_clients_read_over_http_while_the_push_service_is_down_and_are_pushed_to_when_it_is_back() -> None:

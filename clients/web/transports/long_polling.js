@@ -3,6 +3,8 @@
 import { ChatConnection } from "../chat/connection.js";
 
 export class Connection extends ChatConnection {
+  static holdsRequest = true;
+
   receive(inbox, signal) {
     return this.http.read(inbox.cursor, signal, this.http.heldMs);
   }

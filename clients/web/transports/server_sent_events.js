@@ -9,6 +9,8 @@ import { Queue } from "../chat/queue.js";
 import { ANSWER_MS, within } from "../chat/within.js";
 
 export class Connection extends ChatConnection {
+  static holdsRequest = true;
+
   async open(inbox) {
     await this.close();
     const snapshot = await this.http.join();

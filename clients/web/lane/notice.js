@@ -1,0 +1,36 @@
+// What stands in the way of a chat within the browser itself, where no server can say it: shown until it is over.
+
+import { $ } from "../dom.js";
+
+const SLOW_MS = 3000;
+const NO_CONNECTION =
+  "The server has not answered yet. A browser opens six connections to a server of HTTP/1.1, and each tab of this chat " +
+  "holds one. If it is open in six tabs, close one.";
+
+/** Show a connection that the page's policy does not allow: the client learns only that it failed. */
+export function watchPolicy() {
+  addEventListener("securitypolicyviolation", ({ effectiveDirective, blockedURI }) => {
+    if (effectiveDirective !== "connect-src") return;
+    show(
+      `This page's policy does not allow a connection to ${blockedURI}. Check PUSHER_HOST and PUSHER_PORT of its server.`,
+    );
+  });
+}
+
+/** Watches the requests of a page that holds one itself: the others wait if the browser has no connection for them. */
+export class WaitingRequests {
+  #timers = new Map(); // path -> timer
+
+  /** The arguments are those of `onTraffic` in chat/http.js. */
+  add(direction, about, data) {
+    if (!about.startsWith("/") || about.includes("/events?")) return;
+    clearTimeout(this.#timers.get(about));
+    if (direction === "up") this.#timers.set(about, setTimeout(show, SLOW_MS, NO_CONNECTION));
+    else if (data.type !== "unanswered" && $("notice").textContent === NO_CONNECTION) show("");
+  }
+}
+
+function show(text) {
+  $("notice").textContent = text;
+  $("notice").hidden = !text;
+}
