@@ -104,6 +104,8 @@ function beLane(server) {
 
 /** Be a chat by itself: reloaded, of the same user. A second window of that name belongs to them too. */
 function beWindow(server) {
+  document.body.classList.add("is-window");
+  $("text").placeholder = "Write a message";
   const enter = (name) => {
     $("enter").hidden = $("trouble").hidden = true;
     chat(server, { name, token: storedToken(name) }).catch((error) => {

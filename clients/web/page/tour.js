@@ -39,7 +39,7 @@ export class Tour {
     const step = this.steps[this.#place];
     $("tour-place").textContent = `Step ${this.#place + 1} of ${this.steps.length}`;
     $("tour-title").textContent = step.title;
-    $("tour-look").textContent = step.watch;
+    $("tour-watch").textContent = step.watch;
     $("tour-question").textContent = `They will ask: ${step.question}`;
     $("tour-back").disabled = this.#place === 0;
     $("tour-next").textContent = this.#place === this.steps.length - 1 ? "Finish" : "Next";

@@ -4,14 +4,14 @@
 import WebSocket from "ws";
 
 const [file, url] = process.argv.slice(2);
-const { talk } = await import(file);
+const { connect } = await import(file);
 const print = (facts) => {
   console.log(JSON.stringify(facts));
   process.exit();
 };
 
 try {
-  talk(WebSocket, url, (data) => print({ received: String(data), type: data.constructor.name }));
+  connect(WebSocket, url, (data) => print({ received: String(data), type: data.constructor.name }));
 } catch (error) {
   print({ threw: error.constructor.name, message: error.message });
 }

@@ -30,12 +30,12 @@ from tests.support.shortest_harness import chromium_page, send_broken_frame
 pytestmark = pytest.mark.process
 
 TALK = """async ([file, url]) => {
-  const { talk } = await import(file);
+  const { connect } = await import(file);
   return new Promise((resolve) => {
     const onMessage = async (data) =>
       resolve({ received: typeof data === "string" ? data : await data.text(), type: data.constructor.name });
     try {
-      talk(WebSocket, url, onMessage);
+      connect(WebSocket, url, onMessage);
     } catch (error) {
       resolve({ threw: error.name, message: error.message });
     }
