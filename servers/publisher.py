@@ -6,6 +6,7 @@ service it is: the rented one (PUSHER_CLUSTER), or a compatible one (PUSHER_HOST
 
 import asyncio
 import os
+import sys
 import time
 from typing import Any, Self
 
@@ -22,6 +23,9 @@ TIMEOUT_S = 5.0
 CONNECT_S = 1.0
 RECENT_S = 30.0
 """For how long a failure counts, unless a later publish succeeds: the next message may be long in coming."""
+DATA_BYTES_MAX = 10_240  # the service answers longer data with 413
+STRING_BYTES_MAX = 30_720
+"""Above it, the official library refuses data by `sys.getsizeof`: one emoji makes each character take four bytes."""
 REQUIRED = ("PUSHER_APP_ID", "PUSHER_KEY", "PUSHER_SECRET")
 
 
@@ -59,6 +63,11 @@ class ServiceAddress(Struct, frozen=True):
         if not self.host:
             return f"wss://ws-{self.cluster}.pusher.com"
         return f"wss://{self.host}:{self.port}" if self.tls else f"ws://{self.host}:*"
+
+
+def is_publishable(data: str) -> bool:
+    """Return whether both the service and the official library accept data of this length."""
+    return len(data.encode()) <= DATA_BYTES_MAX and sys.getsizeof(data) <= STRING_BYTES_MAX
 
 
 class HttpxBackend:

@@ -20,10 +20,9 @@ from servers.core.settings import Settings
 from servers.core.wire import Event, Page, encode
 from servers.http_endpoint import get, identify, json_response, page_response, parse_request, post, read_body
 from servers.http_routes import chat_app
-from servers.publisher import Publisher, PublishFailed, ServiceAddress
+from servers.publisher import Publisher, PublishFailed, ServiceAddress, is_publishable
 
 CHANNEL_PREFIX = "private-room-"
-DATA_BYTES_MAX = 10_240  # the service answers longer data with 413
 log = logging.getLogger(__name__)
 
 
@@ -81,7 +80,5 @@ def create_app(chat: Chat, settings: Settings) -> Starlette:
 
 def page_data(event: Event, epoch: str) -> str:
     """Return a page of one event; one without events if it would be too long, which readers take for a gap."""
-    data = encode(Page(epoch, event.seq - 1, event.seq, (event,)))
-    if len(data) > DATA_BYTES_MAX:
-        data = encode(Page(epoch, event.seq, event.seq, ()))
-    return data.decode()
+    data = encode(Page(epoch, event.seq - 1, event.seq, (event,))).decode()
+    return data if is_publishable(data) else encode(Page(epoch, event.seq, event.seq, ())).decode()

@@ -5,7 +5,10 @@ from itertools import product
 from typing import Any
 
 import pytest
+from pusher.pusher_client import PusherClient
 
+from servers.core.wire import Event, Kind, Page, decode
+from servers.pusher_adapter import page_data
 from servers.pusher_service.errors import ApiError
 from tests.support.pusher_harness import Json, PusherHarness
 
@@ -105,6 +108,22 @@ def test_a_bad_event_is_refused_with_its_status(event: Json, status: int, harnes
 
 def test_data_may_be_10240_bytes_long(harness: PusherHarness) -> None:
     assert harness.publish(data="é" * 5120, channel="a") == {}
+
+
+@pytest.mark.parametrize(
+    ("character", "end", "is_pushed"),
+    [("x", "😀", True), ('"', "😀", False), ('"', "", True), ("\x01", "", False)],
+)
+def test_each_legal_text_or_an_empty_page_is_accepted_by_the_library_and_the_service(
+    harness: PusherHarness, character: str, end: str, is_pushed: bool
+) -> None:
+    text = character * (4096 - len(end.encode())) + end
+    data = page_data(Event("room", 7, Kind.MESSAGE, "ada", "Ada", text, 1_000), "epoch")
+    assert PusherClient("1", "key", "secret").trigger.make_request("private-room-room", "page", data)
+    assert harness.publish(data=data, channel="a") == {}
+    page = decode(data, type=Page)
+    assert [event.body for event in page.events] == [text] * is_pushed
+    assert page.next == 7
 
 
 @pytest.mark.parametrize(
