@@ -119,12 +119,12 @@ class Chat:
         receipts = {member.user: up_to for member, up_to in members.items() if up_to}
         return Snapshot(head.epoch, head.seq, self.settings.lease_s, tuple(members), receipts, self._newest(messages))
 
-    async def renew_lease(self, identity: Identity, room: str, connection: str) -> None:
-        """Renew the connection's lease. Raises NotJoined. Does nothing if the lease was renewed recently.
+    async def renew_lease(self, identity: Identity, room: str, connection: str, recent_s: float | None = None) -> None:
+        """Renew the connection's lease. Raises NotJoined. Does nothing if it was renewed within `recent_s`.
 
         On demand, this also sweeps all leases if that is due, since nothing runs between requests.
         """
-        if event := await self._presence.renew(_connection(identity, room, connection)):
+        if event := await self._presence.renew(_connection(identity, room, connection), recent_s=recent_s):
             await self._after_commit(event)
         if self.settings.on_demand:
             await self._sweep_if_due()
@@ -134,8 +134,11 @@ class Chat:
         await self._after_commit(await self._presence.acquire(_connection(identity, room, connection)))
 
     async def heartbeat(self, identity: Identity, room: str, connection: str) -> Head:
-        """Renew the connection's lease, and return the room's head. Raises NotJoined."""
-        await self.renew_lease(identity, room, connection)
+        """Renew the connection's lease, and return the room's head. Raises NotJoined.
+
+        A heartbeat that comes somewhat early counts, too: otherwise a lease would miss it, and the next might be lost.
+        """
+        await self.renew_lease(identity, room, connection, self.settings.late_s)
         if self.settings.on_demand:
             head = await self._store.head(room)
         else:

@@ -69,12 +69,16 @@ class Presence:
         _remember(self._renewed_s, connection, self._clock.monotonic_s())
         return event
 
-    async def renew(self, connection: Connection, holder: str = "") -> Event | None:
-        """Renew the lease, if that is due; return the "online" event, if any. Raises NotJoined."""
+    async def renew(self, connection: Connection, holder: str = "", recent_s: float | None = None) -> Event | None:
+        """Renew the lease, if that is due; return the "online" event, if any. Raises NotJoined.
+
+        recent_s: it is not due if it was renewed within this time; a third of a lease if None.
+        """
+        recent_s = self._settings.heartbeat_s if recent_s is None else recent_s
         now_s = self._clock.monotonic_s()
         renewed_s = self._renewed_s.get(connection, NEVER_S)
         doubted_s = self._doubted_s.get((connection.room, connection.user), NEVER_S)
-        if renewed_s > max(now_s - self._settings.heartbeat_s, doubted_s):
+        if renewed_s > max(now_s - recent_s, doubted_s):
             return None
         _remember(self._renewed_s, connection, now_s)
         ends = self._end_of(connection)
@@ -178,7 +182,7 @@ class Presence:
 
     @property
     def _lease_ms(self) -> int:
-        return int(self._settings.lease_s * 1000)
+        return int((self._settings.lease_s + self._settings.late_s) * 1000)
 
     async def _lease(self, connection: Connection, holder: str) -> Lease:
         now_ms = await self.now_ms()

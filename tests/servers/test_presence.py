@@ -8,7 +8,8 @@ from unittest.mock import patch
 
 import pytest
 
-from servers.core.auth import Identity
+from servers.core.auth import Identity, Tokens
+from servers.core.chat import Chat
 from servers.core.errors import NotJoined, TooMany, Unavailable
 from servers.core.presence import Connection, Presence
 from servers.core.settings import Settings
@@ -20,6 +21,7 @@ ADA = Identity("ada", "Ada", expires_at_ms=1 << 60)
 WINDOW = Connection("room", "ada", "Ada", "window")
 BOB = Connection("room", "bob", "Bob", "window")
 LEASE_S = 30.0
+LATE_S = Settings(lease_s=LEASE_S).late_s
 HOUR_S = 3600.0
 
 
@@ -68,13 +70,27 @@ async def test_renewals_reach_the_store_every_third_of_a_lease_at_most(
     assert store.touches == 3
 
 
+@pytest.mark.parametrize("early_s", [0.0, 0.1, LATE_S - 0.1])
+async def test_two_heartbeats_may_be_lost_wherever_the_others_come_early_or_late(
+    presence: Presence, store: CountingStore, clock: FakeClock, early_s: float
+) -> None:
+    chat = Chat(store, Tokens("secret", clock, HOUR_S), clock, Settings(lease_s=LEASE_S))
+    await chat.join(ADA, "room", "window")
+    for late_s in (0.0, (LATE_S - early_s) / 2):
+        clock.advance(LEASE_S / 3 - early_s - late_s)
+        await chat.heartbeat(ADA, "room", "window")
+        clock.advance(LEASE_S + early_s + late_s)
+        assert await presence.sweep() == []
+        await chat.heartbeat(ADA, "room", "window")
+
+
 async def test_an_open_request_keeps_its_user_online(presence: Presence, clock: FakeClock) -> None:
     await presence.join(WINDOW)
     with presence.keep_online(WINDOW):
         for _ in range(10):
             clock.advance(LEASE_S / 3)
             assert await presence.sweep() == []
-    clock.advance(LEASE_S)
+    clock.advance(LEASE_S + LATE_S)
     assert [event.body for event in await presence.sweep()] == ["offline"]
 
 
@@ -167,7 +183,7 @@ async def test_leases_end_on_time_though_the_wall_clock_is_set(
         assert await presence.sweep() == []
         clock.advance(LEASE_S / 3)
         assert await presence.sweep() == []
-        clock.advance(LEASE_S)
+        clock.advance(LEASE_S + LATE_S)
         assert [(event.sender, event.body) for event in await presence.sweep()] == [("bob", "offline")]
 
 
@@ -177,7 +193,7 @@ async def test_leases_run_on_the_clock_of_the_store(store: CountingStore, clock:
     there, here = (Presence(store, given, Settings(lease_s=LEASE_S)) for given in (wrong, right))
     await there.join(WINDOW)
     assert await here.sweep() == []
-    clock.advance(LEASE_S)
+    clock.advance(LEASE_S + LATE_S)
     assert [event.sender for event in await here.sweep()] == ["ada"]
 
 
@@ -207,7 +223,7 @@ async def test_after_a_restart_leases_run_for_one_more_lease_whatever_the_clock_
     reopened = await open_store(f"sqlite:///{tmp_path}/chat.db", clock)
     again = Presence(reopened, clock, Settings(lease_s=LEASE_S))
     assert await again.sweep() == []
-    clock.advance(LEASE_S - 1)
+    clock.advance(LEASE_S + LATE_S - 1)
     assert await again.sweep() == []
     assert not await reopened.claim_name("Ada", "another", await again.now_ms(), 1 << 60)
     clock.advance(1)

@@ -59,7 +59,7 @@ async def test_an_expired_lease_is_published_within_another_request(chats: tuple
     for identity in (ADA, BOB):
         await one.join(identity, "room", "window")
     committed.clear()
-    clock.advance(SETTINGS.lease_s - 1)
+    clock.advance(SETTINGS.lease_s + SETTINGS.late_s - 1)
     await one.heartbeat(ADA, "room", "window")
     clock.advance(SETTINGS.sweep_s)
     await one.heartbeat(ADA, "room", "window")
