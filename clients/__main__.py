@@ -29,8 +29,21 @@ from servers import transports
 app = typer.Typer(no_args_is_help=True, add_completion=False)
 TransportOption = Annotated[str, typer.Option(help=f"One of {', '.join(row.slug for row in transports.TRANSPORTS)}.")]
 RoomOption = Annotated[str, typer.Option(help="Letters, digits, - and _.")]
-ServerOption = Annotated[str, typer.Option(help="Where the chat server is.")]
 SERVER = "http://127.0.0.1:8000"
+
+
+def checked_server(address: str) -> str:
+    """Return an address that a chat server can have; raises typer.BadParameter for any other."""
+    try:
+        url = urlsplit(address)
+        if url.scheme in ("http", "https") and url.hostname and url.port != 0:
+            return address
+    except ValueError:  # a port that is no number, or a bracket without its fellow
+        pass
+    raise typer.BadParameter(f"expected something like {SERVER} or http://[::1]:8000, got {address!r}")
+
+
+ServerOption = Annotated[str, typer.Option(help="Where the chat server is.", callback=checked_server)]
 
 
 @app.callback()
@@ -89,8 +102,6 @@ def await_end_of_input(loop: asyncio.AbstractEventLoop, call: Callable[[], objec
 async def converse(transport: str, server: str, room: str, name: str, remember: bool, options: Options) -> int:
     """Log in, chat until the user leaves, and return how many lines failed. Raises ClientError, ValueError."""
     row = transports.find(transport)
-    if urlsplit(server).scheme not in ("http", "https") or not urlsplit(server).hostname:
-        raise ValueError(f"--server: expected something like {SERVER}, got {server!r}")
     token = stored_token(server, name) if remember else ""
     session = await log_in(row.slug, server, room, name, token, options)
     if remember:

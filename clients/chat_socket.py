@@ -16,6 +16,7 @@ from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidSta
 from clients.closing import CLOSE_S, close_websocket
 from clients.errors import ClientError, ConnectionLost, Refused, refused
 from clients.http_session import TOO_MANY_REQUESTS, Promises, retry_after_s
+from servers.addresses import may_use_proxy
 from servers.core.wire import Ack, Join, Page, Refusal, Snapshot, SocketAnswer, SocketCommand, decode, encode
 
 TOO_BIG = 1009
@@ -39,7 +40,7 @@ class ChatSocket:
             socket = await connect(
                 url,
                 compression=None,
-                proxy=None,
+                proxy=True if may_use_proxy(url) else None,
                 max_size=FRAME_BYTES_MAX,
                 open_timeout=answer_s,
                 ping_interval=ping_s,

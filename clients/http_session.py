@@ -4,7 +4,6 @@ Teaches that one pool of kept-alive connections carries all of it, and that only
 refuses, or the connection is lost.
 """
 
-import ipaddress
 import secrets
 import ssl
 from collections.abc import AsyncIterator, Mapping
@@ -17,6 +16,7 @@ from msgspec import Struct
 
 from clients.chat_client import Options
 from clients.errors import ConnectionLost, Refused
+from servers.addresses import may_use_proxy
 from servers.core import wire
 
 Response = TypeVar("Response")
@@ -31,14 +31,6 @@ class Promises(Struct, frozen=True):
 
 
 TOO_MANY_REQUESTS = 429
-
-
-def is_loopback(host: str) -> bool:
-    """Return whether a host is this machine, for which no proxy of the environment is used."""
-    try:
-        return host == "localhost" or ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
 
 
 @cache
@@ -61,7 +53,7 @@ class HttpSession:
         self.room = room
         self.token = ""
         self.promises = Promises()
-        proxies = not is_loopback(url.host)
+        proxies = may_use_proxy(base_url)
         self._http = httpx.AsyncClient(base_url=url, timeout=options.answer_s, trust_env=proxies, verify=tls_context())
 
     async def log_in(self, transport: str, name: str, token: str = "") -> wire.Account:

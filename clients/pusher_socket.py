@@ -11,6 +11,7 @@ from websockets.exceptions import ConnectionClosed, InvalidHandshake
 from clients.closing import close_websocket
 from clients.errors import ConnectionLost
 from clients.pusher_frames import Frame, ServiceAddress
+from servers.addresses import may_use_proxy
 from servers.core.wire import Undecodable, decode, encode
 
 
@@ -25,7 +26,12 @@ class PusherSocket:
     async def connect(cls, address: ServiceAddress, answer_s: float) -> Self:
         """Open the connection and wait for the service's greeting."""
         try:
-            socket = await connect(address.url, compression=None, proxy=None, open_timeout=answer_s)
+            socket = await connect(
+                address.url,
+                compression=None,
+                proxy=True if may_use_proxy(address.url) else None,
+                open_timeout=answer_s,
+            )
         except (OSError, InvalidHandshake, TimeoutError) as error:
             raise ConnectionLost(f"push service: {error}") from error
         try:

@@ -5,17 +5,24 @@ sockets have no CORS), or rebind its own host name to 127.0.0.1: Origin reveals 
 """
 
 from functools import partial
+from typing import TypeVar
 
 from starlette.middleware.cors import CORSMiddleware
 from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 from starlette.websockets import WebSocketClose
 
+from servers.addresses import Authority, Origin, bracketed, is_loopback
 from servers.core.errors import Forbidden
 from servers.core.settings import Settings
 from servers.core.wire import Refusal, encode
 
-LOOPBACK = ("127.0.0.1", "localhost", "[::1]")
+
+class Cors(CORSMiddleware):
+    """Compares origins by what they mean, instead of as they are written."""
+
+    def is_allowed_origin(self, origin: str) -> bool:
+        return str(parsed(Origin, origin)) in self.allow_origins
 
 
 class OriginMiddleware:
@@ -23,24 +30,37 @@ class OriginMiddleware:
 
     def __init__(self, app: ASGIApp, settings: Settings) -> None:
         methods, headers = ["GET", "POST"], ["authorization", "content-type"]
-        cors = partial(CORSMiddleware, allow_origins=settings.origins, allow_methods=methods, allow_headers=headers)
+        self._origins = frozenset(map(Origin.parse, settings.origins))
+        self._hosts = frozenset(map(Authority.parse, settings.hosts))
+        cors = partial(Cors, allow_origins=[*map(str, self._origins)], allow_methods=methods, allow_headers=headers)
         self._app = cors(app) if settings.origins else app
-        self._hosts = frozenset((*LOOPBACK, *settings.hosts))
-        self._origins = frozenset(settings.origins)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
             await self._app(scope, receive, send)
             return
         hosts = [value.decode("latin-1") for name, value in scope["headers"] if name == b"host"]
-        origin = next((value.decode("latin-1") for name, value in scope["headers"] if name == b"origin"), None)
-        host = hosts[0] if len(hosts) == 1 else ""
-        if host not in self._hosts and host.rpartition(":")[0] not in self._hosts:
-            await _refuse(f"Host: expected one of {', '.join(sorted(self._hosts))}, got {hosts}", scope, send)
-        elif origin is not None and origin not in self._origins and origin.partition("://")[2] != host:
-            await _refuse(f"Origin: {origin[:80]!r} may not call this server; allow it with --origin", scope, send)
+        named = next((value.decode("latin-1") for name, value in scope["headers"] if name == b"origin"), None)
+        host = parsed(Authority, hosts[0]) if len(hosts) == 1 else None
+        origin = parsed(Origin, named or "")
+        if host is None or not (is_loopback(host.host) or {host, Authority(host.host)} & self._hosts):
+            expected = ", ".join(["a loopback name", *sorted({bracketed(known.host) for known in self._hosts})])
+            await _refuse(f"Host: expected {expected}, got {hosts}; allow one with --answer-to", scope, send)
+        elif named is not None and not (origin and (origin in self._origins or origin.is_of(host))):
+            await _refuse(f"Origin: {named[:80]!r} may not call this server; allow it with --origin", scope, send)
         else:
             await self._app(scope, receive, send)
+
+
+Written = TypeVar("Written", Authority, Origin)
+
+
+def parsed(kind: type[Written], text: str) -> Written | None:
+    """Return what a header's text stands for; None if it stands for nothing."""
+    try:
+        return kind.parse(text)
+    except ValueError:
+        return None
 
 
 async def _refuse(detail: str, scope: Scope, send: Send) -> None:

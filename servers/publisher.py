@@ -4,7 +4,6 @@ Teaches how little a server sends to a push service: one signed POST per event. 
 service it is: the rented one (PUSHER_CLUSTER), or a compatible one (PUSHER_HOST and PUSHER_PORT).
 """
 
-import asyncio
 import os
 import sys
 import time
@@ -16,8 +15,8 @@ from pusher import Pusher
 from pusher.errors import PusherError
 from pusher.http import Request, process_response
 
+from servers.addresses import bracketed, is_loopback
 from servers.core.errors import BadRequest
-from servers.origin_middleware import LOOPBACK
 
 TIMEOUT_S = 5.0
 CONNECT_S = 1.0
@@ -34,7 +33,10 @@ class PublishFailed(Exception):
 
 
 class ServiceAddress(Struct, frozen=True):
-    """Where clients find the push service, and under which public key. An empty host means the cluster's own."""
+    """Where clients find the push service, and under which public key. An empty host means the cluster's own.
+
+    tls: on, unless the service is on this machine: then no proxy of the environment is used, either.
+    """
 
     key: str
     cluster: str
@@ -47,8 +49,8 @@ class ServiceAddress(Struct, frozen=True):
         """Read PUSHER_KEY and PUSHER_CLUSTER, or PUSHER_HOST and PUSHER_PORT; raises ValueError, naming the missing."""
         if missing := [name for name in REQUIRED if not os.environ.get(name)]:
             raise ValueError(f"push service: expected {', '.join(missing)} in the environment; set them or none")
-        host = os.environ.get("PUSHER_HOST", "")
-        tls = host not in LOOPBACK
+        host = bracketed(os.environ.get("PUSHER_HOST", ""))
+        tls = not is_loopback(host)
         port = os.environ.get("PUSHER_PORT") or ("443" if tls else "80")
         if not (port.isascii() and port.isdecimal()):
             raise ValueError(f"push service: expected PUSHER_PORT to be a number, got {port!r}")
@@ -88,7 +90,7 @@ class Publisher:
     def __init__(self, address: ServiceAddress) -> None:
         self._address = address
         self._failure, self._failed_at_s = "", 0.0
-        self._http = httpx.AsyncClient(timeout=TIMEOUT_S, trust_env=address.host not in LOOPBACK)
+        self._http = httpx.AsyncClient(timeout=TIMEOUT_S, trust_env=address.tls)
         self._pusher = Pusher(
             os.environ["PUSHER_APP_ID"],
             address.key,
@@ -113,16 +115,15 @@ class Publisher:
     async def impairment(self) -> str:
         """Return why events are not pushed, as far as is known, or nothing; waits for CONNECT_S at most.
 
-        A service of ours, or a compatible one, must accept a connection. The rented one may lie behind a proxy.
+        A service of ours, or a compatible one, must respond, whatever it says.
         """
         if self._failure and time.monotonic() - self._failed_at_s < RECENT_S:
             return self._failure
         if self._address.host:
+            scheme = "https" if self._address.tls else "http"
             try:
-                async with asyncio.timeout(CONNECT_S):
-                    _, writer = await asyncio.open_connection(self._address.host, self._address.port)
-                writer.close()
-            except (OSError, TimeoutError) as error:
+                await self._http.get(f"{scheme}://{self._address.host}:{self._address.port}/", timeout=CONNECT_S)
+            except httpx.HTTPError as error:
                 return f"push service: {type(error).__name__}: {error}"
         return ""
 

@@ -23,6 +23,7 @@ import uvicorn
 from starlette.applications import Starlette
 from uvicorn.loops.auto import auto_loop_factory
 
+from servers.addresses import bracketed
 from servers.connection_limits import ConnectionLimits, DescriptorLimit
 from servers.limited_protocols import LimitedHttp, LimitedSocket
 from servers.shared_frame import SharedFrame
@@ -71,7 +72,7 @@ class _Server(uvicorn.Server):
         gc.collect()
         gc.freeze()  # the collector skips long-lived objects: p99 of a 1,000-way fan-out fell fivefold
         host, port = self.servers[0].sockets[0].getsockname()[:2]
-        self._on_ready(f"http://{host}:{port}")
+        self._on_ready(f"http://{bracketed(host)}:{port}")
 
     async def shutdown(self, sockets: Any = None) -> None:
         self._on_stop()  # held polls would delay the shutdown by their hold time

@@ -16,6 +16,7 @@ ROOT = Path(__file__).parents[1]
 FOLDERS = ("servers", "clients", "loadtests")
 SLUGS = tuple(transport.slug for transport in TRANSPORTS)
 STANDARD_LIBRARY_AND: dict[str, set[str]] = {
+    "servers.addresses": set(),
     "servers.transports": set(),
     "servers.deploy.deployments": set(),
     "results.schema": set(),

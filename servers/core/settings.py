@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+from servers.addresses import Authority, Origin
+
 
 @dataclass(frozen=True, slots=True)
 class Settings:
@@ -45,6 +47,13 @@ class Settings:
     on_demand: bool = False
     hosts: tuple[str, ...] = ()
     origins: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        """Raise ValueError for a host or an origin that none can be."""
+        for host in self.hosts:
+            Authority.parse(host)
+        for origin in self.origins:
+            Origin.parse(origin)
 
     @property
     def commands_burst(self) -> float:

@@ -11,7 +11,6 @@ from pathlib import Path
 
 JAVASCRIPT = Path(__file__).parent / "javascript"
 DEADLINE_S = 15.0
-DIRECT = {"NO_PROXY": "127.0.0.1", "no_proxy": "127.0.0.1"}
 
 Process = subprocess.Popen[bytes]
 
@@ -33,7 +32,7 @@ def running(command: Sequence[str], env: Mapping[str, str] | None = None) -> Ite
     """Run a command until the block ends, with `env` added to the environment, and unbuffered pipes."""
     pipe = subprocess.PIPE
     with subprocess.Popen(
-        command, env={**os.environ, **DIRECT, **(env or {})}, stdin=pipe, stdout=pipe, stderr=pipe, bufsize=0
+        command, env={**os.environ, **(env or {})}, stdin=pipe, stdout=pipe, stderr=pipe, bufsize=0
     ) as process:
         try:
             yield process

@@ -25,6 +25,8 @@ from starlette.responses import Response
 from starlette.routing import Route
 from websockets.asyncio.client import ClientConnection, connect
 
+# No proxy of the environment reaches this machine: the API, and a stand-in for the service.
+os.environ["no_proxy"] = f"127.0.0.1,localhost,{os.environ.get('no_proxy') or os.environ.get('NO_PROXY', '')}"
 CHANNEL, EVENT = "chat-room", "new-message"
 
 

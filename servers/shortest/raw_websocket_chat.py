@@ -5,7 +5,7 @@
 
 Teaches that a relay takes three lines, and that the client waits for the connection before it sends. Leaves out who the
 sender is, messages that were sent before one joined or while the connection was broken, and the Origin check: the
-subjects of the rest of this project.
+subjects of the rest of this project. No proxy: the server listens on this machine only.
 """
 
 import asyncio
@@ -32,7 +32,7 @@ async def receive(connection: ClientConnection) -> None:
 
 
 async def talk(url: str) -> None:
-    async with connect(url) as connection, asyncio.TaskGroup() as tasks:
+    async with connect(url, proxy=None) as connection, asyncio.TaskGroup() as tasks:
         tasks.create_task(receive(connection))
         print("listening", flush=True)
         while text := await asyncio.to_thread(sys.stdin.readline):

@@ -90,13 +90,15 @@ def test_every_refusal_states_what_to_do(code: str, advice: str) -> None:
             "python -m servers raw_websocket --port 9",
         ),
         (["--transport", "telepathy"], "expected one of short_polling"),
-        (["--transport", "raw_websocket", "--server", "localhost"], "expected something like http://127.0.0.1:8000"),
+        *(
+            (["--transport", "raw_websocket", "--server", address], "expected something like http://127.0.0.1:8000")
+            for address in ("localhost", "http://::1:8000", "http://localhost:x")
+        ),
     ],
-    ids=["no server", "bad slug", "bad address"],
 )
 def test_a_chat_that_cannot_begin_states_why(arguments: list[str], advice: str) -> None:
-    result = CliRunner().invoke(app, ["chat", "--name", "Ada", *arguments])
-    assert result.exit_code == 1
+    result = CliRunner(env={"COLUMNS": "200"}).invoke(app, ["chat", "--name", "Ada", *arguments])
+    assert result.exit_code in (1, 2)
     assert advice in result.output
 
 

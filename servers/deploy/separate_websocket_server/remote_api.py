@@ -15,6 +15,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute
 
+from servers.addresses import may_use_proxy
 from servers.core.auth import Identity, Tokens
 from servers.core.chat import Chat
 from servers.core.clock import Clock
@@ -24,7 +25,6 @@ from servers.core.settings import Settings
 from servers.core.store import Store
 from servers.core.wire import Ack, Leave, Refusal, SocketCommand, Undecodable, decode, encode
 from servers.http_endpoint import get, post, read_body
-from servers.origin_middleware import LOOPBACK
 
 RESPONSE_S = 10.0
 REFUSALS = {kind.code: kind for kind in ChatError.__subclasses__()}
@@ -35,8 +35,7 @@ class Api:
     """The API at the other end of one pool of kept connections. Close it when done."""
 
     def __init__(self, url: str, tokens: Tokens) -> None:
-        parsed = httpx.URL(url)
-        self._http = httpx.AsyncClient(base_url=parsed, timeout=RESPONSE_S, trust_env=parsed.host not in LOOPBACK)
+        self._http = httpx.AsyncClient(base_url=url, timeout=RESPONSE_S, trust_env=may_use_proxy(url))
         self._tokens = tokens
 
     async def execute(self, identity: Identity, room: str, command: SocketCommand) -> Ack:

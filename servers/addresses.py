@@ -1,0 +1,83 @@
+"""Names and addresses as people, browsers and the environment write them: which are equal, and which are this machine.
+
+Teaches that a name has many spellings: capitals, a dot at its end, a port that is the default one (RFC 3986, section
+6.2.2; RFC 6454, section 4), and an IPv6 address, which is written within brackets wherever a port may follow.
+"""
+
+import ipaddress
+import re
+from typing import NamedTuple, Self
+from urllib.parse import urlsplit
+
+DEFAULT_PORTS = {"http": 80, "https": 443}
+AUTHORITY = re.compile(r"(\[[0-9a-fA-F:.]+\]|[^\s/?#@:\[\]]+)(?::(\d{1,5})?)?", re.ASCII)
+
+
+class Authority(NamedTuple):
+    """A host and its port, as in a Host header. host: normalised, and without brackets. port: None if none is named."""
+
+    host: str
+    port: int | None = None
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """Read `chat.example`, `chat.example:8000` or `[::1]:8000`; raises ValueError."""
+        match = AUTHORITY.fullmatch(text)
+        if match is None:
+            raise ValueError(f"expected a host such as chat.example, with a port or without, got {text[:80]!r}")
+        host, port = match.groups()
+        return cls(normalised(host), int(port) if port else None)
+
+
+class Origin(NamedTuple):
+    """The origin of a page: scheme, host and port, which is always known."""
+
+    scheme: str
+    host: str
+    port: int
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """Read `https://chat.example` or `http://[::1]:8000`; raises ValueError."""
+        scheme, _, rest = text.partition("://")
+        try:
+            default_port = DEFAULT_PORTS[scheme.lower()]
+            host, port = Authority.parse(rest)
+        except (KeyError, ValueError):
+            raise ValueError(f"expected an origin such as https://chat.example, got {text[:80]!r}") from None
+        return cls(scheme.lower(), host, port or default_port)
+
+    def __str__(self) -> str:
+        return f"{self.scheme}://{bracketed(self.host)}:{self.port}"
+
+    def is_of(self, authority: Authority) -> bool:
+        """Return whether the page comes from a server of this name, whether or not TLS ends before the server."""
+        return (self.host, self.port) == (authority.host, authority.port or DEFAULT_PORTS[self.scheme])
+
+
+def normalised(host: str) -> str:
+    """Return the one spelling of a host that is compared: small letters, no dot at the end, no brackets."""
+    name = host.strip("[]").rstrip(".").lower()
+    try:
+        return str(ipaddress.ip_address(name))
+    except ValueError:
+        return name
+
+
+def is_loopback(host: str) -> bool:
+    """Return whether a host is this machine, by its name or its address."""
+    name = normalised(host)
+    try:
+        return name == "localhost" or ipaddress.ip_address(name).is_loopback
+    except ValueError:
+        return False
+
+
+def may_use_proxy(url: str) -> bool:
+    """Return whether the environment decides how this URL is reached: no proxy reaches this machine's loopback."""
+    return not is_loopback(urlsplit(url).hostname or "")
+
+
+def bracketed(host: str) -> str:
+    """Return a host as it is written before a port."""
+    return f"[{host}]" if ":" in host and not host.startswith("[") else host

@@ -1,0 +1,182 @@
+"""Names that are written in several ways, and proxies of the environment."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+
+import httpx
+import pytest
+from starlette.types import Receive, Scope, Send
+
+from clients.chat_client import Options
+from clients.chat_socket import ChatSocket
+from clients.errors import ClientError
+from clients.http_session import HttpSession, Promises
+from clients.pusher_frames import ServiceAddress as Service
+from clients.pusher_socket import PusherSocket
+from servers.addresses import is_loopback
+from servers.core.auth import Identity, Tokens
+from servers.core.errors import Unavailable
+from servers.core.settings import Settings
+from servers.core.wire import Kind
+from servers.core.wire import Send as SendCommand
+from servers.deploy.separate_websocket_server.remote_api import Api
+from servers.origin_middleware import OriginMiddleware
+from servers.publisher import Publisher, PublishFailed, ServiceAddress
+from servers.transports import TRANSPORTS, Transport
+from tests.support.chat_harness import ChatHarness, events, serving
+from tests.support.clock import FakeClock
+
+DEADLINE_S = 5.0
+ANSWER_S = 1.0
+
+
+async def respond(scope: Scope, receive: Receive, send: Send) -> None:
+    await send({"type": "http.response.start", "status": 200, "headers": []})
+    await send({"type": "http.response.body"})
+
+
+async def requested(host: str, origin: str = "") -> httpx.Response:
+    """Send a request to a server of two names that allows the pages of one origin."""
+    settings = Settings(hosts=("Chat.example", "port.example:8443"), origins=("HTTPS://Pages.example:443",))
+    transport = httpx.ASGITransport(OriginMiddleware(respond, settings))
+    headers = {"Host": host} | ({"Origin": origin} if origin else {})
+    async with httpx.AsyncClient(transport=transport, base_url="http://any.example") as http:
+        return await http.get("/", headers=headers)
+
+
+@pytest.mark.parametrize(
+    ("host", "origin"),
+    [
+        ("LocalHost:8000", "http://localhost:8000"),
+        ("localhost.:8000", "HTTP://localhost:8000"),
+        ("[::1]:8000", "http://[0:0:0:0:0:0:0:1]:8000"),
+        ("chat.example.", "https://CHAT.example"),
+        ("chat.example:443", "https://chat.example"),
+        ("chat.example", "http://chat.example:80"),
+        ("chat.example:9000", "https://pages.example."),
+        ("port.example:8443", ""),
+    ],
+)
+async def test_a_name_counts_and_not_its_spelling(host: str, origin: str) -> None:
+    response = await requested(host, origin)
+    assert response.status_code == 200
+    is_of_another = "pages" in origin
+    assert response.headers.get("access-control-allow-origin") == (origin if is_of_another else None)
+
+
+@pytest.mark.parametrize(
+    ("host", "origin"),
+    [
+        ("evil.example", ""),
+        ("user@localhost", ""),
+        ("localhost/chat.example", ""),
+        ("::1", ""),
+        ("port.example", ""),
+        ("chat.example", "http://chat.example:8000"),
+        ("chat.example:80", "https://chat.example"),
+        ("chat.example", "chat.example"),
+        ("chat.example", "http://pages.example"),
+        ("chat.example", "null"),
+    ],
+)
+async def test_another_name_port_or_scheme_is_refused(host: str, origin: str) -> None:
+    assert (await requested(host, origin)).status_code == 403
+
+
+@pytest.mark.parametrize("wrong", [{"hosts": ("http://chat.example",)}, {"origins": ("chat.example",)}])
+def test_what_can_be_no_name_is_refused_at_start(wrong: dict[str, tuple[str, ...]]) -> None:
+    with pytest.raises(ValueError, match=r"expected .*chat\.example"):
+        Settings(**wrong)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("host", "is_here"),
+    [("127.8.0.1", True), ("::1", True), ("[::1]", True), ("LOCALHOST.", True), ("localhost.evil", False), ("", False)],
+)
+def test_loopback_is_told_by_name_and_address(host: str, is_here: bool) -> None:
+    assert is_loopback(host) is is_here
+
+
+@pytest.mark.process
+@pytest.mark.parametrize("transport", TRANSPORTS, ids=str)
+async def test_a_chat_on_the_loopback_of_ipv6_needs_no_proxy(
+    monkeypatch: pytest.MonkeyPatch, transport: Transport
+) -> None:
+    for name in ("http_proxy", "https_proxy", "all_proxy"):
+        monkeypatch.setenv(name, "http://127.0.0.1:1")
+    with serving(transport, "--host", "::1") as server:
+        assert server.address.startswith("http://[::1]:")
+        async with ChatHarness(transport, server.address).joined("Ada", "Bob") as (ada, bob):
+            await ada.send("hello")
+            assert [event.body for event in await events(bob, 1, Kind.MESSAGE)] == ["hello"]
+
+
+@pytest.fixture
+async def asked(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[list[str]]:
+    """The first lines of all requests to a proxy that the environment names, and that refuses all."""
+    lines: list[str] = []
+
+    async def refuse(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        lines.append((await reader.readline()).decode().rpartition(" ")[0])
+        while (await reader.readline()).strip():
+            pass
+        writer.write(b"HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
+        await reader.read()
+        writer.close()
+
+    async with await asyncio.start_server(refuse, "127.0.0.1", 0) as server:
+        port = server.sockets[0].getsockname()[1]
+        for name in ("no_proxy", "all_proxy"):
+            monkeypatch.delenv(name, raising=False)
+            monkeypatch.delenv(name.upper(), raising=False)
+        for name in ("http_proxy", "https_proxy"):
+            monkeypatch.setenv(name, f"http://127.0.0.1:{port}")
+        yield lines
+
+
+async def get(host: str) -> object:
+    return await HttpSession(f"http://{host}", "room", Options(answer_s=ANSWER_S)).get("/health", Promises)
+
+
+async def upgrade(host: str) -> object:
+    return await ChatSocket.connect(f"ws://{host}/rooms/room/socket", ANSWER_S)
+
+
+async def subscribe(host: str) -> object:
+    return await PusherSocket.connect(Service("key", "", host, 443, tls=True), ANSWER_S)
+
+
+async def publish(host: str) -> None:
+    service = ServiceAddress("key", "", host, 443, tls=not is_loopback(host))
+    await Publisher(service).publish("private-room-room", "page", "{}")
+
+
+async def forward(host: str) -> object:
+    api = Api(f"http://{host}", Tokens("secret", FakeClock(), 60))
+    return await api.execute(Identity("ada", "Ada", 1 << 60), "room", SendCommand("1", "hello"))
+
+
+@pytest.mark.parametrize(
+    ("reach", "first_line"),
+    [
+        (get, "GET http://{host}/health"),
+        (upgrade, "CONNECT {host}:80"),
+        (subscribe, "CONNECT {host}:443"),
+        (publish, "CONNECT {host}:443"),
+        (forward, "POST http://{host}/rooms/room/send"),
+    ],
+)
+@pytest.mark.parametrize(("host", "is_here"), [("chat.test", False), ("localhost", True)])
+async def test_a_proxy_of_the_environment_is_used_for_other_machines_only(
+    monkeypatch: pytest.MonkeyPatch,
+    asked: list[str],
+    reach: Callable[[str], Awaitable[object]],
+    first_line: str,
+    host: str,
+    is_here: bool,
+) -> None:
+    monkeypatch.setenv("PUSHER_APP_ID", "1")
+    monkeypatch.setenv("PUSHER_SECRET", "secret")
+    with pytest.raises((ClientError, PublishFailed, Unavailable)):
+        await asyncio.wait_for(reach(host), DEADLINE_S)
+    assert [line.partition("?")[0] for line in asked] == [first_line.format(host=host)] * (not is_here)
