@@ -43,7 +43,7 @@ class StoreChoice:
 
     @property
     def scheme(self) -> str:
-        return self.store.partition(":")[0]
+        return engines.engine_of(self.store)
 
     @property
     def is_embedded(self) -> bool:

@@ -17,8 +17,11 @@ from servers.redaction import without_passwords
 MODULES = {
     "sqlite": "servers.core.stores.sqlite",
     "redis": "servers.core.stores.redis_streams",
+    "rediss": "servers.core.stores.redis_streams",
     "postgresql": "servers.core.stores.postgres",
+    "postgres": "servers.core.stores.postgres",
 }
+"""By the scheme of a URL: rediss is Redis with TLS; PostgreSQL's two are the same, and `?sslmode=` turns TLS on."""
 EMBEDDED = frozenset({"sqlite"})
 """Schemes whose store serves one process only; any number of processes share the others."""
 

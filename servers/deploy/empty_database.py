@@ -21,7 +21,7 @@ from urllib.parse import urlsplit
 
 import typer
 
-from servers.deploy.engines import ENGINES, NEEDED, NotStarted, program
+from servers.deploy.engines import ENGINES, NEEDED, NotStarted, engine_of, program
 from servers.redaction import without_passwords
 from servers.serving import STDIN, print_ready, replace_unencodable
 
@@ -45,7 +45,7 @@ def empty_database(engine: str) -> Iterator[tuple[str, dict[str, Any]]]:
         with engine_folder() as folder, ENGINES[engine](folder) as running:
             yield running.fresh_url(), {"pids": {"store": running.pid}, "engine": version_of(engine)}
         return
-    database_of = {"redis": _redis_database, "postgresql": _postgres_database}.get(urlsplit(engine).scheme)
+    database_of = {"redis": _redis_database, "postgresql": _postgres_database}.get(engine_of(engine))
     if database_of is None:
         expected = f"{' or '.join(ENGINES)}, or the URL of one that runs"
         raise ValueError(f"expected {expected}; got {without_passwords(engine)!r}")

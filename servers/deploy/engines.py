@@ -51,6 +51,12 @@ def program(name: str) -> str | None:
     return shutil.which(name) or shutil.which(name, path=elsewhere)
 
 
+def engine_of(url: str) -> str:
+    """Return which engine a URL, or a name, stands for: schemes have variants, for TLS or in short."""
+    scheme = url.partition(":")[0]
+    return {"rediss": "redis", "postgres": "postgresql"}.get(scheme, scheme)
+
+
 def missing(scheme: str = "") -> dict[str, str]:
     """Return the programs that this machine lacks, each with Debian's package of it: of one engine, or of all."""
     needed = NEEDED.get(scheme, tuple(PACKAGES))
@@ -124,8 +130,11 @@ class Engine:
 
 
 @contextmanager
-def redis_server(folder: Path, port: int = 0) -> Iterator[Engine]:
-    """Run a Redis that keeps its data in `folder`, and acknowledges what is on disk. Raises NotStarted."""
+def redis_server(folder: Path, port: int = 0, more: Sequence[str] = ()) -> Iterator[Engine]:
+    """Run a Redis that keeps its data in `folder`, and acknowledges what is on disk. Raises NotStarted.
+
+    more: options of its own.
+    """
     give_to_engines(folder)
     port = port or free_port()
     settings = {"port": port, "bind": HOST, "dir": folder, "databases": REDIS_DATABASES, "save": ""}
@@ -133,7 +142,7 @@ def redis_server(folder: Path, port: int = 0) -> Iterator[Engine]:
     options = [part for name, value in (settings | durable).items() for part in (f"--{name}", str(value))]
     numbers = itertools.count(1)
     engine = Engine(
-        [_needed("redis-server"), *options],
+        [_needed("redis-server"), *options, *more],
         folder / "redis.log",
         f"redis://{HOST}:{port}/0",
         is_ready=lambda: _response(port, b"PING\r\n") == b"+PONG\r\n",
@@ -144,8 +153,11 @@ def redis_server(folder: Path, port: int = 0) -> Iterator[Engine]:
 
 
 @contextmanager
-def postgres_server(folder: Path, port: int = 0) -> Iterator[Engine]:
-    """Run a PostgreSQL that keeps its data in `folder`, made if need be. Raises NotStarted."""
+def postgres_server(folder: Path, port: int = 0, more: Sequence[str] = ()) -> Iterator[Engine]:
+    """Run a PostgreSQL that keeps its data in `folder`, made if need be. Raises NotStarted.
+
+    more: options of its own.
+    """
     give_to_engines(folder)
     port = port or free_port()
     data = folder / "data"
@@ -159,7 +171,7 @@ def postgres_server(folder: Path, port: int = 0) -> Iterator[Engine]:
         return f"postgresql://chat@{HOST}:{port}/{name}"
 
     engine = Engine(
-        [_needed("postgres"), "-D", str(data), *at[:4], "-k", "", "-c", "max_connections=200"],
+        [_needed("postgres"), "-D", str(data), *at[:4], "-k", "", "-c", "max_connections=200", *more],
         folder / "postgres.log",
         f"postgresql://chat@{HOST}:{port}/postgres",
         is_ready=lambda: subprocess.run([_needed("pg_isready"), "-q", *at], check=False).returncode == 0,

@@ -82,6 +82,11 @@ def test_no_other_store_and_no_second_process_on_an_embedded_one(store: str, wor
         StoreChoice(store, workers)
 
 
+def test_a_url_with_tls_names_the_same_engine() -> None:
+    assert StoreChoice("rediss://h/1", 2).label == "redis, 2 workers"
+    assert StoreChoice("postgres://h/chat?sslmode=require").scheme == "postgresql"
+
+
 def test_a_password_does_not_get_into_the_manifest() -> None:
     assert without_passwords("compare --store redis://me:pa/ss@h/1") == "compare --store redis://h/1"
     assert without_passwords("postgresql://h/chat?password=pass&x=1") == "postgresql://h/chat?password=***&x=1"

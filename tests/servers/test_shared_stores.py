@@ -273,7 +273,8 @@ async def test_a_stream_keeps_its_newest_events_and_answers_older_cursors_with_a
 
 
 @pytest.mark.parametrize(
-    "url", ["redis://127.0.0.1:1/0", "postgresql://chat@127.0.0.1:1/chat", "redis://", "redis://h?kept=0"]
+    "url",
+    ["redis://127.0.0.1:1/0", "postgresql://chat@127.0.0.1:1/chat", "redis://", "redis://h?kept=0", "redis://h?x=1"],
 )
 async def test_an_engine_that_does_not_respond_is_refused_at_the_start(url: str) -> None:
     with pytest.raises(ValueError, match="store"):

@@ -29,13 +29,16 @@ from servers.redaction import without_passwords
 
 
 async def open_url(url: str) -> "PostgresStore":
-    """Open the database that `postgresql://user@host:port/name` names. Raises ValueError if it does not answer."""
+    """Open the database that `postgresql://user@host:port/name` names. Raises ValueError if it does not answer.
+
+    `?sslmode=` and `?sslrootcert=` mean what they mean to libpq (PostgreSQL, "SSL Mode Descriptions").
+    """
     store = PostgresStore(url)
     try:
         await store.start()
     except (*FAILURES, ValueError) as error:
         await store.close()
-        reason = "no such URL" if isinstance(error, ValueError) else f"{type(error).__name__}: {error}"
+        reason = f"{type(error).__name__}: {error}" if isinstance(error, FAILURES) else "no such URL"
         raise ValueError(f"store: expected a PostgreSQL at {without_passwords(url)!r}, got {reason}") from None
     return store
 

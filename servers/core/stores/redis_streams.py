@@ -15,7 +15,7 @@ import asyncio
 from collections.abc import Sequence
 from contextlib import suppress
 from typing import Any
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qsl, urlencode, urlsplit
 
 from msgspec.structs import astuple
 
@@ -35,13 +35,18 @@ EXPIRE_MAX = 100
 
 
 async def open_url(url: str) -> "RedisStreamsStore":
-    """Open the Redis that `redis://host:port/database` names. Raises ValueError if it does not answer."""
+    """Open the Redis that `redis://host:port/database` names. Raises ValueError if it does not answer.
+
+    With TLS, `rediss://`; then `?ssl_ca_certs=` and the like go to the driver.
+    """
     parts = urlsplit(url)
-    kept = parse_qs(parts.query).get("kept", [str(KEPT)])[-1]
-    if not parts.hostname or not kept.isdecimal() or not int(kept):
-        expected = "redis://host:port/database, with ?kept= a number above 0"
+    options = dict(parse_qsl(parts.query))
+    kept = options.pop("kept", str(KEPT))
+    is_known = parts.scheme == "rediss" and all(name.startswith("ssl_") for name in options)
+    if not parts.hostname or not kept.isdecimal() or not int(kept) or (options and not is_known):
+        expected = "redis://host:port/database, with ?kept= a number above 0, or rediss:// with ?ssl_...= as well"
         raise ValueError(f"store: expected {expected}, got {without_passwords(url)!r}")
-    store = RedisStreamsStore(parts._replace(query="").geturl(), int(kept))
+    store = RedisStreamsStore(parts._replace(query=urlencode(options)).geturl(), int(kept))
     try:
         await store.start()
     except Unavailable as error:

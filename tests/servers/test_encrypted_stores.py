@@ -1,0 +1,61 @@
+"""Shared stores behind TLS: real engines with a certificate, by the URLs that hosts hand out."""
+
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+import trustme
+
+from servers.core.store import open_store
+from servers.core.wire import Cursor
+from servers.deploy.empty_database import engine_folder
+from servers.deploy.engines import UNPRIVILEGED, free_port, postgres_server, redis_server
+from tests.support.stores import draft, opened
+
+pytestmark = pytest.mark.process
+DEADLINE_S = 15.0
+
+
+@pytest.fixture(scope="module")
+def authority(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a certificate and its key for loopback, and the authority that signed it; only owners read keys."""
+    folder, signer = tmp_path_factory.mktemp("tls"), trustme.CA()
+    for parent in (folder, *folder.parents[:-2]):
+        parent.chmod(0o711)
+    signer.cert_pem.write_to_path(str(folder / "ca.pem"))
+    trustme.CA().cert_pem.write_to_path(str(folder / "another.pem"))
+    certificate = signer.issue_cert("127.0.0.1")
+    certificate.cert_chain_pems[0].write_to_path(str(folder / "cert.pem"))
+    certificate.private_key_pem.write_to_path(str(folder / "key.pem"))
+    (folder / "key.pem").chmod(0o600)
+    if os.geteuid() == 0:
+        shutil.chown(folder / "key.pem", UNPRIVILEGED)
+    return folder
+
+
+@contextmanager
+def engine_with_tls(scheme: str, authority: Path, folder: Path) -> Iterator[str]:
+    """Run an engine that takes connections with TLS; yield its URL, up to the file of the authority to trust."""
+    certificate, key = str(authority / "cert.pem"), str(authority / "key.pem")
+    if scheme == "rediss":
+        port = free_port()
+        files = ["--tls-cert-file", certificate, "--tls-key-file", key, "--tls-auth-clients", "no"]
+        with redis_server(folder, more=["--tls-port", str(port), *files]):
+            yield f"rediss://127.0.0.1:{port}/0?ssl_ca_certs="
+    else:
+        files = ["-c", f"ssl_cert_file={certificate}", "-c", f"ssl_key_file={key}"]
+        with postgres_server(folder, more=["-c", "ssl=on", *files]) as engine:
+            yield engine.url.replace("postgresql", "postgres") + "?sslmode=verify-full&sslrootcert="
+
+
+@pytest.mark.parametrize("scheme", ["rediss", "postgres"])
+async def test_an_engine_is_reached_with_tls_and_only_with_a_certificate_to_trust(scheme: str, authority: Path) -> None:
+    with engine_folder() as folder, engine_with_tls(scheme, authority, folder) as url:
+        async with opened(f"{url}{authority}/ca.pem", 1) as (store,):
+            assert (await store.append("room", draft("hello"))).seq == 1
+            assert await store.wait("room", Cursor(store.epoch, 0), DEADLINE_S)
+        with pytest.raises(ValueError, match="CERTIFICATE_VERIFY_FAILED"):
+            await open_store(f"{url}{authority}/another.pem")
