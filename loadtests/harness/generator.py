@@ -1,7 +1,7 @@
 """The load generator: `locust`, one process or several, started anew for each measurement.
 
 Teaches to keep Locust in a process of its own: importing it would patch the sockets of the importing process. So it
-runs as it would by hand, and prints a JSON line for each phase of the test on standard output.
+runs as it would by hand, but without its user's own settings, and prints a JSON line for each phase of the test.
 """
 
 from collections.abc import Iterator
@@ -62,7 +62,8 @@ def generating(
 ) -> Iterator[Generator]:
     """Run a Locust file against its servers, on one core; with several generators, under Locust's master process."""
     record = folder / f"{file.stem}.samples"
-    command = python_module("locust", "--locustfile", str(file), "--headless", "--only-summary", "--json-phases")
+    command = python_module("loadtests.users.plain_locust", "--locustfile", str(file))
+    command += ["--headless", "--only-summary", "--json-phases"]
     command += ["--wire-slack", str(SLACK_S + workload.one_way_delay_s)]
     command += ["--push-service", addresses.push_service] if addresses.push_service else []
     command += ["--host", addresses.api, "--spawn-rate", f"{workload.joins_per_s:g}", "--record", str(record)]

@@ -36,8 +36,8 @@ USERS = ["--users", "8", "--spawn-rate", "100"]
 DEADLINE_S = 60.0
 
 
-def command(*arguments: str) -> list[str]:
-    return [sys.executable, "-m", "locust", "-f", str(LOCUST_FILE), *arguments]
+def command(*arguments: str, module: str = "locust") -> list[str]:
+    return [sys.executable, "-m", module, "-f", str(LOCUST_FILE), *arguments]
 
 
 def master() -> list[str]:
@@ -45,10 +45,10 @@ def master() -> list[str]:
     return ["--master-port", port := str(free_port()), "--master-bind-port", port, "--master-bind-host", "127.0.0.1"]
 
 
-def by_hand(*arguments: str) -> subprocess.CompletedProcess[str]:
+def by_hand(*arguments: str, module: str = "locust") -> subprocess.CompletedProcess[str]:
     """Run Locust without a web interface, and return what a terminal would show as `stdout`."""
     return subprocess.run(
-        command("--headless", "--only-summary", *arguments),
+        command("--headless", "--only-summary", *arguments, module=module),
         check=False,
         cwd=ROOT,
         stdin=subprocess.DEVNULL,
@@ -159,8 +159,17 @@ def test_two_processes_by_hand_show_every_request_and_count_every_delivery(tmp_p
 
 
 @pytest.mark.process
-def test_without_an_address_locust_names_what_is_missing_and_fails() -> None:
-    done = by_hand()
+@pytest.mark.parametrize("setting", ["", "variable", "file"])
+def test_without_an_address_locust_names_what_is_missing_and_fails(
+    setting: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """A comparison's Locust has no other settings than its command line's, whatever its user has for other tests."""
+    if setting == "variable":
+        monkeypatch.setenv("LOCUST_HOST", "http://127.0.0.1:1")
+    elif setting == "file":
+        monkeypatch.setenv("HOME", str(tmp_path))
+        (tmp_path / ".locust.conf").write_text("host = http://127.0.0.1:1\n")
+    done = by_hand(module="loadtests.users.plain_locust" if setting else "locust")
     assert done.returncode == 1
     assert "locust: error: The host (--host) is missing" in done.stdout
     assert "Traceback" not in done.stdout
