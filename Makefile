@@ -33,6 +33,9 @@ STALE := $(shell for group in $(GROUPS); do \
 	if command -v npm >/dev/null && ! test -d clients/web/node_modules/pusher-js; then echo $(STAMP)demo; fi)
 .PHONY: $(STALE)
 
+# Setup installs as root where it must: in containers, whose only user that often is. Jupyter asks to be told.
+AS_ROOT := $(if $(filter 0,$(shell id -u)),--allow-root)
+
 define STYLE
 	@echo '== ruff check: style'
 	@$(PYTHON) -m ruff check .
@@ -82,7 +85,7 @@ pictures: $(STAMP)test ## Trial the pictures of the demo anew
 	@$(PYTHON) -m tests.browser.pictures
 
 lab: $(STAMP)notebooks ## Open the notebooks in Jupyter
-	@$(PYTHON) -m jupyterlab --notebook-dir=notebooks $(ARGS)
+	@$(PYTHON) -m jupyterlab --notebook-dir=notebooks $(AS_ROOT) $(ARGS)
 
 format: $(STAMP)check ## Correct style and layout
 	@$(PYTHON) -m ruff check --fix .

@@ -115,8 +115,11 @@ async def converse(transport: str, server: str, room: str, name: str, remember: 
 
 
 def token_file(server: str, name: str) -> Path:
-    """Return the file that holds the token of one user of one server."""
-    return Path(typer.get_app_dir("push-or-poll")) / f"token-{sha256(f'{server} {name}'.encode()).hexdigest()}"
+    """Return the file that holds the token of one user of one server. Raises OSError for a user without a home."""
+    folder = Path(typer.get_app_dir("push-or-poll"))
+    if not folder.is_absolute():  # as "~" is where there is none
+        raise FileNotFoundError(f"{folder}: this user has no home")
+    return folder / f"token-{sha256(f'{server} {name}'.encode()).hexdigest()}"
 
 
 def stored_token(server: str, name: str) -> str:

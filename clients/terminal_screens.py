@@ -73,7 +73,7 @@ class PipeScreen:
 
         threading.Thread(target=read, name="standard input", daemon=True).start()
         while line := await lines.get():
-            yield line.decode(errors="replace").rstrip("\r\n")
+            yield decoded(line).rstrip("\r\n")
 
     def show(self, line: StyleAndTextTuples) -> None:
         """Write a line; where the encoding lacks a character, our own marks become ASCII, all else a question mark."""
@@ -86,6 +86,14 @@ class PipeScreen:
 
     def typed(self) -> str:
         return ""
+
+
+def decoded(line: bytes) -> str:
+    """Return a line in UTF-8, or else in the encoding of standard input."""
+    try:
+        return line.decode()
+    except UnicodeDecodeError:
+        return line.decode(sys.stdin.encoding or "utf-8", "replace")
 
 
 Screen = PromptScreen | PipeScreen

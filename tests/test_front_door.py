@@ -43,6 +43,11 @@ def output_of_make(*arguments: str) -> str:
     return subprocess.run(command, cwd=ROOT, env=env, check=True, capture_output=True, text=True, timeout=30).stdout
 
 
+@pytest.mark.process
+def test_the_lab_opens_for_root_too_as_setup_does() -> None:
+    assert ("--allow-root" in output_of_make("--dry-run", "lab")) is (os.geteuid() == 0)
+
+
 def test_the_readme_opens_with_the_two_commands_that_matter() -> None:
     opening = "\n".join(README.splitlines()[:15])
     assert "make compare" in opening

@@ -2,6 +2,7 @@
 
 import asyncio
 import io
+import os
 import re
 import signal
 import subprocess
@@ -66,6 +67,16 @@ def test_a_token_is_stored_for_its_owner_server_and_name_only() -> None:
     assert stored_token("http://a", "Ada") == "secret"
     assert stored_token("http://b", "Ada") == stored_token("http://a", "Bob") == ""
     assert token_file("http://a", "Ada").stat().st_mode & 0o777 == 0o600
+
+
+def test_of_a_user_without_a_home_no_token_is_stored(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.delenv("XDG_CONFIG_HOME")
+    monkeypatch.setattr("os.path.expanduser", lambda path: path)  # as it does for a user without one
+    monkeypatch.chdir(tmp_path)
+    assert stored_token("http://a", "Ada") == ""
+    with pytest.raises(OSError, match="no home"):
+        store_token("http://a", "Ada", "secret")
+    assert not any(tmp_path.iterdir())
 
 
 @pytest.mark.parametrize(
@@ -192,14 +203,15 @@ async def test_commands_are_not_sent_to_anybody(harness: ChatHarness) -> None:
         await asyncio.wait_for(chatting, DEADLINE_S)
 
 
-def script(harness: ChatHarness, text: str, *more: str) -> "subprocess.CompletedProcess[str]":
+def script(harness: ChatHarness, text: str, *more: str, encoding: str = "utf-8") -> "subprocess.CompletedProcess[str]":
     """Run `python -m clients chat` with a pipe instead of a terminal."""
     command = [sys.executable, "-m", "clients", "chat", "--transport", SOCKET.slug, "--name", "Cyd"]
     return subprocess.run(
         [*command, "--server", harness.address, "--room", harness.room, *more],
         input=text,
         capture_output=True,
-        text=True,
+        encoding=encoding,
+        env={**os.environ, "PYTHONIOENCODING": encoding},
         timeout=2 * DEADLINE_S,
         check=False,
     )
@@ -215,6 +227,13 @@ def test_a_script_sends_its_lines_and_leaves_and_may_come_again(harness: ChatHar
     for _ in range(2):  # a name is free once its owner has left, also for whoever has no token
         stranger = script(harness, "", "--no-remember")
         assert (stranger.returncode, stranger.stderr) == (0, "")
+
+
+@pytest.mark.process
+def test_a_pipe_in_latin_1_carries_its_own_letters(harness: ChatHarness) -> None:
+    run = script(harness, "Grüße\n", "--name", "Ida", encoding="latin-1")
+    assert (run.returncode, run.stderr) == (0, "")
+    assert "Ida | Grüße\n" in run.stdout
 
 
 @pytest.mark.anyio
