@@ -22,6 +22,7 @@ from servers.core.stores import postgres_pool as sql
 from servers.core.stores.followed_rooms import FollowedRooms
 from servers.core.stores.postgres_listener import PostgresListener
 from servers.core.stores.postgres_pool import FAILURES, PostgresPool
+from servers.core.stores.postgres_rehearsal import rehearse
 from servers.core.stores.refusals import Declined, refusal
 from servers.core.stores.shielded import Shielded
 from servers.core.wire import Cursor, Draft, Event, Member, Page
@@ -54,10 +55,11 @@ class PostgresStore:
         self._following: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
-        """Create the tables if needed, read the epoch, and begin to listen. Raises one of FAILURES."""
+        """Create the tables if needed, try what is needed of them, and begin to listen. Raises one of FAILURES."""
         connection = await self._pool.connect()
         try:
             await self._pool.prepare(connection)
+            await rehearse(connection)
         finally:
             await connection.close()
         await self._pool.open()

@@ -25,6 +25,7 @@ CONNECTIONS_MAX = 32
 COMMAND_S = 5.0
 """How long a command may take, the wait for one of the connections included."""
 
+REHEARSAL = "chat:rehearsal"
 log = logging.getLogger(__name__)
 
 
@@ -81,6 +82,13 @@ class RedisScript:
         async with in_time():
             await self._redis.xadd(stream, {"": ""}, maxlen=1, approximate=False)
             await self._redis.expire(stream, expires_s)
+
+    async def rehearse(self) -> None:
+        """Try every command that the store needs: this user may lack one for ever. Raises Unavailable."""
+        await self.run("rehearse")
+        await self.add_entry(REHEARSAL, expires_s=1)
+        async with in_time():
+            await self._redis.xread({REHEARSAL: "0-0"}, count=1)
 
     async def check_durability(self) -> None:
         """Warn if this Redis may lose what it acknowledged, as far as this user may know. Raises Unavailable."""

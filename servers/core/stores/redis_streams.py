@@ -51,7 +51,8 @@ async def open_url(url: str) -> "RedisStreamsStore":
         await store.start()
     except Unavailable as error:
         await store.close()
-        raise ValueError(f"store: cannot open {parts.scheme}://{parts.hostname}: {error.detail}") from error
+        fault = f"{type(error.__cause__).__name__}: {error.__cause__}"
+        raise ValueError(f"store: cannot open {parts.scheme}://{parts.hostname}: {fault}") from error
     return store
 
 
@@ -66,9 +67,10 @@ class RedisStreamsStore:
         self._following: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
-        """Read the epoch, and begin to follow the streams. Raises Unavailable."""
+        """Read the epoch, try what is needed, and begin to follow the streams. Raises Unavailable."""
         await self._script.check_durability()
         await self._script.run("epoch")
+        await self._script.rehearse()
         self._following = asyncio.create_task(self._reader.follow())
 
     @property

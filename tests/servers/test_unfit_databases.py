@@ -1,0 +1,85 @@
+"""A database that can never work is refused by name at the start, and not answered with "try again" for ever."""
+
+from collections.abc import Awaitable, Callable
+
+import asyncpg
+import pytest
+import redis
+
+from servers.core.store import open_store
+from tests.support.engines import Engines
+from tests.support.stores import log, opened
+
+pytestmark = pytest.mark.process
+
+
+async def execute(url: str, *statements: str) -> None:
+    connection = await asyncpg.connect(url)
+    try:
+        for statement in statements:
+            await connection.execute(statement)
+    finally:
+        await connection.close()
+
+
+def as_weak(url: str) -> str:
+    """Return the URL of the same database for a user who owns nothing."""
+    return url.replace("chat@", "weak@")
+
+
+async def lacks_letters(url: str) -> str:
+    database = url.rpartition("/")[2] + "_latin"
+    await execute(url, f"CREATE DATABASE {database} ENCODING 'LATIN1' LOCALE 'C' TEMPLATE template0")
+    return url.rpartition("/")[0] + f"/{database}"
+
+
+GRANTS = (
+    "DO $$ BEGIN CREATE ROLE weak LOGIN; EXCEPTION WHEN duplicate_object THEN END $$",
+    "GRANT USAGE ON SCHEMA chat TO weak",
+    "GRANT ALL ON ALL TABLES IN SCHEMA chat TO weak",
+)
+
+
+async def lacks_a_permission(url: str) -> str:
+    await execute(url, *GRANTS, "REVOKE DELETE ON chat.connections FROM weak")
+    return as_weak(url)
+
+
+async def is_read_only(url: str) -> str:
+    await execute(url, f"ALTER DATABASE {url.rpartition('/')[2]} SET default_transaction_read_only = on")
+    return url
+
+
+@pytest.mark.parametrize(
+    ("spoil", "named"),
+    [
+        (lacks_letters, "LATIN1"),
+        (lacks_a_permission, "permission denied for table connections"),
+        (is_read_only, "read-only transaction"),
+    ],
+)
+async def test_a_postgresql_that_can_never_work_is_refused_by_name(
+    engines: Engines, spoil: Callable[[str], Awaitable[str]], named: str
+) -> None:
+    url = engines.fresh_url("postgresql")
+    async with opened(url, 1):
+        spoiled = await spoil(url)
+    with pytest.raises(ValueError, match=named):
+        await open_store(spoiled)
+
+
+async def test_a_user_with_just_the_permissions_that_are_needed_is_accepted(engines: Engines) -> None:
+    url = engines.fresh_url("postgresql")
+    async with opened(url, 1):
+        await execute(url, *GRANTS)
+    async with opened(as_weak(url), 1) as (store,):
+        assert await log(store, "") == []
+
+
+@pytest.mark.parametrize("command", ["zadd", "xread", "xtrim", "expire"])
+async def test_a_redis_user_who_lacks_a_command_is_refused_by_name(engines: Engines, command: str) -> None:
+    url = engines.fresh_url("redis")
+    with redis.Redis.from_url(url) as admin:
+        admin.acl_setuser("weak", enabled=True, nopass=True, keys=["chat:*"], commands=["+@all", f"-{command}"])
+    with pytest.raises(ValueError, match=rf"(?i){command}"):
+        await open_store(url.replace("redis://", "redis://weak:any@"))
