@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 
 import httpx
 import pytest
+from msgspec.structs import asdict
 from starlette.types import Receive, Scope, Send
 
 from clients.chat_client import Options
@@ -95,6 +96,14 @@ def test_what_can_be_no_name_is_refused_at_start(wrong: dict[str, tuple[str, ...
 )
 def test_loopback_is_told_by_name_and_address(host: str, is_here: bool) -> None:
     assert is_loopback(host) is is_here
+
+
+def test_a_push_service_at_an_ipv6_address_is_named_in_brackets(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in {"APP_ID": "1", "KEY": "key", "SECRET": "secret", "HOST": "::1", "PORT": "6001"}.items():
+        monkeypatch.setenv(f"PUSHER_{name}", value)
+    found = ServiceAddress.from_environment()
+    assert (found.host, found.tls) == ("[::1]", False)
+    assert Service(**asdict(found)).url.startswith("ws://[::1]:6001/app/key?")
 
 
 @pytest.mark.process
