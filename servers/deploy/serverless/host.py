@@ -68,11 +68,14 @@ class Host:
             request = await connection.receive_request(self._http.keep_alive_s, self._http.limits.head_s)
             if not isinstance(request, h11.Request):
                 return False
+            if b"host" not in dict(request.headers):  # which HTTP/1.0 allows, and the request to an instance needs
+                raise h11.RemoteProtocolError("Host: expected in every request")
             async with asyncio.timeout(self._http.limits.body_s):
                 body = await connection.receive_body(BODY_BYTES_MAX)
         except (h11.RemoteProtocolError, HeadTooLarge, TooLarge) as error:
             if connection.http.our_state in (h11.IDLE, h11.SEND_RESPONSE):
-                await connection.send_events(*platform.page(REFUSALS.get(type(error), platform.BAD_REQUEST)))
+                refusal = REFUSALS.get(type(error), platform.BAD_REQUEST)
+                await connection.send_events(*platform.page(refusal, {"Connection": "close"}))
                 await connection.linger()
             return False
         self._edge.count_request(request.target)

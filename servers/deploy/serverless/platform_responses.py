@@ -26,13 +26,12 @@ HEAD_TOO_LARGE = PlatformError(431, "REQUEST_HEADER_TOO_LARGE")
 BAD_REQUEST = PlatformError(400, "BAD_REQUEST")
 
 
-def page(error: PlatformError) -> list[h11.Event]:
-    """Return the response for an error."""
+def page(error: PlatformError, more: dict[str, str] | None = None) -> list[h11.Event]:
+    """Return the response for an error, with more headers."""
     request_id = f"local::{secrets.token_hex(8)}"
     body = f"An error occurred with your deployment\n\n{error.code}\n\n{request_id}\n".encode()
-    return response(
-        error.status, body, "text/plain; charset=utf-8", {"X-Vercel-Error": error.code, "X-Vercel-Id": request_id}
-    )
+    headers = {"X-Vercel-Error": error.code, "X-Vercel-Id": request_id, **(more or {})}
+    return response(error.status, body, "text/plain; charset=utf-8", headers)
 
 
 def response(status: int, body: bytes, media_type: str, more: dict[str, str] | None = None) -> list[h11.Event]:

@@ -191,11 +191,14 @@ async def test_a_body_arrives_whole_or_is_refused_before_a_function_is_called() 
         assert (await bill(client))["invocations"] == 1
 
 
-async def test_what_is_no_http_is_refused_and_does_not_end_the_host() -> None:
+@pytest.mark.parametrize("head", [b"nonsense", b"GET /about HTTP/1.0", b"GET / HTTP/1.1\r\nHost: x\r\nA: \0"])
+async def test_what_cannot_be_passed_on_is_refused_and_does_not_end_the_host(head: bytes) -> None:
     async with function(CLASSIC) as client:
         reader, writer = await asyncio.open_connection("127.0.0.1", client.base_url.port)
-        writer.write(b"nonsense\r\n\r\n")
-        assert (await asyncio.wait_for(reader.read(), DEADLINE_S)).startswith(b"HTTP/1.1 400")
+        writer.write(head + b"\r\n\r\n")
+        answer = await asyncio.wait_for(reader.read(), DEADLINE_S)
+        assert answer.startswith(b"HTTP/1.1 400")
+        assert b"\r\nConnection: close\r\n" in answer
         writer.close()
         assert (await client.get("/about")).status_code == 200
 
