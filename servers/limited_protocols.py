@@ -152,6 +152,11 @@ class LimitedSocket(WebSocketsSansIOProtocol):
             super().handle_cont(event)
 
     def send_receive_event_to_app(self) -> None:
+        """Refuse text that is no UTF-8 (RFC 6455 section 8.1), which uvicorn would log with a traceback."""
+        if self.curr_msg_data_type == "text" and not _is_utf8(b"".join(self.frames)):
+            self.frames = []
+            self._fail(CloseCode.INVALID_DATA, "expected text in UTF-8")
+            return
         super().send_receive_event_to_app()
         if self.queue.qsize() > self.limits.frames_max:
             self._fail(CloseCode.POLICY_VIOLATION, "too many frames at once")
@@ -161,3 +166,11 @@ class LimitedSocket(WebSocketsSansIOProtocol):
         if not self.close_sent:
             self.conn.fail(code, reason)
             self.handle_parser_exception()
+
+
+def _is_utf8(data: bytes) -> bool:
+    try:
+        data.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
