@@ -93,9 +93,9 @@ class PostgresPool:
             self._on_epoch(await connection.fetchval(f"SELECT {EPOCH}"))
 
     async def open(self) -> None:
-        """Open the pool of connections. Raises one of FAILURES."""
+        """Open the pool, without a connection: a least number is restored in vain, and loudly, during an outage."""
         self._pool = await asyncpg.create_pool(
-            self._url, min_size=1, max_size=CONNECTIONS_MAX, command_timeout=COMMAND_S, server_settings=SETTINGS
+            self._url, min_size=0, max_size=CONNECTIONS_MAX, command_timeout=COMMAND_S, server_settings=SETTINGS
         )
 
     async def fetch(self, statement: str, *arguments: Any) -> list[Any]:
