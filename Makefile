@@ -65,8 +65,8 @@ test: $(STAMP)test ## Check style, types and the import law, then run the tests
 	@echo '== pytest: behaviour'
 	@$(PYTHON) -m pytest $(WORKERS) $(ARGS)
 
-drills: $(STAMP)test ## Run what is too long for `make test`: every transport on every store, and engines that fail
-	@$(PYTHON) -m pytest -m drill $(ARGS)
+drills: $(STAMP)test ## Run what is too long for `make test` (ARGS=kills or fuzz: that alone)
+	@$(PYTHON) -m tests.drills $(ARGS)
 
 outages: $(STAMP)test ## Let each deployment fail in every way while people talk, and report what it cost them
 	@$(PYTHON) -m tests.outages $(ARGS)

@@ -29,6 +29,8 @@ and beside the runs, or in one,
     hosted.json         what serverless hosts do to each transport (`python -m loadtests hosted`): the circumstances as
                         in a manifest, under `hosts` each host's limits with their date and sources, and two tables,
                         each a list of rows: hosted, timeline
+    drills.json         what kills, fuzzed inputs, hours of use and faults cost (`python -m tests.drills`): the machine,
+                        and tables of rows, each with its commit and date: kills, fuzz
     claims.json         every claim of the source document, tested on the run (`python -m notebooks.analysis claims`)
 
 Another target's server may not report a figure: then it is `nan`, which is why those counts are floats. A cell whose
@@ -50,6 +52,7 @@ PARTS_FILE = "parts.json"
 HOSTED_FILE = "hosted.json"
 SHARED_STORE_FILE = "shared_store.json"
 DEPLOYMENTS_FILE = "deployments.json"
+DRILLS_FILE = "drills.json"
 CELLS_FILE = "cells.csv"
 KINDS_FILE = "kinds.csv"
 DELIVERIES_FILE = "deliveries.csv.gz"

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from time import monotonic
 from typing import NamedTuple
 
+from clients.chat_client import Options
 from clients.conversation import ChatSession, log_in
 from servers.core.wire import Event, Kind
 
@@ -134,13 +135,13 @@ class Crowd:
 
 
 @asynccontextmanager
-async def crowd(transport: str, address: str, count: int) -> AsyncIterator[Crowd]:
+async def crowd(transport: str, address: str, count: int, options: Options | None = None) -> AsyncIterator[Crowd]:
     """Have so many people join one room, and leave at the end."""
     async with AsyncExitStack() as stack:
-        people = [
-            Person(await stack.enter_async_context(await log_in(transport, address, "drill", f"Person {place}")))
-            for place in range(count)
-        ]
+        people = []
+        for place in range(count):
+            client = await log_in(transport, address, "drill", f"Person {place}", options=options)
+            people.append(Person(await stack.enter_async_context(client)))
         joined = Crowd(people)
         stack.push_async_callback(joined.close)
         yield joined

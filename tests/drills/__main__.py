@@ -1,0 +1,81 @@
+"""Run the drills: `python -m tests.drills kills` (or fuzz; without a name all of them, and the tests marked `drill`).
+
+Each step appends a row, with commit and date, to a file of the folder; a drill that was interrupted goes on after the
+last. At the end all rows become a record, `results.schema.DRILLS_FILE`. Exits with 1 if a row shows a fault.
+"""
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from datetime import datetime
+from pathlib import Path
+from typing import Annotated, Any
+
+import stamina.instrumentation
+import typer
+
+from loadtests.harness import manifest
+from loadtests.reports.record import as_json
+from results.plain_characters import use_plain_characters
+from results.schema import DRILLS_FILE
+from tests.drills import fuzz, kills
+
+Key = Mapping[str, Any]
+Row = dict[str, Any]
+Rows = Callable[[Iterable[Key]], Iterator[Row]]
+NAMES = {"kills": kills.rows, "fuzz": fuzz.rows}
+FAULTS = ("lost", "duplicates", "out_of_order", "failed", "tracebacks")
+
+
+def main(
+    drill: Annotated[str, typer.Argument(help=f"One of {', '.join(NAMES)}; without, all.")] = "",
+    kill: Annotated[int, typer.Option("--kills", min=1, help="Kills on SQLite; a tenth on each database.")] = 1000,
+    inputs: Annotated[int, typer.Option(min=1, help="Fuzzed inputs, over all listeners.")] = 1_000_000,
+    out: Annotated[Path, typer.Option(help="Folder for the rows and the record.")] = Path("results/drills"),
+) -> None:
+    """Try to lose messages, and to trigger faults; record what came of it."""
+    if drill and drill not in NAMES:
+        raise typer.BadParameter(f"expected one of {', '.join(NAMES)}; got {drill!r}")
+    stamina.instrumentation.set_on_retry_hooks([])  # each attempt to reconnect would be a line of its own
+    plans = {"kills": kills.plan(kill), "fuzz": fuzz.plan(inputs)}
+    out.mkdir(parents=True, exist_ok=True)
+    for name in [drill] if drill else NAMES:
+        resume(out / f"{name}.jsonl", plans[name], NAMES[name])
+    tables = {name: read(out / f"{name}.jsonl") for name in NAMES}
+    write_record(out / DRILLS_FILE, tables)
+    status = any(row.get(fault) for rows in tables.values() for row in rows for fault in FAULTS)
+    if not drill:
+        status |= subprocess.run([sys.executable, "-m", "pytest", "-m", "drill"], check=False).returncode != 0
+    sys.exit(status)
+
+
+def resume(path: Path, plan: Iterable[Key], rows: Rows) -> None:
+    """Carry out what a file has no row of, and append the row of each step as soon as it is over."""
+    done = read(path)
+    todo = [key for key in plan if not any(key.items() <= row.items() for row in done)]
+    with path.open("a", encoding="utf-8") as file:
+        for row in rows(todo):
+            at = datetime.now().astimezone().isoformat(timespec="seconds")
+            line = json.dumps({"commit": manifest.commit(), "at": at, **row})
+            print(line, file=file, flush=True)
+            print(line, flush=True)
+
+
+def read(path: Path) -> list[Row]:
+    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()] if path.is_file() else []
+
+
+def write_record(path: Path, tables: Mapping[str, list[Row]]) -> None:
+    """Write the record: circumstances, and the rows of each drill without their evidence."""
+    told = {
+        name: [{key: row[key] for key in row if key != "evidence"} for row in rows] for name, rows in tables.items()
+    }
+    facts = {"machine": manifest.machine(), "versions": manifest.versions(), "command": "python -m tests.drills"}
+    path.write_text(as_json({**facts, **told}, told), encoding="utf-8")
+    print(path)
+
+
+if __name__ == "__main__":
+    use_plain_characters()
+    typer.run(main)
