@@ -16,7 +16,7 @@ from contextlib import asynccontextmanager, suppress
 from dataclasses import asdict
 
 from starlette.applications import Starlette
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route, WebSocketRoute
 
@@ -128,12 +128,15 @@ class SignedApi:
 
 
 async def _bounded_body(request: Request, bytes_max: int) -> bytes:
-    """Read the body; raises ApiError as soon as it is too long."""
+    """Read the body; raises ApiError as soon as it is too long, or if it ends early."""
     body = bytearray()
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > bytes_max:
-            raise ApiError(413, f"expected a body of at most {bytes_max} bytes")
+    try:
+        async for chunk in request.stream():
+            body += chunk
+            if len(body) > bytes_max:
+                raise ApiError(413, f"expected a body of at most {bytes_max} bytes")
+    except ClientDisconnect:
+        raise ApiError(400, "the body ended early, since the caller has hung up") from None
     return bytes(body)
 
 
