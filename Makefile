@@ -65,7 +65,7 @@ test: $(STAMP)test ## Check style, types and the import law, then run the tests
 	@echo '== pytest: behaviour'
 	@$(PYTHON) -m pytest $(WORKERS) $(ARGS)
 
-drills: $(STAMP)test ## Run what is too long for `make test` (ARGS=kills or fuzz: that alone)
+drills: $(STAMP)test ## Run what is too long for `make test` (ARGS=kills, fuzz, soak or faults: one drill)
 	@$(PYTHON) -m tests.drills $(ARGS)
 
 outages: $(STAMP)test ## Let each deployment fail in every way while people talk, and report what it cost them

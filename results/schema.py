@@ -30,7 +30,7 @@ and beside the runs, or in one,
                         in a manifest, under `hosts` each host's limits with their date and sources, and two tables,
                         each a list of rows: hosted, timeline
     drills.json         what kills, fuzzed inputs, hours of use and faults cost (`python -m tests.drills`): the machine,
-                        and tables of rows, each with its commit and date: kills, fuzz
+                        and four tables, each row with its commit and date: kills, fuzz, soak, faults
     claims.json         every claim of the source document, tested on the run (`python -m notebooks.analysis claims`)
 
 Another target's server may not report a figure: then it is `nan`, which is why those counts are floats. A cell whose

@@ -1,7 +1,8 @@
-"""Run the drills: `python -m tests.drills kills` (or fuzz; without a name all of them, and the tests marked `drill`).
+"""Run the drills: `python -m tests.drills kills`, or fuzz, soak, faults.
 
-Each step appends a row, with commit and date, to a file of the folder; a drill that was interrupted goes on after the
-last. At the end all rows become a record, `results.schema.DRILLS_FILE`. Exits with 1 if a row shows a fault.
+Without a name it runs all of them, and the tests marked `drill`. Each step appends a row, with commit and date, to a
+file of the folder; a drill that was interrupted goes on after the last. At the end all rows become a record,
+`results.schema.DRILLS_FILE`. Exits with 1 if a row shows a fault.
 """
 
 import json
@@ -19,12 +20,12 @@ from loadtests.harness import manifest
 from loadtests.reports.record import as_json
 from results.plain_characters import use_plain_characters
 from results.schema import DRILLS_FILE
-from tests.drills import fuzz, kills
+from tests.drills import faults, fuzz, kills, soak
 
 Key = Mapping[str, Any]
 Row = dict[str, Any]
 Rows = Callable[[Iterable[Key]], Iterator[Row]]
-NAMES = {"kills": kills.rows, "fuzz": fuzz.rows}
+NAMES: Mapping[str, Rows] = {"kills": kills.rows, "fuzz": fuzz.rows, "soak": soak.rows, "faults": faults.rows}
 FAULTS = ("lost", "duplicates", "out_of_order", "failed", "tracebacks")
 
 
@@ -32,13 +33,20 @@ def main(
     drill: Annotated[str, typer.Argument(help=f"One of {', '.join(NAMES)}; without, all.")] = "",
     kill: Annotated[int, typer.Option("--kills", min=1, help="Kills on SQLite; a tenth on each database.")] = 1000,
     inputs: Annotated[int, typer.Option(min=1, help="Fuzzed inputs, over all listeners.")] = 1_000_000,
+    soak_s: Annotated[float, typer.Option(min=5, help="Seconds of the soak.")] = 7200.0,
+    stop_s: Annotated[float, typer.Option(min=1, help="Seconds of each fault.")] = 30.0,
     out: Annotated[Path, typer.Option(help="Folder for the rows and the record.")] = Path("results/drills"),
 ) -> None:
     """Try to lose messages, and to trigger faults; record what came of it."""
     if drill and drill not in NAMES:
         raise typer.BadParameter(f"expected one of {', '.join(NAMES)}; got {drill!r}")
     stamina.instrumentation.set_on_retry_hooks([])  # each attempt to reconnect would be a line of its own
-    plans = {"kills": kills.plan(kill), "fuzz": fuzz.plan(inputs)}
+    plans: Mapping[str, Iterable[Key]] = {
+        "kills": kills.plan(kill),
+        "fuzz": fuzz.plan(inputs),
+        "soak": soak.plan(soak_s),
+        "faults": faults.plan(stop_s),
+    }
     out.mkdir(parents=True, exist_ok=True)
     for name in [drill] if drill else NAMES:
         resume(out / f"{name}.jsonl", plans[name], NAMES[name])

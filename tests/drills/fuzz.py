@@ -9,14 +9,13 @@ from pathlib import Path
 from time import monotonic
 from typing import Any
 
-import psutil
 from hypothesis import HealthCheck, Phase, given, seed, settings
 from hypothesis import strategies as st
 
 from servers.transports import TRANSPORTS, Commands
 from tests.drills import inputs
 from tests.drills.inputs import equally
-from tests.drills.running import Server
+from tests.drills.running import Server, tree
 from tests.drills.sessions import ChatSession, DemoSession, PusherSession, Result, Session
 from tests.support.pusher_process import ENV
 
@@ -131,5 +130,4 @@ class Fuzzer:
 
 def memory_bytes(pid: int) -> int:
     """Return the resident memory of a process and all that it has started."""
-    process = psutil.Process(pid)
-    return sum(each.memory_info().rss for each in (process, *process.children(recursive=True)))
+    return sum(process.memory_info().rss for process in tree(pid))

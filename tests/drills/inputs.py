@@ -102,13 +102,10 @@ SEGMENT = st.sampled_from(["rooms", "a", "..", "%2e%2e", "%00", "send", "stats",
 TARGET = st.lists(SEGMENT, max_size=4).map(lambda parts: "/" + quote("/".join(parts), safe="/%?&=@"))
 METHOD = st.sampled_from(["GET", "POST", "PUT", "DELETE", "HEAD", "OPTIONS", "TRACE"])
 ANY_HTTP: Inputs = st.builds(Request, METHOD, TARGET, st.binary(max_size=100), HEADERS)
-NO_HTTP: Inputs = st.builds(
-    lambda line, rest: line + rest,
-    st.sampled_from(
-        [b"", b"GET / HTTP/1.0\r\n", b"POST /login HTTP/1.1\r\nHost: localhost\r\nContent-Length: 9\r\n\r\n"]
-    ),
-    st.binary(max_size=200),
-)
+PAGE = "Host: @host@\r\nOrigin: @origin@\r\nContent-Type: application/json\r\nX-Secret: @secret@"
+HALF = f"POST {{}} HTTP/1.1\r\n{PAGE}\r\nContent-Length: 999\r\n\r\n"
+HEADS = [b"", b"GET / HTTP/1.0\r\n", *(HALF.format(path).encode() for path in ("/login", "/control", "/apps/7/events"))]
+NO_HTTP: Inputs = st.builds(lambda head, rest: head + rest, st.sampled_from(HEADS), st.binary(max_size=200))
 OTHER: list[Inputs] = [ANY_HTTP | NO_HTTP]
 
 BEARER = (("Authorization", "Bearer @token@"),)

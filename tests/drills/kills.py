@@ -50,11 +50,11 @@ async def kill_repeatedly(store: str, transport: str, kills: int, turn: int) -> 
             await asyncio.to_thread(victim.kill)
             await asyncio.to_thread(victim.start)
         outcome = asdict(await running.finish(began_s, monotonic()))
-        seconds, found = round(monotonic() - began_s, 1), running.server.tracebacks
+        seconds, found = round(monotonic() - began_s, 1), running.tracebacks
         figures = {name: outcome[name] for name in FIGURES}
         return {
             **figures,
             "tracebacks": len(found),
             "seconds": seconds,
-            "evidence": [text[-2000:] for text in found[:3]],
+            "evidence": found[:3],
         }

@@ -38,7 +38,7 @@ class Session:
     def __init__(self, address: str) -> None:
         self.host, _, port = address.removeprefix("http://").rpartition(":")
         self.port = int(port)
-        self.known: dict[str, str] = {"origin": address}
+        self.known: dict[str, str] = {"origin": address, "host": f"{self.host}:{port}"}
         self.http = HTTPConnection(self.host, self.port, timeout=ANSWER_S)
         self.socket: ClientConnection | None = None
         self._opened = ExitStack()
@@ -84,7 +84,7 @@ class Session:
         """Send bytes and the end of the stream; return the status of the response, 400 if the server only closes."""
         with socket.create_connection((self.host, self.port), ANSWER_S) as raw:
             try:
-                raw.sendall(data)
+                raw.sendall(self.fill(data))
                 raw.shutdown(socket.SHUT_WR)
                 received = raw.recv(64)
             except ConnectionError:

@@ -5,11 +5,12 @@ from pathlib import Path
 
 import pytest
 
+from servers.transports import TRANSPORTS
 from tests.drills import __main__ as command
-from tests.drills import fuzz, kills
+from tests.drills import faults, fuzz, kills, soak
 
 pytestmark = pytest.mark.process
-KILLS, INPUTS = 20, 5_000
+KILLS, INPUTS, SOAK_S = 20, 5_000, 5.0
 
 
 @pytest.mark.parametrize(
@@ -26,6 +27,29 @@ def test_no_input_costs_more_than_a_refusal(part: dict[str, object]) -> None:
     (row,) = fuzz.rows([part])
     assert {name: row[name] for name in command.FAULTS if row.get(name)} == {}, row["evidence"]
     assert row["passed"] >= row["refused"]
+
+
+def test_a_soak_loses_nothing_and_measures_every_transport() -> None:
+    rows = list(soak.rows(soak.plan(SOAK_S)))
+    assert [{name: row[name] for name in command.FAULTS if row.get(name)} for row in rows] == [{}] * len(rows)
+    assert {row["transport"] for row in rows if row["messages"] and row["memory_bytes"]} == {
+        row.slug for row in TRANSPORTS
+    }
+
+
+def faults_to_try() -> list[object]:
+    """Return the faults that `make test` tries; those that need a namespace of their own are left to `make drills`."""
+    chosen = [("stopped", "single-server"), ("clock", "raw_websocket"), ("disk", "raw_websocket")]
+    rows = [row for row in faults.plan(1.0) if (row["fault"], row["where"]) in chosen]
+    marks = {"disk": (pytest.mark.drill,)}
+    return [pytest.param(row, id=f"{row['fault']}-{row['what']}", marks=marks.get(row["fault"], ())) for row in rows]
+
+
+@pytest.mark.parametrize("fault", faults_to_try())
+def test_a_fault_costs_no_acknowledged_message(fault: dict[str, object]) -> None:
+    (row,) = faults.rows([fault])
+    assert {name: row[name] for name in command.FAULTS if row.get(name)} == {}, row
+    assert row["deliveries"] == 4 * row["messages"] > 0
 
 
 def test_a_drill_goes_on_after_its_last_row(tmp_path: Path) -> None:

@@ -1,0 +1,86 @@
+"""Let people talk over every transport for hours: memory, descriptors and latencies may not grow."""
+
+import asyncio
+from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
+from contextlib import AsyncExitStack
+from dataclasses import replace
+from datetime import datetime
+from time import monotonic
+from typing import Any
+
+import numpy as np
+
+from servers.transports import TRANSPORTS
+from tests.drills.running import CATCH_UP_S, Running, talking, tree
+from tests.outages.outcome import outcome
+
+SAMPLES = 24
+"""Of each transport; a multiple of four, since a row has the latencies since its quarter began."""
+
+EVERY_S = 1.0
+OLD_S = 10.0
+"""So long ago a message was acknowledged that everybody must have received it."""
+
+
+def plan(seconds: float) -> list[dict[str, Any]]:
+    """Return the samples, of all transports at the same moments."""
+    return [
+        {"sample": sample, "at_s": round((sample + 1) * seconds / SAMPLES, 1), "transport": row.slug}
+        for sample in range(SAMPLES)
+        for row in TRANSPORTS
+    ]
+
+
+def rows(todo: Iterable[Mapping[str, Any]]) -> Iterator[dict[str, Any]]:
+    """Start every server anew, and yield the rows of what is still to be sampled."""
+    moments = dict.fromkeys((key["sample"], key["at_s"]) for key in todo)
+    samples = sampled(list(moments))
+    with asyncio.Runner() as runner:
+        while row := runner.run(anext(samples, None)):
+            yield row
+
+
+async def sampled(moments: list[tuple[int, float]]) -> AsyncIterator[dict[str, Any]]:
+    """Yield a row for each transport at each of these moments. session: of rows of the same processes."""
+    session = datetime.now().astimezone().isoformat(timespec="seconds")
+    interval_s = moments[-1][1] / (moments[-1][0] + 1) if moments else 0
+    async with AsyncExitStack() as stack:
+        chats = {row.slug: await stack.enter_async_context(talking(row.slug, "sqlite", EVERY_S)) for row in TRANSPORTS}
+        quarter_s = next_s = monotonic()
+        for sample, at_s in moments:
+            if sample % (SAMPLES // 4) == 0:
+                quarter_s = next_s
+            next_s += interval_s
+            await asyncio.sleep(next_s - monotonic())
+            for slug, chat in chats.items():
+                key = {"sample": sample, "at_s": at_s, "transport": slug, "session": session}
+                if sample == SAMPLES - 1:
+                    await chat.joined.finish(CATCH_UP_S)
+                    yield {**key, **figures(chat, quarter_s, np.inf)}
+                else:
+                    yield {**key, **figures(chat, quarter_s, monotonic() - OLD_S)}
+
+
+def figures(chat: Running, quarter_s: float, horizon_s: float) -> dict[str, Any]:
+    """Return what the servers hold, what was lost of all acknowledged before `horizon_s`, and a quarter's latencies."""
+    processes = tree(chat.server.pid)
+    people = [
+        replace(person, sent=[sent for sent in person.sent if sent.acked_s < horizon_s])
+        for person in chat.joined.people
+    ]
+    found = outcome(people, horizon_s, horizon_s)
+    intended_s = {sent.seq: sent.intended_s for person in chat.joined.people for sent in person.sent}
+    received = [each for person in chat.joined.people for each in person.received if each.at_s >= quarter_s]
+    latencies_s = [each.at_s - intended_s[each.seq] for each in received if each.seq in intended_s]
+    p50_s, p99_s = np.percentile(latencies_s, [50, 99]) if latencies_s else (np.nan, np.nan)
+    return {
+        "memory_bytes": sum(process.memory_info().rss for process in processes),
+        "descriptors": sum(process.num_fds() for process in processes),
+        "quarter_p50_s": round(float(p50_s), 4),
+        "quarter_p99_s": round(float(p99_s), 4),
+        "messages": found.messages,
+        "lost": found.lost,
+        "duplicates": found.duplicates,
+        "out_of_order": found.out_of_order,
+        "tracebacks": len(chat.tracebacks),
+    }
