@@ -14,8 +14,10 @@ from servers.transports import TRANSPORTS
 from tests.drills.running import CATCH_UP_S, Running, talking, tree
 from tests.outages.outcome import outcome
 
-SAMPLES = 24
-"""Of each transport; a multiple of four, since a row has the latencies since its quarter began."""
+QUARTER = 6
+"""How many samples a quarter of the soak has; each has the latencies since its quarter began."""
+
+SAMPLES = 4 * QUARTER
 
 EVERY_S = 1.0
 OLD_S = 10.0
@@ -48,12 +50,13 @@ async def sampled(moments: list[tuple[int, float]]) -> AsyncIterator[dict[str, A
         chats = {row.slug: await stack.enter_async_context(talking(row.slug, "sqlite", EVERY_S)) for row in TRANSPORTS}
         quarter_s = next_s = monotonic()
         for sample, at_s in moments:
-            if sample % (SAMPLES // 4) == 0:
+            if sample % QUARTER == 0:
                 quarter_s = next_s
             next_s += interval_s
             await asyncio.sleep(next_s - monotonic())
             for slug, chat in chats.items():
-                key = {"sample": sample, "at_s": at_s, "transport": slug, "session": session}
+                place = {"sample": sample, "quarter": sample // QUARTER, "at_s": at_s}
+                key = {**place, "transport": slug, "session": session}
                 if sample == SAMPLES - 1:
                     await chat.joined.finish(CATCH_UP_S)
                     yield {**key, **figures(chat, quarter_s, np.inf)}
