@@ -9,11 +9,20 @@ import pytest
 from notebooks.analysis.claims import ledger
 from notebooks.analysis.deployments import reports
 from notebooks.analysis.deployments.under_load import under_load
+from notebooks.analysis.drills import load_drills
 from notebooks.analysis.runs import ROOT, BrokenRun
 from notebooks.analysis.serverless import load_hosted
 from notebooks.analysis.shared_store import load_shared_store
 from notebooks.analysis.wire.captures import captures
-from results.schema import CAPTURES_FILE, DEPLOYMENTS_FILE, HOSTED_FILE, OUTAGES_FILE, SHARED_STORE_FILE
+from results.schema import (
+    CAPTURES_FILE,
+    DEPLOYMENTS_FILE,
+    DRILLS,
+    DRILLS_FILE,
+    HOSTED_FILE,
+    OUTAGES_FILE,
+    SHARED_STORE_FILE,
+)
 
 REFERENCE = ROOT / "results" / "reference"
 Reader = Callable[[Path], object]
@@ -39,6 +48,7 @@ def with_first_row(folder: Path, name: str, table: str, change: Callable[[dict[s
         (load_hosted, "python -m loadtests hosted"),
         (load_shared_store, "python -m loadtests shared_store"),
         (under_load, "python -m loadtests deployments"),
+        (load_drills, "python -m tests.drills"),
         (reports.outages, "python -m tests.outages"),
         (reports.parts, "python -m tests.outages.parts"),
         (reports.code, "python -m servers.shortest.compare"),
@@ -63,7 +73,10 @@ def test_a_record_that_does_not_add_up_is_refused(
         read(folder)
 
 
-@pytest.mark.parametrize(("read", "name", "table"), [*TABLES, (reports.outages, OUTAGES_FILE, "outages")])
+@pytest.mark.parametrize(
+    ("read", "name", "table"),
+    [*TABLES, (load_drills, DRILLS_FILE, "kills"), (reports.outages, OUTAGES_FILE, "outages")],
+)
 def test_a_record_that_lacks_a_column_is_refused(read: Reader, name: str, table: str, tmp_path: Path) -> None:
     record = json.loads((REFERENCE / name).read_text(encoding="utf-8"))
     for row in record[table]:
@@ -71,3 +84,17 @@ def test_a_record_that_lacks_a_column_is_refused(read: Reader, name: str, table:
     (tmp_path / name).write_text(json.dumps(record), encoding="utf-8")
     with pytest.raises(BrokenRun, match=r"lacks columns of results\.schema: lost"):
         read(tmp_path)
+
+
+@pytest.mark.parametrize("rows_max", [None, 1, 0], ids=["whole", "one row", "no row"])
+@pytest.mark.parametrize("table", [*DRILLS, "every"])
+def test_a_short_record_of_drills_shows_what_it_has(rows_max: int | None, table: str, tmp_path: Path) -> None:
+    record = json.loads((REFERENCE / DRILLS_FILE).read_text(encoding="utf-8"))
+    for name in DRILLS:
+        if table in (name, "every"):
+            record[name] = record[name][:rows_max]
+    (tmp_path / DRILLS_FILE).write_text(json.dumps(record), encoding="utf-8")
+    drills = load_drills(tmp_path)
+    assert (drills.losses, drills.failures) == (0, 0)
+    assert len(drills.rows()) >= sum(len(rows) > 0 for rows in drills.tables.values())
+    assert len(drills.panels()) == (2 if drills.soak["quarter"].nunique() > 1 else 0)

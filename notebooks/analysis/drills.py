@@ -1,0 +1,137 @@
+"""What the drills found, from `drills.json` (`python -m tests.drills`): losses, faults, and growth over hours of use.
+
+A drill that was not run, or only for a while, leaves out its figures; nothing else depends on it.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from notebooks.analysis import wording
+from notebooks.analysis.figures.curves import Curve, Panel
+from notebooks.analysis.intervals import Interval
+from notebooks.analysis.records import read, table
+from notebooks.analysis.runs import in_registry_order
+from results.schema import DRILLS, DRILLS_FILE
+from servers.transports import find
+
+LOSSES = ["lost", "duplicates", "out_of_order"]
+MINUTE_S, MB = 60.0, 1e6
+MEMORY, DESCRIPTORS, P99 = "memory_bytes", "descriptors", "quarter_p99_s"
+
+
+@dataclass(frozen=True, slots=True)
+class Drills:
+    """The tables of `results.schema.DRILLS`, each empty if there is none."""
+
+    kills: pd.DataFrame
+    fuzz: pd.DataFrame
+    soak: pd.DataFrame
+    faults: pd.DataFrame
+
+    @property
+    def tables(self) -> dict[str, pd.DataFrame]:
+        return {"kills": self.kills, "fuzz": self.fuzz, "soak": self.soak, "faults": self.faults}
+
+    @property
+    def evidence(self) -> str:
+        """Return which commits were drilled, and when."""
+        rows = pd.concat([found[["commit", "at"]] for found in self.tables.values()])
+        commits = ", ".join(sorted({commit[:7] for commit in rows["commit"]}))
+        return f"Commits {commits}; {rows['at'].min():.10} to {rows['at'].max():.10}"
+
+    @property
+    def losses(self) -> int:
+        """Return how many deliveries were lost, doubled or out of order."""
+        return sum(int(rows[LOSSES].to_numpy().sum()) for rows in (self.kills, self.soak, self.faults))
+
+    @property
+    def failures(self) -> int:
+        """Return how many inputs got status 500 or no response, and how many tracebacks there were in all."""
+        return int(self.fuzz["failed"].sum() + sum(rows["tracebacks"].sum() for rows in self.tables.values()))
+
+    def rows(self) -> dict[str, dict[str, str]]:
+        """Return a row of the table for each drill that was run."""
+        found = {
+            **{f"Killed on {store}": _kills(rows) for store, rows in self.kills.groupby("store", sort=False)},
+            **{f"Fuzzed: {name}": _fuzz(rows) for name, rows in self.fuzz.groupby("listener", sort=False)},
+            **{f"Hours of {find(slug).label}": self._soak(slug) for slug in in_registry_order(self.soak["transport"])},
+            **{f"Fault: {fault}": _faults(rows) for fault, rows in self.faults.groupby("fault", sort=False)},
+        }
+        return {name: {"extent": extent, "outcome": outcome} for name, (extent, outcome) in found.items()}
+
+    def quarters(self, slug: str, figure: str) -> list[Interval]:
+        """Return a figure of the soak in each quarter: its mean, its least and its most; of P99, the last."""
+        rows = self.soak[self.soak["transport"] == slug]
+        groups = [group[figure] for _, group in rows.groupby("quarter")]
+        if figure == P99:
+            groups = [group.tail(1) for group in groups]
+        return [Interval(float(group.mean()), float(group.min()), float(group.max())) for group in groups]
+
+    def growth(self, figure: str) -> dict[str, float]:
+        """Return by transport the last quarter of a figure, divided by the second; of P99, by the first."""
+        found = {slug: self.quarters(slug, figure) for slug in in_registry_order(self.soak["transport"])}
+        first = 0 if figure == P99 else 1
+        return {slug: each[-1].value / each[first].value for slug, each in found.items() if len(each) > first}
+
+    def panels(self) -> Sequence[Panel]:
+        """Return the soak's charts: memory and the 99th percentile of the latency, by quarter; none of one quarter."""
+        titles = {MEMORY: ("Memory, MB", MB, wording.amount), P99: ("p99 of the latency", 1e-3, wording.duration)}
+        ends_s = self.soak.groupby("quarter")["at_s"].max()
+        if len(ends_s) < 2:
+            return []
+        return [
+            Panel(title, "minutes since the beginning", self._curves(figure, unit, list(ends_s / MINUTE_S)), write)
+            for figure, (title, unit, write) in titles.items()
+        ]
+
+    def _soak(self, slug: str) -> tuple[str, str]:
+        rows = self.soak[self.soak["transport"] == slug]
+        growth = [self.growth(figure).get(slug, np.nan) - 1 for figure in (MEMORY, DESCRIPTORS, P99)]
+        memory, descriptors, p99 = (f"{value:+.1%}" for value in growth)
+        minutes = (rows["at_s"].max() - rows["at_s"].min()) / MINUTE_S
+        extent = f"{minutes:.0f} minutes, {rows['messages'].max():,} messages"
+        return extent, f"{_losses(rows)}; memory {memory}, descriptors {descriptors}, p99 {p99}"
+
+    def _curves(self, figure: str, unit: float, minutes: Sequence[float]) -> list[Curve]:
+        curves = []
+        for row in map(find, in_registry_order(self.soak["transport"])):
+            found = self.quarters(row.slug, figure)
+            points = [Interval(each.value / unit, each.low / unit, each.high / unit) for each in found]
+            curves.append(Curve(row.label, row.colour, minutes[: len(points)], points))
+        return curves
+
+
+def load_drills(folder: Path) -> Drills:
+    """Read the record, and of the soak its longest session; raise BrokenRun when it, or a column, is not there."""
+    path = folder / DRILLS_FILE
+    record: Mapping[str, list[Mapping[str, object]]] = read(path)
+    empty = {name: pd.DataFrame(columns=[column.name for column in columns]) for name, columns in DRILLS.items()}
+    found = {name: table(path, record[name], DRILLS[name]) if record[name] else empty[name] for name in DRILLS}
+    sessions = found["soak"].groupby("session")["sample"].count()
+    if len(sessions):
+        found["soak"] = found["soak"][found["soak"]["session"] == sessions.idxmax()]
+    return Drills(**found)
+
+
+def _kills(rows: pd.DataFrame) -> tuple[str, str]:
+    return f"{rows['kills'].sum():,} kills, {rows['messages'].sum():,} messages", _losses(rows)
+
+
+def _fuzz(rows: pd.DataFrame) -> tuple[str, str]:
+    sent = rows["passed"] + rows["refused"] + rows["failed"]
+    growth = (rows["memory_end_bytes"] / rows["memory_half_bytes"]).max() - 1
+    outcome = f"{rows['failed'].sum()} failed, {rows['tracebacks'].sum()} tracebacks, memory {growth:+.1%}"
+    return f"{sent.sum():,} inputs, {rows['passed'].sum() / sent.sum():.0%} accepted", outcome
+
+
+def _faults(rows: pd.DataFrame) -> tuple[str, str]:
+    return f"{wording.counted(len(rows), 'fault')}, {rows['messages'].sum():,} messages", _losses(rows)
+
+
+def _losses(rows: pd.DataFrame) -> str:
+    lost, duplicates, out_of_order = (rows[name].sum() for name in LOSSES)
+    return f"{lost} lost, {duplicates} duplicated, {out_of_order} out of order"
