@@ -128,8 +128,11 @@ CHAT: list[Inputs] = [
     st.sampled_from(["/health", "/stats"]).map(lambda target: Request("GET", target)),
     *OTHER,
 ]
-FIRST_FRAMES = st.builds(Frame, mixed([wire.Join]), st.booleans(), st.just(True))
-CHAT_FRAMES: list[Inputs] = [st.builds(Frame, mixed(COMMANDS), st.sampled_from([True] * 9 + [False])), FIRST_FRAMES]
+IS_TEXT = st.sampled_from([True] * 9 + [False])
+CHAT_FRAMES: list[Inputs] = [
+    *[st.builds(Frame, mixed(COMMANDS), IS_TEXT)] * 3,
+    st.builds(Frame, mixed([wire.Join]), IS_TEXT, st.just(True)),
+]
 
 CHANNEL = st.builds(
     lambda kind, word: f"{kind}{word}", st.sampled_from(["", "private-", "presence-"]), st.sampled_from("abcdefgh")
@@ -170,14 +173,12 @@ INFO = st.sampled_from(
     [{}, {}, {"info": "subscription_count"}, {"filter_by_prefix": "presence-", "info": "user_count"}]
 )
 PUSHER_API: list[Inputs] = [
-    *[st.builds(signed, st.just("POST"), st.just("events"), st.just({}), EVENT.map(wire.encode))] * 4,
-    st.builds(
-        signed, st.just("POST"), st.just("events"), st.just({}), LOOSE.map(lambda value: json.dumps(value).encode())
-    ),
-    st.builds(signed, st.just("POST"), st.just("batch_events"), st.just({}), BATCH.map(wire.encode)),
-    st.builds(signed, st.just("GET"), st.just("channels"), INFO, st.just(b"")),
+    *[EVENT.map(lambda event: signed("POST", "events", {}, wire.encode(event)))] * 4,
+    LOOSE.map(lambda value: signed("POST", "events", {}, json.dumps(value).encode())),
+    BATCH.map(lambda batch: signed("POST", "batch_events", {}, wire.encode(batch))),
+    INFO.map(lambda info: signed("GET", "channels", info, b"")),
     st.builds(lambda name, info: signed("GET", f"channels/{name}", info, b""), CHANNEL, INFO),
-    st.builds(lambda name: signed("GET", f"channels/{name}/users", {}, b""), CHANNEL),
+    CHANNEL.map(lambda name: signed("GET", f"channels/{name}/users", {}, b"")),
     *OTHER,
 ]
 

@@ -13,6 +13,7 @@ pytestmark = pytest.mark.process
 KILLS, INPUTS, SOAK_S = 20, 5_000, 5.0
 
 
+@pytest.mark.xdist_group("drills-kills")
 @pytest.mark.parametrize(
     "batch", kills.plan(KILLS, batch=4), ids=lambda batch: f"{batch['store']}-{batch['transport']}"
 )
@@ -22,6 +23,7 @@ def test_a_kill_costs_no_acknowledged_message(batch: dict[str, object]) -> None:
     assert row["deliveries"] == 4 * row["messages"] > 0
 
 
+@pytest.mark.xdist_group("drills-fuzz")
 @pytest.mark.parametrize("part", fuzz.plan(INPUTS), ids=lambda part: str(part["listener"]))
 def test_no_input_costs_more_than_a_refusal(part: dict[str, object]) -> None:
     (row,) = fuzz.rows([part])
@@ -32,9 +34,8 @@ def test_no_input_costs_more_than_a_refusal(part: dict[str, object]) -> None:
 def test_a_soak_loses_nothing_and_measures_every_transport() -> None:
     rows = list(soak.rows(soak.plan(SOAK_S)))
     assert [{name: row[name] for name in command.FAULTS if row.get(name)} for row in rows] == [{}] * len(rows)
-    assert {row["transport"] for row in rows if row["messages"] and row["memory_bytes"]} == {
-        row.slug for row in TRANSPORTS
-    }
+    measured = {row["transport"] for row in rows if row["messages"] and row["memory_bytes"]}
+    assert measured == {row.slug for row in TRANSPORTS}
 
 
 def faults_to_try() -> list[object]:
