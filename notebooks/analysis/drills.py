@@ -1,4 +1,4 @@
-"""What the drills found, from `drills.json` (`python -m tests.drills`): losses, faults, and growth over hours of use.
+"""What the drills found, from `drills.json` (`python -m tests.drills`): losses, faults, and growth during a soak.
 
 A drill that was not run, or only for a while, leaves out its figures; nothing else depends on it.
 """
@@ -58,7 +58,7 @@ class Drills:
         found = {
             **{f"Killed on {store}": _kills(rows) for store, rows in self.kills.groupby("store", sort=False)},
             **{f"Fuzzed: {name}": _fuzz(rows) for name, rows in self.fuzz.groupby("listener", sort=False)},
-            **{f"Hours of {find(slug).label}": self._soak(slug) for slug in in_registry_order(self.soak["transport"])},
+            **{f"Soaked: {find(slug).label}": self._soak(slug) for slug in in_registry_order(self.soak["transport"])},
             **{f"Fault: {fault}": _faults(rows) for fault, rows in self.faults.groupby("fault", sort=False)},
         }
         return {name: {"extent": extent, "outcome": outcome} for name, (extent, outcome) in found.items()}
@@ -91,7 +91,7 @@ class Drills:
     def _soak(self, slug: str) -> tuple[str, str]:
         rows = self.soak[self.soak["transport"] == slug]
         growth = [self.growth(figure).get(slug, np.nan) - 1 for figure in (MEMORY, DESCRIPTORS, P99)]
-        memory, descriptors, p99 = (f"{value:+.1%}" for value in growth)
+        memory, descriptors, p99 = ("unknown" if np.isnan(value) else f"{value:+.1%}" for value in growth)
         minutes = (rows["at_s"].max() - rows["at_s"].min()) / MINUTE_S
         extent = f"{minutes:.0f} minutes, {rows['messages'].max():,} messages"
         return extent, f"{_losses(rows)}; memory {memory}, descriptors {descriptors}, p99 {p99}"
