@@ -1,4 +1,4 @@
-"""What tests of the servers' core start with: a clock that a test moves, and an embedded store."""
+"""What tests of the servers' core start with: a clock that a test moves, and stores, embedded ones and others."""
 
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -7,11 +7,23 @@ import pytest
 
 from servers.core.store import Store, open_store
 from tests.support.clock import FakeClock
+from tests.support.engines import SHARED, Engines
 
 
 @pytest.fixture
 def clock() -> FakeClock:
     return FakeClock()
+
+
+@pytest.fixture(params=["sqlite", *(pytest.param(scheme, marks=pytest.mark.process) for scheme in SHARED)])
+def scheme(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+@pytest.fixture
+def url(scheme: str, tmp_path: Path, engines: Engines) -> str:
+    """Return the URL of an empty store, of each kind in turn."""
+    return f"sqlite:///{tmp_path}/chat.db" if scheme == "sqlite" else engines.fresh_url(scheme)
 
 
 @pytest.fixture

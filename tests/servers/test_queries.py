@@ -12,19 +12,14 @@ import pytest
 import redis
 
 from servers.core.store import Store, open_store
-from servers.core.wire import Cursor, Draft, Kind
+from servers.core.wire import Cursor, Kind
 from tests.support.engines import Engines
-from tests.support.stores import ADA, BOB, opened
+from tests.support.stores import ADA, BOB, draft, opened
 
-SENT = Draft(Kind.MESSAGE, "ada", "Ada", "hello", 1_000, "once")
 DEADLINE_S = 15.0
 LOG = 2_000
 READ_MAX = 500
 """How many rows the commands below may read; each of them would exceed it if it read the log, or all members."""
-
-
-def receipt(up_to: int) -> Draft:
-    return Draft(Kind.RECEIPT, "ada", "Ada", str(up_to), 1_000)
 
 
 async def use(store: Store) -> None:
@@ -34,8 +29,8 @@ async def use(store: Store) -> None:
         await store.join(lease, connections_max=8, rooms_max=9)
     head = await store.head("room")
     for _ in range(2):
-        await store.append("room", SENT)
-        await store.mark_read("room", receipt(head.seq))
+        await store.append("room", draft("hello", "once"))
+        await store.mark_read("room", draft(str(head.seq), kind=Kind.RECEIPT))
     await store.read("room", Cursor(store.epoch, head.seq - 1), 10)
     assert [event.body for event in await store.history("room", head.seq + 9, 2)] == ["first", "hello"]
     assert [member.user for member in await store.members("room", 2)] == ["ada", "bob"]
@@ -60,7 +55,7 @@ class Recorder(sqlite3.Connection):
 async def test_each_query_of_sqlite_uses_an_index(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sqlite3, "connect", partial(sqlite3.connect, factory=Recorder))
     async with opened(f"sqlite:///{tmp_path}/chat.db", 1) as (store,):
-        await store.append("room", Draft(Kind.MESSAGE, "bob", "Bob", "first", 1_000))
+        await store.append("room", draft("first", sender="bob"))
         await use(store)
     plans = Recorder.plans
     assert len(plans) >= 20
@@ -118,16 +113,16 @@ async def counted(database: asyncpg.Connection) -> tuple[int, int]:
 @pytest.mark.process
 async def test_redis_reads_no_room_from_end_to_end(engines: Engines) -> None:
     url = engines.fresh_url("redis")
-    store = await open_store(url)
-    await store.append("room", Draft(Kind.MESSAGE, "bob", "Bob", "first", 1_000))
-    typing = Draft(Kind.TYPING, "bob", "Bob", "started", 1_000)
-    await asyncio.gather(*(store.append("room", typing) for _ in range(LOG)))
-    with redis.Redis.from_url(url) as client:
+    async with opened(url, 1) as (store,):
+        await store.append("room", draft("first", sender="bob"))
+        typing = draft("started", sender="bob", kind=Kind.TYPING)
+        await asyncio.gather(*(store.append("room", typing) for _ in range(LOG)))
+        client = redis.Redis.from_url(url)
         client.zadd("chat:last_seen:room", {f"user{n}": n for n in range(LOG)})
         client.config_resetstat()
         await use(store)
         statistics: dict[str, Any] = client.info("commandstats")
-    await store.close()
+        client.close()
     calls = {command.removeprefix("cmdstat_"): figures["calls"] for command, figures in statistics.items()}
     assert sum(calls.values()) < READ_MAX
     assert not calls.keys() & {"hgetall", "smembers", "hkeys", "hvals", "keys", "scan", "lrange"}

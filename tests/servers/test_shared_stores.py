@@ -19,7 +19,7 @@ from servers.core.store import Store, open_store
 from servers.core.stores import postgres_listener, redis_streams
 from servers.core.stores.postgres_listener import PostgresListener
 from servers.core.stores.shielded import Shielded
-from servers.core.wire import Cursor, Event
+from servers.core.wire import Cursor
 from servers.deploy.empty_database import engine_folder
 from servers.deploy.engines import Engine
 from tests.support.clock import FakeClock
@@ -34,11 +34,6 @@ LONG_MS = 60_000
 @pytest.fixture(params=SHARED)
 def scheme(request: pytest.FixtureRequest) -> str:
     return str(request.param)
-
-
-@pytest.fixture
-def url(scheme: str, engines: Engines) -> str:
-    return engines.fresh_url(scheme)
 
 
 @pytest.fixture
@@ -149,8 +144,7 @@ async def test_a_socket_that_another_process_has_replaced_does_not_end_the_lease
     assert await one.release(replace(ADA, holder="one")) is None
     assert await other.is_member("room", "ada")
     ended = await other.release(replace(ADA, holder="other"))
-    assert ended is not None
-    assert ended.body == "offline"
+    assert ended and ended.body == "offline"
 
 
 async def test_a_connection_that_moves_away_and_back_is_not_ended_by_the_process_it_left(stores: list[Store]) -> None:
@@ -161,8 +155,7 @@ async def test_a_connection_that_moves_away_and_back_is_not_ended_by_the_process
         await process.acquire(connection)
     assert await there.disconnect(connection) is None
     ended = await here.disconnect(connection)
-    assert ended is not None
-    assert ended.body == "offline"
+    assert ended and ended.body == "offline"
 
 
 async def test_processes_that_open_an_empty_database_at_once_agree_on_the_epoch(url: str) -> None:
@@ -186,29 +179,6 @@ async def test_an_engine_that_is_killed_costs_time_and_no_acknowledged_event(eng
         assert [event for event in found if event.body != "while it is down"] == [*acknowledged, after]
         assert [event.seq for event in found] == list(range(1, len(found) + 1))
         assert reader.epoch == epoch
-
-
-async def test_an_engine_that_is_killed_under_load_loses_nothing_it_acknowledged(engine: Engine) -> None:
-    acknowledged: list[Event] = []
-    enough = asyncio.Event()
-
-    async def send(store: Store, sender: int) -> None:
-        for n in range(60):
-            sending = draft(f"{sender} {n}", f"{sender}-{n}")
-            acknowledged.append(await answered(lambda: store.append("room", sending)))  # noqa: B023
-            if len(acknowledged) > 100:
-                enough.set()
-
-    async def crash() -> None:
-        await enough.wait()
-        engine.kill()
-        await asyncio.to_thread(engine.start)
-
-    async with opened(engine.fresh_url()) as stores:
-        await asyncio.gather(crash(), *(send(stores[sender % 2], sender) for sender in range(8)))
-        found = await answered(lambda: log(stores[0]))
-    assert found == sorted(acknowledged, key=lambda event: event.seq)
-    assert [event.seq for event in found] == list(range(1, 8 * 60 + 1))
 
 
 @pytest.mark.parametrize("scheme", ["postgresql"])
@@ -274,16 +244,11 @@ async def test_a_stream_keeps_its_newest_events_and_answers_older_cursors_with_a
 
 @pytest.mark.parametrize(
     "url",
-    ["redis://127.0.0.1:1/0", "postgresql://chat@127.0.0.1:1/chat", "redis://", "redis://h?kept=0", "redis://h?x=1"],
-)
-async def test_an_engine_that_does_not_respond_is_refused_at_the_start(url: str) -> None:
-    with pytest.raises(ValueError, match="store"):
-        await open_store(url)
-
-
-@pytest.mark.parametrize(
-    "url",
     [
+        "redis://",
+        "redis://h?x=1",
+        "redis://127.0.0.1:1/0",
+        "postgresql://chat@127.0.0.1:1/chat",
         "mysql://me:secret@h/1",
         "redis://me:secret@h?kept=0",
         "redis://:secret@127.0.0.1:1/0",
@@ -296,7 +261,7 @@ async def test_an_engine_that_does_not_respond_is_refused_at_the_start(url: str)
         "postgresql:me:secret@127.0.0.1:1/chat",
     ],
 )
-async def test_a_refusal_does_not_contain_the_password(url: str) -> None:
+async def test_what_cannot_be_opened_is_refused_without_its_password(url: str) -> None:
     with pytest.raises(ValueError, match="store") as refused:
         await open_store(url)
     assert "secret" not in str(refused.value)

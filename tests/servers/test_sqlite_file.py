@@ -6,7 +6,7 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -14,9 +14,11 @@ import pytest
 from servers.core.errors import Unavailable
 from servers.core.store import Store, open_store
 from servers.core.stores import refusals, sqlite_tables
-from servers.core.wire import Cursor, Draft, Event, Kind
+from servers.core.wire import Event
+from tests.support.stores import draft, log, opened
 
 DEADLINE_S = 15.0
+OPEN = "import asyncio, sys; from servers.core.store import open_store; asyncio.run(open_store(sys.argv[1]))"
 
 
 @pytest.fixture
@@ -24,20 +26,13 @@ def path(tmp_path: Path) -> Path:
     return tmp_path / "chat.db"
 
 
-@pytest.fixture
-async def store(path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Store]:
+@pytest.fixture(autouse=True)
+def nothing_is_logged_yet(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(refusals, "_logged_s", {})
-    opened = await open_store(f"sqlite:///{path}")
-    yield opened
-    await opened.close()
 
 
 async def send(store: Store, text: str) -> Event:
-    return await store.append("room", Draft(Kind.MESSAGE, "ada", "Ada", text, 1_000))
-
-
-async def log(store: Store) -> list[str]:
-    return [event.body for event in (await store.read("room", Cursor(store.epoch, 0), 100)).events]
+    return await store.append("room", draft(text))
 
 
 def move(path: Path) -> None:
@@ -76,9 +71,8 @@ async def test_a_file_that_is_put_back_is_used_again(store: Store, path: Path) -
     path.with_name("moved.db").rename(path)
     await send(store, "hello")
     await store.close()
-    again = await open_store(f"sqlite:///{path}")
-    assert await log(again) == ["hello"]
-    await again.close()
+    async with opened(f"sqlite:///{path}", 1) as (again,):
+        assert [event.body for event in await log(again)] == ["hello"]
 
 
 async def test_a_full_disk_is_logged_and_the_store_goes_on(
@@ -93,13 +87,12 @@ async def test_a_full_disk_is_logged_and_the_store_goes_on(
         return database
 
     monkeypatch.setattr(sqlite_tables, "connect", connect_to_small_disk)
-    small = await open_store(f"sqlite:///{path}")
-    with pytest.raises(Unavailable, match="disk is full"):
-        for _ in range(100):
-            await send(small, "x" * 4_000)
-    assert "disk is full" in caplog.text
-    assert (await small.head("room")).seq > 10
-    await small.close()
+    async with opened(f"sqlite:///{path}", 1) as (small,):
+        with pytest.raises(Unavailable, match="disk is full"):
+            for _ in range(100):
+                await send(small, "x" * 4_000)
+        assert "disk is full" in caplog.text
+        assert (await small.head("room")).seq > 10
 
 
 async def test_a_damaged_file_is_logged(path: Path, store: Store, caplog: pytest.LogCaptureFixture) -> None:
@@ -109,18 +102,10 @@ async def test_a_damaged_file_is_logged(path: Path, store: Store, caplog: pytest
     with path.open("r+b") as file:  # all but the first pages, which hold the schema
         file.seek(20 * 4096)
         file.write(b"\xff" * 30 * 4096)
-    damaged = await open_store(f"sqlite:///{path}")
-    with pytest.raises(Unavailable, match="malformed"):
-        await log(damaged)
+    async with opened(f"sqlite:///{path}", 1) as (damaged,):
+        with pytest.raises(Unavailable, match="malformed"):
+            await log(damaged)
     assert "malformed" in caplog.text
-    await damaged.close()
-
-
-OPEN = """
-import asyncio, sys
-from servers.core.store import open_store
-asyncio.run(open_store(sys.argv[1]))
-"""
 
 
 @pytest.mark.process

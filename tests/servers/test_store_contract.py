@@ -1,42 +1,33 @@
-"""What every store must promise: one suite over all of them."""
+"""What every store must promise of its log: one suite over all of them."""
 
 import asyncio
 import secrets
-import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 
 import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
-from msgspec.structs import replace
 
 from servers.core.auth import Identity, Tokens
 from servers.core.chat import Chat
-from servers.core.errors import NameTaken, NotJoined, TooMany, Unavailable
+from servers.core.errors import Unavailable
 from servers.core.settings import Settings
 from servers.core.store import Store, open_store
 from servers.core.wire import Cursor, Draft, Event, Kind, Leave, MarkRead, Send, SocketCommand, Typing
 from tests.support.clock import FakeClock
-from tests.support.engines import SHARED, Engines
 from tests.support.stores import ADA, BOB, draft, join, log, opened
 
-STORES = ("sqlite", *(pytest.param(scheme, marks=pytest.mark.process) for scheme in SHARED))
-FreshUrl = Callable[[], str]
 DEADLINE_S = 10.0
-LONG_MS = 60_000
-
-
-@pytest.fixture(params=STORES)
-def fresh_url(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, engines: Engines) -> FreshUrl:
-    """Make URLs of empty stores of one kind."""
-    if request.param in SHARED:
-        return lambda: engines.fresh_url(request.param)
-    return lambda: f"sqlite:///{tmp_path_factory.mktemp('store')}/chat.db"
-
-
-@pytest.fixture
-def url(fresh_url: FreshUrl) -> str:
-    return fresh_url()
+APPENDS = st.lists(
+    st.tuples(st.sampled_from("ab"), st.sampled_from("xy"), st.sampled_from(["", "1", "2"])), max_size=30
+)
+CLIENT_IDS = st.sampled_from(["1", "2", "read-1", "read-2", "read-3", "online", "receipt", " ", "ada 1"])
+COMMANDS = st.one_of(
+    st.builds(Send, client_id=CLIENT_IDS, text=st.sampled_from(["a", "1", "read-1"])),
+    st.builds(MarkRead, up_to=st.integers(1, 4)),
+    st.builds(Typing, active=st.booleans()),
+    st.just(Leave(connection="window")),
+)
 
 
 @pytest.fixture
@@ -92,9 +83,8 @@ async def test_waiting_ends_with_the_next_append(store: Store) -> None:
 async def test_no_wake_up_is_lost_between_reading_and_waiting(store: Store) -> None:
     cursor = Cursor(store.epoch, 0)
     for n in range(50):
-        appended, woken = await asyncio.gather(
-            store.append("room", draft(str(n))), store.wait("room", cursor, DEADLINE_S)
-        )
+        appending, waiting = store.append("room", draft(str(n))), store.wait("room", cursor, DEADLINE_S)
+        appended, woken = await asyncio.gather(appending, waiting)
         assert woken
         cursor = Cursor(store.epoch, appended.seq)
 
@@ -131,166 +121,9 @@ async def test_a_receipt_is_added_only_if_it_goes_further_than_the_last(store: S
     await join(store, BOB)
     for up_to, sender in ((9, "ada"), (10, "ada"), (3, "ada"), (10, "ada"), (4, "bob")):
         await store.mark_read("room", draft(str(up_to), "", sender, Kind.RECEIPT))
-    assert [(event.sender, event.body) for event in (await log(store))[2:]] == [
-        ("ada", "9"),
-        ("ada", "10"),
-        ("bob", "4"),
-    ]
+    found = [(event.sender, event.body) for event in (await log(store))[2:]]
+    assert found == [("ada", "9"), ("ada", "10"), ("bob", "4")]
     assert {member.user: up_to for member, up_to in (await store.members("room", 9)).items()} == {"ada": 10, "bob": 4}
-
-
-async def test_of_many_members_those_online_come_first_and_then_those_seen_last(store: Store) -> None:
-    users = [replace(ADA, user=name, name=name, seen_ms=n, expires_at_ms=10_000) for n, name in enumerate("abcdef")]
-    for lease in users:
-        await join(store, lease)
-    for lease in users[1:5]:
-        await store.release(lease)
-    assert [member.user for member in await store.members("room", 4)] == ["a", "d", "e", "f"]
-    assert [member.user for member in await store.members("room", 1)] in (["a"], ["f"])
-    assert len(await store.members("room", 9)) == 6
-
-
-async def test_a_user_is_online_from_the_first_connection_to_the_last(store: Store) -> None:
-    second = replace(ADA, connection="phone")
-    changes = [
-        await join(store, ADA),
-        await join(store, second),
-        await store.release(ADA),
-        await store.release(second),
-        await store.release(second),
-    ]
-    assert [event and event.body for event in changes] == ["online", None, None, "offline", None]
-    assert [event.body for event in await log(store)] == ["online", "offline"]
-
-
-async def test_an_expired_lease_takes_its_user_offline_once(store: Store) -> None:
-    await join(store, ADA)
-    await join(store, replace(BOB, expires_at_ms=3_000))
-    assert await store.expire(1_999, LONG_MS) == []
-    (gone,) = await store.expire(2_000, LONG_MS)
-    assert (gone.sender, gone.body, gone.kind) == ("ada", "offline", Kind.PRESENCE)
-    assert await store.expire(2_001, LONG_MS) == []
-    assert {member.user: (member.online, member.last_seen_ms) for member in await store.members("room", 9)} == {
-        "ada": (False, 1_000),
-        "bob": (True, 1_000),
-    }
-
-
-async def test_a_touch_renews_the_lease_or_brings_the_user_back(store: Store) -> None:
-    await join(store, ADA)
-    assert await store.touch(replace(ADA, seen_ms=1_500, expires_at_ms=3_000)) is None
-    assert await store.expire(2_500, LONG_MS) == []
-    assert len(await store.expire(3_000, LONG_MS)) == 1
-    back = await store.touch(replace(ADA, seen_ms=3_500, expires_at_ms=5_000))
-    assert back is not None
-    assert (back.body, back.at_ms) == ("online", 3_500)
-
-
-HOUR_MS = 3_600_000
-
-
-async def test_a_renewal_counts_though_the_clock_was_set_back(store: Store) -> None:
-    await join(store, replace(ADA, seen_ms=HOUR_MS + 1_000, expires_at_ms=HOUR_MS + 2_000))
-    await store.touch(ADA)
-    assert len(await store.expire(2_000, LONG_MS)) == 1
-
-
-async def test_who_is_gone_when_the_clock_is_set_back_stays_online_for_one_more_lease(store: Store) -> None:
-    await join(store, replace(ADA, seen_ms=HOUR_MS + 1_000, expires_at_ms=HOUR_MS + 2_000))
-    assert await store.expire(1_000, 500) == []
-    assert not await store.claim_name("Ada", "another", now_ms=1_000, until_ms=1_500)
-    assert await store.expire(1_499, 500) == []
-    assert len(await store.expire(1_500, 500)) == 1
-    assert await store.claim_name("Ada", "another", now_ms=1_500, until_ms=2_000)
-
-
-async def test_a_clock_set_forward_ends_the_leases_that_are_not_renewed(store: Store) -> None:
-    await join(store, ADA)
-    await join(store, BOB)
-    await store.touch(replace(BOB, seen_ms=HOUR_MS, expires_at_ms=HOUR_MS + 1_000))
-    assert [event.sender for event in await store.expire(HOUR_MS, 1_000)] == ["ada"]
-
-
-async def test_a_store_tells_the_time_in_ms(store: Store) -> None:
-    assert abs(await store.now_ms() - time.time() * 1000) < HOUR_MS
-
-
-async def test_only_a_connection_that_joined_can_be_renewed(store: Store) -> None:
-    with pytest.raises(NotJoined):
-        await store.touch(ADA)
-    await join(store, ADA)
-    await store.release(ADA)
-    with pytest.raises(NotJoined):
-        await store.touch(ADA)
-    assert not await store.is_member("room", "ada")
-
-
-async def test_connections_and_rooms_are_bounded(store: Store) -> None:
-    for n in range(3):
-        await join(store, replace(ADA, connection=str(n)))
-    with pytest.raises(TooMany, match="3 connections"):
-        await join(store, replace(ADA, connection="one more"))
-    await join(store, replace(ADA, connection="2"))
-    await join(store, replace(ADA, room="second"))
-    with pytest.raises(TooMany, match="2 already"):
-        await join(store, replace(ADA, room="third"))
-
-
-async def test_only_connections_whose_leases_run_count(store: Store) -> None:
-    for n in range(9):
-        await join(store, replace(ADA, connection=str(n), seen_ms=n * 1_000, expires_at_ms=(n + 3) * 1_000))
-    with pytest.raises(TooMany):
-        await join(store, replace(ADA, connection="9", seen_ms=8_000, expires_at_ms=11_000))
-    await join(store, replace(ADA, connection="8", seen_ms=8_000, expires_at_ms=11_000))
-
-
-async def test_an_empty_room_takes_no_place_and_keeps_its_log(store: Store) -> None:
-    await join(store, ADA)
-    await store.append("room", draft("kept"))
-    await join(store, replace(BOB, room="second"))
-    await join(store, replace(BOB, connection="phone"))
-    await store.release(ADA)
-    with pytest.raises(TooMany):
-        await join(store, replace(BOB, room="third"))
-    await store.release(replace(BOB, connection="phone"))
-    await join(store, replace(BOB, room="third"))
-    with pytest.raises(TooMany):
-        await join(store, ADA)
-    await store.expire(BOB.expires_at_ms, LONG_MS)
-    await join(store, replace(ADA, seen_ms=3_000, expires_at_ms=4_000))
-    assert "kept" in [event.body for event in await log(store)]
-
-
-async def test_a_goodbye_frees_the_name_but_a_closed_socket_or_another_room_keeps_it(store: Store) -> None:
-    async def is_free() -> bool:
-        return await store.claim_name("ADA", "another", now_ms=1_001, until_ms=2_001)
-
-    for lease in (ADA, replace(ADA, room="second"), replace(ADA, connection="phone")):
-        await join(store, lease)
-    await store.release(replace(ADA, room="second"))
-    await store.release(replace(ADA, connection="phone"))
-    await store.release(replace(BOB, name="Ada"))
-    assert not await is_free()
-    await store.release(replace(ADA, holder="process"))
-    assert not await is_free()
-    await store.release(ADA)
-    assert await is_free()
-
-
-async def test_a_refused_join_leaves_nothing_behind(store: Store) -> None:
-    await join(store, ADA)
-    with pytest.raises(NameTaken):
-        await join(store, replace(BOB, name="ADA"))
-    assert [member.user for member in await store.members("room", 9)] == ["ada"]
-    assert not await store.is_member("room", "bob")
-
-
-async def test_a_name_is_free_again_once_its_claim_has_run_out(store: Store) -> None:
-    assert await store.claim_name("Ada", "ada", now_ms=1_000, until_ms=2_000)
-    assert await store.claim_name("Ada", "ada", now_ms=1_000, until_ms=2_000)
-    assert not await store.claim_name("ADA", "another", now_ms=1_999, until_ms=3_000)
-    assert await store.claim_name("ada", "another", now_ms=2_000, until_ms=3_000)
-    assert not await store.claim_name("Ada", "ada", now_ms=2_500, until_ms=3_500)
 
 
 async def test_a_cancelled_append_neither_breaks_the_log_nor_hides_from_waiters(store: Store) -> None:
@@ -301,11 +134,6 @@ async def test_a_cancelled_append_neither_breaks_the_log_nor_hides_from_waiters(
     assert await asyncio.wait_for(waiting, DEADLINE_S)
     assert [event.seq for event in await log(store)] == [1]
     assert (await store.append("room", draft("next"))).seq == 2
-
-
-APPENDS = st.lists(
-    st.tuples(st.sampled_from("ab"), st.sampled_from("xy"), st.sampled_from(["", "1", "2"])), max_size=30
-)
 
 
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -327,15 +155,6 @@ def test_any_mix_of_appends_reads_as_a_list_without_retries(url: str, appends: l
                 assert [event.seq for event in events] == list(range(1, len(events) + 1))
 
     asyncio.run(play())
-
-
-CLIENT_IDS = st.sampled_from(["1", "2", "read-1", "read-2", "read-3", "online", "receipt", " ", "ada 1"])
-COMMANDS = st.one_of(
-    st.builds(Send, client_id=CLIENT_IDS, text=st.sampled_from(["a", "1", "read-1"])),
-    st.builds(MarkRead, up_to=st.integers(1, 4)),
-    st.builds(Typing, active=st.booleans()),
-    st.just(Leave(connection="window")),
-)
 
 
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])

@@ -12,10 +12,11 @@ from servers.core.store import Store
 from servers.core.stores import followed_rooms, sqlite
 from servers.core.stores.followed_rooms import FollowedRooms
 from servers.core.stores.sqlite import SqliteStore
-from servers.core.wire import Cursor, Draft, Kind
+from servers.core.wire import Cursor
+from tests.support.stores import draft
 
 DEADLINE_S = 10.0
-HELLO = Draft(Kind.MESSAGE, "ada", "Ada", "hello", 1_000)
+HELLO = draft("hello")
 
 
 async def test_a_feed_that_nobody_uses_ends(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
