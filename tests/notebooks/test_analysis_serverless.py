@@ -14,6 +14,7 @@ from notebooks.analysis.runs import ROOT, BrokenRun
 from notebooks.analysis.serverless import HostedRow, Outcome, is_held, judge, load_hosted
 from results import theory
 from servers.transports import TRANSPORTS, find
+from tests.support.claims import judged
 from tests.support.hosted_record import CLASSIC, FLUID, HOSTS, hosted_row, record, write
 
 WORKS, DEGRADED, FAILS = Outcome
@@ -99,7 +100,7 @@ def test_each_verdict_follows_from_the_record(tmp_path: Path) -> None:
         claims.adapter_works: Verdict.HOLDS,
         claims.adapter_is_cheap: Verdict.HOLDS,
     }
-    assert {test: test(found).verdict for test in verdicts} == verdicts
+    assert {test: judged(test, found).verdict for test in verdicts} == verdicts
     assert (
         "0 of 8 get in on classic-hobby, 0 of 8 get in on classic-pro, 8 of 8 get in on fluid-2026"
         in claims.no_connection(found).figure
@@ -112,13 +113,13 @@ def test_the_claim_holds_if_no_host_accepts_a_socket(tmp_path: Path) -> None:
     for row in made["hosted"]:
         if row["transport"] == "raw_websocket":
             row["connected"] = 0
-    assert claims.no_connection(evidence(tmp_path, made)).verdict is Verdict.HOLDS
+    assert judged(claims.no_connection, evidence(tmp_path, made)).verdict is Verdict.HOLDS
 
 
 def test_the_claim_holds_if_all_hosts_stop_within_a_minute(tmp_path: Path) -> None:
     made = record()
     made["hosts"][FLUID]["max_duration_s"] = 15.0
-    assert claims.short_lived(evidence(tmp_path, made)).verdict is Verdict.HOLDS
+    assert judged(claims.short_lived, evidence(tmp_path, made)).verdict is Verdict.HOLDS
 
 
 def test_an_adapter_that_is_cut_anywhere_no_longer_works_with_serverless(tmp_path: Path) -> None:
@@ -127,7 +128,7 @@ def test_an_adapter_that_is_cut_anywhere_no_longer_works_with_serverless(tmp_pat
     last["timeouts"] = 1
     found = evidence(tmp_path, made)
     for test in (claims.adapter_works, claims.adapter_is_cheap):
-        assert test(found).verdict is Verdict.NO_LONGER
+        assert judged(test, found).verdict is Verdict.NO_LONGER
 
 
 def test_every_test_that_the_notebook_points_to_exists() -> None:

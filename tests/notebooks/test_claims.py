@@ -1,30 +1,20 @@
 """The claims ledger: whole, generated, and quoted in the README as it is."""
 
 import json
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from notebooks.analysis.claims import ledger, transports
-from notebooks.analysis.claims.claim import (
-    Claim,
-    Evidence,
-    Finding,
-    Verdict,
-    format_amount,
-    format_time,
-    holds_if,
-    holds_when,
-    no_longer_if,
-    untestable,
-)
+from notebooks.analysis.claims.claim import Claim, Evidence, Finding, Observed, Verdict, format_amount, format_time
 from notebooks.analysis.intervals import Interval
 from notebooks.analysis.runs import ROOT
 from results.schema import CLAIMS_FILE
+from tests.support.claims import judged
 from tests.support.synthetic_run import ALL, SyntheticRun, write
 
 REFERENCE = ROOT / "results" / "reference"
+NOTHING = Evidence(Path())
 MEASURED = {Verdict.HOLDS, Verdict.HOLDS_WHEN, Verdict.NO_LONGER}
 
 
@@ -54,38 +44,32 @@ def test_no_claim_is_listed_twice_and_each_has_its_reason(entries: tuple[ledger.
 
 
 @pytest.mark.parametrize(
-    ("judge", "shown", "otherwise"),
+    ("rule", "shown", "otherwise"),
     [
-        (holds_if, Verdict.HOLDS, Verdict.NO_LONGER),
-        (holds_when, Verdict.HOLDS_WHEN, Verdict.HOLDS),
-        (no_longer_if, Verdict.NO_LONGER, Verdict.HOLDS),
+        ("holds_if", Verdict.HOLDS, Verdict.NO_LONGER),
+        ("holds_when", Verdict.HOLDS_WHEN, Verdict.HOLDS),
+        ("no_longer_if", Verdict.NO_LONGER, Verdict.HOLDS),
     ],
 )
-def test_a_verdict_and_its_reason_change_with_what_a_run_shows(
-    judge: Callable[[bool, str, str], Finding], shown: Verdict, otherwise: Verdict
-) -> None:
-    assert judge(True, "9 ms", "In time.") == Finding(shown, "9 ms", "In time.")
-    contrary = judge(False, "9 s", "In time.")
-    assert contrary.verdict is otherwise
-    assert contrary.because != "In time."
+def test_a_verdict_and_its_reason_change_with_what_a_run_shows(rule: str, shown: Verdict, otherwise: Verdict) -> None:
+    def found(is_shown: bool | None) -> Finding:
+        return Claim("H", "so", "In time.", rule=rule, observe=lambda _: Observed(is_shown, "9 ms")).test(NOTHING)
+
+    assert found(True) == Finding(shown, "9 ms", "In time.")
+    assert found(False).verdict is otherwise
+    assert found(None).verdict is Verdict.NO_LONGER
+    assert "In time." not in (found(False).because, found(None).because)
 
 
 def test_a_run_in_which_everything_is_slow_changes_the_verdicts_that_say_instant(tmp_path: Path) -> None:
     slow = write(tmp_path, SyntheticRun(repeats=2, push_s=dict.fromkeys(ALL, 3.0)))
     evidence = Evidence(slow)
-    assert transports.polls_every_2_s(evidence).verdict is Verdict.HOLDS
+    assert judged(transports.polls_every_2_s, evidence).verdict is Verdict.HOLDS
     fast = Evidence(write(tmp_path, SyntheticRun(repeats=2)))
-    assert transports.polls_every_2_s(fast).verdict is Verdict.HOLDS_WHEN
-    assert transports.not_instant(fast).verdict is Verdict.HOLDS
+    assert judged(transports.polls_every_2_s, fast).verdict is Verdict.HOLDS_WHEN
+    assert judged(transports.not_instant, fast).verdict is Verdict.HOLDS
     quick = Evidence(write(tmp_path, SyntheticRun(repeats=2, interval_s=0.05)))
-    assert transports.not_instant(quick).verdict is Verdict.NO_LONGER
-
-
-def test_a_claim_that_cannot_be_measured_is_marked() -> None:
-    nothing = Evidence(Path())
-    assert untestable("Ask the vendor.", "its site")(nothing) == Finding(
-        Verdict.NOT_TESTABLE, "", "Ask the vendor. Source: its site."
-    )
+    assert judged(transports.not_instant, quick).verdict is Verdict.NO_LONGER
 
 
 def test_figures_are_written_with_their_intervals() -> None:
@@ -95,8 +79,8 @@ def test_figures_are_written_with_their_intervals() -> None:
 
 
 def test_the_block_in_a_text_is_replaced_and_the_rest_kept() -> None:
-    claim = Claim("H", "it is so", "none", untestable("Ask the vendor.", "its site"), matters=True)
-    block = ledger.ten((ledger.Entry(claim, claim.test(Evidence(Path()))),))
+    claim = Claim("H", "it is so", "Ask the vendor. Source: its site.", matters=True)
+    block = ledger.ten((ledger.Entry(claim, claim.test(NOTHING)),))
     text = f"before\n{ledger.BEGIN}\nold\n{ledger.END}\nafter"
     assert ledger.put_into(text, block) == f"before\n{block}\nafter"
     assert "| it is so | Ask the vendor. Source: its site. | not testable here |" in block

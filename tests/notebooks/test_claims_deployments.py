@@ -11,14 +11,15 @@ import pandas as pd
 import pytest
 
 from notebooks.analysis.claims import deployments
-from notebooks.analysis.claims.claim import Evidence, Finding, Verdict
+from notebooks.analysis.claims.claim import Evidence, Observed, Verdict
 from notebooks.analysis.deployments.reports import MANAGED, SEPARATE, SINGLE
 from notebooks.analysis.runs import ROOT
 from results.schema import CELLS_FILE, CODE_COMPARISON_FILE, OUTAGES_FILE, PARTS_FILE, SHARED_STORE_FILE
+from tests.support.claims import judged
 
 REFERENCE = ROOT / "results" / "reference"
 HOLDS, NO_LONGER = Verdict.HOLDS, Verdict.NO_LONGER
-Test = Callable[[Evidence], Finding]
+Test = Callable[[Evidence], Observed]
 
 
 @pytest.fixture
@@ -84,21 +85,21 @@ def test_other_records_give_another_verdict(
 ) -> None:
     with changed(folder / file) as record:
         change(record)
-    assert test(Evidence(folder)).verdict is verdict
+    assert judged(test, Evidence(folder)).verdict is verdict
 
 
 def test_a_free_tier_that_lasts_the_whole_day_holds(folder: Path) -> None:
     cells = pd.read_csv(folder / CELLS_FILE, keep_default_na=False)
     cells.loc[cells["scenario"] == "conversation", "measured_s"] *= 100.0
     cells.to_csv(folder / CELLS_FILE, index=False)
-    assert deployments.free_tier(Evidence(folder)).verdict is HOLDS
+    assert judged(deployments.free_tier, Evidence(folder)).verdict is HOLDS
 
 
 def test_a_message_lost_by_the_single_server_counts_against_it(folder: Path) -> None:
     with changed(folder / OUTAGES_FILE) as record:
         own = [row for row in record["outages"] if row["deployment"] == SINGLE]
         own[0]["lost"] = 1
-    found = deployments.single_server(Evidence(folder))
+    found = judged(deployments.single_server, Evidence(folder))
     assert found.verdict is NO_LONGER
     assert f"1 of {1 + sum(row['deliveries'] for row in own):,} deliveries lost" in found.figure
 
@@ -114,4 +115,4 @@ def test_connections_that_break_with_the_api_are_counted(folder: Path) -> None:
 
 def test_a_server_that_costs_less_from_the_start_is_not_more_expensive(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(deployments, "COMPARED", ((SINGLE, ""), (MANAGED, "")))
-    assert deployments.more_expensive(Evidence(REFERENCE)).verdict is NO_LONGER
+    assert judged(deployments.more_expensive, Evidence(REFERENCE)).verdict is NO_LONGER

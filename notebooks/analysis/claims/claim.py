@@ -1,35 +1,28 @@
 """A claim of the source document, and what it takes to judge it.
 
-A claim names the experiment; its test turns the measured run into a figure and a verdict. No result is written down
-here: another run gives other figures, and may give another verdict.
+A claim names the experiment; its test turns the measured run into a figure, and its rule that into a verdict. No
+result is written down here: another run gives other figures, and may give another verdict.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import cached_property
 from pathlib import Path
-from typing import Any
-
-import pandas as pd
+from typing import NamedTuple
 
 from notebooks.analysis import wording
 from notebooks.analysis.comparisons import latency_ms, paid, still_true
-from notebooks.analysis.deployments import reports
 from notebooks.analysis.intervals import Interval
 from notebooks.analysis.prices import Measure
 from notebooks.analysis.runs import Run, load
 from notebooks.analysis.serverless import Hosted, load_hosted
-from notebooks.analysis.shared_store import SharedStore, load_shared_store
-from notebooks.analysis.wire.captures import Capture, captures, pusher_js
+from notebooks.analysis.wire.captures import Capture, captures
 from notebooks.analysis.wire.parser import WireMessage, wire_messages
 from results.costs.deployments import Measured, measured_in
-from results.costs.plans import Prices, load_prices
 from results.schema import CAPTURES_FILE
 
 CONTRADICTED = "This run contradicts it."
-ONE_SIDED = "In this run no exception showed."
-NOT_REFUTED = "In this run nothing spoke against it."
 INSTANT_MS = 100.0
 """What people perceive as instant: Nielsen, Usability Engineering, 1993, section 5.5."""
 
@@ -63,44 +56,17 @@ class Evidence:
     def captures(self) -> dict[str, Capture]:
         return captures(self.folder / CAPTURES_FILE)
 
-    def messages(self, slug: str) -> list[WireMessage]:
-        """Return all messages on a transport's wire while two people talked."""
-        return wire_messages(self.captures[slug])
-
-    @cached_property
-    def messages_of_pusher_js(self) -> list[WireMessage]:
-        return wire_messages(pusher_js(self.folder / CAPTURES_FILE))
-
-    @cached_property
-    def parts(self) -> Mapping[str, Mapping[str, list[str]]]:
-        """The programs, links and settings of each deployment."""
-        return reports.parts(self.folder)
-
-    @cached_property
-    def outages(self) -> pd.DataFrame:
-        """What failures cost, a row for each deployment, failure and repeat."""
-        return reports.outages(self.folder)
-
-    @cached_property
-    def code(self) -> Mapping[str, Mapping[str, Any]]:
-        """Lines and moving parts of the shortest chats, and what they returned when they ran."""
-        return reports.code(self.folder)
-
     @cached_property
     def rates(self) -> Measured:
         return measured_in(self.folder)
 
     @cached_property
-    def prices(self) -> Prices:
-        return load_prices()
-
-    @cached_property
-    def shared_store(self) -> SharedStore:
-        return load_shared_store(self.folder)
-
-    @cached_property
     def hosted(self) -> Hosted:
         return load_hosted(self.folder)
+
+    def messages(self, slug: str) -> list[WireMessage]:
+        """Return all messages on a transport's wire while two people talked."""
+        return wire_messages(self.captures[slug])
 
     def latency_ms(
         self, scenario: str, slug: str, percent: int = 50, kind: str = "message", point: str = ""
@@ -114,15 +80,49 @@ class Evidence:
         return still_true(self.run(scenario), slug, kind)
 
 
+class Observed(NamedTuple):
+    """What the test of a claim saw. shown: whether the run shows what its rule asks for; None if it contradicts all.
+
+    figure: as in Finding. because: why, if it takes a figure to say so; else as in `claims.toml`.
+    """
+
+    shown: bool | None
+    figure: str
+    because: str = ""
+
+
+RULES = {
+    "holds_if": (Verdict.HOLDS, (Verdict.NO_LONGER, CONTRADICTED)),
+    "holds_when": (Verdict.HOLDS_WHEN, (Verdict.HOLDS, "In this run no exception showed.")),
+    "no_longer_if": (Verdict.NO_LONGER, (Verdict.HOLDS, "In this run nothing spoke against it.")),
+}
+"""By name: the verdict if the run shows it, for the reason of the claim; and the verdict and the reason otherwise."""
+
+
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """heading and quote: where it is in the source document, and its words, shortened. matters: one of the ten."""
+    """A row of `claims.toml`. observe: what turns a run into a figure; None if nothing on one machine can decide it.
+
+    heading and quote: where it is in the source document, and its words, shortened. matters: one of the ten.
+    """
 
     heading: str
     quote: str
-    experiment: str
-    test: Callable[[Evidence], Finding]
+    because: str
+    experiment: str = "none"
     matters: bool = False
+    rule: str = ""
+    observe: Callable[[Evidence], Observed] | None = None
+
+    def test(self, evidence: Evidence) -> Finding:
+        """Return the verdict of a run; raises BrokenRun if the run, or a record beside it, is not there."""
+        if self.observe is None:
+            return Finding(Verdict.NOT_TESTABLE, "", self.because)
+        shown, figure, because = self.observe(evidence)
+        verdict, otherwise = RULES[self.rule if shown is not None else "holds_if"]
+        if shown:
+            return Finding(verdict, figure, because or self.because)
+        return Finding(otherwise[0], figure, otherwise[1])
 
 
 def format_time(found: Interval) -> str:
@@ -138,23 +138,3 @@ def format_amount(found: Interval, unit: str) -> str:
 def format_percent(found: Interval) -> str:
     """Write a share with its interval: 62 % (60 % to 63 %)."""
     return wording.with_limits(found, "{:.0f} %".format)
-
-
-def holds_if(held: bool, figure: str, because: str) -> Finding:
-    """Return that a claim holds, and why; or, if this run says otherwise, that it does not any more."""
-    return Finding(Verdict.HOLDS, figure, because) if held else Finding(Verdict.NO_LONGER, figure, CONTRADICTED)
-
-
-def holds_when(both: bool, figure: str, because: str) -> Finding:
-    """Return when a claim holds, if this run shows both sides of it; if it shows one only, that it holds."""
-    return Finding(Verdict.HOLDS_WHEN, figure, because) if both else Finding(Verdict.HOLDS, figure, ONE_SIDED)
-
-
-def no_longer_if(refuted: bool, figure: str, because: str) -> Finding:
-    """Return that a claim does not hold any more, and why; or, if this run does not show it, that it holds."""
-    return Finding(Verdict.NO_LONGER, figure, because) if refuted else Finding(Verdict.HOLDS, figure, NOT_REFUTED)
-
-
-def untestable(because: str, source: str) -> Callable[[Evidence], Finding]:
-    """Return the test of a claim that nothing on one machine can decide. source: where to read about it."""
-    return lambda _: Finding(Verdict.NOT_TESTABLE, "", f"{because} Source: {source}.")

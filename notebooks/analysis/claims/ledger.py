@@ -13,7 +13,7 @@ from pathlib import Path
 import pandas as pd
 
 from notebooks.analysis.claims import deployments, managed, serverless, transports
-from notebooks.analysis.claims.claim import Claim, Evidence, Finding, untestable
+from notebooks.analysis.claims.claim import Claim, Evidence, Finding
 from notebooks.analysis.records import read
 from results.schema import CLAIMS_FILE
 
@@ -23,12 +23,15 @@ COLUMNS = ("heading", "claim", "experiment", "figure", "verdict", "because")
 
 
 def _claims() -> Iterator[Claim]:
-    tests = {**vars(transports), **vars(managed), **vars(deployments), **vars(serverless)}
-    for section in tomllib.loads(LISTED.read_text(encoding="utf-8"))["section"]:
+    listed = tomllib.loads(LISTED.read_text(encoding="utf-8"))
+    functions = {**vars(transports), **vars(managed), **vars(deployments), **vars(serverless)}
+    for section in listed["section"]:
         for row in section["claims"]:
-            test = tests[row["test"]] if "test" in row else untestable(row["untestable"], row["source"])
-            experiment, matters = row.get("experiment", "none"), row.get("matters", False)
-            yield Claim(section["heading"], row["quote"], experiment, test, matters)
+            if test := row.pop("test", ""):
+                row |= {"observe": functions[test], **listed["tests"][test]}
+            else:
+                row["because"] = f"{row.pop('untestable')} Source: {row.pop('source')}."
+            yield Claim(section["heading"], **row)
 
 
 CLAIMS = tuple(_claims())

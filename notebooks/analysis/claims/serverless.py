@@ -7,97 +7,85 @@ from typing import Any
 import pandas as pd
 
 from notebooks.analysis import wording
-from notebooks.analysis.claims.claim import Evidence, Finding, holds_if, holds_when, no_longer_if
+from notebooks.analysis.claims.claim import Evidence, Observed
 from notebooks.analysis.serverless import Hosted, Outcome
 
 ADAPTER, WEBSOCKET, STREAM, POLLING = "pusher_adapter", "raw_websocket", "server_sent_events", "short_polling"
 DOCUMENT_S = 60.0  # the longest that the source document gives a function
 
 
-def starts_for_a_request(evidence: Evidence) -> Finding:
+def starts_for_a_request(evidence: Evidence) -> Observed:
     hosted = evidence.hosted
     rows = hosted.rows.values()
     started, called = sum(each.cold_starts for each in rows), int(sum(each.figures["invocations"] for each in rows))
     quickest_s = min(each.figures["cold_start_min_s"] for each in rows)
     warm_s = hosted.row(POLLING, _shortest(hosted)).figures["response_p50_s"]
-    return holds_when(
+    return Observed(
         started < called,
         f"{started} instances for {called:,} calls; the quickest started in {wording.duration(1000 * quickest_s)}, a "
         f"poll of one that was there took {wording.duration(1000 * warm_s)}",
-        "It holds for a request that finds no instance free; all others are served by one that is there already.",
     )
 
 
-def short_lived(evidence: Evidence) -> Finding:
+def short_lived(evidence: Evidence) -> Observed:
     own = _with_own_limit(evidence.hosted)
     limits = ", ".join(f"{host['max_duration_s']:g} s ({name}, {host['as_of']})" for name, host in own.items())
     lasted_s = _cut_connections_s(evidence.hosted, STREAM, _shortest(evidence.hosted))
-    return no_longer_if(
+    return Observed(
         max(host["max_duration_s"] for host in own.values()) > DOCUMENT_S,
         f"{limits}; a stream on the first was cut after {_length(lasted_s)}",
-        "It did on the hosts of 2023 and early 2024; today's lets a function go on for five minutes.",
     )
 
 
-def shut_down(evidence: Evidence) -> Finding:
+def shut_down(evidence: Evidence) -> Observed:
     row = evidence.hosted.row(ADAPTER, _shortest(evidence.hosted))
     busy = 100 * row.figures["instance_busy_s"] / row.figures["instance_alive_s"]
-    return holds_when(
+    return Observed(
         row.figures["invocations"] > row.cold_starts,
         f"by the Pusher adapter {row.figures['invocations']} calls on {wording.counted(row.cold_starts, 'instance')}, "
         f"busy for {busy:.2g} % of the time",
-        "It holds for whatever a function leaves running: that stands still. The process is frozen, not shut down, and "
-        "goes on with the next request.",
     )
 
 
-def no_connection(evidence: Evidence) -> Finding:
+def no_connection(evidence: Evidence) -> Observed:
     hosted = evidence.hosted
     counts = {host: hosted.row(WEBSOCKET, host).figures for host in _with_own_limit(hosted)}
     joined = ", ".join(f"{row['connected']} of {row['users']} get in on {host}" for host, row in counts.items())
-    return no_longer_if(
-        any(row["connected"] == row["users"] for row in counts.values()),
-        f"raw WebSockets: {joined}",
-        "The classic hosts refuse the upgrade; today's keeps a WebSocket open up to its limit, and bills all of it.",
-    )
+    return Observed(any(row["connected"] == row["users"] for row in counts.values()), f"raw WebSockets: {joined}")
 
 
-def dies_in_ten_seconds(evidence: Evidence) -> Finding:
+def dies_in_ten_seconds(evidence: Evidence) -> Observed:
     hosted, short = evidence.hosted, list(evidence.hosted.hosts)[-1]
     long = max(hosted.hosts, key=lambda host: float(hosted.hosts[host]["max_duration_s"]))
     cut, uncut = (hosted.row(WEBSOCKET, host) for host in (short, long))
     lasted_s, gap = _cut_connections_s(hosted, WEBSOCKET, short), wording.duration(1000 * cut.figures["gap_p50_s"])
     limits_s = [f"{hosted.hosts[host]['max_duration_s']:g} s" for host in (short, long)]
-    return holds_when(
+    return Observed(
         len(lasted_s) > 0 and uncut.cuts == 0,
         f"limit {limits_s[0]}: lines lasted {_length(lasted_s)}, back after {gap}, {cut.figures['lost']} messages "
         f"lost; limit {limits_s[1]}: none cut in {uncut.figures['measured_s']:.0f} s",
-        "It holds when ten seconds are the limit; whoever resumes from a cursor then loses time and no message.",
     )
 
 
-def adapter_works(evidence: Evidence) -> Finding:
+def adapter_works(evidence: Evidence) -> Observed:
     hosted = evidence.hosted
     rows = [hosted.row(ADAPTER, host) for host in hosted.hosts]
     works = hosted.outcomes(ADAPTER).count(Outcome.WORKS)
     delivered, lost = (sum(row.figures[name] for row in rows) for name in ("delivered", "lost"))
     late = wording.duration(median(row.latency_ms(50) for row in rows))
-    return holds_if(
-        works == len(rows),
-        f"works on {works} of {len(rows)} hosts: {delivered} deliveries, {lost} lost, p50 {late}",
-        "It keeps nothing in memory and publishes inside the request; all that on a model of Vercel, not on Vercel.",
+    return Observed(
+        works == len(rows), f"works on {works} of {len(rows)} hosts: {delivered} deliveries, {lost} lost, p50 {late}"
     )
 
 
-def adapter_is_cheap(evidence: Evidence) -> Finding:
+def adapter_is_cheap(evidence: Evidence) -> Observed:
     hosted = evidence.hosted
     adapter, held = (
         [hosted.row(slug, host).per_user_hour("invocation_s") for host in hosted.hosts] for slug in (ADAPTER, STREAM)
     )
-    return holds_if(
+    return Observed(
         max(adapter) < min(held) / 100 and set(hosted.outcomes(ADAPTER)) == {Outcome.WORKS},
         f"{_range(adapter)} s of function in a user's hour; {_range(held)} s if functions hold the lines themselves",
-        "Somebody else's server waits, so that no function is billed for it.",
     )
 
 
