@@ -5,24 +5,21 @@ load generator as command-line options, one per field that concerns it, so that 
 same ones. Delays of links and restarts of servers are left to the process that measures.
 """
 
+import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, replace
 from math import inf
+from pathlib import Path
 from typing import Any
 
 USERS_PER_S = 100  # faster, and the ramp measures log-ins instead of letting users in
 START_STOP_S = 4.0  # what starting and stopping takes, about
 DRAIN_S = 5.0
-LEAST = {"users": 1, "room_size": 1, "measured_s": 0.1, "poll_interval_s": 0.01, "text_bytes": 1}
-"""The least value of an option; of the others it is 0."""
-
 HOLD_S = 25.0  # for how long the servers hold a long poll, at most
 LEASE_S = 30.0  # for how long a heartbeat keeps somebody online
 
-
-def _option(default: float, label: str, meaning: str) -> Any:
-    """Return a field that is an option, too. label: its name in forms, where underscores become spaces."""
-    return field(default=default, metadata={"label": label, "meaning": meaning})
+OPTIONS: Mapping[str, Mapping[str, Any]] = tomllib.loads(Path(__file__).with_name("options.toml").read_text("utf-8"))
+"""The fields of a workload that are command-line options, too: the label, the meaning and the least value of each."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,46 +35,20 @@ class Workload:
     """
 
     point: str = ""
-    users: int = _option(40, "users", "Users in all.")
-    room_size: int = _option(10, "users_per_room", "How many users share a room.")
-    rate_per_s: float = _option(
-        0.2, "messages_per_second", "Messages per second that each user sends, on average (Poisson)."
-    )
-    bunch_s: float = _option(
-        0.0,
-        "seconds_between_bunches",
-        "Bunch messages at the multiples of so many seconds, everybody at once; 0 for none.",
-    )
-    typing_per_s: float = _option(
-        0.0, "typing_notices_per_second", "How often per second each user begins to type, on average (Poisson)."
-    )
-    receipts_per_s: float = _option(
-        0.0, "read_receipts_per_second", "How often per second each user marks as read, on average (Poisson)."
-    )
-    comings_per_s: float = _option(
-        0.0, "absences_per_second", "How often per second each user leaves and comes back, on average (Poisson)."
-    )
-    restart_at_s: float = _option(
-        0.0, "seconds_to_restart", "Seconds into the window at which the server is restarted; 0 for never."
-    )
-    lines_break: int = _option(
-        0,
-        "reconnect_broken_connections",
-        "1 if connections may break and users then reconnect, 0 if one that breaks stays broken.",
-    )
-    measured_s: float = _option(
-        30.0,
-        "measuring_window_seconds",
-        "How long is measured, seconds; then the test ends by itself.",
-    )
-    poll_interval_s: float = _option(
-        2.0, "seconds_between_polls", "How long a short poller sleeps after each response, seconds."
-    )
-    keep_alive: int = _option(
-        1, "keep_connections_open", "1 to keep a connection for the next request, 0 to close it after each response."
-    )
-    text_bytes: int = _option(120, "bytes_per_message", "Length of a message's text, bytes.")
-    seed: int = _option(1, "random_seed", "Seed of the senders' schedules and the pollers' phases.")
+    users: int = 40
+    room_size: int = 10
+    rate_per_s: float = 0.2
+    bunch_s: float = 0.0
+    typing_per_s: float = 0.0
+    receipts_per_s: float = 0.0
+    comings_per_s: float = 0.0
+    restart_at_s: float = 0.0
+    lines_break: int = 0
+    measured_s: float = 30.0
+    poll_interval_s: float = 2.0
+    keep_alive: int = 1
+    text_bytes: int = 120
+    seed: int = 1
     one_way_delay_s: float = 0.0
     push_link_delay_s: float = 0.0
     joins_per_s: float = USERS_PER_S
@@ -127,11 +98,11 @@ class Workload:
     @property
     def problem(self) -> str:
         """Which option has a value that no load can have, what is expected and what came; empty if none has."""
-        for one in fields(self):
-            value, least = getattr(self, one.name), LEAST.get(one.name, 0)
-            if one.metadata and not least <= value < inf:
-                flag = f"--{one.name.replace('_', '-')}"
-                return f"{flag} ({one.metadata['label']}): expected a number of at least {least:g}, got {value:g}"
+        for name, option in OPTIONS.items():
+            value, least = getattr(self, name), option["least"]
+            if not least <= value < inf:
+                expected = f"expected a number of at least {least:g}, got {value:g}"
+                return f"--{name.replace('_', '-')} ({option['label']}): {expected}"
         return ""
 
     def seeded(self, repeat: int) -> "Workload":
@@ -140,11 +111,5 @@ class Workload:
 
     def arguments(self) -> list[str]:
         """Return the workload as options of `locust`, the number of users included."""
-        options = {field.name: getattr(self, field.name) for field in fields(self) if field.metadata}
-        return [argument for name, value in options.items() for argument in (f"--{name.replace('_', '-')}", str(value))]
-
-    @classmethod
-    def from_options(cls, options: Mapping[str, Any]) -> "Workload":
-        """Return the workload that Locust's parsed options describe."""
-        known = {field.name: options[field.name] for field in fields(cls) if field.metadata and field.name in options}
-        return cls(**known)
+        options = {f"--{name.replace('_', '-')}": str(getattr(self, name)) for name in OPTIONS}
+        return [argument for option in options.items() for argument in option]

@@ -14,22 +14,23 @@ from locust.env import Environment
 
 from loadtests.accounts.wire_bytes import SLACK_S
 from loadtests.plan.hosts import problem_of
-from loadtests.plan.workload import Workload
+from loadtests.plan.workload import OPTIONS, Workload
 
-FIELDS = tuple(field for field in fields(Workload) if field.metadata and field.name != "users")
+FIELDS = tuple(field for field in fields(Workload) if field.name in OPTIONS and field.name != "users")
 FOR_PARENTS = {"restart_at_s"}  # the server is restarted by the process that measures, not by the users
 
 
 def add_options(parser: LocustArgumentParser) -> None:
     """Add the fields of a workload, and what a parent process sets."""
     for field in FIELDS:
+        option = OPTIONS[field.name]
         parser.add_argument(
             f"--{field.name.replace('_', '-')}",
-            dest=field.metadata["label"],
+            dest=option["label"],
             metavar="<number>",
             type=type(field.default),
             default=field.default,
-            help=field.metadata["meaning"],
+            help=option["meaning"],
             include_in_web_ui=field.name not in FOR_PARENTS,
         )
     hidden = {"include_in_web_ui": False}
@@ -44,7 +45,7 @@ def add_options(parser: LocustArgumentParser) -> None:
 
 def workload_of(options: Mapping[str, Any]) -> Workload:
     """Return the workload that Locust's parsed options describe."""
-    return Workload.from_options({field.name: options[field.metadata["label"]] for field in FIELDS})
+    return Workload(**{field.name: options[OPTIONS[field.name]["label"]] for field in FIELDS})
 
 
 def locust_file_of(environment: Environment) -> Path:

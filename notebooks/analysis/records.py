@@ -12,29 +12,19 @@ from typing import Any
 import pandas as pd
 
 from notebooks.analysis.runs import BrokenRun
-from results.schema import (
-    CAPTURES_FILE,
-    CLAIMS_FILE,
-    CODE_COMPARISON_FILE,
-    DEPLOYMENTS_FILE,
-    DRILLS_FILE,
-    HOSTED_FILE,
-    OUTAGES_FILE,
-    PARTS_FILE,
-    SHARED_STORE_FILE,
-    Column,
-)
+from results import schema
+from results.schema import Column
 
 MAKERS: Mapping[str, str] = {
-    CAPTURES_FILE: "python -m loadtests capture",
-    CLAIMS_FILE: "python -m notebooks.analysis claims",
-    CODE_COMPARISON_FILE: "python -m servers.shortest.compare",
-    DEPLOYMENTS_FILE: "python -m loadtests deployments",
-    DRILLS_FILE: "python -m tests.drills",
-    HOSTED_FILE: "python -m loadtests hosted",
-    OUTAGES_FILE: "python -m tests.outages",
-    PARTS_FILE: "python -m tests.outages.parts",
-    SHARED_STORE_FILE: "python -m loadtests shared_store",
+    schema.CAPTURES_FILE: "python -m loadtests capture",
+    schema.CLAIMS_FILE: "python -m notebooks.analysis claims",
+    schema.CODE_COMPARISON_FILE: "python -m servers.shortest.compare",
+    schema.DEPLOYMENTS_FILE: "python -m loadtests deployments",
+    schema.DRILLS_FILE: "python -m tests.drills",
+    schema.HOSTED_FILE: "python -m loadtests hosted",
+    schema.OUTAGES_FILE: "python -m tests.outages",
+    schema.PARTS_FILE: "python -m tests.outages.parts",
+    schema.SHARED_STORE_FILE: "python -m loadtests shared_store",
 }
 ERRORS = ["lost", "duplicates", "out_of_order", "send_failures"]
 

@@ -4,6 +4,7 @@ from dataclasses import replace
 from itertools import pairwise
 from math import nan
 from statistics import fmean, pstdev
+from typing import Any
 
 import pytest
 
@@ -104,10 +105,10 @@ def test_poll_phases_spread_over_the_whole_interval() -> None:
 
 def test_a_workload_survives_the_command_line() -> None:
     arguments = PAIR.arguments()
-    options = {
+    options: dict[str, Any] = {
         flag[2:].replace("-", "_"): float(value) for flag, value in zip(arguments[::2], arguments[1::2], strict=True)
     }
-    assert Workload.from_options(options) == PAIR
+    assert Workload(point=PAIR.point, **options) == PAIR
 
 
 def test_samples_survive_their_encoding() -> None:

@@ -1,21 +1,39 @@
 """Reads the records of the three deployments beside a run: their parts, their outages, the shortest code."""
 
+import tomllib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import pandas as pd
 
 from notebooks.analysis.records import read, table
 from results.schema import CODE_COMPARISON_FILE, OUTAGES, OUTAGES_FILE, PARTS_FILE
+from servers import transports
 
 MANAGED, SEPARATE, SINGLE = "pusher-and-serverless", "separate-websocket-server", "single-server"
-NAMES: Mapping[str, str] = {
-    MANAGED: "Pusher and serverless",
-    SEPARATE: "Separate WebSocket server",
-    SINGLE: "Single server",
-}
 STORE = "store"
+
+
+class Style(NamedTuple):
+    """How a deployment is shown; the fields are explained in `names.toml`."""
+
+    name: str
+    beside: str
+    in_sentence: str
+    slug: str
+    line: str
+
+    @property
+    def colour(self) -> str:
+        return transports.find(self.slug).colour
+
+
+_LISTED = tomllib.loads(Path(__file__).with_name("names.toml").read_text(encoding="utf-8"))
+LIMITS: Mapping[str, str] = _LISTED["limits"]
+FAILURES: Mapping[str, str] = _LISTED["failures"]
+STYLES: Mapping[str, Style] = {deployment: Style(**row) for deployment, row in _LISTED["deployments"].items()}
+NAMES: Mapping[str, str] = {deployment: style.name for deployment, style in STYLES.items()}
 
 
 def parts(folder: Path) -> Mapping[str, Mapping[str, list[str]]]:

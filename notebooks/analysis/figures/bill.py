@@ -15,13 +15,13 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
+from notebooks.analysis.deployments.reports import LIMITS, STYLES
 from notebooks.analysis.figures.marks import heights_of
 from notebooks.analysis.figures.style import GREY, MARGIN_IN, PALE, WIDTH_IN, Placing, label, sheet, tint
 from results.costs.activity import Activity
 from results.costs.break_even import cheapest, crossings, last_free
-from results.costs.deployments import ADAPTER, SOCKETS, BillByUsers, Measured, bills
+from results.costs.deployments import BillByUsers, Measured, bills
 from results.costs.plans import Prices
-from servers import transports
 
 PLOT_IN = 2.9
 HEADER_IN = 0.43
@@ -33,34 +33,6 @@ STRIP_IN = 0.14
 POINTS = 600
 LINEAR_USD = 5.0
 TICKS_USD = (0, 5, 20, 50, 100, 200, 500, 1_000, 2_000, 5_000, 10_000)
-STYLES: Mapping[str, tuple[str, str, str]] = {
-    "pusher-and-serverless": ("Pusher and\nserverless", ADAPTER, "-"),
-    "separate-websocket-server": ("Separate Web-\nSocket server", SOCKETS, "--"),
-    "single-server": ("Single server", SOCKETS, "-"),
-}
-"""By deployment: its name, the transport whose colour it has, its line style."""
-
-IN_SENTENCE: Mapping[str, str] = {
-    "pusher-and-serverless": "with Pusher",
-    "separate-websocket-server": "with a WebSocket server beside the functions",
-    "single-server": "on a single server",
-}
-"""By deployment: its name in a sentence."""
-
-LIMITS: Mapping[str, str] = {
-    "invocations": "requests",
-    "edge_requests": "requests at the edge",
-    "active_cpu_h": "CPU hours",
-    "memory_gb_h": "gigabyte hours",
-    "function_gb_h": "gigabyte hours",
-    "egress_gb": "traffic",
-    "messages_per_day": "messages a day",
-    "connections": "connections",
-    "database_cu_h": "database hours",
-    "credit_usd": "free credit",
-    "cores": "one full core",
-}
-"""What a limit is called in a chart; others by their own name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +75,7 @@ def draw(measured: Measured, prices: Prices, activity: Activity, most: int, *, c
     costs = {name: [bill(each).usd for each in users] for name, bill in by_users.items()}
     _frame(axes, most, max((usd for row in costs.values() for usd in row if isfinite(usd)), default=LINEAR_USD))
     for name, row in costs.items():
-        seen = measured[STYLES[name][1]].users_max / activity.peak * activity.open_hours / activity.hours_per_day
+        seen = measured[STYLES[name].slug].users_max / activity.peak * activity.open_hours / activity.hours_per_day
         _curve(axes, name, users, row, seen)
     _free_ends(axes, ends)
     _names(axes, users, costs)
@@ -113,7 +85,7 @@ def draw(measured: Measured, prices: Prices, activity: Activity, most: int, *, c
 
 def finding(ends: Mapping[str, FreeEnd], most: int) -> str:
     """Return the headline: up to how many users each deployment costs nothing."""
-    parts = [f"for {_count(end, most)} {IN_SENTENCE[name]}" for name, end in ends.items() if end.users]
+    parts = [f"for {_count(end, most)} {STYLES[name].in_sentence}" for name, end in ends.items() if end.users]
     if len(parts) < len(ends):
         parts.append("for nobody otherwise" if parts else "for nobody")
     return f"Free {', '.join(parts)}"
@@ -150,12 +122,11 @@ def _frame(axes: Axes, most: int, highest_usd: float) -> None:
 
 def _curve(axes: Axes, name: str, users: list[int], row: list[float], seen: float) -> None:
     """Draw a curve, paler beyond the users that were seen, up to where a plan suffices, with a cross if none does."""
-    _, slug, line = STYLES[name]
-    colour, within = transports.find(slug).colour, [index for index, usd in enumerate(row) if isfinite(usd)]
+    colour, within = STYLES[name].colour, [index for index, usd in enumerate(row) if isfinite(usd)]
     beyond = sum(users[index] <= seen for index in within)
     for part, strength in ((within[: beyond + 1], 1.0), (within[beyond:], 0.45)):
         style: dict[str, Any] = {"color": tint(colour, strength), "linewidth": 1.6, "zorder": 3}
-        axes.plot([users[index] for index in part], [row[index] for index in part], line, **style)
+        axes.plot([users[index] for index in part], [row[index] for index in part], STYLES[name].line, **style)
     if within and len(within) < len(row):
         axes.plot(users[within[-1]], row[within[-1]], "x", color=colour, markersize=7, markeredgewidth=1.8, zorder=4)
 
@@ -164,7 +135,7 @@ def _free_ends(axes: Axes, ends: Mapping[str, FreeEnd]) -> None:
     """Ring the last free user of each deployment, and name its limit: the last to the right of the ring."""
     found = sorted((end.users, name) for name, end in ends.items() if end.users and end.limit)
     for row, (users, name) in enumerate(found):
-        colour, is_last = transports.find(STYLES[name][1]).colour, row == len(found) - 1
+        colour, is_last = STYLES[name].colour, row == len(found) - 1
         axes.plot(users, 0, "o", markersize=6, color=colour, markerfacecolor="white", clip_on=False, zorder=5)
         offset, side = ((8, 8), "left") if is_last else ((-6, 8 + 11 * row), "right")
         label(axes, f"{users:,}: {ends[name].limit}", (users, 0), offset, ha=side, color=colour, size=7.5)
@@ -176,9 +147,8 @@ def _names(axes: Axes, users: list[int], costs: Mapping[str, list[float]]) -> No
     ordered = sorted(ends, key=ends.__getitem__)
     heights = heights_of(axes, [(users[-1], ends[name]) for name in ordered], NAME_IN / PLOT_IN)
     for name, height in zip(ordered, heights, strict=True):
-        text, slug, _ = STYLES[name]
-        style: dict[str, Any] = {"va": "center", "size": 7.5, "linespacing": 1.2, "color": transports.find(slug).colour}
-        axes.text(1.02, height, text, transform=axes.transAxes, **style)
+        style: dict[str, Any] = {"va": "center", "size": 7.5, "linespacing": 1.2, "color": STYLES[name].colour}
+        axes.text(1.02, height, STYLES[name].beside, transform=axes.transAxes, **style)
 
 
 def _strips(axes: Axes, strips: Mapping[str, list[tuple[int, int]]], most: int) -> None:
@@ -189,9 +159,8 @@ def _strips(axes: Axes, strips: Mapping[str, list[tuple[int, int]]], most: int) 
         0, top, "the cheapest, alone or among equals", transform=axes.transAxes, color=GREY, size=7.5, va="center"
     )
     for row, (name, spans) in enumerate(reversed(list(strips.items())), 1):
-        _, slug, line = STYLES[name]
-        colour, height = transports.find(slug).colour, 1 + STRIP_IN * row / PLOT_IN
-        dashes = "-" if line == "-" else (0, (1.2, 0.5))
+        colour, height = STYLES[name].colour, 1 + STRIP_IN * row / PLOT_IN
+        dashes = "-" if STYLES[name].line == "-" else (0, (1.2, 0.5))
         style: dict[str, Any] = {"linewidth": 4, "clip_on": False, "solid_capstyle": "butt", "linestyle": dashes}
         for first, last in spans:
             axes.plot([first, last], [height] * 2, color=colour, transform=in_axes, **style)

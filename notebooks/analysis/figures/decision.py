@@ -1,7 +1,9 @@
 """The decision as a flow chart: three questions, four answers, and under each the figures it rests on."""
 
+import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
 from matplotlib.figure import Figure
 from matplotlib.patches import FancyBboxPatch
@@ -18,42 +20,21 @@ ANSWER_IN = (2.05, 0.78)
 class Box:
     """A question, or an answer if it names a transport; its centre in inches from the sheet's top left corner."""
 
-    text: str
     x_in: float
     y_in: float
+    text: str = ""
     slug: str = ""
 
 
-def _answer(x_in: float, y_in: float, slug: str) -> Box:
-    return Box(transports.find(slug).label, x_in, y_in, slug)
-
-
-BOXES = {
-    "hurry": Box("Must news be seen\nwithin a second?", 1.2, 0.5),
-    "short": _answer(1.2, 3.7, "short_polling"),
-    "host": Box("May your own server\nhold connections?", 4.0, 0.5),
-    "rent": _answer(6.8, 0.5, "pusher_adapter"),
-    "talk": Box("Do clients talk as much\nas they listen?", 4.0, 2.1),
-    "socket": _answer(6.8, 2.1, "raw_websocket"),
-    "stream": _answer(4.0, 3.7, "server_sent_events"),
-    "held": _answer(6.8, 3.7, "long_polling"),
-}
-ARROWS = (
-    ("hurry", "short", "no"),
-    ("hurry", "host", "yes"),
-    ("host", "rent", "no"),
-    ("host", "talk", "yes"),
-    ("talk", "socket", "yes"),
-    ("talk", "stream", "no"),
-    ("stream", "held", "if streams\nare blocked"),
-)
+_CHART = tomllib.loads(Path(__file__).with_suffix(".toml").read_text(encoding="utf-8"))
+BOXES = {name: Box(**box) for name, box in _CHART["boxes"].items()}
 
 
 def draw(evidence: Mapping[str, str], title: str, subtitle: str) -> Figure:
     """Return the chart. evidence: by transport, the figures to write in its box."""
     figure, top_in = sheet(HEIGHT_IN, title, subtitle)
-    for start, end, answer in ARROWS:
-        _arrow(figure, top_in, BOXES[start], BOXES[end], answer)
+    for arrow in _CHART["arrows"]:
+        _arrow(figure, top_in, BOXES[arrow["start"]], BOXES[arrow["end"]], arrow["answer"])
     for box in BOXES.values():
         _box(figure, top_in, box, evidence.get(box.slug, ""))
     return figure
@@ -103,5 +84,7 @@ def _box(figure: Figure, top_in: float, box: Box, evidence: str) -> None:
     if not box.slug:
         place.text(box.x_in, middle_in, box.text, color=INK, size=9, linespacing=1.3, **style)
         return
-    place.text(box.x_in, middle_in - 0.2, box.text, color=colour, weight="bold", size=9.5, **style)
+    place.text(
+        box.x_in, middle_in - 0.2, transports.find(box.slug).label, color=colour, weight="bold", size=9.5, **style
+    )
     place.text(box.x_in, middle_in + 0.12, evidence, color=GREY, size=7.5, linespacing=1.35, **style)

@@ -5,7 +5,6 @@ acknowledgement. Both are medians over the repeats, and are written at the right
 they were reconnecting. Where the failure is an outage of a given length, a dotted line is its end.
 """
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,12 +13,10 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from notebooks.analysis import wording
-from notebooks.analysis.deployments.reports import NAMES
-from notebooks.analysis.figures.bill import STYLES
+from notebooks.analysis.deployments.reports import FAILURES, NAMES, STYLES
 from notebooks.analysis.figures.marks import bar_rows, key
 from notebooks.analysis.figures.style import GREY, INK, MARGIN_IN, WIDTH_IN, Placing, sheet, tint
 from notebooks.analysis.intervals import Interval, interval
-from servers import transports
 
 ROW_IN = 0.24
 GROUP_IN = 0.3
@@ -30,16 +27,6 @@ FOOTER_IN = 0.8
 COLUMNS = ("silence", "wait", "reconnecting")
 BAR = 0.55
 AXIS_MIN_S = 1.0
-HAPPENED: Mapping[str, str] = {
-    "new_version": "a new version is deployed",
-    "api_instances_killed": "every instance of the API is killed",
-    "push_server_killed": "who holds the lines is killed",
-    "api_host_killed": "the host of the API is killed",
-    "vendor_hangs": "the vendor hangs",
-    "vendor_unreachable": "the vendor refuses connections",
-}
-"""By failure: its description, in the order of the chart; others follow by their own names."""
-
 OUTAGES = ("vendor_hangs", "vendor_unreachable")
 
 
@@ -64,9 +51,9 @@ class Row:
 def groups(outages: pd.DataFrame) -> dict[str, list[Row]]:
     """Return the rows of each failure, by its description."""
     found = {}
-    for name in sorted(set(outages["failure"]), key=lambda name: ([*HAPPENED, name].index(name), name)):
+    for name in sorted(set(outages["failure"]), key=lambda name: ([*FAILURES, name].index(name), name)):
         cells = outages[outages["failure"] == name]
-        found[HAPPENED.get(name, name.replace("_", " "))] = [
+        found[FAILURES.get(name, name.replace("_", " "))] = [
             Row(
                 deployment,
                 interval(list(each["silent_s"])),
@@ -106,7 +93,7 @@ def draw(outages: pd.DataFrame, people: int, title: str, measure: str) -> Figure
 
 def _row_texts(place: Placing, row: Row, middle_in: float, left_in: float, people: int) -> None:
     """Write the name of a row to the left of its bar, and its figures to the right."""
-    colour = transports.find(STYLES[row.deployment][1]).colour
+    colour = STYLES[row.deployment].colour
     place.text(MARGIN_IN, middle_in, NAMES[row.deployment], color=colour, va="center", size=8)
     times = [wording.duration(1000 * time_s.value) for time_s in (row.silent_s, row.unacknowledged_s)]
     figures = (*times, f"{row.reconnecting} of {people}" if row.reconnecting else "nobody")
@@ -121,8 +108,8 @@ def _bars(axes: Axes, rows: list[Row], longest_s: float) -> None:
             [over_s] * 2, [-0.8, len(rows) - 0.5], color=INK, linewidth=0.8, linestyle=":", clip_on=False, zorder=3
         )
     for number, row in enumerate(rows):
-        _, slug, line = STYLES[row.deployment]
-        fill = tint(transports.find(slug).colour, 1.0 if line == "-" else 0.45)
+        style = STYLES[row.deployment]
+        fill = tint(style.colour, 1.0 if style.line == "-" else 0.45)
         axes.barh(number, row.silent_s.value, height=BAR, color=fill)
         axes.plot([row.silent_s.low, row.silent_s.high], [number, number], color=INK, linewidth=0.8)
         wait: dict[str, Any] = {"color": INK, "linewidth": 1.8, "solid_capstyle": "butt", "clip_on": False}

@@ -32,26 +32,7 @@ TINTS = (1.0, 0.75, 0.55, 0.45, 0.3, 0.25, 0.1)
 MARGIN_IN = 0.15
 TITLE_CHARACTERS = 82
 SUBTITLE_CHARACTERS = 112
-
-SETTINGS: Any = {
-    "font.family": "DejaVu Sans",  # shipped with matplotlib, so text looks the same on every machine
-    "font.size": 8.5,
-    "text.color": INK,
-    "axes.edgecolor": RULE,
-    "axes.labelcolor": GREY,
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "axes.spines.left": False,
-    "axes.axisbelow": True,
-    "grid.color": RULE,
-    "grid.linewidth": 0.6,
-    "xtick.color": RULE,
-    "xtick.labelcolor": GREY,
-    "ytick.color": RULE,
-    "ytick.labelcolor": GREY,
-    "ytick.major.size": 0,
-    "xtick.minor.size": 0,
-}
+SETTINGS = Path(__file__).with_name("charts.mplstyle")
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +53,7 @@ class Picture:
 
 def picture(draw: Callable[..., Figure], *arguments: Any) -> Picture:
     """Call `draw` with the arguments in this style; return the chart with a palette: a third of the bytes."""
-    with mpl.rc_context(SETTINGS):
+    with mpl.rc_context(fname=SETTINGS):
         figure, raw = draw(*arguments), BytesIO()
         figure.savefig(raw, format="png", dpi=DPI)
     small = BytesIO()

@@ -9,7 +9,7 @@ from notebooks.analysis.wire.labels import EVENT_LABELS, NOTHING, connections_of
 from notebooks.analysis.wire.parser import WireMessage, wire_messages
 
 READER = 1
-MESSAGE = EVENT_LABELS["message", ""]
+MESSAGE = EVENT_LABELS["message"]
 PUBLISHING = "API to push service"
 
 

@@ -2,40 +2,16 @@
 
 import json
 import re
+import tomllib
 from collections.abc import Iterable
+from pathlib import Path
 from typing import Any
 
 from notebooks.analysis.wire.captures import CapturedConnection
 from notebooks.analysis.wire.parser import WireMessage
 
-EVENT_LABELS = {
-    ("message", ""): "new message",
-    ("typing", "started"): "somebody types",
-    ("typing", "stopped"): "typing stopped",
-    ("presence", "online"): "user online",
-    ("presence", "offline"): "user offline",
-    ("receipt", ""): "read by another",
-}
-REQUEST_LABELS = {
-    "login": "log in",
-    "join": "join",
-    "events": "any news?",
-    "send": "send message",
-    "typing": "I am typing",
-    "mark_read": "I have read",
-    "heartbeat": "still here",
-    "leave": "goodbye",
-    "auth": "may I listen?",
-    "service": "where to listen?",
-}
-RESPONSE_LABELS = {"ack": "accepted", "snapshot": "the room as it is", "head": "the log's end"}
-PUSHER = {
-    "pusher:connection_established": "connected",
-    "pusher:subscribe": "subscribe",
-    "pusher_internal:subscription_succeeded": "subscribed",
-    "pusher:ping": "ping",
-    "pusher:pong": "pong",
-}
+_TABLES: dict[str, dict[str, str]] = tomllib.loads(Path(__file__).with_suffix(".toml").read_text(encoding="utf-8"))
+EVENT_LABELS, REQUEST_LABELS, RESPONSE_LABELS, PUSHER = _TABLES.values()
 NOTHING = "no"
 
 
@@ -58,7 +34,9 @@ def label(message: WireMessage) -> str:
 
 def page_label(page: Any) -> str:
     """Return the kinds of events in a page, each once; `no` if there are none."""
-    kinds = [(event["kind"], event["body"] if event["kind"] in ("typing", "presence") else "") for event in page]
+    kinds = [
+        f"{each['kind']} {each['body']}" if each["kind"] in ("typing", "presence") else each["kind"] for each in page
+    ]
     return ", ".join(dict.fromkeys(EVENT_LABELS[kind] for kind in kinds)) or NOTHING
 
 
