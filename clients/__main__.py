@@ -18,10 +18,10 @@ from urllib.parse import urlsplit
 import typer
 from stamina.instrumentation import set_on_retry_hooks
 
-from clients.chat_client import Options
 from clients.conversation import log_in
 from clients.crowd import NAMES, run_crowd
 from clients.errors import ClientError, ConnectionLost, Refused
+from clients.http_session import Options
 from clients.terminal_chat import TerminalChat
 from clients.terminal_screens import PipeScreen, PromptScreen
 from servers import transports

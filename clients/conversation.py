@@ -16,10 +16,9 @@ from typing import Self, TypeGuard, TypeVar
 import stamina
 
 from clients.backoff import Backoff
-from clients.chat_client import Options
 from clients.connection import ChatConnection
 from clients.errors import ClientError, ConnectionLost, Refused
-from clients.http_session import HttpSession
+from clients.http_session import HttpSession, Options
 from clients.inbox import Inbox
 from clients.room_view import RoomView
 from servers import transports

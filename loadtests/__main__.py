@@ -20,8 +20,7 @@ from loadtests.experiments.deployments import command as deployments_command
 from loadtests.experiments.hosted.command import measure_hosts
 from loadtests.experiments.hosted.plan import QUICK as QUICK_HOSTED
 from loadtests.experiments.hosted.plan import HostedPlan
-from loadtests.experiments.shared_store.command import measure_shared_store
-from loadtests.experiments.shared_store.plan import QUICK, SharedStorePlan
+from loadtests.experiments.shared_store.command import QUICK, SharedStorePlan, measure_shared_store
 from loadtests.harness.provisioned_store import EMBEDDED, SHARED, StoreChoice
 from loadtests.reports.report import print_scenarios
 from loadtests.reports.run_folder import AnotherRun
@@ -128,15 +127,8 @@ def compare(
     ] = None,
 ) -> None:
     """Compare the transports under the same load, one after the other; by default about 40 seconds each."""
-    given = {
-        "users": users,
-        "room_size": room_size,
-        "rate_per_s": rate,
-        "measured_s": seconds,
-        "poll_interval_s": poll,
-        "seed": seed,
-    }
-    changes = {name: value for name, value in given.items() if value is not None}
+    given = {"users": users, "room_size": room_size, "rate_per_s": rate, "measured_s": seconds, "seed": seed}
+    changes = {name: value for name, value in {**given, "poll_interval_s": poll}.items() if value is not None}
     try:
         measured = choose_target(target, against, pid or [], deployment, StoreChoice(store, workers))
         chosen = choose_transports(transport or [], measured)
@@ -181,30 +173,20 @@ def capture(out: RecordFolder = Path("results")) -> None:
 
 
 @app.command("shared_store")
-def shared_store(
-    out: RecordFolder = Path("results"),
-    quick: Quick = False,
-) -> None:
+def shared_store(out: RecordFolder = Path("results"), quick: Quick = False) -> None:
     """Measure what a shared store, a second worker and the delay between the two cost; takes about ten minutes."""
     raise typer.Exit(measure_shared_store(QUICK if quick else SharedStorePlan(), out))
 
 
 @app.command()
-def deployments(
-    out: RecordFolder = Path("results"),
-    quick: Quick = False,
-) -> None:
+def deployments(out: RecordFolder = Path("results"), quick: Quick = False) -> None:
     """Measure the three deployments as they stand, each under the same small load; takes about eight minutes."""
     scenario = deployments_command.QUICK if quick else deployments_command.FULL
     raise typer.Exit(deployments_command.measure_deployments(scenario, out))
 
 
 @app.command()
-def hosted(
-    transport: Slugs = None,
-    out: RecordFolder = Path("results"),
-    quick: Quick = False,
-) -> None:
+def hosted(transport: Slugs = None, out: RecordFolder = Path("results"), quick: Quick = False) -> None:
     """Measure what a serverless host does to each transport, and what it bills; takes about 25 minutes."""
     try:
         chosen = choose_transports(transport or [], OurServers())

@@ -19,10 +19,9 @@ from loadtests.accounts.verdict import Status
 from loadtests.harness import cores, manifest
 from loadtests.harness.children import NotMeasured
 from loadtests.harness.measurement import measure
-from loadtests.plan.matrix import full_plan, still_due
 from loadtests.reports import report
 from loadtests.reports.run_folder import RunFolder, new_folder
-from loadtests.scenarios import Planned, Scenario
+from loadtests.scenarios import Planned, Scenario, full_plan, still_due
 from loadtests.targets.target import OurServers, Target
 from results import terminal
 from servers.transports import Transport

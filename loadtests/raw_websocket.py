@@ -15,18 +15,7 @@ from loadtests.chat_user import ChatUser
 from loadtests.users.http_connection import ConnectionLost
 from loadtests.users.reports import WEBSOCKET, read_as, timed
 from loadtests.users.websocket_connection import WebSocketConnection
-from servers.core.wire import (
-    Ack,
-    Cursor,
-    Join,
-    Leave,
-    Page,
-    Refusal,
-    Snapshot,
-    SocketAnswer,
-    SocketCommand,
-    encode,
-)
+from servers.core.wire import Ack, Cursor, Join, Leave, Page, Refusal, Snapshot, SocketAnswer, SocketCommand, encode
 
 ACKNOWLEDGED_S = 10.0
 

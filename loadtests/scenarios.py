@@ -1,14 +1,17 @@
-"""What is measured, and which question each measurement answers.
+"""What is measured, which question each measurement answers, and in which order a full run makes them.
 
 Teaches that a load without a question is only noise. A scenario is data (`scenarios.toml`): one or several workloads,
 which differ in the one thing that the question is about. The sizes are such that on two cores neither the servers nor
-the load generator are the limit, but in `steps`, which looks for it.
+the load generator are the limit, but in `steps`, which looks for it. And how to repeat: a machine drifts over an hour,
+so a repeat of everything comes before the next one of anything, in an order of the transports that is drawn anew, so
+that none always follows the same other one. Pure.
 """
 
 import tomllib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from random import Random
 from typing import Any, NamedTuple
 
 from loadtests.plan.workload import Workload
@@ -105,3 +108,27 @@ def find(name: str) -> Scenario:
         if scenario.name == name:
             return scenario
     raise ValueError(f"scenario: expected one of {', '.join(row.name for row in SCENARIOS)}, got {name!r}")
+
+
+def full_plan(scenarios: Sequence[Scenario], transports: Sequence[Transport]) -> tuple[Planned, ...]:
+    """Return all measurements in their order; a repeat has its own seed, the same for every transport."""
+    return tuple(
+        planned
+        for repeat in range(max(scenario.repeats for scenario in scenarios))
+        for scenario in scenarios
+        if repeat < scenario.repeats
+        for planned in scenario.planned(shuffled(transports, f"{scenario.name} {repeat}"), repeat)
+    )
+
+
+def shuffled(transports: Sequence[Transport], seed: str) -> tuple[Transport, ...]:
+    """Return the transports in the order that a seed draws."""
+    return tuple(Random(f"order {seed}").sample(transports, len(transports)))
+
+
+def still_due(plan: Sequence[Planned], done: Mapping[Key, str]) -> list[Planned]:
+    """Return what is neither measured nor pointless: once a smaller load was too much, a larger one teaches nothing.
+
+    done: what has been measured, and which limit it met, if any (`results.schema`, column limit).
+    """
+    return [planned for planned in plan if planned.key not in done and not any(map(done.get, planned.smaller))]

@@ -23,7 +23,6 @@ ROWS = (
     ("presence", "Online status", "the document: poll every 5 sec, or instant"),
     ("receipt", "Read receipts", "the document: delayed, or instant"),
 )
-groups = [signals.group(run, *row) for row in ROWS]
 true = {slug: comparisons.still_true(run, slug, "typing").value for slug in run.slugs}
 assert {comparisons.still_true(run, slug, "message").value for slug in run.slugs} == {100.0}
 assert 50 < true["short_polling"] < 99
@@ -36,7 +35,7 @@ wording.Prose(
 # %%
 title = "Pushed news is always true; polled news is sometimes a lie by the time it is seen"
 measure = f"From done to seen: median (ring) to p95; {wording.evidence(run)}"
-picture(signals.draw, groups, title, measure)
+picture(signals.draw, run, ROWS, title, measure)
 
 # %% [markdown]
 # ## Online status, polled every 5 seconds

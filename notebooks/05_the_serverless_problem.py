@@ -51,7 +51,7 @@ picture(outcome_matrix.draw, hosted, title, f"{measure}\n{hosted.evidence}")
 # messages of the gap arrive late, and arrive.
 
 # %%
-lanes = [timeline.Lane(slug, HOBBY) for slug in hosted.slugs] + [timeline.Lane("raw_websocket", SHORT)]
+lanes = [(slug, HOBBY) for slug in hosted.slugs] + [("raw_websocket", SHORT)]
 spans = hosted.timeline
 cut_lines = spans[(spans["phase"] == "connection") & ~spans["succeeded"]]
 lasted_s = (cut_lines["ended_s"] - cut_lines["started_s"])[cut_lines["host"].isin([HOBBY, SHORT])]

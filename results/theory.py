@@ -59,15 +59,6 @@ def long_polling_requests_per_s(rate_per_s: float, round_trip_s: float, hold_s: 
     return 1 / (round_trip_s + exp(-rate_per_s * round_trip_s) * held_s)
 
 
-def long_polling_latency_s(transit_s: float) -> tuple[float, float]:
-    """Return the best and the worst latency of long polling: d while a request is held, 3 d just after a response left.
-
-    In the worst case the client's response is under way (d), the event waits for its next request (d), and travels (d):
-    RFC 6202 section 2.2, "Maximal Latency".
-    """
-    return transit_s, 3 * transit_s
-
-
 def push_latency_s(transit_s: float, publish_s: float = 0.0) -> float:
     """Return sender to receiver over open connections: 2 d, plus the transit of the publish to a push service."""
     return 2 * transit_s + publish_s

@@ -2,15 +2,42 @@
 
 Teaches that a latency is worth nothing if the slowest deliveries are missing from it: a run that lost a message is
 void, however fast it was. Each session of a user is judged by itself: what happened while they were away is not due to
-them. Pure: rows go in, counts come out.
+them. Duplicates are counted before an inbox, too, since behind it there are none, on any transport. Pure: rows go in,
+counts come out.
 """
 
 from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import NamedTuple
 
-from loadtests.accounts.duplicate_detector import DuplicateDetector
 from loadtests.accounts.rows import Received, Session
+
+
+class Repeats(NamedTuple):
+    """duplicates: events that had come before; out_of_order: new ones that came after a later one."""
+
+    duplicates: int
+    out_of_order: int
+
+
+class DuplicateDetector:
+    """The events of one session, so far."""
+
+    def __init__(self) -> None:
+        self._known: set[int] = set()
+        self._newest = 0
+
+    def add(self, seqs: Iterable[int]) -> Repeats:
+        """Add the sequence numbers of some events, in the order in which they came; return what is wrong with them."""
+        duplicates = out_of_order = 0
+        for seq in seqs:
+            duplicates += seq in self._known
+            out_of_order += seq not in self._known and seq < self._newest
+            self._known.add(seq)
+            self._newest = max(self._newest, seq)
+        return Repeats(duplicates, out_of_order)
+
 
 Place = tuple[int, int]
 """Room and seq of an event."""

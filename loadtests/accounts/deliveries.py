@@ -1,19 +1,41 @@
 """Who got what, and when: actions, events and deliveries put together, as rows of a run's table of deliveries.
 
-Teaches that a delivery has two ends. The sender's record and the recipient's meet at the event's place in its room's
-log, whatever the transport in between. Pure.
+Teaches that a delivery has two ends: the sender's record and the recipient's meet at the event's place in its room's
+log, whatever the transport in between. And that most events of a chat are true for a while only: a typing notice
+expires, and a newer event about the same person's typing, presence or reading replaces the one before. Pure.
 """
 
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import pairwise
+from math import inf
 from typing import NamedTuple
 
 from loadtests.accounts.accounting import Place
-from loadtests.accounts.rows import KINDS, Sent
+from loadtests.accounts.rows import KINDS, LogEntry, Sent
 from loadtests.accounts.samples import Samples
-from loadtests.accounts.validity import true_until_ms
 from loadtests.scenarios import Key
 from servers.core.wire import Kind
+
+
+def true_until_ms(log: Iterable[LogEntry]) -> dict[Place, float]:
+    """Return for each event the moment, on the wall clock, from which on it is true no more; infinity for a message.
+
+    That is when it expires, or when the next event of the same kind by the same sender was committed. An event that
+    ends a notice has its own moment as its expiry, for clients that show notices; but that the notice ended stays true.
+    """
+    until_ms: dict[Place, float] = {}
+    states: defaultdict[tuple[int, int, int], list[LogEntry]] = defaultdict(list)
+    for event in log:
+        until_ms[event.room, event.seq] = event.expires_at_ms if event.expires_at_ms > event.at_ms else inf
+        if KINDS[event.kind] is not Kind.MESSAGE:
+            states[event.room, event.sender, event.kind].append(event)
+    for events in states.values():
+        events.sort(key=lambda event: event.seq)
+        for event, following in pairwise(events):
+            place = (event.room, event.seq)
+            until_ms[place] = min(until_ms[place], following.at_ms)
+    return until_ms
 
 
 class Delivery(NamedTuple):

@@ -30,7 +30,7 @@ class Samples(msgspec.Struct):
 
     wall_clock_s: what to add to the monotonic clock to get the wall clock. user_ids: by user number. send_retries:
     actions that failed and were tried again; send_failures: those given up, by the moment they were intended.
-    redundant_frames: as the inboxes counted them; wire_duplicates, wire_reordered: see `duplicate_detector`, of all.
+    redundant_frames: as the inboxes counted them; wire_duplicates, wire_reordered: see `DuplicateDetector`, of all.
     offline: place of each event by which a user went offline. requests: only where connections may break.
     disconnected: when the connection broke, by user, of each user who is not back yet.
     client_bytes: what the connections carried; None if this machine cannot count it. troubles: what went wrong.

@@ -16,17 +16,9 @@ from loadtests.scenarios import Key
 
 BY_HAND = Key("by hand", "", "", 0)
 TROUBLES = 3
-COLUMNS = {
-    "kind": "Kind",
-    "sent": "Sent",
-    "due": "Due",
-    "delivered": "Delivered",
-    "lost": "Lost",
-    "p50": "p50 ms",
-    "p95": "p95 ms",
-    "p99": "p99 ms",
-    "max": "max ms",
-}
+LATENCIES = ("p50", "p95", "p99", "max")
+COLUMNS = {name: name.capitalize() for name in ("kind", "sent", "due", "delivered", "lost")}
+COLUMNS |= {name: f"{name} ms" for name in LATENCIES}
 """The keys of a row, with their titles."""
 
 
@@ -56,20 +48,12 @@ class Summary:
 
     def rows(self) -> list[dict[str, str]]:
         """Return the table's rows, by the keys of COLUMNS."""
-        return [
-            {
-                "kind": row.kind,
-                "sent": f"{row.actions:,}",
-                "due": f"{row.expected:,}",
-                "delivered": f"{row.delivered:,}",
-                "lost": f"{row.expected - row.delivered:,}",
-                "p50": _ms(row.latency_p50_s),
-                "p95": _ms(row.latency_p95_s),
-                "p99": _ms(row.latency_p99_s),
-                "max": _ms(row.latency_max_s),
-            }
-            for row in self.kinds
-        ]
+        rows = []
+        for row in self.kinds:
+            counts = (row.actions, row.expected, row.delivered, row.expected - row.delivered)
+            latencies_ms = (_ms(getattr(row, f"latency_{name}_s")) for name in LATENCIES)
+            rows.append(dict(zip(COLUMNS, (row.kind, *(f"{count:,}" for count in counts), *latencies_ms), strict=True)))
+        return rows
 
     def lines(self) -> list[str]:
         """Return what to print, at most 80 columns wide but for the troubles."""

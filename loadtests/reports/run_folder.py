@@ -21,16 +21,7 @@ from loadtests.accounts.limits import Limit
 from loadtests.accounts.verdict import Status, Verdict
 from loadtests.harness.children import Overloaded
 from loadtests.scenarios import Key, Planned
-from results.schema import (
-    CELLS,
-    CELLS_FILE,
-    DELIVERIES,
-    DELIVERIES_FILE,
-    KEY,
-    KINDS,
-    KINDS_FILE,
-    MANIFEST,
-)
+from results.schema import CELLS, CELLS_FILE, DELIVERIES, DELIVERIES_FILE, KEY, KINDS, KINDS_FILE, MANIFEST
 
 TABLES = {CELLS_FILE: CELLS, KINDS_FILE: KINDS, DELIVERIES_FILE: DELIVERIES}
 SAME = (  # what must be the same when a run is resumed

@@ -1,12 +1,15 @@
-"""A record of many short measurements, as one file of tables: each is on disk before the next one begins.
+"""A record of many short measurements, as one JSON file of tables: each is on disk before the next one begins.
 
 Teaches when a measurement may be repeated without choosing a result: only the load generator's own lag decides, never
-the figures, and the number of attempts goes into the row.
+the figures, and the number of attempts goes into the row. And to keep a record that a person can read, and a tool can
+compare: a line for each row, and no number that JSON does not have.
 """
 
+import json
 import os
 import signal
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from math import isnan
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -16,7 +19,6 @@ from loadtests.accounts.cell import Cell
 from loadtests.accounts.verdict import SUSPECT_S
 from loadtests.harness.children import NotMeasured
 from loadtests.harness.cores import Cores, reserved
-from loadtests.reports.record import as_json, one_line
 from results import terminal
 from results.schema import Column
 
@@ -75,3 +77,25 @@ def repeat_if_lagging(measure: Callable[[], Row]) -> Row:
 def row_of(cell: Cell) -> Row:
     """Return all figures of a cell, and percentiles of its latency; the tables keep those that are columns."""
     return {**cell.figures, **{f"latency_p{percent}_s": cell.latency_ms(percent) / 1000 for percent in PERCENTS}}
+
+
+SHOWN = ("repeat", "users", "delivered", "lost", "latency_p50_s", "same_p50_s", "other_p50_s", "acked_p50_s")
+
+
+def one_line(row: Row) -> str:
+    """Return a row in one line, for the terminal: its texts, and those of its figures that matter most."""
+    row = {name: value for name, value in row.items() if (value if isinstance(value, str) else name in SHOWN)}
+    return ", ".join(value if isinstance(value, str) else f"{name} {value:.5g}" for name, value in row.items())
+
+
+def as_json(record: Mapping[str, Any], tables: Collection[str]) -> str:
+    """Return a record as JSON: what is no table first, then a line for each row of a table; nan becomes null."""
+    facts = {name: fact for name, fact in record.items() if name not in tables}
+    head = json.dumps(facts, indent=2, ensure_ascii=False).removesuffix("\n}")
+    rows = {name: ",\n".join(f"    {_json_line(row)}" for row in record[name]) for name in tables}
+    return head + "".join(f',\n  "{name}": [\n{lines}\n  ]' for name, lines in rows.items()) + "\n}\n"
+
+
+def _json_line(row: Row) -> str:
+    values = {name: None if isinstance(value, float) and isnan(value) else value for name, value in row.items()}
+    return json.dumps(values, allow_nan=False)

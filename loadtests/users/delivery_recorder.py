@@ -9,8 +9,7 @@ from collections.abc import Iterable
 from time import perf_counter, time
 
 from clients.inbox import Inbox
-from loadtests.accounts.accounting import Place
-from loadtests.accounts.duplicate_detector import DuplicateDetector
+from loadtests.accounts.accounting import DuplicateDetector, Place
 from loadtests.accounts.rows import KINDS, TO_THE_END, LogEntry, Received, Reconnection, Sent, Session
 from loadtests.accounts.samples import Samples
 from servers.core.wire import Event, Kind, Page

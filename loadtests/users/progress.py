@@ -7,7 +7,7 @@ same moments; a person reads sentences in Locust's log, which its web interface 
 import json
 import logging
 import sys
-from typing import Protocol
+from collections.abc import Callable
 
 LOG = logging.getLogger("loadtests")
 SENTENCES = {
@@ -18,10 +18,8 @@ SENTENCES = {
 }
 
 
-class OnPhase(Protocol):
-    """Called when a phase of a test begins, and each second while it measures."""
-
-    def __call__(self, phase: str, **facts: object) -> None: ...
+OnPhase = Callable[..., None]
+"""Called with a phase of a test, and facts by their names, when it begins, and each second while it measures."""
 
 
 def print_json(phase: str, **facts: object) -> None:

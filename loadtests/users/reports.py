@@ -4,11 +4,11 @@ Teaches what counts as a request: what a user sends and waits for, over HTTP or 
 acknowledged. A delivery is not one, since nobody requested it: `loadtests.accounts.summary` reports those.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from time import perf_counter
 from types import UnionType
-from typing import Any, Protocol, TypeVar, overload
+from typing import Any, TypeVar, overload
 
 import msgspec
 
@@ -23,12 +23,10 @@ WEBSOCKET = "WS"
 QUOTED_CHARACTERS = 160
 
 
-class Report(Protocol):
-    """Puts a request into Locust's statistics: its method and name, what it took in seconds, its length in bytes."""
-
-    def __call__(
-        self, kind: str, name: str, took_s: float, length: int, lost: ConnectionLost | None = None
-    ) -> None: ...
+Report = Callable[..., None]
+"""Puts a request into Locust's statistics: its method, its name, what it took in seconds, its length in bytes, and the
+ConnectionLost if it failed.
+"""
 
 
 class Timing:

@@ -6,19 +6,7 @@ of the same origin; Host, Content-Type, Content-Length, Authorization and the Se
 belong.
 """
 
-BROWSER_HEADERS = {
-    "Pragma": "no-cache",
-    "Cache-Control": "no-cache",
-    "sec-ch-ua-platform": '"Linux"',
-    "User-Agent": (
-        "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/142.0.0.0 Safari/537.36"
-    ),
-    "sec-ch-ua": '"Chromium";v="142", "Google Chrome";v="142", "Not_A Brand";v="99"',
-    "sec-ch-ua-mobile": "?0",
-    "Accept": "*/*",
-    "Sec-Fetch-Site": "same-origin",
-    "Sec-Fetch-Mode": "cors",
-    "Sec-Fetch-Dest": "empty",
-    "Accept-Encoding": "gzip, deflate, br, zstd",
-    "Accept-Language": "en-GB,en;q=0.9",
-}
+import tomllib
+from pathlib import Path
+
+BROWSER_HEADERS: dict[str, str] = tomllib.loads(Path(__file__).with_suffix(".toml").read_text(encoding="utf-8"))

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from notebooks.analysis.comparisons import latency_ms
 from notebooks.analysis.figures.curves import Curve
 from notebooks.analysis.intervals import Interval, interval
 from notebooks.analysis.runs import BrokenRun, Run, label, load, manifest_of, table_of
@@ -111,7 +112,7 @@ def _step(folder: Path, cells: pd.DataFrame, point: str, refused: int) -> Step:
         return Step(_users(point), None, None, gave_out, repeats)
     run = load(folder, SCENARIO, point)
     slug = str(valid["transport"].iloc[0])
-    return Step(_users(point), p95_ms(run, slug), core_share(valid), gave_out, repeats)
+    return Step(_users(point), latency_ms(run, slug, 95), core_share(valid), gave_out, repeats)
 
 
 def upkeep(idle: Run, fewer: Run, slug: str) -> dict[str, str]:
@@ -129,11 +130,6 @@ def upkeep(idle: Run, fewer: Run, slug: str) -> dict[str, str]:
 
 def _resident_bytes(cells: pd.DataFrame) -> "pd.Series[float]":
     return cells["api_rss_bytes"] + cells["push_service_rss_bytes"]
-
-
-def p95_ms(run: Run, slug: str) -> Interval:
-    """Return the 95th percentile over the repeats, in ms."""
-    return interval(list(1000 * run.quantiles_of(slug)["latency_p95_s"]))
 
 
 def core_share(cells: pd.DataFrame) -> Interval:

@@ -2,17 +2,23 @@
 
 The mean of three p95s is the p95 of nothing. So the samples of all repeats are pooled first, and what each repeat
 measured alone is reported beside it, as a range.
+
+Differences below the load generator's own error are not claimed. A calibration drives a stub whose every delay is known
+(`python -m loadtests calibrate`). The newest one of the run's machine counts, in the run's folder or beside it: the
+worst of its transports and loads. Without any, what trials with injected delays showed on another machine stands in.
 """
 
-from collections.abc import Callable, Sequence
+import json
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from notebooks.analysis.resolution import resolution_ms
 from notebooks.analysis.runs import Run
+from results.schema import CALIBRATIONS
 
 SHARES = (0.50, 0.95, 0.99)
 
@@ -108,3 +114,21 @@ def differences(run: Run, slugs: Sequence[str]) -> pd.DataFrame:
             "may be claimed": apart_ms >= resolution,
         }
     return pd.DataFrame.from_dict(rows, orient="index")
+
+
+TRIALS_MS = {0.50: 1.0, 0.99: 5.0}
+PERCENTS = {0.50: "p50_ms", 0.99: "p99_ms"}
+
+
+def resolution_ms(run: Run) -> dict[float, float]:
+    """Return the smallest difference in ms that may be claimed at the median and at p99."""
+    for folder in (run.folder, run.folder.parent):
+        for path in sorted(folder.glob(CALIBRATIONS), reverse=True):
+            made = json.loads(path.read_text(encoding="utf-8"))
+            if _is_same(made["machine"], run.manifest.get("machine", {})):
+                return {share: max(row["overall"][name] for row in made["rows"]) for share, name in PERCENTS.items()}
+    return TRIALS_MS
+
+
+def _is_same(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
+    return all(one[fact] == other.get(fact) for fact in ("cpu", "cores"))

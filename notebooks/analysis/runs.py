@@ -16,17 +16,7 @@ from typing import Any
 import pandas as pd
 
 from results import schema
-from results.schema import (
-    CELLS,
-    CELLS_FILE,
-    DELIVERIES,
-    DELIVERIES_FILE,
-    KEY,
-    KINDS,
-    KINDS_FILE,
-    MANIFEST,
-    Column,
-)
+from results.schema import CELLS, CELLS_FILE, DELIVERIES, DELIVERIES_FILE, KEY, KINDS, KINDS_FILE, MANIFEST, Column
 from servers import transports
 from servers.transports import Reads
 
@@ -47,10 +37,10 @@ class Run:
 
     scenario, point: which load it is, as in `results.schema`.
     cells has two more columns than the schema, `up_bytes` and `down_bytes`: as the clients counted, else the servers.
-    deliveries are those of messages, of a full run a sample of them, with two more columns: `latency_ms`, from the
-    moment of the open-loop schedule on, so that a stalled server cannot hide behind senders that waited for it; and
-    `after_send_ms`, from when it really was sent. kinds: counts of each kind of event, with the quantiles of all its
-    deliveries. void: the cells left out, as "label, repeat 0: reason".
+    deliveries are those of messages, of a full run a sample of them, with one more column: `latency_ms`, from the
+    moment of the open-loop schedule on, so that a stalled server cannot hide behind senders that waited for it. kinds:
+    counts of each kind of event, with the quantiles of all its deliveries. void: the cells left out, as
+    "label, repeat 0: reason".
     """
 
     folder: Path
@@ -151,7 +141,6 @@ def load(folder: str | Path, scenario: str | None = None, point: str | None = No
     _check_counts(folder, valid, kept)
     kept = kept[kept["kind"] == MESSAGE].reset_index(drop=True)
     kept["latency_ms"] = (kept["received_s"] - kept["intended_s"]) * 1000
-    kept["after_send_ms"] = (kept["received_s"] - kept["sent_s"]) * 1000
     kinds = table_of(folder / KINDS_FILE, KINDS).merge(valid[KEY_NAMES], on=KEY_NAMES)
     return Run(folder, scenario, point, manifest, valid, kept, kinds, void)
 

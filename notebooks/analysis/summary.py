@@ -10,8 +10,8 @@ import pandas as pd
 from rich.console import Group, RenderableType
 from rich.text import Text
 
-from notebooks.analysis.intervals import interval
-from notebooks.analysis.prices import BYTES, CPU, REQUESTS, Measure, by_repeat
+from notebooks.analysis.comparisons import latency_ms, paid
+from notebooks.analysis.prices import BYTES, CPU, REQUESTS
 from notebooks.analysis.runs import BrokenRun, Run, load, loads
 from notebooks.analysis.wording import counted
 from results.fitted_table import FittedTable, TableColumn, TableRow
@@ -51,19 +51,15 @@ def summary(folder: Path) -> Group:
 
 
 def _figures(run: Run, slug: str) -> Iterator[str]:
-    quantiles, cells = run.quantiles_of(slug), run.cells_of(slug)
+    cells = run.cells_of(slug)
     for percent in (50, 95):
-        yield f"{interval(list(1000 * quantiles[f'latency_p{percent}_s'])):,.0f}"
-    yield _price(run, slug, REQUESTS, ".2f")
-    yield _price(run, slug, BYTES, ",.0f")
-    yield _price(run, slug, CPU, ",.0f")
+        yield f"{latency_ms(run, slug, percent):,.0f}"
+    yield f"{paid(run, slug, REQUESTS):.2f}"
+    yield f"{paid(run, slug, BYTES):,.0f}"
+    yield f"{paid(run, slug, CPU):,.0f}"
     suspect = int((cells["verdict"] == "suspect").sum())
     yield f"{len(cells)}, {suspect} suspect" if suspect else str(len(cells))
     yield _limits(cells)
-
-
-def _price(run: Run, slug: str, measure: Measure, spec: str) -> str:
-    return format(interval(list(by_repeat(run.cells_of(slug), measure))), spec)
 
 
 def _limits(cells: pd.DataFrame) -> str:

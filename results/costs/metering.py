@@ -23,17 +23,12 @@ from servers.transports import Reads
 GB = 1e9
 
 
-def pusher_messages(
-    published: float, subscribers: float, *, client_events: float = 0, presence_changes: float = 0, api_calls: float = 0
-) -> float:
+def pusher_messages(published: float, subscribers: float) -> float:
     """Return what Pusher counts: one for each publish, and one for each subscriber who receives it.
 
-    client_events: sent by a subscriber, received by all others. presence_changes: joins and leaves of a presence
-    channel, received by all others. api_calls: queries to the API, and webhooks. Pings and subscribing are free. Our
-    adapter only publishes: it uses neither client events nor presence channels nor webhooks.
+    Pings and subscribing are free. Our adapter only publishes: it uses neither client events nor presence channels.
     """
-    others = max(0.0, subscribers - 1)
-    return published * (1 + subscribers) + client_events * (1 + others) + presence_changes * others + api_calls
+    return published * (1 + subscribers)
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,11 +8,10 @@ from unittest.mock import Mock, call, patch
 import httpx
 import pytest
 
-from clients.chat_client import Options
 from clients.connection import ChatConnection
 from clients.conversation import ChatSession
 from clients.errors import ConnectionLost, Refused, refused
-from clients.http_session import HttpSession, refusal
+from clients.http_session import HttpSession, Options, refusal
 from clients.inbox import Inbox
 from servers.core import wire
 from servers.core.wire import Account, Ack, Cursor, Event, Kind, MarkRead, Page, Send, Snapshot, SocketCommand, Typing

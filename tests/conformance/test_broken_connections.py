@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from clients.chat_client import Options
 from clients.conversation import ChatSession
+from clients.http_session import Options
 from servers.core.wire import Kind
 from servers.deploy.child_process import ChildProcess, started
 from servers.deploy.relay import Relay

@@ -6,10 +6,9 @@ import pytest
 
 from loadtests.accounts.accounting import account
 from loadtests.accounts.cell import Cell
-from loadtests.accounts.deliveries import resolved
+from loadtests.accounts.deliveries import resolved, true_until_ms
 from loadtests.accounts.rows import KINDS, Received, Sent, Session, Window
 from loadtests.accounts.samples import Samples
-from loadtests.accounts.validity import true_until_ms
 from servers.core.wire import Kind
 from tests.support.loadtest_rows import BOTH, BOTH_STAY, made, received, seen
 

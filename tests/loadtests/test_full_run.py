@@ -11,9 +11,8 @@ from loadtests import compare
 from loadtests.accounts.cell import Cell
 from loadtests.accounts.limits import Limit, limit_of
 from loadtests.harness.children import NotMeasured, Overloaded
-from loadtests.plan.matrix import full_plan, shuffled, still_due
 from loadtests.reports.run_folder import RunFolder
-from loadtests.scenarios import Planned, Scenario
+from loadtests.scenarios import Planned, Scenario, full_plan, shuffled, still_due
 from results.schema import CELLS_FILE, DELIVERIES_FILE, KINDS_FILE
 from servers.transports import TRANSPORTS
 from tests.loadtests.conftest import MeasureBy, ReadManifest

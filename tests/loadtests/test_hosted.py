@@ -17,7 +17,7 @@ from loadtests.experiments.hosted.command import measure_hosts
 from loadtests.experiments.hosted.connection_timeline import timeline_of
 from loadtests.experiments.hosted.plan import HOSTS, QUICK, Host, HostedPlan
 from loadtests.plan.workload import Workload
-from loadtests.reports.record import as_json, one_line
+from loadtests.reports.trials import as_json, one_line
 from loadtests.scenarios import Planned
 from loadtests.users.delivery_recorder import DeliveryRecorder
 from results.schema import HOSTED, HOSTED_FILE, TIMELINE

@@ -3,9 +3,8 @@
 import pytest
 
 from loadtests import choices
-from loadtests.plan.matrix import full_plan
 from loadtests.plan.workload import Workload
-from loadtests.scenarios import CONVERSATION, SCENARIOS, Scenario, find
+from loadtests.scenarios import CONVERSATION, SCENARIOS, Scenario, find, full_plan
 from servers.transports import TRANSPORTS
 
 FULL_RUN_S = 2 * 3600.0 / 5

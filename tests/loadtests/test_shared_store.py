@@ -7,9 +7,9 @@ import pytest
 
 from loadtests.accounts.rows import Received, Sent, Session, Window
 from loadtests.accounts.samples import Samples
-from loadtests.experiments.shared_store.appends import measure_appends
+from loadtests.experiments.shared_store.appends import NONE, measure_appends
+from loadtests.experiments.shared_store.command import STORES, steps
 from loadtests.experiments.shared_store.cross_process import measure_cross_process, row_of
-from loadtests.experiments.shared_store.plan import NONE, STORES, steps
 from loadtests.harness.cores import Cores
 from loadtests.harness.provisioned_store import SHARED, StoreChoice
 from loadtests.plan.workload import Workload

@@ -8,8 +8,7 @@ import pandas as pd
 import pytest
 
 from notebooks.analysis.prices import BYTES, CPU, EMPTY, REQUESTS, price
-from notebooks.analysis.quantiles import differences, latency, share_near_mean, table
-from notebooks.analysis.resolution import TRIALS_MS, resolution_ms
+from notebooks.analysis.quantiles import TRIALS_MS, differences, latency, resolution_ms, share_near_mean, table
 from notebooks.analysis.runs import CHOICE, BrokenRun, chosen, load
 from results.schema import CELLS_FILE, DELIVERIES_FILE, MANIFEST
 from tests.support.synthetic_run import ALL, SyntheticRun, write

@@ -7,8 +7,8 @@ from contextlib import AsyncExitStack, aclosing, asynccontextmanager, contextman
 from dataclasses import dataclass, field
 from typing import TypeVar
 
-from clients.chat_client import Options
 from clients.conversation import ChatSession, log_in
+from clients.http_session import Options
 from servers.core.wire import Event, Kind
 from servers.deploy.child_process import ChildProcess, started
 from servers.transports import Transport

@@ -7,7 +7,6 @@ which each of them awaits before it acknowledges. So the difference of two store
 
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from time import perf_counter
@@ -15,7 +14,6 @@ from time import perf_counter
 import psutil
 
 from loadtests.accounts.verdict import percentile
-from loadtests.experiments.shared_store.plan import NONE
 from loadtests.harness.baselines import ANY_ACCOUNT, TEXT
 from loadtests.harness.children import NotMeasured, running
 from loadtests.harness.cores import Cores
@@ -29,21 +27,18 @@ from servers.core.wire import Send
 from servers.deploy.child_process import python_module
 
 SLUG = "short_polling"
+NONE = "none"
 
 
-@dataclass(frozen=True, slots=True)
-class AppendServer:
-    """A server that acknowledges; cpu_s: the CPU time used so far by it and by its store's engine."""
-
-    address: str
-    cpu_s: Callable[[], tuple[float, float]]
+CpuTimes = Callable[[], tuple[float, float]]
+"""Returns the CPU time used so far by a server and by its store's engine, in seconds."""
 
 
 def measure_appends(store: str, appends: int, cores: Cores) -> Row:
     """Return a row of `results.schema.APPENDS` without its key; waits, and raises NotMeasured."""
-    with TemporaryDirectory(prefix="appends-") as name, _serving(store, cores, Path(name)) as server:
+    with TemporaryDirectory(prefix="appends-") as name, _serving(store, cores, Path(name)) as (address, cpu_times_s):
         try:
-            with closing(HttpUserSession(server.address, lambda *_: None, "room", "connection")) as client:
+            with closing(HttpUserSession(address, lambda *_: None, "room", "connection")) as client:
                 if store == NONE:
                     client.token = ANY_ACCOUNT.token
                 else:
@@ -51,19 +46,13 @@ def measure_appends(store: str, appends: int, cores: Cores) -> Row:
                     client.join()
                 for number in range(appends // 10):
                     _append(client, f"warm-{number}")
-                before = server.cpu_s()
+                before = cpu_times_s()
                 took_s = [_append(client, str(number)) for number in range(appends)]
-                api_s, store_s = (after - earlier for after, earlier in zip(server.cpu_s(), before, strict=True))
+                api_s, store_s = (after - earlier for after, earlier in zip(cpu_times_s(), before, strict=True))
         except ConnectionLost as error:
             raise NotMeasured(str(error)) from error
     p50_s, p95_s = (percentile(took_s, percent) for percent in (50, 95))
-    return {
-        "appends": appends,
-        "acked_p50_s": p50_s,
-        "acked_p95_s": p95_s,
-        "api_cpu_s": api_s,
-        "store_cpu_s": store_s,
-    }
+    return {"appends": appends, "acked_p50_s": p50_s, "acked_p95_s": p95_s, "api_cpu_s": api_s, "store_cpu_s": store_s}
 
 
 def _append(client: HttpUserSession, client_id: str) -> float:
@@ -74,13 +63,13 @@ def _append(client: HttpUserSession, client_id: str) -> float:
 
 
 @contextmanager
-def _serving(store: str, cores: Cores, folder: Path) -> Iterator[AppendServer]:
-    """Run our server on a store, or the baseline without one; raises NotMeasured."""
+def _serving(store: str, cores: Cores, folder: Path) -> Iterator[tuple[str, CpuTimes]]:
+    """Run our server on a store, or the baseline without one; yields its address. Raises NotMeasured."""
     if store == NONE:
         command = python_module("loadtests.harness.baselines", "constant", "--attached")
         with running(command, cores.servers, folder / "baseline.log") as child:
             address, process = child.next_line(READY_S)["address"], psutil.Process(child.pid)
-            yield AppendServer(address, lambda: (cpu_s(process), 0.0))
+            yield address, lambda: (cpu_s(process), 0.0)
         return
     with (
         provisioned(StoreChoice(store), cores.servers, folder) as place,
@@ -88,4 +77,4 @@ def _serving(store: str, cores: Cores, folder: Path) -> Iterator[AppendServer]:
     ):
         api = [psutil.Process(pid) for pid in server.pids.values()]
         engine = [psutil.Process(pid) for pid in place.pids.values()]
-        yield AppendServer(server.address, lambda: (cpu_s(*api), sum(map(family_cpu_s, engine))))
+        yield server.address, lambda: (cpu_s(*api), sum(map(family_cpu_s, engine)))

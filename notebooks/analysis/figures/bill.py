@@ -13,10 +13,10 @@ from typing import Any
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
+from matplotlib.ticker import FuncFormatter, NullLocator
 
 from notebooks.analysis.deployments.reports import LIMITS, STYLES
-from notebooks.analysis.figures.marks import heights_of
+from notebooks.analysis.figures.marks import heights_of, ticks
 from notebooks.analysis.figures.style import GREY, MARGIN_IN, PALE, WIDTH_IN, Placing, label, sheet, tint
 from results.costs.activity import Activity
 from results.costs.break_even import cheapest, crossings, last_free
@@ -111,10 +111,8 @@ def _frame(axes: Axes, most: int, highest_usd: float) -> None:
     axes.set_xlim(1, most)
     axes.set_yscale("symlog", linthresh=LINEAR_USD, linscale=0.6)
     axes.set_ylim(-0.4, max(highest_usd, LINEAR_USD) * 1.4)
-    axes.yaxis.set_major_locator(FixedLocator([usd for usd in TICKS_USD if usd <= highest_usd * 1.4]))
+    ticks(axes.yaxis, [usd for usd in TICKS_USD if usd <= highest_usd * 1.4], "${:,.0f}".format)
     axes.xaxis.set_minor_locator(NullLocator())
-    axes.yaxis.set_minor_locator(NullLocator())
-    axes.yaxis.set_major_formatter(FuncFormatter(lambda usd, _: f"${usd:,.0f}"))
     axes.xaxis.set_major_formatter(FuncFormatter(lambda count, _: f"{count:,.0f}"))
     axes.set_xlabel("users", size=7.5)
     axes.grid(axis="y")

@@ -9,11 +9,11 @@ from dataclasses import dataclass, replace
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import FixedLocator, FuncFormatter, LogLocator, NullLocator
+from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 from matplotlib.typing import ColorType
 
 from notebooks.analysis import wording
-from notebooks.analysis.figures.marks import heights_of
+from notebooks.analysis.figures.marks import heights_of, ticks
 from notebooks.analysis.figures.style import MARGIN_IN, WIDTH_IN, Placing, sheet, tint
 from notebooks.analysis.intervals import Interval
 
@@ -40,7 +40,7 @@ class Curve:
 
 @dataclass(frozen=True, slots=True)
 class Panel:
-    """One pair of axes. y_format and x_format write a value at its tick; log_x, log_y: logarithmic axes.
+    """One pair of axes. y_format writes a value at its tick; log_x, log_y: logarithmic axes.
 
     y_reach: further values that the axis must show, such as those of a panel that it is to be compared with.
     """
@@ -49,7 +49,6 @@ class Panel:
     x_title: str
     curves: Sequence[Curve]
     y_format: Callable[[float], str]
-    x_format: Callable[[float], str] = wording.amount
     log_x: bool = False
     log_y: bool = False
     y_reach: Sequence[float] = ()
@@ -87,9 +86,7 @@ def _frame(axes: Axes, panel: Panel) -> None:
         axes.set_xscale("log")
     else:
         axes.set_xlim(min(xs) - 0.04 * (max(xs) - min(xs)), max(xs) + 0.04 * (max(xs) - min(xs)))
-    axes.xaxis.set_major_locator(FixedLocator(xs))
-    axes.xaxis.set_minor_locator(NullLocator())
-    axes.xaxis.set_major_formatter(FuncFormatter(lambda x, _: panel.x_format(x)))
+    ticks(axes.xaxis, xs, wording.amount)
     axes.tick_params(axis="x", labelsize=7.5)
     if panel.log_y:
         axes.set_yscale("log")

@@ -8,10 +8,9 @@ from typing import Any
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
 from notebooks.analysis import wording
-from notebooks.analysis.figures.marks import grid_of_rows, key, transport_name
+from notebooks.analysis.figures.marks import grid_of_rows, key, ticks, transport_name
 from notebooks.analysis.figures.style import GREY, INK, MARGIN_IN, RULE, WIDTH_IN, Placing, sheet, tint
 from notebooks.analysis.serverless import HOUR_S, Hosted, Outcome
 from servers import transports
@@ -60,9 +59,7 @@ def _frame(axes: Axes, height_in: float) -> None:
     axes.set_xscale("log")
     axes.set_xlim(SHORTEST_S, LONGEST_S)
     axes.set_ylim(height_in, 0)
-    axes.xaxis.set_major_locator(FixedLocator([1, 10, 100, HOUR_S]))
-    axes.xaxis.set_minor_locator(NullLocator())
-    axes.xaxis.set_major_formatter(FuncFormatter(lambda s, _: f"{s:,.0f} s"))
+    ticks(axes.xaxis, [1, 10, 100, HOUR_S], "{:,.0f} s".format)
     grid_of_rows(axes)
     axes.tick_params(axis="x", labelsize=7.5)
     axes.spines["bottom"].set_visible(False)

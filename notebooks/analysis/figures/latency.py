@@ -9,11 +9,10 @@ from math import ceil
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import FixedLocator, FuncFormatter
 from numpy.typing import NDArray
 
 from notebooks.analysis import wording
-from notebooks.analysis.figures.marks import ms_axis
+from notebooks.analysis.figures.marks import ms_axis, ticks
 from notebooks.analysis.figures.style import GREY, MARGIN_IN, PALE, WIDTH_IN, Placing, label, sheet, tint
 from notebooks.analysis.quantiles import Latency, latency
 from notebooks.analysis.runs import Run
@@ -73,8 +72,7 @@ def _header(place: Placing, left_in: float, top_in: float, found: Latency) -> No
 def _frame(axes: Axes, limits: tuple[float, float], *, with_shares: bool) -> None:
     ms_axis(axes, limits)
     axes.set_ylim(0, 1.03)
-    axes.yaxis.set_major_locator(FixedLocator([0, 0.25, 0.5, 0.75, 1]))
-    axes.yaxis.set_major_formatter(FuncFormatter(lambda share, _: f"{share:.0%}" if with_shares else ""))
+    ticks(axes.yaxis, [0, 0.25, 0.5, 0.75, 1], "{:.0%}".format if with_shares else lambda _: "")
     axes.grid(axis="y")
 
 

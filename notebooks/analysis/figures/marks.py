@@ -3,11 +3,12 @@
 Leaves out what makes a chart its own: each module lays out its rows and columns itself.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.axis import Axis
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
 from notebooks.analysis.figures.style import GREY, INK, MARGIN_IN, PALE, WIDTH_IN, Placing, tint
@@ -39,14 +40,19 @@ def stacked_bar(
     axes.plot(limits, [row, row], color=INK, linewidth=0.8, solid_capstyle="butt")
 
 
+def ticks(axis: Axis, at: Sequence[float], write: Callable[[float], str]) -> None:
+    """Put ticks at these values and nowhere else, each with its value as written."""
+    axis.set_major_locator(FixedLocator(at))
+    axis.set_minor_locator(NullLocator())
+    axis.set_major_formatter(FuncFormatter(lambda value, _: write(value)))
+
+
 def ms_axis(axes: Axes, limits: tuple[float, float]) -> None:
     """Make the horizontal axis logarithmic, in milliseconds and seconds, with a tick at each power of ten."""
     axes.set_xscale("log")
     axes.set_xlim(*limits)
     decades = [10.0**power for power in range(-1, 6) if limits[0] <= 10.0**power <= limits[1]]
-    axes.xaxis.set_major_locator(FixedLocator(decades))
-    axes.xaxis.set_minor_locator(NullLocator())
-    axes.xaxis.set_major_formatter(FuncFormatter(lambda ms, _: f"{ms:g} ms" if ms < 1000 else f"{ms / 1000:g} s"))
+    ticks(axes.xaxis, decades, lambda ms: f"{ms:g} ms" if ms < 1000 else f"{ms / 1000:g} s")
 
 
 def grid_of_rows(axes: Axes) -> None:

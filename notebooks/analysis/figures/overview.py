@@ -5,7 +5,6 @@ one client of the room saw it. Vertical lines are pushed messages; slanted ones 
 """
 
 import textwrap
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -14,7 +13,6 @@ from matplotlib.axes import Axes
 from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
-from numpy.typing import NDArray
 
 from notebooks.analysis import wording
 from notebooks.analysis.figures.style import GREY, INK, MARGIN_IN, PALE, Placing, sheet
@@ -41,14 +39,6 @@ MESSAGES_SHOWN = 8
 LINES_FULL = 60
 
 
-@dataclass(frozen=True, slots=True)
-class Excerpt:
-    """The messages of one room in a few seconds of its run, in seconds from their start."""
-
-    sent_s: NDArray[np.float64]
-    received_s: NDArray[np.float64]
-
-
 def draw(run: Run) -> Figure:
     """Return the overview of a run: a lane for each of its transports."""
     shown_s = _shown_s(run)
@@ -67,15 +57,17 @@ def draw(run: Run) -> Figure:
     return figure
 
 
-def excerpt(run: Run, slug: str, shown_s: float) -> Excerpt:
-    """Return the middle of a transport's first valid repeat, in its first room: chosen by position."""
+def excerpt(run: Run, slug: str, shown_s: float) -> pd.DataFrame:
+    """Return when messages were intended and received in the middle of a transport's first valid repeat, first room.
+
+    In seconds from the excerpt's start; chosen by position.
+    """
     samples = run.deliveries_of(slug)
     samples = samples[samples["repeat"] == samples["repeat"].min()]
     samples = samples[samples["room"] == samples["room"].min()]
     middle_s = (samples["intended_s"].min() + samples["intended_s"].max()) / 2
     moments: pd.DataFrame = samples[["intended_s", "received_s"]] - (middle_s - shown_s / 2)
-    shown = moments[(moments["received_s"] >= 0) & (moments["intended_s"] <= shown_s)]
-    return Excerpt(shown["intended_s"].to_numpy(), shown["received_s"].to_numpy())
+    return moments[(moments["received_s"] >= 0) & (moments["intended_s"] <= shown_s)]
 
 
 def _what_is_shown(run: Run, shown_s: float) -> str:
@@ -115,14 +107,14 @@ def _lane_texts(place: Placing, top_in: float, run: Run, slug: str) -> None:
     place.text(REQUESTS_LEFT_IN, top_in + 0.34, empty, color=GREY)
 
 
-def _strip(axes: Axes, shown: Excerpt, shown_s: float, colour: str) -> None:
+def _strip(axes: Axes, shown: pd.DataFrame, shown_s: float, colour: str) -> None:
     """Draw the falling lines; the more there are, the paler each."""
-    falls = [((sent, 1.0), (seen, 0.0)) for sent, seen in zip(shown.sent_s, shown.received_s, strict=True)]
+    falls = [((sent, 1.0), (seen, 0.0)) for sent, seen in shown.itertuples(index=False)]
     strength = float(np.clip(LINES_FULL / max(len(falls), 1), 0.15, 0.8))
     axes.add_collection(LineCollection(falls, colors=[colour], linewidths=0.8, alpha=strength))
     dots: dict[str, Any] = {"marker": "o", "linestyle": "none", "markeredgewidth": 0}
-    axes.plot(shown.received_s, np.zeros_like(shown.received_s), color=colour, markersize=2.8, alpha=0.8, **dots)
-    sent_s = np.unique(shown.sent_s)
+    axes.plot(shown["received_s"], np.zeros(len(shown)), color=colour, markersize=2.8, alpha=0.8, **dots)
+    sent_s = shown["intended_s"].unique()
     axes.plot(sent_s, np.ones_like(sent_s), color=INK, markersize=3.2, **dots)
     axes.axhline(1, color=PALE, linewidth=0.8, zorder=0)
     axes.axhline(0, color=PALE, linewidth=0.8, zorder=0)

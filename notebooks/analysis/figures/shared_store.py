@@ -9,10 +9,9 @@ from collections.abc import Sequence
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
 from notebooks.analysis import wording
-from notebooks.analysis.figures.marks import PART_TINT, bar_rows, grid_of_rows, key, stacked_bar, transport_name
+from notebooks.analysis.figures.marks import PART_TINT, bar_rows, grid_of_rows, key, stacked_bar, ticks, transport_name
 from notebooks.analysis.figures.style import GREY, INK, MARGIN_IN, RULE, WIDTH_IN, Placing, label, sheet, tint
 from notebooks.analysis.shared_store import NAMES, SHARED, Cost, CrossProcess, SharedStore
 from servers import transports
@@ -103,10 +102,8 @@ def _frame(axes: Axes, latencies: Sequence[CrossProcess]) -> None:
     axes.set_xscale("log")
     axes.set_xlim(*limits)
     axes.set_ylim(len(latencies) - 0.5, -0.5)
-    ticks = [step * 10.0**power for power in range(-1, 4) for step in (1, 3)]
-    axes.xaxis.set_major_locator(FixedLocator([tick for tick in ticks if limits[0] <= tick <= limits[1]]))
-    axes.xaxis.set_minor_locator(NullLocator())
-    axes.xaxis.set_major_formatter(FuncFormatter(lambda ms, _: f"{ms:g} ms"))
+    steps = [step * 10.0**power for power in range(-1, 4) for step in (1, 3)]
+    ticks(axes.xaxis, [step for step in steps if limits[0] <= step <= limits[1]], "{:g} ms".format)
     grid_of_rows(axes)
     for index in range(2, len(latencies), 2):
         axes.axhline(index - 0.5, color=RULE, linewidth=0.6)

@@ -6,7 +6,7 @@ lower half has the messages: a dot when one is seen, with a tail from its schedu
 """
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 import pandas as pd
 from matplotlib.axes import Axes
@@ -28,11 +28,8 @@ HELD_TINT, ELSEWHERE_TINT = 0.45, 0.25
 INSTANT_S = 0.12  # what is shorter would not be seen as a bar
 
 
-class Lane(NamedTuple):
-    """The transport and the host of a timeline."""
-
-    slug: str
-    host: str
+Lane = tuple[str, str]
+"""The transport and the host of a timeline."""
 
 
 def draw(hosted: Hosted, lanes: Sequence[Lane], title: str, subtitle: str) -> Figure:
@@ -41,11 +38,11 @@ def draw(hosted: Hosted, lanes: Sequence[Lane], title: str, subtitle: str) -> Fi
     place, at_in = Placing(figure), top_in + 0.1
     axes = place.axes(NAMES_IN, at_in, WIDTH_IN - NAMES_IN - 2 * MARGIN_IN, LANE_IN * len(lanes))
     _frame(axes, len(lanes))
-    for row, lane in enumerate(lanes):
+    for row, (slug, host) in enumerate(lanes):
         name_in = at_in + (row + 0.38) * LANE_IN
-        transport_name(place, name_in, lane.slug, transports.find(lane.slug).label, va="center", size=8)
-        place.text(MARGIN_IN, name_in + 0.15, lane.host, color=GREY, va="center", size=7)
-        _lane(axes, row, hosted, lane)
+        transport_name(place, name_in, slug, transports.find(slug).label, va="center", size=8)
+        place.text(MARGIN_IN, name_in + 0.15, host, color=GREY, va="center", size=7)
+        _lane(axes, row, hosted, (slug, host))
     _key(place, at_in + LANE_IN * len(lanes) + 0.36)
     return figure
 
@@ -62,7 +59,7 @@ def _frame(axes: Axes, lanes: int) -> None:
 
 
 def _lane(axes: Axes, row: int, hosted: Hosted, lane: Lane) -> None:
-    transport, spans = transports.find(lane.slug), hosted.timeline_of(*lane)
+    transport, spans = transports.find(lane[0]), hosted.timeline_of(*lane)
     stays = "connection" if transport.reads is Reads.ONCE else "request"
     waits = ("opening", stays) if transport.reads is Reads.POLL else ("opening",)
     for each in spans[spans["phase"] == stays].to_dict("records"):
