@@ -7,7 +7,7 @@
 # the source document, the experiment that tests it, the figure, and the verdict.
 
 # %%
-from notebooks.analysis import decisions, wording
+from notebooks.analysis import wording
 from notebooks.analysis.claims import ledger
 from notebooks.analysis.figures import decision
 from notebooks.analysis.figures.style import picture
@@ -16,12 +16,12 @@ from notebooks.analysis.runs import chosen, chosen_folder
 
 run = chosen()
 title, measure = "Three questions decide", "Under each answer: what it took in a conversation"
-picture(decision.draw, decisions.evidence(run), title, measure)
+picture(decision.draw, decision.evidence(run), title, measure)
 
 # %%
 medians_ms = {slug: latency(run, slug).p50.pooled_ms for slug in run.slugs}
 assert medians_ms["short_polling"] > 10 * max(ms for slug, ms in medians_ms.items() if slug != "short_polling")
-decisions.table(run)
+decision.table(run)
 
 # %% [markdown]
 # ## What an interviewer asks

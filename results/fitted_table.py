@@ -4,8 +4,10 @@ Numbers are right-aligned and never wrapped or cut; text may be wrapped at space
 The unit of a column is beneath its heading. Long notes are below the table. Leaves out where it is printed.
 """
 
+import csv
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from textwrap import fill, wrap
 
 from rich import box
@@ -38,6 +40,16 @@ class TableColumn:
     @property
     def header(self) -> str:
         return f"{self.heading}\n{self.unit}" if self.unit else self.heading
+
+
+def columns_of(table: str) -> tuple[TableColumn, ...]:
+    """Return the columns of a table, as `tables.csv` lists them: text has a mark."""
+    with Path(__file__).with_name("tables.csv").open(encoding="utf-8", newline="") as file:
+        rows = [row for row in csv.DictReader(file) if row["table"] == table]
+    return tuple(
+        TableColumn(row["heading"], row["unit"], int(row["priority"]), bool(row["text"]), int(row["min_width"]))
+        for row in rows
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,17 +11,9 @@ from rich.text import Text
 
 from loadtests.accounts.cell import Cell
 from loadtests.harness.manifest import label
-from results.fitted_table import FittedTable, TableColumn, TableRow
+from results.fitted_table import FittedTable, TableRow, columns_of
 
-COLUMNS = (
-    TableColumn("transport", text=True, min_width=18),
-    TableColumn("kind", text=True),
-    TableColumn("p50", "ms"),
-    TableColumn("p95", "ms", priority=1),
-    TableColumn("came"),
-    TableColumn("still\ntrue"),
-    TableColumn("unread\nat leaving", priority=2),
-)
+COLUMNS = columns_of("kinds")
 MEANING = (
     "Still true: neither expired nor followed by a newer event of the same kind and person when it arrived. Unread at "
     "leaving: events that were in the log but had not been delivered when somebody left."

@@ -20,24 +20,11 @@ from loadtests.experiments.calibration.record import on_record
 from loadtests.harness.manifest import label
 from loadtests.reports.kinds_table import print_kinds
 from loadtests.scenarios import SCENARIOS, Planned, Scenario
-from results.fitted_table import FittedTable, TableColumn, TableRow
+from results.fitted_table import FittedTable, TableColumn, TableRow, columns_of
 from results.terminal import note
 
-MEASURED = (
-    TableColumn("p50", "ms"),
-    TableColumn("p95", "ms", priority=1),
-    TableColumn("p99", "ms", priority=4),
-    TableColumn("requests", "each", priority=1),
-    TableColumn("bytes", "each", priority=3),
-    TableColumn("CPU", "ms each", priority=2),
-    TableColumn("empty", "answers", priority=5),
-)
-COLUMNS = (
-    TableColumn("transport", text=True, min_width=18),
-    *MEASURED,
-    TableColumn("came", "of due"),
-    TableColumn("verdict", text=True),
-)
+COLUMNS = columns_of("comparison")
+NOT_MEASURED = [""] * (len(COLUMNS) - 3)  # all but the transport, what came, and the verdict
 VERDICT_STYLES = {Status.VALID: "green", Status.SUSPECT: "yellow", Status.VOID: "bold red"}
 PREVIEW_LABEL = "PREVIEW, not a measurement (make compare without --quick measures)"
 HOW_TO_READ = (
@@ -160,7 +147,7 @@ def print_outcome(console: Console, cell: Cell) -> None:
 
 def _measured(cell: Cell) -> list[str]:
     if not cell.verdict.adds_up:
-        return [""] * len(MEASURED)
+        return NOT_MEASURED
     reads = cell.number("requests_receive")
     return [
         *(f"{cell.latency_ms(percent):,.0f}" for percent in (50, 95, 99)),
@@ -178,7 +165,7 @@ def _formatted(figure: float, layout: str) -> str:
 
 def _predicted(cell: Cell) -> list[str]:
     if not cell.verdict.adds_up:
-        return [""] * len(MEASURED)
+        return NOT_MEASURED
     prediction = predict(cell)
     requests, empty = prediction.requests_per_delivery, prediction.empty_share
     if cell.settings.get("target"):  # the derivations are those of our own protocol

@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 from loadtests.harness.cores import Cores
 from loadtests.harness.distance import ClientAddresses, serving_at_distance
@@ -21,42 +21,19 @@ from loadtests.harness.restarts import RunningServers
 from loadtests.harness.server_counters import ServerCounters
 from loadtests.harness.server_probe import Probe, Server
 from loadtests.plan.workload import Workload
+from loadtests.targets.other_server import OtherServer
 from servers.deploy.child_process import OnTick
 from servers.transports import TRANSPORTS, Transport
 
 LOADTESTS = Path(__file__).parents[1]
 
 
-class Target(Protocol):
-    """What is measured. name: empty for our own servers. facts: for the manifest. caveat: about its figures."""
-
-    @property
-    def name(self) -> str: ...
-    @property
-    def facts(self) -> Mapping[str, Any]: ...
-    @property
-    def caveat(self) -> str: ...
-    @property
-    def transports(self) -> Sequence[Transport]: ...
-
-    def check(self, load: Workload) -> None:
-        """Raise ValueError if a load can never be measured on this target."""
-
-    def serving(
-        self, transport: Transport, workload: Workload, cores: Cores, folder: Path, on_tick: OnTick
-    ) -> AbstractContextManager[tuple[RunningServers, ClientAddresses]]:
-        """Run servers of that transport until the block ends, and yield their addresses; raises NotMeasured."""
-
-    def locust_file(self, slug: str) -> Path:
-        """Return the Locust file whose users are its clients."""
-
-    def probe(self, transport: Transport, server: Server, generator_pid: int) -> Probe:
-        """Return the object that reads its counters."""
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OurServers:
-    """The servers of this repository: a fresh one, with an empty log, for each measurement."""
+    """The servers of this repository: a fresh one, with an empty log, for each measurement.
+
+    name: of the target; empty for our own servers. facts: for the manifest. caveat: about its figures.
+    """
 
     store: StoreChoice = DEFAULT_STORE
 
@@ -77,16 +54,22 @@ class OurServers:
         return TRANSPORTS
 
     def check(self, load: Workload) -> None:
-        """Accept every load."""
+        """Raise ValueError if a load can never be measured on this target; here all can."""
 
     def serving(
         self, transport: Transport, workload: Workload, cores: Cores, folder: Path, on_tick: OnTick
     ) -> AbstractContextManager[tuple[RunningServers, ClientAddresses]]:
+        """Run servers of that transport until the block ends, and yield their addresses; raises NotMeasured."""
         return serving_at_distance(transport, workload, cores, folder, on_tick, self.store)
 
     def locust_file(self, slug: str) -> Path:
+        """Return the Locust file whose users are its clients."""
         return LOADTESTS / f"{slug}.py"
 
     def probe(self, transport: Transport, server: Server, generator_pid: int) -> Probe:
+        """Return the object that reads its counters."""
         uses_rented_service = transport.needs_push_service and not server.push_service
         return Probe(server, generator_pid, ServerCounters, counts_all_bytes=not uses_rented_service)
+
+
+Target = OurServers | OtherServer

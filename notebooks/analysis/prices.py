@@ -4,8 +4,10 @@ Each measure is a ratio of exact counts in `cells.csv`: the sum over all repeats
 the same ratio within each repeat for the spread. The push service's share is part of the price, and shown apart.
 """
 
-from collections.abc import Callable
+import tomllib
+from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import pandas as pd
 
@@ -17,48 +19,22 @@ from notebooks.analysis.runs import Run
 class Measure:
     """A ratio of columns: those of the API and of the push service, over a divisor, times `scale` to reach the unit.
 
-    axis_end: where a chart's axis must end, so that 2 % looks like little; None lets the longest bar decide.
+    axis_end: where a chart's axis must end, so that 2 % looks like little; None lets the longest bar decide. predict: the
+    name of the function of `predictions`.
     """
 
     title: str
     unit: str
-    api: tuple[str, ...]
-    push_service: tuple[str, ...] = ()
+    api: Sequence[str]
+    push_service: Sequence[str] = ()
     divisor: str = "delivered"
     scale: float = 1.0
     axis_end: float | None = None
-    predict: Callable[[Run, str], float | None] = predictions.nothing
+    predict: str = "nothing"
 
 
-REQUESTS = Measure(
-    title="HTTP requests",
-    unit="per delivery",
-    api=("requests_send", "requests_receive", "requests_upkeep"),
-    predict=predictions.requests_per_delivery,
-)
-EMPTY = Measure(
-    title="Empty answers",
-    unit="% of reads",
-    api=("empty_answers",),
-    divisor="requests_receive",
-    scale=100.0,
-    axis_end=100.0,
-    predict=predictions.empty_percent,
-)
-BYTES = Measure(
-    title="Bytes on the wire",
-    unit="bytes per delivery",
-    api=("up_bytes", "down_bytes"),
-    push_service=("publish_bytes",),
-)
-CPU = Measure(
-    title="Server CPU",
-    unit="\N{MICRO SIGN}s per delivery",
-    api=("api_cpu_s", "store_cpu_s"),
-    push_service=("push_service_cpu_s",),
-    scale=1e6,
-)
-MEASURES = (REQUESTS, EMPTY, BYTES, CPU)
+_LISTED = tomllib.loads(Path(__file__).with_suffix(".toml").read_text(encoding="utf-8"))
+REQUESTS, EMPTY, BYTES, CPU = MEASURES = tuple(Measure(**row) for row in _LISTED.values())
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +68,7 @@ def price(run: Run, slug: str, measure: Measure) -> Price | None:
         push_service=float(service.sum() / divisor.sum() * measure.scale),
         low=float(each.min()),
         high=float(each.max()),
-        predicted=None if run.manifest.get("target") else measure.predict(run, slug),
+        predicted=None if run.manifest.get("target") else getattr(predictions, measure.predict)(run, slug),
     )
 
 
@@ -107,5 +83,5 @@ def by_repeat(cells: pd.DataFrame, measure: Measure) -> "pd.Series[float]":
     return (_sum(cells, (*measure.api, *measure.push_service)) / divisor)[divisor > 0] * measure.scale
 
 
-def _sum(cells: pd.DataFrame, columns: tuple[str, ...]) -> "pd.Series[float]":
+def _sum(cells: pd.DataFrame, columns: Sequence[str]) -> "pd.Series[float]":
     return cells[list(columns)].astype("float64").sum(axis="columns")

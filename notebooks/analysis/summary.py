@@ -14,19 +14,10 @@ from notebooks.analysis.comparisons import latency_ms, paid
 from notebooks.analysis.prices import BYTES, CPU, REQUESTS
 from notebooks.analysis.runs import BrokenRun, Run, load, loads
 from notebooks.analysis.wording import counted
-from results.fitted_table import FittedTable, TableColumn, TableRow
+from results.fitted_table import FittedTable, TableRow, columns_of
 from results.terminal import note
 
-COLUMNS = (
-    TableColumn("transport", text=True, min_width=18),
-    TableColumn("p50", "ms"),
-    TableColumn("p95", "ms", priority=1),
-    TableColumn("requests", "each", priority=1),
-    TableColumn("bytes", "each", priority=3),
-    TableColumn("CPU", "\N{MICRO SIGN}s each", priority=2),
-    TableColumn("n", text=True),
-    TableColumn("gave out", text=True, priority=4, min_width=16),
-)
+COLUMNS = columns_of("summary")
 LEGEND = (
     "Medians over n repeats, and beneath them their bootstrap intervals over the repeats. With so few that is their "
     "whole range: it holds the median of all such repeats in 3 of 4 for 3 repeats, in 15 of 16 for 5. Gave out: what "

@@ -19,18 +19,10 @@ from rich.text import Text
 
 from loadtests.experiments.bench.pairs import Pairs, three_digits
 from loadtests.experiments.bench.processes import cores
-from results.fitted_table import FittedTable, TableColumn, TableRow
+from results.fitted_table import FittedTable, TableRow, columns_of
 
 RESULTS = Path(__file__).parents[3] / "results"
-COLUMNS = (
-    TableColumn("measurement", text=True, min_width=24),
-    TableColumn("median"),
-    TableColumn("unit", text=True),
-    TableColumn("range", priority=2),
-    TableColumn("n", priority=3),
-    TableColumn("target", priority=1),
-    TableColumn("verdict", text=True),
-)
+COLUMNS = columns_of("bench")
 COLOURS = {"met": "green", "missed": "red", "void": "red", "": "dim"}
 PACKAGES = ("uvicorn", "starlette", "websockets", "httptools", "uvloop", "msgspec")
 
