@@ -7,17 +7,39 @@ connection that is open and silent: without a pong within `answer_s`, it is lost
 
 import asyncio
 import itertools
+from contextlib import suppress
 from typing import Self
 
 import msgspec
 from websockets.asyncio.client import ClientConnection, connect
-from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidStatus
+from websockets.exceptions import ConcurrencyError, ConnectionClosed, InvalidHandshake, InvalidStatus
 
-from clients.closing import CLOSE_S, close_websocket
 from clients.errors import ClientError, ConnectionLost, Refused, refused
 from clients.http_session import TOO_MANY_REQUESTS, Promises, retry_after_s
 from servers.addresses import may_use_proxy
 from servers.core.wire import Ack, Join, Page, Refusal, Snapshot, SocketAnswer, SocketCommand, decode, encode
+
+CLOSE_S = 1.0
+"""How long the closing handshake may take; after that the connection is cut."""
+
+
+async def close_websocket(socket: ClientConnection) -> None:
+    """Close, and discard unread frames: they would keep websockets from reading the server's close frame.
+
+    Waits, at most CLOSE_S.
+    """
+    closing = asyncio.create_task(socket.close())
+    try:
+        with suppress(TimeoutError):
+            async with asyncio.timeout(CLOSE_S):
+                with suppress(ConnectionClosed, ConcurrencyError):  # if another task reads, nothing stays unread
+                    while True:
+                        await socket.recv(decode=False)
+                await closing
+    finally:
+        socket.transport.abort()
+        await asyncio.gather(closing, return_exceptions=True)
+
 
 TOO_BIG = 1009
 FRAME_BYTES_MAX = 16 * 1024 * 1024  # a page of a hundred of the longest texts, each character escaped, is 2.5 MB

@@ -8,7 +8,7 @@ from typing import Self
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidHandshake
 
-from clients.closing import close_websocket
+from clients.chat_socket import close_websocket
 from clients.errors import ConnectionLost
 from clients.pusher_frames import Frame, ServiceAddress
 from servers.addresses import may_use_proxy

@@ -17,9 +17,8 @@ from loadtests.experiments.calibration.command import SLUGS as CALIBRATED
 from loadtests.experiments.calibration.command import calibrate as run_calibration
 from loadtests.experiments.capture.command import capture as run_capture
 from loadtests.experiments.deployments import command as deployments_command
-from loadtests.experiments.hosted.command import measure_hosts
-from loadtests.experiments.hosted.plan import QUICK as QUICK_HOSTED
-from loadtests.experiments.hosted.plan import HostedPlan
+from loadtests.experiments.hosted.command import QUICK as QUICK_HOSTED
+from loadtests.experiments.hosted.command import HostedPlan, measure_hosts
 from loadtests.experiments.shared_store.command import QUICK, SharedStorePlan, measure_shared_store
 from loadtests.harness.provisioned_store import EMBEDDED, SHARED, StoreChoice
 from loadtests.reports.report import print_scenarios

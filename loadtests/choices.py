@@ -11,9 +11,8 @@ from typing import Any
 from loadtests.harness.provisioned_store import DEFAULT_STORE, StoreChoice
 from loadtests.scenarios import CONVERSATION, PREVIEW, SCENARIOS, Scenario
 from loadtests.scenarios import find as find_scenario
-from loadtests.targets.deployed_servers import DeployedServers
 from loadtests.targets.other_server import OTHER_SERVERS, OtherServer
-from loadtests.targets.target import OurServers, Target
+from loadtests.targets.target import DeployedServers, OurServers, Target
 from servers.deploy import deployments
 from servers.transports import Transport, find
 

@@ -10,8 +10,8 @@
 from notebooks.analysis import wording
 from notebooks.analysis.deployments import reports, side_by_side
 from notebooks.analysis.runs import chosen_folder
-from results.costs.activity import Activity
 from results.costs.deployments import bills, measured_in
+from results.costs.metering import Activity
 from results.costs.plans import load_prices
 
 folder, prices, usual = chosen_folder(), load_prices(), Activity(users=1)

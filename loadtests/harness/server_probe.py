@@ -18,8 +18,7 @@ import psutil
 from loadtests.accounts.cell import Reading
 from loadtests.accounts.wire_bytes import ClientBytes, WireBytes, disagreements
 from loadtests.harness.children import running
-from loadtests.harness.cpu_time import family_cpu_s
-from loadtests.harness.parts import Parts
+from loadtests.harness.parts import Parts, family_cpu_s
 from loadtests.harness.provisioned_store import EMBEDDED
 from loadtests.plan.workload import HOLD_S, LEASE_S
 from servers.deploy.child_process import OnTick, python_module

@@ -1,29 +1,33 @@
-"""What is measured: our own servers, or anything else that can be put in their place.
+"""What is measured: our own servers, a whole deployment of ours, or anything else that can be put in their place.
 
 Teaches that a harness should also measure servers that its author has not written. A target defines how its servers are
 started, which Locust files are their clients, and how their counters are read; schedule, samples, accounting and
 verdict are the same for all. A figure that a target cannot count is nan, never a guess.
 
-`OurServers` is here; `deployed_servers` is a whole deployment of ours; `other_server` is somebody else's server, each
-in a folder of its own (`nchan`).
+Of a deployment (all that `python -m servers deploy <name>` runs), each further process is one more hop, and CPU time
+that somebody pays for. All run on the servers' core, and all that a real one has are counted, with the processes that
+they start. Only our supervisor and our model of a host are counted apart, since nobody runs those.
 """
 
-from collections.abc import Mapping, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from loadtests.harness.children import running
 from loadtests.harness.cores import Cores
 from loadtests.harness.distance import ClientAddresses, serving_at_distance
+from loadtests.harness.parts import API, HOST
 from loadtests.harness.provisioned_store import DEFAULT_STORE, StoreChoice
-from loadtests.harness.restarts import RunningServers
+from loadtests.harness.restarts import FixedServer, RunningServers
 from loadtests.harness.server_counters import ServerCounters
 from loadtests.harness.server_probe import Probe, Server
-from loadtests.plan.workload import Workload
+from loadtests.plan.workload import HOLD_S, LEASE_S, Workload
 from loadtests.targets.other_server import OtherServer
-from servers.deploy.child_process import OnTick
-from servers.transports import TRANSPORTS, Transport
+from servers.deploy.child_process import OnTick, python_module
+from servers.deploy.deployments import Deployment
+from servers.transports import TRANSPORTS, Transport, find
 
 LOADTESTS = Path(__file__).parents[1]
 
@@ -73,3 +77,66 @@ class OurServers:
 
 
 Target = OurServers | OtherServer
+
+
+READY_S = 60.0
+SERVER_OPTIONS = f"--hold {HOLD_S} --lease {LEASE_S}"
+
+
+@dataclass(frozen=True, slots=True)
+class DeployedServers(OurServers):
+    """One deployment with all its processes, neither moved away nor restarted. Users and counters are ours."""
+
+    deployment: Deployment
+
+    @property
+    def name(self) -> str:
+        return self.deployment.name
+
+    @property
+    def not_served(self) -> list[Transport]:
+        """The transports that the deployment has no server of."""
+        return [row for row in TRANSPORTS if row.slug != self.deployment.transport]
+
+    @property
+    def facts(self) -> Mapping[str, Any]:
+        return {"deployment": self.name, "not_served": [row.slug for row in self.not_served]}
+
+    @property
+    def caveat(self) -> str:
+        others = ", ".join(row.label for row in self.not_served)
+        return f"Served by {self.name}, with all its processes. Not served by it, so not measured: {others}."
+
+    @property
+    def transports(self) -> Sequence[Transport]:
+        return [find(self.deployment.transport)]
+
+    def check(self, load: Workload) -> None:
+        """Raise ValueError if a load restarts or moves servers."""
+        if load.restart_at_s or load.one_way_delay_s or load.push_link_delay_s:
+            raise ValueError(
+                f"--deployment {self.name}: a deployment is measured as it stands, and this load restarts or "
+                "moves its servers; name another --scenario, or see `make outages`"
+            )
+
+    @contextmanager
+    def serving(
+        self, transport: Transport, workload: Workload, cores: Cores, folder: Path, on_tick: OnTick
+    ) -> Iterator[tuple[RunningServers, ClientAddresses]]:
+        """Run the deployment, with an empty log and an engine of its own, until the block ends; raises NotMeasured."""
+        options = ["--port", "0", "--attached", "--server-options", SERVER_OPTIONS]
+        command = python_module("servers", "deploy", self.name, *options)
+        with running(command, cores.servers, folder / f"{self.name}.log") as child:
+            ready = child.next_line(READY_S, on_tick)
+            address, pids = ready["address"], ready["pids"]
+            behind = [part for part in ready["parts"].values() if part != address]
+            settings = {"deployment": self.name, "store": ready["store"], "processes": sorted(pids)}
+            settings |= {"hold_s": HOLD_S, "lease_s": LEASE_S}
+            yield (
+                FixedServer(Server(address, "".join(behind), self._by_role(pids), settings)),
+                ClientAddresses(address),
+            )
+
+    def _by_role(self, pids: Mapping[str, int]) -> dict[str, int]:
+        """Return the processes by role, where the role of an API of functions is that of the host that starts them."""
+        return {HOST if role == API and self.deployment.has_functions else role: pid for role, pid in pids.items()}

@@ -19,8 +19,8 @@ from notebooks.analysis.runs import Run
 class Measure:
     """A ratio of columns: those of the API and of the push service, over a divisor, times `scale` to reach the unit.
 
-    axis_end: where a chart's axis must end, so that 2 % looks like little; None lets the longest bar decide. predict: the
-    name of the function of `predictions`.
+    axis_end: where a chart's axis must end, so that 2 % looks like little; None lets the longest bar decide.
+    predict: the name of a function of `predictions`.
     """
 
     title: str

@@ -6,8 +6,7 @@ import pytest
 from websockets.asyncio.client import connect
 from websockets.asyncio.server import Server, ServerConnection, serve
 
-from clients.chat_socket import ChatSocket
-from clients.closing import close_websocket
+from clients.chat_socket import ChatSocket, close_websocket
 
 pytestmark = pytest.mark.anyio
 FRAMES = 200  # websockets stops reading when 16 wait unread
@@ -38,7 +37,7 @@ async def test_unread_frames_do_not_delay_closing() -> None:
 
 
 async def test_a_server_that_does_not_answer_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("clients.closing.CLOSE_S", 0.01)
+    monkeypatch.setattr("clients.chat_socket.CLOSE_S", 0.01)
     released = asyncio.Event()
 
     async def read_nothing(socket: ServerConnection) -> None:

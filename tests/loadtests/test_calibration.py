@@ -10,7 +10,7 @@ import pytest
 from loadtests.accounts.deliveries import Delivery
 from loadtests.experiments.calibration import record
 from loadtests.experiments.calibration.command import SLUGS
-from loadtests.experiments.calibration.error import Error, Row, error_of, errors_ms, row_of
+from loadtests.experiments.calibration.record import Error, Row, error_of, errors_ms, row_of
 from loadtests.experiments.calibration.stub_log import StubLog, delay_ms
 from loadtests.experiments.calibration.stub_room import Room, parse_after
 from servers.core.wire import Page, Send

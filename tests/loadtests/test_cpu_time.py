@@ -10,8 +10,7 @@ from time import thread_time
 import psutil
 import pytest
 
-from loadtests.harness.cpu_time import cpu_s, family_cpu_s
-from loadtests.harness.parts import Parts, part_of
+from loadtests.harness.parts import Parts, cpu_s, family_cpu_s, part_of
 
 pytestmark = pytest.mark.process
 

@@ -13,9 +13,8 @@ from clients.inbox import Inbox
 from loadtests.accounts.rows import OPENING, Received, Reconnection, Request, Sent, Session, Window
 from loadtests.accounts.samples import Samples
 from loadtests.experiments.hosted.accounts import METERED, Bill, Row, row_of
-from loadtests.experiments.hosted.command import measure_hosts
+from loadtests.experiments.hosted.command import HOSTS, QUICK, Host, HostedPlan, measure_hosts
 from loadtests.experiments.hosted.connection_timeline import timeline_of
-from loadtests.experiments.hosted.plan import HOSTS, QUICK, Host, HostedPlan
 from loadtests.plan.workload import Workload
 from loadtests.reports.trials import as_json, one_line
 from loadtests.scenarios import Planned

@@ -8,8 +8,8 @@ from notebooks.analysis.figures import bill, outages
 from notebooks.analysis.figures.bill import FreeEnd
 from notebooks.analysis.figures.style import Picture, picture
 from notebooks.analysis.runs import ROOT, load
-from results.costs.activity import Activity
 from results.costs.deployments import DEPLOYMENTS, bills, measured_in
+from results.costs.metering import Activity
 from results.costs.plans import load_prices
 
 REFERENCE = ROOT / "results" / "reference"

@@ -16,7 +16,7 @@ from clients.terminal_screens import PipeScreen
 from loadtests.experiments.bench.findings import Finding, Goal, show
 from loadtests.experiments.calibration import record
 from loadtests.experiments.calibration.command import print_rows
-from loadtests.experiments.calibration.error import Error, Row
+from loadtests.experiments.calibration.record import Error, Row
 from loadtests.reports import report
 from loadtests.scenarios import SCENARIOS, Scenario
 from notebooks.analysis.summary import summary

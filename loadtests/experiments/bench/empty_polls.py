@@ -11,10 +11,9 @@ from functools import partial
 from loadtests.experiments.bench.calls import api_client, connect, expect, join, log_in, poll_request
 from loadtests.experiments.bench.crowd import BenchConnection, Crowd
 from loadtests.experiments.bench.findings import Finding, Goal, compared
-from loadtests.experiments.bench.pairs import Pairs, Void
+from loadtests.experiments.bench.pairs import BenchSizes, Pairs, Void
 from loadtests.experiments.bench.processes import MeasuredServer, chat_server, running
 from loadtests.experiments.bench.readers import Message
-from loadtests.experiments.bench.sizes import BenchSizes
 from loadtests.harness.baselines import ANY_ACCOUNT
 
 TARGET = Goal(0.5, at_least=True)

@@ -12,9 +12,9 @@ from urllib.parse import urlencode
 from loadtests.experiments.bench import calls
 from loadtests.experiments.bench.crowd import BenchConnection, Crowd
 from loadtests.experiments.bench.findings import Finding
+from loadtests.experiments.bench.pairs import BenchSizes
 from loadtests.experiments.bench.processes import MeasuredServer, chat_server
 from loadtests.experiments.bench.readers import TEXT, client_frame
-from loadtests.experiments.bench.sizes import BenchSizes
 from loadtests.users.http_session import HttpUserSession
 from servers.core.wire import Account, decode, encode
 from servers.transports import TRANSPORTS, Commands, Reads, Transport

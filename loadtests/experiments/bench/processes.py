@@ -12,7 +12,7 @@ from functools import cache
 import psutil
 
 from loadtests.harness.cores import Cores, choose, pinned
-from loadtests.harness.cpu_time import cpu_s
+from loadtests.harness.parts import cpu_s
 from servers.deploy.child_process import ChildProcess, python_module
 
 FILES_WANTED = 8192

@@ -15,10 +15,9 @@ from time import perf_counter
 from loadtests.experiments.bench.calls import MARK, api_client, join_frames, log_in, open_sockets
 from loadtests.experiments.bench.crowd import BenchConnection, Crowd
 from loadtests.experiments.bench.findings import Finding, Goal, compared
-from loadtests.experiments.bench.pairs import Pairs, Void
+from loadtests.experiments.bench.pairs import BenchSizes, Pairs, Void
 from loadtests.experiments.bench.processes import MeasuredServer, chat_server
 from loadtests.experiments.bench.readers import CLOSE, Message, client_frame
-from loadtests.experiments.bench.sizes import BenchSizes
 from servers.core.wire import Send, encode
 
 TEXT = "m" * 4000  # nearly the longest message: it fills buffers soonest

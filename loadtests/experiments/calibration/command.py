@@ -17,7 +17,7 @@ from rich.text import Text
 
 from loadtests.accounts.verdict import Status
 from loadtests.experiments.calibration import record
-from loadtests.experiments.calibration.error import Error, Row, errors_ms, row_of
+from loadtests.experiments.calibration.record import Error, Row, errors_ms, row_of
 from loadtests.experiments.calibration.stub_log import StubLog
 from loadtests.harness.children import NotMeasured, running
 from loadtests.harness.cores import Cores, choose, reserved

@@ -17,7 +17,7 @@ from loadtests.harness.measurement import measure
 from loadtests.plan.workload import Workload
 from loadtests.reports.trials import Row, Trial, keep, row_of
 from loadtests.scenarios import Planned, Scenario
-from loadtests.targets.deployed_servers import DeployedServers
+from loadtests.targets.target import DeployedServers
 from results import schema
 from servers.deploy.deployments import DEPLOYMENTS, Deployment
 from servers.transports import find

@@ -1,23 +1,168 @@
 """`python -m loadtests hosted`: what a serverless host does to each transport, and what it bills for it.
 
 Teaches to let a host fail its users, and to count: a connection that is cut, a response that is too late and a user who
-never gets in are what is measured here, and no reason to stop. A lost message is one: then nothing adds up.
+never gets in are what is measured here, and no reason to stop. A lost message is one: then nothing adds up. What shows
+a host's limit is users who are silent for longer than it: at the busier pace of a comparison no long poll would ever be
+held for ten seconds. Users who arrive together are cut together, so they join one after the other: here all instances
+start on one core, in a data centre each on its own.
+
+What crosses the wire: `GET /host/stats`, which the host answers itself, and bills to nobody, at both ends of the
+window: the host was there before the first server and outlives the last. Users whom it does not let in retry until the
+coordinator gives up; what that cost the host stands in the row like anything else.
 """
 
+import json
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
+from random import Random
+from tempfile import TemporaryDirectory
+from time import perf_counter, sleep
+from typing import Any, NamedTuple
+from urllib.request import ProxyHandler, build_opener
 
-from loadtests.experiments.hosted.accounts import Row
-from loadtests.experiments.hosted.measure import measure_hosted
-from loadtests.experiments.hosted.plan import Host, HostedPlan
+from loadtests.accounts.rows import Window
+from loadtests.experiments.hosted.accounts import Bill, Row, row_of
+from loadtests.experiments.hosted.connection_timeline import timeline_of
+from loadtests.harness.children import running
 from loadtests.harness.cores import Cores, choose
+from loadtests.harness.distance import ClientAddresses
+from loadtests.harness.generator import Generator, generating
 from loadtests.harness.manifest import describe
+from loadtests.harness.provisioned_store import StoreChoice, provisioned
+from loadtests.harness.server_counters import RESPONSE_S
+from loadtests.harness.server_probe import READY_S, Server
+from loadtests.plan.workload import HOLD_S, LEASE_S, Workload
 from loadtests.reports.trials import Trial, keep
-from loadtests.scenarios import Planned
+from loadtests.scenarios import Planned, Scenario
+from loadtests.targets.target import OurServers
 from results.schema import HOSTED, HOSTED_FILE, TIMELINE, Column
+from servers.deploy.child_process import TICK_S, python_module
 from servers.transports import TRANSPORTS, Transport
+
+INSTANCES_MAX = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Host:
+    """A profile of the serverless host, as `python -m servers.deploy.serverless` knows it.
+
+    max_duration_s: another limit than the profile's; None: the profile's.
+    """
+
+    profile: str
+    max_duration_s: float | None = None
+
+    @property
+    def name(self) -> str:
+        """Its profile, and its limit if that is not the profile's."""
+        return self.profile + (f", {self.max_duration_s:g} s" if self.max_duration_s else "")
+
+    @property
+    def options(self) -> list[str]:
+        """The options of the host's command."""
+        limit = ["--max-duration", f"{self.max_duration_s:g}"] if self.max_duration_s else []
+        return ["--profile", self.profile, *limit, "--instances", str(INSTANCES_MAX)]
+
+
+LOAD = Workload(users=8, room_size=8, rate_per_s=0.03, measured_s=55.0, joins_per_s=0.8, lines_break=1)
+"""One room, and users who reconnect when they are cut."""
+HOSTS = (Host("classic-hobby"), Host("classic-pro"), Host("fluid-2026"), Host("fluid-2026", 10.0))
+
+
+@dataclass(frozen=True, slots=True)
+class HostedPlan:
+    """The hosts, and the load on each."""
+
+    load: Workload = LOAD
+    hosts: tuple[Host, ...] = HOSTS
+
+    @property
+    def scenario(self) -> Scenario:
+        return Scenario("hosted", "What does a serverless host do to each transport?", (self.load,), repeats=1)
+
+    def steps(self, transports: Sequence[Transport]) -> list[tuple[Planned, Host]]:
+        """Return the measurement of every transport on every host, in random order."""
+        steps = [(planned, host) for planned in self.scenario.planned(transports) for host in self.hosts]
+        return Random("order").sample(steps, len(steps))
+
+
+QUICK_LOAD = Workload(
+    users=4, room_size=4, rate_per_s=0.5, measured_s=6.0, joins_per_s=20.0, poll_interval_s=0.5, lines_break=1
+)
+QUICK = HostedPlan(QUICK_LOAD, (Host("fluid-2026", 2.0),))
+
+
+DIGITS = 4
+STORE = "redis"
+
+
+class Measured(NamedTuple):
+    """Figures of `results.schema.HOSTED`, the first user's timeline, both without a key, and the host's limits."""
+
+    figures: Row
+    timeline: list[Row]
+    settings: dict[str, Any]
+
+
+def measure_hosted(planned: Planned, host: Host, cores: Cores) -> Measured:
+    """Measure one transport on one host; waits, and raises NotMeasured, OSError."""
+    slug, load = planned.transport.slug, planned.workload
+    locust_file = OurServers().locust_file(slug)
+    with TemporaryDirectory(prefix="hosted-") as name:
+        folder = Path(name)
+        with (
+            hosting(slug, host, cores.servers, folder) as server,
+            generating(locust_file, ClientAddresses(server.address), load, cores.generator, folder) as generator,
+        ):
+            start = bill_of(server)
+            window = generator.await_window()
+            bills = _bills(server, generator, window) if window else None
+            samples = generator.await_samples()
+            before, after = bills or (start, bill_of(server))
+    figures = rounded(row_of(planned, samples, before, after))
+    return Measured(figures, [rounded(row) for row in timeline_of(planned.transport, samples)], dict(server.settings))
+
+
+def rounded(row: Row) -> Row:
+    return {name: round(value, DIGITS) if isinstance(value, float) else value for name, value in row.items()}
+
+
+def _bills(server: Server, generator: Generator, window: Window) -> tuple[Bill, Bill]:
+    """Return the host's bill when the window begins and when it ends; waits."""
+    bills = []
+    for moment_s in window:
+        while (left_s := moment_s - perf_counter()) > 0:
+            generator.poll()
+            sleep(min(left_s, TICK_S))
+        bills.append(bill_of(server))
+    return bills[0], bills[1]
+
+
+@contextmanager
+def hosting(slug: str, host: Host, core: int | None, folder: Path) -> Iterator[Server]:
+    """Run a transport's server as a function, with its store's engine and push service; raises NotMeasured.
+
+    The host, its instances and the engine share one core. `settings` are the host's limits, and those of its functions.
+    """
+    durations = f"--hold {HOLD_S:g} --lease {LEASE_S:g}"
+    with provisioned(StoreChoice(STORE), core, folder) as store:
+        options = [*host.options, "--store", store.url, "--server-options", durations, "--port", "0", "--attached"]
+        command = python_module("servers.deploy.serverless", slug, *options)
+        with running(command, core, folder / f"host of {slug}.log", store.environment) as child:
+            ready = child.next_line(READY_S)
+            settings = {**ready["settings"], "engine": store.engine, "hold_s": HOLD_S, "lease_s": LEASE_S}
+            yield Server(ready["address"], ready.get("push_service", ""), ready["pids"], settings)
+
+
+def bill_of(server: Server) -> Bill:
+    """Return what the host has metered so far; waits for its response, and raises OSError."""
+    with build_opener(ProxyHandler({})).open(f"{server.address}/host/stats", timeout=RESPONSE_S) as response:
+        bill: Bill = json.load(response)
+    return bill
+
 
 TABLES: dict[str, tuple[Column, ...]] = {"hosted": HOSTED, "timeline": TIMELINE}
 

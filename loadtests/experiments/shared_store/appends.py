@@ -17,7 +17,7 @@ from loadtests.accounts.verdict import percentile
 from loadtests.harness.baselines import ANY_ACCOUNT, TEXT
 from loadtests.harness.children import NotMeasured, running
 from loadtests.harness.cores import Cores
-from loadtests.harness.cpu_time import cpu_s, family_cpu_s
+from loadtests.harness.parts import cpu_s, family_cpu_s
 from loadtests.harness.provisioned_store import StoreChoice, provisioned
 from loadtests.harness.server_probe import READY_S, serving
 from loadtests.reports.trials import Row

@@ -10,9 +10,8 @@ from notebooks.analysis.deployments.reports import MANAGED, SEPARATE, SINGLE, ST
 from notebooks.analysis.deployments.side_by_side import lost, vendors
 from notebooks.analysis.runs import Run
 from notebooks.analysis.shared_store import StoreChoice, load_shared_store
-from results.costs.activity import Activity
-from results.costs.break_even import last_free
-from results.costs.deployments import bill, bills
+from results.costs.deployments import bill, bills, last_free
+from results.costs.metering import Activity
 from results.costs.plans import load_prices
 
 FEW, MANY, MOST = 10, 1_000, 100_000

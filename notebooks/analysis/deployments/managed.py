@@ -14,9 +14,8 @@ from notebooks.analysis.figures.curves import Curve, Panel
 from notebooks.analysis.figures.style import GREY, INK
 from notebooks.analysis.intervals import Interval, interval
 from notebooks.analysis.runs import Run, load, points
-from results.costs.activity import Activity
 from results.costs.deployments import ADAPTER, SOCKETS, Measured, pusher_and_serverless
-from results.costs.metering import pusher_messages
+from results.costs.metering import Activity, pusher_messages
 from results.costs.plans import Prices
 from servers import transports
 

@@ -8,8 +8,8 @@ import pandas as pd
 
 from notebooks.analysis import wording
 from notebooks.analysis.deployments.reports import NAMES, STORE, code, outages, parts
-from results.costs.activity import Activity
 from results.costs.deployments import DEPLOYMENTS, Measured, bills
+from results.costs.metering import Activity
 from results.costs.plans import Prices
 
 CHATS = {"WebSocket chat in Python": "raw WebSocket", "Pusher chat in Python": "Pusher"}

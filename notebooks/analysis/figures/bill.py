@@ -18,9 +18,8 @@ from matplotlib.ticker import FuncFormatter, NullLocator
 from notebooks.analysis.deployments.reports import LIMITS, STYLES
 from notebooks.analysis.figures.marks import heights_of, ticks
 from notebooks.analysis.figures.style import GREY, MARGIN_IN, PALE, WIDTH_IN, Placing, label, sheet, tint
-from results.costs.activity import Activity
-from results.costs.break_even import cheapest, crossings, last_free
-from results.costs.deployments import BillByUsers, Measured, bills
+from results.costs.deployments import BillByUsers, Measured, bills, cheapest, crossings, last_free
+from results.costs.metering import Activity
 from results.costs.plans import Prices
 
 PLOT_IN = 2.9

@@ -9,9 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from results.costs.activity import Activity
-from results.costs.break_even import last_free
-from results.costs.deployments import DEPLOYMENTS, bill, bills, measured_in
+from results.costs.deployments import DEPLOYMENTS, bill, bills, last_free, measured_in
+from results.costs.metering import Activity
 from results.costs.plans import Bill, load_prices
 
 PRICES = load_prices()

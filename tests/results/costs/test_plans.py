@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from results.costs.break_even import Crossing, cheapest, crossings, last_free
+from results.costs.deployments import Crossing, cheapest, crossings, last_free
 from results.costs.plans import NONE_SUFFICES, Bill, BillItem, PricePlan, Service, load_prices
 
 

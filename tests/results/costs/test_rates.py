@@ -10,8 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from results.costs.activity import Activity
-from results.costs.metering import function_seconds, pusher_messages
+from results.costs.metering import Activity, function_seconds, pusher_messages
 from results.costs.plans import load_prices
 from results.costs.rates import LOADS, Causes, Rate, Rates, fitted, rates
 from results.schema import CELLS, CELLS_FILE
