@@ -10,7 +10,7 @@
 from notebooks.analysis import wording
 from notebooks.analysis.runs import chosen_folder
 from notebooks.analysis.wire.captures import captures
-from notebooks.analysis.wire.exchanges import empty_poll, one_message
+from notebooks.analysis.wire.labels import empty_poll, one_message
 from results import theory
 from results.schema import CAPTURES_FILE
 

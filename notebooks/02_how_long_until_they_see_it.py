@@ -164,9 +164,7 @@ assert min(late["long_polling"], late["server_sent_events"]) > 1.1 * late["raw_w
 
 # %%
 for point, there in points(chosen_folder(), "distance").items():
-    measured_ms, theory_ms = (
-        of(there, "short_polling") for of in (comparisons.median_ms, comparisons.distance_median_ms)
-    )
+    measured_ms, theory_ms = comparisons.medians_ms(there, "short_polling")
     print(f"{point}: half within {measured_ms:.0f} ms, theory {theory_ms:.0f} ms")
     assert abs(measured_ms - theory_ms) < 0.05 * interval_s * 1000
 
@@ -178,9 +176,7 @@ for point, there in points(chosen_folder(), "distance").items():
 
 # %%
 for point, there in points(chosen_folder(), "third_transit").items():
-    measured_ms, theory_ms = (
-        of(there, "pusher_adapter") for of in (comparisons.median_ms, comparisons.distance_median_ms)
-    )
+    measured_ms, theory_ms = comparisons.medians_ms(there, "pusher_adapter")
     print(f"{point}: half within {measured_ms:.0f} ms, theory {theory_ms:.0f} ms")
     assert abs(measured_ms - theory_ms) < 20
 

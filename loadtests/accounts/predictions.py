@@ -1,14 +1,20 @@
-"""What theory predicts for the table's figures, to stand beneath what was measured.
+"""What theory predicts for a cell, to stand beneath what was measured; and what reached its limit first.
 
 The formulas, with their derivations, are in `results.theory`; a cell gives them the rate of events and the round trip
 (the median time to an acknowledgement) that it really had. Bytes and CPU depend on libraries, which theory does not
 know. Every message makes two transits, from its sender and to its recipient, and by a push service a third.
+
+Teaches that a knee under a growing load has a cause: the latency, the servers' core, or the load generator. Where the
+generator is the limit, the servers hold *at least* that much, and nothing more may be claimed; but a generator that was
+a little late is no excuse for servers that were late by far. Pure.
 """
 
 from dataclasses import dataclass
+from enum import StrEnum
 from statistics import median
 
 from loadtests.accounts.cell import Cell
+from loadtests.accounts.verdict import VOID_S
 from loadtests.plan.workload import HOLD_S, LEASE_S
 from results import theory
 from servers.transports import Commands, Reads
@@ -54,3 +60,26 @@ def predict(cell: Cell) -> Prediction:
             return Prediction(transit_s, 0.0, posts + polls, theory.empty_share(rate, HOLD_S + round_trip_s))
         case Reads.ONCE:
             return Prediction(transit_s, requests_per_delivery=posts)
+
+
+BUDGET_S = 0.5  # how far beyond what the transport's waiting explains a p95 may lie
+FULL = 0.9  # of a core
+
+
+class Limit(StrEnum):
+    NONE = ""
+    LATENCY = "latency"
+    SERVERS = "servers"
+    GENERATOR = "generator"
+
+
+def limit_of(cell: Cell) -> Limit:
+    """Return what limited a cell; where several did, the cause and not its effect."""
+    full_s, lag_s = FULL * cell.number("readings_apart_s"), cell.number("heartbeat_lag_p99_s")
+    if cell.number("generator_cpu_s") > full_s:
+        return Limit.GENERATOR
+    if cell.number("api_cpu_s") + cell.number("push_service_cpu_s") > full_s:
+        return Limit.SERVERS
+    if cell.messages and cell.latency_ms(95) > predict(cell).latency_ms(95) + 1000 * BUDGET_S:
+        return Limit.GENERATOR if lag_s > BUDGET_S / 2 else Limit.LATENCY
+    return Limit.GENERATOR if lag_s > VOID_S else Limit.NONE

@@ -9,8 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from loadtests.accounts.accounting import Account
-from loadtests.accounts.merging import merged
-from loadtests.accounts.samples import Samples
+from loadtests.accounts.samples import Samples, merged
 from loadtests.accounts.tally import KindCount, tally
 from loadtests.scenarios import Key
 

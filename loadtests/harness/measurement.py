@@ -12,8 +12,8 @@ from tempfile import TemporaryDirectory
 from time import perf_counter, sleep
 
 from loadtests.accounts.cell import Cell, Reading, make_cell
-from loadtests.accounts.limits import Limit, limit_of
 from loadtests.accounts.offered import digest, scheduled
+from loadtests.accounts.predictions import Limit, limit_of
 from loadtests.accounts.rows import Window
 from loadtests.harness.children import NotMeasured
 from loadtests.harness.cores import Cores

@@ -11,7 +11,7 @@ from rich.text import Text
 
 from loadtests.accounts.cell import Cell
 from loadtests.harness.manifest import label
-from results.fitted_table import FittedTable, TableRow, columns_of
+from results.terminal import FittedTable, TableRow, columns_of
 
 COLUMNS = columns_of("kinds")
 MEANING = (

@@ -20,8 +20,7 @@ from loadtests.experiments.calibration.record import on_record
 from loadtests.harness.manifest import label
 from loadtests.reports.kinds_table import print_kinds
 from loadtests.scenarios import SCENARIOS, Planned, Scenario
-from results.fitted_table import FittedTable, TableColumn, TableRow, columns_of
-from results.terminal import note
+from results.terminal import FittedTable, TableColumn, TableRow, columns_of, note
 
 COLUMNS = columns_of("comparison")
 NOT_MEASURED = [""] * (len(COLUMNS) - 3)  # all but the transport, what came, and the verdict

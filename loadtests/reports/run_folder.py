@@ -17,7 +17,7 @@ from random import Random
 from typing import Any, TextIO
 
 from loadtests.accounts.cell import Cell
-from loadtests.accounts.limits import Limit
+from loadtests.accounts.predictions import Limit
 from loadtests.accounts.verdict import Status, Verdict
 from loadtests.harness.children import Overloaded
 from loadtests.scenarios import Key, Planned

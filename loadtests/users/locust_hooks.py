@@ -18,8 +18,7 @@ from locust import events
 from locust.env import Environment
 from locust.runners import MasterRunner, WorkerRunner
 
-from loadtests.accounts.merging import merged
-from loadtests.accounts.samples import Samples
+from loadtests.accounts.samples import Samples, merged
 from loadtests.plan.hosts import how_to_start
 from loadtests.users.coordinator import CHECK_S, FINISH_S, Coordinator
 from loadtests.users.generator_process import GeneratorProcess

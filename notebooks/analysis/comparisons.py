@@ -79,9 +79,9 @@ def median_on_open_connections_ms(run: Run, slug: str) -> Interval:
     return interval(list(samples.groupby("repeat")["latency_ms"].median()))
 
 
-def median_ms(run: Run, slug: str) -> float:
-    """Return the median over the repeats, in ms."""
-    return latency_ms(run, slug, 50).value
+def medians_ms(run: Run, slug: str) -> tuple[float, float]:
+    """Return the median over the repeats, as measured and as predicted at the run's distance, in ms."""
+    return latency_ms(run, slug, 50).value, distance_median_ms(run, slug)
 
 
 def distance_median_ms(run: Run, slug: str) -> float:

@@ -14,8 +14,7 @@ from notebooks.analysis.comparisons import latency_ms, paid
 from notebooks.analysis.prices import BYTES, CPU, REQUESTS
 from notebooks.analysis.runs import BrokenRun, Run, load, loads
 from notebooks.analysis.wording import counted
-from results.fitted_table import FittedTable, TableRow, columns_of
-from results.terminal import note
+from results.terminal import FittedTable, TableRow, columns_of, note
 
 COLUMNS = columns_of("summary")
 LEGEND = (

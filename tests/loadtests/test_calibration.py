@@ -11,8 +11,7 @@ from loadtests.accounts.deliveries import Delivery
 from loadtests.experiments.calibration import record
 from loadtests.experiments.calibration.command import SLUGS
 from loadtests.experiments.calibration.record import Error, Row, error_of, errors_ms, row_of
-from loadtests.experiments.calibration.stub_log import StubLog, delay_ms
-from loadtests.experiments.calibration.stub_room import Room, parse_after
+from loadtests.experiments.calibration.stub_room import Room, StubLog, delay_ms, parse_after
 from servers.core.wire import Page, Send
 from tests.support.loadtest_run import run_loadtests
 

@@ -9,7 +9,7 @@ import pytest
 
 from loadtests import compare
 from loadtests.accounts.cell import Cell
-from loadtests.accounts.limits import Limit, limit_of
+from loadtests.accounts.predictions import Limit, limit_of
 from loadtests.harness.children import NotMeasured, Overloaded
 from loadtests.reports.run_folder import RunFolder
 from loadtests.scenarios import Planned, Scenario, full_plan, shuffled, still_due

@@ -6,10 +6,9 @@ import pytest
 
 from loadtests.accounts.cell import make_cell
 from loadtests.accounts.deliveries import deliveries
-from loadtests.accounts.merging import merged
 from loadtests.accounts.offered import digest, scheduled
 from loadtests.accounts.rows import OPENING, LogEntry, Received, Request, Sent, Session, Tick, Window
-from loadtests.accounts.samples import Samples
+from loadtests.accounts.samples import Samples, merged
 from loadtests.accounts.wire_bytes import WireBytes
 from loadtests.plan.workload import Workload
 from loadtests.users.clocks import clock_ahead_s, this_machine

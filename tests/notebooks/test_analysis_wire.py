@@ -7,8 +7,7 @@ import pytest
 
 from notebooks.analysis.runs import BrokenRun
 from notebooks.analysis.wire.captures import Capture, captures
-from notebooks.analysis.wire.exchanges import empty_poll, one_message
-from notebooks.analysis.wire.labels import connections_of, label
+from notebooks.analysis.wire.labels import connections_of, empty_poll, label, one_message
 from notebooks.analysis.wire.parser import wire_messages
 from results.schema import CAPTURES_FILE
 

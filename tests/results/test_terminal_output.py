@@ -20,9 +20,8 @@ from loadtests.experiments.calibration.record import Error, Row
 from loadtests.reports import report
 from loadtests.scenarios import SCENARIOS, Scenario
 from notebooks.analysis.summary import summary
-from results.fitted_table import FittedTable, TableColumn, TableRow
 from results.plain_characters import ERROR_HANDLER, use_plain_characters
-from results.terminal import PIPED_COLUMNS, PROSE_COLUMNS, note
+from results.terminal import PIPED_COLUMNS, PROSE_COLUMNS, FittedTable, TableColumn, TableRow, note
 from results.terminal import console as console_of_stdout
 from servers.transports import TRANSPORTS
 from tests.support.loadtest_rows import BOTH, PAIR, PLANNED, cell

@@ -19,7 +19,7 @@ from rich.text import Text
 
 from loadtests.experiments.bench.pairs import Pairs, three_digits
 from loadtests.experiments.bench.processes import cores
-from results.fitted_table import FittedTable, TableRow, columns_of
+from results.terminal import FittedTable, TableRow, columns_of
 
 RESULTS = Path(__file__).parents[3] / "results"
 COLUMNS = columns_of("bench")

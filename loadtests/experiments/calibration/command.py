@@ -18,7 +18,7 @@ from rich.text import Text
 from loadtests.accounts.verdict import Status
 from loadtests.experiments.calibration import record
 from loadtests.experiments.calibration.record import Error, Row, errors_ms, row_of
-from loadtests.experiments.calibration.stub_log import StubLog
+from loadtests.experiments.calibration.stub_room import StubLog
 from loadtests.harness.children import NotMeasured, running
 from loadtests.harness.cores import Cores, choose, reserved
 from loadtests.harness.distance import ClientAddresses
@@ -29,8 +29,7 @@ from loadtests.plan.workload import Workload
 from loadtests.scenarios import Planned
 from loadtests.targets.target import OurServers
 from results import terminal
-from results.fitted_table import FittedTable, TableColumn, TableRow
-from results.terminal import note
+from results.terminal import FittedTable, TableColumn, TableRow, note
 from servers.deploy.child_process import OnTick, python_module
 from servers.transports import TRANSPORTS, Commands, Reads, Transport
 

@@ -17,7 +17,7 @@ from typing import Any
 
 from loadtests.accounts.deliveries import Delivery
 from loadtests.accounts.verdict import percentile
-from loadtests.experiments.calibration.stub_log import StubLog, delay_ms
+from loadtests.experiments.calibration.stub_room import StubLog, delay_ms
 from loadtests.harness import manifest
 
 

@@ -1,18 +1,45 @@
 """A room of the stub: holds each message for exactly as long as it is set to, then hands it to everyone at once.
 
 Teaches what precision costs: an event loop's timer is good to about a millisecond, so this one is set early and the
-rest is spent in a busy loop, on a core that has nothing else to do. Leaves out everything that a chat is: no log on
-disk, no membership, no limits.
+rest is spent in a busy loop, on a core that has nothing else to do. And how an instrument is checked: by measuring
+something that is known from elsewhere. All processes of one machine share the monotonic clock, so the moments that the
+stub records and the load generator's lie on one axis. Leaves out everything that a chat is: no log on disk, no
+membership, no limits.
 """
 
 import asyncio
 from collections import deque
 from collections.abc import Sequence
+from pathlib import Path
 from time import perf_counter
 from typing import Protocol
 
-from loadtests.experiments.calibration.stub_log import StubLog, delay_ms
+import msgspec
+
 from servers.core.wire import Ack, Cursor, Event, Kind, Page, Send, Snapshot, encode
+
+
+class StubLog(msgspec.Struct):
+    """Moments are seconds of the monotonic clock.
+
+    arrived: room, seq, when it had been read. handed_out: room, seq, user, just before it was given to the socket.
+    """
+
+    arrived: list[tuple[str, int, float]] = []
+    handed_out: list[tuple[str, int, str, float]] = []
+
+    def write(self, path: Path) -> None:
+        path.write_bytes(msgspec.msgpack.encode(self))
+
+    @classmethod
+    def read(cls, path: Path) -> "StubLog":
+        return msgspec.msgpack.decode(path.read_bytes(), type=cls)
+
+
+def delay_ms(room: str, delays_ms: Sequence[float]) -> float:
+    """Return for how long a room's messages are held: `room-0` has the first delay, `room-1` the next, and so on."""
+    return delays_ms[int(room.rpartition("-")[2]) % len(delays_ms)]
+
 
 EPOCH = "stub"
 SPIN_S = 0.002

@@ -20,7 +20,7 @@ from pathlib import Path
 from random import Random
 from tempfile import TemporaryDirectory
 from time import perf_counter, sleep
-from typing import Any, NamedTuple
+from typing import Any
 from urllib.request import ProxyHandler, build_opener
 
 from loadtests.accounts.rows import Window
@@ -43,6 +43,9 @@ from servers.deploy.child_process import TICK_S, python_module
 from servers.transports import TRANSPORTS, Transport
 
 INSTANCES_MAX = 10
+DIGITS = 4
+STORE = "redis"
+TABLES: dict[str, tuple[Column, ...]] = {"hosted": HOSTED, "timeline": TIMELINE}
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,20 +98,26 @@ QUICK_LOAD = Workload(
 QUICK = HostedPlan(QUICK_LOAD, (Host("fluid-2026", 2.0),))
 
 
-DIGITS = 4
-STORE = "redis"
+def measure_hosts(plan: HostedPlan, out: Path, transports: Sequence[Transport] = TRANSPORTS) -> int:
+    """Measure, write and report; return the exit status: 1 if anything does not add up, or was not measured."""
+    cores = choose()
+    record = describe([plan.scenario], [row.slug for row in transports], cores) | {"hosts": {}}
+    return keep(_trials(plan, transports, cores, record), record, TABLES, out / HOSTED_FILE, cores)
 
 
-class Measured(NamedTuple):
-    """Figures of `results.schema.HOSTED`, the first user's timeline, both without a key, and the host's limits."""
+def _trials(plan: HostedPlan, transports: Sequence[Transport], cores: Cores, record: dict[str, Any]) -> Iterator[Trial]:
+    """Yield each measurement, which adds to the record its host's limits and its first user's timeline."""
+    for planned, host in plan.steps(transports):
+        key: Row = {"transport": planned.transport.slug, "host": host.name}
+        yield Trial("hosted", key, partial(_measure, planned, host, cores, key, record))
 
-    figures: Row
-    timeline: list[Row]
-    settings: dict[str, Any]
 
+def _measure(planned: Planned, host: Host, cores: Cores, key: Row, record: dict[str, Any]) -> Row:
+    """Measure one transport on one host; return a row of `results.schema.HOSTED` without its key. Waits.
 
-def measure_hosted(planned: Planned, host: Host, cores: Cores) -> Measured:
-    """Measure one transport on one host; waits, and raises NotMeasured, OSError."""
+    Adds to the record the host's limits and the first user's timeline, in place of what an earlier trial of this step
+    added. Raises NotMeasured, OSError.
+    """
     slug, load = planned.transport.slug, planned.workload
     locust_file = OurServers().locust_file(slug)
     with TemporaryDirectory(prefix="hosted-") as name:
@@ -122,8 +131,10 @@ def measure_hosted(planned: Planned, host: Host, cores: Cores) -> Measured:
             bills = _bills(server, generator, window) if window else None
             samples = generator.await_samples()
             before, after = bills or (start, bill_of(server))
-    figures = rounded(row_of(planned, samples, before, after))
-    return Measured(figures, [rounded(row) for row in timeline_of(planned.transport, samples)], dict(server.settings))
+    record["hosts"][host.name] = dict(server.settings)
+    others = [row for row in record["timeline"] if not key.items() <= row.items()]
+    record["timeline"] = others + [key | rounded(row) for row in timeline_of(planned.transport, samples)]
+    return rounded(row_of(planned, samples, before, after))
 
 
 def rounded(row: Row) -> Row:
@@ -162,29 +173,3 @@ def bill_of(server: Server) -> Bill:
     with build_opener(ProxyHandler({})).open(f"{server.address}/host/stats", timeout=RESPONSE_S) as response:
         bill: Bill = json.load(response)
     return bill
-
-
-TABLES: dict[str, tuple[Column, ...]] = {"hosted": HOSTED, "timeline": TIMELINE}
-
-
-def measure_hosts(plan: HostedPlan, out: Path, transports: Sequence[Transport] = TRANSPORTS) -> int:
-    """Measure, write and report; return the exit status: 1 if anything does not add up, or was not measured."""
-    cores = choose()
-    record = describe([plan.scenario], [row.slug for row in transports], cores) | {"hosts": {}}
-    return keep(_trials(plan, transports, cores, record), record, TABLES, out / HOSTED_FILE, cores)
-
-
-def _trials(plan: HostedPlan, transports: Sequence[Transport], cores: Cores, record: dict[str, Any]) -> Iterator[Trial]:
-    """Yield each measurement, which adds to the record its host's limits and its first user's timeline."""
-    for planned, host in plan.steps(transports):
-        key: Row = {"transport": planned.transport.slug, "host": host.name}
-        yield Trial("hosted", key, partial(_measure, planned, host, cores, key, record))
-
-
-def _measure(planned: Planned, host: Host, cores: Cores, key: Row, record: dict[str, Any]) -> Row:
-    """Return a row of `results.schema.HOSTED` without its key; what an earlier trial of this step added is replaced."""
-    measured = measure_hosted(planned, host, cores)
-    record["hosts"][host.name] = measured.settings
-    others = [row for row in record["timeline"] if not key.items() <= row.items()]
-    record["timeline"] = others + [key | row for row in measured.timeline]
-    return measured.figures

@@ -2,8 +2,7 @@
 
 from notebooks.analysis.claims.claim import INSTANT_MS, Evidence, Observed, format_time
 from notebooks.analysis.wire.captures import pusher_js
-from notebooks.analysis.wire.exchanges import MESSAGE, PUBLISHING, one_message
-from notebooks.analysis.wire.labels import label
+from notebooks.analysis.wire.labels import MESSAGE, PUBLISHING, label, one_message
 from notebooks.analysis.wire.parser import wire_messages
 from results.schema import CAPTURES_FILE
 

@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from notebooks.analysis.figures.style import GREY, INK, MARGIN_IN, RULE, WIDTH_IN, Placing, label, sheet, tint
-from notebooks.analysis.wire.exchanges import Exchange
+from notebooks.analysis.wire.labels import Exchange
 from notebooks.analysis.wire.parser import CONTENT, WireMessage
 from servers import transports
 
