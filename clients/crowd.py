@@ -5,7 +5,9 @@ Teaches that a script is a chat client like any other.
 
 import asyncio
 import random
+import tomllib
 from contextlib import suppress
+from pathlib import Path
 
 import stamina
 
@@ -15,17 +17,8 @@ from clients.conversation import ChatSession, log_in
 from clients.errors import ClientError, ConnectionLost, Refused
 from servers.core.wire import Kind
 
-NAMES = ("Emil", "Fay", "Gus", "Hana", "Ivo", "Juno", "Kai", "Lea", "Milo", "Nora")
-TEXTS = (
-    "Has anybody seen the new chart?",
-    "Yes, and it surprised me.",
-    "Give me a minute.",
-    "Who is bringing the cake?",
-    "On my way.",
-    "Can we do that tomorrow?",
-    "Done.",
-    "That explains a lot.",
-)
+_LISTED: dict[str, list[str]] = tomllib.loads(Path(__file__).with_suffix(".toml").read_text(encoding="utf-8"))
+NAMES, TEXTS = _LISTED["names"], _LISTED["texts"]
 TYPING_S = 1.2
 GIVE_UP_S = 40.0
 """Longer than a lease: for so long a name stays taken whose last user could not leave."""

@@ -90,7 +90,7 @@ assert 600 < poll.overhead_bytes < 1300, "a browser's headers are of the order t
 # for the next question, and the recording shows it: many questions, few connections.
 
 # %%
-from notebooks.analysis.wire.parser import wire_messages
+from notebooks.analysis.wire.captures import wire_messages
 
 messages = wire_messages(recorded["short_polling"])
 questions, lines = sum(each.kind == "request" for each in messages), len({each.connection for each in messages})

@@ -152,15 +152,13 @@ side_by_side.code_table(folder)
 # Memory is of all but the database; between brackets stands how far the repeats range.
 
 # %%
-from notebooks.analysis.deployments import under_load
-
-under_load.load_table(folder)
+side_by_side.load_table(folder)
 
 # %%
-rows = under_load.under_load(folder)
+rows = side_by_side.under_load(folder)
 half_ms, cpu_each, memory = (
     figures.groupby(rows["deployment"]).median()
-    for figures in (under_load.latency_ms(rows, 50), under_load.cpu_us(rows), under_load.resident_mib(rows))
+    for figures in (side_by_side.latency_ms(rows, 50), side_by_side.cpu_us(rows), side_by_side.resident_mib(rows))
 )
 for name in (reports.MANAGED, reports.SEPARATE):
     assert cpu_each[name] > 3 * cpu_each[reports.SINGLE] and memory[name] > 3 * memory[reports.SINGLE]

@@ -7,23 +7,12 @@ import nothing else of ours use it too.
 import codecs
 import io
 import sys
+import tomllib
 import unicodedata
+from pathlib import Path
 
 ERROR_HANDLER = "plain_characters"
-PLAIN = {
-    "\N{EN DASH}": "-",
-    "\N{EM DASH}": "-",
-    "\N{MINUS SIGN}": "-",
-    "\N{HORIZONTAL ELLIPSIS}": ".",
-    "\N{MICRO SIGN}": "u",
-    "\N{MULTIPLICATION SIGN}": "x",
-    "\N{RIGHTWARDS ARROW}": "->",
-    "\N{BULLET}": "*",
-    "\N{CHECK MARK}": "+",
-    "\N{BOX DRAWINGS LIGHT HORIZONTAL}": "-",
-    "\N{BOX DRAWINGS HEAVY HORIZONTAL}": "-",
-    "\N{BOX DRAWINGS LIGHT VERTICAL}": "|",
-}
+PLAIN: dict[str, str] = tomllib.loads(Path(__file__).with_suffix(".toml").read_text(encoding="utf-8"))
 
 
 def use_plain_characters() -> None:

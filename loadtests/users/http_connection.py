@@ -9,8 +9,10 @@ Locust has patched the standard library: this `socket` is gevent's, and waiting 
 """
 
 import socket
+import tomllib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from pathlib import Path
 from urllib.parse import urlsplit
 
 import httptools
@@ -19,6 +21,8 @@ HTTP_PORT = 80
 CONNECT_S = 10.0
 RESPONSE_S = 60.0  # longer than a request is held
 READ_BYTES = 65_536
+BROWSER_HEADERS: dict[str, str] = tomllib.loads(Path(__file__).with_name("browser_headers.toml").read_text("utf-8"))
+"""What a browser adds to every request and every handshake, whatever the transport."""
 
 
 class ConnectionLost(RuntimeError):

@@ -9,9 +9,14 @@ from contextlib import contextmanager
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
-from loadtests.users.http_connection import ConnectionLost, HttpConnection, HttpConnectionPool, Response
+from loadtests.users.http_connection import (
+    BROWSER_HEADERS,
+    ConnectionLost,
+    HttpConnection,
+    HttpConnectionPool,
+    Response,
+)
 from loadtests.users.reports import QUOTED_CHARACTERS, Report, read_as, timed
-from loadtests.users.request_headers import BROWSER_HEADERS
 from servers.core.wire import (
     Account,
     Ack,

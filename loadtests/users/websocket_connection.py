@@ -19,9 +19,8 @@ from websockets.protocol import State
 from websockets.typing import Subprotocol
 from websockets.uri import WebSocketURI, parse_uri
 
-from loadtests.users.http_connection import ConnectionLost, connected_socket
+from loadtests.users.http_connection import BROWSER_HEADERS, ConnectionLost, connected_socket
 from loadtests.users.reports import WEBSOCKET, Report, timed
-from loadtests.users.request_headers import BROWSER_HEADERS
 
 READ_BYTES = 65_536
 

@@ -9,9 +9,8 @@ from loadtests.experiments.capture import command
 from loadtests.experiments.capture.command import record
 from loadtests.harness.distance import Link
 from loadtests.plan.workload import Workload
-from notebooks.analysis.wire.captures import captures, pusher_js
+from notebooks.analysis.wire.captures import captures, pusher_js, wire_messages
 from notebooks.analysis.wire.labels import label
-from notebooks.analysis.wire.parser import wire_messages
 from results.schema import CAPTURES_FILE
 from servers.transports import find
 

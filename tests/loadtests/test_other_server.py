@@ -16,7 +16,7 @@ from loadtests.harness.server_probe import Probe, Server
 from loadtests.plan.workload import Workload
 from loadtests.reports import report
 from loadtests.targets.nchan import server as nchan
-from loadtests.targets.nchan.message_ids import START, empty_page, of_headers, page_of_frame, to_message_id, to_seq
+from loadtests.targets.nchan.nchan_session import START, empty_page, of_headers, page_of_frame, to_message_id, to_seq
 from loadtests.targets.other_server import OtherServer
 from servers.core.wire import Kind, Send, encode
 from servers.transports import TRANSPORTS

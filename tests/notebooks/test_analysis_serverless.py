@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from notebooks.analysis.claims import serverless as claims
+from notebooks.analysis.claims import rented as claims
 from notebooks.analysis.claims.claim import Evidence, Verdict
 from notebooks.analysis.runs import ROOT, BrokenRun
 from notebooks.analysis.serverless import HostedRow, Outcome, is_held, judge, load_hosted

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from notebooks.analysis.deployments.reports import NAMES
-from notebooks.analysis.deployments.under_load import (
+from notebooks.analysis.deployments.side_by_side import (
     bytes_each,
     cpu_us,
     latency_ms,

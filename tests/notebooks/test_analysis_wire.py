@@ -6,9 +6,8 @@ from pathlib import Path
 import pytest
 
 from notebooks.analysis.runs import BrokenRun
-from notebooks.analysis.wire.captures import Capture, captures
+from notebooks.analysis.wire.captures import Capture, captures, wire_messages
 from notebooks.analysis.wire.labels import connections_of, empty_poll, label, one_message
-from notebooks.analysis.wire.parser import wire_messages
 from results.schema import CAPTURES_FILE
 
 PAGE = b'{"type":"page","epoch":"e","after":0,"next":1,"events":[{"kind":"message","body":"hi"}]}'

@@ -8,7 +8,7 @@ import pytest
 
 from notebooks.analysis.claims import ledger
 from notebooks.analysis.deployments import reports
-from notebooks.analysis.deployments.under_load import under_load
+from notebooks.analysis.deployments.side_by_side import under_load
 from notebooks.analysis.drills import load_drills
 from notebooks.analysis.runs import ROOT, BrokenRun
 from notebooks.analysis.serverless import load_hosted

@@ -10,8 +10,8 @@ from urllib.parse import urlsplit
 from loadtests.experiments.bench.crowd import BenchConnection, Crowd
 from loadtests.experiments.bench.pairs import Void
 from loadtests.experiments.bench.readers import SWITCHING, TEXT, Message, client_frame
+from loadtests.users.http_connection import BROWSER_HEADERS
 from loadtests.users.http_session import HttpUserSession
-from loadtests.users.request_headers import BROWSER_HEADERS
 from servers.core.wire import Account, Cursor, Join, Snapshot, decode, encode
 
 CONNECTIONS_PER_USER = 8  # what the server allows: servers.core.settings.connections_max

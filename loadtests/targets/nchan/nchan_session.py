@@ -1,15 +1,61 @@
-"""The requests of a load user to nchan over HTTP, under the names of our own `HttpUserSession`.
+"""The requests of a load user to nchan over HTTP, under the names of our own `HttpUserSession`; its ids as our cursors.
+
+Teaches that a cursor is a cursor, whoever wrote the server: nchan names a message by its second and its place within
+that second, `1763853196:2`, which is a total order of a room's messages. There are gaps between them, which does not
+matter: accounting compares who had which message, and in which order.
 
 What crosses the wire: a POST for each message, whose response has the message's id, and GETs with the id that was read
 last. Leaves out what nchan does not have: log-ins, members, read receipts.
 """
 
+from email.utils import parsedate_to_datetime
 from typing import ClassVar
 
-from loadtests.targets.nchan.message_ids import EPOCH, START, empty_page, of_headers, page_of, to_message_id, to_seq
 from loadtests.users.http_connection import ConnectionLost
 from loadtests.users.http_session import HttpUserSession
-from servers.core.wire import Account, Ack, Cursor, Page, Send, Snapshot, SocketCommand, decode, encode
+from servers.core.wire import Account, Ack, Cursor, Event, Kind, Page, Send, Snapshot, SocketCommand, decode, encode
+
+EPOCH = "nchan"
+PLACE_BITS = 20
+START = Cursor(EPOCH, 0)  # before the oldest message that is kept
+
+
+def to_seq(message_id: str) -> int:
+    """Return the sequence number that stands for `<second>:<place>`; raise ValueError for anything else."""
+    second, _, place = message_id.partition(":")
+    return int(second) << PLACE_BITS | int(place)
+
+
+def to_message_id(seq: int) -> str:
+    """Return `<second>:<place>`."""
+    return f"{seq >> PLACE_BITS}:{seq & (1 << PLACE_BITS) - 1}"
+
+
+def of_headers(last_modified: str, etag: str) -> str:
+    """Return the message id that an HTTP response has in two of its headers."""
+    return f"{parsedate_to_datetime(last_modified).timestamp():.0f}:{etag}"
+
+
+def page_of(room: str, after: Cursor, message_id: str, body: bytes) -> Page:
+    """Return a page with one message; its body is the Send that was published."""
+    seq, message = to_seq(message_id), decode(body, type=Send)
+    sender = message.client_id.partition("-")[0]
+    at_ms = 1000 * (seq >> PLACE_BITS)
+    event = Event(room, seq, Kind.MESSAGE, sender, sender, message.text, at_ms, message.client_id)
+    return Page(EPOCH, after.seq, seq, (event,))
+
+
+def empty_page(after: Cursor) -> Page:
+    """Return a page without events."""
+    return Page(EPOCH, after.seq, after.seq, ())
+
+
+def page_of_frame(room: str, after: Cursor, frame: bytes) -> Page:
+    """Read a frame of the subprotocol `ws+meta.nchan`: headers, an empty line, the message."""
+    head, _, body = frame.partition(b"\n\n")
+    (message_id,) = (line[4:].decode() for line in head.splitlines() if line.startswith(b"id: "))
+    return page_of(room, after, message_id, body)
+
 
 MESSAGE, NOTHING_NEW, HOLD_ENDED, NO_SUCH_CHANNEL = 200, 304, 408, 404
 PUBLISHED = (201, 202)  # with subscribers, without

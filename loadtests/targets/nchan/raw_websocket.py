@@ -5,8 +5,7 @@ published by POST, so that their acknowledgement names the id under which they a
 """
 
 from loadtests.chat_user import ChatUser
-from loadtests.targets.nchan.message_ids import page_of_frame, to_message_id
-from loadtests.targets.nchan.nchan_session import NchanSession
+from loadtests.targets.nchan.nchan_session import NchanSession, page_of_frame, to_message_id
 from loadtests.users.websocket_connection import WebSocketConnection
 from servers.core.wire import Ack, Cursor, Page, Snapshot
 

@@ -17,8 +17,7 @@ from notebooks.analysis.intervals import Interval
 from notebooks.analysis.prices import Measure
 from notebooks.analysis.runs import Run, load
 from notebooks.analysis.serverless import Hosted, load_hosted
-from notebooks.analysis.wire.captures import Capture, captures
-from notebooks.analysis.wire.parser import WireMessage, wire_messages
+from notebooks.analysis.wire.captures import Capture, WireMessage, captures, wire_messages
 from results.costs.deployments import Measured, measured_in
 from results.schema import CAPTURES_FILE
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from notebooks.analysis.claims import deployments, managed, serverless, transports
+from notebooks.analysis.claims import deployments, rented, transports
 from notebooks.analysis.claims.claim import Claim, Evidence, Finding
 from notebooks.analysis.records import read
 from results.schema import CLAIMS_FILE
@@ -24,7 +24,7 @@ COLUMNS = ("heading", "claim", "experiment", "figure", "verdict", "because")
 
 def _claims() -> Iterator[Claim]:
     listed = tomllib.loads(LISTED.read_text(encoding="utf-8"))
-    functions = {**vars(transports), **vars(managed), **vars(deployments), **vars(serverless)}
+    functions = {**vars(transports), **vars(rented), **vars(deployments)}
     for section in listed["section"]:
         for row in section["claims"]:
             if test := row.pop("test", ""):

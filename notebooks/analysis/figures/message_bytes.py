@@ -10,8 +10,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from notebooks.analysis.figures.style import GREY, INK, MARGIN_IN, RULE, WIDTH_IN, Placing, label, sheet, tint
+from notebooks.analysis.wire.captures import CONTENT, WireMessage
 from notebooks.analysis.wire.labels import Exchange
-from notebooks.analysis.wire.parser import CONTENT, WireMessage
 from servers import transports
 
 BAR_IN = 0.26

@@ -10,9 +10,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from notebooks.analysis.figures.style import GREY, INK, MARGIN_IN, PALE, WIDTH_IN, Placing, sheet
-from notebooks.analysis.wire.captures import Capture
+from notebooks.analysis.wire.captures import Capture, WireMessage, wire_messages
 from notebooks.analysis.wire.labels import EVENT_LABELS, NOTHING, PUBLISHING, READER, connections_of, label, request_of
-from notebooks.analysis.wire.parser import WireMessage, wire_messages
 from servers import transports
 from servers.transports import Transport
 

@@ -1,12 +1,16 @@
-"""Captures: what crossed the wire while two people talked, as `python -m loadtests capture` recorded it.
+"""Captures: what crossed the wire while two people talked, as `python -m loadtests capture` recorded it, and in parts.
 
 A connection is two streams of bytes. TCP may cut them anywhere, so the pieces of each are joined again, and a position
 in a stream has the time of the piece that brought it.
+
+Streams are parsed into messages: requests, responses, chunks of a streaming response, WebSocket frames. Every byte of a
+stream belongs to exactly one part of one message, so that sizes add up to what crossed the wire. Leaves out what our
+servers and clients do not use of HTTP/1.1 (RFC 9112) and RFC 6455: trailers, compression, fragmented frames.
 """
 
 from bisect import bisect_right
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -73,3 +77,117 @@ def _capture(slug: str, pieces: list[dict[str, Any]]) -> Capture:
         streams[piece["up"]][connection].add(piece["data"].encode("latin-1"), piece["at_s"])
     up, down = streams[True], streams[False]
     return Capture(slug, up, {connection: down[connection] for connection in up})
+
+
+BLANK = b"\r\n\r\n"
+END = b"\r\n"
+SWITCHING = b"HTTP/1.1 101"
+OPCODES = {0x1: "text", 0x2: "binary", 0x8: "close", 0x9: "ping", 0xA: "pong"}
+
+
+class Part(NamedTuple):
+    """Some of the bytes of a message, by their purpose."""
+
+    name: str
+    data: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class WireMessage:
+    """kind: request, answer, handshake, chunk (of a streaming response), or frame. up: towards the server."""
+
+    connection: CapturedConnection
+    up: bool
+    at_s: float
+    kind: str
+    parts: tuple[Part, ...]
+
+    @property
+    def size(self) -> int:
+        return sum(len(part.data) for part in self.parts)
+
+    @property
+    def content(self) -> bytes:
+        """The bytes that are not overhead: the body, the event, or the unmasked payload."""
+        return b"".join(part.data for part in self.parts if part.name in CONTENT)
+
+    @property
+    def head(self) -> str:
+        """Its first line; of a frame its opcode, as in `text`."""
+        first = self.parts[0].data
+        return OPCODES.get(first[0] & 0xF, "?") if self.kind == "frame" else first.split(END)[0].decode("latin-1")
+
+
+CONTENT = ("body", "event", "payload")
+
+
+def wire_messages(capture: Capture) -> list[WireMessage]:
+    """Return all messages on all connections of a transport, in the order in which they began."""
+    found = [each for key in capture.connections for each in _messages(key, capture.up[key], capture.down[key])]
+    return sorted(found, key=lambda each: each.at_s)
+
+
+def _messages(connection: CapturedConnection, up: Stream, down: Stream) -> Iterator[WireMessage]:
+    upgraded = SWITCHING in down.data[: len(SWITCHING)]
+    for stream, goes_up in ((up, True), (down, False)):
+        position = 0
+        if upgraded:
+            position = stream.data.index(BLANK) + len(BLANK)
+            yield WireMessage(connection, goes_up, stream.at_s(0), "handshake", _head(stream.data[:position]))
+        while position < len(stream.data):
+            kind, parts = _frame(stream.data, position) if upgraded else _http(stream.data, position)
+            yield WireMessage(connection, goes_up, stream.at_s(position), kind, parts)
+            position += sum(len(part.data) for part in parts)
+
+
+def _http(data: bytes, position: int) -> tuple[str, tuple[Part, ...]]:
+    """Return the request, the response, or the chunk that begins at a position."""
+    line_end = data.find(END, position)
+    first = data[position:line_end]
+    if b"HTTP/1.1" not in first:
+        return "chunk", _chunk(data, position, line_end)
+    end = data.index(BLANK, position) + len(BLANK)
+    head = data[position:end]
+    body = data[end : end + _length(head)]
+    parts = (*_head(head), Part("body", body)) if body else _head(head)
+    return "answer" if first.startswith(b"HTTP/1.1") else "request", parts
+
+
+def _head(head: bytes) -> tuple[Part, ...]:
+    first, end, headers = head.partition(END)
+    return Part("first line", first + end), Part("headers", headers)
+
+
+def _length(head: bytes) -> int:
+    """Return the length of a body; 0 for one that comes in chunks, which are messages of their own."""
+    for line in head.lower().split(END):
+        name, _, value = line.partition(b":")
+        if name == b"content-length":
+            return int(value)
+    return 0
+
+
+def _chunk(data: bytes, position: int, line_end: int) -> tuple[Part, ...]:
+    begin = line_end + len(END)
+    end = begin + int(data[position:line_end], 16)
+    return (
+        Part("chunk size", data[position:begin]),
+        Part("event", data[begin:end]),
+        Part("chunk end", data[end : end + 2]),
+    )
+
+
+def _frame(data: bytes, position: int) -> tuple[str, tuple[Part, ...]]:
+    """Return the frame that begins at a position (RFC 6455, section 5.2), its payload unmasked."""
+    masked, length = bool(data[position + 1] & 0x80), data[position + 1] & 0x7F
+    begin = position + 2
+    if extended := {126: 2, 127: 8}.get(length, 0):
+        length = int.from_bytes(data[begin : begin + extended])
+    header = data[position : begin + extended]
+    key = data[begin + extended : begin + extended + 4] if masked else b""
+    begin += extended + len(key)
+    payload = data[begin : begin + length]
+    if key:
+        payload = bytes(byte ^ key[index % 4] for index, byte in enumerate(payload))
+    parts = (Part("frame header", header), Part("masking key", key), Part("payload", payload))
+    return "frame", tuple(part for part in parts if part.data)

@@ -9,8 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from notebooks.analysis.runs import BrokenRun
-from notebooks.analysis.wire.captures import Capture, CapturedConnection
-from notebooks.analysis.wire.parser import WireMessage, wire_messages
+from notebooks.analysis.wire.captures import Capture, CapturedConnection, WireMessage, wire_messages
 
 _TABLES: dict[str, dict[str, str]] = tomllib.loads(Path(__file__).with_suffix(".toml").read_text(encoding="utf-8"))
 EVENT_LABELS, REQUEST_LABELS, RESPONSE_LABELS, PUSHER = _TABLES.values()
