@@ -21,6 +21,9 @@ from servers.core.wire import Ack, Join, Page, Refusal, Snapshot, SocketAnswer, 
 
 CLOSE_S = 1.0
 """How long the closing handshake may take; after that the connection is cut."""
+TOO_BIG = 1009
+FRAME_BYTES_MAX = 16 * 1024 * 1024  # a page of a hundred of the longest texts, each character escaped, is 2.5 MB
+REFUSALS = range(4400, 4500)
 
 
 async def close_websocket(socket: ClientConnection) -> None:
@@ -39,11 +42,6 @@ async def close_websocket(socket: ClientConnection) -> None:
     finally:
         socket.transport.abort()
         await asyncio.gather(closing, return_exceptions=True)
-
-
-TOO_BIG = 1009
-FRAME_BYTES_MAX = 16 * 1024 * 1024  # a page of a hundred of the longest texts, each character escaped, is 2.5 MB
-REFUSALS = range(4400, 4500)
 
 
 class ChatSocket:

@@ -20,6 +20,9 @@ from clients.errors import ConnectionLost, Refused
 from servers.addresses import may_use_proxy
 from servers.core import wire
 
+Response = TypeVar("Response")
+TOO_MANY_REQUESTS = 429
+
 
 @dataclass(frozen=True, slots=True)
 class Options:
@@ -38,18 +41,12 @@ class Options:
     backoff_max_s: float = MAX_S
 
 
-Response = TypeVar("Response")
-
-
 class Promises(Struct, frozen=True):
     """What a server states in `/health`: for how many seconds it holds a poll, how often it sends on a connection."""
 
     transport: str = ""
     hold_s: float = 25.0
     ping_s: float = 20.0
-
-
-TOO_MANY_REQUESTS = 429
 
 
 @cache

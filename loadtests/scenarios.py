@@ -17,6 +17,8 @@ from typing import Any, NamedTuple
 from loadtests.plan.workload import Workload
 from servers.transports import Transport
 
+_LISTED = tomllib.loads(Path(__file__).with_suffix(".toml").read_text(encoding="utf-8"))
+
 
 class Key(NamedTuple):
     """Which cell a row belongs to; the fields are the columns of `results.schema.KEY`."""
@@ -95,7 +97,6 @@ def _scenario(row: dict[str, Any]) -> Scenario:
     return Scenario(workloads=loads, fixed=frozenset(row.pop("fixed", ())), **row)
 
 
-_LISTED = tomllib.loads(Path(__file__).with_suffix(".toml").read_text(encoding="utf-8"))
 SCENARIOS = tuple(map(_scenario, _LISTED["scenario"]))
 CONVERSATION, *_ = SCENARIOS
 PREVIEW = _scenario(_LISTED["preview"])

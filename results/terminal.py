@@ -27,6 +27,10 @@ from results.plain_characters import use_plain_characters
 
 PIPED_COLUMNS = 10_000
 PROSE_COLUMNS = 100
+WIDE_GAP, NARROW_GAP = 2, 1
+HANGING = "  "
+RULE = box.SIMPLE_HEAD
+ASCII_RULE = box.Box(str(RULE).replace("\N{BOX DRAWINGS LIGHT HORIZONTAL}", "-"), ascii=True)
 
 
 def console() -> Console:
@@ -39,12 +43,6 @@ def console() -> Console:
 def note(text: str | Text) -> Constrain:
     """Return an explanation, to be printed in lines that are comfortable to read; a str is not parsed for markup."""
     return Constrain(Text(text) if isinstance(text, str) else text, PROSE_COLUMNS)
-
-
-WIDE_GAP, NARROW_GAP = 2, 1
-HANGING = "  "
-RULE = box.SIMPLE_HEAD
-ASCII_RULE = box.Box(str(RULE).replace("\N{BOX DRAWINGS LIGHT HORIZONTAL}", "-"), ascii=True)
 
 
 @dataclass(frozen=True, slots=True)

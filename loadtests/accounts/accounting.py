@@ -13,6 +13,9 @@ from typing import NamedTuple
 
 from loadtests.accounts.rows import Received, Session
 
+Place = tuple[int, int]
+"""Room and seq of an event."""
+
 
 class Repeats(NamedTuple):
     """duplicates: events that had come before; out_of_order: new ones that came after a later one."""
@@ -37,10 +40,6 @@ class DuplicateDetector:
             self._known.add(seq)
             self._newest = max(self._newest, seq)
         return Repeats(duplicates, out_of_order)
-
-
-Place = tuple[int, int]
-"""Room and seq of an event."""
 
 
 @dataclass(frozen=True, slots=True)

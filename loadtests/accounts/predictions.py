@@ -19,6 +19,9 @@ from loadtests.plan.workload import HOLD_S, LEASE_S
 from results import theory
 from servers.transports import Commands, Reads
 
+BUDGET_S = 0.5  # how far beyond what the transport's waiting explains a p95 may lie
+FULL = 0.9  # of a core
+
 
 @dataclass(frozen=True, slots=True)
 class Prediction:
@@ -60,10 +63,6 @@ def predict(cell: Cell) -> Prediction:
             return Prediction(transit_s, 0.0, posts + polls, theory.empty_share(rate, HOLD_S + round_trip_s))
         case Reads.ONCE:
             return Prediction(transit_s, requests_per_delivery=posts)
-
-
-BUDGET_S = 0.5  # how far beyond what the transport's waiting explains a p95 may lie
-FULL = 0.9  # of a core
 
 
 class Limit(StrEnum):

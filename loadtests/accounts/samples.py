@@ -27,6 +27,8 @@ LAYOUTS: Mapping[Any, tuple[str, Struct]] = {
 """The rows that are packed: into which field of the samples, and how."""
 
 RECEIVED_BYTES = LAYOUTS[Received][1].size
+CONCATENATED = ("sessions", "reconnections", "offline", "requests", "troubles", "sent", "received", "ticks")
+ADDED = ("send_retries", "send_failures", "redundant_frames", "wire_duplicates", "wire_reordered")
 
 
 class Samples(msgspec.Struct):
@@ -133,10 +135,6 @@ class Samples(msgspec.Struct):
         """Return rows with their moments by the coordinator's clock."""
         by_s = self.ahead_s
         return [type(row)(*(each - by_s if isinstance(each, float) else each for each in row)) for row in rows]
-
-
-CONCATENATED = ("sessions", "reconnections", "offline", "requests", "troubles", "sent", "received", "ticks")
-ADDED = ("send_retries", "send_failures", "redundant_frames", "wire_duplicates", "wire_reordered")
 
 
 def merged(parts: Sequence[Samples]) -> Samples:

@@ -18,6 +18,11 @@ import psutil
 
 from loadtests.accounts.cell import Reading
 
+API, PUSH_SERVICE, STORE, SUPERVISION = PARTS = "api", "push_service", "store", "supervisor"
+"""Columns of CPU time: what serves, the push service, the store's engine, and what only starts the others."""
+SUPERVISOR, HOST = "supervisor", "host"
+"""The roles of processes that only start others."""
+
 
 def cpu_s(*processes: psutil.Process) -> float:
     """Return the CPU time that processes have used so far, user and system, in seconds; raises psutil.Error."""
@@ -47,13 +52,6 @@ def _by_threads_s(process: psutil.Process) -> float:
         for thread in Path(f"/proc/{process.pid}/task").glob("*/schedstat"):
             total_ns += int(thread.read_text().split()[0])
     return total_ns / 1e9
-
-
-API, PUSH_SERVICE, STORE, SUPERVISION = PARTS = "api", "push_service", "store", "supervisor"
-"""Columns of CPU time: what serves, the push service, the store's engine, and what only starts the others."""
-
-SUPERVISOR, HOST = "supervisor", "host"
-"""The roles of processes that only start others."""
 
 
 def part_of(role: str) -> str:

@@ -28,6 +28,7 @@ PERCENTS = (50, 95, 99)
 
 Row = dict[str, str | float]
 Tables = Mapping[str, Sequence[Column]]
+SHOWN = ("repeat", "users", "delivered", "lost", "latency_p50_s", "same_p50_s", "other_p50_s", "acked_p50_s")
 
 
 class Trial(NamedTuple):
@@ -77,9 +78,6 @@ def repeat_if_lagging(measure: Callable[[], Row]) -> Row:
 def row_of(cell: Cell) -> Row:
     """Return all figures of a cell, and percentiles of its latency; the tables keep those that are columns."""
     return {**cell.figures, **{f"latency_p{percent}_s": cell.latency_ms(percent) / 1000 for percent in PERCENTS}}
-
-
-SHOWN = ("repeat", "users", "delivered", "lost", "latency_p50_s", "same_p50_s", "other_p50_s", "acked_p50_s")
 
 
 def one_line(row: Row) -> str:

@@ -30,6 +30,8 @@ from servers.deploy.deployments import Deployment
 from servers.transports import TRANSPORTS, Transport, find
 
 LOADTESTS = Path(__file__).parents[1]
+READY_S = 60.0
+SERVER_OPTIONS = f"--hold {HOLD_S} --lease {LEASE_S}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,10 +79,6 @@ class OurServers:
 
 
 Target = OurServers | OtherServer
-
-
-READY_S = 60.0
-SERVER_OPTIONS = f"--hold {HOLD_S} --lease {LEASE_S}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,6 +21,8 @@ from notebooks.analysis.runs import Run
 from results.schema import CALIBRATIONS
 
 SHARES = (0.50, 0.95, 0.99)
+TRIALS_MS = {0.50: 1.0, 0.99: 5.0}
+PERCENTS = {0.50: "p50_ms", 0.99: "p99_ms"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,10 +116,6 @@ def differences(run: Run, slugs: Sequence[str]) -> pd.DataFrame:
             "may be claimed": apart_ms >= resolution,
         }
     return pd.DataFrame.from_dict(rows, orient="index")
-
-
-TRIALS_MS = {0.50: 1.0, 0.99: 5.0}
-PERCENTS = {0.50: "p50_ms", 0.99: "p99_ms"}
 
 
 def resolution_ms(run: Run) -> dict[float, float]:

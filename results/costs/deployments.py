@@ -30,6 +30,7 @@ ADAPTER, SOCKETS, STREAM = "pusher_adapter", "raw_websocket", "server_sent_event
 Measured = Mapping[str, Rates]
 UsageByService = Mapping[str, Usage]
 BillByUsers = Callable[[int], Bill]
+STEP = 1.02
 
 
 def pusher_and_serverless(
@@ -107,9 +108,6 @@ def bills(
         return lambda users: bill(deployment, replace(activity, users=users), measured, prices, commercial=commercial)
 
     return {deployment: by_users(deployment) for deployment in DEPLOYMENTS}
-
-
-STEP = 1.02
 
 
 def last_free(bill: BillByUsers, most: int) -> int:

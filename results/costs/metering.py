@@ -22,6 +22,7 @@ from servers.transports import Reads
 
 DAYS = 30
 HOUR_S = 3600.0
+GB = 1e9
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,9 +84,6 @@ class Activity:
     @property
     def month(self) -> Causes:
         return self.within(self.online, self.open_s)
-
-
-GB = 1e9
 
 
 def pusher_messages(published: float, subscribers: float) -> float:

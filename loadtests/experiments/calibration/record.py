@@ -20,6 +20,12 @@ from loadtests.accounts.verdict import percentile
 from loadtests.experiments.calibration.stub_room import StubLog, delay_ms
 from loadtests.harness import manifest
 
+COMMAND = ".venv/bin/python -m loadtests calibrate"
+NONE_ON_RECORD = (
+    f"No calibration of this machine is on record, so the load generator's own error is not known: {COMMAND}"
+)
+SAME_MACHINE = ("name", "cpu", "cores")
+
 
 @dataclass(frozen=True, slots=True)
 class Error:
@@ -61,13 +67,6 @@ def row_of(transport: str, users: int, verdict: str, errors: Mapping[float, Sequ
     """Sum up one load, all delays together and each by itself."""
     by_delay = {f"{delay:g}": error_of(some) for delay, some in errors.items() if some}
     return Row(transport, users, verdict, error_of([each for some in errors.values() for each in some]), by_delay)
-
-
-COMMAND = ".venv/bin/python -m loadtests calibrate"
-NONE_ON_RECORD = (
-    f"No calibration of this machine is on record, so the load generator's own error is not known: {COMMAND}"
-)
-SAME_MACHINE = ("name", "cpu", "cores")
 
 
 def sentence(rows: Sequence[Row]) -> str:

@@ -18,6 +18,10 @@ import msgspec
 
 from servers.core.wire import Ack, Cursor, Event, Kind, Page, Send, Snapshot, encode
 
+EPOCH = "stub"
+SPIN_S = 0.002
+LEASE_S = 30.0
+
 
 class StubLog(msgspec.Struct):
     """Moments are seconds of the monotonic clock.
@@ -39,11 +43,6 @@ class StubLog(msgspec.Struct):
 def delay_ms(room: str, delays_ms: Sequence[float]) -> float:
     """Return for how long a room's messages are held: `room-0` has the first delay, `room-1` the next, and so on."""
     return delays_ms[int(room.rpartition("-")[2]) % len(delays_ms)]
-
-
-EPOCH = "stub"
-SPIN_S = 0.002
-LEASE_S = 30.0
 
 
 class Listener(Protocol):

@@ -43,6 +43,8 @@ CONVERSATION = Workload(
     text_bytes=24,
 )
 UNPINNED = Cores(None, None)
+SCRIPT = Path(__file__).with_name("pusher_js.mjs")
+CHANNEL, EVENT = "room", "message"
 
 
 def capture(out: Path) -> int:
@@ -91,10 +93,6 @@ def record(transport: Transport, load: Workload) -> list[dict[str, Any]]:
                 raise NotMeasured("; ".join(troubles))
         pieces = [piece for link in Link for piece in recorded_pieces(link, folder, window.start_s)]
     return sorted(pieces, key=lambda piece: float(piece["at_s"]))
-
-
-SCRIPT = Path(__file__).with_name("pusher_js.mjs")
-CHANNEL, EVENT = "room", "message"
 
 
 def record_pusher_js() -> list[dict[str, Any]]:

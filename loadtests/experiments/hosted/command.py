@@ -46,6 +46,11 @@ INSTANCES_MAX = 10
 DIGITS = 4
 STORE = "redis"
 TABLES: dict[str, tuple[Column, ...]] = {"hosted": HOSTED, "timeline": TIMELINE}
+LOAD = Workload(users=8, room_size=8, rate_per_s=0.03, measured_s=55.0, joins_per_s=0.8, lines_break=1)
+"""One room, and users who reconnect when they are cut."""
+QUICK_LOAD = Workload(
+    users=4, room_size=4, rate_per_s=0.5, measured_s=6.0, joins_per_s=20.0, poll_interval_s=0.5, lines_break=1
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,8 +75,6 @@ class Host:
         return ["--profile", self.profile, *limit, "--instances", str(INSTANCES_MAX)]
 
 
-LOAD = Workload(users=8, room_size=8, rate_per_s=0.03, measured_s=55.0, joins_per_s=0.8, lines_break=1)
-"""One room, and users who reconnect when they are cut."""
 HOSTS = (Host("classic-hobby"), Host("classic-pro"), Host("fluid-2026"), Host("fluid-2026", 10.0))
 
 
@@ -92,9 +95,6 @@ class HostedPlan:
         return Random("order").sample(steps, len(steps))
 
 
-QUICK_LOAD = Workload(
-    users=4, room_size=4, rate_per_s=0.5, measured_s=6.0, joins_per_s=20.0, poll_interval_s=0.5, lines_break=1
-)
 QUICK = HostedPlan(QUICK_LOAD, (Host("fluid-2026", 2.0),))
 
 

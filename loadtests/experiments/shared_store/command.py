@@ -28,6 +28,7 @@ from servers.transports import TRANSPORTS, Transport
 
 STORES = (StoreChoice(), *(StoreChoice(store, workers) for store in SHARED for workers in (1, 2)))
 APPENDED = (NONE, EMBEDDED, *SHARED)
+TABLES: dict[str, tuple[Column, ...]] = {"loads": LOADS, "cross_process": CROSS_PROCESS, "appends": APPENDS}
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,9 +71,6 @@ def steps(transports: Sequence[Transport], repeat: int) -> Iterator[Step]:
     between = [Step(row, StoreChoice(store), cross_process=True) for row in transports for store in SHARED]
     all_steps = [Step(row, store, cross_process=False) for row in transports for store in STORES] + between
     yield from Random(f"order {repeat}").sample(all_steps, len(all_steps))
-
-
-TABLES: dict[str, tuple[Column, ...]] = {"loads": LOADS, "cross_process": CROSS_PROCESS, "appends": APPENDS}
 
 
 def measure_shared_store(plan: SharedStorePlan, out: Path) -> int:

@@ -18,6 +18,9 @@ from servers.core.wire import Account, Ack, Cursor, Event, Kind, Page, Send, Sna
 EPOCH = "nchan"
 PLACE_BITS = 20
 START = Cursor(EPOCH, 0)  # before the oldest message that is kept
+MESSAGE, NOTHING_NEW, HOLD_ENDED, NO_SUCH_CHANNEL = 200, 304, 408, 404
+PUBLISHED = (201, 202)  # with subscribers, without
+ACCEPT_JSON = {"Accept": "text/json"}
 
 
 def to_seq(message_id: str) -> int:
@@ -55,11 +58,6 @@ def page_of_frame(room: str, after: Cursor, frame: bytes) -> Page:
     head, _, body = frame.partition(b"\n\n")
     (message_id,) = (line[4:].decode() for line in head.splitlines() if line.startswith(b"id: "))
     return page_of(room, after, message_id, body)
-
-
-MESSAGE, NOTHING_NEW, HOLD_ENDED, NO_SUCH_CHANNEL = 200, 304, 408, 404
-PUBLISHED = (201, 202)  # with subscribers, without
-ACCEPT_JSON = {"Accept": "text/json"}
 
 
 class NchanSession(HttpUserSession):

@@ -17,6 +17,7 @@ from results.schema import CAPTURES_FILE
 
 ADAPTER, WEBSOCKET, STREAM, POLLING = "pusher_adapter", "raw_websocket", "server_sent_events", "short_polling"
 DOCUMENT_S = 60.0  # the longest that the source document gives a function
+API, SERVICE = "clients to API", "clients to push service"
 
 
 def starts_for_a_request(evidence: Evidence) -> Observed:
@@ -118,9 +119,6 @@ def _length(lasted_s: pd.Series) -> str:
 def _range(values: list[float]) -> str:
     low, high = (wording.amount(each) for each in (min(values), max(values)))
     return low if low == high else f"{low} to {high}"
-
-
-API, SERVICE = "clients to API", "clients to push service"
 
 
 def needs_persistence(evidence: Evidence) -> Observed:

@@ -21,6 +21,10 @@ from results.costs.plans import Prices
 
 CHATS = {"WebSocket chat in Python": "raw WebSocket", "Pusher chat in Python": "Pusher"}
 USERS = (10, 100, 1_000, 10_000)
+CPU = ["api_cpu_s", "push_service_cpu_s", "store_cpu_s"]
+BYTES = ["client_up_bytes", "client_down_bytes", "publish_bytes"]
+RESIDENT = ["api_rss_bytes", "push_service_rss_bytes"]
+TO_MS, TO_US, TO_MIB = 1e3, 1e6, 2**-20
 
 
 def vendors(deployment: str, measured: Measured, prices: Prices) -> tuple[str, ...]:
@@ -114,12 +118,6 @@ def _role(role: str) -> str:
 
 def _usd(usd: float) -> str:
     return f"${usd:,.0f}" if isfinite(usd) else "no plan suffices"
-
-
-CPU = ["api_cpu_s", "push_service_cpu_s", "store_cpu_s"]
-BYTES = ["client_up_bytes", "client_down_bytes", "publish_bytes"]
-RESIDENT = ["api_rss_bytes", "push_service_rss_bytes"]
-TO_MS, TO_US, TO_MIB = 1e3, 1e6, 2**-20
 
 
 def under_load(folder: Path) -> pd.DataFrame:

@@ -15,6 +15,11 @@ from notebooks.analysis.quantiles import latency
 from notebooks.analysis.runs import Run
 from servers import transports
 
+HEIGHT_IN = 4.4
+QUESTION_IN = (2.05, 0.62)
+ANSWER_IN = (2.05, 0.78)
+_CHART = tomllib.loads(Path(__file__).with_suffix(".toml").read_text(encoding="utf-8"))
+
 
 def table(run: Run) -> wording.Prose:
     """Return a row for each transport of a run: when to choose it, and the cost of a delivery."""
@@ -45,11 +50,6 @@ def _paid(run: Run, slug: str, measure: Measure) -> str:
     return wording.amount(found.value) if found else "not told"
 
 
-HEIGHT_IN = 4.4
-QUESTION_IN = (2.05, 0.62)
-ANSWER_IN = (2.05, 0.78)
-
-
 @dataclass(frozen=True, slots=True)
 class Box:
     """A question, or an answer if it names a transport; its centre in inches from the sheet's top left corner."""
@@ -60,7 +60,6 @@ class Box:
     slug: str = ""
 
 
-_CHART = tomllib.loads(Path(__file__).with_suffix(".toml").read_text(encoding="utf-8"))
 BOXES = {name: Box(**box) for name, box in _CHART["boxes"].items()}
 
 

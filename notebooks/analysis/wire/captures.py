@@ -20,6 +20,11 @@ from notebooks.analysis.runs import ROOT
 from results.schema import CAPTURES_FILE
 
 REFERENCE = ROOT / "results" / "reference" / CAPTURES_FILE
+BLANK = b"\r\n\r\n"
+END = b"\r\n"
+SWITCHING = b"HTTP/1.1 101"
+OPCODES = {0x1: "text", 0x2: "binary", 0x8: "close", 0x9: "ping", 0xA: "pong"}
+CONTENT = ("body", "event", "payload")
 
 
 class CapturedConnection(NamedTuple):
@@ -79,12 +84,6 @@ def _capture(slug: str, pieces: list[dict[str, Any]]) -> Capture:
     return Capture(slug, up, {connection: down[connection] for connection in up})
 
 
-BLANK = b"\r\n\r\n"
-END = b"\r\n"
-SWITCHING = b"HTTP/1.1 101"
-OPCODES = {0x1: "text", 0x2: "binary", 0x8: "close", 0x9: "ping", 0xA: "pong"}
-
-
 class Part(NamedTuple):
     """Some of the bytes of a message, by their purpose."""
 
@@ -116,9 +115,6 @@ class WireMessage:
         """Its first line; of a frame its opcode, as in `text`."""
         first = self.parts[0].data
         return OPCODES.get(first[0] & 0xF, "?") if self.kind == "frame" else first.split(END)[0].decode("latin-1")
-
-
-CONTENT = ("body", "event", "payload")
 
 
 def wire_messages(capture: Capture) -> list[WireMessage]:

@@ -14,6 +14,9 @@ from notebooks.analysis.wire.captures import Capture, CapturedConnection, WireMe
 _TABLES: dict[str, dict[str, str]] = tomllib.loads(Path(__file__).with_suffix(".toml").read_text(encoding="utf-8"))
 EVENT_LABELS, REQUEST_LABELS, RESPONSE_LABELS, PUSHER = _TABLES.values()
 NOTHING = "no"
+READER = 1
+MESSAGE = EVENT_LABELS["message"]
+PUBLISHING = "API to push service"
 
 
 def label(message: WireMessage) -> str:
@@ -87,11 +90,6 @@ def _json_label(text: bytes | str) -> str:
         case {"type": str(kind)} if kind in REQUEST_LABELS:
             return REQUEST_LABELS[kind]
     return "here you are"
-
-
-READER = 1
-MESSAGE = EVENT_LABELS["message"]
-PUBLISHING = "API to push service"
 
 
 @dataclass(frozen=True, slots=True)
