@@ -1,19 +1,26 @@
 """One transport, measured once: from samples and readings to a row of `cells.csv` and the rows that go with it.
 
 Teaches that every figure names its window. Requests, bytes and CPU time are the servers' between two readings;
-actions and deliveries are those scheduled for a moment between the same two, whenever they arrived. Pure.
+actions and deliveries are those scheduled for a moment between the same two, whenever they arrived.
+
+And that "the same load" is a claim to be checked. The schedule has each user's actions with their moments; the senders
+recorded their actions, with the moment each was scheduled for. Both reduce to a digest, which is kept with the results:
+cells with the same digest had the same load. Pure.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from hashlib import sha256
 from math import isnan, nan
 from typing import Any
 
 from loadtests.accounts.deliveries import Delivery
-from loadtests.accounts.offered import acknowledged, digest
+from loadtests.accounts.rows import KINDS
 from loadtests.accounts.samples import Samples
 from loadtests.accounts.tally import KindCount, Tally, tally
 from loadtests.accounts.verdict import Health, Verdict, judge, percentile
+from loadtests.plan.schedule import schedule
+from loadtests.plan.workload import Workload
 from loadtests.scenarios import Planned
 from servers.core.wire import Kind
 from servers.transports import Transport
@@ -80,6 +87,7 @@ def make_cell(
     complaints = _complaints(planned, samples, counts)
     if offered != scheduled:
         complaints.append(f"the load was not the scheduled one: {offered} instead of {scheduled}")
+    client_bytes = samples.client_bytes.window if samples.client_bytes else (nan, nan)
     verdict = judge(complaints, doubts, health, 1 / workload.rate_per_s, stalls=workload.users_return)
     figures: dict[str, float | str] = {
         **key._asdict(),
@@ -94,7 +102,8 @@ def make_cell(
         "offered": offered,
         **_counts(samples, counts),
         **spent,
-        **_client_bytes(samples),
+        "client_up_bytes": client_bytes[0],
+        "client_down_bytes": client_bytes[1],
         "heartbeat_lag_p99_s": health.heartbeat_lag_s,
         "schedule_slip_p99_s": health.schedule_slip_s,
     }
@@ -124,11 +133,6 @@ def _counts(samples: Samples, counts: Tally) -> dict[str, float]:
     }
 
 
-def _client_bytes(samples: Samples) -> dict[str, float]:
-    up, down = samples.client_bytes.window if samples.client_bytes else (nan, nan)
-    return {"client_up_bytes": up, "client_down_bytes": down}
-
-
 def _complaints(planned: Planned, samples: Samples, counts: Tally) -> list[str]:
     """Return what voids the cell. A trouble that cost nothing in the end does not."""
     complaints = [counts.whole.complaint]
@@ -145,3 +149,33 @@ def _complaints(planned: Planned, samples: Samples, counts: Tally) -> list[str]:
     if any(complaints):
         complaints += samples.troubles[:3]
     return complaints
+
+
+Action = tuple[int, int, str]
+"""User, scheduled moment in microseconds from the load's start, kind."""
+
+
+def scheduled(workload: Workload) -> list[Action]:
+    """Return the actions that the schedule has for the window."""
+    return [
+        (user, round(1e6 * each.moment_s), each.kind.value)
+        for user in range(workload.users)
+        for each in schedule(workload, user)
+        if workload.warm_up_s <= each.moment_s < workload.load_s
+    ]
+
+
+def acknowledged(workload: Workload, samples: Samples) -> list[Action]:
+    """Return the actions of the window that were acknowledged. (Scheduled moments are whole microseconds.)"""
+    begin_s = samples.window.start_s - workload.warm_up_s
+    return [
+        (row.sender, round(1e6 * (row.intended_s - begin_s)), KINDS[row.kind].value)
+        for row in samples.actions()
+        if samples.window.contains(row.intended_s)
+    ]
+
+
+def digest(actions: Iterable[Action]) -> str:
+    """Return 16 hexadecimal digits that two loads share only if they are the same, in whatever order."""
+    lines = "\n".join(f"{user} {moment_us} {kind}" for user, moment_us, kind in sorted(actions))
+    return sha256(lines.encode()).hexdigest()[:16]

@@ -11,8 +11,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from time import perf_counter, sleep
 
-from loadtests.accounts.cell import Cell, Reading, make_cell
-from loadtests.accounts.offered import digest, scheduled
+from loadtests.accounts.cell import Cell, Reading, digest, make_cell, scheduled
 from loadtests.accounts.predictions import Limit, limit_of
 from loadtests.accounts.rows import Window
 from loadtests.harness.children import NotMeasured

@@ -26,7 +26,7 @@ SUPERVISOR, HOST = "supervisor", "host"
 
 def cpu_s(*processes: psutil.Process) -> float:
     """Return the CPU time that processes have used so far, user and system, in seconds; raises psutil.Error."""
-    return sum(max(_by_ticks_s(each), _by_threads_s(each)) for each in processes)
+    return sum(max(sum(each.cpu_times()[:2]), _by_threads_s(each)) for each in processes)
 
 
 def family_cpu_s(process: psutil.Process) -> float:
@@ -38,11 +38,6 @@ def ended_s(process: psutil.Process) -> float:
     """Return the CPU time of those that a process has started, and that have ended; in ticks."""
     times = process.cpu_times()
     return times.children_user + times.children_system
-
-
-def _by_ticks_s(process: psutil.Process) -> float:
-    times = process.cpu_times()
-    return times.user + times.system
 
 
 def _by_threads_s(process: psutil.Process) -> float:

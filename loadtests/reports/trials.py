@@ -9,7 +9,6 @@ import json
 import os
 import signal
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from math import isnan
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -90,10 +89,8 @@ def as_json(record: Mapping[str, Any], tables: Collection[str]) -> str:
     """Return a record as JSON: what is no table first, then a line for each row of a table; nan becomes null."""
     facts = {name: fact for name, fact in record.items() if name not in tables}
     head = json.dumps(facts, indent=2, ensure_ascii=False).removesuffix("\n}")
-    rows = {name: ",\n".join(f"    {_json_line(row)}" for row in record[name]) for name in tables}
-    return head + "".join(f',\n  "{name}": [\n{lines}\n  ]' for name, lines in rows.items()) + "\n}\n"
-
-
-def _json_line(row: Row) -> str:
-    values = {name: None if isinstance(value, float) and isnan(value) else value for name, value in row.items()}
-    return json.dumps(values, allow_nan=False)
+    for name in tables:
+        without_nan = ({key: None if value != value else value for key, value in row.items()} for row in record[name])
+        lines = ",\n".join(f"    {json.dumps(row, allow_nan=False)}" for row in without_nan)
+        head += f',\n  "{name}": [\n{lines}\n  ]'
+    return head + "\n}\n"

@@ -97,10 +97,6 @@ class GeneratorProcess:
         self._send("joined")
         self._begun.wait()
 
-    def user_left(self) -> None:
-        """Note that a user has closed all connections."""
-        self.users_connected -= 1
-
     def user_finished(self) -> None:
         """Note that one more user has sent everything, and has it acknowledged."""
         self._finished_sending += 1

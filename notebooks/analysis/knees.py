@@ -112,7 +112,8 @@ def _step(folder: Path, cells: pd.DataFrame, point: str, refused: int) -> Step:
         return Step(_users(point), None, None, gave_out, repeats)
     run = load(folder, SCENARIO, point)
     slug = str(valid["transport"].iloc[0])
-    return Step(_users(point), latency_ms(run, slug, 95), core_share(valid), gave_out, repeats)
+    core = (valid["api_cpu_s"] + valid["push_service_cpu_s"]) / valid["readings_apart_s"]
+    return Step(_users(point), latency_ms(run, slug, 95), interval(list(core)), gave_out, repeats)
 
 
 def upkeep(idle: Run, fewer: Run, slug: str) -> dict[str, str]:
@@ -130,11 +131,6 @@ def upkeep(idle: Run, fewer: Run, slug: str) -> dict[str, str]:
 
 def _resident_bytes(cells: pd.DataFrame) -> "pd.Series[float]":
     return cells["api_rss_bytes"] + cells["push_service_rss_bytes"]
-
-
-def core_share(cells: pd.DataFrame) -> Interval:
-    """Return how much of one core the servers used, API and push service together, over the repeats."""
-    return interval(list((cells["api_cpu_s"] + cells["push_service_cpu_s"]) / cells["readings_apart_s"]))
 
 
 def _users(point: str) -> int:

@@ -9,9 +9,8 @@ worst of its transports and loads. Without any, what trials with injected delays
 """
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -120,13 +119,10 @@ def differences(run: Run, slugs: Sequence[str]) -> pd.DataFrame:
 
 def resolution_ms(run: Run) -> dict[float, float]:
     """Return the smallest difference in ms that may be claimed at the median and at p99."""
+    machine = run.manifest.get("machine", {})
     for folder in (run.folder, run.folder.parent):
         for path in sorted(folder.glob(CALIBRATIONS), reverse=True):
             made = json.loads(path.read_text(encoding="utf-8"))
-            if _is_same(made["machine"], run.manifest.get("machine", {})):
+            if all(made["machine"][fact] == machine.get(fact) for fact in ("cpu", "cores")):
                 return {share: max(row["overall"][name] for row in made["rows"]) for share, name in PERCENTS.items()}
     return TRIALS_MS
-
-
-def _is_same(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
-    return all(one[fact] == other.get(fact) for fact in ("cpu", "cores"))

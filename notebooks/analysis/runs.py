@@ -87,14 +87,12 @@ class Run:
 
     def setting(self, name: str) -> float:
         """Return a duration or count of the manifest's workload or settings; raise BrokenRun when it is not there."""
-        loads = [load for load in self.manifest.get("workloads", []) if self._is_of(load)]
+        key, loads = (self.scenario, self.point), self.manifest.get("workloads", [])
+        loads = [load for load in loads if (load["scenario"], load["point"]) == key]
         for part in (*loads, *self.manifest.get("settings", {}).values()):
             if name in part:
                 return float(part[name])
         raise BrokenRun(f"{self.folder / MANIFEST} states no {name!r}, neither under 'workloads' nor under 'settings'")
-
-    def _is_of(self, load: Mapping[str, Any]) -> bool:
-        return bool((load["scenario"], load["point"]) == (self.scenario, self.point))
 
 
 def chosen_folder() -> Path:

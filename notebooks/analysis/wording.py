@@ -80,7 +80,8 @@ def latency_finding(run: Run) -> str:
     if slowest.p50.pooled_ms - others[-1].p50.pooled_ms < resolution_ms(run)[0.50]:
         everyone = "both" if len(others) == 1 else f"all {len(others) + 1}"
         return f"Half of all messages are seen within {median} by {everyone} transports"
-    within = f"{duration(others[-1].p50.pooled_ms)} by {_the_others(others)}"
+    everybody_else = in_prose(others[0].label) if len(others) == 1 else "the others"
+    within = f"{duration(others[-1].p50.pooled_ms)} by {everybody_else}"
     return f"Half of all messages are seen within {median} by {in_prose(slowest.label)}, {within}"
 
 
@@ -115,7 +116,3 @@ def in_prose(label: str) -> str:
     """Write a label within a sentence: short polling, raw WebSocket, but names keep their capitals."""
     names = tuple(row.label for row in TRANSPORTS if row.is_name)
     return label if label.startswith(names) else label[0].lower() + label[1:]
-
-
-def _the_others(rows: list[Latency]) -> str:
-    return in_prose(rows[0].label) if len(rows) == 1 else "the others"

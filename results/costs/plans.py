@@ -85,7 +85,10 @@ class Service:
         suffices = isfinite(cost[best.name])
         smaller = self.plans[: self.plans.index(best)] if suffices else self.plans
         too_small = [plan for plan in smaller if cost[plan.name] == inf]
-        exceeded = self._exceeded(too_small[-1], usage, commercial) if too_small else ""
+        exceeded = ""
+        if too_small:
+            is_private = commercial and not too_small[-1].commercial
+            exceeded = COMMERCIAL_USE if is_private else _fullest(too_small[-1].shares(usage))[0]
         if not suffices:
             return BillItem(self.name, NONE_SUFFICES, inf, exceeded=exceeded)
         limit, share = _fullest(best.shares(usage))
@@ -98,10 +101,6 @@ class Service:
         for meter in meters:
             if not (usage[meter] >= 0 and isfinite(usage[meter])):
                 raise ValueError(f"{self.name}: expected {meter} to be an amount of 0 or more, got {usage[meter]}")
-
-    @staticmethod
-    def _exceeded(plan: PricePlan, usage: Usage, commercial: bool) -> str:
-        return COMMERCIAL_USE if commercial and not plan.commercial else _fullest(plan.shares(usage))[0]
 
 
 def _fullest(shares: Mapping[str, float]) -> tuple[str, float]:

@@ -9,9 +9,8 @@ from typing import Any
 import pytest
 
 from loadtests.accounts.accounting import DuplicateDetector
-from loadtests.accounts.cell import make_cell
+from loadtests.accounts.cell import acknowledged, digest, make_cell, scheduled
 from loadtests.accounts.deliveries import Delivery
-from loadtests.accounts.offered import acknowledged, digest, scheduled
 from loadtests.accounts.predictions import predict
 from loadtests.accounts.rows import KINDS as PACKED_KINDS
 from loadtests.accounts.rows import Sent, Window

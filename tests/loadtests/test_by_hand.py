@@ -19,7 +19,7 @@ from urllib.request import urlopen
 
 import pytest
 
-from loadtests.accounts.offered import scheduled
+from loadtests.accounts.cell import scheduled
 from loadtests.accounts.summary import summarise
 from loadtests.harness.server_probe import serving
 from loadtests.plan.hosts import problem_of

@@ -4,9 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from loadtests.accounts.cell import make_cell
+from loadtests.accounts.cell import digest, make_cell, scheduled
 from loadtests.accounts.deliveries import deliveries
-from loadtests.accounts.offered import digest, scheduled
 from loadtests.accounts.rows import OPENING, LogEntry, Received, Request, Sent, Session, Tick, Window
 from loadtests.accounts.samples import Samples, merged
 from loadtests.accounts.wire_bytes import WireBytes

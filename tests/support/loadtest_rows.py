@@ -1,7 +1,6 @@
 """What a load generator might have noted down about two users in one room, Ann and Bob; Ann sends."""
 
-from loadtests.accounts.cell import Cell, make_cell
-from loadtests.accounts.offered import acknowledged, digest
+from loadtests.accounts.cell import Cell, acknowledged, digest, make_cell
 from loadtests.accounts.rows import KINDS, LogEntry, Received, Sent, Session, Tick, Window
 from loadtests.accounts.samples import Samples
 from loadtests.accounts.wire_bytes import Around, ClientBytes, WireBytes

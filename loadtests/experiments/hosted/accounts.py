@@ -8,8 +8,7 @@ from collections.abc import Mapping
 from math import nan
 from typing import Any
 
-from loadtests.accounts.cell import make_cell
-from loadtests.accounts.offered import digest, scheduled
+from loadtests.accounts.cell import digest, make_cell, scheduled
 from loadtests.accounts.rows import Request
 from loadtests.accounts.samples import Samples
 from loadtests.accounts.verdict import Status, percentile

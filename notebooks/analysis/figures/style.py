@@ -4,7 +4,7 @@ Figures are made without pyplot: no global state, no window, and the same bytes 
 """
 
 import textwrap
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from io import BytesIO
 from pathlib import Path
@@ -12,6 +12,7 @@ from typing import Any
 
 import matplotlib as mpl
 import matplotlib.patheffects as effects
+import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
@@ -68,15 +69,11 @@ def _palette(image: Image.Image) -> Image.Image:
     named = [tuple(round(255 * part) for part in tint(colour, share)) for colour, share in tints]
     flat = (image.quantize(COLOURS, dither=Image.Dither.NONE).getpalette() or [])[: 3 * COLOURS]
     common = [tuple(flat[index : index + 3]) for index in range(0, len(flat), 3)]
-    others = [colour for colour in common if all(_distance(colour, other) > COLOUR_TOLERANCE for other in named)]
+    distances = (np.abs(np.subtract(named, colour)).max(axis=1) for colour in common)  # in red, green or blue
+    others = [colour for colour, each in zip(common, distances, strict=True) if each.min() > COLOUR_TOLERANCE]
     palette = Image.new("P", (1, 1))
     palette.putpalette([part for colour in (*named, *others) for part in colour])
     return palette
-
-
-def _distance(one: Sequence[int], other: Sequence[int]) -> int:
-    """Return the largest difference in red, green or blue."""
-    return max(abs(a - b) for a, b in zip(one, other, strict=True))
 
 
 def sheet(height_in: float, title: str, subtitle: str) -> tuple[Figure, float]:
