@@ -113,9 +113,9 @@ class HttpUserSession:
         """Send a request, and yield its response; one of another status, or that the block rejects, is a failure."""
         data, send = self._encoded(method, path, body, headers), send or self._pool.request
         name = path.partition("?")[0].replace(self._room, "[room]")
-        with timed(self._report, method, name) as timing:
+        with timed(self._report, method, name) as stop:
             response = send(data)
-            timing.stop(len(response.body))
+            stop(len(response.body))
             if response.status not in expected:
                 text = " ".join(response.body.decode(errors="replace").split())
                 raise ConnectionLost(f"{method} {name}: {response.status} {text[:QUOTED_CHARACTERS]}")

@@ -29,33 +29,24 @@ ConnectionLost if it failed.
 """
 
 
-class Timing:
-    """One request that is being timed, until `stop` or the end of the block."""
-
-    def __init__(self) -> None:
-        self._begun_s = perf_counter()
-        self._took_s: float | None = None
-        self.length = 0
-
-    @property
-    def took_s(self) -> float:
-        return perf_counter() - self._begun_s if self._took_s is None else self._took_s
-
-    def stop(self, length: int) -> None:
-        """End the time before the block ends; length: of the response, in bytes."""
-        self._took_s, self.length = perf_counter() - self._begun_s, length
-
-
 @contextmanager
-def timed(report: Report, kind: str, name: str) -> Iterator[Timing]:
-    """Report how long the block takes, and whether it raises ConnectionLost, which is passed on."""
-    timing = Timing()
+def timed(report: Report, kind: str, name: str) -> Iterator[Callable[[int], None]]:
+    """Report how long the block takes, and whether it raises ConnectionLost, which is passed on.
+
+    Yields what ends the time before the block ends; it is called with the length of the response, in bytes.
+    """
+    begun_s, took_s, length = perf_counter(), 0.0, 0
+
+    def stop(response_bytes: int) -> None:
+        nonlocal took_s, length
+        took_s, length = perf_counter() - begun_s, response_bytes
+
     try:
-        yield timing
+        yield stop
     except ConnectionLost as lost:
-        report(kind, name, timing.took_s, 0, lost)
+        report(kind, name, took_s or perf_counter() - begun_s, 0, lost)
         raise
-    report(kind, name, timing.took_s, timing.length)
+    report(kind, name, took_s or perf_counter() - begun_s, length)
 
 
 @overload
