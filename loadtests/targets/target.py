@@ -79,6 +79,7 @@ class OurServers:
 
 
 Target = OurServers | OtherServer
+"""Either has the same properties and methods."""
 
 
 @dataclass(frozen=True, slots=True)
