@@ -8,10 +8,9 @@ import pytest
 from msgspec.structs import asdict
 from starlette.types import Receive, Scope, Send
 
-from clients.chat_client import Options
 from clients.chat_socket import ChatSocket
 from clients.errors import ClientError
-from clients.http_session import HttpSession, Promises
+from clients.http_session import HttpSession, Options, Promises
 from clients.pusher_frames import ServiceAddress as Service
 from clients.pusher_socket import PusherSocket
 from servers.addresses import is_loopback
