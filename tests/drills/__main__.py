@@ -17,7 +17,7 @@ import stamina.instrumentation
 import typer
 
 from loadtests.harness import manifest
-from loadtests.reports.record import as_json
+from loadtests.reports.trials import as_json
 from results.plain_characters import use_plain_characters
 from results.schema import DRILLS_FILE
 from tests.drills import faults, fuzz, kills, soak

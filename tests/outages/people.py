@@ -11,8 +11,8 @@ from dataclasses import dataclass, field
 from time import monotonic
 from typing import NamedTuple
 
-from clients.chat_client import Options
 from clients.conversation import ChatSession, log_in
+from clients.http_session import Options
 from servers.core.wire import Event, Kind
 
 SAMPLE_S = 0.02
