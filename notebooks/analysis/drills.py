@@ -20,6 +20,7 @@ from servers.transports import find
 
 LOSSES = ["lost", "duplicates", "out_of_order"]
 MINUTE_S, MB = 60.0, 1e6
+QUARTERS = 4
 MEMORY, DESCRIPTORS, P99 = "memory_bytes", "descriptors", "quarter_p99_s"
 
 
@@ -72,10 +73,13 @@ class Drills:
         return [Interval(float(group.mean()), float(group.min()), float(group.max())) for group in groups]
 
     def growth(self, figure: str) -> dict[str, float]:
-        """Return by transport the last quarter of a figure, divided by the second; of P99, by the first."""
+        """Return by transport the last quarter of a figure, divided by the second; of P99, by the first.
+
+        It is unknown, and left out, until the soak has reached its last quarter.
+        """
         found = {slug: self.quarters(slug, figure) for slug in in_registry_order(self.soak["transport"])}
         first = 0 if figure == P99 else 1
-        return {slug: each[-1].value / each[first].value for slug, each in found.items() if len(each) > first}
+        return {slug: each[-1].value / each[first].value for slug, each in found.items() if len(each) == QUARTERS}
 
     def panels(self) -> Sequence[Panel]:
         """Return the soak's charts: memory and the 99th percentile of the latency, by quarter; none of one quarter."""
