@@ -6,16 +6,13 @@ learns from the response to each heartbeat where the log ends. While the service
 
 import asyncio
 import random
-from contextlib import suppress
 
-from clients.backoff import Backoff
 from clients.connection import ChatConnection
 from clients.errors import ConnectionLost
 from clients.http_session import HttpSession
 from clients.inbox import Inbox
-from clients.pusher_frames import ServiceAddress
-from clients.pusher_socket import PusherSocket
-from servers.core.wire import Page, Snapshot, decode
+from clients.pusher_subscription import PusherSubscription
+from servers.core.wire import Page, Snapshot
 
 HEARTBEATS_PER_LEASE = 3
 
@@ -25,8 +22,7 @@ class Connection(ChatConnection):
 
     def __init__(self, http: HttpSession) -> None:
         super().__init__(http)
-        self._subscription: asyncio.Task[PusherSocket] | None = None
-        self._backoff = Backoff(http.options.backoff_s, http.options.backoff_max_s)
+        self._subscription = PusherSubscription(http)
         self._caught_up = False
         self._heartbeat_s = 0.0
         self._next_heartbeat_s = 0.0
@@ -34,7 +30,7 @@ class Connection(ChatConnection):
     async def open(self, inbox: Inbox | None) -> Snapshot:
         await self.disconnect()
         snapshot = await self.http.join()
-        self._subscription = asyncio.create_task(self._subscribe())
+        self._subscription.start()
         self._caught_up = False
         self._heartbeat_s = snapshot.lease_s / HEARTBEATS_PER_LEASE
         self._next_heartbeat_s = asyncio.get_running_loop().time() + self._heartbeat_s
@@ -53,22 +49,16 @@ class Connection(ChatConnection):
 
     async def _receive_pushed(self, inbox: Inbox) -> Page | None:
         """Return the next pushed page; None when it is time for a heartbeat, or to read what is missing."""
-        assert self._subscription is not None
-        socket = self._subscription.result()
         timeout_s = self.http.options.gap_s if inbox.behind else self._until_heartbeat_s()
         try:
             async with asyncio.timeout(timeout_s):
-                while (frame := await socket.receive()).event != "page":
-                    pass
-            self._backoff.reset()
+                return await self._subscription.receive()
         except TimeoutError:
             return None
         except ConnectionLost:
-            await self.disconnect()
             self._caught_up, self.phase = False, random.random()
-            self._subscription = asyncio.create_task(self._subscribe(self._backoff.next_s()))
+            await self._subscription.restart()
             return None
-        return decode(frame.data, type=Page)
 
     async def _is_behind_after_heartbeat(self, inbox: Inbox) -> bool:
         """Renew the lease; return whether the log's head, which the response has, lies ahead of the inbox."""
@@ -80,42 +70,12 @@ class Connection(ChatConnection):
 
     async def _read(self, inbox: Inbox) -> Page:
         """Read what is missing: at once if subscribed, and otherwise after a poll interval, or once subscribed."""
-        assert self._subscription is not None
-        if not self._subscription.done():
-            await asyncio.wait([self._subscription], timeout=self.phase * self.http.options.poll_s)
-            self.phase = 1.0
-        is_subscribed = self._subscription.done() and bool(self._subscription.result())
+        is_subscribed = await self._subscription.ready(self.phase * self.http.options.poll_s)
+        self.phase = 1.0
         page = await self.http.read(inbox.cursor)
         self._caught_up = is_subscribed and not page.events  # a full page may not have been the last
         return page
 
-    async def _subscribe(self, pause_s: float = 0.0) -> PusherSocket:
-        """Subscribe after a pause, and again after others until it succeeds. Raises Refused."""
-        while True:
-            await asyncio.sleep(pause_s)
-            with suppress(ConnectionLost, TimeoutError):
-                async with asyncio.timeout(self.http.options.answer_s):
-                    return await self._connect()
-            pause_s = self._backoff.next_s()
-
-    async def _connect(self) -> PusherSocket:
-        address = await self.http.get("/pusher/service", ServiceAddress)
-        socket = await PusherSocket.connect(address, self.http.options.answer_s)
-        try:
-            channel = f"private-room-{self.http.room}"
-            form = {"socket_id": socket.socket_id, "channel_name": channel}
-            signed = await self.http.post_form("/pusher/auth", form, dict[str, str])
-            await socket.subscribe(channel, signed["auth"])
-        except BaseException:
-            await socket.close()
-            raise
-        return socket
-
     async def disconnect(self) -> None:
         """Close the socket, or stop trying to open one."""
-        subscription, self._subscription = self._subscription, None
-        if subscription is not None:
-            subscription.cancel()
-            (result,) = await asyncio.gather(subscription, return_exceptions=True)
-            if isinstance(result, PusherSocket):
-                await result.close()
+        await self._subscription.close()

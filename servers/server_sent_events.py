@@ -12,31 +12,21 @@ proxy that speaks HTTP/2 carries the streams and the commands on one connection 
 """
 
 from collections.abc import AsyncIterator
-from contextlib import AbstractAsyncContextManager, AsyncExitStack, suppress
+from contextlib import AsyncExitStack
 from functools import lru_cache
 
-from sse_starlette import EventSourceResponse, ServerSentEvent
-from sse_starlette.sse import SendTimeoutError
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.types import Receive, Scope, Send
 
 from servers.core.chat import Chat
 from servers.core.counters import Counters, Purpose
 from servers.core.errors import ChatError
 from servers.core.held_lease import HeldLease
-from servers.core.room_feed import EncodedPage
 from servers.core.settings import Settings
-from servers.core.wire import encode
-from servers.http_endpoint import Reader, get, parse_cursor, parse_request, refusal_of
+from servers.event_stream import GRACE_S, PING, EventStream, page_event, refusal_event
+from servers.http_endpoint import Reader, get, parse_cursor, parse_request
 from servers.http_routes import chat_app
-
-LINE_END = "\n"
-GRACE_S = 5.0
-"""How long a stream may go on once the chat stops, or its lease or token has ended: longer than it takes to say so."""
-
-PING = ServerSentEvent(comment="ping", sep=LINE_END).encode()
 
 
 def create_app(chat: Chat, settings: Settings) -> Starlette:
@@ -52,7 +42,8 @@ def create_app(chat: Chat, settings: Settings) -> Starlette:
             await chat.acquire_lease(identity, room, connection)
             await chat.read(room, after)
             limit = held.required(chat.token_left_s(identity), GRACE_S)  # even while a send waits for its reader
-            return Stream(pages(reader, request.app.state.counters, held), settings.lease_s, limit, cleanup.pop_all())
+            coming = pages(reader, request.app.state.counters, held)
+            return EventStream(coming, settings.lease_s, limit, cleanup.pop_all())
 
     async def pages(reader: Reader, counters: Counters, held: HeldLease) -> AsyncIterator[bytes]:
         """Yield each page as it comes; a slow client catches up from its cursor.
@@ -74,42 +65,7 @@ def create_app(chat: Chat, settings: Settings) -> Starlette:
     return chat_app("server_sent_events", chat, settings, [get("/rooms/{room}/events", Purpose.RECEIVE, deliver)])
 
 
-class Stream(EventSourceResponse):
-    """A response that goes on until its pages end, its limit cuts it or its client is gone, and then cleans up.
-
-    send_timeout_s: a client that has read nothing for so long counts as gone.
-    """
-
-    def __init__(
-        self,
-        pages: AsyncIterator[bytes],
-        send_timeout_s: float,
-        limit: AbstractAsyncContextManager[None],
-        cleanup: AsyncExitStack,
-    ) -> None:
-        super().__init__(pages, ping=0, sep=LINE_END, shutdown_grace_period=GRACE_S, send_timeout=send_timeout_s)
-        self._limit = limit
-        self._cleanup = cleanup
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        async with self._cleanup:
-            with suppress(ChatError, SendTimeoutError):
-                async with self._limit:
-                    await super().__call__(scope, receive, send)
-
-
 def resume(reader: Reader, request: Request) -> Reader:
     """Return the reader at its Last-Event-ID, if it sends one, else at the cursor of its query. Raises BadRequest."""
     last_event_id = request.headers.get("last-event-id")
     return reader if last_event_id is None else reader._replace(after=parse_cursor("Last-Event-ID", last_event_id))
-
-
-def page_event(page: EncodedPage) -> bytes:
-    """Return the event that carries a page, and the cursor at which to resume."""
-    return ServerSentEvent(page.body.decode(), id=str(page.next), sep=LINE_END).encode()
-
-
-def refusal_event(refusal: ChatError) -> bytes:
-    """Return the event that says why the stream ends."""
-    body = encode(refusal_of(refusal)).decode()
-    return ServerSentEvent(body, event="refusal", sep=LINE_END).encode()

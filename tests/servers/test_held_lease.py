@@ -9,7 +9,7 @@ from starlette.types import Message
 
 from servers.core.errors import NotJoined, Unauthenticated
 from servers.core.held_lease import HeldLease
-from servers.server_sent_events import PING, Stream
+from servers.event_stream import PING, EventStream
 
 LONG_S = 60.0
 DEADLINE_S = 10.0
@@ -63,7 +63,7 @@ async def test_a_stream_whose_send_waits_ends_all_the_same(ends_with: str) -> No
             await asyncio.Event().wait()
 
     limit = held.required(0.01 if ends_with == "token" else LONG_S)
-    stream = Stream(pages(), 0.01 if ends_with == "silence" else LONG_S, limit, cleanup)
+    stream = EventStream(pages(), 0.01 if ends_with == "silence" else LONG_S, limit, cleanup)
     async with asyncio.timeout(DEADLINE_S):
         await stream({"type": "http", "method": "GET"}, receive, send)
     assert is_over.is_set()
