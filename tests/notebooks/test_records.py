@@ -9,7 +9,7 @@ import pytest
 from notebooks.analysis.claims import ledger
 from notebooks.analysis.deployments import reports
 from notebooks.analysis.deployments.side_by_side import under_load
-from notebooks.analysis.drills import load_drills
+from notebooks.analysis.drills import MEMORY, load_drills
 from notebooks.analysis.runs import ROOT, BrokenRun
 from notebooks.analysis.serverless import load_hosted
 from notebooks.analysis.shared_store import load_shared_store
@@ -98,3 +98,17 @@ def test_a_short_record_of_drills_shows_what_it_has(rows_max: int | None, table:
     assert (drills.losses, drills.failures) == (0, 0)
     assert len(drills.rows()) >= sum(len(rows) > 0 for rows in drills.tables.values())
     assert len(drills.panels()) == (2 if drills.soak["quarter"].nunique() > 1 else 0)
+
+
+def test_the_readme_quotes_the_drills_as_recorded() -> None:
+    drills = load_drills(REFERENCE)
+    soaked = drills.soak["at_s"].max() - drills.soak["at_s"].min()
+    quoted = (
+        f"{drills.kills['kills'].sum():,} kills",
+        f"{len(drills.faults)} stopped processes",
+        f"none of {sum(rows['messages'].sum() for rows in (drills.kills, drills.faults)):,} messages",
+        f"{drills.fuzz[['passed', 'refused', 'failed']].to_numpy().sum():,} fuzzed inputs",
+        f"soak of {soaked / 60:.0f} minutes memory grew by at most {100 * max(drills.growth(MEMORY).values()) - 100:.1f} %",
+    )
+    readme = " ".join((ROOT / "README.md").read_text(encoding="utf-8").split())
+    assert [text for text in quoted if text not in readme] == []
