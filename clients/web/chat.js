@@ -1,10 +1,10 @@
 // The chat in the browser: one user, one room, over the transport that this page's own server speaks.
 //
 // Opened by itself, it asks for a name; reloaded, it goes on in the same name, and leaves when it is closed. After the
-// browser's Back button, it goes on where it was. Within the demo it is a lane: the page around it sends the user's name
-// and what they write, and receives which message was seen when. Only the page that has this one in a frame may do that,
-// and only from an origin that the server states in `/health`: whoever wrote the link that opened this page must not
-// choose who controls it.
+// browser's Back button, it goes on where it was. Within the demo it is a lane: the page around it sends the user's
+// name and what they write, and receives which message was seen when. Only the page that has this one in a frame may do
+// that, and only from an origin that the server states in `/health`: whoever wrote the link that opened this page must
+// not choose who controls it.
 
 import { ChatSession } from "./chat/conversation.js";
 import { HttpSession } from "./chat/http.js";
@@ -55,7 +55,7 @@ async function chat(server, { name, token, room = "lobby", colour }) {
       view?.show();
     },
   });
-  addEventListener("pagehide", () => session.suspend()); // where a browser does not send this in frames, the lease expires
+  addEventListener("pagehide", () => session.suspend()); // without it, as in some frames, the lease expires
   addEventListener("pageshow", ({ persisted }) => persisted && session.resume()); // by the Back button
   await session.start(name, token);
   if (!isFramed) storeUser(name, session.account.token);

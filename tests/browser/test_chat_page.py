@@ -257,7 +257,7 @@ def test_a_page_names_the_connection_that_its_policy_forbids(browser: Browser) -
         load_with_policy(context, "connect-src 'self'")
         page = context.new_page()
         enter(page, f"{server.address}/web/chat.html", "Ada")  # a redirection would not be caught
-        expect(page.locator("#notice")).to_contain_text("does not allow a connection to ws://127.0.0.1")
+        expect(page.locator("#notice")).to_contain_text("forbids a connection to ws://127.0.0.1")
 
 
 @pytest.mark.parametrize("transport", ["long_polling", "server_sent_events"])

@@ -4,16 +4,14 @@ import { $ } from "../dom.js";
 
 const SLOW_MS = 3000;
 const NO_CONNECTION =
-  "The server has not answered yet. A browser opens six connections to a server of HTTP/1.1, and each tab of this chat " +
-  "holds one. If it is open in six tabs, close one.";
+  "The server has not answered yet. A browser opens six connections to a server of HTTP/1.1, and each tab of this " +
+  "chat holds one. If it is open in six tabs, close one.";
 
 /** Show a connection that the page's policy does not allow: the client learns only that it failed. */
 export function watchPolicy() {
   addEventListener("securitypolicyviolation", ({ effectiveDirective, blockedURI }) => {
     if (effectiveDirective !== "connect-src") return;
-    show(
-      `This page's policy does not allow a connection to ${blockedURI}. Check PUSHER_HOST and PUSHER_PORT of its server.`,
-    );
+    show(`This page's policy forbids a connection to ${blockedURI}. Check PUSHER_HOST and PUSHER_PORT of its server.`);
   });
 }
 
