@@ -7,16 +7,7 @@ import pytest
 from prompt_toolkit.formatted_text import fragment_list_to_text
 
 from clients.room_view import RoomView
-from clients.terminal import (
-    NAME_COLOURS,
-    RoomStatus,
-    ago,
-    day,
-    message_line,
-    notice_line,
-    visible,
-    wrapped,
-)
+from clients.terminal import NAME_COLOURS, RoomStatus, ago, day, message_line, notice_line, visible, wrapped
 from servers import transports
 from servers.core.wire import Account, Event, Kind, Member, Snapshot
 

@@ -28,10 +28,7 @@ def test_an_exact_run_has_nothing_to_complain_of() -> None:
         (BOTH[:1], "of 4 deliveries: 3 lost"),
         ([*BOTH, *BOTH, received(2, 0), received(2, 1)], "of 4 deliveries: 2 delivered twice"),
         ([received(2, 0), received(2, 1), *BOTH], "of 4 deliveries: 2 out of order"),
-        (
-            [received(2, 1), *BOTH[1:] * 2],
-            "of 4 deliveries: 2 lost, 1 delivered twice, 1 out of order",
-        ),
+        ([received(2, 1), *BOTH[1:] * 2], "of 4 deliveries: 2 lost, 1 delivered twice, 1 out of order"),
     ],
 )
 def test_loss_duplicates_and_disorder_are_each_counted(deliveries: list[Received], complaint: str) -> None:

@@ -84,8 +84,7 @@ def test_of_several_loads_the_first_is_read_unless_another_is_named(tmp_path: Pa
 
 
 @pytest.mark.parametrize(
-    ("push_service", "label"),
-    [("local stand-in", "Pusher adapter (local stand-in)"), ("rented", "Pusher adapter")],
+    ("push_service", "label"), [("local stand-in", "Pusher adapter (local stand-in)"), ("rented", "Pusher adapter")]
 )
 def test_only_a_rented_push_service_is_called_pusher_alone(tmp_path: Path, push_service: str, label: str) -> None:
     assert load(write(tmp_path, SyntheticRun(push_service=push_service))).label_of("pusher_adapter") == label

@@ -48,10 +48,7 @@ def test_a_run_that_cannot_be_priced_is_refused(
         rates(tmp_path, "raw_websocket")
 
 
-@given(
-    st.tuples(RATES, RATES, RATES),
-    st.lists(st.tuples(*[st.floats(1, 1e4)] * 3), min_size=4, max_size=6),
-)
+@given(st.tuples(RATES, RATES, RATES), st.lists(st.tuples(*[st.floats(1, 1e4)] * 3), min_size=4, max_size=6))
 def test_rates_explain_the_counts_that_they_made(true: tuple[float, float, float], causes: list[Causes]) -> None:
     found = fitted(causes, [Rate(*true).of(row) for row in causes])
     assert found.error < 1e-5
