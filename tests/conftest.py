@@ -1,4 +1,4 @@
-"""How the suite runs: async tests on asyncio, engines on demand, and tests that start a process marked as such.
+"""How the suite runs: async tests on asyncio, engines on demand, marked processes, and no example under a deadline.
 
 Under pytest-xdist a worker runs whole files (`--dist loadgroup`), so that fixtures of a file are started once; the
 groups that take longest start first. Missing engines are reported before the first test.
@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import pytest
+from hypothesis import settings
 
 from loadtests.harness.cores import LOCKS
 from tests.support.engines import Engines, what_is_missing
@@ -50,6 +51,8 @@ class ProcessGuard:
 
 
 guard = ProcessGuard()
+settings.register_profile("untimed", deadline=None)
+settings.load_profile("untimed")
 
 
 def pytest_xdist_auto_num_workers() -> int:

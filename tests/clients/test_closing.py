@@ -8,7 +8,6 @@ from websockets.asyncio.server import Server, ServerConnection, serve
 
 from clients.chat_socket import ChatSocket, close_websocket
 
-pytestmark = pytest.mark.anyio
 FRAMES = 200  # websockets stops reading when 16 wait unread
 DEADLINE_S = 5.0  # its own closing handshake gives up after 10
 

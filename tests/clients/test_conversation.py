@@ -21,6 +21,7 @@ RETRY_AFTER_S = 0.2
 QUICK = Options(backoff_s=0.001, backoff_max_s=0.002)
 BROKEN = ConnectionLost("the cable was pulled")
 GONE = Refused("unauthenticated", "the token has expired")
+BUG = KeyError("a bug")
 TOO_MANY = Refused("too_many", "two of your connections are open")
 NOT_JOINED = Refused("not_joined", "the lease has expired")
 Result = TypeVar("Result")
@@ -99,9 +100,7 @@ async def next_seqs(session: ChatSession, count: int) -> list[int]:
         return [(await anext(events)).seq for _ in range(count)]
 
 
-async def test_a_send_is_repeated_under_its_client_id_until_acknowledged(
-    session: ChatSession, connection: FakeConnection
-) -> None:
+async def test_a_send_is_repeated_until_acknowledged(session: ChatSession, connection: FakeConnection) -> None:
     connection.acks = [BROKEN, NOT_JOINED, Ack(seq=4, at_ms=7)]
     assert await session.send("hello") == Ack(seq=4, at_ms=7)
     first, *again = connection.posted
@@ -126,18 +125,9 @@ async def test_a_send_is_given_up_in_the_end(session: ChatSession, connection: F
         await session.send("hello")
 
 
-@pytest.mark.parametrize(
-    "answer",
-    [
-        wire.Refusal("too_many", "500 commands a second", retry_after_s=RETRY_AFTER_S),
-        wire.Refusal("unavailable", "stopping", retry_after_s=RETRY_AFTER_S),
-    ],
-    ids=lambda answer: answer.error,
-)
-async def test_an_attempt_is_repeated_no_sooner_than_the_server_says(
-    session: ChatSession, connection: FakeConnection, answer: wire.Refusal
-) -> None:
-    connection.acks = [refused(answer), Ack(seq=4)]
+@pytest.mark.parametrize("code", ["too_many", "unavailable"])
+async def test_no_retry_is_sooner_than_asked(session: ChatSession, connection: FakeConnection, code: str) -> None:
+    connection.acks = [refused(wire.Refusal(code, "the detail", retry_after_s=RETRY_AFTER_S)), Ack(seq=4)]
     started_s = asyncio.get_running_loop().time()
     await session.send("hello")
     assert asyncio.get_running_loop().time() - started_s >= RETRY_AFTER_S
@@ -170,9 +160,7 @@ async def test_a_lost_connection_or_membership_is_restored_from_the_cursor(
     assert connection.opened_from == [None, *[Cursor("e1", 2)] * attempts]
 
 
-async def test_a_connection_that_opens_and_brings_nothing_is_opened_ever_more_slowly(
-    connection: FakeConnection,
-) -> None:
+async def test_a_connection_that_brings_nothing_is_opened_ever_more_slowly(connection: FakeConnection) -> None:
     backoff = Mock(next_s=Mock(return_value=0.0))
     with patch("clients.conversation.Backoff", return_value=backoff):
         session = new_session(connection)
@@ -201,27 +189,24 @@ async def test_the_session_knows_whether_it_is_connected(session: ChatSession, c
     assert session.connected
 
 
-async def test_a_refusal_ends_the_events_after_those_before_it(
-    session: ChatSession, connection: FakeConnection
+@pytest.mark.parametrize(
+    ("ending", "openings", "expected"),
+    [(GONE, [], GONE), (BROKEN, [BROKEN, GONE], GONE), (BUG, [], BUG)],
+    ids=["refusal", "refusal while reconnecting", "unexpected error"],
+)
+async def test_an_error_ends_the_events_after_those_before_it(
+    session: ChatSession,
+    connection: FakeConnection,
+    ending: Exception,
+    openings: list[Snapshot | Exception],
+    expected: Exception,
 ) -> None:
-    connection.deliver(page(0, 2), GONE)
+    connection.openings = openings.copy()
+    connection.deliver(page(0, 2), ending)
     assert await next_seqs(session, 2) == [1, 2]
-    with pytest.raises(Refused, match="unauthenticated"):
+    with pytest.raises(type(expected), match=str(expected)):
         await next_seqs(session, 1)
     assert not session.connected
-
-
-async def test_a_refusal_while_reconnecting_ends_the_events(session: ChatSession, connection: FakeConnection) -> None:
-    connection.openings = [BROKEN, GONE]
-    connection.deliver(BROKEN)
-    with pytest.raises(Refused, match="unauthenticated"):
-        await next_seqs(session, 1)
-
-
-async def test_an_unexpected_error_reaches_the_reader(session: ChatSession, connection: FakeConnection) -> None:
-    connection.deliver(KeyError("a bug"))
-    with pytest.raises(KeyError, match="a bug"):
-        await next_seqs(session, 1)
 
 
 async def test_the_view_knows_an_event_before_the_reader_does(session: ChatSession, connection: FakeConnection) -> None:
@@ -248,21 +233,13 @@ async def test_leaving_closes_the_connection_and_ends_the_events(connection: Fak
     assert connection.is_closed
 
 
-async def test_a_lost_connection_does_not_keep_anybody_from_leaving(connection: FakeConnection) -> None:
-    with patch.object(connection, "leave", side_effect=BROKEN) as leave:
-        async with new_session(connection):
+@pytest.mark.parametrize("effect", [BROKEN, asyncio.Event().wait], ids=["lost connection", "silent server"])
+@patch("clients.conversation.LEAVE_S", 0.01)
+async def test_nothing_keeps_anybody_from_leaving(connection: FakeConnection, effect: object) -> None:
+    with patch.object(connection, "leave", side_effect=effect) as leave:
+        async with asyncio.timeout(DEADLINE_S), new_session(connection):
             pass
     leave.assert_awaited_once()
-
-
-async def test_leaving_does_not_wait_for_a_server_that_does_not_answer(
-    connection: FakeConnection, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("clients.conversation.LEAVE_S", 0.01)
-    async with asyncio.timeout(DEADLINE_S):
-        with patch.object(connection, "leave", asyncio.Event().wait):
-            async with new_session(connection):
-                pass
 
 
 async def test_a_refused_join_closes_every_connection(connection: FakeConnection) -> None:

@@ -5,7 +5,7 @@ import secrets
 import signal
 import socket
 from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from contextlib import AbstractContextManager, AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -18,7 +18,7 @@ from servers.deploy.child_process import ChildProcess, started
 from servers.deploy.relay import Relay
 from servers.transports import Transport
 from tests.conformance.conftest import ServerOf
-from tests.support.chat_harness import DEADLINE_S, OPTIONS, ChatHarness, events, online, serving, soon, until
+from tests.support.chat_harness import DEADLINE_S, OPTIONS, ChatHarness, deliver, events, online, serving, soon, until
 from tests.support.deployments import AnyDeployment
 from tests.support.engines import Engines
 
@@ -71,8 +71,7 @@ class RelayableServer:
 
 async def test_a_client_whose_connection_was_cut_resumes_where_it_was(server: RelayableServer) -> None:
     async with server.relayed() as (ada, bob, relays):
-        await ada.send("before")
-        assert [event.body for event in await events(bob, 1, Kind.MESSAGE)] == ["before"]
+        await deliver("before", ada, bob)
         for relay in relays:
             relay.is_cut = True
         await asyncio.gather(*(ada.send(str(n)) for n in range(MISSED)))
@@ -120,14 +119,8 @@ async def test_a_user_whose_connection_is_gone_goes_offline_and_comes_back(serve
         await until(ada, lambda: online(ada) == both)
 
 
-@contextmanager
-def on_file(transport: Transport, path: Path, *more: str, port: int = 0) -> Iterator[ChildProcess]:
-    with serving(transport, "--store", f"sqlite:///{path}", *more, port=port) as running:
-        yield running
-
-
-def port_of(running: ChildProcess) -> int:
-    return int(running.address.rpartition(":")[2])
+def on_file(transport: Transport, path: Path, *more: str, port: int = 0) -> AbstractContextManager[ChildProcess]:
+    return serving(transport, "--store", f"sqlite:///{path}", *more, port=port)
 
 
 async def test_an_acknowledged_message_survives_a_killed_server(transport: Transport, tmp_path: Path) -> None:
@@ -137,7 +130,7 @@ async def test_an_acknowledged_message_survives_a_killed_server(transport: Trans
             acks = await asyncio.gather(*(ada.send(str(n)) for n in range(20)))
             first.process.send_signal(signal.SIGKILL)
             first.process.wait()
-            with on_file(transport, tmp_path / "chat.db", port=port_of(first)):
+            with on_file(transport, tmp_path / "chat.db", port=int(first.address.rpartition(":")[2])):
                 await ada.send("after the restart")
                 log = await events(bob, 21, Kind.MESSAGE)
     assert [event.seq for event in log[:20]] == sorted(ack.seq for ack in acks)
@@ -148,8 +141,7 @@ async def test_a_clean_stop_waits_for_nobody(transport: Transport, tmp_path: Pat
     hold = ("--hold", str(10 * DEADLINE_S))  # parked polls would take all of it, open sockets for ever
     with on_file(transport, tmp_path / "chat.db", *hold) as first:
         async with ChatHarness(transport, first.address).joined("Ada", "Bob") as (ada, bob):
-            await ada.send("before")
-            await events(bob, 1, Kind.MESSAGE)
+            await deliver("before", ada, bob)
             first.process.send_signal(signal.SIGTERM)
             async with asyncio.timeout(DEADLINE_S):
                 status = await asyncio.to_thread(first.process.wait)

@@ -6,7 +6,7 @@ import httpx
 
 from clients.http_session import tls_context
 from servers.core.wire import Kind
-from tests.support.chat_harness import LEASE_S, ChatHarness, events, online, until
+from tests.support.chat_harness import LEASE_S, ChatHarness, deliver, events, online, until
 
 
 async def test_joining_shows_to_those_inside_and_to_the_one_who_joins(harness: ChatHarness) -> None:
@@ -16,32 +16,26 @@ async def test_joining_shows_to_those_inside_and_to_the_one_who_joins(harness: C
         assert online(bob) == both
 
 
-async def test_leaving_shows_at_once_with_the_time_last_seen(harness: ChatHarness) -> None:
+async def test_who_leaves_is_offline_at_once_and_for_newcomers_with_the_time_last_seen(harness: ChatHarness) -> None:
     async with harness.joined("Ada") as (ada,):
         async with harness.joined("Bob") as (bob,):
             await events(ada, 1, Kind.PRESENCE)
         (gone,) = await events(ada, 1, Kind.PRESENCE)
+        async with harness.joined("Cyd") as (cyd,):
+            shown = {member.name: member.online for member in cyd.members()}
+    assert shown == {ada.account.name: True, bob.account.name: False, cyd.account.name: True}
     assert (gone.body, gone.sender) == ("offline", bob.account.user)
     (member,) = [member for member in ada.members() if member.user == bob.account.user]
-    assert not member.online
-    assert member.last_seen_ms == gone.at_ms
+    assert (member.online, member.last_seen_ms) == (False, gone.at_ms)
 
 
 async def test_whoever_has_left_comes_back_under_the_same_name_without_a_token(harness: ChatHarness) -> None:
-    name = f"Ada-{secrets.token_hex(3)}"
-    for _ in range(3):
+    name, users = f"Ada-{secrets.token_hex(3)}", set()
+    for visit in range(1, 4):
         async with await harness.log_in_as(name) as ada:
             assert online(ada) == {name}
-
-
-async def test_those_who_left_stay_on_the_list_as_offline(harness: ChatHarness) -> None:
-    async with harness.joined("Ada") as (ada,):
-        pass
-    async with harness.joined("Bob") as (bob,):
-        assert {member.name: member.online for member in bob.members()} == {
-            ada.account.name: False,
-            bob.account.name: True,
-        }
+            users.add(ada.account.user)
+            assert len(users) == visit, "nobody becomes the user of before by a name alone"
 
 
 async def test_a_user_stays_online_far_beyond_one_lease(harness: ChatHarness) -> None:
@@ -61,8 +55,7 @@ async def test_two_windows_of_one_user_count_as_one(harness: ChatHarness) -> Non
             second = await harness.log_in_as(bob.account.name, bob.account.token)
             assert second.account.user == bob.account.user
             async with second:
-                await ada.send("two windows")
-                assert [event.body for event in await events(second, 1, Kind.MESSAGE)] == ["two windows"]
+                await deliver("two windows", ada, second)
             await ada.send("one window")
         received = [(event.kind, event.body) for event in await events(ada, 4)]
     assert received == [
@@ -81,5 +74,4 @@ async def test_a_connection_that_has_left_is_ended_and_its_client_joins_again(ha
             left = {"connection": ada._http.connection}
             assert (await elsewhere.post(f"/rooms/{harness.room}/leave", json=left, headers=token)).is_success
         assert [event.body for event in await events(bob, 2, Kind.PRESENCE)] == ["offline", "online"]
-        await ada.send("back")
-        assert [event.body for event in await events(bob, 1, Kind.MESSAGE)] == ["back"]
+        await deliver("back", ada, bob)

@@ -48,9 +48,7 @@ COMMANDS = {
 
 
 @pytest.mark.parametrize(("kind", "body", "expected"), COMMANDS.values(), ids=COMMANDS)
-async def test_a_command_is_answered_alike_on_every_transport(
-    harness: ChatHarness, kind: str, body: bytes, expected: str
-) -> None:
+async def test_a_command_is_answered_alike(harness: ChatHarness, kind: str, body: bytes, expected: str) -> None:
     async with harness.joined("Ada") as (ada,):
         assert await raw_sender(harness).command(ada.account.token, kind, body) == expected
         await ada.send("still there")
@@ -82,19 +80,14 @@ async def test_nobody_can_speak_as_another(harness: ChatHarness) -> None:
     assert (event.sender, event.name) == (ada.account.user, ada.account.name)
 
 
-async def test_a_page_from_elsewhere_may_not_call(harness: ChatHarness) -> None:
+async def test_a_page_from_elsewhere_or_under_another_host_name_may_not_call(harness: ChatHarness) -> None:
     ada = await harness.log_in("Ada")
     raw = raw_sender(harness)
-    assert await raw.join(ada.account.token, Origin="http://evil.example") == "forbidden"
-    assert await raw.join(ada.account.token, Origin="null") == "forbidden"
-    assert await raw.join(ada.account.token, Origin=harness.address) == OK
-    await ada.close()
-
-
-async def test_a_host_name_that_is_not_ours_is_refused(harness: ChatHarness) -> None:
-    ada = await harness.log_in("Ada")
+    for origin in ("http://evil.example", "null"):
+        assert await raw.join(ada.account.token, Origin=origin) == "forbidden", origin
     for host in ("evil.example", "evil.example:80", "127.0.0.1.evil.example", ""):
-        assert await raw_sender(harness).join(ada.account.token, Host=host) == "forbidden", host
+        assert await raw.join(ada.account.token, Host=host) == "forbidden", host
+    assert await raw.join(ada.account.token, Origin=harness.address) == OK
     await ada.close()
 
 
@@ -123,43 +116,31 @@ async def test_who_has_left_is_a_stranger_until_they_join_again(harness: ChatHar
 
 @pytest.mark.parametrize("room", ["a b", "x" * 65, "r\u00f6\u00f6m", "a.b", "\0"])
 async def test_an_unfit_room_name_is_refused(harness: ChatHarness, room: str) -> None:
-    ada = await harness.log_in("Ada")
-    assert (
-        await raw_sender(ChatHarness(harness.transport, harness.address, room)).join(ada.account.token) == "bad_request"
-    )
+    ada, elsewhere = await harness.log_in("Ada"), ChatHarness(harness.transport, harness.address, room)
+    assert await raw_sender(elsewhere).join(ada.account.token) == "bad_request"
     await ada.close()
 
 
 @pytest.mark.parametrize("name", ["", " ", "x" * 33, "a\nb", "\u202eevil", "\u3164", "\u0301"])
 async def test_an_unfit_display_name_is_refused(harness: ChatHarness, name: str) -> None:
-    with pytest.raises(Refused) as refusal:
+    with pytest.raises(Refused, match="bad_request"):
         await harness.log_in_as(name)
-    assert refusal.value.code == "bad_request"
 
 
 async def test_a_name_in_use_is_refused_without_its_token(harness: ChatHarness) -> None:
     async with harness.joined("Ada") as (ada,):
-        with pytest.raises(Refused) as refusal:
+        with pytest.raises(Refused, match="name_taken"):
             await harness.log_in_as(ada.account.name.upper().replace("A", "\uff21"))  # of full width
-        assert refusal.value.code == "name_taken"
         again = await harness.log_in_as(ada.account.name, ada.account.token)
         assert again.account.user == ada.account.user
         await again.close()
 
 
-async def test_a_name_is_free_as_soon_as_its_user_has_left(harness: ChatHarness) -> None:
-    async with harness.joined("Ada") as (ada,):
-        pass
-    async with await harness.log_in_as(ada.account.name) as again:
-        assert again.account.user != ada.account.user
-
-
 async def test_a_client_of_another_transport_is_refused_before_it_logs_in(harness: ChatHarness) -> None:
     for other in TRANSPORTS:
         if other != harness.transport:
-            with pytest.raises(Refused) as refusal:
+            with pytest.raises(Refused, match="wrong_transport"):
                 await ChatHarness(other, harness.address).log_in("Ada")
-            assert refusal.value.code == "wrong_transport"
 
 
 async def test_who_sends_too_fast_is_refused_and_gets_through_later(serve: Serve, transport: Transport) -> None:

@@ -18,7 +18,7 @@ from servers.deploy.child_process import ChildProcess
 from servers.deploy.empty_database import engine_folder
 from servers.deploy.engines import Engine
 from servers.transports import TRANSPORTS, Transport
-from tests.support.chat_harness import DEADLINE_S, ChatHarness, events, online, serving, soon, until
+from tests.support.chat_harness import DEADLINE_S, ChatHarness, deliver, events, online, serving, soon, until
 from tests.support.engines import SHARED
 
 pytestmark = pytest.mark.process
@@ -66,8 +66,19 @@ def shared(transport: Transport, store: str, engine_of: Callable[[str], Engine])
         yield SharedServer(engine, running, url, ChatHarness(transport, running.address))
 
 
-async def under_load(shared: SharedServer, happens: Callable[[], None]) -> None:
-    """Let four users talk, make something happen to them, and check that everyone has received all, once, in order."""
+def kill_worker(shared: SharedServer) -> None:
+    os.kill(shared.running.facts["pids"]["api_2"], signal.SIGKILL)
+
+
+def kill_store(shared: SharedServer) -> None:
+    shared.engine.kill()
+    shared.engine.start()
+
+
+@pytest.mark.parametrize("kill", [kill_worker, kill_store])
+@pytest.mark.parametrize(("transport", "store"), PAIRS)
+async def test_a_kill_costs_nobody_a_message(shared: SharedServer, kill: Callable[[SharedServer], None]) -> None:
+    """Let four users talk, kill something, and check that everyone has received all, once, in order."""
     acks: list[Ack] = []
     loaded = asyncio.Event()
 
@@ -81,7 +92,7 @@ async def under_load(shared: SharedServer, happens: Callable[[], None]) -> None:
         talking = [asyncio.create_task(talk(client)) for client in clients]
         async with asyncio.timeout(3 * DEADLINE_S):
             await loaded.wait()
-            await asyncio.to_thread(happens)
+            await asyncio.to_thread(kill, shared)
             await asyncio.gather(*talking)
             logs = [await events(client, 4 * EACH, Kind.MESSAGE) for client in clients]
     assert logs[0] == logs[1] == logs[2] == logs[3]
@@ -89,32 +100,16 @@ async def under_load(shared: SharedServer, happens: Callable[[], None]) -> None:
     assert len({event.body for event in logs[0]}) == 4 * EACH
 
 
-@pytest.mark.parametrize(("transport", "store"), PAIRS)
-async def test_a_worker_that_is_killed_costs_nobody_a_message(shared: SharedServer) -> None:
-    await under_load(shared, lambda: os.kill(shared.running.facts["pids"]["api_2"], signal.SIGKILL))
-
-
-@pytest.mark.parametrize(("transport", "store"), PAIRS)
-async def test_a_store_that_is_killed_costs_nobody_a_message(shared: SharedServer) -> None:
-    def crash() -> None:
-        shared.engine.kill()
-        shared.engine.start()
-
-    await under_load(shared, crash)
-
-
 @pytest.mark.parametrize(
     ("transport", "store"), [pytest.param(transport, "redis", id=transport.slug) for transport in TRANSPORTS]
 )
 async def test_after_its_redis_was_emptied_everyone_starts_over_in_the_new_log(shared: SharedServer) -> None:
     async with shared.harness.joined("Ada", "Bob") as (ada, bob):
-        await ada.send("lost")
-        assert [event.body for event in await events(bob, 1, Kind.MESSAGE)] == ["lost"]
+        await deliver("lost", ada, bob)
         epoch = bob.snapshot.epoch
         with redis.Redis.from_url(shared.url) as connection:
             connection.flushdb()
-        await ada.send("new")
-        assert [event.body for event in await events(bob, 1, Kind.MESSAGE)] == ["new"]
+        await deliver("new", ada, bob)
         await until(bob, lambda: online(bob) == {ada.account.name, bob.account.name})
         assert bob.snapshot.epoch != epoch
 

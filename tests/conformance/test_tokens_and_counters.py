@@ -23,10 +23,9 @@ def is_edge(stats: dict[str, Any]) -> bool:
 
 
 async def test_a_conversation_ends_when_its_token_does(transport: Transport, serve: Serve) -> None:
-    with serve("--token", "1") as running, pytest.raises(Refused) as refusal:
+    with serve("--token", "1") as running, pytest.raises(Refused, match="unauthenticated"):
         async with ChatHarness(transport, running.address).joined("Ada") as (ada,):
             await events(ada, 1_000)
-    assert refusal.value.code == "unauthenticated"
 
 
 async def test_a_server_counts_what_it_did(harness: ChatHarness) -> None:

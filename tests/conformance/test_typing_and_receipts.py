@@ -30,40 +30,12 @@ async def test_typing_ends_when_stopped_or_when_the_message_comes(harness: ChatH
         assert bob.view.typing(before_s) == []
 
 
-async def test_receipts_tell_everyone_who_has_read_how_far(harness: ChatHarness) -> None:
+async def test_receipts_tell_everyone_and_newcomers_who_has_read_how_far(harness: ChatHarness) -> None:
     async with harness.joined("Ada", "Bob") as (ada, bob):
         ack = await ada.send("read me")
         await bob.mark_read(ack.seq)
         (receipt,) = await events(ada, 1, Kind.RECEIPT)
         assert (receipt.sender, receipt.body) == (bob.account.user, str(ack.seq))
         assert ada.view.readers(ack.seq) == [bob.account.name]
-
-
-async def test_no_client_id_meets_a_receipt(harness: ChatHarness) -> None:
-    async with harness.joined("Ada") as (ada,):
-        first = await ada.send("one")
-        await ada.mark_read(first.seq)
-        await ada.send("two", client_id=f"read-{first.seq}")
-        await ada.send("three", client_id="read-3")
-        await ada.mark_read(3)
-        found = await events(ada, 5, Kind.MESSAGE, Kind.RECEIPT)
-        assert [event.body for event in found] == ["one", str(first.seq), "two", "three", "3"]
-
-
-async def test_receipts_only_ever_grow(harness: ChatHarness) -> None:
-    async with harness.joined("Ada", "Bob") as (ada, bob):
-        first, second = await ada.send("one"), await ada.send("two")
-        for up_to in (second.seq, first.seq, second.seq):
-            await bob.mark_read(up_to)
-        await ada.send("three")
-        kinds = [event.kind for event in await events(ada, 4, Kind.MESSAGE, Kind.RECEIPT)]
-        assert kinds.count(Kind.RECEIPT) == 1
-        assert ada.view.receipts == {bob.account.user: second.seq}
-
-
-async def test_a_newcomer_receives_everybodys_receipts(harness: ChatHarness) -> None:
-    async with harness.joined("Ada", "Bob") as (ada, bob):
-        ack = await ada.send("read me")
-        await bob.mark_read(ack.seq)
         async with harness.joined("Cyd") as (cyd,):
             assert cyd.snapshot.receipts == {bob.account.user: ack.seq}

@@ -136,7 +136,7 @@ async def test_a_cancelled_append_neither_breaks_the_log_nor_hides_from_waiters(
     assert (await store.append("room", draft("next"))).seq == 2
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(appends=APPENDS)
 @example([("a", "x", "1"), ("a", "x", "1"), ("a", "y", "1"), ("b", "x", "1")])
 def test_any_mix_of_appends_reads_as_a_list_without_retries(url: str, appends: list[tuple[str, str, str]]) -> None:
@@ -157,7 +157,7 @@ def test_any_mix_of_appends_reads_as_a_list_without_retries(url: str, appends: l
     asyncio.run(play())
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(commands=st.lists(st.tuples(st.sampled_from("ab"), COMMANDS), max_size=20))
 def test_every_acknowledged_command_is_in_the_log(url: str, commands: list[tuple[str, SocketCommand]]) -> None:
     async def play() -> None:

@@ -79,6 +79,13 @@ async def events(client: ChatSession, count: int, *kinds: Kind) -> list[Event]:
     raise AssertionError(f"the events ended after {found}")
 
 
+async def deliver(text: str, sender: ChatSession, *recipients: ChatSession) -> None:
+    """Send a text, and await that each recipient has it as the next message."""
+    await sender.send(text)
+    for recipient in recipients:
+        assert [event.body for event in await events(recipient, 1, Kind.MESSAGE)] == [text]
+
+
 async def until(client: ChatSession, holds: Callable[[], bool]) -> None:
     """Read events until a condition holds."""
     async with asyncio.timeout(DEADLINE_S), aclosing(client.events()) as coming:  # type: ignore[type-var]
