@@ -107,9 +107,7 @@ def test_a_push_service_at_an_ipv6_address_is_named_in_brackets(monkeypatch: pyt
 
 @pytest.mark.process
 @pytest.mark.parametrize("transport", TRANSPORTS, ids=str)
-async def test_a_chat_on_the_loopback_of_ipv6_needs_no_proxy(
-    monkeypatch: pytest.MonkeyPatch, transport: Transport
-) -> None:
+async def test_a_chat_on_loopback_of_ipv6_needs_no_proxy(monkeypatch: pytest.MonkeyPatch, transport: Transport) -> None:
     for name in ("http_proxy", "https_proxy", "all_proxy"):
         monkeypatch.setenv(name, "http://127.0.0.1:1")
     with serving(transport, "--host", "::1") as server:

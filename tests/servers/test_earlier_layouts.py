@@ -90,8 +90,7 @@ async def redis_of_old(engines: Engines, folder: Path) -> str:
 
 
 @pytest.mark.parametrize(
-    "old",
-    [sqlite_of_old, *(pytest.param(old, marks=pytest.mark.process) for old in (postgres_of_old, redis_of_old))],
+    "old", [sqlite_of_old, *(pytest.param(old, marks=pytest.mark.process) for old in (postgres_of_old, redis_of_old))]
 )
 async def test_it_opens_and_works(old: OldDatabase, engines: Engines, tmp_path: Path) -> None:
     url = await old(engines, tmp_path)

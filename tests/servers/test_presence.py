@@ -60,9 +60,7 @@ def presence(store: CountingStore, clock: FakeClock) -> Presence:
     return Presence(store, clock, Settings(lease_s=LEASE_S))
 
 
-async def test_renewals_reach_the_store_every_third_of_a_lease_at_most(
-    presence: Presence, store: CountingStore, clock: FakeClock
-) -> None:
+async def test_a_lease_is_renewed_thrice_at_most(presence: Presence, store: CountingStore, clock: FakeClock) -> None:
     await presence.join(WINDOW)
     for _ in range(60):
         clock.advance(0.5)
@@ -99,13 +97,10 @@ async def test_a_user_who_returns_after_expiry_is_online_again(presence: Presenc
     clock.advance(2 * LEASE_S)
     await presence.sweep()
     back = await presence.renew(WINDOW)
-    assert back is not None
-    assert back.body == "online"
+    assert back and back.body == "online"
 
 
-async def test_who_is_back_is_returned_though_the_store_fails(
-    presence: Presence, store: CountingStore, clock: FakeClock
-) -> None:
+async def test_who_is_back_is_returned_amid_failure(presence: Presence, store: CountingStore, clock: FakeClock) -> None:
     await presence.join(WINDOW)
     clock.advance(2 * LEASE_S)
     assert [event.body for event in await presence.sweep()] == ["offline"]
@@ -124,9 +119,7 @@ async def test_who_has_left_is_no_member_at_once(presence: Presence) -> None:
         await presence.renew(WINDOW)
 
 
-async def test_a_lease_that_was_removed_ends_what_it_was_held_for(
-    presence: Presence, store: CountingStore, clock: FakeClock
-) -> None:
+async def test_a_removed_lease_ends_what_it_holds(presence: Presence, store: CountingStore, clock: FakeClock) -> None:
     await presence.join(WINDOW)
     with pytest.raises(NotJoined), presence.keep_online(WINDOW) as held:
         async with held.required(LEASE_S):
@@ -146,9 +139,7 @@ async def test_the_end_of_an_old_socket_does_not_end_one_that_has_joined_again(p
         assert not held.ended
 
 
-async def test_who_went_offline_elsewhere_is_renewed_by_the_next_sweep(
-    presence: Presence, store: CountingStore
-) -> None:
+async def test_who_went_offline_elsewhere_is_renewed_by_a_sweep(presence: Presence, store: CountingStore) -> None:
     await presence.join(WINDOW)
     with presence.keep_online(WINDOW):
         presence.on_foreign_event(Event("room", 1, Kind.PRESENCE, "ada", "Ada", "offline", 1))
@@ -173,9 +164,7 @@ async def test_the_open_requests_of_one_connection_are_bounded(presence: Presenc
 
 
 @pytest.mark.parametrize("jump_s", [HOUR_S, -HOUR_S])
-async def test_leases_end_on_time_though_the_wall_clock_is_set(
-    presence: Presence, clock: FakeClock, jump_s: float
-) -> None:
+async def test_leases_end_on_time_though_the_clock_is_set(presence: Presence, clock: FakeClock, jump_s: float) -> None:
     await presence.join(WINDOW)
     await presence.join(BOB)
     clock.wrong_s += jump_s

@@ -16,12 +16,13 @@ from servers.core.stores import postgres_listener, redis_reader
 from servers.core.wire import Cursor
 from servers.deploy.empty_database import engine_folder
 from servers.deploy.engines import Engine, as_nobody, give_to_engines, postgres_server, program, redis_server
-from tests.support.engines import SHARED, answered
+from tests.support.engines import answered
 from tests.support.stores import draft, opened
 
 pytestmark = pytest.mark.process
 DEADLINE_S = 15.0
 Step = Callable[[], None]
+FailingOver = tuple[Engine, Step, Step]
 
 
 def until(holds: Callable[[], object]) -> None:
@@ -32,7 +33,7 @@ def until(holds: Callable[[], object]) -> None:
 
 
 @contextmanager
-def redis_that_fails_over(folder: Path) -> Iterator[tuple[Engine, Step, Step]]:
+def redis_that_fails_over(folder: Path) -> Iterator[FailingOver]:
     """Have a Redis whose place can be taken by a replica that has stopped following it."""
     with redis_server(folder / "one") as engine, redis_server(folder / "replica") as behind:
         here, there = (redis.Redis.from_url(each.url) for each in (engine, behind))
@@ -56,7 +57,7 @@ def redis_that_fails_over(folder: Path) -> Iterator[tuple[Engine, Step, Step]]:
 
 
 @contextmanager
-def postgres_that_fails_over(folder: Path) -> Iterator[tuple[Engine, Step, Step]]:
+def postgres_that_fails_over(folder: Path) -> Iterator[FailingOver]:
     """Have a PostgreSQL whose place can be taken by a standby that has stopped following it."""
     with postgres_server(folder / "one") as engine:
         data, standby = folder / "one" / "data", folder / "standby"
@@ -88,19 +89,14 @@ def query(url: str, statement: str) -> str:
     ).stdout.strip()
 
 
-FAILING_OVER = {"redis": redis_that_fails_over, "postgresql": postgres_that_fails_over}
-
-
-@pytest.fixture(params=SHARED)
-def failing_over(request: pytest.FixtureRequest) -> Iterator[tuple[Engine, Step, Step]]:
-    with engine_folder() as folder, FAILING_OVER[request.param](folder) as engine:
+@pytest.fixture(params=[redis_that_fails_over, postgres_that_fails_over])
+def failing_over(request: pytest.FixtureRequest) -> Iterator[FailingOver]:
+    with engine_folder() as folder, request.param(folder) as engine:
         yield engine
 
 
 @pytest.fixture
-async def stores(
-    failing_over: tuple[Engine, Step, Step], monkeypatch: pytest.MonkeyPatch
-) -> AsyncIterator[list[Store]]:
+async def stores(failing_over: FailingOver, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[list[Store]]:
     """Return two stores that, once their connections have broken, do not listen again: an append always comes first."""
     for module in (redis_reader, postgres_listener):
         monkeypatch.setattr(module, "RETRY_S", 10 * DEADLINE_S)
@@ -109,7 +105,7 @@ async def stores(
 
 
 async def test_numbers_that_a_promoted_replica_gives_again_are_of_another_log(
-    failing_over: tuple[Engine, Step, Step], stores: list[Store]
+    failing_over: FailingOver, stores: list[Store]
 ) -> None:
     _, fall_behind, take_over = failing_over
     one, other = stores

@@ -2,7 +2,6 @@
 
 import asyncio
 import os
-import secrets
 import signal
 from contextlib import suppress
 from typing import Any
@@ -18,17 +17,20 @@ from servers.core.wire import Kind
 from servers.deploy.child_process import started
 from servers.transports import find
 from tests.support.chat_harness import DEADLINE_S, ChatHarness, events, serving
+from tests.support.pusher_process import ENV, push_service, service_settings
 
 pytestmark = pytest.mark.process
 ADAPTER = find("pusher_adapter")
 
 
-async def health(address: str, status: str) -> dict[str, Any]:
-    """Request the health until it has this status."""
+async def stated(address: str, path: str = "/health", **facts: object) -> dict[str, Any]:
+    """Request a page, even of a server that is still to come, until it states these facts."""
     async with asyncio.timeout(DEADLINE_S), httpx.AsyncClient(base_url=address, trust_env=False) as http:
-        while (found := (await http.get("/health")).json())["status"] != status:
-            pass
-    return dict(found)
+        while True:
+            with suppress(httpx.TransportError):
+                found: dict[str, Any] = (await http.get(path)).json()
+                if facts.items() <= {name: found.get(name) for name in facts}.items():
+                    return found
 
 
 @pytest.mark.parametrize(
@@ -45,47 +47,36 @@ def test_a_page_may_connect_to_the_push_service_of_the_environment_only(host: st
 
 
 async def test_clients_read_over_http_while_the_push_service_is_down_and_are_pushed_to_when_it_is_back() -> None:
-    env = {"PUSHER_APP_ID": "1", "PUSHER_KEY": "key", "PUSHER_SECRET": secrets.token_hex(8), "PUSHER_HOST": "127.0.0.1"}
-    with started(["servers.pusher_service", "--port", "0"], env=env) as service:
-        port = service.address.rpartition(":")[2]
-        with serving(ADAPTER, env=env | {"PUSHER_PORT": port}) as server:
+    with push_service() as service:
+        env = service_settings(service.address)
+        with serving(ADAPTER, env=env) as server:
             harness = ChatHarness(ADAPTER, server.address)
             async with harness.joined("Ada", "Bob") as (ada, bob):
                 await ada.send("before")
                 assert [event.body for event in await events(bob, 1, Kind.MESSAGE)] == ["before"]
-                assert (await health(server.address, "ok"))["ok"]
+                await stated(server.address, status="ok", ok=True)
                 service.process.kill()
                 await asyncio.to_thread(service.process.wait)
                 for n in range(5):
                     await ada.send(str(n))
                 assert [event.body for event in await events(bob, 5, Kind.MESSAGE)] == [*map(str, range(5))]
-                assert not (await health(server.address, "degraded"))["ok"]
+                await stated(server.address, status="degraded", ok=False)
                 async with await harness.log_in("Eve") as eve:  # who comes meanwhile is served, too
                     await ada.send("hello")
                     assert [event.body for event in await events(eve, 1, Kind.MESSAGE)] == ["hello"]
-                with started(["servers.pusher_service", "--port", port], env=env) as revived:
-                    await _subscribed(revived.address, 2)
+                with push_service("--port", env["PUSHER_PORT"]) as revived:
+                    await stated(revived.address, "/stats", subscriptions=2)
                     await ada.send("after")
                     assert [event.body for event in await events(bob, 2, Kind.MESSAGE)] == ["hello", "after"]
-                    assert (await health(server.address, "ok"))["ok"]
-
-
-async def _subscribed(service: str, count: int) -> None:
-    async with asyncio.timeout(DEADLINE_S), httpx.AsyncClient(base_url=service, trust_env=False) as http:
-        while (await http.get("/stats")).json()["subscriptions"] < count:
-            pass
+                    await stated(server.address, status="ok", ok=True)
 
 
 async def test_a_push_service_that_is_killed_is_started_again_at_its_address() -> None:
     with serving(ADAPTER) as server:
         service, pids = server.facts["push_service"], server.facts["pids"]
         os.kill(pids["push_service"], signal.SIGKILL)
-        async with asyncio.timeout(DEADLINE_S), httpx.AsyncClient(base_url=service, trust_env=False) as http:
-            while True:
-                with suppress(httpx.TransportError):
-                    assert (await http.get("/health")).is_success
-                    break
-        assert (await health(server.address, "ok"))["ok"]
+        await stated(service)
+        await stated(server.address, status="ok", ok=True)
         server.process.terminate()
         await asyncio.to_thread(server.process.wait, DEADLINE_S)
     with pytest.raises(httpx.ConnectError):  # and it ends with the adapter
@@ -93,15 +84,14 @@ async def test_a_push_service_that_is_killed_is_started_again_at_its_address() -
 
 
 async def test_health_says_why_events_are_not_pushed() -> None:
-    env = {"PUSHER_APP_ID": "1", "PUSHER_KEY": "key", "PUSHER_SECRET": secrets.token_hex(8), "PUSHER_HOST": "127.0.0.1"}
     with (
-        started(["servers.pusher_service", "--port", "0"], env={**env, "PUSHER_SECRET": "another"}) as service,
-        serving(ADAPTER, env=env | {"PUSHER_PORT": service.address.rpartition(":")[2]}) as server,
+        started(["servers.pusher_service", "--port", "0"], env={**ENV, "PUSHER_SECRET": "another"}) as service,
+        serving(ADAPTER, env=service_settings(service.address)) as server,
     ):
-        assert (await health(server.address, "ok"))["ok"]
+        await stated(server.address, status="ok", ok=True)
         async with ChatHarness(ADAPTER, server.address).joined("Ada") as (ada,):
             await ada.send("which is refused by the service")
-            assert "signature" in (await health(server.address, "degraded"))["detail"]
+            assert "signature" in (await stated(server.address, status="degraded"))["detail"]
             assert [event.body for event in await events(ada, 1, Kind.MESSAGE)]  # over HTTP
 
 

@@ -21,6 +21,21 @@ LOG = 2_000
 READ_MAX = 500
 """How many rows the commands below may read; each of them would exceed it if it read the log, or all members."""
 
+READ_ROWS = """
+SELECT sum(seq_scan)::bigint, sum(seq_tup_read + coalesce(idx_tup_fetch, 0))::bigint
+FROM pg_stat_user_tables WHERE relname NOT IN ('meta')"""
+CONNECTED = "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'push-or-poll'"
+FILL = f"""
+SET search_path = chat;
+INSERT INTO rooms VALUES ('room', {LOG});
+INSERT INTO events SELECT 'room', n, CASE n WHEN 1 THEN 'message' WHEN 2 THEN 'receipt' ELSE 'typing' END, 'bob', 'Bob',
+    CASE n WHEN 1 THEN 'first'::bytea ELSE '1'::bytea END, 0, CASE n WHEN 1 THEN 'x' ELSE '' END, NULL
+    FROM generate_series(1, {LOG}) AS n;
+INSERT INTO members SELECT 'room', 'user' || n, 'User ' || n, false, n FROM generate_series(1, {LOG}) AS n;
+INSERT INTO connections SELECT 'room', 'user' || n, 'window', 9000, n FROM generate_series(1, {LOG}) AS n;
+ANALYZE;
+"""
+
 
 async def use(store: Store) -> None:
     """Call every method that reads or writes."""
@@ -66,22 +81,6 @@ async def test_each_query_of_sqlite_uses_an_index(tmp_path: Path, monkeypatch: p
             assert not step.startswith("SCAN") or by_who_is_online or "CONSTANT" in step, (statement, step)
             whole_room = step.startswith("SEARCH events") and step.endswith("(room=?)")
             assert not whole_room or "MAX(seq)" in statement, (statement, step)
-
-
-READ_ROWS = """
-SELECT sum(seq_scan)::bigint, sum(seq_tup_read + coalesce(idx_tup_fetch, 0))::bigint
-FROM pg_stat_user_tables WHERE relname NOT IN ('meta')"""
-CONNECTED = "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'push-or-poll'"
-FILL = f"""
-SET search_path = chat;
-INSERT INTO rooms VALUES ('room', {LOG});
-INSERT INTO events SELECT 'room', n, CASE n WHEN 1 THEN 'message' WHEN 2 THEN 'receipt' ELSE 'typing' END, 'bob', 'Bob',
-    CASE n WHEN 1 THEN 'first'::bytea ELSE '1'::bytea END, 0, CASE n WHEN 1 THEN 'x' ELSE '' END, NULL
-    FROM generate_series(1, {LOG}) AS n;
-INSERT INTO members SELECT 'room', 'user' || n, 'User ' || n, false, n FROM generate_series(1, {LOG}) AS n;
-INSERT INTO connections SELECT 'room', 'user' || n, 'window', 9000, n FROM generate_series(1, {LOG}) AS n;
-ANALYZE;
-"""
 
 
 @pytest.mark.process

@@ -2,9 +2,7 @@
 
 import asyncio
 import json
-import os
 import socket
-import subprocess
 import sys
 from collections.abc import Iterator
 
@@ -14,7 +12,9 @@ import pytest
 from servers.deploy.child_process import ChildProcess, started
 from servers.serving import print_ready
 from servers.wire_bytes import MeteredTransport, Traffic
+from tests.servers.test_command import refused
 from tests.support.listener import UPGRADE
+from tests.support.pusher_process import ENV
 
 pytestmark = pytest.mark.process
 
@@ -68,11 +68,8 @@ async def test_an_upgrade_is_counted_once_and_with_its_frames(running: ChildProc
 @pytest.mark.parametrize("module", ["servers short_polling", "servers.demo", "servers.pusher_service"])
 def test_a_port_in_use_is_named_with_the_option_that_takes_another(running: ChildProcess, module: str) -> None:
     port = running.address.rpartition(":")[2]
-    environment = {**os.environ, "PUSHER_APP_ID": "1", "PUSHER_KEY": "key", "PUSHER_SECRET": "secret"}
-    command = [sys.executable, "-m", *module.split(), "--port", port]
-    ended = subprocess.run(command, env=environment | {"COLUMNS": "200"}, capture_output=True, text=True, check=False)
-    assert ended.returncode == 2
-    assert f"port {port} of 127.0.0.1 is in use; name another one with --port" in ended.stderr
+    output = refused(*module.split()[1:], "--port", port, module=module.split()[0], **ENV)
+    assert f"port {port} of 127.0.0.1 is in use; name another one with --port" in output
 
 
 def test_a_person_at_a_terminal_reads_in_words_where_the_server_listens(capsys: pytest.CaptureFixture[str]) -> None:

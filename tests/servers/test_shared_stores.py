@@ -245,6 +245,7 @@ async def test_a_stream_keeps_its_newest_events_and_answers_older_cursors_with_a
 @pytest.mark.parametrize(
     "url",
     [
+        *("", "chat.db", "mysql://x", "sqlite://", "sqlite:///"),
         "redis://",
         "redis://h?x=1",
         "redis://127.0.0.1:1/0",

@@ -19,6 +19,13 @@ from tests.support.stores import draft, log, opened
 
 DEADLINE_S = 15.0
 OPEN = "import asyncio, sys; from servers.core.store import open_store; asyncio.run(open_store(sys.argv[1]))"
+LOSSES: dict[str, Callable[[Path], object]] = {
+    "deleted": Path.unlink,
+    "moved": lambda path: path.rename(path.with_name("moved.db")),
+    "replaced": lambda path: Path(shutil.copy(path, path.with_name("copy.db"))).rename(path),
+    "log deleted": lambda path: path.with_name("chat.db-wal").unlink(),
+    "folder moved": lambda path: path.parent.rename(path.parent.with_name("elsewhere")),
+}
 
 
 @pytest.fixture
@@ -35,26 +42,9 @@ async def send(store: Store, text: str) -> Event:
     return await store.append("room", draft(text))
 
 
-def move(path: Path) -> None:
-    path.rename(path.with_name("moved.db"))
-
-
-def replace(path: Path) -> None:
-    shutil.copy(path, path.with_name("copy.db"))
-    path.with_name("copy.db").rename(path)
-
-
-def delete_log(path: Path) -> None:
-    path.with_name("chat.db-wal").unlink()
-
-
-def move_folder(path: Path) -> None:
-    path.parent.rename(path.parent.with_name("elsewhere"))
-
-
-@pytest.mark.parametrize("do", [Path.unlink, move, replace, delete_log, move_folder])
+@pytest.mark.parametrize("do", LOSSES.values(), ids=LOSSES)
 async def test_a_file_that_is_gone_acknowledges_nothing_and_is_logged_once(
-    do: Callable[[Path], None], store: Store, path: Path, caplog: pytest.LogCaptureFixture
+    do: Callable[[Path], object], store: Store, path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     await send(store, "kept")
     do(path)
@@ -65,7 +55,7 @@ async def test_a_file_that_is_gone_acknowledges_nothing_and_is_logged_once(
 
 
 async def test_a_file_that_is_put_back_is_used_again(store: Store, path: Path) -> None:
-    move(path)
+    LOSSES["moved"](path)
     with pytest.raises(Unavailable):
         await send(store, "refused")
     path.with_name("moved.db").rename(path)

@@ -53,12 +53,3 @@ async def test_who_leaves_at_one_process_is_a_stranger_at_the_other(chats: list[
     assert (await waiting).count == 1
     with pytest.raises(NotJoined):
         await other.require_member(ADA, "room")
-
-
-async def test_a_connection_that_was_opened_again_elsewhere_survives_the_end_of_the_old_one(chats: list[Chat]) -> None:
-    one, other = chats
-    await one.join(ADA, "room", "window")
-    with other.keep_online(ADA, "room", "window"):
-        await other.join(ADA, "room", "window")
-        await one.disconnect(ADA, "room", "window")
-        assert [member.online for member in (await one.join(BOB, "room", "window")).members] == [True, True]

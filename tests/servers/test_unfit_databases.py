@@ -11,6 +11,11 @@ from tests.support.engines import Engines
 from tests.support.stores import log, opened
 
 pytestmark = pytest.mark.process
+GRANTS = (
+    "DO $$ BEGIN CREATE ROLE weak LOGIN; EXCEPTION WHEN duplicate_object THEN END $$",
+    "GRANT USAGE ON SCHEMA chat TO weak",
+    "GRANT ALL ON ALL TABLES IN SCHEMA chat TO weak",
+)
 
 
 async def execute(url: str, *statements: str) -> None:
@@ -31,13 +36,6 @@ async def lacks_letters(url: str) -> str:
     database = url.rpartition("/")[2] + "_latin"
     await execute(url, f"CREATE DATABASE {database} ENCODING 'LATIN1' LOCALE 'C' TEMPLATE template0")
     return url.rpartition("/")[0] + f"/{database}"
-
-
-GRANTS = (
-    "DO $$ BEGIN CREATE ROLE weak LOGIN; EXCEPTION WHEN duplicate_object THEN END $$",
-    "GRANT USAGE ON SCHEMA chat TO weak",
-    "GRANT ALL ON ALL TABLES IN SCHEMA chat TO weak",
-)
 
 
 async def lacks_a_permission(url: str) -> str:

@@ -4,7 +4,6 @@ import shlex
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
-from typing import Protocol
 
 import pytest
 
@@ -15,23 +14,9 @@ from tests.support.chat_harness import SECRET, arguments, serving
 from tests.support.engines import Engines
 
 
-class AnyDeployment(Protocol):
-    """One way to run a transport's servers."""
-
-    def serves(self, transport: Transport) -> bool:
-        """Tell whether it is a way to run this transport."""
-        ...
-
-    def serving(
-        self, transport: Transport, engines: Engines, *more: str, env: Mapping[str, str] | None = None
-    ) -> AbstractContextManager[ChildProcess]:
-        """Run it with an empty store of its own; `more`: further options of the servers."""
-        ...
-
-
 @dataclass(frozen=True, slots=True)
 class Processes:
-    """store: scheme of the shared store's URL; empty for the embedded one."""
+    """A server's processes on one port. store: scheme of the shared store's URL; empty for the embedded one."""
 
     workers: int = 1
     store: str = ""
@@ -40,11 +25,13 @@ class Processes:
         return f"{self.workers}-{self.store or 'sqlite'}"
 
     def serves(self, transport: Transport) -> bool:
+        """Tell whether it is a way to run this transport."""
         return True
 
     def serving(
         self, transport: Transport, engines: Engines, *more: str, env: Mapping[str, str] | None = None
     ) -> AbstractContextManager[ChildProcess]:
+        """Run it with an empty store of its own; `more`: further options of the servers."""
         shared = ["--workers", str(self.workers), "--store", engines.fresh_url(self.store)] if self.store else []
         return serving(transport, *shared, *more, env=env)
 
@@ -72,6 +59,7 @@ class Deployed:
             yield running
 
 
+AnyDeployment = Processes | Deployed
 ALONE = Processes()
 SHARED_STORE = {store: Processes(2, store) for store in ("redis", "postgresql")}
 TESTED_DEPLOYMENTS: tuple[tuple[AnyDeployment, tuple[pytest.MarkDecorator, ...]], ...] = (

@@ -22,13 +22,8 @@ def row_of(columns: tuple[Column, ...], **values: object) -> dict[str, Any]:
 def hosted_row(transport: Transport, host: str) -> dict[str, Any]:
     """Return a row: transports that hold are billed for the whole window, and cut if the limit is short."""
     row = row_of(HOSTED, transport=transport.slug, host=host, verdict="valid", max_duration_s=LIMITS_S[host])
-    row |= {
-        "users": USERS,
-        "measured_s": WINDOW_S,
-        "upgrades_ignored": 9,
-        "response_p50_s": nan,
-        "cold_start_min_s": 0.4,
-    }
+    row |= {"users": USERS, "measured_s": WINDOW_S, "upgrades_ignored": 9}
+    row |= {"response_p50_s": nan, "cold_start_min_s": 0.4}
     if transport.slug == "raw_websocket" and host in (CLASSIC, PRO):
         return row | {"latency_p50_s": nan, "latency_p99_s": nan, "heartbeat_lag_p99_s": nan}
     holds = transport.reads is not Reads.POLL and not transport.needs_push_service
@@ -36,13 +31,8 @@ def hosted_row(transport: Transport, host: str) -> dict[str, Any]:
     lasted_s = USER_S if holds else USER_S / 500
     row |= {"connected": USERS, "messages": 10, "expected": 80, "delivered": 80, "response_p50_s": 0.004}
     row |= {"latency_p50_s": 1.0 if transport.reads is Reads.POLL else 0.005, "latency_p99_s": 2.0}
-    row |= {
-        "invocations": 100,
-        "instance_alive_s": USER_S,
-        "invocation_s": lasted_s,
-        "instance_busy_s": lasted_s,
-        "held_gb_s": 2 * lasted_s,
-    }
+    row |= {"invocations": 100, "instance_alive_s": USER_S, "held_gb_s": 2 * lasted_s}
+    row |= {"invocation_s": lasted_s, "instance_busy_s": lasted_s}
     cut = {"long_polling": "timeouts", "server_sent_events": "cut_streams", "raw_websocket": "cut_sockets"}
     return row | ({cut[transport.slug]: 40, "cold_starts": 30, "reconnects": 40, "gap_p50_s": 0.5} if short else {})
 
@@ -62,27 +52,25 @@ def timeline_of(transport: Transport, host: str) -> list[dict[str, Any]]:
 
 def record() -> dict[str, Any]:
     """Return the record, whose rows may be changed."""
-    limits = {"memory_gb": 1.0, "sources": ["https://example.org"], "assumed": [], "lease_s": 30.0, "engine": "redis 7"}
+    limits: dict[str, object] = {
+        "memory_gb": 1.0,
+        "sources": ["https://example.org"],
+        "assumed": [],
+        "lease_s": 30.0,
+        "engine": "redis 7",
+    }
+    limits |= {"as_of": "2024", "hold_s": 25.0}
     hosts = {
-        host: {
-            **limits,
-            "name": host.partition(",")[0],
-            "as_of": "2024",
-            "max_duration_s": LIMITS_S[host],
-            "websockets": "fluid" in host,
-        }
-        | {"concurrency": 4 if "fluid" in host else 1, "hold_s": 25.0}
+        host: {**limits, "name": host.partition(",")[0], "max_duration_s": LIMITS_S[host]}
+        | {"websockets": "fluid" in host, "concurrency": 4 if "fluid" in host else 1}
         for host in reversed(HOSTS)
     }
     made: dict[str, Any] = {"machine": {"cpu": "A", "cores": 2}, "pinning": "none", "commit": "0" * 40}
     made |= {"push_service": "local stand-in", "load_average": 1.0, "hosts": hosts}
     made |= {"workloads": [{"users": USERS, "measured_s": WINDOW_S, "poll_interval_s": 2.0}]}
     both = [(row, host) for row in TRANSPORTS for host in HOSTS]
-    rows = {
-        "hosted": [hosted_row(*each) for each in both],
-        "timeline": [row for each in both for row in timeline_of(*each)],
-    }
-    return made | rows
+    made["hosted"] = [hosted_row(*each) for each in both]
+    return made | {"timeline": [row for each in both for row in timeline_of(*each)]}
 
 
 def write(folder: Path, made: dict[str, Any]) -> Path:

@@ -88,9 +88,7 @@ class PusherHarness:
 
     def take(self, socket_id: str) -> list[Json]:
         """Return a client's frames since the last time, and forget them."""
-        frames = self.inbox[socket_id][:]
-        self.inbox[socket_id].clear()
-        return frames
+        return self.inbox.pop(socket_id, [])
 
 
 def error_of(frames: list[Json]) -> tuple[int | None, str]:

@@ -6,11 +6,11 @@ from contextlib import contextmanager
 from typing import Any, cast
 
 import pusher
-from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import ClientConnection, connect
 
 from servers.deploy.child_process import ChildProcess, started
 from servers.pusher_service.signatures import Credentials
+from tests.support.guest import closing
 from tests.support.pusher_harness import CREDENTIALS, Json, signed_subscription
 
 ENV = {"PUSHER_APP_ID": CREDENTIALS.app_id, "PUSHER_KEY": CREDENTIALS.key, "PUSHER_SECRET": CREDENTIALS.secret}
@@ -86,9 +86,4 @@ def subscribe(connection: ClientConnection, socket_id: str, channel: str, user: 
 
 def close_code(connection: ClientConnection) -> int:
     """Read until the server closes, and return its code."""
-    try:
-        while True:
-            connection.recv(timeout=DEADLINE_S)
-    except ConnectionClosed as closed:
-        assert closed.rcvd is not None, closed
-        return closed.rcvd.code
+    return closing(connection)[0]

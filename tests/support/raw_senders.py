@@ -2,7 +2,7 @@
 
 import json
 from contextlib import suppress
-from typing import Any, Protocol
+from typing import Any
 from urllib.parse import quote
 
 import httpx
@@ -16,29 +16,14 @@ from tests.support.chat_harness import DEADLINE_S, ChatHarness
 OK = "ok"
 
 
-class RawSender(Protocol):
-    """Sends any bytes as a user; returns "ok" or the code of the refusal."""
-
-    async def join(self, token: str, after: str = "", **headers: str) -> str:
-        """Join the harness's room and ask for events once, from a cursor if given."""
-        ...
-
-    async def command(self, token: str, kind: str, body: bytes) -> str:
-        """Send a command with any body, as a user who has joined."""
-        ...
-
-    async def uninvited(self, token: str, kind: str, body: bytes) -> str:
-        """The same without joining first."""
-        ...
-
-
 class RawHttp:
-    """Each command is a POST, each read of events a GET."""
+    """Each command is a POST, each read of events a GET; returns "ok" or the code of the refusal."""
 
     def __init__(self, harness: ChatHarness) -> None:
         self._harness = harness
 
     async def join(self, token: str, after: str = "", **headers: str) -> str:
+        """Join the harness's room and ask for events once, from a cursor if given."""
         room = f"/rooms/{quote(self._harness.room)}"
         async with self._client(token, headers) as http:
             answer = await http.post(f"{room}/join", json={"connection": "raw"})
@@ -50,10 +35,12 @@ class RawHttp:
         return code(answer)
 
     async def command(self, token: str, kind: str, body: bytes) -> str:
+        """Send a command with any body, as a user who has joined."""
         refused = await self.join(token)
         return await self.uninvited(token, kind, body) if refused == OK else refused
 
     async def uninvited(self, token: str, kind: str, body: bytes) -> str:
+        """The same without joining first."""
         async with self._client(token, {}) as http:
             return code(await http.post(f"/rooms/{quote(self._harness.room)}/{kind}", content=body))
 
@@ -66,7 +53,7 @@ class RawHttp:
 
 
 class RawSocket:
-    """Each command is a frame on a socket that has joined."""
+    """The same, where each command is a frame on a socket that has joined."""
 
     def __init__(self, harness: ChatHarness) -> None:
         self._url = f"ws{harness.address.removeprefix('http')}/rooms/{quote(harness.room)}/socket"
@@ -103,7 +90,7 @@ class RawSocket:
             return {1007: "bad_request", 1009: "too_large"}.get(error.rcvd.code, error.rcvd.reason)
 
 
-def raw_sender(harness: ChatHarness) -> RawSender:
+def raw_sender(harness: ChatHarness) -> RawHttp | RawSocket:
     return RawSocket(harness) if harness.transport.commands is Commands.FRAMES else RawHttp(harness)
 
 

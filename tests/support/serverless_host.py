@@ -19,6 +19,7 @@ from tests.support.pusher_process import push_service, service_settings
 DEADLINE_S, POLL_S = 15.0, 0.02
 CLASSIC, FLUID = find_profile("classic-hobby"), find_profile("fluid-2026")
 LEASE_S = 3.0
+CUTS = ("timeouts", "cut_streams", "cut_sockets")
 
 
 @asynccontextmanager
@@ -30,9 +31,6 @@ async def function(profile: Profile, **limits: Any) -> AsyncIterator[httpx.Async
         httpx.AsyncClient(base_url=address, trust_env=False, timeout=DEADLINE_S) as client,
     ):
         yield client
-
-
-CUTS = ("timeouts", "cut_streams", "cut_sockets")
 
 
 async def bill(client: httpx.AsyncClient) -> dict[str, Any]:

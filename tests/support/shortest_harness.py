@@ -1,8 +1,8 @@
-"""What the tests of the shortest chats share: Chromium, and a broken frame."""
+"""What the tests of the shortest chats share: a web server, Chromium, and a broken frame."""
 
 import socket
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread
@@ -14,25 +14,31 @@ from loadtests.harness.browser import chromium
 from servers.shortest.processes import DEADLINE_S, JAVASCRIPT
 
 
+class QuietHandler(SimpleHTTPRequestHandler):
+    def log_message(self, *_: object) -> None:
+        """Log nothing: the test's own report is enough."""
+
+
 @contextmanager
-def chromium_page() -> Iterator[Page]:
-    """Open an empty page from the JavaScript's folder in Chromium, which can reach nothing but loopback."""
-    handler = partial(QuietHandler, directory=JAVASCRIPT)
-    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server, chromium() as browser:
+def http_server(handler: Callable[..., SimpleHTTPRequestHandler]) -> Iterator[str]:
+    """Serve from a thread until the block ends; yields the address."""
+    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
         serving = Thread(target=server.serve_forever)
         serving.start()
         try:
-            page = browser.new_page()
-            page.goto(f"http://127.0.0.1:{server.server_port}/")
-            yield page
+            yield f"http://127.0.0.1:{server.server_port}"
         finally:
             server.shutdown()
             serving.join(DEADLINE_S)
 
 
-class QuietHandler(SimpleHTTPRequestHandler):
-    def log_message(self, *_: object) -> None:
-        """Log nothing: the test's own report is enough."""
+@contextmanager
+def chromium_page() -> Iterator[Page]:
+    """Open an empty page from the JavaScript's folder in Chromium, which can reach nothing but loopback."""
+    with http_server(partial(QuietHandler, directory=JAVASCRIPT)) as address, chromium() as browser:
+        page = browser.new_page()
+        page.goto(f"{address}/")
+        yield page
 
 
 def send_broken_frame(url: str) -> None:
@@ -48,8 +54,6 @@ def send_broken_frame(url: str) -> None:
         while b"\r\n\r\n" not in response:
             response += connection.recv(4096)
         connection.sendall(b"\x81\x06Hello!")
-        try:
+        with suppress(ConnectionResetError):  # by a process that dies
             while connection.recv(4096):
                 pass
-        except ConnectionResetError:
-            return  # a process that dies resets its connections

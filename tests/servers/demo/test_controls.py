@@ -10,6 +10,7 @@ import pytest
 from servers.demo.lane import ROOM
 from servers.transports import TRANSPORTS
 from tests.support.demo import running_demo
+from tests.support.guest import guest
 
 pytestmark = pytest.mark.process
 DEADLINE_S = 20.0
@@ -105,19 +106,12 @@ def test_a_page_by_another_name_of_this_machine_is_led_to_the_right_one(page: ht
 def test_the_crowd_can_be_gathered_and_dispersed_again_and_again(page: httpx.Client) -> None:
     address = page.post("/control", json={"type": "open_window"}).json()["lanes"][0]["address"]
     assert page.post("/control", json={"type": "gather", "people": 2}).json() == {"done": True}
-    account = httpx.post(f"{address}/login", json={"name": "Looker"}, trust_env=False).json()
-    headers = {"Authorization": f"Bearer {account['token']}"}
-    join = {"type": "join", "connection": "one"}
-
-    def online() -> set[str]:
-        room = httpx.post(f"{address}/rooms/{ROOM}/join", json=join, headers=headers, trust_env=False).json()
-        return {member["name"] for member in room["members"] if member["online"]}
-
-    for _ in range(2):
-        page.post("/control", json={"type": "gather", "people": 2})
-        deadline_s = monotonic() + DEADLINE_S
-        while len(online()) < 3:
-            assert monotonic() < deadline_s, "the crowd did not come"
-        assert online() == {"Looker", "Emil", "Fay"}
-        page.post("/control", json={"type": "gather", "people": 0})
-        assert online() == {"Looker"}
+    with guest(address, ROOM) as looker:
+        for _ in range(2):
+            page.post("/control", json={"type": "gather", "people": 2})
+            deadline_s = monotonic() + DEADLINE_S
+            while len(looker.online()) < 3:
+                assert monotonic() < deadline_s, "the crowd did not come"
+            assert looker.online() == {looker.name, "Emil", "Fay"}
+            page.post("/control", json={"type": "gather", "people": 0})
+            assert looker.online() == {looker.name}

@@ -54,9 +54,7 @@ def answers(port: int) -> bool:
 
 @pytest.mark.parametrize("lifespan", ["on", "off"])
 @pytest.mark.parametrize(("deployment", "slug"), ENTRIES.items(), ids=ENTRIES)
-async def test_an_entry_point_serves_whether_or_not_its_host_announces_a_lifespan(
-    deployment: str, slug: str, lifespan: str, engines: Engines
-) -> None:
+async def test_an_entry_point_needs_no_lifespan(deployment: str, slug: str, lifespan: str, engines: Engines) -> None:
     port = free_port()
     env = {"CHAT_STORE": engines.fresh_url("redis"), "CHAT_SECRET": "secret"}
     command = ["uvicorn", "api.index:app", "--port", str(port), "--lifespan", lifespan, "--log-level", "warning"]

@@ -15,7 +15,6 @@ from servers.core.wire import Kind
 from servers.deploy.child_process import ChildProcess, started
 from servers.deploy.deployments import DEPLOYMENTS, Deployment, find
 from servers.transports import find as find_transport
-from tests.servers.test_command import refused
 from tests.support.chat_harness import DEADLINE_S, ChatHarness, events, online, until
 
 pytestmark = pytest.mark.process
@@ -90,18 +89,3 @@ async def test_lines_outlive_the_api_that_writes_for_them() -> None:
             with pytest.raises(Refused) as refusal:
                 await ada.send("x" * 4097)
             assert refusal.value.code == "too_large"
-
-
-def test_an_unknown_option_is_answered_with_the_known_ones() -> None:
-    output = refused("deploy", "on-the-moon")
-    assert all(deployment.name in output for deployment in DEPLOYMENTS)
-
-
-@pytest.mark.parametrize("store", ["sqlite", "sqlite:///chat.db"])
-def test_functions_refuse_a_store_that_they_could_not_share(store: str) -> None:
-    assert "functions are many" in refused("deploy", "pusher-and-serverless", "--store", store)
-
-
-def test_an_api_elsewhere_needs_a_store_that_it_shares() -> None:
-    assert "--api" in refused("raw_websocket", "--api", "http://127.0.0.1:1", "--store", "sqlite:///chat.db")
-    assert "--api" in refused("short_polling", "--api", "http://127.0.0.1:1", "--store", "redis://x", CHAT_SECRET="s")

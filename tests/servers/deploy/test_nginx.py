@@ -1,81 +1,48 @@
 """A real nginx before real servers: each transport's site works, and without each of its lines something does not."""
 
 import asyncio
-import json
 import secrets
 import signal
 from collections.abc import Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor, wait
-from contextlib import AsyncExitStack, ExitStack, contextmanager
-from dataclasses import dataclass, replace
+from concurrent.futures import ThreadPoolExecutor, wait
+from contextlib import AsyncExitStack, ExitStack, closing, contextmanager, suppress
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from time import monotonic
-from typing import Any, cast
 
 import httpx
 import pytest
 from websockets.exceptions import ConnectionClosed, InvalidStatus
-from websockets.sync.client import ClientConnection, connect
+from websockets.sync.client import ClientConnection
 
 from servers import transports
-from servers.core.wire import Kind, Snapshot, decode
+from servers.core.wire import Kind
 from servers.deploy.child_process import ChildProcess
 from servers.transports import TRANSPORTS, Transport
 from tests.support.chat_harness import DEADLINE_S, HOLD_S, ChatHarness, events, serving
 from tests.support.engines import Engines
+from tests.support.guest import Guest, guest
 from tests.support.nginx import SITES, balancer, site_of
 from tests.support.pusher_process import push_service, service_settings
 
 pytestmark = pytest.mark.process
-
 EACH = 5
 POLLS = 40
 GIVES_UP, GIVES_UP_S = "proxy_read_timeout 1500ms", 1.5
 PATIENCE_S = 1.0
-LONG_HOLD = ("--hold", "60")
 UNREAD = 600  # events of 24 KB each: more than the sockets in between take
 COMPRESSED, UNBUFFERED = "gzip off;", "proxy_buffering off;"
 COMPRESSING = "gzip on; gzip_types text/event-stream; gzip_proxied any; gzip_min_length 0; "
 DEAF = "proxy_ignore_headers X-Accel-Buffering;"
 
-Json = dict[str, Any]
+patient = partial(serving, transports.find("long_polling"), "--hold", "60")
 
 
-@dataclass
-class Guest:
-    """A user who has joined a room through some address."""
-
-    http: httpx.Client
-    room: str
-    token: str
-    cursor: str
-
-    @property
-    def query(self) -> dict[str, str]:
-        return {"after": self.cursor, "connection": "c"}
-
-    def poll(self) -> httpx.Response:
-        return self.http.get(f"/rooms/{self.room}/events", params=self.query)
-
-    def send(self, client_id: str, text: str = "hello") -> httpx.Response:
-        return self.http.post(f"/rooms/{self.room}/send", json={"client_id": client_id, "text": text})
-
-
-@contextmanager
-def guest(address: str) -> Iterator[Guest]:
-    """Log in and join a fresh room."""
-    room = f"room-{secrets.token_hex(4)}"
-    with httpx.Client(base_url=address, trust_env=False, timeout=DEADLINE_S) as http:
-        token = http.post("/login", json={"name": f"Ada-{secrets.token_hex(3)}"}).raise_for_status().json()["token"]
-        http.headers["Authorization"] = f"Bearer {token}"
-        snapshot = decode(http.post(f"/rooms/{room}/join", json={"connection": "c"}).content, type=Snapshot)
-        yield Guest(http, room, token, str(snapshot.cursor))
-
-
-def page(server: ChildProcess, path: str) -> Json:
-    with httpx.Client(base_url=server.address, trust_env=False) as http:
-        return cast(Json, http.get(path).raise_for_status().json())
+def wire(server: ChildProcess) -> dict[str, int]:
+    """Return how many connections a server has opened and has open."""
+    return dict(httpx.get(f"{server.address}/stats", trust_env=False).json()["wire"])
 
 
 def addresses(servers: Sequence[ChildProcess]) -> list[str]:
@@ -102,10 +69,11 @@ def two_servers(transport: Transport, engines: Engines) -> Iterator[list[ChildPr
 
 
 @contextmanager
-def behind(server: ChildProcess, instead: dict[str, str] | None = None) -> Iterator[str]:
-    """Run nginx with the site of the server's transport, and the server as both of its upstreams."""
-    with balancer(str(server.facts["transport"]), [server.address] * 2, instead=instead) as address:
-        yield address
+def visited(server: ChildProcess, instead: dict[str, str] | None = None) -> Iterator[Guest]:
+    """Join through nginx, with the site of the server's transport, and the server as both of its upstreams."""
+    slug = str(server.facts["transport"])
+    with balancer(slug, [server.address] * 2, instead=instead) as address, guest(address) as ada:
+        yield ada
 
 
 def test_every_transport_has_a_site_whose_lines_are_unique() -> None:
@@ -115,17 +83,11 @@ def test_every_transport_has_a_site_whose_lines_are_unique() -> None:
 
 
 @pytest.mark.parametrize("slug", ["short_polling", "long_polling", "raw_websocket", "server_sent_events"])
-def test_a_server_refuses_the_name_by_which_nginx_calls_it_unless_the_clients_is_passed_on(
-    slug: str, servers: dict[str, ChildProcess]
-) -> None:
-    line = "proxy_set_header Host $http_host;"
-    with behind(servers[slug]) as address, guest(address):
+def test_a_server_refuses_the_name_by_which_nginx_calls_it(slug: str, servers: dict[str, ChildProcess]) -> None:
+    with visited(servers[slug]):
         pass
-    with (
-        behind(servers[slug], {line: ""}) as address,
-        pytest.raises(httpx.HTTPStatusError, match="403"),
-        guest(address),
-    ):
+    without = {"proxy_set_header Host $http_host;": ""}
+    with pytest.raises(httpx.HTTPStatusError, match="403"), visited(servers[slug], without):
         pass
 
 
@@ -133,12 +95,11 @@ def test_polls_share_connections_to_the_server_instead_of_one_each(servers: dict
     server = servers["short_polling"]
 
     def opened(instead: dict[str, str]) -> int:
-        with behind(server, instead) as address, guest(address) as ada:
-            before = page(server, "/stats")["wire"]["connections_opened"]
+        with visited(server, instead) as ada:
+            before = wire(server)["connections_opened"]
             for _ in range(POLLS):
                 ada.poll().raise_for_status()
-            after = page(server, "/stats")["wire"]["connections_opened"]
-        return cast(int, after - before - 1)  # less that of this request
+            return wire(server)["connections_opened"] - before - 1  # less that of this request
 
     assert opened({}) <= 1
     for line in ("keepalive 64;", "proxy_http_version 1.1;", 'proxy_set_header Connection "";'):
@@ -146,95 +107,64 @@ def test_polls_share_connections_to_the_server_instead_of_one_each(servers: dict
 
 
 def test_a_poll_is_held_for_the_whole_hold_time_unless_nginx_gives_up_before(servers: dict[str, ChildProcess]) -> None:
-    server = servers["long_polling"]
-    with behind(server) as address, guest(address) as ada:
+    with visited(servers["long_polling"]) as ada:
         sent_s = monotonic()
         assert ada.poll().raise_for_status().json()["events"] == []
         assert monotonic() - sent_s >= HOLD_S
-    impatient = {"proxy_read_timeout 40s": GIVES_UP}
-    with (
-        serving(transports.find("long_polling"), *LONG_HOLD) as patient,
-        behind(patient, impatient) as address,
-        guest(address) as ada,
-    ):
+    with patient() as server, visited(server, {"proxy_read_timeout 40s": GIVES_UP}) as ada:
         assert ada.poll().status_code == 504
 
 
 def test_a_client_that_hangs_up_ends_its_held_poll_at_the_server_too() -> None:
-    with (
-        serving(transports.find("long_polling"), *LONG_HOLD) as server,
-        behind(server) as address,
-        guest(address) as ada,
-    ):
-        idle = page(server, "/stats")["wire"]["connections_open"]
+    with patient() as server, visited(server) as ada:
+        idle = wire(server)["connections_open"]
+        ada.http.timeout = httpx.Timeout(PATIENCE_S)
         with pytest.raises(httpx.ReadTimeout):
-            ada.http.get(f"/rooms/{ada.room}/events", params=ada.query, timeout=PATIENCE_S)
+            ada.poll()
         until_s = monotonic() + DEADLINE_S
-        while page(server, "/stats")["wire"]["connections_open"] >= idle:
+        while wire(server)["connections_open"] >= idle:
             assert monotonic() < until_s, "nginx kept the request open after its client had gone"
-
-
-@contextmanager
-def joined_socket(address: str, ada: Guest) -> Iterator[ClientConnection]:
-    """Open a socket through nginx, as a user who has logged in; the room is quiet from then on."""
-    url = f"{address.replace('http', 'ws', 1)}/rooms/{ada.room}/socket"
-    with connect(url, proxy=None, compression=None, ping_interval=None, close_timeout=1) as socket:
-        socket.send(json.dumps({"type": "join", "connection": "c", "token": ada.token, "after": ""}))
-        yield socket
 
 
 def receive_until_quiet(socket: ClientConnection) -> None:
     """Read until nothing has come for twice the time-out of nginx; raises ConnectionClosed if the connection ends."""
-    while True:
-        try:
+    with suppress(TimeoutError):
+        while True:
             socket.recv(timeout=GIVES_UP_S * 2)
-        except TimeoutError:
-            return
 
 
 @pytest.mark.parametrize(
     "line", ["proxy_set_header Upgrade $http_upgrade;", "proxy_set_header Connection $connection_upgrade;"]
 )
 def test_a_socket_needs_both_headers_of_the_upgrade_passed_on(line: str, servers: dict[str, ChildProcess]) -> None:
-    server = servers["raw_websocket"]
-    with behind(server) as address, guest(address) as ada, joined_socket(address, ada) as socket:
-        assert json.loads(socket.recv(timeout=DEADLINE_S))["type"] != "error"
-    refused = pytest.raises(InvalidStatus)
-    with behind(server, {line: ""}) as address, guest(address) as ada, refused, joined_socket(address, ada):
+    with visited(servers["raw_websocket"]) as ada, ada.socket():
+        pass
+    with visited(servers["raw_websocket"], {line: ""}) as ada, pytest.raises(InvalidStatus), ada.socket():
         pass
 
 
 def test_a_quiet_socket_stays_open_unless_nginx_gives_up_before_the_next_ping(servers: dict[str, ChildProcess]) -> None:
-    server = servers["raw_websocket"]
-    with behind(server) as address, guest(address) as ada, joined_socket(address, ada) as socket:
+    with visited(servers["raw_websocket"]) as ada, ada.socket() as socket:
         receive_until_quiet(socket)
     impatient = {"proxy_read_timeout 50s": GIVES_UP}
-    with (
-        behind(server, impatient) as address,
-        guest(address) as ada,
-        joined_socket(address, ada) as socket,
-        pytest.raises(ConnectionClosed),
-    ):
+    with visited(servers["raw_websocket"], impatient) as ada, ada.socket() as socket, pytest.raises(ConnectionClosed):
         receive_until_quiet(socket)
 
 
-def received_at_once(address: str, patience_s: float) -> bool:
+def received_at_once(ada: Guest, patience_s: float) -> bool:
     """Return whether the next event of a stream arrives before the stream ends."""
-    with guest(address) as ada, guest(address) as sender:
-        sender.http.headers["Authorization"] = f"Bearer {ada.token}"
-        try:
-            with ada.http.stream("GET", f"/rooms/{ada.room}/events", params=ada.query, timeout=patience_s) as stream:
-                lines = stream.iter_lines()
-                next(lines)
-                replace(sender, room=ada.room).send("1").raise_for_status()
-                return any("hello" in line for line in lines)
-        except httpx.ReadTimeout:
-            return False
+    ada.http.timeout = httpx.Timeout(patience_s)
+    try:
+        with closing(ada.http.send(ada.events, stream=True)) as stream:
+            lines = stream.iter_lines()
+            next(lines)
+            ada.send("1").raise_for_status()
+            return any("hello" in line for line in lines)
+    except httpx.ReadTimeout:
+        return False
 
 
-def test_events_wait_in_a_compressor_unless_one_side_forbids_buffering(
-    servers: dict[str, ChildProcess],
-) -> None:
+def test_events_wait_in_a_compressor_unless_one_side_forbids_buffering(servers: dict[str, ChildProcess]) -> None:
     """A buffer alone holds no small event up (nginx 1.22): it passes on what it has when there is no more to read."""
     settings = {
         "both": {COMPRESSED: COMPRESSING},
@@ -245,14 +175,12 @@ def test_events_wait_in_a_compressor_unless_one_side_forbids_buffering(
     }
     received = {}
     for name, instead in settings.items():
-        with behind(servers["server_sent_events"], instead) as address:
-            received[name] = received_at_once(address, PATIENCE_S if name == "neither" else DEADLINE_S)
+        with visited(servers["server_sent_events"], instead) as ada:
+            received[name] = received_at_once(ada, PATIENCE_S if name == "neither" else DEADLINE_S)
     assert received == {name: name != "neither" for name in settings}
 
 
-def test_a_stream_whose_reader_lags_is_not_read_ahead_into_a_file_unless_it_is_buffered(
-    servers: dict[str, ChildProcess],
-) -> None:
+def test_nginx_reads_ahead_of_a_lagging_reader_only_if_it_buffers(servers: dict[str, ChildProcess]) -> None:
     """The server must see that a client lags: then it leaves it behind, and keeps nothing for it."""
 
     def read_ahead(instead: dict[str, str]) -> bool:
@@ -261,16 +189,12 @@ def test_a_stream_whose_reader_lags_is_not_read_ahead_into_a_file_unless_it_is_b
             folder.chmod(0o777)  # nginx runs as somebody else
             logged = {COMPRESSED: f"error_log {folder}/error.log warn; {instead.get(COMPRESSED, '')}"}
             with (
-                behind(servers["server_sent_events"], {**instead, **logged}) as address,
-                guest(address) as ada,
-                httpx.Client(base_url=address, headers=ada.http.headers, trust_env=False) as lagging,
-                lagging.stream("GET", f"/rooms/{ada.room}/events", params=ada.query),
+                visited(servers["server_sent_events"], {**instead, **logged}) as ada,
+                closing(ada.http.send(ada.events, stream=True)),
+                guest(str(ada.http.base_url), ada.room) as bob,
             ):
                 for n in range(UNREAD):
-                    sent = ada.send(f"{n}", text="\x01" * 4096)
-                    if sent.status_code == httpx.codes.FORBIDDEN:  # left behind, and with the stream her lease ended
-                        return False
-                    sent.raise_for_status()
+                    bob.send(f"{n}", text="\x01" * 4096).raise_for_status()
                     if "upstream response is buffered to a temporary file" in (folder / "error.log").read_text():
                         return True
         return False
@@ -281,10 +205,7 @@ def test_a_stream_whose_reader_lags_is_not_read_ahead_into_a_file_unless_it_is_b
 
 @pytest.mark.parametrize("transport", TRANSPORTS, ids=lambda transport: transport.slug)
 async def test_a_conversation_crosses_two_servers_and_nginx(transport: Transport, engines: Engines) -> None:
-    with (
-        two_servers(transport, engines) as servers,
-        balancer(transport.slug, addresses(servers)) as address,
-    ):
+    with two_servers(transport, engines) as servers, balancer(transport.slug, addresses(servers)) as address:
         room = f"room-{secrets.token_hex(4)}"
         async with AsyncExitStack() as stack:
             clients = [
@@ -301,9 +222,7 @@ async def test_a_conversation_crosses_two_servers_and_nginx(transport: Transport
 @pytest.mark.parametrize(
     ("instead", "status"), [({}, 200), ({"proxy_next_upstream error timeout non_idempotent;": ""}, 502)]
 )
-def test_a_send_to_a_killed_server_is_retried_at_the_other_if_nginx_allows_it(
-    instead: dict[str, str], status: int, engines: Engines
-) -> None:
+def test_a_send_to_a_killed_server_is_retried(instead: dict[str, str], status: int, engines: Engines) -> None:
     transport = transports.find("short_polling")
     with (
         two_servers(transport, engines) as (doomed, stays),
@@ -312,15 +231,11 @@ def test_a_send_to_a_killed_server_is_retried_at_the_other_if_nginx_allows_it(
         ThreadPoolExecutor() as threads,
     ):
         doomed.process.send_signal(signal.SIGSTOP)
-
-        def stuck() -> "Future[httpx.Response]":
-            """Send until one is not answered: nginx takes turns, and this was the stopped server's."""
-            for n in range(len("ab")):
-                sending = threads.submit(ada.send, f"id-{n}")
-                if not wait([sending], timeout=3 * PATIENCE_S).done:
-                    return sending
-            raise AssertionError("both servers answered")
-
-        sending = stuck()
+        for n in range(2):  # nginx takes turns: one of two is the stopped server's, and is not answered
+            sending = threads.submit(ada.send, f"id-{n}")
+            if not wait([sending], timeout=3 * PATIENCE_S).done:
+                break
+        else:
+            pytest.fail("both servers answered")
         doomed.process.kill()
         assert sending.result(DEADLINE_S).status_code == status

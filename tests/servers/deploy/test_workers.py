@@ -110,18 +110,13 @@ def another_child(parent: psutil.Process, known: set[int]) -> psutil.Process:
     raise TimeoutError(f"no child of {parent} beside {known}")
 
 
-async def test_a_stop_ends_every_worker(workers: ChildProcess) -> None:
+async def test_a_stop_ends_every_worker_and_their_port_is_free_again_at_once(workers: ChildProcess) -> None:
     processes = [psutil.Process(pid) for pid in api_pids(workers)]
-    workers.process.send_signal(signal.SIGTERM)
-    assert await asyncio.to_thread(workers.process.wait, DEADLINE_S) == 0
-    assert not any(process.is_running() for process in processes)
-
-
-async def test_their_port_is_free_again_as_soon_as_they_have_stopped(workers: ChildProcess) -> None:
     host, _, port = workers.address.removeprefix("http://").partition(":")
     _, writer = await asyncio.open_connection(host, int(port))
     workers.process.send_signal(signal.SIGTERM)  # so that it is they who close the connection
     assert await asyncio.to_thread(workers.process.wait, DEADLINE_S) == 0
+    assert not any(process.is_running() for process in processes)
     await _closed(writer)
     with started(["servers", "raw_websocket", "--port", port]) as following:
         assert following.address == workers.address

@@ -3,10 +3,8 @@
 import json
 import shutil
 import subprocess
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from urllib.parse import parse_qs
 
@@ -15,6 +13,7 @@ import pytest
 
 from tests.support.pusher_harness import CREDENTIALS, Json
 from tests.support.pusher_process import DEADLINE_S
+from tests.support.shortest_harness import QuietHandler, http_server
 
 pytestmark = pytest.mark.process
 
@@ -28,27 +27,16 @@ FORBIDDEN = "private-secrets"
 def auth_endpoint(api: pusher.Pusher) -> Iterator[str]:
     """Serve what an API serves to pusher-js: a form with socket and channel comes in, a signature goes out."""
 
-    class Authorize(BaseHTTPRequestHandler):
-        def do_POST(self) -> None:
+    class Authorize(QuietHandler):
+        def do_POST(self) -> None:  # noqa: N802 (the library's name)
             form = parse_qs(self.rfile.read(int(self.headers["Content-Length"])).decode())
             (channel,), (socket_id,) = form["channel_name"], form["socket_id"]
             self.send_response(403 if channel == FORBIDDEN else 200)
             self.end_headers()
-            self.wfile.write(
-                b"{}" if channel == FORBIDDEN else json.dumps(api.authenticate(channel, socket_id)).encode()
-            )
+            self.wfile.write(json.dumps(channel != FORBIDDEN and api.authenticate(channel, socket_id)).encode())
 
-        def log_message(self, *_: object) -> None:
-            """Log nothing: the test's own report is enough."""
-
-    with HTTPServer(("127.0.0.1", 0), Authorize) as server:
-        serving = threading.Thread(target=server.serve_forever)
-        serving.start()
-        try:
-            yield f"http://127.0.0.1:{server.server_port}/auth"
-        finally:
-            server.shutdown()
-            serving.join(DEADLINE_S)
+    with http_server(Authorize) as address:
+        yield f"{address}/auth"
 
 
 @contextmanager

@@ -1,9 +1,6 @@
 """The push service as a process: real sockets, the vendor's own library for its API, and how each refuses."""
 
-import os
 import socket as sockets
-import subprocess
-import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -12,12 +9,11 @@ import pusher
 import pytest
 from pusher.errors import PusherBadAuth, PusherBadStatus
 
-from servers.deploy.child_process import ChildProcess
 from servers.pusher_service.signatures import Credentials
+from tests.support.guest import narrow_socket
 from tests.support.pusher_harness import CREDENTIALS
 from tests.support.pusher_process import (
     DEADLINE_S,
-    ENV,
     close_code,
     official_api,
     open_connection,
@@ -39,25 +35,6 @@ MEMBER_ADDED, MEMBER_REMOVED = "pusher_internal:member_added", "pusher_internal:
 def get(address: str, path: str) -> Any:
     with httpx.Client(trust_env=False, base_url=address) as http:
         return http.get(path).raise_for_status().json()
-
-
-def test_the_ready_line_states_the_process(service: ChildProcess) -> None:
-    assert service.facts["pid"] == service.process.pid
-
-
-def test_missing_credentials_are_named() -> None:
-    env = {name: value for name, value in os.environ.items() if name not in ENV} | {"PUSHER_APP_ID": "7"}
-    command = [sys.executable, "-m", "servers.pusher_service"]
-    run = subprocess.run(command, env=env, capture_output=True, text=True, timeout=DEADLINE_S, check=False)
-    assert run.returncode != 0
-    assert "PUSHER_KEY, PUSHER_SECRET" in run.stderr
-
-
-def test_an_event_of_the_official_library_reaches_a_private_subscriber(address: str, api: pusher.Pusher) -> None:
-    with open_connection(address) as (client, socket_id):
-        assert subscribe(client, socket_id, "private-room") == {}
-        assert api.trigger("private-room", "message", {"n": 1}) == {}
-        assert receive(client) == {"event": "message", "channel": "private-room", "data": '{"n": 1}'}
 
 
 def test_the_official_librarys_signatures_admit_to_a_presence_channel(address: str, api: pusher.Pusher) -> None:
@@ -108,26 +85,22 @@ def test_a_silent_client_is_pinged_and_closed_with_4201_and_one_that_answers_sta
 
 
 def test_a_client_that_does_not_read_is_closed_with_4200_and_holds_nobody_up(address: str, api: pusher.Pusher) -> None:
-    host, port = address.removeprefix("http://").split(":")
     before = get(address, "/stats")["slow_connections_closed"]
-    with sockets.socket() as narrow:
-        narrow.setsockopt(sockets.SOL_SOCKET, sockets.SO_RCVBUF, 4096)
-        narrow.connect((host, int(port)))
-        with (
-            open_connection(address, sock=narrow, max_queue=1) as (slow, slow_id),
-            open_connection(address) as (fast, fast_id),
-        ):
-            subscribe(slow, slow_id, "private-flood")
-            subscribe(fast, fast_id, "private-flood")
-            event = {"channel": "private-flood", "name": "message", "data": "x" * 10_000}
-            for _ in range(SLOW_BATCHES_MAX):
-                api.trigger_batch([dict(event) for _ in range(10)])
-                assert [receive_event(fast) for _ in range(10)] == ["message"] * 10
-                if get(address, "/stats")["slow_connections_closed"] > before:
-                    break
-            assert close_code(slow) == 4200
-            send(fast, "pusher:ping")
-            assert receive_event(fast) == "pusher:pong"
+    with (
+        open_connection(address, sock=narrow_socket(address), max_queue=1) as (slow, slow_id),
+        open_connection(address) as (fast, fast_id),
+    ):
+        subscribe(slow, slow_id, "private-flood")
+        subscribe(fast, fast_id, "private-flood")
+        event = {"channel": "private-flood", "name": "message", "data": "x" * 10_000}
+        for _ in range(SLOW_BATCHES_MAX):
+            api.trigger_batch([dict(event) for _ in range(10)])
+            assert [receive_event(fast) for _ in range(10)] == ["message"] * 10
+            if get(address, "/stats")["slow_connections_closed"] > before:
+                break
+        assert close_code(slow) == 4200
+        send(fast, "pusher:ping")
+        assert receive_event(fast) == "pusher:pong"
 
 
 def test_health_and_stats_count_what_a_bill_would() -> None:
@@ -136,6 +109,7 @@ def test_health_and_stats_count_what_a_bill_would() -> None:
         official_api(service.address) as api,
         open_connection(service.address) as (client, socket_id),
     ):
+        assert service.facts["pid"] == service.process.pid
         assert get(service.address, "/health") == {"status": "ok"}
         subscribe(client, socket_id, "private-billed")
         api.trigger("private-billed", "message", "1")

@@ -25,6 +25,7 @@ PARAMS = {
     "body_md5": "ec365a775a4cd0599faeb73354201b6f",
     "auth_signature": SIGNATURE,
 }
+MR_CHANNELS = '{"user_id":10,"user_info":{"name":"Mr. Channels"}}'
 WITHOUT_DIGEST = {"auth_key": DOCUMENTED.key, "auth_timestamp": str(SIGNED_AT_S), "auth_version": "1.0"}
 
 
@@ -37,9 +38,6 @@ def verify(
 def signed(method: str, path: str, params: dict[str, str]) -> list[tuple[str, str]]:
     signature = hex_hmac(DOCUMENTED.secret, string_to_sign(method, path, list(params.items())))
     return [*params.items(), ("auth_signature", signature)]
-
-
-MR_CHANNELS = '{"user_id":10,"user_info":{"name":"Mr. Channels"}}'
 
 
 @pytest.mark.parametrize(
@@ -68,10 +66,7 @@ def test_the_documented_call_verifies_up_to_600_s_late_or_early(sign: int) -> No
 
 @pytest.mark.parametrize(
     ("body", "path", "complaint"),
-    [
-        (BODY.replace(b"foo", b"bar"), "/apps/3/events", "body_md5"),
-        (BODY, "/apps/3/batch_events", "auth_signature"),
-    ],
+    [(BODY.replace(b"foo", b"bar"), "/apps/3/events", "body_md5"), (BODY, "/apps/3/batch_events", "auth_signature")],
 )
 def test_a_changed_body_or_path_is_refused(body: bytes, path: str, complaint: str) -> None:
     with pytest.raises(BadSignature, match=complaint):
@@ -105,9 +100,7 @@ def test_a_get_verifies_with_and_without_the_digest_of_its_empty_body(extra: dic
 @pytest.mark.parametrize(
     ("timestamp", "body", "complaint"), [(str(SIGNED_AT_S), b"x", "body_md5"), ("1e9", b"", "whole seconds")]
 )
-def test_an_unsigned_body_and_a_signed_timestamp_that_is_no_number_are_refused(
-    timestamp: str, body: bytes, complaint: str
-) -> None:
+def test_an_unsigned_body_and_an_unfit_timestamp_are_refused(timestamp: str, body: bytes, complaint: str) -> None:
     params = signed("POST", "/", WITHOUT_DIGEST | {"auth_timestamp": timestamp})
     with pytest.raises(BadSignature, match=complaint):
         verify_call(DOCUMENTED, "POST", "/", params, body, SIGNED_AT_S)

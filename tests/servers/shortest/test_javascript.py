@@ -15,13 +15,7 @@ from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import connect
 
 from servers.deploy.child_process import ChildProcess
-from servers.shortest.compare import (
-    CLIENT_AS_WRITTEN,
-    CLIENT_CORRECTED,
-    SERVER_AS_WRITTEN,
-    SERVER_CORRECTED,
-    result_of,
-)
+from servers.shortest.compare import CLIENT_AS_WRITTEN, CLIENT_CORRECTED, SERVER_AS_WRITTEN, SERVER_CORRECTED, result_of
 from servers.shortest.processes import DEADLINE_S, JAVASCRIPT, Process, line_of, node, running
 from tests.support.pusher_harness import CREDENTIALS, Json
 from tests.support.pusher_process import push_service, service_settings

@@ -1,0 +1,101 @@
+"""A user of plain HTTP and bare sockets, for what no client of ours would do: `with guest(address) as ada`."""
+
+import json
+import secrets
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlsplit
+
+import httpx
+from websockets.exceptions import ConnectionClosed
+from websockets.sync.client import ClientConnection, connect
+
+from servers.core.wire import Cursor, Snapshot, decode
+
+DEADLINE_S = 15.0
+
+
+@dataclass(frozen=True)
+class Guest:
+    """A user who has joined a room, and got this cursor."""
+
+    http: httpx.Client
+    name: str
+    room: str
+    token: str
+    cursor: Cursor
+
+    @property
+    def events(self) -> httpx.Request:
+        """The request for the events after the cursor."""
+        query = {"after": str(self.cursor), "connection": "c"}
+        return self.http.build_request("GET", f"/rooms/{self.room}/events", params=query)
+
+    def poll(self) -> httpx.Response:
+        return self.http.send(self.events)
+
+    def post(self, command: str, **fields: object) -> httpx.Response:
+        return self.http.post(f"/rooms/{self.room}/{command}", json={"connection": "c", **fields})
+
+    def send(self, client_id: str, text: str = "hello") -> httpx.Response:
+        return self.post("send", client_id=client_id, text=text)
+
+    def online(self) -> set[str]:
+        """Return the names of those who are online, as a further join shows them."""
+        return {member["name"] for member in self.post("join").json()["members"] if member["online"]}
+
+    @contextmanager
+    def socket(self, **options: Any) -> Iterator[ClientConnection]:
+        """Open a WebSocket, and join by it."""
+        with bare_socket(str(self.http.base_url), self.room, **options) as opened:
+            opened.send(json.dumps({"type": "join", "connection": "c", "token": self.token}))
+            assert receive(opened)["type"] == "snapshot"
+            yield opened
+
+
+@contextmanager
+def guest(address: str, room: str = "") -> Iterator[Guest]:
+    """Log in under a name of its own, and join a room: a fresh one, if none is given."""
+    name, room = f"Ada-{secrets.token_hex(3)}", room or f"room-{secrets.token_hex(4)}"
+    with httpx.Client(base_url=address, trust_env=False, timeout=DEADLINE_S) as http:
+        token = http.post("/login", json={"name": name}).raise_for_status().json()["token"]
+        http.headers["Authorization"] = f"Bearer {token}"
+        joined = http.post(f"/rooms/{room}/join", json={"connection": "c"}).raise_for_status()
+        yield Guest(http, name, room, token, decode(joined.content, type=Snapshot).cursor)
+
+
+def bare_socket(address: str, room: str, **options: Any) -> ClientConnection:
+    """Open a WebSocket that has not joined yet, and sends no pings."""
+    url = f"{address.rstrip('/').replace('http', 'ws', 1)}/rooms/{room}/socket"
+    opened: ClientConnection = connect(
+        url, proxy=None, compression=None, ping_interval=None, close_timeout=1, **options
+    )
+    return opened
+
+
+def narrow_socket(address: str) -> socket.socket:
+    """Connect with the smallest of receive buffers."""
+    url, narrow = urlsplit(address), socket.socket()
+    narrow.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+    narrow.settimeout(DEADLINE_S)
+    narrow.connect((url.hostname, url.port))
+    return narrow
+
+
+def receive(opened: ClientConnection) -> dict[str, Any]:
+    """Wait for the next frame; raises TimeoutError at the deadline."""
+    frame: dict[str, Any] = json.loads(opened.recv(DEADLINE_S))
+    return frame
+
+
+def closing(opened: ClientConnection) -> tuple[int, str]:
+    """Read until the server closes; return its code and its reason."""
+    try:
+        while True:
+            opened.recv(DEADLINE_S)
+    except ConnectionClosed as closed:
+        assert closed.rcvd is not None, closed
+        return closed.rcvd.code, closed.rcvd.reason
