@@ -100,10 +100,9 @@ class RoomFeed:
         return Cursor(self._epoch, self._base + len(self._tail))
 
     @property
-    def is_unused(self) -> bool:
-        """Whether nobody has read or waited here for PUMP_WAIT_S."""
-        waits = self._followers or self._waiters
-        return not waits and time.monotonic() - self._used_s > PUMP_WAIT_S
+    def unused_s(self) -> float:
+        """For how long nobody has read or waited here."""
+        return 0.0 if self._followers or self._waiters else time.monotonic() - self._used_s
 
     @property
     def kept_bytes(self) -> int:

@@ -3,6 +3,7 @@
 import asyncio
 from functools import partial
 
+from servers.core import room_feed
 from servers.core.errors import ChatError
 from servers.core.room_feed import OnEvent, RoomFeed
 from servers.core.settings import Settings
@@ -11,6 +12,12 @@ from servers.core.supervised_retry import supervised_retry
 
 RETRY_S = 1.0
 """The pause after the store has failed; the log is still there."""
+
+FEEDS_MAX = 4_000
+"""How many rooms keep a feed that nobody reads, of 5 kB each without its tail."""
+
+UNREAD_S = 1.0
+"""A feed is closed, if there are too many, when nobody has read it for so long."""
 
 
 class RoomFeeds:
@@ -21,7 +28,7 @@ class RoomFeeds:
         self._settings = settings
         self._on_foreign_event = on_foreign_event
         self._feeds: dict[str, RoomFeed] = {}
-        self._pumps: set[asyncio.Task[None]] = set()
+        self._pumps: dict[RoomFeed, asyncio.Task[None]] = {}
         self._kept_bytes: dict[RoomFeed, int] = {}
         self._total_bytes = 0
 
@@ -40,20 +47,31 @@ class RoomFeeds:
             return feed
         head = await self._store.head(room)
         if room not in self._feeds:  # nobody else made it meanwhile
+            self._close_surplus()
             feed = self._feeds[room] = RoomFeed(
                 room, head, self._store, self._settings, self._on_foreign_event, self._bound
             )
-            pump = asyncio.create_task(supervised_retry(partial(self._pump, room, feed), RETRY_S, ChatError))
-            self._pumps.add(pump)
-            pump.add_done_callback(self._pumps.discard)
+            self._pumps[feed] = asyncio.create_task(
+                supervised_retry(partial(self._pump, room, feed), RETRY_S, ChatError)
+            )
         return self._feeds[room]
+
+    def _close_surplus(self) -> None:
+        """Close the feeds that nobody reads, if there are too many: users may enter and leave any number of rooms."""
+        for room, feed in list(self._feeds.items()) if len(self._feeds) > FEEDS_MAX else ():
+            if feed.unused_s > UNREAD_S:
+                self._pumps[feed].cancel()
+                self._forget(room, feed)
+
+    def _forget(self, room: str, feed: RoomFeed) -> None:
+        del self._feeds[room], self._pumps[feed]
+        feed.trim(0)
+        self._note(feed)
 
     async def _pump(self, room: str, feed: RoomFeed) -> None:
         await feed.pump()
-        if feed.is_unused:
-            del self._feeds[room]
-            feed.trim(0)
-            self._note(feed)
+        if feed.unused_s > room_feed.PUMP_WAIT_S:
+            self._forget(room, feed)
             raise asyncio.CancelledError  # which ends the retrying
 
     def _bound(self, grown: RoomFeed) -> None:
@@ -77,6 +95,6 @@ class RoomFeeds:
 
     async def close(self) -> None:
         """End every task."""
-        for pump in self._pumps:
+        for pump in self._pumps.values():
             pump.cancel()
-        await asyncio.gather(*self._pumps, return_exceptions=True)
+        await asyncio.gather(*self._pumps.values(), return_exceptions=True)

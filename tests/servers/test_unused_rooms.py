@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 
 import pytest
 
-from servers.core import room_feed
+from servers.core import room_feed, room_feeds
 from servers.core.room_feeds import RoomFeeds
 from servers.core.settings import Settings
 from servers.core.store import Store
@@ -33,6 +33,22 @@ async def test_a_feed_that_nobody_uses_ends(store: Store, monkeypatch: pytest.Mo
     await store.append("used", HELLO)
     assert await waiting
     assert (await feeds.open("room-1")).head == Cursor(store.epoch, 0)
+    await feeds.close()
+
+
+async def test_of_too_many_feeds_those_that_nobody_reads_end(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(room_feeds, "FEEDS_MAX", 10)
+    monkeypatch.setattr(room_feeds, "UNREAD_S", 0.0)
+    feeds = RoomFeeds(store, Settings(), lambda event: None)
+    used = await feeds.open("used")
+    waiting = asyncio.create_task(used.wait(used.head, DEADLINE_S))
+    await asyncio.sleep(0)
+    for n in range(100):
+        assert (await feeds.open(f"room-{n}")).head.seq == 0
+    assert len([room for n in range(100) if feeds.get(room := f"room-{n}")]) <= 10
+    await store.append("used", HELLO)
+    assert await waiting
+    assert feeds.get("used") is used
     await feeds.close()
 
 
