@@ -37,7 +37,7 @@ def create_app(credentials: Credentials, limits: Limits) -> Starlette:
     """Build the service for one application; `app.state.wire` is where the server counts bytes."""
     counters, wire = Counters(), WireBytes()
     outboxes = Outboxes(counters)
-    broker = Broker(outboxes.deliver, counters, limits.members_max)
+    broker = Broker(outboxes.deliver, counters, limits)
     connections = PusherConnections(credentials, limits, broker, time.monotonic, new_socket_id)
     sockets = SocketEndpoint(connections, outboxes, limits)
 
@@ -49,7 +49,7 @@ def create_app(credentials: Credentials, limits: Limits) -> Starlette:
             **asdict(counters),
             "billed_messages": counters.billed_messages,
             "connections_open": connections.connections_open,
-            "subscriptions": connections.subscriptions,
+            "subscriptions": broker.subscriptions,
             "wire": wire.as_dict(),
         }
         return JSONResponse(counted)

@@ -17,6 +17,7 @@ from typing import NamedTuple
 from servers.pusher_service import frames
 from servers.pusher_service.channels import Channel, Subscription
 from servers.pusher_service.errors import RequestDenied
+from servers.pusher_service.limits import Limits
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,21 +71,25 @@ class Counts(NamedTuple):
 
 
 class Broker:
-    """The channels of one application."""
+    """The channels of one application. subscriptions: how many all its connections hold together."""
 
-    def __init__(self, deliver: Deliver, counters: Counters, members_max: int) -> None:
+    def __init__(self, deliver: Deliver, counters: Counters, limits: Limits) -> None:
         self.deliver = deliver
         self.counters = counters
-        self._members_max = members_max
+        self.subscriptions = 0
+        self._limits = limits
         self._channels: dict[str, Channel] = {}
 
     def subscribe(self, subscription: Subscription) -> None:
         """Add a subscriber: first its confirmation, then the notice to the others. Raises RequestDenied if full."""
         name, member, socket_id = subscription.channel, subscription.member, subscription.socket_id
-        channel = self._channels.get(name, Channel())
-        if member and member.user_id not in channel.members and len(channel.members) >= self._members_max:
-            raise RequestDenied(f"channel {name} has {self._members_max} members and takes no more")
+        channel, limits = self._channels.get(name, Channel()), self._limits
+        if member and member.user_id not in channel.members and len(channel.members) >= limits.members_max:
+            raise RequestDenied(f"channel {name} has {limits.members_max} members and takes no more")
+        if self.subscriptions >= limits.subscriptions_max:
+            raise RequestDenied(f"all {limits.subscriptions_max} subscriptions are in use")
         self._channels[name] = channel
+        self.subscriptions += 1
         is_new = channel.add(socket_id, member)
         members = None if member is None else {one.user_id: one.info for one in channel.members.values()}
         self.deliver(Send((socket_id,), frames.subscription_succeeded(name, members)))
@@ -96,6 +101,7 @@ class Broker:
         name = subscription.channel
         channel = self._channels[name]
         departed = channel.remove(subscription.socket_id)
+        self.subscriptions -= 1
         if not channel.subscribers:
             del self._channels[name]
         if departed is not None:

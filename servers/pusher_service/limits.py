@@ -25,6 +25,7 @@ class Limits:
 
     connections_max: int = 10_000
     subscriptions_per_connection_max: int = 1_000
+    subscriptions_max: int = 100_000  # of about 1 kB each
     backlog_messages_max: int = 100
     backlog_bytes_max: int = 256 * 1024
     close_wait_s: float = 5.0

@@ -107,11 +107,6 @@ class PusherConnections:
         """How many connections there are."""
         return len(self._connections)
 
-    @property
-    def subscriptions(self) -> int:
-        """How many subscriptions all connections hold together."""
-        return sum(len(connection.subscriptions) for connection in self._connections.values())
-
     def _handle(self, socket_id: str, connection: Connection, frame: frames.Frame) -> None:
         match frame.event:
             case frames.PING:

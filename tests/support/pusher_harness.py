@@ -34,7 +34,7 @@ class PusherHarness:
         ids = itertools.count(1)
         self.now_s = 1000.0
         self.counters = Counters()
-        self.broker = Broker(self.deliver, self.counters, limits.members_max)
+        self.broker = Broker(self.deliver, self.counters, limits)
         self.connections = PusherConnections(
             CREDENTIALS, limits, self.broker, lambda: self.now_s, lambda: f"{next(ids)}.1"
         )

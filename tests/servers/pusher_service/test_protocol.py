@@ -143,3 +143,11 @@ def test_unsubscribing_is_silent_idempotent_and_can_be_undone(harness: PusherHar
 def test_the_number_of_subscriptions_of_a_connection_is_bounded() -> None:
     harness = PusherHarness(Limits(subscriptions_per_connection_max=1))
     assert "at most 1" in error_of(harness.subscribe(harness.connect("public"), "public-2"))[1]
+
+
+def test_the_number_of_subscriptions_of_all_connections_is_bounded() -> None:
+    harness = PusherHarness(Limits(subscriptions_max=2))
+    first, second = harness.connect("public"), harness.connect("public")
+    assert "all 2" in error_of(harness.subscribe(second, "public-2"))[1]
+    harness.connections.close(first)
+    assert harness.subscribe(second, "public-2")[0]["event"] == "pusher_internal:subscription_succeeded"
