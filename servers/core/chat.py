@@ -105,12 +105,11 @@ class Chat:
 
     async def join(self, identity: Identity, room: str, connection: str) -> Snapshot:
         """Enter a room with one connection, or come back to it, and return the room as it is now. Raises ChatError."""
-        limits.check_room(room)
-        limits.check_id("connection", connection, self.settings)
+        joining = self._connection(identity, room, connection)
         self._rate_limit.check(identity.user)
         if self.settings.on_demand:  # else those who are gone might keep their rooms from everybody else
             await self._sweep_if_due()
-        await self._after_commit(await self._presence.join(_connection(identity, room, connection)))
+        await self._after_commit(await self._presence.join(joining))
         head = await self._store.head(room)
         members, messages = await asyncio.gather(
             self._store.members(room, self.settings.snapshot_members),
@@ -124,14 +123,14 @@ class Chat:
 
         On demand, this also sweeps all leases if that is due, since nothing runs between requests.
         """
-        if event := await self._presence.renew(_connection(identity, room, connection), recent_s=recent_s):
+        if event := await self._presence.renew(self._connection(identity, room, connection), recent_s=recent_s):
             await self._after_commit(event)
         if self.settings.on_demand:
             await self._sweep_if_due()
 
     async def acquire_lease(self, identity: Identity, room: str, connection: str) -> None:
         """Renew the lease for a stream that opens here, and make this process its holder. Raises NotJoined."""
-        await self._after_commit(await self._presence.acquire(_connection(identity, room, connection)))
+        await self._after_commit(await self._presence.acquire(self._connection(identity, room, connection)))
 
     async def heartbeat(self, identity: Identity, room: str, connection: str) -> Head:
         """Renew the connection's lease, and return the room's head. Raises NotJoined.
@@ -147,7 +146,7 @@ class Chat:
 
     def keep_online(self, identity: Identity, room: str, connection: str) -> AbstractContextManager[HeldLease]:
         """Renew the connection's lease for as long as the block runs; yield what ends with it. Raises TooMany."""
-        return self._presence.keep_online(_connection(identity, room, connection))
+        return self._presence.keep_online(self._connection(identity, room, connection))
 
     @asynccontextmanager
     async def connected(self, identity: Identity, room: str, connection: str) -> AsyncIterator[HeldLease]:
@@ -162,7 +161,7 @@ class Chat:
 
     async def leave(self, identity: Identity, room: str, connection: str) -> Event | None:
         """End one connection's lease now; return the "offline" event, if it was the user's last."""
-        event = await self._presence.release(_connection(identity, room, connection))
+        event = await self._presence.release(self._connection(identity, room, connection))
         await self._after_commit(event)
         return event
 
@@ -171,8 +170,8 @@ class Chat:
 
         A server that stops closes all of them itself: those users have not left, and reconnect before their leases end.
         """
-        if limits.is_room(room) and not self.stopping:
-            await self._after_commit(await self._presence.disconnect(_connection(identity, room, connection)))
+        if not self.stopping:
+            await self._after_commit(await self._presence.disconnect(self._connection(identity, room, connection)))
 
     async def require_member(self, identity: Identity, room: str) -> None:
         """Raise NotJoined unless the user has joined the room."""
@@ -240,6 +239,12 @@ class Chat:
             return identity.user if identity.name == name else None
         return None
 
+    def _connection(self, identity: Identity, room: str, connection: str) -> Connection:
+        """Return what has a lease; raises BadRequest for a room or an id that none can have."""
+        limits.check_room(room)
+        limits.check_id("connection", connection, self.settings)
+        return Connection(room, identity.user, identity.name, connection)
+
     async def _mark_read(self, identity: Identity, room: str, up_to: int) -> Event | None:
         """Commit how far the user has read: one number for each reader, not one mark for each message."""
         head = await self._store.head(room)
@@ -282,7 +287,3 @@ class Chat:
         self._swept_s = self._clock.monotonic_s()
         for event in await self._presence.sweep():
             await self._after_commit(event)
-
-
-def _connection(identity: Identity, room: str, connection: str) -> Connection:
-    return Connection(room, identity.user, identity.name, connection)

@@ -8,14 +8,9 @@ from servers.core.settings import Settings
 ROOM = re.compile(r"[A-Za-z0-9_-]{1,64}", re.ASCII)
 
 
-def is_room(room: str) -> bool:
-    """Return whether a room may have this name."""
-    return ROOM.fullmatch(room) is not None
-
-
 def check_room(room: str) -> None:
     """Raise BadRequest unless a room may have this name."""
-    if not is_room(room):
+    if ROOM.fullmatch(room) is None:
         raise BadRequest(f"room: expected 1 to 64 letters, digits, - or _, got {room[:80]!r}")
 
 

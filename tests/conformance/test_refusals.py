@@ -43,6 +43,7 @@ COMMANDS = {
     "read backwards": ("mark_read", b'{"up_to": -1}', "bad_request"),
     "read beyond the end": ("mark_read", b'{"up_to": 1000000}', "bad_request"),
     "read beyond all numbers": ("mark_read", b'{"up_to": 1' + b"0" * 30 + b"}", "bad_request"),
+    "leave by an id that none can have": ("leave", b'{"connection": "\\u0000"}', "bad_request"),
     "unknown command": ("dance", b"{}", "bad_request"),
 }
 
