@@ -21,11 +21,9 @@ from clients.errors import ClientError, ConnectionLost, Refused
 from clients.http_session import HttpSession, Options
 from clients.inbox import Inbox
 from clients.room_view import RoomView
+from clients.unread_events import UnreadEvents
 from servers import transports
 from servers.core.wire import Account, Ack, Event, MarkRead, Member, Page, Send, Snapshot, SocketCommand, Typing
-
-UNREAD_MAX = 10_000
-"""Events kept for a reader that does not read; after that the client stops receiving, and the server keeps the rest."""
 
 GIVE_UP_S = 60.0
 LEAVE_S = 2.0
@@ -60,7 +58,7 @@ class ChatSession:
         self._http = http
         self._connection = connection
         self._reconnecting = self._new_backoff()
-        self._unread: asyncio.Queue[Event | Exception | None] = asyncio.Queue(UNREAD_MAX)
+        self._unread = UnreadEvents()
         self._receiving: asyncio.Task[None] | None = None
 
     async def __aenter__(self) -> Self:
@@ -84,9 +82,7 @@ class ChatSession:
             async with asyncio.timeout(LEAVE_S):
                 await self._connection.leave()
         await self._http.close()
-        if self._unread.full():
-            self._unread.get_nowait()
-        self._unread.put_nowait(None)
+        self._unread.end()
 
     async def send(self, text: str, client_id: str | None = None) -> Ack:
         """Send a message; return its sequence number and time once it is committed. Retries under one client_id."""
