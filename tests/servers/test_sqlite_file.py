@@ -6,6 +6,7 @@ import os
 import shutil
 import subprocess
 import sys
+import threading
 from collections.abc import Callable
 from pathlib import Path
 
@@ -13,13 +14,15 @@ import pytest
 
 from servers.core.errors import Unavailable
 from servers.core.store import Store, open_store
-from servers.core.stores import refusals, sqlite_tables
+from servers.core.stores import group_commit, refusals, sqlite_tables
+from servers.core.stores.sqlite import SqliteStore
 from servers.core.wire import Event
 from tests.support.stores import draft, log, opened
 
 DEADLINE_S = 15.0
 OPEN = "import asyncio, sys; from servers.core.store import open_store; asyncio.run(open_store(sys.argv[1]))"
 LOSSES: dict[str, Callable[[Path], object]] = {
+    "its log cut": lambda path: os.truncate(path.with_name("chat.db-wal"), 0),
     "deleted": Path.unlink,
     "moved": lambda path: path.rename(path.with_name("moved.db")),
     "replaced": lambda path: Path(shutil.copy(path, path.with_name("copy.db"))).rename(path),
@@ -49,9 +52,26 @@ async def test_a_file_that_is_gone_acknowledges_nothing_and_is_logged_once(
     await send(store, "kept")
     do(path)
     for n in range(20):
-        with pytest.raises(Unavailable, match=r"chat\.db.* is (not there|another file)"):
+        with pytest.raises(Unavailable, match=r"chat\.db.* (is not there|is another file|was cut)"):
             await send(store, str(n))
     assert [record.levelno for record in caplog.records] == [logging.ERROR]
+
+
+async def test_what_waits_for_the_disk_is_bounded_in_bytes_and_the_rest_is_committed(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert isinstance(store, SqliteStore)
+    monkeypatch.setattr(group_commit, "WAITING_BYTES_MAX", 500_000)
+    disk_is_ready = threading.Event()
+    slow = asyncio.create_task(store._writer.run_in_commit(lambda *_: disk_is_ready.wait(DEADLINE_S)))
+    sending = [asyncio.create_task(send(store, "x" * 4096)) for _ in range(200)]
+    refused, waiting = await asyncio.wait(sending, return_when=asyncio.FIRST_COMPLETED)
+    assert 0.8 * 500_000 < len(waiting) * (4096 + group_commit.OPERATION_BYTES) < 500_000
+    assert all(isinstance(task.exception(), Unavailable) for task in refused)
+    disk_is_ready.set()
+    await asyncio.gather(slow, *waiting)
+    assert len(await log(store)) == len(waiting)
+    await send(store, "and there is room again")
 
 
 async def test_a_file_that_is_put_back_is_used_again(store: Store, path: Path) -> None:

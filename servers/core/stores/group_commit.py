@@ -1,7 +1,8 @@
 """One thread that writes, and commits everything that arrived meanwhile as one transaction.
 
 Teaches group commit: a commit waits for the disk, so the writes that arrive during one commit share the next, and each
-is acknowledged only when its own transaction is on disk. Leaves out what is written.
+is acknowledged only when its own transaction is on disk. What waits is bounded, since requests may come faster than
+the disk, and their clients may leave without taking them back. Leaves out what is written.
 """
 
 import asyncio
@@ -16,6 +17,9 @@ from servers.core.stores.refusals import unavailable
 from servers.core.wire import Event
 
 BATCH_MAX = 512
+WAITING_BYTES_MAX = 64 * 1024 * 1024
+OPERATION_BYTES = 1024
+"""What an operation takes while it waits, beside its text, about."""
 
 Result = TypeVar("Result")
 Operation = Callable[[sqlite3.Connection, list[Event]], Result]
@@ -26,6 +30,7 @@ that it raises goes to its caller, and has changed nothing."""
 class _Job(NamedTuple):
     operation: Operation[Any]
     result: asyncio.Future[Any]
+    size_bytes: int
 
 
 class GroupCommit(threading.Thread):
@@ -44,16 +49,22 @@ class GroupCommit(threading.Thread):
         self._loop = asyncio.get_running_loop()
         self._jobs: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
         self._closed = False
+        self._waiting_bytes = 0
 
-    async def run_in_commit(self, operation: Operation[Result]) -> Result:
+    async def run_in_commit(self, operation: Operation[Result], text_bytes: int = 0) -> Result:
         """Run the operation in the next transaction; return its result once that is on disk.
 
-        Raises what the operation raised, or Unavailable if the commit failed or the writer is closed.
+        text_bytes: how much memory its text takes. Raises what the operation raised, or Unavailable if the commit
+        failed, the writer is closed or too much waits already.
         """
         if self._closed:
             raise Unavailable("store: closed")
+        size_bytes = OPERATION_BYTES + text_bytes
+        if self._waiting_bytes + size_bytes > WAITING_BYTES_MAX:
+            raise Unavailable("store: too many writes wait for the disk; try again")
+        self._waiting_bytes += size_bytes
         result: asyncio.Future[Result] = self._loop.create_future()
-        self._jobs.put(_Job(operation, result))
+        self._jobs.put(_Job(operation, result, size_bytes))
         return await result
 
     async def close(self) -> None:
@@ -76,6 +87,7 @@ class GroupCommit(threading.Thread):
         self._database.close()
 
     def _deliver(self, jobs: Sequence[_Job], results: Sequence[Any], events: Sequence[Event]) -> None:
+        self._waiting_bytes -= sum(job.size_bytes for job in jobs)
         for job, result in zip(jobs, results, strict=True):
             if job.result.done():  # the caller was cancelled: the event is committed all the same
                 continue

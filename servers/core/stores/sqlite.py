@@ -12,6 +12,7 @@ from collections import defaultdict
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from sys import getsizeof
 from typing import Any, TypeVar
 
 from servers.core.clock import Clock
@@ -72,7 +73,8 @@ class SqliteStore:
         self._closed = False
 
     async def append(self, room: str, draft: Draft) -> Event:
-        return await self._writer.run_in_commit(lambda db, events: tables.append(db, events, room, draft))
+        text_bytes = getsizeof(draft.body)
+        return await self._writer.run_in_commit(lambda db, events: tables.append(db, events, room, draft), text_bytes)
 
     async def mark_read(self, room: str, draft: Draft) -> Event | None:
         return await self._writer.run_in_commit(lambda db, events: tables.mark_read(db, events, room, draft))

@@ -2,8 +2,8 @@
 
 Teaches that an open file outlives its name: what is written to a file that was deleted, moved or replaced reaches the
 disk and is lost all the same. So every commit is acknowledged only if the database and its write-ahead log are still
-found under their names, which two calls of stat show. The lock is on the file itself where it may be, so that no other
-name of it opens it again. Leaves out network file systems.
+found under their names, and have not become shorter, which two calls of stat show. The lock is on the file itself where
+it may be, so that no other name of it opens it again. Leaves out network file systems.
 """
 
 import fcntl
@@ -17,7 +17,7 @@ locks on it ("How To Corrupt An SQLite Database File", section 2.2), so another 
 
 
 class FileMoved(Exception):
-    """The database was deleted, moved or replaced; until it is back, nothing that is written would be found again."""
+    """The database was deleted, moved, replaced or cut; until it is back, nothing written would be found again."""
 
 
 class DatabaseFile:
@@ -35,14 +35,17 @@ class DatabaseFile:
         self._files = {path: path.stat() for path in (self.path, log)}
 
     def require_in_place(self) -> None:
-        """Raise FileMoved unless the files are still found under their names."""
-        for path, opened in self._files.items():
+        """Raise FileMoved unless the files are under their names, and no shorter than before: SQLite cuts neither."""
+        for path, known in self._files.items():
             try:
                 found = path.stat()
             except OSError as error:
                 raise FileMoved(f"{path} is not there any more: {error.strerror}") from None
-            if not os.path.samestat(opened, found):
+            if not os.path.samestat(known, found):
                 raise FileMoved(f"{path} is another file than the one that was opened")
+            if found.st_size < known.st_size:
+                raise FileMoved(f"{path} was cut from {known.st_size} to {found.st_size} bytes by another program")
+            self._files[path] = found
 
     def close(self) -> None:
         """End the lock. Close SQLite's connections before."""
