@@ -48,13 +48,9 @@ def test_the_lab_opens_for_root_too_as_setup_does() -> None:
     assert ("--allow-root" in output_of_make("--dry-run", "lab")) is (os.geteuid() == 0)
 
 
-def test_the_readme_opens_with_the_two_commands_that_matter() -> None:
+def test_the_readme_is_short_and_opens_with_the_two_commands_that_matter() -> None:
     opening = "\n".join(README.splitlines()[:15])
-    assert "make compare" in opening
-    assert "make test" in opening
-
-
-def test_the_readme_is_short() -> None:
+    assert "make compare" in opening and "make test" in opening
     assert len(README.splitlines()) <= 150
 
 
@@ -91,11 +87,8 @@ def test_no_line_of_javascript_is_longer_than_120_columns() -> None:
     assert [(path.name, line) for path, line in lines if len(line) > 120] == []
 
 
-def test_the_guide_is_short() -> None:
+def test_the_guide_is_short_and_its_glossary_has_at_most_40_terms() -> None:
     assert len(GUIDE.splitlines()) <= 200
-
-
-def test_the_glossary_has_at_most_40_terms() -> None:
     glossary = GUIDE.partition("## Glossary")[2].partition("\n## ")[0]
     rows = [line for line in glossary.splitlines() if line.startswith("|")][2:]
     assert 20 <= len(rows) <= 40
@@ -111,8 +104,7 @@ def test_every_path_that_the_guide_names_exists() -> None:
 
 @pytest.mark.process
 def test_the_hooks_run_the_commands_of_make_check_in_order() -> None:
-    commands = [
-        line.strip() for line in output_of_make("-n", "check").splitlines() if line.startswith((".venv/", ".ci/"))
-    ]
+    lines = output_of_make("-n", "check").splitlines()
+    commands = [line.strip() for line in lines if line.startswith((".venv/", ".ci/"))]
     assert [hook["entry"] for hook in HOOKS] == commands
     assert {(hook["language"], hook["pass_filenames"]) for hook in HOOKS} == {("system", False)}

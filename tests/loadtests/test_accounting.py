@@ -7,7 +7,7 @@ import pytest
 from loadtests.accounts.accounting import account
 from loadtests.accounts.cell import Cell
 from loadtests.accounts.deliveries import resolved, true_until_ms
-from loadtests.accounts.rows import KINDS, Received, Sent, Session, Window
+from loadtests.accounts.rows import KINDS, LogEntry, Received, Sent, Session, Window
 from loadtests.accounts.samples import Samples
 from servers.core.wire import Kind
 from tests.support.loadtest_rows import BOTH, BOTH_STAY, made, received, seen
@@ -59,28 +59,22 @@ def test_the_same_event_in_two_stays_is_no_duplicate_but_was_not_due_in_the_seco
     assert (result.expected, result.delivered, result.duplicates) == (1, 1, 0)
 
 
-def test_a_message_is_true_for_ever_and_a_notice_until_it_expires() -> None:
-    log = [seen(1, Kind.MESSAGE), seen(2, Kind.MESSAGE), seen(3, Kind.TYPING, expires_at_ms=110_000)]
-    assert true_until_ms(log) == {(0, 1): inf, (0, 2): inf, (0, 3): 110_000}
+def presence(seq: int, sender: int, at_ms: int) -> LogEntry:
+    return seen(seq, Kind.PRESENCE, sender, at_ms)
 
 
-def test_the_end_of_a_notice_stays_true() -> None:
-    assert true_until_ms([seen(1, Kind.TYPING, at_ms=100, expires_at_ms=100)]) == {(0, 1): inf}
-
-
-def test_an_event_is_true_until_a_newer_one_of_the_same_kind_and_sender() -> None:
-    log = [
-        seen(1, Kind.PRESENCE, sender=0, at_ms=100),
-        seen(2, Kind.PRESENCE, sender=1, at_ms=200),
-        seen(3, Kind.RECEIPT, sender=0, at_ms=300),
-        seen(4, Kind.PRESENCE, sender=0, at_ms=400),
-    ]
-    assert true_until_ms(log) == {(0, 1): 400, (0, 2): inf, (0, 3): inf, (0, 4): inf}
-
-
-def test_events_that_were_seen_in_another_order_are_overtaken_in_the_order_of_the_log() -> None:
-    log = [seen(2, Kind.TYPING, at_ms=200), seen(1, Kind.TYPING, at_ms=100)]
-    assert true_until_ms(log) == {(0, 1): 200, (0, 2): inf}
+@pytest.mark.parametrize(
+    ("log", "until_ms"),
+    [
+        ([seen(1), seen(2), seen(3, Kind.TYPING, expires_at_ms=110_000)], [inf, inf, 110_000]),
+        ([seen(1, Kind.TYPING, at_ms=100, expires_at_ms=100)], [inf]),
+        ([presence(1, 0, 100), presence(2, 1, 200), seen(3, Kind.RECEIPT), presence(4, 0, 400)], [400, inf, inf, inf]),
+        ([seen(2, Kind.TYPING, at_ms=200), seen(1, Kind.TYPING, at_ms=100)], [200, inf]),
+    ],
+    ids=["until it expires", "the end of a notice", "until a newer one of its kind and sender", "in the log's order"],
+)
+def test_an_event_is_true_for_ever_or_until(log: list[LogEntry], until_ms: list[float]) -> None:
+    assert true_until_ms(log) == {(0, seq): moment_ms for seq, moment_ms in enumerate(until_ms, 1)}
 
 
 @pytest.mark.parametrize(("stopped_at_ms", "true"), [(105_400, 0), (105_600, 2)])

@@ -38,6 +38,8 @@ from tests.support.loadtest_rows import (
     sent,
 )
 
+BUSY = Workload(rate_per_s=1.0, typing_per_s=0.5, receipts_per_s=0.5, comings_per_s=0.2, measured_s=300.0)
+
 
 @pytest.mark.parametrize(("stream", "seed", "user"), [("typing", 7, 3), ("messages", 8, 3), ("messages", 7, 4)])
 def test_stream_seed_and_user_fix_the_schedule_and_another_has_another(stream: str, seed: int, user: int) -> None:
@@ -45,11 +47,8 @@ def test_stream_seed_and_user_fix_the_schedule_and_another_has_another(stream: s
     assert one == again != list(poisson_s(stream, seed, user, 0.5, 60.0))
 
 
-def test_a_rate_of_zero_means_never() -> None:
+def test_the_schedule_is_poisson_at_its_rate_and_a_rate_of_zero_means_never() -> None:
     assert list(poisson_s("messages", 7, 3, 0.0, 60.0)) == []
-
-
-def test_the_schedule_is_poisson_at_its_rate() -> None:
     moments = list(poisson_s("messages", 1, 0, 5.0, 2000.0))
     gaps = [later - earlier for earlier, later in pairwise(moments)]
     assert len(moments) == pytest.approx(10_000, abs=500)  # five standard deviations
@@ -60,9 +59,6 @@ def test_the_schedule_is_poisson_at_its_rate() -> None:
 def test_bunched_messages_fall_together_and_none_is_added_or_dropped() -> None:
     assert list(bunched([0.3, 4.9, 5.1, 9.0], 5.0)) == [0.0, 0.0, 5.0, 5.0]
     assert list(bunched([0.3, 4.9], 0.0)) == [0.3, 4.9]
-
-
-BUSY = Workload(rate_per_s=1.0, typing_per_s=0.5, receipts_per_s=0.5, comings_per_s=0.2, measured_s=300.0)
 
 
 def test_intervals_never_overlap_and_end_in_time() -> None:
@@ -124,19 +120,21 @@ def test_samples_survive_their_encoding() -> None:
 
 
 @pytest.mark.parametrize(
-    ("health", "status"),
+    ("health", "status", "stalls"),
     [
-        (Health(0.005, 0.5), Status.VALID),
-        (Health(0.0, 0.6), Status.SUSPECT),
-        (Health(nan, 0.0), Status.VOID),
-        (Health(0.0051, 0.0), Status.SUSPECT),
-        (Health(0.020, 0.0), Status.SUSPECT),
-        (Health(0.0201, 0.0), Status.VOID),
-        (Health(0.0, 5.1), Status.VOID),
+        (Health(0.005, 0.5), Status.VALID, False),
+        (Health(0.0, 0.6), Status.SUSPECT, False),
+        (Health(nan, 0.0), Status.VOID, False),
+        (Health(0.0051, 0.0), Status.SUSPECT, False),
+        (Health(0.020, 0.0), Status.SUSPECT, False),
+        (Health(0.0201, 0.0), Status.VOID, False),
+        (Health(0.0, 5.1), Status.VOID, False),
+        (Health(0.0, 3.0), Status.VALID, True),  # senders waited for a restart
+        (Health(0.0, 5.1), Status.VOID, True),
     ],
 )
-def test_a_generator_that_falls_behind_is_suspect_then_void_and_still_adds_up(health: Health, status: Status) -> None:
-    verdict = judge([""], [], health, mean_gap_s=5.0)
+def test_a_generator_that_falls_behind_is_suspect_then_void(health: Health, status: Status, stalls: bool) -> None:
+    verdict = judge([""], [], health, mean_gap_s=5.0, stalls=stalls)
     assert (verdict.status, verdict.adds_up, bool(verdict.reason)) == (status, True, status is not Status.VALID)
 
 
@@ -145,16 +143,8 @@ def test_a_doubt_makes_a_run_suspect_together_with_other_reasons() -> None:
     both = judge([""], ["bytes differ"], Health(0.006, 0.0), mean_gap_s=5.0)
     assert both.status is Status.SUSPECT
     assert both.reason.startswith("bytes differ; the load generator lagged")
-    assert judge(["1 lost"], ["bytes differ"], Health(0.0, 0.0), mean_gap_s=5.0) == (
-        Status.VOID,
-        "1 lost; bytes differ",
-        False,
-    )
-
-
-def test_senders_that_waited_for_a_restart_are_no_reason_to_suspect_it() -> None:
-    assert judge([""], [], Health(0.0, 3.0), mean_gap_s=5.0, stalls=True).status is Status.VALID
-    assert judge([""], [], Health(0.0, 5.1), mean_gap_s=5.0, stalls=True).status is Status.VOID
+    lost = judge(["1 lost"], ["bytes differ"], Health(0.0, 0.0), mean_gap_s=5.0)
+    assert lost == (Status.VOID, "1 lost; bytes differ", False)
 
 
 @pytest.mark.parametrize(("slug", "adds_up"), [("raw_websocket", False), ("pusher_adapter", True)])

@@ -76,8 +76,7 @@ def host() -> Iterator[tuple[int, int]]:
     """Run a process of which one child has worked and ended, and another has worked and lives; yields two pids."""
     process = subprocess.Popen([sys.executable, "-c", HOST], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
     with process:
-        assert process.stdin is not None
-        assert process.stdout is not None
+        assert process.stdin is not None and process.stdout is not None
         yield process.pid, int(process.stdout.readline())
         process.stdin.write("\n")
 

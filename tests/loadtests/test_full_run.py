@@ -65,18 +65,14 @@ def test_the_limit_is_the_cause_and_not_its_effect(figures: dict[str, float], li
 
 
 @pytest.mark.parametrize(("lag_s", "limit"), [(0.03, Limit.LATENCY), (0.3, Limit.GENERATOR)])
-def test_a_push_beyond_its_budget_is_the_generators_fault_only_if_its_lag_explains_it(
-    lag_s: float, limit: Limit
-) -> None:
+def test_a_late_push_is_the_generators_fault_only_if_its_lag_explains_it(lag_s: float, limit: Limit) -> None:
     late = [row._replace(received_s=106.0) for row in BOTH]
     pushed = replace(cell(late, late_s=lag_s), planned=replace(PLANNED, transport=TRANSPORTS[2]))
     assert limit_of(pushed) is limit
 
 
 @pytest.mark.process
-def test_an_interrupted_full_run_goes_on_where_it_stopped(
-    tmp_path: Path, measure_by: MeasureBy, manifest: ReadManifest
-) -> None:
+def test_an_interrupted_run_goes_on(tmp_path: Path, measure_by: MeasureBy, manifest: ReadManifest) -> None:
     made: list[Planned] = []
     measure_by(lambda planned, *_: measured(planned, made, interrupt_at=2))
     assert compare.compare_in_full([TALK], TRANSPORTS[:1], tmp_path / "full") == compare.INTERRUPTED
@@ -87,9 +83,7 @@ def test_an_interrupted_full_run_goes_on_where_it_stopped(
 
 
 @pytest.mark.process
-def test_what_could_not_be_measured_leaves_the_run_partial_and_hides_no_other_outcome(
-    tmp_path: Path, measure_by: MeasureBy, manifest: ReadManifest
-) -> None:
+def test_an_unmeasured_cell_hides_no_other(tmp_path: Path, measure_by: MeasureBy, manifest: ReadManifest) -> None:
     def measure(planned: Planned, *_: object) -> Cell:
         if planned.scenario == "talk":
             raise NotMeasured("a child ended")
@@ -106,9 +100,7 @@ def test_what_could_not_be_measured_leaves_the_run_partial_and_hides_no_other_ou
 
 
 @pytest.mark.process
-def test_a_loss_before_an_interruption_still_fails_the_run_that_is_resumed(
-    tmp_path: Path, measure_by: MeasureBy, manifest: ReadManifest
-) -> None:
+def test_a_loss_fails_the_resumed_run_too(tmp_path: Path, measure_by: MeasureBy, manifest: ReadManifest) -> None:
     measure_by(lambda planned, *_: cell(BOTH[planned.repeat == 0 :], planned=planned))
     for _ in range(2):
         assert compare.compare_in_full([TALK], TRANSPORTS[:1], tmp_path / "full") == compare.FAILED
@@ -116,9 +108,7 @@ def test_a_loss_before_an_interruption_still_fails_the_run_that_is_resumed(
 
 
 @pytest.mark.process
-def test_servers_too_busy_to_be_read_are_a_limit_that_ends_the_steps(
-    tmp_path: Path, measure_by: MeasureBy, manifest: ReadManifest
-) -> None:
+def test_overloaded_servers_end_the_steps(tmp_path: Path, measure_by: MeasureBy, manifest: ReadManifest) -> None:
     made: list[str] = []
 
     def measure(planned: Planned, *_: object) -> Cell:

@@ -44,8 +44,7 @@ def test_the_parts_of_several_processes_are_one_whole() -> None:
     assert [row.sender for row in whole.log()] == [0], "once, by whoever knew it, or by the sender's id"
     assert [row.recipient for row in whole.deliveries()] == [1, 0]
     assert whole.lateness_s() == pytest.approx([0.001, 0.0])
-    assert whole.client_bytes is not None
-    assert whole.client_bytes.window == WireBytes(200, 1400)
+    assert whole.client_bytes is not None and whole.client_bytes.window == WireBytes(200, 1400)
     assert make_cell(PLANNED, whole, SPENT, "").figures["lost"] == 0
 
 

@@ -35,23 +35,18 @@ class Stalled(NamedTuple):
 
     def latencies_s(self, since: str) -> list[float]:
         """Return the latency of each delivery in the window. since: `intended_s` or `sent_s`."""
-        sent = {
-            (row.room, row.seq): row for row in self.samples.actions() if self.samples.window.contains(row.intended_s)
-        }
-        received = self.samples.deliveries()
-        return [
-            row.received_s - getattr(sent[row.room, row.seq], since) for row in received if (row.room, row.seq) in sent
-        ]
+        contains = self.samples.window.contains
+        sent = {(row.room, row.seq): getattr(row, since) for row in self.samples.actions() if contains(row.intended_s)}
+        received = {(row.room, row.seq, row.recipient): row.received_s for row in self.samples.deliveries()}
+        return [received_s - sent[key[:2]] for key, received_s in received.items() if key[:2] in sent]
 
 
 @pytest.fixture(scope="module")
 def run(tmp_path_factory: pytest.TempPathFactory) -> Stalled:
-    folder = tmp_path_factory.mktemp("stall")
+    folder, file = tmp_path_factory.mktemp("stall"), OurServers().locust_file("raw_websocket")
     with (
         serving("raw_websocket", None, folder / "server.log") as server,
-        generating(
-            OurServers().locust_file("raw_websocket"), ClientAddresses(server.address), LOAD, None, folder
-        ) as generator,
+        generating(file, ClientAddresses(server.address), LOAD, None, folder) as generator,
     ):
         window = generator.await_window()
         assert window is not None

@@ -13,6 +13,7 @@ from tests.support.loadtest_rows import counted
 
 linux = pytest.mark.skipif(not hasattr(socket, "TCP_INFO"), reason="TCP_INFO is Linux's")
 Ends = tuple[socket.socket, socket.socket]
+End = Callable[[socket.socket, socket.socket], bool]
 
 
 @pytest.fixture
@@ -54,9 +55,7 @@ def the_server_reset_it(client: socket.socket, server: socket.socket) -> bool:
 
 @linux
 @pytest.mark.parametrize("end", [untouched, the_server_finished, both_finished, the_server_reset_it])
-def test_payload_is_counted_and_nothing_else_however_a_connection_ends(
-    ends: Ends, end: Callable[[socket.socket, socket.socket], bool]
-) -> None:
+def test_only_payload_is_counted(ends: Ends, end: End) -> None:
     client, server = ends
     with client, server:
         end_was_read = end(client, server)
@@ -78,8 +77,9 @@ def test_what_waits_in_the_socket_counts_as_sent(ends: Ends) -> None:
         assert from_tcp_info(info, end_was_read=False) == (written, 50)
 
 
-def test_counts_that_are_equal_agree() -> None:
+def test_equal_counts_agree_and_a_generator_that_cannot_count_disagrees_with_nobody() -> None:
     assert list(disagreements(counted(up=100, down=700), WireBytes(100, 700), WireBytes(1100, 1700))) == []
+    assert list(disagreements(None, WireBytes(1, 1), WireBytes(1, 1))) == []
 
 
 def test_in_the_window_what_passed_around_its_ends_is_tolerated_and_not_a_byte_more() -> None:
@@ -96,10 +96,6 @@ def test_in_the_window_what_passed_around_its_ends_is_tolerated_and_not_a_byte_m
 def test_over_all_not_a_byte_is_tolerated(total: WireBytes) -> None:
     (message,) = disagreements(counted(up=100, down=700), WireBytes(100, 700), total)
     assert message.startswith("over all, the generator counted 1,100 bytes up and 1,700 down")
-
-
-def test_a_generator_that_cannot_count_disagrees_with_nobody() -> None:
-    assert list(disagreements(None, WireBytes(1, 1), WireBytes(1, 1))) == []
 
 
 GOODBYE = """

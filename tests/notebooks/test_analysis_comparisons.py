@@ -61,22 +61,17 @@ def test_a_transport_without_a_bottleneck_is_reported_as_such(tmp_path: Path) ->
 
 
 def test_latency_beyond_its_budget_is_named() -> None:
-    knee = Knee(
-        "raw_websocket",
-        "Raw WebSocket",
-        (Step(100, SURE, SURE, ("servers",), 3), Step(200, SURE, SURE, ("latency",), 1)),
-    )
+    found = Step(100, SURE, SURE, ("servers",), 3), Step(200, SURE, SURE, ("latency",), 1)
+    knee = Knee("raw_websocket", "Raw WebSocket", found)
     assert knee.summary == "100 users, then the latency gave out"
 
 
-def test_a_run_without_steps_is_refused_with_the_command_that_makes_them(tmp_path: Path) -> None:
+def test_a_run_without_steps_or_another_scenario_is_refused_by_its_name(tmp_path: Path) -> None:
+    run = write(tmp_path, SyntheticRun())
     with pytest.raises(BrokenRun, match="--scenario steps"):
-        knees(write(tmp_path, SyntheticRun()))
-
-
-def test_a_scenario_that_was_not_measured_is_refused(tmp_path: Path) -> None:
+        knees(run)
     with pytest.raises(BrokenRun, match="no valid cell of distance"):
-        points(write(tmp_path, SyntheticRun()), "distance")
+        points(run, "distance")
 
 
 def test_a_run_compares_with_itself(tmp_path: Path) -> None:
@@ -103,17 +98,12 @@ def test_panels_on_one_scale_reach_equally_far() -> None:
     assert together[0].get_ylim() == together[1].get_ylim() == apart[1].get_ylim()
 
 
-def test_one_repeat_is_sure_of_nothing_but_itself() -> None:
-    assert interval([4.0]) == Interval(4.0, 4.0, 4.0)
-    assert f"{interval([4.0]):.1f}" == "4.0"
-
-
 def test_without_repeats_there_is_no_interval() -> None:
     with pytest.raises(ValueError, match="at least one repeat"):
         interval([])
 
 
-@pytest.mark.parametrize("repeats", [[1.0, 2.0, 9.0], [5.0, 1.0, 3.0, 2.0, 4.0]])
+@pytest.mark.parametrize("repeats", [[4.0], [1.0, 2.0, 9.0], [5.0, 1.0, 3.0, 2.0, 4.0]])
 def test_the_interval_of_few_repeats_is_their_range_around_their_median(repeats: list[float]) -> None:
     assert interval(repeats) == Interval(median(repeats), min(repeats), max(repeats))
 
@@ -131,7 +121,8 @@ def test_it_is_the_percentile_interval_that_scipy_draws_from_the_same_seed() -> 
     assert (found.low, found.high) == pytest.approx((94.37615918689895, 103.10688213606986), rel=1e-12)
 
 
-def test_it_is_written_with_its_limits_beneath() -> None:
+def test_it_is_written_with_its_limits_beneath_if_they_differ() -> None:
+    assert f"{Interval(4.0, 4.0, 4.0):.1f}" == "4.0"
     assert f"{Interval(1012.4, 990.6, 1040.2):,.0f}" == "1,012\n991\N{EN DASH}1,040"
 
 

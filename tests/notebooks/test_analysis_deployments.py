@@ -41,7 +41,8 @@ def test_outages_are_listed_from_ones_own_to_the_vendors_and_unknown_ones_last()
     assert (row.deployment, row.reconnecting) == ("pusher-and-serverless", 0)
 
 
-def test_every_deployment_has_one_name_everywhere() -> None:
+def test_every_deployment_has_one_name_everywhere_and_a_line() -> None:
+    assert set(reports.STYLES) == set(DEPLOYMENTS)
     assert list(reports.NAMES) == list(DEPLOYMENTS) == list(reports.parts(REFERENCE))
     assert set(OUTAGES["deployment"]) == set(DEPLOYMENTS)
 
@@ -77,11 +78,8 @@ def test_a_plan_with_more_connections_suffices_for_more_users() -> None:
 
 def test_the_limit_that_is_reached_first_is_ringed() -> None:
     curves = managed.free_ends(MEASURED, PRICES, Activity(1, events_per_hour=120), (2, 200), 100_000)
-    assert {curve.name: list(curve.ringed) for curve in curves} == {
-        "requests": [2],
-        "connections": [],
-        "messages": [200],
-    }
+    ringed = {curve.name: list(curve.ringed) for curve in curves}
+    assert ringed == {"requests": [2], "connections": [], "messages": [200]}
 
 
 def test_a_bill_beyond_every_plan_is_marked() -> None:
@@ -115,10 +113,6 @@ def test_the_bill_draws_for_odd_activities_and_stays_small(shown: tuple[Activity
 
 def test_the_bill_has_the_same_bytes_when_drawn_again() -> None:
     assert drawn(Activity(1), MOST, False) == drawn(Activity(1), MOST, False)
-
-
-def test_every_deployment_has_a_name_a_line_and_words_for_a_sentence() -> None:
-    assert set(reports.STYLES) == set(DEPLOYMENTS)
 
 
 def test_every_meter_that_can_end_a_free_tier_has_a_name() -> None:

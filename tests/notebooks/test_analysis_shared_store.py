@@ -22,6 +22,7 @@ from results.schema import APPENDS, CROSS_PROCESS, DEPLOYMENTS, DEPLOYMENTS_FILE
 from servers.transports import TRANSPORTS, find
 from tests.support.hosted_record import row_of
 
+Row = dict[str, Any]
 CHOICES = [StoreChoice("sqlite", 1), *(StoreChoice(store, workers) for store in SHARED for workers in (1, 2))]
 
 
@@ -42,13 +43,13 @@ def record() -> dict[str, Any]:
         for repeat in range(2)
     ]
     appends = [row_of(APPENDS, store="redis", appends=100, acked_p50_s=0.001, api_cpu_s=0.02, store_cpu_s=0.01)]
-    made: dict[str, Any] = {
-        "machine": {"cpu": "A", "cores": 2},
+    made: dict[str, Any] = {"machine": {"cpu": "A", "cores": 2}, "engines": {"redis": "redis 7"}, "commit": "0" * 40}
+    made |= {
         "pinning": "none",
-        "engines": {"redis": "redis 7"},
-        "commit": "0" * 40,
+        "push_service": "local stand-in",
+        "workloads": [{"measured_s": 2.0}],
+        "load_average": 1.0,
     }
-    made |= {"push_service": "local stand-in", "workloads": [{"measured_s": 2.0}], "load_average": 1.0}
     return made | {"loads": served, "cross_process": cross_process, "appends": appends}
 
 
@@ -74,9 +75,8 @@ def test_the_evidence_states_deliveries_and_repeated_windows(tmp_path: Path) -> 
     measured = load_shared_store(written(tmp_path, made))
     assert measured.evidence.startswith(f"{1000 * len(made['loads']) + 30:,} deliveries, none lost")
     assert "2 repeats of 2 s" in measured.evidence
-    assert (
-        f"1 of {len(made['loads']) + len(made['cross_process'])} windows were measured again" in measured.circumstances
-    )
+    windows = len(made["loads"]) + len(made["cross_process"])
+    assert f"1 of {windows} windows were measured again" in measured.circumstances
 
 
 def test_a_void_row_is_left_out(tmp_path: Path) -> None:
@@ -96,12 +96,8 @@ def test_a_row_in_which_the_generator_lagged_is_left_out(tmp_path: Path) -> None
 
 def test_theory_knows_which_transports_depend_on_the_process() -> None:
     held = {"long_polling", "raw_websocket", "server_sent_events"}
-    assert {
-        slug for slug in ("short_polling", "pusher_adapter", *held) if charts.depends_on_process(find(slug))
-    } == held
-
-
-Row = dict[str, Any]
+    slugs = ("short_polling", "pusher_adapter", *held)
+    assert {slug for slug in slugs if charts.depends_on_process(find(slug))} == held
 
 
 def a_row(deployment: str, repeat: int = 0) -> Row:

@@ -18,8 +18,10 @@ from results.schema import CELLS_FILE, CODE_COMPARISON_FILE, OUTAGES_FILE, PARTS
 from tests.support.claims import judged
 
 REFERENCE = ROOT / "results" / "reference"
+CPU = ("api_cpu_s", "store_cpu_s", "push_service_cpu_s")
 HOLDS, NO_LONGER = Verdict.HOLDS, Verdict.NO_LONGER
 Test = Callable[[Evidence], Observed]
+Change = Callable[[Any], None]
 
 
 @pytest.fixture
@@ -38,7 +40,7 @@ def changed(path: Path) -> Iterator[Any]:
     path.write_text(json.dumps(found), encoding="utf-8")
 
 
-def every_row(table: str, **figures: object) -> Callable[[Any], None]:
+def every_row(table: str, **figures: object) -> Change:
     """Return a change that sets these figures in all rows of a table."""
 
     def change(record: Any) -> None:
@@ -48,11 +50,11 @@ def every_row(table: str, **figures: object) -> Callable[[Any], None]:
     return change
 
 
-def lines_of(example: str, lines: int) -> Callable[[Any], None]:
+def lines_of(example: str, lines: int) -> Change:
     return lambda code: code[example].update(lines=lines)
 
 
-def part(name: str, value: list[str]) -> Callable[[Any], None]:
+def part(name: str, value: list[str]) -> Change:
     return lambda parts: parts[SEPARATE].update({name: value})
 
 
@@ -64,12 +66,7 @@ def works_as_written(code: Any) -> None:
 @pytest.mark.parametrize(
     ("test", "file", "change", "verdict"),
     [
-        (
-            deployments.scale_yourself,
-            SHARED_STORE_FILE,
-            every_row("loads", api_cpu_s=0.1, store_cpu_s=0.1, push_service_cpu_s=0.1),
-            NO_LONGER,
-        ),
+        (deployments.scale_yourself, SHARED_STORE_FILE, every_row("loads", **dict.fromkeys(CPU, 0.1)), NO_LONGER),
         (deployments.easy_setup, CODE_COMPARISON_FILE, lines_of("Pusher chat in Python", 20), HOLDS),
         (deployments.easy_setup, CODE_COMPARISON_FILE, lines_of("Pusher in JavaScript, without an API", 13), NO_LONGER),
         (deployments.external_dependency, OUTAGES_FILE, every_row("outages", silent_s=0.1), NO_LONGER),
@@ -80,9 +77,7 @@ def works_as_written(code: Any) -> None:
         (deployments.relays_as_it_came, CODE_COMPARISON_FILE, works_as_written, HOLDS),
     ],
 )
-def test_other_records_give_another_verdict(
-    folder: Path, test: Test, file: str, change: Callable[[Any], None], verdict: Verdict
-) -> None:
+def test_a_verdict_follows(folder: Path, test: Test, file: str, change: Change, verdict: Verdict) -> None:
     with changed(folder / file) as record:
         change(record)
     assert judged(test, Evidence(folder)).verdict is verdict
@@ -107,9 +102,8 @@ def test_a_message_lost_by_the_single_server_counts_against_it(folder: Path) -> 
 def test_connections_that_break_with_the_api_are_counted(folder: Path) -> None:
     with changed(folder / OUTAGES_FILE) as record:
         own = [row for row in record["outages"] if row["deployment"] == SEPARATE]
-        next(row for row in own if row["failure"] == "api_host_killed").update(
-            connections_broken=3, unacknowledged_s=2.5
-        )
+        killed = next(row for row in own if row["failure"] == "api_host_killed")
+        killed.update(connections_broken=3, unacknowledged_s=2.5)
     assert "3 lines broke, and a send waited 2.5 s" in deployments.two_servers(Evidence(folder)).figure
 
 

@@ -63,9 +63,7 @@ def test_of_a_missing_record_the_command_that_makes_it_is_named(read: Reader, ma
 
 @pytest.mark.parametrize(("read", "name", "table"), TABLES)
 @pytest.mark.parametrize("column", ["lost", "duplicates", "expected"])
-def test_a_record_that_does_not_add_up_is_refused(
-    read: Reader, name: str, table: str, column: str, tmp_path: Path
-) -> None:
+def test_a_loss_is_refused(read: Reader, name: str, table: str, column: str, tmp_path: Path) -> None:
     if (table, column) == ("cross_process", "expected"):
         column = "out_of_order"  # half of each room is measured: there is no number of deliveries due
     folder = with_first_row(tmp_path, name, table, lambda row: row.update({column: row[column] + 1}))

@@ -159,9 +159,7 @@ def test_what_is_left_out_is_named_below_the_table() -> None:
 
 
 @pytest.mark.parametrize(("columns", "width"), [("60", 60), (None, PIPED_COLUMNS), ("", PIPED_COLUMNS)])
-def test_a_pipe_is_as_wide_as_columns_or_else_wide_enough(
-    columns: str | None, width: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_pipe_is_wide_enough(columns: str | None, width: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("COLUMNS", raising=False)
     if columns is not None:
         monkeypatch.setenv("COLUMNS", columns)
@@ -187,9 +185,7 @@ def test_without_colour_every_verdict_is_still_a_word(monkeypatch: pytest.Monkey
 @pytest.mark.filterwarnings("ignore:.*found in sys.modules:RuntimeWarning")
 @pytest.mark.parametrize("encoding", ["latin-1", "ascii"])
 @pytest.mark.parametrize("command", COMMANDS)
-def test_the_help_of_every_command_can_be_written_in_every_encoding(
-    command: str, encoding: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_help_is_written_in_every_encoding(command: str, encoding: str, monkeypatch: pytest.MonkeyPatch) -> None:
     written = io.BytesIO()
     monkeypatch.setenv("COLUMNS", "40")
     monkeypatch.setattr(sys, "argv", [command, "--help"])

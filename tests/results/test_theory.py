@@ -39,8 +39,24 @@ def test_a_distance_of_one_is_a_prediction_that_misses_every_sample() -> None:
     assert ks_distance(np.array([5.0, 6.0]), lambda wait_s: theory.uniform_wait_cdf(wait_s, 2.0)) == 1.0
 
 
-def test_a_poller_that_sleeps_after_each_response_polls_less_than_once_per_interval() -> None:
-    assert theory.short_polling_requests_per_s(100, 1.9, 0.1) == pytest.approx(50)
+@pytest.mark.parametrize(
+    ("found", "expected"),
+    [
+        (theory.short_polling_requests_per_s(100, 1.9, 0.1), 50),
+        (theory.poll_wait_s(INTERVAL_S, 0.1), 2.2),
+        (theory.long_polling_requests_per_s(0.0, 0.0, 25.0), 1 / 25),
+        (theory.long_polling_requests_per_s(1e6, 0.1, 25.0), 1 / 0.1),
+        (theory.push_latency_s(0.04, publish_s=0.01), 0.09),
+        (theory.heartbeat_requests_per_s(30.0), 1 / 10),
+    ],
+    ids=[
+        "a poller sleeps after each response", "a poll takes a round trip before the next one",
+        "an idle long poll is asked once per hold", "a busy long poll is asked once per round trip",
+        "transit is paid twice by a push", "two heartbeats may be lost within a lease",
+    ],
+)  # fmt: skip
+def test_a_formula_gives_what_reasoning_does(found: float, expected: float) -> None:
+    assert found == pytest.approx(expected)
 
 
 def test_empty_polls_match_a_simulated_poller() -> None:
@@ -54,22 +70,8 @@ def test_empty_polls_match_a_simulated_poller() -> None:
 def test_long_polling_sends_as_many_requests_as_a_simulated_client(rate_per_s: float, hold_s: float) -> None:
     arrivals_s = poisson_arrivals_s(rate_per_s, 20_000).tolist()
     simulated_per_s = long_polls(arrivals_s, ROUND_TRIP_S, hold_s) / arrivals_s[-1]
-    assert simulated_per_s == pytest.approx(
-        theory.long_polling_requests_per_s(rate_per_s, ROUND_TRIP_S, hold_s), rel=0.02
-    )
-
-
-def test_long_polling_polls_once_per_hold_when_idle_and_once_per_round_trip_at_most() -> None:
-    assert theory.long_polling_requests_per_s(0.0, 0.0, 25.0) == pytest.approx(1 / 25)
-    assert theory.long_polling_requests_per_s(1e6, 0.1, 25.0) == pytest.approx(1 / 0.1)
-
-
-def test_transit_is_paid_twice_by_a_push() -> None:
-    assert theory.push_latency_s(0.04, publish_s=0.01) == pytest.approx(0.09)
-
-
-def test_two_heartbeats_may_be_lost_within_a_lease() -> None:
-    assert theory.heartbeat_requests_per_s(30.0) == pytest.approx(1 / 10)
+    predicted_per_s = theory.long_polling_requests_per_s(rate_per_s, ROUND_TRIP_S, hold_s)
+    assert simulated_per_s == pytest.approx(predicted_per_s, rel=0.02)
 
 
 @pytest.mark.parametrize("payload_bytes", [0, 125, 126, 65_535, 65_536])
@@ -84,10 +86,6 @@ def test_a_notice_is_seen_while_true_as_often_as_by_a_simulated_poller(alive_s: 
     waits_s = np.random.default_rng(3).uniform(0.0, INTERVAL_S, 200_000)
     seen_s = waits_s[waits_s < alive_s]
     assert len(seen_s) / len(waits_s) == pytest.approx(theory.seen_while_true(alive_s, INTERVAL_S), abs=0.005)
-
-
-def test_a_poll_takes_a_round_trip_before_the_next_one() -> None:
-    assert theory.poll_wait_s(INTERVAL_S, 0.1) == pytest.approx(2.2)
 
 
 def test_lubbers_and_greco_divided_by_two_to_the_twentieth() -> None:

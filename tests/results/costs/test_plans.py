@@ -14,6 +14,8 @@ from hypothesis import strategies as st
 from results.costs.deployments import Crossing, cheapest, crossings, last_free
 from results.costs.plans import NONE_SUFFICES, Bill, BillItem, PricePlan, Service, load_prices
 
+MOST = 100_000
+
 
 def plan(name: str, usd: float, **fields: Any) -> PricePlan:
     return PricePlan(name, usd, dated="2026", source="https://example.com", confidence="A", **fields)
@@ -41,9 +43,7 @@ SHOP = Service(
         (1, 0, True, BillItem("shop", "small", 10, "calls", 0.001, "commercial use")),
     ],
 )
-def test_the_cheapest_plan_is_the_one_whose_limits_suffice(
-    calls: int, gigabytes: int, commercial: bool, item: BillItem
-) -> None:
+def test_the_cheapest_plan_that_suffices(calls: int, gigabytes: int, commercial: bool, item: BillItem) -> None:
     assert SHOP.cheapest({"calls": calls, "gigabytes": gigabytes}, commercial=commercial) == item
 
 
@@ -75,9 +75,6 @@ def test_a_price_list_with_an_unknown_field_is_refused(tmp_path: Path) -> None:
     path.write_text('[service.shop]\nplans = [{ name = "free", euros = 0 }]\n')
     with pytest.raises(ValueError, match=r"prices\.toml, service shop: .*euros"):
         load_prices(path)
-
-
-MOST = 100_000
 
 
 def flat(usd: float) -> Bill:

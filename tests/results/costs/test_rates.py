@@ -40,9 +40,7 @@ def write_run(folder: Path, loads: tuple[str, ...], cells: Mapping[str, str]) ->
         (LOADS, {}, "expected more users in idle than in conversation, got 1, 1"),
     ],
 )
-def test_a_run_that_cannot_be_priced_is_refused(
-    tmp_path: Path, loads: tuple[str, ...], cells: dict[str, str], expected: str
-) -> None:
+def test_what_has_no_price(tmp_path: Path, loads: tuple[str, ...], cells: dict[str, str], expected: str) -> None:
     write_run(tmp_path, loads, cells)
     with pytest.raises(ValueError, match=expected):
         rates(tmp_path, "raw_websocket")
@@ -88,10 +86,7 @@ def test_with_the_most_users_the_rates_overestimate_cpu(slug: str) -> None:
 def test_pusher_counts_a_publish_and_every_delivery() -> None:
     assert pusher_messages(1, 50) == 51  # the vendor's own examples
     assert pusher_messages(40_000, 500) == 20_040_000
-
-
-def test_a_room_of_a_hundred_leaves_the_sandbox_after_1980_messages_a_day() -> None:
-    assert 200_000 // pusher_messages(1, 100) == 1980
+    assert 200_000 // pusher_messages(1, 100) == 1980, "messages a day in a room of a hundred end the sandbox"
 
 
 @pytest.mark.parametrize(
