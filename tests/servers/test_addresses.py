@@ -17,17 +17,16 @@ from servers.addresses import is_loopback
 from servers.core.auth import Identity, Tokens
 from servers.core.errors import Unavailable
 from servers.core.settings import Settings
-from servers.core.wire import Kind
 from servers.core.wire import Send as SendCommand
 from servers.deploy.separate_websocket_server.remote_api import Api
 from servers.origin_middleware import OriginMiddleware
 from servers.publisher import Publisher, PublishFailed, ServiceAddress
 from servers.transports import TRANSPORTS, Transport
-from tests.support.chat_harness import ChatHarness, events, serving
+from tests.support.chat_harness import ChatHarness, deliver, serving
 from tests.support.clock import FakeClock
 
 DEADLINE_S = 5.0
-ANSWER_S = 1.0
+QUICK = Options(answer_s=1.0)
 
 
 async def respond(scope: Scope, receive: Receive, send: Send) -> None:
@@ -67,11 +66,7 @@ async def test_a_name_counts_and_not_its_spelling(host: str, origin: str) -> Non
 @pytest.mark.parametrize(
     ("host", "origin"),
     [
-        ("evil.example", ""),
-        ("user@localhost", ""),
-        ("localhost/chat.example", ""),
-        ("::1", ""),
-        ("port.example", ""),
+        *((host, "") for host in ("evil.example", "user@localhost", "localhost/chat.example", "::1", "port.example")),
         ("chat.example", "http://chat.example:8000"),
         ("chat.example:80", "https://chat.example"),
         ("chat.example", "chat.example"),
@@ -113,8 +108,7 @@ async def test_a_chat_on_loopback_of_ipv6_needs_no_proxy(monkeypatch: pytest.Mon
     with serving(transport, "--host", "::1") as server:
         assert server.address.startswith("http://[::1]:")
         async with ChatHarness(transport, server.address).joined("Ada", "Bob") as (ada, bob):
-            await ada.send("hello")
-            assert [event.body for event in await events(bob, 1, Kind.MESSAGE)] == ["hello"]
+            await deliver("hello", ada, bob)
 
 
 @pytest.fixture
@@ -140,18 +134,6 @@ async def asked(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[list[str]]:
         yield lines
 
 
-async def get(host: str) -> object:
-    return await HttpSession(f"http://{host}", "room", Options(answer_s=ANSWER_S)).get("/health", Promises)
-
-
-async def upgrade(host: str) -> object:
-    return await ChatSocket.connect(f"ws://{host}/rooms/room/socket", ANSWER_S)
-
-
-async def subscribe(host: str) -> object:
-    return await PusherSocket.connect(Service("key", "", host, 443, tls=True), ANSWER_S)
-
-
 async def publish(host: str) -> None:
     service = ServiceAddress("key", "", host, 443, tls=not is_loopback(host))
     await Publisher(service).publish("private-room-room", "page", "{}")
@@ -162,16 +144,16 @@ async def forward(host: str) -> object:
     return await api.execute(Identity("ada", "Ada", 1 << 60), "room", SendCommand("1", "hello"))
 
 
-@pytest.mark.parametrize(
-    ("reach", "first_line"),
-    [
-        (get, "GET http://{host}/health"),
-        (upgrade, "CONNECT {host}:80"),
-        (subscribe, "CONNECT {host}:443"),
-        (publish, "CONNECT {host}:443"),
-        (forward, "POST http://{host}/rooms/room/send"),
-    ],
-)
+REACHES: list[tuple[Callable[[str], Awaitable[object]], str]] = [
+    (lambda host: HttpSession(f"http://{host}", "room", QUICK).get("/health", Promises), "GET http://{host}/health"),
+    (lambda host: ChatSocket.connect(f"ws://{host}/rooms/room/socket", QUICK.answer_s), "CONNECT {host}:80"),
+    (lambda host: PusherSocket.connect(Service("key", "", host, 443, True), QUICK.answer_s), "CONNECT {host}:443"),
+    (publish, "CONNECT {host}:443"),
+    (forward, "POST http://{host}/rooms/room/send"),
+]
+
+
+@pytest.mark.parametrize(("reach", "first_line"), REACHES)
 @pytest.mark.parametrize(("host", "is_here"), [("chat.test", False), ("localhost", True)])
 async def test_a_proxy_of_the_environment_is_used_for_other_machines_only(
     monkeypatch: pytest.MonkeyPatch,

@@ -2,7 +2,6 @@
 
 import asyncio
 import sqlite3
-import subprocess
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
@@ -12,11 +11,10 @@ import redis
 from servers.core.errors import TooMany
 from servers.core.store import Lease, Store, open_store
 from servers.core.wire import Cursor, Draft, Kind, encode
-from tests.support.engines import Engines
+from tests.support.engines import Engines, psql
 from tests.support.stores import opened
 
 OldDatabase = Callable[[Engines, Path], Awaitable[str]]
-DEADLINE_S = 15.0
 SENT = Draft(Kind.MESSAGE, "ada", "Ada", "hello", 1_000, "first")
 READ = Draft(Kind.RECEIPT, "bob", "Bob", "1", 1_000, "read-1")
 
@@ -66,9 +64,7 @@ async def sqlite_of_old(engines: Engines, folder: Path) -> str:
 async def postgres_of_old(engines: Engines, folder: Path) -> str:
     url = engines.fresh_url("postgresql")
     await (await open_store(url)).close()
-    script = POSTGRES + ROWS.format(no=False, yes=True)
-    command = ["psql", "-q", "-v", "ON_ERROR_STOP=1", url, "-c", script]
-    await asyncio.to_thread(subprocess.run, command, check=True, timeout=DEADLINE_S)
+    await asyncio.to_thread(psql, url, POSTGRES + ROWS.format(no=False, yes=True))
     return url
 
 

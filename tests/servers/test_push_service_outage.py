@@ -16,7 +16,7 @@ from servers import publisher
 from servers.core.wire import Kind
 from servers.deploy.child_process import started
 from servers.transports import find
-from tests.support.chat_harness import DEADLINE_S, ChatHarness, events, serving
+from tests.support.chat_harness import DEADLINE_S, ChatHarness, deliver, events, serving
 from tests.support.pusher_process import ENV, push_service, service_settings
 
 pytestmark = pytest.mark.process
@@ -52,8 +52,7 @@ async def test_clients_read_over_http_while_the_push_service_is_down_and_are_pus
         with serving(ADAPTER, env=env) as server:
             harness = ChatHarness(ADAPTER, server.address)
             async with harness.joined("Ada", "Bob") as (ada, bob):
-                await ada.send("before")
-                assert [event.body for event in await events(bob, 1, Kind.MESSAGE)] == ["before"]
+                await deliver("before", ada, bob)
                 await stated(server.address, status="ok", ok=True)
                 service.process.kill()
                 await asyncio.to_thread(service.process.wait)
@@ -62,8 +61,7 @@ async def test_clients_read_over_http_while_the_push_service_is_down_and_are_pus
                 assert [event.body for event in await events(bob, 5, Kind.MESSAGE)] == [*map(str, range(5))]
                 await stated(server.address, status="degraded", ok=False)
                 async with await harness.log_in("Eve") as eve:  # who comes meanwhile is served, too
-                    await ada.send("hello")
-                    assert [event.body for event in await events(eve, 1, Kind.MESSAGE)] == ["hello"]
+                    await deliver("hello", ada, eve)
                 with push_service("--port", env["PUSHER_PORT"]) as revived:
                     await stated(revived.address, "/stats", subscriptions=2)
                     await ada.send("after")

@@ -72,16 +72,15 @@ def test_a_port_in_use_is_named_with_the_option_that_takes_another(running: Chil
     assert f"port {port} of 127.0.0.1 is in use; name another one with --port" in output
 
 
-def test_a_person_at_a_terminal_reads_in_words_where_the_server_listens(capsys: pytest.CaptureFixture[str]) -> None:
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(sys.stdout, "isatty", lambda: True)
-        print_ready("http://127.0.0.1:8000", {"transport": "raw_websocket"}, "Open it.")
+def test_a_parent_gets_a_line_of_json_and_a_person_reads_in_words_where_the_server_listens(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ready = "http://127.0.0.1:8000", {"transport": "raw_websocket"}, "Open it."
+    print_ready(*ready)
+    assert json.loads(capsys.readouterr().out) == {"address": ready[0], **ready[1]}
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
+    print_ready(*ready)
     assert capsys.readouterr().out.splitlines() == ["Listening on http://127.0.0.1:8000   (Ctrl-C ends it)", "Open it."]
-
-
-def test_a_parent_process_gets_one_line_of_json(capsys: pytest.CaptureFixture[str]) -> None:
-    print_ready("http://127.0.0.1:8000", {"transport": "raw_websocket"}, "Open it.")
-    assert json.loads(capsys.readouterr().out) == {"address": "http://127.0.0.1:8000", "transport": "raw_websocket"}
 
 
 async def test_a_server_ends_when_its_parent_closes_its_input(running: ChildProcess) -> None:

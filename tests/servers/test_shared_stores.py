@@ -4,7 +4,6 @@ Each process is a Store of its own here, with its own connections to a real engi
 """
 
 import asyncio
-import subprocess
 from collections.abc import AsyncIterator, Coroutine, Iterator
 from typing import Any
 
@@ -23,7 +22,7 @@ from servers.core.wire import Cursor
 from servers.deploy.empty_database import engine_folder
 from servers.deploy.engines import Engine
 from tests.support.clock import FakeClock
-from tests.support.engines import SHARED, Engines, answered
+from tests.support.engines import SHARED, Engines, answered, psql
 from tests.support.stores import ADA, draft, join, log, opened
 
 pytestmark = pytest.mark.process
@@ -67,10 +66,6 @@ def lose_the_end(url: str, kept: int) -> None:
             client.set("chat:head:room", kept)
     else:
         psql(url, f"DELETE FROM chat.events WHERE seq > {kept}; UPDATE chat.rooms SET head = {kept}")
-
-
-def psql(url: str, statements: str) -> None:
-    subprocess.run(["psql", "-q", url, "-c", statements], check=True, timeout=DEADLINE_S, capture_output=True)
 
 
 async def test_what_one_process_appends_wakes_the_other(stores: list[Store]) -> None:
@@ -246,9 +241,7 @@ async def test_a_stream_keeps_its_newest_events_and_answers_older_cursors_with_a
     "url",
     [
         *("", "chat.db", "mysql://x", "sqlite://", "sqlite:///"),
-        "redis://",
-        "redis://h?x=1",
-        "redis://127.0.0.1:1/0",
+        *("redis://", "redis://h?x=1", "redis://127.0.0.1:1/0"),
         "postgresql://chat@127.0.0.1:1/chat",
         "mysql://me:secret@h/1",
         "redis://me:secret@h?kept=0",

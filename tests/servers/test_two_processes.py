@@ -1,4 +1,4 @@
-"""One chat in two processes: what one of them commits, the other must see."""
+"""One chat in two processes, or in two instances of a function: what one of them commits, the other must see."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -11,17 +11,18 @@ from servers.core.chat import Chat
 from servers.core.clock import SystemClock
 from servers.core.errors import NotJoined
 from servers.core.settings import Settings
-from servers.core.store import open_store
-from servers.core.wire import Cursor, Send
+from servers.core.store import Store, open_store
+from servers.core.wire import Cursor, Event, Leave, Page, Send, decode
+from tests.support.clock import FakeClock
 from tests.support.engines import SHARED, Engines
 
-pytestmark = pytest.mark.process
 DEADLINE_S = 10.0
+ON_DEMAND = Settings(on_demand=True)
 ADA = Identity("ada", "Ada", expires_at_ms=1 << 60)
 BOB = Identity("bob", "Bob", expires_at_ms=1 << 60)
 
 
-@pytest.fixture(params=SHARED)
+@pytest.fixture(params=[pytest.param(scheme, marks=pytest.mark.process) for scheme in SHARED])
 async def chats(request: pytest.FixtureRequest, engines: Engines) -> AsyncIterator[list[Chat]]:
     """Return two chats over one database, as two processes would have them."""
     clock, url = SystemClock(), engines.fresh_url(request.param)
@@ -53,3 +54,53 @@ async def test_who_leaves_at_one_process_is_a_stranger_at_the_other(chats: list[
     assert (await waiting).count == 1
     with pytest.raises(NotJoined):
         await other.require_member(ADA, "room")
+
+
+@pytest.fixture
+async def instances(store: Store, clock: FakeClock) -> AsyncIterator[tuple[Chat, Chat]]:
+    """Return two chats over one store, which leave nothing for later, and remember nothing."""
+    one, other = (Chat(store, Tokens("secret", clock, 1e6), clock, ON_DEMAND) for _ in range(2))
+    async with one.running(), other.running():
+        yield one, other
+
+
+async def read(chat: Chat, after: Cursor) -> list[str]:
+    """Return the bodies of what follows the cursor."""
+    return [event.body for event in decode((await chat.read("room", after)).body, type=Page).events]
+
+
+async def test_what_another_instance_has_committed_is_read_at_once(instances: tuple[Chat, Chat]) -> None:
+    one, other = instances
+    after = (await one.join(ADA, "room", "window")).cursor
+    assert await read(other, after) == []
+    for number in range(10):
+        await one.execute(ADA, "room", Send(str(number), str(number)))
+        assert (await read(other, after))[-1] == str(number)
+        assert (await other.heartbeat(ADA, "room", "window")).cursor.seq == after.seq + number + 1
+
+
+async def test_a_user_who_leaves_on_one_instance_has_left_on_all(instances: tuple[Chat, Chat]) -> None:
+    one, other = instances
+    await one.join(ADA, "room", "window")
+    await other.execute(ADA, "room", Send("1", "still there"))
+    await one.execute(ADA, "room", Leave("window"))
+    with pytest.raises(NotJoined):
+        await other.execute(ADA, "room", Send("2", "gone"))
+
+
+async def test_an_expired_lease_is_published_by_another_request(instances: tuple[Chat, Chat], clock: FakeClock) -> None:
+    one, _ = instances
+    committed: list[Event] = []
+
+    async def on_commit(event: Event) -> None:
+        committed.append(event)
+
+    one.on_commit = on_commit
+    for identity in (ADA, BOB):
+        await one.join(identity, "room", "window")
+    committed.clear()
+    clock.advance(ON_DEMAND.lease_s + ON_DEMAND.late_s - 1)
+    await one.heartbeat(ADA, "room", "window")
+    clock.advance(ON_DEMAND.sweep_s)
+    await one.heartbeat(ADA, "room", "window")
+    assert [(event.sender, event.body) for event in committed] == [("bob", "offline")]

@@ -1,30 +1,20 @@
 """A database that can never work is refused by name at the start, and not answered with "try again" for ever."""
 
-from collections.abc import Awaitable, Callable
+import asyncio
+from collections.abc import Callable
 
-import asyncpg
 import pytest
 import redis
 
 from servers.core.store import open_store
-from tests.support.engines import Engines
+from tests.support.engines import Engines, psql
 from tests.support.stores import log, opened
 
 pytestmark = pytest.mark.process
-GRANTS = (
-    "DO $$ BEGIN CREATE ROLE weak LOGIN; EXCEPTION WHEN duplicate_object THEN END $$",
-    "GRANT USAGE ON SCHEMA chat TO weak",
-    "GRANT ALL ON ALL TABLES IN SCHEMA chat TO weak",
-)
-
-
-async def execute(url: str, *statements: str) -> None:
-    connection = await asyncpg.connect(url)
-    try:
-        for statement in statements:
-            await connection.execute(statement)
-    finally:
-        await connection.close()
+GRANTS = """
+DO $$ BEGIN CREATE ROLE weak LOGIN; EXCEPTION WHEN duplicate_object THEN END $$;
+GRANT USAGE ON SCHEMA chat TO weak;
+GRANT ALL ON ALL TABLES IN SCHEMA chat TO weak"""
 
 
 def as_weak(url: str) -> str:
@@ -32,19 +22,18 @@ def as_weak(url: str) -> str:
     return url.replace("chat@", "weak@")
 
 
-async def lacks_letters(url: str) -> str:
-    database = url.rpartition("/")[2] + "_latin"
-    await execute(url, f"CREATE DATABASE {database} ENCODING 'LATIN1' LOCALE 'C' TEMPLATE template0")
-    return url.rpartition("/")[0] + f"/{database}"
+def lacks_letters(url: str) -> str:
+    psql(url, f"CREATE DATABASE {url.rpartition('/')[2]}_latin ENCODING 'LATIN1' LOCALE 'C' TEMPLATE template0")
+    return f"{url}_latin"
 
 
-async def lacks_a_permission(url: str) -> str:
-    await execute(url, *GRANTS, "REVOKE DELETE ON chat.connections FROM weak")
+def lacks_a_permission(url: str) -> str:
+    psql(url, f"{GRANTS}; REVOKE DELETE ON chat.connections FROM weak")
     return as_weak(url)
 
 
-async def is_read_only(url: str) -> str:
-    await execute(url, f"ALTER DATABASE {url.rpartition('/')[2]} SET default_transaction_read_only = on")
+def is_read_only(url: str) -> str:
+    psql(url, f"ALTER DATABASE {url.rpartition('/')[2]} SET default_transaction_read_only = on")
     return url
 
 
@@ -56,12 +45,10 @@ async def is_read_only(url: str) -> str:
         (is_read_only, "read-only transaction"),
     ],
 )
-async def test_a_postgresql_that_can_never_work_is_refused_by_name(
-    engines: Engines, spoil: Callable[[str], Awaitable[str]], named: str
-) -> None:
+async def test_unfit_postgresql_is_refused_by_name(engines: Engines, spoil: Callable[[str], str], named: str) -> None:
     url = engines.fresh_url("postgresql")
     async with opened(url, 1):
-        spoiled = await spoil(url)
+        spoiled = await asyncio.to_thread(spoil, url)
     with pytest.raises(ValueError, match=named):
         await open_store(spoiled)
 
@@ -69,7 +56,7 @@ async def test_a_postgresql_that_can_never_work_is_refused_by_name(
 async def test_a_user_with_just_the_permissions_that_are_needed_is_accepted(engines: Engines) -> None:
     url = engines.fresh_url("postgresql")
     async with opened(url, 1):
-        await execute(url, *GRANTS)
+        await asyncio.to_thread(psql, url, GRANTS)
     async with opened(as_weak(url), 1) as (store,):
         assert await log(store, "") == []
 

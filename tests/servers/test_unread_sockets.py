@@ -72,10 +72,8 @@ async def test_sockets_that_never_read_cost_little_each_and_nothing_once_they_ar
         head = (await chat.join(ada, "room", "first")).cursor
         for n in range(MESSAGES):
             await chat.execute(ada, "room", Send(str(n), LONGEST))
-        joins = [
-            encode(Join(f"connection-{n}", tokens[n % USERS], str(Cursor(head.epoch, head.seq + n))))
-            for n in range(SOCKETS)
-        ]
+        cursors = [str(Cursor(head.epoch, head.seq + n)) for n in range(SOCKETS)]
+        joins = [encode(Join(f"window-{n}", tokens[n % USERS], after)) for n, after in enumerate(cursors)]
         unread, left = list[int](), list[int]()
         tracemalloc.start()
         gc.collect()

@@ -1,6 +1,7 @@
 """Real engines for tests: one Redis and one PostgreSQL for the whole run, and a database of its own for each test."""
 
 import asyncio
+import subprocess
 from collections.abc import Awaitable, Callable
 from contextlib import ExitStack, suppress
 from typing import TypeVar
@@ -37,6 +38,12 @@ async def answered(request: Callable[[], Awaitable[Value]]) -> Value:
             with suppress(Unavailable):
                 return await request()
             await asyncio.sleep(0.05)
+
+
+def psql(url: str, statements: str) -> None:
+    """Execute SQL in one transaction; raises CalledProcessError."""
+    command = ["psql", "-q", "-v", "ON_ERROR_STOP=1", url, "-c", statements]
+    subprocess.run(command, check=True, timeout=DEADLINE_S, capture_output=True)
 
 
 class Engines:

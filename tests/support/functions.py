@@ -3,7 +3,8 @@
 import asyncio
 import os
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
+from functools import partial
 from time import monotonic
 
 from starlette.applications import Starlette
@@ -48,11 +49,9 @@ async def die(request: Request) -> Response:
 
 async def echo(socket: WebSocket) -> None:
     await socket.accept()
-    try:
+    with suppress(WebSocketDisconnect):
         while True:
             await socket.send_text(await socket.receive_text())
-    except WebSocketDisconnect:
-        pass
 
 
 @asynccontextmanager
@@ -76,13 +75,5 @@ def create_app() -> Starlette:
 
 
 if __name__ == "__main__":
-    run(
-        serve(
-            create_app(),
-            host="127.0.0.1",
-            port=0,
-            http=HttpSettings(),
-            on_ready=lambda address: print_ready(address, {}),
-            attached=True,
-        )
-    )
+    serving = partial(serve, create_app(), host="127.0.0.1", port=0, http=HttpSettings(), attached=True)
+    run(serving(on_ready=lambda address: print_ready(address, {})))

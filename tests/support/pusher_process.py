@@ -10,7 +10,7 @@ from websockets.sync.client import ClientConnection, connect
 
 from servers.deploy.child_process import ChildProcess, started
 from servers.pusher_service.signatures import Credentials
-from tests.support.guest import closing
+from tests.support.guest import closing, receive
 from tests.support.pusher_harness import CREDENTIALS, Json, signed_subscription
 
 ENV = {"PUSHER_APP_ID": CREDENTIALS.app_id, "PUSHER_KEY": CREDENTIALS.key, "PUSHER_SECRET": CREDENTIALS.secret}
@@ -62,14 +62,9 @@ def open_connection(address: str, **options: Any) -> Iterator[tuple[ClientConnec
         yield connection, json.loads(greeting["data"])["socket_id"]
 
 
-def receive(connection: ClientConnection) -> Json:
-    """Wait for the next frame; raises TimeoutError at the deadline."""
-    return cast(Json, json.loads(connection.recv(timeout=DEADLINE_S)))
-
-
 def receive_event(connection: ClientConnection) -> str:
     """Wait for the next frame, and return its event's name."""
-    return cast(str, receive(connection)["event"])
+    return str(receive(connection)["event"])
 
 
 def send(connection: ClientConnection, event: str, **fields: Any) -> None:

@@ -50,14 +50,10 @@ def write(folder: Path, plan: SyntheticRun) -> Path:
     pd.DataFrame([_kind(*key, rows) for key in keys])[[column.name for column in KINDS]].to_csv(
         folder / KINDS_FILE, index=False
     )
-    workload = {"scenario": SCENARIO, "point": "", "poll_interval_s": plan.interval_s}
-    settings = {"hold_s": 25.0, "lease_s": 30.0}
     manifest = {
-        "workloads": [workload],
-        "settings": dict.fromkeys(plan.slugs, settings),
-        "push_service": plan.push_service,
-        "target": plan.target,
-        "deployment": plan.deployment,
+        "workloads": [{"scenario": SCENARIO, "point": "", "poll_interval_s": plan.interval_s}],
+        "settings": {slug: {"hold_s": 25.0, "lease_s": 30.0} for slug in plan.slugs},
+        **{"push_service": plan.push_service, "target": plan.target, "deployment": plan.deployment},
     }
     (folder / MANIFEST).write_text(json.dumps(manifest), encoding="utf-8")
     return folder
@@ -84,45 +80,27 @@ def _cell(plan: SyntheticRun, slug: str, repeat: int) -> dict[str, object]:
     polls = round(plan.users * measured_s / plan.interval_s)
     reads = {Reads.POLL: polls, Reads.HELD: delivered, Reads.ONCE: 0}[transport.reads]
     verdict = plan.verdicts.get((slug, repeat), "valid")
-    return dict.fromkeys((column.name for column in CELLS), 0) | {
-        "scenario": SCENARIO,
-        "point": "",
-        "transport": slug,
-        "repeat": repeat,
-        "verdict": verdict,
-        "limit": "",
-        "reason": "" if verdict == "valid" else "the generator lagged",
-        "users": plan.users,
-        "room_size": plan.users,
-        "offered": "0123456789abcdef",
-        "measured_s": measured_s,
-        "messages": plan.messages,
-        "actions": plan.messages,
-        "events": plan.messages,
-        "samples": delivered,
-        "expected": delivered,
-        "delivered": delivered,
-        "requests_send": 0 if transport.commands is Commands.FRAMES else plan.messages,
-        "requests_receive": reads,
-        "empty_answers": reads // 4 if transport.reads is Reads.POLL else 0,
-        "client_up_bytes": nan,
-        "client_down_bytes": nan,
-        "server_down_bytes": 300 * delivered,
-        "publish_bytes": 100 * delivered if transport.needs_push_service else 0,
-        "api_cpu_s": 0.010 * plan.messages,
-        "push_service_cpu_s": 0.005 * plan.messages if transport.needs_push_service else 0.0,
-    }
+    row: dict[str, object] = dict.fromkeys((column.name for column in CELLS), 0)
+    row |= {"scenario": SCENARIO, "point": "", "transport": slug, "repeat": repeat, "offered": "0123456789abcdef"}
+    row |= {"verdict": verdict, "limit": "", "reason": "" if verdict == "valid" else "the generator lagged"}
+    row |= {"users": plan.users, "room_size": plan.users, "measured_s": measured_s}
+    row |= dict.fromkeys(("messages", "actions", "events"), plan.messages)
+    row |= dict.fromkeys(("samples", "expected", "delivered"), delivered)
+    row |= {"requests_send": 0 if transport.commands is Commands.FRAMES else plan.messages, "requests_receive": reads}
+    row |= {"empty_answers": reads // 4 if transport.reads is Reads.POLL else 0}
+    row |= {"client_up_bytes": nan, "client_down_bytes": nan, "server_down_bytes": 300 * delivered}
+    row |= {"api_cpu_s": 0.010 * plan.messages}
+    if transport.needs_push_service:
+        row |= {"publish_bytes": 100 * delivered, "push_service_cpu_s": 0.005 * plan.messages}
+    return row
 
 
 def _kind(slug: str, repeat: int, rows: Sequence[tuple[Any, ...]]) -> dict[str, object]:
     """Return the quantiles of a cell's deliveries."""
     latencies_s = pd.Series([row[-1] - row[-4] for row in rows if row[2:4] == (slug, repeat)])
-    return dict.fromkeys((column.name for column in KINDS), len(latencies_s)) | {
-        "scenario": SCENARIO,
-        "point": "",
-        "transport": slug,
-        "repeat": repeat,
-        "kind": "message",
+    row: dict[str, object] = dict.fromkeys((column.name for column in KINDS), len(latencies_s))
+    return row | {
+        **{"scenario": SCENARIO, "point": "", "transport": slug, "repeat": repeat, "kind": "message"},
         "latency_min_s": latencies_s.min(),
         "latency_max_s": latencies_s.max(),
         **{f"latency_p{percent}_s": latencies_s.quantile(percent / 100) for percent in PERCENTS},

@@ -17,10 +17,9 @@ from pathlib import Path
 import httpx
 import pytest
 
-from servers.core.wire import Kind
 from servers.deploy.engines import free_port
 from servers.transports import find
-from tests.support.chat_harness import ChatHarness, events
+from tests.support.chat_harness import ChatHarness, deliver
 from tests.support.engines import Engines
 from tests.support.pusher_process import push_service, service_settings
 
@@ -63,8 +62,7 @@ async def test_an_entry_point_needs_no_lifespan(deployment: str, slug: str, life
             env |= service_settings(stack.enter_context(push_service()).address)
         stack.enter_context(listening([sys.executable, "-m", *command], port, env, FOLDER / deployment))
         async with ChatHarness(find(slug), f"http://127.0.0.1:{port}").joined("Ada", "Bob") as (ada, bob):
-            await ada.send("hello")
-            assert [event.body for event in await events(bob, 1, Kind.MESSAGE)] == ["hello"]
+            await deliver("hello", ada, bob)
 
 
 @pytest.mark.parametrize("store", ["", "sqlite:///chat.db"])
@@ -85,8 +83,7 @@ def test_an_entry_point_without_a_shared_store_is_refused(deployment: str, store
 def dockerfile(instruction: str) -> list[str]:
     """Return the JSON form of the last such instruction in the single server's Dockerfile."""
     text = (FOLDER / "single_server" / "Dockerfile").read_text()
-    found: list[str] = json.loads(re.findall(rf"^\s*{instruction} (\[.*\])$", text, re.MULTILINE)[-1])
-    return found
+    return list(json.loads(re.findall(rf"^\s*{instruction} (\[.*\])$", text, re.MULTILINE)[-1]))
 
 
 def is_healthy(env: Mapping[str, str]) -> bool:
@@ -108,11 +105,11 @@ def from_procfile(deployment: str) -> list[str]:
 
 
 def from_unit() -> list[str]:
-    (command,) = re.findall(r"^ExecStart=\S+/python (.*)$", UNIT.read_text(), re.MULTILINE)
+    unit = (FOLDER / "single_server" / "chat.service").read_text()
+    (command,) = re.findall(r"^ExecStart=\S+/python (.*)$", unit, re.MULTILINE)
     return ["python", *shlex.split(command)]
 
 
-UNIT = FOLDER / "single_server" / "chat.service"
 COMMANDS = {
     "Dockerfile": lambda: dockerfile("ENTRYPOINT"),
     "Procfile": lambda: from_procfile("single_server"),
@@ -129,8 +126,7 @@ async def test_a_hosts_command_serves_page_and_sockets_and_stops_on_sigterm(give
         async with httpx.AsyncClient(base_url=address, trust_env=False) as http:
             assert (await http.get("/web/chat.html", headers={"Host": "chat.example.com"})).is_success
         async with ChatHarness(find("raw_websocket"), address).joined("Ada", "Bob") as (ada, bob):
-            await ada.send("hello")
-            assert [event.body for event in await events(bob, 1, Kind.MESSAGE)] == ["hello"]
+            await deliver("hello", ada, bob)
             assert await asyncio.to_thread(is_healthy, env)
             process.send_signal(signal.SIGTERM)
             assert await asyncio.to_thread(process.wait, READY_S) == 0
@@ -147,8 +143,7 @@ async def test_the_separate_servers_command_serves_sockets_for_an_api(engines: E
         listening(as_here(from_procfile("separate_websocket_server")), port, socket_env),
     ):
         async with ChatHarness(find("raw_websocket"), f"http://127.0.0.1:{port}").joined("Ada", "Bob") as (ada, bob):
-            await ada.send("hello")
-            assert [event.body for event in await events(bob, 1, Kind.MESSAGE)] == ["hello"]
+            await deliver("hello", ada, bob)
 
 
 @pytest.mark.parametrize("deployment", ENTRIES)

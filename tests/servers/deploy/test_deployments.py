@@ -15,7 +15,7 @@ from servers.core.wire import Kind
 from servers.deploy.child_process import ChildProcess, started
 from servers.deploy.deployments import DEPLOYMENTS, Deployment, find
 from servers.transports import find as find_transport
-from tests.support.chat_harness import DEADLINE_S, ChatHarness, events, online, until
+from tests.support.chat_harness import DEADLINE_S, ChatHarness, deliver, events, online, until
 
 pytestmark = pytest.mark.process
 every_deployment = pytest.mark.parametrize("deployment", DEPLOYMENTS, ids=lambda deployment: deployment.name)
@@ -83,8 +83,7 @@ async def test_lines_outlive_the_api_that_writes_for_them() -> None:
     with deployed(find("separate-websocket-server")) as running:
         async with harness_of(running).joined("Ada", "Bob") as (ada, bob):
             os.kill(running.facts["pids"]["api"], signal.SIGKILL)
-            await ada.send("while the API comes back")
-            assert [event.body for event in await events(bob, 1, Kind.MESSAGE)] == ["while the API comes back"]
+            await deliver("while the API comes back", ada, bob)
             assert ada.connected and bob.connected
             with pytest.raises(Refused) as refusal:
                 await ada.send("x" * 4097)

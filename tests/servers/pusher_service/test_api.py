@@ -102,12 +102,9 @@ def test_a_publish_returns_the_counts_that_it_requests(harness: PusherHarness) -
     ],
 )
 def test_a_bad_event_is_refused_with_its_status(event: Json, status: int, harness: PusherHarness) -> None:
+    assert harness.publish(data="é" * 5120, channel="a") == {}
     with refused(status):
         harness.publish(**event)
-
-
-def test_data_may_be_10240_bytes_long(harness: PusherHarness) -> None:
-    assert harness.publish(data="é" * 5120, channel="a") == {}
 
 
 @pytest.mark.parametrize(

@@ -59,13 +59,7 @@ def test_a_pong_or_any_other_frame_keeps_a_connection(harness: PusherHarness) ->
 @pytest.mark.parametrize(
     "text",
     [
-        "",
-        "hello",
-        "[]",
-        "{}",
-        '{"event":',
-        '{"event":7}',
-        '{"event":"pusher:subscribe"}',
+        *("", "hello", "[]", "{}", '{"event":', '{"event":7}', '{"event":"pusher:subscribe"}'),
         '{"event":"pusher:subscribe","data":"{"}',
         '{"event":"pusher:subscribe","data":{"channel":7}}',
         '{"event":"pusher:unsubscribe","data":{}}',

@@ -10,7 +10,7 @@ import pytest
 from pusher.errors import PusherBadAuth, PusherBadStatus
 
 from servers.pusher_service.signatures import Credentials
-from tests.support.guest import narrow_socket
+from tests.support.guest import narrow_socket, receive
 from tests.support.pusher_harness import CREDENTIALS
 from tests.support.pusher_process import (
     DEADLINE_S,
@@ -18,7 +18,6 @@ from tests.support.pusher_process import (
     official_api,
     open_connection,
     push_service,
-    receive,
     receive_event,
     send,
     socket,
@@ -152,10 +151,8 @@ def test_an_endless_body_is_refused_with_413_before_it_is_read_as_json(address: 
     ("path", "code"),
     [
         ("/app/wrong\N{PILE OF POO}?protocol=7", 4001),
-        (f"/app/{CREDENTIALS.key}?protocol=x", 4006),
-        (f"/app/{CREDENTIALS.key}?protocol=", 4006),
-        (f"/app/{CREDENTIALS.key}?protocol=4", 4007),
-        (f"/app/{CREDENTIALS.key}?protocol=8", 4007),
+        *((f"/app/{CREDENTIALS.key}?protocol={wrong}", 4006) for wrong in ("x", "")),
+        *((f"/app/{CREDENTIALS.key}?protocol={wrong}", 4007) for wrong in ("4", "8")),
         (f"/app/{CREDENTIALS.key}", 4008),
     ],
 )
