@@ -21,6 +21,14 @@ def browser() -> Iterator[Browser]:
         yield running
 
 
+@pytest.fixture(autouse=True)
+def closed_afterwards(browser: Browser) -> Iterator[None]:
+    """Close all pages that a test has left open."""
+    yield
+    for context in browser.contexts:
+        context.close()
+
+
 @pytest.fixture
 def demo() -> Iterator[str]:
     with running_demo() as address:

@@ -87,14 +87,12 @@ def frame_and_start(context: BrowserContext, origin: str, chat: str) -> Page:
 
 def test_two_people_talk_on_the_page_that_their_server_serves(browser: Browser) -> None:
     with page_server("server_sent_events") as server:
-        ada, bob = pages = [_joined(browser, server.address, name) for name in ("Ada", "Bob")]
+        ada, bob = (_joined(browser, server.address, name) for name in ("Ada", "Bob"))
         ada.fill("#text", "Is this the whole page?")
         expect(bob.locator("#typing")).to_have_text("Ada is typing…")
         ada.press("#text", "Enter")
         expect(bob.locator("#messages li span")).to_have_text(["Is this the whole page?"])
         expect(ada.locator("#messages li small")).to_have_attribute("aria-label", "read by 1")
-        for page in pages:
-            page.close()
 
 
 def test_a_page_reads_over_http_while_the_push_service_is_down(browser: Browser) -> None:
@@ -105,18 +103,14 @@ def test_a_page_reads_over_http_while_the_push_service_is_down(browser: Browser)
             for n, act in enumerate((None, service.process.kill, None)):
                 if act is not None:
                     act()
-                ada.fill("#text", f"message {n}")
-                ada.press("#text", "Enter")
+                write(ada, f"message {n}")
                 expect(bob.locator("#messages li span")).to_have_text([f"message {number}" for number in range(n + 1)])
             with push_service("--port", env["PUSHER_PORT"]) as revived:
                 while httpx.get(f"{revived.address}/stats", trust_env=False).json()["subscriptions"] < 2:
                     bob.wait_for_timeout(100)  # lets the pages run
-                ada.fill("#text", "pushed")
-                ada.press("#text", "Enter")
+                write(ada, "pushed")
                 expect(bob.locator("#messages li span")).to_contain_text(["message 2", "pushed"])
                 assert httpx.get(f"{revived.address}/stats", trust_env=False).json()["deliveries"] >= 2
-            ada.close()
-            bob.close()
 
 
 def _joined(browser: Browser, address: str, name: str) -> Page:
@@ -128,11 +122,9 @@ def _joined(browser: Browser, address: str, name: str) -> Page:
 
 def test_a_name_in_use_is_refused_in_words(browser: Browser) -> None:
     with page_server("raw_websocket") as server:
-        first, second = _joined(browser, server.address, "Ada"), browser.new_page()
-        enter(second, server.address, "Ada")
+        _joined(browser, server.address, "Ada")
+        enter(second := browser.new_page(), server.address, "Ada")
         expect(second.locator("#trouble")).to_contain_text("in use")
-        first.close()
-        second.close()
 
 
 @pytest.mark.parametrize("transport", ["short_polling", "raw_websocket"])
@@ -141,8 +133,7 @@ def test_a_page_that_is_reloaded_goes_on_as_the_same_user(browser: Browser, tran
         page = context.new_page()
         enter(page, server.address, "Ada")
         expect(page.locator("#members li")).to_have_text(["Ada (you)"])
-        page.fill("#text", "before")
-        page.press("#text", "Enter")
+        write(page, "before")
         expect(page.locator("#messages li span")).to_have_text(["before"])
         page.reload()
         expect(page.locator("#members li")).to_have_text(["Ada (you)"])
@@ -153,7 +144,7 @@ def test_a_page_that_is_reloaded_goes_on_as_the_same_user(browser: Browser, tran
 
 
 @pytest.mark.parametrize("transport", [row.slug for row in TRANSPORTS])
-def test_a_page_shown_again_by_the_back_button_goes_on_where_it_was(browser: Browser, transport: str) -> None:
+def test_a_page_leaves_at_once_and_goes_on_where_it_was_by_the_back_button(browser: Browser, transport: str) -> None:
     with page_server(transport) as server:
         ada, bob = _joined(browser, server.address, "Ada"), _joined(browser, server.address, "Bob")
         ada.evaluate(WRITE_WHEN_HIDDEN)
@@ -168,16 +159,8 @@ def test_a_page_shown_again_by_the_back_button_goes_on_where_it_was(browser: Bro
             texts = page.locator("#messages li span")
             expect(texts).to_contain_text(["while you were away", "back again"])
             expect(texts.get_by_text("at the last moment")).to_have_count(1)
-            page.close()
-
-
-def test_a_page_that_is_closed_leaves_at_once(browser: Browser) -> None:
-    with page_server("short_polling") as server:
-        ada, bob = _joined(browser, server.address, "Ada"), _joined(browser, server.address, "Bob")
-        expect(bob.locator("#members li.online")).to_have_count(2)
         ada.close(run_before_unload=True)  # a lease is longer than this test waits
         expect(bob.locator("#members li.offline")).to_have_text(["Ada"], timeout=15_000)
-        bob.close()
 
 
 @pytest.mark.drill
@@ -189,21 +172,15 @@ def test_a_page_notices_that_nothing_is_passed_on_and_loses_no_message(browser: 
             relay.await_ready(READY_S)
             page = _joined(browser, relay.address, "Ada")
             relay.process.send_signal(signal.SIGSTOP)
-            page.fill("#text", "Does anybody hear me?")
-            page.press("#text", "Enter")
+            write(page, "Does anybody hear me?")
             expect(page.locator("body.is-offline")).to_be_visible(timeout=40_000)
             relay.process.send_signal(signal.SIGCONT)
             expect(page.locator("#messages li span")).to_have_text(["Does anybody hear me?"], timeout=40_000)
-            page.close()
 
 
 def test_a_page_of_a_stated_origin_controls_the_chat_in_its_frame(browser: Browser, tmp_path: Path) -> None:
-    with (
-        another_origin(tmp_path) as origin,
-        page_server("raw_websocket", "--origin", origin) as server,
-        browser.new_context() as context,
-    ):
-        page = frame_and_start(context, origin, server.address)
+    with another_origin(tmp_path) as origin, page_server("raw_websocket", "--origin", origin) as server:
+        page = frame_and_start(browser.new_context(), origin, server.address)
         expect(page.frame_locator("iframe").locator("#members li")).to_have_text(["Mallory (you)"])
 
 
@@ -218,12 +195,8 @@ def test_a_page_of_another_origin_does_not_control_the_chat_in_its_frame(browser
 
 
 def test_a_page_that_opens_the_chat_has_no_hold_on_its_window(browser: Browser, tmp_path: Path) -> None:
-    with (
-        another_origin(tmp_path) as origin,
-        page_server("raw_websocket", "--origin", origin) as server,
-        browser.new_context() as context,
-    ):
-        page = context.new_page()
+    with another_origin(tmp_path) as origin, page_server("raw_websocket", "--origin", origin) as server:
+        page = browser.new_page()
         page.goto(origin)
         with page.expect_popup() as opened:
             page.evaluate("(chat) => { self.opened = open(chat); }", f"{server.address}/web/chat.html?page={origin}")
@@ -240,7 +213,6 @@ def test_a_page_at_a_host_name_without_tls_joins_and_sends(browser: Browser) -> 
         assert not page.evaluate("isSecureContext")
         write(page, "Is this the whole page?")
         expect(page.locator("#messages li span")).to_have_text(["Is this the whole page?"])
-        page.close()
 
 
 def test_a_page_connects_to_the_push_service_that_its_server_names(browser: Browser) -> None:

@@ -22,9 +22,8 @@ def test_one_message_reaches_every_lane_and_text_is_never_markup(open_window: Op
     assert ada.slugs == FOUR
     ada.press(SWITCH)
     expect(ada.page.locator(".lane")).to_have_count(len(FIVE))
-    expect(ada.card("server_sent_events").locator("[data-figure=bytes]")).to_have_text(
-        "0 B"
-    )  # its counters start at zero
+    counted = ada.card("server_sent_events").locator("[data-figure=bytes]")  # from zero
+    expect(counted).to_have_text("0 B")
     ada.write("Hello <b>bold</b> & <script>bad()</script>")
     for slug in FIVE:
         ada.expect_last(slug, "Hello <b>bold</b> & <script>bad()</script>")
@@ -148,9 +147,7 @@ def test_five_people_talk_in_every_lane_until_they_are_sent_home(open_window: Op
         expect(ada.room(slug, "#members .online")).to_have_count(1, timeout=SEEN_MS)
 
 
-def test_a_classic_serverless_host_cuts_held_requests_refuses_sockets_and_loses_nothing(
-    open_window: OpenWindow,
-) -> None:
+def test_a_classic_serverless_host_cuts_polls_refuses_sockets_loses_nothing(open_window: OpenWindow) -> None:
     ada = open_window("Ada")
     ada.write("on servers")
     ada.page.locator("#host").select_option("classic-hobby")

@@ -41,12 +41,10 @@ def test_the_pusher_lane_is_marked_absent_and_shows_how_to_get_it(browser: Brows
     window.write("to all three")
     for slug in SHOWN:
         window.expect_last(slug, "to all three")
-    window.page.close()
     assert window.errors == []
 
 
 def test_the_tour_leaves_the_absent_lane_out(browser: Browser, address: str) -> None:
     window = Window(browser, address, "Bob", "tour")
     window.walk_tour(STEPS, never="Pusher|undefined|NaN")
-    window.page.close()
     assert window.errors == []
