@@ -19,7 +19,7 @@ from starlette.types import Send as ASGISend
 
 from servers.core.chat import Chat
 from servers.core.counters import Counters, Purpose
-from servers.core.errors import BadRequest, NotFound
+from servers.core.errors import BadRequest, ChatError, NotFound
 from servers.core.settings import Settings
 from servers.core.wire import Heartbeat, Join, Leave, LogIn, MarkRead, Send, SocketCommand, Typing
 from servers.http_endpoint import Handler, error_response, get, identify, json_response, parse_body, post, query_number
@@ -46,7 +46,7 @@ def chat_app(
     app = Starlette(
         routes=[*own_routes, *shared_routes(chat, settings)],
         middleware=[Middleware(OriginMiddleware, settings=settings), Middleware(WebSocketRouter, routes=sockets)],
-        exception_handlers={HTTPException: _not_found},
+        exception_handlers={HTTPException: _not_found, ChatError: _refuse},
         lifespan=lifespan,
     )
     app.state.slug = slug
@@ -137,6 +137,11 @@ async def _unimpaired() -> str:
 
 async def _stats(request: Request) -> Response:
     return JSONResponse(await request.app.state.stats())
+
+
+async def _refuse(_: Request, refusal: Exception) -> Response:
+    assert isinstance(refusal, ChatError)
+    return error_response(refusal)
 
 
 async def _not_found(request: Request, error: Exception) -> Response:

@@ -45,9 +45,9 @@ class SocketSession:
         with suppress(WebSocketDisconnect, ConnectionLost):
             try:
                 await self._serve(websocket, writer, counters)
-                await websocket.close()
+                await writer.send({"type": "websocket.close"})
             except ChatError as refusal:
-                await websocket.close(refusal.close_code, refusal.code)
+                await writer.send({"type": "websocket.close", "code": refusal.close_code, "reason": refusal.code})
 
     async def _serve(self, websocket: WebSocket, writer: SocketWriter, counters: Counters) -> None:
         """Join the room, then push events and execute commands at the same time, until either ends."""

@@ -13,6 +13,8 @@ from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any
 
+from servers.core.errors import Unavailable
+
 QUERY_S = 5.0
 Counts = Mapping[str, Any]
 
@@ -36,10 +38,13 @@ class WorkerStats:
             self._path.unlink(missing_ok=True)
 
     async def total(self) -> Counts:
-        """Return the sum over all live workers; raises TimeoutError if one does not respond."""
+        """Return the sum over all live workers; raises Unavailable if one does not respond."""
         others = [path for path in self._folder.glob("*.sock") if path != self._path]
-        async with asyncio.timeout(QUERY_S):
-            counted = await asyncio.gather(*map(_query, others))
+        try:
+            async with asyncio.timeout(QUERY_S):
+                counted = await asyncio.gather(*map(_query, others))
+        except TimeoutError:
+            raise Unavailable(f"stats: another worker has not responded within {QUERY_S:g} s; try again") from None
         total = self._own()
         for counts in counted:
             total = added(total, counts)
@@ -60,13 +65,14 @@ def added(one: Any, other: Any) -> Any:
 
 
 async def _query(path: Path) -> Counts:
-    """Return what another worker has counted; nothing if it has died."""
+    """Return what another worker has counted; nothing if it has died, perhaps while it responded."""
+    writer: asyncio.StreamWriter | None = None
     try:
         reader, writer = await asyncio.open_unix_connection(path)
-    except OSError:  # it was killed, so that its socket file is still there
-        return {}
-    try:
-        counts: Counts = json.loads(await reader.read() or b"{}")
+        counts: Counts = json.loads(await reader.read())
         return counts
+    except (OSError, ValueError):  # one that was killed has left its socket file
+        return {}
     finally:
-        writer.close()
+        if writer is not None:
+            writer.close()

@@ -67,7 +67,7 @@ class Cursor(Struct, frozen=True):
     def parse(cls, text: str) -> Self:
         """Read `<epoch>.<seq>`; raise ValueError for anything else."""
         epoch, dot, seq = text.rpartition(".")
-        if not dot or not (seq.isascii() and seq.isdecimal()) or len(seq) > 18:
+        if not (dot and epoch.isprintable() and seq.isascii() and seq.isdecimal()) or len(seq) > 18:
             raise ValueError(f"cursor: expected <epoch>.<seq>, got {text[:80]!r}")
         return cls(epoch, int(seq))
 

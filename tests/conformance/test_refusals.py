@@ -96,7 +96,7 @@ async def test_a_cursor_that_leads_nowhere_is_refused(harness: ChatHarness) -> N
     async with harness.joined("Ada") as (ada,):
         epoch, head = ada.snapshot.epoch, ada.snapshot.head
         raw = raw_sender(harness)
-        for cursor in (f"{epoch}.{head + 1000}", f"{epoch}.-1", epoch, "x", f"{epoch}.", f"{epoch}.1e3"):
+        for cursor in (f"{epoch}.{head + 1000}", f"{epoch}.-1", epoch, "x", f"{epoch}.", f"{epoch}.1e3", "\0.1"):
             assert await raw.join(ada.account.token, after=cursor) == "bad_request", cursor
         # Last, since a stream that was left gives up its connection's lease at any moment.
         assert await raw.join(ada.account.token, after=f"{epoch}.{head}") == OK

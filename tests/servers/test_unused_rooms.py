@@ -1,11 +1,14 @@
-"""What a process keeps of a room ends when nobody reads there any more, and begins again with the next who does."""
+"""What is kept of a room ends when nobody reads there any more, and begins again with the next who does."""
 
 import asyncio
 from collections.abc import Mapping, Sequence
 
+import asyncpg
 import pytest
+from msgspec.structs import replace
 
 from servers.core import room_feed, room_feeds
+from servers.core.errors import TooMany
 from servers.core.room_feeds import RoomFeeds
 from servers.core.settings import Settings
 from servers.core.store import Store
@@ -13,7 +16,8 @@ from servers.core.stores import followed_rooms, sqlite
 from servers.core.stores.followed_rooms import FollowedRooms
 from servers.core.stores.sqlite import SqliteStore
 from servers.core.wire import Cursor
-from tests.support.stores import draft
+from tests.support.engines import Engines
+from tests.support.stores import ADA, draft, join, opened
 
 DEADLINE_S = 10.0
 HELLO = draft("hello")
@@ -83,3 +87,21 @@ async def test_a_shared_room_is_followed_only_while_somebody_waits(monkeypatch: 
     assert list(rooms.heads) == ["used"]
     rooms.advance("used", 2)
     assert await waiting
+
+
+@pytest.mark.process
+async def test_a_refused_join_leaves_no_row_of_its_room(engines: Engines) -> None:
+    url = engines.fresh_url("postgresql")
+    async with opened(url, 1) as (store,):
+        for room in ("room", "second"):
+            await join(store, replace(ADA, room=room))
+        refused = replace(ADA, room="third", holder="process")
+        with pytest.raises(TooMany):
+            await join(store, refused)
+        await store.release(refused)  # as the end of a socket does
+    database = await asyncpg.connect(url)
+    try:
+        rows = await database.fetch("SELECT room FROM chat.rooms ORDER BY room")
+    finally:
+        await database.close()
+    assert [row["room"] for row in rows] == ["room", "second"]

@@ -200,7 +200,8 @@ CREATE OR REPLACE FUNCTION release(
     its_room text, its_user text, its_connection text, its_seen_ms bigint, its_holder text, its_claim text
 ) RETURNS SETOF events LANGUAGE plpgsql AS $$
 BEGIN
-    PERFORM lock_room(its_room);
+    PERFORM FROM rooms WHERE room = its_room FOR UPDATE;
+    IF NOT FOUND THEN RETURN; END IF; -- nobody has ever joined it, and a refused join leaves no row
     DELETE FROM connections WHERE room = its_room AND user_id = its_user AND connection = its_connection
         AND (its_holder = '' OR holder = '' OR holder = its_holder);
     RETURN QUERY SELECT * FROM go_offline(its_room, its_user, its_seen_ms, its_seen_ms);

@@ -7,14 +7,22 @@ import socket
 import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from pathlib import Path
 
 import httpx
 import psutil
 import pytest
 
+from servers import worker_stats
+from servers.core.auth import Tokens
+from servers.core.chat import Chat
+from servers.core.settings import Settings
+from servers.core.store import open_store
 from servers.deploy.child_process import ChildProcess, started
 from servers.serving import reusable_socket
-from servers.worker_stats import added
+from servers.short_polling import create_app
+from servers.worker_stats import WorkerStats, added
+from tests.support.clock import FakeClock
 from tests.support.engines import Engines
 
 DEADLINE_S = 15.0
@@ -129,6 +137,30 @@ async def test_workers_do_not_outlive_a_parent_that_is_killed(workers: ChildProc
     workers.process.kill()
     _, alive = await asyncio.to_thread(psutil.wait_procs, processes, DEADLINE_S)
     assert alive == []
+
+
+async def test_a_worker_that_does_not_respond_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(worker_stats, "QUERY_S", 0.05)
+    settings, clock = Settings(), FakeClock()
+    store = await open_store(f"sqlite:///{tmp_path}/chat.db", clock)
+    app = create_app(Chat(store, Tokens("secret", clock, 60), clock, settings), settings)
+    app.state.stats = WorkerStats(tmp_path, dict).total
+    with socket.socket(socket.AF_UNIX) as stopped:
+        stopped.bind(str(tmp_path / "stopped.sock"))
+        stopped.listen()
+        async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://localhost") as http:
+            response = await http.get("/stats")
+    await store.close()
+    assert (response.status_code, response.json()["error"]) == (503, "unavailable")
+
+
+async def test_a_worker_that_is_killed_while_it_responds_counts_nothing(tmp_path: Path) -> None:
+    async def respond(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(b'{"requests": {"se')
+        writer.close()
+
+    async with await asyncio.start_unix_server(respond, tmp_path / "killed.sock"):
+        assert await WorkerStats(tmp_path, lambda: {"published": 3}).total() == {"published": 3}
 
 
 def test_counts_are_summed_number_by_number() -> None:
