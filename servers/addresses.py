@@ -6,6 +6,7 @@ Teaches that a name has many spellings: capitals, a dot at its end, a port that 
 
 import ipaddress
 import re
+from collections.abc import Iterable
 from typing import NamedTuple, Self
 from urllib.parse import urlsplit
 
@@ -69,6 +70,15 @@ def is_loopback(host: str) -> bool:
     name = normalised(host)
     try:
         return name == "localhost" or ipaddress.ip_address(name).is_loopback
+    except ValueError:
+        return False
+
+
+def names_loopback(headers: Iterable[tuple[bytes, bytes]]) -> bool:
+    """Return whether a request calls this machine by a loopback name: a page that has rebound its own does not."""
+    hosts = [value.decode("latin-1") for name, value in headers if name == b"host"]
+    try:
+        return len(hosts) == 1 and is_loopback(Authority.parse(hosts[0]).host)
     except ValueError:
         return False
 

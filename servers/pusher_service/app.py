@@ -20,6 +20,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route, WebSocketRoute
 
+from servers.addresses import names_loopback
 from servers.pusher_service.api import Api, Json
 from servers.pusher_service.broker import Broker, Counters
 from servers.pusher_service.errors import ApiError
@@ -44,7 +45,9 @@ def create_app(credentials: Credentials, limits: Limits) -> Starlette:
     async def health(_: Request) -> Response:
         return JSONResponse({"status": "ok"})
 
-    async def stats(_: Request) -> Response:
+    async def stats(request: Request) -> Response:
+        if not names_loopback(request.headers.raw):
+            raise ApiError(403, "the counters are for this machine: expected a loopback name in Host")
         counted = {
             **asdict(counters),
             "billed_messages": counters.billed_messages,

@@ -6,7 +6,7 @@ connections. New events come back through the store that both share. What crosse
 routes, with a token for the sender, which both can sign with the shared secret. Leaves out retrying: the client does.
 """
 
-from urllib.parse import quote
+from urllib.parse import urlencode
 
 import httpx
 import msgspec
@@ -21,6 +21,7 @@ from servers.core.chat import Chat
 from servers.core.clock import Clock
 from servers.core.counters import Purpose
 from servers.core.errors import ChatError, Unavailable
+from servers.core.limits import check_room
 from servers.core.settings import Settings
 from servers.core.store import Store
 from servers.core.wire import Ack, Leave, Refusal, SocketCommand, Undecodable, decode, encode
@@ -28,7 +29,9 @@ from servers.http_endpoint import get, post, read_body
 
 RESPONSE_S = 10.0
 REFUSALS = {kind.code: kind for kind in ChatError.__subclasses__()}
-FORWARDED = ("authorization", "content-type")
+COMMANDS = ("join", "heartbeat", "leave", "send", "typing", "mark_read")
+FORWARDED = (b"authorization", b"content-type")
+Headers = list[tuple[bytes, bytes]]
 
 
 class Api:
@@ -40,9 +43,9 @@ class Api:
 
     async def execute(self, identity: Identity, room: str, command: SocketCommand) -> Ack:
         """Have the API carry out a command; waits for its acknowledgement. Raises ChatError."""
-        path = f"/rooms/{quote(room)}/{command.__struct_config__.tag}"
+        path = f"/rooms/{room}/{command.__struct_config__.tag}"
         token = self._tokens.issue(identity.user, identity.name).token
-        response = await self.forward("POST", path, encode(command), {"Authorization": f"Bearer {token}"})
+        response = await self.forward("POST", path, encode(command), [(b"authorization", b"Bearer " + token.encode())])
         try:
             if response.is_success:
                 return msgspec.structs.replace(decode(response.content, type=Ack), ref=command.ref)
@@ -51,7 +54,7 @@ class Api:
             raise Unavailable(f"API: {response.status_code} {response.reason_phrase}; try again") from None
         raise REFUSALS.get(refusal.error, Unavailable)(refusal.detail, refusal.retry_after_s)
 
-    async def forward(self, method: str, target: str, content: bytes, headers: dict[str, str]) -> httpx.Response:
+    async def forward(self, method: str, target: str, content: bytes, headers: Headers) -> httpx.Response:
         """Return the API's response, whatever it is; raises Unavailable if there is none."""
         try:
             return await self._http.request(method, target, content=content, headers=headers)
@@ -81,11 +84,13 @@ def forward_requests(app: Starlette, api: Api, settings: Settings) -> None:
     """Forward to the API what does not concern connections: log-ins, history, and all requests about rooms."""
 
     async def forward(request: Request) -> Response:
-        headers = {name: request.headers[name] for name in FORWARDED if name in request.headers}
-        target = f"{quote(request.url.path)}?{request.url.query}"
+        check_room(request.path_params.get("room", "room"))  # such as "..", which would lead elsewhere
+        headers = [(name, value) for name, value in request.headers.raw if name in FORWARDED]
+        target = f"{request.url.path}?{urlencode(request.query_params.multi_items())}"
         response = await api.forward(request.method, target, await read_body(request, settings), headers)
         return Response(response.content, response.status_code, media_type=response.headers.get("content-type"))
 
     routes: list[BaseRoute] = [post("/login", Purpose.UPKEEP, forward)]
-    routes += [post("/rooms/{rest:path}", Purpose.SEND, forward), get("/rooms/{rest:path}", Purpose.RECEIVE, forward)]
+    routes += [post(f"/rooms/{{room}}/{command}", Purpose.SEND, forward) for command in COMMANDS]
+    routes += [get("/rooms/{room}/history", Purpose.RECEIVE, forward)]
     app.router.routes[:0] = routes

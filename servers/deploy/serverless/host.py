@@ -18,6 +18,7 @@ from typing import Any
 
 import h11
 
+from servers.addresses import names_loopback
 from servers.connection_limits import DescriptorLimit
 from servers.deploy.child_process import ChildFailed
 from servers.deploy.serverless import platform_responses as platform
@@ -79,21 +80,26 @@ class Host:
                 await connection.linger()
             return False
         self._edge.count_request(request.target)
-        if (own := self._own_response(request.target)) is not None:
-            await connection.send_events(*platform.response(200, json.dumps(own).encode(), "application/json"))
+        if (own := self._own_response(request)) is not None:
+            await connection.send_events(*own)
         else:
             await self._invoke(connection, request, body)
         return not connection.switched
 
-    def _own_response(self, target: bytes) -> dict[str, Any] | None:
+    def _own_response(self, request: h11.Request) -> list[h11.Event] | None:
         """Return the host's own response, if the request was for it."""
-        match target:
+        status, own = 200, {**self._facts}
+        match request.target:
             case b"/stats":
-                return {**self._facts, **asdict(self._edge)}
+                own |= asdict(self._edge)
             case b"/host/stats":
                 bill = self._meter.as_dict(self._profile.memory_gb, self._fleet.cpu_s)
-                return {**self._facts, "profile": asdict(self._profile), **bill, "pids": self._fleet.pids}
-        return None
+                own |= {"profile": asdict(self._profile), **bill, "pids": self._fleet.pids}
+            case _:
+                return None
+        if not names_loopback(request.headers):
+            status, own = 403, {"error": "forbidden", "detail": "Host: expected a loopback name"}
+        return platform.response(status, json.dumps(own).encode(), "application/json")
 
     async def _invoke(self, connection: EdgeConnection, request: h11.Request, body: bytes) -> None:
         """Get an instance and its response, or send the platform's error."""

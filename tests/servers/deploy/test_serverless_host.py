@@ -15,6 +15,7 @@ from websockets.exceptions import ConnectionClosedError, InvalidStatus
 
 from servers.deploy.child_process import ChildProcess, started
 from servers.deploy.serverless.host import hosting
+from tests.support.listener import UPGRADE
 from tests.support.serverless_host import CLASSIC, DEADLINE_S, FLUID, POLL_S, bill, function, longer_than, until
 
 pytestmark = pytest.mark.process
@@ -142,6 +143,17 @@ async def test_a_client_that_hangs_up_is_billed_to_the_end() -> None:
         request.cancel()  # hangs up
         billed = await until(client, lambda billed: billed["instances"]["busy"] == 0)
     assert billed["invocation_s"] >= 0.5
+
+
+async def test_upgrades_with_a_body_whose_clients_hang_up_hold_no_instance() -> None:
+    async with function(FLUID, instances_max=1) as client, asyncio.timeout(DEADLINE_S):
+        for _ in range(FLUID.concurrency):
+            reader, writer = await asyncio.open_connection("127.0.0.1", client.base_url.port)
+            writer.write(UPGRADE.format("/echo").encode() + b"Content-Length: 5\r\n\r\nhello")
+            writer.write_eof()
+            assert (await reader.read()).startswith(b"HTTP/1.1 400 ")
+            writer.close()
+        assert (await client.get("/about")).status_code == 200
 
 
 async def test_a_function_that_dies_is_answered_for_and_replaced() -> None:
