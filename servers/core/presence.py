@@ -18,7 +18,7 @@ from servers.core.clock import Clock
 from servers.core.errors import NotJoined, TooMany, Unavailable
 from servers.core.held_lease import HeldLease
 from servers.core.settings import Settings
-from servers.core.store import Lease, Store
+from servers.core.store import Lease, Limits, Store
 from servers.core.wire import Event, Kind
 
 NEVER_S = float("-inf")
@@ -45,6 +45,7 @@ class Presence:
         self._store = store
         self._clock = clock
         self._settings = settings
+        self._limits = Limits(settings.connections_max, settings.rooms_max, settings.user_rooms_max)
         self._process = secrets.token_hex(8)
         self._offset_ms: int | None = None
         self._renewed_s: dict[Connection, float] = {}
@@ -64,8 +65,7 @@ class Presence:
 
     async def join(self, connection: Connection) -> Event | None:
         """Enter the room; return the "online" event, if any. Raises NameTaken or TooMany."""
-        lease, limits = await self._lease(connection, self._process), self._settings
-        event = await self._store.join(lease, limits.connections_max, limits.rooms_max)
+        event = await self._store.join(await self._lease(connection, self._process), self._limits)
         _remember(self._renewed_s, connection, self._clock.monotonic_s())
         return event
 
@@ -83,7 +83,7 @@ class Presence:
         _remember(self._renewed_s, connection, now_s)
         ends = self._end_of(connection)
         try:
-            return await self._store.touch(await self._lease(connection, holder))
+            return await self._store.touch(await self._lease(connection, holder), self._limits)
         except BaseException as error:
             self._renewed_s.pop(connection, None)
             if isinstance(error, NotJoined):

@@ -12,15 +12,16 @@ class Settings:
     lease_s: a user is online this long after the last renewal, and `late_s` on top. hold_s: a long poll is held at most
     this long. ping_s: an event stream or a socket sends at least this often something that its client can see.
     log_in_s: a new socket must join within this time. typing_s: how long a typing notice is true. rooms_max: in how
-    many rooms people may be online at once. An empty room takes no place, and keeps its log: so nobody holds a room
-    without staying in it, and nothing acknowledged is deleted for another room. snapshot_members: how many members a
-    join answers. tail_max, tail_bytes_max: how much of a room's log a process keeps in memory; tails_bytes_max: of all
-    rooms together; page_bytes_max: how long a page may be, a snapshot's messages or a history, each of which holds one
-    event in any case: so much waits at most for a client that does not read. commands_per_s: how many commands and
-    joins of one user each process accepts, and ten seconds' worth of them at once: far more than a person or a load
-    test sends, and a tenth of what one process can store. on_demand: the host runs an instance only during a request,
-    beside other instances: nothing may be left for later, and nothing cached that another may change. origins: pages of
-    these origins may call us, beside our own. hosts: accepted Host names, beside loopback.
+    many rooms people may be online at once; user_rooms_max: in how many of them one user. An empty room takes no place,
+    and keeps its log: so nobody holds a room without staying in it, and nothing acknowledged is deleted for another
+    room. snapshot_members: how many members a join answers. tail_max, tail_bytes_max: how much of a room's log a
+    process keeps in memory; tails_bytes_max: of all rooms together; page_bytes_max: how long a page may be, a
+    snapshot's messages or a history, each of which holds one event in any case: so much waits at most for a client that
+    does not read. commands_per_s: how many commands and joins of one user each process accepts, and ten seconds' worth
+    of them at once: far more than a person or a load test sends, and a tenth of what one process can store. on_demand:
+    the host runs an instance only during a request, beside other instances: nothing may be left for later, and nothing
+    cached that another may change. origins: pages of these origins may call us, beside our own. hosts: accepted Host
+    names, beside loopback.
     """
 
     lease_s: float = 30.0
@@ -37,6 +38,7 @@ class Settings:
     snapshot_messages: int = 50
     snapshot_members: int = 1000
     rooms_max: int = 1000
+    user_rooms_max: int = 50
     connections_max: int = 8
     polls_max: int = 2
     tail_max: int = 1024

@@ -6,7 +6,7 @@ Teaches what a log must promise so that every client can be a cursor on it. Each
 
 from collections.abc import Sequence
 from importlib import import_module
-from typing import Protocol, cast
+from typing import NamedTuple, Protocol, cast
 
 from msgspec import Struct
 
@@ -42,6 +42,14 @@ class Lease(Struct, frozen=True):
     seen_ms: int
     expires_at_ms: int
     holder: str = ""
+
+
+class Limits(NamedTuple):
+    """How many connections a user may have in one room, and in how many rooms people, and one user, may be online."""
+
+    connections: int
+    rooms: int
+    user_rooms: int
 
 
 class Store(Protocol):
@@ -86,16 +94,19 @@ class Store(Protocol):
         """Reserve a display name, and those that look like it, for a user; False if another user's claim still runs."""
         ...
 
-    async def join(self, lease: Lease, connections_max: int, rooms_max: int) -> Event | None:
+    async def join(self, lease: Lease, limits: Limits) -> Event | None:
         """Make the lease's user a member; return the "online" event if they were not online.
 
-        Raises NameTaken if another user has claimed the name; TooMany if the user has `connections_max` other
-        connections whose leases run, or if the room is empty and people are online in `rooms_max` others.
+        Raises NameTaken if another user has claimed the name; TooMany if the user has as many other connections whose
+        leases run as the limits allow, or comes online in one room too many: an empty one, or one more of their own.
         """
         ...
 
-    async def touch(self, lease: Lease) -> Event | None:
-        """Renew a lease; return the "online" event if it had expired. Raises NotJoined for an unknown connection."""
+    async def touch(self, lease: Lease, limits: Limits) -> Event | None:
+        """Renew a lease; return the "online" event if it had expired.
+
+        Raises NotJoined for an unknown connection; TooMany if the user would come back in one room too many.
+        """
         ...
 
     async def release(self, lease: Lease) -> Event | None:

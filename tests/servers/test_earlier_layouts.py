@@ -9,7 +9,7 @@ import pytest
 import redis
 
 from servers.core.errors import TooMany
-from servers.core.store import Lease, Store, open_store
+from servers.core.store import Lease, Limits, Store, open_store
 from servers.core.wire import Cursor, Draft, Kind, encode
 from tests.support.engines import Engines, psql
 from tests.support.stores import opened
@@ -107,4 +107,4 @@ async def check(store: Store) -> None:
     assert [event.kind for event in page.events] == [Kind.MESSAGE, Kind.RECEIPT, Kind.MESSAGE]
     assert await store.mark_read("room", READ) is None
     with pytest.raises(TooMany):
-        await store.join(Lease("another", "ada", "Ada", "window", 1_000, 2_000), connections_max=8, rooms_max=1)
+        await store.join(Lease("another", "ada", "Ada", "window", 1_000, 2_000), Limits(8, 1, 9))

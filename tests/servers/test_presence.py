@@ -13,7 +13,7 @@ from servers.core.chat import Chat
 from servers.core.errors import NotJoined, TooMany, Unavailable
 from servers.core.presence import Connection, Presence
 from servers.core.settings import Settings
-from servers.core.store import Lease, Store, open_store
+from servers.core.store import Lease, Limits, Store, open_store
 from servers.core.wire import Event, Kind
 from tests.support.clock import FakeClock
 
@@ -34,9 +34,9 @@ class CountingStore:
         self.fails = False
         self.wrong_ms = 0
 
-    async def touch(self, lease: Lease) -> Event | None:
+    async def touch(self, lease: Lease, limits: Limits) -> Event | None:
         self.touches += 1
-        return await self._store.touch(lease)
+        return await self._store.touch(lease, limits)
 
     async def now_ms(self) -> int:
         return await self._store.now_ms() + self.wrong_ms

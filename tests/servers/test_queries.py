@@ -14,7 +14,7 @@ import redis
 from servers.core.store import Store, open_store
 from servers.core.wire import Cursor, Kind
 from tests.support.engines import Engines
-from tests.support.stores import ADA, BOB, draft, opened
+from tests.support.stores import ADA, BOB, LIMITS, draft, opened
 
 DEADLINE_S = 15.0
 LOG = 2_000
@@ -41,7 +41,7 @@ async def use(store: Store) -> None:
     """Call every method that reads or writes."""
     await store.claim_name("Cyd", "cyd", 1_000, 2_000)
     for lease in (ADA, BOB):
-        await store.join(lease, connections_max=8, rooms_max=9)
+        await store.join(lease, LIMITS)
     head = await store.head("room")
     for _ in range(2):
         await store.append("room", draft("hello", "once"))
@@ -49,7 +49,7 @@ async def use(store: Store) -> None:
     await store.read("room", Cursor(store.epoch, head.seq - 1), 10)
     assert [event.body for event in await store.history("room", head.seq + 9, 2)] == ["first", "hello"]
     assert [member.user for member in await store.members("room", 2)] == ["ada", "bob"]
-    await store.touch(ADA)
+    await store.touch(ADA, LIMITS)
     await store.is_member("room", "ada")
     await store.release(ADA)
     await store.expire(9_000, 1_000)

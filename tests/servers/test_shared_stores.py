@@ -23,7 +23,7 @@ from servers.deploy.empty_database import engine_folder
 from servers.deploy.engines import Engine
 from tests.support.clock import FakeClock
 from tests.support.engines import SHARED, Engines, answered, psql
-from tests.support.stores import ADA, draft, join, log, opened
+from tests.support.stores import ADA, LIMITS, draft, join, log, opened
 
 pytestmark = pytest.mark.process
 DEADLINE_S = 15.0
@@ -135,7 +135,7 @@ async def test_a_socket_that_another_process_has_replaced_does_not_end_the_lease
     one, other = stores
     await join(one, replace(ADA, holder="one"))
     await join(other, replace(ADA, holder="other"))
-    await one.touch(ADA)  # a renewal takes nothing over
+    await one.touch(ADA, LIMITS)  # a renewal takes nothing over
     assert await one.release(replace(ADA, holder="one")) is None
     assert await other.is_member("room", "ada")
     ended = await other.release(replace(ADA, holder="other"))

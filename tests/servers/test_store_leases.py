@@ -1,5 +1,6 @@
 """Leases, names and limits: who is online in a room and until when, over every store."""
 
+import asyncio
 import time
 from collections.abc import AsyncIterator
 
@@ -7,9 +8,9 @@ import pytest
 from msgspec.structs import replace
 
 from servers.core.errors import NameTaken, NotJoined, TooMany
-from servers.core.store import Store
-from servers.core.wire import Kind
-from tests.support.stores import ADA, BOB, draft, join, log, opened
+from servers.core.store import Limits, Store
+from servers.core.wire import Event, Kind
+from tests.support.stores import ADA, BOB, LIMITS, draft, join, log, opened
 
 LONG_MS = 60_000
 HOUR_MS = 3_600_000
@@ -53,16 +54,16 @@ async def test_an_expired_lease_takes_its_user_offline_once(store: Store) -> Non
 
 async def test_a_touch_renews_the_lease_or_brings_the_user_back(store: Store) -> None:
     await join(store, ADA)
-    assert await store.touch(replace(ADA, seen_ms=1_500, expires_at_ms=3_000)) is None
+    assert await store.touch(replace(ADA, seen_ms=1_500, expires_at_ms=3_000), LIMITS) is None
     assert await store.expire(2_500, LONG_MS) == []
     assert len(await store.expire(3_000, LONG_MS)) == 1
-    back = await store.touch(replace(ADA, seen_ms=3_500, expires_at_ms=5_000))
+    back = await store.touch(replace(ADA, seen_ms=3_500, expires_at_ms=5_000), LIMITS)
     assert back and (back.body, back.at_ms) == ("online", 3_500)
 
 
 async def test_a_renewal_counts_though_the_clock_was_set_back(store: Store) -> None:
     await join(store, replace(ADA, seen_ms=HOUR_MS + 1_000, expires_at_ms=HOUR_MS + 2_000))
-    await store.touch(ADA)
+    await store.touch(ADA, LIMITS)
     assert len(await store.expire(2_000, LONG_MS)) == 1
 
 
@@ -78,7 +79,7 @@ async def test_who_is_gone_when_the_clock_is_set_back_stays_online_for_one_more_
 async def test_a_clock_set_forward_ends_the_leases_that_are_not_renewed(store: Store) -> None:
     await join(store, ADA)
     await join(store, BOB)
-    await store.touch(replace(BOB, seen_ms=HOUR_MS, expires_at_ms=HOUR_MS + 1_000))
+    await store.touch(replace(BOB, seen_ms=HOUR_MS, expires_at_ms=HOUR_MS + 1_000), LIMITS)
     assert [event.sender for event in await store.expire(HOUR_MS, 1_000)] == ["ada"]
 
 
@@ -88,11 +89,11 @@ async def test_a_store_tells_the_time_in_ms(store: Store) -> None:
 
 async def test_only_a_connection_that_joined_can_be_renewed(store: Store) -> None:
     with pytest.raises(NotJoined):
-        await store.touch(ADA)
+        await store.touch(ADA, LIMITS)
     await join(store, ADA)
     await store.release(ADA)
     with pytest.raises(NotJoined):
-        await store.touch(ADA)
+        await store.touch(ADA, LIMITS)
     assert not await store.is_member("room", "ada")
 
 
@@ -105,6 +106,25 @@ async def test_connections_and_rooms_are_bounded(store: Store) -> None:
     await join(store, replace(ADA, room="second"))
     with pytest.raises(TooMany, match="2 already"):
         await join(store, replace(ADA, room="third"))
+
+
+async def test_the_rooms_of_one_user_are_bounded_and_those_that_a_renewal_brings_back(store: Store) -> None:
+    limits, later = Limits(connections=3, rooms=3, user_rooms=2), {"seen_ms": 3_000, "expires_at_ms": 4_000}
+    leases = [replace(ADA, room=f"room-{n}") for n in range(8)]
+    joined = await asyncio.gather(*(store.join(lease, limits) for lease in leases), return_exceptions=True)
+    refused = [str(error) for error in joined if isinstance(error, TooMany)]
+    assert (len(refused), {"you are online in 2 already" in detail for detail in refused}) == (6, {True})
+    first, second = (lease for lease, event in zip(leases, joined, strict=True) if isinstance(event, Event))
+    await store.join(replace(second, connection="phone"), limits)
+    await store.expire(ADA.expires_at_ms, LONG_MS)
+    for room in ("third", "fourth"):
+        await store.join(replace(ADA, room=room, **later), limits)
+    with pytest.raises(TooMany, match="online in 2 already"):
+        await store.touch(replace(first, **later), limits)
+    await store.release(replace(ADA, room="third", **later))
+    await store.touch(replace(first, **later), limits)
+    with pytest.raises(TooMany, match="online in 2 already"):
+        await store.touch(replace(second, **later), limits._replace(rooms=2, user_rooms=3))
 
 
 async def test_only_connections_whose_leases_run_count(store: Store) -> None:

@@ -3,11 +3,13 @@
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 
-from servers.core.store import Lease, Store, open_store
+from servers.core.store import Lease, Limits, Store, open_store
 from servers.core.wire import Cursor, Draft, Event, Kind
 
 ADA = Lease("room", "ada", "Ada", "window", seen_ms=1_000, expires_at_ms=2_000)
 BOB = Lease("room", "bob", "Bob", "window", seen_ms=1_000, expires_at_ms=2_000)
+
+LIMITS = Limits(connections=3, rooms=2, user_rooms=9)
 
 
 def draft(body: str, client_id: str = "", sender: str = "ada", kind: Kind = Kind.MESSAGE) -> Draft:
@@ -15,7 +17,7 @@ def draft(body: str, client_id: str = "", sender: str = "ada", kind: Kind = Kind
 
 
 async def join(store: Store, lease: Lease) -> Event | None:
-    return await store.join(lease, connections_max=3, rooms_max=2)
+    return await store.join(lease, LIMITS)
 
 
 async def log(store: Store, room: str = "room") -> list[Event]:

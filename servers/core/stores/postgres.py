@@ -17,7 +17,7 @@ from msgspec.structs import astuple
 
 from servers.core.errors import Unavailable
 from servers.core.names import name_key
-from servers.core.store import DELETE_AFTER_MS, Lease
+from servers.core.store import DELETE_AFTER_MS, Lease, Limits
 from servers.core.stores import postgres_pool as sql
 from servers.core.stores.followed_rooms import FollowedRooms
 from servers.core.stores.postgres_listener import PostgresListener
@@ -111,11 +111,11 @@ class PostgresStore:
         ((claimed,),) = await self._commands.run(claiming)
         return bool(claimed)
 
-    async def join(self, lease: Lease, connections_max: int, rooms_max: int) -> Event | None:
-        return await self._update_lease(sql.JOIN, lease, connections_max, rooms_max)
+    async def join(self, lease: Lease, limits: Limits) -> Event | None:
+        return await self._update_lease(sql.JOIN, lease, limits)
 
-    async def touch(self, lease: Lease) -> Event | None:
-        return await self._update_lease(sql.TOUCH, lease)
+    async def touch(self, lease: Lease, limits: Limits) -> Event | None:
+        return await self._update_lease(sql.TOUCH, lease, limits)
 
     async def release(self, lease: Lease) -> Event | None:
         fields = (lease.room, lease.user, lease.connection, lease.seen_ms, lease.holder, name_key(lease.name))
@@ -153,11 +153,11 @@ class PostgresStore:
             await asyncio.gather(self._following, return_exceptions=True)
         await self._pool.close()
 
-    async def _update_lease(self, statement: str, lease: Lease, *limits: int) -> Event | None:
+    async def _update_lease(self, statement: str, lease: Lease, limits: Limits) -> Event | None:
         try:
             events = await self._change(statement, *astuple(lease), name_key(lease.name), *limits)
         except Declined as declined:
-            raise refusal(declined.code, lease, *limits) from None
+            raise refusal(declined.code, lease, limits) from None
         return events[0] if events else None
 
     async def _change(self, statement: str, *arguments: object) -> list[Event]:

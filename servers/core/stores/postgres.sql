@@ -118,6 +118,7 @@ BEGIN
 END $$;
 
 -- A lease goes through all these in the order of its fields: room, user, name, connection, seen, expires, holder.
+-- Then come the name as claimed and the limits; a known connection is not counted again.
 CREATE OR REPLACE FUNCTION renew(
     its_room text, its_user text, its_name text, its_connection text, its_seen_ms bigint, its_expires_at_ms bigint,
     its_holder text
@@ -145,9 +146,24 @@ CREATE OR REPLACE FUNCTION rooms_in_use() RETURNS bigint LANGUAGE sql AS $$
     SELECT count(room) FROM used
 $$;
 
+-- Refuse a user who would come online in one room too many. Two rooms at once are counted one after the other.
+CREATE OR REPLACE FUNCTION check_rooms(its_room text, its_user text, rooms_max int, user_rooms_max int)
+RETURNS void LANGUAGE plpgsql AS $$
+BEGIN
+    IF EXISTS (SELECT FROM members WHERE room = its_room AND user_id = its_user AND online) THEN RETURN; END IF;
+    PERFORM pg_advisory_xact_lock(hashtext('chat.rooms'), hashtext(its_user));
+    IF (SELECT count(*) FROM members WHERE user_id = its_user AND online) >= user_rooms_max THEN
+        RAISE EXCEPTION USING ERRCODE = 'UROOM';
+    END IF;
+    IF NOT EXISTS (SELECT FROM members WHERE room = its_room AND online) THEN
+        PERFORM pg_advisory_xact_lock(hashtext('chat.rooms'));
+        IF rooms_in_use() >= rooms_max THEN RAISE EXCEPTION USING ERRCODE = 'ROOMS'; END IF;
+    END IF;
+END $$;
+
 CREATE OR REPLACE FUNCTION join_room(
     its_room text, its_user text, its_name text, its_connection text, its_seen_ms bigint, its_expires_at_ms bigint,
-    its_holder text, its_claim text, connections_max int, rooms_max int
+    its_holder text, its_claim text, connections_max int, rooms_max int, user_rooms_max int
 ) RETURNS SETOF events LANGUAGE plpgsql AS $$
 BEGIN
     PERFORM lock_room(its_room);
@@ -156,10 +172,7 @@ BEGIN
     ) >= connections_max THEN
         RAISE EXCEPTION USING ERRCODE = 'CONNS';
     END IF;
-    IF NOT EXISTS (SELECT FROM members WHERE room = its_room AND online) THEN
-        PERFORM pg_advisory_xact_lock(hashtext('chat.rooms')); -- two empty rooms at once are counted one after the other
-        IF rooms_in_use() >= rooms_max THEN RAISE EXCEPTION USING ERRCODE = 'ROOMS'; END IF;
-    END IF;
+    PERFORM check_rooms(its_room, its_user, rooms_max, user_rooms_max);
     IF NOT claim(its_claim, its_user, its_seen_ms, its_expires_at_ms) THEN
         RAISE EXCEPTION USING ERRCODE = 'NAMED';
     END IF;
@@ -169,12 +182,13 @@ END $$;
 
 CREATE OR REPLACE FUNCTION touch(
     its_room text, its_user text, its_name text, its_connection text, its_seen_ms bigint, its_expires_at_ms bigint,
-    its_holder text, its_claim text
+    its_holder text, its_claim text, connections_max int, rooms_max int, user_rooms_max int
 ) RETURNS SETOF events LANGUAGE plpgsql AS $$
 BEGIN
     PERFORM lock_room(its_room);
     PERFORM FROM connections WHERE room = its_room AND user_id = its_user AND connection = its_connection;
     IF NOT FOUND THEN RAISE EXCEPTION USING ERRCODE = 'NJOIN'; END IF;
+    PERFORM check_rooms(its_room, its_user, rooms_max, user_rooms_max);
     PERFORM claim(its_claim, its_user, its_seen_ms, its_expires_at_ms);
     RETURN QUERY SELECT * FROM renew(
         its_room, its_user, its_name, its_connection, its_seen_ms, its_expires_at_ms, its_holder);

@@ -15,12 +15,13 @@ NAME = "Zoë 日本 🙂"
 KEY = ROOM = USER = CONNECTION = HOLDER = ""
 NEVER_MS, ALWAYS_MS = -1, 1 << 62
 LEASE = (ROOM, USER, NAME, CONNECTION, 0, 1, HOLDER, KEY)
+LIMITS = (1, 1 << 30, 1)
 STATEMENTS: tuple[tuple[str, tuple[Any, ...]], ...] = (
     (sql.CLAIM, (KEY, USER, 0, 1)),
-    (sql.JOIN, (*LEASE, 1, 1 << 30)),
+    (sql.JOIN, (*LEASE, *LIMITS)),
     (sql.APPEND, (ROOM, "message", USER, NAME, b"", 0, "id", None)),
     (sql.MARK_READ, (ROOM, USER, NAME, 1, 0)),
-    (sql.TOUCH, LEASE),
+    (sql.TOUCH, (*LEASE, *LIMITS)),
     (sql.READ, (ROOM, "", 0, 1)),
     (sql.HISTORY, (ROOM, 1, 1)),
     (sql.HEADS, ([ROOM],)),

@@ -117,15 +117,15 @@ local function claim(name, user, now_ms, until_ms)
   return not is_held
 end
 
--- A lease: { room, user, display name, name as claimed, connection, seen_ms, expires_at_ms, process that holds it }
-local function lease_of(first)
+-- After three limits, a lease: room, user, display name, name as claimed, connection, when it was seen and expires (in
+-- ms), and the process that holds it.
+local function lease_of()
+  local room, user, name, claimed, connection, seen_ms, expires_at_ms, holder = unpack(ARGV, 7)
   return {
-    room = ARGV[first], user = ARGV[first + 1], name = ARGV[first + 2], claimed = ARGV[first + 3],
-    connection = ARGV[first + 4], seen_ms = tonumber(ARGV[first + 5]), expires_at_ms = tonumber(ARGV[first + 6]),
-    holder = ARGV[first + 7],
-    connections = 'chat:connections:' .. ARGV[first] .. ':' .. ARGV[first + 1],
-    holders = 'chat:holders:' .. ARGV[first] .. ':' .. ARGV[first + 1],
-    online = ARGV[first] .. ' ' .. ARGV[first + 1],
+    room = room, user = user, name = name, claimed = claimed, connection = connection, holder = holder,
+    seen_ms = tonumber(seen_ms), expires_at_ms = tonumber(expires_at_ms),
+    connections = 'chat:connections:' .. room .. ':' .. user, holders = 'chat:holders:' .. room .. ':' .. user,
+    online = room .. ' ' .. user,
   }
 end
 
@@ -201,21 +201,32 @@ function commands.claim(name, user, now_ms, until_ms)
   return { epoch, claim(name, user, tonumber(now_ms), tonumber(until_ms)) and 1 or 0 }
 end
 
-function commands.join(connections_max, rooms_max)
-  local lease = lease_of(6)
+-- The refusal of a user who would come online in one room too many, if so.
+local function rooms_refusal(lease, rooms_max, user_rooms_max)
+  local own = 'chat:rooms:' .. lease.user
+  if redis.call('SISMEMBER', own, lease.room) == 1 then return end
+  if redis.call('SCARD', own) >= tonumber(user_rooms_max) then return redis.error_reply('UROOM') end
+  local is_empty = redis.call('SISMEMBER', 'chat:rooms', lease.room) == 0
+  if is_empty and redis.call('SCARD', 'chat:rooms') >= tonumber(rooms_max) then return redis.error_reply('ROOMS') end
+end
+
+function commands.join(connections_max, rooms_max, user_rooms_max)
+  local lease = lease_of()
   local others = redis.call('ZCOUNT', lease.connections, '(' .. lease.seen_ms, '+inf')
   local its_end = redis.call('ZSCORE', lease.connections, lease.connection)
   if its_end and tonumber(its_end) > lease.seen_ms then others = others - 1 end
   if others >= tonumber(connections_max) then return redis.error_reply('CONNS') end
-  local is_empty = redis.call('SISMEMBER', 'chat:rooms', lease.room) == 0
-  if is_empty and redis.call('SCARD', 'chat:rooms') >= tonumber(rooms_max) then return redis.error_reply('ROOMS') end
+  local refused = rooms_refusal(lease, rooms_max, user_rooms_max)
+  if refused then return refused end
   if not claim(lease.claimed, lease.user, lease.seen_ms, lease.expires_at_ms) then return redis.error_reply('NAMED') end
   return renew(lease)
 end
 
-function commands.touch()
-  local lease = lease_of(4)
+function commands.touch(_, rooms_max, user_rooms_max)
+  local lease = lease_of()
   if not redis.call('ZSCORE', lease.connections, lease.connection) then return redis.error_reply('NJOIN') end
+  local refused = rooms_refusal(lease, rooms_max, user_rooms_max)
+  if refused then return refused end
   claim(lease.claimed, lease.user, lease.seen_ms, lease.expires_at_ms)
   return renew(lease)
 end
@@ -241,7 +252,7 @@ local function free_name(name, user)
 end
 
 function commands.release()
-  local lease = lease_of(4)
+  local lease = lease_of()
   local holder = redis.call('HGET', lease.holders, lease.connection)
   if lease.holder ~= '' and holder and holder ~= lease.holder then return { epoch } end
   redis.call('ZREM', lease.connections, lease.connection)

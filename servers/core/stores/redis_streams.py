@@ -21,11 +21,11 @@ from msgspec.structs import astuple
 
 from servers.core.errors import Unavailable
 from servers.core.names import name_key
-from servers.core.store import Lease
+from servers.core.store import Lease, Limits
 from servers.core.stores.followed_rooms import FollowedRooms
 from servers.core.stores.redis_reader import RedisReader
 from servers.core.stores.redis_script import RedisScript
-from servers.core.stores.refusals import Declined, refusal
+from servers.core.stores.refusals import NO_LIMITS, Declined, refusal
 from servers.core.stores.shielded import Shielded
 from servers.core.wire import Cursor, Draft, Event, Member, Page, decode, encode
 from servers.redaction import without_passwords
@@ -118,11 +118,11 @@ class RedisStreamsStore:
         claiming = self._script.run("claim", name_key(name), user, now_ms, until_ms)
         return bool((await self._commands.run(claiming))[0])
 
-    async def join(self, lease: Lease, connections_max: int, rooms_max: int) -> Event | None:
-        return await self._update_lease("join", lease, connections_max, rooms_max)
+    async def join(self, lease: Lease, limits: Limits) -> Event | None:
+        return await self._update_lease("join", lease, limits)
 
-    async def touch(self, lease: Lease) -> Event | None:
-        return await self._update_lease("touch", lease)
+    async def touch(self, lease: Lease, limits: Limits) -> Event | None:
+        return await self._update_lease("touch", lease, limits)
 
     async def release(self, lease: Lease) -> Event | None:
         return await self._update_lease("release", lease)
@@ -157,13 +157,13 @@ class RedisStreamsStore:
         await self._reader.close()
         await self._script.close()
 
-    async def _update_lease(self, command: str, lease: Lease, *limits: int) -> Event | None:
+    async def _update_lease(self, command: str, lease: Lease, limits: Limits = NO_LIMITS) -> Event | None:
         room, user, name, connection, seen_ms, expires_at_ms, holder = astuple(lease)
         fields = (room, user, name, name_key(name), connection, seen_ms, expires_at_ms, holder)
         try:
             return await self._commands.run(self._change(room, command, *limits, *fields))
         except Declined as declined:
-            raise refusal(declined.code, lease, *limits) from None
+            raise refusal(declined.code, lease, limits) from None
 
     async def _change(self, room: str, command: str, *arguments: str | int | bytes) -> Event | None:
         """Run a command that may append to a room; return the appended event."""

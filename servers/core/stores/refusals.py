@@ -4,14 +4,15 @@ import logging
 import time
 
 from servers.core.errors import ChatError, NameTaken, NotJoined, TooMany, Unavailable
-from servers.core.store import Lease
+from servers.core.store import Lease, Limits
 
 LOG_AGAIN_S = 600.0
 FAULTS_MAX = 100
+NO_LIMITS = Limits(0, 0, 0)
 log = logging.getLogger(__name__)
 _logged_s: dict[str, float] = {}
 
-CODES = frozenset({"CONNS", "ROOMS", "NAMED", "NJOIN"})
+CODES = frozenset({"CONNS", "ROOMS", "UROOM", "NAMED", "NJOIN"})
 """Five letters, as an SQLSTATE has: the scripts of Redis and the functions of PostgreSQL raise them."""
 
 
@@ -23,13 +24,15 @@ class Declined(Exception):
         self.code = code
 
 
-def refusal(code: str, lease: Lease, connections_max: int = 0, rooms_max: int = 0) -> ChatError:
+def refusal(code: str, lease: Lease, limits: Limits = NO_LIMITS) -> ChatError:
     """Return the error that one of the CODES stands for."""
     match code:
         case "CONNS":
-            return TooMany(f"room {lease.room!r}: you have {connections_max} connections already; close one")
+            return TooMany(f"room {lease.room!r}: you have {limits.connections} connections already; close one")
         case "ROOMS":
-            return TooMany(f"rooms: people are online in {rooms_max} already, the most at once; try again later")
+            return TooMany(f"rooms: people are online in {limits.rooms} already, the most at once; try again later")
+        case "UROOM":
+            return TooMany(f"rooms: you are online in {limits.user_rooms} already, the most for one user; leave one")
         case "NAMED":
             return NameTaken(f"name {lease.name!r}: in use by somebody else; log in under another")
         case _:

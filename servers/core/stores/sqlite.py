@@ -16,7 +16,7 @@ from sys import getsizeof
 from typing import Any, TypeVar
 
 from servers.core.clock import Clock
-from servers.core.store import Lease
+from servers.core.store import Lease, Limits
 from servers.core.stores import sqlite_tables as tables
 from servers.core.stores.group_commit import GroupCommit
 from servers.core.stores.refusals import unavailable
@@ -107,13 +107,11 @@ class SqliteStore:
     async def claim_name(self, name: str, user: str, now_ms: int, until_ms: int) -> bool:
         return await self._writer.run_in_commit(lambda db, _: tables.claim_name(db, name, user, now_ms, until_ms))
 
-    async def join(self, lease: Lease, connections_max: int, rooms_max: int) -> Event | None:
-        return await self._writer.run_in_commit(
-            lambda db, events: tables.join(db, events, lease, connections_max, rooms_max)
-        )
+    async def join(self, lease: Lease, limits: Limits) -> Event | None:
+        return await self._writer.run_in_commit(lambda db, events: tables.join(db, events, lease, limits))
 
-    async def touch(self, lease: Lease) -> Event | None:
-        return await self._writer.run_in_commit(lambda db, events: tables.touch(db, events, lease))
+    async def touch(self, lease: Lease, limits: Limits) -> Event | None:
+        return await self._writer.run_in_commit(lambda db, events: tables.touch(db, events, lease, limits))
 
     async def release(self, lease: Lease) -> Event | None:
         return await self._writer.run_in_commit(lambda db, events: tables.release(db, events, lease))

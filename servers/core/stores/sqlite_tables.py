@@ -10,7 +10,7 @@ from pathlib import Path
 from msgspec.structs import asdict, astuple
 
 from servers.core.names import name_key
-from servers.core.store import DELETE_AFTER_MS, Lease
+from servers.core.store import DELETE_AFTER_MS, Lease, Limits
 from servers.core.stores.refusals import refusal
 from servers.core.wire import Draft, Event, Kind, Member
 
@@ -75,6 +75,9 @@ WITH RECURSIVE used (room) AS (  -- from each room to the next by the index, how
     SELECT (SELECT MIN(room) FROM members WHERE online = 1 AND room > used.room) FROM used WHERE room IS NOT NULL)
 SELECT CASE WHEN EXISTS (SELECT 1 FROM members WHERE online = 1 AND room = :room) THEN 0
 ELSE (SELECT COUNT(room) FROM used) END"""
+ROOMS_OF_USER_IF_OFFLINE = """
+SELECT CASE WHEN EXISTS (SELECT 1 FROM members WHERE online = 1 AND room = :room AND user = :user) THEN 0
+ELSE (SELECT COUNT(*) FROM members WHERE online = 1 AND user = :user) END"""
 CLAIM = """
 INSERT INTO names (name, user, until_ms) VALUES (:name, :user, :until_ms)
 ON CONFLICT (name) DO UPDATE SET user = :user, until_ms = :until_ms
@@ -191,24 +194,22 @@ def claim_name(database: sqlite3.Connection, name: str, user: str, now_ms: int, 
     return database.execute(CLAIM, claim).rowcount == 1
 
 
-def join(
-    database: sqlite3.Connection, events: list[Event], lease: Lease, connections_max: int, rooms_max: int
-) -> Event | None:
+def join(database: sqlite3.Connection, events: list[Event], lease: Lease, limits: Limits) -> Event | None:
     """Add a connection, within the limits and under a free name; the user may come online."""
-    if database.execute(OTHER_CONNECTIONS, asdict(lease)).fetchone()[0] >= connections_max:
-        raise refusal("CONNS", lease, connections_max, rooms_max)
-    if database.execute(ROOMS_IN_USE_IF_EMPTY, asdict(lease)).fetchone()[0] >= rooms_max:
-        raise refusal("ROOMS", lease, connections_max, rooms_max)
+    if database.execute(OTHER_CONNECTIONS, asdict(lease)).fetchone()[0] >= limits.connections:
+        raise refusal("CONNS", lease, limits)
+    _check_rooms(database, lease, limits)
     if not claim_name(database, lease.name, lease.user, lease.seen_ms, lease.expires_at_ms):
         raise refusal("NAMED", lease)
     return _renew(database, events, lease)
 
 
-def touch(database: sqlite3.Connection, events: list[Event], lease: Lease) -> Event | None:
-    """Renew the lease of a known connection; the user may come back online."""
+def touch(database: sqlite3.Connection, events: list[Event], lease: Lease, limits: Limits) -> Event | None:
+    """Renew the lease of a known connection; the user may come back online, within the limits."""
     known = "SELECT 1 FROM connections WHERE room = :room AND user = :user AND connection = :connection"
     if database.execute(known, asdict(lease)).fetchone() is None:
         raise refusal("NJOIN", lease)
+    _check_rooms(database, lease, limits)
     claim_name(database, lease.name, lease.user, lease.seen_ms, lease.expires_at_ms)
     return _renew(database, events, lease)
 
@@ -234,6 +235,14 @@ def expire(database: sqlite3.Connection, events: list[Event], now_ms: int, lease
     database.execute("DELETE FROM connections WHERE expires_at_ms < ?", (now_ms - DELETE_AFTER_MS,))
     database.execute("DELETE FROM names WHERE until_ms < ?", (now_ms - DELETE_AFTER_MS,))
     return [event for event in events_or_none if event is not None]
+
+
+def _check_rooms(database: sqlite3.Connection, lease: Lease, limits: Limits) -> None:
+    """Raise TooMany if the user would come online in one room too many."""
+    if database.execute(ROOMS_OF_USER_IF_OFFLINE, asdict(lease)).fetchone()[0] >= limits.user_rooms:
+        raise refusal("UROOM", lease, limits)
+    if database.execute(ROOMS_IN_USE_IF_EMPTY, asdict(lease)).fetchone()[0] >= limits.rooms:
+        raise refusal("ROOMS", lease, limits)
 
 
 def _renew(database: sqlite3.Connection, events: list[Event], lease: Lease) -> Event | None:
