@@ -240,22 +240,24 @@ async def test_a_script_is_refused_a_name_in_use(harness: ChatHarness) -> None:
     assert "choose another --name" in stranger
 
 
-def is_online(client: ChatSession, name: str) -> bool:
-    return name in online(client)
+def are_online(client: ChatSession, number: int) -> bool:
+    return len(online(client)) == number
 
 
 @pytest.mark.process
 async def test_an_interrupted_chat_and_an_interrupted_crowd_leave(harness: ChatHarness) -> None:
+    """Each is interrupted once all of its people are in the room, and a message has gone to them."""
     place = ["--transport", SOCKET.slug, "--server", harness.address, "--room", harness.room]
     async with harness.joined("Ada") as (ada,):
-        for name, command in (("Flo", ["chat", "--name", "Flo", "--no-remember"]), ("Fay", ["crowd", "--people", "2"])):
+        for number, command in ((2, ["chat", "--name", "Flo", "--no-remember"]), (3, ["crowd", "--people", "2"])):
             arguments = [sys.executable, "-m", "clients", *command, *place]
             process = await asyncio.create_subprocess_exec(*arguments, stdin=asyncio.subprocess.PIPE)
-            await until(ada, partial(is_online, ada, name))
+            await until(ada, partial(are_online, ada, number))
+            await ada.send("settled")
+            await events(ada, 1, Kind.MESSAGE)
             process.send_signal(signal.SIGINT)
-            await asyncio.wait_for(process.wait(), DEADLINE_S)
-            await until(ada, lambda: online(ada) == {ada.account.name})
-            await (await harness.log_in_as(name)).close()
+            await asyncio.wait_for(process.wait(), 2 * DEADLINE_S)
+            await until(ada, partial(are_online, ada, 1))
 
 
 @pytest.mark.process
