@@ -50,6 +50,8 @@ class Endpoint:
         request.app.state.counters.requests[self._purpose] += 1
         try:
             response = await self._handler(request)
+        except ClientDisconnect:  # nobody is there to respond to
+            return
         except ChatError as refusal:
             response = error_response(refusal)
         await response(scope, receive, send)

@@ -106,6 +106,20 @@ def test_leaving_from_elsewhere_ends_the_held_poll() -> None:
         assert poll.result().json()["error"] == "not_joined"
 
 
+@pytest.mark.parametrize("slug", ["long_polling", "server_sent_events"])
+def test_a_client_that_hangs_up_while_its_request_is_held_is_no_fault(
+    slug: str, capfd: pytest.CaptureFixture[str]
+) -> None:
+    with serving(slug, *LONG_HOLD) as (server, ada), narrow_socket(server.address) as held:
+        head = b"GET %b HTTP/1.1\r\nHost: 127.0.0.1\r\nAuthorization: Bearer %b\r\n\r\n"
+        held.sendall(head % (ada.events.url.raw_path, ada.token.encode()))
+        while ada.http.get("/stats").json()["requests"]["receive"] == 0:
+            pass
+        held.close()
+        ada.send("next")
+    assert capfd.readouterr().err == ""
+
+
 def test_a_server_that_stops_closes_its_sockets_with_come_back_soon() -> None:
     with serving("raw_websocket") as (server, ada), ada.socket() as opened:
         assert server.process.stdin is not None
