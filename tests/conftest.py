@@ -5,6 +5,7 @@ groups that take longest start first. Missing engines are reported before the fi
 """
 
 import os
+import signal
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -61,6 +62,7 @@ def pytest_xdist_auto_num_workers() -> int:
 
 
 def pytest_sessionstart(session: pytest.Session) -> None:
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background job ignores it, and so its children
     runs_processes = "not process" not in session.config.option.markexpr
     if runs_processes and (missing := what_is_missing()):
         pytest.exit(missing, returncode=3)
