@@ -110,7 +110,7 @@ class Instance:
         self.cold_start_s = time.monotonic() - started_s
 
     def _signal(self, number: signal.Signals) -> None:
-        """Send a signal; asyncio's `send_signal` would take a process that has ended away from asyncio's own watcher."""
+        """Send a signal; asyncio's `send_signal` would reap an ended process, for which asyncio's watcher waits."""
         with suppress(ProcessLookupError):  # it has ended by itself, which the next invocation will notice
             if self._process is not None and self._process.returncode is None:
                 os.kill(self._process.pid, number)
