@@ -63,6 +63,9 @@ def main(
     answer_to: Annotated[
         list[str] | None, typer.Option(envvar="CHAT_HOSTS", help="A further Host name to accept.")
     ] = None,
+    proxies: Annotated[
+        str, typer.Option(envvar="FORWARDED_ALLOW_IPS", help="Proxies whose X-Forwarded-For counts.")
+    ] = (DEFAULTS.proxies),
     origin: Annotated[list[str] | None, typer.Option(help="An origin whose pages may call this server.")] = None,
     web: Annotated[Path | None, typer.Option(help="Serve the browser's client of this folder: clients/web.")] = None,
     on_demand: Annotated[
@@ -90,6 +93,7 @@ def main(
         commands_per_s=commands_per_s,
         on_demand=on_demand,
         hosts=tuple(answer_to or ()),
+        proxies=proxies,
         origins=tuple(origin or ()),
     )
     http = replace(

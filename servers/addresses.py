@@ -88,6 +88,17 @@ def may_use_proxy(url: str) -> bool:
     return not is_loopback(urlsplit(url).hostname or "")
 
 
+def network_of(host: str) -> str:
+    """Return what one machine has to itself: an IPv4 address, or the /64 of an IPv6 address; empty if it is neither."""
+    try:
+        address = ipaddress.ip_address(host)
+    except ValueError:
+        return ""
+    if isinstance(address, ipaddress.IPv6Address):
+        return str(address.ipv4_mapped or ipaddress.ip_network((address, 64), strict=False))
+    return str(address)
+
+
 def bracketed(host: str) -> str:
     """Return a host as it is written before a port."""
     return f"[{host}]" if ":" in host and not host.startswith("[") else host

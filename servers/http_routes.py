@@ -16,13 +16,25 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route, Router
 from starlette.types import ASGIApp, Receive, Scope
 from starlette.types import Send as ASGISend
+from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
+from servers.addresses import network_of
 from servers.core.chat import Chat
 from servers.core.counters import Counters, Purpose
 from servers.core.errors import BadRequest, ChatError, NotFound
 from servers.core.settings import Settings
 from servers.core.wire import Heartbeat, Join, Leave, LogIn, MarkRead, Send, SocketCommand, Typing
-from servers.http_endpoint import Handler, error_response, get, identify, json_response, parse_body, post, query_number
+from servers.http_endpoint import (
+    Endpoint,
+    Handler,
+    error_response,
+    get,
+    identify,
+    json_response,
+    parse_body,
+    post,
+    query_number,
+)
 from servers.origin_middleware import OriginMiddleware
 from servers.transports import find
 from servers.wire_bytes import WireBytes
@@ -80,7 +92,8 @@ def shared_routes(chat: Chat, settings: Settings) -> list[BaseRoute]:
     async def log_in(request: Request) -> Response:
         name = (await parse_body(request, LogIn, settings)).name
         token = request.headers.get("authorization", "").removeprefix("Bearer ")
-        return json_response(await chat.log_in(name, token))
+        network = network_of(request.client.host if request.client else "")
+        return json_response(await chat.log_in(name, token, network))
 
     async def join(request: Request) -> Response:
         body = await parse_body(request, Join, settings)
@@ -116,8 +129,9 @@ def shared_routes(chat: Chat, settings: Settings) -> list[BaseRoute]:
         stated = {"framed_by": settings.origins, "ping_s": settings.ping_s, "hold_s": settings.hold_s}
         return JSONResponse({"ok": not impairment, **status, **row, **stated})
 
+    behind_proxies = Middleware(ProxyHeadersMiddleware, trusted_hosts=settings.proxies)
     return [
-        post("/login", Purpose.UPKEEP, log_in),
+        Route("/login", Endpoint(Purpose.UPKEEP, log_in), methods=["POST"], middleware=[behind_proxies]),
         post("/rooms/{room}/join", Purpose.UPKEEP, join),
         post("/rooms/{room}/heartbeat", Purpose.UPKEEP, heartbeat),
         post("/rooms/{room}/leave", Purpose.UPKEEP, command(Leave)),

@@ -185,7 +185,7 @@ def configuration(
         ws_per_message_deflate=http.deflate,
         ws_max_size=http.frame_bytes_max,
         timeout_graceful_shutdown=SHUTDOWN_S,
-        proxy_headers=False,  # no proxy stands before us whose X-Forwarded headers we could trust
+        proxy_headers=False,  # a log-in alone reads them: see servers.http_routes
         access_log=False,
         log_level="warning",
         server_header=False,

@@ -5,7 +5,6 @@ back, `follow` lasts as long as the connection, and `on_commit` lets a push serv
 """
 
 import asyncio
-import secrets
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractContextManager, asynccontextmanager, suppress
 
@@ -51,7 +50,7 @@ class Chat:
         self._store = store
         self._tokens = tokens
         self._clock = clock
-        self._presence = Presence(store, clock, settings)
+        self._presence = Presence(store, clock, settings, tokens.network_of)
         self._rate_limit = RateLimit(clock, settings.commands_per_s, settings.commands_burst)
         self._feeds = RoomFeeds(store, settings, self._presence.on_foreign_event)
         self.stopping = False
@@ -83,13 +82,15 @@ class Chat:
         self.stopping = True
         self._feeds.wake()
 
-    async def log_in(self, name: str, token: str | None = None) -> Account:
+    async def log_in(self, name: str, token: str | None = None, network: str = "") -> Account:
         """Return an account for a display name; with a valid token of that name, the same user's.
 
-        Raises BadRequest for an unfit name, NameTaken if somebody else is using it.
+        network: where the request comes from. Raises BadRequest for an unfit name, NameTaken if somebody else is using
+        it, TooMany for too many log-ins from the network.
         """
+        self._rate_limit.check(network)
         name = names.check_name(name, self.settings.name_max)
-        user = self._user_of(token, name) or secrets.token_hex(8)
+        user = self._user_of(token, name) or self._tokens.new_user(network)
         now_ms = await self._presence.now_ms()
         if not await self._store.claim_name(name, user, now_ms, now_ms + int(self.settings.lease_s * 1000)):
             raise NameTaken(f"name {name!r}: in use by somebody else; choose another, or bring its token")

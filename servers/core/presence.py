@@ -17,6 +17,7 @@ from servers.core.auth import Identity
 from servers.core.clock import Clock
 from servers.core.errors import NotJoined, TooMany, Unavailable
 from servers.core.held_lease import HeldLease
+from servers.core.network_rooms import NetworkRooms
 from servers.core.settings import Settings
 from servers.core.store import Lease, Limits, Store
 from servers.core.wire import Event, Kind
@@ -39,13 +40,20 @@ class Connection(NamedTuple):
 
 
 class Presence:
-    """This process's view of the leases: when each was last renewed, and which belong to an open request or socket."""
+    """This process's view of the leases: when each was last renewed, and which belong to an open request or socket.
 
-    def __init__(self, store: Store, clock: Clock, settings: Settings) -> None:
+    network_of: returns what the users of one network have in common.
+    """
+
+    def __init__(
+        self, store: Store, clock: Clock, settings: Settings, network_of: Callable[[str], str] = lambda user: user
+    ) -> None:
         self._store = store
         self._clock = clock
         self._settings = settings
         self._limits = Limits(settings.connections_max, settings.rooms_max, settings.user_rooms_max)
+        self._network_of = network_of
+        self._network_rooms = NetworkRooms(clock, settings.network_rooms_max, settings.lease_s + settings.late_s)
         self._process = secrets.token_hex(8)
         self._offset_ms: int | None = None
         self._renewed_s: dict[Connection, float] = {}
@@ -65,6 +73,7 @@ class Presence:
 
     async def join(self, connection: Connection) -> Event | None:
         """Enter the room; return the "online" event, if any. Raises NameTaken or TooMany."""
+        self._network_rooms.take(self._network_of(connection.user), connection.room)
         event = await self._store.join(await self._lease(connection, self._process), self._limits)
         _remember(self._renewed_s, connection, self._clock.monotonic_s())
         return event
@@ -80,6 +89,7 @@ class Presence:
         doubted_s = self._doubted_s.get((connection.room, connection.user), NEVER_S)
         if renewed_s > max(now_s - recent_s, doubted_s):
             return None
+        self._network_rooms.take(self._network_of(connection.user), connection.room)
         _remember(self._renewed_s, connection, now_s)
         ends = self._end_of(connection)
         try:
@@ -175,6 +185,7 @@ class Presence:
 
     def _drop_expired(self) -> None:
         now_s = self._clock.monotonic_s()
+        self._network_rooms.drop_expired()
         horizon_s = now_s - 2 * self._settings.lease_s
         self._renewed_s = {key: at_s for key, at_s in self._renewed_s.items() if at_s > horizon_s}
         self._doubted_s = {key: at_s for key, at_s in self._doubted_s.items() if at_s > horizon_s}

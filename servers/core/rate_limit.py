@@ -1,4 +1,4 @@
-"""How often a user may send commands: a token bucket for each.
+"""How often a user may send commands, and a network log in: a token bucket for each.
 
 Teaches that a bucket is one number, the time at which it will be full again (the "generic cell rate algorithm" of ATM):
 nothing refills it, and who has a full one needs no entry. Leaves out other processes: each has buckets of its own.
@@ -31,7 +31,9 @@ class RateLimit:
         full_at_s = max(now_s, self._full_at_s.get(user, now_s)) + self._pause_s
         wait_s = full_at_s - now_s - self._tolerance_s
         if wait_s > 1e-9:
-            raise TooMany(f"commands: more than {1 / self._pause_s:g} a second; wait {wait_s:.3g} s", wait_s)
+            raise TooMany(
+                f"commands, or log-ins: more than {1 / self._pause_s:g} a second; wait {wait_s:.3g} s", wait_s
+            )
         self._full_at_s[user] = full_at_s
         if len(self._full_at_s) > USERS_MAX:
             self._forget(now_s)

@@ -9,19 +9,21 @@ from servers.addresses import Authority, Origin
 class Settings:
     """Durations in seconds, sizes in bytes or items.
 
-    lease_s: a user is online this long after the last renewal, and `late_s` on top. hold_s: a long poll is held at most
-    this long. ping_s: an event stream or a socket sends at least this often something that its client can see.
+    lease_s: a user is online this long after the last renewal, and `late_s` on top. hold_s: a long poll is held at
+    most this long. ping_s: an event stream or a socket sends at least this often something that its client can see.
     log_in_s: a new socket must join within this time. typing_s: how long a typing notice is true. rooms_max: in how
-    many rooms people may be online at once; user_rooms_max: in how many of them one user. An empty room takes no place,
-    and keeps its log: so nobody holds a room without staying in it, and nothing acknowledged is deleted for another
-    room. snapshot_members: how many members a join answers. tail_max, tail_bytes_max: how much of a room's log a
-    process keeps in memory; tails_bytes_max: of all rooms together; page_bytes_max: how long a page may be, a
-    snapshot's messages or a history, each of which holds one event in any case: so much waits at most for a client that
-    does not read. commands_per_s: how many commands and joins of one user each process accepts, and ten seconds' worth
-    of them at once: far more than a person or a load test sends, and a tenth of what one process can store. on_demand:
-    the host runs an instance only during a request, beside other instances: nothing may be left for later, and nothing
-    cached that another may change. origins: pages of these origins may call us, beside our own. hosts: accepted Host
-    names, beside loopback.
+    many rooms people may be online at once; user_rooms_max: in how many of them one user; network_rooms_max: in how
+    many the users of one network (see servers.core.network_rooms). An empty room takes no place, and keeps its log:
+    so nobody holds a room without staying in it, and nothing acknowledged is deleted for another room.
+    snapshot_members: how many members a join answers. tail_max, tail_bytes_max: how much of a room's log a process
+    keeps in memory; tails_bytes_max: of all rooms together; page_bytes_max: how long a page may be, a snapshot's
+    messages or a history, each of which holds one event in any case: so much waits at most for a client that does
+    not read. commands_per_s: how many commands and joins of one user, and log-ins from one network, each process
+    accepts, and ten seconds' worth of them at once: far more than a person or a load test sends, and a tenth of
+    what one process can store. on_demand: the host runs an instance only during a request, beside other instances:
+    nothing may be left for later, and nothing cached that another may change. origins: pages of these origins may
+    call us, beside our own. hosts: accepted Host names, beside loopback. proxies: addresses or networks of proxies,
+    divided by commas: the X-Forwarded-For header of a log-in counts if it comes from one of them.
     """
 
     lease_s: float = 30.0
@@ -39,6 +41,7 @@ class Settings:
     snapshot_members: int = 1000
     rooms_max: int = 1000
     user_rooms_max: int = 50
+    network_rooms_max: int = 250
     connections_max: int = 8
     polls_max: int = 2
     tail_max: int = 1024
@@ -48,6 +51,7 @@ class Settings:
     commands_per_s: float = 500.0
     on_demand: bool = False
     hosts: tuple[str, ...] = ()
+    proxies: str = "127.0.0.1,::1"
     origins: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:

@@ -3,7 +3,7 @@
 Teaches what such a host leaves to whom: it listens, and calls `app`; when, how often and in how many processes is its
 business. So the store is opened by the first call, whatever that is: a host may or may not announce a lifespan (ASGI).
 What it reads: CHAT_STORE, CHAT_SECRET, CHAT_HOSTS (names to answer to, divided by blanks), CHAT_ORIGINS (pages that may
-call), and for the Pusher adapter the PUSHER_* variables.
+call), FORWARDED_ALLOW_IPS (see Settings.proxies), and for the Pusher adapter the PUSHER_* variables.
 """
 
 import asyncio
@@ -27,7 +27,8 @@ class OnDemand:
         if not self._url or self._url.partition(":")[0] in EMBEDDED:
             raise ValueError(f"CHAT_STORE: expected redis://... or postgresql://..., got {self._url or 'nothing'}")
         names, pages = environ.get("CHAT_HOSTS", "").split(), environ.get("CHAT_ORIGINS", "").split()
-        self._settings = Settings(on_demand=True, hosts=tuple(names), origins=tuple(pages))
+        proxies = environ.get("FORWARDED_ALLOW_IPS", Settings().proxies)
+        self._settings = Settings(on_demand=True, hosts=tuple(names), origins=tuple(pages), proxies=proxies)
         self._opening = asyncio.Lock()
         self._app: ASGIApp | None = None
 

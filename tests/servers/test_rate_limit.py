@@ -1,11 +1,17 @@
-"""The rate limit: a bucket for each user, on a clock that the test moves."""
+"""The limits of each user, and of each network, on a clock that the test moves."""
 
+import httpx
 import pytest
 
 from loadtests.scenarios import PREVIEW, SCENARIOS
+from servers.addresses import network_of
+from servers.core.auth import Tokens
+from servers.core.chat import Chat
 from servers.core.errors import TooMany
 from servers.core.rate_limit import USERS_MAX, RateLimit
 from servers.core.settings import Settings
+from servers.core.store import Store
+from servers.short_polling import create_app
 from tests.support.clock import FakeClock
 
 
@@ -44,8 +50,50 @@ def test_a_million_users_are_not_all_remembered_and_the_busiest_is(clock: FakeCl
         limit.check("busy")
 
 
-def test_no_scenario_comes_near_the_limit() -> None:
-    """By the commands that a user of a load sends a second; whoever comes joins, and goes again."""
+async def test_the_users_of_one_network_have_a_share_of_the_rooms(store: Store, clock: FakeClock) -> None:
+    settings = Settings(network_rooms_max=3, commands_per_s=1.0)
+    chat = Chat(store, Tokens("secret", clock, 3600), clock, settings)
+    app, entered = create_app(chat, settings), set[str]()
+
+    async def enter(address: str, proxy: str = "", then: str = "", room: str = "") -> None:
+        client = httpx.ASGITransport(app, client=(proxy or address, 1))
+        async with httpx.AsyncClient(transport=client, base_url="http://127.0.0.1") as http:
+            forwarded = {"X-Forwarded-For": then + address} if proxy or then else {}
+            response = await http.post("/login", json={"name": f"user {len(entered)}"}, headers=forwarded)
+        if response.status_code == TooMany.http_status:
+            raise TooMany(response.json()["detail"])
+        entered.add(response.json()["token"])
+        await chat.join(chat.verify(response.json()["token"]), room or f"room-{len(entered)}", "window")
+
+    for address in ("198.51.100.1", "2001:db8::1", "2001:db8:0:1::"):
+        for _ in range(3):
+            await enter(address, proxy="127.0.0.1")
+    for again in (
+        enter("198.51.100.1"),
+        enter("198.51.100.1", proxy="::1", then="203.0.113.1, "),
+        enter("2001:db8::2", then="198.51.100.2, "),
+    ):
+        with pytest.raises(TooMany, match="your network is in 3 already") as refusal:
+            await again
+    await enter("198.51.100.2", proxy="127.0.0.1")
+    clock.advance(refusal.value.retry_after_s)
+    for _ in range(10):
+        await enter("198.51.100.1", room="one")
+    with pytest.raises(TooMany, match="log-ins: more than 1 a second"):
+        await enter("198.51.100.1", room="one")
+
+
+@pytest.mark.parametrize(
+    ("host", "network"), [("::ffff:192.0.2.1", "192.0.2.1"), ("2001:db8::7", "2001:db8::/64"), ("testclient", "")]
+)
+def test_an_ipv6_customer_has_one_network_however_many_addresses(host: str, network: str) -> None:
+    assert network_of(host) == network
+
+
+def test_no_scenario_comes_near_the_limits() -> None:
+    """By the commands that a user of a load sends a second (who comes also joins, and goes), all from one address."""
     for load in (load for scenario in (*SCENARIOS, PREVIEW) for load in scenario.workloads):
         commands_per_s = load.rate_per_s + load.typing_per_s + load.receipts_per_s + 2 * load.comings_per_s
         assert commands_per_s < Settings().commands_per_s / 100
+        assert len(load.rooms) < Settings().network_rooms_max
+        assert load.users < Settings().commands_burst

@@ -19,7 +19,7 @@ from tests.support.engines import SHARED, Engines
 DEADLINE_S = 10.0
 ON_DEMAND = Settings(on_demand=True)
 ADA = Identity("ada", "Ada", expires_at_ms=1 << 60)
-BOB = Identity("bob", "Bob", expires_at_ms=1 << 60)
+BOB = Identity("b0b", "Bob", expires_at_ms=1 << 60)
 
 
 @pytest.fixture(params=[pytest.param(scheme, marks=pytest.mark.process) for scheme in SHARED])
@@ -103,4 +103,4 @@ async def test_an_expired_lease_is_published_by_another_request(instances: tuple
     await one.heartbeat(ADA, "room", "window")
     clock.advance(ON_DEMAND.sweep_s)
     await one.heartbeat(ADA, "room", "window")
-    assert [(event.sender, event.body) for event in committed] == [("bob", "offline")]
+    assert [(event.sender, event.body) for event in committed] == [(BOB.user, "offline")]

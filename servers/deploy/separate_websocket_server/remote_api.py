@@ -86,6 +86,8 @@ def forward_requests(app: Starlette, api: Api, settings: Settings) -> None:
     async def forward(request: Request) -> Response:
         check_room(request.path_params.get("room", "room"))  # such as "..", which would lead elsewhere
         headers = [(name, value) for name, value in request.headers.raw if name in FORWARDED]
+        senders = [*request.headers.getlist("x-forwarded-for"), request.client.host if request.client else "unknown"]
+        headers.append((b"x-forwarded-for", ", ".join(senders).encode("latin-1")))
         target = f"{request.url.path}?{urlencode(request.query_params.multi_items())}"
         response = await api.forward(request.method, target, await read_body(request, settings), headers)
         return Response(response.content, response.status_code, media_type=response.headers.get("content-type"))
