@@ -10,6 +10,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -25,7 +26,12 @@ from tests.drills import faults, fuzz, kills, soak
 Key = Mapping[str, Any]
 Row = dict[str, Any]
 Rows = Callable[[Iterable[Key]], Iterator[Row]]
-NAMES: Mapping[str, Rows] = {"kills": kills.rows, "fuzz": fuzz.rows, "soak": soak.rows, "faults": faults.rows}
+NAMES: Mapping[str, Rows] = {
+    "kills": partial(map, kills.row),
+    "fuzz": partial(map, fuzz.row),
+    "soak": soak.rows,
+    "faults": partial(map, faults.row),
+}
 FAULTS = ("lost", "duplicates", "out_of_order", "failed", "tracebacks")
 
 
@@ -41,18 +47,14 @@ def main(
     if drill and drill not in NAMES:
         raise typer.BadParameter(f"expected one of {', '.join(NAMES)}; got {drill!r}")
     stamina.instrumentation.set_on_retry_hooks([])  # each attempt to reconnect would be a line of its own
-    plans: Mapping[str, Iterable[Key]] = {
-        "kills": kills.plan(kill),
-        "fuzz": fuzz.plan(inputs),
-        "soak": soak.plan(soak_s),
-        "faults": faults.plan(stop_s),
-    }
+    plans = (kills.plan(kill), fuzz.plan(inputs), soak.plan(soak_s), faults.plan(stop_s))
     out.mkdir(parents=True, exist_ok=True)
-    for name in [drill] if drill else NAMES:
-        resume(out / f"{name}.jsonl", plans[name], NAMES[name])
+    for name, plan in zip(NAMES, plans, strict=True):
+        if drill in ("", name):
+            resume(out / f"{name}.jsonl", plan, NAMES[name])
     tables = {name: read(out / f"{name}.jsonl") for name in NAMES}
     write_record(out / DRILLS_FILE, tables)
-    status = any(row.get(fault) for rows in tables.values() for row in rows for fault in FAULTS)
+    status = any(has_fault(row) for rows in tables.values() for row in rows)
     if not drill:
         status |= subprocess.run([sys.executable, "-m", "pytest", "-m", "drill"], check=False).returncode != 0
     sys.exit(status)
@@ -74,13 +76,18 @@ def read(path: Path) -> list[Row]:
     return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()] if path.is_file() else []
 
 
+def has_fault(row: Row) -> bool:
+    """Return whether something was lost, came twice or out of order, or failed."""
+    return any(row.get(fault) for fault in FAULTS)
+
+
 def write_record(path: Path, tables: Mapping[str, list[Row]]) -> None:
     """Write the record: circumstances, and the rows of each drill without their evidence."""
-    told = {
-        name: [{key: row[key] for key in row if key != "evidence"} for row in rows] for name, rows in tables.items()
-    }
     facts = {"machine": manifest.machine(), "versions": manifest.versions(), "command": "python -m tests.drills"}
-    path.write_text(as_json({**facts, **told}, told), encoding="utf-8")
+    for rows in tables.values():
+        for row in rows:
+            row.pop("evidence", None)
+    path.write_text(as_json({**facts, **tables}, tables), encoding="utf-8")
     print(path)
 
 

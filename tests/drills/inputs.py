@@ -4,19 +4,17 @@ An input that is not valid has one of many faults: fields of another type, bytes
 paths and headers, and bytes that are no HTTP. `@token@`, `@secret@` and `@window@` stand for what only a session knows.
 """
 
-import hashlib
 import json
-import time
 from collections.abc import Iterable
 from typing import Any, NamedTuple
-from urllib.parse import quote, urlencode
+from urllib.parse import quote
 
 import msgspec
 from hypothesis import strategies as st
+from pusher.http import Request as SignedRequest
 
 from servers.core import wire
 from servers.demo import messages
-from servers.pusher_service.signatures import hex_hmac, string_to_sign
 from servers.transports import TRANSPORTS
 from tests.support.pusher_harness import CREDENTIALS
 
@@ -141,9 +139,9 @@ CHANNEL = st.builds(
 
 def pusher_frame(event: str, channel: str, user: str) -> Frame:
     """Return a client's frame; the session signs the subscription."""
-    data: dict[str, str] = {"channel": channel} if event.startswith("pusher:") else {"text": user}
+    data: dict[str, Any] = {"channel": channel} if event.startswith("pusher:") else {"text": user}
     if channel.startswith("presence-") and event == "pusher:subscribe":
-        data["channel_data"] = json.dumps({"user_id": user})
+        data["user"] = {"user_id": user}
     return Frame(json.dumps({"event": event, "channel": channel, "data": data}).encode())
 
 
@@ -157,13 +155,10 @@ PUSHER_FRAMES: list[Inputs] = [
 ]
 
 
-def signed(method: str, path: str, params: dict[str, str], body: bytes) -> Request:
-    """Return a signed call of the push service's API."""
-    path = f"/apps/{CREDENTIALS.app_id}/{path}"
-    given = {**params, "auth_key": CREDENTIALS.key, "auth_timestamp": f"{time.time():.0f}", "auth_version": "1.0"}
-    given["body_md5"] = hashlib.md5(body, usedforsecurity=False).hexdigest()
-    text = string_to_sign(method, path, list(given.items()))
-    return Request(method, f"{path}?{urlencode({**given, 'auth_signature': hex_hmac(CREDENTIALS.secret, text)})}", body)
+def signed(method: str, path: str, params: Any) -> Request:
+    """Return a call of the push service's API, signed as PyPI's `pusher` does."""
+    call = SignedRequest(CREDENTIALS, method, f"/apps/{CREDENTIALS.app_id}/{path}", params)
+    return Request(method, call.signed_path, call.body)
 
 
 EVENT = st.fixed_dictionaries({"name": WORD, "data": st.text(max_size=200), "channel": CHANNEL})
@@ -173,12 +168,12 @@ INFO = st.sampled_from(
     [{}, {}, {"info": "subscription_count"}, {"filter_by_prefix": "presence-", "info": "user_count"}]
 )
 PUSHER_API: list[Inputs] = [
-    *[EVENT.map(lambda event: signed("POST", "events", {}, wire.encode(event)))] * 4,
-    LOOSE.map(lambda value: signed("POST", "events", {}, json.dumps(value).encode())),
-    BATCH.map(lambda batch: signed("POST", "batch_events", {}, wire.encode(batch))),
-    INFO.map(lambda info: signed("GET", "channels", info, b"")),
-    st.builds(lambda name, info: signed("GET", f"channels/{name}", info, b""), CHANNEL, INFO),
-    CHANNEL.map(lambda name: signed("GET", f"channels/{name}/users", {}, b"")),
+    *[EVENT.map(lambda event: signed("POST", "events", event))] * 4,
+    LOOSE.map(lambda value: signed("POST", "events", value)),
+    BATCH.map(lambda batch: signed("POST", "batch_events", batch)),
+    INFO.map(lambda info: signed("GET", "channels", dict(info))),
+    st.builds(lambda name, info: signed("GET", f"channels/{name}", dict(info)), CHANNEL, INFO),
+    CHANNEL.map(lambda name: signed("GET", f"channels/{name}/users", {})),
     *OTHER,
 ]
 

@@ -7,14 +7,16 @@ from contextlib import ExitStack, suppress
 from enum import StrEnum
 from http.client import HTTPConnection, HTTPException
 from typing import Any
+from urllib.parse import urlsplit
 
 from websockets.exceptions import ConnectionClosed, InvalidStatus
-from websockets.sync.client import ClientConnection, connect
+from websockets.sync.client import ClientConnection
 
 from servers.core.wire import Join, encode
-from servers.pusher_service.signatures import channel_auth
 from tests.drills.inputs import CONNECTIONS, ROOMS, Frame, Input, Request
-from tests.support.pusher_harness import CREDENTIALS
+from tests.support.guest import bare_socket, receive
+from tests.support.pusher_harness import signed_subscription
+from tests.support.pusher_process import open_connection
 
 ANSWER_S = 10.0
 INTERNAL_ERROR = 1011  # RFC 6455 section 7.4.1: what a socket closes with when its handler raises
@@ -36,16 +38,19 @@ class Session:
     """
 
     def __init__(self, address: str) -> None:
-        self.host, _, port = address.removeprefix("http://").rpartition(":")
-        self.port = int(port)
-        self.known: dict[str, str] = {"origin": address, "host": f"{self.host}:{port}"}
-        self.http = HTTPConnection(self.host, self.port, timeout=ANSWER_S)
+        self.address, host = address, urlsplit(address).netloc
+        self.known: dict[str, str] = {"origin": address, "host": host}
+        self.http = HTTPConnection(host, timeout=ANSWER_S)
         self.socket: ClientConnection | None = None
-        self._opened = ExitStack()
+        self.opened = ExitStack()
 
     def close(self) -> None:
         self.http.close()
         self.drop_socket()
+
+    def drop_socket(self) -> None:
+        self.socket = None
+        self.opened.close()
 
     def begin(self) -> None:
         """Renew what the inputs rely on, such as membership of a room."""
@@ -82,7 +87,7 @@ class Session:
 
     def send_bytes(self, data: bytes) -> int:
         """Send bytes and the end of the stream; return the status of the response, 400 if the server only closes."""
-        with socket.create_connection((self.host, self.port), ANSWER_S) as raw:
+        with socket.create_connection((self.http.host, self.http.port), ANSWER_S) as raw:
             try:
                 raw.sendall(self.fill(data))
                 raw.shutdown(socket.SHUT_WR)
@@ -93,16 +98,6 @@ class Session:
 
     def fill(self, data: bytes) -> bytes:
         return PLACEHOLDER.sub(lambda found: self.known.get(found[1].decode(), "").encode(), data)
-
-    def open_socket(self, path: str) -> ClientConnection:
-        self.drop_socket()
-        url = f"ws://{self.host}:{self.port}{path}"
-        self.socket = self._opened.enter_context(connect(url, proxy=None, compression=None, close_timeout=1))
-        return self.socket
-
-    def drop_socket(self) -> None:
-        self.socket = None
-        self._opened.close()
 
     def send_frame(self, frame: Frame) -> Result:
         raise NotImplementedError(f"{type(self).__name__} has no sockets")
@@ -121,16 +116,15 @@ class ChatSession(Session):
 
     def send_frame(self, frame: Frame) -> Result:
         if self.socket is None or frame.is_first:
-            opened = self.open_socket("/rooms/a/socket")
+            self.drop_socket()
+            self.socket = self.opened.enter_context(bare_socket(self.address, ROOMS[0]))
             if not frame.is_first:
-                opened.send(encode(Join(CONNECTIONS[0], token=self.known["token"])), text=True)
-                opened.recv(ANSWER_S)
-        assert self.socket is not None
+                self.socket.send(encode(Join(CONNECTIONS[0], token=self.known["token"])), text=True)
+                receive(self.socket)
         self.socket.send(self.fill(frame.data), text=frame.is_text)
-        answer = {"type": "page"}
-        while answer["type"] == "page":
-            answer = json.loads(self.socket.recv(ANSWER_S))
-        return Result.REFUSED if answer["type"] == "error" else Result.PASSED
+        while (answer := receive(self.socket)["type"]) == "page":
+            pass
+        return Result.REFUSED if answer == "error" else Result.PASSED
 
 
 class PusherSession(Session):
@@ -139,14 +133,12 @@ class PusherSession(Session):
     def send_frame(self, frame: Frame) -> Result:
         """Send a frame and one that is always refused, by whose refusal one knows that the former has been handled."""
         if self.socket is None:
-            greeting = json.loads(self.open_socket(f"/app/{CREDENTIALS.key}?protocol=7").recv(ANSWER_S))
-            self.known["socket_id"] = json.loads(greeting["data"])["socket_id"]
-        assert self.socket is not None
+            self.socket, self.known["socket_id"] = self.opened.enter_context(open_connection(self.address))
         self.socket.send(self.sign(frame.data), text=frame.is_text)
         self.socket.send('{"event":"pusher:last"}')
         result = Result.PASSED
         while True:
-            answer = json.loads(self.socket.recv(ANSWER_S))
+            answer = receive(self.socket)
             if answer["event"] == "pusher:error":
                 if "'pusher:last'" in answer["data"]["message"]:
                     return result
@@ -156,10 +148,9 @@ class PusherSession(Session):
         """Add the signature to a well-formed subscription."""
         with suppress(ValueError, LookupError, TypeError, AttributeError):
             frame = json.loads(data)
-            given = frame["data"]
-            auth = channel_auth(CREDENTIALS, self.known["socket_id"], given["channel"], given.get("channel_data"))
-            if frame["event"] == "pusher:subscribe" and "-" in given["channel"]:
-                return encode({**frame, "data": {**given, "auth": auth}})
+            if frame["event"] == "pusher:subscribe" and "-" in frame["data"]["channel"]:
+                auth = signed_subscription(self.known["socket_id"], **frame["data"])
+                return encode({**frame, "data": auth})
         return data
 
 

@@ -11,15 +11,15 @@ from typing import Any
 import numpy as np
 
 from servers.transports import TRANSPORTS
-from tests.drills.running import CATCH_UP_S, Running, talking, tree
+from tests.drills.running import Running, talking, tracebacks_in, tree
 from tests.outages.outcome import outcome
+from tests.outages.people import Size
 
 QUARTER = 6
 """How many samples a quarter of the soak has; each has the latencies since its quarter began."""
 
 SAMPLES = 4 * QUARTER
-
-EVERY_S = 1.0
+SIZE = Size(people=4, every_s=1.0, catch_up_s=60.0)
 OLD_S = 10.0
 """So long ago a message was acknowledged that everybody must have received it."""
 
@@ -47,33 +47,29 @@ async def sampled(moments: list[tuple[int, float]]) -> AsyncIterator[dict[str, A
     session = datetime.now().astimezone().isoformat(timespec="seconds")
     interval_s = moments[-1][1] / (moments[-1][0] + 1) if moments else 0
     async with AsyncExitStack() as stack:
-        chats = {row.slug: await stack.enter_async_context(talking(row.slug, "sqlite", EVERY_S)) for row in TRANSPORTS}
+        chats = {row.slug: await stack.enter_async_context(talking(row.slug, "sqlite", SIZE)) for row in TRANSPORTS}
         quarter_s = next_s = monotonic()
         for sample, at_s in moments:
             if sample % QUARTER == 0:
                 quarter_s = next_s
             next_s += interval_s
             await asyncio.sleep(next_s - monotonic())
+            is_last = sample == SAMPLES - 1
             for slug, chat in chats.items():
-                place = {"sample": sample, "quarter": sample // QUARTER, "at_s": at_s}
-                key = {**place, "transport": slug, "session": session}
-                if sample == SAMPLES - 1:
-                    await chat.joined.finish(CATCH_UP_S)
-                    yield {**key, **figures(chat, quarter_s, np.inf)}
-                else:
-                    yield {**key, **figures(chat, quarter_s, monotonic() - OLD_S)}
+                if is_last:
+                    await chat.joined.finish(SIZE.catch_up_s)
+                key = {"sample": sample, "quarter": sample // QUARTER, "at_s": at_s, "transport": slug}
+                horizon_s = np.inf if is_last else monotonic() - OLD_S
+                yield {**key, "session": session, **figures(chat, quarter_s, horizon_s)}
 
 
 def figures(chat: Running, quarter_s: float, horizon_s: float) -> dict[str, Any]:
     """Return what the servers hold, what was lost of all acknowledged before `horizon_s`, and a quarter's latencies."""
-    processes = tree(chat.server.pid)
-    people = [
-        replace(person, sent=[sent for sent in person.sent if sent.acked_s < horizon_s])
-        for person in chat.joined.people
-    ]
-    found = outcome(people, horizon_s, horizon_s)
-    intended_s = {sent.seq: sent.intended_s for person in chat.joined.people for sent in person.sent}
-    received = [each for person in chat.joined.people for each in person.received if each.at_s >= quarter_s]
+    processes, people = tree(chat.server.pid), chat.joined.people
+    old = [replace(each, sent=[sent for sent in each.sent if sent.acked_s < horizon_s]) for each in people]
+    found = outcome(old, horizon_s, horizon_s)
+    intended_s = {sent.seq: sent.intended_s for person in people for sent in person.sent}
+    received = [each for person in people for each in person.received if each.at_s >= quarter_s]
     latencies_s = [each.at_s - intended_s[each.seq] for each in received if each.seq in intended_s]
     p50_s, p99_s = np.percentile(latencies_s, [50, 99]) if latencies_s else (np.nan, np.nan)
     return {
@@ -81,9 +77,6 @@ def figures(chat: Running, quarter_s: float, horizon_s: float) -> dict[str, Any]
         "descriptors": sum(process.num_fds() for process in processes),
         "quarter_p50_s": round(float(p50_s), 4),
         "quarter_p99_s": round(float(p99_s), 4),
-        "messages": found.messages,
-        "lost": found.lost,
-        "duplicates": found.duplicates,
-        "out_of_order": found.out_of_order,
-        "tracebacks": len(chat.tracebacks),
+        **{name: getattr(found, name) for name in ("messages", "lost", "duplicates", "out_of_order")},
+        **tracebacks_in(chat.folder),
     }

@@ -11,46 +11,43 @@ from tests.drills import faults, fuzz, kills, soak
 
 pytestmark = pytest.mark.process
 KILLS, INPUTS, SOAK_S = 20, 5_000, 5.0
+TRIED = [("stopped", "single-server"), ("clock", "raw_websocket"), ("disk", "raw_websocket")]
+FAULTS = [
+    pytest.param(key, id=f"{key['fault']}-{key['what']}", marks=pytest.mark.drill if key["fault"] == "disk" else ())
+    for key in faults.plan(1.0)
+    if (key["fault"], key["where"]) in TRIED
+]
+"""The faults that are tried here; those that need a namespace of their own are left to `make drills`."""
 
 
 @pytest.mark.xdist_group("drills-kills")
-@pytest.mark.parametrize(
-    "batch", kills.plan(KILLS, batch=4), ids=lambda batch: f"{batch['store']}-{batch['transport']}"
-)
-def test_a_kill_costs_no_acknowledged_message(batch: dict[str, object]) -> None:
-    (row,) = kills.rows([batch])
-    assert {name: row[name] for name in command.FAULTS if row.get(name)} == {}, row["evidence"]
-    assert row["deliveries"] == 4 * row["messages"] > 0
+@pytest.mark.parametrize("batch", kills.plan(KILLS, batch=4), ids=lambda key: f"{key['store']}-{key['transport']}")
+def test_a_kill_costs_no_acknowledged_message(batch: command.Key) -> None:
+    row = kills.row(batch)
+    assert not command.has_fault(row), row
+    assert row["deliveries"] == kills.SIZE.people * row["messages"] > 0
 
 
 @pytest.mark.xdist_group("drills-fuzz")
 @pytest.mark.parametrize("part", fuzz.plan(INPUTS), ids=lambda part: str(part["listener"]))
-def test_no_input_costs_more_than_a_refusal(part: dict[str, object]) -> None:
-    (row,) = fuzz.rows([part])
-    assert {name: row[name] for name in command.FAULTS if row.get(name)} == {}, row["evidence"]
+def test_no_input_costs_more_than_a_refusal(part: command.Key) -> None:
+    row = fuzz.row(part)
+    assert not command.has_fault(row), row
     assert row["passed"] >= row["refused"]
 
 
 def test_a_soak_loses_nothing_and_measures_every_transport() -> None:
     rows = list(soak.rows(soak.plan(SOAK_S)))
-    assert [{name: row[name] for name in command.FAULTS if row.get(name)} for row in rows] == [{}] * len(rows)
+    assert [row for row in rows if command.has_fault(row)] == []
     measured = {row["transport"] for row in rows if row["messages"] and row["memory_bytes"]}
     assert measured == {row.slug for row in TRANSPORTS}
 
 
-def faults_to_try() -> list[object]:
-    """Return the faults that `make test` tries; those that need a namespace of their own are left to `make drills`."""
-    chosen = [("stopped", "single-server"), ("clock", "raw_websocket"), ("disk", "raw_websocket")]
-    rows = [row for row in faults.plan(1.0) if (row["fault"], row["where"]) in chosen]
-    marks = {"disk": (pytest.mark.drill,)}
-    return [pytest.param(row, id=f"{row['fault']}-{row['what']}", marks=marks.get(row["fault"], ())) for row in rows]
-
-
-@pytest.mark.parametrize("fault", faults_to_try())
-def test_a_fault_costs_no_acknowledged_message(fault: dict[str, object]) -> None:
-    (row,) = faults.rows([fault])
-    assert {name: row[name] for name in command.FAULTS if row.get(name)} == {}, row
-    assert row["deliveries"] == 4 * row["messages"] > 0
+@pytest.mark.parametrize("fault", FAULTS)
+def test_a_fault_costs_no_acknowledged_message(fault: command.Key) -> None:
+    row = faults.row(fault)
+    assert not command.has_fault(row), row
+    assert row["deliveries"] == faults.SIZE.people * row["messages"] > 0
 
 
 def test_a_drill_goes_on_after_its_last_row(tmp_path: Path) -> None:

@@ -20,8 +20,9 @@ import typer
 from loadtests.harness import manifest
 from results.plain_characters import use_plain_characters
 from results.schema import OUTAGES_FILE
-from tests.outages.outages import OUTAGE_S, OUTAGES, Outage, Size, run_outage
+from tests.outages.outages import OUTAGE_S, OUTAGES, Outage, run_outage
 from tests.outages.outcome import LATE_S, Outcome
+from tests.outages.people import Size
 
 REFERENCE = Path(__file__).parents[2] / "results" / "reference"
 
@@ -52,8 +53,7 @@ def main(
 def row_of(outage: Outage, repeat: int, result: Outcome, machine_load: float) -> dict[str, Any]:
     """Return a row of `results.schema.OUTAGES`."""
     key = {"deployment": outage.deployment.name, "failure": outage.name, "repeat": repeat}
-    figures = {name: round(value, 3) if isinstance(value, float) else value for name, value in asdict(result).items()}
-    return {**key, "machine_load": round(machine_load, 2), **figures}
+    return {**key, "machine_load": round(machine_load, 2), **result.figures}
 
 
 def circumstances(size: Size, repeats: int) -> dict[str, Any]:

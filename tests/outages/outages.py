@@ -8,33 +8,18 @@ import signal
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
-from time import monotonic
 
 import httpx
 
 from servers.deploy.child_process import ChildProcess, started
 from servers.deploy.deployments import DEPLOYMENTS, Deployment, find
 from servers.deploy.relay import Relay
-from tests.outages.outcome import Outcome, outcome
-from tests.outages.people import crowd
+from tests.outages.outcome import Outcome, outcome_of
+from tests.outages.people import Size, crowd
 
 OUTAGE_S = 5.0
 COMPILED = {"PYTHONDONTWRITEBYTECODE": ""}
 """Has Python keep what it compiles, whoever runs them: without, a server of ours took 0.38 s to start, not 0.17."""
-
-
-@dataclass(frozen=True, slots=True)
-class Size:
-    """How many people talk how often, and for how long before and after the failure.
-
-    catch_up_s: how long to wait at most, once nobody talks any more, for what somebody has not received yet.
-    """
-
-    people: int = 8
-    every_s: float = 0.5
-    before_s: float = 3.0
-    after_s: float = 6.0
-    catch_up_s: float = 90.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,8 +29,13 @@ class Deployed:
     running: ChildProcess
     link: Relay | None
 
-    def kill(self, role: str) -> None:
+    async def kill(self, role: str) -> None:
+        """Kill one of our programs, and wait until it has been restarted."""
         os.kill(self.running.facts["pids"][role], signal.SIGKILL)
+        await self.await_log(f"{role} started", 1)
+
+    async def hang(self, role: str, for_s: float) -> None:
+        await hang(self.running.facts["pids"][role], for_s)
 
     async def await_log(self, ending: str, times: int) -> None:
         """Read the deployment's log until so many lines of it end with these words."""
@@ -56,12 +46,19 @@ class Deployed:
             times -= line["happened"].endswith(ending)
 
 
+async def hang(pid: int, for_s: float) -> None:
+    """Stop a process for some seconds: connections stay open, and nobody answers."""
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        await asyncio.sleep(for_s)
+    finally:
+        os.kill(pid, signal.SIGCONT)
+
+
 async def push_server_killed(deployed: Deployed) -> None:
     """Kill the server that holds the connections; it is restarted at once."""
     roles = deployed.running.facts["pids"]
-    role = next(role for role in ("push_service", "websocket_server", "server") if role in roles)
-    deployed.kill(role)
-    await deployed.await_log(f"{role} started", 1)
+    await deployed.kill(next(role for role in ("push_service", "websocket_server", "server") if role in roles))
 
 
 async def api_instances_killed(deployed: Deployed) -> None:
@@ -74,8 +71,7 @@ async def api_instances_killed(deployed: Deployed) -> None:
 
 async def api_host_killed(deployed: Deployed) -> None:
     """Kill the host of the API, and with it every instance: nobody answers until it is restarted, at once."""
-    deployed.kill("api")
-    await deployed.await_log("api started", 1)
+    await deployed.kill("api")
 
 
 async def vendor_unreachable(deployed: Deployed) -> None:
@@ -87,13 +83,8 @@ async def vendor_unreachable(deployed: Deployed) -> None:
 
 
 async def vendor_hangs(deployed: Deployed) -> None:
-    """Stop the vendor's process for OUTAGE_S: connections stay open, and nobody answers."""
-    pid = deployed.running.facts["pids"]["push_service"]
-    os.kill(pid, signal.SIGSTOP)
-    try:
-        await asyncio.sleep(OUTAGE_S)
-    finally:
-        os.kill(pid, signal.SIGCONT)
+    """Stop the vendor's process for OUTAGE_S."""
+    await deployed.hang("push_service", OUTAGE_S)
 
 
 async def new_version(deployed: Deployed) -> None:
@@ -136,22 +127,10 @@ OUTAGES = tuple(Outage(find(name), failure) for failure, names in FAILURES.items
 
 
 async def run_outage(outage: Outage, size: Size) -> Outcome:
-    """Let people talk through a deployment, have it fail, and return the outcome, a loss included.
-
-    Raises TimeoutError or ClientError if a message is never acknowledged: then nothing can be counted.
-    """
-    async with (
-        deploy(outage) as deployed,
-        crowd(outage.deployment.transport, deployed.running.address, size.people) as joined,
-    ):
-        joined.start(size.every_s)
-        await asyncio.sleep(size.before_s)
-        began_s = monotonic()
-        await outage.failure(deployed)
-        over_s = monotonic()
-        await asyncio.sleep(size.after_s)
-        await joined.finish(size.catch_up_s)
-        return outcome(joined.people, began_s, over_s)
+    """Let people talk through a deployment, and have it fail; see `outcome_of`."""
+    transport = outage.deployment.transport
+    async with deploy(outage) as deployed, crowd(transport, deployed.running.address, size) as joined:
+        return await outcome_of(joined, lambda: outage.failure(deployed), size)
 
 
 @asynccontextmanager

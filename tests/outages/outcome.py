@@ -1,11 +1,13 @@
-"""The outcome of an outage: from what people saw to one row of the record. Pure."""
+"""The outcome of an outage: from what people saw to one row of the record."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import asdict, dataclass
 from itertools import pairwise
 from statistics import median_high
+from time import monotonic
 
-from tests.outages.people import Person
+from tests.outages.people import Crowd, Person, Size
 
 LATE_S = 0.5
 """A message that is seen later than this after it was meant to be sent is late: somebody was not up to date."""
@@ -28,6 +30,25 @@ class Outcome:
     reconnecting_s: float
     seen_offline: int
     baseline_s: float
+
+    @property
+    def figures(self) -> dict[str, float]:
+        """All of it as columns of a row, seconds to the millisecond."""
+        return {name: round(value, 3) if isinstance(value, float) else value for name, value in asdict(self).items()}
+
+
+async def outcome_of(joined: Crowd, failure: Callable[[], Awaitable[None]], size: Size) -> Outcome:
+    """Have something fail while people talk, and return the outcome, a loss included.
+
+    Raises TimeoutError or ClientError if a message is never acknowledged: then nothing can be counted.
+    """
+    await asyncio.sleep(size.before_s)
+    began_s = monotonic()
+    await failure()
+    over_s = monotonic()
+    await asyncio.sleep(size.after_s)
+    await joined.finish(size.catch_up_s)
+    return outcome(joined.people, began_s, over_s)
 
 
 def outcome(people: Sequence[Person], began_s: float, over_s: float) -> Outcome:

@@ -10,24 +10,22 @@ import json
 import re
 import sys
 from collections.abc import Iterator, Mapping
-from contextlib import AsyncExitStack, aclosing
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import psutil
 
-from clients.conversation import ChatSession, log_in
 from results.schema import PARTS_FILE
-from servers.core.wire import Kind
 from servers.deploy.child_process import started
 from servers.deploy.deployments import DEPLOYMENTS, Deployment
+from servers.transports import find
 from tests.outages.__main__ import REFERENCE
+from tests.support.chat_harness import ChatHarness, deliver
 
 RENTED = {"push_service"}
 DEPLOY = Path(__file__).parents[2] / "servers" / "deploy"
 SETTINGS_FILES = (".env.example", "chat.service")
 SETTING = re.compile(r"\b(?:CHAT|PUSHER)_[A-Z_]+\b")
-DEADLINE_S = 15.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,13 +45,9 @@ class Parts:
 async def count_parts(deployment: Deployment) -> Parts:
     """Run a deployment, let two people talk, and count. Raises TimeoutError."""
     with started(["servers", "deploy", deployment.name, "--port", "0"]) as running:
-        async with AsyncExitStack() as stack, asyncio.timeout(DEADLINE_S):
-            sender, reader = [
-                await stack.enter_async_context(await log_in(deployment.transport, running.address, "parts", name))
-                for name in ("Speaker", "Listener")
-            ]
-            await sender.send("Hello!")
-            await _receive_message(reader)
+        room = ChatHarness(find(deployment.transport), running.address)
+        async with room.joined("Speaker", "Listener") as (sender, reader):
+            await deliver("Hello!", sender, reader)
             trees = _process_trees(running.facts["pids"])
             roles = {port: role for role, tree in trees.items() for port in _ports(tree, psutil.CONN_LISTEN)}
             called = {role: _called(tree, roles) for role, tree in trees.items()}
@@ -65,13 +59,6 @@ async def count_parts(deployment: Deployment) -> Parts:
         links=sorted(f"{role} to {other}" for role, others in called.items() for other in others - {role}),
         settings=_settings(DEPLOY / deployment.folder),
     )
-
-
-async def _receive_message(reader: ChatSession) -> None:
-    async with aclosing(reader.events()) as events:  # type: ignore[type-var]
-        async for event in events:
-            if event.kind is Kind.MESSAGE:
-                return
 
 
 def _process_trees(pids: Mapping[str, int]) -> dict[str, list[psutil.Process]]:

@@ -5,7 +5,7 @@ seconds, though no request took so long. The clients are the project's own, with
 """
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, aclosing, asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from time import monotonic
@@ -19,6 +19,20 @@ SAMPLE_S = 0.02
 """How often each client's connection is sampled."""
 ACKNOWLEDGED_S = 90.0
 """Longer than a client retries: it gives up first, and says why."""
+
+
+@dataclass(frozen=True, slots=True)
+class Size:
+    """How many people talk how often, and for how long before and after the failure.
+
+    catch_up_s: how long to wait at most, once nobody talks any more, for what somebody has not received yet.
+    """
+
+    people: int = 8
+    every_s: float = 0.5
+    before_s: float = 3.0
+    after_s: float = 6.0
+    catch_up_s: float = 90.0
 
 
 class Sent(NamedTuple):
@@ -49,6 +63,7 @@ class Person:
     received: list[Received] = field(default_factory=list)
     offline: list[tuple[str, float]] = field(default_factory=list)
     broken: list[tuple[float, float]] = field(default_factory=list)
+    is_down: bool = False
     has_received: asyncio.Event = field(default_factory=asyncio.Event, repr=False)
 
     async def talk(self, starts_s: float, every_s: float, stopping: asyncio.Event) -> None:
@@ -78,37 +93,31 @@ class Person:
             self.offline.append((event.sender, monotonic()))
 
     async def watch_connection(self) -> None:
-        """Record from when to when the connection is down."""
-        was_down = False
         while True:
             await asyncio.sleep(SAMPLE_S)
-            self.on_sample(monotonic(), was_down, self.client.connected)
-            was_down = not self.client.connected
+            self.on_sample(monotonic(), self.client.connected)
 
-    def on_sample(self, now_s: float, was_down: bool, is_up: bool) -> None:
+    def on_sample(self, now_s: float, is_up: bool) -> None:
         """Record one sample of the connection, however long after the last one."""
-        if was_down:
+        if self.is_down:
             self.broken[-1] = (self.broken[-1][0], now_s)
         elif not is_up:
             self.broken.append((now_s, now_s))
+        self.is_down = not is_up
+
+    async def progress(self) -> None:
+        """Wait until a further message arrives."""
+        self.has_received.clear()
+        await self.has_received.wait()
 
 
+@dataclass
 class Crowd:
     """People who talk until they are stopped."""
 
-    def __init__(self, people: list[Person]) -> None:
-        self.people = people
-        self._stopping = asyncio.Event()
-        self._talking: list[asyncio.Task[None]] = []
-        self._watching: list[asyncio.Task[None]] = []
-
-    def start(self, every_s: float) -> None:
-        """Let everybody read, and send in turns that are spread over the interval."""
-        now_s, share_s = monotonic(), every_s / len(self.people)
-        for place, person in enumerate(self.people):
-            talking = person.talk(now_s + place * share_s, every_s, self._stopping)
-            self._talking.append(asyncio.create_task(talking))
-            self._watching += [asyncio.create_task(person.read()), asyncio.create_task(person.watch_connection())]
+    people: Sequence[Person]
+    stopping: asyncio.Event
+    talking: Sequence["asyncio.Task[None]"]
 
     async def finish(self, catch_up_s: float) -> None:
         """Let the last messages be acknowledged, then wait until everybody has all of them, but for no longer.
@@ -116,32 +125,32 @@ class Crowd:
         What has not come after `catch_up_s` is lost, which is for `outcome` to count. Raises TimeoutError or
         ClientError if a message is not acknowledged.
         """
-        self._stopping.set()
+        self.stopping.set()
         async with asyncio.timeout(ACKNOWLEDGED_S):
-            await asyncio.gather(*self._talking)
+            await asyncio.gather(*self.talking)
         sent = {message.seq for person in self.people for message in person.sent}
         with suppress(TimeoutError):
             async with asyncio.timeout(catch_up_s):
                 for person in self.people:
                     while not sent <= {message.seq for message in person.received}:
-                        person.has_received.clear()
-                        await person.has_received.wait()
-
-    async def close(self) -> None:
-        tasks = (*self._watching, *self._talking)
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+                        await person.progress()
 
 
 @asynccontextmanager
-async def crowd(transport: str, address: str, count: int, options: Options | None = None) -> AsyncIterator[Crowd]:
-    """Have so many people join one room, and leave at the end."""
+async def crowd(transport: str, address: str, size: Size, options: Options | None = None) -> AsyncIterator[Crowd]:
+    """Have people join one room and talk, in turns that are spread over the interval; they leave at the end."""
     async with AsyncExitStack() as stack:
-        people = []
-        for place in range(count):
-            client = await log_in(transport, address, "drill", f"Person {place}", options=options)
-            people.append(Person(await stack.enter_async_context(client)))
-        joined = Crowd(people)
-        stack.push_async_callback(joined.close)
-        yield joined
+        people = [
+            Person(await stack.enter_async_context(await log_in(transport, address, "drill", name, options=options)))
+            for name in [f"Person {place}" for place in range(size.people)]
+        ]
+        stopping, now_s, share_s = asyncio.Event(), monotonic(), size.every_s / size.people
+        turns = [person.talk(now_s + place * share_s, size.every_s, stopping) for place, person in enumerate(people)]
+        talking = [asyncio.create_task(turn) for turn in turns]
+        tasks = [asyncio.create_task(each) for person in people for each in (person.read(), person.watch_connection())]
+        try:
+            yield Crowd(people, stopping, talking)
+        finally:
+            for task in (*tasks, *talking):
+                task.cancel()
+            await asyncio.gather(*tasks, *talking, return_exceptions=True)

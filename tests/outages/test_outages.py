@@ -1,5 +1,6 @@
 """Whatever fails of a deployment costs time, and no acknowledged message; its parts are those that are recorded."""
 
+import asyncio
 import json
 import re
 from dataclasses import replace
@@ -13,21 +14,29 @@ from servers.core.wire import Event
 from servers.deploy.deployments import DEPLOYMENTS, Deployment
 from tests.outages import __main__ as command
 from tests.outages import parts
-from tests.outages.outages import OUTAGES, Deployed, Outage, Size, new_version, push_server_killed, run_outage
+from tests.outages.outages import OUTAGES, Deployed, Outage, new_version, push_server_killed, run_outage
 from tests.outages.outcome import Outcome, outcome
-from tests.outages.people import Person, Received, Sent
+from tests.outages.people import Person, Received, Sent, Size
 
 SHORT = Size(people=4, every_s=0.4, before_s=1.0, after_s=1.5)
 BUSY = replace(SHORT, every_s=0.01)
-IN_CI = (push_server_killed, new_version)
+
+
+async def killed_and_renewed(deployed: Deployed) -> None:
+    """Kill the server that holds the connections; once it is back, deploy a new version."""
+    await push_server_killed(deployed)
+    await asyncio.sleep(SHORT.after_s)
+    await new_version(deployed)
+
+
 EACH = [
-    pytest.param(each, SHORT, id=str(each), marks=() if each.failure in IN_CI else pytest.mark.drill)
-    for each in OUTAGES
-]
-EACH += [
-    pytest.param(each, BUSY, id=f"{each}-busy", marks=pytest.mark.drill)
-    for each in OUTAGES
-    if each.failure is push_server_killed
+    *(pytest.param(Outage(each, killed_and_renewed), SHORT, id=each.name) for each in DEPLOYMENTS),
+    *(pytest.param(each, SHORT, id=str(each), marks=pytest.mark.drill) for each in OUTAGES),
+    *(
+        pytest.param(each, BUSY, id=f"{each}-busy", marks=pytest.mark.drill)
+        for each in OUTAGES
+        if each.failure is push_server_killed
+    ),
 ]
 RECORD = json.loads((command.REFERENCE / OUTAGES_FILE).read_text(encoding="utf-8"))["outages"]
 QUOTED = ("up_to_date_s", "silent_s", "unacknowledged_s", "reconnecting_s")
@@ -45,9 +54,8 @@ async def test_a_failure_costs_no_acknowledged_message(outage: Outage, size: Siz
 
 def test_a_connection_is_down_from_the_sample_that_finds_it_so_to_the_one_that_finds_it_up() -> None:
     person = Person(None)  # type: ignore[arg-type]
-    for now_s, was_down, is_up in ((1.0, False, True), (2.0, False, False), (5.0, True, False), (6.0, True, True)):
-        person.on_sample(now_s, was_down, is_up)
-    person.on_sample(9.0, False, False)
+    for now_s, is_up in ((1.0, True), (2.0, False), (5.0, False), (6.0, True), (9.0, False)):
+        person.on_sample(now_s, is_up)
     assert person.broken == [(2.0, 6.0), (9.0, 9.0)]
     result = outcome([person], began_s=4.0, over_s=9.0)
     assert (result.connections_broken, result.reconnecting_s) == (1, 2.0)
