@@ -1,10 +1,8 @@
 """Back-off with full jitter: the clients of a server that stopped come back one by one."""
 
-import subprocess
 from collections import Counter
 from collections.abc import Iterator
 from itertools import accumulate
-from pathlib import Path
 from random import Random
 
 import pytest
@@ -50,12 +48,3 @@ def test_the_limit_doubles_up_to_a_maximum_and_begins_anew_after_a_success() -> 
     assert [backoff.next_s() for _ in range(5)] == [0.1, 0.2, 0.4, 0.5, 0.25]
     backoff.reset()
     assert backoff.next_s() == 0.1
-
-
-@pytest.mark.process
-def test_the_browsers_pauses_are_those_of_the_clients_in_python() -> None:
-    shares = [1, 0.5, 0.25, 0, 1, 1, 1, 1]
-    command = ["node", str(Path(__file__).parent / "twins" / "backoff.mjs"), *map(str, shares)]
-    printed = subprocess.run(command, capture_output=True, text=True, check=True, timeout=60).stdout.split()
-    backoff = Backoff(random=Scripted(*shares))
-    assert [float(pause_ms) for pause_ms in printed] == pytest.approx([1000 * backoff.next_s() for _ in shares])

@@ -14,7 +14,7 @@ from clients.errors import ConnectionLost, Refused, refused
 from clients.http_session import HttpSession, Options, refusal
 from clients.inbox import Inbox
 from servers.core import wire
-from servers.core.wire import Account, Ack, Cursor, Event, Kind, MarkRead, Page, Send, Snapshot, SocketCommand, Typing
+from servers.core.wire import Account, Ack, Cursor, Event, Kind, Page, Send, Snapshot, SocketCommand
 
 DEADLINE_S = 5.0
 RETRY_AFTER_S = 0.2
@@ -109,13 +109,6 @@ async def test_a_send_is_repeated_until_acknowledged(session: ChatSession, conne
     assert again == [first, first]
     await session.send("hello")
     assert connection.posted[-1] != first
-
-
-async def test_typing_and_receipts_are_commands(session: ChatSession, connection: FakeConnection) -> None:
-    await session.typing()
-    await session.typing(False)
-    await session.mark_read(9)
-    assert connection.posted == [Typing(True), Typing(False), MarkRead(9)]
 
 
 @patch("clients.conversation.GIVE_UP_S", 0.01)

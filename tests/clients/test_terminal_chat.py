@@ -220,17 +220,18 @@ def script(harness: ChatHarness, text: str, *more: str, encoding: str = "utf-8",
 
 
 @pytest.mark.process
-def test_a_script_sends_its_lines_and_leaves_and_may_come_again(harness: ChatHarness) -> None:
-    script(harness, "one\ntwo\n")
+def test_a_script_sends_its_lines_fails_with_the_reason_of_a_refusal_and_may_come_again(harness: ChatHarness) -> None:
+    assert "too_large" in script(harness, "one\n" + "x" * 5000 + "\ntwo\n", status=1)
     assert re.findall(r"Cyd ┃ (\w+)", script(harness, "")) == ["one", "two"]
-    for _ in range(2):  # a name is free once its owner has left, also for whoever has no token
-        script(harness, "", "--no-remember")
 
 
 @pytest.mark.process
-def test_a_pipe_in_latin_1_carries_its_own_letters(harness: ChatHarness) -> None:
+def test_a_pipe_in_latin_1_carries_its_own_letters_and_a_name_is_free_once_its_owner_has_left(
+    harness: ChatHarness,
+) -> None:
     script(harness, "Grüße\n", "--name", "Ida", encoding="latin-1")
-    assert "Ida | Grüße\n" in script(harness, "", "--name", "Ida", encoding="latin-1")
+    without_token = script(harness, "", "--name", "Ida", "--no-remember", encoding="latin-1")
+    assert "Ida | Grüße\n" in without_token
 
 
 @pytest.mark.process
@@ -258,8 +259,3 @@ async def test_an_interrupted_chat_and_an_interrupted_crowd_leave(harness: ChatH
             process.send_signal(signal.SIGINT)
             await asyncio.wait_for(process.wait(), 2 * DEADLINE_S)
             await until(ada, partial(are_online, ada, 1))
-
-
-@pytest.mark.process
-def test_a_script_whose_line_is_refused_fails_with_the_reason(harness: ChatHarness) -> None:
-    assert "too_large" in script(harness, "x" * 5000 + "\n", "--name", "Dan", status=1)

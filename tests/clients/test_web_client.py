@@ -1,7 +1,6 @@
 """The browser's client is the client in Python: the same inbox, the same ids, and no command that waits for ever."""
 
 import json
-import re
 import subprocess
 import time
 from collections.abc import Callable, Iterator
@@ -13,9 +12,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from clients.backoff import Backoff
 from clients.client_ids import latency_ms, new_client_id
 from clients.inbox import Inbox
 from servers.core.wire import Cursor, Page, Refusal
+from tests.clients.test_backoff import Scripted
 from tests.clients.test_inbox import page
 
 pytestmark = pytest.mark.process
@@ -67,7 +68,8 @@ def run_script(name: str, *arguments: str) -> str:
 
 
 def test_each_reads_the_time_in_an_id_that_the_other_made() -> None:
-    ours = new_client_id()
+    ours, further = new_client_id(), new_client_id()
+    assert ours.partition("-")[2] != further.partition("-")[2]
     theirs, read_ms = run_script("client_ids.mjs", ours).split()
     assert float(read_ms) == float(ours.partition("-")[0])
     latency = latency_ms(theirs, time.time_ns() / 1e6)
@@ -80,10 +82,11 @@ def test_an_id_without_a_time_gives_none(client_id: str) -> None:
     assert run_script("client_ids.mjs", client_id).split()[1] == "undefined"
 
 
-def test_ids_made_at_once_differ() -> None:
-    ids = {new_client_id() for _ in range(100)}
-    assert len(ids) == 100
-    assert all(re.fullmatch(r"\d{13}\.\d-[0-9a-f]{8}", each) for each in ids)
+def test_the_browsers_pauses_are_those_of_the_clients_in_python() -> None:
+    shares = [1, 0.5, 0.25, 0, 1, 1, 1, 1]
+    backoff = Backoff(random=Scripted(*shares))
+    pauses_ms = [float(pause_ms) for pause_ms in run_script("backoff.mjs", *map(str, shares)).split()]
+    assert pauses_ms == pytest.approx([1000 * backoff.next_s() for _ in shares])
 
 
 def test_a_command_whose_connection_is_opened_again_fails_and_does_not_wait_for_ever() -> None:
