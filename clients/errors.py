@@ -7,13 +7,18 @@ ClientError
 
 from servers.core.wire import Refusal
 
+RETRY_AFTER_MAX_S = 60.0
+
 
 class ClientError(Exception):
-    """Anything that went wrong between a client and its server. retry_after_s: when to try again; 0 if unknown."""
+    """Anything that went wrong between a client and its server. retry_after_s: when to try again; 0 if unknown.
+
+    At most RETRY_AFTER_MAX_S, however long the server asks for.
+    """
 
     def __init__(self, message: str, retry_after_s: float = 0.0) -> None:
         super().__init__(message)
-        self.retry_after_s = retry_after_s
+        self.retry_after_s = min(retry_after_s, RETRY_AFTER_MAX_S)
 
 
 class Refused(ClientError):

@@ -1,10 +1,13 @@
 // The two ways in which a request to a server fails. The twin of clients/errors.py.
 
+const RETRY_AFTER_MAX_MS = 60_000; // however long the server asks for
+const milliseconds = (retryAfterS) => Math.min(1000 * retryAfterS, RETRY_AFTER_MAX_MS);
+
 /** The connection is lost: a later attempt may succeed, after `retryAfterMs` if the server states that. */
 export class ConnectionLost extends Error {
   constructor(detail, retryAfterS = 0) {
     super(detail);
-    this.retryAfterMs = 1000 * retryAfterS;
+    this.retryAfterMs = milliseconds(retryAfterS);
   }
 }
 
@@ -13,7 +16,7 @@ export class Refused extends Error {
   constructor(code, detail, retryAfterS = 0) {
     super(detail);
     this.code = code;
-    this.retryAfterMs = 1000 * retryAfterS;
+    this.retryAfterMs = milliseconds(retryAfterS);
   }
 }
 
