@@ -9,6 +9,9 @@ from msgspec.structs import replace
 
 from servers.core.wire import Event, Kind, Member, Snapshot
 
+MEMBERS_MAX = 1000
+"""As many as a snapshot brings. Of more than that, whoever has been offline for longest is forgotten."""
+
 
 class RoomView:
     """Members, who types, and who has read how far. No I/O, no clock.
@@ -28,7 +31,9 @@ class RoomView:
             match event.kind:
                 case Kind.PRESENCE:
                     online = event.body == "online"
-                    self._members[event.sender] = Member(event.sender, event.name, online, event.at_ms)
+                    self._members.pop(event.sender, None)
+                    self._members[event.sender] = Member(event.sender, event.name, online, event.at_ms)  # at the end
+                    self._forget_surplus()
                     if not online:
                         self._typing.pop(event.sender, None)
                 case Kind.TYPING if event.body == "started":
@@ -45,12 +50,18 @@ class RoomView:
                         self._members[event.sender] = replace(member, last_seen_ms=seen_ms)
 
     def members(self) -> list[Member]:
-        """Return everyone who ever joined: those online first, then by name, the one seen last first."""
+        """Return everyone who is known: those online first, then by name, the one seen last first."""
 
         def order(member: Member) -> tuple[bool, str, int]:
             return not member.online, member.name.casefold(), -member.last_seen_ms
 
         return sorted(self._members.values(), key=order)
+
+    def _forget_surplus(self) -> None:
+        offline = (user for user, member in self._members.items() if not member.online)
+        if len(self._members) > MEMBERS_MAX and (user := next(offline, None)):
+            del self._members[user]
+            self.receipts.pop(user, None)
 
     def typing(self, now_s: float) -> list[str]:
         """Return the names of those whose typing notice has not expired."""

@@ -1,8 +1,9 @@
 """The room view: members, typing and receipts are a fold over the log."""
 
 import pytest
+from msgspec.structs import replace
 
-from clients.room_view import RoomView
+from clients.room_view import MEMBERS_MAX, RoomView
 from servers.core.wire import Event, Kind, Member, Snapshot
 
 ADA, BOB, CYD = "u-ada", "u-bob", "u-cyd"
@@ -24,6 +25,14 @@ def test_members_online_come_first_and_then_names_in_order(view: RoomView) -> No
     view.apply([event(Kind.PRESENCE, CYD, "online"), event(Kind.PRESENCE, ADA, "offline", at_ms=4000)], now_s=0.0)
     assert [(member.name, member.online) for member in view.members()] == [("Bob", True), ("cyd", True), ("Ada", False)]
     assert view.members()[-1] == Member(ADA, "Ada", False, 4000)
+
+
+def test_of_too_many_members_those_who_have_been_offline_for_longest_are_forgotten(view: RoomView) -> None:
+    for n in range(2 * MEMBERS_MAX):
+        comes, reads, goes = (Kind.PRESENCE, "online"), (Kind.RECEIPT, "9"), (Kind.PRESENCE, "offline")
+        view.apply([replace(event(kind, ADA, body), sender=str(n)) for kind, body in (comes, reads, goes)], now_s=0.0)
+    known = {ADA, BOB, *map(str, range(MEMBERS_MAX + 2, 2 * MEMBERS_MAX))}
+    assert ({member.user for member in view.members()}, len(view.receipts)) == (known, MEMBERS_MAX - 1)
 
 
 def test_a_message_moves_the_time_when_its_sender_was_last_seen_only_forward(view: RoomView) -> None:

@@ -89,6 +89,10 @@ def test_the_browsers_pauses_are_those_of_the_clients_in_python() -> None:
     assert pauses_ms == pytest.approx([1000 * backoff.next_s() for _ in shares])
 
 
+def test_a_queue_takes_so_many_pages_and_more_once_some_are_read() -> None:
+    assert run_script("queue.mjs").split() == ["256", "0", "true"]
+
+
 def test_a_command_whose_connection_is_opened_again_fails_and_does_not_wait_for_ever() -> None:
     assert run_script("raw_websocket.mjs") == "ConnectionLost"
 
@@ -96,10 +100,12 @@ def test_a_command_whose_connection_is_opened_again_fails_and_does_not_wait_for_
 @pytest.mark.parametrize("at_ms", [1_000_000_000, 1_003_600_000, 996_400_000])
 @pytest.mark.parametrize("reader_ms", [0, 1_000_000_000])
 def test_a_browser_counts_a_typing_notice_from_its_arrival(at_ms: int, reader_ms: int) -> None:
-    assert run_script("room_view.mjs", str(at_ms), str(reader_ms)).split() == ["1", "0"]
+    assert run_script("room_view.mjs", str(at_ms), str(reader_ms)).split() == ["1", "0", "1000", "999"]
 
 
-@pytest.mark.parametrize(("header", "header_ms"), [("7", "7000"), ("Fri, 31 Dec 1999 23:59:59 GMT", "0")])
+@pytest.mark.parametrize(
+    ("header", "header_ms"), [("7", "7000"), ("Fri, 31 Dec 1999 23:59:59 GMT", "0"), ("9" * 400, "60000")]
+)
 def test_a_browser_tries_again_no_sooner_than_the_server_says(header: str, header_ms: str) -> None:
     refusal = msgspec.json.encode(Refusal("too_many", "500 commands a second", retry_after_s=1.5)).decode()
     assert run_script("retry_after.mjs", refusal, header).split() == ["1500", "1500", header_ms]

@@ -1,14 +1,19 @@
-// Pages that have arrived and are not read yet. The server bounds the queue: it stops pushing to a client that does not
-// read.
+// Pages that have arrived and are not read yet. A browser hands over whatever arrives, so it is no back-pressure to read
+// nothing: what a full queue does not take must be read again later, from the cursor. A page has 64 kB, so this is 16 MB.
+
+const PAGES_MAX = 256;
 
 export class Queue {
   #items = [];
   #error;
   #wake = () => {};
 
+  /** Add a page; return false, and drop it, if the queue is full. */
   put(item) {
+    if (this.#items.length >= PAGES_MAX) return false;
     this.#items.push(item);
     this.#wake();
+    return true;
   }
 
   /** End the queue: after the items that it holds, `get` raises this ConnectionLost or Refused. */

@@ -1,6 +1,7 @@
 // What one client knows of a room: who is online, who types, who has read how far. The twin of clients/room_view.py.
 
 const MESSAGES_MAX = 50;
+const MEMBERS_MAX = 1000; // of more than that, whoever has been offline for longest is forgotten
 
 export class RoomView {
   constructor(snapshot) {
@@ -21,7 +22,9 @@ export class RoomView {
   }
 
   presence(event) {
-    this.members.set(event.sender, { name: event.name, online: event.body === "online" });
+    this.members.delete(event.sender);
+    this.members.set(event.sender, { name: event.name, online: event.body === "online" }); // at the end
+    this.#forgetSurplus();
     if (event.body === "offline") this.typingUntil.delete(event.sender);
   }
 
@@ -38,6 +41,13 @@ export class RoomView {
   typers(nowMs, except) {
     const typing = [...this.typingUntil].filter(([user, until]) => until > nowMs && user !== except);
     return typing.map(([user]) => this.members.get(user)?.name ?? "somebody");
+  }
+
+  #forgetSurplus() {
+    if (this.members.size <= MEMBERS_MAX) return;
+    const [user] = [...this.members].find(([, { online }]) => !online) ?? [];
+    this.members.delete(user);
+    this.receipts.delete(user);
   }
 
   /** Return how many others have read a message. */

@@ -102,7 +102,7 @@ export class Connection extends ChatConnection {
       const channel = pusher.subscribe(`private-room-${room}`);
       channel.bind("page", (page) => {
         onTraffic("pushed", page.type, page);
-        pages.put(page);
+        pages.put(page); // one that is dropped is missed, and then read
       });
       channel.bind("pusher:subscription_error", () => reject(new ConnectionLost("the subscription was refused")));
       channel.bind("pusher:subscription_succeeded", () => {

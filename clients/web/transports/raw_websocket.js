@@ -69,7 +69,7 @@ export class Connection extends ChatConnection {
 
   #receive(frame) {
     this.http.onTraffic("down", frame.type, frame);
-    if (frame.type === "page" || frame.type === "snapshot") return this.#frames.put(frame);
+    if (frame.type === "page" || frame.type === "snapshot") return this.#frames.put(frame) || this.socket.close();
     const command = this.#commands.get(frame.ref);
     this.#commands.delete(frame.ref);
     return frame.type === "error" ? command?.reject(refused(frame)) : command?.resolve(frame);

@@ -69,6 +69,6 @@ export class Connection extends ChatConnection {
     const data = JSON.parse(json);
     this.http.onTraffic("down", data.type, data);
     if (data.type === "error") pages.fail(refused(data));
-    else pages.put(data);
+    else if (!pages.put(data)) throw new ConnectionLost("too many pages wait to be read");
   }
 }
