@@ -91,7 +91,10 @@ class Store(Protocol):
         ...
 
     async def claim_name(self, name: str, user: str, now_ms: int, until_ms: int) -> bool:
-        """Reserve a display name, and those that look like it, for a user; False if another user's claim still runs."""
+        """Reserve a display name, and those that look like it, for a user; False if another user's claim still runs.
+
+        One that has run out is deleted within about a minute, so the limit of log-ins bounds how many there are.
+        """
         ...
 
     async def join(self, lease: Lease, limits: Limits) -> Event | None:

@@ -9,6 +9,8 @@ from msgspec.structs import replace
 
 from servers.core.errors import NameTaken, NotJoined, TooMany
 from servers.core.store import Limits, Store
+from servers.core.stores.postgres import PostgresStore
+from servers.core.stores.sqlite import SqliteStore
 from servers.core.wire import Event, Kind
 from tests.support.stores import ADA, BOB, LIMITS, draft, join, log, opened
 
@@ -182,3 +184,8 @@ async def test_a_name_is_free_again_once_its_claim_has_run_out(store: Store) -> 
     assert not await store.claim_name("ADA", "another", now_ms=1_999, until_ms=3_000)
     assert await store.claim_name("ada", "another", now_ms=2_000, until_ms=3_000)
     assert not await store.claim_name("Ada", "ada", now_ms=2_500, until_ms=3_500)
+    await store.expire(now_ms=3_001, lease_ms=1_000)
+    if isinstance(store, SqliteStore):
+        assert store._read_connection.execute("SELECT COUNT(*) FROM names").fetchone() == (0,)
+    elif isinstance(store, PostgresStore):
+        assert await store._pool.fetch("SELECT * FROM names") == []

@@ -130,7 +130,7 @@ class PostgresStore:
         await self._pool.fetch(sql.SHORTEN_CLAIMS, now_ms + lease_ms)
         expired = await self._pool.fetch(sql.EXPIRED, now_ms)
         await self._pool.fetch(sql.DELETE_CONNECTIONS, now_ms - DELETE_AFTER_MS)
-        await self._pool.fetch(sql.DELETE_NAMES, now_ms - DELETE_AFTER_MS)
+        await self._pool.fetch(sql.DELETE_NAMES, now_ms)
         gone: list[Event] = []
         with suppress(Unavailable):
             for room, user, seen_ms in expired:

@@ -19,6 +19,7 @@
 --   chat:claim:<name>                "<until_ms> <user>"; expires
 local command, fresh, kept = ARGV[1], ARGV[2], tonumber(ARGV[3])
 local FORGET_MS = 3600000
+local FORGET_NAME_MS = 60000 -- then the limit of log-ins bounds how many there are
 local TRIM_EVERY = 64
 
 local epoch = redis.call('GET', 'chat:epoch')
@@ -113,7 +114,7 @@ local function claim(name, user, now_ms, until_ms)
   if is_held then -- if the clock was set back, for no longer than a new claim would last
     user, until_ms = owner, math.min(tonumber(held_until), until_ms)
   end
-  redis.call('SET', key, string.format('%d %s', until_ms, user), 'PX', math.max(until_ms - now_ms, 0) + FORGET_MS)
+  redis.call('SET', key, string.format('%d %s', until_ms, user), 'PX', math.max(until_ms - now_ms, 0) + FORGET_NAME_MS)
   return not is_held
 end
 

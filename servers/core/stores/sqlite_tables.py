@@ -225,7 +225,7 @@ def release(database: sqlite3.Connection, events: list[Event], lease: Lease) -> 
 
 
 def expire(database: sqlite3.Connection, events: list[Event], now_ms: int, lease_ms: int) -> list[Event]:
-    """Take everyone offline whose leases have expired, and delete connections and names that expired long ago."""
+    """Take everyone offline whose leases have expired, and delete names, and connections that expired long ago."""
     database.execute(SHORTEN_LEASES, {"latest_ms": now_ms + lease_ms})
     database.execute(SHORTEN_CLAIMS, {"latest_ms": now_ms + lease_ms})
     events_or_none = [
@@ -233,7 +233,7 @@ def expire(database: sqlite3.Connection, events: list[Event], now_ms: int, lease
         for room, user, seen_ms in database.execute(EXPIRED, (now_ms,)).fetchall()
     ]
     database.execute("DELETE FROM connections WHERE expires_at_ms < ?", (now_ms - DELETE_AFTER_MS,))
-    database.execute("DELETE FROM names WHERE until_ms < ?", (now_ms - DELETE_AFTER_MS,))
+    database.execute("DELETE FROM names WHERE until_ms < ?", (now_ms,))
     return [event for event in events_or_none if event is not None]
 
 
