@@ -5,8 +5,8 @@ an invocation is just that. Headers about one connection ("hop by hop", RFC 9110
 """
 
 import asyncio
-from collections.abc import Iterable
-from contextlib import suppress
+from collections.abc import AsyncIterator, Iterable
+from contextlib import asynccontextmanager, suppress
 from http import HTTPStatus
 
 import h11
@@ -27,6 +27,10 @@ class TooLarge(Exception):
 
 class HeadTooLarge(Exception):
     """A request's line and header fields are longer than a host reads."""
+
+
+class TooLate(Exception):
+    """A request's head or body did not arrive in time."""
 
 
 class EdgeConnection:
@@ -76,13 +80,13 @@ class EdgeConnection:
     async def receive_request(self, idle_s: float, head_s: float) -> h11.Event:
         """Wait for the next request's head, which may take so long from its first byte.
 
-        Raises HeadTooLarge, h11.RemoteProtocolError, OSError; a TimeoutError is one.
+        Raises HeadTooLarge, TooLate, h11.RemoteProtocolError, OSError; a TimeoutError, for want of any byte, is one.
         """
         if not self.http.trailing_data[0]:
             async with asyncio.timeout(idle_s):
                 self.http.receive_data(await self.read())
         try:
-            async with asyncio.timeout(head_s):
+            async with limited(head_s):
                 event = await self.receive()
         except h11.RemoteProtocolError as error:
             if error.error_status_hint == HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE:
@@ -92,13 +96,14 @@ class EdgeConnection:
             raise HeadTooLarge
         return event
 
-    async def receive_body(self, bytes_max: int) -> bytes:
-        """Wait for a request's whole body; raises TooLarge."""
+    async def receive_body(self, bytes_max: int, body_s: float) -> bytes:
+        """Wait for a request's whole body; raises TooLarge, TooLate."""
         body = bytearray()
-        while isinstance(event := await self.receive(), h11.Data):
-            body += event.data
-            if len(body) > bytes_max:
-                raise TooLarge(f"body: expected at most {bytes_max} bytes")
+        async with limited(body_s):
+            while isinstance(event := await self.receive(), h11.Data):
+                body += event.data
+                if len(body) > bytes_max:
+                    raise TooLarge(f"body: expected at most {bytes_max} bytes")
         return bytes(body)
 
     async def send_events(self, *events: h11.Event) -> None:
@@ -143,6 +148,16 @@ class EdgeConnection:
     def abort(self) -> None:
         """Close the connection at once."""
         self._writer.transport.abort()
+
+
+@asynccontextmanager
+async def limited(seconds: float) -> AsyncIterator[None]:
+    """Raise TooLate in a block that takes longer."""
+    try:
+        async with asyncio.timeout(seconds):
+            yield
+    except TimeoutError as error:
+        raise TooLate from error
 
 
 def head_bytes(request: h11.Request) -> int:

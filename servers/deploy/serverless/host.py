@@ -22,7 +22,7 @@ from servers.addresses import names_loopback
 from servers.connection_limits import DescriptorLimit
 from servers.deploy.child_process import ChildFailed
 from servers.deploy.serverless import platform_responses as platform
-from servers.deploy.serverless.edge_connection import EdgeConnection, HeadTooLarge, TooLarge
+from servers.deploy.serverless.edge_connection import EdgeConnection, HeadTooLarge, TooLarge, TooLate
 from servers.deploy.serverless.edge_counters import EdgeCounters
 from servers.deploy.serverless.fleet import Fleet, PooledInstance, Throttled
 from servers.deploy.serverless.instance import Instance
@@ -32,7 +32,12 @@ from servers.deploy.serverless.profiles import Profile
 from servers.serving import HttpSettings
 
 BODY_BYTES_MAX = 4_500_000  # https://vercel.com/docs/functions/limitations
-REFUSALS = {TooLarge: platform.TOO_LARGE, HeadTooLarge: platform.HEAD_TOO_LARGE}
+REFUSALS: Mapping[type[Exception], platform.PlatformError] = {
+    h11.RemoteProtocolError: platform.BAD_REQUEST,
+    HeadTooLarge: platform.HEAD_TOO_LARGE,
+    TooLarge: platform.TOO_LARGE,
+    TooLate: platform.TOO_LATE,
+}
 log = logging.getLogger(__name__)
 
 
@@ -71,12 +76,10 @@ class Host:
                 return False
             if b"host" not in dict(request.headers):  # which HTTP/1.0 allows, and the request to an instance needs
                 raise h11.RemoteProtocolError("Host: expected in every request")
-            async with asyncio.timeout(self._http.limits.body_s):
-                body = await connection.receive_body(BODY_BYTES_MAX)
-        except (h11.RemoteProtocolError, HeadTooLarge, TooLarge) as error:
+            body = await connection.receive_body(BODY_BYTES_MAX, self._http.limits.body_s)
+        except tuple(REFUSALS) as error:
             if connection.http.our_state in (h11.IDLE, h11.SEND_RESPONSE):
-                refusal = REFUSALS.get(type(error), platform.BAD_REQUEST)
-                await connection.send_events(*platform.page(refusal, {"Connection": "close"}))
+                await connection.send_events(*platform.page(REFUSALS[type(error)], {"Connection": "close"}))
                 await connection.linger()
             return False
         self._edge.count_request(request.target)

@@ -13,8 +13,10 @@ import pytest
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosedError, InvalidStatus
 
+from servers.connection_limits import ConnectionLimits
 from servers.deploy.child_process import ChildProcess, started
 from servers.deploy.serverless.host import hosting
+from servers.serving import HttpSettings
 from tests.support.listener import UPGRADE
 from tests.support.serverless_host import CLASSIC, DEADLINE_S, FLUID, POLL_S, bill, function, longer_than, until
 
@@ -201,6 +203,16 @@ async def test_a_body_arrives_whole_or_is_refused_before_a_function_is_called() 
         refused = await client.post("/swallow", content=b"x" * 5_000_000)
         assert (refused.status_code, refused.headers["x-vercel-error"]) == (413, "FUNCTION_PAYLOAD_TOO_LARGE")
         assert (await bill(client))["invocations"] == 1
+
+
+@pytest.mark.parametrize("start", [b"GET", b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\nhalf"])
+async def test_a_head_or_body_that_comes_too_late_is_answered_408(start: bytes) -> None:
+    http = HttpSettings(limits=ConnectionLimits(head_s=0.05, body_s=0.05))
+    async with hosting(["tests.support.functions"], FLUID, http=http) as (address, _):
+        reader, writer = await asyncio.open_connection("127.0.0.1", int(address.rpartition(":")[2]))
+        writer.write(start)
+        assert (await asyncio.wait_for(reader.read(), DEADLINE_S)).startswith(b"HTTP/1.1 408 ")
+        writer.close()
 
 
 @pytest.mark.parametrize("head", [b"nonsense", b"GET /about HTTP/1.0", b"GET / HTTP/1.1\r\nHost: x\r\nA: \0"])
