@@ -67,15 +67,11 @@ def requests_of(output: str) -> dict[str, int]:
     return {f"{kind.strip()} {name}".strip(): int(count) for kind, name, count in rows}
 
 
-@pytest.mark.parametrize("host", ["http://127.0.0.1:8000", "http://localhost", "http://[::1]:1,http://a:2/"])
-def test_an_address_of_a_server_is_no_problem(host: str) -> None:
-    assert problem_of(host, LOCUST_FILE) == ""
-
-
 @pytest.mark.parametrize(
     "host", [None, "", "127.0.0.1:8000", "localhost", "https://a", "http://a:x", "http://a,", "http://a/b"]
 )
 def test_what_is_no_address_is_refused_with_what_was_expected_and_what_to_do(host: str | None) -> None:
+    assert problem_of("http://[::1]:1,http://localhost,http://a:2/", LOCUST_FILE) == ""
     problem = problem_of(host, LOCUST_FILE)
     assert "http://127.0.0.1:8000" in problem
     assert "-m servers raw_websocket" in problem
@@ -91,17 +87,15 @@ def test_a_load_that_cannot_be_is_refused_by_its_options_name(option: dict[str, 
 
 
 def test_a_summary_counts_what_was_due_and_times_what_came() -> None:
-    summary = summarise([samples([sent(1)], BOTH)], 1)
-    (row,) = summary.rows()
+    (row,) = summarise([samples([sent(1)], BOTH)], 1).rows()
     shown = [row[key] for key in ("kind", "sent", "due", "delivered", "lost", "p50")]
     assert shown == ["message", "1", "2", "2", "0", "500"]
-    assert summary.adds_up
-    assert "Everything that was sent came to everyone, once and in order." in summary.lines()
 
 
 @pytest.mark.parametrize(
     ("deliveries", "processes", "line"),
     [
+        (BOTH, 1, "Everything that was sent came to everyone, once and in order."),
         (BOTH[:1], 1, "In the whole test, 1 deliveries were lost."),
         ([*BOTH, BOTH[0]], 1, "In the whole test, 1 deliveries came twice."),
         (BOTH, 2, "1 of 2 processes did not report"),
@@ -109,7 +103,7 @@ def test_a_summary_counts_what_was_due_and_times_what_came() -> None:
 )
 def test_a_summary_names_what_does_not_add_up(deliveries: list[Received], processes: int, line: str) -> None:
     summary = summarise([samples([sent(1)], deliveries)], processes)
-    assert not summary.adds_up
+    assert summary.adds_up == line.startswith("Everything")
     assert any(shown.startswith(line) for shown in summary.lines())
 
 
@@ -154,15 +148,14 @@ def test_two_processes_by_hand_show_every_request_and_count_every_delivery(tmp_p
 
 
 @pytest.mark.process
-@pytest.mark.parametrize("setting", ["", "variable", "file"])
-def test_a_missing_address_is_named(setting: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """A comparison's Locust has no other settings than its command line's, whatever its user has for other tests."""
-    if setting == "variable":
-        monkeypatch.setenv("LOCUST_HOST", "http://127.0.0.1:1")
-    elif setting == "file":
-        monkeypatch.setenv("HOME", str(tmp_path))
-        (tmp_path / ".locust.conf").write_text("host = http://127.0.0.1:1\n")
-    done = by_hand(module="loadtests.users.plain_locust" if setting else "locust")
+def test_a_comparisons_locust_takes_no_address_but_the_command_lines(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Whatever its user has set for other tests, in the environment or in a file."""
+    monkeypatch.setenv("LOCUST_HOST", "http://127.0.0.1:1")
+    monkeypatch.setenv("HOME", str(tmp_path))
+    (tmp_path / ".locust.conf").write_text("host = http://127.0.0.1:1\n")
+    done = by_hand(module="loadtests.users.plain_locust")
     assert done.returncode == 1
     assert "locust: error: The host (--host) is missing" in done.stdout
     assert "Traceback" not in done.stdout
@@ -192,29 +185,20 @@ class Page:
     def start(self, **fields: object) -> dict[str, Any]:
         return self.post("/swarm", user_count=LOAD.users, spawn_rate=100, **fields)
 
-    def await_statistics(self, holds: Callable[[dict[str, Any]], bool]) -> dict[str, Any]:
-        """Return what the page shows, once it answers and that holds. Locust answers with a state of 2 s ago."""
+    def await_statistics(self, holds: Callable[[dict[str, Any]], bool]) -> None:
+        """Wait until the page answers and that holds of what it shows, which is a state of 2 s ago."""
         deadline_s, shown = monotonic() + DEADLINE_S, None
         while monotonic() < deadline_s:
             assert self._locust.poll() is None, "Locust has ended"
             with suppress(URLError), urlopen(f"{self._address}/stats/requests", timeout=DEADLINE_S) as answer:
                 shown = dict(json.load(answer))
                 if holds(shown):
-                    return shown
+                    return
         raise AssertionError(f"never shown, but in the end: {shown}")
 
-    def await_state(self, state: str) -> None:
-        self.await_statistics(lambda shown: shown["state"] == state)
-
-    def await_row(self, holds: Callable[[dict[str, str]], bool]) -> dict[str, str]:
-        """Return the row of the tab for deliveries, once that holds."""
-
-        def row_of(shown: dict[str, Any]) -> dict[str, str] | None:
-            (table,) = shown["extended_stats"]
-            return next(iter(table["data"]), None)
-
-        shown = self.await_statistics(lambda shown: (row := row_of(shown)) is not None and holds(row))
-        return row_of(shown) or {}
+    def await_row(self, holds: Callable[[dict[str, str]], bool]) -> None:
+        """Wait until that holds for the row of the tab for deliveries."""
+        self.await_statistics(lambda shown: any(map(holds, shown["extended_stats"][0]["data"][:1])))
 
     def html(self) -> str:
         with urlopen(self._address, timeout=DEADLINE_S) as answer:
@@ -235,32 +219,17 @@ def page(*arguments: str) -> Iterator[Page]:
 
 @pytest.mark.process
 @pytest.mark.xdist_group("measuring")
-def test_the_web_interface_refuses_what_cannot_be_and_reports_the_deliveries_of_each_test(tmp_path: Path) -> None:
-    with serving("raw_websocket", None, tmp_path / "server.log") as server, page() as shown:
-        shown.await_state("ready")
+@pytest.mark.parametrize("processes", [[], ["--processes", "2"]], ids=["one process", "two processes"])
+def test_the_web_interface_refuses_what_cannot_be_and_tests_started_at_once_deliver_all(
+    tmp_path: Path, processes: list[str]
+) -> None:
+    with serving("raw_websocket", None, tmp_path / "server.log") as server, page(*processes) as shown:
+        shown.await_statistics(lambda answer: answer["state"] == "ready")
         assert "measuring_window_seconds" in (html := shown.html())
         assert "bunch_s" not in html
         assert "The host (--host) is missing" in shown.start()["message"]
         refused = shown.start(host=server.address, users_per_room="x")
         assert "Users per room: expected a whole number" in refused["message"]
-        assert shown.start(host=server.address)["success"]
-        over = shown.await_row(lambda row: bool(row["sent"]))
-        messages = len(scheduled(LOAD))
-        assert (over["sent"], over["delivered"]) == (str(messages), str(messages * LOAD.room_size))
-        shown.await_state("stopped")
-        assert shown.start(host=server.address, measuring_window_seconds=600)["success"]
-        shown.await_row(lambda row: row["kind"].startswith("measuring"))
-        assert not shown.start(host=server.address)["success"], "its users are fixed while it runs"
-        shown.post("/stop")
-        shown.await_row(lambda row: bool(row["sent"]))
-
-
-@pytest.mark.process
-@pytest.mark.xdist_group("measuring")
-@pytest.mark.parametrize("processes", [[], ["--processes", "2"]], ids=["one process", "two processes"])
-def test_a_test_started_while_the_last_one_stops_delivers_all(tmp_path: Path, processes: list[str]) -> None:
-    with serving("raw_websocket", None, tmp_path / "server.log") as server, page(*processes) as shown:
-        shown.await_state("ready")
 
         def start_soon(measured_s: float) -> None:
             deadline_s = monotonic() + DEADLINE_S
@@ -276,6 +245,8 @@ def test_a_test_started_while_the_last_one_stops_delivers_all(tmp_path: Path, pr
         start_soon(2)
         await_deliveries(2)
         start_soon(600)
+        shown.await_row(lambda row: row["kind"].startswith("measuring"))
+        assert not shown.start(host=server.address)["success"], "its users are fixed while it runs"
         shown.post("/stop")
         start_soon(1)
         await_deliveries(1)

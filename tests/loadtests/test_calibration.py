@@ -10,8 +10,8 @@ import pytest
 from loadtests.accounts.deliveries import Delivery
 from loadtests.experiments.calibration import record
 from loadtests.experiments.calibration.command import SLUGS
-from loadtests.experiments.calibration.record import Error, Row, error_of, errors_ms, row_of
-from loadtests.experiments.calibration.stub_room import Room, StubLog, delay_ms, parse_after
+from loadtests.experiments.calibration.record import Error, Row, errors_ms, row_of
+from loadtests.experiments.calibration.stub_room import Room, StubLog
 from servers.core.wire import Page, Send
 from tests.support.loadtest_run import run_loadtests
 
@@ -36,16 +36,8 @@ def test_a_delivery_that_the_stub_never_made_is_not_explained_away() -> None:
         errors_ms([DELIVERY], StubLog(arrived=[("room-1", 1, 10.003)]), DELAYS_MS)
 
 
-def test_each_room_has_the_next_delay() -> None:
-    assert [delay_ms(f"room-{number}", DELAYS_MS) for number in range(4)] == [0.0, 20.0, 0.0, 20.0]
-
-
 def test_what_is_not_claimed_is_the_worst_of_all_rounded_up() -> None:
     assert record.sentence([ROW, OTHER_ROW]) == "differences below 1.3 ms at p50 and 6 ms at p99 are not claimed"
-
-
-def test_an_error_without_deliveries_is_not_a_number() -> None:
-    assert error_of([]).p50_ms != error_of([]).p50_ms
 
 
 @pytest.mark.process
@@ -58,38 +50,28 @@ def test_the_newest_calibration_of_this_machine_is_quoted(tmp_path: Path) -> Non
     assert record.on_record(tmp_path) == record.NONE_ON_RECORD
 
 
-class Recipient:
+class Recipient(asyncio.Queue[int]):
     """Listens to a room, and records like a socket would."""
 
-    def __init__(self, room: Room, expected: int) -> None:
-        self.received: list[int] = []
-        self.complete = asyncio.Event()
+    def __init__(self, room: Room) -> None:
+        super().__init__()
         self._room = room
-        self._expected = expected
 
     def deliver(self, page: Page, encoded: bytes) -> None:
         self._room.record(page, "bob")
-        self.received += [event.seq for event in page.events]
-        if len(self.received) == self._expected:
-            self.complete.set()
+        for event in page.events:
+            self.put_nowait(event.seq)
 
 
 async def test_the_stub_holds_every_message_for_its_delay_and_keeps_the_order() -> None:
-    log = StubLog()
-    room = Room("room-0", 0.005, log)
-    recipient = Recipient(room, expected=3)
-    room.listeners.add(recipient)
+    room = Room("room-0", 0.005, log := StubLog())
+    room.listeners.add(recipient := Recipient(room))
     acks = [room.send(Send(client_id=str(number), text="hi"), "ann", perf_counter()) for number in range(3)]
     assert room.after(0).events == ()
     async with asyncio.timeout(5):
-        await recipient.complete.wait()
-    assert [ack.seq for ack in acks] == recipient.received == [1, 2, 3]
+        assert [await recipient.get() for _ in acks] == [ack.seq for ack in acks] == [1, 2, 3]
     arrived = {seq: moment_s for _, seq, moment_s in log.arrived}
     assert all(moment_s - arrived[seq] >= 0.005 for _, seq, _, moment_s in log.handed_out)
-
-
-def test_the_stub_reads_the_cursor_of_a_poll() -> None:
-    assert parse_after("after=stub.17&connection=c-1") == 17
 
 
 @pytest.mark.xdist_group("measuring")

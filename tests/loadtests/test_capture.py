@@ -6,7 +6,6 @@ from pathlib import Path
 import pytest
 
 from loadtests.experiments.capture import command
-from loadtests.experiments.capture.command import record
 from loadtests.harness.distance import Link
 from loadtests.plan.workload import Workload
 from notebooks.analysis.wire.captures import captures, pusher_js, wire_messages
@@ -16,22 +15,23 @@ from servers.transports import find
 
 pytestmark = [pytest.mark.process, pytest.mark.xdist_group("measuring")]
 
-LOAD = Workload(users=2, room_size=2, rate_per_s=2.0, measured_s=1.5, poll_interval_s=0.5, text_bytes=24)
+LOAD = Workload(users=2, room_size=2, rate_per_s=2.0, measured_s=1.0, poll_interval_s=0.5, text_bytes=24)
 
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Record the transport that has every link, and write it down as the command does."""
+    """Record one transport that has every link and one that has a single one, and write it down as the command does."""
     folder = tmp_path_factory.mktemp("capture")
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(command, "TRANSPORTS", (find("pusher_adapter"),))
+        patched.setattr(command, "TRANSPORTS", (find("pusher_adapter"), find("short_polling")))
         patched.setattr(command, "CONVERSATION", LOAD)
         assert command.capture(folder) == 0
     return folder
 
 
 def test_every_link_is_recorded_both_ways_in_order(folder: Path) -> None:
-    pieces = json.loads((folder / CAPTURES_FILE).read_text())["transports"]["pusher_adapter"]
+    pieces, polled = json.loads((folder / CAPTURES_FILE).read_text())["transports"].values()
+    assert {piece["link"] for piece in polled} == {Link.API}
     assert {(piece["link"], piece["up"]) for piece in pieces} == {(link, up) for link in Link for up in (True, False)}
     moments = [piece["at_s"] for piece in pieces]
     assert moments == sorted(moments)
@@ -46,12 +46,6 @@ def test_a_capture_can_be_parsed_and_nothing_is_left_over(folder: Path) -> None:
     published = [each for each in messages if label(each) == "push this: new message"]
     pushed = [each for each in messages if each.kind == "frame" and label(each) == "new message"]
     assert 0 < 2 * len(published) == len(pushed)
-
-
-def test_a_transport_without_a_push_service_has_one_link() -> None:
-    pieces = record(find("short_polling"), LOAD)
-    assert {piece["link"] for piece in pieces} == {Link.API}
-    assert sum("GET /rooms/room-0/events" in piece["data"] for piece in pieces) >= LOAD.users
 
 
 def test_the_vendors_own_client_is_recorded_from_its_handshake_to_one_event(folder: Path) -> None:

@@ -23,6 +23,11 @@ TALK = Scenario("talk", "How fast?", (PAIR,), repeats=2)
 RUN = {"measured_code": {"servers": "c0ffee"}, "machine": {}, "workloads": [], "transports": ["short_polling"]}
 
 
+def in_full(folder: Path, *scenarios: Scenario) -> int:
+    """Run scenarios with one transport, or go on with them; return the exit status."""
+    return compare.compare_in_full(scenarios, TRANSPORTS[:1], folder / "full")
+
+
 def test_everything_is_done_once_before_anything_is_done_twice() -> None:
     plan = full_plan([TALK, STEPS], TRANSPORTS[:2])
     assert [planned.repeat for planned in plan] == [0] * 8 + [1] * 8 + [2] * 6
@@ -73,12 +78,18 @@ def test_a_late_push_is_the_generators_fault_only_if_its_lag_explains_it(lag_s: 
 
 @pytest.mark.process
 def test_an_interrupted_run_goes_on(tmp_path: Path, measure_by: MeasureBy, manifest: ReadManifest) -> None:
-    made: list[Planned] = []
-    measure_by(lambda planned, *_: measured(planned, made, interrupt_at=2))
-    assert compare.compare_in_full([TALK], TRANSPORTS[:1], tmp_path / "full") == compare.INTERRUPTED
-    measure_by(lambda planned, *_: measured(planned, made))
-    assert compare.compare_in_full([TALK], TRANSPORTS[:1], tmp_path / "full") == 0
-    assert [planned.repeat for planned in made] == [0, 1, 1]
+    repeats: list[int] = []
+
+    def measure(planned: Planned, *_: object) -> Cell:
+        repeats.append(planned.repeat)
+        if len(repeats) == 2:
+            raise KeyboardInterrupt
+        return cell(BOTH, planned=planned)
+
+    measure_by(measure)
+    assert in_full(tmp_path, TALK) == compare.INTERRUPTED
+    assert in_full(tmp_path, TALK) == 0
+    assert repeats == [0, 1, 1]
     assert not manifest()["partial"]
 
 
@@ -91,7 +102,7 @@ def test_an_unmeasured_cell_hides_no_other(tmp_path: Path, measure_by: MeasureBy
 
     measure_by(measure)
     talks = [replace(TALK, repeats=1), replace(TALK, name="more", repeats=1)]
-    assert compare.compare_in_full(talks, TRANSPORTS[:1], tmp_path / "full") == compare.FAILED
+    assert in_full(tmp_path, *talks) == compare.FAILED
     assert manifest()["partial"]
     assert {name: row["verdict"] for name, row in manifest()["verdicts"].items()} == {
         "short_polling, talk": "void",
@@ -103,7 +114,7 @@ def test_an_unmeasured_cell_hides_no_other(tmp_path: Path, measure_by: MeasureBy
 def test_a_loss_fails_the_resumed_run_too(tmp_path: Path, measure_by: MeasureBy, manifest: ReadManifest) -> None:
     measure_by(lambda planned, *_: cell(BOTH[planned.repeat == 0 :], planned=planned))
     for _ in range(2):
-        assert compare.compare_in_full([TALK], TRANSPORTS[:1], tmp_path / "full") == compare.FAILED
+        assert in_full(tmp_path, TALK) == compare.FAILED
     assert not manifest()["partial"]
 
 
@@ -118,18 +129,10 @@ def test_overloaded_servers_end_the_steps(tmp_path: Path, measure_by: MeasureBy,
         return cell(BOTH, planned=planned)
 
     measure_by(measure)
-    steps = [replace(STEPS, repeats=1)]
     for _ in range(2):
-        assert compare.compare_in_full(steps, TRANSPORTS[:1], tmp_path / "full") == 0
+        assert in_full(tmp_path, replace(STEPS, repeats=1)) == 0
     assert made == ["a", "b"]
     assert (manifest()["partial"], manifest()["overloaded"]) == (False, [["steps", "b", "short_polling", 0]])
-
-
-def measured(planned: Planned, made: list[Planned], interrupt_at: int = 0) -> Cell:
-    made.append(planned)
-    if len(made) == interrupt_at:
-        raise KeyboardInterrupt
-    return cell(BOTH, planned=planned)
 
 
 def test_what_was_being_written_when_the_machine_died_is_cut_off(tmp_path: Path) -> None:

@@ -1,20 +1,15 @@
-"""Several generator processes: their samples as those of one, clocks that are not shared, and one real run."""
-
-from pathlib import Path
+"""Several generator processes: their samples as those of one, and clocks that are not shared."""
 
 import pytest
 
-from loadtests.accounts.cell import digest, make_cell, scheduled
+from loadtests.accounts.cell import make_cell
 from loadtests.accounts.deliveries import deliveries
 from loadtests.accounts.rows import OPENING, LogEntry, Received, Request, Sent, Session, Tick, Window
 from loadtests.accounts.samples import Samples, merged
 from loadtests.accounts.wire_bytes import WireBytes
-from loadtests.plan.workload import Workload
 from loadtests.users.clocks import clock_ahead_s, this_machine
 from tests.support.loadtest_rows import PLANNED, SPENT, counted
-from tests.support.loadtest_run import compared
 
-LOAD = Workload(users=8, room_size=4, rate_per_s=1.0, measured_s=3.0, poll_interval_s=0.5)
 WINDOW = Window(101.0, 111.0)
 
 
@@ -88,11 +83,3 @@ def test_a_delivery_between_machines_is_accounted_for_but_not_timed() -> None:
 def test_one_machine_has_one_clock() -> None:
     assert clock_ahead_s(this_machine(), sent_s=7.0, received_s=9.0) == 0.0
     assert clock_ahead_s("another", sent_s=7.0, received_s=1009.0) == 1002.0
-
-
-@pytest.mark.xdist_group("measuring")
-@pytest.mark.process
-def test_two_generators_offer_the_load_of_one_and_account_for_everything(tmp_path: Path) -> None:
-    options = "--users 8 --room-size 4 --rate 1 --seconds 3 --poll 0.5 --transport raw_websocket --generators 2"
-    (cell,) = compared(tmp_path, options).cells
-    assert (cell["users"], cell["offered"]) == ("8", digest(scheduled(LOAD)))

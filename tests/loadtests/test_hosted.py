@@ -2,7 +2,6 @@
 
 import json
 from collections import Counter
-from dataclasses import replace
 from math import isnan
 from pathlib import Path
 from typing import Any
@@ -13,7 +12,7 @@ from clients.inbox import Inbox
 from loadtests.accounts.rows import OPENING, Received, Reconnection, Request, Sent, Session, Window
 from loadtests.accounts.samples import Samples
 from loadtests.experiments.hosted.accounts import METERED, Bill, Row, row_of
-from loadtests.experiments.hosted.command import HOSTS, QUICK, Host, HostedPlan, measure_hosts
+from loadtests.experiments.hosted.command import HOSTS, QUICK, HostedPlan, measure_hosts
 from loadtests.experiments.hosted.connection_timeline import timeline_of
 from loadtests.plan.workload import Workload
 from loadtests.reports.trials import as_json, one_line
@@ -22,7 +21,7 @@ from loadtests.users.delivery_recorder import DeliveryRecorder
 from results.schema import HOSTED, HOSTED_FILE, TIMELINE
 from servers.core.wire import Cursor
 from servers.transports import TRANSPORTS, find
-from tests.support.loadtest_rows import received, samples, sent
+from tests.support.loadtest_rows import BOTH, samples, sent
 
 SOCKETS = find("raw_websocket")
 TRIALS = HOSTED[-1]
@@ -44,49 +43,24 @@ def row(noted: Samples, slug: str = "short_polling", before: Bill | None = None,
 
 
 def test_every_transport_is_tried_on_every_host_under_one_load() -> None:
-    plan = HostedPlan()
-    steps = plan.steps(TRANSPORTS)
+    steps = HostedPlan().steps(TRANSPORTS)
     pairs = [(planned.transport, host) for planned, host in steps]
     assert Counter(pairs) == Counter({(each, host): 1 for each in TRANSPORTS for host in HOSTS})
     assert steps != sorted(steps, key=lambda step: step[1].name)
-    (load,) = {planned.workload for planned, _ in steps}
-    assert load.lines_break
-
-
-def test_a_host_is_named_after_its_profile_and_after_a_limit_that_is_not_its_own() -> None:
-    assert [host.name for host in HOSTS] == ["classic-hobby", "classic-pro", "fluid-2026", "fluid-2026, 10 s"]
-    assert Host("fluid-2026", 10.0).options == ["--profile", "fluid-2026", "--max-duration", "10", "--instances", "10"]
-    assert "--max-duration" not in Host("classic-pro").options
-
-
-def test_users_who_join_one_by_one_are_waited_for() -> None:
-    slow = replace(LOAD, users=8, joins_per_s=0.5)
-    assert slow.about_s - replace(slow, joins_per_s=100.0).about_s == pytest.approx(8 / 0.5 - 8 / 100)
-
-
-def test_users_who_may_be_cut_return_and_get_more_time_to_catch_up() -> None:
-    steady = replace(LOAD, lines_break=0)
-    assert (LOAD.users_return, steady.users_return) == (True, False)
-    assert LOAD.drain_s > steady.drain_s
-    assert "--lines-break 1" in " ".join(LOAD.arguments())
+    assert [load.lines_break for load in {planned.workload for planned, _ in steps}] == [1]
 
 
 def test_the_hosts_counts_are_those_of_the_window_and_its_cold_starts_those_of_the_whole_run() -> None:
     before = bill(up_s=5.0, invocations=20, cold_starts=2, cut_streams=1, cold_start_s=[0.5, 0.7])
     after = bill(up_s=15.0, invocations=50, cold_starts=3, cut_streams=4, cold_start_s=[0.5, 0.7, 0.9])
-    figures = row(samples([sent(1)], [received(1, 0), received(1, 1)]), before=before, after=after)
+    figures = row(samples([sent(1)], BOTH), before=before, after=after)
     assert (figures["measured_s"], figures["invocations"], figures["cut_streams"]) == (10.0, 30, 3)
     assert (figures["cold_starts"], figures["cold_starts_before"], figures["cold_start_max_s"]) == (1, 2, 0.9)
     assert set(figures) == {column.name for column in HOSTED[2:]} - {TRIALS.name}
 
 
-def test_a_delivery_that_never_came_is_lost_and_makes_the_row_void() -> None:
-    figures = row(samples([sent(1)], [received(1, 0)]))
-    assert (figures["expected"], figures["delivered"], figures["lost"], figures["verdict"]) == (2, 1, 1, "void")
-
-
 def test_disconnections_are_counted_where_they_began_whenever_the_user_was_back() -> None:
-    noted = samples([sent(1)], [received(1, 0), received(1, 1)])
+    noted = samples([sent(1)], BOTH)
     noted.reconnections = [Reconnection(0, 103.0, 103.5, 1), Reconnection(1, 104.0, 105.5, 3)]
     noted.reconnections += [Reconnection(0, 100.9, 101.4, 1), Reconnection(1, 111.0, 120.0, 1)]  # outside the window
     noted.offline = [(0, 7), (0, 9), (0, 9)]
@@ -99,7 +73,7 @@ def test_disconnections_are_counted_where_they_began_whenever_the_user_was_back(
 
 
 def test_a_user_who_is_not_back_at_the_end_voids_the_row_unless_the_break_came_after_the_window() -> None:
-    noted = samples([sent(1)], [received(1, 0), received(1, 1)])
+    noted = samples([sent(1)], BOTH)
     noted.disconnected = {1: 111.0}
     assert "not back" not in str(row(noted)["reason"])
     noted.disconnected[0] = 110.9
@@ -124,7 +98,7 @@ def test_a_generator_has_caught_up_only_when_everybody_is_back_who_was_cut_in_th
 
 
 def test_a_request_that_the_server_holds_does_not_count_as_response_time() -> None:
-    noted = samples([sent(1)], [received(1, 0), received(1, 1)])
+    noted = samples([sent(1)], BOTH)
     noted.requests = [
         request(OPENING, 101.0, 109.0),
         request("GET /rooms/[room]/events", 101.0, 106.0),
@@ -168,6 +142,7 @@ def test_a_connection_lasts_from_its_opening_until_it_breaks_or_the_window_ends(
 
 
 def test_polling_has_requests_and_no_connection_and_messages_count_from_when_they_were_meant() -> None:
+    assert timeline(Samples(), "short_polling") == []
     noted = Samples(window=Window(101.0, 120.0), sessions=[Session(0, 0, 0, 0)], user_ids={0: "ann"})
     noted.requests = [
         request(OPENING, 100.0, 101.0),
@@ -183,10 +158,6 @@ def test_polling_has_requests_and_no_connection_and_messages_count_from_when_the
         ("request", 3.0, 4.0, True),
         ("command", 5.0, 5.5, True),
     ]
-
-
-def test_a_user_who_never_opened_a_connection_has_no_timeline() -> None:
-    assert timeline(Samples(), "raw_websocket") == []
 
 
 def test_a_record_has_a_line_for_each_row_and_no_number_that_json_lacks() -> None:

@@ -62,15 +62,6 @@ def test_what_a_server_does_not_count_is_not_a_number_and_shown_as_a_dash() -> N
     assert report._formatted(math.nan, ",.0f") == "-"
 
 
-def test_a_server_whose_process_is_named_has_cpu_time_and_memory() -> None:
-    probe = Probe(Server("http://127.0.0.1:1", "", {"process 0": os.getpid()}, {}), os.getpid())
-    before = probe.read()
-    probe.sample_memory()
-    spent = probe.difference(before, probe.read())
-    assert spent["api_cpu_s"] >= 0
-    assert spent["api_rss_bytes"] > 1_000_000
-
-
 def test_the_name_of_a_target_is_in_every_label() -> None:
     assert [row.label for row in OtherServer("nchan").transports] == [
         "Short polling (nchan)", "Long polling (nchan)", "Raw WebSocket (nchan)",

@@ -7,7 +7,6 @@ from typing import Any
 
 import pytest
 
-from loadtests.accounts.cell import Cell
 from loadtests.accounts.rows import Reconnection
 from loadtests.harness import server_counters
 from loadtests.harness.cores import Cores
@@ -20,24 +19,20 @@ from results.schema import CELLS
 from servers.transports import find
 
 pytestmark = [pytest.mark.process, pytest.mark.xdist_group("measuring")]
-LOAD = Workload(users=8, room_size=4, rate_per_s=1.0, poll_interval_s=0.5, measured_s=6.0, restart_at_s=1.0)
+LOAD = Workload(users=8, room_size=4, rate_per_s=1.0, poll_interval_s=0.5, measured_s=5.0, restart_at_s=1.0)
 
 
-@pytest.fixture(scope="module")
-def restarted() -> Cell:
-    """Return what was measured; the generator may lag on a busy machine, so only counts are tested."""
-    return measure(Planned(find("raw_websocket"), "churn", LOAD), Cores(None, None), lambda _: None)
-
-
-def test_after_a_restart_every_acknowledged_message_reached_everyone_exactly_once(restarted: Cell) -> None:
+def test_after_a_restart_everyone_reconnected_by_one_request_and_every_message_came_exactly_once() -> None:
+    """The generator may lag on a busy machine, so only counts are tested."""
+    restarted = measure(Planned(find("raw_websocket"), "churn", LOAD), Cores(None, None), lambda _: None)
+    figures = restarted.figures
     assert restarted.verdict.adds_up, restarted.verdict.reason
-    assert restarted.figures["delivered"] == restarted.figures["expected"] == 4 * restarted.number("messages") > 0
-
-
-def test_all_connections_broke_and_reconnected_by_one_request_each(restarted: Cell) -> None:
-    assert restarted.figures["storm_returns"] == LOAD.users
-    assert restarted.figures["storm_requests"] == LOAD.users or OUTLASTED in restarted.verdict.reason
+    assert figures["delivered"] == figures["expected"] == 4 * restarted.number("messages") > 0
+    assert figures["storm_returns"] == LOAD.users
+    assert figures["storm_requests"] == LOAD.users or OUTLASTED in restarted.verdict.reason
     assert 0 <= restarted.number("storm_p50_s") <= restarted.number("storm_max_s")
+    counted = [column.name for column in CELLS if column.dtype == "int64"]
+    assert {name: type(figures[name]) for name in counted} == dict.fromkeys(counted, int)
 
 
 def test_what_both_servers_counted_is_added_up(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -61,15 +56,9 @@ def counters(upkeep: int, frames: int) -> dict[str, Any]:
     return {"requests": requests, "command_frames": frames, "empty_answers": 0, "wire": wire}
 
 
-def test_what_is_counted_stays_a_whole_number(restarted: Cell) -> None:
-    counted = [column.name for column in CELLS if column.dtype == "int64"]
-    assert {name: type(restarted.figures[name]) for name in counted} == dict.fromkeys(counted, int)
-
-
 def test_a_storm_is_timed_from_when_the_server_was_ready() -> None:
     returns = [Reconnection(0, 9.0, 9.9, 1), Reconnection(1, 9.0, 11.0, 2), Reconnection(2, 9.5, 13.0, 3)]
-    storm = Storm(ready_s=10.0, requests_before=5.0)
-    found = storm.figures(returns, {"requests_upkeep": 8.0})
+    found = Storm(ready_s=10.0, requests_before=5.0).figures(returns, {"requests_upkeep": 8.0})
     expected = {"returns": 3, "p50_s": 1.0, "p95_s": 2.8, "max_s": 3.0, "requests": 3.0}
     assert found == pytest.approx({f"storm_{name}": figure for name, figure in expected.items()})
 

@@ -3,8 +3,7 @@
 import pytest
 
 from loadtests import choices
-from loadtests.plan.workload import Workload
-from loadtests.scenarios import CONVERSATION, SCENARIOS, Scenario, find, full_plan
+from loadtests.scenarios import SCENARIOS, Scenario, find, full_plan
 from servers.transports import TRANSPORTS
 
 FULL_RUN_S = 2 * 3600.0 / 5
@@ -16,29 +15,14 @@ def test_a_full_run_of_all_scenarios_takes_at_most_two_hours_for_five_transports
     assert about_s <= FULL_RUN_S * len(TRANSPORTS)
 
 
-def test_names_and_points_are_unique() -> None:
-    assert len({row.name for row in SCENARIOS}) == len(SCENARIOS)
-    for row in SCENARIOS:
-        assert len({load.point for load in row.workloads}) == len(row.workloads)
-
-
 @pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda row: row.name)
 def test_every_scenario_has_a_question_and_fills_its_rooms(scenario: Scenario) -> None:
     assert scenario.question.endswith("?")
+    assert [row.name for row in SCENARIOS].count(scenario.name) == 1
+    assert len({load.point for load in scenario.workloads}) == len(scenario.workloads)
     for load in scenario.workloads:
         assert load.users % load.room_size == 0
         assert scenario.up_to_limit or load.users * load.rate_per_s * load.room_size <= DELIVERIES_PER_S_MAX
-
-
-def test_the_default_load_is_the_conversation() -> None:
-    assert CONVERSATION.workloads == (Workload(),)
-    assert SCENARIOS[0] is CONVERSATION
-
-
-def test_a_scenario_is_found_by_its_name_or_the_error_lists_the_names() -> None:
-    assert find("idle").name == "idle"
-    with pytest.raises(ValueError, match=r"expected one of conversation, idle, .*, got 'chaos'"):
-        find("chaos")
 
 
 def test_a_scenario_for_one_transport_is_planned_for_that_one_only() -> None:

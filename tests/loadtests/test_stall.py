@@ -23,7 +23,7 @@ from loadtests.targets.target import OurServers
 pytestmark = [pytest.mark.process, pytest.mark.xdist_group("measuring")]
 
 STALL_S = 1.0
-LOAD = Workload(users=8, room_size=4, rate_per_s=4.0, measured_s=4.0, poll_interval_s=0.5)
+LOAD = Workload(users=8, room_size=4, rate_per_s=4.0, measured_s=3.0, poll_interval_s=0.5)
 
 
 class Stalled(NamedTuple):
@@ -33,10 +33,10 @@ class Stalled(NamedTuple):
     began_s: float
     ended_s: float
 
-    def latencies_s(self, since: str) -> list[float]:
-        """Return the latency of each delivery in the window. since: `intended_s` or `sent_s`."""
+    def latencies_s(self) -> list[float]:
+        """Return the latency of each delivery in the window, from the intended moment."""
         contains = self.samples.window.contains
-        sent = {(row.room, row.seq): getattr(row, since) for row in self.samples.actions() if contains(row.intended_s)}
+        sent = {(row.room, row.seq): row.intended_s for row in self.samples.actions() if contains(row.intended_s)}
         received = {(row.room, row.seq, row.recipient): row.received_s for row in self.samples.deliveries()}
         return [received_s - sent[key[:2]] for key, received_s in received.items() if key[:2] in sent]
 
@@ -63,18 +63,15 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Stalled:
         return Stalled(generator.await_samples(), began_s, ended_s)
 
 
-def test_a_second_of_stall_shows_in_the_percentiles_as_a_second(run: Stalled) -> None:
-    latencies_s = run.latencies_s("intended_s")
-    assert quantiles(latencies_s, n=100)[98] > 0.75 * STALL_S
-
-
-def test_every_message_scheduled_in_the_stall_took_at_least_until_its_end(run: Stalled) -> None:
+def test_a_second_of_stall_shows_in_full_and_nothing_is_lost(run: Stalled) -> None:
+    assert quantiles(run.latencies_s(), n=100)[98] > 0.75 * STALL_S
     scheduled_s = {(row.room, row.seq): row.intended_s for row in run.samples.actions()}
     late = [
         row for row in run.samples.deliveries() if run.began_s < scheduled_s.get((row.room, row.seq), 0.0) < run.ended_s
     ]
     assert late
-    assert all(row.received_s >= run.ended_s for row in late)
+    assert all(row.received_s >= run.ended_s for row in late), "until the end of the stall, at least"
+    assert (run.samples.send_failures, run.samples.troubles) == (0, [])
 
 
 def test_measured_from_the_actual_send_most_of_the_stall_would_be_hidden(run: Stalled) -> None:
@@ -82,8 +79,3 @@ def test_measured_from_the_actual_send_most_of_the_stall_would_be_hidden(run: St
     scheduled = [row for row in run.samples.actions() if run.began_s < row.intended_s < run.ended_s]
     sent = [row for row in scheduled if row.sent_s < run.ended_s]
     assert len(sent) <= LOAD.users < len(scheduled)
-
-
-def test_nothing_is_lost_in_a_stall(run: Stalled) -> None:
-    assert run.samples.send_failures == 0
-    assert run.samples.troubles == []

@@ -31,7 +31,7 @@ ODD_RUNS = {
 }
 
 
-@pytest.mark.parametrize("plan", ODD_RUNS.values(), ids=ODD_RUNS.keys())
+@pytest.mark.parametrize("plan", ODD_RUNS.values(), ids=ODD_RUNS)
 @pytest.mark.parametrize("chart", [overview, latency_chart, price], ids=lambda chart: chart.__name__.rpartition(".")[2])
 def test_every_chart_draws_for_odd_runs_and_stays_small(tmp_path: Path, chart: ModuleType, plan: SyntheticRun) -> None:
     png = picture(chart.draw, load(write(tmp_path, plan))).png
@@ -56,45 +56,32 @@ def test_charts_of_a_folder_that_is_no_run_fail_with_a_sentence(tmp_path: Path) 
     assert "is not a run" in outcome.output
 
 
-def test_the_headline_names_the_slowest_transport_against_the_others(tmp_path: Path) -> None:
+def test_the_headline_names_the_slowest_transport_and_claims_no_difference_that_was_not_measured(
+    tmp_path: Path,
+) -> None:
     run = load(write(tmp_path, SyntheticRun(slugs=["long_polling", "raw_websocket"], push_s={"raw_websocket": 0.5})))
     raw, long = (wording.duration(latency(run, slug).p50.pooled_ms) for slug in ("raw_websocket", "long_polling"))
     expected = f"Half of all messages are seen within {raw} by raw WebSocket, {long} by long polling"
     assert wording.latency_finding(run) == expected
-
-
-def test_the_headline_claims_no_difference_that_was_not_measured(tmp_path: Path) -> None:
     run = load(write(tmp_path, SyntheticRun(slugs=["long_polling", "raw_websocket"])))
     assert wording.latency_finding(run).endswith(" by both transports")
     assert wording.overview_finding(run) == wording.latency_finding(run)
-
-
-def test_the_headline_of_a_single_transport_compares_nothing(tmp_path: Path) -> None:
     run = load(write(tmp_path, SyntheticRun(slugs=["pusher_adapter"])))
     assert wording.latency_finding(run).endswith(" by Pusher adapter (local stand-in)")
     assert wording.price_finding(run) == "Each delivery costs 0.2 HTTP requests"
 
 
-def test_the_evidence_counts_what_was_left_out(tmp_path: Path) -> None:
+def test_the_evidence_counts_what_was_left_out_and_names_the_deployment(tmp_path: Path) -> None:
     verdicts = {("long_polling", 0): "void", ("raw_websocket", 0): "suspect"}
     slugs = ["long_polling", "raw_websocket", "pusher_adapter"]
     run = load(write(tmp_path, SyntheticRun(slugs=slugs, users=5, messages=40, verdicts=verdicts)))
     assert wording.evidence(run) == "400 deliveries of 80 messages, 1 suspect cell, 1 void cell left out"
-
-
-def test_the_evidence_names_the_deployment_that_was_measured(tmp_path: Path) -> None:
     run = load(write(tmp_path, SyntheticRun(slugs=["raw_websocket"], deployment="single-server")))
     assert wording.evidence(run) == "200 deliveries of 40 messages, on single-server"
 
 
-@pytest.mark.parametrize(
-    ("ms", "text"),
-    [(0, "0 ms"), (1.64, "1.6 ms"), (9.96, "10 ms"), (24.2, "24 ms"), (999.6, "1.00 s"), (12_340, "12 s")],
-)
-def test_a_duration_is_written_with_the_digits_that_matter(ms: float, text: str) -> None:
-    assert wording.duration(ms) == text
-
-
-@pytest.mark.parametrize(("value", "text"), [(0, "0"), (0.346, "0.35"), (14.23, "14.2"), (1250.4, "1,250")])
-def test_an_amount_is_written_with_the_digits_that_matter(value: float, text: str) -> None:
-    assert wording.amount(value) == text
+def test_durations_and_amounts_are_written_with_the_digits_that_matter() -> None:
+    durations = {0: "0 ms", 1.64: "1.6 ms", 9.96: "10 ms", 24.2: "24 ms", 999.6: "1.00 s", 12_340: "12 s"}
+    assert {ms: wording.duration(ms) for ms in durations} == durations
+    amounts = {0: "0", 0.346: "0.35", 14.23: "14.2", 1250.4: "1,250"}
+    assert {value: wording.amount(value) for value in amounts} == amounts

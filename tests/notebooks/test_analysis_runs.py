@@ -29,22 +29,16 @@ def test_a_run_without_a_valid_cell_is_refused_and_the_void_ones_are_named(tmp_p
         load(folder)
 
 
-def test_a_folder_that_is_no_run_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(BrokenRun, match=r"not a run: expected manifest\.json"):
+def test_a_run_that_lacks_a_table_or_a_column_is_refused(tmp_path: Path) -> None:
+    cells = write(tmp_path, SyntheticRun()) / CELLS_FILE
+    (tmp_path / DELIVERIES_FILE).unlink()
+    with pytest.raises(BrokenRun, match=r"expected deliveries\.csv\.gz"):
         load(tmp_path)
-
-
-@pytest.mark.parametrize(
-    ("name", "expected"),
-    [(DELIVERIES_FILE, r"expected deliveries\.csv\.gz"), (CELLS_FILE, r"lacks columns of results\.schema: api_cpu_s")],
-)
-def test_a_run_that_lacks_a_table_or_a_column_is_refused(tmp_path: Path, name: str, expected: str) -> None:
-    path = write(tmp_path, SyntheticRun()) / name
-    if name == CELLS_FILE:
-        path.write_text(path.read_text(encoding="utf-8").replace("api_cpu_s", "cpu"), encoding="utf-8")
-    else:
-        path.unlink()
-    with pytest.raises(BrokenRun, match=expected):
+    cells.write_text(cells.read_text(encoding="utf-8").replace("api_cpu_s", "cpu"), encoding="utf-8")
+    with pytest.raises(BrokenRun, match=r"lacks columns of results\.schema: api_cpu_s"):
+        load(tmp_path)
+    (tmp_path / MANIFEST).unlink()
+    with pytest.raises(BrokenRun, match=r"not a run: expected manifest\.json"):
         load(tmp_path)
 
 
@@ -57,16 +51,13 @@ def test_samples_that_do_not_match_the_counts_are_refused(tmp_path: Path) -> Non
             load(tmp_path)
 
 
-def test_a_transport_without_a_cell_is_named(tmp_path: Path) -> None:
-    run = load(write(tmp_path, SyntheticRun(slugs=["raw_websocket"])))
+def test_a_transport_without_a_cell_and_a_setting_that_the_manifest_does_not_state_are_named(tmp_path: Path) -> None:
+    (write(tmp_path, SyntheticRun(slugs=["raw_websocket"])) / MANIFEST).write_text('{"workloads": []}')
+    run = load(tmp_path)
     with pytest.raises(BrokenRun, match="no valid cell of short_polling"):
         run.deliveries_of("short_polling")
-
-
-def test_a_setting_that_the_manifest_does_not_state_is_named(tmp_path: Path) -> None:
-    (write(tmp_path, SyntheticRun()) / MANIFEST).write_text(json.dumps({"workloads": []}), encoding="utf-8")
     with pytest.raises(BrokenRun, match="states no 'poll_interval_s'"):
-        load(tmp_path).setting("poll_interval_s")
+        run.setting("poll_interval_s")
 
 
 def test_of_several_loads_the_first_is_read_unless_another_is_named(tmp_path: Path) -> None:
@@ -127,13 +118,10 @@ def test_prices_are_ratios_of_sums_and_show_what_the_push_service_spent(tmp_path
 
 def test_measured_requests_lie_beside_what_theory_predicts(tmp_path: Path) -> None:
     run = load(write(tmp_path, SyntheticRun(messages=100)))
+    assert price(run, "raw_websocket", EMPTY) is None, "it never reads"
     for slug in ("short_polling", "long_polling", "raw_websocket"):
         paid = price(run, slug, REQUESTS)
         assert paid is not None and paid.value == pytest.approx(paid.predicted, rel=0.02)
-
-
-def test_a_transport_that_never_reads_has_no_share_of_empty_answers(tmp_path: Path) -> None:
-    assert price(load(write(tmp_path, SyntheticRun())), "raw_websocket", EMPTY) is None
 
 
 def test_what_another_target_does_not_count_has_no_price_and_no_prediction(tmp_path: Path) -> None:

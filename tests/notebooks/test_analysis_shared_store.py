@@ -7,17 +7,10 @@ from typing import Any
 
 import pytest
 
+from notebooks.analysis.deployments import side_by_side
 from notebooks.analysis.deployments.reports import NAMES
-from notebooks.analysis.deployments.side_by_side import (
-    bytes_each,
-    cpu_us,
-    latency_ms,
-    load_table,
-    resident_mib,
-    under_load,
-)
 from notebooks.analysis.figures import shared_store as charts
-from notebooks.analysis.shared_store import SHARED, StoreChoice, load_shared_store
+from notebooks.analysis.shared_store import SHARED, SharedStore, StoreChoice, load_shared_store
 from results.schema import APPENDS, CROSS_PROCESS, DEPLOYMENTS, DEPLOYMENTS_FILE, LOADS, SHARED_STORE_FILE
 from servers.transports import TRANSPORTS, find
 from tests.support.hosted_record import row_of
@@ -44,22 +37,17 @@ def record() -> dict[str, Any]:
     ]
     appends = [row_of(APPENDS, store="redis", appends=100, acked_p50_s=0.001, api_cpu_s=0.02, store_cpu_s=0.01)]
     made: dict[str, Any] = {"machine": {"cpu": "A", "cores": 2}, "engines": {"redis": "redis 7"}, "commit": "0" * 40}
-    made |= {
-        "pinning": "none",
-        "push_service": "local stand-in",
-        "workloads": [{"measured_s": 2.0}],
-        "load_average": 1.0,
-    }
-    return made | {"loads": served, "cross_process": cross_process, "appends": appends}
+    made |= {"pinning": "none", "push_service": "local stand-in", "workloads": [{"measured_s": 2.0}]}
+    return made | {"load_average": 1.0, "loads": served, "cross_process": cross_process, "appends": appends}
 
 
-def written(folder: Path, made: dict[str, Any]) -> Path:
+def loaded(folder: Path, made: dict[str, Any]) -> SharedStore:
     (folder / SHARED_STORE_FILE).write_text(json.dumps(made))
-    return folder
+    return load_shared_store(folder)
 
 
 def test_a_cost_includes_the_engine_and_a_difference_is_that_of_each_repeat(tmp_path: Path) -> None:
-    measured = load_shared_store(written(tmp_path, record()))
+    measured = loaded(tmp_path, record())
     assert measured.choices == tuple(CHOICES)
     cost = measured.cpu_us("raw_websocket", StoreChoice("redis", 2))
     assert [cost.total.value, cost.engine] == pytest.approx([225, 75])
@@ -72,26 +60,21 @@ def test_a_cost_includes_the_engine_and_a_difference_is_that_of_each_repeat(tmp_
 def test_the_evidence_states_deliveries_and_repeated_windows(tmp_path: Path) -> None:
     made = record()
     made["cross_process"][0] |= {"same_n": 10, "other_n": 20, "trials": 2}
-    measured = load_shared_store(written(tmp_path, made))
+    measured = loaded(tmp_path, made)
     assert measured.evidence.startswith(f"{1000 * len(made['loads']) + 30:,} deliveries, none lost")
     assert "2 repeats of 2 s" in measured.evidence
     windows = len(made["loads"]) + len(made["cross_process"])
     assert f"1 of {windows} windows were measured again" in measured.circumstances
 
 
-def test_a_void_row_is_left_out(tmp_path: Path) -> None:
+def test_a_void_row_and_one_in_which_the_generator_lagged_are_left_out(tmp_path: Path) -> None:
     made = record()
     made["loads"][1]["verdict"] = "void"
-    measured = load_shared_store(written(tmp_path, made))
-    assert measured.cpu_us("short_polling", StoreChoice("sqlite", 1)).total.value == pytest.approx(100)
-    assert measured.evidence.endswith("1 void window left out")
-
-
-def test_a_row_in_which_the_generator_lagged_is_left_out(tmp_path: Path) -> None:
-    made = record()
     made["cross_process"][1] |= {"heartbeat_lag_p99_s": 0.1, "other_p50_s": 5.0}
-    measured = load_shared_store(written(tmp_path, made))
+    measured = loaded(tmp_path, made)
+    assert measured.cpu_us("short_polling", StoreChoice("sqlite", 1)).total.value == pytest.approx(100)
     assert measured.cross_process_ms("short_polling", "redis").other.value == pytest.approx(3.0)
+    assert measured.evidence.endswith("2 void windows left out")
 
 
 def test_theory_knows_which_transports_depend_on_the_process() -> None:
@@ -118,9 +101,10 @@ def write_deployments(folder: Path, change: Callable[[list[Row]], None] = lambda
 
 
 def test_costs_are_those_of_one_delivery_over_all_processes_and_directions(tmp_path: Path) -> None:
-    rows = under_load(write_deployments(tmp_path)).head(1)
-    assert [*latency_ms(rows, 50), *latency_ms(rows, 99), *cpu_us(rows)] == pytest.approx([2, 4, 3000])
-    assert [*bytes_each(rows), *resident_mib(rows)] == [600, 3]
+    rows = side_by_side.under_load(write_deployments(tmp_path)).head(1)
+    figures = (side_by_side.latency_ms(rows, 50), side_by_side.latency_ms(rows, 99), side_by_side.cpu_us(rows))
+    assert [each.item() for each in figures] == pytest.approx([2, 4, 3000])
+    assert [*side_by_side.bytes_each(rows), *side_by_side.resident_mib(rows)] == [600, 3]
 
 
 def test_the_table_shows_medians_with_their_limits_and_leaves_out_void_rows(tmp_path: Path) -> None:
@@ -128,12 +112,10 @@ def test_the_table_shows_medians_with_their_limits_and_leaves_out_void_rows(tmp_
         rows[0] |= {"verdict": "void", "latency_p50_s": 9.0}
         rows[2] |= {"latency_p50_s": 0.004}
 
-    lines = load_table(write_deployments(tmp_path, change)).text.splitlines()
+    lines = side_by_side.load_table(write_deployments(tmp_path, change)).text.splitlines()
     assert [line.split(" | ")[1] for line in lines[2:]] == ["2.0 ms", "3.0 ms (2.0 ms to 4.0 ms)", "2.0 ms"]
 
 
 def test_cpu_time_that_was_not_counted_is_not_guessed(tmp_path: Path) -> None:
-    def uncounted(rows: list[Row]) -> None:
-        rows[0]["store_cpu_s"] = None
-
-    assert cpu_us(under_load(write_deployments(tmp_path, uncounted))).isna().tolist() == [True, *[False] * 5]
+    rows = side_by_side.under_load(write_deployments(tmp_path, lambda rows: rows[0].update(store_cpu_s=None)))
+    assert side_by_side.cpu_us(rows).isna().tolist() == [True, *[False] * 5]

@@ -15,6 +15,7 @@ EMPTY = b'{"type":"page","epoch":"e","after":0,"next":0,"events":[]}'
 POLL = b"GET /rooms/room-0/events?after=e.0&connection=connection-1 HTTP/1.1\r\nAuthorization: Bearer t1\r\n\r\n"
 UPGRADE = b"GET /rooms/room-0/socket HTTP/1.1\r\nUpgrade: websocket\r\n\r\n"
 KEY = b"\x01\x02\x03\x04"
+JOIN = b'{"type":"join","connection":"connection-1"}'
 
 
 def answer(body: bytes) -> bytes:
@@ -28,11 +29,21 @@ def frame(payload: bytes, opcode: int = 1, key: bytes = b"") -> bytes:
     return bytes([0x80 | opcode]) + size + key + masked
 
 
-def recorded(folder: Path, slug: str, *parts: tuple[bool, float, bytes]) -> Capture:
-    """Write a capture of one connection, as the load tests do, and read it."""
+UPGRADED = b"HTTP/1.1 101 Switching Protocols\r\n\r\n"
+OPENED = (True, -1.0, UPGRADE), (False, -0.9, UPGRADED), (True, -0.8, frame(JOIN, key=KEY))
+
+
+def recorded(folder: Path, slug: str, *parts: tuple[bool, float, bytes], connections: bool = False) -> Capture:
+    """Write a capture, as the load tests do, and read it; connections: whether each part has one of its own."""
     pieces = [
-        {"link": "clients to API", "connection": 0, "up": up, "at_s": at_s, "data": data.decode("latin-1")}
-        for up, at_s, data in parts
+        {
+            "link": "clients to API",
+            "connection": connections * number,
+            "up": up,
+            "at_s": at_s,
+            "data": str(data, "latin-1"),
+        }
+        for number, (up, at_s, data) in enumerate(parts)
     ]
     path = folder / CAPTURES_FILE
     path.write_text(json.dumps({"transports": {slug: pieces}}), encoding="utf-8")
@@ -59,13 +70,8 @@ def test_requests_and_responses_are_separated_however_tcp_cut_them(tmp_path: Pat
 
 def test_frames_are_unmasked_and_every_part_of_them_is_counted(tmp_path: Path) -> None:
     command = b'{"type":"send","client_id":"1-0","text":"hi"}'
-    join = b'{"type":"join","connection":"connection-1"}'
-    upgraded = b"HTTP/1.1 101 Switching Protocols\r\n\r\n"
-    talked = recorded(
-        tmp_path, "raw_websocket", (True, -1.0, UPGRADE), (False, -0.9, upgraded), (True, -0.8, frame(join, key=KEY)),
-        (True, 1.0, frame(command, key=KEY)), (False, 1.1, frame(PAGE * 2, 2) + frame(b"", 9)),
-    )  # fmt: skip
-    messages = wire_messages(talked)
+    talk = (True, 1.0, frame(command, key=KEY)), (False, 1.1, frame(PAGE * 2, 2) + frame(b"", 9))
+    messages = wire_messages(recorded(tmp_path, "raw_websocket", *OPENED, *talk))
     assert [each.head for each in messages[3:]] == ["text", "binary", "ping"]
     assert [label(each) for each in messages[:4]] == ["keep this line open", "101, line open", "join", "send message"]
     assert [part.name for part in messages[3].parts] == ["frame header", "masking key", "payload"]
@@ -74,12 +80,7 @@ def test_frames_are_unmasked_and_every_part_of_them_is_counted(tmp_path: Path) -
 
 
 def test_a_pushed_message_needs_no_request(tmp_path: Path) -> None:
-    upgraded = b"HTTP/1.1 101 Switching Protocols\r\n\r\n"
-    join = frame(b'{"type":"join","connection":"connection-1"}', key=KEY)
-    pushed = recorded(
-        tmp_path, "raw_websocket", (True, -1.0, UPGRADE), (False, -0.9, upgraded), (True, -0.8, join),
-        (False, 0.5, frame(PAGE)),
-    )  # fmt: skip
+    pushed = recorded(tmp_path, "raw_websocket", *OPENED, (False, 0.5, frame(PAGE)))
     (message,) = one_message(pushed).messages
     assert message.size == 2 + len(PAGE)
     with pytest.raises(BrokenRun, match="no response that says: no"):
@@ -98,12 +99,6 @@ def test_a_streaming_response_is_labelled_event_by_event(tmp_path: Path) -> None
 
 def test_a_users_connections_are_found_by_connection_and_token(tmp_path: Path) -> None:
     send = b"POST /rooms/room-0/send HTTP/1.1\r\nAuthorization: Bearer t1\r\nContent-Length: 0\r\n\r\n"
-    other = send.replace(b"t1", b"t2")
-    pieces = [
-        {"link": "clients to API", "connection": number, "up": True, "at_s": 0.0, "data": data.decode()}
-        for number, data in enumerate((POLL, send, other))
-    ]
-    path = tmp_path / CAPTURES_FILE
-    path.write_text(json.dumps({"transports": {"long_polling": pieces}}), encoding="utf-8")
-    own = connections_of(1, wire_messages(captures(path)["long_polling"]))
+    parts = [(True, 0.0, each) for each in (POLL, send, send.replace(b"t1", b"t2"))]
+    own = connections_of(1, wire_messages(recorded(tmp_path, "long_polling", *parts, connections=True)))
     assert {connection.number for connection in own} == {0, 1}

@@ -96,7 +96,7 @@ TABLES: dict[str, Table] = {
     "bench": Table(benched, ["short polling,", "fan-out,", "memory"], ["met", "missed", "void"], [("median", "6,178")]),
     "calibrate": Table(calibrated, LABELS[:3], ["suspect"], [("n", "123,456")]),
     "summary": Table(summarised, LABELS, ["suspect"], [("requests", "0.45")]),
-    "scenarios": Table(listed, [row.name for row in SCENARIOS], [], []),
+    "scenarios": Table(listed, [f"{row.name} {row.question}" for row in SCENARIOS], [], []),
 }
 
 
@@ -134,11 +134,9 @@ def test_a_table_is_whole_at_every_width(name: str, width: int, tmp_path: Path) 
         assert ends(lines, number) and ends(lines, number) <= ends(lines, heading)
 
 
-@pytest.mark.parametrize("encoding", ["latin-1", "ascii"])
 @pytest.mark.parametrize("name", TABLES)
-def test_a_table_keeps_its_shape_in_an_encoding_with_few_characters(name: str, encoding: str, tmp_path: Path) -> None:
-    (tmp_path / "other").mkdir()
-    plain, whole = printed(name, 80, encoding, tmp_path), printed(name, 80, "utf-8", tmp_path / "other")
+def test_a_table_keeps_its_shape_in_an_encoding_with_few_characters(name: str, tmp_path: Path) -> None:
+    plain, whole = (printed(name, 80, encoding, tmp_path) for encoding in ("ascii", "utf-8"))
     assert [len(line) for line in plain.splitlines()] == [len(line) for line in whole.splitlines()]
     assert plain.count("?") == whole.count("?")
 
@@ -146,15 +144,11 @@ def test_a_table_keeps_its_shape_in_an_encoding_with_few_characters(name: str, e
 COLUMNS = (TableColumn("name", text=True), TableColumn("first", "ms", priority=2), TableColumn("second", priority=1))
 
 
-@pytest.mark.parametrize(("width", "shown"), [(40, [0, 1, 2]), (18, [0, 2]), (10, [0]), (3, [0])])
-def test_the_least_important_columns_are_left_out_first(width: int, shown: list[int]) -> None:
-    rows = [TableRow(("anybody", "12", "3.4"))]
-    assert FittedTable(COLUMNS, rows).shown(width) == shown
-
-
-def test_what_is_left_out_is_named_below_the_table() -> None:
+def test_the_least_important_columns_are_left_out_first_and_named_below_the_table() -> None:
+    table = FittedTable(COLUMNS, [TableRow(("anybody", "12", "3.4"))])
+    assert [table.shown(width) for width in (40, 18, 10, 3)] == [[0, 1, 2], [0, 2], [0], [0]]
     console = Console(file=io.StringIO(), width=18, record=True)
-    console.print(FittedTable(COLUMNS, [TableRow(("anybody", "12", "3.4"))]))
+    console.print(table)
     assert "Not shown at 18 columns: first ms." in " ".join(console.export_text().split())
 
 
@@ -183,18 +177,17 @@ def test_without_colour_every_verdict_is_still_a_word(monkeypatch: pytest.Monkey
 
 
 @pytest.mark.filterwarnings("ignore:.*found in sys.modules:RuntimeWarning")
-@pytest.mark.parametrize("encoding", ["latin-1", "ascii"])
 @pytest.mark.parametrize("command", COMMANDS)
-def test_help_is_written_in_every_encoding(command: str, encoding: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_help_is_written_even_in_ascii(command: str, monkeypatch: pytest.MonkeyPatch) -> None:
     written = io.BytesIO()
     monkeypatch.setenv("COLUMNS", "40")
     monkeypatch.setattr(sys, "argv", [command, "--help"])
-    monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(written, encoding))
+    monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(written, "ascii"))
     with pytest.raises(SystemExit) as ended:
         runpy.run_module(command, run_name="__main__")
     sys.stdout.flush()
     assert ended.value.code == 0
-    assert "--help" in written.getvalue().decode(encoding)
+    assert "--help" in written.getvalue().decode("ascii")
 
 
 def test_a_chat_in_a_pipe_is_written_in_every_encoding(monkeypatch: pytest.MonkeyPatch) -> None:
