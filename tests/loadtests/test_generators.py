@@ -49,27 +49,18 @@ def test_what_users_went_through_is_put_together_by_one_clock() -> None:
         noted.offline.append((0, user))
         noted.requests.append(Request(user, OPENING, 102.0 + noted.ahead_s, 103.0 + noted.ahead_s, True))
     whole = merged([here, away])
+    assert whole.window == merged([away]).window == WINDOW
+    assert [row.received_s for row in whole.deliveries()] == pytest.approx([105.5, 105.5])
     assert whole.offline == [(0, 0), (0, 1)]
     assert whole.requests == [Request(0, OPENING, 102.0, 103.0, True), Request(1, OPENING, 102.0, 103.0, True)]
 
 
-def test_a_process_that_cannot_count_leaves_the_whole_uncounted() -> None:
+def test_a_process_that_cannot_count_leaves_the_whole_uncounted_and_nothing_cannot_be_merged() -> None:
     silent = part(1, "bob")
     silent.client_bytes = None
     assert merged([part(0, "ann"), silent]).client_bytes is None
-
-
-def test_nothing_cannot_be_merged() -> None:
     with pytest.raises(ValueError, match="at least one process"):
         merged([])
-
-
-def test_a_clock_of_another_machine_is_translated() -> None:
-    here, away = part(0, "ann"), part(1, "bob", ahead_s=5000.0)
-    whole = merged([here, away])
-    assert whole.window == WINDOW
-    assert [row.received_s for row in whole.deliveries()] == pytest.approx([105.5, 105.5])
-    assert merged([away]).window == WINDOW
 
 
 def test_a_delivery_between_machines_is_accounted_for_but_not_timed() -> None:

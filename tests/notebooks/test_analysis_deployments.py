@@ -7,12 +7,12 @@ from notebooks.analysis.deployments import managed, reports, side_by_side
 from notebooks.analysis.figures import bill, outages
 from notebooks.analysis.figures.bill import FreeEnd
 from notebooks.analysis.figures.style import picture
-from notebooks.analysis.runs import ROOT, load
+from notebooks.analysis.runs import load
 from results.costs.deployments import DEPLOYMENTS, bills, measured_in
 from results.costs.metering import Activity
 from results.costs.plans import load_prices
+from tests.support.claims import REFERENCE
 
-REFERENCE = ROOT / "results" / "reference"
 MEASURED, PRICES = measured_in(REFERENCE), load_prices()
 OUTAGES = reports.outages(REFERENCE)
 MOST = 100_000

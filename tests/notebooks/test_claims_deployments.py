@@ -1,9 +1,7 @@
 """Claims about the three ways out: each verdict follows from parts, outages, bills and code, and changes with them."""
 
-import json
 import shutil
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -13,15 +11,13 @@ import pytest
 from notebooks.analysis.claims import deployments
 from notebooks.analysis.claims.claim import Evidence, Observed, Verdict
 from notebooks.analysis.deployments.reports import MANAGED, SEPARATE, SINGLE
-from notebooks.analysis.runs import ROOT
 from results.schema import CELLS_FILE, CODE_COMPARISON_FILE, OUTAGES_FILE, PARTS_FILE, SHARED_STORE_FILE
-from tests.support.claims import judged
+from tests.support.claims import REFERENCE, changed, judged
 
-REFERENCE = ROOT / "results" / "reference"
 CPU = ("api_cpu_s", "store_cpu_s", "push_service_cpu_s")
 HOLDS, NO_LONGER = Verdict.HOLDS, Verdict.NO_LONGER
 Test = Callable[[Evidence], Observed]
-Change = Callable[[Any], None]
+Figures = dict[str, Any]
 
 
 @pytest.fixture
@@ -33,53 +29,43 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
-@contextmanager
-def changed(path: Path) -> Iterator[Any]:
-    found = json.loads(path.read_text(encoding="utf-8"))
-    yield found
-    path.write_text(json.dumps(found), encoding="utf-8")
+def change(record: Any, figures: Figures) -> None:
+    """Set figures in a record, or in each row of a table; those of a part stand in a dict of their own."""
+    for row in record if isinstance(record, list) else [record]:
+        for name, figure in figures.items():
+            if isinstance(figure, dict) and (isinstance(row[name], list) or figure.keys() <= row[name].keys()):
+                change(row[name], figure)
+            else:
+                row[name] = figure
 
 
-def every_row(table: str, **figures: object) -> Change:
-    """Return a change that sets these figures in all rows of a table."""
-
-    def change(record: Any) -> None:
-        for row in record[table]:
-            row.update(figures)
-
-    return change
-
-
-def lines_of(example: str, lines: int) -> Change:
-    return lambda code: code[example].update(lines=lines)
-
-
-def part(name: str, value: list[str]) -> Change:
-    return lambda parts: parts[SEPARATE].update({name: value})
-
-
-def works_as_written(code: Any) -> None:
-    for each in code["WebSocket in JavaScript, as written"]["in_node"]:
-        each["result"] = {"received": "Hello!", "type": "String"}
+RUNS: Figures = {
+    "WebSocket in JavaScript, as written": {"in_node": {"result": {"received": "Hello!", "type": "String"}}}
+}
 
 
 @pytest.mark.parametrize(
-    ("test", "file", "change", "verdict"),
+    ("test", "file", "figures", "verdict"),
     [
-        (deployments.scale_yourself, SHARED_STORE_FILE, every_row("loads", **dict.fromkeys(CPU, 0.1)), NO_LONGER),
-        (deployments.easy_setup, CODE_COMPARISON_FILE, lines_of("Pusher chat in Python", 20), HOLDS),
-        (deployments.easy_setup, CODE_COMPARISON_FILE, lines_of("Pusher in JavaScript, without an API", 13), NO_LONGER),
-        (deployments.external_dependency, OUTAGES_FILE, every_row("outages", silent_s=0.1), NO_LONGER),
-        (deployments.no_external_service, PARTS_FILE, part("rented", ["push_service"]), NO_LONGER),
-        (deployments.two_servers, PARTS_FILE, part("own", ["server", "store"]), NO_LONGER),
-        (deployments.more_complex, PARTS_FILE, part("links", []), NO_LONGER),
-        (deployments.speaks_at_once, CODE_COMPARISON_FILE, works_as_written, HOLDS),
-        (deployments.relays_as_it_came, CODE_COMPARISON_FILE, works_as_written, HOLDS),
+        (deployments.scale_yourself, SHARED_STORE_FILE, {"loads": dict.fromkeys(CPU, 0.1)}, NO_LONGER),
+        (deployments.easy_setup, CODE_COMPARISON_FILE, {"Pusher chat in Python": {"lines": 20}}, HOLDS),
+        (
+            deployments.easy_setup,
+            CODE_COMPARISON_FILE,
+            {"Pusher in JavaScript, without an API": {"lines": 13}},
+            NO_LONGER,
+        ),
+        (deployments.external_dependency, OUTAGES_FILE, {"outages": {"silent_s": 0.1}}, NO_LONGER),
+        (deployments.no_external_service, PARTS_FILE, {SEPARATE: {"rented": ["push_service"]}}, NO_LONGER),
+        (deployments.two_servers, PARTS_FILE, {SEPARATE: {"own": ["server", "store"]}}, NO_LONGER),
+        (deployments.more_complex, PARTS_FILE, {SEPARATE: {"links": []}}, NO_LONGER),
+        (deployments.speaks_at_once, CODE_COMPARISON_FILE, RUNS, HOLDS),
+        (deployments.relays_as_it_came, CODE_COMPARISON_FILE, RUNS, HOLDS),
     ],
 )
-def test_a_verdict_follows(folder: Path, test: Test, file: str, change: Change, verdict: Verdict) -> None:
+def test_a_verdict_follows(folder: Path, test: Test, file: str, figures: Figures, verdict: Verdict) -> None:
     with changed(folder / file) as record:
-        change(record)
+        change(record, figures)
     assert judged(test, Evidence(folder)).verdict is verdict
 
 

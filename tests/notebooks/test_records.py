@@ -1,6 +1,5 @@
 """Records beside a run: each is refused when it is missing, lacks a column, or does not add up."""
 
-import json
 from collections.abc import Callable
 from pathlib import Path
 
@@ -14,32 +13,16 @@ from notebooks.analysis.runs import ROOT, BrokenRun
 from notebooks.analysis.serverless import load_hosted
 from notebooks.analysis.shared_store import load_shared_store
 from notebooks.analysis.wire.captures import captures
-from results.schema import (
-    CAPTURES_FILE,
-    DEPLOYMENTS_FILE,
-    DRILLS,
-    DRILLS_FILE,
-    HOSTED_FILE,
-    OUTAGES_FILE,
-    SHARED_STORE_FILE,
-)
+from results import schema
+from tests.support.claims import REFERENCE, changed
 
-REFERENCE = ROOT / "results" / "reference"
 Reader = Callable[[Path], object]
 TABLES: list[tuple[Reader, str, str]] = [
-    (load_hosted, HOSTED_FILE, "hosted"),
-    (load_shared_store, SHARED_STORE_FILE, "loads"),
-    (load_shared_store, SHARED_STORE_FILE, "cross_process"),
-    (under_load, DEPLOYMENTS_FILE, "deployments"),
+    (load_hosted, schema.HOSTED_FILE, "hosted"),
+    (load_shared_store, schema.SHARED_STORE_FILE, "loads"),
+    (load_shared_store, schema.SHARED_STORE_FILE, "cross_process"),
+    (under_load, schema.DEPLOYMENTS_FILE, "deployments"),
 ]
-
-
-def with_first_row(folder: Path, name: str, table: str, change: Callable[[dict[str, float]], object]) -> Path:
-    """Write a record of the reference with its first row changed."""
-    record = json.loads((REFERENCE / name).read_text(encoding="utf-8"))
-    change(record[table][0])
-    (folder / name).write_text(json.dumps(record), encoding="utf-8")
-    return folder
 
 
 @pytest.mark.parametrize(
@@ -53,7 +36,7 @@ def with_first_row(folder: Path, name: str, table: str, change: Callable[[dict[s
         (reports.parts, "python -m tests.outages.parts"),
         (reports.code, "python -m servers.shortest.compare"),
         (ledger.table, "python -m notebooks.analysis claims"),
-        (lambda folder: captures(folder / CAPTURES_FILE), "python -m loadtests capture"),
+        (lambda folder: captures(folder / schema.CAPTURES_FILE), "python -m loadtests capture"),
     ],
 )
 def test_of_a_missing_record_the_command_that_makes_it_is_named(read: Reader, maker: str, tmp_path: Path) -> None:
@@ -66,32 +49,30 @@ def test_of_a_missing_record_the_command_that_makes_it_is_named(read: Reader, ma
 def test_a_loss_is_refused(read: Reader, name: str, table: str, column: str, tmp_path: Path) -> None:
     if (table, column) == ("cross_process", "expected"):
         column = "out_of_order"  # half of each room is measured: there is no number of deliveries due
-    folder = with_first_row(tmp_path, name, table, lambda row: row.update({column: row[column] + 1}))
+    with changed(tmp_path / name) as record:
+        record[table][0][column] += 1
     with pytest.raises(BrokenRun, match="lost, doubled or out of order"):
-        read(folder)
+        read(tmp_path)
 
 
 @pytest.mark.parametrize(
     ("read", "name", "table"),
-    [*TABLES, (load_drills, DRILLS_FILE, "kills"), (reports.outages, OUTAGES_FILE, "outages")],
+    [*TABLES, (load_drills, schema.DRILLS_FILE, "kills"), (reports.outages, schema.OUTAGES_FILE, "outages")],
 )
 def test_a_record_that_lacks_a_column_is_refused(read: Reader, name: str, table: str, tmp_path: Path) -> None:
-    record = json.loads((REFERENCE / name).read_text(encoding="utf-8"))
-    for row in record[table]:
-        del row["lost"]
-    (tmp_path / name).write_text(json.dumps(record), encoding="utf-8")
+    with changed(tmp_path / name) as record:
+        for row in record[table]:
+            del row["lost"]
     with pytest.raises(BrokenRun, match=r"lacks columns of results\.schema: lost"):
         read(tmp_path)
 
 
 @pytest.mark.parametrize("rows_max", [None, 1, 0], ids=["whole", "one row", "no row"])
-@pytest.mark.parametrize("table", [*DRILLS, "every"])
+@pytest.mark.parametrize("table", [*schema.DRILLS, "every"])
 def test_a_short_record_of_drills_shows_what_it_has(rows_max: int | None, table: str, tmp_path: Path) -> None:
-    record = json.loads((REFERENCE / DRILLS_FILE).read_text(encoding="utf-8"))
-    for name in DRILLS:
-        if table in (name, "every"):
+    with changed(tmp_path / schema.DRILLS_FILE) as record:
+        for name in schema.DRILLS if table == "every" else [table]:
             record[name] = record[name][:rows_max]
-    (tmp_path / DRILLS_FILE).write_text(json.dumps(record), encoding="utf-8")
     drills = load_drills(tmp_path)
     assert (drills.losses, drills.failures) == (0, 0)
     assert len(drills.rows()) >= sum(len(rows) > 0 for rows in drills.tables.values())

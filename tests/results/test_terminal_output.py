@@ -59,7 +59,7 @@ def compared(console: Console, _: Path) -> None:
     talk = cell(BOTH)
     (messages,) = talk.kinds
     figures = talk.figures | {"delivered": 123_456.0, "expected": 123_456.0, "client_down_bytes": 123_456_789.0}
-    typing = messages._replace(kind="typing", delivered=6_789, still_true=1, latency_p95_s=12.345)
+    typing = messages._replace(kind="typing", delivered=6_789, still_true=1_697, latency_p95_s=12.345)
     cells = [
         replace(talk, planned=replace(PLANNED, transport=row), figures=figures, kinds=(messages, typing))
         for row in TRANSPORTS
@@ -92,7 +92,7 @@ def listed(console: Console, _: Path) -> None:
 
 LABELS = [row.label for row in TRANSPORTS]
 TABLES: dict[str, Table] = {
-    "compare": Table(compared, LABELS, ["valid"], [("of due", "123,456"), ("p95", "12,345")]),
+    "compare": Table(compared, LABELS, ["valid"], [("of due", "123,456"), ("p95", "12,345"), ("true", "25%")]),
     "bench": Table(benched, ["short polling,", "fan-out,", "memory"], ["met", "missed", "void"], [("median", "6,178")]),
     "calibrate": Table(calibrated, LABELS[:3], ["suspect"], [("n", "123,456")]),
     "summary": Table(summarised, LABELS, ["suspect"], [("requests", "0.45")]),

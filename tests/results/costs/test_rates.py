@@ -17,7 +17,7 @@ from results.schema import CELLS, CELLS_FILE
 
 REFERENCE = Path(__file__).parents[3] / "results" / "reference"
 RATES = st.one_of(st.just(0.0), st.floats(1e-7, 10))
-each_transport = pytest.mark.parametrize("slug", pd.read_csv(REFERENCE / CELLS_FILE)["transport"].unique())
+CELLS_OF_REFERENCE = pd.read_csv(REFERENCE / CELLS_FILE)
 
 
 def write_run(folder: Path, loads: tuple[str, ...], cells: Mapping[str, str]) -> None:
@@ -66,16 +66,11 @@ def test_the_reference_pays_a_request_per_event_and_three_heartbeats_a_lease() -
     assert rates(REFERENCE, "short_polling").requests.user_s == pytest.approx(1 / 2, rel=0.01)
 
 
-@each_transport
-def test_rates_miss_no_load_of_the_reference_by_much(slug: str) -> None:
-    found = rates(REFERENCE, slug)
+@pytest.mark.parametrize("slug", CELLS_OF_REFERENCE["transport"].unique())
+def test_rates_miss_no_load_of_the_reference_by_much_and_overestimate_cpu_with_the_most_users(slug: str) -> None:
+    found, cells = rates(REFERENCE, slug), CELLS_OF_REFERENCE
     assert found.requests.error < 0.05
     assert found.cpu_s.error < 0.35
-
-
-@each_transport
-def test_with_the_most_users_the_rates_overestimate_cpu(slug: str) -> None:
-    found, cells = rates(REFERENCE, slug), pd.read_csv(REFERENCE / CELLS_FILE)
     assert found.users_max >= 800
     of_slug = cells[(cells["transport"] == slug) & (cells["verdict"] != "void") & (cells["users"] == found.users_max)]
     for row in of_slug.to_dict("records"):
