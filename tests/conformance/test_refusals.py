@@ -105,7 +105,7 @@ async def test_a_cursor_that_leads_nowhere_is_refused(harness: ChatHarness) -> N
 async def test_a_room_must_be_joined_before_it_is_spoken_in(harness: ChatHarness) -> None:
     async with harness.joined("Ada") as (ada,):
         elsewhere = ChatHarness(harness.transport, harness.address)
-        assert await raw_sender(elsewhere).uninvited(ada.account.token, "send", message()) == "not_joined"
+        assert await raw_sender(elsewhere).command(ada.account.token, "send", message(), joins=False) == "not_joined"
 
 
 async def test_who_has_left_is_a_stranger_until_they_join_again(harness: ChatHarness) -> None:

@@ -6,13 +6,13 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequenc
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import psutil
 
 from servers.deploy.child_process import ChildProcess, python_module
 from servers.deploy.empty_database import engine_folder
-from servers.deploy.engines import ENGINES
+from servers.deploy.engines import ENGINES, Engine
 from servers.transports import find
 from tests.outages.outages import COMPILED
 from tests.outages.outcome import outcome_of
@@ -23,17 +23,6 @@ from tests.support.pusher_process import ENV, service_settings
 DURATIONS = ("--lease", "6", "--hold", "2", "--ping", "2")
 DEADLINE_S = 60.0
 EXAMPLES = 3
-
-
-class Victim(Protocol):
-    """A process that can be killed and started again: a server, or `servers.deploy.engines.Engine`."""
-
-    @property
-    def pid(self) -> int: ...
-
-    def kill(self) -> None: ...
-
-    def start(self) -> None: ...
 
 
 class Server:
@@ -66,6 +55,10 @@ class Server:
 
     def stop(self) -> None:
         self.child.stop()
+
+
+Victim = Server | Engine
+"""A process that can be killed and started again."""
 
 
 @dataclass(frozen=True, slots=True)

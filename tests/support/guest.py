@@ -68,11 +68,14 @@ def guest(address: str, room: str = "") -> Iterator[Guest]:
 
 
 def bare_socket(address: str, room: str, **options: Any) -> ClientConnection:
-    """Open a WebSocket that has not joined yet, and sends no pings."""
-    url = f"{address.rstrip('/').replace('http', 'ws', 1)}/rooms/{room}/socket"
-    opened: ClientConnection = connect(
-        url, proxy=None, compression=None, ping_interval=None, close_timeout=1, **options
-    )
+    """Open a WebSocket that has not joined yet."""
+    return silent_socket(f"{address.rstrip('/')}/rooms/{room}/socket", **options)
+
+
+def silent_socket(url: str, **options: Any) -> ClientConnection:
+    """Open a WebSocket that sends no pings."""
+    given = {"proxy": None, "compression": None, "ping_interval": None, "close_timeout": 1, **options}
+    opened: ClientConnection = connect(url.replace("http", "ws", 1), **given)
     return opened
 
 

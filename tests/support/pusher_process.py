@@ -6,11 +6,11 @@ from contextlib import contextmanager
 from typing import Any, cast
 
 import pusher
-from websockets.sync.client import ClientConnection, connect
+from websockets.sync.client import ClientConnection
 
 from servers.deploy.child_process import ChildProcess, started
 from servers.pusher_service.signatures import Credentials
-from tests.support.guest import closing, receive
+from tests.support.guest import closing, receive, silent_socket
 from tests.support.pusher_harness import CREDENTIALS, Json, signed_subscription
 
 ENV = {"PUSHER_APP_ID": CREDENTIALS.app_id, "PUSHER_KEY": CREDENTIALS.key, "PUSHER_SECRET": CREDENTIALS.secret}
@@ -43,14 +43,9 @@ def official_api(address: str, credentials: Credentials = CREDENTIALS) -> Iterat
         yield api
 
 
-@contextmanager
-def socket(
-    address: str, path: str = f"/app/{CREDENTIALS.key}?protocol=7", **options: Any
-) -> Iterator[ClientConnection]:
+def socket(address: str, path: str = f"/app/{CREDENTIALS.key}?protocol=7", **options: Any) -> ClientConnection:
     """Open a WebSocket to the service."""
-    url = address.replace("http", "ws", 1) + path
-    with connect(url, proxy=None, compression=None, ping_interval=None, close_timeout=1, **options) as connection:
-        yield connection
+    return silent_socket(address + path, **options)
 
 
 @contextmanager

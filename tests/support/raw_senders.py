@@ -34,13 +34,10 @@ class RawHttp:
                         await answer.aread()
         return code(answer)
 
-    async def command(self, token: str, kind: str, body: bytes) -> str:
-        """Send a command with any body, as a user who has joined."""
-        refused = await self.join(token)
-        return await self.uninvited(token, kind, body) if refused == OK else refused
-
-    async def uninvited(self, token: str, kind: str, body: bytes) -> str:
-        """The same without joining first."""
+    async def command(self, token: str, kind: str, body: bytes, joins: bool = True) -> str:
+        """Send a command with any body, as a user who has joined, or has not."""
+        if joins and (refused := await self.join(token)) != OK:
+            return refused
         async with self._client(token, {}) as http:
             return code(await http.post(f"/rooms/{quote(self._harness.room)}/{kind}", content=body))
 
@@ -61,11 +58,8 @@ class RawSocket:
     async def join(self, token: str, after: str = "", **headers: str) -> str:
         return await self._talk(headers, self._first(token, after))
 
-    async def command(self, token: str, kind: str, body: bytes) -> str:
-        return await self._talk({}, self._first(token), _typed(kind, body))
-
-    async def uninvited(self, token: str, kind: str, body: bytes) -> str:
-        return await self._talk({}, _typed(kind, body))
+    async def command(self, token: str, kind: str, body: bytes, joins: bool = True) -> str:
+        return await self._talk({}, *([self._first(token)] if joins else []), _typed(kind, body))
 
     @staticmethod
     def _first(token: str, after: str = "") -> bytes:
