@@ -2,8 +2,7 @@
 
 Teaches what a protocol without I/O leaves to its caller: write what it wants to reply after every read (pongs), join
 the frames of a fragmented message, and let one greenlet at a time write to the socket. Per message it costs half of
-what `websockets.sync` does. Leaves out compression, reconnecting, which is up to the caller, and a limit of silence: a
-trial is short, and one whose deliveries do not arrive is void.
+what `websockets.sync` does. Leaves out compression, and reconnecting, which is up to the caller.
 
 Locust has patched the standard library: this `socket` is gevent's, and waiting for it lets other greenlets run.
 """
@@ -19,14 +18,17 @@ from websockets.protocol import State
 from websockets.typing import Subprotocol
 from websockets.uri import WebSocketURI, parse_uri
 
-from loadtests.users.http_connection import BROWSER_HEADERS, ConnectionLost, connected_socket
+from loadtests.users.http_connection import BROWSER_HEADERS, RESPONSE_S, ConnectionLost, connected_socket
 from loadtests.users.reports import WEBSOCKET, Report, timed
 
 READ_BYTES = 65_536
 
 
 class WebSocketConnection:
-    """One open connection. Any greenlet may send; only one may receive. Both raise ConnectionLost."""
+    """One open connection. Any greenlet may send; only one may receive. Both raise ConnectionLost.
+
+    Silence of RESPONSE_S means that it is broken: servers send a ping every 20 s.
+    """
 
     def __init__(self, url: str, report: Report, subprotocol: str = "") -> None:
         """Connect, with a subprotocol if one is named; waits for the handshake, and reports how long it took."""
@@ -73,7 +75,7 @@ class WebSocketConnection:
         self._flush()
         while self._protocol.state is State.CONNECTING and self._protocol.handshake_exc is None:
             self._process(self._read())
-        self._socket.settimeout(None)
+        self._socket.settimeout(RESPONSE_S)
         if self._protocol.handshake_exc is not None:
             raise ConnectionLost(f"{url}: {self._protocol.handshake_exc}")
 

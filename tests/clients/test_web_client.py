@@ -89,6 +89,10 @@ def test_the_browsers_pauses_are_those_of_the_clients_in_python() -> None:
     assert pauses_ms == pytest.approx([1000 * backoff.next_s() for _ in shares])
 
 
+def test_the_demos_page_notices_silence_and_connects_again() -> None:
+    assert run_script("demo.mjs").split() == ["true", "10000", "2", "1"]
+
+
 def test_a_queue_takes_so_many_pages_and_more_once_some_are_read() -> None:
     assert run_script("queue.mjs").split() == ["256", "0", "true"]
 

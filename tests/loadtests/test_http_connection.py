@@ -7,7 +7,9 @@ from contextlib import contextmanager
 from threading import Thread
 
 import pytest
+from websockets.sync.server import ServerConnection, serve
 
+from loadtests.users import websocket_connection
 from loadtests.users.http_connection import ConnectionLost, HttpConnection, HttpConnectionPool
 from loadtests.users.http_session import HttpUserSession
 from servers.core.wire import Cursor
@@ -45,6 +47,19 @@ def responding(*answers: Sequence[bytes]) -> Iterator[tuple[str, list[int]]]:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         Thread(target=accept, daemon=True).start()
         yield f"http://127.0.0.1:{listener.getsockname()[1]}", used_by
+
+
+def test_a_websocket_that_is_silent_is_broken(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(websocket_connection, "RESPONSE_S", 0.2)
+
+    def say_nothing(connection: ServerConnection) -> None:
+        list(connection)
+
+    with serve(say_nothing, "127.0.0.1", 0) as server:
+        Thread(target=server.serve_forever, daemon=True).start()
+        url = f"ws://127.0.0.1:{server.socket.getsockname()[1]}"
+        with pytest.raises(ConnectionLost, match="timed out"):
+            websocket_connection.WebSocketConnection(url, lambda *_, **__: None).receive_within(5.0)
 
 
 def test_a_connection_is_used_again_once_its_answer_is_whole() -> None:

@@ -1,5 +1,9 @@
 // The page's connection to the demo that serves it: commands go up, the state of all lanes comes down.
 
+import { Backoff } from "../chat/backoff.js";
+import { ANSWER_MS } from "../chat/within.js";
+
+const COMMAND_MS = 60_000; // a lane's server may take half a minute to start
 const secret = document.querySelector("meta[name=secret]").content;
 const STORED = "window"; // a page that is reloaded returns to its own connections
 
@@ -9,6 +13,7 @@ export async function command(type, fields = {}) {
     method: "POST",
     headers: { "Content-Type": "application/json", "X-Secret": secret },
     body: JSON.stringify({ type, ...fields }),
+    signal: AbortSignal.timeout(COMMAND_MS),
   });
   const data = await response.json();
   if (!response.ok) throw new Error(data.detail);
@@ -22,13 +27,30 @@ export async function open() {
   return opened;
 }
 
-/** Call `onState(state)` several times a second; `onEnd()` when the demo has ended or closed the window. */
-export function watch(window, onState, onEnd) {
+/** Call `onState(state)` several times a second; `onEnd()` when the demo has ended, closed the window or is silent.
+ * Connects again after a random pause: EventSource by itself would do so after the same one in all windows. */
+export function watch(window, onState, onEnd, backoff = new Backoff()) {
   const states = new EventSource(`/counters?window=${window}`);
-  states.onmessage = ({ data }) => onState(JSON.parse(data));
-  states.addEventListener("gone", () => {
+  let silence;
+  const end = () => {
+    clearTimeout(silence);
     states.close();
     onEnd();
-  });
-  states.onerror = onEnd;
+  };
+  const endAndReconnect = () => {
+    end();
+    setTimeout(() => watch(window, onState, onEnd, backoff), backoff.nextMs());
+  };
+  const expectMore = () => {
+    clearTimeout(silence);
+    silence = setTimeout(endAndReconnect, ANSWER_MS);
+  };
+  states.onmessage = ({ data }) => {
+    expectMore();
+    backoff.reset();
+    onState(JSON.parse(data));
+  };
+  states.addEventListener("gone", end);
+  states.onerror = endAndReconnect;
+  expectMore();
 }
