@@ -43,33 +43,23 @@ def output_of_make(*arguments: str) -> str:
     return subprocess.run(command, cwd=ROOT, env=env, check=True, capture_output=True, text=True, timeout=30).stdout
 
 
-@pytest.mark.process
-def test_the_lab_opens_for_root_too_as_setup_does() -> None:
-    assert ("--allow-root" in output_of_make("--dry-run", "lab")) is (os.geteuid() == 0)
-
-
 def test_the_readme_is_short_and_opens_with_the_two_commands_that_matter() -> None:
     opening = "\n".join(README.splitlines()[:15])
     assert "make compare" in opening and "make test" in opening
     assert len(README.splitlines()) <= 150
 
 
-def test_every_relative_link_of_the_readme_leads_somewhere() -> None:
+def test_every_relative_link_and_every_command_of_the_readme_leads_somewhere() -> None:
     relative = [link.partition("#")[0] for link in LINKS if not re.match(r"[a-z]+:|#", link)]
     assert [link for link in relative if not (ROOT / link).exists()] == []
-
-
-def test_every_make_command_of_the_readme_has_its_target() -> None:
     assert set(re.findall(r"\bmake ([a-z]+)", CODE)) - TARGETS == set()
-
-
-def test_every_module_that_the_readme_runs_can_be_run() -> None:
     assert [module for module in re.findall(r"\bpython3? -m ([\w.]+)", CODE) if not can_be_run(module)] == []
 
 
 @pytest.mark.process
-def test_make_alone_lists_every_target_once() -> None:
+def test_make_alone_lists_every_target_once_and_the_lab_opens_for_root_too() -> None:
     assert sorted(line.split()[1] for line in output_of_make().splitlines()) == sorted(TARGETS)
+    assert ("--allow-root" in output_of_make("--dry-run", "lab")) is (os.geteuid() == 0)
 
 
 def test_the_locks_name_no_registry() -> None:

@@ -23,8 +23,9 @@ from loadtests.scenarios import CONVERSATION, PREVIEW, Scenario
 from results.schema import CELLS_FILE
 from servers.deploy import engines
 from servers.transports import TRANSPORTS
-from tests.loadtests.conftest import MeasureBy, ReadManifest
+from tests.loadtests.conftest import MeasureBy
 from tests.support.loadtest_rows import BOTH, PAIR, PLANNED, cell
+from tests.support.loadtest_run import manifest_below
 
 pytestmark = pytest.mark.xdist_group("measuring")  # these take the cores, though they measure nothing
 
@@ -56,11 +57,11 @@ def test_an_early_end_leaves_nothing(tmp_path: Path, measure_by: MeasureBy, caps
 
 
 @pytest.mark.process
-def test_failed_charts_fail_a_kept_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, manifest: ReadManifest) -> None:
+def test_failed_charts_fail_a_kept_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(compare, "measure", lambda *_: cell(BOTH))
     monkeypatch.setattr(compare, "ANALYSIS_S", 0.0)
     assert compare.compare_transports(SCENARIO, TRANSPORTS[:1], tmp_path) == compare.FAILED
-    assert not manifest()["partial"]
+    assert not manifest_below(tmp_path)["partial"]
 
 
 @pytest.mark.process

@@ -2,7 +2,6 @@
 
 import csv
 import gzip
-import json
 import os
 import signal
 import subprocess
@@ -15,9 +14,9 @@ import psutil
 import pytest
 
 from loadtests.compare import INTERRUPTED
-from results.schema import CELLS, CELLS_FILE, DELIVERIES, DELIVERIES_FILE, MANIFEST
+from results.schema import CELLS, CELLS_FILE, DELIVERIES, DELIVERIES_FILE
 from servers.transports import TRANSPORTS
-from tests.support.loadtest_run import ROOT, ComparedRun, compared
+from tests.support.loadtest_run import ROOT, ComparedRun, compared, manifest_below
 
 pytestmark = [pytest.mark.process, pytest.mark.xdist_group("measuring")]
 
@@ -95,8 +94,8 @@ def test_ctrl_c_ends_the_run_keeps_what_was_finished_and_leaves_no_process(tmp_p
     assert "Traceback" not in output
     _, alive = psutil.wait_procs(started, timeout=30)
     assert [child for child in alive if child.status() != psutil.STATUS_ZOMBIE] == []
-    (folder,) = tmp_path.iterdir()
-    manifest = json.loads((folder / MANIFEST).read_text())
+    manifest = manifest_below(tmp_path)
     assert (manifest["partial"], list(manifest["verdicts"])) == (True, ["raw_websocket, conversation"])
-    with (folder / CELLS_FILE).open() as file:
+    (cells,) = tmp_path.glob(f"*/{CELLS_FILE}")
+    with cells.open() as file:
         assert [row["transport"] for row in csv.DictReader(file)] == ["raw_websocket"]

@@ -4,6 +4,7 @@ import gzip
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from unittest.mock import Mock
 
 import pytest
 
@@ -12,11 +13,12 @@ from loadtests.accounts.cell import Cell
 from loadtests.accounts.predictions import Limit, limit_of
 from loadtests.harness.children import NotMeasured, Overloaded
 from loadtests.reports.run_folder import RunFolder
-from loadtests.scenarios import Planned, Scenario, full_plan, shuffled, still_due
+from loadtests.scenarios import Scenario, full_plan, shuffled, still_due
 from results.schema import CELLS_FILE, DELIVERIES_FILE, KINDS_FILE
 from servers.transports import TRANSPORTS
-from tests.loadtests.conftest import MeasureBy, ReadManifest
+from tests.loadtests.conftest import MeasureBy
 from tests.support.loadtest_rows import BOTH, PAIR, PLANNED, cell
+from tests.support.loadtest_run import manifest_below
 
 STEPS = Scenario("steps", "How many?", tuple(replace(PAIR, point=name) for name in "abc"), up_to_limit=True)
 TALK = Scenario("talk", "How fast?", (PAIR,), repeats=2)
@@ -28,9 +30,15 @@ def in_full(folder: Path, *scenarios: Scenario) -> int:
     return compare.compare_in_full(scenarios, TRANSPORTS[:1], folder / "full")
 
 
-def test_everything_is_done_once_before_anything_is_done_twice() -> None:
+def cells_of(*scenarios: Scenario) -> list[Cell]:
+    """Return what might be measured of each, in the order of a full run."""
+    return [cell(BOTH, planned=planned) for planned in full_plan(scenarios, TRANSPORTS[:1])]
+
+
+def test_everything_is_done_once_before_anything_is_done_twice_with_another_seed_for_all() -> None:
     plan = full_plan([TALK, STEPS], TRANSPORTS[:2])
     assert [planned.repeat for planned in plan] == [0] * 8 + [1] * 8 + [2] * 6
+    assert {(planned.repeat, planned.workload.seed) for planned in plan} == {(0, 1), (1, 2), (2, 3)}
 
 
 def test_the_order_of_the_transports_is_drawn_for_each_repeat_and_can_be_drawn_again() -> None:
@@ -38,11 +46,6 @@ def test_the_order_of_the_transports_is_drawn_for_each_repeat_and_can_be_drawn_a
     assert all(sorted(order, key=TRANSPORTS.index) == list(TRANSPORTS) for order in orders)
     assert len(set(orders)) > 3
     assert orders[0] == shuffled(TRANSPORTS, "talk 0")
-
-
-def test_a_repeat_has_a_seed_of_its_own_that_all_transports_share() -> None:
-    seeds = {(planned.repeat, planned.workload.seed) for planned in full_plan([TALK], TRANSPORTS)}
-    assert seeds == {(0, 1), (1, 2)}
 
 
 def test_beyond_a_limit_nothing_is_due_but_in_other_repeats_and_transports() -> None:
@@ -77,62 +80,43 @@ def test_a_late_push_is_the_generators_fault_only_if_its_lag_explains_it(lag_s: 
 
 
 @pytest.mark.process
-def test_an_interrupted_run_goes_on(tmp_path: Path, measure_by: MeasureBy, manifest: ReadManifest) -> None:
-    repeats: list[int] = []
-
-    def measure(planned: Planned, *_: object) -> Cell:
-        repeats.append(planned.repeat)
-        if len(repeats) == 2:
-            raise KeyboardInterrupt
-        return cell(BOTH, planned=planned)
-
-    measure_by(measure)
+def test_an_interrupted_run_goes_on(tmp_path: Path, measure_by: MeasureBy) -> None:
+    first, second = cells_of(TALK)
+    measure_by(measure := Mock(side_effect=[first, KeyboardInterrupt, second]))
     assert in_full(tmp_path, TALK) == compare.INTERRUPTED
     assert in_full(tmp_path, TALK) == 0
-    assert repeats == [0, 1, 1]
-    assert not manifest()["partial"]
+    assert [call.args[0].repeat for call in measure.call_args_list] == [0, 1, 1]
+    assert not manifest_below(tmp_path)["partial"]
 
 
 @pytest.mark.process
-def test_an_unmeasured_cell_hides_no_other(tmp_path: Path, measure_by: MeasureBy, manifest: ReadManifest) -> None:
-    def measure(planned: Planned, *_: object) -> Cell:
-        if planned.scenario == "talk":
-            raise NotMeasured("a child ended")
-        return cell(BOTH, planned=planned)
-
-    measure_by(measure)
-    talks = [replace(TALK, repeats=1), replace(TALK, name="more", repeats=1)]
+def test_an_unmeasured_cell_hides_no_other(tmp_path: Path, measure_by: MeasureBy) -> None:
+    talks = replace(TALK, repeats=1), replace(TALK, name="more", repeats=1)
+    measure_by(Mock(side_effect=[NotMeasured("a child ended"), *cells_of(*talks)[1:]]))
     assert in_full(tmp_path, *talks) == compare.FAILED
-    assert manifest()["partial"]
-    assert {name: row["verdict"] for name, row in manifest()["verdicts"].items()} == {
-        "short_polling, talk": "void",
-        "short_polling, more": "valid",
-    }
+    assert manifest_below(tmp_path)["partial"]
+    verdicts = {name: row["verdict"] for name, row in manifest_below(tmp_path)["verdicts"].items()}
+    assert verdicts == {"short_polling, talk": "void", "short_polling, more": "valid"}
 
 
 @pytest.mark.process
-def test_a_loss_fails_the_resumed_run_too(tmp_path: Path, measure_by: MeasureBy, manifest: ReadManifest) -> None:
+def test_a_loss_fails_the_resumed_run_too(tmp_path: Path, measure_by: MeasureBy) -> None:
     measure_by(lambda planned, *_: cell(BOTH[planned.repeat == 0 :], planned=planned))
     for _ in range(2):
         assert in_full(tmp_path, TALK) == compare.FAILED
-    assert not manifest()["partial"]
+    assert not manifest_below(tmp_path)["partial"]
 
 
 @pytest.mark.process
-def test_overloaded_servers_end_the_steps(tmp_path: Path, measure_by: MeasureBy, manifest: ReadManifest) -> None:
-    made: list[str] = []
-
-    def measure(planned: Planned, *_: object) -> Cell:
-        made.append(planned.workload.point)
-        if planned.workload.point == "b":
-            raise Overloaded("no answer")
-        return cell(BOTH, planned=planned)
-
-    measure_by(measure)
+def test_overloaded_servers_end_the_steps(tmp_path: Path, measure_by: MeasureBy) -> None:
+    steps = replace(STEPS, repeats=1)
+    measure_by(Mock(side_effect=[cells_of(steps)[0], Overloaded("no answer")]))  # and never a third time
     for _ in range(2):
-        assert in_full(tmp_path, replace(STEPS, repeats=1)) == 0
-    assert made == ["a", "b"]
-    assert (manifest()["partial"], manifest()["overloaded"]) == (False, [["steps", "b", "short_polling", 0]])
+        assert in_full(tmp_path, steps) == 0
+    assert (manifest_below(tmp_path)["partial"], manifest_below(tmp_path)["overloaded"]) == (
+        False,
+        [["steps", "b", "short_polling", 0]],
+    )
 
 
 def test_what_was_being_written_when_the_machine_died_is_cut_off(tmp_path: Path) -> None:

@@ -57,6 +57,8 @@ def test_the_hosts_counts_are_those_of_the_window_and_its_cold_starts_those_of_t
     assert (figures["measured_s"], figures["invocations"], figures["cut_streams"]) == (10.0, 30, 3)
     assert (figures["cold_starts"], figures["cold_starts_before"], figures["cold_start_max_s"]) == (1, 2, 0.9)
     assert set(figures) == {column.name for column in HOSTED[2:]} - {TRIALS.name}
+    lossy = row(samples([sent(1)], BOTH[:1]))
+    assert [lossy[name] for name in ("expected", "delivered", "lost", "verdict")] == [2, 1, 1, "void"]
 
 
 def test_disconnections_are_counted_where_they_began_whenever_the_user_was_back() -> None:

@@ -4,6 +4,8 @@ import socket
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from itertools import count
+from socketserver import BaseRequestHandler, ThreadingTCPServer
 from threading import Thread
 
 import pytest
@@ -27,26 +29,21 @@ def responding(*answers: Sequence[bytes]) -> Iterator[tuple[str, list[int]]]:
     Yields the address, and a list of which connection each request used.
     """
     used_by: list[int] = []
-    left = list(answers)
+    left, numbers = list(answers), count()
 
-    def respond(number: int, connection: socket.socket) -> None:
-        with connection:
-            while left and connection.recv(65_536):
+    class Responder(BaseRequestHandler):
+        def handle(self) -> None:
+            number = next(numbers)
+            while left and self.request.recv(65_536):
                 used_by.append(number)
                 for piece in left.pop(0):
-                    connection.sendall(piece)
+                    self.request.sendall(piece)
 
-    def accept() -> None:
-        for number in range(9):
-            try:
-                connection, _ = listener.accept()
-            except OSError:
-                return
-            Thread(target=respond, args=(number, connection), daemon=True).start()
-
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        Thread(target=accept, daemon=True).start()
-        yield f"http://127.0.0.1:{listener.getsockname()[1]}", used_by
+    with ThreadingTCPServer(("127.0.0.1", 0), Responder) as server:
+        server.daemon_threads = True
+        Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_address[1]}", used_by
+        server.shutdown()
 
 
 def test_a_websocket_that_is_silent_is_broken(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -20,7 +20,7 @@ from loadtests.targets.nchan.nchan_session import START, empty_page, of_headers,
 from loadtests.targets.other_server import OtherServer
 from servers.core.wire import Kind, Send, encode
 from servers.transports import TRANSPORTS
-from tests.support.loadtest_run import compare, compared
+from tests.support.loadtest_run import compared, run_loadtests
 
 SECONDS = st.integers(1, 4_000_000_000)
 PLACES = st.integers(0, 1_000_000)
@@ -66,24 +66,22 @@ def test_the_name_of_a_target_is_in_every_label() -> None:
     assert [row.label for row in OtherServer("nchan").transports] == [
         "Short polling (nchan)", "Long polling (nchan)", "Raw WebSocket (nchan)",
     ]  # fmt: skip
-    with pytest.raises(ValueError, match="expected one of nchan"):
-        OtherServer("morse")
 
 
-def start(server: OtherServer, folder: Path) -> None:
-    with server.serving(TRANSPORTS[0], Workload(), Cores(None, None), folder, lambda: None):
-        pytest.fail("there is no server to run")
-
-
-def test_a_missing_nginx_is_named_with_what_installs_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    ("against", "reason"),
+    [
+        ("", "not installed.*apt-get install nginx libnginx-mod-nchan"),
+        ("http://127.0.0.1:1", r"does not answer(.|\n)*nginx -p"),
+    ],
+)
+def test_what_is_missing_is_named_with_what_installs_or_starts_it(
+    against: str, reason: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(nchan, "MODULE", tmp_path / "absent.so")
-    with pytest.raises(NotMeasured, match=r"not installed.*apt-get install nginx libnginx-mod-nchan"):
-        start(OtherServer("nchan"), tmp_path)
-
-
-def test_a_server_that_does_not_answer_is_named_with_what_starts_it(tmp_path: Path) -> None:
-    with pytest.raises(NotMeasured, match=r"does not answer(.|\n)*nginx -p"):
-        start(OtherServer("nchan", "http://127.0.0.1:1"), tmp_path)
+    target = OtherServer("nchan", against).serving(TRANSPORTS[0], Workload(), Cores(None, None), tmp_path, lambda: None)
+    with pytest.raises(NotMeasured, match=reason), target:
+        pass
 
 
 @pytest.mark.xdist_group("measuring")
@@ -92,7 +90,7 @@ def test_another_server_delivers_everything_to_the_same_users(tmp_path: Path) ->
     """Where nginx cannot be had, the run fails with the reason; `.ci/setup` installs it on Debian as root."""
     options = "--target nchan --users 8 --room-size 4 --rate 1 --seconds 4 --poll 0.5 --transport short_polling"
     if not nchan.MODULE.exists():
-        done = compare(tmp_path, options)
+        done = run_loadtests(tmp_path, f"compare {options}")
         assert (done.returncode, "apt-get install nginx" in done.stdout) == (FAILED, True)
         return
     run = compared(tmp_path, options)

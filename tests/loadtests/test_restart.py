@@ -68,8 +68,5 @@ def test_lines_that_are_back_only_after_the_servers_were_read_make_the_storm_dou
     returns = [Reconnection(0, 9.0, 11.0, 1), Reconnection(1, 9.0, 13.0, 2)]
     assert storm.doubts(returns, read_s=13.0) == []
     assert storm.doubts(returns, read_s=12.9) == [f"1 of 2 connections were back only after the window: {OUTLASTED}"]
-
-
-def test_without_a_restart_there_is_no_storm() -> None:
+    assert NO_STORM.doubts(returns, read_s=10.0) == []
     assert set(NO_STORM.figures([], {"requests_upkeep": 8.0}).values()) == {0}
-    assert NO_STORM.doubts([Reconnection(0, 9.0, 11.0, 1)], read_s=10.0) == []

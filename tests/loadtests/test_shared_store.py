@@ -82,16 +82,13 @@ def test_a_url_with_tls_names_the_same_engine() -> None:
     assert StoreChoice("postgres://h/chat?sslmode=require").scheme == "postgresql"
 
 
-def test_a_password_does_not_get_into_the_manifest() -> None:
+def test_a_password_gets_neither_into_the_manifest_nor_into_a_refusal() -> None:
     assert without_passwords("compare --store redis://me:pa/ss@h/1") == "compare --store redis://h/1"
     assert without_passwords("postgresql://h/chat?password=pass&x=1") == "postgresql://h/chat?password=***&x=1"
-
-
-@pytest.mark.parametrize("url", ["mysql://me:secret@h/1", "mysql://h/1?password=secret"])
-def test_a_store_that_is_refused_is_named_without_its_password(url: str) -> None:
-    with pytest.raises(ValueError, match="expected sqlite") as refused:
-        StoreChoice(url)
-    assert "secret" not in str(refused.value)
+    for url in ("mysql://me:secret@h/1", "mysql://h/1?password=secret"):
+        with pytest.raises(ValueError, match="expected sqlite") as refused:
+            StoreChoice(url)
+        assert "secret" not in str(refused.value)
 
 
 async def append_first(url: str) -> None:

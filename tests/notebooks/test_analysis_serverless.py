@@ -44,23 +44,21 @@ def test_the_rule_that_judges_a_transport(figures: dict[str, Any], outcome: Outc
     assert judge(row_with(**figures)) == (outcome, reasons)
 
 
-def test_hosts_are_ordered_by_year_not_by_measurement(tmp_path: Path) -> None:
+def test_hosts_are_ordered_by_year_and_each_row_is_judged(tmp_path: Path) -> None:
     hosted = load_hosted(write(tmp_path, record()))
     assert tuple(hosted.hosts) == HOSTS
     assert hosted.slugs == tuple(row.slug for row in TRANSPORTS)
     assert hosted.outcomes("raw_websocket") == [FAILS, FAILS, DEGRADED, DEGRADED]
     assert hosted.outcomes("pusher_adapter") == [WORKS] * 4
     assert isnan(hosted.row("raw_websocket", CLASSIC).latency_ms(50))
+    assert [hosted.is_cold("short_polling", CLASSIC, took_s) for took_s in (0.39, 0.4)] == [False, True]
     assert hosted.evidence.startswith(f"{80 * (4 * len(TRANSPORTS) - 2):,} deliveries, none lost")
-
-
-def test_a_users_hour_is_a_count_over_the_time_of_all_users() -> None:
-    assert row_with(invocations=100).per_user_hour("invocations") == pytest.approx(100 / (8 * 50 / 3600))
 
 
 def test_theory_bills_the_whole_hour_when_held_and_each_response_when_polling(tmp_path: Path) -> None:
     assert theory.function_seconds(1.0, 0.0, 0.004) == 3600
     assert theory.function_seconds(0.0, 0.5, 0.004) == pytest.approx(7.2)
+    assert row_with(invocations=100).per_user_hour("invocations") == pytest.approx(100 / (8 * 50 / 3600))
     hosted = load_hosted(write(tmp_path, record()))
     sent_s = 3600 * 10 / (8 * 50) * 0.004
     assert hosted.predicted_s("short_polling", CLASSIC) == pytest.approx(3600 / 2.004 * 0.004 + sent_s)
@@ -69,11 +67,6 @@ def test_theory_bills_the_whole_hour_when_held_and_each_response_when_polling(tm
     assert hosted.predicted_s("raw_websocket", FLUID) == pytest.approx(3600)
     held = {"long_polling", "raw_websocket", "server_sent_events"}
     assert {slug for slug in ("short_polling", "pusher_adapter", *held) if is_held(find(slug))} == held
-
-
-def test_a_request_that_took_as_long_as_a_start_is_a_cold_one(tmp_path: Path) -> None:
-    hosted = load_hosted(write(tmp_path, record()))
-    assert [hosted.is_cold("short_polling", CLASSIC, took_s) for took_s in (0.39, 0.4)] == [False, True]
 
 
 def test_a_void_row_is_left_out_and_one_that_is_missing_is_named(tmp_path: Path) -> None:

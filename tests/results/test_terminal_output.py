@@ -25,22 +25,17 @@ from results.terminal import PIPED_COLUMNS, PROSE_COLUMNS, FittedTable, TableCol
 from results.terminal import console as console_of_stdout
 from servers.transports import TRANSPORTS
 from tests.support.loadtest_rows import BOTH, PAIR, PLANNED, cell
+from tests.support.loadtest_run import ROOT
 from tests.support.synthetic_run import SyntheticRun, write
 
 WIDTHS = (60, 80, 100, 200)
-COMMANDS = (
-    "clients",
-    "loadtests",
-    "loadtests.experiments.bench",
+FOLDERS = ("clients", "loadtests", "notebooks", "servers", "tests")
+PACKAGES = sorted(path.parent.relative_to(ROOT) for name in FOLDERS for path in (ROOT / name).rglob("__main__.py"))
+COMMANDS = [
+    *map(".".join, (path.parts for path in PACKAGES)),
     "loadtests.harness.relay",
-    "notebooks.analysis",
-    "servers",
-    "servers.demo",
     "servers.deploy.empty_database",
-    "servers.deploy.serverless",
-    "servers.pusher_service",
-    "tests.outages",
-)
+]
 
 
 class Table(NamedTuple):
@@ -75,10 +70,8 @@ def benched(console: Console, _: Path) -> None:
 
 
 def calibrated(console: Console, _: Path) -> None:
-    error = Error(123_456, 1.21, 14.05)
-    delays = dict.fromkeys(("0", "5", "20", "100"), error)
-    rows = [Row(row.slug, 2000, "suspect", error, delays) for row in TRANSPORTS[:3]]
-    print_rows(console, rows, TRANSPORTS)
+    delays = dict.fromkeys(("0", "5", "20", "100"), error := Error(123_456, 1.21, 14.05))
+    print_rows(console, [Row(row.slug, 2000, "suspect", error, delays) for row in TRANSPORTS[:3]], TRANSPORTS)
 
 
 def summarised(console: Console, folder: Path) -> None:

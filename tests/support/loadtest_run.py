@@ -24,7 +24,13 @@ class ComparedRun:
 
     @property
     def manifest(self) -> dict[str, Any]:
-        return dict(json.loads((self.folder / MANIFEST).read_text()))
+        return manifest_below(self.folder.parent)
+
+
+def manifest_below(folder: Path) -> dict[str, Any]:
+    """Return the manifest of the only run in a folder."""
+    (path,) = folder.glob(f"*/{MANIFEST}")
+    return dict(json.loads(path.read_text()))
 
 
 def run_loadtests(out: Path, command: str, timeout_s: float = 110) -> subprocess.CompletedProcess[str]:
@@ -33,14 +39,9 @@ def run_loadtests(out: Path, command: str, timeout_s: float = 110) -> subprocess
     return subprocess.run(arguments, check=False, cwd=ROOT, capture_output=True, text=True, timeout=timeout_s)
 
 
-def compare(out: Path, options: str) -> subprocess.CompletedProcess[str]:
-    """Run `python -m loadtests compare`, whatever its exit status."""
-    return run_loadtests(out, f"compare {options}")
-
-
 def compared(out: Path, options: str) -> ComparedRun:
     """Run a comparison in rooms of four, in which every acknowledged message reaches everyone exactly once."""
-    done = compare(out, options)
+    done = run_loadtests(out, f"compare {options}")
     assert done.returncode == 0, done.stdout + done.stderr
     (folder,) = out.iterdir()
     with (folder / CELLS_FILE).open() as file:
