@@ -3,7 +3,12 @@
 Teaches that an open file outlives its name: what is written to a file that was deleted, moved or replaced reaches the
 disk and is lost all the same. So every commit is acknowledged only if the database and its write-ahead log are still
 found under their names, and have not become shorter, which two calls of stat show. The lock is on the file itself where
-it may be, so that no other name of it opens it again. Leaves out network file systems.
+it may be, so that no other name of it opens it again.
+
+Leaves out network file systems, and a file that another program overwrites in place without making it shorter, such as
+`cp backup.db chat.db`: stop the server first. SQLite has no sign of that: with a write-ahead log its change counter is
+written now and then, and `PRAGMA data_version` knows the commits of SQLite only. The time of the last change says
+nothing of who made it: a program that only checkpoints the log, as Litestream does, changes it as well.
 """
 
 import fcntl
