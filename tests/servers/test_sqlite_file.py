@@ -14,7 +14,7 @@ import pytest
 
 from servers.core.errors import Unavailable
 from servers.core.store import Store, open_store
-from servers.core.stores import group_commit, refusals, sqlite_tables
+from servers.core.stores import group_commit, sqlite_tables
 from servers.core.stores.sqlite import SqliteStore
 from servers.core.wire import Event
 from tests.support.stores import draft, log, opened
@@ -34,11 +34,6 @@ LOSSES: dict[str, Callable[[Path], object]] = {
 @pytest.fixture
 def path(tmp_path: Path) -> Path:
     return tmp_path / "chat.db"
-
-
-@pytest.fixture(autouse=True)
-def nothing_is_logged_yet(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(refusals, "_logged_s", {})
 
 
 async def send(store: Store, text: str) -> Event:

@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple, TypeVar
 
 from servers.core.errors import ChatError, Unavailable
-from servers.core.stores.refusals import unavailable
+from servers.core.stores.refusals import Faults
 from servers.core.wire import Event
 
 BATCH_MAX = 512
@@ -40,12 +40,17 @@ class GroupCommit(threading.Thread):
     """
 
     def __init__(
-        self, database: sqlite3.Connection, check: Callable[[], None], on_commit: Callable[[Sequence[Event]], None]
+        self,
+        database: sqlite3.Connection,
+        check: Callable[[], None],
+        on_commit: Callable[[Sequence[Event]], None],
+        faults: Faults,
     ) -> None:
         super().__init__(name="group-commit", daemon=True)
         self._database = database
         self._check = check
         self._on_commit = on_commit
+        self._faults = faults
         self._loop = asyncio.get_running_loop()
         self._jobs: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
         self._closed = False
@@ -82,9 +87,24 @@ class GroupCommit(threading.Thread):
                 batch.append(self._jobs.get())
             open_ = None not in batch
             jobs = [job for job in batch if job is not None]
-            results, events = _commit(self._database, self._check, jobs)
+            results, events = self._commit(jobs)
             self._loop.call_soon_threadsafe(self._deliver, jobs, results, events)
         self._database.close()
+
+    def _commit(self, jobs: Sequence[_Job]) -> tuple[list[Any], list[Event]]:
+        """Run the jobs in one transaction; return their results or errors, and the events that are now on disk."""
+        events: list[Event] = []
+        try:
+            self._check()
+            self._database.execute("BEGIN IMMEDIATE")
+            results = [_attempt(self._database, job, events) for job in jobs]
+            self._database.execute("COMMIT")
+            self._check()
+        except Exception as error:  # whatever it was, the callers must get it, and the thread must go on
+            if self._database.in_transaction:
+                self._database.execute("ROLLBACK")
+            return [self._faults.unavailable(error, "could not commit")] * len(jobs), []
+        return results, events
 
     def _deliver(self, jobs: Sequence[_Job], results: Sequence[Any], events: Sequence[Event]) -> None:
         self._waiting_bytes -= sum(job.size_bytes for job in jobs)
@@ -96,24 +116,6 @@ class GroupCommit(threading.Thread):
             else:
                 job.result.set_result(result)
         self._on_commit(events)
-
-
-def _commit(
-    database: sqlite3.Connection, check: Callable[[], None], jobs: Sequence[_Job]
-) -> tuple[list[Any], list[Event]]:
-    """Run the jobs in one transaction; return their results or errors, and the events that are now on disk."""
-    events: list[Event] = []
-    try:
-        check()
-        database.execute("BEGIN IMMEDIATE")
-        results = [_attempt(database, job, events) for job in jobs]
-        database.execute("COMMIT")
-        check()
-    except Exception as error:  # whatever it was, the callers must get it, and the thread must go on
-        if database.in_transaction:
-            database.execute("ROLLBACK")
-        return [unavailable(error, "could not commit")] * len(jobs), []
-    return results, events
 
 
 def _attempt(database: sqlite3.Connection, job: _Job, events: list[Event]) -> Any:

@@ -12,7 +12,7 @@ from typing import Any
 import asyncpg
 from asyncpg.exceptions import InterfaceError, InternalClientError, PostgresError
 
-from servers.core.stores.refusals import CODES, Declined, unavailable
+from servers.core.stores.refusals import CODES, Declined, Faults
 from servers.core.wire import Event, Kind
 
 SCHEMA = files(__package__).joinpath("postgres.sql").read_text()
@@ -72,6 +72,7 @@ class PostgresPool:
     def __init__(self, url: str, on_epoch: Callable[[str], None]) -> None:
         self._url = url
         self._on_epoch = on_epoch
+        self._faults = Faults()
         self._pool: asyncpg.Pool | None = None
 
     async def connect(self) -> asyncpg.Connection:
@@ -108,7 +109,7 @@ class PostgresPool:
         except FAILURES as error:
             if (code := getattr(error, "sqlstate", "")) in CODES:
                 raise Declined(code) from None
-            raise unavailable(error) from error
+            raise self._faults.unavailable(error) from error
 
     async def fetch_with_epoch(self, statement: str, *arguments: Any) -> list[Any]:
         """Return the rows without the epoch, their first column, which goes to `on_epoch`. Raises as `fetch` does."""

@@ -18,7 +18,7 @@ from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.exceptions import NoPermissionError, RedisError
 
-from servers.core.stores.refusals import CODES, Declined, unavailable
+from servers.core.stores.refusals import CODES, Declined, Faults
 
 LUA = files(__package__).joinpath("redis_streams.lua").read_text()
 CONNECTIONS_MAX = 32
@@ -46,16 +46,6 @@ def client(url: str, connections_max: int) -> Redis:
     return Redis.from_pool(pool)
 
 
-@asynccontextmanager
-async def in_time() -> AsyncIterator[None]:
-    """Allow the block COMMAND_S. Raises Unavailable if that is over, or Redis fails."""
-    try:
-        async with asyncio.timeout(COMMAND_S):
-            yield
-    except (RedisError, OSError) as error:
-        raise unavailable(error) from error
-
-
 class RedisScript:
     """Runs commands of the script; passes the epoch of each response to `on_epoch`."""
 
@@ -64,6 +54,7 @@ class RedisScript:
         self._script = self._redis.register_script(LUA)
         self._kept = kept
         self._on_epoch = on_epoch
+        self._faults = Faults()
 
     async def run(self, command: str, *arguments: str | int | bytes) -> list[Any]:
         """Return the response after its epoch. Raises Declined, or Unavailable if Redis does not respond."""
@@ -73,13 +64,13 @@ class RedisScript:
         except (RedisError, OSError) as error:
             for code in CODES.intersection(str(error).split()):
                 raise Declined(code) from None
-            raise unavailable(error) from error
+            raise self._faults.unavailable(error) from error
         self._on_epoch(response[0].decode())
         return list(response[1:])
 
     async def add_entry(self, stream: str, expires_s: int) -> None:
         """Add an empty entry to a stream. Raises Unavailable."""
-        async with in_time():
+        async with self._in_time():
             await self._redis.xadd(stream, {"": ""}, maxlen=1, approximate=False)
             await self._redis.expire(stream, expires_s)
 
@@ -87,13 +78,13 @@ class RedisScript:
         """Try every command that the store needs: this user may lack one for ever. Raises Unavailable."""
         await self.run("rehearse")
         await self.add_entry(REHEARSAL, expires_s=1)
-        async with in_time():
+        async with self._in_time():
             await self._redis.xread({REHEARSAL: "0-0"}, count=1)
 
     async def check_durability(self) -> None:
         """Warn if this Redis may lose what it acknowledged, as far as this user may know. Raises Unavailable."""
         wanted = {"appendonly": "yes", "appendfsync": "always", "maxmemory-policy": "noeviction"}
-        async with in_time():
+        async with self._in_time():
             with suppress(NoPermissionError):
                 found = await self._redis.config_get(*wanted)
                 for name, value in wanted.items():
@@ -107,3 +98,12 @@ class RedisScript:
     async def close(self) -> None:
         await self._redis.aclose()
         await self._redis.connection_pool.disconnect()
+
+    @asynccontextmanager
+    async def _in_time(self) -> AsyncIterator[None]:
+        """Allow the block COMMAND_S. Raises Unavailable if that is over, or Redis fails."""
+        try:
+            async with asyncio.timeout(COMMAND_S):
+                yield
+        except (RedisError, OSError) as error:
+            raise self._faults.unavailable(error) from error

@@ -10,7 +10,6 @@ LOG_AGAIN_S = 600.0
 FAULTS_MAX = 100
 NO_LIMITS = Limits(0, 0, 0)
 log = logging.getLogger(__name__)
-_logged_s: dict[str, float] = {}
 
 CODES = frozenset({"CONNS", "ROOMS", "UROOM", "NAMED", "NJOIN"})
 """Five letters, as an SQLSTATE has: the scripts of Redis and the functions of PostgreSQL raise them."""
@@ -39,12 +38,18 @@ def refusal(code: str, lease: Lease, limits: Limits = NO_LIMITS) -> ChatError:
             return NotJoined(f"room {lease.room!r}: this connection has not joined it, or has left; join first")
 
 
-def unavailable(error: BaseException, what: str = "no response") -> Unavailable:
-    """Return the error for a request that met a fault of the database, and log the fault, once every LOG_AGAIN_S."""
-    fault, now_s = f"store: {what} ({type(error).__name__}: {error})", time.monotonic()
-    if now_s - _logged_s.get(fault, float("-inf")) >= LOG_AGAIN_S:
-        if len(_logged_s) >= FAULTS_MAX:
-            _logged_s.clear()
-        _logged_s[fault] = now_s
-        log.error("%s", fault)
-    return Unavailable(f"{fault}; try again")
+class Faults:
+    """The faults that a database has had, so that each is logged once every LOG_AGAIN_S."""
+
+    def __init__(self) -> None:
+        self._logged_s: dict[str, float] = {}
+
+    def unavailable(self, error: BaseException, what: str = "no response") -> Unavailable:
+        """Return the error for a request that met a fault, and log the fault if that is due."""
+        fault, now_s = f"store: {what} ({type(error).__name__}: {error})", time.monotonic()
+        if now_s - self._logged_s.get(fault, float("-inf")) >= LOG_AGAIN_S:
+            if len(self._logged_s) >= FAULTS_MAX:
+                self._logged_s.clear()
+            self._logged_s[fault] = now_s
+            log.error("%s", fault)
+        return Unavailable(f"{fault}; try again")

@@ -19,7 +19,7 @@ from servers.core.clock import Clock
 from servers.core.store import Lease, Limits
 from servers.core.stores import sqlite_tables as tables
 from servers.core.stores.group_commit import GroupCommit
-from servers.core.stores.refusals import unavailable
+from servers.core.stores.refusals import Faults
 from servers.core.stores.sqlite_file import DatabaseFile
 from servers.core.waiters import Waiters
 from servers.core.wire import Cursor, Draft, Event, Member, Page
@@ -53,6 +53,7 @@ class SqliteStore:
     def __init__(self, path: Path, clock: Clock) -> None:
         self._clock = clock
         self._offset_ms = clock.now_ms() - int(clock.monotonic_s() * 1000)
+        self._faults = Faults()
         self._file = DatabaseFile(path)
         try:
             self._read_connection = tables.connect(self._file.path)
@@ -68,7 +69,7 @@ class SqliteStore:
         self._heads: dict[str, int] = {}
         self._dropped = 0
         self._waiters: defaultdict[str, Waiters] = defaultdict(Waiters)
-        self._writer = GroupCommit(writing_connection, self._file.require_in_place, self._on_commit)
+        self._writer = GroupCommit(writing_connection, self._file.require_in_place, self._on_commit, self._faults)
         self._writer.start()
         self._closed = False
 
@@ -144,7 +145,7 @@ class SqliteStore:
         try:
             return await loop.run_in_executor(self._reader, query, self._read_connection, *arguments)
         except sqlite3.Error as error:
-            raise unavailable(error, "could not read") from error
+            raise self._faults.unavailable(error, "could not read") from error
 
     def _on_commit(self, events: Sequence[Event]) -> None:
         if len(self._heads) > HEADS_MAX:
