@@ -10,9 +10,9 @@ from websockets.exceptions import ConnectionClosed, InvalidHandshake
 
 from clients.chat_socket import close_websocket
 from clients.errors import ConnectionLost
-from clients.pusher_frames import Frame, ServiceAddress
+from clients.pusher_frames import Frame
 from servers.addresses import may_use_proxy
-from servers.core.wire import Undecodable, decode, encode
+from servers.core.wire import ServiceAddress, Undecodable, decode, encode
 
 
 class PusherSocket:

@@ -10,9 +10,8 @@ from contextlib import suppress
 from clients.backoff import Backoff
 from clients.errors import ConnectionLost
 from clients.http_session import HttpSession
-from clients.pusher_frames import ServiceAddress
 from clients.pusher_socket import PusherSocket
-from servers.core.wire import Page, decode
+from servers.core.wire import Page, ServiceAddress, decode
 
 
 class PusherSubscription:

@@ -12,11 +12,10 @@ from locust import events
 from locust.argument_parser import LocustArgumentParser
 from msgspec.structs import replace
 
-from clients.pusher_frames import ServiceAddress
 from loadtests.chat_user import ChatUser
 from loadtests.users.pusher_connection import PusherConnection
 from loadtests.users.reports import read_as
-from servers.core.wire import Ack, Cursor, Page, Snapshot
+from servers.core.wire import Ack, Cursor, Page, ServiceAddress, Snapshot
 
 GAP_S = 0.25  # how long a page that came too early may wait for those before it
 

@@ -7,16 +7,16 @@ service it is: the rented one (PUSHER_CLUSTER), or a compatible one (PUSHER_HOST
 import os
 import sys
 import time
-from typing import Any, Self
+from typing import Any
 
 import httpx
-from msgspec import Struct
 from pusher import Pusher
 from pusher.errors import PusherError
 from pusher.http import Request, process_response
 
 from servers.addresses import bracketed, is_loopback
 from servers.core.errors import BadRequest
+from servers.core.wire import ServiceAddress
 
 TIMEOUT_S = 5.0
 CONNECT_S = 1.0
@@ -32,39 +32,29 @@ class PublishFailed(Exception):
     """The push service refused the event, or could not be reached."""
 
 
-class ServiceAddress(Struct, frozen=True):
-    """Where clients find the push service, and under which public key. An empty host means the cluster's own.
+def service_from_environment() -> ServiceAddress:
+    """Read PUSHER_KEY and PUSHER_CLUSTER, or PUSHER_HOST and PUSHER_PORT; raises ValueError, naming the missing.
 
-    tls: on, unless the service is on this machine: then no proxy of the environment is used, either.
+    For a service on this machine no proxy of the environment is used.
     """
+    if missing := [name for name in REQUIRED if not os.environ.get(name)]:
+        raise ValueError(f"push service: expected {', '.join(missing)} in the environment; set them or none")
+    host = bracketed(os.environ.get("PUSHER_HOST", ""))
+    tls = not is_loopback(host)
+    port = os.environ.get("PUSHER_PORT") or ("443" if tls else "80")
+    if not (port.isascii() and port.isdecimal()):
+        raise ValueError(f"push service: expected PUSHER_PORT to be a number, got {port!r}")
+    return ServiceAddress(os.environ["PUSHER_KEY"], os.environ.get("PUSHER_CLUSTER", "mt1"), host, int(port), tls)
 
-    key: str
-    cluster: str
-    host: str
-    port: int
-    tls: bool
 
-    @classmethod
-    def from_environment(cls) -> Self:
-        """Read PUSHER_KEY and PUSHER_CLUSTER, or PUSHER_HOST and PUSHER_PORT; raises ValueError, naming the missing."""
-        if missing := [name for name in REQUIRED if not os.environ.get(name)]:
-            raise ValueError(f"push service: expected {', '.join(missing)} in the environment; set them or none")
-        host = bracketed(os.environ.get("PUSHER_HOST", ""))
-        tls = not is_loopback(host)
-        port = os.environ.get("PUSHER_PORT") or ("443" if tls else "80")
-        if not (port.isascii() and port.isdecimal()):
-            raise ValueError(f"push service: expected PUSHER_PORT to be a number, got {port!r}")
-        return cls(os.environ["PUSHER_KEY"], os.environ.get("PUSHER_CLUSTER", "mt1"), host, int(port), tls)
+def socket_origin(address: ServiceAddress) -> str:
+    """Return where browsers open their sockets, as a source of a Content-Security-Policy (Level 3, section 2.3.1).
 
-    @property
-    def socket_origin(self) -> str:
-        """Where browsers open their sockets, as a source of a Content-Security-Policy (Level 3, section 2.3.1).
-
-        On loopback that is any port: a window of the demo reaches the service through a relay of its own.
-        """
-        if not self.host:
-            return f"wss://ws-{self.cluster}.pusher.com"
-        return f"wss://{self.host}:{self.port}" if self.tls else f"ws://{self.host}:*"
+    On loopback that is any port: a window of the demo reaches the service through a relay of its own.
+    """
+    if not address.host:
+        return f"wss://ws-{address.cluster}.pusher.com"
+    return f"wss://{address.host}:{address.port}" if address.tls else f"ws://{address.host}:*"
 
 
 def is_publishable(data: str) -> bool:

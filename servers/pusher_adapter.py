@@ -20,7 +20,7 @@ from servers.core.settings import Settings
 from servers.core.wire import Event, Page, encode
 from servers.http_endpoint import get, identify, json_response, page_response, parse_request, post, read_body
 from servers.http_routes import chat_app
-from servers.publisher import Publisher, PublishFailed, ServiceAddress, is_publishable
+from servers.publisher import Publisher, PublishFailed, is_publishable, service_from_environment, socket_origin
 
 CHANNEL_PREFIX = "private-room-"
 log = logging.getLogger(__name__)
@@ -28,7 +28,7 @@ log = logging.getLogger(__name__)
 
 def create_app(chat: Chat, settings: Settings) -> Starlette:
     """Return the API server that publishes through the service of the PUSHER_* variables; raises ValueError."""
-    address = ServiceAddress.from_environment()
+    address = service_from_environment()
     publisher = Publisher(address)
 
     async def publish(event: Event) -> None:
@@ -74,7 +74,7 @@ def create_app(chat: Chat, settings: Settings) -> Starlette:
     counters: Counters = app.state.counters
     chat.on_commit, chat.on_close = publish, publisher.close
     app.state.impairment = publisher.impairment
-    app.state.push_origins = (address.socket_origin,)
+    app.state.push_origins = (socket_origin(address),)
     return app
 
 

@@ -5,11 +5,11 @@ What crosses the wire: the frames of `clients.pusher_frames`.
 
 from typing import Any
 
-from clients.pusher_frames import Frame, ServiceAddress
+from clients.pusher_frames import Frame
 from loadtests.users.http_connection import ConnectionLost
 from loadtests.users.reports import WEBSOCKET, Report, read_as, timed
 from loadtests.users.websocket_connection import WebSocketConnection
-from servers.core.wire import encode
+from servers.core.wire import ServiceAddress, encode
 
 RESPONSE_S = 10.0
 

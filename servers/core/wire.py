@@ -203,6 +203,25 @@ class Refusal(Struct, frozen=True, omit_defaults=True, tag="error"):
     retry_after_s: float = 0.0
 
 
+class ServiceAddress(Struct, frozen=True):
+    """Where clients of the Pusher adapter find the push service, and under which public key.
+
+    host: empty for the cluster's own. tls: on, unless the service is on this machine.
+    """
+
+    key: str
+    cluster: str
+    host: str
+    port: int
+    tls: bool
+
+    @property
+    def url(self) -> str:
+        """Where a client opens its WebSocket."""
+        scheme, host = "wss" if self.tls else "ws", self.host or f"ws-{self.cluster}.pusher.com"
+        return f"{scheme}://{host}:{self.port}/app/{self.key}?protocol=7&client=push-or-poll&version=1.0"
+
+
 SocketCommand = Send | Typing | MarkRead | Leave
 SocketAnswer = Page | Ack | Refusal | Snapshot
 

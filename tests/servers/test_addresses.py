@@ -5,22 +5,21 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 
 import httpx
 import pytest
-from msgspec.structs import asdict
 from starlette.types import Receive, Scope, Send
 
 from clients.chat_socket import ChatSocket
 from clients.errors import ClientError
 from clients.http_session import HttpSession, Options, Promises
-from clients.pusher_frames import ServiceAddress as Service
 from clients.pusher_socket import PusherSocket
 from servers.addresses import is_loopback
 from servers.core.auth import Identity, Tokens
 from servers.core.errors import Unavailable
 from servers.core.settings import Settings
 from servers.core.wire import Send as SendCommand
+from servers.core.wire import ServiceAddress
 from servers.deploy.separate_websocket_server.remote_api import Api
 from servers.origin_middleware import OriginMiddleware
-from servers.publisher import Publisher, PublishFailed, ServiceAddress
+from servers.publisher import Publisher, PublishFailed, service_from_environment
 from servers.transports import TRANSPORTS, Transport
 from tests.support.chat_harness import ChatHarness, deliver, serving
 from tests.support.clock import FakeClock
@@ -95,9 +94,9 @@ def test_loopback_is_told_by_name_and_address(host: str, is_here: bool) -> None:
 def test_a_push_service_at_an_ipv6_address_is_named_in_brackets(monkeypatch: pytest.MonkeyPatch) -> None:
     for name, value in {"APP_ID": "1", "KEY": "key", "SECRET": "secret", "HOST": "::1", "PORT": "6001"}.items():
         monkeypatch.setenv(f"PUSHER_{name}", value)
-    found = ServiceAddress.from_environment()
+    found = service_from_environment()
     assert (found.host, found.tls) == ("[::1]", False)
-    assert Service(**asdict(found)).url.startswith("ws://[::1]:6001/app/key?")
+    assert found.url.startswith("ws://[::1]:6001/app/key?")
 
 
 @pytest.mark.process
@@ -147,7 +146,10 @@ async def forward(host: str) -> object:
 REACHES: list[tuple[Callable[[str], Awaitable[object]], str]] = [
     (lambda host: HttpSession(f"http://{host}", "room", QUICK).get("/health", Promises), "GET http://{host}/health"),
     (lambda host: ChatSocket.connect(f"ws://{host}/rooms/room/socket", QUICK.answer_s), "CONNECT {host}:80"),
-    (lambda host: PusherSocket.connect(Service("key", "", host, 443, True), QUICK.answer_s), "CONNECT {host}:443"),
+    (
+        lambda host: PusherSocket.connect(ServiceAddress("key", "", host, 443, True), QUICK.answer_s),
+        "CONNECT {host}:443",
+    ),
     (publish, "CONNECT {host}:443"),
     (forward, "POST http://{host}/rooms/room/send"),
 ]

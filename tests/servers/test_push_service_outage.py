@@ -10,11 +10,10 @@ import httpx
 import pytest
 from websockets.asyncio.server import ServerConnection, serve
 
-from clients.pusher_frames import ServiceAddress
 from clients.pusher_socket import PusherSocket
-from servers import publisher
-from servers.core.wire import Kind
+from servers.core.wire import Kind, ServiceAddress
 from servers.deploy.child_process import started
+from servers.publisher import socket_origin
 from servers.transports import find
 from tests.support.chat_harness import DEADLINE_S, ChatHarness, deliver, events, serving
 from tests.support.pusher_process import ENV, push_service, service_settings
@@ -42,8 +41,8 @@ async def stated(address: str, path: str = "/health", **facts: object) -> dict[s
     ],
 )
 def test_a_page_may_connect_to_the_push_service_of_the_environment_only(host: str, origin: str) -> None:
-    address = publisher.ServiceAddress("key", "eu", host, 4433, tls=host != "127.0.0.1")
-    assert address.socket_origin == origin
+    address = ServiceAddress("key", "eu", host, 4433, tls=host != "127.0.0.1")
+    assert socket_origin(address) == origin
 
 
 async def test_clients_read_over_http_while_the_push_service_is_down_and_are_pushed_to_when_it_is_back() -> None:
