@@ -28,7 +28,8 @@ from servers.core.settings import Settings
 from servers.core.store import EMBEDDED, open_store
 from servers.deploy.command import deploy
 from servers.deploy.server import Listening, opened, serve_chat
-from servers.deploy.supervisor import Renewal, Supervisor
+from servers.deploy.supervised_part import Renewal
+from servers.deploy.supervisor import Supervisor
 from servers.serving import UVICORN_DEFAULTS, HttpSettings, print_ready, replace_unencodable, reusable_socket, run
 from servers.transports import Commands, Transport
 

@@ -1,77 +1,30 @@
 """A supervisor: processes started in order, restarted when they end, replaced when there is a new version.
 
-Teaches what a host does for those who rent it, and systemd for those who do not. What a new version costs its users is
-decided by what a process has alone: one that shares its store may serve beside the one that it replaces; one that owns
-a file must wait until the other has closed it.
-
-Teaches also two ways to share a port. With one listening socket for all, whichever process wakes first takes what
-waits, and long connections pile up on one: of 200, two workers took 57 and 143. Here each worker listens on a socket of
-its own on the same port (SO_REUSEPORT), and the kernel distributes connections by their addresses: 93 and 107. A worker
-that is killed takes the few that it had not accepted yet with it. The supervisor only binds the port, and never
-listens. Leaves out health checks: a process that hangs is not noticed.
+Teaches what a host does for those who rent it, and systemd for those who do not; and two ways to share a port. With one
+listening socket for all, whichever process wakes first takes what waits, and long connections pile up on one: of 200,
+two workers took 57 and 143. Here each worker listens on a socket of its own on the same port (SO_REUSEPORT), and the
+kernel distributes connections by their addresses: 93 and 107. A worker that is killed takes the few that it had not
+accepted yet with it. The supervisor only binds the port, and never listens. Leaves out health checks: a process that
+hangs is not noticed.
 """
 
 import json
 import os
-import select
 import signal
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
-from enum import StrEnum
 from threading import Thread
 from typing import Any, Self
 
-from servers.deploy.child_process import ChildProcess, python_module, stop_all
+from servers.deploy.child_process import ChildProcess, stop_all
+from servers.deploy.signal_pipe import HANDLERS, RENEW, STOP, readable, signals
+from servers.deploy.supervised_part import Part, Renewal
 from servers.serving import STDIN, reusable_socket
 
 HOST = "127.0.0.1"
 RESTART_S = 1.0
 """How far apart the starts of one process are at least, so that one which cannot start does not do so all the time."""
-
-STOP, RENEW = b"!", b"+"
-HANDLERS = {signal.SIGTERM: STOP, signal.SIGINT: STOP, signal.SIGHUP: RENEW}
-
-
-class Renewal(StrEnum):
-    """How a process gets its new version."""
-
-    OVERLAP = "overlap"  # the new one listens on the same port before the old one is stopped
-    STOP_FIRST = "stop_first"  # it has something alone, such as a file
-    SIGHUP = "sighup"  # it is a host: on this signal it gives new requests to new instances
-    NEVER = "never"  # it is rented, or a worker that is only restarted
-
-
-@dataclass(slots=True)
-class Part:
-    """One supervised process. port: 0 until it has one, which it then keeps. successor: started, but not ready."""
-
-    role: str
-    command: Sequence[str]
-    renewal: Renewal
-    port: int
-    env: Mapping[str, str]
-    child: ChildProcess | None = field(default=None, repr=False)
-    successor: ChildProcess | None = field(default=None, repr=False)
-    is_renewed: bool = False
-    started_s: float = 0.0
-
-    @property
-    def children(self) -> list[ChildProcess]:
-        return [child for child in (self.successor, self.child) if child is not None]
-
-    def spawn(self) -> None:
-        """Start a successor, without waiting for it."""
-        port_options = ["--share-port"] if self.renewal is Renewal.OVERLAP else []
-        command = python_module(*self.command, "--port", str(self.port), *port_options, "--attached")
-        self.started_s = time.monotonic()
-        self.successor = ChildProcess(command, self.env)
-
-    def take_over(self) -> ChildProcess | None:
-        """Let the successor, which is ready, serve from now on; return the one that it replaces."""
-        replaced, self.child, self.successor = self.child, self.successor, None
-        return replaced
 
 
 class Supervisor:
@@ -88,7 +41,7 @@ class Supervisor:
         self._stack = ExitStack()
 
     def __enter__(self) -> Self:
-        self._signals, self._signal = self._stack.enter_context(_signals(self._handlers))
+        self._signals, self._signal = self._stack.enter_context(signals(self._handlers))
         return self
 
     def __exit__(self, *exc_info: object) -> None:
@@ -143,13 +96,13 @@ class Supervisor:
         while True:
             outputs = {child.output.fileno(): (part, child) for part in self._parts for child in part.children}
             is_missing = any(not part.children for part in self._parts)
-            readable = _readable([*inputs, *outputs], RESTART_S if is_missing else None)
-            received = os.read(self._signals, 1) if self._signals in readable else b""
+            ready = readable([*inputs, *outputs], RESTART_S if is_missing else None)
+            received = os.read(self._signals, 1) if self._signals in ready else b""
             if received == RENEW and is_renewable:
                 self._renew()
-            elif received or STDIN in readable:
+            elif received or STDIN in ready:
                 return
-            for descriptor in readable:
+            for descriptor in ready:
                 if descriptor in outputs:
                     self._on_output(*outputs[descriptor])
             self._restart_missing()
@@ -212,28 +165,3 @@ class Supervisor:
                 part.child = None
             part.is_renewed = True
             part.spawn()
-
-
-def _readable(descriptors: Sequence[int], within_s: float | None) -> list[int]:
-    """Wait until some can be read; unlike select.select(), it takes descriptors beyond the 1,024th."""
-    poll = select.poll()
-    for descriptor in descriptors:
-        poll.register(descriptor, select.POLLIN)
-    return [descriptor for descriptor, _ in poll.poll(None if within_s is None else 1000 * within_s)]
-
-
-@contextmanager
-def _signals(handlers: Mapping[signal.Signals, bytes]) -> Iterator[tuple[int, int]]:
-    """Yield the ends of a pipe, into which each of these signals writes what it asks for: STOP or RENEW."""
-    reading, writing = os.pipe()
-    before = {
-        number: signal.signal(number, lambda *_, mark=mark: os.write(writing, mark))
-        for number, mark in handlers.items()
-    }
-    try:
-        yield reading, writing
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
-        os.close(reading)
-        os.close(writing)

@@ -5,7 +5,8 @@ for, and so what a function should be.
 """
 
 from servers.deploy.deployment_settings import DeploymentSettings
-from servers.deploy.supervisor import Renewal, Supervisor
+from servers.deploy.supervised_part import Renewal
+from servers.deploy.supervisor import Supervisor
 
 
 def start(supervisor: Supervisor, settings: DeploymentSettings) -> str:

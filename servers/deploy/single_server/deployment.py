@@ -1,7 +1,8 @@
 """One process that holds the connections and the log, on one machine."""
 
 from servers.deploy.deployment_settings import DeploymentSettings
-from servers.deploy.supervisor import Renewal, Supervisor
+from servers.deploy.supervised_part import Renewal
+from servers.deploy.supervisor import Supervisor
 
 
 def start(supervisor: Supervisor, settings: DeploymentSettings) -> str:
