@@ -16,7 +16,7 @@ from pathlib import Path
 import psutil
 
 from results.schema import PARTS_FILE
-from servers.deploy.child_process import started
+from servers.deploy.child_process import ChildProcess, started
 from servers.deploy.deployments import DEPLOYMENTS, Deployment
 from servers.transports import find
 from tests.outages.__main__ import REFERENCE
@@ -48,14 +48,18 @@ async def count_parts(deployment: Deployment) -> Parts:
         room = ChatHarness(find(deployment.transport), running.address)
         async with room.joined("Speaker", "Listener") as (sender, reader):
             await deliver("Hello!", sender, reader)
-            trees = _process_trees(running.facts["pids"])
-            roles = {port: role for role, tree in trees.items() for port in _ports(tree, psutil.CONN_LISTEN)}
-            called = {role: _called(tree, roles) for role, tree in trees.items()}
-            browsers_reach = _called([psutil.Process()], roles)
+            return parts_of(deployment, running)
+
+
+def parts_of(deployment: Deployment, running: ChildProcess) -> Parts:
+    """Count the parts of a deployment through which this process's clients talk."""
+    trees = _process_trees(running.facts["pids"])
+    roles = {port: role for role, tree in trees.items() for port in _ports(tree, psutil.CONN_LISTEN)}
+    called = {role: _called(tree, roles) for role, tree in trees.items()}
     return Parts(
         own=sorted(trees.keys() - RENTED),
         rented=sorted(trees.keys() & RENTED),
-        browsers_reach=sorted(browsers_reach),
+        browsers_reach=sorted(_called([psutil.Process()], roles)),
         links=sorted(f"{role} to {other}" for role, others in called.items() for other in others - {role}),
         settings=_settings(DEPLOY / deployment.folder),
     )
@@ -88,13 +92,8 @@ def _settings(folder: Path) -> list[str]:
     return sorted({name for line in lines for name in SETTING.findall(line)})
 
 
-def as_json() -> str:
-    """Count the parts of every deployment; return the content of the file."""
-    parts = {deployment.name: asdict(asyncio.run(count_parts(deployment))) for deployment in DEPLOYMENTS}
-    return json.dumps(parts, indent=2) + "\n"
-
-
 if __name__ == "__main__":
     path = REFERENCE / PARTS_FILE
-    path.write_text(as_json(), encoding="utf-8")
+    parts = {deployment.name: asdict(asyncio.run(count_parts(deployment))) for deployment in DEPLOYMENTS}
+    path.write_text(json.dumps(parts, indent=2) + "\n", encoding="utf-8")
     sys.stdout.write(f"{path}\n")

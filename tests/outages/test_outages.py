@@ -1,9 +1,8 @@
 """Whatever fails of a deployment costs time, and no acknowledged message; its parts are those that are recorded."""
 
-import asyncio
 import json
 import re
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import pytest
@@ -20,36 +19,39 @@ from tests.outages.people import Person, Received, Sent, Size
 
 SHORT = Size(people=4, every_s=0.4, before_s=1.0, after_s=1.5)
 BUSY = replace(SHORT, every_s=0.01)
-
-
-async def killed_and_renewed(deployed: Deployed) -> None:
-    """Kill the server that holds the connections; once it is back, deploy a new version."""
-    await push_server_killed(deployed)
-    await asyncio.sleep(SHORT.after_s)
-    await new_version(deployed)
-
-
 EACH = [
-    *(pytest.param(Outage(each, killed_and_renewed), SHORT, id=each.name) for each in DEPLOYMENTS),
-    *(pytest.param(each, SHORT, id=str(each), marks=pytest.mark.drill) for each in OUTAGES),
-    *(
-        pytest.param(each, BUSY, id=f"{each}-busy", marks=pytest.mark.drill)
-        for each in OUTAGES
-        if each.failure is push_server_killed
-    ),
+    *(pytest.param(each, SHORT, id=str(each)) for each in OUTAGES),
+    *(pytest.param(each, BUSY, id=f"{each}-busy") for each in OUTAGES if each.failure is push_server_killed),
 ]
+PARTS = json.loads((command.REFERENCE / PARTS_FILE).read_text(encoding="utf-8"))
 RECORD = json.loads((command.REFERENCE / OUTAGES_FILE).read_text(encoding="utf-8"))["outages"]
 QUOTED = ("up_to_date_s", "silent_s", "unacknowledged_s", "reconnecting_s")
 
 
-@pytest.mark.process
-@pytest.mark.parametrize(("outage", "size"), EACH)
-async def test_a_failure_costs_no_acknowledged_message(outage: Outage, size: Size) -> None:
+async def expect_no_loss(outage: Outage, size: Size) -> None:
     result = await run_outage(outage, size)
     assert result.messages >= size.people
     assert (result.lost, result.duplicates, result.out_of_order, result.seen_offline) == (0, 0, 0, 0)
     assert result.deliveries == result.messages * size.people
     assert set(command.row_of(outage, 0, result, 0.0)) == {column.name for column in COLUMNS}
+
+
+@pytest.mark.process
+@pytest.mark.drill
+@pytest.mark.parametrize(("outage", "size"), EACH)
+async def test_a_failure_costs_no_acknowledged_message(outage: Outage, size: Size) -> None:
+    await expect_no_loss(outage, size)
+
+
+@pytest.mark.process
+@pytest.mark.parametrize("deployment", DEPLOYMENTS, ids=lambda deployment: deployment.name)
+async def test_with_the_recorded_parts_a_kill_and_a_new_version_cost_no_message(deployment: Deployment) -> None:
+    async def fail(deployed: Deployed) -> None:
+        assert asdict(parts.parts_of(deployment, deployed.running)) == PARTS[deployment.name], parts.__doc__
+        await push_server_killed(deployed)
+        await new_version(deployed)
+
+    await expect_no_loss(Outage(deployment, fail), SHORT)
 
 
 def test_a_connection_is_down_from_the_sample_that_finds_it_so_to_the_one_that_finds_it_up() -> None:
@@ -120,9 +122,3 @@ def test_a_deployments_readme_quotes_the_record(deployment: Deployment) -> None:
     ]
     assert re.findall(r"(?m)^\|[^|]+\| ([\d.]+) s \| ([\d.]+) s \| ([\d.]+) s \| ([\d.]+) s \|$", text) == worst
     assert f"{sum(row['messages'] for row in rows):,} messages, {len(rows)} outages" in text
-
-
-@pytest.mark.process
-def test_the_committed_parts_are_those_that_run_today() -> None:
-    committed = (command.REFERENCE / PARTS_FILE).read_text(encoding="utf-8")
-    assert parts.as_json() == committed, "python -m tests.outages.parts"
