@@ -1,4 +1,4 @@
-"""A browser for each module, since its event loop must not outlive it; a demo for each test."""
+"""A browser for each module, since its event loop must not outlive it, and a demo, unless the module says otherwise."""
 
 from collections.abc import Iterator
 from typing import Protocol
@@ -29,7 +29,7 @@ def closed_afterwards(browser: Browser) -> Iterator[None]:
         context.close()
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def demo() -> Iterator[str]:
     with running_demo() as address:
         yield address

@@ -2,11 +2,8 @@
 
 import re
 import signal
-import threading
-from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager
 from functools import partial
-from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import httpx
@@ -16,6 +13,7 @@ from playwright.sync_api import Browser, BrowserContext, Page, Route, expect
 from servers.deploy.child_process import READY_S, ChildProcess, python_module, started
 from servers.transports import TRANSPORTS
 from tests.support.pusher_process import push_service, service_settings
+from tests.support.shortest_harness import QuietHandler, http_server
 
 pytestmark = pytest.mark.process
 
@@ -47,15 +45,10 @@ def write(page: Page, text: str) -> None:
     page.press("#text", "Enter")
 
 
-@contextmanager
-def another_origin(folder: Path) -> Iterator[str]:
+def another_origin(folder: Path) -> AbstractContextManager[str]:
     """Serve an empty page on another port; yields its origin."""
     (folder / "index.html").write_text("<!doctype html><title>Elsewhere</title>")
-    handler = partial(SimpleHTTPRequestHandler, directory=folder)
-    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        yield f"http://127.0.0.1:{server.server_port}"
-        server.shutdown()
+    return http_server(partial(QuietHandler, directory=folder))
 
 
 def load_with_policy(context: BrowserContext, policy: str) -> None:

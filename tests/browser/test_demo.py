@@ -1,6 +1,7 @@
 """The demo in a real browser: what a presenter shows is true of every lane."""
 
 import re
+from collections.abc import Iterator
 
 import pytest
 from playwright.sync_api import expect
@@ -8,6 +9,7 @@ from playwright.sync_api import expect
 from servers.demo.lane import LEASE_S
 from servers.transports import TRANSPORTS, Transport
 from tests.browser.conftest import OpenWindow
+from tests.support.demo import running_demo
 from tests.support.demo_window import READY_MS, SEEN_MS
 
 pytestmark = pytest.mark.process
@@ -15,6 +17,13 @@ pytestmark = pytest.mark.process
 FOUR = [row.slug for row in TRANSPORTS if not row.is_addition]
 FIVE = [*FOUR, "server_sent_events"]
 SWITCH = "Lane: Server-Sent Events"
+
+
+@pytest.fixture
+def demo() -> Iterator[str]:
+    """Run a demo for each test: there is one room, and a test counts who and what is in it."""
+    with running_demo() as address:
+        yield address
 
 
 def test_one_message_reaches_every_lane_and_text_is_never_markup(open_window: OpenWindow) -> None:
@@ -34,18 +43,7 @@ def test_one_message_reaches_every_lane_and_text_is_never_markup(open_window: Op
     expect(ada.page.locator(".lane")).to_have_count(len(FOUR))
 
 
-def test_a_page_shown_again_by_the_back_button_reaches_every_lane(open_window: OpenWindow, demo: str) -> None:
-    ada = open_window("Ada")
-    ada.page.goto(f"{demo}/tokens.css")
-    with ada.page.expect_event("load"):  # a page is shown as it was left without one
-        ada.page.go_back(wait_until="commit")
-    expect(ada.page.locator("#text")).to_be_enabled(timeout=READY_MS)
-    ada.write("back again")
-    for slug in FOUR:
-        ada.expect_last(slug, "back again")
-
-
-def test_counters_agree_with_the_browsers_requests(open_window: OpenWindow) -> None:
+def test_counters_agree_with_the_browsers_requests_and_latencies_with_the_delay(open_window: OpenWindow) -> None:
     ada = open_window("Ada")
     ada.press("Count anew")
     before = {slug: len(ada.requests_to(slug)) for slug in FOUR}
@@ -59,6 +57,14 @@ def test_counters_agree_with_the_browsers_requests(open_window: OpenWindow) -> N
         expect(ada.card(slug).locator("[data-figure=requests]")).to_have_text(str(requests))
     assert ada.figure("raw_websocket", "requests") == "0"
     expect(ada.card("short_polling").locator("[data-figure=empty]")).not_to_have_text("0")
+    ada.page.locator("#delay").fill("200")
+    expect(ada.page.locator("#delay-shown")).to_have_text("200 ms")
+    ada.write("from afar")
+    for slug in FOUR:
+        expect(ada.card(slug).locator(".latest span")).to_have_text("all 6 seen", timeout=SEEN_MS)
+        latency = ada.card(slug).locator(".latest b").inner_text()
+        seconds = float(latency.split()[0]) / (1 if latency.endswith(" s") else 1000)
+        assert seconds >= 0.4, f"{slug}: {latency} with 200 ms each way"
 
 
 @pytest.mark.parametrize("added", [row for row in TRANSPORTS if row.is_addition], ids=lambda row: row.slug)
@@ -77,21 +83,7 @@ def test_an_added_lane_comes_and_goes_in_every_window(open_window: OpenWindow, a
         expect(window.page.locator(".lane")).to_have_count(shown)
 
 
-def test_what_others_write_and_what_others_count_is_not_mine(open_window: OpenWindow) -> None:
-    ada, bob = open_window(), open_window()
-    ada.write("mine")
-    for slug in FOUR:
-        ada.expect_last(slug, "mine")
-        bob.expect_last(slug, "mine")
-        expect(ada.card(slug).locator(".latest span")).to_have_text("all 1 seen")
-        assert bob.figure(slug, "median") == "\N{EN DASH}"
-    requests = int(ada.figure("long_polling", "requests"))
-    bob.press("Count anew")
-    expect(bob.card("raw_websocket").locator("[data-figure=bytes]")).to_have_text("0 B")
-    assert int(ada.figure("long_polling", "requests")) >= requests
-
-
-def test_two_windows_see_each_other_type_write_read_and_leave(open_window: OpenWindow) -> None:
+def test_two_windows_see_each_other_type_write_read_and_leave_and_count_apart(open_window: OpenWindow) -> None:
     ada, bob = open_window("Ada"), open_window("Bob")
     for slug in FOUR:
         expect(bob.room(slug, "#members .online")).to_have_text([re.compile("Ada"), re.compile("Bob")])
@@ -99,8 +91,15 @@ def test_two_windows_see_each_other_type_write_read_and_leave(open_window: OpenW
         expect(bob.room(slug, "#typing")).to_have_text("Ada is typing…")
     ada.write("Are you there?")
     for slug in FOUR:
+        ada.expect_last(slug, "Are you there?")
         bob.expect_last(slug, "Are you there?")
         expect(ada.room(slug, "#messages li small").last).to_have_attribute("aria-label", "read by 1")
+        expect(ada.card(slug).locator(".latest span")).to_have_text("all 1 seen")
+        assert bob.figure(slug, "median") == "\N{EN DASH}"
+    requests = int(ada.figure("long_polling", "requests"))
+    bob.press("Count anew")
+    expect(bob.card("raw_websocket").locator("[data-figure=bytes]")).to_have_text("0 B")
+    assert int(ada.figure("long_polling", "requests")) >= requests
     bob.close()
     for slug in FOUR:
         expect(ada.room(slug, "#members .offline")).to_have_text("Bob", timeout=2_000 * LEASE_S)
@@ -125,15 +124,16 @@ def test_a_cut_network_costs_time_and_no_message(open_window: OpenWindow) -> Non
         assert ada.messages(slug) == bob.messages(slug) == ["meanwhile", "first", "second"]
 
 
-@pytest.mark.parametrize("slug", ["short_polling", "pusher_adapter"])
-def test_a_killed_server_comes_back_with_every_message(open_window: OpenWindow, slug: str) -> None:
+def test_a_killed_server_comes_back_with_every_message(open_window: OpenWindow) -> None:
     ada = open_window("Ada")
     ada.write("before")
-    ada.expect_last(slug, "before")
-    ada.card(slug).locator(".restart").click()
+    for slug in ("short_polling", "pusher_adapter"):
+        ada.expect_last(slug, "before")
+        ada.card(slug).locator(".restart").click()
     ada.write("after")
-    ada.expect_last(slug, "after")
-    assert ada.messages(slug) == ["before", "after"]
+    for slug in ("short_polling", "pusher_adapter"):
+        ada.expect_last(slug, "after")
+        assert ada.messages(slug) == ["before", "after"]
 
 
 def test_five_people_talk_in_every_lane_until_they_are_sent_home(open_window: OpenWindow) -> None:
@@ -165,29 +165,26 @@ def test_a_classic_serverless_host_cuts_polls_refuses_sockets_loses_nothing(open
     expect(ada.card("raw_websocket").locator("[data-figure=cuts]")).to_be_hidden()
 
 
-def test_every_lane_has_the_delay_that_was_set(open_window: OpenWindow) -> None:
-    ada = open_window("Ada")
-    ada.page.locator("#delay").fill("200")
-    expect(ada.page.locator("#delay-shown")).to_have_text("200 ms")
-    ada.write("from afar")
-    for slug in FOUR:
-        ada.expect_last(slug, "from afar")
-        latency = ada.card(slug).locator(".latest b").inner_text()
-        seconds = float(latency.split()[0]) / (1 if latency.endswith(" s") else 1000)
-        assert seconds >= 0.4, f"{slug}: {latency} with 200 ms each way"
-
-
-@pytest.mark.parametrize("is_cut", [False, True], ids=["open", "cut"])
-def test_a_reloaded_page_is_the_same_user_with_a_network(open_window: OpenWindow, is_cut: bool) -> None:
+def test_a_page_that_is_reloaded_or_shown_again_is_the_same_user_with_a_network(
+    open_window: OpenWindow, demo: str
+) -> None:
     ada = open_window()
     ada.write("once")
     for slug in FOUR:
         ada.expect_last(slug, "once")
-    if is_cut:
-        ada.press("Cut my network")
-        expect(ada.page.get_by_role("button", name="Mend my network")).to_be_visible()
-    ada.page.reload()
-    expect(ada.page.get_by_role("button", name="Cut my network")).to_be_visible()
+    for is_cut in (False, True):
+        if is_cut:
+            ada.press("Cut my network")
+            expect(ada.page.get_by_role("button", name="Mend my network")).to_be_visible()
+        ada.page.reload()
+        expect(ada.page.get_by_role("button", name="Cut my network")).to_be_visible()
+        for slug in FOUR:
+            expect(ada.room(slug, "#members .online")).to_have_text("Ada (you)", timeout=SEEN_MS)
+            expect(ada.room(slug, "#messages li span")).to_have_text(["once"])
+    ada.page.goto(f"{demo}/tokens.css")
+    with ada.page.expect_event("load"):  # a page is shown as it was left without one
+        ada.page.go_back(wait_until="commit")
+    expect(ada.page.locator("#text")).to_be_enabled(timeout=READY_MS)
+    ada.write("back again")
     for slug in FOUR:
-        expect(ada.room(slug, "#members .online")).to_have_text("Ada (you)", timeout=SEEN_MS)
-        assert ada.messages(slug) == ["once"]
+        ada.expect_last(slug, "back again")

@@ -27,8 +27,8 @@ def findings(frame: Frame) -> list[tuple[str, Any]]:
     ]
 
 
-def with_something_to_see(window: Window) -> None:
-    text = "Is there anything here that somebody could not read?"
+def with_something_to_see(window: Window, name: str) -> None:
+    text = f"Is there anything here that {name} could not read?"
     window.write(text)
     for slug in window.slugs:
         window.expect_last(slug, text)
@@ -36,8 +36,8 @@ def with_something_to_see(window: Window) -> None:
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_axe_finds_nothing_serious_on_the_page_nor_in_a_lane(open_window: OpenWindow, scheme: str) -> None:
-    window = open_window("Ada", "tour", color_scheme=scheme, reduced_motion="reduce", bypass_csp=True)
-    with_something_to_see(window)
+    window = open_window(scheme, "tour", color_scheme=scheme, reduced_motion="reduce", bypass_csp=True)
+    with_something_to_see(window, scheme)
     found = {frame.url: findings(frame) for frame in window.page.frames}
     assert len(found) == 1 + len(window.slugs)
     assert {url: grave for url, grave in found.items() if grave} == {}
@@ -45,6 +45,6 @@ def test_axe_finds_nothing_serious_on_the_page_nor_in_a_lane(open_window: OpenWi
 
 def test_nothing_is_wider_than_a_narrow_screen(open_window: OpenWindow) -> None:
     window = open_window("Ada", viewport=NARROW)
-    with_something_to_see(window)
+    with_something_to_see(window, "Ada")
     for frame in window.page.frames:
         assert frame.evaluate("document.documentElement.scrollWidth <= innerWidth"), frame.url

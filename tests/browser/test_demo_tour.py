@@ -18,7 +18,7 @@ def test_the_tour_is_walked_by_keyboard_and_answers_with_this_machines_figures(o
 
 
 def test_the_tour_can_be_turned_back_left_and_played(open_window: OpenWindow) -> None:
-    page = open_window("Ada").page
+    page = open_window("Bob").page
     page.locator("#tour-button").focus()
     page.keyboard.press("Enter")
     page.keyboard.press("ArrowRight")

@@ -5,13 +5,13 @@ import shutil
 from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import Browser, expect
+from playwright.sync_api import expect
 
 from servers.demo.__main__ import WEB
 from servers.transports import TRANSPORTS
+from tests.browser.conftest import OpenWindow
 from tests.browser.test_demo_access import findings
 from tests.support.demo import running_demo
-from tests.support.demo_window import Window
 
 pytestmark = pytest.mark.process
 
@@ -20,7 +20,7 @@ STEPS = 6
 
 
 @pytest.fixture(scope="module")
-def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """Serve the browser's client as it is when its npm packages were not installed."""
     web = tmp_path_factory.mktemp("without-npm") / "web"
     shutil.copytree(WEB, web, ignore=shutil.ignore_patterns("node_modules"))
@@ -29,8 +29,8 @@ def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_the_pusher_lane_is_marked_absent_and_shows_how_to_get_it(browser: Browser, address: str, scheme: str) -> None:
-    window = Window(browser, address, f"Ada-{scheme}", color_scheme=scheme, bypass_csp=True)
+def test_the_pusher_lane_is_marked_absent_and_shows_how_to_get_it(open_window: OpenWindow, scheme: str) -> None:
+    window = open_window(f"Ada-{scheme}", color_scheme=scheme, bypass_csp=True)
     assert window.slugs == [*SHOWN, "pusher_adapter"]
     absent = window.card("pusher_adapter")
     expect(absent.locator("h2 small")).to_have_text("absent")
@@ -41,10 +41,8 @@ def test_the_pusher_lane_is_marked_absent_and_shows_how_to_get_it(browser: Brows
     window.write("to all three")
     for slug in SHOWN:
         window.expect_last(slug, "to all three")
-    assert window.errors == []
 
 
-def test_the_tour_leaves_the_absent_lane_out(browser: Browser, address: str) -> None:
-    window = Window(browser, address, "Bob", "tour")
+def test_the_tour_leaves_the_absent_lane_out(open_window: OpenWindow) -> None:
+    window = open_window("Bob", "tour")
     window.walk_tour(STEPS, never="Pusher|undefined|NaN")
-    assert window.errors == []
