@@ -20,7 +20,7 @@ import uvicorn
 from anyio.to_thread import run_sync
 from pusher import Pusher
 from starlette.applications import Starlette
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.routing import Route
 from websockets.asyncio.client import ClientConnection, connect
@@ -47,10 +47,12 @@ def host(port: int) -> None:
     pusher = publisher()
 
     async def publish(request: Request) -> Response:
-        await run_sync(pusher.trigger, CHANNEL, EVENT, {"text": (await request.body()).decode()})
+        await run_sync(pusher.trigger, CHANNEL, EVENT, {"text": (await request.body()).decode(errors="replace")})
         return Response(status_code=204)
 
-    app = Starlette(routes=[Route("/", publish, methods=["POST"])])
+    app = Starlette(
+        routes=[Route("/", publish, methods=["POST"])], exception_handlers={ClientDisconnect: lambda *_: Response()}
+    )
     with socket.create_server(("127.0.0.1", port)) as listener:
         print(f"http://127.0.0.1:{listener.getsockname()[1]}", flush=True)
         uvicorn.Server(uvicorn.Config(app, log_level="warning")).run(sockets=[listener])
@@ -58,14 +60,13 @@ def host(port: int) -> None:
 
 async def receive(connection: ClientConnection) -> None:
     async for frame in connection:
-        message = json.loads(frame)
-        match message["event"]:
-            case "pusher_internal:subscription_succeeded":
+        match json.loads(frame):
+            case {"event": "pusher_internal:subscription_succeeded"}:
                 print("listening", flush=True)
-            case "pusher:ping":
+            case {"event": "pusher:ping"}:
                 await connection.send(json.dumps({"event": "pusher:pong"}))
-            case event if event == EVENT:
-                print(json.loads(message["data"])["text"], flush=True)
+            case {"event": event, "data": data} if event == EVENT:
+                print(json.loads(data)["text"], flush=True)
 
 
 async def talk(url: str) -> None:

@@ -1,4 +1,4 @@
-"""What the tests of the shortest chats share: a web server, Chromium, and a broken frame."""
+"""What the tests of the shortest chats share: a web server, Chromium, and broken requests."""
 
 import socket
 from collections.abc import Callable, Iterator
@@ -57,3 +57,10 @@ def send_broken_frame(url: str) -> None:
         with suppress(ConnectionResetError):  # by a process that dies
             while connection.recv(4096):
                 pass
+
+
+def send_half_a_body(url: str) -> None:
+    """Send a body that is shorter than its head says, and hang up."""
+    parts = urlsplit(url)
+    with socket.create_connection((parts.hostname, parts.port), DEADLINE_S) as connection:
+        connection.sendall(b"POST / HTTP/1.1\r\nHost: %b\r\nContent-Length: 9\r\n\r\nhalf" % parts.netloc.encode())

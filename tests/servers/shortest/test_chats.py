@@ -1,13 +1,13 @@
 """The two shortest chats in Python, run as a person runs them: a server, and people who write and read lines."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 
 import pytest
 
 from servers.shortest.processes import DEADLINE_S, Process, line_of, python, running, write_line
 from tests.support.pusher_process import push_service, service_settings
-from tests.support.shortest_harness import send_broken_frame
+from tests.support.shortest_harness import send_broken_frame, send_half_a_body
 
 pytestmark = pytest.mark.process
 
@@ -21,7 +21,8 @@ class Chat:
         self._module = f"servers.shortest.{name}"
         self._stack = stack
         self._env = service_settings(stack.enter_context(push_service()).address) if name == "pusher_chat" else {}
-        self.url = line_of(self._start("serve", "0"))
+        self.server = self._start("serve", "0")
+        self.url = line_of(self.server)
 
     def person(self) -> Process:
         """Let somebody join, and wait until they are subscribed."""
@@ -56,12 +57,17 @@ def test_a_user_who_closes_their_input_leaves_and_the_others_stay(chat: Chat) ->
     assert line_of(ben) == "anybody?"
 
 
-@pytest.mark.parametrize("chat", ["raw_websocket_chat"], indirect=True)
-def test_a_broken_frame_ends_one_connection_only(chat: Chat) -> None:
+@pytest.mark.parametrize(
+    ("chat", "send"), [("raw_websocket_chat", send_broken_frame), ("pusher_chat", send_half_a_body)], indirect=["chat"]
+)
+def test_a_broken_request_ends_one_connection_only(chat: Chat, send: Callable[[str], None]) -> None:
     ann = chat.person()
-    send_broken_frame(chat.url)
+    send(chat.url)
     write_line(ann, "still there")
     assert line_of(ann) == "still there"
+    chat.server.terminate()
+    assert chat.server.stderr is not None
+    assert b"ClientDisconnect" not in chat.server.stderr.read()
 
 
 @pytest.mark.parametrize("name", CHATS)
