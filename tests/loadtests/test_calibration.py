@@ -23,15 +23,12 @@ ROW = Row("short_polling", 200, "valid", Error(100, 1.21, 4.0), {})
 OTHER_ROW = Row("long_polling", 200, "valid", Error(100, 0.9, 5.96), {})
 
 
-def test_the_error_is_all_that_was_reported_beyond_what_the_stub_held() -> None:
+def test_the_error_is_all_beyond_what_the_stub_held_and_a_delivery_that_it_never_made_is_refused() -> None:
     log = StubLog(arrived=[("room-1", 1, 10.003)], handed_out=[("room-1", 1, "bob", 10.0231)])
     errors = errors_ms([DELIVERY], log, DELAYS_MS)
     assert errors == {0.0: [], 20.0: [pytest.approx(27.0 - 20.1)]}
     row = row_of("short_polling", 20, "valid", errors)
     assert row.overall == row.by_delay["20"] == Error(1, *errors[20.0] * 2)
-
-
-def test_a_delivery_that_the_stub_never_made_is_not_explained_away() -> None:
     with pytest.raises(KeyError):
         errors_ms([DELIVERY], StubLog(arrived=[("room-1", 1, 10.003)]), DELAYS_MS)
 

@@ -89,16 +89,11 @@ def test_a_streamed_response_is_read_in_pieces() -> None:
 
 
 @pytest.mark.parametrize("pieces", [[], [HELLO[:-2]], [b"nonsense\r\n\r\n"]], ids=["silence", "half", "nonsense"])
-def test_an_incomplete_response_is_a_lost_connection(pieces: Sequence[bytes]) -> None:
+def test_an_incomplete_response_and_a_refused_connection_are_lost_connections(pieces: Sequence[bytes]) -> None:
     with responding(pieces) as (address, _):
         connection = HttpConnection(address)
         with pytest.raises(ConnectionLost):
             connection.request(REQUEST)
-
-
-def test_a_refused_connection_is_a_lost_connection() -> None:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        address = f"http://127.0.0.1:{listener.getsockname()[1]}"
     with pytest.raises(ConnectionLost, match="refused"):
         HttpConnection(address)
 

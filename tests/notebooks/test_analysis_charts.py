@@ -39,15 +39,11 @@ def test_every_chart_draws_for_odd_runs_and_stays_small(tmp_path: Path, chart: M
     assert len(png) < PNG_BYTES_MAX
 
 
-def test_a_picture_has_the_same_bytes_when_drawn_again(tmp_path: Path) -> None:
-    run = load(write(tmp_path, SyntheticRun()))
-    assert picture(overview.draw, run) == picture(overview.draw, run)
-
-
-def test_charts_are_drawn_into_the_run_and_their_paths_printed(tmp_path: Path) -> None:
+def test_charts_are_drawn_into_the_run_with_the_same_bytes_again_and_their_paths_printed(tmp_path: Path) -> None:
     printed = CliRunner().invoke(app, ["charts", str(write(tmp_path, SyntheticRun()))]).stdout.splitlines()
     assert printed == [str(tmp_path / f"{name}.png") for name in CHARTS]
     assert all(Path(path).read_bytes().startswith(PNG) for path in printed)
+    assert picture(overview.draw, load(tmp_path)).png == picture(overview.draw, load(tmp_path)).png
 
 
 def test_charts_of_a_folder_that_is_no_run_fail_with_a_sentence(tmp_path: Path) -> None:

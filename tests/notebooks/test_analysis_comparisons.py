@@ -100,7 +100,7 @@ def test_the_interval_of_few_repeats_is_their_range_around_their_median(repeats:
         interval([])
 
 
-def test_it_is_the_percentile_interval_that_scipy_draws_from_the_same_seed() -> None:
+def test_of_many_it_is_the_percentile_interval_that_scipy_draws_from_the_same_seed() -> None:
     """The limits are what `scipy.stats.bootstrap(..., method="percentile")` of scipy 1.17 returned."""
     found = interval([Random(seed).gauss(100.0, 10.0) for seed in range(60)])
     assert (found.low, found.high) == pytest.approx((94.37615918689895, 103.10688213606986), rel=1e-12)

@@ -1,7 +1,11 @@
 """The deployments compared: what a managed service adds and counts, and the charts of the outages and the bills."""
 
+from collections.abc import Callable
+from functools import partial
+
 import pandas as pd
 import pytest
+from matplotlib.figure import Figure
 
 from notebooks.analysis.deployments import managed, reports, side_by_side
 from notebooks.analysis.figures import bill, outages
@@ -25,11 +29,22 @@ ODD_OUTAGES = {
     "a failure of another name": OUTAGES.assign(failure="power_cut"),
     "nobody waited": OUTAGES.assign(silent_s=0.0, unacknowledged_s=0.0),
 }
+ODD_ACTIVITIES = {
+    "a usual chat": (Activity(1), MOST, False),
+    "commercial": (Activity(1), MOST, True),
+    "hardly anybody": (Activity(1), 2, False),
+    "silence": (Activity(1, events_per_hour=0), MOST, False),
+    "more than anything can hold": (Activity(1, room_size=500, events_per_hour=500, hours_per_day=12), MOST, True),
+}
+CHARTS = {name: partial(outages.draw, shown, 8, "A title", "A measure") for name, shown in ODD_OUTAGES.items()} | {
+    name: partial(bill.draw, MEASURED, PRICES, activity, most, commercial=commercial)
+    for name, (activity, most, commercial) in ODD_ACTIVITIES.items()
+}
 
 
-@pytest.mark.parametrize("shown", ODD_OUTAGES.values(), ids=ODD_OUTAGES)
-def test_the_outages_draw_for_odd_records_and_stay_small(shown: pd.DataFrame) -> None:
-    png = picture(outages.draw, shown, 8, "A title", "A measure").png
+@pytest.mark.parametrize("draw", CHARTS.values(), ids=CHARTS)
+def test_outages_and_bills_draw_for_odd_records_and_stay_small(draw: Callable[[], Figure]) -> None:
+    png = picture(draw).png
     assert png.startswith(PNG)
     assert len(png) < PNG_BYTES_MAX
 
@@ -81,23 +96,6 @@ def test_the_limit_that_is_reached_first_is_ringed() -> None:
 def test_a_bill_beyond_every_plan_is_marked() -> None:
     crowd = Activity(1, room_size=500, events_per_hour=500)
     assert "no plan suffices" in side_by_side.bill_table(MEASURED, PRICES, crowd, [100_000]).text
-
-
-ODD_ACTIVITIES = {
-    "a usual chat": (Activity(1), MOST, False),
-    "commercial": (Activity(1), MOST, True),
-    "hardly anybody": (Activity(1), 2, False),
-    "silence": (Activity(1, events_per_hour=0), MOST, False),
-    "more than anything can hold": (Activity(1, room_size=500, events_per_hour=500, hours_per_day=12), MOST, True),
-}
-
-
-@pytest.mark.parametrize("shown", ODD_ACTIVITIES.values(), ids=ODD_ACTIVITIES)
-def test_the_bill_draws_for_odd_activities_and_stays_small(shown: tuple[Activity, int, bool]) -> None:
-    activity, most, commercial = shown
-    png = picture(lambda: bill.draw(MEASURED, PRICES, activity, most, commercial=commercial)).png
-    assert png.startswith(PNG)
-    assert len(png) < PNG_BYTES_MAX
 
 
 def test_every_meter_that_can_end_a_free_tier_has_a_name() -> None:

@@ -14,16 +14,13 @@ from results.schema import CELLS_FILE, DELIVERIES_FILE, MANIFEST
 from tests.support.synthetic_run import ALL, SyntheticRun, write
 
 
-def test_a_void_cell_is_left_out_and_named_and_a_suspect_one_is_kept(tmp_path: Path) -> None:
+def test_void_cells_are_left_out_and_named_and_suspect_ones_are_kept(tmp_path: Path) -> None:
     verdicts = {("long_polling", 1): "void", ("short_polling", 0): "suspect"}
     run = load(write(tmp_path, SyntheticRun(repeats=2, verdicts=verdicts)))
     assert set(run.deliveries_of("short_polling")["repeat"]) == {0, 1}
     assert set(run.deliveries_of("long_polling")["repeat"]) == {0}
     assert run.void == ("Long polling, repeat 1: the generator lagged",)
     assert run.slugs == ALL
-
-
-def test_a_run_without_a_valid_cell_is_refused_and_the_void_ones_are_named(tmp_path: Path) -> None:
     folder = write(tmp_path, SyntheticRun(slugs=["raw_websocket"], verdicts={("raw_websocket", 0): "void"}))
     with pytest.raises(BrokenRun, match=r"no valid cell.*Raw WebSocket, repeat 0: the generator lagged"):
         load(folder)
@@ -72,11 +69,10 @@ def test_of_several_loads_the_first_is_read_unless_another_is_named(tmp_path: Pa
         load(folder, scenario="chaos")
 
 
-@pytest.mark.parametrize(
-    ("push_service", "label"), [("local stand-in", "Pusher adapter (local stand-in)"), ("rented", "Pusher adapter")]
-)
-def test_only_a_rented_push_service_is_called_pusher_alone(tmp_path: Path, push_service: str, label: str) -> None:
-    assert load(write(tmp_path, SyntheticRun(push_service=push_service))).label_of("pusher_adapter") == label
+def test_only_a_rented_push_service_is_called_pusher_alone(tmp_path: Path) -> None:
+    runs = [load(write(tmp_path, SyntheticRun(push_service=name))) for name in ("local stand-in", "rented")]
+    labels = [run.label_of("pusher_adapter") for run in runs]
+    assert labels == ["Pusher adapter (local stand-in)", "Pusher adapter"]
 
 
 def test_a_reader_may_choose_a_run_of_their_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -90,11 +86,8 @@ def test_percentiles_are_of_the_pooled_samples_with_the_range_over_repeats(tmp_p
     assert p95.pooled_ms == pytest.approx(np.quantile(run.deliveries_of("short_polling")["latency_ms"], 0.95))
     assert p95.low_ms < p95.pooled_ms < p95.high_ms
     assert "p95 by repeat" in table(run)
-
-
-def test_a_percentile_above_which_no_sample_could_lie_is_not_reported(tmp_path: Path) -> None:
-    run = load(write(tmp_path, SyntheticRun(users=5, messages=4)))
-    assert [quantile.share for quantile in latency(run, "raw_websocket").quantiles] == [0.50, 0.95]
+    few = load(write(tmp_path, SyntheticRun(users=5, messages=4)))  # above whose p99 no sample could lie
+    assert [quantile.share for quantile in latency(few, "raw_websocket").quantiles] == [0.50, 0.95]
 
 
 def test_a_difference_below_the_generators_own_error_may_not_be_claimed(tmp_path: Path) -> None:
@@ -133,9 +126,7 @@ def test_what_another_target_does_not_count_has_no_price_and_no_prediction(tmp_p
 
 
 def test_what_may_be_claimed_follows_from_the_calibration_of_the_runs_machine(tmp_path: Path) -> None:
-    folder = tmp_path / "run"
-    folder.mkdir()
-    write(folder, SyntheticRun())
+    folder = write(tmp_path / "run", SyntheticRun())
     manifest = json.loads((folder / MANIFEST).read_text())
     here = {"cpu": "a fast one", "cores": 2}
     (folder / MANIFEST).write_text(json.dumps(manifest | {"machine": here}))

@@ -45,16 +45,12 @@ def test_a_notebook_runs_and_what_its_prose_claims_holds(source: Path, kernel: K
 
 
 @each_notebook
-def test_a_committed_notebook_has_the_source_of_its_script_and_all_outputs(source: Path) -> None:
+def test_a_notebook_has_the_source_of_its_script_all_outputs_a_question_and_short_cells(source: Path) -> None:
     notebook = committed(source)
     assert text_of(notebook) == text_of(read(source)), "run `python -m notebooks.execute`"
     code = [cell for cell in notebook.cells if cell.cell_type == "code"]
     assert [cell.execution_count for cell in code] == list(range(1, len(code) + 1))
     assert all(cell.outputs for cell in code)
-
-
-@each_notebook
-def test_a_notebook_asks_in_its_title_and_keeps_its_cells_short(source: Path) -> None:
     first, *rest = read(source).cells
     assert re.match(r"# .*\?$", first.source, re.MULTILINE)
     assert [cell.id for cell in rest if cell.cell_type == "code" and cell.source.count("\n") >= CELL_LINES_MAX] == []

@@ -40,6 +40,7 @@ class SyntheticRun:
 
 def write(folder: Path, plan: SyntheticRun) -> Path:
     """Write a run and return its folder."""
+    folder.mkdir(exist_ok=True)
     keys = [(slug, repeat) for slug in plan.slugs for repeat in range(plan.repeats)]
     cells = pd.DataFrame([_cell(plan, *key) for key in keys])
     rows = [row for key in keys for row in _deliveries(plan, *key)]
