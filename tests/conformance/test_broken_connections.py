@@ -63,10 +63,11 @@ class RelayableServer:
             relays = [*(Relay(*service) for service in self.services), Relay(lambda: self.address)]
             for relay in relays:
                 await stack.enter_async_context(relay)
-            harness = ChatHarness(self.transport, self.address)
-            (ada,) = await stack.enter_async_context(harness.joined("Ada"))
-            bob = await harness.log_in_as(f"Bob-{harness.room}", address=relays[-1].address, options=options)
-            yield ada, await stack.enter_async_context(bob), relays
+            direct = ChatHarness(self.transport, self.address)
+            through = replace(direct, address=relays[-1].address, options=options)
+            (ada,) = await stack.enter_async_context(direct.joined("Ada"))
+            (bob,) = await stack.enter_async_context(through.joined("Bob"))
+            yield ada, bob, relays
 
 
 async def test_a_client_whose_connection_was_cut_resumes_where_it_was(server: RelayableServer) -> None:

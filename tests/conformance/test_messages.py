@@ -2,8 +2,6 @@
 
 import asyncio
 
-import pytest
-
 from servers.core.wire import Kind
 from tests.support.chat_harness import ChatHarness, deliver, events
 
@@ -19,13 +17,6 @@ async def test_everyone_gets_every_message_once_and_in_the_same_order(harness: C
     seqs = [event.seq for event in logs[0]]
     assert seqs == sorted(ack.seq for ack in acks)
     assert len({event.body for event in logs[0]}) == len(sends)
-
-
-async def test_one_senders_messages_keep_their_order(harness: ChatHarness) -> None:
-    async with harness.joined("Ada", "Bob") as (ada, bob):
-        for n in range(EACH):
-            await ada.send(str(n))
-        assert [event.body for event in await events(bob, EACH, Kind.MESSAGE)] == [str(n) for n in range(EACH)]
 
 
 async def test_a_message_carries_its_sender_and_the_acknowledged_place(harness: ChatHarness) -> None:
@@ -44,12 +35,10 @@ async def test_a_retried_send_is_delivered_once(harness: ChatHarness) -> None:
     assert (first.seq, first.at_ms) == (again.seq, again.at_ms)
 
 
-@pytest.mark.parametrize(
-    "text", ["ü" * 2048, "\x01" * 4096, "<b>&amp;</b>\u2028\n\t\0", "👩‍👩‍👧"], ids=["2-byte", "control", "odd", "zwj"]
-)
-async def test_any_text_up_to_4096_bytes_arrives_unchanged(harness: ChatHarness, text: str) -> None:
+async def test_any_text_up_to_4096_bytes_arrives_unchanged(harness: ChatHarness) -> None:
     async with harness.joined("Ada", "Bob") as (ada, bob):
-        await deliver(text, ada, bob)
+        for text in ("ü" * 2048, "\x01" * 4096, "<b>&amp;</b>\u2028\n\t\0", "👩‍👩‍👧"):
+            await deliver(text, ada, bob)
 
 
 async def test_history_pages_backwards_through_messages_only(harness: ChatHarness) -> None:

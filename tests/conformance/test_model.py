@@ -19,6 +19,8 @@ Step = tuple[int, str, int]
 STEPS = st.tuples(st.integers(0, 2), st.sampled_from(["send", "resend", "type", "read"]), st.integers(0, 3))
 ROUNDS = st.lists(st.lists(STEPS, min_size=1, max_size=4), min_size=1, max_size=4)
 LAST = "last message"
+CLIENT_IDS = ("1", "read-1", "online", "receipt")
+"""Among them what a store might take for an id of its own."""
 
 
 class Model:
@@ -44,7 +46,7 @@ def act(client: ChatSession, what: str, number: int) -> Coroutine[Any, Any, obje
         case "send":
             return client.send(f"text {number}")
         case "resend":
-            return client.send(f"again {number}", client_id=f"id {number}")
+            return client.send(f"again {number}", client_id=CLIENT_IDS[number])
         case "type":
             return client.typing()
         case _:

@@ -6,14 +6,7 @@ import httpx
 
 from clients.http_session import tls_context
 from servers.core.wire import Kind
-from tests.support.chat_harness import LEASE_S, ChatHarness, deliver, events, online, until
-
-
-async def test_joining_shows_to_those_inside_and_to_the_one_who_joins(harness: ChatHarness) -> None:
-    async with harness.joined("Ada") as (ada,), harness.joined("Bob") as (bob,):
-        both = {ada.account.name, bob.account.name}
-        await until(ada, lambda: online(ada) == both)
-        assert online(bob) == both
+from tests.support.chat_harness import LEASE_S, ChatHarness, deliver, events, online
 
 
 async def test_who_leaves_is_offline_at_once_and_for_newcomers_with_the_time_last_seen(harness: ChatHarness) -> None:

@@ -1,25 +1,31 @@
-"""`python -m servers` reports a wrong option before it starts anything."""
+"""`python -m servers` and its kin report a wrong option before they start anything."""
 
-import subprocess
-import sys
-from pathlib import Path
+from collections.abc import Callable
+from unittest.mock import patch
 
 import pytest
+from typer import Typer
+from typer.testing import CliRunner
 
-from servers.deploy.child_process import ChildFailed, started
+from servers.__main__ import app
 from servers.deploy.deployments import DEPLOYMENTS
+from servers.deploy.serverless.__main__ import main as host
+from servers.deploy.serverless.profiles import PROFILES
+from servers.pusher_service.__main__ import main as push_service
 from servers.transports import TRANSPORTS
 
 pytestmark = pytest.mark.process
 
 
-def refused(*arguments: str, module: str = "servers", **env: str) -> str:
-    """Run a command, which must fail, and return its error output on one line."""
-    command = [sys.executable, "-m", module, *arguments]
-    env["COLUMNS"] = "200"
-    done = subprocess.run(command, check=False, capture_output=True, text=True, timeout=20, env=env)
-    assert done.returncode == 2, done
-    assert "Traceback" not in done.stderr
+def refused(arguments: list[str], main: Callable[..., None] | None = None, /, **env: str) -> str:
+    """Run a command (that of the servers, if none is given), which must fail; return its error output on one line."""
+    program = app
+    if main:
+        program = Typer()
+        program.command()(main)
+    with patch("signal.signal"):  # the handlers stay those of the test run
+        done = CliRunner().invoke(program, arguments, env={"CHAT_SECRET": None, **env, "COLUMNS": "200"})
+    assert (done.exit_code, type(done.exception)) == (2, SystemExit), done
     return " ".join(done.stderr.split())
 
 
@@ -46,25 +52,25 @@ REFUSED: dict[str, tuple[list[str], dict[str, str], list[str]]] = {
 
 @pytest.mark.parametrize(("arguments", "env", "named"), REFUSED.values(), ids=REFUSED)
 def test_what_cannot_be_served_is_refused_by_name(arguments: list[str], env: dict[str, str], named: list[str]) -> None:
-    output = refused(*arguments, **env)
+    output = refused(arguments, **env)
     assert all(word in output for word in named)
 
 
 def test_missing_credentials_of_the_push_service_are_named() -> None:
-    assert "PUSHER_KEY, PUSHER_SECRET" in refused(module="servers.pusher_service", PUSHER_APP_ID="7")
+    assert "PUSHER_KEY, PUSHER_SECRET" in refused([], push_service, PUSHER_APP_ID="7")
+
+
+def test_a_function_of_an_unknown_profile_or_of_many_instances_on_a_file_is_refused() -> None:
+    output = refused(["short_polling", "--profile", "azure", "--instances", "1"], host)
+    assert all(profile.name in output for profile in PROFILES)
+    assert "--instances 1" in refused(["short_polling", "--store", "sqlite:///chat.db"], host)
 
 
 @pytest.mark.parametrize("workers", ["1", "2"])
 @pytest.mark.parametrize("store", ["redis://127.0.0.1:1/0", "postgresql://chat@127.0.0.1:1/chat"])
 def test_a_shared_store_needs_a_shared_secret_and_an_engine_that_responds(store: str, workers: str) -> None:
     command = ["short_polling", "--workers", workers, "--store", store]
-    output = refused(*command)
+    output = refused(command)
     assert "CHAT_SECRET" in output and "openssl" in output
-    _, _, usage = refused(*command, CHAT_SECRET="secret").partition("Usage:")  # before it, a store may log its fault
+    _, _, usage = refused(command, CHAT_SECRET="secret").partition("Usage:")  # before it, a store may log its fault
     assert usage.count("127.0.0.1:1") == 1 or usage.count("Error") == 1
-
-
-def test_a_second_process_on_the_same_file_is_refused(tmp_path: Path) -> None:
-    command = ["servers", "short_polling", "--port", "0", "--store", f"sqlite:///{tmp_path}/chat.db"]
-    with started(command), pytest.raises(ChildFailed, match="ended with status 2"), started(command):
-        pass

@@ -4,8 +4,9 @@ import asyncio
 import json
 import re
 import struct
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager, suppress
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from functools import partial
 from typing import NamedTuple
 
 import pytest
@@ -13,6 +14,7 @@ import pytest
 from servers.deploy.child_process import started
 from servers.deploy.relay import Relay
 from servers.transports import TRANSPORTS
+from tests.servers.test_connection_limits import MALFORMED, TOO_LONG
 from tests.support.engines import Engines
 from tests.support.listener import DEADLINE_S, UPGRADE
 from tests.support.nginx import balancer
@@ -110,28 +112,20 @@ FRAMES = {
 }
 
 
-@contextmanager
-def running(listener: str, engines: Engines) -> Iterator[str]:
-    """Run what listens, or stands before another, until the block ends; yield its address."""
+@asynccontextmanager
+async def port_of(listener: str, engines: Engines) -> AsyncIterator[int]:
+    """Run what listens, or stands before another, until the block ends; yield its port."""
     command = [*COMMANDS.get(listener, COMMANDS["raw_websocket"]), "--port", "0"]
     if listener == "remote API":
         command.insert(-2, engines.fresh_url("redis"))
-    with started(command, ENV if listener == "push service" else {"CHAT_SECRET": "secret"}) as child:
+    env = ENV if listener == "push service" else {"CHAT_SECRET": "secret"}
+    async with AsyncExitStack() as stack:
+        address = stack.enter_context(started(command, env)).address
         if listener == "nginx":
-            with balancer("raw_websocket", [child.address]) as address:
-                yield address
-        else:
-            yield child.address
-
-
-@asynccontextmanager
-async def port_of(listener: str, engines: Engines) -> AsyncIterator[int]:
-    with running(listener, engines) as address:
-        if listener == "relay":
-            async with Relay(lambda: address) as relay:
-                yield relay.port
-        else:
-            yield int(address.rpartition(":")[2])
+            address = stack.enter_context(balancer("raw_websocket", [address]))
+        elif listener == "relay":
+            address = (await stack.enter_async_context(Relay(partial(str, address)))).address
+        yield int(address.rpartition(":")[2])
 
 
 class Conversation(NamedTuple):
@@ -178,6 +172,10 @@ async def test_no_bytes_of_a_peer_are_a_servers_fault(
     listener: str, engines: Engines, capfd: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
 ) -> None:
     async with port_of(listener, engines) as port:
+        for status, heads in ((b"431", TOO_LONG), (b"400", MALFORMED)) if listener in COMMANDS else ():
+            for name, head in heads.items():
+                refusal = await response_to(port, Conversation(head, hangs_up=False))
+                assert refusal.split()[1] == status or name == "empty lines", name  # which h11 takes for malformed
         responses = {name: await response_to(port, said) for name, said in conversations(listener).items()}
         rebound = await response_to(port, Conversation(get(b"/stats", host=b"evil.example"), hangs_up=False))
         healthy = await response_to(port, Conversation(get(b"/"), hangs_up=False))

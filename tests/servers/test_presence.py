@@ -1,10 +1,9 @@
 """Leases as one process sees them, on a clock that the test moves."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
-from unittest.mock import patch
+from unittest.mock import AsyncMock, patch
 
 import pytest
 
@@ -13,7 +12,7 @@ from servers.core.chat import Chat
 from servers.core.errors import NotJoined, TooMany, Unavailable
 from servers.core.presence import Connection, Presence
 from servers.core.settings import Settings
-from servers.core.store import Lease, Limits, Store, open_store
+from servers.core.store import Lease, Store, open_store
 from servers.core.wire import Event, Kind
 from tests.support.clock import FakeClock
 
@@ -25,52 +24,29 @@ LATE_S = Settings(lease_s=LEASE_S).late_s
 HOUR_S = 3600.0
 
 
-class CountingStore:
-    """The embedded store, whose clock may be set; counts the renewals that reach it, and `expire` fails on demand."""
-
-    def __init__(self, store: Store) -> None:
-        self._store = store
-        self.touches = 0
-        self.fails = False
-        self.wrong_ms = 0
-
-    async def touch(self, lease: Lease, limits: Limits) -> Event | None:
-        self.touches += 1
-        return await self._store.touch(lease, limits)
-
-    async def now_ms(self) -> int:
-        return await self._store.now_ms() + self.wrong_ms
-
-    async def expire(self, now_ms: int, lease_ms: int) -> Sequence[Event]:
-        if self.fails:
-            raise Unavailable("store: gone")
-        return await self._store.expire(now_ms, lease_ms)
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._store, name)
+@pytest.fixture
+def touch(store: Store) -> Iterator[AsyncMock]:
+    """The renewals that reach the store."""
+    with patch.object(store, "touch", wraps=store.touch) as counted:
+        yield counted
 
 
 @pytest.fixture
-async def store(store: Store) -> CountingStore:
-    return CountingStore(store)
-
-
-@pytest.fixture
-def presence(store: CountingStore, clock: FakeClock) -> Presence:
+def presence(store: Store, clock: FakeClock) -> Presence:
     return Presence(store, clock, Settings(lease_s=LEASE_S))
 
 
-async def test_a_lease_is_renewed_thrice_at_most(presence: Presence, store: CountingStore, clock: FakeClock) -> None:
+async def test_a_lease_is_renewed_thrice_at_most(presence: Presence, touch: AsyncMock, clock: FakeClock) -> None:
     await presence.join(WINDOW)
     for _ in range(60):
         clock.advance(0.5)
         await presence.renew(WINDOW)
-    assert store.touches == 3
+    assert touch.await_count == 3
 
 
 @pytest.mark.parametrize("early_s", [0.0, 0.1, LATE_S - 0.1])
 async def test_two_heartbeats_may_be_lost_wherever_the_others_come_early_or_late(
-    presence: Presence, store: CountingStore, clock: FakeClock, early_s: float
+    presence: Presence, store: Store, clock: FakeClock, early_s: float
 ) -> None:
     chat = Chat(store, Tokens("secret", clock, HOUR_S), clock, Settings(lease_s=LEASE_S))
     await chat.join(ADA, "room", "window")
@@ -92,20 +68,12 @@ async def test_an_open_request_keeps_its_user_online(presence: Presence, clock: 
     assert [event.body for event in await presence.sweep()] == ["offline"]
 
 
-async def test_a_user_who_returns_after_expiry_is_online_again(presence: Presence, clock: FakeClock) -> None:
-    await presence.join(WINDOW)
-    clock.advance(2 * LEASE_S)
-    await presence.sweep()
-    back = await presence.renew(WINDOW)
-    assert back and back.body == "online"
-
-
-async def test_who_is_back_is_returned_amid_failure(presence: Presence, store: CountingStore, clock: FakeClock) -> None:
+async def test_who_is_back_is_returned_amid_failure(presence: Presence, store: Store, clock: FakeClock) -> None:
     await presence.join(WINDOW)
     clock.advance(2 * LEASE_S)
     assert [event.body for event in await presence.sweep()] == ["offline"]
-    store.fails = True
-    with presence.keep_online(WINDOW):
+    gone = patch.object(store, "expire", side_effect=Unavailable("store: gone"))
+    with gone, presence.keep_online(WINDOW):
         assert [event.body for event in await presence.sweep()] == ["online"]
 
 
@@ -119,7 +87,7 @@ async def test_who_has_left_is_no_member_at_once(presence: Presence) -> None:
         await presence.renew(WINDOW)
 
 
-async def test_a_removed_lease_ends_what_it_holds(presence: Presence, store: CountingStore, clock: FakeClock) -> None:
+async def test_a_removed_lease_ends_what_it_holds(presence: Presence, store: Store, clock: FakeClock) -> None:
     await presence.join(WINDOW)
     with pytest.raises(NotJoined), presence.keep_online(WINDOW) as held:
         async with held.required(LEASE_S):
@@ -139,19 +107,19 @@ async def test_the_end_of_an_old_socket_does_not_end_one_that_has_joined_again(p
         assert not held.ended
 
 
-async def test_who_went_offline_elsewhere_is_renewed_by_a_sweep(presence: Presence, store: CountingStore) -> None:
+async def test_who_went_offline_elsewhere_is_renewed_by_a_sweep(presence: Presence, touch: AsyncMock) -> None:
     await presence.join(WINDOW)
     with presence.keep_online(WINDOW):
         presence.on_foreign_event(Event("room", 1, Kind.PRESENCE, "ada", "Ada", "offline", 1))
         await presence.sweep()
-    assert store.touches == 1
+    assert touch.await_count == 1
 
 
-async def test_a_failed_renewal_is_repeated_by_the_next_request(presence: Presence, store: CountingStore) -> None:
+async def test_a_failed_renewal_is_repeated_by_the_next_request(presence: Presence, touch: AsyncMock) -> None:
     for _ in range(2):
         with pytest.raises(NotJoined):
             await presence.renew(WINDOW)
-    assert store.touches == 2
+    assert touch.await_count == 2
 
 
 async def test_the_open_requests_of_one_connection_are_bounded(presence: Presence) -> None:
@@ -177,7 +145,7 @@ async def test_leases_end_on_time_though_the_clock_is_set(presence: Presence, cl
 
 
 @pytest.mark.parametrize("wrong_s", [HOUR_S, -HOUR_S])
-async def test_leases_run_on_the_clock_of_the_store(store: CountingStore, clock: FakeClock, wrong_s: float) -> None:
+async def test_leases_run_on_the_clock_of_the_store(store: Store, clock: FakeClock, wrong_s: float) -> None:
     wrong, right = FakeClock(wrong_s), clock
     there, here = (Presence(store, given, Settings(lease_s=LEASE_S)) for given in (wrong, right))
     await there.join(WINDOW)
@@ -188,13 +156,17 @@ async def test_leases_run_on_the_clock_of_the_store(store: CountingStore, clock:
 
 @pytest.mark.parametrize("jump_s", [HOUR_S, -HOUR_S])
 async def test_who_is_connected_stays_online_though_the_clock_of_the_store_is_set(
-    presence: Presence, store: CountingStore, clock: FakeClock, jump_s: float
+    presence: Presence, store: Store, clock: FakeClock, jump_s: float
 ) -> None:
     await presence.join(WINDOW)
     await presence.join(BOB)
     await presence.sweep()
-    store.wrong_ms += int(jump_s * 1000)
-    with presence.keep_online(WINDOW):
+    now_ms = store.now_ms
+
+    async def set_ms() -> int:
+        return await now_ms() + int(jump_s * 1000)
+
+    with patch.object(store, "now_ms", set_ms), presence.keep_online(WINDOW):
         events = await presence.sweep()
         for _ in range(4):
             clock.advance(LEASE_S / 3)
@@ -204,7 +176,7 @@ async def test_who_is_connected_stays_online_though_the_clock_of_the_store_is_se
 
 @pytest.mark.parametrize("set_s", [HOUR_S, -HOUR_S])
 async def test_after_a_restart_leases_run_for_one_more_lease_whatever_the_clock_says(
-    tmp_path: Path, presence: Presence, store: CountingStore, clock: FakeClock, set_s: float
+    tmp_path: Path, presence: Presence, store: Store, clock: FakeClock, set_s: float
 ) -> None:
     await presence.join(WINDOW)
     await store.close()
@@ -221,16 +193,16 @@ async def test_after_a_restart_leases_run_for_one_more_lease_whatever_the_clock_
 
 
 @patch("servers.core.presence.CACHED_MAX", 5)
-async def test_the_caches_are_bounded_and_forget_the_oldest(presence: Presence, store: CountingStore) -> None:
+async def test_the_caches_are_bounded_and_forget_the_oldest(presence: Presence, touch: AsyncMock) -> None:
     for number in range(20):
         await presence.join(WINDOW._replace(room=f"room-{number}"))
         await presence.require(ADA, f"room-{number}")
         presence.on_foreign_event(Event(f"room-{number}", 1, Kind.PRESENCE, "bob", "Bob", "offline", 1))
     assert presence.cached == 3 * 5
     await presence.renew(WINDOW._replace(room="room-19"))
-    assert store.touches == 0
+    assert touch.await_count == 0
     await presence.renew(WINDOW._replace(room="room-0"))
-    assert store.touches == 1
+    assert touch.await_count == 1
 
 
 async def test_expired_entries_leave_the_cache(presence: Presence, clock: FakeClock) -> None:

@@ -4,25 +4,34 @@ import asyncio
 import json
 import socket
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import httpx
 import pytest
+from uvicorn.server import ServerState
 
+from servers.demo.__main__ import main as demo
 from servers.deploy.child_process import ChildProcess, started
+from servers.pusher_service.__main__ import main as push_service
 from servers.serving import print_ready
 from servers.wire_bytes import MeteredTransport, Traffic
 from tests.servers.test_command import refused
-from tests.support.listener import UPGRADE
+from tests.support.listener import UPGRADE, Listener
 from tests.support.pusher_process import ENV
 
 pytestmark = pytest.mark.process
+SERVER = ["servers", "raw_websocket"]
+HOST = ["servers.deploy.serverless", "short_polling", "--instances", "1"]
 
 
 @pytest.fixture
-def running() -> Iterator[ChildProcess]:
-    with started(["servers", "raw_websocket", "--port", "0"]) as server:
+def running(request: pytest.FixtureRequest) -> Iterator[ChildProcess]:
+    with started([*getattr(request, "param", SERVER), "--port", "0"]) as server:
         yield server
+
+
+def listener_of(running: ChildProcess) -> Listener:
+    return Listener(int(running.address.rpartition(":")[2]), ServerState())
 
 
 def wire(running: ChildProcess) -> dict[str, dict[str, int]]:
@@ -30,17 +39,15 @@ def wire(running: ChildProcess) -> dict[str, dict[str, int]]:
     return counted
 
 
+@pytest.mark.parametrize("running", [SERVER, HOST], ids=["server", "serverless host"], indirect=True)
 async def test_http_bytes_are_counted_with_headers(running: ChildProcess) -> None:
+    listener = listener_of(running)
+    request = b"GET /health HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\nX-Padding: %b\r\n\r\n" % (b"x" * 1000)
+    await listener.response_to(request)
     before = wire(running)["http"]
     between = wire(running)["http"]
     request_bytes = between["received"] - before["received"]
-    host, _, port = running.address.removeprefix("http://").partition(":")
-    reader, writer = await asyncio.open_connection(host, int(port))
-    request = b"GET /health HTTP/1.1\r\nHost: 127.0.0.1\r\nX-Padding: " + b"x" * 1000 + b"\r\n\r\n"
-    writer.write(request)
-    response = await reader.readuntil(b"}")
-    writer.close()
-    await writer.wait_closed()
+    response = await listener.response_to(request)
     after = wire(running)["http"]
     response_bytes = between["sent"] - before["sent"]
     assert after["received"] - between["received"] == request_bytes + len(request)
@@ -48,27 +55,29 @@ async def test_http_bytes_are_counted_with_headers(running: ChildProcess) -> Non
 
 
 async def test_an_upgrade_is_counted_once_and_with_its_frames(running: ChildProcess) -> None:
-    host, _, port = running.address.removeprefix("http://").partition(":")
-    reader, writer = await asyncio.open_connection(host, int(port))
+    reader, writer = await listener_of(running).connect()
     upgrade = UPGRADE.format("/rooms/room/socket").encode() + b"\r\n"
     writer.write(upgrade)
     response = await reader.readuntil(b"\r\n\r\n")
     writer.write(b"\x81\x82\0\0\0\0{}")  # a masked text frame that is no join: the server closes with 4400
-    closing = await reader.read()
+    closing = await reader.read(1000)
+    writer.write(b"\x88\x80\0\0\0\0")  # our half of the closing, for which the server waits
+    closing += await reader.read()
     writer.close()
     await writer.wait_closed()
     counted, again = wire(running), wire(running)
     assert response.startswith(b"HTTP/1.1 101")
     assert closing[0] == 0x88
-    assert counted["websocket"]["received"] == len(upgrade) + 8
+    assert counted["websocket"]["received"] == len(upgrade) + 8 + 6
     assert counted["http"]["received"] == again["http"]["received"] - counted["http"]["received"]  # only our request
     assert counted["websocket"]["sent"] == len(response) + len(closing)
 
 
-@pytest.mark.parametrize("module", ["servers short_polling", "servers.demo", "servers.pusher_service"])
-def test_a_port_in_use_is_named_with_the_option_that_takes_another(running: ChildProcess, module: str) -> None:
-    port = running.address.rpartition(":")[2]
-    output = refused(*module.split()[1:], "--port", port, module=module.split()[0], **ENV)
+@pytest.mark.parametrize("main", [demo, push_service], ids=["demo", "push service"])
+def test_a_port_in_use_is_named_with_the_option_that_takes_another(main: Callable[..., None]) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        output = refused(["--port", str(port)], main, **ENV)
     assert f"port {port} of 127.0.0.1 is in use; name another one with --port" in output
 
 

@@ -4,7 +4,7 @@ Each process is a Store of its own here, with its own connections to a real engi
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Coroutine, Iterator
+from collections.abc import AsyncIterator, Coroutine
 from typing import Any
 
 import pytest
@@ -19,8 +19,6 @@ from servers.core.stores import postgres_listener, redis_streams
 from servers.core.stores.postgres_listener import PostgresListener
 from servers.core.stores.shielded import Shielded
 from servers.core.wire import Cursor
-from servers.deploy.empty_database import engine_folder
-from servers.deploy.engines import Engine
 from tests.support.clock import FakeClock
 from tests.support.engines import SHARED, Engines, answered, psql
 from tests.support.stores import ADA, LIMITS, draft, join, log, opened
@@ -39,13 +37,6 @@ def scheme(request: pytest.FixtureRequest) -> str:
 async def stores(url: str) -> AsyncIterator[list[Store]]:
     async with opened(url) as found:
         yield found
-
-
-@pytest.fixture
-def engine(scheme: str) -> Iterator[Engine]:
-    """Return an engine that a test may kill."""
-    with engine_folder() as folder, SHARED[scheme](folder) as running:
-        yield running
 
 
 def empty(url: str) -> None:
@@ -157,23 +148,6 @@ async def test_processes_that_open_an_empty_database_at_once_agree_on_the_epoch(
     stores = await asyncio.gather(*(open_store(url) for _ in range(4)))
     assert len({store.epoch for store in stores}) == 1
     await asyncio.gather(*(store.close() for store in stores))
-
-
-async def test_an_engine_that_is_killed_costs_time_and_no_acknowledged_event(engine: Engine) -> None:
-    async with opened(engine.fresh_url()) as (writer, reader):
-        epoch, acknowledged = writer.epoch, [await writer.append("room", draft(str(n))) for n in range(50)]
-        await reader.wait("room", Cursor(epoch, 0), DEADLINE_S)
-        waiting = asyncio.create_task(reader.wait("room", Cursor(epoch, 50), DEADLINE_S))
-        engine.kill()
-        with pytest.raises(Unavailable):
-            await writer.append("room", draft("while it is down"))
-        await asyncio.to_thread(engine.start)
-        after = await answered(lambda: writer.append("room", draft("after", "retried")))
-        assert await asyncio.wait_for(waiting, DEADLINE_S)
-        found = await answered(lambda: log(reader))
-        assert [event for event in found if event.body != "while it is down"] == [*acknowledged, after]
-        assert [event.seq for event in found] == list(range(1, len(found) + 1))
-        assert reader.epoch == epoch
 
 
 @pytest.mark.parametrize("scheme", ["postgresql"])

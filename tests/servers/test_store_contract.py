@@ -8,25 +8,14 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from servers.core.auth import Identity, Tokens
-from servers.core.chat import Chat
 from servers.core.errors import Unavailable
-from servers.core.settings import Settings
 from servers.core.store import Store
-from servers.core.wire import Cursor, Draft, Event, Kind, Leave, MarkRead, Send, SocketCommand, Typing
-from tests.support.clock import FakeClock
+from servers.core.wire import Cursor, Draft, Event, Kind
 from tests.support.stores import ADA, BOB, draft, join, log, opened
 
 DEADLINE_S = 10.0
 APPENDS = st.lists(
     st.tuples(st.sampled_from("ab"), st.sampled_from("xy"), st.sampled_from(["", "1", "2"])), max_size=30
-)
-CLIENT_IDS = st.sampled_from(["1", "2", "read-1", "read-2", "read-3", "online", "receipt", " ", "ada 1"])
-COMMANDS = st.one_of(
-    st.builds(Send, client_id=CLIENT_IDS, text=st.sampled_from(["a", "1", "read-1"])),
-    st.builds(MarkRead, up_to=st.integers(1, 4)),
-    st.builds(Typing, active=st.booleans()),
-    st.just(Leave(connection="window")),
 )
 
 
@@ -149,39 +138,5 @@ def test_any_mix_of_appends_reads_as_a_list_without_retries(url: str, appends: l
                 events = [first for key, first in firsts.items() if key[0] == letter]
                 assert await log(store, room) == events
                 assert [event.seq for event in events] == list(range(1, len(events) + 1))
-
-    asyncio.run(play())
-
-
-@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(commands=st.lists(st.tuples(st.sampled_from("ab"), COMMANDS), max_size=20))
-def test_every_acknowledged_command_is_in_the_log(url: str, commands: list[tuple[str, SocketCommand]]) -> None:
-    async def play() -> None:
-        clock, room = FakeClock(), secrets.token_hex(4)
-        users = {name: Identity(secrets.token_hex(4), name + room, 1 << 60) for name in "ab"}
-        async with opened(url, 1) as (store,):
-            chat = Chat(store, Tokens("secret", clock, 3600), clock, Settings())
-            texts: dict[tuple[str, str], str] = {}
-            for name, command in commands:
-                snapshot = await chat.join(users[name], room, "window")
-                if isinstance(command, MarkRead) and command.up_to > snapshot.head:
-                    continue
-                ack = await chat.execute(users[name], room, command)
-                events = {event.seq: event for event in await log(store, room)}
-                assert list(events) == list(range(1, len(events) + 1))
-                match command:
-                    case Send(client_id=client_id, text=text):
-                        expected = Kind.MESSAGE, texts.setdefault((name, client_id), text)
-                    case MarkRead(up_to=up_to) if ack.seq:
-                        expected = Kind.RECEIPT, str(up_to)
-                    case MarkRead(up_to=up_to):
-                        assert snapshot.receipts[users[name].user] >= up_to
-                        continue
-                    case Typing(active=active):
-                        expected = Kind.TYPING, "started" if active else "stopped"
-                    case _:
-                        expected = Kind.PRESENCE, "offline"
-                assert (events[ack.seq].sender, events[ack.seq].name) == (users[name].user, name + room)
-                assert (events[ack.seq].kind, events[ack.seq].body) == expected
 
     asyncio.run(play())

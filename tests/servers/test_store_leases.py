@@ -1,7 +1,6 @@
 """Leases, names and limits: who is online in a room and until when, over every store."""
 
 import asyncio
-import time
 from collections.abc import AsyncIterator
 
 import pytest
@@ -76,17 +75,6 @@ async def test_who_is_gone_when_the_clock_is_set_back_stays_online_for_one_more_
     assert await store.expire(1_499, 500) == []
     assert len(await store.expire(1_500, 500)) == 1
     assert await store.claim_name("Ada", "another", now_ms=1_500, until_ms=2_000)
-
-
-async def test_a_clock_set_forward_ends_the_leases_that_are_not_renewed(store: Store) -> None:
-    await join(store, ADA)
-    await join(store, BOB)
-    await store.touch(replace(BOB, seen_ms=HOUR_MS, expires_at_ms=HOUR_MS + 1_000), LIMITS)
-    assert [event.sender for event in await store.expire(HOUR_MS, 1_000)] == ["ada"]
-
-
-async def test_a_store_tells_the_time_in_ms(store: Store) -> None:
-    assert abs(await store.now_ms() - time.time() * 1000) < HOUR_MS
 
 
 async def test_only_a_connection_that_joined_can_be_renewed(store: Store) -> None:

@@ -2,8 +2,6 @@
 
 import asyncio
 import gc
-import socket
-import struct
 import tracemalloc
 from collections.abc import AsyncIterator
 from contextlib import ExitStack, asynccontextmanager
@@ -20,6 +18,8 @@ from servers.pusher_service.outbox import Outbox, text_message
 from servers.raw_websocket import create_app
 from servers.serving import HttpSettings
 from servers.socket_writer import Message, SocketWriter
+from tests.servers.test_hostile_bytes import frame
+from tests.support.guest import narrow_socket
 from tests.support.listener import DEADLINE_S, UPGRADE, Listener, serving_in_process
 
 SOCKETS, USERS, MESSAGES = 24, 3, 60
@@ -38,21 +38,12 @@ async def chatting(folder: Path) -> AsyncIterator[Chat]:
         yield chat
 
 
-def frame(payload: bytes) -> bytes:
-    """Return a masked text frame; of a mask of zeros, so that it reads like its payload."""
-    return b"\x81\xfe" + struct.pack("!H", len(payload)) + bytes(4) + payload
-
-
-async def connected(stack: ExitStack, listener: Listener, path: str, *frames: bytes) -> socket.socket:
-    """Open a WebSocket and send these frames; nothing is ever read but the handshake."""
-    loop, client = asyncio.get_running_loop(), stack.enter_context(socket.socket())
-    client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
-    client.setblocking(False)
-    await loop.sock_connect(client, ("127.0.0.1", listener.port))
-    await loop.sock_sendall(client, UPGRADE.format(path).encode() + b"\r\n")
-    await loop.sock_recv(client, 4)
-    await loop.sock_sendall(client, b"".join(map(frame, frames)))
-    return client
+async def connect(stack: ExitStack, listener: Listener, join: bytes) -> None:
+    """Open a WebSocket and join; nothing is ever read but the handshake."""
+    client = stack.enter_context(narrow_socket(f"http://127.0.0.1:{listener.port}"))
+    client.sendall(UPGRADE.format("/rooms/room/socket").encode() + b"\r\n")
+    await asyncio.to_thread(client.recv, 4)
+    client.sendall(frame(join))
 
 
 async def settled_bytes() -> int:
@@ -82,7 +73,7 @@ async def test_sockets_that_never_read_cost_little_each_and_nothing_once_they_ar
             for _ in range(2):
                 with ExitStack() as stack:
                     for join in joins:
-                        await connected(stack, listener, "/rooms/room/socket", join)
+                        await connect(stack, listener, join)
                     unread.append(await settled_bytes())
                 left.append(await settled_bytes())
         finally:

@@ -19,10 +19,23 @@ LONG_HOLD = ("--hold", str(DEADLINE_S))
 
 
 @contextmanager
-def serving(slug: str, *more: str) -> Iterator[tuple[ChildProcess, Guest]]:
+def serving(slug: str, *more: str) -> Iterator[Guest]:
     """Run a server, and join it."""
     with started(["servers", slug, "--port", "0", *more]) as running, guest(running.address) as ada:
-        yield running, ada
+        yield ada
+
+
+@pytest.fixture(scope="module")
+def shared() -> Iterator[ChildProcess]:
+    """A server with sockets, on which tests keep apart by rooms."""
+    with started(["servers", "raw_websocket", "--port", "0"]) as running:
+        yield running
+
+
+@pytest.fixture
+def ada(shared: ChildProcess) -> Iterator[Guest]:
+    with guest(shared.address) as ada:
+        yield ada
 
 
 def command(opened: ClientConnection, kind: str, ref: int, **fields: object) -> None:
@@ -30,14 +43,14 @@ def command(opened: ClientConnection, kind: str, ref: int, **fields: object) -> 
 
 
 def test_a_short_poll_is_answered_at_once_with_nothing() -> None:
-    with serving("short_polling", *LONG_HOLD) as (_, ada):
+    with serving("short_polling", *LONG_HOLD) as ada:
         assert ada.poll().json()["events"] == []
         stats = ada.http.get("/stats").json()
     assert (stats["requests"]["receive"], stats["empty_answers"]) == (1, 1)
 
 
 def test_a_long_poll_is_answered_with_all_that_there_is_or_when_its_time_is_over() -> None:
-    with serving("long_polling", "--hold", str(HOLD_S)) as (_, ada):
+    with serving("long_polling", "--hold", str(HOLD_S)) as ada:
         start_s = time.monotonic()
         assert ada.poll().json()["events"] == []
         assert time.monotonic() - start_s >= HOLD_S
@@ -46,8 +59,13 @@ def test_a_long_poll_is_answered_with_all_that_there_is_or_when_its_time_is_over
         assert [event["body"] for event in ada.poll().json()["events"]] == ["hello"] * 3
 
 
-def test_an_idle_socket_gets_an_empty_page_at_its_cursor_in_each_ping_interval() -> None:
-    with serving("raw_websocket", "--ping", "0.1") as (_, ada), ada.socket() as idle:
+def test_an_idle_socket_gets_an_empty_page_in_each_ping_interval_and_one_that_does_not_join_is_closed() -> None:
+    with (
+        serving("raw_websocket", "--ping", "0.1", "--log-in", "0.3") as ada,
+        bare_socket(str(ada.http.base_url), ada.room) as silent,
+        ada.socket() as idle,
+    ):
+        assert closing(silent) == (4401, "unauthenticated")
         assert ada.http.get("/health").json()["ping_s"] == 0.1
         for _ in range(3):
             frame = idle.recv(DEADLINE_S)
@@ -55,13 +73,8 @@ def test_an_idle_socket_gets_an_empty_page_at_its_cursor_in_each_ping_interval()
             assert len(frame) < 100
 
 
-def test_a_socket_that_does_not_join_in_time_is_closed() -> None:
-    with serving("raw_websocket", "--log-in", "0.3") as (server, ada), bare_socket(server.address, ada.room) as opened:
-        assert closing(opened) == (4401, "unauthenticated")
-
-
 def test_who_sends_too_fast_learns_when_to_try_again_over_http_and_in_a_frame() -> None:
-    with serving("raw_websocket", "--commands-per-s", "0.2") as (_, ada), ada.socket() as opened:
+    with serving("raw_websocket", "--commands-per-s", "0.2") as ada, ada.socket() as opened:
         refused = ada.send("1")
         assert (refused.status_code, refused.json()["error"]) == (429, "too_many")
         assert 0 < int(refused.headers["Retry-After"]) <= 10
@@ -71,8 +84,8 @@ def test_who_sends_too_fast_learns_when_to_try_again_over_http_and_in_a_frame() 
         assert 0 < answer["retry_after_s"] <= 10
 
 
-def test_the_end_of_a_replaced_socket_does_not_end_its_successor() -> None:
-    with serving("raw_websocket") as (_, ada), ExitStack() as replaced:
+def test_the_end_of_a_replaced_socket_does_not_end_its_successor(ada: Guest) -> None:
+    with ExitStack() as replaced:
         replaced.enter_context(ada.socket())
         with ada.socket() as successor:
             replaced.close()
@@ -80,25 +93,17 @@ def test_the_end_of_a_replaced_socket_does_not_end_its_successor() -> None:
             assert {receive(successor)["type"] for _ in range(2)} == {"ack", "page"}
 
 
-def test_a_socket_whose_user_leaves_by_it_or_elsewhere_is_closed() -> None:
-    with serving("raw_websocket") as (_, ada):
-        with ada.socket() as opened:
-            command(opened, "leave", 1, connection="c")
-            assert closing(opened)[0] == 1000
-        with ada.socket() as opened:
-            ada.post("leave")
-            assert closing(opened) == (4403, "not_joined")
-
-
-def test_leaving_from_elsewhere_ends_the_stream_with_a_refusal() -> None:
-    with serving("server_sent_events") as (_, ada):
-        stream = ada.http.send(ada.events, stream=True)
+def test_a_socket_whose_user_leaves_by_it_or_elsewhere_is_closed(ada: Guest) -> None:
+    with ada.socket() as opened:
+        command(opened, "leave", 1, connection="c")
+        assert closing(opened)[0] == 1000
+    with ada.socket() as opened:
         ada.post("leave")
-        assert "event: refusal" in stream.read().decode()
+        assert closing(opened) == (4403, "not_joined")
 
 
 def test_leaving_from_elsewhere_ends_the_held_poll() -> None:
-    with serving("long_polling", *LONG_HOLD) as (_, ada), ThreadPoolExecutor() as threads:
+    with serving("long_polling", *LONG_HOLD) as ada, ThreadPoolExecutor() as threads:
         poll = threads.submit(ada.poll)
         while ada.http.get("/stats").json()["requests"]["receive"] == 0:
             pass
@@ -110,7 +115,7 @@ def test_leaving_from_elsewhere_ends_the_held_poll() -> None:
 def test_a_client_that_hangs_up_while_its_request_is_held_is_no_fault(
     slug: str, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    with serving(slug, *LONG_HOLD) as (server, ada), narrow_socket(server.address) as held:
+    with serving(slug, *LONG_HOLD) as ada, narrow_socket(str(ada.http.base_url)) as held:
         head = b"GET %b HTTP/1.1\r\nHost: 127.0.0.1\r\nAuthorization: Bearer %b\r\n\r\n"
         held.sendall(head % (ada.events.url.raw_path, ada.token.encode()))
         while ada.http.get("/stats").json()["requests"]["receive"] == 0:
@@ -120,20 +125,12 @@ def test_a_client_that_hangs_up_while_its_request_is_held_is_no_fault(
     assert capfd.readouterr().err == ""
 
 
-def test_a_server_that_stops_closes_its_sockets_with_come_back_soon() -> None:
-    with serving("raw_websocket") as (server, ada), ada.socket() as opened:
-        assert server.process.stdin is not None
-        server.process.stdin.close()
-        assert closing(opened)[0] == 1012  # Service Restart, in the registry of RFC 6455 section 11.7
-
-
-def test_a_subscriber_that_does_not_read_stalls_nobody_and_loses_nothing() -> None:
+def test_a_subscriber_that_does_not_read_stalls_nobody_and_loses_nothing(shared: ChildProcess, ada: Guest) -> None:
     count, text = 400, "x" * 4000  # far beyond what the kernel buffers for a socket made this small
     with (
-        serving("raw_websocket") as (server, ada),
-        guest(server.address, ada.room) as eve,
+        guest(shared.address, ada.room) as eve,
         ada.socket() as brisk,
-        eve.socket(sock=narrow_socket(server.address), max_queue=1) as stalled,
+        eve.socket(sock=narrow_socket(shared.address), max_queue=1) as stalled,
     ):
         for n in range(count):
             command(brisk, "send", n + 1, client_id=str(n), text=text)
@@ -141,3 +138,9 @@ def test_a_subscriber_that_does_not_read_stalls_nobody_and_loses_nothing() -> No
             received = 0
             while received < count:
                 received += sum(event["kind"] == "message" for event in receive(reader).get("events", ()))
+
+
+def test_a_server_that_stops_closes_its_sockets_with_come_back_soon(shared: ChildProcess, ada: Guest) -> None:
+    with ada.socket() as opened:
+        shared.close_input()
+        assert closing(opened)[0] == 1012  # Service Restart, in the registry of RFC 6455 section 11.7

@@ -46,20 +46,21 @@ class ChatHarness:
     transport: Transport
     address: str
     room: str = field(default_factory=lambda: f"room-{secrets.token_hex(4)}")
+    options: Options = OPTIONS
 
-    async def log_in(self, name: str, address: str = "") -> ChatSession:
+    async def log_in(self, name: str) -> ChatSession:
         """Return a client that has not joined yet, under a name made unique."""
-        return await self.log_in_as(f"{name}-{secrets.token_hex(3)}", address=address)
+        return await self.log_in_as(f"{name}-{secrets.token_hex(3)}")
 
-    async def log_in_as(self, name: str, token: str = "", address: str = "", options: Options = OPTIONS) -> ChatSession:
+    async def log_in_as(self, name: str, token: str = "") -> ChatSession:
         """Return a client that has not joined yet, under just this name."""
-        return await log_in(self.transport.slug, address or self.address, self.room, name, token, options)
+        return await log_in(self.transport.slug, self.address, self.room, name, token, self.options)
 
     @asynccontextmanager
-    async def joined(self, *names: str, address: str = "") -> AsyncIterator[list[ChatSession]]:
+    async def joined(self, *names: str) -> AsyncIterator[list[ChatSession]]:
         """Have these users join, one after the other."""
         async with AsyncExitStack() as stack:
-            yield [await stack.enter_async_context(await self.log_in(name, address)) for name in names]
+            yield [await stack.enter_async_context(await self.log_in(name)) for name in names]
 
 
 async def soon(awaited: "asyncio.Future[Value]") -> Value:

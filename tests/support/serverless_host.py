@@ -3,23 +3,26 @@
 import asyncio
 import random
 from collections.abc import AsyncIterator, Callable
-from contextlib import ExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, ExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass, replace
 from typing import Any
 
 import httpx
 
+from clients.conversation import ChatSession
+from clients.errors import ConnectionLost
 from servers.deploy.serverless.host import hosting
 from servers.deploy.serverless.profiles import Profile
 from servers.deploy.serverless.profiles import find as find_profile
 from servers.transports import find
-from tests.support.chat_harness import ChatHarness
+from tests.support.chat_harness import OPTIONS, ChatHarness
 from tests.support.pusher_process import push_service, service_settings
 
 DEADLINE_S, POLL_S = 15.0, 0.02
 CLASSIC, FLUID = find_profile("classic-hobby"), find_profile("fluid-2026")
 LEASE_S = 3.0
-CUTS = ("timeouts", "cut_streams", "cut_sockets")
+PATIENT = replace(OPTIONS, answer_s=60.0)
+"""For clients that wait for a cold start on a busy machine."""
 
 
 @asynccontextmanager
@@ -53,22 +56,17 @@ def longer_than(seconds: float, before: dict[str, Any]) -> Callable[[dict[str, A
     return lambda billed: bool(billed["up_s"] > before["up_s"] + seconds)
 
 
-async def while_waiting(client: httpx.AsyncClient, users: int, seconds: float) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Return two bills, that many seconds apart, between which all users were waiting and no call began or ended.
+async def while_waiting(client: httpx.AsyncClient, seconds: float) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Return two bills, that many seconds apart, between which the only user was waiting and no call began or ended.
 
-    Users poll again from time to time; an interval in which one did so is discarded, and the next one is tried.
+    A user polls again from time to time; an interval in which that happened is discarded, and the next one is tried.
     """
     async with asyncio.timeout(2 * DEADLINE_S):
         while True:
-            before = await until(client, lambda billed: billed["open_calls"] == users)
+            before = await until(client, lambda billed: billed["open_calls"] == 1)
             after = await until(client, longer_than(seconds, before))
-            if (after["open_calls"], after["invocations"]) == (users, before["invocations"]):
+            if (after["open_calls"], after["invocations"]) == (1, before["invocations"]):
                 return before, after
-
-
-def cuts(billed: dict[str, Any]) -> int:
-    """Return the number of cuts of all kinds."""
-    return sum(billed[cut] for cut in CUTS)
 
 
 @dataclass(frozen=True)
@@ -78,6 +76,17 @@ class Hosted:
     chat: ChatHarness
     host: httpx.AsyncClient
 
+    @asynccontextmanager
+    async def joined(self, *names: str) -> AsyncIterator[list[ChatSession]]:
+        """Have users join, each again until no request of theirs is cut, as some are whose instance starts slowly."""
+        async with AsyncExitStack() as stack:
+            sessions: list[ChatSession] = []
+            while len(sessions) < len(names):
+                with suppress(ConnectionLost):
+                    joining = await self.chat.log_in(names[len(sessions)])
+                    sessions.append(await stack.enter_async_context(joining))
+            yield sessions
+
     async def bill(self) -> dict[str, Any]:
         return await bill(self.host)
 
@@ -86,12 +95,9 @@ class Hosted:
 
 
 @asynccontextmanager
-async def hosted(
-    slug: str, profile: Profile, store: str, *more: str, on_demand: bool = True, **limits: Any
-) -> AsyncIterator[Hosted]:
+async def hosted(slug: str, profile: Profile, store: str, *more: str, **limits: Any) -> AsyncIterator[Hosted]:
     """Host a transport's server as a function on a store that outlives its instances."""
-    command = ["servers", slug, "--port", "0", "--store", store, "--lease", str(LEASE_S), *more]
-    command += ["--on-demand"] if on_demand else []
+    command = ["servers", slug, "--port", "0", "--store", store, "--on-demand", "--lease", str(LEASE_S), *more]
     env = {"CHAT_SECRET": "hosted"}
     with ExitStack() as stack:
         if find(slug).needs_push_service:
@@ -100,4 +106,4 @@ async def hosted(
             hosting(command, replace(profile, **limits), env) as (address, _),
             httpx.AsyncClient(base_url=address, trust_env=False, timeout=DEADLINE_S) as host,
         ):
-            yield Hosted(ChatHarness(find(slug), address), host)
+            yield Hosted(ChatHarness(find(slug), address, options=PATIENT), host)

@@ -2,15 +2,12 @@
 
 import re
 from collections.abc import Iterator
-from time import monotonic
 
 import httpx
 import pytest
 
-from servers.demo.lane import ROOM
 from servers.transports import TRANSPORTS
 from tests.support.demo import running_demo
-from tests.support.guest import guest
 
 pytestmark = pytest.mark.process
 DEADLINE_S = 20.0
@@ -101,17 +98,3 @@ def test_a_page_by_another_name_of_this_machine_is_led_to_the_right_one(page: ht
     port = page.base_url.port
     answer = httpx.get(f"{page.base_url}?tour", headers={"Host": f"localhost:{port}"}, trust_env=False)
     assert answer.headers["location"] == f"http://127.0.0.1:{port}/?tour"
-
-
-def test_the_crowd_can_be_gathered_and_dispersed_again_and_again(page: httpx.Client) -> None:
-    address = page.post("/control", json={"type": "open_window"}).json()["lanes"][0]["address"]
-    assert page.post("/control", json={"type": "gather", "people": 2}).json() == {"done": True}
-    with guest(address, ROOM) as looker:
-        for _ in range(2):
-            page.post("/control", json={"type": "gather", "people": 2})
-            deadline_s = monotonic() + DEADLINE_S
-            while len(looker.online()) < 3:
-                assert monotonic() < deadline_s, "the crowd did not come"
-            assert looker.online() == {looker.name, "Emil", "Fay"}
-            page.post("/control", json={"type": "gather", "people": 0})
-            assert looker.online() == {looker.name}

@@ -4,6 +4,7 @@ import asyncio
 import json
 import os
 import re
+import runpy
 import shlex
 import signal
 import subprocess
@@ -11,7 +12,7 @@ import sys
 import time
 import tomllib
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from pathlib import Path
 
 import httpx
@@ -26,7 +27,7 @@ from tests.support.pusher_process import push_service, service_settings
 pytestmark = pytest.mark.process
 FOLDER = Path(__file__).parents[3] / "servers" / "deploy"
 READY_S = 15.0
-ENTRIES = {"pusher_and_serverless": "pusher_adapter", "separate_websocket_server": "short_polling"}
+ENTRIES = ("pusher_and_serverless", "separate_websocket_server")
 
 
 @contextmanager
@@ -51,33 +52,25 @@ def answers(port: int) -> bool:
         return False
 
 
-@pytest.mark.parametrize("lifespan", ["on", "off"])
-@pytest.mark.parametrize(("deployment", "slug"), ENTRIES.items(), ids=ENTRIES)
-async def test_an_entry_point_needs_no_lifespan(deployment: str, slug: str, lifespan: str, engines: Engines) -> None:
+async def test_the_entry_point_of_functions_serves_a_chat_and_needs_no_lifespan(engines: Engines) -> None:
     port = free_port()
-    env = {"CHAT_STORE": engines.fresh_url("redis"), "CHAT_SECRET": "secret"}
-    command = ["uvicorn", "api.index:app", "--port", str(port), "--lifespan", lifespan, "--log-level", "warning"]
-    with ExitStack() as stack:
-        if find(slug).needs_push_service:
-            env |= service_settings(stack.enter_context(push_service()).address)
-        stack.enter_context(listening([sys.executable, "-m", *command], port, env, FOLDER / deployment))
-        async with ChatHarness(find(slug), f"http://127.0.0.1:{port}").joined("Ada", "Bob") as (ada, bob):
-            await deliver("hello", ada, bob)
+    command = ["uvicorn", "api.index:app", "--port", str(port), "--lifespan", "off", "--log-level", "warning"]
+    with push_service() as service:
+        env = {"CHAT_STORE": engines.fresh_url("redis"), "CHAT_SECRET": "secret", **service_settings(service.address)}
+        with listening([sys.executable, "-m", *command], port, env, FOLDER / "pusher_and_serverless"):
+            adapter = ChatHarness(find("pusher_adapter"), f"http://127.0.0.1:{port}")
+            async with adapter.joined("Ada", "Bob") as (ada, bob):
+                await deliver("hello", ada, bob)
 
 
 @pytest.mark.parametrize("store", ["", "sqlite:///chat.db"])
 @pytest.mark.parametrize("deployment", ENTRIES)
-def test_an_entry_point_without_a_shared_store_is_refused(deployment: str, store: str) -> None:
-    done = subprocess.run(
-        [sys.executable, "-c", "import api.index"],
-        check=False,
-        capture_output=True,
-        text=True,
-        cwd=FOLDER / deployment,
-        env={**os.environ, "CHAT_STORE": store},
-    )
-    assert done.returncode == 1
-    assert "CHAT_STORE: expected redis://" in done.stderr
+def test_an_entry_point_without_a_shared_store_is_refused(
+    deployment: str, store: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CHAT_STORE", store)
+    with pytest.raises(ValueError, match="CHAT_STORE: expected redis://"):
+        runpy.run_path(str(FOLDER / deployment / "api" / "index.py"))
 
 
 def dockerfile(instruction: str) -> list[str]:
@@ -133,10 +126,10 @@ async def test_a_hosts_command_serves_page_and_sockets_and_stops_on_sigterm(give
         assert not await asyncio.to_thread(is_healthy, env)
 
 
-async def test_the_separate_servers_command_serves_sockets_for_an_api(engines: Engines) -> None:
+async def test_the_separate_servers_command_serves_sockets_for_an_api_without_a_lifespan(engines: Engines) -> None:
     port, api_port = free_port(), free_port()
     env = {"CHAT_STORE": engines.fresh_url("redis"), "CHAT_SECRET": "secret"}
-    api = ["uvicorn", "api.index:app", "--port", str(api_port), "--log-level", "warning"]
+    api = ["uvicorn", "api.index:app", "--port", str(api_port), "--lifespan", "off", "--log-level", "warning"]
     socket_env = {**env, "PORT": str(port), "CHAT_API": f"http://127.0.0.1:{api_port}"}
     with (
         listening([sys.executable, "-m", *api], api_port, env, FOLDER / "separate_websocket_server"),

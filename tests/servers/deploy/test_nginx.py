@@ -7,7 +7,6 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import AsyncExitStack, ExitStack, closing, contextmanager, suppress
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from time import monotonic
@@ -37,8 +36,6 @@ COMPRESSED, UNBUFFERED = "gzip off;", "proxy_buffering off;"
 COMPRESSING = "gzip on; gzip_types text/event-stream; gzip_proxied any; gzip_min_length 0; "
 DEAF = "proxy_ignore_headers X-Accel-Buffering;"
 
-patient = partial(serving, transports.find("long_polling"), "--hold", "60")
-
 
 def wire(server: ChildProcess) -> dict[str, int]:
     """Return how many connections a server has opened and has open."""
@@ -51,10 +48,11 @@ def addresses(servers: Sequence[ChildProcess]) -> list[str]:
 
 @pytest.fixture(scope="module")
 def servers() -> Iterator[dict[str, ChildProcess]]:
-    """Run one server of each transport that needs no push service; nginx takes each for two."""
-    rows = [row for row in TRANSPORTS if not row.needs_push_service]
+    """Run one server of each transport that needs no push service, and a patient one; nginx takes each for two."""
+    given = {row.slug: (row, "--ping", "20") for row in TRANSPORTS if not row.needs_push_service}
+    given["patient"] = (transports.find("long_polling"), "--hold", "60")
     with ExitStack() as stack:
-        yield {row.slug: stack.enter_context(serving(row, "--ping", "20")) for row in rows}
+        yield {name: stack.enter_context(serving(*arguments)) for name, arguments in given.items()}
 
 
 @contextmanager
@@ -84,8 +82,6 @@ def test_every_transport_has_a_site_whose_lines_are_unique() -> None:
 
 @pytest.mark.parametrize("slug", ["short_polling", "long_polling", "raw_websocket", "server_sent_events"])
 def test_a_server_refuses_the_name_by_which_nginx_calls_it(slug: str, servers: dict[str, ChildProcess]) -> None:
-    with visited(servers[slug]):
-        pass
     without = {"proxy_set_header Host $http_host;": ""}
     with pytest.raises(httpx.HTTPStatusError, match="403"), visited(servers[slug], without):
         pass
@@ -111,12 +107,13 @@ def test_a_poll_is_held_for_the_whole_hold_time_unless_nginx_gives_up_before(ser
         sent_s = monotonic()
         assert ada.poll().raise_for_status().json()["events"] == []
         assert monotonic() - sent_s >= HOLD_S
-    with patient() as server, visited(server, {"proxy_read_timeout 40s": GIVES_UP}) as ada:
+    with visited(servers["patient"], {"proxy_read_timeout 40s": GIVES_UP}) as ada:
         assert ada.poll().status_code == 504
 
 
-def test_a_client_that_hangs_up_ends_its_held_poll_at_the_server_too() -> None:
-    with patient() as server, visited(server) as ada:
+def test_a_client_that_hangs_up_ends_its_held_poll_at_the_server_too(servers: dict[str, ChildProcess]) -> None:
+    server = servers["patient"]
+    with visited(server) as ada:
         idle = wire(server)["connections_open"]
         ada.http.timeout = httpx.Timeout(PATIENCE_S)
         with pytest.raises(httpx.ReadTimeout):
@@ -137,8 +134,6 @@ def receive_until_quiet(socket: ClientConnection) -> None:
     "line", ["proxy_set_header Upgrade $http_upgrade;", "proxy_set_header Connection $connection_upgrade;"]
 )
 def test_a_socket_needs_both_headers_of_the_upgrade_passed_on(line: str, servers: dict[str, ChildProcess]) -> None:
-    with visited(servers["raw_websocket"]) as ada, ada.socket():
-        pass
     with visited(servers["raw_websocket"], {line: ""}) as ada, pytest.raises(InvalidStatus), ada.socket():
         pass
 

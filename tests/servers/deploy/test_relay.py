@@ -1,13 +1,11 @@
 """The relay: bytes, ends and resets arrive in order after the same delay; a cut ends every connection."""
 
 import asyncio
-import json
 import os
 import socket
-import subprocess
-import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
+from functools import partial
 from itertools import count
 from math import inf
 from struct import pack
@@ -138,29 +136,21 @@ def break_off(writer: asyncio.StreamWriter) -> None:
 
 
 @pytest.mark.parametrize("delay_s", [0.0, DELAY_S])
-async def test_a_reset_reaches_the_server(delay_s: float) -> None:
+@pytest.mark.parametrize("is_by_client", [False, True])
+async def test_a_reset_reaches_the_other_end(delay_s: float, is_by_client: bool) -> None:
     outcome: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
 
-    async def listen(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        writer.write(await reader.read(1))
-        outcome.set_result(await was_reset(reader))
-
-    async with through_relay(listen, delay_s) as (reader, writer):
+    async def end(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, breaks_off: bool) -> None:
         writer.write(b"x")
         await reader.readexactly(1)
-        break_off(writer)
+        if breaks_off:
+            break_off(writer)
+        else:
+            outcome.set_result(await was_reset(reader))
+
+    async with through_relay(partial(end, breaks_off=not is_by_client), delay_s) as (reader, writer):
+        await end(reader, writer, is_by_client)
         assert await outcome
-
-
-@pytest.mark.parametrize("delay_s", [0.0, DELAY_S])
-async def test_a_reset_reaches_the_client(delay_s: float) -> None:
-    async def reset(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        await reader.read(1)
-        break_off(writer)
-
-    async with through_relay(reset, delay_s) as (reader, writer):
-        writer.write(b"x")
-        assert await was_reset(reader)
 
 
 @pytest.mark.parametrize("target", ["http://127.0.0.1:1", ""])
@@ -204,24 +194,3 @@ async def test_a_sender_is_not_read_from_while_too_much_is_on_its_way() -> None:
     sink.resume_writing()
     assert reading.method_calls == [call.pause_reading(), call.resume_reading()] * 2
     timetable.close()
-
-
-@pytest.mark.process
-def test_the_command_prints_its_address_and_at_the_end_the_bytes_it_carried() -> None:
-    with socket.create_server((HOST, 0)) as server:
-        target = f"{HOST}:{server.getsockname()[1]}"
-        command = [sys.executable, "-m", "loadtests.harness.relay", "--to", target, "--delay-ms", "1"]
-        with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as relay:
-            assert relay.stdout is not None
-            host, _, port = json.loads(relay.stdout.readline())["address"].removeprefix("http://").partition(":")
-            with socket.create_connection((host, int(port)), DEADLINE_S) as client:
-                client.sendall(b"up")
-                far, _ = server.accept()
-                with far:
-                    far.settimeout(DEADLINE_S)
-                    assert far.recv(2, socket.MSG_WAITALL) == b"up"
-                    far.sendall(b"down")
-                    assert client.recv(4, socket.MSG_WAITALL) == b"down"
-            last_line, _ = relay.communicate(timeout=DEADLINE_S)
-    assert json.loads(last_line) == {"up_bytes": 2, "down_bytes": 4}
-    assert relay.returncode == 0

@@ -61,15 +61,11 @@ async def _closed(writer: asyncio.StreamWriter) -> None:
         await writer.wait_closed()
 
 
-async def test_the_ready_line_names_every_process(workers: ChildProcess) -> None:
+async def test_connections_are_divided_between_workers_and_any_worker_reports_the_sum(workers: ChildProcess) -> None:
     pids = workers.facts["pids"]
     assert set(pids) == {"api", "api_2", "supervisor"}
     assert pids["supervisor"] == workers.process.pid
     assert {psutil.Process(pid).ppid() for pid in api_pids(workers)} == {workers.process.pid}
-    assert workers.facts["settings"]["workers"] == 2
-
-
-async def test_connections_are_divided_between_workers_and_any_worker_reports_the_sum(workers: ChildProcess) -> None:
     async with connected(workers, CONNECTIONS):
         shares = [len(psutil.Process(pid).net_connections("tcp")) for pid in api_pids(workers)]
         for _ in range(10):  # each time from a new connection
@@ -78,20 +74,7 @@ async def test_connections_are_divided_between_workers_and_any_worker_reports_th
     assert min(shares) > CONNECTIONS / 4, shares  # seven standard deviations from an even deal
 
 
-async def test_a_worker_that_dies_is_replaced(workers: ChildProcess) -> None:
-    first, second = api_pids(workers)
-    os.kill(second, signal.SIGKILL)
-    async with asyncio.timeout(DEADLINE_S):
-        children: set[int] = set()
-        while len(children) < 2 or second in children:
-            with suppress(OSError, EOFError):  # the port dealt this one to the worker that is no more
-                async with connected(workers, 1):
-                    pass
-            children = {child.pid for child in psutil.Process(workers.process.pid).children()}
-    assert first in children
-
-
-async def test_a_stop_is_handled_while_a_worker_is_being_replaced(workers: ChildProcess) -> None:
+async def test_a_worker_that_dies_is_replaced_and_a_stop_is_handled_meanwhile(workers: ChildProcess) -> None:
     supervisor, (first, second) = psutil.Process(workers.process.pid), api_pids(workers)
     os.kill(second, signal.SIGKILL)
     new = await asyncio.to_thread(another_child, supervisor, {first, second})
@@ -115,14 +98,14 @@ def another_child(parent: psutil.Process, known: set[int]) -> psutil.Process:
 
 async def test_a_stop_ends_every_worker_and_their_port_is_free_again_at_once(workers: ChildProcess) -> None:
     processes = [psutil.Process(pid) for pid in api_pids(workers)]
-    host, _, port = workers.address.removeprefix("http://").partition(":")
-    _, writer = await asyncio.open_connection(host, int(port))
+    port = int(workers.address.rpartition(":")[2])
+    _, writer = await asyncio.open_connection("127.0.0.1", port)
     workers.process.send_signal(signal.SIGTERM)  # so that it is they who close the connection
     assert await asyncio.to_thread(workers.process.wait, DEADLINE_S) == 0
     assert not any(process.is_running() for process in processes)
     await _closed(writer)
-    with started(["servers", "raw_websocket", "--port", port]) as following:
-        assert following.address == workers.address
+    with reusable_socket("127.0.0.1", port):
+        pass
 
 
 def test_a_port_that_is_taken_is_named() -> None:

@@ -50,13 +50,6 @@ def test_the_excluded_socket_gets_nothing_and_an_unknown_one_excludes_nobody(har
     assert (len(harness.take(sender)), len(harness.take(other))) == (1, 1)
 
 
-def test_a_batch_keeps_its_order(harness: PusherHarness) -> None:
-    client = harness.connect("a", "b")
-    events = [{"name": f"n{n}", "data": "", "channel": "ab"[n % 2]} for n in range(10)]
-    assert publish_batch(harness, *events) == {}
-    assert [frame["event"] for frame in harness.take(client)] == [f"n{n}" for n in range(10)]
-
-
 @pytest.mark.parametrize(
     "events",
     [
@@ -163,10 +156,3 @@ def test_a_channels_description_states_whether_it_is_occupied_and_its_counts(har
     occupied = {"occupied": True, "user_count": 1, "subscription_count": 2}
     assert harness.api.describe_channel(ROOM, BOTH_COUNTS) == occupied
     assert harness.api.describe_channel(ROOM, {}) == {"occupied": True}
-
-
-def test_users_are_listed_once(harness: PusherHarness) -> None:
-    for user_id in ("ann", "bob", "ann"):
-        harness.connect_member(ROOM, user_id)
-    assert harness.api.list_users(ROOM) == {"users": [{"id": "ann"}, {"id": "bob"}]}
-    assert harness.api.list_users("presence-empty") == {"users": []}

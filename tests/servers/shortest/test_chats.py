@@ -41,15 +41,11 @@ def chat(request: pytest.FixtureRequest) -> Iterator[Chat]:
         yield Chat(request.param, stack)
 
 
-def test_everybody_receives_what_anybody_sends(chat: Chat) -> None:
+def test_everybody_receives_what_anybody_sends_and_who_closes_their_input_leaves_alone(chat: Chat) -> None:
     ann, ben = chat.person(), chat.person()
     for sender, text in ((ann, "Grüße, Ben"), (ben, "Hello, Ann")):
         write_line(sender, text)
         assert [line_of(person) for person in (ann, ben)] == [text, text]
-
-
-def test_a_user_who_closes_their_input_leaves_and_the_others_stay(chat: Chat) -> None:
-    ann, ben = chat.person(), chat.person()
     assert ann.stdin is not None
     ann.stdin.close()
     assert ann.wait(DEADLINE_S) == 0

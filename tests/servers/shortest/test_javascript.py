@@ -5,7 +5,6 @@ What node does with each pair of server and client is in the committed compariso
 
 import difflib
 import json
-import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -14,10 +13,9 @@ from playwright.sync_api import Page
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import connect
 
-from servers.deploy.child_process import ChildProcess
 from servers.shortest.compare import CLIENT_AS_WRITTEN, CLIENT_CORRECTED, SERVER_AS_WRITTEN, SERVER_CORRECTED, result_of
 from servers.shortest.processes import DEADLINE_S, JAVASCRIPT, Process, line_of, node, running
-from tests.support.pusher_harness import CREDENTIALS, Json
+from tests.support.pusher_harness import Json
 from tests.support.pusher_process import push_service, service_settings
 from tests.support.shortest_harness import chromium_page, send_broken_frame
 
@@ -35,25 +33,12 @@ TALK = """async ([file, url]) => {
     }
   });
 }"""
-LISTEN = """async ([key, host, port]) => {
-  const { listen } = await import("/pusher_client.mjs");
-  const settings = { cluster: "local", wsHost: host, wsPort: port, forceTLS: false, enabledTransports: ["ws"] };
-  return new Promise((ready) => {
-    window.received = new Promise((resolve) => listen(Pusher, key, settings, resolve, () => ready(true)));
-  });
-}"""
 
 
 @pytest.fixture(scope="module")
 def page() -> Iterator[Page]:
     with chromium_page() as opened:
         yield opened
-
-
-@pytest.fixture(scope="module")
-def service() -> Iterator[ChildProcess]:
-    with push_service() as started:
-        yield started
 
 
 @contextmanager
@@ -66,11 +51,6 @@ def result_in_chromium(page: Page, server: str, client: str) -> Json:
     with node_server(server) as (_, url):
         result: Json = page.evaluate(TALK, [f"/{client}", url])
     return result
-
-
-def publish(service: ChildProcess, text: str) -> None:
-    with running(node("pusher_publish.mjs", text), service_settings(service.address)) as process:
-        assert process.wait(DEADLINE_S) == 0
 
 
 def test_sending_before_the_connection_is_open_throws_in_node_and_in_chromium(page: Page) -> None:
@@ -123,24 +103,16 @@ def test_the_corrections_are_the_smallest(as_written: str, corrected: str, lines
     assert sum(line.startswith("+") for line in difflib.ndiff(one, other)) == lines
 
 
-def test_what_was_published_before_the_subscription_is_never_received(service: ChildProcess) -> None:
-    publish(service, "too early")
-    with running(node("run_pusher_client.mjs"), service_settings(service.address)) as client:
-        assert [json.loads(line_of(client)) for _ in range(2)] == [{"subscribing": True}, {"ready": True}]
-        publish(service, "Hello!")
-        assert json.loads(line_of(client)) == {"received": "Hello!"}
+def test_what_was_published_before_the_subscription_is_never_received() -> None:
+    with push_service() as service:
+        env = service_settings(service.address)
 
+        def publish(text: str) -> None:
+            with running(node("pusher_publish.mjs", text), env) as process:
+                assert process.wait(DEADLINE_S) == 0
 
-def test_a_page_receives_through_pusher_as_text(page: Page, service: ChildProcess) -> None:
-    host, _, port = service.address.removeprefix("http://").partition(":")
-    page.add_script_tag(url="/node_modules/pusher-js/dist/web/pusher.min.js")
-    assert page.evaluate(LISTEN, [CREDENTIALS.key, host, int(port)]) is True
-    publish(service, "Hello!")
-    assert page.evaluate("window.received") == "Hello!"
-
-
-def test_node_20_has_no_websocket_of_its_own_so_the_examples_bring_one() -> None:
-    script = "console.log(`${parseInt(process.versions.node)} ${typeof WebSocket}`)"
-    printed = subprocess.run(["node", "-e", script], check=True, capture_output=True, text=True, timeout=DEADLINE_S)
-    major, kind = printed.stdout.split()
-    assert (kind == "function") is (int(major) >= 22)
+        publish("too early")
+        with running(node("run_pusher_client.mjs"), env) as client:
+            assert [json.loads(line_of(client)) for _ in range(2)] == [{"subscribing": True}, {"ready": True}]
+            publish("Hello!")
+            assert json.loads(line_of(client)) == {"received": "Hello!"}
