@@ -2,15 +2,18 @@
 
 import httpx
 import pytest
+from starlette.applications import Starlette
 
 from loadtests.scenarios import PREVIEW, SCENARIOS
 from servers.addresses import network_of
 from servers.core.auth import Tokens
 from servers.core.chat import Chat
+from servers.core.counters import Counters
 from servers.core.errors import TooMany
 from servers.core.rate_limit import USERS_MAX, RateLimit
 from servers.core.settings import Settings
 from servers.core.store import Store
+from servers.deploy.separate_websocket_server.remote_api import Api, forward_requests
 from servers.short_polling import create_app
 from tests.support.clock import FakeClock
 
@@ -55,13 +58,17 @@ async def test_the_users_of_one_network_have_a_share_of_the_rooms(store: Store, 
     chat = Chat(store, Tokens("secret", clock, 3600), clock, settings)
     app, entered = create_app(chat, settings), set[str]()
 
-    async def enter(address: str, proxy: str = "", then: str = "", room: str = "") -> None:
-        client = httpx.ASGITransport(app, client=(proxy or address, 1))
+    api, front = Api("http://127.0.0.1", Tokens("secret", clock, 3600)), Starlette()
+    api._http._transport, front.state.counters = httpx.ASGITransport(app, client=("::1", 1)), Counters()
+    forward_requests(front, api, settings)
+
+    async def enter(address: str, proxy: str = "", then: str = "", room: str = "", server: Starlette = app) -> None:
+        client = httpx.ASGITransport(server, client=(proxy or address, 1))
         async with httpx.AsyncClient(transport=client, base_url="http://127.0.0.1") as http:
             forwarded = {"X-Forwarded-For": then + address} if proxy or then else {}
             response = await http.post("/login", json={"name": f"user {len(entered)}"}, headers=forwarded)
         if response.status_code == TooMany.http_status:
-            raise TooMany(response.json()["detail"])
+            raise TooMany(response.json()["detail"], float(response.headers["Retry-After"]))
         entered.add(response.json()["token"])
         await chat.join(chat.verify(response.json()["token"]), room or f"room-{len(entered)}", "window")
 
@@ -72,6 +79,7 @@ async def test_the_users_of_one_network_have_a_share_of_the_rooms(store: Store, 
         enter("198.51.100.1"),
         enter("198.51.100.1", proxy="::1", then="203.0.113.1, "),
         enter("2001:db8::2", then="198.51.100.2, "),
+        enter("198.51.100.1", server=front),
     ):
         with pytest.raises(TooMany, match="your network is in 3 already") as refusal:
             await again
@@ -80,7 +88,8 @@ async def test_the_users_of_one_network_have_a_share_of_the_rooms(store: Store, 
     for _ in range(10):
         await enter("198.51.100.1", room="one")
     with pytest.raises(TooMany, match="log-ins: more than 1 a second"):
-        await enter("198.51.100.1", room="one")
+        await enter("198.51.100.1", room="one", server=front)
+    await api.close()
 
 
 @pytest.mark.parametrize(

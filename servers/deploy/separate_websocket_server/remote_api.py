@@ -31,6 +31,7 @@ RESPONSE_S = 10.0
 REFUSALS = {kind.code: kind for kind in ChatError.__subclasses__()}
 COMMANDS = ("join", "heartbeat", "leave", "send", "typing", "mark_read")
 FORWARDED = (b"authorization", b"content-type")
+RETURNED = ("content-type", "retry-after")
 Headers = list[tuple[bytes, bytes]]
 
 
@@ -90,7 +91,8 @@ def forward_requests(app: Starlette, api: Api, settings: Settings) -> None:
         headers.append((b"x-forwarded-for", ", ".join(senders).encode("latin-1")))
         target = f"{request.url.path}?{urlencode(request.query_params.multi_items())}"
         response = await api.forward(request.method, target, await read_body(request, settings), headers)
-        return Response(response.content, response.status_code, media_type=response.headers.get("content-type"))
+        returned = {name: value for name, value in response.headers.items() if name in RETURNED}
+        return Response(response.content, response.status_code, returned)
 
     routes: list[BaseRoute] = [post("/login", Purpose.UPKEEP, forward)]
     routes += [post(f"/rooms/{{room}}/{command}", Purpose.SEND, forward) for command in COMMANDS]
