@@ -1,5 +1,6 @@
 // Opens a connection, posts a command that gets no response, and opens the connection again, as a client does whose
-// server lost its log. Prints how the command ended.
+// server lost its log. Then 300 pages arrive that nobody reads. Prints how the command ended, how many pages could be read,
+// and how that ended.
 
 import { Connection } from "../../../clients/web/transports/raw_websocket.js";
 
@@ -35,3 +36,10 @@ const posted = connection.post({ type: "send", client_id: "1", text: "hi" });
 const ended = Promise.race([posted, late]).catch((error) => console.log(error.constructor.name));
 await connection.open(null);
 await ended;
+for (let page = 0; page < 300; page++) connection.socket.onmessage({ data: '{"type": "page"}' });
+let received = 0;
+const receive = () => connection.receive().then(() => ++received);
+const lost = async () => {
+  for (;;) await receive();
+};
+await lost().catch((error) => console.log(received, error.constructor.name));
