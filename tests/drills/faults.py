@@ -61,7 +61,7 @@ async def stop(where: str, role: str, for_s: float) -> dict[str, Any]:
     async def failure(deployed: Deployed) -> None:
         await hang(deployed.running.facts["pids"][role], for_s)
 
-    return (await run_outage(Outage(find(where), failure), SIZE)).figures | NO_LOG
+    return await run_outage(Outage(find(where), failure), SIZE) | NO_LOG
 
 
 async def jump(slug: str, by: str, for_s: float) -> dict[str, Any]:

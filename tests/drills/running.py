@@ -82,8 +82,7 @@ class Running:
 
     async def measured(self, failure: "Callable[[Running], Awaitable[None]]", size: Size) -> dict[str, Any]:
         """Have something fail; return the figures of its outcome, and what the logs of our programs show."""
-        outcome = await outcome_of(self.joined, lambda: failure(self), size)
-        return outcome.figures | tracebacks_in(self.folder)
+        return await outcome_of(self.joined, lambda: failure(self), size) | tracebacks_in(self.folder)
 
 
 def tracebacks_in(folder: Path) -> dict[str, Any]:

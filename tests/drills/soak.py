@@ -77,6 +77,6 @@ def figures(chat: Running, quarter_s: float, horizon_s: float) -> dict[str, Any]
         "descriptors": sum(process.num_fds() for process in processes),
         "quarter_p50_s": round(float(p50_s), 4),
         "quarter_p99_s": round(float(p99_s), 4),
-        **{name: getattr(found, name) for name in ("messages", "lost", "duplicates", "out_of_order")},
+        **{name: found[name] for name in ("messages", "lost", "duplicates", "out_of_order")},
         **tracebacks_in(chat.folder),
     }

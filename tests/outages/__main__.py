@@ -53,7 +53,7 @@ def main(
 def row_of(outage: Outage, repeat: int, result: Outcome, machine_load: float) -> dict[str, Any]:
     """Return a row of `results.schema.OUTAGES`."""
     key = {"deployment": outage.deployment.name, "failure": outage.name, "repeat": repeat}
-    return {**key, "machine_load": round(machine_load, 2), **result.figures}
+    return {**key, "machine_load": round(machine_load, 2), **result}
 
 
 def circumstances(size: Size, repeats: int) -> dict[str, Any]:

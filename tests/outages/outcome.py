@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import asdict, dataclass
 from itertools import pairwise
 from statistics import median_high
 from time import monotonic
@@ -12,29 +11,8 @@ from tests.outages.people import Crowd, Person, Size
 LATE_S = 0.5
 """A message that is seen later than this after it was meant to be sent is late: somebody was not up to date."""
 
-
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """One outage. Times in seconds from when it began, unless a name says otherwise; see `results.schema.OUTAGES`."""
-
-    messages: int
-    deliveries: int
-    lost: int
-    duplicates: int
-    out_of_order: int
-    lasted_s: float
-    up_to_date_s: float
-    silent_s: float
-    unacknowledged_s: float
-    connections_broken: int
-    reconnecting_s: float
-    seen_offline: int
-    baseline_s: float
-
-    @property
-    def figures(self) -> dict[str, float]:
-        """All of it as columns of a row, seconds to the millisecond."""
-        return {name: round(value, 3) if isinstance(value, float) else value for name, value in asdict(self).items()}
+Outcome = dict[str, float]
+"""Columns of `results.schema.OUTAGES`, times in seconds."""
 
 
 async def outcome_of(joined: Crowd, failure: Callable[[], Awaitable[None]], size: Size) -> Outcome:
@@ -55,31 +33,35 @@ def outcome(people: Sequence[Person], began_s: float, over_s: float) -> Outcome:
     """Return the outcome of an outage that began and was over at these moments of the monotonic clock."""
     sent = [message for person in people for message in person.sent]
     intended_s = {message.seq: message.intended_s for message in sent}
-    seen = [{message.seq for message in person.received} for person in people]
     delays = [
         (message.at_s, message.at_s - intended_s[message.seq])
         for person in people
         for message in person.received
         if message.seq in intended_s
     ]
-    deliveries = sum(len(seqs & intended_s.keys()) for seqs in seen)
-    outages = [broken for person in people for broken in person.broken if broken[1] >= began_s]
+    deliveries = sum(len({message.seq for message in person.received} & intended_s.keys()) for person in people)
+    late_s = [at_s - began_s for at_s, delay_s in delays if at_s >= began_s and delay_s > LATE_S]
+    waits_s = [each.acked_s - each.intended_s for each in sent if each.acked_s >= began_s]
+    broken_s = [(down_s, up_s) for person in people for down_s, up_s in person.broken if up_s >= began_s]
     ended_s = max((message.acked_s for message in sent), default=over_s)
-    return Outcome(
-        messages=len(intended_s),
-        deliveries=deliveries,
-        lost=len(intended_s) * len(people) - deliveries,
-        duplicates=sum(len(each.received) - len({message.text for message in each.received}) for each in people),
-        out_of_order=sum(later.seq < one.seq for person in people for one, later in pairwise(person.received)),
-        lasted_s=over_s - began_s,
-        up_to_date_s=max((at_s - began_s for at_s, late_s in delays if at_s >= began_s and late_s > LATE_S), default=0),
-        silent_s=max(_longest_gap_s(person, began_s, ended_s) for person in people),
-        unacknowledged_s=max((each.acked_s - each.intended_s for each in sent if each.acked_s >= began_s), default=0),
-        connections_broken=sum(any(up_s >= began_s for _, up_s in person.broken) for person in people),
-        reconnecting_s=max((up_s - max(down_s, began_s) for down_s, up_s in outages), default=0),
-        seen_offline=len({user for person in people for user, at_s in person.offline if at_s >= began_s}),
-        baseline_s=median_high([late_s for at_s, late_s in delays if at_s < began_s] or [0.0]),
-    )
+    seconds = {
+        "lasted_s": over_s - began_s,
+        "up_to_date_s": max(late_s, default=0),
+        "silent_s": max(_longest_gap_s(person, began_s, ended_s) for person in people),
+        "unacknowledged_s": max(waits_s, default=0),
+        "reconnecting_s": max((up_s - max(down_s, began_s) for down_s, up_s in broken_s), default=0),
+        "baseline_s": median_high([delay_s for at_s, delay_s in delays if at_s < began_s] or [0.0]),
+    }
+    return {
+        "messages": len(intended_s),
+        "deliveries": deliveries,
+        "lost": len(intended_s) * len(people) - deliveries,
+        "duplicates": sum(len(each.received) - len({message.text for message in each.received}) for each in people),
+        "out_of_order": sum(later.seq < one.seq for person in people for one, later in pairwise(person.received)),
+        "connections_broken": sum(any(up_s >= began_s for _, up_s in person.broken) for person in people),
+        "seen_offline": len({user for person in people for user, at_s in person.offline if at_s >= began_s}),
+        **{name: round(value, 3) for name, value in seconds.items()},
+    }
 
 
 def _longest_gap_s(person: Person, began_s: float, ended_s: float) -> float:

@@ -10,7 +10,6 @@ import json
 import re
 import sys
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import psutil
@@ -28,18 +27,11 @@ SETTINGS_FILES = (".env.example", "chat.service")
 SETTING = re.compile(r"\b(?:CHAT|PUSHER)_[A-Z_]+\b")
 
 
-@dataclass(frozen=True, slots=True)
-class Parts:
-    """own and rented: programs, by role; a log in a file is not one. browsers_reach: those that clients connect to.
+Parts = dict[str, list[str]]
+"""own and rented: programs, by role; a log in a file is not one. browsers_reach: those that clients connect to.
 
-    links: pairs of programs with a connection, the one that opens it first. settings: what a real host needs.
-    """
-
-    own: list[str]
-    rented: list[str]
-    browsers_reach: list[str]
-    links: list[str]
-    settings: list[str]
+links: pairs of programs with a connection, the one that opens it first. settings: what a real host needs.
+"""
 
 
 async def count_parts(deployment: Deployment) -> Parts:
@@ -56,13 +48,13 @@ def parts_of(deployment: Deployment, running: ChildProcess) -> Parts:
     trees = _process_trees(running.facts["pids"])
     roles = {port: role for role, tree in trees.items() for port in _ports(tree, psutil.CONN_LISTEN)}
     called = {role: _called(tree, roles) for role, tree in trees.items()}
-    return Parts(
-        own=sorted(trees.keys() - RENTED),
-        rented=sorted(trees.keys() & RENTED),
-        browsers_reach=sorted(_called([psutil.Process()], roles)),
-        links=sorted(f"{role} to {other}" for role, others in called.items() for other in others - {role}),
-        settings=_settings(DEPLOY / deployment.folder),
-    )
+    return {
+        "own": sorted(trees.keys() - RENTED),
+        "rented": sorted(trees.keys() & RENTED),
+        "browsers_reach": sorted(_called([psutil.Process()], roles)),
+        "links": sorted(f"{role} to {other}" for role, others in called.items() for other in others - {role}),
+        "settings": _settings(DEPLOY / deployment.folder),
+    }
 
 
 def _process_trees(pids: Mapping[str, int]) -> dict[str, list[psutil.Process]]:
@@ -94,6 +86,6 @@ def _settings(folder: Path) -> list[str]:
 
 if __name__ == "__main__":
     path = REFERENCE / PARTS_FILE
-    parts = {deployment.name: asdict(asyncio.run(count_parts(deployment))) for deployment in DEPLOYMENTS}
+    parts = {deployment.name: asyncio.run(count_parts(deployment)) for deployment in DEPLOYMENTS}
     path.write_text(json.dumps(parts, indent=2) + "\n", encoding="utf-8")
     sys.stdout.write(f"{path}\n")
