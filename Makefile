@@ -2,6 +2,9 @@
 
 PYTHON := .venv/bin/python
 
+# Containers often tell Python to keep nothing that it has compiled: then each process takes a second more to start.
+unexport PYTHONDONTWRITEBYTECODE
+
 # What there is to install: the groups of pyproject.toml, each with a stamp, on which the targets depend that need it.
 GROUPS := compare demo notebooks check test
 STAMP := .venv/.made-for-

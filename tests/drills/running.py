@@ -14,7 +14,6 @@ from servers.deploy.child_process import ChildProcess, python_module
 from servers.deploy.empty_database import engine_folder
 from servers.deploy.engines import ENGINES, Engine
 from servers.transports import find
-from tests.outages.outages import COMPILED
 from tests.outages.outcome import outcome_of
 from tests.outages.people import Crowd, Size, crowd
 from tests.support.chat_harness import OPTIONS, SECRET
@@ -34,7 +33,7 @@ class Server:
     def __init__(
         self, command: Sequence[str], folder: Path, env: Mapping[str, str] | None = None, before: Sequence[str] = ()
     ) -> None:
-        self._command, self._folder, self._env, self.before = command, folder, {**COMPILED, **(env or {})}, before
+        self._command, self._folder, self._env, self.before = command, folder, env, before
         self._port, self._starts = 0, itertools.count()
         self.start()
 
