@@ -15,6 +15,7 @@ from clients.http_session import HttpSession, Options, refusal
 from clients.inbox import Inbox
 from servers.core import wire
 from servers.core.wire import Account, Ack, Cursor, Event, Kind, Page, Send, Snapshot, SocketCommand
+from tests.clients.test_inbox import page
 
 DEADLINE_S = 5.0
 RETRY_AFTER_S = 0.2
@@ -25,14 +26,6 @@ BUG = KeyError("a bug")
 TOO_MANY = Refused("too_many", "two of your connections are open")
 NOT_JOINED = Refused("not_joined", "the lease has expired")
 Result = TypeVar("Result")
-
-
-def message(seq: int) -> Event:
-    return Event("lobby", seq, Kind.MESSAGE, "u-bob", "Bob", f"message {seq}", seq)
-
-
-def page(after: int, upto: int, epoch: str = "e1") -> Page:
-    return Page(epoch, after, upto, tuple(message(seq) for seq in range(after + 1, upto + 1)))
 
 
 def snapshot(epoch: str = "e1", head: int = 0, messages: tuple[Event, ...] = ()) -> Snapshot:
@@ -209,7 +202,7 @@ async def test_the_view_knows_an_event_before_the_reader_does(session: ChatSessi
 
 
 async def test_a_lost_log_is_joined_again_and_its_messages_are_delivered(connection: FakeConnection) -> None:
-    connection.openings = [snapshot(head=9), snapshot("e2", 2, (message(1), message(2)))]
+    connection.openings = [snapshot(head=9), snapshot("e2", 2, page(0, 2).events)]
     async with new_session(connection) as session:
         connection.deliver(page(0, 1, epoch="e2"), page(2, 3, epoch="e2"))
         assert await next_seqs(session, 3) == [1, 2, 3]

@@ -17,7 +17,7 @@ from servers.deploy.deployments import find
 from servers.transports import TRANSPORTS
 from tests.drills.kills import FIGURES
 from tests.drills.running import Running, in_namespace, talking
-from tests.outages.outages import Deployed, Outage, hang, run_outage
+from tests.outages.outages import Outage, hang, run_outage
 from tests.outages.people import Size
 
 SIZE = Size(people=4, every_s=0.2, before_s=0.0, after_s=2.0, catch_up_s=60.0)
@@ -57,11 +57,8 @@ async def stop(where: str, role: str, for_s: float) -> dict[str, Any]:
     if where not in ROLES:
         async with talking("raw_websocket", where, SIZE) as running:
             return await running.measured(lambda chat: hang(chat.victims[role].pid, for_s), SIZE)
-
-    async def failure(deployed: Deployed) -> None:
-        await hang(deployed.running.facts["pids"][role], for_s)
-
-    return await run_outage(Outage(find(where), failure), SIZE) | NO_LOG
+    outage = Outage(find(where), lambda deployed: deployed.hang(role, for_s))
+    return await run_outage(outage, SIZE) | NO_LOG
 
 
 async def jump(slug: str, by: str, for_s: float) -> dict[str, Any]:
