@@ -1,6 +1,6 @@
 // Opens a connection, posts a command that gets no response, and opens the connection again, as a client does whose
-// server lost its log. Then 300 pages arrive that nobody reads. Prints how the command ended, how many pages could be read,
-// and how that ended.
+// server lost its log. Then 300 pages arrive that nobody reads. Prints how the command ended, how many pages could be
+// read, and how that ended.
 
 import { Connection } from "../../../clients/web/transports/raw_websocket.js";
 
