@@ -78,9 +78,11 @@ def frame_and_start(context: BrowserContext, origin: str, chat: str) -> Page:
     return page
 
 
-def test_two_people_talk_on_the_page_that_their_server_serves(browser: Browser) -> None:
-    with page_server("server_sent_events") as server:
-        ada, bob = (_joined(browser, server.address, name) for name in ("Ada", "Bob"))
+def test_two_people_talk_on_the_page_that_their_server_serves_one_at_a_host_name_without_tls(browser: Browser) -> None:
+    with page_server("server_sent_events", "--answer-to", "chat.test") as server:
+        addresses = server.address.replace("127.0.0.1", "chat.test"), server.address
+        ada, bob = (_joined(browser, address, name) for address, name in zip(addresses, ("Ada", "Bob"), strict=True))
+        assert not ada.evaluate("isSecureContext")
         ada.fill("#text", "Is this the whole page?")
         expect(bob.locator("#typing")).to_have_text("Ada is typing…")
         ada.press("#text", "Enter")
@@ -106,34 +108,26 @@ def test_a_page_reads_over_http_while_the_push_service_is_down(browser: Browser)
                 assert httpx.get(f"{revived.address}/stats", trust_env=False).json()["deliveries"] >= 2
 
 
-def _joined(browser: Browser, address: str, name: str) -> Page:
+def _joined(browser: Browser | BrowserContext, address: str, name: str) -> Page:
     page = browser.new_page()
     enter(page, address, name)
     expect(page.locator("#members")).to_contain_text(f"{name} (you)")
     return page
 
 
-def test_a_name_in_use_is_refused_in_words(browser: Browser) -> None:
-    with page_server("raw_websocket") as server:
-        _joined(browser, server.address, "Ada")
-        enter(second := browser.new_page(), server.address, "Ada")
-        expect(second.locator("#trouble")).to_contain_text("in use")
-
-
 @pytest.mark.parametrize("transport", ["short_polling", "raw_websocket"])
-def test_a_page_that_is_reloaded_goes_on_as_the_same_user(browser: Browser, transport: str) -> None:
+def test_a_reloaded_page_goes_on_as_the_same_user_and_no_stranger_does(browser: Browser, transport: str) -> None:
     with page_server(transport) as server, browser.new_context() as context:
-        page = context.new_page()
-        enter(page, server.address, "Ada")
-        expect(page.locator("#members li")).to_have_text(["Ada (you)"])
+        page = _joined(context, server.address, "Ada")
         write(page, "before")
         expect(page.locator("#messages li span")).to_have_text(["before"])
         page.reload()
         expect(page.locator("#members li")).to_have_text(["Ada (you)"])
         expect(page.locator("#messages li.own span")).to_have_text(["before"])
-        second = context.new_page()
-        enter(second, server.address, "Ada")
+        second = _joined(context, server.address, "Ada")
         expect(second.locator("#members li")).to_have_text(["Ada (you)"])
+        enter(stranger := browser.new_page(), server.address, "Ada")
+        expect(stranger.locator("#trouble")).to_contain_text("in use")
 
 
 @pytest.mark.parametrize("transport", [row.slug for row in TRANSPORTS])
@@ -171,41 +165,28 @@ def test_a_page_notices_that_nothing_is_passed_on_and_loses_no_message(browser: 
             expect(page.locator("#messages li span")).to_have_text(["Does anybody hear me?"], timeout=40_000)
 
 
-def test_a_page_of_a_stated_origin_controls_the_chat_in_its_frame(browser: Browser, tmp_path: Path) -> None:
-    with another_origin(tmp_path) as origin, page_server("raw_websocket", "--origin", origin) as server:
-        page = frame_and_start(browser.new_context(), origin, server.address)
-        expect(page.frame_locator("iframe").locator("#members li")).to_have_text(["Mallory (you)"])
-
-
 def test_a_page_of_another_origin_does_not_control_the_chat_in_its_frame(browser: Browser, tmp_path: Path) -> None:
     with another_origin(tmp_path) as origin, page_server("raw_websocket") as server, browser.new_context() as context:
         load_with_policy(context, "")  # which keeps the page out of this frame: what is behind it is to be tested
         page = frame_and_start(context, origin, server.address)
-        ada = context.new_page()
-        enter(ada, server.address, "Ada")
+        ada = _joined(context, server.address, "Ada")
         expect(ada.locator("#members li")).to_have_text(["Ada (you)"])
         expect(page.frame_locator("iframe").locator("#room")).to_be_hidden()
 
 
-def test_a_page_that_opens_the_chat_has_no_hold_on_its_window(browser: Browser, tmp_path: Path) -> None:
+def test_a_page_of_a_stated_origin_controls_the_chat_in_its_frame_and_has_no_hold_on_a_window_that_it_opens(
+    browser: Browser, tmp_path: Path
+) -> None:
     with another_origin(tmp_path) as origin, page_server("raw_websocket", "--origin", origin) as server:
-        page = browser.new_page()
-        page.goto(origin)
+        page = frame_and_start(browser.new_context(), origin, server.address)
+        expect(page.frame_locator("iframe").locator("#members li")).to_have_text(["Mallory (you)"])
         with page.expect_popup() as opened:
             page.evaluate("(chat) => { self.opened = open(chat); }", f"{server.address}/web/chat.html?page={origin}")
         expect(opened.value.locator("#name")).to_be_visible()
         page.wait_for_function("self.opened.closed")
         page.evaluate("(start) => self.opened.postMessage(start, '*')", START)
         enter(opened.value, server.address, "Ada")
-        expect(opened.value.locator("#members li")).to_have_text(["Ada (you)"])
-
-
-def test_a_page_at_a_host_name_without_tls_joins_and_sends(browser: Browser) -> None:
-    with page_server("raw_websocket", "--answer-to", "chat.test") as server:
-        page = _joined(browser, server.address.replace("127.0.0.1", "chat.test"), "Ada")
-        assert not page.evaluate("isSecureContext")
-        write(page, "Is this the whole page?")
-        expect(page.locator("#messages li span")).to_have_text(["Is this the whole page?"])
+        expect(opened.value.locator("#members")).to_contain_text("Ada (you)")
 
 
 def test_a_page_connects_to_the_push_service_that_its_server_names(browser: Browser) -> None:
