@@ -84,25 +84,25 @@ def main(
     ] = None,
 ) -> None:
     """Serve one chat over one transport."""
-    settings = Settings(
-        lease_s=lease,
-        hold_s=hold,
-        ping_s=ping,
-        typing_s=typing,
-        log_in_s=log_in,
-        token_s=token,
-        commands_per_s=commands_per_s,
-        on_demand=on_demand,
-        hosts=tuple(answer_to or ()),
-        proxies=proxies,
-        origins=tuple(origin or ()),
-    )
     http = replace(
         UVICORN_DEFAULTS if uvicorn_defaults else HttpSettings(), frame_once=frame_once, ping_interval_s=ping
     )
     with ExitStack() as stack:
         try:
             row = transports.find(transport)
+            settings = Settings(
+                lease_s=lease,
+                hold_s=hold,
+                ping_s=ping,
+                typing_s=typing,
+                log_in_s=log_in,
+                token_s=token,
+                commands_per_s=commands_per_s,
+                on_demand=on_demand,
+                hosts=tuple(answer_to or ()),
+                proxies=proxies,
+                origins=tuple(origin or ()),
+            )
             url = store or f"sqlite:///{stack.enter_context(tempfile.TemporaryDirectory(prefix='chat-'))}/chat.db"
             _check_store(url, workers)
             _check_api(api, row, url)

@@ -97,9 +97,8 @@ def print_ready(address: str, facts: Mapping[str, Any], next_step: str = "") -> 
 
 
 def require_free(host: str, port: int) -> None:
-    """Raise OSError, in words for a person, if another program listens on that port; 0 takes any that is free."""
-    if port:
-        _bound_socket(host, port, socket.SO_REUSEADDR).close()
+    """Raise OSError, in words for a person, if that is no address of ours, or another program listens on that port."""
+    _bound_socket(host, port, socket.SO_REUSEADDR).close()
 
 
 def reusable_socket(host: str, port: int) -> socket.socket:
@@ -112,7 +111,10 @@ def reusable_socket(host: str, port: int) -> socket.socket:
 
 def _bound_socket(host: str, port: int, *options: int) -> socket.socket:
     """Bind a socket; SO_REUSEADDR among its options lets it have the port of connections that ended a moment ago."""
-    family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+    try:
+        family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+    except socket.gaierror as error:
+        raise OSError(f"host {host!r}: expected a name or an address such as 127.0.0.1 or ::1; {error}") from None
     bound = socket.socket(family, kind, protocol)
     try:
         for option in options:
