@@ -132,9 +132,9 @@ picture(function_seconds.draw, hosted, title, f"{measure}\n{hosted.evidence}")
 # - **A push that is left for later never leaves.** So the Pusher adapter publishes inside the request that appended:
 #   `test_serverless_transports.py::test_a_push_reaches_everybody_though_nothing_runs_between_requests`.
 # - **What an instance remembers is out of date.** Another one has committed meanwhile, and it was not told:
-#   `test_serverless_instances.py::test_instances_that_remember_overlook_what_others_have_committed_since`.
+#   `test_serverless_transports.py::test_instances_that_remember_overlook_what_others_have_committed_since`.
 # - **Nobody says goodbye.** A function that is cut is stopped where it stands, and its client's lease goes on:
-#   `test_serverless_instances.py::test_a_function_that_is_cut_says_no_goodbye_so_its_client_stays_online`.
+#   `test_serverless_transports.py::test_a_function_that_is_cut_says_no_goodbye_so_its_client_stays_online`.
 #
 # All our servers have a setting for that, `--on-demand`: leave nothing for later, remember nothing that others change.
 #

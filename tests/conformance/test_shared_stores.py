@@ -19,7 +19,7 @@ from servers.deploy.empty_database import engine_folder
 from servers.deploy.engines import Engine
 from servers.transports import TRANSPORTS, Transport
 from tests.support.chat_harness import DEADLINE_S, ChatHarness, deliver, events, online, serving, soon, until
-from tests.support.engines import SHARED
+from tests.support.engines import SHARED, Engines
 
 pytestmark = pytest.mark.process
 EACH = 25
@@ -40,7 +40,6 @@ class SharedServer:
 
     engine: Engine
     running: ChildProcess
-    url: str
     harness: ChatHarness
 
 
@@ -61,9 +60,8 @@ def shared(transport: Transport, store: str, engine_of: Callable[[str], Engine])
     engine = engine_of(store)
     engine.kill()
     engine.start()  # by this thread: the kernel ends an engine together with the thread that started it
-    url = engine.fresh_url()
-    with serving(transport, "--workers", "2", "--store", url) as running:
-        yield SharedServer(engine, running, url, ChatHarness(transport, running.address))
+    with serving(transport, "--workers", "2", "--store", engine.fresh_url()) as running:
+        yield SharedServer(engine, running, ChatHarness(transport, running.address))
 
 
 def kill_worker(shared: SharedServer) -> None:
@@ -100,18 +98,19 @@ async def test_a_kill_costs_nobody_a_message(shared: SharedServer, kill: Callabl
     assert len({event.body for event in logs[0]}) == 4 * EACH
 
 
-@pytest.mark.parametrize(
-    ("transport", "store"), [pytest.param(transport, "redis", id=transport.slug) for transport in TRANSPORTS]
-)
-async def test_after_its_redis_was_emptied_everyone_starts_over_in_the_new_log(shared: SharedServer) -> None:
-    async with shared.harness.joined("Ada", "Bob") as (ada, bob):
-        await deliver("lost", ada, bob)
-        epoch = bob.snapshot.epoch
-        with redis.Redis.from_url(shared.url) as connection:
-            connection.flushdb()
-        await deliver("new", ada, bob)
-        await until(bob, lambda: online(bob) == {ada.account.name, bob.account.name})
-        assert bob.snapshot.epoch != epoch
+async def test_after_its_redis_was_emptied_everyone_starts_over_in_the_new_log(
+    transport: Transport, engines: Engines
+) -> None:
+    url = engines.fresh_url("redis")
+    with serving(transport, "--workers", "2", "--store", url) as running:
+        async with ChatHarness(transport, running.address).joined("Ada", "Bob") as (ada, bob):
+            await deliver("lost", ada, bob)
+            epoch = bob.snapshot.epoch
+            with redis.Redis.from_url(url) as connection:
+                connection.flushdb()
+            await deliver("new", ada, bob)
+            await until(bob, lambda: online(bob) == {ada.account.name, bob.account.name})
+            assert bob.snapshot.epoch != epoch
 
 
 @pytest.mark.parametrize(("transport", "store"), [pytest.param(TRANSPORTS[0], store, id=store) for store in SHARED])

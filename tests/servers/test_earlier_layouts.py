@@ -18,34 +18,16 @@ OldDatabase = Callable[[Engines, Path], Awaitable[str]]
 SENT = Draft(Kind.MESSAGE, "ada", "Ada", "hello", 1_000, "first")
 READ = Draft(Kind.RECEIPT, "bob", "Bob", "1", 1_000, "read-1")
 
-SQLITE = """
-CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
-CREATE TABLE events (
-    room TEXT NOT NULL, seq INTEGER NOT NULL, kind TEXT NOT NULL, sender TEXT NOT NULL, name TEXT NOT NULL,
-    body TEXT NOT NULL, at_ms INTEGER NOT NULL, client_id TEXT NOT NULL, expires_at_ms INTEGER,
-    PRIMARY KEY (room, seq)
-) WITHOUT ROWID;
-CREATE UNIQUE INDEX once ON events (room, sender, client_id) WHERE client_id != '';
-CREATE INDEX by_kind ON events (room, kind, seq);
-CREATE TABLE members (
-    room TEXT NOT NULL, user TEXT NOT NULL, name TEXT NOT NULL, online INTEGER NOT NULL, last_seen_ms INTEGER NOT NULL,
-    PRIMARY KEY (room, user)
-) WITHOUT ROWID;
-CREATE TABLE connections (
-    room TEXT NOT NULL, user TEXT NOT NULL, connection TEXT NOT NULL, seen_ms INTEGER NOT NULL,
-    expires_at_ms INTEGER NOT NULL, PRIMARY KEY (room, user, connection)
-) WITHOUT ROWID;
-CREATE TABLE names (name TEXT PRIMARY KEY, user TEXT NOT NULL, until_ms INTEGER NOT NULL) WITHOUT ROWID;
-INSERT INTO meta VALUES ('epoch', 'old');
-"""
-POSTGRES = """
-SET search_path = chat;
+OLDER = """
 ALTER TABLE members DROP COLUMN read_up_to;
 DROP INDEX once;
 CREATE UNIQUE INDEX once ON events (room, sender, client_id) WHERE client_id <> '';
 UPDATE meta SET value = CASE key WHEN 'epoch' THEN 'old' WHEN 'schema' THEN '' ELSE value END;
-INSERT INTO rooms VALUES ('room', 2);
 """
+POSTGRES = f"SET search_path = chat; {OLDER} INSERT INTO rooms VALUES ('room', 2);"
+SQLITE = (
+    f"{OLDER} DROP INDEX members_online; DROP INDEX users_online; DROP INDEX members_seen; DROP INDEX names_expire;"
+)
 ROWS = """
 INSERT INTO events VALUES ('room', 1, 'message', 'ada', 'Ada', 'hello', 1000, 'first', NULL);
 INSERT INTO events VALUES ('room', 2, 'receipt', 'bob', 'Bob', '1', 1000, 'read-1', NULL);
@@ -55,10 +37,12 @@ INSERT INTO connections VALUES ('room', 'bob', 'window', 900, 2000);
 
 
 async def sqlite_of_old(engines: Engines, folder: Path) -> str:
+    url = f"sqlite:///{folder}/chat.db"
+    await (await open_store(url)).close()
     database = sqlite3.connect(folder / "chat.db")
     database.executescript(SQLITE + ROWS.format(no=0, yes=1))
     database.close()
-    return f"sqlite:///{folder}/chat.db"
+    return url
 
 
 async def postgres_of_old(engines: Engines, folder: Path) -> str:

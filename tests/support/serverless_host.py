@@ -95,9 +95,12 @@ class Hosted:
 
 
 @asynccontextmanager
-async def hosted(slug: str, profile: Profile, store: str, *more: str, **limits: Any) -> AsyncIterator[Hosted]:
+async def hosted(
+    slug: str, profile: Profile, store: str, *more: str, on_demand: bool = True, **limits: Any
+) -> AsyncIterator[Hosted]:
     """Host a transport's server as a function on a store that outlives its instances."""
-    command = ["servers", slug, "--port", "0", "--store", store, "--on-demand", "--lease", str(LEASE_S), *more]
+    command = ["servers", slug, "--port", "0", "--store", store, "--lease", str(LEASE_S), *more]
+    command += ["--on-demand"] if on_demand else []
     env = {"CHAT_SECRET": "hosted"}
     with ExitStack() as stack:
         if find(slug).needs_push_service:

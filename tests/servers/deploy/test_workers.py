@@ -14,15 +14,10 @@ import psutil
 import pytest
 
 from servers import worker_stats
-from servers.core.auth import Tokens
-from servers.core.chat import Chat
-from servers.core.settings import Settings
-from servers.core.store import open_store
+from servers.core.errors import Unavailable
 from servers.deploy.child_process import ChildProcess, started
 from servers.serving import reusable_socket
-from servers.short_polling import create_app
 from servers.worker_stats import WorkerStats, added
-from tests.support.clock import FakeClock
 from tests.support.engines import Engines
 
 DEADLINE_S = 15.0
@@ -124,17 +119,11 @@ async def test_workers_do_not_outlive_a_parent_that_is_killed(workers: ChildProc
 
 async def test_a_worker_that_does_not_respond_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(worker_stats, "QUERY_S", 0.05)
-    settings, clock = Settings(), FakeClock()
-    store = await open_store(f"sqlite:///{tmp_path}/chat.db", clock)
-    app = create_app(Chat(store, Tokens("secret", clock, 60), clock, settings), settings)
-    app.state.stats = WorkerStats(tmp_path, dict).total
     with socket.socket(socket.AF_UNIX) as stopped:
         stopped.bind(str(tmp_path / "stopped.sock"))
         stopped.listen()
-        async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://localhost") as http:
-            response = await http.get("/stats")
-    await store.close()
-    assert (response.status_code, response.json()["error"]) == (503, "unavailable")
+        with pytest.raises(Unavailable, match="another worker has not responded"):
+            await WorkerStats(tmp_path, dict).total()
 
 
 async def test_a_worker_that_is_killed_while_it_responds_counts_nothing(tmp_path: Path) -> None:
