@@ -32,11 +32,8 @@ SERVED = ["servers.__main__", "servers.pusher_service.__main__", *(f"servers.{ro
 STARTS = {
     "compare": [
         *SERVED,
-        "loadtests.__main__",
-        *(f"loadtests.{row.slug}" for row in TRANSPORTS),
-        "notebooks.analysis.__main__",
-        "notebooks.analysis.runs",
-        "notebooks.analysis.summary",
+        *(f"loadtests.{name}" for name in ("__main__", *(row.slug for row in TRANSPORTS))),
+        *(f"notebooks.analysis.{name}" for name in ("__main__", "runs", "summary")),
         *(f"notebooks.analysis.figures.{name}" for name in ("style", *CHARTS)),
     ],
     "demo": [*SERVED, "servers.demo.__main__", "servers.deploy.serverless.__main__", "clients.__main__"],
@@ -49,9 +46,7 @@ COMMANDS = ("sh", "dirname", "mktemp", "rm", "cat")
 
 
 def name_of(requirement: str) -> str:
-    found = re.match(r"[A-Za-z0-9._-]+", requirement)
-    assert found, requirement
-    return re.sub(r"[._-]+", "-", found[0]).lower()
+    return re.sub(r"[._-]+", "-", re.split(r"[^\w.-]", requirement)[0]).lower()
 
 
 def contained(group: str) -> list[str]:

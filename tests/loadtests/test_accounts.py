@@ -81,11 +81,10 @@ def test_poll_phases_spread_over_the_whole_interval() -> None:
 
 
 def test_a_workload_survives_the_command_line() -> None:
-    arguments = PAIR.arguments()
-    options: dict[str, Any] = {
-        flag[2:].replace("-", "_"): float(value) for flag, value in zip(arguments[::2], arguments[1::2], strict=True)
-    }
-    assert Workload(point=PAIR.point, **options) == PAIR
+    names, values = (PAIR.arguments()[start::2] for start in (0, 1))
+    fields = [name.removeprefix("--").replace("-", "_") for name in names]
+    options: dict[str, Any] = dict(zip(fields, map(float, values), strict=True))
+    assert Workload(**options) == PAIR
 
 
 def test_samples_survive_their_encoding() -> None:

@@ -1,9 +1,10 @@
 """`python -m loadtests compare` around its measurements: the files, the exit status, the table, the options."""
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from io import StringIO
 from pathlib import Path
-from threading import Event, Thread
+from threading import Event
 from unittest.mock import Mock
 
 import pandas as pd
@@ -123,19 +124,18 @@ def test_a_store_whose_engine_is_missing_is_named_with_what_installs_it(monkeypa
 
 def test_cores_that_are_measured_on_are_waited_for(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv(cores.LOCKS, str(tmp_path))
-    waiting, done, both = Event(), Event(), cores.choose()
+    waiting, both = Event(), cores.choose()
 
     def second() -> None:
         with cores.reserved(both, lambda _: waiting.set()):
-            done.set()
+            pass
 
-    other = Thread(target=second)
-    with cores.reserved(both, lambda _: pytest.fail("nobody else measures")):
-        other.start()
-        assert waiting.wait(30)
-        assert not done.is_set()
-    assert done.wait(30)
-    other.join()
+    with ThreadPoolExecutor() as pool:
+        with cores.reserved(both, lambda _: pytest.fail("nobody else measures")):
+            other = pool.submit(second)
+            assert waiting.wait(30)
+            assert not other.done()
+        other.result(30)
 
 
 @pytest.mark.process

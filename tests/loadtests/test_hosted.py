@@ -126,40 +126,24 @@ def timeline(noted: Samples, slug: str) -> list[tuple[object, ...]]:
 def test_a_connection_lasts_from_its_opening_until_it_breaks_or_the_window_ends() -> None:
     noted = Samples(window=Window(101.0, 120.0), reconnections=[Reconnection(1, 105.0, 106.0, 1)])
     noted.reconnections += [Reconnection(0, 110.0, 112.0, 2), Reconnection(0, 122.0, 123.0, 1)]
-    noted.requests = [
-        request("POST /login", 98.0, 99.0),
-        request("POST /rooms/[room]/join", 100.0, 100.5),
-        request(OPENING, 100.0, 101.0),
-        request(OPENING, 110.5, 111.0, went_well=False),
-        request(OPENING, 111.0, 112.0),
-        request(OPENING, 101.0, 102.0, user=1),
-    ]
-    assert timeline(noted, "server_sent_events") == [
-        ("opening", 0.0, 1.0, True),
-        ("connection", 1.0, 10.0, False),
-        ("opening", 10.5, 11.0, False),
-        ("opening", 11.0, 12.0, True),
-        ("connection", 12.0, 20.0, True),
-    ]
+    noted.requests = [request("POST /login", 98.0, 99.0), request("POST /rooms/[room]/join", 100.0, 100.5)]
+    noted.requests += [request(OPENING, 100.0, 101.0), request(OPENING, 110.5, 111.0, went_well=False)]
+    noted.requests += [request(OPENING, 111.0, 112.0), request(OPENING, 101.0, 102.0, user=1)]
+    first = ("opening", 0.0, 1.0, True), ("connection", 1.0, 10.0, False)
+    second = ("opening", 10.5, 11.0, False), ("opening", 11.0, 12.0, True), ("connection", 12.0, 20.0, True)
+    assert timeline(noted, "server_sent_events") == [*first, *second]
 
 
 def test_polling_has_requests_and_no_connection_and_messages_count_from_when_they_were_meant() -> None:
     assert timeline(Samples(), "short_polling") == []
     noted = Samples(window=Window(101.0, 120.0), sessions=[Session(0, 0, 0, 0)], user_ids={0: "ann"})
-    noted.requests = [
-        request(OPENING, 100.0, 101.0),
-        request("GET /rooms/[room]/events", 103.0, 104.0),
-        request("POST /rooms/[room]/send", 105.0, 105.5),
-        request("POST /rooms/[room]/leave", 121.0, 121.5),
-    ]
+    noted.requests = [request(OPENING, 100.0, 101.0), request("GET /rooms/[room]/events", 103.0, 104.0)]
+    noted.requests += [request("POST /rooms/[room]/send", 105.0, 105.5)]
+    noted.requests += [request("POST /rooms/[room]/leave", 121.0, 121.5)]  # after the window
     noted.add(Sent(0, 1, sender=1, kind=0, intended_s=102.0, sent_s=102.0, acked_s=102.1))
     noted.add(Received(0, 1, recipient=0, session=0, received_s=104.0))
-    assert timeline(noted, "short_polling") == [
-        ("opening", 0.0, 1.0, True),
-        ("message", 2.0, 4.0, True),
-        ("request", 3.0, 4.0, True),
-        ("command", 5.0, 5.5, True),
-    ]
+    in_window = ("message", 2.0, 4.0, True), ("request", 3.0, 4.0, True), ("command", 5.0, 5.5, True)
+    assert timeline(noted, "short_polling") == [("opening", 0.0, 1.0, True), *in_window]
 
 
 def test_a_record_has_a_line_for_each_row_and_no_number_that_json_lacks() -> None:

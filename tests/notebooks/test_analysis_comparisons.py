@@ -24,17 +24,14 @@ SURE = Interval(5.0, 4.0, 6.0)
 
 def steps(folder: Path, gave_out: dict[int, str], overloaded: int = 0) -> Path:
     """Write a run of more and more users. gave_out: what did at each, empty if nothing; overloaded: at how many."""
-    slug, tables = "raw_websocket", (CELLS_FILE, DELIVERIES_FILE, KINDS_FILE)
-    found: dict[str, list[pd.DataFrame]] = {name: [] for name in tables}
+    slug, found = "raw_websocket", {name: list[pd.DataFrame]() for name in (CELLS_FILE, DELIVERIES_FILE, KINDS_FILE)}
     for users, limit in gave_out.items():
-        verdict = "void" if limit else "valid"
-        write(folder, SyntheticRun(slugs=[slug], verdicts={(slug, 0): verdict}))
+        write(folder, SyntheticRun(slugs=[slug], verdicts={(slug, 0): "void" if limit else "valid"}))
         for name, rows in found.items():
-            frame = pd.read_csv(folder / name, keep_default_na=False)
-            frame["scenario"], frame["point"] = "steps", f"{users} users"
-            if name == CELLS_FILE:
-                frame["limit"], frame["readings_apart_s"] = limit, 20.0
-            rows.append(frame)
+            rows.append(
+                pd.read_csv(folder / name, keep_default_na=False).assign(scenario="steps", point=f"{users} users")
+            )
+        found[CELLS_FILE][-1] = found[CELLS_FILE][-1].assign(limit=limit, readings_apart_s=20.0)
     for name, frames in found.items():
         pd.concat(frames).to_csv(folder / name, index=False)
     manifest = json.loads((folder / MANIFEST).read_text())

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -25,15 +26,11 @@ def record() -> dict[str, Any]:
         row_of(LOADS, transport=each.slug, store=choice.store, workers=choice.workers, repeat=repeat, verdict="valid")
         | {"delivered": 1000, "expected": 1000, "latency_p50_s": 0.002, "latency_p95_s": 0.004}
         | {"api_cpu_s": 0.1 * (repeat + 1), "store_cpu_s": 0.0 if choice.store == "sqlite" else 0.05 * (repeat + 1)}
-        for each in TRANSPORTS
-        for choice in CHOICES
-        for repeat in range(2)
+        for each, choice, repeat in product(TRANSPORTS, CHOICES, range(2))
     ]
     cross_process = [
         row_of(CROSS_PROCESS, transport=each.slug, store=store, repeat=repeat, same_p50_s=0.002, other_p50_s=0.003)
-        for each in TRANSPORTS
-        for store in SHARED
-        for repeat in range(2)
+        for each, store, repeat in product(TRANSPORTS, SHARED, range(2))
     ]
     appends = [row_of(APPENDS, store="redis", appends=100, acked_p50_s=0.001, api_cpu_s=0.02, store_cpu_s=0.01)]
     made: dict[str, Any] = {"machine": {"cpu": "A", "cores": 2}, "engines": {"redis": "redis 7"}, "commit": "0" * 40}
