@@ -4,7 +4,6 @@ The toy, aligned polling, is complete: each file under tests/support/toy_transpo
 and the registry gets a row. Then the copy's own tests run for it, and a short comparison.
 """
 
-import csv
 import shutil
 import subprocess
 import sys
@@ -13,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from results.schema import CELLS_FILE
+from tests.support.loadtest_run import cells_below
 
 pytestmark = pytest.mark.process
 
@@ -95,8 +94,6 @@ def test_the_copy_passes_its_own_tests(tree: Path, options: Sequence[str]) -> No
 def test_a_comparison_measures_it(tree: Path, tmp_path: Path) -> None:
     load = "--users 2 --room-size 2 --rate 2 --seconds 2 --poll 0.2"
     run(tree, "loadtests", "compare", "--transport", SLUG, *load.split(), "--out", str(tmp_path))
-    (cells,) = tmp_path.glob(f"*/{CELLS_FILE}")
-    with cells.open(encoding="utf-8", newline="") as file:
-        (cell,) = csv.DictReader(file)
+    (cell,) = cells_below(tmp_path)
     assert cell["transport"] == SLUG
     assert int(cell["delivered"]) == int(cell["expected"]) > 0

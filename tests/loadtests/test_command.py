@@ -7,7 +7,6 @@ from pathlib import Path
 from threading import Event
 from unittest.mock import Mock
 
-import pandas as pd
 import pytest
 from rich.console import Console
 from typer.testing import CliRunner, Result
@@ -21,12 +20,10 @@ from loadtests.harness.manifest import describe
 from loadtests.reports import report
 from loadtests.reports.run_folder import RunFolder, new_folder
 from loadtests.scenarios import CONVERSATION, PREVIEW, Scenario
-from results.schema import CELLS_FILE
 from servers.deploy import engines
 from servers.transports import TRANSPORTS
-from tests.loadtests.conftest import MeasureBy
 from tests.support.loadtest_rows import BOTH, PAIR, PLANNED, cell
-from tests.support.loadtest_run import manifest_below
+from tests.support.loadtest_run import cells_below, manifest_below, measure_by
 
 pytestmark = pytest.mark.xdist_group("measuring")  # these take the cores, though they measure nothing
 
@@ -42,16 +39,19 @@ def test_two_runs_of_one_minute_have_a_folder_each(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("deliveries", "status"), [(BOTH, 0), (BOTH[:1], compare.FAILED)], ids=["all well", "a delivery was lost"]
 )
-def test_only_a_loss_fails_it(deliveries: list[Received], status: int, tmp_path: Path, measure_by: MeasureBy) -> None:
-    measure_by(lambda *_: cell(deliveries))
+def test_only_a_loss_fails_it(
+    deliveries: list[Received], status: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    measure_by(monkeypatch, lambda *_: cell(deliveries))
     assert compare.compare_transports(SCENARIO, TRANSPORTS[:1], tmp_path) == status
-    (cells,) = tmp_path.glob(f"*/{CELLS_FILE}")
-    assert pd.read_csv(cells)["delivered"].item() == len(deliveries), "a void cell is kept"
+    assert [row["delivered"] for row in cells_below(tmp_path)] == [str(len(deliveries))], "a void cell is kept"
 
 
 @pytest.mark.process
-def test_an_early_end_leaves_nothing(tmp_path: Path, measure_by: MeasureBy, capsys: pytest.CaptureFixture[str]) -> None:
-    measure_by(Mock(side_effect=KeyboardInterrupt))
+def test_an_early_end_leaves_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    measure_by(monkeypatch, Mock(side_effect=KeyboardInterrupt))
     assert compare.compare_transports(SCENARIO, TRANSPORTS[:2], tmp_path) == compare.INTERRUPTED
     assert list(tmp_path.iterdir()) == []
     assert "nothing is kept" in capsys.readouterr().out
@@ -66,8 +66,8 @@ def test_failed_charts_fail_a_kept_run(tmp_path: Path, monkeypatch: pytest.Monke
 
 
 @pytest.mark.process
-def test_a_lag_is_no_chart_nor_failure(tmp_path: Path, measure_by: MeasureBy, monkeypatch: pytest.MonkeyPatch) -> None:
-    measure_by(lambda *_: cell(BOTH, late_s=1.0))
+def test_a_lag_is_no_chart_nor_failure(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    measure_by(monkeypatch, lambda *_: cell(BOTH, late_s=1.0))
     monkeypatch.setattr(compare.Run, "analyse", lambda *_: pytest.fail("there is nothing to chart"))
     assert compare.compare_transports(SCENARIO, TRANSPORTS[:1], tmp_path) == 0
 

@@ -14,9 +14,9 @@ import psutil
 import pytest
 
 from loadtests.compare import INTERRUPTED
-from results.schema import CELLS, CELLS_FILE, DELIVERIES, DELIVERIES_FILE
+from results.schema import CELLS, DELIVERIES, DELIVERIES_FILE
 from servers.transports import TRANSPORTS
-from tests.support.loadtest_run import ROOT, ComparedRun, compared, manifest_below
+from tests.support.loadtest_run import ROOT, ComparedRun, cells_below, compared, manifest_below
 
 pytestmark = [pytest.mark.process, pytest.mark.xdist_group("measuring")]
 
@@ -96,6 +96,4 @@ def test_ctrl_c_ends_the_run_keeps_what_was_finished_and_leaves_no_process(tmp_p
     assert [child for child in alive if child.status() != psutil.STATUS_ZOMBIE] == []
     manifest = manifest_below(tmp_path)
     assert (manifest["partial"], list(manifest["verdicts"])) == (True, ["raw_websocket, conversation"])
-    (cells,) = tmp_path.glob(f"*/{CELLS_FILE}")
-    with cells.open() as file:
-        assert [row["transport"] for row in csv.DictReader(file)] == ["raw_websocket"]
+    assert [row["transport"] for row in cells_below(tmp_path)] == ["raw_websocket"]

@@ -1,7 +1,6 @@
 """The full run: its order, its repeats, where it stops, and that it goes on where it was interrupted."""
 
 import gzip
-from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from unittest.mock import Mock
@@ -16,9 +15,8 @@ from loadtests.reports.run_folder import RunFolder
 from loadtests.scenarios import Scenario, full_plan, shuffled, still_due
 from results.schema import CELLS_FILE, DELIVERIES_FILE, KINDS_FILE
 from servers.transports import TRANSPORTS
-from tests.loadtests.conftest import MeasureBy
 from tests.support.loadtest_rows import BOTH, PAIR, PLANNED, cell
-from tests.support.loadtest_run import manifest_below
+from tests.support.loadtest_run import manifest_below, measure_by
 
 STEPS = Scenario("steps", "How many?", tuple(replace(PAIR, point=name) for name in "abc"), up_to_limit=True)
 TALK = Scenario("talk", "How fast?", (PAIR,), repeats=2)
@@ -80,9 +78,9 @@ def test_a_late_push_is_the_generators_fault_only_if_its_lag_explains_it(lag_s: 
 
 
 @pytest.mark.process
-def test_an_interrupted_run_goes_on(tmp_path: Path, measure_by: MeasureBy) -> None:
+def test_an_interrupted_run_goes_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     first, second = cells_of(TALK)
-    measure_by(measure := Mock(side_effect=[first, KeyboardInterrupt, second]))
+    measure_by(monkeypatch, measure := Mock(side_effect=[first, KeyboardInterrupt, second]))
     assert in_full(tmp_path, TALK) == compare.INTERRUPTED
     assert in_full(tmp_path, TALK) == 0
     assert [call.args[0].repeat for call in measure.call_args_list] == [0, 1, 1]
@@ -90,9 +88,9 @@ def test_an_interrupted_run_goes_on(tmp_path: Path, measure_by: MeasureBy) -> No
 
 
 @pytest.mark.process
-def test_an_unmeasured_cell_hides_no_other(tmp_path: Path, measure_by: MeasureBy) -> None:
+def test_an_unmeasured_cell_hides_no_other(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     talks = replace(TALK, repeats=1), replace(TALK, name="more", repeats=1)
-    measure_by(Mock(side_effect=[NotMeasured("a child ended"), *cells_of(*talks)[1:]]))
+    measure_by(monkeypatch, Mock(side_effect=[NotMeasured("a child ended"), *cells_of(*talks)[1:]]))
     assert in_full(tmp_path, *talks) == compare.FAILED
     assert manifest_below(tmp_path)["partial"]
     verdicts = {name: row["verdict"] for name, row in manifest_below(tmp_path)["verdicts"].items()}
@@ -100,17 +98,17 @@ def test_an_unmeasured_cell_hides_no_other(tmp_path: Path, measure_by: MeasureBy
 
 
 @pytest.mark.process
-def test_a_loss_fails_the_resumed_run_too(tmp_path: Path, measure_by: MeasureBy) -> None:
-    measure_by(lambda planned, *_: cell(BOTH[planned.repeat == 0 :], planned=planned))
+def test_a_loss_fails_the_resumed_run_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    measure_by(monkeypatch, lambda planned, *_: cell(BOTH[planned.repeat == 0 :], planned=planned))
     for _ in range(2):
         assert in_full(tmp_path, TALK) == compare.FAILED
     assert not manifest_below(tmp_path)["partial"]
 
 
 @pytest.mark.process
-def test_overloaded_servers_end_the_steps(tmp_path: Path, measure_by: MeasureBy) -> None:
+def test_overloaded_servers_end_the_steps(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     steps = replace(STEPS, repeats=1)
-    measure_by(Mock(side_effect=[cells_of(steps)[0], Overloaded("no answer")]))  # and never a third time
+    measure_by(monkeypatch, Mock(side_effect=[cells_of(steps)[0], Overloaded("no answer")]))  # and never a third time
     for _ in range(2):
         assert in_full(tmp_path, steps) == 0
     assert (manifest_below(tmp_path)["partial"], manifest_below(tmp_path)["overloaded"]) == (
@@ -122,16 +120,12 @@ def test_overloaded_servers_end_the_steps(tmp_path: Path, measure_by: MeasureBy)
 def test_what_was_being_written_when_the_machine_died_is_cut_off(tmp_path: Path) -> None:
     folder = RunFolder(tmp_path, RUN)
     folder.add(cell(BOTH))
-    whole = contents(tmp_path)
+    whole = [path.read_bytes() for path in sorted(tmp_path.iterdir())]
     for name in (CELLS_FILE, DELIVERIES_FILE, KINDS_FILE):
         with (tmp_path / name).open("ab") as file:
             file.write(b"torn")
     assert list(RunFolder(tmp_path, RUN).done) == [PLANNED.key]
-    assert contents(tmp_path) == whole
-
-
-def contents(folder: Path) -> Sequence[bytes]:
-    return [path.read_bytes() for path in sorted(folder.iterdir())]
+    assert [path.read_bytes() for path in sorted(tmp_path.iterdir())] == whole
 
 
 def test_a_run_is_not_taken_up_by_other_code_or_on_another_machine(tmp_path: Path) -> None:

@@ -79,17 +79,13 @@ def summarised(console: Console, folder: Path) -> None:
     console.print(summary(write(folder, SyntheticRun(repeats=3, verdicts=verdicts))))
 
 
-def listed(console: Console, _: Path) -> None:
-    report.print_scenarios(console)
-
-
-LABELS = [row.label for row in TRANSPORTS]
+LABELS, QUESTIONS = [row.label for row in TRANSPORTS], [f"{row.name} {row.question}" for row in SCENARIOS]
 TABLES: dict[str, Table] = {
     "compare": Table(compared, LABELS, ["valid"], [("of due", "123,456"), ("p95", "12,345"), ("true", "25%")]),
     "bench": Table(benched, ["short polling,", "fan-out,", "memory"], ["met", "missed", "void"], [("median", "6,178")]),
     "calibrate": Table(calibrated, LABELS[:3], ["suspect"], [("n", "123,456")]),
     "summary": Table(summarised, LABELS, ["suspect"], [("requests", "0.45")]),
-    "scenarios": Table(listed, [f"{row.name} {row.question}" for row in SCENARIOS], [], []),
+    "scenarios": Table(lambda console, _: report.print_scenarios(console), QUESTIONS, [], []),
 }
 
 

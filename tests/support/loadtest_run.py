@@ -4,10 +4,15 @@ import csv
 import json
 import subprocess
 import sys
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import pytest
+
+from loadtests import compare
+from loadtests.accounts.cell import Cell
 from results.schema import CELLS_FILE, MANIFEST
 
 ROOT = Path(__file__).parents[2]
@@ -27,10 +32,22 @@ class ComparedRun:
         return manifest_below(self.folder.parent)
 
 
+def cells_below(folder: Path) -> list[dict[str, str]]:
+    """Return the cells of the only run in a folder."""
+    (path,) = folder.glob(f"*/{CELLS_FILE}")
+    return list(csv.DictReader(path.read_text().splitlines()))
+
+
 def manifest_below(folder: Path) -> dict[str, Any]:
     """Return the manifest of the only run in a folder."""
     (path,) = folder.glob(f"*/{MANIFEST}")
     return dict(json.loads(path.read_text()))
+
+
+def measure_by(monkeypatch: pytest.MonkeyPatch, measure: Callable[..., Cell]) -> None:
+    """Replace the measurement of comparisons in this process, which then draw no charts."""
+    monkeypatch.setattr(compare, "measure", measure)
+    monkeypatch.setattr(compare.Run, "analyse", lambda *_: [])
 
 
 def run_loadtests(out: Path, command: str, timeout_s: float = 110) -> subprocess.CompletedProcess[str]:
@@ -44,9 +61,7 @@ def compared(out: Path, options: str) -> ComparedRun:
     done = run_loadtests(out, f"compare {options}")
     assert done.returncode == 0, done.stdout + done.stderr
     (folder,) = out.iterdir()
-    with (folder / CELLS_FILE).open() as file:
-        cells = list(csv.DictReader(file))
-    for cell in cells:
+    for cell in (cells := cells_below(out)):
         assert int(cell["delivered"]) == int(cell["expected"]) == 4 * int(cell["messages"]) > 0
         assert {cell[name] for name in ADDS_UP} == {"0"}
         assert "over all" not in cell["reason"], "the clients' kernel and the servers counted other bytes"

@@ -1,7 +1,5 @@
 """What is counted: rates explain the counts of a run and need all loads, and vendors count what they say they do."""
 
-import csv
-from collections.abc import Mapping
 from math import exp
 from pathlib import Path
 
@@ -20,15 +18,11 @@ RATES = st.one_of(st.just(0.0), st.floats(1e-7, 10))
 CELLS_OF_REFERENCE = pd.read_csv(REFERENCE / CELLS_FILE)
 
 
-def write_run(folder: Path, loads: tuple[str, ...], cells: Mapping[str, str]) -> None:
+def write_run(folder: Path, loads: tuple[str, ...], cells: dict[str, str]) -> None:
     """Write one cell of each load by raw WebSocket; `cells` are the fields that are not 1 in all of them."""
-    names = [column.name for column in CELLS]
-    with (folder / CELLS_FILE).open("w", newline="") as file:
-        writer = csv.DictWriter(file, names)
-        writer.writeheader()
-        for load in loads:
-            cell = dict.fromkeys(names, "1") | {"scenario": load, "transport": "raw_websocket", "verdict": "valid"}
-            writer.writerow(cell | dict(cells))
+    cell = dict.fromkeys((column.name for column in CELLS), "1") | {"transport": "raw_websocket", "verdict": "valid"}
+    rows = pd.DataFrame([cell | {"scenario": load} | cells for load in loads])
+    rows.to_csv(folder / CELLS_FILE, index=False)
 
 
 @pytest.mark.parametrize(
