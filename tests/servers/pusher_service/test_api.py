@@ -108,23 +108,6 @@ def test_a_page_of_any_text_may_be_published(harness: PusherHarness, character: 
 
 
 @pytest.mark.parametrize(
-    ("params", "channels"),
-    [
-        ({}, {"a": {}, "private-b": {}, ROOM: {}}),
-        ({"filter_by_prefix": "private-"}, {"private-b": {}}),
-        ({"filter_by_prefix": "presence-", "info": "user_count"}, {ROOM: {"user_count": 1}}),
-    ],
-)
-def test_only_occupied_channels_are_listed(params: Json, channels: Json, harness: PusherHarness) -> None:
-    assert harness.api.list_channels(params) == {"channels": {}}
-    sockets = [harness.connect("a", "private-b"), harness.connect_member(ROOM, "ann")]
-    assert harness.api.list_channels(params) == {"channels": channels}
-    for socket_id in sockets:
-        harness.connections.close(socket_id)
-    assert harness.api.list_channels(params) == {"channels": {}}
-
-
-@pytest.mark.parametrize(
     ("call", "arguments"),
     [
         *product(["publish", "publish_batch"], [[body] for body in (b"", b"{", b"[]", b"\xff", b"[" * 60_000)]),
@@ -140,13 +123,3 @@ def test_only_occupied_channels_are_listed(params: Json, channels: Json, harness
 def test_what_cannot_be_served_is_refused_with_400(call: str, arguments: list[Any], harness: PusherHarness) -> None:
     with refused(400):
         getattr(harness.api, call)(*arguments)
-
-
-def test_a_channels_description_states_whether_it_is_occupied_and_its_counts(harness: PusherHarness) -> None:
-    empty = {"occupied": False, "user_count": 0, "subscription_count": 0}
-    assert harness.api.describe_channel(ROOM, BOTH_COUNTS) == empty
-    for _ in range(2):
-        harness.connect_member(ROOM, "ann")
-    occupied = {"occupied": True, "user_count": 1, "subscription_count": 2}
-    assert harness.api.describe_channel(ROOM, BOTH_COUNTS) == occupied
-    assert harness.api.describe_channel(ROOM, {}) == {"occupied": True}

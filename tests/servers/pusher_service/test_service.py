@@ -43,7 +43,9 @@ def test_the_official_librarys_signatures_admit_to_a_presence_channel(address: s
         send(client, "pusher:subscribe", data={"channel": room, **signed})
         assert receive_event(client) == "pusher_internal:subscription_succeeded"
         assert api.users_info(room) == {"users": [{"id": "ann"}]}
+        subscribe(client, socket_id, "public")
         assert api.channels_info("presence-", ["user_count"]) == {"channels": {room: {"user_count": 1}}}
+        assert api.channels_info("public") == {"channels": {"public": {}}}
         attributes = ["user_count", "subscription_count"]
         assert api.channel_info(room, attributes) == {"occupied": True, "user_count": 1, "subscription_count": 1}
 
@@ -68,6 +70,7 @@ def test_an_abrupt_end_frees_the_channel_and_removes_the_member(address: str, ap
         bob.socket.shutdown(sockets.SHUT_RDWR)
         assert receive_event(ann) == MEMBER_REMOVED
         assert api.channel_info("private-only-bob") == {"occupied": False}
+        assert api.channels_info("private-only") == {"channels": {}}
 
 
 def test_a_silent_client_is_pinged_and_closed_with_4201() -> None:
