@@ -17,21 +17,20 @@ def server_frame(body: bytes, opcode: int = TEXT) -> bytes:
     return Frame(Opcode(opcode), body).serialize(mask=False)
 
 
-@pytest.mark.parametrize("step", [1, 2, 7, 1000])
-def test_responses_are_read_whole_however_they_are_cut(step: int) -> None:
-    reader, stream = Reader(), RESPONSE * 3
-    read = [message for at in range(0, len(stream), step) for message in reader.feed(stream[at : at + step])]
-    assert read == [Message(200, b"hello")] * 3
+def read(stream: bytes, step: int) -> list[Message]:
+    """Return what a reader makes of a stream that comes in pieces of `step` bytes."""
+    reader = Reader()
+    return [message for at in range(0, len(stream), step) for message in reader.feed(stream[at : at + step])]
 
 
-@pytest.mark.parametrize("step", [1, 3, 70_001])
-def test_frames_of_every_length_are_read_after_an_upgrade(step: int) -> None:
+@pytest.mark.parametrize("step", [1, 2, 3, 7, 1000, 70_001])
+def test_responses_and_frames_of_every_length_after_an_upgrade_are_read_whole_however_they_are_cut(step: int) -> None:
+    assert read(RESPONSE * 3, step) == [Message(200, b"hello")] * 3
     bodies = [b"", b"x" * 125, b"x" * 126, b"x" * 65_535, b"x" * 65_536]
     stream = SWITCH + b"".join(map(server_frame, bodies)) + server_frame(b"?", PING) + server_frame(b"\x03\xe8", CLOSE)
-    reader = Reader()
-    read = [message for at in range(0, len(stream), step) for message in reader.feed(stream[at : at + step])]
-    assert [message.kind for message in read] == [SWITCHING, *[TEXT] * len(bodies), PING, CLOSE]
-    assert [message.body for message in read[1:-2]] == bodies
+    messages = read(stream, step)
+    assert [message.kind for message in messages] == [SWITCHING, *[TEXT] * len(bodies), PING, CLOSE]
+    assert [message.body for message in messages[1:-2]] == bodies
 
 
 def test_the_legs_of_a_pair_take_turns_in_going_first() -> None:
