@@ -4,7 +4,7 @@ Prints one JSON line when it is ready: its address, its process ids by role, and
 the local stand-in for the push service as a second process, unless the PUSHER_* variables name a service. With
 `--workers`, this process serves nothing itself: it runs that many processes of the same command behind one port, and
 restarts those that die. With `--api`, it holds the connections, and an API elsewhere executes the commands.
-`python -m servers deploy <deployment>` runs a whole deployment.
+`python -m servers deploy <deployment>` runs a whole deployment, `python -m servers pusher_service` the stand-in alone.
 """
 
 import asyncio
@@ -30,6 +30,7 @@ from servers.deploy.command import deploy
 from servers.deploy.server import Listening, opened, serve_chat
 from servers.deploy.supervised_part import Renewal
 from servers.deploy.supervisor import Supervisor
+from servers.pusher_service.__main__ import main as pusher_service
 from servers.serving import UVICORN_DEFAULTS, HttpSettings, print_ready, replace_unencodable, reusable_socket, run
 from servers.transports import Commands, Transport
 
@@ -194,6 +195,7 @@ SERVE = "serve"
 app = typer.Typer(cls=TransportFirst, add_completion=False, help=__doc__)
 app.command(SERVE)(main)
 app.command("deploy")(deploy)
+app.command("pusher_service")(pusher_service)
 
 if __name__ == "__main__":
     replace_unencodable()

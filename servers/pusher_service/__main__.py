@@ -1,10 +1,13 @@
-"""Run the push service: `python -m servers.pusher_service --port 8300`.
+"""Run the push service: `python -m servers pusher_service --port 8300`, or `python -m servers.pusher_service`.
 
 Teaches what a customer of a push service receives: an app id, a key and a secret. They come from the environment, since
-every user of the machine can read a command's arguments. Prints one JSON line when it listens.
+every user of the machine can read a command's arguments; on a terminal, those that are missing are made, and printed.
+Prints one JSON line when it listens, or on a terminal words for a person.
 """
 
 import os
+import secrets
+import sys
 from collections.abc import Mapping
 from typing import Annotated
 
@@ -29,19 +32,34 @@ def credentials_from(environ: Mapping[str, str]) -> Credentials:
     return Credentials(app_id, key, secret)
 
 
+def generated() -> dict[str, str]:
+    """Return fresh credentials, as variables."""
+    return dict(zip(VARIABLES, ("1", secrets.token_hex(8), secrets.token_hex(16)), strict=True))
+
+
 def main(
     host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=0, max=65535, help="Port to listen on; 0 takes a free one.")] = 0,
+    webhook: Annotated[str, typer.Option(help="URL that is told what happens on the channels.")] = "",
+    connections: Annotated[int, typer.Option(min=1, help="The plan's connections.")] = Limits().connections_max,
+    messages_a_day: Annotated[int, typer.Option(min=0, help="The plan's messages a day; 0: no limit.")] = 0,
     attached: Annotated[bool, typer.Option("--attached", help="Stop when standard input closes.")] = False,
     activity_timeout_s: Annotated[int, typer.Option(min=1, help="Silence after which a client is pinged.")] = 120,
     pong_wait_s: Annotated[float, typer.Option(min=0.1, help="How long a pinged client has to answer.")] = 30.0,
 ) -> None:
     """Serve a stand-in for Pusher Channels, for the application that the environment names."""
-    limits = Limits(activity_timeout_s=activity_timeout_s, pong_wait_s=pong_wait_s)
-    app = create_app(credentials_from(os.environ), limits)
+    given = {name: os.environ[name] for name in VARIABLES if os.environ.get(name)}
+    made = generated() if sys.stdout.isatty() and not given else {}
+    credentials = credentials_from(given | made)
+    if webhook and not webhook.startswith(("http://", "https://")):
+        raise typer.BadParameter(f"--webhook: expected a URL of http or https, got {webhook[:80]!r}")
+    limits = Limits(activity_timeout_s, pong_wait_s, messages_a_day=messages_a_day, connections_max=connections)
+
+    app = create_app(credentials, limits, webhook)
+    shown = "\n  ".join(("Its application, for the API's environment:", *map("=".join, made.items())))
 
     def ready(address: str) -> None:
-        print_ready(address, {"pid": os.getpid()})
+        print_ready(address, {"pid": os.getpid()}, shown if made else "")
 
     try:
         run(serve(app, host=host, port=port, http=HttpSettings(), on_ready=ready, attached=attached))

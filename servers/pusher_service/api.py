@@ -2,24 +2,25 @@
 
 Teaches how one publish becomes a fan-out: check it, encode each channel's frame once, and give it to the broker.
 What crosses the wire: `name`, `channels` and `data` on the way in, and mostly `{}` on the way back.
-Leaves out the vendor's call to end a user's connections, and the cache attribute: nothing here has either.
+Leaves out HTTP and signatures (`app`).
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import msgspec
 
 from servers.pusher_service import frames
 from servers.pusher_service.broker import Broker
-from servers.pusher_service.channels import Kind, kind_of
+from servers.pusher_service.channels import CACHED, Kind, kind_of
 from servers.pusher_service.errors import ApiError, BadChannelName, Malformed
 from servers.pusher_service.limits import Limits
 
 SOCKET_ID = re.compile(r"\d+\.\d+")
 USER_COUNT = "user_count"
 SUBSCRIPTION_COUNT = "subscription_count"
+CACHE = "cache"
 
 Json = dict[str, Any]
 
@@ -42,11 +43,15 @@ class Batch(msgspec.Struct, frozen=True):
 
 
 class Api:
-    """The calls of one application's HTTP API; every method raises ApiError."""
+    """The calls of one application's HTTP API; every method raises ApiError.
 
-    def __init__(self, broker: Broker, limits: Limits) -> None:
+    terminate: closes the connections of a user who has signed in.
+    """
+
+    def __init__(self, broker: Broker, limits: Limits, terminate: Callable[[str], None]) -> None:
         self._broker = broker
         self._limits = limits
+        self._terminate = terminate
 
     def publish(self, body: bytes) -> Json:
         """Send one event to up to 100 channels; return the attributes that `info` requests, per channel."""
@@ -79,10 +84,13 @@ class Api:
         return {"channels": {name: self._attributes(name, info) for name in self._broker.occupied(prefix)}}
 
     def describe_channel(self, name: str, params: Mapping[str, str]) -> Json:
-        """Return whether the channel is occupied, and its counts if requested."""
+        """Return whether the channel is occupied, and its counts and its cached event if requested."""
         kind, info = self._kind(name), params.get("info", "")
-        if USER_COUNT in _requested(info) and kind is not Kind.PRESENCE:
+        requested = _requested(info, frozenset({USER_COUNT, SUBSCRIPTION_COUNT, CACHE}))
+        if USER_COUNT in requested and kind is not Kind.PRESENCE:
             raise ApiError(400, f"user_count is for presence channels, and {name} is not one")
+        if CACHE in requested and not name.startswith(CACHED):
+            raise ApiError(400, f"cache is for cache channels, and {name} is not one")
         self._broker.counters.api_queries += 1
         return {"occupied": self._broker.counts(name).subscriptions > 0, **self._attributes(name, info)}
 
@@ -93,9 +101,17 @@ class Api:
         self._broker.counters.api_queries += 1
         return {"users": [{"id": user_id} for user_id in self._broker.users(name)]}
 
+    def terminate_connections(self, user_id: str) -> Json:
+        """Close every connection that has signed in as that user."""
+        self._terminate(user_id)
+        return {}
+
     def _publish(self, event: Event, channel: str) -> None:
         self._broker.counters.events_published += 1
-        self._broker.publish(channel, frames.event(event.name, channel, event.data), event.socket_id)
+        text = frames.event(event.name, channel, event.data)
+        if channel.startswith(CACHED):
+            self._broker.cache.put(channel, text, event.data)
+        self._broker.publish(channel, text, event.socket_id)
 
     def _checked_channels(self, event: Event) -> list[str]:
         """Return the channels of an event that is within all limits; raises ApiError."""
@@ -124,12 +140,14 @@ class Api:
 
     def _attributes(self, name: str, info: str) -> Json:
         """Return the attributes of a channel that a call requests, as far as the channel has them."""
-        requested, counts = _requested(info), self._broker.counts(name)
+        requested, counts = info.split(","), self._broker.counts(name)
         attributes: Json = {}
         if USER_COUNT in requested and self._kind(name) is Kind.PRESENCE:
             attributes[USER_COUNT] = counts.users
         if SUBSCRIPTION_COUNT in requested:
             attributes[SUBSCRIPTION_COUNT] = counts.subscriptions
+        if CACHE in requested and (cached := self._broker.cache.get(name)):
+            attributes[CACHE] = {"data": cached[0].data, "ttl": int(cached[1])}
         return attributes
 
 

@@ -4,16 +4,18 @@ Teaches what a rented push service looks like from the inside: one long-lived si
 same state, so that a request on the one becomes frames on the other. Only `app`, `sockets` and `outbox` wait.
 
 What crosses the wire: WebSocket on /app/{key}, the signed HTTP API under /apps/{app_id}, and /health and /stats for
-the operator. Leaves out TLS and the check of Origin: like the vendor's, the socket is open to pages of any origin,
-and what is private is guarded by signatures.
+the operator: /stats also says how much of the plan is used. Leaves out TLS and the check of Origin: like the vendor's,
+the socket is open to pages of any origin, and what is private is guarded by signatures.
 """
 
 import asyncio
 import secrets
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager, suppress
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
+from contextlib import asynccontextmanager
 from dataclasses import asdict
+from importlib import import_module
+from typing import Any
 
 from starlette.applications import Starlette
 from starlette.requests import ClientDisconnect, Request
@@ -23,10 +25,12 @@ from starlette.routing import Route, WebSocketRoute
 from servers.addresses import names_loopback
 from servers.pusher_service.api import Api, Json
 from servers.pusher_service.broker import Broker, Counters
+from servers.pusher_service.cache import EventCache
 from servers.pusher_service.errors import ApiError
 from servers.pusher_service.limits import Limits
 from servers.pusher_service.outbox import Outboxes
 from servers.pusher_service.protocol import PusherConnections
+from servers.pusher_service.quota import Quota
 from servers.pusher_service.signatures import BadSignature, Credentials, verify_call
 from servers.pusher_service.sockets import SocketEndpoint
 from servers.wire_bytes import WireBytes
@@ -34,13 +38,24 @@ from servers.wire_bytes import WireBytes
 Call = Callable[[Request, bytes], Json]
 
 
-def create_app(credentials: Credentials, limits: Limits) -> Starlette:
-    """Build the service for one application; `app.state.wire` is where the server counts bytes."""
+def create_app(credentials: Credentials, limits: Limits, webhook: str = "") -> Starlette:
+    """Build the service for one application; `app.state.wire` is where the server counts bytes.
+
+    webhook: the URL that is told what happens on the channels.
+    """
     counters, wire = Counters(), WireBytes()
     outboxes = Outboxes(counters)
-    broker = Broker(outboxes.deliver, counters, limits)
-    connections = PusherConnections(credentials, limits, broker, time.monotonic, new_socket_id)
+    broker = Broker(outboxes.deliver, counters, limits, EventCache(time.monotonic))
+    background: list[Callable[[], Coroutine[Any, Any, None]]] = []
+    if webhook:
+        webhooks = import_module("servers.pusher_service.webhooks")  # 0.2 s that others start without
+        events = webhooks.WebhookEvents(time.monotonic)
+        broker.note = events.note
+        background.append(lambda: webhooks.send_webhooks(events, webhook, credentials))
+    quota = Quota(counters, limits.messages_a_day, time.time)
+    connections = PusherConnections(credentials, limits, broker, quota, time.monotonic, new_socket_id)
     sockets = SocketEndpoint(connections, outboxes, limits)
+    background.append(sockets.check_idle)
 
     async def health(_: Request) -> Response:
         return JSONResponse({"status": "ok"})
@@ -53,24 +68,29 @@ def create_app(credentials: Credentials, limits: Limits) -> Starlette:
             "billed_messages": counters.billed_messages,
             "connections_open": connections.connections_open,
             "subscriptions": broker.subscriptions,
+            "plan": {
+                "connections": limits.connections_max,
+                "messages_a_day": limits.messages_a_day,
+                "messages_today": quota.used,
+            },
             "wire": wire.as_dict(),
         }
         return JSONResponse(counted)
 
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
-        checking = asyncio.create_task(sockets.check_idle())
+        tasks = [asyncio.create_task(work()) for work in background]
         try:
             yield
         finally:
-            checking.cancel()
-            with suppress(asyncio.CancelledError):
-                await checking
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
 
     app = Starlette(
         routes=[
             WebSocketRoute("/app/{key}", sockets),
-            *SignedApi(credentials, limits, broker).routes(),
+            *SignedApi(credentials, limits, quota, Api(broker, limits, connections.terminate), counters).routes(),
             Route("/health", health),
             Route("/stats", stats),
         ],
@@ -89,11 +109,12 @@ def new_socket_id() -> str:
 class SignedApi:
     """The HTTP API: each call's signature is checked before its body is read as JSON."""
 
-    def __init__(self, credentials: Credentials, limits: Limits, broker: Broker) -> None:
+    def __init__(self, credentials: Credentials, limits: Limits, quota: Quota, api: Api, counters: Counters) -> None:
         self._credentials = credentials
         self._limits = limits
-        self._counters = broker.counters
-        self._api = Api(broker, limits)
+        self._quota = quota
+        self._api = api
+        self._counters = counters
 
     def routes(self) -> list[Route]:
         """Return a route per call, in the order of the vendor's reference."""
@@ -107,6 +128,11 @@ class SignedApi:
                 lambda request, _: api.describe_channel(request.path_params["name"], request.query_params),
             ),
             self._route("channels/{name}/users", lambda request, _: api.list_users(request.path_params["name"])),
+            self._route(
+                "users/{user_id}/terminate_connections",
+                lambda request, _: api.terminate_connections(request.path_params["user_id"]),
+                "POST",
+            ),
         ]
 
     def _route(self, path: str, call: Call, method: str = "GET") -> Route:
@@ -125,6 +151,8 @@ class SignedApi:
             except BadSignature as error:
                 raise ApiError(401, str(error)) from error
             self._counters.api_calls += 1
+            if self._quota.is_used_up:
+                raise ApiError(403, str(self._quota))
             return JSONResponse(call(request, body))
 
         return endpoint

@@ -6,7 +6,8 @@ channel the newcomer gets the whole list of members, itself included; everybody 
 once per user, however many windows that user has open.
 
 What crosses the wire: events, `subscription_succeeded`, `member_added` and `member_removed`, all built in `frames`.
-Leaves out the sockets: `deliver` gets what they are to be sent, and never waits. Whether a subscription is allowed is
+Leaves out the sockets: `deliver` gets what they are to be sent, and never waits; and webhooks: `note` gets what the API
+may want to know. Whether a subscription is allowed is
 decided before (`authorization`).
 """
 
@@ -15,7 +16,8 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from servers.pusher_service import frames
-from servers.pusher_service.channels import Channel, Subscription
+from servers.pusher_service.cache import EventCache
+from servers.pusher_service.channels import CACHED, Channel, Kind, Subscription
 from servers.pusher_service.errors import RequestDenied
 from servers.pusher_service.limits import Limits
 
@@ -38,6 +40,8 @@ class Close:
 
 
 Deliver = Callable[[Send | Close], None]
+Note = Callable[[dict[str, str]], None]
+"""Takes an event of a webhook: its `name`, its `channel`, and what else belongs to it."""
 
 
 @dataclass(slots=True)
@@ -71,11 +75,16 @@ class Counts(NamedTuple):
 
 
 class Broker:
-    """The channels of one application. subscriptions: how many all its connections hold together."""
+    """The channels of one application. subscriptions: how many all its connections hold together.
 
-    def __init__(self, deliver: Deliver, counters: Counters, limits: Limits) -> None:
+    note: takes what a webhook would say; it may be replaced.
+    """
+
+    def __init__(self, deliver: Deliver, counters: Counters, limits: Limits, cache: EventCache) -> None:
         self.deliver = deliver
         self.counters = counters
+        self.note: Note = lambda _: None
+        self.cache = cache
         self.subscriptions = 0
         self._limits = limits
         self._channels: dict[str, Channel] = {}
@@ -88,13 +97,18 @@ class Broker:
             raise RequestDenied(f"channel {name} has {limits.members_max} members and takes no more")
         if self.subscriptions >= limits.subscriptions_max:
             raise RequestDenied(f"all {limits.subscriptions_max} subscriptions are in use")
-        self._channels[name] = channel
+        if name not in self._channels:
+            self._channels[name] = channel
+            self._note_channel("channel_occupied", name)
         self.subscriptions += 1
         is_new = channel.add(socket_id, member)
         members = None if member is None else {one.user_id: one.info for one in channel.members.values()}
         self.deliver(Send((socket_id,), frames.subscription_succeeded(name, members)))
         if member is not None and is_new:
+            self.note({"name": "member_added", "channel": name, "user_id": member.user_id})
             self._notify(name, frames.member_added(name, member.user_id, member.info), excluded=socket_id)
+        if name.startswith(CACHED):
+            self._replay(name, socket_id)
 
     def unsubscribe(self, subscription: Subscription) -> None:
         """End a subscription, with the notice that follows; forget the channel if it was the last."""
@@ -102,10 +116,12 @@ class Broker:
         channel = self._channels[name]
         departed = channel.remove(subscription.socket_id)
         self.subscriptions -= 1
+        if departed is not None:
+            self.note({"name": "member_removed", "channel": name, "user_id": departed})
+            self._notify(name, frames.member_removed(name, departed))
         if not channel.subscribers:
             del self._channels[name]
-        if departed is not None:
-            self._notify(name, frames.member_removed(name, departed))
+            self._note_channel("channel_vacated", name)
 
     def publish(self, channel: str, text: str, excluded: str | None) -> None:
         """Deliver an event's frame to the channel's subscribers, except one socket."""
@@ -117,13 +133,26 @@ class Broker:
         return Counts(len(channel.subscribers), len(channel.members))
 
     def occupied(self, prefix: str) -> list[str]:
-        """Return the names of the occupied channels that start with `prefix`."""
-        return [name for name in self._channels if name.startswith(prefix)]
+        """Return the names of the occupied channels that start with `prefix`; those of single users are not listed."""
+        return [name for name in self._channels if name.startswith(prefix) and not name.startswith(Kind.USER.value)]
 
     def users(self, name: str) -> list[str]:
         """Return the ids of the users present."""
         channel = self._channels.get(name)
         return list(channel.members) if channel else []
+
+    def _note_channel(self, what: str, name: str) -> None:
+        if not name.startswith(Kind.USER.value):
+            self.note({"name": what, "channel": name})
+
+    def _replay(self, name: str, socket_id: str) -> None:
+        """Send a newcomer the last event of a cache channel, or that there is none."""
+        if cached := self.cache.get(name):
+            self.counters.deliveries += 1
+            self.deliver(Send((socket_id,), cached[0].text))
+        else:
+            self.note({"name": "cache_miss", "channel": name})
+            self.deliver(Send((socket_id,), frames.cache_miss(name)))
 
     def _notify(self, channel: str, text: str, excluded: str | None = None) -> None:
         self.counters.presence_deliveries += self._fan_out(channel, text, excluded)

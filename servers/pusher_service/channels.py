@@ -1,7 +1,8 @@
 """Channels: which sockets are subscribed, and which users are present. Without I/O.
 
-Teaches that presence counts users, not sockets: opening or closing a second window changes nothing.
-Leaves out cache channels and encrypted channels, and refuses their names.
+Teaches that presence counts users, not sockets: opening or closing a second window changes nothing. A name's prefix
+says what a channel is: who may subscribe, whether its last event is kept for newcomers (a cache channel), and whether
+the service could read what it passes on: on an encrypted channel, which is a private one otherwise, it cannot.
 """
 
 import re
@@ -14,27 +15,29 @@ import msgspec
 from servers.pusher_service.errors import BadChannelName
 
 NAME = re.compile(r"[A-Za-z0-9_\-=@,.;]+")
-NOT_SERVED = ("cache-", "private-cache-", "private-encrypted-", "presence-cache-")
+ENCRYPTED = "private-encrypted-"
+CACHED = ("cache-", "private-cache-", "private-encrypted-cache-", "presence-cache-")
 
 
 class Kind(Enum):
-    """What a subscription requires: nothing, a signature, or a signature that names the user."""
+    """What a subscription requires: nothing, a signature, one that names the user, or to have signed in as that user.
 
-    PUBLIC = "public"
-    PRIVATE = "private"
-    PRESENCE = "presence"
+    The values are the prefixes of names.
+    """
+
+    PUBLIC = ""
+    PRIVATE = "private-"
+    PRESENCE = "presence-"
+    USER = "#server-to-user-"
 
 
 def kind_of(name: str, chars_max: int) -> Kind:
     """Return the kind that the name's prefix requests; raises BadChannelName."""
+    if len(name) <= chars_max and name.startswith(Kind.USER.value) and name != Kind.USER.value:
+        return Kind.USER
     if len(name) > chars_max or NAME.fullmatch(name) is None:
         raise BadChannelName(f"channel {name[:40]!r}: expected 1 to {chars_max} of A-Z a-z 0-9 _ - = @ , . ;")
-    if name.startswith(NOT_SERVED):
-        raise BadChannelName(f"channel {name[:40]!r}: cache channels and encrypted channels are not served here")
-    for kind in (Kind.PRIVATE, Kind.PRESENCE):
-        if name.startswith(f"{kind.value}-"):
-            return kind
-    return Kind.PUBLIC
+    return next((kind for kind in (Kind.PRIVATE, Kind.PRESENCE) if name.startswith(kind.value)), Kind.PUBLIC)
 
 
 @dataclass(frozen=True, slots=True)

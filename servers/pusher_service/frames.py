@@ -15,15 +15,18 @@ from servers.pusher_service.errors import Malformed
 
 SUBSCRIBE = "pusher:subscribe"
 UNSUBSCRIBE = "pusher:unsubscribe"
+SIGN_IN = "pusher:signin"
 PING = "pusher:ping"
 PONG = "pusher:pong"
 CLIENT_EVENT_PREFIX = "client-"
 RESERVED_PREFIXES = ("pusher:", "pusher_internal:")
 
 UNKNOWN_KEY = 4001
+OVER_QUOTA = 4004
 BAD_VERSION = 4006
 UNSUPPORTED_PROTOCOL = 4007
 NO_PROTOCOL = 4008
+UNAUTHORIZED = 4009
 OVER_CAPACITY = 4100
 RECONNECT = 4200
 NO_PONG = 4201
@@ -44,7 +47,7 @@ class SubscribeRequest(msgspec.Struct, frozen=True):
     """The data of a `pusher:subscribe`; `channel_data` is kept as the exact string that was signed."""
 
     channel: str
-    auth: str = ""
+    auth: str | None = None
     channel_data: str | None = None
 
 
@@ -52,6 +55,20 @@ class UnsubscribeRequest(msgspec.Struct, frozen=True):
     """The data of a `pusher:unsubscribe`."""
 
     channel: str
+
+
+class SignInRequest(msgspec.Struct, frozen=True):
+    """The data of a `pusher:signin`; `user_data` is kept as the exact string that was signed."""
+
+    auth: str
+    user_data: str
+
+
+class UserData(msgspec.Struct, frozen=True):
+    """Who signs in. A watchlist is answered with an error: it is not served."""
+
+    id: str
+    watchlist: list[str] | None = None
 
 
 class ChannelData(msgspec.Struct, frozen=True):
@@ -65,7 +82,7 @@ def decode(text: str | bytes | msgspec.Raw, expected: type[T]) -> T:
     """Read JSON as a value of that class; raises Malformed."""
     try:
         return msgspec.json.decode(text, type=expected)
-    except (msgspec.DecodeError, UnicodeEncodeError, RecursionError) as error:
+    except (msgspec.DecodeError, UnicodeError, RecursionError) as error:
         raise Malformed(str(error)) from error
 
 
@@ -91,6 +108,11 @@ def subscription_succeeded(channel: str, members: Mapping[str, msgspec.Raw] | No
     """Return the confirmation of a subscription; on a presence channel with its members, the newcomer included."""
     data = {} if members is None else {"presence": {"ids": list(members), "hash": members, "count": len(members)}}
     return event("pusher_internal:subscription_succeeded", channel, as_json(data))
+
+
+def cache_miss(channel: str) -> str:
+    """Return the notice that a cache channel holds no event."""
+    return event("pusher:cache_miss", channel, "{}")
 
 
 def member_added(channel: str, user_id: str, info: msgspec.Raw) -> str:

@@ -23,6 +23,7 @@ class Limits:
     user_id_chars_max: int = 128
     user_info_bytes_max: int = 1_024
 
+    messages_a_day: int = 0  # 0: as many as there are
     connections_max: int = 10_000
     subscriptions_per_connection_max: int = 1_000
     subscriptions_max: int = 100_000  # of about 1 kB each

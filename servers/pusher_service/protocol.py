@@ -2,8 +2,8 @@
 
 Teaches what a push service does for its money: it knows who is connected and who may do what. No socket and no task
 appears here, so a test can play a thousand clients. How one event becomes many deliveries is the broker's.
-What crosses the wire is built in `frames`. Leaves out the HTTP API (`api`), sign-in, watchlists, cache channels,
-webhooks and the fallbacks for browsers without WebSocket: a client that requests one gets an error.
+What crosses the wire is built in `frames`. Leaves out the HTTP API (`api`) and watchlists: a client that signs in with
+one is told so.
 """
 
 from collections import deque
@@ -13,22 +13,28 @@ from dataclasses import dataclass, field
 from servers.pusher_service import frames
 from servers.pusher_service.authorization import Authorization
 from servers.pusher_service.broker import Broker, Close, Send
-from servers.pusher_service.channels import Kind, Subscription
+from servers.pusher_service.channels import ENCRYPTED, Kind, Subscription
 from servers.pusher_service.errors import ConnectionRejected, RequestDenied
 from servers.pusher_service.limits import Limits
+from servers.pusher_service.quota import Quota
 from servers.pusher_service.signatures import Credentials
 
 PROTOCOLS = range(5, 8)
+NO_WATCHLISTS = "the sign-in succeeded, but watchlists are not served here"
 
 
 @dataclass(slots=True)
 class Connection:
-    """One client: its last frame's time, whether a ping is out, its subscriptions, its latest client events' times."""
+    """One client: its last frame's time, whether a ping is out, its subscriptions, its latest client events' times.
+
+    user_id: as whom it has signed in, if it has.
+    """
 
     last_frame_at_s: float
     client_events_at_s: deque[float]
     pinged_at_s: float | None = None
     closing: bool = False
+    user_id: str | None = None
     subscriptions: dict[str, Subscription] = field(default_factory=dict)
 
 
@@ -40,6 +46,7 @@ class PusherConnections:
         credentials: Credentials,
         limits: Limits,
         broker: Broker,
+        quota: Quota,
         clock: Callable[[], float],
         new_socket_id: Callable[[], str],
     ) -> None:
@@ -47,6 +54,7 @@ class PusherConnections:
         self._limits = limits
         self._authorization = Authorization(credentials, limits)
         self._broker = broker
+        self._quota = quota
         self._deliver = broker.deliver
         self._clock = clock
         self._new_socket_id = new_socket_id
@@ -82,6 +90,13 @@ class PusherConnections:
         except RequestDenied as denied:
             self._deliver(Send((socket_id,), frames.error(denied.code, str(denied))))
 
+    def terminate(self, user_id: str) -> None:
+        """Close every connection that has signed in as that user; its client does not come back by itself."""
+        for socket_id, connection in self._connections.items():
+            if connection.user_id == user_id and not connection.closing:
+                connection.closing = True
+                self._deliver(Close(socket_id, frames.UNAUTHORIZED, "terminated by the application"))
+
     def check_idle(self) -> None:
         """Ping the clients that were silent for the activity timeout; close those that did not answer in time."""
         now_s = self._clock()
@@ -115,33 +130,55 @@ class PusherConnections:
                 pass
             case frames.SUBSCRIBE:
                 request = frames.decode(frames.text_of(frame.data), frames.SubscribeRequest)
-                subscription = self._authorization.check(socket_id, connection.subscriptions, request)
+                subscription = self._authorization.check(
+                    socket_id, connection.user_id, connection.subscriptions, request
+                )
                 self._broker.subscribe(subscription)
                 connection.subscriptions[request.channel] = subscription
             case frames.UNSUBSCRIBE:
                 name = frames.decode(frames.text_of(frame.data), frames.UnsubscribeRequest).channel
                 if (ended := connection.subscriptions.pop(name, None)) is not None:
                     self._broker.unsubscribe(ended)
+            case frames.SIGN_IN:
+                self._sign_in(socket_id, connection, frame)
             case name if name.startswith(frames.CLIENT_EVENT_PREFIX):
                 self._publish_client_event(socket_id, connection, frame)
             case name:
                 raise RequestDenied(
-                    f"event {name[:40]!r} is not served here: expected subscribe, unsubscribe, ping or client-"
+                    f"event {name[:40]!r} is not served here: expected subscribe, unsubscribe, signin, ping or client-"
                 )
+
+    def _sign_in(self, socket_id: str, connection: Connection, frame: frames.Frame) -> None:
+        """Let a connection be a user's; raises RequestDenied."""
+        request = frames.decode(frames.text_of(frame.data), frames.SignInRequest)
+        user = self._authorization.sign_in(socket_id, request)
+        if connection.user_id not in (None, user.id):
+            raise RequestDenied("this connection has signed in as another user already")
+        connection.user_id = user.id
+        success = frames.connection_event("pusher:signin_success", {"user_data": request.user_data})
+        self._deliver(Send((socket_id,), success))
+        if user.watchlist is not None:
+            raise RequestDenied(NO_WATCHLISTS)
 
     def _publish_client_event(self, socket_id: str, connection: Connection, frame: frames.Frame) -> None:
         """Publish a client's event to the others on its channel; raises RequestDenied."""
         subscription = connection.subscriptions.get(frame.channel or "")
-        if subscription is None or subscription.kind is Kind.PUBLIC:
+        if subscription is None or subscription.kind not in (Kind.PRIVATE, Kind.PRESENCE):
             raise RequestDenied("client events need a private or presence channel that the sender is subscribed to")
+        if subscription.channel.startswith(ENCRYPTED):
+            raise RequestDenied("client events are not for encrypted channels")
         if len(frame.event) > self._limits.event_name_chars_max:
             raise RequestDenied(f"expected an event name of at most {self._limits.event_name_chars_max} characters")
         data = frames.text_of(frame.data)
         if len(data.encode()) > self._limits.data_bytes_max:
             raise RequestDenied(f"expected data of at most {self._limits.data_bytes_max} bytes")
+        if self._quota.is_used_up:
+            raise RequestDenied(str(self._quota), frames.OVER_QUOTA)
         self._check_rate(connection)
         self._broker.counters.client_events += 1
         user_id = subscription.member.user_id if subscription.member else None
+        event = {"channel": subscription.channel, "event": frame.event, "data": data, "socket_id": socket_id}
+        self._broker.note({"name": "client_event", **event, **({"user_id": user_id} if user_id else {})})
         text = frames.event(frame.event, subscription.channel, data, user_id)
         self._broker.publish(subscription.channel, text, excluded=socket_id)
 

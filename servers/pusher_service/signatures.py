@@ -5,7 +5,7 @@ service. And for each private channel it gives the browser a signature over the 
 to the service: so the service admits a client without a request to the API.
 
 What crosses the wire: hex HMAC-SHA256 digests and the public key, never the secret. Leaves out replay protection
-within the time window (the vendor has none either) and the signatures of user sign-in and webhooks.
+within the time window (the vendor has none either).
 """
 
 import hashlib
@@ -39,6 +39,11 @@ def channel_auth(credentials: Credentials, socket_id: str, channel: str, channel
     """Return the `key:signature` that admits one socket to one channel, with `channel_data` for presence channels."""
     text = ":".join([socket_id, channel] if channel_data is None else [socket_id, channel, channel_data])
     return f"{credentials.key}:{hex_hmac(credentials.secret, text)}"
+
+
+def user_auth(credentials: Credentials, socket_id: str, user_data: str) -> str:
+    """Return the `key:signature` with which one socket may sign in as a user."""
+    return f"{credentials.key}:{hex_hmac(credentials.secret, f'{socket_id}::user::{user_data}')}"
 
 
 def is_same(expected: str, got: str) -> bool:

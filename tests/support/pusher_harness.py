@@ -7,8 +7,10 @@ from typing import Any
 
 from servers.pusher_service.api import Api
 from servers.pusher_service.broker import Broker, Close, Counters, Send
+from servers.pusher_service.cache import EventCache
 from servers.pusher_service.limits import Limits
 from servers.pusher_service.protocol import PusherConnections
+from servers.pusher_service.quota import Quota
 from servers.pusher_service.signatures import Credentials, channel_auth
 
 CREDENTIALS = Credentials("7", "the-key", "the-secret")
@@ -21,24 +23,30 @@ def signed_subscription(socket_id: str, channel: str, user: Json | None = None) 
     data: Json = {"channel": channel}
     if user is not None:
         data["channel_data"] = json.dumps(user)
-    if not channel.startswith("public"):
+    if not channel.startswith(("public", "cache-", "#")):
         data["auth"] = channel_auth(CREDENTIALS, socket_id, channel, data.get("channel_data"))
     return data
 
 
 class PusherHarness:
-    """Plays clients. `sent` holds all that was delivered, `inbox` each client's frames decoded, `closed` the closes."""
+    """Plays clients. `sent` holds all that was delivered, `inbox` each client's frames decoded, `closed` the closes.
+
+    notes: what webhooks would say.
+    """
 
     def __init__(self, limits: Limits | None = None) -> None:
         limits = limits or Limits()
         ids = itertools.count(1)
         self.now_s = 1000.0
         self.counters = Counters()
-        self.broker = Broker(self.deliver, self.counters, limits)
+        self.notes: list[dict[str, str]] = []
+        self.broker = Broker(self.deliver, self.counters, limits, EventCache(lambda: self.now_s))
+        self.broker.note = self.notes.append
+        self.quota = Quota(self.counters, limits.messages_a_day, lambda: self.now_s)
         self.connections = PusherConnections(
-            CREDENTIALS, limits, self.broker, lambda: self.now_s, lambda: f"{next(ids)}.1"
+            CREDENTIALS, limits, self.broker, self.quota, lambda: self.now_s, lambda: f"{next(ids)}.1"
         )
-        self.api = Api(self.broker, limits)
+        self.api = Api(self.broker, limits, self.connections.terminate)
         self.sent: list[Send] = []
         self.inbox: dict[str, list[Json]] = defaultdict(list)
         self.closed: list[tuple[str, int]] = []

@@ -78,7 +78,7 @@ def test_a_publish_returns_the_counts_that_it_requests(harness: PusherHarness) -
 @pytest.mark.parametrize(
     ("event", "status"),
     [
-        *(({"channel": name}, 400) for name in ("a room", "x" * 165, "cache-a")),
+        *(({"channel": name}, 400) for name in ("a room", "x" * 165, "#server-to-user-")),
         *(({"channels": names}, 400) for names in ([], [f"c{n}" for n in range(101)])),
         ({}, 400),
         *(({"channel": "a", "name": name}, 400) for name in ("", "x" * 201, "pusher:error")),
@@ -110,12 +110,13 @@ def test_a_page_of_any_text_may_be_published(harness: PusherHarness, character: 
 @pytest.mark.parametrize(
     ("call", "arguments"),
     [
-        *product(["publish", "publish_batch"], [[body] for body in (b"", b"{", b"[]", b"\xff", b"[" * 60_000)]),
+        *product(["publish", "publish_batch"], [[body] for body in (b"", b"{", b"[]", b'{"\xff', b"[" * 60_000)]),
         ("list_channels", [{"info": "user_count"}]),
         ("list_channels", [{"info": "user_count", "filter_by_prefix": "a"}]),
         ("list_channels", [{"info": "subscription_count"}]),
         ("describe_channel", ["a", {"info": "user_count"}]),
         ("describe_channel", ["a", {"info": "cache"}]),
+        ("describe_channel", ["cache-a", {"info": "ttl"}]),
         ("describe_channel", ["a room", {}]),
         ("list_users", ["private-a"]),
     ],

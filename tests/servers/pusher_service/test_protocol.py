@@ -4,10 +4,12 @@ import json
 
 import pytest
 
+from servers.pusher_service.cache import BYTES_MAX
+from servers.pusher_service.channels import CACHED
 from servers.pusher_service.errors import ConnectionRejected
 from servers.pusher_service.limits import Limits
-from servers.pusher_service.signatures import channel_auth
-from tests.support.pusher_harness import CREDENTIALS, PusherHarness, error_of
+from servers.pusher_service.signatures import channel_auth, user_auth
+from tests.support.pusher_harness import CREDENTIALS, Json, PusherHarness, error_of
 
 PRIVATE = "private-room"
 
@@ -74,12 +76,12 @@ def test_a_malformed_frame_gets_an_error_and_the_connection_stays(text: str, har
     assert harness.send(client, "pusher:ping")[0]["event"] == "pusher:pong"
 
 
-@pytest.mark.parametrize("event", ["pusher:signin", "message", ""])
+@pytest.mark.parametrize("event", ["pusher:watch", "message", ""])
 def test_an_event_that_is_not_served_is_refused_by_name(event: str, harness: PusherHarness) -> None:
     assert f"{event!r} is not served" in error_of(harness.send(harness.connect(), event, data={}))[1]
 
 
-@pytest.mark.parametrize("channel", ["public", PRIVATE, "A-Za-z0-9_-=@,.;"])
+@pytest.mark.parametrize("channel", ["public", PRIVATE, "private-encrypted-room", "A-Za-z0-9_-=@,.;"])
 def test_a_subscription_succeeds_with_an_empty_object_in_a_string(channel: str, harness: PusherHarness) -> None:
     assert harness.subscribe(harness.connect(), channel) == [
         {"event": "pusher_internal:subscription_succeeded", "channel": channel, "data": "{}"}
@@ -87,17 +89,15 @@ def test_a_subscription_succeeds_with_an_empty_object_in_a_string(channel: str, 
 
 
 @pytest.mark.parametrize(
-    ("channels", "complaint"),
+    ("channel", "complaint"),
     [
-        (["", "a room", "é", "#server-to-user-1", "x" * 165], "expected 1 to 164"),
-        (["cache-a", "private-cache-a", "presence-cache-a", "private-encrypted-a"], "not served here"),
+        *((name, "expected 1 to 164") for name in ("", "a room", "é", "#server-to-user-", "#private-a", "x" * 165)),
+        ("#server-to-user-ann", "sign in as that user first"),
     ],
 )
-def test_a_bad_name_or_kind_of_channel_is_refused(channels: list[str], complaint: str, harness: PusherHarness) -> None:
-    client = harness.connect()
-    for channel in channels:
-        assert complaint in error_of(harness.subscribe(client, channel))[1]
-    assert harness.broker.occupied("") == []
+def test_a_bad_name_or_another_users_channel_is_refused(channel: str, complaint: str, harness: PusherHarness) -> None:
+    assert complaint in error_of(harness.subscribe(harness.connect(), channel))[1]
+    assert harness.broker.counts(channel).subscriptions == 0
 
 
 def test_a_signature_is_good_for_one_socket_one_channel_and_one_user(harness: PusherHarness) -> None:
@@ -145,3 +145,81 @@ def test_the_number_of_subscriptions_of_all_connections_is_bounded() -> None:
     assert "all 2" in error_of(harness.subscribe(second, "public-2"))[1]
     harness.connections.close(first)
     assert harness.subscribe(second, "public-2")[0]["event"] == "pusher_internal:subscription_succeeded"
+
+
+def test_an_auth_of_null_is_none_on_a_public_channel(harness: PusherHarness) -> None:
+    (answer,) = harness.send(harness.connect(), "pusher:subscribe", data={"channel": "public", "auth": None})
+    assert answer["event"] == "pusher_internal:subscription_succeeded"
+
+
+@pytest.mark.parametrize("channel", CACHED)
+def test_a_newcomer_of_a_cache_channel_gets_its_last_event_for_half_an_hour(
+    channel: str, harness: PusherHarness
+) -> None:
+    user = {"user_id": "ann"} if channel.startswith("presence") else None
+    missed = harness.subscribe(harness.connect(), channel, user)[1:]
+    assert missed == [{"event": "pusher:cache_miss", "channel": channel, "data": "{}"}]
+    for number in (1, 2):
+        harness.publish(channel=channel, data=str(number))
+    found = harness.subscribe(harness.connect(), channel, user)[1:]
+    assert found == [{"event": "news", "channel": channel, "data": "2"}]
+    asked = {"info": "cache"}
+    assert harness.api.describe_channel(channel, asked)["cache"] == {"data": "2", "ttl": 1800}
+    harness.now_s += 1800
+    assert harness.subscribe(harness.connect(), channel, user)[1:] == missed
+    assert harness.api.describe_channel(channel, asked) == {"occupied": True}
+
+
+def test_cached_events_are_bounded_in_bytes_and_the_oldest_go(harness: PusherHarness) -> None:
+    for number in range(300):
+        harness.publish(channel=f"cache-{number}", data="x" * 10_000)
+    kept = [bool(harness.broker.cache.get(f"cache-{number}")) for number in range(300)]
+    assert kept == sorted(kept)
+    assert 0 < kept.count(True) * 80_000 <= BYTES_MAX < 300 * 80_000
+
+
+def sign_in(harness: PusherHarness, socket_id: str, **user: object) -> list[Json]:
+    user_data = json.dumps(user)
+    auth = user_auth(CREDENTIALS, socket_id, user_data)
+    return harness.send(socket_id, "pusher:signin", data={"auth": auth, "user_data": user_data})
+
+
+def test_who_has_signed_in_gets_what_is_for_that_user_until_terminated(harness: PusherHarness) -> None:
+    windows, bob = [harness.connect(), harness.connect()], harness.connect()
+    for window in windows:
+        (answer,) = sign_in(harness, window, id="ann")
+        assert answer["event"] == "pusher:signin_success"
+        assert json.loads(answer["data"]) == {"user_data": '{"id": "ann"}'}
+        assert "succeeded" in harness.subscribe(window, "#server-to-user-ann")[0]["event"]
+    sign_in(harness, bob, id="bob")
+    assert "as another user" in error_of(sign_in(harness, bob, id="ann"))[1]
+    harness.publish(channel="#server-to-user-ann")
+    assert [harness.take(window)[-1]["event"] for window in windows] == ["news", "news"]
+    assert (harness.broker.occupied(""), harness.notes) == ([], [])
+    assert harness.api.terminate_connections("ann") == {}
+    assert harness.closed == [(window, 4009) for window in windows]
+
+
+@pytest.mark.parametrize(
+    ("user", "complaint"),
+    [({"id": ""}, "1 to 128"), ({"id": 7}, "Expected `str`"), ({"id": "a", "watchlist": ["b"]}, "watchlists")],
+)
+def test_a_sign_in_that_cannot_be_served_is_refused(user: Json, complaint: str, harness: PusherHarness) -> None:
+    client = harness.connect()
+    assert complaint in error_of(sign_in(harness, client, **user)[-1:])[1]
+    forged = {"auth": f"{CREDENTIALS.key}:00", "user_data": '{"id": "ann"}'}
+    assert "does not match" in error_of(harness.send(client, "pusher:signin", data=forged))[1]
+
+
+def test_a_quota_is_used_up_until_midnight() -> None:
+    harness = PusherHarness(Limits(messages_a_day=3))
+    client = harness.connect(PRIVATE)
+    harness.publish(channel=PRIVATE)
+    for used, refusals in ((2, 0), (3, 1)):
+        assert harness.quota.used == used
+        harness.take(client)
+        answers = harness.send(client, "client-hello", channel=PRIVATE, data={})
+        assert len(answers) == refusals
+    assert error_of(answers)[0] == 4004
+    harness.now_s += 86_400
+    assert (harness.quota.used, harness.quota.is_used_up) == (0, False)

@@ -7,7 +7,7 @@ from typing import Any
 import httpx
 import pusher
 import pytest
-from pusher.errors import PusherBadAuth, PusherBadStatus
+from pusher.errors import PusherBadAuth, PusherBadStatus, PusherForbidden
 
 from servers.pusher_service.signatures import Credentials
 from tests.support.guest import narrow_socket, receive
@@ -137,6 +137,21 @@ def test_a_bad_signature_is_refused_by_every_call_and_so_are_another_app_and_lon
     stranger = Credentials(app_id, CREDENTIALS.key, secret)
     with official_api(address, stranger) as api, pytest.raises(refusal, match=status):
         call(api)
+
+
+def test_a_plan_refuses_one_connection_too_many_and_every_call_once_its_messages_are_used_up() -> None:
+    with (
+        push_service("--connections", "1", "--messages-a-day", "1") as service,
+        official_api(service.address) as api,
+        open_connection(service.address),
+        socket(service.address) as second,
+    ):
+        assert close_code(second) == 4100
+        api.trigger("a", "news", "1")
+        with pytest.raises(PusherForbidden, match="midnight"):
+            api.trigger("a", "news", "2")
+        plan = {"connections": 1, "messages_a_day": 1, "messages_today": 1}
+        assert get(service.address, "/stats")["plan"] == plan
 
 
 def test_an_endless_body_is_refused_with_413_before_it_is_read_as_json(address: str) -> None:

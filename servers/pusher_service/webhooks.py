@@ -1,0 +1,92 @@
+"""Webhooks: the API is told what happens on the channels, by signed HTTP requests.
+
+Teaches how an API that holds no connection learns who is online: the service that does hold them says so. Who has gone
+may be back in a moment, from a page that was reloaded: that is reported GRACE_S later, and not at all if they return.
+What crosses the wire: `POST {"time_ms", "events"}` with X-Pusher-Key and X-Pusher-Signature; it is repeated for RETRY_S
+until the answer is a 2xx (https://pusher.com/docs/channels/server_api/webhooks/). One at a time, so that they stay in
+order. Leaves out the filters by type that the vendor's dashboard has: whoever gets an event may ignore it.
+"""
+
+import asyncio
+import logging
+import time
+from collections import deque
+from collections.abc import Callable
+
+import httpx
+import stamina
+
+from servers.addresses import may_use_proxy
+from servers.pusher_service.frames import as_json
+from servers.pusher_service.signatures import Credentials, hex_hmac
+
+GRACE_S = 3.0
+RETRY_S = 300.0
+RETRY_PAUSE_MAX_S = 30.0
+ANSWER_S = 10.0
+PAUSE_S = 0.05
+"""How often events are looked for: those that happen within it share a request."""
+
+EVENTS_MAX = 10_000
+"""How many may wait for an API that does not answer; more are dropped, and the log says so."""
+
+BATCH_MAX = 100
+UNDONE_BY = {"channel_occupied": "channel_vacated", "member_added": "member_removed"}
+DELAYED = frozenset(UNDONE_BY.values())
+
+Event = dict[str, str]
+log = logging.getLogger(__name__)
+
+
+class WebhookEvents:
+    """The events that have not been sent, in order. `clock` is monotonic."""
+
+    def __init__(self, clock: Callable[[], float]) -> None:
+        self._clock = clock
+        self._ready: deque[Event] = deque(maxlen=EVENTS_MAX)
+        self._delayed: dict[tuple[str, str, str], tuple[float, Event]] = {}  # those that are due first, first
+
+    def note(self, event: Event) -> None:
+        """Add an event; a departure waits, and a return before it is due removes it."""
+        name, place = event["name"], (event["channel"], event.get("user_id", ""))
+        if name in DELAYED:
+            self._delayed[name, *place] = self._clock() + GRACE_S, event
+        elif not self._delayed.pop((UNDONE_BY.get(name, ""), *place), None):
+            self._add(event)
+
+    def take(self) -> list[Event]:
+        """Remove and return what is to be sent now: BATCH_MAX events at most."""
+        now_s = self._clock()
+        while self._delayed and (first := next(iter(self._delayed.values())))[0] <= now_s:
+            self._delayed.pop(next(iter(self._delayed)))
+            self._add(first[1])
+        return [self._ready.popleft() for _ in range(min(BATCH_MAX, len(self._ready)))]
+
+    def _add(self, event: Event) -> None:
+        if len(self._ready) == EVENTS_MAX:
+            log.warning("webhook: %d events wait already; the oldest is dropped", EVENTS_MAX)
+        self._ready.append(event)
+
+
+async def send_webhooks(events: WebhookEvents, url: str, credentials: Credentials) -> None:
+    """Send events to the API at `url` until cancelled. A batch that cannot be delivered for RETRY_S is dropped."""
+    async with httpx.AsyncClient(timeout=ANSWER_S, trust_env=may_use_proxy(url)) as http:
+        while True:
+            if not (batch := events.take()):
+                await asyncio.sleep(PAUSE_S)
+                continue
+            body = as_json({"time_ms": int(time.time() * 1000), "events": batch})
+            headers = {
+                "Content-Type": "application/json",
+                "X-Pusher-Key": credentials.key,
+                "X-Pusher-Signature": hex_hmac(credentials.secret, body),
+            }
+            retries = stamina.retry_context(
+                on=httpx.HTTPError, attempts=None, timeout=RETRY_S, wait_max=RETRY_PAUSE_MAX_S
+            )
+            try:
+                async for attempt in retries:
+                    with attempt:
+                        (await http.post(url, content=body, headers=headers)).raise_for_status()
+            except httpx.HTTPError as error:
+                log.warning("webhook: %d events were not delivered to %s: %s", len(batch), url, error)

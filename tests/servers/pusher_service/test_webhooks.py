@@ -1,0 +1,87 @@
+"""Webhooks: which events there are and when they are sent, and that a signed request is repeated until it is taken."""
+
+import json
+import queue
+from typing import Any
+
+import pusher
+import pytest
+
+from servers.pusher_service.webhooks import EVENTS_MAX, WebhookEvents
+from tests.support.guest import DEADLINE_S
+from tests.support.pusher_harness import CREDENTIALS, PusherHarness
+from tests.support.pusher_process import official_api, open_connection, push_service, subscribe
+from tests.support.shortest_harness import QuietHandler, http_server
+
+ROOM = "presence-room"
+
+
+def test_channels_members_client_events_and_misses_are_noted(harness: PusherHarness) -> None:
+    first, second = (harness.connect_member(ROOM, "ann") for _ in range(2))
+    harness.send(first, "client-hello", channel=ROOM, data="hi")
+    harness.connect("cache-a")
+    for socket_id in (first, second):
+        harness.connections.close(socket_id)
+    said = {"event": "client-hello", "data": "hi", "socket_id": first, "user_id": "ann"}
+    assert harness.notes == [
+        {"name": "channel_occupied", "channel": ROOM},
+        {"name": "member_added", "channel": ROOM, "user_id": "ann"},
+        {"name": "client_event", "channel": ROOM, **said},
+        {"name": "channel_occupied", "channel": "cache-a"},
+        {"name": "cache_miss", "channel": "cache-a"},
+        {"name": "member_removed", "channel": ROOM, "user_id": "ann"},
+        {"name": "channel_vacated", "channel": ROOM},
+    ]
+
+
+def test_who_returns_within_three_seconds_was_never_gone() -> None:
+    now_s = 0.0
+    events = WebhookEvents(lambda: now_s)
+    ann, bob = ({"channel": ROOM, "user_id": user} for user in ("ann", "bob"))
+    for name, user in (("member_removed", ann), ("member_removed", bob), ("member_added", ann)):
+        events.note({"name": name, **user})
+    now_s = 2.9
+    assert events.take() == []
+    now_s = 3.0
+    assert events.take() == [{"name": "member_removed", **bob}]
+    events.note({"name": "member_added", **bob})
+    assert events.take() == [{"name": "member_added", **bob}]
+
+
+def test_events_that_nobody_takes_are_bounded_and_the_oldest_go() -> None:
+    events = WebhookEvents(lambda: 0.0)
+    for number in range(EVENTS_MAX + 1):
+        events.note({"name": "cache_miss", "channel": str(number)})
+    taken = [event["channel"] for batch in iter(events.take, []) for event in batch]
+    assert (len(taken), taken[0], taken[-1]) == (EVENTS_MAX, "1", str(EVENTS_MAX))
+
+
+@pytest.mark.process
+def test_a_webhook_that_the_official_library_accepts_is_repeated_until_it_is_taken() -> None:
+    received: queue.Queue[tuple[str, str, str]] = queue.Queue()
+    statuses = iter((500, 200))
+
+    class Endpoint(QuietHandler):
+        def do_POST(self) -> None:  # noqa: N802 (the library's name)
+            body = self.rfile.read(int(self.headers["Content-Length"])).decode()
+            received.put((self.headers["X-Pusher-Key"], self.headers["X-Pusher-Signature"], body))
+            self.send_response(next(statuses))
+            self.end_headers()
+
+    with (
+        http_server(Endpoint) as url,
+        push_service("--webhook", url) as service,
+        official_api(service.address) as api,
+        open_connection(service.address) as (client, socket_id),
+    ):
+        subscribe(client, socket_id, ROOM, {"user_id": "ann"})
+        first, second = (received.get(timeout=DEADLINE_S) for _ in range(2))
+        assert first == second
+        assert names(api, *second) == ["channel_occupied", "member_added"]
+
+
+def names(api: pusher.Pusher, key: str, signature: str, body: str) -> list[str]:
+    assert key == CREDENTIALS.key
+    checked: dict[str, Any] = api.validate_webhook(key, signature, body)
+    assert checked == json.loads(body)
+    return [event["name"] for event in checked["events"]]
