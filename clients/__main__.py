@@ -164,6 +164,8 @@ def explain(error: BaseException, transport: str, server: str, name: str) -> str
             return f"Somebody else is {name}: choose another --name.\nA second window needs the token of the first."
         case Refused(code="wrong_transport" | "not_found" | "forbidden"):
             return f"The server at {server} does not serve {transport} ({error.detail}).\n{start}"
+        case Refused(code="push_service"):
+            return f"{error.detail}.\nCheck the PUSHER_ variables of the chat server at {server}."
         case Refused(code="unauthenticated"):
             return "The server does not know this log-in any more.\nStart the chat again to log in anew."
         case Refused():

@@ -6,7 +6,15 @@ What crosses the wire: `pusher:connection_established`, one signed `pusher:subsc
 
 from typing import Any
 
-from msgspec import Struct
+from msgspec import DecodeError, Struct
+from msgspec.json import decode
+
+from clients.errors import ClientError, ConnectionLost, Refused
+
+FOR_GOOD = range(4000, 4100)
+"""Codes with which a client shall not connect again: an unknown key, a plan that is used up, a user terminated."""
+
+SERVER_FAULTS = range(500, 600)
 
 
 class Frame(Struct, frozen=True, omit_defaults=True):
@@ -14,3 +22,27 @@ class Frame(Struct, frozen=True, omit_defaults=True):
 
     event: str
     data: Any = None
+
+    def refusal(self) -> ClientError:
+        """Return the error that a refusal stands for: `pusher:error` has a code, `pusher:subscription_error` a status.
+
+        A refused subscription has no code: its signature is wrong, and will be so again.
+        """
+        data = self.data
+        if isinstance(data, str):
+            try:
+                data = decode(data)
+            except DecodeError:
+                data = {"message": data}
+        said = data if isinstance(data, dict) else {}
+        reason = said.get("message") or said.get("error") or f"unexpected {self.event}"
+        if said.get("status") in SERVER_FAULTS:
+            return ConnectionLost(f"push service: {reason}")
+        return refused(said.get("code") or FOR_GOOD[0], str(reason))
+
+
+def refused(code: int | None, reason: str) -> ClientError:
+    """Return the error that a code of the service stands for; 4100 and above ask the client to come back."""
+    if code in FOR_GOOD:
+        return Refused("push_service", f"the push service refused: {reason}")
+    return ConnectionLost(f"push service: {reason}")

@@ -10,13 +10,13 @@ from websockets.exceptions import ConnectionClosed, InvalidHandshake
 
 from clients.chat_socket import close_websocket
 from clients.errors import ConnectionLost
-from clients.pusher_frames import Frame
+from clients.pusher_frames import Frame, refused
 from servers.addresses import may_use_proxy
 from servers.core.wire import ServiceAddress, Undecodable, decode, encode
 
 
 class PusherSocket:
-    """An open connection to the push service. Every method raises ConnectionLost."""
+    """An open connection to the push service. Every method raises ConnectionLost, or Refused for what is for good."""
 
     def __init__(self, socket: ClientConnection, socket_id: str) -> None:
         self._socket = socket
@@ -37,7 +37,7 @@ class PusherSocket:
         try:
             greeting = decode(await socket.recv(), type=Frame)
             if greeting.event != "pusher:connection_established":
-                raise ConnectionLost(f"push service: expected a greeting, got {greeting.event} {greeting.data}")
+                raise greeting.refusal()
             return cls(socket, decode(greeting.data)["socket_id"])
         except BaseException as error:  # also when nobody waits for it any more
             socket.transport.abort()
@@ -46,18 +46,20 @@ class PusherSocket:
             raise
 
     async def subscribe(self, channel: str, auth: str) -> None:
-        """Subscribe, and wait until the service has confirmed it."""
+        """Subscribe, and wait until the service has confirmed it; some services refuse it by an event of its own."""
         await self._send(Frame("pusher:subscribe", {"channel": channel, "auth": auth}))
         while (frame := await self.receive()).event != "pusher_internal:subscription_succeeded":
-            if frame.event == "pusher:error":
-                raise ConnectionLost(f"push service: {frame.data}")
+            if frame.event in ("pusher:error", "pusher:subscription_error"):
+                raise frame.refusal()
 
     async def receive(self) -> Frame:
         """Wait for the next frame, answering pings meanwhile. May be cancelled without losing one."""
         while True:
             try:
                 frame = decode(await self._socket.recv(), type=Frame)
-            except (ConnectionClosed, *Undecodable) as error:
+            except ConnectionClosed as error:
+                raise refused(error.rcvd.code if error.rcvd else None, str(error)) from error
+            except Undecodable as error:
                 raise ConnectionLost(f"push service: {error}") from error
             if frame.event != "pusher:ping":
                 return frame

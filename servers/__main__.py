@@ -127,7 +127,7 @@ def main(
 
 def start_push_service(stack: ExitStack) -> dict[str, int]:
     """Supervise a stand-in for the PUSHER_* variables, unless they name a service already; return its pid."""
-    if "PUSHER_KEY" in os.environ:
+    if os.environ.get("PUSHER_KEY"):
         return {}
     credentials = {"PUSHER_APP_ID": "1", "PUSHER_KEY": secrets.token_hex(8), "PUSHER_SECRET": secrets.token_hex(16)}
     supervisor = stack.enter_context(Supervisor(log.warning, handles_signals=False))

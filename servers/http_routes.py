@@ -65,6 +65,7 @@ def chat_app(
     app.state.counters = Counters()
     app.state.wire = WireBytes()
     app.state.stats = stats
+    app.state.check = _fit
     app.state.impairment = _unimpaired
     app.state.push_origins = ()
     return app
@@ -143,6 +144,10 @@ def shared_routes(chat: Chat, settings: Settings) -> list[BaseRoute]:
         Route("/health", health),
         Route("/stats", _stats),
     ]
+
+
+async def _fit() -> None:
+    pass
 
 
 async def _unimpaired() -> str:

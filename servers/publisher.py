@@ -1,9 +1,11 @@
 """The API's connections to the push service: the official `pusher` library over one pool that keeps them alive.
 
 Teaches how little a server sends to a push service: one signed POST per event. The environment determines which
-service it is: the rented one (PUSHER_CLUSTER), or a compatible one (PUSHER_HOST and PUSHER_PORT).
+service it is: the rented one (PUSHER_CLUSTER), or a compatible one (PUSHER_HOST and PUSHER_PORT). A variable that is
+empty counts as not set.
 """
 
+import logging
 import os
 import sys
 import time
@@ -11,7 +13,7 @@ from typing import Any
 
 import httpx
 from pusher import Pusher
-from pusher.errors import PusherError
+from pusher.errors import PusherBadAuth, PusherBadStatus, PusherError
 from pusher.http import Request, process_response
 
 from servers.addresses import bracketed, is_loopback
@@ -25,6 +27,7 @@ RECENT_S = 30.0
 DATA_BYTES_MAX = 10_240  # the service answers longer data with 413
 STRING_BYTES_MAX = 30_720
 """Above it, the official library refuses data by `sys.getsizeof`: one emoji makes each character take four bytes."""
+log = logging.getLogger(__name__)
 REQUIRED = ("PUSHER_APP_ID", "PUSHER_KEY", "PUSHER_SECRET")
 
 
@@ -35,16 +38,19 @@ class PublishFailed(Exception):
 def service_from_environment() -> ServiceAddress:
     """Read PUSHER_KEY and PUSHER_CLUSTER, or PUSHER_HOST and PUSHER_PORT; raises ValueError, naming the missing.
 
-    For a service on this machine no proxy of the environment is used.
+    A service on this machine is reached without TLS, unless PUSHER_TLS says 0 or 1, and never through a proxy.
     """
     if missing := [name for name in REQUIRED if not os.environ.get(name)]:
         raise ValueError(f"push service: expected {', '.join(missing)} in the environment; set them or none")
     host = bracketed(os.environ.get("PUSHER_HOST", ""))
-    tls = not is_loopback(host)
+    stated = os.environ.get("PUSHER_TLS") or "01"[not is_loopback(host)]
+    if stated not in ("0", "1"):
+        raise ValueError(f"push service: expected PUSHER_TLS to be 0 or 1, got {stated!r}")
+    tls = stated == "1"
     port = os.environ.get("PUSHER_PORT") or ("443" if tls else "80")
     if not (port.isascii() and port.isdecimal()):
         raise ValueError(f"push service: expected PUSHER_PORT to be a number, got {port!r}")
-    return ServiceAddress(os.environ["PUSHER_KEY"], os.environ.get("PUSHER_CLUSTER", "mt1"), host, int(port), tls)
+    return ServiceAddress(os.environ["PUSHER_KEY"], os.environ.get("PUSHER_CLUSTER") or "mt1", host, int(port), tls)
 
 
 def socket_origin(address: ServiceAddress) -> str:
@@ -60,6 +66,17 @@ def socket_origin(address: ServiceAddress) -> str:
 def is_publishable(data: str) -> bool:
     """Return whether both the service and the official library accept data of this length."""
     return len(data.encode()) <= DATA_BYTES_MAX and sys.getsizeof(data) <= STRING_BYTES_MAX
+
+
+def wrong_variable(error: Exception) -> str:
+    """Return what to check after a refusal that is for good; each service has its own words."""
+    said = str(error).lower()
+    if isinstance(error, PusherBadStatus) and said.startswith("404"):
+        return "PUSHER_APP_ID"
+    if not isinstance(error, PusherBadAuth):
+        return ""
+    words = {"auth_key": "PUSHER_KEY", "app key": "PUSHER_KEY", "timestamp": "this machine's clock"}
+    return next((wrong for word, wrong in words.items() if word in said), "PUSHER_SECRET")
 
 
 class HttpxBackend:
@@ -80,7 +97,7 @@ class Publisher:
     def __init__(self, address: ServiceAddress) -> None:
         self._address = address
         self._failure, self._failed_at_s = "", 0.0
-        self._http = httpx.AsyncClient(timeout=TIMEOUT_S, trust_env=address.tls)
+        self._http = httpx.AsyncClient(timeout=TIMEOUT_S, trust_env=not is_loopback(address.host))
         self._pusher = Pusher(
             os.environ["PUSHER_APP_ID"],
             address.key,
@@ -92,6 +109,18 @@ class Publisher:
             backend=HttpxBackend,
             http=self._http,
         )
+
+    async def check(self) -> None:
+        """Make one signed request; raises ValueError, naming the variable for which the service refuses it. Waits.
+
+        What may pass is no reason to raise: a service that starts later, or a plan that is used up today.
+        """
+        try:
+            await self._pusher.channels_info()
+        except (PusherError, httpx.HTTPError) as error:
+            if wrong := wrong_variable(error):
+                raise ValueError(f"push service: check {wrong}: {error}") from None
+            log.warning("push service: %s: %s", type(error).__name__, error)
 
     async def publish(self, channel: str, event: str, data: str) -> None:
         """Have the service push `data` to the channel's subscribers; waits for its response, raises PublishFailed."""

@@ -73,7 +73,7 @@ def create_app(chat: Chat, settings: Settings) -> Starlette:
     )
     counters: Counters = app.state.counters
     chat.on_commit, chat.on_close = publish, publisher.close
-    app.state.impairment = publisher.impairment
+    app.state.check, app.state.impairment = publisher.check, publisher.impairment
     app.state.push_origins = (socket_origin(address),)
     return app
 

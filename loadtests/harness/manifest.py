@@ -41,7 +41,7 @@ NAMED = (
 
 def push_service() -> str:
     """Return whose push service the Pusher adapter uses: PUSHER_KEY in the environment names a rented one."""
-    return RENTED if "PUSHER_KEY" in os.environ else LOCAL_STAND_IN
+    return RENTED if os.environ.get("PUSHER_KEY") else LOCAL_STAND_IN
 
 
 def label(transport: Transport) -> str:

@@ -125,7 +125,7 @@ class Lane:
 
     @property
     def _is_rented(self) -> bool:
-        return "PUSHER_KEY" in os.environ
+        return bool(os.environ.get("PUSHER_KEY"))
 
     async def _start(self) -> None:
         options = ["--web", str(self._web), "--origin", self.page, "--lease", str(LEASE_S)]

@@ -68,8 +68,13 @@ async def opened(slug: str, url: str, settings: Settings, api: str = "") -> Serv
 
 
 async def serve_chat(served: Served, http: HttpSettings, listening: Listening, facts: Mapping[str, Any]) -> None:
-    """Serve until a signal, or the end of standard input if attached; the ready line contains the facts."""
+    """Serve until a signal, or the end of standard input if attached; the ready line contains the facts.
+
+    Raises ValueError if a service that it needs refuses it. A function does not ask: each start would pay for it.
+    """
     app, chat = served.app, served.chat
+    if not chat.settings.on_demand:
+        await app.state.check()
     if listening.web is not None:
         app.router.routes += chat_pages(listening.web, chat.settings.origins, app.state.push_origins)
     async with AsyncExitStack() as stack:

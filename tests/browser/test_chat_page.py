@@ -12,7 +12,7 @@ from playwright.sync_api import Browser, BrowserContext, Page, Route, expect
 
 from servers.deploy.child_process import READY_S, ChildProcess, python_module, started
 from servers.transports import TRANSPORTS
-from tests.support.pusher_process import push_service, service_settings
+from tests.support.pusher_process import ENV, push_service, service_settings
 from tests.support.shortest_harness import QuietHandler, http_server
 
 pytestmark = pytest.mark.process
@@ -106,6 +106,20 @@ def test_a_page_reads_over_http_while_the_push_service_is_down(browser: Browser)
                 write(ada, "pushed")
                 expect(bob.locator("#messages li span")).to_contain_text(["message 2", "pushed"])
                 assert httpx.get(f"{revived.address}/stats", trust_env=False).json()["deliveries"] >= 2
+
+
+@pytest.mark.parametrize(("variable", "reason"), [("PUSHER_SECRET", "auth for channel"), ("PUSHER_KEY", "unknown app")])
+def test_a_page_that_the_push_service_refuses_says_who_refused_and_why(
+    browser: Browser, variable: str, reason: str
+) -> None:
+    with push_service() as service:
+        env = service_settings(service.address)
+        service.process.kill()
+        service.process.wait()
+        changed = started(["servers.pusher_service", "--port", env["PUSHER_PORT"]], env={**ENV, variable: "another"})
+        with page_server("pusher_adapter", env=env) as server, changed:
+            ada = _joined(browser, server.address, "Ada")
+            expect(ada.locator("#trouble")).to_contain_text(f"the push service refused: {reason}")
 
 
 def _joined(browser: Browser | BrowserContext, address: str, name: str) -> Page:

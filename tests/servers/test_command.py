@@ -49,6 +49,7 @@ REFUSED: dict[str, tuple[list[str], dict[str, str], list[str]]] = {
     "functions on a file": ([*FUNCTIONS, "--store", "sqlite:///chat.db"], {}, ["functions are many"]),
     "an API elsewhere on a file": (["raw_websocket", *API, "--store", "sqlite:///chat.db"], {}, ["--api"]),
     "an API elsewhere for polls": (["short_polling", *API, "--store", "redis://x"], {"CHAT_SECRET": "s"}, ["--api"]),
+    "a push service's TLS in words": (["pusher_adapter"], {**SERVICE, "PUSHER_TLS": "yes"}, ["PUSHER_TLS"]),
     "a push service's port in words": (["pusher_adapter"], {**SERVICE, "PUSHER_PORT": "many"}, ["PUSHER_PORT"]),
 }
 

@@ -10,9 +10,11 @@ import httpx
 import pytest
 from websockets.asyncio.server import ServerConnection, serve
 
+from clients.errors import Refused
+from clients.pusher_frames import Frame
 from clients.pusher_socket import PusherSocket
 from servers.core.wire import Kind, ServiceAddress
-from servers.deploy.child_process import started
+from servers.deploy.child_process import ChildFailed, started
 from servers.publisher import socket_origin
 from servers.transports import find
 from tests.support.chat_harness import DEADLINE_S, ChatHarness, deliver, events, serving
@@ -80,16 +82,52 @@ async def test_a_push_service_that_is_killed_is_started_again_at_its_address() -
         await asyncio.to_thread(httpx.get, f"{service}/health", trust_env=False)
 
 
-async def test_health_says_why_events_are_not_pushed() -> None:
-    with (
-        started(["servers.pusher_service", "--port", "0"], env={**ENV, "PUSHER_SECRET": "another"}) as service,
-        serving(ADAPTER, env=service_settings(service.address)) as server,
-    ):
-        await stated(server.address, status="ok", ok=True)
-        async with ChatHarness(ADAPTER, server.address).joined("Ada") as (ada,):
-            await ada.send("which is refused by the service")
-            assert "signature" in (await stated(server.address, status="degraded"))["detail"]
-            assert [event.body for event in await events(ada, 1, Kind.MESSAGE)]  # over HTTP
+@pytest.mark.parametrize(
+    ("variable", "value"), [("PUSHER_APP_ID", "8"), ("PUSHER_KEY", "another"), ("PUSHER_SECRET", "another")]
+)
+def test_an_adapter_whose_variable_the_push_service_refuses_names_it_and_does_not_start(
+    variable: str, value: str, capfd: pytest.CaptureFixture[str]
+) -> None:
+    with push_service() as service:
+        env = {**service_settings(service.address), variable: value}
+        with pytest.raises(ChildFailed), serving(ADAPTER, env=env):
+            pass
+    assert f"check {variable}" in " ".join(capfd.readouterr().err.split())
+
+
+async def test_a_client_that_the_push_service_refuses_ends_with_its_reason_and_health_says_it_too() -> None:
+    with push_service() as service:
+        port = service.address.rpartition(":")[2]
+        service.process.kill()
+        service.process.wait()
+        with (
+            serving(ADAPTER, env=service_settings(service.address)) as server,
+            started(["servers.pusher_service", "--port", port], env={**ENV, "PUSHER_SECRET": "another"}),
+        ):
+            await stated(server.address, status="ok", ok=True)
+            async with ChatHarness(ADAPTER, server.address).joined("Ada") as (ada,):
+                await ada.send("which is refused by the service")
+                assert "signature" in (await stated(server.address, status="degraded"))["detail"]
+                with pytest.raises(Refused, match="the push service refused: auth for channel"):
+                    await events(ada, 2, Kind.MESSAGE)
+
+
+@pytest.mark.parametrize(
+    ("event", "data", "is_for_good"),
+    [
+        ("pusher:error", {"code": None, "message": "no"}, True),
+        ("pusher:error", '{"code": 4001, "message": "no"}', True),
+        ("pusher:error", {"code": 4100, "message": "no"}, False),
+        ("pusher:subscription_error", {"type": "AuthError", "error": "no", "status": 403}, True),
+        ("pusher:subscription_error", {"type": "LimitReached", "error": "no", "status": 503}, False),
+        ("pusher:subscription_error", "no", True),
+        ("pusher:error", 7, True),
+    ],
+)
+def test_each_form_of_a_refusal_is_understood(event: str, data: object, is_for_good: bool) -> None:
+    error = Frame(event, data).refusal()
+    assert isinstance(error, Refused) is is_for_good
+    assert "push service" in str(error)
 
 
 async def test_who_gives_up_on_a_silent_push_service_closes_the_connection() -> None:

@@ -4,7 +4,7 @@
 // Two things go wrong: the server refuses, or the connection is lost. `onTraffic(direction, about, data)` is called for
 // everything that crosses the wire, "up" or "down", so that it can be drawn.
 
-import { ConnectionLost, refused } from "./errors.js";
+import { ConnectionLost, Refused, refused } from "./errors.js";
 import { formatCursor } from "./inbox.js";
 import { randomId } from "./random_id.js";
 import { ANSWER_MS } from "./within.js";
@@ -72,10 +72,13 @@ export class HttpSession {
   }
 }
 
-/** Return a response's JSON. Raises Refused, or ConnectionLost for what may work later. */
+/** Return a response's JSON. Raises Refused, or ConnectionLost for what may work later; a 4xx is for good, but for 429.
+ */
 export async function decoded(response) {
   const retryAfterS = Number(response.headers.get("Retry-After")) || 0; // a date (RFC 9110 section 10.2.3) says nothing
   const data = await response.json().catch((error) => {
+    const isForGood = response.status >= 400 && response.status < 500 && response.status !== 429;
+    if (isForGood) throw new Refused("unavailable", `${response.url} is answered with ${response.status}`);
     throw new ConnectionLost(`${response.url}: ${error.message}`, retryAfterS);
   });
   if (response.ok) return data;

@@ -6,7 +6,7 @@
 import "../node_modules/pusher-js/dist/web/pusher.min.js";
 import { Backoff } from "../chat/backoff.js";
 import { ChatConnection } from "../chat/connection.js";
-import { ConnectionLost } from "../chat/errors.js";
+import { ConnectionLost, Refused } from "../chat/errors.js";
 import { decoded } from "../chat/http.js";
 import { pause } from "../chat/pause.js";
 import { Queue } from "../chat/queue.js";
@@ -15,13 +15,20 @@ import { ANSWER_MS } from "../chat/within.js";
 const GAP_MS = 250;
 const HEARTBEATS_PER_LEASE = 3;
 const DISCONNECTED = ["connecting", "unavailable", "failed", "disconnected"];
+const isForGood = ({ code, status = 400 }) => (code ? code >= 4000 && code < 4100 : status < 500);
+
+/** Return the error that a refusal of the service stands for: with a code, with a status, or for a signature's sake. */
+function refusal(data) {
+  const reason = `the push service refused: ${data?.message ?? data?.error ?? "no reason given"}`;
+  return isForGood(data ?? {}) ? new Refused("push_service", reason) : new ConnectionLost(reason);
+}
 
 /** options.pushService: a host and port to use instead of what the API returns. */
 export class Connection extends ChatConnection {
   async open() {
     this.ended?.abort();
     const snapshot = await this.http.join();
-    Object.assign(this, { pages: undefined, mustRead: true });
+    Object.assign(this, { pages: undefined, mustRead: true, refusal: undefined });
     this.heartbeatMs = (1000 * snapshot.lease_s) / HEARTBEATS_PER_LEASE;
     this.heartbeatDueMs = performance.now() + this.heartbeatMs;
     this.ended = new AbortController();
@@ -32,6 +39,7 @@ export class Connection extends ChatConnection {
   /** Wait for a page and send heartbeats; read when something is missing, and poll while not subscribed. */
   async receive(inbox, signal) {
     for (;;) {
+      if (this.refusal) throw this.refusal;
       if (performance.now() >= this.heartbeatDueMs && (await this.#heartbeatFindsLag(inbox))) this.mustRead = true;
       const patienceMs = inbox.behind ? GAP_MS : Math.max(0, this.heartbeatDueMs - performance.now());
       const page = this.mustRead ? undefined : await this.pages?.get(patienceMs).catch(() => undefined);
@@ -56,14 +64,20 @@ export class Connection extends ChatConnection {
     return missed;
   }
 
-  /** Subscribe whenever the connection to the service is lost, after a pause. */
+  /** Subscribe whenever the connection to the service is lost, after a pause, unless the service refuses for good. */
   async #keepSubscribed(ended) {
     const backoff = new Backoff();
     for (let pauseMs = 0; !ended.aborted; pauseMs = backoff.nextMs()) {
       this.attempt = new AbortController(); // aborted once it has succeeded, which ends the pause before a poll
       await pause(pauseMs, ended);
       if (ended.aborted) return;
-      await this.#subscribe(ended).catch(() => {});
+      const error = await this.#subscribe(ended).catch((reason) => reason);
+      if (error instanceof Refused && this.ended.signal === ended) {
+        this.refusal = error;
+        this.attempt.abort();
+        this.pages?.fail(error);
+        return;
+      }
       if (this.ended.signal !== ended || !this.pages) continue;
       backoff.reset();
       this.pages.fail(new ConnectionLost("the service"));
@@ -78,55 +92,58 @@ export class Connection extends ChatConnection {
     return inbox.lags({ epoch, seq: head });
   }
 
-  /** Subscribe; `pages` is there for as long as that lasts. Raises ConnectionLost when it fails or ends. */
+  /** Subscribe; `pages` is there for as long as that lasts. Raises ConnectionLost when it fails or ends, or Refused. */
   async #subscribe(ended) {
     const found = await this.http.call("GET", "/pusher/service");
     const { key, cluster, host, port, tls } = { ...found, ...this.options.pushService };
     const { onTraffic, room } = this.http;
+    const { promise: end, reject: fail } = Promise.withResolvers();
     const pages = new Queue();
+    const authorized = (request, callback) => this.#authorize(request).then((auth) => callback(null, auth), fail);
     const pusher = new self.Pusher(key, {
       ...(host && { wsHost: host, wsPort: port, wssPort: port }),
       cluster,
       forceTLS: tls,
       enabledTransports: ["ws", "wss"],
       disableStats: true,
-      channelAuthorization: { customHandler: (request, callback) => this.#authorize(request, callback) },
+      channelAuthorization: { customHandler: authorized },
     });
     onTraffic("up", "service");
-    const lost = new Promise((_, reject) => {
-      pusher.connection.bind("state_change", ({ previous, current }) => {
-        if (previous === "initialized" || !DISCONNECTED.includes(current)) return;
-        if (previous === "connected") onTraffic("pushed", "service", { type: "closed" });
-        reject(new ConnectionLost(`the service is ${current}`));
-      });
-      const channel = pusher.subscribe(`private-room-${room}`);
-      channel.bind("page", (page) => {
-        onTraffic("pushed", page.type, page);
-        pages.put(page); // one that is dropped is missed, and then read
-      });
-      channel.bind("pusher:subscription_error", () => reject(new ConnectionLost("the subscription was refused")));
-      channel.bind("pusher:subscription_succeeded", () => {
-        onTraffic("pushed", "service", { type: "open" });
-        Object.assign(this, { pages });
-        this.attempt.abort();
-      });
+    pusher.connection.bind("state_change", ({ previous, current }) => {
+      if (previous === "initialized" || !DISCONNECTED.includes(current)) return;
+      if (previous === "connected") onTraffic("pushed", "service", { type: "closed" });
+      fail(new ConnectionLost(`the service is ${current}`));
     });
+    pusher.connection.bind("error", (error) => {
+      const data = error.data ?? error.error?.data; // of a frame, or of the code with which the socket was closed
+      if (data) fail(refusal(data));
+    });
+    const channel = pusher.subscribe(`private-room-${room}`);
+    channel.bind("page", (page) => {
+      onTraffic("pushed", page.type, page);
+      pages.put(page); // one that is dropped is missed, and then read
+    });
+    channel.bind("pusher:subscription_error", (data) => fail(refusal(data)));
+    channel.bind("pusher:subscription_succeeded", () => {
+      clearTimeout(timer);
+      onTraffic("pushed", "service", { type: "open" });
+      Object.assign(this, { pages });
+      this.attempt.abort();
+    });
+    const timer = setTimeout(() => fail(new ConnectionLost("the push service does not answer")), ANSWER_MS);
     const disconnect = () => pusher.disconnect();
     ended.addEventListener("abort", disconnect);
-    await lost.finally(() => {
+    await end.finally(() => {
+      clearTimeout(timer);
       ended.removeEventListener("abort", disconnect);
       disconnect();
     });
   }
 
-  async #authorize({ socketId, channelName }, callback) {
+  async #authorize({ socketId, channelName }) {
     const form = new URLSearchParams({ socket_id: socketId, channel_name: channelName });
     const request = { body: form, signal: AbortSignal.timeout(ANSWER_MS) };
     this.http.onTraffic("up", "/pusher/auth");
-    try {
-      callback(null, await decoded(await this.http.request("POST", "/pusher/auth", request)));
-    } catch (error) {
-      callback(error, null);
-    }
+    return decoded(await this.http.request("POST", "/pusher/auth", request));
   }
 }

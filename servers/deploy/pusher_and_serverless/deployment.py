@@ -13,7 +13,7 @@ from servers.deploy.supervisor import Supervisor
 
 def start(supervisor: Supervisor, settings: DeploymentSettings) -> str:
     """Start the push service, if it is ours, and the host of the API; return the API's address."""
-    env = {} if "PUSHER_KEY" in os.environ else _stand_in(supervisor)
+    env = {} if os.environ.get("PUSHER_KEY") else _stand_in(supervisor)
     return supervisor.start("api", settings.function("pusher_adapter"), Renewal.SIGHUP, port=settings.port, env=env)
 
 
