@@ -3,9 +3,10 @@
 Teaches what a rented push service looks like from the inside: one long-lived side and one short-lived side over the
 same state, so that a request on the one becomes frames on the other. Only `app`, `sockets` and `outbox` wait.
 
-What crosses the wire: WebSocket on /app/{key}, the signed HTTP API under /apps/{app_id}, and /health and /stats for
-the operator: /stats also says how much of the plan is used. Leaves out TLS and the check of Origin: like the vendor's,
-the socket is open to pages of any origin, and what is private is guarded by signatures.
+What crosses the wire: WebSocket on /app/{key}, its fallbacks on /pusher/app/{key}, the signed HTTP API under
+/apps/{app_id}, and /health and /stats for the operator: /stats also says how much of the plan is used. Leaves out TLS
+and the check of Origin: like the vendor's, the socket is open to pages of any origin, and what is private is guarded by
+signatures.
 """
 
 import asyncio
@@ -18,15 +19,17 @@ from importlib import import_module
 from typing import Any
 
 from starlette.applications import Starlette
-from starlette.requests import ClientDisconnect, Request
+from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route, WebSocketRoute
 
 from servers.addresses import names_loopback
 from servers.pusher_service.api import Api, Json
+from servers.pusher_service.bodies import bounded_body
 from servers.pusher_service.broker import Broker, Counters
 from servers.pusher_service.cache import EventCache
 from servers.pusher_service.errors import ApiError
+from servers.pusher_service.fallbacks import Fallbacks
 from servers.pusher_service.limits import Limits
 from servers.pusher_service.outbox import Outboxes
 from servers.pusher_service.protocol import PusherConnections
@@ -55,7 +58,8 @@ def create_app(credentials: Credentials, limits: Limits, webhook: str = "") -> S
     quota = Quota(counters, limits.messages_a_day, time.time)
     connections = PusherConnections(credentials, limits, broker, quota, time.monotonic, new_socket_id)
     sockets = SocketEndpoint(connections, outboxes, limits)
-    background.append(sockets.check_idle)
+    fallbacks = Fallbacks(connections, outboxes, limits)
+    background += [sockets.check_idle, fallbacks.check_detached]
 
     async def health(_: Request) -> Response:
         return JSONResponse({"status": "ok"})
@@ -90,6 +94,7 @@ def create_app(credentials: Credentials, limits: Limits, webhook: str = "") -> S
     app = Starlette(
         routes=[
             WebSocketRoute("/app/{key}", sockets),
+            fallbacks.routes(),
             *SignedApi(credentials, limits, quota, Api(broker, limits, connections.terminate), counters).routes(),
             Route("/health", health),
             Route("/stats", stats),
@@ -144,7 +149,7 @@ class SignedApi:
         async def endpoint(request: Request) -> Response:
             if request.path_params["app_id"] != self._credentials.app_id:
                 raise ApiError(404, "there is no such app here")
-            body = await _bounded_body(request, self._limits.call_bytes_max)
+            body = await bounded_body(request, self._limits.call_bytes_max)
             params = request.query_params.multi_items()
             try:
                 verify_call(self._credentials, request.method, request.scope["path"], params, body, time.time())
@@ -156,19 +161,6 @@ class SignedApi:
             return JSONResponse(call(request, body))
 
         return endpoint
-
-
-async def _bounded_body(request: Request, bytes_max: int) -> bytes:
-    """Read the body; raises ApiError as soon as it is too long, or if it ends early."""
-    body = bytearray()
-    try:
-        async for chunk in request.stream():
-            body += chunk
-            if len(body) > bytes_max:
-                raise ApiError(413, f"expected a body of at most {bytes_max} bytes")
-    except ClientDisconnect:
-        raise ApiError(400, "the body ended early, since the caller has hung up") from None
-    return bytes(body)
 
 
 async def _refuse(_: Request, error: Exception) -> Response:

@@ -30,6 +30,7 @@ class Limits:
     backlog_messages_max: int = 100
     backlog_bytes_max: int = 256 * 1024
     close_wait_s: float = 5.0
+    detached_s: float = 5.0  # without a request, for a client of the fallbacks
     call_bytes_max: int = 1024 * 1024
 
     @property

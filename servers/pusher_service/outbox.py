@@ -9,7 +9,7 @@ Leaves out who gets which frame (`broker`) and how a frame is written without wa
 import asyncio
 from collections import deque
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Protocol
 
 from servers.pusher_service import frames
 from servers.pusher_service.broker import Close, Counters, Send
@@ -103,14 +103,24 @@ class Outbox:
             self._backlog.clear()
 
 
+class AnyOutbox(Protocol):
+    """What waits for one client, however it is connected."""
+
+    def put(self, message: Message) -> bool: ...
+
+    def close(self, code: int, reason: str) -> None: ...
+
+    def stop(self) -> None: ...
+
+
 class Outboxes:
-    """The outboxes of all open sockets, by socket id."""
+    """The outboxes of all clients, by socket id."""
 
     def __init__(self, counters: Counters) -> None:
         self._counters = counters
-        self._outboxes: dict[str, Outbox] = {}
+        self._outboxes: dict[str, AnyOutbox] = {}
 
-    def add(self, socket_id: str, outbox: Outbox) -> None:
+    def add(self, socket_id: str, outbox: AnyOutbox) -> None:
         """Have frames for this socket go there, until `remove`."""
         self._outboxes[socket_id] = outbox
 

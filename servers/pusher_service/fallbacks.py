@@ -1,0 +1,113 @@
+"""The fallbacks of pusher-js, for a network that lets no WebSocket through: the same protocol over plain HTTP requests.
+
+Teaches that a vendor's client polls as well, if it must. What crosses the wire is SockJS's framing
+(https://sockjs.github.io/sockjs-protocol/sockjs-protocol-0.3.3.html): `POST .../xhr_streaming` has a response that goes
+on, `POST .../xhr` one that ends with its first line, and `POST .../xhr_send` carries a JSON array of a client's frames.
+A line is `o` (open), `h` (nothing yet), or one of `http_outbox`. What is on its way when a request breaks off is lost.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator
+
+from starlette.middleware import Middleware
+from starlette.middleware.cors import CORSMiddleware
+from starlette.requests import Request
+from starlette.responses import Response, StreamingResponse
+from starlette.routing import Mount, Route
+
+from servers.pusher_service import frames
+from servers.pusher_service.bodies import bounded_body
+from servers.pusher_service.errors import ApiError, ConnectionRejected, Malformed
+from servers.pusher_service.http_outbox import HttpOutbox, closing_line, frame_line
+from servers.pusher_service.limits import Limits
+from servers.pusher_service.outbox import Outboxes, text_message
+from servers.pusher_service.protocol import PusherConnections
+
+OPEN = "o\n"
+CHECK_S = 0.5
+
+
+class Fallbacks:
+    """The endpoints of the fallbacks, and their connections by long random names that clients give themselves."""
+
+    def __init__(self, connections: PusherConnections, outboxes: Outboxes, limits: Limits) -> None:
+        self._connections = connections
+        self._outboxes = outboxes
+        self._limits = limits
+        self._open: dict[str, tuple[str, HttpOutbox]] = {}
+
+    def routes(self) -> Mount:
+        """Return the routes, which pages of any origin may use, as the socket."""
+        methods, headers = ["POST"], ["Content-Type"]
+        path = "/app/{key}/{number}/{session}"
+        return Mount(
+            "/pusher",
+            routes=[
+                Route(f"{path}/xhr_send", self._send, methods=["POST"]),
+                Route(f"{path}/{{kind:str}}", self._receive, methods=["POST"]),
+            ],
+            middleware=[Middleware(CORSMiddleware, allow_origins=["*"], allow_methods=methods, allow_headers=headers)],
+        )
+
+    async def check_detached(self) -> None:
+        """Look for clients that have had no request open for so long that they have gone, until cancelled."""
+        while True:
+            await asyncio.sleep(CHECK_S)
+            horizon_s = asyncio.get_running_loop().time() - self._limits.detached_s
+            for name, (socket_id, outbox) in list(self._open.items()):
+                if not outbox.receivers and (outbox.is_closed or outbox.detached_at_s < horizon_s):
+                    del self._open[name]
+                    self._outboxes.remove(socket_id)
+                    self._connections.close(socket_id)
+
+    async def _receive(self, request: Request) -> Response:
+        """Respond with lines: one response that goes on, or one for each."""
+        kind = request.path_params["kind"]
+        if kind not in ("xhr", "xhr_streaming"):
+            raise ApiError(404, f"expected xhr, xhr_streaming or xhr_send, got {kind[:40]!r}")
+        name, is_new = _name(request), _name(request) not in self._open
+        if is_new:
+            try:
+                self._admit(name, request)
+            except ConnectionRejected as rejected:
+                error = frame_line(frames.error(rejected.code, str(rejected)))
+                return Response(OPEN + error + closing_line(rejected.code, str(rejected)), media_type="text/plain")
+        lines = self._lines(self._open[name][1], is_new, kind == "xhr")
+        return StreamingResponse(lines, media_type="text/plain")
+
+    def _admit(self, name: str, request: Request) -> None:
+        socket_id, greeting = self._connections.open(request.path_params["key"], request.query_params.get("protocol"))
+        outbox = HttpOutbox(self._limits)
+        outbox.detached_at_s = asyncio.get_running_loop().time()
+        outbox.put(text_message(greeting))
+        self._outboxes.add(socket_id, outbox)
+        self._open[name] = socket_id, outbox
+
+    async def _lines(self, outbox: HttpOutbox, is_new: bool, is_one: bool) -> AsyncIterator[str]:
+        if is_new:
+            yield OPEN
+            if is_one:
+                return
+        async for line in outbox.lines():
+            yield line
+            if is_one:
+                return
+
+    async def _send(self, request: Request) -> Response:
+        """Handle a client's frames, in order."""
+        body = await bounded_body(request, self._limits.call_bytes_max)
+        if _name(request) not in self._open:
+            raise ApiError(404, "there is no such session: open it first")
+        socket_id, outbox = self._open[_name(request)]
+        try:
+            texts = frames.decode(body, list[str])
+        except Malformed as error:
+            raise ApiError(400, f"expected a JSON array of frames: {error}") from error
+        for text in texts:
+            if not outbox.is_closed:
+                self._connections.handle_frame(socket_id, text)
+        return Response(status_code=204)
+
+
+def _name(request: Request) -> str:
+    return f"{request.path_params['number']}/{request.path_params['session']}"

@@ -1,0 +1,81 @@
+"""The fallbacks over plain HTTP, request by request; `test_pusher_js` has the vendor's client use them."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+
+import httpx
+import pytest
+
+from servers.pusher_service.app import create_app
+from servers.pusher_service.fallbacks import CHECK_S
+from servers.pusher_service.limits import Limits
+from tests.support.pusher_harness import CREDENTIALS, Json
+
+LIMITS = Limits(connections_max=1, backlog_messages_max=2, detached_s=0.2)
+SESSION = f"/pusher/app/{CREDENTIALS.key}/7/abcdefgh"
+PING = json.dumps([json.dumps({"event": "pusher:ping"})])
+
+
+@pytest.fixture
+async def http() -> AsyncIterator[httpx.AsyncClient]:
+    """Serve the push service in this process."""
+    app = create_app(CREDENTIALS, LIMITS)
+    transport = httpx.ASGITransport(app)
+    async with (
+        app.router.lifespan_context(app),
+        httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1") as http,
+    ):
+        yield http
+
+
+async def poll(http: httpx.AsyncClient, session: str = SESSION, protocol: str = "7") -> str:
+    return (await http.post(f"{session}/xhr", params={"protocol": protocol})).text
+
+
+async def frames(http: httpx.AsyncClient) -> list[Json]:
+    """Return the frames of the next line that carries some."""
+    lines = (await poll(http)).splitlines()
+    return [json.loads(text) for line in lines for text in json.loads(line.removeprefix("a"))]
+
+
+async def test_a_client_polls_for_frames_and_posts_its_own(http: httpx.AsyncClient) -> None:
+    assert await poll(http) == "o\n"
+    assert [frame["event"] for frame in await frames(http)] == ["pusher:connection_established"]
+    assert (await http.post(f"{SESSION}/xhr_send", content=PING)).status_code == 204
+    assert await frames(http) == [{"event": "pusher:pong", "data": "{}"}]
+
+
+async def test_a_client_that_does_not_come_back_for_its_frames_is_closed_and_one_that_has_gone_is_forgotten(
+    http: httpx.AsyncClient,
+) -> None:
+    await poll(http)
+    await http.post(f"{SESSION}/xhr_send", content=json.dumps(3 * json.loads(PING)))
+    assert (await poll(http)).startswith("c[4200,")
+    for _ in range(2):
+        await asyncio.sleep(2 * CHECK_S)
+        assert (await http.get("/stats")).json()["connections_open"] == 0
+        assert await poll(http) == "o\n"
+
+
+@pytest.mark.parametrize(
+    ("session", "protocol", "code"),
+    [("/pusher/app/unknown/7/a", "7", 4001), (SESSION, "8", 4007), (f"{SESSION}i", "7", 4100)],
+)
+async def test_a_rejected_client_is_told_why_in_its_first_response(
+    session: str, protocol: str, code: int, http: httpx.AsyncClient
+) -> None:
+    await poll(http, f"{SESSION}x" if code == 4100 else "/pusher/app/unknown/7/a")
+    opened, error, closed = (await poll(http, session, protocol)).splitlines()
+    assert (opened, json.loads(closed[1:])[0]) == ("o", code)
+    assert json.loads(json.loads(error[1:])[0])["data"]["code"] == code
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "status"),
+    [("xhr_send", "{", 400), ("xhr_send", b"\xff", 400), ("xhr_send", "x" * 2_000_000, 413), ("jsonp", "", 404)],
+)
+async def test_what_cannot_be_served_is_refused(path: str, body: str, status: int, http: httpx.AsyncClient) -> None:
+    assert (await http.post(f"{SESSION}/xhr_send", content=PING)).status_code == 404
+    await poll(http)
+    assert (await http.post(f"{SESSION}/{path}", content=body)).status_code == status
