@@ -11,6 +11,7 @@ import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import datetime
 from functools import partial
+from itertools import chain
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -54,7 +55,7 @@ def main(
             resume(out / f"{name}.jsonl", plan, NAMES[name])
     tables = {name: read(out / f"{name}.jsonl") for name in NAMES}
     write_record(out / DRILLS_FILE, tables)
-    status = any(has_fault(row) for rows in tables.values() for row in rows)
+    status = any(map(has_fault, chain.from_iterable(tables.values())))
     if not drill:
         status |= subprocess.run([sys.executable, "-m", "pytest", "-m", "drill"], check=False).returncode != 0
     sys.exit(status)
@@ -84,9 +85,8 @@ def has_fault(row: Row) -> bool:
 def write_record(path: Path, tables: Mapping[str, list[Row]]) -> None:
     """Write the record: circumstances, and the rows of each drill without their evidence."""
     facts = {"machine": manifest.machine(), "versions": manifest.versions(), "command": "python -m tests.drills"}
-    for rows in tables.values():
-        for row in rows:
-            row.pop("evidence", None)
+    for row in chain.from_iterable(tables.values()):
+        row.pop("evidence", None)
     path.write_text(as_json({**facts, **tables}, tables), encoding="utf-8")
     print(path)
 
