@@ -142,18 +142,6 @@ async def test_the_pump_finds_what_was_never_offered_or_out_of_turn(store: Store
     pump.cancel()
 
 
-async def test_events_of_one_turn_reach_a_follower_as_one_page(store: Store) -> None:
-    tail = feed(store)
-    follower = Follower(tail, up_to=4)
-    await asyncio.sleep(0)
-    for seq in (1, 2, 3):
-        tail.offer(event(seq))
-    await asyncio.sleep(0)
-    tail.offer(event(4))
-    await asyncio.wait_for(follower.following, DEADLINE_S)
-    assert follower.pushed == [(0, 3), (3, 4)]
-
-
 async def test_a_follower_that_refuses_is_dropped_and_costs_the_others_nothing(store: Store) -> None:
     tail = feed(store)
     stalled, brisk = Follower(tail, up_to=0), Follower(tail, up_to=9)

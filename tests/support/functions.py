@@ -9,7 +9,7 @@ from time import monotonic
 
 from starlette.applications import Starlette
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response, StreamingResponse
+from starlette.responses import JSONResponse, Response
 from starlette.routing import Route, WebSocketRoute
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
@@ -28,15 +28,6 @@ async def about(request: Request) -> Response:
 async def wait(request: Request) -> Response:
     await asyncio.sleep(float(request.query_params["s"]))
     return JSONResponse({"pid": os.getpid()})
-
-
-async def stream(request: Request) -> Response:
-    async def bits() -> AsyncIterator[bytes]:
-        while True:
-            yield b"bit\n"
-            await asyncio.sleep(TICK_S)
-
-    return StreamingResponse(bits())
 
 
 async def swallow(request: Request) -> Response:
@@ -68,7 +59,7 @@ async def ticking(app: Starlette) -> AsyncIterator[None]:
 
 
 def create_app() -> Starlette:
-    routes = [Route(f"/{each.__name__}", each, methods=["GET", "POST"]) for each in (about, wait, stream, swallow, die)]
+    routes = [Route(f"/{each.__name__}", each, methods=["GET", "POST"]) for each in (about, wait, swallow, die)]
     app = Starlette(routes=[*routes, WebSocketRoute("/echo", echo)], lifespan=ticking)
     app.state.wire, app.state.ticks, app.state.born_s = WireBytes(), 0, monotonic()
     return app

@@ -1,4 +1,4 @@
-"""Each deployment starts by one command, carries a conversation, restarts what ends, and is replaced while in use."""
+"""Each deployment starts by one command, carries a conversation, and is replaced while in use."""
 
 import asyncio
 import os
@@ -18,12 +18,11 @@ from servers.transports import find as find_transport
 from tests.support.chat_harness import DEADLINE_S, ChatHarness, deliver, events, online, until
 
 pytestmark = pytest.mark.process
-every_deployment = pytest.mark.parametrize("deployment", DEPLOYMENTS, ids=lambda deployment: deployment.name)
 
 
 @contextmanager
-def deployed(deployment: Deployment, *more: str) -> Iterator[ChildProcess]:
-    with started(["servers", "deploy", deployment.name, "--port", "0", *more]) as running:
+def deployed(deployment: Deployment) -> Iterator[ChildProcess]:
+    with started(["servers", "deploy", deployment.name, "--port", "0"]) as running:
         yield running
 
 
@@ -36,7 +35,7 @@ async def next_change(running: ChildProcess) -> dict[str, Any]:
     return await asyncio.to_thread(running.next_line, DEADLINE_S)
 
 
-@every_deployment
+@pytest.mark.parametrize("deployment", DEPLOYMENTS, ids=lambda deployment: deployment.name)
 async def test_a_deployment_carries_a_whole_conversation(deployment: Deployment) -> None:
     with deployed(deployment) as running:
         async with harness_of(running).joined("Ada", "Bob") as (ada, bob):
@@ -50,19 +49,6 @@ async def test_a_deployment_carries_a_whole_conversation(deployment: Deployment)
             assert [event.body for event in await bob.history(ack.seq + 1)] == ["hello"]
         engine = set() if deployment.store == "sqlite" else {"store"}
         assert set(running.facts["pids"]) == {*running.facts["parts"], "supervisor", *engine}
-
-
-async def test_a_process_that_ends_is_restarted_on_its_port() -> None:
-    with deployed(find("single-server")) as running:
-        async with harness_of(running).joined("Ada", "Bob") as (ada, bob):
-            await ada.send("before")
-            before = running.facts["pids"]["server"]
-            os.kill(before, signal.SIGKILL)
-            assert (await next_change(running))["happened"].startswith("server ended")
-            now = await next_change(running)
-            assert (now["happened"], now["pids"]["server"] != before) == ("server started", True)
-            await ada.send("after")
-            assert [event.body for event in await events(bob, 2, Kind.MESSAGE)] == ["before", "after"]
 
 
 async def test_a_new_version_serves_from_new_processes_and_the_vendors_stays() -> None:
