@@ -16,6 +16,7 @@ from servers.pusher_service.broker import Broker
 from servers.pusher_service.channels import CACHED, Kind, kind_of
 from servers.pusher_service.errors import ApiError, BadChannelName, Malformed
 from servers.pusher_service.limits import Limits
+from servers.pusher_service.quota import Quota
 
 SOCKET_ID = re.compile(r"\d+\.\d+")
 USER_COUNT = "user_count"
@@ -48,13 +49,15 @@ class Api:
     terminate: closes the connections of a user who has signed in.
     """
 
-    def __init__(self, broker: Broker, limits: Limits, terminate: Callable[[str], None]) -> None:
+    def __init__(self, broker: Broker, limits: Limits, quota: Quota, terminate: Callable[[str], None]) -> None:
         self._broker = broker
         self._limits = limits
+        self._quota = quota
         self._terminate = terminate
 
     def publish(self, body: bytes) -> Json:
         """Send one event to up to 100 channels; return the attributes that `info` requests, per channel."""
+        self._check_quota()
         event = _decode(body, Event)
         names = self._checked_channels(event)
         for name in names:
@@ -63,6 +66,7 @@ class Api:
 
     def publish_batch(self, body: bytes) -> Json:
         """Send up to 10 events in order, all or none; return a list of attributes if any event requests some."""
+        self._check_quota()
         events = _decode(body, Batch).batch
         if len(events) > self._limits.batch_max:
             raise ApiError(400, f"expected at most {self._limits.batch_max} events in a batch, got {len(events)}")
@@ -105,6 +109,10 @@ class Api:
         """Close every connection that has signed in as that user."""
         self._terminate(user_id)
         return {}
+
+    def _check_quota(self) -> None:
+        if self._quota.is_used_up:
+            raise ApiError(403, str(self._quota))
 
     def _publish(self, event: Event, channel: str) -> None:
         self._broker.counters.events_published += 1

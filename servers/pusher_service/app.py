@@ -54,7 +54,7 @@ def create_app(credentials: Credentials, limits: Limits, webhook: str = "") -> S
         webhooks = import_module("servers.pusher_service.webhooks")  # 0.2 s that others start without
         events = webhooks.WebhookEvents(time.monotonic)
         broker.note = events.note
-        background.append(lambda: webhooks.send_webhooks(events, webhook, credentials))
+        background.append(lambda: webhooks.send_webhooks(events, webhook, credentials, counters))
     quota = Quota(counters, limits.messages_a_day, time.time)
     connections = PusherConnections(credentials, limits, broker, quota, time.monotonic, new_socket_id)
     sockets = SocketEndpoint(connections, outboxes, limits)
@@ -95,7 +95,7 @@ def create_app(credentials: Credentials, limits: Limits, webhook: str = "") -> S
         routes=[
             WebSocketRoute("/app/{key}", sockets),
             fallbacks.routes(),
-            *SignedApi(credentials, limits, quota, Api(broker, limits, connections.terminate), counters).routes(),
+            *SignedApi(credentials, limits, Api(broker, limits, quota, connections.terminate), counters).routes(),
             Route("/health", health),
             Route("/stats", stats),
         ],
@@ -114,10 +114,9 @@ def new_socket_id() -> str:
 class SignedApi:
     """The HTTP API: each call's signature is checked before its body is read as JSON."""
 
-    def __init__(self, credentials: Credentials, limits: Limits, quota: Quota, api: Api, counters: Counters) -> None:
+    def __init__(self, credentials: Credentials, limits: Limits, api: Api, counters: Counters) -> None:
         self._credentials = credentials
         self._limits = limits
-        self._quota = quota
         self._api = api
         self._counters = counters
 
@@ -156,8 +155,6 @@ class SignedApi:
             except BadSignature as error:
                 raise ApiError(401, str(error)) from error
             self._counters.api_calls += 1
-            if self._quota.is_used_up:
-                raise ApiError(403, str(self._quota))
             return JSONResponse(call(request, body))
 
         return endpoint

@@ -58,13 +58,17 @@ class Counters:
     client_events: int = 0
     deliveries: int = 0
     presence_deliveries: int = 0
+    webhook_calls: int = 0
     slow_connections_closed: int = 0
 
     @property
     def billed_messages(self) -> int:
-        """What the vendor would charge: every message in, every query, and every message out."""
+        """What the vendor would charge: every message in, every query, every message out, and every call of a webhook.
+
+        https://docs.bird.com/pusher/channels/channels/limits/how-is-my-message-count-calculated-in-channels
+        """
         messages_in = self.api_queries + self.events_published + self.client_events
-        return messages_in + self.deliveries + self.presence_deliveries
+        return messages_in + self.deliveries + self.presence_deliveries + self.webhook_calls
 
 
 class Counts(NamedTuple):

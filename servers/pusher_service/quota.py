@@ -1,8 +1,8 @@
 """A plan's messages a day, counted as the vendor counts them (see `broker.Counters`).
 
-Teaches what a quota does to a chat: until midnight UTC the service refuses every call and every client event, with
-status 403 and with code 4004 (https://pusher.com/docs/channels/library_auth_reference/rest-api/, "403 Forbidden: app
-disabled or over message quota").
+Teaches what a quota does to a chat: until midnight UTC the service refuses whatever is published, by its API with
+status 403 and by clients with code 4004, while queries are answered and connections stay
+(https://docs.bird.com/pusher/channels/channels/limits/what-happens-when-i-hit-my-channels-plan-limits).
 """
 
 from collections.abc import Callable

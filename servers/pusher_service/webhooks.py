@@ -17,6 +17,7 @@ import httpx
 import stamina
 
 from servers.addresses import may_use_proxy
+from servers.pusher_service.broker import Counters
 from servers.pusher_service.frames import as_json
 from servers.pusher_service.signatures import Credentials, hex_hmac
 
@@ -68,8 +69,11 @@ class WebhookEvents:
         self._ready.append(event)
 
 
-async def send_webhooks(events: WebhookEvents, url: str, credentials: Credentials) -> None:
-    """Send events to the API at `url` until cancelled. A batch that cannot be delivered for RETRY_S is dropped."""
+async def send_webhooks(events: WebhookEvents, url: str, credentials: Credentials, counters: Counters) -> None:
+    """Send events to the API at `url` until cancelled. A batch that cannot be delivered for RETRY_S is dropped.
+
+    Each call counts, as the vendor counts it.
+    """
     async with httpx.AsyncClient(timeout=ANSWER_S, trust_env=may_use_proxy(url)) as http:
         while True:
             if not (batch := events.take()):
@@ -87,6 +91,7 @@ async def send_webhooks(events: WebhookEvents, url: str, credentials: Credential
             try:
                 async for attempt in retries:
                     with attempt:
+                        counters.webhook_calls += 1
                         (await http.post(url, content=body, headers=headers)).raise_for_status()
             except httpx.HTTPError as error:
                 log.warning("webhook: %d events were not delivered to %s: %s", len(batch), url, error)

@@ -46,7 +46,7 @@ class PusherHarness:
         self.connections = PusherConnections(
             CREDENTIALS, limits, self.broker, self.quota, lambda: self.now_s, lambda: f"{next(ids)}.1"
         )
-        self.api = Api(self.broker, limits, self.connections.terminate)
+        self.api = Api(self.broker, limits, self.quota, self.connections.terminate)
         self.sent: list[Send] = []
         self.inbox: dict[str, list[Json]] = defaultdict(list)
         self.closed: list[tuple[str, int]] = []
