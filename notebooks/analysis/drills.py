@@ -22,6 +22,8 @@ LOSSES = ["lost", "duplicates", "out_of_order"]
 MINUTE_S, MB = 60.0, 1e6
 QUARTERS = 4
 MEMORY, DESCRIPTORS, P99 = "memory_bytes", "descriptors", "quarter_p99_s"
+GROWTH_MAX = {MEMORY: 1.02, DESCRIPTORS: 1.02, P99: 1.2}
+"""How many times as much a soak may have at its end, and of memory a listener that was fuzzed, since half of it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +82,19 @@ class Drills:
         found = {slug: self.quarters(slug, figure) for slug in in_registry_order(self.soak["transport"])}
         first = 0 if figure == P99 else 1
         return {slug: each[-1].value / each[first].value for slug, each in found.items() if len(each) == QUARTERS}
+
+    def excesses(self) -> list[str]:
+        """Return what grew beyond GROWTH_MAX, and which listeners refused most of their inputs."""
+        found = {
+            f"soak: growth of {figure}, {slug}": growth / GROWTH_MAX[figure]
+            for figure in GROWTH_MAX
+            for slug, growth in self.growth(figure).items()
+        }
+        for row in self.fuzz.to_dict("records"):
+            growth = row["memory_end_bytes"] / row["memory_half_bytes"]
+            found[f"fuzz: growth of {MEMORY}, {row['listener']}, part {row['part']}"] = growth / GROWTH_MAX[MEMORY]
+            found[f"fuzz: refusals, {row['listener']}, part {row['part']}"] = row["refused"] / max(1, row["passed"])
+        return [name for name, ratio in found.items() if ratio > 1]
 
     def panels(self) -> Sequence[Panel]:
         """Return the soak's charts: memory and the 99th percentile of the latency, by quarter; none of one quarter."""

@@ -1,8 +1,9 @@
 """Run the drills: `python -m tests.drills kills`, or fuzz, soak, faults.
 
 Without a name it runs all of them, and the tests marked `drill`. Each step appends a row, with commit and date, to a
-file of the folder; a drill that was interrupted goes on after the last. At the end all rows become a record,
-`results.schema.DRILLS_FILE`. Exits with 1 if a row shows a fault.
+file of the folder; a drill that was interrupted goes on after the last, and one that is complete runs again once its
+file is deleted. At the end all rows become a record, `results.schema.DRILLS_FILE`. Exits with 1 if a row shows a fault,
+or if something grew more than it may.
 """
 
 import json
@@ -20,6 +21,7 @@ import typer
 
 from loadtests.harness import manifest
 from loadtests.reports.trials import as_json
+from notebooks.analysis.drills import load_drills
 from results.plain_characters import use_plain_characters
 from results.schema import DRILLS_FILE
 from tests.drills import faults, fuzz, kills, soak
@@ -55,7 +57,10 @@ def main(
             resume(out / f"{name}.jsonl", plan, NAMES[name])
     tables = {name: read(out / f"{name}.jsonl") for name in NAMES}
     write_record(out / DRILLS_FILE, tables)
-    status = any(map(has_fault, chain.from_iterable(tables.values())))
+    excesses = load_drills(out).excesses()
+    for each in excesses:
+        print(f"beyond its limit: {each}")
+    status = bool(excesses) or any(map(has_fault, chain.from_iterable(tables.values())))
     if not drill:
         status |= subprocess.run([sys.executable, "-m", "pytest", "-m", "drill"], check=False).returncode != 0
     sys.exit(status)
@@ -65,6 +70,8 @@ def resume(path: Path, plan: Iterable[Key], rows: Rows) -> None:
     """Carry out what a file has no row of, and append the row of each step as soon as it is over."""
     done = read(path)
     todo = [key for key in plan if not any(key.items() <= row.items() for row in done)]
+    if not todo:
+        print(f"{path}: complete; delete it to run this drill again")
     with path.open("a", encoding="utf-8") as file:
         for row in rows(todo):
             at = datetime.now().astimezone().isoformat(timespec="seconds")

@@ -79,6 +79,17 @@ def test_a_short_record_of_drills_shows_what_it_has(rows_max: int | None, table:
     assert len(drills.panels()) == (2 if drills.soak["quarter"].nunique() > 1 else 0)
 
 
+def test_what_grows_beyond_its_limit_during_the_drills_is_named(tmp_path: Path) -> None:
+    assert load_drills(REFERENCE).excesses() == []
+    with changed(tmp_path / schema.DRILLS_FILE) as record:
+        for row in record["soak"]:
+            row["descriptors"] += row["quarter"] * (row["transport"] == "long_polling")
+        record["fuzz"][0]["memory_end_bytes"] *= 1.03
+        record["fuzz"][1]["refused"] = record["fuzz"][1]["passed"] + 1
+    growth, refusals = "fuzz: growth of memory_bytes, short_polling, part 0", "fuzz: refusals, long_polling, part 0"
+    assert load_drills(tmp_path).excesses() == ["soak: growth of descriptors, long_polling", growth, refusals]
+
+
 def test_the_readme_quotes_the_drills_as_recorded() -> None:
     drills = load_drills(REFERENCE)
     growth, soaked = max(drills.growth(MEMORY).values()) - 1, drills.soak["at_s"].max() - drills.soak["at_s"].min()
