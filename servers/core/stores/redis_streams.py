@@ -43,7 +43,8 @@ async def open_url(url: str) -> "RedisStreamsStore":
     options = dict(parse_qsl(parts.query))
     kept = options.pop("kept", str(KEPT))
     is_known = parts.scheme == "rediss" and all(name.startswith("ssl_") for name in options)
-    if not parts.hostname or not kept.isdecimal() or not int(kept) or (options and not is_known):
+    database = parts.path.strip("/") or "0"  # the driver takes any that is no number for 0
+    if not (parts.hostname and kept.isdecimal() and int(kept) and database.isdecimal() and (is_known or not options)):
         expected = "redis://host:port/database, with ?kept= a number above 0, or rediss:// with ?ssl_...= as well"
         raise ValueError(f"store: expected {expected}, got {without_passwords(url)!r}")
     store = RedisStreamsStore(parts._replace(query=urlencode(options)).geturl(), int(kept))
