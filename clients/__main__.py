@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Annotated, Any
 from urllib.parse import urlsplit
 
+import httpx
 import typer
 from stamina.instrumentation import set_on_retry_hooks
 
@@ -35,10 +36,10 @@ SERVER = "http://127.0.0.1:8000"
 def checked_server(address: str) -> str:
     """Return an address that a chat server can have; raises typer.BadParameter for any other."""
     try:
-        url = urlsplit(address)
+        url = urlsplit(str(httpx.URL(address)))
         if url.scheme in ("http", "https") and url.hostname and url.port != 0:
             return address
-    except ValueError:  # a port that is no number, or a bracket without its fellow
+    except (ValueError, httpx.InvalidURL):  # a port that is no number, a host that is none
         pass
     raise typer.BadParameter(f"expected something like {SERVER} or http://[::1]:8000, got {address!r}")
 

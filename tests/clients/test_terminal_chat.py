@@ -103,7 +103,7 @@ def test_every_refusal_states_what_to_do(code: str, advice: str) -> None:
         (["--transport", "telepathy"], "expected one of short_polling"),
         *(
             (["--transport", "raw_websocket", "--server", address], "expected something like http://127.0.0.1:8000")
-            for address in ("localhost", "http://::1:8000", "http://localhost:x")
+            for address in ("localhost", "http://::1:8000", "http://localhost:x", "http://caf\udce9")
         ),
     ],
 )
