@@ -12,7 +12,10 @@ from msgspec.json import decode
 from clients.errors import ClientError, ConnectionLost, Refused
 
 FOR_GOOD = range(4000, 4100)
-"""Codes with which a client shall not connect again: an unknown key, a plan that is used up, a user terminated."""
+"""Codes with which a client shall not connect again: an unknown key, or a plan that is used up."""
+
+TERMINATED = 4009
+"""The API has ended the connection, since its user is not in the room any more, as far as the API knows."""
 
 SERVER_FAULTS = range(500, 600)
 
@@ -43,6 +46,8 @@ class Frame(Struct, frozen=True, omit_defaults=True):
 
 def refused(code: int | None, reason: str) -> ClientError:
     """Return the error that a code of the service stands for; 4100 and above ask the client to come back."""
+    if code == TERMINATED:
+        return Refused("not_joined", reason)
     if code in FOR_GOOD:
         return Refused("push_service", f"the push service refused: {reason}")
     return ConnectionLost(f"push service: {reason}")

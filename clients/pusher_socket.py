@@ -12,7 +12,7 @@ from clients.chat_socket import close_websocket
 from clients.errors import ConnectionLost
 from clients.pusher_frames import Frame, refused
 from servers.addresses import may_use_proxy
-from servers.core.wire import ServiceAddress, Undecodable, decode, encode
+from servers.core.wire import ServiceAddress, SignIn, Undecodable, decode, encode
 
 
 class PusherSocket:
@@ -44,6 +44,10 @@ class PusherSocket:
             if isinstance(error, (ConnectionClosed, *Undecodable)):
                 raise ConnectionLost(f"push service: {error}") from error
             raise
+
+    async def sign_in(self, user: SignIn) -> None:
+        """Sign in, so that the API can end this connection; a service without sign-in may say so, to no effect."""
+        await self._send(Frame("pusher:signin", user))
 
     async def subscribe(self, channel: str, auth: str) -> None:
         """Subscribe, and wait until the service has confirmed it; some services refuse it by an event of its own."""

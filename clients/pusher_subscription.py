@@ -11,7 +11,7 @@ from clients.backoff import Backoff
 from clients.errors import ConnectionLost
 from clients.http_session import HttpSession
 from clients.pusher_socket import PusherSocket
-from servers.core.wire import Page, ServiceAddress, decode
+from servers.core.wire import Page, ServiceAddress, SignedSubscription, decode
 
 
 class PusherSubscription:
@@ -71,8 +71,9 @@ class PusherSubscription:
         try:
             channel = f"private-room-{self._http.room}"
             form = {"socket_id": socket.socket_id, "channel_name": channel}
-            signed = await self._http.post_form("/pusher/auth", form, dict[str, str])
-            await socket.subscribe(channel, signed["auth"])
+            signed = await self._http.post_form("/pusher/auth", form, SignedSubscription)
+            await socket.subscribe(channel, signed.auth)
+            await socket.sign_in(signed.user)
         except BaseException:
             await socket.close()
             raise

@@ -3,7 +3,8 @@
 Teaches how an API that can hold no connection still pushes: it publishes every event to a push service, inside the
 request that appended it, and the service holds the connections (https://pusher.com/docs/channels). What crosses the
 wire: one publish per event, heartbeats, channel authorizations, and reads at `GET /rooms/{room}/events`: such delivery
-may lose an event, so clients catch up after subscribing and on a gap. Leaves out which service it is.
+may lose an event, so clients catch up after subscribing and on a gap. Whoever goes offline, having left or with a token
+that has expired, gets no more: their connections to the service are ended by its API. Leaves out which service it is.
 """
 
 import logging
@@ -17,7 +18,7 @@ from servers.core.chat import Chat
 from servers.core.counters import Counters, Purpose
 from servers.core.errors import Forbidden
 from servers.core.settings import Settings
-from servers.core.wire import Event, Page, encode
+from servers.core.wire import Event, Kind, Page, encode
 from servers.http_endpoint import get, identify, json_response, page_response, parse_request, post, read_body
 from servers.http_routes import chat_app
 from servers.publisher import Publisher, PublishFailed, is_publishable, service_from_environment, socket_origin
@@ -36,6 +37,8 @@ def create_app(chat: Chat, settings: Settings) -> Starlette:
         try:
             await publisher.publish(CHANNEL_PREFIX + event.room, "page", page_data(event, chat.epoch))
             counters.published += 1
+            if event.kind is Kind.PRESENCE and event.body == "offline":
+                await publisher.terminate(subscriber(event.room, event.sender))
         except PublishFailed as failure:
             counters.publish_failures += 1
             log.warning("room %s, event %d: %s", event.room, event.seq, failure)
@@ -48,14 +51,15 @@ def create_app(chat: Chat, settings: Settings) -> Starlette:
         return page_response(request, page)
 
     async def authorize(request: Request) -> Response:
-        """Sign a member's subscription to the channel of a room."""
+        """Sign a member's subscription to the channel of a room, and their sign-in, by which it can be ended."""
         identity, _ = identify(chat, request)
         form = parse_qs((await read_body(request, settings)).decode(errors="replace"))
         channel, socket_id = form.get("channel_name", [""])[0], form.get("socket_id", [""])[0]
         if not channel.startswith(CHANNEL_PREFIX):
             raise Forbidden(f"channel_name: expected one that starts with {CHANNEL_PREFIX}, got {channel[:80]!r}")
-        await chat.require_member(identity, channel.removeprefix(CHANNEL_PREFIX))
-        return json_response(publisher.authorize(channel, socket_id))
+        room = channel.removeprefix(CHANNEL_PREFIX)
+        await chat.require_member(identity, room)
+        return json_response(publisher.authorize(channel, socket_id, subscriber(room, identity.user)))
 
     async def service(request: Request) -> Response:
         """Return the address of the push service."""
@@ -76,6 +80,11 @@ def create_app(chat: Chat, settings: Settings) -> Starlette:
     app.state.check, app.state.impairment = publisher.check, publisher.impairment
     app.state.push_origins = (socket_origin(address),)
     return app
+
+
+def subscriber(room: str, user: str) -> str:
+    """Return under which id a user signs in at the push service: they may leave one room and stay in another."""
+    return f"{room}.{user}"
 
 
 def page_data(event: Event, epoch: str) -> str:

@@ -11,6 +11,9 @@ from enum import StrEnum
 RENTED, LOCAL_STAND_IN = "rented", "local stand-in"
 """Whose push service the Pusher adapter publishes through."""
 
+NOT_COUNTED = "rented, not counted"
+"""A rented service's CPU time and bytes cannot be measured from here: its row and its charts say so."""
+
 
 class Reads(StrEnum):
     """How a client reads new events. The theoretical predictions depend on this."""
@@ -50,9 +53,9 @@ class Transport:
     is_addition: bool = False
 
     def label_for(self, push_service: str) -> str:
-        """Return the label for tables and charts, which marks an addition and a push service that is not rented."""
-        if self.needs_push_service and push_service != RENTED:
-            return f"{self.label} ({LOCAL_STAND_IN})"
+        """Return the label for tables and charts, which marks an addition and whose push service it is."""
+        if self.needs_push_service:
+            return f"{self.label} ({NOT_COUNTED if push_service == RENTED else LOCAL_STAND_IN})"
         return f"{self.label} (added)" if self.is_addition else self.label
 
 

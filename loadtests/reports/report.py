@@ -17,10 +17,11 @@ from loadtests.accounts.cell import Cell
 from loadtests.accounts.predictions import predict
 from loadtests.accounts.verdict import Status
 from loadtests.experiments.calibration.record import on_record
-from loadtests.harness.manifest import label
+from loadtests.harness.manifest import label, push_service
 from loadtests.reports.kinds_table import print_kinds
 from loadtests.scenarios import SCENARIOS, Planned, Scenario
 from results.terminal import FittedTable, TableColumn, TableRow, columns_of, note
+from servers.transports import RENTED
 
 COLUMNS = columns_of("comparison")
 NOT_MEASURED = [""] * (len(COLUMNS) - 3)  # all but the transport, what came, and the verdict
@@ -33,6 +34,11 @@ HOW_TO_READ = (
     "each divided by the messages delivered; empty answers are the reads that brought nothing.",
     "Each second line is a prediction: a poller receives a message half an interval late on average, while a "
     "push takes no longer than its transit; on one machine that is nothing, and what you see is the software itself.",
+)
+
+RENTED_NOTE = (
+    "The rented push service's own CPU time, and the bytes between it and the clients, are not counted: they cannot be "
+    "measured from here."
 )
 
 
@@ -97,7 +103,8 @@ def print_cells(console: Console, cells: Sequence[Cell], scenario: Scenario) -> 
     for cell in cells:
         if reason := cell.verdict.reason:
             console.print(note(f"{cell.planned.label(label(cell.transport))} is {cell.verdict.status}: {reason}"))
-    for sentence in HOW_TO_READ:
+    uses_rented = any(cell.transport.needs_push_service for cell in cells) and push_service() == RENTED
+    for sentence in (*HOW_TO_READ, *[RENTED_NOTE] * uses_rented):
         console.print(note(f"{sentence}\n"))
 
 

@@ -222,6 +222,20 @@ class ServiceAddress(Struct, frozen=True):
         return f"{scheme}://{host}:{self.port}/app/{self.key}?protocol=7&client=push-or-poll&version=1.0"
 
 
+class SignIn(Struct, frozen=True):
+    """With what a client of the Pusher adapter signs in at the push service."""
+
+    auth: str
+    user_data: str
+
+
+class SignedSubscription(Struct, frozen=True):
+    """With what it subscribes to the channel of a room, and signs in: whoever goes offline is ended by that."""
+
+    auth: str
+    user: SignIn
+
+
 SocketCommand = Send | Typing | MarkRead | Leave
 SocketAnswer = Page | Ack | Refusal | Snapshot
 

@@ -107,6 +107,7 @@ class Api:
 
     def terminate_connections(self, user_id: str) -> Json:
         """Close every connection that has signed in as that user."""
+        self._broker.counters.api_queries += 1
         self._terminate(user_id)
         return {}
 

@@ -69,10 +69,10 @@ def test_of_several_loads_the_first_is_read_unless_another_is_named(tmp_path: Pa
         load(folder, scenario="chaos")
 
 
-def test_only_a_rented_push_service_is_called_pusher_alone(tmp_path: Path) -> None:
+def test_a_label_says_whose_push_service_it_was(tmp_path: Path) -> None:
     runs = [load(write(tmp_path, SyntheticRun(push_service=name))) for name in ("local stand-in", "rented")]
     labels = [run.label_of("pusher_adapter") for run in runs]
-    assert labels == ["Pusher adapter (local stand-in)", "Pusher adapter"]
+    assert labels == ["Pusher adapter (local stand-in)", "Pusher adapter (rented, not counted)"]
 
 
 def test_a_reader_may_choose_a_run_of_their_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

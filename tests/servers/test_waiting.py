@@ -12,6 +12,7 @@ from websockets.sync.client import ClientConnection
 from servers.core.wire import Page, decode
 from servers.deploy.child_process import ChildProcess, started
 from tests.support.guest import DEADLINE_S, Guest, bare_socket, closing, guest, narrow_socket, receive
+from tests.support.pusher_process import close_code, open_connection, receive_event, send
 
 pytestmark = pytest.mark.process
 HOLD_S = 0.3
@@ -109,6 +110,20 @@ def test_leaving_from_elsewhere_ends_the_held_poll() -> None:
             pass
         ada.post("leave")
         assert poll.result().json()["error"] == "not_joined"
+
+
+def test_leaving_from_elsewhere_ends_the_connection_to_the_push_service() -> None:
+    with serving("pusher_adapter") as ada:
+        at = ada.http.get("/pusher/service").json()
+        with open_connection(f"http://{at['host']}:{at['port']}", path=f"/app/{at['key']}?protocol=7") as (pushed, own):
+            channel = f"private-room-{ada.room}"
+            signed = ada.http.post("/pusher/auth", data={"socket_id": own, "channel_name": channel}).json()
+            send(pushed, "pusher:subscribe", data={"channel": channel, "auth": signed["auth"]})
+            send(pushed, "pusher:signin", data=signed["user"])
+            for succeeded in ("pusher_internal:subscription_succeeded", "pusher:signin_success"):
+                assert receive_event(pushed) == succeeded
+            ada.post("leave")
+            assert close_code(pushed) == 4009
 
 
 @pytest.mark.parametrize("slug", ["long_polling", "server_sent_events"])

@@ -15,10 +15,12 @@ import { ANSWER_MS } from "../chat/within.js";
 const GAP_MS = 250;
 const HEARTBEATS_PER_LEASE = 3;
 const DISCONNECTED = ["connecting", "unavailable", "failed", "disconnected"];
+const TERMINATED = 4009; // by the API, since it knows of no lease any more
 const isForGood = ({ code, status = 400 }) => (code ? code >= 4000 && code < 4100 : status < 500);
 
 /** Return the error that a refusal of the service stands for: with a code, with a status, or for a signature's sake. */
 function refusal(data) {
+  if (data?.code === TERMINATED) return new Refused("not_joined", data.message);
   const reason = `the push service refused: ${data?.message ?? data?.error ?? "no reason given"}`;
   return isForGood(data ?? {}) ? new Refused("push_service", reason) : new ConnectionLost(reason);
 }
@@ -99,14 +101,22 @@ export class Connection extends ChatConnection {
     const { onTraffic, room } = this.http;
     const { promise: end, reject: fail } = Promise.withResolvers();
     const pages = new Queue();
-    const authorized = (request, callback) => this.#authorize(request).then((auth) => callback(null, auth), fail);
+    let user; // by whose sign-in the API can end this connection
+    const authorized = (signed, callback) => {
+      user = signed.user;
+      callback(null, { auth: signed.auth });
+    };
     const pusher = new self.Pusher(key, {
       ...(host && { wsHost: host, wsPort: port, wssPort: port }),
       cluster,
       forceTLS: tls,
       enabledTransports: ["ws", "wss"],
       disableStats: true,
-      channelAuthorization: { customHandler: authorized },
+      channelAuthorization: {
+        customHandler: (request, callback) =>
+          this.#authorize(request).then((signed) => authorized(signed, callback), fail),
+      },
+      userAuthentication: { customHandler: (_, callback) => callback(null, user) },
     });
     onTraffic("up", "service");
     pusher.connection.bind("state_change", ({ previous, current }) => {
@@ -116,7 +126,7 @@ export class Connection extends ChatConnection {
     });
     pusher.connection.bind("error", (error) => {
       const data = error.data ?? error.error?.data; // of a frame, or of the code with which the socket was closed
-      if (data) fail(refusal(data));
+      if (data && (data.code || this.pages !== pages)) fail(refusal(data)); // a service may have no sign-in
     });
     const channel = pusher.subscribe(`private-room-${room}`);
     channel.bind("page", (page) => {
@@ -129,6 +139,7 @@ export class Connection extends ChatConnection {
       onTraffic("pushed", "service", { type: "open" });
       Object.assign(this, { pages });
       this.attempt.abort();
+      pusher.signin();
     });
     const timer = setTimeout(() => fail(new ConnectionLost("the push service does not answer")), ANSWER_MS);
     const disconnect = () => pusher.disconnect();
