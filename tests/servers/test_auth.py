@@ -11,7 +11,6 @@ from servers.core.errors import Unauthenticated
 from servers.core.settings import Settings
 from tests.support.clock import FakeClock
 
-SIGNED_BY_ANOTHER = Tokens("another", FakeClock(), 60).issue("ada", "Ada").token
 CHANGES: dict[str, Callable[[str], str]] = {
     "a million of padding": lambda token: token + "=" * 1_000_000,
     "padding": lambda token: token + "=",
@@ -29,12 +28,6 @@ def test_a_token_expires_even_when_it_is_cached() -> None:
     clock.advance(0.1)
     with pytest.raises(Unauthenticated, match="expired"):
         tokens.verify(token)
-
-
-@pytest.mark.parametrize("forged", ["", "x", "a.b.c", "W10.x", "ü", "\0", SIGNED_BY_ANOTHER])
-def test_a_forged_token_is_refused(forged: str) -> None:
-    with pytest.raises(Unauthenticated):
-        Tokens("secret", FakeClock(), 60).verify(forged)
 
 
 def test_tokens_are_cached_within_a_bound() -> None:

@@ -7,7 +7,7 @@ from contextlib import AsyncExitStack
 import pytest
 from starlette.types import Message
 
-from servers.core.errors import NotJoined, Unauthenticated
+from servers.core.errors import NotJoined
 from servers.core.held_lease import HeldLease
 from servers.event_stream import PING, EventStream
 
@@ -22,12 +22,6 @@ async def test_the_end_of_a_lease_ends_a_wait_that_has_begun_and_any_later_one()
         with pytest.raises(NotJoined):
             async with held.required(LONG_S):
                 await asyncio.Event().wait()
-
-
-async def test_a_wait_ends_with_the_token() -> None:
-    with pytest.raises(Unauthenticated):
-        async with HeldLease().required(0.01):
-            await asyncio.Event().wait()
 
 
 async def test_what_does_not_wait_still_goes_out_after_the_end() -> None:

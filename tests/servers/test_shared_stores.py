@@ -59,16 +59,6 @@ def lose_the_end(url: str, kept: int) -> None:
         psql(url, f"DELETE FROM chat.events WHERE seq > {kept}; UPDATE chat.rooms SET head = {kept}")
 
 
-async def test_what_one_process_appends_wakes_the_other(stores: list[Store]) -> None:
-    one, other = stores
-    for n in range(20):
-        waiting = asyncio.create_task(other.wait("room", Cursor(other.epoch, n), DEADLINE_S))
-        await asyncio.sleep(0)
-        await one.append("room", draft(str(n)))
-        assert await waiting
-        assert len(await log(other)) == n + 1
-
-
 async def test_the_numbers_of_two_processes_have_no_gap_and_come_in_order(stores: list[Store]) -> None:
     seen: list[int] = []
 

@@ -25,14 +25,7 @@ async def store(url: str) -> AsyncIterator[Store]:
         yield store
 
 
-async def test_concurrent_appends_get_gap_free_numbers_per_room(store: Store) -> None:
-    rooms = [f"room-{n % 2}" for n in range(200)]
-    events = await asyncio.gather(*(store.append(room, draft(str(n))) for n, room in enumerate(rooms)))
-    for room in ("room-0", "room-1"):
-        assert sorted(event.seq for event in events if event.room == room) == list(range(1, 101))
-
-
-async def test_reading_stops_at_the_limit_and_goes_on_from_the_cursor(store: Store) -> None:
+async def test_reading_stops_at_the_limit_and_goes_on_from_the_cursor_if_it_is_of_this_epoch(store: Store) -> None:
     for n in range(5):
         await store.append("room", draft(str(n)))
     first = await store.read("room", Cursor(store.epoch, 0), 3)
@@ -40,12 +33,8 @@ async def test_reading_stops_at_the_limit_and_goes_on_from_the_cursor(store: Sto
     third = await store.read("room", second.cursor, 3)
     assert [len(page.events) for page in (first, second, third)] == [3, 2, 0]
     assert (first.after, first.next, second.after, second.next, third.after, third.next) == (0, 3, 3, 5, 5, 5)
-
-
-async def test_another_epochs_cursor_is_answered_from_the_start(store: Store) -> None:
-    await store.append("room", draft("hello"))
-    page = await store.read("room", Cursor("another", 99), 10)
-    assert (page.epoch, page.after, page.next) == (store.epoch, 0, 1)
+    again = await store.read("room", Cursor("another", 99), 9)
+    assert (again.epoch, again.after, again.next) == (store.epoch, 0, 5)
 
 
 async def test_waiting_returns_at_once_when_there_is_something_and_else_after_its_time(store: Store) -> None:
@@ -55,20 +44,12 @@ async def test_waiting_returns_at_once_when_there_is_something_and_else_after_it
     assert await store.wait("room", Cursor("another", 99), 0.0)
 
 
-async def test_waiting_ends_with_the_next_append(store: Store) -> None:
-    waiting = [asyncio.create_task(store.wait("room", Cursor(store.epoch, 0), DEADLINE_S)) for _ in range(20)]
-    await store.append("other", draft("elsewhere"))
-    assert not any(task.done() for task in waiting)
-    await store.append("room", draft("hello"))
-    assert all(await asyncio.wait_for(asyncio.gather(*waiting), DEADLINE_S))
-
-
 async def test_no_wake_up_is_lost_between_reading_and_waiting(store: Store) -> None:
     cursor = Cursor(store.epoch, 0)
     for n in range(50):
-        appending, waiting = store.append("room", draft(str(n))), store.wait("room", cursor, DEADLINE_S)
-        appended, woken = await asyncio.gather(appending, waiting)
-        assert woken
+        waiting = [store.wait("room", cursor, DEADLINE_S) for _ in range(20)]
+        appended, *woken = await asyncio.gather(store.append("room", draft(str(n))), *waiting)
+        assert all(woken)
         cursor = Cursor(store.epoch, appended.seq)
 
 
@@ -90,15 +71,6 @@ async def test_what_was_appended_is_still_there_after_reopening_and_so_is_the_ep
     async with opened(url, 1) as (again,):
         assert (await log(again), again.epoch) == (appended, epoch)
         assert await again.append("room", draft("\0ü\n", "c1")) == appended[0]
-
-
-async def test_history_holds_messages_only_newest_last(store: Store) -> None:
-    await join(store, ADA)
-    for n in range(4):
-        await store.append("room", draft(str(n)))
-        await store.append("room", draft("started", kind=Kind.TYPING))
-    assert [event.body for event in await store.history("room", before=1_000, limit=3)] == ["1", "2", "3"]
-    assert [event.body for event in await store.history("room", before=4, limit=3)] == ["0"]
 
 
 async def test_a_receipt_is_added_only_if_it_goes_further_than_the_last(store: Store) -> None:

@@ -34,14 +34,6 @@ async def test_of_many_members_those_online_come_first_and_then_those_seen_last(
     assert len(await store.members("room", 9)) == 6
 
 
-async def test_a_user_is_online_from_the_first_connection_to_the_last(store: Store) -> None:
-    second = replace(ADA, connection="phone")
-    changes = [await join(store, ADA), await join(store, second)]
-    changes += [await store.release(lease) for lease in (ADA, second, second)]
-    assert [event and event.body for event in changes] == ["online", None, None, "offline", None]
-    assert [event.body for event in await log(store)] == ["online", "offline"]
-
-
 async def test_an_expired_lease_takes_its_user_offline_once(store: Store) -> None:
     await join(store, ADA)
     await join(store, replace(BOB, expires_at_ms=3_000))

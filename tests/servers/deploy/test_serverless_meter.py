@@ -13,16 +13,10 @@ from tests.support.clock import FakeClock
 def test_an_area_is_what_goes_on_times_how_long_with_what_still_goes_on() -> None:
     clock = FakeClock()
     integral = TimeIntegral(clock.monotonic_s)
-    integral.change(1)
-    clock.advance(2)
-    integral.change(1)
-    clock.advance(3)
-    integral.change(-2)
-    clock.advance(100)
-    assert integral.seconds == 2 + 3 * 2
-    integral.change(1)
-    clock.advance(1)
-    assert integral.seconds == 9
+    for change, lasts_s in ((1, 2), (1, 3), (-2, 100), (1, 1)):
+        integral.change(change)
+        clock.advance(lasts_s)
+    assert integral.seconds == 2 + 3 * 2 + 1
 
 
 @given(st.lists(st.integers(0, 70_000), max_size=5), st.integers(1, 1000))

@@ -17,7 +17,7 @@ from servers import worker_stats
 from servers.core.errors import Unavailable
 from servers.deploy.child_process import ChildProcess, started
 from servers.serving import reusable_socket
-from servers.worker_stats import WorkerStats, added
+from servers.worker_stats import WorkerStats
 from tests.support.engines import Engines
 
 DEADLINE_S = 15.0
@@ -133,10 +133,3 @@ async def test_a_worker_that_is_killed_while_it_responds_counts_nothing(tmp_path
 
     async with await asyncio.start_unix_server(respond, tmp_path / "killed.sock"):
         assert await WorkerStats(tmp_path, lambda: {"published": 3}).total() == {"published": 3}
-
-
-def test_counts_are_summed_number_by_number() -> None:
-    one = {"transport": "x", "requests": {"send": 1, "receive": 2}, "published": 3}
-    other = {"transport": "x", "requests": {"send": 10, "receive": 20}, "published": 30}
-    assert added(one, other) == {"transport": "x", "requests": {"send": 11, "receive": 22}, "published": 33}
-    assert added(one, {}) == one
