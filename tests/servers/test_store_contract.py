@@ -47,8 +47,8 @@ async def test_waiting_returns_at_once_when_there_is_something_and_else_after_it
 async def test_no_wake_up_is_lost_between_reading_and_waiting(store: Store) -> None:
     cursor = Cursor(store.epoch, 0)
     for n in range(50):
-        waiting = [store.wait("room", cursor, DEADLINE_S) for _ in range(20)]
-        appended, *woken = await asyncio.gather(store.append("room", draft(str(n))), *waiting)
+        waiting = (store.wait("room", cursor, DEADLINE_S) for _ in range(20))
+        appended, woken = await asyncio.gather(store.append("room", draft(str(n))), asyncio.gather(*waiting))
         assert all(woken)
         cursor = Cursor(store.epoch, appended.seq)
 
