@@ -73,11 +73,11 @@ async def test_an_upgrade_is_counted_once_and_with_its_frames(running: ChildProc
     assert counted["websocket"]["sent"] == len(response) + len(closing)
 
 
-@pytest.mark.parametrize("main", [demo, push_service], ids=["demo", "push service"])
-def test_a_port_in_use_is_named_with_the_option_that_takes_another(main: Callable[..., None]) -> None:
+@pytest.mark.parametrize(("main", "more"), [(demo, ()), (push_service, ()), (None, ["short_polling"])])
+def test_a_port_in_use_is_named_with_the_option_for_another(main: Callable[..., None] | None, more: list[str]) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
-        output = refused(["--port", str(port)], main, **ENV)
+        output = refused([*more, "--port", str(port)], main, **ENV)
     assert f"port {port} of 127.0.0.1 is in use; name another one with --port" in output
 
 

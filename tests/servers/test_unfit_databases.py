@@ -1,7 +1,6 @@
 """A database that can never work is refused by name at the start, and not answered with "try again" for ever."""
 
 import asyncio
-from collections.abc import Callable
 
 import pytest
 import redis
@@ -22,35 +21,21 @@ def as_weak(url: str) -> str:
     return url.replace("chat@", "weak@")
 
 
-def lacks_letters(url: str) -> str:
-    psql(url, f"CREATE DATABASE {url.rpartition('/')[2]}_latin ENCODING 'LATIN1' LOCALE 'C' TEMPLATE template0")
-    return f"{url}_latin"
+SPOILED = {
+    "LATIN1": ("CREATE DATABASE {}_latin ENCODING 'LATIN1' LOCALE 'C' TEMPLATE template0", "{}_latin"),
+    "permission denied for table connections": (f"{GRANTS}; REVOKE DELETE ON chat.connections FROM weak", "{}"),
+    "read-only transaction": ("ALTER DATABASE {} SET default_transaction_read_only = on", "{}"),
+}
+"""How a database is made unfit, and the URL of what is unfit then, by what is named."""
 
 
-def lacks_a_permission(url: str) -> str:
-    psql(url, f"{GRANTS}; REVOKE DELETE ON chat.connections FROM weak")
-    return as_weak(url)
-
-
-def is_read_only(url: str) -> str:
-    psql(url, f"ALTER DATABASE {url.rpartition('/')[2]} SET default_transaction_read_only = on")
-    return url
-
-
-@pytest.mark.parametrize(
-    ("spoil", "named"),
-    [
-        (lacks_letters, "LATIN1"),
-        (lacks_a_permission, "permission denied for table connections"),
-        (is_read_only, "read-only transaction"),
-    ],
-)
-async def test_unfit_postgresql_is_refused_by_name(engines: Engines, spoil: Callable[[str], str], named: str) -> None:
-    url = engines.fresh_url("postgresql")
+@pytest.mark.parametrize("named", SPOILED)
+async def test_unfit_postgresql_is_refused_by_name(engines: Engines, named: str) -> None:
+    url, (spoil, spoiled) = engines.fresh_url("postgresql"), SPOILED[named]
     async with opened(url, 1):
-        spoiled = await asyncio.to_thread(spoil, url)
+        await asyncio.to_thread(psql, url, spoil.format(url.rpartition("/")[2]))
     with pytest.raises(ValueError, match=named):
-        await open_store(spoiled)
+        await open_store(spoiled.format(as_weak(url) if "weak" in spoil else url))
 
 
 async def test_a_user_with_just_the_permissions_that_are_needed_is_accepted(engines: Engines) -> None:

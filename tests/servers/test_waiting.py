@@ -1,6 +1,7 @@
 """What differs between the transports: how long they wait, and how the waiting ends."""
 
 import json
+import socket
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -37,6 +38,21 @@ def shared() -> Iterator[ChildProcess]:
 def ada(shared: ChildProcess) -> Iterator[Guest]:
     with guest(shared.address) as ada:
         yield ada
+
+
+def request_events(ada: Guest) -> socket.socket:
+    """Join, and request the events on a socket with the smallest of buffers."""
+    ada.post("join")
+    stream = narrow_socket(str(ada.http.base_url))
+    head = b"GET %b HTTP/1.1\r\nHost: 127.0.0.1\r\nAuthorization: Bearer %b\r\n\r\n"
+    stream.sendall(head % (ada.events.url.raw_path, ada.token.encode()))
+    return stream
+
+
+def await_offline(ada: Guest, observer: Guest) -> None:
+    deadline_s = time.monotonic() + DEADLINE_S
+    while ada.name in observer.online():
+        assert time.monotonic() < deadline_s
 
 
 def command(opened: ClientConnection, kind: str, ref: int, **fields: object) -> None:
@@ -127,17 +143,38 @@ def test_leaving_from_elsewhere_ends_the_connection_to_the_push_service() -> Non
 
 
 @pytest.mark.parametrize("slug", ["long_polling", "server_sent_events"])
-def test_a_client_that_hangs_up_while_its_request_is_held_is_no_fault(
-    slug: str, capfd: pytest.CaptureFixture[str]
-) -> None:
-    with serving(slug, *LONG_HOLD) as ada, narrow_socket(str(ada.http.base_url)) as held:
-        head = b"GET %b HTTP/1.1\r\nHost: 127.0.0.1\r\nAuthorization: Bearer %b\r\n\r\n"
-        held.sendall(head % (ada.events.url.raw_path, ada.token.encode()))
-        while ada.http.get("/stats").json()["requests"]["receive"] == 0:
-            pass
-        held.close()
+def test_who_hangs_up_while_a_request_is_held_is_no_fault(slug: str, capfd: pytest.CaptureFixture[str]) -> None:
+    with serving(slug, *LONG_HOLD) as ada:
+        with request_events(ada):
+            while ada.http.get("/stats").json()["requests"]["receive"] == 0:
+                pass
         ada.send("next")
     assert capfd.readouterr().err == ""
+
+
+def test_a_reader_of_a_stream_that_takes_nothing_for_a_lease_goes_offline() -> None:
+    with (
+        serving("server_sent_events", "--lease", "0.5") as ada,
+        guest(str(ada.http.base_url), ada.room) as bob,
+        request_events(ada),
+    ):
+        assert ada.name in bob.online()
+        for sent in range(120):  # 24 kB each as JSON: more than the kernel buffers
+            assert bob.send(str(sent), "\x01" * 4000).is_success
+        await_offline(ada, bob)
+
+
+def test_a_stream_that_is_replaced_at_once_does_not_take_its_user_offline() -> None:
+    """As that of a phone that changes networks."""
+    with serving("server_sent_events") as ada, guest(str(ada.http.base_url), ada.room) as bob:
+        with ExitStack() as last:
+            for _ in range(10):
+                stream = request_events(ada)
+                last.close()
+                last.enter_context(stream)
+                assert b" 200 " in stream.recv(1000)
+                assert ada.name in bob.online()
+        await_offline(ada, bob)
 
 
 def test_a_subscriber_that_does_not_read_stalls_nobody_and_loses_nothing(shared: ChildProcess, ada: Guest) -> None:

@@ -159,21 +159,6 @@ async def test_a_target_that_refuses_or_has_no_address_resets_the_client(target:
         assert await was_reset(reader)
 
 
-async def test_a_cut_ends_every_connection_and_refuses_others_until_it_is_over() -> None:
-    async with relayed(echo) as relay:
-        async with connected(relay) as (reader, writer):
-            writer.write(b"one")
-            await reader.readexactly(3)
-            relay.is_cut = True
-            await was_reset(reader)
-        async with connected(relay) as (reader, _):
-            await was_reset(reader)
-        relay.is_cut = False
-        async with connected(relay) as (reader, writer):
-            writer.write(b"two")
-            assert await reader.readexactly(3) == b"two"
-
-
 async def test_a_sender_is_not_read_from_while_too_much_is_on_its_way() -> None:
     timetable, resumed = Timetable(asyncio.get_running_loop()), asyncio.Event()
     source, sink = End(lambda _: None), End(lambda _: None)
