@@ -84,8 +84,8 @@ def commit() -> str:
 
 
 def _digest(folder: Path) -> str:
-    """Return a digest of a folder's code and its tables, committed or not: the same for two runs of the same code."""
-    files = sorted(file for suffix in ("py", "toml") for file in folder.rglob(f"*.{suffix}"))
+    """Return a digest of a folder's code, SQL and tables, committed or not: the same for two runs of the same code."""
+    files = sorted(file for suffix in ("py", "toml", "sql", "lua") for file in folder.rglob(f"*.{suffix}"))
     return sha256(b"".join(f"{file.relative_to(folder)}\n".encode() + file.read_bytes() for file in files)).hexdigest()
 
 

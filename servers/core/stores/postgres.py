@@ -18,10 +18,9 @@ from msgspec.structs import astuple
 from servers.core.errors import Unavailable
 from servers.core.names import name_key
 from servers.core.store import DELETE_AFTER_MS, Lease, Limits
-from servers.core.stores import postgres_pool as sql
 from servers.core.stores.followed_rooms import FollowedRooms
 from servers.core.stores.postgres_listener import PostgresListener
-from servers.core.stores.postgres_pool import FAILURES, PostgresPool
+from servers.core.stores.postgres_pool import FAILURES, SQL, PostgresPool, event_of, fresh_epoch
 from servers.core.stores.postgres_rehearsal import rehearse
 from servers.core.stores.refusals import Declined, refusal
 from servers.core.stores.shielded import Shielded
@@ -72,18 +71,18 @@ class PostgresStore:
     async def append(self, room: str, draft: Draft) -> Event:
         kind, sender, name, body, at_ms, client_id, expires_at_ms = astuple(draft)
         arguments = (room, str(kind), sender, name, body.encode(), at_ms, client_id, expires_at_ms)
-        (event,) = await self._change(sql.APPEND, *arguments)
+        (event,) = await self._change(SQL["append"], *arguments)
         return event
 
     async def mark_read(self, room: str, draft: Draft) -> Event | None:
         arguments = (room, draft.sender, draft.name, int(draft.body), draft.at_ms)
-        events = await self._change(sql.MARK_READ, *arguments)
+        events = await self._change(SQL["mark_read"], *arguments)
         return events[0] if events else None
 
     async def read(self, room: str, after: Cursor, limit: int) -> Page:
-        rows = await self._pool.fetch_with_epoch(sql.READ, room, after.epoch, after.seq, limit)
+        rows = await self._pool.fetch_with_epoch(SQL["read"], room, after.epoch, after.seq, limit)
         start = after.seq if after.epoch == self.epoch else 0
-        events = tuple(sql.event(row) for row in rows if row[0] is not None)
+        events = tuple(event_of(row) for row in rows if row[0] is not None)
         return Page(self.epoch, start, events[-1].seq if events else start, events)
 
     async def head(self, room: str) -> Cursor:
@@ -92,57 +91,57 @@ class PostgresStore:
 
     async def heads(self, rooms: Sequence[str]) -> dict[str, int]:
         """Return the last seq of each room's log."""
-        rows = await self._pool.fetch_with_epoch(sql.HEADS, list(rooms))
+        rows = await self._pool.fetch_with_epoch(SQL["heads"], list(rooms))
         return dict.fromkeys(rooms, 0) | {room: seq for room, seq in rows if room is not None}
 
     async def start_new_epoch(self, epoch: str) -> None:
         """Give the logs a new epoch, if `epoch` is still theirs."""
-        await self._pool.fetch(sql.SET_NEW_EPOCH, epoch, sql.fresh_epoch())
+        await self._pool.fetch(SQL["set_new_epoch"], epoch, fresh_epoch())
         await self.heads([])
 
     async def wait(self, room: str, after: Cursor, timeout_s: float) -> bool:
         return await self._rooms.wait(room, after, timeout_s)
 
     async def history(self, room: str, before: int, limit: int) -> tuple[Event, ...]:
-        return tuple(map(sql.event, reversed(await self._pool.fetch_with_epoch(sql.HISTORY, room, before, limit))))
+        return tuple(map(event_of, reversed(await self._pool.fetch_with_epoch(SQL["history"], room, before, limit))))
 
     async def claim_name(self, name: str, user: str, now_ms: int, until_ms: int) -> bool:
-        claiming = self._pool.fetch(sql.CLAIM, name_key(name), user, now_ms, until_ms)
+        claiming = self._pool.fetch(SQL["claim"], name_key(name), user, now_ms, until_ms)
         ((claimed,),) = await self._commands.run(claiming)
         return bool(claimed)
 
     async def join(self, lease: Lease, limits: Limits) -> Event | None:
-        return await self._update_lease(sql.JOIN, lease, limits)
+        return await self._update_lease(SQL["join"], lease, limits)
 
     async def touch(self, lease: Lease, limits: Limits) -> Event | None:
-        return await self._update_lease(sql.TOUCH, lease, limits)
+        return await self._update_lease(SQL["touch"], lease, limits)
 
     async def release(self, lease: Lease) -> Event | None:
         fields = (lease.room, lease.user, lease.connection, lease.seen_ms, lease.holder, name_key(lease.name))
-        events = await self._change(sql.RELEASE, *fields)
+        events = await self._change(SQL["release"], *fields)
         return events[0] if events else None
 
     async def now_ms(self) -> int:
-        return int((await self._pool.fetch(sql.NOW))[0][0])
+        return int((await self._pool.fetch(SQL["now"]))[0][0])
 
     async def expire(self, now_ms: int, lease_ms: int) -> Sequence[Event]:
-        await self._pool.fetch(sql.SHORTEN_LEASES, now_ms + lease_ms)
-        await self._pool.fetch(sql.SHORTEN_CLAIMS, now_ms + lease_ms)
-        expired = await self._pool.fetch(sql.EXPIRED, now_ms)
-        await self._pool.fetch(sql.DELETE_CONNECTIONS, now_ms - DELETE_AFTER_MS)
-        await self._pool.fetch(sql.DELETE_NAMES, now_ms)
+        await self._pool.fetch(SQL["shorten_leases"], now_ms + lease_ms)
+        await self._pool.fetch(SQL["shorten_claims"], now_ms + lease_ms)
+        expired = await self._pool.fetch(SQL["expired"], now_ms)
+        await self._pool.fetch(SQL["delete_connections"], now_ms - DELETE_AFTER_MS)
+        await self._pool.fetch(SQL["delete_names"], now_ms)
         gone: list[Event] = []
         with suppress(Unavailable):
             for room, user, seen_ms in expired:
-                gone += await self._change(sql.GO_OFFLINE, room, user, now_ms, seen_ms)
+                gone += await self._change(SQL["go_offline"], room, user, now_ms, seen_ms)
         return gone
 
     async def is_member(self, room: str, user: str) -> bool:
-        ((found,),) = await self._pool.fetch(sql.IS_MEMBER, room, user)
+        ((found,),) = await self._pool.fetch(SQL["is_member"], room, user)
         return bool(found)
 
     async def members(self, room: str, limit: int) -> dict[Member, int]:
-        found = [(Member(*row), up_to) for *row, up_to in await self._pool.fetch(sql.MEMBERS, room, limit)]
+        found = [(Member(*row), up_to) for *row, up_to in await self._pool.fetch(SQL["members"], room, limit)]
         return dict(sorted(found, key=lambda row: (row[0].name, row[0].user)))
 
     async def close(self) -> None:
@@ -166,7 +165,7 @@ class PostgresStore:
 
     async def _append_and_hint(self, statement: str, *arguments: object) -> list[Event]:
         """Run a statement, and note its events before another result can bring another epoch."""
-        events = [sql.event(row) for row in await self._pool.fetch_with_epoch(statement, *arguments)]
+        events = [event_of(row) for row in await self._pool.fetch_with_epoch(statement, *arguments)]
         for event in events:
             self._rooms.advance(event.room, event.seq)
             self._listener.hint(event.room, event.seq)

@@ -1,4 +1,4 @@
-"""The connections to PostgreSQL, and every statement: see postgres.sql for the functions that change anything.
+"""The connections to PostgreSQL, which run the statements of `postgres_statements.sql`.
 
 Teaches that one statement is one transaction, one round trip and one wait for the disk. Every result carries the epoch,
 so that a database that was created anew is detected. asyncpg prepares each statement once for each connection.
@@ -13,6 +13,7 @@ import asyncpg
 from asyncpg.exceptions import InterfaceError, InternalClientError, PostgresError
 
 from servers.core.stores.refusals import CODES, Declined, Faults
+from servers.core.stores.statements import statements
 from servers.core.wire import Event, Kind
 
 SCHEMA = files(__package__).joinpath("postgres.sql").read_text()
@@ -25,45 +26,7 @@ UPGRADE_S = 600.0
 
 SETTINGS = {"search_path": "chat", "application_name": "push-or-poll"}
 FAILURES = (PostgresError, InterfaceError, InternalClientError, OSError)
-EPOCH = "(SELECT value FROM meta WHERE key = 'epoch')"
-FIELDS = "room, seq, kind, sender, name, body, at_ms, client_id, expires_at_ms"
-"""In the order of Event's; after the epoch, every row of events has these."""
-
-IS_THERE = "SELECT to_regclass('chat.meta') IS NOT NULL"
-VERSION = "SELECT value FROM meta WHERE key = 'schema'"  # creating it again would lock out everybody
-SET_VERSION = "INSERT INTO meta VALUES ('schema', $1) ON CONFLICT (key) DO UPDATE SET value = $1"
-SET_EPOCH = "INSERT INTO meta VALUES ('epoch', $1), ('timeline', timeline()) ON CONFLICT DO NOTHING"
-NOTICE_PROMOTION = "SELECT notice_promotion()"
-READ = f"""
-SELECT value, e.* FROM meta LEFT JOIN LATERAL (
-    SELECT {FIELDS} FROM events WHERE room = $1 AND seq > CASE value WHEN $2 THEN $3::bigint ELSE 0 END
-    ORDER BY seq LIMIT $4) AS e ON true
-WHERE key = 'epoch'"""
-HISTORY = f"""
-SELECT {EPOCH}, {FIELDS} FROM events WHERE room = $1 AND kind = 'message' AND seq < $2 ORDER BY seq DESC LIMIT $3"""
-HEADS = """
-SELECT value, room, head FROM meta LEFT JOIN rooms ON room = ANY($1::text[]) WHERE key = 'epoch'"""
-SET_NEW_EPOCH = "UPDATE meta SET value = $2 WHERE key = 'epoch' AND value = $1"
-CLAIM = "SELECT claim($1, $2, $3, $4)"
-APPEND = "SELECT its_epoch(), * FROM append($1, $2, $3, $4, $5, $6, $7, $8)"
-MARK_READ = "SELECT its_epoch(), * FROM mark_read($1, $2, $3, $4, $5)"
-JOIN = "SELECT its_epoch(), * FROM join_room($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)"
-TOUCH = "SELECT its_epoch(), * FROM touch($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)"
-RELEASE = "SELECT its_epoch(), * FROM release($1, $2, $3, $4, $5, $6)"
-GO_OFFLINE = "SELECT its_epoch(), * FROM go_offline($1, $2, $3, $4)"
-SEEN = """(SELECT max(seen_ms) FROM connections AS c WHERE c.room = m.room AND c.user_id = m.user_id)"""
-EXPIRED = f"""
-SELECT room, user_id, coalesce({SEEN}, last_seen_ms) FROM members AS m WHERE online AND NOT EXISTS (
-    SELECT FROM connections AS c WHERE c.room = m.room AND c.user_id = m.user_id AND c.expires_at_ms > $1)"""
-NOW = "SELECT floor(extract(epoch FROM clock_timestamp()) * 1000)::bigint"
-SHORTEN_LEASES = "UPDATE connections SET expires_at_ms = $1 WHERE expires_at_ms > $1"
-SHORTEN_CLAIMS = "UPDATE names SET until_ms = $1 WHERE until_ms > $1"
-DELETE_CONNECTIONS = "DELETE FROM connections WHERE expires_at_ms < $1"
-DELETE_NAMES = "DELETE FROM names WHERE until_ms < $1"
-IS_MEMBER = "SELECT EXISTS (SELECT FROM connections WHERE room = $1 AND user_id = $2)"
-MEMBERS = f"""
-SELECT user_id, name, online, greatest(last_seen_ms, {SEEN}), read_up_to FROM members AS m WHERE room = $1
-ORDER BY online DESC, last_seen_ms DESC LIMIT $2"""
+SQL = statements("postgres_statements.sql")
 
 
 class PostgresPool:
@@ -86,12 +49,13 @@ class PostgresPool:
         """Create what is missing, and read the epoch. Several processes take turns. Raises one of FAILURES."""
         async with connection.transaction():
             await connection.execute("SELECT pg_advisory_xact_lock(hashtext('chat'))", timeout=UPGRADE_S)
-            if not await connection.fetchval(IS_THERE) or await connection.fetchval(VERSION) != SCHEMA:
+            # Creating the tables again would lock out everybody.
+            if not await connection.fetchval(SQL["is_there"]) or await connection.fetchval(SQL["version"]) != SCHEMA:
                 await connection.execute(SCHEMA, timeout=UPGRADE_S)
-                await connection.execute(SET_VERSION, SCHEMA)
-                await connection.execute(SET_EPOCH, fresh_epoch())
-            await connection.execute(NOTICE_PROMOTION)
-            self._on_epoch(await connection.fetchval(f"SELECT {EPOCH}"))
+                await connection.execute(SQL["set_version"], SCHEMA)
+                await connection.execute(SQL["set_epoch"], fresh_epoch())
+            await connection.execute(SQL["notice_promotion"])
+            self._on_epoch(await connection.fetchval(SQL["epoch"]))
 
     async def open(self) -> None:
         """Open the pool, without a connection: a least number is restored in vain, and loudly, during an outage."""
@@ -127,7 +91,7 @@ def fresh_epoch() -> str:
     return secrets.token_hex(4)
 
 
-def event(row: tuple[Any, ...]) -> Event:
-    """Return the event of a row of FIELDS."""
+def event_of(row: tuple[Any, ...]) -> Event:
+    """Return the event of a row, without its epoch."""
     room, seq, kind, sender, name, body, at_ms, client_id, expires_at_ms = row
     return Event(room, seq, Kind(kind), sender, name, body.decode(), at_ms, client_id, expires_at_ms)

@@ -9,33 +9,33 @@ from typing import Any
 
 import asyncpg
 
-from servers.core.stores import postgres_pool as sql
+from servers.core.stores.postgres_pool import SQL
 
 NAME = "Zoë 日本 🙂"
 KEY = ROOM = USER = CONNECTION = HOLDER = ""
 NEVER_MS, ALWAYS_MS = -1, 1 << 62
 LEASE = (ROOM, USER, NAME, CONNECTION, 0, 1, HOLDER, KEY)
 LIMITS = (1, 1 << 30, 1)
-STATEMENTS: tuple[tuple[str, tuple[Any, ...]], ...] = (
-    (sql.CLAIM, (KEY, USER, 0, 1)),
-    (sql.JOIN, (*LEASE, *LIMITS)),
-    (sql.APPEND, (ROOM, "message", USER, NAME, b"", 0, "id", None)),
-    (sql.MARK_READ, (ROOM, USER, NAME, 1, 0)),
-    (sql.TOUCH, (*LEASE, *LIMITS)),
-    (sql.READ, (ROOM, "", 0, 1)),
-    (sql.HISTORY, (ROOM, 1, 1)),
-    (sql.HEADS, ([ROOM],)),
-    (sql.IS_MEMBER, (ROOM, USER)),
-    (sql.MEMBERS, (ROOM, 1)),
-    (sql.SHORTEN_LEASES, (ALWAYS_MS,)),
-    (sql.SHORTEN_CLAIMS, (ALWAYS_MS,)),
-    (sql.EXPIRED, (NEVER_MS,)),
-    (sql.DELETE_CONNECTIONS, (NEVER_MS,)),
-    (sql.DELETE_NAMES, (NEVER_MS,)),
-    (sql.RELEASE, (ROOM, USER, CONNECTION, 0, HOLDER, KEY)),
-    (sql.GO_OFFLINE, (ROOM, USER, 0, 0)),
-    (sql.SET_NEW_EPOCH, ("", "")),
-)
+STATEMENTS: dict[str, tuple[Any, ...]] = {
+    "claim": (KEY, USER, 0, 1),
+    "join": (*LEASE, *LIMITS),
+    "append": (ROOM, "message", USER, NAME, b"", 0, "id", None),
+    "mark_read": (ROOM, USER, NAME, 1, 0),
+    "touch": (*LEASE, *LIMITS),
+    "read": (ROOM, "", 0, 1),
+    "history": (ROOM, 1, 1),
+    "heads": ([ROOM],),
+    "is_member": (ROOM, USER),
+    "members": (ROOM, 1),
+    "shorten_leases": (ALWAYS_MS,),
+    "shorten_claims": (ALWAYS_MS,),
+    "expired": (NEVER_MS,),
+    "delete_connections": (NEVER_MS,),
+    "delete_names": (NEVER_MS,),
+    "release": (ROOM, USER, CONNECTION, 0, HOLDER, KEY),
+    "go_offline": (ROOM, USER, 0, 0),
+    "set_new_epoch": ("", ""),
+}
 
 
 async def rehearse(connection: asyncpg.Connection) -> None:
@@ -43,7 +43,7 @@ async def rehearse(connection: asyncpg.Connection) -> None:
     transaction = connection.transaction()
     await transaction.start()
     try:
-        for statement, arguments in STATEMENTS:
-            await connection.fetch(statement, *arguments)
+        for name, arguments in STATEMENTS.items():
+            await connection.fetch(SQL[name], *arguments)
     finally:
         await transaction.rollback()

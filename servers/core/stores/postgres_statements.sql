@@ -1,0 +1,88 @@
+-- Every statement on the tables of postgres.sql, each below its name. Those on events return the epoch first, then the
+-- fields of an Event in their order.
+
+-- name: is_there
+SELECT to_regclass('chat.meta') IS NOT NULL
+
+-- name: version
+SELECT value FROM meta WHERE key = 'schema'
+
+-- name: set_version
+INSERT INTO meta VALUES ('schema', $1) ON CONFLICT (key) DO UPDATE SET value = $1
+
+-- name: set_epoch
+INSERT INTO meta VALUES ('epoch', $1), ('timeline', timeline()) ON CONFLICT DO NOTHING
+
+-- name: notice_promotion
+SELECT notice_promotion()
+
+-- name: read
+SELECT value, e.* FROM meta LEFT JOIN LATERAL (
+    SELECT room, seq, kind, sender, name, body, at_ms, client_id, expires_at_ms
+    FROM events WHERE room = $1 AND seq > CASE value WHEN $2 THEN $3::bigint ELSE 0 END
+    ORDER BY seq LIMIT $4) AS e ON true
+WHERE key = 'epoch'
+
+-- name: history
+SELECT (SELECT value FROM meta WHERE key = 'epoch'), room, seq, kind, sender, name, body, at_ms, client_id, expires_at_ms
+FROM events WHERE room = $1 AND kind = 'message' AND seq < $2 ORDER BY seq DESC LIMIT $3
+
+-- name: heads
+SELECT value, room, head FROM meta LEFT JOIN rooms ON room = ANY($1::text[]) WHERE key = 'epoch'
+
+-- name: set_new_epoch
+UPDATE meta SET value = $2 WHERE key = 'epoch' AND value = $1
+
+-- name: claim
+SELECT claim($1, $2, $3, $4)
+
+-- name: append
+SELECT its_epoch(), * FROM append($1, $2, $3, $4, $5, $6, $7, $8)
+
+-- name: mark_read
+SELECT its_epoch(), * FROM mark_read($1, $2, $3, $4, $5)
+
+-- name: join
+SELECT its_epoch(), * FROM join_room($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
+
+-- name: touch
+SELECT its_epoch(), * FROM touch($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
+
+-- name: release
+SELECT its_epoch(), * FROM release($1, $2, $3, $4, $5, $6)
+
+-- name: go_offline
+SELECT its_epoch(), * FROM go_offline($1, $2, $3, $4)
+
+-- name: expired
+SELECT room, user_id, coalesce((
+    SELECT max(seen_ms) FROM connections AS c WHERE c.room = m.room AND c.user_id = m.user_id), last_seen_ms)
+FROM members AS m WHERE online AND NOT EXISTS (
+    SELECT FROM connections AS c WHERE c.room = m.room AND c.user_id = m.user_id AND c.expires_at_ms > $1)
+
+-- name: now
+SELECT floor(extract(epoch FROM clock_timestamp()) * 1000)::bigint
+
+-- name: shorten_leases
+UPDATE connections SET expires_at_ms = $1 WHERE expires_at_ms > $1
+
+-- name: shorten_claims
+UPDATE names SET until_ms = $1 WHERE until_ms > $1
+
+-- name: delete_connections
+DELETE FROM connections WHERE expires_at_ms < $1
+
+-- name: delete_names
+DELETE FROM names WHERE until_ms < $1
+
+-- name: is_member
+SELECT EXISTS (SELECT FROM connections WHERE room = $1 AND user_id = $2)
+
+-- name: members
+SELECT user_id, name, online, greatest(last_seen_ms, (
+    SELECT max(seen_ms) FROM connections AS c WHERE c.room = m.room AND c.user_id = m.user_id)), read_up_to
+FROM members AS m WHERE room = $1
+ORDER BY online DESC, last_seen_ms DESC LIMIT $2
+
+-- name: epoch
+SELECT value FROM meta WHERE key = 'epoch'

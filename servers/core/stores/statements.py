@@ -1,0 +1,12 @@
+"""The SQL of a store, in a file beside its module: each statement below a line `-- name: <its name>`."""
+
+import re
+from importlib.resources import files
+
+NAME = re.compile(r"^-- name: (\w+)\n", re.MULTILINE)
+
+
+def statements(file: str) -> dict[str, str]:
+    """Return the statements of a file in this folder, by name; what stands above the first name is a comment."""
+    _, *parts = NAME.split(files(__package__).joinpath(file).read_text(encoding="utf-8"))
+    return dict(zip(parts[::2], map(str.strip, parts[1::2]), strict=True))
