@@ -11,11 +11,9 @@ from typing import Protocol
 class Clock(Protocol):
     def now_ms(self) -> int:
         """Wall clock, in ms since 1970: for stamps that other machines read."""
-        ...
 
     def monotonic_s(self) -> float:
         """A clock that never jumps, and goes on while the machine sleeps, in seconds: for durations."""
-        ...
 
 
 STEADY = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)

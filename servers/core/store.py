@@ -58,44 +58,36 @@ class Store(Protocol):
     @property
     def epoch(self) -> str:
         """The epoch of the log, as far as this process knows: a shared store may be emptied by others."""
-        ...
 
     async def append(self, room: str, draft: Draft) -> Event:
         """Commit one event with the next seq of its room, and return it.
 
         Atomic and gap-free. A message with the same (room, sender, client_id) again returns the first event.
         """
-        ...
 
     async def mark_read(self, room: str, draft: Draft) -> Event | None:
         """Commit the receipt of a member, whose body is a seq; None if they had read that far already."""
-        ...
 
     async def read(self, room: str, after: Cursor, limit: int) -> Page:
         """Return up to `limit` events after the cursor, oldest first; from the start if its epoch is another."""
-        ...
 
     async def head(self, room: str) -> Cursor:
         """Return the cursor of the room's newest event; seq 0 if there is none."""
-        ...
 
     async def wait(self, room: str, after: Cursor, timeout_s: float) -> bool:
         """Wait until the room's head is beyond the cursor; return False if `timeout_s` passed first.
 
         Level-triggered: an event committed before the call returns True at once, so no wake-up can be lost.
         """
-        ...
 
     async def history(self, room: str, before: int, limit: int) -> tuple[Event, ...]:
         """Return the last `limit` messages with seq below `before`, oldest first."""
-        ...
 
     async def claim_name(self, name: str, user: str, now_ms: int, until_ms: int) -> bool:
         """Reserve a display name, and those that look like it, for a user; False if another user's claim still runs.
 
         One that has run out is deleted within about a minute, so the limit of log-ins bounds how many there are.
         """
-        ...
 
     async def join(self, lease: Lease, limits: Limits) -> Event | None:
         """Make the lease's user a member; return the "online" event if they were not online.
@@ -103,14 +95,12 @@ class Store(Protocol):
         Raises NameTaken if another user has claimed the name; TooMany if the user has as many other connections whose
         leases run as the limits allow, or comes online in one room too many: an empty one, or one more of their own.
         """
-        ...
 
     async def touch(self, lease: Lease, limits: Limits) -> Event | None:
         """Renew a lease; return the "online" event if it had expired.
 
         Raises NotJoined for an unknown connection; TooMany if the user would come back in one room too many.
         """
-        ...
 
     async def release(self, lease: Lease) -> Event | None:
         """End a lease early; return the "offline" event if it was the user's last. An unknown lease is ignored.
@@ -118,7 +108,6 @@ class Store(Protocol):
         With a holder, the lease goes on if another process has opened a newer stream or socket of the connection.
         Without one this is a goodbye: it also frees the name of a user who is online in no other room.
         """
-        ...
 
     async def now_ms(self) -> int:
         """Return the time on the clock that the leases run on, in ms since 1970.
@@ -126,7 +115,6 @@ class Store(Protocol):
         All processes that share the store have this clock in common: its own, which may jump. A store of one process
         has a clock that does not.
         """
-        ...
 
     async def expire(self, now_ms: int, lease_ms: int) -> Sequence[Event]:
         """Return the "offline" events of all users whose leases have expired since the last call.
@@ -137,22 +125,18 @@ class Store(Protocol):
         events are returned, and the rest is left for a later call. An event whose response was lost is in the log, but
         returned to nobody.
         """
-        ...
 
     async def is_member(self, room: str, user: str) -> bool:
         """Return whether the user has joined the room and not left it."""
-        ...
 
     async def members(self, room: str, limit: int) -> dict[Member, int]:
         """Return members by name, with the seq up to which each has read (0: nothing).
 
         At most `limit` of them: those who are online, then those who were seen last.
         """
-        ...
 
     async def close(self) -> None:
         """End all waiting, and close files and connections; does nothing if closed already."""
-        ...
 
 
 async def open_store(url: str, clock: Clock | None = None) -> Store:

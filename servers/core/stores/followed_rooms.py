@@ -22,11 +22,9 @@ class Logs(Protocol):
 
     async def heads(self, rooms: Sequence[str]) -> Mapping[str, int]:
         """Return the last seq of each room's log; 0 if it is empty."""
-        ...
 
     async def start_new_epoch(self, epoch: str) -> None:
         """Give the logs a new epoch, if `epoch` is still theirs."""
-        ...
 
 
 class FollowedRooms:
