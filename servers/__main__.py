@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+from typer import Argument, Option
 from typer.core import TyperGroup
 
 from servers import transports
@@ -40,49 +41,39 @@ SLUGS = ", ".join(row.slug for row in transports.TRANSPORTS)
 
 
 def main(
-    transport: Annotated[str, typer.Argument(help=f"One of {SLUGS}.")],
-    host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
-    port: Annotated[
-        int, typer.Option(envvar="PORT", min=0, max=65535, help="Port to listen on; 0: a free one.")
-    ] = 8000,
+    transport: Annotated[str, Argument(help=f"One of {SLUGS}.")],
+    host: Annotated[str, Option(help="Address to listen on.")] = "127.0.0.1",
+    port: Annotated[int, Option(envvar="PORT", min=0, max=65535, help="Port to listen on; 0: a free one.")] = 8000,
     store: Annotated[
-        str, typer.Option(envvar="CHAT_STORE", help="URL of the log's store; without it, a temporary file.")
+        str, Option(envvar="CHAT_STORE", help="URL of the log's store; without it, a temporary file.")
     ] = "",
-    workers: Annotated[int, typer.Option(min=1, help="Processes that serve; an embedded store allows one.")] = 1,
-    lease: Annotated[float, typer.Option(min=0.1, help="Seconds a user stays online after a renewal.")] = (
-        DEFAULTS.lease_s
-    ),
-    hold: Annotated[float, typer.Option(min=0.1, help="Seconds a long poll is held at most.")] = DEFAULTS.hold_s,
-    ping: Annotated[float, typer.Option(min=0.1, help="Seconds after which an idle connection sends something.")] = (
+    workers: Annotated[int, Option(min=1, help="Processes that serve; an embedded store allows one.")] = 1,
+    lease: Annotated[float, Option(min=0.1, help="Seconds a user stays online after a renewal.")] = DEFAULTS.lease_s,
+    hold: Annotated[float, Option(min=0.1, help="Seconds a long poll is held at most.")] = DEFAULTS.hold_s,
+    ping: Annotated[float, Option(min=0.1, help="Seconds after which an idle connection sends something.")] = (
         DEFAULTS.ping_s
     ),
-    typing: Annotated[float, typer.Option(min=0.1, help="Seconds a typing notice is true.")] = DEFAULTS.typing_s,
-    log_in: Annotated[float, typer.Option(min=0.1, help="Seconds a new socket has to join.")] = DEFAULTS.log_in_s,
-    token: Annotated[float, typer.Option(min=0.1, help="Seconds until a token expires.")] = DEFAULTS.token_s,
-    commands_per_s: Annotated[float, typer.Option(min=0.1, help="Commands of one user that are accepted a second.")] = (
+    typing: Annotated[float, Option(min=0.1, help="Seconds a typing notice is true.")] = DEFAULTS.typing_s,
+    log_in: Annotated[float, Option(min=0.1, help="Seconds a new socket has to join.")] = DEFAULTS.log_in_s,
+    token: Annotated[float, Option(min=0.1, help="Seconds until a token expires.")] = DEFAULTS.token_s,
+    commands_per_s: Annotated[float, Option(min=0.1, help="Commands of one user that are accepted a second.")] = (
         DEFAULTS.commands_per_s
     ),
-    answer_to: Annotated[
-        list[str] | None, typer.Option(envvar="CHAT_HOSTS", help="A further Host name to accept.")
-    ] = None,
-    proxies: Annotated[
-        str, typer.Option(envvar="FORWARDED_ALLOW_IPS", help="Proxies whose X-Forwarded-For counts.")
-    ] = (DEFAULTS.proxies),
-    origin: Annotated[list[str] | None, typer.Option(help="An origin whose pages may call this server.")] = None,
-    web: Annotated[Path | None, typer.Option(help="Serve the browser's client of this folder: clients/web.")] = None,
-    on_demand: Annotated[
-        bool, typer.Option("--on-demand", help="The host runs the server only during a request.")
-    ] = False,
+    answer_to: Annotated[list[str] | None, Option(envvar="CHAT_HOSTS", help="A further Host name to accept.")] = None,
+    proxies: Annotated[str, Option(envvar="FORWARDED_ALLOW_IPS", help="Proxies whose X-Forwarded-For counts.")] = (
+        DEFAULTS.proxies
+    ),
+    origin: Annotated[list[str] | None, Option(help="An origin whose pages may call this server.")] = None,
+    web: Annotated[Path | None, Option(help="Serve the browser's client of this folder: clients/web.")] = None,
+    on_demand: Annotated[bool, Option("--on-demand", help="The host runs the server only during a request.")] = False,
     uvicorn_defaults: Annotated[
-        bool, typer.Option(help="Use uvicorn's own keep-alive and compression, as a variant to compare.")
+        bool, Option(help="Use uvicorn's own keep-alive and compression, as a variant to compare.")
     ] = False,
-    frame_once: Annotated[bool, typer.Option(help="Frame each page once for all sockets, not once for each.")] = False,
-    api: Annotated[str, typer.Option(envvar="CHAT_API", help="Have the API at this address execute commands.")] = "",
-    share_port: Annotated[bool, typer.Option("--share-port", hidden=True, help="Others may listen on it.")] = False,
-    attached: Annotated[bool, typer.Option(help="Stop when standard input closes (for a parent process).")] = False,
-    worker_folder: Annotated[
-        Path | None, typer.Option(hidden=True, help="Folder of the Unix sockets of workers.")
-    ] = None,
+    frame_once: Annotated[bool, Option(help="Frame each page once for all sockets, not once for each.")] = False,
+    api: Annotated[str, Option(envvar="CHAT_API", help="Have the API at this address execute commands.")] = "",
+    share_port: Annotated[bool, Option("--share-port", hidden=True, help="Others may listen on it.")] = False,
+    attached: Annotated[bool, Option(help="Stop when standard input closes (for a parent process).")] = False,
+    worker_folder: Annotated[Path | None, Option(hidden=True, help="Folder of the Unix sockets of workers.")] = None,
 ) -> None:
     """Serve one chat over one transport."""
     http = replace(
