@@ -7,23 +7,18 @@ and written to each transport. Leaves out all but text frames, and depends on uv
 it.
 """
 
+from websockets.frames import Frame, Opcode
 from websockets.http11 import Request
 
 from servers.limited_protocols import LimitedSocket
 
 EXTENSION = "push_or_poll.frames"
 WRITE = "write"
-TEXT_FRAME = 0x81
 
 
 def text_frame(payload: bytes) -> bytes:
     """Return the server's frame that carries this text."""
-    size = len(payload)
-    if size < 126:
-        return bytes((TEXT_FRAME, size)) + payload
-    if size < 1 << 16:
-        return bytes((TEXT_FRAME, 126)) + size.to_bytes(2, "big") + payload
-    return bytes((TEXT_FRAME, 127)) + size.to_bytes(8, "big") + payload
+    return Frame(Opcode.TEXT, payload).serialize(mask=False)
 
 
 class SharedFrame(LimitedSocket):

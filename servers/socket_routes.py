@@ -59,7 +59,7 @@ class SocketSession:
             page = await self._chat.read(room, after or snapshot.cursor)
             await writer.send(text_message(encode(snapshot)))
             reader = Reader(identity, room, connection, page.after)
-            await _until_first_ends(
+            await until_first_ends(
                 self._deliver(reader, writer, counters), self._execute_all(websocket, writer, reader, counters, held)
             )
 
@@ -104,7 +104,7 @@ class SocketSession:
             return encode(Refusal(BadRequest.code, f"frame: {error}", ref)), False
 
 
-async def _until_first_ends(*awaitables: Awaitable[None]) -> None:
+async def until_first_ends(*awaitables: Awaitable[None]) -> None:
     """Wait for the first to end, and raise what it raised; the others are cancelled."""
     tasks = {asyncio.ensure_future(awaitable) for awaitable in awaitables}
     try:

@@ -13,9 +13,10 @@ from matplotlib.figure import Figure
 from notebooks.analysis import wording
 from notebooks.analysis.figures.marks import PART_TINT, bar_rows, grid_of_rows, key, stacked_bar, ticks, transport_name
 from notebooks.analysis.figures.style import GREY, INK, MARGIN_IN, RULE, WIDTH_IN, Placing, label, sheet, tint
+from notebooks.analysis.serverless import is_held
 from notebooks.analysis.shared_store import NAMES, SHARED, Cost, CrossProcess, SharedStore
 from servers import transports
-from servers.transports import Reads, Transport
+from servers.transports import Transport
 
 ROW_IN = 0.4
 NAMES_IN = 1.35
@@ -83,9 +84,8 @@ def draw_cross_process(measured: SharedStore, title: str, subtitle: str) -> Figu
     return figure
 
 
-def depends_on_process(transport: Transport) -> bool:
-    """Return whether a server waits for what another process wrote: not if clients poll, or a service pushes."""
-    return transport.reads is not Reads.POLL and not transport.needs_push_service
+depends_on_process = is_held
+"""Only a server that holds its clients waits for what another process wrote: not if they poll, or a service pushes."""
 
 
 def _difference(transport: Transport, latency: CrossProcess) -> str:

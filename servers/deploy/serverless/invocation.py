@@ -5,7 +5,6 @@ closed the connection: it works, and is billed, to its end (on Vercel functions 
 Only the end of a WebSocket ends both.
 """
 
-import asyncio
 from collections.abc import Callable
 from contextlib import ExitStack, suppress
 
@@ -13,6 +12,7 @@ import h11
 
 from servers.deploy.serverless.edge_connection import EdgeConnection, passed_on
 from servers.deploy.serverless.instance import Instance
+from servers.socket_routes import until_first_ends
 from servers.wire_bytes import WireBytes
 
 UPGRADE_HEADERS = frozenset((b"connection", b"upgrade"))
@@ -80,7 +80,7 @@ async def _relay_response(
                 headers = passed_on(switch.headers, UPGRADE_HEADERS)
                 await client.send_events(h11.InformationalResponse(status_code=101, headers=headers))
                 client.switch()
-                await _tunnel(function, client, frame_counter())
+                await until_first_ends(_pipe(function, client), _pipe(client, function, frame_counter()))
                 return b""
             case h11.InformationalResponse():
                 pass
@@ -88,23 +88,8 @@ async def _relay_response(
                 raise FunctionFailed(f"expected a response, got {other}")
 
 
-async def _tunnel(function: EdgeConnection, client: EdgeConnection, on_data: OnData) -> None:
-    """Pass bytes both tasks until either end closes."""
-    tasks = [
-        asyncio.create_task(_pipe(function, client)),
-        asyncio.create_task(_pipe(client, function, on_data)),
-    ]
-    try:
-        ended, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
-        for task in ended:
-            task.result()
-    finally:
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
-
-
 async def _pipe(source: EdgeConnection, sink: EdgeConnection, on_data: OnData | None = None) -> None:
+    """Pass bytes on until either end closes."""
     with suppress(OSError):
         data = source.http.trailing_data[0] or await source.read()  # what came right behind the handshake
         while data:

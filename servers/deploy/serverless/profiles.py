@@ -1,17 +1,13 @@
-"""What a serverless host promises and forbids, as data: one dated row for each kind of host.
+"""What a serverless host promises and forbids, as data: `profiles.toml` has a dated table for each kind of host.
 
 Teaches that "serverless cannot do WebSockets" is a statement about a year. What stays is a bounded lifetime, no
 affinity, and memory that nobody else sees. Leaves out prices: the cost model knows them.
 """
 
-from dataclasses import dataclass, replace
-
-CLASSIC_LIMITS = "https://github.com/vercel/community/discussions/1813"
-LAMBDA = "https://docs.aws.amazon.com/lambda/latest/dg/lambda-runtime-environment.html"
-CLASSIC_BILL = "https://vercel.com/docs/functions/usage-and-pricing/legacy-pricing"
-FLUID_BILL = "https://vercel.com/docs/functions/usage-and-pricing"
-WEBSOCKETS = "https://vercel.com/docs/functions/websockets"
-LIMITS = "https://vercel.com/docs/functions/limitations"
+import tomllib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,36 +25,15 @@ class Profile:
     websockets: bool
     concurrency: int
     memory_gb: float
-    sources: tuple[str, ...]
-    assumed: tuple[str, ...] = ("idle_s", "instances_max")
+    sources: Sequence[str]
+    assumed: Sequence[str] = ("idle_s", "instances_max")
     idle_s: float = 300.0
     instances_max: int = 10
 
 
-CLASSIC_HOBBY = Profile(
-    name="classic-hobby",
-    as_of="early 2024",
-    max_duration_s=10.0,
-    websockets=False,
-    concurrency=1,
-    memory_gb=1.0,
-    sources=(CLASSIC_LIMITS, CLASSIC_BILL, LAMBDA),
-)
-PROFILES: tuple[Profile, ...] = (
-    CLASSIC_HOBBY,
-    replace(CLASSIC_HOBBY, name="classic-pro", as_of="2023", max_duration_s=60.0),
-    Profile(
-        name="fluid-2026",
-        as_of="2026-10-01",
-        max_duration_s=300.0,
-        websockets=True,
-        concurrency=4,
-        memory_gb=2.0,
-        sources=(WEBSOCKETS, LIMITS, FLUID_BILL),
-        assumed=("idle_s", "instances_max", "concurrency: more than one, by load; no figure is published"),
-    ),
-)
-NAMES = ", ".join(profile.name for profile in PROFILES)
+_LISTED = tomllib.loads(Path(__file__).with_suffix(".toml").read_text(encoding="utf-8"))
+PROFILES = tuple(Profile(name, **row) for name, row in _LISTED.items())
+NAMES = ", ".join(_LISTED)
 
 
 def find(name: str) -> Profile:
