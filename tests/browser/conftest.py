@@ -7,8 +7,7 @@ import pytest
 from playwright.sync_api import Browser
 
 from loadtests.harness.browser import chromium
-from tests.support.demo import running_demo
-from tests.support.demo_window import Window
+from tests.support.demo_window import Window, running_demo
 
 
 class OpenWindow(Protocol):

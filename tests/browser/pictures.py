@@ -12,8 +12,7 @@ from PIL import Image
 from playwright.sync_api import Browser
 
 from loadtests.harness.browser import chromium
-from tests.support.demo import running_demo
-from tests.support.demo_window import Window
+from tests.support.demo_window import Window, running_demo
 
 FOLDER = Path(__file__).parents[2] / "results" / "reference"
 STILLS: dict[str, dict[str, Any]] = {

@@ -9,8 +9,7 @@ from playwright.sync_api import expect
 from servers.demo.lane import LEASE_S
 from servers.transports import TRANSPORTS, Transport
 from tests.browser.conftest import OpenWindow
-from tests.support.demo import running_demo
-from tests.support.demo_window import READY_MS, SEEN_MS
+from tests.support.demo_window import READY_MS, SEEN_MS, running_demo
 
 pytestmark = pytest.mark.process
 

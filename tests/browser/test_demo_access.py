@@ -1,10 +1,10 @@
-"""Everybody can use the demo: axe-core finds nothing serious, and everything fits where it is shown."""
+"""Everybody can use the demo: axe-core finds nothing serious, everything fits, and the tour needs but a keyboard."""
 
 from typing import Any
 
 import pytest
 from axe_playwright_python.base import AXE_FILE_PATH
-from playwright.sync_api import Frame
+from playwright.sync_api import Frame, expect
 
 from tests.browser.conftest import OpenWindow
 from tests.support.demo_window import Window
@@ -14,6 +14,7 @@ pytestmark = pytest.mark.process
 AXE = AXE_FILE_PATH.read_text(encoding="utf-8")
 GRAVE = ("serious", "critical")
 NARROW = {"width": 360, "height": 780}
+STEPS = 7
 
 
 def findings(frame: Frame) -> list[tuple[str, Any]]:
@@ -48,3 +49,24 @@ def test_nothing_is_wider_than_a_narrow_screen(open_window: OpenWindow) -> None:
     with_something_to_see(window, "Ada")
     for frame in window.page.frames:
         assert frame.evaluate("document.documentElement.scrollWidth <= innerWidth"), frame.url
+
+
+def test_the_tour_is_walked_by_keyboard_and_answers_with_this_machines_figures(open_window: OpenWindow) -> None:
+    window = open_window("Eve", "tour")
+    titles = window.walk_tour(STEPS, never=r"\u2013|undefined|NaN")
+    assert len(set(titles)) == STEPS
+    expect(window.page.locator("#tour-button")).to_be_focused()
+
+
+def test_the_tour_can_be_turned_back_left_and_played(open_window: OpenWindow) -> None:
+    page = open_window("Bob").page
+    page.locator("#tour-button").focus()
+    page.keyboard.press("Enter")
+    page.keyboard.press("ArrowRight")
+    page.keyboard.press("ArrowLeft")
+    expect(page.locator("#tour-place")).to_have_text(f"Step 1 of {STEPS}")
+    page.get_by_role("button", name="Play").click()
+    expect(page.locator("#tour-play")).to_have_attribute("aria-pressed", "true")
+    page.locator("#tour-title").focus()
+    page.keyboard.press("Escape")
+    expect(page.locator("#tour")).to_be_hidden()

@@ -11,7 +11,7 @@ from servers.demo.__main__ import WEB
 from servers.transports import TRANSPORTS
 from tests.browser.conftest import OpenWindow
 from tests.browser.test_demo_access import findings
-from tests.support.demo import running_demo
+from tests.support.demo_window import running_demo
 
 pytestmark = pytest.mark.process
 

@@ -1,10 +1,16 @@
-"""The inbox: in whatever order pages arrive, events come out in order, each once, or the inbox reports a gap."""
+"""The inbox: in whatever order pages arrive, events come out in order, each once, or the inbox reports a gap.
+
+And behind it: what a reader has not read yet is bounded in bytes, and in order.
+"""
+
+import asyncio
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from clients.inbox import EARLY_MAX, Inbox
+from clients.unread_events import UnreadEvents
 from servers.core.wire import Cursor, Event, Kind, Page
 
 LOG_END = 12
@@ -15,11 +21,6 @@ def page(after: int, upto: int, epoch: str = "e1") -> Page:
     """Return the page that a server answers from a log in which every sequence number is a message."""
     events = tuple(Event("lobby", seq, Kind.MESSAGE, "u1", "Ada", str(seq), seq) for seq in range(after + 1, upto + 1))
     return Page(epoch, after, upto, events)
-
-
-def hint(at: int) -> Page:
-    """Return what a push service carries in place of an event that is too long for it."""
-    return Page("e1", at, at, ())
 
 
 def feed(inbox: Inbox, *pages: Page) -> list[int]:
@@ -37,7 +38,7 @@ def inbox() -> Inbox:
         ([page(0, 2), page(0, 2)], [1, 2], 2, 1),
         ([page(0, 3), page(1, 5)], [1, 2, 3, 4, 5], 5, 0),
         ([Page("e1", 0, 7, ())], [], 7, 0),
-        ([page(1, 2), hint(1), page(0, 1)], [1, 2], 2, 0),
+        ([page(1, 2), page(1, 1), page(0, 1)], [1, 2], 2, 0),
     ],
     ids=["twice", "overlapping", "omitting events", "hint after an early page"],
 )
@@ -47,16 +48,6 @@ def test_each_event_comes_out_once_and_in_order(
     assert feed(inbox, *pages) == seqs
     assert (inbox.cursor, inbox.behind) == (Cursor("e1", cursor), False)
     assert inbox.redundant_frames == redundant_frames
-
-
-@pytest.mark.parametrize(
-    ("early", "missing", "seqs"), [(page(2, 3), page(0, 2), [1, 2, 3]), (hint(1), page(0, 1), [1])]
-)
-def test_an_inbox_is_behind_until_it_has_all(inbox: Inbox, early: Page, missing: Page, seqs: list[int]) -> None:
-    assert feed(inbox, early) == []
-    assert inbox.behind
-    assert feed(inbox, missing) == seqs
-    assert not inbox.behind
 
 
 def test_too_many_early_pages_are_dropped_and_read_again(inbox: Inbox) -> None:
@@ -83,6 +74,7 @@ def test_an_inbox_lags_behind_a_head_that_it_has_not_reached(inbox: Inbox, head:
 
 
 @given(st.lists(st.tuples(st.integers(0, LOG_END), st.integers(0, LOG_END)).filter(lambda ends: ends[0] <= ends[1])))
+@example([(1, 1), (0, 1)])  # a hint: what a push service carries in place of an event that is too long for it
 def test_any_pages_in_any_order_give_each_event_once_in_order_or_report_a_gap(slices: list[Slice]) -> None:
     inbox = Inbox(Cursor("e1", 0))
     seqs = feed(inbox, *(page(*ends) for ends in slices))
@@ -92,3 +84,28 @@ def test_any_pages_in_any_order_give_each_event_once_in_order_or_report_a_gap(sl
     seqs += feed(inbox, page(inbox.cursor.seq, LOG_END))
     assert seqs == list(range(1, LOG_END + 1))
     assert not inbox.behind
+
+
+def message(text: str) -> Event:
+    return Event("room", 1, Kind.MESSAGE, "ada", "Ada", text, 1_000)
+
+
+@pytest.mark.parametrize(
+    ("text", "least", "most"),
+    [("x" * 4096, 3_000, 4_096), ("x" * 4092 + "\U0001f642", 900, 1_024), ("x", 10_000, 30_000)],
+)
+async def test_it_takes_few_long_events_or_many_short_ones_and_goes_on_when_they_are_read(
+    text: str, least: int, most: int
+) -> None:
+    unread = UnreadEvents()
+    while not unread.full():
+        unread.put_nowait(message(text))
+    assert least < unread.qsize() < most
+    putting = asyncio.create_task(unread.put(message("the next")))
+    await asyncio.sleep(0)
+    assert not putting.done()
+    unread.get_nowait()
+    await putting
+    unread.end()
+    events = [unread.get_nowait() for _ in range(unread.qsize())]
+    assert events[-2:] == [message("the next"), None]

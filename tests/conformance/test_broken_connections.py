@@ -1,7 +1,6 @@
 """A connection that breaks, a server that stops: it costs time, and nothing else, on every transport."""
 
 import asyncio
-import secrets
 import signal
 import socket
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -14,13 +13,14 @@ import pytest
 from clients.conversation import ChatSession
 from clients.http_session import Options
 from servers.core.wire import Kind
-from servers.deploy.child_process import ChildProcess, started
+from servers.deploy.child_process import ChildProcess
 from servers.deploy.relay import Relay
 from servers.transports import Transport
 from tests.conformance.conftest import ServerOf
 from tests.support.chat_harness import DEADLINE_S, OPTIONS, ChatHarness, deliver, events, online, serving, soon, until
 from tests.support.deployments import AnyDeployment
 from tests.support.engines import Engines
+from tests.support.pusher_process import push_service, service_settings
 
 MISSED = 130
 """More than one page holds (100), so that catching up takes several."""
@@ -34,18 +34,10 @@ def server(
     if not transport.needs_push_service:
         yield RelayableServer(transport, server_of(transport, deployment).address, [])
         return
-    env = {"PUSHER_APP_ID": "1", "PUSHER_KEY": "key", "PUSHER_SECRET": secrets.token_hex(8)}
-    with (
-        socket.create_server(("127.0.0.1", 0)) as listener,
-        started(["servers.pusher_service", "--port", "0"], env=env) as service,
-        deployment.serving(transport, engines, env=env | relay_at(listener)) as server,
-    ):
-        yield RelayableServer(transport, server.address, [(lambda: service.address, listener)])
-
-
-def relay_at(listener: socket.socket) -> dict[str, str]:
-    host, port = listener.getsockname()
-    return {"PUSHER_HOST": host, "PUSHER_PORT": str(port)}
+    with socket.create_server(("127.0.0.1", 0)) as listener, push_service() as service:
+        env = service_settings(f"http://127.0.0.1:{listener.getsockname()[1]}")
+        with deployment.serving(transport, engines, env=env) as server:
+            yield RelayableServer(transport, server.address, [(lambda: service.address, listener)])
 
 
 @dataclass(frozen=True)

@@ -1,8 +1,14 @@
-"""Messages: in order, none lost, none twice, on every transport."""
+"""Messages: in order, none lost, none twice, and counted by the server, on every transport."""
 
 import asyncio
+from functools import reduce
+from operator import getitem
 
+import httpx
+
+from clients.http_session import tls_context
 from servers.core.wire import Kind
+from servers.transports import Commands
 from tests.support.chat_harness import ChatHarness, deliver, events
 
 EACH = 10
@@ -66,3 +72,25 @@ async def test_rooms_do_not_receive_each_others_events(harness: ChatHarness) -> 
     async with harness.joined("Ada") as (ada,), elsewhere.joined("Bob") as (bob,):
         await bob.send("elsewhere")
         await deliver("here", ada, ada)
+
+
+async def test_a_server_counts_what_it_did(harness: ChatHarness) -> None:
+    async with httpx.AsyncClient(base_url=harness.address, trust_env=False, verify=tls_context()) as http:
+        before = (await http.get("/stats")).json()
+        async with harness.joined("Ada", "Bob") as (ada, bob):
+            for n in range(EACH):
+                await deliver(str(n), ada, ada, bob)
+            stats = (await http.get("/stats")).json()
+
+    def more(*path: str) -> int:
+        return int(reduce(getitem, path, stats)) - int(reduce(getitem, path, before))
+
+    is_by_frames = harness.transport.commands is Commands.FRAMES
+    assert (more("command_frames") if is_by_frames else more("requests", "send")) == EACH
+    if "events_delivered" in stats:  # a serverless host does not see events
+        published = more("published")
+        assert published >= (EACH if harness.transport.needs_push_service else 0)
+        assert more("events_delivered") + 2 * published >= 2 * EACH
+        assert more("publish_failures") == 0
+    assert stats["wire"]["connections_open"] >= 2
+    assert more("wire", "http", "received") > 0

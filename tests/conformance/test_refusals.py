@@ -102,6 +102,12 @@ async def test_a_cursor_that_leads_nowhere_is_refused(harness: ChatHarness) -> N
         assert await raw.join(ada.account.token, after=f"{epoch}.{head}") == OK
 
 
+async def test_a_conversation_ends_when_its_token_does(transport: Transport, serve: Serve) -> None:
+    with serve("--token", "1") as running, pytest.raises(Refused, match="unauthenticated"):
+        async with ChatHarness(transport, running.address).joined("Ada") as (ada,):
+            await events(ada, 1_000)
+
+
 async def test_a_room_must_be_joined_before_it_is_spoken_in(harness: ChatHarness) -> None:
     async with harness.joined("Ada") as (ada,):
         elsewhere = ChatHarness(harness.transport, harness.address)

@@ -6,10 +6,9 @@ import pytest
 
 from loadtests.accounts.accounting import account
 from loadtests.accounts.deliveries import resolved, true_until_ms
-from loadtests.accounts.rows import KINDS, LogEntry, Received, Sent, Session, Window
-from loadtests.accounts.samples import Samples
+from loadtests.accounts.rows import KINDS, LogEntry, Received, Sent, Session
 from servers.core.wire import Kind
-from tests.support.loadtest_rows import BOTH, BOTH_STAY, made, received, seen
+from tests.support.loadtest_rows import BOTH, BOTH_STAY, made, noted, received, seen
 
 TWO = [(0, 1), (0, 2)]
 PRESENCE, TYPING = KINDS.index(Kind.PRESENCE), KINDS.index(Kind.TYPING)
@@ -52,14 +51,6 @@ def test_the_same_event_in_two_stays_is_no_duplicate_but_was_not_due_in_the_seco
 
 def presence(seq: int, sender: int, at_ms: int) -> LogEntry:
     return seen(seq, Kind.PRESENCE, sender, at_ms)
-
-
-def noted(sessions: list[Session], *rows: Sent | LogEntry | Received) -> Samples:
-    """Return what a generator has noted of Ann and Bob."""
-    noted = Samples(window=Window(101.0, 111.0), user_ids={0: "ann", 1: "bob"}, sessions=list(sessions))
-    for row in rows:
-        noted.add(row)
-    return noted
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ import asyncio
 import json
 from pathlib import Path
 from time import perf_counter
+from unittest.mock import Mock
 
 import pytest
 
@@ -47,26 +48,19 @@ def test_the_newest_calibration_of_this_machine_is_quoted(tmp_path: Path) -> Non
     assert record.on_record(tmp_path) == record.NONE_ON_RECORD
 
 
-class Recipient(asyncio.Queue[int]):
-    """Listens to a room, and records like a socket would."""
-
-    def __init__(self, room: Room) -> None:
-        super().__init__()
-        self._room = room
-
-    def deliver(self, page: Page, encoded: bytes) -> None:
-        self._room.record(page, "bob")
-        for event in page.events:
-            self.put_nowait(event.seq)
-
-
 async def test_the_stub_holds_every_message_for_its_delay_and_keeps_the_order() -> None:
-    room = Room("room-0", 0.005, log := StubLog())
-    room.listeners.add(recipient := Recipient(room))
+    room, received = Room("room-0", 0.005, log := StubLog()), asyncio.Queue[int]()
+
+    def deliver(page: Page, encoded: bytes) -> None:
+        room.record(page, "bob")
+        for event in page.events:
+            received.put_nowait(event.seq)
+
+    room.listeners.add(Mock(deliver=deliver))
     acks = [room.send(Send(client_id=str(number), text="hi"), "ann", perf_counter()) for number in range(3)]
     assert room.after(0).events == ()
     async with asyncio.timeout(5):
-        assert [await recipient.get() for _ in acks] == [ack.seq for ack in acks] == [1, 2, 3]
+        assert [await received.get() for _ in acks] == [ack.seq for ack in acks] == [1, 2, 3]
     arrived = {seq: moment_s for _, seq, moment_s in log.arrived}
     assert all(moment_s - arrived[seq] >= 0.005 for _, seq, _, moment_s in log.handed_out)
 

@@ -37,13 +37,15 @@ def test_two_runs_of_one_minute_have_a_folder_each(tmp_path: Path) -> None:
 
 @pytest.mark.process
 @pytest.mark.parametrize(
-    ("deliveries", "status"), [(BOTH, 0), (BOTH[:1], compare.FAILED)], ids=["all well", "a delivery was lost"]
+    ("deliveries", "late_s", "status"), [(BOTH, 0.0, 0), (BOTH[:1], 0.0, compare.FAILED), (BOTH, 1.0, 0)]
 )
-def test_only_a_loss_fails_it(
-    deliveries: list[Received], status: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_only_a_loss_fails_it_and_neither_that_nor_a_lag_is_charted(
+    deliveries: list[Received], late_s: float, status: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    measure_by(monkeypatch, lambda *_: cell(deliveries))
+    measure_by(monkeypatch, lambda *_: cell(deliveries, late_s))
+    monkeypatch.setattr(compare.Run, "analyse", analyse := Mock(return_value=[]))
     assert compare.compare_transports(SCENARIO, TRANSPORTS[:1], tmp_path) == status
+    assert analyse.called == (deliveries == BOTH and not late_s)
     assert [row["delivered"] for row in cells_below(tmp_path)] == [str(len(deliveries))], "a void cell is kept"
 
 
@@ -63,13 +65,6 @@ def test_failed_charts_fail_a_kept_run(tmp_path: Path, monkeypatch: pytest.Monke
     monkeypatch.setattr(compare, "ANALYSIS_S", 0.0)
     assert compare.compare_transports(SCENARIO, TRANSPORTS[:1], tmp_path) == compare.FAILED
     assert not manifest_below(tmp_path)["partial"]
-
-
-@pytest.mark.process
-def test_a_lag_is_no_chart_nor_failure(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    measure_by(monkeypatch, lambda *_: cell(BOTH, late_s=1.0))
-    monkeypatch.setattr(compare.Run, "analyse", lambda *_: pytest.fail("there is nothing to chart"))
-    assert compare.compare_transports(SCENARIO, TRANSPORTS[:1], tmp_path) == 0
 
 
 @pytest.mark.parametrize(("users", "room_size"), [(4, 4), (7, 7), (15, 5), (24, 8), (40, 10), (13, 10)])

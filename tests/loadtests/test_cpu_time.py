@@ -3,8 +3,6 @@
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 
 import psutil
 import pytest
@@ -55,22 +53,17 @@ input()
 """
 
 
-@contextmanager
-def host() -> Iterator[tuple[int, int]]:
-    """Run a process of which one child has worked and ended, and another has worked and lives; yields two pids."""
-    process = subprocess.Popen([sys.executable, "-c", HOST], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-    with process:
-        assert process.stdin is not None and process.stdout is not None
-        yield process.pid, int(process.stdout.readline())
-        process.stdin.write("\n")
-
-
 def test_a_listed_process_answers_for_what_it_started_even_when_that_has_ended_and_for_nothing_listed() -> None:
-    with host() as (pid, below):
+    """One child of a process has worked and ended, and another has worked and lives."""
+    host = subprocess.Popen([sys.executable, "-c", HOST], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    with host:
+        assert host.stdin is not None and host.stdout is not None
+        pid, below = host.pid, int(host.stdout.readline())
         parts = [Parts({"api": pid}), Parts({"api": pid, "push_service": below}), Parts({"host": pid})]
         whole_s, apart_s, tended_s = (each.used_s() for each in parts)
         whole, apart, tended = (each.resident_bytes() for each in parts)
         started = psutil.Process(below).memory_info().rss
+        host.stdin.write("\n")
     assert whole_s["api_cpu_s"] >= 2 * WORKED_S - 2 * TICK_S
     assert (whole_s["push_service_cpu_s"], whole_s["store_cpu_s"], parts[0].has_store) == (0, 0, False)
     assert whole["api_rss_bytes"] > 1.5 * started > whole["push_service_rss_bytes"] == 0

@@ -1,4 +1,4 @@
-"""The full run: its order, its repeats, where it stops, and that it goes on where it was interrupted."""
+"""The scenarios, and the full run: its order and time, its repeats, where it stops, and how it is resumed."""
 
 import gzip
 from dataclasses import replace
@@ -7,12 +7,12 @@ from unittest.mock import Mock
 
 import pytest
 
-from loadtests import compare
+from loadtests import choices, compare
 from loadtests.accounts.cell import Cell
 from loadtests.accounts.predictions import Limit, limit_of
 from loadtests.harness.children import NotMeasured, Overloaded
 from loadtests.reports.run_folder import RunFolder
-from loadtests.scenarios import Scenario, full_plan, shuffled, still_due
+from loadtests.scenarios import SCENARIOS, Scenario, find, full_plan, shuffled, still_due
 from results.schema import CELLS_FILE, DELIVERIES_FILE, KINDS_FILE
 from servers.transports import TRANSPORTS
 from tests.support.loadtest_rows import BOTH, PAIR, PLANNED, cell
@@ -20,6 +20,8 @@ from tests.support.loadtest_run import manifest_below, measure_by
 
 STEPS = Scenario("steps", "How many?", tuple(replace(PAIR, point=name) for name in "abc"), up_to_limit=True)
 TALK = Scenario("talk", "How fast?", (PAIR,), repeats=2)
+FULL_RUN_S = 2 * 3600.0 / 5
+DELIVERIES_PER_S_MAX = 1000  # a generator process holds that much on every transport
 RUN = {"measured_code": {"servers": "c0ffee"}, "machine": {}, "workloads": [], "transports": ["short_polling"]}
 
 
@@ -31,6 +33,33 @@ def in_full(folder: Path, *scenarios: Scenario) -> int:
 def cells_of(*scenarios: Scenario) -> list[Cell]:
     """Return what might be measured of each, in the order of a full run."""
     return [cell(BOTH, planned=planned) for planned in full_plan(scenarios, TRANSPORTS[:1])]
+
+
+def test_a_full_run_of_all_scenarios_takes_at_most_two_hours_for_five_transports() -> None:
+    about_s = sum(planned.workload.about_s for planned in full_plan(SCENARIOS, TRANSPORTS))
+    assert about_s <= FULL_RUN_S * len(TRANSPORTS)
+
+
+@pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda row: row.name)
+def test_every_scenario_has_a_question_and_fills_its_rooms(scenario: Scenario) -> None:
+    assert scenario.question.endswith("?")
+    assert [row.name for row in SCENARIOS].count(scenario.name) == 1
+    assert len({load.point for load in scenario.workloads}) == len(scenario.workloads)
+    for load in scenario.workloads:
+        assert load.users % load.room_size == 0
+        assert scenario.up_to_limit or load.users * load.rate_per_s * load.room_size <= DELIVERIES_PER_S_MAX
+
+
+def test_a_scenario_for_one_transport_is_planned_for_that_one_only() -> None:
+    planned = find("interval_sweep").planned(TRANSPORTS)
+    assert {one.transport.slug for one in planned} == {"short_polling"}
+    assert len({one.workload.poll_interval_s for one in planned}) == len(planned) == 5
+
+
+def test_a_changed_field_changes_every_load_of_a_scenario() -> None:
+    changed = choices.with_changes(find("distance"), {"users": 20})
+    assert [load.users for load in changed.workloads] == [20] * 4
+    assert [load.one_way_delay_s for load in changed.workloads] == [0.0, 0.02, 0.05, 0.1]
 
 
 def test_everything_is_done_once_before_anything_is_done_twice_with_another_seed_for_all() -> None:

@@ -15,13 +15,12 @@ from loadtests.harness.cores import Cores
 from loadtests.harness.provisioned_store import SHARED, StoreChoice
 from loadtests.plan.workload import Workload
 from results.schema import CROSS_PROCESS
-from servers.core.store import open_store
-from servers.core.wire import Draft, Kind
 from servers.deploy.empty_database import empty_database
 from servers.redaction import without_passwords
 from servers.transports import TRANSPORTS, find
 from tests.support.engines import Engines
 from tests.support.loadtest_run import compared
+from tests.support.stores import draft, opened
 
 ANYWHERE = Cores(None, None)
 LOAD = Workload(users=8, room_size=4, rate_per_s=1.0, measured_s=2.0, poll_interval_s=0.5)
@@ -91,14 +90,6 @@ def test_a_password_gets_neither_into_the_manifest_nor_into_a_refusal() -> None:
         assert "secret" not in str(refused.value)
 
 
-async def append_first(url: str) -> None:
-    """Append an event to a log that must be empty."""
-    store = await open_store(url)
-    event = await store.append("room", Draft(Kind.MESSAGE, "ada", "Ada", "hello", 1, "1"))
-    await store.close()
-    assert event.seq == 1
-
-
 @pytest.mark.process
 @pytest.mark.parametrize("scheme", SHARED)
 async def test_an_engine_that_runs_lends_an_empty_database_again_and_again(scheme: str, engines: Engines) -> None:
@@ -107,7 +98,8 @@ async def test_an_engine_that_runs_lends_an_empty_database_again_and_again(schem
         with empty_database(url) as (lent, facts):
             assert lent.startswith(f"{scheme}://")
             assert facts["pids"] == {}
-            await append_first(lent)
+            async with opened(lent, 1) as (store,):
+                assert (await store.append("room", draft("hello"))).seq == 1
             if scheme == "redis":
                 with pytest.raises(ValueError, match="name an empty one"), empty_database(url):
                     pass

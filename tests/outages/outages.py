@@ -3,7 +3,6 @@
 import asyncio
 import json
 import os
-import secrets
 import signal
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -16,6 +15,7 @@ from servers.deploy.deployments import DEPLOYMENTS, Deployment, find
 from servers.deploy.relay import Relay
 from tests.outages.outcome import Outcome, outcome_of
 from tests.outages.people import Size, crowd
+from tests.support.pusher_process import push_service, service_settings
 
 OUTAGE_S = 5.0
 
@@ -137,9 +137,8 @@ async def deploy(outage: Outage) -> AsyncIterator[Deployed]:
     async with AsyncExitStack() as stack:
         env, link = dict[str, str](), None
         if outage.failure is vendor_unreachable:
-            env |= {"PUSHER_APP_ID": "1", "PUSHER_KEY": "key", "PUSHER_SECRET": secrets.token_hex(8)}
-            service = stack.enter_context(started(["servers.pusher_service", "--port", "0"], env=env))
+            service = stack.enter_context(push_service())
             link = await stack.enter_async_context(Relay(lambda: service.address))
-            env |= {"PUSHER_HOST": "127.0.0.1", "PUSHER_PORT": str(link.port)}
+            env = service_settings(link.address)
         command = ["servers", "deploy", outage.deployment.name, "--port", "0"]
         yield Deployed(stack.enter_context(started(command, env=env)), link)

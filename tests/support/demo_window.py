@@ -1,9 +1,14 @@
-"""A window of the demo, as a person uses it: what they write, press and see."""
+"""The demo, and a window of it as a person uses it: what they write, press and see."""
 
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 from urllib.parse import urlsplit
 
 from playwright.sync_api import Browser, ConsoleMessage, Frame, Locator, Page, Request, expect
+
+from servers.deploy.child_process import started
 
 READY_MS = 60_000
 STEP_MS = 60_000
@@ -12,6 +17,13 @@ STEP_MS = 60_000
 SEEN_MS = 30_000
 NETWORK = ("Failed to load resource", "WebSocket connection to")
 """How a browser itself reports a lost connection; a page cannot prevent that."""
+
+
+@contextmanager
+def running_demo(web: Path | None = None) -> Iterator[str]:
+    """Run the demo until the block ends; yields the address of its page. web: in place of clients/web."""
+    with started(["servers.demo", "--port", "0", *(["--web", str(web)] if web else [])]) as demo:
+        yield demo.address
 
 
 class Window:

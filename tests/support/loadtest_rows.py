@@ -37,17 +37,16 @@ def seen(
 BOTH_STAY = [Session(room=0, user=0, number=0, start=0), Session(room=0, user=1, number=0, start=0)]
 
 
-def samples(messages: list[Sent], deliveries: list[Received], late_s: float = 0.0) -> Samples:
-    noted = Samples(window=Window(101.0, 111.0), user_ids={0: "ann", 1: "bob"}, sessions=list(BOTH_STAY))
-    for message in messages:
-        noted.add(message)
-    for delivery in deliveries:
-        noted.add(delivery)
-    for seq in {delivery.seq for delivery in deliveries}:
-        noted.add(seen(seq))
-    for _ in range(100):
-        noted.add(Tick(101.0, 101.0 + late_s))
+def noted(sessions: list[Session], *rows: Sent | Received | LogEntry | Tick) -> Samples:
+    noted = Samples(window=Window(101.0, 111.0), user_ids={0: "ann", 1: "bob"}, sessions=list(sessions))
+    for row in rows:
+        noted.add(row)
     return noted
+
+
+def samples(messages: list[Sent], deliveries: list[Received], late_s: float = 0.0) -> Samples:
+    log = map(seen, {delivery.seq for delivery in deliveries})
+    return noted(BOTH_STAY, *messages, *deliveries, *log, *[Tick(101.0, 101.0 + late_s)] * 100)
 
 
 def counted(up: int, down: int, around: int = 5) -> ClientBytes:

@@ -7,7 +7,7 @@ import httpx
 import pytest
 
 from servers.transports import TRANSPORTS
-from tests.support.demo import running_demo
+from tests.support.demo_window import running_demo
 
 pytestmark = pytest.mark.process
 DEADLINE_S = 20.0

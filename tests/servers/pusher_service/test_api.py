@@ -35,21 +35,6 @@ def test_an_event_reaches_every_subscriber_encoded_once_and_its_data_untouched(h
     assert [send.to for send in harness.sent] == [clients]
 
 
-def test_an_event_goes_to_each_of_its_channels_once(harness: PusherHarness) -> None:
-    both, one = harness.connect("a", "b"), harness.connect("b")
-    harness.publish(channels=["a", "b", "a", "nobody"])
-    assert [frame["channel"] for frame in harness.take(both)] == ["a", "b"]
-    assert [frame["channel"] for frame in harness.take(one)] == ["b"]
-
-
-def test_the_excluded_socket_gets_nothing_and_an_unknown_one_excludes_nobody(harness: PusherHarness) -> None:
-    sender, other = harness.connect("a"), harness.connect("a")
-    harness.publish(channel="a", socket_id=sender)
-    assert (len(harness.take(sender)), len(harness.take(other))) == (0, 1)
-    harness.publish(channel="a", socket_id="999.999")
-    assert (len(harness.take(sender)), len(harness.take(other))) == (1, 1)
-
-
 @pytest.mark.parametrize(
     "events",
     [

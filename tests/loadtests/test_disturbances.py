@@ -1,0 +1,185 @@
+"""Real loads with something in their way: relays, a distance, a second of stall, a restart of the server."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
+from copy import deepcopy
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from statistics import quantiles
+from time import perf_counter, sleep
+from types import SimpleNamespace
+from typing import Any
+
+import psutil
+import pytest
+
+from loadtests.accounts.rows import Reconnection
+from loadtests.accounts.wire_bytes import WireBytes
+from loadtests.harness import server_counters
+from loadtests.harness.cores import Cores
+from loadtests.harness.distance import ClientAddresses
+from loadtests.harness.generator import generating
+from loadtests.harness.measurement import measure
+from loadtests.harness.restarts import NO_STORM, OUTLASTED, Storm
+from loadtests.harness.server_counters import ServerCounters
+from loadtests.harness.server_probe import Probe, Server, serving
+from loadtests.plan.workload import Workload
+from loadtests.scenarios import Planned
+from loadtests.targets.target import OurServers
+from results.schema import CELLS
+from servers.deploy.child_process import python_module
+from servers.transports import TRANSPORTS, find
+
+pytestmark = [pytest.mark.process, pytest.mark.xdist_group("measuring")]
+
+LOAD = Workload(users=4, room_size=2, rate_per_s=2.0, measured_s=1.0, poll_interval_s=0.25)
+STALLED = Workload(users=8, room_size=4, rate_per_s=4.0, measured_s=3.0, poll_interval_s=0.5)
+RESTARTED = Workload(users=8, room_size=4, rate_per_s=1.0, poll_interval_s=0.5, measured_s=5.0, restart_at_s=1.0)
+STALL_S = 1.0
+DEADLINE_S = 20.0
+SLUGS = [row.slug for row in TRANSPORTS]
+Counts = tuple[WireBytes, WireBytes, WireBytes]
+
+
+@contextmanager
+def counting(address: str) -> Iterator[tuple[str, Callable[[], WireBytes]]]:
+    """Put a relay without delay before a server; yield its address, and what ends it and returns its byte counts."""
+    command = python_module("loadtests.harness.relay", "--to", address.removeprefix("http://"))
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as relay:
+        assert relay.stdout is not None
+
+        def carried() -> WireBytes:
+            totals = json.loads(relay.communicate(timeout=DEADLINE_S)[0])
+            return WireBytes(totals["up_bytes"], totals["down_bytes"])
+
+        yield json.loads(relay.stdout.readline())["address"], carried
+
+
+def counts(folder: Path, slug: str) -> Counts:
+    """Run a short load through counting relays; return what the generator, the relays and the servers counted."""
+    with ExitStack() as stack:
+        server = stack.enter_context(serving(slug, None, folder / f"{slug}.log"))
+        links = [stack.enter_context(counting(at)) for at in (server.address, server.push_service) if at]
+        addresses = [address for address, _ in links]
+        clients = ClientAddresses(addresses[0], addresses[1] if len(addresses) > 1 else "")
+        generator = stack.enter_context(generating(OurServers().locust_file(slug), clients, LOAD, None, folder))
+        assert generator.await_window()
+        client = generator.await_samples().client_bytes
+        assert client is not None
+        relayed = WireBytes()
+        for _, carried in links:
+            relayed = relayed.plus(carried())
+        return client.total, relayed, Probe(server, os.getpid(), ServerCounters).read_bytes()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="TCP_INFO is Linux's")
+def test_kernel_relay_and_server_count_the_same_bytes_of_every_transport(tmp_path: Path) -> None:
+    """All run at once, since only bytes are looked at."""
+    with ThreadPoolExecutor(len(SLUGS)) as pool:
+        found = dict(zip(SLUGS, pool.map(partial(counts, tmp_path), SLUGS), strict=True))
+    for slug, (kernel, relay, server) in found.items():
+        assert (kernel, relay) == (server, server), slug
+        assert min(kernel) > 1000
+
+
+def test_a_distance_shows() -> None:
+    """From the sender to the API, on to the push service, and to the recipient."""
+    load = replace(LOAD, one_way_delay_s=0.02, push_link_delay_s=0.03)
+    cell = measure(Planned(find("pusher_adapter"), "test", load), Cores(None, None), lambda _: None)
+    assert cell.verdict.adds_up
+    assert min(row.received_s - row.sent_s for row in cell.deliveries) >= 0.07
+    assert cell.latency_ms(50) >= 70
+    assert "over all" not in cell.verdict.reason
+
+
+def test_a_second_of_stall_shows_in_full_and_nothing_is_lost(tmp_path: Path) -> None:
+    """Coordinated omission: a generator that waits for responses sends nothing while the server stalls.
+
+    Measured from the actual send, that shows as one slow response for each user. Measured from the intended send, every
+    message that was due during the stall is late.
+    """
+    file = OurServers().locust_file("raw_websocket")
+    with (
+        serving("raw_websocket", None, tmp_path / "server.log") as server,
+        generating(file, ClientAddresses(server.address), STALLED, None, tmp_path) as generator,
+    ):
+        window = generator.await_window()
+        assert window is not None
+        sleep(max(0.0, window.start_s + 1.0 - perf_counter()))
+        os.kill(server.pids["api"], signal.SIGSTOP)
+        try:
+            while psutil.Process(server.pids["api"]).status() != psutil.STATUS_STOPPED:
+                pass
+            began_s = perf_counter()
+            sleep(STALL_S)  # the stall itself
+        finally:
+            ended_s = perf_counter()
+            os.kill(server.pids["api"], signal.SIGCONT)
+        samples = generator.await_samples()
+    assert (samples.send_failures, samples.troubles) == (0, [])
+    due_s = {(row.room, row.seq): row.intended_s for row in samples.actions() if window.contains(row.intended_s)}
+    came = [row for row in samples.deliveries() if (row.room, row.seq) in due_s]
+    assert quantiles([row.received_s - due_s[row.room, row.seq] for row in came], n=100)[98] > 0.75 * STALL_S
+    late_s = [row.received_s for row in came if began_s < due_s[row.room, row.seq] < ended_s]
+    assert min(late_s) >= ended_s, "each took until the end of the stall, at least"
+    # Measured from the actual send, most of it would be hidden: each user waits for an acknowledgement, so at most one
+    # message of each is sent in the stall.
+    sent_s = [row.sent_s for row in samples.actions() if began_s < row.intended_s < ended_s]
+    assert sum(moment_s < ended_s for moment_s in sent_s) <= STALLED.users < len(sent_s)
+
+
+def test_after_a_restart_everyone_reconnected_by_one_request_and_every_message_came_exactly_once() -> None:
+    """The generator may lag on a busy machine, so only counts are tested."""
+    restarted = measure(Planned(find("raw_websocket"), "churn", RESTARTED), Cores(None, None), lambda _: None)
+    figures = restarted.figures
+    assert restarted.verdict.adds_up, restarted.verdict.reason
+    assert figures["delivered"] == figures["expected"] == 4 * restarted.number("messages") > 0
+    assert figures["storm_returns"] == RESTARTED.users
+    assert figures["storm_requests"] == RESTARTED.users or OUTLASTED in restarted.verdict.reason
+    assert 0 <= restarted.number("storm_p50_s") <= restarted.number("storm_max_s")
+    counted = [column.name for column in CELLS if column.dtype == "int64"]
+    assert {name: type(figures[name]) for name in counted} == dict.fromkeys(counted, int)
+
+
+def test_what_both_servers_counted_is_added_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    """But for the connections, which are those of the new one, and for what an idle one counts of itself."""
+    counted = {"http://old": counters(upkeep=8, frames=5), "http://new": counters(upkeep=3, frames=2)}
+    monkeypatch.setattr(server_counters, "StatsReader", lambda at: SimpleNamespace(read=lambda: deepcopy(counted[at])))
+    probe = Probe(Server("http://old", "", {"api": os.getpid()}, {}), os.getpid(), ServerCounters)
+    before = probe.read()
+    counted["http://old"]["command_frames"] += 4
+    probe.follow_restart(Server("http://new", "", {"api": os.getpid()}, {}), probe.read())
+    counted["http://new"]["command_frames"] += 1
+    spent = probe.difference(before, probe.read())
+    assert (spent["command_frames"], spent["requests_upkeep"], spent["connections"]) == (4 + 2 + 1, 3, 1)
+    assert spent["server_up_bytes"] == 110
+
+
+def counters(upkeep: int, frames: int) -> dict[str, Any]:
+    """Return what a server counts that has one connection, on which 110 bytes came and 130 went."""
+    wire = {"http": {"received": 10, "sent": 30}, "websocket": {"received": 100, "sent": 100}, "connections_open": 1}
+    requests = {"send": 0, "receive": 0, "upkeep": upkeep}
+    return {"requests": requests, "command_frames": frames, "empty_answers": 0, "wire": wire}
+
+
+def test_a_storm_is_timed_from_when_the_server_was_ready() -> None:
+    returns = [Reconnection(0, 9.0, 9.9, 1), Reconnection(1, 9.0, 11.0, 2), Reconnection(2, 9.5, 13.0, 3)]
+    found = Storm(ready_s=10.0, requests_before=5.0).figures(returns, {"requests_upkeep": 8.0})
+    expected = {"returns": 3, "p50_s": 1.0, "p95_s": 2.8, "max_s": 3.0, "requests": 3.0}
+    assert found == pytest.approx({f"storm_{name}": figure for name, figure in expected.items()})
+
+
+def test_lines_that_are_back_only_after_the_servers_were_read_make_the_storm_doubtful() -> None:
+    storm = Storm(ready_s=10.0, requests_before=5.0)
+    returns = [Reconnection(0, 9.0, 11.0, 1), Reconnection(1, 9.0, 13.0, 2)]
+    assert storm.doubts(returns, read_s=13.0) == []
+    assert storm.doubts(returns, read_s=12.9) == [f"1 of 2 connections were back only after the window: {OUTLASTED}"]
+    assert NO_STORM.doubts(returns, read_s=10.0) == []
+    assert set(NO_STORM.figures([], {"requests_upkeep": 8.0}).values()) == {0}

@@ -1,0 +1,103 @@
+"""The official clients against the push service: as its README points them at it, and pusher-js over each transport."""
+
+import json
+import re
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from urllib.parse import parse_qs
+
+import pusher
+import pytest
+
+from servers.shortest.processes import Process, line_of, running
+from tests.support.guest import receive
+from tests.support.pusher_process import DEADLINE_S, ENV, open_connection, push_service, subscribe
+from tests.support.shortest_harness import QuietHandler, http_server
+
+pytestmark = pytest.mark.process
+
+ROOT = Path(__file__).parents[3]
+README = (ROOT / "servers" / "pusher_service" / "README.md").read_text(encoding="utf-8")
+NPM = {"pusher-js": ROOT / "clients" / "web", "pusher": ROOT / "servers" / "shortest" / "javascript"}
+THEN = {
+    "pusher-js": 'const channel = client.subscribe("news");'
+    'channel.bind("pusher:subscription_succeeded", () => console.log("subscribed"));'
+    'channel.bind("hello", (data) => { console.log(data); client.disconnect(); });',
+    "pusher": 'api.trigger("news", "hello", "by npm");',
+}
+SCRIPT = Path(__file__).with_name("subscribe.mjs")
+FORBIDDEN = "private-secrets"
+
+
+def lines(language: str, needle: str) -> str:
+    """Return the README's block of a language that contains some text."""
+    found: str
+    (found,) = (block for block in re.findall(rf"```{language}\n(.*?)```", README, re.DOTALL) if needle in block)
+    return found
+
+
+def script(package: str, block: str, port: str) -> list[str]:
+    """Return the command that runs a block as it stands, but for the port, with a package of npm."""
+    named = "".join(f"const {name} = {json.dumps(value)};" for name, value in ENV.items())
+    return ["node", "-e", f'{named}const Pusher = require("{package}");{block.replace("8300", port)}{THEN[package]}']
+
+
+def test_what_the_readme_says_connects_each_official_client() -> None:
+    with push_service() as service, open_connection(service.address) as (witness, socket_id):
+        port = service.address.rpartition(":")[2]
+        subscribe(witness, socket_id, "news")
+        given = {"pusher": pusher, **ENV}
+        exec(lines("python", "pusher.Pusher").replace("8300", port), given)
+        given["api"].trigger("news", "hello", "by PyPI")  # type: ignore[attr-defined]
+        subprocess.run(script("pusher", lines("js", "appId"), port), cwd=NPM["pusher"], check=True, timeout=DEADLINE_S)
+        assert [receive(witness)["data"] for _ in range(2)] == ["by PyPI", "by npm"]
+        browser = script("pusher-js", lines("js", "wsHost"), port)
+        with subprocess.Popen(browser, cwd=NPM["pusher-js"], stdout=subprocess.PIPE, text=True) as client:
+            assert client.stdout is not None and client.stdout.readline() == "subscribed\n"
+            given["api"].trigger("news", "hello", "to pusher-js")  # type: ignore[attr-defined]
+            assert client.communicate(timeout=DEADLINE_S)[0] == "to pusher-js\n"
+
+
+@contextmanager
+def auth_endpoint(api: pusher.Pusher) -> Iterator[str]:
+    """Serve what an API serves to pusher-js: a form with socket and channel comes in, a signature goes out."""
+
+    class Authorize(QuietHandler):
+        def do_POST(self) -> None:  # noqa: N802 (the library's name)
+            form = parse_qs(self.rfile.read(int(self.headers["Content-Length"])).decode())
+            (channel,), (socket_id,) = form["channel_name"], form["socket_id"]
+            self.send_response(403 if channel == FORBIDDEN else 200)
+            self.end_headers()
+            self.wfile.write(json.dumps(channel != FORBIDDEN and api.authenticate(channel, socket_id)).encode())
+
+    with http_server(Authorize) as address:
+        yield f"{address}/auth"
+
+
+@contextmanager
+def pusher_js(address: str, endpoint: str, channel: str, transport: str = "ws") -> Iterator[Process]:
+    """Run the script under node until the block ends; fails, never skips, when pusher-js is not installed."""
+    host, _, port = address.removeprefix("http://").partition(":")
+    wanted = {"key": ENV["PUSHER_KEY"], "host": host, "port": int(port), "transport": transport}
+    wanted |= {"authEndpoint": endpoint, "channel": channel, "event": "message"}
+    with running(["node", str(SCRIPT), json.dumps(wanted)]) as process:
+        yield process
+
+
+@pytest.mark.parametrize("transport", ["ws", "xhr_streaming", "xhr_polling"])
+def test_pusher_js_receives_what_the_official_library_publishes(
+    transport: str, address: str, api: pusher.Pusher
+) -> None:
+    with auth_endpoint(api) as endpoint, pusher_js(address, endpoint, "private-room", transport) as client:
+        assert json.loads(line_of(client))["happened"] == "subscribed"
+        api.trigger("private-room", "message", {"body": "Grüße", "seq": 1})
+        assert json.loads(line_of(client)) == {"happened": "event", "data": {"body": "Grüße", "seq": 1}}
+        assert client.wait(DEADLINE_S) == 0
+
+
+def test_pusher_js_reports_that_the_api_refuses_a_channel(address: str, api: pusher.Pusher) -> None:
+    with auth_endpoint(api) as endpoint, pusher_js(address, endpoint, FORBIDDEN) as client:
+        assert json.loads(line_of(client)) == {"happened": "refused", "status": 403}
+        assert client.wait(DEADLINE_S) == 0
