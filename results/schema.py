@@ -1,41 +1,6 @@
-"""The format of a run: what load tests write and notebooks read. `columns.csv` beside this module explains each column.
+"""The format of a run: what load tests write and notebooks read.
 
-A run is a folder `results/<run>/` with
-
-    manifest.json       how it was made: commit, machine, versions, scenarios, workloads, command, settings of each
-                        transport, verdicts, what a server was too busy to be measured at (overloaded), and whether
-                        it is a preview only
-    cells.csv           one row per load, transport and repeat: the exact counts
-    kinds.csv           one row per cell and kind of event that it had: what came of each, and what was still true
-    deliveries.csv.gz   one row per event and recipient: the raw samples; of a full run, so many of each cell
-    *.png               the charts of `make compare`
-
-and beside the runs, or in one,
-
-    calibration-*.json  the load generator's own error on a machine (`python -m loadtests calibrate`)
-    captures.json       what crossed the wire while two people talked (`python -m loadtests capture`): for each
-                        transport the pieces that TCP carried, each with its link, connection, direction (up: to the
-                        server), moment in seconds from the window's start, and bytes (as Latin-1); and the same of the
-                        vendor's own pusher-js, from connecting to one event
-    code_comparison.json  the shortest chats, in lines and moving parts (`python -m servers.shortest.compare`)
-    outages.json        what failures of each deployment cost its users (`python -m tests.outages`): how it was made,
-                        and under `outages` a row for each deployment, failure and repeat
-    parts.json          the programs that each deployment runs, and who talks to whom (`python -m tests.outages.parts`)
-    shared_store.json   what a shared store and a second process cost (`python -m loadtests shared_store`): the
-                        circumstances as in a manifest, the engines, and three tables, each a list of rows: loads,
-                        cross_process, appends
-    deployments.json    what a delivery takes on each deployment (`python -m loadtests deployments`): the circumstances
-                        as in a manifest, and under `deployments` a row for each deployment and repeat
-    hosted.json         what serverless hosts do to each transport (`python -m loadtests hosted`): the circumstances as
-                        in a manifest, under `hosts` each host's limits with their date and sources, and two tables,
-                        each a list of rows: hosted, timeline
-    drills.json         what kills, fuzzed inputs, hours of use and faults cost (`python -m tests.drills`): the machine,
-                        and four tables, each row with its commit and date: kills, fuzz, soak, faults
-    claims.json         every claim of the source document, tested on the run (`python -m notebooks.analysis claims`)
-
-Another target's server may not report a figure: then it is `nan`, which is why those counts are floats. A cell whose
-deliveries do not add up is void: its row says so, and it is never charted. pandas reads a table in one line:
-`pandas.read_csv("results/<run>/cells.csv")`.
+`README.md` beside this module explains the files, and `columns.csv` each column of their tables.
 """
 
 import csv

@@ -1,6 +1,6 @@
 """Loads a run, and refuses what must not be charted: void cells, and samples that do not match their counts.
 
-A run is the folder that `results.schema` describes. Everything downstream starts from the frozen `Run` made here, so
+A run is a folder that `results/README.md` describes. Everything downstream starts from the frozen `Run` made here, so
 no chart and no notebook ever sees a void cell.
 """
 

@@ -12,7 +12,7 @@ signatures.
 import asyncio
 import secrets
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
+from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
 from dataclasses import asdict
 from importlib import import_module
@@ -95,7 +95,7 @@ def create_app(credentials: Credentials, limits: Limits, webhook: str = "") -> S
         routes=[
             WebSocketRoute("/app/{key}", sockets),
             fallbacks.routes(),
-            *SignedApi(credentials, limits, Api(broker, limits, quota, connections.terminate), counters).routes(),
+            *signed_routes(credentials, limits, Api(broker, limits, quota, connections.terminate), counters),
             Route("/health", health),
             Route("/stats", stats),
         ],
@@ -111,53 +111,38 @@ def new_socket_id() -> str:
     return f"{secrets.randbelow(1 << 31)}.{secrets.randbelow(1 << 31)}"
 
 
-class SignedApi:
-    """The HTTP API: each call's signature is checked before its body is read as JSON."""
+def signed_routes(credentials: Credentials, limits: Limits, api: Api, counters: Counters) -> list[Route]:
+    """Return a route per call of the HTTP API, in the order of the vendor's reference.
 
-    def __init__(self, credentials: Credentials, limits: Limits, api: Api, counters: Counters) -> None:
-        self._credentials = credentials
-        self._limits = limits
-        self._api = api
-        self._counters = counters
+    A call is for the right application, of bounded length and well signed, before its body is read as JSON.
+    """
 
-    def routes(self) -> list[Route]:
-        """Return a route per call, in the order of the vendor's reference."""
-        api = self._api
-        return [
-            self._route("events", lambda _, body: api.publish(body), "POST"),
-            self._route("batch_events", lambda _, body: api.publish_batch(body), "POST"),
-            self._route("channels", lambda request, _: api.list_channels(request.query_params)),
-            self._route(
-                "channels/{name}",
-                lambda request, _: api.describe_channel(request.path_params["name"], request.query_params),
-            ),
-            self._route("channels/{name}/users", lambda request, _: api.list_users(request.path_params["name"])),
-            self._route(
-                "users/{user_id}/terminate_connections",
-                lambda request, _: api.terminate_connections(request.path_params["user_id"]),
-                "POST",
-            ),
-        ]
-
-    def _route(self, path: str, call: Call, method: str = "GET") -> Route:
-        return Route(f"/apps/{{app_id}}/{path}", self._signed(call), methods=[method])
-
-    def _signed(self, call: Call) -> Callable[[Request], Awaitable[Response]]:
-        """Return the endpoint of a call: right application, bounded body, good signature."""
-
+    def route(path: str, call: Call, method: str = "GET") -> Route:
         async def endpoint(request: Request) -> Response:
-            if request.path_params["app_id"] != self._credentials.app_id:
+            if request.path_params["app_id"] != credentials.app_id:
                 raise ApiError(404, "there is no such app here")
-            body = await bounded_body(request, self._limits.call_bytes_max)
+            body = await bounded_body(request, limits.call_bytes_max)
             params = request.query_params.multi_items()
             try:
-                verify_call(self._credentials, request.method, request.scope["path"], params, body, time.time())
+                verify_call(credentials, request.method, request.scope["path"], params, body, time.time())
             except BadSignature as error:
                 raise ApiError(401, str(error)) from error
-            self._counters.api_calls += 1
+            counters.api_calls += 1
             return JSONResponse(call(request, body))
 
-        return endpoint
+        return Route(f"/apps/{{app_id}}/{path}", endpoint, methods=[method])
+
+    def terminate(request: Request, _: bytes) -> Json:
+        return api.terminate_connections(request.path_params["user_id"])
+
+    return [
+        route("events", lambda _, body: api.publish(body), "POST"),
+        route("batch_events", lambda _, body: api.publish_batch(body), "POST"),
+        route("channels", lambda call, _: api.list_channels(call.query_params)),
+        route("channels/{name}", lambda call, _: api.describe_channel(call.path_params["name"], call.query_params)),
+        route("channels/{name}/users", lambda call, _: api.list_users(call.path_params["name"])),
+        route("users/{user_id}/terminate_connections", terminate, "POST"),
+    ]
 
 
 async def _refuse(_: Request, error: Exception) -> Response:

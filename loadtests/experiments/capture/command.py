@@ -3,7 +3,7 @@
 Teaches that what crosses a wire can be read, and need not be imagined. The users are those of the load tests, with a
 browser's headers; each link has a recorder, also the one from the API to the push service. And to test a claim about
 somebody's product on the product: the vendor's own client, pusher-js, is recorded, too, and the vendor's own library
-publishes to it. The file's format is documented in `results.schema`.
+publishes to it. `results/README.md` documents the file.
 """
 
 import json

@@ -65,15 +65,9 @@ def _lane(axes: Axes, row: int, hosted: Hosted, lane: Lane) -> None:
     for each in spans[spans["phase"] == stays].to_dict("records"):
         _bar(axes, row, each, transport)
     for each in spans[spans["phase"].isin(waits)].to_dict("records"):
-        if hosted.is_cold(*lane, each["ended_s"] - each["started_s"]):
-            axes.barh(
-                row + CONNECTION_AT,
-                each["ended_s"] - each["started_s"],
-                CONNECTION_HIGH,
-                each["started_s"],
-                color=INK,
-                zorder=4,
-            )
+        took_s = each["ended_s"] - each["started_s"]
+        if hosted.is_cold(*lane, took_s):
+            axes.barh(row + CONNECTION_AT, took_s, CONNECTION_HIGH, each["started_s"], color=INK, zorder=4)
         if not each["succeeded"]:
             _cross(axes, row, each["ended_s"])
     _messages(axes, row, spans[spans["phase"] == "message"], transport.colour)
