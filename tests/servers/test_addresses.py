@@ -26,6 +26,7 @@ from tests.support.clock import FakeClock
 
 DEADLINE_S = 5.0
 QUICK = Options(answer_s=1.0)
+Reach = Callable[[str], Awaitable[object]]
 
 
 async def respond(scope: Scope, receive: Receive, send: Send) -> None:
@@ -131,12 +132,17 @@ async def asked(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[list[str]]:
             monkeypatch.delenv(name.upper(), raising=False)
         for name in ("http_proxy", "https_proxy"):
             monkeypatch.setenv(name, f"http://127.0.0.1:{port}")
+        monkeypatch.setenv("PUSHER_APP_ID", "1")
+        monkeypatch.setenv("PUSHER_SECRET", "secret")
         yield lines
 
 
+def service_at(host: str) -> ServiceAddress:
+    return ServiceAddress("key", "", host, 443, tls=not is_loopback(host))
+
+
 async def publish(host: str) -> None:
-    service = ServiceAddress("key", "", host, 443, tls=not is_loopback(host))
-    await Publisher(service).publish("private-room-room", "page", "{}")
+    await Publisher(service_at(host)).publish("private-room-room", "page", "{}")
 
 
 async def forward(host: str) -> object:
@@ -144,13 +150,10 @@ async def forward(host: str) -> object:
     return await api.execute(Identity("ada", "Ada", 1 << 60), "room", SendCommand("1", "hello"))
 
 
-REACHES: list[tuple[Callable[[str], Awaitable[object]], str]] = [
+REACHES: list[tuple[Reach, str]] = [
     (lambda host: HttpSession(f"http://{host}", "room", QUICK).get("/health", Promises), "GET http://{host}/health"),
     (lambda host: ChatSocket.connect(f"ws://{host}/rooms/room/socket", QUICK.answer_s), "CONNECT {host}:80"),
-    (
-        lambda host: PusherSocket.connect(ServiceAddress("key", "", host, 443, True), QUICK.answer_s),
-        "CONNECT {host}:443",
-    ),
+    (lambda host: PusherSocket.connect(service_at(host), QUICK.answer_s), "CONNECT {host}:443"),
     (publish, "CONNECT {host}:443"),
     (forward, "POST http://{host}/rooms/room/send"),
 ]
@@ -159,15 +162,8 @@ REACHES: list[tuple[Callable[[str], Awaitable[object]], str]] = [
 @pytest.mark.parametrize(("reach", "first_line"), REACHES)
 @pytest.mark.parametrize(("host", "is_here"), [("chat.test", False), ("localhost", True)])
 async def test_a_proxy_of_the_environment_is_used_for_other_machines_only(
-    monkeypatch: pytest.MonkeyPatch,
-    asked: list[str],
-    reach: Callable[[str], Awaitable[object]],
-    first_line: str,
-    host: str,
-    is_here: bool,
+    asked: list[str], reach: Reach, first_line: str, host: str, is_here: bool
 ) -> None:
-    monkeypatch.setenv("PUSHER_APP_ID", "1")
-    monkeypatch.setenv("PUSHER_SECRET", "secret")
     with pytest.raises((ClientError, PublishFailed, Unavailable)):
         await asyncio.wait_for(reach(host), DEADLINE_S)
     assert [line.partition("?")[0] for line in asked] == [first_line.format(host=host)] * (not is_here)

@@ -104,9 +104,7 @@ async def stores(failing_over: FailingOver, monkeypatch: pytest.MonkeyPatch) -> 
         yield found
 
 
-async def test_numbers_that_a_promoted_replica_gives_again_are_of_another_log(
-    failing_over: FailingOver, stores: list[Store]
-) -> None:
+async def test_numbers_that_are_given_again_are_of_another_log(failing_over: FailingOver, stores: list[Store]) -> None:
     _, fall_behind, take_over = failing_over
     one, other = stores
     for body in ("0", "1", "2"):

@@ -36,11 +36,7 @@ async def stated(address: str, path: str = "/health", **facts: object) -> dict[s
 
 @pytest.mark.parametrize(
     ("host", "origin"),
-    [
-        ("", "wss://ws-eu.pusher.com"),
-        ("push.example.org", "wss://push.example.org:4433"),
-        ("127.0.0.1", "ws://127.0.0.1:*"),
-    ],
+    [("", "wss://ws-eu.pusher.com"), ("push.test", "wss://push.test:4433"), ("127.0.0.1", "ws://127.0.0.1:*")],
 )
 def test_a_page_may_connect_to_the_push_service_of_the_environment_only(host: str, origin: str) -> None:
     address = ServiceAddress("key", "eu", host, 4433, tls=host != "127.0.0.1")
@@ -85,9 +81,7 @@ async def test_a_push_service_that_is_killed_is_started_again_at_its_address() -
 @pytest.mark.parametrize(
     ("variable", "value"), [("PUSHER_APP_ID", "8"), ("PUSHER_KEY", "another"), ("PUSHER_SECRET", "another")]
 )
-def test_an_adapter_whose_variable_the_push_service_refuses_names_it_and_does_not_start(
-    variable: str, value: str, capfd: pytest.CaptureFixture[str]
-) -> None:
+def test_a_variable_that_is_refused_is_named(variable: str, value: str, capfd: pytest.CaptureFixture[str]) -> None:
     with push_service() as service:
         env = {**service_settings(service.address), variable: value}
         with pytest.raises(ChildFailed), serving(ADAPTER, env=env):

@@ -81,23 +81,13 @@ def test_a_port_in_use_is_named_with_the_option_for_another(main: Callable[..., 
     assert f"port {port} of 127.0.0.1 is in use; name another one with --port" in output
 
 
-def test_a_parent_gets_a_line_of_json_and_a_person_reads_in_words_where_the_server_listens(
-    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_parent_gets_json_a_person_words(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
     ready = "http://127.0.0.1:8000", {"transport": "raw_websocket"}, "Open it."
     print_ready(*ready)
     assert json.loads(capsys.readouterr().out) == {"address": ready[0], **ready[1]}
     monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
     print_ready(*ready)
     assert capsys.readouterr().out.splitlines() == ["Listening on http://127.0.0.1:8000   (Ctrl-C ends it)", "Open it."]
-
-
-async def test_a_server_ends_when_its_parent_closes_its_input(running: ChildProcess) -> None:
-    assert running.process.stdin is not None
-    running.process.stdin.close()
-    assert await asyncio.to_thread(running.process.wait, 15) == 0
-    with pytest.raises(OSError):
-        socket.create_connection(("127.0.0.1", int(running.address.rpartition(":")[2])))
 
 
 async def test_what_is_written_to_a_closing_connection_is_dropped_and_not_counted() -> None:

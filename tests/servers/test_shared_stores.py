@@ -91,17 +91,15 @@ async def test_of_two_processes_exactly_one_returns_that_a_lease_has_expired(sto
 
 
 async def test_what_expires_before_a_failure_is_returned(stores: list[Store], monkeypatch: pytest.MonkeyPatch) -> None:
-    store, run, left = stores[0], Shielded.run, 1
+    store, run, left = stores[0], Shielded.run, iter([1])
     for n in range(3):
         await join(store, replace(ADA, user=f"user-{n}", name=f"User {n}"))
 
     async def fail(self: Shielded, command: Coroutine[Any, Any, Any]) -> Any:
-        nonlocal left
-        if not left:
-            command.close()
-            raise Unavailable("store: gone")
-        left -= 1
-        return await run(self, command)
+        if next(left, None):
+            return await run(self, command)
+        command.close()
+        raise Unavailable("store: gone")
 
     monkeypatch.setattr(redis_streams, "EXPIRE_MAX", 1)
     with monkeypatch.context() as failing:

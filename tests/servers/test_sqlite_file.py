@@ -52,9 +52,7 @@ async def test_a_file_that_is_gone_acknowledges_nothing_and_is_logged_once(
     assert [record.levelno for record in caplog.records] == [logging.ERROR]
 
 
-async def test_what_waits_for_the_disk_is_bounded_in_bytes_and_the_rest_is_committed(
-    store: Store, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_what_waits_for_the_disk_is_bounded_in_bytes(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     assert isinstance(store, SqliteStore)
     monkeypatch.setattr(group_commit, "WAITING_BYTES_MAX", 500_000)
     disk_is_ready = threading.Event()

@@ -3,17 +3,16 @@
 import asyncio
 from collections.abc import Mapping, Sequence
 
-import asyncpg
 import pytest
 from msgspec.structs import replace
 
-from servers.core import room_feed, room_feeds
 from servers.core.errors import TooMany
 from servers.core.room_feeds import RoomFeeds
 from servers.core.settings import Settings
 from servers.core.store import Store
 from servers.core.stores import followed_rooms, sqlite
 from servers.core.stores.followed_rooms import FollowedRooms
+from servers.core.stores.postgres import PostgresStore
 from servers.core.stores.sqlite import SqliteStore
 from servers.core.wire import Cursor
 from tests.support.engines import Engines
@@ -24,36 +23,30 @@ NEVER_S = 3600.0
 HELLO = draft("hello")
 
 
-async def test_a_feed_that_nobody_uses_ends(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(room_feed, "PUMP_WAIT_S", 0.01)
+UNUSED = {"room_feed.PUMP_WAIT_S": 0.01}, 0
+TOO_MANY = {"room_feeds.FEEDS_MAX": 10, "room_feeds.UNREAD_S": 0.0}, 10
+
+
+@pytest.mark.parametrize(("limits", "kept"), [UNUSED, TOO_MANY])
+async def test_feeds_that_nobody_reads_end(
+    store: Store, monkeypatch: pytest.MonkeyPatch, limits: dict[str, float], kept: int
+) -> None:
+    for name, limit in limits.items():
+        monkeypatch.setattr(f"servers.core.{name}", limit)
     feeds = RoomFeeds(store, Settings(), lambda event: None)
     used = await feeds.open("used")
     waiting = asyncio.create_task(used.wait(used.head, DEADLINE_S))
-    for n in range(20):
-        await feeds.open(f"room-{n}")
+    await asyncio.sleep(0)
+    rooms = [f"room-{n}" for n in range(100)]
+    for room in rooms:
+        assert (await feeds.open(room)).head == Cursor(store.epoch, 0)
     async with asyncio.timeout(DEADLINE_S):
-        while any(feeds.get(f"room-{n}") for n in range(20)):  # noqa: ASYNC110 (a feed ends without an event)
+        while sum(feeds.get(room) is not None for room in rooms) > kept:  # noqa: ASYNC110 (a feed ends without an event)
             await asyncio.sleep(0.01)
     assert feeds.get("used") is used
     await store.append("used", HELLO)
     assert await waiting
     assert (await feeds.open("room-1")).head == Cursor(store.epoch, 0)
-    await feeds.close()
-
-
-async def test_of_too_many_feeds_those_that_nobody_reads_end(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(room_feeds, "FEEDS_MAX", 10)
-    monkeypatch.setattr(room_feeds, "UNREAD_S", 0.0)
-    feeds = RoomFeeds(store, Settings(), lambda event: None)
-    used = await feeds.open("used")
-    waiting = asyncio.create_task(used.wait(used.head, DEADLINE_S))
-    await asyncio.sleep(0)
-    for n in range(100):
-        assert (await feeds.open(f"room-{n}")).head.seq == 0
-    assert len([room for n in range(100) if feeds.get(room := f"room-{n}")]) <= 10
-    await store.append("used", HELLO)
-    assert await waiting
-    assert feeds.get("used") is used
     await feeds.close()
 
 
@@ -93,17 +86,13 @@ async def test_a_shared_room_is_followed_only_while_somebody_waits(monkeypatch: 
 
 @pytest.mark.process
 async def test_a_refused_join_leaves_no_row_of_its_room(engines: Engines) -> None:
-    url = engines.fresh_url("postgresql")
-    async with opened(url, 1) as (store,):
+    async with opened(engines.fresh_url("postgresql"), 1) as (store,):
         for room in ("room", "second"):
             await join(store, replace(ADA, room=room))
         refused = replace(ADA, room="third", holder="process")
         with pytest.raises(TooMany):
             await join(store, refused)
         await store.release(refused)  # as the end of a socket does
-    database = await asyncpg.connect(url)
-    try:
-        rows = await database.fetch("SELECT room FROM chat.rooms ORDER BY room")
-    finally:
-        await database.close()
+        assert isinstance(store, PostgresStore)
+        rows = await store._pool.fetch("SELECT room FROM rooms ORDER BY room")
     assert [row["room"] for row in rows] == ["room", "second"]

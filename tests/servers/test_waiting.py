@@ -192,7 +192,8 @@ def test_a_subscriber_that_does_not_read_stalls_nobody_and_loses_nothing(shared:
                 received += sum(event["kind"] == "message" for event in receive(reader).get("events", ()))
 
 
-def test_a_server_that_stops_closes_its_sockets_with_come_back_soon(shared: ChildProcess, ada: Guest) -> None:
+def test_a_server_whose_parent_closes_its_input_says_come_back_soon_and_ends(shared: ChildProcess, ada: Guest) -> None:
     with ada.socket() as opened:
         shared.close_input()
         assert closing(opened)[0] == 1012  # Service Restart, in the registry of RFC 6455 section 11.7
+    assert shared.process.wait(DEADLINE_S) == 0

@@ -36,20 +36,16 @@ def test_a_window_gets_its_lanes_each_at_an_origin_of_its_own(page: httpx.Client
 
 
 @pytest.mark.parametrize(
-    ("changed", "named"),
+    "changed",
     [
-        ({"Origin": "http://evil.example"}, "Origin"),
-        ({"Origin": ""}, "Origin"),
-        ({"X-Secret": "guessed"}, "X-Secret"),
-        ({"X-Secret": ""}, "X-Secret"),
-        ({"Content-Type": "text/plain"}, "Content-Type"),
-        ({"Host": "evil.example", "Origin": "http://evil.example"}, "Host"),
+        *({"Origin": "http://evil.example"}, {"Origin": ""}, {"X-Secret": "guessed"}, {"X-Secret": ""}),
+        *({"Content-Type": "text/plain"}, {"Host": "evil.example", "Origin": "http://evil.example"}),
     ],
 )
-def test_a_foreign_request_is_refused(page: httpx.Client, changed: dict[str, str], named: str) -> None:
+def test_a_foreign_request_is_refused(page: httpx.Client, changed: dict[str, str]) -> None:
     answer = page.post("/control", json={"type": "gather", "people": 0}, headers=changed)
     assert answer.status_code == 403
-    assert answer.json()["detail"].startswith(named)
+    assert answer.json()["detail"].startswith(next(iter(changed)))
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,7 @@
-"""What is written for real hosts, as far as it can be tried here: entry points, commands, health checks, files."""
+"""What is written for real hosts, as far as it can be tried here: entry points, commands, health checks, files.
+
+And what happens to processes while a deployment is in use; tests/outages and tests/conformance test how it serves.
+"""
 
 import asyncio
 import json
@@ -18,15 +21,16 @@ from pathlib import Path
 import httpx
 import pytest
 
+from clients.errors import Refused
+from servers.deploy.child_process import started
 from servers.deploy.engines import free_port
 from servers.transports import find
-from tests.support.chat_harness import ChatHarness, deliver
+from tests.support.chat_harness import DEADLINE_S, ChatHarness, deliver
 from tests.support.engines import Engines
 from tests.support.pusher_process import push_service, service_settings
 
 pytestmark = pytest.mark.process
 FOLDER = Path(__file__).parents[3] / "servers" / "deploy"
-READY_S = 15.0
 ENTRIES = ("pusher_and_serverless", "separate_websocket_server")
 
 
@@ -37,7 +41,7 @@ def listening(
     """Run a command that listens on a port, as a host would, until the block ends."""
     with subprocess.Popen(command, env={**os.environ, **env}, stdout=subprocess.DEVNULL, cwd=folder) as process:
         try:
-            deadline_s = time.monotonic() + READY_S
+            deadline_s = time.monotonic() + DEADLINE_S
             while not answers(port):
                 assert process.poll() is None and time.monotonic() < deadline_s, f"{command}: does not listen on {port}"
             yield process
@@ -65,9 +69,7 @@ async def test_the_entry_point_of_functions_serves_a_chat_and_needs_no_lifespan(
 
 @pytest.mark.parametrize("store", ["", "sqlite:///chat.db"])
 @pytest.mark.parametrize("deployment", ENTRIES)
-def test_an_entry_point_without_a_shared_store_is_refused(
-    deployment: str, store: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_an_entry_point_needs_a_shared_store(deployment: str, store: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CHAT_STORE", store)
     with pytest.raises(ValueError, match="CHAT_STORE: expected redis://"):
         runpy.run_path(str(FOLDER / deployment / "api" / "index.py"))
@@ -122,7 +124,7 @@ async def test_a_hosts_command_serves_page_and_sockets_and_stops_on_sigterm(give
             await deliver("hello", ada, bob)
             assert await asyncio.to_thread(is_healthy, env)
             process.send_signal(signal.SIGTERM)
-            assert await asyncio.to_thread(process.wait, READY_S) == 0
+            assert await asyncio.to_thread(process.wait, DEADLINE_S) == 0
         assert not await asyncio.to_thread(is_healthy, env)
 
 
@@ -156,3 +158,28 @@ def test_the_files_that_a_host_builds_exist() -> None:
     configuration = json.loads((FOLDER / "single_server" / "railway.json").read_text())
     assert (FOLDER.parents[1] / configuration["build"]["dockerfilePath"]).exists()
     assert configuration["deploy"]["healthcheckPath"] in (FOLDER / "single_server" / "render.yaml").read_text()
+
+
+async def test_a_new_version_serves_from_new_processes_and_the_vendors_stays() -> None:
+    with started(["servers", "deploy", "pusher-and-serverless", "--port", "0"]) as running:
+        async with httpx.AsyncClient(base_url=running.address, trust_env=False, timeout=10) as http:
+            await http.get("/health")
+            before = (await http.get("/host/stats")).json()["pids"]
+            os.kill(running.facts["pids"]["supervisor"], signal.SIGHUP)
+            now = await asyncio.to_thread(running.next_line, DEADLINE_S)
+            async with asyncio.timeout(DEADLINE_S):  # a request may reach the host before the signal does
+                while set(before) & set((await http.get("/host/stats")).json()["pids"]):
+                    await http.get("/health")
+    assert now["happened"] == "api has its new version"
+    assert now["pids"] == running.facts["pids"]
+
+
+async def test_lines_outlive_the_api_that_writes_for_them() -> None:
+    with started(["servers", "deploy", "separate-websocket-server", "--port", "0"]) as running:
+        async with ChatHarness(find("raw_websocket"), running.address).joined("Ada", "Bob") as (ada, bob):
+            os.kill(running.facts["pids"]["api"], signal.SIGKILL)
+            await deliver("while the API comes back", ada, bob)
+            assert ada.connected and bob.connected
+            with pytest.raises(Refused) as refusal:
+                await ada.send("x" * 4097)
+            assert refusal.value.code == "too_large"
