@@ -10,7 +10,6 @@ restarts those that die. With `--api`, it holds the connections, and an API else
 import asyncio
 import logging
 import os
-import secrets
 import sys
 import tempfile
 from collections.abc import Mapping
@@ -28,6 +27,7 @@ from servers.core.auth import shared_secret
 from servers.core.settings import Settings
 from servers.core.store import EMBEDDED, open_store
 from servers.deploy.command import deploy
+from servers.deploy.pusher_and_serverless.deployment import stand_in
 from servers.deploy.server import Listening, opened, serve_chat
 from servers.deploy.supervised_part import Renewal
 from servers.deploy.supervisor import Supervisor
@@ -120,12 +120,9 @@ def start_push_service(stack: ExitStack) -> dict[str, int]:
     """Supervise a stand-in for the PUSHER_* variables, unless they name a service already; return its pid."""
     if os.environ.get("PUSHER_KEY"):
         return {}
-    credentials = {"PUSHER_APP_ID": "1", "PUSHER_KEY": secrets.token_hex(8), "PUSHER_SECRET": secrets.token_hex(16)}
     supervisor = stack.enter_context(Supervisor(log.warning, handles_signals=False))
-    address = supervisor.start("push_service", ["servers.pusher_service"], Renewal.NEVER, env=credentials)
+    os.environ.update(stand_in(supervisor))
     stack.enter_context(supervisor.running_aside())
-    host, _, port = address.removeprefix("http://").partition(":")
-    os.environ.update(credentials, PUSHER_HOST=host, PUSHER_PORT=port)
     return supervisor.pids
 
 

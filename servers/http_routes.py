@@ -4,8 +4,8 @@ Teaches how little depends on the transport: logging in, joining, sending, typin
 statistics are the same everywhere. Each server module adds the one route on which its clients receive new events.
 """
 
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Sequence
+from dataclasses import asdict
 from typing import Any
 
 from starlette.applications import Starlette
@@ -47,11 +47,6 @@ def chat_app(
 ) -> Starlette:
     """Return a transport's application: its own routes and the shared ones, behind the origin middleware."""
 
-    @asynccontextmanager
-    async def lifespan(app: Starlette) -> AsyncIterator[None]:
-        async with chat.running():
-            yield
-
     async def stats() -> dict[str, Any]:
         return collect_stats(app)
 
@@ -59,7 +54,7 @@ def chat_app(
         routes=[*own_routes, *shared_routes(chat, settings)],
         middleware=[Middleware(OriginMiddleware, settings=settings), Middleware(WebSocketRouter, routes=sockets)],
         exception_handlers={HTTPException: _not_found, ChatError: _refuse},
-        lifespan=lifespan,
+        lifespan=lambda _: chat.running(),
     )
     app.state.slug = slug
     app.state.counters = Counters()
@@ -73,7 +68,7 @@ def chat_app(
 
 def collect_stats(app: Starlette) -> dict[str, Any]:
     """Return what this process has counted for an application."""
-    return {"transport": app.state.slug, **app.state.counters.as_dict(), "wire": app.state.wire.as_dict()}
+    return {"transport": app.state.slug, **asdict(app.state.counters), "wire": asdict(app.state.wire)}
 
 
 class WebSocketRouter:

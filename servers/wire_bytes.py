@@ -1,7 +1,7 @@
 """Count the bytes of every connection at its transport, so that headers, frames and pings are included."""
 
 import asyncio
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from typing import Any
 
 ABORT_AFTER_S = 5
@@ -23,9 +23,6 @@ class WireBytes:
     websocket: Traffic = field(default_factory=Traffic)
     connections_open: int = 0
     connections_opened: int = 0
-
-    def as_dict(self) -> dict[str, Any]:
-        return asdict(self)
 
 
 class MeteredTransport:

@@ -1,6 +1,6 @@
 """What a server has counted since it started, for `GET /stats`."""
 
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 
@@ -26,6 +26,3 @@ class Counters:
     events_delivered: int = 0
     published: int = 0
     publish_failures: int = 0
-
-    def as_dict(self) -> dict[str, object]:
-        return asdict(self)

@@ -6,7 +6,6 @@ page's exact Host and Origin, and carry a secret that only the page was given.
 
 import secrets
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from pathlib import Path
 
 from sse_starlette import EventSourceResponse, ServerSentEvent
@@ -73,11 +72,6 @@ def create_app(controller: DemoController, web: Path, settings: Settings) -> Sta
         window = request.query_params.get("window", "")
         return EventSourceResponse(events(controller.snapshots(window)), ping=20, sep="\n")
 
-    @asynccontextmanager
-    async def lifespan(app: Starlette) -> AsyncIterator[None]:
-        async with controller.running():
-            yield
-
     app = Starlette(
         routes=[
             Route("/", index),
@@ -87,7 +81,7 @@ def create_app(controller: DemoController, web: Path, settings: Settings) -> Sta
             Mount("/", Pages(web, HEADERS)),
         ],
         middleware=[Middleware(OriginMiddleware, settings=settings)],
-        lifespan=lifespan,
+        lifespan=lambda _: controller.running(),
     )
     app.state.wire = WireBytes()
     return app

@@ -77,7 +77,7 @@ def create_app(credentials: Credentials, limits: Limits, webhook: str = "") -> S
                 "messages_a_day": limits.messages_a_day,
                 "messages_today": quota.used,
             },
-            "wire": wire.as_dict(),
+            "wire": asdict(wire),
         }
         return JSONResponse(counted)
 

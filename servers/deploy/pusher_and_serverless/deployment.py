@@ -13,12 +13,12 @@ from servers.deploy.supervisor import Supervisor
 
 def start(supervisor: Supervisor, settings: DeploymentSettings) -> str:
     """Start the push service, if it is ours, and the host of the API; return the API's address."""
-    env = {} if os.environ.get("PUSHER_KEY") else _stand_in(supervisor)
+    env = {} if os.environ.get("PUSHER_KEY") else stand_in(supervisor)
     return supervisor.start("api", settings.function("pusher_adapter"), Renewal.SIGHUP, port=settings.port, env=env)
 
 
-def _stand_in(supervisor: Supervisor) -> dict[str, str]:
-    """Start a push service and return what its customer is given."""
+def stand_in(supervisor: Supervisor) -> dict[str, str]:
+    """Start a push service of ours; return the variables by which an API finds it."""
     given = {"PUSHER_APP_ID": "1", "PUSHER_KEY": secrets.token_hex(8), "PUSHER_SECRET": secrets.token_hex(16)}
     address = supervisor.start("push_service", ["servers.pusher_service"], Renewal.NEVER, env=given)
     host, _, port = address.removeprefix("http://").partition(":")
