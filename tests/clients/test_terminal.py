@@ -47,13 +47,7 @@ def toolbar(status: RoomStatus, now_s: float = 0.0) -> list[str]:
         (ADDRESS, "Bob", False, 40, f"12:00        Bob │ {ADDRESS}"),
         ("word " * 50, "Bob", False, 0, "12:00 Bob │ " + "word " * 50),
         ("one\ntwo", "Bob", False, 0, "12:00 Bob │ one\n          │ two"),
-        (
-            "what a long line for so narrow a screen",
-            "Bob",
-            False,
-            40,
-            "12:00        Bob │ what a long line for\n                 │ so narrow a screen",
-        ),
+        ("for so narrow a screen", "Bob", False, 40, "12:00        Bob │ for so narrow a\n                 │ screen"),
     ],
     ids=["theirs", "mine", "wide name", "long name", "address", "pipe", "lines", "wrapped"],
 )

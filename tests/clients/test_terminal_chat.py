@@ -31,6 +31,7 @@ from servers.deploy.child_process import started
 from tests.support.chat_harness import DEADLINE_S, ChatHarness, events, online, until
 
 SOCKET = transports.find("raw_websocket")
+SENT = ("", -1.0)
 
 
 @pytest.fixture(autouse=True)
@@ -46,19 +47,13 @@ def home(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
         ([("h", 0.0), ("he", 0.3), ("hel", RENEW_S)], [True, None, True]),
         ([("h", 0.0), ("h", 2 * RENEW_S)], [True, None]),
         ([("h", 0.0), ("", 0.0), ("", 0.0)], [True, False, None]),
+        ([("h", 0.0), SENT, ("", 0.1), ("n", 0.2)], [True, None, None, True]),
     ],
-    ids=["while typing", "not in a pause", "once for an emptied line"],
+    ids=["while typing", "not in a pause", "once for an emptied line", "none that a sent message has ended"],
 )
 def test_a_typing_notice_is_sent_at_once_and_rarely(typed: list[tuple[str, float]], due: list[bool | None]) -> None:
     notices = TypingNotices()
-    assert [notices.due(text, now_s) for text, now_s in typed] == due
-
-
-def test_a_sent_message_needs_no_notice_that_typing_has_stopped() -> None:
-    notices = TypingNotices()
-    notices.due("h", 0.0)
-    notices.reset()
-    assert [notices.due("", 0.1), notices.due("n", 0.2)] == [None, True]
+    assert [notices.reset() if each is SENT else notices.due(*each) for each in typed] == due  # type: ignore[func-returns-value]
 
 
 def test_a_token_is_stored_for_its_owner_server_and_name_only() -> None:
@@ -96,19 +91,17 @@ def test_every_refusal_states_what_to_do(code: str, advice: str) -> None:
 @pytest.mark.parametrize(
     ("arguments", "advice"),
     [
-        (
-            ["--transport", "raw_websocket", "--server", "http://127.0.0.1:9"],
-            "python -m servers raw_websocket --port 9",
-        ),
-        (["--transport", "telepathy"], "expected one of short_polling"),
+        ("--transport telepathy", "expected one of short_polling"),
+        ("--server http://127.0.0.1:9", "python -m servers raw_websocket --port 9"),
         *(
-            (["--transport", "raw_websocket", "--server", address], "expected something like http://127.0.0.1:8000")
+            (f"--server {address}", "expected something like http://127.0.0.1:8000")
             for address in ("localhost", "http://::1:8000", "http://localhost:x", "http://caf\udce9")
         ),
     ],
 )
-def test_a_chat_that_cannot_begin_states_why(arguments: list[str], advice: str) -> None:
-    result = CliRunner(env={"COLUMNS": "200"}).invoke(app, ["chat", "--name", "Ada", *arguments])
+def test_a_chat_that_cannot_begin_states_why(arguments: str, advice: str) -> None:
+    command = f"chat --name Ada --transport raw_websocket {arguments}"
+    result = CliRunner(env={"COLUMNS": "200"}).invoke(app, command)
     assert result.exit_code in (1, 2)
     assert advice in result.output
 

@@ -23,22 +23,10 @@ CLIENT_IDS = ("1", "read-1", "online", "receipt")
 """Among them what a store might take for an id of its own."""
 
 
-class Model:
-    """The events that the room's log must hold, as multisets."""
-
-    def __init__(self) -> None:
-        self.messages: Counter[tuple[int, str]] = Counter()
-        self.typing: Counter[int] = Counter()
-        self._used: set[tuple[int, str]] = set()
-
-    def apply(self, who: int, what: str, number: int) -> None:
-        if what == "type":
-            self.typing[who] += 1
-        elif what == "send":
-            self.messages[who, f"text {number}"] += 1
-        elif what == "resend" and (who, f"id {number}") not in self._used:
-            self._used.add((who, f"id {number}"))
-            self.messages[who, f"again {number}"] += 1
+def messages_of(steps: list[Step]) -> Counter[tuple[int, str]]:
+    """Return the messages that the room's log must hold: what is sent again under its client_id counts once."""
+    sent = Counter((who, f"text {number}") for who, what, number in steps if what == "send")
+    return sent + Counter({(who, f"again {number}") for who, what, number in steps if what == "resend"})
 
 
 def act(client: ChatSession, what: str, number: int) -> Coroutine[Any, Any, object]:
@@ -54,15 +42,12 @@ def act(client: ChatSession, what: str, number: int) -> Coroutine[Any, Any, obje
 
 
 async def converse(harness: ChatHarness, rounds: list[list[Step]]) -> None:
-    model = Model()
     async with harness.joined("Ada", "Bob", "Cyd") as clients:
         for steps in rounds:
             await asyncio.gather(*(act(clients[who], what, n) for who, what, n in steps))
-            for who, what, number in steps:
-                model.apply(who, what, number)
         await clients[0].send(LAST)
         logs = [await log_until_last(client) for client in clients]
-    check(model, clients, logs)
+    check([step for steps in rounds for step in steps], clients, logs)
 
 
 async def log_until_last(client: ChatSession) -> list[Event]:
@@ -72,15 +57,16 @@ async def log_until_last(client: ChatSession) -> list[Event]:
     return log
 
 
-def check(model: Model, clients: list[ChatSession], logs: list[list[Event]]) -> None:
+def check(steps: list[Step], clients: list[ChatSession], logs: list[list[Event]]) -> None:
     """Assert that the last to join saw a suffix of what the others saw, and that it equals the model."""
     shortest = logs[-1]
     assert all(log[-len(shortest) :] == shortest for log in logs)
     assert [event.seq for event in shortest] == list(range(shortest[0].seq, shortest[-1].seq + 1))
     users = {client.account.user: who for who, client in enumerate(clients)}
     messages = [event for event in shortest if event.kind is Kind.MESSAGE and event.body != LAST]
-    assert Counter((users[event.sender], event.body) for event in messages) == model.messages
-    assert Counter(users[event.sender] for event in shortest if event.kind is Kind.TYPING) == model.typing
+    assert Counter((users[event.sender], event.body) for event in messages) == messages_of(steps)
+    typing = Counter(users[event.sender] for event in shortest if event.kind is Kind.TYPING)
+    assert typing == Counter(who for who, what, _ in steps if what == "type")
     read: dict[str, int] = {}
     for event in shortest:
         if event.kind is Kind.RECEIPT:

@@ -20,7 +20,6 @@ from tests.support.pusher_harness import CREDENTIALS
 
 ROOMS = ("a", "b", "c")
 CONNECTIONS = ("one", "two")
-DEMO_PAGES = ("/", "/index.html", "/chat.html", "/counters?window=@window@", "/favicon.ico")
 
 
 class Request(NamedTuple):
@@ -164,9 +163,8 @@ def signed(method: str, path: str, params: Any) -> Request:
 EVENT = st.fixed_dictionaries({"name": WORD, "data": st.text(max_size=200), "channel": CHANNEL})
 LOOSE = st.fixed_dictionaries({"name": WORD | JSON, "data": JSON}, optional={"channels": JSON, "info": JSON})
 BATCH = st.lists(EVENT, max_size=11).map(lambda batch: {"batch": batch})
-INFO = st.sampled_from(
-    [{}, {}, {"info": "subscription_count"}, {"filter_by_prefix": "presence-", "info": "user_count"}]
-)
+USERS = {"filter_by_prefix": "presence-", "info": "user_count"}
+INFO = st.sampled_from([{}, {}, {"info": "subscription_count"}, USERS])
 PUSHER_API: list[Inputs] = [
     *[EVENT.map(lambda event: signed("POST", "events", event))] * 4,
     LOOSE.map(lambda value: signed("POST", "events", value)),
@@ -177,12 +175,13 @@ PUSHER_API: list[Inputs] = [
     *OTHER,
 ]
 
+PAGES = ("/", "/index.html", "/chat.html", "/counters?window=@window@", "/favicon.ico")
 CONTROL = (("Content-Type", "application/json"), ("Origin", "@origin@"), ("X-Secret", "@secret@"))
 QUICK = (messages.OpenWindow, messages.SetNetwork, messages.ConnectLane, messages.ResetCounts)
 SLOW = (messages.Restart, messages.Gather, messages.EnableLane, messages.SetHost)  # which start processes
 DEMO: list[Inputs] = [
     *[st.builds(Request, st.just("POST"), st.just("/control"), mixed(QUICK), st.just(CONTROL))] * 6,
-    *[st.sampled_from(DEMO_PAGES).map(lambda target: Request("GET", target))] * 4,
+    *[st.sampled_from(PAGES).map(lambda target: Request("GET", target))] * 4,
     st.builds(Request, st.just("POST"), st.just("/control"), st.one_of(list(map(invalid, SLOW))), st.just(CONTROL)),
     *OTHER,
 ]

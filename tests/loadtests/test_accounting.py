@@ -1,21 +1,29 @@
-"""Accounts and truth: what was due to whom, and what still was true when they saw it. Nothing here imports locust."""
+"""What was due to whom, what still was true when they saw it, and what several generator processes noted of one load.
+
+Nothing here imports locust.
+"""
 
 from math import inf
 
 import pytest
 
 from loadtests.accounts.accounting import account
-from loadtests.accounts.deliveries import resolved, true_until_ms
-from loadtests.accounts.rows import KINDS, LogEntry, Received, Sent, Session
+from loadtests.accounts.cell import make_cell
+from loadtests.accounts.deliveries import deliveries, resolved, true_until_ms
+from loadtests.accounts.rows import KINDS, OPENING, LogEntry, Received, Request, Sent, Session, Tick, Window
+from loadtests.accounts.samples import Samples, merged
+from loadtests.accounts.wire_bytes import WireBytes
+from loadtests.users.clocks import clock_ahead_s, this_machine
 from servers.core.wire import Kind
-from tests.support.loadtest_rows import BOTH, BOTH_STAY, made, noted, received, seen
+from tests.support.loadtest_rows import BOTH, BOTH_STAY, PLANNED, SPENT, counted, made, noted, received, seen
 
+WINDOW = Window(101.0, 111.0)
 TWO = [(0, 1), (0, 2)]
 PRESENCE, TYPING = KINDS.index(Kind.PRESENCE), KINDS.index(Kind.TYPING)
 
 
 @pytest.mark.parametrize(
-    ("deliveries", "complaint"),
+    ("came", "complaint"),
     [
         ([*BOTH, received(2, 0), received(2, 1)], ""),
         (BOTH[:1], "of 4 deliveries: 3 lost"),
@@ -25,8 +33,8 @@ PRESENCE, TYPING = KINDS.index(Kind.PRESENCE), KINDS.index(Kind.TYPING)
         ([received(2, 1), *BOTH[1:] * 2], "of 4 deliveries: 2 lost, 1 delivered twice, 1 out of order"),
     ],
 )
-def test_loss_duplicates_and_disorder_are_each_counted(deliveries: list[Received], complaint: str) -> None:
-    result = account(TWO, deliveries, BOTH_STAY)
+def test_loss_duplicates_and_disorder_are_each_counted(came: list[Received], complaint: str) -> None:
+    result = account(TWO, came, BOTH_STAY)
     assert (result.complaint, result.events, result.expected) == (complaint, 2, 4)
 
 
@@ -101,3 +109,66 @@ def test_who_hangs_up_without_a_word_is_traced_to_the_event_that_the_others_saw(
     # The user's first coming, before the load; then going; then coming back.
     log = [presence(seq, 1, 105_000) for seq in (2, 7, 8)]
     assert [row.seq for row in resolved(noted([], *actions, *log))] == [7, 8, 0]
+
+
+def part(user: int, user_id: str, ahead_s: float = 0.0) -> Samples:
+    """Return what a process with one user noted down; Ann, user 0, has sent a message, which everybody has seen."""
+    noted = Samples(
+        window=Window(*(moment_s + ahead_s for moment_s in WINDOW)),
+        wall_clock_s=1000.0 - ahead_s,
+        ahead_s=ahead_s,
+        user_ids={user: user_id},
+        sessions=[Session(0, user, 0, 0)],
+        client_bytes=counted(up=100, down=700),
+    )
+    if user == 0:
+        noted.add(Sent(0, 1, 0, 0, 105.0 + ahead_s, 105.0 + ahead_s, 105.1 + ahead_s))
+    else:
+        noted.strangers.append((0, 1, "ann"))
+    noted.add(LogEntry(0, 1, 0, 0 if user == 0 else -1, 1_105_000, 0))
+    noted.add(Received(0, 1, user, 0, 105.5 + ahead_s))
+    noted.add(Tick(105.0 + ahead_s, 105.0 + ahead_s + 0.001 * user))
+    return noted
+
+
+def test_the_parts_of_several_processes_are_one_whole() -> None:
+    whole = merged([part(1, "bob"), part(0, "ann")])
+    assert whole.user_ids == {0: "ann", 1: "bob"}
+    assert [row.sender for row in whole.log()] == [0], "once, by whoever knew it, or by the sender's id"
+    assert [row.recipient for row in whole.deliveries()] == [1, 0]
+    assert whole.lateness_s() == pytest.approx([0.001, 0.0])
+    assert whole.client_bytes is not None and whole.client_bytes.window == WireBytes(200, 1400)
+    assert make_cell(PLANNED, whole, SPENT, "").figures["lost"] == 0
+
+
+def test_what_users_went_through_is_put_together_by_one_clock() -> None:
+    here, away = part(0, "ann"), part(1, "bob", ahead_s=500.0)
+    for user, each in enumerate((here, away)):
+        each.offline.append((0, user))
+        each.requests.append(Request(user, OPENING, 102.0 + each.ahead_s, 103.0 + each.ahead_s, True))
+    whole = merged([here, away])
+    assert whole.window == merged([away]).window == WINDOW
+    assert [row.received_s for row in whole.deliveries()] == pytest.approx([105.5, 105.5])
+    assert whole.offline == [(0, 0), (0, 1)]
+    assert whole.requests == [Request(0, OPENING, 102.0, 103.0, True), Request(1, OPENING, 102.0, 103.0, True)]
+
+
+def test_a_process_that_cannot_count_leaves_the_whole_uncounted_and_nothing_cannot_be_merged() -> None:
+    silent = part(1, "bob")
+    silent.client_bytes = None
+    assert merged([part(0, "ann"), silent]).client_bytes is None
+    with pytest.raises(ValueError, match="at least one process"):
+        merged([])
+
+
+def test_a_delivery_between_machines_is_accounted_for_but_not_timed() -> None:
+    here, away = part(0, "ann"), part(1, "bob", ahead_s=5000.0)
+    here.machine_of, away.machine_of = {0: "one"}, {1: "other"}
+    whole = merged([here, away])
+    assert [row.recipient for row in deliveries(PLANNED.key, whole, list(whole.actions()))] == ["ann"]
+    assert make_cell(PLANNED, whole, SPENT, "").figures["delivered"] == 2
+
+
+def test_one_machine_has_one_clock() -> None:
+    assert clock_ahead_s(this_machine(), sent_s=7.0, received_s=9.0) == 0.0
+    assert clock_ahead_s("another", sent_s=7.0, received_s=1009.0) == 1002.0

@@ -1,8 +1,6 @@
 """The load generator's HTTP: responses whole or in pieces, connections that are used again, and every failure."""
 
-import socket
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from itertools import count
 from socketserver import BaseRequestHandler, ThreadingTCPServer
@@ -23,26 +21,26 @@ PIECES = (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n", b"3\r\nabc\r
 
 
 @contextmanager
-def responding(*answers: Sequence[bytes]) -> Iterator[tuple[str, list[int]]]:
+def responding(*answers: Sequence[bytes]) -> Iterator[tuple[str, list[tuple[int, bytes]]]]:
     """Answer the requests of all connections in turn, and close after the last.
 
-    Yields the address, and a list of which connection each request used.
+    Yields the address, and a list of the requests, with the number of the connection that each used.
     """
-    used_by: list[int] = []
+    requests: list[tuple[int, bytes]] = []
     left, numbers = list(answers), count()
 
     class Responder(BaseRequestHandler):
         def handle(self) -> None:
             number = next(numbers)
-            while left and self.request.recv(65_536):
-                used_by.append(number)
+            while left and (request := self.request.recv(65_536)):
+                requests.append((number, request))
                 for piece in left.pop(0):
                     self.request.sendall(piece)
 
     with ThreadingTCPServer(("127.0.0.1", 0), Responder) as server:
         server.daemon_threads = True
         Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
-        yield f"http://127.0.0.1:{server.server_address[1]}", used_by
+        yield f"http://127.0.0.1:{server.server_address[1]}", requests
         server.shutdown()
 
 
@@ -60,23 +58,23 @@ def test_a_websocket_that_is_silent_is_broken(monkeypatch: pytest.MonkeyPatch) -
 
 
 def test_a_connection_is_used_again_once_its_answer_is_whole() -> None:
-    with responding([HELLO], [HELLO]) as (address, used_by):
+    with responding([HELLO], [HELLO]) as (address, requests):
         pool = HttpConnectionPool(address)
         answers = [pool.request(REQUEST) for _ in range(2)]
         pool.close()
     assert [(answer.status, answer.headers["etag"], answer.body) for answer in answers] == 2 * [(200, "x", b"hello")]
-    assert used_by == [0, 0]
+    assert [number for number, _ in requests] == [0, 0]
 
 
 def test_a_connection_that_is_busy_or_is_to_be_closed_is_not_used_again() -> None:
-    with responding([PIECES[0]], [GOODBYE], [HELLO]) as (address, used_by):
+    with responding([PIECES[0]], [GOODBYE], [HELLO]) as (address, requests):
         pool = HttpConnectionPool(address)
         stream = pool.acquire()
         stream.start(REQUEST)
         assert [pool.request(REQUEST).body for _ in range(2)] == [b"bye", b"hello"]
         stream.close()
         pool.close()
-    assert used_by == [0, 1, 2]
+    assert [number for number, _ in requests] == [0, 1, 2]
 
 
 def test_a_streamed_response_is_read_in_pieces() -> None:
@@ -120,11 +118,7 @@ def test_every_request_is_reported_with_its_name_and_a_refusal_as_lost() -> None
 
 @pytest.mark.parametrize(("keep_alive", "header"), [(True, b"keep-alive"), (False, b"close")])
 def test_a_session_requests_whether_its_connections_are_kept(keep_alive: bool, header: bytes) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as listener, ThreadPoolExecutor() as pool:
-        address = f"http://127.0.0.1:{listener.getsockname()[1]}"
-        session = HttpUserSession(address, lambda *_: None, "room-1", "c", keep_alive)
-        asking = pool.submit(session.heartbeat)
-        connection, _ = listener.accept()
-        with connection:
-            assert b"\r\nConnection: %b\r\n" % header in connection.recv(65_536)
-        assert isinstance(asking.exception(), ConnectionLost)
+    with responding([GOODBYE]) as (address, requests), pytest.raises(ConnectionLost):
+        HttpUserSession(address, lambda *_: None, "room-1", "c", keep_alive).heartbeat()
+    ((_, request),) = requests
+    assert b"\r\nConnection: %b\r\n" % header in request

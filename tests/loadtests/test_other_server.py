@@ -33,25 +33,15 @@ def test_sequence_numbers_stand_in_the_order_of_message_ids(ids: list[tuple[int,
     assert [to_message_id(one), to_message_id(other)] == [f"{second}:{place}" for second, place in ids]
 
 
-def test_an_answer_carries_its_message_id_in_two_headers() -> None:
-    assert of_headers("Sun, 22 Nov 2026 23:33:16 GMT", "3") == "1795390396:3"
-
-
-def test_a_frame_is_an_event_of_its_publisher() -> None:
-    body = encode(Send(client_id="7-0", text="12.5 hello"))
+def test_a_frame_is_an_event_of_its_publisher_and_what_came_before_the_join_is_dropped() -> None:
+    message_id = of_headers("Sun, 22 Nov 2026 23:33:16 GMT", "3")
+    assert message_id == "1795390396:3"
+    body, inbox = encode(Send(client_id="7-0", text="12.5 hello")), Inbox(empty_page(START).cursor)
     page = page_of_frame("room-1", START, b"id: 1795390396:3\ncontent-type: application/json\n\n" + body)
-    (event,) = Inbox(START).feed(page)
-    assert (event.seq, event.kind, event.sender, event.body) == (
-        to_seq("1795390396:3"), Kind.MESSAGE, "7", "12.5 hello",
-    )  # fmt: skip
-    assert event.client_id == "7-0"
-
-
-def test_the_inbox_drops_what_came_before_the_join() -> None:
-    body = encode(Send(client_id="7-0", text="old"))
-    inbox = Inbox(empty_page(START).cursor)
-    inbox.feed(page_of_frame("room-1", START, b"id: 9:1\n\n" + body))
-    assert inbox.feed(page_of_frame("room-1", START, b"id: 9:0\n\n" + body)) == []
+    (event,) = inbox.feed(page)
+    assert (event.seq, event.kind, event.sender) == (to_seq(message_id), Kind.MESSAGE, "7")
+    assert (event.body, event.client_id) == ("12.5 hello", "7-0")
+    assert inbox.feed(page_of_frame("room-1", START, b"id: 1795390396:2\n\n" + body)) == []
 
 
 def test_what_a_server_does_not_count_is_not_a_number_and_shown_as_a_dash() -> None:
@@ -63,9 +53,8 @@ def test_what_a_server_does_not_count_is_not_a_number_and_shown_as_a_dash() -> N
 
 
 def test_the_name_of_a_target_is_in_every_label() -> None:
-    assert [row.label for row in OtherServer("nchan").transports] == [
-        "Short polling (nchan)", "Long polling (nchan)", "Raw WebSocket (nchan)",
-    ]  # fmt: skip
+    labels = [row.label for row in OtherServer("nchan").transports]
+    assert labels == ["Short polling (nchan)", "Long polling (nchan)", "Raw WebSocket (nchan)"]
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,6 @@
 """Whatever fails of a deployment costs time, and no acknowledged message; its parts are those that are recorded."""
 
+import asyncio
 import json
 import re
 from dataclasses import replace
@@ -9,13 +10,12 @@ import pytest
 
 from results.schema import OUTAGES as COLUMNS
 from results.schema import OUTAGES_FILE, PARTS_FILE
-from servers.core.wire import Event
 from servers.deploy.deployments import DEPLOYMENTS, Deployment
 from tests.outages import __main__ as command
 from tests.outages import parts
 from tests.outages.outages import OUTAGES, Deployed, Outage, new_version, push_server_killed, run_outage
 from tests.outages.outcome import Outcome, outcome
-from tests.outages.people import Person, Received, Sent, Size
+from tests.outages.people import Crowd, Person, Received, Sent, Size
 
 SHORT = Size(people=4, every_s=0.4, before_s=1.0, after_s=1.5)
 BUSY = replace(SHORT, every_s=0.01)
@@ -64,30 +64,15 @@ def test_a_connection_is_down_from_the_sample_that_finds_it_so_to_the_one_that_f
     assert outcome([person], began_s=9.5, over_s=9.6)["connections_broken"] == 0
 
 
-def test_a_message_that_comes_twice_or_is_kept_twice_is_a_duplicate() -> None:
+async def test_what_comes_twice_or_is_kept_twice_is_a_duplicate_and_what_never_comes_is_lost() -> None:
     twice = [Received(1, "Ada 0", 1.0), Received(1, "Ada 0", 1.1)]
     received = [*twice, Received(2, "Ada 1", 1.2), Received(3, "Ada 1", 1.3)]
-    sent = [Sent(1, 0.9, 1.0), Sent(3, 1.1, 1.4)]
-    result = outcome([Person(None, sent, received)], began_s=0.0, over_s=2.0)  # type: ignore[arg-type]
-    assert (result["messages"], result["lost"], result["duplicates"]) == (2, 0, 2)
-
-
-async def nothing_fails(deployed: Deployed) -> None:
-    """Leave the deployment alone."""
-
-
-@pytest.mark.process
-async def test_a_message_that_somebody_never_receives_is_counted_as_lost(monkeypatch: pytest.MonkeyPatch) -> None:
-    on_event = Person.on_event
-
-    def drop_one(person: Person, event: Event) -> None:
-        if (person.client.account.name, event.body) != ("Person 0", "Person 1 0"):
-            on_event(person, event)
-
-    monkeypatch.setattr(Person, "on_event", drop_one)
-    short = Size(people=2, every_s=0.1, before_s=0.3, after_s=0.3, catch_up_s=3.0)
-    result = await run_outage(Outage(DEPLOYMENTS[-1], nothing_fails), short)
-    assert (result["lost"], result["deliveries"]) == (1, result["messages"] * short.people - 1)
+    sent = [Sent(1, 0.9, 1.0), Sent(3, 1.1, 1.4), Sent(4, 1.5, 1.6)]
+    person = Person(None, sent, received)  # type: ignore[arg-type]
+    await Crowd([person], asyncio.Event(), []).finish(catch_up_s=0.01)
+    result = outcome([person], began_s=0.0, over_s=2.0)
+    counts = [result[name] for name in ("messages", "deliveries", "lost", "duplicates", "out_of_order")]
+    assert counts == [3, 2, 1, 2, 0]
 
 
 @pytest.mark.process

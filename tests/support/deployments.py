@@ -60,12 +60,10 @@ class Deployed:
 
 
 AnyDeployment = Processes | Deployed
-ALONE = Processes()
-SHARED_STORE = {store: Processes(2, store) for store in ("redis", "postgresql")}
 TESTED_DEPLOYMENTS: tuple[tuple[AnyDeployment, tuple[pytest.MarkDecorator, ...]], ...] = (
-    (ALONE, ()),
-    (SHARED_STORE["redis"], ()),
-    (SHARED_STORE["postgresql"], (pytest.mark.drill,)),
+    (Processes(), ()),
+    (Processes(2, "redis"), ()),
+    (Processes(2, "postgresql"), (pytest.mark.drill,)),
     *((Deployed(deployment), (pytest.mark.drill,)) for deployment in DEPLOYMENTS),
 )
 """Every transport on each that serves it; what is marked is left to `make drills`."""

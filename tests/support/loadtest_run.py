@@ -16,7 +16,6 @@ from loadtests.accounts.cell import Cell
 from results.schema import CELLS_FILE, MANIFEST
 
 ROOT = Path(__file__).parents[2]
-ADDS_UP = ("lost", "duplicates", "out_of_order", "send_failures")
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +62,6 @@ def compared(out: Path, options: str) -> ComparedRun:
     (folder,) = out.iterdir()
     for cell in (cells := cells_below(out)):
         assert int(cell["delivered"]) == int(cell["expected"]) == 4 * int(cell["messages"]) > 0
-        assert {cell[name] for name in ADDS_UP} == {"0"}
+        assert {cell[name] for name in ("lost", "duplicates", "out_of_order", "send_failures")} == {"0"}
         assert "over all" not in cell["reason"], "the clients' kernel and the servers counted other bytes"
     return ComparedRun(folder, done.stdout, cells)

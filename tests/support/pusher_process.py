@@ -10,7 +10,7 @@ from websockets.sync.client import ClientConnection
 
 from servers.deploy.child_process import ChildProcess, started
 from servers.pusher_service.signatures import Credentials
-from tests.support.guest import closing, receive, silent_socket
+from tests.support.guest import receive, silent_socket
 from tests.support.pusher_harness import CREDENTIALS, Json, signed_subscription
 
 ENV = {"PUSHER_APP_ID": CREDENTIALS.app_id, "PUSHER_KEY": CREDENTIALS.key, "PUSHER_SECRET": CREDENTIALS.secret}
@@ -72,8 +72,3 @@ def subscribe(connection: ClientConnection, socket_id: str, channel: str, user: 
     frame = receive(connection)
     assert frame["event"] == "pusher_internal:subscription_succeeded", frame
     return cast(Json, json.loads(frame["data"]))
-
-
-def close_code(connection: ClientConnection) -> int:
-    """Read until the server closes, and return its code."""
-    return closing(connection)[0]

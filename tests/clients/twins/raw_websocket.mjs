@@ -1,6 +1,6 @@
 // Opens a connection, posts a command that gets no response, and opens the connection again, as a client does whose
-// server lost its log. Then 300 pages arrive that nobody reads. Prints how the command ended, how many pages could be
-// read, and how that ended.
+// server lost its log. Then 200 pages arrive, half of which are read, and 300 that nobody reads. Prints how the command
+// ended, how many pages had been read then, and in the end, and how that ended.
 
 import { Connection } from "../../../clients/web/transports/raw_websocket.js";
 
@@ -36,9 +36,15 @@ const posted = connection.post({ type: "send", client_id: "1", text: "hi" });
 const ended = Promise.race([posted, late]).catch((error) => console.log(error.constructor.name));
 await connection.open(null);
 await ended;
-for (let page = 0; page < 300; page++) connection.socket.onmessage({ data: '{"type": "page"}' });
 let received = 0;
 const receive = () => connection.receive().then(() => ++received);
+const arrive = (pages) => {
+  for (let page = 0; page < pages; page++) connection.socket.onmessage({ data: '{"type": "page"}' });
+};
+arrive(200);
+while (received < 100) await receive();
+console.log(received);
+arrive(300);
 const lost = async () => {
   for (;;) await receive();
 };

@@ -125,31 +125,25 @@ def test_a_second_subscription_is_refused_and_the_first_one_stays(harness: Pushe
     assert len(harness.take(client)) == 1
 
 
-def test_unsubscribing_is_silent_idempotent_and_can_be_undone(harness: PusherHarness) -> None:
+def test_unsubscribing_is_silent_idempotent_and_can_be_undone_and_an_auth_of_null_is_none(
+    harness: PusherHarness,
+) -> None:
     client = harness.connect("public")
     for _ in range(2):
         assert harness.send(client, "pusher:unsubscribe", data={"channel": "public"}) == []
     harness.publish(channel="public")
     assert harness.take(client) == []
-    assert harness.subscribe(client, "public")[0]["event"] == "pusher_internal:subscription_succeeded"
+    (answer,) = harness.send(client, "pusher:subscribe", data={"channel": "public", "auth": None})
+    assert answer["event"] == "pusher_internal:subscription_succeeded"
 
 
-def test_the_number_of_subscriptions_of_a_connection_is_bounded() -> None:
-    harness = PusherHarness(Limits(subscriptions_per_connection_max=1))
-    assert "at most 1" in error_of(harness.subscribe(harness.connect("public"), "public-2"))[1]
-
-
-def test_the_number_of_subscriptions_of_all_connections_is_bounded() -> None:
-    harness = PusherHarness(Limits(subscriptions_max=2))
-    first, second = harness.connect("public"), harness.connect("public")
-    assert "all 2" in error_of(harness.subscribe(second, "public-2"))[1]
+def test_the_numbers_of_subscriptions_of_a_connection_and_of_all_are_bounded() -> None:
+    harness = PusherHarness(Limits(subscriptions_per_connection_max=2, subscriptions_max=3))
+    first, second = harness.connect("public", "public-2"), harness.connect("public")
+    assert "at most 2" in error_of(harness.subscribe(first, "public-3"))[1]
+    assert "all 3" in error_of(harness.subscribe(second, "public-2"))[1]
     harness.connections.close(first)
     assert harness.subscribe(second, "public-2")[0]["event"] == "pusher_internal:subscription_succeeded"
-
-
-def test_an_auth_of_null_is_none_on_a_public_channel(harness: PusherHarness) -> None:
-    (answer,) = harness.send(harness.connect(), "pusher:subscribe", data={"channel": "public", "auth": None})
-    assert answer["event"] == "pusher_internal:subscription_succeeded"
 
 
 @pytest.mark.parametrize("channel", CACHED)

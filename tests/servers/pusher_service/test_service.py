@@ -10,11 +10,10 @@ import pytest
 from pusher.errors import PusherBadAuth, PusherBadStatus, PusherForbidden
 
 from servers.pusher_service.signatures import Credentials
-from tests.support.guest import narrow_socket, receive
+from tests.support.guest import closing, narrow_socket, receive
 from tests.support.pusher_harness import CREDENTIALS
 from tests.support.pusher_process import (
     DEADLINE_S,
-    close_code,
     official_api,
     open_connection,
     push_service,
@@ -31,8 +30,7 @@ EVENT = {"channel": "a", "name": "news", "data": "1"}
 
 
 def get(address: str, path: str) -> Any:
-    with httpx.Client(trust_env=False, base_url=address) as http:
-        return http.get(path).raise_for_status().json()
+    return httpx.get(address + path, trust_env=False).raise_for_status().json()
 
 
 def test_the_official_librarys_signatures_admit_to_a_presence_channel(address: str, api: pusher.Pusher) -> None:
@@ -79,7 +77,7 @@ def test_a_silent_client_is_pinged_and_closed_with_4201() -> None:
     timed = push_service("--activity-timeout-s", "1", "--pong-wait-s", "0.1")
     with timed as service, open_connection(service.address) as (silent, _):
         assert receive_event(silent) == "pusher:ping"
-        assert close_code(silent) == 4201
+        assert closing(silent)[0] == 4201
 
 
 def test_health_and_stats_count_what_a_bill_would() -> None:
@@ -114,7 +112,7 @@ def test_a_client_that_does_not_read_is_closed_with_4200_and_holds_nobody_up(add
             assert [receive_event(fast) for _ in range(10)] == ["message"] * 10
             if get(address, "/stats")["slow_connections_closed"] > before:
                 break
-        assert close_code(slow) == 4200
+        assert closing(slow)[0] == 4200
         send(fast, "pusher:ping")
         assert receive_event(fast) == "pusher:pong"
 
@@ -148,7 +146,7 @@ def test_a_plan_refuses_one_connection_too_many_and_every_call_once_its_messages
         open_connection(service.address),
         socket(service.address) as second,
     ):
-        assert close_code(second) == 4100
+        assert closing(second)[0] == 4100
         api.trigger("a", "news", "1")
         with pytest.raises(PusherForbidden, match="midnight"):
             api.trigger("a", "news", "2")
@@ -157,8 +155,8 @@ def test_a_plan_refuses_one_connection_too_many_and_every_call_once_its_messages
 
 
 def test_an_endless_body_is_refused_with_413_before_it_is_read_as_json(address: str) -> None:
-    with httpx.Client(trust_env=False, base_url=address) as http:
-        assert http.post("/apps/7/events", content=b"x" * (1024 * 1024 + 1)).status_code == 413
+    endless = b"x" * (1024 * 1024 + 1)
+    assert httpx.post(f"{address}/apps/7/events", content=endless, trust_env=False).status_code == 413
 
 
 @pytest.mark.parametrize(
@@ -174,7 +172,7 @@ def test_a_rejected_connection_gets_an_error_and_is_closed_with_its_code(address
     with socket(address, path) as client:
         frame = receive(client)
         assert (frame["event"], frame["data"]["code"]) == ("pusher:error", code)
-        assert close_code(client) == code
+        assert closing(client)[0] == code
 
 
 def test_a_binary_frame_is_answered_with_an_error_and_a_control_ping_with_a_pong(address: str) -> None:
@@ -187,6 +185,6 @@ def test_a_binary_frame_is_answered_with_an_error_and_a_control_ping_with_a_pong
 def test_an_oversize_frame_ends_its_connection_only(address: str) -> None:
     with open_connection(address) as (client, _), open_connection(address) as (other, _):
         client.send("x" * (64 * 1024 + 1))
-        assert close_code(client) == 1009
+        assert closing(client)[0] == 1009
         send(other, "pusher:ping")
         assert receive_event(other) == "pusher:pong"

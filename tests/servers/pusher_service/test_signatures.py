@@ -18,15 +18,9 @@ DOCUMENTED = Credentials("3", "278d425bdf160c739803", "7ad3773142a6692b25b8")
 BODY = b'{"name":"foo","channels":["project-3"],"data":"{\\"some\\":\\"data\\"}"}'
 SIGNED_AT_S = 1353088179
 SIGNATURE = "da454824c97ba181a32ccc17a72625ba02771f50b50e1e7430e47a1f3f457e6c"
-PARAMS = {
-    "auth_key": DOCUMENTED.key,
-    "auth_timestamp": str(SIGNED_AT_S),
-    "auth_version": "1.0",
-    "body_md5": "ec365a775a4cd0599faeb73354201b6f",
-    "auth_signature": SIGNATURE,
-}
-MR_CHANNELS = '{"user_id":10,"user_info":{"name":"Mr. Channels"}}'
 WITHOUT_DIGEST = {"auth_key": DOCUMENTED.key, "auth_timestamp": str(SIGNED_AT_S), "auth_version": "1.0"}
+PARAMS = WITHOUT_DIGEST | {"body_md5": "ec365a775a4cd0599faeb73354201b6f", "auth_signature": SIGNATURE}
+MR_CHANNELS = '{"user_id":10,"user_info":{"name":"Mr. Channels"}}'
 
 
 def verify(
