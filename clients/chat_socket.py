@@ -15,7 +15,7 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConcurrencyError, ConnectionClosed, InvalidHandshake, InvalidStatus
 
 from clients.errors import ClientError, ConnectionLost, Refused, refused
-from clients.http_session import TOO_MANY_REQUESTS, Promises, retry_after_s
+from clients.http_session import LATER, Promises, retry_after_s
 from servers.addresses import may_use_proxy
 from servers.core.wire import Ack, Join, Page, Refusal, Snapshot, SocketAnswer, SocketCommand, decode, encode
 
@@ -69,7 +69,7 @@ class ChatSocket:
             )
         except InvalidStatus as error:
             status = error.response.status_code
-            if status >= 500 or status == TOO_MANY_REQUESTS:
+            if status >= 500 or status in LATER:
                 after_s = retry_after_s(error.response.headers)
                 raise ConnectionLost(f"{url}: the upgrade was answered with {status}", after_s) from error
             raise Refused("forbidden", f"the upgrade was answered with {status}") from error

@@ -21,7 +21,8 @@ from servers.addresses import may_use_proxy
 from servers.core import wire
 
 Response = TypeVar("Response")
-TOO_MANY_REQUESTS = 429
+LATER = frozenset((408, 425, 429))
+"""Statuses with which whoever stands before a server may refuse what a later attempt may be granted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,7 +164,7 @@ def refusal(response: httpx.Response) -> Refused | ConnectionLost:
         error = wire.decode(response.content, type=wire.Refusal)
     except wire.Undecodable:
         error = wire.Refusal("unavailable", f"{response.status_code} {response.reason_phrase}")
-        is_temporary |= response.status_code == TOO_MANY_REQUESTS  # a host in front of the server is busy
+        is_temporary |= response.status_code in LATER
     after_s = error.retry_after_s or retry_after_s(response.headers)
     if is_temporary:
         return ConnectionLost(f"{response.request.url.path}: {error.detail}", after_s)

@@ -122,7 +122,9 @@ async def test_no_retry_is_sooner_than_asked(session: ChatSession, connection: F
 @pytest.mark.parametrize(("header", "s"), [("7", 7), ("Fri, 31 Dec 1999 23:59:59 GMT", 0), ("9" * 400, 60)])
 async def test_a_host_in_front_of_the_server_says_when_to_try_again_within_a_minute(header: str, s: float) -> None:
     request = httpx.Request("GET", "http://127.0.0.1/")
-    assert refusal(httpx.Response(429, headers={"Retry-After": header}, request=request)).retry_after_s == s
+    for status in (408, 425, 429):
+        error = refusal(httpx.Response(status, headers={"Retry-After": header}, request=request))
+        assert (type(error), error.retry_after_s) == (ConnectionLost, s)
 
 
 @pytest.mark.parametrize(

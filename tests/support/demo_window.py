@@ -74,8 +74,11 @@ class Window:
         return self.room(slug, "#messages li span").all_inner_texts()
 
     def expect_last(self, slug: str, text: str) -> None:
-        """Wait until a lane's last message is this one."""
-        expect(self.room(slug, "#messages li span").last).to_have_text(text, timeout=SEEN_MS)
+        """Wait until a lane's last message is this one; if it fails, say what the lane's page says of its trouble."""
+        try:
+            expect(self.room(slug, "#messages li span").last).to_have_text(text, timeout=SEEN_MS)
+        except AssertionError as error:
+            raise AssertionError(f"{slug}: {self.room(slug, '#trouble').inner_text()!r}") from error
 
     def figure(self, slug: str, name: str) -> str:
         """Return a counter as it is shown."""

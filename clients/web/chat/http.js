@@ -9,6 +9,8 @@ import { formatCursor } from "./inbox.js";
 import { randomId } from "./random_id.js";
 import { ANSWER_MS } from "./within.js";
 
+const LATER = [408, 425, 429]; // from whoever stands before the server, about what may be granted later
+
 export class HttpSession {
   /** stated: what the server states in `/health`. heldMs, silenceMs: how long a held poll, and an open connection, may
    * be silent before it counts as broken. */
@@ -72,12 +74,11 @@ export class HttpSession {
   }
 }
 
-/** Return a response's JSON. Raises Refused, or ConnectionLost for what may work later; a 4xx is for good, but for 429.
- */
+/** Return a response's JSON. Raises Refused, or ConnectionLost for what may work later. */
 export async function decoded(response) {
   const retryAfterS = Number(response.headers.get("Retry-After")) || 0; // a date (RFC 9110 section 10.2.3) says nothing
   const data = await response.json().catch((error) => {
-    const isForGood = response.status >= 400 && response.status < 500 && response.status !== 429;
+    const isForGood = response.status >= 400 && response.status < 500 && !LATER.includes(response.status);
     if (isForGood) throw new Refused("unavailable", `${response.url} is answered with ${response.status}`);
     throw new ConnectionLost(`${response.url}: ${error.message}`, retryAfterS);
   });
