@@ -171,12 +171,14 @@ async def test_the_session_knows_whether_it_is_connected(session: ChatSession, c
 
 @pytest.mark.parametrize("failures", [[GONE], [BROKEN, BROKEN, GONE], [BUG]], ids=str)
 async def test_an_error_ends_the_events_after_those_before_it(
-    session: ChatSession, connection: FakeConnection, failures: list[Exception]
+    session: ChatSession, connection: FakeConnection, failures: list[Snapshot | Exception]
 ) -> None:
     first, *connection.openings = failures
     connection.deliver(page(0, 2), first)
     assert await next_seqs(session, 2) == [1, 2]
-    with pytest.raises(type(failures[-1]), match=str(failures[-1])):
+    last = failures[-1]
+    assert isinstance(last, Exception)
+    with pytest.raises(type(last), match=str(last)):
         await next_seqs(session, 1)
     assert not session.connected
 

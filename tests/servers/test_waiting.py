@@ -13,7 +13,7 @@ from websockets.sync.client import ClientConnection
 from servers.core.wire import Page, decode
 from servers.deploy.child_process import ChildProcess, started
 from tests.support.guest import DEADLINE_S, Guest, bare_socket, closing, guest, narrow_socket, receive
-from tests.support.pusher_process import close_code, open_connection, receive_event, send
+from tests.support.pusher_process import open_connection, receive_event, send
 
 pytestmark = pytest.mark.process
 HOLD_S = 0.3
@@ -139,7 +139,7 @@ def test_leaving_from_elsewhere_ends_the_connection_to_the_push_service() -> Non
             for succeeded in ("pusher_internal:subscription_succeeded", "pusher:signin_success"):
                 assert receive_event(pushed) == succeeded
             ada.post("leave")
-            assert close_code(pushed) == 4009
+            assert closing(pushed)[0] == 4009
 
 
 @pytest.mark.parametrize("slug", ["long_polling", "server_sent_events"])
