@@ -1,12 +1,15 @@
-"""The registry: one row for each transport, with everything that others need to know about it.
+"""The registry: one row for each transport, with everything that others need to know about it, from `transports.toml`.
 
 Servers, clients, load tests, the conformance suite, the demo, charts and tables iterate over this table. They find a
 transport's modules by its slug: `servers.<slug>`, `clients.<slug>`, `loadtests.<slug>`, and in the browser
 `clients/web/transports/<slug>.js`. A further transport is one row and those four files.
 """
 
+import tomllib
 from dataclasses import dataclass
 from enum import StrEnum
+from pathlib import Path
+from typing import Any
 
 RENTED, LOCAL_STAND_IN = "rented", "local stand-in"
 """Whose push service the Pusher adapter publishes through."""
@@ -59,62 +62,13 @@ class Transport:
         return f"{self.label} (added)" if self.is_addition else self.label
 
 
-TRANSPORTS: tuple[Transport, ...] = (
-    Transport(
-        slug="short_polling",
-        label="Short polling",
-        colour="#C25400",
-        who_waits="the client, between questions",
-        explanation="The client polls every few seconds, and most responses are empty.",
-        choose_when="news may wait, or comes all the time; any host will do",
-        reads=Reads.POLL,
-        commands=Commands.POST,
-    ),
-    Transport(
-        slug="long_polling",
-        label="Long polling",
-        colour="#9A6A00",
-        who_waits="the server, for one answer",
-        explanation="The server holds each request until there is a new event.",
-        choose_when="news must not wait, and neither streams nor upgrades get through",
-        reads=Reads.HELD,
-        commands=Commands.POST,
-    ),
-    Transport(
-        slug="raw_websocket",
-        label="Raw WebSocket",
-        colour="#0072B2",
-        who_waits="the server, for as long as the line is open",
-        explanation="One connection stays open, and both sides send whenever they like.",
-        choose_when="clients talk as much as they listen, and you hold the connections",
-        reads=Reads.ONCE,
-        commands=Commands.FRAMES,
-    ),
-    Transport(
-        slug="pusher_adapter",
-        label="Pusher adapter",
-        colour="#007A5A",
-        who_waits="somebody else's server",
-        explanation="The API publishes each event to a push service, which holds the connections.",
-        choose_when="news must not wait, and your host cannot hold connections",
-        reads=Reads.ONCE,
-        commands=Commands.POST,
-        needs_push_service=True,
-        is_name=True,
-    ),
-    Transport(
-        slug="server_sent_events",
-        label="Server-Sent Events",
-        colour="#7A1F5C",
-        who_waits="the server, for an endless answer",
-        explanation="The client sends one request, and the response goes on for as long as the connection is open.",
-        choose_when="clients mostly listen, and plain HTTP is to be enough",
-        reads=Reads.ONCE,
-        commands=Commands.POST,
-        is_name=True,
-        is_addition=True,
-    ),
-)
+def _transport(slug: str, reads: str, commands: str, **row: Any) -> Transport:
+    """Return a row of the registry; raise TypeError or ValueError for a field or a value that it does not have."""
+    return Transport(slug, reads=Reads(reads), commands=Commands(commands), **row)
+
+
+_LISTED = tomllib.loads(Path(__file__).with_suffix(".toml").read_text(encoding="utf-8"))
+TRANSPORTS = tuple(_transport(slug, **row) for slug, row in _LISTED.items())
 
 
 def find(slug: str) -> Transport:

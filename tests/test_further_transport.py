@@ -19,19 +19,18 @@ pytestmark = pytest.mark.process
 ROOT = Path(__file__).parents[1]
 TOY = Path(__file__).parent / "support" / "toy_transport"
 SLUG = "aligned_polling"
-REGISTRY = "servers/transports.py"
-ROW = f'''
-    Transport(
-        slug="{SLUG}",
-        label="Aligned polling",
-        colour="#5B4BB7",
-        who_waits="the client, for the next multiple of its interval",
-        explanation="All clients poll at the same moment, every few seconds.",
-        choose_when="all clients are to see an event at the same moment",
-        reads=Reads.POLL,
-        commands=Commands.POST,
-        is_addition=True,
-    ),'''
+REGISTRY = "servers/transports.toml"
+ROW = f"""
+[{SLUG}]
+label = "Aligned polling"
+colour = "#5B4BB7"
+who_waits = "the client, for the next multiple of its interval"
+explanation = "All clients poll at the same moment, every few seconds."
+choose_when = "all clients are to see an event at the same moment"
+reads = "poll"
+commands = "post"
+is_addition = true
+"""
 TOUCHED = [
     "clients/<slug>.py",
     "clients/web/transports/<slug>.js",
@@ -63,9 +62,8 @@ def tree(tmp_path_factory: pytest.TempPathFactory) -> Path:
         (copy / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(ROOT / name, copy / name)
     shutil.copytree(TOY, copy, dirs_exist_ok=True, ignore=shutil.ignore_patterns("__pycache__"))
-    registry, end = (copy / REGISTRY).read_text(encoding="utf-8"), "\n)\n\n\ndef find("
-    assert registry.count(end) == 1
-    (copy / REGISTRY).write_text(registry.replace(end, ROW + end), encoding="utf-8")
+    with (copy / REGISTRY).open("a", encoding="utf-8") as registry:
+        registry.write(ROW)
     return copy
 
 
