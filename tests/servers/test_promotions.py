@@ -3,7 +3,6 @@
 import asyncio
 import shutil
 import subprocess
-import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -17,19 +16,13 @@ from servers.core.wire import Cursor
 from servers.deploy.empty_database import engine_folder
 from servers.deploy.engines import Engine, as_nobody, give_to_engines, postgres_server, program, redis_server
 from tests.support.engines import answered
+from tests.support.guest import until
 from tests.support.stores import draft, opened
 
 pytestmark = pytest.mark.process
 DEADLINE_S = 15.0
 Step = Callable[[], None]
 FailingOver = tuple[Engine, Step, Step]
-
-
-def until(holds: Callable[[], object]) -> None:
-    deadline_s = time.monotonic() + DEADLINE_S
-    while not holds():
-        assert time.monotonic() < deadline_s
-        time.sleep(0.01)
 
 
 @contextmanager

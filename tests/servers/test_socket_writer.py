@@ -16,6 +16,7 @@ class Wire:
         self.room.set()
         self.error: Exception | None = None
         self.got: list[Any] = []
+        self.writer = SocketWriter(self.send)
 
     async def send(self, message: Message) -> None:
         await self.room.wait()
@@ -33,74 +34,69 @@ def wire() -> Wire:
     return Wire()
 
 
-@pytest.fixture
-def writer(wire: Wire) -> SocketWriter:
-    return SocketWriter(wire.send)
-
-
-async def test_a_push_that_would_wait_is_written_once_there_is_room(wire: Wire, writer: SocketWriter) -> None:
+async def test_a_push_that_would_wait_is_written_once_there_is_room(wire: Wire) -> None:
     wire.room.clear()
-    assert writer.push(message(0)) is PENDING
+    assert wire.writer.push(message(0)) is PENDING
     assert wire.got == []
     wire.room.set()
-    await writer.drain()
+    await wire.writer.drain()
     assert wire.got == [0]
-    assert writer.push(message(1)) is WRITTEN
+    assert wire.writer.push(message(1)) is WRITTEN
     assert wire.got == [0, 1]
 
 
-async def test_awaited_sends_follow_the_unfinished_push_in_order(wire: Wire, writer: SocketWriter) -> None:
+async def test_awaited_sends_follow_the_unfinished_push_in_order(wire: Wire) -> None:
     wire.room.clear()
-    writer.push(message(0))
-    assert writer.push(message(8)) is BUSY
-    sends = [asyncio.create_task(writer.send(message(n))) for n in (1, 2, 3)]
+    wire.writer.push(message(0))
+    assert wire.writer.push(message(8)) is BUSY
+    sends = [asyncio.create_task(wire.writer.send(message(n))) for n in (1, 2, 3)]
     await asyncio.sleep(0)
-    assert writer.push(message(9)) is BUSY
+    assert wire.writer.push(message(9)) is BUSY
     wire.room.set()
-    assert writer.push(message(9)) is BUSY
+    assert wire.writer.push(message(9)) is BUSY
     await asyncio.gather(*sends)
     assert wire.got == [0, 1, 2, 3]
 
 
-async def test_a_cancelled_wait_loses_nothing_and_repeats_nothing(wire: Wire, writer: SocketWriter) -> None:
+async def test_a_cancelled_wait_loses_nothing_and_repeats_nothing(wire: Wire) -> None:
     wire.room.clear()
-    writer.push(message(0))
-    waiting = asyncio.create_task(writer.drain())
+    wire.writer.push(message(0))
+    waiting = asyncio.create_task(wire.writer.drain())
     await asyncio.sleep(0)
     waiting.cancel()
     with pytest.raises(asyncio.CancelledError):
         await waiting
     wire.room.set()
-    await writer.drain()
-    await writer.drain()
+    await wire.writer.drain()
+    await wire.writer.drain()
     assert wire.got == [0]
 
 
 @pytest.mark.parametrize("error", [ConnectionResetError("gone"), RuntimeError("Unexpected ASGI message")])
-async def test_a_socket_that_is_gone_loses_all(error: Exception, wire: Wire, writer: SocketWriter) -> None:
+async def test_a_socket_that_is_gone_loses_all(error: Exception, wire: Wire) -> None:
     wire.error = error
-    assert [writer.push(message(n)) for n in range(2)] == [LOST] * 2
-    assert writer.lost is wire.error
-    for wait in (writer.send(message(2)), writer.drain()):
+    assert [wire.writer.push(message(n)) for n in range(2)] == [LOST] * 2
+    assert wire.writer.lost is wire.error
+    for wait in (wire.writer.send(message(2)), wire.writer.drain()):
         with pytest.raises(ConnectionLost):
             await wait
     assert wire.got == []
 
 
-async def test_a_client_that_leaves_amid_a_message_is_noticed_by_who_waits(wire: Wire, writer: SocketWriter) -> None:
+async def test_a_client_that_leaves_amid_a_message_is_noticed_by_who_waits(wire: Wire) -> None:
     wire.room.clear()
-    assert writer.push(message(0)) is PENDING
+    assert wire.writer.push(message(0)) is PENDING
     wire.error = ConnectionResetError("gone")
     wire.room.set()
     with pytest.raises(ConnectionLost):
-        await writer.drain()
-    assert writer.push(message(1)) is LOST
+        await wire.writer.drain()
+    assert wire.writer.push(message(1)) is LOST
 
 
-async def test_a_mistake_in_a_message_is_raised_and_the_connection_goes_on(wire: Wire, writer: SocketWriter) -> None:
+async def test_a_mistake_in_a_message_is_raised_and_the_connection_goes_on(wire: Wire) -> None:
     with pytest.raises(KeyError):
-        writer.push({})
-    assert writer.push(message(0)) is WRITTEN
+        wire.writer.push({})
+    assert wire.writer.push(message(0)) is WRITTEN
 
 
 async def test_a_send_that_waits_several_times_is_carried_to_its_end(wire: Wire) -> None:

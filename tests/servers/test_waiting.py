@@ -12,7 +12,7 @@ from websockets.sync.client import ClientConnection
 
 from servers.core.wire import Page, decode
 from servers.deploy.child_process import ChildProcess, started
-from tests.support.guest import DEADLINE_S, Guest, bare_socket, closing, guest, narrow_socket, receive
+from tests.support.guest import DEADLINE_S, Guest, bare_socket, closing, guest, narrow_socket, receive, until
 from tests.support.pusher_process import open_connection, receive_event, send
 
 pytestmark = pytest.mark.process
@@ -47,12 +47,6 @@ def request_events(ada: Guest) -> socket.socket:
     head = b"GET %b HTTP/1.1\r\nHost: 127.0.0.1\r\nAuthorization: Bearer %b\r\n\r\n"
     stream.sendall(head % (ada.events.url.raw_path, ada.token.encode()))
     return stream
-
-
-def await_offline(ada: Guest, observer: Guest) -> None:
-    deadline_s = time.monotonic() + DEADLINE_S
-    while ada.name in observer.online():
-        assert time.monotonic() < deadline_s
 
 
 def command(opened: ClientConnection, kind: str, ref: int, **fields: object) -> None:
@@ -161,7 +155,7 @@ def test_a_reader_of_a_stream_that_takes_nothing_for_a_lease_goes_offline() -> N
         assert ada.name in bob.online()
         for sent in range(120):  # 24 kB each as JSON: more than the kernel buffers
             assert bob.send(str(sent), "\x01" * 4000).is_success
-        await_offline(ada, bob)
+        until(lambda: ada.name not in bob.online())
 
 
 def test_a_stream_that_is_replaced_at_once_does_not_take_its_user_offline() -> None:
@@ -174,7 +168,7 @@ def test_a_stream_that_is_replaced_at_once_does_not_take_its_user_offline() -> N
                 last.enter_context(stream)
                 assert b" 200 " in stream.recv(1000)
                 assert ada.name in bob.online()
-        await_offline(ada, bob)
+        until(lambda: ada.name not in bob.online())
 
 
 def test_a_subscriber_that_does_not_read_stalls_nobody_and_loses_nothing(shared: ChildProcess, ada: Guest) -> None:

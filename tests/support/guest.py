@@ -3,10 +3,11 @@
 import json
 import secrets
 import socket
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
 import httpx
@@ -16,6 +17,7 @@ from websockets.sync.client import ClientConnection, connect
 from servers.core.wire import Cursor, Snapshot, decode
 
 DEADLINE_S = 15.0
+Value = TypeVar("Value")
 
 
 @dataclass(frozen=True)
@@ -102,3 +104,12 @@ def closing(opened: ClientConnection) -> tuple[int, str]:
     except ConnectionClosed as closed:
         assert closed.rcvd is not None, closed
         return closed.rcvd.code, closed.rcvd.reason
+
+
+def until(found: Callable[[], Value]) -> Value:
+    """Wait until something is found, or holds, and return it; fails at the deadline."""
+    deadline_s = time.monotonic() + DEADLINE_S
+    while not (value := found()):
+        assert time.monotonic() < deadline_s
+        time.sleep(0.01)
+    return value

@@ -3,7 +3,7 @@
 import asyncio
 import re
 import signal
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 from time import perf_counter
 from typing import Any
 
@@ -186,25 +186,17 @@ async def test_a_head_is_answered_without_a_body_by_host_and_function_alike() ->
             assert (answer.status_code, answer.content) == (200, b"")
 
 
-@pytest.fixture
-async def frozen() -> AsyncIterator[tuple[ChildProcess, psutil.Process]]:
-    """A host in a process of its own, and its one instance, which is frozen."""
+@pytest.mark.parametrize("end", [ChildProcess.close_input, lambda host: host.process.kill()])
+async def test_a_host_that_ends_takes_even_its_frozen_instances_along(end: Callable[[ChildProcess], None]) -> None:
     with started(["servers.deploy.serverless", "short_polling", "--instances", "1", "--port", "0"]) as host:
         async with httpx.AsyncClient(base_url=host.address, trust_env=False, timeout=DEADLINE_S) as client:
             await client.get("/health")
             (pid,) = (await bill(client))["pids"]
             await until(client, lambda billed: is_stopped(pid))
-        yield host, psutil.Process(pid)
-
-
-@pytest.mark.parametrize("end", [ChildProcess.close_input, lambda host: host.process.kill()])
-async def test_a_host_that_is_let_go_of_or_killed_takes_even_its_frozen_instances_along(
-    frozen: tuple[ChildProcess, psutil.Process], end: Callable[[ChildProcess], None]
-) -> None:
-    host, instance = frozen
-    end(host)
-    assert await asyncio.to_thread(host.process.wait, DEADLINE_S) in (0, -signal.SIGKILL)
-    await asyncio.to_thread(instance.wait, DEADLINE_S)
+        instance = psutil.Process(pid)
+        end(host)
+        assert await asyncio.to_thread(host.process.wait, DEADLINE_S) in (0, -signal.SIGKILL)
+        await asyncio.to_thread(instance.wait, DEADLINE_S)
 
 
 def waits(client: httpx.AsyncClient, count: int) -> "asyncio.Future[list[httpx.Response]]":

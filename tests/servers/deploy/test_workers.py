@@ -4,9 +4,8 @@ import asyncio
 import os
 import signal
 import socket
-import time
-from collections.abc import AsyncIterator, Iterator
-from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import httpx
@@ -19,6 +18,7 @@ from servers.deploy.child_process import ChildProcess, started
 from servers.serving import reusable_socket
 from servers.worker_stats import WorkerStats
 from tests.support.engines import Engines
+from tests.support.guest import until
 
 DEADLINE_S = 15.0
 CONNECTIONS = 200
@@ -33,27 +33,12 @@ def workers(engines: Engines) -> Iterator[ChildProcess]:
         yield running
 
 
+def port_of(running: ChildProcess) -> int:
+    return int(running.address.rpartition(":")[2])
+
+
 def api_pids(running: ChildProcess) -> list[int]:
     return [pid for role, pid in running.facts["pids"].items() if role.startswith("api")]
-
-
-@asynccontextmanager
-async def connected(running: ChildProcess, count: int) -> AsyncIterator[None]:
-    """Keep `count` connections open; each has had a response, so a worker has accepted it."""
-    host, _, port = running.address.removeprefix("http://").partition(":")
-    async with AsyncExitStack() as stack:
-        for _ in range(count):
-            reader, writer = await asyncio.open_connection(host, int(port))
-            stack.push_async_callback(_closed, writer)
-            writer.write(b"GET /health HTTP/1.1\r\nHost: localhost\r\n\r\n")
-            await reader.readuntil(b"}")
-        yield
-
-
-async def _closed(writer: asyncio.StreamWriter) -> None:
-    writer.close()
-    with suppress(OSError):
-        await writer.wait_closed()
 
 
 async def test_connections_are_divided_between_workers_and_any_worker_reports_the_sum(workers: ChildProcess) -> None:
@@ -61,7 +46,11 @@ async def test_connections_are_divided_between_workers_and_any_worker_reports_th
     assert set(pids) == {"api", "api_2", "supervisor"}
     assert pids["supervisor"] == workers.process.pid
     assert {psutil.Process(pid).ppid() for pid in api_pids(workers)} == {workers.process.pid}
-    async with connected(workers, CONNECTIONS):
+    with ExitStack() as stack:
+        for _ in range(CONNECTIONS):
+            connection = stack.enter_context(socket.create_connection(("127.0.0.1", port_of(workers))))
+            connection.sendall(b"GET /health HTTP/1.1\r\nHost: localhost\r\n\r\n")
+            assert connection.recv(1000)  # so a worker has accepted it
         shares = [len(psutil.Process(pid).net_connections("tcp")) for pid in api_pids(workers)]
         for _ in range(10):  # each time from a new connection
             async with httpx.AsyncClient(base_url=workers.address, trust_env=False, timeout=DEADLINE_S) as http:
@@ -72,7 +61,14 @@ async def test_connections_are_divided_between_workers_and_any_worker_reports_th
 async def test_a_worker_that_dies_is_replaced_and_a_stop_is_handled_meanwhile(workers: ChildProcess) -> None:
     supervisor, (first, second) = psutil.Process(workers.process.pid), api_pids(workers)
     os.kill(second, signal.SIGKILL)
-    new = await asyncio.to_thread(another_child, supervisor, {first, second})
+
+    def another() -> psutil.Process | None:
+        """Return a child that runs its own program: its parent waits for it until then."""
+        others = (child for child in supervisor.children() if child.pid not in (first, second))
+        return next((child for child in others if "--worker-folder" in child.cmdline()), None)
+
+    new = await asyncio.to_thread(until, another)
+    assert new
     new.suspend()  # so that it is not ready for as long as the test likes
     workers.process.send_signal(signal.SIGTERM)
     _, alive = await asyncio.to_thread(psutil.wait_procs, [psutil.Process(first)], DEADLINE_S / 2)
@@ -81,24 +77,13 @@ async def test_a_worker_that_dies_is_replaced_and_a_stop_is_handled_meanwhile(wo
     assert await asyncio.to_thread(workers.process.wait, DEADLINE_S) == 0
 
 
-def another_child(parent: psutil.Process, known: set[int]) -> psutil.Process:
-    """Wait for a child that is not known yet, and runs its own program: its parent waits for it until then."""
-    deadline_s = time.monotonic() + DEADLINE_S
-    while time.monotonic() < deadline_s:
-        for child in parent.children():
-            if child.pid not in known and "--worker-folder" in child.cmdline():
-                return child
-    raise TimeoutError(f"no child of {parent} beside {known}")
-
-
 async def test_a_stop_ends_every_worker_and_their_port_is_free_again_at_once(workers: ChildProcess) -> None:
     processes = [psutil.Process(pid) for pid in api_pids(workers)]
-    port = int(workers.address.rpartition(":")[2])
-    _, writer = await asyncio.open_connection("127.0.0.1", port)
-    workers.process.send_signal(signal.SIGTERM)  # so that it is they who close the connection
-    assert await asyncio.to_thread(workers.process.wait, DEADLINE_S) == 0
+    port = port_of(workers)
+    with socket.create_connection(("127.0.0.1", port)):
+        workers.process.send_signal(signal.SIGTERM)  # so that it is they who close the connection
+        assert await asyncio.to_thread(workers.process.wait, DEADLINE_S) == 0
     assert not any(process.is_running() for process in processes)
-    await _closed(writer)
     with reusable_socket("127.0.0.1", port):
         pass
     with socket.create_server(("127.0.0.1", port)), pytest.raises(OSError, match=f"port {port} of 127.0.0.1 is in use"):
