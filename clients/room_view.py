@@ -69,6 +69,5 @@ class RoomView:
 
     def readers(self, seq: int) -> list[str]:
         """Return the names of those who have read up to `seq` or further."""
-        return sorted(
-            self._members[user].name for user, up_to in self.receipts.items() if up_to >= seq and user in self._members
-        )
+        users = [user for user, up_to in self.receipts.items() if up_to >= seq]
+        return sorted(self._members[user].name for user in users if user in self._members)

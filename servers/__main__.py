@@ -76,9 +76,8 @@ def main(
     worker_folder: Annotated[Path | None, Option(hidden=True, help="Folder of the Unix sockets of workers.")] = None,
 ) -> None:
     """Serve one chat over one transport."""
-    http = replace(
-        UVICORN_DEFAULTS if uvicorn_defaults else HttpSettings(), frame_once=frame_once, ping_interval_s=ping
-    )
+    base = UVICORN_DEFAULTS if uvicorn_defaults else HttpSettings()
+    http = replace(base, frame_once=frame_once, ping_interval_s=ping)
     with ExitStack() as stack:
         try:
             row = transports.find(transport)

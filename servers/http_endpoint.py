@@ -119,9 +119,8 @@ def json_response(value: object, status: int = 200) -> Response:
 def error_response(refusal: ChatError) -> Response:
     response = json_response(refusal_of(refusal), refusal.http_status)
     if refusal.retry_after_s:
-        response.headers["Retry-After"] = str(
-            math.ceil(refusal.retry_after_s)
-        )  # RFC 9110 section 10.2.3: whole seconds
+        whole_s = math.ceil(refusal.retry_after_s)  # RFC 9110 section 10.2.3
+        response.headers["Retry-After"] = str(whole_s)
     return response
 
 

@@ -59,9 +59,8 @@ class SocketSession:
             page = await self._chat.read(room, after or snapshot.cursor)
             await writer.send(text_message(encode(snapshot)))
             reader = Reader(identity, room, connection, page.after)
-            await until_first_ends(
-                self._deliver(reader, writer, counters), self._execute_all(websocket, writer, reader, counters, held)
-            )
+            executing = self._execute_all(websocket, writer, reader, counters, held)
+            await until_first_ends(self._deliver(reader, writer, counters), executing)
 
     async def _receive_join(self, websocket: WebSocket) -> Join:
         """Wait for the first frame. Raises Unauthenticated if it is late, BadRequest or NotJoined if it is no join."""

@@ -101,12 +101,8 @@ def serving_over(
             servers.server = replace(servers.server, push_service=service["address"], pids=pids)
         server = servers.server
         moved = server.push_service and (service or Link.PUSH_SERVICE in links)
-        yield (
-            servers,
-            ClientAddresses(
-                over(Link.API, server.address), over(Link.PUSH_SERVICE, server.push_service) if moved else ""
-            ),
-        )
+        push_service_address = over(Link.PUSH_SERVICE, server.push_service) if moved else ""
+        yield servers, ClientAddresses(over(Link.API, server.address), push_service_address)
 
 
 @contextmanager

@@ -96,9 +96,8 @@ class RestartableServers:
         self._starts += 1
         store, log = self.store, self.folder / f"server of {self.slug}, start {self._starts}.log"
         environment = {**store.environment, **self.environment}
-        server = self._running.enter_context(
-            serving(self.slug, self.core, log, self.on_tick, port, store.url, store.workers, environment)
-        )
+        starting = serving(self.slug, self.core, log, self.on_tick, port, store.url, store.workers, environment)
+        server = self._running.enter_context(starting)
         settings = {**server.settings, "engine": store.engine} if store.engine else server.settings
         return replace(server, pids={**server.pids, **store.pids}, settings=settings)
 

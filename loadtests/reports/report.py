@@ -67,9 +67,8 @@ class Bar:
         spent_s = min(perf_counter() - self._since_s, self._each_s)
         completed_s = self._done_s + spent_s
         minutes, seconds = divmod(round(self._total_s - completed_s), 60)
-        self._progress.update(
-            self._task, completed=completed_s, description=doing, left=f"{minutes}:{seconds:02} left", refresh=True
-        )
+        left = f"{minutes}:{seconds:02} left"
+        self._progress.update(self._task, completed=completed_s, description=doing, left=left, refresh=True)
 
     def begin(self, planned: Planned) -> None:
         """Go on to the next measurement."""

@@ -106,12 +106,8 @@ def price_panels(runs: Mapping[float, Run], x_title: str) -> list[Panel]:
     """Return bytes and CPU per delivery of each transport, against what the runs are keyed by."""
     slugs = [row.slug for row in transports.TRANSPORTS if any(row.slug in run.slugs for run in runs.values())]
     titles = {f"{measure.title}, {measure.unit}": measure for measure in (BYTES, CPU)}
-    return [
-        Panel(
-            title, x_title, across(runs, slugs, partial(paid, measure=measure)), wording.amount, log_x=True, log_y=True
-        )
-        for title, measure in titles.items()
-    ]
+    curves = {title: across(runs, slugs, partial(paid, measure=measure)) for title, measure in titles.items()}
+    return [Panel(title, x_title, each, wording.amount, log_x=True, log_y=True) for title, each in curves.items()]
 
 
 def activity_per_s(run: Run) -> float:

@@ -113,9 +113,9 @@ class Hosted:
     @property
     def hosts(self) -> dict[str, Mapping[str, Any]]:
         """The hosts with their limits, from the oldest and shortest to the newest, one with another's limit last."""
-        return dict(
-            sorted(self.record["hosts"].items(), key=lambda item: (item[1]["websockets"], "," in item[0], item[0]))
-        )
+        hosts = self.record["hosts"]
+        ordered = sorted(hosts, key=lambda name: (hosts[name]["websockets"], "," in name, name))
+        return {name: hosts[name] for name in ordered}
 
     @property
     def load(self) -> Mapping[str, Any]:

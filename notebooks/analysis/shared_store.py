@@ -72,9 +72,8 @@ class SharedStore:
         """The stores: the embedded one, then each shared one by its workers."""
         present = self.loads[["store", "workers"]].drop_duplicates().itertuples(index=False)
         order = list(NAMES)
-        return tuple(
-            sorted((StoreChoice(*row) for row in present), key=lambda row: (order.index(row.store), row.workers))
-        )
+        choices = (StoreChoice(*row) for row in present)
+        return tuple(sorted(choices, key=lambda choice: (order.index(choice.store), choice.workers)))
 
     @property
     def evidence(self) -> str:

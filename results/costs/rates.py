@@ -96,13 +96,11 @@ def _causes(load: pd.DataFrame) -> Causes:
 
 def _memory(many: pd.DataFrame, few: pd.DataFrame) -> tuple[float, float]:
     """Return the resident memory of a process without users, and of each user, from a large and a small load."""
-    (many_users, many_bytes), (few_users, few_bytes) = (
-        (float(load["users"].mean()), float(load["api_rss_bytes"].mean())) for load in (many, few)
-    )
+    many_users, few_users = (float(load["users"].mean()) for load in (many, few))
+    many_bytes, few_bytes = (float(load["api_rss_bytes"].mean()) for load in (many, few))
     if many_users <= few_users:
-        raise ValueError(
-            f"rates: expected more users in {LOADS[0]} than in {LOADS[1]}, got {many_users:g}, {few_users:g}"
-        )
+        expected = f"more users in {LOADS[0]} than in {LOADS[1]}"
+        raise ValueError(f"rates: expected {expected}, got {many_users:g}, {few_users:g}")
     user_bytes = max(0.0, (many_bytes - few_bytes) / (many_users - few_users))
     return few_bytes - user_bytes * few_users, user_bytes
 

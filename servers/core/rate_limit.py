@@ -31,9 +31,8 @@ class RateLimit:
         full_at_s = max(now_s, self._full_at_s.get(user, now_s)) + self._pause_s
         wait_s = full_at_s - now_s - self._tolerance_s
         if wait_s > 1e-9:
-            raise TooMany(
-                f"commands, or log-ins: more than {1 / self._pause_s:g} a second; wait {wait_s:.3g} s", wait_s
-            )
+            detail = f"commands, or log-ins: more than {1 / self._pause_s:g} a second; wait {wait_s:.3g} s"
+            raise TooMany(detail, wait_s)
         self._full_at_s[user] = full_at_s
         if len(self._full_at_s) > USERS_MAX:
             self._forget(now_s)

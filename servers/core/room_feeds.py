@@ -48,12 +48,10 @@ class RoomFeeds:
         head = await self._store.head(room)
         if room not in self._feeds:  # nobody else made it meanwhile
             self._close_surplus()
-            feed = self._feeds[room] = RoomFeed(
-                room, head, self._store, self._settings, self._on_foreign_event, self._bound
-            )
-            self._pumps[feed] = asyncio.create_task(
-                supervised_retry(partial(self._pump, room, feed), RETRY_S, ChatError)
-            )
+            feed = RoomFeed(room, head, self._store, self._settings, self._on_foreign_event, self._bound)
+            self._feeds[room] = feed
+            pumping = supervised_retry(partial(self._pump, room, feed), RETRY_S, ChatError)
+            self._pumps[feed] = asyncio.create_task(pumping)
         return self._feeds[room]
 
     def _close_surplus(self) -> None:

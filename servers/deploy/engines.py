@@ -200,9 +200,8 @@ def unprivileged(at_parents_death: signal.Signals) -> list[str]:
 
 def as_nobody(*command: str | Path) -> None:
     """Run a command to its end as the engines' user. Raises NotStarted with its error output if it fails."""
-    result = subprocess.run(
-        [*unprivileged(signal.SIGKILL), *map(str, command)], check=False, capture_output=True, text=True, cwd="/"
-    )
+    whole = [*unprivileged(signal.SIGKILL), *map(str, command)]
+    result = subprocess.run(whole, check=False, capture_output=True, text=True, cwd="/")
     if result.returncode:
         raise NotStarted(f"{command[0]}: {result.stderr.strip()}; {UNPRIVILEGED!r} must be able to reach the folder")
 

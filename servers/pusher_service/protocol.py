@@ -130,9 +130,8 @@ class PusherConnections:
                 pass
             case frames.SUBSCRIBE:
                 request = frames.decode(frames.text_of(frame.data), frames.SubscribeRequest)
-                subscription = self._authorization.check(
-                    socket_id, connection.user_id, connection.subscriptions, request
-                )
+                held, user_id = connection.subscriptions, connection.user_id
+                subscription = self._authorization.check(socket_id, user_id, held, request)
                 self._broker.subscribe(subscription)
                 connection.subscriptions[request.channel] = subscription
             case frames.UNSUBSCRIBE:
@@ -144,9 +143,8 @@ class PusherConnections:
             case name if name.startswith(frames.CLIENT_EVENT_PREFIX):
                 self._publish_client_event(socket_id, connection, frame)
             case name:
-                raise RequestDenied(
-                    f"event {name[:40]!r} is not served here: expected subscribe, unsubscribe, signin, ping or client-"
-                )
+                expected = "subscribe, unsubscribe, signin, ping or client-"
+                raise RequestDenied(f"event {name[:40]!r} is not served here: expected {expected}")
 
     def _sign_in(self, socket_id: str, connection: Connection, frame: frames.Frame) -> None:
         """Let a connection be a user's; raises RequestDenied."""

@@ -70,9 +70,8 @@ def verify_call(
         raise BadSignature(f"expected auth_version {AUTH_VERSION}, got {given.get('auth_version')!r}")
     expected = hex_hmac(credentials.secret, string_to_sign(method, path, params))
     if not is_same(expected, given.get("auth_signature", "")):
-        raise BadSignature(
-            "auth_signature does not match: check the secret, and that the parameters are the signed ones"
-        )
+        what_to_do = "check the secret, and that the parameters are the signed ones"
+        raise BadSignature(f"auth_signature does not match: {what_to_do}")
     _verify_age(given.get("auth_timestamp", ""), now_s)
     _verify_body(given.get("body_md5"), body)
 

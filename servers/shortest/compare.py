@@ -68,11 +68,8 @@ def javascript(*scripts: str, loaded: Sequence[str] = ()) -> Counts:
 
 
 def in_node(pairs: Sequence[tuple[str, str]]) -> Counts:
-    return {
-        "in_node": [
-            {"server": server, "client": client, "result": result_of(server, client)} for server, client in pairs
-        ]
-    }
+    results = [{"server": server, "client": client, "result": result_of(server, client)} for server, client in pairs]
+    return {"in_node": results}
 
 
 def result_of(server: str, client: str) -> dict[str, str]:

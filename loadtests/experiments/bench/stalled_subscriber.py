@@ -101,9 +101,8 @@ def measure(sizes: BenchSizes) -> list[Finding]:
     with joined_room(sizes.stall_subscribers) as room:
         room.p50_s(messages)  # the server's own tail of the log is full from here on
         for _ in range(sizes.pairs):
-            pairs.measure(
-                partial(room.p50_while_stalled_s, messages, growth_mib, missing), partial(room.p50_s, messages)
-            )
+            stalled = partial(room.p50_while_stalled_s, messages, growth_mib, missing)
+            pairs.measure(stalled, partial(room.p50_s, messages))
     backlog = f"{messages * len(TEXT) / MEBIBYTE:.0f} MiB not read"
     ending = f"closed with {room.close_code}" if room.close_code else "caught up from its cursor on the same connection"
     name = f"one of {sizes.stall_subscribers} stalled: "

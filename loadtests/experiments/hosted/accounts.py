@@ -42,6 +42,7 @@ READING, SENDING, BEATING = "/events", "/send", "/heartbeat"
 
 def row_of(planned: Planned, samples: Samples, before: Bill, after: Bill) -> Row:
     """Return a row without its key. before, after: the host's bill at both ends of the window, or of all attempts."""
+    took_s = [row.ended_s - row.begun_s for row in samples.requests if _is_brief(planned, row)]
     return {
         "max_duration_s": after["profile"]["max_duration_s"],
         "users": planned.workload.users,
@@ -52,9 +53,7 @@ def row_of(planned: Planned, samples: Samples, before: Bill, after: Bill) -> Row
         **_cold_starts(before, after),
         **_reconnects(samples),
         "seen_offline": len(set(samples.offline)),
-        "response_p50_s": percentile(
-            [row.ended_s - row.begun_s for row in samples.requests if _is_brief(planned, row)], 50
-        ),
+        "response_p50_s": percentile(took_s, 50),
         "heartbeat_lag_p99_s": percentile(samples.lateness_s(), 99),
     }
 

@@ -80,9 +80,8 @@ def running_server(core: int | None, log: Path) -> Iterator[tuple[str, tuple[int
     with TemporaryDirectory(prefix="nginx-nchan-") as name:
         address = f"127.0.0.1:{free_port()}"
         configuration = Path(name, "nginx.conf")
-        configuration.write_text(
-            CONFIGURATION.read_text(encoding="utf-8").replace(CONFIGURED, address), encoding="utf-8"
-        )
+        configured = CONFIGURATION.read_text(encoding="utf-8").replace(CONFIGURED, address)
+        configuration.write_text(configured, encoding="utf-8")
         with running([nginx, "-p", f"{name}/", "-c", str(configuration)], core, log) as child:
             try:
                 _await_response(f"http://{address}", child)

@@ -75,9 +75,8 @@ def markdown(claims: pd.DataFrame) -> str:
     lines = ["| claim | experiment | figure | verdict | because |", "|---|---|---|---|---|"]
     for heading, rows in claims.groupby("heading", sort=False):
         lines.append(f"| **{heading}** | | | | |")
-        lines += [
-            " | ".join(["", *(str(row[name]) for name in COLUMNS[1:]), ""]).strip() for row in rows.to_dict("records")
-        ]
+        for row in rows.to_dict("records"):
+            lines.append(" | ".join(["", *(str(row[name]) for name in COLUMNS[1:]), ""]).strip())
     return "\n".join(lines)
 
 

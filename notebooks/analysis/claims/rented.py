@@ -86,9 +86,8 @@ def adapter_works(evidence: Evidence) -> Observed:
 
 def adapter_is_cheap(evidence: Evidence) -> Observed:
     hosted = evidence.hosted
-    adapter, held = (
-        [hosted.row(slug, host).per_user_hour("invocation_s") for host in hosted.hosts] for slug in (ADAPTER, STREAM)
-    )
+    rows = ([hosted.row(slug, host) for host in hosted.hosts] for slug in (ADAPTER, STREAM))
+    adapter, held = ([row.per_user_hour("invocation_s") for row in each] for each in rows)
     return Observed(
         max(adapter) < min(held) / 100 and set(hosted.outcomes(ADAPTER)) == {Outcome.WORKS},
         f"{_range(adapter)} s of function in a user's hour; {_range(held)} s if functions hold the lines themselves",

@@ -152,9 +152,8 @@ def _strips(axes: Axes, strips: Mapping[str, list[tuple[int, int]]], most: int) 
     """Draw a strip for each deployment along the top, over those users for whom no other costs less."""
     in_axes = axes.get_xaxis_transform()
     top = 1 + STRIP_IN * (len(strips) + 1.4) / PLOT_IN
-    axes.text(
-        0, top, "the cheapest, alone or among equals", transform=axes.transAxes, color=GREY, size=7.5, va="center"
-    )
+    heading = "the cheapest, alone or among equals"
+    axes.text(0, top, heading, transform=axes.transAxes, color=GREY, size=7.5, va="center")
     for row, (name, spans) in enumerate(reversed(list(strips.items())), 1):
         colour, height = STYLES[name].colour, 1 + STRIP_IN * row / PLOT_IN
         dashes = "-" if STYLES[name].line == "-" else (0, (1.2, 0.5))

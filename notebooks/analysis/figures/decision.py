@@ -89,9 +89,8 @@ def _arrow(figure: Figure, top_in: float, start: Box, end: Box, answer: str) -> 
     axes.set_xlim(0, 1)
     axes.set_ylim(0, 1)
     axes.axis("off")
-    axes.annotate(
-        "", points[1], points[0], arrowprops={"arrowstyle": "-|>", "color": GREY, "lw": 1.1, "shrinkA": 0, "shrinkB": 0}
-    )
+    style = {"arrowstyle": "-|>", "color": GREY, "lw": 1.1, "shrinkA": 0, "shrinkB": 0}
+    axes.annotate("", points[1], points[0], arrowprops=style)
     middle = ((begin[0] + finish[0]) / 2, (begin[1] + finish[1]) / 2)
     place = Placing(figure)
     if down:
@@ -117,7 +116,6 @@ def _box(figure: Figure, top_in: float, box: Box, evidence: str) -> None:
     if not box.slug:
         place.text(box.x_in, middle_in, box.text, color=INK, size=9, linespacing=1.3, **style)
         return
-    place.text(
-        box.x_in, middle_in - 0.2, transports.find(box.slug).label, color=colour, weight="bold", size=9.5, **style
-    )
+    name = transports.find(box.slug).label
+    place.text(box.x_in, middle_in - 0.2, name, color=colour, weight="bold", size=9.5, **style)
     place.text(box.x_in, middle_in + 0.12, evidence, color=GREY, size=7.5, linespacing=1.35, **style)

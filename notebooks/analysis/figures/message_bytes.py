@@ -42,9 +42,8 @@ def draw(exchanges: Sequence[Exchange], title: str, subtitle: str) -> Figure:
         place.text(NAMES_IN, at_in + 0.02, text, color=GREY)
         for row, message in enumerate(each.messages):
             bar_in = at_in + 0.24 + row * BAR_IN
-            place.text(
-                NAMES_IN - 0.1, bar_in + BAR_IN / 2, name_of(message), color=GREY, size=7.5, ha="right", va="center"
-            )
+            middle_in = bar_in + BAR_IN / 2
+            place.text(NAMES_IN - 0.1, middle_in, name_of(message), color=GREY, size=7.5, ha="right", va="center")
             axes = place.axes(NAMES_IN, bar_in, WIDTH_IN - NAMES_IN - MARGIN_IN, BAR_IN)
             _bar(axes, message, longest, transport.colour)
         at_in += GROUP_IN + BAR_IN * len(each.messages)

@@ -104,9 +104,8 @@ def _row_texts(place: Placing, row: Row, middle_in: float, left_in: float, peopl
 def _bars(axes: Axes, rows: list[Row], longest_s: float) -> None:
     bar_rows(axes, len(rows), longest_s)
     if over_s := max(row.over_s for row in rows):
-        axes.plot(
-            [over_s] * 2, [-0.8, len(rows) - 0.5], color=INK, linewidth=0.8, linestyle=":", clip_on=False, zorder=3
-        )
+        dotted: dict[str, Any] = {"color": INK, "linewidth": 0.8, "linestyle": ":", "clip_on": False, "zorder": 3}
+        axes.plot([over_s] * 2, [-0.8, len(rows) - 0.5], **dotted)
     for number, row in enumerate(rows):
         style = STYLES[row.deployment]
         fill = tint(style.colour, 1.0 if style.line == "-" else 0.45)

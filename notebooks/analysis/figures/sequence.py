@@ -65,9 +65,7 @@ def _diagram(axes: Axes, shown: Sequence[WireMessage], arrows: int, transport: T
     axes.set_xlim(-0.02, 2.02)
     axes.set_ylim(arrows + 0.2, -1.1)
     axes.axis("off")
-    heads = (
-        {0: "browser", 1: "push service", 2: "server"} if transport.needs_push_service else {0: "browser", 2: "server"}
-    )
+    heads = {0: "browser", 2: "server"} | ({1: "push service"} if transport.needs_push_service else {})
     for x, name in heads.items():
         axes.text(x, -0.75, name, ha="center", va="bottom", size=8, color=INK)
         axes.plot([x, x], [-0.6, len(shown)], color=PALE, linewidth=1.2, zorder=0)

@@ -38,9 +38,8 @@ def label(message: WireMessage) -> str:
 
 def page_label(page: Any) -> str:
     """Return the kinds of events in a page, each once; `no` if there are none."""
-    kinds = [
-        f"{each['kind']} {each['body']}" if each["kind"] in ("typing", "presence") else each["kind"] for each in page
-    ]
+    with_body = ("typing", "presence")
+    kinds = [f"{each['kind']} {each['body']}" if each["kind"] in with_body else each["kind"] for each in page]
     return ", ".join(dict.fromkeys(EVENT_LABELS[kind] for kind in kinds)) or NOTHING
 
 
@@ -53,9 +52,8 @@ def connections_of(user: int, messages: Iterable[WireMessage]) -> set[CapturedCo
     for _ in range(3):  # the id leads to the token, and the token to the socket's id
         found = {connection for connection, text in texts.items() if any(mark in text for mark in marks)}
         for connection in found:
-            marks |= set(re.findall(rb"Bearer (\S+)", texts[connection])) | set(
-                re.findall(rb"socket_id=([\d.]+)", texts[connection])
-            )
+            for pattern in (rb"Bearer (\S+)", rb"socket_id=([\d.]+)"):
+                marks |= set(re.findall(pattern, texts[connection]))
     return {connection for connection in found if connection.link.startswith("clients")}
 
 
@@ -139,10 +137,10 @@ def _first(capture: Capture, messages: Sequence[WireMessage], wanted: str) -> Wi
 
 def request_of(messages: Sequence[WireMessage], response: WireMessage) -> list[WireMessage]:
     """Return the request of a response; nothing for a message that was pushed."""
-    before = [
-        each for each in messages if each.connection == response.connection and each.up and each.at_s <= response.at_s
-    ]
-    return before[-1:] if response.kind == "answer" else []
+    if response.kind != "answer":
+        return []
+    up = [each for each in messages if each.up and each.connection == response.connection]
+    return [each for each in up if each.at_s <= response.at_s][-1:]
 
 
 def _with_response(messages: Sequence[WireMessage], request: WireMessage) -> list[WireMessage]:

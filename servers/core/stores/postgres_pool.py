@@ -24,7 +24,10 @@ COMMAND_S = 5.0
 UPGRADE_S = 600.0
 """How long it may take to upgrade the tables of an earlier version, or to wait for another process that does."""
 
-SETTINGS = {"search_path": "chat", "application_name": "push-or-poll"}
+SETTINGS: dict[str, Any] = {
+    "command_timeout": COMMAND_S,
+    "server_settings": {"search_path": "chat", "application_name": "push-or-poll"},
+}
 FAILURES = (PostgresError, InterfaceError, InternalClientError, OSError)
 SQL = statements("postgres_statements.sql")
 
@@ -40,9 +43,7 @@ class PostgresPool:
 
     async def connect(self) -> asyncpg.Connection:
         """Return a connection of its own. Raises one of FAILURES."""
-        connection: asyncpg.Connection = await asyncpg.connect(
-            self._url, timeout=COMMAND_S, command_timeout=COMMAND_S, server_settings=SETTINGS
-        )
+        connection: asyncpg.Connection = await asyncpg.connect(self._url, timeout=COMMAND_S, **SETTINGS)
         return connection
 
     async def prepare(self, connection: asyncpg.Connection) -> None:
@@ -59,9 +60,7 @@ class PostgresPool:
 
     async def open(self) -> None:
         """Open the pool, without a connection: a least number is restored in vain, and loudly, during an outage."""
-        self._pool = await asyncpg.create_pool(
-            self._url, min_size=0, max_size=CONNECTIONS_MAX, command_timeout=COMMAND_S, server_settings=SETTINGS
-        )
+        self._pool = await asyncpg.create_pool(self._url, min_size=0, max_size=CONNECTIONS_MAX, **SETTINGS)
 
     async def fetch(self, statement: str, *arguments: Any) -> list[Any]:
         """Return the statement's rows. Raises Declined, or Unavailable if the database does not respond."""

@@ -136,9 +136,8 @@ class Host:
         with ExitStack() as closing:
             try:
                 async with asyncio.timeout(self._profile.max_duration_s) as limit:
-                    self._edge.count_response(
-                        await call(connection, request, body, pooled.instance, frame_counter, closing)
-                    )
+                    last = await call(connection, request, body, pooled.instance, frame_counter, closing)
+                    self._edge.count_response(last)
             except TimeoutError:
                 if not limit.expired():
                     raise

@@ -51,11 +51,9 @@ async def call(
     function = EdgeConnection(h11.CLIENT, reader, writer, WireBytes())
     closing.callback(function.abort)
     try:
-        headers = passed_on(request.headers, UPGRADE_HEADERS if frame_counter else frozenset())
-        given = h11.Request(
-            method=request.method, target=request.target, headers=headers if frame_counter else [*headers, CLOSE]
-        )
-        await function.send_events(given, h11.Data(data=body), h11.EndOfMessage())
+        given = passed_on(request.headers, UPGRADE_HEADERS) if frame_counter else [*passed_on(request.headers), CLOSE]
+        head = h11.Request(method=request.method, target=request.target, headers=given)
+        await function.send_events(head, h11.Data(data=body), h11.EndOfMessage())
         return await _relay_response(function, client, frame_counter)
     except (OSError, h11.RemoteProtocolError) as error:
         raise FunctionFailed(f"instance {instance.pid}: {type(error).__name__}: {error}") from error
