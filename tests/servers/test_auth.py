@@ -52,16 +52,12 @@ def test_the_longest_name_makes_a_token_that_is_accepted() -> None:
     assert tokens.verify(tokens.issue("0" * 16, name).token).name == name
 
 
-def test_the_signing_key_is_made_once_and_for_its_owner_only(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv("CHAT_SECRET", raising=False)
+def test_the_signing_key_is_given_or_made_once_for_its_owner(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     database = tmp_path / "chat.db"
+    monkeypatch.setenv("CHAT_SECRET", "given")
+    assert (signing_secret(database), [*tmp_path.iterdir()]) == ("given", [])
+    monkeypatch.delenv("CHAT_SECRET")
     first = signing_secret(database)
     assert signing_secret(database) == first
     assert len(first) >= 32
     assert stat.S_IMODE((tmp_path / "chat.db.secret").stat().st_mode) == 0o600
-
-
-def test_the_environment_may_give_the_signing_key(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("CHAT_SECRET", "given")
-    assert signing_secret(tmp_path / "chat.db") == "given"
-    assert list(tmp_path.iterdir()) == []

@@ -35,7 +35,6 @@ REFUSED: dict[str, tuple[list[str], dict[str, str], list[str]]] = {
     "an unknown transport": (["carrier_pigeon"], {}, [transport.slug for transport in TRANSPORTS]),
     "workers on the embedded store": (["short_polling", "--workers", "2"], {}, ["one process"]),
     "a file without a scheme": (["short_polling", "--store", "chat.db"], {}, ["store"]),
-    "an unknown scheme": (["short_polling", "--store", "mysql://x"], {}, ["store"]),
     "a database in words": (["short_polling", "--store", "redis://h/x"], {"CHAT_SECRET": "s"}, ["host:port/database"]),
     "a folder that is missing": (["short_polling", "--store", "sqlite:///no/such/folder/chat.db"], {}, ["store"]),
     "a negative lease": (["short_polling", "--lease", "-1"], {}, ["--lease"]),

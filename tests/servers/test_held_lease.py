@@ -24,12 +24,9 @@ async def test_the_end_of_a_lease_ends_every_wait_and_nothing_else() -> None:
                 await asyncio.Event().wait()
     async with held.required(LONG_S):
         pass  # what does not wait still goes out
-
-
-async def test_a_timeout_of_the_block_itself_stays_what_it_is() -> None:
     with pytest.raises(TimeoutError):
         async with HeldLease().required(LONG_S):
-            raise TimeoutError
+            raise TimeoutError  # of the block itself
 
 
 @pytest.mark.parametrize("ends_with", ["lease", "token", "silence"])

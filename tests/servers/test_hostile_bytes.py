@@ -39,6 +39,7 @@ def post(path: bytes, body: bytes, *fields: bytes) -> bytes:
 
 
 SIGNATURE = b"auth_key=%b&auth_version=1.0&auth_signature=%%ff&auth_timestamp=%%ff" % ENV["PUSHER_KEY"].encode()
+JSON = b"Content-Type: application/json"
 REQUESTS = {
     "HTTP/1.0 without a host": b"GET /health HTTP/1.0\r\n\r\n",
     "HTTP/2": b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
@@ -49,9 +50,7 @@ REQUESTS = {
     "a token in Latin-1": post(b"/rooms/x/send", b"{}", b"Authorization: Bearer \xf6"),
     "a token with control characters": post(b"/rooms/x/send", b"{}", b"Authorization: Bearer \x01"),
     "a type in Latin-1": post(b"/rooms/x/send", b"{}", b"Content-Type: \xff\xfe"),
-    "a secret in Latin-1": post(
-        b"/control", b"{}", b"Origin: http://127.0.0.1", b"Content-Type: application/json", b"X-Secret: \xf6"
-    ),
+    "a secret in Latin-1": post(b"/control", b"{}", b"Origin: http://127.0.0.1", JSON, b"X-Secret: \xf6"),
     "a room that leads elsewhere": get(b"/rooms/../stats"),
     "the same, escaped": get(b"/rooms/%2e%2e/history"),
     "a room that is no UTF-8": get(b"/rooms/%ff/history?before=%ff"),

@@ -9,9 +9,7 @@ from servers.core.supervised_retry import supervised_retry
 
 
 @pytest.mark.parametrize(("error", "is_logged"), [(Unavailable("gone"), False), (RuntimeError("a mistake"), True)])
-async def test_a_failure_is_repeated_and_logged_unless_it_was_expected(
-    error: Exception, is_logged: bool, caplog: pytest.LogCaptureFixture
-) -> None:
+async def test_a_task_goes_on_after_errors(error: Exception, is_logged: bool, caplog: pytest.LogCaptureFixture) -> None:
     failures, again = [error], asyncio.Event()
 
     async def attempt() -> None:

@@ -1,20 +1,21 @@
 """One chat in two processes, or in two instances of a function: what one of them commits, the other must see."""
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 
 import pytest
 
 from servers.core.auth import Identity, Tokens
 from servers.core.chat import Chat
-from servers.core.clock import SystemClock
+from servers.core.clock import Clock, SystemClock
 from servers.core.errors import NotJoined
 from servers.core.settings import Settings
-from servers.core.store import Store, open_store
+from servers.core.store import Store
 from servers.core.wire import Cursor, Event, Leave, Send
 from tests.support.clock import FakeClock
 from tests.support.engines import SHARED, Engines
+from tests.support.stores import opened
 
 DEADLINE_S = 10.0
 ON_DEMAND = Settings(on_demand=True)
@@ -22,18 +23,21 @@ ADA = Identity("ada", "Ada", expires_at_ms=1 << 60)
 BOB = Identity("b0b", "Bob", expires_at_ms=1 << 60)
 
 
+@asynccontextmanager
+async def running(stores: Sequence[Store], clock: Clock, settings: Settings) -> AsyncIterator[tuple[Chat, Chat]]:
+    one, other = (Chat(store, Tokens("secret", clock, 1e6), clock, settings) for store in stores)
+    async with one.running(), other.running():
+        yield one, other
+
+
 @pytest.fixture(params=[pytest.param(scheme, marks=pytest.mark.process) for scheme in SHARED])
-async def chats(request: pytest.FixtureRequest, engines: Engines) -> AsyncIterator[list[Chat]]:
+async def chats(request: pytest.FixtureRequest, engines: Engines) -> AsyncIterator[tuple[Chat, Chat]]:
     """Return two chats over one database, as two processes would have them."""
-    clock, url = SystemClock(), engines.fresh_url(request.param)
-    async with AsyncExitStack() as stack:
-        found = [Chat(await open_store(url), Tokens("secret", clock, 60.0), clock, Settings()) for _ in range(2)]
-        for chat in found:
-            await stack.enter_async_context(chat.running())
+    async with opened(engines.fresh_url(request.param)) as stores, running(stores, SystemClock(), Settings()) as found:
         yield found
 
 
-async def test_a_cursor_of_one_process_is_valid_at_the_other_before_it_has_the_event(chats: list[Chat]) -> None:
+async def test_a_cursor_of_one_process_is_valid_at_the_other_before_it_has_the_event(chats: tuple[Chat, Chat]) -> None:
     one, other = chats
     await one.join(ADA, "room", "window")
     await other.read("room", Cursor(other.epoch, 0))
@@ -43,7 +47,7 @@ async def test_a_cursor_of_one_process_is_valid_at_the_other_before_it_has_the_e
         assert page.next.seq >= ack.seq
 
 
-async def test_who_leaves_at_one_process_is_a_stranger_at_both(chats: list[Chat]) -> None:
+async def test_who_leaves_at_one_process_is_a_stranger_at_both(chats: tuple[Chat, Chat]) -> None:
     one, other = chats
     await one.join(BOB, "room", "window")
     snapshot = await one.join(ADA, "room", "window")
@@ -60,9 +64,8 @@ async def test_who_leaves_at_one_process_is_a_stranger_at_both(chats: list[Chat]
 @pytest.fixture
 async def instances(store: Store, clock: FakeClock) -> AsyncIterator[tuple[Chat, Chat]]:
     """Return two chats over one store, which leave nothing for later, and remember nothing."""
-    one, other = (Chat(store, Tokens("secret", clock, 1e6), clock, ON_DEMAND) for _ in range(2))
-    async with one.running(), other.running():
-        yield one, other
+    async with running((store, store), clock, ON_DEMAND) as found:
+        yield found
 
 
 async def test_what_another_instance_has_committed_is_read_at_once(instances: tuple[Chat, Chat]) -> None:

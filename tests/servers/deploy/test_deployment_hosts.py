@@ -12,7 +12,6 @@ import shlex
 import signal
 import subprocess
 import sys
-import time
 import tomllib
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -27,6 +26,7 @@ from servers.deploy.engines import free_port
 from servers.transports import find
 from tests.support.chat_harness import DEADLINE_S, ChatHarness, deliver
 from tests.support.engines import Engines
+from tests.support.guest import until
 from tests.support.pusher_process import push_service, service_settings
 
 pytestmark = pytest.mark.process
@@ -41,9 +41,8 @@ def listening(
     """Run a command that listens on a port, as a host would, until the block ends."""
     with subprocess.Popen(command, env={**os.environ, **env}, stdout=subprocess.DEVNULL, cwd=folder) as process:
         try:
-            deadline_s = time.monotonic() + DEADLINE_S
-            while not answers(port):
-                assert process.poll() is None and time.monotonic() < deadline_s, f"{command}: does not listen on {port}"
+            until(lambda: answers(port) or process.poll() is not None)
+            assert process.poll() is None, f"{command}: does not listen on {port}"
             yield process
         finally:
             process.kill()
