@@ -4,7 +4,6 @@ from dataclasses import replace
 from itertools import pairwise
 from math import nan
 from statistics import fmean, pstdev
-from typing import Any
 
 import pytest
 
@@ -78,13 +77,6 @@ def test_adding_a_kind_leaves_the_moments_of_the_others_as_they_were() -> None:
 def test_poll_phases_spread_over_the_whole_interval() -> None:
     phases = sorted(phase(1, user) for user in range(1000))
     assert max(abs(at - rank / 1000) for rank, at in enumerate(phases)) < 0.06  # Kolmogorov-Smirnov at 0.1 %
-
-
-def test_a_workload_survives_the_command_line() -> None:
-    names, values = (PAIR.arguments()[start::2] for start in (0, 1))
-    fields = [name.removeprefix("--").replace("-", "_") for name in names]
-    options: dict[str, Any] = dict(zip(fields, map(float, values), strict=True))
-    assert Workload(**options) == PAIR
 
 
 def test_samples_survive_their_encoding() -> None:

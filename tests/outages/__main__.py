@@ -34,9 +34,20 @@ def main(
 ) -> None:
     """Let every deployment fail in every way, and record what it cost its users."""
     stamina.instrumentation.set_on_retry_hooks([])  # each attempt to reconnect would be a line of its own
-    size, rows = Size(), []
-    record = circumstances(size, repeats)
-    chance = random.Random(1)
+    size, rows, chance = Size(), [], random.Random(1)
+    record = {
+        "made_at": datetime.now().astimezone().isoformat(timespec="seconds"),
+        "commit": manifest.commit(),
+        "machine": manifest.machine(),
+        "versions": manifest.versions(),
+        "machine_load": [round(load, 2) for load in os.getloadavg()],
+        "command": "python -m tests.outages",
+        "size": asdict(size),
+        "repeats": repeats,
+        "late_after_s": LATE_S,
+        "outage_s": OUTAGE_S,
+        "push_service": manifest.push_service(),
+    }
     for repeat in range(repeats):
         for outage in chance.sample(OUTAGES, len(OUTAGES)):
             if only in str(outage):
@@ -54,23 +65,6 @@ def row_of(outage: Outage, repeat: int, result: Outcome, machine_load: float) ->
     """Return a row of `results.schema.OUTAGES`."""
     key = {"deployment": outage.deployment.name, "failure": outage.name, "repeat": repeat}
     return {**key, "machine_load": round(machine_load, 2), **result}
-
-
-def circumstances(size: Size, repeats: int) -> dict[str, Any]:
-    """Return how the record is made, which is all but its rows."""
-    return {
-        "made_at": datetime.now().astimezone().isoformat(timespec="seconds"),
-        "commit": manifest.commit(),
-        "machine": manifest.machine(),
-        "versions": manifest.versions(),
-        "machine_load": [round(load, 2) for load in os.getloadavg()],
-        "command": "python -m tests.outages",
-        "size": asdict(size),
-        "repeats": repeats,
-        "late_after_s": LATE_S,
-        "outage_s": OUTAGE_S,
-        "push_service": manifest.push_service(),
-    }
 
 
 if __name__ == "__main__":

@@ -5,7 +5,6 @@ from collections.abc import Iterator
 import pusher
 import pytest
 
-from servers.deploy.child_process import ChildProcess
 from tests.support.pusher_harness import PusherHarness
 from tests.support.pusher_process import official_api, push_service
 
@@ -16,14 +15,9 @@ def harness() -> PusherHarness:
 
 
 @pytest.fixture(scope="module")
-def service() -> Iterator[ChildProcess]:
+def address() -> Iterator[str]:
     with push_service() as running:
-        yield running
-
-
-@pytest.fixture
-def address(service: ChildProcess) -> str:
-    return service.address
+        yield running.address
 
 
 @pytest.fixture

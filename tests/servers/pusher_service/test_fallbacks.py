@@ -10,7 +10,7 @@ import pytest
 from servers.pusher_service.app import create_app
 from servers.pusher_service.fallbacks import CHECK_S
 from servers.pusher_service.limits import Limits
-from tests.support.pusher_harness import CREDENTIALS, Json
+from tests.support.pusher_harness import CREDENTIALS
 
 LIMITS = Limits(connections_max=1, backlog_messages_max=2, detached_s=0.2)
 SESSION = f"/pusher/app/{CREDENTIALS.key}/7/abcdefgh"
@@ -31,19 +31,6 @@ async def http() -> AsyncIterator[httpx.AsyncClient]:
 
 async def poll(http: httpx.AsyncClient, session: str = SESSION, protocol: str = "7") -> str:
     return (await http.post(f"{session}/xhr", params={"protocol": protocol})).text
-
-
-async def frames(http: httpx.AsyncClient) -> list[Json]:
-    """Return the frames of the next line that carries some."""
-    lines = (await poll(http)).splitlines()
-    return [json.loads(text) for line in lines for text in json.loads(line.removeprefix("a"))]
-
-
-async def test_a_client_polls_for_frames_and_posts_its_own(http: httpx.AsyncClient) -> None:
-    assert await poll(http) == "o\n"
-    assert [frame["event"] for frame in await frames(http)] == ["pusher:connection_established"]
-    assert (await http.post(f"{SESSION}/xhr_send", content=PING)).status_code == 204
-    assert await frames(http) == [{"event": "pusher:pong", "data": "{}"}]
 
 
 async def test_a_client_that_does_not_come_back_for_its_frames_is_closed_and_one_that_has_gone_is_forgotten(

@@ -92,13 +92,10 @@ def test_a_full_channel_takes_no_new_user_but_further_windows_of_its_members() -
     assert harness.broker.users(ROOM) == ["ann", "bob"]
 
 
-def test_a_client_event_reaches_the_others_and_never_its_sender(harness: PusherHarness) -> None:
+def test_a_client_event_reaches_the_others_never_its_sender_whom_it_names_to_members(harness: PusherHarness) -> None:
     sender, other = harness.connect(PRIVATE), harness.connect(PRIVATE)
     assert harness.send(sender, "client-typing", channel=PRIVATE, data={"on": True}) == []
     assert harness.take(other) == [{"event": "client-typing", "channel": PRIVATE, "data": '{"on": true}'}]
-
-
-def test_a_client_event_on_a_presence_channel_names_its_sender(harness: PusherHarness) -> None:
     ann, bob = harness.connect_member(ROOM, "ann"), harness.connect_member(ROOM, "bob")
     harness.take(bob)
     harness.send(ann, "client-typing", channel=ROOM, data="yes", user_id="eve")

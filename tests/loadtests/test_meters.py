@@ -1,17 +1,20 @@
-"""The load generator's byte counts: TCP_INFO as the kernel really fills it, and the judgement on two counts."""
+"""What is metered from outside: bytes as the kernel counts them, and CPU time and memory of every process, once."""
 
+import os
 import socket
 import subprocess
 import sys
 from contextlib import nullcontext
 from struct import pack
 
+import psutil
 import pytest
 
 from loadtests.accounts.wire_bytes import INFO_BYTES, WireBytes, disagreements, from_tcp_info
+from loadtests.harness.parts import Parts, family_cpu_s, part_of
 from tests.support.loadtest_rows import counted
 
-linux = pytest.mark.skipif(not hasattr(socket, "TCP_INFO"), reason="TCP_INFO is Linux's")
+linux = pytest.mark.skipif(not hasattr(socket, "TCP_INFO"), reason="TCP_INFO is Linux's, and so is less than a tick")
 Ends = tuple[socket.socket, socket.socket]
 
 
@@ -108,3 +111,75 @@ print(open_count.up, *meter.total())
 def test_what_arrives_while_a_connection_closes_still_counts() -> None:
     shown = subprocess.run([sys.executable, "-c", GOODBYE], check=True, capture_output=True, text=True, timeout=60)
     assert shown.stdout.split() == ["100", "100", "50"]
+
+
+BURNT_S = 0.004  # less than a tick of 10 ms
+TICK_S = 1 / os.sysconf("SC_CLK_TCK")
+"""In which the system counts the user and the system time of children that have ended, each rounded down."""
+BURN = f"""
+import time
+for _ in iter(input, "end"):
+    begun_s = time.thread_time()
+    while time.thread_time() - begun_s < {BURNT_S}:
+        pass
+    print(flush=True)
+"""
+
+
+@pytest.mark.process
+@linux
+def test_less_than_a_tick_is_counted() -> None:
+    command = [sys.executable, "-c", BURN]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1) as process:
+        assert process.stdin is not None and process.stdout is not None
+
+        def burn() -> float:
+            print(file=process.stdin)
+            process.stdout.readline()  # type: ignore[union-attr]
+            return family_cpu_s(psutil.Process(process.pid))
+
+        before_s = burn()
+        assert 0.9 * BURNT_S <= burn() - before_s < 10 * BURNT_S
+        print("end", file=process.stdin)
+
+
+WORKED_S = 0.2
+WORK = f"import time\nwhile time.process_time() < {WORKED_S}: pass"
+HOST = f"""
+import subprocess, sys
+def child(code): return subprocess.Popen([sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+child({WORK!r}).wait()
+living = child({WORK + chr(10) + "print(flush=True); input()"!r})
+living.stdout.readline()
+print(living.pid, flush=True)
+input()
+"""
+
+
+@pytest.mark.process
+def test_a_listed_process_answers_for_what_it_started_even_when_that_has_ended_and_for_nothing_listed() -> None:
+    """One child of a process has worked and ended, and another has worked and lives."""
+    host = subprocess.Popen([sys.executable, "-c", HOST], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    with host:
+        assert host.stdin is not None and host.stdout is not None
+        pid, below = host.pid, int(host.stdout.readline())
+        parts = [Parts({"api": pid}), Parts({"api": pid, "push_service": below}), Parts({"host": pid})]
+        whole_s, apart_s, tended_s = (each.used_s() for each in parts)
+        whole, apart, tended = (each.resident_bytes() for each in parts)
+        started = psutil.Process(below).memory_info().rss
+        host.stdin.write("\n")
+    assert whole_s["api_cpu_s"] >= 2 * WORKED_S - 2 * TICK_S
+    assert (whole_s["push_service_cpu_s"], whole_s["store_cpu_s"], parts[0].has_store) == (0, 0, False)
+    assert whole["api_rss_bytes"] > 1.5 * started > whole["push_service_rss_bytes"] == 0
+    assert apart_s["push_service_cpu_s"] >= WORKED_S
+    assert apart_s["api_cpu_s"] >= WORKED_S - 2 * TICK_S
+    assert apart_s["api_cpu_s"] + apart_s["push_service_cpu_s"] == pytest.approx(whole_s["api_cpu_s"], abs=WORKED_S / 4)
+    assert min(apart.values()) > 0
+    assert tended_s["api_cpu_s"] >= 1.8 * WORKED_S, "who only tends others is counted apart from what it has started"
+    assert 0 < tended_s["supervisor_cpu_s"] < whole_s["api_cpu_s"] - tended_s["api_cpu_s"] + WORKED_S / 4
+    assert tended["api_rss_bytes"] == pytest.approx(started, rel=0.05)
+
+
+def test_every_process_belongs_to_a_part() -> None:
+    roles = ("api", "api_2", "websocket_server", "push_service", "store", "supervisor", "host")
+    assert [part_of(role) for role in roles] == ["api"] * 3 + ["push_service", "store", "supervisor", "supervisor"]
