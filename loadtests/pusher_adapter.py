@@ -15,7 +15,7 @@ from msgspec.structs import replace
 from loadtests.chat_user import ChatUser
 from loadtests.users.pusher_connection import PusherConnection
 from loadtests.users.reports import read_as
-from servers.core.wire import Ack, Cursor, Page, ServiceAddress, Snapshot
+from servers.core.wire import Ack, Cursor, Page, ServiceAddress, SignedSubscription, Snapshot
 
 GAP_S = 0.25  # how long a page that came too early may wait for those before it
 
@@ -34,7 +34,7 @@ class PusherAdapterUser(ChatUser):
         self.subscription = PusherConnection(address, self.report)
         channel = f"private-room-{self.room}"
         form = urlencode({"socket_id": self.subscription.socket_id, "channel_name": channel})
-        self.subscription.subscribe(channel, self.http.post_form("/pusher/auth", form, dict[str, str])["auth"])
+        self.subscription.subscribe(channel, self.http.post_form("/pusher/auth", form, SignedSubscription).auth)
         self.must_read = True  # for events between joining and subscribing
         return snapshot
 
