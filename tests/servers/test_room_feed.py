@@ -2,7 +2,7 @@
 
 import asyncio
 
-from servers.core.room_feed import EncodedPage, RoomFeed
+from servers.core.room_feed import EncodedPage, RoomFeed, encode_page
 from servers.core.room_feeds import RoomFeeds
 from servers.core.settings import Settings
 from servers.core.store import Store
@@ -89,6 +89,11 @@ async def test_queries_are_cached_within_a_bound() -> None:
     assert cached.currsize == cached.maxsize
     assert cached.currsize * 2 * QUERY_BYTES_MAX <= 8 * 1024 * 1024
     parse_query.cache_clear()
+
+
+async def test_a_page_is_cut_where_it_gets_too_long_but_has_an_event() -> None:
+    page = Page("e", 3, 6, tuple(long_event("room", seq) for seq in (4, 5, 6)))
+    assert [encode_page(page, limit).next.seq for limit in (1, 25_000, 50_000, 80_000)] == [4, 4, 5, 6]
 
 
 async def test_what_has_not_been_pushed_is_never_trimmed(store: Store) -> None:
