@@ -65,6 +65,15 @@ async def test_who_is_back_is_returned_amid_failure(presence: Presence, store: S
         assert [event.body for event in await presence.sweep()] == ["online"]
 
 
+async def test_who_has_left_is_no_member_at_once(presence: Presence) -> None:
+    await presence.join(WINDOW)
+    await presence.require(ADA, "room")
+    await presence.release(WINDOW)
+    for asks in (presence.require(ADA, "room"), presence.renew(WINDOW)):
+        with pytest.raises(NotJoined):
+            await asks
+
+
 async def test_a_removed_lease_ends_what_it_holds(presence: Presence, store: Store, clock: FakeClock) -> None:
     await presence.join(WINDOW)
     with pytest.raises(NotJoined), presence.keep_online(WINDOW) as held:
