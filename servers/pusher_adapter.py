@@ -65,16 +65,12 @@ def create_app(chat: Chat, settings: Settings) -> Starlette:
         """Return the address of the push service."""
         return json_response(address)
 
-    app = chat_app(
-        "pusher_adapter",
-        chat,
-        settings,
-        [
-            get("/rooms/{room}/events", Purpose.RECEIVE, deliver),
-            post("/pusher/auth", Purpose.UPKEEP, authorize),
-            get("/pusher/service", Purpose.UPKEEP, service),
-        ],
-    )
+    routes = [
+        get("/rooms/{room}/events", Purpose.RECEIVE, deliver),
+        post("/pusher/auth", Purpose.UPKEEP, authorize),
+        get("/pusher/service", Purpose.UPKEEP, service),
+    ]
+    app = chat_app("pusher_adapter", chat, settings, routes)
     counters: Counters = app.state.counters
     chat.on_commit, chat.on_close = publish, publisher.close
     app.state.check, app.state.impairment = publisher.check, publisher.impairment

@@ -92,10 +92,9 @@ def serving_over(
         if transport.needs_push_service and Link.PUBLISHING in links:
             apart = push_service_apart(cores.servers, folder, on_tick, partial(over, Link.PUBLISHING))
             service, environment = stack.enter_context(apart)
-        provisioned_store = stack.enter_context(provisioned(store, cores.servers, folder, on_tick))
-        servers = stack.enter_context(
-            RestartableServers(transport.slug, cores.servers, folder, on_tick, provisioned_store, environment)
-        )
+        ready_store = stack.enter_context(provisioned(store, cores.servers, folder, on_tick))
+        ours = RestartableServers(transport.slug, cores.servers, folder, on_tick, ready_store, environment)
+        servers = stack.enter_context(ours)
         if service:
             pids = {**servers.server.pids, "push_service": service["pid"]}
             servers.server = replace(servers.server, push_service=service["address"], pids=pids)
@@ -124,7 +123,6 @@ def push_service_apart(
 def credentials() -> dict[str, str]:
     """Return what a stand-in and its API share; raises NotMeasured if a rented service is to be used."""
     if push_service() == RENTED:
-        raise NotMeasured(
-            "the way to a rented push service is what it is, and nothing can be laid in: unset PUSHER_KEY"
-        )
+        reason = "the way to a rented push service is what it is, and nothing can be laid in"
+        raise NotMeasured(f"{reason}: unset PUSHER_KEY")
     return {"PUSHER_APP_ID": "1", "PUSHER_KEY": secrets.token_hex(8), "PUSHER_SECRET": secrets.token_hex(16)}

@@ -131,10 +131,8 @@ class DeployedServers(OurServers):
             behind = [part for part in ready["parts"].values() if part != address]
             settings = {"deployment": self.name, "store": ready["store"], "processes": sorted(pids)}
             settings |= {"hold_s": HOLD_S, "lease_s": LEASE_S}
-            yield (
-                FixedServer(Server(address, "".join(behind), self._by_role(pids), settings)),
-                ClientAddresses(address),
-            )
+            server = Server(address, "".join(behind), self._by_role(pids), settings)
+            yield FixedServer(server), ClientAddresses(address)
 
     def _by_role(self, pids: Mapping[str, int]) -> dict[str, int]:
         """Return the processes by role, where the role of an API of functions is that of the host that starts them."""

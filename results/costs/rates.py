@@ -72,9 +72,8 @@ def rates(folder: Path, slug: str) -> Rates:
     cells = cells[(cells["transport"] == slug) & (cells["verdict"] != "void")]
     loads = {name: cells[cells["scenario"] == name] for name in LOADS}
     if missing := [name for name, load in loads.items() if load.empty]:
-        raise ValueError(
-            f"{folder} has no valid cell of {slug} in {', '.join(missing)}; `make compare ARGS=--full` measures all"
-        )
+        lacking = f"{folder} has no valid cell of {slug} in {', '.join(missing)}"
+        raise ValueError(f"{lacking}; `make compare ARGS=--full` measures all")
     causes = [_causes(load) for load in loads.values()]
     counts = {
         name: [float(load[list(columns)].to_numpy().sum()) for load in loads.values()]
@@ -83,10 +82,9 @@ def rates(folder: Path, slug: str) -> Rates:
     if uncounted := [name for name, totals in counts.items() if not all(map(isfinite, totals))]:
         raise ValueError(f"{folder}: the server of {slug} did not count {', '.join(uncounted)}, so it has no price")
     process_bytes, user_bytes = _memory(*list(loads.values())[:2])
-    fitted_rates = {name: fitted(causes, totals) for name, totals in counts.items()}
-    return Rates(
-        slug, **fitted_rates, process_bytes=process_bytes, user_bytes=user_bytes, users_max=int(cells["users"].max())
-    )
+    of_causes = {name: fitted(causes, totals) for name, totals in counts.items()}
+    users_max = int(cells["users"].max())
+    return Rates(slug, **of_causes, process_bytes=process_bytes, user_bytes=user_bytes, users_max=users_max)
 
 
 def _causes(load: pd.DataFrame) -> Causes:

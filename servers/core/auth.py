@@ -129,9 +129,8 @@ def signing_secret(database: Path | None) -> str:
     except FileExistsError:
         if key := path.read_text().strip():
             return key
-        raise RuntimeError(
-            f"{path} is empty, so anybody could sign with it; remove it, and a new key is made"
-        ) from None
+        reason = "is empty, so anybody could sign with it; remove it, and a new key is made"
+        raise RuntimeError(f"{path} {reason}") from None
     with os.fdopen(descriptor, "w") as file:
         file.write(secrets.token_urlsafe(32))
     return path.read_text().strip()

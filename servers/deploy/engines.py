@@ -17,6 +17,7 @@ import subprocess
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, suppress
+from dataclasses import dataclass, field
 from pathlib import Path
 
 READY_S = 30.0
@@ -63,29 +64,20 @@ def missing(scheme: str = "") -> dict[str, str]:
     return {name: PACKAGES[name] for name in needed if program(name) is None}
 
 
+@dataclass(slots=True, eq=False)
 class Engine:
     """A process on a port of its own; killed and started again, it keeps its port and its data.
 
     url: where a Store finds it. fresh_url: returns the URL of a further database, which is empty.
     """
 
-    def __init__(
-        self,
-        command: Sequence[str],
-        log: Path,
-        url: str,
-        *,
-        is_ready: Callable[[], bool],
-        fresh_url: Callable[[], str],
-        stop_signal: signal.Signals,
-    ) -> None:
-        self.url = url
-        self.fresh_url = fresh_url
-        self._command = [*unprivileged(stop_signal), *command]
-        self._log = log
-        self._is_ready = is_ready
-        self._stop_signal = stop_signal
-        self._process: subprocess.Popen[bytes] | None = None
+    command: Sequence[str]
+    log: Path
+    url: str
+    is_ready: Callable[[], bool]
+    fresh_url: Callable[[], str]
+    stop_signal: signal.Signals
+    _process: "subprocess.Popen[bytes] | None" = field(default=None, init=False)
 
     @property
     def pid(self) -> int:
@@ -98,10 +90,10 @@ class Engine:
         """Start the engine, and wait until it accepts requests. Raises NotStarted."""
         deadline_s = time.monotonic() + READY_S
         self._process = self._spawn()
-        while not self._is_ready():
+        while not self.is_ready():
             if time.monotonic() > deadline_s:
                 self.kill()
-                raise NotStarted(f"{' '.join(self._command)}: did not start\n{self._log.read_text()[-2000:]}")
+                raise NotStarted(f"{' '.join(self.command)}: did not start\n{self.log.read_text()[-2000:]}")
             if self._process.poll() is not None:  # its killed predecessor may have left a lock on the data
                 self._process = self._spawn()
             time.sleep(POLL_S)
@@ -112,11 +104,12 @@ class Engine:
 
     def stop(self) -> None:
         """Have the engine end itself; kill it after STOP_S."""
-        self._end(self._stop_signal)
+        self._end(self.stop_signal)
 
     def _spawn(self) -> "subprocess.Popen[bytes]":
-        with self._log.open("ab") as log:
-            return subprocess.Popen(self._command, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+        command = [*unprivileged(self.stop_signal), *self.command]
+        with self.log.open("ab") as log:
+            return subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
 
     def _end(self, number: signal.Signals) -> None:
         process, self._process = self._process, None

@@ -79,9 +79,8 @@ def _row(finding: Finding) -> TableRow:
     middle, low, high = map(three_digits, (median(values), min(values), max(values))) if values else "---"
     verdict = Text(finding.verdict, style=COLOURS[finding.verdict])
     target = str(finding.target or "")
-    return TableRow(
-        (finding.name, middle, finding.unit, f"{low} to {high}" if values else "-", str(len(values)), target, verdict)
-    )
+    limits = f"{low} to {high}" if values else "-"
+    return TableRow((finding.name, middle, finding.unit, limits, str(len(values)), target, verdict))
 
 
 def _note(finding: Finding) -> str:

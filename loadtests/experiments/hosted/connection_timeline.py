@@ -28,16 +28,10 @@ def timeline_of(transport: Transport, samples: Samples) -> list[Row]:
     spans += [*_requests(requests, openings), *_messages(samples)]
     if transport.reads is Reads.ONCE:
         spans += _connections(samples, openings)
-    return [
-        {
-            "phase": row.name,
-            "started_s": row.begun_s - start_s,
-            "ended_s": row.ended_s - start_s,
-            "succeeded": row.succeeded,
-        }
-        for row in sorted(spans, key=lambda row: row.begun_s)
-        if start_s <= row.ended_s <= end_s
-    ]
+    shown = [row for row in sorted(spans, key=lambda row: row.begun_s) if start_s <= row.ended_s <= end_s]
+    names = ("phase", "started_s", "ended_s", "succeeded")
+    rows = ((row.name, row.begun_s - start_s, row.ended_s - start_s, row.succeeded) for row in shown)
+    return [dict(zip(names, row, strict=True)) for row in rows]
 
 
 def _requests(requests: list[Request], openings: list[Request]) -> Iterator[Request]:

@@ -93,12 +93,9 @@ def more_complex(evidence: Evidence) -> Observed:
     }
     texts = {name: ", ".join(map(wording.counted, count, PARTS)) for name, count in counts.items()}
     figure = f"{texts[SEPARATE]}; with Pusher {texts[MANAGED]}; on a single server {texts[SINGLE]}"
-    return Observed(
-        None
-        if any(here <= there for here, there in zip(counts[SEPARATE], counts[SINGLE], strict=True))
-        else counts[SEPARATE][2] < counts[MANAGED][2],
-        figure,
-    )
+    if any(here <= there for here, there in zip(counts[SEPARATE], counts[SINGLE], strict=True)):
+        return Observed(None, figure)
+    return Observed(counts[SEPARATE][2] < counts[MANAGED][2], figure)
 
 
 def scale_yourself(evidence: Evidence) -> Observed:

@@ -37,10 +37,8 @@ def short_lived(evidence: Evidence) -> Observed:
     own = _with_own_limit(evidence.hosted)
     limits = ", ".join(f"{host['max_duration_s']:g} s ({name}, {host['as_of']})" for name, host in own.items())
     lasted_s = _cut_connections_s(evidence.hosted, STREAM, _shortest(evidence.hosted))
-    return Observed(
-        max(host["max_duration_s"] for host in own.values()) > DOCUMENT_S,
-        f"{limits}; a stream on the first was cut after {_length(lasted_s)}",
-    )
+    figure = f"{limits}; a stream on the first was cut after {_length(lasted_s)}"
+    return Observed(max(host["max_duration_s"] for host in own.values()) > DOCUMENT_S, figure)
 
 
 def shut_down(evidence: Evidence) -> Observed:
@@ -79,9 +77,8 @@ def adapter_works(evidence: Evidence) -> Observed:
     works = hosted.outcomes(ADAPTER).count(Outcome.WORKS)
     delivered, lost = (sum(row.figures[name] for row in rows) for name in ("delivered", "lost"))
     late = wording.duration(median(row.latency_ms(50) for row in rows))
-    return Observed(
-        works == len(rows), f"works on {works} of {len(rows)} hosts: {delivered} deliveries, {lost} lost, p50 {late}"
-    )
+    figure = f"works on {works} of {len(rows)} hosts: {delivered} deliveries, {lost} lost, p50 {late}"
+    return Observed(works == len(rows), figure)
 
 
 def adapter_is_cheap(evidence: Evidence) -> Observed:
@@ -133,10 +130,8 @@ def is_websockets(evidence: Evidence) -> Observed:
     messages = wire_messages(pusher_js(evidence.folder / CAPTURES_FILE))
     upgrades = sum(each.kind == "handshake" and not each.up for each in messages)
     frames, requests = (sum(each.kind == kind for each in messages) for kind in ("frame", "request"))
-    return Observed(
-        upgrades > 0 and frames > 0 and requests == 0,
-        f"pusher-js: {upgrades} answer of 101, then {frames} frames and {requests} requests",
-    )
+    figure = f"pusher-js: {upgrades} answer of 101, then {frames} frames and {requests} requests"
+    return Observed(upgrades > 0 and frames > 0 and requests == 0, figure)
 
 
 def _count(evidence: Evidence, kind: str, link: str) -> int:
@@ -156,9 +151,8 @@ def just_sends_requests(evidence: Evidence) -> Observed:
     requests = [each for each in evidence.messages(ADAPTER) if each.kind == "request"]
     authorised = sum(label(each) == "may I listen?" for each in requests)
     posted = _count(evidence, "request", PUBLISHING)
-    return Observed(
-        authorised > 0, f"{posted} requests to publish, and {authorised} to authorise {authorised} subscribers"
-    )
+    figure = f"{posted} requests to publish, and {authorised} to authorise {authorised} subscribers"
+    return Observed(authorised > 0, figure)
 
 
 def broadcasts(evidence: Evidence) -> Observed:
@@ -188,7 +182,5 @@ def online_list(evidence: Evidence) -> Observed:
     slugs = evidence.run("signals").slugs
     latencies = {slug: evidence.latency_ms("signals", slug, 50, "presence") for slug in slugs}
     raw, instant = latencies[WEBSOCKET], sum(each.value < INSTANT_MS for each in latencies.values())
-    return Observed(
-        raw.value < INSTANT_MS,
-        f"presence within 100 ms on {instant} of {len(slugs)} transports; {format_time(raw)} by raw WebSocket",
-    )
+    figure = f"presence within 100 ms on {instant} of {len(slugs)} transports; {format_time(raw)} by raw WebSocket"
+    return Observed(raw.value < INSTANT_MS, figure)

@@ -17,23 +17,17 @@ def two_way(evidence: Evidence) -> Observed:
     directions = {(each.connection, each.up) for each in frames}
     connections = {connection for connection, _ in directions}
     up = sum(each.up for each in frames)
-    return Observed(
-        len(directions) == 2 * len(connections),
-        f"{up} frames up and {len(frames) - up} down on {len(connections)} connections",
-    )
+    figure = f"{up} frames up and {len(frames) - up} down on {len(connections)} connections"
+    return Observed(len(directions) == 2 * len(connections), figure)
 
 
 def connection_closes(evidence: Evidence) -> Observed:
     messages = evidence.messages(SHORT)
-    requests, connections = (
-        sum(each.kind == "request" for each in messages),
-        len({each.connection for each in messages}),
-    )
+    requests = sum(each.kind == "request" for each in messages)
+    connections = len({each.connection for each in messages})
     extra = ", ".join(f"{name} {format_percent(_closing_percent(evidence, slug))}" for name, slug in POLLERS.items())
-    return Observed(
-        requests > 2 * connections,
-        f"{requests} requests on {connections} connections; closing each takes so much more server CPU: {extra}",
-    )
+    figure = f"{requests} requests on {connections} connections; closing each takes so much more server CPU: {extra}"
+    return Observed(requests > 2 * connections, figure)
 
 
 def _closing_percent(evidence: Evidence, slug: str) -> Interval:
@@ -57,10 +51,8 @@ def keeps_polling(evidence: Evidence) -> Observed:
 
 def wastes_resources(evidence: Evidence) -> Observed:
     idle, busy = (evidence.paid(scenario, SHORT, EMPTY) for scenario in ("idle", "busy"))
-    return Observed(
-        idle.value > 50 > busy.value,
-        f"empty answers: {format_percent(idle)} in an idle crowd, {format_percent(busy)} in a busy room",
-    )
+    figure = f"empty answers: {format_percent(idle)} in an idle crowd, {format_percent(busy)} in a busy room"
+    return Observed(idle.value > 50 > busy.value, figure)
 
 
 def not_instant(evidence: Evidence) -> Observed:
@@ -71,18 +63,15 @@ def not_instant(evidence: Evidence) -> Observed:
 def stays_open(evidence: Evidence) -> Observed:
     cells = evidence.run("conversation").cells_of(WEBSOCKET)
     users, reopened = int(cells["users"].sum()), int(cells["requests_upkeep"].sum())
-    return Observed(
-        reopened == 0, f"of {users} lines {reopened} had to be opened again within {cells['measured_s'].sum():.0f} s"
-    )
+    figure = f"of {users} lines {reopened} had to be opened again within {cells['measured_s'].sum():.0f} s"
+    return Observed(reopened == 0, figure)
 
 
 def pushes_instantly(evidence: Evidence) -> Observed:
     median, p99 = (evidence.latency_ms("conversation", WEBSOCKET, percent) for percent in (50, 99))
     far = format_time(evidence.latency_ms("distance", WEBSOCKET, 50, point="100 ms away"))
-    return Observed(
-        p99.value < INSTANT_MS,
-        f"p50 {format_time(median)}, p99 {format_time(p99)} on one machine; {far} if both ends are 100 ms away",
-    )
+    figure = f"p50 {format_time(median)}, p99 {format_time(p99)} on one machine; {far} if both ends are 100 ms away"
+    return Observed(p99.value < INSTANT_MS, figure)
 
 
 def needs_no_requests(evidence: Evidence) -> Observed:
@@ -144,10 +133,8 @@ def polls_every_2_s(evidence: Evidence) -> Observed:
 def typing_not_possible(evidence: Evidence) -> Observed:
     polled, held = (evidence.true_percent("signals", slug, "typing") for slug in (SHORT, LONG))
     late, true = format_time(evidence.latency_ms("signals", SHORT, 50, "typing")), format_percent(polled)
-    return Observed(
-        polled.value > 50 and held.value > 99,
-        f"polling every 2 s: {late} late, {true} still true; held: {format_percent(held)}",
-    )
+    figure = f"polling every 2 s: {late} late, {true} still true; held: {format_percent(held)}"
+    return Observed(polled.value > 50 and held.value > 99, figure)
 
 
 def typing_real_time(evidence: Evidence) -> Observed:
@@ -160,18 +147,14 @@ def online_every_5_s(evidence: Evidence) -> Observed:
     interval_s = evidence.run("presence_poll").setting("poll_interval_s")
     late = evidence.latency_ms("presence_poll", SHORT, 50, "presence")
     true = format_percent(evidence.true_percent("presence_poll", SHORT, "presence"))
-    return Observed(
-        evidence.latency_ms("signals", LONG, 50, "presence").value < INSTANT_MS < late.value,
-        f"p50 {format_time(late)}, {true} still true, polling every {interval_s:g} s",
-    )
+    figure = f"p50 {format_time(late)}, {true} still true, polling every {interval_s:g} s"
+    return Observed(evidence.latency_ms("signals", LONG, 50, "presence").value < INSTANT_MS < late.value, figure)
 
 
 def receipts_delayed(evidence: Evidence) -> Observed:
     polled, held = (evidence.latency_ms("signals", slug, 50, "receipt") for slug in (SHORT, LONG))
-    return Observed(
-        held.value < INSTANT_MS < polled.value,
-        f"p50 {format_time(polled)} by short polling, {format_time(held)} by long polling",
-    )
+    figure = f"p50 {format_time(polled)} by short polling, {format_time(held)} by long polling"
+    return Observed(held.value < INSTANT_MS < polled.value, figure)
 
 
 def fewer_requests(evidence: Evidence) -> Observed:

@@ -78,11 +78,8 @@ def _arrow(axes: Axes, row: int, message: WireMessage, colour: str) -> None:
     start, end = (near, far) if message.up else (far, near)
     text = label(message)
     is_event = not message.up and any(kind in text for kind in EVENT_LABELS.values())
-    style = {
-        "color": colour if is_event else GREY,
-        "lw": 1.6 if is_event else 0.9,
-        "linestyle": ":" if is_empty(message) else "-",
-    }
+    style = {"color": colour, "lw": 1.6} if is_event else {"color": GREY, "lw": 0.9}
+    style["linestyle"] = ":" if is_empty(message) else "-"
     arrow = {"arrowstyle": "-|>", "shrinkA": 0, "shrinkB": 0, "mutation_scale": 8, **style}
     axes.annotate("", (end, row + 0.25), (start, row + 0.25), arrowprops=arrow)
     middle = (start + end) / 2

@@ -37,14 +37,7 @@ def page(error: PlatformError, more: dict[str, str] | None = None) -> list[h11.E
 
 def response(status: int, body: bytes, media_type: str, more: dict[str, str] | None = None) -> list[h11.Event]:
     """Return a complete response of the host's own."""
-    headers = {
-        "Content-Type": media_type,
-        "Content-Length": str(len(body)),
-        "Cache-Control": "no-store",
-        **(more or {}),
-    }
-    return [
-        h11.Response(status_code=status, headers=list(headers.items())),
-        h11.Data(data=body),
-        h11.EndOfMessage(),
-    ]
+    about_body = {"Content-Type": media_type, "Content-Length": str(len(body))}
+    headers = {**about_body, "Cache-Control": "no-store", **(more or {})}
+    head = h11.Response(status_code=status, headers=list(headers.items()))
+    return [head, h11.Data(data=body), h11.EndOfMessage()]
