@@ -13,11 +13,8 @@ from loadtests.harness.children import Overloaded
 from loadtests.harness.server_probe import Server
 
 RESPONSE_S = 10.0
-NO_WIRE: dict[str, Any] = {
-    "http": {"received": 0, "sent": 0},
-    "websocket": {"received": 0, "sent": 0},
-    "connections_open": 0,
-}
+NO_TRAFFIC = {"received": 0, "sent": 0}
+NO_WIRE: dict[str, Any] = {"http": NO_TRAFFIC, "websocket": NO_TRAFFIC, "connections_open": 0}
 
 
 class StatsReader:

@@ -111,11 +111,8 @@ class RunFolder:
         return all(verdict["adds_up"] for verdict in self._manifest["verdicts"].values())
 
     def _note_verdict(self, planned: Planned, verdict: Verdict) -> None:
-        self._manifest["verdicts"][planned.label(planned.transport.slug)] = {
-            "verdict": verdict.status,
-            "reason": verdict.reason,
-            "adds_up": verdict.adds_up,
-        }
+        noted = {"verdict": verdict.status, "reason": verdict.reason, "adds_up": verdict.adds_up}
+        self._manifest["verdicts"][planned.label(planned.transport.slug)] = noted
         self._write_manifest()
 
     def _resumed(self, manifest: Mapping[str, Any]) -> dict[str, Any]:

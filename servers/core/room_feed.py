@@ -50,12 +50,8 @@ def _join(after: Cursor, events: Sequence[bytes], bytes_max: int) -> EncodedPage
     """Make a page of events that are encoded already: as many as fit, but at least one."""
     events = events[: fitting(events, bytes_max)]
     following = Cursor(after.epoch, after.seq + len(events))
-    body = b'{"type":"page","epoch":%b,"after":%d,"next":%d,"events":[%b]}' % (
-        encode(after.epoch),
-        after.seq,
-        following.seq,
-        b",".join(events),
-    )
+    fields = (encode(after.epoch), after.seq, following.seq, b",".join(events))
+    body = b'{"type":"page","epoch":%b,"after":%d,"next":%d,"events":[%b]}' % fields
     return EncodedPage(body, after, following, len(events))
 
 

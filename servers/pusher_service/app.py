@@ -67,16 +67,13 @@ def create_app(credentials: Credentials, limits: Limits, webhook: str = "") -> S
     async def stats(request: Request) -> Response:
         if not names_loopback(request.headers.raw):
             raise ApiError(403, "the counters are for this machine: expected a loopback name in Host")
+        most = {"connections": limits.connections_max, "messages_a_day": limits.messages_a_day}
         counted = {
             **asdict(counters),
             "billed_messages": counters.billed_messages,
             "connections_open": connections.connections_open,
             "subscriptions": broker.subscriptions,
-            "plan": {
-                "connections": limits.connections_max,
-                "messages_a_day": limits.messages_a_day,
-                "messages_today": quota.used,
-            },
+            "plan": {**most, "messages_today": quota.used},
             "wire": asdict(wire),
         }
         return JSONResponse(counted)
