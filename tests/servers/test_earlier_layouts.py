@@ -9,7 +9,7 @@ import pytest
 import redis
 
 from servers.core.errors import TooMany
-from servers.core.store import Lease, Limits, Store, open_store
+from servers.core.store import Lease, Limits, open_store
 from servers.core.wire import Cursor, Draft, Kind, encode
 from tests.support.engines import Engines, psql
 from tests.support.stores import opened
@@ -76,19 +76,15 @@ async def test_it_opens_and_works(old: OldDatabase, engines: Engines, tmp_path: 
     url = await old(engines, tmp_path)
     for _ in range(2):  # the second time there is nothing to upgrade
         async with opened(url, 1) as (store,):
-            await check(store)
-
-
-async def check(store: Store) -> None:
-    assert store.epoch == "old"
-    found = {member.user: (member.online, up_to) for member, up_to in (await store.members("room", 9)).items()}
-    assert found == {"ada": (False, 0), "bob": (True, 1)}
-    assert [event.body for event in await store.history("room", 3, 10)] == ["hello"]
-    assert (await store.append("room", SENT)).seq == 1, "a retried send"
-    sent = await store.append("room", Draft(Kind.MESSAGE, "bob", "Bob", "not a receipt", 1_000, "read-1"))
-    assert (sent.seq, sent.body) == (3, "not a receipt")
-    page = await store.read("room", Cursor("old", 0), 10)
-    assert [event.kind for event in page.events] == [Kind.MESSAGE, Kind.RECEIPT, Kind.MESSAGE]
-    assert await store.mark_read("room", READ) is None
-    with pytest.raises(TooMany):
-        await store.join(Lease("another", "ada", "Ada", "window", 1_000, 2_000), Limits(8, 1, 9))
+            assert store.epoch == "old"
+            found = {member.user: (member.online, up_to) for member, up_to in (await store.members("room", 9)).items()}
+            assert found == {"ada": (False, 0), "bob": (True, 1)}
+            assert [event.body for event in await store.history("room", 3, 10)] == ["hello"]
+            assert (await store.append("room", SENT)).seq == 1, "a retried send"
+            sent = await store.append("room", Draft(Kind.MESSAGE, "bob", "Bob", "not a receipt", 1_000, "read-1"))
+            assert (sent.seq, sent.body) == (3, "not a receipt")
+            page = await store.read("room", Cursor("old", 0), 10)
+            assert [event.kind for event in page.events] == [Kind.MESSAGE, Kind.RECEIPT, Kind.MESSAGE]
+            assert await store.mark_read("room", READ) is None
+            with pytest.raises(TooMany):
+                await store.join(Lease("another", "ada", "Ada", "window", 1_000, 2_000), Limits(8, 1, 9))

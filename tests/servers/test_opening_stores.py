@@ -25,12 +25,6 @@ DO $$ BEGIN CREATE ROLE weak LOGIN; EXCEPTION WHEN duplicate_object THEN END $$;
 GRANT USAGE ON SCHEMA chat TO weak;
 GRANT ALL ON ALL TABLES IN SCHEMA chat TO weak"""
 
-
-def as_weak(url: str) -> str:
-    """Return the URL of the same database for a user who owns nothing."""
-    return url.replace("chat@", "weak@")
-
-
 SPOILED = {
     "LATIN1": ("CREATE DATABASE {}_latin ENCODING 'LATIN1' LOCALE 'C' TEMPLATE template0", "{}_latin"),
     "permission denied for table connections": (f"{GRANTS}; REVOKE DELETE ON chat.connections FROM weak", "{}"),
@@ -45,14 +39,14 @@ async def test_unfit_postgresql_is_refused_by_name(engines: Engines, named: str)
     async with opened(url, 1):
         await asyncio.to_thread(psql, url, spoil.format(url.rpartition("/")[2]))
     with pytest.raises(ValueError, match=named):
-        await open_store(spoiled.format(as_weak(url) if "weak" in spoil else url))
+        await open_store(spoiled.format(url.replace("chat@", "weak@") if "weak" in spoil else url))
 
 
 async def test_a_user_with_just_the_permissions_that_are_needed_is_accepted(engines: Engines) -> None:
     url = engines.fresh_url("postgresql")
     async with opened(url, 1):
         await asyncio.to_thread(psql, url, GRANTS)
-    async with opened(as_weak(url), 1) as (store,):
+    async with opened(url.replace("chat@", "weak@"), 1) as (store,):
         assert await log(store, "") == []
 
 
