@@ -34,7 +34,7 @@ class PusherAdapterUser(ChatUser):
         self.subscription = PusherConnection(address, self.report)
         channel = f"private-room-{self.room}"
         form = urlencode({"socket_id": self.subscription.socket_id, "channel_name": channel})
-        self.subscription.subscribe(channel, self.http.post_form("/pusher/auth", form, SignedSubscription).auth)
+        self.subscription.subscribe(channel, self.http.post_form("/pusher/auth", form, SignedSubscription))
         self.must_read = True  # for events between joining and subscribing
         return snapshot
 

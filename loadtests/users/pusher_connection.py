@@ -9,7 +9,7 @@ from clients.pusher_frames import Frame
 from loadtests.users.http_connection import ConnectionLost
 from loadtests.users.reports import WEBSOCKET, Report, read_as, timed
 from loadtests.users.websocket_connection import WebSocketConnection
-from servers.core.wire import ServiceAddress, encode
+from servers.core.wire import ServiceAddress, SignedSubscription, encode
 
 RESPONSE_S = 10.0
 
@@ -23,11 +23,12 @@ class PusherConnection:
         self._socket = WebSocketConnection(address.url, report)
         self.socket_id = read_as(self._expect("pusher:connection_established").data, dict[str, Any])["socket_id"]
 
-    def subscribe(self, channel: str, auth: str) -> None:
-        """Subscribe, and wait until the service has confirmed it."""
+    def subscribe(self, channel: str, signed: SignedSubscription) -> None:
+        """Subscribe, wait until the service has confirmed it, and sign in, as every client does."""
         with timed(self._report, WEBSOCKET, "subscribe"):
-            self._socket.send(encode(Frame("pusher:subscribe", {"channel": channel, "auth": auth})))
+            self._socket.send(encode(Frame("pusher:subscribe", {"channel": channel, "auth": signed.auth})))
             self._expect("pusher_internal:subscription_succeeded")
+        self._socket.send(encode(Frame("pusher:signin", signed.user)))
 
     def receive(self, timeout_s: float) -> Frame | None:
         """Wait for the next frame, answering pings meanwhile; None when nothing came."""
