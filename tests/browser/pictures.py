@@ -53,17 +53,14 @@ def animation(browser: Browser) -> None:
                 window.page.fill("#text", text)
             if number in MESSAGES:
                 window.page.press("#text", "Enter")
-            frames.append(scaled(window.page.screenshot()))
+            picture = Image.open(io.BytesIO(window.page.screenshot())).convert("RGB")
+            height = WIDTH * picture.height // picture.width
+            frames.append(picture.resize((WIDTH, height), Image.Resampling.LANCZOS))
             sleep(FRAME_S / 2)  # taking a picture takes the other half
         window.page.close()
     first, *others = frames
     shown_ms = round(1000 * FRAME_S)
     first.save(FOLDER / ANIMATED, save_all=True, append_images=others, duration=shown_ms, loop=0, quality=42, method=6)
-
-
-def scaled(png: bytes) -> Image.Image:
-    picture = Image.open(io.BytesIO(png)).convert("RGB")
-    return picture.resize((WIDTH, WIDTH * picture.height // picture.width), Image.Resampling.LANCZOS)
 
 
 def main() -> None:

@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Iterator
 from itertools import accumulate
 from random import Random
+from unittest.mock import Mock
 
 import pytest
 
@@ -14,15 +15,10 @@ OUTAGE_S = 60.0
 WINDOW_S = 0.5
 
 
-class Scripted(Random):
-    """Returns the same share of each range, in turn."""
-
-    def __init__(self, *shares: float) -> None:
-        super().__init__()
-        self._shares = list(shares)
-
-    def uniform(self, a: float, b: float) -> float:
-        return a + (b - a) * self._shares.pop(0)
+def scripted(*shares: float) -> Random:
+    """Return a source of these shares of each range, in turn."""
+    left = iter(shares)
+    return Mock(spec=Random, uniform=lambda low, high: low + (high - low) * next(left))
 
 
 def attempts_s(seed: int) -> Iterator[float]:
@@ -44,7 +40,7 @@ def test_clients_that_lost_their_connections_together_spread_over_the_whole_back
 
 
 def test_the_limit_doubles_up_to_a_maximum_and_begins_anew_after_a_success() -> None:
-    backoff = Backoff(0.1, 0.5, Scripted(1, 1, 1, 1, 0.5, 1))
+    backoff = Backoff(0.1, 0.5, scripted(1, 1, 1, 1, 0.5, 1))
     assert [backoff.next_s() for _ in range(5)] == [0.1, 0.2, 0.4, 0.5, 0.25]
     backoff.reset()
     assert backoff.next_s() == 0.1

@@ -9,7 +9,6 @@ import subprocess
 import sys
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
-from functools import partial
 from pathlib import Path
 
 import pytest
@@ -20,7 +19,6 @@ from prompt_toolkit.output.vt100 import Vt100_Output
 from typer.testing import CliRunner
 
 from clients.__main__ import app, explain, store_token, stored_token, token_file
-from clients.conversation import ChatSession
 from clients.errors import Refused
 from clients.terminal_chat import TerminalChat
 from clients.terminal_screens import PromptScreen
@@ -234,21 +232,21 @@ async def test_a_script_is_refused_a_name_in_use(harness: ChatHarness) -> None:
     assert "choose another --name" in stranger
 
 
-def are_online(client: ChatSession, number: int) -> bool:
-    return len(online(client)) == number
-
-
 @pytest.mark.process
 async def test_an_interrupted_chat_and_an_interrupted_crowd_leave(harness: ChatHarness) -> None:
     """Each is interrupted once all of its people are in the room, and a message has gone to them."""
     place = ["--transport", SOCKET.slug, "--server", harness.address, "--room", harness.room]
     async with harness.joined("Ada") as (ada,):
+
+        async def until_online(number: int) -> None:
+            await until(ada, lambda: len(online(ada)) == number)
+
         for number, command in ((2, ["chat", "--name", "Flo", "--no-remember"]), (3, ["crowd", "--people", "2"])):
             arguments = [sys.executable, "-m", "clients", *command, *place]
             process = await asyncio.create_subprocess_exec(*arguments, stdin=asyncio.subprocess.PIPE)
-            await until(ada, partial(are_online, ada, number))
+            await until_online(number)
             await ada.send("settled")
             await events(ada, 1, Kind.MESSAGE)
             process.send_signal(signal.SIGINT)
             await asyncio.wait_for(process.wait(), 2 * DEADLINE_S)
-            await until(ada, partial(are_online, ada, 1))
+            await until_online(1)

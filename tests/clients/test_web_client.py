@@ -16,7 +16,7 @@ from clients.backoff import Backoff
 from clients.client_ids import latency_ms, new_client_id
 from clients.inbox import Inbox
 from servers.core.wire import Cursor, Page, Refusal
-from tests.clients.test_backoff import Scripted
+from tests.clients.test_backoff import scripted
 from tests.clients.test_inbox import page
 
 pytestmark = pytest.mark.process
@@ -84,7 +84,7 @@ def test_an_id_without_a_time_gives_none(client_id: str) -> None:
 
 def test_the_browsers_pauses_are_those_of_the_clients_in_python() -> None:
     shares = [1, 0.5, 0.25, 0, 1, 1, 1, 1]
-    backoff = Backoff(random=Scripted(*shares))
+    backoff = Backoff(random=scripted(*shares))
     pauses_ms = [float(pause_ms) for pause_ms in run_script("backoff.mjs", *map(str, shares)).split()]
     assert pauses_ms == pytest.approx([1000 * backoff.next_s() for _ in shares])
 

@@ -71,7 +71,7 @@ async def test_a_connection_that_has_left_is_ended_and_its_client_joins_again(ha
         await deliver("back", ada, bob)
 
 
-async def test_a_typing_notice_arrives_with_the_moment_it_ends(harness: ChatHarness) -> None:
+async def test_typing_ends_at_the_stated_moment_when_stopped_or_when_the_message_comes(harness: ChatHarness) -> None:
     async with harness.joined("Ada", "Bob") as (ada, bob):
         before_s = time.monotonic()
         await ada.typing()
@@ -80,18 +80,11 @@ async def test_a_typing_notice_arrives_with_the_moment_it_ends(harness: ChatHarn
         assert notice.expires_at_ms == notice.at_ms + TYPING_S * 1000
         assert bob.view.typing(before_s) == [ada.account.name]
         assert bob.view.typing(time.monotonic() + TYPING_S) == []
-
-
-async def test_typing_ends_when_stopped_or_when_the_message_comes(harness: ChatHarness) -> None:
-    async with harness.joined("Ada", "Bob") as (ada, bob):
-        before_s = time.monotonic()
-        await ada.typing()
         await ada.typing(active=False)
-        await events(bob, 2, Kind.TYPING)
+        assert [event.body for event in await events(bob, 1, Kind.TYPING)] == ["stopped"]
         assert bob.view.typing(before_s) == []
         await ada.typing()
-        await ada.send("done")
-        await events(bob, 1, Kind.MESSAGE)
+        await deliver("done", ada, bob)
         assert bob.view.typing(before_s) == []
 
 

@@ -13,7 +13,7 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import ClientConnection
 
 from servers.core.wire import Join, encode
-from tests.drills.inputs import CONNECTIONS, ROOMS, Frame, Input, Request
+from tests.drills.inputs import BEARER, CONNECTIONS, CONTROL, ROOMS, Frame, Input, Request
 from tests.support.guest import bare_socket, receive
 from tests.support.pusher_harness import signed_subscription
 from tests.support.pusher_process import open_connection
@@ -111,7 +111,7 @@ class ChatSession(Session):
         self.known["token"] = account["token"]
         for room in ROOMS:
             for connection in CONNECTIONS:
-                joined = self.post(f"/rooms/{room}/join", Join(connection), ("Authorization", "Bearer @token@"))
+                joined = self.post(f"/rooms/{room}/join", Join(connection), *BEARER)
         self.known["cursor"] = f"{joined['epoch']}.{max(0, joined['head'] - 1)}"
 
     def send_frame(self, frame: Frame) -> Result:
@@ -160,9 +160,8 @@ class DemoSession(Session):
     def begin(self) -> None:
         page = self.request(Request("GET", "/"))[1]
         self.known["secret"] = re.search(rb'secret"[^>]*content="([^"]+)"', page)[1].decode()  # type: ignore[index]
-        headers = (("Content-Type", "application/json"), ("Origin", "@origin@"), ("X-Secret", "@secret@"))
         command = {"type": "open_window", "window": self.known.get("window", "")}
-        self.known["window"] = self.post("/control", command, *headers)["window"]
+        self.known["window"] = self.post("/control", command, *CONTROL)["window"]
 
 
 def of_status(status: int) -> Result:

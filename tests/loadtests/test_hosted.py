@@ -33,10 +33,6 @@ def bill(**counts: Any) -> dict[str, Any]:
     return {**zeros, "profile": {"max_duration_s": 10.0}, "up_s": 5.0, "cold_start_s": [], **counts}
 
 
-def request(what: str, begun_s: float, ended_s: float, went_well: bool = True, user: int = 0) -> Request:
-    return Request(user, what, begun_s, ended_s, went_well)
-
-
 def row(noted: Samples, slug: str = "short_polling", before: Bill | None = None, after: Bill | None = None) -> Row:
     return row_of(Planned(find(slug), "hosted", LOAD), noted, before or bill(), after or bill())
 
@@ -101,10 +97,10 @@ def test_a_generator_has_caught_up_only_when_everybody_is_back_who_was_cut_in_th
 def test_a_request_that_the_server_holds_does_not_count_as_response_time() -> None:
     noted = samples([sent(1)], BOTH)
     noted.requests = [
-        request(OPENING, 101.0, 109.0),
-        request("GET /rooms/[room]/events", 101.0, 106.0),
-        request("POST /rooms/[room]/send", 102.0, 102.25, user=1),
-        request("POST /rooms/[room]/send", 103.0, 109.0, went_well=False),
+        Request(0, OPENING, 101.0, 109.0, True),
+        Request(0, "GET /rooms/[room]/events", 101.0, 106.0, True),
+        Request(1, "POST /rooms/[room]/send", 102.0, 102.25, True),
+        Request(0, "POST /rooms/[room]/send", 103.0, 109.0, False),
     ]
     assert row(noted, slug="long_polling")["response_p50_s"] == 0.25
     assert row(noted)["response_p50_s"] == pytest.approx(2.625)
@@ -125,9 +121,12 @@ def timeline(noted: Samples, slug: str) -> list[tuple[object, ...]]:
 def test_a_connection_lasts_from_its_opening_until_it_breaks_or_the_window_ends() -> None:
     noted = Samples(window=Window(101.0, 120.0), reconnections=[Reconnection(1, 105.0, 106.0, 1)])
     noted.reconnections += [Reconnection(0, 110.0, 112.0, 2), Reconnection(0, 122.0, 123.0, 1)]
-    noted.requests = [request("POST /login", 98.0, 99.0), request("POST /rooms/[room]/join", 100.0, 100.5)]
-    noted.requests += [request(OPENING, 100.0, 101.0), request(OPENING, 110.5, 111.0, went_well=False)]
-    noted.requests += [request(OPENING, 111.0, 112.0), request(OPENING, 101.0, 102.0, user=1)]
+    noted.requests = [
+        Request(0, "POST /login", 98.0, 99.0, True),
+        Request(0, "POST /rooms/[room]/join", 100.0, 100.5, True),
+    ]
+    noted.requests += [Request(0, OPENING, 100.0, 101.0, True), Request(0, OPENING, 110.5, 111.0, False)]
+    noted.requests += [Request(0, OPENING, 111.0, 112.0, True), Request(1, OPENING, 101.0, 102.0, True)]
     first = ("opening", 0.0, 1.0, True), ("connection", 1.0, 10.0, False)
     second = ("opening", 10.5, 11.0, False), ("opening", 11.0, 12.0, True), ("connection", 12.0, 20.0, True)
     assert timeline(noted, "server_sent_events") == [*first, *second]
@@ -136,9 +135,12 @@ def test_a_connection_lasts_from_its_opening_until_it_breaks_or_the_window_ends(
 def test_polling_has_requests_and_no_connection_and_messages_count_from_when_they_were_meant() -> None:
     assert timeline(Samples(), "short_polling") == []
     noted = Samples(window=Window(101.0, 120.0), sessions=[Session(0, 0, 0, 0)], user_ids={0: "ann"})
-    noted.requests = [request(OPENING, 100.0, 101.0), request("GET /rooms/[room]/events", 103.0, 104.0)]
-    noted.requests += [request("POST /rooms/[room]/send", 105.0, 105.5)]
-    noted.requests += [request("POST /rooms/[room]/leave", 121.0, 121.5)]  # after the window
+    noted.requests = [
+        Request(0, OPENING, 100.0, 101.0, True),
+        Request(0, "GET /rooms/[room]/events", 103.0, 104.0, True),
+    ]
+    noted.requests += [Request(0, "POST /rooms/[room]/send", 105.0, 105.5, True)]
+    noted.requests += [Request(0, "POST /rooms/[room]/leave", 121.0, 121.5, True)]  # after the window
     noted.add(Sent(0, 1, sender=1, kind=0, intended_s=102.0, sent_s=102.0, acked_s=102.1))
     noted.add(Received(0, 1, recipient=0, session=0, received_s=104.0))
     in_window = ("message", 2.0, 4.0, True), ("request", 3.0, 4.0, True), ("command", 5.0, 5.5, True)
