@@ -60,11 +60,8 @@ def test_what_cannot_be_served_is_refused_by_name(arguments: list[str], env: dic
     assert all(word in output for word in named)
 
 
-def test_missing_credentials_of_the_push_service_are_named() -> None:
+def test_the_push_service_and_the_host_of_functions_name_what_is_wrong_too() -> None:
     assert "PUSHER_KEY, PUSHER_SECRET" in refused([], push_service, PUSHER_APP_ID="7")
-
-
-def test_a_function_of_an_unknown_profile_or_of_many_instances_on_a_file_is_refused() -> None:
     output = refused(["short_polling", "--profile", "azure", "--instances", "1"], host)
     assert all(profile.name in output for profile in PROFILES)
     assert "--instances 1" in refused(["short_polling", "--store", "sqlite:///chat.db"], host)

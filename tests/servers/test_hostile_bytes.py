@@ -27,7 +27,6 @@ COMMANDS = {
     "serverless host": ["servers.deploy.serverless", "raw_websocket", "--profile", "fluid-2026", "--instances", "1"],
     "remote API": ["servers", "deploy", "separate-websocket-server", "--store"],
 }
-BEFORE_ANOTHER = ("nginx", "relay")
 
 
 def get(path: bytes, *fields: bytes, host: bytes = b"127.0.0.1", method: bytes = b"GET") -> bytes:
@@ -166,7 +165,7 @@ async def response_to(port: int, said: Conversation) -> bytes:
 
 
 @pytest.mark.process
-@pytest.mark.parametrize("listener", [*COMMANDS, *BEFORE_ANOTHER])
+@pytest.mark.parametrize("listener", [*COMMANDS, "nginx", "relay"])
 async def test_no_bytes_of_a_peer_are_a_servers_fault(
     listener: str, engines: Engines, capfd: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
 ) -> None:
