@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
@@ -33,14 +33,12 @@ def _exists(callspec: Any) -> bool:
 
 @pytest.fixture(params=[shared_by(str(row), row, *marks) for row, marks in TESTED_DEPLOYMENTS], scope="session")
 def deployment(request: pytest.FixtureRequest) -> AnyDeployment:
-    given: AnyDeployment = request.param
-    return given
+    return cast(AnyDeployment, request.param)
 
 
 @pytest.fixture(params=[shared_by(row.slug, row, pytest.mark.process) for row in TRANSPORTS], scope="session")
 def transport(request: pytest.FixtureRequest) -> Transport:
-    row: Transport = request.param
-    return row
+    return cast(Transport, request.param)
 
 
 @pytest.fixture
