@@ -56,7 +56,11 @@ def main(
         if drill in ("", name):
             resume(out / f"{name}.jsonl", plan, NAMES[name])
     tables = {name: read(out / f"{name}.jsonl") for name in NAMES}
-    write_record(out / DRILLS_FILE, tables)
+    facts = {"machine": manifest.machine(), "versions": manifest.versions(), "command": "python -m tests.drills"}
+    for row in chain.from_iterable(tables.values()):
+        row.pop("evidence", None)
+    (out / DRILLS_FILE).write_text(as_json({**facts, **tables}, tables), encoding="utf-8")
+    print(out / DRILLS_FILE)
     excesses = load_drills(out).excesses()
     for each in excesses:
         print(f"beyond its limit: {each}")
@@ -87,15 +91,6 @@ def read(path: Path) -> list[Row]:
 def has_fault(row: Row) -> bool:
     """Return whether something was lost, came twice or out of order, or failed."""
     return any(row.get(fault) for fault in FAULTS)
-
-
-def write_record(path: Path, tables: Mapping[str, list[Row]]) -> None:
-    """Write the record: circumstances, and the rows of each drill without their evidence."""
-    facts = {"machine": manifest.machine(), "versions": manifest.versions(), "command": "python -m tests.drills"}
-    for row in chain.from_iterable(tables.values()):
-        row.pop("evidence", None)
-    path.write_text(as_json({**facts, **tables}, tables), encoding="utf-8")
-    print(path)
 
 
 if __name__ == "__main__":

@@ -82,23 +82,19 @@ def test_in_the_window_what_passed_around_its_ends_is_tolerated_and_over_all_not
 
 
 GOODBYE = """
-import gevent, gevent.socket as sockets
+from gevent import server, socket
 from loadtests.users.socket_meter import SocketMeter
 
-def answer_late(listener):
-    line, _ = listener.accept()
+def answer_late(line, _):
     while line.recv(100):
         pass
     line.sendall(b"d" * 50)
-    line.close()
 
-listener = sockets.socket()
-listener.bind(("127.0.0.1", 0))
-listener.listen()
-gevent.spawn(answer_late, listener)
+listener = server.StreamServer(("127.0.0.1", 0), answer_late)
+listener.start()
 meter = SocketMeter()
 meter.install()
-line = sockets.create_connection(listener.getsockname())
+line = socket.create_connection(listener.address)
 line.sendall(b"u" * 100)
 open_count = meter.total()
 line.close()

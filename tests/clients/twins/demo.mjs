@@ -9,23 +9,14 @@ globalThis.setTimeout = (run, ms) => timers.push({ run, ms });
 globalThis.clearTimeout = () => {};
 globalThis.fetch = async (_, { signal }) => new Response(JSON.stringify(signal instanceof AbortSignal));
 globalThis.EventSource = class extends EventTarget {
-  close() {
-    ended++;
-  }
-
-  constructor() {
-    super();
-    opened++;
-  }
+  isOpened = ++opened;
+  close = () => ++ended;
 };
 
 const { command, watch } = await import("../../../clients/web/page/demo.js");
 const isLimited = await command("gather");
-watch(
-  "window",
-  () => {},
-  () => {},
-);
+const ignore = () => {};
+watch("window", ignore, ignore);
 const silence = timers.pop();
 silence.run();
 timers.pop().run();
