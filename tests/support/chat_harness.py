@@ -15,7 +15,6 @@ from servers.transports import Transport
 
 LEASE_S = 1.5
 HOLD_S = 1.0
-PING_S = 1.0
 TYPING_S = 0.5
 DEADLINE_S = 15.0
 SECRET = "conformance"
@@ -35,7 +34,7 @@ def serving(
 
 def arguments() -> list[str]:
     """Return the options of a server that set the short durations."""
-    durations = {"--lease": LEASE_S, "--hold": HOLD_S, "--ping": PING_S, "--typing": TYPING_S}
+    durations = {"--lease": LEASE_S, "--hold": HOLD_S, "--ping": 1.0, "--typing": TYPING_S}
     return [str(part) for pair in durations.items() for part in pair]
 
 
