@@ -13,14 +13,12 @@ from shlex import join
 
 from servers.demo.counts import Bill, Counts, Stats, billed, counted
 from servers.demo.hosts import Host
-from servers.deploy.child_process import ChildProcess, python_module, started
+from servers.deploy.child_process import LOOPBACK, ChildProcess, lasting_port, python_module, started
 from servers.transports import LOCAL_STAND_IN, RENTED, Transport
 
 ROOM = "demo"
 LEASE_S = 15.0
 """Shorter than usual: a presenter waits this long to see somebody gone who could not say goodbye."""
-
-ANY_FREE = "0"
 
 
 class Lane:
@@ -40,7 +38,7 @@ class Lane:
         self._environment = {"CHAT_SECRET": secret}
         self._host: Host | None = None
         self._store = f"sqlite:///{folder / transport.slug}.db"
-        self._port = ANY_FREE
+        self._port = lasting_port()
         self._running: ChildProcess | None = None
         self._processes = ExitStack()
         self._crowd: ChildProcess | None = None
@@ -62,7 +60,7 @@ class Lane:
     @property
     def address(self) -> str:
         """Where the API listens, the same after every restart."""
-        return f"http://127.0.0.1:{self._port}"
+        return f"http://{LOOPBACK}:{self._port}"
 
     @property
     def push_service(self) -> str:
@@ -129,13 +127,12 @@ class Lane:
 
     async def _start(self) -> None:
         options = ["--web", str(self._web), "--origin", self.page, "--lease", str(LEASE_S)]
-        common = [self.transport.slug, "--port", self._port, "--store", self._store]
+        common = [self.transport.slug, "--port", str(self._port), "--store", self._store]
         if self._host:
             command = ["servers.deploy.serverless", *common, *self._host.options, "--server-options", join(options)]
         else:
             command = ["servers", *common, *options]
         self._running = await asyncio.to_thread(self._enter, command)
-        self._port = self._running.address.rpartition(":")[2]
         self._api = Stats(self._running.address)
         self._service = Stats(self.push_service) if self.push_service else None
 

@@ -8,12 +8,14 @@ ends its children in order. A program prints one JSON line when it is ready (see
 
 import json
 import os
+import random
 import selectors
+import socket
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path
 from typing import IO, Any, Self
 
@@ -24,12 +26,26 @@ STOP_S = 10.0
 TICK_S = 0.25
 QUOTED_LINES = 12
 
+LOOPBACK = "127.0.0.1"
+LASTING_PORTS = range(20_000, 32_000)
+
 OnTick = Callable[[], None]
 """Called several times a second while something is awaited."""
 
 
 class ChildFailed(RuntimeError):
     """A child process ended, or printed nothing in time."""
+
+
+def lasting_port() -> int:
+    """Return a free port of this machine on which a child can be started again and again. Raises OSError.
+
+    It lies below those that a system gives to whoever asks for any: after the child's end that may be another's.
+    """
+    for port in random.sample(LASTING_PORTS, 100):
+        with suppress(OSError), socket.create_server((LOOPBACK, port)):
+            return port
+    raise OSError(f"a hundred ports from {LASTING_PORTS[0]} to {LASTING_PORTS[-1]} are all in use")
 
 
 class ChildProcess:

@@ -17,12 +17,11 @@ from contextlib import ExitStack, contextmanager
 from threading import Thread
 from typing import Any, Self
 
-from servers.deploy.child_process import ChildProcess, stop_all
+from servers.deploy.child_process import LOOPBACK, ChildProcess, lasting_port, stop_all
 from servers.deploy.signal_pipe import HANDLERS, RENEW, STOP, readable, signals
 from servers.deploy.supervised_part import Part, Renewal
 from servers.serving import STDIN, reusable_socket
 
-HOST = "127.0.0.1"
 RESTART_S = 1.0
 """How far apart the starts of one process are at least, so that one which cannot start does not do so all the time."""
 
@@ -57,7 +56,7 @@ class Supervisor:
     @property
     def addresses(self) -> dict[str, str]:
         """Where each listens, by role."""
-        return {part.role: f"http://{HOST}:{part.port}" for part in self._parts}
+        return {part.role: f"http://{LOOPBACK}:{part.port}" for part in self._parts}
 
     def spawn(
         self,
@@ -70,8 +69,8 @@ class Supervisor:
     ) -> Part:
         """Run `python -m <command>` on a port (0 takes a free one), and do not wait."""
         if renewal is Renewal.OVERLAP:
-            port = self._stack.enter_context(reusable_socket(HOST, port)).getsockname()[1]
-        part = Part(role, command, renewal, port, env or {})
+            port = self._stack.enter_context(reusable_socket(LOOPBACK, port)).getsockname()[1]
+        part = Part(role, command, renewal, port or lasting_port(), env or {})
         self._parts.append(part)
         part.spawn()
         return part

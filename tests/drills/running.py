@@ -10,7 +10,7 @@ from typing import Any
 
 import psutil
 
-from servers.deploy.child_process import ChildProcess, python_module
+from servers.deploy.child_process import ChildProcess, lasting_port, python_module
 from servers.deploy.empty_database import engine_folder
 from servers.deploy.engines import ENGINES, Engine
 from servers.transports import find
@@ -34,7 +34,7 @@ class Server:
         self, command: Sequence[str], folder: Path, env: Mapping[str, str] | None = None, before: Sequence[str] = ()
     ) -> None:
         self._command, self._folder, self._env, self.before = command, folder, env, before
-        self._port, self._starts = 0, itertools.count()
+        self._port, self._starts = lasting_port(), itertools.count()
         self.start()
 
     @property
@@ -45,7 +45,7 @@ class Server:
         """Start it, and wait until it serves; raises ChildFailed."""
         command = [*self.before, *python_module(*self._command, "--port", str(self._port), "--attached")]
         self.child = ChildProcess(command, self._env, self._folder / f"{self._command[0]}-{next(self._starts)}.log")
-        self._port = int(self.child.await_ready().address.rpartition(":")[2])
+        self.child.await_ready()
 
     def kill(self) -> None:
         """End it at once, as a crash would."""
