@@ -15,7 +15,7 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConcurrencyError, ConnectionClosed, InvalidHandshake, InvalidStatus
 
 from clients.errors import ClientError, ConnectionLost, Refused, refused
-from clients.http_session import LATER, Promises, retry_after_s
+from clients.http_session import TEMPORARY_STATUSES, ServerTimings, retry_after_s
 from servers.addresses import may_use_proxy
 from servers.core.wire import Ack, Join, Page, Refusal, Snapshot, SocketAnswer, SocketCommand, decode, encode
 
@@ -54,7 +54,7 @@ class ChatSocket:
         self._responses: dict[int, asyncio.Future[Ack]] = {}
 
     @classmethod
-    async def connect(cls, url: str, answer_s: float, ping_s: float = Promises().ping_s) -> Self:
+    async def connect(cls, url: str, answer_s: float, ping_s: float = ServerTimings().ping_s) -> Self:
         """Open the connection, which pings every `ping_s`; waits, at most `answer_s` seconds."""
         try:
             socket = await connect(
@@ -69,7 +69,7 @@ class ChatSocket:
             )
         except InvalidStatus as error:
             status = error.response.status_code
-            if status >= 500 or status in LATER:
+            if status >= 500 or status in TEMPORARY_STATUSES:
                 after_s = retry_after_s(error.response.headers)
                 raise ConnectionLost(f"{url}: the upgrade was answered with {status}", after_s) from error
             raise Refused("forbidden", f"the upgrade was answered with {status}") from error

@@ -21,8 +21,8 @@ from servers.addresses import may_use_proxy
 from servers.core import wire
 
 Response = TypeVar("Response")
-LATER = frozenset((408, 425, 429))
-"""Statuses with which whoever stands before a server may refuse what a later attempt may be granted."""
+TEMPORARY_STATUSES = frozenset((408, 425, 429))
+"""Statuses with which a proxy refuses a request that may succeed later."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +42,7 @@ class Options:
     backoff_max_s: float = MAX_S
 
 
-class Promises(Struct, frozen=True):
+class ServerTimings(Struct, frozen=True):
     """What a server states in `/health`: for how many seconds it holds a poll, how often it sends on a connection."""
 
     transport: str = ""
@@ -59,7 +59,7 @@ def tls_context() -> ssl.SSLContext:
 class HttpSession:
     """The HTTP side of one user in one room. Every method raises Refused or ConnectionLost.
 
-    promises: what the server states of itself, known after the log-in.
+    timings: what the server states of itself, known after the log-in.
     """
 
     def __init__(self, base_url: str, room: str, options: Options) -> None:
@@ -69,7 +69,7 @@ class HttpSession:
         self.options = options
         self.room = room
         self.token = ""
-        self.promises = Promises()
+        self.timings = ServerTimings()
         proxies = may_use_proxy(base_url)
         self._http = httpx.AsyncClient(base_url=url, timeout=options.answer_s, trust_env=proxies, verify=tls_context())
 
@@ -78,9 +78,9 @@ class HttpSession:
 
         A server of another transport is refused here: some pairs would seem to work, and poll without a pause.
         """
-        self.promises = await self.get("/health", Promises)
-        if self.promises.transport != transport:
-            raise Refused("wrong_transport", f"the server speaks {self.promises.transport}")
+        self.timings = await self.get("/health", ServerTimings)
+        if self.timings.transport != transport:
+            raise Refused("wrong_transport", f"the server speaks {self.timings.transport}")
         self.token = token
         account = await self._request("POST", "/login", wire.Account, wire.LogIn(name))
         self.token = account.token
@@ -108,7 +108,7 @@ class HttpSession:
     async def stream(self, query: Mapping[str, str], headers: Mapping[str, str]) -> AsyncIterator[httpx.Response]:
         """Open a response that arrives in parts, each at most a ping interval and `answer_s` after the last."""
         path, answer_s = f"/rooms/{self.room}/events", self.options.answer_s
-        timeout = httpx.Timeout(answer_s, read=self.promises.ping_s + answer_s)
+        timeout = httpx.Timeout(answer_s, read=self.timings.ping_s + answer_s)
         headers = {**headers, **self._authorization()}
         try:
             async with self._http.stream("GET", path, params=query, headers=headers, timeout=timeout) as response:
@@ -164,7 +164,7 @@ def refusal(response: httpx.Response) -> Refused | ConnectionLost:
         error = wire.decode(response.content, type=wire.Refusal)
     except wire.Undecodable:
         error = wire.Refusal("unavailable", f"{response.status_code} {response.reason_phrase}")
-        is_temporary |= response.status_code in LATER
+        is_temporary |= response.status_code in TEMPORARY_STATUSES
     after_s = error.retry_after_s or retry_after_s(response.headers)
     if is_temporary:
         return ConnectionLost(f"{response.request.url.path}: {error.detail}", after_s)

@@ -13,4 +13,4 @@ class Connection(ChatConnection):
 
     async def receive(self, inbox: Inbox) -> Page:
         """Poll, with a timeout longer than the server holds a request."""
-        return await self.http.read(inbox.cursor, held_s=self.http.promises.hold_s)
+        return await self.http.read(inbox.cursor, held_s=self.http.timings.hold_s)

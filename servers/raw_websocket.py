@@ -1,10 +1,10 @@
 """Raw WebSocket: the server waits, for as long as the connection is open.
 
-Teaches pushing: after one handshake (RFC 6455) both sides send whenever they like; an idle connection carries only
-pings and, as often, an empty page: a browser does not show its page the pings, so without the empty pages, of about 90
-bytes, it could not distinguish a quiet room from a broken connection. What crosses the wire: `/rooms/{room}/socket`;
-the client's first frame is a `join` with its token and, to resume, its cursor; then commands one way, pages and
-acknowledgements the other. Leaves out compression, and several rooms on one connection.
+Teaches pushing: after one handshake (RFC 6455) both sides send whenever they like. An idle connection carries pings
+and, as often, an empty page of about 90 bytes: JavaScript in a browser cannot see pings, so only the page shows it that
+the connection works. What crosses the wire: `/rooms/{room}/socket`; the client's first frame is a `join` with its token
+and, to resume, its cursor; then commands one way, pages and acknowledgements the other. Leaves out compression, and
+several rooms on one connection.
 """
 
 import asyncio
@@ -20,7 +20,7 @@ from servers.core.settings import Settings
 from servers.http_endpoint import Reader
 from servers.http_routes import chat_app
 from servers.socket_routes import SocketSession, page_message
-from servers.socket_writer import BUSY, WRITTEN, SocketWriter
+from servers.socket_writer import BUSY, LOST, WRITTEN, SocketWriter
 
 
 def create_app(chat: Chat, settings: Settings) -> Starlette:
@@ -29,12 +29,12 @@ def create_app(chat: Chat, settings: Settings) -> Starlette:
 
     async def deliver(reader: Reader, writer: SocketWriter, counters: Counters) -> None:
         """Push new events for as long as the socket is open. A slow client catches up from its cursor."""
-        _, room, _, after = reader
+        room, after = reader.room, reader.after
 
         def push(page: EncodedPage) -> bool:
             nonlocal after
             result = writer.push(message_of(page))
-            if result is BUSY:
+            if result is BUSY or result is LOST:
                 return False
             after = page.next
             counters.events_delivered += page.count
@@ -44,11 +44,11 @@ def create_app(chat: Chat, settings: Settings) -> Starlette:
             begun_after, is_idle = after, False
             try:
                 async with asyncio.timeout(settings.ping_s):
-                    await chat.follow(room, after, push)
+                    await chat.follow(room, after, push)  # until the client, or this reader, falls behind
             except TimeoutError:
                 is_idle = after == begun_after
-            await writer.drain()
-            page = await chat.read(room, after)
+            await writer.drain()  # until the client has read
+            page = await chat.read(room, after)  # what it has missed
             if is_idle or page.next != after:
                 await writer.send(message_of(page))
                 after = page.next

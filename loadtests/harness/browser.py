@@ -14,11 +14,12 @@ ARGUMENTS = (
     "--disable-quic",
     "--disable-background-networking",
     "--disable-component-update",
+    # No other name is resolved, so no request leaves this machine.
     "--host-resolver-rules=MAP *.test 127.0.0.1, MAP * ~NOTFOUND, EXCLUDE 127.0.0.1, EXCLUDE localhost",
 )
 
-NOT_AS_PEOPLE_HAVE_IT = ["--disable-back-forward-cache"]
-"""Playwright's own argument that a person's browser lacks: the Back button shows a page as it was left."""
+REMOVED_DEFAULTS = ["--disable-back-forward-cache"]
+"""What Playwright passes by default: in people's browsers the Back button shows a page as it was left."""
 
 
 @contextmanager
@@ -33,9 +34,9 @@ def chromium(arguments: Sequence[str] = ()) -> Iterator[Browser]:
             browser = playwright.chromium.launch(
                 executable_path=program,
                 args=[*ARGUMENTS, *as_root, *arguments],
-                ignore_default_args=NOT_AS_PEOPLE_HAVE_IT,
+                ignore_default_args=REMOVED_DEFAULTS,
             )
         except Error as error:
-            raise RuntimeError(f"{program} does not start; is it whole? {INSTALL}") from error
+            raise RuntimeError(f"{program} does not start; install it anew: {INSTALL}") from error
         with browser:
             yield browser

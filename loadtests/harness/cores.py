@@ -1,4 +1,4 @@
-"""CPU affinity: the servers have one core, the load generator and the sampler the other.
+"""Cores: the servers have one, the load generator and the sampler the other, and no other measurement has either.
 
 Teaches that without pinning, a generator that shares the server's core measures itself. Linux lets a process choose
 its cores, and its children inherit the choice; elsewhere (macOS) nothing is pinned, and the manifest records that.
@@ -48,7 +48,7 @@ def reserved(cores: Cores, on_wait: Callable[[str], None]) -> Iterator[None]:
     ends, however it ends.
     """
     with ExitStack() as stack:
-        for core in _used(cores):
+        for core in _used(cores):  # sorted: one order for all, so that two measurements never wait for each other
             lock = stack.enter_context(_lock_file(core))
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -67,7 +67,7 @@ def _used(cores: Cores) -> list[int]:
 
 
 def _lock_file(core: int) -> IO[str]:
-    """Open the lock file of a core, and create it if it is missing; one of another user can be locked as well."""
+    """Open a core's lock file, for reading only, so that another user's can be locked too; create it if missing."""
     path = Path(os.environ.get(LOCKS, "/tmp"), f"push-or-poll-core-{core}.lock")
     with suppress(FileExistsError):
         path.touch(exist_ok=False)
@@ -75,7 +75,7 @@ def _lock_file(core: int) -> IO[str]:
 
 
 def pinned(core: int | None) -> AbstractContextManager[None]:
-    """Keep this thread, and every process started meanwhile for its whole life, on one core."""
+    """Pin this thread to a core until the block ends; a process started within it stays there for its whole life."""
     return _allowed(None if core is None else {core})
 
 

@@ -74,8 +74,12 @@ class HttpUserSession:
         """
         headers = {"Accept": "text/event-stream"} | ({"Last-Event-ID": str(last_event_id)} if last_event_id else {})
         connection = self._pool.acquire()
-        with self.request("GET", self._events_path(after), headers=headers, send=connection.start):
-            return connection
+        try:
+            with self.request("GET", self._events_path(after), headers=headers, send=connection.start):
+                return connection
+        except BaseException:
+            connection.close()
+            raise
 
     def heartbeat(self) -> Head:
         return self.post(f"/rooms/{self._room}/heartbeat", Heartbeat(connection=self.connection), Head)

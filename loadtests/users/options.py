@@ -17,7 +17,7 @@ from loadtests.plan.hosts import problem_of
 from loadtests.plan.workload import OPTIONS, Workload
 
 FIELDS = tuple(field for field in fields(Workload) if field.name in OPTIONS and field.name != "users")
-FOR_PARENTS = {"restart_at_s"}  # the server is restarted by the process that measures, not by the users
+SET_BY_PARENT = {"restart_at_s"}  # the server is restarted by the process that measures, not by the users
 
 
 def add_options(parser: LocustArgumentParser) -> None:
@@ -31,10 +31,10 @@ def add_options(parser: LocustArgumentParser) -> None:
             type=type(field.default),
             default=field.default,
             help=option["meaning"],
-            include_in_web_ui=field.name not in FOR_PARENTS,
+            include_in_web_ui=field.name not in SET_BY_PARENT,
         )
     hidden = {"include_in_web_ui": False}
-    meaning = "Seconds around the window's ends, passing within which the two sides may count differently."
+    meaning = "Seconds: at the window's ends, users and servers do not read their byte counters at the same moment."
     parser.add_argument("--wire-slack", type=float, default=SLACK_S, help=meaning, **hidden)
     meaning = "How many processes have users; a master sends it to its workers by itself."
     parser.add_argument("--generators", type=int, default=1, help=meaning, **hidden)

@@ -5,7 +5,8 @@ measured alone is reported beside it, as a range.
 
 Differences below the load generator's own error are not claimed. A calibration drives a stub whose every delay is known
 (`python -m loadtests calibrate`). The newest one of the run's machine counts, in the run's folder or beside it: the
-worst of its transports and loads. Without any, what trials with injected delays showed on another machine stands in.
+worst of its transports and loads. Without one, TRIALS_MS is used: the error that trials with injected delays showed on
+another machine.
 """
 
 import json

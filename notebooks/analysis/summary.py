@@ -18,9 +18,9 @@ from results.terminal import FittedTable, TableRow, columns_of, note
 
 COLUMNS = columns_of("summary")
 LEGEND = (
-    "Medians over n repeats, and beneath them their bootstrap intervals over the repeats. With so few that is their "
-    "whole range: it holds the median of all such repeats in 3 of 4 for 3 repeats, in 15 of 16 for 5. Gave out: what "
-    "the load was too much for, in how many of them. Each: per delivery."
+    "Each figure is the median of n repeats, with its bootstrap interval below it. For so few repeats that is from the "
+    "lowest to the highest: it contains the true median with probability 3/4 for 3 repeats, 15/16 for 5. Gave out: the "
+    "limit that was reached, and in how many repeats. Each: per delivery."
 )
 
 
@@ -31,8 +31,8 @@ def summary(folder: Path) -> Group:
         name = f"{scenario}, {point}" if point else scenario
         try:
             run = load(folder, scenario, point)
-        except BrokenRun as nothing_valid:
-            parts.append(note(f"\n{name}: {nothing_valid}"))
+        except BrokenRun as error:
+            parts.append(note(f"\n{name}: {error}"))
         else:
             void = [f"left out: {reason}" for reason in run.void]
             rows = [TableRow((run.label_of(slug), *_figures(run, slug)), ends_section=True) for slug in run.slugs]

@@ -18,17 +18,18 @@ from servers.transports import LOCAL_STAND_IN, RENTED, Transport
 
 ROOM = "demo"
 LEASE_S = 15.0
-"""Shorter than usual: a presenter waits this long to see somebody gone who could not say goodbye."""
+"""Shorter than usual: a presenter waits this long until a client that was cut off is shown as offline."""
 
 
 class Lane:
     """A transport and the processes that serve it.
 
     counts: what all of them have counted, as last read; bill: what its serverless host has metered, None without one.
+    page: the origin whose page shows the lane in a frame.
     """
 
     def __init__(self, transport: Transport, folder: Path, web: Path, secret: str) -> None:
-        """Prepare, and start nothing. folder: for the log. web: the browser's client. page: the origin that frames it.
+        """Prepare, and start nothing. folder: for the log. web: the browser's client.
 
         secret: signs tokens, so that they outlive a server, its log and its host.
         """

@@ -1,7 +1,8 @@
 """Webhooks: the API is told what happens on the channels, by signed HTTP requests.
 
-Teaches how an API that holds no connection learns who is online: the service that does hold them says so. Who has gone
-may be back in a moment, from a page that was reloaded: that is reported GRACE_S later, and not at all if they return.
+Teaches how an API that holds no connection learns who is online: the service that does hold them says so. A user who
+reloads a page leaves and returns within a moment: so a departure is reported GRACE_S later, and not at all if the user
+has returned.
 What crosses the wire: `POST {"time_ms", "events"}` with X-Pusher-Key and X-Pusher-Signature; it is repeated for RETRY_S
 until the answer is a 2xx (https://pusher.com/docs/channels/server_api/webhooks/). One at a time, so that they stay in
 order. Leaves out the filters by type that the vendor's dashboard has: whoever gets an event may ignore it.
@@ -29,11 +30,13 @@ PAUSE_S = 0.05
 """How often events are looked for: those that happen within it share a request."""
 
 EVENTS_MAX = 10_000
-"""How many may wait for an API that does not answer; more are dropped, and the log says so."""
+"""How many may wait for an API that does not answer; beyond that the oldest is dropped, and the log says so."""
 
 BATCH_MAX = 100
-UNDONE_BY = {"channel_occupied": "channel_vacated", "member_added": "member_removed"}
-DELAYED = frozenset(UNDONE_BY.values())
+DEPARTURES = {"channel_occupied": "channel_vacated", "member_added": "member_removed"}
+"""The departure that a return cancels."""
+
+DELAYED = frozenset(DEPARTURES.values())
 
 Event = dict[str, str]
 log = logging.getLogger(__name__)
@@ -52,15 +55,19 @@ class WebhookEvents:
         name, place = event["name"], (event["channel"], event.get("user_id", ""))
         if name in DELAYED:
             self._delayed[name, *place] = self._clock() + GRACE_S, event
-        elif not self._delayed.pop((UNDONE_BY.get(name, ""), *place), None):
+            return
+        departure = DEPARTURES.get(name, "")
+        if not self._delayed.pop((departure, *place), None):
             self._add(event)
 
     def take(self) -> list[Event]:
         """Remove and return what is to be sent now: BATCH_MAX events at most."""
         now_s = self._clock()
-        while self._delayed and (first := next(iter(self._delayed.values())))[0] <= now_s:
-            self._delayed.pop(next(iter(self._delayed)))
-            self._add(first[1])
+        for key, (due_s, event) in list(self._delayed.items()):
+            if due_s > now_s:
+                break
+            del self._delayed[key]
+            self._add(event)
         return [self._ready.popleft() for _ in range(min(BATCH_MAX, len(self._ready)))]
 
     def _add(self, event: Event) -> None:

@@ -9,7 +9,7 @@ from starlette.types import Receive, Scope, Send
 
 from clients.chat_socket import ChatSocket
 from clients.errors import ClientError
-from clients.http_session import HttpSession, Options, Promises
+from clients.http_session import HttpSession, Options, ServerTimings
 from clients.pusher_socket import PusherSocket
 from servers.addresses import is_loopback
 from servers.core.auth import Identity, Tokens
@@ -145,7 +145,10 @@ async def forward(host: str) -> object:
 
 
 REACHES: list[tuple[Reach, str]] = [
-    (lambda host: HttpSession(f"http://{host}", "room", QUICK).get("/health", Promises), "GET http://{host}/health"),
+    (
+        lambda host: HttpSession(f"http://{host}", "room", QUICK).get("/health", ServerTimings),
+        "GET http://{host}/health",
+    ),
     (lambda host: ChatSocket.connect(f"ws://{host}/rooms/room/socket", QUICK.answer_s), "CONNECT {host}:80"),
     (lambda host: PusherSocket.connect(service_at(host), QUICK.answer_s), "CONNECT {host}:443"),
     (publish, "CONNECT {host}:443"),

@@ -9,7 +9,7 @@ import { formatCursor } from "./inbox.js";
 import { randomId } from "./random_id.js";
 import { ANSWER_MS } from "./within.js";
 
-const LATER = [408, 425, 429]; // from whoever stands before the server, about what may be granted later
+const TEMPORARY_STATUSES = [408, 425, 429]; // of a proxy, for a request that may succeed later
 
 export class HttpSession {
   /** stated: what the server states in `/health`. heldMs, silenceMs: how long a held poll, and an open connection, may
@@ -78,7 +78,7 @@ export class HttpSession {
 export async function decoded(response) {
   const retryAfterS = Number(response.headers.get("Retry-After")) || 0; // a date (RFC 9110 section 10.2.3) says nothing
   const data = await response.json().catch((error) => {
-    const isForGood = response.status >= 400 && response.status < 500 && !LATER.includes(response.status);
+    const isForGood = response.status >= 400 && response.status < 500 && !TEMPORARY_STATUSES.includes(response.status);
     if (isForGood) throw new Refused("unavailable", `${response.url} is answered with ${response.status}`);
     throw new ConnectionLost(`${response.url}: ${error.message}`, retryAfterS);
   });

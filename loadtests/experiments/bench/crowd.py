@@ -28,7 +28,7 @@ class BenchConnection:
 
     def __init__(self, address: str, number: int = 0) -> None:
         url = urlsplit(address)
-        self.socket = socket.create_connection((url.hostname, url.port))
+        self.socket = socket.create_connection((url.hostname, url.port), SEND_S)
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.socket.setblocking(False)
         self._reader = Reader()
@@ -37,8 +37,8 @@ class BenchConnection:
 
     def send(self, data: bytes) -> None:
         """Write everything; waits up to SEND_S if the server does not read. Raises Void if it takes no more."""
+        sent = 0
         try:
-            sent = self.socket.send(data)
             while sent < len(data):
                 if not writable(self.socket, SEND_S):
                     raise Void(f"connection {self.number}: the server read nothing for {SEND_S:g} s")
@@ -57,8 +57,8 @@ class BenchConnection:
 class Crowd:
     """Connections that are read together. closed: how many the server has closed.
 
-    On a core of its own the crowd never sleeps: a send that must wake a sleeper costs the sender several times as much
-    (an interrupt of another core), and a faster server would have to wake it more often.
+    On a core of its own the crowd polls without sleeping. Waking a sleeping process costs the sending server several
+    times as much as the send (an interrupt of another core), and a faster server would pay this more often.
     """
 
     def __init__(self, connections: Sequence[BenchConnection]) -> None:

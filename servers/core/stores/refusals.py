@@ -34,8 +34,9 @@ def refusal(code: str, lease: Lease, limits: Limits = NO_LIMITS) -> ChatError:
             return TooMany(f"rooms: you are online in {limits.user_rooms} already, the most for one user; leave one")
         case "NAMED":
             return NameTaken(f"name {lease.name!r}: in use by somebody else; log in under another")
-        case _:
+        case "NJOIN":
             return NotJoined(f"room {lease.room!r}: this connection has not joined it, or has left; join first")
+    raise ValueError(f"code {code!r}: expected one of {', '.join(sorted(CODES))}")
 
 
 class Faults:

@@ -28,7 +28,7 @@ MESSAGE_STARTS = (Opcode.TEXT, Opcode.BINARY)
 
 
 class FrameCount:
-    """messages: how many text or binary messages of a client have begun in the bytes so far.
+    """Counts a client's text or binary messages: `messages` have begun in the bytes so far.
 
     websockets' own parser, which does no I/O, reads the frames that are relayed.
     """

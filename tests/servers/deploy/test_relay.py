@@ -8,13 +8,12 @@ from contextlib import asynccontextmanager, suppress
 from functools import partial
 from itertools import count
 from math import inf
-from struct import pack
 from time import perf_counter
 from unittest.mock import Mock, call
 
 import pytest
 
-from servers.deploy.delayed_link import HELD_BYTES, End, Pipe, Timetable
+from servers.deploy.delayed_link import HELD_BYTES, RESET_ON_CLOSE, End, Pipe, Timetable
 from servers.deploy.relay import HOST, Relay
 
 DELAY_S = 0.02
@@ -131,7 +130,7 @@ async def was_reset(reader: asyncio.StreamReader) -> bool:
 
 def break_off(writer: asyncio.StreamWriter) -> None:
     connection: socket.socket = writer.get_extra_info("socket")
-    connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, pack("ii", 1, 0))
+    connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET_ON_CLOSE)
     writer.transport.abort()
 
 
