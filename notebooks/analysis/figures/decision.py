@@ -47,7 +47,7 @@ def evidence(run: Run) -> dict[str, str]:
 
 def _paid(run: Run, slug: str, measure: Measure) -> str:
     found = price(run, slug, measure)
-    return wording.amount(found.value) if found else "not told"
+    return wording.amount(found.value) if found else "not counted"
 
 
 @dataclass(frozen=True, slots=True)

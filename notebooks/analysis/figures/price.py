@@ -53,7 +53,7 @@ def _bars(axes: Axes, run: Run, measure: Measure) -> None:
         if each:
             _bar(axes, row, each, transports.find(slug).colour)
         else:
-            text = "not told" if is_uncounted(run, slug, measure) else "does not read"
+            text = "not counted" if is_uncounted(run, slug, measure) else "does not read"
             label(axes, text, (0, row), (4, 0), va="center", color=GREY, size=7.5)
 
 

@@ -37,7 +37,12 @@ class FrameCount:
         self.messages = 0
         self._reader = StreamReader()
         self._parser = self._parse()
-        next(self._parser)
+        next(self._parser)  # up to its first wait for data
+
+    @property
+    def commands(self) -> int:
+        """The messages after the first, which joins a room."""
+        return max(0, self.messages - 1)
 
     def feed(self, data: bytes) -> None:
         """Read along, until something comes that is no frame of a client: the function will refuse that."""
@@ -73,13 +78,13 @@ class EdgeCounters:
         """Count a response that was a page without events."""
         self.empty_answers += last_bytes.endswith(EMPTY_PAGE)
 
-    def frame_counter(self) -> Callable[[bytes], None]:
+    def new_frame_counter(self) -> Callable[[bytes], None]:
         """Return what is to be given the bytes that a client sends on a new socket."""
         count = FrameCount()
 
         def on_data(data: bytes) -> None:
-            before = max(1, count.messages)
+            before = count.commands
             count.feed(data)
-            self.command_frames += max(1, count.messages) - before
+            self.command_frames += count.commands - before
 
         return on_data

@@ -129,14 +129,14 @@ class Host:
 
         AWS Lambda resets the environment of an invocation that has timed out. So the instance gets no signal before.
         """
-        frame_counter = self._edge.frame_counter if is_upgrade(request) else None
-        if frame_counter and not self._profile.websockets:
+        new_frame_counter = self._edge.new_frame_counter if is_upgrade(request) else None
+        if new_frame_counter and not self._profile.websockets:
             self._meter.upgrades_ignored += 1  # RFC 9110 section 7.8: a server ignores an upgrade that it does not know
-            frame_counter = None
-        with ExitStack() as closing:
+            new_frame_counter = None
+        with ExitStack() as closing:  # the instance's end of the connection, closed once the instance is stopped
             try:
                 async with asyncio.timeout(self._profile.max_duration_s) as limit:
-                    last = await call(connection, request, body, pooled.instance, frame_counter, closing)
+                    last = await call(connection, request, body, pooled.instance, new_frame_counter, closing)
                     self._edge.count_response(last)
             except TimeoutError:
                 if not limit.expired():

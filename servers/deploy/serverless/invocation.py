@@ -36,13 +36,14 @@ async def call(
     request: h11.Request,
     body: bytes,
     instance: Instance,
-    frame_counter: Callable[[], OnData] | None,
+    new_frame_counter: Callable[[], OnData] | None,
     closing: ExitStack,
 ) -> bytes:
     """Relay a request and its response; return the response's last bytes. Waits; raises FunctionFailed.
 
-    The connection to the instance is closed with `closing`. With `frame_counter`, a WebSocket's handshake is passed on;
-    if it is accepted, bytes go both ways until either end closes, and `frame_counter()` is given those of the client.
+    closing: closes the connection to the instance. new_frame_counter: None for a plain request; for a WebSocket the
+    handshake is passed on, and once it is accepted, bytes go both ways until either end closes, and what this returns
+    is given those of the client.
     """
     try:
         reader, writer = await instance.connect()
@@ -51,16 +52,18 @@ async def call(
     function = EdgeConnection(h11.CLIENT, reader, writer, WireBytes())
     closing.callback(function.abort)
     try:
-        given = passed_on(request.headers, UPGRADE_HEADERS) if frame_counter else [*passed_on(request.headers), CLOSE]
+        given = (
+            passed_on(request.headers, UPGRADE_HEADERS) if new_frame_counter else [*passed_on(request.headers), CLOSE]
+        )
         head = h11.Request(method=request.method, target=request.target, headers=given)
         await function.send_events(head, h11.Data(data=body), h11.EndOfMessage())
-        return await _relay_response(function, client, frame_counter)
+        return await _relay_response(function, client, new_frame_counter)
     except (OSError, h11.RemoteProtocolError) as error:
         raise FunctionFailed(f"instance {instance.pid}: {type(error).__name__}: {error}") from error
 
 
 async def _relay_response(
-    function: EdgeConnection, client: EdgeConnection, frame_counter: Callable[[], OnData] | None
+    function: EdgeConnection, client: EdgeConnection, new_frame_counter: Callable[[], OnData] | None
 ) -> bytes:
     last = b""
     while True:
@@ -74,11 +77,11 @@ async def _relay_response(
             case h11.EndOfMessage() as end:
                 await client.send_events(end)
                 return last
-            case h11.InformationalResponse(status_code=101) as switch if frame_counter:
+            case h11.InformationalResponse(status_code=101) as switch if new_frame_counter:
                 headers = passed_on(switch.headers, UPGRADE_HEADERS)
                 await client.send_events(h11.InformationalResponse(status_code=101, headers=headers))
                 client.switch()
-                await until_first_ends(_pipe(function, client), _pipe(client, function, frame_counter()))
+                await until_first_ends(_pipe(function, client), _pipe(client, function, new_frame_counter()))
                 return b""
             case h11.InformationalResponse():
                 pass

@@ -9,9 +9,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from results.costs.deployments import DEPLOYMENTS, bill, bills, last_free, measured_in
+from results.costs.deployments import (
+    DEPLOYMENTS,
+    Crossing,
+    bill,
+    bills,
+    cheapest,
+    crossings,
+    last_free,
+    measured_in,
+)
 from results.costs.metering import Activity
-from results.costs.plans import Bill, load_prices
+from results.costs.plans import Bill, BillItem, load_prices
 
 PRICES = load_prices()
 MEASURED = measured_in(Path(__file__).parents[3] / "results" / "reference")
@@ -107,3 +116,25 @@ def test_a_single_server_ends_where_its_core_is_full() -> None:
 @pytest.mark.parametrize(("host", "usd"), [("render", 7), ("vps", 5)])
 def test_a_server_can_be_priced_at_another_host(host: str, usd: int) -> None:
     assert bill("single-server", Activity(100), MEASURED, PRICES, host=host).usd == usd
+
+
+def flat(usd: float) -> Bill:
+    return Bill((BillItem("shop", "any", usd),))
+
+
+@pytest.mark.parametrize("free", [0, 43, MOST])
+def test_free_ends_exactly_where_a_price_begins(free: int) -> None:
+    assert last_free(lambda users: flat(0 if users <= free else 20), MOST) == free
+
+
+@given(st.integers(2, MOST))
+def test_a_crossing_is_found_to_the_user(at: int) -> None:
+    found = crossings({"a": lambda n: flat(5 if n < at else 50), "b": lambda _: flat(10)}, MOST)
+    assert found == (Crossing(at, ("a",), ("b",)),)
+
+
+def test_equals_lead_together_until_one_of_them_costs_more() -> None:
+    equals = {"a": lambda n: flat(5 if n < 44 else 50), "b": lambda _: flat(5), "c": lambda _: flat(inf)}
+    assert cheapest(equals, 43) == ("a", "b")
+    assert crossings(equals, MOST) == (Crossing(44, ("a", "b"), ("b",)),)
+    assert cheapest({"a": lambda _: flat(inf)}, 1) == (), "no plan suffices"

@@ -1,4 +1,4 @@
-"""Plans and their limits: the cheapest that suffices, what ruled out a smaller one, and where the cheapest changes."""
+"""Plans and their limits: the cheapest that suffices and what ruled out a smaller one."""
 
 import re
 from collections.abc import Mapping
@@ -8,13 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
-from results.costs.deployments import Crossing, cheapest, crossings, last_free
-from results.costs.plans import NONE_SUFFICES, Bill, BillItem, PricePlan, Service, load_prices
-
-MOST = 100_000
+from results.costs.plans import NONE_SUFFICES, BillItem, PricePlan, Service, load_prices
 
 
 def plan(name: str, usd: float, **fields: Any) -> PricePlan:
@@ -75,25 +70,3 @@ def test_a_price_list_with_an_unknown_field_is_refused(tmp_path: Path) -> None:
     path.write_text('[service.shop]\nplans = [{ name = "free", euros = 0 }]\n')
     with pytest.raises(ValueError, match=r"prices\.toml, service shop: .*euros"):
         load_prices(path)
-
-
-def flat(usd: float) -> Bill:
-    return Bill((BillItem("shop", "any", usd),))
-
-
-@pytest.mark.parametrize("free", [0, 43, MOST])
-def test_free_ends_exactly_where_a_price_begins(free: int) -> None:
-    assert last_free(lambda users: flat(0 if users <= free else 20), MOST) == free
-
-
-@given(st.integers(2, MOST))
-def test_a_crossing_is_found_to_the_user(at: int) -> None:
-    found = crossings({"a": lambda n: flat(5 if n < at else 50), "b": lambda _: flat(10)}, MOST)
-    assert found == (Crossing(at, ("a",), ("b",)),)
-
-
-def test_equals_lead_together_until_one_of_them_costs_more() -> None:
-    equals = {"a": lambda n: flat(5 if n < 44 else 50), "b": lambda _: flat(5), "c": lambda _: flat(inf)}
-    assert cheapest(equals, 43) == ("a", "b")
-    assert crossings(equals, MOST) == (Crossing(44, ("a", "b"), ("b",)),)
-    assert cheapest({"a": lambda _: flat(inf)}, 1) == (), "no plan suffices"

@@ -32,9 +32,9 @@ POLLS = 40
 GIVES_UP, GIVES_UP_S = "proxy_read_timeout 1500ms", 1.5
 PATIENCE_S = 1.0
 UNREAD = 600  # events of 24 KB each: more than the sockets in between take
-COMPRESSED, UNBUFFERED = "gzip off;", "proxy_buffering off;"
-COMPRESSING = "gzip on; gzip_types text/event-stream; gzip_proxied any; gzip_min_length 0; "
-DEAF = "proxy_ignore_headers X-Accel-Buffering;"
+GZIP_OFF, BUFFERING_OFF = "gzip off;", "proxy_buffering off;"
+GZIP_ON = "gzip on; gzip_types text/event-stream; gzip_proxied any; gzip_min_length 0; "
+IGNORES_HEADER = "proxy_ignore_headers X-Accel-Buffering;"
 
 
 def wire(server: ChildProcess) -> dict[str, int]:
@@ -74,7 +74,7 @@ def visited(server: ChildProcess, instead: dict[str, str] | None = None) -> Iter
         yield ada
 
 
-def test_every_transport_has_a_site_whose_lines_are_unique() -> None:
+def test_every_transport_has_a_site() -> None:
     assert {path.stem for path in SITES.glob("*.conf")} <= {row.slug for row in TRANSPORTS} | {"frame"}
     assert all(site_of(row).is_file() for row in TRANSPORTS)
     assert site_of(replace(transports.find("server_sent_events"), slug="further")) == SITES / "server_sent_events.conf"
@@ -158,11 +158,11 @@ def received_at_once(ada: Guest, patience_s: float) -> bool:
 def test_events_wait_in_a_compressor_unless_one_side_forbids_buffering(servers: dict[str, ChildProcess]) -> None:
     """A buffer alone holds no small event up (nginx 1.22): it passes on what it has when there is no more to read."""
     settings = {
-        "both": {COMPRESSED: COMPRESSING},
-        "the site": {COMPRESSED: COMPRESSING + DEAF},
-        "the server": {COMPRESSED: COMPRESSING, UNBUFFERED: ""},
-        "neither": {COMPRESSED: COMPRESSING + DEAF, UNBUFFERED: ""},
-        "neither, and nothing is compressed": {COMPRESSED: DEAF, UNBUFFERED: ""},
+        "both": {GZIP_OFF: GZIP_ON},
+        "the site": {GZIP_OFF: GZIP_ON + IGNORES_HEADER},
+        "the server": {GZIP_OFF: GZIP_ON, BUFFERING_OFF: ""},
+        "neither": {GZIP_OFF: GZIP_ON + IGNORES_HEADER, BUFFERING_OFF: ""},
+        "neither, and nothing is compressed": {GZIP_OFF: IGNORES_HEADER, BUFFERING_OFF: ""},
     }
     received = {}
     for name, instead in settings.items():
@@ -178,7 +178,7 @@ def test_nginx_reads_ahead_of_a_lagging_reader_only_if_it_buffers(servers: dict[
         with TemporaryDirectory(prefix="nginx-log-") as name:
             folder = Path(name)
             folder.chmod(0o777)  # nginx runs as somebody else
-            logged = {COMPRESSED: f"error_log {folder}/error.log warn; {instead.get(COMPRESSED, '')}"}
+            logged = {GZIP_OFF: f"error_log {folder}/error.log warn; {instead.get(GZIP_OFF, '')}"}
             with (
                 visited(servers["server_sent_events"], {**instead, **logged}) as ada,
                 closing(ada.http.send(ada.events, stream=True)),
@@ -190,8 +190,8 @@ def test_nginx_reads_ahead_of_a_lagging_reader_only_if_it_buffers(servers: dict[
                         return True
         return False
 
-    assert read_ahead({COMPRESSED: DEAF, UNBUFFERED: ""})
-    assert not read_ahead({COMPRESSED: DEAF})
+    assert read_ahead({GZIP_OFF: IGNORES_HEADER, BUFFERING_OFF: ""})
+    assert not read_ahead({GZIP_OFF: IGNORES_HEADER})
 
 
 @pytest.mark.parametrize("transport", TRANSPORTS, ids=lambda transport: transport.slug)
