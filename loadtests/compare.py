@@ -16,7 +16,7 @@ import psutil
 
 from loadtests.accounts.cell import Cell
 from loadtests.accounts.verdict import Status
-from loadtests.harness import cores, manifest
+from loadtests.harness import core_locks, cores, manifest
 from loadtests.harness.children import NotMeasured
 from loadtests.harness.measurement import measure
 from loadtests.reports import report
@@ -98,7 +98,7 @@ class Run:
         for number in (signal.SIGINT, signal.SIGTERM):  # whatever our parent ignores: children must end in order
             signal.signal(number, signal.default_int_handler)
         try:
-            with cores.reserved(self._placement, self.console.print), report.Bar(self.console, plan) as bar:
+            with core_locks.reserved(self._placement, self.console.print), report.Bar(self.console, plan) as bar:
                 for planned in plan:
                     bar.begin(planned)
                     if still_due([planned], self.folder.done) and (cell := self._cell_of(planned, bar)):

@@ -13,7 +13,7 @@ from contextlib import contextmanager
 import pytest
 from hypothesis import settings
 
-from loadtests.harness.cores import LOCKS
+from loadtests.harness.core_locks import LOCKS
 from tests.support.engines import Engines, what_is_missing
 
 FIRST = (

@@ -17,7 +17,8 @@ import psutil
 from loadtests.accounts.cell import Cell
 from loadtests.accounts.verdict import SUSPECT_S
 from loadtests.harness.children import NotMeasured
-from loadtests.harness.cores import Cores, reserved
+from loadtests.harness.core_locks import reserved
+from loadtests.harness.cores import Cores
 from results import terminal
 from results.schema import Column
 

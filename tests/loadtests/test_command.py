@@ -15,7 +15,7 @@ from loadtests import compare
 from loadtests.__main__ import app
 from loadtests.accounts.rows import Received
 from loadtests.choices import with_changes
-from loadtests.harness import cores
+from loadtests.harness import core_locks, cores
 from loadtests.harness.manifest import describe
 from loadtests.reports import report
 from loadtests.reports.run_folder import RunFolder, new_folder
@@ -118,15 +118,15 @@ def test_a_store_whose_engine_is_missing_is_named_with_what_installs_it(monkeypa
 
 
 def test_cores_that_are_measured_on_are_waited_for(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setenv(cores.LOCKS, str(tmp_path))
+    monkeypatch.setenv(core_locks.LOCKS, str(tmp_path))
     waiting, both = Event(), cores.choose()
 
     def second() -> None:
-        with cores.reserved(both, lambda _: waiting.set()):
+        with core_locks.reserved(both, lambda _: waiting.set()):
             pass
 
     with ThreadPoolExecutor() as pool:
-        with cores.reserved(both, lambda _: pytest.fail("nobody else measures")):
+        with core_locks.reserved(both, lambda _: pytest.fail("nobody else measures")):
             other = pool.submit(second)
             assert waiting.wait(30)
             assert not other.done()

@@ -20,7 +20,8 @@ from loadtests.experiments.calibration import record
 from loadtests.experiments.calibration.record import Error, Row, errors_ms, row_of
 from loadtests.experiments.calibration.stub_room import StubLog
 from loadtests.harness.children import NotMeasured, running
-from loadtests.harness.cores import Cores, choose, reserved
+from loadtests.harness.core_locks import reserved
+from loadtests.harness.cores import Cores, choose
 from loadtests.harness.distance import ClientAddresses
 from loadtests.harness.measurement import measure
 from loadtests.harness.restarts import FixedServer, RunningServers

@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple, TypeVar
 
 from servers.core.errors import ChatError, Unavailable
-from servers.core.stores.refusals import Faults
+from servers.core.stores.faults import Faults
 from servers.core.wire import Event
 
 BATCH_MAX = 512

@@ -12,7 +12,8 @@ from typing import Any
 import asyncpg
 from asyncpg.exceptions import InterfaceError, InternalClientError, PostgresError
 
-from servers.core.stores.refusals import CODES, Declined, Faults
+from servers.core.stores.faults import Faults
+from servers.core.stores.refusals import CODES, Declined
 from servers.core.stores.statements import statements
 from servers.core.wire import Event, Kind
 

@@ -18,7 +18,8 @@ from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.exceptions import NoPermissionError, RedisError
 
-from servers.core.stores.refusals import CODES, Declined, Faults
+from servers.core.stores.faults import Faults
+from servers.core.stores.refusals import CODES, Declined
 
 LUA = files(__package__).joinpath("redis_streams.lua").read_text()
 CONNECTIONS_MAX = 32

@@ -18,8 +18,8 @@ from typing import Any, TypeVar
 from servers.core.clock import Clock
 from servers.core.store import Lease, Limits
 from servers.core.stores import sqlite_tables as tables
+from servers.core.stores.faults import Faults
 from servers.core.stores.group_commit import GroupCommit
-from servers.core.stores.refusals import Faults
 from servers.core.stores.sqlite_file import DatabaseFile
 from servers.core.waiters import Waiters
 from servers.core.wire import Cursor, Draft, Event, Member, Page
