@@ -41,7 +41,9 @@ class PusherSocket:
             return cls(socket, decode(greeting.data)["socket_id"])
         except BaseException as error:  # also when nobody waits for it any more
             socket.transport.abort()
-            if isinstance(error, (ConnectionClosed, *Undecodable)):
+            if isinstance(error, ConnectionClosed):
+                raise refused(error.rcvd.code if error.rcvd else None, str(error)) from error
+            if isinstance(error, Undecodable):
                 raise ConnectionLost(f"push service: {error}") from error
             raise
 

@@ -8,6 +8,7 @@ A line is `o` (open), `h` (nothing yet), or one of `http_outbox`. What is on its
 
 import asyncio
 from collections.abc import AsyncIterator
+from contextlib import aclosing
 
 from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
@@ -88,10 +89,11 @@ class Fallbacks:
             yield OPEN
             if is_one:
                 return
-        async for line in outbox.lines():
-            yield line
-            if is_one:
-                return
+        async with aclosing(outbox.lines()) as lines:
+            async for line in lines:
+                yield line
+                if is_one:
+                    return
 
     async def _send(self, request: Request) -> Response:
         """Handle a client's frames, in order."""

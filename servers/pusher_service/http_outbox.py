@@ -5,7 +5,7 @@ What crosses the wire: lines of SockJS's framing, `a[...]` for frames and `c[cod
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 
 from servers.pusher_service import frames
 from servers.pusher_service.limits import Limits
@@ -63,7 +63,7 @@ class HttpOutbox:
         self.is_closed = True
         self._arrived.set()
 
-    async def lines(self) -> AsyncIterator[str]:
+    async def lines(self) -> AsyncGenerator[str]:
         """Yield lines as they come, until the connection is closed, or until another request receives them."""
         me = self._receiver = object()
         self._arrived.set()  # so that the request that has received so far looks up

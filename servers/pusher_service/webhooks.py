@@ -13,6 +13,7 @@ import logging
 import time
 from collections import deque
 from collections.abc import Callable
+from sys import getsizeof
 
 import httpx
 import stamina
@@ -29,8 +30,11 @@ ANSWER_S = 10.0
 PAUSE_S = 0.05
 """How often events are looked for: those that happen within it share a request."""
 
-EVENTS_MAX = 10_000
-"""How many may wait for an API that does not answer; beyond that the oldest is dropped, and the log says so."""
+BYTES_MAX = 16 * 1024 * 1024
+"""How much may wait for an API that does not answer; beyond that the oldest is dropped, and the log says so."""
+
+EVENT_BYTES = 1000
+"""What an event takes beside its data, about."""
 
 BATCH_MAX = 100
 DEPARTURES = {"channel_occupied": "channel_vacated", "member_added": "member_removed"}
@@ -47,7 +51,8 @@ class WebhookEvents:
 
     def __init__(self, clock: Callable[[], float]) -> None:
         self._clock = clock
-        self._ready: deque[Event] = deque(maxlen=EVENTS_MAX)
+        self._ready: deque[Event] = deque()
+        self._bytes = 0
         self._delayed: dict[tuple[str, str, str], tuple[float, Event]] = {}  # those that are due first, first
 
     def note(self, event: Event) -> None:
@@ -68,12 +73,23 @@ class WebhookEvents:
                 break
             del self._delayed[key]
             self._add(event)
-        return [self._ready.popleft() for _ in range(min(BATCH_MAX, len(self._ready)))]
+        return [self._remove() for _ in range(min(BATCH_MAX, len(self._ready)))]
 
     def _add(self, event: Event) -> None:
-        if len(self._ready) == EVENTS_MAX:
-            log.warning("webhook: %d events wait already; the oldest is dropped", EVENTS_MAX)
         self._ready.append(event)
+        self._bytes += _size(event)
+        while self._bytes > BYTES_MAX:
+            self._remove()
+            log.warning("webhook: %d events wait already; the oldest is dropped", len(self._ready))
+
+    def _remove(self) -> Event:
+        event = self._ready.popleft()
+        self._bytes -= _size(event)
+        return event
+
+
+def _size(event: Event) -> int:
+    return EVENT_BYTES + getsizeof(event.get("data", ""))
 
 
 async def send_webhooks(events: WebhookEvents, url: str, credentials: Credentials, counters: Counters) -> None:

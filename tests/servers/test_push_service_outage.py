@@ -124,6 +124,16 @@ def test_each_form_of_a_refusal_is_understood(event: str, data: object, is_for_g
     assert "push service" in str(error)
 
 
+async def test_a_push_service_that_closes_for_good_before_it_greets_has_refused() -> None:
+    async def closing(connection: ServerConnection) -> None:
+        await connection.close(4001, "unknown key")
+
+    async with serve(closing, "127.0.0.1", 0) as service:
+        address = ServiceAddress("key", "", "127.0.0.1", next(iter(service.sockets)).getsockname()[1], tls=False)
+        with pytest.raises(Refused, match="unknown key"):
+            await PusherSocket.connect(address, DEADLINE_S)
+
+
 async def test_who_gives_up_on_a_silent_push_service_closes_the_connection() -> None:
     arrived, closed = asyncio.Event(), asyncio.Event()
 

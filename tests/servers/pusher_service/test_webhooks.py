@@ -5,7 +5,7 @@ import queue
 
 import pytest
 
-from servers.pusher_service.webhooks import EVENTS_MAX, WebhookEvents
+from servers.pusher_service.webhooks import BYTES_MAX, WebhookEvents
 from tests.support.guest import DEADLINE_S
 from tests.support.pusher_harness import PusherHarness
 from tests.support.pusher_process import official_api, open_connection, push_service, subscribe
@@ -46,12 +46,14 @@ def test_who_returns_within_three_seconds_was_never_gone() -> None:
     assert events.take() == [{"name": "member_added", **bob}]
 
 
-def test_events_that_nobody_takes_are_bounded_and_the_oldest_go() -> None:
-    events = WebhookEvents(lambda: 0.0)
-    for number in range(EVENTS_MAX + 1):
-        events.note({"name": "cache_miss", "channel": str(number)})
+def test_events_that_nobody_takes_are_bounded_in_bytes_and_the_oldest_go() -> None:
+    events, data = WebhookEvents(lambda: 0.0), "x" * 10_000
+    sent = [str(number) for number in range(2 * BYTES_MAX // len(data))]
+    for number in sent:
+        events.note({"name": "client_event", "channel": number, "data": data})
     taken = [event["channel"] for batch in iter(events.take, []) for event in batch]
-    assert (len(taken), taken[0], taken[-1]) == (EVENTS_MAX, "1", str(EVENTS_MAX))
+    assert taken == sent[-len(taken) :]
+    assert 0.8 * BYTES_MAX < len(taken) * len(data) <= BYTES_MAX
 
 
 @pytest.mark.process
