@@ -14,7 +14,7 @@ from rich.progress import BarColumn, Progress, TextColumn
 from rich.text import Text
 
 from loadtests.accounts.cell import Cell
-from loadtests.accounts.predictions import predict
+from loadtests.accounts.predictions import predict, predicted_latency_ms
 from loadtests.accounts.verdict import Status
 from loadtests.experiments.calibration.record import on_record
 from loadtests.harness.manifest import label, push_service
@@ -172,12 +172,11 @@ def _predicted(cell: Cell) -> list[str]:
     if not cell.verdict.adds_up:
         return NOT_MEASURED
     prediction = predict(cell)
-    requests, empty = prediction.requests_per_delivery, prediction.empty_share
-    if cell.settings.get("target"):  # the derivations are those of our own protocol
-        requests = empty = None
+    is_ours = not cell.settings.get("target")  # the derivations are those of our own protocol
+    empty = prediction.empty_share if is_ours else None
     return [
-        *(f"{prediction.latency_ms(percent):,.0f}" for percent in (50, 95, 99)),
-        "" if requests is None else f"{requests:.2f}",
+        *(f"{predicted_latency_ms(cell, percent):,.0f}" for percent in (50, 95, 99)),
+        f"{prediction.requests_per_delivery:.2f}" if is_ours else "",
         "",
         "",
         "" if empty is None else f"{empty:.1%}",

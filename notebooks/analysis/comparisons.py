@@ -19,6 +19,7 @@ from notebooks.analysis.intervals import Interval, interval
 from notebooks.analysis.prices import BYTES, CPU, EMPTY, Measure, by_repeat
 from notebooks.analysis.runs import Run, points
 from results import theory
+from results.predictions import latency_s
 from servers import transports
 from servers.transports import Reads
 
@@ -86,11 +87,8 @@ def medians_ms(run: Run, slug: str) -> tuple[float, float]:
 
 def distance_median_ms(run: Run, slug: str) -> float:
     """Return the median that theory predicts at a distance: the transits, and half of a poller's longest wait."""
-    transport, delay_s = transports.find(slug), run.setting("one_way_delay_s")
-    waits = transport.reads is Reads.POLL
-    wait_s = theory.poll_wait_s(run.setting("poll_interval_s"), delay_s) / 2 if waits else 0.0
-    to_service_s = run.setting("push_link_delay_s") if transport.needs_push_service else 0.0
-    return TO_MS * (theory.push_latency_s(delay_s, to_service_s) + wait_s)
+    times_s = map(run.setting, ("poll_interval_s", "one_way_delay_s", "push_link_delay_s"))
+    return TO_MS * latency_s(transports.find(slug), 0.5, *times_s)
 
 
 def across(runs: Mapping[float, Run], slugs: Sequence[str], of: Callable[[Run, str], Interval]) -> list[Curve]:

@@ -11,8 +11,9 @@ from pathlib import Path
 
 import pandas as pd
 
-from notebooks.analysis import predictions
 from notebooks.analysis.runs import Run
+from results.predictions import Prediction
+from servers import transports
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,7 +21,7 @@ class Measure:
     """A ratio of columns: those of the API and of the push service, over a divisor, times `scale` to reach the unit.
 
     axis_end: where a chart's axis must end, so that 2 % looks like little; None lets the longest bar decide.
-    predict: the name of a function of `predictions`.
+    predict: the property of a `Prediction` that theory has for it; empty for bytes and CPU, of which it knows nothing.
     """
 
     title: str
@@ -30,7 +31,7 @@ class Measure:
     divisor: str = "delivered"
     scale: float = 1.0
     axis_end: float | None = None
-    predict: str = "nothing"
+    predict: str = ""
 
 
 _LISTED = tomllib.loads(Path(__file__).with_suffix(".toml").read_text(encoding="utf-8"))
@@ -68,7 +69,30 @@ def price(run: Run, slug: str, measure: Measure) -> Price | None:
         push_service=float(service.sum() / divisor.sum() * measure.scale),
         low=float(each.min()),
         high=float(each.max()),
-        predicted=None if run.manifest.get("target") else getattr(predictions, measure.predict)(run, slug),
+        predicted=_predicted(run, slug, measure),
+    )
+
+
+def _predicted(run: Run, slug: str, measure: Measure) -> float | None:
+    if run.manifest.get("target") or not measure.predict:
+        return None
+    value: float | None = getattr(predict(run, slug), measure.predict)
+    return None if value is None else value * measure.scale
+
+
+def predict(run: Run, slug: str) -> Prediction:
+    """Return what theory predicts for a transport of a run, given the rate and the round trip that it really had."""
+    cells, samples = run.cells_of(slug), run.deliveries_of(slug)
+    per_s = float(cells["delivered"].sum() / (cells["users"] * cells["measured_s"]).sum())
+    return Prediction(
+        transport=transports.find(slug),
+        events_per_s=per_s,
+        deliveries_per_s=per_s,
+        commands=float(cells["messages"].sum() / cells["delivered"].sum()),
+        round_trip_s=float((samples["acked_s"] - samples["sent_s"]).median()),
+        interval_s=run.setting("poll_interval_s"),
+        hold_s=run.setting("hold_s"),
+        lease_s=run.setting("lease_s"),
     )
 
 

@@ -10,7 +10,7 @@ import pytest
 from loadtests.accounts.accounting import DuplicateDetector
 from loadtests.accounts.cell import acknowledged, digest, make_cell, scheduled
 from loadtests.accounts.deliveries import Delivery
-from loadtests.accounts.predictions import predict
+from loadtests.accounts.predictions import predict, predicted_latency_ms
 from loadtests.accounts.rows import KINDS as PACKED_KINDS
 from loadtests.accounts.rows import Sent, Window
 from loadtests.accounts.samples import Samples
@@ -175,7 +175,7 @@ def test_a_cell_has_the_columns_of_the_schema() -> None:
 
 def test_short_polling_is_predicted_from_the_rate_that_was_measured() -> None:
     prediction = predict(cell(BOTH))  # one message in 10 s, polls every 1 s, and 1 ms to the acknowledgement
-    assert prediction.latency_ms(95) == pytest.approx(950)
+    assert predicted_latency_ms(cell(BOTH), 95) == pytest.approx(950)
     assert prediction.requests_per_delivery == pytest.approx(1 / 2 + 10 / 1.001)
     assert prediction.empty_share == pytest.approx(0.9048, abs=1e-3)
 
@@ -185,4 +185,4 @@ def test_distance_adds_its_transits_to_what_is_predicted() -> None:
     expected_ms = {"short_polling": 200 + 0.5 * 1200, "long_polling": 200, "raw_websocket": 200, "pusher_adapter": 250}
     for slug, median_ms in expected_ms.items():
         measured = replace(cell(BOTH), planned=Planned(find(slug), "test", away))
-        assert predict(measured).latency_ms(50) == pytest.approx(median_ms)
+        assert predicted_latency_ms(measured, 50) == pytest.approx(median_ms)
