@@ -7,16 +7,16 @@
 # the source document, the experiment that tests it, the figure, and the verdict.
 
 # %%
-from notebooks.analysis import wording
+from notebooks.analysis import decision, wording
 from notebooks.analysis.claims import ledger
-from notebooks.analysis.figures import decision
+from notebooks.analysis.figures import decision as decision_chart
 from notebooks.analysis.figures.style import picture
 from notebooks.analysis.quantiles import latency
 from notebooks.analysis.runs import chosen, chosen_folder
 
 run = chosen()
 title, measure = "Three questions decide", "Under each answer: what it took in a conversation"
-picture(decision.draw, decision.evidence(run), title, measure)
+picture(decision_chart.draw, decision.evidence(run), title, measure)
 
 # %%
 medians_ms = {slug: latency(run, slug).p50.pooled_ms for slug in run.slugs}

@@ -2,15 +2,9 @@
 
 The mean of three p95s is the p95 of nothing. So the samples of all repeats are pooled first, and what each repeat
 measured alone is reported beside it, as a range.
-
-Differences below the load generator's own error are not claimed. A calibration drives a stub whose every delay is known
-(`python -m loadtests calibrate`). The newest one of the run's machine counts, in the run's folder or beside it: the
-worst of its transports and loads. Without one, TRIALS_MS is used: the error that trials with injected delays showed on
-another machine.
 """
 
-import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -18,11 +12,9 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from notebooks.analysis.runs import Run
-from results.schema import CALIBRATIONS
 
-SHARES = (0.50, 0.95, 0.99)
-TRIALS_MS = {0.50: 1.0, 0.99: 5.0}
-PERCENTS = {0.50: "p50_ms", 0.99: "p99_ms"}
+SAMPLES_MIN = {0.50: 1, 0.95: 20, 0.99: 100}
+"""How many samples each percentile needs, so that at least one lies above it; the median is of any number."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +29,7 @@ class Quantile:
 
 @dataclass(frozen=True, slots=True)
 class Latency:
-    """The delivery latency of one transport: n deliveries of so many messages, and what percentiles n can carry."""
+    """The delivery latency of one transport: n deliveries of so many messages, and its percentiles."""
 
     slug: str
     label: str
@@ -47,7 +39,7 @@ class Latency:
 
     @property
     def p50(self) -> Quantile:
-        """The median, which any n carries."""
+        """The median, for which any n suffices."""
         return self.quantiles[0]
 
 
@@ -57,16 +49,16 @@ def latencies(run: Run) -> tuple[Latency, ...]:
 
 
 def latency(run: Run, slug: str) -> Latency:
-    """Return one transport's percentiles; p95 needs 20 samples and p99 100, so that at least one is above."""
+    """Return one transport's percentiles: those that it has enough samples for."""
     samples = run.deliveries_of(slug)
     by_repeat = [group.to_numpy() for _, group in samples.groupby("repeat")["latency_ms"]]
-    carried = [share for share in SHARES if share == SHARES[0] or len(samples) * (1 - share) > 1 - 1e-9]
+    shares = [share for share, least in SAMPLES_MIN.items() if len(samples) >= least]
     return Latency(
         slug=slug,
         label=run.label_of(slug),
         deliveries=len(samples),
         messages=int(run.cells_of(slug)["messages"].sum()),
-        quantiles=tuple(_quantile(share, samples["latency_ms"].to_numpy(), by_repeat) for share in carried),
+        quantiles=tuple(_quantile(share, samples["latency_ms"].to_numpy(), by_repeat) for share in shares),
     )
 
 
@@ -100,30 +92,3 @@ def share_near_mean(samples: NDArray[np.float64]) -> float:
     """Return the share of the samples that the mean describes: those within a tenth of it."""
     mean = samples.mean()
     return float((np.abs(samples - mean) < 0.1 * mean).mean())
-
-
-def differences(run: Run, slugs: Sequence[str]) -> pd.DataFrame:
-    """Return how far these transports lie apart in ms, slowest against fastest, and whether that may be claimed."""
-    rows = {}
-    for share, resolution in resolution_ms(run).items():
-        found = [q for slug in slugs for q in latency(run, slug).quantiles if q.share == share]
-        if len(found) < 2:
-            continue
-        apart_ms = max(q.pooled_ms for q in found) - min(q.pooled_ms for q in found)
-        rows[f"p{share:.0%}".rstrip("%")] = {
-            "apart, ms": round(apart_ms, 1),
-            "resolution, ms": round(resolution, 1),
-            "may be claimed": apart_ms >= resolution,
-        }
-    return pd.DataFrame.from_dict(rows, orient="index")
-
-
-def resolution_ms(run: Run) -> dict[float, float]:
-    """Return the smallest difference in ms that may be claimed at the median and at p99."""
-    machine = run.manifest.get("machine", {})
-    for folder in (run.folder, run.folder.parent):
-        for path in sorted(folder.glob(CALIBRATIONS), reverse=True):
-            made = json.loads(path.read_text(encoding="utf-8"))
-            if all(made["machine"][fact] == machine.get(fact) for fact in ("cpu", "cores")):
-                return {share: max(row["overall"][name] for row in made["rows"]) for share, name in PERCENTS.items()}
-    return TRIALS_MS

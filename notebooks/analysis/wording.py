@@ -9,7 +9,8 @@ from dataclasses import dataclass
 
 from notebooks.analysis.intervals import Interval
 from notebooks.analysis.prices import REQUESTS, price
-from notebooks.analysis.quantiles import Latency, latencies, resolution_ms
+from notebooks.analysis.quantiles import Latency, latencies
+from notebooks.analysis.resolution import resolution_ms
 from notebooks.analysis.runs import Run
 from servers.transports import TRANSPORTS
 

@@ -1,14 +1,10 @@
-"""What may be charted: void cells and broken runs are refused by name, and figures come from pooled samples."""
+"""What may be charted: void cells and broken runs are refused by name."""
 
-import json
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 import pytest
 
-from notebooks.analysis.prices import BYTES, CPU, EMPTY, REQUESTS, price
-from notebooks.analysis.quantiles import TRIALS_MS, differences, latency, resolution_ms, share_near_mean, table
 from notebooks.analysis.runs import CHOICE, BrokenRun, chosen, load
 from results.schema import CELLS_FILE, DELIVERIES_FILE, MANIFEST
 from tests.support.synthetic_run import ALL, SyntheticRun, write
@@ -78,60 +74,3 @@ def test_a_label_says_whose_push_service_it_was(tmp_path: Path) -> None:
 def test_a_reader_may_choose_a_run_of_their_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(CHOICE, str(write(tmp_path, SyntheticRun(users=3))))
     assert chosen().folder == tmp_path
-
-
-def test_percentiles_are_of_the_pooled_samples_with_the_range_over_repeats(tmp_path: Path) -> None:
-    run = load(write(tmp_path, SyntheticRun(repeats=3)))
-    p95 = latency(run, "short_polling").quantiles[1]
-    assert p95.pooled_ms == pytest.approx(np.quantile(run.deliveries_of("short_polling")["latency_ms"], 0.95))
-    assert p95.low_ms < p95.pooled_ms < p95.high_ms
-    assert "p95 by repeat" in table(run)
-    few = load(write(tmp_path, SyntheticRun(users=5, messages=4)))  # above whose p99 no sample could lie
-    assert [quantile.share for quantile in latency(few, "raw_websocket").quantiles] == [0.50, 0.95]
-
-
-def test_a_difference_below_the_generators_own_error_may_not_be_claimed(tmp_path: Path) -> None:
-    push_s = {"raw_websocket": 0.0040, "long_polling": 0.0045, "pusher_adapter": 0.030}
-    run = load(write(tmp_path, SyntheticRun(push_s=push_s)))
-    assert not differences(run, ["raw_websocket", "long_polling"])["may be claimed"].any()
-    assert differences(run, ["raw_websocket", "pusher_adapter"])["may be claimed"].all()
-
-
-def test_a_mean_describes_a_tenth_of_what_is_uniform() -> None:
-    assert share_near_mean(np.linspace(0, 1, 10_001)) == pytest.approx(0.1, abs=0.001)
-
-
-def test_prices_are_ratios_of_sums_and_show_what_the_push_service_spent(tmp_path: Path) -> None:
-    run = load(write(tmp_path, SyntheticRun(repeats=2, users=5)))
-    cpu, wire = price(run, "pusher_adapter", CPU), price(run, "pusher_adapter", BYTES)
-    assert cpu is not None and wire is not None
-    assert [cpu.value, cpu.push_service] == pytest.approx([3000, 1000])
-    assert [wire.value, wire.push_service] == pytest.approx([400, 100])
-
-
-def test_measured_requests_lie_beside_what_theory_predicts(tmp_path: Path) -> None:
-    run = load(write(tmp_path, SyntheticRun(messages=100)))
-    assert price(run, "raw_websocket", EMPTY) is None, "it never reads"
-    for slug in ("short_polling", "long_polling", "raw_websocket"):
-        paid = price(run, slug, REQUESTS)
-        assert paid is not None and paid.value == pytest.approx(paid.predicted, rel=0.02)
-
-
-def test_what_another_target_does_not_count_has_no_price_and_no_prediction(tmp_path: Path) -> None:
-    run = load(write(tmp_path, SyntheticRun(slugs=["short_polling"], target="nchan")))
-    assert [price(run, "short_polling", measure) for measure in (EMPTY, BYTES)] == [None, None]
-    paid = price(run, "short_polling", REQUESTS)
-    assert paid is not None and paid.predicted is None
-    assert run.label_of("short_polling") == "Short polling (nchan)"
-
-
-def test_what_may_be_claimed_follows_from_the_calibration_of_the_runs_machine(tmp_path: Path) -> None:
-    folder = write(tmp_path / "run", SyntheticRun())
-    manifest = json.loads((folder / MANIFEST).read_text())
-    here = {"cpu": "a fast one", "cores": 2}
-    (folder / MANIFEST).write_text(json.dumps(manifest | {"machine": here}))
-    assert resolution_ms(load(folder)) == TRIALS_MS
-    rows = [{"overall": {"p50_ms": 0.5, "p99_ms": 7.0}}, {"overall": {"p50_ms": 1.5, "p99_ms": 2.0}}]
-    for name, machine in (("1", here), ("2", here | {"cores": 64})):
-        (tmp_path / f"calibration-{name}.json").write_text(json.dumps({"machine": machine, "rows": rows}))
-    assert resolution_ms(load(folder)) == {0.50: 1.5, 0.99: 7.0}

@@ -16,8 +16,10 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from servers.deploy import engines
+from servers.deploy.child_process import ChildProcess
 from servers.deploy.engines import HOST, Engine, free_port, give_to_engines
 from servers.transports import TRANSPORTS, Commands, Reads, Transport, find
+from tests.support.guest import Guest, guest
 
 SITES = Path(__file__).parents[2] / "servers" / "deploy" / "nginx"
 
@@ -51,6 +53,14 @@ def balancer(slug: str, upstreams: Sequence[str], instead: Mapping[str, str] | N
             yield nginx.url
         finally:
             nginx.stop()
+
+
+@contextmanager
+def visited(server: ChildProcess, instead: Mapping[str, str] | None = None) -> Iterator[Guest]:
+    """Join through nginx, with the site of the server's transport, and the server as both of its upstreams."""
+    slug = str(server.facts["transport"])
+    with balancer(slug, [server.address] * 2, instead=instead) as address, guest(address) as ada:
+        yield ada
 
 
 def answers(port: int) -> bool:

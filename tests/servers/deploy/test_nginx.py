@@ -1,14 +1,15 @@
-"""A real nginx before real servers: each transport's site works, and without each of its lines something does not."""
+"""A real nginx before real servers: each transport's site works, and without each of its lines something does not.
+
+`test_nginx_streams.py` has those lines that only a stream needs.
+"""
 
 import asyncio
 import secrets
 import signal
 from collections.abc import Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
-from contextlib import AsyncExitStack, ExitStack, closing, contextmanager, suppress
+from contextlib import AsyncExitStack, ExitStack, contextmanager, suppress
 from dataclasses import replace
-from pathlib import Path
-from tempfile import TemporaryDirectory
 from time import monotonic
 
 import httpx
@@ -22,8 +23,8 @@ from servers.deploy.child_process import ChildProcess
 from servers.transports import TRANSPORTS, Transport
 from tests.support.chat_harness import DEADLINE_S, HOLD_S, ChatHarness, events, serving
 from tests.support.engines import Engines
-from tests.support.guest import Guest, guest, until
-from tests.support.nginx import SITES, balancer, site_of
+from tests.support.guest import guest, until
+from tests.support.nginx import SITES, balancer, site_of, visited
 from tests.support.pusher_process import push_service, service_settings
 
 pytestmark = pytest.mark.process
@@ -31,10 +32,6 @@ EACH = 5
 POLLS = 40
 GIVES_UP, GIVES_UP_S = "proxy_read_timeout 1500ms", 1.5
 PATIENCE_S = 1.0
-UNREAD = 600  # events of 24 KB each: more than the sockets in between take
-GZIP_OFF, BUFFERING_OFF = "gzip off;", "proxy_buffering off;"
-GZIP_ON = "gzip on; gzip_types text/event-stream; gzip_proxied any; gzip_min_length 0; "
-IGNORES_HEADER = "proxy_ignore_headers X-Accel-Buffering;"
 
 
 def wire(server: ChildProcess) -> dict[str, int]:
@@ -64,14 +61,6 @@ def two_servers(transport: Transport, engines: Engines) -> Iterator[list[ChildPr
             env = service_settings(stack.enter_context(push_service()).address)
         store = engines.fresh_url("redis")
         yield [stack.enter_context(serving(transport, "--store", store, env=env)) for _ in range(2)]
-
-
-@contextmanager
-def visited(server: ChildProcess, instead: dict[str, str] | None = None) -> Iterator[Guest]:
-    """Join through nginx, with the site of the server's transport, and the server as both of its upstreams."""
-    slug = str(server.facts["transport"])
-    with balancer(slug, [server.address] * 2, instead=instead) as address, guest(address) as ada:
-        yield ada
 
 
 def test_every_transport_has_a_site() -> None:
@@ -140,58 +129,6 @@ def test_a_quiet_socket_stays_open_unless_nginx_gives_up_before_the_next_ping(se
     impatient = {"proxy_read_timeout 50s": GIVES_UP}
     with visited(servers["raw_websocket"], impatient) as ada, ada.socket() as socket, pytest.raises(ConnectionClosed):
         receive_until_quiet(socket)
-
-
-def received_at_once(ada: Guest, patience_s: float) -> bool:
-    """Return whether the next event of a stream arrives before the stream ends."""
-    ada.http.timeout = httpx.Timeout(patience_s)
-    try:
-        with closing(ada.http.send(ada.events, stream=True)) as stream:
-            lines = stream.iter_lines()
-            next(lines)
-            ada.send("1").raise_for_status()
-            return any("hello" in line for line in lines)
-    except httpx.ReadTimeout:
-        return False
-
-
-def test_events_wait_in_a_compressor_unless_one_side_forbids_buffering(servers: dict[str, ChildProcess]) -> None:
-    """A buffer alone holds no small event up (nginx 1.22): it passes on what it has when there is no more to read."""
-    settings = {
-        "both": {GZIP_OFF: GZIP_ON},
-        "the site": {GZIP_OFF: GZIP_ON + IGNORES_HEADER},
-        "the server": {GZIP_OFF: GZIP_ON, BUFFERING_OFF: ""},
-        "neither": {GZIP_OFF: GZIP_ON + IGNORES_HEADER, BUFFERING_OFF: ""},
-        "neither, and nothing is compressed": {GZIP_OFF: IGNORES_HEADER, BUFFERING_OFF: ""},
-    }
-    received = {}
-    for name, instead in settings.items():
-        with visited(servers["server_sent_events"], instead) as ada:
-            received[name] = received_at_once(ada, PATIENCE_S if name == "neither" else DEADLINE_S)
-    assert received == {name: name != "neither" for name in settings}
-
-
-def test_nginx_reads_ahead_of_a_lagging_reader_only_if_it_buffers(servers: dict[str, ChildProcess]) -> None:
-    """The server must see that a client lags: then it leaves it behind, and keeps nothing for it."""
-
-    def read_ahead(instead: dict[str, str]) -> bool:
-        with TemporaryDirectory(prefix="nginx-log-") as name:
-            folder = Path(name)
-            folder.chmod(0o777)  # nginx runs as somebody else
-            logged = {GZIP_OFF: f"error_log {folder}/error.log warn; {instead.get(GZIP_OFF, '')}"}
-            with (
-                visited(servers["server_sent_events"], {**instead, **logged}) as ada,
-                closing(ada.http.send(ada.events, stream=True)),
-                guest(str(ada.http.base_url), ada.room) as bob,
-            ):
-                for n in range(UNREAD):
-                    bob.send(f"{n}", text="\x01" * 4096).raise_for_status()
-                    if "upstream response is buffered to a temporary file" in (folder / "error.log").read_text():
-                        return True
-        return False
-
-    assert read_ahead({GZIP_OFF: IGNORES_HEADER, BUFFERING_OFF: ""})
-    assert not read_ahead({GZIP_OFF: IGNORES_HEADER})
 
 
 @pytest.mark.parametrize("transport", TRANSPORTS, ids=lambda transport: transport.slug)

@@ -1,0 +1,36 @@
+"""When to choose which transport, and the figures that it rests on: as a table, and as lines for the flow chart."""
+
+from notebooks.analysis import wording
+from notebooks.analysis.prices import BYTES, CPU, REQUESTS, Measure, price
+from notebooks.analysis.quantiles import latency
+from notebooks.analysis.runs import Run
+from servers import transports
+
+
+def table(run: Run) -> wording.Prose:
+    """Return a row for each transport of a run: when to choose it, and the cost of a delivery."""
+    rows = {
+        run.label_of(slug): {
+            "choose it when": transports.find(slug).choose_when,
+            "half within": wording.duration(latency(run, slug).p50.pooled_ms),
+            "requests": _paid(run, slug, REQUESTS),
+            "bytes": _paid(run, slug, BYTES),
+            "CPU, \N{MICRO SIGN}s": _paid(run, slug, CPU),
+        }
+        for slug in run.slugs
+    }
+    return wording.table(rows)
+
+
+def evidence(run: Run) -> dict[str, str]:
+    """Return for each transport of a run the two lines below its name in the flow chart."""
+    return {
+        slug: f"half within {wording.duration(latency(run, slug).p50.pooled_ms)}\n"
+        f"{_paid(run, slug, REQUESTS)} requests a delivery"
+        for slug in run.slugs
+    }
+
+
+def _paid(run: Run, slug: str, measure: Measure) -> str:
+    found = price(run, slug, measure)
+    return wording.amount(found.value) if found else "not counted"

@@ -1,0 +1,49 @@
+"""Which differences of latency may be claimed: those that are larger than the load generator's own error.
+
+Teaches that an instrument has a resolution. A calibration drives a stub whose every delay is known
+(`python -m loadtests calibrate`). The newest one of the run's machine counts, in the run's folder or beside it: the
+worst of its transports and loads.
+"""
+
+import json
+from collections.abc import Sequence
+
+import pandas as pd
+
+from notebooks.analysis.quantiles import latency
+from notebooks.analysis.runs import Run
+from results.schema import CALIBRATIONS
+
+CALIBRATED = {0.50: "p50_ms", 0.99: "p99_ms"}
+"""The percentiles that a calibration has, by share."""
+
+UNCALIBRATED_MS = {0.50: 1.0, 0.99: 5.0}
+"""Where no calibration is on record: trials with delays of 0 to 100 ms, and with 50 and 200 users, were wrong by about
+1 ms at p50 and by 2 to 6 ms at p99."""
+
+
+def differences(run: Run, slugs: Sequence[str]) -> pd.DataFrame:
+    """Return how far these transports lie apart in ms, slowest against fastest, and whether that may be claimed."""
+    rows = {}
+    for share, resolution in resolution_ms(run).items():
+        found = [q for slug in slugs for q in latency(run, slug).quantiles if q.share == share]
+        if len(found) < 2:
+            continue
+        apart_ms = max(q.pooled_ms for q in found) - min(q.pooled_ms for q in found)
+        rows[f"p{share:.0%}".rstrip("%")] = {
+            "apart, ms": round(apart_ms, 1),
+            "resolution, ms": round(resolution, 1),
+            "may be claimed": apart_ms >= resolution,
+        }
+    return pd.DataFrame.from_dict(rows, orient="index")
+
+
+def resolution_ms(run: Run) -> dict[float, float]:
+    """Return the smallest difference in ms that may be claimed, by share: at the median and at p99."""
+    machine = run.manifest.get("machine", {})
+    for folder in (run.folder, run.folder.parent):
+        for path in sorted(folder.glob(CALIBRATIONS), reverse=True):
+            made = json.loads(path.read_text(encoding="utf-8"))
+            if all(made["machine"][fact] == machine.get(fact) for fact in ("cpu", "cores")):
+                return {share: max(row["overall"][name] for row in made["rows"]) for share, name in CALIBRATED.items()}
+    return UNCALIBRATED_MS

@@ -1,0 +1,46 @@
+"""Percentiles come from pooled samples, and no difference below the generator's own error is claimed."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from notebooks.analysis.quantiles import latency, share_near_mean, table
+from notebooks.analysis.resolution import UNCALIBRATED_MS, differences, resolution_ms
+from notebooks.analysis.runs import load
+from results.schema import MANIFEST
+from tests.support.synthetic_run import SyntheticRun, write
+
+
+def test_percentiles_are_of_the_pooled_samples_with_the_range_over_repeats(tmp_path: Path) -> None:
+    run = load(write(tmp_path, SyntheticRun(repeats=3)))
+    p95 = latency(run, "short_polling").quantiles[1]
+    assert p95.pooled_ms == pytest.approx(np.quantile(run.deliveries_of("short_polling")["latency_ms"], 0.95))
+    assert p95.low_ms < p95.pooled_ms < p95.high_ms
+    assert "p95 by repeat" in table(run)
+    few = load(write(tmp_path, SyntheticRun(users=5, messages=4)))  # above whose p99 no sample could lie
+    assert [quantile.share for quantile in latency(few, "raw_websocket").quantiles] == [0.50, 0.95]
+
+
+def test_a_mean_describes_a_tenth_of_what_is_uniform() -> None:
+    assert share_near_mean(np.linspace(0, 1, 10_001)) == pytest.approx(0.1, abs=0.001)
+
+
+def test_a_difference_below_the_generators_own_error_may_not_be_claimed(tmp_path: Path) -> None:
+    push_s = {"raw_websocket": 0.0040, "long_polling": 0.0045, "pusher_adapter": 0.030}
+    run = load(write(tmp_path, SyntheticRun(push_s=push_s)))
+    assert not differences(run, ["raw_websocket", "long_polling"])["may be claimed"].any()
+    assert differences(run, ["raw_websocket", "pusher_adapter"])["may be claimed"].all()
+
+
+def test_what_may_be_claimed_follows_from_the_calibration_of_the_runs_machine(tmp_path: Path) -> None:
+    folder = write(tmp_path / "run", SyntheticRun())
+    manifest = json.loads((folder / MANIFEST).read_text())
+    here = {"cpu": "a fast one", "cores": 2}
+    (folder / MANIFEST).write_text(json.dumps(manifest | {"machine": here}))
+    assert resolution_ms(load(folder)) == UNCALIBRATED_MS
+    rows = [{"overall": {"p50_ms": 0.5, "p99_ms": 7.0}}, {"overall": {"p50_ms": 1.5, "p99_ms": 2.0}}]
+    for name, machine in (("1", here), ("2", here | {"cores": 64})):
+        (tmp_path / f"calibration-{name}.json").write_text(json.dumps({"machine": machine, "rows": rows}))
+    assert resolution_ms(load(folder)) == {0.50: 1.5, 0.99: 7.0}
