@@ -101,7 +101,7 @@ class ChatUser(User):
             self.recorder.starts(self.number, due_s, action.body)
             self._perform(self._request_of(action, index), action.kind, due_s)
         self.process.user_finished()
-        Never().wait()  # a task that ended would be started anew; Locust stops us when the test is over
+        Never().wait()  # a task that ended would be started again; Locust stops us when the test is over
 
     def on_stop(self) -> None:
         """Leave, after the receiver has ended: it must not count our leaving as a broken connection."""

@@ -9,7 +9,8 @@
 
 # %%
 from notebooks.analysis import wording
-from notebooks.analysis.quantiles import differences, ks_distance, latencies, latency, share_near_mean, table
+from notebooks.analysis.quantiles import ks_distance, latencies, latency, share_near_mean, table
+from notebooks.analysis.resolution import differences
 from notebooks.analysis.runs import chosen
 from results import theory
 
@@ -145,10 +146,10 @@ gaps_ms = [found.value - 2 * curve.x[-1] for curve in all_lines for found in cur
 print(", ".join(f"{curve.name}: {gap:+.0f} ms" for curve, gap in zip(all_lines, gaps_ms, strict=True)))
 
 # %% [markdown]
-# Whence the difference? An HTTP/1.1 connection carries one question at a time, so whoever has a held question or an
-# endless answer open needs a second connection to send on, and the first message on it waits for a round trip of its
-# own. A WebSocket sends on the line that it has. A long poll, besides, may have to be asked anew before it can
-# answer.
+# The difference comes from the connections. An HTTP/1.1 connection carries one question at a time, so whoever has a
+# held question or an endless answer open needs a second connection to send on, and the first message on it waits for a
+# round trip of its own. A WebSocket sends on the line that it has. A long poll may also have to be asked again before
+# it can answer.
 
 # %%
 far = chosen("distance", "100 ms away")

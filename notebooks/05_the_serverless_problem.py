@@ -67,7 +67,7 @@ picture(timeline.draw, hosted, lanes, title, f"{measure}\n{hosted.evidence}")
 #
 # Each cut takes its instance along: the host stops a function that is late where it stands. So who comes back, comes
 # back to a cold start, and on the classic hosts each to one of their own. Long polls that one message has answered are
-# asked anew together, so they are cut together, and their storm is the longest. (All instances start on one core here,
+# asked again together, so they are cut together, and their storm is the longest. (All instances start on one core here,
 # and so they wait for each other; in a data centre they would not.)
 #
 # On the host of 2026 presence flickers besides. Others are in the same instance, so it lives on when a line of it is

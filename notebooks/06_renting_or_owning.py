@@ -175,14 +175,15 @@ print(f"{rows['delivered'].sum():,} deliveries, {rows['lost'].sum()} lost, in {l
 # ## When something fails
 #
 # Eight people talk in one room, each says something every half second, and something breaks. The vendor's outages last
-# five seconds; whatever else dies is started anew at once, and here that is true of the host of the API, too. Who rents
-# functions can neither kill theirs nor start it anew: an outage of it would look like the drill, and last as it likes.
+# five seconds; whatever else dies is started again at once, and here that is true of the host of the API, too. Who
+# rents functions can neither kill theirs nor start it again: an outage of it would look like the drill, and last as it
+# likes.
 
 # %%
 from notebooks.analysis.figures import outages as outages_chart
 
 outages, people = reports.outages(folder), reports.circumstances(folder)["size"]["people"]
-title = "What is started anew at once is back within a second; a vendor's outage is felt to its end, or beyond"
+title = "What is started again at once is back within a second; a vendor's outage is felt to its end, or beyond"
 made = f"{people} people, {outages['repeat'].nunique()} repeats, one machine, a local stand-in for Pusher"
 subtitle = f"{made}: {side_by_side.lost(outages)}"
 picture(outages_chart.draw, outages, people, title, subtitle)

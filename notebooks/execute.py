@@ -1,4 +1,4 @@
-"""Execute the notebooks: `python -m notebooks.execute` makes each .ipynb anew from the .py beside it.
+"""Execute the notebooks: `python -m notebooks.execute` makes each .ipynb from the .py beside it.
 
 The .py is the source and the .ipynb its executed twin, paired by jupytext (see pyproject.toml). A second execution
 gives the same bytes: no timings, cell ids by position, and nothing about the machine that ran it.

@@ -37,6 +37,6 @@ def chromium(arguments: Sequence[str] = ()) -> Iterator[Browser]:
                 ignore_default_args=REMOVED_DEFAULTS,
             )
         except Error as error:
-            raise RuntimeError(f"{program} does not start; install it anew: {INSTALL}") from error
+            raise RuntimeError(f"{program} does not start; install it again: {INSTALL}") from error
         with browser:
             yield browser

@@ -1,4 +1,4 @@
-"""The load generator: `locust`, one process or several, started anew for each measurement.
+"""The load generator: `locust`, one process or several, started for each measurement.
 
 Teaches to keep Locust in a process of its own: importing it would patch the sockets of the importing process. So it
 runs as it would by hand, but without its user's own settings, and prints a JSON line for each phase of the test.

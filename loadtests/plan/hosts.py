@@ -18,7 +18,7 @@ def how_to_start(locust_file: Path) -> str:
     return f"The first lines of {locust_file.name} name its server."
 
 
-def problem_of(host: str | None, locust_file: Path) -> str:
+def address_problem(host: str | None, locust_file: Path) -> str:
     """Return what is wrong with an address, and what to do; empty if nothing is."""
     if not host:
         return f"The host (--host) is missing: {EXPECTED}. {how_to_start(locust_file)}"

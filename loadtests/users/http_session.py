@@ -68,9 +68,10 @@ class HttpUserSession:
         return self.get(self._events_path(after), Page)
 
     def stream(self, after: Cursor, last_event_id: Cursor | None = None) -> HttpConnection:
-        """Return the connection of a streamed response, once its headers are here: the caller reads and closes it.
+        """Request the events as a stream; return its connection once the headers have come, for the caller to read.
 
-        last_event_id: the last event that a broken connection brought.
+        after: where to begin. last_event_id: the last event of an earlier stream that broke, which counts instead.
+        Raises ConnectionLost; else the caller closes the connection.
         """
         headers = {"Accept": "text/event-stream"} | ({"Last-Event-ID": str(last_event_id)} if last_event_id else {})
         connection = self._pool.acquire()

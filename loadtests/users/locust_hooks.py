@@ -22,7 +22,7 @@ from loadtests.accounts.samples import Samples, merged
 from loadtests.plan.hosts import how_to_start
 from loadtests.users.coordinator import CHECK_S, FINISH_S, Coordinator
 from loadtests.users.generator_process import GeneratorProcess
-from loadtests.users.options import add_options, locust_file_of, problem_with, workload_of
+from loadtests.users.options import add_options, locust_file_of, start_problem, workload_of
 from loadtests.users.progress import log_sentence, print_json
 from loadtests.users.web_page import extend_web_page
 
@@ -168,7 +168,7 @@ def check_command_line(environment: Environment) -> None:
     """Exit with a message if a test that begins by itself cannot; in a web interface the options can be filled in."""
     options = vars(environment.parsed_options)
     begins = options["headless"] or options["autostart"] or environment.host
-    if begins and (problem := problem_with(environment, environment.host, options)):
+    if begins and (problem := start_problem(environment, environment.host, options)):
         if isinstance(environment.runner, MasterRunner):
             dismiss_workers(environment.runner, options["processes"] or 0)
         sys.exit(f"locust: error: {problem}")

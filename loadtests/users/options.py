@@ -6,6 +6,7 @@ under its label, and its flag stays as it is. What only a parent process sets is
 
 from collections.abc import Mapping
 from dataclasses import fields
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ from locust.argument_parser import LocustArgumentParser
 from locust.env import Environment
 
 from loadtests.accounts.wire_bytes import SLACK_S
-from loadtests.plan.hosts import problem_of
+from loadtests.plan.hosts import address_problem
 from loadtests.plan.workload import OPTIONS, Workload
 
 FIELDS = tuple(field for field in fields(Workload) if field.name in OPTIONS and field.name != "users")
@@ -33,14 +34,16 @@ def add_options(parser: LocustArgumentParser) -> None:
             help=option["meaning"],
             include_in_web_ui=field.name not in SET_BY_PARENT,
         )
-    hidden = {"include_in_web_ui": False}
-    meaning = "Seconds: at the window's ends, users and servers do not read their byte counters at the same moment."
-    parser.add_argument("--wire-slack", type=float, default=SLACK_S, help=meaning, **hidden)
-    meaning = "How many processes have users; a master sends it to its workers by itself."
-    parser.add_argument("--generators", type=int, default=1, help=meaning, **hidden)
-    parser.add_argument("--record", default="", help="File for the raw samples; none by default.", **hidden)
-    meaning = "Print a JSON line for each phase, for the process that started this one, and nothing for a person."
-    parser.add_argument("--json-phases", action="store_true", help=meaning, **hidden)
+    for_parent = partial(parser.add_argument, include_in_web_ui=False)
+    for_parent(
+        "--wire-slack",
+        type=float,
+        default=SLACK_S,
+        help="Seconds: how far apart users and servers may read their byte counters at the window's ends.",
+    )
+    for_parent("--generators", type=int, default=1, help="How many processes have users; a master sends it to workers.")
+    for_parent("--record", default="", help="File for the raw samples; none by default.")
+    for_parent("--json-phases", action="store_true", help="Print a JSON line for each phase, and nothing for a person.")
 
 
 def workload_of(options: Mapping[str, Any]) -> Workload:
@@ -53,6 +56,6 @@ def locust_file_of(environment: Environment) -> Path:
     return Path((environment.parsed_locustfiles or [environment.locustfile or ""])[0])
 
 
-def problem_with(environment: Environment, host: str | None, options: Mapping[str, Any]) -> str:
+def start_problem(environment: Environment, host: str | None, options: Mapping[str, Any]) -> str:
     """Return why a test cannot be started with these, and what to do; empty if it can."""
-    return problem_of(host, locust_file_of(environment)) or workload_of(options).problem
+    return address_problem(host, locust_file_of(environment)) or workload_of(options).problem

@@ -14,7 +14,7 @@ from locust.runners import STATE_CLEANUP, STATE_RUNNING, STATE_SPAWNING, STATE_S
 
 from loadtests.accounts.summary import COLUMNS
 from loadtests.users.coordinator import CHECK_S, FINISH_S, Coordinator
-from loadtests.users.options import problem_with
+from loadtests.users.options import start_problem
 
 TAB = "deliveries"
 START, STOP, STATISTICS = "/swarm", "/stop", "/stats/requests"
@@ -37,7 +37,7 @@ def extend_web_page(environment: Environment, coordinator: Callable[[], Coordina
         await_transition(environment)
         if request.path.endswith(STOP):
             return None
-        problem = problem_of_form(environment, dict(request.form))
+        problem = form_problem(environment, dict(request.form))
         return jsonify({"success": False, "message": problem, "host": environment.host}) if problem else None
 
     def add_deliveries(response: Response) -> Response:
@@ -72,7 +72,7 @@ def await_transition(environment: Environment) -> None:
             gevent.sleep(CHECK_S)
 
 
-def problem_of_form(environment: Environment, form: dict[str, str]) -> str:
+def form_problem(environment: Environment, form: dict[str, str]) -> str:
     """Return why a test cannot be started with what was filled in, and what to do; empty if it can."""
     assert environment.runner is not None
     if environment.runner.state in (STATE_RUNNING, STATE_SPAWNING, *IS_STOPPING):
@@ -85,7 +85,7 @@ def problem_of_form(environment: Environment, form: dict[str, str]) -> str:
             except ValueError:
                 number = "a whole number" if isinstance(options[name], int) else "a number"
                 return f"{name.replace('_', ' ').capitalize()}: expected {number}, got {text!r}."
-    return problem_with(environment, form.get("host", environment.host), options)
+    return start_problem(environment, form.get("host", environment.host), options)
 
 
 def rows(coordinator: Coordinator | None) -> list[dict[str, str]]:

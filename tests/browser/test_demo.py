@@ -44,7 +44,7 @@ def test_one_message_reaches_every_lane_and_text_is_never_markup(open_window: Op
 
 def test_counters_agree_with_the_browsers_requests_and_latencies_with_the_delay(open_window: OpenWindow) -> None:
     ada = open_window("Ada")
-    ada.press("Count anew")
+    ada.press("Count from zero")
     before = {slug: len(ada.requests_to(slug)) for slug in FOUR}
     for number in range(5):
         ada.write(f"number {number}")
@@ -96,7 +96,7 @@ def test_two_windows_see_each_other_type_write_read_and_leave_and_count_apart(op
         expect(ada.card(slug).locator(".latest span")).to_have_text("all 1 seen")
         assert bob.figure(slug, "median") == "\N{EN DASH}"
     requests = int(ada.figure("long_polling", "requests"))
-    bob.press("Count anew")
+    bob.press("Count from zero")
     expect(bob.card("raw_websocket").locator("[data-figure=bytes]")).to_have_text("0 B")
     assert int(ada.figure("long_polling", "requests")) >= requests
     bob.close()

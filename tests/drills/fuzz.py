@@ -21,7 +21,7 @@ AT_ONCE, RUN = 50, 200
 """How many inputs an example of hypothesis has, and how many examples a run of it: it remembers those of one run."""
 
 PART = 50_000
-"""How many inputs a listener is sent before it starts anew."""
+"""How many inputs a listener is sent before it is started again."""
 
 UNLIMITED = ("--commands-per-s", "1000000", "--hold", "0.1", "--ping", "0.1")
 HOST = ("servers.deploy.serverless", "short_polling", "--instances", "1", "--server-options", " ".join(UNLIMITED))

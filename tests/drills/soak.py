@@ -34,7 +34,7 @@ def plan(seconds: float) -> list[dict[str, Any]]:
 
 
 def rows(todo: Iterable[Mapping[str, Any]]) -> Iterator[dict[str, Any]]:
-    """Start every server anew, and yield the rows of what is still to be sampled."""
+    """Start every server, and yield the rows of what is still to be sampled."""
     moments = dict.fromkeys((key["sample"], key["at_s"]) for key in todo)
     samples = sampled(list(moments))
     with asyncio.Runner() as runner:

@@ -19,7 +19,7 @@ import pytest
 from loadtests.accounts.cell import scheduled
 from loadtests.accounts.summary import Summary, summarise
 from loadtests.harness.server_probe import serving
-from loadtests.plan.hosts import problem_of
+from loadtests.plan.hosts import address_problem
 from loadtests.plan.schedule import schedule
 from loadtests.plan.workload import Workload
 from servers.deploy.engines import free_port
@@ -67,8 +67,8 @@ def requests_of(output: str) -> dict[str, int]:
     "host", [None, "", "127.0.0.1:8000", "localhost", "https://a", "http://a:x", "http://a,", "http://a/b"]
 )
 def test_what_is_no_address_is_refused_with_what_was_expected_and_what_to_do(host: str | None) -> None:
-    assert problem_of("http://[::1]:1,http://localhost,http://a:2/", LOCUST_FILE) == ""
-    problem = problem_of(host, LOCUST_FILE)
+    assert address_problem("http://[::1]:1,http://localhost,http://a:2/", LOCUST_FILE) == ""
+    problem = address_problem(host, LOCUST_FILE)
     assert "http://127.0.0.1:8000" in problem
     assert "-m servers raw_websocket" in problem
 

@@ -40,7 +40,7 @@ async def stores(url: str) -> AsyncIterator[list[Store]]:
 
 
 def empty(url: str) -> None:
-    """Lose everything, as an emptied Redis or a database made anew has."""
+    """Lose everything, as an emptied Redis or a database that was created again has."""
     if url.startswith("redis"):
         with redis.Redis.from_url(url) as client:
             client.flushdb()

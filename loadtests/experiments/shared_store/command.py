@@ -3,7 +3,7 @@
 Teaches what two cores can show: a cost, never a speed-up. Workers and engine share one core, as the servers of every
 comparison here do, so what is measured is the work that sharing adds, and how long a message takes through it. One
 thing changes at a time: the same small load on every transport, over an embedded store, over a shared one, and over
-that with a second worker. The order is drawn anew for each repeat, so that no store always follows the same other one.
+that with a second worker. Each repeat has an order of its own, so that no store always follows the same other one.
 """
 
 from collections.abc import Iterator, Sequence

@@ -45,14 +45,14 @@ def script(package: str, block: str, port: str) -> list[str]:
 
 
 def test_what_the_readme_says_connects_each_official_client() -> None:
-    with push_service() as service, open_connection(service.address) as (witness, socket_id):
+    with push_service() as service, open_connection(service.address) as (subscriber, socket_id):
         port = service.address.rpartition(":")[2]
-        subscribe(witness, socket_id, "news")
+        subscribe(subscriber, socket_id, "news")
         given = {"pusher": pusher, **ENV}
         exec(lines("python", "pusher.Pusher").replace("8300", port), given)
         given["api"].trigger("news", "hello", "by PyPI")  # type: ignore[attr-defined]
         subprocess.run(script("pusher", lines("js", "appId"), port), cwd=NPM["pusher"], check=True, timeout=DEADLINE_S)
-        assert [receive(witness)["data"] for _ in range(2)] == ["by PyPI", "by npm"]
+        assert [receive(subscriber)["data"] for _ in range(2)] == ["by PyPI", "by npm"]
         browser = script("pusher-js", lines("js", "wsHost"), port)
         with subprocess.Popen(browser, cwd=NPM["pusher-js"], stdout=subprocess.PIPE, text=True) as client:
             assert client.stdout is not None and client.stdout.readline() == "subscribed\n"
