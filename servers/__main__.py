@@ -69,7 +69,6 @@ def main(
     uvicorn_defaults: Annotated[
         bool, Option(help="Use uvicorn's own keep-alive and compression, as a variant to compare.")
     ] = False,
-    frame_once: Annotated[bool, Option(help="Frame each page once for all sockets, not once for each.")] = False,
     api: Annotated[str, Option(envvar="CHAT_API", help="Have the API at this address execute commands.")] = "",
     share_port: Annotated[bool, Option("--share-port", hidden=True, help="Others may listen on it.")] = False,
     attached: Annotated[bool, Option(help="Stop when standard input closes (for a parent process).")] = False,
@@ -77,7 +76,7 @@ def main(
 ) -> None:
     """Serve one chat over one transport."""
     base = UVICORN_DEFAULTS if uvicorn_defaults else HttpSettings()
-    http = replace(base, frame_once=frame_once, ping_interval_s=ping)
+    http = replace(base, ping_interval_s=ping)
     with ExitStack() as stack:
         try:
             row = transports.find(transport)

@@ -19,13 +19,13 @@ from servers.core.room_feed import EncodedPage
 from servers.core.settings import Settings
 from servers.http_endpoint import Reader
 from servers.http_routes import chat_app
-from servers.socket_routes import SocketSession, page_message
-from servers.socket_writer import BUSY, LOST, WRITTEN, SocketWriter
+from servers.socket_routes import SocketSession
+from servers.socket_writer import SocketWriter, TextFrame
 
 
 def create_app(chat: Chat, settings: Settings) -> Starlette:
     """Return the WebSocket server over a chat."""
-    message_of = lru_cache(maxsize=4)(page_message)  # a page goes to all sockets within one turn of the event loop
+    frame_of = lru_cache(maxsize=4)(page_frame)  # a page goes to all sockets within one turn of the event loop
 
     async def deliver(reader: Reader, writer: SocketWriter, counters: Counters) -> None:
         """Push new events for as long as the socket is open. A slow client catches up from its cursor."""
@@ -33,12 +33,11 @@ def create_app(chat: Chat, settings: Settings) -> Starlette:
 
         def push(page: EncodedPage) -> bool:
             nonlocal after
-            result = writer.push(message_of(page))
-            if result is BUSY or result is LOST:
+            if not writer.push(frame_of(page)):
                 return False
             after = page.next
             counters.events_delivered += page.count
-            return result is WRITTEN
+            return True
 
         while True:
             begun_after, is_idle = after, False
@@ -50,9 +49,14 @@ def create_app(chat: Chat, settings: Settings) -> Starlette:
             await writer.drain()  # until the client has read
             page = await chat.read(room, after)  # what it has missed
             if is_idle or page.next != after:
-                await writer.send(message_of(page))
+                await writer.write(frame_of(page))
                 after = page.next
                 counters.events_delivered += page.count
 
     sockets = [WebSocketRoute("/rooms/{room}/socket", SocketSession(chat, settings, deliver))]
     return chat_app("raw_websocket", chat, settings, [], sockets)
+
+
+def page_frame(page: EncodedPage) -> TextFrame:
+    """Return the frame that carries a page."""
+    return TextFrame(page.body)

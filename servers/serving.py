@@ -25,8 +25,8 @@ from uvicorn.loops.auto import auto_loop_factory
 
 from servers.addresses import bracketed
 from servers.connection_limits import ConnectionLimits, DescriptorLimit
-from servers.limited_protocols import LimitedHttp, LimitedSocket
-from servers.shared_frame import SharedFrame
+from servers.limited_protocols import LimitedHttp
+from servers.shared_frame import SharedFrameSocket
 from servers.wire_bytes import WireBytes, metered
 
 SHUTDOWN_S = 5
@@ -37,14 +37,13 @@ STDIN = 0
 class HttpSettings:
     """Settings of uvicorn. The defaults are those of every comparison; `UVICORN_DEFAULTS` are uvicorn's own.
 
-    frame_once: use servers.shared_frame, beyond what ASGI offers. frame_bytes_max: longer frames close with 1009.
+    frame_bytes_max: longer frames close with 1009.
     """
 
     keep_alive_s: float = 75
     ping_interval_s: float = 20.0
     ping_timeout_s: float = 20.0
     deflate: bool = False
-    frame_once: bool = False
     frame_bytes_max: int = 64 * 1024
     limits: ConnectionLimits = field(default_factory=ConnectionLimits)
 
@@ -180,7 +179,7 @@ def configuration(
         host=host,
         port=port,
         http=metered(LimitedHttp, wire, wire.http, **limits, descriptors=descriptors),
-        ws=metered(SharedFrame if http.frame_once else LimitedSocket, wire, wire.websocket, **limits),
+        ws=metered(SharedFrameSocket, wire, wire.websocket, **limits),
         timeout_keep_alive=http.keep_alive_s,  # type: ignore[arg-type]  # it goes to call_later
         ws_ping_interval=http.ping_interval_s,
         ws_ping_timeout=http.ping_timeout_s,

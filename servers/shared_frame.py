@@ -1,37 +1,45 @@
-"""Optional: frame a page once for all its readers, instead of once for each (`--frame-once`).
+"""Write the same frame to many sockets: what `servers.socket_writer` promises, on uvicorn's protocol.
 
 Teaches what a fan-out costs beyond the system call. The ASGI interface takes a text, so uvicorn builds the same frame
-again for every connection. An unmasked text frame is a header of 2 to 10 bytes before the payload (RFC 6455 section
-5.2), the same for all readers, and legal on a compressed connection too (RFC 7692 section 6). Here it is built once,
-and written to each transport. Leaves out all but text frames, and depends on uvicorn's internals: constraints.txt pins
-it.
+again for every connection. Here it is written as it is; a connection that has negotiated compression gets its own. All
+that the writing needs of uvicorn's internals is in this file: constraints.txt pins uvicorn, and
+`tests/servers/test_shared_frame.py` names what has changed.
 """
 
-from websockets.frames import Frame, Opcode
 from websockets.http11 import Request
+from websockets.protocol import State
 
 from servers.limited_protocols import LimitedSocket
-
-EXTENSION = "push_or_poll.frames"
-WRITE = "write"
+from servers.socket_writer import EXTENSION, WRITER, ConnectionLost, TextFrame
 
 
-def text_frame(payload: bytes) -> bytes:
-    """Return the server's frame that carries this text."""
-    return Frame(Opcode.TEXT, payload).serialize(mask=False)
-
-
-class SharedFrame(LimitedSocket):
-    """uvicorn's protocol, with an ASGI extension that takes whole frames."""
+class SharedFrameSocket(LimitedSocket):
+    """uvicorn's protocol, which is a SocketWriter, too: an ASGI extension that `writer_of` returns."""
 
     def handle_connect(self, event: Request) -> None:
         super().handle_connect(event)
         if self.response.status_code == 101:
-            self.scope["extensions"][EXTENSION] = {WRITE: self.write_frame}
+            self.scope["extensions"][EXTENSION] = {WRITER: self}
 
-    def write_frame(self, frame: bytes) -> bool:
-        """Write a frame, or return False if the buffer is full or the connection is closing; never waits."""
-        if self.close_sent or self.disconnected or not self.writable.is_set():
+    def push(self, frame: TextFrame) -> bool:
+        if not self.writable.is_set() or self.disconnected or self.conn.state is not State.OPEN:
             return False
-        self.transport.write(frame)
+        if self.conn.extensions:
+            self.conn.send_text(frame.payload)
+            self.transport.write(b"".join(self.conn.data_to_send()))
+        else:
+            self.transport.write(frame.whole)
         return True
+
+    async def drain(self) -> None:
+        await self.writable.wait()
+        if self.disconnected or self.conn.state is not State.OPEN:
+            raise ConnectionLost("the client is gone, or the socket was closed")
+
+    async def write(self, frame: TextFrame) -> None:
+        while not self.push(frame):
+            await self.drain()
+
+    async def close(self, code: int = 1000, reason: str = "") -> None:
+        await self.drain()
+        await self.send({"type": "websocket.close", "code": code, "reason": reason})

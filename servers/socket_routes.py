@@ -16,12 +16,10 @@ from servers.core.chat import Chat
 from servers.core.counters import Counters, Purpose
 from servers.core.errors import BadRequest, ChatError, NotJoined, TooLarge, Unauthenticated
 from servers.core.held_lease import HeldLease
-from servers.core.room_feed import EncodedPage
 from servers.core.settings import Settings
 from servers.core.wire import Join, Leave, Refusal, SocketCommand, Undecodable, decode, encode
 from servers.http_endpoint import Reader, parse_cursor, refusal_of
-from servers.shared_frame import EXTENSION, WRITE, text_frame
-from servers.socket_writer import ConnectionLost, Message, SocketWriter
+from servers.socket_writer import ConnectionLost, SocketWriter, TextFrame, writer_of
 
 Deliver = Callable[[Reader, SocketWriter, Counters], Awaitable[None]]
 """Pushes new events to a reader for as long as the socket is open."""
@@ -38,16 +36,16 @@ class SocketSession:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Accept a socket, serve it, and close it with the code of the refusal, if there is one."""
         websocket = WebSocket(scope, receive, send)
-        writer = SocketWriter(send, scope["extensions"].get(EXTENSION, {}).get(WRITE))
+        writer = writer_of(scope)
         counters: Counters = websocket.app.state.counters
         counters.requests[Purpose.UPKEEP] += 1
         await websocket.accept()
         with suppress(WebSocketDisconnect, ConnectionLost):
             try:
                 await self._serve(websocket, writer, counters)
-                await writer.send({"type": "websocket.close"})
+                await writer.close()
             except ChatError as refusal:
-                await writer.send({"type": "websocket.close", "code": refusal.close_code, "reason": refusal.code})
+                await writer.close(refusal.close_code, refusal.code)
 
     async def _serve(self, websocket: WebSocket, writer: SocketWriter, counters: Counters) -> None:
         """Join the room, then push events and execute commands at the same time, until either ends."""
@@ -57,7 +55,7 @@ class SocketSession:
         async with self._chat.connected(identity, room, connection) as held:
             snapshot = await self._chat.join(identity, room, connection)
             page = await self._chat.read(room, after or snapshot.cursor)
-            await writer.send(text_message(encode(snapshot)))
+            await writer.write(TextFrame(encode(snapshot)))
             reader = Reader(identity, room, connection, page.after)
             executing = self._execute_all(websocket, writer, reader, counters, held)
             await until_first_ends(self._deliver(reader, writer, counters), executing)
@@ -83,7 +81,7 @@ class SocketSession:
             while (frame := await websocket.receive())["type"] != "websocket.disconnect":
                 counters.command_frames += 1
                 response, has_left = await self._execute(reader, frame.get("text") or "")
-                await writer.send(text_message(response))
+                await writer.write(TextFrame(response))
                 if has_left:
                     return
 
@@ -116,13 +114,3 @@ async def until_first_ends(*awaitables: Awaitable[None]) -> None:
         await asyncio.gather(*tasks, return_exceptions=True)
         del task  # an error whose traceback refers to its task keeps all that the task had, until a garbage collection
         tasks.clear()
-
-
-def text_message(body: bytes) -> Message:
-    """Return the ASGI message that sends a text frame."""
-    return {"type": "websocket.send", "text": body.decode()}
-
-
-def page_message(page: EncodedPage) -> Message:
-    """Return the ASGI message that sends a page, with its frame for servers that write whole frames."""
-    return {**text_message(page.body), "frame": text_frame(page.body)}

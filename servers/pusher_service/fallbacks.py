@@ -21,8 +21,9 @@ from servers.pusher_service.bodies import bounded_body
 from servers.pusher_service.errors import ApiError, ConnectionRejected, Malformed
 from servers.pusher_service.http_outbox import HttpOutbox, closing_line, frame_line
 from servers.pusher_service.limits import Limits
-from servers.pusher_service.outbox import Outboxes, text_message
+from servers.pusher_service.outbox import Outboxes
 from servers.pusher_service.protocol import PusherConnections
+from servers.socket_writer import TextFrame
 
 OPEN = "o\n"
 CHECK_S = 0.5
@@ -80,7 +81,7 @@ class Fallbacks:
         socket_id, greeting = self._connections.open(request.path_params["key"], request.query_params.get("protocol"))
         outbox = HttpOutbox(self._limits)
         outbox.detached_at_s = asyncio.get_running_loop().time()
-        outbox.put(text_message(greeting))
+        outbox.put(TextFrame(greeting.encode()))
         self._outboxes.add(socket_id, outbox)
         self._open[name] = socket_id, outbox
 

@@ -9,7 +9,7 @@ from collections.abc import AsyncGenerator
 
 from servers.pusher_service import frames
 from servers.pusher_service.limits import Limits
-from servers.pusher_service.outbox import Message
+from servers.socket_writer import TextFrame
 
 HEARTBEAT_S = 25.0
 
@@ -40,11 +40,11 @@ class HttpOutbox:
         self._arrived = asyncio.Event()
         self._receiver = object()
 
-    def put(self, message: Message) -> bool:
+    def put(self, frame: TextFrame) -> bool:
         """Add a frame; never waits. Returns False when the client lags too far and is being closed for it."""
         if self.is_closed:
             return True
-        line, limits = frame_line(message["text"]), self._limits
+        line, limits = frame_line(frame.payload.decode()), self._limits
         if len(self._lines) >= limits.backlog_messages_max or self._bytes + len(line) > limits.backlog_bytes_max:
             self.close(frames.RECONNECT, "too slow: reconnect and catch up")
             return False

@@ -9,24 +9,12 @@ Leaves out who gets which frame (`broker`) and how a frame is written without wa
 import asyncio
 from collections import deque
 from collections.abc import Callable
-from typing import Any, Protocol
+from typing import Protocol
 
 from servers.pusher_service import frames
 from servers.pusher_service.broker import Close, Counters, Send
 from servers.pusher_service.limits import Limits
-from servers.socket_writer import BUSY, LOST, PENDING, WRITTEN, ConnectionLost, SocketWriter
-
-Message = dict[str, Any]
-
-
-def text_message(text: str) -> Message:
-    """Return the ASGI message for one frame; a fan-out shares it between all sockets."""
-    return {"type": "websocket.send", "text": text}
-
-
-def close_message(code: int, reason: str) -> Message:
-    """Return the ASGI message that closes a socket."""
-    return {"type": "websocket.close", "code": code, "reason": reason}
+from servers.socket_writer import ConnectionLost, SocketWriter, TextFrame
 
 
 class Outbox:
@@ -36,49 +24,40 @@ class Outbox:
     is written, and the owner should not wait for long.
     """
 
-    __slots__ = ("_backlog", "_backlog_bytes", "_closing", "_limits", "_on_closing", "_task", "_writer")
+    __slots__ = ("_backlog", "_backlog_bytes", "_closing", "_ending", "_limits", "_on_closing", "_task", "_writer")
 
     def __init__(self, writer: SocketWriter, limits: Limits, on_closing: Callable[[], None]) -> None:
         self._writer = writer
         self._limits = limits
         self._backlog_bytes = 0
         self._on_closing = on_closing
-        self._backlog: deque[Message] = deque()
+        self._backlog: deque[TextFrame] = deque()
         self._closing = False
+        self._ending: tuple[int, str] | None = None
         self._task: asyncio.Task[None] | None = None
 
-    def put(self, message: Message) -> bool:
-        """Send a message soon; never waits. Returns False when the client lags too far and is being closed for it."""
-        if self._closing:
+    def put(self, frame: TextFrame) -> bool:
+        """Send a frame soon; never waits. Returns False when the client lags too far and is being closed for it."""
+        if self._closing or (not self._backlog and self._writer.push(frame)):
             return True
-        if not self._backlog:
-            pushed = self._writer.push(message)
-            if pushed is WRITTEN or pushed is LOST:
-                return True  # a lost client needs no policy: its reader is about to learn of it
-            self._start_writing()
-            if pushed is PENDING:
-                return True
-        limits, size = self._limits, len(message["text"].encode())
+        limits, size = self._limits, len(frame.payload)
         if len(self._backlog) >= limits.backlog_messages_max or self._backlog_bytes + size > limits.backlog_bytes_max:
             self.close(frames.RECONNECT, "too slow: reconnect and catch up")
             return False
-        self._backlog.append(message)
+        self._backlog.append(frame)
         self._backlog_bytes += size
+        self._start_writing()
         return True
 
     def close(self, code: int, reason: str) -> None:
-        """Close the socket after the frame that is being written, if any; drops the backlog, never waits."""
+        """Close the socket after what is written already; drops the backlog, never waits."""
         if self._closing:
             return
         self._closing = True
         self._on_closing()
         self._backlog.clear()
-        message = close_message(code, reason)
-        pushed = self._writer.push(message)
-        if pushed is BUSY:
-            self._backlog.append(message)
-        if pushed is BUSY or pushed is PENDING:
-            self._start_writing()
+        self._ending = code, reason
+        self._start_writing()
 
     def stop(self) -> None:
         """Give up whatever is unsent."""
@@ -91,14 +70,15 @@ class Outbox:
             self._task = asyncio.create_task(self._write_backlog())
 
     async def _write_backlog(self) -> None:
-        """Write the backlog in order, as fast as the client takes it."""
+        """Write the backlog in order, as fast as the client takes it, then close if that is due."""
         try:
-            await self._writer.drain()
             while self._backlog:
-                message = self._backlog.popleft()
-                self._backlog_bytes -= len(message.get("text", "").encode())
-                await self._writer.send(message)
-        except ConnectionLost:
+                await self._writer.drain()
+                while self._backlog and self._writer.push(self._backlog[0]):
+                    self._backlog_bytes -= len(self._backlog.popleft().payload)
+            if self._ending is not None:
+                await self._writer.close(*self._ending)
+        except ConnectionLost:  # a lost client needs no policy: its reader is about to learn of it
             self._closing = True
             self._backlog.clear()
 
@@ -106,7 +86,7 @@ class Outbox:
 class AnyOutbox(Protocol):
     """What waits for one client, however it is connected."""
 
-    def put(self, message: Message) -> bool: ...
+    def put(self, frame: TextFrame) -> bool: ...
 
     def close(self, code: int, reason: str) -> None: ...
 
@@ -133,7 +113,7 @@ class Outboxes:
         if isinstance(action, Close):
             self._outboxes[action.socket_id].close(action.code, action.reason)
             return
-        message = text_message(action.text)
+        frame = TextFrame(action.text.encode())
         for socket_id in action.to:
-            if not self._outboxes[socket_id].put(message):
+            if not self._outboxes[socket_id].put(frame):
                 self._counters.slow_connections_closed += 1

@@ -15,9 +15,9 @@ from starlette.types import Receive, Scope, Send
 from servers.pusher_service import frames
 from servers.pusher_service.errors import ConnectionRejected
 from servers.pusher_service.limits import Limits
-from servers.pusher_service.outbox import Outbox, Outboxes, close_message, text_message
+from servers.pusher_service.outbox import Outbox, Outboxes
 from servers.pusher_service.protocol import PusherConnections
-from servers.socket_writer import ConnectionLost, SocketWriter
+from servers.socket_writer import ConnectionLost, SocketWriter, TextFrame, writer_of
 
 REASON_CHARS_MAX = 100  # a close frame has room for 123 bytes of reason (RFC 6455, section 5.5), and these are ASCII
 
@@ -33,16 +33,16 @@ class SocketEndpoint:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Accept one connection and serve it until either side ends it."""
         await receive()
-        writer = SocketWriter(send)
+        await send({"type": "websocket.accept"})
+        writer = writer_of(scope)
         protocol = QueryParams(scope["query_string"]).get("protocol")
         with suppress(ConnectionLost):
-            await writer.send({"type": "websocket.accept"})
             try:
                 socket_id, greeting = self._connections.open(scope["path_params"]["key"], protocol)
             except ConnectionRejected as rejected:
                 # Accepted first: a browser shows close codes only of connections that were open.
-                await writer.send(text_message(frames.error(rejected.code, str(rejected))))
-                await writer.send(close_message(rejected.code, str(rejected)[:REASON_CHARS_MAX]))
+                await writer.write(TextFrame(frames.error(rejected.code, str(rejected)).encode()))
+                await writer.close(rejected.code, str(rejected)[:REASON_CHARS_MAX])
                 return
             await self._serve(socket_id, greeting, writer, receive)
 
@@ -63,7 +63,7 @@ class SocketEndpoint:
         self._outboxes.add(socket_id, outbox)
         try:
             async with close_timeout:
-                outbox.put(text_message(greeting))
+                outbox.put(TextFrame(greeting.encode()))
                 while (message := await receive())["type"] == "websocket.receive":
                     self._connections.handle_frame(socket_id, message.get("text") or "")
         except TimeoutError:

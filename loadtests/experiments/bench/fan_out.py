@@ -4,11 +4,9 @@ Teaches what the log costs on top of the sending. Ours checks the sender, stores
 only then pushes and acknowledges; the baseline does none of it, and broadcasts the very page that ours would send,
 so both write frames of the same size. The publishers are among the subscribers on both sides.
 
-With one message in flight, every message costs a commit, and every connection a frame of its own. With sixteen, from as
-many publishers, ours puts what was committed together into one page, which the baseline cannot. Both are reported: a
-room is quiet at times, and busy at others.
-
-`--frame-once` (servers.shared_frame) bypasses ASGI for the pushes: measured too, and whether it gains a quarter.
+With one message in flight, every message costs a commit. With sixteen, from as many publishers, ours puts what was
+committed together into one page, which the baseline cannot. Both are reported: a room is quiet at times, and busy at
+others. Ours frames a page once for all its readers (servers.shared_frame), the baseline once for each.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -28,7 +26,6 @@ IN_FLIGHT = 16
 WARM_UP = 20
 LINGER_S = 0.05
 TARGET = Goal(0.8, at_least=True)
-A_QUARTER = Goal(1.25, at_least=True)
 
 
 class Room:
@@ -95,9 +92,9 @@ class Room:
 
 
 @contextmanager
-def ours(subscribers: int, *options: str) -> Iterator[Room]:
+def ours(subscribers: int) -> Iterator[Room]:
     """Run our server, with a room that all have joined."""
-    with chat_server("raw_websocket", *options) as server:
+    with chat_server("raw_websocket") as server:
         with api_client(server.address) as client:
             joins = join_frames(log_in(client, subscribers))
         connections = open_sockets(server.address, "/rooms/room/socket", subscribers, joins)
@@ -138,24 +135,17 @@ def measure(sizes: BenchSizes) -> list[Finding]:
 
 
 def measure_size(repeats: int, size: FanOutSize) -> list[Finding]:
-    """Return one message in flight and several, over the bare server, and what framing once changes."""
-    one, several, framed, gain = Pairs(), Pairs(), Pairs(), Pairs()
+    """Return one message in flight and several, over the bare server."""
+    one, several = Pairs(), Pairs()
     people, bytes_note = size.subscribers, ""
     for _ in range(repeats):
-        with ours(people) as asgi, ours(people, "--frame-once") as framing, baseline(people) as bare:
-            for pairs, first, second, in_flight in (
-                (one, asgi, bare, 1),
-                (framed, framing, bare, 1),
-                (gain, framing, asgi, 1),
-                (several, asgi, bare, IN_FLIGHT),
-            ):
-                legs = (partial(room.deliveries_per_cpu_s, size.messages, in_flight) for room in (first, second))
-                pairs.measure(*(partial(run_leg, (asgi, framing, bare), leg) for leg in legs))
-            bytes_note = f"frames of {asgi.page_bytes} and {bare.page_bytes} bytes"
+        with ours(people) as chat, baseline(people) as bare:
+            for pairs, in_flight in ((one, 1), (several, IN_FLIGHT)):
+                legs = (partial(room.deliveries_per_cpu_s, size.messages, in_flight) for room in (chat, bare))
+                pairs.measure(*(partial(run_leg, (chat, bare), leg) for leg in legs))
+            bytes_note = f"frames of {chat.page_bytes} and {bare.page_bytes} bytes"
     name, over = f"WebSocket fan-out to {people:,}, ", "deliveries per CPU-second over broadcast(): "
     return [
         compared(name + "1 in flight", one, TARGET, f"{over}{one.medians()}; {bytes_note}"),
         compared(name + f"{IN_FLIGHT} in flight", several, TARGET, f"{over}{several.medians()}; committed together"),
-        compared(name + "--frame-once", framed, TARGET, over + framed.medians()),
-        compared(name + "--frame-once", gain, A_QUARTER, "1 in flight, over without"),
     ]

@@ -1,0 +1,124 @@
+"""Frames that many sockets share, written by uvicorn's protocol: to those who keep up, and to those who do not."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from importlib.metadata import version
+from typing import Any
+
+import pytest
+from starlette.applications import Starlette
+from starlette.routing import WebSocketRoute
+from starlette.websockets import WebSocket
+from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
+from websockets.asyncio.client import ClientConnection, connect
+
+from servers.serving import HttpSettings
+from servers.shared_frame import SharedFrameSocket
+from servers.socket_writer import ConnectionLost, SocketWriter, TextFrame, writer_of
+from servers.wire_bytes import WireBytes
+from tests.support.guest import narrow_socket
+from tests.support.listener import DEADLINE_S, serving_in_process
+
+LONG = "x" * 10_000
+
+
+class Sockets:
+    """A listener whose accepted sockets are written to by the test. wire: what has been written."""
+
+    def __init__(self, port: int, wire: WireBytes, accepted: "asyncio.Queue[SocketWriter]") -> None:
+        self.port, self.wire, self._accepted = port, wire, accepted
+
+    async def open(self, **options: Any) -> tuple[ClientConnection, SocketWriter]:
+        """Return both ends of a new connection."""
+        given = {"proxy": None, "ping_interval": None, "close_timeout": 1, **options}
+        return await connect(f"ws://127.0.0.1:{self.port}", **given), await self._accepted.get()
+
+
+@pytest.fixture
+async def sockets() -> AsyncIterator[Sockets]:
+    accepted = asyncio.Queue[SocketWriter]()
+
+    async def endpoint(socket: WebSocket) -> None:
+        await socket.accept()
+        accepted.put_nowait(writer_of(socket.scope))
+        await asyncio.wait_for(anext(socket.iter_text(), None), DEADLINE_S)
+
+    app = Starlette(routes=[WebSocketRoute("/", endpoint)])
+    app.state.wire = WireBytes()
+    async with serving_in_process(app, HttpSettings(deflate=True)) as listener:
+        yield Sockets(listener.port, app.state.wire, accepted)
+
+
+async def received(client: ClientConnection) -> str | bytes:
+    return await asyncio.wait_for(client.recv(), DEADLINE_S)
+
+
+async def fill(writer: SocketWriter) -> int:
+    """Push until the transport takes no more; return how many frames it has taken."""
+    pushed = 0
+    while writer.push(TextFrame(f"{pushed} {LONG}".encode())):
+        pushed += 1
+        await asyncio.sleep(0)
+    return pushed
+
+
+async def test_uvicorn_still_has_what_shared_frame_takes_from_it(sockets: Sockets) -> None:
+    client, writer = await sockets.open()
+    assert isinstance(writer, SharedFrameSocket)
+    changed = f"uvicorn {version('uvicorn')} has changed: compare servers/shared_frame.py with its "
+    changed += f"{WebSocketsSansIOProtocol.__module__}, or go back to the version in constraints.txt. Expected "
+    own = {name for name in vars(SharedFrameSocket) if not name.startswith("_")} - {"handle_connect"}
+    assert not own & set(dir(WebSocketsSansIOProtocol)), f"{changed} no method of its own that is named as ours"
+    assert writer.scope["type"] == "websocket", f"{changed} `scope`, given to the application, to exist already"
+    assert (writer.response.status_code, writer.disconnected) == (101, False), f"{changed} `response`, `disconnected`"
+    assert writer.conn.state.name == "OPEN", f"{changed} `conn`, the protocol of `websockets`"
+    writer.pause_writing()
+    assert not writer.writable.is_set(), f"{changed} `writable` to be cleared while the transport is full"
+    writer.resume_writing()
+    assert writer.writable.is_set(), f"{changed} `writable` to be set while the transport takes bytes"
+    await client.close()
+
+
+async def test_a_frame_is_shared_but_by_those_who_negotiated_compression(sockets: Sockets) -> None:
+    frame, written = TextFrame(LONG.encode()), list[int]()
+    for compression in (None, "deflate"):
+        client, writer = await sockets.open(compression=compression)
+        before = sockets.wire.websocket.sent
+        assert writer.push(frame)
+        written.append(sockets.wire.websocket.sent - before)
+        assert await received(client) == LONG
+        await client.close()
+    assert written[0] == len(frame.whole) > 10 * written[1]
+
+
+async def test_who_does_not_read_is_left_behind_holds_nobody_up_and_gets_the_rest_in_order(sockets: Sockets) -> None:
+    narrow = narrow_socket(f"http://127.0.0.1:{sockets.port}")
+    slow, writer = await sockets.open(sock=narrow, compression=None, max_queue=1)
+    quick, other = await sockets.open()
+    pushed = await fill(writer)
+    assert not writer.push(TextFrame(b"too much"))
+    assert other.push(TextFrame(b"at once"))
+    assert await received(quick) == "at once"
+    cancelled, last = (asyncio.create_task(writer.write(TextFrame(text))) for text in (b"cancelled", b"last"))
+    await asyncio.sleep(0)
+    cancelled.cancel()
+    texts = [str(await received(slow)).partition(" ")[0] for _ in range(pushed + 1)]
+    assert texts == [*map(str, range(pushed)), "last"]
+    await last
+    await writer.close(4000, "over")
+    for client in (slow, quick):
+        await client.close()
+    assert (slow.close_code, slow.close_reason) == (4000, "over")
+
+
+async def test_a_client_that_is_gone_loses_all_and_whoever_waits_learns_of_it(sockets: Sockets) -> None:
+    narrow = narrow_socket(f"http://127.0.0.1:{sockets.port}")
+    client, writer = await sockets.open(sock=narrow, compression=None, max_queue=1)
+    await fill(writer)
+    waiting = asyncio.create_task(writer.drain())
+    await asyncio.sleep(0)
+    client.transport.abort()
+    for wait in (waiting, writer.drain(), writer.write(TextFrame(b"late")), writer.close()):
+        with pytest.raises(ConnectionLost):
+            await asyncio.wait_for(wait, DEADLINE_S)
+    assert not writer.push(TextFrame(b"late"))
