@@ -157,7 +157,7 @@ class DemoController:
 
     def _snapshot(self, window: Window) -> Snapshot:
         lanes = {
-            slug: LaneState(slug in self._on, lane.is_up, window.counts(lane), lane.bill)
+            slug: LaneState(slug in self._on, lane.is_up, window.counts(lane), lane.bill, lane.plan)
             for slug, lane in self._lanes.items()
         }
         return Snapshot(

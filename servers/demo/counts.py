@@ -15,7 +15,7 @@ RESPONSE_S = 5.0
 class Counts(Struct, frozen=True):
     """What has added up so far. Bytes are TCP payload, seen from the browser; published: from the API to the service.
 
-    connections: how many are open now.
+    connections: how many are open now. billed_messages: what a push service of our own counts as its vendor does.
     """
 
     requests: int = 0
@@ -23,6 +23,7 @@ class Counts(Struct, frozen=True):
     up_bytes: int = 0
     down_bytes: int = 0
     published_bytes: int = 0
+    billed_messages: int = 0
     connections: int = 0
 
     def __add__(self, earlier: Self) -> Self:
@@ -82,8 +83,23 @@ def counted(api: Mapping[str, Any], service: Mapping[str, Any] | None) -> Counts
         up_bytes=sum(wire["received"] for wire in wires),
         down_bytes=sum(wire["sent"] for wire in wires),
         published_bytes=sum(service["wire"]["http"].values()) if service else 0,
+        billed_messages=service["billed_messages"] if service else 0,
         connections=api["wire"]["connections_open"] + (service["wire"]["connections_open"] if service else 0),
     )
+
+
+class Plan(Struct, frozen=True):
+    """What the plan of a push service of our own allows, and how many connections it has now."""
+
+    messages_a_day: int
+    connections: int
+    connections_open: int
+
+
+def planned(service: Mapping[str, Any]) -> Plan:
+    """Return the plan that a push service's counters state."""
+    plan = service["plan"]
+    return Plan(plan["messages_a_day"], plan["connections"], service["connections_open"])
 
 
 class Bill(Struct, frozen=True):

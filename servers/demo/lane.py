@@ -11,12 +11,14 @@ from contextlib import ExitStack, suppress
 from pathlib import Path
 from shlex import join
 
-from servers.demo.counts import Bill, Counts, Stats, billed, counted
+from servers.demo.counts import Bill, Counts, Plan, Stats, billed, counted, planned
 from servers.demo.hosts import Host
 from servers.deploy.child_process import LOOPBACK, ChildProcess, lasting_port, python_module, started
 from servers.transports import LOCAL_STAND_IN, RENTED, Transport
 
 ROOM = "demo"
+FREE_PLAN = {"PUSHER_CONNECTIONS": "100", "PUSHER_MESSAGES_A_DAY": "200000"}
+"""The vendor's, for a push service of our own (https://pusher.com/channels/pricing, 2026-05-08)."""
 LEASE_S = 15.0
 """Shorter than usual: a presenter waits this long until a client that was cut off is shown as offline."""
 
@@ -24,7 +26,8 @@ LEASE_S = 15.0
 class Lane:
     """A transport and the processes that serve it.
 
-    counts: what all of them have counted, as last read; bill: what its serverless host has metered, None without one.
+    counts: what all of them have counted, as last read; bill: what its serverless host has metered, None without one;
+    plan: of a push service of our own, None without one.
     page: the origin whose page shows the lane in a frame.
     """
 
@@ -36,7 +39,7 @@ class Lane:
         self.transport = transport
         self.page = ""
         self._web = web
-        self._environment = {"CHAT_SECRET": secret}
+        self._environment = {"CHAT_SECRET": secret, **FREE_PLAN}
         self._host: Host | None = None
         self._store = f"sqlite:///{folder / transport.slug}.db"
         self._port = lasting_port()
@@ -47,6 +50,7 @@ class Lane:
         self._lock = asyncio.Lock()
         self.counts = Counts()
         self.bill: Bill | None = None
+        self.plan: Plan | None = None
 
     @property
     def is_up(self) -> bool:
@@ -103,10 +107,11 @@ class Lane:
         """Read the counters, if the server answers."""
         if running := self._running:
             with suppress(OSError, TimeoutError, ValueError):
-                counts = counted(await self._api.read(), await self._service.read() if self._service else None)
+                api, service = await self._api.read(), await self._service.read() if self._service else None
                 bill = billed(await self._api.fetch("/host/stats")) if self._host else None
                 if running is self._running:
-                    self.counts, self.bill = counts + self._earlier, bill
+                    self.counts, self.bill = counted(api, service) + self._earlier, bill
+                    self.plan = planned(service) if service else None
 
     async def gather(self, people: int) -> None:
         """Have so many scripted users join the room and talk, in place of those who do."""

@@ -4,7 +4,7 @@ from typing import Annotated
 
 from msgspec import Meta, Struct
 
-from servers.demo.counts import Bill, Counts
+from servers.demo.counts import Bill, Counts, Plan
 
 DELAY_MS_MAX = 2000
 PEOPLE_MAX = 5
@@ -114,6 +114,7 @@ class LaneState(Struct, frozen=True):
     is_up: bool
     counts: Counts
     bill: Bill | None
+    plan: Plan | None
 
 
 class Snapshot(Struct, frozen=True):

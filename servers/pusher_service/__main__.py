@@ -41,8 +41,12 @@ def main(
     host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=0, max=65535, help="Port to listen on; 0 takes a free one.")] = 0,
     webhook: Annotated[str, typer.Option(help="URL that is told what happens on the channels.")] = "",
-    connections: Annotated[int, typer.Option(min=1, help="The plan's connections.")] = Limits().connections_max,
-    messages_a_day: Annotated[int, typer.Option(min=0, help="The plan's messages a day; 0: no limit.")] = 0,
+    connections: Annotated[
+        int, typer.Option(envvar="PUSHER_CONNECTIONS", min=1, help="The plan's connections.")
+    ] = Limits().connections_max,
+    messages_a_day: Annotated[
+        int, typer.Option(envvar="PUSHER_MESSAGES_A_DAY", min=0, help="The plan's messages a day; 0: no limit.")
+    ] = 0,
     attached: Annotated[bool, typer.Option("--attached", help="Stop when standard input closes.")] = False,
     activity_timeout_s: Annotated[int, typer.Option(min=1, help="Silence after which a client is pinged.")] = 120,
     pong_wait_s: Annotated[float, typer.Option(min=0.1, help="How long a pinged client has to answer.")] = 30.0,

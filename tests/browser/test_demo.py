@@ -95,6 +95,9 @@ def test_two_windows_see_each_other_type_write_read_and_leave_and_count_apart(op
         expect(ada.room(slug, "#messages li small").last).to_have_attribute("aria-label", "read by 1")
         expect(ada.card(slug).locator(".latest span")).to_have_text("all 1 seen")
         assert bob.figure(slug, "median") == "\N{EN DASH}"
+    plans = ada.page.locator("[data-figure=plan]:visible")
+    expect(plans).to_have_text([re.compile(r"^\d+ of 200,000 messages, 2 of 100 connections$")])
+    expect(plans).not_to_have_text(re.compile("^[012] of"))  # one message is published once, and received twice
     requests = int(ada.figure("long_polling", "requests"))
     bob.press("Count from zero")
     expect(bob.card("raw_websocket").locator("[data-figure=bytes]")).to_have_text("0 B")

@@ -15,6 +15,9 @@ STEP_MS = 60_000
 """Steps of the tour wait for each other, and some move every server to another host."""
 
 SEEN_MS = 30_000
+SCREEN = {"width": 1280, "height": 900}
+"""With every lane's frame in sight: a browser draws no frame that is out of it."""
+
 NETWORK = ("Failed to load resource", "WebSocket connection to")
 """How a browser itself reports a lost connection; a page cannot prevent that."""
 
@@ -30,7 +33,7 @@ class Window:
     """errors: what its console reported. hosts: where it sent requests. paths: those that it requested, by port."""
 
     def __init__(self, browser: Browser, address: str, name: str = "", query: str = "", **settings: object) -> None:
-        self.page: Page = browser.new_page(**settings)  # type: ignore[arg-type]
+        self.page: Page = browser.new_page(**{"viewport": SCREEN, **settings})  # type: ignore[arg-type]
         self.page.set_default_timeout(SEEN_MS)
         self.errors: list[str] = []
         self.hosts: set[str] = set()

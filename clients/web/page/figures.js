@@ -24,6 +24,14 @@ const FIGURES = {
   ],
   cold_starts: ["cold starts", "processes started because none was free", billed("cold_starts")],
   cuts: ["cut", "calls, answers and lines ended at the host's limit", billed("cuts")],
+  plan: [
+    "of a day's free plan: ",
+    "as the vendor counts: each publish, each query and each delivery is a message",
+    ({ counts, plan }) =>
+      plan &&
+      `${whole(counts.billed_messages)} of ${whole(plan.messages_a_day)} messages, ` +
+        `${plan.connections_open} of ${plan.connections} connections`,
+  ],
 };
 const PUBLISHED = "TCP payload between the API and the push service, beside what browsers exchange with both";
 

@@ -54,8 +54,8 @@ export class Lane {
   }
 
   /** Take over the server's state, and after how many seconds its host ends every call, if it does. */
-  update({ counts, is_up: isUp, bill }, limitS) {
-    Object.assign(this, { counts, bill });
+  update({ counts, is_up: isUp, bill, plan }, limitS) {
+    Object.assign(this, { counts, bill, plan });
     if (this.hasJoined) this.post({ kind: "limit", s: limitS });
     this.card.classList.toggle("is-down", !isUp);
   }
