@@ -16,10 +16,9 @@ from loadtests.compare import compare_in_full, compare_transports
 from loadtests.experiments.calibration.command import SLUGS as CALIBRATED
 from loadtests.experiments.calibration.command import calibrate as run_calibration
 from loadtests.experiments.capture.command import capture as run_capture
-from loadtests.experiments.deployments import command as deployments_command
-from loadtests.experiments.hosted.command import QUICK as QUICK_HOSTED
-from loadtests.experiments.hosted.command import HostedPlan, measure_hosts
-from loadtests.experiments.shared_store.command import QUICK, SharedStorePlan, measure_shared_store
+from loadtests.experiments.deployments.command import measure_deployments
+from loadtests.experiments.hosted.command import measure_hosts
+from loadtests.experiments.shared_store.command import measure_shared_store
 from loadtests.harness.provisioned_store import EMBEDDED, SHARED, StoreChoice
 from loadtests.reports.report import print_scenarios
 from loadtests.reports.run_folder import AnotherRun
@@ -174,14 +173,13 @@ def capture(out: RecordFolder = Path("results")) -> None:
 @app.command("shared_store")
 def shared_store(out: RecordFolder = Path("results"), quick: Quick = False) -> None:
     """Measure what a shared store, a second worker and the delay between the two cost; takes about ten minutes."""
-    raise typer.Exit(measure_shared_store(QUICK if quick else SharedStorePlan(), out))
+    raise typer.Exit(measure_shared_store(out, quick))
 
 
 @app.command()
 def deployments(out: RecordFolder = Path("results"), quick: Quick = False) -> None:
     """Measure the three deployments as they stand, each under the same small load; takes about eight minutes."""
-    scenario = deployments_command.QUICK if quick else deployments_command.FULL
-    raise typer.Exit(deployments_command.measure_deployments(scenario, out))
+    raise typer.Exit(measure_deployments(out, quick))
 
 
 @app.command()
@@ -191,7 +189,7 @@ def hosted(transport: Slugs = None, out: RecordFolder = Path("results"), quick: 
         chosen = choose_transports(transport or [], OurServers())
     except ValueError as error:
         raise typer.BadParameter(str(error)) from None
-    raise typer.Exit(measure_hosts(QUICK_HOSTED if quick else HostedPlan(), out, chosen))
+    raise typer.Exit(measure_hosts(out, quick, chosen))
 
 
 if __name__ == "__main__":

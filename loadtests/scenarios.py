@@ -92,15 +92,21 @@ class Scenario:
         )
 
 
-def _scenario(row: dict[str, Any]) -> Scenario:
-    loads = tuple(Workload(**load) for load in row.pop("workloads"))
-    return Scenario(workloads=loads, fixed=frozenset(row.pop("fixed", ())), **row)
+def _scenario(row: Mapping[str, Any]) -> Scenario:
+    loads = tuple(Workload(**load) for load in row["workloads"])
+    return Scenario(**{**row, "workloads": loads, "fixed": frozenset(row.get("fixed", ()))})
 
 
 SCENARIOS = tuple(map(_scenario, _LISTED["scenario"]))
 CONVERSATION, *_ = SCENARIOS
 PREVIEW = _scenario(_LISTED["preview"])
 """What `--quick` runs in place of a scenario: all transports in less than a minute."""
+
+
+def experiment(name: str, quick: bool = False) -> Scenario:
+    """Return the load of an experiment, or its small one."""
+    row = _LISTED["experiment"][name]
+    return _scenario({"name": name, "question": row["question"], **row["quick" if quick else "full"]})
 
 
 def find(name: str) -> Scenario:

@@ -12,11 +12,11 @@ from clients.inbox import Inbox
 from loadtests.accounts.rows import OPENING, Received, Reconnection, Request, Sent, Session, Window
 from loadtests.accounts.samples import Samples
 from loadtests.experiments.hosted.accounts import METERED, Bill, Row, row_of
-from loadtests.experiments.hosted.command import HOSTS, QUICK, HostedPlan, measure_hosts
+from loadtests.experiments.hosted.command import HOSTS, measure_hosts, steps
 from loadtests.experiments.hosted.connection_timeline import timeline_of
 from loadtests.plan.workload import Workload
 from loadtests.reports.trials import as_json, one_line
-from loadtests.scenarios import Planned
+from loadtests.scenarios import Planned, experiment
 from loadtests.users.delivery_recorder import DeliveryRecorder
 from results.schema import HOSTED, HOSTED_FILE, TIMELINE
 from servers.core.wire import Cursor
@@ -38,11 +38,11 @@ def row(noted: Samples, slug: str = "short_polling", before: Bill | None = None,
 
 
 def test_every_transport_is_tried_on_every_host_under_one_load() -> None:
-    steps = HostedPlan().steps(TRANSPORTS)
-    pairs = [(planned.transport, host) for planned, host in steps]
+    planned = steps(experiment("hosted"), HOSTS, TRANSPORTS)
+    pairs = [(step.transport, host) for step, host in planned]
     assert Counter(pairs) == Counter({(each, host): 1 for each in TRANSPORTS for host in HOSTS})
-    assert steps != sorted(steps, key=lambda step: step[1].name)
-    assert [load.lines_break for load in {planned.workload for planned, _ in steps}] == [1]
+    assert planned != sorted(planned, key=lambda step: step[1].name)
+    assert [load.lines_break for load in {step.workload for step, _ in planned}] == [1]
 
 
 def test_the_hosts_counts_are_those_of_the_window_and_its_cold_starts_those_of_the_whole_run() -> None:
@@ -159,14 +159,15 @@ def test_a_record_has_a_line_for_each_row_and_no_number_that_json_lacks() -> Non
 @pytest.mark.process
 @pytest.mark.xdist_group("measuring")
 def test_a_socket_is_measured_while_the_host_cuts_it_and_everything_adds_up(tmp_path: Path) -> None:
-    assert measure_hosts(QUICK, tmp_path, [SOCKETS]) == 0
+    assert measure_hosts(tmp_path, quick=True, transports=[SOCKETS]) == 0
+    (load,) = experiment("hosted", quick=True).workloads
     made = json.loads((tmp_path / HOSTED_FILE).read_text())
     (figures,) = made["hosted"]
     assert list(figures) == [column.name for column in HOSTED]
     assert (figures["transport"], figures["host"], figures["max_duration_s"]) == (SOCKETS.slug, "fluid-2026, 2 s", 2.0)
-    assert figures["connected"] == figures["users"] == QUICK.load.users
+    assert figures["connected"] == figures["users"] == load.users
     assert figures["trials"] >= 1
-    assert figures["expected"] == figures["delivered"] == QUICK.load.users * figures["messages"] > 0
+    assert figures["expected"] == figures["delivered"] == load.users * figures["messages"] > 0
     assert (figures["lost"], figures["duplicates"], figures["out_of_order"], figures["send_failures"]) == (0, 0, 0, 0)
     assert "not back" not in figures["reason"], "the generator did not wait for all returns"
     assert min(figures["cut_sockets"], figures["reconnects"], figures["cold_starts_before"]) > 0

@@ -13,13 +13,14 @@ from hypothesis import strategies as st
 
 from clients.inbox import Inbox
 from loadtests.compare import FAILED
-from loadtests.experiments.deployments.command import FULL, trials
+from loadtests.experiments.deployments.command import trials
 from loadtests.harness.children import NotMeasured
 from loadtests.harness.cores import Cores
 from loadtests.harness.server_probe import Probe, Server
 from loadtests.plan.workload import Workload
 from loadtests.reports import report
 from loadtests.reports.trials import ATTEMPTS_MAX, WRONG, Row, Trial, keep, repeat_if_lagging
+from loadtests.scenarios import experiment
 from loadtests.targets.nchan import server as nchan
 from loadtests.targets.nchan.nchan_session import START, empty_page, of_headers, page_of_frame, to_message_id, to_seq
 from loadtests.targets.other_server import OtherServer
@@ -71,7 +72,7 @@ def test_each_deployment_has_a_row_in_which_nothing_is_lost(tmp_path: Path) -> N
 def test_the_record_holds_each_deployment_as_often_as_was_planned_in_another_order_each_time() -> None:
     made = json.loads((ROOT / "results" / "reference" / DEPLOYMENTS_FILE).read_text())
     assert not made["partial"]
-    planned = [tuple(trial.key.values()) for trial in trials(FULL, ANYWHERE)]
+    planned = [tuple(trial.key.values()) for trial in trials(experiment("deployments"), ANYWHERE)]
     assert [(row["deployment"], row["transport"], row["repeat"]) for row in made["deployments"]] == planned
     names = [name for name, *_ in planned]
     orders = {tuple(names[start : start + len(DEPLOYMENTS)]) for start in range(0, len(names), len(DEPLOYMENTS))}

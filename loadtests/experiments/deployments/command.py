@@ -6,7 +6,6 @@ distances, and what real hosts share with other customers, are in none of the fi
 """
 
 from collections.abc import Iterator
-from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from random import Random
@@ -14,9 +13,8 @@ from random import Random
 from loadtests.harness.cores import Cores, choose
 from loadtests.harness.manifest import describe
 from loadtests.harness.measurement import measure
-from loadtests.plan.workload import Workload
 from loadtests.reports.trials import Row, Trial, keep, row_of
-from loadtests.scenarios import Planned, Scenario
+from loadtests.scenarios import Planned, Scenario, experiment
 from loadtests.targets.target import DeployedServers
 from results import schema
 from servers.deploy.deployments import DEPLOYMENTS, Deployment
@@ -25,16 +23,10 @@ from servers.transports import find
 TABLE = "deployments"
 
 
-LOAD = Workload(users=20, room_size=10, rate_per_s=0.2, measured_s=20.0)
-QUESTION = "How long does a message take on each deployment, and what does each delivery cost?"
-FULL = Scenario(TABLE, QUESTION, (LOAD,), repeats=5)
-QUICK = Scenario(TABLE, QUESTION, (replace(LOAD, rate_per_s=1.0, measured_s=2.0),), repeats=1)
-
-
-def measure_deployments(scenario: Scenario, out: Path) -> int:
+def measure_deployments(out: Path, quick: bool) -> int:
     """Measure, write and report; return the exit status: 1 if anything does not add up, or was not measured."""
-    cores, slugs = choose(), sorted({deployment.transport for deployment in DEPLOYMENTS})
-    record = describe([scenario], slugs, cores)
+    scenario, cores = experiment(TABLE, quick), choose()
+    record = describe([scenario], sorted({deployment.transport for deployment in DEPLOYMENTS}), cores)
     return keep(trials(scenario, cores), record, {TABLE: schema.DEPLOYMENTS}, out / schema.DEPLOYMENTS_FILE, cores)
 
 

@@ -12,7 +12,7 @@ coordinator gives up; what that cost the host stands in the row like anything el
 """
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -34,9 +34,9 @@ from loadtests.harness.manifest import describe
 from loadtests.harness.provisioned_store import StoreChoice, provisioned
 from loadtests.harness.server_counters import RESPONSE_S
 from loadtests.harness.server_probe import READY_S, Server
-from loadtests.plan.workload import HOLD_S, LEASE_S, Workload
+from loadtests.plan.workload import HOLD_S, LEASE_S
 from loadtests.reports.trials import Trial, keep
-from loadtests.scenarios import Planned, Scenario
+from loadtests.scenarios import Planned, Scenario, experiment
 from loadtests.targets.target import OurServers
 from results.schema import HOSTED, HOSTED_FILE, TIMELINE, Column
 from servers.deploy.child_process import TICK_S, python_module
@@ -46,11 +46,6 @@ INSTANCES_MAX = 10
 DIGITS = 4
 STORE = "redis"
 TABLES: dict[str, tuple[Column, ...]] = {"hosted": HOSTED, "timeline": TIMELINE}
-LOAD = Workload(users=8, room_size=8, rate_per_s=0.03, measured_s=55.0, joins_per_s=0.8, lines_break=1)
-"""One room, and users who reconnect when they are cut."""
-QUICK_LOAD = Workload(
-    users=4, room_size=4, rate_per_s=0.5, measured_s=6.0, joins_per_s=20.0, poll_interval_s=0.5, lines_break=1
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,38 +71,26 @@ class Host:
 
 
 HOSTS = (Host("classic-hobby"), Host("classic-pro"), Host("fluid-2026"), Host("fluid-2026", 10.0))
+QUICK_HOSTS = (Host("fluid-2026", 2.0),)
 
 
-@dataclass(frozen=True, slots=True)
-class HostedPlan:
-    """The hosts, and the load on each."""
-
-    load: Workload = LOAD
-    hosts: tuple[Host, ...] = HOSTS
-
-    @property
-    def scenario(self) -> Scenario:
-        return Scenario("hosted", "What does a serverless host do to each transport?", (self.load,), repeats=1)
-
-    def steps(self, transports: Sequence[Transport]) -> list[tuple[Planned, Host]]:
-        """Return the measurement of every transport on every host, in random order."""
-        steps = [(planned, host) for planned in self.scenario.planned(transports) for host in self.hosts]
-        return Random("order").sample(steps, len(steps))
+def steps(scenario: Scenario, hosts: Sequence[Host], transports: Sequence[Transport]) -> list[tuple[Planned, Host]]:
+    """Return the measurement of every transport on every host, in random order."""
+    steps = [(planned, host) for planned in scenario.planned(transports) for host in hosts]
+    return Random("order").sample(steps, len(steps))
 
 
-QUICK = HostedPlan(QUICK_LOAD, (Host("fluid-2026", 2.0),))
-
-
-def measure_hosts(plan: HostedPlan, out: Path, transports: Sequence[Transport] = TRANSPORTS) -> int:
+def measure_hosts(out: Path, quick: bool, transports: Sequence[Transport] = TRANSPORTS) -> int:
     """Measure, write and report; return the exit status: 1 if anything does not add up, or was not measured."""
-    cores = choose()
-    record = describe([plan.scenario], [row.slug for row in transports], cores) | {"hosts": {}}
-    return keep(_trials(plan, transports, cores, record), record, TABLES, out / HOSTED_FILE, cores)
+    scenario, cores = experiment("hosted", quick), choose()
+    record = describe([scenario], [row.slug for row in transports], cores) | {"hosts": {}}
+    planned = steps(scenario, QUICK_HOSTS if quick else HOSTS, transports)
+    return keep(_trials(planned, cores, record), record, TABLES, out / HOSTED_FILE, cores)
 
 
-def _trials(plan: HostedPlan, transports: Sequence[Transport], cores: Cores, record: dict[str, Any]) -> Iterator[Trial]:
+def _trials(steps: Iterable[tuple[Planned, Host]], cores: Cores, record: dict[str, Any]) -> Iterator[Trial]:
     """Yield each measurement, which adds to the record its host's limits and its first user's timeline."""
-    for planned, host in plan.steps(transports):
+    for planned, host in steps:
         key: Row = {"transport": planned.transport.slug, "host": host.name}
         yield Trial("hosted", key, partial(_measure, planned, host, cores, key, record))
 

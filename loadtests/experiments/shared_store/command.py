@@ -7,7 +7,6 @@ that with a second worker. Each repeat has an order of its own, so that no store
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from random import Random
@@ -19,43 +18,16 @@ from loadtests.harness.cores import Cores, choose
 from loadtests.harness.manifest import describe
 from loadtests.harness.measurement import measure
 from loadtests.harness.provisioned_store import EMBEDDED, SHARED, StoreChoice
-from loadtests.plan.workload import Workload
 from loadtests.reports.trials import Row, Trial, keep, row_of
-from loadtests.scenarios import Planned, Scenario
+from loadtests.scenarios import Planned, Scenario, experiment
 from loadtests.targets.target import OurServers
 from results.schema import APPENDS, CROSS_PROCESS, LOADS, SHARED_STORE_FILE, Column
 from servers.transports import TRANSPORTS, Transport
 
 STORES = (StoreChoice(), *(StoreChoice(store, workers) for store in SHARED for workers in (1, 2)))
 APPENDED = (NONE, EMBEDDED, *SHARED)
+APPENDS_FULL, APPENDS_QUICK = 500, 50  # by one sender, after a tenth as many to warm up
 TABLES: dict[str, tuple[Column, ...]] = {"loads": LOADS, "cross_process": CROSS_PROCESS, "appends": APPENDS}
-
-
-@dataclass(frozen=True, slots=True)
-class SharedStorePlan:
-    """How much is measured. window_s: of each load; appends: by one sender, after a tenth as many to warm up."""
-
-    repeats: int = 3
-    window_s: float = 2.0
-    poll_s: float = 0.5
-    appends: int = 500
-
-    @property
-    def served(self) -> Scenario:
-        """The load under which the cost of a delivery is measured."""
-        load = Workload(rate_per_s=1.0, measured_s=self.window_s, poll_interval_s=self.poll_s)
-        question = "What does a delivery cost over a shared store, and with a second worker?"
-        return Scenario("served", question, (load,), repeats=self.repeats)
-
-    @property
-    def cross_process(self) -> Scenario:
-        """The load for the delay between processes: rooms of four, so that a fan-out takes little time."""
-        load = Workload(users=8, room_size=4, rate_per_s=10.0, measured_s=self.window_s, poll_interval_s=self.poll_s)
-        question = "How much later does a message reach users whom another process serves?"
-        return Scenario("hop", question, (load,), repeats=self.repeats)
-
-
-QUICK = SharedStorePlan(repeats=1, window_s=1.0, appends=50)
 
 
 class Step(NamedTuple):
@@ -73,28 +45,31 @@ def steps(transports: Sequence[Transport], repeat: int) -> Iterator[Step]:
     yield from Random(f"order {repeat}").sample(all_steps, len(all_steps))
 
 
-def measure_shared_store(plan: SharedStorePlan, out: Path) -> int:
+def measure_shared_store(out: Path, quick: bool) -> int:
     """Measure, write and report; return the exit status: 1 if anything does not add up, or was not measured."""
     cores, engines = choose(), dict[str, str]()
-    record: dict[str, Any] = describe([plan.served, plan.cross_process], [row.slug for row in TRANSPORTS], cores)
+    scenarios = experiment("served", quick), experiment("hop", quick)
+    record: dict[str, Any] = describe(scenarios, [row.slug for row in TRANSPORTS], cores)
     record["engines"] = engines
-    return keep(_trials(plan, engines, cores), record, TABLES, out / SHARED_STORE_FILE, cores)
+    trials = _trials(*scenarios, APPENDS_QUICK if quick else APPENDS_FULL, engines, cores)
+    return keep(trials, record, TABLES, out / SHARED_STORE_FILE, cores)
 
 
-def _trials(plan: SharedStorePlan, engines: dict[str, str], cores: Cores) -> Iterator[Trial]:
+def _trials(served: Scenario, hop: Scenario, appends: int, engines: dict[str, str], cores: Cores) -> Iterator[Trial]:
     """Yield each measurement. engines: is given their versions."""
-    for repeat in range(plan.repeats):
+    for repeat in range(served.repeats):
         for transport, store, cross_process in steps(TRANSPORTS, repeat):
             key: Row = {"transport": transport.slug, "store": store.scheme, "repeat": repeat}
+            (planned,) = (hop if cross_process else served).planned([transport], repeat)
             if cross_process:
-                load = plan.cross_process.workloads[0].seeded(repeat)
-                yield Trial("cross_process", key, partial(measure_cross_process, transport, store, load, cores))
+                measure_hop = partial(measure_cross_process, transport, store, planned.workload, cores)
+                yield Trial("cross_process", key, measure_hop)
             else:
-                (planned,) = plan.served.planned([transport], repeat)
                 yield Trial("loads", key, partial(_served, planned, store, engines, cores))
         for scheme in APPENDED:
-            measure_store = partial(measure_appends, scheme, plan.appends, cores)
-            yield Trial("appends", {"store": scheme, "repeat": repeat}, measure_store)
+            yield Trial(
+                "appends", {"store": scheme, "repeat": repeat}, partial(measure_appends, scheme, appends, cores)
+            )
 
 
 def _served(planned: Planned, store: StoreChoice, engines: dict[str, str], cores: Cores) -> Row:
