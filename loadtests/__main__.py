@@ -117,18 +117,12 @@ def compare(
     target: Annotated[
         str, typer.Option(help=f"Measure somebody else's server in place of ours: {', '.join(OTHER_SERVERS)}.")
     ] = "",
-    against: Annotated[
-        str, typer.Option(help="Address of that server, if it runs already; if none, one is started here.")
-    ] = "",
-    pid: Annotated[
-        list[int] | None, typer.Option(help="Its process, to have its CPU time and memory read; repeat for several.")
-    ] = None,
 ) -> None:
     """Compare the transports under the same load, one after the other; by default about 40 seconds each."""
     given = {"users": users, "room_size": room_size, "rate_per_s": rate, "measured_s": seconds, "seed": seed}
     changes = {name: value for name, value in {**given, "poll_interval_s": poll}.items() if value is not None}
     try:
-        measured = choose_target(target, against, pid or [], deployment, StoreChoice(store, workers))
+        measured = choose_target(target, deployment, StoreChoice(store, workers))
         chosen = choose_transports(transport or [], measured)
         loads = [with_changes(row, changes) for row in choose_scenarios(scenario, full, quick)]
         check_loads(loads, chosen, measured, generators)

@@ -11,7 +11,7 @@ from typing import Any
 from loadtests.harness.provisioned_store import DEFAULT_STORE, StoreChoice
 from loadtests.scenarios import CONVERSATION, PREVIEW, SCENARIOS, Scenario
 from loadtests.scenarios import find as find_scenario
-from loadtests.targets.other_server import OTHER_SERVERS, OtherServer
+from loadtests.targets.other_server import OtherServer
 from loadtests.targets.target import DeployedServers, OurServers, Target
 from servers.deploy import deployments
 from servers.transports import Transport, find
@@ -20,10 +20,8 @@ OPTIONS = {"rate_per_s": "rate", "measured_s": "seconds", "poll_interval_s": "po
 """The options of the command line whose names differ from the field that they set."""
 
 
-def choose_target(target: str, against: str, pids: Sequence[int], deployment: str, store: StoreChoice) -> Target:
+def choose_target(target: str, deployment: str, store: StoreChoice) -> Target:
     """Return what is to be measured: a server of somebody else, a deployment, or our own servers if none is named."""
-    if (against or pids) and not target:
-        raise ValueError(f"--against and --pid need --target: one of {', '.join(OTHER_SERVERS)}")
     if deployment and target:
         raise ValueError("--deployment is of our own servers: leave it out with --target")
     if target and store != DEFAULT_STORE:
@@ -37,7 +35,7 @@ def choose_target(target: str, against: str, pids: Sequence[int], deployment: st
         )
     if deployment:
         return DeployedServers(deployments.find(deployment))
-    return OtherServer(target, against.rstrip("/"), tuple(pids)) if target else OurServers(store=store)
+    return OtherServer(target) if target else OurServers(store=store)
 
 
 def choose_transports(slugs: Sequence[str], target: Target) -> list[Transport]:

@@ -6,7 +6,7 @@ transport that it offers, and a `server` module that starts it and reads its cou
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from importlib import import_module
 from pathlib import Path
@@ -27,15 +27,9 @@ OTHER_SERVERS = tuple(sorted(path.parent.name for path in FOLDER.glob("*/server.
 
 @dataclass(frozen=True, slots=True)
 class OtherServer:
-    """The server of one folder; raises ValueError if there is none of that name.
-
-    address: of a server that runs already, which is then neither pinned nor ended; empty: one is started, as ours are.
-    pids: the processes of a running server, if their CPU time and memory are to be read; their children are found.
-    """
+    """The server of one folder, started as ours are; raises ValueError if there is none of that name."""
 
     name: str
-    address: str = ""
-    pids: tuple[int, ...] = ()
 
     def __post_init__(self) -> None:
         if self.name not in OTHER_SERVERS:
@@ -66,10 +60,9 @@ class OtherServer:
         """Run the server until the block ends; raises NotMeasured, saying what to do, if that cannot be."""
         if workload.one_way_delay_s or workload.restart_at_s:
             raise NotMeasured("another server is neither moved away nor restarted here")
-        started = self._module.running_server(cores.servers, folder / f"{self.name}.log")
-        with nullcontext((self.address, self.pids)) if self.address else started as (address, pids):
+        with self._module.running_server(cores.servers, folder / f"{self.name}.log") as (address, pid):
             settings = {"target": self.name, **self._module.settings(address)}
-            server = Server(address, "", {f"process {number}": pid for number, pid in enumerate(pids)}, settings)
+            server = Server(address, "", {"process": pid}, settings)
             yield FixedServer(server), ClientAddresses(address)
 
     def locust_file(self, slug: str) -> Path:

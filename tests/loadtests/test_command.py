@@ -84,7 +84,6 @@ def test_rooms_shrink_until_a_crowd_fills_them_unless_everybody_would_be_alone(u
         (["--store", "mysql"], "--store mysql: expected sqlite, redis, postgresql"),
         (["--store", "sqlite:///chat.db"], "--store sqlite:///chat.db: expected sqlite, redis, postgresql"),
         (["--store", "redis", "--target", "nchan"], "leave them out with --target"),
-        (["--against", "http://127.0.0.1:1"], "--against and --pid need --target: one of nchan"),
         (["--target", "morse"], "unknown target 'morse'"),
         (["--target", "nchan", "--transport", "pusher_adapter"], "nchan has no pusher_adapter"),
         (["--deployment", "on-the-moon"], "expected one of pusher-and-serverless, separate-websocket-server, single"),

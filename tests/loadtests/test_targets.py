@@ -124,19 +124,10 @@ def test_the_name_of_a_target_is_in_every_label() -> None:
     assert labels == ["Short polling (nchan)", "Long polling (nchan)", "Raw WebSocket (nchan)"]
 
 
-@pytest.mark.parametrize(
-    ("against", "reason"),
-    [
-        ("", "not installed.*apt-get install nginx libnginx-mod-nchan"),
-        ("http://127.0.0.1:1", r"does not answer(.|\n)*nginx -p"),
-    ],
-)
-def test_what_is_missing_is_named_with_what_installs_or_starts_it(
-    against: str, reason: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_what_is_missing_is_named_with_what_installs_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(nchan, "MODULE", tmp_path / "absent.so")
-    target = OtherServer("nchan", against).serving(TRANSPORTS[0], Workload(), ANYWHERE, tmp_path, lambda: None)
-    with pytest.raises(NotMeasured, match=reason), target:
+    target = OtherServer("nchan").serving(TRANSPORTS[0], Workload(), ANYWHERE, tmp_path, lambda: None)
+    with pytest.raises(NotMeasured, match=r"not installed.*apt-get install nginx libnginx-mod-nchan"), target:
         pass
 
 
