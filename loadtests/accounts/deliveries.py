@@ -69,21 +69,27 @@ def resolved(samples: Samples) -> list[Sent]:
     for event in sorted(samples.log(), key=lambda event: event.seq):
         if KINDS[event.kind] is Kind.PRESENCE and (event.room, event.seq) not in acknowledged:
             presence[event.room, event.sender].append(event.seq)
-    left: dict[int, int] = {}
-    return [
-        _resolve(row, presence[row.room, row.sender], left) if KINDS[row.kind] is Kind.PRESENCE else row
-        for row in actions
-    ]
+    found, left = [], dict[int, int]()  # left: after which event those users left who are away
+    for row in actions:
+        seqs = presence[row.room, row.sender]
+        if KINDS[row.kind] is not Kind.PRESENCE:
+            found.append(row)
+        elif row.sender in left:
+            found.append(_resolved_join(row, seqs, left.pop(row.sender)))
+        else:
+            found.append(leave := _resolved_leave(row, seqs))
+            left[row.sender] = leave.seq or -row.seq
+    return found
 
 
-def _resolve(row: Sent, seqs: Sequence[int], left: dict[int, int]) -> Sent:
-    """Return a join or a leave with its seq. left: after which event the users who are away left; kept up to date."""
-    if row.sender in left:
-        since = left.pop(row.sender)
-        return row._replace(seq=max((seq for seq in seqs if since < seq <= -row.seq), default=0))
-    seq = row.seq if row.seq > 0 else min((seq for seq in seqs if seq > -row.seq), default=0)
-    left[row.sender] = seq or -row.seq
-    return row._replace(seq=seq)
+def _resolved_leave(row: Sent, seqs: Sequence[int]) -> Sent:
+    """Return a leave with its seq: the one that was acknowledged, or the next after the last event that was read."""
+    return row if row.seq > 0 else row._replace(seq=min((seq for seq in seqs if seq > -row.seq), default=0))
+
+
+def _resolved_join(row: Sent, seqs: Sequence[int], left: int) -> Sent:
+    """Return a join with its seq: the last one between the user's leave and the head at which the session began."""
+    return row._replace(seq=max((seq for seq in seqs if left < seq <= -row.seq), default=0))
 
 
 def deliveries(key: Key, samples: Samples, actions: Sequence[Sent]) -> Iterator[Delivery]:

@@ -7,6 +7,7 @@ between several processes on one machine, since they share a clock. Pure.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import isnan
 
 from loadtests.accounts.accounting import Account
 from loadtests.accounts.samples import Samples, merged
@@ -117,9 +118,9 @@ def summarise(
 
 def _ms(latency_s: float) -> str:
     """Return milliseconds with three digits; a dash where nothing was timed."""
-    latency_ms = 1000 * latency_s
-    if latency_ms != latency_ms:
+    if isnan(latency_s):
         return "-"
+    latency_ms = 1000 * latency_s
     return f"{latency_ms:,.{1 if latency_ms < 100 else 0}f}"
 
 

@@ -77,17 +77,21 @@ def tally(key: Key, samples: Samples) -> Tally:
 
 
 def departures(samples: Samples, everything: Iterable[Sent]) -> list[Departure]:
-    """Return the departures whose event is known. everything: all resolved actions."""
+    """Return the departures whose event is known. everything: all resolved actions.
+
+    Everybody has joined before the load begins. So of a user's joins and leaves the first is a leave, which ends the
+    user's first session, and they alternate.
+    """
     presence: defaultdict[int, list[Sent]] = defaultdict(list)
     for row in everything:
         if KINDS[row.kind] is Kind.PRESENCE:
             presence[row.sender].append(row)
-    left = {(user, number): row.seq for user, rows in presence.items() for number, row in enumerate(rows[::2])}
-    return [
-        Departure(session.room, session.end, gone)
-        for session in samples.sessions
-        if session.end != TO_THE_END and (gone := left.get((session.user, session.number), 0))
-    ]
+    found = []
+    for session in samples.sessions:
+        leaves = presence[session.user][::2]
+        if session.end != TO_THE_END and session.number < len(leaves) and leaves[session.number].seq:
+            found.append(Departure(session.room, session.end, leaves[session.number].seq))
+    return found
 
 
 def count_kinds(

@@ -11,9 +11,12 @@ from math import isnan
 from statistics import quantiles
 from typing import NamedTuple
 
-SUSPECT_S = 0.005
-VOID_S = 0.020
+SUSPECT_S, VOID_S = 0.005, 0.020
+"""Lags of the generator at p99, in s. The first is its error in trials with known delays, of a generator that kept up;
+beyond the second, what it adds is larger than most latencies of a push."""
+
 BEHIND_S = 0.5
+"""How late a sender may be: beyond it, the load is another one than the schedule's."""
 
 
 class Status(StrEnum):

@@ -14,7 +14,10 @@ from loadtests.plan.workload import Workload
 from servers.core.wire import Kind
 
 TYPING_S = (1.0, 3.0)
+"""For how long somebody types, uniformly: around a poll interval, so that some notices end before they are seen."""
+
 ABSENT_S = (1.0, 3.0)
+"""For how long somebody is away: short, so that a window has many joins and leaves."""
 
 
 class ScheduledAction(NamedTuple):

@@ -9,6 +9,7 @@ import json
 import os
 import signal
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from math import isnan
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -91,7 +92,10 @@ def as_json(record: Mapping[str, Any], tables: Collection[str]) -> str:
     facts = {name: fact for name, fact in record.items() if name not in tables}
     head = json.dumps(facts, indent=2, ensure_ascii=False).removesuffix("\n}")
     for name in tables:
-        without_nan = ({key: None if value != value else value for key, value in row.items()} for row in record[name])
+        without_nan = (
+            {key: None if isinstance(value, float) and isnan(value) else value for key, value in row.items()}
+            for row in record[name]
+        )
         lines = ",\n".join(f"    {json.dumps(row, allow_nan=False)}" for row in without_nan)
         head += f',\n  "{name}": [\n{lines}\n  ]'
     return head + "\n}\n"

@@ -21,11 +21,11 @@ from loadtests.plan.workload import Workload
 from loadtests.users.clocks import this_machine
 from loadtests.users.progress import LOG, OnPhase
 
-RAMP_S = 30.0
+RAMP_S = 30.0  # for users who are started to join; beyond it, something is wrong
 LEAD_S = 0.3  # from the announcement to the first message: time for the sampler to get ready
-CHECK_S = 0.05
-FINISH_S = 5.0
-LIVE_MAX = 5000
+CHECK_S = 0.05  # between two looks at what no event reports
+FINISH_S = 5.0  # for the processes to send their samples
+LIVE_MAX = 5000  # latencies that the live percentiles are of: those of some seconds
 
 
 class Coordinator:

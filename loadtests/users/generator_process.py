@@ -28,11 +28,11 @@ from loadtests.users.http_connection import ConnectionLost
 from loadtests.users.progress import LOG
 from loadtests.users.socket_meter import SocketMeter
 
-TICK_S = 0.01
-CHECK_S = 0.05
-TIMER_S = 0.001
-LIVE_S = 1.0
-LIVE_MAX = 500
+TICK_S = 0.01  # of the clock by which a generator measures its own lag
+CHECK_S = 0.05  # between two looks at what no event reports
+TIMER_S = 0.001  # by how much gevent's timers may be late
+LIVE_S = 1.0  # between two reports for the live display
+LIVE_MAX = 500  # latencies in each of them
 
 
 class GeneratorProcess:

@@ -63,13 +63,11 @@ class Knee:
     @property
     def summary(self) -> str:
         """Return it in words: only what the measurement proves."""
-        match self.bottleneck:
-            case bottleneck if bottleneck == GENERATOR:
-                return f"at least {self.held:,} users, generator-bound"
-            case "":
-                return f"at least {self.held:,} users: nothing gave out"
-            case bottleneck:
-                return f"{self.held:,} users, then the {'servers' if bottleneck == TOO_BUSY else 'latency'} gave out"
+        if not self.bottleneck:
+            return f"at least {self.held:,} users: nothing gave out"
+        if self.bottleneck == GENERATOR:
+            return f"at least {self.held:,} users, generator-bound"
+        return f"{self.held:,} users, then the {self.bottleneck} gave out"
 
 
 def knees(folder: Path) -> tuple[Knee, ...]:

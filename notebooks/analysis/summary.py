@@ -3,7 +3,6 @@
 Void cells are left out and counted; the limits that a growing load met are named.
 """
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pandas as pd
@@ -35,21 +34,25 @@ def summary(folder: Path) -> Group:
             parts.append(note(f"\n{name}: {error}"))
         else:
             void = [f"left out: {reason}" for reason in run.void]
-            rows = [TableRow((run.label_of(slug), *_figures(run, slug)), ends_section=True) for slug in run.slugs]
+            rows = [TableRow(_row(run, slug), ends_section=True) for slug in run.slugs]
             parts += [Text(f"\n{name}\n", style="italic"), FittedTable(COLUMNS, rows, void)]
     return Group(*parts, note(f"\n{LEGEND}"))
 
 
-def _figures(run: Run, slug: str) -> Iterator[str]:
+def _row(run: Run, slug: str) -> list[str]:
+    """Return the cells of a transport's row, in the order of COLUMNS."""
     cells = run.cells_of(slug)
-    for percent in (50, 95):
-        yield f"{latency_ms(run, slug, percent):,.0f}"
-    yield f"{paid(run, slug, REQUESTS):.2f}"
-    yield f"{paid(run, slug, BYTES):,.0f}"
-    yield f"{paid(run, slug, CPU):,.0f}"
     suspect = int((cells["verdict"] == "suspect").sum())
-    yield f"{len(cells)}, {suspect} suspect" if suspect else str(len(cells))
-    yield _limits(cells)
+    return [
+        run.label_of(slug),
+        f"{latency_ms(run, slug, 50):,.0f}",
+        f"{latency_ms(run, slug, 95):,.0f}",
+        f"{paid(run, slug, REQUESTS):.2f}",
+        f"{paid(run, slug, BYTES):,.0f}",
+        f"{paid(run, slug, CPU):,.0f}",
+        f"{len(cells)}, {suspect} suspect" if suspect else str(len(cells)),
+        _limits(cells),
+    ]
 
 
 def _limits(cells: pd.DataFrame) -> str:

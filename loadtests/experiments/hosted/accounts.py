@@ -37,12 +37,13 @@ METERED = (
     "boot_cpu_s",
 )
 COUNTED = ("messages", "expected", "delivered", "lost", "duplicates", "out_of_order", "send_retries", "send_failures")
-READING, SENDING, BEATING = "/events", "/send", "/heartbeat"
+READ_PATH, SEND_PATH, HEARTBEAT_PATH = "/events", "/send", "/heartbeat"
+"""How the names of requests end, by which they are told apart."""
 
 
 def row_of(planned: Planned, samples: Samples, before: Bill, after: Bill) -> Row:
     """Return a row without its key. before, after: the host's bill at both ends of the window, or of all attempts."""
-    took_s = [row.ended_s - row.begun_s for row in samples.requests if _is_brief(planned, row)]
+    took_s = [row.ended_s - row.begun_s for row in samples.requests if _is_answered_at_once(planned, row)]
     return {
         "max_duration_s": after["profile"]["max_duration_s"],
         "users": planned.workload.users,
@@ -95,7 +96,7 @@ def _reconnects(samples: Samples) -> Row:
     }
 
 
-def _is_brief(planned: Planned, request: Request) -> bool:
+def _is_answered_at_once(planned: Planned, request: Request) -> bool:
     """Whether a request succeeded that the server does not hold: a poll, a command or a heartbeat."""
-    polls = (READING,) if planned.transport.reads is Reads.POLL else ()
-    return request.succeeded and request.name.endswith((*polls, SENDING, BEATING))
+    polls = (READ_PATH,) if planned.transport.reads is Reads.POLL else ()
+    return request.succeeded and request.name.endswith((*polls, SEND_PATH, HEARTBEAT_PATH))

@@ -10,7 +10,7 @@ from math import inf
 
 from loadtests.accounts.rows import KINDS, OPENING, Request
 from loadtests.accounts.samples import Samples
-from loadtests.experiments.hosted.accounts import READING, SENDING, Row
+from loadtests.experiments.hosted.accounts import READ_PATH, SEND_PATH, Row
 from servers.core.wire import Kind
 from servers.transports import Reads, Transport
 
@@ -40,7 +40,7 @@ def _requests(requests: list[Request], openings: list[Request]) -> Iterator[Requ
     for row in requests:
         place = bisect_right(starts_s, row.begun_s) - 1
         if row.name != OPENING and (place < 0 or row.ended_s > openings[place].ended_s):
-            kinds = {READING: "request", SENDING: "command"}
+            kinds = {READ_PATH: "request", SEND_PATH: "command"}
             yield row._replace(name=next((kind for path, kind in kinds.items() if row.name.endswith(path)), "upkeep"))
 
 

@@ -50,21 +50,26 @@ class Row:
 
 def groups(outages: pd.DataFrame) -> dict[str, list[Row]]:
     """Return the rows of each failure, by its description."""
+    present = set(outages["failure"])
+    listed = [failure for failure in FAILURES if failure in present]
     found = {}
-    for name in sorted(set(outages["failure"]), key=lambda name: ([*FAILURES, name].index(name), name)):
-        cells = outages[outages["failure"] == name]
-        found[FAILURES.get(name, name.replace("_", " "))] = [
-            Row(
-                deployment,
-                interval(list(each["silent_s"])),
-                interval(list(each["unacknowledged_s"])),
-                int(each["connections_broken"].max()),
-                float(each["lasted_s"].median()) if name in OUTAGES else 0.0,
-            )
-            for deployment, each in ((name, cells[cells["deployment"] == name]) for name in NAMES)
-            if not each.empty
+    for failure in (*listed, *sorted(present.difference(listed))):
+        cells = outages[outages["failure"] == failure]
+        by_deployment = {deployment: cells[cells["deployment"] == deployment] for deployment in NAMES}
+        found[FAILURES.get(failure, failure.replace("_", " "))] = [
+            _row_of(deployment, failure, each) for deployment, each in by_deployment.items() if not each.empty
         ]
     return found
+
+
+def _row_of(deployment: str, failure: str, cells: pd.DataFrame) -> Row:
+    return Row(
+        deployment,
+        interval(list(cells["silent_s"])),
+        interval(list(cells["unacknowledged_s"])),
+        int(cells["connections_broken"].max()),
+        float(cells["lasted_s"].median()) if failure in OUTAGES else 0.0,
+    )
 
 
 def draw(outages: pd.DataFrame, people: int, title: str, measure: str) -> Figure:
