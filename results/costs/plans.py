@@ -27,7 +27,7 @@ class PricePlan:
     usd: float
     dated: str
     source: str
-    confidence: str
+    known: str
     included: Usage = field(default_factory=dict)
     unit_usd: Usage = field(default_factory=dict)
     credit_usd: float = 0.0

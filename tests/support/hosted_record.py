@@ -53,7 +53,7 @@ def timeline_of(transport: Transport, host: str) -> list[dict[str, Any]]:
 def record() -> dict[str, Any]:
     """Return the record, whose rows may be changed."""
     limits = {"memory_gb": 1.0, "sources": ["https://example.org"], "assumed": [], "lease_s": 30.0, "hold_s": 25.0}
-    limits |= {"engine": "redis 7", "as_of": "2024"}
+    limits |= {"engine": "redis 7", "as_of": "2024", "known": "first hand"}
     hosts = {
         host: {**limits, "name": host.partition(",")[0], "max_duration_s": LIMITS_S[host]}
         | {"websockets": "fluid" in host, "concurrency": 4 if "fluid" in host else 1}

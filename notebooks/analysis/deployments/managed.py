@@ -101,7 +101,7 @@ def plans_table(measured: Measured, prices: Prices, activity: Activity, most: in
             "messages a day": f"{plan.included['messages_per_day']:,.0f}",
             "users by connections": f"{users['connections']:,}",
             "by messages": f"{users['messages_per_day']:,}",
-            "known": "first-hand" if plan.confidence == "C" else "second-hand",
+            "known": plan.known,
         }
     return wording.table(rows)
 

@@ -14,13 +14,15 @@ from pathlib import Path
 class Profile:
     """One kind of serverless host.
 
-    as_of: when this was so. max_duration_s: an invocation is ended after it. concurrency: invocations
-    that one instance serves at the same time. memory_gb: what an instance is billed for. idle_s: how long an instance
-    without an invocation is kept. sources: where it is documented; assumed: values that no source gives.
+    as_of: when this was so. known: first hand if the vendor's own text was read, else second hand. max_duration_s: an
+    invocation is ended after it. concurrency: invocations that one instance serves at the same time. memory_gb: what an
+    instance is billed for. idle_s: how long an instance without an invocation is kept. sources: where it is documented;
+    assumed: values that no source gives.
     """
 
     name: str
     as_of: str
+    known: str
     max_duration_s: float
     websockets: bool
     concurrency: int

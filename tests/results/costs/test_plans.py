@@ -13,9 +13,10 @@ from results.costs.plans import NONE_SUFFICES, BillItem, PricePlan, Service, loa
 
 
 def plan(name: str, usd: float, **fields: Any) -> PricePlan:
-    return PricePlan(name, usd, dated="2026", source="https://example.com", confidence="A", **fields)
+    return PricePlan(name, usd, dated="2026", source="https://example.com", known="assumed", **fields)
 
 
+KNOWN = ("first hand", "second hand", "assumed")
 SHOP = Service(
     "shop",
     [
@@ -59,10 +60,13 @@ def test_every_price_has_its_date_and_its_source() -> None:
     for each in (plan for service in prices.services.values() for plan in service.plans):
         assert each.source.startswith("https://"), each
         assert re.fullmatch(r"20\d\d(-\d\d){0,2}", each.dated), each
-        assert each.confidence in ("C", "S", "A"), each
+        assert each.known in KNOWN, each
         assert int(each.dated[:4]) <= date.today().year
     for change in prices.changed:
-        assert set(change) == {"about", "then", "now", "dated", "source"}
+        assert set(change) == {"about", "then", "now", "dated", "known", "source"}
+        assert change["known"] in KNOWN
+    pusher = prices.service("pusher").plans
+    assert {plan.known for plan in pusher} == {"second hand"}, "the ladder is from a list that is not the vendor's own"
 
 
 def test_a_price_list_with_an_unknown_field_is_refused(tmp_path: Path) -> None:

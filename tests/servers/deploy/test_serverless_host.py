@@ -241,6 +241,7 @@ async def test_a_new_version_gets_the_next_calls_and_the_old_one_ends_what_it_ha
 @pytest.mark.parametrize("profile", PROFILES, ids=lambda profile: profile.name)
 def test_a_profile_states_its_date_and_its_source(profile: Profile) -> None:
     assert re.search(r"20\d\d", profile.as_of)
+    assert profile.known in ("first hand", "second hand")
     assert profile.sources
     assert all(source.startswith("https://") for source in profile.sources)
 
