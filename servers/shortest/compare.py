@@ -3,7 +3,8 @@
 pygount counts the lines of code, without comments, docstrings, and lines that are blank or hold only brackets. The
 operating system counts the moving parts of the running chats: server processes, ports they listen on, and open
 connections: of a person who only listens, of a person who has also sent a message, and between the servers. Each pair
-of JavaScript server and client is run in node, and its result recorded. Leaves out what lines do not show: the cost.
+of JavaScript server and client is run in node, and its result recorded; Pusher's with the local push service, whose
+address takes the place of the cluster. Leaves out what lines do not show: the cost.
 """
 
 import json
@@ -33,6 +34,7 @@ IMPORTED = {
 SERVER_AS_WRITTEN, SERVER_CORRECTED, CLIENT_AS_WRITTEN, CLIENT_CORRECTED = (
     f"websocket_{end}_{version}.mjs" for end in ("server", "client") for version in ("as_written", "corrected")
 )
+PUBLISHER = "pusher_publish.mjs"
 
 Counts = dict[str, Any]
 
@@ -44,9 +46,8 @@ def compare() -> dict[str, Counts]:
     return {
         "WebSocket in JavaScript, as written": javascript(*as_written[0]) | in_node(as_written),
         "WebSocket in JavaScript, corrected": javascript(*corrected[0]) | in_node(corrected),
-        "Pusher in JavaScript, without an API": javascript(
-            "pusher_publish.mjs", "pusher_client.mjs", loaded=["pusher-js"]
-        ),
+        "Pusher in JavaScript, without an API": javascript(PUBLISHER, "pusher_client.mjs", loaded=["pusher-js"])
+        | {"in_node": [{"server": PUBLISHER, "client": "pusher_client.mjs", "result": pusher_result()}]},
         "WebSocket chat in Python": count([FOLDER / "raw_websocket_chat.py"]) | moving_parts("raw_websocket_chat"),
         "Pusher chat in Python": count([FOLDER / "pusher_chat.py"]) | moving_parts("pusher_chat", push_service=True),
     }
@@ -78,6 +79,18 @@ def result_of(server: str, client: str) -> dict[str, str]:
         command = node("run_websocket_client.mjs", f"./{client}", line_of(listening))
         with running(command) as process:
             result: dict[str, str] = json.loads(line_of(process))
+    return result
+
+
+def pusher_result() -> dict[str, str]:
+    """Publish once a client of pusher-js is subscribed; return what the client received. Raises RuntimeError."""
+    with ExitStack() as stack:
+        env, _ = _push_service(stack)
+        listening = stack.enter_context(running(node("run_pusher_client.mjs"), env))
+        while "ready" not in json.loads(line_of(listening)):
+            pass
+        stack.enter_context(running(node(PUBLISHER, "Hello!"), env))
+        result: dict[str, str] = json.loads(line_of(listening))
     return result
 
 
