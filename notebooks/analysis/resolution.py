@@ -6,7 +6,9 @@ worst of its transports and loads.
 """
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
@@ -40,9 +42,13 @@ def differences(run: Run, slugs: Sequence[str]) -> pd.DataFrame:
 
 def resolution_ms(run: Run) -> dict[float, float]:
     """Return the smallest difference in ms that may be claimed, by share: at the median and at p99."""
-    machine = run.manifest.get("machine", {})
-    for folder in (run.folder, run.folder.parent):
-        for path in sorted(folder.glob(CALIBRATIONS), reverse=True):
+    return resolution_on(run.folder, run.manifest.get("machine", {}))
+
+
+def resolution_on(folder: Path, machine: Mapping[str, Any]) -> dict[float, float]:
+    """Return the same for whatever was measured on a machine and recorded in a run's folder."""
+    for place in (folder, folder.parent):
+        for path in sorted(place.glob(CALIBRATIONS), reverse=True):
             made = json.loads(path.read_text(encoding="utf-8"))
             if all(made["machine"][fact] == machine.get(fact) for fact in ("cpu", "cores")):
                 return {share: max(row["overall"][name] for row in made["rows"]) for share, name in CALIBRATED.items()}

@@ -40,6 +40,13 @@ def duration(ms: float) -> str:
     return f"{ms:.1f} ms" if 0 < ms < 9.95 else f"{ms:.0f} ms"
 
 
+def difference(ms: float, resolution_ms: float) -> str:
+    """Write how far two latencies are apart, if the load generator could have measured so little."""
+    if abs(ms) < resolution_ms:
+        return f"the same within the generator's error of {duration(resolution_ms)}"
+    return f"{duration(abs(ms))} {'more' if ms > 0 else 'less'}"
+
+
 def amount(value: float) -> str:
     """Write a count or ratio with two or three digits: 0, 0.05, 1.9, 24, 1,250."""
     if value >= 99.5:

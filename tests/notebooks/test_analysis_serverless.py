@@ -81,18 +81,18 @@ def test_a_void_row_is_left_out_and_one_that_is_missing_is_named(tmp_path: Path)
 def test_each_verdict_follows_from_the_record(tmp_path: Path) -> None:
     found = Evidence(write(tmp_path, record()))
     verdicts = {
-        claims.starts_for_a_request: Verdict.HOLDS_WHEN,
+        claims.starts_for_a_request: Verdict.BY_CONSTRUCTION,
         claims.short_lived: Verdict.NO_LONGER,
-        claims.shut_down: Verdict.HOLDS_WHEN,
+        claims.shut_down: Verdict.BY_CONSTRUCTION,
         claims.no_connection: Verdict.NO_LONGER,
-        claims.dies_in_ten_seconds: Verdict.HOLDS_WHEN,
-        claims.adapter_works: Verdict.HOLDS,
+        claims.dies_in_ten_seconds: Verdict.BY_CONSTRUCTION,
+        claims.adapter_works: Verdict.NOT_TESTABLE,
         claims.adapter_is_cheap: Verdict.HOLDS,
     }
     assert {test: judged(test, found).verdict for test in verdicts} == verdicts
-    joined = "0 of 8 get in on classic-hobby, 0 of 8 get in on classic-pro, 8 of 8 get in on fluid-2026"
+    joined = "0 of 8 connect on classic-hobby, 0 of 8 connect on classic-pro, 8 of 8 connect on fluid-2026"
     assert joined in claims.no_connection(found).figure
-    assert "lines lasted 9.5 s, back after 500 ms, 0 messages lost" in claims.dies_in_ten_seconds(found).figure
+    assert "connections lasted 9.5 s, back after 500 ms, 0 messages lost" in claims.dies_in_ten_seconds(found).figure
 
 
 def test_a_verdict_changes_with_what_hosts_accept_cut_and_stop(tmp_path: Path) -> None:

@@ -1,8 +1,10 @@
 """The claims ledger: whole, generated, and quoted in the README as it is."""
 
 import json
+import re
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
 from notebooks.analysis.claims import ledger, transports
@@ -14,7 +16,9 @@ from tests.support.claims import REFERENCE, judged
 from tests.support.synthetic_run import ALL, SyntheticRun, write
 
 NOTHING = Evidence(Path())
-MEASURED = {Verdict.HOLDS, Verdict.HOLDS_WHEN, Verdict.NO_LONGER}
+KNOWN = {"measured", "counted", "modelled", "computed from counts and list prices", "first hand", "second hand"}
+KNOWN |= {"nobody says"}
+LATENCY = re.compile(r"\bp\d\d \d")
 
 
 @pytest.fixture(scope="module")
@@ -33,10 +37,49 @@ def test_the_readme_quotes_the_ten_that_matter_most(entries: tuple[ledger.Entry,
 
 
 def test_each_claim_is_listed_once_with_its_reason_and_a_figure_if_measured(entries: tuple[ledger.Entry, ...]) -> None:
-    assert len({(entry.claim.heading, entry.claim.quote) for entry in entries}) == len(entries) >= 45
+    assert len({(entry.claim.heading, entry.claim.quote) for entry in entries}) == len(entries) >= 64
     assert all(entry.finding.because.endswith((".", ")")) for entry in entries)
-    wrong = [entry for entry in entries if (entry.finding.verdict in MEASURED) != bool(entry.finding.figure)]
-    assert [entry.claim.quote for entry in wrong] == []
+    assert [entry.claim.quote for entry in entries if bool(entry.claim.observe) != bool(entry.finding.figure)] == []
+
+
+def test_a_claim_that_holds_sometimes_says_when_also_among_the_ten(entries: tuple[ledger.Entry, ...]) -> None:
+    sometimes = {entry.finding.verdict is Verdict.HOLDS_WHEN: bool(entry.finding.when) for entry in entries}
+    assert sometimes == {True: True, False: False}
+    conditions = [entry.finding.when for entry in entries if entry.claim.matters and entry.finding.when]
+    assert len(conditions) >= 3
+    assert all(f"**holds when** {when} |" in ledger.ten(entries) for when in conditions)
+
+
+def test_a_latency_in_the_ledger_says_on_which_network_it_was_measured(entries: tuple[ledger.Entry, ...]) -> None:
+    figures = [entry.finding.figure for entry in entries if LATENCY.search(entry.finding.figure)]
+    assert len(figures) > 10
+    assert [figure for figure in figures if "on one machine" not in figure] == []
+
+
+def test_every_claim_says_how_it_is_known_and_what_no_test_decides_has_a_source(
+    entries: tuple[ledger.Entry, ...],
+) -> None:
+    assert {entry.claim.known.partition(";")[0] for entry in entries} <= KNOWN
+    cited = [entry for entry in entries if not entry.claim.observe]
+    assert all(" Source: " in entry.claim.because for entry in cited)
+    assert {entry.claim.known for entry in cited} <= {"first hand", "second hand", "nobody says"}
+
+
+def test_what_could_not_come_out_otherwise_is_counted_apart(entries: tuple[ledger.Entry, ...]) -> None:
+    rows = pd.DataFrame([entry.row() for entry in entries])
+    constructed = rows["verdict"].eq("by construction").sum()
+    assert constructed >= 20
+    tested, _, apart = ledger.totals(rows).rpartition(". ")
+    assert f"{len(rows) - constructed} could come out either way" in tested
+    assert apart == f"{constructed} could not."
+    assert "by construction" not in tested
+    before, _, after = ledger.markdown(rows).partition("**by construction**")
+    assert before.count("**holds") > 5 and "**holds" not in after
+
+
+def test_a_model_can_contradict_a_claim_about_a_vendor_and_cannot_prove_it(entries: tuple[ledger.Entry, ...]) -> None:
+    (vercel,) = [entry for entry in entries if entry.claim.quote == "Works perfectly with Vercel"]
+    assert (vercel.finding.verdict, vercel.claim.known) == (Verdict.NOT_TESTABLE, "modelled")
 
 
 @pytest.mark.parametrize(
@@ -45,6 +88,9 @@ def test_each_claim_is_listed_once_with_its_reason_and_a_figure_if_measured(entr
         ("holds_if", Verdict.HOLDS, Verdict.NO_LONGER),
         ("holds_when", Verdict.HOLDS_WHEN, Verdict.HOLDS),
         ("no_longer_if", Verdict.NO_LONGER, Verdict.HOLDS),
+        ("never_if", Verdict.NEVER, Verdict.HOLDS),
+        ("by_construction", Verdict.BY_CONSTRUCTION, Verdict.NO_LONGER),
+        ("on_a_model", Verdict.NOT_TESTABLE, Verdict.NO_LONGER),
     ],
 )
 def test_a_verdict_and_its_reason_change_with_what_a_run_shows(rule: str, shown: Verdict, otherwise: Verdict) -> None:
@@ -63,7 +109,7 @@ def test_a_run_in_which_everything_is_slow_changes_the_verdicts_that_say_instant
     assert judged(transports.polls_every_2_s, evidence).verdict is Verdict.HOLDS
     fast = Evidence(write(tmp_path, SyntheticRun(repeats=2)))
     assert judged(transports.polls_every_2_s, fast).verdict is Verdict.HOLDS_WHEN
-    assert judged(transports.not_instant, fast).verdict is Verdict.HOLDS
+    assert judged(transports.not_instant, fast).verdict is Verdict.BY_CONSTRUCTION
     quick = Evidence(write(tmp_path, SyntheticRun(repeats=2, interval_s=0.05)))
     assert judged(transports.not_instant, quick).verdict is Verdict.NO_LONGER
 
@@ -79,6 +125,6 @@ def test_the_block_in_a_text_is_replaced_and_the_rest_kept() -> None:
     block = ledger.ten((ledger.Entry(claim, claim.test(NOTHING)),))
     text = f"before\n{ledger.BEGIN}\nold\n{ledger.END}\nafter"
     assert ledger.put_into(text, block) == f"before\n{block}\nafter"
-    assert "| it is so | Ask the vendor. Source: its site. | not testable here |" in block
+    assert "| it is so | Ask the vendor. Source: its site. | **not testable here** |" in block
     with pytest.raises(ValueError, match="expected <!-- claims"):
         ledger.put_into("no marks", block)

@@ -59,6 +59,15 @@ RUNS: Figures = {
         (deployments.no_external_service, PARTS_FILE, {SEPARATE: {"rented": ["push_service"]}}, NO_LONGER),
         (deployments.two_servers, PARTS_FILE, {SEPARATE: {"own": ["server", "store"]}}, NO_LONGER),
         (deployments.more_complex, PARTS_FILE, {SEPARATE: {"links": []}}, NO_LONGER),
+        (
+            deployments.pusher_code_runs,
+            CODE_COMPARISON_FILE,
+            {"Pusher in JavaScript, without an API": {"in_node": {"result": {"received": "Bye!"}}}},
+            NO_LONGER,
+        ),
+        (deployments.drawn_apart, PARTS_FILE, {SEPARATE: {"browsers_reach": ["api"]}}, NO_LONGER),
+        (deployments.drawn_as_one, PARTS_FILE, {SINGLE: {"links": ["server to store"]}}, NO_LONGER),
+        (deployments.keep_pusher, OUTAGES_FILE, {"outages": {"baseline_s": 0.001}}, HOLDS),
         (deployments.speaks_at_once, CODE_COMPARISON_FILE, RUNS, HOLDS),
         (deployments.relays_as_it_came, CODE_COMPARISON_FILE, RUNS, HOLDS),
     ],
@@ -90,7 +99,7 @@ def test_connections_that_break_with_the_api_are_counted(folder: Path) -> None:
         own = [row for row in record["outages"] if row["deployment"] == SEPARATE]
         killed = next(row for row in own if row["failure"] == "api_host_killed")
         killed.update(connections_broken=3, unacknowledged_s=2.5)
-    assert "3 lines broke, and a send waited 2.5 s" in deployments.two_servers(Evidence(folder)).figure
+    assert "3 connections broke, and a send waited 2.5 s" in deployments.two_servers(Evidence(folder)).figure
 
 
 def test_a_server_that_costs_less_from_the_start_is_not_more_expensive(monkeypatch: pytest.MonkeyPatch) -> None:

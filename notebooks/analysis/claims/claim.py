@@ -1,7 +1,8 @@
 """A claim of the source document, and what it takes to judge it.
 
 A claim names the experiment; its test turns the measured run into a figure, and its rule that into a verdict. No
-result is written down here: another run gives other figures, and may give another verdict.
+result is written down here: another run gives other figures, and may give another verdict. What could not have come
+out otherwise, since our own programs were written so, is no evidence: its verdict is "by construction".
 """
 
 from collections.abc import Callable
@@ -30,16 +31,22 @@ class Verdict(StrEnum):
     HOLDS = "holds"
     HOLDS_WHEN = "holds when"
     NO_LONGER = "no longer holds"
+    NEVER = "never held"
+    BY_CONSTRUCTION = "by construction"
     NOT_TESTABLE = "not testable here"
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """What a test found. figure: measured, with its interval; empty if nothing was. because: in one sentence."""
+    """What a test found. figure: measured, with its interval; empty if nothing was. because: in one sentence.
+
+    when: under which condition, if the verdict is that the claim holds when it is met.
+    """
 
     verdict: Verdict
     figure: str
     because: str
+    when: str = ""
 
 
 @dataclass(frozen=True)
@@ -94,15 +101,22 @@ RULES = {
     "holds_if": (Verdict.HOLDS, (Verdict.NO_LONGER, CONTRADICTED)),
     "holds_when": (Verdict.HOLDS_WHEN, (Verdict.HOLDS, "In this run no exception showed.")),
     "no_longer_if": (Verdict.NO_LONGER, (Verdict.HOLDS, "In this run nothing spoke against it.")),
+    "never_if": (Verdict.NEVER, (Verdict.HOLDS, "In this run nothing spoke against it.")),
+    "by_construction": (Verdict.BY_CONSTRUCTION, (Verdict.NO_LONGER, CONTRADICTED)),
+    "on_a_model": (Verdict.NOT_TESTABLE, (Verdict.NO_LONGER, CONTRADICTED)),
 }
-"""By name: the verdict if the run shows it, for the reason of the claim; and the verdict and the reason otherwise."""
+"""By name: the verdict if the run shows it, for the reason of the claim; and the verdict and the reason otherwise.
+
+A model of somebody else's service can contradict a claim about that service, and cannot prove it: `on_a_model`.
+"""
 
 
 @dataclass(frozen=True, slots=True)
 class Claim:
     """A row of `claims.toml`. observe: what turns a run into a figure; None if nothing on one machine can decide it.
 
-    heading and quote: where it is in the source document, and its words, shortened. matters: one of the ten.
+    heading and quote: where it is in the source document, and its words, shortened. matters: one of the ten. when: as
+    in Finding. known: how its figure is known: measured, counted, modelled, or somebody's word at first or second hand.
     """
 
     heading: str
@@ -111,6 +125,8 @@ class Claim:
     experiment: str = "none"
     matters: bool = False
     rule: str = ""
+    when: str = ""
+    known: str = "measured"
     observe: Callable[[Evidence], Observed] | None = None
 
     def test(self, evidence: Evidence) -> Finding:
@@ -120,7 +136,7 @@ class Claim:
         shown, figure, because = self.observe(evidence)
         verdict, otherwise = RULES[self.rule if shown is not None else "holds_if"]
         if shown:
-            return Finding(verdict, figure, because or self.because)
+            return Finding(verdict, figure, because or self.because, self.when)
         return Finding(otherwise[0], figure, otherwise[1])
 
 

@@ -1,5 +1,7 @@
 """How claims about the three deployments are tested: on their parts, outages and bills, and on the shortest code."""
 
+from collections.abc import Mapping
+
 import pandas as pd
 
 from notebooks.analysis import wording
@@ -7,7 +9,8 @@ from notebooks.analysis.claims.claim import Evidence, Observed
 from notebooks.analysis.deployments import reports
 from notebooks.analysis.deployments.managed import counted_per_message, minutes_a_day
 from notebooks.analysis.deployments.reports import MANAGED, SEPARATE, SINGLE, STORE
-from notebooks.analysis.deployments.side_by_side import lost, vendors
+from notebooks.analysis.deployments.side_by_side import baseline_ms, lost, vendors
+from notebooks.analysis.resolution import resolution_on
 from notebooks.analysis.runs import Run
 from notebooks.analysis.shared_store import StoreChoice, load_shared_store
 from results.costs.deployments import bill, bills, last_free
@@ -74,6 +77,23 @@ def no_external_service(evidence: Evidence) -> Observed:
     return Observed(None if services else bool(separate), figure)
 
 
+def drawn_apart(evidence: Evidence) -> Observed:
+    found = reports.parts(evidence.folder)[SEPARATE]
+    drawn = {"websocket_server to api", "api to store"}
+    return Observed(found["browsers_reach"] == ["websocket_server"] and drawn <= {*found["links"]}, _links(found))
+
+
+def drawn_as_one(evidence: Evidence) -> Observed:
+    found = reports.parts(evidence.folder)[SINGLE]
+    return Observed(found["browsers_reach"] == found["own"] and not found["links"], _links(found))
+
+
+def _links(found: Mapping[str, list[str]]) -> str:
+    """Return what a drawing of the deployment would show."""
+    links = ", ".join(map(reports.role, found["links"])) or "no link between programs"
+    return f"browsers reach the {' and the '.join(map(reports.role, found['browsers_reach']))}; {links}"
+
+
 def two_servers(evidence: Evidence) -> Observed:
     own = {name: sum(role != STORE for role in parts["own"]) for name, parts in reports.parts(evidence.folder).items()}
     outages = reports.outages(evidence.folder)
@@ -81,8 +101,8 @@ def two_servers(evidence: Evidence) -> Observed:
     return Observed(
         own[SEPARATE] == 2 > own[MANAGED],
         f"{own[SEPARATE]} programs of one's own and a database; with Pusher {own[MANAGED]} and a database, "
-        f"else {own[SINGLE]}; with the API's host killed {killed['connections_broken'].sum()} lines broke, and a send "
-        f"waited {killed['unacknowledged_s'].max():.1f} s",
+        f"else {own[SINGLE]}; with the API's host killed {killed['connections_broken'].sum()} connections broke, and a "
+        f"send waited {killed['unacknowledged_s'].max():.1f} s",
     )
 
 
@@ -101,11 +121,12 @@ def more_complex(evidence: Evidence) -> Observed:
 def scale_yourself(evidence: Evidence) -> Observed:
     measured, slug = load_shared_store(evidence.folder), "raw_websocket"
     alone, one, two = (measured.cpu_us(slug, choice).total.value for choice in (ALONE, ONE_WORKER, TWO_WORKERS))
-    later = wording.duration(measured.cross_process_ms(slug, ONE_WORKER.store).difference.value)
+    later_ms = measured.cross_process_ms(slug, ONE_WORKER.store).difference.value
+    later = wording.difference(later_ms, resolution_on(evidence.folder, measured.record["machine"])[0.50])
     return Observed(
         alone < one < two,
-        f"CPU per delivery: {alone:.0f} us alone, {one:.0f} over a shared store, {two:.0f} with a second "
-        f"worker, which is {later} away; {measured.evidence}",
+        f"CPU per delivery: {alone:.0f} us alone, {one:.0f} over a shared store, {two:.0f} with a second worker, to "
+        f"whose users the latency is {later}; {measured.evidence}",
     )
 
 
@@ -132,6 +153,25 @@ def more_expensive(evidence: Evidence) -> Observed:
         f"${managed[MANY]:.0f}"
     )
     return Observed(None if machine[FEW] <= managed[FEW] else machine[MANY] < managed[MANY], figure)
+
+
+def keep_pusher(evidence: Evidence) -> Observed:
+    parts, both = reports.parts(evidence.folder), (MANAGED, SINGLE)
+    programs = [len(parts[name]["own"] + parts[name]["rented"]) for name in both]
+    late = [baseline_ms(evidence.folder, name) for name in both]
+    by_users = bills(Activity(1), evidence.rates, load_prices())
+    usd = [by_users[name](MANY).usd for name in both]
+    return Observed(
+        all(single < managed for managed, single in (programs, late, usd)),
+        f"with Pusher {programs[0]} programs, p50 {late[0]:.0f} ms on one machine, ${usd[0]:,.0f} a month for {MANY:,} "
+        f"users; on a single server {wording.counted(programs[1], 'program')}, {late[1]:.0f} ms, ${usd[1]:,.0f}",
+    )
+
+
+def pusher_code_runs(evidence: Evidence) -> Observed:
+    (ran,) = reports.code(evidence.folder)["Pusher in JavaScript, without an API"]["in_node"]
+    received = ran["result"].get("received", "nothing")
+    return Observed(received == "Hello!" or None, f"node: published 'Hello!', received {received!r}")
 
 
 def speaks_at_once(evidence: Evidence) -> Observed:

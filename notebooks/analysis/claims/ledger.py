@@ -13,13 +13,14 @@ from pathlib import Path
 import pandas as pd
 
 from notebooks.analysis.claims import deployments, rented, transports
-from notebooks.analysis.claims.claim import Claim, Evidence, Finding
+from notebooks.analysis.claims.claim import Claim, Evidence, Finding, Verdict
 from notebooks.analysis.records import read
 from results.schema import CLAIMS_FILE
 
 LISTED = Path(__file__).with_name("claims.toml")
 BEGIN, END = "<!-- claims: made by `python -m notebooks.analysis claims` -->", "<!-- claims end -->"
-COLUMNS = ("heading", "claim", "experiment", "figure", "verdict", "because")
+COLUMNS = ("heading", "claim", "experiment", "figure", "known", "verdict", "when", "because")
+SHOWN = ("claim", "experiment", "figure", "known", "verdict", "because")
 
 
 def _claims() -> Iterator[Claim]:
@@ -28,9 +29,10 @@ def _claims() -> Iterator[Claim]:
     for section in listed["section"]:
         for row in section["claims"]:
             if test := row.pop("test", ""):
-                row |= {"observe": functions[test], **listed["tests"][test]}
+                row.update(listed["tests"][test], observe=functions[test])
             else:
                 row["because"] = f"{row.pop('untestable')} Source: {row.pop('source')}."
+                row.setdefault("known", "nobody says")
             yield Claim(section["heading"], **row)
 
 
@@ -47,7 +49,8 @@ class Entry:
     def row(self) -> dict[str, str]:
         """Return the entry by the names of COLUMNS."""
         claim, found = self.claim, self.finding
-        values = (claim.heading, claim.quote, claim.experiment, found.figure, found.verdict, found.because)
+        where = (claim.heading, claim.quote, claim.experiment)
+        values = (*where, found.figure, claim.known, found.verdict, found.when, found.because)
         return dict(zip(COLUMNS, map(str, values), strict=True))
 
 
@@ -70,20 +73,47 @@ def table(folder: Path) -> pd.DataFrame:
     return pd.DataFrame(read(folder / CLAIMS_FILE), columns=list(COLUMNS))
 
 
+def is_constructed(claims: pd.DataFrame) -> "pd.Series[bool]":
+    """Return which claims of a ledger could not have come out otherwise, since our own programs were written so."""
+    return claims["verdict"] == Verdict.BY_CONSTRUCTION
+
+
+def totals(claims: pd.DataFrame) -> str:
+    """Return how many claims of a ledger have each verdict; those by construction are counted apart."""
+    constructed = is_constructed(claims)
+    counts = claims.loc[~constructed, "verdict"].value_counts()
+    tested = ", ".join(f"{count} {verdict}" for verdict, count in counts.items())
+    return f"{len(claims)} claims. {sum(counts)} could come out either way: {tested}. {constructed.sum()} could not."
+
+
 def markdown(claims: pd.DataFrame) -> str:
-    """Return a ledger as a Markdown table under the headings of the source document."""
-    lines = ["| claim | experiment | figure | verdict | because |", "|---|---|---|---|---|"]
+    """Return a ledger as two Markdown tables under the source document's headings, by construction second."""
+    constructed = is_constructed(claims)
+    return "\n\n".join(_table(claims[chosen]) for chosen in (~constructed, constructed))
+
+
+def _table(claims: pd.DataFrame) -> str:
+    lines = [f"| {' | '.join(SHOWN)} |", "|---" * len(SHOWN) + "|"]
     for heading, rows in claims.groupby("heading", sort=False):
-        lines.append(f"| **{heading}** | | | | |")
+        lines.append(f"| **{heading}** {'| ' * len(SHOWN)}".rstrip())
         for row in rows.to_dict("records"):
-            lines.append(" | ".join(["", *(str(row[name]) for name in COLUMNS[1:]), ""]).strip())
+            row["verdict"] = in_words(row["verdict"], row["when"])
+            lines.append(" | ".join(["", *(str(row[name]) for name in SHOWN), ""]).strip())
     return "\n".join(lines)
+
+
+def in_words(verdict: str, when: str) -> str:
+    """Return a verdict with its condition, if there is one: holds when little is said."""
+    return f"**{verdict}** {when}".strip()
 
 
 def ten(entries: tuple[Entry, ...]) -> str:
     """Return the claims that matter most as a Markdown table, between the marks by which it is found again."""
     rows = [entry.row() for entry in entries if entry.claim.matters]
-    lines = [f"| {row['claim']} | {row['figure'] or row['because']} | {row['verdict']} |" for row in rows]
+    lines = [
+        f"| {row['claim']} | {row['figure'] or row['because']} | {in_words(row['verdict'], row['when'])} |"
+        for row in rows
+    ]
     return "\n".join([BEGIN, "| claim | measured | verdict |", "|---|---|---|", *lines, END])
 
 

@@ -36,6 +36,11 @@ STYLES: Mapping[str, Style] = {deployment: Style(**row) for deployment, row in _
 NAMES: Mapping[str, str] = {deployment: style.name for deployment, style in STYLES.items()}
 
 
+def role(name: str) -> str:
+    """Write a program's role for readers, the store as a database."""
+    return name.replace(STORE, "database").replace("_", " ").replace("api", "API").replace("websocket", "WebSocket")
+
+
 def parts(folder: Path) -> Mapping[str, Mapping[str, list[str]]]:
     """Return by deployment its programs, links and settings; raise BrokenRun when they are not there."""
     found: Mapping[str, Mapping[str, list[str]]] = read(folder / PARTS_FILE)

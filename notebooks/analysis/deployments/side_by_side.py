@@ -11,7 +11,7 @@ from pathlib import Path
 import pandas as pd
 
 from notebooks.analysis import wording
-from notebooks.analysis.deployments.reports import NAMES, STORE, code, outages, parts
+from notebooks.analysis.deployments.reports import NAMES, code, outages, parts, role
 from notebooks.analysis.intervals import interval
 from notebooks.analysis.records import check, read, table
 from results import schema
@@ -37,11 +37,11 @@ def parts_table(folder: Path, measured: Measured, prices: Prices) -> wording.Pro
     """Return for each deployment its programs, connections, settings and vendors."""
     rows = {}
     for deployment, found in parts(folder).items():
-        own = [_role(role) for role in found["own"]]
+        own = [role(each) for each in found["own"]]
         rows[NAMES[deployment]] = {
-            "programs": ", ".join([*own, *(f"{_role(role)} (rented)" for role in found["rented"])]),
-            "browsers reach": " and ".join(map(_role, found["browsers_reach"])),
-            "who keeps lines to whom": ", ".join(map(_role, found["links"])) or "nobody",
+            "programs": ", ".join([*own, *(f"{role(each)} (rented)" for each in found["rented"])]),
+            "browsers reach": " and ".join(map(role, found["browsers_reach"])),
+            "who keeps lines to whom": ", ".join(map(role, found["links"])) or "nobody",
             "settings to tell": str(len(found["settings"])),
             "vendors": ", ".join(name.title() for name in vendors(deployment, measured, prices)),
         }
@@ -109,11 +109,6 @@ def _transposed(rows: Mapping[str, Mapping[str, str]]) -> wording.Prose:
     """Return a table whose columns are these rows: few things with many figures."""
     figures = next(iter(rows.values()))
     return wording.table({figure: {name: row[figure] for name, row in rows.items()} for figure in figures})
-
-
-def _role(role: str) -> str:
-    """Write roles for readers, the store as a database."""
-    return role.replace(STORE, "database").replace("_", " ").replace("api", "API").replace("websocket", "WebSocket")
 
 
 def _usd(usd: float) -> str:
