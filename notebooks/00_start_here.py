@@ -47,7 +47,7 @@ wording.Prose(f"{wording.overview_finding(run)} ({wording.evidence(run)}).")
 # 5. [What does a serverless host do to each transport?](05_the_serverless_problem.ipynb) Works, limps, dies; the bill.
 # 6. [Rent the lines, or own them?](06_renting_or_owning.ipynb) Three ways to deploy: parts, failures, and the bill.
 # 7. [What breaks first?](07_what_breaks_first.ipynb) The knee of each transport, and what a restart does.
-# 8. [What does a second process cost?](09_beyond_one_process.ipynb) Shared stores, two workers, and the hop between.
-# 9. [Which one, when?](08_which_one_when.ipynb) The decision, an interviewer's questions, and the claims ledger.
+# 8. [What does a second process cost?](08_beyond_one_process.ipynb) Shared stores, two workers, and the hop between.
+# 9. [Which one, when?](09_which_one_when.ipynb) The decision, an interviewer's questions, and the claims ledger.
 #
 # Every notebook reads the run that `PUSH_OR_POLL_RUN` names, or else the reference.

@@ -267,7 +267,7 @@ print(
 # ## What the source document says of the three
 #
 # Its claims on the three options and on their code, each with the figure that tests it; all others are in
-# [notebook 08](08_which_one_when.ipynb).
+# [notebook 09](09_which_one_when.ipynb).
 
 # %%
 from notebooks.analysis.claims import ledger

@@ -1,6 +1,6 @@
 """The claims ledger: every claim of the source document with its experiment, figure and verdict, made from one run.
 
-It is generated, so that it cannot drift: `results/<run>/claims.json`, all of it in notebook 08, and the ten claims that
+It is generated, so that it cannot drift: `results/<run>/claims.json`, all of it in notebook 09, and the ten claims that
 matter most in the README. The claims are listed in `claims.toml`.
 """
 

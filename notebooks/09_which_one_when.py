@@ -32,7 +32,7 @@ decision.table(run)
 # **What happens behind a load balancer?** A poll may be answered by any server that reads the same log; an open line
 # stays where it was opened, so the servers must tell each other. Every client here resumes by its cursor wherever it
 # lands, as the restart in [notebook 07](07_what_breaks_first.ipynb) shows; what the hop between processes costs is
-# in [notebook 09](09_beyond_one_process.ipynb).
+# in [notebook 08](08_beyond_one_process.ipynb).
 #
 # **How do you scale WebSockets to a million users?** With a shared log behind many servers. What one core holds is in
 # [notebook 07](07_what_breaks_first.ipynb), as an "at least"; what a second core or machine adds is not measured yet,
