@@ -1,7 +1,9 @@
 """Pusher adapter: commands go to the API, events come from the push service.
 
 Teaches that a push service may lose an event without an error: the client reads after subscribing, reads on a gap, and
-learns from the response to each heartbeat where the log ends. While the service cannot be reached, it polls.
+learns from the response to each heartbeat where the log ends. Where the service says who is there, it sends none: each
+page proves that nothing before it is missing, and after too much silence it reads. While the service cannot be reached,
+it polls.
 """
 
 import asyncio
@@ -25,7 +27,7 @@ class Connection(ChatConnection):
         self._subscription = PusherSubscription(http)
         self._caught_up = False
         self._heartbeat_s = 0.0
-        self._next_heartbeat_s = 0.0
+        self._next_check_s = 0.0
 
     async def open(self, inbox: Inbox | None) -> Snapshot:
         await self.disconnect()
@@ -33,23 +35,23 @@ class Connection(ChatConnection):
         self._subscription.start()
         self._caught_up = False
         self._heartbeat_s = snapshot.lease_s / HEARTBEATS_PER_LEASE
-        self._next_heartbeat_s = asyncio.get_running_loop().time() + self._heartbeat_s
+        self._check_after(self._heartbeat_s)
         return snapshot
 
     async def receive(self, inbox: Inbox) -> Page:
         """Wait for the next page that the service pushes, and send heartbeats; read when something is missing."""
         while True:
-            if self._until_heartbeat_s() <= 0:
-                self._caught_up &= not await self._is_behind_after_heartbeat(inbox)
+            if self._until_check_s() <= 0:
+                self._caught_up &= not await self._may_be_behind(inbox)
             page = await self._receive_pushed(inbox) if self._caught_up else None
             if page is not None:
-                return page
+                return self._noted(page)
             if inbox.behind or not self._caught_up:
                 return await self._read(inbox)
 
     async def _receive_pushed(self, inbox: Inbox) -> Page | None:
-        """Return the next pushed page; None when it is time for a heartbeat, or to read what is missing."""
-        timeout_s = self.http.options.gap_s if inbox.behind else self._until_heartbeat_s()
+        """Return the next pushed page; None when it is time for a check, or to read what is missing."""
+        timeout_s = self.http.options.gap_s if inbox.behind else self._until_check_s()
         try:
             async with asyncio.timeout(timeout_s):
                 return await self._subscription.receive()
@@ -60,19 +62,30 @@ class Connection(ChatConnection):
             await self._subscription.restart()
             return None
 
-    async def _is_behind_after_heartbeat(self, inbox: Inbox) -> bool:
-        """Renew the lease; return whether the log's head, which the response has, lies ahead of the inbox."""
-        self._next_heartbeat_s = asyncio.get_running_loop().time() + self._heartbeat_s
+    async def _may_be_behind(self, inbox: Inbox) -> bool:
+        """Return whether to read: after silence, or if the log's head, by a heartbeat's response, is ahead of us."""
+        if self._subscription.silence_s:
+            return True
+        self._check_after(self._heartbeat_s)
         return inbox.lags((await self.http.heartbeat()).cursor)
 
-    def _until_heartbeat_s(self) -> float:
-        return max(0.0, self._next_heartbeat_s - asyncio.get_running_loop().time())
+    def _noted(self, page: Page) -> Page:
+        """Begin to wait for silence, if no heartbeats are sent; return the page."""
+        if self._subscription.silence_s:
+            self._check_after(self._subscription.silence_s)
+        return page
+
+    def _check_after(self, pause_s: float) -> None:
+        self._next_check_s = asyncio.get_running_loop().time() + pause_s
+
+    def _until_check_s(self) -> float:
+        return max(0.0, self._next_check_s - asyncio.get_running_loop().time())
 
     async def _read(self, inbox: Inbox) -> Page:
         """Read what is missing: at once if subscribed, and otherwise after a poll interval, or once subscribed."""
         is_subscribed = await self._subscription.ready(self.phase * self.http.options.poll_s)
         self.phase = 1.0
-        page = await self.http.read(inbox.cursor)
+        page = self._noted(await self.http.read(inbox.cursor))
         self._caught_up = is_subscribed and not page.events  # a full page may not have been the last
         return page
 

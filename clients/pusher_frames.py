@@ -4,7 +4,7 @@ What crosses the wire: `pusher:connection_established`, one signed `pusher:subsc
 `pusher:ping`. Source: https://pusher.com/docs/channels/library_auth_reference/pusher-websockets-protocol/.
 """
 
-from typing import Any
+from typing import Any, Self
 
 from msgspec import DecodeError, Struct
 from msgspec.json import decode
@@ -25,6 +25,12 @@ class Frame(Struct, frozen=True, omit_defaults=True):
 
     event: str
     data: Any = None
+
+    @classmethod
+    def subscribe(cls, channel: str, auth: str, channel_data: str) -> Self:
+        """Return a request to subscribe. channel_data: on a presence channel, as which member."""
+        member = {"channel_data": channel_data} if channel_data else {}
+        return cls("pusher:subscribe", {"channel": channel, "auth": auth, **member})
 
     def refusal(self) -> ClientError:
         """Return the error that a refusal stands for: `pusher:error` has a code, `pusher:subscription_error` a status.

@@ -51,9 +51,9 @@ class PusherSocket:
         """Sign in, so that the API can end this connection; a service without sign-in may say so, to no effect."""
         await self._send(Frame("pusher:signin", user))
 
-    async def subscribe(self, channel: str, auth: str) -> None:
+    async def subscribe(self, channel: str, auth: str, channel_data: str) -> None:
         """Subscribe, and wait until the service has confirmed it; some services refuse it by an event of its own."""
-        await self._send(Frame("pusher:subscribe", {"channel": channel, "auth": auth}))
+        await self._send(Frame.subscribe(channel, auth, channel_data))
         while (frame := await self.receive()).event != "pusher_internal:subscription_succeeded":
             if frame.event in ("pusher:error", "pusher:subscription_error"):
                 raise frame.refusal()

@@ -15,9 +15,13 @@ from servers.core.wire import Page, ServiceAddress, SignedSubscription, decode
 
 
 class PusherSubscription:
-    """One socket to the push service, subscribed to the room of an HTTP session."""
+    """One socket to the push service, subscribed to the room of an HTTP session.
+
+    silence_s: after how much silence its client reads; 0, as long as nothing else is known, if it sends heartbeats.
+    """
 
     def __init__(self, http: HttpSession) -> None:
+        self.silence_s = 0.0
         self._http = http
         self._backoff = Backoff(http.options.backoff_s, http.options.backoff_max_s)
         self._attempt: asyncio.Task[PusherSocket] | None = None
@@ -67,12 +71,13 @@ class PusherSubscription:
 
     async def _connect(self) -> PusherSocket:
         address = await self._http.get("/pusher/service", ServiceAddress)
+        self.silence_s = address.silence_s
         socket = await PusherSocket.connect(address, self._http.options.answer_s)
         try:
-            channel = f"private-room-{self._http.room}"
-            form = {"socket_id": socket.socket_id, "channel_name": channel}
+            channel = address.channel_prefix + self._http.room
+            form = {"socket_id": socket.socket_id, "channel_name": channel, "connection": self._http.connection}
             signed = await self._http.post_form("/pusher/auth", form, SignedSubscription)
-            await socket.subscribe(channel, signed.auth)
+            await socket.subscribe(channel, signed.auth, signed.channel_data)
             await socket.sign_in(signed.user)
         except BaseException:
             await socket.close()

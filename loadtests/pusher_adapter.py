@@ -2,7 +2,8 @@
 
 Teaches that pushing through somebody else's server leaves the client three small duties: have the channel authorized,
 renew its presence lease by heartbeats, and read when a frame is missing. What crosses the wire: a POST for each message
-to the API; a subscription to the push service, and its frames; a heartbeat every third of a lease.
+to the API; a subscription to the push service, and its frames; a heartbeat every third of a lease, or, where the
+service says who is there, a read after too much silence.
 """
 
 from time import perf_counter
@@ -26,27 +27,30 @@ class PusherAdapterUser(ChatUser):
     def open(self, after: Cursor | None) -> Snapshot:
         snapshot = self.http.join()
         self.heartbeat_s = snapshot.lease_s / 3
-        self.next_heartbeat_s = perf_counter() + self.phase * self.heartbeat_s
+        self.next_check_s = perf_counter() + self.phase * self.heartbeat_s
         address = self.http.get("/pusher/service", ServiceAddress)
+        self.silence_s = address.silence_s
         if relay := self.environment.parsed_options.push_service:
             url = urlsplit(relay)
             address = replace(address, host=url.hostname, port=url.port, tls=url.scheme == "https")
         self.subscription = PusherConnection(address, self.report)
-        channel = f"private-room-{self.room}"
-        form = urlencode({"socket_id": self.subscription.socket_id, "channel_name": channel})
-        self.subscription.subscribe(channel, self.http.post_form("/pusher/auth", form, SignedSubscription))
+        channel, socket_id = address.channel_prefix + self.room, self.subscription.socket_id
+        form = {"socket_id": socket_id, "channel_name": channel, "connection": self.http.connection}
+        self.subscription.subscribe(channel, self.http.post_form("/pusher/auth", urlencode(form), SignedSubscription))
         self.must_read = True  # for events between joining and subscribing
         return snapshot
 
     def receive(self) -> Page:
         while not self.must_read:
-            left_s = max(0.0, self.next_heartbeat_s - perf_counter())
+            left_s = max(0.0, self.next_check_s - perf_counter())
             frame = self.subscription.receive(GAP_S if self.inbox.behind else left_s)
             if frame and frame.event == "page":
+                self.note_page()
                 return read_as(frame.data, Page)
             if not frame:
-                self.must_read = self.inbox.behind or self.is_behind_after_heartbeat()
+                self.must_read = bool(self.inbox.behind or self.silence_s) or self.is_behind_after_heartbeat()
         self.must_read = False
+        self.note_page()
         return self.http.read(self.inbox.cursor)
 
     def leave(self) -> Ack:
@@ -55,8 +59,13 @@ class PusherAdapterUser(ChatUser):
 
     def is_behind_after_heartbeat(self) -> bool:
         """Renew the lease; return whether the room's head, which the response has, lies ahead of the inbox."""
-        self.next_heartbeat_s += self.heartbeat_s
+        self.next_check_s += self.heartbeat_s
         return self.inbox.lags(self.http.heartbeat().cursor)
+
+    def note_page(self) -> None:
+        """Begin to wait for silence, if no heartbeats are sent."""
+        if self.silence_s:
+            self.next_check_s = perf_counter() + self.silence_s
 
 
 def add_option(parser: LocustArgumentParser) -> None:

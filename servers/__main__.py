@@ -24,10 +24,11 @@ from typer.core import TyperGroup
 
 from servers import transports
 from servers.core.auth import shared_secret
-from servers.core.settings import Settings
+from servers.core.settings import RenewedBy, Settings
 from servers.core.store import EMBEDDED, open_store
+from servers.deploy.child_process import lasting_port
 from servers.deploy.command import deploy
-from servers.deploy.pusher_and_serverless.deployment import stand_in
+from servers.deploy.pusher_and_serverless.deployment import stand_in, webhook_of
 from servers.deploy.server import Listening, opened, serve_chat
 from servers.deploy.supervised_part import Renewal
 from servers.deploy.supervisor import Supervisor
@@ -49,6 +50,9 @@ def main(
     ] = "",
     workers: Annotated[int, Option(min=1, help="Processes that serve; an embedded store allows one.")] = 1,
     lease: Annotated[float, Option(min=0.1, help="Seconds a user stays online after a renewal.")] = DEFAULTS.lease_s,
+    presence: Annotated[RenewedBy, Option(help="What renews a lease where a push service delivers.")] = (
+        DEFAULTS.presence
+    ),
     hold: Annotated[float, Option(min=0.1, help="Seconds a long poll is held at most.")] = DEFAULTS.hold_s,
     ping: Annotated[float, Option(min=0.1, help="Seconds after which an idle connection sends something.")] = (
         DEFAULTS.ping_s
@@ -82,6 +86,7 @@ def main(
             row = transports.find(transport)
             settings = Settings(
                 lease_s=lease,
+                presence=presence,
                 hold_s=hold,
                 ping_s=ping,
                 typing_s=typing,
@@ -96,7 +101,11 @@ def main(
             url = store or f"sqlite:///{stack.enter_context(tempfile.TemporaryDirectory(prefix='chat-'))}/chat.db"
             _check_store(url, workers)
             _check_api(api, row, url)
-            pids = start_push_service(stack) if row.needs_push_service else {}
+            port = port if presence is RenewedBy.HEARTBEAT else port or lasting_port()
+            webhook = webhook_of(["--presence", presence], port, host)
+            if webhook and not row.needs_push_service:
+                raise ValueError(f"--presence {presence}: {row.slug} has no push service that says who is there")
+            pids = start_push_service(stack, webhook) if row.needs_push_service else {}
             if workers > 1 and worker_folder is None:
                 asyncio.run(_check_open(url))
                 _supervise(workers, host, port, pids, attached)
@@ -114,12 +123,12 @@ def main(
             raise typer.BadParameter(str(error)) from error
 
 
-def start_push_service(stack: ExitStack) -> dict[str, int]:
-    """Supervise a stand-in for the PUSHER_* variables, unless they name a service already; return its pid."""
+def start_push_service(stack: ExitStack, webhook: str = "") -> dict[str, int]:
+    """Supervise a stand-in, with its webhook, unless the PUSHER_* variables name a service already; return its pid."""
     if os.environ.get("PUSHER_KEY"):
         return {}
     supervisor = stack.enter_context(Supervisor(log.warning, handles_signals=False))
-    os.environ.update(stand_in(supervisor))
+    os.environ.update(stand_in(supervisor, webhook))
     stack.enter_context(supervisor.running_aside())
     return supervisor.pids
 

@@ -9,6 +9,7 @@ import logging
 import os
 import sys
 import time
+from collections.abc import Awaitable, Mapping
 from typing import Any
 from urllib.parse import quote
 
@@ -18,7 +19,7 @@ from pusher.errors import PusherBadAuth, PusherBadStatus, PusherError
 from pusher.http import Request, process_response
 
 from servers.addresses import bracketed, is_loopback
-from servers.core.errors import BadRequest
+from servers.core.errors import BadRequest, Unauthenticated, Unavailable
 from servers.core.wire import ServiceAddress, SignedSubscription, SignIn
 
 TIMEOUT_S = 5.0
@@ -32,8 +33,8 @@ log = logging.getLogger(__name__)
 REQUIRED = ("PUSHER_APP_ID", "PUSHER_KEY", "PUSHER_SECRET")
 
 
-class PublishFailed(Exception):
-    """The push service refused the event, or could not be reached."""
+class PublishFailed(Unavailable):
+    """The push service refused an event or a query, or could not be reached."""
 
 
 def service_from_environment() -> ServiceAddress:
@@ -78,6 +79,13 @@ def wrong_variable(error: Exception) -> str:
         return ""
     words = {"auth_key": "PUSHER_KEY", "app key": "PUSHER_KEY", "timestamp": "this machine's clock"}
     return next((wrong for word, wrong in words.items() if word in said), "PUSHER_SECRET")
+
+
+async def _queried(query: Awaitable[Any]) -> Any:
+    try:
+        return await query
+    except (PusherError, httpx.HTTPError) as error:
+        raise PublishFailed(f"push service: {type(error).__name__}: {error}") from error
 
 
 class HttpxBackend:
@@ -154,16 +162,32 @@ class Publisher:
         """
         client = self._pusher._pusher_client
         path = f"/apps/{client.app_id}/users/{quote(user)}/terminate_connections"
-        try:
-            await client.http.send_request(Request(client, "POST", path))
-        except (PusherError, httpx.HTTPError) as error:
-            raise PublishFailed(f"push service: {type(error).__name__}: {error}") from error
+        await _queried(client.http.send_request(Request(client, "POST", path)))
 
-    def authorize(self, channel: str, socket_id: str, user: str) -> SignedSubscription:
-        """Return with which signatures one socket may subscribe to a channel and sign in; raises BadRequest."""
+    async def channels(self, prefix: str) -> list[str]:
+        """Return the names of the occupied channels that begin with `prefix`; waits, raises PublishFailed."""
+        return list((await _queried(self._pusher.channels_info(prefix)))["channels"])
+
+    async def members(self, channel: str) -> list[str]:
+        """Return the ids of those who are on a presence channel; waits, raises PublishFailed."""
+        return [row["id"] for row in (await _queried(self._pusher.users_info(channel)))["users"]]
+
+    def events_of(self, headers: Mapping[str, str], body: bytes) -> list[dict[str, str]]:
+        """Return what a webhook of the last 5 minutes says; raises Unauthenticated if it is not the service's."""
+        signature = headers.get("X-Pusher-Key", ""), headers.get("X-Pusher-Signature", "")
+        webhook = self._pusher.validate_webhook(*signature, body.decode(errors="replace"))
+        if webhook is None:
+            raise Unauthenticated("webhook: expected one that was signed with PUSHER_SECRET within the last 5 minutes")
+        return list(webhook["events"])
+
+    def authorize(
+        self, channel: str, socket_id: str, user: str, member: dict[str, Any] | None = None
+    ) -> SignedSubscription:
+        """Return with which signatures one socket may subscribe, as a member if so, and sign in; raises BadRequest."""
         try:
-            auth = self._pusher.authenticate(channel, socket_id)["auth"]
-            return SignedSubscription(auth, SignIn(**self._pusher.authenticate_user(socket_id, {"id": user})))
+            signed = self._pusher.authenticate(channel, socket_id, member)
+            sign_in = SignIn(**self._pusher.authenticate_user(socket_id, {"id": user}))
+            return SignedSubscription(signed["auth"], sign_in, signed.get("channel_data", ""))
         except (ValueError, TypeError) as error:
             raise BadRequest(f"channel authorization: {error}") from None
 

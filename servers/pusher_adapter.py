@@ -4,12 +4,14 @@ Teaches how an API that can hold no connection still pushes: it publishes every 
 request that appended it, and the service holds the connections (https://pusher.com/docs/channels). What crosses the
 wire: one publish per event, heartbeats, channel authorizations, and reads at `GET /rooms/{room}/events`: such delivery
 may lose an event, so clients catch up after subscribing and on a gap. Whoever goes offline, having left or with a token
-that has expired, gets no more: their connections to the service are ended by its API. Leaves out which service it is.
+that has expired, gets no more: their connections to the service are ended by its API. Leaves out which service it is,
+and the variant without heartbeats, in which the service says who is there (`servers.webhook_presence`).
 """
 
 import logging
 from urllib.parse import parse_qs
 
+from msgspec.structs import replace
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import Response
@@ -17,13 +19,13 @@ from starlette.responses import Response
 from servers.core.chat import Chat
 from servers.core.counters import Counters, Purpose
 from servers.core.errors import Forbidden
-from servers.core.settings import Settings
+from servers.core.settings import RenewedBy, Settings
 from servers.core.wire import Event, Kind, Page, encode
 from servers.http_endpoint import get, identify, json_response, page_response, parse_request, post, read_body
 from servers.http_routes import chat_app
 from servers.publisher import Publisher, PublishFailed, is_publishable, service_from_environment, socket_origin
+from servers.webhook_presence import CHANNEL_PREFIX, WebhookPresence
 
-CHANNEL_PREFIX = "private-room-"
 log = logging.getLogger(__name__)
 
 
@@ -31,11 +33,16 @@ def create_app(chat: Chat, settings: Settings) -> Starlette:
     """Return the API server that publishes through the service of the PUSHER_* variables; raises ValueError."""
     address = service_from_environment()
     publisher = Publisher(address)
+    presence: WebhookPresence | None = None
+    if settings.presence is RenewedBy.WEBHOOK:
+        address = replace(address, channel_prefix=CHANNEL_PREFIX, silence_s=settings.silence_s)
+        presence = WebhookPresence(chat, publisher, lambda room, user: publisher.terminate(subscriber(room, user)))
+        chat.on_sweep = presence.confirm_all
 
     async def publish(event: Event) -> None:
         """Publish inside the request that appended. A failure costs time, not the event: it is in the log."""
         try:
-            await publisher.publish(CHANNEL_PREFIX + event.room, "page", page_data(event, chat.epoch))
+            await publisher.publish(address.channel_prefix + event.room, "page", page_data(event, chat.epoch))
             counters.published += 1
             if event.kind is Kind.PRESENCE and event.body == "offline":
                 await publisher.terminate(subscriber(event.room, event.sender))
@@ -55,20 +62,22 @@ def create_app(chat: Chat, settings: Settings) -> Starlette:
         identity, _ = identify(chat, request)
         form = parse_qs((await read_body(request, settings)).decode(errors="replace"))
         channel, socket_id = form.get("channel_name", [""])[0], form.get("socket_id", [""])[0]
-        if not channel.startswith(CHANNEL_PREFIX):
-            raise Forbidden(f"channel_name: expected one that starts with {CHANNEL_PREFIX}, got {channel[:80]!r}")
-        room = channel.removeprefix(CHANNEL_PREFIX)
+        if not channel.startswith(prefix := address.channel_prefix):
+            raise Forbidden(f"channel_name: expected one that starts with {prefix}, got {channel[:80]!r}")
+        room = channel.removeprefix(prefix)
         await chat.require_member(identity, room)
-        return json_response(publisher.authorize(channel, socket_id, subscriber(room, identity.user)))
+        member = presence.member(identity, form.get("connection", [""])[0], socket_id) if presence else None
+        return json_response(publisher.authorize(channel, socket_id, subscriber(room, identity.user), member))
 
     async def service(request: Request) -> Response:
-        """Return the address of the push service."""
+        """Return where the push service is, and how its clients use it."""
         return json_response(address)
 
     routes = [
         get("/rooms/{room}/events", Purpose.RECEIVE, deliver),
         post("/pusher/auth", Purpose.UPKEEP, authorize),
         get("/pusher/service", Purpose.UPKEEP, service),
+        *([post("/pusher/webhook", Purpose.UPKEEP, presence.take)] if presence else []),
     ]
     app = chat_app("pusher_adapter", chat, settings, routes)
     counters: Counters = app.state.counters

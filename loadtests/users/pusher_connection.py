@@ -26,7 +26,7 @@ class PusherConnection:
     def subscribe(self, channel: str, signed: SignedSubscription) -> None:
         """Subscribe, wait until the service has confirmed it, and sign in, as every client does."""
         with timed(self._report, WEBSOCKET, "subscribe"):
-            self._socket.send(encode(Frame("pusher:subscribe", {"channel": channel, "auth": signed.auth})))
+            self._socket.send(encode(Frame.subscribe(channel, signed.auth, signed.channel_data)))
             self._expect("pusher_internal:subscription_succeeded")
         self._socket.send(encode(Frame("pusher:signin", signed.user)))
 

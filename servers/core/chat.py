@@ -41,8 +41,8 @@ from servers.core.wire import (
 class Chat:
     """One chat over one store. Use `running()` around it: it sweeps leases and follows the store meanwhile.
 
-    stopping: nobody is made to wait any more. on_commit: awaited inside every call that commits an event. on_close:
-    awaited before the store is closed.
+    stopping: nobody is made to wait any more. on_commit: awaited inside every call that commits an event. on_sweep:
+    awaited before leases are swept, to renew some of them. on_close: awaited before the store is closed.
     """
 
     def __init__(self, store: Store, tokens: Tokens, clock: Clock, settings: Settings) -> None:
@@ -55,6 +55,7 @@ class Chat:
         self._feeds = RoomFeeds(store, settings, self._presence.on_foreign_event)
         self.stopping = False
         self.on_commit: Callable[[Event], Awaitable[None]] | None = None
+        self.on_sweep: Callable[[], Awaitable[None]] | None = None
         self.on_close: Callable[[], Awaitable[None]] | None = None
         self._swept_s = clock.monotonic_s()
 
@@ -92,7 +93,8 @@ class Chat:
         name = names.check_name(name, self.settings.name_max)
         user = self._user_of(token, name) or self._tokens.new_user(network)
         now_ms = await self._presence.now_ms()
-        if not await self._store.claim_name(name, user, now_ms, now_ms + int(self.settings.lease_s * 1000)):
+        until_ms = now_ms + int(self.settings.renewed_lease_s * 1000)
+        if not await self._store.claim_name(name, user, now_ms, until_ms):
             raise NameTaken(f"name {name!r}: in use by somebody else; choose another, or bring its token")
         return self._tokens.issue(user, name)
 
@@ -173,6 +175,10 @@ class Chat:
         """
         if not self.stopping:
             await self._after_commit(await self._presence.disconnect(self._connection(identity, room, connection)))
+
+    async def names(self, room: str) -> dict[str, str]:
+        """Return the display names of a room's members by their ids: of those online, and of those seen last."""
+        return {member.user: member.name for member in await self._store.members(room, self.settings.snapshot_members)}
 
     async def require_member(self, identity: Identity, room: str) -> None:
         """Raise NotJoined unless the user has joined the room."""
@@ -286,5 +292,7 @@ class Chat:
     async def _sweep_leases(self) -> None:
         """Renew the leases of open connections, and publish who has gone offline because a lease expired."""
         self._swept_s = self._clock.monotonic_s()
+        if self.on_sweep:
+            await self.on_sweep()
         for event in await self._presence.sweep():
             await self._after_commit(event)

@@ -53,7 +53,8 @@ class Presence:
         self._settings = settings
         self._limits = Limits(settings.connections_max, settings.rooms_max, settings.user_rooms_max)
         self._network_of = network_of
-        self._network_rooms = NetworkRooms(clock, settings.network_rooms_max, settings.lease_s + settings.late_s)
+        self._longest_s = settings.renewed_lease_s + settings.late_s
+        self._network_rooms = NetworkRooms(clock, settings.network_rooms_max, self._longest_s)
         self._process = secrets.token_hex(8)
         self._offset_ms: int | None = None
         self._renewed_s: dict[Connection, float] = {}
@@ -74,7 +75,9 @@ class Presence:
     async def join(self, connection: Connection) -> Event | None:
         """Enter the room; return the "online" event, if any. Raises NameTaken or TooMany."""
         self._network_rooms.take(self._network_of(connection.user), connection.room)
-        event = await self._store.join(await self._lease(connection, self._process), self._limits)
+        lasts_s = self._settings.lease_s + self._settings.late_s
+        lease = await self._lease(connection, self._process, lasts_s)
+        event = await self._store.join(lease, self._limits)
         _remember(self._renewed_s, connection, self._clock.monotonic_s())
         return event
 
@@ -165,7 +168,7 @@ class Presence:
             await self._read_clock()
             renewals = await asyncio.gather(*map(self.renew, list(self._open)), return_exceptions=True)
             events += [event for event in renewals if isinstance(event, Event)]
-            events += await self._store.expire(await self.now_ms(), self._lease_ms)
+            events += await self._store.expire(await self.now_ms(), int(self._longest_s * 1000))
         self._drop_expired()
         return events
 
@@ -191,13 +194,9 @@ class Presence:
         self._doubted_s = {key: at_s for key, at_s in self._doubted_s.items() if at_s > horizon_s}
         self._member_until_s = {key: until_s for key, until_s in self._member_until_s.items() if until_s > now_s}
 
-    @property
-    def _lease_ms(self) -> int:
-        return int((self._settings.lease_s + self._settings.late_s) * 1000)
-
-    async def _lease(self, connection: Connection, holder: str) -> Lease:
+    async def _lease(self, connection: Connection, holder: str, lasts_s: float | None = None) -> Lease:
         now_ms = await self.now_ms()
-        return Lease(*connection, now_ms, now_ms + self._lease_ms, holder)
+        return Lease(*connection, now_ms, now_ms + int((lasts_s or self._longest_s) * 1000), holder)
 
 
 def _remember(cache: dict[Key, float], key: Key, at_s: float) -> None:

@@ -206,7 +206,8 @@ class Refusal(Struct, frozen=True, omit_defaults=True, tag="error"):
 class ServiceAddress(Struct, frozen=True):
     """Where clients of the Pusher adapter find the push service, and under which public key.
 
-    host: empty for the cluster's own. tls: on, unless the service is on this machine.
+    host: empty for the cluster's own. tls: on, unless the service is on this machine. channel_prefix: before the name
+    of a room. silence_s: after how much silence a client reads; 0 if it sends heartbeats instead.
     """
 
     key: str
@@ -214,6 +215,8 @@ class ServiceAddress(Struct, frozen=True):
     host: str
     port: int
     tls: bool
+    channel_prefix: str = "private-room-"
+    silence_s: float = 0.0
 
     @property
     def url(self) -> str:
@@ -229,11 +232,15 @@ class SignIn(Struct, frozen=True):
     user_data: str
 
 
-class SignedSubscription(Struct, frozen=True):
-    """With what it subscribes to the channel of a room, and signs in: whoever goes offline is ended by that."""
+class SignedSubscription(Struct, frozen=True, omit_defaults=True):
+    """With what it subscribes to the channel of a room, and signs in: whoever goes offline is ended by that.
+
+    channel_data: of a presence channel, which member it is.
+    """
 
     auth: str
     user: SignIn
+    channel_data: str = ""
 
 
 SocketCommand = Send | Typing | MarkRead | Leave

@@ -3,7 +3,7 @@
 Teaches what such a host leaves to whom: it listens, and calls `app`; when, how often and in how many processes is its
 business. So the store is opened by the first call, whatever that is: a host may or may not announce a lifespan (ASGI).
 What it reads: CHAT_STORE, CHAT_SECRET, CHAT_HOSTS (names to answer to, divided by blanks), CHAT_ORIGINS (pages that may
-call), FORWARDED_ALLOW_IPS (see Settings.proxies), and for the Pusher adapter the PUSHER_* variables.
+call), FORWARDED_ALLOW_IPS (see Settings.proxies), and for the Pusher adapter CHAT_PRESENCE and the PUSHER_* variables.
 """
 
 import asyncio
@@ -12,7 +12,7 @@ from collections.abc import Mapping
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from servers.core.settings import Settings
+from servers.core.settings import RenewedBy, Settings
 from servers.core.store import EMBEDDED
 from servers.deploy.server import opened
 
@@ -21,14 +21,17 @@ class OnDemand:
     """The ASGI application of one transport, for a host that runs it only while it has a request."""
 
     def __init__(self, slug: str, environ: Mapping[str, str] = os.environ) -> None:
-        """Raises ValueError if the environment names no store that instances could share."""
+        """Raises ValueError if the environment names no store that instances could share, or an unknown presence."""
         self._slug = slug
         self._url = environ.get("CHAT_STORE", "")
         if not self._url or self._url.partition(":")[0] in EMBEDDED:
             raise ValueError(f"CHAT_STORE: expected redis://... or postgresql://..., got {self._url or 'nothing'}")
         names, pages = environ.get("CHAT_HOSTS", "").split(), environ.get("CHAT_ORIGINS", "").split()
         proxies = environ.get("FORWARDED_ALLOW_IPS", Settings().proxies)
-        self._settings = Settings(on_demand=True, hosts=tuple(names), origins=tuple(pages), proxies=proxies)
+        presence = RenewedBy(environ.get("CHAT_PRESENCE") or RenewedBy.HEARTBEAT)
+        self._settings = Settings(
+            on_demand=True, hosts=tuple(names), origins=tuple(pages), proxies=proxies, presence=presence
+        )
         self._opening = asyncio.Lock()
         self._app: ASGIApp | None = None
 

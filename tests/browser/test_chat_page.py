@@ -144,9 +144,9 @@ def test_a_reloaded_page_goes_on_as_the_same_user_and_no_stranger_does(browser: 
         expect(stranger.locator("#trouble")).to_contain_text("in use")
 
 
-@pytest.mark.parametrize("transport", [row.slug for row in TRANSPORTS])
-def test_a_page_leaves_at_once_and_goes_on_where_it_was_by_the_back_button(browser: Browser, transport: str) -> None:
-    with page_server(transport) as server:
+@pytest.mark.parametrize("command", [*(row.slug for row in TRANSPORTS), "pusher_adapter --presence webhook"])
+def test_a_page_leaves_at_once_and_goes_on_where_it_was_by_the_back_button(browser: Browser, command: str) -> None:
+    with page_server(*command.split()) as server:
         ada, bob = _joined(browser, server.address, "Ada"), _joined(browser, server.address, "Bob")
         ada.evaluate(WRITE_WHEN_HIDDEN)
         ada.goto(f"{server.address}/health")

@@ -13,7 +13,8 @@ import pytest
 from clients.conversation import ChatSession
 from clients.http_session import Options
 from servers.core.wire import Kind
-from servers.deploy.child_process import ChildProcess
+from servers.deploy.child_process import LOOPBACK, ChildProcess, lasting_port
+from servers.deploy.pusher_and_serverless.deployment import webhook_of
 from servers.deploy.relay import Relay
 from servers.transports import Transport
 from tests.conformance.conftest import ServerOf
@@ -34,9 +35,11 @@ def server(
     if not transport.needs_push_service:
         yield RelayableServer(transport, server_of(transport, deployment).address, [])
         return
-    with socket.create_server(("127.0.0.1", 0)) as listener, push_service() as service:
-        env = service_settings(f"http://127.0.0.1:{listener.getsockname()[1]}")
-        with deployment.serving(transport, engines, env=env) as server:
+    port = lasting_port()
+    webhook = webhook_of(["--presence", "webhook"], port)
+    with socket.create_server((LOOPBACK, 0)) as listener, push_service("--webhook", webhook) as service:
+        env = service_settings(f"http://{LOOPBACK}:{listener.getsockname()[1]}")
+        with deployment.serving(transport, engines, "--port", str(port), env=env) as server:
             yield RelayableServer(transport, server.address, [(lambda: service.address, listener)])
 
 
@@ -106,9 +109,11 @@ async def test_a_user_whose_connection_is_gone_goes_offline_and_comes_back(serve
     async with server.relayed() as (ada, bob, relays):
         both = {ada.account.name, bob.account.name}
         await until(ada, lambda: online(ada) == both)
-        relays[-1].is_cut = True
+        for relay in relays:
+            relay.is_cut = True
         await until(ada, lambda: online(ada) == {ada.account.name})
-        relays[-1].is_cut = False
+        for relay in relays:
+            relay.is_cut = False
         await until(ada, lambda: online(ada) == both)
 
 

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Iterator
 from pathlib import Path
-from unittest.mock import AsyncMock, patch
+from unittest.mock import AsyncMock, create_autospec, patch
 
 import pytest
 
@@ -11,9 +11,11 @@ from servers.core.auth import Identity, Tokens
 from servers.core.chat import Chat
 from servers.core.errors import NotJoined, TooMany, Unavailable
 from servers.core.presence import Connection, Presence
-from servers.core.settings import Settings
+from servers.core.settings import RenewedBy, Settings
 from servers.core.store import Lease, Store, open_store
 from servers.core.wire import Event, Kind
+from servers.publisher import Publisher, PublishFailed
+from servers.webhook_presence import WebhookPresence
 from tests.support.clock import FakeClock
 
 ADA = Identity("ada", "Ada", expires_at_ms=1 << 60)
@@ -190,3 +192,25 @@ async def test_expired_entries_leave_the_cache(presence: Presence, clock: FakeCl
     clock.advance(3 * LEASE_S)
     await presence.sweep()
     assert presence.cached == 0
+
+
+async def test_what_no_webhook_has_said_is_read_from_the_lists(store: Store, clock: FakeClock) -> None:
+    settings = Settings(presence=RenewedBy.WEBHOOK)
+    tokens = Tokens("secret", clock, 9e9)
+    chat, publisher, end = Chat(store, tokens, clock, settings), create_autospec(Publisher), AsyncMock()
+    ada, bob = (Identity(tokens.new_user(""), name, 1 << 60) for name in ("Ada", "Bob"))
+    for user in (ada, bob):
+        await chat.join(user, "room", "window")
+    publisher.channels.return_value = ["presence-room-room"]
+    publisher.members.return_value = [f"{ada.user}.window.1.2", "nobody.window.3.4"]
+    chat.on_sweep = WebhookPresence(chat, publisher, end).confirm_all
+    await chat._sweep_leases()
+    end.assert_awaited_once_with("room", "nobody")  # who is there without a lease has to join again
+    clock.advance(settings.lease_s + settings.late_s)  # which is how long a join lasts that nobody confirms
+    publisher.channels.side_effect = PublishFailed("the service cannot be reached")
+    chat.on_sweep = WebhookPresence(chat, publisher, end).confirm_all  # of an API that was started again
+    await chat._sweep_leases()
+    assert {member.name: member.online for member in await store.members("room", 9)} == {"Ada": True, "Bob": False}
+    clock.advance(settings.renewed_lease_s)
+    await chat._sweep_leases()
+    assert not any(member.online for member in await store.members("room", 9))

@@ -1,8 +1,13 @@
-"""A push service that is killed: it is started again, and meanwhile clients read over HTTP, and know nothing of it."""
+"""A push service that is killed: it is started again, and meanwhile clients read over HTTP, and know nothing of it.
+
+And what it says by webhooks of who is there: forged, repeated and late ones do no harm.
+"""
 
 import asyncio
+import json
 import os
 import signal
+import time
 from contextlib import suppress
 from typing import Any
 
@@ -11,17 +16,22 @@ import pytest
 from websockets.asyncio.server import ServerConnection, serve
 
 from clients.errors import Refused
+from clients.pusher_adapter import Connection
 from clients.pusher_frames import Frame
 from clients.pusher_socket import PusherSocket
 from servers.core.wire import Kind, ServiceAddress
-from servers.deploy.child_process import ChildFailed, started
+from servers.deploy.child_process import ChildFailed, lasting_port, started
+from servers.deploy.pusher_and_serverless.deployment import webhook_of
 from servers.publisher import socket_origin
+from servers.pusher_service.signatures import hex_hmac
 from servers.transports import find
 from tests.support.chat_harness import DEADLINE_S, ChatHarness, deliver, events, serving
-from tests.support.pusher_process import ENV, push_service, service_settings
+from tests.support.engines import Engines
+from tests.support.pusher_process import ENV, official_api, push_service, service_settings
 
 pytestmark = pytest.mark.process
 ADAPTER = find("pusher_adapter")
+BY_WEBHOOK = ("--presence", "webhook")
 
 
 async def stated(address: str, path: str = "/health", **facts: object) -> dict[str, Any]:
@@ -149,3 +159,54 @@ async def test_who_gives_up_on_a_silent_push_service_closes_the_connection() -> 
         await arrived.wait()
         connecting.cancel()
         await closed.wait()
+
+
+async def test_a_webhook_says_where_to_look_and_the_list_of_members_who_is_there() -> None:
+    port = lasting_port()
+    webhook = webhook_of(BY_WEBHOOK, port)
+    with (
+        push_service("--webhook", webhook) as service,
+        serving(ADAPTER, *BY_WEBHOOK, "--lease", "60", port=port, env=service_settings(service.address)) as server,
+        official_api(service.address) as api,
+    ):
+        harness = ChatHarness(ADAPTER, server.address)
+        channel = f"presence-room-{harness.room}"
+
+        async def post(name: str, member: str, secret: str = ENV["PUSHER_SECRET"]) -> int:
+            event = {"name": name, "channel": channel, "user_id": member}
+            body = json.dumps({"time_ms": int(time.time() * 1000) - 200_000, "events": [event]})
+            headers = {"X-Pusher-Key": ENV["PUSHER_KEY"], "X-Pusher-Signature": hex_hmac(secret, body)}
+            async with httpx.AsyncClient(trust_env=False) as http:
+                return (await http.post(webhook, content=body, headers=headers)).status_code
+
+        async with harness.joined("Ada", "Bob") as (ada, bob):
+            assert isinstance(bob._connection, Connection)
+            assert await bob._connection._subscription.ready(DEADLINE_S)
+            users = (await asyncio.to_thread(api.users_info, channel))["users"]
+            (member,) = [user["id"] for user in users if user["id"].startswith(bob.account.user)]
+            assert await post("member_removed", member, "another secret") == 401
+            assert [await post("member_removed", member) for _ in range(2)] == [200, 200]
+            await ada.send("still there")
+            assert [event.body for event in await events(ada, 2)] == ["online", "still there"]
+            assert bob._receiving
+            bob._receiving.cancel()
+            await bob._connection.disconnect()
+            (gone,) = await events(ada, 1)
+            assert (gone.sender, gone.body) == (bob.account.user, "offline")
+            assert await post("member_added", member) == 200
+            await ada.send("still gone")
+            assert [event.body for event in await events(ada, 1)] == ["still gone"]
+
+
+async def test_a_message_whose_publish_was_lost_is_read_after_silence_without_heartbeats(engines: Engines) -> None:
+    shared = ("--store", engines.fresh_url("redis"))
+    with serving(ADAPTER, *shared, *BY_WEBHOOK, "--lease", "1") as server, serving(ADAPTER, *shared) as elsewhere:
+        bobs = ChatHarness(ADAPTER, server.address)
+        async with (
+            bobs.joined("Bob") as (bob,),
+            ChatHarness(ADAPTER, elsewhere.address, bobs.room).joined("Ada") as (ada,),
+        ):
+            await ada.send("published through a service that Bob does not use")
+            assert (await events(bob, 1, Kind.MESSAGE))[0].sender == ada.account.user
+            assert isinstance(bob._connection, Connection)
+            assert bob._connection._subscription.silence_s == 4.0

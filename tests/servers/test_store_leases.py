@@ -34,8 +34,9 @@ async def test_of_many_members_those_online_come_first_and_then_those_seen_last(
     assert len(await store.members("room", 9)) == 6
 
 
-async def test_an_expired_lease_takes_its_user_offline_once(store: Store) -> None:
+async def test_the_end_of_the_longest_lease_takes_its_user_offline_once(store: Store) -> None:
     await join(store, ADA)
+    await join(store, replace(ADA, connection="phone", expires_at_ms=1_500))
     await join(store, replace(BOB, expires_at_ms=3_000))
     assert await store.expire(1_999, LONG_MS) == []
     (gone,) = await store.expire(2_000, LONG_MS)

@@ -1,4 +1,7 @@
-"""On what the suite runs: one process, two workers behind one port with a shared store, or a whole deployment."""
+"""On what the suite runs: one process, two workers behind one port with a shared store, or a whole deployment.
+
+And one process whose push service says who is there, in place of heartbeats.
+"""
 
 import shlex
 from collections.abc import Iterator, Mapping
@@ -7,6 +10,7 @@ from dataclasses import dataclass
 
 import pytest
 
+from servers.core.settings import RenewedBy
 from servers.deploy.child_process import ChildProcess, started
 from servers.deploy.deployments import DEPLOYMENTS, Deployment
 from servers.transports import Transport
@@ -20,20 +24,26 @@ class Processes:
 
     workers: int = 1
     store: str = ""
+    presence: RenewedBy = RenewedBy.HEARTBEAT
 
     def __str__(self) -> str:
-        return f"{self.workers}-{self.store or 'sqlite'}"
+        return f"{self.workers}-{self.store or 'sqlite'}" + (f"-{self.presence}" if self.options else "")
+
+    @property
+    def options(self) -> list[str]:
+        """The options by which it differs from a server with no options."""
+        return [] if self.presence is RenewedBy.HEARTBEAT else ["--presence", self.presence]
 
     def serves(self, transport: Transport) -> bool:
         """Tell whether it is a way to run this transport."""
-        return True
+        return transport.needs_push_service or not self.options
 
     def serving(
         self, transport: Transport, engines: Engines, *more: str, env: Mapping[str, str] | None = None
     ) -> AbstractContextManager[ChildProcess]:
         """Run it with an empty store of its own; `more`: further options of the servers."""
         shared = ["--workers", str(self.workers), "--store", engines.fresh_url(self.store)] if self.store else []
-        return serving(transport, *shared, *more, env=env)
+        return serving(transport, *shared, *self.options, *more, env=env)
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +72,7 @@ class Deployed:
 AnyDeployment = Processes | Deployed
 TESTED_DEPLOYMENTS: tuple[tuple[AnyDeployment, tuple[pytest.MarkDecorator, ...]], ...] = (
     (Processes(), ()),
+    (Processes(presence=RenewedBy.WEBHOOK), ()),
     (Processes(2, "redis"), ()),
     (Processes(2, "postgresql"), (pytest.mark.drill,)),
     *((Deployed(deployment), (pytest.mark.drill,)) for deployment in DEPLOYMENTS),

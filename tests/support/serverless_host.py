@@ -11,6 +11,8 @@ import httpx
 
 from clients.conversation import ChatSession
 from clients.errors import ConnectionLost
+from servers.deploy.child_process import lasting_port
+from servers.deploy.pusher_and_serverless.deployment import webhook_of
 from servers.deploy.serverless.host import hosting
 from servers.deploy.serverless.profiles import Profile
 from servers.deploy.serverless.profiles import find as find_profile
@@ -101,12 +103,13 @@ async def hosted(
     """Host a transport's server as a function on a store that outlives its instances."""
     command = ["servers", slug, "--port", "0", "--store", store, "--lease", str(LEASE_S), *more]
     command += ["--on-demand"] if on_demand else []
-    env = {"CHAT_SECRET": "hosted"}
+    env, port = {"CHAT_SECRET": "hosted"}, lasting_port()
     with ExitStack() as stack:
         if find(slug).needs_push_service:
-            env |= service_settings(stack.enter_context(push_service()).address)
+            service = stack.enter_context(push_service("--webhook", webhook_of(more, port)))
+            env |= service_settings(service.address)
         async with (
-            hosting(command, replace(profile, **limits), env) as (address, _),
+            hosting(command, replace(profile, **limits), env, port) as (address, _),
             httpx.AsyncClient(base_url=address, trust_env=False, timeout=DEADLINE_S) as host,
         ):
             yield Hosted(ChatHarness(find(slug), address, options=PATIENT), host)

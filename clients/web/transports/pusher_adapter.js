@@ -1,7 +1,8 @@
 // Pusher adapter: commands to the API, events from the push service, by the official pusher-js.
 //
 // A push service may lose an event without saying so: the client reads after subscribing and when events are missing,
-// and every heartbeat's response holds the end of the log. While the service cannot be reached, it polls.
+// and every heartbeat's response holds the end of the log. Where the service says who is there, no heartbeats are sent:
+// after too much silence the client reads. While the service cannot be reached, it polls.
 
 import "../node_modules/pusher-js/dist/web/pusher.min.js";
 import { Backoff } from "../chat/backoff.js";
@@ -32,7 +33,7 @@ export class Connection extends ChatConnection {
     const snapshot = await this.http.join();
     Object.assign(this, { pages: undefined, mustRead: true, refusal: undefined });
     this.heartbeatMs = (1000 * snapshot.lease_s) / HEARTBEATS_PER_LEASE;
-    this.heartbeatDueMs = performance.now() + this.heartbeatMs;
+    this.checkDueMs = performance.now() + this.heartbeatMs;
     this.ended = new AbortController();
     this.#keepSubscribed(this.ended.signal);
     return snapshot;
@@ -42,10 +43,10 @@ export class Connection extends ChatConnection {
   async receive(inbox, signal) {
     for (;;) {
       if (this.refusal) throw this.refusal;
-      if (performance.now() >= this.heartbeatDueMs && (await this.#heartbeatFindsLag(inbox))) this.mustRead = true;
-      const patienceMs = inbox.behind ? GAP_MS : Math.max(0, this.heartbeatDueMs - performance.now());
+      if (performance.now() >= this.checkDueMs && (await this.#mayLag(inbox))) this.mustRead = true;
+      const patienceMs = inbox.behind ? GAP_MS : Math.max(0, this.checkDueMs - performance.now());
       const page = this.mustRead ? undefined : await this.pages?.get(patienceMs).catch(() => undefined);
-      if (page) return page;
+      if (page) return this.#noted(page);
       if (this.mustRead || inbox.behind || !this.pages) return this.#read(inbox, signal);
     }
   }
@@ -63,7 +64,7 @@ export class Connection extends ChatConnection {
     const isSubscribed = Boolean(this.pages);
     const missed = await this.http.read(inbox.cursor, signal);
     this.mustRead = !isSubscribed || missed.events.length > 0; // a full page may not have been the last
-    return missed;
+    return this.#noted(missed);
   }
 
   /** Subscribe whenever the connection to the service is lost, after a pause, unless the service refuses for good. */
@@ -87,9 +88,16 @@ export class Connection extends ChatConnection {
     }
   }
 
-  /** Renew the lease; return whether the log has events that are not in the inbox. */
-  async #heartbeatFindsLag(inbox) {
-    this.heartbeatDueMs = performance.now() + this.heartbeatMs;
+  /** Begin to wait for silence, if no heartbeats are sent; return the page. */
+  #noted(page) {
+    if (this.silenceMs) this.checkDueMs = performance.now() + this.silenceMs;
+    return page;
+  }
+
+  /** Return whether the log may have events that are not in the inbox: after silence, or by a heartbeat's response. */
+  async #mayLag(inbox) {
+    if (this.silenceMs) return true;
+    this.checkDueMs = performance.now() + this.heartbeatMs;
     const { epoch, head } = await this.http.post({ type: "heartbeat", connection: this.http.connection });
     return inbox.lags({ epoch, seq: head });
   }
@@ -98,13 +106,14 @@ export class Connection extends ChatConnection {
   async #subscribe(ended) {
     const found = await this.http.call("GET", "/pusher/service");
     const { key, cluster, host, port, tls } = { ...found, ...this.options.pushService };
+    this.silenceMs = 1000 * found.silence_s;
     const { onTraffic, room } = this.http;
     const { promise: end, reject: fail } = Promise.withResolvers();
     const pages = new Queue();
     let user; // by whose sign-in the API can end this connection
     const authorized = (signed, callback) => {
       user = signed.user;
-      callback(null, { auth: signed.auth });
+      callback(null, signed);
     };
     const pusher = new self.Pusher(key, {
       ...(host && { wsHost: host, wsPort: port, wssPort: port }),
@@ -128,7 +137,7 @@ export class Connection extends ChatConnection {
       const data = error.data ?? error.error?.data; // of a frame, or of the code with which the socket was closed
       if (data && (data.code || this.pages !== pages)) fail(refusal(data)); // a service may have no sign-in
     });
-    const channel = pusher.subscribe(`private-room-${room}`);
+    const channel = pusher.subscribe(`${found.channel_prefix}${room}`);
     channel.bind("page", (page) => {
       onTraffic("pushed", page.type, page);
       pages.put(page); // one that is dropped is missed, and then read
@@ -152,7 +161,8 @@ export class Connection extends ChatConnection {
   }
 
   async #authorize({ socketId, channelName }) {
-    const form = new URLSearchParams({ socket_id: socketId, channel_name: channelName });
+    const { connection } = this.http;
+    const form = new URLSearchParams({ socket_id: socketId, channel_name: channelName, connection });
     const request = { body: form, signal: AbortSignal.timeout(ANSWER_MS) };
     this.http.onTraffic("up", "/pusher/auth");
     return decoded(await this.http.request("POST", "/pusher/auth", request));

@@ -140,7 +140,8 @@ local function renew(lease)
   end
   redis.call('ZADD', 'chat:last_seen:' .. lease.room, lease.seen_ms, lease.user)
   redis.call('HSETNX', 'chat:names:' .. lease.room, lease.user, lease.name)
-  if redis.call('ZADD', 'chat:online', lease.expires_at_ms, lease.online) == 0 then return { epoch } end
+  local last = redis.call('ZREVRANGE', lease.connections, 0, 0, 'WITHSCORES') -- another of theirs may run for longer
+  if redis.call('ZADD', 'chat:online', last[2], lease.online) == 0 then return { epoch } end
   come_online(lease.room, lease.user)
   return append_presence(lease.room, lease.user, 'online', lease.seen_ms)
 end

@@ -20,6 +20,8 @@ import typer
 from servers import transports
 from servers.__main__ import start_push_service
 from servers.core.store import EMBEDDED
+from servers.deploy.child_process import lasting_port
+from servers.deploy.pusher_and_serverless.deployment import webhook_of
 from servers.deploy.serverless import profiles
 from servers.deploy.serverless.host import hosting
 from servers.deploy.serverless.profiles import Profile
@@ -46,9 +48,11 @@ def main(
                 instances_max=instances or limits.instances_max,
             )
             url = shared_store(store, limits, stack)
-            pids = {"api": os.getpid()} | (start_push_service(stack) if row.needs_push_service else {})
+            options, port = shlex.split(server_options), port or lasting_port()
+            webhook = webhook_of(options, port)
+            pids = {"api": os.getpid()} | (start_push_service(stack, webhook) if row.needs_push_service else {})
             os.environ.setdefault("CHAT_SECRET", secrets.token_urlsafe(32))
-            command = ["servers", row.slug, "--port", "0", "--store", url, "--on-demand", *shlex.split(server_options)]
+            command = ["servers", row.slug, "--port", "0", "--store", url, "--on-demand", *options]
             asyncio.run(_host(command, limits, port, row.slug, pids, attached))
         except (ValueError, RuntimeError, OSError) as error:
             raise typer.BadParameter(str(error)) from error

@@ -133,6 +133,20 @@ async def test_a_push_reaches_everybody_though_nothing_runs_between_requests(sto
     assert {purpose: after[purpose] - before[purpose] for purpose in after} == {"send": 1, "receive": 0, "upkeep": 0}
 
 
+async def test_who_is_connected_to_the_push_service_stays_online_without_a_request(store: str) -> None:
+    options = ("--presence", "webhook", "--lease", "0.5")
+    async with (
+        hosted("pusher_adapter", CLASSIC, store, *options) as function,
+        function.joined("Ada", "Bob") as (ada, bob),
+    ):
+        await deliver("both are there", ada, bob)
+        before = after = await function.bill()
+        while before is after or before["invocations"] != after["invocations"]:  # heartbeats would come six times
+            before, after = after, await function.until(longer_than(1.0, after))
+        await ada.send("still there")
+        assert [event.body for event in await events(bob, 1)] == ["still there"]
+
+
 async def test_nobody_goes_offline_while_nobody_asks(store: str) -> None:
     async with hosted("short_polling", CLASSIC, store, "--lease", "0.5") as function:
         bob = await function.chat.log_in("Bob")
