@@ -1,8 +1,7 @@
 """What is read of shared_store.json and deployments.json: void rows are left out, and errors are refused."""
 
-import json
-from collections.abc import Callable
-from itertools import product
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -11,43 +10,38 @@ import pytest
 from notebooks.analysis.deployments import side_by_side
 from notebooks.analysis.deployments.reports import NAMES
 from notebooks.analysis.figures import shared_store as charts
-from notebooks.analysis.shared_store import SHARED, SharedStore, StoreChoice, load_shared_store
-from results.schema import APPENDS, CROSS_PROCESS, DEPLOYMENTS, DEPLOYMENTS_FILE, LOADS, SHARED_STORE_FILE
-from servers.transports import TRANSPORTS, find
-from tests.support.hosted_record import row_of
+from notebooks.analysis.shared_store import SHARED, StoreChoice, load_shared_store
+from results.schema import DEPLOYMENTS_FILE, SHARED_STORE_FILE
+from servers.transports import find
+from tests.support.claims import changed
 
 Row = dict[str, Any]
 CHOICES = [StoreChoice("sqlite", 1), *(StoreChoice(store, workers) for store in SHARED for workers in (1, 2))]
 
 
-def record() -> dict[str, Any]:
-    """Return a record of two repeats, in which the second costs twice as much as the first."""
-    served = [
-        row_of(LOADS, transport=each.slug, store=choice.store, workers=choice.workers, repeat=repeat, verdict="valid")
-        | {"delivered": 1000, "expected": 1000, "latency_p50_s": 0.002, "latency_p95_s": 0.004}
-        | {"api_cpu_s": 0.1 * (repeat + 1), "store_cpu_s": 0.0 if choice.store == "sqlite" else 0.05 * (repeat + 1)}
-        for each, choice, repeat in product(TRANSPORTS, CHOICES, range(2))
-    ]
-    cross_process = [
-        row_of(CROSS_PROCESS, transport=each.slug, store=store, repeat=repeat, same_p50_s=0.002, other_p50_s=0.003)
-        for each, store, repeat in product(TRANSPORTS, SHARED, range(2))
-    ]
-    appends = [row_of(APPENDS, store="redis", appends=100, acked_p50_s=0.001, api_cpu_s=0.02, store_cpu_s=0.01)]
-    made: dict[str, Any] = {"machine": {"cpu": "A", "cores": 2}, "engines": {"redis": "redis 7"}, "commit": "0" * 40}
-    made |= {"pinning": "none", "push_service": "local stand-in", "workloads": [{"measured_s": 2.0}]}
-    return made | {"load_average": 1.0, "loads": served, "cross_process": cross_process, "appends": appends}
-
-
-def loaded(folder: Path, made: dict[str, Any]) -> SharedStore:
-    (folder / SHARED_STORE_FILE).write_text(json.dumps(made))
-    return load_shared_store(folder)
+@contextmanager
+def shared_store_record(folder: Path) -> Iterator[Any]:
+    """Change the reference's record to round figures, and then as a test likes; those of a repeat grow with it."""
+    with changed(folder / SHARED_STORE_FILE) as record:
+        for row in record["loads"]:
+            engine_s = 0.0 if row["store"] == "sqlite" else 0.05 * (row["repeat"] + 1)
+            row |= {"verdict": "valid", "delivered": 1000, "expected": 1000, "trials": 1}
+            row |= {"api_cpu_s": 0.1 * (row["repeat"] + 1), "push_service_cpu_s": 0.0, "store_cpu_s": engine_s}
+        for row in record["cross_process"]:
+            row |= {"same_n": 0, "other_n": 0, "trials": 1, "same_p50_s": 0.002, "other_p50_s": 0.003}
+            row["heartbeat_lag_p99_s"] = 0.0
+        for row in record["appends"]:
+            row |= {"appends": 100, "acked_p50_s": 0.001, "api_cpu_s": 0.02, "store_cpu_s": 0.01}
+        yield record
 
 
 def test_a_cost_includes_the_engine_and_a_difference_is_that_of_each_repeat(tmp_path: Path) -> None:
-    measured = loaded(tmp_path, record())
+    with shared_store_record(tmp_path):
+        pass
+    measured = load_shared_store(tmp_path)
     assert measured.choices == tuple(CHOICES)
     cost = measured.cpu_us("raw_websocket", StoreChoice("redis", 2))
-    assert [cost.total.value, cost.engine] == pytest.approx([225, 75])
+    assert [cost.total.value, cost.engine] == pytest.approx([300, 100])
     assert measured.cpu_us("raw_websocket", StoreChoice("sqlite", 1)).engine == 0
     assert measured.cross_process_ms("raw_websocket", "redis").difference.value == pytest.approx(1.0)
     assert measured.append_ms("redis").value == pytest.approx(1.0)
@@ -55,22 +49,23 @@ def test_a_cost_includes_the_engine_and_a_difference_is_that_of_each_repeat(tmp_
 
 
 def test_the_evidence_states_deliveries_and_repeated_windows(tmp_path: Path) -> None:
-    made = record()
-    made["cross_process"][0] |= {"same_n": 10, "other_n": 20, "trials": 2}
-    measured = loaded(tmp_path, made)
-    assert measured.evidence.startswith(f"{1000 * len(made['loads']) + 30:,} deliveries, none lost")
-    assert "2 repeats of 2 s" in measured.evidence
-    windows = len(made["loads"]) + len(made["cross_process"])
+    with shared_store_record(tmp_path) as record:
+        record["cross_process"][0] |= {"same_n": 10, "other_n": 20, "trials": 2}
+    measured = load_shared_store(tmp_path)
+    assert measured.evidence.startswith(f"{1000 * len(record['loads']) + 30:,} deliveries, none lost")
+    assert "3 repeats of 2 s" in measured.evidence
+    windows = len(record["loads"]) + len(record["cross_process"])
     assert f"1 of {windows} windows were measured again" in measured.circumstances
 
 
 def test_a_void_row_and_one_in_which_the_generator_lagged_are_left_out(tmp_path: Path) -> None:
-    made = record()
-    made["loads"][1]["verdict"] = "void"
-    made["cross_process"][1] |= {"heartbeat_lag_p99_s": 0.1, "other_p50_s": 5.0}
-    measured = loaded(tmp_path, made)
-    assert measured.cpu_us("short_polling", StoreChoice("sqlite", 1)).total.value == pytest.approx(100)
-    assert measured.cross_process_ms("short_polling", "redis").other.value == pytest.approx(3.0)
+    with shared_store_record(tmp_path) as record:
+        void, lagged = record["loads"][0], record["cross_process"][0]
+        void |= {"verdict": "void", "api_cpu_s": 9.0}
+        lagged |= {"heartbeat_lag_p99_s": 0.1, "other_p50_s": 5.0}
+    measured = load_shared_store(tmp_path)
+    assert measured.cpu_us(void["transport"], StoreChoice(void["store"], void["workers"])).total.high < 1000
+    assert measured.cross_process_ms(lagged["transport"], lagged["store"]).other.high == pytest.approx(3.0)
     assert measured.evidence.endswith("2 void windows left out")
 
 
@@ -80,20 +75,17 @@ def test_theory_knows_which_transports_depend_on_the_process() -> None:
     assert {slug for slug in slugs if charts.depends_on_process(find(slug))} == held
 
 
-def a_row(deployment: str, repeat: int = 0) -> Row:
-    """Return a row of ten deliveries: each cost 3 ms of CPU, 0.6 KB, and was seen within 4 ms."""
-    figures = row_of(DEPLOYMENTS, deployment=deployment, repeat=repeat, verdict="valid")
-    figures |= {"delivered": 10, "expected": 10, "latency_p50_s": 0.002, "latency_p99_s": 0.004}
-    figures |= {"api_cpu_s": 0.01, "push_service_cpu_s": 0.01, "store_cpu_s": 0.01}
-    figures |= {"client_up_bytes": 1000, "client_down_bytes": 2000, "publish_bytes": 3000}
-    return figures | {"api_rss_bytes": 2**20, "push_service_rss_bytes": 2**21}
-
-
 def write_deployments(folder: Path, change: Callable[[list[Row]], None] = lambda rows: None) -> Path:
-    """Write a record of two repeats, after a change of its rows."""
-    rows = [a_row(name, repeat) for name in NAMES for repeat in range(2)]
-    change(rows)
-    (folder / DEPLOYMENTS_FILE).write_text(json.dumps({"deployments": rows}), encoding="utf-8")
+    """Write two repeats of ten deliveries, each of 3 ms of CPU and 0.6 KB, after a change of rows."""
+    with changed(folder / DEPLOYMENTS_FILE) as record:
+        rows = sorted(record["deployments"], key=lambda row: ([*NAMES].index(row["deployment"]), row["repeat"]))
+        record["deployments"] = rows = [row for row in rows if row["repeat"] < 2]
+        for row in rows:
+            row |= {"delivered": 10, "expected": 10, "latency_p50_s": 0.002, "latency_p99_s": 0.004}
+            row |= {"api_cpu_s": 0.01, "push_service_cpu_s": 0.01, "store_cpu_s": 0.01}
+            row |= {"client_up_bytes": 1000, "client_down_bytes": 2000, "publish_bytes": 3000}
+            row |= {"api_rss_bytes": 2**20, "push_service_rss_bytes": 2**21}
+        change(rows)
     return folder
 
 
