@@ -43,7 +43,7 @@ class DuplicateDetector:
 
 
 @dataclass(frozen=True, slots=True)
-class Account:
+class DeliveryAccount:
     """What was due and what came. delivered counts no duplicates; out_of_order: given out after a later event."""
 
     events: int
@@ -64,7 +64,7 @@ class Account:
         return f"of {self.expected:,} deliveries: {', '.join(counts)}" if counts else ""
 
 
-def account(events: Iterable[Place], received: Iterable[Received], sessions: Iterable[Session]) -> Account:
+def account(events: Iterable[Place], received: Iterable[Received], sessions: Iterable[Session]) -> DeliveryAccount:
     """Compare what was committed with what came, session by session. Deliveries of other events are left out.
 
     An event is due in every session that covers it, its sender's included. `received` must be in the order in which
@@ -86,4 +86,4 @@ def account(events: Iterable[Place], received: Iterable[Received], sessions: Ite
         delivered += len(due.intersection(seqs))
         duplicates += repeats.duplicates
         out_of_order += repeats.out_of_order
-    return Account(sum(map(len, seqs_of_room.values())), expected, delivered, duplicates, out_of_order)
+    return DeliveryAccount(sum(map(len, seqs_of_room.values())), expected, delivered, duplicates, out_of_order)

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from math import isnan
 
-from loadtests.accounts.accounting import Account
+from loadtests.accounts.accounting import DeliveryAccount
 from loadtests.accounts.samples import Samples, merged
 from loadtests.accounts.tally import KindCount, tally
 from loadtests.scenarios import Key
@@ -36,7 +36,7 @@ class Summary:
     missing: int
     stopped_early: bool
     timed: int
-    whole: Account
+    whole: DeliveryAccount
     unacknowledged: int
     troubles: tuple[str, ...]
 

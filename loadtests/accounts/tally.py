@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from math import nan
 from typing import NamedTuple
 
-from loadtests.accounts.accounting import Account, account
+from loadtests.accounts.accounting import DeliveryAccount, account
 from loadtests.accounts.deliveries import Delivery, deliveries, resolved
 from loadtests.accounts.rows import KINDS, TO_THE_END, Sent
 from loadtests.accounts.samples import Samples
@@ -62,7 +62,7 @@ class Tally:
     actions: list[Sent]
     deliveries: tuple[Delivery, ...]
     kinds: tuple[KindCount, ...]
-    whole: Account
+    whole: DeliveryAccount
 
 
 def tally(key: Key, samples: Samples) -> Tally:

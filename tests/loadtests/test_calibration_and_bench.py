@@ -11,13 +11,13 @@ import pytest
 from websockets.frames import Frame, Opcode
 
 from loadtests.accounts.deliveries import Delivery
-from loadtests.experiments.bench.findings import Finding, Goal, compared
+from loadtests.experiments.bench.findings import BenchFinding, Goal, compared
 from loadtests.experiments.bench.pairs import Pairs, Void
 from loadtests.experiments.bench.readers import CLOSE, PING, SWITCHING, TEXT, Message, Reader
 from loadtests.experiments.calibration import record
 from loadtests.experiments.calibration.command import SLUGS
-from loadtests.experiments.calibration.record import Error, Row, errors_ms, row_of
-from loadtests.experiments.calibration.stub_room import Room, StubLog
+from loadtests.experiments.calibration.record import CalibrationRow, ErrorQuantiles, errors_ms, row_of
+from loadtests.experiments.calibration.stub_room import StubLog, StubRoom
 from servers.core.wire import Page, Send
 from tests.support.loadtest_run import run_loadtests
 
@@ -25,7 +25,7 @@ DELAYS_MS = [0.0, 20.0]
 DELIVERY = Delivery(
     "calibration", "", "short_polling", 0, "message", "room-1", 1, "bob", False, True, 10.0, 10.001, 10.004, 10.027
 )
-ROW = Row("short_polling", 200, "valid", Error(100, 1.21, 4.0), {})
+ROW = CalibrationRow("short_polling", 200, "valid", ErrorQuantiles(100, 1.21, 4.0), {})
 
 
 def test_the_error_is_all_beyond_what_the_stub_held_and_a_delivery_that_it_never_made_is_refused() -> None:
@@ -33,13 +33,13 @@ def test_the_error_is_all_beyond_what_the_stub_held_and_a_delivery_that_it_never
     errors = errors_ms([DELIVERY], log, DELAYS_MS)
     assert errors == {0.0: [], 20.0: [pytest.approx(27.0 - 20.1)]}
     row = row_of("short_polling", 20, "valid", errors)
-    assert row.overall == row.by_delay["20"] == Error(1, *errors[20.0] * 2)
+    assert row.overall == row.by_delay["20"] == ErrorQuantiles(1, *errors[20.0] * 2)
     with pytest.raises(KeyError):
         errors_ms([DELIVERY], StubLog(arrived=[("room-1", 1, 10.003)]), DELAYS_MS)
 
 
 def test_what_is_not_claimed_is_the_worst_of_all_rounded_up() -> None:
-    other = Row("long_polling", 200, "valid", Error(100, 0.9, 5.96), {})
+    other = CalibrationRow("long_polling", 200, "valid", ErrorQuantiles(100, 0.9, 5.96), {})
     assert record.sentence([ROW, other]) == "differences below 1.3 ms at p50 and 6 ms at p99 are not claimed"
 
 
@@ -54,7 +54,7 @@ def test_the_newest_calibration_of_this_machine_is_quoted(tmp_path: Path) -> Non
 
 
 async def test_the_stub_holds_every_message_for_its_delay_and_keeps_the_order() -> None:
-    room, received = Room("room-0", 0.005, log := StubLog()), asyncio.Queue[int]()
+    room, received = StubRoom("room-0", 0.005, log := StubLog()), asyncio.Queue[int]()
 
     def deliver(page: Page, encoded: bytes) -> None:
         room.record(page, "bob")
@@ -135,6 +135,6 @@ def test_a_pair_whose_deliveries_do_not_add_up_is_void_with_a_reason() -> None:
 
 
 def test_a_finding_is_judged_by_its_median() -> None:
-    assert Finding("", "ratio", [0.7, 0.9, 0.8], Goal(0.8, at_least=True)).verdict == "met"
-    assert Finding("", "ratio", [1.2, 1.0, 1.2], Goal(1.15)).verdict == "missed"
-    assert Finding("", "KiB", [1.0]).verdict == ""
+    assert BenchFinding("", "ratio", [0.7, 0.9, 0.8], Goal(0.8, at_least=True)).verdict == "met"
+    assert BenchFinding("", "ratio", [1.2, 1.0, 1.2], Goal(1.15)).verdict == "missed"
+    assert BenchFinding("", "KiB", [1.0]).verdict == ""

@@ -109,14 +109,14 @@ def test_what_arrives_while_a_connection_closes_still_counts() -> None:
     assert shown.stdout.split() == ["100", "100", "50"]
 
 
-BURNT_S = 0.004  # less than a tick of 10 ms
+BRIEFLY_S = 0.004  # less than a tick of 10 ms
 TICK_S = 1 / os.sysconf("SC_CLK_TCK")
 """In which the system counts the user and the system time of children that have ended, each rounded down."""
-BURN = f"""
+WORK_BRIEFLY = f"""
 import time
 for _ in iter(input, "end"):
     begun_s = time.thread_time()
-    while time.thread_time() - begun_s < {BURNT_S}:
+    while time.thread_time() - begun_s < {BRIEFLY_S}:
         pass
     print(flush=True)
 """
@@ -125,17 +125,17 @@ for _ in iter(input, "end"):
 @pytest.mark.process
 @linux
 def test_less_than_a_tick_is_counted() -> None:
-    command = [sys.executable, "-c", BURN]
+    command = [sys.executable, "-c", WORK_BRIEFLY]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1) as process:
         assert process.stdin is not None and process.stdout is not None
 
-        def burn() -> float:
+        def work() -> float:
             print(file=process.stdin)
             process.stdout.readline()  # type: ignore[union-attr]
             return family_cpu_s(psutil.Process(process.pid))
 
-        before_s = burn()
-        assert 0.9 * BURNT_S <= burn() - before_s < 10 * BURNT_S
+        before_s = work()
+        assert 0.9 * BRIEFLY_S <= work() - before_s < 10 * BRIEFLY_S
         print("end", file=process.stdin)
 
 
@@ -160,8 +160,8 @@ def test_a_listed_process_answers_for_what_it_started_even_when_that_has_ended_a
         assert host.stdin is not None and host.stdout is not None
         pid, below = host.pid, int(host.stdout.readline())
         parts = [Parts({"api": pid}), Parts({"api": pid, "push_service": below}), Parts({"host": pid})]
-        whole_s, apart_s, tended_s = (each.used_s() for each in parts)
-        whole, apart, tended = (each.resident_bytes() for each in parts)
+        whole_s, apart_s, supervised_s = (each.used_s() for each in parts)
+        whole, apart, supervised = (each.resident_bytes() for each in parts)
         started = psutil.Process(below).memory_info().rss
         host.stdin.write("\n")
     assert whole_s["api_cpu_s"] >= 2 * WORKED_S - 2 * TICK_S
@@ -171,9 +171,11 @@ def test_a_listed_process_answers_for_what_it_started_even_when_that_has_ended_a
     assert apart_s["api_cpu_s"] >= WORKED_S - 2 * TICK_S
     assert apart_s["api_cpu_s"] + apart_s["push_service_cpu_s"] == pytest.approx(whole_s["api_cpu_s"], abs=WORKED_S / 4)
     assert min(apart.values()) > 0
-    assert tended_s["api_cpu_s"] >= 1.8 * WORKED_S, "who only tends others is counted apart from what it has started"
-    assert 0 < tended_s["supervisor_cpu_s"] < whole_s["api_cpu_s"] - tended_s["api_cpu_s"] + WORKED_S / 4
-    assert tended["api_rss_bytes"] == pytest.approx(started, rel=0.05)
+    assert supervised_s["api_cpu_s"] >= 1.8 * WORKED_S, (
+        "who only supervises others is counted apart from what it has started"
+    )
+    assert 0 < supervised_s["supervisor_cpu_s"] < whole_s["api_cpu_s"] - supervised_s["api_cpu_s"] + WORKED_S / 4
+    assert supervised["api_rss_bytes"] == pytest.approx(started, rel=0.05)
 
 
 def test_every_process_belongs_to_a_part() -> None:

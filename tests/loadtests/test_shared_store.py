@@ -95,10 +95,10 @@ def test_a_password_gets_neither_into_the_manifest_nor_into_a_refusal() -> None:
 async def test_an_engine_that_runs_lends_an_empty_database_again_and_again(scheme: str, engines: Engines) -> None:
     url = engines.fresh_url(scheme)
     for _ in range(2):
-        with empty_database(url) as (lent, facts):
-            assert lent.startswith(f"{scheme}://")
+        with empty_database(url) as (url_of_one, facts):
+            assert url_of_one.startswith(f"{scheme}://")
             assert facts["pids"] == {}
-            async with opened(lent, 1) as (store,):
+            async with opened(url_of_one, 1) as (store,):
                 assert (await store.append("room", draft("hello"))).seq == 1
             if scheme == "redis":
                 with pytest.raises(ValueError, match="name an empty one"), empty_database(url):

@@ -13,10 +13,10 @@ import pytest
 from rich.console import Console
 
 from clients.terminal_screens import PipeScreen
-from loadtests.experiments.bench.findings import Finding, Goal, show
+from loadtests.experiments.bench.findings import BenchFinding, Goal, show
 from loadtests.experiments.calibration import record
 from loadtests.experiments.calibration.command import print_rows
-from loadtests.experiments.calibration.record import Error, Row
+from loadtests.experiments.calibration.record import CalibrationRow, ErrorQuantiles
 from loadtests.reports import report
 from loadtests.scenarios import SCENARIOS, Scenario
 from notebooks.analysis.summary import summary
@@ -63,15 +63,17 @@ def compared(console: Console, _: Path) -> None:
 
 
 def benched(console: Console, _: Path) -> None:
-    missed = Finding("fan-out, 1,000 lines, 16 in flight", "acknowledged/s", [12_345.6, 9.87], Goal(20_000, True))
+    missed = BenchFinding("fan-out, 1,000 lines, 16 in flight", "acknowledged/s", [12_345.6, 9.87], Goal(20_000, True))
     voids = ["one of 12,345 deliveries is missing"]
-    met = Finding("short polling, empty polls", "ratio", [0.91], Goal(0.8, at_least=True), LONG_NOTE)
-    show(console, [met, missed, Finding("memory", "MiB", [], Goal(16), "the server's growth", voids)])
+    met = BenchFinding("short polling, empty polls", "ratio", [0.91], Goal(0.8, at_least=True), LONG_NOTE)
+    show(console, [met, missed, BenchFinding("memory", "MiB", [], Goal(16), "the server's growth", voids)])
 
 
 def calibrated(console: Console, _: Path) -> None:
-    delays = dict.fromkeys(("0", "5", "20", "100"), error := Error(123_456, 1.21, 14.05))
-    print_rows(console, [Row(row.slug, 2000, "suspect", error, delays) for row in TRANSPORTS[:3]], TRANSPORTS)
+    delays = dict.fromkeys(("0", "5", "20", "100"), error := ErrorQuantiles(123_456, 1.21, 14.05))
+    print_rows(
+        console, [CalibrationRow(row.slug, 2000, "suspect", error, delays) for row in TRANSPORTS[:3]], TRANSPORTS
+    )
 
 
 def summarised(console: Console, folder: Path) -> None:

@@ -175,12 +175,12 @@ def test_a_subscriber_that_does_not_read_stalls_nobody_and_loses_nothing(shared:
     count, text = 400, "x" * 4000  # far beyond what the kernel buffers for a socket made this small
     with (
         guest(shared.address, ada.room) as eve,
-        ada.socket() as brisk,
+        ada.socket() as reading,
         eve.socket(sock=narrow_socket(shared.address), max_queue=1) as stalled,
     ):
         for n in range(count):
-            command(brisk, "send", n + 1, client_id=str(n), text=text)
-        for reader in (brisk, stalled):
+            command(reading, "send", n + 1, client_id=str(n), text=text)
+        for reader in (reading, stalled):
             received = 0
             while received < count:
                 received += sum(event["kind"] == "message" for event in receive(reader).get("events", ()))

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from loadtests.experiments.bench.findings import Finding, show, write
+from loadtests.experiments.bench.findings import BenchFinding, show, write
 from loadtests.experiments.bench.pairs import QUICK, BenchSizes, Void
 from loadtests.experiments.bench.processes import cores, raise_file_limit
 from loadtests.harness.core_locks import reserved
@@ -26,14 +26,14 @@ def main(
         raise typer.BadParameter(f"expected any of {', '.join(NAMES)}; got {', '.join(unknown)}")
     raise_file_limit()
     sizes = QUICK if quick else BenchSizes()
-    findings: list[Finding] = []
+    findings: list[BenchFinding] = []
     with reserved(cores(), partial(typer.echo, err=True)):
         for name in names or NAMES:
             typer.echo(f"{name} ...", err=True)
             try:
                 findings += import_module(f"loadtests.experiments.bench.{name}").measure(sizes)
             except (Void, ConnectionLost) as reason:
-                findings.append(Finding(name, "", [], voids=[str(reason)]))
+                findings.append(BenchFinding(name, "", [], voids=[str(reason)]))
     show(console(), findings)
     if quick:
         typer.echo("Quick: it runs; the figures mean nothing.")

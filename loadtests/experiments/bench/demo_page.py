@@ -13,7 +13,7 @@ from time import monotonic, sleep
 
 from playwright.sync_api import Frame, Page, expect
 
-from loadtests.experiments.bench.findings import Finding, Goal
+from loadtests.experiments.bench.findings import BenchFinding, Goal
 from loadtests.experiments.bench.pairs import BenchSizes
 from loadtests.harness.browser import chromium
 from loadtests.harness.cores import unpinned
@@ -37,7 +37,7 @@ WATCH_FRAMES = """() => {
 }"""
 
 
-def measure(sizes: BenchSizes) -> list[Finding]:
+def measure(sizes: BenchSizes) -> list[BenchFinding]:
     """Open the demo, write so many messages a second for so long, and look at every frame of it."""
     with unpinned(), chromium(PRECISE) as browser:
         began_s = monotonic()
@@ -46,9 +46,9 @@ def measure(sizes: BenchSizes) -> list[Finding]:
             work_ms, growth = busy(page, sizes)
     note = f"{sizes.page_rate} messages a second for {sizes.page_s:g} s"
     return [
-        Finding("first delivery, from the start of the demo", "s", [first_s], FIRST_S, "set-up done"),
-        Finding("frame work, each page's median", "ms", work_ms, FRAME_MS, note),
-        Finding("heap at the end over heap once settled, each page", "ratio", growth, GROWTH, note),
+        BenchFinding("first delivery, from the start of the demo", "s", [first_s], FIRST_S, "set-up done"),
+        BenchFinding("frame work, each page's median", "ms", work_ms, FRAME_MS, note),
+        BenchFinding("heap at the end over heap once settled, each page", "ratio", growth, GROWTH, note),
     ]
 
 

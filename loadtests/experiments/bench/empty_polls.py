@@ -10,7 +10,7 @@ from functools import partial
 
 from loadtests.experiments.bench.calls import api_client, connect, expect, join, log_in, poll_request
 from loadtests.experiments.bench.crowd import BenchConnection, Crowd
-from loadtests.experiments.bench.findings import Finding, Goal, compared
+from loadtests.experiments.bench.findings import BenchFinding, Goal, compared
 from loadtests.experiments.bench.pairs import BenchSizes, Pairs, Void
 from loadtests.experiments.bench.processes import MeasuredServer, chat_server, running
 from loadtests.experiments.bench.readers import Message
@@ -74,7 +74,7 @@ def baseline(connections: int) -> Iterator[Pollers]:
             yield pollers
 
 
-def measure(sizes: BenchSizes) -> list[Finding]:
+def measure(sizes: BenchSizes) -> list[BenchFinding]:
     """Return how our polls compare with the constant's."""
     pairs = Pairs()
     for _ in range(sizes.pairs):

@@ -15,7 +15,7 @@ from functools import partial
 
 from loadtests.experiments.bench.calls import MARK, api_client, join_frames, log_in, open_sockets
 from loadtests.experiments.bench.crowd import BenchConnection, Crowd
-from loadtests.experiments.bench.findings import Finding, Goal, compared
+from loadtests.experiments.bench.findings import BenchFinding, Goal, compared
 from loadtests.experiments.bench.pairs import BenchSizes, FanOutSize, Leg, Pairs, Void
 from loadtests.experiments.bench.processes import MeasuredServer, chat_server, running
 from loadtests.experiments.bench.readers import Message, client_frame
@@ -28,7 +28,7 @@ LINGER_S = 0.05
 TARGET = Goal(0.8, at_least=True)
 
 
-class Room:
+class FanOutRoom:
     """The subscribers of one server's room, and the frame that publishes the n-th message there."""
 
     def __init__(
@@ -92,22 +92,24 @@ class Room:
 
 
 @contextmanager
-def ours(subscribers: int) -> Iterator[Room]:
+def ours(subscribers: int) -> Iterator[FanOutRoom]:
     """Run our server, with a room that all have joined."""
     with chat_server("raw_websocket") as server:
         with api_client(server.address) as client:
             joins = join_frames(log_in(client, subscribers))
         connections = open_sockets(server.address, "/rooms/room/socket", subscribers, joins)
-        with closing(Room(server, connections, send_frame, acknowledges=True)) as room:
+        with closing(FanOutRoom(server, connections, send_frame, acknowledges=True)) as room:
             yield room
 
 
 @contextmanager
-def baseline(subscribers: int) -> Iterator[Room]:
+def baseline(subscribers: int) -> Iterator[FanOutRoom]:
     """Run the bare server, with everyone connected."""
     with (
         running("loadtests.harness.baselines", "bare_websockets") as server,
-        closing(Room(server, open_sockets(server.address, "/", subscribers), page_frame, acknowledges=False)) as room,
+        closing(
+            FanOutRoom(server, open_sockets(server.address, "/", subscribers), page_frame, acknowledges=False)
+        ) as room,
     ):
         yield room
 
@@ -122,19 +124,19 @@ def page_frame(nth: int) -> bytes:
     return client_frame(example_page(nth + 1))
 
 
-def run_leg(rooms: Sequence[Room], leg: Leg) -> float:
+def run_leg(rooms: Sequence[FanOutRoom], leg: Leg) -> float:
     """Answer the pings of every room, then run a leg in one of them."""
     for room in rooms:
         room.answer_pings()
     return leg()
 
 
-def measure(sizes: BenchSizes) -> list[Finding]:
+def measure(sizes: BenchSizes) -> list[BenchFinding]:
     """Return the findings for each size of room."""
     return [finding for size in sizes.fan_out for finding in measure_size(sizes.pairs, size)]
 
 
-def measure_size(repeats: int, size: FanOutSize) -> list[Finding]:
+def measure_size(repeats: int, size: FanOutSize) -> list[BenchFinding]:
     """Return one message in flight and several, over the bare server."""
     one, several = Pairs(), Pairs()
     people, bytes_note = size.subscribers, ""

@@ -42,7 +42,7 @@ class Goal:
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
+class BenchFinding:
     """One row: a value for every pair or repeat, in `unit`. voids: why other pairs do not count."""
 
     name: str
@@ -63,18 +63,18 @@ class Finding:
         return "met" if self.target.met_by(median(self.values)) else "missed"
 
 
-def compared(name: str, pairs: Pairs, target: Goal | None, note: str) -> Finding:
+def compared(name: str, pairs: Pairs, target: Goal | None, note: str) -> BenchFinding:
     """Return the finding of a comparison: the ratios of its pairs."""
-    return Finding(name, "ratio", pairs.ratios, target, note, pairs.voids, list(pairs.valid))
+    return BenchFinding(name, "ratio", pairs.ratios, target, note, pairs.voids, list(pairs.valid))
 
 
-def show(console: Console, findings: Sequence[Finding]) -> None:
+def show(console: Console, findings: Sequence[BenchFinding]) -> None:
     """Print the table, and a note on each figure beneath it."""
     console.print(f"\n{cores().label}\n", markup=False)
     console.print(FittedTable(COLUMNS, [_row(each) for each in findings], [*filter(None, map(_note, findings))]))
 
 
-def _row(finding: Finding) -> TableRow:
+def _row(finding: BenchFinding) -> TableRow:
     values = finding.values
     middle, low, high = map(three_digits, (median(values), min(values), max(values))) if values else "---"
     verdict = Text(finding.verdict, style=COLOURS[finding.verdict])
@@ -83,12 +83,12 @@ def _row(finding: Finding) -> TableRow:
     return TableRow((finding.name, middle, finding.unit, limits, str(len(values)), target, verdict))
 
 
-def _note(finding: Finding) -> str:
+def _note(finding: BenchFinding) -> str:
     parts = [*filter(None, [finding.note]), *(f"void: {reason}" for reason in finding.voids)]
     return f"{finding.name}: {'; '.join(parts)}" if parts else ""
 
 
-def write(findings: Sequence[Finding], folder: Path = RESULTS) -> Path:
+def write(findings: Sequence[BenchFinding], folder: Path = RESULTS) -> Path:
     """Write everything to `bench-<time>.json`, with machine and versions; return where."""
     path = folder / f"bench-{time.strftime('%Y%m%dT%H%M%S')}.json"
     made = {

@@ -11,7 +11,7 @@ from urllib.parse import urlencode
 
 from loadtests.experiments.bench import calls
 from loadtests.experiments.bench.crowd import BenchConnection, Crowd
-from loadtests.experiments.bench.findings import Finding
+from loadtests.experiments.bench.findings import BenchFinding
 from loadtests.experiments.bench.pairs import BenchSizes
 from loadtests.experiments.bench.processes import MeasuredServer, chat_server
 from loadtests.experiments.bench.readers import TEXT, client_frame
@@ -110,10 +110,10 @@ def kib_per_connection(transport: Transport, connections: int) -> float:
     return grown_bytes / connections / KIBIBYTE
 
 
-def measure(sizes: BenchSizes) -> list[Finding]:
+def measure(sizes: BenchSizes) -> list[BenchFinding]:
     """Return the memory per connection of each transport."""
     return [
-        Finding(
+        BenchFinding(
             f"idle connection, {row.label}",
             "KiB",
             [kib_per_connection(row, sizes.idle_connections) for _ in range(sizes.pairs)],

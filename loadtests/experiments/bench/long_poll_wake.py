@@ -13,7 +13,7 @@ from statistics import median
 
 from loadtests.experiments.bench import calls
 from loadtests.experiments.bench.crowd import BenchConnection, Crowd
-from loadtests.experiments.bench.findings import Finding, Goal, compared
+from loadtests.experiments.bench.findings import BenchFinding, Goal, compared
 from loadtests.experiments.bench.pairs import BenchSizes, Pairs, Void
 from loadtests.experiments.bench.processes import chat_server, running
 from loadtests.experiments.bench.readers import Message
@@ -102,7 +102,7 @@ def baseline(connections: int) -> Iterator[HeldPolls]:
         yield polls
 
 
-def measure(sizes: BenchSizes) -> list[Finding]:
+def measure(sizes: BenchSizes) -> list[BenchFinding]:
     """Return how our time compares with the baseline's."""
     pairs = Pairs()
     for _ in range(sizes.pairs):

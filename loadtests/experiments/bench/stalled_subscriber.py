@@ -14,7 +14,7 @@ from time import perf_counter
 
 from loadtests.experiments.bench.calls import MARK, api_client, join_frames, log_in, open_sockets
 from loadtests.experiments.bench.crowd import BenchConnection, Crowd
-from loadtests.experiments.bench.findings import Finding, Goal, compared
+from loadtests.experiments.bench.findings import BenchFinding, Goal, compared
 from loadtests.experiments.bench.pairs import BenchSizes, Pairs, Void
 from loadtests.experiments.bench.processes import MeasuredServer, chat_server
 from loadtests.experiments.bench.readers import CLOSE, Message, client_frame
@@ -28,7 +28,7 @@ NOTHING = Goal(0.0)
 STALLED_BUFFER_BYTES = 65_536
 
 
-class Room:
+class StalledRoom:
     """Everyone's connections; the first one publishes, one message at a time, and the last one stalls."""
 
     def __init__(self, server: MeasuredServer, connections: list[BenchConnection]) -> None:
@@ -85,16 +85,18 @@ class Room:
 
 
 @contextmanager
-def joined_room(subscribers: int) -> Iterator[Room]:
+def joined_room(subscribers: int) -> Iterator[StalledRoom]:
     """Run our WebSocket server, with a room that all have joined."""
     with chat_server("raw_websocket") as server:
         with api_client(server.address) as client:
             joins = join_frames(log_in(client, subscribers))
-        with closing(Room(server, open_sockets(server.address, "/rooms/room/socket", subscribers, joins))) as room:
+        with closing(
+            StalledRoom(server, open_sockets(server.address, "/rooms/room/socket", subscribers, joins))
+        ) as room:
             yield room
 
 
-def measure(sizes: BenchSizes) -> list[Finding]:
+def measure(sizes: BenchSizes) -> list[BenchFinding]:
     """Return what happened to the others' latency, to the server's memory, and to the stalled connection."""
     pairs, growth_mib, missing = Pairs(), list[float](), list[float]()
     messages = sizes.stall_messages
@@ -108,6 +110,6 @@ def measure(sizes: BenchSizes) -> list[Finding]:
     name = f"one of {sizes.stall_subscribers} stalled: "
     return [
         compared(name + "the others' p50", pairs, UNCHANGED, "latency with a stalled connection over without"),
-        Finding(name + "memory", "MiB", growth_mib, MEMORY, f"the server's growth for {backlog}"),
-        Finding(name + "lacking once awake", "messages", missing, NOTHING, ending),
+        BenchFinding(name + "memory", "MiB", growth_mib, MEMORY, f"the server's growth for {backlog}"),
+        BenchFinding(name + "lacking once awake", "messages", missing, NOTHING, ending),
     ]

@@ -17,7 +17,7 @@ from rich.text import Text
 
 from loadtests.accounts.verdict import Status
 from loadtests.experiments.calibration import record
-from loadtests.experiments.calibration.record import Error, Row, errors_ms, row_of
+from loadtests.experiments.calibration.record import CalibrationRow, ErrorQuantiles, errors_ms, row_of
 from loadtests.experiments.calibration.stub_room import StubLog
 from loadtests.harness.children import NotMeasured, running
 from loadtests.harness.core_locks import reserved
@@ -71,7 +71,7 @@ def calibrate(
     """Measure, print and put on record; return the exit status, which the size of the error does not change."""
     console, cores = terminal.console(), choose()
     signal.signal(signal.SIGTERM, signal.default_int_handler)
-    rows: list[Row] = []
+    rows: list[CalibrationRow] = []
     with reserved(cores, console.print), console.status("", spinner="line") as status:
         for count in users:
             load = Workload(users=count, measured_s=seconds, poll_interval_s=POLL_S)
@@ -81,7 +81,7 @@ def calibrate(
                     console.print(f"{doing} ...")
                 try:
                     rows.append(_calibrate(transport, load, delays_ms, cores))
-                except (NotMeasured, OSError, psutil.Error) as error:
+                except (NotMeasured, OSError, psutil.ErrorQuantiles) as error:
                     console.print(f"{transport.label} could not be calibrated: {error}", style="red", markup=False)
                     return 1
     print_rows(console, rows, transports)
@@ -90,7 +90,7 @@ def calibrate(
     return 0
 
 
-def _calibrate(transport: Transport, load: Workload, delays_ms: Sequence[float], cores: Cores) -> Row:
+def _calibrate(transport: Transport, load: Workload, delays_ms: Sequence[float], cores: Cores) -> CalibrationRow:
     """Calibrate for one transport under one load; raises NotMeasured if the deliveries do not add up."""
     with TemporaryDirectory(prefix="calibration-") as name:
         log = Path(name, "stub.log")
@@ -101,7 +101,7 @@ def _calibrate(transport: Transport, load: Workload, delays_ms: Sequence[float],
     return row_of(transport.slug, load.users, cell.verdict.status, errors)
 
 
-def print_rows(console: Console, rows: Sequence[Row], transports: Sequence[Transport]) -> None:
+def print_rows(console: Console, rows: Sequence[CalibrationRow], transports: Sequence[Transport]) -> None:
     """Print the table, and the conclusions from it."""
     labels = {transport.slug: transport.label for transport in transports}
     delays = list(rows[0].by_delay)
@@ -127,7 +127,7 @@ def print_rows(console: Console, rows: Sequence[Row], transports: Sequence[Trans
     _print_goal(console, rows)
 
 
-def _print_goal(console: Console, rows: Sequence[Row]) -> None:
+def _print_goal(console: Console, rows: Sequence[CalibrationRow]) -> None:
     """Print whether the goal is met under the largest load, by every transport."""
     users = max(row.users for row in rows)
     errors = [row.overall for row in rows if row.users == users]
@@ -136,11 +136,11 @@ def _print_goal(console: Console, rows: Sequence[Row]) -> None:
     console.print(f"Goal: {goal}: {'met' if met else 'missed'}.", style="green" if met else "yellow")
 
 
-def _table_row(row: Row, label: str, delays: Sequence[str]) -> TableRow:
+def _table_row(row: CalibrationRow, label: str, delays: Sequence[str]) -> TableRow:
     errors = [_p50_p99(row.by_delay[delay]) if delay in row.by_delay else "-" for delay in delays]
     verdict = Text(row.verdict, style="green" if row.verdict == Status.VALID else "yellow")
     return TableRow((label, str(row.users), f"{row.overall.n:,}", *errors, _p50_p99(row.overall), verdict))
 
 
-def _p50_p99(error: Error) -> str:
+def _p50_p99(error: ErrorQuantiles) -> str:
     return f"{error.p50_ms:.1f}/{error.p99_ms:.1f}"

@@ -28,7 +28,7 @@ SAME_MACHINE = ("name", "cpu", "cores")
 
 
 @dataclass(frozen=True, slots=True)
-class Error:
+class ErrorQuantiles:
     """The error of some deliveries, in ms: of half of them it was above p50, of one in a hundred above p99."""
 
     n: int
@@ -37,14 +37,14 @@ class Error:
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class CalibrationRow:
     """The error under one load. by_delay: for each of the stub's delays. verdict: of the measurement itself."""
 
     transport: str
     users: int
     verdict: str
-    overall: Error
-    by_delay: Mapping[str, Error]
+    overall: ErrorQuantiles
+    by_delay: Mapping[str, ErrorQuantiles]
 
 
 def errors_ms(deliveries: Iterable[Delivery], log: StubLog, delays_ms: Sequence[float]) -> dict[float, list[float]]:
@@ -58,24 +58,26 @@ def errors_ms(deliveries: Iterable[Delivery], log: StubLog, delays_ms: Sequence[
     return errors
 
 
-def error_of(errors: Sequence[float]) -> Error:
+def error_of(errors: Sequence[float]) -> ErrorQuantiles:
     """Sum up the errors of some deliveries; nan without any."""
-    return Error(len(errors), percentile(errors, 50), percentile(errors, 99))
+    return ErrorQuantiles(len(errors), percentile(errors, 50), percentile(errors, 99))
 
 
-def row_of(transport: str, users: int, verdict: str, errors: Mapping[float, Sequence[float]]) -> Row:
+def row_of(transport: str, users: int, verdict: str, errors: Mapping[float, Sequence[float]]) -> CalibrationRow:
     """Sum up one load, all delays together and each by itself."""
     by_delay = {f"{delay:g}": error_of(some) for delay, some in errors.items() if some}
-    return Row(transport, users, verdict, error_of([each for some in errors.values() for each in some]), by_delay)
+    return CalibrationRow(
+        transport, users, verdict, error_of([each for some in errors.values() for each in some]), by_delay
+    )
 
 
-def sentence(rows: Sequence[Row]) -> str:
+def sentence(rows: Sequence[CalibrationRow]) -> str:
     """State what is not claimed: the worst of all transports and loads, rounded up to a tenth of a millisecond."""
     p50_ms, p99_ms = (ceil(10 * max(getattr(row.overall, name) for row in rows)) / 10 for name in ("p50_ms", "p99_ms"))
     return f"differences below {p50_ms:g} ms at p50 and {p99_ms:g} ms at p99 are not claimed"
 
 
-def write(rows: Sequence[Row], load: Mapping[str, Any], folder: Path) -> Path:
+def write(rows: Sequence[CalibrationRow], load: Mapping[str, Any], folder: Path) -> Path:
     """Write a calibration, made under this load, into a new file; return its path. Raises OSError."""
     now = datetime.now().astimezone()
     calibration = {

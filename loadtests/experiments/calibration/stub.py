@@ -22,7 +22,7 @@ from websockets.frames import Frame, Opcode
 from websockets.http11 import Request
 from websockets.server import ServerProtocol
 
-from loadtests.experiments.calibration.stub_room import Room, Rooms, parse_after
+from loadtests.experiments.calibration.stub_room import StubRoom, StubRooms, parse_after
 from servers.core.wire import Account, Ack, Join, Leave, LogIn, Page, Send, decode, encode
 from servers.transports import Reads, find
 
@@ -36,11 +36,11 @@ class StubHttpConnection(asyncio.Protocol):
 
     transport: asyncio.Transport
 
-    def __init__(self, rooms: Rooms, holds: bool) -> None:
+    def __init__(self, rooms: StubRooms, holds: bool) -> None:
         self._rooms = rooms
         self._holds = holds
         self._parser = httptools.HttpRequestParser(self)
-        self._room: Room | None = None
+        self._room: StubRoom | None = None
         self._user = ""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -110,7 +110,7 @@ class StubHttpConnection(asyncio.Protocol):
 class StubWebSocket(asyncio.Protocol):
     """A connection that stays open in both directions."""
 
-    def __init__(self, room: Room, transport: asyncio.Transport) -> None:
+    def __init__(self, room: StubRoom, transport: asyncio.Transport) -> None:
         self._room = room
         self._transport = transport
         self._protocol = ServerProtocol()
@@ -152,7 +152,7 @@ class StubWebSocket(asyncio.Protocol):
 
 async def serve(slug: str, delays_ms: list[float], log: Path) -> None:
     """Serve until standard input closes, then write the log."""
-    rooms, loop, stopping = Rooms(delays_ms), asyncio.get_running_loop(), asyncio.Event()
+    rooms, loop, stopping = StubRooms(delays_ms), asyncio.get_running_loop(), asyncio.Event()
     server = await loop.create_server(lambda: StubHttpConnection(rooms, find(slug).reads is Reads.HELD), HOST, 0)
     loop.add_reader(STDIN, stopping.set)
     gc.freeze()

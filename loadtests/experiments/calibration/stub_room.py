@@ -51,7 +51,7 @@ class Listener(Protocol):
     def deliver(self, page: Page, encoded: bytes) -> None: ...
 
 
-class Room:
+class StubRoom:
     """delay_s: from a message's arrival to its being handed out. Everyone in the room gets everything."""
 
     def __init__(self, name: str, delay_s: float, log: StubLog) -> None:
@@ -99,15 +99,15 @@ class Room:
                 loop.call_soon(self._release)
 
 
-class Rooms(dict[str, Room]):
+class StubRooms(dict[str, StubRoom]):
     """All rooms by name; each is made when it is first used."""
 
     def __init__(self, delays_ms: Sequence[float]) -> None:
         self.log = StubLog()
         self._delays_ms = delays_ms
 
-    def __missing__(self, name: str) -> Room:
-        room = self[name] = Room(name, delay_ms(name, self._delays_ms) / 1000, self.log)
+    def __missing__(self, name: str) -> StubRoom:
+        room = self[name] = StubRoom(name, delay_ms(name, self._delays_ms) / 1000, self.log)
         return room
 
 

@@ -30,7 +30,7 @@ APPENDS_FULL, APPENDS_QUICK = 500, 50  # by one sender, after a tenth as many to
 TABLES: dict[str, tuple[Column, ...]] = {"loads": LOADS, "cross_process": CROSS_PROCESS, "appends": APPENDS}
 
 
-class Step(NamedTuple):
+class StoreStep(NamedTuple):
     """One measurement. cross_process: of the delay between two servers of one worker each, on that store."""
 
     transport: Transport
@@ -38,10 +38,10 @@ class Step(NamedTuple):
     cross_process: bool
 
 
-def steps(transports: Sequence[Transport], repeat: int) -> Iterator[Step]:
+def steps(transports: Sequence[Transport], repeat: int) -> Iterator[StoreStep]:
     """Yield the measurements under load of one repeat, in its order."""
-    between = [Step(row, StoreChoice(store), cross_process=True) for row in transports for store in SHARED]
-    all_steps = [Step(row, store, cross_process=False) for row in transports for store in STORES] + between
+    between = [StoreStep(row, StoreChoice(store), cross_process=True) for row in transports for store in SHARED]
+    all_steps = [StoreStep(row, store, cross_process=False) for row in transports for store in STORES] + between
     yield from Random(f"order {repeat}").sample(all_steps, len(all_steps))
 
 

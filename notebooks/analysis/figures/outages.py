@@ -31,7 +31,7 @@ OUTAGES = ("vendor_hangs", "vendor_unreachable")
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class OutageRow:
     """One failure of one deployment, times in s over the repeats.
 
     reconnecting: at most how many saw that they were reconnecting. over_s: when an outage ends; 0 if it is none.
@@ -48,7 +48,7 @@ class Row:
         return max(self.silent_s.high, self.unacknowledged_s.value, self.over_s)
 
 
-def groups(outages: pd.DataFrame) -> dict[str, list[Row]]:
+def groups(outages: pd.DataFrame) -> dict[str, list[OutageRow]]:
     """Return the rows of each failure, by its description."""
     present = set(outages["failure"])
     listed = [failure for failure in FAILURES if failure in present]
@@ -62,8 +62,8 @@ def groups(outages: pd.DataFrame) -> dict[str, list[Row]]:
     return found
 
 
-def _row_of(deployment: str, failure: str, cells: pd.DataFrame) -> Row:
-    return Row(
+def _row_of(deployment: str, failure: str, cells: pd.DataFrame) -> OutageRow:
+    return OutageRow(
         deployment,
         interval(list(cells["silent_s"])),
         interval(list(cells["unacknowledged_s"])),
@@ -96,7 +96,7 @@ def draw(outages: pd.DataFrame, people: int, title: str, measure: str) -> Figure
     return figure
 
 
-def _row_texts(place: Placing, row: Row, middle_in: float, left_in: float, people: int) -> None:
+def _row_texts(place: Placing, row: OutageRow, middle_in: float, left_in: float, people: int) -> None:
     """Write the name of a row to the left of its bar, and its figures to the right."""
     colour = STYLES[row.deployment].colour
     place.text(MARGIN_IN, middle_in, NAMES[row.deployment], color=colour, va="center", size=8)
@@ -106,7 +106,7 @@ def _row_texts(place: Placing, row: Row, middle_in: float, left_in: float, peopl
         place.text(left_in + column * COLUMN_IN, middle_in, text, va="center", ha="right", size=8)
 
 
-def _bars(axes: Axes, rows: list[Row], longest_s: float) -> None:
+def _bars(axes: Axes, rows: list[OutageRow], longest_s: float) -> None:
     bar_rows(axes, len(rows), longest_s)
     if over_s := max(row.over_s for row in rows):
         dotted: dict[str, Any] = {"color": INK, "linewidth": 0.8, "linestyle": ":", "clip_on": False, "zorder": 3}

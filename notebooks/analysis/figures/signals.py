@@ -24,7 +24,7 @@ TRUE_IN = 0.75
 FOOTER_IN = 0.4
 
 
-class Row(NamedTuple):
+class SignalRow(NamedTuple):
     """One kind of event by one transport."""
 
     slug: str
@@ -33,9 +33,9 @@ class Row(NamedTuple):
     true_percent: float
 
 
-def _row_of(run: Run, slug: str, kind: str) -> Row:
+def _row_of(run: Run, slug: str, kind: str) -> SignalRow:
     p50_ms, p95_ms = (latency_ms(run, slug, percent, kind).value for percent in (50, 95))
-    return Row(slug, p50_ms, p95_ms, still_true(run, slug, kind).value)
+    return SignalRow(slug, p50_ms, p95_ms, still_true(run, slug, kind).value)
 
 
 def draw(run: Run, kinds: Sequence[tuple[str, str, str]], title: str, subtitle: str) -> Figure:
@@ -79,7 +79,7 @@ def _frame(axes: Axes, limits: tuple[float, float], rows: int, *, labelled: bool
     axes.spines["bottom"].set_visible(False)
 
 
-def _row(axes: Axes, at: float, row: Row) -> None:
+def _row(axes: Axes, at: float, row: SignalRow) -> None:
     colour = transports.find(row.slug).colour
     axes.plot([row.p50_ms, row.p95_ms], [at, at], color=colour, linewidth=2.2, solid_capstyle="round")
     axes.plot(row.p50_ms, at, "o", markersize=5, color=colour, markerfacecolor="white", markeredgewidth=1.5)

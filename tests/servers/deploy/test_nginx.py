@@ -153,13 +153,13 @@ async def test_a_conversation_crosses_two_servers_and_nginx(transport: Transport
 def test_a_send_to_a_killed_server_is_retried(instead: dict[str, str], status: int, engines: Engines) -> None:
     transport = transports.find("short_polling")
     with (
-        two_servers(transport, engines) as (doomed, stays),
-        balancer(transport.slug, addresses([doomed, stays]), instead=instead) as address,
+        two_servers(transport, engines) as (killed, stays),
+        balancer(transport.slug, addresses([killed, stays]), instead=instead) as address,
         guest(address) as ada,
         ThreadPoolExecutor() as threads,
     ):
-        doomed.process.send_signal(signal.SIGSTOP)
+        killed.process.send_signal(signal.SIGSTOP)
         sends = [threads.submit(ada.send, f"id-{n}") for n in range(2)]  # nginx takes turns
         _, (held,) = wait(sends, DEADLINE_S, FIRST_COMPLETED)
-        doomed.process.kill()
+        killed.process.kill()
         assert held.result(DEADLINE_S).status_code == status
