@@ -39,7 +39,7 @@ def test_clients_that_lost_their_connections_together_spread_over_the_whole_back
     assert max(later) < 2 * mean
 
 
-def test_the_limit_doubles_up_to_a_maximum_and_begins_anew_after_a_success() -> None:
+def test_the_limit_doubles_up_to_a_maximum_and_starts_again_after_a_success() -> None:
     backoff = Backoff(0.1, 0.5, scripted(1, 1, 1, 1, 0.5, 1))
     assert [backoff.next_s() for _ in range(5)] == [0.1, 0.2, 0.4, 0.5, 0.25]
     backoff.reset()

@@ -81,7 +81,7 @@ def calibrate(
                     console.print(f"{doing} ...")
                 try:
                     rows.append(_calibrate(transport, load, delays_ms, cores))
-                except (NotMeasured, OSError, psutil.ErrorQuantiles) as error:
+                except (NotMeasured, OSError, psutil.Error) as error:
                     console.print(f"{transport.label} could not be calibrated: {error}", style="red", markup=False)
                     return 1
     print_rows(console, rows, transports)

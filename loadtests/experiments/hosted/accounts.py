@@ -38,7 +38,7 @@ METERED = (
 )
 COUNTED = ("messages", "expected", "delivered", "lost", "duplicates", "out_of_order", "send_retries", "send_failures")
 READ_PATH, SEND_PATH, HEARTBEAT_PATH = "/events", "/send", "/heartbeat"
-"""How the names of requests end, by which they are told apart."""
+"""How the names of requests end, by which they are distinguished."""
 
 
 def row_of(planned: Planned, samples: Samples, before: Bill, after: Bill) -> Row:
