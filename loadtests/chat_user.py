@@ -109,7 +109,7 @@ class ChatUser(User):
             with suppress(ConnectionLost):
                 self._end_session()
             self.http.close()
-            self.process.users_connected -= 1
+            self.process.user_left()
 
     def report(self, kind: str, name: str, took_s: float, length: int, lost: ConnectionLost | None = None) -> None:
         """Add a request to Locust's own statistics."""

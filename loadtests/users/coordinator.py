@@ -24,7 +24,8 @@ from loadtests.users.progress import LOG, OnPhase
 RAMP_S = 30.0  # for users who are started to join; beyond it, something is wrong
 LEAD_S = 0.3  # from the announcement to the first message: time for the sampler to get ready
 CHECK_S = 0.05  # between two looks at what no event reports
-FINISH_S = 5.0  # for the processes to send their samples
+FINISH_S = 30.0  # for the processes to send their samples; beyond it, something is wrong
+LEAVE_S = 60.0  # for the users to leave: as long as Locust waits for them
 LIVE_MAX = 5000  # latencies that the live percentiles are of: those of some seconds
 
 
@@ -163,12 +164,20 @@ class Coordinator:
     def _stop(self) -> None:
         self.is_over = True
         self._on_phase("stop")
-        if not self._environment.web_ui:
+        is_headless = not self._environment.web_ui
+        if not (is_headless and self.troubles):
+            self._stop_users()
+        if is_headless:
             self._runner.quit()
+
+    def _stop_users(self) -> None:
+        """Stop the users, and wait for the samples of other processes: a master that quits waits for half a second."""
+        if not isinstance(self._runner, MasterRunner):
+            self._runner.stop()
             return
-        if isinstance(self._runner, MasterRunner):  # which would go on starting users while it stops them
-            _wait_until(lambda: self._spawned_s is not None)
+        _wait_until(lambda: self._spawned_s is not None)  # a master would go on starting users while it stops them
         self._runner.stop()
+        self._await("complete", self._generators, LEAVE_S)
 
     def _await(self, message: str, times: int, within_s: float | None = None) -> None:
         """Wait until a message has come so often, or no longer than that."""

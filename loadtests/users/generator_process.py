@@ -20,7 +20,7 @@ from locust.env import Environment
 from locust.runners import LocalRunner, WorkerRunner
 
 from loadtests.accounts.rows import Tick, Window
-from loadtests.accounts.samples import RECEIVED_BYTES
+from loadtests.accounts.samples import RECEIVED_BYTES, Samples
 from loadtests.plan.workload import Workload
 from loadtests.users.clocks import clock_ahead_s, this_machine
 from loadtests.users.delivery_recorder import DeliveryRecorder
@@ -60,8 +60,8 @@ class GeneratorProcess:
         self.meter = SocketMeter()
         self.name = token_hex(3)  # always of the same length, since every event carries a user's name
         self.begin_s = 0.0
-        self.is_over = False
-        self.users_connected = 0
+        self._is_over = False
+        self._users_connected = 0
         self._runner = environment.runner
         self._slack_s = slack_s
         self._generators = generators
@@ -93,7 +93,7 @@ class GeneratorProcess:
     def wait_for_all(self) -> None:
         """Wait at the barrier until every user of every process has joined and sending begins, at `begin_s`."""
         self._joined += 1
-        self.users_connected += 1
+        self._users_connected += 1
         self._send("joined")
         self._begun.wait()
 
@@ -101,6 +101,11 @@ class GeneratorProcess:
         """Note that one more user has sent everything, and has it acknowledged."""
         self._finished_sending += 1
         self._send("finished sending")
+
+    def user_left(self) -> None:
+        """Note that one more user has left; the last one's samples complete those of this process."""
+        self._users_connected -= 1
+        self._report_if_complete()
 
     def note_latency(self, latency_s: float) -> None:
         """Note how long a message took, for the live display."""
@@ -132,8 +137,14 @@ class GeneratorProcess:
         """End the test: nothing is recorded from now on."""
         self._close()
         gevent.joinall(self._background, timeout=self._slack_s + CHECK_S)
-        self.is_over = True
+        self._is_over = True
         self._report_finished()
+        self._report_if_complete()
+
+    def complete_samples(self) -> Samples:
+        """Return the samples, with what the connections of all users carried."""
+        self.samples.client_bytes = self.meter.client_bytes()
+        return self.samples
 
     def stop_early(self) -> None:
         """End the test before its time; does nothing if it has ended."""
@@ -156,6 +167,11 @@ class GeneratorProcess:
             self._runner.environment.events.report_to_master.fire(client_id=self._runner.client_id, data=report)
             self._send("stats", report)
         self._send("finished", self.samples.encoded())
+
+    def _report_if_complete(self) -> None:
+        """Send a worker's samples to the process that merges them, once the test is over and all users have left."""
+        if self._is_over and not self._users_connected and isinstance(self._runner, WorkerRunner):
+            self._send("complete", self.complete_samples().encoded())
 
     def _await_caught_up(self) -> None:
         while not self.recorder.caught_up:

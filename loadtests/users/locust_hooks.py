@@ -26,14 +26,13 @@ from loadtests.users.options import add_options, locust_file_of, start_problem, 
 from loadtests.users.progress import log_sentence, print_json
 from loadtests.users.web_page import extend_web_page
 
-TO_COORDINATOR = ("joined", "refused", "finished sending", "heads", "caught up", "finished", "live")
+TO_COORDINATOR = ("joined", "refused", "finished sending", "heads", "caught up", "finished", "live", "complete")
 TO_PROCESSES: dict[str, Callable[[GeneratorProcess, Any], None]] = {
     "begin": GeneratorProcess.begin,
     "send heads": GeneratorProcess.send_heads,
     "catch up": GeneratorProcess.catch_up,
     "finish": GeneratorProcess.finish,
 }
-SAMPLES = "samples"
 PRINTER = logging.getLogger("locust.stats_logger")  # as Locust prints its own tables, without a time before each line
 
 
@@ -55,8 +54,6 @@ class LocustHooks:
         events.test_start.add_listener(self.begin)
         events.spawning_complete.add_listener(self.note_spawned)
         events.test_stopping.add_listener(self.end)
-        events.report_to_master.add_listener(self.send_samples)
-        events.worker_report.add_listener(self.receive_samples)
         events.quitting.add_listener(self.write_samples)
         events.quit.add_listener(self.print_summary)
 
@@ -109,17 +106,6 @@ class LocustHooks:
             if environment.web_ui:
                 gevent.spawn(self._print_when_complete)
 
-    def send_samples(self, data: dict[str, Any], **_: Any) -> None:
-        """Add a worker's samples to its last report: once the test is over, and all its users have left."""
-        if self._process and self._process.is_over and not self._process.users_connected:
-            data[SAMPLES] = _samples_of(self._process).encoded()
-            self._process.is_over = False
-
-    def receive_samples(self, data: dict[str, Any], **_: Any) -> None:
-        """Keep a worker's samples."""
-        if SAMPLES in data:
-            self._parts.append(Samples.decoded(data[SAMPLES]))
-
     def write_samples(self, environment: Environment, **_: Any) -> None:
         """Write everything, once everybody has stopped; only what went wrong if a worker's part is missing.
 
@@ -130,7 +116,7 @@ class LocustHooks:
         if self._unprinted and (self._coordinator.troubles or not self._coordinator.summary().adds_up):
             environment.process_exit_code = 1
         if path := vars(environment.parsed_options)["record"]:
-            parts = [_samples_of(self._process)] if self._process else self._parts
+            parts = [self._process.complete_samples()] if self._process else self._parts
             complete = len(parts) == self._generators
             if complete or self._coordinator.troubles:
                 whole = merged(parts) if complete else Samples()
@@ -151,17 +137,14 @@ class LocustHooks:
         self.print_summary()
 
     def _to_coordinator(self, message: str, *, msg: Any, **_: Any) -> None:
+        if message == "complete":
+            self._parts.append(Samples.decoded(msg.data))
         if self._coordinator:
             self._coordinator.on_message(message, msg.data)
 
     def _to_process(self, act: Callable[[GeneratorProcess, Any], None], *, msg: Any, **_: Any) -> None:
         if self._process:
             act(self._process, msg.data)
-
-
-def _samples_of(process: GeneratorProcess) -> Samples:
-    process.samples.client_bytes = process.meter.client_bytes()
-    return process.samples
 
 
 def check_command_line(environment: Environment) -> None:

@@ -17,6 +17,7 @@ import httpx
 import pytest
 
 from loadtests.accounts.cell import scheduled
+from loadtests.accounts.samples import Samples
 from loadtests.accounts.summary import Summary, summarise
 from loadtests.harness.server_probe import serving
 from loadtests.plan.hosts import address_problem
@@ -33,8 +34,21 @@ USERS = ["--users", "8", "--spawn-rate", "100"]
 DEADLINE_S = 60.0
 
 
-def command(*arguments: str, module: str = "locust") -> list[str]:
-    return [sys.executable, "-m", module, "-f", str(LOCUST_FILE), *arguments]
+SLOW_TO_LEAVE = """
+import gevent
+
+from loadtests.raw_websocket import RawWebsocketUser
+
+
+class User(RawWebsocketUser):
+    def leave(self):
+        gevent.sleep(1.0)
+        return super().leave()
+"""
+
+
+def command(*arguments: str, module: str = "locust", file: Path = LOCUST_FILE) -> list[str]:
+    return [sys.executable, "-m", module, "-f", str(file), *arguments]
 
 
 def master() -> list[str]:
@@ -42,10 +56,10 @@ def master() -> list[str]:
     return ["--master-port", port := str(free_port()), "--master-bind-port", port, "--master-bind-host", "127.0.0.1"]
 
 
-def by_hand(*arguments: str, module: str = "locust") -> subprocess.CompletedProcess[str]:
+def by_hand(*arguments: str, module: str = "locust", file: Path = LOCUST_FILE) -> subprocess.CompletedProcess[str]:
     """Run Locust without a web interface, and return what a terminal would show as `stdout`."""
     return subprocess.run(
-        command("--headless", "--only-summary", *arguments, module=module),
+        command("--headless", "--only-summary", *arguments, module=module, file=file),
         check=False,
         cwd=ROOT,
         stdin=subprocess.DEVNULL,
@@ -131,6 +145,17 @@ def test_two_processes_by_hand_show_every_request_and_count_every_delivery(tmp_p
     assert re.search(rf"^message +{messages} +{due} +{due} +0 +\d", done.stdout, re.MULTILINE), done.stdout
     assert "Not timed" not in done.stdout
     assert "the test ends by itself" in done.stdout
+
+
+@pytest.mark.process
+@pytest.mark.xdist_group("measuring")
+def test_the_record_of_two_processes_is_complete_however_long_their_users_take_to_leave(tmp_path: Path) -> None:
+    (file := tmp_path / "slow_to_leave.py").write_text(SLOW_TO_LEAVE)
+    two = ["--processes", "2", *master(), "--json-phases", "--record", str(tmp_path / "record")]
+    with serving("raw_websocket", None, tmp_path / "server.log") as server:
+        done = by_hand("--host", server.address, *two, *USERS, *OPTIONS, file=file)
+    assert done.returncode == 0, done.stdout
+    assert set(Samples.decoded((tmp_path / "record").read_bytes()).user_ids) == set(range(LOAD.users))
 
 
 @pytest.mark.process
