@@ -16,6 +16,9 @@ from websockets.frames import CloseCode, Frame
 from servers.connection_limits import ConnectionLimits, DescriptorLimit
 from servers.wire_bytes import ABORT_AFTER_S
 
+UNREAD_MAX = 8
+"""Messages of a socket that may wait for the application while more are read: to pause costs two system calls."""
+
 
 class LimitedHttp(HttpToolsProtocol):
     """HTTP/1.1 within limits. A request in progress may take any time: a held poll is no idle connection."""
@@ -157,7 +160,12 @@ class LimitedSocket(WebSocketsSansIOProtocol):
             self.frames = []
             self._fail(CloseCode.INVALID_DATA, "expected text in UTF-8")
             return
+        read_paused, self.read_paused = self.read_paused, True  # else uvicorn pauses reading for each message
         super().send_receive_event_to_app()
+        self.read_paused = read_paused
+        if not read_paused and self.queue.qsize() >= UNREAD_MAX and not self.close_sent:
+            self.read_paused = True  # until the application has read them all
+            self.transport.pause_reading()
         if self.queue.qsize() > self.limits.frames_max:
             self._fail(CloseCode.POLICY_VIOLATION, "too many frames at once")
 

@@ -6,8 +6,9 @@ that the writing needs of uvicorn's internals is in this file: constraints.txt p
 `tests/servers/test_shared_frame.py` names what has changed.
 """
 
+from typing import Any
+
 from websockets.http11 import Request
-from websockets.protocol import State
 
 from servers.limited_protocols import LimitedSocket
 from servers.socket_writer import EXTENSION, WRITER, ConnectionLost, TextFrame
@@ -16,13 +17,27 @@ from servers.socket_writer import EXTENSION, WRITER, ConnectionLost, TextFrame
 class SharedFrameSocket(LimitedSocket):
     """uvicorn's protocol, which is a SocketWriter, too: an ASGI extension that `writer_of` returns."""
 
+    _is_full = False
+
+    def connection_made(self, transport: Any) -> None:
+        super().connection_made(transport)
+        self._is_closing = transport.is_closing
+
+    def pause_writing(self) -> None:
+        super().pause_writing()
+        self._is_full = True
+
+    def resume_writing(self) -> None:
+        super().resume_writing()
+        self._is_full = False
+
     def handle_connect(self, event: Request) -> None:
         super().handle_connect(event)
         if self.response.status_code == 101:
             self.scope["extensions"][EXTENSION] = {WRITER: self}
 
     def push(self, frame: TextFrame) -> bool:
-        if not self.writable.is_set() or self.disconnected or self.conn.state is not State.OPEN:
+        if self._is_full or self.close_sent or self._is_closing():
             return False
         if self.conn.extensions:
             self.conn.send_text(frame.payload)
@@ -33,7 +48,7 @@ class SharedFrameSocket(LimitedSocket):
 
     async def drain(self) -> None:
         await self.writable.wait()
-        if self.disconnected or self.conn.state is not State.OPEN:
+        if self.close_sent or self._is_closing():
             raise ConnectionLost("the client is gone, or the socket was closed")
 
     async def write(self, frame: TextFrame) -> None:

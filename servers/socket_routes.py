@@ -10,7 +10,6 @@ from collections.abc import Awaitable, Callable
 from contextlib import suppress
 
 from starlette.types import Receive, Scope, Send
-from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from servers.core.chat import Chat
 from servers.core.counters import Counters, Purpose
@@ -35,50 +34,53 @@ class SocketSession:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Accept a socket, serve it, and close it with the code of the refusal, if there is one."""
-        websocket = WebSocket(scope, receive, send)
-        writer = writer_of(scope)
-        counters: Counters = websocket.app.state.counters
+        counters: Counters = scope["app"].state.counters
         counters.requests[Purpose.UPKEEP] += 1
-        await websocket.accept()
-        with suppress(WebSocketDisconnect, ConnectionLost):
+        await receive()
+        await send({"type": "websocket.accept"})
+        writer = writer_of(scope)
+        with suppress(ConnectionLost):
             try:
-                await self._serve(websocket, writer, counters)
+                await self._serve(scope["path_params"]["room"], receive, writer, counters)
                 await writer.close()
             except ChatError as refusal:
                 await writer.close(refusal.close_code, refusal.code)
 
-    async def _serve(self, websocket: WebSocket, writer: SocketWriter, counters: Counters) -> None:
+    async def _serve(self, room: str, receive: Receive, writer: SocketWriter, counters: Counters) -> None:
         """Join the room, then push events and execute commands at the same time, until either ends."""
-        join = await self._receive_join(websocket)
-        identity, room, connection = self._chat.verify(join.token), websocket.path_params["room"], join.connection
+        join = await self._receive_join(receive)
+        identity, connection = self._chat.verify(join.token), join.connection
         after = parse_cursor("join", join.after) if join.after else None
         async with self._chat.connected(identity, room, connection) as held:
             snapshot = await self._chat.join(identity, room, connection)
             page = await self._chat.read(room, after or snapshot.cursor)
             await writer.write(TextFrame(encode(snapshot)))
             reader = Reader(identity, room, connection, page.after)
-            executing = self._execute_all(websocket, writer, reader, counters, held)
+            executing = self._execute_all(receive, writer, reader, counters, held)
             await until_first_ends(self._deliver(reader, writer, counters), executing)
 
-    async def _receive_join(self, websocket: WebSocket) -> Join:
+    async def _receive_join(self, receive: Receive) -> Join:
         """Wait for the first frame. Raises Unauthenticated if it is late, BadRequest or NotJoined if it is no join."""
         try:
             async with asyncio.timeout(self._settings.log_in_s):
-                join = decode(await websocket.receive_text(), type=Join | SocketCommand)
+                frame = await receive()
+            if frame["type"] == "websocket.disconnect":
+                raise ConnectionLost("the client has left before it joined")
+            join = decode(frame.get("text") or "", type=Join | SocketCommand)
         except TimeoutError:
             raise Unauthenticated(f"join: expected within {self._settings.log_in_s:g} s of connecting") from None
-        except (*Undecodable, KeyError) as error:
+        except Undecodable as error:
             raise BadRequest(f"join: {error}") from None
         if not isinstance(join, Join):
             raise NotJoined("the first frame must be a join")
         return join
 
     async def _execute_all(
-        self, websocket: WebSocket, writer: SocketWriter, reader: Reader, counters: Counters, held: HeldLease
+        self, receive: Receive, writer: SocketWriter, reader: Reader, counters: Counters, held: HeldLease
     ) -> None:
         """Execute commands until the client leaves or disconnects. Raises as HeldLease.required does."""
         async with held.required(self._chat.token_left_s(reader.identity)):
-            while (frame := await websocket.receive())["type"] != "websocket.disconnect":
+            while (frame := await receive())["type"] != "websocket.disconnect":
                 counters.command_frames += 1
                 response, has_left = await self._execute(reader, frame.get("text") or "")
                 await writer.write(TextFrame(response))

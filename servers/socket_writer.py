@@ -9,7 +9,6 @@ policy. Nothing waits here, beyond what the transport buffers.
 from typing import Protocol
 
 from starlette.types import Scope
-from websockets.frames import Frame, Opcode
 
 EXTENSION, WRITER = "push_or_poll.frames", "writer"
 
@@ -24,8 +23,13 @@ class TextFrame:
     __slots__ = ("payload", "whole")
 
     def __init__(self, payload: bytes) -> None:
-        self.payload = payload
-        self.whole = Frame(Opcode.TEXT, payload).serialize(mask=False)
+        self.payload, size = payload, len(payload)
+        if size < 126:
+            self.whole = b"\x81%c%b" % (size, payload)
+        elif size < 65_536:
+            self.whole = b"\x81\x7e%b%b" % (size.to_bytes(2, "big"), payload)
+        else:
+            self.whole = b"\x81\x7f%b%b" % (size.to_bytes(8, "big"), payload)
 
 
 class SocketWriter(Protocol):

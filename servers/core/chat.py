@@ -274,9 +274,7 @@ class Chat:
 
     async def _after_commit(self, event: Event | None) -> None:
         if event is not None:
-            feed = self._feeds.get(event.room)
-            if feed and feed.head.epoch == self._store.epoch:  # else the feed follows a lost log, until its next read
-                feed.offer(event)
+            self._feeds.offer(event)
             if self.on_commit:
                 await self.on_commit(event)
 

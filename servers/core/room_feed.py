@@ -93,7 +93,7 @@ class RoomFeed:
 
     @property
     def head(self) -> Cursor:
-        return Cursor(self._epoch, self._base + len(self._tail))
+        return Cursor(self.epoch, self._base + len(self._tail))
 
     @property
     def unused_s(self) -> float:
@@ -107,17 +107,17 @@ class RoomFeed:
 
     def offer(self, event: Event) -> None:
         """Add an event that this process has committed, if it is the next one; otherwise `pump` will find it."""
-        if event.seq == self.head.seq + 1:
+        if event.seq == self._base + len(self._tail) + 1:
             self._extend([event])
 
     def page(self, after: Cursor) -> EncodedPage | None:
         """Return the events after the cursor; None if it lies further back than the tail, or in another epoch."""
         self._used_s = time.monotonic()
-        if after.epoch != self._epoch or not self._base <= after.seq <= self.head.seq:
+        start = after.seq - self._base
+        if after.epoch != self.epoch or not 0 <= start <= len(self._tail):
             return None
         page = self._pages.get(after.seq)
         if page is None:
-            start = after.seq - self._base
             page = _join(after, self._tail[start : start + self._settings.page_max], self._settings.page_bytes_max)
             if len(self._pages) >= PAGES_MAX or self._pages_bytes > self._settings.tail_bytes_max:
                 self._clear_pages()
@@ -137,9 +137,9 @@ class RoomFeed:
 
         Two followers may not share a `push`.
         """
-        if after.epoch == self._epoch and after.seq > self._flushed:  # committed in this turn, or read from the store
+        if after.epoch == self.epoch and after.seq > self._flushed:  # committed in this turn, or read from the store
             await self._waiters.wait(PUMP_WAIT_S)
-        if after != Cursor(self._epoch, self._flushed):
+        if after != Cursor(self.epoch, self._flushed):
             return
         dropped: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._followers[push] = dropped
@@ -162,7 +162,7 @@ class RoomFeed:
             self._add_page(await self._store.read(self._room, head, READ_MAX))
 
     def _is_beyond(self, after: Cursor) -> bool:
-        return after.epoch != self._epoch or self.head.seq > after.seq
+        return after.epoch != self.epoch or self._base + len(self._tail) > after.seq
 
     def _add_page(self, page: Page) -> None:
         head = self.head
@@ -174,7 +174,7 @@ class RoomFeed:
         self._extend(events)
 
     def _start_over(self, base: Cursor) -> None:
-        self._epoch, self._base, self._flushed = base.epoch, base.seq, base.seq
+        self.epoch, self._base, self._flushed = base.epoch, base.seq, base.seq
         self._tail: list[bytes] = []
         self._tail_bytes = 0
         self._clear_pages()
@@ -217,8 +217,8 @@ class RoomFeed:
         """Wake the waiters and push to the followers, once for all events of this turn of the event loop."""
         self._flush_is_due = False
         self._waiters.wake()
-        while self._flushed < self.head.seq:
-            page = self.page(Cursor(self._epoch, self._flushed))
+        while self._flushed < self._base + len(self._tail):
+            page = self.page(Cursor(self.epoch, self._flushed))
             assert page is not None
             self._flushed = page.next.seq
             for push in list(self._followers):

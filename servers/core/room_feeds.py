@@ -1,6 +1,7 @@
 """All the feeds of one process: a room gets one with the first request that needs it, and loses it when unused."""
 
 import asyncio
+from collections.abc import Sequence
 from functools import partial
 
 from servers.core import room_feed
@@ -9,6 +10,7 @@ from servers.core.room_feed import OnEvent, RoomFeed
 from servers.core.settings import Settings
 from servers.core.store import Store
 from servers.core.supervised_retry import supervised_retry
+from servers.core.wire import Event
 
 RETRY_S = 1.0
 """The pause after the store has failed; the log is still there."""
@@ -31,6 +33,7 @@ class RoomFeeds:
         self._pumps: dict[RoomFeed, asyncio.Task[None]] = {}
         self._kept_bytes: dict[RoomFeed, int] = {}
         self._total_bytes = 0
+        self._gets_all = store.follow(self._add)
 
     @property
     def kept_bytes(self) -> int:
@@ -40,6 +43,17 @@ class RoomFeeds:
     def get(self, room: str) -> RoomFeed | None:
         """Return the room's feed, if it has one already."""
         return self._feeds.get(room)
+
+    def offer(self, event: Event) -> None:
+        """Add an event that this process has committed to its room's feed, unless the store has passed it on."""
+        if not self._gets_all:
+            self._add([event])
+
+    def _add(self, events: Sequence[Event]) -> None:
+        for event in events:
+            feed = self._feeds.get(event.room)
+            if feed and feed.epoch == self._store.epoch:  # else it follows a lost log, until its next read
+                feed.offer(event)
 
     async def open(self, room: str) -> RoomFeed:
         """Return the room's feed, created at the store's head if needed."""
@@ -67,7 +81,7 @@ class RoomFeeds:
         self._note(feed)
 
     async def _pump(self, room: str, feed: RoomFeed) -> None:
-        await feed.pump()
+        await (asyncio.sleep(room_feed.PUMP_WAIT_S) if self._gets_all else feed.pump())
         if feed.unused_s > room_feed.PUMP_WAIT_S:
             self._forget(room, feed)
             raise asyncio.CancelledError  # which ends the retrying

@@ -4,7 +4,7 @@ Teaches what a log must promise so that every client can be a cursor on it. Each
 `servers.core.stores`; `open_store` picks by URL scheme. `tests/servers/test_store_contract.py` tests them all.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from importlib import import_module
 from typing import NamedTuple, Protocol, cast
 
@@ -52,12 +52,21 @@ class Limits(NamedTuple):
     user_rooms: int
 
 
+OnCommit = Callable[[Sequence[Event]], None]
+
+
 class Store(Protocol):
     """Rooms as ordered logs, and presence as leases. No method but `wait` waits for an event."""
 
     @property
     def epoch(self) -> str:
         """The epoch of the log, as far as this process knows: a shared store may be emptied by others."""
+
+    def follow(self, on_commit: OnCommit) -> bool:
+        """Pass on the events of each commit, from now on, before its callers continue.
+
+        Returns False, and passes on nothing, if other processes append to the log: then `wait` for theirs.
+        """
 
     async def append(self, room: str, draft: Draft) -> Event:
         """Commit one event with the next seq of its room, and return it.

@@ -17,7 +17,7 @@ from msgspec.structs import astuple
 
 from servers.core.errors import Unavailable
 from servers.core.names import name_key
-from servers.core.store import DELETE_AFTER_MS, Lease, Limits
+from servers.core.store import DELETE_AFTER_MS, Lease, Limits, OnCommit
 from servers.core.stores.followed_rooms import FollowedRooms
 from servers.core.stores.postgres_listener import PostgresListener
 from servers.core.stores.postgres_pool import FAILURES, SQL, PostgresPool, event_of, fresh_epoch
@@ -67,6 +67,9 @@ class PostgresStore:
     @property
     def epoch(self) -> str:
         return self._rooms.epoch
+
+    def follow(self, on_commit: OnCommit) -> bool:
+        return False
 
     async def append(self, room: str, draft: Draft) -> Event:
         kind, sender, name, body, at_ms, client_id, expires_at_ms = astuple(draft)

@@ -21,7 +21,7 @@ from msgspec.structs import astuple
 
 from servers.core.errors import Unavailable
 from servers.core.names import name_key
-from servers.core.store import Lease, Limits
+from servers.core.store import Lease, Limits, OnCommit
 from servers.core.stores.followed_rooms import FollowedRooms
 from servers.core.stores.redis_reader import RedisReader
 from servers.core.stores.redis_script import RedisScript
@@ -77,6 +77,9 @@ class RedisStreamsStore:
     @property
     def epoch(self) -> str:
         return self._rooms.epoch
+
+    def follow(self, on_commit: OnCommit) -> bool:
+        return False
 
     async def append(self, room: str, draft: Draft) -> Event:
         once = f"{draft.sender}\0{draft.client_id}" if draft.client_id else ""

@@ -16,7 +16,7 @@ from sys import getsizeof
 from typing import Any, TypeVar
 
 from servers.core.clock import Clock
-from servers.core.store import Lease, Limits
+from servers.core.store import Lease, Limits, OnCommit
 from servers.core.stores import sqlite_tables as tables
 from servers.core.stores.faults import Faults
 from servers.core.stores.group_commit import GroupCommit
@@ -69,9 +69,14 @@ class SqliteStore:
         self._heads: dict[str, int] = {}
         self._dropped = 0
         self._waiters: defaultdict[str, Waiters] = defaultdict(Waiters)
+        self._followers: list[OnCommit] = []
         self._writer = GroupCommit(writing_connection, self._file.require_in_place, self._on_commit, self._faults)
         self._writer.start()
         self._closed = False
+
+    def follow(self, on_commit: OnCommit) -> bool:
+        self._followers.append(on_commit)
+        return True
 
     async def append(self, room: str, draft: Draft) -> Event:
         text_bytes = getsizeof(draft.body)
@@ -153,6 +158,8 @@ class SqliteStore:
             self._dropped += 1
         for event in events:
             self._heads[event.room] = event.seq
-        for room in {event.room for event in events}:
+        for follower in self._followers:
+            follower(events)
+        for room in {event.room for event in events} if self._waiters else ():
             if waiters := self._waiters.pop(room, None):
                 waiters.wake()
