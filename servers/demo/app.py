@@ -18,22 +18,8 @@ from starlette.routing import Mount, Route
 from servers.core.errors import BadRequest, ChatError, Forbidden
 from servers.core.settings import Settings
 from servers.core.wire import Undecodable, decode, encode
+from servers.demo import messages
 from servers.demo.controller import DemoController
-from servers.demo.messages import (
-    AnyCommand,
-    ConnectLane,
-    Done,
-    EnableLane,
-    Gather,
-    LaneAddresses,
-    OpenedWindow,
-    OpenWindow,
-    ResetCounts,
-    Restart,
-    SetHost,
-    SetNetwork,
-    Snapshot,
-)
 from servers.deploy.child_process import ChildFailed
 from servers.deploy.relay import HOST
 from servers.http_endpoint import error_response, json_response, read_body
@@ -60,7 +46,7 @@ def create_app(controller: DemoController, web: Path, settings: Settings) -> Sta
         """Carry out one command; waits until it is done."""
         try:
             require_own_page(request, secret)
-            command = decode(await read_body(request, settings), type=AnyCommand)
+            command = decode(await read_body(request, settings), type=messages.AnyCommand)
             return json_response(await execute(controller, command))
         except ChatError as refusal:
             return error_response(refusal)
@@ -87,26 +73,26 @@ def create_app(controller: DemoController, web: Path, settings: Settings) -> Sta
     return app
 
 
-async def execute(controller: DemoController, command: AnyCommand) -> OpenedWindow | LaneAddresses | Done:
+async def execute(controller: DemoController, command: messages.AnyCommand) -> messages.AnyResponse:
     """Carry out a command, and return its response. Raises ChatError, ChildFailed."""
     match command:
-        case OpenWindow(window):
+        case messages.OpenWindow(window):
             return await controller.open_window(window)
-        case ConnectLane(window, lane):
+        case messages.ConnectLane(window, lane):
             return await controller.connect_lane(window, lane)
-        case SetNetwork(window, delay_ms, is_cut):
+        case messages.SetNetwork(window, delay_ms, is_cut):
             controller.set_network(window, delay_ms, is_cut)
-        case Restart(lane):
+        case messages.Restart(lane):
             await controller.restart(lane)
-        case Gather(people):
-            await controller.gather(people)
-        case EnableLane(lane, on):
+        case messages.SetCrowd(people):
+            await controller.set_crowd(people)
+        case messages.EnableLane(lane, on):
             await controller.enable_lane(lane, on)
-        case SetHost(profile):
+        case messages.SetHost(profile):
             await controller.set_host(profile)
-        case ResetCounts(window):
+        case messages.ResetCounts(window):
             await controller.reset_counts(window)
-    return Done()
+    return messages.Done()
 
 
 def require_own_page(request: Request, secret: str) -> None:
@@ -117,10 +103,10 @@ def require_own_page(request: Request, secret: str) -> None:
     if request.headers.get("content-type") != "application/json":
         raise Forbidden("Content-Type: expected application/json")
     if not secrets.compare_digest(request.headers.get("x-secret", "").encode(), secret.encode()):
-        raise Forbidden("X-Secret: expected the one of the page; load it anew")
+        raise Forbidden("X-Secret: expected the one of the page; load it again")
 
 
-async def events(snapshots: AsyncIterator[Snapshot]) -> AsyncIterator[ServerSentEvent]:
+async def events(snapshots: AsyncIterator[messages.Snapshot]) -> AsyncIterator[ServerSentEvent]:
     """Yield each snapshot as an event; an event `gone` says that the window has been closed."""
     try:
         async for snapshot in snapshots:

@@ -1,6 +1,7 @@
 """What the demo can do: open windows on its lanes, move them far away or cut them off, restart servers, fill rooms.
 
-Teaches what a presenter needs to make a point: one thing changed at a time, and counters that begin anew.
+Teaches what a presenter needs to make a point: one thing changed at a time, and counters that begin at
+zero again.
 """
 
 import asyncio
@@ -8,17 +9,18 @@ import logging
 import secrets
 from collections.abc import AsyncIterator, Mapping
 from contextlib import ExitStack, asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from servers import transports
 from servers.core.errors import BadRequest, NotFound, TooMany
-from servers.demo.hosts import HOSTS
 from servers.demo.lane import Lane
 from servers.demo.messages import AbsentLane, LaneAddresses, LaneInfo, LaneState, OpenedWindow, Snapshot
 from servers.demo.window import Window
 from servers.deploy.child_process import ChildFailed
 from servers.deploy.engines import program, redis_server
+from servers.deploy.serverless import profiles
 
 log = logging.getLogger(__name__)
 SNAPSHOT_S = 0.4
@@ -26,6 +28,14 @@ LEFT_S = 8.0
 """How long a window without a page keeps its connections: a page that is reloaded finds them again."""
 
 NAMES = ("Ada", "Bob", "Cyd", "Dee")
+LIMIT_MAX_S = 20.0
+"""Today's hosts end a call after five minutes, for which nobody waits before an audience: here it is shortened."""
+
+HOSTS = {
+    profile.name: replace(profile, max_duration_s=min(profile.max_duration_s, LIMIT_MAX_S))
+    for profile in map(profiles.find, ("classic-hobby", "fluid-2026"))
+}
+"""The serverless hosts to which the demo can move its lanes, by the name of their profile."""
 
 
 class DemoController:
@@ -47,7 +57,7 @@ class DemoController:
         self._windows: dict[str, Window] = {}
         self._people = 0
         self._starting: list[asyncio.Task[None]] = []
-        self._gathering = asyncio.Lock()
+        self._changing = asyncio.Lock()  # held while every lane gets another crowd or host
         self._has_snapshot = asyncio.Event()
         self._stopping = False
 
@@ -98,7 +108,7 @@ class DemoController:
             raise BadRequest(f"lane: {slug} is always on; only what was added can be switched")
         if on:
             await self._started(lane)
-            await lane.gather(self._people)
+            await lane.start_crowd(self._people)
             self._on.add(slug)
         else:
             self._on.discard(slug)
@@ -117,20 +127,20 @@ class DemoController:
         """Kill a lane's server and start it again. Raises NotFound, BadRequest, ChildFailed."""
         await self._lane_on(slug).restart()
 
-    async def gather(self, people: int) -> None:
-        """Have so many scripted users in every lane; 0 sends them home."""
-        async with self._gathering:
+    async def set_crowd(self, people: int) -> None:
+        """Have so many scripted users in every lane; with 0, they leave."""
+        async with self._changing:
             self._people = people
-            await asyncio.gather(*(lane.gather(people) for lane in self._lanes_on()))
+            await asyncio.gather(*(lane.start_crowd(people) for lane in self._lanes_on()))
 
     async def set_host(self, profile: str) -> None:
         """Move every lane to a serverless host, or back. Raises NotFound, BadRequest, ChildFailed.
 
-        A function keeps nothing and shares nothing, so the first move takes the logs to Redis, where they begin anew.
+        A function keeps nothing and shares nothing, so the first move takes the logs to Redis, where they begin empty.
         """
         if profile and profile not in HOSTS:
             raise NotFound(f"profile: expected one of {', '.join(HOSTS)}, or none, got {profile[:80]!r}")
-        async with self._gathering:
+        async with self._changing:
             if not self._stores:
                 self._stores = self._in_redis()
             moves = (lane.move(HOSTS.get(profile), self._stores[slug]) for slug, lane in self._lanes.items())
@@ -166,7 +176,7 @@ class DemoController:
             delay_ms=1000 * window.delay_s,
             is_cut=window.is_cut,
             profile=self._profile,
-            limit_s=HOSTS[self._profile].limit_s if self._profile else 0.0,
+            limit_s=HOSTS[self._profile].max_duration_s if self._profile else 0.0,
         )
 
     def _in_redis(self) -> dict[str, str]:

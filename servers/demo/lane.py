@@ -12,8 +12,8 @@ from pathlib import Path
 from shlex import join
 
 from servers.demo.counts import Bill, Counts, Plan, Stats, billed, counted, planned
-from servers.demo.hosts import Host
 from servers.deploy.child_process import LOOPBACK, ChildProcess, lasting_port, python_module, started
+from servers.deploy.serverless.profiles import Profile
 from servers.transports import LOCAL_STAND_IN, RENTED, Transport
 
 ROOM = "demo"
@@ -40,13 +40,15 @@ class Lane:
         self.page = ""
         self._web = web
         self._environment = {"CHAT_SECRET": secret, **FREE_PLAN}
-        self._host: Host | None = None
+        self._host: Profile | None = None
         self._store = f"sqlite:///{folder / transport.slug}.db"
         self._port = lasting_port()
-        self._running: ChildProcess | None = None
+        self._server: ChildProcess | None = None
+        self._api_stats = Stats(self.address)
+        self._service_stats: Stats | None = None
         self._processes = ExitStack()
         self._crowd: ChildProcess | None = None
-        self._earlier = Counts()
+        self._earlier = Counts()  # of the servers before this one
         self._lock = asyncio.Lock()
         self.counts = Counts()
         self.bill: Bill | None = None
@@ -55,7 +57,7 @@ class Lane:
     @property
     def is_up(self) -> bool:
         """Whether the server serves: one may end by itself."""
-        return self._running is not None and self._running.process.poll() is None
+        return self._server is not None and self._server.process.poll() is None
 
     @property
     def label(self) -> str:
@@ -70,28 +72,28 @@ class Lane:
     @property
     def push_service(self) -> str:
         """Where a push service of our own listens now; empty if there is none."""
-        return str(self._running.facts.get("push_service", "")) if self._running else ""
+        return str(self._server.facts.get("push_service", "")) if self._server else ""
 
     async def start(self) -> None:
         """Start the server, unless it has been started; waits until it serves. Raises ChildFailed."""
         async with self._lock:
-            if not self._running:
+            if not self._server:
                 await self._start()
 
     async def restart(self) -> None:
         """Kill the server without warning, and start it again on the same log. Raises ChildFailed."""
         async with self._lock:
             await self.read()
-            if self._running:
-                self._running.process.kill()
+            if self._server:
+                self._server.process.kill()
             await self._stop()
             await self._start()
 
-    async def move(self, host: Host | None, store: str) -> None:
+    async def move(self, host: Profile | None, store: str) -> None:
         """Run on a serverless host, or with None on a server of its own again, with the log in `store`."""
         async with self._lock:
             await self.read()
-            was_up = self._running is not None
+            was_up = self._server is not None
             await self._stop()
             self._host, self._store, self.bill = host, store, None
             if was_up:
@@ -99,29 +101,31 @@ class Lane:
 
     async def stop(self) -> None:
         """End the crowd and the server; what was counted is kept."""
-        await self.disperse()
+        await self.stop_crowd()
         async with self._lock:
             await self._stop()
 
     async def read(self) -> None:
         """Read the counters, if the server answers."""
-        if running := self._running:
-            with suppress(OSError, TimeoutError, ValueError):
-                api, service = await self._api.read(), await self._service.read() if self._service else None
-                bill = billed(await self._api.fetch("/host/stats")) if self._host else None
-                if running is self._running:
-                    self.counts, self.bill = counted(api, service) + self._earlier, bill
-                    self.plan = planned(service) if service else None
+        server, api, service = self._server, self._api_stats, self._service_stats
+        if server is None:
+            return
+        with suppress(OSError, TimeoutError, ValueError):
+            api_counts, service_counts = await api.read(), await service.read() if service else None
+            bill = billed(await api.fetch("/host/stats")) if self._host else None
+            if server is self._server:  # else it was replaced meanwhile, and `_earlier` has its counts
+                self.counts, self.bill = counted(api_counts, service_counts) + self._earlier, bill
+                self.plan = planned(service_counts) if service_counts else None
 
-    async def gather(self, people: int) -> None:
+    async def start_crowd(self, people: int) -> None:
         """Have so many scripted users join the room and talk, in place of those who do."""
-        await self.disperse()
+        await self.stop_crowd()
         if not people:
             return
         crowd = f"clients crowd --transport {self.transport.slug} --server {self.address} --room {ROOM} --attached"
         self._crowd = ChildProcess(python_module(*crowd.split(), "--people", str(people)))
 
-    async def disperse(self) -> None:
+    async def stop_crowd(self) -> None:
         """End the crowd; waits until all have left."""
         crowd, self._crowd = self._crowd, None
         if crowd is not None:
@@ -135,16 +139,17 @@ class Lane:
         options = ["--web", str(self._web), "--origin", self.page, "--lease", str(LEASE_S)]
         common = [self.transport.slug, "--port", str(self._port), "--store", self._store]
         if self._host:
-            command = ["servers.deploy.serverless", *common, *self._host.options, "--server-options", join(options)]
+            host = ["--profile", self._host.name, "--max-duration", str(self._host.max_duration_s)]
+            command = ["servers.deploy.serverless", *common, *host, "--server-options", join(options)]
         else:
             command = ["servers", *common, *options]
-        self._running = await asyncio.to_thread(self._enter, command)
-        self._api = Stats(self._running.address)
-        self._service = Stats(self.push_service) if self.push_service else None
+        self._server = await asyncio.to_thread(self._enter, command)
+        self._api_stats = Stats(self._server.address)
+        self._service_stats = Stats(self.push_service) if self.push_service else None
 
     def _enter(self, command: Sequence[str]) -> ChildProcess:
         return self._processes.enter_context(started(command, self._environment))
 
     async def _stop(self) -> None:
-        self._running, self._earlier = None, self.counts
+        self._server, self._earlier = None, self.counts
         await asyncio.to_thread(self._processes.close)

@@ -34,7 +34,7 @@ class Restart(Command, frozen=True, tag="restart"):
     lane: str
 
 
-class Gather(Command, frozen=True, tag="gather"):
+class SetCrowd(Command, frozen=True, tag="set_crowd"):
     """Have so many scripted users in every lane."""
 
     people: Annotated[int, Meta(ge=0, le=PEOPLE_MAX)]
@@ -66,7 +66,7 @@ class ResetCounts(Command, frozen=True, tag="reset_counts"):
     window: str
 
 
-AnyCommand = OpenWindow | SetNetwork | Restart | Gather | EnableLane | ConnectLane | SetHost | ResetCounts
+AnyCommand = OpenWindow | SetNetwork | Restart | SetCrowd | EnableLane | ConnectLane | SetHost | ResetCounts
 
 
 class LaneInfo(Struct, frozen=True, kw_only=True):
@@ -105,6 +105,9 @@ class Done(Struct, frozen=True):
     """The response to a command that was carried out, and has no other."""
 
     done: bool = True
+
+
+AnyResponse = OpenedWindow | LaneAddresses | Done
 
 
 class LaneState(Struct, frozen=True):

@@ -178,7 +178,7 @@ PUSHER_API: list[Inputs] = [
 PAGES = ("/", "/index.html", "/chat.html", "/counters?window=@window@", "/favicon.ico")
 CONTROL = (("Content-Type", "application/json"), ("Origin", "@origin@"), ("X-Secret", "@secret@"))
 QUICK = (messages.OpenWindow, messages.SetNetwork, messages.ConnectLane, messages.ResetCounts)
-SLOW = (messages.Restart, messages.Gather, messages.EnableLane, messages.SetHost)  # which start processes
+SLOW = (messages.Restart, messages.SetCrowd, messages.EnableLane, messages.SetHost)  # which start processes
 DEMO: list[Inputs] = [
     *[st.builds(Request, st.just("POST"), st.just("/control"), mixed(QUICK), st.just(CONTROL))] * 6,
     *[st.sampled_from(PAGES).map(lambda target: Request("GET", target))] * 4,

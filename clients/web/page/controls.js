@@ -73,7 +73,7 @@ export class Controls {
   /** Have scripted users join every lane, or leave. */
   async crowd(isHere) {
     this.#pressCrowd(isHere);
-    if (isHere !== !!this.#state.people) await attempt(() => command("gather", { people: isHere ? PEOPLE : 0 }));
+    if (isHere !== !!this.#state.people) await attempt(() => command("set_crowd", { people: isHere ? PEOPLE : 0 }));
   }
 
   /** Show the state of the demo, whichever window changed it: all share the crowd and the lanes that are on. */

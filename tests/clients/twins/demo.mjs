@@ -14,7 +14,7 @@ globalThis.EventSource = class extends EventTarget {
 };
 
 const { command, watch } = await import("../../../clients/web/page/demo.js");
-const isLimited = await command("gather");
+const isLimited = await command("set_crowd");
 const ignore = () => {};
 watch("window", ignore, ignore);
 const silence = timers.pop();

@@ -43,7 +43,7 @@ def test_a_window_gets_its_lanes_each_at_an_origin_of_its_own(page: httpx.Client
     ],
 )
 def test_a_foreign_request_is_refused(page: httpx.Client, changed: dict[str, str]) -> None:
-    answer = page.post("/control", json={"type": "gather", "people": 0}, headers=changed)
+    answer = page.post("/control", json={"type": "set_crowd", "people": 0}, headers=changed)
     assert answer.status_code == 403
     assert answer.json()["detail"].startswith(next(iter(changed)))
 
@@ -52,8 +52,8 @@ def test_a_foreign_request_is_refused(page: httpx.Client, changed: dict[str, str
     ("body", "status", "named"),
     [
         ({"type": "format_disk"}, 400, "format_disk"),
-        ({"type": "gather", "people": 6}, 400, "people"),
-        ({"type": "gather", "people": -1}, 400, "people"),
+        ({"type": "set_crowd", "people": 6}, 400, "people"),
+        ({"type": "set_crowd", "people": -1}, 400, "people"),
         ({"type": "restart", "lane": "carrier_pigeon"}, 404, "short_polling"),
         ({"type": "restart", "lane": "server_sent_events"}, 400, "is off"),
         ({"type": "enable_lane", "lane": "raw_websocket", "on": False}, 400, "always on"),
