@@ -26,7 +26,7 @@ from servers import transports
 from servers.core.auth import shared_secret
 from servers.core.settings import RenewedBy, Settings
 from servers.core.store import EMBEDDED, open_store
-from servers.deploy.child_process import lasting_port
+from servers.deploy.child_process import free_port
 from servers.deploy.command import deploy
 from servers.deploy.pusher_and_serverless.deployment import stand_in, webhook_of
 from servers.deploy.server import Listening, opened, serve_chat
@@ -101,7 +101,7 @@ def main(
             url = store or f"sqlite:///{stack.enter_context(tempfile.TemporaryDirectory(prefix='chat-'))}/chat.db"
             _check_store(url, workers)
             _check_api(api, row, url)
-            port = port if presence is RenewedBy.HEARTBEAT else port or lasting_port()
+            port = port if presence is RenewedBy.HEARTBEAT else port or free_port()
             webhook = webhook_of(["--presence", presence], port, host)
             if webhook and not row.needs_push_service:
                 raise ValueError(f"--presence {presence}: {row.slug} has no push service that says who is there")

@@ -14,8 +14,7 @@ from loadtests.accounts.wire_bytes import SLACK_S
 from loadtests.harness.children import running
 from loadtests.harness.distance import ClientAddresses
 from loadtests.plan.workload import Workload
-from servers.deploy.child_process import ChildProcess, OnTick, python_module
-from servers.deploy.engines import free_port
+from servers.deploy.child_process import ChildProcess, OnTick, free_port, python_module
 
 MARGIN_S = 60.0
 HOST = "127.0.0.1"

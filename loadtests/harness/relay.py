@@ -19,7 +19,8 @@ import typer
 from uvicorn.loops.auto import auto_loop_factory
 
 from results.plain_characters import use_plain_characters
-from servers.deploy.relay import HOST, Relay
+from servers.deploy.child_process import LOOPBACK
+from servers.deploy.relay import Relay
 
 STDIN = 0
 
@@ -48,7 +49,7 @@ def main(
     record: Annotated[Path | None, typer.Option(help="File for a record of every piece, as JSON.")] = None,
 ) -> None:
     """Pass TCP connections on, with a delay."""
-    with socket.create_server((HOST, port)) as listener, asyncio.Runner(loop_factory=auto_loop_factory()) as runner:
+    with socket.create_server((LOOPBACK, port)) as listener, asyncio.Runner(loop_factory=auto_loop_factory()) as runner:
         runner.run(_run(Relay(lambda: to, listener, delay_ms / 1000, record is not None), record))
 
 

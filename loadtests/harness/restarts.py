@@ -18,7 +18,7 @@ from loadtests.accounts.verdict import percentile
 from loadtests.harness.children import NotMeasured
 from loadtests.harness.provisioned_store import ProvisionedStore
 from loadtests.harness.server_probe import Server, serving
-from servers.deploy.child_process import OnTick, lasting_port
+from servers.deploy.child_process import OnTick, free_port
 
 OUTLASTED = "the storm outlasted it, and storm_requests is short"
 
@@ -78,7 +78,7 @@ class RestartableServers:
     _running: ExitStack = field(default_factory=ExitStack, init=False)
 
     def __enter__(self) -> Self:
-        self.server = self._start(lasting_port())
+        self.server = self._start(free_port())
         return self
 
     def __exit__(self, *exc_info: object) -> None:

@@ -16,7 +16,7 @@ import typer
 from servers.core.settings import Settings
 from servers.demo.app import create_app
 from servers.demo.controller import DemoController
-from servers.deploy.relay import HOST
+from servers.deploy.child_process import LOOPBACK
 from servers.serving import HttpSettings, print_ready, replace_unencodable, require_free, run, serve
 from servers.transports import TRANSPORTS, find
 
@@ -33,7 +33,7 @@ def main(
 ) -> None:
     """Start every lane's server, and a page that shows them side by side."""
     try:
-        require_free(HOST, port)
+        require_free(LOOPBACK, port)
     except OSError as error:
         raise typer.BadParameter(str(error)) from None
     with tempfile.TemporaryDirectory(prefix="demo-") as folder:
@@ -54,7 +54,7 @@ async def present(folder: Path, web: Path, port: int, query: str, attached: bool
             show(f"{address}/{query}", remedies)
 
     app, http = create_app(controller, web, Settings()), HttpSettings()
-    await serve(app, host=HOST, port=port, http=http, on_ready=ready, on_stop=controller.stop, attached=attached)
+    await serve(app, host=LOOPBACK, port=port, http=http, on_ready=ready, on_stop=controller.stop, attached=attached)
 
 
 def show(address: str, remedies: Mapping[str, str]) -> None:

@@ -20,8 +20,7 @@ from servers.core.settings import Settings
 from servers.core.wire import Undecodable, decode, encode
 from servers.demo import messages
 from servers.demo.controller import DemoController
-from servers.deploy.child_process import ChildFailed
-from servers.deploy.relay import HOST
+from servers.deploy.child_process import LOOPBACK, ChildFailed
 from servers.http_endpoint import error_response, json_response, read_body
 from servers.origin_middleware import OriginMiddleware
 from servers.pages import LOOPBACK_ANY_PORT, Pages, page_headers
@@ -38,8 +37,8 @@ def create_app(controller: DemoController, web: Path, settings: Settings) -> Sta
 
     async def index(request: Request) -> Response:
         """The page, with the secret that its controls need; at its IP address, which is the origin that lanes allow."""
-        if request.url.hostname != HOST:
-            return RedirectResponse(request.url.replace(hostname=HOST))
+        if request.url.hostname != LOOPBACK:
+            return RedirectResponse(request.url.replace(hostname=LOOPBACK))
         return Response(page.replace(SECRET_MARK, secret), media_type="text/html", headers=HEADERS)
 
     async def control(request: Request) -> Response:

@@ -12,7 +12,7 @@ from pathlib import Path
 from shlex import join
 
 from servers.demo.counts import Bill, Counts, Plan, Stats, billed, counted, planned
-from servers.deploy.child_process import LOOPBACK, ChildProcess, lasting_port, python_module, started
+from servers.deploy.child_process import LOOPBACK, ChildProcess, free_port, python_module, started
 from servers.deploy.serverless.profiles import Profile
 from servers.transports import LOCAL_STAND_IN, RENTED, Transport
 
@@ -42,7 +42,7 @@ class Lane:
         self._environment = {"CHAT_SECRET": secret, **FREE_PLAN}
         self._host: Profile | None = None
         self._store = f"sqlite:///{folder / transport.slug}.db"
-        self._port = lasting_port()
+        self._port = free_port()
         self._server: ChildProcess | None = None
         self._api_stats = Stats(self.address)
         self._service_stats: Stats | None = None

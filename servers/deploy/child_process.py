@@ -9,7 +9,7 @@ ends its children in order. A program prints one JSON line when it is ready (see
 import json
 import os
 import random
-import selectors
+import select
 import socket
 import subprocess
 import sys
@@ -27,7 +27,8 @@ TICK_S = 0.25
 QUOTED_LINES = 12
 
 LOOPBACK = "127.0.0.1"
-LASTING_PORTS = range(20_000, 32_000)
+PORTS = range(20_000, 32_000)
+"""Below those that a system gives to whoever asks for any (from 32,768 on Linux): no other connection takes one."""
 
 OnTick = Callable[[], None]
 """Called several times a second while something is awaited."""
@@ -37,15 +38,23 @@ class ChildFailed(RuntimeError):
     """A child process ended, or printed nothing in time."""
 
 
-def lasting_port() -> int:
-    """Return a free port of this machine on which a child can be started again and again. Raises OSError.
+def free_port() -> int:
+    """Return a port that nobody listens on, for a process that binds it a moment later, and perhaps again and again.
 
-    It lies below those that a system gives to whoever asks for any: after the child's end that may be another's.
+    Drawn at random, since others draw at the same time. Raises OSError if a hundred are in use.
     """
-    for port in random.sample(LASTING_PORTS, 100):
+    for port in random.sample(PORTS, 100):
         with suppress(OSError), socket.create_server((LOOPBACK, port)):
             return port
-    raise OSError(f"a hundred ports from {LASTING_PORTS[0]} to {LASTING_PORTS[-1]} are all in use")
+    raise OSError(f"a hundred ports from {PORTS[0]} to {PORTS[-1]} are all in use")
+
+
+def readable(descriptors: Sequence[int], within_s: float | None) -> list[int]:
+    """Wait until some can be read; unlike select.select(), it takes descriptors beyond the 1,024th."""
+    poll = select.poll()
+    for descriptor in descriptors:
+        poll.register(descriptor, select.POLLIN)
+    return [descriptor for descriptor, _ in poll.poll(None if within_s is None else 1000 * within_s)]
 
 
 class ChildProcess:
@@ -88,9 +97,7 @@ class ChildProcess:
 
     def has_output(self, within_s: float = 0.0) -> bool:
         """Wait until there is something to read, or the end of it; False if nothing comes in time."""
-        with selectors.DefaultSelector() as selector:  # unlike select.select(), it takes files beyond the 1,024th
-            selector.register(self.output, selectors.EVENT_READ)
-            return bool(selector.select(within_s))
+        return bool(readable([self.output.fileno()], within_s))
 
     def next_line(self, within_s: float, on_tick: OnTick | None = None) -> dict[str, Any]:
         """Wait for the next line, and return it decoded; raises ChildFailed."""

@@ -8,7 +8,6 @@ started again on the same data. The kernel ends an engine whose parent dies. Lea
 import itertools
 import os
 import pwd
-import random
 import secrets
 import shutil
 import signal
@@ -16,18 +15,17 @@ import socket
 import subprocess
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+
+from servers.deploy.child_process import LOOPBACK, free_port
 
 READY_S = 30.0
 STOP_S = 10.0
 POLL_S = 0.02
-HOST = "127.0.0.1"
 UNPRIVILEGED = "nobody"  # PostgreSQL refuses to run as root
 REDIS_DATABASES = 4096
-PORTS = range(10_000, 32_768)
-"""Below the ephemeral ports of common systems, so that no other connection takes one before its process binds it."""
 PACKAGES = {
     "redis-server": "redis-server",
     "postgres": "postgresql",
@@ -130,16 +128,16 @@ def redis_server(folder: Path, port: int = 0, more: Sequence[str] = ()) -> Itera
     """
     give_to_engines(folder)
     port = port or free_port()
-    settings = {"port": port, "bind": HOST, "dir": folder, "databases": REDIS_DATABASES, "save": ""}
+    settings = {"port": port, "bind": LOOPBACK, "dir": folder, "databases": REDIS_DATABASES, "save": ""}
     durable = {"appendonly": "yes", "appendfsync": "always", "maxmemory-policy": "noeviction"}
     options = [part for name, value in (settings | durable).items() for part in (f"--{name}", str(value))]
     numbers = itertools.count(1)
     engine = Engine(
         [_needed("redis-server"), *options, *more],
         folder / "redis.log",
-        f"redis://{HOST}:{port}/0",
+        f"redis://{LOOPBACK}:{port}/0",
         is_ready=lambda: _response(port, b"PING\r\n") == b"+PONG\r\n",
-        fresh_url=lambda: f"redis://{HOST}:{port}/{next(numbers)}",
+        fresh_url=lambda: f"redis://{LOOPBACK}:{port}/{next(numbers)}",
         stop_signal=signal.SIGTERM,
     )
     yield from _running(engine)
@@ -156,17 +154,17 @@ def postgres_server(folder: Path, port: int = 0, more: Sequence[str] = ()) -> It
     data = folder / "data"
     if not data.exists():
         as_nobody(_needed("initdb"), "-D", data, "-U", "chat", "-A", "trust", "-E", "UTF8", "--locale=C", "--no-sync")
-    at = ("-h", HOST, "-p", str(port), "-U", "chat")
+    at = ("-h", LOOPBACK, "-p", str(port), "-U", "chat")
 
     def fresh_url() -> str:
         name = f"chat_{secrets.token_hex(4)}"
         as_nobody(_needed("createdb"), *at, name)
-        return f"postgresql://chat@{HOST}:{port}/{name}"
+        return f"postgresql://chat@{LOOPBACK}:{port}/{name}"
 
     engine = Engine(
         [_needed("postgres"), "-D", str(data), *at[:4], "-k", "", "-c", "max_connections=200", *more],
         folder / "postgres.log",
-        f"postgresql://chat@{HOST}:{port}/postgres",
+        f"postgresql://chat@{LOOPBACK}:{port}/postgres",
         is_ready=lambda: subprocess.run([_needed("pg_isready"), "-q", *at], check=False).returncode == 0,
         fresh_url=fresh_url,
         stop_signal=signal.SIGINT,  # its "fast" shutdown: waits for no client
@@ -199,14 +197,6 @@ def as_nobody(*command: str | Path) -> None:
         raise NotStarted(f"{command[0]}: {result.stderr.strip()}; {UNPRIVILEGED!r} must be able to reach the folder")
 
 
-def free_port() -> int:
-    """Return a port that nobody listens on; drawn at random, since another process binds it a moment later."""
-    while True:
-        port = random.choice(PORTS)
-        with suppress(OSError), socket.create_server((HOST, port)):
-            return port
-
-
 def _running(engine: Engine) -> Iterator[Engine]:
     engine.start()
     try:
@@ -225,7 +215,7 @@ def _needed(name: str) -> str:
 def _response(port: int, request: bytes) -> bytes:
     """Send a request to a port, and return the response; nothing if there is none."""
     try:
-        with socket.create_connection((HOST, port), timeout=1.0) as connection:
+        with socket.create_connection((LOOPBACK, port), timeout=1.0) as connection:
             connection.sendall(request)
             return connection.recv(64)
     except OSError:

@@ -21,9 +21,9 @@ from time import perf_counter
 from typing import Any, Self
 from weakref import WeakSet
 
+from servers.deploy.child_process import LOOPBACK
 from servers.deploy.delayed_link import End, Pipe, Timetable
 
-HOST = "127.0.0.1"
 BACKLOG = 1024
 
 
@@ -43,7 +43,7 @@ class Relay:
     ) -> None:
         """target: returns the server's address as it is now. listener: a socket to listen on, which stays open."""
         self._target = target
-        self._listener = listener.dup() if listener else socket.create_server((HOST, 0))
+        self._listener = listener.dup() if listener else socket.create_server((LOOPBACK, 0))
         self.port: int = self._listener.getsockname()[1]
         self.delay_s = delay_s
         self._is_cut = False
@@ -57,7 +57,7 @@ class Relay:
     @property
     def address(self) -> str:
         """What to use instead of the target."""
-        return f"http://{HOST}:{self.port}"
+        return f"http://{LOOPBACK}:{self.port}"
 
     @property
     def is_cut(self) -> bool:

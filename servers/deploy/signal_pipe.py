@@ -4,21 +4,12 @@ Leaves out what the signals mean: that is the supervisor's.
 """
 
 import os
-import select
 import signal
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
 STOP, RENEW = b"!", b"+"
 HANDLERS = {signal.SIGTERM: STOP, signal.SIGINT: STOP, signal.SIGHUP: RENEW}
-
-
-def readable(descriptors: Sequence[int], within_s: float | None) -> list[int]:
-    """Wait until some can be read; unlike select.select(), it takes descriptors beyond the 1,024th."""
-    poll = select.poll()
-    for descriptor in descriptors:
-        poll.register(descriptor, select.POLLIN)
-    return [descriptor for descriptor, _ in poll.poll(None if within_s is None else 1000 * within_s)]
 
 
 @contextmanager

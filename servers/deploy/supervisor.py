@@ -17,8 +17,8 @@ from contextlib import ExitStack, contextmanager
 from threading import Thread
 from typing import Any, Self
 
-from servers.deploy.child_process import LOOPBACK, ChildProcess, lasting_port, stop_all
-from servers.deploy.signal_pipe import HANDLERS, RENEW, STOP, readable, signals
+from servers.deploy.child_process import LOOPBACK, ChildProcess, free_port, readable, stop_all
+from servers.deploy.signal_pipe import HANDLERS, RENEW, STOP, signals
 from servers.deploy.supervised_part import Part, Renewal
 from servers.serving import STDIN, reusable_socket
 
@@ -70,7 +70,7 @@ class Supervisor:
         """Run `python -m <command>` on a port (0 takes a free one), and do not wait."""
         if renewal is Renewal.OVERLAP:
             port = self._stack.enter_context(reusable_socket(LOOPBACK, port)).getsockname()[1]
-        part = Part(role, command, renewal, port or lasting_port(), env or {})
+        part = Part(role, command, renewal, port or free_port(), env or {})
         self._parts.append(part)
         part.spawn()
         return part

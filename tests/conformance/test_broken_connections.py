@@ -13,7 +13,7 @@ import pytest
 from clients.conversation import ChatSession
 from clients.http_session import Options
 from servers.core.wire import Kind
-from servers.deploy.child_process import LOOPBACK, ChildProcess, lasting_port
+from servers.deploy.child_process import LOOPBACK, ChildProcess, free_port
 from servers.deploy.pusher_and_serverless.deployment import webhook_of
 from servers.deploy.relay import Relay
 from servers.transports import Transport
@@ -35,7 +35,7 @@ def server(
     if not transport.needs_push_service:
         yield RelayableServer(transport, server_of(transport, deployment).address, [])
         return
-    port = lasting_port()
+    port = free_port()
     webhook = webhook_of(["--presence", "webhook"], port)
     with socket.create_server((LOOPBACK, 0)) as listener, push_service("--webhook", webhook) as service:
         env = service_settings(f"http://{LOOPBACK}:{listener.getsockname()[1]}")

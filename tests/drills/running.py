@@ -10,7 +10,7 @@ from typing import Any
 
 import psutil
 
-from servers.deploy.child_process import ChildProcess, lasting_port, python_module
+from servers.deploy.child_process import ChildProcess, free_port, python_module
 from servers.deploy.empty_database import engine_folder
 from servers.deploy.engines import ENGINES, Engine
 from servers.transports import find
@@ -34,7 +34,7 @@ class Server:
         self, command: Sequence[str], folder: Path, env: Mapping[str, str] | None = None, before: Sequence[str] = ()
     ) -> None:
         self._command, self._folder, self._env, self.before = command, folder, env, before
-        self._port, self._starts = lasting_port(), itertools.count()
+        self._port, self._starts = free_port(), itertools.count()
         self.start()
 
     @property

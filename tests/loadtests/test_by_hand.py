@@ -23,7 +23,7 @@ from loadtests.harness.server_probe import serving
 from loadtests.plan.hosts import address_problem
 from loadtests.plan.schedule import schedule
 from loadtests.plan.workload import Workload
-from servers.deploy.engines import free_port
+from servers.deploy.child_process import free_port
 from tests.support.loadtest_rows import BOTH, samples, sent
 
 ROOT = Path(__file__).parents[2]

@@ -13,8 +13,9 @@ import trustme
 
 from servers.core.store import open_store
 from servers.core.wire import Cursor
+from servers.deploy.child_process import free_port
 from servers.deploy.empty_database import engine_folder
-from servers.deploy.engines import UNPRIVILEGED, free_port, postgres_server, redis_server
+from servers.deploy.engines import UNPRIVILEGED, postgres_server, redis_server
 from tests.support.engines import Engines, psql
 from tests.support.stores import draft, log, opened
 

@@ -20,7 +20,7 @@ from clients.pusher_adapter import Connection
 from clients.pusher_frames import Frame
 from clients.pusher_socket import PusherSocket
 from servers.core.wire import Kind, ServiceAddress
-from servers.deploy.child_process import ChildFailed, lasting_port, started
+from servers.deploy.child_process import ChildFailed, free_port, started
 from servers.deploy.pusher_and_serverless.deployment import webhook_of
 from servers.publisher import socket_origin
 from servers.pusher_service.signatures import hex_hmac
@@ -162,7 +162,7 @@ async def test_who_gives_up_on_a_silent_push_service_closes_the_connection() -> 
 
 
 async def test_a_webhook_says_where_to_look_and_the_list_of_members_who_is_there() -> None:
-    port = lasting_port()
+    port = free_port()
     webhook = webhook_of(BY_WEBHOOK, port)
     with (
         push_service("--webhook", webhook) as service,

@@ -10,7 +10,7 @@ from typing import TypeVar
 from clients.conversation import ChatSession, log_in
 from clients.http_session import Options
 from servers.core.wire import Event, Kind
-from servers.deploy.child_process import ChildProcess, lasting_port, started
+from servers.deploy.child_process import ChildProcess, free_port, started
 from servers.transports import Transport
 
 LEASE_S = 1.5
@@ -27,7 +27,7 @@ def serving(
     transport: Transport, *more: str, port: int = 0, env: Mapping[str, str] | None = None
 ) -> Iterator[ChildProcess]:
     """Run a real server of that transport, in a process of its own, at whose port another may be started later."""
-    command = ["servers", transport.slug, *arguments(), "--port", str(port or lasting_port()), *more]
+    command = ["servers", transport.slug, *arguments(), "--port", str(port or free_port()), *more]
     with started(command, env={"CHAT_SECRET": SECRET, **(env or {})}) as running:
         yield running
 

@@ -16,8 +16,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from servers.deploy import engines
-from servers.deploy.child_process import ChildProcess
-from servers.deploy.engines import HOST, Engine, free_port, give_to_engines
+from servers.deploy.child_process import LOOPBACK, ChildProcess, free_port
+from servers.deploy.engines import Engine, give_to_engines
 from servers.transports import TRANSPORTS, Commands, Reads, Transport, find
 from tests.support.guest import Guest, guest
 
@@ -34,7 +34,7 @@ def balancer(slug: str, upstreams: Sequence[str], instead: Mapping[str, str] | N
     port = free_port()
     program = engines.program("nginx")
     assert program, "nginx is missing; install Debian's package nginx"
-    site = rendered(slug, f"{HOST}:{port}", upstreams, instead or {})
+    site = rendered(slug, f"{LOOPBACK}:{port}", upstreams, instead or {})
     with TemporaryDirectory(prefix="nginx-") as name:
         folder = Path(name)
         give_to_engines(folder)
@@ -43,7 +43,7 @@ def balancer(slug: str, upstreams: Sequence[str], instead: Mapping[str, str] | N
         nginx = Engine(
             [program, "-p", f"{name}/", "-c", "nginx.conf", "-e", "stderr"],
             folder / "nginx.log",
-            f"http://{HOST}:{port}",
+            f"http://{LOOPBACK}:{port}",
             is_ready=lambda: answers(port),
             fresh_url=str,
             stop_signal=signal.SIGTERM,  # at once: its connections need not end first
@@ -64,7 +64,7 @@ def visited(server: ChildProcess, instead: Mapping[str, str] | None = None) -> I
 
 
 def answers(port: int) -> bool:
-    with suppress(OSError), socket.create_connection((HOST, port), timeout=1.0):
+    with suppress(OSError), socket.create_connection((LOOPBACK, port), timeout=1.0):
         return True
     return False
 

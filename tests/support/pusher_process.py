@@ -8,7 +8,7 @@ from typing import Any, cast
 import pusher
 from websockets.sync.client import ClientConnection
 
-from servers.deploy.child_process import ChildProcess, lasting_port, started
+from servers.deploy.child_process import ChildProcess, free_port, started
 from servers.pusher_service.signatures import Credentials
 from tests.support.guest import receive, silent_socket
 from tests.support.pusher_harness import CREDENTIALS, Json, signed_subscription
@@ -20,7 +20,7 @@ DEADLINE_S = 10.0
 @contextmanager
 def push_service(*arguments: str) -> Iterator[ChildProcess]:
     """Run the service until the block ends, on a port at which another may be started later."""
-    port = str(lasting_port())
+    port = str(free_port())
     with started(["servers.pusher_service", "--port", port, *arguments], env=ENV) as running:
         yield running
 

@@ -11,7 +11,7 @@ import httpx
 
 from clients.conversation import ChatSession
 from clients.errors import ConnectionLost
-from servers.deploy.child_process import lasting_port
+from servers.deploy.child_process import free_port
 from servers.deploy.pusher_and_serverless.deployment import webhook_of
 from servers.deploy.serverless.host import hosting
 from servers.deploy.serverless.profiles import Profile
@@ -103,7 +103,7 @@ async def hosted(
     """Host a transport's server as a function on a store that outlives its instances."""
     command = ["servers", slug, "--port", "0", "--store", store, "--lease", str(LEASE_S), *more]
     command += ["--on-demand"] if on_demand else []
-    env, port = {"CHAT_SECRET": "hosted"}, lasting_port()
+    env, port = {"CHAT_SECRET": "hosted"}, free_port()
     with ExitStack() as stack:
         if find(slug).needs_push_service:
             service = stack.enter_context(push_service("--webhook", webhook_of(more, port)))

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 from servers.addresses import bracketed
 from servers.core.settings import RenewedBy
-from servers.deploy.child_process import LOOPBACK, lasting_port
+from servers.deploy.child_process import LOOPBACK, free_port
 from servers.deploy.deployment_settings import DeploymentSettings
 from servers.deploy.supervised_part import Renewal
 from servers.deploy.supervisor import Supervisor
@@ -17,7 +17,7 @@ from servers.deploy.supervisor import Supervisor
 
 def start(supervisor: Supervisor, settings: DeploymentSettings) -> str:
     """Start the push service, if it is ours, and the host of the API; return the API's address."""
-    port = settings.port or lasting_port()
+    port = settings.port or free_port()
     webhook = webhook_of(settings.server_options, port)
     env = {} if os.environ.get("PUSHER_KEY") else stand_in(supervisor, webhook)
     return supervisor.start("api", settings.function("pusher_adapter"), Renewal.SIGHUP, port=port, env=env)

@@ -20,7 +20,7 @@ import typer
 from servers import transports
 from servers.__main__ import start_push_service
 from servers.core.store import EMBEDDED
-from servers.deploy.child_process import lasting_port
+from servers.deploy.child_process import free_port
 from servers.deploy.pusher_and_serverless.deployment import webhook_of
 from servers.deploy.serverless import profiles
 from servers.deploy.serverless.host import hosting
@@ -48,7 +48,7 @@ def main(
                 instances_max=instances or limits.instances_max,
             )
             url = shared_store(store, limits, stack)
-            options, port = shlex.split(server_options), port or lasting_port()
+            options, port = shlex.split(server_options), port or free_port()
             webhook = webhook_of(options, port)
             pids = {"api": os.getpid()} | (start_push_service(stack, webhook) if row.needs_push_service else {})
             os.environ.setdefault("CHAT_SECRET", secrets.token_urlsafe(32))

@@ -12,6 +12,8 @@ from http import HTTPStatus
 import h11
 
 from servers.connection_limits import ConnectionLimits
+from servers.deploy.serverless import platform_responses as platform
+from servers.deploy.serverless.platform_responses import Refused
 from servers.wire_bytes import ABORT_AFTER_S, Traffic, WireBytes
 
 READ_BYTES = 65_536
@@ -19,18 +21,6 @@ LIMITS = ConnectionLimits()
 HOP_BY_HOP = frozenset((b"connection", b"keep-alive", b"proxy-connection", b"te", b"trailer", b"upgrade"))
 
 Headers = list[tuple[bytes, bytes]]
-
-
-class TooLarge(Exception):
-    """A request's body is too long for a function."""
-
-
-class HeadTooLarge(Exception):
-    """A request's line and header fields are longer than a host reads."""
-
-
-class TooLate(Exception):
-    """A request's head or body did not arrive in time."""
 
 
 class EdgeConnection:
@@ -78,32 +68,30 @@ class EdgeConnection:
         return data
 
     async def receive_request(self, idle_s: float, head_s: float) -> h11.Event:
-        """Wait for the next request's head, which may take so long from its first byte.
+        """Wait for the next request's head, which may take `head_s` from its first byte.
 
-        Raises HeadTooLarge, TooLate, h11.RemoteProtocolError, OSError; a TimeoutError, for want of any byte, is one.
+        Raises Refused, or OSError, such as the TimeoutError of a connection on which nothing comes for `idle_s`.
         """
         if not self.http.trailing_data[0]:
             async with asyncio.timeout(idle_s):
                 self.http.receive_data(await self.read())
-        try:
-            async with limited(head_s):
-                event = await self.receive()
-        except h11.RemoteProtocolError as error:
-            if error.error_status_hint == HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE:
-                raise HeadTooLarge from error
-            raise
-        if isinstance(event, h11.Request) and head_bytes(event) > LIMITS.head_bytes_max:  # it came in one piece
-            raise HeadTooLarge
+        async with valid_within(head_s):
+            event = await self.receive()
+        if isinstance(event, h11.Request):
+            if head_bytes(event) > LIMITS.head_bytes_max:  # it came in one piece, which h11 does not limit
+                raise Refused(platform.HEAD_TOO_LARGE)
+            if b"host" not in dict(event.headers):  # which HTTP/1.0 allows, and the request to an instance needs
+                raise Refused(platform.BAD_REQUEST)
         return event
 
     async def receive_body(self, bytes_max: int, body_s: float) -> bytes:
-        """Wait for a request's whole body; raises TooLarge, TooLate."""
+        """Wait for a request's whole body; raises Refused, OSError."""
         body = bytearray()
-        async with limited(body_s):
+        async with valid_within(body_s):
             while isinstance(event := await self.receive(), h11.Data):
                 body += event.data
                 if len(body) > bytes_max:
-                    raise TooLarge(f"body: expected at most {bytes_max} bytes")
+                    raise Refused(platform.TOO_LARGE)
         return bytes(body)
 
     async def send_events(self, *events: h11.Event) -> None:
@@ -151,13 +139,16 @@ class EdgeConnection:
 
 
 @asynccontextmanager
-async def limited(seconds: float) -> AsyncIterator[None]:
-    """Raise TooLate in a block that takes longer."""
+async def valid_within(within_s: float) -> AsyncIterator[None]:
+    """Raise Refused in a block that takes longer, or that receives what is not HTTP."""
     try:
-        async with asyncio.timeout(seconds):
+        async with asyncio.timeout(within_s):
             yield
     except TimeoutError as error:
-        raise TooLate from error
+        raise Refused(platform.TOO_LATE) from error
+    except h11.RemoteProtocolError as error:
+        is_long = error.error_status_hint == HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE
+        raise Refused(platform.HEAD_TOO_LARGE if is_long else platform.BAD_REQUEST) from error
 
 
 def head_bytes(request: h11.Request) -> int:

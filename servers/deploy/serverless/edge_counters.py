@@ -78,8 +78,8 @@ class EdgeCounters:
         """Count a response that was a page without events."""
         self.empty_answers += last_bytes.endswith(EMPTY_PAGE)
 
-    def new_frame_counter(self) -> Callable[[bytes], None]:
-        """Return what is to be given the bytes that a client sends on a new socket."""
+    def frame_counter(self) -> Callable[[bytes], None]:
+        """Return what is to be called with the bytes that a client sends on a new socket."""
         count = FrameCount()
 
         def on_data(data: bytes) -> None:

@@ -22,22 +22,16 @@ from servers.addresses import names_loopback
 from servers.connection_limits import DescriptorLimit
 from servers.deploy.child_process import ChildFailed
 from servers.deploy.serverless import platform_responses as platform
-from servers.deploy.serverless.edge_connection import EdgeConnection, HeadTooLarge, TooLarge, TooLate
+from servers.deploy.serverless.edge_connection import EdgeConnection
 from servers.deploy.serverless.edge_counters import EdgeCounters
 from servers.deploy.serverless.fleet import Fleet, PooledInstance, Throttled
 from servers.deploy.serverless.instance import Instance
-from servers.deploy.serverless.invocation import FunctionFailed, call, is_upgrade
+from servers.deploy.serverless.invocation import FunctionFailed, Invocation, is_upgrade
 from servers.deploy.serverless.meter import Meter
 from servers.deploy.serverless.profiles import Profile
 from servers.serving import HttpSettings
 
 BODY_BYTES_MAX = 4_500_000  # https://vercel.com/docs/functions/limitations
-REFUSALS: Mapping[type[Exception], platform.PlatformError] = {
-    h11.RemoteProtocolError: platform.BAD_REQUEST,
-    HeadTooLarge: platform.HEAD_TOO_LARGE,
-    TooLarge: platform.TOO_LARGE,
-    TooLate: platform.TOO_LATE,
-}
 log = logging.getLogger(__name__)
 
 
@@ -74,19 +68,17 @@ class Host:
             request = await connection.receive_request(self._http.keep_alive_s, self._http.limits.head_s)
             if not isinstance(request, h11.Request):
                 return False
-            if b"host" not in dict(request.headers):  # which HTTP/1.0 allows, and the request to an instance needs
-                raise h11.RemoteProtocolError("Host: expected in every request")
             body = await connection.receive_body(BODY_BYTES_MAX, self._http.limits.body_s)
-        except tuple(REFUSALS) as error:
+        except platform.Refused as refusal:
             if connection.http.our_state in (h11.IDLE, h11.SEND_RESPONSE):
-                await connection.send_events(*platform.page(REFUSALS[type(error)], {"Connection": "close"}))
+                await connection.send_events(*platform.page(refusal.error, {"Connection": "close"}))
                 await connection.linger()
             return False
         self._edge.count_request(request.target)
         if (own := self._own_response(request)) is not None:
             await connection.send_events(*own)
         else:
-            await self._invoke(connection, request, body)
+            await self._invoke(Invocation(connection, request, body, self._on_frames(request)))
         return not connection.switched
 
     def _own_response(self, request: h11.Request) -> list[h11.Event] | None:
@@ -104,11 +96,20 @@ class Host:
             status, own = 403, {"error": "forbidden", "detail": "Host: expected a loopback name"}
         return platform.response(status, json.dumps(own).encode(), "application/json")
 
-    async def _invoke(self, connection: EdgeConnection, request: h11.Request, body: bytes) -> None:
+    def _on_frames(self, request: h11.Request) -> Callable[[bytes], None] | None:
+        """Return what counts the frames of a socket that the request opens; None if it opens none here."""
+        if not is_upgrade(request):
+            return None
+        if not self._profile.websockets:  # RFC 9110 section 7.8: a server ignores an upgrade that it does not know
+            self._meter.upgrades_ignored += 1
+            return None
+        return self._edge.frame_counter()
+
+    async def _invoke(self, invocation: Invocation) -> None:
         """Get an instance and its response, or send the platform's error."""
         try:
             async with self._fleet.acquired() as pooled:
-                await self._within_limit(connection, request, body, pooled)
+                await self._within_limit(invocation, pooled)
             return
         except Throttled:
             self._meter.throttled += 1
@@ -117,37 +118,29 @@ class Host:
             self._meter.failures += 1
             log.warning("%s", failure)
             error = platform.FAILED
-        if connection.has_responded:
-            connection.abort()
+        if invocation.client.has_responded:
+            invocation.client.abort()
         else:
-            await connection.send_events(*platform.page(error))
+            await invocation.client.send_events(*platform.page(error))
 
-    async def _within_limit(
-        self, connection: EdgeConnection, request: h11.Request, body: bytes, pooled: PooledInstance
-    ) -> None:
-        """Let an instance respond until the maximum duration; then stop it, and send an error or cut the connection.
+    async def _within_limit(self, invocation: Invocation, pooled: PooledInstance) -> None:
+        """Let an instance respond until the maximum duration; then stop it, and end the invocation without it.
 
         AWS Lambda resets the environment of an invocation that has timed out. So the instance gets no signal before.
         """
-        new_frame_counter = self._edge.new_frame_counter if is_upgrade(request) else None
-        if new_frame_counter and not self._profile.websockets:
-            self._meter.upgrades_ignored += 1  # RFC 9110 section 7.8: a server ignores an upgrade that it does not know
-            new_frame_counter = None
-        with ExitStack() as closing:  # the instance's end of the connection, closed once the instance is stopped
+        with ExitStack() as once_stopped:  # closes the connection to the instance
             try:
-                async with asyncio.timeout(self._profile.max_duration_s) as limit:
-                    last = await call(connection, request, body, pooled.instance, new_frame_counter, closing)
-                    self._edge.count_response(last)
+                async with asyncio.timeout(self._profile.max_duration_s):
+                    self._edge.count_response(await invocation.run(pooled.instance, once_stopped))
             except TimeoutError:
-                if not limit.expired():
-                    raise
                 self._fleet.stop(pooled)
-                await self._cut(connection)
+                await self._cut(invocation.client)
             except FunctionFailed:
                 self._fleet.stop(pooled)
                 raise
 
     async def _cut(self, connection: EdgeConnection) -> None:
+        """Send the platform's error in place of a response, or break off one that has begun."""
         if not connection.has_responded:
             self._meter.timeouts += 1
             await connection.send_events(*platform.page(platform.TIMEOUT))

@@ -18,6 +18,14 @@ class PlatformError(NamedTuple):
     code: str
 
 
+class Refused(Exception):
+    """A request that no function gets to see, because of this error."""
+
+    def __init__(self, error: PlatformError) -> None:
+        super().__init__(error.code)
+        self.error = error
+
+
 TIMEOUT = PlatformError(504, "FUNCTION_INVOCATION_TIMEOUT")
 THROTTLED = PlatformError(429, "FUNCTION_THROTTLED")
 FAILED = PlatformError(500, "FUNCTION_INVOCATION_FAILED")

@@ -21,8 +21,7 @@ import httpx
 import pytest
 
 from clients.errors import Refused
-from servers.deploy.child_process import started
-from servers.deploy.engines import free_port
+from servers.deploy.child_process import free_port, started
 from servers.transports import find
 from tests.support.chat_harness import DEADLINE_S, ChatHarness, deliver
 from tests.support.engines import Engines

@@ -12,8 +12,9 @@ from time import perf_counter
 
 import pytest
 
+from servers.deploy.child_process import LOOPBACK
 from servers.deploy.delayed_link import HELD_BYTES, RESET_ON_CLOSE
-from servers.deploy.relay import HOST, Relay
+from servers.deploy.relay import Relay
 
 DELAY_S = 0.02
 DEADLINE_S = 10.0
@@ -34,8 +35,8 @@ async def relayed(serve: Serve, delay_s: float = 0.0) -> AsyncIterator[Relay]:
     def accept(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         serving.append(asyncio.create_task(serve_and_close(reader, writer)))
 
-    server = await asyncio.start_server(accept, HOST, 0)
-    address = f"http://{HOST}:{server.sockets[0].getsockname()[1]}"
+    server = await asyncio.start_server(accept, LOOPBACK, 0)
+    address = f"http://{LOOPBACK}:{server.sockets[0].getsockname()[1]}"
     async with asyncio.timeout(DEADLINE_S), server, Relay(lambda: address, delay_s=delay_s) as relay:
         yield relay
         await asyncio.gather(*serving)
@@ -43,7 +44,7 @@ async def relayed(serve: Serve, delay_s: float = 0.0) -> AsyncIterator[Relay]:
 
 @asynccontextmanager
 async def connected(relay: Relay) -> AsyncIterator[Streams]:
-    reader, writer = await asyncio.open_connection(HOST, relay.port)
+    reader, writer = await asyncio.open_connection(LOOPBACK, relay.port)
     try:
         yield reader, writer
     finally:
