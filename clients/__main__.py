@@ -7,8 +7,7 @@ import asyncio
 import io
 import os
 import sys
-import threading
-from collections.abc import Callable, Coroutine, Iterator
+from collections.abc import Coroutine, Iterator
 from contextlib import contextmanager, suppress
 from hashlib import sha256
 from pathlib import Path
@@ -31,6 +30,8 @@ app = typer.Typer(no_args_is_help=True, add_completion=False)
 TransportOption = Annotated[str, typer.Option(help=f"One of {', '.join(row.slug for row in transports.TRANSPORTS)}.")]
 RoomOption = Annotated[str, typer.Option(help="Letters, digits, - and _.")]
 SERVER = "http://127.0.0.1:8000"
+STDIN = 0
+READ_BYTES = 4096
 
 
 def checked_server(address: str) -> str:
@@ -63,8 +64,8 @@ def chat(
     remember: Annotated[bool, typer.Option(help="Reuse and keep the token, for a second window.")] = True,
 ) -> None:
     """Chat in a room; with a pipe instead of a terminal, send its lines and leave."""
-    with explained(transport, server, name):
-        failures = asyncio.run(converse(transport, server, room, name.strip(), remember, Options(poll_s=poll)))
+    with errors_explained(transport, server, name):
+        failures = asyncio.run(talk(transport, server, room, name.strip(), remember, Options(poll_s=poll)))
     raise typer.Exit(1 if failures else 0)
 
 
@@ -78,29 +79,26 @@ def crowd(
     attached: Annotated[bool, typer.Option(help="Leave when standard input closes (for a parent process).")] = False,
 ) -> None:
     """Have scripted users join a room and talk, until interrupted."""
-    with explained(transport, server, "there already"):
-        asyncio.run(stay(run_crowd(transports.find(transport).slug, server, room, people, every), attached))
+    with errors_explained(transport, server, "there already"):
+        asyncio.run(run_until_ended(run_crowd(transports.find(transport).slug, server, room, people, every), attached))
 
 
-async def stay(running: Coroutine[Any, Any, None], attached: bool) -> None:
-    """Run until interrupted, or until standard input closes if `attached`; then everybody leaves."""
-    task = asyncio.create_task(running)
+async def run_until_ended(running: Coroutine[Any, Any, None], attached: bool) -> None:
+    """Run until interrupted, or until standard input, a pipe, closes if `attached`; then everybody leaves."""
+    loop, task = asyncio.get_running_loop(), asyncio.create_task(running)
+
+    def on_input() -> None:
+        if not os.read(STDIN, READ_BYTES):
+            loop.remove_reader(STDIN)
+            task.cancel()
+
     if attached:
-        loop = asyncio.get_running_loop()
-        threading.Thread(target=await_end_of_input, args=(loop, task.cancel), daemon=True).start()
+        loop.add_reader(STDIN, on_input)
     with suppress(asyncio.CancelledError):
         await task
 
 
-def await_end_of_input(loop: asyncio.AbstractEventLoop, call: Callable[[], object]) -> None:
-    """Have the loop call a function once standard input closes; for a thread that may outlive the loop."""
-    while os.read(sys.stdin.fileno(), 4096):
-        pass
-    with suppress(RuntimeError):
-        loop.call_soon_threadsafe(call)
-
-
-async def converse(transport: str, server: str, room: str, name: str, remember: bool, options: Options) -> int:
+async def talk(transport: str, server: str, room: str, name: str, remember: bool, options: Options) -> int:
     """Log in, chat until the user leaves, and return how many lines failed. Raises ClientError, ValueError."""
     row = transports.find(transport)
     token = stored_token(server, name) if remember else ""
@@ -140,7 +138,7 @@ def store_token(server: str, name: str, token: str) -> None:
 
 
 @contextmanager
-def explained(transport: str, server: str, name: str) -> Iterator[None]:
+def errors_explained(transport: str, server: str, name: str) -> Iterator[None]:
     """Print the first error of the block, however deep its group is, and exit with 1."""
     first: BaseException | None = None
     try:
@@ -168,7 +166,7 @@ def explain(error: BaseException, transport: str, server: str, name: str) -> str
         case Refused(code="push_service"):
             return f"{error.detail}.\nCheck the PUSHER_ variables of the chat server at {server}."
         case Refused(code="unauthenticated"):
-            return "The server does not know this log-in any more.\nStart the chat again to log in anew."
+            return "The server does not know this log-in any more.\nStart the chat again, which logs in again."
         case Refused():
             return f"The server refused: {error.detail}"
     return str(error)

@@ -163,8 +163,8 @@ class ChatSession:
             attempts=None,
             timeout=give_up_s,
         )
-        async for this_time in attempts:
-            with this_time:
+        async for one_attempt in attempts:
+            with one_attempt:
                 return await attempt()
         raise AssertionError("a retry context ends by returning or by raising")
 

@@ -20,6 +20,9 @@ from servers.core.wire import Kind
 _LISTED: dict[str, list[str]] = tomllib.loads(Path(__file__).with_suffix(".toml").read_text(encoding="utf-8"))
 NAMES, TEXTS = _LISTED["names"], _LISTED["texts"]
 TYPING_S = 1.2
+READ_SHARE = 0.3
+"""The part of the others' messages that a scripted user marks as read: enough to be seen, few enough to follow."""
+
 GIVE_UP_S = 40.0
 """Longer than a lease: for so long a name stays taken whose last user could not leave."""
 
@@ -58,7 +61,7 @@ async def write(session: ChatSession, every_s: float) -> None:
 async def read(session: ChatSession) -> None:
     """Mark some of the others' messages as read, a moment later."""
     async for event in session.events():
-        if event.kind is Kind.MESSAGE and event.sender != session.account.user and random.random() < 0.3:
+        if event.kind is Kind.MESSAGE and event.sender != session.account.user and random.random() < READ_SHARE:
             await asyncio.sleep(random.uniform(0.2, 1.0))
             with suppress(ClientError):
                 await session.mark_read(event.seq)

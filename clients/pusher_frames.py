@@ -11,13 +11,13 @@ from msgspec.json import decode
 
 from clients.errors import ClientError, ConnectionLost, Refused
 
-FOR_GOOD = range(4000, 4100)
+PERMANENT_CODES = range(4000, 4100)
 """Codes with which a client shall not connect again: an unknown key, or a plan that is used up."""
 
-TERMINATED = 4009
+TERMINATED_CODE = 4009
 """The API has ended the connection, since its user is not in the room any more, as far as the API knows."""
 
-SERVER_FAULTS = range(500, 600)
+SERVER_FAULTS = range(500, 600)  # statuses of the API, in a refused subscription
 
 
 class Frame(Struct, frozen=True, omit_defaults=True):
@@ -37,23 +37,27 @@ class Frame(Struct, frozen=True, omit_defaults=True):
 
         A refused subscription has no code: its signature is wrong, and will be so again.
         """
+        fields = self._fields()
+        reason = fields.get("message") or fields.get("error") or f"unexpected {self.event}"
+        if fields.get("status") in SERVER_FAULTS:
+            return ConnectionLost(f"push service: {reason}")
+        return refused(fields.get("code") or PERMANENT_CODES[0], str(reason))
+
+    def _fields(self) -> dict[str, Any]:
+        """Return the fields of `data`: services send an object, an object as JSON, or plain words."""
         data = self.data
         if isinstance(data, str):
             try:
                 data = decode(data)
             except DecodeError:
                 data = {"message": data}
-        said = data if isinstance(data, dict) else {}
-        reason = said.get("message") or said.get("error") or f"unexpected {self.event}"
-        if said.get("status") in SERVER_FAULTS:
-            return ConnectionLost(f"push service: {reason}")
-        return refused(said.get("code") or FOR_GOOD[0], str(reason))
+        return data if isinstance(data, dict) else {}
 
 
 def refused(code: int | None, reason: str) -> ClientError:
     """Return the error that a code of the service stands for; 4100 and above ask the client to come back."""
-    if code == TERMINATED:
+    if code == TERMINATED_CODE:
         return Refused("not_joined", reason)
-    if code in FOR_GOOD:
+    if code in PERMANENT_CODES:
         return Refused("push_service", f"the push service refused: {reason}")
     return ConnectionLost(f"push service: {reason}")

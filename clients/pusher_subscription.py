@@ -1,4 +1,4 @@
-"""A subscription to a room's channel: made in the background, and made anew when the connection is lost.
+"""A subscription to a room's channel: made in the background, and made again when the connection is lost.
 
 What crosses the wire: `GET /pusher/service` and `POST /pusher/auth` to the API, then the frames of
 `clients.pusher_frames` to the push service.
@@ -47,7 +47,7 @@ class PusherSubscription:
         return decode(frame.data, type=Page)
 
     async def restart(self) -> None:
-        """Close the socket, and begin to subscribe anew after a pause."""
+        """Close the socket, and begin to subscribe again after a pause."""
         await self.close()
         self.start(self._backoff.next_s())
 

@@ -29,6 +29,7 @@ class Connection(ChatConnection):
         return await self._open_socket().post(command)
 
     async def receive(self, inbox: Inbox) -> Page:
+        """Wait for the next page that the server pushes."""
         return await self._open_socket().receive_page()
 
     async def disconnect(self) -> None:

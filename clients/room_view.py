@@ -30,12 +30,7 @@ class RoomView:
         for event in events:
             match event.kind:
                 case Kind.PRESENCE:
-                    online = event.body == "online"
-                    self._members.pop(event.sender, None)
-                    self._members[event.sender] = Member(event.sender, event.name, online, event.at_ms)  # at the end
-                    self._forget_surplus()
-                    if not online:
-                        self._typing.pop(event.sender, None)
+                    self._set_online(event)
                 case Kind.TYPING if event.body == "started":
                     lasts_s = ((event.expires_at_ms or 0) - event.at_ms) / 1000
                     self._typing[event.sender] = event.name, now_s + lasts_s
@@ -45,9 +40,7 @@ class RoomView:
                     self.receipts[event.sender] = max(self.receipts.get(event.sender, 0), int(event.body))
                 case Kind.MESSAGE:
                     self._typing.pop(event.sender, None)
-                    if member := self._members.get(event.sender):
-                        seen_ms = max(member.last_seen_ms, event.at_ms)
-                        self._members[event.sender] = replace(member, last_seen_ms=seen_ms)
+                    self._set_last_seen(event)
 
     def members(self) -> list[Member]:
         """Return everyone who is known: those online first, then by name, the one seen last first."""
@@ -57,12 +50,6 @@ class RoomView:
 
         return sorted(self._members.values(), key=order)
 
-    def _forget_surplus(self) -> None:
-        offline = (user for user, member in self._members.items() if not member.online)
-        if len(self._members) > MEMBERS_MAX and (user := next(offline, None)):
-            del self._members[user]
-            self.receipts.pop(user, None)
-
     def typing(self, now_s: float) -> list[str]:
         """Return the names of those whose typing notice has not expired."""
         return sorted(name for name, until_s in self._typing.values() if now_s < until_s)
@@ -71,3 +58,23 @@ class RoomView:
         """Return the names of those who have read up to `seq` or further."""
         users = [user for user, up_to in self.receipts.items() if up_to >= seq]
         return sorted(self._members[user].name for user in users if user in self._members)
+
+    def _set_online(self, event: Event) -> None:
+        """Note who came or went, as the last of the members: so the first offline one has been so for longest."""
+        is_online = event.body == "online"
+        self._members.pop(event.sender, None)
+        self._members[event.sender] = Member(event.sender, event.name, is_online, event.at_ms)
+        if not is_online:
+            self._typing.pop(event.sender, None)
+        self._forget_surplus()
+
+    def _set_last_seen(self, event: Event) -> None:
+        if member := self._members.get(event.sender):
+            seen_ms = max(member.last_seen_ms, event.at_ms)
+            self._members[event.sender] = replace(member, last_seen_ms=seen_ms)
+
+    def _forget_surplus(self) -> None:
+        offline = (user for user, member in self._members.items() if not member.online)
+        if len(self._members) > MEMBERS_MAX and (user := next(offline, None)):
+            del self._members[user]
+            self.receipts.pop(user, None)

@@ -44,6 +44,7 @@ class Connection(ChatConnection):
             raise ConnectionLost("the stream has ended, and the lease with it") from refusal
 
     async def receive(self, inbox: Inbox) -> Page:
+        """Wait for the next page on the stream."""
         if self._events is None:
             raise ConnectionLost("the stream is not open")
         try:

@@ -116,8 +116,10 @@ class RoomStatus:
         return f"{', '.join(names)} {'is' if len(names) == 1 else 'are'} typing…" if names else ""
 
     def _readers(self) -> str:
-        names = self._others(self.view.readers(self.sent_seq)) if self.sent_seq else []
-        return f"read by {', '.join(names)}" if names else "not read yet" if self.sent_seq else ""
+        if not self.sent_seq:
+            return ""
+        names = self._others(self.view.readers(self.sent_seq))
+        return f"read by {', '.join(names)}" if names else "not read yet"
 
     def _others(self, names: list[str]) -> list[str]:
         return sorted({visible(name) for name in names if name != self.account.name})

@@ -25,7 +25,7 @@ from typer.core import TyperGroup
 from servers import transports
 from servers.core.auth import shared_secret
 from servers.core.settings import RenewedBy, Settings
-from servers.core.store import EMBEDDED, open_store
+from servers.core.store import is_embedded, open_store
 from servers.deploy.child_process import free_port
 from servers.deploy.command import deploy
 from servers.deploy.pusher_and_serverless.deployment import stand_in, webhook_of
@@ -113,12 +113,8 @@ def main(
                 listening = Listening(host, port, web, attached, worker_folder, share_port)
                 stated = {"store": url.partition(":")[0], "workers": workers, **asdict(settings), **http.as_dict()}
                 pids = {"api": os.getpid(), **pids}
-                facts = {"transport": row.slug, "pids": pids, "settings": stated, **_service(pids)}
-
-                async def serve() -> None:
-                    await serve_chat(await opened(row.slug, url, settings, api), http, listening, facts)
-
-                run(serve())
+                facts = {"transport": row.slug, "pids": pids, "settings": stated, **push_service_address(pids)}
+                run(serve_chat(opened(row.slug, url, settings, api), http, listening, facts))
         except (ValueError, RuntimeError, OSError) as error:
             raise typer.BadParameter(str(error)) from error
 
@@ -133,7 +129,7 @@ def start_push_service(stack: ExitStack, webhook: str = "") -> dict[str, int]:
     return supervisor.pids
 
 
-def _service(pids: Mapping[str, int]) -> dict[str, str]:
+def push_service_address(pids: Mapping[str, int]) -> dict[str, str]:
     """Return the address of the push service, if we have started it."""
     address = f"http://{os.environ.get('PUSHER_HOST')}:{os.environ.get('PUSHER_PORT')}"
     return {"push_service": address} if "push_service" in pids else {}
@@ -141,7 +137,7 @@ def _service(pids: Mapping[str, int]) -> dict[str, str]:
 
 def _check_store(url: str, workers: int) -> None:
     """Raise ValueError if several processes would share an embedded store, or use different secrets."""
-    if url.partition(":")[0] not in EMBEDDED:
+    if not is_embedded(url):
         shared_secret()
     elif workers > 1:
         raise ValueError(
@@ -152,7 +148,7 @@ def _check_store(url: str, workers: int) -> None:
 
 def _check_api(api: str, row: Transport, url: str) -> None:
     """Raise ValueError unless an API can execute the commands of this transport, and share its store."""
-    if api and (row.commands is not Commands.FRAMES or url.partition(":")[0] in EMBEDDED):
+    if api and (row.commands is not Commands.FRAMES or is_embedded(url)):
         raise ValueError(f"--api {api}: needs a transport whose commands are frames, and a store that the API shares")
 
 
@@ -174,7 +170,7 @@ def _supervise(count: int, host: str, port: int, pids: Mapping[str, int], attach
         workers = [supervisor.spawn(name, command, Renewal.NEVER, port=port) for name in names]
         facts = supervisor.await_ready(*workers).facts
         roles = {**supervisor.pids, "supervisor": os.getpid(), **pids}
-        print_ready(facts["address"], {**facts, "pids": roles, **_service(pids)})
+        print_ready(facts["address"], {**facts, "pids": roles, **push_service_address(pids)})
         supervisor.run(attached)
 
 

@@ -57,6 +57,7 @@ def chat_app(
         lifespan=lambda _: chat.running(),
     )
     app.state.slug = slug
+    app.state.chat = chat
     app.state.counters = Counters()
     app.state.wire = WireBytes()
     app.state.stats = stats
@@ -114,17 +115,6 @@ def shared_routes(chat: Chat, settings: Settings) -> list[BaseRoute]:
     async def unknown_command(request: Request) -> Response:
         raise BadRequest(f"command: expected send, typing, mark_read or leave, got {request.path_params['command']!r}")
 
-    async def health(request: Request) -> Response:
-        """Respond with what a client must know before it logs in; with 200 also when degraded: commands are served.
-
-        framed_by: origins whose pages may control our page.
-        """
-        slug, impairment = request.app.state.slug, await request.app.state.impairment()
-        status = {"status": "degraded", "detail": impairment} if impairment else {"status": "ok"}
-        row = {"transport": slug, "needs_push_service": find(slug).needs_push_service}
-        stated = {"framed_by": settings.origins, "ping_s": settings.ping_s, "hold_s": settings.hold_s}
-        return JSONResponse({"ok": not impairment, **status, **row, **stated})
-
     behind_proxies = Middleware(ProxyHeadersMiddleware, trusted_hosts=settings.proxies)
     return [
         Route("/login", Endpoint(Purpose.UPKEEP, log_in), methods=["POST"], middleware=[behind_proxies]),
@@ -136,7 +126,7 @@ def shared_routes(chat: Chat, settings: Settings) -> list[BaseRoute]:
         post("/rooms/{room}/mark_read", Purpose.SEND, command(MarkRead)),
         post("/rooms/{room}/{command}", Purpose.SEND, unknown_command),
         get("/rooms/{room}/history", Purpose.RECEIVE, history),
-        Route("/health", health),
+        Route("/health", _health),
         Route("/stats", _stats),
     ]
 
@@ -147,6 +137,19 @@ async def _fit() -> None:
 
 async def _unimpaired() -> str:
     return ""
+
+
+async def _health(request: Request) -> Response:
+    """Respond with what a client must know before it logs in; with 200 also when degraded: commands are served.
+
+    framed_by: origins whose pages may control our page.
+    """
+    slug, impairment = request.app.state.slug, await request.app.state.impairment()
+    settings: Settings = request.app.state.chat.settings
+    status = {"status": "degraded", "detail": impairment} if impairment else {"status": "ok"}
+    row = {"transport": slug, "needs_push_service": find(slug).needs_push_service}
+    stated = {"framed_by": settings.origins, "ping_s": settings.ping_s, "hold_s": settings.hold_s}
+    return JSONResponse({"ok": not impairment, **status, **row, **stated})
 
 
 async def _stats(request: Request) -> Response:

@@ -36,20 +36,25 @@ class OriginMiddleware:
         self._app = cors(app) if settings.origins else app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "lifespan":
-            await self._app(scope, receive, send)
-            return
-        hosts = [value.decode("latin-1") for name, value in scope["headers"] if name == b"host"]
-        named = next((value.decode("latin-1") for name, value in scope["headers"] if name == b"origin"), None)
-        host = parsed(Authority, hosts[0]) if len(hosts) == 1 else None
-        origin = parsed(Origin, named or "")
-        if host is None or not (is_loopback(host.host) or {host, Authority(host.host)} & self._hosts):
-            expected = ", ".join(["a loopback name", *sorted({bracketed(known.host) for known in self._hosts})])
-            await _refuse(f"Host: expected {expected}, got {hosts}; allow one with --answer-to", scope, send)
-        elif named is not None and not (origin and (origin in self._origins or origin.is_of(host))):
-            await _refuse(f"Origin: {named[:80]!r} may not call this server; allow it with --origin", scope, send)
+        problem = "" if scope["type"] == "lifespan" else self._problem_of(scope)
+        if problem:
+            await _refuse(problem, scope, send)
         else:
             await self._app(scope, receive, send)
+
+    def _problem_of(self, scope: Scope) -> str:
+        """Return why a request is refused; nothing if it is not."""
+        hosts, origins = _values(scope, b"host"), _values(scope, b"origin")
+        host = parsed(Authority, hosts[0]) if len(hosts) == 1 else None
+        if host is None or not (is_loopback(host.host) or {host, Authority(host.host)} & self._hosts):
+            expected = ", ".join(["a loopback name", *sorted({bracketed(known.host) for known in self._hosts})])
+            return f"Host: expected {expected}, got {hosts}; allow one with --answer-to"
+        if not origins:  # not from a page of another site: a browser would send it
+            return ""
+        origin = parsed(Origin, origins[0])
+        if origin is None or not (origin in self._origins or origin.is_of(host)):
+            return f"Origin: {origins[0][:80]!r} may not call this server; allow it with --origin"
+        return ""
 
 
 Written = TypeVar("Written", Authority, Origin)
@@ -61,6 +66,10 @@ def parsed(kind: type[Written], text: str) -> Written | None:
         return kind.parse(text)
     except ValueError:
         return None
+
+
+def _values(scope: Scope, field: bytes) -> list[str]:
+    return [value.decode("latin-1") for name, value in scope["headers"] if name == field]
 
 
 async def _refuse(detail: str, scope: Scope, send: Send) -> None:

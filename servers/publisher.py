@@ -45,7 +45,7 @@ def service_from_environment() -> ServiceAddress:
     if missing := [name for name in REQUIRED if not os.environ.get(name)]:
         raise ValueError(f"push service: expected {', '.join(missing)} in the environment; set them or none")
     host = bracketed(os.environ.get("PUSHER_HOST", ""))
-    stated = os.environ.get("PUSHER_TLS") or "01"[not is_loopback(host)]
+    stated = os.environ.get("PUSHER_TLS") or ("0" if is_loopback(host) else "1")
     if stated not in ("0", "1"):
         raise ValueError(f"push service: expected PUSHER_TLS to be 0 or 1, got {stated!r}")
     tls = stated == "1"

@@ -15,6 +15,9 @@ IGNORABLE = re.compile(  # Default_Ignorable_Code_Point of Unicode, and the empt
     "[\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u202a-\u202e\u2060-\u206f\u2800\u3164"
     "\ufe00-\ufe0f\ufeff\uffa0\ufff0-\ufff8\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0000-\U000e0fff]"
 )
+EMOJI_STYLE = "\ufe0f"
+"""A variation selector: the symbol before it is an emoji."""
+
 JOINING_SCRIPTS = ("ARABIC", "SYRIAC", "MONGOLIAN")
 VIRAMA = 9
 """The combining class of the sign that drops a vowel, as in Hindi: a joiner may follow it (RFC 5892, appendix A)."""
@@ -38,22 +41,20 @@ def name_key(name: str) -> str:
 
 
 def _is_printable(name: str) -> bool:
+    padded = f" {name} "
     return all(
-        char.isprintable() or (char in JOINERS and _may_join(name[:index], name[index + 1 :]))
-        for index, char in enumerate(name)
+        char.isprintable() or (char in JOINERS and _may_join(before, after))
+        for before, char, after in zip(padded, name, padded[2:], strict=False)
     )
 
 
 def _may_join(before: str, after: str) -> bool:
-    """Return whether a joiner has a meaning between these: after a virama, in a joining script, or in an emoji."""
-    last, first = before[-1:], after[:1]
-    if not last or unicodedata.combining(last) == VIRAMA:
-        return bool(last)
-    if not first:
-        return False
-    is_joining = all(unicodedata.name(char, "").startswith(JOINING_SCRIPTS) for char in (last, first))
-    is_emoji = unicodedata.category(first) == "So" and (last == "\ufe0f" or unicodedata.category(last) in ("So", "Sk"))
-    return is_joining or is_emoji
+    """Return whether a joiner has a meaning between two characters: after a virama, in a script, or in an emoji."""
+    if unicodedata.combining(before) == VIRAMA:
+        return True
+    is_script = all(unicodedata.name(char, "").startswith(JOINING_SCRIPTS) for char in (before, after))
+    ends_emoji = before == EMOJI_STYLE or unicodedata.category(before) in ("So", "Sk")  # symbols, and tones of skin
+    return is_script or (ends_emoji and unicodedata.category(after) == "So")
 
 
 def _is_visible(name: str) -> bool:

@@ -26,7 +26,6 @@ NEVER_S = float("-inf")
 CACHED_MAX = 50_000
 """Entries of each cache, of 1 kB at most. About a dropped one the store is asked again, or at the next renewal."""
 
-
 Key = TypeVar("Key")
 
 
@@ -56,10 +55,10 @@ class Presence:
         self._longest_s = settings.renewed_lease_s + settings.late_s
         self._network_rooms = NetworkRooms(clock, settings.network_rooms_max, self._longest_s)
         self._process = secrets.token_hex(8)
-        self._offset_ms: int | None = None
-        self._renewed_s: dict[Connection, float] = {}
-        self._member_until_s: dict[tuple[str, str], float] = {}
-        self._doubted_s: dict[tuple[str, str], float] = {}
+        self._offset_ms: int | None = None  # of the store's clock against ours
+        self._renewed_s: dict[Connection, float] = {}  # when the store last had a renewal from here
+        self._member_until_s: dict[tuple[str, str], float] = {}  # by room and user: until when they need no query
+        self._doubted_s: dict[tuple[str, str], float] = {}  # by room and user: when another process saw them leave
         self._open: defaultdict[Connection, set[HeldLease]] = defaultdict(set)
 
     @property
@@ -94,13 +93,13 @@ class Presence:
             return None
         self._network_rooms.take(self._network_of(connection.user), connection.room)
         _remember(self._renewed_s, connection, now_s)
-        ends = self._end_of(connection)
+        held = self._held_now(connection)
         try:
             return await self._store.touch(await self._lease(connection, holder), self._limits)
         except BaseException as error:
             self._renewed_s.pop(connection, None)
             if isinstance(error, NotJoined):
-                ends()
+                self._end(connection, held)
             raise
 
     async def acquire(self, connection: Connection) -> Event | None:
@@ -111,9 +110,9 @@ class Presence:
     async def release(self, connection: Connection, holder: str = "") -> Event | None:
         """End the lease now, and what it was held for; return the "offline" event, if it was the user's last."""
         self._renewed_s.pop(connection, None)
-        ends = self._end_of(connection)
+        held = self._held_now(connection)
         event = await self._store.release(await self._lease(connection, holder))
-        ends()
+        self._end(connection, held)
         return event
 
     async def disconnect(self, connection: Connection) -> Event | None:
@@ -150,17 +149,6 @@ class Presence:
             if not self._open[connection]:
                 del self._open[connection]
 
-    def _end_of(self, connection: Connection) -> Callable[[], None]:
-        """Return what ends the requests open now: one that opens while the store answers has joined again."""
-        open_now = list(self._open.get(connection, ()))
-
-        def end() -> None:
-            self._member_until_s.pop((connection.room, connection.user), None)
-            for held in open_now:
-                held.end()
-
-        return end
-
     async def sweep(self) -> list[Event]:
         """Renew the leases of open connections, end those that have expired; return the presence events."""
         events: list[Event] = []
@@ -185,6 +173,15 @@ class Presence:
         if self._offset_ms is not None and abs(offset_ms - self._offset_ms) > self._settings.heartbeat_s * 1000:
             self._renewed_s.clear()
         self._offset_ms = offset_ms
+
+    def _held_now(self, connection: Connection) -> list[HeldLease]:
+        """Return what is open before the store is asked: what opens while it answers has joined again."""
+        return list(self._open.get(connection, ()))
+
+    def _end(self, connection: Connection, held: list[HeldLease]) -> None:
+        self._member_until_s.pop((connection.room, connection.user), None)
+        for lease in held:
+            lease.end()
 
     def _drop_expired(self) -> None:
         now_s = self._clock.monotonic_s()

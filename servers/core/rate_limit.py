@@ -7,6 +7,9 @@ nothing refills it, and who has a full one needs no entry. Leaves out other proc
 from servers.core.clock import Clock
 from servers.core.errors import TooMany
 
+ROUNDING_S = 1e-9
+"""A wait this short is an error of floating-point arithmetic, not a wait."""
+
 USERS_MAX = 10_000
 """The most entries, of about 200 bytes each. Of more users than that, those with the fullest buckets get full ones."""
 
@@ -30,7 +33,7 @@ class RateLimit:
         now_s = self._clock.monotonic_s()
         full_at_s = max(now_s, self._full_at_s.get(user, now_s)) + self._pause_s
         wait_s = full_at_s - now_s - self._tolerance_s
-        if wait_s > 1e-9:
+        if wait_s > ROUNDING_S:
             detail = f"commands, or log-ins: more than {1 / self._pause_s:g} a second; wait {wait_s:.3g} s"
             raise TooMany(detail, wait_s)
         self._full_at_s[user] = full_at_s

@@ -70,7 +70,9 @@ class RoomFeeds:
 
     def _close_surplus(self) -> None:
         """Close the feeds that nobody reads, if there are too many: users may enter and leave any number of rooms."""
-        for room, feed in list(self._feeds.items()) if len(self._feeds) > FEEDS_MAX else ():
+        if len(self._feeds) <= FEEDS_MAX:
+            return
+        for room, feed in list(self._feeds.items()):
             if feed.unused_s > UNREAD_S:
                 self._pumps[feed].cancel()
                 self._forget(room, feed)
@@ -89,7 +91,9 @@ class RoomFeeds:
     def _bound(self, grown: RoomFeed) -> None:
         """Trim the feeds that have been quiet for longest, if all together take too much."""
         self._note(grown)
-        for feed in list(self._kept_bytes) if self._total_bytes > self._settings.tails_bytes_max else ():
+        if self._total_bytes <= self._settings.tails_bytes_max:
+            return
+        for feed in list(self._kept_bytes):
             feed.trim(0)
             self._note(feed)
             if self._total_bytes <= self._settings.tails_bytes_max // 2:

@@ -29,6 +29,11 @@ DELETE_AFTER_MS = 3_600_000
 """A connection whose lease expired so long ago is deleted: its client must join again."""
 
 
+def is_embedded(url: str) -> bool:
+    """Return whether only one process may use the store that a URL names."""
+    return url.partition(":")[0] in EMBEDDED
+
+
 class Lease(Struct, frozen=True):
     """A lease of one connection of a user: they are online until expires_at_ms. Times on the store's clock.
 

@@ -57,8 +57,8 @@ class End(asyncio.Protocol):
     """One connection of a link: to the client, or to the server. on_data: is given what it receives."""
 
     transport: asyncio.Transport | None = None
-    out: "Pipe"
-    into: "Pipe"
+    outgoing: "Pipe"  # what this end receives, on its way to the other
+    incoming: "Pipe"  # what the other end has received
 
     def __init__(self, on_data: Callable[[bytes], None]) -> None:
         self._on_data = on_data
@@ -89,26 +89,26 @@ class End(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self.transport = cast(asyncio.Transport, transport)
-        self.into.open()
+        self.incoming.open()
 
     def data_received(self, data: bytes) -> None:
         self._on_data(data)
-        self.out.schedule(partial(End.write, data=data), len(data))
+        self.outgoing.schedule(partial(End.write, data=data), len(data))
 
     def eof_received(self) -> bool:
         self._eof_received = True
-        self.out.schedule(End.finish)
+        self.outgoing.schedule(End.finish)
         return not self._eof_sent  # True leaves our half open
 
     def connection_lost(self, exc: Exception | None) -> None:
         if exc is not None:
-            self.out.schedule(End.reset)
+            self.outgoing.schedule(End.reset)
 
     def pause_writing(self) -> None:
-        self.into.balance(sink_is_full=True)
+        self.incoming.limit_flow(sink_is_full=True)
 
     def resume_writing(self) -> None:
-        self.into.balance(sink_is_full=False)
+        self.incoming.limit_flow(sink_is_full=False)
 
 
 class Pipe:
@@ -129,7 +129,7 @@ class Pipe:
         self._arrived: deque[tuple[Callable[[End], None], int]] = deque()  # before the sink was connected
         self._held_bytes = 0
         self._sink_is_full = self._paused = False
-        source.out = sink.into = self
+        source.outgoing = sink.incoming = self
 
     def schedule(self, action: Callable[[End], None], size: int = 0) -> None:
         """Have the sink do something after the delay. size: how many bytes are held until then."""
@@ -138,7 +138,7 @@ class Pipe:
         if delay_s or self._due_s:
             self._due_s = max(self._due_s, max(perf_counter(), self._open_s) + delay_s)
             self._timetable.at(self._due_s, partial(self.deliver, action, size))
-            self.balance(self._sink_is_full)
+            self.limit_flow(self._sink_is_full)
         else:
             self.deliver(action, size)
 
@@ -155,9 +155,9 @@ class Pipe:
             self._held_bytes -= size
             if not self._sink.is_gone:
                 action(self._sink)
-        self.balance(self._sink_is_full)
+        self.limit_flow(self._sink_is_full)
 
-    def balance(self, sink_is_full: bool) -> None:
+    def limit_flow(self, sink_is_full: bool) -> None:
         """Read from the source, or leave it waiting while too much is in flight or the sink accepts no more."""
         self._sink_is_full = sink_is_full
         must_pause = sink_is_full or self._held_bytes > HELD_BYTES

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
 
-from servers.core.store import EMBEDDED
+from servers.core.store import EMBEDDED, is_embedded
 from servers.deploy.empty_database import empty_database
 
 
@@ -22,7 +22,7 @@ class DeploymentSettings:
     @property
     def is_shared(self) -> bool:
         """Whether several processes may have the store at the same time."""
-        return self.store.partition(":")[0] not in EMBEDDED
+        return not is_embedded(self.store)
 
     def function(self, slug: str) -> list[str]:
         """Return the command that hosts a transport's server as a serverless function over the store."""

@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from servers.core.settings import RenewedBy, Settings
-from servers.core.store import EMBEDDED
+from servers.core.store import is_embedded
 from servers.deploy.server import opened
 
 
@@ -24,7 +24,7 @@ class OnDemand:
         """Raises ValueError if the environment names no store that instances could share, or an unknown presence."""
         self._slug = slug
         self._url = environ.get("CHAT_STORE", "")
-        if not self._url or self._url.partition(":")[0] in EMBEDDED:
+        if not self._url or is_embedded(self._url):
             raise ValueError(f"CHAT_STORE: expected redis://... or postgresql://..., got {self._url or 'nothing'}")
         names, pages = environ.get("CHAT_HOSTS", "").split(), environ.get("CHAT_ORIGINS", "").split()
         proxies = environ.get("FORWARDED_ALLOW_IPS", Settings().proxies)
@@ -39,5 +39,5 @@ class OnDemand:
         """Serve a call; the first opens the store, and the others that come meanwhile wait."""
         async with self._opening:
             if self._app is None:
-                self._app = (await opened(self._slug, self._url, self._settings)).app
+                self._app = await opened(self._slug, self._url, self._settings)
         await self._app(scope, receive, send)

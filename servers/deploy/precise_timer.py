@@ -18,7 +18,7 @@ EXPIRATIONS_BYTES = 8
 
 
 class PreciseTimer:
-    """Calls `on_expiry` once after each `set`, unless it is set anew before."""
+    """Calls `on_expiry` once after each `set`, unless it is set again before."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop, on_expiry: Callable[[], None]) -> None:
         self._loop = loop

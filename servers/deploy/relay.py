@@ -110,7 +110,7 @@ class Relay:
                 raise ConnectionAbortedError
             await asyncio.get_running_loop().create_connection(lambda: server, host, int(port))
         except (OSError, ValueError):
-            server.out.deliver(End.reset)
+            server.outgoing.deliver(End.reset)
         else:
             if client.is_gone:  # cut meanwhile
                 server.reset()

@@ -6,7 +6,7 @@ for browsers, or an API elsewhere that writes the log.
 
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from importlib import import_module
@@ -19,7 +19,7 @@ from servers.core.auth import Tokens, shared_secret, signing_secret
 from servers.core.chat import Chat
 from servers.core.clock import SystemClock
 from servers.core.settings import Settings
-from servers.core.store import EMBEDDED, open_store
+from servers.core.store import is_embedded, open_store
 from servers.core.stores.sqlite import path_of
 from servers.http_routes import collect_stats
 from servers.pages import chat_pages
@@ -42,37 +42,31 @@ class Listening:
     reuse_port: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Served:
-    """An application and the chat that it serves."""
-
-    app: Starlette
-    chat: Chat
-
-
-async def opened(slug: str, url: str, settings: Settings, api: str = "") -> Served:
+async def opened(slug: str, url: str, settings: Settings, api: str = "") -> Starlette:
     """Open the store, and return a transport's application over it; with `api`, an API at that address writes."""
     clock = SystemClock()
     store = await open_store(url)
-    secret = signing_secret(path_of(url)) if url.partition(":")[0] in EMBEDDED else shared_secret()
+    secret = signing_secret(path_of(url)) if is_embedded(url) else shared_secret()
     tokens = Tokens(secret, clock, settings.token_s)
-    create_app = import_module(f"servers.{slug}").create_app
+    create_app: Callable[[Chat, Settings], Starlette] = import_module(f"servers.{slug}").create_app
     if not api:
-        chat = Chat(store, tokens, clock, settings)
-        return Served(create_app(chat, settings), chat)
+        return create_app(Chat(store, tokens, clock, settings), settings)
     remote_api = import_module("servers.deploy.separate_websocket_server.remote_api")  # 0.1 s that others start without
     chat = remote_api.RemoteChat(store, tokens, clock, settings, remote_api.Api(api, tokens))
     app = create_app(chat, settings)
     remote_api.forward_requests(app, chat.api, settings)
-    return Served(app, chat)
+    return app
 
 
-async def serve_chat(served: Served, http: HttpSettings, listening: Listening, facts: Mapping[str, Any]) -> None:
+async def serve_chat(
+    opening: Awaitable[Starlette], http: HttpSettings, listening: Listening, facts: Mapping[str, Any]
+) -> None:
     """Serve until a signal, or the end of standard input if attached; the ready line contains the facts.
 
     Raises ValueError if a service that it needs refuses it. A function does not ask: each start would pay for it.
     """
-    app, chat = served.app, served.chat
+    app = await opening
+    chat: Chat = app.state.chat
     if not chat.settings.on_demand:
         await app.state.check()
     if listening.web is not None:

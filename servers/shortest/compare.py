@@ -31,9 +31,8 @@ IMPORTED = {
     ".py": re.compile(r"^(?:from|import) (\w+)[\w.]*(?: import .+)?$", re.MULTILINE),
     ".mjs": re.compile(r'from "([^."][^"]*)"'),
 }
-SERVER_AS_WRITTEN, SERVER_CORRECTED, CLIENT_AS_WRITTEN, CLIENT_CORRECTED = (
-    f"websocket_{end}_{version}.mjs" for end in ("server", "client") for version in ("as_written", "corrected")
-)
+SERVER_AS_WRITTEN, SERVER_CORRECTED = "websocket_server_as_written.mjs", "websocket_server_corrected.mjs"
+CLIENT_AS_WRITTEN, CLIENT_CORRECTED = "websocket_client_as_written.mjs", "websocket_client_corrected.mjs"
 PUBLISHER = "pusher_publish.mjs"
 
 Counts = dict[str, Any]
@@ -106,14 +105,14 @@ def moving_parts(chat: str, *, push_service: bool = False) -> Counts:
         listening = len(_sockets(person, psutil.CONN_ESTABLISHED))
         write_line(person, "Hello!")
         line_of(person)
-        server_sockets = [socket for each in servers for socket in _sockets(each, psutil.CONN_ESTABLISHED)]
+        ends = [socket for each in servers for socket in _sockets(each, psutil.CONN_ESTABLISHED)]
+        between_servers = {local for local, _ in ends} & {remote for _, remote in ends}  # both ends of each
         found = {
             "processes": len(servers),
             "endpoints": sum(len(_sockets(each, psutil.CONN_LISTEN)) for each in servers),
             "listener_connections": listening,
             "sender_connections": len(_sockets(person, psutil.CONN_ESTABLISHED)),
-            "server_connections": len({local for local, _ in server_sockets} & {remote for _, remote in server_sockets})
-            // 2,
+            "server_connections": len(between_servers) // 2,
         }
         assert person.stdin is not None
         person.stdin.close()

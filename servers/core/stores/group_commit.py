@@ -80,12 +80,12 @@ class GroupCommit(threading.Thread):
             await asyncio.to_thread(self.join)
 
     def run(self) -> None:
-        open_ = True
-        while open_:
+        is_closing = False
+        while not is_closing:
             batch = [self._jobs.get()]
             while len(batch) < BATCH_MAX and not self._jobs.empty():
                 batch.append(self._jobs.get())
-            open_ = None not in batch
+            is_closing = None in batch
             jobs = [job for job in batch if job is not None]
             results, events = self._commit(jobs)
             self._loop.call_soon_threadsafe(self._deliver, jobs, results, events)

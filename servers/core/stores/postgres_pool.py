@@ -1,7 +1,7 @@
 """The connections to PostgreSQL, which run the statements of `postgres_statements.sql`.
 
 Teaches that one statement is one transaction, one round trip and one wait for the disk. Every result carries the epoch,
-so that a database that was created anew is detected. asyncpg prepares each statement once for each connection.
+so that a database that was created again is detected. asyncpg prepares each statement once for each connection.
 """
 
 import secrets

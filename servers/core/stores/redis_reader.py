@@ -67,8 +67,9 @@ class RedisReader:
         streams: dict[Any, Any] = {**self._last_ids, **rooms}
         async with asyncio.timeout(BLOCK_S + COMMAND_S):
             found: Any = await self._redis.xread(streams, count=READ_MAX, block=int(BLOCK_S * 1000))
-        for stream, entries in found if epoch == self._rooms.epoch else ():
-            self._on_entry(stream.decode(), *entries[-1])
+        if epoch == self._rooms.epoch:
+            for stream, entries in found:
+                self._on_entry(stream.decode(), *entries[-1])
 
     def _on_entry(self, stream: str, entry_id: bytes, fields: dict[bytes, bytes]) -> None:
         """Note the last entry of a stream."""

@@ -67,7 +67,7 @@ class SqliteStore:
             raise
         self._reader = ThreadPoolExecutor(max_workers=1, thread_name_prefix="sqlite-read")
         self._heads: dict[str, int] = {}
-        self._dropped = 0
+        self._drops = 0  # of all heads at once
         self._waiters: defaultdict[str, Waiters] = defaultdict(Waiters)
         self._followers: list[OnCommit] = []
         self._writer = GroupCommit(writing_connection, self._file.require_in_place, self._on_commit, self._faults)
@@ -97,8 +97,8 @@ class SqliteStore:
         if after.epoch != self.epoch:
             return True
         while room not in self._heads:
-            dropped, seq = self._dropped, (await self.head(room)).seq
-            if dropped == self._dropped:  # else a later commit may have been noted, and dropped
+            drops, seq = self._drops, (await self.head(room)).seq
+            if drops == self._drops:  # else a later commit may have been noted, and dropped
                 self._heads.setdefault(room, seq)
         waiters = self._waiters[room]
         try:
@@ -155,7 +155,7 @@ class SqliteStore:
     def _on_commit(self, events: Sequence[Event]) -> None:
         if len(self._heads) > HEADS_MAX:
             self._heads.clear()
-            self._dropped += 1
+            self._drops += 1
         for event in events:
             self._heads[event.room] = event.seq
         for follower in self._followers:

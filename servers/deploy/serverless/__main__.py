@@ -18,8 +18,8 @@ from typing import Annotated, Any
 import typer
 
 from servers import transports
-from servers.__main__ import start_push_service
-from servers.core.store import EMBEDDED
+from servers.__main__ import push_service_address, start_push_service
+from servers.core.store import is_embedded
 from servers.deploy.child_process import free_port
 from servers.deploy.pusher_and_serverless.deployment import webhook_of
 from servers.deploy.serverless import profiles
@@ -60,7 +60,7 @@ def main(
 
 def shared_store(url: str, limits: Profile, stack: ExitStack) -> str:
     """Return the store's URL; raises ValueError if several instances could not share it."""
-    if limits.instances_max > 1 and (not url or url.partition(":")[0] in EMBEDDED):
+    if limits.instances_max > 1 and (not url or is_embedded(url)):
         raise ValueError(
             f"--store {url or '(none)'}: only one process may use an embedded store; name one that up to "
             f"{limits.instances_max} instances can share, or have --instances 1"
@@ -81,8 +81,7 @@ async def _host(
 
     async with hosting(command, limits, port=port, facts=facts) as (address, renew):
         loop.add_signal_handler(signal.SIGHUP, renew)
-        if "push_service" in pids:
-            facts |= {"push_service": f"http://{os.environ['PUSHER_HOST']}:{os.environ['PUSHER_PORT']}"}
+        facts |= push_service_address(pids)
         print_ready(address, {**facts, "pids": pids, "settings": asdict(limits)})
         await stop.wait()
 
