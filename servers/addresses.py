@@ -74,9 +74,14 @@ def is_loopback(host: str) -> bool:
         return False
 
 
+def header_values(headers: Iterable[tuple[bytes, bytes]], field: bytes) -> list[str]:
+    """Return what a request's header says, as often as it is there: a parser passes on also what is not allowed."""
+    return [value.decode("latin-1") for name, value in headers if name == field]
+
+
 def names_loopback(headers: Iterable[tuple[bytes, bytes]]) -> bool:
     """Return whether a request calls this machine by a loopback name: a page that has rebound its own does not."""
-    hosts = [value.decode("latin-1") for name, value in headers if name == b"host"]
+    hosts = header_values(headers, b"host")
     try:
         return len(hosts) == 1 and is_loopback(Authority.parse(hosts[0]).host)
     except ValueError:

@@ -12,7 +12,7 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 from starlette.websockets import WebSocketClose
 
-from servers.addresses import Authority, Origin, bracketed, is_loopback
+from servers.addresses import Authority, Origin, bracketed, header_values, is_loopback
 from servers.core.errors import Forbidden
 from servers.core.settings import Settings
 from servers.core.wire import Refusal, encode
@@ -44,7 +44,7 @@ class OriginMiddleware:
 
     def _problem_of(self, scope: Scope) -> str:
         """Return why a request is refused; nothing if it is not."""
-        hosts, origins = _values(scope, b"host"), _values(scope, b"origin")
+        hosts, origins = header_values(scope["headers"], b"host"), header_values(scope["headers"], b"origin")
         host = parsed(Authority, hosts[0]) if len(hosts) == 1 else None
         if host is None or not (is_loopback(host.host) or {host, Authority(host.host)} & self._hosts):
             expected = ", ".join(["a loopback name", *sorted({bracketed(known.host) for known in self._hosts})])
@@ -66,10 +66,6 @@ def parsed(kind: type[Written], text: str) -> Written | None:
         return kind.parse(text)
     except ValueError:
         return None
-
-
-def _values(scope: Scope, field: bytes) -> list[str]:
-    return [value.decode("latin-1") for name, value in scope["headers"] if name == field]
 
 
 async def _refuse(detail: str, scope: Scope, send: Send) -> None:

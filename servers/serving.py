@@ -14,18 +14,21 @@ import signal
 import socket
 import sys
 import threading
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
+from contextlib import asynccontextmanager
 from dataclasses import asdict, dataclass, field
 from importlib.util import find_spec
 from typing import Any
 
 import uvicorn
 from starlette.applications import Starlette
+from starlette.types import ASGIApp
 from uvicorn.loops.auto import auto_loop_factory
+from uvicorn.server import ServerState
 
 from servers.addresses import bracketed
 from servers.connection_limits import ConnectionLimits, DescriptorLimit
-from servers.limited_protocols import LimitedHttp
+from servers.limited_protocols import LimitedHttp, LimitedSocket
 from servers.shared_frame import SharedFrameSocket
 from servers.wire_bytes import WireBytes, metered
 
@@ -164,24 +167,48 @@ async def serve(
         require_free(host, port)
     descriptors = DescriptorLimit()
     asyncio.get_running_loop().set_exception_handler(descriptors.handle_exception)
-    server = _Server(configuration(app, host, port, http, descriptors), on_ready, on_stop)
+    server = _Server(configuration(app, app.state.wire, host, port, http, descriptors), on_ready, on_stop)
     if attached:
         threading.Thread(target=server.stop_at_eof, daemon=True).start()
     await server.serve([reusable_socket(host, port)] if reuse_port else None)
 
 
+@asynccontextmanager
+async def listening(config: uvicorn.Config) -> AsyncIterator[asyncio.Server]:
+    """Serve beside what else this event loop does, until the block ends; then every connection is dropped."""
+    config.load()
+    state = ServerState()
+    make: Callable[..., asyncio.Protocol] = config.http_protocol_class
+    server = await asyncio.get_running_loop().create_server(
+        lambda: make(config=config, server_state=state, app_state={}), config.host, config.port
+    )
+    try:
+        yield server
+    finally:
+        server.close()
+        for connection in list(state.connections):
+            connection.transport.abort()
+        await asyncio.gather(*state.tasks)
+
+
 def configuration(
-    app: Starlette, host: str, port: int, http: HttpSettings, descriptors: DescriptorLimit
+    app: ASGIApp,
+    wire: WireBytes,
+    host: str,
+    port: int,
+    http: HttpSettings,
+    descriptors: DescriptorLimit,
+    http_protocol: type[LimitedHttp] = LimitedHttp,
+    socket_protocol: type[LimitedSocket] = SharedFrameSocket,
 ) -> uvicorn.Config:
     """Return uvicorn's configuration, with protocols that count bytes and have limits."""
-    wire: WireBytes = app.state.wire
     limits = {"limits": http.limits}
     return uvicorn.Config(
         app,
         host=host,
         port=port,
-        http=metered(LimitedHttp, wire, wire.http, **limits, descriptors=descriptors),
-        ws=metered(SharedFrameSocket, wire, wire.websocket, **limits),
+        http=metered(http_protocol, wire, wire.http, **limits, descriptors=descriptors),
+        ws=metered(socket_protocol, wire, wire.websocket, **limits),
         timeout_keep_alive=http.keep_alive_s,  # type: ignore[arg-type]  # it goes to call_later
         ws_ping_interval=http.ping_interval_s,
         ws_ping_timeout=http.ping_timeout_s,

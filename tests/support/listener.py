@@ -53,7 +53,7 @@ class Listener:
 @asynccontextmanager
 async def serving_in_process(app: Starlette, http: HttpSettings) -> AsyncIterator[Listener]:
     """Serve an application until the block ends; then every connection is dropped."""
-    config, state = configuration(app, "127.0.0.1", 0, http, DescriptorLimit()), ServerState()
+    config, state = configuration(app, app.state.wire, "127.0.0.1", 0, http, DescriptorLimit()), ServerState()
     config.load()
     make: Callable[..., asyncio.Protocol] = config.http_protocol_class
     server = await asyncio.get_running_loop().create_server(

@@ -13,15 +13,12 @@ import time
 from asyncio.subprocess import PIPE, Process
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from urllib.parse import urlsplit
 
 from servers.deploy.child_process import READY_S, ChildFailed
 
-Streams = tuple[asyncio.StreamReader, asyncio.StreamWriter]
-
 
 class Instance:
-    """A child of the host, which listens on a port of its own once `ready`.
+    """A child of the host. address: where it listens, once `ready`.
 
     It has a process group of its own: should the host be killed, the kernel finds the group orphaned and wakes and
     hangs up even frozen processes (POSIX, "orphaned process group"); their closed standard input could not.
@@ -32,7 +29,7 @@ class Instance:
         self._env = {**os.environ, **env}
         self._booting = asyncio.Lock()
         self._process: Process | None = None
-        self._port: int | None = None
+        self.address = ""
         self._cpu_s = 0.0
         self.cold_start_s = 0.0
 
@@ -62,15 +59,11 @@ class Instance:
         """Wait until it listens; True for the caller that started it. Raises ChildFailed."""
         async with self._booting:
             if self._process is not None:
-                if self._port is None:
+                if not self.address:
                     raise ChildFailed(f"{self._command}: did not start")
                 return False
             await self._boot()
             return True
-
-    async def connect(self) -> Streams:
-        """Open a connection to it; raises OSError."""
-        return await asyncio.open_connection("127.0.0.1", self._port)
 
     def freeze(self) -> None:
         """Stop the process where it is, and see what it has used."""
@@ -103,7 +96,7 @@ class Instance:
         assert self._process.stdout is not None
         try:
             line = await asyncio.wait_for(self._process.stdout.readline(), READY_S)
-            self._port = urlsplit(json.loads(line)["address"]).port
+            self.address = json.loads(line)["address"]
         except (TimeoutError, ValueError) as error:
             await self.end(0)
             raise ChildFailed(f"{self._command}: expected a ready line, got {error}; see standard error") from error

@@ -2,100 +2,154 @@
 
 Teaches what a function does not notice. It receives the whole request at once, and does not learn that the client has
 closed the connection: it works, and is billed, to its end (on Vercel functions can opt in to learn it; ours do not).
-Only the end of a WebSocket ends both.
+Only the end of a WebSocket ends both. Headers about one connection ("hop by hop", RFC 9110 section 7.6.1) are not
+passed on, and neither are those of a WebSocket's handshake: the edge makes one of its own with the instance.
 """
 
-from collections.abc import Callable
-from contextlib import ExitStack, suppress
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
-import h11
+import httpx
+from websockets.asyncio.client import ClientConnection, connect
+from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidStatus, InvalidURI
 
-from servers.deploy.serverless.edge_connection import EdgeConnection, passed_on
-from servers.deploy.serverless.instance import Instance
+from servers.addresses import Authority, header_values
+from servers.deploy.child_process import LOOPBACK
+from servers.deploy.serverless.edge_client import Client, Headers
+from servers.deploy.serverless.platform_responses import BAD_REQUEST, Refused
 from servers.socket_routes import until_first_ends
-from servers.wire_bytes import WireBytes
 
-UPGRADE_HEADERS = frozenset((b"connection", b"upgrade"))
-CLOSE = (b"Connection", b"close")
+HOP_BY_HOP = frozenset(
+    (b"connection", b"keep-alive", b"proxy-connection", b"te", b"trailer", b"transfer-encoding", b"upgrade", b"expect")
+)
+ABNORMAL_CODE = 1006
+NO_CODE = 1005
+NORMAL_CODE = 1000
+CLOSE_S = 1.0
+"""How long an instance may take to answer a client's goodbye."""
 
 
 class FunctionFailed(Exception):
     """The instance ended, or broke the protocol, before its response was complete."""
 
 
-def is_upgrade(request: h11.Request) -> bool:
-    """Return whether a request is a WebSocket's handshake (RFC 6455 section 4.1)."""
-    return any(name == b"upgrade" and value.lower() == b"websocket" for name, value in request.headers)
-
-
 @dataclass(frozen=True, slots=True)
 class Invocation:
-    """A request that is complete, and the connection on which its client waits.
+    """A request that is complete. on_command: called for each message on its socket but the first, which joins a room.
 
-    on_frames: called with the bytes of a client whose request opens a WebSocket; None for a plain request.
+    opens_socket: whether it is passed on as a WebSocket.
     """
 
-    client: EdgeConnection
-    request: h11.Request
+    client: Client
     body: bytes
-    on_frames: Callable[[bytes], None] | None
+    opens_socket: bool
+    on_command: Callable[[], None]
 
-    async def run(self, instance: Instance, closing: ExitStack) -> bytes:
-        """Relay the request and its response; return the response's last bytes. Waits; raises FunctionFailed.
+    async def run(self, address: str, http: httpx.AsyncClient) -> bytes:
+        """Relay the request to an instance, and its response; return that response's last bytes. Waits.
 
-        closing: closes the connection to the instance.
+        Raises FunctionFailed, and Refused for a request that no instance could get.
         """
         try:
-            reader, writer = await instance.connect()
-        except OSError as error:
-            raise FunctionFailed(f"instance {instance.pid}: no longer listens") from error
-        function = EdgeConnection(h11.CLIENT, reader, writer, WireBytes())
-        closing.callback(function.abort)
-        try:
-            await function.send_events(self._head(), h11.Data(data=self.body), h11.EndOfMessage())
-            return await self._relay_response(function)
-        except (OSError, h11.RemoteProtocolError) as error:
-            raise FunctionFailed(f"instance {instance.pid}: {type(error).__name__}: {error}") from error
+            if self.opens_socket:
+                return await self._relay_socket(address)
+            return await self._relay_response(address, http)
+        except httpx.LocalProtocolError as error:  # such as a control character in a header
+            raise Refused(BAD_REQUEST) from error
+        except (OSError, httpx.TransportError, InvalidHandshake, EOFError) as error:
+            raise FunctionFailed(f"instance at {address}: {type(error).__name__}: {error}") from error
 
-    def _head(self) -> h11.Request:
-        """Return the request as the instance gets it: a handshake is passed on, a plain request ends its connection."""
-        given = self.request.headers
-        headers = passed_on(given, UPGRADE_HEADERS) if self.on_frames else [*passed_on(given), CLOSE]
-        return h11.Request(method=self.request.method, target=self.request.target, headers=headers)
-
-    async def _relay_response(self, function: EdgeConnection) -> bytes:
-        """Pass a response on as it comes; once a WebSocket is open, bytes go both ways until either end closes."""
+    async def _relay_response(self, address: str, http: httpx.AsyncClient) -> bytes:
+        """Pass a response on as it comes; return its last bytes."""
+        scope, target = self.client.scope, {"target": self.client.target}
+        method = scope.get("method", "GET")  # a WebSocket's handshake, which this host ignores, is a GET as well
+        headers = passed_on(scope["headers"])
+        request = httpx.Request(method, address, headers=headers, content=self.body, extensions=target)
+        response = await http.send(request, stream=True)
         last = b""
-        while True:
-            match await function.receive():
-                case h11.Response() as head:
-                    response = h11.Response(status_code=head.status_code, headers=passed_on(head.headers))
-                    await self.client.send_events(response)
-                case h11.Data() as data:
-                    last = bytes(data.data)
-                    await self.client.send_events(data)
-                case h11.EndOfMessage() as end:
-                    await self.client.send_events(end)
-                    return last
-                case h11.InformationalResponse(status_code=101) as switch if self.on_frames:
-                    headers = passed_on(switch.headers, UPGRADE_HEADERS)
-                    await self.client.send_events(h11.InformationalResponse(status_code=101, headers=headers))
-                    self.client.switch()
-                    await until_first_ends(_pipe(function, self.client), _pipe(self.client, function, self.on_frames))
-                    return b""
-                case h11.InformationalResponse():
-                    pass
-                case other:
-                    raise FunctionFailed(f"expected a response, got {other}")
+        try:
+            await self.client.send_head(response.status_code, passed_on(response.headers.raw))
+            async for data in response.aiter_raw():
+                last = data
+                await self.client.send_body(data)
+            await self.client.send_body(b"", is_last=True)
+        finally:
+            await response.aclose()
+        return last
+
+    async def _relay_socket(self, address: str) -> bytes:
+        """Open a WebSocket to the instance, and relay both ways until either end closes."""
+        try:
+            function = await self._connect(address)
+        except InvalidStatus as error:
+            refusal = error.response
+            headers = [(name.encode(), value.encode("latin-1")) for name, value in refusal.headers.raw_items()]
+            await self.client.send_head(refusal.status_code, passed_on(headers))
+            await self.client.send_body(bytes(refusal.body or b""), is_last=True)
+            return b""
+        try:
+            await self.client.send({"type": "websocket.accept", "subprotocol": function.subprotocol})
+            await until_first_ends(self._relay_messages(function), self._relay_pushes(function))
+        finally:
+            function.transport.abort()
+        return b""
+
+    async def _connect(self, address: str) -> ClientConnection:
+        scope, (_, _, port) = self.client.scope, address.rpartition(":")
+        headers = [(name, value) for name, value in passed_on(scope["headers"]) if not is_of_handshake(name)]
+        try:
+            (host,) = header_values(scope["headers"], b"host")
+            Authority.parse(host)
+            return await connect(
+                f"ws://{host}{self.client.target.decode('latin-1')}",
+                host=LOOPBACK,
+                port=int(port),
+                additional_headers=[(name.decode(), value.decode("latin-1")) for name, value in headers],
+                subprotocols=scope["subprotocols"] or None,
+                compression=None,
+                proxy=None,
+                max_size=None,
+                ping_interval=None,
+                close_timeout=CLOSE_S,
+                user_agent_header=None,
+            )
+        except (ValueError, InvalidURI) as error:
+            raise Refused(BAD_REQUEST) from error
+
+    async def _relay_messages(self, function: ClientConnection) -> None:
+        """Pass the client's messages on until it disconnects, and count them."""
+        is_join = True
+        try:
+            while (message := await self.client.receive())["type"] != "websocket.disconnect":
+                if message["type"] == "websocket.receive":
+                    if not is_join:
+                        self.on_command()
+                    is_join = False
+                    text = message.get("text")
+                    await function.send(message["bytes"] if text is None else text)
+            await function.close()
+        except ConnectionClosed:
+            pass
+
+    async def _relay_pushes(self, function: ClientConnection) -> None:
+        """Pass the function's messages on until it closes, and its close code."""
+        try:
+            while True:
+                data = await function.recv()
+                await self.client.send({"type": "websocket.send", "text" if isinstance(data, str) else "bytes": data})
+        except ConnectionClosed:
+            code = function.close_code
+        if code == ABNORMAL_CODE:
+            raise FunctionFailed("instance: broke the connection off")
+        closing = {"code": NORMAL_CODE if code == NO_CODE else code, "reason": function.close_reason}
+        await self.client.send({"type": "websocket.close", **closing})
 
 
-async def _pipe(source: EdgeConnection, sink: EdgeConnection, on_data: Callable[[bytes], None] | None = None) -> None:
-    """Pass bytes on until either end closes."""
-    with suppress(OSError):
-        data = source.http.trailing_data[0] or await source.read()  # what came right behind the handshake
-        while data:
-            if on_data:
-                on_data(data)
-            await sink.write(data)
-            data = await source.read()
+def passed_on(headers: Iterable[tuple[bytes, bytes]]) -> Headers:
+    """Return the headers that concern more than this connection."""
+    return [(name, value) for name, value in headers if name.lower() not in HOP_BY_HOP]
+
+
+def is_of_handshake(name: bytes) -> bool:
+    """Return whether a WebSocket's handshake has a header of its own of this name."""
+    return name == b"host" or name.startswith(b"sec-websocket-")
