@@ -28,7 +28,7 @@ from servers.core.settings import RenewedBy, Settings
 from servers.core.store import is_embedded, open_store
 from servers.deploy.child_process import free_port
 from servers.deploy.command import deploy
-from servers.deploy.pusher_and_serverless.deployment import stand_in, webhook_of
+from servers.deploy.deployment_processes import start_stand_in, webhook_of
 from servers.deploy.server import Listening, opened, serve_chat
 from servers.deploy.supervised_part import Renewal
 from servers.deploy.supervisor import Supervisor
@@ -124,7 +124,7 @@ def start_push_service(stack: ExitStack, webhook: str = "") -> dict[str, int]:
     if os.environ.get("PUSHER_KEY"):
         return {}
     supervisor = stack.enter_context(Supervisor(log.warning, handles_signals=False))
-    os.environ.update(stand_in(supervisor, webhook))
+    os.environ.update(start_stand_in(supervisor, webhook))
     stack.enter_context(supervisor.running_aside())
     return supervisor.pids
 

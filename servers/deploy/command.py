@@ -10,13 +10,12 @@ import secrets
 import shlex
 from collections.abc import Mapping
 from contextlib import ExitStack
-from importlib import import_module
 from typing import Annotated
 
 import typer
 
 from servers.deploy import deployments
-from servers.deploy.deployment_settings import DeploymentSettings, provisioned_log
+from servers.deploy.deployment_processes import START, DeploymentSettings, provisioned_log
 from servers.deploy.serverless import profiles
 from servers.deploy.supervisor import Supervisor
 from servers.serving import print_ready
@@ -40,8 +39,7 @@ def deploy(
             settings = DeploymentSettings(port, url, tuple(shlex.split(server_options)), profile)
             outside = {**pids, "supervisor": os.getpid()}
             supervisor = stack.enter_context(Supervisor(lambda change: _report(change, supervisor.pids | outside)))
-            module = import_module(f"servers.deploy.{chosen.folder}.deployment")
-            address: str = module.start(supervisor, settings)
+            address = START[chosen.name](supervisor, settings)
         except (ValueError, RuntimeError, OSError) as error:
             raise typer.BadParameter(str(error)) from error
         facts = {"deployment": chosen.name, "transport": chosen.transport, "store": url.partition(":")[0]}

@@ -1,9 +1,9 @@
 """The three answers to the serverless problem, by the names that the command line knows them by.
 
-Each has a folder beside this module: the files that real hosts need, and `deployment.py`, which starts the same
-processes on this machine. Folders are named as Python's packages are, with underscores; on the command line, as the
-source document's headings are. Like the registry of the transports this module needs the standard library only, so that
-a measurement of a deployment can know its name without running it.
+Each has a folder beside this module, with the files that real hosts need, and a function in `deployment_processes`,
+which starts the same processes on this machine. They are named as the source document's headings are. Like the registry
+of the transports this module needs the standard library only, so that a measurement of a deployment can know its name
+without running it.
 """
 
 from dataclasses import dataclass
@@ -23,7 +23,7 @@ class Deployment:
 
     @property
     def folder(self) -> str:
-        """The package that runs it."""
+        """The folder of its files, named as Python's packages are."""
         return self.name.replace("-", "_")
 
 

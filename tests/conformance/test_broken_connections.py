@@ -14,7 +14,7 @@ from clients.conversation import ChatSession
 from clients.http_session import Options
 from servers.core.wire import Kind
 from servers.deploy.child_process import LOOPBACK, ChildProcess, free_port
-from servers.deploy.pusher_and_serverless.deployment import webhook_of
+from servers.deploy.deployment_processes import webhook_of
 from servers.deploy.relay import Relay
 from servers.transports import Transport
 from tests.conformance.conftest import ServerOf

@@ -21,7 +21,7 @@ from clients.pusher_frames import Frame
 from clients.pusher_socket import PusherSocket
 from servers.core.wire import Kind, ServiceAddress
 from servers.deploy.child_process import ChildFailed, free_port, started
-from servers.deploy.pusher_and_serverless.deployment import webhook_of
+from servers.deploy.deployment_processes import webhook_of
 from servers.publisher import socket_origin
 from servers.pusher_service.signatures import hex_hmac
 from servers.transports import find

@@ -12,7 +12,7 @@ import httpx
 from clients.conversation import ChatSession
 from clients.errors import ConnectionLost
 from servers.deploy.child_process import free_port
-from servers.deploy.pusher_and_serverless.deployment import webhook_of
+from servers.deploy.deployment_processes import webhook_of
 from servers.deploy.serverless.host import hosting
 from servers.deploy.serverless.profiles import Profile
 from servers.deploy.serverless.profiles import find as find_profile

@@ -21,7 +21,7 @@ from servers import transports
 from servers.__main__ import push_service_address, start_push_service
 from servers.core.store import is_embedded
 from servers.deploy.child_process import free_port
-from servers.deploy.pusher_and_serverless.deployment import webhook_of
+from servers.deploy.deployment_processes import webhook_of
 from servers.deploy.serverless import profiles
 from servers.deploy.serverless.host import hosting
 from servers.deploy.serverless.profiles import Profile

@@ -1,0 +1,103 @@
+"""The processes of the three deployments, on this machine: what each consists of, and in which order it starts.
+
+Teaches how little they share. One is a single process that holds the connections and the log. The others have functions
+for the API and a log that several processes share; their connections are held by a push service, or by a WebSocket
+server of one's own. The push service is our stand-in, unless the PUSHER_* variables name one: then it is no part of the
+deployment. The API beside the WebSocket server is that of short polling, whose clients it never sees: of all our
+servers it is the one without anything to wait for, and so what a function should be.
+"""
+
+import os
+import secrets
+import shlex
+import tempfile
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+
+from servers.addresses import bracketed
+from servers.core.settings import RenewedBy
+from servers.core.store import EMBEDDED, is_embedded
+from servers.deploy.child_process import LOOPBACK, free_port
+from servers.deploy.empty_database import empty_database
+from servers.deploy.supervised_part import Renewal
+from servers.deploy.supervisor import Supervisor
+
+
+@dataclass(frozen=True, slots=True)
+class DeploymentSettings:
+    """store: the log's URL. server_options: for each server of ours. profile: the serverless host of its API."""
+
+    port: int
+    store: str
+    server_options: tuple[str, ...] = ()
+    profile: str = "fluid-2026"
+
+    def function(self, slug: str) -> list[str]:
+        """Return the command that hosts a transport's server as a serverless function over the store."""
+        if is_embedded(self.store):
+            raise ValueError(f"store: only one process may use {self.store}, and functions are many; name redis")
+        command = ["servers.deploy.serverless", slug, "--profile", self.profile, "--store", self.store]
+        return command + (["--server-options", shlex.join(self.server_options)] if self.server_options else [])
+
+    def server(self, slug: str) -> list[str]:
+        """Return the command that runs a transport's server over the store, as a process that stays."""
+        return ["servers", slug, "--store", self.store, *self.server_options]
+
+
+def start_pusher_and_serverless(supervisor: Supervisor, settings: DeploymentSettings) -> str:
+    """Start the push service, if it is ours, and the host of the API; return the API's address."""
+    port = settings.port or free_port()
+    webhook = webhook_of(settings.server_options, port)
+    env = {} if os.environ.get("PUSHER_KEY") else start_stand_in(supervisor, webhook)
+    return supervisor.start("api", settings.function("pusher_adapter"), Renewal.SIGHUP, port=port, env=env)
+
+
+def start_separate_websocket_server(supervisor: Supervisor, settings: DeploymentSettings) -> str:
+    """Start the host of the API and the WebSocket server; return the latter's address, which is all clients need."""
+    api = supervisor.start("api", settings.function("short_polling"), Renewal.SIGHUP)
+    command = [*settings.server("raw_websocket"), "--api", api]
+    return supervisor.start("websocket_server", command, Renewal.OVERLAP, port=settings.port)
+
+
+def start_single_server(supervisor: Supervisor, settings: DeploymentSettings) -> str:
+    """Start the server; return its address. A file is one process's alone, so a new version waits for the old one."""
+    renewal = Renewal.STOP_FIRST if is_embedded(settings.store) else Renewal.OVERLAP
+    return supervisor.start("server", settings.server("raw_websocket"), renewal, port=settings.port)
+
+
+START: Mapping[str, Callable[[Supervisor, DeploymentSettings], str]] = {
+    "pusher-and-serverless": start_pusher_and_serverless,
+    "separate-websocket-server": start_separate_websocket_server,
+    "single-server": start_single_server,
+}
+"""What starts each deployment, and returns the address that clients use; raises ValueError, ChildFailed."""
+
+
+def webhook_of(options: Sequence[str], port: int, host: str = LOOPBACK) -> str:
+    """Return where an API with these options takes webhooks; empty if it takes none."""
+    reachable = LOOPBACK if host in ("0.0.0.0", "::") else bracketed(host)
+    is_asked = f"--presence {RenewedBy.WEBHOOK}" in " ".join(options).replace("=", " ")
+    return f"http://{reachable}:{port}/pusher/webhook" if is_asked else ""
+
+
+def start_stand_in(supervisor: Supervisor, webhook: str = "") -> dict[str, str]:
+    """Start a push service of ours; return the variables by which an API finds it. webhook: where it reports to."""
+    given = {"PUSHER_APP_ID": "1", "PUSHER_KEY": secrets.token_hex(8), "PUSHER_SECRET": secrets.token_hex(16)}
+    command = ["servers.pusher_service", *(["--webhook", webhook] if webhook else [])]
+    address = supervisor.start("push_service", command, Renewal.NEVER, env=given)
+    host, _, port = address.removeprefix("http://").partition(":")
+    return {**given, "PUSHER_HOST": host, "PUSHER_PORT": port}
+
+
+def provisioned_log(store: str, stack: ExitStack) -> tuple[str, Mapping[str, int]]:
+    """Return a log's URL, and the process id of an engine that was started for it.
+
+    store: a URL, or the name of an engine or a kind of file to use until the stack ends. Raises NotStarted, ValueError.
+    """
+    if "://" in store:
+        return store, {}
+    if store in EMBEDDED:
+        return f"{store}:///{stack.enter_context(tempfile.TemporaryDirectory(prefix='deployment-'))}/chat.db", {}
+    url, facts = stack.enter_context(empty_database(store))
+    return url, facts["pids"]
