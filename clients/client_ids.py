@@ -1,6 +1,7 @@
 """The id that a sender gives a message holds when it was written: `<ms since 1970>-<random>`.
 
-So every recipient can compute the latency, as far as their clocks agree. clients/web/lane/client_ids.js is the same.
+Teaches to measure without a field for it: so every recipient can compute the latency, as far as their clocks agree.
+clients/web/lane/client_ids.js is the same.
 """
 
 import re

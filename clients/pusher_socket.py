@@ -1,5 +1,6 @@
 """The client's end of the push service's WebSocket: connects, subscribes, receives, and answers pings.
 
+Teaches that this protocol pings in messages of its own, which JavaScript can see, and not by the pings of WebSockets.
 What crosses the wire: the frames of `clients.pusher_frames`.
 """
 

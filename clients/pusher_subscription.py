@@ -1,7 +1,7 @@
 """A subscription to a room's channel: made in the background, and made again when the connection is lost.
 
-What crosses the wire: `GET /pusher/service` and `POST /pusher/auth` to the API, then the frames of
-`clients.pusher_frames` to the push service.
+Teaches that a client need not wait for it: until the subscription is ready, it polls. What crosses the wire: `GET
+/pusher/service` and `POST /pusher/auth` to the API, then the frames of `clients.pusher_frames` to the push service.
 """
 
 import asyncio

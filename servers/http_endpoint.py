@@ -1,6 +1,7 @@
 """What an HTTP endpoint is made of: it parses a request, calls the chat, and responds in JSON.
 
-Every request is counted under its purpose, and every ChatError becomes a response with its status.
+Teaches to do in one place what holds for every route: each request is counted under its purpose, and each ChatError
+becomes a response with its status. Leaves out the routes.
 """
 
 import math

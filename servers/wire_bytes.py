@@ -1,10 +1,14 @@
-"""Count the bytes of every connection at its transport, so that headers, frames and pings are included."""
+"""Count the bytes of every connection at its transport, so that headers, frames and pings are included.
+
+Teaches where a protocol's overhead can be seen: below it. Leaves out the headers of TCP and IP.
+"""
 
 import asyncio
 from dataclasses import dataclass, field
 from typing import Any
 
 ABORT_AFTER_S = 5
+"""How long a connection that is being closed may take to send what is left."""
 
 
 @dataclass(slots=True)

@@ -1,4 +1,7 @@
-"""What a server has counted since it started, for `GET /stats`."""
+"""What a server has counted since it started, for `GET /stats`.
+
+Teaches to count by purpose: the same number of requests means something else if most of them only ask for news.
+"""
 
 from dataclasses import dataclass, field
 from enum import StrEnum

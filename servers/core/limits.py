@@ -1,4 +1,7 @@
-"""Validate rooms, ids and texts; every refusal states what was expected."""
+"""Validate rooms, ids and texts.
+
+Teaches that a refusal is documentation: each one states what was expected and what came, cut to a bounded length.
+"""
 
 import re
 

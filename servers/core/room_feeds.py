@@ -1,4 +1,7 @@
-"""All the feeds of one process: a room gets one with the first request that needs it, and loses it when unused."""
+"""All the feeds of one process: a room gets one with the first request that needs it, and loses it when unused.
+
+Teaches that a cache needs three bounds: of each entry, of all of them together, and of how many there are.
+"""
 
 import asyncio
 from collections.abc import Sequence

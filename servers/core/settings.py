@@ -1,4 +1,7 @@
-"""Every duration and limit of the chat, in one frozen value, so that a test can run with short ones."""
+"""Every duration and limit of the chat, in one frozen value, so that a test can run with short ones.
+
+Teaches which of them follow from others: how often to renew, how late that may be and when to sweep, from the lease.
+"""
 
 from dataclasses import dataclass
 from enum import StrEnum

@@ -1,4 +1,7 @@
-"""The messages between the demo and its page: commands, their responses, and snapshots of the counters."""
+"""The messages between the demo and its page: commands, their responses, and snapshots of the counters.
+
+Teaches that types validate: a number beyond its bounds, an unknown field or command never reaches the code behind them.
+"""
 
 from typing import Annotated
 

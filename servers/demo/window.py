@@ -1,4 +1,7 @@
-"""One window on the demo: a network of its own between it and every lane, which can be delayed, or cut."""
+"""One window on the demo: a network of its own between it and every lane, which can be delayed, or cut.
+
+Teaches how to let one person be far away or offline on one machine: by a relay before each server, for each window.
+"""
 
 import asyncio
 from collections.abc import Iterable

@@ -1,4 +1,7 @@
-"""Run a chat, or its JavaScript, as a child process, and read its lines under a deadline."""
+"""Run a chat, or its JavaScript, as a child process, and read its lines under a deadline.
+
+Teaches what keeps a silent program from hanging its caller: pipes without a buffer of ours, and a wait with an end.
+"""
 
 import os
 import select

@@ -1,4 +1,7 @@
-"""The faults of a database: each is logged, but not once for every request that meets it."""
+"""The faults of a database: each is logged, but not once for every request that meets it.
+
+Teaches to bound a log as one bounds a queue: during an outage every request fails, with the same words.
+"""
 
 import logging
 import time

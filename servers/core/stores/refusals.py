@@ -1,4 +1,7 @@
-"""What a store may refuse, in the same words for every store."""
+"""What a store may refuse, in the same words for every store.
+
+Teaches how a decision made inside a database reaches a client as an error of the chat: by a code of five letters.
+"""
 
 from servers.core.errors import ChatError, NameTaken, NotJoined, TooMany
 from servers.core.store import Lease, Limits
