@@ -79,8 +79,7 @@ def main(
     worker_folder: Annotated[Path | None, Option(hidden=True, help="Folder of the Unix sockets of workers.")] = None,
 ) -> None:
     """Serve one chat over one transport."""
-    base = UVICORN_DEFAULTS if uvicorn_defaults else HttpSettings()
-    http = replace(base, ping_interval_s=ping)
+    http = replace(UVICORN_DEFAULTS if uvicorn_defaults else HttpSettings(), ping_interval_s=ping)
     with ExitStack() as stack:
         try:
             row = transports.find(transport)
