@@ -93,12 +93,26 @@ assert list(kept.values()) == sorted(kept.values())
 sandbox = prices.service("pusher").plans[0]
 free_a_day = int(sandbox.included["messages_per_day"])
 assert (sandbox.usd, free_a_day, sandbox.included["connections"]) == (0, 200_000, 100)
-managed.counting(folder, free_a_day)
+managed.counting(folder, free_a_day, int(sandbox.included["connections"]))
 
 # %% [markdown]
-# It is seldom what ends the free tier, though. A client of the adapter renews its presence every ten seconds, by a
-# request to a function; and the plan allows a hundred connections at once. Which limit comes first depends on how much
-# is said, and to how many:
+# Typing notices, receipts and presence are events as well (the row "signals"), so there a message counts almost four
+# times as much. Which of the plan's two limits ends first? The last column says it: while a hundred users are
+# connected, each may say so many messages in a day. Users who say less reach the hundred connections first; users who
+# say more reach the messages first. The demo shows both counters in its Pusher lane, and `python -m servers
+# pusher_service --connections 100 --messages-a-day 200000` refuses what is beyond them, as the vendor does.
+
+# %%
+from notebooks.analysis.runs import load
+
+talk, signals = (managed.counted_per_message(load(folder, name)).value for name in ("conversation", "signals"))
+assert talk == 11 and 3.5 < signals / talk < 4
+print(f"{free_a_day:,} are {free_a_day / talk:,.0f} messages a day, or {free_a_day / signals:,.0f} with their signals")
+
+# %% [markdown]
+# Neither is what usually ends the free tier, though. A client of the adapter renews its presence every ten seconds, by
+# a request to a function; and the plan allows a hundred connections at once. Which limit comes first depends on how
+# much is said, and to how many:
 
 # %%
 SIZES, MOST = (2, 5, 10, 20, 50, 100, 200, 500), 100_000

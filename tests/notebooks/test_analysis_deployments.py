@@ -72,6 +72,12 @@ def test_the_third_transit_is_the_delay_to_the_service_and_theory_is_silent_abou
 def test_a_message_counts_its_publishing_and_every_delivery() -> None:
     talk = load(REFERENCE, "conversation")
     assert managed.counted_per_message(talk).value == 11
+    signals = load(REFERENCE, "signals")
+    kinds = signals.kinds[(signals.kinds["transport"] == "pusher_adapter") & (signals.kinds["repeat"] == 0)]
+    ratio = (kinds["events"] + kinds["delivered"]).sum() / kinds.loc[kinds["kind"] == "message", "events"].item()
+    counted = managed.counted_per_message(signals)
+    assert counted.low <= ratio <= counted.high and counted.low > 2 * 11
+    assert "| 11 | 11 | 38 minutes | 18,182 | 182 |" in managed.counting(REFERENCE, 200_000, 100).text
     assert managed.minutes_a_day(talk, 400_000) == pytest.approx(2 * managed.minutes_a_day(talk, 200_000))
 
 

@@ -8,6 +8,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+import pandas as pd
+
 from notebooks.analysis import wording
 from notebooks.analysis.comparisons import distance_median_ms, latency_ms
 from notebooks.analysis.figures.curves import Curve, Panel
@@ -20,7 +22,7 @@ from results.costs.plans import Prices
 from servers import transports
 
 TO_MS = 1000.0
-COUNTED = ("idle", "conversation", "busy", "large_room")
+COUNTED = ("idle", "conversation", "busy", "signals", "large_room")
 LIMITS: Mapping[tuple[str, str], str] = {
     ("vercel", "invocations"): "requests",
     ("pusher", "connections"): "connections",
@@ -47,30 +49,38 @@ def _curve(slug: str, runs: Mapping[float, Run], xs: Sequence[float], percent: i
     return Curve(row.label, row.colour, xs, [latency_ms(runs[x], slug, percent) for x in xs], predicted)
 
 
+def _billed(run: Run) -> pd.Series:
+    """Return what Pusher would count in each repeat: every event is published, and every delivery counts."""
+    kinds = run.kinds[run.kinds["transport"] == ADAPTER]
+    return (kinds["events"] + kinds["delivered"]).groupby(kinds["repeat"]).sum()
+
+
 def counted_per_message(run: Run) -> Interval:
-    """Return what Pusher would count of each message, over the repeats: its publishing, and every delivery."""
-    cells = run.cells_of(ADAPTER)
-    return interval(list((cells["events"] + cells["delivered"]) / cells["events"]))
+    """Return what Pusher would count for each message, over the repeats, with the signals that came beside it."""
+    return interval(list(_billed(run) / run.quantiles_of(ADAPTER).set_index("repeat")["events"]))
 
 
 def minutes_a_day(run: Run, messages: float) -> float:
     """Return the minutes after which a run would have used this number of billed messages."""
-    cells = run.cells_of(ADAPTER)
-    per_s = (cells["events"] + cells["delivered"]).sum() / cells["measured_s"].sum()
-    return float(messages / per_s / 60)
+    return float(messages * run.cells_of(ADAPTER)["measured_s"].sum() / _billed(run).sum() / 60)
 
 
-def counting(folder: Path, messages: float) -> wording.Prose:
-    """Return the vendor's count for each load, by measurement and by rule, and how long a day's messages would last."""
+def counting(folder: Path, messages: float, connections: int) -> wording.Prose:
+    """Return the vendor's count for each load, by measurement and by rule, and what a plan of a day's messages allows.
+
+    connections: how many the plan allows, each of which is a user's.
+    """
     rows = {}
     for name, run in ((name, load(folder, name)) for name in COUNTED):
-        size = int(run.cells["room_size"].iloc[0])
+        size, counted = int(run.cells["room_size"].iloc[0]), counted_per_message(run).value
         rows[name.replace("_", " ")] = {
             "people in a room": f"{size}",
             "users": f"{run.cells_of(ADAPTER)['users'].max()}",
-            "a message counts": wording.amount(counted_per_message(run).value),
+            "a message counts": wording.amount(counted),
             "by the rule": wording.amount(pusher_messages(1, size)),
             f"{messages:,} last": f"{minutes_a_day(run, messages):.0f} minutes",
+            "messages said in a day": wording.amount(messages / counted),
+            f"by each of {connections}": wording.amount(messages / counted / connections),
         }
     return wording.table(rows)
 
