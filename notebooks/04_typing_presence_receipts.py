@@ -17,11 +17,11 @@ run, five = chosen("signals"), chosen("presence_poll")
 print(f"{run.scenario}: {wording.evidence(run)}\n{five.scenario}: {wording.evidence(five)}")
 
 # %%
-ROWS = (
-    ("message", "New message", "the document: poll every 2 sec, or instant"),
-    ("typing", "Typing indicator", "the document: not possible, or real-time"),
-    ("presence", "Online status", "the document: poll every 5 sec, or instant"),
-    ("receipt", "Read receipts", "the document: delayed, or instant"),
+SIGNALS = (
+    signals.Signal("message", "New message", "the document: poll every 2 sec, or instant"),
+    signals.Signal("typing", "Typing indicator", "the document: not possible, or real-time"),
+    signals.Signal("presence", "Online status", "the document: poll every 5 sec, or instant"),
+    signals.Signal("receipt", "Read receipts", "the document: delayed, or instant"),
 )
 true = {slug: comparisons.still_true(run, slug, "typing").value for slug in run.slugs}
 assert {comparisons.still_true(run, slug, "message").value for slug in run.slugs} == {100.0}
@@ -35,7 +35,7 @@ wording.Prose(
 # %%
 title = "Pushed news is always true; polled news is sometimes a lie by the time it is seen"
 measure = f"From done to seen: median (ring) to p95; {wording.evidence(run)}"
-picture(signals.draw, run, ROWS, title, measure)
+picture(signals.draw, run, SIGNALS, title, measure)
 
 # %% [markdown]
 # ## Online status, polled every 5 seconds

@@ -87,33 +87,20 @@ def make_cell(
     complaints = _complaints(planned, samples, counts)
     if offered != scheduled:
         complaints.append(f"the load was not the scheduled one: {offered} instead of {scheduled}")
-    client_bytes = samples.client_bytes.window if samples.client_bytes else (nan, nan)
     verdict = judge(complaints, doubts, health, 1 / workload.rate_per_s, stalls=workload.users_return)
-    figures: dict[str, float | str] = {
-        **key._asdict(),
-        "verdict": verdict.status,
-        "reason": verdict.reason,
-        "samples": len(counts.deliveries),
-        "limit": "",
-        "store": settings.get("store", ""),
-        "workers": settings.get("workers", 0),
-        "seed": workload.seed,
-        "room_size": workload.room_size,
-        "offered": offered,
-        **_counts(samples, counts),
-        **spent,
-        "client_up_bytes": client_bytes[0],
-        "client_down_bytes": client_bytes[1],
-        "heartbeat_lag_p99_s": health.heartbeat_lag_s,
-        "schedule_slip_p99_s": health.schedule_slip_s,
-    }
+    load = {"seed": workload.seed, "room_size": workload.room_size, "offered": offered}
+    servers = {"store": settings.get("store", ""), "workers": settings.get("workers", 0)}
+    judged = {"verdict": verdict.status, "reason": verdict.reason, "limit": "", **health._asdict()}
+    figures = {**key._asdict(), **load, **servers, **judged, **_counts(samples, counts), **spent}
     return Cell(planned, verdict, figures, counts.kinds, counts.deliveries, settings)
 
 
 def _counts(samples: Samples, counts: Tally) -> dict[str, float]:
     """Return what the generator counted: in the window, but what voids a run is counted from the first event on."""
     messages = next(row for row in counts.kinds if row.kind == Kind.MESSAGE)
+    client_up_bytes, client_down_bytes = samples.client_bytes.window if samples.client_bytes else (nan, nan)
     return {
+        "samples": len(counts.deliveries),
         "users": len(samples.user_ids),
         "measured_s": samples.window.end_s - samples.window.start_s,
         "messages": messages.events,
@@ -130,6 +117,8 @@ def _counts(samples: Samples, counts: Tally) -> dict[str, float]:
         "wire_duplicates": samples.wire_duplicates,
         "wire_reordered": samples.wire_reordered,
         "redundant_frames": samples.redundant_frames,
+        "client_up_bytes": client_up_bytes,
+        "client_down_bytes": client_down_bytes,
     }
 
 

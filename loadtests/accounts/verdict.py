@@ -34,10 +34,10 @@ class Verdict(NamedTuple):
 
 
 class Health(NamedTuple):
-    """How late the generator was, 99th percentile, in seconds: its own ticks, and its sends."""
+    """How late the generator was, 99th percentile, in seconds: its own ticks, and its sends (columns of cells.csv)."""
 
-    heartbeat_lag_s: float
-    schedule_slip_s: float
+    heartbeat_lag_p99_s: float
+    schedule_slip_p99_s: float
 
 
 def judge(

@@ -5,15 +5,17 @@ sampler, and a window whose two ends are the same moments for all. This process 
 starts, waits and reads.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from time import perf_counter, sleep
+from typing import Any, NamedTuple
 
 from loadtests.accounts.cell import Cell, Reading, digest, make_cell, scheduled
 from loadtests.accounts.predictions import Limit, limit_of
 from loadtests.accounts.rows import Window
+from loadtests.accounts.samples import Samples
 from loadtests.harness.children import NotMeasured
 from loadtests.harness.cores import Cores
 from loadtests.harness.generator import generating
@@ -61,27 +63,39 @@ def measure(
             troubles = generator.await_samples(showing("stopping")).troubles
             raise NotMeasured("; ".join(troubles[-4:]))
         _sleep_until(window.start_s, showing("warming up"))
-        before, storm, after = _read_window(window, workload, servers, probe, watch)
+        readings = _read_window(window, workload, servers, probe, watch)
         samples = generator.await_samples(showing("waiting for the last deliveries"))
-        reconnections = samples.reconnections_in_window()
-        spent = probe.difference(before, after) | storm.figures(reconnections, after)
-        doubts = [*probe.doubts(spent, samples.client_bytes), *_late_reading(spent, workload)]
-        doubts += storm.doubts(reconnections, after["readings_apart_s"])
-        cell = make_cell(planned, samples, spent, digest(scheduled(workload)), doubts, servers.server.settings)
-        limit = limit_of(cell) if planned.up_to_limit else Limit.NONE
-        return replace(cell, figures={**cell.figures, "limit": limit})
+        return _cell_of(planned, readings, samples, probe, servers.server.settings)
 
 
-def _read_window(
-    window: Window, workload: Workload, servers: RunningServers, probe: Probe, watch: OnTick
-) -> tuple[Reading, Storm, Reading]:
-    """Return what the probe reads at both ends of the window, and the restart between them; waits."""
+class Readings(NamedTuple):
+    """What the probe read at both ends of the window, and the restart between them."""
+
+    before: Reading
+    storm: Storm
+    after: Reading
+
+
+def _cell_of(planned: Planned, readings: Readings, samples: Samples, probe: Probe, settings: Mapping[str, Any]) -> Cell:
+    """Put servers' and clients' figures together, with the limit that was met if the question is where that is."""
+    before, storm, after = readings
+    reconnections = samples.reconnections_in_window()
+    spent = probe.difference(before, after) | storm.figures(reconnections, after)
+    doubts = [*probe.doubts(spent, samples.client_bytes), *_late_reading(spent, planned.workload)]
+    doubts += storm.doubts(reconnections, after["readings_apart_s"])
+    cell = make_cell(planned, samples, spent, digest(scheduled(planned.workload)), doubts, settings)
+    limit = limit_of(cell) if planned.up_to_limit else Limit.NONE
+    return replace(cell, figures={**cell.figures, "limit": limit})
+
+
+def _read_window(window: Window, workload: Workload, servers: RunningServers, probe: Probe, watch: OnTick) -> Readings:
+    """Read at both ends of the window, and restart the servers between them if the load has it; waits."""
     before, storm = probe.read(), NO_STORM
     if workload.restart_at_s:
         _sleep_until(window.start_s + workload.restart_at_s, watch, probe.sample_memory)
         storm = _restart(servers, probe)
     _sleep_until(window.end_s, watch, probe.sample_memory)
-    return before, storm, probe.read()
+    return Readings(before, storm, probe.read())
 
 
 def _restart(servers: RunningServers, probe: Probe) -> Storm:

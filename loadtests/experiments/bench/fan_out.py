@@ -9,7 +9,7 @@ committed together into one page, which the baseline cannot. Both are reported: 
 others. Ours frames a page once for all its readers (servers.shared_frame), the baseline once for each.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from functools import partial
 
@@ -124,11 +124,15 @@ def page_frame(nth: int) -> bytes:
     return client_frame(example_page(nth + 1))
 
 
-def run_leg(rooms: Sequence[FanOutRoom], leg: Leg) -> float:
-    """Answer the pings of every room, then run a leg in one of them."""
-    for room in rooms:
-        room.answer_pings()
-    return leg()
+def legs_in(chat: FanOutRoom, bare: FanOutRoom, messages: int, in_flight: int) -> tuple[Leg, Leg]:
+    """Return a leg in each room, before which the pings of both are answered."""
+
+    def leg(room: FanOutRoom) -> float:
+        for each in (chat, bare):
+            each.answer_pings()
+        return room.deliveries_per_cpu_s(messages, in_flight)
+
+    return partial(leg, chat), partial(leg, bare)
 
 
 def measure(sizes: BenchSizes) -> list[BenchFinding]:
@@ -142,9 +146,8 @@ def measure_size(repeats: int, size: FanOutSize) -> list[BenchFinding]:
     people, bytes_note = size.subscribers, ""
     for _ in range(repeats):
         with ours(people) as chat, baseline(people) as bare:
-            for pairs, in_flight in ((one, 1), (several, IN_FLIGHT)):
-                legs = (partial(room.deliveries_per_cpu_s, size.messages, in_flight) for room in (chat, bare))
-                pairs.measure(*(partial(run_leg, (chat, bare), leg) for leg in legs))
+            one.measure(*legs_in(chat, bare, size.messages, in_flight=1))
+            several.measure(*legs_in(chat, bare, size.messages, in_flight=IN_FLIGHT))
             bytes_note = f"frames of {chat.page_bytes} and {bare.page_bytes} bytes"
     name, over = f"WebSocket fan-out to {people:,}, ", "deliveries per CPU-second over broadcast(): "
     return [

@@ -24,6 +24,14 @@ TRUE_IN = 0.75
 FOOTER_IN = 0.4
 
 
+class Signal(NamedTuple):
+    """A kind of event, its heading, and what the document says of it, without a WebSocket and with one."""
+
+    kind: str
+    heading: str
+    claims: str
+
+
 class SignalRow(NamedTuple):
     """One kind of event by one transport."""
 
@@ -38,37 +46,35 @@ def _row_of(run: Run, slug: str, kind: str) -> SignalRow:
     return SignalRow(slug, p50_ms, p95_ms, still_true(run, slug, kind).value)
 
 
-def draw(run: Run, kinds: Sequence[tuple[str, str, str]], title: str, subtitle: str) -> Figure:
-    """Return the chart of these kinds of events, one below the other.
-
-    kinds: each with its title and what the document says of it, without a WebSocket and with one.
-    """
-    groups = {kind: [_row_of(run, slug, kind) for slug in run.slugs] for kind, _, _ in kinds}
-    height_in = sum(HEADER_IN + ROW_IN * len(each) for each in groups.values()) + FOOTER_IN
-    figure, top_in = sheet(height_in, title, subtitle)
-    place, at_in = Placing(figure), top_in + 0.1
-    width_in = WIDTH_IN - NAMES_IN - TRUE_IN - MARGIN_IN
+def draw(run: Run, signals: Sequence[Signal], title: str, subtitle: str) -> Figure:
+    """Return the chart of these kinds of events, one below the other."""
+    groups = {signal: [_row_of(run, slug, signal.kind) for slug in run.slugs] for signal in signals}
     rows = [row for each in groups.values() for row in each]
+    figure, top_in = sheet(HEADER_IN * len(groups) + ROW_IN * len(rows) + FOOTER_IN, title, subtitle)
+    place, at_in = Placing(figure), top_in + 0.1
     limits = min(row.p50_ms for row in rows) / 1.4, max(row.p95_ms for row in rows) * 1.4
     place.text(WIDTH_IN - MARGIN_IN, at_in, "still true", color=GREY, size=7.5, ha="right")
-    for index, (kind, heading, claims) in enumerate(kinds):
-        place.text(MARGIN_IN, at_in, heading, weight="bold")
-        place.text(NAMES_IN, at_in, claims, color=GREY, size=7.5)
-        for row_index, row in enumerate(groups[kind]):
-            row_in = at_in + HEADER_IN - 0.1 + row_index * ROW_IN
-            name = run.label_of(row.slug)
-            place.text(MARGIN_IN + 0.1, row_in + 0.02, name, color=transports.find(row.slug).colour, size=8)
-            true = f"{row.true_percent:.0f} %"
-            lost = row.true_percent < 99.5
-            style = {"color": INK if lost else GREY, "weight": "bold" if lost else "normal", "size": 8, "ha": "right"}
-            place.text(WIDTH_IN - MARGIN_IN, row_in + 0.02, true, **style)
-        axes_in = at_in + HEADER_IN - 0.1
-        axes = place.axes(NAMES_IN, axes_in, width_in, ROW_IN * len(groups[kind]))
-        _frame(axes, limits, len(groups[kind]), labelled=index == len(kinds) - 1)
-        for row_index, row in enumerate(groups[kind]):
-            _row(axes, row_index, row)
-        at_in += HEADER_IN + ROW_IN * len(groups[kind])
+    for signal, each in groups.items():
+        place.text(MARGIN_IN, at_in, signal.heading, weight="bold")
+        place.text(NAMES_IN, at_in, signal.claims, color=GREY, size=7.5)
+        rows_in, height_in = at_in + HEADER_IN - 0.1, ROW_IN * len(each)
+        for index, row in enumerate(each):
+            _name_and_truth(place, rows_in + index * ROW_IN + 0.02, run.label_of(row.slug), row)
+        axes = place.axes(NAMES_IN, rows_in, WIDTH_IN - NAMES_IN - TRUE_IN - MARGIN_IN, height_in)
+        _frame(axes, limits, len(each), labelled=signal == signals[-1])
+        for index, row in enumerate(each):
+            _row(axes, index, row)
+        at_in += HEADER_IN + height_in
     return figure
+
+
+def _name_and_truth(place: Placing, at_in: float, name: str, row: SignalRow) -> None:
+    """Write a row's transport at its left, and at its right how much was still true, dark if it was not all."""
+    place.text(MARGIN_IN + 0.1, at_in, name, color=transports.find(row.slug).colour, size=8)
+    is_lie = row.true_percent < 99.5  # which would not be printed as 100
+    colour, weight = (INK, "bold") if is_lie else (GREY, "normal")
+    true = f"{row.true_percent:.0f} %"
+    place.text(WIDTH_IN - MARGIN_IN, at_in, true, color=colour, weight=weight, size=8, ha="right")
 
 
 def _frame(axes: Axes, limits: tuple[float, float], rows: int, *, labelled: bool) -> None:
