@@ -159,9 +159,14 @@ def calibrate(
 
 
 @app.command()
-def capture(out: RecordFolder = Path("results")) -> None:
-    """Record what crosses the wire on each transport while two people talk; takes a minute and a half."""
-    raise typer.Exit(run_capture(out))
+def capture(
+    out: RecordFolder = Path("results"),
+    only_pusher_js: Annotated[
+        bool, typer.Option("--only-pusher-js", help="Record only the vendor's client again, in the file that is there.")
+    ] = False,
+) -> None:
+    """Record what crosses the wire on each transport while two people talk; takes two minutes."""
+    raise typer.Exit(run_capture(out, only_pusher_js))
 
 
 @app.command("shared_store")

@@ -96,3 +96,33 @@ messages = wire_messages(recorded["short_polling"])
 questions, lines = sum(each.kind == "request" for each in messages), len({each.connection for each in messages})
 print(f"{questions} requests on {lines} connections")
 assert questions > 2 * lines
+
+# %% [markdown]
+# ## Is Pusher WebSockets?
+#
+# The source document says so. We recorded the vendor's own client, pusher-js, and let it choose its transport. First
+# the network was open. Then a proxy removed `Upgrade` from each request, as a proxy must that does not know WebSockets.
+# Then the proxy also kept each response until it had ended, as buffering proxies do. The stand-in is 50 ms away. Each
+# time we published ten pairs of messages: one, and the next right after it.
+
+# %%
+from notebooks.analysis.wire import fallbacks
+
+networks = fallbacks.pusher_js(chosen_folder() / CAPTURES_FILE)
+fallbacks.table(networks)
+
+# %%
+opened, streaming, polling = networks.values()
+assert [client.transport for client in networks.values()] == ["ws", "xhr_streaming", "xhr_polling"]
+assert opened.subscribed_s < 2 < 5 < streaming.subscribed_s < 9 < polling.subscribed_s
+assert all(client.median_ms(0) < opened.one_way_delay_ms + 20 for client in networks.values())
+print(f"a message right after another waits {polling.median_ms(1) - polling.median_ms(0):.0f} ms more when polled")
+assert streaming.median_ms(1) < opened.one_way_delay_ms + 20 < 150 < polling.median_ms(1)
+
+# %% [markdown]
+# **So Pusher is WebSockets where the network lets them through.** Elsewhere its client uses HTTP. The streamed response
+# is as quick as a WebSocket. If it is kept back, the client sends long polls: the next message waits until the next
+# request is there. Here that is four transits, because under node each request opens a connection first; a browser
+# keeps its connection, which saves two of them. Most of the time is lost before: the client waits for the WebSocket for
+# five seconds (two with TLS, by its source), and for the stream for four more. What is published meanwhile it never
+# gets, unless the API keeps a log that it can read.

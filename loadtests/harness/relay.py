@@ -1,6 +1,7 @@
 """A TCP relay with a known delay: `python -m loadtests.harness.relay --to 127.0.0.1:8000 --delay-ms 20`.
 
-Teaches what distance does to a transport, on one machine. `servers.deploy.relay` says what is modelled, and what not.
+Teaches what distance does to a transport, on one machine, and what a proxy does that knows no WebSocket, or no stream.
+`servers.deploy.relay` says what is modelled, and what not.
 
 Prints one JSON line when it listens, and another with the bytes that it carried when standard input closes. With
 `--record` it then also writes every piece to a file: its connection, its direction, when it came, and its bytes.
@@ -18,6 +19,7 @@ from typing import Annotated
 import typer
 from uvicorn.loops.auto import auto_loop_factory
 
+from loadtests.harness.proxy_relay import ProxyRelay
 from results.plain_characters import use_plain_characters
 from servers.deploy.child_process import LOOPBACK
 from servers.deploy.relay import Relay
@@ -47,10 +49,17 @@ def main(
     delay_ms: Annotated[float, typer.Option(min=0, max=10_000, help="One-way delay, milliseconds.")] = 0.0,
     port: Annotated[int, typer.Option(min=0, max=65535, help="Port to listen on; 0 takes a free one.")] = 0,
     record: Annotated[Path | None, typer.Option(help="File for a record of every piece, as JSON.")] = None,
+    refuse_upgrades: Annotated[bool, typer.Option("--refuse-upgrades", help="Let no WebSocket through.")] = False,
+    buffer: Annotated[bool, typer.Option("--buffer", help="Let no upgrade through, and no response in parts.")] = False,
 ) -> None:
     """Pass TCP connections on, with a delay."""
+    delay_s, recording = delay_ms / 1000, record is not None
     with socket.create_server((LOOPBACK, port)) as listener, asyncio.Runner(loop_factory=auto_loop_factory()) as runner:
-        runner.run(_run(Relay(lambda: to, listener, delay_ms / 1000, record is not None), record))
+        if refuse_upgrades or buffer:
+            relay: Relay = ProxyRelay(lambda: to, listener, delay_s, recording, buffer)
+        else:
+            relay = Relay(lambda: to, listener, delay_s, recording)
+        runner.run(_run(relay, record))
 
 
 if __name__ == "__main__":

@@ -54,13 +54,13 @@ class Timetable:
 
 
 class End(asyncio.Protocol):
-    """One connection of a link: to the client, or to the server. on_data: is given what it receives."""
+    """One connection of a link: to the client, or to the server. on_data: returns what it passes on of a piece."""
 
     transport: asyncio.Transport | None = None
     outgoing: "Pipe"  # what this end receives, on its way to the other
     incoming: "Pipe"  # what the other end has received
 
-    def __init__(self, on_data: Callable[[bytes], None]) -> None:
+    def __init__(self, on_data: Callable[[bytes], bytes]) -> None:
         self._on_data = on_data
         self._eof_received = self._eof_sent = False
 
@@ -92,7 +92,7 @@ class End(asyncio.Protocol):
         self.incoming.open()
 
     def data_received(self, data: bytes) -> None:
-        self._on_data(data)
+        data = self._on_data(data)
         self.outgoing.schedule(partial(End.write, data=data), len(data))
 
     def eof_received(self) -> bool:

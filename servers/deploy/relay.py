@@ -91,8 +91,8 @@ class Relay:
     def _accept(self) -> End:
         """Make both ends of a new link. Over a real one each side could first send a transit later than the other."""
         number = next(self._connections)
-        client = End(partial(self._count, number, up=True))
-        server = End(partial(self._count, number, up=False))
+        client = End(partial(self.passed_on, number, up=True))
+        server = End(partial(self.passed_on, number, up=False))
         self._ends |= {client, server}
         answered_s = perf_counter() + 2 * self.delay_s
         Pipe(client, server, self._timetable, lambda: self.delay_s, open_s=answered_s)
@@ -115,8 +115,10 @@ class Relay:
             if client.is_gone:  # cut meanwhile
                 server.reset()
 
-    def _count(self, connection: int, data: bytes, *, up: bool) -> None:
+    def passed_on(self, connection: int, data: bytes, *, up: bool) -> bytes:
+        """Count and record a piece; return what is passed on of it."""
         self.carried["up_bytes" if up else "down_bytes"] += len(data)
         if self._recording:
             piece = {"connection": connection, "up": up, "at_s": perf_counter(), "data": data.decode("latin-1")}
             self.pieces.append(piece)
+        return data

@@ -5,10 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from loadtests.experiments.capture import command
+from loadtests.experiments.capture import command, pusher_js
 from loadtests.harness.distance import Link
 from loadtests.plan.workload import Workload
-from notebooks.analysis.wire.captures import captures, pusher_js, wire_messages
+from notebooks.analysis.wire import fallbacks
+from notebooks.analysis.wire.captures import captures, wire_messages
 from notebooks.analysis.wire.labels import label
 from results.schema import CAPTURES_FILE
 from servers.transports import find
@@ -25,6 +26,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(command, "TRANSPORTS", (find("pusher_adapter"), find("short_polling")))
         patched.setattr(command, "CONVERSATION", LOAD)
+        patched.setattr(pusher_js, "PAIRS", 1)
         assert command.capture(folder) == 0
     return folder
 
@@ -48,10 +50,18 @@ def test_a_capture_can_be_parsed_and_nothing_is_left_over(folder: Path) -> None:
     assert 0 < 2 * len(published) == len(pushed)
 
 
-def test_the_vendors_own_client_is_recorded_from_its_handshake_to_one_event(folder: Path) -> None:
-    messages = wire_messages(pusher_js(folder / CAPTURES_FILE))
-    assert [each.kind for each in messages][:2] == ["handshake", "handshake"]
-    events = [json.loads(each.content)["event"] for each in messages if each.kind == "frame" and each.head == "text"]
-    subscribing = ["pusher:connection_established", "pusher:subscribe", "pusher_internal:subscription_succeeded"]
-    assert events == [*subscribing, "message"]
-    assert b"client=js" in messages[0].parts[0].data
+def test_the_vendors_own_client_falls_back_as_far_as_the_network_makes_it_and_every_byte_is_recorded(
+    folder: Path,
+) -> None:
+    found = fallbacks.pusher_js(folder / CAPTURES_FILE)
+    assert [client.transport for client in found.values()] == ["ws", "xhr_streaming", "xhr_polling"]
+    for client in found.values():
+        messages = wire_messages(client.capture)
+        streams = [*client.capture.up.values(), *client.capture.down.values()]
+        assert sum(each.size for each in messages) == sum(len(stream.data) for stream in streams)
+        assert b"Upgrade: websocket" in messages[0].parts[1].data, "it tries a WebSocket first"
+        published = [each.kind for each in messages if fallbacks.PUBLISHED in each.content]
+        assert published == 2 * ["frame" if client.transport == "ws" else "chunk"]
+        assert all(latency_ms >= client.one_way_delay_ms for pair in client.latencies_ms for latency_ms in pair)
+    polling = found["behind a buffering proxy"]
+    assert polling.latencies_ms[0][1] >= 3 * polling.one_way_delay_ms, "its next request must get there first"

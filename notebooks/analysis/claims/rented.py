@@ -12,7 +12,7 @@ from notebooks.analysis import wording
 from notebooks.analysis.claims.claim import INSTANT_MS, Evidence, Observed, format_time
 from notebooks.analysis.intervals import interval
 from notebooks.analysis.serverless import Hosted, Outcome
-from notebooks.analysis.wire.captures import pusher_js, wire_messages
+from notebooks.analysis.wire.fallbacks import pusher_js
 from notebooks.analysis.wire.labels import MESSAGE, PUBLISHING, label, one_message
 from results import theory
 from results.schema import CAPTURES_FILE
@@ -135,11 +135,11 @@ def needs_persistence(evidence: Evidence) -> Observed:
 
 
 def is_websockets(evidence: Evidence) -> Observed:
-    messages = wire_messages(pusher_js(evidence.folder / CAPTURES_FILE))
-    upgrades = sum(each.kind == "handshake" and not each.up for each in messages)
-    frames, requests = (sum(each.kind == kind for each in messages) for kind in ("frame", "request"))
-    figure = f"pusher-js: {upgrades} answer of 101, then {frames} frames and {requests} requests"
-    return Observed(upgrades > 0 and frames > 0 and requests == 0, figure)
+    found = pusher_js(evidence.folder / CAPTURES_FILE)
+    chosen = [f"{each.transport} {network} ({each.subscribed_s:.1f} s)" for network, each in found.items()]
+    transports = [each.transport for each in found.values()]
+    figure = f"pusher-js chooses {', '.join(chosen)}"
+    return Observed(set(transports) != {"ws"} if transports[0] == "ws" else None, figure)
 
 
 def _count(evidence: Evidence, kind: str, link: str) -> int:

@@ -67,15 +67,11 @@ class Capture:
 
 def captures(path: Path = REFERENCE) -> dict[str, Capture]:
     """Read the captures of all transports, by slug; raise BrokenRun when there are none."""
-    return {slug: _capture(slug, pieces) for slug, pieces in read(path)["transports"].items()}
+    return {slug: from_pieces(slug, pieces) for slug, pieces in read(path)["transports"].items()}
 
 
-def pusher_js(path: Path = REFERENCE) -> Capture:
-    """Read what the vendor's own client exchanged with the stand-in; raise BrokenRun when it was not recorded."""
-    return _capture("pusher_js", read(path)["pusher_js"])
-
-
-def _capture(slug: str, pieces: list[dict[str, Any]]) -> Capture:
+def from_pieces(slug: str, pieces: list[dict[str, Any]]) -> Capture:
+    """Return the capture that consists of these pieces, each in its direction of its connection."""
     streams: dict[bool, defaultdict[CapturedConnection, Stream]] = {up: defaultdict(Stream) for up in (True, False)}
     for piece in pieces:
         connection = CapturedConnection(piece["link"], piece["connection"])

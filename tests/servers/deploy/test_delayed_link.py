@@ -10,7 +10,7 @@ DEADLINE_S = 10.0
 
 async def test_a_sender_is_not_read_from_while_too_much_is_on_its_way() -> None:
     timetable, resumed = Timetable(asyncio.get_running_loop()), asyncio.Event()
-    source, sink = End(lambda _: None), End(lambda _: None)
+    source, sink = End(bytes), End(bytes)
     for one, other in ((source, sink), (sink, source)):
         Pipe(one, other, timetable, lambda: 0.01, open_s=0.0)
     reading, writing = (Mock(spec=asyncio.Transport, is_closing=lambda: False) for _ in range(2))

@@ -1,0 +1,67 @@
+"""The vendor's own client, pusher-js, on networks that let more or less through: what it chose, and what that cost."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import median
+
+from notebooks.analysis import wording
+from notebooks.analysis.records import read
+from notebooks.analysis.wire.captures import REFERENCE, Capture, from_pieces, wire_messages
+
+PUBLISHED = b"at_ms"  # in every event that was published, and nowhere else
+
+
+@dataclass(frozen=True, slots=True)
+class PusherJs:
+    """One client. transport: by the client's own name for it. subscribed_s: since it began to connect.
+
+    latencies_ms: of the messages of each pair, which were published one right after the other.
+    """
+
+    transport: str
+    subscribed_s: float
+    one_way_delay_ms: float
+    latencies_ms: tuple[tuple[float, float], ...]
+    capture: Capture
+
+    def median_ms(self, place: int) -> float:
+        """Return the median latency of the first messages of all pairs (0), or of the second ones (1)."""
+        return median(pair[place] for pair in self.latencies_ms)
+
+    def per_message(self) -> tuple[float, float]:
+        """Return how many requests, and bytes both ways, there were for each message from the first one on."""
+        messages, count = wire_messages(self.capture), sum(map(len, self.latencies_ms))
+        first = next(place for place, each in enumerate(messages) if PUBLISHED in each.content)
+        since = messages[first:]
+        return sum(each.kind == "request" for each in since) / count, sum(each.size for each in since) / count
+
+
+def pusher_js(path: Path = REFERENCE) -> dict[str, PusherJs]:
+    """Read what was recorded, by the name of the network; raise BrokenRun when it was not."""
+    return {
+        network: PusherJs(
+            found["transport"],
+            found["subscribed_s"],
+            found["one_way_delay_ms"],
+            tuple((first, second) for first, second in found["latencies_ms"]),
+            from_pieces(network, found["pieces"]),
+        )
+        for network, found in read(path)["pusher_js"].items()
+    }
+
+
+def table(clients: Mapping[str, PusherJs]) -> wording.Prose:
+    """Return a row for each network."""
+    rows = {}
+    for network, client in clients.items():
+        requests, size = client.per_message()
+        rows[network] = {
+            "the client chose": client.transport,
+            "subscribed after": wording.duration(1000 * client.subscribed_s),
+            "a message, median": wording.duration(client.median_ms(0)),
+            "one right after it": wording.duration(client.median_ms(1)),
+            "requests a message": wording.amount(requests),
+            "bytes a message": wording.amount(size),
+        }
+    return wording.table(rows)
