@@ -8,6 +8,7 @@ wait is dropped, and catches up from its own cursor.
 import asyncio
 import time
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 
 from servers.core.settings import Settings
@@ -88,6 +89,8 @@ class RoomFeed:
         self._flush_is_due = False
         self._followers: dict[Push, asyncio.Future[None]] = {}
         self._waiters = Waiters()
+        self._has_gap = asyncio.Event()
+        self._has_gap.set()  # what was committed since `head` was read
         self._used_s = time.monotonic()
         self._start_over(head)
 
@@ -106,9 +109,12 @@ class RoomFeed:
         return self._tail_bytes + self._pages_bytes
 
     def offer(self, event: Event) -> None:
-        """Add an event that this process has committed, if it is the next one; otherwise `pump` will find it."""
-        if event.seq == self._base + len(self._tail) + 1:
+        """Add an event that this process has committed, if it is the next one; otherwise a pump will find it."""
+        following = self._base + len(self._tail) + 1
+        if event.seq == following:
             self._extend([event])
+        elif event.seq > following:
+            self._has_gap.set()
 
     def page(self, after: Cursor) -> EncodedPage | None:
         """Return the events after the cursor; None if it lies further back than the tail, or in another epoch."""
@@ -152,14 +158,29 @@ class RoomFeed:
         """End all waiting: the server is stopping."""
         self._waiters.wake()
 
-    async def pump(self) -> None:
-        """Read the next events of other processes from the store, and wait for them, PUMP_WAIT_S at most. Repeat it.
+    async def pump(self, wait_s: float = PUMP_WAIT_S) -> bool:
+        """Read the next events of other processes from the store, and wait for them; return whether there were any.
 
-        If the head moved meanwhile, `offer` has moved it. If the store has more, the next `wait` returns at once.
+        Repeat it. If the head moved meanwhile, `offer` has moved it. If the store has more, the next `wait` returns at
+        once.
         """
         head = self.head
-        if await self._store.wait(self._room, head, PUMP_WAIT_S) and self.head == head:
+        is_behind = await self._store.wait(self._room, head, wait_s)
+        if is_behind and self.head == head:
             self._add_page(await self._store.read(self._room, head, READ_MAX))
+        return is_behind
+
+    async def fill_gaps(self) -> None:
+        """Pump only when an event is missing, where all are offered: it may be older than the feed. Repeat it."""
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self._has_gap.wait(), PUMP_WAIT_S)
+        self._has_gap.clear()
+        try:
+            while await self.pump(0.0):
+                pass
+        except BaseException:
+            self._has_gap.set()
+            raise
 
     def _is_beyond(self, after: Cursor) -> bool:
         return after.epoch != self.epoch or self._base + len(self._tail) > after.seq

@@ -86,7 +86,7 @@ class RoomFeeds:
         self._note(feed)
 
     async def _pump(self, room: str, feed: RoomFeed) -> None:
-        await (asyncio.sleep(room_feed.PUMP_WAIT_S) if self._gets_all else feed.pump())
+        await (feed.fill_gaps() if self._gets_all else feed.pump())
         if feed.unused_s > room_feed.PUMP_WAIT_S:
             self._forget(room, feed)
             raise asyncio.CancelledError  # which ends the retrying

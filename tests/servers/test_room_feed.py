@@ -2,6 +2,8 @@
 
 import asyncio
 
+import pytest
+
 from servers.core.room_feed import EncodedPage, RoomFeed, encode_page
 from servers.core.room_feeds import RoomFeeds
 from servers.core.settings import Settings
@@ -128,6 +130,25 @@ async def test_the_pump_finds_what_was_never_offered_or_out_of_turn(store: Store
     assert await asyncio.wait_for(tail.wait(Cursor(store.epoch, 0), DEADLINE_S), DEADLINE_S)
     assert tail.head == Cursor(store.epoch, appended.seq)
     pump.cancel()
+
+
+async def test_what_is_committed_while_a_feed_opens_is_found(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    draft, head = Draft(Kind.MESSAGE, "ada", "Ada", "hello", 1_000), store.head
+
+    async def head_and_append(room: str) -> Cursor:
+        before = await head(room)
+        await store.append(room, draft)
+        return before
+
+    feeds = RoomFeeds(store, Settings(), lambda event: None)
+    monkeypatch.setattr(store, "head", head_and_append)
+    opened = await feeds.open("room")
+    monkeypatch.undo()
+    await store.append("room", draft)
+    async with asyncio.timeout(DEADLINE_S):
+        while opened.head.seq < 2:
+            await opened.wait(opened.head, DEADLINE_S)
+    await feeds.close()
 
 
 async def test_who_is_behind_is_not_made_to_wait(store: Store) -> None:
