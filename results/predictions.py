@@ -16,7 +16,8 @@ class Prediction:
     """A load as one client sees it, and what follows from it.
 
     events_per_s: of all kinds; deliveries_per_s: of those that are counted. commands: how many are sent per delivery.
-    round_trip_s: the median time from sending to the acknowledgement.
+    round_trip_s: the median time from sending to the acknowledgement. silence_s: after how much silence a client of a
+    push service reads; 0 if it sends heartbeats.
     """
 
     transport: Transport
@@ -27,19 +28,26 @@ class Prediction:
     interval_s: float
     hold_s: float
     lease_s: float
+    silence_s: float = 0.0
 
     @property
     def requests_per_delivery(self) -> float:
         """The HTTP requests per delivery: reads, heartbeats, and commands unless they are frames."""
         commands = 0.0 if self.transport.commands is Commands.FRAMES else self.commands
-        beats_per_s = theory.heartbeat_requests_per_s(self.lease_s) if self.transport.needs_push_service else 0.0
-        return commands + (self._reads_per_s + beats_per_s) / self.deliveries_per_s
+        return commands + (self._reads_per_s + self._checks_per_s) / self.deliveries_per_s
 
     @property
     def empty_share(self) -> float | None:
         """The share of reads with no event since the last one or, if held, during the hold; None if nobody asks."""
         waits_s = {Reads.POLL: self.interval_s, Reads.HELD: self.hold_s}.get(self.transport.reads)
         return None if waits_s is None else theory.empty_share(self.events_per_s, waits_s + self.round_trip_s)
+
+    @property
+    def _checks_per_s(self) -> float:
+        """How often one client of a push service makes sure that it lacks nothing."""
+        if self.silence_s:
+            return theory.silence_reads_per_s(self.events_per_s, self.silence_s)
+        return theory.heartbeat_requests_per_s(self.lease_s) if self.transport.needs_push_service else 0.0
 
     @property
     def _reads_per_s(self) -> float:

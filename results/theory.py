@@ -69,6 +69,14 @@ def heartbeat_requests_per_s(lease_s: float) -> float:
     return 3 / lease_s
 
 
+def silence_reads_per_s(rate_per_s: float, silence_s: float) -> float:
+    """Return the reads of one client that reads after so much silence, and again if it lasts.
+
+    It is lambda / (exp(lambda T) - 1): the silences before the next event are geometric. Without events it is 1/T.
+    """
+    return rate_per_s / expm1(min(rate_per_s * silence_s, 700.0)) if rate_per_s else 1 / silence_s
+
+
 def poll_wait_s(interval_s: float, transit_s: float) -> float:
     """Return the longest wait for a poll, T + 2 d: the pause, and the transits of a response and the next request."""
     return interval_s + 2 * transit_s

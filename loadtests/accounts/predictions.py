@@ -13,7 +13,7 @@ from statistics import median
 
 from loadtests.accounts.cell import Cell
 from loadtests.accounts.verdict import VOID_S
-from loadtests.plan.workload import HOLD_S, LEASE_S
+from loadtests.plan.workload import HOLD_S, LEASE_S, SILENCE_S
 from results.predictions import Prediction, latency_s
 
 BUDGET_S = 0.5  # how far beyond what the transport's waiting explains a p95 may lie
@@ -33,6 +33,7 @@ def predict(cell: Cell) -> Prediction:
         interval_s=workload.poll_interval_s,
         hold_s=HOLD_S,
         lease_s=LEASE_S,
+        silence_s=SILENCE_S if workload.webhooks else 0.0,
     )
 
 

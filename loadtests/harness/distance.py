@@ -7,7 +7,7 @@ third), or a recorder. It runs on the load generator's core, so that the servers
 """
 
 import secrets
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from enum import StrEnum
@@ -68,7 +68,8 @@ def serving_at_distance(
             return str(relay.next_line(READY_S, on_tick)["address"])
 
         links = {link: partial(relayed, link) for link, delay_s in delays_s.items() if delay_s}
-        with serving_over(links, transport, cores, folder, on_tick, store) as served:
+        options = ["--presence", "webhook"] if workload.webhooks else []
+        with serving_over(links, transport, cores, folder, on_tick, store, options) as served:
             yield served
 
 
@@ -80,6 +81,7 @@ def serving_over(
     folder: Path,
     on_tick: OnTick | None,
     store: StoreChoice = DEFAULT_STORE,
+    options: Sequence[str] = (),
 ) -> Iterator[tuple[RestartableServers, ClientAddresses]]:
     """Run the servers of a transport, and have clients and API use these links to them; raises NotMeasured."""
 
@@ -93,7 +95,7 @@ def serving_over(
             apart = push_service_apart(cores.servers, folder, on_tick, partial(over, Link.PUBLISHING))
             service, environment = stack.enter_context(apart)
         ready_store = stack.enter_context(provisioned(store, cores.servers, folder, on_tick))
-        ours = RestartableServers(transport.slug, cores.servers, folder, on_tick, ready_store, environment)
+        ours = RestartableServers(transport.slug, cores.servers, folder, on_tick, ready_store, environment, options)
         servers = stack.enter_context(ours)
         if service:
             pids = {**servers.server.pids, "push_service": service["pid"]}

@@ -64,7 +64,7 @@ class FixedServer:
 class RestartableServers:
     """The servers of one measurement, as a context manager; `server` is the one that runs now.
 
-    They are restarted over the same store. environment: see `serving`.
+    They are restarted over the same store. environment, options: see `serving`.
     """
 
     slug: str
@@ -73,6 +73,7 @@ class RestartableServers:
     on_tick: OnTick | None
     store: ProvisionedStore
     environment: Mapping[str, str]
+    options: Sequence[str]
     server: Server = field(init=False)
     _starts: int = field(default=0, init=False)
     _running: ExitStack = field(default_factory=ExitStack, init=False)
@@ -96,7 +97,8 @@ class RestartableServers:
         self._starts += 1
         store, log = self.store, self.folder / f"server of {self.slug}, start {self._starts}.log"
         environment = {**store.environment, **self.environment}
-        starting = serving(self.slug, self.core, log, self.on_tick, port, store.url, store.workers, environment)
+        more = store.url, store.workers, environment, self.options
+        starting = serving(self.slug, self.core, log, self.on_tick, port, *more)
         server = self._running.enter_context(starting)
         settings = {**server.settings, "engine": store.engine} if store.engine else server.settings
         return replace(server, pids={**server.pids, **store.pids}, settings=settings)

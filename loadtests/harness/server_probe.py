@@ -5,7 +5,7 @@ reading holds the totals so far, by the names of `results.schema`; the window's 
 readings. What a server does not count is nan, never a guess.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from math import nan
@@ -66,15 +66,17 @@ def serving(
     store: str = "",
     workers: int = 1,
     environment: Mapping[str, str] | None = None,
+    options: Sequence[str] = (),
 ) -> Iterator[Server]:
     """Run the server of a transport, and its push service, on one core; raises NotMeasured.
 
     port: 0 for a free one. store: its URL; empty for a log that is deleted with the server. workers: how many processes
-    share it. environment: added to ours; PUSHER_* variables in it name a push service that runs already.
+    share it. environment: added to ours; PUSHER_* variables in it name a push service that runs already. options:
+    further ones of its command.
     """
     durations = ["--hold", str(HOLD_S), "--lease", str(LEASE_S)]
     shared = ["--store", store, "--workers", str(workers)]
-    command = python_module("servers", slug, "--port", str(port), *shared, "--attached", *durations)
+    command = python_module("servers", slug, "--port", str(port), *shared, "--attached", *durations, *options)
     with running(command, core, log, environment) as child:
         ready = child.next_line(READY_S, on_tick)
         yield Server(ready["address"], ready.get("push_service", ""), ready["pids"], ready["settings"])

@@ -17,6 +17,7 @@ START_STOP_S = 4.0  # what starting and stopping takes, about
 DRAIN_S = 5.0
 HOLD_S = 25.0  # for how long the servers hold a long poll, at most
 LEASE_S = 30.0  # for how long a heartbeat keeps somebody online
+SILENCE_S = 4 * LEASE_S  # after which users read who send no heartbeats
 
 OPTIONS: Mapping[str, Mapping[str, Any]] = tomllib.loads(Path(__file__).with_name("options.toml").read_text("utf-8"))
 """The fields of a workload that are command-line options, too: the label, the meaning and the least value of each."""
@@ -28,7 +29,8 @@ class Workload:
 
     point: its name among the loads of its scenario; empty if it is the only one. one_way_delay_s: what
     each direction of the clients' links is delayed by; push_link_delay_s: the same for the link from the API to the
-    push service. joins_per_s: how many users arrive per second, before the barrier.
+    push service. webhooks: 1 if that service says who is there, 0 if users send heartbeats. joins_per_s: how many users
+    arrive per second, before the barrier.
 
     The senders warm up for one poll interval before the window opens: until every poller has polled once while
     messages flow, more responses are empty than later.
@@ -51,6 +53,7 @@ class Workload:
     seed: int = 1
     one_way_delay_s: float = 0.0
     push_link_delay_s: float = 0.0
+    webhooks: int = 0
     joins_per_s: float = USERS_PER_S
 
     @property

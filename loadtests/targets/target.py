@@ -75,7 +75,8 @@ class OurServers:
     def probe(self, transport: Transport, server: Server, generator_pid: int) -> Probe:
         """Return the object that reads its counters."""
         uses_rented_service = transport.needs_push_service and not server.push_service
-        return Probe(server, generator_pid, ServerCounters, counts_all_bytes=not uses_rented_service)
+        takes_webhooks = server.settings.get("presence") == "webhook"  # whose bytes count as if clients had sent them
+        return Probe(server, generator_pid, ServerCounters, not (uses_rented_service or takes_webhooks))
 
 
 Target = OurServers | OtherServer
@@ -111,11 +112,11 @@ class DeployedServers(OurServers):
         return [find(self.deployment.transport)]
 
     def check(self, load: Workload) -> None:
-        """Raise ValueError if a load restarts or moves servers."""
-        if load.restart_at_s or load.one_way_delay_s or load.push_link_delay_s:
+        """Raise ValueError if a load restarts, moves or sets servers."""
+        if load.restart_at_s or load.one_way_delay_s or load.push_link_delay_s or load.webhooks:
             raise ValueError(
-                f"--deployment {self.name}: a deployment is measured as it stands, and this load restarts or "
-                "moves its servers; name another --scenario, or see `make outages`"
+                f"--deployment {self.name}: a deployment is measured as it stands, and this load restarts, "
+                "moves or sets its servers; name another --scenario, or see `make outages`"
             )
 
     @contextmanager

@@ -121,12 +121,15 @@ class Chat:
         receipts = {member.user: up_to for member, up_to in members.items() if up_to}
         return Snapshot(head.epoch, head.seq, self.settings.lease_s, tuple(members), receipts, self._newest(messages))
 
-    async def renew_lease(self, identity: Identity, room: str, connection: str, recent_s: float | None = None) -> None:
+    async def renew_lease(
+        self, identity: Identity, room: str, connection: str, recent_s: float | None = None, holder: str = ""
+    ) -> None:
         """Renew the connection's lease. Raises NotJoined. Does nothing if it was renewed within `recent_s`.
 
-        On demand, this also sweeps all leases if that is due, since nothing runs between requests.
+        On demand, this also sweeps all leases if that is due, since nothing runs between requests. holder: the socket
+        that a push service has opened for it.
         """
-        if event := await self._presence.renew(self._connection(identity, room, connection), recent_s=recent_s):
+        if event := await self._presence.renew(self._connection(identity, room, connection), holder, recent_s):
             await self._after_commit(event)
         if self.settings.on_demand:
             await self._sweep_if_due()
@@ -162,9 +165,9 @@ class Chat:
             if held is not None and not held.ended:
                 await self.disconnect(identity, room, connection)
 
-    async def leave(self, identity: Identity, room: str, connection: str) -> Event | None:
-        """End one connection's lease now; return the "offline" event, if it was the user's last."""
-        event = await self._presence.release(self._connection(identity, room, connection))
+    async def leave(self, identity: Identity, room: str, connection: str, holder: str = "") -> Event | None:
+        """End one connection's lease now, unless another holds it; return the "offline" event, if it was the last."""
+        event = await self._presence.release(self._connection(identity, room, connection), holder)
         await self._after_commit(event)
         return event
 

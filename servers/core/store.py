@@ -37,7 +37,8 @@ def is_embedded(url: str) -> bool:
 class Lease(Struct, frozen=True):
     """A lease of one connection of a user: they are online until expires_at_ms. Times on the store's clock.
 
-    holder: the process that has just opened, or closed, a stream or socket of the connection; empty for a poll.
+    holder: the process that has just opened, or closed, a stream or socket of the connection, or its socket at a push
+    service; empty for a poll.
     """
 
     room: str

@@ -27,6 +27,7 @@ UPDATE meta SET value = CASE key WHEN 'epoch' THEN 'old' WHEN 'schema' THEN '' E
 POSTGRES = f"SET search_path = chat; {OLDER} INSERT INTO rooms VALUES ('room', 2);"
 SQLITE = (
     f"{OLDER} DROP INDEX members_online; DROP INDEX users_online; DROP INDEX members_seen; DROP INDEX names_expire;"
+    "ALTER TABLE connections DROP COLUMN holder;"
 )
 ROWS = """
 INSERT INTO events VALUES ('room', 1, 'message', 'ada', 'Ada', 'hello', 1000, 'first', NULL);

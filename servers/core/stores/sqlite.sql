@@ -1,5 +1,6 @@
 -- Every statement on the embedded store, each below its name; `schema` and `upgrade` are scripts.
--- `upgrade` is for a file of an earlier version, in which receipts were not folded, and had client_ids too.
+-- `upgrade` is for a file of an earlier version, in which receipts were not folded, and had client_ids too;
+-- `upgrade_connections` for one in which any process might release a lease.
 
 -- name: schema
 CREATE TABLE IF NOT EXISTS meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
@@ -20,7 +21,7 @@ CREATE INDEX IF NOT EXISTS users_online ON members (user) WHERE online = 1;
 CREATE INDEX IF NOT EXISTS members_seen ON members (room, online, last_seen_ms);
 CREATE TABLE IF NOT EXISTS connections (
     room TEXT NOT NULL, user TEXT NOT NULL, connection TEXT NOT NULL, seen_ms INTEGER NOT NULL,
-    expires_at_ms INTEGER NOT NULL, PRIMARY KEY (room, user, connection)
+    expires_at_ms INTEGER NOT NULL, holder TEXT NOT NULL DEFAULT '', PRIMARY KEY (room, user, connection)
 ) WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS connections_expire ON connections (expires_at_ms);
 CREATE TABLE IF NOT EXISTS names (name TEXT PRIMARY KEY, user TEXT NOT NULL, until_ms INTEGER NOT NULL) WITHOUT ROWID;
@@ -34,6 +35,9 @@ UPDATE members SET read_up_to = up_to FROM (
     GROUP BY room, sender) WHERE room = its_room AND user = sender;
 DROP INDEX once;
 COMMIT;
+
+-- name: upgrade_connections
+ALTER TABLE connections ADD COLUMN holder TEXT NOT NULL DEFAULT '';
 
 -- name: insert
 INSERT INTO events (room, seq, kind, sender, name, body, at_ms, client_id, expires_at_ms)
@@ -89,9 +93,10 @@ DELETE FROM names WHERE name = :name AND user = :user
 AND NOT EXISTS (SELECT 1 FROM members WHERE user = :user AND online = 1)
 
 -- name: touch
-INSERT INTO connections (room, user, connection, seen_ms, expires_at_ms)
-VALUES (:room, :user, :connection, :seen_ms, :expires_at_ms)
-ON CONFLICT DO UPDATE SET seen_ms = :seen_ms, expires_at_ms = :expires_at_ms
+INSERT INTO connections (room, user, connection, seen_ms, expires_at_ms, holder)
+VALUES (:room, :user, :connection, :seen_ms, :expires_at_ms, :holder)
+ON CONFLICT DO UPDATE SET seen_ms = :seen_ms, expires_at_ms = :expires_at_ms,
+    holder = CASE :holder WHEN '' THEN holder ELSE :holder END
 
 -- name: come_online
 INSERT INTO members (room, user, name, online, last_seen_ms) VALUES (:room, :user, :name, 1, :seen_ms)
@@ -134,6 +139,7 @@ SELECT 1 FROM connections WHERE room = :room AND user = :user AND connection = :
 
 -- name: delete_connection
 DELETE FROM connections WHERE room = :room AND user = :user AND connection = :connection
+    AND (:holder = '' OR holder IN ('', :holder))
 
 -- name: delete_connections
 DELETE FROM connections WHERE expires_at_ms < ?

@@ -29,9 +29,11 @@ def connect(path: Path) -> sqlite3.Connection:
 
 def prepare(database: sqlite3.Connection) -> None:
     """Create the tables, or upgrade those of an earlier version."""
-    columns = {column for _, column, *_ in database.execute("PRAGMA table_info(members)")}
-    if columns and "read_up_to" not in columns:
-        database.executescript(SQL["upgrade"])
+    added = {"upgrade": ("members", "read_up_to"), "upgrade_connections": ("connections", "holder")}
+    for script, (table, column) in added.items():
+        columns = {name for _, name, *_ in database.execute(f"PRAGMA table_info({table})")}
+        if columns and column not in columns:
+            database.executescript(SQL[script])
     database.executescript(SQL["schema"])
 
 
@@ -119,7 +121,7 @@ def touch(database: sqlite3.Connection, events: list[Event], lease: Lease, limit
 
 
 def release(database: sqlite3.Connection, events: list[Event], lease: Lease) -> Event | None:
-    """Delete a connection; the user may go offline. A goodbye frees the name."""
+    """Delete a connection, unless another holds it; the user may go offline. A goodbye frees the name."""
     database.execute(SQL["delete_connection"], asdict(lease))
     event = _go_offline(database, events, lease.room, lease.user, lease.seen_ms, lease.seen_ms)
     if not lease.holder:
