@@ -20,7 +20,9 @@ from results.costs.metering import (
     functions,
     in_functions,
     own_server,
+    presence_messages,
     pusher_messages,
+    without_heartbeats,
 )
 from results.costs.plans import Bill, Prices, Usage
 from results.costs.rates import Rates, rates
@@ -34,16 +36,21 @@ STEP = 1.02
 
 
 def pusher_and_serverless(
-    measured: Measured, activity: Activity, assumed: Mapping[str, float], host: str
+    measured: Measured, activity: Activity, assumed: Mapping[str, float], host: str, webhooks: bool = False
 ) -> UsageByService:
-    """The API as functions, the connections at Pusher, the log in a database. Pusher's frames are not our egress."""
+    """The API as functions, the connections at Pusher, the log in a database. Pusher's frames are not our egress.
+
+    webhooks: whether they say who is there, in place of heartbeats.
+    """
     api, (events, _, user_s) = measured[ADAPTER], activity.month
+    api = without_heartbeats(api, activity) if webhooks else api
     egress = api.down_bytes.of((events, 0.0, user_s)) + api.publish_bytes.of(activity.month)
     published, _, _ = activity.within(activity.online, activity.open_s / DAYS)
     return {
         host or "vercel": functions(function_seconds(api, activity, assumed), egress, assumed),
         "pusher": {
-            "messages_per_day": pusher_messages(published, activity.recipients),
+            "messages_per_day": pusher_messages(published, activity.recipients)
+            + (presence_messages(activity) if webhooks else 0.0),
             "connections": activity.online_at_peak,
         },
         "neon": {"database_cu_h": assumed["database_cu"] * activity.occupied_h},

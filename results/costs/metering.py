@@ -11,7 +11,7 @@ and cold starts.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import ceil
 
 from results import theory
@@ -22,6 +22,8 @@ from servers.transports import Reads
 
 DAYS = 30
 HOUR_S = 3600.0
+SILENCE_S, LIST_S = 120.0, 100.0
+"""Where webhooks say who is there: when a client reads, and how often the API reads the list of a room's members."""
 GB = 1e9
 
 
@@ -31,7 +33,7 @@ class Activity:
 
     room_size: recipients of an event, its sender included. events_per_hour: messages, typing notices and receipts of
     one user in an hour online. hours_per_day: how long a user is online, within the open_hours in which the chat is in
-    use. peak: the number of users online at the busiest moment, as a multiple of the mean.
+    use, and in how many visits. peak: the number of users online at the busiest moment, as a multiple of the mean.
     """
 
     users: int
@@ -40,6 +42,7 @@ class Activity:
     hours_per_day: float = 2.0
     open_hours: float = 12.0
     peak: float = 2.0
+    visits_per_day: float = 4.0
 
     def __post_init__(self) -> None:
         for is_valid, expected in (
@@ -89,9 +92,29 @@ class Activity:
 def pusher_messages(published: float, subscribers: float) -> float:
     """Return what Pusher counts: one for each publish, and one for each subscriber who receives it.
 
-    Pings and subscribing are free. Our adapter only publishes: it uses neither client events nor presence channels.
+    Pings and subscribing are free. Our adapter uses no client events.
     """
     return published * (1 + subscribers)
+
+
+def presence_messages(activity: Activity) -> float:
+    """Return what Pusher counts in a day of presence channels.
+
+    A visit is two notices to each of the others, two webhooks and a query; each room is queried every LIST_S.
+    """
+    queries = activity.online / activity.recipients * activity.open_s / DAYS / LIST_S
+    return activity.users * activity.visits_per_day * (2 * (activity.recipients - 1) + 3) + queries
+
+
+def without_heartbeats(measured: Rates, activity: Activity) -> Rates:
+    """Return the adapter's rates if webhooks say who is there, two for each visit, and clients read after silence.
+
+    CPU time and bytes stay as they were with heartbeats, so a bill is rather too high.
+    """
+    events_per_s = activity.recipients * activity.events_per_hour / HOUR_S
+    webhooks_per_s = 2 * activity.visits_per_day / (activity.hours_per_day * HOUR_S)
+    user_s = webhooks_per_s + theory.silence_reads_per_s(events_per_s, SILENCE_S)
+    return replace(measured, requests=replace(measured.requests, user_s=user_s))
 
 
 @dataclass(frozen=True, slots=True)

@@ -44,11 +44,14 @@ def test_the_wait_for_the_next_poll_is_uniform_whatever_the_rate() -> None:
         (theory.long_polling_requests_per_s(1e6, 0.1, 25.0), 1 / 0.1),
         (theory.push_latency_s(0.04, publish_s=0.01), 0.09),
         (theory.heartbeat_requests_per_s(30.0), 1 / 10),
+        (theory.silence_reads_per_s(0.0, 120.0), 1 / 120),
+        (theory.silence_reads_per_s(np.log(2) / 120, 120.0), np.log(2) / 120),
     ],
     ids=[
         "a poller sleeps after each response", "a poll takes a round trip before the next one",
         "an idle long poll is asked once per hold", "a busy long poll is asked once per round trip",
         "transit is paid twice by a push", "two heartbeats may be lost within a lease",
+        "endless silence is read once per wait", "as many reads as events if half of the pauses outlast the silence",
     ],
 )  # fmt: skip
 def test_a_formula_gives_what_reasoning_does(found: float, expected: float) -> None:

@@ -18,6 +18,7 @@ from results.costs.deployments import (
     crossings,
     last_free,
     measured_in,
+    pusher_and_serverless,
 )
 from results.costs.metering import Activity
 from results.costs.plans import Bill, BillItem, load_prices
@@ -93,6 +94,15 @@ def test_what_ends_the_free_tier_of_functions(activity: Activity, host: str, use
 
     assert (free := last_free(rented, MOST)) in users
     assert rented(free + 1).exceeded == (limit,)
+
+
+def test_webhooks_spare_functions_the_heartbeats_and_cost_messages() -> None:
+    by_heartbeats, by_webhooks = (
+        pusher_and_serverless(MEASURED, Activity(300), PRICES.assumptions, "", webhooks) for webhooks in (False, True)
+    )
+    assert 10 * by_webhooks["vercel"]["invocations"] < by_heartbeats["vercel"]["invocations"]
+    more = by_webhooks["pusher"]["messages_per_day"] - by_heartbeats["pusher"]["messages_per_day"]
+    assert more == pytest.approx(300 * 4 * (9 + 9 + 3) + 300 * 7200 / 10 / 100)
 
 
 def test_a_single_server_is_free_for_ten_times_as_many() -> None:
