@@ -1,5 +1,6 @@
 """`python -m loadtests compare` around its measurements: the files, the exit status, the table, the options."""
 
+import tomllib
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from io import StringIO
@@ -28,7 +29,8 @@ from tests.support.loadtest_run import cells_below, manifest_below, measure_by
 pytestmark = pytest.mark.xdist_group("measuring")  # these take the cores, though they measure nothing
 
 SCENARIO = Scenario("test", "Does it work?", (PAIR,))
-SLUGS = ", ".join(row.slug for row in TRANSPORTS)
+SLUGS = [row.slug for row in TRANSPORTS]
+REFUSED = tomllib.loads(Path(__file__).with_name("refused.toml").read_text(encoding="utf-8"))
 
 
 def test_two_runs_of_one_minute_have_a_folder_each(tmp_path: Path) -> None:
@@ -73,39 +75,9 @@ def test_rooms_shrink_until_a_crowd_fills_them_unless_everybody_would_be_alone(u
     assert (load.users, load.room_size) == (users, room_size)
 
 
-@pytest.mark.parametrize(
-    ("arguments", "reason"),
-    [
-        (["--users", "7", "--room-size", "4"], "--users 7 is not a multiple of --room-size 4"),
-        (["--transport", "pigeon"], f"expected one of {SLUGS}"),
-        (["--seconds", "-1"], "'--seconds': Input should be greater than or equal to 1"),
-        (["--scenario", "chaos"], "scenario: expected one of conversation, idle, busy"),
-        (["--workers", "2"], "an embedded store is one process's alone"),
-        (["--store", "mysql"], "--store mysql: expected sqlite, redis, postgresql"),
-        (["--store", "sqlite:///chat.db"], "--store sqlite:///chat.db: expected sqlite, redis, postgresql"),
-        (["--store", "redis", "--target", "nchan"], "leave them out with --target"),
-        (["--target", "morse"], "unknown target 'morse'"),
-        (["--target", "nchan", "--transport", "pusher_adapter"], "nchan has no pusher_adapter"),
-        (["--deployment", "on-the-moon"], "expected one of pusher-and-serverless, separate-websocket-server, single"),
-        (["--deployment", "single-server", "--store", "redis"], "has its own store and processes: leave out --store"),
-        (["--deployment", "single-server", "--target", "nchan"], "leave it out with --target"),
-        (["--deployment", "single-server", "--transport", "short_polling"], "single-server has no short_polling"),
-        (["--deployment", "single-server", "--scenario", "churn"], "this load restarts, moves or sets its servers"),
-        (["--deployment", "pusher-and-serverless", "--scenario", "third_transit"], "this load restarts, moves or sets"),
-        (["--deployment", "single-server", "--scenario", "presence_poll"], "asks about short_polling only; got raw"),
-        (["--generators", "3"], "--users 40 is not a multiple of --generators 3"),
-        (["--scenario", "steps", "--users", "10"], "--scenario steps sets --users by itself: leave it out"),
-        (["--scenario", "interval_sweep", "--poll", "9"], "sets --poll by itself"),
-        (["--scenario", "large_room", "--users", "20"], "sets --users by itself"),
-        (["--scenario", "churn", "--seconds", "2"], "--seconds 2: expected more than the 3 s until a restart"),
-        (["--scenario", "burst", "--seconds", "3"], "--seconds 3: expected more than the 5 s until the first bunch"),
-        (["--quick", "--scenario", "busy"], "--quick is a preview of its own: leave out --scenario and --full"),
-        (["--quick", "--full"], "--quick is a preview of its own"),
-        (["--rate", "often"], "'--rate': Input should be a valid number"),
-    ],
-)
-def test_a_bad_value_is_refused_with_a_reason(arguments: list[str], reason: str) -> None:
-    result = run(["compare", *arguments])
+@pytest.mark.parametrize(("options", "reason"), REFUSED.items())
+def test_a_bad_value_is_refused_with_a_reason(options: str, reason: str) -> None:
+    result = run(["compare", *options.split()])
     assert result.exit_code == 2
     assert reason in unwrapped(result)
 
@@ -141,8 +113,8 @@ def test_a_preview_is_marked_in_its_table_and_manifest_and_planned_for_less_than
     assert (shown.count("theory"), "Still true" in shown) == (len(TRANSPORTS), False), "of messages alone"
     report.print_cells(console, rows, PREVIEW)
     assert "PREVIEW, not a measurement" in console.export_text()
-    assert describe([PREVIEW], SLUGS.split(", "), cores.choose())["preview"]
-    assert not describe([CONVERSATION], SLUGS.split(", "), cores.choose())["preview"]
+    assert describe([PREVIEW], SLUGS, cores.choose())["preview"]
+    assert not describe([CONVERSATION], SLUGS, cores.choose())["preview"]
     assert sum(one.workload.about_s for one in PREVIEW.planned(TRANSPORTS)) < 55
 
 

@@ -8,28 +8,23 @@ import sys
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
-from copy import deepcopy
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from statistics import quantiles
 from time import perf_counter, sleep
-from types import SimpleNamespace
-from typing import Any
 
 import psutil
 import pytest
 
-from loadtests.accounts.rows import Reconnection
 from loadtests.accounts.wire_bytes import WireBytes
-from loadtests.harness import server_counters
 from loadtests.harness.cores import Cores
 from loadtests.harness.distance import ClientAddresses
 from loadtests.harness.generator import generating
 from loadtests.harness.measurement import measure
-from loadtests.harness.restarts import NO_STORM, OUTLASTED, Storm
+from loadtests.harness.restarts import OUTLASTED
 from loadtests.harness.server_counters import ServerCounters
-from loadtests.harness.server_probe import Probe, Server, serving
+from loadtests.harness.server_probe import Probe, serving
 from loadtests.plan.workload import Workload
 from loadtests.scenarios import Planned
 from loadtests.targets.target import OurServers
@@ -99,6 +94,19 @@ def test_a_distance_shows() -> None:
     assert "over all" not in cell.verdict.reason
 
 
+def stall(pid: int) -> tuple[float, float]:
+    """Stop a process for STALL_S, and return when that began and ended; waits."""
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        while psutil.Process(pid).status() != psutil.STATUS_STOPPED:
+            pass
+        began_s = perf_counter()
+        sleep(STALL_S)
+        return began_s, perf_counter()
+    finally:
+        os.kill(pid, signal.SIGCONT)
+
+
 def test_a_second_of_stall_shows_in_full_and_nothing_is_lost(tmp_path: Path) -> None:
     """Coordinated omission: a generator that waits for responses sends nothing while the server stalls.
 
@@ -113,15 +121,7 @@ def test_a_second_of_stall_shows_in_full_and_nothing_is_lost(tmp_path: Path) -> 
         window = generator.await_window()
         assert window is not None
         sleep(max(0.0, window.start_s + 1.0 - perf_counter()))
-        os.kill(server.pids["api"], signal.SIGSTOP)
-        try:
-            while psutil.Process(server.pids["api"]).status() != psutil.STATUS_STOPPED:
-                pass
-            began_s = perf_counter()
-            sleep(STALL_S)  # the stall itself
-        finally:
-            ended_s = perf_counter()
-            os.kill(server.pids["api"], signal.SIGCONT)
+        began_s, ended_s = stall(server.pids["api"])
         samples = generator.await_samples()
     assert (samples.send_failures, samples.troubles) == (0, [])
     due_s = {(row.room, row.seq): row.intended_s for row in samples.actions() if window.contains(row.intended_s)}
@@ -146,42 +146,3 @@ def test_after_a_restart_everyone_reconnected_by_one_request_and_every_message_c
     assert 0 <= restarted.number("storm_p50_s") <= restarted.number("storm_max_s")
     counted = [column.name for column in CELLS if column.dtype == "int64"]
     assert {name: type(figures[name]) for name in counted} == dict.fromkeys(counted, int)
-
-
-def test_what_both_servers_counted_is_added_up(monkeypatch: pytest.MonkeyPatch) -> None:
-    """But for the connections, which are those of the new one, and for what an idle one counts of itself."""
-    wire = {"http": {"received": 10, "sent": 30}, "websocket": {"received": 100, "sent": 100}, "connections_open": 1}
-    counted: dict[str, Any] = {
-        at: {
-            "requests": {"send": 0, "receive": 0, "upkeep": upkeep},
-            "command_frames": 5,
-            "empty_answers": 0,
-            "wire": wire,
-        }
-        for at, upkeep in (("http://old", 8), ("http://new", 3))
-    }
-    monkeypatch.setattr(server_counters, "StatsReader", lambda at: SimpleNamespace(read=lambda: deepcopy(counted[at])))
-    probe = Probe(Server("http://old", "", {"api": os.getpid()}, {}), os.getpid(), ServerCounters)
-    before = probe.read()
-    counted["http://old"]["command_frames"] += 4
-    probe.follow_restart(Server("http://new", "", {"api": os.getpid()}, {}), probe.read())
-    counted["http://new"]["command_frames"] += 1
-    spent = probe.difference(before, probe.read())
-    assert (spent["command_frames"], spent["requests_upkeep"], spent["connections"]) == (4 + 5 + 1, 3, 1)
-    assert spent["server_up_bytes"] == 110
-
-
-def test_a_storm_is_timed_from_when_the_server_was_ready() -> None:
-    returns = [Reconnection(0, 9.0, 9.9, 1), Reconnection(1, 9.0, 11.0, 2), Reconnection(2, 9.5, 13.0, 3)]
-    found = Storm(ready_s=10.0, requests_before=5.0).figures(returns, {"requests_upkeep": 8.0})
-    expected = {"returns": 3, "p50_s": 1.0, "p95_s": 2.8, "max_s": 3.0, "requests": 3.0}
-    assert found == pytest.approx({f"storm_{name}": figure for name, figure in expected.items()})
-
-
-def test_lines_that_are_back_only_after_the_servers_were_read_make_the_storm_doubtful() -> None:
-    storm = Storm(ready_s=10.0, requests_before=5.0)
-    returns = [Reconnection(0, 9.0, 11.0, 1), Reconnection(1, 9.0, 13.0, 2)]
-    assert storm.doubts(returns, read_s=13.0) == []
-    assert storm.doubts(returns, read_s=12.9) == [f"1 of 2 connections were back only after the window: {OUTLASTED}"]
-    assert NO_STORM.doubts(returns, read_s=10.0) == []
-    assert set(NO_STORM.figures([], {"requests_upkeep": 8.0}).values()) == {0}

@@ -15,7 +15,6 @@ from loadtests.experiments.hosted.accounts import METERED, Bill, Row, row_of
 from loadtests.experiments.hosted.command import HOSTS, measure_hosts, steps
 from loadtests.experiments.hosted.connection_timeline import timeline_of
 from loadtests.plan.workload import Workload
-from loadtests.reports.trials import as_json, one_line
 from loadtests.scenarios import Planned, experiment
 from loadtests.users.delivery_recorder import DeliveryRecorder
 from results.schema import HOSTED, HOSTED_FILE, TIMELINE
@@ -145,15 +144,6 @@ def test_polling_has_requests_and_no_connection_and_messages_count_from_when_the
     noted.add(Received(0, 1, recipient=0, session=0, received_s=104.0))
     in_window = ("message", 2.0, 4.0, True), ("request", 3.0, 4.0, True), ("command", 5.0, 5.5, True)
     assert timeline(noted, "short_polling") == [("opening", 0.0, 1.0, True), *in_window]
-
-
-def test_a_record_has_a_line_for_each_row_and_no_number_that_json_lacks() -> None:
-    made = {"commit": "0", "rows": [{"a": float("nan"), "b": 1}, {"a": 2.0, "b": 2}]}
-    text = as_json(made, ["rows"])
-    assert json.loads(text) == {"commit": "0", "rows": [{"a": None, "b": 1}, {"a": 2.0, "b": 2}]}
-    assert '    {"a": 2.0, "b": 2}\n' in text
-    row: dict[str, str | float] = {"name": "x", "reason": "", "latency_p50_s": 0.123456789, "lost": 0, "timeouts": 3}
-    assert one_line(row) == "x, latency_p50_s 0.12346, lost 0"
 
 
 @pytest.mark.process

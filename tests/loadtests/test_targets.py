@@ -1,9 +1,8 @@
-"""What is measured in place of one server of ours, a deployment or another server, and the record of many trials."""
+"""What is measured in place of one server of ours: a deployment as it stands, or another server."""
 
 import json
 import math
 import os
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -19,13 +18,13 @@ from loadtests.harness.cores import Cores
 from loadtests.harness.server_probe import Probe, Server
 from loadtests.plan.workload import Workload
 from loadtests.reports import report
-from loadtests.reports.trials import ATTEMPTS_MAX, WRONG, Row, Trial, keep, repeat_if_lagging
+from loadtests.reports.trials import WRONG
 from loadtests.scenarios import experiment
 from loadtests.targets.nchan import server as nchan
 from loadtests.targets.nchan.nchan_session import START, empty_page, of_headers, page_of_frame, to_message_id, to_seq
 from loadtests.targets.other_server import OtherServer
 from results import schema
-from results.schema import DEPLOYMENTS_FILE, Column
+from results.schema import DEPLOYMENTS_FILE
 from servers.core.wire import Kind, Send, encode
 from servers.deploy.deployments import DEPLOYMENTS, Deployment
 from servers.transports import TRANSPORTS
@@ -35,7 +34,6 @@ ANYWHERE = Cores(None, None)
 LOAD = "--users 8 --room-size 4 --rate 1 --seconds 2 --poll 0.5"
 SMOKE = "pusher-and-serverless"  # of the three, it has the most processes
 EACH = [pytest.param(row, id=row.name, marks=() if row.name == SMOKE else pytest.mark.drill) for row in DEPLOYMENTS]
-TABLES = {"rows": (Column("name", "str", "", ""), Column("lost", "int64", "", ""))}
 SECONDS = st.integers(1, 4_000_000_000)
 PLACES = st.integers(0, 1_000_000)
 
@@ -146,35 +144,3 @@ def test_another_server_delivers_everything_to_the_same_users(tmp_path: Path) ->
     assert cell["server_up_bytes"] == "nan"
     assert run.manifest["target"] == settings["target"] == "nchan"
     assert settings["server"].startswith("nginx")
-
-
-def kept(folder: Path, *makes: Callable[[], Row]) -> tuple[int, dict[str, object]]:
-    """Keep a trial of each; return the exit status and what was written."""
-    planned = [Trial("rows", {"name": str(number)}, make) for number, make in enumerate(makes)]
-    status = keep(planned, {"how": "tested"}, TABLES, folder / "new" / "record.json", ANYWHERE)
-    return status, json.loads((folder / "new" / "record.json").read_text())
-
-
-def fail() -> Row:
-    raise NotMeasured("the server ended")
-
-
-@pytest.mark.parametrize(
-    ("make", "lost"), [(lambda: {"lost": 0, "other": 1.0}, [0]), (fail, []), (lambda: {"lost": 1}, [1])]
-)
-def test_a_record_has_each_rows_columns_and_is_partial_after_a_failure_or_a_loss(
-    tmp_path: Path, make: Callable[[], Row], lost: list[int]
-) -> None:
-    status, made = kept(tmp_path, make, lambda: {"lost": 0})
-    assert (status, made["how"], made["partial"]) == (int(lost != [0]), "tested", lost != [0])
-    assert made["rows"] == [*({"name": "0", "lost": count} for count in lost), {"name": "1", "lost": 0}]
-
-
-@pytest.mark.parametrize(
-    ("lags_s", "counted_s", "attempts"),
-    [((0.001,), 0.001, 1), ((0.5, 0.001), 0.001, 2), ((0.5, 0.6, 0.7, 0.001), 0.7, ATTEMPTS_MAX)],
-)
-def test_a_lag_is_measured_again(lags_s: tuple[float, ...], counted_s: float, attempts: int) -> None:
-    left = iter(lags_s)
-    found = repeat_if_lagging(lambda: {"heartbeat_lag_p99_s": next(left)})
-    assert found == {"heartbeat_lag_p99_s": counted_s, "trials": attempts}

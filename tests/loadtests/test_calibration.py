@@ -1,19 +1,14 @@
-"""Calibration and benchmarks: how errors and ratios are computed and judged, and one short calibration."""
+"""Calibration: what counts as the load generator's own error, what the stub holds, and one short calibration."""
 
 import asyncio
 import json
-from functools import partial
 from pathlib import Path
 from time import perf_counter
 from unittest.mock import Mock
 
 import pytest
-from websockets.frames import Frame, Opcode
 
 from loadtests.accounts.deliveries import Delivery
-from loadtests.experiments.bench.findings import BenchFinding, Goal, compared
-from loadtests.experiments.bench.pairs import Pairs, Void
-from loadtests.experiments.bench.readers import CLOSE, PING, SWITCHING, TEXT, Message, Reader
 from loadtests.experiments.calibration import record
 from loadtests.experiments.calibration.command import SLUGS
 from loadtests.experiments.calibration.record import CalibrationRow, ErrorQuantiles, errors_ms, row_of
@@ -84,57 +79,3 @@ def test_a_calibration_puts_the_error_of_every_transport_on_record(tmp_path: Pat
         assert 0 < row["overall"]["p50_ms"] <= row["overall"]["p99_ms"]
     assert made["sentence"] in output
     assert made["machine"]["cpu"] in output
-
-
-RESPONSE = b"HTTP/1.1 200 OK\r\ndate: today\r\nContent-Length: 5\r\n\r\nhello"
-SWITCH = b"HTTP/1.1 101 Switching Protocols\r\nupgrade: websocket\r\n\r\n"
-
-
-def server_frame(body: bytes, opcode: int = TEXT) -> bytes:
-    return Frame(Opcode(opcode), body).serialize(mask=False)
-
-
-def read(stream: bytes, step: int) -> list[Message]:
-    """Return what a reader makes of a stream that comes in pieces of `step` bytes."""
-    reader = Reader()
-    return [message for at in range(0, len(stream), step) for message in reader.feed(stream[at : at + step])]
-
-
-@pytest.mark.parametrize("step", [1, 2, 3, 7, 1000, 70_001])
-def test_responses_and_frames_of_every_length_after_an_upgrade_are_read_whole_however_they_are_cut(step: int) -> None:
-    assert read(RESPONSE * 3, step) == [Message(200, b"hello")] * 3
-    bodies = [b"", b"x" * 125, b"x" * 126, b"x" * 65_535, b"x" * 65_536]
-    stream = SWITCH + b"".join(map(server_frame, bodies)) + server_frame(b"?", PING) + server_frame(b"\x03\xe8", CLOSE)
-    messages = read(stream, step)
-    assert [message.kind for message in messages] == [SWITCHING, *[TEXT] * len(bodies), PING, CLOSE]
-    assert [message.body for message in messages[1:-2]] == bodies
-
-
-def test_the_legs_of_a_pair_take_turns_in_going_first() -> None:
-    order: list[str] = []
-
-    def leg(name: str, figure: float) -> float:
-        order.append(name)
-        return figure
-
-    pairs = Pairs()
-    for _ in range(3):
-        pairs.measure(partial(leg, "ours", 3.0), partial(leg, "baseline", 2.0))
-    assert order == ["ours", "baseline", "baseline", "ours", "ours", "baseline"]
-    assert pairs.ratios == [1.5, 1.5, 1.5]
-
-
-def test_a_pair_whose_deliveries_do_not_add_up_is_void_with_a_reason() -> None:
-    def short() -> float:
-        raise Void("one is missing")
-
-    pairs = Pairs()
-    pairs.measure(short, lambda: 1.0)
-    finding = compared("fan-out", pairs, Goal(0.8, at_least=True), "")
-    assert (finding.values, finding.voids, finding.verdict) == ([], ["one is missing"], "void")
-
-
-def test_a_finding_is_judged_by_its_median() -> None:
-    assert BenchFinding("", "ratio", [0.7, 0.9, 0.8], Goal(0.8, at_least=True)).verdict == "met"
-    assert BenchFinding("", "ratio", [1.2, 1.0, 1.2], Goal(1.15)).verdict == "missed"
-    assert BenchFinding("", "KiB", [1.0]).verdict == ""

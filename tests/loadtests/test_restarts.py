@@ -1,0 +1,53 @@
+"""What a restart of the servers in the middle of a measurement does to their counts, and how its storm is timed."""
+
+import os
+from copy import deepcopy
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from loadtests.accounts.rows import Reconnection
+from loadtests.harness import server_counters
+from loadtests.harness.restarts import NO_STORM, OUTLASTED, Storm
+from loadtests.harness.server_counters import ServerCounters
+from loadtests.harness.server_probe import Probe, Server
+
+
+def test_what_both_servers_counted_is_added_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    """But for the connections, which are those of the new one, and for what an idle one counts of itself."""
+    wire = {"http": {"received": 10, "sent": 30}, "websocket": {"received": 100, "sent": 100}, "connections_open": 1}
+    counted: dict[str, Any] = {
+        at: {
+            "requests": {"send": 0, "receive": 0, "upkeep": upkeep},
+            "command_frames": 5,
+            "empty_answers": 0,
+            "wire": wire,
+        }
+        for at, upkeep in (("http://old", 8), ("http://new", 3))
+    }
+    monkeypatch.setattr(server_counters, "StatsReader", lambda at: SimpleNamespace(read=lambda: deepcopy(counted[at])))
+    probe = Probe(Server("http://old", "", {"api": os.getpid()}, {}), os.getpid(), ServerCounters)
+    before = probe.read()
+    counted["http://old"]["command_frames"] += 4
+    probe.follow_restart(Server("http://new", "", {"api": os.getpid()}, {}), probe.read())
+    counted["http://new"]["command_frames"] += 1
+    spent = probe.difference(before, probe.read())
+    assert (spent["command_frames"], spent["requests_upkeep"], spent["connections"]) == (4 + 5 + 1, 3, 1)
+    assert spent["server_up_bytes"] == 110
+
+
+def test_a_storm_is_timed_from_when_the_server_was_ready() -> None:
+    returns = [Reconnection(0, 9.0, 9.9, 1), Reconnection(1, 9.0, 11.0, 2), Reconnection(2, 9.5, 13.0, 3)]
+    found = Storm(ready_s=10.0, requests_before=5.0).figures(returns, {"requests_upkeep": 8.0})
+    expected = {"returns": 3, "p50_s": 1.0, "p95_s": 2.8, "max_s": 3.0, "requests": 3.0}
+    assert found == pytest.approx({f"storm_{name}": figure for name, figure in expected.items()})
+
+
+def test_lines_that_are_back_only_after_the_servers_were_read_make_the_storm_doubtful() -> None:
+    storm = Storm(ready_s=10.0, requests_before=5.0)
+    returns = [Reconnection(0, 9.0, 11.0, 1), Reconnection(1, 9.0, 13.0, 2)]
+    assert storm.doubts(returns, read_s=13.0) == []
+    assert storm.doubts(returns, read_s=12.9) == [f"1 of 2 connections were back only after the window: {OUTLASTED}"]
+    assert NO_STORM.doubts(returns, read_s=10.0) == []
+    assert set(NO_STORM.figures([], {"requests_upkeep": 8.0}).values()) == {0}

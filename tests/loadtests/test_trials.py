@@ -1,0 +1,55 @@
+"""Records of many trials: which rows are kept, when a trial is made again, and how a record is written."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from loadtests.harness.children import NotMeasured
+from loadtests.harness.cores import Cores
+from loadtests.reports.trials import ATTEMPTS_MAX, Row, Trial, as_json, keep, one_line, repeat_if_lagging
+from results.schema import Column
+
+TABLES = {"rows": (Column("name", "str", "", ""), Column("lost", "int64", "", ""))}
+
+
+def kept(folder: Path, *makes: Callable[[], Row]) -> tuple[int, dict[str, object]]:
+    """Keep a trial of each; return the exit status and what was written."""
+    planned = [Trial("rows", {"name": str(number)}, make) for number, make in enumerate(makes)]
+    status = keep(planned, {"how": "tested"}, TABLES, folder / "new" / "record.json", Cores(None, None))
+    return status, json.loads((folder / "new" / "record.json").read_text())
+
+
+def fail() -> Row:
+    raise NotMeasured("the server ended")
+
+
+@pytest.mark.parametrize(
+    ("make", "lost"), [(lambda: {"lost": 0, "other": 1.0}, [0]), (fail, []), (lambda: {"lost": 1}, [1])]
+)
+def test_a_record_has_each_rows_columns_and_is_partial_after_a_failure_or_a_loss(
+    tmp_path: Path, make: Callable[[], Row], lost: list[int]
+) -> None:
+    status, made = kept(tmp_path, make, lambda: {"lost": 0})
+    assert (status, made["how"], made["partial"]) == (int(lost != [0]), "tested", lost != [0])
+    assert made["rows"] == [*({"name": "0", "lost": count} for count in lost), {"name": "1", "lost": 0}]
+
+
+@pytest.mark.parametrize(
+    ("lags_s", "counted_s", "attempts"),
+    [((0.001,), 0.001, 1), ((0.5, 0.001), 0.001, 2), ((0.5, 0.6, 0.7, 0.001), 0.7, ATTEMPTS_MAX)],
+)
+def test_a_lag_is_measured_again(lags_s: tuple[float, ...], counted_s: float, attempts: int) -> None:
+    left = iter(lags_s)
+    found = repeat_if_lagging(lambda: {"heartbeat_lag_p99_s": next(left)})
+    assert found == {"heartbeat_lag_p99_s": counted_s, "trials": attempts}
+
+
+def test_a_record_has_a_line_for_each_row_and_no_number_that_json_lacks() -> None:
+    made = {"commit": "0", "rows": [{"a": float("nan"), "b": 1}, {"a": 2.0, "b": 2}]}
+    text = as_json(made, ["rows"])
+    assert json.loads(text) == {"commit": "0", "rows": [{"a": None, "b": 1}, {"a": 2.0, "b": 2}]}
+    assert '    {"a": 2.0, "b": 2}\n' in text
+    row: dict[str, str | float] = {"name": "x", "reason": "", "latency_p50_s": 0.123456789, "lost": 0, "timeouts": 3}
+    assert one_line(row) == "x, latency_p50_s 0.12346, lost 0"
