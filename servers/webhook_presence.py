@@ -3,7 +3,8 @@
 Teaches that a webhook may be repeated, late or out of order. So whoever comes is looked for on the service's list of
 members, and whoever goes takes only the lease that their own socket holds. And it may never come, for instance if the
 API was down for longer than the service repeats it: so the lists of all rooms are read at the start, and then every
-third of a lease, before leases are swept. Whoever is there but has no lease is ended there, and joins again.
+third of a lease, before leases are swept. Whoever is there without a lease is ended there, and joins again; so is whose
+token has expired, and cannot.
 
 What crosses the wire: `POST /pusher/webhook` with X-Pusher-Key and X-Pusher-Signature, and the API's own queries of
 `/channels` and `/channels/{name}/users`. A member is one socket of a connection, so two windows of a user come and go
@@ -13,11 +14,12 @@ by themselves, and a webhook also tells of a socket that replaces one that has j
 
 import asyncio
 import logging
+import re
 import time
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import replace
-from typing import Any, NamedTuple, Self
+from typing import Any, NamedTuple
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -30,22 +32,23 @@ from servers.http_endpoint import json_response, read_body
 from servers.publisher import Publisher
 
 CHANNEL_PREFIX = "presence-room-"
+MEMBER = re.compile(r"([0-9a-f]+)\.(\d+)\.(.+)\.(\d+\.\d+)", re.ASCII)
 WEBHOOK_BYTES_MAX = 1024 * 1024
 log = logging.getLogger(__name__)
 
 
 class Member(NamedTuple):
-    """A socket of a user's connection. On the wire: `<user>.<connection>.<socket>`, and a socket's id has a dot."""
+    """A socket of a user's connection, and when its token expires. On the wire: all four, with a dot between them."""
 
     user: str
+    expires_at_ms: str
     connection: str
     socket: str
 
-    @classmethod
-    def parse(cls, user_id: str) -> Self:
-        user, _, rest = user_id.partition(".")
-        connection, *numbers = rest.rsplit(".", 2)
-        return cls(user, connection, ".".join(numbers))
+
+def members_of(user_ids: Iterable[str]) -> set[Member]:
+    """Return the members that ids on the wire stand for; those of other applications are left out."""
+    return {Member(*found.groups()) for found in map(MEMBER.fullmatch, user_ids) if found}
 
 
 class WebhookPresence:
@@ -60,21 +63,21 @@ class WebhookPresence:
     def member(self, identity: Identity, connection: str, socket_id: str) -> dict[str, Any]:
         """Return as whom a socket of a connection joins the channel; raises BadRequest."""
         check_id("connection", connection, self._chat.settings)
-        return {"user_id": f"{identity.user}.{connection}.{socket_id}", "user_info": {"name": identity.name}}
+        member = Member(identity.user, str(identity.expires_at_ms), connection, socket_id)
+        return {"user_id": ".".join(member), "user_info": {"name": identity.name}}
 
     async def take(self, request: Request) -> Response:
         """Release the leases of those who have gone, and renew those of the others; raises ChatError."""
         body = await read_body(request, replace(self._chat.settings, request_bytes_max=WEBHOOK_BYTES_MAX))
         added: defaultdict[str, set[Member]] = defaultdict(set)
         for event in self._publisher.events_of(request.headers, body):
-            channel, member = event["channel"], Member.parse(event.get("user_id", ""))
-            if not (channel.startswith(CHANNEL_PREFIX) and member.socket):
-                continue
+            channel, members = event["channel"], members_of([event.get("user_id", "")])
             if event["name"] == "member_added":
-                added[channel].add(member)
+                added[channel] |= members
             elif event["name"] == "member_removed":
-                gone, room = Identity(member.user, "", 0), channel.removeprefix(CHANNEL_PREFIX)
-                await self._chat.leave(gone, room, member.connection, member.socket)
+                for user, _, connection, socket in members:
+                    room = channel.removeprefix(CHANNEL_PREFIX)
+                    await self._chat.leave(Identity(user, "", 0), room, connection, socket)
         for channel, members in added.items():
             await self._confirm(channel, members & await self._members(channel))
         return json_response({})
@@ -86,22 +89,25 @@ class WebhookPresence:
         try:
             channels = await self._publisher.channels(CHANNEL_PREFIX)
             for channel, members in zip(channels, await asyncio.gather(*map(self._members, channels)), strict=True):
-                await self._confirm(channel, members)
+                await self._confirm(
+                    channel, {member._replace(socket="") for member in members}
+                )  # each keeps its holder
             self._due_s = time.monotonic() + self._chat.settings.renewed_lease_s / 3
         except Unavailable as failure:
             log.warning("presence: %s", failure)
 
     async def _members(self, channel: str) -> set[Member]:
-        return set(map(Member.parse, await self._publisher.members(channel)))
+        return members_of(await self._publisher.members(channel))
 
     async def _confirm(self, channel: str, members: Iterable[Member]) -> None:
         """Renew the leases of members who are there; end those who have none."""
         room = channel.removeprefix(CHANNEL_PREFIX)
         names = await self._chat.names(room)
-        for user, connection, socket in members:
+        for user, expires_at_ms, connection, socket in members:
+            identity = Identity(user, names.get(user, ""), int(expires_at_ms))
             try:
-                if user not in names:
-                    raise NotJoined(f"room {room!r}: it has no such member")
-                await self._chat.renew_lease(Identity(user, names[user], 0), room, connection, 0.0, socket)
+                if not identity.name or self._chat.token_left_s(identity) <= 0:
+                    raise NotJoined("a member without a name, or without a token")
+                await self._chat.renew_lease(identity, room, connection, 0.0, socket)
             except (NotJoined, TooMany):
                 await self._end(room, user)
