@@ -22,6 +22,7 @@ from servers.core.errors import BadRequest, ChatError, TooLarge, Unauthenticated
 from servers.core.room_feed import EncodedPage
 from servers.core.settings import Settings
 from servers.core.wire import Cursor, Refusal, Undecodable, decode, encode
+from servers.http_extensions import WHOLE
 
 Handler = Callable[[Request], Awaitable[Response]]
 Body = TypeVar("Body")
@@ -103,6 +104,14 @@ class PageResponse(Response):
         self.background = None
         self.body = page.body
         self.raw_headers = [(b"content-length", b"%d" % len(page.body)), (b"content-type", b"application/json")]
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Send the page, in one write where the server can."""
+        if scope["method"] == "GET" and WHOLE in scope.get("extensions", ()):
+            whole = {"status": self.status_code, "headers": self.raw_headers, WHOLE: self.body}
+            await send({"type": "http.response.start", **whole})
+        else:
+            await super().__call__(scope, receive, send)
 
 
 def page_response(request: Request, page: EncodedPage) -> Response:

@@ -50,9 +50,10 @@ def chat_app(
     async def stats() -> dict[str, Any]:
         return collect_stats(app)
 
+    direct = Middleware(DirectRouter, routes=[*sockets, *own_routes])
     app = Starlette(
         routes=[*own_routes, *shared_routes(chat, settings)],
-        middleware=[Middleware(OriginMiddleware, settings=settings), Middleware(WebSocketRouter, routes=sockets)],
+        middleware=[Middleware(OriginMiddleware, settings=settings), direct],
         exception_handlers={HTTPException: _not_found, ChatError: _refuse},
         lifespan=lambda _: chat.running(),
     )
@@ -72,15 +73,16 @@ def collect_stats(app: Starlette) -> dict[str, Any]:
     return {"transport": app.state.slug, **asdict(app.state.counters), "wire": asdict(app.state.wire)}
 
 
-class WebSocketRouter:
-    """ASGI middleware: lets WebSockets bypass Starlette's exception handling, which costs 1 us for each frame sent."""
+class DirectRouter:
+    """ASGI middleware: lets WebSockets and reads bypass Starlette's exception handling: these leave it nothing."""
 
     def __init__(self, app: ASGIApp, routes: Sequence[BaseRoute]) -> None:
         self._app = app
-        self._router = Router(routes)
+        self._router = Router(routes, default=app)
 
     async def __call__(self, scope: Scope, receive: Receive, send: ASGISend) -> None:
-        await (self._router if scope["type"] == "websocket" else self._app)(scope, receive, send)
+        is_read = scope["type"] == "websocket" or scope.get("method") == "GET"
+        await (self._router if is_read else self._app)(scope, receive, send)
 
 
 def shared_routes(chat: Chat, settings: Settings) -> list[BaseRoute]:

@@ -11,11 +11,11 @@ from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import Response
 
-from servers.cancel_on_disconnect import CancelOnDisconnect
 from servers.core.chat import Chat
 from servers.core.counters import Purpose
 from servers.core.settings import Settings
 from servers.http_endpoint import get, page_response, parse_request
+from servers.http_extensions import CancelOnDisconnect
 from servers.http_routes import chat_app
 
 
@@ -26,7 +26,7 @@ def create_app(chat: Chat, settings: Settings) -> Starlette:
         """Respond as soon as there is a new event, or without one after the hold time. Waits meanwhile."""
         identity, room, connection, after = parse_request(chat, request)
         await chat.renew_lease(identity, room, connection)
-        with chat.keep_online(identity, room, connection) as held, CancelOnDisconnect(request.receive):
+        with chat.keep_online(identity, room, connection) as held, CancelOnDisconnect(request.scope):
             async with held.required(chat.token_left_s(identity)):
                 page = await chat.wait_and_read(room, after, settings.hold_s)
         return page_response(request, page)

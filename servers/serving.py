@@ -30,6 +30,7 @@ from servers.addresses import bracketed
 from servers.connection_limits import ConnectionLimits, DescriptorLimit
 from servers.limited_protocols import LimitedHttp, LimitedSocket
 from servers.shared_frame import SharedFrameSocket
+from servers.shared_response import SharedResponseHttp
 from servers.wire_bytes import WireBytes, metered
 
 SHUTDOWN_S = 5
@@ -198,7 +199,7 @@ def configuration(
     port: int,
     http: HttpSettings,
     descriptors: DescriptorLimit,
-    http_protocol: type[LimitedHttp] = LimitedHttp,
+    http_protocol: type[LimitedHttp] = SharedResponseHttp,
     socket_protocol: type[LimitedSocket] = SharedFrameSocket,
 ) -> uvicorn.Config:
     """Return uvicorn's configuration, with protocols that count bytes and have limits."""

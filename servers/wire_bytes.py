@@ -32,16 +32,16 @@ class WireBytes:
 class MeteredTransport:
     """An asyncio transport that counts what is written and passes everything on."""
 
-    __slots__ = ("_is_closing", "_transport", "_write", "traffic")
+    __slots__ = ("_transport", "_write", "is_closing", "traffic")
 
     def __init__(self, transport: asyncio.Transport, traffic: Traffic) -> None:
         self._transport = transport
-        self._write, self._is_closing = transport.write, transport.is_closing
+        self._write, self.is_closing = transport.write, transport.is_closing
         self.traffic = traffic
 
     def write(self, data: bytes) -> None:
         """Write data, and count it unless the connection is closing: then it is dropped."""
-        if not self._is_closing():
+        if not self.is_closing():
             self.traffic.sent += len(data)
         self._write(data)
 

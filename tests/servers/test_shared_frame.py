@@ -1,4 +1,4 @@
-"""Frames that many sockets share, written by uvicorn's protocol: to those who keep up, and to those who do not."""
+"""Frames that many sockets share, and whole responses, written by uvicorn's protocols: to who keeps up, and who not."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -7,11 +7,17 @@ from typing import Any
 
 import pytest
 from starlette.applications import Starlette
-from starlette.routing import WebSocketRoute
+from starlette.requests import Request
+from starlette.responses import Response, StreamingResponse
+from starlette.routing import Route, WebSocketRoute
 from starlette.websockets import WebSocket
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 from websockets.asyncio.client import ClientConnection, connect
 
+from servers.core.room_feed import encode_page
+from servers.core.wire import Page
+from servers.http_endpoint import PageResponse
 from servers.serving import HttpSettings
 from servers.shared_frame import SharedFrameSocket
 from servers.socket_writer import ConnectionLost, SocketWriter, TextFrame, writer_of
@@ -65,7 +71,7 @@ async def fill(writer: SocketWriter) -> int:
 async def test_uvicorn_still_has_what_shared_frame_takes_from_it(sockets: Sockets) -> None:
     client, writer = await sockets.open()
     assert isinstance(writer, SharedFrameSocket)
-    changed = f"uvicorn {version('uvicorn')} has changed: compare servers/shared_frame.py with its "
+    changed = f"uvicorn {version('uvicorn')} has changed: compare servers/shared_frame.py and shared_response.py with "
     changed += f"{WebSocketsSansIOProtocol.__module__}, or go back to the version in constraints.txt. Expected "
     own = {name for name in vars(SocketWriter) if not name.startswith("_")}
     assert not own & set(dir(WebSocketsSansIOProtocol)), f"{changed} no method of its own that is named as ours"
@@ -76,7 +82,31 @@ async def test_uvicorn_still_has_what_shared_frame_takes_from_it(sockets: Socket
     assert not writer.writable.is_set(), f"{changed} `writable` to be cleared while the transport is full"
     writer.resume_writing()
     assert writer.writable.is_set(), f"{changed} `writable` to be set while the transport takes bytes"
+    assert hasattr(HttpToolsProtocol, "_start_asgi_task"), f"{changed} `_start_asgi_task`, called once for each request"
     await client.close()
+
+
+@pytest.mark.parametrize("fields", [b"", b"Connection: close\r\n"])
+async def test_a_whole_response_is_what_uvicorn_would_write_in_parts(fields: bytes) -> None:
+    page = encode_page(Page("e", 1, 1, ()), 1000)
+
+    async def whole(request: Request) -> Response:
+        return PageResponse(page)
+
+    async def parts(request: Request) -> Response:
+        return StreamingResponse(iter([page.body]), headers=dict(PageResponse(page).headers))
+
+    app = Starlette(routes=[Route("/whole", whole), Route("/parts", parts)])
+    app.state.wire = WireBytes()
+    last = b"GET /none HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n"
+    head = b"%b /%b HTTP/1.1\r\nHost: 127.0.0.1\r\n%b\r\n"
+    async with serving_in_process(app, HttpSettings()) as listener:
+        for method in (b"GET", b"HEAD"):
+            requests = [head % (method, path, fields) for path in (b"whole", b"parts")]
+            got = [await listener.response_to(request, last) for request in requests]
+            whole_lines, part_lines = ([line for line in each.split(b"\r\n") if b"date:" not in line] for each in got)
+            assert whole_lines == part_lines
+            assert whole_lines[0] == b"HTTP/1.1 200 OK"
 
 
 async def test_a_frame_is_shared_but_by_those_who_negotiated_compression(sockets: Sockets) -> None:
