@@ -1,5 +1,9 @@
 """The limits of each user, and of each network, on a clock that the test moves."""
 
+from collections.abc import AsyncIterator, Iterator
+from dataclasses import dataclass, field
+from itertools import count
+
 import httpx
 import pytest
 from starlette.applications import Starlette
@@ -44,25 +48,42 @@ def test_a_million_users_are_not_all_remembered_and_the_busiest_is(clock: FakeCl
         limit.check("busy")
 
 
-async def test_the_users_of_one_network_have_a_share_of_the_rooms(store: Store, clock: FakeClock) -> None:
-    settings = Settings(network_rooms_max=3, commands_per_s=1.0)
-    chat = Chat(store, Tokens("secret", clock, 3600), clock, settings)
-    app, entered = create_app(chat, settings), set[str]()
+@dataclass
+class Entrance:
+    """The ways into a chat for users from anywhere: to its own server, or to another one (`front`) that asks it."""
 
-    api, front = Api("http://127.0.0.1", Tokens("secret", clock, 3600)), Starlette()
-    api._http._transport, front.state.counters = httpx.ASGITransport(app, client=("::1", 1)), Counters()
-    forward_requests(front, api, settings)
+    chat: Chat
+    app: Starlette
+    front: Starlette
+    numbers: Iterator[int] = field(default_factory=count)
 
-    async def enter(address: str, proxy: str = "", then: str = "", room: str = "", server: Starlette = app) -> None:
-        client = httpx.ASGITransport(server, client=(proxy or address, 1))
+    async def enter(
+        self, address: str, proxy: str = "", then: str = "", room: str = "", at_front: bool = False
+    ) -> None:
+        """Log in from an address and join; raises TooMany. then: what the client itself writes before its address."""
+        name = f"user-{next(self.numbers)}"
+        client = httpx.ASGITransport(self.front if at_front else self.app, client=(proxy or address, 1))
         async with httpx.AsyncClient(transport=client, base_url="http://127.0.0.1") as http:
             forwarded = {"X-Forwarded-For": then + address} if proxy or then else {}
-            response = await http.post("/login", json={"name": f"user {len(entered)}"}, headers=forwarded)
+            response = await http.post("/login", json={"name": name}, headers=forwarded)
         if response.status_code == TooMany.http_status:
             raise TooMany(response.json()["detail"], float(response.headers["Retry-After"]))
-        entered.add(response.json()["token"])
-        await chat.join(chat.verify(response.json()["token"]), room or f"room-{len(entered)}", "window")
+        await self.chat.join(self.chat.verify(response.json()["token"]), room or name, "window")
 
+
+@pytest.fixture
+async def entrance(store: Store, clock: FakeClock) -> AsyncIterator[Entrance]:
+    settings, tokens = Settings(network_rooms_max=3, commands_per_s=1.0), Tokens("secret", clock, 3600)
+    chat, api, front = Chat(store, tokens, clock, settings), Api("http://127.0.0.1", tokens), Starlette()
+    app, front.state.counters = create_app(chat, settings), Counters()
+    api._http._transport = httpx.ASGITransport(app, client=("::1", 1))
+    forward_requests(front, api, settings)
+    yield Entrance(chat, app, front)
+    await api.close()
+
+
+async def test_the_users_of_one_network_have_a_share_of_the_rooms(entrance: Entrance, clock: FakeClock) -> None:
+    enter = entrance.enter
     for address in ("198.51.100.1", "2001:db8::1", "2001:db8:0:1::"):
         for _ in range(3):
             await enter(address, proxy="127.0.0.1")
@@ -70,7 +91,7 @@ async def test_the_users_of_one_network_have_a_share_of_the_rooms(store: Store, 
         enter("198.51.100.1"),
         enter("198.51.100.1", proxy="::1", then="203.0.113.1, "),
         enter("2001:db8::2", then="198.51.100.2, "),
-        enter("198.51.100.1", server=front),
+        enter("198.51.100.1", at_front=True),
     ):
         with pytest.raises(TooMany, match="your network is in 3 already") as refusal:
             await again
@@ -79,8 +100,7 @@ async def test_the_users_of_one_network_have_a_share_of_the_rooms(store: Store, 
     for _ in range(10):
         await enter("198.51.100.1", room="one")
     with pytest.raises(TooMany, match="log-ins: more than 1 a second"):
-        await enter("198.51.100.1", room="one", server=front)
-    await api.close()
+        await enter("198.51.100.1", room="one", at_front=True)
 
 
 @pytest.mark.parametrize(
