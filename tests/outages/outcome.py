@@ -31,6 +31,27 @@ async def outcome_of(joined: Crowd, failure: Callable[[], Awaitable[None]], size
 
 def outcome(people: Sequence[Person], began_s: float, over_s: float) -> Outcome:
     """Return the outcome of an outage that began and was over at these moments of the monotonic clock."""
+    times_s = _times_s(people, began_s, over_s)
+    return {**_counts(people, began_s), **{name: round(value_s, 3) for name, value_s in times_s.items()}}
+
+
+def _counts(people: Sequence[Person], began_s: float) -> Outcome:
+    """Return how many messages there were and how they arrived, over all; and who was cut off, from then on."""
+    sent = {message.seq for person in people for message in person.sent}
+    deliveries = sum(len({message.seq for message in person.received} & sent) for person in people)
+    return {
+        "messages": len(sent),
+        "deliveries": deliveries,
+        "lost": len(sent) * len(people) - deliveries,
+        "duplicates": sum(len(each.received) - len({message.text for message in each.received}) for each in people),
+        "out_of_order": sum(later.seq < one.seq for person in people for one, later in pairwise(person.received)),
+        "connections_broken": sum(any(up_s >= began_s for _, up_s in person.broken) for person in people),
+        "seen_offline": len({user for person in people for user, at_s in person.offline if at_s >= began_s}),
+    }
+
+
+def _times_s(people: Sequence[Person], began_s: float, over_s: float) -> Outcome:
+    """Return for how long the outage was felt, in each of its ways."""
     sent = [message for person in people for message in person.sent]
     intended_s = {message.seq: message.intended_s for message in sent}
     delays = [
@@ -39,28 +60,17 @@ def outcome(people: Sequence[Person], began_s: float, over_s: float) -> Outcome:
         for message in person.received
         if message.seq in intended_s
     ]
-    deliveries = sum(len({message.seq for message in person.received} & intended_s.keys()) for person in people)
     late_s = [at_s - began_s for at_s, delay_s in delays if at_s >= began_s and delay_s > LATE_S]
     waits_s = [each.acked_s - each.intended_s for each in sent if each.acked_s >= began_s]
     broken_s = [(down_s, up_s) for person in people for down_s, up_s in person.broken if up_s >= began_s]
     ended_s = max((message.acked_s for message in sent), default=over_s)
-    seconds = {
+    return {
         "lasted_s": over_s - began_s,
         "up_to_date_s": max(late_s, default=0),
         "silent_s": max(_longest_gap_s(person, began_s, ended_s) for person in people),
         "unacknowledged_s": max(waits_s, default=0),
         "reconnecting_s": max((up_s - max(down_s, began_s) for down_s, up_s in broken_s), default=0),
         "baseline_s": median_high([delay_s for at_s, delay_s in delays if at_s < began_s] or [0.0]),
-    }
-    return {
-        "messages": len(intended_s),
-        "deliveries": deliveries,
-        "lost": len(intended_s) * len(people) - deliveries,
-        "duplicates": sum(len(each.received) - len({message.text for message in each.received}) for each in people),
-        "out_of_order": sum(later.seq < one.seq for person in people for one, later in pairwise(person.received)),
-        "connections_broken": sum(any(up_s >= began_s for _, up_s in person.broken) for person in people),
-        "seen_offline": len({user for person in people for user, at_s in person.offline if at_s >= began_s}),
-        **{name: round(value, 3) for name, value in seconds.items()},
     }
 
 
