@@ -6,7 +6,7 @@ PYTHON := .venv/bin/python
 unexport PYTHONDONTWRITEBYTECODE
 
 # What there is to install: the groups of pyproject.toml, each with a stamp, on which the targets depend that need it.
-GROUPS := compare demo notebooks check test
+GROUPS := compare links demo notebooks check test
 STAMP := .venv/.made-for-
 STAMPS := $(GROUPS:%=$(STAMP)%)
 
@@ -36,6 +36,9 @@ STALE := $(shell for group in $(GROUPS); do \
 	if command -v npm >/dev/null && ! test -d clients/web/node_modules/pusher-js; then echo $(STAMP)demo; fi)
 .PHONY: $(STALE)
 
+# A comparison over TLS or HTTP/2 (`--link h2`, `--scenario link`) needs more than one in the clear.
+LINKS := $(if $(filter link --link --link=%,$(ARGS)),$(STAMP)links)
+
 # Setup installs as root where it must: in containers, whose only user that often is. Jupyter asks to be told.
 AS_ROOT := $(if $(filter 0,$(shell id -u)),--allow-root)
 
@@ -52,7 +55,7 @@ define STYLE
 	@.venv/bin/lint-imports --no-logo
 endef
 
-compare: $(STAMP)compare ## Compare the transports side by side in the terminal
+compare: $(STAMP)compare $(LINKS) ## Compare the transports side by side in the terminal
 	@$(PYTHON) -m loadtests compare $(ARGS)
 
 demo: $(STAMP)demo ## Show it in a browser: one message, four lanes, live counters

@@ -10,8 +10,10 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from functools import cache
+from importlib.util import find_spec
 from typing import Any, TypeVar
 
+import anyio
 import httpx
 from msgspec import Struct
 
@@ -21,6 +23,10 @@ from servers.addresses import may_use_proxy
 from servers.core import wire
 
 Response = TypeVar("Response")
+BROKEN = (httpx.TransportError, anyio.EndOfStream)
+"""What httpx raises for a connection that breaks; the second comes through httpcore 1.0.9, when TLS is written to."""
+SPEAKS_HTTP2 = find_spec("h2") is not None
+"""Whether a server may choose HTTP/2, in the TLS handshake: an optional dependency group has what that needs."""
 TEMPORARY_STATUSES = frozenset((408, 425, 429))
 """Statuses with which a proxy refuses a request that may succeed later."""
 
@@ -71,7 +77,9 @@ class HttpSession:
         self.token = ""
         self.timings = ServerTimings()
         proxies = may_use_proxy(base_url)
-        self._http = httpx.AsyncClient(base_url=url, timeout=options.answer_s, trust_env=proxies, verify=tls_context())
+        self._http = httpx.AsyncClient(
+            base_url=url, timeout=options.answer_s, trust_env=proxies, verify=tls_context(), http2=SPEAKS_HTTP2
+        )
 
     async def log_in(self, transport: str, name: str, token: str = "") -> wire.Account:
         """Log in under a display name; with the token of an earlier log-in, as the same user.
@@ -116,7 +124,7 @@ class HttpSession:
                     await response.aread()
                     raise refusal(response)
                 yield response
-        except httpx.TransportError as error:
+        except BROKEN as error:
             raise ConnectionLost(f"GET {path}: {type(error).__name__}: {error}") from error
 
     async def history(self, before: int, limit: int) -> list[wire.Event]:
@@ -144,7 +152,7 @@ class HttpSession:
             headers["Content-Type"] = "application/json"
         try:
             response = await self._http.request(method, path, headers=headers, **options)
-        except httpx.TransportError as error:
+        except BROKEN as error:
             raise ConnectionLost(f"{method} {path}: {type(error).__name__}: {error}") from error
         if not response.is_success:
             raise refusal(response)

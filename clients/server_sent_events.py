@@ -7,12 +7,11 @@ last one as `Last-Event-ID`.
 from collections.abc import AsyncGenerator
 from contextlib import AsyncExitStack, aclosing
 
-import httpx
 from httpx_sse import EventSource, ServerSentEvent
 
 from clients.connection import ChatConnection
 from clients.errors import ConnectionLost, Refused, refused
-from clients.http_session import HttpSession
+from clients.http_session import BROKEN, HttpSession
 from clients.inbox import Inbox
 from servers.core.wire import Ack, Page, Refusal, Snapshot, SocketCommand, Undecodable, decode
 
@@ -53,7 +52,7 @@ class Connection(ChatConnection):
                     raise refused(decode(event.data, type=Refusal))
                 if event.data:  # a comment is an event without data
                     return decode(event.data, type=Page)
-        except (httpx.TransportError, *Undecodable) as error:
+        except (*BROKEN, *Undecodable) as error:
             raise ConnectionLost(f"the stream broke: {type(error).__name__}: {error}") from error
         raise ConnectionLost("the server ended the stream")
 

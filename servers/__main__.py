@@ -32,6 +32,7 @@ from servers.deploy.deployment_processes import start_stand_in, webhook_of
 from servers.deploy.server import Listening, opened, serve_chat
 from servers.deploy.supervised_part import Renewal
 from servers.deploy.supervisor import Supervisor
+from servers.links import Link, certified
 from servers.pusher_service.__main__ import main as pusher_service
 from servers.serving import UVICORN_DEFAULTS, HttpSettings, print_ready, replace_unencodable, reusable_socket, run
 from servers.transports import Commands, Transport
@@ -73,15 +74,17 @@ def main(
     uvicorn_defaults: Annotated[
         bool, Option(help="Use uvicorn's own keep-alive and compression, as a variant to compare.")
     ] = False,
+    link: Annotated[Link, Option(help="Serve in the clear, through TLS, or through TLS with HTTP/2.")] = Link.PLAIN,
     api: Annotated[str, Option(envvar="CHAT_API", help="Have the API at this address execute commands.")] = "",
     share_port: Annotated[bool, Option("--share-port", hidden=True, help="Others may listen on it.")] = False,
     attached: Annotated[bool, Option(help="Stop when standard input closes (for a parent process).")] = False,
     worker_folder: Annotated[Path | None, Option(hidden=True, help="Folder of the Unix sockets of workers.")] = None,
 ) -> None:
     """Serve one chat over one transport."""
-    http = replace(UVICORN_DEFAULTS if uvicorn_defaults else HttpSettings(), ping_interval_s=ping)
+    http = replace(UVICORN_DEFAULTS if uvicorn_defaults else HttpSettings(), ping_interval_s=ping, link=link)
     with ExitStack() as stack:
         try:
+            trusted = stack.enter_context(certified(link))
             row = transports.find(transport)
             settings = Settings(
                 lease_s=lease,
@@ -104,7 +107,9 @@ def main(
             webhook = webhook_of(["--presence", presence], port, host)
             if webhook and not row.needs_push_service:
                 raise ValueError(f"--presence {presence}: {row.slug} has no push service that says who is there")
-            pids = start_push_service(stack, webhook) if row.needs_push_service else {}
+            if webhook and link is not Link.PLAIN:
+                raise ValueError(f"--presence {presence}: a webhook goes in the clear; leave out --link {link}")
+            pids = start_push_service(stack, webhook, link) if row.needs_push_service else {}
             if workers > 1 and worker_folder is None:
                 asyncio.run(_check_open(url))
                 _supervise(workers, host, port, pids, attached)
@@ -113,24 +118,25 @@ def main(
                 stated = {"store": url.partition(":")[0], "workers": workers, **asdict(settings), **http.as_dict()}
                 pids = {"api": os.getpid(), **pids}
                 facts = {"transport": row.slug, "pids": pids, "settings": stated, **push_service_address(pids)}
-                run(serve_chat(opened(row.slug, url, settings, api), http, listening, facts))
+                run(serve_chat(opened(row.slug, url, settings, api), http, listening, facts | trusted))
         except (ValueError, RuntimeError, OSError) as error:
             raise typer.BadParameter(str(error)) from error
 
 
-def start_push_service(stack: ExitStack, webhook: str = "") -> dict[str, int]:
+def start_push_service(stack: ExitStack, webhook: str = "", link: Link = Link.PLAIN) -> dict[str, int]:
     """Supervise a stand-in, with its webhook, unless the PUSHER_* variables name a service already; return its pid."""
     if os.environ.get("PUSHER_KEY"):
         return {}
     supervisor = stack.enter_context(Supervisor(log.warning, handles_signals=False))
-    os.environ.update(start_stand_in(supervisor, webhook))
+    os.environ.update(start_stand_in(supervisor, webhook, link))
     stack.enter_context(supervisor.running_aside())
     return supervisor.pids
 
 
 def push_service_address(pids: Mapping[str, int]) -> dict[str, str]:
     """Return the address of the push service, if we have started it."""
-    address = f"http://{os.environ.get('PUSHER_HOST')}:{os.environ.get('PUSHER_PORT')}"
+    scheme = "https" if os.environ.get("PUSHER_TLS") == "1" else "http"
+    address = f"{scheme}://{os.environ.get('PUSHER_HOST')}:{os.environ.get('PUSHER_PORT')}"
     return {"push_service": address} if "push_service" in pids else {}
 
 

@@ -20,10 +20,39 @@ UNREAD_MAX = 8
 """Messages of a socket that may wait for the application while more are read: to pause costs two system calls."""
 
 
-class LimitedHttp(HttpToolsProtocol):
-    """HTTP/1.1 within limits. A request in progress may take any time: a held poll is no idle connection."""
+class StallLimit(asyncio.Protocol):
+    """Mixed in front of a uvicorn protocol class: drops a connection that takes nothing of what waits for it."""
 
     limits: ConnectionLimits
+    loop: asyncio.AbstractEventLoop
+    transport: asyncio.Transport
+
+    _stall_timer: asyncio.TimerHandle | None = None
+
+    def pause_writing(self) -> None:
+        super().pause_writing()
+        self._watch_stall()
+
+    def resume_writing(self) -> None:
+        super().resume_writing()
+        self._stop_watching()
+
+    def _watch_stall(self, unsent_before: float = float("inf")) -> None:
+        """Drop the connection when it has taken nothing since the last look."""
+        unsent = self.transport.get_write_buffer_size()
+        if unsent >= unsent_before:
+            self.transport.abort()
+        else:
+            self._stall_timer = self.loop.call_later(self.limits.stall_s, self._watch_stall, unsent)
+
+    def _stop_watching(self) -> None:
+        if self._stall_timer is not None:
+            self._stall_timer.cancel()
+
+
+class LimitedHttp(StallLimit, HttpToolsProtocol):
+    """HTTP/1.1 within limits. A request in progress may take any time: a held poll is no idle connection."""
+
     descriptors: DescriptorLimit
 
     _without_progress = 0
@@ -32,7 +61,6 @@ class LimitedHttp(HttpToolsProtocol):
     _is_done = False
     _unfinished_s: float | None = None
     _unfinished_timer: asyncio.TimerHandle | None = None
-    _stall_timer: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: Any) -> None:
         super().connection_made(transport)
@@ -81,23 +109,6 @@ class LimitedHttp(HttpToolsProtocol):
     def send_400_response(self, msg: str) -> None:
         self._refuse(HTTPStatus.BAD_REQUEST)
 
-    def pause_writing(self) -> None:
-        super().pause_writing()
-        self._watch_stall()
-
-    def resume_writing(self) -> None:
-        super().resume_writing()
-        if self._stall_timer is not None:
-            self._stall_timer.cancel()
-
-    def _watch_stall(self, unsent_before: float = float("inf")) -> None:
-        """Drop the connection when it has taken nothing since the last look."""
-        unsent = self.transport.get_write_buffer_size()
-        if unsent >= unsent_before:
-            self.transport.abort()
-        else:
-            self._stall_timer = self.loop.call_later(self.limits.stall_s, self._watch_stall, unsent)
-
     def _limit_unfinished(self) -> None:
         """Have a timer for the head or body that is being received, if one is."""
         limit_s = None
@@ -126,14 +137,15 @@ class LimitedHttp(HttpToolsProtocol):
         text = f"{status} {status.phrase}".encode()
         fields = b"content-type: text/plain\r\ncontent-length: %d\r\nconnection: close\r\n\r\n" % len(text)
         self.transport.write(STATUS_LINE[status] + fields + text)
-        self.transport.write_eof()
+        if self.transport.can_write_eof():  # which TLS cannot
+            self.transport.write_eof()
         self.loop.call_later(ABORT_AFTER_S, self.transport.abort)
 
     def _stop_timers(self) -> None:
         self._unset_keepalive_if_required()
-        for timer in (self._unfinished_timer, self._stall_timer):
-            if timer is not None:
-                timer.cancel()
+        self._stop_watching()
+        if self._unfinished_timer is not None:
+            self._unfinished_timer.cancel()
 
 
 class LimitedSocket(WebSocketsSansIOProtocol):

@@ -12,11 +12,14 @@ import json
 import os
 import signal
 import socket
+import ssl
 import sys
 import threading
 from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import asdict, dataclass, field
+from importlib import import_module
+from importlib.metadata import version
 from importlib.util import find_spec
 from typing import Any
 
@@ -29,6 +32,7 @@ from uvicorn.server import ServerState
 from servers.addresses import bracketed
 from servers.connection_limits import ConnectionLimits, DescriptorLimit
 from servers.limited_protocols import LimitedHttp, LimitedSocket
+from servers.links import Link, certificate
 from servers.shared_frame import SharedFrameSocket
 from servers.shared_response import SharedResponseHttp
 from servers.wire_bytes import WireBytes, metered
@@ -50,12 +54,14 @@ class HttpSettings:
     ping_timeout_s: float = 20.0
     deflate: bool = False
     frame_bytes_max: int = 64 * 1024
+    link: Link = Link.PLAIN
     limits: ConnectionLimits = field(default_factory=ConnectionLimits)
 
     def as_dict(self) -> dict[str, Any]:
         """Return all that a comparison must state, the protocol implementations included."""
         loop = "uvloop" if find_spec("uvloop") else "asyncio"
-        return {**asdict(self), "http": "httptools", "websocket": "websockets-sansio", "event_loop": loop}
+        http = f"zttp {version('zttp')} (experimental)" if self.link is Link.H2 else "httptools"
+        return {**asdict(self), "http": http, "websocket": "websockets-sansio", "event_loop": loop}
 
 
 UVICORN_DEFAULTS = HttpSettings(keep_alive_s=5, deflate=True, frame_bytes_max=16 * 1024 * 1024)
@@ -77,7 +83,7 @@ class _Server(uvicorn.Server):
         gc.freeze()  # the collector skips long-lived objects: p99 of a 1,000-way fan-out fell fivefold
         gc.set_threshold(GARBAGE_MIN)  # a fan-out to 1,000 creates as many objects, of which all are gone at its end
         host, port = self.servers[0].sockets[0].getsockname()[:2]
-        self._on_ready(f"http://{bracketed(host)}:{port}")
+        self._on_ready(f"{'https' if self.config.is_ssl else 'http'}://{bracketed(host)}:{port}")
 
     async def shutdown(self, sockets: Any = None) -> None:
         self._on_stop()  # held polls would delay the shutdown by their hold time
@@ -181,7 +187,7 @@ async def listening(config: uvicorn.Config) -> AsyncIterator[asyncio.Server]:
     state = ServerState()
     make: Callable[..., asyncio.Protocol] = config.http_protocol_class
     server = await asyncio.get_running_loop().create_server(
-        lambda: make(config=config, server_state=state, app_state={}), config.host, config.port
+        lambda: make(config=config, server_state=state, app_state={}), config.host, config.port, ssl=config.ssl
     )
     try:
         yield server
@@ -204,11 +210,19 @@ def configuration(
 ) -> uvicorn.Config:
     """Return uvicorn's configuration, with protocols that count bytes and have limits."""
     limits = {"limits": http.limits}
+    secure: dict[str, Any] = {}
+    if http.link is not Link.PLAIN:
+        secure = {"ssl_certfile": certificate(), "ssl_context_factory": _tls_1_3}
+    spoken = metered(http_protocol, wire, wire.http, **limits, descriptors=descriptors)
+    if http.link is Link.H2:
+        http2 = import_module("servers.http2")  # which needs an optional dependency group
+        h2 = metered(http2.LimitedHttp2, wire, wire.http, **limits, descriptors=descriptors)
+        spoken = http2.negotiated(spoken, h2)
     return uvicorn.Config(
         app,
         host=host,
         port=port,
-        http=metered(http_protocol, wire, wire.http, **limits, descriptors=descriptors),
+        http=spoken,
         ws=metered(socket_protocol, wire, wire.websocket, **limits),
         timeout_keep_alive=http.keep_alive_s,  # type: ignore[arg-type]  # it goes to call_later
         ws_ping_interval=http.ping_interval_s,
@@ -220,4 +234,12 @@ def configuration(
         access_log=False,
         log_level="warning",
         server_header=False,
+        **secure,
     )
+
+
+def _tls_1_3(_: uvicorn.Config, made: Callable[[], ssl.SSLContext]) -> ssl.SSLContext:
+    """Return uvicorn's TLS context without older versions, as browsers and servers speak to each other today."""
+    context = made()
+    context.minimum_version = ssl.TLSVersion.TLSv1_3
+    return context

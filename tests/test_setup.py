@@ -36,6 +36,7 @@ STARTS = {
         *(f"notebooks.analysis.{name}" for name in ("__main__", "runs", "summary")),
         *(f"notebooks.analysis.figures.{name}" for name in ("style", *CHARTS)),
     ],
+    "links": [*SERVED, "servers.http2", "servers.links"],
     "demo": [*SERVED, "servers.demo.__main__", "servers.deploy.serverless.__main__", "clients.__main__"],
     "notebooks": ["notebooks.execute", "notebooks.publish", "notebooks.analysis.claims.ledger"],
 }
@@ -91,7 +92,8 @@ def test_every_target_depends_on_the_stamp_of_a_group_and_every_group_has_one() 
     assert len(stamps) > len(FREE)
     wrong = {target: found for target, found in stamps.items() if target not in FREE and len(found) != 1}
     assert wrong == {}
-    assert {group for found in stamps.values() for group in found} == set(GROUPS)
+    more = re.findall(r"^LINKS := .*\$\(STAMP\)([a-z]+)", MAKEFILE, re.MULTILINE)  # of compare, if it asks for a link
+    assert {group for found in [*stamps.values(), more] for group in found} == set(GROUPS)
 
 
 @pytest.mark.parametrize("group", GROUPS)
@@ -129,7 +131,7 @@ def test_all_that_is_missing_is_named_at_once_with_what_it_is_for_and_one_comman
 
 
 @pytest.mark.process
-@pytest.mark.parametrize("group", ["compare", "demo", "notebooks"])
+@pytest.mark.parametrize("group", ["compare", "links", "demo", "notebooks"])
 def test_a_group_requires_only_python(tmp_path: Path, group: str) -> None:
     errors = setup_on_a_bare_machine(tmp_path, group).stderr
     missing = [line for line in errors.splitlines() if line.startswith("  - ")]
@@ -141,7 +143,7 @@ def test_a_group_requires_only_python(tmp_path: Path, group: str) -> None:
 @pytest.mark.parametrize("groups", [[], ["browser"], ["compare", "tests"]])
 def test_an_unknown_group_is_refused_by_naming_those_there_are(tmp_path: Path, groups: list[str]) -> None:
     ended = setup_on_a_bare_machine(tmp_path, *groups)
-    assert ended.returncode == 2 and "expected compare, demo, notebooks, check or test" in ended.stderr
+    assert ended.returncode == 2 and "expected compare, links, demo, notebooks, check or test" in ended.stderr
 
 
 def test_the_workflows_and_containers_use_targets_and_groups_that_there_are() -> None:

@@ -14,6 +14,7 @@ import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
+from urllib.parse import urlsplit
 
 from servers.addresses import bracketed
 from servers.core.settings import RenewedBy
@@ -22,6 +23,7 @@ from servers.deploy.child_process import LOOPBACK, free_port
 from servers.deploy.empty_database import empty_database
 from servers.deploy.supervised_part import Renewal
 from servers.deploy.supervisor import Supervisor
+from servers.links import Link
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,13 +83,14 @@ def webhook_of(options: Sequence[str], port: int, host: str = LOOPBACK) -> str:
     return f"http://{reachable}:{port}/pusher/webhook" if is_asked else ""
 
 
-def start_stand_in(supervisor: Supervisor, webhook: str = "") -> dict[str, str]:
+def start_stand_in(supervisor: Supervisor, webhook: str = "", link: Link = Link.PLAIN) -> dict[str, str]:
     """Start a push service of ours; return the variables by which an API finds it. webhook: where it reports to."""
     given = {"PUSHER_APP_ID": "1", "PUSHER_KEY": secrets.token_hex(8), "PUSHER_SECRET": secrets.token_hex(16)}
-    command = ["servers.pusher_service", *(["--webhook", webhook] if webhook else [])]
+    command = ["servers.pusher_service", "--link", link, *(["--webhook", webhook] if webhook else [])]
     address = supervisor.start("push_service", command, Renewal.NEVER, env=given)
-    host, _, port = address.removeprefix("http://").partition(":")
-    return {**given, "PUSHER_HOST": host, "PUSHER_PORT": port}
+    url = urlsplit(address)
+    tls = str(int(url.scheme == "https"))
+    return {**given, "PUSHER_HOST": str(url.hostname), "PUSHER_PORT": str(url.port), "PUSHER_TLS": tls}
 
 
 def provisioned_log(store: str, stack: ExitStack) -> tuple[str, Mapping[str, int]]:

@@ -13,6 +13,7 @@ from typing import Annotated
 
 import typer
 
+from servers.links import Link, certified
 from servers.pusher_service.app import create_app
 from servers.pusher_service.limits import Limits
 from servers.pusher_service.signatures import Credentials
@@ -47,6 +48,7 @@ def main(
     messages_a_day: Annotated[
         int, typer.Option(envvar="PUSHER_MESSAGES_A_DAY", min=0, help="The plan's messages a day; 0: no limit.")
     ] = 0,
+    link: Annotated[Link, typer.Option(help="Serve in the clear, or through TLS.")] = Link.PLAIN,
     attached: Annotated[bool, typer.Option("--attached", help="Stop when standard input closes.")] = False,
     activity_timeout_s: Annotated[int, typer.Option(min=1, help="Silence after which a client is pinged.")] = 120,
     pong_wait_s: Annotated[float, typer.Option(min=0.1, help="How long a pinged client has to answer.")] = 30.0,
@@ -66,7 +68,8 @@ def main(
         print_ready(address, {"pid": os.getpid()}, shown if made else "")
 
     try:
-        run(serve(app, host=host, port=port, http=HttpSettings(), on_ready=ready, attached=attached))
+        with certified(link):
+            run(serve(app, host=host, port=port, http=HttpSettings(link=link), on_ready=ready, attached=attached))
     except OSError as error:
         raise typer.BadParameter(str(error)) from None
 

@@ -8,6 +8,7 @@ import pytest
 
 from servers.deploy.child_process import ChildProcess
 from servers.transports import TRANSPORTS, Transport
+from tests.support.certificates import trusted_certificates
 from tests.support.chat_harness import ChatHarness
 from tests.support.deployments import TESTED_DEPLOYMENTS, AnyDeployment
 from tests.support.engines import Engines
@@ -39,6 +40,12 @@ def deployment(request: pytest.FixtureRequest) -> AnyDeployment:
 @pytest.fixture(params=[shared_by(row.slug, row, pytest.mark.process) for row in TRANSPORTS], scope="session")
 def transport(request: pytest.FixtureRequest) -> Transport:
     return cast(Transport, request.param)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def certificates(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    with trusted_certificates(tmp_path_factory.mktemp("certificates")):
+        yield
 
 
 @pytest.fixture

@@ -55,11 +55,13 @@ class RelayableServer:
     async def relayed(self, options: Options = OPTIONS) -> AsyncIterator[tuple[ChatSession, ChatSession, list[Relay]]]:
         """Have Ada join directly, and Bob through relays, which cut him off together; the last is before the server."""
         async with AsyncExitStack() as stack:
-            relays = [*(Relay(*service) for service in self.services), Relay(lambda: self.address)]
+            scheme, _, target = self.address.partition("://")
+            relays = [*(Relay(*service) for service in self.services), Relay(lambda: target)]
             for relay in relays:
                 await stack.enter_async_context(relay)
             direct = ChatHarness(self.transport, self.address)
-            through = replace(direct, address=relays[-1].address, options=options)
+            relayed = scheme + relays[-1].address.removeprefix("http")
+            through = replace(direct, address=relayed, options=options)
             (ada,) = await stack.enter_async_context(direct.joined("Ada"))
             (bob,) = await stack.enter_async_context(through.joined("Bob"))
             yield ada, bob, relays

@@ -13,6 +13,7 @@ import pytest
 from servers.core.settings import RenewedBy
 from servers.deploy.child_process import ChildProcess, started
 from servers.deploy.deployments import DEPLOYMENTS, Deployment
+from servers.links import Link
 from servers.transports import Transport
 from tests.support.chat_harness import SECRET, arguments, serving
 from tests.support.engines import Engines
@@ -25,13 +26,16 @@ class Processes:
     workers: int = 1
     store: str = ""
     presence: RenewedBy = RenewedBy.HEARTBEAT
+    link: Link = Link.PLAIN
 
     def __str__(self) -> str:
-        return f"{self.workers}-{self.store or 'sqlite'}" + (f"-{self.presence}" if self.options else "")
+        return "-".join([str(self.workers), self.store or "sqlite", *self.options[1:]])
 
     @property
     def options(self) -> list[str]:
         """The options by which it differs from a server with no options."""
+        if self.link is not Link.PLAIN:
+            return ["--link", self.link]
         return [] if self.presence is RenewedBy.HEARTBEAT else ["--presence", self.presence]
 
     def serves(self, transport: Transport) -> bool:
@@ -69,12 +73,18 @@ class Deployed:
             yield running
 
 
+LEAVES_A_SOCKET = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+"""When a TLS handshake times out, httpcore 1.0.9 leaves the socket to the garbage collector."""
+
 AnyDeployment = Processes | Deployed
 TESTED_DEPLOYMENTS: tuple[tuple[AnyDeployment, tuple[pytest.MarkDecorator, ...]], ...] = (
     (Processes(), ()),
     (Processes(presence=RenewedBy.WEBHOOK), ()),
     (Processes(2, "redis"), ()),
     (Processes(2, "postgresql"), (pytest.mark.drill,)),
+    (Processes(link=Link.TLS), (pytest.mark.drill, LEAVES_A_SOCKET)),
+    (Processes(link=Link.H2), (pytest.mark.drill, LEAVES_A_SOCKET)),
+    (Processes(2, "redis", link=Link.H2), (pytest.mark.drill, LEAVES_A_SOCKET)),
     *((Deployed(deployment), (pytest.mark.drill,)) for deployment in DEPLOYMENTS),
 )
 """Every transport on each that serves it; what is marked is left to `make drills`."""

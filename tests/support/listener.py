@@ -57,7 +57,7 @@ async def serving_in_process(app: Starlette, http: HttpSettings) -> AsyncIterato
     config.load()
     make: Callable[..., asyncio.Protocol] = config.http_protocol_class
     server = await asyncio.get_running_loop().create_server(
-        lambda: make(config=config, server_state=state, app_state={}), "127.0.0.1", 0
+        lambda: make(config=config, server_state=state, app_state={}), "127.0.0.1", 0, ssl=config.ssl
     )
     server.sockets[0].setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4096)  # lest the kernel take what nobody reads
     listener = Listener(server.sockets[0].getsockname()[1], state)

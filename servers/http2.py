@@ -1,0 +1,158 @@
+"""HTTP/2 within limits, by uvicorn's experimental protocol, beside HTTP/1.1 on the same TLS port.
+
+Teaches what one connection for everything asks of a server: each stream needs limits of its own, since a client that
+takes nothing of one response may read the others. What crosses the wire: RFC 9113. A stream whose reader grants no
+window is waited for, and reset after `stall_s`; so is one whose body does not arrive within `body_s`.
+
+Leaves out WebSockets over HTTP/2 (RFC 8441), which uvicorn lacks. zttp advertises them all the same: that setting is
+taken out, so that browsers open another connection for a WebSocket, with HTTP/1.1.
+"""
+
+import asyncio
+from typing import Any
+
+from hyperframe.frame import Frame, SettingsFrame
+from uvicorn.protocols.http.auto_zttp_impl import AutoZttpProtocol
+from uvicorn.protocols.http.flow_control import HIGH_WATER_LIMIT, FlowControl
+from uvicorn.protocols.http.zttp_h2_impl import ZttpH2Protocol
+
+from servers.connection_limits import ConnectionLimits, DescriptorLimit
+from servers.http_extensions import WATCH, Watch
+from servers.limited_protocols import StallLimit
+
+HEAD_BYTES = 9  # of a frame (RFC 9113 section 4.1)
+
+
+class StreamFlow:
+    """The flow control of one stream: open while the connection's is, and the client's window has room."""
+
+    def __init__(self, cycle: Any, stall_s: float) -> None:
+        self._connection: FlowControl = cycle.flow
+        self._cycle = cycle
+        self._stall_s = stall_s
+        self._has_moved = asyncio.Event()
+        self.watch = Watch()
+
+    @property
+    def write_paused(self) -> bool:
+        return self._connection.write_paused or self._is_full
+
+    @property
+    def _is_full(self) -> bool:
+        return not self._cycle.disconnected and (self._cycle.stream.pending_bytes or 0) > HIGH_WATER_LIMIT
+
+    async def drain(self) -> None:
+        """Wait until there is room; reset the stream when its client has granted nothing for `stall_s`."""
+        while self._is_full:
+            self._has_moved.clear()
+            try:
+                async with asyncio.timeout(self._stall_s):
+                    await self._has_moved.wait()
+            except TimeoutError:
+                self._cycle.abort_stream()
+                self._cycle.message_event.set()
+        await self._connection.drain()
+
+    def wake(self) -> None:
+        self._has_moved.set()
+
+    def leave(self) -> None:
+        """Note that the client waits for this response no more."""
+        self.watch.gone()
+        self.wake()
+
+
+class LimitedHttp2(StallLimit, ZttpH2Protocol):
+    """One connection, with limits for each of its streams."""
+
+    limits: ConnectionLimits
+    descriptors: DescriptorLimit
+
+    _has_greeted = False
+
+    def connection_made(self, transport: Any) -> None:
+        super().connection_made(transport)
+        self.descriptors.note_accepted(transport.get_extra_info("socket").fileno())
+        self.timeout_keep_alive_task = self.loop.call_later(self.timeout_keep_alive, self.timeout_keep_alive_handler)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._stop_watching()
+        super().connection_lost(exc)
+        for flow in self._flows():
+            flow.leave()
+
+    def data_received(self, data: bytes) -> None:
+        super().data_received(data)
+        for flow in self._flows():
+            flow.wake()
+
+    def flush(self) -> None:
+        """Send what is queued; at first, our settings, without the one that would promise WebSockets."""
+        if self._has_greeted:
+            super().flush()
+        else:
+            self._has_greeted = True
+            self.transport.write(_without_websockets(self.conn.data_to_send()))
+
+    def handle_request(self, event: Any) -> None:
+        super().handle_request(event)
+        cycle: Any = self.cycles[event.stream_id]
+        cycle.flow = flow = StreamFlow(cycle, self.limits.stall_s)
+        cycle.scope["extensions"][WATCH] = {WATCH: flow.watch}
+        if event.end_stream:  # uvicorn 0.54 never ends the body of a request that has none
+            cycle.more_body = False
+            cycle.message_event.set()
+        else:
+            self.loop.call_later(self.limits.body_s, _abort_unfinished, cycle)
+
+    def handle_rst_stream(self, event: Any) -> None:
+        cycle: Any = self.cycles.get(event.stream_id)
+        super().handle_rst_stream(event)
+        if cycle is not None:
+            cycle.flow.leave()
+
+    def pause_writing(self) -> None:
+        """Read no more either: what a client asks for without reading the responses would fill the memory."""
+        super().pause_writing()
+        self.flow.pause_reading()
+
+    def resume_writing(self) -> None:
+        super().resume_writing()
+        self.resume_reading_if_idle()
+
+    def _flows(self) -> list[StreamFlow]:
+        cycles: Any = self.cycles.values()
+        return [cycle.flow for cycle in cycles]
+
+
+class Negotiated(AutoZttpProtocol):
+    """Speaks what the client has chosen in the TLS handshake. http1, http2: the protocols."""
+
+    http1: type[asyncio.Protocol]
+    http2: type[asyncio.Protocol]
+
+    def _switch(self, http2: bool, initial_data: bytes = b"") -> None:
+        kind: Any = self.http2 if http2 else self.http1
+        protocol = kind(self.config, self.server_state, self.app_state, _loop=self.loop)
+        self.transport.set_protocol(protocol)
+        protocol.connection_made(self.transport)
+
+
+def negotiated(http1: type[asyncio.Protocol], http2: type[asyncio.Protocol]) -> type[asyncio.Protocol]:
+    """Return a protocol class that is one of the two, as the client chooses."""
+    return type("NegotiatedHttp", (Negotiated,), {"http1": http1, "http2": http2})
+
+
+def _abort_unfinished(cycle: Any) -> None:
+    if cycle.more_body and not cycle.response_complete and not cycle.disconnected:
+        cycle.abort_stream()
+        cycle.message_event.set()
+
+
+def _without_websockets(greeting: bytes) -> bytes:
+    """Return the frame of our settings without SETTINGS_ENABLE_CONNECT_PROTOCOL (RFC 8441 section 3)."""
+    frame, length = Frame.parse_frame_header(memoryview(greeting)[:HEAD_BYTES])
+    assert isinstance(frame, SettingsFrame)
+    frame.parse_body(memoryview(greeting)[HEAD_BYTES:][:length])
+    frame.settings.pop(SettingsFrame.ENABLE_CONNECT_PROTOCOL, None)
+    return frame.serialize() + greeting[HEAD_BYTES + length :]

@@ -1,0 +1,69 @@
+"""How clients reach a server: in the clear, through TLS 1.3, or through TLS with HTTP/2.
+
+Teaches where the link of a page is chosen: a browser offers HTTP/2 within the TLS handshake (ALPN, RFC 7301), and takes
+HTTP/1.1 if the server names nothing. The certificates are made at the start, and only those trust them who read the
+authority's file: our own clients, by the variable SSL_CERT_FILE of OpenSSL. Leaves out HTTP/2 in the clear, which no
+browser speaks. What this needs is the optional dependency group `links`.
+"""
+
+import os
+import ssl
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from enum import StrEnum
+from importlib import import_module
+from pathlib import Path
+
+FOLDER = "CHAT_CERTIFICATES"
+"""The variable that names the folder of the certificates, for all processes of one server."""
+
+AUTHORITY, SERVER = "authority.pem", "server.pem"
+NAMES = ("127.0.0.1", "localhost", "::1")
+
+
+class Link(StrEnum):
+    PLAIN = "plain"
+    TLS = "tls"
+    H2 = "h2"
+
+
+@contextmanager
+def certified(link: Link) -> Iterator[dict[str, str]]:
+    """Have certificates until the block ends, in a folder that the environment names; yields what clients must know.
+
+    Those that are there are used. Raises RuntimeError without the dependency group.
+    """
+    if link is Link.PLAIN:
+        yield {}
+        return
+    with tempfile.TemporaryDirectory(prefix="certificates-") as made:
+        folder = Path(os.environ.setdefault(FOLDER, made))
+        try:
+            if not (folder / AUTHORITY).exists():
+                _make(folder)
+            yield {"authority": str(folder / AUTHORITY)}
+        finally:
+            if os.environ[FOLDER] == made:
+                del os.environ[FOLDER]
+
+
+def certificate() -> Path:
+    """Return the file of the server's certificate, with its key."""
+    return Path(os.environ[FOLDER]) / SERVER
+
+
+def trusting() -> ssl.SSLContext:
+    """Return what a client of our own servers checks their certificates against."""
+    return ssl.create_default_context(cafile=Path(os.environ[FOLDER]) / AUTHORITY)
+
+
+def _make(folder: Path) -> None:
+    try:
+        trustme = import_module("trustme")
+    except ImportError as error:
+        raise RuntimeError(f"--link: this needs {error.name}; `sh .ci/setup links` installs it") from None
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    authority = trustme.CA()
+    authority.issue_cert(*NAMES).private_key_and_cert_chain_pem.write_to_path(folder / SERVER)
+    authority.cert_pem.write_to_path(folder / AUTHORITY)

@@ -1,0 +1,151 @@
+"""TLS and HTTP/2 on a real server: every transport over either, and clients that abuse what HTTP/2 lets them do."""
+
+import asyncio
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, suppress
+from typing import Any
+
+import pytest
+from h2.config import H2Configuration
+from h2.connection import H2Connection
+from h2.events import DataReceived, Event, RemoteSettingsChanged, StreamEnded, StreamReset
+from h2.settings import SettingCodes
+from starlette.applications import Starlette
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import Response, StreamingResponse
+from starlette.routing import Route
+
+from servers.connection_limits import ConnectionLimits
+from servers.http_extensions import CancelOnDisconnect
+from servers.links import Link, trusting
+from servers.serving import HttpSettings
+from servers.transports import TRANSPORTS, Transport
+from servers.wire_bytes import WireBytes
+from tests.support.certificates import trusted_certificates
+from tests.support.chat_harness import DEADLINE_S, ChatHarness, deliver, serving
+from tests.support.listener import serving_in_process
+
+CHUNK, CHUNKS = b"x" * 65_536, 1_000
+LIMITS = ConnectionLimits(stall_s=0.2, body_s=0.2)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def certificates(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    with trusted_certificates(tmp_path_factory.mktemp("certificates")):
+        yield
+
+
+@pytest.mark.process
+@pytest.mark.parametrize("link", [Link.TLS, Link.H2])
+@pytest.mark.parametrize("transport", TRANSPORTS, ids=lambda row: row.slug)
+async def test_every_transport_delivers_over_every_link(transport: Transport, link: Link) -> None:
+    with serving(transport, "--link", link) as server:
+        assert server.address.startswith("https://")
+        async with ChatHarness(transport, server.address).joined("Ada", "Bob") as (ada, bob):
+            await deliver("Over TLS", ada, ada, bob)
+
+
+class Peer:
+    """A client of HTTP/2 whose every frame a test decides on: what it reads, it acknowledges only if told to."""
+
+    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.protocol = H2Connection(H2Configuration(header_encoding="ascii"))
+        self.protocol.initiate_connection()
+        self._reader, self._writer = reader, writer
+        self._events: list[Event] = []
+
+    def request(self, path: str, has_body: bool = False) -> int:
+        """Queue a request; return its stream."""
+        number = self.protocol.get_next_available_stream_id()
+        fields = [(":method", "POST" if has_body else "GET"), (":authority", "localhost"), (":path", path)]
+        self.protocol.send_headers(number, [*fields, (":scheme", "https")], end_stream=not has_body)
+        return number
+
+    async def send(self) -> None:
+        self._writer.write(self.protocol.data_to_send())
+        await self._writer.drain()
+
+    async def until(self, kind: type[Event], stream_id: int | None = None) -> Any:
+        """Send what is queued, and return the first event of a kind that has come, of a stream if one is named."""
+        async with asyncio.timeout(DEADLINE_S):
+            while True:
+                for event in self._events:
+                    if isinstance(event, kind) and stream_id in (None, getattr(event, "stream_id", None)):
+                        return event
+                await self.send()
+                data = await self._reader.read(65_536)
+                assert data, "the server has closed the connection"
+                self._events += self.protocol.receive_data(data)
+
+
+@asynccontextmanager
+async def connected(made: list[int], left: asyncio.Event) -> AsyncIterator[Peer]:
+    """Serve over HTTP/2 in this process, and connect. made: the chunks of `/flood`. left: set when `/held` ends."""
+
+    async def flood(_: Request) -> Response:
+        async def chunks() -> AsyncIterator[bytes]:
+            for number in range(CHUNKS):
+                made.append(number)
+                yield CHUNK
+                await asyncio.sleep(0)  # as one does that reads from somewhere
+
+        return StreamingResponse(chunks())
+
+    async def held(request: Request) -> Response:
+        with suppress(ClientDisconnect), CancelOnDisconnect(request.scope):
+            await asyncio.Event().wait()
+        left.set()
+        return Response()
+
+    async def echo(request: Request) -> Response:
+        return Response(await request.body())
+
+    routes = [Route("/flood", flood), Route("/held", held), Route("/echo", echo, methods=["GET", "POST"])]
+    app = Starlette(routes=routes)
+    app.state.wire = WireBytes()
+    context = trusting()
+    context.set_alpn_protocols(["h2"])
+    async with serving_in_process(app, HttpSettings(link=Link.H2, limits=LIMITS)) as listener:
+        reader, writer = await asyncio.open_connection("127.0.0.1", listener.port, ssl=context)
+        yield Peer(reader, writer)
+        writer.transport.abort()
+
+
+async def test_a_stream_whose_reader_grants_no_window_is_reset_and_the_others_are_served() -> None:
+    made: list[int] = []
+    async with connected(made, asyncio.Event()) as peer:
+        flooded, echoed = peer.request("/flood"), peer.request("/echo")
+        await peer.until(StreamEnded, echoed)
+        reset = await peer.until(StreamReset)
+        assert (reset.stream_id, len(made) < CHUNKS / 100) == (flooded, True)
+        await peer.until(StreamEnded, peer.request("/echo"))
+
+
+async def test_a_client_that_resets_a_stream_has_left_its_request_and_one_that_does_only_that_is_cut_off() -> None:
+    left = asyncio.Event()
+    async with connected([], left) as peer:
+        peer.protocol.reset_stream(peer.request("/held"))
+        await peer.until(StreamEnded, peer.request("/echo"))
+        await asyncio.wait_for(left.wait(), DEADLINE_S)
+        for _ in range(300):  # a rapid reset, CVE-2023-44487
+            peer.protocol.reset_stream(peer.request("/held"))
+        with pytest.raises(AssertionError, match="closed"):
+            await peer.until(StreamEnded, peer.request("/held"))
+
+
+async def test_a_body_that_does_not_come_ends_its_stream_and_one_that_comes_is_read() -> None:
+    async with connected([], asyncio.Event()) as peer:
+        unfinished, whole = peer.request("/echo", has_body=True), peer.request("/echo", has_body=True)
+        peer.protocol.send_data(whole, b"hello", end_stream=True)
+        assert (await peer.until(DataReceived)).data == b"hello"
+        assert (await peer.until(StreamReset)).stream_id == unfinished
+
+
+async def test_no_websocket_is_promised_and_a_flood_of_settings_is_answered_or_ended() -> None:
+    async with connected([], asyncio.Event()) as peer:
+        settings = (await peer.until(RemoteSettingsChanged)).changed_settings
+        assert SettingCodes.MAX_CONCURRENT_STREAMS in settings
+        assert SettingCodes.ENABLE_CONNECT_PROTOCOL not in settings
+        for number in range(1_000):
+            peer.protocol.update_settings({SettingCodes.MAX_HEADER_LIST_SIZE: 10_000 + number})
+        await peer.until(StreamEnded, peer.request("/echo"))
