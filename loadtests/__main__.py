@@ -20,6 +20,7 @@ from loadtests.experiments.deployments.command import measure_deployments
 from loadtests.experiments.hosted.command import measure_hosts
 from loadtests.experiments.shared_store.command import measure_shared_store
 from loadtests.harness.provisioned_store import EMBEDDED, SHARED, StoreChoice
+from loadtests.plan.workload import LINKS
 from loadtests.reports.report import print_scenarios
 from loadtests.reports.run_folder import AnotherRun
 from loadtests.scenarios import CONVERSATION, SCENARIOS
@@ -85,6 +86,7 @@ def compare(
     seed: Annotated[
         int | None, typer.Option(min=0, help=f"Seed of the senders' schedules; the same for all{DEFAULT}.")
     ] = None,
+    link: Annotated[str | None, typer.Option(help=f"How users reach the servers: {', '.join(LINKS)}{DEFAULT}.")] = None,
     full: Annotated[
         bool,
         typer.Option(
@@ -120,7 +122,9 @@ def compare(
 ) -> None:
     """Compare the transports under the same load, one after the other; by default about 40 seconds each."""
     given = {"users": users, "room_size": room_size, "rate_per_s": rate, "measured_s": seconds, "seed": seed}
-    changes = {name: value for name, value in {**given, "poll_interval_s": poll}.items() if value is not None}
+    changes = {
+        name: value for name, value in {**given, "poll_interval_s": poll, "link": link}.items() if value is not None
+    }
     try:
         measured = choose_target(target, deployment, StoreChoice(store, workers))
         chosen = choose_transports(transport or [], measured)

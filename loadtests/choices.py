@@ -6,9 +6,11 @@ Every function here raises ValueError with what was expected, what came, and wha
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from importlib.util import find_spec
 from typing import Any
 
 from loadtests.harness.provisioned_store import DEFAULT_STORE, StoreChoice
+from loadtests.plan.workload import LINKS, PLAIN
 from loadtests.scenarios import CONVERSATION, PREVIEW, SCENARIOS, Scenario
 from loadtests.scenarios import find as find_scenario
 from loadtests.targets.other_server import OtherServer
@@ -16,6 +18,7 @@ from loadtests.targets.target import DeployedServers, OurServers, Target
 from servers.deploy import deployments
 from servers.transports import Transport, find
 
+NEEDED_BY_TLS = ("h2", "trustme", "zttp")
 OPTIONS = {"rate_per_s": "rate", "measured_s": "seconds", "poll_interval_s": "poll"}
 """The options of the command line whose names differ from the field that they set."""
 
@@ -53,7 +56,7 @@ def choose_scenarios(name: str | None, full: bool, quick: bool) -> list[Scenario
         raise ValueError("--quick is a preview of its own: leave out --scenario and --full")
     if name:
         return [find_scenario(name)]
-    return list(SCENARIOS) if full else [PREVIEW if quick else CONVERSATION]
+    return [row for row in SCENARIOS if not row.is_optional] if full else [PREVIEW if quick else CONVERSATION]
 
 
 def with_changes(scenario: Scenario, changes: Mapping[str, Any]) -> Scenario:
@@ -79,6 +82,10 @@ def largest_room(users: int, room_size: int) -> int:
 def check_loads(scenarios: Sequence[Scenario], chosen: Sequence[Transport], target: Target, generators: int) -> None:
     """Raise ValueError if a load does not fill its rooms and generators, or if the target cannot have it."""
     for load in (load for scenario in scenarios for load in scenario.workloads):
+        if load.link not in LINKS:
+            raise ValueError(f"--link: expected one of {', '.join(LINKS)}, got {load.link!r}")
+        if load.link != PLAIN and not all(map(find_spec, NEEDED_BY_TLS)):
+            raise ValueError(f"--link {load.link} needs an optional dependency group: `sh .ci/setup links` installs it")
         if load.users % load.room_size:
             raise ValueError(f"--users {load.users} is not a multiple of --room-size {load.room_size}: fill rooms")
         if load.measured_s <= (after_s := max(load.restart_at_s, load.bunch_s)):

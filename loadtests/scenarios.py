@@ -68,7 +68,8 @@ class Scenario:
 
     transports: slugs; empty means all. repeats: of a full run. up_to_limit: the loads grow, until a limit is reached.
     samples: how many deliveries of a cell a full run keeps, drawn by its seed. preview: too short to be a measurement.
-    fixed: the fields of its loads that its question is about.
+    fixed: the fields of its loads that its question is about. is_optional: measured by name only, since it needs more
+    than the others do.
     """
 
     name: str
@@ -80,6 +81,7 @@ class Scenario:
     samples: int = 500
     preview: bool = False
     fixed: frozenset[str] = frozenset()
+    is_optional: bool = False
 
     def planned(self, transports: Sequence[Transport], repeat: int = 0) -> tuple[Planned, ...]:
         """Return the measurements of one repeat: each load on every transport that is asked about, in turn."""

@@ -8,7 +8,7 @@ headers. A stream is lines (HTML Standard, section 9.2): fields, a blank line af
 from collections.abc import Iterable, Iterator
 
 from loadtests.chat_user import ChatUser
-from loadtests.users.http_connection import ConnectionLost, HttpConnection
+from loadtests.users.http_connection import ConnectionLost, Exchange
 from loadtests.users.reports import read_as
 from servers.core.wire import Ack, Cursor, Page, Snapshot
 
@@ -18,7 +18,7 @@ class ServerSentEventsUser(ChatUser):
 
     def open(self, after: Cursor | None) -> Snapshot:
         snapshot = self.http.join()
-        self.stream: HttpConnection = self.http.stream(snapshot.cursor, last_event_id=after)
+        self.stream: Exchange = self.http.stream(snapshot.cursor, last_event_id=after)
         self.lines = lines_of(self.stream.body())
         return snapshot
 

@@ -88,7 +88,7 @@ def make_cell(
     if offered != scheduled:
         complaints.append(f"the load was not the scheduled one: {offered} instead of {scheduled}")
     verdict = judge(complaints, doubts, health, 1 / workload.rate_per_s, stalls=workload.users_return)
-    load = {"seed": workload.seed, "room_size": workload.room_size, "offered": offered}
+    load = {"seed": workload.seed, "room_size": workload.room_size, "offered": offered, "link": workload.link}
     servers = {"store": settings.get("store", ""), "workers": settings.get("workers", 0)}
     judged = {"verdict": verdict.status, "reason": verdict.reason, "limit": "", **health._asdict()}
     figures = {**key._asdict(), **load, **servers, **judged, **_counts(samples, counts), **spent}

@@ -14,6 +14,7 @@ from enum import StrEnum
 from functools import partial
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from loadtests.harness.children import NotMeasured, running
 from loadtests.harness.cores import Cores
@@ -21,7 +22,7 @@ from loadtests.harness.manifest import push_service
 from loadtests.harness.provisioned_store import DEFAULT_STORE, StoreChoice, provisioned
 from loadtests.harness.restarts import RestartableServers
 from loadtests.harness.server_probe import READY_S
-from loadtests.plan.workload import Workload
+from loadtests.plan.workload import PLAIN, Workload
 from servers.deploy.child_process import OnTick, python_module
 from servers.transports import RENTED, Transport
 
@@ -32,16 +33,20 @@ class Link(StrEnum):
     PUBLISHING = "API to push service"
 
 
+CERTIFICATES = "CHAT_CERTIFICATES"
+"""The variable that names the folder of the servers' certificates, which they make."""
+
 Interpose = Callable[[str], str]
 """Puts something into a link: is given the address (http://host:port) at its end, returns the one to use instead."""
 
 
 @dataclass(frozen=True, slots=True)
 class ClientAddresses:
-    """Where the clients find the servers. push_service: empty if the API names it."""
+    """Where the clients find the servers. push_service: empty if the API names it. authority: see `Server`."""
 
     api: str
     push_service: str = ""
+    authority: str = ""
 
 
 @contextmanager
@@ -62,14 +67,15 @@ def serving_at_distance(
     with ExitStack() as relays:
 
         def relayed(link: Link, address: str) -> str:
-            target, delay_ms = address.removeprefix("http://"), str(delays_s[link] * 1000)
+            scheme, _, target = address.partition("://")
+            delay_ms = str(delays_s[link] * 1000)
             command = python_module("loadtests.harness.relay", "--to", target, "--delay-ms", delay_ms)
             relay = relays.enter_context(running(command, cores.generator, folder / f"relay, {link}.log"))
-            return str(relay.next_line(READY_S, on_tick)["address"])
+            return scheme + str(relay.next_line(READY_S, on_tick)["address"]).removeprefix("http")
 
         links = {link: partial(relayed, link) for link, delay_s in delays_s.items() if delay_s}
         options = ["--presence", "webhook"] if workload.webhooks else []
-        with serving_over(links, transport, cores, folder, on_tick, store, options) as served:
+        with serving_over(links, transport, cores, folder, on_tick, store, options, workload.link) as served:
             yield served
 
 
@@ -82,19 +88,26 @@ def serving_over(
     on_tick: OnTick | None,
     store: StoreChoice = DEFAULT_STORE,
     options: Sequence[str] = (),
+    kind: str = PLAIN,
 ) -> Iterator[tuple[RestartableServers, ClientAddresses]]:
-    """Run the servers of a transport, and have clients and API use these links to them; raises NotMeasured."""
+    """Run the servers of a transport, and have clients and API use these links to them; raises NotMeasured.
+
+    kind: of the clients' links, one of LINKS.
+    """
 
     def over(link: Link, address: str) -> str:
         return links[link](address) if link in links else address
 
     with ExitStack() as stack:
         service: dict[str, Any] = {}
-        environment: dict[str, str] = {}
+        environment = {CERTIFICATES: str(folder / "certificates")}  # the same after a restart
         if transport.needs_push_service and Link.PUBLISHING in links:
-            apart = push_service_apart(cores.servers, folder, on_tick, partial(over, Link.PUBLISHING))
-            service, environment = stack.enter_context(apart)
+            publishing = partial(over, Link.PUBLISHING)
+            apart = push_service_apart(cores.servers, folder, on_tick, publishing, environment, kind)
+            service, variables = stack.enter_context(apart)
+            environment |= variables
         ready_store = stack.enter_context(provisioned(store, cores.servers, folder, on_tick))
+        options = ["--link", kind, *options]
         ours = RestartableServers(transport.slug, cores.servers, folder, on_tick, ready_store, environment, options)
         servers = stack.enter_context(ours)
         if service:
@@ -103,23 +116,29 @@ def serving_over(
         server = servers.server
         moved = server.push_service and (service or Link.PUSH_SERVICE in links)
         push_service_address = over(Link.PUSH_SERVICE, server.push_service) if moved else ""
-        yield servers, ClientAddresses(over(Link.API, server.address), push_service_address)
+        yield servers, ClientAddresses(over(Link.API, server.address), push_service_address, server.authority)
 
 
 @contextmanager
 def push_service_apart(
-    core: int | None, folder: Path, on_tick: OnTick | None, interpose: Interpose
+    core: int | None,
+    folder: Path,
+    on_tick: OnTick | None,
+    interpose: Interpose,
+    environment: Mapping[str, str] | None = None,
+    kind: str = PLAIN,
 ) -> Iterator[tuple[dict[str, Any], dict[str, str]]]:
     """Run the stand-in by itself: yields what it announced, and the environment by which APIs find it.
 
-    interpose: what to put between them and it. Raises NotMeasured.
+    interpose: what to put between them and it. environment, kind: see `serving_over`. Raises NotMeasured.
     """
-    environment = credentials()
-    command = python_module("servers.pusher_service", "--port", "0", "--attached")
-    with running(command, core, folder / "push service.log", environment) as child:
+    shared = credentials()
+    command = python_module("servers.pusher_service", "--port", "0", "--attached", "--link", kind)
+    with running(command, core, folder / "push service.log", {**(environment or {}), **shared}) as child:
         service = child.next_line(READY_S, on_tick)
-        host, _, port = interpose(service["address"]).rpartition(":")
-        yield service, environment | {"PUSHER_HOST": host.removeprefix("http://"), "PUSHER_PORT": port}
+        url = urlsplit(interpose(service["address"]))
+        tls = str(int(url.scheme == "https"))
+        yield service, {**shared, "PUSHER_HOST": str(url.hostname), "PUSHER_PORT": str(url.port), "PUSHER_TLS": tls}
 
 
 def credentials() -> dict[str, str]:

@@ -72,7 +72,8 @@ def generating(
         command += ["--processes", count, "--expect-workers", count]
         command += ["--master-host", HOST, "--master-port", port]
         command += ["--master-bind-host", HOST, "--master-bind-port", port]
-    with running(command, core, folder / f"load generator of {file.stem}.log") as child:
+    trusted = {"SSL_CERT_FILE": addresses.authority} if addresses.authority else {}
+    with running(command, core, folder / f"load generator of {file.stem}.log", trusted) as child:
         try:
             yield Generator(child, workload, record)
         finally:

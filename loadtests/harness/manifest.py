@@ -18,6 +18,7 @@ from typing import Any
 import psutil
 
 from loadtests.harness.cores import Cores
+from loadtests.plan.workload import PLAIN
 from loadtests.scenarios import Scenario
 from servers.redaction import without_passwords
 from servers.transports import LOCAL_STAND_IN, RENTED, Transport
@@ -38,6 +39,8 @@ NAMED = (
     "gevent",
 )
 
+OF_LINKS = ("h2", "hpack", "zttp")  # an optional dependency group, which serves and sends HTTP/2
+
 
 def push_service() -> str:
     """Return whose push service the Pusher adapter uses: PUSHER_KEY in the environment names a rented one."""
@@ -51,12 +54,13 @@ def label(transport: Transport) -> str:
 
 def describe(scenarios: Sequence[Scenario], slugs: Sequence[str], cores: Cores) -> dict[str, Any]:
     """Return the manifest of a run that is about to start."""
+    links = {load.link for row in scenarios for load in row.workloads}
     return {
         "started_at": datetime.now().astimezone().isoformat(timespec="seconds"),
         "commit": commit(),
         "measured_code": {folder: _digest(ROOT / folder) for folder in MEASURED},
         "machine": machine(),
-        "versions": versions(),
+        "versions": versions(NAMED if links == {PLAIN} else (*NAMED, *OF_LINKS)),
         "transports": list(slugs),
         "scenarios": [
             {"name": row.name, "question": row.question, "repeats": row.repeats, "samples": row.samples}
@@ -89,9 +93,9 @@ def _digest(folder: Path) -> str:
     return sha256(b"".join(f"{file.relative_to(folder)}\n".encode() + file.read_bytes() for file in files)).hexdigest()
 
 
-def versions() -> dict[str, str]:
+def versions(names: Sequence[str] = NAMED) -> dict[str, str]:
     """Return the versions of Python and of the libraries that a figure may depend on."""
-    return {"python": platform.python_version(), **{name: version(name) for name in NAMED}}
+    return {"python": platform.python_version(), **{name: version(name) for name in names}}
 
 
 def machine() -> dict[str, Any]:

@@ -5,6 +5,7 @@ Teaches that a reading must not change what it reads: the requests made here, an
 
 import json
 import socket
+import ssl
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -20,8 +21,10 @@ NO_WIRE: dict[str, Any] = {"http": NO_TRAFFIC, "websocket": NO_TRAFFIC, "connect
 class StatsReader:
     """`GET /stats` of one server, without what reading it costs."""
 
-    def __init__(self, address: str) -> None:
+    def __init__(self, address: str, authority: str) -> None:
+        """authority: see `Server`."""
         url = urlsplit(address)
+        self._tls = ssl.create_default_context(cafile=authority) if authority else None
         self._endpoint = (url.hostname, url.port)
         self._request = f"GET /stats HTTP/1.1\r\nHost: {url.netloc}\r\nConnection: close\r\n\r\n".encode()
         self._sent = self._received = 0
@@ -32,7 +35,7 @@ class StatsReader:
         The server counts the bytes of a response only after it has made it.
         """
         try:
-            with socket.create_connection(self._endpoint, RESPONSE_S) as connection:
+            with self._connected() as connection:
                 connection.sendall(self._request)
                 response = b"".join(iter(lambda: connection.recv(65_536), b""))
         except TimeoutError:
@@ -45,13 +48,17 @@ class StatsReader:
         self._received += len(response)
         return stats
 
+    def _connected(self) -> socket.socket:
+        connection = socket.create_connection(self._endpoint, RESPONSE_S)
+        return self._tls.wrap_socket(connection, server_hostname=self._endpoint[0]) if self._tls else connection
+
 
 class ServerCounters:
     """The counters of an API and of its push service, if that is ours."""
 
     def __init__(self, server: Server) -> None:
-        self._api = StatsReader(server.address)
-        self._push_service = StatsReader(server.push_service) if server.push_service else None
+        self._api = StatsReader(server.address, server.authority)
+        self._push_service = StatsReader(server.push_service, server.authority) if server.push_service else None
 
     def __call__(self) -> Reading:
         api = self._api.read()

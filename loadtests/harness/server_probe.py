@@ -47,13 +47,15 @@ class Server:
     """The addresses of the API and of the push service (empty: there is none of ours), and the server's settings.
 
     pids: by role; the store's engine among them, if it is a process of its own that was started here. Of a deployment,
-    address is the part that clients use, and push_service the part behind it, whatever that is.
+    address is the part that clients use, and push_service the part behind it, whatever that is. authority: the file of
+    the one that has signed its certificates; empty without TLS.
     """
 
     address: str
     push_service: str
     pids: Mapping[str, int]
     settings: Mapping[str, Any]
+    authority: str = ""
 
 
 @contextmanager
@@ -79,7 +81,8 @@ def serving(
     command = python_module("servers", slug, "--port", str(port), *shared, "--attached", *durations, *options)
     with running(command, core, log, environment) as child:
         ready = child.next_line(READY_S, on_tick)
-        yield Server(ready["address"], ready.get("push_service", ""), ready["pids"], ready["settings"])
+        service, authority = ready.get("push_service", ""), ready.get("authority", "")
+        yield Server(ready["address"], service, ready["pids"], ready["settings"], authority)
 
 
 def no_counters(server: Server) -> ReadCounters:

@@ -31,6 +31,7 @@ def address_problem(host: str | None, locust_file: Path) -> str:
 def _is_address(address: str) -> bool:
     try:
         url = urlsplit(address)
-        return url.scheme == "http" and bool(url.hostname) and url.port != 0 and url.path in ("", "/") and not url.query
+        names_server = url.scheme in ("http", "https") and bool(url.hostname) and url.port != 0
+        return names_server and url.path in ("", "/") and not url.query
     except ValueError:  # a port that is no number, or out of range
         return False

@@ -12,6 +12,9 @@ from math import inf
 from pathlib import Path
 from typing import Any
 
+PLAIN, TLS, H2 = LINKS = "plain", "tls", "h2"
+"""How users reach the servers: as `servers.links` has it."""
+
 USERS_PER_S = 100  # faster, and the ramp measures log-ins instead of letting users in
 START_STOP_S = 4.0  # what starting and stopping takes, about
 DRAIN_S = 5.0
@@ -27,16 +30,17 @@ OPTIONS: Mapping[str, Mapping[str, Any]] = tomllib.loads(Path(__file__).with_nam
 class Workload:
     """One load. Rooms are filled one after the other, so the last may be smaller.
 
-    point: its name among the loads of its scenario; empty if it is the only one. one_way_delay_s: what
-    each direction of the clients' links is delayed by; push_link_delay_s: the same for the link from the API to the
-    push service. webhooks: 1 if that service says who is there, 0 if users send heartbeats. joins_per_s: how many users
-    arrive per second, before the barrier.
+    point: its name among the loads of its scenario; empty if it is the only one. link: one of LINKS. one_way_delay_s:
+    what each direction of the clients' links is delayed by; push_link_delay_s: the same for the link from the API to
+    the push service. webhooks: 1 if that service says who is there, 0 if users send heartbeats. joins_per_s: how many
+    users arrive per second, before the barrier.
 
     The senders warm up for one poll interval before the window opens: until every poller has polled once while
     messages flow, more responses are empty than later.
     """
 
     point: str = ""
+    link: str = PLAIN
     users: int = 40
     room_size: int = 10
     rate_per_s: float = 0.2
@@ -93,9 +97,10 @@ class Workload:
         paces = [f"{rate:g} {what}" for what, rate in {"messages": self.rate_per_s, **also}.items() if rate]
         restart = f"a restart after {self.restart_at_s:g} s, " if self.restart_at_s else ""
         bunches = f"bunched every {self.bunch_s:g} s, " if self.bunch_s else ""
+        secure = {PLAIN: "", TLS: ", over TLS", H2: ", over TLS with HTTP/2"}[self.link]
         return (
             f"{self.users} users in rooms of {self.room_size}, {', '.join(paces)} a second each, {bunches}{restart}"
-            f"{self.measured_s:g} s measured, a poll every {self.poll_interval_s:g} s"
+            f"{self.measured_s:g} s measured, a poll every {self.poll_interval_s:g} s{secure}"
         )
 
     @property
@@ -114,5 +119,5 @@ class Workload:
 
     def arguments(self) -> list[str]:
         """Return the workload as options of `locust`, the number of users included."""
-        options = {f"--{name.replace('_', '-')}": str(getattr(self, name)) for name in OPTIONS}
+        options = {f"--{name.replace('_', '-')}": str(getattr(self, name)) for name in (*OPTIONS, "link")}
         return [argument for option in options.items() for argument in option]

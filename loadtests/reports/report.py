@@ -18,6 +18,7 @@ from loadtests.accounts.predictions import predict, predicted_latency_ms
 from loadtests.accounts.verdict import Status
 from loadtests.experiments.calibration.record import on_record
 from loadtests.harness.manifest import label, push_service
+from loadtests.plan.workload import H2
 from loadtests.reports.kinds_table import print_kinds
 from loadtests.scenarios import SCENARIOS, Planned, Scenario
 from results.terminal import FittedTable, TableColumn, TableRow, columns_of, note
@@ -36,6 +37,10 @@ HOW_TO_READ = (
     "push takes no longer than its transit; on one machine that is nothing, and what you see is the software itself.",
 )
 
+WEBSOCKETS_NOTE = (
+    "Over HTTP/2, all requests of a user share one connection. A WebSocket has one of its own, over TLS with HTTP/1.1, "
+    "as in browsers: neither uvicorn nor nginx offers WebSockets over HTTP/2 (RFC 8441)."
+)
 RENTED_NOTE = (
     "The rented push service's own CPU time, and the bytes between it and the clients, are not counted: they cannot be "
     "measured from here."
@@ -103,7 +108,8 @@ def print_cells(console: Console, cells: Sequence[Cell], scenario: Scenario) -> 
         if reason := cell.verdict.reason:
             console.print(note(f"{cell.planned.label(label(cell.transport))} is {cell.verdict.status}: {reason}"))
     uses_rented = any(cell.transport.needs_push_service for cell in cells) and push_service() == RENTED
-    for sentence in (*HOW_TO_READ, *[RENTED_NOTE] * uses_rented):
+    is_http2 = any(load.link == H2 for load in scenario.workloads)
+    for sentence in (*HOW_TO_READ, *[RENTED_NOTE] * uses_rented, *[WEBSOCKETS_NOTE] * is_http2):
         console.print(note(f"{sentence}\n"))
 
 

@@ -17,7 +17,7 @@ from loadtests.harness.cores import Cores
 from loadtests.harness.distance import ClientAddresses
 from loadtests.harness.restarts import FixedServer, RunningServers
 from loadtests.harness.server_probe import Probe, Server
-from loadtests.plan.workload import Workload
+from loadtests.plan.workload import PLAIN, Workload
 from servers.deploy.child_process import OnTick
 from servers.transports import TRANSPORTS, Transport
 
@@ -51,7 +51,9 @@ class OtherServer:
         return [replace(row, label=f"{row.label} ({self.name})") for row in rows]
 
     def check(self, load: Workload) -> None:
-        """Accept every load: one that cannot be measured is reported in its turn, and the others are measured."""
+        """Accept every load in the clear: one that cannot be measured is reported in its turn. Raises ValueError."""
+        if load.link != PLAIN:
+            raise ValueError(f"--target {self.name} serves in the clear: leave out --link {load.link}")
 
     @contextmanager
     def serving(

@@ -23,7 +23,7 @@ from loadtests.harness.provisioned_store import DEFAULT_STORE, StoreChoice
 from loadtests.harness.restarts import FixedServer, RunningServers
 from loadtests.harness.server_counters import ServerCounters
 from loadtests.harness.server_probe import Probe, Server
-from loadtests.plan.workload import HOLD_S, LEASE_S, Workload
+from loadtests.plan.workload import HOLD_S, LEASE_S, PLAIN, Workload
 from loadtests.targets.other_server import OtherServer
 from servers.deploy.child_process import OnTick, python_module
 from servers.deploy.deployments import Deployment
@@ -76,7 +76,8 @@ class OurServers:
         """Return the object that reads its counters."""
         uses_rented_service = transport.needs_push_service and not server.push_service
         takes_webhooks = server.settings.get("presence") == "webhook"  # whose bytes count as if clients had sent them
-        return Probe(server, generator_pid, ServerCounters, not (uses_rented_service or takes_webhooks))
+        counts_all = not (uses_rented_service or takes_webhooks or server.authority)  # of TLS they see what is inside
+        return Probe(server, generator_pid, ServerCounters, counts_all)
 
 
 Target = OurServers | OtherServer
@@ -113,7 +114,8 @@ class DeployedServers(OurServers):
 
     def check(self, load: Workload) -> None:
         """Raise ValueError if a load restarts, moves or sets servers."""
-        if load.restart_at_s or load.one_way_delay_s or load.push_link_delay_s or load.webhooks:
+        is_set = load.webhooks or load.link != PLAIN
+        if load.restart_at_s or load.one_way_delay_s or load.push_link_delay_s or is_set:
             raise ValueError(
                 f"--deployment {self.name}: a deployment is measured as it stands, and this load restarts, "
                 "moves or sets its servers; name another --scenario, or see `make outages`"

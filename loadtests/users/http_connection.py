@@ -9,15 +9,19 @@ Locust has patched the standard library: this `socket` is gevent's, and waiting 
 """
 
 import socket
+import ssl
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
+from typing import Any, Protocol
 from urllib.parse import urlsplit
 
 import httptools
 
-HTTP_PORT = 80
+PORTS = {"http": 80, "https": 443}
+HTTP_1_1 = "http/1.1"
 CONNECT_S = 10.0
 RESPONSE_S = 60.0  # longer than a request is held
 READ_BYTES = 65_536
@@ -40,14 +44,49 @@ class Response:
     body: bytes = b""
 
 
-def connected_socket(address: str, host: str, port: int) -> socket.socket:
-    """Return a connected TCP socket; waits, and raises ConnectionLost. address: for the message."""
+@cache
+def tls_context(protocol: str) -> ssl.SSLContext:
+    """Return the TLS context of all connections that ask for a protocol; SSL_CERT_FILE names whom it trusts."""
+    context = ssl.create_default_context()
+    context.set_alpn_protocols([protocol])
+    return context
+
+
+def connected_socket(address: str, host: str, port: int, tls_protocol: str = "") -> socket.socket:
+    """Return a connected TCP socket; waits, and raises ConnectionLost. address: for the message.
+
+    tls_protocol: the protocol to ask for in a TLS handshake; none without TLS. HTTP/2 must be agreed on.
+    """
     try:
         connected = socket.create_connection((host, port), CONNECT_S)
+        connected.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        if tls_protocol:
+            secure = connected = tls_context(tls_protocol).wrap_socket(connected, server_hostname=host)
+            if (agreed := secure.selected_alpn_protocol()) != tls_protocol != HTTP_1_1:
+                secure.close()
+                raise ConnectionLost(f"{address}: expected the server to speak {tls_protocol}, it named {agreed}")
     except OSError as error:
         raise ConnectionLost(f"{address}: {error}") from error
-    connected.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     return connected
+
+
+def encoded(method: str, path: str, headers: Mapping[str, str], body: bytes) -> bytes:
+    """Return a request of HTTP/1.1."""
+    lines = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
+    return f"{method} {path} HTTP/1.1\r\n{lines}\r\n".encode() + body
+
+
+class Exchange(Protocol):
+    """One request and its response at a time. What raises ConnectionLost has ended it."""
+
+    def start(self, request: Any) -> Response:
+        """Send a request, and wait for the response's headers."""
+
+    def body(self) -> Iterator[bytes]:
+        """Yield the response's body as it comes, until it is complete; waits."""
+
+    def close(self) -> None:
+        """End it, complete or not."""
 
 
 class HttpConnection:
@@ -57,7 +96,8 @@ class HttpConnection:
         """Connect; waits."""
         url = urlsplit(address)
         self._address = address
-        self._socket = connected_socket(address, url.hostname or "", url.port or HTTP_PORT)
+        tls_protocol = HTTP_1_1 if url.scheme == "https" else ""
+        self._socket = connected_socket(address, url.hostname or "", url.port or PORTS[url.scheme], tls_protocol)
         self._socket.settimeout(RESPONSE_S)
         self._parser = httptools.HttpResponseParser(self)
         self._chunks: list[bytes] = []
@@ -129,6 +169,8 @@ class HttpConnection:
 
 class HttpConnectionPool:
     """The connections of one client to one server."""
+
+    encoded = staticmethod(encoded)
 
     def __init__(self, address: str) -> None:
         self._address = address

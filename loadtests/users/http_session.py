@@ -6,13 +6,15 @@ retries, which are up to the caller.
 
 from collections.abc import Callable, Container, Iterator, Mapping
 from contextlib import contextmanager
+from importlib import import_module
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
+from loadtests.plan.workload import H2, PLAIN
 from loadtests.users.http_connection import (
     BROWSER_HEADERS,
     ConnectionLost,
-    HttpConnection,
+    Exchange,
     HttpConnectionPool,
     Response,
 )
@@ -39,12 +41,16 @@ NO_HEADERS: Mapping[str, str] = {}
 class HttpUserSession:
     """One user in one room. Every method waits for its response, and raises ConnectionLost."""
 
-    def __init__(self, address: str, report: Report, room: str, connection: str, keep_alive: bool = True) -> None:
+    def __init__(
+        self, address: str, report: Report, room: str, connection: str, keep_alive: bool = True, link: str = PLAIN
+    ) -> None:
         """Connect to nothing yet. keep_alive: whether to keep a connection for the next request, or to close it.
 
         connection: the id by which the server knows this user's presence, whatever the TCP connections.
         """
-        self._pool = HttpConnectionPool(address)
+        self._pool: Any = HttpConnectionPool(address)
+        if link == H2:  # which needs an optional dependency group
+            self._pool = import_module("loadtests.users.http2_connection").Http2Pool(address, keep_alive)
         kept = "keep-alive" if keep_alive else "close"
         self._headers = {"Host": urlsplit(address).netloc, "Connection": kept, **BROWSER_HEADERS}
         self._report = report
@@ -67,14 +73,14 @@ class HttpUserSession:
     def read(self, after: Cursor) -> Page:
         return self.get(self._events_path(after), Page)
 
-    def stream(self, after: Cursor, last_event_id: Cursor | None = None) -> HttpConnection:
-        """Request the events as a stream; return its connection once the headers have come, for the caller to read.
+    def stream(self, after: Cursor, last_event_id: Cursor | None = None) -> Exchange:
+        """Request the events as a stream; return it once the headers have come, for the caller to read and close.
 
         after: where to begin. last_event_id: the last event of an earlier stream that broke, which counts instead.
         Raises ConnectionLost; else the caller closes the connection.
         """
         headers = {"Accept": "text/event-stream"} | ({"Last-Event-ID": str(last_event_id)} if last_event_id else {})
-        connection = self._pool.acquire()
+        connection: Exchange = self._pool.acquire()
         try:
             with self.request("GET", self._events_path(after), headers=headers, send=connection.start):
                 return connection
@@ -113,10 +119,11 @@ class HttpUserSession:
         body: bytes = b"",
         headers: Mapping[str, str] = NO_HEADERS,
         expected: Container[int] = (200,),
-        send: Callable[[bytes], Response] | None = None,
+        send: Callable[[Any], Response] | None = None,
     ) -> Iterator[Response]:
         """Send a request, and yield its response; one of another status, or that the block rejects, is a failure."""
-        data, send = self._encoded(method, path, body, headers), send or self._pool.request
+        data = self._pool.encoded(method, path, self._with_own(headers, method, body), body)
+        send = send or self._pool.request
         name = path.partition("?")[0].replace(self._room, "[room]")
         with timed(self._report, method, name) as stop:
             response = send(data)
@@ -129,11 +136,11 @@ class HttpUserSession:
     def _events_path(self, after: Cursor) -> str:
         return f"/rooms/{self._room}/events?after={after}&connection={self.connection}"
 
-    def _encoded(self, method: str, path: str, body: bytes, headers: Mapping[str, str]) -> bytes:
+    def _with_own(self, headers: Mapping[str, str], method: str, body: bytes) -> Mapping[str, str]:
+        """Add the header fields of every request, and those of its body."""
         all_headers = {**self._headers, **headers}
         if self.token:
             all_headers["Authorization"] = f"Bearer {self.token}"
         if method == "POST":
             all_headers["Content-Length"] = str(len(body))
-        lines = "".join(f"{name}: {value}\r\n" for name, value in all_headers.items())
-        return f"{method} {path} HTTP/1.1\r\n{lines}\r\n".encode() + body
+        return all_headers

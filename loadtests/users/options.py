@@ -15,7 +15,7 @@ from locust.env import Environment
 
 from loadtests.accounts.wire_bytes import SLACK_S
 from loadtests.plan.hosts import address_problem
-from loadtests.plan.workload import OPTIONS, Workload
+from loadtests.plan.workload import LINKS, OPTIONS, PLAIN, Workload
 
 FIELDS = tuple(field for field in fields(Workload) if field.name in OPTIONS and field.name != "users")
 SET_BY_PARENT = {"restart_at_s"}  # the server is restarted by the process that measures, not by the users
@@ -34,6 +34,8 @@ def add_options(parser: LocustArgumentParser) -> None:
             help=option["meaning"],
             include_in_web_ui=field.name not in SET_BY_PARENT,
         )
+    meaning = "The link to the server: plain, or over TLS tls (HTTP/1.1) or h2 (HTTP/2), whose host begins with https."
+    parser.add_argument("--link", choices=LINKS, default=PLAIN, help=meaning)
     for_parent = partial(parser.add_argument, include_in_web_ui=False)
     for_parent(
         "--wire-slack",
@@ -48,7 +50,7 @@ def add_options(parser: LocustArgumentParser) -> None:
 
 def workload_of(options: Mapping[str, Any]) -> Workload:
     """Return the workload that Locust's parsed options describe."""
-    return Workload(**{field.name: options[OPTIONS[field.name]["label"]] for field in FIELDS})
+    return Workload(link=options["link"], **{field.name: options[OPTIONS[field.name]["label"]] for field in FIELDS})
 
 
 def locust_file_of(environment: Environment) -> Path:

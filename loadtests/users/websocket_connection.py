@@ -7,7 +7,6 @@ what `websockets.sync` does. Leaves out compression, and reconnecting, which is 
 Locust has patched the standard library: this `socket` is gevent's, and waiting for it lets other greenlets run.
 """
 
-import ssl
 from collections import deque
 
 import gevent
@@ -18,7 +17,13 @@ from websockets.protocol import State
 from websockets.typing import Subprotocol
 from websockets.uri import WebSocketURI, parse_uri
 
-from loadtests.users.http_connection import BROWSER_HEADERS, RESPONSE_S, ConnectionLost, connected_socket
+from loadtests.users.http_connection import (
+    BROWSER_HEADERS,
+    HTTP_1_1,
+    RESPONSE_S,
+    ConnectionLost,
+    connected_socket,
+)
 from loadtests.users.reports import WEBSOCKET, Report, timed
 
 READ_BYTES = 65_536
@@ -66,9 +71,7 @@ class WebSocketConnection:
         self._socket.close()
 
     def _connect(self, url: str, uri: WebSocketURI) -> None:
-        self._socket = connected_socket(url, uri.host, uri.port)
-        if uri.secure:
-            self._socket = ssl.create_default_context().wrap_socket(self._socket, server_hostname=uri.host)
+        self._socket = connected_socket(url, uri.host, uri.port, HTTP_1_1 if uri.secure else "")
         request = self._protocol.connect()
         request.headers.update(BROWSER_HEADERS)
         self._protocol.send_request(request)

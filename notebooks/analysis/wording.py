@@ -14,6 +14,8 @@ from notebooks.analysis.resolution import resolution_ms
 from notebooks.analysis.runs import Run
 from servers.transports import TRANSPORTS
 
+LINKS = {"tls": "over TLS", "h2": "over TLS with HTTP/2"}
+
 
 @dataclass(frozen=True, slots=True)
 class Prose:
@@ -73,6 +75,7 @@ def evidence(run: Run) -> str:
     parts += [f"{counted(int(run.cells['delivered'].sum()), 'delivery')} of {counted(messages, 'message')}"]
     parts += [counted(run.repeats, "repeat")] if run.repeats > 1 else []
     parts += [f"on {deployment}"] if (deployment := run.manifest.get("deployment")) else []
+    parts += [link] if (link := LINKS.get(run.cells["link"].iloc[0])) else []
     suspect = int((run.cells["verdict"] == "suspect").sum())
     parts += [counted(suspect, "suspect cell")] if suspect else []
     parts += [f"{counted(len(run.void), 'void cell')} left out"] if run.void else []

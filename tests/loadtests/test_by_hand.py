@@ -78,7 +78,7 @@ def requests_of(output: str) -> dict[str, int]:
 
 
 @pytest.mark.parametrize(
-    "host", [None, "", "127.0.0.1:8000", "localhost", "https://a", "http://a:x", "http://a,", "http://a/b"]
+    "host", [None, "", "127.0.0.1:8000", "localhost", "ftp://a", "http://a:x", "http://a,", "http://a/b"]
 )
 def test_what_is_no_address_is_refused_with_what_was_expected_and_what_to_do(host: str | None) -> None:
     assert address_problem("http://[::1]:1,http://localhost,http://a:2/", LOCUST_FILE) == ""

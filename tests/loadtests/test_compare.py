@@ -97,3 +97,15 @@ def test_ctrl_c_ends_the_run_keeps_what_was_finished_and_leaves_no_process(tmp_p
     manifest = manifest_below(tmp_path)
     assert (manifest["partial"], list(manifest["verdicts"])) == (True, ["raw_websocket, conversation"])
     assert [row["transport"] for row in cells_below(tmp_path)] == ["raw_websocket"]
+
+
+def test_over_http2_every_delivery_arrives_once_and_a_user_has_one_connection(tmp_path: Path) -> None:
+    run = compared(tmp_path, f"{OPTIONS} --link h2")
+    assert [row["transport"] for row in run.cells] == SLUGS
+    for row in run.cells:
+        assert (row["link"], row["delivered"]) == ("h2", row["expected"])
+        assert {row[name] for name in ("lost", "duplicates", "out_of_order", "send_failures")} == {"0"}
+    opened = {row["transport"]: float(row["connections"]) / int(row["users"]) for row in run.cells}
+    del opened["pusher_adapter"]  # in which those of the API to the push service are counted, too
+    assert opened.pop("raw_websocket") == 2, "a WebSocket has a connection of its own"
+    assert set(opened.values()) == {1}
