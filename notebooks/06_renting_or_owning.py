@@ -7,6 +7,8 @@
 # and no server to keep. Whatever failed, of whichever option, no acknowledged message was lost.
 
 # %%
+from dataclasses import replace
+
 from notebooks.analysis import wording
 from notebooks.analysis.deployments import reports, side_by_side
 from notebooks.analysis.runs import chosen_folder
@@ -141,6 +143,42 @@ assert all(
 managed.plans_table(measured, prices, usual, 10 * MOST)
 
 # %% [markdown]
+# ## Without heartbeats
+#
+# The vendor intends another way. On a *presence channel* the service itself knows who is connected, tells the others,
+# and tells the API by signed *webhooks*; nobody sends a heartbeat. `--presence webhook` does that. A join keeps its
+# user online for 30 s; once a webhook has confirmed it, for 300 s, which the API renews by the service's list of
+# members. Each page shows whether something before it is missing, so a client asks only after 120 s of silence: by then
+# it finds a last message that was lost, where with heartbeats it does within ten seconds. Both ways under the same
+# load, 40 people in rooms of ten, who say little, and leave and come back now and then:
+
+# %%
+upkeep, reads = (managed.presence_per_minute(folder, f"requests_{what}") for what in ("upkeep", "receive"))
+for name, asked in upkeep.items():
+    print(f"{name}: {asked:.1f} requests of upkeep and {reads[name]:.1f} reads of each user in a minute")
+assert upkeep["webhooks"] + reads["webhooks"] < (upkeep["heartbeats"] + reads["heartbeats"]) / 2
+
+# %% [markdown]
+# What is left of upkeep is coming and going: a join, an authorization, and two webhooks for each visit. By that and by
+# the constants above, for users who come four times a day, the free plans suffice for so many:
+
+# %%
+free = managed.free_users(measured, prices, usual, MOST)
+wording.table({name: {limit: f"{users:,} users" for limit, users in row.items()} for name, row in free.items()})
+
+# %%
+sizes = [replace(usual, room_size=size) for size in SIZES if size <= 100]
+for rooms in [usual, *sizes]:
+    limits = managed.free_users(measured, prices, rooms, MOST)
+    assert min(limits["heartbeats"], key=limits["heartbeats"].__getitem__) == "requests"
+    assert limits["webhooks"]["connections"] == 300 < limits["webhooks"]["requests"]
+print(f"In rooms of {sizes[0].room_size} to {sizes[-1].room_size}, functions suffice for more than 300 users, too")
+
+# %% [markdown]
+# So the vendor's plan ends the free tier, and the functions do not. The price: notices of members are messages, too,
+# and a presence channel has 100 members at most, so a larger room needs heartbeats. Whatever else is said here of
+# Pusher is measured and billed with heartbeats.
+#
 # ## What there is to run
 #
 # Counted in the running programs, while two people talk; the settings are those that the files for real hosts ask for.

@@ -15,13 +15,14 @@ from notebooks.analysis.comparisons import distance_median_ms, latency_ms
 from notebooks.analysis.figures.curves import Curve, Panel
 from notebooks.analysis.figures.style import GREY, INK
 from notebooks.analysis.intervals import Interval, interval
-from notebooks.analysis.runs import Run, load, points
+from notebooks.analysis.runs import Run, load, loads, points
 from results.costs.deployments import ADAPTER, SOCKETS, Measured, pusher_and_serverless
 from results.costs.metering import Activity, pusher_messages
 from results.costs.plans import Prices
 from servers import transports
 
 TO_MS = 1000.0
+PRESENCE_BY = "presence_by"
 COUNTED = ("idle", "conversation", "busy", "signals", "large_room")
 LIMITS: Mapping[tuple[str, str], str] = {
     ("vercel", "invocations"): "requests",
@@ -86,16 +87,43 @@ def counting(folder: Path, messages: float, connections: int) -> wording.Prose:
 
 
 def users_within(
-    measured: Measured, prices: Prices, activity: Activity, limit: tuple[str, str], most: int, plan: int = 0
+    measured: Measured,
+    prices: Prices,
+    activity: Activity,
+    limit: tuple[str, str],
+    most: int,
+    plan: int = 0,
+    webhooks: bool = False,
 ) -> int:
     """Return for how many users a limit of a service's plan suffices, of 0 to `most`. plan: its place, free is 0."""
     service, meter = limit
 
     def share(users: int) -> float:
-        usage = pusher_and_serverless(measured, replace(activity, users=users), prices.assumptions, "")
+        usage = pusher_and_serverless(measured, replace(activity, users=users), prices.assumptions, "", webhooks)
         return prices.service(service).plans[plan].shares(usage[service])[meter]
 
     return bisect_right(range(1, most + 1), 1.0, key=share)
+
+
+def presence_per_minute(folder: Path, column: str) -> dict[str, float]:
+    """Return a count of each user in a minute, by what keeps them online: of the run, or of the one beside it."""
+    has_it = any(scenario == PRESENCE_BY for scenario, _ in loads(folder))
+    counts = {}
+    for name, run in points(folder if has_it else folder / PRESENCE_BY, PRESENCE_BY).items():
+        cells = run.cells_of(ADAPTER)
+        counts[name] = float(60 * cells[column].sum() / (cells["users"] * cells["measured_s"]).sum())
+    return counts
+
+
+def free_users(measured: Measured, prices: Prices, activity: Activity, most: int) -> dict[str, dict[str, int]]:
+    """Return for how many users each limit of the free plans suffices, by what keeps them online."""
+    return {
+        name: {
+            LIMITS[limit]: users_within(measured, prices, activity, limit, most, webhooks=name == "webhooks")
+            for limit in LIMITS
+        }
+        for name in ("heartbeats", "webhooks")
+    }
 
 
 def plans_table(measured: Measured, prices: Prices, activity: Activity, most: int) -> wording.Prose:
