@@ -9,6 +9,7 @@ import json
 import os
 import random
 import sys
+from collections.abc import Iterator
 from dataclasses import asdict
 from datetime import datetime
 from pathlib import Path
@@ -34,7 +35,7 @@ def main(
 ) -> None:
     """Let every deployment fail in every way, and record what it cost its users."""
     stamina.instrumentation.set_on_retry_hooks([])  # each attempt to reconnect would be a line of its own
-    size, rows, chance = Size(), [], random.Random(1)
+    size = Size()
     record = {
         "made_at": datetime.now().astimezone().isoformat(timespec="seconds"),
         "commit": manifest.commit(),
@@ -48,17 +49,23 @@ def main(
         "outage_s": OUTAGE_S,
         "push_service": manifest.push_service(),
     }
-    for repeat in range(repeats):
-        for outage in chance.sample(OUTAGES, len(OUTAGES)):
-            if only in str(outage):
-                load = os.getloadavg()[0]
-                rows.append(row_of(outage, repeat, asyncio.run(run_outage(outage, size)), load))
-                print(f"{outage} {repeat}: {rows[-1]}", flush=True)
-    rows.sort(key=lambda row: (row["deployment"], row["failure"], row["repeat"]))
+    rows = sorted(rows_of(repeats, only, size), key=lambda row: (row["deployment"], row["failure"], row["repeat"]))
     path = out / OUTAGES_FILE
     path.write_text(json.dumps({**record, "outages": rows}, indent=1) + "\n", encoding="utf-8")
     print(path)
     sys.exit(any(row["lost"] for row in rows))
+
+
+def rows_of(repeats: int, only: str, size: Size) -> Iterator[dict[str, Any]]:
+    """Run the outages, each repeat in an order of its own; yield the row of each, and print it."""
+    chance = random.Random(1)
+    for repeat in range(repeats):
+        for outage in chance.sample(OUTAGES, len(OUTAGES)):
+            if only in str(outage):
+                load = os.getloadavg()[0]
+                row = row_of(outage, repeat, asyncio.run(run_outage(outage, size)), load)
+                print(f"{outage} {repeat}: {row}", flush=True)
+                yield row
 
 
 def row_of(outage: Outage, repeat: int, result: Outcome, machine_load: float) -> dict[str, Any]:
