@@ -37,13 +37,13 @@ class Frame(Struct, frozen=True, omit_defaults=True):
 
         A refused subscription has no code: its signature is wrong, and will be so again.
         """
-        fields = self._fields()
+        fields = self.fields()
         reason = fields.get("message") or fields.get("error") or f"unexpected {self.event}"
         if fields.get("status") in SERVER_FAULTS:
             return ConnectionLost(f"push service: {reason}")
         return refused(fields.get("code") or PERMANENT_CODES[0], str(reason))
 
-    def _fields(self) -> dict[str, Any]:
+    def fields(self) -> dict[str, Any]:
         """Return the fields of `data`: services send an object, an object as JSON, or plain words."""
         data = self.data
         if isinstance(data, str):

@@ -19,9 +19,9 @@ from servers.core.wire import ServiceAddress, SignIn, Undecodable, decode, encod
 class PusherSocket:
     """An open connection to the push service. Every method raises ConnectionLost, or Refused for what is for good."""
 
-    def __init__(self, socket: ClientConnection, socket_id: str) -> None:
+    def __init__(self, socket: ClientConnection) -> None:
         self._socket = socket
-        self.socket_id = socket_id
+        self.socket_id = ""
 
     @classmethod
     async def connect(cls, address: ServiceAddress, answer_s: float) -> Self:
@@ -35,18 +35,16 @@ class PusherSocket:
             )
         except (OSError, InvalidHandshake, TimeoutError) as error:
             raise ConnectionLost(f"push service: {error}") from error
+        opened = cls(socket)
         try:
-            greeting = decode(await socket.recv(), type=Frame)
-            if greeting.event != "pusher:connection_established":
+            greeting = await opened.receive()
+            opened.socket_id = greeting.fields().get("socket_id", "")
+            if greeting.event != "pusher:connection_established" or not opened.socket_id:
                 raise greeting.refusal()
-            return cls(socket, decode(greeting.data)["socket_id"])
-        except BaseException as error:  # also when nobody waits for it any more
+        except BaseException:  # also when nobody waits for it any more
             socket.transport.abort()
-            if isinstance(error, ConnectionClosed):
-                raise refused(error.rcvd.code if error.rcvd else None, str(error)) from error
-            if isinstance(error, Undecodable):
-                raise ConnectionLost(f"push service: {error}") from error
             raise
+        return opened
 
     async def sign_in(self, user: SignIn) -> None:
         """Sign in, so that the API can end this connection; a service without sign-in may say so, to no effect."""
