@@ -7,11 +7,13 @@ toolbar. Nothing here reads a clock, a screen's size or a setting.
 import re
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from zlib import crc32
 
 from prompt_toolkit.formatted_text import StyleAndTextTuples
 from prompt_toolkit.styles import Style
 from prompt_toolkit.utils import get_cwidth
+from wcwidth import wrap
 
 from clients.room_view import RoomView
 from servers.core.wire import Account, Event, Member
@@ -146,14 +148,8 @@ def visible(text: str) -> str:
 
 def wrapped(text: str, columns: int) -> list[str]:
     """Return at least one line, wrapped between words if `columns` is above 0; a long word, such as a URL, is kept."""
-    lines = []
-    for paragraph in text.splitlines() or [""]:
-        line, *words = paragraph.split(" ")
-        for word in words:
-            if columns and get_cwidth(f"{line} {word}") > columns:
-                lines.append(line)
-                line = word
-            else:
-                line = f"{line} {word}"
-        lines.append(line)
-    return lines
+    lines = text.splitlines() or [""]
+    if not columns:
+        return lines
+    wrap_line = partial(wrap, width=columns, break_long_words=False, break_on_hyphens=False)
+    return [part for line in lines for part in wrap_line(line) or [""]]

@@ -8,8 +8,8 @@ import hmac
 import os
 import re
 import secrets
-from collections import OrderedDict
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 from itsdangerous import BadData, URLSafeSerializer
@@ -48,12 +48,12 @@ class Tokens:
         self._serializer = URLSafeSerializer(secret, salt=SALT)
         self._clock = clock
         self._lifetime_ms = int(lifetime_s * 1000)
-        self._cache: OrderedDict[str, Identity] = OrderedDict()
+        self._identity_of = lru_cache(CACHED_MAX)(self._open)
 
     @property
     def cached(self) -> int:
         """How many verified tokens are cached."""
-        return len(self._cache)
+        return self._identity_of.cache_info().currsize
 
     def new_user(self, network: str) -> str:
         """Return a new user's id: 12 random hex digits, and 4 that only `network_of` can read."""
@@ -72,7 +72,7 @@ class Tokens:
 
     def verify(self, token: str) -> Identity:
         """Return who the token belongs to; raise Unauthenticated when it is missing, forged or expired."""
-        identity = self._cache.get(token) or self._open(token)
+        identity = self._identity_of(token)
         if identity.expires_at_ms <= self._clock.now_ms():
             raise Unauthenticated("token: expired; log in again")
         return identity
@@ -85,18 +85,14 @@ class Tokens:
         return hmac.digest(self._secret, text.encode(), "sha256").hex()[:4]
 
     def _open(self, token: str) -> Identity:
-        """Verify a token, and cache it. Only as it was issued: Base64 ignores padding, and the last bits."""
+        """Verify a token. Only as it was issued: Base64 ignores padding, and the last bits."""
         try:
             if not TOKEN.fullmatch(token) or not _is_canonical(token.rpartition(".")[2]):
                 raise ValueError(token[:80])
             user, name, expires_at_ms = self._serializer.loads(token)
         except (BadData, ValueError, TypeError) as error:
             raise Unauthenticated("token: expected one that POST /login gave; log in again") from error
-        identity = Identity(user, name, expires_at_ms)
-        self._cache[token] = identity
-        if len(self._cache) > CACHED_MAX:
-            self._cache.popitem(last=False)
-        return identity
+        return Identity(user, name, expires_at_ms)
 
 
 def _is_canonical(encoded: str) -> bool:
