@@ -32,6 +32,8 @@ from servers.core.wire import Ack, Cursor, Event, Kind, MarkRead, Page, Send, Sn
 
 ATTEMPTS = 3
 ATTEMPTS_IF_CONNECTIONS_BREAK = 60
+"""At an action: few, so that a fault shows soon; or, in about half a minute, enough to outlast what the load breaks."""
+
 RETRY_S = 0.5
 """The mean of the pauses before an action is tried again, but for the first, which is half as long."""
 

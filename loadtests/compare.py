@@ -27,8 +27,8 @@ from results import terminal
 from servers.transports import Transport
 
 FAILED = 1
-INTERRUPTED = 130
-ANALYSIS_S = 120.0
+INTERRUPTED = 130  # as a shell has it: 128 + SIGINT
+ANALYSIS_S = 120.0  # for charts that take seconds
 INTERRUPTED_WITH = "Interrupted: what was finished is kept, and the run is marked as partial."
 INTERRUPTED_WITHOUT = "Interrupted before the first transport was finished: nothing is kept."
 

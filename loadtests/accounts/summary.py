@@ -15,7 +15,7 @@ from loadtests.accounts.tally import KindCount, tally
 from loadtests.scenarios import Key
 
 BY_HAND = Key("by hand", "", "", 0)
-TROUBLES = 3
+TROUBLES = 3  # shown of all: they are mostly alike
 LATENCIES = ("p50", "p95", "p99", "max")
 COLUMNS = {name: name.capitalize() for name in ("kind", "sent", "due", "delivered", "lost")}
 COLUMNS |= {name: f"{name} ms" for name in LATENCIES}

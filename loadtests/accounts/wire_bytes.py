@@ -23,7 +23,7 @@ SLACK_S = 0.1
 
 # Offsets in struct tcp_info of linux/tcp.h, and states of a connection whose other side has closed.
 STATE, BYTES_RECEIVED, NOT_SENT, BYTES_SENT, INFO_BYTES = 0, 128, 144, 200, 216
-CLOSED = 7
+CLOSED = 7  # TCP_CLOSE, in which a closed connection is whether we or the other side began
 OTHER_SIDE_CLOSED = frozenset((6, 8, 9, 11))  # TIME_WAIT, CLOSE_WAIT, LAST_ACK, CLOSING
 
 

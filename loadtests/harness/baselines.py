@@ -32,6 +32,8 @@ STDIN = 0
 HOLD_S = 25.0
 PING_S = 20.0
 KEEP_ALIVE_S = 75
+"""As our servers' defaults are, so that a connection that waits costs a baseline as much."""
+
 TEXT = "m" * 120
 ANY_ACCOUNT = Account("0123456789abcdef", "user-0", "t" * 96, 0)
 """An account for clients of a baseline, which accepts any token. It is as long as a real one."""

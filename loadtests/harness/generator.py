@@ -16,7 +16,7 @@ from loadtests.harness.distance import ClientAddresses
 from loadtests.plan.workload import Workload
 from servers.deploy.child_process import ChildProcess, OnTick, free_port, python_module
 
-MARGIN_S = 60.0
+MARGIN_S = 60.0  # beyond what a phase should take: a generator that is later hangs
 HOST = "127.0.0.1"
 
 

@@ -17,7 +17,7 @@ PLAIN, TLS, H2 = LINKS = "plain", "tls", "h2"
 
 USERS_PER_S = 100  # faster, and the ramp measures log-ins instead of letting users in
 START_STOP_S = 4.0  # what starting and stopping takes, about
-DRAIN_S = 5.0
+DRAIN_S = 5.0  # many times what the last delivery takes on any transport
 HOLD_S = 25.0  # for how long the servers hold a long poll, at most
 LEASE_S = 30.0  # for how long a heartbeat keeps somebody online
 SILENCE_S = 4 * LEASE_S  # after which users read who send no heartbeats

@@ -32,7 +32,6 @@ ADAPTER, SOCKETS, STREAM = "pusher_adapter", "raw_websocket", "server_sent_event
 Measured = Mapping[str, Rates]
 UsageByService = Mapping[str, Usage]
 BillByUsers = Callable[[int], Bill]
-STEP = 1.02
 
 
 def pusher_and_serverless(
@@ -156,8 +155,8 @@ def crossings(bills: Mapping[str, BillByUsers], most: int) -> tuple[Crossing, ..
 
 
 def _samples(most: int) -> list[int]:
-    """Return growing numbers of users from 1 to `most`, each at most 2 % or one above the last."""
+    """Return growing numbers of users from 1 to `most`, each a fiftieth (at least one) above the last."""
     samples = [1]
     while samples[-1] < most:
-        samples.append(min(most, max(samples[-1] + 1, int(samples[-1] * STEP))))
+        samples.append(min(most, max(samples[-1] + 1, samples[-1] * 51 // 50)))
     return samples

@@ -17,6 +17,8 @@ from loadtests.experiments.bench.readers import PING, PONG, Message, Reader, cli
 RECEIVE_BYTES = 65_536
 SEND_S = 10.0
 PATIENCE_S = 60.0
+"""For one connection to take what is sent, and for all that is due to arrive: only what hangs takes so long."""
+
 
 OnMessage = Callable[["BenchConnection", Message], None]
 

@@ -20,7 +20,7 @@ from loadtests.harness.cores import unpinned
 from servers.deploy.child_process import started
 
 FRAME_MS, GROWTH, FIRST_S = Goal(8.0), Goal(1.15), Goal(5.0)
-SETTLED_SHARE = 0.1
+SETTLED_SHARE = 0.1  # of the time, at the beginning, in which the heap still grows to its size
 PATIENCE_MS = 30_000
 PRECISE = ("--enable-precise-memory-info", "--js-flags=--expose-gc")
 WATCH_FRAMES = """() => {

@@ -24,7 +24,7 @@ from servers.core.wire import Send, encode
 
 IN_FLIGHT = 16
 WARM_UP = 20
-LINGER_S = 0.05
+LINGER_S = 0.05  # for what comes twice or unasked to show
 TARGET = Goal(0.8, at_least=True)
 
 

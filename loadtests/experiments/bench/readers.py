@@ -11,8 +11,8 @@ from websockets.frames import Frame, Opcode
 
 CONTENT_LENGTH = re.compile(rb"\r\ncontent-length: *(\d+)", re.IGNORECASE)
 HEAD_END = b"\r\n\r\n"
-TEXT, CLOSE, PING, PONG = 1, 8, 9, 10
-SWITCHING = 101
+TEXT, CLOSE, PING, PONG = 1, 8, 9, 10  # opcodes of RFC 6455, section 5.2
+SWITCHING = 101  # the status of an upgrade
 
 
 class Message(NamedTuple):

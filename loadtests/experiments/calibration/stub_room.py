@@ -19,7 +19,7 @@ import msgspec
 from servers.core.wire import Ack, Cursor, Event, Kind, Page, Send, Snapshot, encode
 
 EPOCH = "stub"
-SPIN_S = 0.002
+SPIN_S = 0.002  # a timer may be late by so much: the last of the wait is spent in turns of the loop
 LEASE_S = 30.0
 
 

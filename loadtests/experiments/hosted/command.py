@@ -43,7 +43,7 @@ from servers.deploy.child_process import TICK_S, python_module
 from servers.transports import TRANSPORTS, Transport
 
 INSTANCES_MAX = 10
-DIGITS = 4
+DIGITS = 4  # after the point, of seconds and dollars
 STORE = "redis"
 TABLES: dict[str, tuple[Column, ...]] = {"hosted": HOSTED, "timeline": TIMELINE}
 

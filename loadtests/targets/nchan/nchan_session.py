@@ -16,7 +16,7 @@ from loadtests.users.http_session import HttpUserSession
 from servers.core.wire import Account, Ack, Cursor, Event, Kind, Page, Send, Snapshot, SocketCommand, decode, encode
 
 EPOCH = "nchan"
-PLACE_BITS = 20
+PLACE_BITS = 20  # of a message within its second, so for a million a second
 START = Cursor(EPOCH, 0)  # before the oldest message that is kept
 MESSAGE, NOTHING_NEW, HOLD_ENDED, NO_SUCH_CHANNEL = 200, 304, 408, 404
 PUBLISHED = (201, 202)  # with subscribers, without
