@@ -27,6 +27,7 @@ from servers.socket_writer import TextFrame
 
 OPEN = "o\n"
 CHECK_S = 0.5
+NAME_CHARS_MAX = 64  # pusher-js gives itself 12 (8.6.0)
 
 
 class Fallbacks:
@@ -113,4 +114,7 @@ class Fallbacks:
 
 
 def _name(request: Request) -> str:
-    return f"{request.path_params['number']}/{request.path_params['session']}"
+    name = f"{request.path_params['number']}/{request.path_params['session']}"
+    if len(name) > NAME_CHARS_MAX:
+        raise ApiError(400, f"expected a session's number and name to have at most {NAME_CHARS_MAX} characters")
+    return name

@@ -60,9 +60,12 @@ async def test_a_rejected_client_is_told_why_in_its_first_response(
 
 @pytest.mark.parametrize(
     ("path", "body", "status"),
-    [("xhr_send", "{", 400), ("xhr_send", b"\xff", 400), ("xhr_send", "x" * 2_000_000, 413), ("jsonp", "", 404)],
+    [
+        *(("/xhr_send", body, status) for body, status in (("{", 400), (b"\xff", 400), ("x" * 2_000_000, 413))),
+        *(("/jsonp", "", 404), *((f"{'x' * 64}/{kind}", "[]", 400) for kind in ("xhr", "xhr_streaming", "xhr_send"))),
+    ],
 )
 async def test_what_cannot_be_served_is_refused(path: str, body: str, status: int, http: httpx.AsyncClient) -> None:
     assert (await http.post(f"{SESSION}/xhr_send", content=PING)).status_code == 404
     await poll(http)
-    assert (await http.post(f"{SESSION}/{path}", content=body)).status_code == status
+    assert (await http.post(f"{SESSION}{path}", content=body)).status_code == status
