@@ -7,13 +7,14 @@
 // not choose who controls it.
 
 import { ChatSession } from "./chat/conversation.js";
+import { NoWebSocket } from "./chat/errors.js";
 import { HttpSession } from "./chat/http.js";
 import { ANSWER_MS } from "./chat/within.js";
 import { $ } from "./dom.js";
 import { arrowOf } from "./lane/arrows.js";
 import { writtenAtMs } from "./lane/client_ids.js";
 import { Diagram } from "./lane/diagram.js";
-import { WaitingRequests, watchPolicy } from "./lane/notice.js";
+import { showWebSockets, WaitingRequests, watchPolicy } from "./lane/notice.js";
 import { RoomWindow } from "./lane/room_window.js";
 import { forgetUser, restoredName, storedToken, storeUser } from "./lane/stored_user.js";
 
@@ -51,7 +52,9 @@ async function chat(server, { name, token, room = "lobby", colour }) {
       reportSeen(events);
       view.add(events);
     },
+    onLost: (error) => error instanceof NoWebSocket && showWebSockets(false),
     onConnection: () => {
+      if (session.connected) showWebSockets(true);
       postToDemo({ kind: "connection", connected: session.connected });
       view?.show();
     },

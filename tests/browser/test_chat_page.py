@@ -9,10 +9,11 @@ from pathlib import Path
 import httpx
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, Route, expect
+from pusher.http import Request
 
 from servers.deploy.child_process import READY_S, ChildProcess, python_module, started
 from servers.transports import TRANSPORTS
-from tests.support.pusher_process import ENV, push_service, service_settings
+from tests.support.pusher_process import ENV, official_api, push_service, service_settings
 from tests.support.shortest_harness import QuietHandler, http_server
 
 pytestmark = pytest.mark.process
@@ -120,6 +121,37 @@ def test_a_page_that_the_push_service_refuses_says_who_refused_and_why(
         with page_server("pusher_adapter", env=env) as server, changed:
             ada = _joined(browser, server.address, "Ada")
             expect(ada.locator("#trouble")).to_contain_text(f"the push service refused: {reason}")
+
+
+def test_a_page_whose_connection_the_api_has_ended_joins_again_and_is_pushed_to(browser: Browser) -> None:
+    with push_service() as service, page_server("pusher_adapter", env=service_settings(service.address)) as server:
+        bob, ada = _joined(browser, server.address, "Bob"), browser.new_page()
+        with ada.expect_response("**/login") as logged_in:
+            enter(ada, server.address, "Ada")
+        expect(ada.locator("#members")).to_contain_text("Ada (you)")
+        path = f"/apps/{ENV['PUSHER_APP_ID']}/users/lobby.{logged_in.value.json()['user']}/terminate_connections"
+        with official_api(service.address) as api, ada.expect_request("**/join"), ada.expect_websocket():
+            client = api._pusher_client  # the official library itself posts to a path that the vendor does not have
+            client.http.send_request(Request(client, "POST", path))
+        while httpx.get(f"{service.address}/stats", trust_env=False).json()["subscriptions"] < 2:
+            ada.wait_for_timeout(100)  # lets the pages run
+        write(bob, "Are you back?")
+        expect(ada.locator("#messages li span")).to_have_text(["Are you back?"])
+
+
+@pytest.mark.parametrize(("status", "place"), [(None, "#notice"), (403, "#trouble")])
+def test_a_page_says_that_no_websocket_is_opened_and_why_if_http_is_refused_too(
+    browser: Browser, status: int | None, place: str
+) -> None:
+    with page_server("raw_websocket") as server:
+        target = server.address.removeprefix("http://")
+        with ChildProcess(python_module("loadtests.harness.relay", "--to", target, "--refuse-upgrades")) as relay:
+            page = browser.new_page()
+            if status:
+                page.route("**/socket", lambda route: route.fulfill(status=status, body="Ask your administrator"))
+            enter(page, relay.await_ready(READY_S).address, "Ada")
+            expect(page.locator(place)).to_contain_text(f"answered with {status}" if status else "no WebSocket")
+            assert page.locator("#members li").count() == 0
 
 
 def _joined(browser: Browser | BrowserContext, address: str, name: str) -> Page:

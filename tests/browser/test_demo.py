@@ -160,11 +160,13 @@ def test_a_classic_serverless_host_cuts_polls_refuses_sockets_loses_nothing(open
     expect(ada.room("long_polling", ".countdown")).to_have_text(re.compile(r"cut in \d\.\d s"))
     expect(ada.card("long_polling").locator("[data-figure=cuts]")).not_to_have_text("0", timeout=20_000)
     expect(ada.card("raw_websocket").locator(".latest span")).to_contain_text("line down")
+    expect(ada.room("raw_websocket", "#notice")).to_contain_text("no WebSocket")
     ada.page.locator("#host").select_option("")
     expect(ada.page.locator("#host")).to_be_enabled(timeout=30_000)
     for slug in FOUR:
         ada.expect_last(slug, "on functions")
     expect(ada.card("raw_websocket").locator("[data-figure=cuts]")).to_be_hidden()
+    expect(ada.room("raw_websocket", "#notice")).to_be_hidden()
 
 
 def test_a_page_that_is_reloaded_or_shown_again_is_the_same_user_with_a_network(

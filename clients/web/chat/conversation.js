@@ -21,9 +21,10 @@ export class ChatSession {
   #resumed = Promise.resolve();
   #backoff = new Backoff(); // a connection that opens and brings nothing has not succeeded
 
-  /** onEvents(events): new events, in order, each once. onConnection(): `connected` has changed. */
-  constructor(http, connection, { onEvents, onConnection }) {
-    Object.assign(this, { http, connection, onEvents, onConnection, connected: false });
+  /** onEvents(events): new events, in order, each once. onConnection(): `connected` has changed. onLost(error): an
+   * attempt has failed, and is repeated. */
+  constructor(http, connection, { onEvents, onConnection, onLost }) {
+    Object.assign(this, { http, connection, onEvents, onConnection, onLost, connected: false });
   }
 
   /** Log in and join; waits, for as long as it takes. Raises Refused. */
@@ -112,6 +113,7 @@ export class ChatSession {
         return await attempt();
       } catch (error) {
         if (!isTemporary(error)) throw error;
+        this.onLost(error);
         await pauseAfter(error, backoff);
         await this.#resumed;
       }

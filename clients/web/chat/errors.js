@@ -11,6 +11,9 @@ export class ConnectionLost extends Error {
   }
 }
 
+/** The server answers over HTTP, but no WebSocket is opened: a later attempt succeeds if the network lets it through. */
+export class NoWebSocket extends ConnectionLost {}
+
 /** The server refused: `code` for programs, `message` for people. */
 export class Refused extends Error {
   constructor(code, detail, retryAfterS = 0) {

@@ -7,6 +7,15 @@ const NO_CONNECTION =
   "The server has not answered yet. A browser opens six connections to a server of HTTP/1.1, and each tab of this " +
   "chat holds one. If it is open in six tabs, close one.";
 
+const NO_WEBSOCKET =
+  "The server answers, but no WebSocket to it can be opened. Perhaps a proxy lets none through, or its host has none.";
+
+/** Show that the network lets no WebSocket through, or no longer. */
+export function showWebSockets(areOpened) {
+  if (!areOpened) show(NO_WEBSOCKET);
+  else if ($("notice").textContent === NO_WEBSOCKET) show("");
+}
+
 /** Show a connection that the page's policy does not allow: the client learns only that it failed. */
 export function watchPolicy() {
   addEventListener("securitypolicyviolation", ({ effectiveDirective, blockedURI }) => {

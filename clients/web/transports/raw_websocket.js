@@ -2,7 +2,8 @@
 // In a quiet room the server sends empty pages: without them the connection counts as broken.
 
 import { ChatConnection } from "../chat/connection.js";
-import { ConnectionLost, Refused, refused } from "../chat/errors.js";
+import { ConnectionLost, NoWebSocket, Refused, refused } from "../chat/errors.js";
+import { decoded } from "../chat/http.js";
 import { formatCursor } from "../chat/inbox.js";
 import { Queue } from "../chat/queue.js";
 import { ANSWER_MS, within } from "../chat/within.js";
@@ -44,21 +45,37 @@ export class Connection extends ChatConnection {
 
   #connect() {
     const { address, room, onTraffic } = this.http;
-    const socket = new WebSocket(`${address.replace("http", "ws")}/rooms/${room}/socket`);
+    const path = `/rooms/${room}/socket`;
+    const socket = new WebSocket(address.replace("http", "ws") + path);
     this.socket = socket;
     onTraffic("up", "socket");
     socket.onmessage = (message) => this.#receive(JSON.parse(message.data));
     return new Promise((resolve, reject) => {
-      socket.onopen = () => resolve(onTraffic("down", "socket", { type: "open" }));
-      socket.onclose = ({ code, reason }) => {
+      let wasOpen = false;
+      socket.onopen = () => {
+        wasOpen = true;
+        resolve(onTraffic("down", "socket", { type: "open" }));
+      };
+      socket.onclose = async ({ code, reason }) => {
         const detail = `closed with ${code}`;
-        const error = isRefusal(code) ? new Refused(reason, detail) : new ConnectionLost(detail);
+        const lost = wasOpen ? new ConnectionLost(detail) : await this.#whyNotOpened(path);
+        const error = isRefusal(code) ? new Refused(reason, detail) : lost;
         reject(error);
         if (socket !== this.socket) return;
         onTraffic("down", "socket", { type: "closed" });
         this.#fail(error);
       };
     });
+  }
+
+  /** Request the same path over HTTP, since a browser does not say why an upgrade failed; resolves with the error. */
+  async #whyNotOpened(path) {
+    try {
+      await decoded(await this.http.request("GET", path, { signal: AbortSignal.timeout(ANSWER_MS) }));
+    } catch (error) {
+      if (error.code !== "not_found") return error; // a server that serves sockets has nothing else at their path
+    }
+    return new NoWebSocket("the server answers over HTTP, but opens no WebSocket");
   }
 
   #send(command) {
