@@ -30,6 +30,7 @@ RECENT_S = 30.0
 DATA_BYTES_MAX = 10_240  # the service answers longer data with 413
 STRING_BYTES_MAX = 30_720
 """Above it, the official library refuses data by `sys.getsizeof`: one emoji makes each character take four bytes."""
+CANNOT_TERMINATE = "who leaves a room keeps receiving, since their connections cannot be ended: %s"
 log = logging.getLogger(__name__)
 REQUIRED = ("PUSHER_APP_ID", "PUSHER_KEY", "PUSHER_SECRET")
 
@@ -107,6 +108,7 @@ class Publisher:
     def __init__(self, address: ServiceAddress) -> None:
         self._address = address
         self._failure, self._failed_at_s = "", 0.0
+        self._has_refused_to_terminate = False
         verify = trusting() if address.tls and os.environ.get(FOLDER) else True
         self._http = httpx.AsyncClient(timeout=TIMEOUT_S, trust_env=not is_loopback(address.host), verify=verify)
         self._pusher = Pusher(
@@ -158,13 +160,21 @@ class Publisher:
         return ""
 
     async def terminate(self, user: str) -> None:
-        """End the connections that have signed in as a user; waits, raises PublishFailed.
+        """End the connections that have signed in as a user; waits, raises PublishFailed if nobody answers.
 
-        The official library requests this at a path that the vendor's API does not have (pusher 3.3.4).
+        A service or plan that refuses leaves them receiving: the log says that once, since it is refused each time. The
+        official library requests this at a path that the vendor's API does not have (pusher 3.3.4).
         """
         client = self._pusher._pusher_client
         path = f"/apps/{client.app_id}/users/{quote(user)}/terminate_connections"
-        await _queried(client.http.send_request(Request(client, "POST", path)))
+        try:
+            await _queried(client.http.send_request(Request(client, "POST", path)))
+        except PublishFailed as failure:
+            if not isinstance(failure.__cause__, PusherError):
+                raise
+            if not self._has_refused_to_terminate:
+                log.warning(CANNOT_TERMINATE, failure)
+            self._has_refused_to_terminate = True
 
     async def channels(self, prefix: str) -> list[str]:
         """Return the names of the occupied channels that begin with `prefix`; waits, raises PublishFailed."""

@@ -22,12 +22,13 @@ from clients.pusher_socket import PusherSocket
 from servers.core.wire import Kind, ServiceAddress
 from servers.deploy.child_process import ChildFailed, free_port, started
 from servers.deploy.deployment_processes import webhook_of
-from servers.publisher import socket_origin
+from servers.publisher import Publisher, PublishFailed, service_from_environment, socket_origin
 from servers.pusher_service.signatures import hex_hmac
 from servers.transports import find
 from tests.support.chat_harness import DEADLINE_S, ChatHarness, deliver, events, serving
 from tests.support.engines import Engines
 from tests.support.pusher_process import ENV, official_api, push_service, service_settings
+from tests.support.shortest_harness import QuietHandler, http_server
 
 pytestmark = pytest.mark.process
 ADAPTER = find("pusher_adapter")
@@ -51,6 +52,23 @@ async def stated(address: str, path: str = "/health", **facts: object) -> dict[s
 def test_a_page_may_connect_to_the_push_service_of_the_environment_only(host: str, origin: str) -> None:
     address = ServiceAddress("key", "eu", host, 4433, tls=host != "127.0.0.1")
     assert socket_origin(address) == origin
+
+
+async def test_a_service_that_cannot_end_a_users_connections_is_reported_once_and_one_that_is_down_each_time(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    with http_server(QuietHandler) as address:  # which takes no POST
+        for name, value in service_settings(address).items():
+            monkeypatch.setenv(name, value)
+        publisher = Publisher(service_from_environment())
+        for _ in range(3):
+            await publisher.terminate("lobby.ada")
+    warned = [record.getMessage() for record in caplog.records if record.name == "servers.publisher"]
+    assert len(warned) == 1 and "keeps receiving" in warned[0] and "501" in warned[0]
+    for _ in range(2):
+        with pytest.raises(PublishFailed):
+            await publisher.terminate("lobby.ada")
+    await publisher.close()
 
 
 async def test_clients_read_over_http_while_the_push_service_is_down_and_are_pushed_to_when_it_is_back() -> None:
