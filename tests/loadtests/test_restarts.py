@@ -26,7 +26,9 @@ def test_what_both_servers_counted_is_added_up(monkeypatch: pytest.MonkeyPatch) 
         }
         for at, upkeep in (("http://old", 8), ("http://new", 3))
     }
-    monkeypatch.setattr(server_counters, "StatsReader", lambda at: SimpleNamespace(read=lambda: deepcopy(counted[at])))
+    monkeypatch.setattr(
+        server_counters, "StatsReader", lambda at, _: SimpleNamespace(read=lambda: deepcopy(counted[at]))
+    )
     probe = Probe(Server("http://old", "", {"api": os.getpid()}, {}), os.getpid(), ServerCounters)
     before = probe.read()
     counted["http://old"]["command_frames"] += 4
