@@ -181,10 +181,12 @@ async def serve(
 
 
 @asynccontextmanager
-async def listening(config: uvicorn.Config) -> AsyncIterator[asyncio.Server]:
-    """Serve beside what else this event loop does, until the block ends; then every connection is dropped."""
+async def listening(config: uvicorn.Config, state: ServerState) -> AsyncIterator[asyncio.Server]:
+    """Serve beside what else this event loop does, until the block ends; then every connection is dropped.
+
+    state: uvicorn keeps there what is open.
+    """
     config.load()
-    state = ServerState()
     make: Callable[..., asyncio.Protocol] = config.http_protocol_class
     server = await asyncio.get_running_loop().create_server(
         lambda: make(config=config, server_state=state, app_state={}), config.host, config.port, ssl=config.ssl

@@ -2,7 +2,7 @@
 
 import asyncio
 import socket
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -11,7 +11,7 @@ from starlette.applications import Starlette
 from uvicorn.server import ServerState
 
 from servers.connection_limits import DescriptorLimit
-from servers.serving import HttpSettings, configuration
+from servers.serving import HttpSettings, configuration, listening
 
 DEADLINE_S = 15.0
 UPGRADE = (
@@ -54,17 +54,7 @@ class Listener:
 async def serving_in_process(app: Starlette, http: HttpSettings) -> AsyncIterator[Listener]:
     """Serve an application until the block ends; then every connection is dropped."""
     config, state = configuration(app, app.state.wire, "127.0.0.1", 0, http, DescriptorLimit()), ServerState()
-    config.load()
-    make: Callable[..., asyncio.Protocol] = config.http_protocol_class
-    server = await asyncio.get_running_loop().create_server(
-        lambda: make(config=config, server_state=state, app_state={}), "127.0.0.1", 0, ssl=config.ssl
-    )
-    server.sockets[0].setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4096)  # lest the kernel take what nobody reads
-    listener = Listener(server.sockets[0].getsockname()[1], state)
-    try:
-        yield listener
-    finally:
-        server.close()
-        for connection in list(state.connections):
-            connection.transport.abort()
-        await asyncio.gather(*state.tasks)
+    async with listening(config, state) as server:
+        listener = server.sockets[0]
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4096)  # lest the kernel take what nobody reads
+        yield Listener(listener.getsockname()[1], state)

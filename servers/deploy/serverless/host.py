@@ -19,6 +19,7 @@ import httpx
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 from starlette.types import Receive, Scope, Send
+from uvicorn.server import ServerState
 
 from servers.addresses import names_loopback
 from servers.connection_limits import DescriptorLimit
@@ -172,7 +173,7 @@ async def hosting(
         config = configuration(
             host, host.edge.wire, LOOPBACK, port, http or HttpSettings(), descriptors, EdgeHttp, EdgeSocket
         )
-        async with listening(config) as server:
+        async with listening(config, ServerState()) as server:
             try:
                 yield f"http://{LOOPBACK}:{server.sockets[0].getsockname()[1]}", fleet.renew
             finally:
