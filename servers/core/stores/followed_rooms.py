@@ -1,4 +1,4 @@
-"""The rooms that one process follows in a shared store: where each log ends, and who waits for its next event.
+"""The rooms that one process follows in a store: where each log ends, and who waits for its next event.
 
 Teaches that one connection to the store is enough for any number of clients. Whatever reports a new event (the result
 of a command, a stream, a notification, a query of the log itself) is one call of `advance`; a report that comes twice
@@ -7,34 +7,35 @@ or late does no harm. A room is followed from the first `wait` for it, until nob
 
 import time
 from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
-from typing import Protocol
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 
 from servers.core.errors import Unavailable
 from servers.core.waiters import Waiters
 from servers.core.wire import Cursor
 
 UNUSED_S = 60.0
+ROOMS_MAX = 10_000
+"""From so many followed rooms on, the unused ones are dropped with each further one, at 300 bytes each."""
 
+Heads = Callable[[Sequence[str]], Awaitable[Mapping[str, int]]]
+"""Returns the last seq of each room's log; 0 if it is empty."""
 
-class Logs(Protocol):
-    """The store as its followed rooms need it. It passes the epoch of each response to `FollowedRooms.set_epoch`."""
-
-    async def heads(self, rooms: Sequence[str]) -> Mapping[str, int]:
-        """Return the last seq of each room's log; 0 if it is empty."""
-
-    async def start_new_epoch(self, epoch: str) -> None:
-        """Give the logs a new epoch, if `epoch` is still theirs."""
+NewEpoch = Callable[[str], Awaitable[None]]
+"""Gives the logs a new epoch, if this one is still theirs."""
 
 
 class FollowedRooms:
-    """heads: the last known seq of each followed room. on_follow: called when another room is followed."""
+    """heads: the last known seq of each followed room. on_follow: called when another room is followed.
 
-    def __init__(self, logs: Logs) -> None:
+    A store passes the epoch of each response to `set_epoch`. One that others cannot change needs no `start_new_epoch`.
+    """
+
+    def __init__(self, read_heads: Heads, start_new_epoch: NewEpoch | None = None) -> None:
         self.epoch = ""
         self.heads: dict[str, int] = {}
         self.on_follow: Callable[[], None] | None = None
-        self._logs = logs
+        self._read_heads = read_heads
+        self._start_new_epoch = start_new_epoch
         self._closed = False
         self._waiters: defaultdict[str, Waiters] = defaultdict(Waiters)
         self._waited_s: dict[str, float] = {}
@@ -72,17 +73,21 @@ class FollowedRooms:
         be given again, so it gets a new epoch. That is too late if they are given already: a failover, where that is
         likely, is therefore detected by the engine's own history, before an append.
         """
+        self._drop_unused()
+        epoch, known = self.epoch, dict(self.heads)
+        heads = await self._read_heads(list(known))
+        has_lost = self.epoch == epoch and any(heads[room] < seq for room, seq in known.items())
+        if has_lost and self._start_new_epoch:
+            await self._start_new_epoch(epoch)
+        else:
+            for room, seq in heads.items():
+                self.advance(room, seq)
+
+    def _drop_unused(self) -> None:
         since_s = time.monotonic() - UNUSED_S
         for room in [room for room, at_s in self._waited_s.items() if at_s < since_s and not self._waiters[room]]:
             del self._waited_s[room], self._waiters[room]
             self.heads.pop(room, None)
-        epoch, known = self.epoch, dict(self.heads)
-        heads = await self._logs.heads(list(known))
-        if self.epoch == epoch and any(heads[room] < seq for room, seq in known.items()):
-            await self._logs.start_new_epoch(epoch)
-        else:
-            for room, seq in heads.items():
-                self.advance(room, seq)
 
     def close(self) -> None:
         """End all waiting, now and from now on."""
@@ -98,9 +103,11 @@ class FollowedRooms:
 
     async def _follow(self, room: str) -> None:
         """Follow the room from now on. Its head is queried afterwards, so that no event is missed in between."""
+        if len(self.heads) >= ROOMS_MAX:
+            self._drop_unused()
         self.heads[room] = 0
         try:
-            heads = await self._logs.heads([room])
+            heads = await self._read_heads([room])
         except BaseException as error:
             self.heads.pop(room, None)
             self._waiters[room].wake()  # whoever has joined the waiting must try again

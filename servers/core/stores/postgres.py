@@ -47,7 +47,7 @@ class PostgresStore:
     """A Store in PostgreSQL: a pool of connections for statements, and one that listens."""
 
     def __init__(self, url: str) -> None:
-        self._rooms = FollowedRooms(self)
+        self._rooms = FollowedRooms(self.heads, self.start_new_epoch)
         self._pool = PostgresPool(url, self._rooms.set_epoch)
         self._listener = PostgresListener(self._pool, self._rooms)
         self._commands = Shielded()

@@ -61,7 +61,7 @@ class RedisStreamsStore:
     """A Store in Redis: a pool of connections for commands, and one that reads the streams."""
 
     def __init__(self, url: str, kept: int) -> None:
-        self._rooms = FollowedRooms(self)
+        self._rooms = FollowedRooms(self.heads, self.start_new_epoch)
         self._script = RedisScript(url, kept, self._rooms.set_epoch)
         self._reader = RedisReader(url, self._script, self._rooms)
         self._commands = Shielded()

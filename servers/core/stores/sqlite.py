@@ -8,7 +8,6 @@ makes seq gap-free. Appends of the same moment are committed as one group, and a
 import asyncio
 import secrets
 import sqlite3
-from collections import defaultdict
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -19,12 +18,11 @@ from servers.core.clock import Clock
 from servers.core.store import Lease, Limits, OnCommit
 from servers.core.stores import sqlite_tables as tables
 from servers.core.stores.faults import Faults
+from servers.core.stores.followed_rooms import FollowedRooms
 from servers.core.stores.group_commit import GroupCommit
 from servers.core.stores.sqlite_file import DatabaseFile
-from servers.core.waiters import Waiters
 from servers.core.wire import Cursor, Draft, Event, Member, Page
 
-HEADS_MAX = 10_000
 Result = TypeVar("Result")
 
 
@@ -66,9 +64,8 @@ class SqliteStore:
             self._file.close()
             raise
         self._reader = ThreadPoolExecutor(max_workers=1, thread_name_prefix="sqlite-read")
-        self._heads: dict[str, int] = {}
-        self._drops = 0  # of all heads at once
-        self._waiters: defaultdict[str, Waiters] = defaultdict(Waiters)
+        self._rooms = FollowedRooms(self.heads)
+        self._rooms.set_epoch(self.epoch)
         self._followers: list[OnCommit] = []
         self._writer = GroupCommit(writing_connection, self._file.require_in_place, self._on_commit, self._faults)
         self._writer.start()
@@ -93,19 +90,12 @@ class SqliteStore:
     async def head(self, room: str) -> Cursor:
         return Cursor(self.epoch, await self._read(tables.head, room))
 
+    async def heads(self, rooms: Sequence[str]) -> dict[str, int]:
+        """Return the last seq of each room's log."""
+        return {room: await self._read(tables.head, room) for room in rooms}
+
     async def wait(self, room: str, after: Cursor, timeout_s: float) -> bool:
-        if after.epoch != self.epoch:
-            return True
-        while room not in self._heads:
-            drops, seq = self._drops, (await self.head(room)).seq
-            if drops == self._drops:  # else a later commit may have been noted, and dropped
-                self._heads.setdefault(room, seq)
-        waiters = self._waiters[room]
-        try:
-            return self._heads[room] > after.seq or await waiters.wait(timeout_s)
-        finally:
-            if not waiters and self._waiters.get(room) is waiters:
-                del self._waiters[room]
+        return await self._rooms.wait(room, after, timeout_s)
 
     async def history(self, room: str, before: int, limit: int) -> tuple[Event, ...]:
         return await self._read(tables.history, room, before, limit)
@@ -139,8 +129,7 @@ class SqliteStore:
             return
         self._closed = True
         await self._writer.close()
-        for waiters in self._waiters.values():
-            waiters.wake()
+        self._rooms.close()
         await asyncio.to_thread(self._reader.shutdown)
         self._read_connection.close()
         self._file.close()
@@ -153,13 +142,7 @@ class SqliteStore:
             raise self._faults.unavailable(error, "could not read") from error
 
     def _on_commit(self, events: Sequence[Event]) -> None:
-        if len(self._heads) > HEADS_MAX:
-            self._heads.clear()
-            self._drops += 1
-        for event in events:
-            self._heads[event.room] = event.seq
         for follower in self._followers:
             follower(events)
-        for room in {event.room for event in events} if self._waiters else ():
-            if waiters := self._waiters.pop(room, None):
-                waiters.wake()
+        for event in events:
+            self._rooms.advance(event.room, event.seq)
