@@ -92,14 +92,19 @@ class Fleet:
             await asyncio.gather(*self._ending)
 
     def _free(self) -> PooledInstance | None:
+        self._retire_ended()
+        free = [pooled for pooled in self._pool if not pooled.retired and pooled.assigned < self._profile.concurrency]
+        return self._chance.choice(free) if free else None
+
+    def _retire_ended(self) -> None:
+        """Retire the instances whose process has ended by itself."""
         for pooled in self._pool:
             if pooled.instance.ended and not pooled.retired:
                 self._retire(pooled)
                 self._end_if_idle(pooled)
-        free = [pooled for pooled in self._pool if not pooled.retired and pooled.assigned < self._profile.concurrency]
-        return self._chance.choice(free) if free else None
 
     def _added(self) -> PooledInstance:
+        """Return a new instance, which has not started yet. Raises Throttled."""
         if len(self._pool) >= self._profile.instances_max:
             raise Throttled(f"all {self._profile.instances_max} instances are busy")
         pooled = PooledInstance(self._new())

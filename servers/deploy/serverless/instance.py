@@ -46,13 +46,8 @@ class Instance:
 
     @property
     def cpu_s(self) -> float:
-        """CPU time that the process has used so far; of one that has ended, what was last seen.
-
-        Linux keeps a clock for each process, ended threads included, in nanoseconds (clock_getcpuclockid(3)).
-        """
-        if self._process is not None and not self.ended:
-            with suppress(OSError):
-                self._cpu_s = time.clock_gettime(~self._process.pid << 3 | 2)
+        """CPU time that the process has used so far; of one that has ended, what was noted last."""
+        self._note_cpu()
         return self._cpu_s
 
     async def ready(self) -> bool:
@@ -66,9 +61,9 @@ class Instance:
             return True
 
     def freeze(self) -> None:
-        """Stop the process where it is, and see what it has used."""
+        """Stop the process where it is, and note what it has used."""
         self._signal(signal.SIGSTOP)
-        _ = self.cpu_s
+        self._note_cpu()
 
     def thaw(self) -> None:
         """Let the process go on."""
@@ -84,7 +79,7 @@ class Instance:
             self.thaw()
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._process.wait(), grace_s)
-        _ = self.cpu_s
+        self._note_cpu()
         self._signal(signal.SIGKILL)
         await self._process.wait()
 
@@ -101,6 +96,12 @@ class Instance:
             await self.end(0)
             raise ChildFailed(f"{self._command}: expected a ready line, got {error}; see standard error") from error
         self.cold_start_s = time.monotonic() - started_s
+
+    def _note_cpu(self) -> None:
+        """Read the clock that Linux keeps for each process, ended threads included (clock_getcpuclockid(3))."""
+        if self._process is not None and not self.ended:
+            with suppress(OSError):
+                self._cpu_s = time.clock_gettime(~self._process.pid << 3 | 2)
 
     def _signal(self, number: signal.Signals) -> None:
         """Send a signal; asyncio's `send_signal` would reap an ended process, for which asyncio's watcher waits."""
