@@ -12,7 +12,7 @@ from msgspec.json import decode
 from clients.errors import ClientError, ConnectionLost, Refused
 
 PERMANENT_CODES = range(4000, 4100)
-"""Codes with which a client shall not connect again: an unknown key, or a plan that is used up."""
+"""Codes after which a client must not connect again: an unknown key, or a plan that is used up."""
 
 TERMINATED_CODE = 4009
 """The API has ended the connection, since its user is not in the room any more, as far as the API knows."""

@@ -10,7 +10,7 @@ from msgspec.structs import replace
 from servers.core.wire import Event, Kind, Member, Snapshot
 
 MEMBERS_MAX = 1000
-"""As many as a snapshot brings. Of more than that, whoever has been offline for longest is forgotten."""
+"""As many as a snapshot brings. Of more than that, the one who has been offline for longest is forgotten."""
 
 
 class RoomView:

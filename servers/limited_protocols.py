@@ -125,7 +125,7 @@ class LimitedHttp(StallLimit, HttpToolsProtocol):
                 self._unfinished_timer = self.loop.call_later(limit_s, self._refuse, HTTPStatus.REQUEST_TIMEOUT)
 
     def _refuse(self, status: HTTPStatus) -> None:
-        """Respond to what is no request, and close; what still arrives is dropped, lest it reset the response."""
+        """Respond to what is no request, and close; what still arrives is dropped: it would reset the response."""
         self._is_done = True
         self._stop_timers()
         if self.cycle is not None and (self._in_body or not self.cycle.response_complete):

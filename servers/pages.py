@@ -47,8 +47,8 @@ def page_headers(
     framed_by: origins whose pages may show this one in a frame. frames: what this one may show in a frame. connects_to:
     further origins that it may connect to. no-cache: a page is never older than its server. close: the connections that
     stay open are those of the chat. Origin-Agent-Cluster: a browser may run a framed page on a thread of its own.
-    Cross-Origin-Opener-Policy: a page of another origin that opens this one gets no reference to its window, so it can
-    neither send it messages nor navigate it.
+    Cross-Origin-Opener-Policy: a page of another origin that opens this one gets no reference to its window, so it
+    cannot send it messages, or navigate it.
     """
     directives = (
         ("default-src", "'none'"),

@@ -3,7 +3,7 @@
 Teaches that one request can replace many long polls: the response goes on, an event for every page (HTML Standard,
 section 9.2), and a browser's EventSource resumes a broken one by itself. What crosses the wire: one
 `GET /rooms/{room}/events?after=<cursor>&connection=<id>`, then pages whose `id` is the next cursor, which comes back as
-Last-Event-ID; where a socket would ping, a comment of 8 bytes, which whoever reads by `fetch` can see; an event
+Last-Event-ID; where a socket would ping, a comment of 8 bytes, which a page that reads by `fetch` can see; an event
 `refusal` before an end that is for good. Leaves out cookies, so that a page must read the stream by `fetch`:
 EventSource cannot send an Authorization header. And since nothing ever comes back on a stream, only TCP can tell that
 its reader is gone. Leaves out TLS and with it HTTP/2, so a browser opens at most six connections to this server, for

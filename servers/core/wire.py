@@ -233,7 +233,7 @@ class SignIn(Struct, frozen=True):
 
 
 class SignedSubscription(Struct, frozen=True, omit_defaults=True):
-    """With what it subscribes to the channel of a room, and signs in: whoever goes offline is ended by that.
+    """With what it subscribes to the channel of a room, and signs in: by that the API can end who has gone offline.
 
     channel_data: of a presence channel, which member it is.
     """

@@ -39,7 +39,7 @@ class Window:
     async def connect(self, lane: Lane) -> list[str]:
         """Return where this window reaches a lane's API, and its push service if that is ours. Raises OSError.
 
-        The relays are started with the first call, and lead to wherever the lane's servers are from then on.
+        The relays are started with the first call, and follow the lane's servers to other addresses.
         """
         slug = lane.transport.slug
         if slug not in self._relays:

@@ -28,7 +28,7 @@ QUOTED_LINES = 12
 
 LOOPBACK = "127.0.0.1"
 PORTS = range(20_000, 32_000)
-"""Below those that a system gives to whoever asks for any (from 32,768 on Linux): no other connection takes one."""
+"""Below the ephemeral ports, which start at 32,768 on Linux: no other connection takes one."""
 
 OnTick = Callable[[], None]
 """Called several times a second while something is awaited."""

@@ -1,6 +1,6 @@
 """One process of ours that serves one chat over one transport: what the command line and a host's entry point share.
 
-Teaches that the processes differ only in what stands around the same application: fellows behind the same port, pages
+Teaches that the processes differ only in what stands around the same application: other workers behind its port, pages
 for browsers, or an API elsewhere that writes the log.
 """
 
@@ -29,7 +29,7 @@ from servers.worker_stats import WorkerStats
 
 @dataclass(frozen=True, slots=True)
 class Listening:
-    """Where a process listens, for a browser too if `web`, and where it meets its fellows behind the same port.
+    """Where a process listens, for a browser too if `web`, and where it meets the other workers behind the same port.
 
     reuse_port: another process may listen on the same port, of which this one need not know.
     """

@@ -6,7 +6,7 @@
 The environment names the application (PUSHER_APP_ID, PUSHER_KEY, PUSHER_SECRET) and the service: PUSHER_CLUSTER, or
 PUSHER_HOST and PUSHER_PORT of a stand-in. Teaches that sending and receiving use different connections: a POST to the
 API, a frame from the service; and that nothing arrives before the service has confirmed the subscription. Leaves out
-the same as the raw chat, and private channels: whoever knows the key can subscribe.
+the same as the raw chat, and private channels: everybody who knows the key can subscribe.
 """
 
 import asyncio

@@ -1,6 +1,6 @@
 """A store that several processes share: PostgreSQL, each room a row whose lock makes the order.
 
-Teaches that a gap-free number is not enough: a reader that has seen 8 must never be shown a 7 later. So whoever appends
+Teaches that a gap-free number is not enough: a reader that has seen 8 must never be shown a 7 later. So an append
 to a room keeps the lock of its row from taking the number until the commit, and the order of commits is the order of
 numbers. Nothing is ever dropped from the log. Acknowledged means: on the disk of this server (`synchronous_commit`, on
 by default) and, if it has synchronous standbys, on theirs. Another failover, or a restore to an earlier time, may lose

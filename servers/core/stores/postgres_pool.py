@@ -60,7 +60,7 @@ class PostgresPool:
             self._on_epoch(await connection.fetchval(SQL["epoch"]))
 
     async def open(self) -> None:
-        """Open the pool, without a connection: a least number is restored in vain, and loudly, during an outage."""
+        """Open the pool, without a connection: during an outage a minimum would be tried, and logged, without end."""
         self._pool = await asyncpg.create_pool(self._url, min_size=0, max_size=CONNECTIONS_MAX, **SETTINGS)
 
     async def fetch(self, statement: str, *arguments: Any) -> list[Any]:
