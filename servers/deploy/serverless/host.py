@@ -15,7 +15,6 @@ from contextlib import asynccontextmanager
 from dataclasses import asdict
 from typing import Any
 
-import httpx
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 from starlette.types import Receive, Scope, Send
@@ -40,19 +39,16 @@ log = logging.getLogger(__name__)
 
 
 class Host:
-    """The edge in front of one function, an ASGI application. Close the fleet and the client when done.
+    """The edge in front of one function, an ASGI application. Close the fleet when done.
 
     facts: added to /stats.
     """
 
-    def __init__(
-        self, fleet: Fleet, profile: Profile, meter: Meter, facts: Mapping[str, Any], http: httpx.AsyncClient
-    ) -> None:
+    def __init__(self, fleet: Fleet, profile: Profile, meter: Meter, facts: Mapping[str, Any]) -> None:
         self._fleet = fleet
         self._profile = profile
         self._meter = meter
         self._facts = facts
-        self._http = http
         self.edge = EdgeCounters()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -122,7 +118,7 @@ class Host:
         AWS Lambda resets the environment of an invocation that has timed out. So the instance gets no signal before,
         and the connection to it is closed only once it is stopped.
         """
-        running = asyncio.create_task(invocation.run(pooled.instance.address, self._http))
+        running = asyncio.create_task(invocation.run(pooled.instance.port))
         try:
             await asyncio.wait([running], timeout=self._profile.max_duration_s)
             if running.done():
@@ -167,15 +163,13 @@ async def hosting(
     meter, descriptors = Meter(), DescriptorLimit()
     asyncio.get_running_loop().set_exception_handler(descriptors.handle_exception)
     fleet = Fleet(lambda: Instance(module_args, env or {}), profile, meter, chance or random.Random())
-    unlimited = httpx.Limits(max_connections=None, max_keepalive_connections=0)
-    async with httpx.AsyncClient(trust_env=False, timeout=None, limits=unlimited) as client:
-        host = Host(fleet, profile, meter, facts or {}, client)
-        config = configuration(
-            host, host.edge.wire, LOOPBACK, port, http or HttpSettings(), descriptors, EdgeHttp, EdgeSocket
-        )
-        async with listening(config, ServerState()) as server:
-            try:
-                yield f"http://{LOOPBACK}:{server.sockets[0].getsockname()[1]}", fleet.renew
-            finally:
-                server.close()
-                await fleet.close()
+    host = Host(fleet, profile, meter, facts or {})
+    config = configuration(
+        host, host.edge.wire, LOOPBACK, port, http or HttpSettings(), descriptors, EdgeHttp, EdgeSocket
+    )
+    async with listening(config, ServerState()) as server:
+        try:
+            yield f"http://{LOOPBACK}:{server.sockets[0].getsockname()[1]}", fleet.renew
+        finally:
+            server.close()
+            await fleet.close()

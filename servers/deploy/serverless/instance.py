@@ -18,7 +18,7 @@ from servers.deploy.child_process import READY_S, ChildFailed
 
 
 class Instance:
-    """A child of the host. address: where it listens, once `ready`.
+    """A child of the host. port: where it listens, once `ready`.
 
     It has a process group of its own: should the host be killed, the kernel finds the group orphaned and wakes and
     hangs up even frozen processes (POSIX, "orphaned process group"); their closed standard input could not.
@@ -29,7 +29,7 @@ class Instance:
         self._env = {**os.environ, **env}
         self._booting = asyncio.Lock()
         self._process: Process | None = None
-        self.address = ""
+        self.port = 0
         self._cpu_s = 0.0
         self.cold_start_s = 0.0
 
@@ -54,7 +54,7 @@ class Instance:
         """Wait until it listens; True for the caller that started it. Raises ChildFailed."""
         async with self._booting:
             if self._process is not None:
-                if not self.address:
+                if not self.port:
                     raise ChildFailed(f"{self._command}: did not start")
                 return False
             await self._boot()
@@ -91,7 +91,7 @@ class Instance:
         assert self._process.stdout is not None
         try:
             line = await asyncio.wait_for(self._process.stdout.readline(), READY_S)
-            self.address = json.loads(line)["address"]
+            self.port = int(json.loads(line)["address"].rpartition(":")[2])
         except (TimeoutError, ValueError) as error:
             await self.end(0)
             raise ChildFailed(f"{self._command}: expected a ready line, got {error}; see standard error") from error

@@ -6,10 +6,11 @@ Only the end of a WebSocket ends both. Headers about one connection ("hop by hop
 passed on, and neither are those of a WebSocket's handshake: the edge makes one of its own with the instance.
 """
 
-from collections.abc import Callable, Iterable
+import asyncio
+from collections.abc import AsyncIterator, Callable, Iterable
 from dataclasses import dataclass
 
-import httpx
+import h11
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidStatus, InvalidURI
 
@@ -25,6 +26,7 @@ HOP_BY_HOP = frozenset(
 ABNORMAL_CODE = 1006
 NO_CODE = 1005
 NORMAL_CODE = 1000
+READ_BYTES = 65_536
 CLOSE_S = 1.0
 """How long an instance may take to answer a client's goodbye."""
 
@@ -45,42 +47,47 @@ class Invocation:
     opens_socket: bool
     on_command: Callable[[], None]
 
-    async def run(self, address: str, http: httpx.AsyncClient) -> bytes:
-        """Relay the request to an instance, and its response; return that response's last bytes. Waits.
+    async def run(self, port: int) -> bytes:
+        """Relay the request to the instance on a port, and its response; return that response's last bytes. Waits.
 
         Raises FunctionFailed, and Refused for a request that no instance could get.
         """
         try:
-            if self.opens_socket:
-                return await self._relay_socket(address)
-            return await self._relay_response(address, http)
-        except httpx.LocalProtocolError as error:  # such as a control character in a header
+            return await (self._relay_socket(port) if self.opens_socket else self._relay_response(port))
+        except h11.LocalProtocolError as error:  # such as a control character in a header
             raise Refused(BAD_REQUEST) from error
-        except (OSError, httpx.TransportError, InvalidHandshake, EOFError) as error:
-            raise FunctionFailed(f"instance at {address}: {type(error).__name__}: {error}") from error
+        except (OSError, h11.RemoteProtocolError, InvalidHandshake, EOFError) as error:
+            raise FunctionFailed(f"instance on port {port}: {type(error).__name__}: {error}") from error
 
-    async def _relay_response(self, address: str, http: httpx.AsyncClient) -> bytes:
+    async def _relay_response(self, port: int) -> bytes:
         """Pass a response on as it comes; return its last bytes."""
-        scope, target = self.client.scope, {"target": self.client.target}
-        method = scope.get("method", "GET")  # a WebSocket's handshake, which this host ignores, is a GET as well
-        headers = passed_on(scope["headers"])
-        request = httpx.Request(method, address, headers=headers, content=self.body, extensions=target)
-        response = await http.send(request, stream=True)
-        last = b""
+        reader, writer = await asyncio.open_connection(LOOPBACK, port)
+        function, last = h11.Connection(h11.CLIENT), b""
         try:
-            await self.client.send_head(response.status_code, passed_on(response.headers.raw))
-            async for data in response.aiter_raw():
-                last = data
-                await self.client.send_body(data)
+            for part in (self._head(), h11.Data(data=self.body), h11.EndOfMessage()):
+                writer.write(function.send(part) or b"")
+            async for event in response_events(function, reader):
+                if isinstance(event, h11.Response):
+                    await self.client.send_head(event.status_code, passed_on(event.headers))
+                elif isinstance(event, h11.Data):
+                    last = bytes(event.data)
+                    await self.client.send_body(last)
             await self.client.send_body(b"", is_last=True)
         finally:
-            await response.aclose()
+            writer.transport.abort()
         return last
 
-    async def _relay_socket(self, address: str) -> bytes:
+    def _head(self) -> h11.Request:
+        """Return the request's head as the instance gets it, which ends the connection after its response."""
+        method = self.client.scope.get("method", "GET")  # a WebSocket's handshake, which this host ignores, is a GET
+        headers = [header for header in passed_on(self.client.scope["headers"]) if header[0] != b"content-length"]
+        own = [(b"content-length", b"%d" % len(self.body)), (b"connection", b"close")]
+        return h11.Request(method=method, target=self.client.target, headers=[*headers, *own])
+
+    async def _relay_socket(self, port: int) -> bytes:
         """Open a WebSocket to the instance, and relay both ways until either end closes."""
         try:
-            function = await self._connect(address)
+            function = await self._connect(port)
         except InvalidStatus as error:
             refusal = error.response
             headers = [(name.encode(), value.encode("latin-1")) for name, value in refusal.headers.raw_items()]
@@ -94,8 +101,8 @@ class Invocation:
             function.transport.abort()
         return b""
 
-    async def _connect(self, address: str) -> ClientConnection:
-        scope, (_, _, port) = self.client.scope, address.rpartition(":")
+    async def _connect(self, port: int) -> ClientConnection:
+        scope = self.client.scope
         headers = [(name, value) for name, value in passed_on(scope["headers"]) if not is_of_handshake(name)]
         try:
             (host,) = header_values(scope["headers"], b"host")
@@ -103,7 +110,7 @@ class Invocation:
             return await connect(
                 f"ws://{host}{self.client.target.decode('latin-1')}",
                 host=LOOPBACK,
-                port=int(port),
+                port=port,
                 additional_headers=[(name.decode(), value.decode("latin-1")) for name, value in headers],
                 subprotocols=scope["subprotocols"] or None,
                 compression=None,
@@ -143,6 +150,15 @@ class Invocation:
             raise FunctionFailed("instance: broke the connection off")
         closing = {"code": NORMAL_CODE if code == NO_CODE else code, "reason": function.close_reason}
         await self.client.send({"type": "websocket.close", **closing})
+
+
+async def response_events(function: h11.Connection, reader: asyncio.StreamReader) -> AsyncIterator[h11.Event]:
+    """Yield the parts of a response up to its end. Raises h11.RemoteProtocolError, OSError."""
+    while not isinstance(event := function.next_event(), h11.EndOfMessage):
+        if isinstance(event, h11.Event):
+            yield event
+        else:
+            function.receive_data(await reader.read(READ_BYTES))
 
 
 def passed_on(headers: Iterable[tuple[bytes, bytes]]) -> Headers:
