@@ -94,6 +94,12 @@ def test_a_distance_shows() -> None:
     assert "over all" not in cell.verdict.reason
 
 
+def test_who_comes_back_before_a_webhook_says_that_they_left_misses_nothing() -> None:
+    load = replace(LOAD, webhooks=1, comings_per_s=0.3, measured_s=8.0)
+    cell = measure(Planned(find("pusher_adapter"), "test", load), Cores(None, None), lambda _: None)
+    assert (cell.verdict.adds_up, cell.settings["presence"]) == (True, "webhook"), cell.verdict.reason
+
+
 def stall(pid: int) -> tuple[float, float]:
     """Stop a process for STALL_S, and return when that began and ended; waits."""
     os.kill(pid, signal.SIGSTOP)
