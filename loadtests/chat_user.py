@@ -209,11 +209,11 @@ class ChatUser(User):
         while True:
             try:
                 self.last_page = page = self.receive()
+                received_s = perf_counter()
                 self.reconnecting.reset()
                 self.recorder.received(self.number, page)
                 for event in self.inbox.feed(page):
-                    self._record(event, perf_counter())
-                gevent.sleep(0)  # every recipient of this moment records it, before anybody sends the next request
+                    self._record(event, received_s)
             except ConnectionLost as lost:
                 self._note_trouble("receiving", lost)
                 if not lost.is_counted:  # a failure, but no request: what is pushed was not requested

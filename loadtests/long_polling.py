@@ -5,6 +5,8 @@ read from every user, held by the server and repeated after each response, and a
 response time of these reads is how long they were held, not a latency.
 """
 
+import gevent
+
 from loadtests.chat_user import ChatUser
 from servers.core.wire import Page
 
@@ -13,4 +15,5 @@ class LongPollingUser(ChatUser):
     """The server waits: it holds each read."""
 
     def receive(self) -> Page:
+        gevent.sleep(0)  # every recipient of this moment records it, before anybody sends the next request
         return self.http.read(self.inbox.cursor)

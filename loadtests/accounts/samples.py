@@ -70,7 +70,8 @@ class Samples(msgspec.Struct):
 
     def add(self, row: Sent | Received | LogEntry | Tick) -> None:
         name, layout = LAYOUTS[type(row)]
-        getattr(self, name).extend(layout.pack(*row))
+        rows: bytearray = getattr(self, name)
+        rows += layout.pack(*row)
 
     def actions(self) -> Iterator[Sent]:
         """Yield what was acknowledged, in the order of the acknowledgements."""

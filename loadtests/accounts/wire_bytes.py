@@ -13,7 +13,7 @@ TCP payload only, encrypted or not; retransmissions count once. Pure: `loadtests
 """
 
 from collections.abc import Iterator
-from struct import unpack_from
+from struct import Struct as Layout
 from typing import NamedTuple
 
 from msgspec import Struct
@@ -21,8 +21,10 @@ from msgspec import Struct
 SLACK_S = 0.1
 """How far apart the two sides' readings may lie: the sampler wakes up, connects, and the server answers in its turn."""
 
-# Offsets in struct tcp_info of linux/tcp.h, and states of a connection whose other side has closed.
-STATE, BYTES_RECEIVED, NOT_SENT, BYTES_SENT, INFO_BYTES = 0, 128, 144, 200, 216
+TCP_INFO = Layout("=B127xQ8xI52xQQ")
+"""Of struct tcp_info in linux/tcp.h: state, bytes_received, notsent_bytes, bytes_sent and bytes_retrans."""
+
+INFO_BYTES = TCP_INFO.size
 CLOSED = 7  # TCP_CLOSE, in which a closed connection is whether we or the other side began
 OTHER_SIDE_CLOSED = frozenset((6, 8, 9, 11))  # TIME_WAIT, CLOSE_WAIT, LAST_ACK, CLOSING
 
@@ -75,10 +77,8 @@ def from_tcp_info(info: bytes, end_was_read: bool) -> WireBytes:
     What was written counts as up, though some of it may still wait in the socket. The other side's FIN has a
     sequence number, which the kernel counts as a byte received; once both sides have closed, no state shows it.
     """
-    (received,) = unpack_from("=Q", info, BYTES_RECEIVED)
-    (not_sent,) = unpack_from("=I", info, NOT_SENT)
-    sent, sent_again = unpack_from("=QQ", info, BYTES_SENT)
-    finished = info[STATE] in OTHER_SIDE_CLOSED or (info[STATE] == CLOSED and end_was_read)
+    state, received, not_sent, sent, sent_again = TCP_INFO.unpack_from(info)
+    finished = state in OTHER_SIDE_CLOSED or (state == CLOSED and end_was_read)
     return WireBytes(sent - sent_again + not_sent, received - finished)
 
 

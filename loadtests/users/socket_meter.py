@@ -48,12 +48,16 @@ class SocketMeter:
         socket.connect, socket._real_close = connect, real_close
 
     def total(self) -> WireBytes:
-        """Read all connections: about 3 us for each that is open."""
-        total = self._closed
+        """Read all connections: 2 us for each that is open, during which nobody receives."""
+        up, down = self._closed
         for descriptor in self._open:
-            with suppress(OSError):  # dropped without being closed: its count is lost
-                total = total.plus(_carried(descriptor, end_was_read=False))
-        return total
+            try:
+                carried_up, carried_down = _carried(descriptor, end_was_read=False)
+            except OSError:  # dropped without being closed: its count is lost
+                continue
+            up += carried_up
+            down += carried_down
+        return WireBytes(up, down)
 
     def record(self) -> None:
         """Keep a reading. Six are expected: around the window's start and around its end."""

@@ -16,7 +16,7 @@ from loadtests.experiments.bench.processes import MeasuredServer, chat_server, r
 from loadtests.experiments.bench.readers import Message
 from loadtests.harness.baselines import ANY_ACCOUNT
 
-TARGET = Goal(0.5, at_least=True)
+TARGET = Goal(0.8, at_least=True)
 EMPTY = b'"events":[]'
 
 

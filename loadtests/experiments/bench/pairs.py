@@ -65,10 +65,11 @@ def three_digits(value: float) -> str:
 
 @dataclass(frozen=True, slots=True)
 class FanOutSize:
-    """How many subscribers, and how many messages a leg sends them one at a time, and with 16 in flight."""
+    """How many subscribers, how many messages a leg sends them, one at a time and 16 in flight, and the least ratio."""
 
     subscribers: int
     messages: int
+    at_least: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +77,7 @@ class BenchSizes:
     """The defaults are the full benchmark."""
 
     pairs: int = 5
-    fan_out: tuple[FanOutSize, ...] = (FanOutSize(100, 1000), FanOutSize(1000, 100))
+    fan_out: tuple[FanOutSize, ...] = (FanOutSize(100, 1000, 0.9), FanOutSize(1000, 100, 1.0))
     stall_subscribers: int = 100
     stall_messages: int = 2500
     parked: int = 1000
@@ -90,7 +91,7 @@ class BenchSizes:
 
 QUICK = BenchSizes(
     pairs=1,
-    fan_out=(FanOutSize(20, 100), FanOutSize(40, 50)),
+    fan_out=(FanOutSize(20, 100, 0.9), FanOutSize(40, 50, 1.0)),
     stall_subscribers=5,
     stall_messages=2500,
     parked=20,
