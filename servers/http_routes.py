@@ -5,6 +5,7 @@ statistics are the same everywhere. Each server module adds the one route on whi
 """
 
 from collections.abc import Sequence
+from contextlib import nullcontext
 from dataclasses import asdict
 from typing import Any
 
@@ -40,6 +41,7 @@ from servers.transports import find
 from servers.wire_bytes import WireBytes
 
 SEQ_MAX = 1 << 62
+STATS = "/stats"
 
 
 def chat_app(
@@ -74,7 +76,10 @@ def collect_stats(app: Starlette) -> dict[str, Any]:
 
 
 class DirectRouter:
-    """ASGI middleware: lets WebSockets and reads bypass Starlette's exception handling: these leave it nothing."""
+    """ASGI middleware: lets WebSockets and reads bypass Starlette's exception handling: these leave it nothing.
+
+    It counts the connections that are busy: with a request, however long that is held, or with a WebSocket.
+    """
 
     def __init__(self, app: ASGIApp, routes: Sequence[BaseRoute]) -> None:
         self._app = app
@@ -82,7 +87,9 @@ class DirectRouter:
 
     async def __call__(self, scope: Scope, receive: Receive, send: ASGISend) -> None:
         is_read = scope["type"] == "websocket" or scope.get("method") == "GET"
-        await (self._router if is_read else self._app)(scope, receive, send)
+        is_uncounted = scope.get("path", STATS) == STATS  # the lifespan, and a reading of the counters
+        with nullcontext() if is_uncounted else scope["app"].state.wire.busy():
+            await (self._router if is_read else self._app)(scope, receive, send)
 
 
 def shared_routes(chat: Chat, settings: Settings) -> list[BaseRoute]:
@@ -129,7 +136,7 @@ def shared_routes(chat: Chat, settings: Settings) -> list[BaseRoute]:
         post("/rooms/{room}/{command}", Purpose.SEND, unknown_command),
         get("/rooms/{room}/history", Purpose.RECEIVE, history),
         Route("/health", _health),
-        Route("/stats", _stats),
+        Route(STATS, _stats),
     ]
 
 
@@ -146,12 +153,12 @@ async def _health(request: Request) -> Response:
 
     framed_by: origins whose pages may control our page.
     """
-    slug, impairment = request.app.state.slug, await request.app.state.impairment()
+    row, impairment = find(request.app.state.slug), await request.app.state.impairment()
     settings: Settings = request.app.state.chat.settings
     status = {"status": "degraded", "detail": impairment} if impairment else {"status": "ok"}
-    row = {"transport": slug, "needs_push_service": find(slug).needs_push_service}
+    transport = {"transport": row.slug, "label": row.label, "needs_push_service": row.needs_push_service}
     stated = {"framed_by": settings.origins, "ping_s": settings.ping_s, "hold_s": settings.hold_s}
-    return JSONResponse({"ok": not impairment, **status, **row, **stated})
+    return JSONResponse({"ok": not impairment, **status, **transport, **stated})
 
 
 async def _stats(request: Request) -> Response:

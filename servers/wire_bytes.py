@@ -4,6 +4,8 @@ Teaches where a protocol's overhead can be seen: below it. Leaves out the header
 """
 
 import asyncio
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -21,12 +23,25 @@ class Traffic:
 
 @dataclass(slots=True)
 class WireBytes:
-    """The traffic of one listening server since it started; an upgrade request counts as its WebSocket's."""
+    """The traffic of one listening server since it started; an upgrade request counts as its WebSocket's.
+
+    connections_busy: how many of the open ones carry a request or a WebSocket now; HTTP keeps others open, idle.
+    """
 
     http: Traffic = field(default_factory=Traffic)
     websocket: Traffic = field(default_factory=Traffic)
     connections_open: int = 0
+    connections_busy: int = 0
     connections_opened: int = 0
+
+    @contextmanager
+    def busy(self) -> Iterator[None]:
+        """Count a connection as busy until the block ends."""
+        self.connections_busy += 1
+        try:
+            yield
+        finally:
+            self.connections_busy -= 1
 
 
 class MeteredTransport:

@@ -15,7 +15,8 @@ RESPONSE_S = 5.0
 class Counts(Struct, frozen=True):
     """What has added up so far. Bytes are TCP payload, seen from the browser; published: from the API to the service.
 
-    connections: how many are open now. billed_messages: what a push service of our own counts as its vendor does.
+    connections: how many carry a request or a WebSocket now. billed_messages: what a push service of our own counts as
+    its vendor does.
     """
 
     requests: int = 0
@@ -33,30 +34,38 @@ class Counts(Struct, frozen=True):
         return self._combined(start, -1)
 
     def _combined(self, other: Self, sign: int) -> Self:
-        """Return what adds up; the open connections are those of now."""
+        """Return what adds up; the busy connections are those of now."""
         sums = {name: value + sign * getattr(other, name) for name, value in asdict(self).items()}
         return type(self)(**{**sums, "connections": self.connections})
 
 
 class Stats:
-    """The counters of one server, read on a connection of its own each time, whose cost is subtracted."""
+    """The counters of one server, read on a connection of its own each time, whose cost is subtracted.
+
+    One reading at a time: the server has counted a part of every other that is under way, and nobody knows which part.
+    """
 
     def __init__(self, address: str) -> None:
         url = urlsplit(address)
         self._host, self._port = url.hostname, url.port
         self._sent_bytes = self._received_bytes = 0
+        self._reading = asyncio.Lock()
 
     async def read(self) -> dict[str, Any]:
         """Wait for the counters. Raises OSError, TimeoutError or ValueError if none come."""
-        sent_bytes, received_bytes = self._sent_bytes, self._received_bytes
-        stats = await self.fetch("/stats")
+        async with self._reading:
+            sent_bytes, received_bytes = self._sent_bytes, self._received_bytes
+            stats = await self._fetch("/stats")
         stats["wire"]["http"]["received"] -= sent_bytes + len(self._request("/stats"))
         stats["wire"]["http"]["sent"] -= received_bytes  # the server counts a response only after it was made
-        stats["wire"]["connections_open"] -= 1
         return stats
 
     async def fetch(self, path: str) -> dict[str, Any]:
         """Return the response to any GET, on a connection of its own; raises like `read`."""
+        async with self._reading:
+            return await self._fetch(path)
+
+    async def _fetch(self, path: str) -> dict[str, Any]:
         request = self._request(path)
         async with asyncio.timeout(RESPONSE_S):
             reader, writer = await asyncio.open_connection(self._host, self._port)
@@ -84,7 +93,7 @@ def counted(api: Mapping[str, Any], service: Mapping[str, Any] | None) -> Counts
         down_bytes=sum(wire["sent"] for wire in wires),
         published_bytes=sum(service["wire"]["http"].values()) if service else 0,
         billed_messages=service["billed_messages"] if service else 0,
-        connections=api["wire"]["connections_open"] + (service["wire"]["connections_open"] if service else 0),
+        connections=api["wire"]["connections_busy"] + (service["connections_open"] if service else 0),
     )
 
 

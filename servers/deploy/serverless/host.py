@@ -62,7 +62,8 @@ class Host:
             else:
                 opens_socket = client.is_socket and self._profile.websockets
                 self._meter.upgrades_ignored += client.is_socket and not opens_socket  # RFC 9110 section 7.8
-                await self._invoke(Invocation(client, body, opens_socket, self.edge.count_command))
+                with self.edge.wire.busy():
+                    await self._invoke(Invocation(client, body, opens_socket, self.edge.count_command))
         except platform.Refused as refusal:
             await client.respond(platform.page(refusal.error))
         except ClientDisconnect:  # nobody is there to respond to
