@@ -87,7 +87,7 @@ notebooks: $(STAMP)notebooks ## Execute the notebooks anew, and test the claims,
 site: $(STAMP)notebooks ## Render the notebooks as pages that stand alone, into site/
 	@$(PYTHON) -m notebooks.publish
 
-pictures: $(STAMP)test ## Trial the pictures of the demo anew
+pictures: $(STAMP)test ## Take the pictures of the demo again
 	@$(PYTHON) -m tests.browser.pictures
 
 lab: $(STAMP)notebooks ## Open the notebooks in Jupyter

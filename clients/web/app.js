@@ -1,11 +1,14 @@
-// One message, four lanes: the page around them. It writes to all lanes at once, and shows the latency of each.
+// One message, four lanes: the page around them. It writes to all lanes at once, and shows the latency of each. Opened
+// with `?tour`, it begins with the tour; with `?quiet`, as the second window is, it sends nothing automatically.
 
 import { $ } from "./dom.js";
 import { Controls } from "./page/controls.js";
 import { open, watch } from "./page/demo.js";
-import { duration, listed } from "./page/format.js";
+import { duration, listed } from "./format.js";
+import { Intro } from "./page/intro.js";
 import { Lanes } from "./page/lanes.js";
 import { announce, attempt, clearError, ENDED, showError } from "./page/notices.js";
+import { enablePresenting } from "./page/present.js";
 import { Tour } from "./page/tour.js";
 
 const query = new URLSearchParams(location.search);
@@ -16,17 +19,18 @@ async function send(lanes, text) {
   announce(`Seen: ${listed(arrivals.map(({ label, latencyMs }) => `${label} after ${duration(latencyMs)}`))}`);
 }
 
-function enableComposer(lanes) {
+function enableComposer(lanes, intro) {
   $("composer").onsubmit = (submitted) => {
     submitted.preventDefault();
     const text = $("text").value.trim();
     $("text").value = "";
-    if (text) send(lanes, text);
+    if (!text) return;
+    intro.stop();
+    send(lanes, text);
   };
   $("text").oninput = () => lanes.post({ kind: "typing", text: $("text").value });
   for (const part of $("composer").elements) part.disabled = false;
   $("lanes").ariaBusy = "false";
-  $("text").focus();
 }
 
 async function start() {
@@ -42,10 +46,17 @@ async function start() {
   watch(window, onState, () => showError(ENDED));
   await lanes.show(reached, absent);
   await lanes.resetCounts();
-  enableComposer(lanes);
+  const intro = new Intro(lanes);
   const tour = new Tour(lanes, controls);
-  $("tour-button").onclick = () => tour.start();
-  if (query.has("tour")) tour.start();
+  const startTour = () => {
+    intro.stop();
+    tour.start();
+  };
+  $("tour-button").onclick = startTour;
+  enablePresenting();
+  enableComposer(lanes, intro);
+  if (query.has("tour")) startTour();
+  else if (!query.has("quiet")) await intro.run();
 }
 
 addEventListener("pageshow", ({ persisted }) => persisted && location.reload()); // its lanes may have ended meanwhile

@@ -12,7 +12,7 @@ import { HttpSession } from "./chat/http.js";
 import { ANSWER_MS } from "./chat/within.js";
 import { $ } from "./dom.js";
 import { arrowOf } from "./lane/arrows.js";
-import { writtenAtMs } from "./lane/client_ids.js";
+import { nowMs, writtenAtMs } from "./lane/client_ids.js";
 import { Diagram } from "./lane/diagram.js";
 import { showWebSockets, WaitingRequests, watchPolicy } from "./lane/notice.js";
 import { RoomWindow } from "./lane/room_window.js";
@@ -37,6 +37,7 @@ async function chat(server, { name, token, room = "lobby", colour }) {
   const { Connection } = server;
   if (colour) document.documentElement.style.setProperty("--hue", colour);
   document.title = `${name} in ${room}`;
+  $("room-name").textContent = room;
   $("room").hidden = false;
   const diagram = new Diagram($("diagram"), { service: server.needs_push_service });
   const waiting = new WaitingRequests();
@@ -63,7 +64,7 @@ async function chat(server, { name, token, room = "lobby", colour }) {
   addEventListener("pageshow", ({ persisted }) => persisted && session.resume()); // by the Back button
   await session.start(name, token);
   if (!isFramed) storeUser(name, session.account.token);
-  view = new RoomWindow(session);
+  view = new RoomWindow(session, { showsTimes: !isFramed });
   Object.assign(commands, commandsOf(session, view, diagram));
   postToDemo({ kind: "joined", account: session.account });
   await session.receive();
@@ -71,10 +72,11 @@ async function chat(server, { name, token, room = "lobby", colour }) {
 
 /** Report to the demo which messages were seen now, and how long after they were written. */
 function reportSeen(events) {
-  const now = performance.timeOrigin + performance.now();
+  const seenMs = nowMs();
   for (const event of events.filter(({ kind }) => kind === "message")) {
     const writtenMs = writtenAtMs(event.client_id);
-    postToDemo({ kind: "seen", id: event.client_id, latencyMs: writtenMs && Math.max(0, now - writtenMs) });
+    event.latencyMs = writtenMs && Math.max(0, seenMs - writtenMs);
+    postToDemo({ kind: "seen", id: event.client_id, latencyMs: event.latencyMs });
   }
 }
 
@@ -103,13 +105,14 @@ function beLane(server) {
     demo = origin;
     commands[data.kind]?.(data);
   });
-  parent.postMessage({ kind: "loaded" }, "*"); // which tells nobody anything
+  parent.postMessage({ kind: "loaded" }, "*"); // which gives away nothing
 }
 
 /** Be a chat by itself: reloaded, of the same user. A second window of that name belongs to them too. */
 function beWindow(server) {
   document.body.classList.add("is-window");
   $("text").placeholder = "Write a message";
+  for (const node of document.querySelectorAll(".transport")) node.textContent = server.label;
   const enter = (name) => {
     $("enter").hidden = $("trouble").hidden = true;
     chat(server, { name, token: storedToken(name) }).catch((error) => {

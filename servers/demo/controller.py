@@ -1,7 +1,6 @@
 """What the demo can do: open windows on its lanes, move them far away or cut them off, restart servers, fill rooms.
 
-Teaches what a presenter needs to make a point: one thing changed at a time, and counters that begin at
-zero again.
+Teaches what a presenter needs to make a point: one thing changed at a time, and counters that start at zero.
 """
 
 import asyncio
@@ -55,6 +54,7 @@ class DemoController:
         self._profile = ""
         self._on = {row.slug for row in rows if not row.is_addition}
         self._windows: dict[str, Window] = {}
+        self._names = list(NAMES)  # first the one that was given to a window longest ago: its last lease has expired
         self._people = 0
         self._starting: list[asyncio.Task[None]] = []
         self._changing = asyncio.Lock()  # held while every lane gets another crowd or host
@@ -90,11 +90,12 @@ class DemoController:
         """Open a window, or return to one that was left a moment ago, without delay or cut. Raises ChatError."""
         await asyncio.gather(*map(self._started, self._lanes_on()))
         if key not in self._windows:
-            names = [name for name in NAMES if name not in {window.name for window in self._windows.values()}]
-            if not names:
+            name = next((one for one in self._names if one not in {open_.name for open_ in self._windows.values()}), "")
+            if not name:
                 raise TooMany(f"windows: {len(NAMES)} are open; close one first")
+            self._names.append(self._names.pop(self._names.index(name)))
             key = secrets.token_hex(8)
-            self._windows[key] = Window(names[0])
+            self._windows[key] = Window(name)
         window = self._windows[key]
         window.set_network(delay_s=0.0, is_cut=False)
         lanes = [await _connected(window, lane) for lane in self._lanes_on()]
@@ -141,6 +142,8 @@ class DemoController:
         if profile and profile not in HOSTS:
             raise NotFound(f"profile: expected one of {', '.join(HOSTS)}, or none, got {profile[:80]!r}")
         async with self._changing:
+            if profile == self._profile:
+                return
             if not self._stores:
                 self._stores = self._in_redis()
             moves = (lane.move(HOSTS.get(profile), self._stores[slug]) for slug, lane in self._lanes.items())

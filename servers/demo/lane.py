@@ -62,6 +62,8 @@ class Lane:
     @property
     def label(self) -> str:
         """The transport's name; a push service that is not rented says so."""
+        if not self.transport.needs_push_service:
+            return self.transport.label
         return self.transport.label_for(RENTED if self._is_rented else LOCAL_STAND_IN)
 
     @property

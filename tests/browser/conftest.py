@@ -11,7 +11,7 @@ from tests.support.demo_window import Window, running_demo
 
 
 class OpenWindow(Protocol):
-    def __call__(self, name: str = "", query: str = "", **settings: object) -> Window: ...
+    def __call__(self, name: str = "", query: str = "quiet", **settings: object) -> Window: ...
 
 
 @pytest.fixture(scope="module")
@@ -39,7 +39,7 @@ def open_window(browser: Browser, demo: str) -> Iterator[OpenWindow]:
     """Open windows on one demo; at the end none has reported an error, nor sent requests beyond this machine."""
     windows: list[Window] = []
 
-    def opened(name: str = "", query: str = "", **settings: object) -> Window:
+    def opened(name: str = "", query: str = "quiet", **settings: object) -> Window:
         windows.append(Window(browser, demo, name, query, **settings))
         return windows[-1]
 

@@ -86,8 +86,10 @@ def test_two_people_talk_on_the_page_that_their_server_serves_one_at_a_host_name
         assert not ada.evaluate("isSecureContext")
         ada.fill("#text", "Is this the whole page?")
         expect(bob.locator("#typing")).to_have_text("Ada is typing…")
-        ada.press("#text", "Enter")
+        ada.get_by_role("button", name="Send").click()
         expect(bob.locator("#messages li span")).to_have_text(["Is this the whole page?"])
+        expect(bob.locator("#messages li time")).to_have_text(re.compile(r"\d:\d\d"))
+        expect(bob.locator("header")).to_have_text(re.compile(r"lobby\s+Server-Sent Events · connected"))
         expect(ada.locator("#messages li small")).to_have_attribute("aria-label", "read by 1")
 
 

@@ -15,7 +15,8 @@ pytestmark = pytest.mark.process
 
 FOUR = [row.slug for row in TRANSPORTS if not row.is_addition]
 FIVE = [*FOUR, "server_sent_events"]
-SWITCH = "Lane: Server-Sent Events"
+DURATION = re.compile(r"^[\d.]+ m?s$")
+SWITCH = "Show Server-Sent Events"
 
 
 @pytest.fixture
@@ -35,7 +36,7 @@ def test_one_message_reaches_every_lane_and_text_is_never_markup(open_window: Op
     ada.write("Hello <b>bold</b> & <script>bad()</script>")
     for slug in FIVE:
         ada.expect_last(slug, "Hello <b>bold</b> & <script>bad()</script>")
-        expect(ada.card(slug).locator(".latest b")).to_have_text(re.compile(r"^[\d.]+ m?s$"))
+        expect(ada.card(slug).locator("[data-figure=last]")).to_have_text(DURATION)
     expect(ada.page.locator("#announcer")).to_contain_text("Seen: Short polling after")
     assert "local stand-in" in ada.card("pusher_adapter").locator("h2").inner_text()
     ada.press(SWITCH)
@@ -44,7 +45,13 @@ def test_one_message_reaches_every_lane_and_text_is_never_markup(open_window: Op
 
 def test_counters_agree_with_the_browsers_requests_and_latencies_with_the_delay(open_window: OpenWindow) -> None:
     ada = open_window("Ada")
-    ada.press("Count from zero")
+    for slug in set(FOUR) - {"short_polling"}:  # which holds nothing between two polls
+        expect(ada.card(slug).locator("[data-figure=connections]")).to_have_text("1")
+    ada.page.fill("#text", "My own typing")
+    words = ada.room("raw_websocket", "#diagram .arrow text")
+    expect(words).to_contain_text(["I am typing", "ok", "typing notice"])
+    expect(words.filter(has_text=re.compile("stored|somebody"))).to_have_count(0)
+    ada.press("Reset counters")
     before = {slug: len(ada.requests_to(slug)) for slug in FOUR}
     for number in range(5):
         ada.write(f"number {number}")
@@ -57,26 +64,37 @@ def test_counters_agree_with_the_browsers_requests_and_latencies_with_the_delay(
     assert ada.figure("raw_websocket", "requests") == "0"
     expect(ada.card("short_polling").locator("[data-figure=empty]")).not_to_have_text("0")
     ada.page.locator("#delay").fill("200")
-    expect(ada.page.locator("#delay-shown")).to_have_text("200 ms")
+    expect(ada.page.locator("#delay-shown")).to_have_text("200 ms each way")
     ada.write("from afar")
     for slug in FOUR:
-        expect(ada.card(slug).locator(".latest span")).to_have_text("all 6 seen", timeout=SEEN_MS)
-        latency = ada.card(slug).locator(".latest b").inner_text()
+        expect(ada.card(slug).locator(".progress")).to_have_text("6 messages seen", timeout=SEEN_MS)
+        latency = ada.card(slug).locator("[data-figure=last]").inner_text()
         seconds = float(latency.split()[0]) / (1 if latency.endswith(" s") else 1000)
         assert seconds >= 0.4, f"{slug}: {latency} with 200 ms each way"
+
+
+def test_five_messages_go_out_automatically_and_one_line_says_what_they_took(open_window: OpenWindow) -> None:
+    ada = open_window("Ada", "first")
+    expect(ada.page.locator("#watch")).to_have_text(re.compile(r"Message \d of 5 is sent to four servers"))
+    expect(ada.page.locator("#watch")).to_have_text(
+        re.compile(r"^.+ after [\d.]+ m?s, .+ after [\d.]+ m?s"), timeout=SEEN_MS
+    )
+    for slug in FOUR:
+        expect(ada.card(slug).locator(".progress")).to_have_text("5 messages seen")
+        expect(ada.card(slug).locator("[data-figure=median]")).to_have_text(DURATION)
 
 
 @pytest.mark.parametrize("added", [row for row in TRANSPORTS if row.is_addition], ids=lambda row: row.slug)
 def test_an_added_lane_comes_and_goes_in_every_window(open_window: OpenWindow, added: Transport) -> None:
     ada, bob = open_window(), open_window()
     shown = len(ada.slugs)
-    bob.press(f"Lane: {added.label}")
+    bob.press(f"Show {added.label}")
     for window in (ada, bob):
         expect(window.room(added.slug, "#members .online")).to_have_count(2, timeout=SEEN_MS)
         expect(window.page.locator(f"#enable-{added.slug}")).to_have_attribute("aria-pressed", "true")
     ada.write("to every lane")
     bob.expect_last(added.slug, "to every lane")
-    ada.press(f"Lane: {added.label}")
+    ada.press(f"Show {added.label}")
     for window in (ada, bob):
         expect(window.card(added.slug)).to_have_count(0)
         expect(window.page.locator(".lane")).to_have_count(shown)
@@ -93,13 +111,14 @@ def test_two_windows_see_each_other_type_write_read_and_leave_and_count_apart(op
         ada.expect_last(slug, "Are you there?")
         bob.expect_last(slug, "Are you there?")
         expect(ada.room(slug, "#messages li small").last).to_have_attribute("aria-label", "read by 1")
-        expect(ada.card(slug).locator(".latest span")).to_have_text("all 1 seen")
-        assert bob.figure(slug, "median") == "\N{EN DASH}"
+        expect(ada.card(slug).locator(".progress")).to_have_text("1 message seen")
+        expect(bob.card(slug).locator("[data-figure=median]")).to_have_text(DURATION)
+        assert bob.figure(slug, "own") == "\N{EN DASH}"
     plans = ada.page.locator("[data-figure=plan]:visible")
     expect(plans).to_have_text([re.compile(r"^\d+ of 200,000 messages, 2 of 100 connections$")])
     expect(plans).not_to_have_text(re.compile("^[012] of"))  # one message is published once, and received twice
     requests = int(ada.figure("long_polling", "requests"))
-    bob.press("Count from zero")
+    bob.press("Reset counters")
     expect(bob.card("raw_websocket").locator("[data-figure=bytes]")).to_have_text("0 B")
     assert int(ada.figure("long_polling", "requests")) >= requests
     bob.close()
@@ -112,14 +131,15 @@ def test_a_cut_network_costs_time_and_no_message(open_window: OpenWindow) -> Non
     ada.press("Cut my network")
     for slug in FOUR:
         expect(ada.card(slug)).to_have_class(re.compile("is-offline"), timeout=30_000)
-        expect(ada.card(slug).locator(".latest span")).to_contain_text("line down")
+        expect(ada.card(slug).locator("h2")).not_to_have_css("color", ada.colour(slug, ".delays b"))
+        expect(ada.card(slug).locator(".progress")).to_contain_text("disconnected")
     expect(ada.page.locator("#announcer")).to_contain_text("Connection down: Short polling")
     for text in ("first", "second"):
         ada.write(text)
     bob.write("meanwhile")
     for slug in FOUR:
         bob.expect_last(slug, "meanwhile")
-    ada.press("Mend my network")
+    ada.press("Reconnect my network")
     for slug in FOUR:
         ada.expect_last(slug, "second")
         bob.expect_last(slug, "second")
@@ -144,9 +164,13 @@ def test_five_people_talk_in_every_lane_until_they_are_sent_home(open_window: Op
     for slug in FOUR:
         expect(ada.room(slug, "#members .online")).to_have_count(6, timeout=SEEN_MS)
         expect(ada.room(slug, "#messages li")).not_to_have_count(0, timeout=SEEN_MS)
-    ada.press("Send them home")
+    ada.press("Remove the people")
     for slug in FOUR:
         expect(ada.room(slug, "#members .online")).to_have_count(1, timeout=SEEN_MS)
+    ada.press("Add five people")
+    for slug in FOUR:  # those of the same name who have left are not shown beside them
+        expect(ada.room(slug, "#members .online")).to_have_count(6, timeout=SEEN_MS)
+        expect(ada.room(slug, "#members li")).to_have_count(6)
 
 
 def test_a_classic_serverless_host_cuts_polls_refuses_sockets_loses_nothing(open_window: OpenWindow) -> None:
@@ -159,7 +183,7 @@ def test_a_classic_serverless_host_cuts_polls_refuses_sockets_loses_nothing(open
         ada.expect_last(slug, "on functions")
     expect(ada.room("long_polling", ".countdown")).to_have_text(re.compile(r"cut in \d\.\d s"))
     expect(ada.card("long_polling").locator("[data-figure=cuts]")).not_to_have_text("0", timeout=20_000)
-    expect(ada.card("raw_websocket").locator(".latest span")).to_contain_text("line down")
+    expect(ada.card("raw_websocket").locator(".progress")).to_contain_text("disconnected")
     expect(ada.room("raw_websocket", "#notice")).to_contain_text("no WebSocket")
     ada.page.locator("#host").select_option("")
     expect(ada.page.locator("#host")).to_be_enabled(timeout=30_000)
@@ -179,7 +203,7 @@ def test_a_page_that_is_reloaded_or_shown_again_is_the_same_user_with_a_network(
     for is_cut in (False, True):
         if is_cut:
             ada.press("Cut my network")
-            expect(ada.page.get_by_role("button", name="Mend my network")).to_be_visible()
+            expect(ada.page.get_by_role("button", name="Reconnect my network")).to_be_visible()
         ada.page.reload()
         expect(ada.page.get_by_role("button", name="Cut my network")).to_be_visible()
         for slug in FOUR:

@@ -1,5 +1,6 @@
 """Everybody can use the demo: axe-core finds nothing serious, everything fits, and the tour needs but a keyboard."""
 
+import re
 from typing import Any
 
 import pytest
@@ -7,7 +8,7 @@ from axe_playwright_python.base import AXE_FILE_PATH
 from playwright.sync_api import Frame, expect
 
 from tests.browser.conftest import OpenWindow
-from tests.support.demo_window import Window
+from tests.support.demo_window import READY_MS, SEEN_MS, STEP_MS, Window
 
 pytestmark = pytest.mark.process
 
@@ -15,6 +16,11 @@ AXE = AXE_FILE_PATH.read_text(encoding="utf-8")
 GRAVE = ("serious", "critical")
 NARROW = {"width": 360, "height": 780}
 STEPS = 7
+SMALL_TEXTS = """[...document.querySelectorAll("body *")]
+  .filter((node) => node.checkVisibility())
+  .filter((node) => [...node.childNodes].some(({nodeType, data}) => nodeType === Node.TEXT_NODE && data.trim()))
+  .map((node) => [node.textContent, parseFloat(getComputedStyle(node).fontSize) * (node.getScreenCTM?.().a ?? 1)])
+  .filter(([, px]) => px < 13.95)"""
 
 
 def findings(frame: Frame) -> list[tuple[str, Any]]:
@@ -32,7 +38,12 @@ def with_something_to_see(window: Window, name: str) -> None:
     text = f"Is there anything here that {name} could not read?"
     window.write(text)
     for slug in window.slugs:
-        window.expect_last(slug, text)
+        expect(
+            window.room(
+                slug,
+                "#messages li span",
+            ).filter(has_text=text)
+        ).to_have_count(1, timeout=SEEN_MS)
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
@@ -44,18 +55,53 @@ def test_axe_finds_nothing_serious_on_the_page_nor_in_a_lane(open_window: OpenWi
     assert {url: grave for url, grave in found.items() if grave} == {}
 
 
-def test_nothing_is_wider_than_a_narrow_screen(open_window: OpenWindow) -> None:
+def test_nothing_is_wider_than_a_narrow_screen_where_all_medians_stay_in_sight(open_window: OpenWindow) -> None:
     window = open_window("Ada", viewport=NARROW)
     with_something_to_see(window, "Ada")
     for frame in window.page.frames:
         assert frame.evaluate("document.documentElement.scrollWidth <= innerWidth"), frame.url
+    expect(window.page.locator("#medians b")).to_have_text([re.compile(r"\d")] * len(window.slugs))
+    window.press("Take the tour")
+    for slug in ("short_polling", "short_polling", "long_polling", "raw_websocket"):  # of which the first steps speak
+        expect(window.card(slug).locator("h2")).to_be_in_viewport(ratio=1)
+        expect(window.page.locator("#medians")).to_be_in_viewport(ratio=1)
+        window.page.keyboard.press("ArrowRight")
+
+
+@pytest.mark.parametrize("size", [(1920, 1080), (1366, 768), (1024, 768)], ids=str)
+def test_nothing_is_cut_off_or_smaller_than_14_px_on_a_projector(
+    open_window: OpenWindow, size: tuple[int, int]
+) -> None:
+    window = open_window(f"Ada{size[0]}", viewport={"width": size[0], "height": size[1]})
+    window.press("Show Server-Sent Events")
+    window.card("server_sent_events").locator("iframe").scroll_into_view_if_needed()
+    expect(window.room("server_sent_events", "#members .online")).to_have_count(1, timeout=READY_MS)
+    window.page.keyboard.press("p")
+    expect(window.page.locator("#controls")).to_be_hidden()
+    window.page.locator("#text").press("p")
+    expect(window.page.locator("#controls")).to_be_hidden()
+    window.page.locator("#text").blur()
+    window.page.keyboard.press("p")
+    expect(window.page.locator("#controls")).to_be_visible()
+    with_something_to_see(window, f"Ada{size[0]}")
+    for frame in window.page.frames:
+        assert frame.evaluate(SMALL_TEXTS) == [], frame.url
+        if frame is not window.page.main_frame:
+            assert frame.evaluate("document.querySelector('#say').getBoundingClientRect().bottom <= innerHeight")
+    window.press("Show Server-Sent Events")  # all tests here share one demo
+    expect(window.card("server_sent_events")).to_have_count(0)
 
 
 def test_the_tour_is_walked_by_keyboard_and_answers_with_this_machines_figures(open_window: OpenWindow) -> None:
-    window = open_window("Eve", "tour")
+    window = open_window("Eve", "tour", viewport={"width": 1366, "height": 768})
     titles = window.walk_tour(STEPS, never=r"\u2013|undefined|NaN")
     assert len(set(titles)) == STEPS
     expect(window.page.locator("#tour-button")).to_be_focused()
+    expect(window.page.locator("#summary-title")).to_contain_text("the same 20 messages", timeout=STEP_MS)
+    expect(window.page.locator("#summary [scope=row]")).to_have_count(len(window.slugs))
+    expect(window.page.locator("#summary td", has_text="\u2013")).to_have_count(0)
+    for slug in window.slugs:
+        expect(window.card(slug).locator("[data-figure=median]")).to_have_text(re.compile(r"\d"))
 
 
 def test_the_tour_can_be_turned_back_left_and_played(open_window: OpenWindow) -> None:

@@ -15,7 +15,7 @@ STEP_MS = 60_000
 """Steps of the tour wait for each other, and some move every server to another host."""
 
 SEEN_MS = 30_000
-SCREEN = {"width": 1280, "height": 900}
+SCREEN = {"width": 1800, "height": 1100}
 """With every lane's frame in sight: a browser draws no frame that is out of it."""
 
 NETWORK = ("Failed to load resource", "WebSocket connection to")
@@ -32,7 +32,9 @@ def running_demo(web: Path | None = None) -> Iterator[str]:
 class Window:
     """errors: what its console reported. hosts: where it sent requests. paths: those that it requested, by port."""
 
-    def __init__(self, browser: Browser, address: str, name: str = "", query: str = "", **settings: object) -> None:
+    def __init__(
+        self, browser: Browser, address: str, name: str = "", query: str = "quiet", **settings: object
+    ) -> None:
         self.page: Page = browser.new_page(**{"viewport": SCREEN, **settings})  # type: ignore[arg-type]
         self.page.set_default_timeout(SEEN_MS)
         self.errors: list[str] = []
@@ -87,6 +89,10 @@ class Window:
         """Return a counter as it is shown."""
         return self.card(slug).locator(f"[data-figure={name}]").inner_text()
 
+    def colour(self, slug: str, part: str) -> str:
+        """Return the colour in which a part of a lane's card is written."""
+        return str(self.card(slug).locator(part).evaluate("(node) => getComputedStyle(node).color"))
+
     def requests_to(self, slug: str) -> list[str]:
         """Return the paths of the lane's requests that belong to the chat."""
         port = urlsplit(self.frame(slug).url).port
@@ -100,7 +106,11 @@ class Window:
             expect(self.page.locator("#tour-title")).to_be_focused()
             expect(self.page.locator("#tour-answer")).to_have_text(re.compile(r"\d"), timeout=STEP_MS)
             expect(self.page.locator("#tour-answer")).not_to_have_text(re.compile(never), timeout=STEP_MS)
+            for slug in self.slugs:
+                expect(self.card(slug).locator("h2")).to_be_in_viewport(ratio=1)
             titles.append(self.page.locator("#tour-title").inner_text())
+            if titles[-1].startswith("Serverless"):
+                expect(self.card("long_polling").locator("[data-figure=cuts]")).not_to_have_text("0", timeout=STEP_MS)
             self.page.keyboard.press("ArrowRight")
         expect(self.page.locator("#tour")).to_be_hidden()
         return titles

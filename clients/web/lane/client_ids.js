@@ -3,11 +3,18 @@
 
 import { randomId } from "../chat/random_id.js";
 
-/** Return a new id for a message written now. */
-export const newClientId = () => {
-  const nowMs = performance.timeOrigin + performance.now();
-  return `${nowMs.toFixed(1)}-${randomId()}`;
+const CLOCK_MOVED_MS = 50;
+let originMs = performance.timeOrigin;
+
+/** Return the time in ms since 1970; the browser's finer clock stands still while a machine sleeps. */
+export const nowMs = () => {
+  const movedMs = Date.now() - originMs - performance.now();
+  if (Math.abs(movedMs) > CLOCK_MOVED_MS) originMs += movedMs;
+  return originMs + performance.now();
 };
+
+/** Return a new id for a message written now. */
+export const newClientId = () => `${nowMs().toFixed(1)}-${randomId()}`;
 
 /** Return when a message was written, in ms since 1970; undefined if its id does not hold it. */
 export const writtenAtMs = (id) => {

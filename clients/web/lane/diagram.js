@@ -4,11 +4,12 @@
 import { oncePerFrame, setAttributes, setText, svg } from "../dom.js";
 
 const WIDTH = 280;
-const TOP = 24;
-const FIRST = 34; // the first arrow
-const HEIGHT = 236;
-const ROW = 19;
-const PAUSE_ROW = 15; // extra height of a row whose pause is shown
+const HEAD = 14; // the baseline of the names
+const TOP = 20;
+const FIRST = 42; // the first arrow
+const HEIGHT = 252;
+const ROW = 22;
+const PAUSE_ROW = 18; // extra height of a row whose pause is shown
 const PAUSE_MS = 250;
 const ROWS_MAX = Math.ceil((HEIGHT - FIRST) / ROW);
 const heightOf = (pauseMs) => (pauseMs < PAUSE_MS ? ROW : ROW + PAUSE_ROW);
@@ -21,7 +22,12 @@ const pauseText = (ms, waits) => `${WAITERS[waits] ?? ""}${(ms / 1000).toFixed(1
 /** One arrow, the pause that followed it, and who waited meanwhile. pusher: where pushed arrows start. */
 class Row {
   constructor({ direction, words, kind }, waits, pusher) {
-    const [from, to] = { up: [BROWSER, SERVER], down: [SERVER, BROWSER], pushed: [pusher, BROWSER] }[direction];
+    const [from, to] = {
+      up: [BROWSER, SERVER],
+      down: [SERVER, BROWSER],
+      connect: [BROWSER, pusher],
+      pushed: [pusher, BROWSER],
+    }[direction];
     const end = to > from ? to - 6 : to + 6;
     const spans = { browser: [BROWSER - 3, 6], server: [SERVER - 3, 6], connection: [BROWSER, pusher - BROWSER] };
     this.waits = waits;
@@ -29,10 +35,10 @@ class Row {
     this.atMs = performance.now();
     this.bar = svg("rect", { class: `waits ${waits}`, y: 0, rx: 2 });
     const pauseX = waits === "connection" ? (BROWSER + pusher) / 2 : MIDDLE;
-    this.pause = svg("text", { class: "pause", x: pauseX, y: PAUSE_ROW - 1, "text-anchor": "middle" });
+    this.pause = svg("text", { class: "pause", x: pauseX, y: PAUSE_ROW - 2, "text-anchor": "middle" });
     const arrow = svg("g", { class: `arrow ${kind}` });
     arrow.append(svg("line", { x1: from, x2: end, y1: 0, y2: 0 }));
-    arrow.append(svg("path", { d: `M ${to} 0 L ${end} -3.5 L ${end} 3.5 Z` }));
+    arrow.append(svg("path", { d: `M ${to} 0 L ${end} -4 L ${end} 4 Z` }));
     arrow.append(svg("text", { x: (from + to) / 2, y: -4, "text-anchor": "middle" }, words));
     this.all = svg("g");
     this.all.append(this.bar, this.pause, arrow);
@@ -63,7 +69,7 @@ export class Diagram {
     this.pusher = service ? MIDDLE : SERVER;
     const label = "What crosses the wire, newest below";
     this.svg = svg("svg", { viewBox: `0 0 ${WIDTH} ${HEIGHT}`, role: "img", "aria-label": label });
-    this.countdown = svg("text", { class: "countdown", x: MIDDLE, y: 11, "text-anchor": "middle" });
+    this.countdown = svg("text", { class: "countdown", x: MIDDLE, y: HEAD, "text-anchor": "middle" });
     if (!service) this.svg.append(this.countdown);
     this.#lifeline(BROWSER, "browser", 2, "start");
     if (service) this.#lifeline(MIDDLE, "push service", MIDDLE, "middle");
@@ -104,7 +110,7 @@ export class Diagram {
   }
 
   #lifeline(x, name, at, anchor) {
-    this.svg.append(svg("line", { class: "lifeline", x1: x, x2: x, y1: TOP - 8, y2: HEIGHT }));
-    this.svg.append(svg("text", { class: "head", x: at, y: 11, "text-anchor": anchor }, name));
+    this.svg.append(svg("line", { class: "lifeline", x1: x, x2: x, y1: TOP, y2: HEIGHT }));
+    this.svg.append(svg("text", { class: "head", x: at, y: HEAD, "text-anchor": anchor }, name));
   }
 }

@@ -2,12 +2,14 @@
 
 import { TypingNotices } from "../chat/typing_notices.js";
 import { $, element, oncePerFrame, setText } from "../dom.js";
+import { duration } from "../format.js";
 import { newClientId } from "./client_ids.js";
 
 const SHOWN_MAX = 40;
 const REDRAW_MS = 500;
 const READ_MS = 500; // the shortest time between two receipts
 const NEAR_PX = 40;
+const CLOCK = new Intl.DateTimeFormat([], { hour: "2-digit", minute: "2-digit" });
 
 export class RoomWindow {
   #notices = new TypingNotices();
@@ -17,8 +19,9 @@ export class RoomWindow {
   #events = new Map(); // list item -> its message
   #drawSoon = oncePerFrame(() => this.#draw());
 
-  constructor(session) {
-    this.session = session;
+  /** showsTimes: of each message, when it was written; otherwise how long it took to arrive. */
+  constructor(session, { showsTimes }) {
+    Object.assign(this, { session, showsTimes });
     $("messages").onscroll = ({ target }) => {
       if (this.#isMoving) return;
       this.#follows = target.scrollHeight - target.scrollTop - target.clientHeight < NEAR_PX;
@@ -61,8 +64,8 @@ export class RoomWindow {
     this.#isMoving = false;
     const { view, account, connected } = this.session;
     document.body.classList.toggle("is-offline", !connected);
-    const members = [...view.members].sort(([, a], [, b]) => b.online - a.online || a.name.localeCompare(b.name));
-    const items = members.map(([user, { name, online }]) => ({
+    setText($("state"), connected ? "connected" : "connecting again…");
+    const items = withoutGhosts(view.members).map(([user, { name, online }]) => ({
       className: online ? "online" : "offline",
       text: user === account.user ? `${name} (you)` : name,
     }));
@@ -93,10 +96,24 @@ export class RoomWindow {
   #item(event) {
     const item = element("li", event.sender === this.session.account.user ? "own" : "");
     const readers = Object.assign(element("small"), { role: "img", ariaLabel: "not read yet" });
-    item.append(element("b", "", event.name), element("span", "", event.body), readers);
+    const time = element("time", "", this.showsTimes ? CLOCK.format(event.at_ms) : delayOf(event));
+    item.append(element("b", "", event.name), element("span", "", event.body), time, readers);
     this.#events.set(item, event);
     return item;
   }
+}
+
+/** Return a lane's text for a message that arrived while somebody watched: how long after it was written. */
+const delayOf = ({ latencyMs }) => (latencyMs === undefined ? "" : duration(latencyMs));
+
+/** Return the members, those online first; of those of one name who have left, one, if nobody of that name is online. */
+function withoutGhosts(members) {
+  const sorted = [...members].sort(([, a], [, b]) => b.online - a.online || a.name.localeCompare(b.name));
+  const names = new Set();
+  return sorted.filter(([, { name, online }]) => {
+    const isFirst = names.size < names.add(name).size;
+    return online || isFirst;
+  });
 }
 
 /** Make a list show these items, changing only what differs. */

@@ -3,9 +3,9 @@
 import { $, element, setText } from "../dom.js";
 import { command } from "./demo.js";
 import { attempt } from "./notices.js";
+import { textOf } from "./series.js";
 
 const PEOPLE = 5;
-const TEXTS = ["Shall we meet at noon?", "The build is green.", "Who has the keys?", "Lunch is here."];
 const isPressed = (id) => $(id).ariaPressed === "true";
 
 export class Controls {
@@ -25,8 +25,8 @@ export class Controls {
     $("host").onchange = () => this.host($("host").value);
     $("cut").onclick = () => this.cut(!isPressed("cut"));
     $("crowd").onclick = () => this.crowd(!isPressed("crowd"));
-    $("window").onclick = () => open(location.pathname, "_blank", "noopener");
-    $("anew").onclick = () => attempt(() => lanes.resetCounts());
+    $("window").onclick = () => open("?quiet", "_blank", "noopener");
+    $("reset").onclick = () => attempt(() => lanes.resetCounts());
   }
 
   /** Set the interval of the polling clients. */
@@ -49,14 +49,13 @@ export class Controls {
   /** Delay everything between this window and the servers by so many ms, each way. */
   delay(delayMs) {
     $("delay").value = delayMs;
-    $("delay-shown").textContent = delayMs ? `${delayMs} ms` : "none";
+    $("delay-shown").textContent = delayMs ? `${delayMs} ms each way` : "none";
     return this.#setNetwork(delayMs, isPressed("cut"));
   }
 
   /** Run every lane on a serverless host of that profile; with "" on servers of their own. */
   async host(profile) {
     $("host").value = profile;
-    if (profile === this.#state.profile) return;
     const move = async () => {
       await command("set_host", { profile });
       await this.lanes.resetCounts();
@@ -66,14 +65,14 @@ export class Controls {
 
   /** Cut this window off from every server, or connect it again. */
   cut(isCut) {
-    this.#press("cut", isCut, isCut ? "Mend my network" : "Cut my network");
+    this.#press("cut", isCut, isCut ? "Reconnect my network" : "Cut my network");
     return this.#setNetwork(Number($("delay").value), isCut);
   }
 
   /** Have scripted users join every lane, or leave. */
   async crowd(isHere) {
     this.#pressCrowd(isHere);
-    if (isHere !== !!this.#state.people) await attempt(() => command("set_crowd", { people: isHere ? PEOPLE : 0 }));
+    await attempt(() => command("set_crowd", { people: isHere ? PEOPLE : 0 }));
   }
 
   /** Show the state of the demo, whichever window changed it: all share the crowd and the lanes that are on. */
@@ -87,7 +86,7 @@ export class Controls {
 
   /** Add the button that switches a lane on or off; the lane appears with the next state, in every window. */
   #addSwitch(slug, label) {
-    const button = element("button", "", `Lane: ${label}`);
+    const button = element("button", "", `Show ${label}`);
     Object.assign(button, { id: `enable-${slug}`, ariaPressed: "false" });
     const toggle = () => command("enable_lane", { lane: slug, on: !isPressed(button.id) });
     button.onclick = () => attempt(toggle, button);
@@ -101,7 +100,7 @@ export class Controls {
   #write() {
     this.#written += 1;
     this.#writtenAt = [...this.#writtenAt.slice(-2 * this.#rate), performance.now()];
-    this.lanes.send(`${TEXTS[this.#written % TEXTS.length]} (${this.#written})`);
+    this.lanes.send(textOf(this.#written));
   }
 
   /** Show the rate that was set, and the real one if a lane does not keep up. */
@@ -109,12 +108,12 @@ export class Controls {
     const count = this.#writtenAt.length;
     const real = (1000 * count) / (performance.now() - this.#writtenAt[0]);
     const isSlower = count > this.#rate && real < 0.8 * this.#rate;
-    const set = this.#rate ? `${this.#rate} a second` : "nothing by itself";
+    const set = this.#rate ? `${this.#rate} per second` : "off";
     $("rate-shown").textContent = isSlower ? `${set} → ${real.toFixed(1)}` : set;
   }
 
   #pressCrowd(isHere) {
-    this.#press("crowd", isHere, isHere ? "Send them home" : "Add five people");
+    this.#press("crowd", isHere, isHere ? "Remove the people" : "Add five people");
   }
 
   #press(id, pressed, text = $(id).textContent) {

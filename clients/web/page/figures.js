@@ -1,29 +1,33 @@
 // A lane's figures: what its server counted, and the latencies of its messages.
 
 import { element, setText } from "../dom.js";
-import { bytes, duration, median, whole } from "./format.js";
+import { bytes, duration, median, whole } from "../format.js";
 
-const LATENCIES = "from written to seen here, over my last 500 messages";
+const LATENCIES = "from the moment a message is sent until it is seen here";
 
 // name -> label, explanation, text
 const FIGURES = {
   requests: ["requests", "HTTP requests made, upgrades included", ({ counts }) => whole(counts.requests)],
-  empty: ["empty", "answers that told nothing", ({ counts }) => whole(counts.empty_answers)],
+  empty: ["empty", "answers without an event", ({ counts }) => whole(counts.empty_answers)],
   bytes: [
     "on the wire",
     "TCP payload both ways, by the server's own count",
     ({ counts }) => bytes(counts.up_bytes + counts.down_bytes),
   ],
-  median: ["median", LATENCIES, ({ latencies }) => duration(median(latencies))],
-  worst: ["worst", LATENCIES, ({ latencies }) => duration(Math.max(...latencies))],
-  connections: ["connections", "open now", ({ counts }) => whole(counts.connections)],
+  worst: ["longest", `${LATENCIES}, the longest of the last 500`, ({ latencies }) => duration(Math.max(...latencies))],
+  connections: [
+    "held open",
+    "connections that carry a request or a WebSocket now",
+    ({ counts }) => whole(counts.connections),
+  ],
+  own: ["own median", `${LATENCIES}, of my own messages`, ({ ownLatencies }) => duration(median(ownLatencies))],
   function_s: [
-    "function-s",
-    "seconds in which an instance was held by at least one call: what is billed",
-    billed("function_s"),
+    "billed time",
+    "seconds in which an instance of the function handled at least one call",
+    ({ bill }) => bill && `${billed("function_s")({ bill })} s`,
   ],
   cold_starts: ["cold starts", "processes started because none was free", billed("cold_starts")],
-  cuts: ["cut", "calls, answers and lines ended at the host's limit", billed("cuts")],
+  cuts: ["cut", "requests, streams and WebSockets that the host ended at its limit", billed("cuts")],
   plan: [
     "of a day's free plan: ",
     "as the vendor counts: each publish, each query and each delivery is a message",
@@ -33,7 +37,7 @@ const FIGURES = {
         `${plan.connections_open} of ${plan.connections} connections`,
   ],
 };
-const PUBLISHED = "TCP payload between the API and the push service, beside what browsers exchange with both";
+const PUBLISHED = "TCP payload between the API and the push service, in addition to that of the browsers";
 
 export class Figures {
   #values = {};

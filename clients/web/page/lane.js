@@ -1,10 +1,10 @@
 // One lane on the page: its card, and the frame in which its client connects to its own server.
 
 import { $, element, setText } from "../dom.js";
-import { writtenAtMs } from "../lane/client_ids.js";
+import { nowMs, writtenAtMs } from "../lane/client_ids.js";
 import { command } from "./demo.js";
 import { Figures } from "./figures.js";
-import { duration } from "./format.js";
+import { duration, median, whole } from "../format.js";
 import { attempt } from "./notices.js";
 import { Strip } from "./strip.js";
 
@@ -17,11 +17,15 @@ export class Lane {
 
   /** reached: the demo's description of the lane. onMessage(message): called for what the frame reports. */
   constructor(reached, onMessage) {
-    Object.assign(this, reached, { hasJoined: false, connected: false, unstored: 0, seen: 0, seenOfAll: 0 });
-    this.latencies = []; // ms, of the last LATENCIES_MAX messages
+    Object.assign(this, reached, { hasJoined: false, connected: false, unstored: 0 });
+    this.name = this.label.replace(/ \(.*/, "");
+    this.shortcut = Object.assign(element("a", "coloured"), { href: `#${this.slug}` });
+    this.shortcut.style.setProperty("--hue", this.colour);
+    this.shortcut.append(element("span", "", this.name), element("b"));
+    this.resetCounts();
     this.card = newCard("lane", reached, this.label);
     const restart = this.#part(".restart");
-    restart.ariaLabel = `Restart the server of ${this.label}`;
+    restart.title = `Ends the server of ${this.name} without warning, and starts it again on the same log`;
     restart.onclick = () => attempt(() => command("restart", { lane: this.slug }), restart);
     this.figures = new Figures(this.#part("dl"));
     this.strip = new Strip(this.#part(".strip"));
@@ -62,17 +66,21 @@ export class Lane {
 
   /** Start all counts at zero. */
   resetCounts() {
-    this.#sinceMs = performance.timeOrigin + performance.now();
-    this.seen = this.seenOfAll = 0;
-    this.latencies = [];
+    this.#sinceMs = nowMs();
+    this.seen = 0; // messages of everybody
+    this.latencies = []; // ms, of the last LATENCIES_MAX of them
+    this.ownLatencies = [];
   }
 
   /** Show all figures as they are now. */
   show() {
     if (!this.counts) return;
     this.figures.show(this);
-    setText(this.#part(".latest b"), duration(this.latencies.at(-1)));
-    setText(this.#part(".latest span"), this.#progress());
+    const typical = duration(median(this.latencies));
+    setText(this.#part("[data-figure=median]"), typical);
+    setText(this.shortcut.lastChild, typical);
+    setText(this.#part("[data-figure=last]"), duration(this.latencies.at(-1)));
+    setText(this.#part(".progress"), this.#progress());
     this.card.classList.toggle("is-waiting", this.missing > 0);
     this.strip.show(this.latencies);
   }
@@ -81,14 +89,15 @@ export class Lane {
   close() {
     this.#closed.abort();
     this.card.remove();
+    this.shortcut.remove();
     for (const resolve of this.#waiting.values()) resolve(undefined);
   }
 
   #progress() {
     const { seen, missing } = this;
-    const connection = this.hasJoined && !this.connected ? "line down; " : "";
-    if (missing) return `${connection}${seen} of ${seen + missing} seen, ${missing} under way`;
-    return connection + (seen ? `all ${seen} seen` : "nothing written yet");
+    const connection = this.hasJoined && !this.connected ? "disconnected; " : "";
+    if (missing) return `${connection}${whole(seen)} seen, ${missing} on the way`;
+    return connection + (seen ? `${whole(seen)} ${seen === 1 ? "message" : "messages"} seen` : "no message yet");
   }
 
   #counts(id) {
@@ -104,17 +113,15 @@ export class Lane {
     }
   }
 
-  /** Record a message that was seen; its latency only if it is our own, since only those used our own connections. */
+  /** Record a message that was seen, whoever wrote it; one that was written here also among our own. */
   #see({ id, latencyMs }) {
-    const counts = this.#counts(id);
-    if (counts) this.seenOfAll += 1;
     const resolve = this.#waiting.get(id);
-    if (!resolve) return;
     this.#waiting.delete(id);
-    resolve(latencyMs);
-    if (!counts) return;
+    resolve?.(latencyMs);
+    if (!this.#counts(id)) return;
     this.seen += 1;
     this.latencies = [...this.latencies, latencyMs].slice(-LATENCIES_MAX);
+    if (resolve) this.ownLatencies = [...this.ownLatencies, latencyMs].slice(-LATENCIES_MAX);
   }
 
   #part(selector) {

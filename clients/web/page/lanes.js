@@ -3,7 +3,7 @@
 import { $, oncePerFrame } from "../dom.js";
 import { newClientId } from "../lane/client_ids.js";
 import { command } from "./demo.js";
-import { listed, numeral } from "./format.js";
+import { listed, numeral } from "../format.js";
 import { absentCard, Lane } from "./lane.js";
 import { announce, attempt, showError } from "./notices.js";
 
@@ -111,6 +111,7 @@ export class Lanes {
       const lane = new Lane(reached, (message) => handlers[message.kind]?.(message));
       this.all.push(lane);
       $("lanes").append(lane.card);
+      $("medians").append(lane.shortcut);
       this.#showCount();
       const late = new Error(`${lane.label}: its client did not join within ${READY_MS / 1000} s`);
       setTimeout(() => reject(late), READY_MS);

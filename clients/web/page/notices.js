@@ -2,7 +2,7 @@
 
 import { $ } from "../dom.js";
 
-export const ENDED = "The demo has ended, or closed this window. Load the page anew.";
+export const ENDED = "The demo has ended, or closed this window. Load the page again.";
 
 /** Show an error, until something else is tried. */
 export function showError(text) {

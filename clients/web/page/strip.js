@@ -3,15 +3,15 @@
 import { setAttributes, svg } from "../dom.js";
 
 const WIDTH = 280;
-const HEIGHT = 58;
-const LEFT = 32;
-const SHOWN = 60;
+const HEIGHT = 62;
+const LEFT = 44;
+const SHOWN = 30;
 const SLOWEST_MS = 10_000; // the fastest is 1 ms
 const GRID = { 1: "1 ms", 10: "", 100: "0.1 s", 1000: "", 10000: "10 s" };
 
 const yOf = (ms) => {
   const share = Math.log(Math.min(Math.max(ms, 1), SLOWEST_MS)) / Math.log(SLOWEST_MS);
-  return HEIGHT - 5 - share * (HEIGHT - 10);
+  return HEIGHT - 8 - share * (HEIGHT - 16);
 };
 const xOf = (place) => LEFT + 6 + (place * (WIDTH - LEFT - 10)) / (SHOWN - 1);
 
@@ -21,7 +21,7 @@ export class Strip {
     const picture = svg("svg", { viewBox: `0 0 ${WIDTH} ${HEIGHT}`, role: "img", "aria-label": label });
     for (const [ms, name] of Object.entries(GRID)) {
       picture.append(svg("line", { class: "grid", x1: LEFT, x2: WIDTH, y1: yOf(ms), y2: yOf(ms) }));
-      picture.append(svg("text", { x: LEFT - 4, y: yOf(ms) + 3, "text-anchor": "end" }, name));
+      picture.append(svg("text", { x: LEFT - 4, y: yOf(ms) + 5, "text-anchor": "end" }, name));
     }
     this.dots = svg("path", { class: "dots" });
     picture.append(this.dots);

@@ -2,6 +2,8 @@
 // the step; Play does so automatically, in 180 s.
 
 import { $ } from "../dom.js";
+import { attempt } from "./notices.js";
+import { hideSummary, showSummary } from "./summary.js";
 import { answerOf, reset, STEPS } from "./tour_steps.js";
 
 const WHOLE_MS = 180_000;
@@ -9,12 +11,12 @@ const ANSWER_MS = 500; // the answer's figures are this machine's, and change co
 
 export class Tour {
   #place = 0;
-  #turn = 0; // counts the changes of step: actions of an earlier one are not started any more
+  #step = new AbortController(); // aborted by a change of step: its actions end soon, and the others do not start
   #running = Promise.resolve();
   #playing;
 
   constructor(lanes, controls) {
-    const steps = STEPS.filter(({ lane }) => !lane || lanes.find(lane)); // an absent lane cannot be pointed at
+    const steps = STEPS.filter(({ lane }) => !lane || lanes.find(lane)); // an absent lane cannot be shown
     Object.assign(this, { lanes, controls, steps });
     $("tour-back").onclick = () => this.#show(this.#place - 1);
     $("tour-next").onclick = () => this.#show(this.#place + 1);
@@ -30,6 +32,7 @@ export class Tour {
 
   start() {
     $("tour").hidden = false;
+    document.body.classList.add("is-touring");
     this.#show(0);
   }
 
@@ -45,18 +48,23 @@ export class Tour {
     $("tour-next").textContent = this.#place === this.steps.length - 1 ? "Finish" : "Next";
     this.#answer();
     $("tour-title").focus({ preventScroll: true });
-    this.lanes.point(step.lane);
-    (this.lanes.find(step.lane) ?? this.lanes.all[0]).card.querySelector(".latest").scrollIntoView();
+    if (step.isResult) showSummary("The result follows when every lane is connected");
+    else hideSummary();
+    this.lanes.point(step.showsAll ? "" : step.lane);
+    (this.lanes.find(step.lane)?.card ?? $("composer")).scrollIntoView();
     this.#play(!!this.#playing); // a step that was chosen by hand stays for its whole time
     return this.#run(step.actions);
   }
 
   /** Run a step's actions one after the other, once the step before has finished its current one. */
   #run(actions) {
-    const turn = ++this.#turn;
-    this.#running = this.#running.then(async () => {
-      for (const action of actions) if (turn === this.#turn) await action(this.controls, this.lanes);
-    });
+    this.#step.abort();
+    this.#step = new AbortController();
+    const { signal } = this.#step;
+    const runAll = async () => {
+      for (const action of actions) if (!signal.aborted) await action(this.controls, this.lanes, signal);
+    };
+    this.#running = this.#running.then(() => attempt(runAll));
   }
 
   #answer() {
@@ -69,11 +77,14 @@ export class Tour {
     this.#playing = on ? setInterval(() => this.#show(this.#place + 1), WHOLE_MS / this.steps.length) : undefined;
   }
 
+  /** Hide the tour. The result stays, and is completed; every other step ends. */
   #end() {
     this.#play(false);
     $("tour").hidden = true;
+    document.body.classList.remove("is-touring");
     this.lanes.point("");
-    this.#run([reset()]);
-    $("tour-button").focus();
+    $("tour-button").focus({ preventScroll: true });
+    if (this.steps[this.#place].isResult) $("summary").scrollIntoView();
+    else this.#run([reset()]);
   }
 }

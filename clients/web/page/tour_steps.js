@@ -1,24 +1,32 @@
 // The tour's steps: what each runs, what to watch, and the next question, answered with figures from this machine.
 
 import { pause } from "../chat/pause.js";
-import { bytes, duration, listed, median, whole } from "./format.js";
+import { bytes, duration, listed, median, whole } from "../format.js";
+import { sendSeries } from "./series.js";
+import { showSummary } from "./summary.js";
 
 const DAY_MS = 86_400_000;
+const BUSY_MS = 6000;
 const CUT_MS = 4000;
+const SHOWN_MS = 500;
+const COUNTED_MS = 1500; // longer than the servers' counters take to arrive
 const CLASSIC = "classic-hobby";
 const HELD = { long_polling: "long polling", short_polling: "short polling", pusher_adapter: "Pusher" };
+const FIRST = { count: 8, everyMs: 1700 };
+const LAST = { count: 20, everyMs: 430 };
 
 /** Return a lane's figures as text. Requests and bytes are all users', and so are the messages that divide them. */
-function figures({ counts, latencies, seenOfAll, bill }) {
+function figures({ counts, latencies, seen, bill }) {
   const count = counts ?? { requests: 0, empty_answers: 0, up_bytes: 0, down_bytes: 0 };
   return {
     median: duration(median(latencies)),
-    worst: duration(Math.max(...latencies)),
+    longest: duration(Math.max(...latencies)),
     requests: whole(count.requests),
     empty: whole(count.empty_answers),
     held: `${whole(bill?.function_s ?? 0)} s`,
-    perMessage: seenOfAll ? (count.requests / seenOfAll).toFixed(1) : "–",
-    bytesPerMessage: seenOfAll ? bytes(Math.round((count.up_bytes + count.down_bytes) / seenOfAll)) : "–",
+    cuts: whole(bill?.cuts ?? 0),
+    perMessage: seen ? (count.requests / seen).toFixed(1) : "–",
+    bytesPerMessage: seen ? bytes(Math.round((count.up_bytes + count.down_bytes) / seen)) : "–",
   };
 }
 
@@ -39,108 +47,130 @@ export const reset =
     controls.rate(rate);
   };
 
+const wait = (ms) => (_controls, _lanes, signal) => pause(ms, signal);
+
+/** Send the messages of the summary once every lane is connected; its figures change until all have been seen. */
+async function summarize(_, lanes, signal) {
+  while (!signal.aborted && !lanes.all.every(({ connected }) => connected)) await pause(SHOWN_MS, signal);
+  await lanes.resetCounts();
+  const show = () => {
+    const least = Math.min(...lanes.all.map(({ seen }) => seen));
+    showSummary(`The result on this machine: ${least} of ${LAST.count} messages seen in every lane`, lanes.all);
+  };
+  const timer = setInterval(show, SHOWN_MS);
+  await sendSeries(lanes, LAST.count, LAST.everyMs, signal);
+  await pause(COUNTED_MS, signal);
+  clearInterval(timer);
+  if (!signal.aborted)
+    showSummary(`The result on this machine: the same ${LAST.count} messages in every lane`, lanes.all);
+}
+
 export const STEPS = [
   {
-    title: "The problem: somebody has to tell the browser",
-    watch:
-      "One message goes to every lane at the same moment. Watch the large figures: the same servers, the same log, " +
-      "and yet one lane is late.",
-    question: "Is polling just slow?",
-    answer: (of) =>
-      `The request is as fast as any; the question comes late. Here it took ${of("short_polling").median} against ` +
-      `${of("raw_websocket").median}: on average half the interval, and never more than all of it.`,
-    actions: [reset(), (_, lanes) => void lanes.send("Can you all see this?")],
-  },
-  {
-    title: "Polling: asking for nothing, most of the time",
+    title: "The problem: a browser does not know that a message has arrived",
     lane: "short_polling",
     watch:
-      "Every 2 s the browser asks, and the drawing says “no”. The bar is on the browser's side: it is the one that " +
-      "waits.",
+      "The same messages go to every lane at the same moment. Compare the large figures: the servers store them in " +
+      "the same way, and yet one lane shows them late.",
+    question: "Is polling just slow?",
+    answer: (of) =>
+      `No: each request is fast, but it is sent too late. The median is ${of("short_polling").median} here, against ` +
+      `${of("raw_websocket").median} by WebSocket: on average half the interval, and never more than all of it.`,
+    actions: [reset(), (_, lanes, signal) => sendSeries(lanes, FIRST.count, FIRST.everyMs, signal)],
+    showsAll: true,
+  },
+  {
+    title: "Short polling: the browser asks again and again",
+    lane: "short_polling",
+    watch:
+      "Nobody writes now. Still the browser asks every 2 s, and the answer is “no”. The bar is on the browser's side, " +
+      "because the browser waits.",
     question: "Then why does anybody poll?",
     answer: (of) =>
-      `It needs nothing but HTTP, and survives everything. ${of("short_polling").empty} of ` +
-      `${of("short_polling").requests} requests so far told nothing; in a busy room that share goes to nought, and ` +
-      "one answer carries many messages.",
+      `It needs nothing but HTTP, and works on any host. ${of("short_polling").empty} of ` +
+      `${of("short_polling").requests} requests brought nothing so far. In a busy room few are empty, and one answer ` +
+      "carries many messages.",
     actions: [reset()],
   },
   {
-    title: "Long polling: the server keeps the question",
+    title: "Long polling: the server keeps the request",
     lane: "long_polling",
     watch:
-      "The bar has changed sides: the server holds each question until there is something to tell. News comes at " +
-      "once, and the next question follows it.",
+      "The bar has changed sides: the server holds each request until there is an event. A message arrives at once, " +
+      "and the browser sends the next request.",
     question: "What does it cost?",
     answer: (of) =>
-      `A held request for every user, and a new one for each message: ${of("long_polling").perMessage} requests per ` +
-      `message here, sending included, for a median of ${of("long_polling").median}. Where waiting is billed, it is ` +
-      "dear.",
+      `A held request for every user, and a new one after each event: ${of("long_polling").perMessage} requests per ` +
+      `message here, sending included, for a median of ${of("long_polling").median}. It is expensive where waiting is ` +
+      "billed.",
     actions: [reset({ rate: 1 })],
   },
   {
-    title: "WebSocket: one line, both ways",
+    title: "WebSocket: one connection, both ways",
     lane: "raw_websocket",
     watch:
-      "No questions at all: the band is the open line, and every arrow on it is news. Typing, presence and " +
-      "receipts share it.",
-    question: "And when the line breaks?",
-    answer: (of) =>
-      "The client comes back with its cursor and reads what it missed; the next step shows it. My messages take " +
-      `${of("raw_websocket").median} here, and everybody's together took ${of("raw_websocket").requests} requests: ` +
-      "those with which people came in.",
-    actions: [reset({ rate: 1 }), (controls) => controls.crowd(true)],
-  },
-  {
-    title: "Serverless: the host hangs up",
-    watch:
-      "Every lane runs as a function now, on a classic host that ends each call after 10 s: watch the countdown. " +
-      "The WebSocket never gets through, the long poll is cut and comes back, short polling does not notice.",
-    question: "So there are no WebSockets on serverless?",
-    answer: (of, lanes) => {
-      const held = Object.entries(HELD).filter(([slug]) => lanes.find(slug));
-      return (
-        "On classic hosts there are none. Today's hold one for minutes, then cut it, and bill the waiting: so far " +
-        `functions were held by ${listed(held.map(([slug, name]) => `${name} for ${of(slug).held}`))}.`
-      );
-    },
-    actions: [reset({ rate: 1, host: CLASSIC })],
-  },
-  {
-    title: "Pusher: somebody else keeps the line",
-    lane: "pusher_adapter",
-    watch:
-      "The API is a function still, and yet news comes at once, from the push service in the middle. Now the " +
-      "network is cut for 4 s: see who recovers.",
-    question: "What if it loses an event?",
+      "No requests: the band is the open connection. Five people join; then the network is cut for 4 s. Watch every " +
+      "lane connect again and show what it missed.",
+    question: "What happens to messages while the connection is lost?",
     answer: (of, lanes) => {
       const missing = lanes.all.reduce((sum, lane) => sum + lane.missing, 0);
       return (
-        "The log has it: clients read after subscribing, on a gap, and when a heartbeat tells them so. Median " +
-        `${of("pusher_adapter").median}, worst ${of("pusher_adapter").worst} with the cut; ` +
-        `${missing ? `${whole(missing)} under way` : "nothing lost in any lane"}.`
+        "They are in the log: the client connects again and reads on after the last event that it has. Median " +
+        `${of("raw_websocket").median}, longest ${of("raw_websocket").longest} with the cut; ` +
+        `${missing ? `${whole(missing)} messages on the way` : "no message is lost in any lane"}.`
       );
     },
     actions: [
-      reset({ rate: 1, host: CLASSIC }),
+      reset({ rate: 1 }),
+      (controls) => controls.crowd(true),
+      wait(BUSY_MS),
       (controls) => controls.cut(true),
-      () => pause(CUT_MS),
+      wait(CUT_MS),
       (controls) => controls.cut(false),
     ],
   },
   {
-    title: "The bill: the same messages, counted",
+    title: "Serverless: the host ends what takes long",
+    lane: "long_polling",
     watch:
-      "Nobody is cut off now, and two messages a second are written. Compare requests, empty answers and bytes " +
-      "across the lanes.",
-    question: "So which one?",
+      "Every lane runs as a function now, on a classic host that ends each call after 10 s: watch the countdown. The " +
+      "long poll is cut, and sent again; a short poll ends long before; a WebSocket is refused. Nobody writes.",
+    question: "So there are no WebSockets on serverless?",
     answer: (of, lanes) => {
-      const each = lanes.all.map(({ label, slug }) => `${label.replace(/ \(.*/, "")} ${of(slug).perMessage}`);
+      const held = Object.entries(HELD).filter(([slug]) => lanes.find(slug));
       return (
-        `Requests per message: ${each.join(", ")}. A poller asks ${whole(DAY_MS / lanes.pollMs)} times a ` +
-        "day, news or not. An open line asks never, but somebody must keep it: " +
-        `${of("raw_websocket").bytesPerMessage} a message on it, against ${of("short_polling").bytesPerMessage}.`
+        "Not on classic hosts. Today's hold one for minutes, cut it then, and bill the waiting. Cuts of the long poll " +
+        `here: ${of("long_polling").cuts}; time billed: ` +
+        `${listed(held.map(([slug, name]) => `${of(slug).held} for ${name}`))}.`
       );
     },
-    actions: [reset({ rate: 2 })],
+    actions: [reset({ host: CLASSIC })],
+    showsAll: true,
+  },
+  {
+    title: "Pusher: another server holds the connection",
+    lane: "pusher_adapter",
+    watch:
+      "The API still runs as a function, and yet messages arrive at once: from the push service in the middle, to " +
+      "which the API publishes each event. The raw WebSocket is still refused.",
+    question: "What if the push service loses an event?",
+    answer: (of) =>
+      "The log has it. A client reads after subscribing, when a number is missing, and when a heartbeat's answer names " +
+      `a later event. Median ${of("pusher_adapter").median}, longest ${of("pusher_adapter").longest} here.`,
+    actions: [reset({ rate: 1, host: CLASSIC })],
+  },
+  {
+    title: "The result: the same messages, counted",
+    watch:
+      "Every lane runs as a process again, and 20 messages are sent. The table compares what they took; it stays when " +
+      "the tour ends.",
+    question: "So which one?",
+    answer: (of, lanes) =>
+      `One that fits the host. A poller sends ${whole(DAY_MS / lanes.pollMs)} requests a day, whether or not anybody ` +
+      "writes. An open connection sends none, but a server must hold it: " +
+      `${of("raw_websocket").bytesPerMessage} per message on it, against ${of("short_polling").bytesPerMessage} by ` +
+      "short polling.",
+    actions: [reset(), summarize],
+    isResult: true,
   },
 ];

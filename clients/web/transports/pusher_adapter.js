@@ -127,7 +127,7 @@ export class Connection extends ChatConnection {
       },
       userAuthentication: { customHandler: (_, callback) => callback(null, user) },
     });
-    onTraffic("up", "service");
+    onTraffic("connect", "service");
     pusher.connection.bind("state_change", ({ previous, current }) => {
       if (previous === "initialized" || !DISCONNECTED.includes(current)) return;
       if (previous === "connected") onTraffic("pushed", "service", { type: "closed" });

@@ -12,7 +12,7 @@ const isRefusal = (code) => code >= 4400 && code < 4500;
 
 export class Connection extends ChatConnection {
   #frames = new Queue(); // a snapshot, then pages
-  #commands = new Map(); // ref -> {resolve, reject}, of those without a response
+  #commands = new Map(); // ref -> {type, resolve, reject}, of those without a response
   #ref = 0;
 
   async open(inbox) {
@@ -28,7 +28,7 @@ export class Connection extends ChatConnection {
     const ref = ++this.#ref;
     const response = new Promise((resolve, reject) => {
       this.#send({ ...command, ref });
-      this.#commands.set(ref, { resolve, reject });
+      this.#commands.set(ref, { type: command.type, resolve, reject });
     });
     return within(ANSWER_MS, response).finally(() => this.#commands.delete(ref));
   }
@@ -85,9 +85,9 @@ export class Connection extends ChatConnection {
   }
 
   #receive(frame) {
-    this.http.onTraffic("down", frame.type, frame);
-    if (frame.type === "page" || frame.type === "snapshot") return this.#frames.put(frame) || this.socket.close();
     const command = this.#commands.get(frame.ref);
+    this.http.onTraffic("down", command?.type ?? frame.type, frame);
+    if (frame.type === "page" || frame.type === "snapshot") return this.#frames.put(frame) || this.socket.close();
     this.#commands.delete(frame.ref);
     return frame.type === "error" ? command?.reject(refused(frame)) : command?.resolve(frame);
   }

@@ -11,6 +11,7 @@ export const bytes = (count) => {
   return count < 1e6 ? `${(count / 1000).toFixed(count < 9950 ? 1 : 0)} kB` : `${(count / 1e6).toFixed(1)} MB`;
 };
 
+/** Return the middle of the values; NaN of none. */
 export const median = (values) => {
   const sorted = values.toSorted((one, other) => one - other);
   const middle = sorted.length >> 1;
