@@ -11,7 +11,7 @@ export class ConnectionLost extends Error {
   }
 }
 
-/** The server answers over HTTP, but no WebSocket is opened: a later attempt succeeds if the network lets it through. */
+/** The server answers over HTTP, but no WebSocket is opened: a later attempt may be let through by the network. */
 export class NoWebSocket extends ConnectionLost {}
 
 /** The server refused: `code` for programs, `message` for people. */
