@@ -96,7 +96,7 @@ def create_app(credentials: Credentials, limits: Limits, webhook: str = "") -> S
             Route("/health", health),
             Route("/stats", stats),
         ],
-        exception_handlers={ApiError: _refuse},
+        exception_handlers={ApiError: _refuse, 404: _refuse_path},
         lifespan=lifespan,
     )
     app.state.wire = wire
@@ -140,6 +140,10 @@ def signed_routes(credentials: Credentials, limits: Limits, api: Api, counters: 
         route("channels/{name}/users", lambda call, _: api.list_users(call.path_params["name"])),
         route("users/{user_id}/terminate_connections", terminate, "POST"),
     ]
+
+
+async def _refuse_path(request: Request, _: Exception) -> Response:
+    return PlainTextResponse(f"{request.url.path[:80]!a} is no path of the HTTP API that is served here", 404)
 
 
 async def _refuse(_: Request, error: Exception) -> Response:
