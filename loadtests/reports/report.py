@@ -41,6 +41,8 @@ WEBSOCKETS_NOTE = (
     "Over HTTP/2, all requests of a user share one connection. A WebSocket has one of its own, over TLS with HTTP/1.1, "
     "as in browsers: neither uvicorn nor nginx offers WebSockets over HTTP/2 (RFC 8441)."
 )
+P99_MIN = 1_000
+P99_WARNING = f"A p99 of fewer than {P99_MIN:,} deliveries rests on fewer than ten of them: read it as a guess.\n"
 RENTED_NOTE = (
     "The rented push service's own CPU time, and the bytes between it and the clients, are not counted: they cannot be "
     "measured from here."
@@ -104,6 +106,8 @@ def print_cells(console: Console, cells: Sequence[Cell], scenario: Scenario) -> 
         console.print(FittedTable(COLUMNS, [row for cell in of_load for row in _rows(cell)]))
         print_kinds(console, of_load)
     console.print()
+    if any(0 < cell.number("delivered") < P99_MIN for cell in cells):
+        console.print(note(P99_WARNING), style="yellow")
     for cell in cells:
         if reason := cell.verdict.reason:
             console.print(note(f"{cell.planned.label(label(cell.transport))} is {cell.verdict.status}: {reason}"))

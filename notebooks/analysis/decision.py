@@ -2,7 +2,7 @@
 
 from notebooks.analysis import wording
 from notebooks.analysis.prices import BYTES, CPU, REQUESTS, Measure, price
-from notebooks.analysis.quantiles import latency
+from notebooks.analysis.resolution import medians_ms
 from notebooks.analysis.runs import Run
 from servers import transports
 
@@ -12,12 +12,12 @@ def table(run: Run) -> wording.Prose:
     rows = {
         run.label_of(slug): {
             "choose it when": transports.find(slug).choose_when,
-            "half within": wording.duration(latency(run, slug).p50.pooled_ms),
+            "half within": wording.duration(median_ms),
             "requests": _paid(run, slug, REQUESTS),
             "bytes": _paid(run, slug, BYTES),
             "CPU, \N{MICRO SIGN}s": _paid(run, slug, CPU),
         }
-        for slug in run.slugs
+        for slug, median_ms in medians_ms(run).items()
     }
     return wording.table(rows)
 
@@ -25,9 +25,8 @@ def table(run: Run) -> wording.Prose:
 def evidence(run: Run) -> dict[str, str]:
     """Return for each transport of a run the two lines below its name in the flow chart."""
     return {
-        slug: f"half within {wording.duration(latency(run, slug).p50.pooled_ms)}\n"
-        f"{_paid(run, slug, REQUESTS)} requests a delivery"
-        for slug in run.slugs
+        slug: f"half within {wording.duration(median_ms)}\n{_paid(run, slug, REQUESTS)} requests a delivery"
+        for slug, median_ms in medians_ms(run).items()
     }
 
 

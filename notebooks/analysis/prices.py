@@ -1,7 +1,7 @@
 """What one delivered message costs: requests, empty responses, bytes and server CPU, and what theory predicts.
 
-Each measure is a ratio of exact counts in `cells.csv`: the sum over all repeats divided by the sum of deliveries, and
-the same ratio within each repeat for the spread. The push service's share is part of the price, and shown apart.
+Each measure is a ratio of exact counts in `cells.csv`, taken within each repeat; the value is the median of the
+repeats, as of every figure (see quantiles.py). The push service's share is part of the price, and shown apart.
 """
 
 import tomllib
@@ -42,7 +42,7 @@ REQUESTS, EMPTY, BYTES, CPU = MEASURES = tuple(Measure(**row) for row in _LISTED
 class Price:
     """One measure of one transport, in its unit.
 
-    value: all repeats together, of which push_service; low and high: the cheapest and the most expensive repeat;
+    value: the median of the repeats, of which push_service; low and high: the cheapest and the most expensive repeat;
     predicted: None where theory is silent.
     """
 
@@ -64,9 +64,10 @@ def price(run: Run, slug: str, measure: Measure) -> Price | None:
         return None
     api, service = _sum(cells, measure.api), _sum(cells, measure.push_service)
     each = by_repeat(cells, measure)
+    value = float(each.median())
     return Price(
-        value=float((api + service).sum() / divisor.sum() * measure.scale),
-        push_service=float(service.sum() / divisor.sum() * measure.scale),
+        value=value,
+        push_service=value * float(service.sum() / ((api + service).sum() or 1.0)),
         low=float(each.min()),
         high=float(each.max()),
         predicted=_predicted(run, slug, measure),

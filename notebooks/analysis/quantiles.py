@@ -1,7 +1,9 @@
-"""Percentiles of delivery latency: of all repeats pooled, with the spread over repeats, never averaged.
+"""Percentiles of delivery latency: the median of what the repeats measured, with the spread over them.
 
-The mean of three p95s is the p95 of nothing. So the samples of all repeats are pooled first, and what each repeat
-measured alone is reported beside it, as a range.
+One definition for every figure of this project, so that one quantity has one value: each repeat gives a figure, a
+percentile of all its deliveries, or a price; what is printed is the median of the repeats. It is a figure that one of
+the repeats measured (of an even number the middle of two), which a mean of percentiles is not, and a slow repeat does
+not move it.
 """
 
 from collections.abc import Callable
@@ -11,18 +13,19 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from notebooks.analysis.intervals import interval
 from notebooks.analysis.runs import Run
 
-SAMPLES_MIN = {0.50: 1, 0.95: 20, 0.99: 100}
-"""How many samples each percentile needs, so that at least one lies above it; the median is of any number."""
+SAMPLES_MIN = {0.50: 1, 0.95: 20, 0.99: 1000}
+"""How many deliveries of a repeat each percentile needs: p99 of 1,000 has ten above it; any number has a median."""
 
 
 @dataclass(frozen=True, slots=True)
 class Quantile:
-    """One percentile in ms: of the pooled samples, and the lowest and highest among the repeats."""
+    """One percentile in ms: the median over the repeats, with its interval."""
 
     share: float
-    pooled_ms: float
+    value_ms: float
     low_ms: float
     high_ms: float
 
@@ -49,22 +52,22 @@ def latencies(run: Run) -> tuple[Latency, ...]:
 
 
 def latency(run: Run, slug: str) -> Latency:
-    """Return one transport's percentiles: those that it has enough samples for."""
-    samples = run.deliveries_of(slug)
-    by_repeat = [group.to_numpy() for _, group in samples.groupby("repeat")["latency_ms"]]
-    shares = [share for share, least in SAMPLES_MIN.items() if len(samples) >= least]
+    """Return one transport's percentiles: those that each repeat has enough deliveries for; raise BrokenRun if none."""
+    run.deliveries_of(slug)
+    rows = run.quantiles_of(slug)
+    shares = [share for share, least in SAMPLES_MIN.items() if rows["delivered"].min() >= least]
     return Latency(
         slug=slug,
         label=run.label_of(slug),
-        deliveries=len(samples),
+        deliveries=int(rows["delivered"].sum()),
         messages=int(run.cells_of(slug)["messages"].sum()),
-        quantiles=tuple(_quantile(share, samples["latency_ms"].to_numpy(), by_repeat) for share in shares),
+        quantiles=tuple(_quantile(share, rows) for share in shares),
     )
 
 
-def _quantile(share: float, pooled: NDArray[np.float64], by_repeat: list[NDArray[np.float64]]) -> Quantile:
-    each = [float(np.quantile(repeat, share)) for repeat in by_repeat]
-    return Quantile(share, float(np.quantile(pooled, share)), min(each), max(each))
+def _quantile(share: float, rows: pd.DataFrame) -> Quantile:
+    found = interval(list(1000 * rows[f"latency_p{share * 100:.0f}_s"]))
+    return Quantile(share, found.value, found.low, found.high)
 
 
 def table(run: Run) -> pd.DataFrame:
@@ -74,7 +77,7 @@ def table(run: Run) -> pd.DataFrame:
         cells: dict[str, object] = {"deliveries": f"{row.deliveries:,}", "messages": f"{row.messages:,}"}
         for quantile in row.quantiles:
             name = f"p{quantile.share:.0%}".rstrip("%")
-            cells[f"{name}, ms"] = f"{quantile.pooled_ms:,.1f}"
+            cells[f"{name}, ms"] = f"{quantile.value_ms:,.1f}"
             if run.repeats > 1:
                 cells[f"{name} by repeat"] = f"{quantile.low_ms:,.1f} to {quantile.high_ms:,.1f}"
         rows[row.label] = cells

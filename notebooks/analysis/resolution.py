@@ -31,13 +31,25 @@ def differences(run: Run, slugs: Sequence[str]) -> pd.DataFrame:
         found = [q for slug in slugs for q in latency(run, slug).quantiles if q.share == share]
         if len(found) < 2:
             continue
-        apart_ms = max(q.pooled_ms for q in found) - min(q.pooled_ms for q in found)
+        apart_ms = max(q.value_ms for q in found) - min(q.value_ms for q in found)
         rows[f"p{share:.0%}".rstrip("%")] = {
             "apart, ms": round(apart_ms, 1),
             "resolution, ms": round(resolution, 1),
             "may be claimed": apart_ms >= resolution,
         }
     return pd.DataFrame.from_dict(rows, orient="index")
+
+
+def medians_ms(run: Run) -> dict[str, float]:
+    """Return the median of each transport, in ms, with one value for all that may not be told apart.
+
+    From the fastest on, those that are closer to it than the generator's error have the slowest median among them.
+    """
+    apart_ms, found, group = resolution_ms(run)[0.50], dict[str, float](), list[tuple[float, str]]()
+    for median_ms, slug in sorted((latency(run, slug).p50.value_ms, slug) for slug in run.slugs):
+        group = [*group, (median_ms, slug)] if group and median_ms - group[0][0] < apart_ms else [(median_ms, slug)]
+        found |= {same: median_ms for _, same in group}
+    return found
 
 
 def resolution_ms(run: Run) -> dict[float, float]:

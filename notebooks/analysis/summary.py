@@ -10,6 +10,7 @@ from rich.console import Group, RenderableType
 from rich.text import Text
 
 from notebooks.analysis.comparisons import latency_ms, paid
+from notebooks.analysis.intervals import COVERED
 from notebooks.analysis.prices import BYTES, CPU, REQUESTS
 from notebooks.analysis.runs import BrokenRun, Run, load, loads
 from notebooks.analysis.wording import counted
@@ -17,9 +18,8 @@ from results.terminal import FittedTable, TableRow, columns_of, note
 
 COLUMNS = columns_of("summary")
 LEGEND = (
-    "Each figure is the median of n repeats, with its bootstrap interval below it. For so few repeats that is from the "
-    "lowest to the highest: it contains the true median with probability 3/4 for 3 repeats, 15/16 for 5. Gave out: the "
-    "limit that was reached, and in how many repeats. Each: per delivery."
+    "Each figure is the median of n repeats; below it are the lowest and the highest of so few. "
+    f"{COVERED} Gave out: the limit that was reached, and in how many repeats. Each: per delivery."
 )
 
 

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 
 from notebooks.analysis.intervals import Interval
 from notebooks.analysis.prices import REQUESTS, price
-from notebooks.analysis.quantiles import Latency, latencies
-from notebooks.analysis.resolution import resolution_ms
+from notebooks.analysis.quantiles import latencies
+from notebooks.analysis.resolution import medians_ms, resolution_ms
 from notebooks.analysis.runs import Run
 from servers.transports import TRANSPORTS
 
@@ -70,9 +70,10 @@ def counted(count: int, noun: str) -> str:
 
 def evidence(run: Run) -> str:
     """Return what a chart rests on: deliveries, messages, repeats, a deployment, cells left out or under suspicion."""
-    messages = int(run.cells["messages"].sum())
+    messages = int(run.cells.groupby("transport")["messages"].sum().max())
+    each = f", the same on {len(run.slugs)} transports" if len(run.slugs) > 1 else ""
     parts = ["PREVIEW, not a measurement"] if run.manifest.get("preview") else []
-    parts += [f"{counted(int(run.cells['delivered'].sum()), 'delivery')} of {counted(messages, 'message')}"]
+    parts += [f"{counted(int(run.cells['delivered'].sum()), 'delivery')} of {counted(messages, 'message')}{each}"]
     parts += [counted(run.repeats, "repeat")] if run.repeats > 1 else []
     parts += [f"on {deployment}"] if (deployment := run.manifest.get("deployment")) else []
     parts += [link] if (link := LINKS.get(run.cells["link"].iloc[0])) else []
@@ -84,15 +85,15 @@ def evidence(run: Run) -> str:
 
 def latency_finding(run: Run) -> str:
     """Return the headline about waiting: the slowest median against all others, if they differ measurably."""
-    *others, slowest = sorted(latencies(run), key=lambda row: row.p50.pooled_ms)
-    median = duration(slowest.p50.pooled_ms)
+    *others, slowest = sorted(latencies(run), key=lambda row: row.p50.value_ms)
+    median = duration(slowest.p50.value_ms)
     if not others:
         return f"Half of all messages are seen within {median} by {in_prose(slowest.label)}"
-    if slowest.p50.pooled_ms - others[-1].p50.pooled_ms < resolution_ms(run)[0.50]:
+    if slowest.p50.value_ms - others[-1].p50.value_ms < resolution_ms(run)[0.50]:
         everyone = "both" if len(others) == 1 else f"all {len(others) + 1}"
         return f"Half of all messages are seen within {median} by {everyone} transports"
     everybody_else = in_prose(others[0].label) if len(others) == 1 else "the others"
-    within = f"{duration(others[-1].p50.pooled_ms)} by {everybody_else}"
+    within = f"{duration(others[-1].p50.value_ms)} by {everybody_else}"
     return f"Half of all messages are seen within {median} by {in_prose(slowest.label)}, {within}"
 
 
@@ -108,19 +109,23 @@ def price_finding(run: Run) -> str:
 
 
 def overview_finding(run: Run) -> str:
-    """Return the headline of the whole: the cost of the median delivery by the slowest and by the fastest transport."""
-    by_median = sorted(latencies(run), key=lambda row: row.p50.pooled_ms)
-    fastest, slowest = by_median[0], by_median[-1]
-    if slowest.p50.pooled_ms - fastest.p50.pooled_ms < resolution_ms(run)[0.50]:
+    """Return the headline of the whole: what the median delivery takes by the slowest transport, and by the fastest."""
+    medians = medians_ms(run)
+    fastest_ms, slowest_ms = min(medians.values()), max(medians.values())
+    if fastest_ms == slowest_ms:
         return latency_finding(run)
-    efforts = [f"{_effort(run, row)} by {in_prose(row.label)}" for row in (slowest, fastest)]
-    return f"The typical delivery takes {', '.join(efforts)}"
+    efforts = []
+    for median_ms in (slowest_ms, fastest_ms):
+        slugs = [slug for slug in run.slugs if medians[slug] == median_ms]
+        requests = ", ".join(f"{_requests(run, slug)} requests by {in_prose(run.label_of(slug))}" for slug in slugs)
+        efforts.append(f"{duration(median_ms)} and {requests}")
+    return f"The typical delivery takes {'; or '.join(efforts)}"
 
 
-def _effort(run: Run, row: Latency) -> str:
-    paid = price(run, row.slug, REQUESTS)
+def _requests(run: Run, slug: str) -> str:
+    paid = price(run, slug, REQUESTS)
     requests = amount(paid.value) if paid else "0"
-    return f"{duration(row.p50.pooled_ms)} and {'no' if requests == '0' else requests} requests"
+    return "no" if requests == "0" else requests
 
 
 def in_prose(label: str) -> str:

@@ -6,12 +6,13 @@ from types import ModuleType
 import pytest
 from typer.testing import CliRunner
 
-from notebooks.analysis import wording
+from notebooks.analysis import decision, wording
 from notebooks.analysis.__main__ import CHARTS, app
 from notebooks.analysis.figures import latency as latency_chart
 from notebooks.analysis.figures import overview, price
 from notebooks.analysis.figures.style import picture
 from notebooks.analysis.quantiles import latency
+from notebooks.analysis.resolution import medians_ms
 from notebooks.analysis.runs import load
 from tests.support.synthetic_run import ALL, SyntheticRun, write
 
@@ -56,12 +57,21 @@ def test_the_headline_names_the_slowest_transport_and_claims_no_difference_that_
     tmp_path: Path,
 ) -> None:
     run = load(write(tmp_path, SyntheticRun(slugs=["long_polling", "raw_websocket"], push_s={"raw_websocket": 0.5})))
-    raw, long = (wording.duration(latency(run, slug).p50.pooled_ms) for slug in ("raw_websocket", "long_polling"))
+    raw, long = (wording.duration(latency(run, slug).p50.value_ms) for slug in ("raw_websocket", "long_polling"))
     expected = f"Half of all messages are seen within {raw} by raw WebSocket, {long} by long polling"
     assert wording.latency_finding(run) == expected
     run = load(write(tmp_path, SyntheticRun(slugs=["long_polling", "raw_websocket"])))
     assert wording.latency_finding(run).endswith(" by both transports")
     assert wording.overview_finding(run) == wording.latency_finding(run)
+    run = load(write(tmp_path, SyntheticRun(push_s={"raw_websocket": 0.0041, "pusher_adapter": 0.009})))
+    same = {medians_ms(run)[slug] for slug in ("long_polling", "raw_websocket", "server_sent_events")}
+    assert len(same) == 1 < len({*medians_ms(run).values()})
+    assert {wording.duration(*same)} < {
+        row.split("\n")[0].removeprefix("half within ") for row in decision.evidence(run).values()
+    }
+    assert all(
+        name in wording.overview_finding(run) for name in ("long polling", "raw WebSocket", "Server-Sent Events")
+    )
     run = load(write(tmp_path, SyntheticRun(slugs=["pusher_adapter"])))
     assert wording.latency_finding(run).endswith(" by Pusher adapter (local stand-in)")
     assert wording.price_finding(run) == "Each delivery costs 0.2 HTTP requests"
@@ -71,7 +81,9 @@ def test_the_evidence_counts_what_was_left_out_and_names_the_deployment(tmp_path
     verdicts = {("long_polling", 0): "void", ("raw_websocket", 0): "suspect"}
     slugs = ["long_polling", "raw_websocket", "pusher_adapter"]
     run = load(write(tmp_path, SyntheticRun(slugs=slugs, users=5, messages=40, verdicts=verdicts)))
-    assert wording.evidence(run) == "400 deliveries of 80 messages, 1 suspect cell, 1 void cell left out"
+    assert wording.evidence(run) == (
+        "400 deliveries of 40 messages, the same on 2 transports, 1 suspect cell, 1 void cell left out"
+    )
     run = load(write(tmp_path, SyntheticRun(slugs=["raw_websocket"], deployment="single-server")))
     assert wording.evidence(run) == "200 deliveries of 40 messages, on single-server"
 

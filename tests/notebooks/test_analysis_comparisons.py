@@ -119,4 +119,4 @@ def test_the_summary_counts_suspect_repeats_and_leaves_void_ones_out(tmp_path: P
     assert raw[-3:] == ["3,", "1", "suspect"]
     assert long[-1] == "2"
     assert "left out: Long polling, repeat 0: the generator lagged" in text
-    assert "3/4 for 3 repeats" in " ".join(text.split())
+    assert "3/4 of all cases for 3 repeats, in 15/16 for 5" in " ".join(text.split())

@@ -1,4 +1,4 @@
-"""What a delivered message costs: ratios of sums, the push service's share, and theory beside them."""
+"""What a delivered message costs: ratios of counts, the push service's share, and theory beside them."""
 
 from pathlib import Path
 
@@ -9,7 +9,7 @@ from notebooks.analysis.runs import load
 from tests.support.synthetic_run import SyntheticRun, write
 
 
-def test_prices_are_ratios_of_sums_and_show_what_the_push_service_spent(tmp_path: Path) -> None:
+def test_prices_are_ratios_of_counts_and_show_what_the_push_service_spent(tmp_path: Path) -> None:
     run = load(write(tmp_path, SyntheticRun(repeats=2, users=5)))
     cpu, wire = price(run, "pusher_adapter", CPU), price(run, "pusher_adapter", BYTES)
     assert cpu is not None and wire is not None

@@ -18,6 +18,7 @@ from notebooks.analysis import wording
 from notebooks.analysis.figures.style import GREY, INK, MARGIN_IN, PALE, Placing, sheet
 from notebooks.analysis.prices import EMPTY, REQUESTS, price
 from notebooks.analysis.quantiles import latencies, latency
+from notebooks.analysis.resolution import medians_ms
 from notebooks.analysis.runs import Run
 from servers import transports
 
@@ -81,7 +82,7 @@ def _shown_s(run: Run) -> float:
     first = run.deliveries.drop_duplicates(["transport", "repeat", "room", "seq"])
     rooms = first[["transport", "repeat", "room"]].drop_duplicates().merge(run.cells, on=["transport", "repeat"])
     per_s = len(first) / float(rooms["measured_s"].sum())
-    longest_ms = max(row.quantiles[-1].pooled_ms for row in latencies(run))
+    longest_ms = max(row.quantiles[-1].value_ms for row in latencies(run))
     wanted_s = max(MESSAGES_SHOWN / per_s, 2 * longest_ms / 1000)
     return float(np.ceil(min(wanted_s, run.cells["measured_s"].min())))
 
@@ -94,9 +95,9 @@ def _lane_texts(place: Placing, top_in: float, run: Run, slug: str) -> None:
     place.text(MARGIN_IN, top_in, name, color=transport.colour, weight="bold", size=10)
     place.text(MARGIN_IN, top_in + 0.21, waits, color=GREY, linespacing=1.3)
     big = {"color": transport.colour, "weight": "bold", "size": 15}
-    place.text(LATENCY_LEFT_IN, top_in, wording.duration(found.p50.pooled_ms), **big)
+    place.text(LATENCY_LEFT_IN, top_in, wording.duration(medians_ms(run)[slug]), **big)
     for quantile in found.quantiles[1:2]:
-        place.text(LATENCY_LEFT_IN, top_in + 0.34, f"95 % in {wording.duration(quantile.pooled_ms)}", color=GREY)
+        place.text(LATENCY_LEFT_IN, top_in + 0.34, f"95 % in {wording.duration(quantile.value_ms)}", color=GREY)
     place.text(REQUESTS_LEFT_IN, top_in, wording.amount(requests.value) if requests else "", **big)
     if empty_reads := price(run, slug, EMPTY):
         empty = f"{empty_reads.value:.0f} % empty"
