@@ -99,6 +99,14 @@ def function_seconds(held: float, requests_per_s: float, response_s: float) -> f
     return 3600 * (held + requests_per_s * response_s)
 
 
+def billed_instance_seconds(held: float, concurrency: int) -> float:
+    """Return the seconds of instances that one user's hour takes where instances are billed: 3,600 x held / c.
+
+    So many invocations share an instance at best. Where each invocation is billed alone, c is 1.
+    """
+    return 3600 * held / concurrency
+
+
 def header_bits_per_s(header_bytes: float, clients: int, polls_per_s: float) -> float:
     """Return the traffic of headers alone, in bits per second: 8 x bytes x clients x polls.
 

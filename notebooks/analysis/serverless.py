@@ -21,14 +21,16 @@ from servers import transports
 from servers.transports import Commands, Reads, Transport
 
 HOUR_S = 3600.0
-WAITING_S = HOUR_S / 2  # of a user's hour: with more function time than that, waiting is billed
+WAITING_S = HOUR_S / 2  # of a user's hour: if more than that is billed, waiting is billed
+CONCURRENCIES = (1, 4, 10, 100)
+"""How many invocations one instance may serve at once; no vendor publishes a figure."""
 CUTS = ("timeouts", "cut_streams", "cut_sockets")
 
 
 class Outcome(StrEnum):
     WORKS = "works"
-    DEGRADED = "limps"
-    FAILS = "dies"
+    DEGRADED = "degraded"
+    FAILS = "fails"
 
 
 class Judgement(NamedTuple):
@@ -40,9 +42,10 @@ class Judgement(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class HostedRow:
-    """A transport on a host. figures: its row of `results.schema.HOSTED`."""
+    """A transport on a host. figures: its row of `results.schema.HOSTED`; memory_gb: what an instance is billed for."""
 
     figures: Mapping[str, Any]
+    memory_gb: float = 1.0
 
     @property
     def cuts(self) -> int:
@@ -59,6 +62,11 @@ class HostedRow:
         user_hours = self.figures["connected"] * self.figures["measured_s"] / HOUR_S
         return float(self.figures[column] / user_hours)
 
+    @property
+    def billed_s(self) -> float:
+        """The seconds billed for an hour of a user: of invocations, or of instances that several of them share."""
+        return self.per_user_hour("held_gb_s") / self.memory_gb
+
     def latency_ms(self, percent: int) -> float:
         """Return percentile 50 or 99 of the deliveries."""
         return 1000 * float(self.figures[f"latency_p{percent}_s"])
@@ -69,21 +77,22 @@ def is_held(transport: Transport) -> bool:
     return transport.reads is not Reads.POLL and not transport.needs_push_service
 
 
-def judge(row: HostedRow) -> Judgement:
+def judge(row: HostedRow, cuts_per_hour: float = 0.0) -> Judgement:
     """Return the outcome: it fails if not all users connect, and is degraded if it interrupts users or bills waiting.
 
-    Degraded: the limit cut a connection, a user was shown as offline who was not, a request was refused with a 429, or
-    half of each user's hour or more is billed. (A lost message would be a failure, too; but a record with one is
-    refused.)
+    Degraded: the limit cut a connection, or must by theory, since it is shorter than an hour; a user was shown as
+    offline who was not; a request was refused with a 429; or half of each user's hour or more is billed. (A lost
+    message would be a failure, too; but a record with one is refused.) cuts_per_hour: what theory says.
     """
     figures = row.figures
     if figures["connected"] < figures["users"]:
         return Judgement(Outcome.FAILS, (f"{figures['connected']} of {figures['users']} get in",))
     reasons = {
         f"cut {_times(row.cuts)}": row.cuts,
+        f"{cuts_per_hour:g} cuts an hour in theory": cuts_per_hour and not row.cuts,
         f"seen offline {_times(figures['seen_offline'])}": figures["seen_offline"],
         f"{figures['throttled']} turned away": figures["throttled"],
-        "billed for waiting": row.per_user_hour("invocation_s") >= WAITING_S,
+        "billed for waiting": row.billed_s >= WAITING_S,
     }
     found = tuple(reason for reason, is_so in reasons.items() if is_so)
     return Judgement(Outcome.DEGRADED, found) if found else Judgement(Outcome.WORKS)
@@ -149,7 +158,9 @@ class Hosted:
         return self.rows[slug, host]
 
     def judge(self, slug: str, host: str) -> Judgement:
-        return judge(self.row(slug, host))
+        transport = transports.find(slug)
+        stays_open = is_held(transport) and transport.reads is Reads.ONCE
+        return judge(self.row(slug, host), HOUR_S / self.hosts[host]["max_duration_s"] if stays_open else 0.0)
 
     def outcomes(self, slug: str) -> list[Outcome]:
         """Return the outcomes of a transport, host by host."""
@@ -187,7 +198,9 @@ def load_hosted(folder: Path) -> Hosted:
     records.check(path, rows)
     valid = rows[rows["verdict"] != "void"]
     by_key = {
-        (row["transport"], row["host"]): HostedRow({str(name): value for name, value in row.items()})
+        (row["transport"], row["host"]): HostedRow(
+            {str(name): value for name, value in row.items()}, record["hosts"][row["host"]]["memory_gb"]
+        )
         for row in valid.to_dict("records")
     }
     return Hosted(record, by_key, len(rows) - len(valid), timeline)

@@ -11,7 +11,7 @@ import pytest
 from notebooks.analysis.claims import rented as claims
 from notebooks.analysis.claims.claim import Evidence, Verdict
 from notebooks.analysis.runs import ROOT, BrokenRun
-from notebooks.analysis.serverless import HostedRow, Outcome, is_held, judge, load_hosted
+from notebooks.analysis.serverless import CONCURRENCIES, HostedRow, Outcome, is_held, judge, load_hosted
 from results import theory
 from results.schema import HOSTED, HOSTED_FILE
 from servers.transports import TRANSPORTS, find
@@ -37,13 +37,32 @@ def row_with(**figures: Any) -> HostedRow:
         ({"cut_streams": 2, "cut_sockets": 1}, DEGRADED, ("cut 3 times",)),
         ({"seen_offline": 2}, DEGRADED, ("seen offline 2 times",)),
         ({"throttled": 4}, DEGRADED, ("4 turned away",)),
-        ({"invocation_s": 199.0}, WORKS, ()),
-        ({"invocation_s": 200.0}, DEGRADED, ("billed for waiting",)),
+        ({"held_gb_s": 199.0}, WORKS, ()),
+        ({"held_gb_s": 200.0}, DEGRADED, ("billed for waiting",)),
+        ({"invocation_s": 400.0, "held_gb_s": 100.0}, WORKS, ()),
         ({"cold_starts": 9, "send_retries": 3}, WORKS, ()),
     ],
 )
 def test_the_rule_that_judges_a_transport(figures: dict[str, Any], outcome: Outcome, reasons: tuple[str, ...]) -> None:
     assert judge(row_with(**figures)) == (outcome, reasons)
+
+
+@pytest.mark.parametrize(("concurrency", "is_billed"), [(1, True), (4, False), (10, False), (100, False)])
+def test_waiting_is_billed_only_where_each_call_has_an_instance_of_its_own(concurrency: int, is_billed: bool) -> None:
+    assert concurrency in CONCURRENCIES
+    billed_s = theory.billed_instance_seconds(1.0, concurrency)
+    row = HostedRow(row_with(held_gb_s=2.0 * billed_s * 8 * 50 / 3600).figures, memory_gb=2.0)
+    assert row.billed_s == pytest.approx(billed_s)
+    assert judge(row) == ((DEGRADED, ("billed for waiting",)) if is_billed else (WORKS, ()))
+
+
+def test_a_connection_that_outlasts_the_limit_is_cut_though_the_window_is_too_short_to_see_it() -> None:
+    assert judge(row_with(), cuts_per_hour=12) == (DEGRADED, ("12 cuts an hour in theory",))
+    assert judge(row_with(cut_sockets=1), cuts_per_hour=12) == (DEGRADED, ("cut once",))
+    hosted = load_hosted(REFERENCE)
+    reasons = {slug: hosted.judge(slug, FLUID).reasons for slug in hosted.slugs}
+    cut = ("12 cuts an hour in theory",)
+    assert reasons == dict.fromkeys(hosted.slugs, ()) | {"raw_websocket": cut, "server_sent_events": cut}
 
 
 def test_hosts_are_ordered_by_year_and_each_row_is_judged() -> None:

@@ -57,8 +57,8 @@ def _cell_lines(hosted: Hosted, slug: str, host: str) -> list[str]:
     if outcome is Outcome.FAILS:
         refused = row.figures["upgrades_ignored"]
         return [*reasons, f"{refused} upgrades refused"] if refused else list(reasons)
-    waits = wording.amount(row.per_user_hour("invocation_s"))
-    return [*reasons, f"seen after {wording.duration(row.latency_ms(50))}", f"{waits} s of each user's hour"]
+    seen = f"seen after {wording.duration(row.latency_ms(50))}"
+    return [*reasons, seen, f"{wording.amount(row.billed_s)} s an hour billed"]
 
 
 def _cell(
