@@ -1,10 +1,11 @@
 # %% [markdown]
 # # What crosses the wire?
 #
-# **Mostly form, if one asks; mostly content, if one is told.** To bring one short message to one reader, a poll spends
-# several times as many bytes on its request line and headers as on the message. On an open line the same message is its
-# content and a frame header of a few bytes. What follows was recorded, not drawn: two people talk for some seconds on
-# each transport, with a browser's headers, and every byte belongs to one labelled part.
+# **A poll is mostly headers; a pushed message is mostly message.** To bring one short message to one reader, a poll
+# spends several times as many bytes on its request line and headers as on the message. On an open connection the same
+# message is its content and a frame header of a few bytes. What follows was recorded: two people talk for ten seconds
+# on each transport, with a browser's headers, and every byte belongs to one labelled part. So that there is something
+# to see in so short a time, clients poll every second here; in all other notebooks they poll every two.
 
 # %%
 from notebooks.analysis import wording
@@ -31,22 +32,23 @@ wording.Prose(
 from notebooks.analysis.figures import message_bytes
 from notebooks.analysis.figures.style import picture
 
-title = f"One message costs a poll {polled.size:,} bytes, and an open line {raw.size:,}"
-measure = "Every byte that brought one message to one reader: dark is content, pale is form"
+title = f"One message costs a poll {polled.size:,} bytes, and an open connection {raw.size:,}"
+measure = "Every byte that brought one message to one reader: dark is content, pale is headers and framing"
 picture(message_bytes.draw, list(weights.values()), title, measure)
 
 # %% [markdown]
 # ## Asking, holding, pushing
 #
 # The source document draws who speaks when. Here are the same drawings made from the recordings: the same seconds of
-# the same conversation on each transport, as one reader's wire carried them, in their order. What asked before these
-# seconds and was answered in them stands first.
+# the same conversation on each transport, as one reader's connections carried them, in their order. Times are in
+# seconds from the start of the recording. A request that was sent before these seconds and answered in them stands
+# first; so its time can be negative.
 
 # %%
 from notebooks.analysis.figures import sequence
 
 title = "Who asks, who is asked, and how often the answer is no"
-measure = "Recorded on one reader's wire. Bold is news; dotted is an answer that says no"
+measure = "One reader, a poll each second. Bold is news, dotted an empty answer; negative times: sent before the start"
 picture(sequence.draw, recorded, title, measure)
 
 # %%
@@ -58,9 +60,9 @@ assert nos["short_polling"] > 0 == nos["long_polling"] == nos["raw_websocket"] =
 # ## The headers of a question that is answered with nothing
 #
 # Lubbers and Greco ("HTML5 WebSocket: A Quantum Leap in Scalability for the Web", 2010) counted 871 bytes of headers
-# for one poll, and set 2 bytes of a WebSocket frame against them. Two things are to be said of their table. It
-# divides by 2^20 where a megabit has 10^6 bits, so 6.97 Mbit/s became 6.6. And 2 bytes are the least a frame can
-# have: a client's frame is masked, which takes 4 more, and 126 bytes or more of payload take another 2.
+# for one poll, and compared them with 2 bytes of a WebSocket frame. Their table has two faults. It divides by 2^20
+# where a megabit has 10^6 bits, so 6.97 Mbit/s became 6.6. And 2 bytes are the least that a frame can have: a client's
+# frame is masked, which takes 4 more, and 126 bytes or more of payload take another 2.
 # The headers of today are those that Chrome 142 sends from a page of the same origin, as our load tests send them.
 
 # %%
@@ -79,15 +81,15 @@ for clients in PRINTED:
 wording.table(rows)
 
 # %%
-print(f"an empty poll: {poll.overhead_bytes} bytes of form and {poll.content_bytes} of content; theirs: 871 of form")
+print(f"an empty poll: {poll.overhead_bytes} bytes of headers, {poll.content_bytes} of content; theirs: 871 of headers")
 assert frame == raw.overhead_bytes, "the frame that was recorded is as RFC 6455 says"
 assert 600 < poll.overhead_bytes < 1300, "a browser's headers are of the order that they counted"
 
 # %% [markdown]
 # ## The connection closes?
 #
-# The source document lets every answer end with "[Connection closes]". That was HTTP/1.0. Today a connection is kept
-# for the next question, and the recording shows it: many questions, few connections.
+# In the source document every response ends with "[Connection closes]". That was HTTP/1.0. Today a connection is kept
+# for the next request, and the recording shows it: many requests, few connections.
 
 # %%
 from notebooks.analysis.wire.captures import wire_messages
@@ -126,3 +128,44 @@ assert streaming.median_ms(1) < opened.one_way_delay_ms + 20 < 150 < polling.med
 # keeps its connection, which saves two of them. Most of the time is lost before: the client waits for the WebSocket for
 # five seconds (two with TLS, by its source), and for the stream for four more. What is published meanwhile it never
 # gets, unless the API keeps a log that it can read.
+#
+# ## HTTPS and HTTP/2
+#
+# All of this is HTTP/1.1 without TLS, where every byte can be read. TLS 1.3 adds 22 bytes to each record, so some tens
+# of bytes to a poll and 22 to a frame; its handshake is paid once for each connection. HTTP/2 sends a header that it
+# has sent before as a reference of a byte or two, so a poll shrinks to about a third, and all requests of a browser
+# share one connection. The order stays the same: a poll still has headers, and a pushed frame still has nearly none.
+# These three figures come from trials of ours outside of this run; no chart here rests on them.
+#
+# ## What a phone pays
+#
+# A phone's radio stays on for some seconds after each packet, however small, and that is what empties the battery. This
+# is a **model, not a measurement**: a radio that is on from each packet until an inactivity timer of 10 s expires, the
+# value that papers on LTE call typical (at second hand; the long tail was measured by Huang et al., "A Close
+# Examination of Performance and Power Characteristics of 4G LTE Networks", MobiSys 2012). The first column uses the
+# moments of the recorded packets; the second assumes an hour in which nobody writes, with the upkeep of our settings.
+
+# %%
+from notebooks.analysis import radio
+from notebooks.analysis.runs import chosen
+
+settings = chosen("conversation")
+quiet_s = {slug: radio.in_silence_s(settings, slug) for slug in recorded}
+assert all(radio.while_talking_s(capture) > 0.9 * radio.HOUR_S for capture in recorded.values())
+assert quiet_s["short_polling"] == quiet_s["pusher_adapter"] == radio.HOUR_S
+assert quiet_s["long_polling"] < quiet_s["raw_websocket"] == quiet_s["server_sent_events"] < 0.6 * radio.HOUR_S
+rows = {
+    settings.label_of(slug): {
+        "radio on in an hour like the recording, model": f"{radio.while_talking_s(capture):,.0f} s",
+        "in an hour of silence, model": f"{quiet_s[slug]:,.0f} s",
+        "because of a packet every": f"{radio.upkeep_period_s(settings, slug):g} s",
+    }
+    for slug, capture in recorded.items()
+}
+wording.table(rows)
+
+# %% [markdown]
+# While people talk, the radio never sleeps, and the transport makes no difference. In silence the period of the upkeep
+# decides, not the transport: everything that sends more often than every ten seconds keeps the radio on for the whole
+# hour. Our Pusher clients do, since they renew their lease by a heartbeat. A phone app therefore lets the operating
+# system's own push service wake it, and connects only while it is open.

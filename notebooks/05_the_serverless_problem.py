@@ -128,9 +128,9 @@ alive = [
     (slug, host) for slug in hosted.slugs for host in hosted.hosts if hosted.judge(slug, host).outcome is not FAILS
 ]
 measured = {each: hosted.row(*each).per_user_hour("invocation_s") for each in alive}
-theory = {each: hosted.predicted_s(*each) for each in alive}
+predicted = {each: hosted.predicted_s(*each) for each in alive}
 asking = {each: s for each, s in measured.items() if each[0] not in held}
-assert all(0.5 < s / theory[each] < 2 for each, s in measured.items())
+assert all(0.5 < s / predicted[each] < 2 for each, s in measured.items())
 assert 1.5 < min(asking.values()) < max(asking.values()) < 7.5
 assert min(s for each, s in measured.items() if each not in asking) > 0.8 * HOUR_S
 billed = {each: hosted.row(*each).per_user_hour("held_gb_s") for each in alive}

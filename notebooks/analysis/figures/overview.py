@@ -28,6 +28,7 @@ HEADER_IN = 0.5
 FOOTER_IN = 0.42
 STRIP_LEFT_IN = 2.0
 STRIP_WIDTH_IN = 3.6
+TIED = "equal, within\nthe error"
 LATENCY_LEFT_IN = 5.75
 REQUESTS_LEFT_IN = 6.95
 COLUMNS = {
@@ -96,8 +97,11 @@ def _lane_texts(place: Placing, top_in: float, run: Run, slug: str) -> None:
     place.text(MARGIN_IN, top_in + 0.21, waits, color=GREY, linespacing=1.3)
     big = {"color": transport.colour, "weight": "bold", "size": 15}
     place.text(LATENCY_LEFT_IN, top_in, wording.duration(medians_ms(run)[slug]), **big)
+    medians = list(medians_ms(run).values())
+    tied = medians.count(medians_ms(run)[slug]) > 1
     for quantile in found.quantiles[1:2]:
-        place.text(LATENCY_LEFT_IN, top_in + 0.34, f"95 % in {wording.duration(quantile.value_ms)}", color=GREY)
+        below = TIED if tied else f"95 % in {wording.duration(quantile.value_ms)}"
+        place.text(LATENCY_LEFT_IN, top_in + 0.34, below, color=GREY)
     place.text(REQUESTS_LEFT_IN, top_in, wording.amount(requests.value) if requests else "", **big)
     if empty_reads := price(run, slug, EMPTY):
         empty = f"{empty_reads.value:.0f} % empty"

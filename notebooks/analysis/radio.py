@@ -1,0 +1,54 @@
+"""How long a phone's radio is on for each transport: a model, from the moments of packets and one inactivity timer.
+
+Teaches that a radio which has sent or received something stays on until its inactivity timer expires, so that a packet
+of a few bytes costs as much as a long one. Leaves out what differs between networks: states of lower power, other
+timers, other apps.
+"""
+
+from collections.abc import Sequence
+
+from notebooks.analysis.runs import Run
+from notebooks.analysis.wire.captures import Capture, wire_messages
+from notebooks.analysis.wire.labels import READER, connections_of
+from results import theory
+from servers.transports import Reads, find
+
+HOUR_S = 3600.0
+INACTIVITY_S = 10.0
+"""The value that papers on LTE quote as typical (second hand). That the long tail matters most was measured by Huang et
+al., "A Close Examination of Performance and Power Characteristics of 4G LTE Networks", MobiSys 2012."""
+
+
+def radio_on_s(packets_s: Sequence[float], until_s: float, timer_s: float = INACTIVITY_S) -> float:
+    """Return for how long the radio was on: from each packet until the timer expires, to `until_s` at most."""
+    on_s, off_at_s = 0.0, float("-inf")
+    for packet_s in sorted(packets_s):
+        expires_s = min(packet_s + timer_s, until_s)
+        on_s += max(0.0, expires_s - max(packet_s, off_at_s))
+        off_at_s = max(off_at_s, expires_s)
+    return on_s
+
+
+def while_talking_s(capture: Capture) -> float:
+    """Return the radio's seconds of an hour, if all of it were like the recorded conversation of one reader."""
+    messages = wire_messages(capture)
+    own = connections_of(READER, messages)
+    packets_s = [each.at_s for each in messages if each.connection in own]
+    first_s, last_s = min(packets_s), max(packets_s)
+    return HOUR_S * radio_on_s(packets_s, last_s) / (last_s - first_s)
+
+
+def upkeep_period_s(run: Run, slug: str) -> float:
+    """Return how often a transport sends or receives something when nothing happens."""
+    transport, settings = find(slug), run.manifest["settings"][slug]
+    if transport.needs_push_service:
+        return 1 / theory.heartbeat_requests_per_s(settings["lease_s"])
+    periods_s = {Reads.HELD: settings["hold_s"], Reads.ONCE: settings["ping_s"]}
+    return float(periods_s.get(transport.reads) or run.setting("poll_interval_s"))
+
+
+def in_silence_s(run: Run, slug: str) -> float:
+    """Return the radio's seconds of an hour in which nobody writes."""
+    period_s = upkeep_period_s(run, slug)
+    packets_s = [number * period_s for number in range(int(HOUR_S / period_s))]
+    return radio_on_s(packets_s, HOUR_S)
