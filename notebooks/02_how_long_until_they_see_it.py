@@ -1,14 +1,15 @@
 # %% [markdown]
 # # How long until they see it?
 #
-# **As long as somebody waits to ask.** By short polling a message lies on the server until its reader's next question:
-# half of the messages lie there for about half a poll interval or longer, and one in twenty for nearly all of it. By
-# every other transport the question has been asked already: the message leaves at once, and is seen within a small
-# fraction of the interval. What lies between those others on one machine is smaller still, and a network would add its
-# transit time to each. The figures of this run:
+# **Until the reader next asks.** By short polling a message lies on the server until its reader's next poll: half of
+# the messages lie there for about half a poll interval or longer, and one in twenty for nearly all of it. By every
+# other transport the server need not wait for a request: the message leaves at once, and is seen within a small
+# fraction of the interval. The differences between those others on one machine are smaller still, and a network adds
+# its transit time to each. The figures of this run:
 
 # %%
 from notebooks.analysis import wording
+from notebooks.analysis.intervals import HOW_TO_READ
 from notebooks.analysis.quantiles import ks_distance, latencies, latency, share_near_mean, table
 from notebooks.analysis.resolution import differences
 from notebooks.analysis.runs import chosen
@@ -16,14 +17,16 @@ from results import theory
 
 run = chosen()
 interval_s = run.setting("poll_interval_s")
-wording.Prose(f"A poll every **{interval_s:g} s**. {wording.latency_finding(run)} ({wording.evidence(run)}).")
+wording.Prose(
+    f"A poll every **{interval_s:g} s**. {wording.latency_finding(run)} ({wording.evidence(run)}). {HOW_TO_READ}"
+)
 
 # %% [markdown]
 # ## The whole distribution, not one number
 #
-# Each curve answers: what share of the deliveries had been seen after so many milliseconds? The axis is logarithmic,
-# so that a push of a few milliseconds and a wait of seconds both read. The pale band is no fit: it was drawn from the
-# poll interval alone.
+# Each curve answers: what share of the deliveries had been seen after so many milliseconds? The axis is logarithmic, so
+# that a push of a few milliseconds and a wait of seconds can both be read. The pale band is theory: it was drawn from
+# the poll interval alone.
 
 # %%
 from notebooks.analysis.figures import latency as latency_chart
@@ -37,8 +40,8 @@ table(run)
 # %% [markdown]
 # ## Why short polling waits: Uniform(0, T)
 #
-# Messages come at random moments, so each falls anywhere between two questions of its reader with equal probability.
-# The wait for the next question is then uniform between 0 and the interval T: the mean is T/2 and p95 is 0.95 T,
+# Messages come at random moments, so each falls anywhere between two polls of its reader with equal probability. The
+# wait for the next poll is then uniform between 0 and the interval T: the mean is T/2 and p95 is 0.95 T,
 # however often anybody writes.
 #
 # The Kolmogorov-Smirnov distance is the widest gap between two distributions, here between the measured one and
@@ -84,12 +87,12 @@ print(f"the widest gap between measured and predicted is {max(gaps):.1%} of the 
 assert max(gaps) < 0.08
 
 # %% [markdown]
-# ## Why the mean lies
+# ## Why the mean misleads
 #
-# The mean wait is T/2, and it is hardly anybody's: a uniform wait is as likely to be nothing as to be the whole
-# interval. The mean over all transports is worse: it lies where nearly nobody is, too slow for a push and too fast for
-# most polls. And an average of p95s would be the p95 of nothing. Hence this notebook pools the samples, and draws all
-# of them.
+# The mean wait is T/2, and few messages wait for that long: a uniform wait is as likely to be nothing as to be the
+# whole interval. The mean over all transports is worse: it is too slow for a push and too fast for most polls. And an
+# average of several p95s is not the p95 of anything. So each percentile here is computed within a repeat, from all of
+# its deliveries, and what is printed is the median of the repeats.
 
 # %%
 everything_s = run.deliveries["latency_ms"].to_numpy() / 1000
@@ -101,12 +104,11 @@ assert (waits_s > everything_s.mean()).mean() > 0.5, "the common mean is too fas
 print(f"Theory for short polling: mean {theory.uniform_wait_mean_s(interval_s):.2f} s, and 10% within a tenth of it")
 
 # %% [markdown]
-# ## Those that do not wait to ask
+# ## Those that do not wait for a poll
 #
-# All transports but short polling differ in who holds the line, not in whether the question has been asked. How much
-# of the difference between them is real? A load generator has an error of its own: the calibration beside this run
-# drove a stub with known delays, and what the generator was off by is the resolution here. No smaller difference is
-# claimed.
+# All transports but short polling differ in who holds the connection open. How much of the difference between them is
+# real? A load generator has an error of its own: the calibration beside this run drove a stub with known delays, and
+# what the generator was off by is the resolution here. No smaller difference is claimed.
 
 # %%
 pushing = [slug for slug in run.slugs if slug != "short_polling"]
@@ -123,20 +125,25 @@ for row in latencies(run):
 # ## What a network adds
 #
 # Everything above ran on one machine, where the transit time d between two programs is almost nothing. So a relay was
-# laid into the clients' links, which delays everything by d, each way. A message then makes two transits, to the
-# server and to its reader; and a poller's question and answer travel, too, so its longest wait grows from T to T + 2
-# d. Long polling has a second figure that the median does not show: just after an answer has left, the next message
-# must wait for it to arrive and for the next question to come back ([RFC 6202, section
+# put into the clients' links, which delays everything by d, each way. A message then makes two transits, to the server
+# and to its reader. A poller's request and response travel too, so its longest wait grows from T to T + 2 d. Long
+# polling has a second figure that the median does not show: just after a response has left, the next message must wait
+# until it has arrived and the next request has come back ([RFC 6202, section
 # 2.2](https://www.rfc-editor.org/rfc/rfc6202#section-2.2)).
 
 # %%
 open_lines, all_lines = comparisons.distance_sweeps(chosen_folder())
-title = "A message makes two transits, on a line that is open; opening one to send on costs two more"
+title = "A message makes two transits on an open connection; a first message also opens one to send on"
 panels = [
-    curves.Panel("median, sent on an open line", "one-way delay, ms", open_lines, wording.duration),
+    curves.Panel("median, sent on an open connection", "one-way delay, ms", open_lines, wording.duration),
     curves.Panel("median of all", "one-way delay, ms", all_lines, wording.duration),
 ]
-picture(curves.draw, panels, title, "All but short polling; the pale bands are two transits, drawn from d alone")
+picture(
+    curves.draw,
+    panels,
+    title,
+    "All but short polling; left the four curves coincide. The pale bands are two transits, drawn from d",
+)
 
 # %%
 for curve in open_lines:
@@ -146,16 +153,17 @@ gaps_ms = [found.value - 2 * curve.x[-1] for curve in all_lines for found in cur
 print(", ".join(f"{curve.name}: {gap:+.0f} ms" for curve, gap in zip(all_lines, gaps_ms, strict=True)))
 
 # %% [markdown]
-# The difference comes from the connections. An HTTP/1.1 connection carries one question at a time, so whoever has a
-# held question or an endless answer open needs a second connection to send on, and the first message on it waits for a
-# round trip of its own. A WebSocket sends on the line that it has. A long poll may also have to be asked again before
-# it can answer.
+# The difference comes from the connections. An HTTP/1.1 connection carries one request at a time. So a client that
+# holds a request or a response open needs a second connection to send on, and opening it takes a round trip of its own.
+# That is paid once, by a user's first message; later ones find the connection open. In this run the window is short and
+# most messages are a user's first one, so the right panel shows the price of a cold connection, not of the transport. A
+# WebSocket sends on the connection that it has. A long poll may also have to be asked again before it can be answered.
 
 # %%
 far = chosen("distance", "100 ms away")
 waited = {slug: 1 - comparisons.on_open_connections(far, slug).mean() for slug in far.slugs}
 for slug, share in waited.items():
-    print(f"{far.label_of(slug)}: {share:.0%} of the deliveries waited for a line to be opened")
+    print(f"{far.label_of(slug)}: {share:.0%} of the deliveries were first messages, which waited for a connection")
 assert waited["raw_websocket"] == 0 < min(waited["long_polling"], waited["server_sent_events"])
 late = {slug: comparisons.latency_ms(far, slug, 50).value for slug in far.slugs}
 assert min(late["long_polling"], late["server_sent_events"]) > 1.1 * late["raw_websocket"]

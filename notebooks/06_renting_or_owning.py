@@ -1,10 +1,11 @@
 # %% [markdown]
-# # Rent the lines, or own them?
+# # Rent the connections, or own them?
 #
-# **Own them, as long as one server is enough; rent if functions are all you have.** One server has the fewest parts
-# and the shortest way, and on a host with a free credit never the larger bill. Renting adds a transit to every message,
-# and a vendor who counts every delivery and whose outage is yours. It buys lines that outlast each of your deployments,
-# and no server to keep. Whatever failed, of whichever option, no acknowledged message was lost.
+# **Own them, as long as one server is enough; rent them if functions are all you have.** One server has the fewest
+# parts and the shortest way for each message, and on a host with a free credit never the larger bill. Renting adds a
+# transit to every message, and a vendor who counts every delivery and whose outage is yours. What you get for it:
+# connections that survive each of your deployments, and no server to maintain. Whatever failed, in each of the three,
+# no acknowledged message was lost.
 
 # %%
 from dataclasses import replace
@@ -34,14 +35,14 @@ print(f"{side_by_side.lost(everything)}, in {len(everything)} drills")
 # %% [markdown]
 # The three are the source document's: an API of functions with Pusher beside it; functions and a WebSocket server of
 # one's own, with a database between; and one server with its log in a file. All run here as processes on one machine,
-# with a stand-in for Pusher and a host that treats our servers as functions. So latencies are without a network, and
-# what a month costs is reckoned: counts as measured, prices as listed, for users who are there for two hours a day and
-# say twenty things an hour to rooms of ten.
+# with a stand-in for Pusher and a model of a host that runs our servers as functions. So latencies are without a
+# network, and what a month costs is computed: counts as measured, prices as listed, for users who are there for two
+# hours a day and write twenty messages an hour to rooms of ten.
 #
 # ## The extra hop
 #
-# Who holds the lines must be told. For a message by Pusher that is one transit more, from the API to the service:
-# d + s + d, where a server of one's own has 2 d. Clients, servers and service were moved apart to see it.
+# The API must send each message to the service that holds the connections. That is one transit more: d + s + d, where a
+# server of one's own has 2 d. Clients, servers and service were moved apart to see it.
 
 # %%
 from notebooks.analysis.deployments import managed
@@ -131,8 +132,9 @@ assert first[1]["messages"] == [size for size in SIZES if size >= 50]
 print(f"{panels[0].curves[0].points[0].value:.0f} users at most, and the plan is for private use only")
 
 # %% [markdown]
-# The curves level out because no room holds more than there are. Of the vendor's own two limits, connections are the
-# one that most people pay for first: a quiet line counts, too. These are its plans, for the users of all that follows:
+# The curves become flat at the right, since a room of 200 or 500 cannot have more members than the plan allows users:
+# with 43 users a room of 50 holds 43. Of the vendor's own two limits, connections are the one that most people pay for
+# first: a connection counts even if nothing is sent on it. These are its plans, for the users of all that follows:
 
 # %%
 assert all(
@@ -181,14 +183,14 @@ print(f"In rooms of {sizes[0].room_size} to {sizes[-1].room_size}, functions suf
 #
 # ## What there is to run
 #
-# Counted in the running programs, while two people talk; the settings are those that the files for real hosts ask for.
+# We counted these in the running programs while two people chatted; the settings come from the deployment files.
 
 # %%
 side_by_side.parts_table(folder, measured, prices)
 
 # %% [markdown]
-# A WebSocket server of one's own beside the functions has as many programs and vendors as Pusher, and a link more; it
-# saves the settings that Pusher asks for. How much there is to write, counted on the shortest whole chat of each kind:
+# A WebSocket server of one's own beside the functions has as many programs and vendors as Pusher, one link more, and
+# fewer settings. How much there is to write, counted on the shortest whole chat of each kind:
 
 # %%
 parts = reports.parts(folder)
@@ -199,9 +201,9 @@ side_by_side.code_table(folder)
 # ## Under the same load
 #
 # Twenty people in two rooms of ten talk over each option as it stands, by the users of all load tests here. All its
-# programs share one core, so this tells how much work a delivery takes and through how many hands it goes, not how far
-# they are apart. What only this machine needs is not counted: our supervisor, and our model of a serverless host.
-# Memory is of all but the database; between brackets stands how far the repeats range.
+# programs share one core, so this shows how much work a delivery takes, and not what a network between them would add.
+# What only this machine needs is not counted: our supervisor, and our model of a serverless host. Memory is of all but
+# the database. In parentheses: the lowest and the highest repeat.
 
 # %%
 side_by_side.load_table(folder)
@@ -219,23 +221,22 @@ assert half_ms[reports.SEPARATE] > half_ms[reports.MANAGED]
 print(f"{rows['delivered'].sum():,} deliveries, {rows['lost'].sum()} lost, in {len(rows)} windows")
 
 # %% [markdown]
-# Dividing a chat among programs multiplies the work: each message is asked for, carried out, stored and told by
-# another, and each of them reads and writes it. A server of one's own beside functions is no faster than Pusher while
+# Dividing a chat among programs multiplies the work: one program receives a message, another stores it, a third sends
+# it, and each of them reads and writes it. A server of one's own beside functions is no faster than Pusher while
 # nothing is far away: its messages go to a function and come back through the database. And functions take memory for
 # all who come at once: twenty people start several instances, each of them a whole server.
 #
 # ## When something fails
 #
 # Eight people talk in one room, each says something every half second, and something breaks. The vendor's outages last
-# five seconds; whatever else dies is started again at once, and here that is true of the host of the API, too. Who
-# rents functions can neither kill theirs nor start it again: an outage of it would look like the drill, and last as it
-# likes.
+# five seconds. Whatever else dies is started again at once; here that includes the host of the API. Who rents functions
+# cannot restart their host: an outage of it would look like this drill, and last for as long as the vendor needs.
 
 # %%
 from notebooks.analysis.figures import outages as outages_chart
 
 outages, people = reports.outages(folder), reports.circumstances(folder)["size"]["people"]
-title = "What is started again at once is back within a second; a vendor's outage is felt to its end, or beyond"
+title = "What is restarted at once is back within a second; a vendor's outage lasts to its end, or longer"
 made = f"{people} people, {outages['repeat'].nunique()} repeats, one machine, a local stand-in for Pusher"
 subtitle = f"{made}: {side_by_side.lost(outages)}"
 picture(outages_chart.draw, outages, people, title, subtitle)
@@ -250,20 +251,22 @@ assert (vendor["silent_s"] > vendor["lasted_s"] - 0.1).all()
 renewed = outages[outages["failure"] == "new_version"].groupby("deployment")["connections_broken"].max()
 assert renewed[reports.MANAGED] == 0 < min(renewed[reports.SEPARATE], renewed[reports.SINGLE])
 for deployment, name in reports.NAMES.items():
-    print(f"{name}: a new version broke the lines of {renewed[deployment]} of {people}")
+    print(f"{name}: a new version broke the connections of {renewed[deployment]} of {people}")
 
 # %% [markdown]
-# That is what renting is good for: a new version of one's own code breaks no line, since it holds none. And what it is
-# bad for: while the vendor cannot be reached, messages are accepted and kept, but nobody is told; and clients that back
-# off come back some seconds after the vendor does. A vendor that hangs is worse for senders, who wait for it.
+# The advantage of renting: a new version of one's own code breaks no connection, since it holds none. The disadvantage:
+# while the vendor cannot be reached, messages are accepted and stored, but nobody receives them; and clients that wait
+# between their attempts come back some seconds after the vendor does. A vendor that hangs is worse for senders, who
+# wait for it.
 #
-# When the host of the API dies, lines stand too, so nobody is told that anything is wrong; but nobody can send. It
-# listens again after a fifth of a second. Then its first instances start cold, which is all that is felt when only they
-# are killed; and clients pause between their attempts.
+# When the host of the API dies, connections stay open, so no client notices; but nobody can send. The host listens
+# again after a fifth of a second. Then its first instances start cold, which is the whole delay if only they are
+# killed; and clients pause between their attempts.
 #
 # ## The bill
 #
-# From the counts of this run, users who each are there for two of twelve hours a day, and list prices.
+# From the counts of this run, for users who are each there for two of twelve hours a day, and list prices. We measured
+# up to 1,600 users; what lies beyond is computed from the same counts for each delivery.
 
 # %%
 from notebooks.analysis.figures import bill
@@ -286,7 +289,7 @@ wording.Prose(
 )
 
 # %% [markdown]
-# ## If the chat earns money
+# ## If the chat is commercial
 #
 # Vercel's free plan is for private use. A commercial chat pays from its first user, unless it runs on a server:
 
@@ -301,9 +304,9 @@ side_by_side.bill_table(measured, prices, usual)
 # %% [markdown]
 # ## What the bill leaves out
 #
-# People's time, which is the dearest, and what Pusher's machines do better than a stand-in of ours can show. A single
-# server's free credit is a trial of one host (Railway, second-hand); a machine of one's own costs about five dollars
-# from its first user, which is more than nothing:
+# People's time, which costs the most, and what Pusher's machines do better than a stand-in of ours can show. A single
+# server's free credit is one host's (Railway, at second hand: $1 a month; another list says a trial of $5, once); a
+# machine of one's own costs about five dollars from its first user, which is more than nothing:
 
 # %%
 from results.costs.deployments import bill as month

@@ -1,15 +1,18 @@
 # %% [markdown]
 # # What breaks first?
 #
-# **The server, where a delivery is dear; the load generator, where it is cheap.** Users were added until, in most
-# repeats, something gave out. It was the servers' one core for long polling and for the push service, whose
-# deliveries cost the most CPU time. Whatever costs less outlasts the generator that loads it, so of the others only
-# "at least" may be said.
+# **The servers' one core, for long polling and for the Pusher adapter; for the others we only know a lower bound.**
+# Users were added until, in most repeats, something was full. For those two it was the servers' core, since their
+# deliveries cost the most CPU time: each long poll and each publish is a request of its own. For the other three the
+# load generator was full first, so the true limit is higher than the number below. The knee is where that happens: from
+# there on latency grows without limit. A void measurement, in which a delivery failed or the generator was far too
+# late, has no latency.
 
 # %%
 from notebooks.analysis import comparisons, wording
 from notebooks.analysis.figures import curves
 from notebooks.analysis.figures.style import picture
+from notebooks.analysis.intervals import interval
 from notebooks.analysis.knees import grown, knees, upkeep
 from notebooks.analysis.prices import CPU
 from notebooks.analysis.runs import chosen, chosen_folder, load
@@ -29,15 +32,16 @@ panels = [
     curves.Panel("p95, ms", crowd, late, wording.amount, log_x=True, log_y=True),
     curves.Panel("cores that the servers use", crowd, busy, "{:.0%}".format, log_x=True),
 ]
-title = "The dearer a delivery, the sooner the server gives out"
+title = "The more a delivery costs, the sooner the servers are full"
 measure = "Users added until something gave out: a ring marks where it did in most repeats; void repeats are not drawn"
 picture(curves.draw, panels, title, measure)
 
 # %% [markdown]
 # ## What a connection costs when nothing happens
 #
-# Many users who hardly say anything: what the servers spend on each for their being there. The memory of one more is
-# the difference to the conversation, which has fewer users, divided by how many more there are.
+# Many users who hardly write anything: what the servers spend on each of them. The memory of one more is the difference
+# to the conversation, which has fewer users, divided by how many more there are. A WebSocket user has two connections
+# here: the log-in by HTTP leaves one that is kept, idle, for 75 s. So its memory contains both.
 
 # %%
 idle, talk = chosen("idle"), chosen("conversation")
@@ -48,19 +52,19 @@ wording.table(rows)
 # %% [markdown]
 # ## What breaks in the browser first
 #
-# Before any server does, a user with many tabs may reach a limit. With HTTP/1.1 a browser opens six connections to an
-# origin, for all its tabs together. An event stream holds one for as long as its tab is open, and a long poll holds one
-# for nearly all of the time. So with six tabs on either, no tab can send: the command waits within the browser, and
+# Before any server is full, a user with many tabs may reach a limit. With HTTP/1.1 a browser opens six connections to
+# an origin, for all its tabs together. An event stream holds one for as long as its tab is open, and a long poll holds
+# one for nearly all of the time. So with six tabs on either, no tab can send: the command waits within the browser, and
 # neither the server nor the page sees an error. With event streams it waits until a tab is closed, with long polling
-# until one of the polls ends. A seventh tab does not even load. A WebSocket is not counted among the six, short
-# polling holds no connection while it sleeps, and HTTP/2 carries all of an origin's requests on one connection. Our
-# servers speak HTTP/1.1 without a proxy. The chat page shows a message after 3 s; a test in Chromium opens the tabs.
+# until one of the polls ends. A seventh tab does not even load. A WebSocket is not counted among the six, short polling
+# holds no connection while it sleeps, and HTTP/2 carries all of an origin's requests on one connection. Our servers
+# speak HTTP/1.1 without a proxy. The chat page shows a message after 3 s; a test in Chromium opens the tabs.
 
 # %% [markdown]
 # ## What a restart does
 #
-# A deployment breaks all lines at once, and all come back at once, as fast as their back-off lets them. Nothing that
-# was acknowledged is lost; what differs is for how long nobody is told anything.
+# A new version breaks all connections at once, and all clients come back at once, as fast as their back-off allows. No
+# acknowledged message is lost; what differs is for how long nobody receives anything.
 
 # %%
 storm = load(folder, "churn", "server restart")
@@ -68,9 +72,9 @@ rows = {}
 for slug in storm.slugs:
     cells = storm.cells_of(slug)
     rows[storm.label_of(slug)] = {
-        "lines that broke": f"{cells['storm_returns'].median():.0f} of {cells['users'].median():.0f}",
+        "connections that broke": f"{cells['storm_returns'].median():.0f} of {cells['users'].median():.0f}",
         "half back after, s": f"{cells['storm_p50_s'].median():.2f}",
-        "all back after, s": f"{cells['storm_max_s'].median():.2f}",
+        "all back after, s": wording.with_limits(interval(list(cells["storm_max_s"])), "{:.2f}".format),
         "requests for it": f"{cells['storm_requests'].median():.0f}",
         "p95 of deliveries, s": f"{comparisons.latency_ms(storm, slug, 95).value / 1000:.2f}",
         "lost": f"{cells['lost'].sum()}",

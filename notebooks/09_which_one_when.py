@@ -15,7 +15,8 @@ from notebooks.analysis.quantiles import latency
 from notebooks.analysis.runs import chosen, chosen_folder
 
 run = chosen()
-title, measure = "Three questions decide", "Under each answer: what it took in a conversation"
+title = "Three questions decide"
+measure = "Under each answer: a conversation. Latencies closer than the generator's error are printed as one"
 picture(decision_chart.draw, decision.evidence(run), title, measure)
 
 # %%
@@ -26,20 +27,33 @@ decision.table(run)
 # %% [markdown]
 # ## What an interviewer asks
 #
-# **Why not just poll?** Because half of your readers are later than half the interval, and asking costs the same when
-# nothing happens. In a busy room it is a fair choice: [notebook 03](03_how_much_asking.ipynb) shows where it wins.
+# **Why not just poll?** Because half of the messages are seen later than half the interval, and polling costs the same
+# when nothing happens. In a busy room it is a fair choice: [notebook 03](03_how_much_asking.ipynb) shows where it wins.
 #
-# **What happens behind a load balancer?** A poll may be answered by any server that reads the same log; an open line
-# stays where it was opened, so the servers must tell each other. Every client here resumes by its cursor wherever it
-# lands, as the restart in [notebook 07](07_what_breaks_first.ipynb) shows; what the hop between processes costs is
-# in [notebook 08](08_beyond_one_process.ipynb).
+# **What happens behind a load balancer?** A poll may be answered by any server that reads the same log. An open
+# connection stays where it was opened, so each server must learn of what the others committed. Every client here
+# resumes by its cursor wherever it lands, as the restart in [notebook 07](07_what_breaks_first.ipynb) shows; what the
+# hop between processes costs is in [notebook 08](08_beyond_one_process.ipynb).
 #
 # **How do you scale WebSockets to a million users?** With a shared log behind many servers. What one core holds is in
 # [notebook 07](07_what_breaks_first.ipynb), as an "at least"; what a second core or machine adds is not measured yet,
 # and a million is beyond what one machine can show.
 #
-# **What do you lose on reconnect?** With a cursor, nothing: a hundred lines broke in the restart of
+# **What do you lose on reconnect?** With a cursor, nothing: a hundred connections broke in the restart of
 # [notebook 07](07_what_breaks_first.ipynb), and every message came exactly once. Without one, all that was on its way.
+#
+# **What of a message that was not acknowledged?** The client cannot know whether it was committed. It sends the message
+# again with the same client_id, and the server commits it once. Until then the page shows it as not sent.
+#
+# **Does HTTPS or HTTP/2 change the answer?** Not the order. HTTP/2 makes a poll about a third as large and removes the
+# limit of six connections to an origin; a push still needs no request ([notebook 01](01_what_crosses_the_wire.ipynb)).
+#
+# **And phones?** The radio pays for each packet with seconds of power, so what counts is how often a transport sends
+# something when nothing happens ([notebook 01](01_what_crosses_the_wire.ipynb)).
+#
+# **Which limit ends the free plan first?** With the functions and Pusher of the source document it is the number of
+# function calls, because of the heartbeats; of the limits of Pusher alone it is the connections
+# ([notebook 06](06_renting_or_owning.ipynb)).
 #
 # **When is Pusher wrong?** When each message must not cost a request of your API and a third transit
 # ([notebook 02](02_how_long_until_they_see_it.ipynb)), or when your traffic is many small events: it bills by them
