@@ -154,6 +154,7 @@ quiet_s = {slug: radio.in_silence_s(settings, slug) for slug in recorded}
 assert all(radio.while_talking_s(capture) > 0.9 * radio.HOUR_S for capture in recorded.values())
 assert quiet_s["short_polling"] == quiet_s["pusher_adapter"] == radio.HOUR_S
 assert quiet_s["long_polling"] < quiet_s["raw_websocket"] == quiet_s["server_sent_events"] < 0.6 * radio.HOUR_S
+print(f"model: on from each packet for {radio.INACTIVITY_S:g} s")
 
 # %%
 rows = {
