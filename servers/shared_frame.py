@@ -36,6 +36,12 @@ class SharedFrameSocket(LimitedSocket):
         if self.response.status_code == 101:
             self.scope["extensions"][EXTENSION] = {WRITER: self}
 
+    def start_keepalive(self) -> None:
+        """Forget the handshake, which has just been accepted: its headers take 10 kB of each silent connection."""
+        super().start_keepalive()
+        for headers in (self.request.headers, self.response.headers, self.scope["headers"]):
+            headers.clear()
+
     def push(self, frame: TextFrame) -> bool:
         if self._is_full or self.close_sent or self._is_closing():
             return False

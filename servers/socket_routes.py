@@ -11,12 +11,13 @@ from contextlib import suppress
 
 from starlette.types import Receive, Scope, Send
 
+from servers.core.auth import Identity
 from servers.core.chat import Chat
 from servers.core.counters import Counters, Purpose
 from servers.core.errors import BadRequest, ChatError, NotJoined, TooLarge, Unauthenticated
 from servers.core.held_lease import HeldLease
 from servers.core.settings import Settings
-from servers.core.wire import Join, Leave, Refusal, SocketCommand, Undecodable, decode, encode
+from servers.core.wire import Cursor, Join, Leave, Refusal, SocketCommand, Undecodable, decode, encode
 from servers.http_endpoint import Reader, parse_cursor, refusal_of
 from servers.socket_writer import ConnectionLost, SocketWriter, TextFrame, writer_of
 
@@ -52,12 +53,18 @@ class SocketSession:
         identity, connection = self._chat.verify(join.token), join.connection
         after = parse_cursor("join", join.after) if join.after else None
         async with self._chat.connected(identity, room, connection) as held:
-            snapshot = await self._chat.join(identity, room, connection)
-            page = await self._chat.read(room, after or snapshot.cursor)
-            await writer.write(TextFrame(encode(snapshot)))
-            reader = Reader(identity, room, connection, page.after)
+            reader = await self._enter(identity, room, connection, after, writer)
             executing = self._execute_all(receive, writer, reader, counters, held)
             await until_first_ends(self._deliver(reader, writer, counters), executing)
+
+    async def _enter(
+        self, identity: Identity, room: str, connection: str, after: Cursor | None, writer: SocketWriter
+    ) -> Reader:
+        """Join the room and send its snapshot, which is long, so that nothing here may keep it; return the reader."""
+        snapshot = await self._chat.join(identity, room, connection)
+        page = await self._chat.read(room, after or snapshot.cursor)
+        await writer.write(TextFrame(encode(snapshot)))
+        return Reader(identity, room, connection, page.after)
 
     async def _receive_join(self, receive: Receive) -> Join:
         """Wait for the first frame. Raises Unauthenticated if it is late, BadRequest or NotJoined if it is no join."""
