@@ -12,7 +12,7 @@ from playwright.sync_api import Browser, BrowserContext, Page, Route, expect
 from pusher.http import Request
 
 from servers.deploy.child_process import READY_S, ChildProcess, python_module, started
-from servers.transports import TRANSPORTS
+from servers.transports import TRANSPORTS, Transport
 from tests.support.pusher_process import ENV, official_api, push_service, service_settings
 from tests.support.shortest_harness import QuietHandler, http_server
 
@@ -91,6 +91,23 @@ def test_two_people_talk_on_the_page_that_their_server_serves_one_at_a_host_name
         expect(bob.locator("#messages li time")).to_have_text(re.compile(r"\d:\d\d"))
         expect(bob.locator("header")).to_have_text(re.compile(r"lobby\s+Server-Sent Events · connected"))
         expect(ada.locator("#messages li small")).to_have_attribute("aria-label", "read by 1")
+
+
+@pytest.mark.parametrize("transport", TRANSPORTS, ids=lambda row: row.slug)
+def test_over_http2_a_page_requests_all_on_it_and_opens_its_websocket_beside_it(
+    browser: Browser, transport: Transport
+) -> None:
+    with page_server(transport.slug, "--link", "h2") as server:
+        context, opened = browser.new_context(ignore_https_errors=True), list[str]()
+        ada, bob = context.new_page(), context.new_page()
+        ada.on("websocket", lambda socket: opened.append(socket.url.partition(":")[0]))
+        enter(ada, server.address, "Ada")
+        enter(bob, server.address, "Bob")
+        write(ada, "over HTTP/2")
+        expect(bob.locator("#messages li span")).to_have_text(["over HTTP/2"])
+        protocols = "[...new Set(performance.getEntriesByType('resource').map((entry) => entry.nextHopProtocol))]"
+        assert ada.evaluate(protocols) == ["h2"]
+        assert opened == ["wss"] * (transport.slug in ("raw_websocket", "pusher_adapter"))
 
 
 def test_a_page_reads_over_http_while_the_push_service_is_down(browser: Browser) -> None:

@@ -40,7 +40,7 @@ class Processes:
 
     def serves(self, transport: Transport) -> bool:
         """Tell whether it is a way to run this transport."""
-        return transport.needs_push_service or not self.options
+        return transport.needs_push_service or self.presence is RenewedBy.HEARTBEAT
 
     def serving(
         self, transport: Transport, engines: Engines, *more: str, env: Mapping[str, str] | None = None
