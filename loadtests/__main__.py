@@ -21,6 +21,7 @@ from loadtests.experiments.hosted.command import measure_hosts
 from loadtests.experiments.shared_store.command import measure_shared_store
 from loadtests.harness.provisioned_store import EMBEDDED, SHARED, StoreChoice
 from loadtests.plan.workload import LINKS
+from loadtests.reports.diff import print_diff
 from loadtests.reports.report import print_scenarios
 from loadtests.reports.run_folder import AnotherRun
 from loadtests.scenarios import CONVERSATION, SCENARIOS
@@ -193,6 +194,19 @@ def hosted(transport: Slugs = None, out: RecordFolder = Path("results"), quick: 
     except ValueError as error:
         raise typer.BadParameter(str(error)) from None
     raise typer.Exit(measure_hosts(out, quick, chosen))
+
+
+@app.command()
+def diff(
+    first: Annotated[Path, typer.Argument(exists=True, file_okay=False, help="Folder of a run.")],
+    second: Annotated[Path, typer.Argument(exists=True, file_okay=False, help="Folder of another.")],
+) -> None:
+    """Show two runs side by side: what changed, by how much, and whether that is more than chance."""
+    try:
+        claimed = print_diff(terminal.console(), first, second)
+    except OSError as error:
+        raise typer.BadParameter(str(error)) from None
+    terminal.console().print(f"{claimed} changes are more than chance.")
 
 
 if __name__ == "__main__":
