@@ -16,6 +16,7 @@ from notebooks.analysis.intervals import interval
 from notebooks.analysis.knees import grown, knees, upkeep
 from notebooks.analysis.prices import CPU
 from notebooks.analysis.runs import chosen, chosen_folder, load
+from notebooks.analysis.summary import left_out
 
 folder = chosen_folder()
 found = knees(folder)
@@ -33,8 +34,20 @@ panels = [
     curves.Panel("cores that the servers use", crowd, busy, "{:.0%}".format, log_x=True),
 ]
 title = "The more a delivery costs, the sooner the servers are full"
-measure = "Users added until something gave out: a ring marks where it did in most repeats; void repeats are not drawn"
+measure = (
+    "Users added until something was full: \N{MULTIPLICATION SIGN} the servers, a ring the load generator, else neither"
+)
 picture(curves.draw, panels, title, measure)
+
+# %% [markdown]
+# Every cell of this run that is void or suspect, with its cause. All of them belong to this growing load; the void ones
+# are the measured end of a transport or of the generator, and no latency comes from them. At three steps the Pusher
+# adapter could not even be measured, since its servers were too busy.
+
+# %%
+set_aside = left_out(folder)
+assert set(set_aside["scenario"]) == {"steps"}
+set_aside
 
 # %% [markdown]
 # ## What a connection costs when nothing happens

@@ -35,6 +35,11 @@ class Step:
     repeats: int
 
     @property
+    def outcome(self) -> str:
+        """What gave out in most of the repeats in which something did; empty if nothing did."""
+        return Counter(self.gave_out).most_common(1)[0][0] if self.gave_out else ""
+
+    @property
     def is_held(self) -> bool:
         """Whether in most repeats nothing gave out."""
         return 2 * len(self.gave_out) < self.repeats
@@ -57,7 +62,7 @@ class Knee:
         """What gave out at the first step that was too much, in most repeats; empty if none was."""
         for step in self.steps:
             if not step.is_held:
-                return Counter(step.gave_out).most_common(1)[0][0]
+                return step.outcome
         return ""
 
     @property
@@ -90,13 +95,19 @@ def knees(folder: Path) -> tuple[Knee, ...]:
 
 
 def grown(found: Sequence[Knee], of: Callable[[Step], Interval | None]) -> list[Curve]:
-    """Return one figure of every knee's steps against the users, where it is known; ringed where something gave out."""
+    """Return one figure of every knee's steps against the users, where it is known.
+
+    Three outcomes: ringed where the generator gave out, crossed where the servers did, else neither.
+    """
     made = []
     for knee in found:
         known = [(step, point) for step in knee.steps if (point := of(step)) is not None]
         transport = transports.find(knee.slug)
-        xs, ringed = [step.users for step, _ in known], [step.users for step, _ in known if not step.is_held]
-        made.append(Curve(transport.label, transport.colour, xs, [point for _, point in known], ringed=ringed))
+        xs, ended = [step.users for step, _ in known], [step for step in knee.steps if not step.is_held]
+        crossed = [step.users for step in ended if step.outcome == TOO_BUSY]
+        ringed = [step.users for step in ended if step.outcome != TOO_BUSY]
+        points = [point for _, point in known]
+        made.append(Curve(transport.label, transport.colour, xs, points, ringed=ringed, crossed=crossed))
     return made
 
 

@@ -82,7 +82,8 @@ class SharedStore:
         repeats = wording.counted(int(self.cross_process["repeat"].nunique()), "repeat")
         (window_s,) = {load["measured_s"] for load in self.record["workloads"]}
         lost = "none lost, none twice, none out of order"
-        left_out = f"; {wording.counted(self.void, 'void window')} left out" if self.void else ""
+        late = f"; {wording.counted(self.void, 'void window')} left out, since the load generator lagged"
+        left_out = late if self.void else ""
         return f"{wording.counted(deliveries, 'delivery')}, {lost}; {repeats} of {window_s:g} s each{left_out}"
 
     @property

@@ -12,8 +12,9 @@ from rich.text import Text
 from notebooks.analysis.comparisons import latency_ms, paid
 from notebooks.analysis.intervals import COVERED
 from notebooks.analysis.prices import BYTES, CPU, REQUESTS
-from notebooks.analysis.runs import BrokenRun, Run, load, loads
+from notebooks.analysis.runs import BrokenRun, Run, load, loads, table_of
 from notebooks.analysis.wording import counted
+from results.schema import CELLS, CELLS_FILE
 from results.terminal import FittedTable, TableRow, columns_of, note
 
 COLUMNS = columns_of("summary")
@@ -37,6 +38,13 @@ def summary(folder: Path) -> Group:
             rows = [TableRow(_row(run, slug), ends_section=True) for slug in run.slugs]
             parts += [Text(f"\n{name}\n", style="italic"), FittedTable(COLUMNS, rows, void)]
     return Group(*parts, note(f"\n{LEGEND}"))
+
+
+def left_out(folder: Path) -> pd.DataFrame:
+    """Return every cell of a run that is void or suspect, with its cause; void cells are charted nowhere."""
+    cells = table_of(folder / CELLS_FILE, CELLS)
+    cells = cells[cells["verdict"] != "valid"]
+    return cells[["scenario", "point", "transport", "repeat", "verdict", "reason"]].reset_index(drop=True)
 
 
 def _row(run: Run, slug: str) -> list[str]:

@@ -13,9 +13,9 @@ from rich.console import Console
 from notebooks.analysis import comparisons
 from notebooks.analysis.figures import curves, marks
 from notebooks.analysis.intervals import Interval, interval
-from notebooks.analysis.knees import Step, knees
+from notebooks.analysis.knees import Step, grown, knees
 from notebooks.analysis.runs import BrokenRun, load, points
-from notebooks.analysis.summary import summary
+from notebooks.analysis.summary import left_out, summary
 from results.schema import CELLS_FILE, DELIVERIES_FILE, KINDS_FILE, MANIFEST
 from tests.support.synthetic_run import SyntheticRun, write
 
@@ -54,6 +54,10 @@ def test_the_limit_of_a_transport_is_named(
 ) -> None:
     (knee,) = knees(steps(tmp_path, gave_out, overloaded))
     assert knee.summary == text
+    (curve,) = grown([knee], lambda step: SURE)
+    ended = [limit for limit in gave_out.values() if limit]
+    assert len(curve.crossed) == (overloaded > 0) + ended.count("servers")
+    assert len(curve.ringed) == len(ended) - ended.count("servers")
     assert [step.p95_ms is None for step in knee.steps if step.users != overloaded] == [*map(bool, gave_out.values())]
     assert not overloaded or knee.steps[-1] == Step(overloaded, None, None, ("servers",), 1)
 
@@ -118,5 +122,8 @@ def test_the_summary_counts_suspect_repeats_and_leaves_void_ones_out(tmp_path: P
     (long,) = [line.split() for line in text.splitlines() if "Long polling" in line and "left out" not in line]
     assert raw[-3:] == ["3,", "1", "suspect"]
     assert long[-1] == "2"
+    found = left_out(tmp_path).set_index("transport")
+    assert found["verdict"].to_dict() == {"raw_websocket": "suspect", "long_polling": "void"}
+    assert set(found["reason"]) == {"the generator lagged"}
     assert "left out: Long polling, repeat 0: the generator lagged" in text
     assert "3/4 of all cases for 3 repeats, in 15/16 for 5" in " ".join(text.split())

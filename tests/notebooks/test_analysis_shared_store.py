@@ -66,7 +66,7 @@ def test_a_void_row_and_one_in_which_the_generator_lagged_are_left_out(tmp_path:
     measured = load_shared_store(tmp_path)
     assert measured.cpu_us(void["transport"], StoreChoice(void["store"], void["workers"])).total.high < 1000
     assert measured.cross_process_ms(lagged["transport"], lagged["store"]).other.high == pytest.approx(3.0)
-    assert measured.evidence.endswith("2 void windows left out")
+    assert measured.evidence.endswith("2 void windows left out, since the load generator lagged")
 
 
 def test_theory_knows_which_transports_depend_on_the_process() -> None:

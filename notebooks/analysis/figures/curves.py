@@ -24,11 +24,15 @@ LEFT_IN = 0.7
 RIGHT_IN = 1.25
 NAME_IN = 0.16
 NAME_GAP = 0.025  # of the axes' width
+CROSS_STEP = 0.07  # of the axes' height
 
 
 @dataclass(frozen=True, slots=True)
 class Curve:
-    """x and points are of equal length. theory: empty where it is silent. ringed: at which x a limit was reached."""
+    """x and points are of equal length. theory: empty where it is silent. ringed: at which x a limit was reached.
+
+    crossed: at which x, measured or not, the servers were full; a cross marks it at the top of the panel.
+    """
 
     name: str
     colour: ColorType
@@ -36,6 +40,7 @@ class Curve:
     points: Sequence[Interval]
     theory: Sequence[float] = ()
     ringed: Sequence[float] = ()
+    crossed: Sequence[float] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,12 +78,13 @@ def draw(panels: Sequence[Panel], title: str, subtitle: str) -> Figure:
         _frame(axes, panel)
         for curve in panel.curves:
             _curve(axes, curve)
+        _crosses(axes, [curve for curve in panel.curves if curve.crossed])
         _names(axes, panel)
     return figure
 
 
 def _frame(axes: Axes, panel: Panel) -> None:
-    xs = sorted({x for curve in panel.curves for x in curve.x})
+    xs = sorted({x for curve in panel.curves for x in (*curve.x, *curve.crossed)})
     ys = [*_ys(panel), *panel.y_reach]
     axes.set_xlabel(panel.x_title, size=7.5)
     axes.grid(axis="y")
@@ -114,6 +120,14 @@ def _curve(axes: Axes, curve: Curve) -> None:
         axes.plot([x, x], [point.low, point.high], color=curve.colour, linewidth=1.0, zorder=3)
         fill = "white" if x in curve.ringed else curve.colour
         axes.plot(x, point.value, "o", markersize=5, color=curve.colour, markerfacecolor=fill, zorder=4)
+
+
+def _crosses(axes: Axes, full: Sequence[Curve]) -> None:
+    """Mark at the top, one beneath the other, where the servers of a curve were full."""
+    for rank, curve in enumerate(full):
+        for x in curve.crossed:
+            (cross,) = axes.plot(x, 1 - CROSS_STEP * rank, "x", markersize=7, markeredgewidth=2, color=curve.colour)
+            cross.set(transform=axes.get_xaxis_transform(), clip_on=False, zorder=5)
 
 
 def _names(axes: Axes, panel: Panel) -> None:
