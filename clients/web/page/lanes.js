@@ -16,6 +16,7 @@ const SETTLE_MS = 300; // connections are lost and restored together
 export class Lanes {
   all = [];
   #settling;
+  #wasDown = false;
   #draw = oncePerFrame(() => {
     for (const lane of this.all) lane.show();
   });
@@ -137,7 +138,9 @@ export class Lanes {
     clearTimeout(this.#settling);
     this.#settling = setTimeout(() => {
       const down = this.all.filter((lane) => lane.hasJoined && !lane.connected).map(({ label }) => label);
-      announce(down.length ? `Connection down: ${listed(down)}` : "All connections are open");
+      if (down.length) announce(`Connection down: ${listed(down)}`);
+      else if (this.#wasDown) announce("All connections are open");
+      this.#wasDown = down.length > 0;
     }, SETTLE_MS);
   }
 
