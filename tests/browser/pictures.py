@@ -21,10 +21,10 @@ STILLS: dict[str, dict[str, Any]] = {
     "demo_narrow.png": {"viewport": {"width": 360, "height": 1180}, "color_scheme": "light"},
 }
 ANIMATED = "demo.webp"
-SCREEN = {"width": 1366, "height": 860}
+SCREEN = {"width": 1366, "height": 690}
 WIDTH = 860
-FRAME_S = 0.2
-FRAMES = 55
+FRAME_S = 0.25
+FRAMES = 42
 COLOURS = 128
 TALK_S = 12.0
 
@@ -55,7 +55,7 @@ def animation(browser: Browser) -> None:
         window.page.close()
     first, *others = frames
     shown_ms = round(1000 * FRAME_S)
-    first.save(FOLDER / ANIMATED, save_all=True, append_images=others, duration=shown_ms, loop=0, quality=42, method=6)
+    first.save(FOLDER / ANIMATED, save_all=True, append_images=others, duration=shown_ms, loop=0, quality=34, method=6)
 
 
 def main() -> None:
