@@ -12,11 +12,9 @@
 from notebooks.analysis import comparisons, wording
 from notebooks.analysis.figures import curves
 from notebooks.analysis.figures.style import picture
-from notebooks.analysis.intervals import interval
 from notebooks.analysis.knees import grown, knees, upkeep
 from notebooks.analysis.prices import CPU
 from notebooks.analysis.runs import chosen, chosen_folder, load
-from notebooks.analysis.summary import left_out
 
 folder = chosen_folder()
 found = knees(folder)
@@ -45,6 +43,9 @@ picture(curves.draw, panels, title, measure)
 # adapter could not even be measured, since its servers were too busy.
 
 # %%
+from notebooks.analysis.intervals import interval
+from notebooks.analysis.summary import left_out
+
 set_aside = left_out(folder)
 assert set(set_aside["scenario"]) == {"steps"}
 set_aside
