@@ -8,7 +8,7 @@ from contextlib import suppress
 from typing import Any
 
 from starlette.responses import Response
-from starlette.types import Receive, Scope, Send
+from starlette.types import Message, Receive, Scope, Send
 from websockets.http11 import Request
 
 from servers.limited_protocols import LimitedHttp, LimitedSocket
@@ -54,7 +54,7 @@ class Client:
         query: bytes = self.scope["query_string"]
         return path + b"?" + query if query else path
 
-    async def send(self, message: Any) -> None:
+    async def send(self, message: Message) -> None:
         """Send an ASGI message; waits while the client is slow. To a client that is gone it sends nothing."""
         self.has_responded = True
         with suppress(OSError, RuntimeError):  # uvicorn raises the latter once it has closed a socket itself
@@ -64,13 +64,13 @@ class Client:
         """Send a complete response of the edge's own."""
         await response(self.scope, self.receive, self.send)
 
-    async def send_head(self, status: int, headers: Headers) -> None:
+    def head(self, status: int, headers: Headers) -> Message:
         kind = "websocket.http.response.start" if self.is_socket else "http.response.start"
-        await self.send({"type": kind, "status": status, "headers": headers})
+        return {"type": kind, "status": status, "headers": headers}
 
-    async def send_body(self, data: bytes, is_last: bool = False) -> None:
+    def body(self, data: bytes, is_last: bool = False) -> Message:
         kind = "websocket.http.response.body" if self.is_socket else "http.response.body"
-        await self.send({"type": kind, "body": data, "more_body": not is_last})
+        return {"type": kind, "body": data, "more_body": not is_last}
 
     async def cut(self) -> None:
         """Close the connection at once; waits until it is."""

@@ -17,7 +17,7 @@ from typing import Any
 
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
-from starlette.types import Receive, Scope, Send
+from starlette.types import Message, Receive, Scope, Send
 from uvicorn.server import ServerState
 
 from servers.addresses import names_loopback
@@ -99,7 +99,9 @@ class Host:
         """Get an instance and its response, or send the platform's error. Raises Refused."""
         try:
             async with self._fleet.acquired() as pooled:
-                await self._within_limit(invocation, pooled)
+                end = await self._within_limit(invocation, pooled)
+            for message in end:
+                await invocation.client.send(message)
             return
         except Throttled:
             self._meter.throttled += 1
@@ -113,8 +115,10 @@ class Host:
         else:
             await invocation.client.respond(platform.page(error))
 
-    async def _within_limit(self, invocation: Invocation, pooled: PooledInstance) -> None:
-        """Let an instance respond until the maximum duration; then stop it, and end the invocation without it.
+    async def _within_limit(self, invocation: Invocation, pooled: PooledInstance) -> list[Message]:
+        """Let an instance respond until the maximum duration; return the end of its response, still to be sent.
+
+        An instance that takes longer is stopped, and the invocation ended without it.
 
         AWS Lambda resets the environment of an invocation that has timed out. So the instance gets no signal before,
         and the connection to it is closed only once it is stopped.
@@ -123,8 +127,9 @@ class Host:
         try:
             await asyncio.wait([running], timeout=self._profile.max_duration_s)
             if running.done():
-                self.edge.count_response(running.result())
-                return
+                end = running.result()
+                self.edge.count_response(b"".join(message.get("body", b"") for message in end))
+                return end
             self._fleet.stop(pooled)
         except FunctionFailed:
             self._fleet.stop(pooled)
@@ -133,6 +138,7 @@ class Host:
             running.cancel()
             await asyncio.gather(running, return_exceptions=True)
         await self._cut(invocation.client)
+        return []
 
     async def _cut(self, client: Client) -> None:
         """Send the platform's error in place of a response, or break off one that has begun."""

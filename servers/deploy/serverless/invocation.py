@@ -11,6 +11,7 @@ from collections.abc import AsyncIterator, Callable, Iterable
 from dataclasses import dataclass
 
 import h11
+from starlette.types import Message
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidStatus, InvalidURI
 
@@ -47,8 +48,10 @@ class Invocation:
     opens_socket: bool
     on_command: Callable[[], None]
 
-    async def run(self, port: int) -> bytes:
-        """Relay the request to the instance on a port, and its response; return that response's last bytes. Waits.
+    async def run(self, port: int) -> list[Message]:
+        """Relay the request to the instance on a port, and its response; return the messages that end it. Waits.
+
+        The client gets them when the instance is free again: it may send its next request as soon as it has them.
 
         Raises FunctionFailed, and Refused for a request that no instance could get.
         """
@@ -59,23 +62,28 @@ class Invocation:
         except (OSError, h11.RemoteProtocolError, InvalidHandshake, EOFError) as error:
             raise FunctionFailed(f"instance on port {port}: {type(error).__name__}: {error}") from error
 
-    async def _relay_response(self, port: int) -> bytes:
-        """Pass a response on as it comes; return its last bytes."""
+    async def _relay_response(self, port: int) -> list[Message]:
+        """Pass a response on as it comes; return what came with its end."""
         reader, writer = await asyncio.open_connection(LOOPBACK, port)
-        function, last = h11.Connection(h11.CLIENT), b""
+        function, held = h11.Connection(h11.CLIENT), list[Message]()
         try:
             for part in (self._head(), h11.Data(data=self.body), h11.EndOfMessage()):
                 writer.write(function.send(part) or b"")
             async for event in response_events(function, reader):
                 if isinstance(event, h11.Response):
-                    await self.client.send_head(event.status_code, passed_on(event.headers))
+                    held.append(self.client.head(event.status_code, passed_on(event.headers)))
                 elif isinstance(event, h11.Data):
-                    last = bytes(event.data)
-                    await self.client.send_body(last)
-            await self.client.send_body(b"", is_last=True)
+                    held.append(self.client.body(bytes(event.data)))
+                elif event is None:
+                    await self._send(held)
+                    held.clear()
         finally:
             writer.transport.abort()
-        return last
+        return [*held, self.client.body(b"", is_last=True)]
+
+    async def _send(self, messages: list[Message]) -> None:
+        for message in messages:
+            await self.client.send(message)
 
     def _head(self) -> h11.Request:
         """Return the request's head as the instance gets it, which ends the connection after its response."""
@@ -84,22 +92,21 @@ class Invocation:
         own = [(b"content-length", b"%d" % len(self.body)), (b"connection", b"close")]
         return h11.Request(method=method, target=self.client.target, headers=[*headers, *own])
 
-    async def _relay_socket(self, port: int) -> bytes:
-        """Open a WebSocket to the instance, and relay both ways until either end closes."""
+    async def _relay_socket(self, port: int) -> list[Message]:
+        """Open a WebSocket to the instance, and relay both ways until either end closes; return a refusal."""
         try:
             function = await self._connect(port)
         except InvalidStatus as error:
             refusal = error.response
             headers = [(name.encode(), value.encode("latin-1")) for name, value in refusal.headers.raw_items()]
-            await self.client.send_head(refusal.status_code, passed_on(headers))
-            await self.client.send_body(bytes(refusal.body or b""), is_last=True)
-            return b""
+            body = self.client.body(bytes(refusal.body or b""), is_last=True)
+            return [self.client.head(refusal.status_code, passed_on(headers)), body]
         try:
             await self.client.send({"type": "websocket.accept", "subprotocol": function.subprotocol})
             await until_first_ends(self._relay_messages(function), self._relay_pushes(function))
         finally:
             function.transport.abort()
-        return b""
+        return []
 
     async def _connect(self, port: int) -> ClientConnection:
         scope = self.client.scope
@@ -152,18 +159,19 @@ class Invocation:
         await self.client.send({"type": "websocket.close", **closing})
 
 
-async def response_events(function: h11.Connection, reader: asyncio.StreamReader) -> AsyncIterator[h11.Event]:
-    """Yield the parts of a response up to its end. Raises h11.RemoteProtocolError, OSError."""
+async def response_events(function: h11.Connection, reader: asyncio.StreamReader) -> AsyncIterator[h11.Event | None]:
+    """Yield the parts of a response up to its end, None before each wait. Raises h11.RemoteProtocolError, OSError."""
     while not isinstance(event := function.next_event(), h11.EndOfMessage):
         if isinstance(event, h11.Event):
             yield event
         else:
+            yield None
             function.receive_data(await reader.read(READ_BYTES))
 
 
 def passed_on(headers: Iterable[tuple[bytes, bytes]]) -> Headers:
-    """Return the headers that concern more than this connection."""
-    return [(name, value) for name, value in headers if name.lower() not in HOP_BY_HOP]
+    """Return the headers of more than this connection, without spaces around values (RFC 9110 section 5.5)."""
+    return [(name, value.strip(b" \t")) for name, value in headers if name.lower() not in HOP_BY_HOP]
 
 
 def is_of_handshake(name: bytes) -> bool:
