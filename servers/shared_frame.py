@@ -39,7 +39,8 @@ class SharedFrameSocket(LimitedSocket):
     def start_keepalive(self) -> None:
         """Forget the handshake, which has just been accepted: its headers take 10 kB of each silent connection."""
         super().start_keepalive()
-        for headers in (self.request.headers, self.response.headers, self.scope["headers"]):
+        handshake: Any = (self.request.headers, self.response.headers, self.scope["headers"])
+        for headers in handshake:
             headers.clear()
 
     def push(self, frame: TextFrame) -> bool:
