@@ -19,7 +19,8 @@ const RESPONSES = { open: { words: "connection open", waits: "connection" }, ack
 
 /** Return the arrow of a request, a response or a frame; undefined for what needs none.
  *
- * direction: "up" to the server, "down" from it; "connect" to a push service, "pushed" from it. kind: request, empty, events or ended.
+ * direction: "up" to the server, "down" from it; "connect" to a push service, "pushed" from it.
+ * kind: request, empty, events or ended.
  * waits: who waits from now on ("server", "browser", "connection" while one is open, "nobody"); undefined: as before.
  */
 export function arrowOf(direction, about, data) {

@@ -106,7 +106,7 @@ export class RoomWindow {
 /** Return a lane's text for a message that arrived while somebody watched: how long after it was written. */
 const delayOf = ({ latencyMs }) => (latencyMs === undefined ? "" : duration(latencyMs));
 
-/** Return the members, those online first; of those of one name who have left, one, if nobody of that name is online. */
+/** Return the members, those online first; of several of one name who have left, one, if none of them is online. */
 function withoutGhosts(members) {
   const sorted = [...members].sort(([, a], [, b]) => b.online - a.online || a.name.localeCompare(b.name));
   const names = new Set();

@@ -30,7 +30,7 @@ export class Intro {
     const delays = this.lanes.all.map(({ name, latencies }) => [name, median(latencies)]);
     const [[fastest, least], ...slower] = delays.sort(([, one], [, other]) => one - other);
     const [slowest, most] = slower.at(-1);
-    const took = `${slowest} shows the same messages after ${duration(most)}, ${fastest} after ${duration(least)} (median).`;
+    const took = `${slowest} shows a message after ${duration(most)}, ${fastest} after ${duration(least)} (medians).`;
     setText($("watch"), `${took} Only who waits differs.`);
   }
 

@@ -83,8 +83,8 @@ export const STEPS = [
     title: "Short polling: the browser asks again and again",
     lane: "short_polling",
     watch:
-      "Nobody writes now. Still the browser asks every 2 s, and the answer is “no”. The bar is on the browser's side, " +
-      "because the browser waits.",
+      "Nobody writes now. Still the browser asks every 2 s, and the answer is “no”. The bar is on the browser's " +
+      "side, because the browser waits.",
     question: "Then why does anybody poll?",
     answer: (of) =>
       `It needs nothing but HTTP, and works on any host. ${of("short_polling").empty} of ` +
@@ -101,8 +101,8 @@ export const STEPS = [
     question: "What does it cost?",
     answer: (of) =>
       `A held request for every user, and a new one after each event: ${of("long_polling").perMessage} requests per ` +
-      `message here, sending included, for a median of ${of("long_polling").median}. It is expensive where waiting is ` +
-      "billed.",
+      `message here, sending included, for a median of ${of("long_polling").median}. It is expensive where ` +
+      "waiting is billed.",
     actions: [reset({ rate: 1 })],
   },
   {
@@ -139,8 +139,8 @@ export const STEPS = [
     answer: (of, lanes) => {
       const held = Object.entries(HELD).filter(([slug]) => lanes.find(slug));
       return (
-        "Not on classic hosts. Today's hold one for minutes, cut it then, and bill the waiting. Cuts of the long poll " +
-        `here: ${of("long_polling").cuts}; time billed: ` +
+        "Not on classic hosts. Today's hold one for minutes, cut it then, and bill the waiting. Cuts of the long " +
+        `poll here: ${of("long_polling").cuts}; time billed: ` +
         `${listed(held.map(([slug, name]) => `${of(slug).held} for ${name}`))}.`
       );
     },
@@ -155,15 +155,15 @@ export const STEPS = [
       "which the API publishes each event. The raw WebSocket is still refused.",
     question: "What if the push service loses an event?",
     answer: (of) =>
-      "The log has it. A client reads after subscribing, when a number is missing, and when a heartbeat's answer names " +
-      `a later event. Median ${of("pusher_adapter").median}, longest ${of("pusher_adapter").longest} here.`,
+      "The log has it. A client reads after subscribing, when a number is missing, and when a heartbeat's answer " +
+      `names a later event. Median ${of("pusher_adapter").median}, longest ${of("pusher_adapter").longest} here.`,
     actions: [reset({ rate: 1, host: CLASSIC })],
   },
   {
     title: "The result: the same messages, counted",
     watch:
-      "Every lane runs as a process again, and 20 messages are sent. The table compares what they took; it stays when " +
-      "the tour ends.",
+      "Every lane runs as a process again, and 20 messages are sent. The table compares what they took; it stays " +
+      "when the tour ends.",
     question: "So which one?",
     answer: (of, lanes) =>
       `One that fits the host. A poller sends ${whole(DAY_MS / lanes.pollMs)} requests a day, whether or not anybody ` +
