@@ -1,9 +1,10 @@
 """How clients reach a server: in the clear, through TLS 1.3, or through TLS with HTTP/2.
 
 Teaches where the link of a page is chosen: a browser offers HTTP/2 within the TLS handshake (ALPN, RFC 7301), and takes
-HTTP/1.1 if the server names nothing. The certificates are made at the start, and only those trust them who read the
-authority's file: our own clients, by the variable SSL_CERT_FILE of OpenSSL. Leaves out HTTP/2 in the clear, which no
-browser speaks. What this needs is the optional dependency group `links`.
+HTTP/1.1 if the server names nothing; `servers/serving.py` and `servers/http2.py` name it. The certificates are made at
+the start, and only those trust them who read the authority's file: our own clients, by the variable SSL_CERT_FILE of
+OpenSSL. Leaves out HTTP/2 in the clear, which no browser speaks. What this needs is the optional dependency group
+`links`.
 """
 
 import os
@@ -15,7 +16,7 @@ from enum import StrEnum
 from importlib import import_module
 from pathlib import Path
 
-FOLDER = "CHAT_CERTIFICATES"
+FOLDER_VARIABLE = "CHAT_CERTIFICATES"
 """The variable that names the folder of the certificates, for all processes of one server."""
 
 AUTHORITY, SERVER = "authority.pem", "server.pem"
@@ -38,24 +39,24 @@ def certified(link: Link) -> Iterator[dict[str, str]]:
         yield {}
         return
     with tempfile.TemporaryDirectory(prefix="certificates-") as made:
-        folder = Path(os.environ.setdefault(FOLDER, made))
+        folder = Path(os.environ.setdefault(FOLDER_VARIABLE, made))
         try:
             if not (folder / AUTHORITY).exists():
                 _make(folder)
             yield {"authority": str(folder / AUTHORITY)}
         finally:
-            if os.environ[FOLDER] == made:
-                del os.environ[FOLDER]
+            if os.environ[FOLDER_VARIABLE] == made:
+                del os.environ[FOLDER_VARIABLE]
 
 
 def certificate() -> Path:
     """Return the file of the server's certificate, with its key."""
-    return Path(os.environ[FOLDER]) / SERVER
+    return Path(os.environ[FOLDER_VARIABLE]) / SERVER
 
 
 def trusting() -> ssl.SSLContext:
     """Return what a client of our own servers checks their certificates against."""
-    return ssl.create_default_context(cafile=Path(os.environ[FOLDER]) / AUTHORITY)
+    return ssl.create_default_context(cafile=Path(os.environ[FOLDER_VARIABLE]) / AUTHORITY)
 
 
 def _make(folder: Path) -> None:

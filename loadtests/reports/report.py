@@ -113,7 +113,12 @@ def print_cells(console: Console, cells: Sequence[Cell], scenario: Scenario) -> 
             console.print(note(f"{cell.planned.label(label(cell.transport))} is {cell.verdict.status}: {reason}"))
     uses_rented = any(cell.transport.needs_push_service for cell in cells) and push_service() == RENTED
     is_http2 = any(load.link == H2 for load in scenario.workloads)
-    for sentence in (*HOW_TO_READ, *[RENTED_NOTE] * uses_rented, *[WEBSOCKETS_NOTE] * is_http2):
+    sentences = [*HOW_TO_READ]
+    if uses_rented:
+        sentences.append(RENTED_NOTE)
+    if is_http2:
+        sentences.append(WEBSOCKETS_NOTE)
+    for sentence in sentences:
         console.print(note(f"{sentence}\n"))
 
 

@@ -6,6 +6,7 @@ timers, other apps.
 """
 
 from collections.abc import Sequence
+from math import ceil
 
 from notebooks.analysis.runs import Run
 from notebooks.analysis.wire.captures import Capture, wire_messages
@@ -39,7 +40,7 @@ def while_talking_s(capture: Capture) -> float:
 
 
 def upkeep_period_s(run: Run, slug: str) -> float:
-    """Return how often a transport sends or receives something when nothing happens."""
+    """Return after how many seconds a transport sends or receives something again when nothing happens."""
     transport, settings = find(slug), run.manifest["settings"][slug]
     if transport.needs_push_service:
         return 1 / theory.heartbeat_requests_per_s(settings["lease_s"])
@@ -50,5 +51,5 @@ def upkeep_period_s(run: Run, slug: str) -> float:
 def in_silence_s(run: Run, slug: str) -> float:
     """Return the radio's seconds of an hour in which nobody writes."""
     period_s = upkeep_period_s(run, slug)
-    packets_s = [number * period_s for number in range(int(HOUR_S / period_s))]
+    packets_s = [number * period_s for number in range(ceil(HOUR_S / period_s))]
     return radio_on_s(packets_s, HOUR_S)

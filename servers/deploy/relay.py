@@ -1,12 +1,13 @@
 """A TCP relay between clients and a server, which can delay what it passes on, record it, and be cut.
 
 Teaches what distance and a cut are to programs. Distance: everything arrives a constant time after it was sent, each
-way, in order, and connecting costs a round trip. A cut: connections that end without a word, and others that cannot be
-opened; bytes in flight when the relay is cut are lost.
+way, in order, and connecting costs a round trip. A cut: connections that end, and others that cannot be opened; bytes
+in flight when the relay is cut are lost.
 
 Modelled: one-way delay; the round trip that connecting costs (the kernel here answers a SYN at once, so what a client
 sends within its first round trip waits as if it had waited for that answer); half-close; resets. Not modelled: loss,
-jitter, bandwidth, TLS, congestion control's slow start, and that a client learns of its connection a round trip later.
+jitter, bandwidth, TLS, congestion control's slow start, that a client learns of its connection a round trip later, and
+the silence of a cut network: here both ends learn of it at once.
 
 Its own error, with 50 connections on a busy virtual machine of two cores: late by 0.1 ms a transit at no delay and by
 0.3 ms at 20 ms (medians), never early. It costs 35 to 75 us of CPU time per message.
@@ -89,7 +90,11 @@ class Relay:
         await asyncio.sleep(0)  # transports close their sockets in the loop's next turn
 
     def _accept(self) -> End:
-        """Make both ends of a new link. Over a real one each side could first send a transit later than the other."""
+        """Make both ends of a new link.
+
+        Over a real one the client may first send after a round trip, in which its SYN is answered; the server a transit
+        later, when that answer is acknowledged (RFC 9293 section 3.5).
+        """
         number = next(self._connections)
         client = End(partial(self.passed_on, number, up=True))
         server = End(partial(self.passed_on, number, up=False))

@@ -1,8 +1,8 @@
 """Channels: which sockets are subscribed, and which users are present. Without I/O.
 
 Teaches that presence counts users, not sockets: opening or closing a second window changes nothing. A name's prefix
-says what a channel is: who may subscribe, whether its last event is kept for newcomers (a cache channel), and whether
-the service could read what it passes on: on an encrypted channel, which is a private one otherwise, it cannot.
+says what a channel is: who may subscribe, and whether its last event is kept for newcomers (a cache channel). An
+encrypted channel is a private one on which the service cannot read what it passes on.
 """
 
 import re

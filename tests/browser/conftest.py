@@ -1,4 +1,4 @@
-"""A browser for each module, since its event loop must not outlive it, and a demo, unless the module says otherwise."""
+"""A browser for each module, since Playwright's event loop must not outlive it, and a demo unless it has its own."""
 
 from collections.abc import Iterator
 from typing import Protocol

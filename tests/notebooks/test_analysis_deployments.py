@@ -56,29 +56,40 @@ def test_outages_are_listed_from_ones_own_to_the_vendors_and_unknown_ones_last()
     assert (row.deployment, row.reconnecting) == ("pusher-and-serverless", 0)
 
 
-def test_every_deployment_has_one_name_everywhere_and_a_line() -> None:
+def test_every_deployment_has_one_name_everywhere_and_a_style_of_its_own() -> None:
     assert set(reports.STYLES) == set(DEPLOYMENTS)
+    assert len(set(map(str, reports.STYLES.values()))) == len(DEPLOYMENTS)
     assert list(reports.NAMES) == list(DEPLOYMENTS) == list(reports.parts(REFERENCE))
     assert set(OUTAGES["deployment"]) == set(DEPLOYMENTS)
 
 
 def test_the_third_transit_is_the_delay_to_the_service_and_theory_is_silent_about_p95() -> None:
     (rented, own), late = managed.third_transit(REFERENCE), managed.third_transit(REFERENCE, 95)
-    assert [predicted - 100 for predicted in rented.theory] == pytest.approx(rented.x)
-    assert set(own.theory) == {100}
+    (two_transits_ms,) = set(own.theory)
+    assert [predicted - two_transits_ms for predicted in rented.theory] == pytest.approx(rented.x)
     assert [list(curve.theory) for curve in late] == [[], []]
 
 
 def test_a_message_counts_its_publishing_and_every_delivery() -> None:
     talk = load(REFERENCE, "conversation")
-    assert managed.counted_per_message(talk).value == 11
+    room_size = talk.cells["room_size"].iloc[0]
+    assert managed.counted_per_message(talk).value == 1 + room_size
+
+
+def test_the_signals_beside_a_message_count_like_messages() -> None:
     signals = load(REFERENCE, "signals")
-    kinds = signals.kinds[(signals.kinds["transport"] == "pusher_adapter") & (signals.kinds["repeat"] == 0)]
-    ratio = (kinds["events"] + kinds["delivered"]).sum() / kinds.loc[kinds["kind"] == "message", "events"].item()
-    counted = managed.counted_per_message(signals)
-    assert counted.low <= ratio <= counted.high and counted.low > 2 * 11
-    assert "| 11 | 11 | 38 minutes | 18,182 | 182 |" in managed.counting(REFERENCE, 200_000, 100).text
-    assert managed.minutes_a_day(talk, 400_000) == pytest.approx(2 * managed.minutes_a_day(talk, 200_000))
+    kinds = signals.kinds[signals.kinds["transport"] == "pusher_adapter"]
+    counted, messages = kinds["events"] + kinds["delivered"], kinds["events"].where(kinds["kind"] == "message")
+    by_repeat = counted.groupby(kinds["repeat"]).sum() / messages.groupby(kinds["repeat"]).sum()
+    assert managed.counted_per_message(signals).value == pytest.approx(by_repeat.median())
+
+
+def test_the_table_of_a_plan_divides_its_messages_by_what_a_message_counts() -> None:
+    messages, connections, counted = 200_000, 100, 1 + 10  # rooms of ten
+    a_day, each = f"{messages / counted:,.0f}", f"{messages / counted / connections:,.0f}"
+    minutes = f"{managed.minutes_a_day(load(REFERENCE, 'conversation'), messages):.0f} minutes"
+    row = f"| {counted} | {counted} | {minutes} | {a_day} | {each} |"
+    assert row in managed.counting(REFERENCE, messages, connections).text
 
 
 def test_a_limit_suffices_up_to_the_last_user_who_stays_within_it() -> None:

@@ -1,7 +1,6 @@
 """The failures, and how each is made to happen to a deployment that people talk through."""
 
 import asyncio
-import json
 import os
 import signal
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -18,6 +17,7 @@ from tests.outages.people import Size, crowd
 from tests.support.pusher_process import push_service, service_settings
 
 OUTAGE_S = 5.0
+LOG_S = 60.0  # within which something is logged while a program is restarted, also on a busy machine
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,12 +36,11 @@ class Deployed:
         await hang(self.running.facts["pids"][role], for_s)
 
     async def await_log(self, ending: str, times: int) -> None:
-        """Read the deployment's log until so many lines of it end with these words."""
-        output = self.running.process.stdout
-        assert output is not None
+        """Read the deployment's log until so many lines of it end with these words; raises ChildFailed."""
         while times:
-            line = json.loads(await asyncio.to_thread(output.readline))
-            times -= line["happened"].endswith(ending)
+            line = await asyncio.to_thread(self.running.next_line, LOG_S)
+            if line["happened"].endswith(ending):
+                times -= 1
 
 
 async def hang(pid: int, for_s: float) -> None:

@@ -1,2 +1,2 @@
-/** Return eight random hexadecimal digits. `randomUUID` is missing at http:// of another machine. */
+/** Return eight random hexadecimal digits. `randomUUID` exists in secure contexts only: https, or loopback. */
 export const randomId = () => crypto.getRandomValues(new Uint32Array(1))[0].toString(16).padStart(8, "0");

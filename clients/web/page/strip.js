@@ -4,16 +4,17 @@ import { setAttributes, svg } from "../dom.js";
 
 const WIDTH = 280;
 const HEIGHT = 62;
-const LEFT = 44;
+const LEFT = 44; // for the names of the grid's lines
+const MARGIN = 8; // above the highest dot and below the lowest
 const SHOWN = 30;
 const SLOWEST_MS = 10_000; // the fastest is 1 ms
 const GRID = { 1: "1 ms", 10: "", 100: "0.1 s", 1000: "", 10000: "10 s" };
 
 const yOf = (ms) => {
   const share = Math.log(Math.min(Math.max(ms, 1), SLOWEST_MS)) / Math.log(SLOWEST_MS);
-  return HEIGHT - 8 - share * (HEIGHT - 16);
+  return HEIGHT - MARGIN - share * (HEIGHT - 2 * MARGIN);
 };
-const xOf = (place) => LEFT + 6 + (place * (WIDTH - LEFT - 10)) / (SHOWN - 1);
+const xOf = (place) => LEFT + MARGIN + (place * (WIDTH - LEFT - 2 * MARGIN)) / (SHOWN - 1);
 
 export class Strip {
   constructor(parent) {
@@ -31,6 +32,7 @@ export class Strip {
   /** Show the latencies in ms, the latest at the right. */
   show(latencies) {
     const first = SHOWN - Math.min(SHOWN, latencies.length);
+    // a line of length 0 with round ends is a dot
     const dot = (ms, place) => `M ${xOf(first + place).toFixed(1)} ${yOf(ms).toFixed(1)} h 0`;
     setAttributes(this.dots, { d: latencies.slice(-SHOWN).map(dot).join(" ") });
   }

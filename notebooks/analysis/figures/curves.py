@@ -29,8 +29,9 @@ CROSS_STEP = 0.07  # of the axes' height
 
 @dataclass(frozen=True, slots=True)
 class Curve:
-    """x and points are of equal length. theory: empty where it is silent. ringed: at which x a limit was reached.
+    """One transport's measured points, joined by a line.
 
+    x and points are of equal length. theory: empty where it is silent. ringed: at which x a limit was reached.
     crossed: at which x, measured or not, the servers were full; a cross marks it at the top of the panel.
     """
 
@@ -91,7 +92,8 @@ def _frame(axes: Axes, panel: Panel) -> None:
     if panel.log_x:
         axes.set_xscale("log")
     else:
-        axes.set_xlim(min(xs) - 0.04 * (max(xs) - min(xs)), max(xs) + 0.04 * (max(xs) - min(xs)))
+        margin = 0.04 * (max(xs) - min(xs)) or 1.0
+        axes.set_xlim(min(xs) - margin, max(xs) + margin)
     ticks(axes.xaxis, xs, wording.amount)
     axes.tick_params(axis="x", labelsize=7.5)
     if panel.log_y:

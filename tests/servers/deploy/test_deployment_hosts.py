@@ -172,12 +172,12 @@ async def test_a_new_version_serves_from_new_processes_and_the_vendors_stays() -
     assert now["pids"] == running.facts["pids"]
 
 
-async def test_lines_outlive_the_api_that_writes_for_them() -> None:
+async def test_connections_outlive_the_api_that_writes_for_them_and_pass_on_its_refusals() -> None:
     with started(["servers", "deploy", "separate-websocket-server", "--port", "0"]) as running:
         async with ChatHarness(find("raw_websocket"), running.address).joined("Ada", "Bob") as (ada, bob):
             os.kill(running.facts["pids"]["api"], signal.SIGKILL)
             await deliver("while the API comes back", ada, bob)
             assert ada.connected and bob.connected
             with pytest.raises(Refused) as refusal:
-                await ada.send("x" * 4097)
+                await ada.send("x" * 4097)  # one byte more than the API's limit
             assert refusal.value.code == "too_large"
