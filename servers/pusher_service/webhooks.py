@@ -37,6 +37,7 @@ EVENT_BYTES = 1000
 """What an event takes beside its data, about."""
 
 BATCH_MAX = 100
+BATCH_BYTES_MAX = 128 * 1024  # JSON makes at most six times as much of it: APIs take bodies of 1 MiB
 DEPARTURES = {"channel_occupied": "channel_vacated", "member_added": "member_removed"}
 """The departure that a return cancels."""
 
@@ -66,14 +67,17 @@ class WebhookEvents:
             self._add(event)
 
     def take(self) -> list[Event]:
-        """Remove and return what is to be sent now: BATCH_MAX events at most."""
+        """Remove and return what is to be sent now: BATCH_MAX events at most, and fewer if they are long."""
         now_s = self._clock()
         for key, (due_s, event) in list(self._delayed.items()):
             if due_s > now_s:
                 break
             del self._delayed[key]
             self._add(event)
-        return [self._remove() for _ in range(min(BATCH_MAX, len(self._ready)))]
+        batch: list[Event] = []
+        while self._ready and len(batch) < BATCH_MAX and sum(map(_size, batch)) < BATCH_BYTES_MAX:
+            batch.append(self._remove())
+        return batch
 
     def _add(self, event: Event) -> None:
         self._ready.append(event)

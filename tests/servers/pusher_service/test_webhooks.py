@@ -5,7 +5,10 @@ import queue
 
 import pytest
 
-from servers.pusher_service.webhooks import BYTES_MAX, WebhookEvents
+from servers.pusher_service.frames import as_json
+from servers.pusher_service.limits import Limits
+from servers.pusher_service.webhooks import BATCH_MAX, BYTES_MAX, WebhookEvents
+from servers.webhook_presence import WEBHOOK_BYTES_MAX
 from tests.support.guest import DEADLINE_S
 from tests.support.pusher_harness import PusherHarness
 from tests.support.pusher_process import official_api, open_connection, push_service, subscribe
@@ -54,6 +57,17 @@ def test_events_that_nobody_takes_are_bounded_in_bytes_and_the_oldest_go() -> No
     taken = [event["channel"] for batch in iter(events.take, []) for event in batch]
     assert taken == sent[-len(taken) :]
     assert 0.8 * BYTES_MAX < len(taken) * len(data) <= BYTES_MAX
+
+
+@pytest.mark.parametrize("character", ["\0", "é", "語", "🙂"])
+def test_no_request_is_longer_than_an_api_takes_though_clients_say_all_they_may(character: str) -> None:
+    events, limits = WebhookEvents(lambda: 0.0), Limits()
+    said = {"data": character * (limits.data_bytes_max // len(character.encode())), "user_id": 128 * character}
+    for _ in range(2 * BATCH_MAX):
+        events.note({"name": "client_event", "channel": 164 * "x", "event": 200 * character, **said})
+    batches = list(iter(events.take, []))
+    assert sum(map(len, batches)) == 2 * BATCH_MAX
+    assert max(len(as_json({"time_ms": 1 << 50, "events": batch}).encode()) for batch in batches) < WEBHOOK_BYTES_MAX
 
 
 @pytest.mark.process
