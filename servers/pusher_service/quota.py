@@ -34,7 +34,7 @@ class Quota:
 
     @property
     def is_used_up(self) -> bool:
-        return 0 < self.a_day <= self.used
+        return self.used >= self.a_day > 0  # the first look after midnight begins the day, with or without a limit
 
     def _today(self) -> int:
         return int(self._clock() // DAY_S)

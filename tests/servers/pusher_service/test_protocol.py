@@ -213,3 +213,11 @@ def test_a_quota_is_used_up_until_midnight() -> None:
     assert error_of(answers)[0] == 4004
     harness.now_s += 86_400
     assert (harness.quota.used, harness.quota.is_used_up) == (0, False)
+
+
+def test_what_is_published_after_midnight_counts_for_the_new_day_though_there_is_no_limit_to_look_at() -> None:
+    harness = PusherHarness()
+    for day in range(2):
+        harness.now_s = 86_400.0 * day + 1000
+        harness.publish(channel=PRIVATE)
+    assert harness.quota.used == 1
