@@ -28,7 +28,7 @@ from servers.core.settings import RenewedBy, Settings
 from servers.core.store import is_embedded, open_store
 from servers.deploy.child_process import free_port
 from servers.deploy.command import deploy
-from servers.deploy.deployment_processes import start_stand_in, webhook_of
+from servers.deploy.deployment_processes import names_service, start_stand_in, webhook_of
 from servers.deploy.server import Listening, opened, serve_chat
 from servers.deploy.supervised_part import Renewal
 from servers.deploy.supervisor import Supervisor
@@ -125,7 +125,7 @@ def main(
 
 def start_push_service(stack: ExitStack, webhook: str = "", link: Link = Link.PLAIN) -> dict[str, int]:
     """Supervise a stand-in, with its webhook, unless the PUSHER_* variables name a service already; return its pid."""
-    if os.environ.get("PUSHER_KEY"):
+    if names_service():
         return {}
     supervisor = stack.enter_context(Supervisor(log.warning, handles_signals=False))
     os.environ.update(start_stand_in(supervisor, webhook, link))

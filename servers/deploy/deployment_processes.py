@@ -51,7 +51,7 @@ def start_pusher_and_serverless(supervisor: Supervisor, settings: DeploymentSett
     """Start the push service, if it is ours, and the host of the API; return the API's address."""
     port = settings.port or free_port()
     webhook = webhook_of(settings.server_options, port)
-    env = {} if os.environ.get("PUSHER_KEY") else start_stand_in(supervisor, webhook)
+    env = {} if names_service() else start_stand_in(supervisor, webhook)
     return supervisor.start("api", settings.function("pusher_adapter"), Renewal.SIGHUP, port=port, env=env)
 
 
@@ -81,6 +81,11 @@ def webhook_of(options: Sequence[str], port: int, host: str = LOOPBACK) -> str:
     reachable = LOOPBACK if host in ("0.0.0.0", "::") else bracketed(host)
     is_asked = f"--presence {RenewedBy.WEBHOOK}" in " ".join(options).replace("=", " ")
     return f"http://{reachable}:{port}/pusher/webhook" if is_asked else ""
+
+
+def names_service() -> bool:
+    """Return whether the environment says, if only in part, which push service to use."""
+    return any(os.environ.get(f"PUSHER_{name}") for name in ("APP_ID", "KEY", "SECRET", "HOST", "CLUSTER"))
 
 
 def start_stand_in(supervisor: Supervisor, webhook: str = "", link: Link = Link.PLAIN) -> dict[str, str]:

@@ -13,6 +13,7 @@ from typing import Annotated
 
 import typer
 
+from servers.addresses import Origin
 from servers.links import Link, certified
 from servers.pusher_service.app import create_app
 from servers.pusher_service.limits import Limits
@@ -57,8 +58,10 @@ def main(
     given = {name: os.environ[name] for name in VARIABLES if os.environ.get(name)}
     made = generated() if sys.stdout.isatty() and not given else {}
     credentials = credentials_from(given | made)
-    if webhook and not webhook.startswith(("http://", "https://")):
-        raise typer.BadParameter(f"--webhook: expected a URL of http or https, got {webhook[:80]!r}")
+    try:
+        _ = webhook and Origin.parse("/".join(webhook.split("/")[:3]))
+    except ValueError as error:
+        raise typer.BadParameter(f"--webhook: {error}") from None
     limits = Limits(activity_timeout_s, pong_wait_s, messages_a_day=messages_a_day, connections_max=connections)
 
     app = create_app(credentials, limits, webhook)

@@ -44,6 +44,7 @@ REFUSED: dict[str, tuple[list[str], dict[str, str], list[str]]] = {
     "a host that is a URL": (["short_polling"], {"CHAT_HOSTS": "https://chat.example"}, ["'https://chat.example'"]),
     "an origin without a scheme": (["short_polling", "--origin", "chat.example"], {}, ["https://chat.example"]),
     "half the credentials": (["pusher_adapter"], {"PUSHER_KEY": "key", "PUSHER_APP_ID": "1"}, ["PUSHER_SECRET"]),
+    "a push service without a key": (["pusher_adapter"], {"PUSHER_HOST": "soketi"}, ["PUSHER_APP_ID, PUSHER_KEY"]),
     "an unknown deployment": (["deploy", "on-the-moon"], {}, [deployment.name for deployment in DEPLOYMENTS]),
     "functions on the embedded store": ([*FUNCTIONS, "--store", "sqlite"], {}, ["functions are many"]),
     "functions on a file": ([*FUNCTIONS, "--store", "sqlite:///chat.db"], {}, ["functions are many"]),
@@ -62,6 +63,7 @@ def test_what_cannot_be_served_is_refused_by_name(arguments: list[str], env: dic
 
 def test_the_push_service_and_the_host_of_functions_name_what_is_wrong_too() -> None:
     assert "PUSHER_KEY, PUSHER_SECRET" in refused([], push_service, PUSHER_APP_ID="7")
+    assert "'http://h:x'" in refused(["--webhook", "http://h:x/"], push_service, **SERVICE)
     output = refused(["short_polling", "--profile", "azure", "--instances", "1"], host)
     assert all(profile.name in output for profile in PROFILES)
     assert "--instances 1" in refused(["short_polling", "--store", "sqlite:///chat.db"], host)
