@@ -1,4 +1,4 @@
-"""The fallbacks over plain HTTP, request by request; `test_pusher_js` has the vendor's client use them."""
+"""The fallbacks over plain HTTP, request by request; `test_official_clients` has pusher-js use them."""
 
 import asyncio
 import json

@@ -20,11 +20,14 @@ pytestmark = pytest.mark.process
 
 ROOT = Path(__file__).parents[3]
 README = (ROOT / "servers" / "pusher_service" / "README.md").read_text(encoding="utf-8")
-NPM = {"pusher-js": ROOT / "clients" / "web", "pusher": ROOT / "servers" / "shortest" / "javascript"}
+JAVASCRIPT = ROOT / "servers" / "shortest" / "javascript"
+NPM = {"pusher-js": ROOT / "clients" / "web", "laravel-echo": JAVASCRIPT, "pusher": JAVASCRIPT}
 THEN = {
     "pusher-js": 'const channel = client.subscribe("news");'
     'channel.bind("pusher:subscription_succeeded", () => console.log("subscribed"));'
     'channel.bind("hello", (data) => { console.log(data); client.disconnect(); });',
+    "laravel-echo": 'echo.channel("news").subscribed(() => console.log("subscribed"))'
+    '.listen(".hello", (data) => { console.log(data); echo.disconnect(); });',
     "pusher": 'api.trigger("news", "hello", "by npm");',
 }
 SCRIPT = Path(__file__).with_name("subscribe.mjs")
@@ -41,7 +44,9 @@ def lines(language: str, needle: str) -> str:
 def script(package: str, block: str, port: str) -> list[str]:
     """Return the command that runs a block as it stands, but for the port, with a package of npm."""
     named = "".join(f"const {name} = {json.dumps(value)};" for name, value in ENV.items())
-    return ["node", "-e", f'{named}const Pusher = require("{package}");{block.replace("8300", port)}{THEN[package]}']
+    echo = 'import Echo from "laravel-echo";' if package == "laravel-echo" else ""
+    named += f'import Pusher from "{"pusher-js" if echo else package}";{echo}'
+    return ["node", "--input-type=module", "-e", f"{named}{block.replace('8300', port)}{THEN[package]}"]
 
 
 def test_what_the_readme_says_connects_each_official_client() -> None:
@@ -53,11 +58,12 @@ def test_what_the_readme_says_connects_each_official_client() -> None:
         given["api"].trigger("news", "hello", "by PyPI")  # type: ignore[attr-defined]
         subprocess.run(script("pusher", lines("js", "appId"), port), cwd=NPM["pusher"], check=True, timeout=DEADLINE_S)
         assert [receive(subscriber)["data"] for _ in range(2)] == ["by PyPI", "by npm"]
-        browser = script("pusher-js", lines("js", "wsHost"), port)
-        with subprocess.Popen(browser, cwd=NPM["pusher-js"], stdout=subprocess.PIPE, text=True) as client:
-            assert client.stdout is not None and client.stdout.readline() == "subscribed\n"
-            given["api"].trigger("news", "hello", "to pusher-js")  # type: ignore[attr-defined]
-            assert client.communicate(timeout=DEADLINE_S)[0] == "to pusher-js\n"
+        for package, needle in (("pusher-js", "new Pusher(PUSHER_KEY"), ("laravel-echo", "new Echo")):
+            browser = script(package, lines("js", needle), port)
+            with subprocess.Popen(browser, cwd=NPM[package], stdout=subprocess.PIPE, text=True) as client:
+                assert client.stdout is not None and client.stdout.readline() == "subscribed\n"
+                given["api"].trigger("news", "hello", "to a browser")  # type: ignore[attr-defined]
+                assert client.communicate(timeout=DEADLINE_S)[0] == "to a browser\n"
 
 
 @contextmanager
