@@ -187,13 +187,22 @@ def deployments(out: RecordFolder = Path("results"), quick: Quick = False) -> No
 
 
 @app.command()
-def hosted(transport: Slugs = None, out: RecordFolder = Path("results"), quick: Quick = False) -> None:
+def hosted(
+    transport: Slugs = None,
+    out: RecordFolder = Path("results"),
+    quick: Quick = False,
+    webhooks: Annotated[
+        bool, typer.Option("--webhooks", help="Of the Pusher adapter: let the push service say who is there.")
+    ] = False,
+) -> None:
     """Measure what a serverless host does to each transport, and what it bills; takes about 25 minutes."""
     try:
         chosen = choose_transports(transport or [], OurServers())
+        if webhooks and (others := [row.slug for row in chosen if not row.needs_push_service]):
+            raise ValueError(f"--webhooks: {', '.join(others)} have no push service; name --transport pusher_adapter")
     except ValueError as error:
         raise typer.BadParameter(str(error)) from None
-    raise typer.Exit(measure_hosts(out, quick, chosen))
+    raise typer.Exit(measure_hosts(out, quick, chosen, webhooks))
 
 
 @app.command()

@@ -125,6 +125,10 @@ def test_a_folder_in_which_nothing_can_be_kept_is_named_before_anything_is_measu
     assert "Invalid value for '--out': /dev/null/x: nothing can be kept there, since /dev/null is no" in result.output
 
 
+def test_webhooks_are_of_the_transport_with_a_push_service() -> None:
+    assert "raw_websocket, server_sent_events have no push service" in unwrapped(run(["hosted", "--webhooks"]))
+
+
 def run(arguments: list[str]) -> Result:
     return CliRunner().invoke(app, arguments, env={"COLUMNS": "300", "NO_COLOR": "1", "TERM": "dumb"})
 

@@ -24,6 +24,7 @@ from typing import Any
 from urllib.request import ProxyHandler, build_opener
 
 from loadtests.accounts.rows import Window
+from loadtests.choices import with_changes
 from loadtests.experiments.hosted.accounts import Bill, Row, row_of
 from loadtests.experiments.hosted.connection_timeline import timeline_of
 from loadtests.harness.children import running
@@ -34,7 +35,7 @@ from loadtests.harness.manifest import describe
 from loadtests.harness.provisioned_store import StoreChoice, provisioned
 from loadtests.harness.server_counters import RESPONSE_S
 from loadtests.harness.server_probe import READY_S, Server
-from loadtests.plan.workload import HOLD_S, LEASE_S
+from loadtests.plan.workload import HOLD_S, LEASE_S, Workload
 from loadtests.reports.trials import Trial, keep
 from loadtests.scenarios import Planned, Scenario, experiment
 from loadtests.targets.target import OurServers
@@ -80,9 +81,12 @@ def steps(scenario: Scenario, hosts: Sequence[Host], transports: Sequence[Transp
     return Random("order").sample(steps, len(steps))
 
 
-def measure_hosts(out: Path, quick: bool, transports: Sequence[Transport] = TRANSPORTS) -> int:
-    """Measure, write and report; return the exit status: 1 if anything does not add up, or was not measured."""
-    scenario, cores = experiment("hosted", quick), choose()
+def measure_hosts(out: Path, quick: bool, transports: Sequence[Transport] = TRANSPORTS, webhooks: bool = False) -> int:
+    """Measure, write and report; return the exit status: 1 if anything does not add up, or was not measured.
+
+    webhooks: see `Workload`.
+    """
+    scenario, cores = with_changes(experiment("hosted", quick), {"webhooks": int(webhooks)}), choose()
     record = describe([scenario], [row.slug for row in transports], cores) | {"hosts": {}}
     planned = steps(scenario, QUICK_HOSTS if quick else HOSTS, transports)
     return keep(_trials(planned, cores, record), record, TABLES, out / HOSTED_FILE, cores)
@@ -106,7 +110,7 @@ def _measure(planned: Planned, host: Host, cores: Cores, key: Row, record: dict[
     with TemporaryDirectory(prefix="hosted-") as name:
         folder = Path(name)
         with (
-            hosting(slug, host, cores.servers, folder) as server,
+            hosting(slug, host, cores.servers, folder, load) as server,
             generating(locust_file, ClientAddresses(server.address), load, cores.generator, folder) as generator,
         ):
             start = bill_of(server)
@@ -136,14 +140,14 @@ def _bills(server: Server, generator: Generator, window: Window) -> tuple[Bill, 
 
 
 @contextmanager
-def hosting(slug: str, host: Host, core: int | None, folder: Path) -> Iterator[Server]:
+def hosting(slug: str, host: Host, core: int | None, folder: Path, load: Workload) -> Iterator[Server]:
     """Run a transport's server as a function, with its store's engine and push service; raises NotMeasured.
 
     The host, its instances and the engine share one core. `settings` are the host's limits, and those of its functions.
     """
-    durations = f"--hold {HOLD_S:g} --lease {LEASE_S:g}"
+    server_options = f"--hold {HOLD_S:g} --lease {LEASE_S:g}" + (" --presence webhook" if load.webhooks else "")
     with provisioned(StoreChoice(STORE), core, folder) as store:
-        options = [*host.options, "--store", store.url, "--server-options", durations, "--port", "0", "--attached"]
+        options = [*host.options, "--store", store.url, "--server-options", server_options, "--port", "0", "--attached"]
         command = python_module("servers.deploy.serverless", slug, *options)
         with running(command, core, folder / f"host of {slug}.log", store.environment) as child:
             ready = child.next_line(READY_S)
