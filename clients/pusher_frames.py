@@ -15,7 +15,7 @@ PERMANENT_CODES = range(4000, 4100)
 """Codes after which a client must not connect again: an unknown key, or a plan that is used up."""
 
 TERMINATED_CODE = 4009
-"""The API has ended the connection, since its user is not in the room any more, as far as the API knows."""
+"""Of who has signed in: the API has ended the connection, since its user is not in the room, as far as it knows."""
 
 SERVER_FAULTS = range(500, 600)  # statuses of the API, in a refused subscription
 
@@ -56,8 +56,6 @@ class Frame(Struct, frozen=True, omit_defaults=True):
 
 def refused(code: int | None, reason: str) -> ClientError:
     """Return the error that a code of the service stands for; 4100 and above ask the client to come back."""
-    if code == TERMINATED_CODE:
-        return Refused("not_joined", reason)
     if code in PERMANENT_CODES:
         return Refused("push_service", f"the push service refused: {reason}")
     return ConnectionLost(f"push service: {reason}")

@@ -10,8 +10,8 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidHandshake
 
 from clients.chat_socket import close_websocket
-from clients.errors import ConnectionLost
-from clients.pusher_frames import Frame, refused
+from clients.errors import ConnectionLost, Refused
+from clients.pusher_frames import TERMINATED_CODE, Frame, refused
 from servers.addresses import may_use_proxy
 from servers.core.wire import ServiceAddress, SignIn, Undecodable, decode, encode
 
@@ -22,6 +22,7 @@ class PusherSocket:
     def __init__(self, socket: ClientConnection) -> None:
         self._socket = socket
         self.socket_id = ""
+        self._has_signed_in = False
 
     @classmethod
     async def connect(cls, address: ServiceAddress, answer_s: float) -> Self:
@@ -49,6 +50,7 @@ class PusherSocket:
     async def sign_in(self, user: SignIn) -> None:
         """Sign in, so that the API can end this connection; a service without sign-in may say so, to no effect."""
         await self._send(Frame("pusher:signin", user))
+        self._has_signed_in = True
 
     async def subscribe(self, channel: str, auth: str, channel_data: str) -> None:
         """Subscribe, and wait until the service has confirmed it; some services refuse it by an event of its own."""
@@ -63,7 +65,10 @@ class PusherSocket:
             try:
                 frame = decode(await self._socket.recv(), type=Frame)
             except ConnectionClosed as error:
-                raise refused(error.rcvd.code if error.rcvd else None, str(error)) from error
+                code = error.rcvd.code if error.rcvd else None
+                if code == TERMINATED_CODE and self._has_signed_in:
+                    raise Refused("not_joined", str(error)) from error
+                raise refused(code, str(error)) from error
             except Undecodable as error:
                 raise ConnectionLost(f"push service: {error}") from error
             if frame.event != "pusher:ping":

@@ -8,19 +8,21 @@ import json
 import os
 import signal
 import time
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from typing import Any
 
 import httpx
 import pytest
 from websockets.asyncio.server import ServerConnection, serve
 
+from clients.conversation import ChatSession
 from clients.errors import Refused
 from clients.pusher_adapter import Connection
 from clients.pusher_frames import Frame
 from clients.pusher_socket import PusherSocket
 from servers.core.wire import Kind, ServiceAddress
-from servers.deploy.child_process import ChildFailed, free_port, started
+from servers.deploy.child_process import ChildFailed, ChildProcess, free_port, started
 from servers.deploy.deployment_processes import webhook_of
 from servers.publisher import Publisher, PublishFailed, service_from_environment, socket_origin
 from servers.pusher_service.signatures import hex_hmac, user_auth
@@ -149,7 +151,7 @@ async def test_a_client_that_the_push_service_refuses_ends_with_its_reason_and_h
     ("event", "data", "is_for_good"),
     [
         ("pusher:error", {"code": None, "message": "no"}, True),
-        ("pusher:error", '{"code": 4001, "message": "no"}', True),
+        *(("pusher:error", f'{{"code": {code}, "message": "no"}}', True) for code in (4001, 4009)),
         ("pusher:error", {"code": 4100, "message": "no"}, False),
         ("pusher:subscription_error", {"type": "AuthError", "error": "no", "status": 403}, True),
         ("pusher:subscription_error", {"type": "LimitReached", "error": "no", "status": 503}, False),
@@ -163,13 +165,14 @@ def test_each_form_of_a_refusal_is_understood(event: str, data: object, is_for_g
     assert "push service" in str(error)
 
 
-async def test_a_push_service_that_closes_for_good_before_it_greets_has_refused() -> None:
-    async def closing(connection: ServerConnection) -> None:
-        await connection.close(4001, "unknown key")
+@pytest.mark.parametrize("code", [4001, 4009])  # which would say that the API has ended it, but for a sign-in
+async def test_a_push_service_that_closes_for_good_before_it_greets_has_refused(code: int) -> None:
+    async def close(connection: ServerConnection) -> None:
+        await connection.close(code, "unknown key")
 
-    async with serve(closing, "127.0.0.1", 0) as service:
+    async with serve(close, "127.0.0.1", 0) as service:
         address = ServiceAddress("key", "", "127.0.0.1", next(iter(service.sockets)).getsockname()[1], tls=False)
-        with pytest.raises(Refused, match="unknown key"):
+        with pytest.raises(Refused, match=r"the push service refused: .*unknown key"):
             await PusherSocket.connect(address, DEADLINE_S)
 
 
@@ -190,15 +193,39 @@ async def test_who_gives_up_on_a_silent_push_service_closes_the_connection() -> 
         await closed.wait()
 
 
-async def test_only_a_genuine_webhook_counts_and_a_late_one_does_no_harm() -> None:
+@contextmanager
+def serving_by_webhook() -> Iterator[tuple[ChildProcess, ChatHarness, str]]:
+    """Run a push service, and an API that learns from it who is there; yield both, and the webhook's URL."""
     port = free_port()
     webhook = webhook_of(BY_WEBHOOK, port)
-    with (
-        push_service("--webhook", webhook) as service,
-        serving(ADAPTER, *BY_WEBHOOK, "--lease", "60", port=port, env=service_settings(service.address)) as server,
-        official_api(service.address) as api,
-    ):
-        harness = ChatHarness(ADAPTER, server.address)
+    with push_service("--webhook", webhook) as service:
+        env = service_settings(service.address)
+        with serving(ADAPTER, *BY_WEBHOOK, "--lease", "60", port=port, env=env) as server:
+            yield service, ChatHarness(ADAPTER, server.address), webhook
+
+
+async def wait_for_webhooks(service: str, room: str) -> None:
+    """Wait until the API knows the two who are on a room's channel: a third, without a lease, is ended then."""
+    await stated(service, "/stats", subscriptions=2)
+    with open_connection(service) as (client, socket_id):
+        user = "0" * 16
+        user_data = json.dumps({"id": f"{room}.{user}"})
+        auth = user_auth(CREDENTIALS, socket_id, user_data)
+        send(client, "pusher:signin", data={"auth": auth, "user_data": user_data})
+        assert receive_event(client) == "pusher:signin_success"
+        subscribe(client, socket_id, f"presence-room-{room}", {"user_id": f"{user}.{1 << 60}.window.{socket_id}"})
+        assert (await asyncio.to_thread(closing, client))[0] == 4009
+
+
+async def vanish(session: ChatSession) -> None:
+    """Close a client's socket to the service, without a word to the API."""
+    assert session._receiving
+    session._receiving.cancel()
+    await session._connection.disconnect()
+
+
+async def test_only_a_genuine_webhook_counts_and_a_late_one_does_no_harm() -> None:
+    with serving_by_webhook() as (service, harness, webhook), official_api(service.address) as api:
         channel = f"presence-room-{harness.room}"
 
         async def post(name: str, member: str, signature: bytes = b"") -> int:
@@ -210,8 +237,7 @@ async def test_only_a_genuine_webhook_counts_and_a_late_one_does_no_harm() -> No
                 return (await http.post(webhook, content=body, headers=headers)).status_code
 
         async with harness.joined("Ada", "Bob") as (ada, bob):
-            assert isinstance(bob._connection, Connection)
-            assert await bob._connection._subscription.ready(DEADLINE_S)
+            await wait_for_webhooks(service.address, harness.room)
             users = (await asyncio.to_thread(api.users_info, channel))["users"]
             (member,) = [user["id"] for user in users if user["id"].startswith(bob.account.user)]
             assert [await post("member_removed", member, forged) for forged in (b"00", "é".encode())] == [401, 401]
@@ -220,9 +246,7 @@ async def test_only_a_genuine_webhook_counts_and_a_late_one_does_no_harm() -> No
                 assert await post(name, earlier_socket) == 200
             await ada.send("still there")
             assert [event.body for event in await events(ada, 2)] == ["online", "still there"]
-            assert bob._receiving
-            bob._receiving.cancel()
-            await bob._connection.disconnect()
+            await vanish(bob)
             (gone,) = await events(ada, 1)
             assert (gone.sender, gone.body) == (bob.account.user, "offline")
             assert await post("member_added", member) == 200
@@ -231,38 +255,16 @@ async def test_only_a_genuine_webhook_counts_and_a_late_one_does_no_harm() -> No
 
 
 async def test_a_push_service_that_was_restarted_says_again_who_is_there() -> None:
-    port = free_port()
-    webhook = webhook_of(BY_WEBHOOK, port)
-    with push_service("--webhook", webhook) as service:
-        env = service_settings(service.address)
-        with serving(ADAPTER, *BY_WEBHOOK, "--lease", "60", port=port, env=env) as server:
-            harness = ChatHarness(ADAPTER, server.address)
-            async with harness.joined("Ada", "Bob") as (ada, bob):
-                assert isinstance(bob._connection, Connection)
-                assert await bob._connection._subscription.ready(DEADLINE_S)
-                service.process.kill()
-                await asyncio.to_thread(service.process.wait)
-                with push_service("--port", env["PUSHER_PORT"], "--webhook", webhook) as revived:
-                    await stated(revived.address, "/stats", subscriptions=2)
-                    await asyncio.to_thread(be_ended_as_a_stranger, revived.address, harness.room)
-                    await ada.send("both are there")
-                    assert bob._receiving
-                    bob._receiving.cancel()
-                    await bob._connection.disconnect()
-                    assert [event.body for event in await events(ada, 3)] == ["online", "both are there", "offline"]
-
-
-def be_ended_as_a_stranger(address: str, room: str) -> None:
-    """Be on a room's channel without a lease until the API ends that: by then it has read who else is there."""
-    with open_connection(address) as (client, socket_id):
-        user = "0" * 16
-        user_data = json.dumps({"id": f"{room}.{user}"})
-        send(
-            client, "pusher:signin", data={"auth": user_auth(CREDENTIALS, socket_id, user_data), "user_data": user_data}
-        )
-        assert receive_event(client) == "pusher:signin_success"
-        subscribe(client, socket_id, f"presence-room-{room}", {"user_id": f"{user}.{1 << 60}.window.{socket_id}"})
-        assert closing(client)[0] == 4009
+    with serving_by_webhook() as (service, harness, webhook):
+        async with harness.joined("Ada", "Bob") as (ada, bob):
+            await wait_for_webhooks(service.address, harness.room)
+            service.process.kill()
+            await asyncio.to_thread(service.process.wait)
+            with push_service("--port", service.address.rpartition(":")[2], "--webhook", webhook) as revived:
+                await wait_for_webhooks(revived.address, harness.room)
+                await ada.send("both are there")
+                await vanish(bob)
+                assert [event.body for event in await events(ada, 3)] == ["online", "both are there", "offline"]
 
 
 async def test_a_message_whose_publish_was_lost_is_read_after_silence_without_heartbeats(engines: Engines) -> None:

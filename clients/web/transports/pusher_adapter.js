@@ -20,8 +20,8 @@ const TERMINATED = 4009; // by the API, since it knows of no lease any more
 const isForGood = ({ code, status = 400 }) => (code ? code >= 4000 && code < 4100 : status < 500);
 
 /** Return the error that a refusal of the service stands for: with a code, with a status, or for a signature's sake. */
-function refusal(data) {
-  if (data?.code === TERMINATED) return new Refused("not_joined", data.message);
+function refusal(data, wasSubscribed = false) {
+  if (wasSubscribed && data?.code === TERMINATED) return new Refused("not_joined", data.message);
   const reason = `the push service refused: ${data?.message ?? data?.error ?? "no reason given"}`;
   return isForGood(data ?? {}) ? new Refused("push_service", reason) : new ConnectionLost(reason);
 }
@@ -135,7 +135,8 @@ export class Connection extends ChatConnection {
     });
     pusher.connection.bind("error", (error) => {
       const data = error.data ?? error.error?.data; // of a frame, or of the code with which the socket was closed
-      if (data && (data.code || this.pages !== pages)) fail(refusal(data)); // a service may have no sign-in
+      const isSubscribed = this.pages === pages; // to a service that may have no sign-in
+      if (data && (data.code || !isSubscribed)) fail(refusal(data, isSubscribed));
     });
     const channel = pusher.subscribe(`${found.channel_prefix}${room}`);
     channel.bind("page", (page) => {
