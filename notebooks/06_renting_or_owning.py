@@ -161,6 +161,20 @@ for name, asked in upkeep.items():
 assert upkeep["webhooks"] + reads["webhooks"] < (upkeep["heartbeats"] + reads["heartbeats"]) / 2
 
 # %% [markdown]
+# On a serverless host each request is a call of a function. On each of the four hosts of [notebook
+# 05](05_the_serverless_problem.ipynb), eight people said nine messages in 55 seconds, and nobody came or left. Nor was
+# it ever silent for the 120 s after which clients read:
+
+# %%
+from notebooks.analysis.serverless import load_hosted
+
+for name, where in (("heartbeats", folder), ("webhooks", folder / managed.PRESENCE_BY)):
+    hosted = [row.figures for (slug, _), row in load_hosted(where).rows.items() if slug == "pusher_adapter"]
+    calls = [int(each["invocations"]) for each in hosted]
+    print(f"{name}: {min(calls)} to {max(calls)} calls of functions, {hosted[0]['messages']:g} of them to send a message")
+    assert len(hosted) == 4 and (max(calls) == hosted[0]["messages"]) == (name == "webhooks")
+
+# %% [markdown]
 # What is left of upkeep is coming and going: a join, an authorization, and two webhooks for each visit. By that and by
 # the constants above, for users who come four times a day, the free plans suffice for so many:
 
