@@ -16,7 +16,8 @@ const query = new URLSearchParams(location.search);
 /** Send a message that somebody wrote by hand, and announce when each lane has seen it. */
 async function send(lanes, text) {
   const arrivals = (await lanes.send(text)).filter(({ latencyMs }) => latencyMs !== undefined);
-  announce(`Seen: ${listed(arrivals.map(({ label, latencyMs }) => `${label} after ${duration(latencyMs)}`))}`);
+  const latencies = arrivals.map(({ label, latencyMs }) => `${label} after ${duration(latencyMs)}`);
+  if (latencies.length) announce(`Seen: ${listed(latencies)}`);
 }
 
 function enableComposer(lanes, intro) {

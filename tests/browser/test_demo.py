@@ -43,6 +43,16 @@ def test_one_message_reaches_every_lane_and_text_is_never_markup(open_window: Op
     expect(ada.page.locator(".lane")).to_have_count(len(FOUR))
 
 
+def test_nobody_waits_for_a_message_that_was_refused(open_window: OpenWindow) -> None:
+    ada = open_window("Ada")
+    ada.page.locator("#text").evaluate("text => text.removeAttribute('maxlength')")
+    ada.write("x" * 5000)
+    expect(ada.page.locator("#trouble")).to_contain_text("at most 4096 bytes")
+    for slug in FOUR:
+        expect(ada.card(slug).locator(".progress")).to_have_text("no message yet")
+        expect(ada.card(slug)).not_to_have_class(re.compile("is-waiting"))
+
+
 def test_counters_agree_with_the_browsers_requests_and_latencies_with_the_delay(open_window: OpenWindow) -> None:
     ada = open_window("Ada")
     for slug in set(FOUR) - {"short_polling"}:  # which holds nothing between two polls

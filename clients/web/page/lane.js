@@ -15,7 +15,7 @@ export class Lane {
   #sinceMs = 0; // what was written before does not count
   #closed = new AbortController();
 
-  /** reached: the demo's description of the lane. onMessage(message): called for what the frame reports. */
+  /** reached: the fields of `LaneAddresses`, which become this lane's. onMessage(message): called for its reports. */
   constructor(reached, onMessage) {
     Object.assign(this, reached, { hasJoined: false, connected: false, unstored: 0 });
     this.name = this.label.replace(/ \(.*/, "");
@@ -45,7 +45,7 @@ export class Lane {
     this.frame.contentWindow?.postMessage(message, this.address);
   }
 
-  /** Send a message; resolves with the latency once its own client has seen it; with undefined if it is closed. */
+  /** Send a message; resolves with the latency once its own client has seen it, with undefined if it never will. */
   send(text, id) {
     this.post({ kind: "send", text, id });
     this.unstored += 1;
@@ -107,6 +107,7 @@ export class Lane {
   #receive(message) {
     if (message.kind === "seen") this.#see(message);
     if (message.kind === "stored" || message.kind === "refused") this.unstored -= 1;
+    if (message.kind === "refused") this.#settle(message.id);
     if (message.kind === "connection") {
       this.connected = message.connected;
       this.card.classList.toggle("is-offline", !message.connected);
@@ -115,13 +116,17 @@ export class Lane {
 
   /** Record a message that was seen, whoever wrote it; one that was written here also among our own. */
   #see({ id, latencyMs }) {
-    const resolve = this.#waiting.get(id);
-    this.#waiting.delete(id);
-    resolve?.(latencyMs);
+    const isOwn = this.#settle(id, latencyMs);
     if (!this.#counts(id)) return;
     this.seen += 1;
     this.latencies = [...this.latencies, latencyMs].slice(-LATENCIES_MAX);
-    if (resolve) this.ownLatencies = [...this.ownLatencies, latencyMs].slice(-LATENCIES_MAX);
+    if (isOwn) this.ownLatencies = [...this.ownLatencies, latencyMs].slice(-LATENCIES_MAX);
+  }
+
+  /** Stop waiting for a message; return whether it was written here. */
+  #settle(id, latencyMs) {
+    this.#waiting.get(id)?.(latencyMs);
+    return this.#waiting.delete(id);
   }
 
   #part(selector) {
