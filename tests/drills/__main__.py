@@ -29,7 +29,7 @@ from tests.drills import faults, fuzz, kills, soak
 Key = Mapping[str, Any]
 Row = dict[str, Any]
 Rows = Callable[[Iterable[Key]], Iterator[Row]]
-NAMES: Mapping[str, Rows] = {
+DRILLS: Mapping[str, Rows] = {
     "kills": partial(map, kills.row),
     "fuzz": partial(map, fuzz.row),
     "soak": soak.rows,
@@ -39,7 +39,7 @@ FAULTS = ("lost", "duplicates", "out_of_order", "failed", "tracebacks")
 
 
 def main(
-    drill: Annotated[str, typer.Argument(help=f"One of {', '.join(NAMES)}; without, all.")] = "",
+    drill: Annotated[str, typer.Argument(help=f"One of {', '.join(DRILLS)}; without, all.")] = "",
     kill: Annotated[int, typer.Option("--kills", min=1, help="Kills on SQLite; a tenth on each database.")] = 1000,
     inputs: Annotated[int, typer.Option(min=1, help="Fuzzed inputs, over all listeners.")] = 1_000_000,
     soak_s: Annotated[float, typer.Option(min=5, help="Seconds of the soak.")] = 7200.0,
@@ -47,15 +47,15 @@ def main(
     out: Annotated[Path, typer.Option(help="Folder for the rows and the record.")] = Path("results/drills"),
 ) -> None:
     """Try to lose messages, and to trigger faults; record what came of it."""
-    if drill and drill not in NAMES:
-        raise typer.BadParameter(f"expected one of {', '.join(NAMES)}; got {drill!r}")
+    if drill and drill not in DRILLS:
+        raise typer.BadParameter(f"expected one of {', '.join(DRILLS)}; got {drill!r}")
     stamina.instrumentation.set_on_retry_hooks([])  # each attempt to reconnect would be a line of its own
     plans = (kills.plan(kill), fuzz.plan(inputs), soak.plan(soak_s), faults.plan(stop_s))
     out.mkdir(parents=True, exist_ok=True)
-    for name, plan in zip(NAMES, plans, strict=True):
+    for name, plan in zip(DRILLS, plans, strict=True):
         if drill in ("", name):
-            resume(out / f"{name}.jsonl", plan, NAMES[name])
-    tables = {name: read(out / f"{name}.jsonl") for name in NAMES}
+            resume(out / f"{name}.jsonl", plan, DRILLS[name])
+    tables = {name: read(out / f"{name}.jsonl") for name in DRILLS}
     facts = {"machine": manifest.machine(), "versions": manifest.versions(), "command": "python -m tests.drills"}
     for row in chain.from_iterable(tables.values()):
         row.pop("evidence", None)
@@ -76,6 +76,7 @@ def resume(path: Path, plan: Iterable[Key], rows: Rows) -> None:
     todo = [key for key in plan if not any(key.items() <= row.items() for row in done)]
     if not todo:
         print(f"{path}: complete; delete it to run this drill again")
+        return
     with path.open("a", encoding="utf-8") as file:
         for row in rows(todo):
             at = datetime.now().astimezone().isoformat(timespec="seconds")

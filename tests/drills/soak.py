@@ -45,7 +45,7 @@ def rows(todo: Iterable[Mapping[str, Any]]) -> Iterator[dict[str, Any]]:
 async def sampled(moments: list[tuple[int, float]]) -> AsyncIterator[dict[str, Any]]:
     """Yield a row for each transport at each of these moments. session: of rows of the same processes."""
     session = datetime.now().astimezone().isoformat(timespec="seconds")
-    interval_s = moments[-1][1] / (moments[-1][0] + 1) if moments else 0
+    interval_s = moments[-1][1] / (moments[-1][0] + 1)
     async with AsyncExitStack() as stack:
         chats = {row.slug: await stack.enter_async_context(talking(row.slug, "sqlite", SIZE)) for row in TRANSPORTS}
         quarter_s = next_s = monotonic()

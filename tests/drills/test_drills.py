@@ -56,16 +56,15 @@ def test_a_fault_costs_no_acknowledged_message(fault: command.Key) -> None:
     assert row["deliveries"] == faults.SIZE.people * row["messages"] > 0
 
 
-def test_a_drill_goes_on_after_its_last_row(tmp_path: Path) -> None:
+def test_a_drill_goes_on_after_its_last_row_and_starts_nothing_once_it_is_complete(tmp_path: Path) -> None:
     path, plan = tmp_path / "kills.jsonl", [{"turn": turn} for turn in range(3)]
-    asked: list[command.Key] = []
+    asked: list[list[command.Key]] = []
 
     def rows(todo: Iterable[command.Key]) -> Iterator[command.Row]:
-        for key in list(todo)[:2]:
-            asked.append(key)
-            yield {**key, "lost": 0}
+        asked.append([*todo][:2])
+        return ({**key, "lost": 0} for key in asked[-1])
 
-    command.resume(path, plan, rows)
-    command.resume(path, plan, rows)
-    assert asked == plan
+    for _ in range(3):
+        command.resume(path, plan, rows)
+    assert asked == [plan[:2], plan[2:]]
     assert [row["turn"] for row in command.read(path)] == [0, 1, 2]
