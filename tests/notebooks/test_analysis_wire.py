@@ -59,9 +59,9 @@ def test_requests_and_responses_are_separated_however_tcp_cut_them(tmp_path: Pat
     messages = wire_messages(polled)
     assert [(each.kind, each.at_s, label(each)) for each in messages] == [
         ("request", 1.0, "any news?"),
-        ("answer", 1.2, "no"),
+        ("response", 1.2, "no"),
         ("request", 3.0, "any news?"),
-        ("answer", 3.1, "new message"),
+        ("response", 3.1, "new message"),
     ]
     assert sum(each.size for each in messages) == 2 * len(POLL) + len(whole) + len(answer(PAGE))
     assert [one_message(polled).size, empty_poll(polled).size] == [len(POLL + answer(PAGE)), len(POLL + whole)]

@@ -1,4 +1,4 @@
-"""Captures: what crossed the wire while two people talked, as `python -m loadtests capture` recorded it, and in parts.
+"""What crossed the wire while two people talked, as `python -m loadtests capture` recorded it, and its parts.
 
 A connection is two streams of bytes. TCP may cut them anywhere, so the pieces of each are joined again, and a position
 in a stream has the time of the piece that brought it.
@@ -89,7 +89,7 @@ class Part(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class WireMessage:
-    """kind: request, answer, handshake, chunk (of a streaming response), or frame. up: towards the server."""
+    """kind: request, response, handshake, chunk (of a streaming response), or frame. up: towards the server."""
 
     connection: CapturedConnection
     up: bool
@@ -120,7 +120,7 @@ def wire_messages(capture: Capture) -> list[WireMessage]:
 
 
 def _messages(connection: CapturedConnection, up: Stream, down: Stream) -> Iterator[WireMessage]:
-    upgraded = SWITCHING in down.data[: len(SWITCHING)]
+    upgraded = down.data.startswith(SWITCHING)
     for stream, goes_up in ((up, True), (down, False)):
         position = 0
         if upgraded:
@@ -142,7 +142,7 @@ def _http(data: bytes, position: int) -> tuple[str, tuple[Part, ...]]:
     head = data[position:end]
     body = data[end : end + _length(head)]
     parts = (*_head(head), Part("body", body)) if body else _head(head)
-    return "answer" if first.startswith(b"HTTP/1.1") else "request", parts
+    return "response" if first.startswith(b"HTTP/1.1") else "request", parts
 
 
 def _head(head: bytes) -> tuple[Part, ...]:
@@ -165,7 +165,7 @@ def _chunk(data: bytes, position: int, line_end: int) -> tuple[Part, ...]:
     return (
         Part("chunk size", data[position:begin]),
         Part("event", data[begin:end]),
-        Part("chunk end", data[end : end + 2]),
+        Part("chunk end", data[end : end + len(END)]),
     )
 
 

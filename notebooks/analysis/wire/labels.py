@@ -30,7 +30,7 @@ def label(message: WireMessage) -> str:
             return message.head
         case "chunk":
             return _event_label(message.content)
-        case "answer" if not message.content:
+        case "response" if not message.content:
             return "answer begins"
         case _:
             return _json_label(message.content)
@@ -137,7 +137,7 @@ def _first(capture: Capture, messages: Sequence[WireMessage], wanted: str) -> Wi
 
 def request_of(messages: Sequence[WireMessage], response: WireMessage) -> list[WireMessage]:
     """Return the request of a response; nothing for a message that was pushed."""
-    if response.kind != "answer":
+    if response.kind != "response":
         return []
     up = [each for each in messages if each.up and each.connection == response.connection]
     return [each for each in up if each.at_s <= response.at_s][-1:]
