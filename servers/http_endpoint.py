@@ -82,7 +82,7 @@ def parse_request(chat: Chat, request: Request) -> Reader:
 def parse_query(query_string: bytes) -> tuple[Cursor, str]:
     """Return the cursor and the connection of a poll; cached, since polls repeat their query until an event comes.
 
-    The cache takes 8 MB at most: each query and what it holds have QUERY_BYTES_MAX.
+    The cache takes 8 MB at most: a query has at most QUERY_BYTES_MAX, and so has what it holds.
     """
     fields = dict(parse_qsl(query_string.decode("latin-1")))
     return parse_cursor("after", fields.get("after", "")), fields.get("connection", "")

@@ -1,4 +1,4 @@
-// The few functions that every module needs to change the document.
+// What the modules of a page share: how to find, make and change parts of the document.
 
 export const $ = (id) => document.getElementById(id);
 

@@ -19,7 +19,7 @@ from servers.core.wire import Kind
 
 
 def true_until_ms(log: Iterable[LogEntry]) -> dict[Place, float]:
-    """Return for each event the moment, on the wall clock, from which on it is true no more; infinity for a message.
+    """Return for each event the moment, on the wall clock, until which it is true; infinity for a message.
 
     That is when it expires, or when the next event of the same kind by the same sender was committed. An event that
     ends a notice has its own moment as its expiry, for clients that show notices; but that the notice ended stays true.
@@ -69,16 +69,16 @@ def resolved(samples: Samples) -> list[Sent]:
     for event in sorted(samples.log(), key=lambda event: event.seq):
         if KINDS[event.kind] is Kind.PRESENCE and (event.room, event.seq) not in acknowledged:
             presence[event.room, event.sender].append(event.seq)
-    found, left = [], dict[int, int]()  # left: after which event those users left who are away
+    found, left_after = [], dict[int, int]()  # the second: after which event each user left who is away now
     for row in actions:
         seqs = presence[row.room, row.sender]
         if KINDS[row.kind] is not Kind.PRESENCE:
             found.append(row)
-        elif row.sender in left:
-            found.append(_resolved_join(row, seqs, left.pop(row.sender)))
+        elif row.sender in left_after:
+            found.append(_resolved_join(row, seqs, left_after.pop(row.sender)))
         else:
             found.append(leave := _resolved_leave(row, seqs))
-            left[row.sender] = leave.seq or -row.seq
+            left_after[row.sender] = leave.seq or -row.seq
     return found
 
 
@@ -87,9 +87,9 @@ def _resolved_leave(row: Sent, seqs: Sequence[int]) -> Sent:
     return row if row.seq > 0 else row._replace(seq=min((seq for seq in seqs if seq > -row.seq), default=0))
 
 
-def _resolved_join(row: Sent, seqs: Sequence[int], left: int) -> Sent:
+def _resolved_join(row: Sent, seqs: Sequence[int], left_after: int) -> Sent:
     """Return a join with its seq: the last one between the user's leave and the head at which the session began."""
-    return row._replace(seq=max((seq for seq in seqs if left < seq <= -row.seq), default=0))
+    return row._replace(seq=max((seq for seq in seqs if left_after < seq <= -row.seq), default=0))
 
 
 def deliveries(key: Key, samples: Samples, actions: Sequence[Sent]) -> Iterator[Delivery]:

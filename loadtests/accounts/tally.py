@@ -1,6 +1,6 @@
 """What became of a load: how many deliveries were due, how many came, and how late, for each kind of event.
 
-Teaches that how many deliveries are due follows from presence: an event is due to everyone in its room. Counts
+Teaches that presence decides how many deliveries are due: an event is due to everyone in its room. Counts
 and latencies are of the measuring window; whether everything adds up is judged from the first event on. Pure.
 """
 
@@ -66,7 +66,7 @@ class Tally:
 
 
 def tally(key: Key, samples: Samples) -> Tally:
-    """Count everything that a cell's samples hold."""
+    """Return what a cell's samples add up to."""
     everything = resolved(samples)
     actions = [row for row in everything if samples.window.contains(row.intended_s)]
     committed = {(row.room, row.seq) for row in everything if row.seq}

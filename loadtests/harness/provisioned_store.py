@@ -18,7 +18,7 @@ from servers.redaction import without_passwords
 
 EMBEDDED = "sqlite"
 SHARED = ("redis", "postgresql")
-READY_S = 40.0
+READY_S = 40.0  # longer than an engine may take to start
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +80,7 @@ class ProvisionedStore:
 def provisioned(
     choice: StoreChoice, core: int | None, folder: Path, on_tick: OnTick | None = None
 ) -> Iterator[ProvisionedStore]:
-    """Have an empty log until the block ends, its engine on one core if it is started here; raises NotMeasured."""
+    """Provide an empty log until the block ends, its engine on one core if it is started here; raises NotMeasured."""
     if choice.is_embedded:
         yield ProvisionedStore(f"sqlite:///{folder / 'chat.db'}", 1, {}, {}, "")
         return

@@ -38,7 +38,7 @@ LIVE_MAX = 500  # latencies in each of them
 class GeneratorProcess:
     """One process's part of a test.
 
-    begin_s: when sending begins, on this machine's monotonic clock. slack_s: how far from the window's ends bytes are
+    begin_s: when sending begins, on this machine's monotonic clock. slack_s: how far from the window's edges bytes are
     read, too. generators: how many processes there are, this one included; rank: the index of this one, None if it
     came after the test had begun. name: part of the users' names, since those of the last test may still be online.
     reports_samples: whether to send them to the coordinator as soon as the test is over.
@@ -156,7 +156,7 @@ class GeneratorProcess:
     def _close(self) -> None:
         gc.enable()
         self.recorder.close()
-        self.samples.send_failures += self._joined - self._finished_sending
+        self.samples.send_failures += self._joined - self._finished_sending  # whoever still sends has failed
 
     def _report_finished(self) -> None:
         """Send the samples, after Locust's own report, for which a master that quits may not wait."""
@@ -190,8 +190,8 @@ class GeneratorProcess:
                 due_s += TICK_S
 
     def _read_bytes(self) -> None:
-        for end_s in self.samples.window:
-            for moment_s in (end_s - self._slack_s, end_s, end_s + self._slack_s):
+        for edge_s in self.samples.window:
+            for moment_s in (edge_s - self._slack_s, edge_s, edge_s + self._slack_s):
                 sleep_until(moment_s)
                 self.meter.record()
 

@@ -77,7 +77,6 @@ class HttpUserSession:
         """Request the events as a stream; return it once the headers have come, for the caller to read and close.
 
         after: where to begin. last_event_id: the last event of an earlier stream that broke, which counts instead.
-        Raises ConnectionLost; else the caller closes the connection.
         """
         headers = {"Accept": "text/event-stream"} | ({"Last-Event-ID": str(last_event_id)} if last_event_id else {})
         connection: Exchange = self._pool.acquire()

@@ -34,7 +34,7 @@ EXERCISES = tuple(Exercise(**row) for row in _LISTED["exercise"])
 
 
 def answers(folder: Path) -> dict[str, str]:
-    """Return what fills the braces of the exercises; raise BrokenRun if the run has not all scenarios."""
+    """Return what fills the braces of the exercises; raise BrokenRun if the run lacks one of their scenarios."""
     idle, talk, busy, signals = (load(folder, name) for name in ("idle", "conversation", "busy", "signals"))
     sweep = load(folder, "interval_sweep", f"poll every {INTERVAL_S:g} s")
     far = load(folder, "distance", "100 ms away")

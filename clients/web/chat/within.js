@@ -7,7 +7,7 @@ import { ConnectionLost } from "./errors.js";
 export const ANSWER_MS = 10_000; // for everything else, this alone
 
 /** Resolve as `promise` does; raise ConnectionLost after `ms` of waiting for it. */
-export async function within(ms, promise) {
+export function within(ms, promise) {
   let timer;
   const late = new Promise((_, reject) => {
     timer = setTimeout(() => reject(new ConnectionLost(`nothing came within ${ms / 1000} s`)), ms);

@@ -7,7 +7,7 @@ import { hideSummary, showSummary } from "./summary.js";
 import { answerOf, reset, STEPS } from "./tour_steps.js";
 
 const WHOLE_MS = 180_000;
-const ANSWER_MS = 500; // the answer's figures are this machine's, and change continuously
+const REFRESH_MS = 500; // an answer's figures are this machine's, and change continuously
 
 export class Tour {
   #place = 0;
@@ -27,7 +27,7 @@ export class Tour {
       if (change) this.#show(this.#place + change);
       if (key === "Escape") this.#end();
     };
-    setInterval(() => this.#answer(), ANSWER_MS);
+    setInterval(() => this.#answer(), REFRESH_MS);
   }
 
   start() {
@@ -53,7 +53,7 @@ export class Tour {
     this.lanes.point(step.showsAll ? "" : step.lane);
     (this.lanes.find(step.lane)?.card ?? $("composer")).scrollIntoView();
     this.#play(!!this.#playing); // a step that was chosen by hand stays for its whole time
-    return this.#run(step.actions);
+    this.#run(step.actions);
   }
 
   /** Run a step's actions one after the other, once the step before has finished its current one. */
