@@ -79,7 +79,7 @@ def crowd(
     attached: Annotated[bool, typer.Option(help="Leave when standard input closes (for a parent process).")] = False,
 ) -> None:
     """Have scripted users join a room and talk, until interrupted."""
-    with errors_explained(transport, server, "there already"):
+    with errors_explained(transport, server):
         asyncio.run(run_until_ended(run_crowd(transports.find(transport).slug, server, room, people, every), attached))
 
 
@@ -138,7 +138,7 @@ def store_token(server: str, name: str, token: str) -> None:
 
 
 @contextmanager
-def errors_explained(transport: str, server: str, name: str) -> Iterator[None]:
+def errors_explained(transport: str, server: str, name: str = "") -> Iterator[None]:
     """Print the first error of the block, however deep its group is, and exit with 1."""
     first: BaseException | None = None
     try:
@@ -153,12 +153,14 @@ def errors_explained(transport: str, server: str, name: str) -> Iterator[None]:
 
 
 def explain(error: BaseException, transport: str, server: str, name: str) -> str:
-    """Return what went wrong and what to do about it."""
+    """Return what went wrong and what to do about it. name: the user's; empty for a crowd."""
     port = urlsplit(server).port
     start = f"Start one: .venv/bin/python -m servers {transport}{'' if port in (None, 8000) else f' --port {port}'}"
     match error:
         case ConnectionLost():
             return f"No chat server answers at {server} ({error}).\n{start}"
+        case Refused(code="name_taken") if not name:
+            return f"A name of the crowd is in use at {server}: end the other crowd, or wait until that user leaves."
         case Refused(code="name_taken"):
             return f"Somebody else is {name}: choose another --name.\nA second window needs the token of the first."
         case Refused(code="wrong_transport" | "not_found" | "forbidden"):

@@ -86,6 +86,12 @@ def test_every_refusal_states_what_to_do(code: str, advice: str) -> None:
     assert advice in explain(Refused(code, "the detail"), "raw_websocket", "http://127.0.0.1:9000", "Ada")
 
 
+def test_a_crowd_whose_names_are_in_use_is_not_asked_for_another() -> None:
+    advice = explain(Refused("name_taken", "the detail"), "raw_websocket", "http://127.0.0.1:9000", "")
+    assert "end the other crowd" in advice
+    assert "--name" not in advice
+
+
 @pytest.mark.parametrize(
     ("arguments", "advice"),
     [
