@@ -1,7 +1,7 @@
 """The options of a comparison's command line: which target, which transports, which scenarios and loads.
 
 Teaches that a combination which cannot work is best refused before anything starts, with the options' names.
-Every function here raises ValueError with what was expected, what came, and what to do.
+A refusal is a ValueError with what was expected, what came, and what to do.
 """
 
 from collections.abc import Mapping, Sequence
@@ -19,8 +19,8 @@ from servers.deploy import deployments
 from servers.transports import Transport, find
 
 NEEDED_BY_TLS = ("h2", "trustme", "zttp")
-OPTIONS = {"rate_per_s": "rate", "measured_s": "seconds", "poll_interval_s": "poll"}
-"""The options of the command line whose names differ from the field that they set."""
+OPTIONS = {"room_size": "room-size", "rate_per_s": "rate", "measured_s": "seconds", "poll_interval_s": "poll"}
+"""The options of the command line whose names differ from the fields that they set."""
 
 
 def choose_target(target: str, deployment: str, store: StoreChoice) -> Target:
