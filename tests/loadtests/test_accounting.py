@@ -1,7 +1,4 @@
-"""What was due to whom, what still was true when they saw it, and what several generator processes noted of one load.
-
-Nothing here imports locust.
-"""
+"""What was due to whom, what still was true when they saw it, and what several processes noted of one load."""
 
 from math import inf
 
@@ -10,7 +7,7 @@ import pytest
 from loadtests.accounts.accounting import account
 from loadtests.accounts.cell import make_cell
 from loadtests.accounts.deliveries import deliveries, resolved, true_until_ms
-from loadtests.accounts.rows import KINDS, OPENING, LogEntry, Received, Request, Sent, Session, Tick, Window
+from loadtests.accounts.rows import KINDS, LogEntry, Received, Reconnection, Request, Sent, Session, Tick, Window
 from loadtests.accounts.samples import Samples, merged
 from loadtests.accounts.wire_bytes import WireBytes
 from loadtests.users.clocks import clock_ahead_s, this_machine
@@ -27,7 +24,7 @@ PRESENCE, TYPING = KINDS.index(Kind.PRESENCE), KINDS.index(Kind.TYPING)
     [
         ([*BOTH, received(2, 0), received(2, 1)], ""),
         (BOTH[:1], "of 4 deliveries: 3 lost"),
-        ([*BOTH, received(2, 0), received(3, 1)], "of 4 deliveries: 1 lost"),
+        ([*BOTH, received(2, 0), *[received(3, 1)] * 2], "of 4 deliveries: 1 lost"),
         ([*BOTH, *BOTH, received(2, 0), received(2, 1)], "of 4 deliveries: 2 delivered twice"),
         ([received(2, 0), received(2, 1), *BOTH], "of 4 deliveries: 2 out of order"),
         ([received(2, 1), *BOTH[1:] * 2], "of 4 deliveries: 2 lost, 1 delivered twice, 1 out of order"),
@@ -38,7 +35,7 @@ def test_loss_duplicates_and_disorder_are_each_counted(came: list[Received], com
     assert (result.complaint, result.events, result.expected) == (complaint, 2, 4)
 
 
-def test_who_went_owes_nothing_for_what_came_later_nor_who_came_for_what_was_before() -> None:
+def test_only_events_between_a_users_join_and_leave_are_due_to_them() -> None:
     sessions = [Session(0, 0, 0, start=0), Session(0, 1, 0, start=0, end=1), Session(0, 1, 1, start=3)]
     log = [(0, seq) for seq in (1, 2, 3, 4)]
     came = [received(seq, 0) for seq in (1, 2, 3, 4)] + [received(1, 1), received(4, 1)._replace(session=1)]
@@ -51,7 +48,7 @@ def test_a_loss_within_a_stay_counts_however_the_stay_ended() -> None:
     assert account([(0, 1), (0, 2), (0, 3)], [received(1, 1), received(3, 1)], sessions).lost == 1
 
 
-def test_the_same_event_in_two_stays_is_no_duplicate_but_was_not_due_in_the_second() -> None:
+def test_an_event_that_comes_again_in_a_later_stay_is_neither_due_nor_a_duplicate() -> None:
     sessions = [Session(0, 1, 0, start=0, end=1), Session(0, 1, 1, start=1)]
     result = account([(0, 1)], [received(1, 1), received(1, 1)._replace(session=1)], sessions)
     assert (result.expected, result.delivered, result.duplicates) == (1, 1, 0)
@@ -67,9 +64,10 @@ def presence(seq: int, sender: int, at_ms: int) -> LogEntry:
         ([seen(1), seen(2), seen(3, Kind.TYPING, expires_at_ms=110_000)], [inf, inf, 110_000]),
         ([seen(1, Kind.TYPING, at_ms=100, expires_at_ms=100)], [inf]),
         ([presence(1, 0, 100), presence(2, 1, 200), seen(3, Kind.RECEIPT), presence(4, 0, 400)], [400, inf, inf, inf]),
-        ([seen(2, Kind.TYPING, at_ms=200), seen(1, Kind.TYPING, at_ms=100)], [200, inf]),
+        ([seen(2, Kind.TYPING, at_ms=200), seen(1, Kind.TYPING, at_ms=100, expires_at_ms=900)], [200, inf]),
+        ([seen(1, Kind.TYPING, at_ms=100, expires_at_ms=150), seen(2, Kind.TYPING, at_ms=200)], [150, inf]),
     ],
-    ids=["until it expires", "the end of a notice", "until a newer one of its kind and sender", "in the log's order"],
+    ids=["expiry", "end of notice", "a newer one of its kind and sender", "order of the log", "expiry before a newer"],
 )
 def test_an_event_is_true_for_ever_or_until(log: list[LogEntry], until_ms: list[float]) -> None:
     assert true_until_ms(log) == {(0, seq): moment_ms for seq, moment_ms in enumerate(until_ms, 1)}
@@ -104,11 +102,12 @@ def test_what_was_in_the_log_but_unread_when_somebody_left_is_counted_as_missed(
     assert [result.figures[name] for name in ("expected", "delivered", "missed_by_leaving")] == [3, 3, 1]
 
 
-def test_who_hangs_up_without_a_word_is_traced_to_the_event_that_the_others_saw() -> None:
-    actions = [Sent(0, seq, 1, PRESENCE, 102.0, 102.0, 102.1) for seq in (-5, -9, -9)]
-    # The user's first coming, before the load; then going; then coming back.
-    log = [presence(seq, 1, 105_000) for seq in (2, 7, 8)]
-    assert [row.seq for row in resolved(noted([], *actions, *log))] == [7, 8, 0]
+def test_joins_and_silent_leaves_get_the_seq_of_the_presence_event_that_the_others_saw() -> None:
+    """A leave gets the first event after what its user had read, a join the last one up to the head that it met."""
+    log = [presence(seq, 1, 105_000) for seq in (2, 7, 8, 9, 12, 15)]
+    seqs = {"leave": -5, "join": -10, "leave again": -10, "join unseen": -12, "leave unseen": -12, "join still": -12}
+    actions = [Sent(0, seq, 1, PRESENCE, 102.0, 102.0, 102.1) for seq in (*seqs.values(), 15)]
+    assert [row.seq for row in resolved(noted([], *actions, *log))] == [7, 9, 12, 0, 0, 0, 15]
 
 
 def part(user: int, user_id: str, ahead_s: float = 0.0) -> Samples:
@@ -145,18 +144,25 @@ def test_what_users_went_through_is_put_together_by_one_clock() -> None:
     here, away = part(0, "ann"), part(1, "bob", ahead_s=500.0)
     for user, each in enumerate((here, away)):
         each.offline.append((0, user))
-        each.requests.append(Request(user, OPENING, 102.0 + each.ahead_s, 103.0 + each.ahead_s, True))
+        each.disconnected[user] = 104.0 + each.ahead_s
+        each.requests.append(Request(user, "join", 102.0 + each.ahead_s, 103.0 + each.ahead_s, True))
+        each.reconnections.append(Reconnection(user, 102.0 + each.ahead_s, 103.0 + each.ahead_s, 1))
     whole = merged([here, away])
     assert whole.window == merged([away]).window == WINDOW
+    assert whole.wall_clock_s == merged([away]).wall_clock_s
     assert [row.received_s for row in whole.deliveries()] == pytest.approx([105.5, 105.5])
-    assert whole.offline == [(0, 0), (0, 1)]
-    assert whole.requests == [Request(0, OPENING, 102.0, 103.0, True), Request(1, OPENING, 102.0, 103.0, True)]
+    assert (whole.offline, whole.disconnected) == ([(0, 0), (0, 1)], {0: 104.0, 1: 104.0})
+    assert whole.requests == [Request(0, "join", 102.0, 103.0, True), Request(1, "join", 102.0, 103.0, True)]
+    assert whole.reconnections == [Reconnection(0, 102.0, 103.0, 1), Reconnection(1, 102.0, 103.0, 1)]
 
 
-def test_a_process_that_cannot_count_leaves_the_whole_uncounted_and_nothing_cannot_be_merged() -> None:
+def test_bytes_are_unknown_if_one_process_cannot_count_them() -> None:
     silent = part(1, "bob")
     silent.client_bytes = None
     assert merged([part(0, "ann"), silent]).client_bytes is None
+
+
+def test_a_merge_needs_at_least_one_process() -> None:
     with pytest.raises(ValueError, match="at least one process"):
         merged([])
 
