@@ -41,10 +41,10 @@ def pusher_and_serverless(
 
     webhooks: whether they say who is there, in place of heartbeats.
     """
-    api, (events, _, user_s) = measured[ADAPTER], activity.month
+    api, month = measured[ADAPTER], activity.month
     api = without_heartbeats(api, activity) if webhooks else api
-    egress = api.down_bytes.of((events, 0.0, user_s)) + api.publish_bytes.of(activity.month)
-    published, _, _ = activity.within(activity.online, activity.open_s / DAYS)
+    egress = api.down_bytes.of(month._replace(deliveries=0.0)) + api.publish_bytes.of(month)
+    published = activity.within(activity.online, activity.open_s / DAYS).events
     return {
         host or "vercel": functions(function_seconds(api, activity, assumed), egress, assumed),
         "pusher": {
@@ -64,8 +64,7 @@ def separate_websocket_server(
     A command costs a function what the server of Server-Sent Events spent on one: a POST and an append. A server that
     listens to its database never lets it sleep. Leaves out what the store's client adds to that server.
     """
-    events, _, _ = activity.month
-    command = measured[STREAM]
+    command, events = measured[STREAM], activity.month.events
     seconds = in_functions(events, command.cpu_s.event * events, activity, assumed)
     return {
         "vercel": functions(seconds, command.down_bytes.event * events, assumed),
@@ -139,7 +138,7 @@ def cheapest(bills: Mapping[str, BillByUsers], users: int) -> tuple[str, ...]:
 def crossings(bills: Mapping[str, BillByUsers], most: int) -> tuple[Crossing, ...]:
     """Return where the cheapest deployments change, from 1 to `most` users.
 
-    Exact to the user; of several changes within 2 % more users all but one may be missed.
+    Exact to the user. Changes that lie within 2 % of each other may be missed.
     """
 
     @cache

@@ -82,7 +82,7 @@ class Activity:
     def within(self, online: float, seconds: float) -> Causes:
         """Return events, deliveries and user-seconds while so many users are online for so long."""
         events = online * self.events_per_hour / HOUR_S * seconds
-        return events, events * self.recipients, online * seconds
+        return Causes(events, events * self.recipients, online * seconds)
 
     @property
     def month(self) -> Causes:
@@ -134,7 +134,7 @@ def function_seconds(measured: Rates, activity: Activity, assumed: Mapping[str, 
     """
     row, month = transports.find(measured.slug), activity.month
     is_held = row.reads is Reads.HELD or (row.reads is Reads.ONCE and not row.needs_push_service)
-    held_open = month[2] if is_held else 0.0
+    held_open = month.user_s if is_held else 0.0
     return in_functions(measured.requests.of(month), measured.cpu_s.of(month), activity, assumed, held_open)
 
 

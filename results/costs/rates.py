@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from itertools import combinations
 from math import isfinite
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -27,8 +28,13 @@ COUNTS: Mapping[str, tuple[str, ...]] = {
     "publish_bytes": ("publish_bytes",),
 }
 
-Causes = tuple[float, float, float]
-"""Events, deliveries and user-seconds of a load."""
+
+class Causes(NamedTuple):
+    """What a load consists of; user_s: over all users, the seconds online."""
+
+    events: float
+    deliveries: float
+    user_s: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +51,7 @@ class Rate:
 
     def of(self, causes: Causes) -> float:
         """Return the count that these causes bring about."""
-        return self.event * causes[0] + self.delivery * causes[1] + self.user_s * causes[2]
+        return self.event * causes.events + self.delivery * causes.deliveries + self.user_s * causes.user_s
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +95,7 @@ def rates(folder: Path, slug: str) -> Rates:
 
 def _causes(load: pd.DataFrame) -> Causes:
     user_s = (load["users"] * load["measured_s"]).sum()
-    return float(load["events"].sum()), float(load["delivered"].sum()), float(user_s)
+    return Causes(float(load["events"].sum()), float(load["delivered"].sum()), float(user_s))
 
 
 def _memory(many: pd.DataFrame, few: pd.DataFrame) -> tuple[float, float]:

@@ -40,7 +40,7 @@ def test_what_has_no_price(tmp_path: Path, loads: tuple[str, ...], cells: dict[s
         rates(tmp_path, "raw_websocket")
 
 
-@given(st.tuples(RATES, RATES, RATES), st.lists(st.tuples(*[st.floats(1, 1e4)] * 3), min_size=4, max_size=6))
+@given(st.tuples(RATES, RATES, RATES), st.lists(st.builds(Causes, *[st.floats(1, 1e4)] * 3), min_size=4, max_size=6))
 def test_rates_explain_the_counts_that_they_made(true: tuple[float, float, float], causes: list[Causes]) -> None:
     found = fitted(causes, [Rate(*true).of(row) for row in causes])
     assert found.error < 1e-5
@@ -48,7 +48,7 @@ def test_rates_explain_the_counts_that_they_made(true: tuple[float, float, float
 
 
 def test_noise_never_makes_a_rate_negative() -> None:
-    found = fitted([(10, 100, 1000), (100, 1000, 1000), (10, 900, 500)], [1.0, 10.0, 0.2])
+    found = fitted([Causes(10, 100, 1000), Causes(100, 1000, 1000), Causes(10, 900, 500)], [1.0, 10.0, 0.2])
     assert min(found.event, found.delivery, found.user_s) >= 0
     assert found.error > 0.01
 
@@ -68,7 +68,7 @@ def test_rates_miss_no_load_of_the_reference_by_much_and_overestimate_cpu_with_t
     assert found.users_max >= 800
     of_slug = cells[(cells["transport"] == slug) & (cells["verdict"] != "void") & (cells["users"] == found.users_max)]
     for row in of_slug.to_dict("records"):
-        predicted = found.cpu_s.of((row["events"], row["delivered"], row["users"] * row["measured_s"]))
+        predicted = found.cpu_s.of(Causes(row["events"], row["delivered"], row["users"] * row["measured_s"]))
         assert row["api_cpu_s"] < predicted < 4 * row["api_cpu_s"]
 
 
