@@ -130,7 +130,7 @@ class ChatSession:
                     if not is_temporary(error):
                         raise
                     await self._reconnect(error)
-        except Exception as error:  # unexpected ones too: without them the room would only seem quiet
+        except Exception as error:  # also unexpected ones: a reader that did not get them would see a quiet room
             self.connected = False
             await self._unread.put(error)
 

@@ -1,7 +1,7 @@
 """Loads of one scenario side by side: what grows with the interval, the distance, the activity or the users.
 
-Each function returns the curves of one comparison, a curve for each transport or percentile, ready for
-`notebooks.analysis.figures.curves`.
+Returns curves, one for each transport or percentile, for `notebooks.analysis.figures.curves`, and the figures of a run
+that they consist of.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -66,9 +66,10 @@ def distance_sweeps(folder: Path) -> tuple[list[Curve], list[Curve]]:
 
 
 def on_open_connections(run: Run, slug: str) -> "pd.Series[bool]":
-    """Return which deliveries are of messages that were sent on an open connection: acknowledged within 3 d, not 4 d.
+    """Return which deliveries are of messages that were sent on an open connection.
 
-    Opening a connection takes a round trip. Without a distance the two cannot be distinguished, and all count as open.
+    An acknowledgement takes two one-way delays then, and four if the connection must be opened first: 3 divide them.
+    Without a delay the two cannot be distinguished, and all count as open.
     """
     samples, delay_s = run.deliveries_of(slug), run.setting("one_way_delay_s")
     return samples["acked_s"] - samples["sent_s"] < (3 * delay_s or inf)

@@ -1,7 +1,7 @@
 """The messages of the chat, in memory and as JSON: events, cursors, pages, commands and responses.
 
-Teaches that one format serves every transport: the body of a poll's response, a WebSocket frame and the data of a
-Pusher event are the same `Page`. Everything is JSON with a `type` tag. Leaves out how it travels.
+Teaches that one format serves every transport: a poll's response, a WebSocket frame and a Pusher event's data are the
+same `Page`. Everything is JSON; pages, commands and their responses have a `type` tag. Leaves out how they travel.
 """
 
 from enum import StrEnum
@@ -101,9 +101,9 @@ class Member(Struct, frozen=True):
 class Snapshot(Struct, frozen=True, tag="snapshot"):
     """The response to a join: the room as it is at (epoch, head).
 
-    lease_s: how long, in seconds, a renewal keeps the client online. members: by name; in a room of more than
-    `Settings.snapshot_members`, so many of them: those who are online, then those who were seen last. receipts: id of
-    each of these users to the sequence number up to which they have read. messages: the latest, oldest first.
+    lease_s: how long, in seconds, a renewal keeps the client online. members: by name, at most
+    `Settings.snapshot_members`; of more, those who are online are chosen first, then those who were seen last.
+    receipts: by id of these users, the seq up to which each has read. messages: the latest, oldest first.
     """
 
     epoch: str
@@ -226,16 +226,17 @@ class ServiceAddress(Struct, frozen=True):
 
 
 class SignIn(Struct, frozen=True):
-    """With what a client of the Pusher adapter signs in at the push service."""
+    """What a client of the Pusher adapter signs in with at the push service; the API has signed it."""
 
     auth: str
     user_data: str
 
 
 class SignedSubscription(Struct, frozen=True, omit_defaults=True):
-    """With what it subscribes to the channel of a room, and signs in: by that the API can end who has gone offline.
+    """What a client subscribes to a room's channel with, as signed by the API.
 
-    channel_data: of a presence channel, which member it is.
+    user: the sign-in, which lets the API end the connections of a user who has gone offline. channel_data: who the
+    member is, on a presence channel.
     """
 
     auth: str

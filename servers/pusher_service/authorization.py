@@ -1,4 +1,4 @@
-"""Who may subscribe to what, and who may sign in: each request's signature and limits are checked here, before others.
+"""Who may subscribe to what, and who may sign in: by each request's signature and limits.
 
 Teaches that a push service admits clients without a request to the API: the API's decision is in the signature.
 What crosses the wire comes in as `frames.SubscribeRequest` and `frames.SignInRequest`. Leaves out the limit on a
@@ -67,4 +67,4 @@ class Authorization:
             raise RequestDenied(f"expected a user_id of 1 to {self._limits.user_id_chars_max} characters")
         if len(info) > self._limits.user_info_bytes_max:
             raise RequestDenied(f"expected user_info of at most {self._limits.user_info_bytes_max} bytes")
-        return Member(user_id, msgspec.Raw(info))  # of a copy: the claimed info keeps its whole frame in memory
+        return Member(user_id, msgspec.Raw(info))  # a copy, since `claimed.user_info` keeps its whole frame in memory

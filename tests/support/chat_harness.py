@@ -26,7 +26,7 @@ Value = TypeVar("Value")
 def serving(
     transport: Transport, *more: str, port: int = 0, env: Mapping[str, str] | None = None
 ) -> Iterator[ChildProcess]:
-    """Run a real server of that transport, in a process of its own, at whose port another may be started later."""
+    """Run a server of that transport as a process. Its port is fixed: another may be started there after it."""
     command = ["servers", transport.slug, *arguments(), "--port", str(port or free_port()), *more]
     with started(command, env={"CHAT_SECRET": SECRET, **(env or {})}) as running:
         yield running
