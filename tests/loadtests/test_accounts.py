@@ -55,7 +55,7 @@ def test_intervals_never_overlap_and_end_in_time() -> None:
     assert intervals[-1][1] < 300.0
 
 
-def test_every_kind_is_scheduled_in_order_and_who_is_away_does_nothing_and_is_back_before_the_end() -> None:
+def test_a_schedule_is_in_order_and_an_absent_user_does_nothing_and_returns_before_its_end() -> None:
     actions, present = schedule(BUSY, 0), True
     assert {one.kind for one in actions} == set(Kind)
     assert actions == sorted(actions)

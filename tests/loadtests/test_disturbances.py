@@ -85,7 +85,7 @@ def test_kernel_relay_and_server_count_the_same_bytes_of_every_transport(tmp_pat
 
 
 def test_a_distance_shows() -> None:
-    """From the sender to the API, on to the push service, and to the recipient."""
+    """Three transits: from the sender to the API, on to the push service, and to the recipient."""
     load = replace(LOAD, one_way_delay_s=0.02, push_link_delay_s=0.03)
     cell = measure(Planned(find("pusher_adapter"), "test", load), Cores(None, None), lambda _: None)
     assert cell.verdict.adds_up

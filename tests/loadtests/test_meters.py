@@ -111,7 +111,7 @@ def test_what_arrives_while_a_connection_closes_still_counts() -> None:
 
 BRIEFLY_S = 0.004  # less than a tick of 10 ms
 TICK_S = 1 / os.sysconf("SC_CLK_TCK")
-"""In which the system counts the user and the system time of children that have ended, each rounded down."""
+"""The unit in which the system counts user and system time of children that have ended, each rounded down."""
 WORK_BRIEFLY = f"""
 import time
 for _ in iter(input, "end"):
@@ -153,7 +153,7 @@ input()
 
 
 @pytest.mark.process
-def test_a_listed_process_answers_for_what_it_started_even_when_that_has_ended_and_for_nothing_listed() -> None:
+def test_a_listed_process_counts_its_children_even_ended_ones_unless_they_are_listed() -> None:
     """One child of a process has worked and ended, and another has worked and lives."""
     host = subprocess.Popen([sys.executable, "-c", HOST], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
     with host:

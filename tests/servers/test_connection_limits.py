@@ -143,7 +143,7 @@ async def test_a_connection_is_kept_alive_for_further_requests() -> None:
         writer.close()
 
 
-async def test_who_takes_nothing_of_a_response_is_dropped() -> None:
+async def test_a_client_that_reads_nothing_of_a_response_is_dropped() -> None:
     async with listening(stall_s=SHORT_S) as listener:
         _, writer = await listener.connect()
         writer.transport.pause_reading()  # type: ignore[attr-defined]

@@ -111,7 +111,7 @@ def test_an_ipv6_customer_has_one_network_however_many_addresses(host: str, netw
 
 
 def test_no_scenario_comes_near_the_limits() -> None:
-    """By the commands that a user of a load sends a second (who comes also joins, and goes), all from one address."""
+    """All users of a load share one address; an absence takes two commands, to leave and to join."""
     for load in (load for scenario in (*SCENARIOS, PREVIEW) for load in scenario.workloads):
         commands_per_s = load.rate_per_s + load.typing_per_s + load.receipts_per_s + 2 * load.comings_per_s
         assert commands_per_s < Settings().commands_per_s / 100

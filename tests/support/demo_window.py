@@ -16,7 +16,7 @@ STEP_MS = 60_000
 
 SEEN_MS = 30_000
 SCREEN = {"width": 1800, "height": 1100}
-"""With every lane's frame in sight: a browser draws no frame that is out of it."""
+"""So large that every lane's frame is in sight: a browser draws no other."""
 
 NETWORK = ("Failed to load resource", "WebSocket connection to")
 """How a browser itself reports a lost connection; a page cannot prevent that."""

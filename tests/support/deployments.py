@@ -1,4 +1,4 @@
-"""On what the suite runs: one process, two workers behind one port with a shared store, or a whole deployment.
+"""What the suite runs on: one process, two workers behind one port with a shared store, or a whole deployment.
 
 And one process whose push service says who is there, in place of heartbeats.
 """

@@ -7,7 +7,7 @@ from typing import Any
 from servers.demo.counts import Stats
 
 
-async def test_readings_at_the_same_moment_count_neither_themselves_nor_each_other() -> None:
+async def test_simultaneous_readings_are_not_counted() -> None:
     counted = {"received": 0, "sent": 0}
 
     async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

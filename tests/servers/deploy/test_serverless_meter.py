@@ -4,7 +4,7 @@ from servers.deploy.serverless.meter import TimeIntegral
 from tests.support.clock import FakeClock
 
 
-def test_an_area_is_what_goes_on_times_how_long_with_what_still_goes_on() -> None:
+def test_an_integral_includes_what_has_not_ended() -> None:
     clock = FakeClock()
     integral = TimeIntegral(clock.monotonic_s)
     for change, lasts_s in ((1, 2), (1, 3), (-2, 100), (1, 1)):
