@@ -196,7 +196,7 @@ class Publisher:
     def authorize(
         self, channel: str, socket_id: str, user: str, member: dict[str, Any] | None = None
     ) -> SignedSubscription:
-        """Return with which signatures one socket may subscribe, as a member if so, and sign in; raises BadRequest."""
+        """Return the signatures with which one socket may subscribe (as `member`) and sign in; raises BadRequest."""
         try:
             signed = self._pusher.authenticate(channel, socket_id, member)
             sign_in = SignIn(**self._pusher.authenticate_user(socket_id, {"id": user}))

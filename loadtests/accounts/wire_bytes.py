@@ -22,7 +22,7 @@ SLACK_S = 0.1
 """How far apart the two sides' readings may lie: the sampler wakes up, connects, and the server answers in its turn."""
 
 TCP_INFO = Layout("=B127xQ8xI52xQQ")
-"""Of struct tcp_info in linux/tcp.h: state, bytes_received, notsent_bytes, bytes_sent and bytes_retrans."""
+"""Fields of struct tcp_info in linux/tcp.h: state, bytes_received, notsent_bytes, bytes_sent and bytes_retrans."""
 
 INFO_BYTES = TCP_INFO.size
 CLOSED = 7  # TCP_CLOSE, in which a closed connection is whether we or the other side began

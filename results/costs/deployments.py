@@ -122,7 +122,7 @@ def last_free(bill: BillByUsers, most: int) -> int:
 
 @dataclass(frozen=True, slots=True)
 class Crossing:
-    """From this many users on, others are the cheapest. before and after: several where they cost the same."""
+    """From `users` on, other deployments are the cheapest. before and after: several where they cost the same."""
 
     users: int
     before: tuple[str, ...]

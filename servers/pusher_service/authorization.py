@@ -43,7 +43,7 @@ class Authorization:
         return Subscription(socket_id, name, kind, self._member(request) if kind is Kind.PRESENCE else None)
 
     def sign_in(self, socket_id: str, request: frames.SignInRequest) -> frames.UserData:
-        """Return as whom a connection may sign in. Raises RequestDenied."""
+        """Return the user whom a connection may sign in as. Raises RequestDenied."""
         if not is_same(user_auth(self._credentials, socket_id, request.user_data), request.auth):
             raise RequestDenied(f"auth for the sign-in does not match socket {socket_id} and user_data")
         user = frames.decode(request.user_data, frames.UserData)

@@ -1,4 +1,4 @@
-"""From what users recorded and what the host metered to a row of `results.schema.HOSTED`.
+"""A row of `results.schema.HOSTED`, made from what users recorded and what the host metered.
 
 Teaches that two sides count different things: the host what it bills and whom it cuts, the users what they receive and
 how long they are disconnected. It takes both to say whether a transport works there. Pure.
