@@ -13,17 +13,8 @@ from itertools import pairwise
 from math import isfinite
 from pathlib import Path
 
-from results.costs.metering import (
-    DAYS,
-    Activity,
-    function_seconds,
-    functions,
-    in_functions,
-    own_server,
-    presence_messages,
-    pusher_messages,
-    without_heartbeats,
-)
+from results.costs import metering
+from results.costs.metering import DAYS, Activity
 from results.costs.plans import Bill, Prices, Usage
 from results.costs.rates import Rates, rates
 
@@ -42,14 +33,14 @@ def pusher_and_serverless(
     webhooks: whether they say who is there, in place of heartbeats.
     """
     api, month = measured[ADAPTER], activity.month
-    api = without_heartbeats(api, activity) if webhooks else api
+    api = metering.without_heartbeats(api, activity) if webhooks else api
     egress = api.down_bytes.of(month._replace(deliveries=0.0)) + api.publish_bytes.of(month)
     published = activity.within(activity.online, activity.open_s / DAYS).events
     return {
-        host or "vercel": functions(function_seconds(api, activity, assumed), egress, assumed),
+        host or "vercel": metering.functions(metering.function_seconds(api, activity, assumed), egress, assumed),
         "pusher": {
-            "messages_per_day": pusher_messages(published, activity.recipients)
-            + (presence_messages(activity) if webhooks else 0.0),
+            "messages_per_day": metering.pusher_messages(published, activity.recipients)
+            + (metering.presence_messages(activity) if webhooks else 0.0),
             "connections": activity.online_at_peak,
         },
         "neon": {"database_cu_h": assumed["database_cu"] * activity.occupied_h},
@@ -65,17 +56,17 @@ def separate_websocket_server(
     listens to its database never lets it sleep. Leaves out what the store's client adds to that server.
     """
     command, events = measured[STREAM], activity.month.events
-    seconds = in_functions(events, command.cpu_s.event * events, activity, assumed)
+    seconds = metering.in_functions(events, command.cpu_s.event * events, activity, assumed)
     return {
-        "vercel": functions(seconds, command.down_bytes.event * events, assumed),
-        host or "railway": own_server(measured[SOCKETS], activity, assumed, scales_out=True),
+        "vercel": metering.functions(seconds, command.down_bytes.event * events, assumed),
+        host or "railway": metering.own_server(measured[SOCKETS], activity, assumed, scales_out=True),
         "neon": {"database_cu_h": assumed["database_cu"] * 24 * DAYS},
     }
 
 
 def single_server(measured: Measured, activity: Activity, assumed: Mapping[str, float], host: str) -> UsageByService:
     """One process has the connections, the commands and the log in a file: its core is the limit."""
-    usage = own_server(measured[SOCKETS], activity, assumed, scales_out=False)
+    usage = metering.own_server(measured[SOCKETS], activity, assumed, scales_out=False)
     return {host or "railway": usage, "one-process": usage}
 
 
