@@ -75,7 +75,6 @@ def test_of_a_user_without_a_home_no_token_is_stored(monkeypatch: pytest.MonkeyP
 @pytest.mark.parametrize(
     ("code", "advice"),
     [
-        ("name_taken", "choose another --name"),
         ("not_found", "python -m servers raw_websocket --port 9000"),
         ("forbidden", "does not serve raw_websocket"),
         ("unauthenticated", "Start the chat again"),
@@ -86,10 +85,9 @@ def test_every_refusal_states_what_to_do(code: str, advice: str) -> None:
     assert advice in explain(Refused(code, "the detail"), "raw_websocket", "http://127.0.0.1:9000", "Ada")
 
 
-def test_a_crowd_whose_names_are_in_use_is_not_asked_for_another() -> None:
-    advice = explain(Refused("name_taken", "the detail"), "raw_websocket", "http://127.0.0.1:9000", "")
-    assert "end the other crowd" in advice
-    assert "--name" not in advice
+@pytest.mark.parametrize(("name", "advice"), [("Ada", "choose another --name"), ("", "end the other crowd")])
+def test_a_name_in_use_is_explained_to_a_person_and_to_a_crowd(name: str, advice: str) -> None:
+    assert advice in explain(Refused("name_taken", "the detail"), "raw_websocket", "http://127.0.0.1:9000", name)
 
 
 @pytest.mark.parametrize(
