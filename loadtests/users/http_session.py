@@ -11,13 +11,7 @@ from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
 from loadtests.plan.workload import H2, PLAIN
-from loadtests.users.http_connection import (
-    BROWSER_HEADERS,
-    ConnectionLost,
-    Exchange,
-    HttpConnectionPool,
-    Response,
-)
+from loadtests.users.http_connection import BROWSER_HEADERS, ConnectionLost, Exchange, HttpConnectionPool, Response
 from loadtests.users.reports import QUOTED_CHARACTERS, Report, read_as, timed
 from servers.core.wire import (
     Account,

@@ -18,13 +18,7 @@ from websockets.protocol import State
 from websockets.typing import Subprotocol
 from websockets.uri import WebSocketURI, parse_uri
 
-from loadtests.users.http_connection import (
-    BROWSER_HEADERS,
-    HTTP_1_1,
-    RESPONSE_S,
-    ConnectionLost,
-    connected_socket,
-)
+from loadtests.users.http_connection import BROWSER_HEADERS, HTTP_1_1, RESPONSE_S, ConnectionLost, connected_socket
 from loadtests.users.reports import WEBSOCKET, Report, timed
 
 READ_BYTES = 65_536

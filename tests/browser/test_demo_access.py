@@ -38,12 +38,8 @@ def with_something_to_see(window: Window, name: str) -> None:
     text = f"Is there anything here that {name} could not read?"
     window.write(text)
     for slug in window.slugs:
-        expect(
-            window.room(
-                slug,
-                "#messages li span",
-            ).filter(has_text=text)
-        ).to_have_count(1, timeout=SEEN_MS)
+        shown = window.room(slug, "#messages li span").filter(has_text=text)
+        expect(shown).to_have_count(1, timeout=SEEN_MS)
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
