@@ -106,9 +106,9 @@ def bills(
     return {deployment: by_users(deployment) for deployment in DEPLOYMENTS}
 
 
-def last_free(bill: BillByUsers, most: int) -> int:
+def last_free(by_users: BillByUsers, most: int) -> int:
     """Return up to how many users nothing is paid, 0 to `most`. Expects bills that never fall as users grow."""
-    return bisect_left(range(1, most + 1), True, key=lambda users: bill(users).usd > 0)
+    return bisect_left(range(1, most + 1), True, key=lambda users: by_users(users).usd > 0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +122,7 @@ class Crossing:
 
 def cheapest(bills: Mapping[str, BillByUsers], users: int) -> tuple[str, ...]:
     """Return the cheapest for so many users, all that cost the same; none if no plan suffices."""
-    usd = {name: bill(users).usd for name, bill in bills.items()}
+    usd = {name: by_users(users).usd for name, by_users in bills.items()}
     return tuple(name for name, each in usd.items() if each == min(usd.values()) and isfinite(each))
 
 

@@ -87,7 +87,7 @@ def rates(folder: Path, slug: str) -> Rates:
     }
     if uncounted := [name for name, totals in counts.items() if not all(map(isfinite, totals))]:
         raise ValueError(f"{folder}: the server of {slug} did not count {', '.join(uncounted)}, so it has no price")
-    process_bytes, user_bytes = _memory(*list(loads.values())[:2])
+    process_bytes, user_bytes = _memory(loads["idle"], loads["conversation"])
     of_causes = {name: fitted(causes, totals) for name, totals in counts.items()}
     users_max = int(cells["users"].max())
     return Rates(slug, **of_causes, process_bytes=process_bytes, user_bytes=user_bytes, users_max=users_max)
@@ -103,7 +103,7 @@ def _memory(many: pd.DataFrame, few: pd.DataFrame) -> tuple[float, float]:
     many_users, few_users = (float(load["users"].mean()) for load in (many, few))
     many_bytes, few_bytes = (float(load["api_rss_bytes"].mean()) for load in (many, few))
     if many_users <= few_users:
-        expected = f"more users in {LOADS[0]} than in {LOADS[1]}"
+        expected = "more users in idle than in conversation"
         raise ValueError(f"rates: expected {expected}, got {many_users:g}, {few_users:g}")
     user_bytes = max(0.0, (many_bytes - few_bytes) / (many_users - few_users))
     return few_bytes - user_bytes * few_users, user_bytes

@@ -20,7 +20,7 @@ from results.costs.deployments import (
     measured_in,
     pusher_and_serverless,
 )
-from results.costs.metering import Activity
+from results.costs.metering import Activity, own_server
 from results.costs.plans import Bill, BillItem, load_prices
 
 PRICES = load_prices()
@@ -103,6 +103,18 @@ def test_webhooks_spare_functions_the_heartbeats_and_cost_messages() -> None:
     assert 10 * by_webhooks["vercel"]["invocations"] < by_heartbeats["vercel"]["invocations"]
     more = by_webhooks["pusher"]["messages_per_day"] - by_heartbeats["pusher"]["messages_per_day"]
     assert more == pytest.approx(300 * 4 * (9 + 9 + 3) + 300 * 7200 / 10 / 100)
+
+
+def test_a_larger_room_costs_messages_of_the_push_service_and_no_egress_of_ours() -> None:
+    small, large = (pusher_and_serverless(MEASURED, Activity(300, size), PRICES.assumptions, "") for size in (10, 100))
+    assert large["vercel"]["egress_gb"] == pytest.approx(small["vercel"]["egress_gb"], rel=0.01)
+    assert large["pusher"] == {"messages_per_day": 300 * 2 * 20 * (1 + 100), "connections": 300 * 2 / 12 * 2}
+
+
+def test_a_server_that_scales_out_has_the_memory_of_two_processes() -> None:
+    rates, activity = MEASURED["raw_websocket"], Activity(60_000, events_per_hour=200)
+    one, two = (own_server(rates, activity, PRICES.assumptions, scales_out=each)["memory_gb"] for each in (False, True))
+    assert two - one == pytest.approx(rates.process_bytes / 1e9)
 
 
 def test_a_single_server_is_free_for_ten_times_as_many() -> None:
