@@ -95,5 +95,5 @@ def check_loads(scenarios: Sequence[Scenario], chosen: Sequence[Transport], targ
             raise ValueError(f"--users {load.users} is not a multiple of --generators {generators}: share them evenly")
         target.check(load)
     if not any(scenario.planned(chosen) for scenario in scenarios):
-        (scenario, *_), names = scenarios, ", ".join(row.slug for row in chosen)
-        raise ValueError(f"--scenario {scenario.name} asks about {', '.join(scenario.transports)} only; got {names}")
+        first, names = scenarios[0], ", ".join(row.slug for row in chosen)
+        raise ValueError(f"--scenario {first.name} asks about {', '.join(first.transports)} only; got {names}")
