@@ -12,7 +12,7 @@ from loadtests.accounts.samples import Samples, merged
 from loadtests.accounts.wire_bytes import WireBytes
 from loadtests.users.clocks import clock_ahead_s, this_machine
 from servers.core.wire import Kind
-from tests.support.loadtest_rows import BOTH, BOTH_STAY, PLANNED, SPENT, counted, made, noted, received, seen
+from tests.support.loadtest_rows import BOTH, BOTH_STAY, PLANNED, SPENT, counted, made, noted, received, seen, sent
 
 WINDOW = Window(101.0, 111.0)
 TWO = [(0, 1), (0, 2)]
@@ -90,13 +90,15 @@ def test_a_coming_is_traced_to_the_event_that_the_others_saw() -> None:
 
 
 def test_what_was_in_the_log_but_unread_when_somebody_left_is_counted_as_missed() -> None:
-    stays = [Session(0, 0, 0, start=0), Session(0, 1, 0, start=0, end=1), Session(0, 1, 1, start=3)]
-    messages = Sent(0, 1, 0, 0, 102.0, 102.0, 102.1), Sent(0, 2, 0, 0, 103.0, 103.0, 103.1)
-    coming = Sent(0, 3, 1, PRESENCE, 103.1, 103.1, 103.2), presence(3, 1, 105_000)
-    came = received(1, 0), received(2, 0), received(3, 0), received(1, 1)
-    result = made(noted(stays, *messages, seen(1), seen(2), *coming, *came))
+    stays = [Session(0, 0, 0, start=0), Session(0, 1, 0, start=0, end=1), Session(0, 1, 1, start=4, end=4)]
+    messages = [row for seq in (1, 2, 5) for row in (sent(seq), seen(seq))]
+    leave_join_leave = [sent(seq)._replace(sender=1, kind=PRESENCE) for seq in (3, -4, 6)]
+    log = [presence(seq, 1, 105_000) for seq in (3, 4, 6)]
+    came = [received(1, 1), *(received(seq, 0) for seq in range(1, 7))]
+    result = made(noted(stays, *messages, *leave_join_leave, *log, *came))
     assert result.verdict.adds_up
-    assert [result.figures[name] for name in ("expected", "delivered", "missed_by_leaving")] == [3, 3, 1]
+    assert [result.figures[name] for name in ("expected", "delivered", "missed_by_leaving")] == [4, 4, 2]
+    assert [row.missed_by_leaving for row in result.kinds] == [2, 0], "messages, presence"
 
 
 def test_joins_and_silent_leaves_get_the_seq_of_the_presence_event_that_the_others_saw() -> None:

@@ -23,8 +23,9 @@ def answer(body: bytes) -> bytes:
 
 
 def frame(payload: bytes, opcode: int = 1, key: bytes = b"") -> bytes:
-    size = bytes([len(payload)]) if len(payload) < 126 else bytes([126]) + len(payload).to_bytes(2)
-    size = bytes([size[0] | (0x80 if key else 0)]) + size[1:]
+    length = len(payload)
+    code, extended = (length, 0) if length < 126 else (126, 2) if length < 65_536 else (127, 8)
+    size = bytes([code | (0x80 if key else 0)]) + (length.to_bytes(extended) if extended else b"")
     masked = bytes(byte ^ key[index % 4] for index, byte in enumerate(payload)) if key else payload
     return bytes([0x80 | opcode]) + size + key + masked
 
@@ -70,13 +71,14 @@ def test_requests_and_responses_are_separated_however_tcp_cut_them(tmp_path: Pat
 
 def test_frames_are_unmasked_and_every_part_of_them_is_counted(tmp_path: Path) -> None:
     command = b'{"type":"send","client_id":"1-0","text":"hi"}'
-    talk = (True, 1.0, frame(command, key=KEY)), (False, 1.1, frame(PAGE * 2, 2) + frame(b"", 9))
+    talk = (True, 1.0, frame(command, key=KEY)), (False, 1.1, frame(PAGE * 2, 2) + frame(b"", 9) + frame(PAGE * 800))
     messages = wire_messages(recorded(tmp_path, "raw_websocket", *OPENED, *talk))
-    assert [each.head for each in messages[3:]] == ["text", "binary", "ping"]
+    assert [each.head for each in messages[3:]] == ["text", "binary", "ping", "text"]
     assert [label(each) for each in messages[:4]] == ["keep this line open", "101, line open", "join", "send message"]
     assert [part.name for part in messages[3].parts] == ["frame header", "masking key", "payload"]
     assert messages[3].content == command
     assert [len(part.data) for part in messages[4].parts] == [4, 2 * len(PAGE)]
+    assert [len(part.data) for part in messages[6].parts] == [10, 800 * len(PAGE)]
 
 
 def test_a_pushed_message_needs_no_request(tmp_path: Path) -> None:

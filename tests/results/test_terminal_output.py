@@ -132,6 +132,11 @@ def test_a_table_keeps_its_shape_in_an_encoding_with_few_characters(name: str, t
     assert plain.count("?") == whole.count("?")
 
 
+def test_a_character_that_an_encoding_lacks_becomes_a_similar_one_or_a_question_mark() -> None:
+    use_plain_characters()
+    assert "caf\N{LATIN SMALL LETTER E WITH ACUTE} \N{SNOWMAN}".encode("ascii", ERROR_HANDLER) == b"cafe ?"
+
+
 COLUMNS = (TableColumn("name", text=True), TableColumn("first", "ms", priority=2), TableColumn("second", priority=1))
 
 
