@@ -21,13 +21,13 @@ PIECES = (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n", b"3\r\nabc\r
 
 
 @contextmanager
-def responding(*answers: Sequence[bytes]) -> Iterator[tuple[str, list[tuple[int, bytes]]]]:
+def responding(*responses: Sequence[bytes]) -> Iterator[tuple[str, list[tuple[int, bytes]]]]:
     """Answer the requests of all connections in turn, and close after the last.
 
     Yields the address, and a list of the requests, with the number of the connection that each used.
     """
     requests: list[tuple[int, bytes]] = []
-    left, numbers = list(answers), count()
+    left, numbers = list(responses), count()
 
     class Responder(BaseRequestHandler):
         def handle(self) -> None:
@@ -57,12 +57,12 @@ def test_a_websocket_that_is_silent_is_broken(monkeypatch: pytest.MonkeyPatch) -
             websocket_connection.WebSocketConnection(url, lambda *_, **__: None).receive_within(5.0)
 
 
-def test_a_connection_is_used_again_once_its_answer_is_whole() -> None:
+def test_a_connection_is_used_again_once_its_response_is_whole() -> None:
     with responding([HELLO], [HELLO]) as (address, requests):
         pool = HttpConnectionPool(address)
-        answers = [pool.request(REQUEST) for _ in range(2)]
+        responses = [pool.request(REQUEST) for _ in range(2)]
         pool.close()
-    assert [(answer.status, answer.headers["etag"], answer.body) for answer in answers] == 2 * [(200, "x", b"hello")]
+    assert [(each.status, each.headers["etag"], each.body) for each in responses] == 2 * [(200, "x", b"hello")]
     assert [number for number, _ in requests] == [0, 0]
 
 

@@ -18,7 +18,7 @@ KEY = b"\x01\x02\x03\x04"
 JOIN = b'{"type":"join","connection":"connection-1"}'
 
 
-def answer(body: bytes) -> bytes:
+def response(body: bytes) -> bytes:
     return b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%b" % (len(body), body)
 
 
@@ -52,10 +52,10 @@ def recorded(folder: Path, slug: str, *parts: tuple[bool, float, bytes], connect
 
 
 def test_requests_and_responses_are_separated_however_tcp_cut_them(tmp_path: Path) -> None:
-    whole = answer(EMPTY)
+    whole = response(EMPTY)
     polled = recorded(
         tmp_path, "short_polling", (True, 1.0, POLL[:30]), (True, 1.1, POLL[30:]), (False, 1.2, whole[:50]),
-        (False, 1.3, whole[50:]), (True, 3.0, POLL), (False, 3.1, answer(PAGE)),
+        (False, 1.3, whole[50:]), (True, 3.0, POLL), (False, 3.1, response(PAGE)),
     )  # fmt: skip
     messages = wire_messages(polled)
     assert [(each.kind, each.at_s, label(each)) for each in messages] == [
@@ -64,8 +64,8 @@ def test_requests_and_responses_are_separated_however_tcp_cut_them(tmp_path: Pat
         ("request", 3.0, "any news?"),
         ("response", 3.1, "new message"),
     ]
-    assert sum(each.size for each in messages) == 2 * len(POLL) + len(whole) + len(answer(PAGE))
-    assert [one_message(polled).size, empty_poll(polled).size] == [len(POLL + answer(PAGE)), len(POLL + whole)]
+    assert sum(each.size for each in messages) == 2 * len(POLL) + len(whole) + len(response(PAGE))
+    assert [one_message(polled).size, empty_poll(polled).size] == [len(POLL + response(PAGE)), len(POLL + whole)]
     assert one_message(polled).content_bytes == len(PAGE)
 
 

@@ -43,9 +43,9 @@ def test_a_window_gets_its_lanes_each_at_an_origin_of_its_own(page: httpx.Client
     ],
 )
 def test_a_foreign_request_is_refused(page: httpx.Client, changed: dict[str, str]) -> None:
-    answer = page.post("/control", json={"type": "set_crowd", "people": 0}, headers=changed)
-    assert answer.status_code == 403
-    assert answer.json()["detail"].startswith(next(iter(changed)))
+    response = page.post("/control", json={"type": "set_crowd", "people": 0}, headers=changed)
+    assert response.status_code == 403
+    assert response.json()["detail"].startswith(next(iter(changed)))
 
 
 @pytest.mark.parametrize(
@@ -65,20 +65,20 @@ def test_a_foreign_request_is_refused(page: httpx.Client, changed: dict[str, str
     ],
 )
 def test_what_cannot_be_met_is_refused(page: httpx.Client, body: dict[str, object], status: int, named: str) -> None:
-    answer = page.post("/control", json=body)
-    assert answer.status_code == status
-    assert named in answer.json()["detail"]
+    response = page.post("/control", json=body)
+    assert response.status_code == status
+    assert named in response.json()["detail"]
 
 
 def test_every_page_leaves_with_a_policy_that_allows_nothing_inline(page: httpx.Client) -> None:
     lane = page.post("/control", json={"type": "open_window"}).json()["lanes"][0]
     chat = httpx.get(f"{lane['address']}/web/chat.html", trust_env=False)
-    for answer, framed_by in ((page.get("/"), "'self'"), (chat, f"'self' {str(page.base_url).rstrip('/')}")):
-        policy = dict(part.split(" ", 1) for part in answer.headers["content-security-policy"].split("; "))
+    for response, framed_by in ((page.get("/"), "'self'"), (chat, f"'self' {str(page.base_url).rstrip('/')}")):
+        policy = dict(part.split(" ", 1) for part in response.headers["content-security-policy"].split("; "))
         assert policy["default-src"] == "'none'"
         assert policy["script-src"] == policy["style-src"] == "'self'"
         assert policy["frame-ancestors"] == framed_by
-        assert answer.headers["cross-origin-opener-policy"] == "same-origin"
+        assert response.headers["cross-origin-opener-policy"] == "same-origin"
 
 
 def test_counters_come_as_a_stream_and_a_closed_window_gets_the_event_gone(page: httpx.Client) -> None:
@@ -92,5 +92,5 @@ def test_counters_come_as_a_stream_and_a_closed_window_gets_the_event_gone(page:
 
 def test_a_page_by_another_name_of_this_machine_is_led_to_the_right_one(page: httpx.Client) -> None:
     port = page.base_url.port
-    answer = httpx.get(f"{page.base_url}?tour", headers={"Host": f"localhost:{port}"}, trust_env=False)
-    assert answer.headers["location"] == f"http://127.0.0.1:{port}/?tour"
+    response = httpx.get(f"{page.base_url}?tour", headers={"Host": f"localhost:{port}"}, trust_env=False)
+    assert response.headers["location"] == f"http://127.0.0.1:{port}/?tour"
