@@ -61,7 +61,7 @@ class WebhookPresence:
         self._due_s = 0.0
 
     def member(self, identity: Identity, connection: str, socket_id: str) -> dict[str, Any]:
-        """Return as whom a socket of a connection joins the channel; raises BadRequest."""
+        """Return the member that a socket of a connection is of the channel; raises BadRequest."""
         check_id("connection", connection, self._chat.settings)
         member = Member(identity.user, str(identity.expires_at_ms), connection, socket_id)
         return {"user_id": ".".join(member), "user_info": {"name": identity.name}}

@@ -235,8 +235,7 @@ class SignIn(Struct, frozen=True):
 class SignedSubscription(Struct, frozen=True, omit_defaults=True):
     """What a client subscribes to a room's channel with, as signed by the API.
 
-    user: the sign-in, which lets the API end the connections of a user who has gone offline. channel_data: who the
-    member is, on a presence channel.
+    user: the sign-in, which lets the API disconnect an offline user. channel_data: the member, on a presence channel.
     """
 
     auth: str

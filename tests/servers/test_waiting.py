@@ -137,7 +137,7 @@ def test_leaving_from_elsewhere_ends_the_connection_to_the_push_service() -> Non
 
 
 @pytest.mark.parametrize("slug", ["long_polling", "server_sent_events"])
-def test_who_hangs_up_while_a_request_is_held_is_no_fault(slug: str, capfd: pytest.CaptureFixture[str]) -> None:
+def test_a_client_that_hangs_up_on_a_held_request_is_no_fault(slug: str, capfd: pytest.CaptureFixture[str]) -> None:
     with serving(slug, *LONG_HOLD) as ada:
         with request_events(ada):
             while ada.http.get("/stats").json()["requests"]["receive"] == 0:
