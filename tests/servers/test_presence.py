@@ -58,7 +58,7 @@ async def test_two_heartbeats_may_be_lost(presence: Presence, store: Store, cloc
         await chat.heartbeat(ADA, "room", "window")
 
 
-async def test_a_sweep_returns_who_is_back_also_when_the_store_fails(presence: Presence, store: Store, clock: FakeClock) -> None:
+async def test_a_failing_store_hides_nobody_who_is_back(presence: Presence, store: Store, clock: FakeClock) -> None:
     await presence.join(WINDOW)
     clock.advance(2 * LEASE_S)
     assert [event.body for event in await presence.sweep()] == ["offline"]
