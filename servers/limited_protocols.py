@@ -139,7 +139,7 @@ class LimitedHttp(StallLimit, HttpToolsProtocol):
         self.transport.write(STATUS_LINE[status] + fields + text)
         if self.transport.can_write_eof():  # which TLS cannot
             self.transport.write_eof()
-        self.loop.call_later(ABORT_AFTER_S, self.transport.abort)
+        self._unfinished_timer = self.loop.call_later(ABORT_AFTER_S, self.transport.abort)
 
     def _stop_timers(self) -> None:
         self._unset_keepalive_if_required()

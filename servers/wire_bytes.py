@@ -47,12 +47,13 @@ class WireBytes:
 class MeteredTransport:
     """An asyncio transport that counts what is written and passes everything on."""
 
-    __slots__ = ("_transport", "_write", "is_closing", "traffic")
+    __slots__ = ("_aborting", "_transport", "_write", "is_closing", "traffic")
 
     def __init__(self, transport: asyncio.Transport, traffic: Traffic) -> None:
         self._transport = transport
         self._write, self.is_closing = transport.write, transport.is_closing
         self.traffic = traffic
+        self._aborting: asyncio.TimerHandle | None = None
 
     def write(self, data: bytes) -> None:
         """Write data, and count it unless the connection is closing: then it is dropped."""
@@ -63,7 +64,13 @@ class MeteredTransport:
     def close(self) -> None:
         """Close when all is written, or after ABORT_AFTER_S: a client may have stopped reading."""
         self._transport.close()
-        asyncio.get_running_loop().call_later(ABORT_AFTER_S, self._transport.abort)
+        if self._aborting is None:
+            self._aborting = asyncio.get_running_loop().call_later(ABORT_AFTER_S, self._transport.abort)
+
+    def note_lost(self) -> None:
+        """Forget the timer, which would keep what belonged to the connection in memory for as long."""
+        if self._aborting is not None:
+            self._aborting.cancel()
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._transport, name)
@@ -84,6 +91,7 @@ class _Meter:
             self.wire.connections_open += 1
             self.wire.connections_opened += 1
             transport = MeteredTransport(transport, self.traffic)
+        self._metered_transport = transport
         super().connection_made(transport)  # type: ignore[misc]
 
     def data_received(self, data: bytes) -> None:
@@ -96,6 +104,7 @@ class _Meter:
     def connection_lost(self, exc: Exception | None) -> None:
         self.wire.connections_open -= 1
         super().connection_lost(exc)  # type: ignore[misc]
+        self._metered_transport.note_lost()
 
 
 def metered(

@@ -1,10 +1,13 @@
 """The byte counters count what a client sees on its own side of the connection, to the byte."""
 
 import asyncio
+import gc
 import json
 import socket
 import sys
+import weakref
 from collections.abc import Callable, Iterator
+from typing import cast
 
 import httpx
 import pytest
@@ -14,7 +17,7 @@ from servers.demo.__main__ import main as demo
 from servers.deploy.child_process import ChildProcess, started
 from servers.pusher_service.__main__ import main as push_service
 from servers.serving import print_ready
-from servers.wire_bytes import MeteredTransport, Traffic
+from servers.wire_bytes import MeteredTransport, Traffic, WireBytes, metered
 from tests.servers.test_command import refused
 from tests.support.listener import UPGRADE, Listener
 from tests.support.pusher_process import ENV
@@ -101,3 +104,26 @@ async def test_what_is_written_to_a_closing_connection_is_dropped_and_not_counte
         assert ends[1].recv(100) == b"sent"
         assert await asyncio.to_thread(ends[1].recv, 100) == b""
     assert traffic == Traffic(sent=len(b"sent"))
+
+
+async def test_a_lost_connection_is_kept_by_no_timer() -> None:
+    class Closing(asyncio.Protocol):
+        """Closes its transport in the end, too, as uvicorn's protocols do."""
+
+        def connection_made(self, transport: asyncio.BaseTransport) -> None:
+            self.transport = transport
+
+        def connection_lost(self, exc: Exception | None) -> None:
+            self.transport.close()
+            lost.set()
+
+    lost, ends = asyncio.Event(), socket.socketpair()
+    with ends[0], ends[1]:
+        make = metered(Closing, WireBytes(), Traffic())
+        transport, protocol = await asyncio.get_running_loop().create_connection(make, sock=ends[0])
+        cast(Closing, protocol).transport.close()
+        await lost.wait()
+    kept = weakref.ref(transport)
+    del transport, protocol
+    gc.collect()
+    assert kept() is None
