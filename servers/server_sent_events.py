@@ -6,9 +6,9 @@ section 9.2), and a browser's EventSource resumes a broken one by itself. What c
 Last-Event-ID; where a socket would ping, a comment of 8 bytes, which a page that reads by `fetch` can see; an event
 `refusal` before an end that is for good. Leaves out cookies, so that a page must read the stream by `fetch`:
 EventSource cannot send an Authorization header. And since nothing ever comes back on a stream, only TCP can tell that
-its reader is gone. Leaves out TLS and with it HTTP/2, so a browser opens at most six connections to this server, for
-all its tabs together: six tabs with a stream each hold them all, for as long as they are open, and no tab can send. A
-proxy that speaks HTTP/2 carries the streams and the commands on one connection (RFC 9113 section 5).
+its reader is gone. With HTTP/1.1 a browser opens at most six connections to this server, for all its tabs together: six
+tabs with a stream each hold them all, for as long as they are open, and no tab can send. With HTTP/2 (`--link h2`) the
+streams and the commands share one connection (RFC 9113 section 5).
 """
 
 from collections.abc import AsyncIterator

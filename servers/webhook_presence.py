@@ -89,9 +89,8 @@ class WebhookPresence:
         try:
             channels = await self._publisher.channels(CHANNEL_PREFIX)
             for channel, members in zip(channels, await asyncio.gather(*map(self._members, channels)), strict=True):
-                await self._confirm(
-                    channel, {member._replace(socket="") for member in members}
-                )  # each keeps its holder
+                # Without a socket, since each lease keeps the one that holds it.
+                await self._confirm(channel, {member._replace(socket="") for member in members})
             self._due_s = time.monotonic() + self._chat.settings.renewed_lease_s / 3
         except Unavailable as failure:
             log.warning("presence: %s", failure)

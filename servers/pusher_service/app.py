@@ -4,9 +4,9 @@ Teaches what a rented push service looks like from the inside: one long-lived si
 same state, so that a request on the one becomes frames on the other. Only `app`, `sockets` and `outbox` wait.
 
 What crosses the wire: WebSocket on /app/{key}, its fallbacks on /pusher/app/{key}, the signed HTTP API under
-/apps/{app_id}, and /health and /stats for the operator: /stats also says how much of the plan is used. Leaves out TLS
-and the check of Origin: like the vendor's, the socket is open to pages of any origin, and what is private is guarded by
-signatures.
+/apps/{app_id}, and /health and /stats for the operator: /stats also says how much of the plan is used. Leaves out
+TLS, which the server around it may have, and the check of Origin: like the vendor's, the socket is open to pages of any
+origin, and what is private is guarded by signatures.
 """
 
 import asyncio
