@@ -6,6 +6,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from itertools import count
 from pathlib import Path
 from threading import Thread
 
@@ -44,30 +45,34 @@ def authority() -> trustme.CA:
 
 @contextmanager
 def responding(authority: trustme.CA, *acts: str, alpn: str = "h2") -> Iterator[str]:
-    """Treat the requests of all connections in turn as told, and close after the last; yields the address."""
+    """Treat the requests of all connections in turn as told, until the clients close them; yields the address."""
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     authority.issue_cert("127.0.0.1").configure_cert(context)
     context.set_alpn_protocols([alpn])
     left = list(acts)
 
     def serve(listener: socket.socket) -> None:
-        number = 0
-        while left:
-            with suppress(OSError), context.wrap_socket(listener.accept()[0], server_side=True) as connection:
-                number += 1
-                _treat(connection, number, left)
+        with suppress(OSError):  # of the listener, once it is shut down
+            for number in count(1):
+                accepted, _ = listener.accept()
+                with suppress(OSError), context.wrap_socket(accepted, server_side=True) as connection:
+                    _treat(connection, number, left)
 
     with socket.create_server(("127.0.0.1", 0)) as listener:
-        thread = Thread(target=serve, args=(listener,), daemon=True)
+        thread = Thread(target=serve, args=(listener,))
         thread.start()
-        yield f"https://127.0.0.1:{listener.getsockname()[1]}"
+        try:
+            yield f"https://127.0.0.1:{listener.getsockname()[1]}"
+        finally:
+            listener.shutdown(socket.SHUT_RDWR)
+            thread.join(DEADLINE_S)
 
 
 def _treat(connection: ssl.SSLSocket, number: int, left: list[str]) -> None:
     peer = H2Connection(H2Configuration(client_side=False, header_encoding="ascii"))
     peer.initiate_connection()
     connection.sendall(peer.data_to_send())
-    while left and (data := connection.recv(65_536)):
+    while data := connection.recv(65_536):
         for event in peer.receive_data(data):
             if isinstance(event, RequestReceived):
                 assert event.stream_id and event.headers
