@@ -7,7 +7,7 @@ from websockets.frames import Frame, Opcode
 
 from loadtests.experiments.bench.findings import BenchFinding, Goal, compared
 from loadtests.experiments.bench.pairs import Pairs, Void
-from loadtests.experiments.bench.readers import CLOSE, PING, SWITCHING, TEXT, Message, Reader
+from loadtests.experiments.bench.readers import PING, SWITCHING, TEXT, Message, Reader
 
 RESPONSE = b"HTTP/1.1 200 OK\r\ndate: today\r\nContent-Length: 5\r\n\r\nhello"
 
@@ -29,9 +29,14 @@ def read(stream: bytes, step: int) -> list[Message]:
 def test_responses_and_frames_of_every_length_after_an_upgrade_are_read_whole_however_they_are_cut(step: int) -> None:
     assert read(RESPONSE * 3, step) == [Message(200, b"hello")] * 3
     bodies = [b"", b"x" * 125, b"x" * 126, b"x" * 65_535, b"x" * 65_536]
-    stream = SWITCH + b"".join(map(server_frame, bodies)) + server_frame(b"?", PING) + server_frame(b"\x03\xe8", CLOSE)
+    stream = (
+        SWITCH
+        + b"".join(map(server_frame, bodies))
+        + server_frame(b"?", PING)
+        + server_frame(b"\x03\xe8", Opcode.CLOSE)
+    )
     messages = read(stream, step)
-    assert [message.kind for message in messages] == [SWITCHING, *[TEXT] * len(bodies), PING, CLOSE]
+    assert [message.kind for message in messages] == [SWITCHING, *[TEXT] * len(bodies), PING, Opcode.CLOSE]
     assert [message.body for message in messages[1:-2]] == bodies
 
 

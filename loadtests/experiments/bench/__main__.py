@@ -14,7 +14,7 @@ from loadtests.users.http_connection import ConnectionLost
 from results.plain_characters import use_plain_characters
 from results.terminal import console
 
-NAMES = ("fan_out", "stalled_subscriber", "long_poll_wake", "empty_polls", "idle_memory", "demo_page")
+NAMES = ("fan_out", "long_poll_wake", "empty_polls", "idle_memory", "demo_page")
 
 
 def main(

@@ -69,14 +69,7 @@ class Crowd:
         self._spins = cores().generator is not None
         self._selector = selectors.DefaultSelector()
         for connection in self.connections:
-            self.resume(connection)
-
-    def pause(self, connection: BenchConnection) -> None:
-        """Stop reading a connection: to its server, the client has stalled."""
-        self._selector.unregister(connection.socket)
-
-    def resume(self, connection: BenchConnection) -> None:
-        self._selector.register(connection.socket, selectors.EVENT_READ, connection)
+            self._selector.register(connection.socket, selectors.EVENT_READ, connection)
 
     def run(self, on_message: OnMessage, until: Callable[[], bool]) -> None:
         """Pass on what arrives, and answer pings, until `until` is true; raises Void after PATIENCE_S."""
@@ -127,7 +120,7 @@ class Crowd:
                     else:
                         on_message(connection, message)
             except ConnectionError:
-                self.pause(connection)
+                self._selector.unregister(connection.socket)
                 self.closed += 1
 
 

@@ -78,8 +78,6 @@ class BenchSizes:
 
     pairs: int = 5
     fan_out: tuple[FanOutSize, ...] = (FanOutSize(100, 1000, 0.9), FanOutSize(1000, 100, 1.0))
-    stall_subscribers: int = 100
-    stall_messages: int = 2500
     parked: int = 1000
     wakes: int = 5
     polls: int = 20_000
@@ -92,8 +90,6 @@ class BenchSizes:
 QUICK = BenchSizes(
     pairs=1,
     fan_out=(FanOutSize(20, 100, 0.9), FanOutSize(40, 50, 1.0)),
-    stall_subscribers=5,
-    stall_messages=2500,
     parked=20,
     wakes=1,
     polls=200,

@@ -11,7 +11,7 @@ from websockets.frames import Frame, Opcode
 
 CONTENT_LENGTH = re.compile(rb"\r\ncontent-length: *(\d+)", re.IGNORECASE)
 HEAD_END = b"\r\n\r\n"
-TEXT, CLOSE, PING, PONG = 1, 8, 9, 10  # opcodes of RFC 6455, section 5.2
+TEXT, PING, PONG = 1, 9, 10  # opcodes of RFC 6455, section 5.2
 SWITCHING = 101  # the status of an upgrade
 
 
