@@ -26,7 +26,6 @@ LAYOUTS: Mapping[Any, tuple[str, Struct]] = {
 }
 """The rows that are packed: into which field of the samples, and how."""
 
-RECEIVED_BYTES = LAYOUTS[Received][1].size
 CONCATENATED = ("sessions", "reconnections", "offline", "requests", "troubles", "sent", "received", "ticks")
 ADDED = ("send_retries", "send_failures", "redundant_frames", "wire_duplicates", "wire_reordered")
 

@@ -32,7 +32,7 @@ LIVE_MAX = 5000  # latencies that the live percentiles are of: those of some sec
 class Coordinator:
     """Leads one test of so many generator processes. advice: what to do if users cannot join.
 
-    troubles: what went wrong, in words. delivered: how many deliveries there were so far, of all kinds.
+    troubles: what went wrong, in words.
     """
 
     def __init__(
@@ -40,8 +40,7 @@ class Coordinator:
     ) -> None:
         assert environment.runner is not None
         self.troubles: list[str] = []
-        self.delivered = 0
-        self.is_over = False
+        self._is_over = False
         self._environment = environment
         self._runner = environment.runner
         self._workload = workload
@@ -53,7 +52,6 @@ class Coordinator:
         self._latest_s: deque[float] = deque(maxlen=LIVE_MAX)
         self._parts: list[Samples] = []
         self._refusal = ""
-        self._window: Window | None = None
         self._spawned_s: float | None = None
         self._ended_s: float | None = None
         self._leading = gevent.spawn(self._lead)
@@ -63,30 +61,9 @@ class Coordinator:
         """Whether every process has sent its samples."""
         return len(self._parts) == self._generators
 
-    @property
-    def status(self) -> str:
-        """The current phase, for a person."""
-        now_s = perf_counter()
-        if self.is_over:
-            return "over, counting"
-        if self._window is None:
-            return "users are joining"
-        if now_s < self._window.start_s:
-            return f"warming up, {self._window.start_s - now_s:.0f} s left"
-        if now_s < self._window.end_s:
-            return f"measuring, {self._window.end_s - now_s:.0f} s left"
-        return "waiting for the last deliveries"
-
     def summary(self) -> Summary:
         """Return what is known of the test's deliveries."""
         return summarise(self._parts, self._generators, self._ended_s, self.troubles)
-
-    def live_ms(self) -> tuple[float, float] | None:
-        """Return the median and the 95th percentile of the latest deliveries, in ms; None while there are too few."""
-        if len(self._latest_s) < 2:
-            return None
-        shares = quantiles(self._latest_s, n=20)
-        return 1000 * shares[9], 1000 * shares[18]
 
     def on_message(self, message: str, data: Any) -> None:
         """Handle a message of a process."""
@@ -100,10 +77,10 @@ class Coordinator:
             case "finished" if data:
                 self._parts.append(Samples.decoded(data))
             case "live":
-                self._latest_s.extend(data["latencies_s"])
-                self.delivered += data["delivered"]
-                if self._received[message] % self._generators == 0 and (live := self.live_ms()):
-                    self._on_phase("measure", p50_ms=live[0], p95_ms=live[1])
+                self._latest_s.extend(data)
+                if self._received[message] % self._generators == 0 and len(self._latest_s) > 1:
+                    shares = quantiles(self._latest_s, n=20)
+                    self._on_phase("measure", p50_ms=1000 * shares[9], p95_ms=1000 * shares[18])
 
     def spawned(self) -> None:
         """Note that Locust has started all users, who may not have joined yet."""
@@ -111,10 +88,10 @@ class Coordinator:
 
     def stop_early(self) -> None:
         """Lead no more, if somebody else stops the test; does nothing if it ends by itself."""
-        if not self.is_over:
+        if not self._is_over:
             self._ended_s = perf_counter()
             self._leading.kill(block=False)
-            self.is_over = True
+            self._is_over = True
 
     def _lead(self) -> None:
         """Lead the test; waits. Starts with the first user, so that a refusal is reported at once."""
@@ -146,7 +123,7 @@ class Coordinator:
         load, now_s = self._workload, perf_counter()
         begin_s = now_s + LEAD_S
         start_s = begin_s + load.warm_up_s
-        self._window = window = Window(start_s, start_s + load.measured_s)
+        window = Window(start_s, start_s + load.measured_s)
         self._on_phase("warm-up", window=window, warm_up_s=load.warm_up_s, measured_s=load.measured_s)
         self._runner.send_message("begin", {"machine": this_machine(), "now_s": now_s, "begin_s": begin_s})
         gevent.sleep(window.end_s - perf_counter())
@@ -162,7 +139,7 @@ class Coordinator:
             self._await("caught up", self._generators)
 
     def _stop(self) -> None:
-        self.is_over = True
+        self._is_over = True
         self._on_phase("stop")
         is_headless = not self._environment.web_ui
         if not (is_headless and self.troubles):

@@ -20,7 +20,7 @@ from locust.env import Environment
 from locust.runners import LocalRunner, WorkerRunner
 
 from loadtests.accounts.rows import Tick, Window
-from loadtests.accounts.samples import RECEIVED_BYTES, Samples
+from loadtests.accounts.samples import Samples
 from loadtests.plan.workload import Workload
 from loadtests.users.clocks import clock_ahead_s, this_machine
 from loadtests.users.delivery_recorder import DeliveryRecorder
@@ -198,13 +198,10 @@ class GeneratorProcess:
     def _report_live(self) -> None:
         sleep_until(self.samples.window.start_s)
         self._latest_s.clear()
-        reported = 0
         while perf_counter() < self.samples.window.end_s:
             gevent.sleep(LIVE_S)
-            delivered, latencies_s = len(self.samples.received) // RECEIVED_BYTES, list(self._latest_s)
+            self._send("live", list(self._latest_s))
             self._latest_s.clear()
-            self._send("live", {"latencies_s": latencies_s, "delivered": delivered - reported})
-            reported = delivered
 
     def _send(self, message: str, data: Any = None) -> None:
         self._runner.send_message(message, data)

@@ -68,7 +68,7 @@ class LocustHooks:
             for message, act in TO_PROCESSES.items():
                 environment.runner.register_message(message, partial(self._to_process, act))
         if environment.web_ui:
-            extend_web_page(environment, lambda: self._coordinator)
+            extend_web_page(environment)
 
     def begin(self, environment: Environment, **_: Any) -> None:
         """Make this process's parts of a test, before its first user exists."""

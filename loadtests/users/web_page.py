@@ -1,10 +1,8 @@
-"""What Locust's web interface shows beyond its own: a tab for the deliveries, and why a test cannot be started.
+"""What Locust's web interface says when a test cannot be started, and how it learns that one has ended.
 
-Teaches where deliveries belong: in a table of their own, since Locust counts as a request all that its statistics hold.
-While a test runs, the tab shows its phase and the time left; when it is over, the deliveries of each kind.
+Teaches that a form is checked before a test begins: Locust would start it, and every user would fail.
 """
 
-from collections.abc import Callable
 from typing import Any
 
 import gevent
@@ -12,23 +10,17 @@ from flask import Response, jsonify, request
 from locust.env import Environment
 from locust.runners import STATE_CLEANUP, STATE_RUNNING, STATE_SPAWNING, STATE_STOPPING, MasterRunner
 
-from loadtests.accounts.summary import COLUMNS
-from loadtests.users.coordinator import CHECK_S, FINISH_S, Coordinator
+from loadtests.users.coordinator import CHECK_S, FINISH_S
 from loadtests.users.options import start_problem
 
-TAB = "deliveries"
 START, STOP, STATISTICS = "/swarm", "/stop", "/stats/requests"
 IS_STOPPING = (STATE_CLEANUP, STATE_STOPPING)
 IS_RUNNING = "A test is running, and its users are fixed: stop it, and start a new one."
 
 
-def extend_web_page(environment: Environment, coordinator: Callable[[], Coordinator | None]) -> None:
-    """Add it to the web interface, for the test that runs or ran last."""
+def extend_web_page(environment: Environment) -> None:
+    """Add both to the web interface."""
     assert environment.web_ui is not None and environment.web_ui.app is not None
-    environment.web_ui.template_args |= {
-        "extended_tabs": [{"key": TAB, "title": "Deliveries"}],
-        "extended_tables": [{"key": TAB, "structure": [{"key": key, "title": name} for key, name in COLUMNS.items()]}],
-    }
 
     def refuse() -> Response | None:
         """Respond to a start that cannot be, with the reason; Locust handles all else."""
@@ -40,16 +32,16 @@ def extend_web_page(environment: Environment, coordinator: Callable[[], Coordina
         problem = form_problem(environment, dict(request.form))
         return jsonify({"success": False, "message": problem, "host": environment.host}) if problem else None
 
-    def add_deliveries(response: Response) -> Response:
+    def keep_polling(response: Response) -> Response:
+        """Show a test that stops as one that runs: the page stops polling at any other state but the first ones."""
         if request.path.endswith(STATISTICS) and response.is_json:
-            figures = {**response.get_json(), "extended_stats": [{"key": TAB, "data": rows(coordinator())}]}
-            if figures["state"] in IS_STOPPING:  # in which its page stops polling
-                figures["state"] = STATE_RUNNING
-            response.set_data(jsonify(figures).get_data())
+            figures = response.get_json()
+            if figures["state"] in IS_STOPPING:
+                response.set_data(jsonify({**figures, "state": STATE_RUNNING}).get_data())
         return response
 
     environment.web_ui.app.before_request(refuse)
-    environment.web_ui.app.after_request(add_deliveries)
+    environment.web_ui.app.after_request(keep_polling)
 
 
 def await_transition(environment: Environment) -> None:
@@ -86,15 +78,3 @@ def form_problem(environment: Environment, form: dict[str, str]) -> str:
                 number = "a whole number" if isinstance(options[name], int) else "a number"
                 return f"{name.replace('_', ' ').capitalize()}: expected {number}, got {text!r}."
     return start_problem(environment, form.get("host", environment.host), options)
-
-
-def rows(coordinator: Coordinator | None) -> list[dict[str, str]]:
-    """Return the rows of the tab."""
-    if coordinator is None:
-        return []
-    if coordinator.is_over and coordinator.has_all_parts:
-        return coordinator.summary().rows()
-    row = {**dict.fromkeys(COLUMNS, ""), "kind": coordinator.status, "delivered": f"{coordinator.delivered:,}"}
-    if live := coordinator.live_ms():
-        row |= {"p50": f"{live[0]:,.1f}", "p95": f"{live[1]:,.1f}"}
-    return [row]

@@ -183,37 +183,46 @@ def test_without_a_server_one_message_reports_it_and_the_failures_are_counted() 
 class Page(httpx.Client):
     """Locust's web interface, as its page speaks to it."""
 
-    def __init__(self, port: int, locust: subprocess.Popen[bytes]) -> None:
+    def __init__(self, port: int, locust: subprocess.Popen[bytes], output: Path) -> None:
         super().__init__(base_url=f"http://127.0.0.1:{port}", timeout=DEADLINE_S, trust_env=False)
         self._locust = locust
+        self._output = output
 
     def start(self, **fields: object) -> dict[str, Any]:
         return dict(self.post("/swarm", data={"user_count": LOAD.users, "spawn_rate": 100, **fields}).json())
 
-    def await_statistics(self, holds: Callable[[dict[str, Any]], bool]) -> None:
-        """Wait until the page answers and that holds of what it shows, which is a state of 2 s ago."""
-        deadline_s, shown = monotonic() + DEADLINE_S, None
+    def await_state(self, state: str) -> None:
+        """Wait until the page shows that state, which is one of 2 s ago."""
+        self._await(lambda: self.get("/stats/requests").json()["state"] == state)
+
+    def await_deliveries(self, measured_s: float) -> None:
+        """Wait until all deliveries of a test of that duration are printed."""
+        messages = len(scheduled(replace(LOAD, measured_s=measured_s)))
+        row = rf"^message +{messages} +{messages * LOAD.room_size} +{messages * LOAD.room_size} +0 "
+        self._await(lambda: re.search(row, self._output.read_text(), re.MULTILINE) is not None)
+
+    def _await(self, holds: Callable[[], bool]) -> None:
+        deadline_s = monotonic() + DEADLINE_S
         while monotonic() < deadline_s:
             assert self._locust.poll() is None, "Locust has ended"
             with suppress(httpx.TransportError):
-                if holds(shown := self.get("/stats/requests").json()):
+                if holds():
                     return
-        raise AssertionError(f"never shown, but in the end: {shown}")
-
-    def await_row(self, holds: Callable[[dict[str, str]], bool]) -> None:
-        """Wait until that holds for the row of the tab for deliveries."""
-        self.await_statistics(lambda shown: any(map(holds, shown["extended_stats"][0]["data"][:1])))
+        raise AssertionError(self._output.read_text())
 
 
 @contextmanager
-def page(*arguments: str) -> Iterator[Page]:
-    """Run Locust with its web interface until the block ends."""
-    web = ["--web-host", "127.0.0.1", "--web-port", str(port := free_port()), *master(), *arguments]
-    quiet = subprocess.DEVNULL
-    with subprocess.Popen(command(*web, *OPTIONS), cwd=ROOT, stdin=quiet, stdout=quiet, stderr=quiet) as locust:
+def page(output: Path, *arguments: str) -> Iterator[Page]:
+    """Run Locust with its web interface until the block ends; what a terminal would show goes to a file."""
+    web = ["--web-host", "127.0.0.1", "--web-port", str(port := free_port()), *master(), *arguments, *OPTIONS]
+    shown, quiet = subprocess.STDOUT, subprocess.DEVNULL
+    with (
+        output.open("w") as file,
+        subprocess.Popen(command(*web), cwd=ROOT, stdin=quiet, stdout=file, stderr=shown) as locust,
+    ):
         try:
-            with Page(port, locust) as shown:
-                yield shown
+            with Page(port, locust, output) as opened:
+                yield opened
         finally:
             locust.terminate()
 
@@ -224,8 +233,8 @@ def page(*arguments: str) -> Iterator[Page]:
 def test_the_web_interface_refuses_what_cannot_be_and_tests_started_at_once_deliver_all(
     tmp_path: Path, processes: list[str]
 ) -> None:
-    with serving("raw_websocket", None, tmp_path / "server.log") as server, page(*processes) as shown:
-        shown.await_statistics(lambda answer: answer["state"] == "ready")
+    with serving("raw_websocket", None, tmp_path / "log") as server, page(tmp_path / "out", *processes) as shown:
+        shown.await_state("ready")
         assert "measuring_window_seconds" in (html := shown.get("/").text)
         assert "bunch_s" not in html
         assert "The host (--host) is missing" in shown.start()["message"]
@@ -237,17 +246,12 @@ def test_the_web_interface_refuses_what_cannot_be_and_tests_started_at_once_deli
             while not shown.start(host=server.address, measuring_window_seconds=measured_s)["success"]:
                 assert monotonic() < deadline_s, "the last test never ends"
 
-        def await_deliveries(measured_s: float) -> None:
-            messages = len(scheduled(replace(LOAD, measured_s=measured_s)))
-            expected = str(messages), str(messages * LOAD.room_size)
-            shown.await_row(lambda row: (row["sent"], row["delivered"]) == expected)
-
         start_soon(1)
         start_soon(2)
-        await_deliveries(2)
+        shown.await_deliveries(2)
         start_soon(600)
-        shown.await_row(lambda row: row["kind"].startswith("measuring"))
+        shown.await_state("running")
         assert not shown.start(host=server.address)["success"], "its users are fixed while it runs"
         shown.post("/stop")
-        start_soon(1)
-        await_deliveries(1)
+        start_soon(3)
+        shown.await_deliveries(3)
