@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from loadtests.accounts.cell import digest, scheduled
-from loadtests.accounts.rows import Received, Sent, Session, Window
+from loadtests.accounts.rows import LogEntry, Received, Sent, Session, Window
 from loadtests.accounts.samples import Samples
 from loadtests.experiments.shared_store.appends import NONE, measure_appends
 from loadtests.experiments.shared_store.command import STORES, steps
@@ -14,6 +14,7 @@ from loadtests.experiments.shared_store.cross_process import measure_cross_proce
 from loadtests.harness.cores import Cores
 from loadtests.harness.provisioned_store import SHARED, StoreChoice
 from loadtests.plan.workload import Workload
+from loadtests.scenarios import Planned
 from results.schema import CROSS_PROCESS
 from servers.deploy.empty_database import empty_database
 from servers.redaction import without_passwords
@@ -24,6 +25,7 @@ from tests.support.stores import draft, opened
 
 ANYWHERE = Cores(None, None)
 LOAD = Workload(users=8, room_size=4, rate_per_s=1.0, measured_s=2.0, poll_interval_s=0.5)
+PLANNED = Planned(find("raw_websocket"), "hop", LOAD)
 OPTIONS = "--users 8 --room-size 4 --rate 1 --seconds 2 --poll 0.5 --transport raw_websocket"
 
 
@@ -43,7 +45,7 @@ def test_two_generators_offer_the_load_of_one_to_two_workers_and_the_shared_engi
 @pytest.mark.xdist_group("measuring")
 @pytest.mark.process
 def test_a_message_is_timed_to_either_server_and_nobody_is_forgotten() -> None:
-    row = measure_cross_process(find("raw_websocket"), StoreChoice("redis"), LOAD, ANYWHERE)
+    row = measure_cross_process(PLANNED, StoreChoice("redis"), ANYWHERE)
     assert float(row["other_n"]) == 2 * float(row["same_n"]) > 0
     assert [row[name] for name in ("lost", "duplicates", "out_of_order", "send_failures")] == [0, 0, 0, 0]
     assert set(row) == {column.name for column in CROSS_PROCESS} - {"transport", "store", "repeat", "trials"}
@@ -61,9 +63,10 @@ def test_of_each_message_the_other_recipients_are_separated_by_their_server() ->
     noted = Samples(window=Window(100.0, 110.0), user_ids={number: str(number) for number in range(4)})
     noted.sessions = [Session(0, user, 0, 0) for user in range(4)]
     noted.add(Sent(0, 1, sender=1, kind=0, intended_s=105.0, sent_s=105.0, acked_s=105.1))
+    noted.add(LogEntry(0, 1, 0, 1, 0, 0))
     for user, took_s in enumerate((0.03, 0.01, 0.04, 0.02)):
         noted.add(Received(0, 1, user, 0, 105.0 + took_s))
-    row = row_of(noted)
+    row = row_of(PLANNED, noted)
     assert (row["same_n"], row["other_n"]) == (1, 2)
     assert [row["same_p50_s"], row["other_p50_s"]] == pytest.approx([0.02, 0.035])
     assert row["lost"] == 0

@@ -5,38 +5,35 @@ What is left is the chat's own work, the same for every store, and the store's: 
 which each of them awaits before it acknowledges. So the difference of two stores is theirs alone.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from time import perf_counter
 
-import psutil
-
 from loadtests.accounts.verdict import percentile
 from loadtests.harness.baselines import ANY_ACCOUNT, TEXT
 from loadtests.harness.children import NotMeasured, running
 from loadtests.harness.cores import Cores
-from loadtests.harness.parts import cpu_s, family_cpu_s
-from loadtests.harness.provisioned_store import StoreChoice, provisioned
-from loadtests.harness.server_probe import READY_S, serving
+from loadtests.harness.parts import Parts
+from loadtests.harness.provisioned_store import StoreChoice
+from loadtests.harness.server_probe import READY_S
+from loadtests.plan.workload import Workload
 from loadtests.reports.trials import Row
+from loadtests.targets.target import OurServers
 from loadtests.users.http_connection import ConnectionLost
 from loadtests.users.http_session import HttpUserSession
 from servers.core.wire import Send
 from servers.deploy.child_process import python_module
+from servers.transports import find
 
 SLUG = "short_polling"
 NONE = "none"
 
 
-CpuTimes = Callable[[], tuple[float, float]]
-"""Returns the CPU time used so far by a server and by its store's engine, in seconds."""
-
-
 def measure_appends(store: str, appends: int, cores: Cores) -> Row:
     """Return a row of `results.schema.APPENDS` without its key; waits, and raises NotMeasured."""
-    with TemporaryDirectory(prefix="appends-") as name, _serving(store, cores, Path(name)) as (address, cpu_times_s):
+    with TemporaryDirectory(prefix="appends-") as name, _serving(store, cores, Path(name)) as (address, parts):
         try:
             with closing(HttpUserSession(address, lambda *_: None, "room", "connection")) as client:
                 if store == NONE:
@@ -46,13 +43,14 @@ def measure_appends(store: str, appends: int, cores: Cores) -> Row:
                     client.join()
                 for number in range(appends // 10):
                     _append(client, f"warm-{number}")
-                before = cpu_times_s()
+                before_s = parts.used_s()
                 took_s = [_append(client, str(number)) for number in range(appends)]
-                api_s, store_s = (after - earlier for after, earlier in zip(cpu_times_s(), before, strict=True))
+                used_s = parts.used_s()
         except ConnectionLost as error:
             raise NotMeasured(str(error)) from error
     p50_s, p95_s = (percentile(took_s, percent) for percent in (50, 95))
-    return {"appends": appends, "acked_p50_s": p50_s, "acked_p95_s": p95_s, "api_cpu_s": api_s, "store_cpu_s": store_s}
+    spent_s: Row = {name: used_s[name] - before_s[name] for name in ("api_cpu_s", "store_cpu_s")}
+    return {"appends": appends, "acked_p50_s": p50_s, "acked_p95_s": p95_s, **spent_s}
 
 
 def _append(client: HttpUserSession, client_id: str) -> float:
@@ -63,18 +61,14 @@ def _append(client: HttpUserSession, client_id: str) -> float:
 
 
 @contextmanager
-def _serving(store: str, cores: Cores, folder: Path) -> Iterator[tuple[str, CpuTimes]]:
-    """Run our server on a store, or the baseline without one; yields its address. Raises NotMeasured."""
+def _serving(store: str, cores: Cores, folder: Path) -> Iterator[tuple[str, Parts]]:
+    """Run our server on a store, or the baseline without one; yields its address and processes. Raises NotMeasured."""
     if store == NONE:
         command = python_module("loadtests.harness.baselines", "constant", "--attached")
         with running(command, cores.servers, folder / "baseline.log") as child:
-            address, process = child.next_line(READY_S)["address"], psutil.Process(child.pid)
-            yield address, lambda: (cpu_s(process), 0.0)
+            ready = child.next_line(READY_S)
+            yield ready["address"], Parts(ready["pids"])
         return
-    with (
-        provisioned(StoreChoice(store), cores.servers, folder) as place,
-        serving(SLUG, cores.servers, folder / "server.log", store=place.url, environment=place.environment) as server,
-    ):
-        api = [psutil.Process(pid) for pid in server.pids.values()]
-        engine = [psutil.Process(pid) for pid in place.pids.values()]
-        yield server.address, lambda: (cpu_s(*api), sum(map(family_cpu_s, engine)))
+    ours = OurServers(store=StoreChoice(store))
+    with ours.serving(find(SLUG), Workload(), cores, folder, lambda: None) as (servers, _):
+        yield servers.server.address, Parts(servers.server.pids)

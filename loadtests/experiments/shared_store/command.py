@@ -62,8 +62,7 @@ def _trials(served: Scenario, hop: Scenario, appends: int, engines: dict[str, st
             key: Row = {"transport": transport.slug, "store": store.scheme, "repeat": repeat}
             (planned,) = (hop if cross_process else served).planned([transport], repeat)
             if cross_process:
-                measure_hop = partial(measure_cross_process, transport, store, planned.workload, cores)
-                yield Trial("cross_process", key, measure_hop)
+                yield Trial("cross_process", key, partial(measure_cross_process, planned, store, cores))
             else:
                 yield Trial("loads", key, partial(_served, planned, store, engines, cores))
         for scheme in APPENDED:

@@ -11,7 +11,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from loadtests.accounts.accounting import account
+from loadtests.accounts.cell import digest, make_cell, scheduled
 from loadtests.accounts.samples import Samples
 from loadtests.accounts.verdict import percentile
 from loadtests.harness.children import NotMeasured
@@ -20,12 +20,14 @@ from loadtests.harness.distance import ClientAddresses, push_service_apart
 from loadtests.harness.generator import generating
 from loadtests.harness.provisioned_store import StoreChoice, provisioned
 from loadtests.harness.server_probe import serving
-from loadtests.plan.workload import Workload
 from loadtests.reports.trials import Row
+from loadtests.scenarios import Planned
 from loadtests.targets.target import OurServers
 from servers.transports import Transport
 
 SERVERS = 2
+ACCOUNT = ("lost", "duplicates", "out_of_order", "send_failures", "heartbeat_lag_p99_s")
+"""Whether all adds up, from the first event on, and the generator's own lag."""
 
 
 @contextmanager
@@ -45,8 +47,9 @@ def two_servers(transport: Transport, store: StoreChoice, cores: Cores, folder: 
         yield ClientAddresses(",".join(addresses))
 
 
-def measure_cross_process(transport: Transport, store: StoreChoice, load: Workload, cores: Cores) -> Row:
+def measure_cross_process(planned: Planned, store: StoreChoice, cores: Cores) -> Row:
     """Return a row of `results.schema.CROSS_PROCESS` without its key; waits, and raises NotMeasured."""
+    transport, load = planned.transport, planned.workload
     with TemporaryDirectory(prefix="cross-process-") as name:
         folder = Path(name)
         with (
@@ -57,10 +60,10 @@ def measure_cross_process(transport: Transport, store: StoreChoice, load: Worklo
             samples = generator.await_samples()
     if window is None:
         raise NotMeasured("; ".join(samples.troubles[-4:]))
-    return row_of(samples)
+    return row_of(planned, samples)
 
 
-def row_of(samples: Samples) -> Row:
+def row_of(planned: Planned, samples: Samples) -> Row:
     """Return the latency of the window's messages to users on the sender's server and on the other one, and more."""
     sent = {(row.room, row.seq): row for row in samples.actions() if samples.window.contains(row.intended_s)}
     latencies_s: dict[str, list[float]] = {"same": [], "other": []}
@@ -73,18 +76,5 @@ def row_of(samples: Samples) -> Row:
     for server, some_s in latencies_s.items():
         figures |= {f"{server}_n": len(some_s)}
         figures |= {f"{server}_p{percent}_s": percentile(some_s, percent) for percent in (50, 95)}
-    return figures | account_of(samples)
-
-
-def account_of(samples: Samples) -> Row:
-    """Return whether all adds up, from the first event on: nothing lost, doubled or out of order."""
-    committed = {(row.room, row.seq) for row in samples.actions() if row.seq > 0}
-    committed |= {(row.room, row.seq) for row in samples.log()}
-    counts = account(committed, samples.deliveries(), samples.sessions)
-    return {
-        "lost": counts.lost,
-        "duplicates": counts.duplicates,
-        "out_of_order": counts.out_of_order,
-        "send_failures": samples.send_failures,
-        "heartbeat_lag_p99_s": percentile(samples.lateness_s(), 99),
-    }
+    cell = make_cell(planned, samples, {}, digest(scheduled(planned.workload)))
+    return figures | {name: cell.figures[name] for name in ACCOUNT}
