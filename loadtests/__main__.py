@@ -6,6 +6,7 @@ which is printed, but does not fail the command: that is the machine's fault, no
 """
 
 import os
+import subprocess
 from pathlib import Path
 from typing import Annotated
 
@@ -21,7 +22,6 @@ from loadtests.experiments.hosted.command import measure_hosts
 from loadtests.experiments.shared_store.command import measure_shared_store
 from loadtests.harness.provisioned_store import EMBEDDED, SHARED, StoreChoice
 from loadtests.plan.workload import LINKS
-from loadtests.reports.diff import print_diff
 from loadtests.reports.report import print_scenarios
 from loadtests.reports.run_folder import AnotherRun
 from loadtests.scenarios import CONVERSATION, SCENARIOS
@@ -29,6 +29,7 @@ from loadtests.targets.other_server import OTHER_SERVERS
 from loadtests.targets.target import OurServers
 from results import terminal
 from results.plain_characters import use_plain_characters
+from servers.deploy.child_process import python_module
 from servers.deploy.deployments import NAMES as DEPLOYMENTS
 from servers.transports import TRANSPORTS, find
 
@@ -211,11 +212,8 @@ def diff(
     second: Annotated[Path, typer.Argument(exists=True, file_okay=False, help="Folder of another.")],
 ) -> None:
     """Show two runs side by side: what changed, by how much, and whether that is more than chance."""
-    try:
-        claimed = print_diff(terminal.console(), first, second)
-    except OSError as error:
-        raise typer.BadParameter(str(error)) from None
-    terminal.console().print(f"{claimed} changes are more than chance.")
+    command = python_module("notebooks.analysis", "diff", str(first), str(second))
+    raise typer.Exit(subprocess.run(command, check=False).returncode)
 
 
 if __name__ == "__main__":

@@ -50,6 +50,22 @@ def summary(run: Annotated[Path, typer.Argument(help="A folder with manifest.jso
 
 
 @app.command()
+def diff(
+    first: Annotated[Path, typer.Argument(help="Folder of a run.")],
+    second: Annotated[Path, typer.Argument(help="Folder of another.")],
+) -> None:
+    """Print two runs side by side: what changed, by how much, and whether that is more than chance."""
+    from notebooks.analysis.diff import diff as made
+    from notebooks.analysis.runs import BrokenRun
+    from results.terminal import console
+
+    try:
+        console().print(made(first, second))
+    except BrokenRun as error:
+        raise typer.BadParameter(str(error)) from error
+
+
+@app.command()
 def claims(
     run: Annotated[Path, typer.Argument(help="A folder with manifest.json and captures.json.")],
     readme: Annotated[Path | None, typer.Option(help="File that quotes the ten claims that matter most.")] = None,
