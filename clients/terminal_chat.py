@@ -6,9 +6,7 @@ read. My own message is shown when it returns in the log, so that all windows sh
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable
 from contextlib import aclosing, suppress
-from functools import partial
 
 from clients.client_ids import latency_ms, new_client_id
 from clients.conversation import ChatSession
@@ -24,10 +22,8 @@ READ_CHECK_S = 1.0
 OUTBOX_MAX = 100
 """Lines that may wait to be sent; after that many, the next line is read only when one has been sent."""
 
-HISTORY = 20
 HELP = (
     "/who  who is here, and who was",
-    f"/history  {HISTORY} earlier messages, and {HISTORY} more the next time",
     "/quit  leave, as does Ctrl-D",
     "//  send a line that starts with a slash",
 )
@@ -42,8 +38,8 @@ class TerminalChat:
         self._transport = transport
         self._screen = screen
         self._notices = TypingNotices()
-        self._outbox: asyncio.Queue[Callable[[], Awaitable[None]]] = asyncio.Queue(OUTBOX_MAX)
         self._sending: dict[str, str] = {}  # client_id -> text, of what has not been acknowledged
+        self._outbox: asyncio.Queue[str] = asyncio.Queue(OUTBOX_MAX)  # client_ids, of what has not been sent
         self._latency_ms: float | None = None
         self._day = day(now_ms())
         self._start_log()
@@ -63,8 +59,6 @@ class TerminalChat:
     def _start_log(self) -> None:
         """Start at the session's snapshot: in a new log all positions are new."""
         self._snapshot = self._session.snapshot
-        messages = self._snapshot.messages
-        self._oldest_seq = messages[0].seq if messages else self._snapshot.head + 1
         self._sent_seq = self._received_seq = self._read_seq = 0
 
     async def _receive(self) -> None:
@@ -124,42 +118,24 @@ class TerminalChat:
                     self._note(person)
             case ["/help"]:
                 self._note("\n".join(HELP))
-            case ["/history"]:
-                await self._outbox.put(self._show_history)
             case [_, *_] if is_command(line):
                 self._fail(f"{line.strip()}: no such command; see /help")
             case [_, *_]:
                 text, client_id = line.removeprefix("/") if line.startswith("//") else line, new_client_id()
                 self._notices.reset()
                 self._sending[client_id] = text
-                await self._outbox.put(partial(self._send, client_id, text))
-
-    async def _send(self, client_id: str, text: str) -> None:
-        try:
-            await self._session.send(text, client_id)
-        except ClientError as error:
-            if client_id in self._sending:  # if not, it returned in the log, and only the response was lost
-                self._fail(f"not sent: {text[:60]}\n{error}")
-        self._sending.pop(client_id, None)
-
-    async def _show_history(self) -> None:
-        try:
-            earlier = await self._session.history(self._oldest_seq, HISTORY)
-        except ClientError as error:
-            self._fail(f"/history: {error}")
-            return
-        self._note(f"earlier messages: {len(earlier)}")
-        for message in earlier:
-            self._show(message)
-        if earlier:
-            self._oldest_seq = earlier[0].seq
-            self._note("end of the earlier messages")
+                await self._outbox.put(client_id)
 
     async def _empty_outbox(self) -> None:
-        """Run what waits, one after the other, so that my messages keep their order."""
+        """Send what waits, one message after the other, so that mine keep their order."""
         while True:
-            work = await self._outbox.get()
-            await work()
+            client_id = await self._outbox.get()
+            try:
+                await self._session.send(self._sending[client_id], client_id)
+            except ClientError as error:
+                if text := self._sending.get(client_id):  # if not, it returned, and only the response was lost
+                    self._fail(f"not sent: {text[:60]}\n{error}")
+            self._sending.pop(client_id, None)
             self._outbox.task_done()
 
     async def _notify_typing(self) -> None:

@@ -186,7 +186,6 @@ async def test_commands_are_not_sent_to_anybody(harness: ChatHarness) -> None:
         await bob.send("written at first")
         for typed, shown in (
             ("/who", f"\u25cf {bob.account.name}"),
-            ("/history", "earlier messages: "),
             ("/help", "/quit  leave"),
             ("/nonsense", "/nonsense: no such command"),
             ("//slash", "┃ /slash"),
