@@ -21,12 +21,13 @@ from clients.errors import ClientError, ConnectionLost, Refused
 from clients.http_session import HttpSession, Options
 from clients.inbox import Inbox
 from clients.room_view import RoomView
-from clients.unread_events import UnreadEvents
 from servers import transports
 from servers.core.wire import Account, Ack, Event, MarkRead, Member, Page, Send, Snapshot, SocketCommand, Typing
 
 GIVE_UP_S = 60.0
 LEAVE_S = 2.0
+UNREAD_MAX = 4000
+"""Events that wait for a reader, 16 MB of the longest; then the client receives no more: the server keeps the rest."""
 Result = TypeVar("Result")
 
 
@@ -58,7 +59,7 @@ class ChatSession:
         self._http = http
         self._connection = connection
         self._reconnecting = self._new_backoff()
-        self._unread = UnreadEvents()
+        self._unread: asyncio.Queue[Event | Exception | None] = asyncio.Queue(UNREAD_MAX)
         self._receiving: asyncio.Task[None] | None = None
 
     async def __aenter__(self) -> Self:
@@ -82,7 +83,9 @@ class ChatSession:
             async with asyncio.timeout(LEAVE_S):
                 await self._connection.leave()
         await self._http.close()
-        self._unread.end()
+        if self._unread.full():  # the end takes the place of an event, so that nobody waits for it
+            self._unread.get_nowait()
+        self._unread.put_nowait(None)
 
     async def send(self, text: str, client_id: str | None = None) -> Ack:
         """Send a message; return its sequence number and time once it is committed. Retries under one client_id."""

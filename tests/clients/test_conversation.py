@@ -190,6 +190,25 @@ async def test_a_lost_log_is_joined_again_and_its_messages_are_delivered(connect
     assert connection.opened_from == [None, None]
 
 
+async def let_it_receive() -> None:
+    """Let the session do all that it can without a reader: nothing that it awaits takes time here."""
+    for _ in range(100):
+        await asyncio.sleep(0)
+
+
+@patch("clients.conversation.UNREAD_MAX", 2)
+async def test_who_does_not_read_receives_no_more_misses_nothing_and_may_leave(connection: FakeConnection) -> None:
+    async with new_session(connection) as session:
+        connection.deliver(page(0, 4), page(4, 5))
+        await let_it_receive()
+        assert connection.pages.qsize() == 1
+        assert await next_seqs(session, 5) == [1, 2, 3, 4, 5]
+        connection.deliver(page(5, 8))
+        await let_it_receive()
+    with pytest.raises(StopAsyncIteration):
+        await next_seqs(session, 2)
+
+
 async def test_leaving_closes_the_connection_and_ends_the_events(connection: FakeConnection) -> None:
     async with new_session(connection) as session:
         reader = asyncio.create_task(next_seqs(session, 1))

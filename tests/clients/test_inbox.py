@@ -1,16 +1,10 @@
-"""The inbox: in whatever order pages arrive, events come out in order, each once, or the inbox reports a gap.
-
-And behind it: what a reader has not read yet is bounded in bytes, and in order.
-"""
-
-import asyncio
+"""The inbox: in whatever order pages arrive, events come out in order, each once, or the inbox reports a gap."""
 
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
 from clients.inbox import EARLY_MAX, Inbox
-from clients.unread_events import UnreadEvents
 from servers.core.wire import Cursor, Event, Kind, Page
 
 LOG_END = 12
@@ -77,28 +71,3 @@ def test_any_pages_in_any_order_give_each_event_once_in_order_or_report_a_gap(sl
     seqs += feed(inbox, page(inbox.cursor.seq, LOG_END))
     assert seqs == list(range(1, LOG_END + 1))
     assert not inbox.behind
-
-
-def message(text: str) -> Event:
-    return Event("room", 1, Kind.MESSAGE, "ada", "Ada", text, 1_000)
-
-
-@pytest.mark.parametrize(
-    ("text", "least", "most"),
-    [("x" * 4096, 3_000, 4_096), ("x" * 4092 + "\U0001f642", 900, 1_024), ("x", 10_000, 30_000)],
-)
-async def test_it_takes_few_long_events_or_many_short_ones_and_goes_on_when_they_are_read(
-    text: str, least: int, most: int
-) -> None:
-    unread = UnreadEvents()
-    while not unread.full():
-        unread.put_nowait(message(text))
-    assert least < unread.qsize() < most
-    putting = asyncio.create_task(unread.put(message("the next")))
-    await asyncio.sleep(0)
-    assert not putting.done()
-    unread.get_nowait()
-    await putting
-    unread.end()
-    events = [unread.get_nowait() for _ in range(unread.qsize())]
-    assert events[-2:] == [message("the next"), None]
