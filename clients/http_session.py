@@ -27,6 +27,8 @@ BROKEN = (httpx.TransportError, anyio.EndOfStream)
 """What httpx raises for a connection that breaks; the second comes through httpcore 1.0.9, when TLS is written to."""
 SPEAKS_HTTP2 = find_spec("h2") is not None
 """Whether a server may choose HTTP/2, in the TLS handshake: an optional dependency group has what that needs."""
+NO_HEADERS: Mapping[str, str] = {}
+NOT_MODIFIED = 304
 TEMPORARY_STATUSES = frozenset((408, 425, 429))
 """Statuses with which a proxy refuses a request that may succeed later."""
 
@@ -35,6 +37,7 @@ TEMPORARY_STATUSES = frozenset((408, 425, 429))
 class Options:
     """Durations in seconds. poll_s: a polling client sleeps this long after each response, from a random phase.
 
+    poll_max_s, poll_jitter: see `PollPace`. conditional: whether a short poller asks for what it does not have yet.
     answer_s: timeout of a response. A connection counts as broken when a held poll is silent for the server's hold time
     and this, a stream or socket for the server's ping interval and this. gap_s: how long the client waits for a missing
     event before it reads. backoff_s and backoff_max_s: first and last limit of the random pauses between attempts to
@@ -42,6 +45,9 @@ class Options:
     """
 
     poll_s: float = 2.0
+    poll_max_s: float = 0.0
+    poll_jitter: float = 0.0
+    conditional: bool = False
     answer_s: float = 10.0
     gap_s: float = 0.25
     backoff_s: float = FIRST_S
@@ -106,11 +112,16 @@ class HttpSession:
     async def post(self, command: wire.SocketCommand) -> wire.Ack:
         return await self._post(str(command.__struct_config__.tag), wire.Ack, command)
 
-    async def read(self, after: wire.Cursor, held_s: float = 0.0) -> wire.Page:
-        """Read the page after a cursor; waits for as long as the server holds the request, at most `held_s`."""
+    async def read(self, after: wire.Cursor, held_s: float = 0.0, conditional: bool = False) -> wire.Page:
+        """Read the page after a cursor; waits for as long as the server holds the request, at most `held_s`.
+
+        conditional: have the server leave out the body of an empty page.
+        """
         query = {"after": str(after), "connection": self.connection}
         path, timeout = f"/rooms/{self.room}/events", held_s + self.options.answer_s
-        return await self._request("GET", path, wire.Page, params=query, timeout=timeout)
+        headers = {"If-None-Match": after.entity_tag} if conditional else {}
+        empty = wire.Page.empty(after)
+        return await self._request("GET", path, wire.Page, None, headers, empty, params=query, timeout=timeout)
 
     @asynccontextmanager
     async def stream(self, query: Mapping[str, str], headers: Mapping[str, str]) -> AsyncIterator[httpx.Response]:
@@ -144,9 +155,16 @@ class HttpSession:
         return await self._request("POST", f"/rooms/{self.room}/{route}", kind, body)
 
     async def _request(
-        self, method: str, path: str, kind: type[Response], body: Struct | None = None, **options: Any
+        self,
+        method: str,
+        path: str,
+        kind: type[Response],
+        body: Struct | None = None,
+        more_headers: Mapping[str, str] = NO_HEADERS,
+        unchanged: Response | None = None,
+        **options: Any,
     ) -> Response:
-        headers = self._authorization()
+        headers = {**self._authorization(), **more_headers}
         if body is not None:
             options["content"] = wire.encode(body)
             headers["Content-Type"] = "application/json"
@@ -154,6 +172,8 @@ class HttpSession:
             response = await self._http.request(method, path, headers=headers, **options)
         except BROKEN as error:
             raise ConnectionLost(f"{method} {path}: {type(error).__name__}: {error}") from error
+        if response.status_code == NOT_MODIFIED and unchanged is not None:
+            return unchanged
         if not response.is_success:
             raise refusal(response)
         try:

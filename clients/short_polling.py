@@ -1,20 +1,29 @@
 """Short polling: request, sleep, request again.
 
-Teaches that the client does all the waiting, between requests, and so sees an event half an interval late on average.
+Teaches that the client does all the waiting, between requests, and so sees an event half an interval late on average;
+and how few lines polling well takes (`clients.poll_pace`, and conditional requests), which the options leave out.
 """
 
 import asyncio
 
 from clients.connection import ChatConnection
+from clients.http_session import HttpSession
 from clients.inbox import Inbox
+from clients.poll_pace import PollPace
 from servers.core.wire import Page
 
 
 class Connection(ChatConnection):
-    """Polls every `poll_s` seconds, counted from the last response."""
+    """Polls every `poll_s` seconds, counted from the last response; or as its options say."""
+
+    def __init__(self, http: HttpSession) -> None:
+        super().__init__(http)
+        self._pace = PollPace(http.options.poll_s, http.options.poll_max_s, http.options.poll_jitter)
 
     async def receive(self, inbox: Inbox) -> Page:
         """Sleep, then poll."""
-        await asyncio.sleep(self.phase * self.http.options.poll_s)
+        await asyncio.sleep(self.phase * self._pace.next_s())
         self.phase = 1.0
-        return await self.http.read(inbox.cursor)
+        page = await self.http.read(inbox.cursor, conditional=self.http.options.conditional)
+        self._pace.note(bool(page.events))
+        return page

@@ -21,7 +21,7 @@ from locust import User, task
 
 from clients.backoff import Backoff
 from clients.inbox import Inbox
-from loadtests.accounts.rows import KINDS, OPENING, Reconnection, Request, Sent
+from loadtests.accounts.rows import KINDS, OPENING, Begun, Reconnection, Request, Sent
 from loadtests.plan.schedule import ScheduledAction, phase, schedule
 from loadtests.users.generator_process import GeneratorProcess, sleep_until
 from loadtests.users.http_connection import ConnectionLost
@@ -117,7 +117,9 @@ class ChatUser(User):
     def report(self, kind: str, name: str, took_s: float, length: int, lost: ConnectionLost | None = None) -> None:
         """Add a request to Locust's own statistics."""
         if kind != WEBSOCKET:
-            self._record_request(f"{kind} {name}", perf_counter() - took_s, lost is None)
+            begun_s = perf_counter() - took_s
+            self.process.samples.add(Begun(begun_s))
+            self._record_request(f"{kind} {name}", begun_s, lost is None)
         if lost:
             lost.is_counted = True
         self.environment.events.request.fire(
@@ -220,14 +222,17 @@ class ChatUser(User):
                     self.environment.stats.log_error(RECEIVE_FAILED, "receive", lost)
                 if not self.workload.users_return:
                     return
-                self._reconnect()
+                self._reconnect(lost.retry_after_s)
 
-    def _reconnect(self) -> None:
-        """Open the connection again, as clients do: after random pauses, so that not all come back at once."""
+    def _reconnect(self, retry_after_s: float) -> None:
+        """Open the connection again, as clients do: after random pauses, so that not all come back at once.
+
+        The first pause is at least as long as the server asks.
+        """
         broken_s = perf_counter()
         self.recorder.disconnected(self.number, broken_s)
         for attempt in count(1):
-            gevent.sleep(self.reconnecting.next_s())
+            gevent.sleep(max(self.reconnecting.next_s(), retry_after_s if attempt == 1 else 0.0))
             with suppress(ConnectionLost):
                 self._open_connection(self.inbox.cursor)
                 self.recorder.reconnected(Reconnection(self.number, broken_s, perf_counter(), attempt))

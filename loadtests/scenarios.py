@@ -68,8 +68,8 @@ class Scenario:
 
     transports: slugs; empty means all. repeats: of a full run. up_to_limit: the loads grow, until a limit is reached.
     samples: how many deliveries of a cell a full run keeps, drawn by its seed. preview: too short to be a measurement.
-    fixed: the fields of its loads that its question is about. is_optional: measured by name only, since it needs more
-    than the others do.
+    fixed: the fields of its loads that its question is about. is_optional: measured by name only, as what needs more
+    than the others do, or answers a question beside theirs.
     """
 
     name: str

@@ -1,18 +1,34 @@
 """Short polling under load: `locust -f loadtests/short_polling.py --headless -u 10 -r 10 --host http://127.0.0.1:8000`.
 
 Teaches what the price of a poll is: it is paid whether or not there are new events. What crosses the wire: a read from
-every user each interval, counted from the last response and from a random phase, and a POST for each message.
+every user each interval, counted from the last response and from a random phase, and a POST for each message. Options
+of the load vary that: conditional requests, and the pauses of `clients.poll_pace`.
 """
 
 import gevent
 
+from clients.poll_pace import PollPace
 from loadtests.chat_user import ChatUser
-from servers.core.wire import Page
+from loadtests.users.generator_process import sleep_until
+from servers.core.wire import Cursor, Page, Snapshot
 
 
 class ShortPollingUser(ChatUser):
     """The client waits: it sleeps, then polls."""
 
+    def open(self, after: Cursor | None) -> Snapshot:
+        load = self.workload
+        self.pace = PollPace(load.poll_interval_s, load.poll_limit_s, load.poll_jitter, self.random)
+        return super().open(after)
+
     def receive(self) -> Page:
-        gevent.sleep(self.workload.poll_interval_s * (1.0 if self.last_page else self.phase))
-        return self.http.read(self.inbox.cursor)
+        if self.last_page:
+            gevent.sleep(self.pace.next_s())
+        elif self.workload.polls_together:
+            self.process.wait_for_begin()
+            sleep_until(self.process.begin_s)
+        else:
+            gevent.sleep(self.pace.next_s() * self.phase)
+        page = self.http.read(self.inbox.cursor, bool(self.workload.conditional))
+        self.pace.note(bool(page.events))
+        return page

@@ -5,6 +5,7 @@ long the transport waits. The formulas, with their derivations, are in `results.
 depend on libraries.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from results import theory
@@ -17,7 +18,7 @@ class Prediction:
 
     events_per_s: of all kinds; deliveries_per_s: of those that are counted. commands: how many are sent per delivery.
     round_trip_s: the median time from sending to the acknowledgement. silence_s: after how much silence a client of a
-    push service reads; 0 if it sends heartbeats.
+    push service reads; 0 if it sends heartbeats. limit_s: the longest pause of a poller that backs off.
     """
 
     transport: Transport
@@ -29,6 +30,7 @@ class Prediction:
     hold_s: float
     lease_s: float
     silence_s: float = 0.0
+    limit_s: float = 0.0
 
     @property
     def requests_per_delivery(self) -> float:
@@ -39,8 +41,15 @@ class Prediction:
     @property
     def empty_share(self) -> float | None:
         """The share of reads with no event since the last one or, if held, during the hold; None if nobody asks."""
-        waits_s = {Reads.POLL: self.interval_s, Reads.HELD: self.hold_s}.get(self.transport.reads)
-        return None if waits_s is None else theory.empty_share(self.events_per_s, waits_s + self.round_trip_s)
+        waits = {Reads.POLL: self.pauses, Reads.HELD: [(self.hold_s, 1.0)]}.get(self.transport.reads)
+        if waits is None:
+            return None
+        return sum(share * theory.empty_share(self.events_per_s, s + self.round_trip_s) for s, share in waits)
+
+    @property
+    def pauses(self) -> Sequence[theory.Pause]:
+        """The pauses of a poller, each with its share of all."""
+        return theory.back_off_pauses(self.events_per_s, self.interval_s, self.limit_s, self.round_trip_s)
 
     @property
     def _checks_per_s(self) -> float:
@@ -54,7 +63,7 @@ class Prediction:
         """How often one client requests new events; once, when its connection is opened, counts as never."""
         match self.transport.reads:
             case Reads.POLL:
-                return theory.short_polling_requests_per_s(1, self.interval_s, self.round_trip_s)
+                return theory.back_off_requests_per_s(self.pauses, self.round_trip_s)
             case Reads.HELD:
                 return theory.long_polling_requests_per_s(self.events_per_s, self.round_trip_s, self.hold_s)
             case Reads.ONCE:
@@ -62,10 +71,10 @@ class Prediction:
 
 
 def latency_s(
-    transport: Transport, share: float, interval_s: float, one_way_delay_s: float, push_link_delay_s: float
+    transport: Transport, share: float, pauses: Sequence[theory.Pause], one_way_delay_s: float, push_link_delay_s: float
 ) -> float:
-    """Return a quantile of delivery latency: the transits of a message, over all links, and a poller's uniform wait."""
+    """Return a quantile of delivery latency: the transits of a message, over all links, and a poller's wait."""
     publish_s = push_link_delay_s if transport.needs_push_service else 0.0
     polled = transport.reads is Reads.POLL
-    wait_s = theory.uniform_wait_quantile_s(share, theory.poll_wait_s(interval_s, one_way_delay_s)) if polled else 0.0
+    wait_s = theory.back_off_wait_quantile_s(share, pauses, one_way_delay_s) if polled else 0.0
     return theory.push_latency_s(one_way_delay_s, publish_s) + wait_s

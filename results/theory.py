@@ -6,7 +6,11 @@ the longest time that a long poll is held. Arrivals are Poisson: a periodic send
 Leaves out bytes and CPU, which depend on libraries; only the frame header of a WebSocket is known.
 """
 
+from collections.abc import Sequence
 from math import exp, expm1
+
+Pause = tuple[float, float]
+"""The length of a poller's pause, in seconds, and its share of all pauses."""
 
 FRAME_HEADER_BYTES = 2
 MASKING_KEY_BYTES = 4
@@ -44,6 +48,48 @@ def empty_share(rate_per_s: float, period_s: float) -> float:
 def occupied_share(mean: float) -> float:
     """Return the probability that a Poisson count of this mean is not zero: 1 - exp(-mean), exact for small means."""
     return -expm1(-mean)
+
+
+def back_off_pauses(rate_per_s: float, interval_s: float, limit_s: float, round_trip_s: float) -> list[Pause]:
+    """Return the pauses of a poller that backs off, each with its share of all pauses.
+
+    The pause T is doubled after each empty response, up to a limit, and news resets it. A pause w is followed by an
+    empty response with probability q(w) = exp(-lambda (w + RTT)). So after news 1 pause of T follows, q(T) of 2 T,
+    q(T) q(2 T) of 4 T, and of the longest 1/(1 - q) times as many, since it is followed by itself.
+    """
+    pauses, count, pause_s = [], 1.0, interval_s
+    while pause_s < limit_s:
+        pauses.append((pause_s, count))
+        count *= empty_share(rate_per_s, pause_s + round_trip_s)
+        pause_s = min(2 * pause_s, limit_s)
+    if not rate_per_s:
+        return [(pause_s, 1.0)]
+    pauses.append((pause_s, count / occupied_share(rate_per_s * (pause_s + round_trip_s))))
+    total = sum(count for _, count in pauses)
+    return [(pause_s, count / total) for pause_s, count in pauses]
+
+
+def back_off_requests_per_s(pauses: Sequence[Pause], round_trip_s: float) -> float:
+    """Return the requests per second of one poller: 1/(mean pause + RTT)."""
+    return 1 / (sum(share * pause_s for pause_s, share in pauses) + round_trip_s)
+
+
+def back_off_wait_quantile_s(share: float, pauses: Sequence[Pause], transit_s: float = 0.0) -> float:
+    """Return the wait that this share of the events stays below, in pauses lengthened by two transits.
+
+    An event falls into a pause the more likely, the longer it is, and there anywhere: so the density of the wait x is
+    the share of the pauses above x, divided by their mean. Jitter of up to a half of the pause does not move the
+    median of a poller with one pause.
+    """
+    lengths = [(poll_wait_s(pause_s, transit_s), part) for pause_s, part in pauses]
+    mean_s = sum(part * length_s for length_s, part in lengths)
+    below, begin_s, longer = 0.0, 0.0, 1.0
+    for length_s, part in lengths[:-1]:
+        reached = below + longer * (length_s - begin_s) / mean_s
+        if share <= reached:
+            break
+        below, begin_s, longer = reached, length_s, longer - part
+    return begin_s + (share - below) * mean_s / longer
 
 
 def long_polling_requests_per_s(rate_per_s: float, round_trip_s: float, hold_s: float) -> float:

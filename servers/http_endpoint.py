@@ -27,6 +27,7 @@ from servers.http_extensions import WHOLE
 Handler = Callable[[Request], Awaitable[Response]]
 Body = TypeVar("Body")
 QUERY_BYTES_MAX = 1024
+NOT_MODIFIED = 304
 
 
 def get(path: str, purpose: Purpose, handler: Handler) -> Route:
@@ -99,11 +100,12 @@ def parse_cursor(field: str, text: str) -> Cursor:
 class PageResponse(Response):
     """A page, without the headers that Starlette would encode again for each of thousands of polls."""
 
-    def __init__(self, page: EncodedPage) -> None:
+    def __init__(self, page: EncodedPage, *headers: tuple[bytes, bytes]) -> None:
         self.status_code = 200
         self.background = None
         self.body = page.body
         self.raw_headers = [(b"content-length", b"%d" % len(page.body)), (b"content-type", b"application/json")]
+        self.raw_headers += headers
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Send the page, in one write where the server can."""
@@ -115,11 +117,21 @@ class PageResponse(Response):
 
 
 def page_response(request: Request, page: EncodedPage) -> Response:
-    """Return a page as a response, and count its events."""
+    """Return a page as a response, and count its events.
+
+    To a conditional request (RFC 9110 section 13.1.2) it has the page's ETag, and no body if the client has that page.
+    To others it has none: a browser's cache would make all requests conditional that repeat a URL.
+    """
     counters: Counters = request.app.state.counters
     counters.events_delivered += page.count
     counters.empty_answers += not page.count
-    return PageResponse(page)
+    known = request.headers.get("if-none-match")
+    if known is None:
+        return PageResponse(page)
+    tag = page.next.entity_tag
+    if {"*", tag}.isdisjoint(each.strip().removeprefix("W/") for each in known.split(",")):
+        return PageResponse(page, (b"etag", tag.encode("latin-1")))
+    return Response(status_code=NOT_MODIFIED, headers={"ETag": tag})
 
 
 def json_response(value: object, status: int = 200) -> Response:

@@ -25,6 +25,7 @@ from loadtests.scenarios import Planned
 from servers.core.wire import Kind
 from servers.transports import Transport
 
+PEAK_S = 0.1
 Reading = dict[str, float]
 """What the servers had counted and used at one moment, or between two, by the names of `results.schema.CELLS`."""
 
@@ -117,6 +118,7 @@ def _counts(samples: Samples, counts: Tally) -> dict[str, float]:
         "wire_duplicates": samples.wire_duplicates,
         "wire_reordered": samples.wire_reordered,
         "redundant_frames": samples.redundant_frames,
+        "peak_requests": samples.most_begun(PEAK_S),
         "client_up_bytes": client_up_bytes,
         "client_down_bytes": client_down_bytes,
     }

@@ -34,14 +34,15 @@ def predict(cell: Cell) -> Prediction:
         hold_s=HOLD_S,
         lease_s=LEASE_S,
         silence_s=SILENCE_S if workload.webhooks else 0.0,
+        limit_s=workload.poll_limit_s,
     )
 
 
 def predicted_latency_ms(cell: Cell, percent: int) -> float:
-    """Return the percentile of latency that theory predicts for a cell's links and poll interval."""
+    """Return the percentile of latency that theory predicts for a cell's links and pauses between polls."""
     load = cell.planned.workload
     links_s = load.one_way_delay_s, load.push_link_delay_s
-    return 1000 * latency_s(cell.transport, percent / 100, load.poll_interval_s, *links_s)
+    return 1000 * latency_s(cell.transport, percent / 100, predict(cell).pauses, *links_s)
 
 
 class Limit(StrEnum):

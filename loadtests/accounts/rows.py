@@ -76,6 +76,12 @@ class Tick(NamedTuple):
     came_s: float
 
 
+class Begun(NamedTuple):
+    """An HTTP request that a user began."""
+
+    moment_s: float
+
+
 class Session(NamedTuple):
     """One stay of a user in their room, numbered from 0: after seq `start`, up to and including seq `end`."""
 

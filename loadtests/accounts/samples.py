@@ -6,6 +6,7 @@ rows are put together, never averaged. Users have numbers that are theirs alone,
 log, and all moments are converted to the coordinator's clock. Pure: knows nothing of Locust.
 """
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import reduce
 from struct import Struct
@@ -14,7 +15,7 @@ from typing import Any, TypeVar
 import msgspec
 
 from loadtests.accounts.accounting import Place
-from loadtests.accounts.rows import LogEntry, Received, Reconnection, Request, Sent, Session, Tick, Window
+from loadtests.accounts.rows import Begun, LogEntry, Received, Reconnection, Request, Sent, Session, Tick, Window
 from loadtests.accounts.wire_bytes import ClientBytes
 
 Row = TypeVar("Row", bound=tuple[Any, ...])
@@ -23,10 +24,11 @@ LAYOUTS: Mapping[Any, tuple[str, Struct]] = {
     Received: ("received", Struct("qqqqd")),
     LogEntry: ("logged", Struct("qqqqqq")),
     Tick: ("ticks", Struct("dd")),
+    Begun: ("begun", Struct("d")),
 }
 """The rows that are packed: into which field of the samples, and how."""
 
-CONCATENATED = ("sessions", "reconnections", "offline", "requests", "troubles", "sent", "received", "ticks")
+CONCATENATED = ("sessions", "reconnections", "offline", "requests", "troubles", "sent", "received", "ticks", "begun")
 ADDED = ("send_retries", "send_failures", "redundant_frames", "wire_duplicates", "wire_reordered")
 
 
@@ -66,8 +68,9 @@ class Samples(msgspec.Struct):
     received: bytearray = bytearray()
     logged: bytearray = bytearray()
     ticks: bytearray = bytearray()
+    begun: bytearray = bytearray()
 
-    def add(self, row: Sent | Received | LogEntry | Tick) -> None:
+    def add(self, row: Sent | Received | LogEntry | Tick | Begun) -> None:
         name, layout = LAYOUTS[type(row)]
         rows: bytearray = getattr(self, name)
         rows += layout.pack(*row)
@@ -87,6 +90,11 @@ class Samples(msgspec.Struct):
     def lateness_s(self) -> list[float]:
         """Return how late the generator's ticks came."""
         return [tick.came_s - tick.due_s for tick in self._rows(Tick)]
+
+    def most_begun(self, span_s: float) -> int:
+        """Return how many requests users began in that part of the window in which they began most."""
+        moments_s = [row.moment_s for row in self._rows(Begun) if self.window.contains(row.moment_s)]
+        return max(Counter(int((each - self.window.start_s) / span_s) for each in moments_s).values(), default=0)
 
     def reconnections_in_window(self) -> list[Reconnection]:
         """Return the reconnections of users whose connection broke in the window, whenever they were back."""
@@ -115,8 +123,9 @@ class Samples(msgspec.Struct):
             sent=bytearray(),
             received=bytearray(),
             ticks=bytearray(),
+            begun=bytearray(),
         )
-        for row in self._shifted((*self.actions(), *self.deliveries(), *self._rows(Tick))):
+        for row in self._shifted((*self.actions(), *self.deliveries(), *self._rows(Tick), *self._rows(Begun))):
             moved.add(row)
         return moved
 

@@ -33,7 +33,8 @@ class Workload:
     point: its name among the loads of its scenario; empty if it is the only one. link: one of LINKS. one_way_delay_s:
     what each direction of the clients' links is delayed by; push_link_delay_s: the same for the link from the API to
     the push service. webhooks: 1 if that service says who is there, 0 if users send heartbeats. joins_per_s: how many
-    users arrive per second, before the barrier.
+    users arrive per second, before the barrier. poll_limit_s, poll_jitter: see `clients.poll_pace`. polls_together: 1
+    to let all pollers begin in the same moment. conditional: 1 to let them send If-None-Match.
 
     The senders warm up for one poll interval before the window opens: until every poller has polled once while
     messages flow, more responses are empty than later.
@@ -52,6 +53,10 @@ class Workload:
     lines_break: int = 0
     measured_s: float = 30.0
     poll_interval_s: float = 2.0
+    poll_limit_s: float = 0.0
+    poll_jitter: float = 0.0
+    polls_together: int = 0
+    conditional: int = 0
     keep_alive: int = 1
     text_bytes: int = 120
     seed: int = 1
@@ -61,8 +66,13 @@ class Workload:
     joins_per_s: float = USERS_PER_S
 
     @property
+    def longest_poll_s(self) -> float:
+        """The longest pause of a poller."""
+        return max(self.poll_interval_s, self.poll_limit_s) * (1 + self.poll_jitter)
+
+    @property
     def warm_up_s(self) -> float:
-        return self.poll_interval_s
+        return self.longest_poll_s
 
     @property
     def load_s(self) -> float:
@@ -77,12 +87,12 @@ class Workload:
     @property
     def drain_s(self) -> float:
         """How long to wait, at most, for the last deliveries once nobody sends any more."""
-        return self.poll_interval_s + DRAIN_S * (3 if self.lines_break else 1)
+        return self.longest_poll_s + DRAIN_S * (3 if self.lines_break else 1)
 
     @property
     def about_s(self) -> float:
         """How long one measurement takes, about: starting, ramp, warm-up, window, drain, stopping."""
-        return START_STOP_S + self.users / self.joins_per_s + self.load_s + self.poll_interval_s
+        return START_STOP_S + self.users / self.joins_per_s + self.load_s + self.longest_poll_s
 
     @property
     def rooms(self) -> tuple[range, ...]:
@@ -97,10 +107,17 @@ class Workload:
         paces = [f"{rate:g} {what}" for what, rate in {"messages": self.rate_per_s, **also}.items() if rate]
         restart = f"a restart after {self.restart_at_s:g} s, " if self.restart_at_s else ""
         bunches = f"bunched every {self.bunch_s:g} s, " if self.bunch_s else ""
+        most = f" to {self.poll_limit_s:g}" if self.poll_limit_s else ""
+        variants = {
+            f", {self.poll_jitter:.0%} earlier or later": self.poll_jitter,
+            ", all together at first": self.polls_together,
+            ", conditional": self.conditional,
+        }
+        polled = f"a poll every {self.poll_interval_s:g}{most} s{''.join(filter(variants.get, variants))}"
         secure = {PLAIN: "", TLS: ", over TLS", H2: ", over TLS with HTTP/2"}[self.link]
         return (
             f"{self.users} users in rooms of {self.room_size}, {', '.join(paces)} a second each, {bunches}{restart}"
-            f"{self.measured_s:g} s measured, a poll every {self.poll_interval_s:g} s{secure}"
+            f"{self.measured_s:g} s measured, {polled}{secure}"
         )
 
     @property

@@ -95,6 +95,10 @@ class GeneratorProcess:
         self._joined += 1
         self._users_connected += 1
         self._send("joined")
+        self.wait_for_begin()
+
+    def wait_for_begin(self) -> None:
+        """Wait until the barrier opens."""
         self._begun.wait()
 
     def user_finished(self) -> None:

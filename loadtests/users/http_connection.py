@@ -30,9 +30,16 @@ BROWSER_HEADERS: dict[str, str] = tomllib.loads(Path(__file__).with_name("browse
 
 
 class ConnectionLost(RuntimeError):
-    """No response, or not the expected one. is_counted: whether Locust's statistics have it as a failure."""
+    """No response, or not the expected one. is_counted: whether Locust's statistics have it as a failure.
+
+    retry_after_s: for how long the server asks to wait.
+    """
 
     is_counted = False
+
+    def __init__(self, reason: str, retry_after_s: float = 0.0) -> None:
+        super().__init__(reason)
+        self.retry_after_s = retry_after_s
 
 
 @dataclass(slots=True)

@@ -29,6 +29,7 @@ from servers.core.wire import (
 )
 
 Body = TypeVar("Body")
+NOT_MODIFIED = 304
 NO_HEADERS: Mapping[str, str] = {}
 
 
@@ -64,8 +65,11 @@ class HttpUserSession:
         kind = command.__struct_config__.tag
         return self.post(f"/rooms/{self._room}/{kind}", command, Ack)
 
-    def read(self, after: Cursor) -> Page:
-        return self.get(self._events_path(after), Page)
+    def read(self, after: Cursor, conditional: bool = False) -> Page:
+        """Read the page after a cursor; of an empty one, the response to a conditional request has no body."""
+        headers = {"If-None-Match": after.entity_tag} if conditional else NO_HEADERS
+        with self.request("GET", self._events_path(after), headers=headers, expected=(200, NOT_MODIFIED)) as response:
+            return Page.empty(after) if response.status == NOT_MODIFIED else read_as(response.body, Page)
 
     def stream(self, after: Cursor, last_event_id: Cursor | None = None) -> Exchange:
         """Request the events as a stream; return it once the headers have come, for the caller to read and close.
@@ -123,7 +127,9 @@ class HttpUserSession:
             stop(len(response.body))
             if response.status not in expected:
                 text = " ".join(response.body.decode(errors="replace").split())
-                raise ConnectionLost(f"{method} {name}: {response.status} {text[:QUOTED_CHARACTERS]}")
+                after_s = response.headers.get("retry-after", "")  # seconds, or a date (RFC 9110 section 10.2.3)
+                retry_after_s = float(after_s) if after_s.isdecimal() else 0.0
+                raise ConnectionLost(f"{method} {name}: {response.status} {text[:QUOTED_CHARACTERS]}", retry_after_s)
             yield response
 
     def _events_path(self, after: Cursor) -> str:

@@ -88,8 +88,8 @@ def medians_ms(run: Run, slug: str) -> tuple[float, float]:
 
 def distance_median_ms(run: Run, slug: str) -> float:
     """Return the median that theory predicts at a distance: the transits, and half of a poller's longest wait."""
-    times_s = map(run.setting, ("poll_interval_s", "one_way_delay_s", "push_link_delay_s"))
-    return TO_MS * latency_s(transports.find(slug), 0.5, *times_s)
+    links_s = map(run.setting, ("one_way_delay_s", "push_link_delay_s"))
+    return TO_MS * latency_s(transports.find(slug), 0.5, [(run.setting("poll_interval_s"), 1.0)], *links_s)
 
 
 def across(runs: Mapping[float, Run], slugs: Sequence[str], of: Callable[[Run, str], Interval]) -> list[Curve]:

@@ -63,6 +63,11 @@ class Cursor(Struct, frozen=True):
     def __str__(self) -> str:
         return f"{self.epoch}.{self.seq}"
 
+    @property
+    def entity_tag(self) -> str:
+        """The ETag (RFC 9110 section 8.8.3) of the page that ends here: an empty one also begins here."""
+        return f'"{self}"'
+
     @classmethod
     def parse(cls, text: str) -> Self:
         """Read `<epoch>.<seq>`; raise ValueError for anything else."""
@@ -82,6 +87,11 @@ class Page(Struct, frozen=True, tag="page"):
     after: int
     next: int
     events: tuple[Event, ...]
+
+    @classmethod
+    def empty(cls, at: Cursor) -> Self:
+        """Return the page of a reader who has everything."""
+        return cls(at.epoch, at.seq, at.seq, ())
 
     @property
     def cursor(self) -> Cursor:

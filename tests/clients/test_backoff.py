@@ -9,6 +9,7 @@ from unittest.mock import Mock
 import pytest
 
 from clients.backoff import Backoff
+from clients.poll_pace import PollPace
 
 CLIENTS = 150
 OUTAGE_S = 60.0
@@ -37,6 +38,18 @@ def test_clients_that_lost_their_connections_together_spread_over_the_whole_back
     assert mean == pytest.approx(CLIENTS * WINDOW_S / 2.5, rel=0.1)
     assert mean / 2 < min(later)
     assert max(later) < 2 * mean
+
+
+def test_a_poller_asks_less_often_while_nothing_arrives_and_jitter_parts_those_who_began_together() -> None:
+    pace = PollPace(2.0, 5.0, 0.5, scripted(0, 1, 0.5, 0.5, 0.5))
+    pauses_s = []
+    for has_news in (False, False, False, True, False):
+        pauses_s.append(pace.next_s())
+        pace.note(has_news)
+    assert pauses_s == [1.0, 6.0, 5.0, 5.0, 2.0]
+    plain = PollPace(2.0)
+    plain.note(has_news=False)
+    assert plain.next_s() == 2.0
 
 
 def test_the_limit_doubles_up_to_a_maximum_and_starts_again_after_a_success() -> None:

@@ -12,7 +12,7 @@ from loadtests.accounts.cell import acknowledged, digest, make_cell, scheduled
 from loadtests.accounts.deliveries import Delivery
 from loadtests.accounts.predictions import predict, predicted_latency_ms
 from loadtests.accounts.rows import KINDS as PACKED_KINDS
-from loadtests.accounts.rows import Sent, Window
+from loadtests.accounts.rows import Begun, Sent, Window
 from loadtests.accounts.samples import Samples
 from loadtests.accounts.tally import KindCount
 from loadtests.accounts.verdict import Health, Status, judge
@@ -178,6 +178,13 @@ def test_short_polling_is_predicted_from_the_rate_that_was_measured() -> None:
     assert predicted_latency_ms(cell(BOTH), 95) == pytest.approx(950)
     assert prediction.requests_per_delivery == pytest.approx(1 / 2 + 10 / 1.001)
     assert prediction.empty_share == pytest.approx(0.9048, abs=1e-3)
+
+
+def test_the_peak_is_of_the_window_and_all_that_began_within_a_tenth_of_a_second() -> None:
+    noted = samples([sent(1)], BOTH)
+    for moment_s in (*[noted.window.start_s - 0.01] * 9, 101.01, 101.02, 101.09, 101.11):
+        noted.add(Begun(moment_s))
+    assert Samples.decoded(noted.encoded()).most_begun(0.1) == made(noted).figures["peak_requests"] == 3
 
 
 def test_distance_adds_its_transits_to_what_is_predicted() -> None:

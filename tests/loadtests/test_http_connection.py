@@ -12,7 +12,7 @@ from websockets.sync.server import ServerConnection, serve
 from loadtests.users import websocket_connection
 from loadtests.users.http_connection import ConnectionLost, HttpConnection, HttpConnectionPool
 from loadtests.users.http_session import HttpUserSession
-from servers.core.wire import Cursor
+from servers.core.wire import Cursor, Page
 
 REQUEST = b"GET / HTTP/1.1\r\nHost: h\r\n\r\n"
 HELLO = b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\nETag: x\r\n\r\nhello"
@@ -114,6 +114,19 @@ def test_every_request_is_reported_with_its_name_and_a_refusal_as_lost() -> None
     assert reported == [
         ("GET", "/rooms/[room]/events", len(page), False), ("POST", "/rooms/[room]/heartbeat", 0, True),
     ]  # fmt: skip
+
+
+def test_a_conditional_read_without_news_is_an_empty_page_and_a_refusal_may_say_when_to_come_back() -> None:
+    unchanged = b'HTTP/1.1 304 Not Modified\r\nETag: "e.1"\r\n\r\n'
+    busy = b"HTTP/1.1 429 Too Many Requests\r\nRetry-After: 7\r\nContent-Length: 0\r\n\r\n"
+    with responding([unchanged], [busy]) as (address, requests):
+        session = HttpUserSession(address, lambda *_: None, "room-1", "c")
+        assert session.read(Cursor("e", 1), conditional=True) == Page("e", 1, 1, ())
+        with pytest.raises(ConnectionLost, match="429") as lost:
+            session.read(Cursor("e", 1))
+        session.close()
+    assert lost.value.retry_after_s == 7.0
+    assert [b'If-None-Match: "e.1"' in request for _, request in requests] == [True, False]
 
 
 @pytest.mark.parametrize(("keep_alive", "header"), [(True, b"keep-alive"), (False, b"close")])

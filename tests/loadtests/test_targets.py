@@ -21,11 +21,11 @@ from loadtests.reports import report
 from loadtests.reports.trials import WRONG
 from loadtests.scenarios import experiment
 from loadtests.targets.nchan import server as nchan
-from loadtests.targets.nchan.nchan_session import START, empty_page, of_headers, page_of_frame, to_message_id, to_seq
+from loadtests.targets.nchan.nchan_session import START, of_headers, page_of_frame, to_message_id, to_seq
 from loadtests.targets.other_server import OtherServer
 from results import schema
 from results.schema import DEPLOYMENTS_FILE
-from servers.core.wire import Kind, Send, encode
+from servers.core.wire import Kind, Page, Send, encode
 from servers.deploy.deployments import DEPLOYMENTS, Deployment
 from servers.transports import TRANSPORTS
 from tests.support.loadtest_run import ROOT, compared, run_loadtests
@@ -101,7 +101,7 @@ def test_sequence_numbers_stand_in_the_order_of_message_ids(ids: list[tuple[int,
 def test_a_frame_is_an_event_of_its_publisher_and_what_came_before_the_join_is_dropped() -> None:
     message_id = of_headers("Sun, 22 Nov 2026 23:33:16 GMT", "3")
     assert message_id == "1795390396:3"
-    body, inbox = encode(Send(client_id="7-0", text="12.5 hello")), Inbox(empty_page(START).cursor)
+    body, inbox = encode(Send(client_id="7-0", text="12.5 hello")), Inbox(Page.empty(START).cursor)
     page = page_of_frame("room-1", START, b"id: 1795390396:3\ncontent-type: application/json\n\n" + body)
     (event,) = inbox.feed(page)
     assert (event.seq, event.kind, event.sender) == (to_seq(message_id), Kind.MESSAGE, "7")

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from websockets.frames import Frame, Opcode
 
+from clients.poll_pace import PollPace
 from notebooks.analysis.quantiles import ks_distance
 from results import theory
 
@@ -56,6 +57,28 @@ def test_the_wait_for_the_next_poll_is_uniform_whatever_the_rate() -> None:
 )  # fmt: skip
 def test_a_formula_gives_what_reasoning_does(found: float, expected: float) -> None:
     assert found == pytest.approx(expected)
+
+
+@pytest.mark.parametrize("rate_per_s", [0.02, 0.2, 2.0])
+@pytest.mark.parametrize("limit_s", [0.0, 5.0, 8.0])
+def test_a_poller_that_backs_off_asks_as_often_and_as_late_as_a_simulated_one(
+    rate_per_s: float, limit_s: float
+) -> None:
+    pauses = theory.back_off_pauses(rate_per_s, INTERVAL_S, limit_s, ROUND_TRIP_S)
+    arrivals_s = poisson_arrivals_s(rate_per_s, 20_000)
+    pace, now_s, requests = PollPace(INTERVAL_S, limit_s), 0.0, 0
+    waits_s: list[float] = []
+    while len(waits_s) < len(arrivals_s):
+        now_s += pace.next_s() + ROUND_TRIP_S
+        seen = int(np.searchsorted(arrivals_s, now_s))
+        pace.note(seen > len(waits_s))
+        waits_s += list(now_s - arrivals_s[len(waits_s) : seen])
+        requests += 1
+    assert requests / now_s == pytest.approx(theory.back_off_requests_per_s(pauses, ROUND_TRIP_S), rel=0.02)
+    for share in (0.2, 0.5, 0.95):
+        predicted_s = theory.back_off_wait_quantile_s(share, pauses, ROUND_TRIP_S / 2)
+        assert np.quantile(waits_s, share) == pytest.approx(predicted_s, rel=0.05)
+    assert theory.back_off_pauses(0.0, INTERVAL_S, limit_s, 0.1) == [(max(INTERVAL_S, limit_s), 1.0)]
 
 
 def test_empty_polls_match_a_simulated_poller() -> None:

@@ -60,6 +60,21 @@ def test_a_short_poll_is_answered_at_once_with_nothing() -> None:
     assert (stats["requests"]["receive"], stats["empty_answers"]) == (1, 1)
 
 
+def test_a_conditional_poll_has_no_body_until_there_is_news() -> None:
+    with serving("short_polling") as ada:
+        empty = ada.poll()
+        tag = f'"{ada.cursor}"'
+        for known in (tag, f'"other", W/{tag}', "*"):
+            unchanged = ada.http.get(ada.events.url, headers={"If-None-Match": known})
+            assert (unchanged.status_code, unchanged.content, unchanged.headers["ETag"]) == (304, b"", tag)
+            assert "Content-Type" not in unchanged.headers
+        ada.send("1")
+        news = ada.http.get(ada.events.url, headers={"If-None-Match": tag})
+        assert (news.status_code, len(news.json()["events"])) == (200, 1)
+        assert news.headers["ETag"] == f'"{ada.cursor.epoch}.{news.json()["next"]}"'
+        assert "ETag" not in empty.headers
+
+
 def test_a_long_poll_is_answered_with_all_that_there_is_or_when_its_time_is_over() -> None:
     with serving("long_polling", "--hold", str(HOLD_S)) as ada:
         start_s = time.monotonic()

@@ -48,11 +48,6 @@ def page_of(room: str, after: Cursor, message_id: str, body: bytes) -> Page:
     return Page(EPOCH, after.seq, seq, (event,))
 
 
-def empty_page(after: Cursor) -> Page:
-    """Return a page without events."""
-    return Page(EPOCH, after.seq, after.seq, ())
-
-
 def page_of_frame(room: str, after: Cursor, frame: bytes) -> Page:
     """Read a frame of the subprotocol `ws+meta.nchan`: headers, an empty line, the message."""
     head, _, body = frame.partition(b"\n\n")
@@ -85,12 +80,12 @@ class NchanSession(HttpUserSession):
         with self.request("POST", f"/publish/{self._room}", encode(command), headers, PUBLISHED) as response:
             return Ack(seq=to_seq(decode(response.body)["last_message_id"]))
 
-    def read(self, after: Cursor) -> Page:
-        """Get the next message; whether the server holds the request depends on the endpoint."""
+    def read(self, after: Cursor, conditional: bool = False) -> Page:
+        """Get the next message, a conditional request or not; whether it is held depends on the endpoint."""
         path = f"/{self.endpoint}/{self._room}?last_event_id={to_message_id(after.seq)}"
         with self.request("GET", path, expected=(MESSAGE, NOTHING_NEW, HOLD_ENDED)) as response:
             if response.status != MESSAGE:
-                return empty_page(after)
+                return Page.empty(after)
             message_id = of_headers(response.headers["last-modified"], response.headers["etag"])
             return page_of(self._room, after, message_id, response.body)
 
