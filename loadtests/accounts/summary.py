@@ -2,24 +2,25 @@
 
 Teaches why they have a table of their own: Locust counts everything that is reported to it as a request, adds it to the
 requests per second, and rounds its time. Here deliveries are counted against what was due, and timed exactly, also
-between several processes on one machine, since they share a clock. Pure.
+between several processes on one machine, since they share a clock.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from math import isnan
 
+from rich.console import Console
+
 from loadtests.accounts.accounting import DeliveryAccount
 from loadtests.accounts.samples import Samples, merged
 from loadtests.accounts.tally import KindCount, tally
 from loadtests.scenarios import Key
+from results.terminal import FittedTable, TableRow, columns_of, note
 
 BY_HAND = Key("by hand", "", "", 0)
 TROUBLES = 3  # shown of all: they are mostly alike
 LATENCIES = ("p50", "p95", "p99", "max")
-COLUMNS = {name: name.capitalize() for name in ("kind", "sent", "due", "delivered", "lost")}
-COLUMNS |= {name: f"{name} ms" for name in LATENCIES}
-"""The keys of a row, with their titles."""
+COLUMNS = columns_of("deliveries")
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,24 +47,25 @@ class Summary:
         lost = 0 if self.stopped_early else self.whole.lost + self.unacknowledged
         return not (self.missing or lost or self.whole.duplicates or self.whole.out_of_order)
 
-    def rows(self) -> list[dict[str, str]]:
-        """Return the table's rows, by the keys of COLUMNS."""
+    @property
+    def table(self) -> FittedTable:
+        """The deliveries of each kind, and what is to be noted about them."""
         rows = []
         for row in self.kinds:
             counts = (row.actions, row.expected, row.delivered, row.expected - row.delivered)
             latencies_ms = (_ms(getattr(row, f"latency_{name}_s")) for name in LATENCIES)
-            rows.append(dict(zip(COLUMNS, (row.kind, *(f"{count:,}" for count in counts), *latencies_ms), strict=True)))
-        return rows
+            rows.append(TableRow((row.kind, *(f"{count:,}" for count in counts), *latencies_ms)))
+        return FittedTable(COLUMNS, rows, self._notes())
 
-    def lines(self) -> list[str]:
-        """Return what to print, at most 80 columns wide but for the troubles."""
+    def show(self, console: Console) -> None:
+        """Print it, for a person."""
         if not self.measured_s:
-            return ["Deliveries: none, since the test ended before its measuring window.", *self.troubles[:1]]
-        head = [
-            f"Deliveries in the {self.measured_s:.3g} s measured (not requests: the tables above omit them).",
-            "Their latency runs from the scheduled moment of sending until a user has it.",
-        ]
-        return [*head, *_table(self.rows()), *self._notes()]
+            none = "Deliveries: none, since the test ended before its measuring window."
+            console.print("", none, *self.troubles[:1], sep="\n", markup=False)
+            return
+        head = f"\nDeliveries in the {self.measured_s:.3g} s measured (not requests: the tables above omit them). "
+        console.print(note(f"{head}Their latency runs from the scheduled moment of sending until a user has it.\n"))
+        console.print(self.table)
 
     def _notes(self) -> list[str]:
         notes = []
@@ -122,16 +124,3 @@ def _ms(latency_s: float) -> str:
         return "-"
     latency_ms = 1000 * latency_s
     return f"{latency_ms:,.{1 if latency_ms < 100 else 0}f}"
-
-
-def _table(rows: Sequence[dict[str, str]]) -> list[str]:
-    """Return a table with its figures to the right."""
-    table = [COLUMNS, *rows]
-    widths = [max(len(row[key]) for row in table) for key in COLUMNS]
-    return [
-        "  ".join(
-            row[key].rjust(width) if place else row[key].ljust(width)
-            for place, (key, width) in enumerate(zip(COLUMNS, widths, strict=True))
-        )
-        for row in table
-    ]

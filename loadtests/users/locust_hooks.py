@@ -6,7 +6,6 @@ runners then carry the messages between them, and, once its users have stopped, 
 which merges them.
 """
 
-import logging
 import sys
 from collections.abc import Callable
 from functools import partial
@@ -25,6 +24,7 @@ from loadtests.users.generator_process import GeneratorProcess
 from loadtests.users.options import add_options, locust_file_of, start_problem, workload_of
 from loadtests.users.progress import log_sentence, print_json
 from loadtests.users.web_page import extend_web_page
+from results.terminal import console
 
 TO_COORDINATOR = ("joined", "refused", "finished sending", "heads", "caught up", "finished", "live", "complete")
 TO_PROCESSES: dict[str, Callable[[GeneratorProcess, Any], None]] = {
@@ -33,7 +33,6 @@ TO_PROCESSES: dict[str, Callable[[GeneratorProcess, Any], None]] = {
     "catch up": GeneratorProcess.catch_up,
     "finish": GeneratorProcess.finish,
 }
-PRINTER = logging.getLogger("locust.stats_logger")  # as Locust prints its own tables, without a time before each line
 
 
 class LocustHooks:
@@ -126,8 +125,7 @@ class LocustHooks:
     def print_summary(self, **_: Any) -> None:
         """Print what became of the deliveries, once, for a person."""
         if self._unprinted:
-            for line in ["", *self._unprinted.summary().lines(), ""]:
-                PRINTER.info(line)
+            self._unprinted.summary().show(console())
         self._unprinted = None
 
     def _print_when_complete(self) -> None:
