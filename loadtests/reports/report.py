@@ -10,7 +10,7 @@ from pathlib import Path
 from time import perf_counter
 
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn
+from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.text import Text
 
 from loadtests.accounts.cell import Cell
@@ -49,33 +49,21 @@ RENTED_NOTE = (
 )
 
 
-class Bar:
+class Bar(Progress):
     """The progress of a comparison, by the clock: what is being done, and about how long all of it will take."""
 
     def __init__(self, console: Console, planned: Sequence[Planned]) -> None:
-        columns = (TextColumn("{task.description:<54}"), BarColumn(), TextColumn("{task.fields[left]}"))
-        self._progress = Progress(*columns, console=console, transient=True, auto_refresh=False)
-        self._console, self._count, self._begun = console, len(planned), 0
-        self._total_s = sum(one.workload.about_s for one in planned)
-        self._done_s = 0.0
-        self._each_s = 0.0
-        self._task = self._progress.add_task("", total=self._total_s, left="")
+        columns = (TextColumn("{task.description:<54}"), BarColumn(), TimeRemainingColumn(compact=True))
+        super().__init__(*columns, console=console, transient=True, auto_refresh=False)
+        self._count, self._begun = len(planned), 0
+        self._done_s = self._each_s = 0.0
         self._since_s = perf_counter()
-
-    def __enter__(self) -> "Bar":
-        self._progress.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._progress.stop()
+        self._task = self.add_task("", total=sum(one.workload.about_s for one in planned))
 
     def show(self, doing: str) -> None:
         """Show what is being done."""
         spent_s = min(perf_counter() - self._since_s, self._each_s)
-        completed_s = self._done_s + spent_s
-        minutes, seconds = divmod(round(self._total_s - completed_s), 60)
-        left = f"{minutes}:{seconds:02} left"
-        self._progress.update(self._task, completed=completed_s, description=doing, left=left, refresh=True)
+        self.update(self._task, completed=self._done_s + spent_s, description=doing, refresh=True)
 
     def begin(self, planned: Planned) -> None:
         """Go on to the next measurement."""
@@ -83,9 +71,9 @@ class Bar:
         self._each_s = planned.workload.about_s
         self._since_s = perf_counter()
         self._begun += 1
-        if not self._console.is_terminal:  # where a bar would not be seen
+        if not self.console.is_terminal:  # where a bar would not be seen
             place = f"{self._begun} of {self._count}"
-            self._console.print(f"{place}: measuring {planned.label(label(planned.transport))} ...", markup=False)
+            self.console.print(f"{place}: measuring {planned.label(label(planned.transport))} ...", markup=False)
 
 
 def print_plan(console: Console, plan: Sequence[Planned], scenario: Scenario) -> None:
