@@ -16,9 +16,8 @@ from uvicorn.protocols.http.auto_zttp_impl import AutoZttpProtocol
 from uvicorn.protocols.http.flow_control import HIGH_WATER_LIMIT, FlowControl
 from uvicorn.protocols.http.zttp_h2_impl import ZttpH2Protocol
 
-from servers.connection_limits import ConnectionLimits, DescriptorLimit
 from servers.http_extensions import WATCH, Watch
-from servers.limited_protocols import StallLimit
+from servers.limited_protocols import LimitedConnection
 
 HEAD_BYTES = 9  # of a frame (RFC 9113 section 4.1)
 
@@ -62,21 +61,12 @@ class StreamFlow:
         self.wake()
 
 
-class LimitedHttp2(StallLimit, ZttpH2Protocol):
+class LimitedHttp2(LimitedConnection, ZttpH2Protocol):
     """One connection, with limits for each of its streams."""
-
-    limits: ConnectionLimits
-    descriptors: DescriptorLimit
 
     _has_greeted = False
 
-    def connection_made(self, transport: Any) -> None:
-        super().connection_made(transport)
-        self.descriptors.note_accepted(transport.get_extra_info("socket").fileno())
-        self.timeout_keep_alive_task = self.loop.call_later(self.timeout_keep_alive, self.timeout_keep_alive_handler)
-
     def connection_lost(self, exc: Exception | None) -> None:
-        self._stop_watching()
         super().connection_lost(exc)
         for flow in self._flows():
             flow.leave()

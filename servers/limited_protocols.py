@@ -20,14 +20,27 @@ UNREAD_MAX = 8
 """Messages of a socket that may wait for the application while more are read: to pause costs two system calls."""
 
 
-class StallLimit(asyncio.Protocol):
-    """Mixed in front of a uvicorn protocol class: drops a connection that takes nothing of what waits for it."""
+class LimitedConnection(asyncio.Protocol):
+    """Mixed in front of a uvicorn protocol class: drops a connection that is silent, or takes nothing of what waits."""
 
     limits: ConnectionLimits
+    descriptors: DescriptorLimit
     loop: asyncio.AbstractEventLoop
     transport: asyncio.Transport
+    timeout_keep_alive: int
+    timeout_keep_alive_task: asyncio.TimerHandle | None
+    timeout_keep_alive_handler: Any  # uvicorn's
 
     _stall_timer: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: Any) -> None:
+        super().connection_made(transport)
+        self.descriptors.note_accepted(transport.get_extra_info("socket").fileno())
+        self.timeout_keep_alive_task = self.loop.call_later(self.timeout_keep_alive, self.timeout_keep_alive_handler)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._stop_watching()
+        super().connection_lost(exc)
 
     def pause_writing(self) -> None:
         super().pause_writing()
@@ -50,10 +63,8 @@ class StallLimit(asyncio.Protocol):
             self._stall_timer.cancel()
 
 
-class LimitedHttp(StallLimit, HttpToolsProtocol):
+class LimitedHttp(LimitedConnection, HttpToolsProtocol):
     """HTTP/1.1 within limits. A request in progress may take any time: a held poll is no idle connection."""
-
-    descriptors: DescriptorLimit
 
     _without_progress = 0
     _is_progressing = False
@@ -61,11 +72,6 @@ class LimitedHttp(StallLimit, HttpToolsProtocol):
     _is_done = False
     _unfinished_s: float | None = None
     _unfinished_timer: asyncio.TimerHandle | None = None
-
-    def connection_made(self, transport: Any) -> None:
-        super().connection_made(transport)
-        self.descriptors.note_accepted(transport.get_extra_info("socket").fileno())
-        self.timeout_keep_alive_task = self.loop.call_later(self.timeout_keep_alive, self.timeout_keep_alive_handler)
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._stop_timers()
