@@ -155,6 +155,16 @@ def test_a_cut_network_costs_time_and_no_message(open_window: OpenWindow) -> Non
         assert ada.messages(slug) == bob.messages(slug) == ["meanwhile", "first", "second"]
 
 
+def test_a_button_is_not_pressed_when_the_demo_refuses(open_window: OpenWindow) -> None:
+    ada = open_window("Ada")
+    ada.page.route("**/control", lambda route: route.fulfill(status=400, json={"detail": "not today"}))
+    for button in ("Cut my network", "Add five people", SWITCH):
+        ada.press(button)
+        expect(ada.page.locator("#trouble")).to_have_text("not today")
+        expect(ada.page.get_by_role("button", name=button)).to_have_attribute("aria-pressed", "false")
+        ada.page.locator("#trouble").evaluate("trouble => { trouble.textContent = '' }")
+
+
 def test_a_killed_server_comes_back_with_every_message(open_window: OpenWindow) -> None:
     ada = open_window("Ada")
     ada.write("before")

@@ -1,4 +1,4 @@
-// The controls: each changes one thing, for all lanes at once.
+// The controls: each changes one thing, for all lanes at once. A button is pressed once the demo has done its part.
 
 import { $, element, setText } from "../dom.js";
 import { command } from "./demo.js";
@@ -13,18 +13,15 @@ export class Controls {
   #written = 0;
   #rate = 0;
   #writtenAt = []; // when the last messages were written automatically
-  #state = { people: 0, profile: "" };
+  #network = { delay_ms: 0, is_cut: false };
 
   /** additions: slug -> label of each lane that can be switched on and off. */
   constructor(window, lanes, additions) {
     Object.assign(this, { window, lanes, additions });
     for (const [slug, label] of Object.entries(additions)) this.#addSwitch(slug, label);
-    $("poll").oninput = () => this.poll(Number($("poll").value));
-    $("rate").oninput = () => this.rate(Number($("rate").value));
-    $("delay").oninput = () => this.delay(Number($("delay").value));
+    for (const id of ["poll", "rate", "delay"]) $(id).oninput = () => this[id](Number($(id).value));
+    for (const id of ["cut", "crowd"]) $(id).onclick = () => this[id](!isPressed(id));
     $("host").onchange = () => this.host($("host").value);
-    $("cut").onclick = () => this.cut(!isPressed("cut"));
-    $("crowd").onclick = () => this.crowd(!isPressed("crowd"));
     $("window").onclick = () => open("?quiet", "_blank", "noopener");
     $("reset").onclick = () => attempt(() => lanes.resetCounts());
   }
@@ -50,7 +47,7 @@ export class Controls {
   delay(delayMs) {
     $("delay").value = delayMs;
     $("delay-shown").textContent = delayMs ? `${delayMs} ms each way` : "none";
-    return this.#setNetwork(delayMs, isPressed("cut"));
+    return this.#setNetwork({ delay_ms: delayMs });
   }
 
   /** Run every lane on a serverless host of that profile; with "" on servers of their own. */
@@ -65,20 +62,17 @@ export class Controls {
 
   /** Cut this window off from every server, or connect it again. */
   cut(isCut) {
-    this.#press("cut", isCut, isCut ? "Reconnect my network" : "Cut my network");
-    return this.#setNetwork(Number($("delay").value), isCut);
+    return this.#setNetwork({ is_cut: isCut });
   }
 
   /** Have scripted users join every lane, or leave. */
-  async crowd(isHere) {
-    this.#pressCrowd(isHere);
-    await attempt(() => command("set_crowd", { people: isHere ? PEOPLE : 0 }));
+  crowd(isHere) {
+    return attempt(() => command("set_crowd", { people: isHere ? PEOPLE : 0 }));
   }
 
   /** Show the state of the demo, whichever window changed it: all share the crowd and the lanes that are on. */
   update(state) {
-    if (!!state.people !== !!this.#state.people) this.#pressCrowd(!!state.people);
-    this.#state = state;
+    this.#press("crowd", state.people > 0, state.people ? "Remove the people" : "Add five people");
     if (!$("host").disabled && document.activeElement !== $("host")) $("host").value = state.profile;
     for (const slug of Object.keys(this.additions)) this.#press(`enable-${slug}`, state.lanes[slug].is_on);
     this.#showRate();
@@ -93,8 +87,13 @@ export class Controls {
     $("window").before(button);
   }
 
-  #setNetwork(delayMs, isCut) {
-    return attempt(() => command("set_network", { window: this.window, delay_ms: delayMs, is_cut: isCut }));
+  #setNetwork(change) {
+    return attempt(async () => {
+      const network = { ...this.#network, ...change };
+      await command("set_network", { window: this.window, ...network });
+      this.#network = network;
+      this.#press("cut", network.is_cut, network.is_cut ? "Reconnect my network" : "Cut my network");
+    });
   }
 
   #write() {
@@ -110,10 +109,6 @@ export class Controls {
     const isSlower = count > this.#rate && real < 0.8 * this.#rate;
     const set = this.#rate ? `${this.#rate} per second` : "off";
     $("rate-shown").textContent = isSlower ? `${set} → ${real.toFixed(1)}` : set;
-  }
-
-  #pressCrowd(isHere) {
-    this.#press("crowd", isHere, isHere ? "Remove the people" : "Add five people");
   }
 
   #press(id, pressed, text = $(id).textContent) {
