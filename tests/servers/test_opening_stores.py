@@ -3,8 +3,9 @@
 import asyncio
 import os
 import shutil
+import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 import pytest
@@ -41,6 +42,34 @@ async def test_unfit_postgresql_is_refused_by_name(engines: Engines, named: str)
         await asyncio.to_thread(psql, url, spoil.format(url.rpartition("/")[2]))
     with pytest.raises(ValueError, match=named):
         await open_store(spoiled.format(url.replace("chat@", "weak@") if "weak" in spoil else url))
+
+
+def set_layout(url: str, folder: Path) -> None:
+    """Give a database the number of another layout."""
+    if url.startswith("sqlite"):
+        with closing(sqlite3.connect(folder / "chat.db")) as database:
+            database.execute("PRAGMA user_version = 1")
+    elif url.startswith("redis"):
+        with redis.Redis.from_url(url) as client:
+            client.set("chat:layout", 1)
+    else:
+        psql(url, "UPDATE chat.meta SET value = 1 WHERE key = 'layout'")
+
+
+@pytest.mark.parametrize(
+    ("scheme", "erase"), {"sqlite": "delete the file", "redis": "chat:", "postgresql": "DROP"}.items()
+)
+async def test_another_layout_is_refused_with_what_to_do(
+    engines: Engines, scheme: str, erase: str, tmp_path: Path
+) -> None:
+    url = f"sqlite:///{tmp_path}/chat.db" if scheme == "sqlite" else engines.fresh_url(scheme)
+    async with opened(url, 1) as (store,):
+        await store.append("room", draft("kept"))
+    async with opened(url, 1) as (store,):
+        assert [event.body for event in await log(store)] == ["kept"]
+    await asyncio.to_thread(set_layout, url, tmp_path)
+    with pytest.raises(ValueError, match=rf"expected layout 2, got layout 1.*use another database, or .*{erase}"):
+        await open_store(url)
 
 
 async def test_a_user_with_just_the_permissions_that_are_needed_is_accepted(engines: Engines) -> None:

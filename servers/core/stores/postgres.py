@@ -22,7 +22,7 @@ from servers.core.stores.followed_rooms import FollowedRooms
 from servers.core.stores.postgres_listener import PostgresListener
 from servers.core.stores.postgres_pool import FAILURES, SQL, PostgresPool, event_of, fresh_epoch
 from servers.core.stores.postgres_rehearsal import rehearse
-from servers.core.stores.refusals import Declined, refusal
+from servers.core.stores.refusals import Declined, UnknownLayout, refusal
 from servers.core.stores.shielded import Shielded
 from servers.core.wire import Cursor, Draft, Event, Member, Page
 from servers.redaction import without_passwords
@@ -38,7 +38,7 @@ async def open_url(url: str) -> "PostgresStore":
         await store.start()
     except (*FAILURES, ValueError) as error:
         await store.close()
-        reason = f"{type(error).__name__}: {error}" if isinstance(error, FAILURES) else "no such URL"
+        reason = f"{type(error).__name__}: {error}" if isinstance(error, (*FAILURES, UnknownLayout)) else "no such URL"
         raise ValueError(f"store: expected a PostgreSQL at {without_passwords(url)!r}, got {reason}") from None
     return store
 

@@ -17,18 +17,8 @@ CREATE TABLE IF NOT EXISTS events (
 CREATE INDEX IF NOT EXISTS by_kind ON events (room, kind, seq);
 CREATE TABLE IF NOT EXISTS members (
     room text, user_id text, name text NOT NULL, online boolean NOT NULL, last_seen_ms bigint NOT NULL,
-    PRIMARY KEY (room, user_id)
+    read_up_to bigint NOT NULL DEFAULT 0, PRIMARY KEY (room, user_id)
 );
-DO $$ BEGIN -- once: in an earlier version receipts were not folded, and had client_ids too
-    IF NOT EXISTS (SELECT FROM pg_attribute WHERE attrelid = 'members'::regclass AND attname = 'read_up_to') THEN
-        ALTER TABLE members ADD COLUMN read_up_to bigint NOT NULL DEFAULT 0;
-        UPDATE members SET read_up_to = up_to FROM (
-            SELECT room AS its_room, sender, max(convert_from(body, 'UTF8')::bigint) AS up_to
-            FROM events WHERE kind = 'receipt' GROUP BY room, sender) AS receipts
-        WHERE room = its_room AND user_id = sender;
-        DROP INDEX IF EXISTS once;
-    END IF;
-END $$;
 CREATE UNIQUE INDEX IF NOT EXISTS once ON events (room, sender, client_id)
     WHERE kind = 'message' AND client_id <> '';
 CREATE INDEX IF NOT EXISTS online ON members (room, user_id) WHERE online;

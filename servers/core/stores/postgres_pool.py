@@ -13,7 +13,7 @@ import asyncpg
 from asyncpg.exceptions import InterfaceError, InternalClientError, PostgresError
 
 from servers.core.stores.faults import Faults
-from servers.core.stores.refusals import CODES, Declined
+from servers.core.stores.refusals import CODES, LAYOUT, Declined, require_layout
 from servers.core.stores.statements import statements
 from servers.core.wire import Event, Kind
 
@@ -21,9 +21,6 @@ SCHEMA = files(__package__).joinpath("postgres.sql").read_text()
 CONNECTIONS_MAX = 16
 COMMAND_S = 5.0
 """How long a statement may take, and how long it may wait for a connection."""
-
-UPGRADE_S = 600.0
-"""How long it may take to upgrade the tables of an earlier version, or to wait for another process that does."""
 
 SETTINGS: dict[str, Any] = {
     "command_timeout": COMMAND_S,
@@ -48,16 +45,22 @@ class PostgresPool:
         return connection
 
     async def prepare(self, connection: asyncpg.Connection) -> None:
-        """Create what is missing, and read the epoch. Several processes take turns. Raises one of FAILURES."""
+        """Create what is missing, and read the epoch. Several processes take turns.
+
+        Raises one of FAILURES, or UnknownLayout.
+        """
         async with connection.transaction():
-            await connection.execute("SELECT pg_advisory_xact_lock(hashtext('chat'))", timeout=UPGRADE_S)
-            # Creating the tables again would lock out everybody.
-            if not await connection.fetchval(SQL["is_there"]) or await connection.fetchval(SQL["version"]) != SCHEMA:
-                await connection.execute(SCHEMA, timeout=UPGRADE_S)
+            await connection.execute("SELECT pg_advisory_xact_lock(hashtext('chat'))")
+            is_there = await connection.fetchval(SQL["is_there"])
+            if is_there:
+                require_layout(await connection.fetchval(SQL["meta"], "layout"), "DROP SCHEMA chat CASCADE")
+            # To run it again replaces functions that have changed, but locks out everybody.
+            if not is_there or await connection.fetchval(SQL["meta"], "schema") != SCHEMA:
+                await connection.execute(SCHEMA)
                 await connection.execute(SQL["set_version"], SCHEMA)
-                await connection.execute(SQL["set_epoch"], fresh_epoch())
+                await connection.execute(SQL["start"], fresh_epoch(), str(LAYOUT))
             await connection.execute(SQL["notice_promotion"])
-            self._on_epoch(await connection.fetchval(SQL["epoch"]))
+            self._on_epoch(await connection.fetchval(SQL["meta"], "epoch"))
 
     async def open(self) -> None:
         """Open the pool, without a connection: during an outage a minimum would be tried, and logged, without end."""

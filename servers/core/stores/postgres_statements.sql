@@ -4,14 +4,14 @@
 -- name: is_there
 SELECT to_regclass('chat.meta') IS NOT NULL
 
--- name: version
-SELECT value FROM meta WHERE key = 'schema'
+-- name: meta
+SELECT value FROM meta WHERE key = $1
 
 -- name: set_version
 INSERT INTO meta VALUES ('schema', $1) ON CONFLICT (key) DO UPDATE SET value = $1
 
--- name: set_epoch
-INSERT INTO meta VALUES ('epoch', $1), ('timeline', timeline()) ON CONFLICT DO NOTHING
+-- name: start
+INSERT INTO meta VALUES ('epoch', $1), ('timeline', timeline()), ('layout', $2) ON CONFLICT DO NOTHING
 
 -- name: notice_promotion
 SELECT notice_promotion()
@@ -83,6 +83,3 @@ SELECT user_id, name, online, greatest(last_seen_ms, (
     SELECT max(seen_ms) FROM connections AS c WHERE c.room = m.room AND c.user_id = m.user_id)), read_up_to
 FROM members AS m WHERE room = $1
 ORDER BY online DESC, last_seen_ms DESC LIMIT $2
-
--- name: epoch
-SELECT value FROM meta WHERE key = 'epoch'

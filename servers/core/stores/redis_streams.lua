@@ -4,7 +4,7 @@
 --   chat:epoch                       names the log; gone if Redis was emptied
 --   chat:epochs                      a stream of epochs, on which every process listens
 --   chat:history                     which promotion of a replica the log has come through, if any
---   chat:layout                      which of the layouts this is: `upgrade` turns the first into the second
+--   chat:layout                      number of the layout of all these keys; one of another version is refused
 --   chat:head:<room>                 sequence number of the newest event; chat:newest:<room>: of the newest message
 --   chat:events:<room>               the log: a stream whose ids are <seq>-0; `before`: the seq of the last message before
 --   chat:once:<room>                 hash: sender and client_id -> seq, for as long as the stream holds the event
@@ -21,6 +21,7 @@ local command, fresh, kept = ARGV[1], ARGV[2], tonumber(ARGV[3])
 local FORGET_MS = 3600000
 local FORGET_NAME_MS = 60000 -- then the limit of log-ins bounds how many there are
 local TRIM_EVERY = 64
+local LAYOUT = '2'
 
 local epoch = redis.call('GET', 'chat:epoch')
 local function start_over()
@@ -28,7 +29,10 @@ local function start_over()
   redis.call('SET', 'chat:epoch', epoch)
   redis.call('XADD', 'chat:epochs', 'MAXLEN', 1, '*', 'epoch', epoch)
 end
-if not epoch then start_over() end
+if not epoch then
+  redis.call('SET', 'chat:layout', LAYOUT)
+  start_over()
+end
 
 -- A replica that was promoted may lack the end of the log, and its numbers would be given twice. Nobody knows what was
 -- lost, so the log gets a new epoch before anything is added to it. Redis remembers a promotion until it restarts
@@ -67,7 +71,7 @@ local function append(room, kind, draft, once)
   end
   notice_promotion()
   local seq = redis.call('INCR', 'chat:head:' .. room)
-  local before = redis.call('GET', 'chat:newest:' .. room) or seq - 1
+  local before = redis.call('GET', 'chat:newest:' .. room) or 0
   redis.call('XADD', 'chat:events:' .. room, seq .. '-0', 'kind', kind, 'draft', draft, 'once', once, 'before', before)
   if kind == 'message' then redis.call('SET', 'chat:newest:' .. room, seq) end
   if once ~= '' then redis.call('HSET', 'chat:once:' .. room, once, seq) end
@@ -85,20 +89,6 @@ local function go_offline(room, user)
   redis.call('SREM', 'chat:present:' .. room, user)
   if redis.call('EXISTS', 'chat:present:' .. room) == 0 then redis.call('SREM', 'chat:rooms', room) end
   redis.call('SREM', 'chat:rooms:' .. user, room)
-end
-
--- The first layout had a hash chat:seen:<room> for the scores, and all rooms in chat:rooms.
-local function upgrade()
-  for _, room in ipairs(redis.call('SMEMBERS', 'chat:rooms')) do
-    local seen = redis.call('HGETALL', 'chat:seen:' .. room)
-    for i = 1, #seen, 2 do redis.call('ZADD', 'chat:last_seen:' .. room, seen[i + 1], seen[i]) end
-    redis.call('DEL', 'chat:seen:' .. room)
-  end
-  redis.call('DEL', 'chat:rooms')
-  for _, online in ipairs(redis.call('ZRANGE', 'chat:online', 0, -1)) do
-    come_online(string.match(online, '^(%S+) (.*)$'))
-  end
-  redis.call('SET', 'chat:layout', 2)
 end
 
 local function append_presence(room, user, body, at_ms)
@@ -155,8 +145,7 @@ end
 
 function commands.epoch()
   notice_promotion()
-  if redis.call('GET', 'chat:layout') ~= '2' then upgrade() end
-  return { epoch }
+  return { epoch, redis.call('GET', 'chat:layout') or '' }
 end
 
 -- The log ends before what somebody has seen of it, with no promotion to explain it: an old backup, perhaps.
@@ -187,14 +176,14 @@ function commands.heads(...)
   return { epoch, heads }
 end
 
--- From message to message: what lies between them is not read. (Entries of the first layout are read one by one.)
+-- From message to message: what lies between them is not read.
 function commands.history(room, before, limit)
   local found, seq = {}, math.min(tonumber(before) - 1, head_of(room))
   while #found < tonumber(limit) and seq > 0 do
     local entry = redis.call('XREVRANGE', 'chat:events:' .. room, seq .. '-0', '-', 'COUNT', 1)[1]
     if not entry then break end
     if entry[2][2] == 'message' then table.insert(found, entry) end
-    seq = tonumber(entry[2][8] or string.match(entry[1], '^%d+') - 1)
+    seq = tonumber(entry[2][8])
   end
   return { epoch, found }
 end
@@ -304,13 +293,13 @@ end
 -- Each works whatever a refused start has left in its key: Redis rolls nothing back of a script that fails.
 local NEEDED = {
   { 'SET', 'text', 1 }, { 'GET', 'text' }, { 'INCR', 'text' }, { 'EXISTS', 'text' }, { 'PEXPIRE', 'text', 1000 },
-  { 'HSET', 'hash', 'a', 1 }, { 'HSETNX', 'hash', 'a', 1 }, { 'HGET', 'hash', 'a' }, { 'HGETALL', 'hash' },
+  { 'HSET', 'hash', 'a', 1 }, { 'HSETNX', 'hash', 'a', 1 }, { 'HGET', 'hash', 'a' },
   { 'HDEL', 'hash', 'a' },
-  { 'SADD', 'set', 'a' }, { 'SCARD', 'set' }, { 'SISMEMBER', 'set', 'a' }, { 'SMEMBERS', 'set' },
+  { 'SADD', 'set', 'a' }, { 'SCARD', 'set' }, { 'SISMEMBER', 'set', 'a' },
   { 'SRANDMEMBER', 'set', 1 }, { 'SREM', 'set', 'a' },
   { 'XADD', 'stream', '*', 'a', 1 }, { 'XRANGE', 'stream', '-', '+' }, { 'XREVRANGE', 'stream', '+', '-' },
   { 'XTRIM', 'stream', 'MAXLEN', 0 },
-  { 'ZADD', 'scores', 1, 'a' }, { 'ZCOUNT', 'scores', 0, 1 }, { 'ZRANGE', 'scores', 0, 1 }, { 'ZSCORE', 'scores', 'a' },
+  { 'ZADD', 'scores', 1, 'a' }, { 'ZCOUNT', 'scores', 0, 1 }, { 'ZSCORE', 'scores', 'a' },
   { 'ZRANGEBYSCORE', 'scores', 0, 1 }, { 'ZREVRANGE', 'scores', 0, 1 }, { 'ZREM', 'scores', 'a' },
   { 'ZREMRANGEBYSCORE', 'scores', 0, 1 },
   { 'DEL', 'text' }, { 'DEL', 'hash' }, { 'DEL', 'set' }, { 'DEL', 'stream' }, { 'DEL', 'scores' },

@@ -25,7 +25,7 @@ from servers.core.store import Lease, Limits, OnCommit
 from servers.core.stores.followed_rooms import FollowedRooms
 from servers.core.stores.redis_reader import RedisReader
 from servers.core.stores.redis_script import RedisScript
-from servers.core.stores.refusals import NO_LIMITS, Declined, refusal
+from servers.core.stores.refusals import NO_LIMITS, Declined, UnknownLayout, refusal, require_layout
 from servers.core.stores.shielded import Shielded
 from servers.core.wire import Cursor, Draft, Event, Member, Page, decode, encode
 from servers.redaction import without_passwords
@@ -50,10 +50,12 @@ async def open_url(url: str) -> "RedisStreamsStore":
     store = RedisStreamsStore(parts._replace(query=urlencode(options)).geturl(), int(kept))
     try:
         await store.start()
-    except Unavailable as error:
+    except (Unavailable, UnknownLayout) as error:
         await store.close()
-        fault = f"{type(error.__cause__).__name__}: {error.__cause__}"
-        raise ValueError(f"store: cannot open {parts.scheme}://{parts.hostname}: {fault}") from error
+        fault = error.__cause__ or error
+        raise ValueError(
+            f"store: cannot open {parts.scheme}://{parts.hostname}: {type(fault).__name__}: {fault}"
+        ) from error
     return store
 
 
@@ -68,9 +70,10 @@ class RedisStreamsStore:
         self._following: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
-        """Read the epoch, try what is needed, and begin to follow the streams. Raises Unavailable."""
+        """Read the epoch, try what is needed, and begin to follow the streams. Raises Unavailable or UnknownLayout."""
         await self._script.check_durability()
-        await self._script.run("epoch")
+        (layout,) = await self._script.run("epoch")
+        require_layout(layout.decode(), "delete its keys chat:*")
         await self._script.rehearse()
         self._following = asyncio.create_task(self._reader.follow())
 

@@ -8,6 +8,9 @@ from servers.core.store import Lease, Limits
 
 NO_LIMITS = Limits(0, 0, 0)
 
+LAYOUT = 2
+"""The number of the layout of tables and keys; every store holds it, and another one is refused, not upgraded."""
+
 CODES = frozenset({"CONNS", "ROOMS", "UROOM", "NAMED", "NJOIN"})
 """Five letters, as an SQLSTATE has: the scripts of Redis and the functions of PostgreSQL raise them."""
 
@@ -18,6 +21,19 @@ class Declined(Exception):
     def __init__(self, code: str) -> None:
         super().__init__(code)
         self.code = code
+
+
+class UnknownLayout(ValueError):
+    """The database was made by another version, or by another program."""
+
+
+def require_layout(found: object, erase: str) -> None:
+    """Raise UnknownLayout unless the database holds LAYOUT. erase: how to begin anew there."""
+    if str(found) != str(LAYOUT):
+        got = f"layout {found or 'unknown'}, of another version"
+        raise UnknownLayout(
+            f"expected layout {LAYOUT}, got {got}: use another database, or {erase}, which deletes its messages"
+        )
 
 
 def refusal(code: str, lease: Lease, limits: Limits = NO_LIMITS) -> ChatError:

@@ -20,6 +20,7 @@ from servers.core.stores import sqlite_tables as tables
 from servers.core.stores.faults import Faults
 from servers.core.stores.followed_rooms import FollowedRooms
 from servers.core.stores.group_commit import GroupCommit
+from servers.core.stores.refusals import UnknownLayout
 from servers.core.stores.sqlite_file import DatabaseFile
 from servers.core.wire import Cursor, Draft, Event, Member, Page
 
@@ -38,7 +39,7 @@ async def open_url(url: str, clock: Clock) -> "SqliteStore":
     """Open the file, created if needed. Raises ValueError, or RuntimeError if another process has it open."""
     try:
         return SqliteStore(path_of(url), clock)
-    except (OSError, sqlite3.Error) as error:
+    except (OSError, sqlite3.Error, UnknownLayout) as error:
         raise ValueError(f"store: cannot open {url}: {error}") from error
 
 

@@ -1,43 +1,29 @@
--- Every statement on the embedded store, each below its name; `schema` and `upgrade` are scripts.
--- `upgrade` is for a file of an earlier version, in which receipts were not folded, and had client_ids too;
--- `upgrade_connections` for one in which any process might release a lease.
+-- Every statement on the embedded store, each below its name; `schema` is a script, for a new file.
 
 -- name: schema
-CREATE TABLE IF NOT EXISTS meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS events (
+CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE events (
     room TEXT NOT NULL, seq INTEGER NOT NULL, kind TEXT NOT NULL, sender TEXT NOT NULL, name TEXT NOT NULL,
     body TEXT NOT NULL, at_ms INTEGER NOT NULL, client_id TEXT NOT NULL, expires_at_ms INTEGER,
     PRIMARY KEY (room, seq)
 ) WITHOUT ROWID;
-CREATE UNIQUE INDEX IF NOT EXISTS once ON events (room, sender, client_id)
+CREATE UNIQUE INDEX once ON events (room, sender, client_id)
 WHERE kind = 'message' AND client_id != '';
-CREATE INDEX IF NOT EXISTS by_kind ON events (room, kind, seq);
-CREATE TABLE IF NOT EXISTS members (
+CREATE INDEX by_kind ON events (room, kind, seq);
+CREATE TABLE members (
     room TEXT NOT NULL, user TEXT NOT NULL, name TEXT NOT NULL, online INTEGER NOT NULL, last_seen_ms INTEGER NOT NULL,
     read_up_to INTEGER NOT NULL DEFAULT 0, PRIMARY KEY (room, user)
 ) WITHOUT ROWID;
-CREATE INDEX IF NOT EXISTS members_online ON members (room, user) WHERE online = 1;
-CREATE INDEX IF NOT EXISTS users_online ON members (user) WHERE online = 1;
-CREATE INDEX IF NOT EXISTS members_seen ON members (room, online, last_seen_ms);
-CREATE TABLE IF NOT EXISTS connections (
+CREATE INDEX members_online ON members (room, user) WHERE online = 1;
+CREATE INDEX users_online ON members (user) WHERE online = 1;
+CREATE INDEX members_seen ON members (room, online, last_seen_ms);
+CREATE TABLE connections (
     room TEXT NOT NULL, user TEXT NOT NULL, connection TEXT NOT NULL, seen_ms INTEGER NOT NULL,
     expires_at_ms INTEGER NOT NULL, holder TEXT NOT NULL DEFAULT '', PRIMARY KEY (room, user, connection)
 ) WITHOUT ROWID;
-CREATE INDEX IF NOT EXISTS connections_expire ON connections (expires_at_ms);
-CREATE TABLE IF NOT EXISTS names (name TEXT PRIMARY KEY, user TEXT NOT NULL, until_ms INTEGER NOT NULL) WITHOUT ROWID;
-CREATE INDEX IF NOT EXISTS names_expire ON names (until_ms);
-
--- name: upgrade
-BEGIN IMMEDIATE;
-ALTER TABLE members ADD COLUMN read_up_to INTEGER NOT NULL DEFAULT 0;
-UPDATE members SET read_up_to = up_to FROM (
-    SELECT room AS its_room, sender, MAX(CAST(body AS INTEGER)) AS up_to FROM events WHERE kind = 'receipt'
-    GROUP BY room, sender) WHERE room = its_room AND user = sender;
-DROP INDEX once;
-COMMIT;
-
--- name: upgrade_connections
-ALTER TABLE connections ADD COLUMN holder TEXT NOT NULL DEFAULT '';
+CREATE INDEX connections_expire ON connections (expires_at_ms);
+CREATE TABLE names (name TEXT PRIMARY KEY, user TEXT NOT NULL, until_ms INTEGER NOT NULL) WITHOUT ROWID;
+CREATE INDEX names_expire ON names (until_ms);
 
 -- name: insert
 INSERT INTO events (room, seq, kind, sender, name, body, at_ms, client_id, expires_at_ms)

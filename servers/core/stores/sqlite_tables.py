@@ -11,7 +11,7 @@ from msgspec.structs import asdict, astuple
 
 from servers.core.names import name_key
 from servers.core.store import DELETE_AFTER_MS, Lease, Limits
-from servers.core.stores.refusals import refusal
+from servers.core.stores.refusals import LAYOUT, refusal, require_layout
 from servers.core.stores.statements import statements
 from servers.core.wire import Draft, Event, Kind, Member
 
@@ -28,13 +28,11 @@ def connect(path: Path) -> sqlite3.Connection:
 
 
 def prepare(database: sqlite3.Connection) -> None:
-    """Create the tables, or upgrade those of an earlier version."""
-    added = {"upgrade": ("members", "read_up_to"), "upgrade_connections": ("connections", "holder")}
-    for script, (table, column) in added.items():
-        columns = {name for _, name, *_ in database.execute(f"PRAGMA table_info({table})")}
-        if columns and column not in columns:
-            database.executescript(SQL[script])
-    database.executescript(SQL["schema"])
+    """Create the tables in a new file, all or none. Raises UnknownLayout if there are others."""
+    if database.execute("PRAGMA schema_version").fetchone()[0]:  # 0 in an empty file
+        require_layout(database.execute("PRAGMA user_version").fetchone()[0], "delete the file")
+    else:
+        database.executescript(f"BEGIN IMMEDIATE; {SQL['schema']} PRAGMA user_version = {LAYOUT}; COMMIT")
 
 
 def epoch_of(database: sqlite3.Connection, fresh: str) -> str:
