@@ -21,7 +21,6 @@ from servers.core.store import DELETE_AFTER_MS, Lease, Limits, OnCommit
 from servers.core.stores.followed_rooms import FollowedRooms
 from servers.core.stores.postgres_listener import PostgresListener
 from servers.core.stores.postgres_pool import FAILURES, SQL, PostgresPool, event_of, fresh_epoch
-from servers.core.stores.postgres_rehearsal import rehearse
 from servers.core.stores.refusals import Declined, UnknownLayout, refusal
 from servers.core.stores.shielded import Shielded
 from servers.core.wire import Cursor, Draft, Event, Member, Page
@@ -58,7 +57,7 @@ class PostgresStore:
         connection = await self._pool.connect()
         try:
             await self._pool.prepare(connection)
-            await rehearse(connection)
+            await self._pool.rehearse(connection)
         finally:
             await connection.close()
         await self._pool.open()

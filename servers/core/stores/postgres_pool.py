@@ -4,6 +4,8 @@ Teaches that one statement is one transaction, one round trip and one wait for t
 so that a database that was created again is detected. asyncpg prepares each statement once for each connection.
 """
 
+import ast
+import re
 import secrets
 from collections.abc import Callable
 from importlib.resources import files
@@ -28,6 +30,7 @@ SETTINGS: dict[str, Any] = {
 }
 FAILURES = (PostgresError, InterfaceError, InternalClientError, OSError)
 SQL = statements("postgres_statements.sql")
+TRY = re.compile("^-- try: (.*)", re.MULTILINE)
 
 
 class PostgresPool:
@@ -61,6 +64,21 @@ class PostgresPool:
                 await connection.execute(SQL["start"], fresh_epoch(), str(LAYOUT))
             await connection.execute(SQL["notice_promotion"])
             self._on_epoch(await connection.fetchval(SQL["meta"], "epoch"))
+
+    async def rehearse(self, connection: asyncpg.Connection) -> None:
+        """Try every statement on this connection, and roll it back. Raises one of FAILURES.
+
+        A database that can never work is refused so, by name: one whose encoding lacks letters, a user who lacks a
+        permission, a standby that is read only. Otherwise each request would be answered with "try again", for ever.
+        """
+        transaction = connection.transaction()
+        await transaction.start()
+        try:
+            for statement in SQL.values():
+                for arguments in TRY.findall(statement):
+                    await connection.fetch(statement, *ast.literal_eval(arguments))
+        finally:
+            await transaction.rollback()
 
     async def open(self) -> None:
         """Open the pool, without a connection: during an outage a minimum would be tried, and logged, without end."""
