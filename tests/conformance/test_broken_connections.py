@@ -1,19 +1,21 @@
-"""A connection that breaks, a server that stops: it costs time, and nothing else, on every transport."""
+"""A connection that breaks, a server that stops: it costs time, and nothing else, on every transport.
+
+Servers that are killed are in `tests/drills/` and, on shared stores, in `test_shared_stores.py`.
+"""
 
 import asyncio
 import signal
 import socket
 from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import AbstractContextManager, AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 import pytest
 
 from clients.conversation import ChatSession
 from clients.http_session import Options
 from servers.core.wire import Kind
-from servers.deploy.child_process import LOOPBACK, ChildProcess, free_port
+from servers.deploy.child_process import LOOPBACK, free_port
 from servers.deploy.deployment_processes import webhook_of
 from servers.deploy.relay import Relay
 from servers.transports import Transport
@@ -119,27 +121,8 @@ async def test_a_user_whose_connection_is_gone_goes_offline_and_comes_back(serve
         await until(ada, lambda: online(ada) == both)
 
 
-def on_file(transport: Transport, path: Path, *more: str, port: int = 0) -> AbstractContextManager[ChildProcess]:
-    return serving(transport, "--store", f"sqlite:///{path}", *more, port=port)
-
-
-async def test_an_acknowledged_message_survives_a_killed_server(transport: Transport, tmp_path: Path) -> None:
-    with on_file(transport, tmp_path / "chat.db") as first:
-        harness = ChatHarness(transport, first.address)
-        async with harness.joined("Ada", "Bob") as (ada, bob):
-            acks = await asyncio.gather(*(ada.send(str(n)) for n in range(20)))
-            first.process.send_signal(signal.SIGKILL)
-            first.process.wait()
-            with on_file(transport, tmp_path / "chat.db", port=int(first.address.rpartition(":")[2])):
-                await ada.send("after the restart")
-                log = await events(bob, 21, Kind.MESSAGE)
-    assert [event.seq for event in log[:20]] == sorted(ack.seq for ack in acks)
-    assert log[-1].body == "after the restart"
-
-
-async def test_a_clean_stop_waits_for_nobody(transport: Transport, tmp_path: Path) -> None:
-    hold = ("--hold", str(10 * DEADLINE_S))  # parked polls would take all of it, open sockets for ever
-    with on_file(transport, tmp_path / "chat.db", *hold) as first:
+async def test_a_clean_stop_waits_for_nobody(transport: Transport) -> None:
+    with serving(transport, "--hold", str(10 * DEADLINE_S)) as first:  # parked polls would take it, sockets for ever
         async with ChatHarness(transport, first.address).joined("Ada", "Bob") as (ada, bob):
             await deliver("before", ada, bob)
             first.process.send_signal(signal.SIGTERM)
