@@ -1,6 +1,6 @@
 """A connection that breaks, a server that stops: it costs time, and nothing else, on every transport.
 
-Servers that are killed are in `tests/drills/` and, on shared stores, in `test_shared_stores.py`.
+Servers, workers and engines that are killed are in `tests/drills/`.
 """
 
 import asyncio

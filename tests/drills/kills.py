@@ -1,4 +1,4 @@
-"""Kill the server, and its store's engine in turn, with SIGKILL while people talk; nothing acknowledged may be lost."""
+"""Kill the server, or a worker and its store's engine, with SIGKILL while people talk: nothing acknowledged is lost."""
 
 import asyncio
 import random

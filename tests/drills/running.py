@@ -1,4 +1,4 @@
-"""A chat that a drill may kill: one server, its store's engine if it has one, and people who talk meanwhile."""
+"""A chat that a drill may kill: a server, or two workers and their engine; and people who talk meanwhile."""
 
 import asyncio
 import itertools
@@ -56,13 +56,33 @@ class Server:
         self.child.stop()
 
 
-Victim = Server | Engine
+@dataclass(frozen=True, slots=True)
+class Worker:
+    """A server's youngest worker; the server itself starts another one in its place."""
+
+    server: Server
+
+    @property
+    def pid(self) -> int:
+        return max(psutil.Process(self.server.pid).children(), key=psutil.Process.create_time).pid
+
+    def kill(self) -> None:
+        psutil.Process(self.pid).kill()
+
+    def start(self) -> None:
+        """Leave it to the server."""
+
+
+Victim = Server | Worker | Engine
 """A process that can be killed and started again."""
 
 
 @dataclass(frozen=True, slots=True)
 class Running:
-    """A running chat. victims: its processes, by role; the server is "api". folder: has the logs of our programs."""
+    """A running chat. victims: its processes, by role; "api" is the server, or one of its workers on a shared store.
+
+    folder: has the logs of our programs.
+    """
 
     server: Server
     victims: Mapping[str, Victim]
@@ -110,7 +130,9 @@ async def talking(
             stack.callback(service.stop)
             given |= service_settings(service.child.address)
         command, before = ["servers", slug, "--store", url, *DURATIONS], in_namespace(mount, disk) if mount else []
-        victims["api"] = server = Server(command, folder, given, before)
+        command += ["--workers", "2"] if scheme in ENGINES else []
+        server = Server(command, folder, given, before)
+        victims["api"] = Worker(server) if scheme in ENGINES else server
         stack.callback(server.stop)
         joined = await stack.enter_async_context(crowd(slug, server.child.address, size, OPTIONS))
         running = Running(server, victims, folder, joined)
