@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 from loadtests.experiments.bench.crowd import BenchConnection, Crowd
 from loadtests.experiments.bench.pairs import Void
 from loadtests.experiments.bench.readers import SWITCHING, TEXT, Message, client_frame
-from loadtests.users.http_connection import BROWSER_HEADERS
+from loadtests.users.http_connection import BROWSER_HEADERS, encoded
 from loadtests.users.http_session import HttpUserSession
 from servers.core.wire import Account, Cursor, Join, Snapshot, decode, encode
 
@@ -18,16 +18,14 @@ CONNECTIONS_PER_USER = 8  # what the server allows: servers.core.settings.connec
 BATCH = 50  # connections opened at once: below the backlog of asyncio's servers, 100
 MARK = b'"kind":"message"'  # every message's event holds it once, and a message's text never does
 
-_COMMON = "".join(f"{name}: {value}\r\n" for name, value in BROWSER_HEADERS.items())
-
 
 def http_request(address: str, method: str, path: str, token: str, body: bytes = b"") -> bytes:
     """Return a request that keeps its connection open."""
-    head = f"{method} {path} HTTP/1.1\r\nHost: {urlsplit(address).netloc}\r\nConnection: keep-alive\r\n{_COMMON}"
-    head += f"Authorization: Bearer {token}\r\n"
+    headers = {"Host": urlsplit(address).netloc, "Connection": "keep-alive", **BROWSER_HEADERS}
+    headers["Authorization"] = f"Bearer {token}"
     if method == "POST":
-        head += f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n"
-    return head.encode() + b"\r\n" + body
+        headers |= {"Content-Type": "application/json", "Content-Length": str(len(body))}
+    return encoded(method, path, headers, body)
 
 
 def poll_request(address: str, token: str, cursor: object, number: int) -> bytes:
@@ -37,10 +35,9 @@ def poll_request(address: str, token: str, cursor: object, number: int) -> bytes
 
 def upgrade_request(address: str, path: str) -> bytes:
     """Return the opening handshake of a WebSocket (RFC 6455 section 4.1); the key is the RFC's own example."""
-    return (
-        f"GET {path} HTTP/1.1\r\nHost: {urlsplit(address).netloc}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
-        f"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n{_COMMON}\r\n"
-    ).encode()
+    upgrade = {"Host": urlsplit(address).netloc, "Connection": "Upgrade", "Upgrade": "websocket"}
+    key = {"Sec-WebSocket-Version": "13", "Sec-WebSocket-Key": "dGhlIHNhbXBsZSBub25jZQ=="}
+    return encoded("GET", path, {**upgrade, **key, **BROWSER_HEADERS}, b"")
 
 
 def expect(message: Message, kind: int, what: str) -> bytes:

@@ -9,6 +9,8 @@ from typing import NamedTuple
 
 from websockets.frames import Frame, Opcode
 
+from loadtests.users.websocket_connection import payload_of
+
 CONTENT_LENGTH = re.compile(rb"\r\ncontent-length: *(\d+)", re.IGNORECASE)
 HEAD_END = b"\r\n\r\n"
 TEXT, PING, PONG = 1, 9, 10  # opcodes of RFC 6455, section 5.2
@@ -59,19 +61,9 @@ def _response(buffer: bytes, start: int) -> tuple[Message, int] | None:
 
 
 def _frame(buffer: bytes, start: int) -> tuple[Message, int] | None:
-    """Return the server's frame that starts there (RFC 6455 section 5.2), and where it ends; None if incomplete."""
-    if len(buffer) < start + 2:
-        return None
-    length, body_start = buffer[start + 1], start + 2
-    if length > 125:
-        body_start = start + (4 if length == 126 else 10)
-        if len(buffer) < body_start:
-            return None
-        length = int.from_bytes(buffer[start + 2 : body_start], "big")
-    end = body_start + length
-    if end > len(buffer):
-        return None
-    return Message(buffer[start] & 0x0F, buffer[body_start:end]), end
+    """Return the server's frame that starts there, and where it ends; None if it is incomplete."""
+    payload = payload_of(buffer, start)
+    return None if payload is None else (Message(buffer[start] & 0x0F, buffer[payload]), payload.stop)
 
 
 def client_frame(body: bytes, opcode: int = TEXT) -> bytes:
