@@ -20,7 +20,7 @@ measure = "Under each answer: a conversation. Latencies closer than the generato
 picture(decision_chart.draw, decision.evidence(run), title, measure)
 
 # %%
-medians_ms = {slug: latency(run, slug).p50.value_ms for slug in run.slugs}
+medians_ms = {slug: latency(run, slug).p50.value for slug in run.slugs}
 assert medians_ms["short_polling"] > 10 * max(ms for slug, ms in medians_ms.items() if slug != "short_polling")
 decision.table(run)
 

@@ -6,14 +6,14 @@ the repeats measured (of an even number the middle of two), which a mean of perc
 not move it.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from notebooks.analysis.intervals import interval
+from notebooks.analysis.intervals import Interval, interval
 from notebooks.analysis.runs import Run
 
 SAMPLES_MIN = {0.50: 1, 0.95: 20, 0.99: 1000}
@@ -21,29 +21,19 @@ SAMPLES_MIN = {0.50: 1, 0.95: 20, 0.99: 1000}
 
 
 @dataclass(frozen=True, slots=True)
-class Quantile:
-    """One percentile in ms: the median over the repeats, with its interval."""
-
-    share: float
-    value_ms: float
-    low_ms: float
-    high_ms: float
-
-
-@dataclass(frozen=True, slots=True)
 class Latency:
-    """The delivery latency of one transport: n deliveries of so many messages, and its percentiles."""
+    """The delivery latency of one transport: n deliveries of so many messages, and its percentiles in ms, by share."""
 
     slug: str
     label: str
     deliveries: int
     messages: int
-    quantiles: tuple[Quantile, ...]
+    quantiles: Mapping[float, Interval]
 
     @property
-    def p50(self) -> Quantile:
+    def p50(self) -> Interval:
         """The median, for which any n suffices."""
-        return self.quantiles[0]
+        return self.quantiles[0.50]
 
 
 def latencies(run: Run) -> tuple[Latency, ...]:
@@ -61,13 +51,8 @@ def latency(run: Run, slug: str) -> Latency:
         label=run.label_of(slug),
         deliveries=int(rows["delivered"].sum()),
         messages=int(run.cells_of(slug)["messages"].sum()),
-        quantiles=tuple(_quantile(share, rows) for share in shares),
+        quantiles={share: interval(list(1000 * rows[f"latency_p{share * 100:.0f}_s"])) for share in shares},
     )
-
-
-def _quantile(share: float, rows: pd.DataFrame) -> Quantile:
-    found = interval(list(1000 * rows[f"latency_p{share * 100:.0f}_s"]))
-    return Quantile(share, found.value, found.low, found.high)
 
 
 def table(run: Run) -> pd.DataFrame:
@@ -75,11 +60,11 @@ def table(run: Run) -> pd.DataFrame:
     rows = {}
     for row in latencies(run):
         cells: dict[str, object] = {"deliveries": f"{row.deliveries:,}", "messages": f"{row.messages:,}"}
-        for quantile in row.quantiles:
-            name = f"p{quantile.share:.0%}".rstrip("%")
-            cells[f"{name}, ms"] = f"{quantile.value_ms:,.1f}"
+        for share, ms in row.quantiles.items():
+            name = f"p{share:.0%}".rstrip("%")
+            cells[f"{name}, ms"] = f"{ms.value:,.1f}"
             if run.repeats > 1:
-                cells[f"{name} by repeat"] = f"{quantile.low_ms:,.1f} to {quantile.high_ms:,.1f}"
+                cells[f"{name} by repeat"] = f"{ms.low:,.1f} to {ms.high:,.1f}"
         rows[row.label] = cells
     return pd.DataFrame.from_dict(rows, orient="index").fillna("n too small")
 

@@ -28,10 +28,10 @@ def differences(run: Run, slugs: Sequence[str]) -> pd.DataFrame:
     """Return how far these transports lie apart in ms, slowest against fastest, and whether that may be claimed."""
     rows = {}
     for share, resolution in resolution_ms(run).items():
-        found = [q for slug in slugs for q in latency(run, slug).quantiles if q.share == share]
-        if len(found) < 2:
+        found_ms = [ms[share].value for slug in slugs if share in (ms := latency(run, slug).quantiles)]
+        if len(found_ms) < 2:
             continue
-        apart_ms = max(q.value_ms for q in found) - min(q.value_ms for q in found)
+        apart_ms = max(found_ms) - min(found_ms)
         rows[f"p{share:.0%}".rstrip("%")] = {
             "apart, ms": round(apart_ms, 1),
             "resolution, ms": round(resolution, 1),
@@ -46,7 +46,7 @@ def medians_ms(run: Run) -> dict[str, float]:
     From the fastest on, those that are closer to it than the generator's error have the slowest median among them.
     """
     apart_ms, found, group = resolution_ms(run)[0.50], dict[str, float](), list[tuple[float, str]]()
-    for median_ms, slug in sorted((latency(run, slug).p50.value_ms, slug) for slug in run.slugs):
+    for median_ms, slug in sorted((latency(run, slug).p50.value, slug) for slug in run.slugs):
         group = [*group, (median_ms, slug)] if group and median_ms - group[0][0] < apart_ms else [(median_ms, slug)]
         found |= {same: median_ms for _, same in group}
     return found

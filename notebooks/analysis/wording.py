@@ -85,15 +85,15 @@ def evidence(run: Run) -> str:
 
 def latency_finding(run: Run) -> str:
     """Return the headline about waiting: the slowest median against all others, if they differ measurably."""
-    *others, slowest = sorted(latencies(run), key=lambda row: row.p50.value_ms)
-    median = duration(slowest.p50.value_ms)
+    *others, slowest = sorted(latencies(run), key=lambda row: row.p50.value)
+    median = duration(slowest.p50.value)
     if not others:
         return f"Half of all messages are seen within {median} by {in_prose(slowest.label)}"
-    if slowest.p50.value_ms - others[-1].p50.value_ms < resolution_ms(run)[0.50]:
+    if slowest.p50.value - others[-1].p50.value < resolution_ms(run)[0.50]:
         everyone = "both" if len(others) == 1 else f"all {len(others) + 1}"
         return f"Half of all messages are seen within {median} by {everyone} transports"
     everybody_else = in_prose(others[0].label) if len(others) == 1 else "the others"
-    within = f"{duration(others[-1].p50.value_ms)} by {everybody_else}"
+    within = f"{duration(others[-1].p50.value)} by {everybody_else}"
     return f"Half of all messages are seen within {median} by {in_prose(slowest.label)}, {within}"
 
 

@@ -57,7 +57,7 @@ def test_the_headline_names_the_slowest_transport_and_claims_no_difference_that_
     tmp_path: Path,
 ) -> None:
     run = load(write(tmp_path, SyntheticRun(slugs=["long_polling", "raw_websocket"], push_s={"raw_websocket": 0.5})))
-    raw, long = (wording.duration(latency(run, slug).p50.value_ms) for slug in ("raw_websocket", "long_polling"))
+    raw, long = (wording.duration(latency(run, slug).p50.value) for slug in ("raw_websocket", "long_polling"))
     expected = f"Half of all messages are seen within {raw} by raw WebSocket, {long} by long polling"
     assert wording.latency_finding(run) == expected
     run = load(write(tmp_path, SyntheticRun(slugs=["long_polling", "raw_websocket"])))

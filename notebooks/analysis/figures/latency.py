@@ -64,7 +64,7 @@ def _limits(run: Run) -> tuple[float, float]:
 
 def _header(place: Placing, left_in: float, top_in: float, found: Latency) -> None:
     colour = transports.find(found.slug).colour
-    numbers = "   ".join(f"p{q.share * 100:.0f} {wording.duration(q.value_ms)}" for q in found.quantiles)
+    numbers = "   ".join(f"p{share * 100:.0f} {wording.duration(ms.value)}" for share, ms in found.quantiles.items())
     place.text(left_in, top_in, found.label, color=colour, weight="bold", size=9.5)
     place.text(left_in, top_in + 0.19, f"{numbers}   n = {found.deliveries:,}", color=GREY)
 
@@ -97,7 +97,7 @@ def _theory(axes: Axes, interval_s: float, colour: str) -> None:
 
 def _median(axes: Axes, found: Latency) -> None:
     """Mark p50 with a hollow dot, and write its value where a rising curve leaves room: below right or above left."""
-    colour, p50_ms = transports.find(found.slug).colour, found.p50.value_ms
+    colour, p50_ms = transports.find(found.slug).colour, found.p50.value
     axes.plot(p50_ms, 0.5, "o", markersize=6, color=colour, markerfacecolor="white", markeredgewidth=1.6, zorder=4)
     lowest, highest = np.log(axes.get_xlim())
     text = f"half within {wording.duration(p50_ms)}"

@@ -83,7 +83,7 @@ def _shown_s(run: Run) -> float:
     first = run.deliveries.drop_duplicates(["transport", "repeat", "room", "seq"])
     rooms = first[["transport", "repeat", "room"]].drop_duplicates().merge(run.cells, on=["transport", "repeat"])
     per_s = len(first) / float(rooms["measured_s"].sum())
-    longest_ms = max(row.quantiles[-1].value_ms for row in latencies(run))
+    longest_ms = max(row.quantiles[max(row.quantiles)].value for row in latencies(run))
     wanted_s = max(MESSAGES_SHOWN / per_s, 2 * longest_ms / 1000)
     return float(np.ceil(min(wanted_s, run.cells["measured_s"].min())))
 
@@ -99,8 +99,8 @@ def _lane_texts(place: Placing, top_in: float, run: Run, slug: str) -> None:
     place.text(LATENCY_LEFT_IN, top_in, wording.duration(medians_ms(run)[slug]), **big)
     medians = list(medians_ms(run).values())
     tied = medians.count(medians_ms(run)[slug]) > 1
-    for quantile in found.quantiles[1:2]:
-        below = TIED if tied else f"95 % in {wording.duration(quantile.value_ms)}"
+    if p95_ms := found.quantiles.get(0.95):
+        below = TIED if tied else f"95 % in {wording.duration(p95_ms.value)}"
         place.text(LATENCY_LEFT_IN, top_in + 0.34, below, color=GREY)
     place.text(REQUESTS_LEFT_IN, top_in, wording.amount(requests.value) if requests else "", **big)
     if empty_reads := price(run, slug, EMPTY):
