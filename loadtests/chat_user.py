@@ -23,6 +23,7 @@ from clients.backoff import Backoff
 from clients.inbox import Inbox
 from loadtests.accounts.rows import KINDS, OPENING, Begun, Reconnection, Request, Sent
 from loadtests.plan.schedule import ScheduledAction, phase, schedule
+from loadtests.plan.texts import text_of
 from loadtests.users.generator_process import GeneratorProcess, sleep_until
 from loadtests.users.http_connection import ConnectionLost
 from loadtests.users.http_session import HttpUserSession
@@ -153,7 +154,9 @@ class ChatUser(User):
             case Kind.PRESENCE:
                 return self._start_session if action.body == "online" else self._end_session
             case Kind.MESSAGE:
-                command = Send(client_id=f"{self.number}-{index}", text="." * self.workload.text_bytes)
+                command = Send(
+                    client_id=f"{self.number}-{index}", text=text_of(self.workload.text_bytes, f"{self.number}-{index}")
+                )
             case Kind.TYPING:
                 command = Typing(active=action.body == "started")
             case Kind.RECEIPT:

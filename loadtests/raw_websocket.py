@@ -32,7 +32,8 @@ class RawWebsocketUser(ChatUser):
         for result in self.pending.values():  # those of an earlier connection
             result.set_exception(ConnectionLost("the connection broke before the acknowledgement came"))
         self.pending = {}
-        self.socket = WebSocketConnection(f"{self.host}/rooms/{self.room}/socket".replace("http", "ws", 1), self.report)
+        url = f"{self.host}/rooms/{self.room}/socket".replace("http", "ws", 1)
+        self.socket = WebSocketConnection(url, self.report, compress=bool(self.workload.compress))
         join = Join(connection=self.http.connection, token=self.http.token, after=str(after or ""))
         with timed(self.report, WEBSOCKET, "join"):
             self.socket.send(encode(join))

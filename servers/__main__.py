@@ -74,6 +74,7 @@ def main(
     uvicorn_defaults: Annotated[
         bool, Option(help="Use uvicorn's own keep-alive and compression, as a variant to compare.")
     ] = False,
+    compress: Annotated[bool, Option("--compress", help="Compress responses, event streams and sockets.")] = False,
     link: Annotated[Link, Option(help="Serve in the clear, through TLS, or through TLS with HTTP/2.")] = Link.PLAIN,
     api: Annotated[str, Option(envvar="CHAT_API", help="Have the API at this address execute commands.")] = "",
     share_port: Annotated[bool, Option("--share-port", hidden=True, help="Others may listen on it.")] = False,
@@ -82,6 +83,7 @@ def main(
 ) -> None:
     """Serve one chat over one transport."""
     http = replace(UVICORN_DEFAULTS if uvicorn_defaults else HttpSettings(), ping_interval_s=ping, link=link)
+    http = replace(http, deflate=http.deflate or compress, gzip=compress)
     with ExitStack() as stack:
         try:
             trusted = stack.enter_context(certified(link))

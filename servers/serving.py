@@ -30,6 +30,7 @@ from uvicorn.loops.auto import auto_loop_factory
 from uvicorn.server import ServerState
 
 from servers.addresses import bracketed
+from servers.compression import compressed
 from servers.connection_limits import ConnectionLimits, DescriptorLimit
 from servers.limited_protocols import LimitedHttp, LimitedSocket
 from servers.links import Link, certificate
@@ -53,6 +54,7 @@ class HttpSettings:
     ping_interval_s: float = 20.0
     ping_timeout_s: float = 20.0
     deflate: bool = False
+    gzip: bool = False
     frame_bytes_max: int = 64 * 1024
     link: Link = Link.PLAIN
     limits: ConnectionLimits = field(default_factory=ConnectionLimits)
@@ -221,7 +223,7 @@ def configuration(
         h2 = metered(http2.LimitedHttp2, wire, wire.http, **limits, descriptors=descriptors)
         spoken = http2.negotiated(spoken, h2)
     return uvicorn.Config(
-        app,
+        compressed(app) if http.gzip else app,
         host=host,
         port=port,
         http=spoken,

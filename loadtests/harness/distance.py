@@ -75,6 +75,7 @@ def serving_at_distance(
 
         links = {link: partial(relayed, link) for link, delay_s in delays_s.items() if delay_s}
         options = ["--presence", "webhook"] if workload.webhooks else []
+        options += ["--compress"] if workload.compress else []
         with serving_over(links, transport, cores, folder, on_tick, store, options, workload.link) as served:
             yield served
 

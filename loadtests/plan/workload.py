@@ -34,7 +34,8 @@ class Workload:
     what each direction of the clients' links is delayed by; push_link_delay_s: the same for the link from the API to
     the push service. webhooks: 1 if that service says who is there, 0 if users send heartbeats. joins_per_s: how many
     users arrive per second, before the barrier. poll_limit_s, poll_jitter: see `clients.poll_pace`. polls_together: 1
-    to let all pollers begin in the same moment. conditional: 1 to let them send If-None-Match.
+    to let all pollers begin in the same moment. conditional: 1 to let them send If-None-Match. compress: 1 to compress
+    responses, streams and sockets.
 
     The senders warm up for one poll interval before the window opens: until every poller has polled once while
     messages flow, more responses are empty than later.
@@ -59,6 +60,7 @@ class Workload:
     conditional: int = 0
     keep_alive: int = 1
     text_bytes: int = 120
+    compress: int = 0
     seed: int = 1
     one_way_delay_s: float = 0.0
     push_link_delay_s: float = 0.0
@@ -114,10 +116,11 @@ class Workload:
             ", conditional": self.conditional,
         }
         polled = f"a poll every {self.poll_interval_s:g}{most} s{''.join(filter(variants.get, variants))}"
+        sent = f", texts of {self.text_bytes} bytes, compressed" if self.compress else ""
         secure = {PLAIN: "", TLS: ", over TLS", H2: ", over TLS with HTTP/2"}[self.link]
         return (
             f"{self.users} users in rooms of {self.room_size}, {', '.join(paces)} a second each, {bunches}{restart}"
-            f"{self.measured_s:g} s measured, {polled}{secure}"
+            f"{self.measured_s:g} s measured, {polled}{sent}{secure}"
         )
 
     @property

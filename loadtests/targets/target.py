@@ -114,7 +114,7 @@ class DeployedServers(OurServers):
 
     def check(self, load: Workload) -> None:
         """Raise ValueError if a load restarts, moves or sets servers."""
-        is_set = load.webhooks or load.link != PLAIN
+        is_set = load.webhooks or load.compress or load.link != PLAIN
         if load.restart_at_s or load.one_way_delay_s or load.push_link_delay_s or is_set:
             raise ValueError(
                 f"--deployment {self.name}: a deployment is measured as it stands, and this load restarts, "

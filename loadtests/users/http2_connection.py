@@ -25,7 +25,14 @@ from h2.exceptions import ProtocolError
 from hpack import NeverIndexedHeaderTuple
 from hpack.struct import HeaderWeaklyTyped
 
-from loadtests.users.http_connection import READ_BYTES, RESPONSE_S, ConnectionLost, Response, connected_socket
+from loadtests.users.http_connection import (
+    READ_BYTES,
+    RESPONSE_S,
+    ConnectionLost,
+    Response,
+    connected_socket,
+    decompressed,
+)
 
 H2 = "h2"
 OF_CONNECTIONS = frozenset(("host", "connection"))  # header fields that HTTP/2 does not have (RFC 9113 section 8.2.2)
@@ -67,6 +74,9 @@ class Http2Stream:
 
     def body(self) -> Iterator[bytes]:
         """Yield the response's body as it comes, until it is complete; waits."""
+        return decompressed(self._response, self._received())
+
+    def _received(self) -> Iterator[bytes]:
         while self._chunks or not self._is_complete:
             if self._chunks:
                 yield self._chunks.pop(0)

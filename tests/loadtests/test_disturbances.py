@@ -94,6 +94,15 @@ def test_a_distance_shows() -> None:
     assert "over all" not in cell.verdict.reason
 
 
+@pytest.mark.parametrize("slug", ["long_polling", "raw_websocket", "server_sent_events"])
+def test_compressed_texts_take_fewer_bytes_than_they_have_and_come_as_soon_as_they_are_sent(slug: str) -> None:
+    load = replace(LOAD, text_bytes=2000, compress=1)
+    cell = measure(Planned(find(slug), "test", load), Cores(None, None), lambda _: None)
+    assert cell.verdict.adds_up and "over all" not in cell.verdict.reason
+    assert cell.number("server_down_bytes") < cell.number("delivered") * load.text_bytes
+    assert max(row.received_s - row.sent_s for row in cell.deliveries) < DEADLINE_S / 2, "a stream is flushed"
+
+
 def test_who_comes_back_before_a_webhook_says_that_they_left_misses_nothing() -> None:
     load = replace(LOAD, webhooks=1, comings_per_s=0.3, measured_s=8.0)
     cell = measure(Planned(find("pusher_adapter"), "test", load), Cores(None, None), lambda _: None)

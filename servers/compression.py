@@ -1,0 +1,29 @@
+"""Compress what leaves a server: responses and event streams by gzip; sockets have permessage-deflate (RFC 7692).
+
+Teaches two costs beside what is saved. Each stream and each socket has a compressor with a memory of its own, for as
+long as it is open. And a compressor keeps text back until it has enough: a stream must be flushed after each event, or
+events wait in it (Starlette does so). What crosses the wire: Content-Encoding: gzip (RFC 9110 section 8.4.1.3), for
+clients that accept it. Off by default. Leaves out bodies that repeat what a stranger has sent beside a secret: the
+length of such a response gives the secret away (BREACH); ours hold none.
+"""
+
+from starlette.middleware.gzip import GZipMiddleware
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from servers.http_extensions import WHOLE
+
+BYTES_MIN = 200
+"""Shorter bodies, as that of an empty page, hardly shrink, or grow."""
+
+
+def compressed(app: ASGIApp) -> ASGIApp:
+    """Return an application whose responses are compressed, part by part, streams included."""
+    gzip = GZipMiddleware(app, minimum_size=BYTES_MIN, exclude_content_types=())
+
+    async def compress(scope: Scope, receive: Receive, send: Send) -> None:
+        extensions = scope.get("extensions") or {}
+        if WHOLE in extensions:  # a response in one message, which the middleware does not know
+            scope = {**scope, "extensions": {name: value for name, value in extensions.items() if name != WHOLE}}
+        await gzip(scope, receive, send)
+
+    return compress
