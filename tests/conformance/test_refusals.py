@@ -12,7 +12,7 @@ from servers.transports import TRANSPORTS, Transport
 from tests.conformance.conftest import Serve
 from tests.support.chat_harness import SECRET, ChatHarness, events
 from tests.support.clock import FakeClock
-from tests.support.raw_senders import OK, raw_sender
+from tests.support.raw_senders import OK, RawSender
 
 
 def message(**fields: object) -> bytes:
@@ -51,7 +51,7 @@ COMMANDS = {
 async def test_a_command_is_answered_alike(harness: ChatHarness) -> None:
     async with harness.joined("Ada") as (ada,):
         for name, (kind, body, expected) in COMMANDS.items():
-            assert await raw_sender(harness).command(ada.account.token, kind, body) == expected, name
+            assert RawSender(harness).command(ada.account.token, kind, body) == expected, name
             await ada.send("still there")
 
 
@@ -69,37 +69,37 @@ async def test_a_token_that_proves_nothing_opens_nothing(harness: ChatHarness) -
     async with harness.joined("Ada") as (ada,):
         for name, forge in TOKENS.items():
             token = forge(ada.account.token)
-            assert await raw_sender(harness).join(token) == "unauthenticated", name
-            assert await raw_sender(harness).command(token, "send", message()) == "unauthenticated", name
+            assert RawSender(harness).join(token) == "unauthenticated", name
+            assert RawSender(harness).command(token, "send", message()) == "unauthenticated", name
 
 
 async def test_nobody_can_speak_as_another(harness: ChatHarness) -> None:
     async with harness.joined("Ada", "Bob") as (ada, bob):
         forged = message(sender=bob.account.user, name=bob.account.name, user=bob.account.user)
-        assert await raw_sender(harness).command(ada.account.token, "send", forged) == OK
+        assert RawSender(harness).command(ada.account.token, "send", forged) == OK
         (event,) = await events(bob, 1, Kind.MESSAGE)
     assert (event.sender, event.name) == (ada.account.user, ada.account.name)
 
 
 async def test_a_page_from_elsewhere_or_under_another_host_name_may_not_call(harness: ChatHarness) -> None:
     ada = await harness.log_in("Ada")
-    raw = raw_sender(harness)
+    raw = RawSender(harness)
     for origin in ("http://evil.example", "null"):
-        assert await raw.join(ada.account.token, Origin=origin) == "forbidden", origin
+        assert raw.join(ada.account.token, Origin=origin) == "forbidden", origin
     for host in ("evil.example", "evil.example:80", "127.0.0.1.evil.example", ""):
-        assert await raw.join(ada.account.token, Host=host) == "forbidden", host
-    assert await raw.join(ada.account.token, Origin=harness.address) == OK
+        assert raw.join(ada.account.token, Host=host) == "forbidden", host
+    assert raw.join(ada.account.token, Origin=harness.address) == OK
     await ada.close()
 
 
 async def test_a_cursor_that_leads_nowhere_is_refused(harness: ChatHarness) -> None:
     async with harness.joined("Ada") as (ada,):
         epoch, head = ada.snapshot.epoch, ada.snapshot.head
-        raw = raw_sender(harness)
+        raw = RawSender(harness)
         for cursor in (f"{epoch}.{head + 1000}", f"{epoch}.-1", epoch, "x", f"{epoch}.", f"{epoch}.1e3", "\0.1"):
-            assert await raw.join(ada.account.token, after=cursor) == "bad_request", cursor
+            assert raw.join(ada.account.token, after=cursor) == "bad_request", cursor
         # Last, since a stream that was left gives up its connection's lease at any moment.
-        assert await raw.join(ada.account.token, after=f"{epoch}.{head}") == OK
+        assert raw.join(ada.account.token, after=f"{epoch}.{head}") == OK
 
 
 async def test_a_conversation_ends_when_its_token_does(transport: Transport, serve: Serve) -> None:
@@ -111,14 +111,14 @@ async def test_a_conversation_ends_when_its_token_does(transport: Transport, ser
 async def test_a_room_must_be_joined_before_it_is_spoken_in(harness: ChatHarness) -> None:
     async with harness.joined("Ada") as (ada,):
         elsewhere = ChatHarness(harness.transport, harness.address)
-        assert await raw_sender(elsewhere).command(ada.account.token, "send", message(), joins=False) == "not_joined"
+        assert RawSender(elsewhere).command(ada.account.token, "send", message(), joins=False) == "not_joined"
 
 
 async def test_an_unfit_name_of_a_room_or_a_user_is_refused(harness: ChatHarness) -> None:
     async with harness.joined("Ada") as (ada,):
         for room in ("a b", "x" * 65, "r\u00f6\u00f6m", "a.b", "\0"):
             elsewhere = ChatHarness(harness.transport, harness.address, room)
-            assert await raw_sender(elsewhere).join(ada.account.token) == "bad_request", room
+            assert RawSender(elsewhere).join(ada.account.token) == "bad_request", room
     for name in ("", " ", "x" * 33, "a\nb", "\u202eevil", "\u3164", "\u0301"):
         with pytest.raises(Refused, match="bad_request"):
             await harness.log_in_as(name)
@@ -144,6 +144,6 @@ async def test_who_sends_too_fast_is_refused_and_gets_through_later(serve: Serve
     with serve("--commands-per-s", "0.5") as server:
         harness = ChatHarness(transport, server.address)
         async with harness.joined("Ada") as (ada,):
-            answers = [await raw_sender(harness).command(ada.account.token, "send", message()) for _ in range(15)]
+            answers = [RawSender(harness).command(ada.account.token, "send", message()) for _ in range(15)]
             assert set(answers) == {OK, "too_many"}
             await ada.send("at last")

@@ -1,4 +1,4 @@
-"""Two raw senders, for what no client of ours would say: one for HTTP commands, one for WebSocket frames."""
+"""Raw commands, for what no client of ours would say: by POST, or as frames on a WebSocket that has joined."""
 
 import json
 from contextlib import suppress
@@ -6,86 +6,77 @@ from typing import Any
 from urllib.parse import quote
 
 import httpx
-from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from clients.http_session import tls_context
 from servers.transports import Commands
 from tests.support.chat_harness import DEADLINE_S, ChatHarness
+from tests.support.guest import bare_socket, receive
 
 OK = "ok"
+CODES = {403: "forbidden", 404: "not_found", 1007: "bad_request", 1009: "too_large"}
+"""What a status, or the code of a close without a reason, stands for."""
 
 
-class RawHttp:
-    """Each command is a POST, each read of events a GET; returns "ok" or the code of the refusal."""
+class RawSender:
+    """Each call waits for its answer, and returns "ok" or the code of the refusal."""
 
     def __init__(self, harness: ChatHarness) -> None:
-        self._harness = harness
+        self._address, self._room = harness.address, quote(harness.room)
+        self._is_by_frames = harness.transport.commands is Commands.FRAMES
 
-    async def join(self, token: str, after: str = "", **headers: str) -> str:
+    def join(self, token: str, after: str = "", **headers: str) -> str:
         """Join the harness's room and ask for events once, from a cursor if given."""
-        room = f"/rooms/{quote(self._harness.room)}"
-        async with self._client(token, headers) as http:
-            answer = await http.post(f"{room}/join", json={"connection": "raw"})
-            if answer.is_success and after:
-                request = http.stream("GET", f"{room}/events", params={"connection": "raw", "after": after})
-                async with request as answer:
-                    if not answer.is_success:  # else it may go on for ever
-                        await answer.aread()
+        if self._is_by_frames:
+            return self._talk(headers, self._first(token, after))
+        answer = self._request("POST", "join", token, headers, json={"connection": "raw"})
+        if answer.is_success and after:
+            answer = self._request("GET", "events", token, headers, params={"connection": "raw", "after": after})
         return code(answer)
 
-    async def command(self, token: str, kind: str, body: bytes, joins: bool = True) -> str:
+    def command(self, token: str, kind: str, body: bytes, joins: bool = True) -> str:
         """Send a command with any body, as a user who has joined, or has not."""
-        if joins and (refused := await self.join(token)) != OK:
+        if self._is_by_frames:
+            return self._talk({}, *([self._first(token)] if joins else []), _typed(kind, body))
+        if joins and (refused := self.join(token)) != OK:
             return refused
-        async with self._client(token, {}) as http:
-            return code(await http.post(f"/rooms/{quote(self._harness.room)}/{kind}", content=body))
+        return code(self._request("POST", kind, token, {}, content=body))
 
-    def _client(self, token: str, headers: dict[str, str]) -> httpx.AsyncClient:
-        given = {**({"Authorization": f"Bearer {token}"} if token else {}), **headers}
-        raw = [(name.encode(), value.encode()) for name, value in given.items()]
-        return httpx.AsyncClient(
-            base_url=self._harness.address, headers=raw, trust_env=False, timeout=DEADLINE_S, verify=tls_context()
+    def _request(self, method: str, path: str, token: str, headers: dict[str, str], **given: Any) -> httpx.Response:
+        """Return the response, without the body if events may follow for ever."""
+        headers = {**({"Authorization": f"Bearer {token}"} if token else {}), **headers}
+        raw, url = (
+            [(name, value.encode()) for name, value in headers.items()],
+            f"{self._address}/rooms/{self._room}/{path}",
         )
-
-
-class RawSocket:
-    """The same, where each command is a frame on a socket that has joined."""
-
-    def __init__(self, harness: ChatHarness) -> None:
-        self._url = f"ws{harness.address.removeprefix('http')}/rooms/{quote(harness.room)}/socket"
-
-    async def join(self, token: str, after: str = "", **headers: str) -> str:
-        return await self._talk(headers, self._first(token, after))
-
-    async def command(self, token: str, kind: str, body: bytes, joins: bool = True) -> str:
-        return await self._talk({}, *([self._first(token)] if joins else []), _typed(kind, body))
+        with (
+            httpx.Client(headers=raw, trust_env=False, timeout=DEADLINE_S, verify=tls_context()) as http,
+            http.stream(method, url, **given) as answer,
+        ):
+            if method == "POST" or not answer.is_success:
+                answer.read()
+        return answer
 
     @staticmethod
     def _first(token: str, after: str = "") -> bytes:
         return json.dumps({"type": "join", "connection": "raw", "token": token, "after": after}).encode()
 
-    async def _talk(self, headers: dict[str, str], *frames: bytes) -> str:
-        """Send the frames, each after the answer to the last; return "ok" or the first refusal's code."""
+    def _talk(self, headers: dict[str, str], *frames: bytes) -> str:
+        """Send the frames, each after the answer to the last."""
         try:
-            async with connect(self._url, additional_headers=headers, compression=None, proxy=None) as socket:
+            with bare_socket(self._address, self._room, additional_headers=headers) as socket:
                 for frame in frames:
-                    await socket.send(frame, text=True)
-                    answer: dict[str, Any] = {"type": "page"}
-                    while answer["type"] == "page":
-                        answer = json.loads(await socket.recv())
+                    socket.send(frame, text=True)
+                    while (answer := receive(socket))["type"] == "page":
+                        pass
                     if answer["type"] == "error":
                         return str(answer["error"])
             return OK
         except InvalidStatus as error:
-            return {403: "forbidden", 404: "not_found"}[error.response.status_code]
+            return CODES[error.response.status_code]
         except ConnectionClosed as error:
             assert error.rcvd is not None
-            return {1007: "bad_request", 1009: "too_large"}.get(error.rcvd.code, error.rcvd.reason)
-
-
-def raw_sender(harness: ChatHarness) -> RawHttp | RawSocket:
-    return RawSocket(harness) if harness.transport.commands is Commands.FRAMES else RawHttp(harness)
+            return CODES.get(error.rcvd.code, error.rcvd.reason)
 
 
 def _typed(kind: str, body: bytes) -> bytes:
