@@ -10,10 +10,13 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+import grimp
 import pytest
 from hypothesis import settings
 
+from clients.http_session import tls_context
 from loadtests.harness.core_locks import LOCKS
+from servers.links import FOLDER_VARIABLE, Link, certified
 from tests.support.engines import Engines, what_is_missing
 
 FIRST = (
@@ -26,6 +29,7 @@ FIRST = (
 )
 """Prefixes of the groups that take longest: started late, they would prolong the run."""
 
+FOLDERS = ("servers", "clients", "loadtests", "notebooks", "results")
 WORKERS_MAX = 6
 START_OF_A_PROCESS = {"subprocess.Popen", "os.fork", "os.forkpty", "os.posix_spawn", "os.spawn", "os.system"}
 """Audit events of Python, see https://docs.python.org/3/library/audit_events.html."""
@@ -107,8 +111,26 @@ def locks(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
 
 
 @pytest.fixture(scope="session")
+def certificates(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Have all servers use the certificates of one folder, which clients of this process trust."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv(FOLDER_VARIABLE, str(tmp_path_factory.mktemp("certificates")))
+        with certified(Link.TLS) as trusted:
+            patch.setenv("SSL_CERT_FILE", trusted["authority"])
+            tls_context.cache_clear()
+            yield
+    tls_context.cache_clear()
+
+
+@pytest.fixture(scope="session")
 def anyio_backend() -> str:
     return "asyncio"
+
+
+@pytest.fixture(scope="session")
+def graph() -> grimp.ImportGraph:
+    """Return who imports whom, of ours and of others; nothing is imported here."""
+    return grimp.build_graph(*FOLDERS, include_external_packages=True, cache_dir=None)
 
 
 @pytest.fixture(scope="session")

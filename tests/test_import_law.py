@@ -26,11 +26,6 @@ STANDARD_LIBRARY_AND: dict[str, set[str]] = {
 }
 
 
-@pytest.fixture(scope="module")
-def graph() -> grimp.ImportGraph:
-    return grimp.build_graph(*FOLDERS, "results", include_external_packages=True, cache_dir=None)
-
-
 @pytest.mark.parametrize("folder", FOLDERS)
 def test_a_transport_has_its_module_and_never_reaches_a_sibling(graph: grimp.ImportGraph, folder: str) -> None:
     modules = [f"{folder}.{slug}" for slug in SLUGS]

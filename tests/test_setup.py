@@ -61,11 +61,6 @@ def declared(group: str) -> set[str]:
     return {name_of(requirement) for requirement in [*PROJECT["project"]["dependencies"], *own]}
 
 
-@pytest.fixture(scope="module")
-def graph() -> grimp.ImportGraph:
-    return grimp.build_graph(*FOLDERS, include_external_packages=True, cache_dir=None)
-
-
 def imported(graph: grimp.ImportGraph, modules: list[str]) -> set[str]:
     """Return the top-level packages that these modules, and all that they import, take from outside."""
     found: set[str] = set()

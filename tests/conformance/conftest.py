@@ -8,7 +8,6 @@ import pytest
 
 from servers.deploy.child_process import ChildProcess
 from servers.transports import TRANSPORTS, Transport
-from tests.support.certificates import trusted_certificates
 from tests.support.chat_harness import ChatHarness
 from tests.support.deployments import TESTED_DEPLOYMENTS, AnyDeployment
 from tests.support.engines import Engines
@@ -42,20 +41,14 @@ def transport(request: pytest.FixtureRequest) -> Transport:
     return cast(Transport, request.param)
 
 
-@pytest.fixture(scope="session", autouse=True)
-def certificates(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    with trusted_certificates(tmp_path_factory.mktemp("certificates")):
-        yield
-
-
 @pytest.fixture
-def serve(transport: Transport, deployment: AnyDeployment, engines: Engines) -> Serve:
+def serve(transport: Transport, deployment: AnyDeployment, engines: Engines, certificates: None) -> Serve:
     """Run a server that a test has for itself; takes what `serving` takes after the transport."""
     return lambda *more, **given: deployment.serving(transport, engines, *more, **given)
 
 
 @pytest.fixture(scope="session")
-def server_of(engines: Engines) -> Iterator[ServerOf]:
+def server_of(engines: Engines, certificates: None) -> Iterator[ServerOf]:
     """Start each transport's server once per deployment, when it is first asked for; tests keep apart by rooms."""
     running: dict[tuple[str, AnyDeployment], ChildProcess] = {}
     with ExitStack() as stack:

@@ -1,7 +1,7 @@
 """TLS and HTTP/2 on a real server: every transport over either, and clients that abuse what HTTP/2 lets them do."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from typing import Any
 
@@ -21,18 +21,12 @@ from servers.links import Link, trusting
 from servers.serving import HttpSettings
 from servers.transports import TRANSPORTS, Transport
 from servers.wire_bytes import WireBytes
-from tests.support.certificates import trusted_certificates
 from tests.support.chat_harness import DEADLINE_S, ChatHarness, deliver, serving
 from tests.support.listener import serving_in_process
 
+pytestmark = pytest.mark.usefixtures("certificates")
 CHUNK, CHUNKS = b"x" * 65_536, 1_000
 LIMITS = ConnectionLimits(stall_s=0.2, body_s=0.2)
-
-
-@pytest.fixture(scope="module", autouse=True)
-def certificates(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    with trusted_certificates(tmp_path_factory.mktemp("certificates")):
-        yield
 
 
 @pytest.mark.process

@@ -44,13 +44,10 @@ class RawSender:
 
     def _request(self, method: str, path: str, token: str, headers: dict[str, str], **given: Any) -> httpx.Response:
         """Return the response, without the body if events may follow for ever."""
-        headers = {**({"Authorization": f"Bearer {token}"} if token else {}), **headers}
-        raw, url = (
-            [(name, value.encode()) for name, value in headers.items()],
-            f"{self._address}/rooms/{self._room}/{path}",
-        )
+        given["headers"] = {**({"Authorization": f"Bearer {token}"} if token else {}), **headers}
+        url = f"{self._address}/rooms/{self._room}/{path}"
         with (
-            httpx.Client(headers=raw, trust_env=False, timeout=DEADLINE_S, verify=tls_context()) as http,
+            httpx.Client(trust_env=False, timeout=DEADLINE_S, verify=tls_context()) as http,
             http.stream(method, url, **given) as answer,
         ):
             if method == "POST" or not answer.is_success:

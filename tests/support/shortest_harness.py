@@ -12,6 +12,7 @@ from playwright.sync_api import Page
 
 from loadtests.harness.browser import chromium
 from servers.shortest.processes import DEADLINE_S, JAVASCRIPT
+from tests.support.listener import UPGRADE
 
 
 class QuietHandler(SimpleHTTPRequestHandler):
@@ -44,12 +45,8 @@ def chromium_page() -> Iterator[Page]:
 def send_broken_frame(url: str) -> None:
     """Upgrade, then send a frame without a mask, which RFC 6455 section 5.1 forbids a client; wait for the end."""
     parts = urlsplit(url)
-    upgrade = (
-        f"GET / HTTP/1.1\r\nHost: {parts.netloc}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
-        "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n"
-    )
     with socket.create_connection((parts.hostname, parts.port), DEADLINE_S) as connection:
-        connection.sendall(upgrade.encode())
+        connection.sendall(f"{UPGRADE.format('/')}\r\n".encode())
         response = b""
         while b"\r\n\r\n" not in response:
             response += connection.recv(4096)
