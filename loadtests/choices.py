@@ -15,7 +15,7 @@ from loadtests.scenarios import CONVERSATION, PREVIEW, SCENARIOS, Scenario
 from loadtests.scenarios import find as find_scenario
 from loadtests.targets.other_server import OtherServer
 from loadtests.targets.target import DeployedServers, OurServers, Target
-from servers.deploy import deployments
+from servers.deploy import deployments, engines
 from servers.transports import Transport, find
 
 NEEDED_BY_TLS = ("h2", "trustme", "zttp")
@@ -86,6 +86,8 @@ def check_loads(scenarios: Sequence[Scenario], chosen: Sequence[Transport], targ
             raise ValueError(f"--link: expected one of {', '.join(LINKS)}, got {load.link!r}")
         if load.link != PLAIN and not all(map(find_spec, NEEDED_BY_TLS)):
             raise ValueError(f"--link {load.link} needs an optional dependency group: `sh .ci/setup links` installs it")
+        if load.proxy and engines.program("nginx") is None:
+            raise ValueError(f"--scenario {scenarios[0].name} needs nginx; Debian's package nginx has it")
         if load.users % load.room_size:
             raise ValueError(f"--users {load.users} is not a multiple of --room-size {load.room_size}: fill rooms")
         if load.measured_s <= (after_s := max(load.restart_at_s, load.bunch_s)):

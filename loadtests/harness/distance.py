@@ -19,9 +19,11 @@ from urllib.parse import urlsplit
 from loadtests.harness.children import NotMeasured, running
 from loadtests.harness.cores import Cores
 from loadtests.harness.manifest import push_service
+from loadtests.harness.parts import PROXY
 from loadtests.harness.provisioned_store import DEFAULT_STORE, StoreChoice, provisioned
 from loadtests.harness.restarts import RestartableServers
 from loadtests.harness.server_probe import READY_S
+from loadtests.harness.tls_proxy import proxied
 from loadtests.plan.workload import PLAIN, Workload
 from servers.deploy.child_process import OnTick, python_module
 from servers.transports import RENTED, Transport
@@ -76,7 +78,8 @@ def serving_at_distance(
         links = {link: partial(relayed, link) for link, delay_s in delays_s.items() if delay_s}
         options = ["--presence", "webhook"] if workload.webhooks else []
         options += ["--compress"] if workload.compress else []
-        with serving_over(links, transport, cores, folder, on_tick, store, options, workload.link) as served:
+        kind, proxy = workload.link, bool(workload.proxy)
+        with serving_over(links, transport, cores, folder, on_tick, store, options, kind, proxy) as served:
             yield served
 
 
@@ -90,10 +93,11 @@ def serving_over(
     store: StoreChoice = DEFAULT_STORE,
     options: Sequence[str] = (),
     kind: str = PLAIN,
+    proxy: bool = False,
 ) -> Iterator[tuple[RestartableServers, ClientAddresses]]:
     """Run the servers of a transport, and have clients and API use these links to them; raises NotMeasured.
 
-    kind: of the clients' links, one of LINKS.
+    kind: of the clients' links, one of LINKS. proxy: whether they lead to nginx, before a server in the clear.
     """
 
     def over(link: Link, address: str) -> str:
@@ -108,16 +112,21 @@ def serving_over(
             service, variables = stack.enter_context(apart)
             environment |= variables
         ready_store = stack.enter_context(provisioned(store, cores.servers, folder, on_tick))
-        options = ["--link", kind, *options]
+        options = ["--link", PLAIN if proxy else kind, *options]
         ours = RestartableServers(transport.slug, cores.servers, folder, on_tick, ready_store, environment, options)
         servers = stack.enter_context(ours)
         if service:
             pids = {**servers.server.pids, "push_service": service["pid"]}
             servers.server = replace(servers.server, push_service=service["address"], pids=pids)
         server = servers.server
+        address, authority = server.address, server.authority
+        if proxy:
+            nginx = stack.enter_context(proxied(address, cores.servers, folder / "nginx"))
+            servers.server = replace(server, pids={**server.pids, PROXY: nginx.pid})
+            address, authority = nginx.address, nginx.authority
         moved = server.push_service and (service or Link.PUSH_SERVICE in links)
         push_service_address = over(Link.PUSH_SERVICE, server.push_service) if moved else ""
-        yield servers, ClientAddresses(over(Link.API, server.address), push_service_address, server.authority)
+        yield servers, ClientAddresses(over(Link.API, address), push_service_address, authority)
 
 
 @contextmanager

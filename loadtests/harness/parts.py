@@ -18,8 +18,8 @@ import psutil
 
 from loadtests.accounts.cell import Reading
 
-API, PUSH_SERVICE, STORE, SUPERVISION = PARTS = "api", "push_service", "store", "supervisor"
-"""Columns of CPU time: what serves, the push service, the store's engine, and what only starts the others."""
+API, PUSH_SERVICE, STORE, PROXY, SUPERVISION = PARTS = "api", "push_service", "store", "proxy", "supervisor"
+"""Columns of CPU time: what serves, the push service, the store's engine, nginx, and what only starts the others."""
 SUPERVISOR, HOST = "supervisor", "host"
 """The roles of processes that only start others."""
 
@@ -53,7 +53,7 @@ def part_of(role: str) -> str:
     """Return to which part a process belongs, by its role: api, api_2 and websocket_server are one, for example."""
     if role in (SUPERVISOR, HOST):
         return SUPERVISION
-    return next((part for part in (PUSH_SERVICE, STORE) if role.startswith(part)), API)
+    return next((part for part in (PUSH_SERVICE, STORE, PROXY) if role.startswith(part)), API)
 
 
 def part_below(role: str) -> str:

@@ -30,12 +30,11 @@ OPTIONS: Mapping[str, Mapping[str, Any]] = tomllib.loads(Path(__file__).with_nam
 class Workload:
     """One load. Rooms are filled one after the other, so the last may be smaller.
 
-    point: its name among the loads of its scenario; empty if it is the only one. link: one of LINKS. one_way_delay_s:
-    what each direction of the clients' links is delayed by; push_link_delay_s: the same for the link from the API to
-    the push service. webhooks: 1 if that service says who is there, 0 if users send heartbeats. joins_per_s: how many
-    users arrive per second, before the barrier. poll_limit_s, poll_jitter: see `clients.poll_pace`. polls_together: 1
-    to let all pollers begin in the same moment. conditional: 1 to let them send If-None-Match. compress: 1 to compress
-    responses, streams and sockets.
+    point: its name among the loads of its scenario; empty if it is the only one. link: one of LINKS. proxy: 1 if the
+    link ends in nginx, before a server in the clear. one_way_delay_s: what each direction of the clients' links is
+    delayed by; push_link_delay_s: the same for the link from the API to the push service. webhooks: 1 if that service
+    says who is there, 0 if users send heartbeats. joins_per_s: how many users arrive per second, before the barrier.
+    The others are explained in options.toml.
 
     The senders warm up for one poll interval before the window opens: until every poller has polled once while
     messages flow, more responses are empty than later.
@@ -43,6 +42,7 @@ class Workload:
 
     point: str = ""
     link: str = PLAIN
+    proxy: int = 0
     users: int = 40
     room_size: int = 10
     rate_per_s: float = 0.2
@@ -117,10 +117,11 @@ class Workload:
         }
         polled = f"a poll every {self.poll_interval_s:g}{most} s{''.join(filter(variants.get, variants))}"
         sent = f", texts of {self.text_bytes} bytes, compressed" if self.compress else ""
+        ended = ", to nginx" if self.proxy else ""
         secure = {PLAIN: "", TLS: ", over TLS", H2: ", over TLS with HTTP/2"}[self.link]
         return (
             f"{self.users} users in rooms of {self.room_size}, {', '.join(paces)} a second each, {bunches}{restart}"
-            f"{self.measured_s:g} s measured, {polled}{sent}{secure}"
+            f"{self.measured_s:g} s measured, {polled}{sent}{secure}{ended}"
         )
 
     @property

@@ -161,7 +161,7 @@ def _measured(cell: Cell) -> list[str]:
         *(f"{cell.latency_ms(percent):,.0f}" for percent in (50, 95, 99)),
         _formatted(cell.per_delivery("requests_send", "requests_receive", "requests_upkeep"), ".2f"),
         _formatted(cell.bytes_per_delivery, ",.0f"),
-        _formatted(1000 * cell.per_delivery("api_cpu_s", "push_service_cpu_s", "store_cpu_s"), ".2f"),
+        _formatted(1000 * cell.per_delivery("api_cpu_s", "push_service_cpu_s", "store_cpu_s", "proxy_cpu_s"), ".2f"),
         _formatted(cell.number("empty_answers") / reads, ".1%") if reads else "no reads",
     ]
 

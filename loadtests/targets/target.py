@@ -18,7 +18,7 @@ from typing import Any
 from loadtests.harness.children import running
 from loadtests.harness.cores import Cores
 from loadtests.harness.distance import ClientAddresses, serving_at_distance
-from loadtests.harness.parts import API, HOST
+from loadtests.harness.parts import API, HOST, PROXY
 from loadtests.harness.provisioned_store import DEFAULT_STORE, StoreChoice
 from loadtests.harness.restarts import FixedServer, RunningServers
 from loadtests.harness.server_counters import ServerCounters
@@ -76,7 +76,8 @@ class OurServers:
         """Return the object that reads its counters."""
         uses_rented_service = transport.needs_push_service and not server.push_service
         takes_webhooks = server.settings.get("presence") == "webhook"  # whose bytes count as if clients had sent them
-        counts_all = not (uses_rented_service or takes_webhooks or server.authority)  # of TLS they see what is inside
+        by_tls = server.authority or PROXY in server.pids  # of which they see what is inside
+        counts_all = not (uses_rented_service or takes_webhooks or by_tls)
         return Probe(server, generator_pid, ServerCounters, counts_all)
 
 

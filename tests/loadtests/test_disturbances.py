@@ -103,6 +103,14 @@ def test_compressed_texts_take_fewer_bytes_than_they_have_and_come_as_soon_as_th
     assert max(row.received_s - row.sent_s for row in cell.deliveries) < DEADLINE_S / 2, "a stream is flushed"
 
 
+def test_nginx_ends_tls_and_its_work_is_counted_apart() -> None:
+    load = replace(LOAD, link="h2", proxy=1)
+    cell = measure(Planned(find("long_polling"), "test", load), Cores(None, None), lambda _: None)
+    assert cell.verdict.adds_up, cell.verdict.reason
+    assert (cell.settings["link"], cell.number("proxy_cpu_s") > 0) == ("plain", True)
+    assert cell.number("client_up_bytes") < cell.number("server_up_bytes"), "between the two go whole header fields"
+
+
 def test_who_comes_back_before_a_webhook_says_that_they_left_misses_nothing() -> None:
     load = replace(LOAD, webhooks=1, comings_per_s=0.3, measured_s=8.0)
     cell = measure(Planned(find("pusher_adapter"), "test", load), Cores(None, None), lambda _: None)

@@ -179,5 +179,6 @@ def test_a_listed_process_counts_its_children_even_ended_ones_unless_they_are_li
 
 
 def test_every_process_belongs_to_a_part() -> None:
-    roles = ("api", "api_2", "websocket_server", "push_service", "store", "supervisor", "host")
-    assert [part_of(role) for role in roles] == ["api"] * 3 + ["push_service", "store", "supervisor", "supervisor"]
+    roles = ("api", "api_2", "websocket_server", "push_service", "store", "proxy", "supervisor", "host")
+    parts = ["push_service", "store", "proxy", "supervisor", "supervisor"]
+    assert [part_of(role) for role in roles] == ["api"] * 3 + parts

@@ -64,7 +64,7 @@ def two_servers(transport: Transport, engines: Engines) -> Iterator[list[ChildPr
 
 
 def test_every_transport_has_a_site() -> None:
-    assert {path.stem for path in SITES.glob("*.conf")} <= {row.slug for row in TRANSPORTS} | {"frame"}
+    assert {path.stem for path in SITES.glob("*.conf")} <= {row.slug for row in TRANSPORTS} | {"frame", "http2"}
     assert all(site_of(row).is_file() for row in TRANSPORTS)
     assert site_of(replace(transports.find("server_sent_events"), slug="further")) == SITES / "server_sent_events.conf"
 

@@ -1,0 +1,74 @@
+"""nginx before a server, where TLS and HTTP/2 usually end: its work is counted apart from the server's.
+
+What crosses the wire: TLS 1.3 with HTTP/2 to nginx, and HTTP/1.1 in the clear from there to the server, by the site
+`servers/deploy/nginx/http2.conf`. Leaves out a core of its own: nginx shares the servers', so the two sum up.
+"""
+
+import shutil
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from time import perf_counter, sleep
+
+from loadtests.harness.children import NotMeasured, running
+from servers.deploy import engines
+from servers.deploy.child_process import LOOPBACK, ChildProcess, free_port
+from servers.links import Link, certificate, certified
+
+SITES = Path(engines.__file__).with_name("nginx")
+READY_S = 20.0
+CHECK_S = 0.05
+
+
+@dataclass(frozen=True, slots=True)
+class Proxy:
+    """Where it listens, its process, and the file of the authority that has signed its certificate."""
+
+    address: str
+    pid: int
+    authority: str
+
+
+@contextmanager
+def proxied(server: str, core: int | None, folder: Path) -> Iterator[Proxy]:
+    """Run nginx before the server at an address until the block ends, and yield where; raises NotMeasured.
+
+    folder: for all that nginx writes.
+    """
+    program, listen = engines.program("nginx"), f"{LOOPBACK}:{free_port()}"
+    if program is None:
+        raise NotMeasured("nginx is missing; Debian's package nginx has it")
+    folder.mkdir()
+    shutil.copy(SITES / "frame.conf", folder / "nginx.conf")
+    site = (SITES / "http2.conf").read_text(encoding="utf-8")
+    with certified(Link.H2) as trusted:
+        for line, ours in {
+            "127.0.0.1:8001": server.removeprefix("http://"),
+            "127.0.0.1:8443": listen,
+            "server.pem": str(certificate()),
+        }.items():
+            site = site.replace(line, ours)
+        (folder / "site.conf").write_text(site, encoding="utf-8")
+        command = [program, "-p", f"{folder}/", "-c", "nginx.conf", "-e", "stderr"]
+        with running(command, core, folder / "nginx.log") as child:
+            try:
+                _await_listening(listen, child)
+                yield Proxy(f"https://{listen}", child.pid, trusted["authority"])
+            finally:
+                child.process.terminate()  # unlike our servers, nginx does not end when its standard input is closed
+
+
+def _await_listening(address: str, child: ChildProcess) -> None:
+    host, _, port = address.partition(":")
+    deadline_s = perf_counter() + READY_S
+    while True:
+        try:
+            socket.create_connection((host, int(port)), CHECK_S).close()
+        except OSError:
+            if perf_counter() > deadline_s:
+                raise child.failed(f"did not listen within {READY_S:g} s") from None
+            sleep(CHECK_S)
+        else:
+            return
