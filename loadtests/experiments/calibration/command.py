@@ -38,8 +38,6 @@ SLUGS = [row.slug for row in TRANSPORTS if row.reads is not Reads.ONCE or row.co
 """What the stub can serve: requests that are answered at once or held, and one WebSocket."""
 
 POLL_S = 1.0
-P50_GOAL_MS = 1.5
-P99_GOAL_MS = 6.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,16 +122,6 @@ def print_rows(console: Console, rows: Sequence[CalibrationRow], transports: Seq
             "If something else kept the machine busy, calibrate again when it is quiet."
         )
         console.print(note(lagged), style="yellow")
-    _print_goal(console, rows)
-
-
-def _print_goal(console: Console, rows: Sequence[CalibrationRow]) -> None:
-    """Print whether the goal is met under the largest load, by every transport."""
-    users = max(row.users for row in rows)
-    errors = [row.overall for row in rows if row.users == users]
-    met = all(error.p50_ms <= P50_GOAL_MS and error.p99_ms <= P99_GOAL_MS for error in errors)
-    goal = f"p50 within {P50_GOAL_MS:g} ms and p99 within {P99_GOAL_MS:g} ms at {users} users"
-    console.print(f"Goal: {goal}: {'met' if met else 'missed'}.", style="green" if met else "yellow")
 
 
 def _table_row(row: CalibrationRow, label: str, delays: Sequence[str]) -> TableRow:
