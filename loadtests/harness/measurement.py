@@ -62,7 +62,7 @@ def measure(
         if window is None:
             troubles = generator.await_samples(showing("stopping")).troubles
             raise NotMeasured("; ".join(troubles[-4:]))
-        _sleep_until(window.start_s, showing("warming up"))
+        sleep_until(window.start_s, showing("warming up"))
         readings = _read_window(window, workload, servers, probe, watch)
         samples = generator.await_samples(showing("waiting for the last deliveries"))
         return _cell_of(planned, readings, samples, probe, servers.server.settings)
@@ -92,9 +92,9 @@ def _read_window(window: Window, workload: Workload, servers: RunningServers, pr
     """Read at both ends of the window, and restart the servers between them if the load has it; waits."""
     before, storm = probe.read(), NO_STORM
     if workload.restart_at_s:
-        _sleep_until(window.start_s + workload.restart_at_s, watch, probe.sample_memory)
+        sleep_until(window.start_s + workload.restart_at_s, watch, probe.sample_memory)
         storm = _restart(servers, probe)
-    _sleep_until(window.end_s, watch, probe.sample_memory)
+    sleep_until(window.end_s, watch, probe.sample_memory)
     return Readings(before, storm, probe.read())
 
 
@@ -113,7 +113,8 @@ def _late_reading(spent: Reading, workload: Workload) -> list[str]:
     return [f"the servers answered {late_s:.1f} s late when their counters were read"] if late_s > LATE_S else []
 
 
-def _sleep_until(moment_s: float, *on_ticks: OnTick) -> None:
+def sleep_until(moment_s: float, *on_ticks: OnTick) -> None:
+    """Sleep until a moment of the monotonic clock, and call these several times a second meanwhile."""
     while (left_s := moment_s - perf_counter()) > 0:
         for on_tick in on_ticks:
             on_tick()

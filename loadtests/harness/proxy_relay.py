@@ -6,7 +6,6 @@ request; and, if the proxy is buffering, chunked responses once they have ended.
 """
 
 import re
-import socket
 from collections import defaultdict
 from collections.abc import Callable
 
@@ -20,10 +19,8 @@ LAST_CHUNK = b"0\r\n\r\n"
 class ProxyRelay(Relay):
     """buffering: it keeps a chunked response until that has ended."""
 
-    def __init__(
-        self, target: Callable[[], str], listener: socket.socket, delay_s: float, recording: bool, buffering: bool
-    ) -> None:
-        super().__init__(target, listener, delay_s, recording)
+    def __init__(self, target: Callable[[], str], delay_s: float, recording: bool, buffering: bool) -> None:
+        super().__init__(target, None, delay_s, recording)
         self._buffering = buffering
         self._kept: defaultdict[int, bytes] = defaultdict(bytes)
 

@@ -10,7 +10,6 @@ Prints one JSON line when it listens, and another with the bytes that it carried
 import asyncio
 import json
 import os
-import socket
 import threading
 from functools import partial
 from pathlib import Path
@@ -21,7 +20,6 @@ from uvicorn.loops.auto import auto_loop_factory
 
 from loadtests.harness.proxy_relay import ProxyRelay
 from results.plain_characters import use_plain_characters
-from servers.deploy.child_process import LOOPBACK
 from servers.deploy.relay import Relay
 
 STDIN = 0
@@ -47,18 +45,17 @@ def _await_eof(then: partial[asyncio.Handle]) -> None:
 def main(
     to: Annotated[str, typer.Option(help="HOST:PORT to pass everything on to.")],
     delay_ms: Annotated[float, typer.Option(min=0, max=10_000, help="One-way delay, milliseconds.")] = 0.0,
-    port: Annotated[int, typer.Option(min=0, max=65535, help="Port to listen on; 0 takes a free one.")] = 0,
     record: Annotated[Path | None, typer.Option(help="File for a record of every piece, as JSON.")] = None,
     refuse_upgrades: Annotated[bool, typer.Option("--refuse-upgrades", help="Let no WebSocket through.")] = False,
     buffer: Annotated[bool, typer.Option("--buffer", help="Let no upgrade through, and no response in parts.")] = False,
 ) -> None:
     """Pass TCP connections on, with a delay."""
     delay_s, recording = delay_ms / 1000, record is not None
-    with socket.create_server((LOOPBACK, port)) as listener, asyncio.Runner(loop_factory=auto_loop_factory()) as runner:
-        if refuse_upgrades or buffer:
-            relay: Relay = ProxyRelay(lambda: to, listener, delay_s, recording, buffer)
-        else:
-            relay = Relay(lambda: to, listener, delay_s, recording)
+    if refuse_upgrades or buffer:
+        relay: Relay = ProxyRelay(lambda: to, delay_s, recording, buffer)
+    else:
+        relay = Relay(lambda: to, None, delay_s, recording)
+    with asyncio.Runner(loop_factory=auto_loop_factory()) as runner:
         runner.run(_run(relay, record))
 
 

@@ -19,7 +19,6 @@ from functools import partial
 from pathlib import Path
 from random import Random
 from tempfile import TemporaryDirectory
-from time import perf_counter, sleep
 from typing import Any
 from urllib.request import ProxyHandler, build_opener
 
@@ -32,6 +31,7 @@ from loadtests.harness.cores import Cores, choose
 from loadtests.harness.distance import ClientAddresses
 from loadtests.harness.generator import Generator, generating
 from loadtests.harness.manifest import describe
+from loadtests.harness.measurement import sleep_until
 from loadtests.harness.provisioned_store import StoreChoice, provisioned
 from loadtests.harness.server_counters import RESPONSE_S
 from loadtests.harness.server_probe import READY_S, Server
@@ -40,7 +40,7 @@ from loadtests.reports.trials import Trial, keep
 from loadtests.scenarios import Planned, Scenario, experiment
 from loadtests.targets.target import OurServers
 from results.schema import HOSTED, HOSTED_FILE, TIMELINE, Column
-from servers.deploy.child_process import TICK_S, python_module
+from servers.deploy.child_process import python_module
 from servers.transports import TRANSPORTS, Transport
 
 INSTANCES_MAX = 10
@@ -132,9 +132,7 @@ def _bills(server: Server, generator: Generator, window: Window) -> tuple[Bill, 
     """Return the host's bill when the window begins and when it ends; waits."""
     bills = []
     for moment_s in window:
-        while (left_s := moment_s - perf_counter()) > 0:
-            generator.poll()
-            sleep(min(left_s, TICK_S))
+        sleep_until(moment_s, generator.poll)
         bills.append(bill_of(server))
     return bills[0], bills[1]
 
