@@ -9,6 +9,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
+READINGS = (b"GET /stats ", b"GET /host/stats ")
+"""How a request for the counters themselves begins: what it costs is not counted."""
+
 ABORT_AFTER_S = 5
 """How long a connection that is being closed may take to send what is left."""
 
@@ -95,7 +98,8 @@ class _Meter:
         super().connection_made(transport)  # type: ignore[misc]
 
     def data_received(self, data: bytes) -> None:
-        self.traffic.received += len(data)
+        traffic = self._metered_transport.traffic = Traffic() if data.startswith(READINGS) else self.traffic
+        traffic.received += len(data)
         if self._upgraded_from:
             self._upgraded_from.received -= len(data)
             self._upgraded_from = None

@@ -1,15 +1,10 @@
-"""What a lane has cost, by its servers' own counters: `GET /stats`, without the cost of reading them."""
+"""What a lane has cost, by its servers' own counters."""
 
-import asyncio
-import json
 from collections.abc import Mapping
 from typing import Any, Self
-from urllib.parse import urlsplit
 
 from msgspec import Struct
 from msgspec.structs import asdict
-
-RESPONSE_S = 5.0
 
 
 class Counts(Struct, frozen=True):
@@ -37,50 +32,6 @@ class Counts(Struct, frozen=True):
         """Return what adds up; the busy connections are those of now."""
         sums = {name: value + sign * getattr(other, name) for name, value in asdict(self).items()}
         return type(self)(**{**sums, "connections": self.connections})
-
-
-class Stats:
-    """The counters of one server, read on a connection of its own each time, whose cost is subtracted.
-
-    One reading at a time: the server has counted a part of every other that is under way, and nobody knows which part.
-    """
-
-    def __init__(self, address: str) -> None:
-        url = urlsplit(address)
-        self._host, self._port = url.hostname, url.port
-        self._sent_bytes = self._received_bytes = 0
-        self._reading = asyncio.Lock()
-
-    async def read(self) -> dict[str, Any]:
-        """Wait for the counters. Raises OSError, TimeoutError or ValueError if none come."""
-        async with self._reading:
-            sent_bytes, received_bytes = self._sent_bytes, self._received_bytes
-            stats = await self._fetch("/stats")
-        stats["wire"]["http"]["received"] -= sent_bytes + len(self._request("/stats"))
-        stats["wire"]["http"]["sent"] -= received_bytes  # the server counts a response only after it was made
-        return stats
-
-    async def fetch(self, path: str) -> dict[str, Any]:
-        """Return the response to any GET, on a connection of its own; raises like `read`."""
-        async with self._reading:
-            return await self._fetch(path)
-
-    async def _fetch(self, path: str) -> dict[str, Any]:
-        request = self._request(path)
-        async with asyncio.timeout(RESPONSE_S):
-            reader, writer = await asyncio.open_connection(self._host, self._port)
-            try:
-                writer.write(request)
-                response = await reader.read()
-            finally:
-                writer.close()
-        self._sent_bytes += len(request)
-        self._received_bytes += len(response)
-        body: dict[str, Any] = json.loads(response.partition(b"\r\n\r\n")[2])
-        return body
-
-    def _request(self, path: str) -> bytes:
-        return f"GET {path} HTTP/1.1\r\nHost: {self._host}:{self._port}\r\nConnection: close\r\n\r\n".encode()
 
 
 def counted(api: Mapping[str, Any], service: Mapping[str, Any] | None) -> Counts:

@@ -8,12 +8,14 @@ import asyncio
 import os
 from collections.abc import Sequence
 from contextlib import ExitStack, suppress
+from http.client import HTTPException
 from pathlib import Path
 from shlex import join
 
-from servers.demo.counts import Bill, Counts, Plan, Stats, billed, counted, planned
+from servers.demo.counts import Bill, Counts, Plan, billed, counted, planned
 from servers.deploy.child_process import LOOPBACK, ChildProcess, free_port, python_module, started
 from servers.deploy.serverless.profiles import Profile
+from servers.stats import read_stats
 from servers.transports import LOCAL_STAND_IN, RENTED, Transport
 
 ROOM = "demo"
@@ -44,8 +46,6 @@ class Lane:
         self._store = f"sqlite:///{folder / transport.slug}.db"
         self._port = free_port()
         self._server: ChildProcess | None = None
-        self._api_stats = Stats(self.address)
-        self._service_stats: Stats | None = None
         self._processes = ExitStack()
         self._crowd: ChildProcess | None = None
         self._earlier = Counts()  # of the servers before this one
@@ -109,12 +109,13 @@ class Lane:
 
     async def read(self) -> None:
         """Read the counters, if the server answers."""
-        server, api, service = self._server, self._api_stats, self._service_stats
+        server, service = self._server, self.push_service
         if server is None:
             return
-        with suppress(OSError, TimeoutError, ValueError):
-            api_counts, service_counts = await api.read(), await service.read() if service else None
-            bill = billed(await api.fetch("/host/stats")) if self._host else None
+        with suppress(OSError, HTTPException, ValueError):
+            api_counts = await asyncio.to_thread(read_stats, server.address)
+            service_counts = await asyncio.to_thread(read_stats, service) if service else None
+            bill = billed(await asyncio.to_thread(read_stats, server.address, "/host/stats")) if self._host else None
             if server is self._server:  # else it was replaced meanwhile, and `_earlier` has its counts
                 self.counts, self.bill = counted(api_counts, service_counts) + self._earlier, bill
                 self.plan = planned(service_counts) if service_counts else None
@@ -146,8 +147,6 @@ class Lane:
         else:
             command = ["servers", *common, *options]
         self._server = await asyncio.to_thread(self._enter, command)
-        self._api_stats = Stats(self._server.address)
-        self._service_stats = Stats(self.push_service) if self.push_service else None
 
     def _enter(self, command: Sequence[str]) -> ChildProcess:
         return self._processes.enter_context(started(command, self._environment))

@@ -2,7 +2,6 @@
 
 import os
 from copy import deepcopy
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -16,7 +15,7 @@ from loadtests.harness.server_probe import Probe, Server
 
 def test_what_both_servers_counted_is_added_up(monkeypatch: pytest.MonkeyPatch) -> None:
     """But for the connections, which are those of the new one, and for what an idle one counts of itself."""
-    wire = {"http": {"received": 10, "sent": 30}, "websocket": {"received": 100, "sent": 100}, "connections_open": 1}
+    wire = {"http": {"received": 10, "sent": 30}, "websocket": {"received": 100, "sent": 100}, "connections_open": 2}
     counted: dict[str, Any] = {
         at: {
             "requests": {"send": 0, "receive": 0, "upkeep": upkeep},
@@ -26,9 +25,7 @@ def test_what_both_servers_counted_is_added_up(monkeypatch: pytest.MonkeyPatch) 
         }
         for at, upkeep in (("http://old", 8), ("http://new", 3))
     }
-    monkeypatch.setattr(
-        server_counters, "StatsReader", lambda at, _: SimpleNamespace(read=lambda: deepcopy(counted[at]))
-    )
+    monkeypatch.setattr(server_counters, "read_stats", lambda at, authority: deepcopy(counted[at]))
     probe = Probe(Server("http://old", "", {"api": os.getpid()}, {}), os.getpid(), ServerCounters)
     before = probe.read()
     counted["http://old"]["command_frames"] += 4

@@ -11,7 +11,6 @@ window: the host was there before the first server and outlives the last. Users 
 coordinator gives up; what that cost the host stands in the row like anything else.
 """
 
-import json
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -20,7 +19,6 @@ from pathlib import Path
 from random import Random
 from tempfile import TemporaryDirectory
 from typing import Any
-from urllib.request import ProxyHandler, build_opener
 
 from loadtests.accounts.rows import Window
 from loadtests.choices import with_changes
@@ -33,7 +31,6 @@ from loadtests.harness.generator import Generator, generating
 from loadtests.harness.manifest import describe
 from loadtests.harness.measurement import sleep_until
 from loadtests.harness.provisioned_store import StoreChoice, provisioned
-from loadtests.harness.server_counters import RESPONSE_S
 from loadtests.harness.server_probe import READY_S, Server
 from loadtests.plan.workload import HOLD_S, LEASE_S, Workload
 from loadtests.reports.trials import Trial, keep
@@ -41,6 +38,7 @@ from loadtests.scenarios import Planned, Scenario, experiment
 from loadtests.targets.target import OurServers
 from results.schema import HOSTED, HOSTED_FILE, TIMELINE, Column
 from servers.deploy.child_process import python_module
+from servers.stats import read_stats
 from servers.transports import TRANSPORTS, Transport
 
 INSTANCES_MAX = 10
@@ -155,6 +153,4 @@ def hosting(slug: str, host: Host, core: int | None, folder: Path, load: Workloa
 
 def bill_of(server: Server) -> Bill:
     """Return what the host has metered so far; waits for its response, and raises OSError."""
-    with build_opener(ProxyHandler({})).open(f"{server.address}/host/stats", timeout=RESPONSE_S) as response:
-        bill: Bill = json.load(response)
-    return bill
+    return read_stats(server.address, "/host/stats")

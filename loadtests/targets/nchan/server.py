@@ -16,10 +16,10 @@ from urllib.parse import urlsplit
 
 from loadtests.accounts.cell import Reading
 from loadtests.harness.children import NotMeasured, running
-from loadtests.harness.server_counters import RESPONSE_S
 from loadtests.harness.server_probe import COUNTED_BY_SERVERS, READY_S, Server
 from loadtests.plan.workload import HOLD_S
 from servers.deploy.child_process import ChildProcess, free_port
+from servers.stats import RESPONSE_S
 
 CONFIGURATION = Path(__file__).with_name("nginx.conf")
 CONFIGURED = "127.0.0.1:8090"

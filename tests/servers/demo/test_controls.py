@@ -1,15 +1,11 @@
-"""The demo's controls obey their own page and nobody else, and say what they expected; reading counters is free."""
+"""The demo's controls obey their own page and nobody else, and say what they expected."""
 
-import asyncio
-import json
 import re
 from collections.abc import Iterator
-from typing import Any
 
 import httpx
 import pytest
 
-from servers.demo.counts import Stats
 from servers.transports import TRANSPORTS
 from tests.support.demo_window import running_demo
 
@@ -98,19 +94,3 @@ def test_a_page_by_another_name_of_this_machine_is_led_to_the_right_one(page: ht
     port = page.base_url.port
     response = httpx.get(f"{page.base_url}?tour", headers={"Host": f"localhost:{port}"}, trust_env=False)
     assert response.headers["location"] == f"http://127.0.0.1:{port}/?tour"
-
-
-async def test_simultaneous_readings_are_not_counted() -> None:
-    counted = {"received": 0, "sent": 0}
-
-    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        counted["received"] += len(await reader.readuntil(b"\r\n\r\n"))
-        response = b"HTTP/1.1 200 OK\r\n\r\n" + json.dumps({"wire": {"http": counted}}).encode()
-        counted["sent"] += len(response)
-        writer.write(response)
-        writer.close()
-
-    async with await asyncio.start_server(answer, "127.0.0.1", 0) as server:
-        stats = Stats(f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}")
-        readings: list[dict[str, Any]] = await asyncio.gather(*(stats.read() for _ in range(4)))
-    assert [reading["wire"]["http"] for reading in readings] == [{"received": 0, "sent": 0}] * 4
