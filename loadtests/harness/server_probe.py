@@ -145,9 +145,13 @@ class Probe:
         self._peak_bytes = {column: max(peak, now[column]) for column, peak in self._peak_bytes.items()}
 
     def difference(self, before: Reading, after: Reading) -> Reading:
-        """Return the figures of a window: differences, but the last value of connections and the peaks of memory."""
+        """Return the figures of a window: differences, but the peaks of memory, and the most connections at an end.
+
+        After a reading that comes late, users may have left.
+        """
         differences = {column: after[column] - before[column] for column in after}
-        return {**differences, "connections": after["connections"], **self._peak_bytes}
+        most = max(before["connections"], after["connections"])
+        return {**differences, "connections": most, **self._peak_bytes}
 
     def _attach(self, server: Server) -> None:
         self._read_counters = self._counters_of(server)

@@ -34,6 +34,7 @@ def test_what_both_servers_counted_is_added_up(monkeypatch: pytest.MonkeyPatch) 
     spent = probe.difference(before, probe.read())
     assert (spent["command_frames"], spent["requests_upkeep"], spent["connections"]) == (4 + 5 + 1, 3, 1)
     assert spent["server_up_bytes"] == 110
+    assert probe.difference(before, {**probe.read(), "connections": 0})["connections"] == 1, "read after all had left"
 
 
 def test_a_storm_is_timed_from_when_the_server_was_ready() -> None:
