@@ -9,22 +9,17 @@
 # %%
 from notebooks.analysis import decision, wording
 from notebooks.analysis.claims import ledger
-from notebooks.analysis.figures import decision as decision_chart
-from notebooks.analysis.figures.style import picture
 from notebooks.analysis.quantiles import latency
 from notebooks.analysis.runs import chosen, chosen_folder
 
 run = chosen()
-title = "Three questions decide"
-measure = "Under each answer: a conversation. Latencies closer than the generator's error are printed as one"
-picture(decision_chart.draw, decision.evidence(run), title, measure)
-
-# %%
 medians_ms = {slug: latency(run, slug).p50.value for slug in run.slugs}
 assert medians_ms["short_polling"] > 10 * max(ms for slug, ms in medians_ms.items() if slug != "short_polling")
 decision.table(run)
 
 # %% [markdown]
+# The figures are of a conversation; latencies closer than the generator's error are printed as one.
+#
 # ## What an interviewer asks
 #
 # **Why not just poll?** Because half of the messages are seen later than half the interval, and polling costs the same

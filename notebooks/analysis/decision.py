@@ -1,4 +1,4 @@
-"""When to choose which transport, and the figures that it rests on: as a table, and as lines for the flow chart."""
+"""When to choose which transport, and the figures that it rests on, as a table."""
 
 from notebooks.analysis import wording
 from notebooks.analysis.prices import BYTES, CPU, REQUESTS, Measure, price
@@ -20,14 +20,6 @@ def table(run: Run) -> wording.Prose:
         for slug, median_ms in medians_ms(run).items()
     }
     return wording.table(rows)
-
-
-def evidence(run: Run) -> dict[str, str]:
-    """Return for each transport of a run the two lines below its name in the flow chart."""
-    return {
-        slug: f"half within {wording.duration(median_ms)}\n{_paid(run, slug, REQUESTS)} requests a delivery"
-        for slug, median_ms in medians_ms(run).items()
-    }
 
 
 def _paid(run: Run, slug: str, measure: Measure) -> str:
