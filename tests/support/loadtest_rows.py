@@ -15,7 +15,9 @@ PLANNED = Planned(TRANSPORTS[0], "test", PAIR)
 SPENT = {"readings_apart_s": PAIR.measured_s} | {
     column.name: 1.0
     for column in CELLS
-    if column.name.startswith(("requests", "storm", "server", "publish", "api", "push", "store_", "generator"))
+    if column.name.startswith(
+        ("requests", "storm", "server", "publish", "api", "push", "store_", "proxy_", "generator")
+    )
     or column.name in ("command_frames", "empty_answers", "connections")
 }
 
