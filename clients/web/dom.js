@@ -2,14 +2,17 @@
 
 export const $ = (id) => document.getElementById(id);
 
-/** Return a new HTML element. */
-export const element = (name, className = "", textContent = "") =>
-  Object.assign(document.createElement(name), { className, textContent });
+/** Return a new HTML element, with these properties and children: elements or text, which is never markup. */
+export const element = (name, properties = {}, ...children) => {
+  const made = Object.assign(document.createElement(name), properties);
+  made.append(...children);
+  return made;
+};
 
-/** Return a new SVG element. */
-export const svg = (name, attributes = {}, text = "") => {
+/** The same, of SVG, with attributes. */
+export const svg = (name, attributes = {}, ...children) => {
   const made = setAttributes(document.createElementNS("http://www.w3.org/2000/svg", name), attributes);
-  made.textContent = text;
+  made.append(...children);
   return made;
 };
 

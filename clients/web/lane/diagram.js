@@ -36,12 +36,10 @@ class Row {
     this.bar = svg("rect", { class: `waits ${waits}`, y: 0, rx: 2 });
     const pauseX = waits === "connection" ? (BROWSER + pusher) / 2 : MIDDLE;
     this.pause = svg("text", { class: "pause", x: pauseX, y: PAUSE_ROW - 2, "text-anchor": "middle" });
-    const arrow = svg("g", { class: `arrow ${kind}` });
-    arrow.append(svg("line", { x1: from, x2: end, y1: 0, y2: 0 }));
-    arrow.append(svg("path", { d: `M ${to} 0 L ${end} -4 L ${end} 4 Z` }));
-    arrow.append(svg("text", { x: (from + to) / 2, y: -4, "text-anchor": "middle" }, words));
-    this.all = svg("g");
-    this.all.append(this.bar, this.pause, arrow);
+    const line = svg("line", { x1: from, x2: end, y1: 0, y2: 0 });
+    const head = svg("path", { d: `M ${to} 0 L ${end} -4 L ${end} 4 Z` });
+    const label = svg("text", { x: (from + to) / 2, y: -4, "text-anchor": "middle" }, words);
+    this.all = svg("g", {}, this.bar, this.pause, svg("g", { class: `arrow ${kind}` }, line, head, label));
   }
 
   /** Place it, and show how long the pause after it was, on the lifeline of who waited. */
@@ -110,7 +108,7 @@ export class Diagram {
   }
 
   #lifeline(x, name, at, anchor) {
-    this.svg.append(svg("line", { class: "lifeline", x1: x, x2: x, y1: TOP, y2: HEIGHT }));
-    this.svg.append(svg("text", { class: "head", x: at, y: HEAD, "text-anchor": anchor }, name));
+    const line = svg("line", { class: "lifeline", x1: x, x2: x, y1: TOP, y2: HEIGHT });
+    this.svg.append(line, svg("text", { class: "head", x: at, y: HEAD, "text-anchor": anchor }, name));
   }
 }

@@ -65,11 +65,11 @@ export class RoomWindow {
     const { view, account, connected } = this.session;
     document.body.classList.toggle("is-offline", !connected);
     setText($("state"), connected ? "connected" : "connecting again…");
-    const items = withoutGhosts(view.members).map(([user, { name, online }]) => ({
-      className: online ? "online" : "offline",
-      text: user === account.user ? `${name} (you)` : name,
-    }));
-    fill($("members"), items);
+    const items = withoutGhosts(view.members).map(([user, { name, online }]) =>
+      element("li", { className: online ? "online" : "offline" }, user === account.user ? `${name} (you)` : name),
+    );
+    const changed = element("ul", {}, ...items);
+    if (changed.innerHTML !== $("members").innerHTML) $("members").replaceChildren(...items);
     const typers = view.typers(performance.now(), account.user);
     $("typing").textContent = typers.length ? `${typers.join(", ")} ${typers.length > 1 ? "are" : "is"} typing…` : "";
     for (const [item, event] of this.#events) {
@@ -94,10 +94,14 @@ export class RoomWindow {
   }
 
   #item(event) {
-    const item = element("li", event.sender === this.session.account.user ? "own" : "");
-    const readers = Object.assign(element("small"), { role: "img", ariaLabel: "not read yet" });
-    const time = element("time", "", this.showsTimes ? CLOCK.format(event.at_ms) : delayOf(event));
-    item.append(element("b", "", event.name), element("span", "", event.body), time, readers);
+    const item = element(
+      "li",
+      { className: event.sender === this.session.account.user ? "own" : "" },
+      element("b", {}, event.name),
+      element("span", {}, event.body),
+      element("time", {}, this.showsTimes ? CLOCK.format(event.at_ms) : delayOf(event)),
+      element("small", { role: "img", ariaLabel: "not read yet" }),
+    );
     this.#events.set(item, event);
     return item;
   }
@@ -113,15 +117,5 @@ function withoutGhosts(members) {
   return sorted.filter(([, { name, online }]) => {
     const isFirst = names.size < names.add(name).size;
     return online || isFirst;
-  });
-}
-
-/** Make a list show these items, changing only what differs. */
-function fill(list, items) {
-  while (list.children.length > items.length) list.lastChild.remove();
-  items.forEach(({ className, text }, place) => {
-    const item = list.children[place] ?? list.appendChild(element("li"));
-    if (item.className !== className) item.className = className;
-    setText(item, text);
   });
 }

@@ -80,8 +80,7 @@ export class Controls {
 
   /** Add the button that switches a lane on or off; the lane appears with the next state, in every window. */
   #addSwitch(slug, label) {
-    const button = element("button", "", `Show ${label}`);
-    Object.assign(button, { id: `enable-${slug}`, ariaPressed: "false" });
+    const button = element("button", { id: `enable-${slug}`, ariaPressed: "false" }, `Show ${label}`);
     const toggle = () => command("enable_lane", { lane: slug, on: !isPressed(button.id) });
     button.onclick = () => attempt(toggle, button);
     $("window").before(button);

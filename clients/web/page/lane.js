@@ -3,8 +3,8 @@
 import { $, element, setText } from "../dom.js";
 import { nowMs, writtenAtMs } from "../lane/client_ids.js";
 import { command } from "./demo.js";
-import { Figures } from "./figures.js";
-import { duration, median, whole } from "../format.js";
+import { figuresOf } from "./figures.js";
+import { whole } from "../format.js";
 import { attempt } from "./notices.js";
 import { Strip } from "./strip.js";
 
@@ -19,15 +19,14 @@ export class Lane {
   constructor(reached, onMessage) {
     Object.assign(this, reached, { hasJoined: false, connected: false, unstored: 0 });
     this.name = this.label.replace(/ \(.*/, "");
-    this.shortcut = Object.assign(element("a", "coloured"), { href: `#${this.slug}` });
+    const link = { className: "coloured", href: `#${this.slug}` };
+    this.shortcut = element("a", link, element("span", {}, this.name), element("b"));
     this.shortcut.style.setProperty("--hue", this.colour);
-    this.shortcut.append(element("span", "", this.name), element("b"));
     this.resetCounts();
     this.card = newCard("lane", reached, this.label);
     const restart = this.#part(".restart");
     restart.title = `Ends the server of ${this.name} without warning, and starts it again on the same log`;
     restart.onclick = () => attempt(() => command("restart", { lane: this.slug }), restart);
-    this.figures = new Figures(this.#part("dl"));
     this.strip = new Strip(this.#part(".strip"));
     this.frame = this.#part("iframe");
     this.frame.title = `${this.label}: what crosses the wire, and the chat`;
@@ -75,11 +74,13 @@ export class Lane {
   /** Show all figures as they are now. */
   show() {
     if (!this.counts) return;
-    this.figures.show(this);
-    const typical = duration(median(this.latencies));
-    setText(this.#part("[data-figure=median]"), typical);
-    setText(this.shortcut.lastChild, typical);
-    setText(this.#part("[data-figure=last]"), duration(this.latencies.at(-1)));
+    const figures = figuresOf(this);
+    for (const value of this.card.querySelectorAll("[data-figure]")) {
+      const text = figures[value.dataset.figure];
+      value.closest("div, small")?.toggleAttribute("hidden", !text);
+      if (text) setText(value, text);
+    }
+    setText(this.shortcut.lastChild, figures.median);
     setText(this.#part(".progress"), this.#progress());
     this.card.classList.toggle("is-waiting", this.missing > 0);
     this.strip.show(this.latencies);
@@ -147,7 +148,7 @@ function newCard(template, { slug, colour, explanation }, title) {
   const [, name, badge] = /^([^(]*)(?:\((.*)\))?$/.exec(title);
   Object.assign(card, { id: slug, ariaLabel: title });
   card.style.setProperty("--hue", colour);
-  card.querySelector("h2").append(name, ...(badge ? [element("small", "", badge)] : []));
+  card.querySelector("h2").append(name, ...(badge ? [element("small", {}, badge)] : []));
   card.querySelector(".explanation").textContent = explanation;
   return card;
 }

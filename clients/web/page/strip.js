@@ -19,14 +19,13 @@ const xOf = (place) => LEFT + MARGIN + (place * (WIDTH - LEFT - 2 * MARGIN)) / (
 export class Strip {
   constructor(parent) {
     const label = "What each of the last messages took, on a logarithmic scale from 1 ms to 10 s";
-    const picture = svg("svg", { viewBox: `0 0 ${WIDTH} ${HEIGHT}`, role: "img", "aria-label": label });
-    for (const [ms, name] of Object.entries(GRID)) {
-      picture.append(svg("line", { class: "grid", x1: LEFT, x2: WIDTH, y1: yOf(ms), y2: yOf(ms) }));
-      picture.append(svg("text", { x: LEFT - 4, y: yOf(ms) + 5, "text-anchor": "end" }, name));
-    }
+    const grid = Object.entries(GRID).flatMap(([ms, name]) => [
+      svg("line", { class: "grid", x1: LEFT, x2: WIDTH, y1: yOf(ms), y2: yOf(ms) }),
+      svg("text", { x: LEFT - 4, y: yOf(ms) + 5, "text-anchor": "end" }, name),
+    ]);
     this.dots = svg("path", { class: "dots" });
-    picture.append(this.dots);
-    parent.append(picture);
+    const viewBox = `0 0 ${WIDTH} ${HEIGHT}`;
+    parent.append(svg("svg", { viewBox, role: "img", "aria-label": label }, ...grid, this.dots));
   }
 
   /** Show the latencies in ms, the latest at the right. */

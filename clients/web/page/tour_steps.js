@@ -1,7 +1,8 @@
 // The tour's steps: what each runs, what to watch, and the next question, answered with figures from this machine.
 
 import { pause } from "../chat/pause.js";
-import { bytes, duration, listed, median, whole } from "../format.js";
+import { listed, whole } from "../format.js";
+import { figuresOf } from "./figures.js";
 import { sendSeries } from "./series.js";
 import { showSummary } from "./summary.js";
 
@@ -15,23 +16,8 @@ const HELD = { long_polling: "long polling", short_polling: "short polling", pus
 const FIRST = { count: 8, everyMs: 1700 };
 const LAST = { count: 20, everyMs: 430 };
 
-/** Return a lane's figures as text. Requests and bytes are all users', and so are the messages that divide them. */
-function figures({ counts, latencies, seen, bill }) {
-  const count = counts ?? { requests: 0, empty_answers: 0, up_bytes: 0, down_bytes: 0 };
-  return {
-    median: duration(median(latencies)),
-    longest: duration(Math.max(...latencies)),
-    requests: whole(count.requests),
-    empty: whole(count.empty_answers),
-    held: `${whole(bill?.function_s ?? 0)} s`,
-    cuts: whole(bill?.cuts ?? 0),
-    perMessage: seen ? (count.requests / seen).toFixed(1) : "–",
-    bytesPerMessage: seen ? bytes(Math.round((count.up_bytes + count.down_bytes) / seen)) : "–",
-  };
-}
-
 /** Return a step's answer; its `answer` is called with a function that returns a lane's figures, and the lanes. */
-export const answerOf = (step, lanes) => step.answer((slug) => figures(lanes.find(slug)), lanes);
+export const answerOf = (step, lanes) => step.answer((slug) => figuresOf(lanes.find(slug)), lanes);
 
 /** Return the action with which each step starts: all controls as they were at first, and counters at zero. */
 export const reset =
@@ -100,9 +86,9 @@ export const STEPS = [
       "and the browser sends the next request.",
     question: "What does it cost?",
     answer: (of) =>
-      `A held request for every user, and a new one after each event: ${of("long_polling").perMessage} requests per ` +
-      `message here, sending included, for a median of ${of("long_polling").median}. It is expensive where ` +
-      "waiting is billed.",
+      "A held request for every user, and a new one after each event: " +
+      `${of("long_polling").requestsPerMessage} requests per message here, sending included, for a ` +
+      `median of ${of("long_polling").median}. It is expensive where waiting is billed.`,
     actions: [reset({ rate: 1 })],
   },
   {
@@ -140,8 +126,8 @@ export const STEPS = [
       const held = Object.entries(HELD).filter(([slug]) => lanes.find(slug));
       return (
         "Not on classic hosts. Today's hold one for minutes, cut it then, and bill the waiting. Cuts of the long " +
-        `poll here: ${of("long_polling").cuts}; time billed: ` +
-        `${listed(held.map(([slug, name]) => `${of(slug).held} for ${name}`))}.`
+        `poll here: ${of("long_polling").cuts ?? 0}; time billed: ` +
+        `${listed(held.map(([slug, name]) => `${of(slug).function_s ?? "0 s"} for ${name}`))}.`
       );
     },
     actions: [reset({ host: CLASSIC })],
