@@ -8,7 +8,6 @@ import { duration, listed } from "./format.js";
 import { Intro } from "./page/intro.js";
 import { Lanes } from "./page/lanes.js";
 import { announce, attempt, clearError, ENDED, showError } from "./page/notices.js";
-import { enablePresenting } from "./page/present.js";
 import { Tour } from "./page/tour.js";
 
 const query = new URLSearchParams(location.search);
@@ -18,6 +17,16 @@ async function send(lanes, text) {
   const arrivals = (await lanes.send(text)).filter(({ latencyMs }) => latencyMs !== undefined);
   const latencies = arrivals.map(({ label, latencyMs }) => `${label} after ${duration(latencyMs)}`);
   if (latencies.length) announce(`Seen: ${listed(latencies)}`);
+}
+
+/** Let key P and a button change to present mode: without the controls, and with larger lanes, for a projector. */
+function enablePresenting() {
+  const change = () => document.body.classList.toggle("is-presenting");
+  $("present").onclick = change;
+  addEventListener("keydown", ({ key, target, ctrlKey, metaKey, altKey }) => {
+    const isTyped = target.closest?.("input, select, textarea");
+    if (key.toLowerCase() === "p" && !ctrlKey && !metaKey && !altKey && !isTyped) change();
+  });
 }
 
 function enableComposer(lanes, intro) {

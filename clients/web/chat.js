@@ -16,8 +16,10 @@ import { nowMs, writtenAtMs } from "./lane/client_ids.js";
 import { Diagram } from "./lane/diagram.js";
 import { showWebSockets, WaitingRequests, watchPolicy } from "./lane/notice.js";
 import { RoomWindow } from "./lane/room_window.js";
-import { forgetUser, restoredName, storedToken, storeUser } from "./lane/stored_user.js";
 
+// Storage is per origin, which is the server's: no other page can read a token.
+const NAME = "name"; // of this window's user, for as long as it is open
+const tokenKey = (name) => `token of ${name}`;
 const isFramed = parent !== window;
 const options = { pollMs: 2000, pushService: {} };
 const commands = {}; // kind of message -> what to do
@@ -63,7 +65,10 @@ async function chat(server, { name, token, room = "lobby", colour }) {
   addEventListener("pagehide", () => session.suspend()); // without it, as in some frames, the lease expires
   addEventListener("pageshow", ({ persisted }) => persisted && session.resume()); // by the Back button
   await session.start(name, token);
-  if (!isFramed) storeUser(name, session.account.token);
+  if (!isFramed) {
+    sessionStorage.setItem(NAME, name);
+    localStorage.setItem(tokenKey(name), session.account.token);
+  }
   view = new RoomWindow(session, { showsTimes: !isFramed });
   Object.assign(commands, commandsOf(session, view, diagram));
   postToDemo({ kind: "joined", account: session.account });
@@ -115,8 +120,8 @@ function beWindow(server) {
   for (const node of document.querySelectorAll(".transport")) node.textContent = server.label;
   const enter = (name) => {
     $("enter").hidden = $("trouble").hidden = true;
-    chat(server, { name, token: storedToken(name) }).catch((error) => {
-      forgetUser();
+    chat(server, { name, token: localStorage.getItem(tokenKey(name)) ?? "" }).catch((error) => {
+      sessionStorage.removeItem(NAME);
       fail(error);
     });
   };
@@ -125,7 +130,8 @@ function beWindow(server) {
     enter($("name").value.trim());
   };
   $("enter").hidden = false;
-  if (restoredName()) enter(restoredName());
+  const restored = sessionStorage.getItem(NAME);
+  if (restored) enter(restored);
 }
 
 async function load() {

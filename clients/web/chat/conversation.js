@@ -64,9 +64,7 @@ export class ChatSession {
 
   /** Leave, and release the connection, since the page is hidden: for good, or until `resume`. */
   suspend() {
-    this.#resumed = new Promise((resolve) => {
-      this.resume = resolve;
-    });
+    ({ promise: this.#resumed, resolve: this.resume } = Promise.withResolvers());
     this.#suspension.abort();
     this.#suspension = new AbortController();
     this.connection.close().catch(() => {}); // a lease that cannot be released expires
