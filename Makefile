@@ -51,7 +51,7 @@ define STYLE
 	@.ci/biome/node_modules/.bin/biome check --error-on-warnings
 	@echo '== mypy: types'
 	@$(PYTHON) -m mypy
-	@echo '== lint-imports: the import law'
+	@echo '== lint-imports: the import contracts'
 	@.venv/bin/lint-imports --no-logo
 endef
 
@@ -61,12 +61,12 @@ compare: $(STAMP)compare $(LINKS) ## Compare the transports side by side in the 
 demo: $(STAMP)demo ## Show it in a browser: one message, four lanes, live counters
 	@$(PYTHON) -m servers.demo $(ARGS)
 
-check: $(STAMP)check ## Check style, types and the import law, and run the tests that start no process
+check: $(STAMP)check ## Check style, types and the import contracts, and run the tests that start no process
 	$(STYLE)
 	@echo '== pytest: the tests that start no process'
 	@$(PYTHON) -m pytest -m 'not process and not drill' $(WORKERS) $(ARGS)
 
-test: $(STAMP)test ## Check style, types and the import law, then run the tests
+test: $(STAMP)test ## Check style, types and the import contracts, then run the tests
 	$(STYLE)
 	@echo '== pytest: behaviour'
 	@$(PYTHON) -m pytest $(WORKERS) $(ARGS)
@@ -80,7 +80,7 @@ outages: $(STAMP)test ## Let each deployment fail in every way while people talk
 bench: $(STAMP)test ## Measure the servers against the least that could do the same job
 	@$(PYTHON) -m loadtests.experiments.bench $(ARGS)
 
-notebooks: $(STAMP)notebooks ## Execute the notebooks anew, and test the claims, on results/reference
+notebooks: $(STAMP)notebooks ## Execute the notebooks, and test the claims, on results/reference
 	@$(PYTHON) -m notebooks.analysis claims results/reference --readme README.md
 	@$(PYTHON) -m notebooks.execute
 
@@ -98,7 +98,7 @@ format: $(STAMP)check ## Correct style and layout
 	@$(PYTHON) -m ruff format .
 	@.ci/biome/node_modules/.bin/biome check --write
 
-constraints: $(STAMP)check ## Pin the dependencies anew (ARGS=--upgrade takes newer releases)
+constraints: $(STAMP)check ## Pin the dependencies again (ARGS=--upgrade takes newer releases)
 	@$(PYTHON) -m uv pip compile -q --universal --python-version 3.11 --no-header --no-annotate \
 		pyproject.toml $(GROUPS:%=--group %) -o constraints.txt $(ARGS)
 
