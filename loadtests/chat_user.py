@@ -90,7 +90,7 @@ class ChatUser(User):
         self.reconnecting = Backoff(random=self.random)
         self.attempts = ATTEMPTS_IF_CONNECTIONS_BREAK if self.workload.users_return else ATTEMPTS
         try:
-            self._join(self.attempts if self.workload.lines_break else 1)
+            self._join(self.attempts if self.workload.connections_break else 1)
         except ConnectionLost as lost:
             self.process.report_refusal(lost)
             raise GreenletExit from None
@@ -250,7 +250,7 @@ class ChatUser(User):
 
     def _record_request(self, name: str, begun_s: float, succeeded: bool) -> None:
         """Record a request, where connections may break."""
-        if self.workload.lines_break:
+        if self.workload.connections_break:
             row = Request(self.number, name, begun_s, perf_counter(), succeeded)
             self.process.samples.requests.append(row)
 

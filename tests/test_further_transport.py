@@ -41,7 +41,11 @@ TOUCHED = [
 CHARTS = "tests/notebooks/test_analysis_charts.py::test_every_chart_draws_for_odd_runs_and_stays_small"
 SITES = "tests/servers/deploy/test_nginx.py::test_every_transport_has_a_site"
 TESTS_OF_THE_COPY = {
-    "import contracts, nginx site, charts": ("tests/test_import_contracts.py", SITES, f"{CHARTS}[overview-all transports]"),
+    "import contracts, nginx site, charts": (
+        "tests/test_import_contracts.py",
+        SITES,
+        f"{CHARTS}[overview-all transports]",
+    ),
     "conformance": ("tests/conformance/test_messages.py", "-k", SLUG),
     "lane of the demo": ("tests/browser/test_demo.py", "-k", SLUG),
 }

@@ -51,7 +51,7 @@ class Workload:
     receipts_per_s: float = 0.0
     comings_per_s: float = 0.0
     restart_at_s: float = 0.0
-    lines_break: int = 0
+    connections_break: int = 0
     measured_s: float = 30.0
     poll_interval_s: float = 2.0
     poll_limit_s: float = 0.0
@@ -84,12 +84,12 @@ class Workload:
     @property
     def users_return(self) -> bool:
         """Whether users whose connection breaks open it again, and try for long to have an action acknowledged."""
-        return bool(self.lines_break or self.restart_at_s)
+        return bool(self.connections_break or self.restart_at_s)
 
     @property
     def drain_s(self) -> float:
         """How long to wait, at most, for the last deliveries once nobody sends any more."""
-        return self.longest_poll_s + DRAIN_S * (3 if self.lines_break else 1)
+        return self.longest_poll_s + DRAIN_S * (3 if self.connections_break else 1)
 
     @property
     def about_s(self) -> float:

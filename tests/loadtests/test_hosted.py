@@ -23,7 +23,7 @@ from servers.transports import TRANSPORTS, find
 from tests.support.loadtest_rows import BOTH, samples, sent
 
 SOCKETS = find("raw_websocket")
-LOAD = Workload(users=2, room_size=2, measured_s=10.0, poll_interval_s=1.0, lines_break=1)
+LOAD = Workload(users=2, room_size=2, measured_s=10.0, poll_interval_s=1.0, connections_break=1)
 
 
 def bill(**counts: Any) -> dict[str, Any]:
@@ -41,7 +41,7 @@ def test_every_transport_is_tried_on_every_host_under_one_load() -> None:
     pairs = [(step.transport, host) for step, host in planned]
     assert Counter(pairs) == Counter({(each, host): 1 for each in TRANSPORTS for host in HOSTS})
     assert planned != sorted(planned, key=lambda step: step[1].name)
-    assert [load.lines_break for load in {step.workload for step, _ in planned}] == [1]
+    assert [load.connections_break for load in {step.workload for step, _ in planned}] == [1]
 
 
 def test_the_hosts_counts_are_those_of_the_window_and_its_cold_starts_those_of_the_whole_run() -> None:
