@@ -1,4 +1,4 @@
-"""The clauses of the import contracts that import-linter's contracts in pyproject.toml cannot say.
+"""The import contracts that import-linter, in pyproject.toml, cannot express.
 
 They need the registry, so that a new transport is covered by its row, or the list of the standard library. Both read
 the same import graph as import-linter: nothing is imported here, so locust stays out of this process.
