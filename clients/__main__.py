@@ -158,7 +158,7 @@ def explain(error: BaseException, transport: str, server: str, name: str) -> str
     start = f"Start one: .venv/bin/python -m servers {transport}{'' if port in (None, 8000) else f' --port {port}'}"
     match error:
         case ConnectionLost():
-            return f"No chat server answers at {server} ({error}).\n{start}"
+            return f"No chat server responds at {server} ({error}).\n{start}"
         case Refused(code="name_taken") if not name:
             return f"A name of the crowd is in use at {server}: end the other crowd, or wait until that user leaves."
         case Refused(code="name_taken"):

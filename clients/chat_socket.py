@@ -2,7 +2,7 @@
 
 What crosses the wire: a `join`, answered by a snapshot; then numbered commands, with pages between their responses. The
 close code says whether to reconnect: 4400 to 4499 are refusals, anything else is a lost connection. Pings find a
-connection that is open and silent: without a pong within `answer_s`, it is lost.
+connection that is open and silent: without a pong within `response_s`, it is lost.
 """
 
 import asyncio
@@ -17,7 +17,7 @@ from websockets.exceptions import ConcurrencyError, ConnectionClosed, InvalidHan
 from clients.errors import ClientError, ConnectionLost, Refused, refused
 from clients.http_session import TEMPORARY_STATUSES, ServerTimings, retry_after_s
 from servers.addresses import may_use_proxy
-from servers.core.wire import Ack, Join, Page, Refusal, Snapshot, SocketAnswer, SocketCommand, decode, encode
+from servers.core.wire import Ack, Join, Page, Refusal, ServerFrame, Snapshot, SocketCommand, decode, encode
 
 CLOSE_S = 1.0
 """How long the closing handshake may take; after that the connection is cut."""
@@ -53,35 +53,35 @@ async def _discard_unread(socket: ClientConnection) -> None:
 class ChatSocket:
     """An open connection. Every method raises Refused or ConnectionLost; `receive_page` also reads the responses."""
 
-    def __init__(self, socket: ClientConnection, answer_s: float) -> None:
+    def __init__(self, socket: ClientConnection, response_s: float) -> None:
         self._socket = socket
-        self._answer_s = answer_s
+        self._response_s = response_s
         self._refs = itertools.count(1)
         self._responses: dict[int, asyncio.Future[Ack]] = {}
 
     @classmethod
-    async def connect(cls, url: str, answer_s: float, ping_s: float = ServerTimings().ping_s) -> Self:
-        """Open the connection, which pings every `ping_s`; waits, at most `answer_s` seconds."""
+    async def connect(cls, url: str, response_s: float, ping_s: float = ServerTimings().ping_s) -> Self:
+        """Open the connection, which pings every `ping_s`; waits, at most `response_s` seconds."""
         try:
             socket = await connect(
                 url,
                 compression=None,
                 proxy=True if may_use_proxy(url) else None,
                 max_size=FRAME_BYTES_MAX,
-                open_timeout=answer_s,
+                open_timeout=response_s,
                 ping_interval=ping_s,
-                ping_timeout=answer_s,
+                ping_timeout=response_s,
                 close_timeout=CLOSE_S,
             )
         except InvalidStatus as error:
             status = error.response.status_code
             if status >= 500 or status in TEMPORARY_STATUSES:
                 after_s = retry_after_s(error.response.headers)
-                raise ConnectionLost(f"{url}: the upgrade was answered with {status}", after_s) from error
-            raise Refused("forbidden", f"the upgrade was answered with {status}") from error
+                raise ConnectionLost(f"{url}: the response to the upgrade was {status}", after_s) from error
+            raise Refused("forbidden", f"the response to the upgrade was {status}") from error
         except (OSError, InvalidHandshake, TimeoutError) as error:
             raise ConnectionLost(f"{url}: {error}") from error
-        return cls(socket, answer_s)
+        return cls(socket, response_s)
 
     async def join(self, join: Join) -> Snapshot:
         """Join the room, or continue after a cursor; waits for the snapshot."""
@@ -98,10 +98,10 @@ class ChatSocket:
         self._responses[ref] = response
         try:
             await self._send(msgspec.structs.replace(command, ref=ref))
-            async with asyncio.timeout(self._answer_s):
+            async with asyncio.timeout(self._response_s):
                 return await response
         except TimeoutError:
-            raise ConnectionLost(f"no response within {self._answer_s:g} s") from None
+            raise ConnectionLost(f"no response within {self._response_s:g} s") from None
         finally:
             del self._responses[ref]
 
@@ -133,9 +133,9 @@ class ChatSocket:
         except ConnectionClosed as error:
             raise closed(error) from error
 
-    async def _receive(self) -> SocketAnswer:
+    async def _receive(self) -> ServerFrame:
         try:
-            frame: SocketAnswer = decode(await self._socket.recv(decode=False), type=SocketAnswer)
+            frame: ServerFrame = decode(await self._socket.recv(decode=False), type=ServerFrame)
         except ConnectionClosed as error:
             raise closed(error) from error
         return frame

@@ -38,17 +38,17 @@ class Options:
     """Durations in seconds. poll_s: a polling client sleeps this long after each response, from a random phase.
 
     poll_max_s, poll_jitter: see `PollPace`. conditional: whether a short poller asks for what it does not have yet.
-    answer_s: timeout of a response. A connection counts as broken when a held poll is silent for the server's hold time
-    and this, a stream or socket for the server's ping interval and this. gap_s: how long the client waits for a missing
-    event before it reads. backoff_s and backoff_max_s: first and last limit of the random pauses between attempts to
-    reconnect.
+    response_s: timeout of a response. A connection counts as broken when a held poll is silent for the server's hold
+    time and this, a stream or socket for the server's ping interval and this. gap_s: how long the client waits for a
+    missing event before it reads. backoff_s and backoff_max_s: first and last limit of the random pauses between
+    attempts to reconnect.
     """
 
     poll_s: float = 2.0
     poll_max_s: float = 0.0
     poll_jitter: float = 0.0
     conditional: bool = False
-    answer_s: float = 10.0
+    response_s: float = 10.0
     gap_s: float = 0.25
     backoff_s: float = FIRST_S
     backoff_max_s: float = MAX_S
@@ -84,7 +84,7 @@ class HttpSession:
         self.timings = ServerTimings()
         proxies = may_use_proxy(base_url)
         self._http = httpx.AsyncClient(
-            base_url=url, timeout=options.answer_s, trust_env=proxies, verify=tls_context(), http2=SPEAKS_HTTP2
+            base_url=url, timeout=options.response_s, trust_env=proxies, verify=tls_context(), http2=SPEAKS_HTTP2
         )
 
     async def log_in(self, transport: str, name: str, token: str = "") -> wire.Account:
@@ -118,16 +118,16 @@ class HttpSession:
         conditional: have the server leave out the body of an empty page.
         """
         query = {"after": str(after), "connection": self.connection}
-        path, timeout = f"/rooms/{self.room}/events", held_s + self.options.answer_s
+        path, timeout = f"/rooms/{self.room}/events", held_s + self.options.response_s
         headers = {"If-None-Match": after.entity_tag} if conditional else {}
         empty = wire.Page.empty(after)
         return await self._request("GET", path, wire.Page, None, headers, empty, params=query, timeout=timeout)
 
     @asynccontextmanager
     async def stream(self, query: Mapping[str, str], headers: Mapping[str, str]) -> AsyncIterator[httpx.Response]:
-        """Open a response that arrives in parts, each at most a ping interval and `answer_s` after the last."""
-        path, answer_s = f"/rooms/{self.room}/events", self.options.answer_s
-        timeout = httpx.Timeout(answer_s, read=self.timings.ping_s + answer_s)
+        """Open a response that arrives in parts, each at most a ping interval and `response_s` after the last."""
+        path, response_s = f"/rooms/{self.room}/events", self.options.response_s
+        timeout = httpx.Timeout(response_s, read=self.timings.ping_s + response_s)
         headers = {**headers, **self._authorization()}
         try:
             async with self._http.stream("GET", path, params=query, headers=headers, timeout=timeout) as response:

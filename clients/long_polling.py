@@ -9,7 +9,7 @@ from servers.core.wire import Page
 
 
 class Connection(ChatConnection):
-    """Sends the next request as soon as the last one is answered."""
+    """Sends the next request as soon as the last one has its response."""
 
     async def receive(self, inbox: Inbox) -> Page:
         """Poll, with a timeout longer than the server holds a request."""

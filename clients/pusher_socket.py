@@ -25,14 +25,14 @@ class PusherSocket:
         self._has_signed_in = False
 
     @classmethod
-    async def connect(cls, address: ServiceAddress, answer_s: float) -> Self:
+    async def connect(cls, address: ServiceAddress, response_s: float) -> Self:
         """Open the connection and wait for the service's greeting."""
         try:
             socket = await connect(
                 address.url,
                 compression=None,
                 proxy=True if may_use_proxy(address.url) else None,
-                open_timeout=answer_s,
+                open_timeout=response_s,
             )
         except (OSError, InvalidHandshake, TimeoutError) as error:
             raise ConnectionLost(f"push service: {error}") from error

@@ -65,14 +65,14 @@ class PusherSubscription:
         while True:
             await asyncio.sleep(pause_s)
             with suppress(ConnectionLost, TimeoutError):
-                async with asyncio.timeout(self._http.options.answer_s):
+                async with asyncio.timeout(self._http.options.response_s):
                     return await self._connect()
             pause_s = self._backoff.next_s()
 
     async def _connect(self) -> PusherSocket:
         address = await self._http.get("/pusher/service", ServiceAddress)
         self.silence_s = address.silence_s
-        socket = await PusherSocket.connect(address, self._http.options.answer_s)
+        socket = await PusherSocket.connect(address, self._http.options.response_s)
         try:
             channel = address.channel_prefix + self._http.room
             form = {"socket_id": socket.socket_id, "channel_name": channel, "connection": self._http.connection}

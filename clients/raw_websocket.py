@@ -22,7 +22,7 @@ class Connection(ChatConnection):
 
     async def open(self, inbox: Inbox | None) -> Snapshot:
         await self.disconnect()
-        self._socket = await ChatSocket.connect(self._url, self.http.options.answer_s, self.http.timings.ping_s)
+        self._socket = await ChatSocket.connect(self._url, self.http.options.response_s, self.http.timings.ping_s)
         return await self._socket.join(Join(self.http.connection, self.http.token, str(inbox.cursor) if inbox else ""))
 
     async def post(self, command: SocketCommand) -> Ack:

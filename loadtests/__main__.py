@@ -83,7 +83,7 @@ def compare(
     ] = None,
     poll: Annotated[
         float | None,
-        typer.Option(min=0.05, max=60, help=f"Seconds that a short poller sleeps after each answer{DEFAULT}."),
+        typer.Option(min=0.05, max=60, help=f"Seconds that a short poller sleeps after each response{DEFAULT}."),
     ] = None,
     seed: Annotated[
         int | None, typer.Option(min=0, help=f"Seed of the senders' schedules; the same for all{DEFAULT}.")

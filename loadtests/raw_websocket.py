@@ -15,7 +15,7 @@ from loadtests.chat_user import ChatUser
 from loadtests.users.http_connection import ConnectionLost
 from loadtests.users.reports import WEBSOCKET, read_as, timed
 from loadtests.users.websocket_connection import WebSocketConnection
-from servers.core.wire import Ack, Cursor, Join, Leave, Page, Refusal, Snapshot, SocketAnswer, SocketCommand, encode
+from servers.core.wire import Ack, Cursor, Join, Leave, Page, Refusal, ServerFrame, Snapshot, SocketCommand, encode
 
 ACKNOWLEDGED_S = 10.0
 
@@ -52,7 +52,7 @@ class RawWebsocketUser(ChatUser):
 
     def receive(self) -> Page:
         while True:
-            match read_as(self.socket.receive(), SocketAnswer):
+            match read_as(self.socket.receive(), ServerFrame):
                 case Page() as page:
                     return page
                 case Ack() as ack:
@@ -63,7 +63,7 @@ class RawWebsocketUser(ChatUser):
     def leave(self) -> Ack:
         with timed(self.report, WEBSOCKET, "leave"):
             self.socket.send(encode(Leave(connection=self.http.connection)))
-            while not isinstance(answer := read_as(self.socket.receive(), SocketAnswer), Ack):
+            while not isinstance(response := read_as(self.socket.receive(), ServerFrame), Ack):
                 pass  # pages that nobody reads any more
         self.socket.close()
-        return answer
+        return response

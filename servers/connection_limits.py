@@ -19,7 +19,7 @@ log = logging.getLogger(__name__)
 class ConnectionLimits:
     """Sizes in bytes, durations in seconds.
 
-    head_bytes_max: a longer request line with its header fields is answered with 431; also the longest stretch of a
+    head_bytes_max: a longer request line with its header fields gets status 431; also the longest stretch of a
     body that brings no content, such as trailers. head_s: a head must be complete so long after its first byte, and
     body_s: a body so long after its head; else 408. stall_s: a connection that takes nothing of its response for so
     long is dropped. pipelined_max: requests that may wait for the response before theirs. frames_max: WebSocket

@@ -27,7 +27,7 @@ TIMEOUT_S = 5.0
 CONNECT_S = 1.0
 RECENT_S = 30.0
 """For how long a failure counts, unless a later publish succeeds: the next message may be long in coming."""
-DATA_BYTES_MAX = 10_240  # the service answers longer data with 413
+DATA_BYTES_MAX = 10_240  # the service responds to longer data with 413
 STRING_BYTES_MAX = 30_720
 """Above it, the official library refuses data by `sys.getsizeof`: one emoji makes each character take four bytes."""
 CANNOT_TERMINATE = "who leaves a room keeps receiving, since their connections cannot be ended: %s"
@@ -160,7 +160,7 @@ class Publisher:
         return ""
 
     async def terminate(self, user: str) -> None:
-        """End the connections that have signed in as a user; waits, raises PublishFailed if nobody answers.
+        """End the connections that have signed in as a user; waits, raises PublishFailed if nobody responds.
 
         A service or plan that refuses leaves them receiving: the log says that once, since it is refused each time. The
         official library requests this at a path that the vendor's API does not have (pusher 3.3.4).

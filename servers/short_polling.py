@@ -1,8 +1,8 @@
 """Short polling: the client waits between its requests.
 
 Teaches what polling costs: with nothing new, every interval costs a whole request and an empty response, and an event
-waits for the next request. What crosses the wire: `GET /rooms/{room}/events?after=<cursor>&connection=<id>`, answered
-at once with a page. Leaves out nothing: this is the simplest server there is.
+waits for the next request. What crosses the wire: `GET /rooms/{room}/events?after=<cursor>&connection=<id>`, whose
+response is a page, at once. Leaves out nothing: this is the simplest server there is.
 """
 
 from starlette.applications import Starlette

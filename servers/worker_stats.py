@@ -29,7 +29,7 @@ class WorkerStats:
 
     @asynccontextmanager
     async def serving(self) -> AsyncIterator[None]:
-        """Answer the other workers for as long as the block runs."""
+        """Respond to the other workers for as long as the block runs."""
         server = await asyncio.start_unix_server(self._respond, self._path)
         try:
             yield

@@ -9,7 +9,7 @@
 import { ChatSession } from "./chat/conversation.js";
 import { NoWebSocket } from "./chat/errors.js";
 import { HttpSession } from "./chat/http.js";
-import { ANSWER_MS } from "./chat/within.js";
+import { RESPONSE_MS } from "./chat/within.js";
 import { $ } from "./dom.js";
 import { arrowOf } from "./lane/arrows.js";
 import { nowMs, writtenAtMs } from "./lane/client_ids.js";
@@ -136,7 +136,7 @@ function beWindow(server) {
 
 async function load() {
   watchPolicy();
-  const health = await (await fetch("/health", { signal: AbortSignal.timeout(ANSWER_MS) })).json();
+  const health = await (await fetch("/health", { signal: AbortSignal.timeout(RESPONSE_MS) })).json();
   const module = await import(`./transports/${health.transport}.js`); // while there is a connection for it
   const server = { ...health, ...module };
   if (isFramed) beLane(server);

@@ -19,7 +19,7 @@ from typing import NamedTuple
 from msgspec import Struct
 
 SLACK_S = 0.1
-"""How far apart the two sides' readings may lie: the sampler wakes up, connects, and the server answers in its turn."""
+"""How far apart the two sides' readings may lie: the sampler wakes up, connects, and the server responds in turn."""
 
 TCP_INFO = Layout("=B127xQ8xI52xQQ")
 """Fields of struct tcp_info in linux/tcp.h: state, bytes_received, notsent_bytes, bytes_sent and bytes_retrans."""

@@ -110,7 +110,7 @@ def _restart(servers: RunningServers, probe: Probe) -> Storm:
 def _late_reading(spent: Reading, workload: Workload) -> list[str]:
     """Return by how much the servers were read too late, if they were."""
     late_s = spent["readings_apart_s"] - workload.measured_s
-    return [f"the servers answered {late_s:.1f} s late when their counters were read"] if late_s > LATE_S else []
+    return [f"the servers responded {late_s:.1f} s late when their counters were read"] if late_s > LATE_S else []
 
 
 def sleep_until(moment_s: float, *on_ticks: OnTick) -> None:

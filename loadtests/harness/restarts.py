@@ -2,7 +2,7 @@
 
 Teaches what a deployment of a new version does to those who are connected: all connections break at once, and all come
 back at once, as fast as their back-off lets them. This reconnection storm is measured from the moment at which the new
-server is ready until the last user reads on, and by the requests that it answers meanwhile for reconnections alone.
+server is ready until the last user reads on, and by the requests that it responds to meanwhile for reconnections alone.
 """
 
 from collections.abc import Mapping, Sequence

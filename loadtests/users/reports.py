@@ -20,7 +20,7 @@ Body = TypeVar("Body")
 WEBSOCKET = "WS"
 """The type, in Locust's statistics, of what crosses a WebSocket."""
 
-QUOTED_CHARACTERS = 160  # of an unexpected answer: two lines of a terminal
+QUOTED_CHARACTERS = 160  # of an unexpected response: two lines of a terminal
 
 
 Report = Callable[..., None]

@@ -9,7 +9,7 @@
     ├── NameTaken         the display name is in live use
     ├── TooLarge          a message body above its limit
     ├── TooMany           rooms, connections, held polls or commands above their limit
-    └── Unavailable       stopping, or the store does not answer
+    └── Unavailable       stopping, or the store does not respond
 
 On a socket, the close code of a refusal is 4000 plus the HTTP status (RFC 6455 section 7.4.2).
 """

@@ -26,7 +26,7 @@ class Settings:
     how long a typing notice is true. rooms_max: in how many rooms people may be online at once; user_rooms_max: in how
     many of them one user; network_rooms_max: in how many the users of one network (see servers.core.network_rooms). An
     empty room takes no place, and keeps its log: so nobody holds a room without staying in it, and nothing acknowledged
-    is deleted for another room. snapshot_members: how many members a join answers. tail_max, tail_bytes_max: how much
+    is deleted for another room. snapshot_members: how many members a join returns. tail_max, tail_bytes_max: how much
     of a room's log a process keeps in memory; tails_bytes_max: of all rooms together; page_bytes_max: how long a page
     may be, a snapshot's messages or a history, each of which holds one event in any case: so much waits at most for a
     client that does not read. commands_per_s: how many commands and joins of one user, and log-ins from one network,

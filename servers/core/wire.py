@@ -254,7 +254,7 @@ class SignedSubscription(Struct, frozen=True, omit_defaults=True):
 
 
 SocketCommand = Send | Typing | MarkRead | Leave
-SocketAnswer = Page | Ack | Refusal | Snapshot
+ServerFrame = Page | Ack | Refusal | Snapshot
 
 encode = msgspec.json.encode
 decode = msgspec.json.decode

@@ -108,7 +108,7 @@ class Lane:
             await self._stop()
 
     async def read(self) -> None:
-        """Read the counters, if the server answers."""
+        """Read the counters, if the server responds."""
         server, service = self._server, self.push_service
         if server is None:
             return

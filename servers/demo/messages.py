@@ -18,7 +18,7 @@ class Command(Struct, frozen=True, tag_field="type", forbid_unknown_fields=True)
 
 
 class OpenWindow(Command, frozen=True, tag="open_window"):
-    """Open a window, or return to one that was left a moment ago. Answered by OpenedWindow."""
+    """Open a window, or return to one that was left a moment ago. The response is OpenedWindow."""
 
     window: str = ""
 
@@ -51,7 +51,7 @@ class EnableLane(Command, frozen=True, tag="enable_lane"):
 
 
 class ConnectLane(Command, frozen=True, tag="connect_lane"):
-    """Let a window reach a lane that is on. Answered by LaneAddresses."""
+    """Let a window reach a lane that is on. The response is LaneAddresses."""
 
     window: str
     lane: str

@@ -147,6 +147,6 @@ async def _refuse_path(request: Request, _: Exception) -> Response:
 
 
 async def _refuse(_: Request, error: Exception) -> Response:
-    """Answer an ApiError in plain text, as the vendor does."""
+    """Respond to an ApiError in plain text, as the vendor does."""
     assert isinstance(error, ApiError)
     return PlainTextResponse(str(error), error.status)

@@ -1,7 +1,7 @@
 """The errors of the service, by how they reach the client: a close code, a `pusher:error`, or an HTTP status.
 
 Teaches that "no" has three meanings in this protocol: the connection is refused, one request on it is refused, or one
-call of the HTTP API is. Leaves out bad signatures of API calls, which `signatures` raises and `app` answers with 401.
+call of the HTTP API is. Leaves out bad signatures of API calls, which `signatures` raises and `app` turns into a 401.
 """
 
 
@@ -14,7 +14,7 @@ class ConnectionRejected(Exception):
 
 
 class RequestDenied(Exception):
-    """A request on an accepted connection that is answered with `pusher:error`; the connection stays."""
+    """A request on an accepted connection whose response is `pusher:error`; the connection stays."""
 
     def __init__(self, message: str, code: int | None = None) -> None:
         super().__init__(message)

@@ -65,7 +65,7 @@ class SignInRequest(msgspec.Struct, frozen=True):
 
 
 class UserData(msgspec.Struct, frozen=True):
-    """Who signs in. A watchlist is answered with an error: it is not served."""
+    """Who signs in. The response to a watchlist is an error: it is not served."""
 
     id: str
     watchlist: list[str] | None = None

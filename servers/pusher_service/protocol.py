@@ -79,7 +79,7 @@ class PusherConnections:
             self._broker.unsubscribe(subscription)
 
     def handle_frame(self, socket_id: str, text: str) -> None:
-        """Do what one frame of a client requests, or answer why not; never raises for what a client may send."""
+        """Do what one frame of a client requests, or respond why not; never raises for what a client may send."""
         connection = self._connections[socket_id]
         if connection.closing:
             return

@@ -4,7 +4,7 @@ Teaches how an API that holds no connection learns who is online: the service th
 reloads a page leaves and returns within a moment: so a departure is reported GRACE_S later, and not at all if the user
 has returned.
 What crosses the wire: `POST {"time_ms", "events"}` with X-Pusher-Key and X-Pusher-Signature; it is repeated for RETRY_S
-until the answer is a 2xx (https://pusher.com/docs/channels/server_api/webhooks/). One at a time, so that they stay in
+until the response is a 2xx (https://pusher.com/docs/channels/server_api/webhooks/). One at a time, so that they stay in
 order. Leaves out the filters by type that the vendor's dashboard has: whoever gets an event may ignore it.
 """
 
@@ -26,12 +26,12 @@ from servers.pusher_service.signatures import Credentials, hex_hmac
 GRACE_S = 3.0
 RETRY_S = 300.0
 RETRY_PAUSE_MAX_S = 30.0
-ANSWER_S = 10.0
+RESPONSE_S = 10.0
 PAUSE_S = 0.05
 """How often events are looked for: those that happen within it share a request."""
 
 BYTES_MAX = 16 * 1024 * 1024
-"""How much may wait for an API that does not answer; beyond that the oldest is dropped, and the log says so."""
+"""How much may wait for an API that does not respond; beyond that the oldest is dropped, and the log says so."""
 
 EVENT_BYTES = 1000
 """What an event takes beside its data, about."""
@@ -101,7 +101,7 @@ async def send_webhooks(events: WebhookEvents, url: str, credentials: Credential
 
     Each call counts, as the vendor counts it.
     """
-    async with httpx.AsyncClient(timeout=ANSWER_S, trust_env=may_use_proxy(url)) as http:
+    async with httpx.AsyncClient(timeout=RESPONSE_S, trust_env=may_use_proxy(url)) as http:
         while True:
             if not (batch := events.take()):
                 await asyncio.sleep(PAUSE_S)

@@ -169,7 +169,7 @@ def test_a_page_says_that_no_websocket_is_opened_and_why_if_http_is_refused_too(
             if status:
                 page.route("**/socket", lambda route: route.fulfill(status=status, body="Ask your administrator"))
             enter(page, relay.await_ready(READY_S).address, "Ada")
-            expect(page.locator(place)).to_contain_text(f"answered with {status}" if status else "no WebSocket")
+            expect(page.locator(place)).to_contain_text(f"responded with {status}" if status else "no WebSocket")
             assert page.locator("#members li").count() == 0
 
 

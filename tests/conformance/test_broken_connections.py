@@ -97,7 +97,7 @@ async def test_a_message_sent_over_a_broken_connection_arrives_once(server: Rela
 
 
 async def test_a_client_notices_that_nothing_is_passed_on_and_loses_no_message(server: RelayableServer) -> None:
-    async with server.relayed(replace(OPTIONS, answer_s=1.0)) as (ada, bob, relays):
+    async with server.relayed(replace(OPTIONS, response_s=1.0)) as (ada, bob, relays):
         for relay in relays:
             relay.delay_s = 3600.0  # of what is on the way now, nothing arrives
         sending = asyncio.ensure_future(bob.send("from Bob"))

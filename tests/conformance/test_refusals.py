@@ -1,4 +1,4 @@
-"""Malformed, oversized, unauthenticated, forged and expired input: one answer on every transport."""
+"""Malformed, oversized, unauthenticated, forged and expired input: one response on every transport."""
 
 import json
 from collections.abc import Callable
@@ -144,6 +144,6 @@ async def test_who_sends_too_fast_is_refused_and_gets_through_later(serve: Serve
     with serve("--commands-per-s", "0.5") as server:
         harness = ChatHarness(transport, server.address)
         async with harness.joined("Ada") as (ada,):
-            answers = [RawSender(harness).command(ada.account.token, "send", message()) for _ in range(15)]
-            assert set(answers) == {OK, "too_many"}
+            responses = [RawSender(harness).command(ada.account.token, "send", message()) for _ in range(15)]
+            assert set(responses) == {OK, "too_many"}
             await ada.send("at last")

@@ -25,7 +25,7 @@ from tests.support.chat_harness import ChatHarness, deliver, serving
 from tests.support.clock import FakeClock
 
 DEADLINE_S = 5.0
-QUICK = Options(answer_s=1.0)
+QUICK = Options(response_s=1.0)
 Reach = Callable[[str], Awaitable[object]]
 
 
@@ -149,8 +149,8 @@ REACHES: list[tuple[Reach, str]] = [
         lambda host: HttpSession(f"http://{host}", "room", QUICK).get("/health", ServerTimings),
         "GET http://{host}/health",
     ),
-    (lambda host: ChatSocket.connect(f"ws://{host}/rooms/room/socket", QUICK.answer_s), "CONNECT {host}:80"),
-    (lambda host: PusherSocket.connect(service_at(host), QUICK.answer_s), "CONNECT {host}:443"),
+    (lambda host: ChatSocket.connect(f"ws://{host}/rooms/room/socket", QUICK.response_s), "CONNECT {host}:80"),
+    (lambda host: PusherSocket.connect(service_at(host), QUICK.response_s), "CONNECT {host}:443"),
     (publish, "CONNECT {host}:443"),
     (forward, "POST http://{host}/rooms/room/send"),
 ]

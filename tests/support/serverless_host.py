@@ -23,7 +23,7 @@ from tests.support.pusher_process import push_service, service_settings
 DEADLINE_S, POLL_S = 15.0, 0.02
 CLASSIC, FLUID = find_profile("classic-hobby"), find_profile("fluid-2026")
 LEASE_S = 3.0
-PATIENT = replace(OPTIONS, answer_s=60.0)
+PATIENT = replace(OPTIONS, response_s=60.0)
 """For clients that wait for a cold start on a busy machine."""
 
 

@@ -7,7 +7,7 @@
 import { ConnectionLost, Refused, refused } from "./errors.js";
 import { formatCursor } from "./inbox.js";
 import { randomId } from "./random_id.js";
-import { ANSWER_MS } from "./within.js";
+import { RESPONSE_MS } from "./within.js";
 
 const TEMPORARY_STATUSES = [408, 425, 429]; // of a proxy, for a request that may succeed later
 
@@ -16,8 +16,8 @@ export class HttpSession {
    * be silent before it counts as broken. */
   constructor(address, room, onTraffic, stated) {
     Object.assign(this, { address, room, onTraffic, token: "" });
-    this.heldMs = 1000 * stated.hold_s + ANSWER_MS;
-    this.silenceMs = 1000 * stated.ping_s + ANSWER_MS;
+    this.heldMs = 1000 * stated.hold_s + RESPONSE_MS;
+    this.silenceMs = 1000 * stated.ping_s + RESPONSE_MS;
     this.connection = randomId();
   }
 
@@ -50,10 +50,10 @@ export class HttpSession {
   }
 
   /** Send a request and return the response, decoded. Raises ConnectionLost or Refused. */
-  async call(method, path, body, { signal, keepalive, timeoutMs = ANSWER_MS } = {}) {
+  async call(method, path, body, { signal, keepalive, timeoutMs = RESPONSE_MS } = {}) {
     const signals = [AbortSignal.timeout(timeoutMs), ...(signal ? [signal] : [])];
     const json = body && { body: JSON.stringify(body), headers: { "Content-Type": "application/json" } };
-    let data = { type: "unanswered" };
+    let data = { type: "no_response" };
     this.onTraffic("up", path);
     try {
       data = await decoded(await this.request(method, path, { ...json, signal: AbortSignal.any(signals), keepalive }));
@@ -79,7 +79,7 @@ export async function decoded(response) {
   const retryAfterS = Number(response.headers.get("Retry-After")) || 0; // a date (RFC 9110 section 10.2.3) says nothing
   const data = await response.json().catch((error) => {
     const isForGood = response.status >= 400 && response.status < 500 && !TEMPORARY_STATUSES.includes(response.status);
-    if (isForGood) throw new Refused("unavailable", `${response.url} is answered with ${response.status}`);
+    if (isForGood) throw new Refused("unavailable", `${response.url} responded with ${response.status}`);
     throw new ConnectionLost(`${response.url}: ${error.message}`, retryAfterS);
   });
   if (response.ok) return data;

@@ -29,8 +29,8 @@ export function arrowOf(direction, about, data) {
   if (direction === "connect") return { direction, words: REQUESTS.socket, kind: "request" };
   if (direction === "up")
     return { direction, words: REQUESTS[request] ?? request, kind: "request", waits: isPoll ? "server" : undefined };
-  if (data.type === "unanswered")
-    return { direction, words: "no answer", kind: "ended", waits: isPoll ? "nobody" : undefined };
+  if (data.type === "no_response")
+    return { direction, words: "no response", kind: "ended", waits: isPoll ? "nobody" : undefined };
   if (data.type === "closed")
     return { direction, words: "connection lost", kind: "ended", waits: "nobody", isEnd: true };
   if (data.type === "page") return { direction, ...pageArrow(data, isPoll), waits: isPoll ? "browser" : undefined };

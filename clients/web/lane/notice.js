@@ -4,11 +4,11 @@ import { $ } from "../dom.js";
 
 const SLOW_MS = 3000;
 const NO_CONNECTION =
-  "The server has not answered yet. A browser opens six connections to a server of HTTP/1.1, and each tab of this " +
+  "The server has not responded yet. A browser opens six connections to a server of HTTP/1.1, and each tab of this " +
   "chat holds one. If it is open in six tabs, close one.";
 
 const NO_WEBSOCKET =
-  "The server answers, but no WebSocket to it can be opened. Perhaps a proxy lets none through, or its host has none.";
+  "The server responds, but no WebSocket to it can be opened. Perhaps a proxy lets none through, or its host has none.";
 
 /** Show that the network lets no WebSocket through, or no longer. */
 export function showWebSockets(areOpened) {
@@ -33,7 +33,7 @@ export class WaitingRequests {
     if (!about.startsWith("/") || about.includes("/events?")) return;
     clearTimeout(this.#timers.get(about));
     if (direction === "up") this.#timers.set(about, setTimeout(show, SLOW_MS, NO_CONNECTION));
-    else if (data.type !== "unanswered" && $("notice").textContent === NO_CONNECTION) show("");
+    else if (data.type !== "no_response" && $("notice").textContent === NO_CONNECTION) show("");
   }
 }
 

@@ -1,7 +1,7 @@
 // The page's connection to the demo that serves it: commands go up, the state of all lanes comes down.
 
 import { Backoff } from "../chat/backoff.js";
-import { ANSWER_MS } from "../chat/within.js";
+import { RESPONSE_MS } from "../chat/within.js";
 
 const COMMAND_MS = 60_000; // a lane's server may take half a minute to start
 const secret = document.querySelector("meta[name=secret]").content;
@@ -43,7 +43,7 @@ export function watch(window, onState, onEnd, backoff = new Backoff()) {
   };
   const expectMore = () => {
     clearTimeout(silence);
-    silence = setTimeout(endAndReconnect, ANSWER_MS);
+    silence = setTimeout(endAndReconnect, RESPONSE_MS);
   };
   states.onmessage = ({ data }) => {
     expectMore();

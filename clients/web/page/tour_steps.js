@@ -74,8 +74,8 @@ export const STEPS = [
     question: "Then why does anybody poll?",
     answer: (of) =>
       `It needs nothing but HTTP, and works on any host. ${of("short_polling").empty} of ` +
-      `${of("short_polling").requests} requests brought nothing so far. In a busy room few are empty, and one answer ` +
-      "carries many messages.",
+      `${of("short_polling").requests} requests brought nothing so far. In a busy room few are empty, and one ` +
+      "response carries many messages.",
     actions: [reset()],
   },
   {
@@ -141,7 +141,7 @@ export const STEPS = [
       "which the API publishes each event. The raw WebSocket is still refused.",
     question: "What if the push service loses an event?",
     answer: (of) =>
-      "The log has it. A client reads after subscribing, when a number is missing, and when a heartbeat's answer " +
+      "The log has it. A client reads after subscribing, when a number is missing, and when a heartbeat's response " +
       `names a later event. Median ${of("pusher_adapter").median}, longest ${of("pusher_adapter").longest} here.`,
     actions: [reset({ rate: 1, host: CLASSIC })],
   },

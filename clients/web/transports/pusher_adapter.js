@@ -11,7 +11,7 @@ import { ConnectionLost, Refused } from "../chat/errors.js";
 import { decoded } from "../chat/http.js";
 import { pause } from "../chat/pause.js";
 import { Queue } from "../chat/queue.js";
-import { ANSWER_MS } from "../chat/within.js";
+import { RESPONSE_MS } from "../chat/within.js";
 
 const GAP_MS = 250;
 const HEARTBEATS_PER_LEASE = 3;
@@ -151,7 +151,7 @@ export class Connection extends ChatConnection {
       this.attempt.abort();
       pusher.signin();
     });
-    const timer = setTimeout(() => fail(new ConnectionLost("the push service does not answer")), ANSWER_MS);
+    const timer = setTimeout(() => fail(new ConnectionLost("the push service does not respond")), RESPONSE_MS);
     const disconnect = () => pusher.disconnect();
     ended.addEventListener("abort", disconnect);
     await end.finally(() => {
@@ -164,7 +164,7 @@ export class Connection extends ChatConnection {
   async #authorize({ socketId, channelName }) {
     const { connection } = this.http;
     const form = new URLSearchParams({ socket_id: socketId, channel_name: channelName, connection });
-    const request = { body: form, signal: AbortSignal.timeout(ANSWER_MS) };
+    const request = { body: form, signal: AbortSignal.timeout(RESPONSE_MS) };
     this.http.onTraffic("up", "/pusher/auth");
     return decoded(await this.http.request("POST", "/pusher/auth", request));
   }

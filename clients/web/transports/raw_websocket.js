@@ -6,7 +6,7 @@ import { ConnectionLost, NoWebSocket, Refused, refused } from "../chat/errors.js
 import { decoded } from "../chat/http.js";
 import { formatCursor } from "../chat/inbox.js";
 import { Queue } from "../chat/queue.js";
-import { ANSWER_MS, within } from "../chat/within.js";
+import { RESPONSE_MS, within } from "../chat/within.js";
 
 const isRefusal = (code) => code >= 4400 && code < 4500;
 
@@ -18,10 +18,10 @@ export class Connection extends ChatConnection {
   async open(inbox) {
     await this.close();
     this.#frames = new Queue();
-    await within(ANSWER_MS, this.#connect());
+    await within(RESPONSE_MS, this.#connect());
     const { connection, token } = this.http;
     this.#send({ type: "join", connection, token, after: inbox ? formatCursor(inbox.cursor) : "" });
-    return within(ANSWER_MS, this.#frames.get());
+    return within(RESPONSE_MS, this.#frames.get());
   }
 
   post(command) {
@@ -30,7 +30,7 @@ export class Connection extends ChatConnection {
       this.#send({ ...command, ref });
       this.#commands.set(ref, { type: command.type, resolve, reject });
     });
-    return within(ANSWER_MS, response).finally(() => this.#commands.delete(ref));
+    return within(RESPONSE_MS, response).finally(() => this.#commands.delete(ref));
   }
 
   receive() {
@@ -71,11 +71,11 @@ export class Connection extends ChatConnection {
   /** Request the same path over HTTP, since a browser does not say why an upgrade failed; resolves with the error. */
   async #whyNotOpened(path) {
     try {
-      await decoded(await this.http.request("GET", path, { signal: AbortSignal.timeout(ANSWER_MS) }));
+      await decoded(await this.http.request("GET", path, { signal: AbortSignal.timeout(RESPONSE_MS) }));
     } catch (error) {
       if (error.code !== "not_found") return error; // a server that serves sockets has nothing else at their path
     }
-    return new NoWebSocket("the server answers over HTTP, but opens no WebSocket");
+    return new NoWebSocket("the server responds over HTTP, but opens no WebSocket");
   }
 
   #send(command) {

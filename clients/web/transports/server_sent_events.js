@@ -6,7 +6,7 @@ import { ConnectionLost, refused } from "../chat/errors.js";
 import { decoded } from "../chat/http.js";
 import { formatCursor } from "../chat/inbox.js";
 import { Queue } from "../chat/queue.js";
-import { ANSWER_MS, within } from "../chat/within.js";
+import { RESPONSE_MS, within } from "../chat/within.js";
 
 export class Connection extends ChatConnection {
   static holdsRequest = true;
@@ -19,7 +19,7 @@ export class Connection extends ChatConnection {
     this.stop = new AbortController();
     this.http.onTraffic("up", "stream");
     const opening = this.http.request("GET", path, { headers, signal: this.stop.signal });
-    const response = await within(ANSWER_MS, opening);
+    const response = await within(RESPONSE_MS, opening);
     if (!response.ok) await decoded(response);
     this.http.onTraffic("down", "stream", { type: "open" });
     this.pages = new Queue();

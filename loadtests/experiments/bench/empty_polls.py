@@ -1,4 +1,4 @@
-"""Polls that find nothing new: how many does a server answer in a second of its CPU time, over a route with a constant?
+"""Polls that find nothing new: how many per second of its CPU time does a server serve, over a route with a constant?
 
 Teaches what short polling pays for: nearly every poll is empty, and each still names a user, renews a lease and
 compares a cursor. Both servers get the same requests, byte for byte, and give equal responses.
@@ -21,21 +21,21 @@ EMPTY = b'"events":[]'
 
 
 class Pollers:
-    """Connections that send the next poll as soon as the last one is answered."""
+    """Connections that send the next poll as soon as the last one has its response."""
 
     def __init__(self, server: MeasuredServer, polls: Sequence[bytes]) -> None:
         self._server = server
         self._polls = polls
         self._crowd = Crowd(connect(server.address, len(polls)))
-        self._due = self._answered = 0
+        self._due = self._responses = 0
 
     def polls_per_cpu_s(self, polls: int) -> float:
         """Send so many polls in all; raises Void if a response holds an event."""
-        self._due, self._answered = polls, 0
+        self._due, self._responses = polls, 0
         before_s = self._server.cpu_s()
         for connection in self._crowd.connections:
             self._poll(connection)
-        self._crowd.run(self._on_response, lambda: self._answered >= polls)
+        self._crowd.run(self._on_response, lambda: self._responses >= polls)
         return polls / self._server.cpu_since_s(before_s)
 
     def close(self) -> None:
@@ -44,8 +44,8 @@ class Pollers:
     def _on_response(self, connection: BenchConnection, response: Message) -> None:
         if EMPTY not in expect(response, 200, "poll"):
             raise Void(f"expected an empty page, got {response.body[:200]!r}")
-        self._answered += 1
-        if self._answered + len(self._crowd.connections) <= self._due:
+        self._responses += 1
+        if self._responses + len(self._crowd.connections) <= self._due:
             self._poll(connection)
 
     def _poll(self, connection: BenchConnection) -> None:

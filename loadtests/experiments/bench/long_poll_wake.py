@@ -1,6 +1,6 @@
-"""A thousand held polls in one room, and one message: how long until all are answered.
+"""A thousand held polls in one room, and one message: how long until all have their response.
 
-Teaches what it costs to answer a held poll: over a Starlette server whose requests wait for an `asyncio.Event`, ours
+Teaches what the response to a held poll costs: over a Starlette server whose requests wait for an `asyncio.Event`, ours
 compares a cursor, holds a lease, counts, and commits the message first. The time runs from sending the message to the
 last response. Both servers get the same requests, byte for byte, and give equal responses.
 """
@@ -46,7 +46,7 @@ class HeldPolls:
         self._sender.close()
 
     def _wake_s(self) -> float:
-        """Have all polls held, then send; raises Void unless each poll is answered with the one message."""
+        """Have all polls held, then send; raises Void unless the response to each poll is the one message."""
         self._poll()
         send = encode(Send(f"id-{self._polled}", TEXT))
         request = calls.http_request(self._address, "POST", "/rooms/room/send", self._accounts[0].token, send)
@@ -58,7 +58,7 @@ class HeldPolls:
         self._sender.run(lambda _, ack: acks.append(ack), lambda: bool(acks))
         calls.expect(acks[0], 200, "send")
         if any(calls.expect(response, 200, "poll").count(calls.MARK) != 1 for response in self._responses):
-            raise Void("a held poll was answered with other than the one message")
+            raise Void("the response to a held poll was not the one message")
         self._cursor = str(decode(self._responses[0].body, type=Page).cursor)
         return took_s
 
@@ -75,7 +75,7 @@ class HeldPolls:
                     raise Void(f"the server did not hold all polls within {HOLD_ALL_S:g} s")
         self._crowd.run_for(SETTLE_S, self._on_response)
         if self._responses:
-            raise Void("a poll was answered before there was a message")
+            raise Void("a poll got its response before there was a message")
 
     def _on_response(self, _: BenchConnection, response: Message) -> None:
         self._responses.append(response)
@@ -110,5 +110,5 @@ def measure(sizes: BenchSizes) -> list[BenchFinding]:
             polls.wake_ms(1)
             other.wake_ms(1)
             pairs.measure(partial(polls.wake_ms, sizes.wakes), partial(other.wake_ms, sizes.wakes))
-    note = f"time until all are answered; {pairs.medians('ms')}"
+    note = f"time until all have their response; {pairs.medians('ms')}"
     return [compared(f"long polling, {sizes.parked:,} parked", pairs, TARGET, note)]

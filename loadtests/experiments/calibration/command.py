@@ -35,7 +35,7 @@ from servers.deploy.child_process import OnTick, python_module
 from servers.transports import TRANSPORTS, Commands, Reads, Transport
 
 SLUGS = [row.slug for row in TRANSPORTS if row.reads is not Reads.ONCE or row.commands is Commands.FRAMES]
-"""What the stub can serve: requests that are answered at once or held, and one WebSocket."""
+"""What the stub can serve: requests with a response at once or held, and one WebSocket."""
 
 POLL_S = 1.0
 

@@ -43,7 +43,7 @@ READ_PATH, SEND_PATH, HEARTBEAT_PATH = "/events", "/send", "/heartbeat"
 
 def row_of(planned: Planned, samples: Samples, before: Bill, after: Bill) -> Row:
     """Return a row without its key. before, after: the host's bill at both ends of the window, or of all attempts."""
-    took_s = [row.ended_s - row.begun_s for row in samples.requests if _is_answered_at_once(planned, row)]
+    took_s = [row.ended_s - row.begun_s for row in samples.requests if _has_response_at_once(planned, row)]
     return {
         "max_duration_s": after["profile"]["max_duration_s"],
         "users": planned.workload.users,
@@ -96,7 +96,7 @@ def _reconnects(samples: Samples) -> Row:
     }
 
 
-def _is_answered_at_once(planned: Planned, request: Request) -> bool:
+def _has_response_at_once(planned: Planned, request: Request) -> bool:
     """Whether a request succeeded that the server does not hold: a poll, a command or a heartbeat."""
     polls = (READ_PATH,) if planned.transport.reads is Reads.POLL else ()
     return request.succeeded and request.name.endswith((*polls, SEND_PATH, HEARTBEAT_PATH))

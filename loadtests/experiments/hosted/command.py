@@ -6,7 +6,7 @@ a host's limit is users who are silent for longer than it: at the busier pace of
 held for ten seconds. Users who arrive together are cut together, so they join one after the other: here all instances
 start on one core, in a data centre each on its own.
 
-What crosses the wire: `GET /host/stats`, which the host answers itself, and bills to nobody, at both ends of the
+What crosses the wire: `GET /host/stats`, to which the host responds itself, and bills to nobody, at both ends of the
 window: the host was there before the first server and outlives the last. Users whom it does not let in retry until the
 coordinator gives up; what that cost the host stands in the row like anything else.
 """

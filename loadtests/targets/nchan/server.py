@@ -89,7 +89,7 @@ def _await_response(address: str, child: ChildProcess) -> None:
             _get(address, "/nchan-status")
         except OSError:
             if perf_counter() > deadline_s:
-                raise child.failed(f"did not answer within {READY_S:g} s") from None
+                raise child.failed(f"did not respond within {READY_S:g} s") from None
             sleep(CHECK_S)
         else:
             return

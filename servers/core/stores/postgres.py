@@ -28,7 +28,7 @@ from servers.redaction import without_passwords
 
 
 async def open_url(url: str) -> "PostgresStore":
-    """Open the database that `postgresql://user@host:port/name` names. Raises ValueError if it does not answer.
+    """Open the database that `postgresql://user@host:port/name` names. Raises ValueError if it does not respond.
 
     `?sslmode=` and `?sslrootcert=` mean what they mean to libpq (PostgreSQL, "SSL Mode Descriptions").
     """

@@ -2,7 +2,7 @@
 
 Teaches that a log with gap-free numbers needs no lock where commands run one by one: a script takes the next number and
 adds the entry `<seq>-0` (XADD) with nothing in between. Streams are bounded: a room keeps its newest 10,000 events
-(`?kept=` in the URL sets another number), a cursor further back is answered by a gap, history ends there, and a retried
+(`?kept=` in the URL sets another number), a cursor further back gets a gap, history ends there, and a retried
 send is recognised only as long. Acknowledged means on the disk of this Redis if it runs with `appendonly yes` and
 `appendfsync always`; with `everysec` it survives a killed Redis, but a crashed machine loses up to a second. A failover
 may lose the end of the log, since replicas follow with a delay: a promoted replica gives it a new epoch before anything
@@ -35,7 +35,7 @@ EXPIRE_MAX = 100
 
 
 async def open_url(url: str) -> "RedisStreamsStore":
-    """Open the Redis that `redis://host:port/database` names. Raises ValueError if it does not answer.
+    """Open the Redis that `redis://host:port/database` names. Raises ValueError if it does not respond.
 
     With TLS, `rediss://`; then `?ssl_ca_certs=` and the like go to the driver.
     """

@@ -52,7 +52,7 @@ class Host:
         self.edge = EdgeCounters()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serve one request: count it, and have it answered by the host itself or by an instance."""
+        """Serve one request: count it, and have the host itself or an instance respond."""
         client = Client(scope, receive, send)
         try:
             body = await self._receive(client)

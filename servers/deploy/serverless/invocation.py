@@ -29,7 +29,7 @@ NO_CODE = 1005
 NORMAL_CODE = 1000
 READ_BYTES = 65_536
 CLOSE_S = 1.0
-"""How long an instance may take to answer a client's goodbye."""
+"""How long an instance may take to respond to a client's goodbye."""
 
 
 class FunctionFailed(Exception):

@@ -53,7 +53,7 @@ async def test_a_background_task_does_not_run_between_requests() -> None:
         assert (await client.get("/about")).json()["ticks"] > after["ticks"]  # while a request is open, it runs
 
 
-async def test_a_late_answer_becomes_the_platforms_error_and_its_instance_is_killed() -> None:
+async def test_a_late_response_becomes_the_platforms_error_and_its_instance_is_killed() -> None:
     async with function(CLASSIC, max_duration_s=LIMIT_S) as client:
         pid = (await client.get("/about")).json()["pid"]
         late = await client.get("/wait", params={"s": 10 * DEADLINE_S})
@@ -68,7 +68,7 @@ async def test_a_late_answer_becomes_the_platforms_error_and_its_instance_is_kil
 
 async def test_instances_grow_with_what_goes_on_at_once_and_share_no_client() -> None:
     async with function(CLASSIC) as client:
-        pids = {answer.json()["pid"] for answer in await waits(client, 3)}
+        pids = {response.json()["pid"] for response in await waits(client, 3)}
         assert len(pids) == 3
         one_after_the_other: set[int] = set()
         async with asyncio.timeout(DEADLINE_S):
@@ -80,9 +80,9 @@ async def test_instances_grow_with_what_goes_on_at_once_and_share_no_client() ->
 
 async def test_an_instance_serves_as_many_at_once_as_the_profile_allows() -> None:
     async with function(FLUID, concurrency=3) as client:
-        answers = await waits(client, 4)
+        responses = await waits(client, 4)
         billed = await until(client, lambda billed: billed["instances"]["busy"] == 0)
-    pids = sorted(answer.json()["pid"] for answer in answers)
+    pids = sorted(response.json()["pid"] for response in responses)
     assert len(set(pids)) == 2
     assert billed["invocation_s"] >= 4 * WAIT_S
     assert 2 * WAIT_S <= billed["instance_busy_s"] < billed["invocation_s"]  # who shares an instance is billed once
@@ -91,9 +91,9 @@ async def test_an_instance_serves_as_many_at_once_as_the_profile_allows() -> Non
 
 async def test_beyond_the_last_instance_a_request_is_refused() -> None:
     async with function(CLASSIC, instances_max=2) as client:
-        answers = await waits(client, 3)
-        assert sorted(answer.status_code for answer in answers) == [200, 200, 429]
-        (refused,) = (answer for answer in answers if answer.status_code == 429)
+        responses = await waits(client, 3)
+        assert sorted(response.status_code for response in responses) == [200, 200, 429]
+        (refused,) = (response for response in responses if response.status_code == 429)
         assert refused.headers["x-vercel-error"] == "FUNCTION_THROTTLED"
         assert (await bill(client))["throttled"] == 1
         assert (await client.get("/about")).status_code == 200
@@ -182,8 +182,8 @@ async def test_a_head_or_body_that_comes_too_late_is_answered_408(start: bytes) 
 async def test_a_head_is_answered_without_a_body_by_host_and_function_alike() -> None:
     async with function(CLASSIC) as client:
         for path in ("/host/stats", "/about", "/host/stats"):
-            answer = await client.head(path)
-            assert (answer.status_code, answer.content) == (200, b"")
+            response = await client.head(path)
+            assert (response.status_code, response.content) == (200, b"")
 
 
 @pytest.mark.parametrize("end", [ChildProcess.close_input, lambda host: host.process.kill()])
