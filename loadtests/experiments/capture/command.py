@@ -23,21 +23,13 @@ from loadtests.harness.cores import Cores
 from loadtests.harness.distance import Link, serving_over
 from loadtests.harness.generator import generating
 from loadtests.plan.workload import Workload
+from loadtests.scenarios import experiment
 from loadtests.targets.target import OurServers
 from results import terminal
 from results.schema import CAPTURES_FILE
 from servers.transports import TRANSPORTS, Transport
 
-CONVERSATION = Workload(
-    users=2,
-    room_size=2,
-    rate_per_s=0.15,
-    typing_per_s=0.05,
-    receipts_per_s=0.05,
-    measured_s=10.0,
-    poll_interval_s=1.0,
-    text_bytes=24,
-)
+(CONVERSATION,) = experiment("capture").workloads
 UNPINNED = Cores(None, None)
 
 
