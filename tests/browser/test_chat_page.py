@@ -6,13 +6,13 @@ from contextlib import AbstractContextManager
 from functools import partial
 from pathlib import Path
 
-import httpx
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, Route, expect
 from pusher.http import Request
 
 from servers.deploy.child_process import READY_S, ChildProcess, python_module, started
 from servers.transports import TRANSPORTS, Transport
+from tests.support.guest import stats
 from tests.support.pusher_process import ENV, official_api, push_service, service_settings
 from tests.support.shortest_harness import QuietHandler, http_server
 
@@ -121,11 +121,11 @@ def test_a_page_reads_over_http_while_the_push_service_is_down(browser: Browser)
                 write(ada, f"message {n}")
                 expect(bob.locator("#messages li span")).to_have_text([f"message {number}" for number in range(n + 1)])
             with push_service("--port", env["PUSHER_PORT"]) as revived:
-                while httpx.get(f"{revived.address}/stats", trust_env=False).json()["subscriptions"] < 2:
+                while stats(revived.address)["subscriptions"] < 2:
                     bob.wait_for_timeout(100)  # lets the pages run
                 write(ada, "pushed")
                 expect(bob.locator("#messages li span")).to_contain_text(["message 2", "pushed"])
-                assert httpx.get(f"{revived.address}/stats", trust_env=False).json()["deliveries"] >= 2
+                assert stats(revived.address)["deliveries"] >= 2
 
 
 @pytest.mark.parametrize(("variable", "reason"), [("PUSHER_SECRET", "auth for channel"), ("PUSHER_KEY", "unknown app")])
@@ -152,7 +152,7 @@ def test_a_page_whose_connection_the_api_has_ended_joins_again_and_is_pushed_to(
         with official_api(service.address) as api, ada.expect_request("**/join"), ada.expect_websocket():
             client = api._pusher_client  # the official library itself posts to a path that the vendor does not have
             client.http.send_request(Request(client, "POST", path))
-        while httpx.get(f"{service.address}/stats", trust_env=False).json()["subscriptions"] < 2:
+        while stats(service.address)["subscriptions"] < 2:
             ada.wait_for_timeout(100)  # lets the pages run
         write(bob, "Are you back?")
         expect(ada.locator("#messages li span")).to_have_text(["Are you back?"])

@@ -20,7 +20,7 @@ from servers.deploy.deployment_processes import webhook_of
 from servers.deploy.relay import Relay
 from servers.transports import Transport
 from tests.conformance.conftest import ServerOf
-from tests.support.chat_harness import DEADLINE_S, OPTIONS, ChatHarness, deliver, events, online, serving, soon, until
+from tests.support.chat_harness import DEADLINE_S, OPTIONS, ChatHarness, deliver, events, online, serving, until
 from tests.support.deployments import AnyDeployment
 from tests.support.engines import Engines
 from tests.support.pusher_process import push_service, service_settings
@@ -104,7 +104,7 @@ async def test_a_client_notices_that_nothing_is_passed_on_and_loses_no_message(s
         await ada.send("from Ada")
         for relay in relays:
             relay.delay_s = 0.0  # of connections that are opened from now on: what is on the way keeps its order
-        await soon(sending)
+        await asyncio.wait_for(sending, DEADLINE_S)
         received = {event.body for event in await events(bob, 2, Kind.MESSAGE)}
     assert received == {"from Ada", "from Bob"}
 

@@ -8,7 +8,7 @@ import redis
 
 from servers.deploy.empty_database import engine_folder
 from servers.transports import TRANSPORTS, Transport
-from tests.support.chat_harness import DEADLINE_S, ChatHarness, deliver, online, serving, soon, until
+from tests.support.chat_harness import DEADLINE_S, ChatHarness, deliver, online, serving, until
 from tests.support.engines import SHARED, Engines
 
 pytestmark = pytest.mark.process
@@ -42,5 +42,5 @@ async def test_without_its_store_a_server_responds_unavailable_and_keeps_running
             assert (refused.status_code, refused.json()["error"]) == (503, "unavailable")
             assert (await http.get("/health")).is_success
             engine.start()  # by this thread: the kernel ends an engine together with the thread that started it
-        ada = await soon(asyncio.ensure_future(ChatHarness(TRANSPORTS[0], running.address).log_in("Ada")))
+        ada = await asyncio.wait_for(ChatHarness(TRANSPORTS[0], running.address).log_in("Ada"), DEADLINE_S)
         await ada.close()

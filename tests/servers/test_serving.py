@@ -9,7 +9,6 @@ import weakref
 from collections.abc import Callable, Iterator
 from typing import cast
 
-import httpx
 import pytest
 from uvicorn.server import ServerState
 
@@ -19,6 +18,7 @@ from servers.pusher_service.__main__ import main as push_service
 from servers.serving import print_ready
 from servers.wire_bytes import MeteredTransport, Traffic, WireBytes, metered
 from tests.servers.test_command import refused
+from tests.support.guest import stats
 from tests.support.listener import UPGRADE, Listener
 from tests.support.pusher_process import ENV
 
@@ -37,20 +37,15 @@ def listener_of(running: ChildProcess) -> Listener:
     return Listener(int(running.address.rpartition(":")[2]), ServerState())
 
 
-def wire(running: ChildProcess) -> dict[str, dict[str, int]]:
-    counted: dict[str, dict[str, int]] = httpx.get(f"{running.address}/stats", trust_env=False).json()["wire"]
-    return counted
-
-
 @pytest.mark.parametrize("running", [SERVER, HOST], ids=["server", "serverless host"], indirect=True)
 async def test_http_bytes_are_counted_with_headers(running: ChildProcess) -> None:
     listener = listener_of(running)
     request = b"GET /health HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\nX-Padding: %b\r\n\r\n" % (b"x" * 1000)
     await listener.response_to(request)
-    before, again = wire(running)["http"], wire(running)["http"]
+    before, again = (stats(running.address)["wire"]["http"] for _ in range(2))
     assert before == again, "to read the counters costs nothing of what they count"
     response = await listener.response_to(request)
-    after = wire(running)["http"]
+    after = stats(running.address)["wire"]["http"]
     assert after["received"] - before["received"] == len(request)
     assert after["sent"] - before["sent"] == len(response)
 
@@ -66,7 +61,7 @@ async def test_an_upgrade_is_counted_once_and_with_its_frames(running: ChildProc
     closing += await reader.read()
     writer.close()
     await writer.wait_closed()
-    counted = wire(running)
+    counted = stats(running.address)["wire"]
     assert response.startswith(b"HTTP/1.1 101")
     assert closing[0] == 0x88
     assert counted["websocket"]["received"] == len(upgrade) + 8 + 6

@@ -5,7 +5,6 @@ import secrets
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import AsyncExitStack, aclosing, asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
-from typing import TypeVar
 
 from clients.conversation import ChatSession, log_in
 from clients.http_session import Options
@@ -19,7 +18,6 @@ TYPING_S = 0.5
 DEADLINE_S = 15.0
 SECRET = "conformance"
 OPTIONS = Options(poll_s=0.05, gap_s=0.1, backoff_s=0.02, backoff_max_s=0.2)
-Value = TypeVar("Value")
 
 
 @contextmanager
@@ -60,11 +58,6 @@ class ChatHarness:
         """Have these users join, one after the other."""
         async with AsyncExitStack() as stack:
             yield [await stack.enter_async_context(await self.log_in(name)) for name in names]
-
-
-async def soon(awaited: "asyncio.Future[Value]") -> Value:
-    """Await under the deadline of all tests."""
-    return await asyncio.wait_for(awaited, DEADLINE_S)
 
 
 async def events(client: ChatSession, count: int, *kinds: Kind) -> list[Event]:

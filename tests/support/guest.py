@@ -69,6 +69,12 @@ def guest(address: str, room: str = "") -> Iterator[Guest]:
         yield Guest(http, name, room, token, decode(joined.content, type=Snapshot).cursor)
 
 
+def stats(address: str) -> dict[str, Any]:
+    """Return what a server has counted."""
+    counted: dict[str, Any] = httpx.get(f"{address}/stats", trust_env=False).raise_for_status().json()
+    return counted
+
+
 def bare_socket(address: str, room: str, **options: Any) -> ClientConnection:
     """Open a WebSocket that has not joined yet."""
     return silent_socket(f"{address.rstrip('/')}/rooms/{room}/socket", **options)

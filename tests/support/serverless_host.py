@@ -89,12 +89,6 @@ class Hosted:
                     sessions.append(await stack.enter_async_context(joining))
             yield sessions
 
-    async def bill(self) -> dict[str, Any]:
-        return await bill(self.host)
-
-    async def until(self, holds: Callable[[dict[str, Any]], bool]) -> dict[str, Any]:
-        return await until(self.host, holds)
-
 
 @asynccontextmanager
 async def hosted(

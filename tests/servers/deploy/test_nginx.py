@@ -23,7 +23,7 @@ from servers.deploy.child_process import ChildProcess
 from servers.transports import TRANSPORTS, Transport
 from tests.support.chat_harness import DEADLINE_S, HOLD_S, ChatHarness, events, serving
 from tests.support.engines import Engines
-from tests.support.guest import guest, until
+from tests.support.guest import guest, stats, until
 from tests.support.nginx import SITES, balancer, site_of, visited
 from tests.support.pusher_process import push_service, service_settings
 
@@ -32,11 +32,6 @@ EACH = 5
 POLLS = 40
 GIVES_UP, GIVES_UP_S = "proxy_read_timeout 1500ms", 1.5
 PATIENCE_S = 1.0
-
-
-def wire(server: ChildProcess) -> dict[str, int]:
-    """Return how many connections a server has opened and has open."""
-    return dict(httpx.get(f"{server.address}/stats", trust_env=False).json()["wire"])
 
 
 def addresses(servers: Sequence[ChildProcess]) -> list[str]:
@@ -81,10 +76,11 @@ def test_polls_share_connections_to_the_server_instead_of_one_each(servers: dict
 
     def opened(instead: dict[str, str]) -> int:
         with visited(server, instead) as ada:
-            before = wire(server)["connections_opened"]
+            before: int = stats(server.address)["wire"]["connections_opened"]
             for _ in range(POLLS):
                 ada.poll().raise_for_status()
-            return wire(server)["connections_opened"] - before - 1  # less that of this request
+            after: int = stats(server.address)["wire"]["connections_opened"]
+            return after - before - 1  # less that of this request
 
     assert opened({}) <= 1
     for line in ("keepalive 64;", "proxy_http_version 1.1;", 'proxy_set_header Connection "";'):
@@ -103,11 +99,11 @@ def test_a_poll_is_held_for_the_whole_hold_time_unless_nginx_gives_up_before(ser
 def test_a_client_that_hangs_up_ends_its_held_poll_at_the_server_too(servers: dict[str, ChildProcess]) -> None:
     server = servers["patient"]
     with visited(server) as ada:
-        idle = wire(server)["connections_open"]
+        idle = stats(server.address)["wire"]["connections_open"]
         ada.http.timeout = httpx.Timeout(PATIENCE_S)
         with pytest.raises(httpx.ReadTimeout):
             ada.poll()
-        until(lambda: wire(server)["connections_open"] < idle)
+        until(lambda: stats(server.address)["wire"]["connections_open"] < idle)
 
 
 def receive_until_quiet(socket: ClientConnection) -> None:

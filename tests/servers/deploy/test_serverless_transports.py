@@ -11,7 +11,7 @@ from servers.core.wire import Kind
 from servers.transports import TRANSPORTS, Transport
 from tests.support.chat_harness import deliver, events
 from tests.support.engines import Engines
-from tests.support.serverless_host import CLASSIC, DEADLINE_S, FLUID, hosted, longer_than, while_waiting
+from tests.support.serverless_host import CLASSIC, DEADLINE_S, FLUID, bill, hosted, longer_than, until, while_waiting
 
 pytestmark = pytest.mark.process
 LIMIT_S = 1.0
@@ -32,8 +32,8 @@ async def test_a_client_that_is_cut_repeatedly_loses_no_message(slug: str, cuts:
         function.joined("Ada", "Bob") as (ada, bob),
     ):
         for number in range(2):
-            before = await function.bill()
-            await function.until(lambda billed: billed[cuts] > before[cuts])  # noqa: B023
+            before = await bill(function.host)
+            await until(function.host, lambda billed: billed[cuts] > before[cuts])  # noqa: B023
             await ada.send(str(number))
         received = await events(bob, 2, Kind.MESSAGE)
     assert [event.body for event in received] == ["0", "1"]
@@ -44,7 +44,7 @@ async def test_a_raw_websocket_fails_on_a_host_without_upgrades(store: str) -> N
         with pytest.raises(Refused, match="404"):
             async with function.chat.joined("Ada"):
                 pass
-        billed = await function.bill()
+        billed = await bill(function.host)
     assert (billed["upgrades_ignored"], billed["invocations"]) == (1, 4)  # which is one of those that are billed
 
 
@@ -53,10 +53,10 @@ async def test_a_long_poll_that_is_held_for_less_than_the_limit_is_never_cut(sto
         hosted("long_polling", CLASSIC, store, "--hold", "0.3", max_duration_s=DEADLINE_S) as function,
         function.chat.joined("Ada", "Bob") as (ada, bob),
     ):
-        joined = await function.bill()
-        await function.until(lambda billed: billed["invocations"] > joined["invocations"] + 6)
+        joined = await bill(function.host)
+        await until(function.host, lambda billed: billed["invocations"] > joined["invocations"] + 6)
         await deliver("on time", ada, bob)
-        assert (await function.bill())["timeouts"] == 0
+        assert (await bill(function.host))["timeouts"] == 0
 
 
 @pytest.mark.parametrize("transport", TRANSPORTS, ids=lambda transport: transport.slug)
@@ -67,7 +67,7 @@ async def test_a_held_request_or_connection_is_billed_while_it_waits(transport: 
             waited_s = after["invocation_s"] - before["invocation_s"]
             assert waited_s == pytest.approx(after["up_s"] - before["up_s"], rel=0.01)
         else:
-            billed = await function.until(lambda billed: billed["open_calls"] == 0)
+            billed = await until(function.host, lambda billed: billed["open_calls"] == 0)
             assert not any(billed[cut] for cut in CUT.values())
 
 
@@ -88,7 +88,7 @@ async def test_a_function_that_is_cut_says_no_goodbye_so_its_client_stays_online
         hosted("server_sent_events", CLASSIC, store, "--lease", "30", max_duration_s=LIMIT_S) as function,
         function.joined("Ada", "Bob") as (ada, bob),
     ):
-        await function.until(lambda billed: billed["cut_streams"] >= 2)
+        await until(function.host, lambda billed: billed["cut_streams"] >= 2)
         await ada.send("still here")
         received = await events(bob, 1)
     assert [(event.kind, event.body) for event in received] == [(Kind.MESSAGE, "still here")]
@@ -114,7 +114,7 @@ async def overlooked(store: str, on_demand: bool) -> int:
         for number in range(20):
             ack = await ada.send(f"message {number}")
             missed += ack.seq not in [event.seq for event in (await http.read(after)).events]
-        assert (await function.bill())["cold_starts"] >= 2
+        assert (await bill(function.host))["cold_starts"] >= 2
     return missed
 
 
@@ -125,11 +125,11 @@ async def test_a_push_reaches_everybody_though_nothing_runs_between_requests(sto
     ):
         await deliver("caught up", ada, bob)
         connections = [cast(Connection, client._connection) for client in (ada, bob)]
-        await function.until(lambda _: all(connection._caught_up for connection in connections))
+        await until(function.host, lambda _: all(connection._caught_up for connection in connections))
         before = (await function.host.get("/stats")).json()["requests"]
         await deliver("pushed", ada, bob)
         after = (await function.host.get("/stats")).json()["requests"]
-        await function.until(lambda billed: billed["open_calls"] == 0)
+        await until(function.host, lambda billed: billed["open_calls"] == 0)
     assert {purpose: after[purpose] - before[purpose] for purpose in after} == {"send": 1, "receive": 0, "upkeep": 0}
 
 
@@ -140,9 +140,9 @@ async def test_who_is_connected_to_the_push_service_stays_online_without_a_reque
         function.joined("Ada", "Bob") as (ada, bob),
     ):
         await deliver("both are there", ada, bob)
-        before = after = await function.bill()
+        before = after = await bill(function.host)
         while before is after or before["invocations"] != after["invocations"]:  # heartbeats would come six times
-            before, after = after, await function.until(longer_than(1.0, after))
+            before, after = after, await until(function.host, longer_than(1.0, after))
         await ada.send("still there")
         assert [event.body for event in await events(bob, 1)] == ["still there"]
 
@@ -151,7 +151,7 @@ async def test_nobody_goes_offline_while_nobody_asks(store: str) -> None:
     async with hosted("short_polling", CLASSIC, store, "--lease", "0.5") as function:
         bob = await function.chat.log_in("Bob")
         joined = await bob._connection.open(None)
-        await function.until(longer_than(1.5, await function.bill()))
+        await until(function.host, longer_than(1.5, await bill(function.host)))
         async with function.chat.joined("Ada") as (ada,):
             gone, came = (await ada._connection.http.read(joined.cursor)).events
         await bob.close()
@@ -166,7 +166,7 @@ async def test_a_throttled_client_retries_and_loses_nothing(store: str) -> None:
     ):
         acks = await asyncio.gather(*(ada.send(str(number)) for number in range(20)))
         received = await events(ada, 20, Kind.MESSAGE)
-        billed = await function.bill()
+        billed = await bill(function.host)
     assert billed["throttled"] > 0
     assert {ack.seq for ack in acks} == {event.seq for event in received}
     assert sorted(int(event.body) for event in received) == list(range(20))
@@ -184,7 +184,7 @@ async def test_the_edge_counts_requests_by_purpose_and_commands_on_sockets(store
     async with hosted("raw_websocket", FLUID, store) as function, function.chat.joined("Ada") as (ada,):
         await ada.send("one")
         await ada.typing()
-        counted, billed = (await function.host.get("/stats")).json(), await function.bill()
+        counted, billed = (await function.host.get("/stats")).json(), await bill(function.host)
     assert counted["requests"] == {"send": 0, "receive": 0, "upkeep": 2}  # the log-in and the upgrade
     assert counted["command_frames"] == 2
     assert billed["invocations"] == 3  # and the client's first request, for the transport

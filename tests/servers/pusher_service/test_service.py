@@ -2,7 +2,6 @@
 
 import socket as sockets
 from collections.abc import Callable
-from typing import Any
 
 import httpx
 import pusher
@@ -10,7 +9,7 @@ import pytest
 from pusher.errors import PusherBadAuth, PusherBadStatus, PusherForbidden
 
 from servers.pusher_service.signatures import Credentials
-from tests.support.guest import closing, narrow_socket, receive
+from tests.support.guest import closing, narrow_socket, receive, stats
 from tests.support.pusher_harness import CREDENTIALS
 from tests.support.pusher_process import (
     DEADLINE_S,
@@ -27,10 +26,6 @@ pytestmark = pytest.mark.process
 
 SLOW_BATCHES_MAX = 400
 EVENT = {"channel": "a", "name": "news", "data": "1"}
-
-
-def get(address: str, path: str) -> Any:
-    return httpx.get(address + path, trust_env=False).raise_for_status().json()
 
 
 def test_the_official_librarys_signatures_admit_to_a_presence_channel(address: str, api: pusher.Pusher) -> None:
@@ -87,19 +82,19 @@ def test_health_and_stats_count_what_a_bill_would() -> None:
         open_connection(service.address) as (client, socket_id),
     ):
         assert service.facts["pid"] == service.process.pid
-        assert get(service.address, "/health") == {"status": "ok"}
+        assert httpx.get(f"{service.address}/health", trust_env=False).json() == {"status": "ok"}
         subscribe(client, socket_id, "private-billed")
         api.trigger("private-billed", "message", "1")
         assert receive_event(client) == "message"
-        stats = get(service.address, "/stats")
+        found = stats(service.address)
     counted = ("api_calls", "events_published", "deliveries", "subscriptions", "connections_open")
-    assert {name: stats[name] for name in counted} == dict.fromkeys(counted, 1)
-    assert stats["billed_messages"] == 2
-    assert stats["wire"]["websocket"]["sent"] > 0
+    assert {name: found[name] for name in counted} == dict.fromkeys(counted, 1)
+    assert found["billed_messages"] == 2
+    assert found["wire"]["websocket"]["sent"] > 0
 
 
 def test_a_client_that_does_not_read_is_closed_with_4200_and_holds_nobody_up(address: str, api: pusher.Pusher) -> None:
-    before = get(address, "/stats")["slow_connections_closed"]
+    before = stats(address)["slow_connections_closed"]
     with (
         open_connection(address, sock=narrow_socket(address), max_queue=1) as (slow, slow_id),
         open_connection(address) as (fast, fast_id),
@@ -110,7 +105,7 @@ def test_a_client_that_does_not_read_is_closed_with_4200_and_holds_nobody_up(add
         for _ in range(SLOW_BATCHES_MAX):
             api.trigger_batch([dict(event) for _ in range(10)])
             assert [receive_event(fast) for _ in range(10)] == ["message"] * 10
-            if get(address, "/stats")["slow_connections_closed"] > before:
+            if stats(address)["slow_connections_closed"] > before:
                 break
         assert closing(slow)[0] == 4200
         send(fast, "pusher:ping")
@@ -152,7 +147,7 @@ def test_a_plan_refuses_one_connection_too_many_and_every_call_once_its_messages
         with pytest.raises(PusherForbidden, match="midnight"):
             api.trigger("a", "news", "2")
         plan = {"connections": 1, "messages_a_day": 1, "messages_today": 1}
-        assert get(service.address, "/stats")["plan"] == plan
+        assert stats(service.address)["plan"] == plan
 
 
 def test_an_endless_body_is_refused_with_413_before_it_is_read_as_json(address: str) -> None:
