@@ -7,13 +7,11 @@ toolbar. Nothing here reads a clock, a screen's size or a setting.
 import re
 from dataclasses import dataclass
 from datetime import datetime
-from functools import partial
 from zlib import crc32
 
 from prompt_toolkit.formatted_text import StyleAndTextTuples
 from prompt_toolkit.styles import Style
 from prompt_toolkit.utils import get_cwidth
-from wcwidth import wrap
 
 from clients.room_view import RoomView
 from servers.core.wire import Account, Event, Member
@@ -33,34 +31,32 @@ STYLE = Style.from_dict(
         "away": "#a0a0a0",
     }
 )
-NAME_COLUMNS = 10
+TIME_COLUMNS, NAME_COLUMNS = 6, 10
 UNITS_S = (("day", 86_400), ("h", 3600), ("min", 60), ("s", 1))
 CONTROL = re.compile(r"[\x00-\x09\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
 
 
-def message_line(event: Event, is_own: bool, columns: int) -> StyleAndTextTuples:
-    """Return a committed message; my own has a bold name and a bar of its colour. columns: 0 for no wrapping."""
+def message_line(event: Event, is_own: bool) -> StyleAndTextTuples:
+    """Return a committed message; my own has a bold name and a bar of its colour."""
     colour = NAME_COLOURS[crc32(event.name.casefold().encode()) % len(NAME_COLOURS)]
     name, bar = (f"bold {colour}", (colour, "┃ ")) if is_own else (colour, ("class:quiet", "│ "))
-    return _line(event.at_ms, (name, event.name), bar, ("", event.body), columns)
+    return _line(event.at_ms, (name, event.name), bar, ("", event.body))
 
 
-def notice_line(text: str, columns: int, at_ms: int = 0, style: str = "class:quiet") -> StyleAndTextTuples:
+def notice_line(text: str, at_ms: int = 0, style: str = "class:quiet") -> StyleAndTextTuples:
     """Return a line of the program's own."""
-    return _line(at_ms, ("", ""), (style, "· "), (style, text), columns)
+    return _line(at_ms, ("", ""), (style, "· "), (style, text))
 
 
-def _line(
-    at_ms: int, name: tuple[str, str], bar: tuple[str, str], text: tuple[str, str], columns: int
-) -> StyleAndTextTuples:
-    """Return time, name, bar and text, each a style and a string; the text's further lines hang below its first."""
-    time = f"{datetime.fromtimestamp(at_ms / 1000):%H:%M} " if at_ms else " " * 6
+def _line(at_ms: int, name: tuple[str, str], bar: tuple[str, str], text: tuple[str, str]) -> StyleAndTextTuples:
+    """Return time, name, bar and text, each a style and a string; further lines of a text stand below its first."""
+    time = f"{datetime.fromtimestamp(at_ms / 1000):%H:%M}" if at_ms else ""
     shown_name = visible(name[1])
-    if columns:
-        shown_name = " " * (NAME_COLUMNS - get_cwidth(shown_name)) + shown_name
-    indent = len(time) + get_cwidth(shown_name) + 1
-    first, *others = wrapped(visible(text[1]), max(1, columns - indent - len(bar[1])) if columns else 0)
-    line: StyleAndTextTuples = [("class:quiet", time), (name[0], f"{shown_name} "), bar, (text[0], first)]
+    shown_name = " " * (NAME_COLUMNS - get_cwidth(shown_name)) + shown_name
+    indent = TIME_COLUMNS + get_cwidth(shown_name) + 1
+    first, *others = visible(text[1]).split("\n")
+    styled_time = ("class:quiet", f"{time:{TIME_COLUMNS}}")
+    line: StyleAndTextTuples = [styled_time, (name[0], f"{shown_name} "), bar, (text[0], first)]
     for other in others:
         line += [("", f"\n{'':{indent}}"), bar, (text[0], other)]
     return line
@@ -144,12 +140,3 @@ def ago(ms: int) -> str:
 def visible(text: str) -> str:
     """Return text that can neither control the terminal nor reverse its direction."""
     return CONTROL.sub("\N{REPLACEMENT CHARACTER}", text.replace("\r\n", "\n").expandtabs(4))
-
-
-def wrapped(text: str, columns: int) -> list[str]:
-    """Return at least one line, wrapped between words if `columns` is above 0; a long word, such as a URL, is kept."""
-    lines = text.splitlines() or [""]
-    if not columns:
-        return lines
-    wrap_line = partial(wrap, width=columns, break_long_words=False, break_on_hyphens=False)
-    return [part for line in lines for part in wrap_line(line) or [""]]

@@ -83,14 +83,14 @@ class TerminalChat:
         previous, self._day = self._day, day(message.at_ms)
         if self._day != previous:
             self._note(self._day)
-        self._screen.show(message_line(message, is_own, self._screen.columns))
+        self._screen.show(message_line(message, is_own))
 
     def _note(self, text: str, at_ms: int = 0) -> None:
-        self._screen.show(notice_line(text, self._screen.columns, at_ms))
+        self._screen.show(notice_line(text, at_ms))
 
     def _fail(self, text: str) -> None:
         self.failures += 1
-        self._screen.show(notice_line(text, self._screen.columns, style="class:error"))
+        self._screen.show(notice_line(text, style="class:error"))
 
     def _status(self) -> RoomStatus:
         account, view, connected = self._session.account, self._session.view, self._session.connected

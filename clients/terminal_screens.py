@@ -12,13 +12,11 @@ from contextlib import suppress
 from itertools import chain
 
 from prompt_toolkit import PromptSession, print_formatted_text
-from prompt_toolkit.application import get_app_session
 from prompt_toolkit.formatted_text import FormattedText, StyleAndTextTuples, fragment_list_to_text
 from prompt_toolkit.patch_stdout import patch_stdout
 
 from clients.terminal import STYLE
 
-ASCII = str.maketrans("┃│·●○…", "||.*o.")
 REDRAW_S = 0.25
 """How often the toolbar is drawn again; what has not changed is not written again."""
 
@@ -32,10 +30,6 @@ class PromptScreen:
 
     def __init__(self) -> None:
         self._session = PromptSession[str](style=STYLE, erase_when_done=True, refresh_interval=REDRAW_S)
-
-    @property
-    def columns(self) -> int:
-        return get_app_session().output.get_size().columns
 
     async def lines(self, prompt: str, toolbar: Drawing) -> AsyncGenerator[str, None]:
         """Yield what the user enters; waits, and ends when they leave."""
@@ -55,45 +49,33 @@ class PipeScreen:
     """Standard input and output, without colours.
 
     leave_s: for how many seconds at most leaving waits for messages to be acknowledged; None: until all are.
-    columns: the width at which lines are wrapped; 0: not at all.
     """
 
     leave_s: float | None = None
-    columns = 0
 
     async def lines(self, prompt: str, toolbar: Drawing) -> AsyncGenerator[str, None]:
         """Yield the lines of standard input, read by a thread that ends with the process."""
         loop = asyncio.get_running_loop()
-        lines = asyncio.Queue[bytes](1)
+        lines = asyncio.Queue[str](1)
 
         def read() -> None:
-            with suppress(RuntimeError, CancelledError), open(0, "rb", buffering=0, closefd=False) as source:
-                for line in chain(source, [b""]):
+            with (
+                suppress(RuntimeError, CancelledError),
+                open(0, encoding=sys.stdin.encoding, errors="replace", closefd=False) as source,
+            ):
+                for line in chain(source, [""]):
                     asyncio.run_coroutine_threadsafe(lines.put(line), loop).result()
 
         threading.Thread(target=read, name="standard input", daemon=True).start()
         while line := await lines.get():
-            yield decoded(line).rstrip("\r\n")
+            yield line.rstrip("\n")
 
     def show(self, line: StyleAndTextTuples) -> None:
-        """Write a line; where the encoding lacks a character, our own marks become ASCII, all else a question mark."""
-        text = fragment_list_to_text(line) + "\n"
-        encoding = sys.stdout.encoding or "utf-8"
-        if not encoding.lower().startswith("utf"):
-            text = text.translate(ASCII).encode(encoding, "replace").decode(encoding)
-        sys.stdout.write(text)
+        sys.stdout.write(fragment_list_to_text(line) + "\n")
         sys.stdout.flush()
 
     def typed(self) -> str:
         return ""
-
-
-def decoded(line: bytes) -> str:
-    """Return a line in UTF-8, or else in the encoding of standard input."""
-    try:
-        return line.decode()
-    except UnicodeDecodeError:
-        return line.decode(sys.stdin.encoding or "utf-8", "replace")
 
 
 Screen = PromptScreen | PipeScreen

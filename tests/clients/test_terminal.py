@@ -1,4 +1,4 @@
-"""What the terminal chat shows: lines that hang, a toolbar, and nothing that controls the terminal."""
+"""What the terminal chat shows: lines, a toolbar, and nothing that controls the terminal."""
 
 from dataclasses import replace
 from datetime import datetime
@@ -7,7 +7,7 @@ import pytest
 from prompt_toolkit.formatted_text import fragment_list_to_text
 
 from clients.room_view import RoomView
-from clients.terminal import NAME_COLOURS, RoomStatus, ago, day, message_line, notice_line, visible, wrapped
+from clients.terminal import NAME_COLOURS, RoomStatus, ago, day, message_line, notice_line, visible
 from servers import transports
 from servers.core.wire import Account, Event, Kind, Member, Snapshot
 
@@ -16,15 +16,14 @@ MINUTE_MS = 60_000
 ADA = Account("u-ada", "Ada", "token", 0)
 BOB = Member("u-bob", "Bob", True, NOON_MS)
 CYD = Member("u-cyd", "Cyd", False, NOON_MS - 2 * MINUTE_MS)
-ADDRESS = "https://example.org/a-rather-long-address/without-a-space"
 
 
 def message(text: str, name: str = "Bob") -> Event:
     return Event("lobby", 5, Kind.MESSAGE, f"u-{name.lower()}", name, text, NOON_MS)
 
 
-def shown(text: str, name: str = "Bob", columns: int = 80, is_own: bool = False) -> str:
-    return fragment_list_to_text(message_line(message(text, name), is_own, columns))
+def shown(text: str, name: str = "Bob", is_own: bool = False) -> str:
+    return fragment_list_to_text(message_line(message(text, name), is_own))
 
 
 def status(*members: Member, receipts: dict[str, int] | None = None, sent_seq: int = 0) -> RoomStatus:
@@ -38,32 +37,19 @@ def toolbar(status: RoomStatus, now_s: float = 0.0) -> list[str]:
 
 
 @pytest.mark.parametrize(
-    ("text", "name", "is_own", "columns", "line"),
+    ("text", "name", "is_own", "line"),
     [
-        ("hello", "Bob", False, 80, "12:00        Bob │ hello"),
-        ("hello", "Ada", True, 80, "12:00        Ada ┃ hello"),
-        ("hi", "李小龍", False, 80, "12:00     李小龍 │ hi"),
-        ("hi", "Maximiliane", False, 80, "12:00 Maximiliane │ hi"),
-        (ADDRESS, "Bob", False, 40, f"12:00        Bob │ {ADDRESS}"),
-        ("word " * 50, "Bob", False, 0, "12:00 Bob │ " + "word " * 50),
-        ("one\ntwo", "Bob", False, 0, "12:00 Bob │ one\n          │ two"),
-        ("for so narrow a screen", "Bob", False, 40, "12:00        Bob │ for so narrow a\n                 │ screen"),
+        ("hello", "Bob", False, "12:00        Bob │ hello"),
+        ("hello", "Ada", True, "12:00        Ada ┃ hello"),
+        ("hi", "李小龍", False, "12:00     李小龍 │ hi"),
+        ("hi", "Maximiliane", False, "12:00 Maximiliane │ hi"),
+        ("one\ntwo", "Bob", False, "12:00        Bob │ one\n                 │ two"),
+        ("", "Bob", False, "12:00        Bob │ "),
     ],
-    ids=["theirs", "mine", "wide name", "long name", "address", "pipe", "lines", "wrapped"],
+    ids=["theirs", "mine", "wide name", "long name", "lines", "empty"],
 )
-def test_a_message_shows_time_name_and_text(text: str, name: str, is_own: bool, columns: int, line: str) -> None:
-    assert shown(text, name, columns, is_own) == line
-
-
-@pytest.mark.parametrize("columns", [60, 80, 200])
-def test_no_line_of_a_message_is_longer_than_the_screen(columns: int) -> None:
-    lines = shown("a word and another " * 30, columns=columns).split("\n")
-    assert columns - 20 < max(map(len, lines)) <= columns
-
-
-def test_lines_are_measured_in_cells() -> None:
-    assert [wrapped("你好 hello", columns) for columns in (10, 9)] == [["你好 hello"], ["你好", "hello"]]
-    assert wrapped("one\n\ntwo", 20) == ["one", "", "two"]
+def test_a_message_shows_time_name_and_text(text: str, name: str, is_own: bool, line: str) -> None:
+    assert shown(text, name, is_own) == line
 
 
 @pytest.mark.parametrize("escape", ["\x1b[2J", "\x07", "\r", "\x9b1m", "\u202e"], ids=ascii)
@@ -74,16 +60,16 @@ def test_nobody_controls_my_terminal_with_a_message(escape: str) -> None:
 
 
 def test_a_notice_a_day_and_white_space_have_their_place() -> None:
-    line = notice_line("Bob is online", 80, NOON_MS)
+    line = notice_line("Bob is online", NOON_MS)
     assert fragment_list_to_text(line) == "12:00            · Bob is online"
     assert day(NOON_MS) == "Tuesday, 3 March 2026"
     assert visible("a\r\n\tb") == "a\n    b"
 
 
 def test_a_name_has_one_colour_however_it_is_written() -> None:
-    colours = [message_line(message("", name), False, 80)[1][0] for name in ("Ada", "ADA")]
+    colours = [message_line(message("", name), False)[1][0] for name in ("Ada", "ADA")]
     assert colours[0] == colours[1]
-    assert len({message_line(message("", f"user {n}"), False, 80)[1][0] for n in range(200)}) == len(NAME_COLOURS)
+    assert len({message_line(message("", f"user {n}"), False)[1][0] for n in range(200)}) == len(NAME_COLOURS)
 
 
 def luminance(colour: str) -> float:

@@ -12,7 +12,6 @@ from typing import NamedTuple
 import pytest
 from rich.console import Console
 
-from clients.terminal_screens import PipeScreen
 from loadtests.experiments.bench.findings import BenchFinding, Goal, show
 from loadtests.experiments.calibration import record
 from loadtests.experiments.calibration.command import print_rows
@@ -184,10 +183,3 @@ def test_help_is_written_even_in_ascii(command: str, monkeypatch: pytest.MonkeyP
     sys.stdout.flush()
     assert ended.value.code == 0
     assert "--help" in written.getvalue().decode("ascii")
-
-
-def test_a_chat_in_a_pipe_is_written_in_every_encoding(monkeypatch: pytest.MonkeyPatch) -> None:
-    written = io.BytesIO()
-    monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(written, "latin-1"))
-    PipeScreen().show([("", "Ann "), ("", "\N{BOX DRAWINGS LIGHT VERTICAL} "), ("", "h\xe9 \N{GRINNING FACE}")])
-    assert written.getvalue().decode("latin-1") == "Ann | h\xe9 ?\n"
