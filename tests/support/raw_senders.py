@@ -44,7 +44,7 @@ class RawSender:
 
     def _request(self, method: str, path: str, token: str, headers: dict[str, str], **given: Any) -> httpx.Response:
         """Return the response, without the body if events may follow for ever."""
-        given["headers"] = {**({"Authorization": f"Bearer {token}"} if token else {}), **headers}
+        given["headers"] = {**({"Authorization": f"Bearer {token}".encode()} if token else {}), **headers}
         url = f"{self._address}/rooms/{self._room}/{path}"
         with (
             httpx.Client(trust_env=False, timeout=DEADLINE_S, verify=tls_context()) as http,
