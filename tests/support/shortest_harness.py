@@ -1,17 +1,13 @@
-"""What the tests of the shortest chats share: a web server, Chromium, and broken requests."""
+"""What the tests of the shortest chats share: a web server, and broken requests."""
 
 import socket
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread
 from urllib.parse import urlsplit
 
-from playwright.sync_api import Page
-
-from loadtests.harness.browser import chromium
-from servers.shortest.processes import DEADLINE_S, JAVASCRIPT
+from servers.shortest.processes import DEADLINE_S
 from tests.support.listener import UPGRADE
 
 
@@ -31,15 +27,6 @@ def http_server(handler: Callable[..., SimpleHTTPRequestHandler]) -> Iterator[st
         finally:
             server.shutdown()
             serving.join(DEADLINE_S)
-
-
-@contextmanager
-def chromium_page() -> Iterator[Page]:
-    """Open an empty page from the JavaScript's folder in Chromium, which can reach nothing but loopback."""
-    with http_server(partial(QuietHandler, directory=JAVASCRIPT)) as address, chromium() as browser:
-        page = browser.new_page()
-        page.goto(f"{address}/")
-        yield page
 
 
 def send_broken_frame(url: str) -> None:

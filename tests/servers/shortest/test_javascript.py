@@ -7,17 +7,19 @@ import difflib
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 
 import pytest
 from playwright.sync_api import Page
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import connect
 
+from loadtests.harness.browser import chromium
 from servers.shortest.compare import CLIENT_AS_WRITTEN, CLIENT_CORRECTED, SERVER_AS_WRITTEN, SERVER_CORRECTED, result_of
 from servers.shortest.processes import DEADLINE_S, JAVASCRIPT, Process, line_of, node, running
 from tests.support.pusher_harness import Json
 from tests.support.pusher_process import push_service, service_settings
-from tests.support.shortest_harness import chromium_page, send_broken_frame
+from tests.support.shortest_harness import QuietHandler, http_server, send_broken_frame
 
 pytestmark = pytest.mark.process
 
@@ -37,8 +39,11 @@ TALK = """async ([file, url]) => {
 
 @pytest.fixture(scope="module")
 def page() -> Iterator[Page]:
-    with chromium_page() as opened:
-        yield opened
+    """Return an empty page from the JavaScript's folder in Chromium, which can reach nothing but loopback."""
+    with http_server(partial(QuietHandler, directory=JAVASCRIPT)) as address, chromium() as browser:
+        page = browser.new_page()
+        page.goto(f"{address}/")
+        yield page
 
 
 @contextmanager
