@@ -36,8 +36,8 @@ STALE := $(shell for group in $(GROUPS); do \
 	if command -v npm >/dev/null && ! test -d clients/web/node_modules/pusher-js; then echo $(STAMP)demo; fi)
 .PHONY: $(STALE)
 
-# A comparison over TLS or HTTP/2 (`--link h2`, `--scenario link` or `proxy`) needs more than one in the clear.
-LINKS := $(if $(filter link proxy --link --link=%,$(ARGS)),$(STAMP)links)
+# A comparison over TLS or HTTP/2 (`--link h2`, `--scenario link`, `handshakes` or `proxy`) needs more than one in the clear.
+LINKS := $(if $(filter link handshakes proxy --link --link=%,$(ARGS)),$(STAMP)links)
 
 # Setup installs as root where it must: in containers, whose only user that often is. Jupyter asks to be told.
 AS_ROOT := $(if $(filter 0,$(shell id -u)),--allow-root)

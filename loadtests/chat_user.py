@@ -84,8 +84,8 @@ class ChatUser(User):
         self.room_number = number // self.workload.room_size
         self.room = f"room-{self.room_number}"
         keep_alive = bool(self.workload.keep_alive)
-        name, link = f"connection-{number}", self.workload.link
-        self.http = self.session_class(self.host, self.report, self.room, name, keep_alive, link)
+        name, link, resumes = f"connection-{number}", self.workload.link, bool(self.workload.resume_tls)
+        self.http = self.session_class(self.host, self.report, self.room, name, keep_alive, link, resumes)
         self.random = Random(f"back-off {self.workload.seed} {number}")
         self.reconnecting = Backoff(random=self.random)
         self.attempts = ATTEMPTS_IF_CONNECTIONS_BREAK if self.workload.users_return else ATTEMPTS

@@ -12,10 +12,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from hashlib import sha256
 from math import isnan, nan
+from statistics import fmean
 from typing import Any
 
 from loadtests.accounts.deliveries import Delivery
-from loadtests.accounts.rows import KINDS
+from loadtests.accounts.rows import KINDS, Handshake
 from loadtests.accounts.samples import Samples
 from loadtests.accounts.tally import KindCount, Tally, tally
 from loadtests.accounts.verdict import Health, Verdict, judge, percentile
@@ -119,8 +120,19 @@ def _counts(samples: Samples, counts: Tally) -> dict[str, float]:
         "wire_reordered": samples.wire_reordered,
         "redundant_frames": samples.redundant_frames,
         "peak_requests": samples.most_begun(PEAK_S),
+        **_handshakes("tls_full", [row for row in samples.handshakes if not row.resumed]),
+        **_handshakes("tls_resumed", [row for row in samples.handshakes if row.resumed]),
         "client_up_bytes": client_up_bytes,
         "client_down_bytes": client_down_bytes,
+    }
+
+
+def _handshakes(name: str, rows: Sequence[Handshake]) -> dict[str, float]:
+    """Return how many there were, their mean bytes and their median duration; nan without any."""
+    return {
+        f"{name}_handshakes": len(rows),
+        f"{name}_bytes": fmean(row.carried for row in rows) if rows else nan,
+        f"{name}_s": percentile([row.took_us / 1e6 for row in rows], 50),
     }
 
 

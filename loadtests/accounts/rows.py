@@ -82,6 +82,17 @@ class Begun(NamedTuple):
     moment_s: float
 
 
+class Handshake(NamedTuple):
+    """A TLS handshake of a user: its bytes, both ways, how long it took, and whether it resumed an earlier session.
+
+    Not the tickets for later sessions, which the server sends after it (RFC 8446 section 4.6.1).
+    """
+
+    carried: int
+    took_us: int
+    resumed: bool
+
+
 class Session(NamedTuple):
     """One stay of a user in their room, numbered from 0: after seq `start`, up to and including seq `end`."""
 

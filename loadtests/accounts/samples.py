@@ -15,7 +15,18 @@ from typing import Any, TypeVar
 import msgspec
 
 from loadtests.accounts.accounting import Place
-from loadtests.accounts.rows import Begun, LogEntry, Received, Reconnection, Request, Sent, Session, Tick, Window
+from loadtests.accounts.rows import (
+    Begun,
+    Handshake,
+    LogEntry,
+    Received,
+    Reconnection,
+    Request,
+    Sent,
+    Session,
+    Tick,
+    Window,
+)
 from loadtests.accounts.wire_bytes import ClientBytes
 
 Row = TypeVar("Row", bound=tuple[Any, ...])
@@ -28,7 +39,18 @@ LAYOUTS: Mapping[Any, tuple[str, Struct]] = {
 }
 """The rows that are packed: into which field of the samples, and how."""
 
-CONCATENATED = ("sessions", "reconnections", "offline", "requests", "troubles", "sent", "received", "ticks", "begun")
+CONCATENATED = (
+    "sessions",
+    "reconnections",
+    "offline",
+    "requests",
+    "handshakes",
+    "troubles",
+    "sent",
+    "received",
+    "ticks",
+    "begun",
+)
 ADDED = ("send_retries", "send_failures", "redundant_frames", "wire_duplicates", "wire_reordered")
 
 
@@ -54,6 +76,7 @@ class Samples(msgspec.Struct):
     disconnected: dict[int, float] = {}
     offline: list[tuple[int, int]] = []
     requests: list[Request] = []
+    handshakes: list[Handshake] = []
     send_retries: int = 0
     send_failures: int = 0
     redundant_frames: int = 0

@@ -59,6 +59,7 @@ class Workload:
     polls_together: int = 0
     conditional: int = 0
     keep_alive: int = 1
+    resume_tls: int = 0
     text_bytes: int = 120
     compress: int = 0
     seed: int = 1

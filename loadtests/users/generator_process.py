@@ -148,6 +148,7 @@ class GeneratorProcess:
     def complete_samples(self) -> Samples:
         """Return the samples, with what the connections of all users carried."""
         self.samples.client_bytes = self.meter.client_bytes()
+        self.samples.handshakes = self.meter.handshakes
         return self.samples
 
     def stop_early(self) -> None:

@@ -61,16 +61,20 @@ def tls_context(protocol: str) -> ssl.SSLContext:
     return context
 
 
-def connected_socket(address: str, host: str, port: int, tls_protocol: str = "") -> socket.socket:
+def connected_socket(
+    address: str, host: str, port: int, tls_protocol: str = "", session: ssl.SSLSession | None = None
+) -> socket.socket:
     """Return a connected TCP socket; waits, and raises ConnectionLost. address: for the message.
 
-    tls_protocol: the protocol to ask for in a TLS handshake; none without TLS. HTTP/2 must be agreed on.
+    tls_protocol: the protocol to ask for in a TLS handshake; none without TLS. HTTP/2 must be agreed on. session: an
+    earlier one to resume (RFC 8446 section 2.2).
     """
     try:
         connected = socket.create_connection((host, port), CONNECT_S)
         connected.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         if tls_protocol:
-            secure = connected = tls_context(tls_protocol).wrap_socket(connected, server_hostname=host)
+            context = tls_context(tls_protocol)
+            secure = connected = context.wrap_socket(connected, server_hostname=host, session=session)
             if (agreed := secure.selected_alpn_protocol()) != tls_protocol != HTTP_1_1:
                 secure.close()
                 raise ConnectionLost(f"{address}: expected the server to speak {tls_protocol}, it named {agreed}")
@@ -108,17 +112,23 @@ class Exchange(Protocol):
 class HttpConnection:
     """One connection, for one request at a time. A method that raises ConnectionLost has closed it."""
 
-    def __init__(self, address: str) -> None:
-        """Connect; waits."""
+    def __init__(self, address: str, session: ssl.SSLSession | None = None) -> None:
+        """Connect; waits. session: of TLS, to resume."""
         url = urlsplit(address)
         self._address = address
         tls_protocol = HTTP_1_1 if url.scheme == "https" else ""
-        self._socket = connected_socket(address, url.hostname or "", url.port or PORTS[url.scheme], tls_protocol)
+        port = url.port or PORTS[url.scheme]
+        self._socket = connected_socket(address, url.hostname or "", port, tls_protocol, session)
         self._socket.settimeout(RESPONSE_S)
         self._parser = httptools.HttpResponseParser(self)
         self._chunks: list[bytes] = []
         self._response = Response()
         self._has_headers = self._is_complete = self._keeps_alive = False
+
+    @property
+    def session(self) -> ssl.SSLSession | None:
+        """The session of TLS that another connection may resume, once a response has come."""
+        return self._socket.session if isinstance(self._socket, ssl.SSLSocket) else None
 
     @property
     def is_free(self) -> bool:
@@ -191,8 +201,11 @@ class HttpConnectionPool:
 
     encoded = staticmethod(encoded)
 
-    def __init__(self, address: str) -> None:
+    def __init__(self, address: str, resumes: bool = False) -> None:
+        """Connect to nothing yet. resumes: whether a new connection resumes the session of TLS of the last one."""
         self._address = address
+        self._resumes = resumes
+        self._session: ssl.SSLSession | None = None
         self._free: list[HttpConnection] = []
 
     def request(self, request: bytes) -> Response:
@@ -203,6 +216,8 @@ class HttpConnectionPool:
         except BaseException:  # also when the greenlet is killed: the next request must not get this response
             connection.close()
             raise
+        if self._resumes:
+            self._session = connection.session
         if connection.is_free:
             self._free.append(connection)
         else:
@@ -211,7 +226,7 @@ class HttpConnectionPool:
 
     def acquire(self) -> HttpConnection:
         """Return a free connection, or a new one, which is the caller's from now on."""
-        return self._free.pop() if self._free else HttpConnection(self._address)
+        return self._free.pop() if self._free else HttpConnection(self._address, self._session)
 
     def close(self) -> None:
         """Close those that are free; waits for the other side's end."""

@@ -37,13 +37,21 @@ class HttpUserSession:
     """One user in one room. Every method waits for its response, and raises ConnectionLost."""
 
     def __init__(
-        self, address: str, report: Report, room: str, connection: str, keep_alive: bool = True, link: str = PLAIN
+        self,
+        address: str,
+        report: Report,
+        room: str,
+        connection: str,
+        keep_alive: bool = True,
+        link: str = PLAIN,
+        resumes: bool = False,
     ) -> None:
         """Connect to nothing yet. keep_alive: whether to keep a connection for the next request, or to close it.
 
+        resumes: see `HttpConnectionPool`.
         connection: the id by which the server knows this user's presence, whatever the TCP connections.
         """
-        self._pool: Any = HttpConnectionPool(address)
+        self._pool: Any = HttpConnectionPool(address, resumes)
         if link == H2:  # which needs an optional dependency group
             self._pool = import_module("loadtests.users.http2_connection").Http2Pool(address, keep_alive)
         kept = "keep-alive" if keep_alive else "close"

@@ -10,13 +10,16 @@ without being closed.
 
 import socket as standard
 from contextlib import suppress
+from time import perf_counter
 
 import gevent
 from gevent.socket import socket  # type: ignore[attr-defined]
+from gevent.ssl import SSLSocket
 
+from loadtests.accounts.rows import Handshake
 from loadtests.accounts.wire_bytes import INFO_BYTES, Around, ClientBytes, WireBytes, from_tcp_info
 
-CONNECT, REAL_CLOSE = socket.connect, socket._real_close
+CONNECT, REAL_CLOSE, DO_HANDSHAKE = socket.connect, socket._real_close, SSLSocket.do_handshake
 CLOSE_S = 10.0
 READ_BYTES = 65_536
 
@@ -28,6 +31,7 @@ class SocketMeter:
         self._open: set[int] = set()  # descriptors: TLS moves them to another socket object
         self._closed = WireBytes()
         self._readings: list[WireBytes] = []
+        self.handshakes: list[Handshake] = []
 
     def install(self) -> None:
         """Hook gevent's sockets, in place of an earlier meter; does nothing where the kernel does not count."""
@@ -45,7 +49,15 @@ class SocketMeter:
                 self._closed = self._closed.plus(_carried(connection.fileno(), end_was_read))
             REAL_CLOSE(connection)
 
+        def do_handshake(connection: SSLSocket) -> None:
+            begun_s = perf_counter()
+            DO_HANDSHAKE(connection)  # type: ignore[no-untyped-call]
+            took_us = round(1e6 * (perf_counter() - begun_s))
+            carried = sum(_carried(connection.fileno(), end_was_read=False))
+            self.handshakes.append(Handshake(carried, took_us, bool(connection.session_reused)))
+
         socket.connect, socket._real_close = connect, real_close
+        SSLSocket.do_handshake = do_handshake  # type: ignore[method-assign]
 
     def total(self) -> WireBytes:
         """Read all connections: 2 us for each that is open, during which nobody receives."""

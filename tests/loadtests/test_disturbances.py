@@ -111,6 +111,20 @@ def test_nginx_ends_tls_and_its_work_is_counted_apart() -> None:
     assert cell.number("client_up_bytes") < cell.number("server_up_bytes"), "between the two go whole header fields"
 
 
+@pytest.mark.parametrize("resume_tls", [0, 1])
+def test_handshakes_are_counted_and_a_resumed_one_carries_no_certificate(resume_tls: int) -> None:
+    load = replace(LOAD, link="tls", keep_alive=0, resume_tls=resume_tls)
+    cell = measure(Planned(find("short_polling"), "test", load), Cores(None, None), lambda _: None)
+    assert cell.verdict.adds_up, cell.verdict.reason
+    full, resumed = cell.number("tls_full_handshakes"), cell.number("tls_resumed_handshakes")
+    assert min(full, cell.number("tls_full_s")) > 0
+    if resume_tls:
+        assert (full, resumed > full) == (load.users, True), "a user begins one session"
+        assert cell.number("tls_resumed_bytes") < cell.number("tls_full_bytes") - 500
+    else:
+        assert resumed == 0
+
+
 def test_who_comes_back_before_a_webhook_says_that_they_left_misses_nothing() -> None:
     load = replace(LOAD, webhooks=1, comings_per_s=0.3, measured_s=8.0)
     cell = measure(Planned(find("pusher_adapter"), "test", load), Cores(None, None), lambda _: None)
