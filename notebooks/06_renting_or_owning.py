@@ -17,14 +17,14 @@ from results.costs.deployments import bills, measured_in
 from results.costs.metering import Activity
 from results.costs.plans import load_prices
 
-folder, prices, usual = chosen_folder(), load_prices(), Activity(users=1)
+folder, prices, usual, MOST = chosen_folder(), load_prices(), Activity(users=1), 100_000
 measured = measured_in(folder)
 by_users = bills(usual, measured, prices)
 side_by_side.side_by_side(folder, measured, prices, usual)
 
 # %%
 single, others = by_users[reports.SINGLE], [by_users[name] for name in (reports.MANAGED, reports.SEPARATE)]
-assert all(single(users).usd <= min(bill(users).usd for bill in others) for users in (1, 10, 100, 1_000, 10_000))
+assert all(single(users).usd <= min(bill(users).usd for bill in others) for users in (1, 10, 100, 1_000, 10_000, MOST))
 programs = {deployment: len(found["own"]) for deployment, found in reports.parts(folder).items()}
 assert min(programs, key=programs.__getitem__) == reports.SINGLE
 assert min(by_users, key=lambda deployment: side_by_side.baseline_ms(folder, deployment)) == reports.SINGLE
@@ -118,7 +118,7 @@ print(f"{free_a_day:,} are {free_a_day / talk:,.0f} messages a day, or {free_a_d
 # much is said, and to how many:
 
 # %%
-SIZES, MOST = (2, 5, 10, 20, 50, 100, 200, 500), 100_000
+SIZES = (2, 5, 10, 20, 50, 100, 200, 500)
 panels = [managed.free_panel(measured, prices, usual, each, SIZES, MOST) for each in (20, 120)]
 title = "Requests end the free tier, unless much is said in large rooms: then messages do"
 subtitle = "Users for whom each limit of the free plans suffices; a ring where it is the first to be reached"
@@ -284,15 +284,16 @@ for deployment, name in reports.NAMES.items():
 # up to 1,600 users; what lies beyond is computed from the same counts for each delivery.
 
 # %%
-from notebooks.analysis.figures import bill
+from notebooks.analysis.deployments import monthly_bills
 
-picture(bill.draw, measured, prices, usual, MOST)
+bought = [monthly_bills.curve(name, each, MOST) for name, each in by_users.items()]
+panel = curves.Panel("US dollars a month", "users", bought, "${:,.0f}".format, log_x=True, linear_y=10)
+title = "A single server is free for the most users, and no other deployment costs less"
+measure = "At powers of ten, and at the last user who costs nothing, ringed; a cross: no plan suffices"
+picture(curves.draw, [panel], title, f"{measure}\nList prices of private use at Vercel, Pusher, Neon and Railway")
 
 # %%
-leads = bill.leads(by_users, MOST)
-ends = {name: bill.free_end(each, MOST) for name, each in by_users.items()}
-assert leads[reports.MANAGED] == [(1, ends[reports.MANAGED].users)]
-assert leads[reports.SEPARATE] == [] and leads[reports.SINGLE] == [(1, MOST)]
+ends = {name: monthly_bills.free_end(each, MOST) for name, each in by_users.items()}
 assert ends[reports.SEPARATE].users == 0 < ends[reports.MANAGED].users < ends[reports.SINGLE].users
 cheaper = next(n for n in range(1, MOST) if by_users[reports.SEPARATE](n).usd < by_users[reports.MANAGED](n).usd)
 wording.Prose(
@@ -310,10 +311,8 @@ wording.Prose(
 
 # %%
 commercial = bills(usual, measured, prices, commercial=True)
-assert [name for name, spans in bill.leads(commercial, MOST).items() if spans] == [reports.SINGLE]
-picture(lambda: bill.draw(measured, prices, usual, MOST, commercial=True))
-
-# %%
+for users in (1, 10, 100, 1_000, 10_000):
+    assert min(commercial, key=lambda name: commercial[name](users).usd) == reports.SINGLE
 side_by_side.bill_table(measured, prices, usual)
 
 # %% [markdown]

@@ -1,16 +1,13 @@
-"""The monthly bill of the three deployments of the source document, where free tiers end, and where bills cross.
+"""The monthly bill of the three deployments of the source document, and where free tiers end.
 
 From the rates of a run (`rates`) and an activity to usage (`metering`) to the cheapest plans (`plans`, `prices.toml`).
-Teaches to search for a break-even: bills are step functions of the number of users, so no equation gives the point.
+Teaches to search for the end of a free tier: bills are step functions of the number of users, so no equation gives it.
 Reads files and computes, nothing else. Leaves out people's time, which is the most expensive part.
 """
 
 from bisect import bisect_left
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
-from functools import cache
-from itertools import pairwise
-from math import isfinite
+from dataclasses import replace
 from pathlib import Path
 
 from results.costs import metering
@@ -109,44 +106,3 @@ def bills(
 def last_free(by_users: BillByUsers, most: int) -> int:
     """Return up to how many users nothing is paid, 0 to `most`. Expects bills that never fall as users grow."""
     return bisect_left(range(1, most + 1), True, key=lambda users: by_users(users).usd > 0)
-
-
-@dataclass(frozen=True, slots=True)
-class Crossing:
-    """From `users` on, other deployments are the cheapest. before and after: several where they cost the same."""
-
-    users: int
-    before: tuple[str, ...]
-    after: tuple[str, ...]
-
-
-def cheapest(bills: Mapping[str, BillByUsers], users: int) -> tuple[str, ...]:
-    """Return the cheapest for so many users, all that cost the same; none if no plan suffices."""
-    usd = {name: by_users(users).usd for name, by_users in bills.items()}
-    return tuple(name for name, each in usd.items() if each == min(usd.values()) and isfinite(each))
-
-
-def crossings(bills: Mapping[str, BillByUsers], most: int) -> tuple[Crossing, ...]:
-    """Return where the cheapest deployments change, from 1 to `most` users.
-
-    Exact to the user. Changes that lie within 2 % of each other may be missed.
-    """
-
-    @cache
-    def leading(users: int) -> tuple[str, ...]:
-        return cheapest(bills, users)
-
-    def change(low: int, high: int) -> Crossing:
-        before = leading(low)
-        users = low + bisect_left(range(low, high), True, key=lambda users: leading(users) != before)
-        return Crossing(users, before, leading(users))
-
-    return tuple(change(*ends) for ends in pairwise(_samples(most)) if leading(ends[0]) != leading(ends[1]))
-
-
-def _samples(most: int) -> list[int]:
-    """Return growing numbers of users from 1 to `most`, each a fiftieth (at least one) above the last."""
-    samples = [1]
-    while samples[-1] < most:
-        samples.append(min(most, max(samples[-1] + 1, samples[-1] * 51 // 50)))
-    return samples

@@ -8,8 +8,8 @@ import pytest
 from matplotlib.figure import Figure
 
 from notebooks.analysis.deployments import managed, reports, side_by_side
-from notebooks.analysis.figures import bill, outages
-from notebooks.analysis.figures.bill import FreeEnd
+from notebooks.analysis.deployments.monthly_bills import FreeEnd, curve, free_end
+from notebooks.analysis.figures import curves, outages
 from notebooks.analysis.figures.style import picture
 from notebooks.analysis.runs import load
 from results.costs.deployments import DEPLOYMENTS, bills, measured_in
@@ -36,9 +36,18 @@ ODD_ACTIVITIES = {
     "silence": (Activity(1, events_per_hour=0), MOST, False),
     "more than anything can hold": (Activity(1, room_size=500, events_per_hour=500, hours_per_day=12), MOST, True),
 }
+
+
+def drawn_bills(activity: Activity, most: int, commercial: bool) -> Figure:
+    bought = [
+        curve(name, each, most) for name, each in bills(activity, MEASURED, PRICES, commercial=commercial).items()
+    ]
+    panel = curves.Panel("US dollars a month", "users", bought, "${:,.0f}".format, log_x=True, linear_y=10)
+    return curves.draw([panel], "A title", "A measure")
+
+
 CHARTS = {name: partial(outages.draw, shown, 8, "A title", "A measure") for name, shown in ODD_OUTAGES.items()} | {
-    name: partial(bill.draw, MEASURED, PRICES, activity, most, commercial=commercial)
-    for name, (activity, most, commercial) in ODD_ACTIVITIES.items()
+    name: partial(drawn_bills, *odd) for name, odd in ODD_ACTIVITIES.items()
 }
 
 
@@ -120,18 +129,9 @@ def test_every_meter_that_can_end_a_free_tier_has_a_name() -> None:
     assert limits - {"memory_gb"} <= set(reports.LIMITS)  # a gigabyte is named as it is
 
 
-def test_the_headline_names_each_end_even_if_there_is_none() -> None:
-    limits = [FreeEnd(43, "requests"), FreeEnd(0, "commercial use"), FreeEnd(MOST, "")]
-    ends = dict(zip(DEPLOYMENTS, limits, strict=True))
-    assert bill.finding(ends, MOST) == (
-        "Free for 43 users with Pusher, for 100,000 users and more on a single server, for nobody otherwise"
-    )
-    assert bill.finding(dict.fromkeys(DEPLOYMENTS, FreeEnd(0, "")), MOST) == "Free for nobody"
-
-
 def test_the_ring_names_the_limit_that_one_more_user_exceeds() -> None:
     rented = bills(Activity(1), MEASURED, PRICES)["pusher-and-serverless"]
-    end = bill.free_end(rented, MOST)
+    end = free_end(rented, MOST)
     assert rented(end.users).usd == 0 < rented(end.users + 1).usd
     assert end.limit == "requests"
-    assert bill.free_end(rented, end.users) == FreeEnd(end.users, "")
+    assert free_end(rented, end.users) == FreeEnd(end.users, "")

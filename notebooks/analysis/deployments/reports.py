@@ -20,7 +20,6 @@ class Style(NamedTuple):
 
     name: str
     beside: str
-    in_sentence: str
     slug: str
     line: str
 

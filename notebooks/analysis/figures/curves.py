@@ -24,6 +24,7 @@ LEFT_IN = 0.7
 RIGHT_IN = 1.25
 NAME_IN = 0.16
 NAME_GAP = 0.025  # of the axes' width
+TICKS_APART = 1.3  # at least, on a logarithmic axis
 CROSS_STEP = 0.07  # of the axes' height
 
 
@@ -33,6 +34,7 @@ class Curve:
 
     x and points are of equal length. theory: empty where it is silent. ringed: at which x a limit was reached.
     crossed: at which x, measured or not, the servers were full; a cross marks it at the top of the panel.
+    line: the style of the line, as matplotlib writes it.
     """
 
     name: str
@@ -42,12 +44,14 @@ class Curve:
     theory: Sequence[float] = ()
     ringed: Sequence[float] = ()
     crossed: Sequence[float] = ()
+    line: str = "-"
 
 
 @dataclass(frozen=True, slots=True)
 class Panel:
     """One pair of axes. y_format writes a value at its tick; log_x, log_y: logarithmic axes.
 
+    linear_y: up to which value a logarithmic axis is linear, so that it can show zero; 0: it cannot.
     y_reach: further values that the axis must show, such as those of a panel that it is to be compared with.
     """
 
@@ -57,6 +61,7 @@ class Panel:
     y_format: Callable[[float], str]
     log_x: bool = False
     log_y: bool = False
+    linear_y: float = 0.0
     y_reach: Sequence[float] = ()
 
 
@@ -94,9 +99,13 @@ def _frame(axes: Axes, panel: Panel) -> None:
     else:
         margin = 0.04 * (max(xs) - min(xs)) or 1.0
         axes.set_xlim(min(xs) - margin, max(xs) + margin)
-    ticks(axes.xaxis, xs, wording.amount)
+    apart = [x for place, x in enumerate(xs) if not (panel.log_x and place) or x > TICKS_APART * xs[place - 1]]
+    ticks(axes.xaxis, apart, wording.amount)
     axes.tick_params(axis="x", labelsize=7.5)
-    if panel.log_y:
+    if panel.linear_y:
+        axes.set_yscale("symlog", linthresh=panel.linear_y)
+        axes.set_ylim(-0.1 * panel.linear_y, max(ys) * 1.5)
+    elif panel.log_y:
         axes.set_yscale("log")
         axes.yaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
         axes.yaxis.set_minor_locator(NullLocator())
@@ -117,7 +126,7 @@ def _curve(axes: Axes, curve: Curve) -> None:
     values = [point.value for point in curve.points]
     if curve.theory:
         axes.plot(curve.x, curve.theory, color=tint(curve.colour, 0.25), linewidth=8, solid_capstyle="round", zorder=1)
-    axes.plot(curve.x, values, color=curve.colour, linewidth=1.5, zorder=3)
+    axes.plot(curve.x, values, curve.line, color=curve.colour, linewidth=1.5, zorder=3)
     for x, point in zip(curve.x, curve.points, strict=True):
         axes.plot([x, x], [point.low, point.high], color=curve.colour, linewidth=1.0, zorder=3)
         fill = "white" if x in curve.ringed else curve.colour

@@ -11,11 +11,8 @@ from hypothesis import strategies as st
 
 from results.costs.deployments import (
     DEPLOYMENTS,
-    Crossing,
     bill,
     bills,
-    cheapest,
-    crossings,
     last_free,
     measured_in,
     pusher_and_serverless,
@@ -147,16 +144,3 @@ def flat(usd: float) -> Bill:
 @pytest.mark.parametrize("free", [0, 43, MOST])
 def test_free_ends_exactly_where_a_price_begins(free: int) -> None:
     assert last_free(lambda users: flat(0 if users <= free else 20), MOST) == free
-
-
-@given(st.integers(2, MOST))
-def test_a_crossing_is_found_to_the_user(at: int) -> None:
-    found = crossings({"a": lambda n: flat(5 if n < at else 50), "b": lambda _: flat(10)}, MOST)
-    assert found == (Crossing(at, ("a",), ("b",)),)
-
-
-def test_equals_lead_together_until_one_of_them_costs_more() -> None:
-    equals = {"a": lambda n: flat(5 if n < 44 else 50), "b": lambda _: flat(5), "c": lambda _: flat(inf)}
-    assert cheapest(equals, 43) == ("a", "b")
-    assert crossings(equals, MOST) == (Crossing(44, ("a", "b"), ("b",)),)
-    assert cheapest({"a": lambda _: flat(inf)}, 1) == (), "no plan suffices"
