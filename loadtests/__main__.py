@@ -12,7 +12,7 @@ from typing import Annotated
 
 import typer
 
-from loadtests.choices import check_loads, choose_scenarios, choose_target, choose_transports, with_changes
+from loadtests.choices import check_link, check_loads, choose_scenarios, choose_target, choose_transports, with_changes
 from loadtests.compare import compare_in_full, compare_transports
 from loadtests.experiments.calibration.command import SLUGS as CALIBRATED
 from loadtests.experiments.calibration.command import calibrate as run_calibration
@@ -21,7 +21,7 @@ from loadtests.experiments.deployments.command import measure_deployments
 from loadtests.experiments.hosted.command import measure_hosts
 from loadtests.experiments.shared_store.command import measure_shared_store
 from loadtests.harness.provisioned_store import EMBEDDED, SHARED, StoreChoice
-from loadtests.plan.workload import LINKS
+from loadtests.plan.workload import LINKS, PLAIN
 from loadtests.reports.report import print_scenarios
 from loadtests.reports.run_folder import AnotherRun
 from loadtests.scenarios import CONVERSATION, SCENARIOS
@@ -155,13 +155,18 @@ def calibrate(
         typer.Option(min=0, help="Milliseconds that the stub holds a message; repeat; 0, 5, 20 and 100 if none."),
     ] = None,
     seconds: Annotated[float, typer.Option(min=1, max=3600, help="Seconds measured per transport and load.")] = 12.0,
+    link: Annotated[str, typer.Option(help=f"How users reach the stub: {', '.join(LINKS)}.")] = PLAIN,
     out: RecordFolder = Path("results"),
 ) -> None:
     """Measure the load generator's own error on this machine; by default this takes about two minutes."""
     if unknown := sorted(set(transport or ()) - set(CALIBRATED)):
         raise typer.BadParameter(f"expected any of {', '.join(CALIBRATED)}; got {', '.join(unknown)}")
-    chosen = [find(slug) for slug in transport or CALIBRATED]
-    raise typer.Exit(run_calibration(chosen, users or (50, 200), delay or (0, 5, 20, 100), seconds, out))
+    chosen, counts = [find(slug) for slug in transport or CALIBRATED], users or (50, 200)
+    try:
+        check_link(link)
+    except ValueError as error:
+        raise typer.BadParameter(str(error)) from None
+    raise typer.Exit(run_calibration(chosen, counts, delay or (0, 5, 20, 100), seconds, out, link))
 
 
 @app.command()

@@ -79,13 +79,18 @@ def largest_room(users: int, room_size: int) -> int:
     return max(sizes, default=room_size)
 
 
+def check_link(link: str) -> None:
+    """Raise ValueError if there is no such link, or if what it needs is not installed."""
+    if link not in LINKS:
+        raise ValueError(f"--link: expected one of {', '.join(LINKS)}, got {link!r}")
+    if link != PLAIN and not all(map(find_spec, NEEDED_BY_TLS)):
+        raise ValueError(f"--link {link} needs an optional dependency group: `sh .ci/setup links` installs it")
+
+
 def check_loads(scenarios: Sequence[Scenario], chosen: Sequence[Transport], target: Target, generators: int) -> None:
     """Raise ValueError if a load does not fill its rooms and generators, or if the target cannot have it."""
     for load in (load for scenario in scenarios for load in scenario.workloads):
-        if load.link not in LINKS:
-            raise ValueError(f"--link: expected one of {', '.join(LINKS)}, got {load.link!r}")
-        if load.link != PLAIN and not all(map(find_spec, NEEDED_BY_TLS)):
-            raise ValueError(f"--link {load.link} needs an optional dependency group: `sh .ci/setup links` installs it")
+        check_link(load.link)
         if load.proxy and engines.program("nginx") is None:
             raise ValueError(f"--scenario {scenarios[0].name} needs nginx; Debian's package nginx has it")
         if load.users % load.room_size:

@@ -46,7 +46,7 @@ def compare_transports(
             run.console.print(run.target.caveat)
         has_charts = len(scenario.workloads) == 1 and any(cell.verdict.status is not Status.VOID for cell in cells)
         charts = run.analyse("charts") if has_charts else []
-        report.print_files(run.console, run.folder.path, charts)
+        report.print_files(run.console, run.folder.path, charts, scenario.links)
     return run.status
 
 
@@ -66,7 +66,8 @@ def compare_in_full(
         pass  # kept on disk: a full run is too long to be held in memory as well
     for line in run.analyse("summary"):
         run.console.print(line, markup=False, soft_wrap=True)
-    report.print_files(run.console, run.folder.path, [])
+    links = dict.fromkeys(link for scenario in scenarios for link in scenario.links)
+    report.print_files(run.console, run.folder.path, [], list(links))
     return run.status
 
 

@@ -83,6 +83,11 @@ class Scenario:
     fixed: frozenset[str] = frozenset()
     is_optional: bool = False
 
+    @property
+    def links(self) -> Sequence[str]:
+        """The links of its loads, each once."""
+        return tuple(dict.fromkeys(load.link for load in self.workloads))
+
     def planned(self, transports: Sequence[Transport], repeat: int = 0) -> tuple[Planned, ...]:
         """Return the measurements of one repeat: each load on every transport that is asked about, in turn."""
         points = tuple(load.point for load in self.workloads)

@@ -100,7 +100,7 @@ def print_cells(console: Console, cells: Sequence[Cell], scenario: Scenario) -> 
         if reason := cell.verdict.reason:
             console.print(note(f"{cell.planned.label(label(cell.transport))} is {cell.verdict.status}: {reason}"))
     uses_rented = any(cell.transport.needs_push_service for cell in cells) and push_service() == RENTED
-    is_http2 = any(load.link == H2 for load in scenario.workloads)
+    is_http2 = H2 in scenario.links
     sentences = [*HOW_TO_READ]
     if uses_rented:
         sentences.append(RENTED_NOTE)
@@ -137,9 +137,10 @@ def _rows(cell: Cell) -> tuple[TableRow, TableRow]:
     )
 
 
-def print_files(console: Console, folder: Path, charts: Sequence[str]) -> None:
-    """Print the generator's own error, and where everything is."""
-    console.print(on_record(folder.parent), markup=False)
+def print_files(console: Console, folder: Path, charts: Sequence[str], links: Sequence[str]) -> None:
+    """Print the generator's own error over each link, and where everything is."""
+    for link in links:
+        console.print(on_record(folder.parent, link), markup=False)
     console.print(f"\nEverything is in {folder}/")
     for chart in charts:
         console.print(f"  {Path(chart).name}")

@@ -44,6 +44,8 @@ def test_the_newest_calibration_of_this_machine_is_quoted(tmp_path: Path) -> Non
     path = record.write([ROW], {}, tmp_path)
     assert "below 1.3 ms at p50 and 4 ms at p99" in record.on_record(tmp_path)
     made = json.loads(path.read_text())
+    assert made["users_held"] == {"short_polling": 200}
+    assert record.on_record(tmp_path, "h2") == f"{record.NONE_ON_RECORD} --link h2"
     path.write_text(json.dumps(made | {"machine": made["machine"] | {"name": "another"}}))
     assert record.on_record(tmp_path) == record.NONE_ON_RECORD
 
@@ -63,6 +65,15 @@ async def test_the_stub_holds_every_message_for_its_delay_and_keeps_the_order() 
         assert [await received.get() for _ in acks] == [ack.seq for ack in acks] == [1, 2, 3]
     arrived = {seq: moment_s for _, seq, moment_s in log.arrived}
     assert all(moment_s - arrived[seq] >= 0.005 for _, seq, _, moment_s in log.handed_out)
+
+
+@pytest.mark.xdist_group("measuring")
+@pytest.mark.process
+def test_a_calibration_over_http2_is_of_that_link(tmp_path: Path) -> None:
+    options = "--transport long_polling --transport raw_websocket --link h2"
+    done = run_loadtests(tmp_path, f"calibrate --users 20 --seconds 2 --delay 0 {options}")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "error over h2: differences below" in record.on_record(tmp_path, "h2")
 
 
 @pytest.mark.xdist_group("measuring")

@@ -1,7 +1,8 @@
 """`python -m loadtests calibrate`: drive a stub with known delays, and state the load generator's own error.
 
 Teaches to calibrate the instrument as it is used: the same Locust files, processes, cores, samples and accounting
-as in a comparison, with only the server replaced. Every room has a delay of its own, so one load tries them all.
+as in a comparison, with only the server replaced. Every room has a delay of its own, so one load tries them all. Over
+TLS and HTTP/2 nginx stands before the stub; the little that it takes counts as the generator's error.
 """
 
 import signal
@@ -26,7 +27,8 @@ from loadtests.harness.distance import ClientAddresses
 from loadtests.harness.measurement import measure
 from loadtests.harness.restarts import FixedServer, RunningServers
 from loadtests.harness.server_probe import READY_S, Probe, Server
-from loadtests.plan.workload import Workload
+from loadtests.harness.tls_proxy import proxied
+from loadtests.plan.workload import PLAIN, Workload
 from loadtests.scenarios import Planned
 from loadtests.targets.target import OurServers
 from results import terminal
@@ -57,14 +59,23 @@ class Stub(OurServers):
         with running(command, cores.servers, folder / "stub.log") as child:
             ready = child.next_line(READY_S, on_tick)
             server = Server(ready["address"], "", ready["pids"], {"delays_ms": list(self.delays_ms)})
-            yield FixedServer(server), ClientAddresses(server.address)
+            if workload.link == PLAIN:
+                yield FixedServer(server), ClientAddresses(server.address)
+                return
+            with proxied(server.address, cores.servers, folder / "nginx") as nginx:
+                yield FixedServer(server), ClientAddresses(nginx.address, authority=nginx.authority)
 
     def probe(self, transport: Transport, server: Server, generator_pid: int) -> Probe:
         return Probe(server, generator_pid)
 
 
 def calibrate(
-    transports: Sequence[Transport], users: Sequence[int], delays_ms: Sequence[float], seconds: float, out: Path
+    transports: Sequence[Transport],
+    users: Sequence[int],
+    delays_ms: Sequence[float],
+    seconds: float,
+    out: Path,
+    link: str = PLAIN,
 ) -> int:
     """Measure, print and put on record; return the exit status, which the size of the error does not change."""
     console, cores = terminal.console(), choose()
@@ -72,7 +83,7 @@ def calibrate(
     rows: list[CalibrationRow] = []
     with reserved(cores, console.print), console.status("", spinner="line") as status:
         for count in users:
-            load = Workload(users=count, measured_s=seconds, poll_interval_s=POLL_S)
+            load = Workload(users=count, measured_s=seconds, poll_interval_s=POLL_S, link=link)
             for transport in transports:
                 status.update(doing := f"{transport.label}, {count} users")
                 if not console.is_terminal:  # where a status is not shown
@@ -83,7 +94,13 @@ def calibrate(
                     console.print(f"{transport.label} could not be calibrated: {error}", style="red", markup=False)
                     return 1
     print_rows(console, rows, transports)
-    loads = {"users": list(users), "delays_ms": list(delays_ms), "measured_s": seconds, "poll_interval_s": POLL_S}
+    loads = {
+        "users": list(users),
+        "delays_ms": list(delays_ms),
+        "measured_s": seconds,
+        "poll_interval_s": POLL_S,
+        "link": link,
+    }
     console.print(f"Written to {record.write(rows, loads, out)}")
     return 0
 

@@ -16,9 +16,10 @@ from pathlib import Path
 from typing import Any
 
 from loadtests.accounts.deliveries import Delivery
-from loadtests.accounts.verdict import percentile
+from loadtests.accounts.verdict import Status, percentile
 from loadtests.experiments.calibration.stub_room import StubLog, delay_ms
 from loadtests.harness import manifest
+from loadtests.plan.workload import PLAIN
 
 COMMAND = ".venv/bin/python -m loadtests calibrate"
 NONE_ON_RECORD = (
@@ -77,6 +78,15 @@ def sentence(rows: Sequence[CalibrationRow]) -> str:
     return f"differences below {p50_ms:g} ms at p50 and {p99_ms:g} ms at p99 are not claimed"
 
 
+def users_held(rows: Sequence[CalibrationRow]) -> dict[str, int]:
+    """Return for each transport the most users that were tried under which the generator did not lag."""
+    held = dict.fromkeys((row.transport for row in rows), 0)
+    for row in rows:
+        if row.verdict == Status.VALID:
+            held[row.transport] = max(held[row.transport], row.users)
+    return held
+
+
 def write(rows: Sequence[CalibrationRow], load: Mapping[str, Any], folder: Path) -> Path:
     """Write a calibration, made under this load, into a new file; return its path. Raises OSError."""
     now = datetime.now().astimezone()
@@ -86,6 +96,7 @@ def write(rows: Sequence[CalibrationRow], load: Mapping[str, Any], folder: Path)
         "versions": manifest.versions(),
         "load": load,
         "sentence": sentence(rows),
+        "users_held": users_held(rows),
         "rows": [asdict(row) for row in rows],
     }
     folder.mkdir(parents=True, exist_ok=True)
@@ -94,14 +105,16 @@ def write(rows: Sequence[CalibrationRow], load: Mapping[str, Any], folder: Path)
     return path
 
 
-def on_record(folder: Path) -> str:
-    """Return the conclusion of this machine's newest calibration, or that there is none."""
+def on_record(folder: Path, link: str = PLAIN) -> str:
+    """Return the conclusion of this machine's newest calibration over a link, or that there is none."""
     machine = this_machine()
     for path in sorted(folder.glob("calibration-*.json"), reverse=True):
         calibration = json.loads(path.read_text(encoding="utf-8"))
-        if all(calibration["machine"][name] == machine[name] for name in SAME_MACHINE):
-            return f"The load generator's own error: {calibration['sentence']} ({path.name})."
-    return NONE_ON_RECORD
+        is_of_link = calibration["load"].get("link", PLAIN) == link
+        if is_of_link and all(calibration["machine"][name] == machine[name] for name in SAME_MACHINE):
+            over = "" if link == PLAIN else f" over {link}"
+            return f"The load generator's own error{over}: {calibration['sentence']} ({path.name})."
+    return NONE_ON_RECORD if link == PLAIN else f"{NONE_ON_RECORD} --link {link}"
 
 
 def this_machine() -> dict[str, Any]:

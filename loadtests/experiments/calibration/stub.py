@@ -48,10 +48,10 @@ class StubHttpConnection(asyncio.Protocol):
         self.transport = transport
 
     def data_received(self, data: bytes) -> None:
-        """Parse a request, or a part of one; a connection that starts with a handshake becomes a WebSocket."""
+        """Parse a request, or a part of one; a connection with a handshake becomes a WebSocket."""
         self._arrived_s = perf_counter()
         path = data.partition(b" ")[2].partition(b" ")[0].decode("latin-1")
-        if self._room is None and path.endswith("/socket"):
+        if data.startswith(b"GET ") and path.endswith("/socket"):
             upgraded = StubWebSocket(self._rooms[path.split("/")[2]], self.transport)
             self.transport.set_protocol(upgraded)
             upgraded.data_received(data)
