@@ -20,7 +20,7 @@ picture(overview.draw, run)
 medians_ms = {slug: latency(run, slug).p50.value for slug in run.slugs}
 pushed = [ms for slug, ms in medians_ms.items() if slug != "short_polling"]
 assert max(pushed) < 100 < medians_ms["short_polling"]
-wording.Prose(f"{wording.overview_finding(run)} ({wording.evidence(run)}).")
+wording.Prose(f"{wording.latency_finding(run)} ({wording.evidence(run)}).")
 
 # %% [markdown]
 # ## What the source document argues

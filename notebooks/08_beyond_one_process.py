@@ -9,7 +9,6 @@
 # %%
 from notebooks.analysis import wording
 from notebooks.analysis.drills import load_drills
-from notebooks.analysis.figures import curves
 from notebooks.analysis.figures import shared_store as charts
 from notebooks.analysis.figures.style import picture
 from notebooks.analysis.resolution import resolution_on
@@ -110,9 +109,5 @@ wording.table(rows)
 # %%
 drills = load_drills(chosen_folder())
 assert (drills.losses, drills.failures) == (0, 0)
+print(drills.evidence)
 wording.table(drills.rows())
-
-# %%
-soaked = drills.panels()
-title = "What each server held while its transport was used, and how late messages were"
-picture(curves.draw, soaked, title, drills.evidence) if soaked else wording.Prose("No soak was run.")

@@ -3,7 +3,7 @@
 A drill that was not run, or only for a while, leaves out its figures; nothing else depends on it.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,8 +11,6 @@ import numpy as np
 import pandas as pd
 
 from notebooks.analysis import wording
-from notebooks.analysis.figures.curves import Curve, Panel
-from notebooks.analysis.intervals import Interval
 from notebooks.analysis.records import read, table
 from notebooks.analysis.runs import in_registry_order
 from results.schema import DRILLS, DRILLS_FILE
@@ -66,22 +64,19 @@ class Drills:
         }
         return {name: {"extent": extent, "outcome": outcome} for name, (extent, outcome) in found.items()}
 
-    def quarters(self, slug: str, figure: str) -> list[Interval]:
-        """Return a figure of the soak in each quarter: its mean, its least and its most; of P99, the last."""
-        rows = self.soak[self.soak["transport"] == slug]
-        groups = [group[figure] for _, group in rows.groupby("quarter")]
-        if figure == P99:
-            groups = [group.tail(1) for group in groups]
-        return [Interval(float(group.mean()), float(group.min()), float(group.max())) for group in groups]
+    def quarters(self, slug: str, figure: str) -> "pd.Series[float]":
+        """Return a figure of the soak by quarter: its mean; of P99, the last."""
+        by_quarter = self.soak[self.soak["transport"] == slug].groupby("quarter")[figure]
+        return by_quarter.last() if figure == P99 else by_quarter.mean()
 
     def growth(self, figure: str) -> dict[str, float]:
         """Return by transport the last quarter of a figure, divided by the second; of P99, by the first.
 
         It is unknown, and left out, until the soak has reached its last quarter.
         """
-        found = {slug: self.quarters(slug, figure) for slug in in_registry_order(self.soak["transport"])}
+        found = {slug: list(self.quarters(slug, figure)) for slug in in_registry_order(self.soak["transport"])}
         first = 0 if figure == P99 else 1
-        return {slug: each[-1].value / each[first].value for slug, each in found.items() if len(each) == QUARTERS}
+        return {slug: each[-1] / each[first] for slug, each in found.items() if len(each) == QUARTERS}
 
     def excesses(self) -> list[str]:
         """Return what grew beyond GROWTH_MAX, and which listeners refused most of their inputs."""
@@ -96,32 +91,15 @@ class Drills:
             found[f"fuzz: refusals, {row['listener']}, part {row['part']}"] = row["refused"] / max(1, row["passed"])
         return [name for name, ratio in found.items() if ratio > 1]
 
-    def panels(self) -> Sequence[Panel]:
-        """Return the soak's charts: memory and the 99th percentile of the latency, by quarter; none of one quarter."""
-        titles = {MEMORY: ("Memory, MB", MB, wording.amount), P99: ("p99 of the latency", 1e-3, wording.duration)}
-        ends_s = self.soak.groupby("quarter")["at_s"].max()
-        if len(ends_s) < 2:
-            return []
-        return [
-            Panel(title, "minutes since the beginning", self._curves(figure, unit, list(ends_s / MINUTE_S)), write)
-            for figure, (title, unit, write) in titles.items()
-        ]
-
     def _soak(self, slug: str) -> tuple[str, str]:
         rows = self.soak[self.soak["transport"] == slug]
         growth = [self.growth(figure).get(slug, np.nan) - 1 for figure in (MEMORY, DESCRIPTORS, P99)]
         memory, descriptors, p99 = ("unknown" if np.isnan(value) else f"{value:+.1%}" for value in growth)
         minutes = (rows["at_s"].max() - rows["at_s"].min()) / MINUTE_S
         extent = f"{minutes:.0f} minutes, {rows['messages'].max():,} messages"
+        held_mb, late_ms = self.quarters(slug, MEMORY).iloc[-1] / MB, 1000 * self.quarters(slug, P99).iloc[-1]
+        memory, p99 = f"{held_mb:.0f} MB ({memory})", f"{wording.duration(late_ms)} ({p99})"
         return extent, f"{_losses(rows)}; memory {memory}, descriptors {descriptors}, p99 {p99}"
-
-    def _curves(self, figure: str, unit: float, minutes: Sequence[float]) -> list[Curve]:
-        curves = []
-        for row in map(find, in_registry_order(self.soak["transport"])):
-            found = self.quarters(row.slug, figure)
-            points = [Interval(each.value / unit, each.low / unit, each.high / unit) for each in found]
-            curves.append(Curve(row.label, row.colour, minutes[: len(points)], points))
-        return curves
 
 
 def load_drills(folder: Path) -> Drills:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from notebooks.analysis.intervals import Interval
 from notebooks.analysis.prices import REQUESTS, price
 from notebooks.analysis.quantiles import latencies
-from notebooks.analysis.resolution import medians_ms, resolution_ms
+from notebooks.analysis.resolution import resolution_ms
 from notebooks.analysis.runs import Run
 from servers.transports import TRANSPORTS
 
@@ -106,26 +106,6 @@ def price_finding(run: Run) -> str:
         return f"Each delivery costs {most} HTTP requests{' by every transport' if len(paid) > 1 else ''}"
     highest, lowest = in_prose(run.label_of(highest)), in_prose(run.label_of(lowest))
     return f"Each delivery costs {most} HTTP requests by {highest}, {'none' if least == '0' else least} by {lowest}"
-
-
-def overview_finding(run: Run) -> str:
-    """Return the headline of the whole: what the median delivery takes by the slowest transport, and by the fastest."""
-    medians = medians_ms(run)
-    fastest_ms, slowest_ms = min(medians.values()), max(medians.values())
-    if fastest_ms == slowest_ms:
-        return latency_finding(run)
-    efforts = []
-    for median_ms in (slowest_ms, fastest_ms):
-        slugs = [slug for slug in run.slugs if medians[slug] == median_ms]
-        requests = ", ".join(f"{_requests(run, slug)} requests by {in_prose(run.label_of(slug))}" for slug in slugs)
-        efforts.append(f"{duration(median_ms)} and {requests}")
-    return f"The typical delivery takes {'; or '.join(efforts)}"
-
-
-def _requests(run: Run, slug: str) -> str:
-    paid = price(run, slug, REQUESTS)
-    requests = amount(paid.value) if paid else "0"
-    return "no" if requests == "0" else requests
 
 
 def in_prose(label: str) -> str:

@@ -46,7 +46,7 @@ def draw(run: Run) -> Figure:
     shown_s = _shown_s(run)
     height_in = HEADER_IN + LANE_IN * len(run.slugs) + FOOTER_IN
     subtitle = f"{_what_is_shown(run, shown_s)}\n{wording.evidence(run)}"
-    figure, top_in = sheet(height_in, wording.overview_finding(run), subtitle)
+    figure, top_in = sheet(height_in, wording.latency_finding(run), subtitle)
     place = Placing(figure)
     for left_in, heading in COLUMNS.items():
         place.text(left_in, top_in + 0.2, heading, color=GREY)
