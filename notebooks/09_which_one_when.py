@@ -57,11 +57,11 @@ decision.table(run)
 # ## The claims ledger
 #
 # A claim may hold, hold under a condition, no longer hold, or never have held. Some claims cannot be tested on one
-# machine. Others could not have come out otherwise, since we wrote both programs: their figures describe what we built
-# and prove nothing. They are counted apart, and stand in a second table. The column "known" says where a figure comes
-# from: measured or counted here, modelled, or somebody's word, which we read at first hand or at second hand.
-# In parentheses are the lowest and the highest of the repeats; of five repeats they contain the true median in 15 of
-# 16 cases, of three in 3 of 4.
+# machine. Others could not have come out otherwise, since we wrote both programs: what is said of them describes what
+# we built and proves nothing. They are counted apart, and stand in a second table. The column "known" says where a
+# figure comes from: measured or counted here, modelled, stated as we built it, or somebody's word, which we read at
+# first hand or at second hand. In parentheses are the lowest and the highest of the repeats; of five repeats they
+# contain the true median in 15 of 16 cases, of three in 3 of 4.
 
 # %%
 claims = ledger.table(chosen_folder())

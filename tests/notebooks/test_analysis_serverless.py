@@ -107,9 +107,7 @@ def test_a_void_row_is_left_out_and_one_that_is_missing_is_named(tmp_path: Path)
 
 def test_each_verdict_follows_from_the_record() -> None:
     verdicts = {
-        claims.starts_for_a_request: Verdict.BY_CONSTRUCTION,
         claims.short_lived: Verdict.NO_LONGER,
-        claims.shut_down: Verdict.BY_CONSTRUCTION,
         claims.no_connection: Verdict.NO_LONGER,
         claims.dies_in_ten_seconds: Verdict.BY_CONSTRUCTION,
         claims.adapter_works: Verdict.NOT_TESTABLE,

@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from notebooks.analysis.claims import ledger, transports
-from notebooks.analysis.claims.claim import Claim, Evidence, Finding, Observed, Verdict, format_amount, format_time
+from notebooks.analysis.claims.claim import Claim, Evidence, Finding, Observed, Verdict, format_time
 from notebooks.analysis.intervals import HOW_TO_READ, Interval
 from notebooks.analysis.runs import ROOT
 from results.schema import CLAIMS_FILE
@@ -18,7 +18,7 @@ from tests.support.synthetic_run import ALL, SyntheticRun, write
 
 NOTHING = Evidence(Path())
 KNOWN = {"measured", "counted", "modelled", "computed from counts and list prices", "first hand", "second hand"}
-KNOWN |= {"nobody says"}
+KNOWN |= {"as built", "nobody says"}
 LATENCY = re.compile(r"\bp\d\d \d")
 
 
@@ -48,7 +48,11 @@ def test_the_readme_quotes_the_ten_that_matter_most(entries: tuple[ledger.Entry,
 def test_each_claim_is_listed_once_with_its_reason_and_a_figure_if_measured(entries: tuple[ledger.Entry, ...]) -> None:
     assert len({(entry.claim.heading, entry.claim.quote) for entry in entries}) == len(entries) >= 64
     assert all(entry.finding.because.endswith((".", ")")) for entry in entries)
-    assert [entry.claim.quote for entry in entries if bool(entry.claim.observe) != bool(entry.finding.figure)] == []
+    observed = {bool(entry.claim.observe or entry.claim.figure): bool(entry.finding.figure) for entry in entries}
+    assert observed == {True: True, False: False}
+    in_words = [entry.claim for entry in entries if entry.claim.figure]
+    assert all(claim.rule == "by_construction" and not re.search(r"\d", claim.figure) for claim in in_words)
+    assert {claim.known for claim in in_words} == {"as built", "modelled"}
 
 
 def test_a_claim_that_holds_sometimes_says_when_also_among_the_ten(entries: tuple[ledger.Entry, ...]) -> None:
@@ -69,7 +73,7 @@ def test_every_claim_says_how_it_is_known_and_what_no_test_decides_has_a_source(
     entries: tuple[ledger.Entry, ...],
 ) -> None:
     assert {entry.claim.known.partition(";")[0] for entry in entries} <= KNOWN
-    cited = [entry for entry in entries if not entry.claim.observe]
+    cited = [entry for entry in entries if not entry.claim.rule]
     assert all(" Source: " in entry.claim.because for entry in cited)
     assert {entry.claim.known for entry in cited} <= {"first hand", "second hand", "nobody says"}
 
@@ -126,7 +130,6 @@ def test_a_run_in_which_everything_is_slow_changes_the_verdicts_that_say_instant
 def test_figures_are_written_with_their_intervals() -> None:
     assert format_time(Interval(1031.0, 990.0, 1040.0)) == "1.03 s (990 ms to 1.04 s)"
     assert format_time(Interval(4.0, 4.0, 4.0)) == "4.0 ms"
-    assert format_amount(Interval(0.34, 0.33, 0.36), "requests") == "0.34 (0.33 to 0.36) requests"
 
 
 def test_the_block_in_a_text_is_replaced_and_the_rest_kept() -> None:

@@ -56,7 +56,6 @@ RUNS: Figures = {
             NO_LONGER,
         ),
         (deployments.external_dependency, OUTAGES_FILE, {"outages": {"silent_s": 0.1}}, NO_LONGER),
-        (deployments.no_external_service, PARTS_FILE, {SEPARATE: {"rented": ["push_service"]}}, NO_LONGER),
         (deployments.two_servers, PARTS_FILE, {SEPARATE: {"own": ["server", "store"]}}, NO_LONGER),
         (deployments.more_complex, PARTS_FILE, {SEPARATE: {"links": []}}, NO_LONGER),
         (
@@ -65,8 +64,6 @@ RUNS: Figures = {
             {"Pusher in JavaScript, without an API": {"in_node": {"result": {"received": "Bye!"}}}},
             NO_LONGER,
         ),
-        (deployments.drawn_apart, PARTS_FILE, {SEPARATE: {"browsers_reach": ["api"]}}, NO_LONGER),
-        (deployments.drawn_as_one, PARTS_FILE, {SINGLE: {"links": ["server to store"]}}, NO_LONGER),
         (deployments.keep_pusher, OUTAGES_FILE, {"outages": {"baseline_s": 0.001}}, HOLDS),
         (deployments.speaks_at_once, CODE_COMPARISON_FILE, RUNS, HOLDS),
         (deployments.relays_as_it_came, CODE_COMPARISON_FILE, RUNS, HOLDS),

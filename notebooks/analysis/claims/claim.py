@@ -116,7 +116,8 @@ class Claim:
     """A row of `claims.toml`. observe: what turns a run into a figure; None if nothing on one machine can decide it.
 
     heading and quote: where it is in the source document, and its words, shortened. matters: one of the ten. when: as
-    in Finding. known: how its figure is known: measured, counted, modelled, or somebody's word at first or second hand.
+    in Finding. known: how its figure is known: measured, counted, modelled, as built, or at first or second hand.
+    figure: in words, of what follows from how our programs are written; there is nothing to observe then.
     """
 
     heading: str
@@ -125,6 +126,7 @@ class Claim:
     experiment: str = "none"
     matters: bool = False
     rule: str = ""
+    figure: str = ""
     when: str = ""
     known: str = "measured"
     observe: Callable[[Evidence], Observed] | None = None
@@ -132,7 +134,7 @@ class Claim:
     def test(self, evidence: Evidence) -> Finding:
         """Return the verdict of a run; raises BrokenRun if the run, or a record beside it, is not there."""
         if self.observe is None:
-            return Finding(Verdict.NOT_TESTABLE, "", self.because)
+            return Finding(Verdict.BY_CONSTRUCTION if self.figure else Verdict.NOT_TESTABLE, self.figure, self.because)
         shown, figure, because = self.observe(evidence)
         verdict, otherwise = RULES[self.rule if shown is not None else "holds_if"]
         if shown:
@@ -143,11 +145,6 @@ class Claim:
 def format_time(found: Interval) -> str:
     """Write a latency with its interval: 1.03 s (1.01 s to 1.05 s)."""
     return wording.with_limits(found, wording.duration)
-
-
-def format_amount(found: Interval, unit: str) -> str:
-    """Write a count or a ratio with its interval and unit: 0.34 (0.33 to 0.35) requests per delivery."""
-    return f"{wording.with_limits(found, wording.amount)} {unit}"
 
 
 def format_percent(found: Interval) -> str:

@@ -1,7 +1,5 @@
 """How claims about the three deployments are tested: on their parts, outages and bills, and on the shortest code."""
 
-from collections.abc import Mapping
-
 import pandas as pd
 
 from notebooks.analysis import wording
@@ -9,7 +7,7 @@ from notebooks.analysis.claims.claim import Evidence, Observed
 from notebooks.analysis.deployments import reports
 from notebooks.analysis.deployments.managed import counted_per_message, minutes_a_day
 from notebooks.analysis.deployments.reports import MANAGED, SEPARATE, SINGLE, STORE
-from notebooks.analysis.deployments.side_by_side import baseline_ms, lost, vendors
+from notebooks.analysis.deployments.side_by_side import baseline_ms, lost
 from notebooks.analysis.resolution import resolution_on
 from notebooks.analysis.runs import Run
 from notebooks.analysis.shared_store import StoreChoice, load_shared_store
@@ -65,33 +63,6 @@ def external_dependency(evidence: Evidence) -> Observed:
         f"{gone['silent_s'].max():.1f} s; hanging as long: a send waited {hangs['unacknowledged_s'].max():.1f} s; "
         f"{lost(pd.concat([hangs, gone]))}",
     )
-
-
-def no_external_service(evidence: Evidence) -> Observed:
-    services = reports.parts(evidence.folder)[SEPARATE]["rented"]
-    separate, managed, single = (vendors(name, evidence.rates, load_prices()) for name in (SEPARATE, MANAGED, SINGLE))
-    figure = (
-        f"{wording.counted(len(services), 'push service')}; bills from {', '.join(map(str.title, separate))}: "
-        f"{len(separate)} vendors, with Pusher {len(managed)}, on a single server {len(single)}"
-    )
-    return Observed(None if services else bool(separate), figure)
-
-
-def drawn_apart(evidence: Evidence) -> Observed:
-    found = reports.parts(evidence.folder)[SEPARATE]
-    drawn = {"websocket_server to api", "api to store"}
-    return Observed(found["browsers_reach"] == ["websocket_server"] and drawn <= {*found["links"]}, _links(found))
-
-
-def drawn_as_one(evidence: Evidence) -> Observed:
-    found = reports.parts(evidence.folder)[SINGLE]
-    return Observed(found["browsers_reach"] == found["own"] and not found["links"], _links(found))
-
-
-def _links(found: Mapping[str, list[str]]) -> str:
-    """Return what a drawing of the deployment would show."""
-    links = ", ".join(map(reports.role, found["links"])) or "no link between programs"
-    return f"browsers reach the {' and the '.join(map(reports.role, found['browsers_reach']))}; {links}"
 
 
 def two_servers(evidence: Evidence) -> Observed:

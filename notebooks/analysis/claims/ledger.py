@@ -29,7 +29,8 @@ def _claims() -> Iterator[Claim]:
     for section in listed["section"]:
         for row in section["claims"]:
             if test := row.pop("test", ""):
-                row.update(listed["tests"][test], observe=functions[test])
+                judged = listed["tests"][test]
+                row.update(judged, observe=None if "figure" in judged else functions[test])
             else:
                 row["because"] = f"{row.pop('untestable')} Source: {row.pop('source')}."
                 row.setdefault("known", "nobody says")

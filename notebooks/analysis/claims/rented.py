@@ -1,4 +1,4 @@
-"""How claims about what is rented are tested: a push service, on what the wire carried and beside raw WebSockets, and
+"""How claims about what is rented are tested: a push service, by its own client and beside raw WebSockets, and
 serverless hosts, with every transport on hosts of several years (`hosted.json`).
 """
 
@@ -13,26 +13,10 @@ from notebooks.analysis.claims.claim import INSTANT_MS, Evidence, Observed, form
 from notebooks.analysis.intervals import interval
 from notebooks.analysis.serverless import Hosted, Outcome
 from notebooks.analysis.wire.fallbacks import pusher_js
-from notebooks.analysis.wire.labels import MESSAGE, PUBLISHING, label, one_message
-from results import theory
 from results.schema import CAPTURES_FILE
 
-ADAPTER, WEBSOCKET, STREAM, POLLING = "pusher_adapter", "raw_websocket", "server_sent_events", "short_polling"
+ADAPTER, WEBSOCKET, STREAM = "pusher_adapter", "raw_websocket", "server_sent_events"
 DOCUMENT_S = 60.0  # the longest that the source document gives a function
-API, SERVICE = "clients to API", "clients to push service"
-
-
-def starts_for_a_request(evidence: Evidence) -> Observed:
-    hosted = evidence.hosted
-    rows = hosted.rows.values()
-    started, called = (int(sum(each.figures[name] for each in rows)) for name in ("cold_starts", "invocations"))
-    quickest_s = min(each.figures["cold_start_min_s"] for each in rows)
-    warm_s = hosted.row(POLLING, _shortest(hosted)).figures["response_p50_s"]
-    return Observed(
-        started < called,
-        f"{started} instances started for {called:,} calls in the same windows; the quickest in "
-        f"{wording.duration(1000 * quickest_s)}, a poll of one that was there took {wording.duration(1000 * warm_s)}",
-    )
 
 
 def short_lived(evidence: Evidence) -> Observed:
@@ -43,16 +27,6 @@ def short_lived(evidence: Evidence) -> Observed:
     lasted_s = _cut_connections_s(evidence.hosted, STREAM, _shortest(evidence.hosted))
     figure = f"{limits}; a stream on a model of the first was cut after {_length(lasted_s)}"
     return Observed(max(host["max_duration_s"] for host in own.values()) > DOCUMENT_S, figure)
-
-
-def shut_down(evidence: Evidence) -> Observed:
-    row = evidence.hosted.row(ADAPTER, _shortest(evidence.hosted))
-    busy = 100 * row.figures["instance_busy_s"] / row.figures["instance_alive_s"]
-    return Observed(
-        row.figures["invocations"] > row.cold_starts,
-        f"by the Pusher adapter {row.figures['invocations']} calls on {wording.counted(row.cold_starts, 'instance')}, "
-        f"busy for {busy:.2g} % of the time",
-    )
 
 
 def no_connection(evidence: Evidence) -> Observed:
@@ -140,50 +114,6 @@ def is_websockets(evidence: Evidence) -> Observed:
     transports = [each.transport for each in found.values()]
     figure = f"pusher-js chooses {', '.join(chosen)}"
     return Observed(set(transports) != {"ws"} if transports[0] == "ws" else None, figure)
-
-
-def _count(evidence: Evidence, kind: str, link: str) -> int:
-    return sum(each.kind == kind and each.connection.link == link for each in evidence.messages(ADAPTER))
-
-
-def holds_connections(evidence: Evidence) -> Observed:
-    upgraded = [each.connection.link for each in evidence.messages(ADAPTER) if each.kind == "handshake" and each.up]
-    at_service, at_api = upgraded.count(SERVICE), upgraded.count(API)
-    return Observed(at_api == 0 < at_service, f"{at_service} WebSockets at the service, {at_api} at the API")
-
-
-def message_path(evidence: Evidence) -> Observed:
-    pushed, posted = _count(evidence, "frame", SERVICE), _count(evidence, "request", PUBLISHING)
-    direct = _count(evidence, "request", API)
-    return Observed(
-        direct > 0,
-        f"{pushed} frames with the service, {posted} requests from API to service, {direct} from browsers to the API",
-    )
-
-
-def just_sends_requests(evidence: Evidence) -> Observed:
-    requests = [each for each in evidence.messages(ADAPTER) if each.kind == "request"]
-    authorised = sum(label(each) == "may I listen?" for each in requests)
-    posted = _count(evidence, "request", PUBLISHING)
-    figure = f"{posted} requests to publish, and {authorised} to authorise {authorised} subscribers"
-    return Observed(authorised > 0, figure)
-
-
-def broadcasts(evidence: Evidence) -> Observed:
-    links = [(each.connection.link, each.up) for each in evidence.messages(ADAPTER) if MESSAGE in label(each)]
-    published, pushed = links.count((PUBLISHING, True)), links.count((SERVICE, False))
-    return Observed(pushed == 2 * published > 0, f"{published} published, {pushed} pushed to two browsers")
-
-
-def not_raw(evidence: Evidence) -> Observed:
-    wrapped, raw = (one_message(evidence.captures[slug]).messages[-1].size for slug in (ADAPTER, WEBSOCKET))
-    return Observed(wrapped > raw, f"the same message is a frame of {wrapped} bytes, raw {raw}")
-
-
-def real_sockets(evidence: Evidence) -> Observed:
-    message = one_message(evidence.captures[WEBSOCKET])
-    figure = f"a message is a frame of {message.size} bytes, of which {message.overhead_bytes} are its header"
-    return Observed(message.overhead_bytes <= theory.FRAME_HEADER_BYTES + 2, figure)
 
 
 def same_result(evidence: Evidence) -> Observed:

@@ -2,23 +2,12 @@
 
 from functools import partial
 
-from notebooks.analysis.claims.claim import INSTANT_MS, Evidence, Observed, format_amount, format_percent, format_time
-from notebooks.analysis.prices import CPU, EMPTY, REQUESTS, by_repeat
-from notebooks.analysis.wire.labels import EVENT_LABELS, label
+from notebooks.analysis.claims.claim import INSTANT_MS, Evidence, Observed, format_percent, format_time
+from notebooks.analysis.prices import CPU, EMPTY, by_repeat
 
 POLLERS = {"short polling": "short_polling", "long polling": "long_polling"}
 WEBSOCKET, SHORT, LONG, STREAM = "raw_websocket", "short_polling", "long_polling", "server_sent_events"
 NEAR = "on one machine"
-COMMAND_LABELS = ("join", "send message", "I am typing", "I have read", "goodbye")
-
-
-def two_way(evidence: Evidence) -> Observed:
-    frames = [each for each in evidence.messages(WEBSOCKET) if each.kind == "frame"]
-    directions = {(each.connection, each.up) for each in frames}
-    connections = {connection for connection, _ in directions}
-    up = sum(each.up for each in frames)
-    figure = f"{up} frames up and {len(frames) - up} down on {len(connections)} connections"
-    return Observed(len(directions) == 2 * len(connections), figure)
 
 
 def connection_closes(evidence: Evidence) -> Observed:
@@ -35,18 +24,6 @@ def _closing_percents(evidence: Evidence, slug: str) -> str:
     runs = [evidence.run("keep_alive", point) for point in ("connections kept", "closed after each answer")]
     pairs = zip(*(by_repeat(run.cells_of(slug), CPU) for run in runs), strict=True)
     return ", ".join(f"{100 * (closed / kept - 1):+.0f} %" for kept, closed in pairs)
-
-
-def keeps_polling(evidence: Evidence) -> Observed:
-    run = evidence.run("idle")
-    cells = run.cells_of(SHORT)
-    per_minute = 60 * float(cells["requests_receive"].sum() / (cells["users"] * cells["measured_s"]).sum())
-    interval_s = run.setting("poll_interval_s")
-    return Observed(
-        per_minute > 0.9 * 60 / (interval_s + 0.1),
-        f"{per_minute:.1f} requests a minute from each user, in an idle crowd",
-        f"Our client asks every {interval_s:g} s, whether or not there is news.",
-    )
 
 
 def wastes_resources(evidence: Evidence) -> Observed:
@@ -83,19 +60,6 @@ def _instant(evidence: Evidence, scenario: str, percent: int, kind: str = "messa
     )
 
 
-def needs_no_requests(evidence: Evidence) -> Observed:
-    cells = evidence.run("conversation").cells_of(WEBSOCKET)
-    reads = int(cells["requests_receive"].sum())
-    return Observed(reads == 0, f"{reads} requests for news in {len(cells)} repeats")
-
-
-def acknowledges_receipt(evidence: Evidence) -> Observed:
-    frames = [each for each in evidence.messages(WEBSOCKET) if each.kind == "frame" and each.head == "text"]
-    pushed = sum(not each.up and any(kind in label(each) for kind in EVENT_LABELS.values()) for each in frames)
-    acknowledged = sum(each.up and label(each) not in COMMAND_LABELS for each in frames)
-    return Observed(acknowledged == 0, f"{pushed} pushed pages, answered by {acknowledged} frames")
-
-
 presence_pushed = partial(_instant, scenario="signals", percent=95, kind="presence")
 typing_pushed = partial(_instant, scenario="signals", percent=95, kind="typing")
 receipts_instant = partial(_instant, scenario="signals", percent=95, kind="receipt")
@@ -117,12 +81,6 @@ def polling_is_outdated(evidence: Evidence) -> Observed:
         f"server CPU per delivery in a busy room: {short:.0f} us by short, {long:.0f} by long polling, "
         f"{pushed:.0f} by raw WebSocket",
     )
-
-
-def sends_on_the_connection(evidence: Evidence) -> Observed:
-    cells = evidence.run("conversation").cells_of(WEBSOCKET)
-    posts, frames = int(cells["requests_send"].sum()), int(cells["command_frames"].sum())
-    return Observed(posts == 0 < frames, f"{frames:,} commands as frames, {posts} as requests")
 
 
 def polls_every_2_s(evidence: Evidence) -> Observed:
@@ -159,12 +117,3 @@ def receipts_delayed(evidence: Evidence) -> Observed:
     polled, held = (evidence.latency_ms("signals", slug, 50, "receipt") for slug in (SHORT, LONG))
     figure = f"p50 {format_time(polled)} by short polling, {format_time(held)} by long polling, {NEAR}"
     return Observed(held.value < INSTANT_MS < polled.value, figure)
-
-
-def fewer_requests(evidence: Evidence) -> Observed:
-    polled, pushed = (evidence.paid("conversation", slug, REQUESTS) for slug in (SHORT, WEBSOCKET))
-    return Observed(
-        pushed.value < polled.value,
-        f"{format_amount(polled, 'requests per delivery')} by short polling, "
-        f"{format_amount(pushed, 'by raw WebSocket')}",
-    )
