@@ -9,7 +9,7 @@
 
 # %%
 from notebooks.analysis import wording
-from notebooks.analysis.figures import function_seconds, outcome_matrix, timeline
+from notebooks.analysis.figures import timeline
 from notebooks.analysis.figures.style import picture
 from notebooks.analysis.runs import chosen_folder
 from notebooks.analysis.serverless import CONCURRENCIES, HOUR_S, WAITING_S, Outcome, is_held, load_hosted
@@ -20,7 +20,7 @@ hosted = load_hosted(chosen_folder())
 HOBBY, PRO, FLUID, SHORT = hosted.hosts
 WORKS, DEGRADED, FAILS = Outcome
 held = [slug for slug in hosted.slugs if is_held(find(slug))]
-wording.Prose(hosted.circumstances)
+wording.Prose(f"{hosted.circumstances} {hosted.evidence}.")
 
 # %% [markdown]
 # ## What becomes of each
@@ -30,16 +30,31 @@ wording.Prose(hosted.circumstances)
 # transport *fails* if not everybody connects. It is *degraded* if the limit cuts somebody, in the window or by theory
 # within an hour; if somebody is shown offline who is there; if a request is refused for want of an instance (429); or
 # if half of each user's hour or more is billed. Else it *works*. What counts is what the host bills: each call by
-# itself on the classic hosts, an instance that several calls share on that of 2026.
+# itself on the classic hosts, an instance that several calls share on that of 2026. Polling works on every host; what
+# waits is billed or cut; a WebSocket fails on the classic hosts:
+
+# %%
+rows = {}
+for slug in hosted.slugs:
+    cells = {}
+    for host, limits in hosted.hosts.items():
+        row, (outcome, reasons) = hosted.row(slug, host), hosted.judge(slug, host)
+        if outcome is FAILS:
+            found = [*reasons, f"{row.figures['upgrades_ignored']} upgrades refused"]
+        else:
+            seen = f"seen after {wording.duration(row.latency_ms(50))}"
+            found = [*reasons, seen, f"{wording.amount(row.billed_s)} s an hour billed"]
+        cells[f"{host} ({limits['max_duration_s']:g} s)"] = f"**{outcome}**: {', '.join(found)}"
+    rows[hosted.label_of(slug)] = cells
+wording.table(rows)
 
 # %%
 assert hosted.outcomes("short_polling") == hosted.outcomes("pusher_adapter") == [WORKS] * 4
 assert hosted.outcomes("long_polling") == [DEGRADED, DEGRADED, WORKS, DEGRADED]
 assert hosted.outcomes("server_sent_events") == [DEGRADED] * 4
 assert hosted.outcomes("raw_websocket") == [FAILS, FAILS, DEGRADED, DEGRADED]
-title = "Polling works on every host; what waits is billed or cut; a WebSocket fails on the classic hosts"
-measure = "By host, with its limit for one call and its date: the verdict, the reasons, and what is billed"
-picture(outcome_matrix.draw, hosted, title, f"{measure}\n{hosted.evidence}")
+outcomes = [outcome for slug in hosted.slugs for outcome in hosted.outcomes(slug)]
+print(", ".join(f"{outcomes.count(outcome)} of {len(outcomes)}: {outcome}" for outcome in Outcome))
 
 # %% [markdown]
 # How many calls share an instance decides whether waiting is billed, and no vendor publishes it. We measured with four.
@@ -135,9 +150,18 @@ assert 1.5 < min(asking.values()) < max(asking.values()) < 7.5
 assert min(s for each, s in measured.items() if each not in asking) > 0.8 * HOUR_S
 billed = {each: hosted.row(*each).per_user_hour("held_gb_s") for each in alive}
 assert all(0.45 < billed[slug, FLUID] / billed[slug, PRO] < 0.8 for slug in ("long_polling", "server_sent_events"))
-title = "Waiting uses a function for the whole hour, polling for some seconds of it"
-measure = "Seconds of function in an hour of each user, and the gigabyte-seconds of instances that are billed for it"
-picture(function_seconds.draw, hosted, title, f"{measure}\n{hosted.evidence}")
+print(f"{min(asking.values()):.1f} to {max(asking.values()):.1f} s for who asks, of {HOUR_S:,.0f} s in an hour")
+
+# %%
+rows = {
+    f"{hosted.label_of(slug)}, {host}": {
+        "function used in an hour of a user": f"{wording.amount(used_s)} s",
+        "in theory": f"{wording.amount(predicted[slug, host])} s",
+        "billed": f"{wording.amount(billed[slug, host])} GB s",
+    }
+    for (slug, host), used_s in measured.items()
+}
+wording.table(rows)
 
 # %% [markdown]
 # The last column is why today's host is cheaper. It bills the instance for as long as a call is open in it, and here up
