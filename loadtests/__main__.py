@@ -12,7 +12,15 @@ from typing import Annotated
 
 import typer
 
-from loadtests.choices import check_link, check_loads, choose_scenarios, choose_target, choose_transports, with_changes
+from loadtests.choices import (
+    check_link,
+    check_loads,
+    choose_generators,
+    choose_scenarios,
+    choose_target,
+    choose_transports,
+    with_changes,
+)
 from loadtests.compare import compare_in_full, compare_transports
 from loadtests.experiments.calibration.command import SLUGS as CALIBRATED
 from loadtests.experiments.calibration.command import calibrate as run_calibration
@@ -113,8 +121,9 @@ def compare(
         str, typer.Option(help=f"Measure a deployment as it stands, with the transport that it serves: {DEPLOYMENTS}.")
     ] = "",
     generators: Annotated[
-        int, typer.Option(min=1, max=64, help="Generator processes; several are led by Locust's master process.")
-    ] = 1,
+        str,
+        typer.Option(help="Load generator processes, led by Locust's master process; auto: one per core that is free."),
+    ] = "1",
     out: Annotated[Path, typer.Option(help="Folder in which the run's own folder is made.", callback=writable)] = Path(
         "results"
     ),
@@ -131,13 +140,14 @@ def compare(
         measured = choose_target(target, deployment, StoreChoice(store, workers))
         chosen = choose_transports(transport or [], measured)
         loads = [with_changes(row, changes) for row in choose_scenarios(scenario, full, quick)]
-        check_loads(loads, chosen, measured, generators)
+        processes = choose_generators(generators, loads)
+        check_loads(loads, chosen, measured, processes)
     except ValueError as error:
         raise typer.BadParameter(str(error)) from None
     if not full:
-        raise typer.Exit(compare_transports(loads[0], chosen, out, measured, generators))
+        raise typer.Exit(compare_transports(loads[0], chosen, out, measured, processes))
     try:
-        raise typer.Exit(compare_in_full(loads, chosen, out / FULL, measured, generators))
+        raise typer.Exit(compare_in_full(loads, chosen, out / FULL, measured, processes))
     except AnotherRun as error:
         raise typer.BadParameter(str(error)) from None
 

@@ -9,6 +9,7 @@ from dataclasses import replace
 from importlib.util import find_spec
 from typing import Any
 
+from loadtests.harness import cores
 from loadtests.harness.provisioned_store import DEFAULT_STORE, StoreChoice
 from loadtests.plan.workload import LINKS, PLAIN
 from loadtests.scenarios import CONVERSATION, PREVIEW, SCENARIOS, Scenario
@@ -18,6 +19,7 @@ from loadtests.targets.target import DeployedServers, OurServers, Target
 from servers.deploy import deployments, engines
 from servers.transports import Transport, find
 
+AUTO, GENERATORS_MAX = "auto", 64
 NEEDED_BY_TLS = ("h2", "trustme", "zttp")
 OPTIONS = {"room_size": "room-size", "rate_per_s": "rate", "measured_s": "seconds", "poll_interval_s": "poll"}
 """The options of the command line whose names differ from the fields that they set."""
@@ -85,6 +87,19 @@ def check_link(link: str) -> None:
         raise ValueError(f"--link: expected one of {', '.join(LINKS)}, got {link!r}")
     if link != PLAIN and not all(map(find_spec, NEEDED_BY_TLS)):
         raise ValueError(f"--link {link} needs an optional dependency group: `sh .ci/setup links` installs it")
+
+
+def choose_generators(given: str, scenarios: Sequence[Scenario]) -> int:
+    """Return how many generator processes there are; `auto`: one per core beside the servers', if they share evenly.
+
+    Raises ValueError unless it is `auto` or a number.
+    """
+    if given == AUTO:
+        users = [load.users for scenario in scenarios for load in scenario.workloads]
+        return max(count for count in range(1, cores.spare() + 1) if all(number % count == 0 for number in users))
+    if not given.isdecimal() or not 1 <= int(given) <= GENERATORS_MAX:
+        raise ValueError(f"--generators: expected {AUTO} or 1 to {GENERATORS_MAX}, got {given!r}")
+    return int(given)
 
 
 def check_loads(scenarios: Sequence[Scenario], chosen: Sequence[Transport], target: Target, generators: int) -> None:

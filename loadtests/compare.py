@@ -83,7 +83,7 @@ class Run:
         generators: int,
     ) -> None:
         self.console, self.target = terminal.console(), target or OurServers()
-        self._placement, self._generators = cores.choose(), generators
+        self._placement, self._generators = cores.choose(generators), generators
         self._interrupted = self._analysis_failed = False
         described = manifest.describe(scenarios, [row.slug for row in chosen], self._placement)
         self.folder = RunFolder(path, described | {"generators": generators, **self.target.facts})

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from loadtests.harness.cores import pinned
+from loadtests.harness.cores import Affinity, pinned
 from servers.deploy.child_process import ChildFailed, ChildProcess
 
 
@@ -21,13 +21,13 @@ class Overloaded(NotMeasured):
 
 @contextmanager
 def running(
-    command: Sequence[str], core: int | None, log: Path, environment: Mapping[str, str] | None = None
+    command: Sequence[str], cores: Affinity, log: Path, environment: Mapping[str, str] | None = None
 ) -> Iterator[ChildProcess]:
-    """Run a command on one core until the block ends. environment: added to ours.
+    """Run a command on these cores until the block ends. environment: added to ours.
 
     Raises NotMeasured if a child fails within the block.
     """
-    with pinned(core):
+    with pinned(cores):
         child = ChildProcess(command, environment, log)
     with child:
         try:

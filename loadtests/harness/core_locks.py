@@ -5,13 +5,12 @@ Teaches that a lock of the kernel (flock) ends with the process that holds it, h
 
 import fcntl
 import os
-import sys
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import IO
 
-from loadtests.harness.cores import Cores, pinned
+from loadtests.harness.cores import Cores, pinned, usable
 
 LOCKS = "PUSH_OR_POLL_LOCKS"
 """Names the folder of the locks; tests have one of their own, so that nobody's comparison holds them up."""
@@ -38,8 +37,8 @@ def reserved(cores: Cores, on_wait: Callable[[str], None]) -> Iterator[None]:
 def _used(cores: Cores) -> list[int]:
     """Return the cores that a measurement uses: where nothing is pinned, all that this process may use."""
     if cores.servers is not None and cores.generator is not None:
-        return sorted({cores.servers, cores.generator})
-    return sorted(os.sched_getaffinity(0)) if sys.platform == "linux" else list(range(os.cpu_count() or 1))
+        return sorted({cores.servers} | cores.generator)
+    return usable()
 
 
 def _lock_file(core: int) -> IO[str]:

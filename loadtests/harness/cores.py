@@ -1,4 +1,4 @@
-"""CPU affinity: the servers have one core, the load generator and the sampler the other.
+"""CPU affinity: the servers have one core, the load generator and the sampler another, or several others.
 
 Teaches that without pinning, a generator that shares the server's core measures itself. Linux lets a process choose
 its cores, and its children inherit the choice; elsewhere (macOS) nothing is pinned, and the manifest records that.
@@ -10,38 +10,52 @@ from collections.abc import Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 
+Affinity = int | frozenset[int] | None
+"""A core, or several; None: not pinned."""
+
 
 @dataclass(frozen=True, slots=True)
 class Cores:
-    """The core of each side; None: not pinned."""
+    """The core of the servers, and those of the load generator; None: not pinned."""
 
     servers: int | None
-    generator: int | None
+    generator: frozenset[int] | None
 
     @property
     def label(self) -> str:
         """What is pinned, for the manifest."""
-        if self.servers is None:
+        if self.servers is None or self.generator is None:
             return "nothing is pinned: this takes Linux and at least two cores"
-        return f"servers on core {self.servers}; load generator and sampler on core {self.generator}"
+        cores = ", ".join(map(str, sorted(self.generator)))
+        return f"servers on core {self.servers}; load generator and sampler on core {cores}"
 
 
-def choose() -> Cores:
-    """Return the first two cores that this process may use."""
-    if sys.platform != "linux":
+def choose(generators: int = 1) -> Cores:
+    """Return the first core that this process may use for the servers, and one for each generator as far as they go."""
+    allowed = usable()
+    if sys.platform != "linux" or len(allowed) < 2:
         return Cores(None, None)
-    allowed = sorted(os.sched_getaffinity(0))
-    return Cores(allowed[0], allowed[1]) if len(allowed) > 1 else Cores(None, None)
+    return Cores(allowed[0], frozenset(allowed[1 : 1 + generators]))
 
 
-def pinned(core: int | None) -> AbstractContextManager[None]:
-    """Pin this thread to a core until the block ends; a process started within it stays there for its whole life."""
-    return _allowed(None if core is None else {core})
+def spare() -> int:
+    """Return how many generators can have a core of their own; at least one."""
+    return max(1, len(usable()) - 1)
+
+
+def pinned(cores: Affinity) -> AbstractContextManager[None]:
+    """Pin this thread until the block ends; a process started within it stays on these cores for its whole life."""
+    return _allowed({cores} if isinstance(cores, int) else cores)
 
 
 def unpinned() -> AbstractContextManager[None]:
     """Let this thread, and every process started meanwhile, use every core, as a process does that nobody pins."""
     return _allowed(range(os.cpu_count() or 1))
+
+
+def usable() -> list[int]:
+    """Return the cores that this process may use."""
+    return sorted(os.sched_getaffinity(0)) if sys.platform == "linux" else list(range(os.cpu_count() or 1))
 
 
 @contextmanager

@@ -12,6 +12,7 @@ from loadtests.accounts.rows import Window
 from loadtests.accounts.samples import Samples
 from loadtests.accounts.wire_bytes import SLACK_S
 from loadtests.harness.children import running
+from loadtests.harness.cores import Affinity
 from loadtests.harness.distance import ClientAddresses
 from loadtests.plan.workload import Workload
 from servers.deploy.child_process import ChildProcess, OnTick, free_port, python_module
@@ -57,9 +58,9 @@ class Generator:
 
 @contextmanager
 def generating(
-    file: Path, addresses: ClientAddresses, workload: Workload, core: int | None, folder: Path, generators: int = 1
+    file: Path, addresses: ClientAddresses, workload: Workload, cores: Affinity, folder: Path, generators: int = 1
 ) -> Iterator[Generator]:
-    """Run a Locust file against its servers, on one core; with several generators, under Locust's master process."""
+    """Run a Locust file against its servers, on these cores; with several generators, under Locust's master process."""
     record = folder / f"{file.stem}.samples"
     command = python_module("loadtests.users.plain_locust", "--locustfile", str(file))
     command += ["--headless", "--only-summary", "--json-phases"]
@@ -73,7 +74,7 @@ def generating(
         command += ["--master-host", HOST, "--master-port", port]
         command += ["--master-bind-host", HOST, "--master-bind-port", port]
     trusted = {"SSL_CERT_FILE": addresses.authority} if addresses.authority else {}
-    with running(command, core, folder / f"load generator of {file.stem}.log", trusted) as child:
+    with running(command, cores, folder / f"load generator of {file.stem}.log", trusted) as child:
         try:
             yield Generator(child, workload, record)
         finally:

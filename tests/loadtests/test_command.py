@@ -1,5 +1,6 @@
 """`python -m loadtests compare` around its measurements: the files, the exit status, the table, the options."""
 
+import sys
 import tomllib
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -15,7 +16,7 @@ from typer.testing import CliRunner, Result
 from loadtests import compare
 from loadtests.__main__ import app
 from loadtests.accounts.rows import Received
-from loadtests.choices import with_changes
+from loadtests.choices import choose_generators, with_changes
 from loadtests.harness import core_locks, cores
 from loadtests.harness.manifest import describe
 from loadtests.reports import report
@@ -86,6 +87,17 @@ def test_a_store_whose_engine_is_missing_is_named_with_what_installs_it(monkeypa
     monkeypatch.setattr(engines, "program", lambda name: None if name == "redis-server" else name)
     missing = "this machine lacks redis-server; on Debian apt-get install redis-server"
     assert missing in unwrapped(run(["compare", "--store", "redis"]))
+
+
+@pytest.mark.parametrize(("users", "generators", "used"), [(40, 4, "1, 2, 3, 4"), (6, 3, "1, 2, 3"), (5, 1, "1")])
+def test_generators_use_the_cores_that_the_servers_do_not_use_as_far_as_they_share_evenly(
+    monkeypatch: pytest.MonkeyPatch, users: int, generators: int, used: str
+) -> None:
+    monkeypatch.setattr(cores, "usable", lambda: [0, 1, 2, 3, 4])
+    monkeypatch.setattr(sys, "platform", "linux")
+    scenario = with_changes(CONVERSATION, {"users": users})
+    assert choose_generators("auto", [scenario]) == generators
+    assert cores.choose(generators).label == f"servers on core 0; load generator and sampler on core {used}"
 
 
 def test_cores_that_are_measured_on_are_waited_for(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
