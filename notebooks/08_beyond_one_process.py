@@ -9,16 +9,17 @@
 # %%
 from notebooks.analysis import wording
 from notebooks.analysis.drills import load_drills
-from notebooks.analysis.figures import shared_store as charts
+from notebooks.analysis.figures import shared_store as cost_chart
 from notebooks.analysis.figures.style import picture
 from notebooks.analysis.resolution import resolution_on
 from notebooks.analysis.runs import chosen_folder
+from notebooks.analysis.serverless import is_held
 from notebooks.analysis.shared_store import NAMES, SHARED, StoreChoice, load_shared_store
 from servers.transports import find
 
 shared_store = load_shared_store(chosen_folder())
 ALONE = StoreChoice("sqlite", 1)
-across_processes = [slug for slug in shared_store.slugs if charts.depends_on_process(find(slug))]
+across_processes = [slug for slug in shared_store.slugs if is_held(find(slug))]
 wording.Prose(shared_store.circumstances)
 
 # %% [markdown]
@@ -41,7 +42,7 @@ assert 1.3 < min(shared) < 1.5 < max(shared) < 1.9
 assert 1.1 < min(second) < 1.4 < max(second) < 1.7
 title = "A store that can be shared costs half as much again, a second worker a third more on top"
 measure = "CPU time in \N{MICRO SIGN}s per delivery, on one core; no speed-up can be read from it"
-picture(charts.draw_cost, shared_store, title, f"{measure}\n{shared_store.evidence}")
+picture(cost_chart.draw, shared_store, title, f"{measure}\n{shared_store.evidence}")
 
 # %%
 rows = {}
@@ -73,9 +74,17 @@ for store in SHARED:
 wording.Prose(f"By another process the latency is **{wording.difference(max(pushed), resolution_ms)}**.")
 
 # %%
-title = "To be served by another process makes no difference that we can measure"
-measure = "Median delivery: hollow, on the sender's own server; full, on the other one; pale, the range over repeats"
-picture(charts.draw_cross_process, shared_store, title, f"{measure}\n{shared_store.evidence}")
+rows = {}
+for slug, store in pairs:
+    latency = shared_store.cross_process_ms(slug, store)
+    same, other = (wording.with_limits(each, wording.duration) for each in (latency.same, latency.other))
+    rows[f"{shared_store.label_of(slug)}, {NAMES[store]}"] = {
+        "half within, on the sender's server": same,
+        "on the other one": other,
+        "longer, by repeat": wording.with_limits(latency.difference, "{:+.2f} ms".format),
+        "in theory": "one way more" if slug in across_processes else "nothing",
+    }
+wording.table(rows)
 
 # %% [markdown]
 # ## What the store itself costs

@@ -9,10 +9,8 @@ import pytest
 
 from notebooks.analysis.deployments import side_by_side
 from notebooks.analysis.deployments.reports import NAMES
-from notebooks.analysis.figures import shared_store as charts
 from notebooks.analysis.shared_store import SHARED, StoreChoice, load_shared_store
 from results.schema import DEPLOYMENTS_FILE, SHARED_STORE_FILE
-from servers.transports import find
 from tests.support.claims import changed
 
 Row = dict[str, Any]
@@ -67,12 +65,6 @@ def test_a_void_row_and_one_in_which_the_generator_lagged_are_left_out(tmp_path:
     assert measured.cpu_us(void["transport"], StoreChoice(void["store"], void["workers"])).total.high < 1000
     assert measured.cross_process_ms(lagged["transport"], lagged["store"]).other.high == pytest.approx(3.0)
     assert measured.evidence.endswith("2 void windows left out, since the load generator lagged")
-
-
-def test_theory_knows_which_transports_depend_on_the_process() -> None:
-    held = {"long_polling", "raw_websocket", "server_sent_events"}
-    slugs = ("short_polling", "pusher_adapter", *held)
-    assert {slug for slug in slugs if charts.depends_on_process(find(slug))} == held
 
 
 def write_deployments(folder: Path, change: Callable[[list[Row]], None] = lambda rows: None) -> Path:
