@@ -245,16 +245,12 @@ print(f"{rows['delivered'].sum():,} deliveries, {rows['lost'].sum()} lost, in {l
 #
 # Eight people talk in one room, each says something every half second, and something breaks. The vendor's outages last
 # five seconds. Whatever else dies is started again at once; here that includes the host of the API. Who rents functions
-# cannot restart their host: an outage of it would look like this drill, and last for as long as the vendor needs.
+# cannot restart their host: an outage of it would look like this drill, and last for as long as the vendor needs. What
+# is restarted at once is back within a second; a vendor's outage lasts to its end, or longer:
 
 # %%
-from notebooks.analysis.figures import outages as outages_chart
-
 outages, people = reports.outages(folder), reports.circumstances(folder)["size"]["people"]
-title = "What is restarted at once is back within a second; a vendor's outage lasts to its end, or longer"
-made = f"{people} people, {outages['repeat'].nunique()} repeats, one machine, a local stand-in for Pusher"
-subtitle = f"{made}: {side_by_side.lost(outages)}"
-picture(outages_chart.draw, outages, people, title, subtitle)
+side_by_side.outages_table(outages, people)
 
 # %%
 vendor, ours = [outages[outages["failure"].str.startswith("vendor") == vendors] for vendors in (True, False)]
@@ -265,8 +261,8 @@ assert hosts["lasted_s"].max() < 0.3 and hosts["connections_broken"].sum() == 0
 assert (vendor["silent_s"] > vendor["lasted_s"] - 0.1).all()
 renewed = outages[outages["failure"] == "new_version"].groupby("deployment")["connections_broken"].max()
 assert renewed[reports.MANAGED] == 0 < min(renewed[reports.SEPARATE], renewed[reports.SINGLE])
-for deployment, name in reports.NAMES.items():
-    print(f"{name}: a new version broke the connections of {renewed[deployment]} of {people}")
+made = f"{people} people, {outages['repeat'].nunique()} repeats, one machine, a local stand-in for Pusher"
+print(f"{made}: {side_by_side.lost(outages)}")
 
 # %% [markdown]
 # The advantage of renting: a new version of one's own code breaks no connection, since it holds none. The disadvantage:

@@ -1,5 +1,6 @@
-"""The deployments compared: what a managed service adds and counts, and the charts of the outages and the bills."""
+"""The deployments compared: what a managed service adds and counts, outages in a table, and the chart of the bills."""
 
+import re
 from collections.abc import Callable
 from functools import partial
 
@@ -9,7 +10,7 @@ from matplotlib.figure import Figure
 
 from notebooks.analysis.deployments import managed, reports, side_by_side
 from notebooks.analysis.deployments.monthly_bills import FreeEnd, curve, free_end
-from notebooks.analysis.figures import curves, outages
+from notebooks.analysis.figures import curves
 from notebooks.analysis.figures.style import picture
 from notebooks.analysis.runs import load
 from results.costs.deployments import DEPLOYMENTS, bills, measured_in
@@ -22,13 +23,6 @@ OUTAGES = reports.outages(REFERENCE)
 MOST = 100_000
 PNG = b"\x89PNG"
 PNG_BYTES_MAX = 40_000
-ODD_OUTAGES = {
-    "all": OUTAGES,
-    "one deployment": OUTAGES[OUTAGES["deployment"] == "single-server"],
-    "one repeat": OUTAGES[OUTAGES["repeat"] == 0],
-    "a failure of another name": OUTAGES.assign(failure="power_cut"),
-    "nobody waited": OUTAGES.assign(silent_s=0.0, unacknowledged_s=0.0),
-}
 ODD_ACTIVITIES = {
     "a usual chat": (Activity(1), MOST, False),
     "commercial": (Activity(1), MOST, True),
@@ -46,13 +40,11 @@ def drawn_bills(activity: Activity, most: int, commercial: bool) -> Figure:
     return curves.draw([panel], "A title", "A measure")
 
 
-CHARTS = {name: partial(outages.draw, shown, 8, "A title", "A measure") for name, shown in ODD_OUTAGES.items()} | {
-    name: partial(drawn_bills, *odd) for name, odd in ODD_ACTIVITIES.items()
-}
+CHARTS = {name: partial(drawn_bills, *odd) for name, odd in ODD_ACTIVITIES.items()}
 
 
 @pytest.mark.parametrize("draw", CHARTS.values(), ids=CHARTS)
-def test_outages_and_bills_draw_for_odd_records_and_stay_small(draw: Callable[[], Figure]) -> None:
+def test_bills_draw_for_odd_activities_and_stay_small(draw: Callable[[], Figure]) -> None:
     png = picture(draw).png
     assert png.startswith(PNG)
     assert len(png) < PNG_BYTES_MAX
@@ -60,9 +52,16 @@ def test_outages_and_bills_draw_for_odd_records_and_stay_small(draw: Callable[[]
 
 def test_outages_are_listed_from_ones_own_to_the_vendors_and_unknown_ones_last() -> None:
     odd = pd.concat([OUTAGES, OUTAGES.assign(failure="power_cut")])
-    assert list(outages.groups(odd)) == [*reports.FAILURES.values(), "power cut"]
-    row = outages.groups(OUTAGES)["the vendor hangs"][0]
-    assert (row.deployment, row.reconnecting) == ("pusher-and-serverless", 0)
+    names = re.findall(r"^\| \*\*(.+?): ", side_by_side.outages_table(odd, 8).text, re.MULTILINE)
+    assert list(dict.fromkeys(names)) == [*reports.FAILURES.values(), "power cut"]
+
+
+def test_an_outage_is_shown_by_its_median_and_the_most_who_reconnected() -> None:
+    failed = OUTAGES[OUTAGES["failure"] == "vendor_hangs"].head(2)
+    odd = failed.assign(silent_s=[1.0, 3.0], unacknowledged_s=[0.5, 0.5], connections_broken=[0, 2])
+    row = "| **the vendor hangs: Pusher and serverless** | 2.00 s (1.00 s to 3.00 s) | 500 ms | 2 of 8 |"
+    assert row in side_by_side.outages_table(odd, 8).text
+    assert side_by_side.outages_table(odd.assign(connections_broken=0), 8).text.endswith("| nobody |")
 
 
 def test_every_deployment_has_one_name_everywhere_and_a_style_of_its_own() -> None:

@@ -11,7 +11,7 @@ from pathlib import Path
 import pandas as pd
 
 from notebooks.analysis import wording
-from notebooks.analysis.deployments.reports import NAMES, code, outages, parts, role
+from notebooks.analysis.deployments.reports import FAILURES, NAMES, code, outages, parts, role
 from notebooks.analysis.intervals import interval
 from notebooks.analysis.records import check, read, table
 from results import schema
@@ -86,6 +86,24 @@ def lost(outages: pd.DataFrame) -> str:
     """Return how many deliveries were lost in these outages, of how many that were due."""
     never = int(outages["lost"].sum())
     return f"{never} of {never + outages['deliveries'].sum():,} deliveries lost"
+
+
+def outages_table(outages: pd.DataFrame, people: int) -> wording.Prose:
+    """Return what each failure cost the users of each deployment, over the repeats. people: how many talked."""
+    rows = {}
+    for failure in dict.fromkeys([*FAILURES, *sorted(outages["failure"])]):
+        for deployment, name in NAMES.items():
+            is_meant = (outages["failure"] == failure) & (outages["deployment"] == deployment)
+            if (found := outages[is_meant]).empty:
+                continue
+            silent, waited = (interval(list(TO_MS * found[f"{what}_s"])) for what in ("silent", "unacknowledged"))
+            broken = int(found["connections_broken"].max())
+            rows[f"{FAILURES.get(failure, failure.replace('_', ' '))}: {name}"] = {
+                "longest time that somebody saw nothing": wording.with_limits(silent, wording.duration),
+                "longest wait for an acknowledgement": wording.duration(waited.value),
+                "reconnecting": f"{broken} of {people}" if broken else "nobody",
+            }
+    return wording.table(rows)
 
 
 def side_by_side(folder: Path, measured: Measured, prices: Prices, activity: Activity) -> wording.Prose:
