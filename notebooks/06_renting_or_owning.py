@@ -119,20 +119,25 @@ print(f"{free_a_day:,} are {free_a_day / talk:,.0f} messages a day, or {free_a_d
 
 # %%
 SIZES = (2, 5, 10, 20, 50, 100, 200, 500)
-panels = [managed.free_panel(measured, prices, usual, each, SIZES, MOST) for each in (20, 120)]
-title = "Requests end the free tier, unless much is said in large rooms: then messages do"
-subtitle = "Users for whom each limit of the free plans suffices; a ring where it is the first to be reached"
-sources = "Requests and messages as counted in this run; plans of Vercel (requests) and Pusher (connections, messages)"
-picture(curves.draw, curves.on_one_scale(panels), title, f"{subtitle}\n{sources}")
+suffices, first = {}, {}
+for said in (20, 120):
+    talks = {size: replace(usual, events_per_hour=said, room_size=size) for size in SIZES}
+    by_size = {size: managed.free_users(measured, prices, talk, MOST)["heartbeats"] for size, talk in talks.items()}
+    first[said] = [min(users, key=users.__getitem__) for users in by_size.values()]
+    for limit in managed.LIMITS.values():
+        suffices[f"{limit}, {said} things an hour said by each"] = {
+            f"rooms of {size}": f"{users[limit]:,} users" for size, users in by_size.items()
+        }
+wording.table(suffices)
 
 # %%
-first = [{curve.name: list(curve.ringed) for curve in panel.curves} for panel in panels]
-assert first[0]["requests"] == list(SIZES)
-assert first[1]["messages"] == [size for size in SIZES if size >= 50]
-print(f"{panels[0].curves[0].points[0].value:.0f} users at most, and the plan is for private use only")
+assert set(first[20]) == {"requests"}
+assert first[120] == ["messages" if size >= 50 else "requests" for size in SIZES]
+print("The first limit, if 120 things an hour are said:", ", ".join(map("{}: {}".format, SIZES, first[120])))
 
 # %% [markdown]
-# The curves become flat at the right, since a room of 200 or 500 cannot have more members than the plan allows users:
+# Requests end the free tier, unless much is said in large rooms: then messages do. The plan is for private use only.
+# For the largest rooms the figures stay the same, since a room cannot have more members than the plan allows users:
 # with 43 users a room of 50 holds 43. Of the vendor's own two limits, connections are the one that most people pay for
 # first: a connection counts even if nothing is sent on it. These are its plans, for the users of all that follows:
 

@@ -112,12 +112,6 @@ def test_a_limit_suffices_up_to_the_last_user_who_stays_within_it() -> None:
     assert table.count("\n") == 1 + len(PRICES.service("pusher").plans)
 
 
-def test_the_limit_that_is_reached_first_is_ringed() -> None:
-    curves = managed.free_ends(MEASURED, PRICES, Activity(1, events_per_hour=120), (2, 200), 100_000)
-    ringed = {curve.name: list(curve.ringed) for curve in curves}
-    assert ringed == {"requests": [2], "connections": [], "messages": [200]}
-
-
 def test_a_bill_beyond_every_plan_is_marked() -> None:
     crowd = Activity(1, room_size=500, events_per_hour=500)
     assert "no plan suffices" in side_by_side.bill_table(MEASURED, PRICES, crowd, [100_000]).text

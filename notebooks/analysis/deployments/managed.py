@@ -12,8 +12,7 @@ import pandas as pd
 
 from notebooks.analysis import wording
 from notebooks.analysis.comparisons import distance_median_ms, latency_ms
-from notebooks.analysis.figures.curves import Curve, Panel
-from notebooks.analysis.figures.style import GREY, INK
+from notebooks.analysis.figures.curves import Curve
 from notebooks.analysis.intervals import Interval, interval
 from notebooks.analysis.runs import Run, load, loads, points
 from results.costs.deployments import ADAPTER, SOCKETS, Measured, pusher_and_serverless
@@ -29,7 +28,7 @@ LIMITS: Mapping[tuple[str, str], str] = {
     ("pusher", "connections"): "connections",
     ("pusher", "messages_per_day"): "messages",
 }
-"""The limits that end the free plans: by service and meter, their names in a chart."""
+"""The limits that end the free plans: by service and meter, their names in a table."""
 
 
 def third_transit(folder: Path, percent: int = 50) -> list[Curve]:
@@ -142,32 +141,3 @@ def plans_table(measured: Measured, prices: Prices, activity: Activity, most: in
             "known": plan.known,
         }
     return wording.table(rows)
-
-
-def free_panel(
-    measured: Measured, prices: Prices, usual: Activity, events_per_hour: float, sizes: Sequence[int], most: int
-) -> Panel:
-    """Return where the free tier ends, against the room's size, at a number of events per user and hour."""
-    limits = free_ends(measured, prices, replace(usual, events_per_hour=events_per_hour), sizes, most)
-    title = f"{events_per_hour:g} things an hour said by each"
-    return Panel(title, "people in a room", limits, "{:,.0f}".format, log_x=True, log_y=True)
-
-
-def free_ends(measured: Measured, prices: Prices, activity: Activity, sizes: Sequence[int], most: int) -> list[Curve]:
-    """Return for each limit how many users it suffices for, against the room's size; ringed where it is the first."""
-    users = {
-        limit: [users_within(measured, prices, replace(activity, room_size=size), limit, most) for size in sizes]
-        for limit in LIMITS
-    }
-    first = [min(row[place] for row in users.values()) for place in range(len(sizes))]
-    colours = (GREY, INK, transports.find(ADAPTER).colour)
-    return [
-        Curve(
-            LIMITS[limit],
-            colour,
-            sizes,
-            [Interval(count, count, count) for count in row],
-            ringed=[size for size, count, least in zip(sizes, row, first, strict=True) if count == least],
-        )
-        for (limit, row), colour in zip(users.items(), colours, strict=True)
-    ]
