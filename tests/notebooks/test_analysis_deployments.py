@@ -78,12 +78,6 @@ def test_the_third_transit_is_the_delay_to_the_service_and_theory_is_silent_abou
     assert [list(curve.theory) for curve in late] == [[], []]
 
 
-def test_a_message_counts_its_publishing_and_every_delivery() -> None:
-    talk = load(REFERENCE, "conversation")
-    room_size = talk.cells["room_size"].iloc[0]
-    assert managed.counted_per_message(talk).value == 1 + room_size
-
-
 def test_the_signals_beside_a_message_count_like_messages() -> None:
     signals = load(REFERENCE, "signals")
     kinds = signals.kinds[signals.kinds["transport"] == "pusher_adapter"]
