@@ -7,7 +7,7 @@ What crosses the wire: TLS 1.3 with HTTP/2 to nginx, and HTTP/1.1 in the clear f
 import shutil
 import socket
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from time import perf_counter, sleep
@@ -51,24 +51,27 @@ def proxied(server: str, core: int | None, folder: Path) -> Iterator[Proxy]:
         }.items():
             site = site.replace(line, ours)
         (folder / "site.conf").write_text(site, encoding="utf-8")
-        command = [program, "-p", f"{folder}/", "-c", "nginx.conf", "-e", "stderr"]
-        with running(command, core, folder / "nginx.log") as child:
-            try:
-                _await_listening(listen, child)
-                yield Proxy(f"https://{listen}", child.pid, trusted["authority"])
-            finally:
-                child.process.terminate()  # unlike our servers, nginx does not end when its standard input is closed
+        with running_nginx(program, folder, listen, core, folder / "nginx.log") as nginx:
+            yield Proxy(f"https://{listen}", nginx.pid, trusted["authority"])
 
 
-def _await_listening(address: str, child: ChildProcess) -> None:
-    host, _, port = address.partition(":")
+@contextmanager
+def running_nginx(program: str, folder: Path, listen: str, core: int | None, log: Path) -> Iterator[ChildProcess]:
+    """Run nginx with a folder's nginx.conf, from when it listens until the block ends; raises NotMeasured."""
+    host, _, port = listen.partition(":")
     deadline_s = perf_counter() + READY_S
-    while True:
+    with running([program, "-p", f"{folder}/", "-c", "nginx.conf", "-e", "stderr"], core, log) as nginx:
         try:
-            socket.create_connection((host, int(port)), CHECK_S).close()
-        except OSError:
-            if perf_counter() > deadline_s:
-                raise child.failed(f"did not listen within {READY_S:g} s") from None
-            sleep(CHECK_S)
-        else:
-            return
+            while not _listens(host, int(port)):
+                if perf_counter() > deadline_s:
+                    raise nginx.failed(f"did not listen within {READY_S:g} s")
+                sleep(CHECK_S)
+            yield nginx
+        finally:
+            nginx.process.terminate()  # unlike our servers, nginx does not end when its standard input is closed
+
+
+def _listens(host: str, port: int) -> bool:
+    with suppress(OSError), socket.create_connection((host, port), CHECK_S):
+        return True
+    return False

@@ -4,28 +4,27 @@ What crosses the wire: nginx's `stub_status` and nchan's own, at both ends of th
 themselves. They count requests, publications and connections, but neither bytes nor empty responses.
 """
 
-import shutil
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from http.client import HTTPConnection
 from math import nan
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from time import perf_counter, sleep
 from urllib.parse import urlsplit
 
 from loadtests.accounts.cell import Reading
-from loadtests.harness.children import NotMeasured, running
-from loadtests.harness.server_probe import COUNTED_BY_SERVERS, READY_S, Server
+from loadtests.harness.children import NotMeasured
+from loadtests.harness.server_probe import COUNTED_BY_SERVERS, Server
+from loadtests.harness.tls_proxy import running_nginx
 from loadtests.plan.workload import HOLD_S
-from servers.deploy.child_process import ChildProcess, free_port
+from servers.deploy import engines
+from servers.deploy.child_process import free_port
 from servers.stats import RESPONSE_S
 
 CONFIGURATION = Path(__file__).with_name("nginx.conf")
 CONFIGURED = "127.0.0.1:8090"
 MODULE = Path("/usr/lib/nginx/modules/ngx_nchan_module.so")
 PACKAGES = CONFIGURATION.with_name("debian-packages.txt")
-CHECK_S = 0.05
 CAVEAT = (
     "nchan accepts messages by POST only, keeps its log in memory, and returns one message per response: a poller "
     "polls again until there is none, so its requests grow with the messages."
@@ -64,35 +63,16 @@ def settings(address: str) -> dict[str, str | float]:
 @contextmanager
 def running_server(core: int | None, log: Path) -> Iterator[tuple[str, int]]:
     """Run nginx with nchan on one core and a free port until the block ends; yield its address and process."""
-    nginx = shutil.which("nginx") or shutil.which("nginx", path="/usr/sbin")
-    if nginx is None or not MODULE.exists():
+    program = engines.program("nginx")
+    if program is None or not MODULE.exists():
         packages = PACKAGES.read_text(encoding="utf-8").strip()
         raise NotMeasured(f"nginx with nchan is not installed here; on Debian, as root: apt-get install {packages}")
     with TemporaryDirectory(prefix="nginx-nchan-") as name:
         address = f"127.0.0.1:{free_port()}"
-        configuration = Path(name, "nginx.conf")
         configured = CONFIGURATION.read_text(encoding="utf-8").replace(CONFIGURED, address)
-        configuration.write_text(configured, encoding="utf-8")
-        with running([nginx, "-p", f"{name}/", "-c", str(configuration)], core, log) as child:
-            try:
-                _await_response(f"http://{address}", child)
-                yield f"http://{address}", child.pid
-            finally:
-                child.process.terminate()  # unlike our servers, nginx does not end when its standard input is closed
-
-
-def _await_response(address: str, child: ChildProcess) -> None:
-    """Wait until nginx responds; raises NotMeasured, with nginx's log, if it does not."""
-    deadline_s = perf_counter() + READY_S
-    while True:
-        try:
-            _get(address, "/nchan-status")
-        except OSError:
-            if perf_counter() > deadline_s:
-                raise child.failed(f"did not respond within {READY_S:g} s") from None
-            sleep(CHECK_S)
-        else:
-            return
+        Path(name, "nginx.conf").write_text(configured, encoding="utf-8")
+        with running_nginx(program, Path(name), address, core, log) as nginx:
+            yield f"http://{address}", nginx.pid
 
 
 def _get(address: str, path: str) -> tuple[str, str]:
