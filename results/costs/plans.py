@@ -125,11 +125,10 @@ class Bill:
 
 @dataclass(frozen=True, slots=True)
 class Prices:
-    """All of `prices.toml`: services by name, assumptions by name, and what has changed since the source document."""
+    """All of `prices.toml`: services and assumptions, by name."""
 
     services: Mapping[str, Service]
     assumptions: Mapping[str, float]
-    changed: Sequence[Mapping[str, str]]
 
     def service(self, name: str) -> Service:
         """Return a service; raises ValueError, naming all, when there is none of that name."""
@@ -147,4 +146,4 @@ def load_prices(path: Path = PRICES_FILE) -> Prices:
             services[name] = Service(name, [PricePlan(**plan) for plan in service["plans"]])
         except TypeError as error:
             raise ValueError(f"{path.name}, service {name}: {error}") from error
-    return Prices(services, tables["assumptions"], tables["changed"])
+    return Prices(services, tables["assumptions"])

@@ -62,9 +62,6 @@ def test_every_price_has_its_date_and_its_source() -> None:
         assert re.fullmatch(r"20\d\d(-\d\d){0,2}", each.dated), each
         assert each.known in KNOWN, each
         assert int(each.dated[:4]) <= date.today().year
-    for change in prices.changed:
-        assert set(change) == {"about", "then", "now", "dated", "known", "source"}
-        assert change["known"] in KNOWN
     pusher = prices.service("pusher").plans
     assert {plan.known for plan in pusher} == {"second hand"}, "the ladder is from a list that is not the vendor's own"
 
