@@ -190,10 +190,11 @@ wording.table(rows)
 # ## What has changed since the document
 #
 # "Run for max 10-60 seconds" and "Can't keep connection open" described the free plan of early 2024; the paid plan had
-# 300 s already in October 2023. A changelog of 25 June 2025 gives 300 s to every plan (second hand). Since 22 June 2026
-# functions serve WebSockets, in public beta (the date is second hand, the documentation is the vendor's). What stays is
-# a limit, no affinity (a client that returns may meet any instance), and memory that no other instance sees. What no
-# source says, such as how long an idle instance is kept or how many calls share one, we have chosen.
+# 300 s already in October 2023. [A changelog of 25 June 2025](https://github.com/masumi-network/sokosumi/pull/4809)
+# gives 300 s to every plan (second hand). Since 22 June 2026 functions serve WebSockets, in public beta (the date is
+# second hand, the documentation is the vendor's). What stays is a limit, no affinity (a client that returns may meet
+# any instance), and memory that no other instance sees. What no source says, such as how long an idle instance
+# is kept or how many calls share one, we have chosen.
 
 # %%
 CHOSEN = {"idle_s": "how long one stays idle", "instances_max": "how many instances", "concurrency": "calls at once"}
