@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterator
+from dataclasses import replace
 from itertools import accumulate
 from random import Random
 from unittest.mock import Mock
@@ -10,6 +11,8 @@ import pytest
 
 from clients.backoff import Backoff
 from clients.poll_pace import PollPace
+from servers.transports import find
+from tests.support.chat_harness import OPTIONS, ChatHarness, deliver, serving
 
 CLIENTS = 150
 OUTAGE_S = 60.0
@@ -50,6 +53,16 @@ def test_a_poller_asks_less_often_while_nothing_arrives_and_jitter_parts_those_w
     plain = PollPace(2.0)
     plain.note(has_news=False)
     assert plain.next_s() == 2.0
+
+
+@pytest.mark.process
+async def test_a_client_that_asks_less_often_and_conditionally_gets_every_message() -> None:
+    transport = find("short_polling")
+    options = replace(OPTIONS, conditional=True, poll_max_s=0.2, poll_jitter=0.5)
+    with serving(transport) as server:
+        async with ChatHarness(transport, server.address, options=options).joined("Ada", "Bob") as (ada, bob):
+            for text in ("first", "second"):
+                await deliver(text, ada, ada, bob)
 
 
 def test_the_limit_doubles_up_to_a_maximum_and_starts_again_after_a_success() -> None:
