@@ -65,6 +65,7 @@ wording.Prose(f"{wording.latency_finding(run)} ({wording.evidence(run)}).")
 # 7. [What breaks first?](07_what_breaks_first.ipynb) The knee of each transport, and what a restart does.
 # 8. [What does a second process cost?](08_beyond_one_process.ipynb) Shared stores, two workers, and drills.
 # 9. [Which one, when?](09_which_one_when.ipynb) The decision, an interviewer's questions, and the claims ledger.
+# 10. [What does the link change?](10_the_link.ipynb) TLS, HTTP/2, compression, and polling done well.
 #
 # Every notebook reads the run that `PUSH_OR_POLL_RUN` names, or else the reference.
 #

@@ -134,9 +134,8 @@ assert streaming.median_ms(1) < opened.one_way_delay_ms + 20 < 150 < polling.med
 #
 # All of this is HTTP/1.1 without TLS, where every byte can be read. TLS 1.3 adds 22 bytes to each record, so some tens
 # of bytes to a poll and 22 to a frame; its handshake is paid once for each connection. HTTP/2 sends a header that it
-# has sent before as a reference of a byte or two, so a poll shrinks to about a third, and all requests of a browser
-# share one connection. The order stays the same: a poll still has headers, and a pushed frame still has nearly none.
-# These three figures come from trials of ours outside of this run; no chart here rests on them.
+# has sent before as a reference of a byte or two, so a poll shrinks, and all requests of a browser share one
+# connection. [Notebook 10](10_the_link.ipynb) has the figures.
 #
 # ## What a phone pays
 #

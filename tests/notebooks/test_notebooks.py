@@ -82,5 +82,5 @@ def test_every_page_knows_its_place_fits_phones_has_a_dark_mode_and_describes_it
 
 def test_the_start_page_lists_all_others_in_the_order_of_their_numbers() -> None:
     start, *others = sources()
-    listed = re.findall(r"^# \d\. \[.*\]\((.+)\.ipynb\)", start.read_text(encoding="utf-8"), re.MULTILINE)
+    listed = re.findall(r"^# \d+\. \[.*\]\((.+)\.ipynb\)", start.read_text(encoding="utf-8"), re.MULTILINE)
     assert listed == [path.stem for path in others]

@@ -1,0 +1,120 @@
+# %% [markdown]
+# # What do TLS, HTTP/2, compression and better polling change?
+#
+# **They make a poll cheap in bytes, and change nothing of who waits.** HTTP/2 sends the headers of a poll as references
+# to earlier ones, so most of what goes up disappears, and one connection carries everything. Requests, empty responses
+# and waits stay as they were. Compression helps streams, sockets and long texts. Of the ways to poll better, back-off
+# saves requests and is paid for by later messages, jitter parts a herd, and conditional requests hardly save anything.
+#
+# What is read here was measured on a **busy machine**, in short windows: requests and bytes are exact counts, and so is
+# all that is claimed. Latencies are left out, but for a poller's own waiting; CPU time is left out. The final
+# measurement replaces these runs.
+
+# %%
+from notebooks.analysis import comparisons, link, wording
+from notebooks.analysis.comparisons import SHORT
+
+links = link.points_of("link")
+plain, tls, h2 = links.values()
+assert {"plain", "tls", "h2"} == {str(run.cells["link"].iloc[0]) for run in links.values()}
+assert all(
+    (run.cells["lost"] + run.cells["duplicates"] + run.cells["out_of_order"] == 0).all() for run in links.values()
+)
+print("Bytes on the wire for each message delivered, both ways:")
+link.by_link(links, link.bytes_each)
+
+# %%
+ratio = {slug: link.beside(h2, plain, slug) for slug in h2.slugs}
+assert ratio[SHORT] < 0.75 > 0.6 > ratio[link.LONG]
+assert all(1 < link.beside(tls, plain, slug) < 1.3 for slug in tls.slugs)
+assert abs(link.beside(h2, tls, link.RAW) - 1) < 0.02, "both are HTTP/1.1 over TLS"
+print(", ".join(f"{h2.label_of(slug)}: {part:.0%} of the bytes in the clear" for slug, part in ratio.items()))
+
+# %% [markdown]
+# A WebSocket gains nothing: neither uvicorn nor nginx offers WebSockets over HTTP/2 (RFC 8441), so it has a connection
+# of its own, with HTTP/1.1 over TLS. That makes 22 bytes more for each frame or batch of frames. What waits for a
+# response gains a connection: a held poll or a stream no longer keeps one for itself alone, beside the one that sends.
+
+# %%
+print("Connections of each user:")
+link.by_link(links, lambda run, slug: link.each(run, slug, "connections", "users"), "{:.1f}")
+
+# %% [markdown]
+# ## Which sentences of the earlier notebooks hold
+#
+# The earlier notebooks speak of HTTP/1.1 in the clear. Each sentence below is tested on each link, from the same runs.
+
+# %%
+assert [row.holds(row.figure(plain)) for row in link.SENTENCES] == [True] * len(link.SENTENCES)
+changed = {row.text for row in link.SENTENCES if not row.holds(row.figure(h2))}
+assert {"a request carries more than 600 bytes of headers"} <= changed
+assert all(row.holds(row.figure(tls)) for row in link.SENTENCES)
+link.sentences(links)
+
+# %% [markdown]
+# ## What a handshake carries
+#
+# A TLS handshake is paid once for each connection: certificate, keys, and proofs. A session can be resumed, which
+# leaves out the certificate. Where connections are kept, that is soon forgotten; where each response closes one, it is
+# most of what crosses the wire. The tickets for later sessions, which the server sends right after, are not in it.
+
+# %%
+handshakes = link.points_of("handshakes")
+rows = {point: link.handshakes(run) for point, run in handshakes.items()}
+kept, closed, resumed = (link.bytes_each(run, SHORT) for run in handshakes.values())
+assert kept < resumed < closed
+wording.table(rows)
+
+# %% [markdown]
+# ## nginx before the server
+#
+# TLS and HTTP/2 usually end in a proxy. nginx packs the headers of its responses with HPACK's table and code, which
+# the experimental HTTP/2 of uvicorn does not, so a little less comes down. Behind nginx everything is HTTP/1.1. Its CPU
+# time has a column of its own (`proxy_cpu_s`), of which nothing is claimed before the machine is quiet.
+
+# %%
+ends = link.points_of("proxy")
+in_server, in_nginx = ends.values()
+assert all(0.9 < link.beside(in_nginx, in_server, slug) < 1 for slug in (SHORT, link.LONG))
+assert (in_nginx.cells["proxy_cpu_s"] > 0).all() and not in_server.cells["proxy_cpu_s"].any()
+print("Bytes on the wire for each message delivered, both ways:")
+link.by_link(ends, link.bytes_each)
+
+# %% [markdown]
+# ## Compression
+#
+# gzip for responses and event streams, permessage-deflate for sockets; texts are prose. A stream must be flushed after
+# each event, or the compressor keeps events back; so each event ends a block, and a short one still shrinks, since the
+# compressor knows the events before it. That memory is the price: each stream and socket has its own, for as long as it
+# is open. A response has none: a short one begins anew each time, and hardly shrinks.
+
+# %%
+packed = link.points_of("compression")
+short, long = ({slug: link.saved(packed, text, slug) for slug in packed[text].slugs} for text in ("120 bytes", "2 kB"))
+assert min(short[link.RAW], short[link.STREAM]) > 0.4 > 0.1 > short[link.LONG]
+assert min(long.values()) > 0.25
+assert link.memory_kb(packed, "2 kB", link.STREAM) > link.memory_kb(packed, "2 kB", link.RAW) > 20
+link.compression(packed, ("120 bytes", "2 kB"))
+
+# %% [markdown]
+# ## Polling done well
+#
+# 100 users in rooms of ten, in which a message comes every five seconds. **Conditional requests** (If-None-Match, RFC
+# 9110 section 13.1.2): the response to a poll that would be empty is 304, without a body. The request, which is most of
+# a poll, gets longer. **Back-off**: the pause doubles while nothing comes, from 2 s to 8 s, and news resets it.
+# **Jitter**: each pause is half as long to one and a half times as long. In the last two rows all users begin in the
+# same moment.
+
+# %%
+ways = link.points_of("better_polling")
+usual, conditional, backing_off, together, parted = ways.values()
+asked = {point: link.each(run, SHORT, "requests_receive", "measured_s") for point, run in ways.items()}
+assert asked["back-off to 8 s"] < 0.7 * asked["as usual"]
+assert comparisons.latency_ms(backing_off, SHORT, 50).value > 1.3 * comparisons.latency_ms(usual, SHORT, 50).value
+assert together.cells["peak_requests"].min() > 0.8 * 100 > 0.5 * 100 > parted.cells["peak_requests"].max()
+link.polling(ways)
+
+# %%
+saved = 1 - link.beside(conditional, usual, SHORT)
+assert 0 < saved < 0.1, "the body that is left out is a small part of a poll"
+wording.Prose(f"Conditional requests save **{saved:.0%}** of the bytes, in the clear and with a browser's headers.")
