@@ -139,15 +139,16 @@ def compare(
     try:
         measured = choose_target(target, deployment, StoreChoice(store, workers))
         chosen = choose_transports(transport or [], measured)
-        loads = [with_changes(row, changes) for row in choose_scenarios(scenario, full, quick)]
+        loads = [with_changes(row, changes) for row in choose_scenarios(scenario, full, quick, link or PLAIN)]
         processes = choose_generators(generators, loads)
         check_loads(loads, chosen, measured, processes)
     except ValueError as error:
         raise typer.BadParameter(str(error)) from None
     if not full:
         raise typer.Exit(compare_transports(loads[0], chosen, out, measured, processes))
+    folder = FULL if link in (None, PLAIN) else f"{FULL}-{link}"
     try:
-        raise typer.Exit(compare_in_full(loads, chosen, out / FULL, measured, processes))
+        raise typer.Exit(compare_in_full(loads, chosen, out / folder, measured, processes))
     except AnotherRun as error:
         raise typer.BadParameter(str(error)) from None
 

@@ -22,7 +22,7 @@ from locust import User, task
 from clients.backoff import Backoff
 from clients.inbox import Inbox
 from loadtests.accounts.rows import KINDS, OPENING, Begun, Reconnection, Request, Sent
-from loadtests.plan.schedule import ScheduledAction, phase, schedule
+from loadtests.plan.schedule import FIRST_SEND, ScheduledAction, phase, schedule
 from loadtests.plan.texts import text_of
 from loadtests.users.generator_process import GeneratorProcess, sleep_until
 from loadtests.users.http_connection import ConnectionLost
@@ -37,6 +37,10 @@ ATTEMPTS_IF_CONNECTIONS_BREAK = 60
 
 RETRY_S = 0.5
 """The mean of the pauses before an action is tried again, but for the first, which is half as long."""
+
+SETTLING_S = 1.0
+"""How long a user who has joined waits, at most, before the first send; otherwise as long as joining took, which is
+several round trips: then the first read is under way, and the send must open a connection where later ones have one."""
 
 RECEIVE_FAILED = "CONN"
 """The type, in Locust's statistics, of a failure to receive on an open connection."""
@@ -72,7 +76,7 @@ class ChatUser(User):
         return self.http.leave()
 
     def on_start(self) -> None:
-        """Log in, join, receive, and wait at the barrier for everybody else; a user who cannot join ends here."""
+        """Log in, join, receive, send once, and wait at the barrier; a user who cannot join ends here."""
         self.workload, self.recorder = self.process.workload, self.process.recorder
         self.sessions = 0
         if (number := self.process.next_number()) is None:
@@ -89,21 +93,23 @@ class ChatUser(User):
         self.random = Random(f"back-off {self.workload.seed} {number}")
         self.reconnecting = Backoff(random=self.random)
         self.attempts = ATTEMPTS_IF_CONNECTIONS_BREAK if self.workload.users_return else ATTEMPTS
+        begun_s = perf_counter()
         try:
             self._join(self.attempts if self.workload.connections_break else 1)
         except ConnectionLost as lost:
             self.process.report_refusal(lost)
             raise GreenletExit from None
+        gevent.sleep(min(perf_counter() - begun_s, SETTLING_S))
+        self._act_at(perf_counter(), FIRST_SEND, 0)
         self.process.wait_for_all()
 
     @task
     def act(self) -> None:
         """Start each action at its scheduled moment, or late, but never skip it: an open loop."""
-        for index, action in enumerate(schedule(self.workload, self.number)):
+        for index, action in enumerate(schedule(self.workload, self.number), 1):
             due_s = self.process.begin_s + action.moment_s
             sleep_until(due_s)
-            self.recorder.starts(self.number, due_s, action.body)
-            self._perform(self._request_of(action, index), action.kind, due_s)
+            self._act_at(due_s, action, index)
         self.process.user_finished()
         Never().wait()  # a task that ended would be started again; Locust stops us when the test is over
 
@@ -146,6 +152,11 @@ class ChatUser(User):
                 if not left:
                     raise
                 gevent.sleep(backoff.next_s())
+
+    def _act_at(self, due_s: float, action: ScheduledAction, index: int) -> None:
+        """Perform the index-th action of this user, which was due at that moment."""
+        self.recorder.starts(self.number, due_s, action.body)
+        self._perform(self._request_of(action, index), action.kind, due_s)
 
     def _request_of(self, action: ScheduledAction, index: int) -> Callable[[], int]:
         """Return how to perform an action, which returns the seq of its event. A repeated message is stored once."""

@@ -20,6 +20,7 @@ from servers.deploy import deployments, engines
 from servers.transports import Transport, find
 
 AUTO, GENERATORS_MAX = "auto", 64
+ON_ANOTHER_LINK = ("conversation", "busy", "idle")
 NEEDED_BY_TLS = ("h2", "trustme", "zttp")
 OPTIONS = {"room_size": "room-size", "rate_per_s": "rate", "measured_s": "seconds", "poll_interval_s": "poll"}
 """The options of the command line whose names differ from the fields that they set."""
@@ -52,12 +53,17 @@ def choose_transports(slugs: Sequence[str], target: Target) -> list[Transport]:
     return [row for row in target.transports if not chosen or row.slug in chosen]
 
 
-def choose_scenarios(name: str | None, full: bool, quick: bool) -> list[Scenario]:
-    """Return the scenario of that name; without one all of a full run, the preview, or the conversation."""
+def choose_scenarios(name: str | None, full: bool, quick: bool, link: str = PLAIN) -> list[Scenario]:
+    """Return the scenario of that name; without one all of a full run, the preview, or the conversation.
+
+    Over another link, a full run has three scenarios, with two repeats.
+    """
     if quick and (name or full):
         raise ValueError("--quick is a preview of its own: leave out --scenario and --full")
     if name:
         return [find_scenario(name)]
+    if full and link != PLAIN:
+        return [replace(find_scenario(name), repeats=2) for name in ON_ANOTHER_LINK]
     return [row for row in SCENARIOS if not row.is_optional] if full else [PREVIEW if quick else CONVERSATION]
 
 

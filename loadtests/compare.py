@@ -9,19 +9,21 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from itertools import groupby
 from pathlib import Path
 
 import psutil
 
 from loadtests.accounts.cell import Cell
-from loadtests.accounts.verdict import Status
+from loadtests.accounts.verdict import Status, Verdict
 from loadtests.harness import core_locks, cores, manifest
 from loadtests.harness.children import NotMeasured
 from loadtests.harness.measurement import measure
 from loadtests.reports import report
 from loadtests.reports.run_folder import RunFolder, new_folder
-from loadtests.scenarios import Planned, Scenario, full_plan, still_due
+from loadtests.scenarios import Key, Planned, Scenario, full_plan, still_due
 from loadtests.targets.target import OurServers, Target
 from results import terminal
 from servers.transports import Transport
@@ -29,6 +31,10 @@ from servers.transports import Transport
 FAILED = 1
 INTERRUPTED = 130  # as a shell has it: 128 + SIGINT
 ANALYSIS_S = 120.0  # for charts that take seconds
+ATTEMPTS_MAX = 3
+REPEATED_MAX = 0.1
+"""Of a full run: how often a cell is measured while the machine is slow, and how many cells are measured again."""
+
 INTERRUPTED_WITH = "Interrupted: what was finished is kept, and the run is marked as partial."
 INTERRUPTED_WITHOUT = "Interrupted before the first transport was finished: nothing is kept."
 
@@ -41,6 +47,7 @@ def compare_transports(
     run = Run([scenario], chosen, new_folder(out, scenario.name), target, generators)
     report.print_plan(run.console, plan, scenario)
     if cells := list(run.measure(plan)):
+        cells = [replace(cell, verdict=run.slow.get(cell.planned.key, cell.verdict)) for cell in cells]
         report.print_cells(run.console, cells, scenario)
         if run.target.caveat:
             run.console.print(run.target.caveat)
@@ -62,7 +69,9 @@ def compare_in_full(
     Resumes the run that is in the folder. Raises OSError if nothing can be kept, ValueError if it is another run.
     """
     run = Run(scenarios, chosen, path, target, generators)
-    for _ in run.measure(full_plan(scenarios, chosen), {row.name: row.samples for row in scenarios}):
+    plan = full_plan(scenarios, chosen)
+    report.print_duration(run.console, plan)
+    for _ in run.measure(plan, {row.name: row.samples for row in scenarios}):
         pass  # kept on disk: a full run is too long to be held in memory as well
     for line in run.analyse("summary"):
         run.console.print(line, markup=False, soft_wrap=True)
@@ -72,7 +81,10 @@ def compare_in_full(
 
 
 class Run:
-    """Measurements that go into one folder: of our servers, if no other target is given."""
+    """Measurements that go into one folder: of our servers, if no other target is given.
+
+    slow: the verdicts of cells that are suspect since the machine was slow, once all is measured.
+    """
 
     def __init__(
         self,
@@ -85,6 +97,7 @@ class Run:
         self.console, self.target = terminal.console(), target or OurServers()
         self._placement, self._generators = cores.choose(generators), generators
         self._interrupted = self._analysis_failed = False
+        self.slow: Mapping[Key, Verdict] = {}
         described = manifest.describe(scenarios, [row.slug for row in chosen], self._placement)
         self.folder = RunFolder(path, described | {"generators": generators, **self.target.facts})
 
@@ -95,23 +108,44 @@ class Run:
         return INTERRUPTED if self._interrupted else FAILED * failed
 
     def measure(self, plan: Sequence[Planned], samples: Mapping[str, int] | None = None) -> Iterator[Cell]:
-        """Yield each cell once it is kept; after Ctrl-C, end, and leave the run marked as partial."""
+        """Yield each cell once it is kept; after Ctrl-C, end, and leave the run marked as partial.
+
+        samples: of a full run, how many deliveries to keep of a scenario's cell. In a full run a cell for which the
+        machine was slow is measured again, once its repeat of the scenario is over.
+        """
         for number in (signal.SIGINT, signal.SIGTERM):  # whatever our parent ignores: children must end in order
             signal.signal(number, signal.default_int_handler)
         try:
             with core_locks.reserved(self._placement, self.console.print), report.Bar(self.console, plan) as bar:
-                for planned in plan:
-                    bar.begin(planned)
-                    if still_due([planned], self.folder.done) and (cell := self._cell_of(planned, bar)):
-                        self.folder.add(cell, (samples or {}).get(planned.scenario))
-                        report.print_outcome(self.console, cell)
-                        yield cell
+                for _, block in groupby(plan, lambda planned: (planned.repeat, planned.scenario)):
+                    due = (planned for planned in block if still_due([planned], self.folder.done))
+                    yield from self._kept(due, samples, bar)
+                    while samples and (again := self._measured_while_slow(plan)):
+                        bar.extend(again)
+                        yield from self._kept(again, samples, bar)
+            self.slow = self.folder.note_slow(plan)
             if not still_due(plan, self.folder.done):
                 self.folder.complete()
         except KeyboardInterrupt:
             self._interrupted = True
             kept = self.folder.discard_if_empty()
             self.console.print(INTERRUPTED_WITH if kept else INTERRUPTED_WITHOUT)
+
+    def _kept(self, block: Iterable[Planned], samples: Mapping[str, int] | None, bar: report.Bar) -> Iterator[Cell]:
+        """Measure, keep, print and yield each."""
+        for planned in block:
+            bar.begin(planned)
+            if cell := self._cell_of(planned, bar):
+                self.folder.add(cell, (samples or {}).get(planned.scenario))
+                report.print_outcome(self.console, cell)
+                yield cell
+
+    def _measured_while_slow(self, plan: Sequence[Planned]) -> list[Planned]:
+        """Return what is to be measured again, as long as that is not too often."""
+        attempts, slow = self.folder.attempts, self.folder.slow_cells()
+        left = int(REPEATED_MAX * len(plan)) - (sum(attempts.values()) - len(attempts))
+        again = [planned for planned in plan if planned.key in slow and attempts[planned.key] < ATTEMPTS_MAX]
+        return again[: max(0, left)]
 
     def analyse(self, what: str) -> list[str]:
         """Run `notebooks.analysis` on the run; return what it printed, nothing if it failed."""

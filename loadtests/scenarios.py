@@ -14,8 +14,8 @@ from pathlib import Path
 from random import Random
 from typing import Any, NamedTuple
 
-from loadtests.plan.workload import Workload
-from servers.transports import Transport
+from loadtests.plan.workload import START_STOP_S, Workload
+from servers.transports import Reads, Transport
 
 _LISTED = tomllib.loads(Path(__file__).with_suffix(".toml").read_text(encoding="utf-8"))
 
@@ -57,6 +57,12 @@ class Planned:
         """Return which measurement this is, given the transport's name or slug."""
         parts = [name, self.scenario, self.workload.point, f"repeat {self.repeat}" if self.repeat else ""]
         return ", ".join(filter(None, parts))
+
+    @property
+    def about_s(self) -> float:
+        """How long it takes, about: starting, ramp, warm-up, window, a poller's last poll, stopping."""
+        load, polls = self.workload, self.transport.reads is Reads.POLL
+        return START_STOP_S + load.users / load.joins_per_s + load.load_s + polls * load.longest_poll_s
 
     def _key_at(self, point: str) -> Key:
         return Key(self.scenario, point, self.transport.slug, self.repeat)

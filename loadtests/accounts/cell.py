@@ -20,6 +20,7 @@ from loadtests.accounts.rows import KINDS, Handshake
 from loadtests.accounts.samples import Samples
 from loadtests.accounts.tally import KindCount, Tally, tally
 from loadtests.accounts.verdict import Health, Verdict, judge, percentile
+from loadtests.accounts.warm_up import first_sends
 from loadtests.plan.schedule import schedule
 from loadtests.plan.workload import Workload
 from loadtests.scenarios import Planned
@@ -92,7 +93,7 @@ def make_cell(
     verdict = judge(complaints, doubts, health, 1 / workload.rate_per_s, stalls=workload.users_return)
     load = {"seed": workload.seed, "room_size": workload.room_size, "offered": offered, "link": workload.link}
     servers = {"store": settings.get("store", ""), "workers": settings.get("workers", 0)}
-    judged = {"verdict": verdict.status, "reason": verdict.reason, "limit": "", **health._asdict()}
+    judged = {"verdict": verdict.status, "reason": verdict.reason, "limit": "", "attempts": 1, **health._asdict()}
     figures = {**key._asdict(), **load, **servers, **judged, **_counts(samples, counts), **spent}
     return Cell(planned, verdict, figures, counts.kinds, counts.deliveries, settings)
 
@@ -122,6 +123,7 @@ def _counts(samples: Samples, counts: Tally) -> dict[str, float]:
         "peak_requests": samples.most_begun(PEAK_S),
         **_handshakes("tls_full", [row for row in samples.handshakes if not row.resumed]),
         **_handshakes("tls_resumed", [row for row in samples.handshakes if row.resumed]),
+        **first_sends(samples),
         "client_up_bytes": client_up_bytes,
         "client_down_bytes": client_down_bytes,
     }

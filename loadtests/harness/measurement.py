@@ -16,9 +16,11 @@ from loadtests.accounts.cell import Cell, Reading, digest, make_cell, scheduled
 from loadtests.accounts.predictions import Limit, limit_of
 from loadtests.accounts.rows import Window
 from loadtests.accounts.samples import Samples
+from loadtests.accounts.warm_up import cold_users
 from loadtests.harness.children import NotMeasured
 from loadtests.harness.cores import Cores
 from loadtests.harness.generator import generating
+from loadtests.harness.machine_speed import work_s
 from loadtests.harness.manifest import label
 from loadtests.harness.restarts import NO_STORM, RunningServers, Storm
 from loadtests.harness.server_probe import Probe
@@ -41,6 +43,7 @@ def measure(
     generators: the number of load generator processes. Waits until the end; raises NotMeasured.
     """
     transport, workload, target = planned.transport, planned.workload, target or OurServers()
+    speed = work_s(cores, "before")
 
     def showing(phase: str) -> OnTick:
         return lambda: on_progress(f"{label(transport)}: {phase}")
@@ -65,7 +68,8 @@ def measure(
         sleep_until(window.start_s, showing("warming up"))
         readings = _read_window(window, workload, servers, probe, watch)
         samples = generator.await_samples(showing("waiting for the last deliveries"))
-        return _cell_of(planned, readings, samples, probe, servers.server.settings)
+        speed |= work_s(cores, "after")
+        return _cell_of(planned, readings, samples, probe, speed, servers.server.settings)
 
 
 class Readings(NamedTuple):
@@ -76,12 +80,14 @@ class Readings(NamedTuple):
     after: Reading
 
 
-def _cell_of(planned: Planned, readings: Readings, samples: Samples, probe: Probe, settings: Mapping[str, Any]) -> Cell:
+def _cell_of(
+    planned: Planned, readings: Readings, samples: Samples, probe: Probe, speed: Reading, settings: Mapping[str, Any]
+) -> Cell:
     """Put servers' and clients' figures together, with the limit that was met if the question is where that is."""
     before, storm, after = readings
     reconnections = samples.reconnections_in_window()
-    spent = probe.difference(before, after) | storm.figures(reconnections, after)
-    doubts = [*probe.doubts(spent, samples.client_bytes), *_late_reading(spent, planned.workload)]
+    spent = probe.difference(before, after) | storm.figures(reconnections, after) | speed
+    doubts = [*cold_users(samples), *probe.doubts(spent, samples.client_bytes), *_late_reading(spent, planned.workload)]
     doubts += storm.doubts(reconnections, after["readings_apart_s"])
     cell = make_cell(planned, samples, spent, digest(scheduled(planned.workload)), doubts, settings)
     limit = limit_of(cell) if planned.up_to_limit else Limit.NONE

@@ -28,6 +28,10 @@ class ScheduledAction(NamedTuple):
     body: str = ""
 
 
+FIRST_SEND = ScheduledAction(0.0, Kind.MESSAGE)
+"""What every user does before the load begins, so that a cold connection is not part of what is measured."""
+
+
 def schedule(workload: Workload, user: int) -> list[ScheduledAction]:
     """Return a user's actions in order. A user who is away does nothing, and everybody is back before the end."""
     seed, length_s = workload.seed, workload.load_s

@@ -36,8 +36,9 @@ class Workload:
     says who is there, 0 if users send heartbeats. joins_per_s: how many users arrive per second, before the barrier.
     The others are explained in options.toml.
 
-    The senders warm up for one poll interval before the window opens: until every poller has polled once while
-    messages flow, more responses are empty than later.
+    Everybody sends once while users still join, so that no connection is cold. The senders warm up for one poll
+    interval before the window opens: until every poller has polled once while messages flow, more responses are empty
+    than later.
     """
 
     point: str = ""
@@ -91,11 +92,6 @@ class Workload:
     def drain_s(self) -> float:
         """How long to wait, at most, for the last deliveries once nobody sends any more."""
         return self.longest_poll_s + DRAIN_S * (3 if self.connections_break else 1)
-
-    @property
-    def about_s(self) -> float:
-        """How long one measurement takes, about: starting, ramp, warm-up, window, drain, stopping."""
-        return START_STOP_S + self.users / self.joins_per_s + self.load_s + self.longest_poll_s
 
     @property
     def rooms(self) -> tuple[range, ...]:

@@ -58,17 +58,22 @@ class Bar(Progress):
         self._count, self._begun = len(planned), 0
         self._done_s = self._each_s = 0.0
         self._since_s = perf_counter()
-        self._task = self.add_task("", total=sum(one.workload.about_s for one in planned))
+        self._task = self.add_task("", total=sum(one.about_s for one in planned))
 
     def show(self, doing: str) -> None:
         """Show what is being done."""
         spent_s = min(perf_counter() - self._since_s, self._each_s)
         self.update(self._task, completed=self._done_s + spent_s, description=doing, refresh=True)
 
+    def extend(self, planned: Sequence[Planned]) -> None:
+        """Add measurements that are made again."""
+        self._count += len(planned)
+        self.update(self._task, total=(self.tasks[0].total or 0.0) + sum(one.about_s for one in planned))
+
     def begin(self, planned: Planned) -> None:
         """Go on to the next measurement."""
         self._done_s += self._each_s
-        self._each_s = planned.workload.about_s
+        self._each_s = planned.about_s
         self._since_s = perf_counter()
         self._begun += 1
         if not self.console.is_terminal:  # where a bar would not be seen
@@ -78,10 +83,15 @@ class Bar(Progress):
 
 def print_plan(console: Console, plan: Sequence[Planned], scenario: Scenario) -> None:
     """Print what is about to be measured, and about how long it takes."""
-    minutes, seconds = divmod(round(sum(one.workload.about_s for one in plan)), 60)
     names = ", ".join(dict.fromkeys(label(one.transport) for one in plan))
     measured = "Previewed, not measured," if scenario.preview else "Measured"
     console.print(note(f"{scenario.question} {measured} one after the other: {names}."))
+    print_duration(console, plan)
+
+
+def print_duration(console: Console, plan: Sequence[Planned]) -> None:
+    """Print how long it takes, about."""
+    minutes, seconds = divmod(round(sum(one.about_s for one in plan)), 60)
     console.print(note(f"This takes about {minutes} min {seconds:02} s. Ctrl-C stops it and keeps what is finished."))
 
 

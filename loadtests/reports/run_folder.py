@@ -6,20 +6,21 @@ when the run is resumed. The notebooks read only these files, in the format of `
 """
 
 import csv
-import gzip
 import json
 import os
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
 from random import Random
-from typing import Any, TextIO
+from typing import Any
 
 from loadtests.accounts.cell import Cell
+from loadtests.accounts.peers import WORK, doubt, slow_cells
 from loadtests.accounts.predictions import Limit
 from loadtests.accounts.verdict import Status, Verdict
 from loadtests.harness.children import Overloaded
+from loadtests.reports.tables import rewrite, write_rows
 from loadtests.scenarios import Key, Planned
 from results.schema import CELLS, CELLS_FILE, DELIVERIES, DELIVERIES_FILE, KEY, KINDS, KINDS_FILE, MANIFEST
 
@@ -47,13 +48,15 @@ class AnotherRun(ValueError):
 class RunFolder:
     """One run. It is partial until `complete` is called.
 
-    done: the finished measurements, and the limit that each met.
+    done: the finished measurements, and the limit that each met. attempts: how often each was made.
     """
 
     def __init__(self, path: Path, manifest: Mapping[str, Any]) -> None:
         """Make the folder, or resume the run in it. Raises OSError, or AnotherRun if the run has other conditions."""
         self.path = path
         self.done: dict[Key, str] = {}
+        self.attempts: dict[Key, int] = {}
+        self._work: dict[Key, dict[str, float]] = {}
         if (path / MANIFEST).exists():
             self._manifest = self._resumed(manifest)
         else:
@@ -61,30 +64,70 @@ class RunFolder:
             results: dict[str, Any] = {"settings": {}, "overloaded": [], "verdicts": {}, "table_bytes": {}}
             self._manifest = {"run": path.name, "partial": True, **manifest, **results}
             for name, columns in TABLES.items():
-                self._write_rows(name, "w", [[column.name for column in columns]])
+                write_rows(self.path / name, "w", [[column.name for column in columns]])
             self._write_manifest()
 
     def add(self, cell: Cell, samples_max: int | None = None) -> None:
-        """Write one cell and its deliveries. samples_max: of more deliveries, keep a random sample of that size."""
+        """Write one cell and its deliveries, in place of an earlier measurement of it.
+
+        samples_max: of more deliveries, keep a random sample of that size.
+        """
+        if (key := cell.planned.key) in self._work:
+            for name in TABLES:
+                rewrite(self.path / name, lambda row: None if row[: len(key)] == _texts(key) else row)
+        attempts = self.attempts.get(key, 0) + 1
         deliveries: Sequence[Sequence[object]] = cell.deliveries
         if samples_max is not None and len(deliveries) > samples_max:
             drawn = Random(f"{cell.planned.key}").sample(range(len(deliveries)), samples_max)
             deliveries = [deliveries[index] for index in sorted(drawn)]
-        self._write_rows(DELIVERIES_FILE, "a", deliveries)
-        self._write_rows(KINDS_FILE, "a", cell.kinds)
-        figures = {**cell.figures, "samples": len(deliveries)}
-        self._write_rows(CELLS_FILE, "a", [[figures[column.name] for column in CELLS]])
+        write_rows(self.path / DELIVERIES_FILE, "a", deliveries)
+        write_rows(self.path / KINDS_FILE, "a", cell.kinds)
+        figures = {**cell.figures, "samples": len(deliveries), "attempts": attempts}
+        write_rows(self.path / CELLS_FILE, "a", [[figures[column.name] for column in CELLS]])
         self._manifest["settings"][cell.transport.slug] = dict(cell.settings)
-        self.done[cell.planned.key] = str(cell.figures["limit"])
+        self._note_done(key, {name: str(figure) for name, figure in figures.items()})
         self._note_verdict(cell.planned, cell.verdict)
 
     def add_failure(self, planned: Planned, failure: Exception) -> None:
-        """Note that a measurement failed. Where the load is raised up to the limit, an overload is the result."""
+        """Note that a measurement failed. Where the load is raised up to the limit, an overload is the result.
+
+        Where it was made before, that counts.
+        """
+        if planned.key in self.attempts:
+            self.attempts[planned.key] += 1
+            return
         expected = planned.up_to_limit and isinstance(failure, Overloaded)
         if expected:
             self.done[planned.key] = Limit.SERVERS
             self._manifest["overloaded"].append(planned.key)
         self._note_verdict(planned, Verdict(Status.VOID, f"not measured: {failure}", adds_up=expected))
+
+    def slow_cells(self) -> dict[Key, float]:
+        """Return by what factor the machine was slower for a cell than for its peers, where that makes it suspect."""
+        return slow_cells(self._work)
+
+    def note_slow(self, plan: Sequence[Planned]) -> dict[Key, Verdict]:
+        """Make the valid cells for which the machine was slower suspect, and return their verdicts."""
+        verdicts = self._manifest["verdicts"]
+        found = {
+            planned.key: Verdict(Status.SUSPECT, doubt(self.slow_cells()[planned.key]))
+            for planned in plan
+            if planned.key in self.slow_cells()
+            and verdicts[planned.label(planned.transport.slug)]["verdict"] == Status.VALID
+        }
+        texts = {tuple(_texts(key)): verdict for key, verdict in found.items()}
+        at = [column.name for column in CELLS].index("verdict")  # which the reason follows
+
+        def noted(row: list[str]) -> list[str]:
+            verdict = texts.get(tuple(row[: len(KEY)]))
+            return [*row[:at], verdict.status, verdict.reason, *row[at + 2 :]] if verdict else row
+
+        if found:
+            rewrite(self.path / CELLS_FILE, noted)
+        for planned in plan:
+            if planned.key in found:
+                self._note_verdict(planned, found[planned.key])
+        return found
 
     def complete(self) -> None:
         """Mark the run as complete in the manifest."""
@@ -123,13 +166,18 @@ class RunFolder:
                 "name another folder, or remove this one"
             )
         for name, length in begun["table_bytes"].items():
-            os.truncate(self.path / name, length)
+            os.truncate(self.path / name, min(length, (self.path / name).stat().st_size))
         with (self.path / CELLS_FILE).open(newline="") as file:
             for row in csv.DictReader(file):
                 scenario, point, slug, repeat = (row[column.name] for column in KEY)
-                self.done[Key(scenario, point, slug, int(repeat))] = row["limit"]
+                self._note_done(Key(scenario, point, slug, int(repeat)), row)
         self.done.update({Key(*key): Limit.SERVERS for key in begun["overloaded"]})
         return begun
+
+    def _note_done(self, key: Key, row: Mapping[str, str]) -> None:
+        self.done[key] = row["limit"]
+        self.attempts[key] = int(float(row["attempts"]))
+        self._work[key] = {name: float(row[name]) for name in WORK}
 
     def _write_manifest(self) -> None:
         """Write the manifest atomically, with the lengths of the tables."""
@@ -139,11 +187,10 @@ class RunFolder:
         draft.write_text(text + "\n", encoding="utf-8")
         draft.replace(self.path / MANIFEST)
 
-    def _write_rows(self, name: str, mode: str, rows: Iterable[Sequence[object]]) -> None:
-        """Write rows to a table. A gzip file may consist of several parts (RFC 1952), so appending works there too."""
-        opened: Callable[..., TextIO] = gzip.open if name.endswith(".gz") else open
-        with opened(self.path / name, f"{mode}t", newline="") as file:
-            csv.writer(file, lineterminator="\n").writerows(rows)
+
+def _texts(key: Key) -> list[str]:
+    """Return a key as a table has it."""
+    return list(map(str, key))
 
 
 def new_folder(parent: Path, name: str) -> Path:

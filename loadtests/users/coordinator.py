@@ -23,7 +23,7 @@ from loadtests.users.progress import LOG, OnPhase
 
 RAMP_S = 30.0  # for users who are started to join; beyond it, something is wrong
 LEAD_S = 0.3  # from the announcement to the first message: time for the sampler to get ready
-CHECK_S = 0.05  # between two looks at what no event reports
+CHECK_S = 0.02  # between two looks at what no event reports
 FINISH_S = 30.0  # for the processes to send their samples; beyond it, something is wrong
 LEAVE_S = 60.0  # for the users to leave: as long as Locust waits for them
 LIVE_MAX = 5000  # latencies that the live percentiles are of: those of some seconds

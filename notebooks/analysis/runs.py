@@ -10,13 +10,25 @@ from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache
+from math import nan
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
 from results import schema
-from results.schema import CELLS, CELLS_FILE, DELIVERIES, DELIVERIES_FILE, KEY, KINDS, KINDS_FILE, MANIFEST, Column
+from results.schema import (
+    CELLS,
+    CELLS_FILE,
+    DELIVERIES,
+    DELIVERIES_FILE,
+    KEY,
+    KINDS,
+    KINDS_FILE,
+    MANIFEST,
+    NEWER,
+    Column,
+)
 from servers import transports
 from servers.transports import Reads
 
@@ -182,11 +194,14 @@ def manifest_of(folder: Path) -> Mapping[str, Any]:
 
 
 def table_of(path: Path, columns: Sequence[Column]) -> pd.DataFrame:
-    """Read a table of a run, void cells included; raise BrokenRun when it is not there or lacks a column."""
+    """Read a table of a run, void cells included; raise BrokenRun when it is not there or lacks a column.
+
+    A column that older runs lack is nan there.
+    """
     if not path.is_file():
         raise BrokenRun(f"{path.parent} is not a whole run: expected {path.name} in it")
     header = pd.read_csv(path, nrows=0).columns
-    missing = [column.name for column in columns if column.name not in header]
+    missing = [column.name for column in columns if column.name not in header and column not in NEWER]
     if missing:
         raise BrokenRun(f"{path} lacks columns of results.schema: {', '.join(missing)}")
     return _parsed(path, path.stat().st_mtime_ns, tuple((column.name, column.dtype) for column in columns))
@@ -196,7 +211,8 @@ def table_of(path: Path, columns: Sequence[Column]) -> pd.DataFrame:
 def _parsed(path: Path, _written_ns: int, dtypes: tuple[tuple[str, str], ...]) -> pd.DataFrame:
     """Read a table once for all loads of a run; callers must not change it."""
     may_be_nan = {name: ["nan"] for name, dtype in dtypes if dtype == "float64"}
-    return pd.read_csv(path, dtype=dict(dtypes), keep_default_na=False, na_values=may_be_nan)
+    table = pd.read_csv(path, dtype=dict(dtypes), keep_default_na=False, na_values=may_be_nan)
+    return table.assign(**{name: nan for name, _ in dtypes if name not in table})
 
 
 def _check_counts(folder: Path, cells: pd.DataFrame, deliveries: pd.DataFrame) -> None:

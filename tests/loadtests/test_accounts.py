@@ -10,15 +10,17 @@ import pytest
 from loadtests.accounts.accounting import DuplicateDetector
 from loadtests.accounts.cell import acknowledged, digest, make_cell, scheduled
 from loadtests.accounts.deliveries import Delivery
+from loadtests.accounts.peers import WORK, slow_cells
 from loadtests.accounts.predictions import predict, predicted_latency_ms
 from loadtests.accounts.rows import KINDS as PACKED_KINDS
 from loadtests.accounts.rows import Begun, Sent, Window
 from loadtests.accounts.samples import Samples
 from loadtests.accounts.tally import KindCount
 from loadtests.accounts.verdict import Health, Status, judge
+from loadtests.accounts.warm_up import cold_users, first_sends
 from loadtests.plan.schedule import bunched, intervals_s, phase, poisson_s, schedule
 from loadtests.plan.workload import Workload
-from loadtests.scenarios import Planned
+from loadtests.scenarios import Key, Planned
 from results.schema import CELLS, DELIVERIES, KINDS
 from servers.core.wire import Kind
 from servers.transports import find
@@ -193,3 +195,26 @@ def test_distance_adds_its_transits_to_what_is_predicted() -> None:
     for slug, median_ms in expected_ms.items():
         measured = replace(cell(BOTH), planned=Planned(find(slug), "test", away))
         assert predicted_latency_ms(measured, 50) == pytest.approx(median_ms)
+
+
+def test_a_first_send_has_a_price_of_its_own_and_whoever_did_not_send_and_receive_before_the_window_is_cold() -> None:
+    first = sent(1, at_s=100.0)._replace(acked_s=100.4)
+    warm = samples([first, sent(2)], [received(1, 0), received(1, 1), received(2, 0), received(2, 1)])
+    assert first_sends(warm) == {
+        "first_sends": 1,
+        "first_ack_p50_s": pytest.approx(0.4),
+        "ack_p50_s": pytest.approx(0.001),
+    }
+    assert made(warm).figures["messages"] == 1
+    assert cold_users(warm) == ["2 of 2 users had not sent and received before the window"], "Bob never sent"
+    in_time = [received(1, 0)._replace(received_s=100.5), received(1, 1)._replace(received_s=100.5)]
+    assert cold_users(samples([first, first._replace(sender=1, seq=2)], in_time)) == []
+
+
+def test_only_a_cell_that_took_a_fifth_longer_for_the_same_work_than_its_scenario_is_slow() -> None:
+    work = {f"talk{repeat}": dict.fromkeys(WORK, 0.005) for repeat in range(4)}
+    work["talk3"] |= {"generator_work_before_s": 0.007, "generator_work_after_s": 0.0055}
+    cells = {Key("talk", "", slug, 0): figures for slug, figures in work.items()}
+    other = {Key("idle", "", slug, 0): dict.fromkeys(WORK, 0.010) for slug in work}  # all of them alike
+    assert slow_cells(cells | other) == {Key("talk", "", "talk3", 0): pytest.approx(1.25)}
+    assert slow_cells({key: cells[key] for key in list(cells)[2:]}) == {}, "two have no usual time"

@@ -127,7 +127,7 @@ def test_a_preview_is_marked_in_its_table_and_manifest_and_planned_for_less_than
     assert "PREVIEW, not a measurement" in console.export_text()
     assert describe([PREVIEW], SLUGS, cores.choose())["preview"]
     assert not describe([CONVERSATION], SLUGS, cores.choose())["preview"]
-    assert sum(one.workload.about_s for one in PREVIEW.planned(TRANSPORTS)) < 55
+    assert sum(one.about_s for one in PREVIEW.planned(TRANSPORTS)) < 55
 
 
 @pytest.mark.parametrize("command", ["compare", "calibrate", "capture", "shared_store", "deployments", "hosted"])

@@ -41,6 +41,7 @@ def test_every_transport_is_measured_once_and_in_order_under_the_same_load(cells
     assert list(cells) == SLUGS
     assert {tuple(cell) for cell in cells.values()} == {tuple(column.name for column in CELLS)}
     assert len({(cell["messages"], cell["offered"]) for cell in cells.values()}) == 1
+    assert {(cell["first_sends"], float(cell["first_ack_p50_s"]) > 0) for cell in cells.values()} == {("8", True)}
     if sys.platform == "linux":  # whose kernel counts
         assert min(float(cell[f"client_{way}_bytes"]) for cell in cells.values() for way in ("up", "down")) > 0
 

@@ -9,15 +9,17 @@ import pytest
 
 from loadtests import choices, compare
 from loadtests.accounts.cell import Cell
+from loadtests.accounts.peers import WORK
 from loadtests.accounts.predictions import Limit, limit_of
 from loadtests.choices import choose_scenarios
 from loadtests.harness.children import NotMeasured, Overloaded
+from loadtests.plan.workload import H2, HOLD_S
 from loadtests.reports.run_folder import RunFolder
-from loadtests.scenarios import SCENARIOS, Scenario, find, full_plan, shuffled, still_due
+from loadtests.scenarios import SCENARIOS, Planned, Scenario, find, full_plan, shuffled, still_due
 from results.schema import CELLS_FILE, DELIVERIES_FILE, KINDS_FILE
 from servers.transports import TRANSPORTS
 from tests.support.loadtest_rows import BOTH, PAIR, PLANNED, cell
-from tests.support.loadtest_run import manifest_below, measure_by
+from tests.support.loadtest_run import cells_below, manifest_below, measure_by
 
 STEPS = Scenario("steps", "How many?", tuple(replace(PAIR, point=name) for name in "abc"), up_to_limit=True)
 TALK = Scenario("talk", "How fast?", (PAIR,), repeats=2)
@@ -38,8 +40,22 @@ def cells_of(*scenarios: Scenario) -> list[Cell]:
 
 def test_a_full_run_of_all_scenarios_takes_at_most_two_hours_for_five_transports() -> None:
     scenarios = choose_scenarios(None, full=True, quick=False)
-    about_s = sum(planned.workload.about_s for planned in full_plan(scenarios, TRANSPORTS))
+    about_s = sum(planned.about_s for planned in full_plan(scenarios, TRANSPORTS))
     assert about_s <= FULL_RUN_S * len(TRANSPORTS)
+    assert {row.name for row in scenarios if row.repeats > 3} == {"conversation", "busy"}
+    assert {row.name for row in scenarios for load in row.workloads if load.measured_s >= 3 * HOLD_S} == {"idle"}
+
+
+def test_over_another_link_a_full_run_has_three_scenarios_and_takes_at_most_an_hour() -> None:
+    scenarios = choose_scenarios(None, full=True, quick=False, link=H2)
+    plan = full_plan(scenarios, TRANSPORTS)
+    assert [(row.name, row.repeats) for row in scenarios] == [("conversation", 2), ("busy", 2), ("idle", 2)]
+    assert sum(planned.about_s for planned in plan) <= 3600
+
+
+def test_a_default_comparison_of_five_transports_takes_about_three_minutes() -> None:
+    (scenario,) = choose_scenarios(None, full=False, quick=False)
+    assert sum(planned.about_s for planned in scenario.planned(TRANSPORTS)) <= 37 * len(TRANSPORTS)
 
 
 @pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda row: row.name)
@@ -144,6 +160,32 @@ def test_overloaded_servers_end_the_steps(tmp_path: Path, monkeypatch: pytest.Mo
         False,
         [["steps", "b", "short_polling", 0]],
     )
+
+
+@pytest.mark.process
+@pytest.mark.parametrize(("slow_times", "measured"), [(1, 4), (9, 5)])
+def test_a_cell_on_a_slow_machine_is_measured_again_but_not_for_ever(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, slow_times: int, measured: int
+) -> None:
+    monkeypatch.setattr(compare, "REPEATED_MAX", 1.0)
+    times = iter([2.0] * slow_times)
+
+    def measure(planned: Planned, *_: object) -> Cell:
+        made = cell(BOTH, planned=planned)
+        factor = next(times, 1.0) if planned.repeat == 0 else 1.0
+        return replace(made, figures=made.figures | dict.fromkeys(WORK, factor))
+
+    measure_by(monkeypatch, counted := Mock(side_effect=measure))
+    talk = replace(TALK, repeats=3)
+    for _ in range(2):  # the second time all is done
+        assert in_full(tmp_path, talk) == 0
+        assert counted.call_count == measured
+    first, *others = sorted(cells_below(tmp_path), key=lambda row: row["repeat"])
+    verdict = "suspect" if slow_times > 1 else "valid"
+    assert (first["attempts"], first["verdict"]) == (str(measured - 2), verdict)
+    assert [row["attempts"] for row in others] == ["1", "1"]
+    with gzip.open(tmp_path / "full" / DELIVERIES_FILE, "rt") as file:
+        assert len(list(file)) == 1 + 3 * len(BOTH), "those of the replaced cell are gone"
 
 
 def test_what_was_being_written_when_the_machine_died_is_cut_off(tmp_path: Path) -> None:

@@ -1,0 +1,28 @@
+"""The tables of a run as files: rows are appended, and changed only by replacing the whole file at once."""
+
+import csv
+import gzip
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+from typing import TextIO
+
+
+def opened(path: Path, mode: str) -> TextIO:
+    """Open a table. A gzip file may consist of several parts (RFC 1952), so appending works there too."""
+    how: Callable[..., TextIO] = gzip.open if path.suffix == ".gz" else open
+    return how(path, f"{mode}t", newline="", encoding="utf-8")
+
+
+def write_rows(path: Path, mode: str, rows: Iterable[Sequence[object]]) -> None:
+    """Write rows, after those that are there if the mode is "a"."""
+    with opened(path, mode) as file:
+        csv.writer(file, lineterminator="\n").writerows(rows)
+
+
+def rewrite(path: Path, changed: Callable[[list[str]], list[str] | None]) -> None:
+    """Replace every row by what `changed` returns for it, or leave it out if that is None; atomically."""
+    with opened(path, "r") as file:
+        head, *rows = csv.reader(file)
+    draft = path.with_name(f"new-{path.name}")
+    write_rows(draft, "w", [head, *(row for row in map(changed, rows) if row is not None)])
+    draft.replace(path)
