@@ -36,7 +36,7 @@ class Prediction:
     def requests_per_delivery(self) -> float:
         """The HTTP requests per delivery: reads, heartbeats, and commands unless they are frames."""
         commands = 0.0 if self.transport.commands is Commands.FRAMES else self.commands
-        return commands + (self._reads_per_s + self._checks_per_s) / self.deliveries_per_s
+        return commands + (self.reads_per_s + self.checks_per_s) / self.deliveries_per_s
 
     @property
     def empty_share(self) -> float | None:
@@ -52,14 +52,14 @@ class Prediction:
         return theory.back_off_pauses(self.events_per_s, self.interval_s, self.limit_s, self.round_trip_s)
 
     @property
-    def _checks_per_s(self) -> float:
+    def checks_per_s(self) -> float:
         """How often one client of a push service makes sure that it lacks nothing."""
         if self.silence_s:
             return theory.silence_reads_per_s(self.events_per_s, self.silence_s)
         return theory.heartbeat_requests_per_s(self.lease_s) if self.transport.needs_push_service else 0.0
 
     @property
-    def _reads_per_s(self) -> float:
+    def reads_per_s(self) -> float:
         """How often one client requests new events; once, when its connection is opened, counts as never."""
         match self.transport.reads:
             case Reads.POLL:

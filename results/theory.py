@@ -7,7 +7,7 @@ Leaves out bytes and CPU, which depend on libraries; only the frame header of a 
 """
 
 from collections.abc import Sequence
-from math import exp, expm1
+from math import exp, expm1, sqrt
 
 Pause = tuple[float, float]
 """The length of a poller's pause, in seconds, and its share of all pauses."""
@@ -126,6 +126,24 @@ def silence_reads_per_s(rate_per_s: float, silence_s: float) -> float:
 def poll_wait_s(interval_s: float, transit_s: float) -> float:
     """Return the longest wait for a poll, T + 2 d: the pause, and the transits of a response and the next request."""
     return interval_s + 2 * transit_s
+
+
+def count_error(count: float, off: float, *, periodic: int, together: int) -> float:
+    """Return the standard error of a count of requests that these formulas predict.
+
+    Of requests at a fixed interval, each of the `periodic` clients makes one more or one less, from a random phase: the
+    variance is at most 1/4. Other requests (periodic is 0) follow random events: the variance of their number is its
+    mean; but the `together` clients of a room follow the same events, so the room counts once. off: by what share the
+    count may be wrong otherwise, since the round trip of a read is taken to be that of a send.
+    """
+    random = periodic / 4 if periodic else count * together
+    return sqrt(random + (count * off) ** 2)
+
+
+def share_error(share: float, trials: float) -> float:
+    """Return the standard error of a share of independent trials; at least one trial is taken to go either way."""
+    likely = min(max(share, 1 / trials), 1 - 1 / trials) if trials > 1 else 0.5
+    return sqrt(likely * (1 - likely) / trials)
 
 
 def seen_while_true(alive_s: float, interval_s: float) -> float:

@@ -8,13 +8,16 @@ generator is the limit, the servers hold *at least* that much, and nothing more 
 a little late is no excuse for servers that were late by far. Pure.
 """
 
+from dataclasses import asdict
 from enum import StrEnum
+from math import isnan
 from statistics import median
 
 from loadtests.accounts.cell import Cell
 from loadtests.accounts.verdict import VOID_S
 from loadtests.plan.workload import HOLD_S, LEASE_S, SILENCE_S
 from results.predictions import Prediction, latency_s
+from results.remarks import remarks
 
 BUDGET_S = 0.5  # how far beyond what the transport's waiting explains a p95 may lie
 FULL = 0.9  # of a core
@@ -36,6 +39,14 @@ def predict(cell: Cell) -> Prediction:
         silence_s=SILENCE_S if workload.webhooks else 0.0,
         limit_s=workload.poll_limit_s,
     )
+
+
+def remarks_on(cell: Cell) -> list[str]:
+    """Return what is to be noted about a cell's counts beside what theory predicts; nothing of another's server."""
+    if cell.settings.get("target") or not cell.verdict.adds_up or isnan(cell.number("requests_receive")):
+        return []
+    counts = {name: value for name, value in cell.figures.items() if not isinstance(value, str)}
+    return list(remarks(predict(cell), counts, asdict(cell.planned.workload)))
 
 
 def predicted_latency_ms(cell: Cell, percent: int) -> float:

@@ -19,6 +19,7 @@ from loadtests.accounts.verdict import Status
 from loadtests.experiments.calibration.record import on_record
 from loadtests.harness.manifest import label, push_service
 from loadtests.plan.workload import H2
+from loadtests.reports.cell_notes import print_notes
 from loadtests.reports.kinds_table import print_kinds
 from loadtests.scenarios import SCENARIOS, Planned, Scenario
 from results.terminal import FittedTable, TableColumn, TableRow, columns_of, note
@@ -106,9 +107,7 @@ def print_cells(console: Console, cells: Sequence[Cell], scenario: Scenario) -> 
     console.print()
     if any(0 < cell.number("delivered") < P99_MIN for cell in cells):
         console.print(note(P99_WARNING), style="yellow")
-    for cell in cells:
-        if reason := cell.verdict.reason:
-            console.print(note(f"{cell.planned.label(label(cell.transport))} is {cell.verdict.status}: {reason}"))
+    print_notes(console, cells)
     uses_rented = any(cell.transport.needs_push_service for cell in cells) and push_service() == RENTED
     is_http2 = H2 in scenario.links
     sentences = [*HOW_TO_READ]

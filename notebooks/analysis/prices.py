@@ -13,7 +13,10 @@ import pandas as pd
 
 from notebooks.analysis.runs import Run
 from results.predictions import Prediction
+from results.remarks import remarks
 from servers import transports
+
+SILENT_LEASES = 4  # after which clients of a push service read that send no heartbeats
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,18 +86,29 @@ def _predicted(run: Run, slug: str, measure: Measure) -> float | None:
 
 def predict(run: Run, slug: str) -> Prediction:
     """Return what theory predicts for a transport of a run, given the rate and the round trip that it really had."""
-    cells, samples = run.cells_of(slug), run.deliveries_of(slug)
-    per_s = float(cells["delivered"].sum() / (cells["users"] * cells["measured_s"]).sum())
+    cells, samples, lease_s = run.cells_of(slug), run.deliveries_of(slug), run.setting("lease_s")
+    room_s = float((cells["users"] / cells["room_size"] * cells["measured_s"]).sum())
     return Prediction(
         transport=transports.find(slug),
-        events_per_s=per_s,
-        deliveries_per_s=per_s,
-        commands=float(cells["messages"].sum() / cells["delivered"].sum()),
+        events_per_s=float(cells["events"].sum()) / room_s,
+        deliveries_per_s=float(cells["messages"].sum()) / room_s,
+        commands=float(cells["actions"].sum() / cells["delivered"].sum()),
         round_trip_s=float((samples["acked_s"] - samples["sent_s"]).median()),
         interval_s=run.setting("poll_interval_s"),
         hold_s=run.setting("hold_s"),
-        lease_s=run.setting("lease_s"),
+        lease_s=lease_s,
+        silence_s=SILENT_LEASES * lease_s if run.workload.get("webhooks") else 0.0,
+        limit_s=run.workload.get("poll_limit_s", 0.0),
     )
+
+
+def remarks_on(run: Run, slug: str) -> list[str]:
+    """Return what is to be noted about a transport's counts, of all repeats, beside what theory predicts."""
+    if run.manifest.get("target") or is_uncounted(run, slug, REQUESTS):
+        return []
+    cells = run.cells_of(slug)
+    same = {name: cells[name].max() for name in ("measured_s", "room_size")}  # in all repeats
+    return list(remarks(predict(run, slug), {**cells.sum(numeric_only=True), **same}, run.workload))
 
 
 def is_uncounted(run: Run, slug: str, measure: Measure) -> bool:

@@ -97,11 +97,15 @@ class Run:
         """Return the exact quantiles of one kind of event by one transport, a row for each valid repeat."""
         return self.kinds[(self.kinds["transport"] == slug) & (self.kinds["kind"] == kind)]
 
+    @property
+    def workload(self) -> Mapping[str, Any]:
+        """The fields of the load; none if the manifest lacks it."""
+        loads = self.manifest.get("workloads", [])
+        return next((load for load in loads if (load["scenario"], load["point"]) == (self.scenario, self.point)), {})
+
     def setting(self, name: str) -> float:
         """Return a duration or count of the manifest's workload or settings; raise BrokenRun when it is not there."""
-        key, loads = (self.scenario, self.point), self.manifest.get("workloads", [])
-        loads = [load for load in loads if (load["scenario"], load["point"]) == key]
-        for part in (*loads, *self.manifest.get("settings", {}).values()):
+        for part in (self.workload, *self.manifest.get("settings", {}).values()):
             if name in part:
                 return float(part[name])
         raise BrokenRun(f"{self.folder / MANIFEST} states no {name!r}, neither under 'workloads' nor under 'settings'")

@@ -11,7 +11,7 @@ from rich.text import Text
 
 from notebooks.analysis.comparisons import latency_ms, paid
 from notebooks.analysis.intervals import COVERED
-from notebooks.analysis.prices import BYTES, CPU, REQUESTS
+from notebooks.analysis.prices import BYTES, CPU, REQUESTS, remarks_on
 from notebooks.analysis.runs import BrokenRun, Run, load, loads, table_of
 from notebooks.analysis.wording import counted
 from results.schema import CELLS, CELLS_FILE
@@ -35,6 +35,7 @@ def summary(folder: Path) -> Group:
             parts.append(note(f"\n{name}: {error}"))
         else:
             void = [f"left out: {reason}" for reason in run.void]
+            void += [f"{run.label_of(slug)}: {remark}" for slug in run.slugs for remark in remarks_on(run, slug)]
             rows = [TableRow(_row(run, slug), ends_section=True) for slug in run.slugs]
             parts += [Text(f"\n{name}\n", style="italic"), FittedTable(COLUMNS, rows, void)]
     return Group(*parts, note(f"\n{LEGEND}"))

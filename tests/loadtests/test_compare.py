@@ -46,6 +46,10 @@ def test_every_transport_is_measured_once_and_in_order_under_the_same_load(cells
         assert min(float(cell[f"client_{way}_bytes"]) for cell in cells.values() for way in ("up", "down")) > 0
 
 
+def test_the_price_of_a_first_send_is_printed_apart_with_its_number(run: ComparedRun) -> None:
+    assert " ".join(run.output.split()).count("(n = 8), later sends") == len(SLUGS)
+
+
 def test_every_delivery_has_its_sample(run: ComparedRun, cells: Cells) -> None:
     with gzip.open(run.folder / DELIVERIES_FILE, "rt", newline="") as file:
         rows = list(csv.DictReader(file))

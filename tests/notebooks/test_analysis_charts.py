@@ -87,3 +87,13 @@ def test_durations_and_amounts_are_written_with_the_digits_that_matter() -> None
     assert {ms: wording.duration(ms) for ms in durations} == durations
     amounts = {0: "0", 0.346: "0.35", 14.23: "14.2", 1250.4: "1,250"}
     assert {value: wording.amount(value) for value in amounts} == amounts
+
+
+def test_a_price_that_theory_does_not_explain_is_marked_and_the_mark_explained(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = load(write(tmp_path, SyntheticRun(slugs=["long_polling", "raw_websocket"])))
+    assert price.REMARK not in " ".join(text.get_text() for text in price.draw(run).texts)
+    monkeypatch.setattr(price, "remarks_on", lambda _, slug: ["too short"] if slug == "long_polling" else [])
+    texts = [text.get_text() for text in price.draw(run).texts]
+    assert {"Long polling *", "Raw WebSocket", f"* {price.REMARK}"} <= set(texts)

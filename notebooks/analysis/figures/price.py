@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from notebooks.analysis import wording
 from notebooks.analysis.figures.marks import PART_TINT, bar_rows, key, stacked_bar, transport_name
 from notebooks.analysis.figures.style import GREY, INK, MARGIN_IN, WIDTH_IN, Placing, label, sheet, tint
-from notebooks.analysis.prices import MEASURES, Measure, Price, is_uncounted, price
+from notebooks.analysis.prices import MEASURES, Measure, Price, is_uncounted, price, remarks_on
 from notebooks.analysis.runs import Run
 from servers import transports
 
@@ -24,23 +24,31 @@ FOOTER_IN = 0.75
 BAR = 0.5
 TICK = 0.84
 ROOM_FOR_VALUE = 1.5
+REMARK_IN = 0.2
+REMARKED = " *"
+REMARK = "more than three standard errors from theory, or a window too short for its upkeep"
 
 
 def draw(run: Run) -> Figure:
     """Return the price chart of a run: a column for each measure, a row for each transport."""
     rows_in = ROW_IN * len(run.slugs)
+    remarked = [slug for slug in run.slugs if remarks_on(run, slug)]
     subtitle = f"Requests, empty answers, bytes and server CPU, from exact counts\n{wording.evidence(run)}"
-    figure, top_in = sheet(HEADER_IN + rows_in + FOOTER_IN, wording.price_finding(run), subtitle)
+    height_in = HEADER_IN + rows_in + FOOTER_IN + REMARK_IN * bool(remarked)
+    figure, top_in = sheet(height_in, wording.price_finding(run), subtitle)
     place, bars_in = Placing(figure), top_in + HEADER_IN
     width_in = (WIDTH_IN - NAMES_IN - MARGIN_IN) / len(MEASURES) - GAP_IN
     for row, slug in enumerate(run.slugs):
-        transport_name(place, bars_in + (row + 0.5) * ROW_IN, slug, run.label_of(slug), va="center")
+        name = run.label_of(slug) + REMARKED * (slug in remarked)
+        transport_name(place, bars_in + (row + 0.5) * ROW_IN, slug, name, va="center")
     for column, measure in enumerate(MEASURES):
         left_in = NAMES_IN + GAP_IN + column * (width_in + GAP_IN)
         place.text(left_in, top_in + 0.17, measure.title, weight="bold")
         place.text(left_in, top_in + 0.34, measure.unit, color=GREY, size=7.5)
         _bars(place.axes(left_in, bars_in, width_in, rows_in), run, measure)
     _key(place, bars_in + rows_in + 0.2, with_range=run.repeats > 1)
+    if remarked:
+        place.text(MARGIN_IN, bars_in + rows_in + 0.5, f"{REMARKED.strip()} {REMARK}", color=GREY, size=7.5)
     return figure
 
 
