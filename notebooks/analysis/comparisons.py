@@ -37,6 +37,15 @@ def paid(run: Run, slug: str, measure: Measure) -> Interval:
     return interval(list(by_repeat(run.cells_of(slug), measure)))
 
 
+def cpu_ratio(run: Run, slug: str, than: str) -> Interval:
+    """Return a transport's CPU time per delivery as a multiple of another's, paired within each repeat.
+
+    The speed of the machine, which changes from repeat to repeat, cancels out.
+    """
+    own, other = (by_repeat(run.cells_of(each).set_index("repeat"), CPU) for each in (slug, than))
+    return interval(list((own / other).dropna()))
+
+
 def interval_sweep(folder: Path) -> list[Curve]:
     """Return median and p95 of short polling in s against its interval in s, over Uniform(0, T)."""
     runs = {run.setting("poll_interval_s"): run for run in points(folder, "interval_sweep").values()}

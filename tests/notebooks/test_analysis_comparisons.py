@@ -127,3 +127,13 @@ def test_the_summary_counts_suspect_repeats_and_leaves_void_ones_out(tmp_path: P
     assert set(found["reason"]) == {"the generator lagged"}
     assert "left out: Long polling, repeat 0: the generator lagged" in text
     assert "3/4 of all cases for 3 repeats, in 15/16 for 5" in " ".join(text.split())
+
+
+def test_a_ratio_of_cpu_is_taken_within_each_repeat_so_that_a_slow_machine_cancels_out(tmp_path: Path) -> None:
+    folder = write(tmp_path, SyntheticRun(slugs=["short_polling", "raw_websocket"], repeats=3))
+    cells = pd.read_csv(folder / CELLS_FILE, keep_default_na=False)
+    speed = cells["repeat"].map({0: 1.0, 1: 2.0, 2: 3.0})
+    cells["api_cpu_s"] = speed * cells["transport"].map({"short_polling": 2.0, "raw_websocket": 1.0})
+    cells.loc[(cells["transport"] == "raw_websocket") & (cells["repeat"] == 1), "verdict"] = "void"
+    cells.to_csv(folder / CELLS_FILE, index=False)
+    assert comparisons.cpu_ratio(load(folder), "short_polling", "raw_websocket") == Interval(2.0, 2.0, 2.0)

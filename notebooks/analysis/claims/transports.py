@@ -3,6 +3,7 @@
 from functools import partial
 
 from notebooks.analysis.claims.claim import INSTANT_MS, Evidence, Observed, format_percent, format_time
+from notebooks.analysis.comparisons import cpu_ratio
 from notebooks.analysis.prices import CPU, EMPTY, by_repeat
 
 POLLERS = {"short polling": "short_polling", "long polling": "long_polling"}
@@ -77,7 +78,7 @@ def mostly_empty(evidence: Evidence) -> Observed:
 def polling_is_outdated(evidence: Evidence) -> Observed:
     short, long, pushed = (evidence.paid("busy", slug, CPU).value for slug in (SHORT, LONG, WEBSOCKET))
     return Observed(
-        short < long,
+        cpu_ratio(evidence.run("busy"), SHORT, LONG).value < 1,
         f"server CPU per delivery in a busy room: {short:.0f} us by short, {long:.0f} by long polling, "
         f"{pushed:.0f} by raw WebSocket",
     )
