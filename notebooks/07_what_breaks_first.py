@@ -3,10 +3,11 @@
 #
 # **The servers' one core, for long polling and for the Pusher adapter; for the others we only know a lower bound.**
 # Users were added until, in most repeats, something was full. For those two it was the servers' core, since their
-# deliveries cost the most CPU time: each long poll and each publish is a request of its own. For the other three the
-# load generator was full first, so the true limit is higher than the number below. The knee is where that happens: from
-# there on latency grows without limit. A void measurement, in which a delivery failed or the generator was far too
-# late, has no latency.
+# deliveries cost the most CPU time: each long poll and each publish is a request of its own. For raw WebSockets and
+# event streams the load generator was full first, and for short polling nothing was full with the most users that we
+# tried. So the true limits are higher than the numbers below. The knee is where something is full: from there on
+# latency grows without limit. A void measurement, in which a delivery failed or the generator was far too late, has no
+# latency.
 
 # %%
 from notebooks.analysis import comparisons, wording
@@ -22,6 +23,7 @@ CROWDED = [knee.slug for knee in found]
 cpu_us = {slug: comparisons.paid(load(folder, "steps", "400 users"), slug, CPU).value for slug in CROWDED}
 heaviest = sorted(cpu_us, key=cpu_us.__getitem__)[-2:]
 assert {knee.slug for knee in found if knee.bottleneck == "servers"} == set(heaviest)
+assert [knee.slug for knee in found if not knee.bottleneck] == ["short_polling"]
 wording.Prose("; ".join(f"**{knee.label}**: {knee.summary}" for knee in found) + ".")
 
 # %%
