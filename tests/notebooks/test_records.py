@@ -8,8 +8,8 @@ import pytest
 from notebooks.analysis.claims import ledger
 from notebooks.analysis.deployments import reports
 from notebooks.analysis.deployments.side_by_side import under_load
-from notebooks.analysis.drills import MEMORY, load_drills
-from notebooks.analysis.runs import ROOT, BrokenRun
+from notebooks.analysis.drills import load_drills
+from notebooks.analysis.runs import BrokenRun
 from notebooks.analysis.serverless import load_hosted
 from notebooks.analysis.shared_store import load_shared_store
 from notebooks.analysis.wire.captures import captures
@@ -93,19 +93,3 @@ def test_what_grows_beyond_its_limit_during_the_drills_is_named(tmp_path: Path) 
         refusals,
         known,
     ]
-
-
-def test_the_readme_quotes_the_drills_as_recorded() -> None:
-    drills = load_drills(REFERENCE)
-    growth, soaked = max(drills.growth(MEMORY).values()) - 1, drills.soak["at_s"].max() - drills.soak["at_s"].min()
-    fuzzed = (drills.fuzz["memory_end_bytes"] / drills.fuzz["memory_half_bytes"]).max() - 1
-    quoted = (
-        f"{drills.kills['kills'].sum():,} kills",
-        f"{len(drills.faults)} stopped processes",
-        f"none of {sum(rows['messages'].sum() for rows in (drills.kills, drills.faults)):,} messages",
-        f"{drills.fuzz[['passed', 'refused', 'failed']].to_numpy().sum():,} fuzzed inputs, no failure",
-        f"memory grew by at most {100 * fuzzed:.1f} % (2 % was the limit)",
-        f"soak of {soaked / 60:.0f} minutes memory grew by at most {100 * growth:.1f} %",
-    )
-    readme = " ".join((ROOT / "README.md").read_text(encoding="utf-8").split())
-    assert [text for text in quoted if text not in readme] == []

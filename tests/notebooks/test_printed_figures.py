@@ -1,0 +1,170 @@
+"""Every figure of the README and of the notebooks' first answers follows from the reference, by plain pandas alone.
+
+`printed_figures.toml` says of each document which figures it has and how each is computed. A figure that is not listed
+there fails, as does one that is listed and not printed. The first answer of a notebook is its first cell, where numbers
+in words count too, and the first text that is computed below it. Leaves out names (p50, HTTP/1.1), code and addresses.
+"""
+
+import json
+import re
+import tomllib
+from collections.abc import Iterator, Sequence
+from fractions import Fraction
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+
+from results.costs.deployments import bills, measured_in
+from results.costs.metering import Activity
+from results.costs.plans import load_prices
+
+ROOT = Path(__file__).parents[2]
+REFERENCE = ROOT / "results" / "reference"
+LISTED: dict[str, Any] = tomllib.loads(Path(__file__).with_name("printed_figures.toml").read_text(encoding="utf-8"))
+CELLS, KINDS = (
+    pd.read_csv(REFERENCE / f"{name}.csv", keep_default_na=False, na_values="nan") for name in ("cells", "kinds")
+)
+SHORT, LONG, RAW, STREAM = "short_polling", "long_polling", "raw_websocket", "server_sent_events"
+ADAPTER, CPU = "pusher_adapter", ["api_cpu_s", "push_service_cpu_s"]
+DEPLOYMENTS = ("pusher-and-serverless", "separate-websocket-server", "single-server")
+BILLS = bills(Activity(users=1), measured_in(REFERENCE), load_prices())
+
+UNITS, WORDS = LISTED["units"], LISTED["words"]
+NUMBER = rf"(?<![\w.])[+-]?\d+(?:,\d{{3}})*(?:[./]\d+)?(?!\w)(?: (?:{'|'.join(UNITS)})(?!\w))?"
+WORD = rf"\b(?:{'|'.join(WORDS)})\b"
+APART = {"half": 1 / 12, "third": 1 / 12}  # by how much a word may be wrong, so that these two cannot be mistaken
+NO_TEXT = re.compile(r"```.*?```|`[^`\n]*`|<!--.*?-->|(?<=\])\([^)]*\)|\*|HTTP/[\d.]+|[Nn]otebook \d\d", re.DOTALL)
+
+
+@cache
+def record(name: str) -> Any:
+    return json.loads((REFERENCE / f"{name}.json").read_text(encoding="utf-8"))
+
+
+def rows(found: pd.DataFrame | Sequence[object], **wanted: object) -> pd.DataFrame:
+    """Return the rows of a table that have these values, at least one."""
+    chosen = pd.DataFrame(found)
+    for column, value in wanted.items():
+        chosen = chosen[chosen[column] == value]
+    assert len(chosen), wanted
+    return chosen
+
+
+def cells(scenario: str, point: str = "", **wanted: object) -> pd.DataFrame:
+    """Return the cells of a load that are not void, by repeat."""
+    found = CELLS[CELLS["verdict"] != "void"].set_index("repeat", drop=False)
+    return rows(found, scenario=scenario, point=point, **wanted)
+
+
+def kinds(scenario: str, slug: str, kind: str = "message", point: str = "") -> pd.DataFrame:
+    found = rows(KINDS, scenario=scenario, point=point, transport=slug, kind=kind)
+    return found[found["repeat"].isin(cells(scenario, point, transport=slug)["repeat"])]
+
+
+def spread(repeats: "pd.Series[float]") -> list[float]:
+    return [repeats.median(), repeats.min(), repeats.max()]
+
+
+def latency_s(scenario: str, slug: str, percent: int = 50, kind: str = "message", point: str = "") -> list[float]:
+    return spread(kinds(scenario, slug, kind, point)[f"latency_p{percent}_s"])
+
+
+def each(found: pd.DataFrame, *columns: str, of: str = "delivered") -> "pd.Series[float]":
+    """Return the sum of these columns for each delivery. of: what else it is divided by."""
+    return found[list(columns)].sum(axis="columns") / found[of]
+
+
+def choice(slug: str) -> list[float]:
+    """Return a row of the table of choices: a median in s, requests, bytes, us; medians too close have the slowest."""
+    (calibration,) = REFERENCE.glob("calibration-*.json")
+    apart_s = max(row["overall"]["p50_ms"] for row in record(calibration.stem)["rows"]) / 1000
+    groups: list[list[float]] = []
+    for median_s in sorted(latency_s("conversation", other)[0] for other in set(CELLS["transport"])):
+        groups = groups if groups and median_s - groups[-1][0] < apart_s else [*groups, []]
+        groups[-1].append(median_s)
+    own_s, found = latency_s("conversation", slug)[0], cells("conversation", transport=slug)
+    requests = each(found, "requests_send", "requests_receive", "requests_upkeep").median()
+    wire = each(found, "client_up_bytes", "client_down_bytes", "publish_bytes").median()
+    shown_s = next(max(group) for group in groups if own_s in group)
+    return [shown_s, requests, wire, 1e6 * each(found, *CPU).median()]
+
+
+def captured(slug: str) -> list[int]:
+    """Return the bytes that brought the first message that came alone, its poll included, and those of its content."""
+    asked: dict[int, int] = {}
+    for piece in record("captures")["transports"][slug]:
+        data = piece["data"]
+        if piece["up"]:
+            asked[piece["connection"]] = len(data) if data.startswith("GET") and slug == SHORT else 0
+        elif piece["at_s"] >= 0 and data.count('"kind":"message"') == data.count('"kind"') == 1:
+            return [asked[piece["connection"]] + len(data), len(data[data.index("{") :])]
+    raise AssertionError(f"{slug}: no message came alone")
+
+
+def held(slug: str) -> int:
+    """Return the most users of the growing load at which in most repeats nothing was full or late."""
+    steps = rows(CELLS, scenario="steps")
+    good = rows(steps, transport=slug, verdict="valid", limit="")["point"].value_counts()
+    return max(int(str(point).split()[0]) for point, count in good.items() if 2 * count > steps["repeat"].nunique())
+
+
+def stored(store: str, workers: int) -> "pd.Series[float]":
+    """Return the CPU time of a delivery on a store with so many workers, by transport."""
+    found = rows(record("shared_store")["loads"], store=store, workers=workers).query("verdict != 'void'")
+    cpu = each(found.set_index("transport"), *CPU, "store_cpu_s")
+    return cpu.groupby(level=0).median()
+
+
+def documents() -> Iterator[tuple[str, str, str]]:
+    """Yield each document's name, its text, and the pattern of a figure in it."""
+    yield "README", (ROOT / "README.md").read_text(encoding="utf-8"), NUMBER
+    for path in sorted((ROOT / "notebooks").glob("*.ipynb")):
+        first, *others = json.loads(path.read_text(encoding="utf-8"))["cells"]
+        shown = (output.get("data", {}).get("text/markdown") for cell in others for output in cell.get("outputs", ()))
+        yield path.stem, "".join([*first["source"], "\n", *next(filter(None, shown))]), rf"{NUMBER}|{WORD}"
+
+
+def is_right(printed: str, computed: float) -> bool:
+    """Return whether a figure is what was computed, rounded to as many digits as it has."""
+    if printed in WORDS:
+        return float(abs(WORDS[printed] - computed)) <= APART.get(printed, 0.5)
+    number, _, unit = printed.replace(",", "").partition(" ")
+    apart = 1e-9 if "/" in number else 0.5001 * 10 ** -len(number.partition(".")[2])
+    return float(abs(float(Fraction(number)) - computed / UNITS.get(unit, 1))) <= apart
+
+
+@cache
+def computed_by(expression: str) -> list[float]:
+    found = eval(expression, globals())
+    return found if isinstance(found, list) else [found]
+
+
+def complaints(name: str, text: str, figure: str) -> Iterator[str]:
+    """Yield what is wrong with the figures of a text, or with what is listed of them."""
+    covered: set[int] = set()
+    for sentence, expression in {**dict.fromkeys(LISTED[name]["given"], "[]"), **LISTED[name]["computed"]}.items():
+        if not (found := re.search(re.escape(sentence).replace(r"\{\}", f"({figure})"), text)):
+            yield f"not printed: {sentence}"
+            continue
+        covered.update(range(*found.span()))
+        printed, computed = found.groups(), computed_by(expression)
+        if len(printed) != len(computed) or not all(map(is_right, printed, computed)):
+            yield f"{found.group()}: the reference gives {computed}"
+    lacking = [found for found in re.finditer(figure, text) if found.start() not in covered]
+    yield from (f"not listed: {text[max(0, each.start() - 30) : each.end() + 20]}" for each in lacking)
+
+
+DOCUMENTS = {name: (" ".join(NO_TEXT.sub("", text).split()), figure) for name, text, figure in documents()}
+
+
+@pytest.mark.parametrize("name", DOCUMENTS)
+def test_each_printed_figure_follows_from_the_reference_and_a_wrong_digit_is_noticed(name: str) -> None:
+    text, figure = DOCUMENTS[name]
+    assert list(complaints(name, text, figure)) == []
+    for found in re.finditer(NUMBER, text):
+        place = max(at for at in range(*found.span()) if text[at].isdigit())
+        changed = f"{text[:place]}{(int(text[place]) + 1) % 10}{text[place + 1 :]}"
+        assert list(complaints(name, changed, figure)), changed[place - 30 : place + 10]
