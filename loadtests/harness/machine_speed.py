@@ -9,7 +9,7 @@ from statistics import median
 from time import perf_counter
 
 from loadtests.accounts.cell import Reading
-from loadtests.harness.cores import Cores, pinned
+from loadtests.harness.cores import Affinity, Cores, pinned
 
 TURNS = 200_000  # 5 to 10 ms
 PIECES = 3  # so that one interruption does not count
@@ -20,8 +20,8 @@ def work_s(cores: Cores, when: str) -> Reading:
     return {f"{side}_work_{when}_s": _timed_s(getattr(cores, side)) for side in ("servers", "generator")}
 
 
-def _timed_s(core: int | None) -> float:
-    with pinned(core):
+def _timed_s(cores: Affinity) -> float:
+    with pinned(cores):
         return median(_piece_s() for _ in range(PIECES))
 
 
