@@ -21,7 +21,7 @@ assert all(
     (run.cells["lost"] + run.cells["duplicates"] + run.cells["out_of_order"] == 0).all() for run in links.values()
 )
 print("Bytes on the wire for each message delivered, both ways:")
-link.by_link(links, link.bytes_each)
+link.by_transport(links, link.bytes_each)
 
 # %%
 ratio = {slug: link.beside(h2, plain, slug) for slug in h2.slugs}
@@ -37,7 +37,7 @@ print(", ".join(f"{h2.label_of(slug)}: {part:.0%} of the bytes in the clear" for
 
 # %%
 print("Connections of each user:")
-link.by_link(links, lambda run, slug: link.each(run, slug, "connections", "users"), "{:.1f}")
+link.by_transport(links, lambda run, slug: link.each(run, slug, "connections", "users"))
 
 # %% [markdown]
 # ## Which sentences of the earlier notebooks hold
@@ -45,11 +45,9 @@ link.by_link(links, lambda run, slug: link.each(run, slug, "connections", "users
 # The earlier notebooks speak of HTTP/1.1 in the clear. Each sentence below is tested on each link, from the same runs.
 
 # %%
-assert [row.holds(row.figure(plain)) for row in link.SENTENCES] == [True] * len(link.SENTENCES)
-changed = {row.text for row in link.SENTENCES if not row.holds(row.figure(h2))}
-assert {"a request carries more than 600 bytes of headers"} <= changed
-assert all(row.holds(row.figure(tls)) for row in link.SENTENCES)
-link.sentences(links)
+assert all(row.holds(run) for row in link.SENTENCES for run in (plain, tls))
+assert [row.holds(h2) for row in link.SENTENCES] == [False, False, False, True, True, True]
+wording.table({row.text: {point: row.on(run) for point, run in links.items()} for row in link.SENTENCES})
 
 # %% [markdown]
 # ## What a handshake carries
@@ -60,10 +58,9 @@ link.sentences(links)
 
 # %%
 handshakes = link.points_of("handshakes")
-rows = {point: link.handshakes(run) for point, run in handshakes.items()}
 kept, closed, resumed = (link.bytes_each(run, SHORT) for run in handshakes.values())
 assert kept < resumed < closed
-wording.table(rows)
+link.side_by_side(handshakes, link.HANDSHAKES)
 
 # %% [markdown]
 # ## nginx before the server
@@ -78,7 +75,7 @@ in_server, in_nginx = ends.values()
 assert all(0.9 < link.beside(in_nginx, in_server, slug) < 1 for slug in (SHORT, link.LONG))
 assert (in_nginx.cells["proxy_cpu_s"] > 0).all() and not in_server.cells["proxy_cpu_s"].any()
 print("Bytes on the wire for each message delivered, both ways:")
-link.by_link(ends, link.bytes_each)
+link.by_transport(ends, link.bytes_each)
 
 # %% [markdown]
 # ## Compression
@@ -86,15 +83,22 @@ link.by_link(ends, link.bytes_each)
 # gzip for responses and event streams, permessage-deflate for sockets; texts are prose. A stream must be flushed after
 # each event, or the compressor keeps events back; so each event ends a block, and a short one still shrinks, since the
 # compressor knows the events before it. That memory is the price: each stream and socket has its own, for as long as it
-# is open. A response has none: a short one begins anew each time, and hardly shrinks.
+# is open. A response has none: a short one begins anew each time, and shrinks little.
 
 # %%
 packed = link.points_of("compression")
-short, long = ({slug: link.saved(packed, text, slug) for slug in packed[text].slugs} for text in ("120 bytes", "2 kB"))
-assert min(short[link.RAW], short[link.STREAM]) > 0.4 > 0.1 > short[link.LONG]
-assert min(long.values()) > 0.25
-assert link.memory_kb(packed, "2 kB", link.STREAM) > link.memory_kb(packed, "2 kB", link.RAW) > 20
-link.compression(packed, ("120 bytes", "2 kB"))
+short, short_packed, long, long_packed = packed.values()
+left = {slug: (link.beside(short_packed, short, slug), link.beside(long_packed, long, slug)) for slug in short.slugs}
+assert max(left[link.RAW][0], left[link.STREAM][0]) < 0.6 < 0.85 < min(left[link.LONG][0], left[SHORT][0])
+assert max(of_long for _, of_long in left.values()) < 0.75
+print("Bytes on the wire for each message delivered, both ways:")
+link.by_transport(packed, link.bytes_each)
+
+# %%
+memory = {slug: [link.memory_kb(run, slug) for run in (long, long_packed)] for slug in (link.RAW, link.STREAM)}
+more_kb = {slug: packed_kb - plain_kb for slug, (plain_kb, packed_kb) in memory.items()}
+assert more_kb[link.STREAM] > more_kb[link.RAW] > 20
+print(", ".join(f"{long.label_of(slug)}: {more:,.0f} kB more for each user" for slug, more in more_kb.items()))
 
 # %% [markdown]
 # ## Polling done well
@@ -108,11 +112,11 @@ link.compression(packed, ("120 bytes", "2 kB"))
 # %%
 ways = link.points_of("better_polling")
 usual, conditional, backing_off, together, parted = ways.values()
-asked = {point: link.each(run, SHORT, "requests_receive", "measured_s") for point, run in ways.items()}
-assert asked["back-off to 8 s"] < 0.7 * asked["as usual"]
+asked = [link.each(run, SHORT, "requests_receive", "measured_s") for run in (usual, backing_off)]
+assert asked[1] < 0.7 * asked[0]
 assert comparisons.latency_ms(backing_off, SHORT, 50).value > 1.3 * comparisons.latency_ms(usual, SHORT, 50).value
 assert together.cells["peak_requests"].min() > 0.8 * 100 > 0.5 * 100 > parted.cells["peak_requests"].max()
-link.polling(ways)
+link.side_by_side(ways, link.POLLING)
 
 # %%
 saved = 1 - link.beside(conditional, usual, SHORT)

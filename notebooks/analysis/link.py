@@ -6,7 +6,8 @@ which counts and bytes are exact. Leaves out latencies, other than a poller's ow
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from functools import reduce
+from functools import partial, reduce
+from math import isnan
 
 import pandas as pd
 
@@ -15,11 +16,10 @@ from notebooks.analysis.comparisons import SHORT, activity_per_s, latency_ms, pa
 from notebooks.analysis.prices import BYTES, EMPTY, REQUESTS
 from notebooks.analysis.runs import ROOT, Run, chosen_folder, loads, points
 from results import theory
-from servers import transports
 
 INTERIM = ROOT / "results" / "link_interim"
 RAW, LONG, STREAM = "raw_websocket", "long_polling", "server_sent_events"
-TO_S = 1 / 1000
+Figure = Callable[[Run], float]
 
 
 def points_of(scenario: str) -> dict[str, Run]:
@@ -40,6 +40,11 @@ def each(run: Run, slug: str, column: str, per: str = "delivered") -> float:
     return float((cells[column] / cells[per]).median())
 
 
+def bytes_each(run: Run, slug: str) -> float:
+    """Return the bytes on the wire of one delivery, both ways."""
+    return paid(run, slug, BYTES).value
+
+
 def beside(run: Run, base: Run, slug: str) -> float:
     """Return the bytes of one delivery as a part of those in another run, as the median of the repeats."""
     ours, theirs = (
@@ -49,37 +54,38 @@ def beside(run: Run, base: Run, slug: str) -> float:
     return float((ours / theirs).median())
 
 
-def bytes_each(run: Run, slug: str) -> float:
-    """Return the bytes on the wire of one delivery, both ways."""
-    return paid(run, slug, BYTES).value
+def side_by_side(runs: Mapping[str, Run], figures: Mapping[str, Figure]) -> wording.Prose:
+    """Return a table: a row for each figure, and a column for each load."""
+    rows = {name: {point: _shown(figure(run)) for point, run in runs.items()} for name, figure in figures.items()}
+    return wording.table(rows)
 
 
-def request_bytes(run: Run, slug: str = SHORT) -> float:
-    """Return the bytes that go up with each request."""
-    return each(run, slug, "up_bytes") / paid(run, slug, REQUESTS).value
-
-
-def by_link(runs: Mapping[str, Run], figure: Callable[[Run, str], float], text: str = "{:,.0f}") -> wording.Prose:
-    """Return a table: of each transport one figure over each link."""
+def by_transport(runs: Mapping[str, Run], figure: Callable[[Run, str], float]) -> wording.Prose:
+    """Return a table: one figure of each transport, and a column for each load."""
     first, *_ = runs.values()
-    of = {slug: {point: text.format(figure(run, slug)) for point, run in runs.items()} for slug in first.slugs}
-    return wording.table({first.label_of(slug): row for slug, row in of.items()})
+    return side_by_side(runs, {first.label_of(slug): partial(figure, slug=slug) for slug in first.slugs})  # type: ignore[call-arg]
+
+
+def _shown(value: float) -> str:
+    return "" if isnan(value) else wording.amount(value)
 
 
 @dataclass(frozen=True, slots=True)
 class Sentence:
-    """What an earlier notebook says of HTTP/1.1 in the clear: the figure that it is about, and whether that is so."""
+    """What an earlier notebook says of HTTP/1.1 in the clear: the figure that it is about, and between which values."""
 
-    notebook: str
     text: str
-    figure: Callable[[Run], float]
+    figure: Figure
     unit: str
-    holds: Callable[[float], bool]
+    least: float = 0.0
+    most: float = float("inf")
+
+    def holds(self, run: Run) -> bool:
+        return self.least <= self.figure(run) <= self.most
 
     def on(self, run: Run) -> str:
         """Return whether it holds in a run, and the figure."""
-        found = self.figure(run)
-        return f"{'holds' if self.holds(found) else '**does not hold**'}: {wording.amount(found)} {self.unit}"
+        return f"{'holds' if self.holds(run) else '**does not hold**'}: {_shown(self.figure(run))} {self.unit}"
 
 
 def _empties_beside_theory(run: Run) -> float:
@@ -87,102 +93,57 @@ def _empties_beside_theory(run: Run) -> float:
     return abs(paid(run, SHORT, EMPTY).value - 100 * expected)
 
 
-SENTENCES = (
-    Sentence(
-        "01", "a request carries more than 600 bytes of headers", request_bytes, "bytes up", lambda found: found > 600
-    ),
-    Sentence(
-        "01", "a message by polling takes half as many bytes again as one on an open connection, or more",
-        lambda run: bytes_each(run, SHORT) / bytes_each(run, RAW), "times", lambda found: found >= 1.5,
-    ),
-    Sentence(
-        "01", "an event stream takes more bytes for a message than a WebSocket",
-        lambda run: bytes_each(run, STREAM) / bytes_each(run, RAW), "times", lambda found: found > 1,
-    ),
-    Sentence(
-        "01", "who waits for a response needs a second connection to send",
-        lambda run: min(each(run, slug, "connections", "users") for slug in (LONG, STREAM)), "per user",
-        lambda found: found > 1.5,
-    ),
-    Sentence(
-        "03", "a long poll takes about a request for each delivery",
-        lambda run: paid(run, LONG, REQUESTS).value, "requests", lambda found: 0.8 < found < 1.3,
-    ),
-    Sentence(
-        "03", "the share of empty polls is exp(-lambda T)", _empties_beside_theory, "points beside it",
-        lambda found: found < 8,
-    ),
-    Sentence(
-        "03", "a pushed message needs no request of its reader",
-        lambda run: each(run, RAW, "requests_receive") + each(run, STREAM, "requests_receive"), "requests",
-        lambda found: found == 0,
-    ),
-)  # fmt: skip
+def _users(run: Run) -> float:
+    return float(run.cells["users"].max())
 
 
-def sentences(runs: Mapping[str, Run]) -> wording.Prose:
-    """Return the table of the sentences, and what each link makes of them."""
-    rows = {f"{row.notebook}: {row.text}": {point: row.on(run) for point, run in runs.items()} for row in SENTENCES}
-    return wording.table(rows)
-
-
-def pauses(run: Run) -> list[theory.Pause]:
-    """Return the pauses of a run's pollers as theory has them, at the rate that the run had."""
+def _pauses(run: Run) -> list[theory.Pause]:
     interval_s, limit_s = run.setting("poll_interval_s"), run.setting("poll_limit_s")
     return theory.back_off_pauses(activity_per_s(run), interval_s, limit_s, 0.0)
 
 
-def polling(runs: Mapping[str, Run]) -> wording.Prose:
-    """Return a row for each way of polling: requests and waits beside theory, bytes, and the herd."""
-    rows = {}
-    for point, run in runs.items():
-        cells, expected = run.cells, pauses(run)
-        users_s = (cells["users"] * cells["measured_s"]).sum()
-        rows[point] = {
-            "requests a minute": f"{60 * cells['requests_receive'].sum() / users_s:.1f}",
-            "by theory, a minute": f"{60 * theory.back_off_requests_per_s(expected, 0.0):.1f}",
-            "bytes a minute": f"{60 * (cells['up_bytes'] + cells['down_bytes']).sum() / users_s:,.0f}",
-            "half within, s": f"{latency_ms(run, SHORT, 50).value * TO_S:.2f}",
-            "by theory, s": f"{theory.back_off_wait_quantile_s(0.5, expected):.2f}",
-            "most requests in 0.1 s": f"{cells['peak_requests'].max():.0f}",
-        }
-    return wording.table(rows)
+SENTENCES = (
+    Sentence(
+        "01: a request carries more than 600 bytes of headers",
+        lambda run: each(run, SHORT, "up_bytes") / paid(run, SHORT, REQUESTS).value, "bytes up", least=600,
+    ),
+    Sentence(
+        "01: a message by polling takes half as many bytes again as one on an open connection, or more",
+        lambda run: bytes_each(run, SHORT) / bytes_each(run, RAW), "times", least=1.5,
+    ),
+    Sentence(
+        "01: who waits for a response needs a second connection to send",
+        lambda run: min(each(run, slug, "connections", "users") for slug in (LONG, STREAM)), "per user", least=1.5,
+    ),
+    Sentence(
+        "03: a long poll takes about a request for each delivery",
+        lambda run: paid(run, LONG, REQUESTS).value, "requests", 0.8, 1.3,
+    ),
+    Sentence("03: the share of empty polls is exp(-lambda T)", _empties_beside_theory, "points beside it", most=8),
+    Sentence(
+        "03: a pushed message needs no request of its reader",
+        lambda run: each(run, RAW, "requests_receive") + each(run, STREAM, "requests_receive"), "requests", most=0,
+    ),
+)  # fmt: skip
+
+HANDSHAKES: Mapping[str, Figure] = {
+    "bytes of a delivery": lambda run: bytes_each(run, SHORT),
+    "full handshakes of a user": lambda run: each(run, SHORT, "tls_full_handshakes", "users"),
+    "bytes of one": lambda run: float(run.cells["tls_full_bytes"].median()),
+    "resumed handshakes of a user": lambda run: each(run, SHORT, "tls_resumed_handshakes", "users"),
+    "bytes of one, resumed": lambda run: float(run.cells["tls_resumed_bytes"].median()),
+}
+
+POLLING: Mapping[str, Figure] = {
+    "requests of a user a minute": lambda run: 60 * each(run, SHORT, "requests_receive", "measured_s") / _users(run),
+    "the same by theory": lambda run: 60 * theory.back_off_requests_per_s(_pauses(run), 0.0),
+    "bytes a delivery": lambda run: bytes_each(run, SHORT),
+    "half of the messages within, s": lambda run: latency_ms(run, SHORT, 50).value / 1000,
+    "the same by theory, s": lambda run: theory.back_off_wait_quantile_s(0.5, _pauses(run)),
+    "most requests in 0.1 s": lambda run: float(run.cells["peak_requests"].max()),
+}
 
 
-def handshakes(run: Run) -> dict[str, str]:
-    """Return what the handshakes of a run's users carried, whole and resumed ones, and what a delivery took in all."""
-    cells = run.cells_of(SHORT)
-    row = {"bytes of a delivery": f"{bytes_each(run, SHORT):,.0f}"}
-    for kind in ("full", "resumed"):
-        count = cells[f"tls_{kind}_handshakes"].sum()
-        row[f"{kind} handshakes per user"] = f"{count / cells['users'].sum():.1f}"
-        row[f"bytes of one, {kind}"] = f"{cells[f'tls_{kind}_bytes'].median():,.0f}" if count else ""
-    return row
-
-
-def saved(runs: Mapping[str, Run], text: str, slug: str) -> float:
-    """Return which part of a delivery's bytes compression saves."""
-    return 1 - bytes_each(runs[f"{text}, compressed"], slug) / bytes_each(runs[text], slug)
-
-
-def memory_kb(runs: Mapping[str, Run], text: str, slug: str) -> float:
-    """Return how much more memory of the server each user takes with compression, in kB."""
-    plain, packed = (runs[point].cells_of(slug) for point in (text, f"{text}, compressed"))
-    more_bytes = float(packed["api_rss_bytes"].median() - plain["api_rss_bytes"].median())
-    return more_bytes / float(packed["users"].max()) / 1000
-
-
-def compression(runs: Mapping[str, Run], texts: tuple[str, ...]) -> wording.Prose:
-    """Return a row for each transport and text: bytes of a delivery, plain and compressed, and the server's memory."""
-    return wording.table(
-        {
-            f"{transports.find(slug).label}, {text}": {
-                "bytes": f"{bytes_each(runs[text], slug):,.0f}",
-                "compressed": f"{bytes_each(runs[f'{text}, compressed'], slug):,.0f}",
-                "saved": f"{saved(runs, text, slug):.0%}",
-                "memory of a user, kB more": f"{memory_kb(runs, text, slug):,.0f}",
-            }
-            for text in texts
-            for slug in runs[text].slugs
-        }
-    )
+def memory_kb(run: Run, slug: str) -> float:
+    """Return the server's memory for each user, all that it has divided by them, in kB."""
+    return each(run, slug, "api_rss_bytes", "users") / 1000

@@ -23,6 +23,6 @@ def test_a_scenario_that_the_chosen_run_has_is_read_there_and_one_that_nobody_ha
 
 def test_a_sentence_is_judged_by_its_figure_and_shows_it() -> None:
     run = load(link.INTERIM / "link", "link")
-    row = link.Sentence("01", "two and two is four", lambda _: 4.0, "in all", lambda found: found == 4)
+    row = link.Sentence("two and two is four", lambda _: 4.0, "in all", 4, 4)
     assert row.on(run) == "holds: 4 in all"
-    assert replace(row, holds=lambda found: found == 5).on(run) == "**does not hold**: 4 in all"
+    assert replace(row, least=5).on(run) == "**does not hold**: 4 in all"
