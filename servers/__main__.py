@@ -32,7 +32,7 @@ from servers.deploy.deployment_processes import names_service, start_stand_in, w
 from servers.deploy.server import Listening, opened, serve_chat
 from servers.deploy.supervised_part import Renewal
 from servers.deploy.supervisor import Supervisor
-from servers.links import Link, certified
+from servers.links import Link, issued_certificates
 from servers.pusher_service.__main__ import main as pusher_service
 from servers.serving import UVICORN_DEFAULTS, HttpSettings, print_ready, replace_unencodable, reusable_socket, run
 from servers.transports import Commands, Transport
@@ -86,7 +86,7 @@ def main(
     http = replace(http, deflate=http.deflate or compress, gzip=compress)
     with ExitStack() as stack:
         try:
-            trusted = stack.enter_context(certified(link))
+            trusted = stack.enter_context(issued_certificates(link))
             row = transports.find(transport)
             settings = Settings(
                 lease_s=lease,

@@ -24,16 +24,19 @@ NAMES = ("127.0.0.1", "localhost", "::1")
 
 
 class Link(StrEnum):
+    """What lies between a client and HTTP/1.1: nothing, TLS, or TLS with HTTP/2 in place of HTTP/1.1."""
+
     PLAIN = "plain"
     TLS = "tls"
     H2 = "h2"
 
 
 @contextmanager
-def certified(link: Link) -> Iterator[dict[str, str]]:
-    """Have certificates until the block ends, in a folder that the environment names; yields what clients must know.
+def issued_certificates(link: Link) -> Iterator[dict[str, str]]:
+    """Issue certificates, kept until the block ends; yields the file of the authority that clients must trust.
 
-    Those that are there are used. Raises RuntimeError without the dependency group.
+    FOLDER_VARIABLE names the folder for child processes; if it is set already, the certificates there are used. A plain
+    link has none. Raises RuntimeError without the dependency group.
     """
     if link is Link.PLAIN:
         yield {}
@@ -49,13 +52,13 @@ def certified(link: Link) -> Iterator[dict[str, str]]:
                 del os.environ[FOLDER_VARIABLE]
 
 
-def certificate() -> Path:
+def certificate_file() -> Path:
     """Return the file of the server's certificate, with its key."""
     return Path(os.environ[FOLDER_VARIABLE]) / SERVER
 
 
-def trusting() -> ssl.SSLContext:
-    """Return what a client of our own servers checks their certificates against."""
+def client_tls_context() -> ssl.SSLContext:
+    """Return a TLS context for clients, which trusts our own servers' certificates only."""
     return ssl.create_default_context(cafile=Path(os.environ[FOLDER_VARIABLE]) / AUTHORITY)
 
 

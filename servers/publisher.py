@@ -21,7 +21,7 @@ from pusher.http import Request, process_response
 from servers.addresses import bracketed, is_loopback
 from servers.core.errors import BadRequest, Unauthenticated, Unavailable
 from servers.core.wire import ServiceAddress, SignedSubscription, SignIn
-from servers.links import FOLDER_VARIABLE, trusting
+from servers.links import FOLDER_VARIABLE, client_tls_context
 
 TIMEOUT_S = 5.0
 CONNECT_S = 1.0
@@ -109,7 +109,7 @@ class Publisher:
         self._address = address
         self._failure, self._failed_at_s = "", 0.0
         self._has_refused_to_terminate = False
-        verify = trusting() if address.tls and os.environ.get(FOLDER_VARIABLE) else True
+        verify = client_tls_context() if address.tls and os.environ.get(FOLDER_VARIABLE) else True
         self._http = httpx.AsyncClient(timeout=TIMEOUT_S, trust_env=not is_loopback(address.host), verify=verify)
         self._pusher = Pusher(
             os.environ["PUSHER_APP_ID"],

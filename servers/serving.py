@@ -33,7 +33,7 @@ from servers.addresses import bracketed
 from servers.compression import compressed
 from servers.connection_limits import ConnectionLimits, DescriptorLimit
 from servers.limited_protocols import LimitedHttp, LimitedSocket
-from servers.links import Link, certificate
+from servers.links import Link, certificate_file
 from servers.shared_frame import SharedFrameSocket
 from servers.shared_response import SharedResponseHttp
 from servers.wire_bytes import WireBytes, metered
@@ -216,7 +216,7 @@ def configuration(
     limits = {"limits": http.limits}
     secure: dict[str, Any] = {}
     if http.link is not Link.PLAIN:
-        secure = {"ssl_certfile": certificate(), "ssl_context_factory": _tls_1_3}
+        secure = {"ssl_certfile": certificate_file(), "ssl_context_factory": _tls_1_3}
     spoken = metered(http_protocol, wire, wire.http, **limits, descriptors=descriptors)
     if http.link is Link.H2:
         http2 = import_module("servers.http2")  # which needs an optional dependency group

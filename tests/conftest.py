@@ -16,7 +16,7 @@ from hypothesis import settings
 
 from clients.http_session import tls_context
 from loadtests.harness.core_locks import LOCKS
-from servers.links import FOLDER_VARIABLE, Link, certified
+from servers.links import FOLDER_VARIABLE, Link, issued_certificates
 from tests.support.engines import Engines, what_is_missing
 
 FIRST = (
@@ -115,7 +115,7 @@ def certificates(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """Have all servers use the certificates of one folder, which clients of this process trust."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv(FOLDER_VARIABLE, str(tmp_path_factory.mktemp("certificates")))
-        with certified(Link.TLS) as trusted:
+        with issued_certificates(Link.TLS) as trusted:
             patch.setenv("SSL_CERT_FILE", trusted["authority"])
             tls_context.cache_clear()
             yield

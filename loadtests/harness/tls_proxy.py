@@ -15,7 +15,7 @@ from time import perf_counter, sleep
 from loadtests.harness.children import NotMeasured, running
 from servers.deploy import engines
 from servers.deploy.child_process import LOOPBACK, ChildProcess, free_port
-from servers.links import Link, certificate, certified
+from servers.links import Link, certificate_file, issued_certificates
 
 SITES = Path(engines.__file__).with_name("nginx")
 READY_S = 20.0
@@ -43,11 +43,11 @@ def proxied(server: str, core: int | None, folder: Path) -> Iterator[Proxy]:
     folder.mkdir()
     shutil.copy(SITES / "frame.conf", folder / "nginx.conf")
     site = (SITES / "http2.conf").read_text(encoding="utf-8")
-    with certified(Link.H2) as trusted:
+    with issued_certificates(Link.H2) as trusted:
         for line, ours in {
             "127.0.0.1:8001": server.removeprefix("http://"),
             "127.0.0.1:8443": listen,
-            "server.pem": str(certificate()),
+            "server.pem": str(certificate_file()),
         }.items():
             site = site.replace(line, ours)
         (folder / "site.conf").write_text(site, encoding="utf-8")

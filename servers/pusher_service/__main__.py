@@ -14,7 +14,7 @@ from typing import Annotated
 import typer
 
 from servers.addresses import Origin
-from servers.links import Link, certified
+from servers.links import Link, issued_certificates
 from servers.pusher_service.app import create_app
 from servers.pusher_service.limits import Limits
 from servers.pusher_service.signatures import Credentials
@@ -71,7 +71,7 @@ def main(
         print_ready(address, {"pid": os.getpid()}, shown if made else "")
 
     try:
-        with certified(link):
+        with issued_certificates(link):
             run(serve(app, host=host, port=port, http=HttpSettings(link=link), on_ready=ready, attached=attached))
     except OSError as error:
         raise typer.BadParameter(str(error)) from None

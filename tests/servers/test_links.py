@@ -17,7 +17,7 @@ from starlette.routing import Route
 
 from servers.connection_limits import ConnectionLimits
 from servers.http_extensions import CancelOnDisconnect
-from servers.links import Link, trusting
+from servers.links import Link, client_tls_context
 from servers.serving import HttpSettings
 from servers.transports import TRANSPORTS, Transport
 from servers.wire_bytes import WireBytes
@@ -97,7 +97,7 @@ async def connected(made: list[int], left: asyncio.Event) -> AsyncIterator[Peer]
     routes = [Route("/flood", flood), Route("/held", held), Route("/echo", echo, methods=["GET", "POST"])]
     app = Starlette(routes=routes)
     app.state.wire = WireBytes()
-    context = trusting()
+    context = client_tls_context()
     context.set_alpn_protocols(["h2"])
     async with serving_in_process(app, HttpSettings(link=Link.H2, limits=LIMITS)) as listener:
         reader, writer = await asyncio.open_connection("127.0.0.1", listener.port, ssl=context)
