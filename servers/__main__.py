@@ -33,8 +33,10 @@ from servers.deploy.server import Listening, opened, serve_chat
 from servers.deploy.supervised_part import Renewal
 from servers.deploy.supervisor import Supervisor
 from servers.links import Link, issued_certificates
+from servers.listening_sockets import reusable_socket
 from servers.pusher_service.__main__ import main as pusher_service
-from servers.serving import UVICORN_DEFAULTS, HttpSettings, print_ready, replace_unencodable, reusable_socket, run
+from servers.serving import UVICORN_DEFAULTS, HttpSettings, run
+from servers.standard_streams import print_ready, replace_unencodable
 from servers.transports import Commands, Transport
 
 DEFAULTS = Settings()

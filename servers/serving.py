@@ -1,21 +1,17 @@
-"""Run an ASGI application: one uvicorn configuration for all servers, and one ready line.
+"""Run an ASGI application: one uvicorn configuration for all servers.
 
 Teaches which server settings a comparison must state: keep-alive, pings, compression, protocol implementations. Leaves
 out what is served: the chat servers and the push service are started by the same code.
 """
 
 import asyncio
-import errno
 import gc
-import io
-import json
 import os
 import signal
-import socket
 import ssl
 import sys
 import threading
-from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
+from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
 from dataclasses import asdict, dataclass, field
 from importlib import import_module
@@ -34,13 +30,14 @@ from servers.compression import compressed
 from servers.connection_limits import ConnectionLimits, DescriptorLimit
 from servers.limited_protocols import LimitedHttp, LimitedSocket
 from servers.links import Link, certificate_file
+from servers.listening_sockets import require_free, reusable_socket
 from servers.shared_frame import SharedFrameSocket
 from servers.shared_response import SharedResponseHttp
+from servers.standard_streams import STDIN
 from servers.wire_bytes import WireBytes, metered
 
 SHUTDOWN_S = 5
 GARBAGE_MIN = 20_000
-STDIN = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,55 +93,6 @@ class _Server(uvicorn.Server):
         while os.read(STDIN, 4096):
             pass
         self.should_exit = True
-
-
-def print_ready(address: str, facts: Mapping[str, Any], next_step: str = "") -> None:
-    """Print where the server listens: one JSON line for a parent process, or words for a person at a terminal.
-
-    next_step: what a person may open or run now.
-    """
-    if sys.stdout.isatty():
-        print(f"Listening on {address}   (Ctrl-C ends it)", *filter(None, [next_step]), sep="\n", flush=True)
-    else:
-        print(json.dumps({"address": address, **facts}), flush=True)
-
-
-def require_free(host: str, port: int) -> None:
-    """Raise OSError, in words for a person, if that is no address of ours, or another program listens on that port."""
-    _bound_socket(host, port, socket.SO_REUSEADDR).close()
-
-
-def reusable_socket(host: str, port: int) -> socket.socket:
-    """Bind a socket to a port (0 takes a free one) that other processes of this user may listen on as well.
-
-    Each process that listens gets a share of the connections. Raises OSError if another program has the port.
-    """
-    return _bound_socket(host, port, socket.SO_REUSEPORT, socket.SO_REUSEADDR)
-
-
-def _bound_socket(host: str, port: int, *options: int) -> socket.socket:
-    """Bind a socket; SO_REUSEADDR among its options lets it have the port of connections that ended a moment ago."""
-    try:
-        family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
-    except socket.gaierror as error:
-        raise OSError(f"host {host!r}: expected a name or an address such as 127.0.0.1 or ::1; {error}") from None
-    bound = socket.socket(family, kind, protocol)
-    try:
-        for option in options:
-            bound.setsockopt(socket.SOL_SOCKET, option, 1)
-        bound.bind(address)
-    except OSError as error:
-        bound.close()
-        if error.errno != errno.EADDRINUSE:
-            raise
-        raise OSError(f"port {port} of {host} is in use; name another one with --port, or 0 for any") from None
-    return bound
-
-
-def replace_unencodable() -> None:
-    """Let standard output write "?" for a character that its encoding lacks, such as the dots of a cut help text."""
-    if isinstance(sys.stdout, io.TextIOWrapper):
-        sys.stdout.reconfigure(errors="replace")
 
 
 def run(serving: Coroutine[Any, Any, None]) -> None:

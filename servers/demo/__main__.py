@@ -17,7 +17,9 @@ from servers.core.settings import Settings
 from servers.demo.app import create_app
 from servers.demo.controller import DemoController
 from servers.deploy.child_process import LOOPBACK
-from servers.serving import HttpSettings, print_ready, replace_unencodable, require_free, run, serve
+from servers.listening_sockets import require_free
+from servers.serving import HttpSettings, run, serve
+from servers.standard_streams import print_ready, replace_unencodable
 from servers.transports import TRANSPORTS, find
 
 WEB = Path(__file__).parents[2] / "clients" / "web"

@@ -18,7 +18,7 @@ from servers.deploy import deployments
 from servers.deploy.deployment_processes import START, DeploymentSettings, provisioned_log
 from servers.deploy.serverless import profiles
 from servers.deploy.supervisor import Supervisor
-from servers.serving import print_ready
+from servers.standard_streams import print_ready
 
 
 def deploy(

@@ -23,7 +23,7 @@ import typer
 
 from servers.deploy.engines import ENGINES, NEEDED, NotStarted, engine_of, program
 from servers.redaction import without_passwords
-from servers.serving import STDIN, print_ready, replace_unencodable
+from servers.standard_streams import STDIN, print_ready, replace_unencodable
 
 
 @contextmanager

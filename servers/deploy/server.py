@@ -23,7 +23,8 @@ from servers.core.store import is_embedded, open_store
 from servers.core.stores.sqlite import path_of
 from servers.http_routes import collect_stats
 from servers.pages import chat_pages
-from servers.serving import HttpSettings, print_ready, serve
+from servers.serving import HttpSettings, serve
+from servers.standard_streams import print_ready
 from servers.worker_stats import WorkerStats
 
 

@@ -20,7 +20,8 @@ from typing import Any, Self
 from servers.deploy.child_process import LOOPBACK, ChildProcess, free_port, readable, stop_all
 from servers.deploy.signal_pipe import HANDLERS, RENEW, STOP, signals
 from servers.deploy.supervised_part import Part, Renewal
-from servers.serving import STDIN, reusable_socket
+from servers.listening_sockets import reusable_socket
+from servers.standard_streams import STDIN
 
 RESTART_S = 1.0
 """How far apart the starts of one process are at least, so that one which cannot start does not do so all the time."""

@@ -18,7 +18,8 @@ from servers.links import Link, issued_certificates
 from servers.pusher_service.app import create_app
 from servers.pusher_service.limits import Limits
 from servers.pusher_service.signatures import Credentials
-from servers.serving import HttpSettings, print_ready, replace_unencodable, run, serve
+from servers.serving import HttpSettings, run, serve
+from servers.standard_streams import print_ready, replace_unencodable
 
 VARIABLES = ("PUSHER_APP_ID", "PUSHER_KEY", "PUSHER_SECRET")
 

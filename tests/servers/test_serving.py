@@ -15,7 +15,7 @@ from uvicorn.server import ServerState
 from servers.demo.__main__ import main as demo
 from servers.deploy.child_process import ChildProcess, started
 from servers.pusher_service.__main__ import main as push_service
-from servers.serving import print_ready
+from servers.standard_streams import print_ready
 from servers.wire_bytes import MeteredTransport, Traffic, WireBytes, metered
 from tests.servers.test_command import refused
 from tests.support.guest import stats

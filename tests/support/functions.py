@@ -13,7 +13,8 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route, WebSocketRoute
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
-from servers.serving import HttpSettings, print_ready, run, serve
+from servers.serving import HttpSettings, run, serve
+from servers.standard_streams import print_ready
 from servers.wire_bytes import WireBytes
 
 TICK_S = 0.01

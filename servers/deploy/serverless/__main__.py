@@ -25,7 +25,7 @@ from servers.deploy.deployment_processes import webhook_of
 from servers.deploy.serverless import profiles
 from servers.deploy.serverless.host import hosting
 from servers.deploy.serverless.profiles import Profile
-from servers.serving import STDIN, print_ready, replace_unencodable
+from servers.standard_streams import STDIN, print_ready, replace_unencodable
 
 
 def main(

@@ -15,7 +15,7 @@ import pytest
 from servers import worker_stats
 from servers.core.errors import Unavailable
 from servers.deploy.child_process import ChildProcess, started
-from servers.serving import reusable_socket
+from servers.listening_sockets import reusable_socket
 from servers.worker_stats import WorkerStats
 from tests.support.engines import Engines
 from tests.support.guest import until
