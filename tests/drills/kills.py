@@ -20,12 +20,13 @@ FIGURES = ("messages", "deliveries", "lost", "duplicates", "out_of_order", "trac
 def plan(kills: int, batch: int = 10) -> list[dict[str, Any]]:
     """Return the batches of kills: of each store, the transports in turn."""
     slugs = [row.slug for row in TRANSPORTS]
-    return [
-        {"store": store, "transport": slugs[turn % len(slugs)], "kills": min(batch, count - done), "turn": turn}
-        for store, share in STORES.items()
-        for count in [round(kills * share)]
-        for turn, done in enumerate(range(0, count, batch))
-    ]
+    batches = []
+    for store, share in STORES.items():
+        count = round(kills * share)
+        for turn, done in enumerate(range(0, count, batch)):
+            transport = slugs[turn % len(slugs)]
+            batches.append({"store": store, "transport": transport, "kills": min(batch, count - done), "turn": turn})
+    return batches
 
 
 def row(key: Mapping[str, Any]) -> dict[str, Any]:
@@ -37,10 +38,10 @@ async def kill_repeatedly(store: str, transport: str, kills: int, turn: int) -> 
     """Kill so many times, each after a further message and a random pause; return the figures."""
 
     async def kill_in_turn(running: Running) -> None:
-        chance, victims = random.Random(turn), list(running.victims.values())
+        rng, victims = random.Random(turn), list(running.victims.values())
         for number in range(kills):
             await running.progress()
-            await asyncio.sleep(chance.uniform(0, PAUSE_S))
+            await asyncio.sleep(rng.uniform(0, PAUSE_S))
             victim = victims[number % len(victims)]
             await asyncio.to_thread(victim.kill)
             await asyncio.to_thread(victim.start)

@@ -58,9 +58,9 @@ def main(
 
 def trials(repeats: int, only: str, size: Size) -> Iterator[Trial]:
     """Yield the outages, each repeat in an order of its own."""
-    chance = random.Random(1)
+    rng = random.Random(1)
     for repeat in range(repeats):
-        for outage in chance.sample(OUTAGES, len(OUTAGES)):
+        for outage in rng.sample(OUTAGES, len(OUTAGES)):
             if only in str(outage):
                 key: Row = {"deployment": outage.deployment.name, "failure": outage.name, "repeat": repeat}
                 yield Trial("outages", key, partial(measure, outage, size))

@@ -30,9 +30,9 @@ PATIENT = replace(OPTIONS, response_s=60.0)
 @asynccontextmanager
 async def function(profile: Profile, **limits: Any) -> AsyncIterator[httpx.AsyncClient]:
     """Host tests.support.functions under a profile with other limits; yields a client of it."""
-    chance = random.Random(1)
+    rng = random.Random(1)
     async with (
-        hosting(["tests.support.functions"], replace(profile, **limits), chance=chance) as (address, _),
+        hosting(["tests.support.functions"], replace(profile, **limits), rng=rng) as (address, _),
         httpx.AsyncClient(base_url=address, trust_env=False, timeout=DEADLINE_S) as client,
     ):
         yield client

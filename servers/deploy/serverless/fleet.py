@@ -38,11 +38,11 @@ class PooledInstance:
 class Fleet:
     """At most `profile.instances_max` processes. Close it when done."""
 
-    def __init__(self, new: Callable[[], Instance], profile: Profile, meter: Meter, chance: random.Random) -> None:
+    def __init__(self, new: Callable[[], Instance], profile: Profile, meter: Meter, rng: random.Random) -> None:
         self._new = new
         self._profile = profile
         self._meter = meter
-        self._chance = chance
+        self._rng = rng
         self._pool: list[PooledInstance] = []
         self._ending: set[asyncio.Task[None]] = set()
 
@@ -94,7 +94,7 @@ class Fleet:
     def _free(self) -> PooledInstance | None:
         self._retire_ended()
         free = [pooled for pooled in self._pool if not pooled.retired and pooled.assigned < self._profile.concurrency]
-        return self._chance.choice(free) if free else None
+        return self._rng.choice(free) if free else None
 
     def _retire_ended(self) -> None:
         """Retire the instances whose process has ended by itself."""

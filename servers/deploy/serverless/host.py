@@ -31,7 +31,8 @@ from servers.deploy.serverless.instance import Instance
 from servers.deploy.serverless.invocation import FunctionFailed, Invocation
 from servers.deploy.serverless.meter import Meter
 from servers.deploy.serverless.profiles import Profile
-from servers.serving import HttpSettings, configuration, listening, require_free
+from servers.listening_sockets import require_free
+from servers.serving import HttpSettings, configuration, listening
 
 BODY_BYTES_MAX = 4_500_000  # https://vercel.com/docs/functions/limitations
 NO_STORE = {"Cache-Control": "no-store"}
@@ -158,7 +159,7 @@ async def hosting(
     env: Mapping[str, str] | None = None,
     port: int = 0,
     facts: Mapping[str, Any] | None = None,
-    chance: random.Random | None = None,
+    rng: random.Random | None = None,
     http: HttpSettings | None = None,
 ) -> AsyncIterator[tuple[str, Callable[[], None]]]:
     """Host `python -m <module_args>` as a function on loopback until the block ends.
@@ -169,7 +170,7 @@ async def hosting(
     require_free(LOOPBACK, port)
     meter, descriptors = Meter(), DescriptorLimit()
     asyncio.get_running_loop().set_exception_handler(descriptors.handle_exception)
-    fleet = Fleet(lambda: Instance(module_args, env or {}), profile, meter, chance or random.Random())
+    fleet = Fleet(lambda: Instance(module_args, env or {}), profile, meter, rng or random.Random())
     host = Host(fleet, profile, meter, facts or {})
     config = configuration(
         host, host.edge.wire, LOOPBACK, port, http or HttpSettings(), descriptors, EdgeHttp, EdgeSocket
