@@ -25,13 +25,15 @@ class ServerSentEventsUser(ChatUser):
     def receive(self) -> Page:
         event, data = "", ""
         for line in self.lines:
+            if line.startswith(":"):  # a comment, which keeps the stream alive
+                continue
             field, _, value = line.partition(": ")
             match field:
                 case "event":
                     event = value
                 case "data":
                     data = value
-                case "" if event:
+                case "" if event:  # a page has no event type: this one is a refusal
                     raise ConnectionLost(f"{event}: {data}")
                 case "" if data:
                     return read_as(data, Page)

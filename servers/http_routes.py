@@ -64,8 +64,8 @@ def chat_app(
     app.state.counters = Counters()
     app.state.wire = WireBytes()
     app.state.stats = stats
-    app.state.check = _fit
-    app.state.impairment = _unimpaired
+    app.state.check = _check_nothing
+    app.state.impairment = _no_impairment
     app.state.push_origins = ()
     return app
 
@@ -76,7 +76,7 @@ def collect_stats(app: Starlette) -> dict[str, Any]:
 
 
 class DirectRouter:
-    """ASGI middleware: lets WebSockets and reads bypass Starlette's exception handling: these leave it nothing.
+    """ASGI middleware: WebSockets and reads bypass Starlette's exception handling, since they raise nothing.
 
     It counts the connections that are busy: with a request, however long that is held, or with a WebSocket.
     """
@@ -114,6 +114,21 @@ def shared_routes(chat: Chat, settings: Settings) -> list[BaseRoute]:
         limit = query_number(request, "limit", settings.page_max)
         return json_response(await chat.history(*identify(chat, request), before, limit))
 
+    behind_proxies = Middleware(ProxyHeadersMiddleware, trusted_hosts=settings.proxies)
+    return [
+        Route("/login", Endpoint(Purpose.UPKEEP, log_in), methods=["POST"], middleware=[behind_proxies]),
+        post("/rooms/{room}/join", Purpose.UPKEEP, join),
+        post("/rooms/{room}/heartbeat", Purpose.UPKEEP, heartbeat),
+        *_command_routes(chat, settings),
+        get("/rooms/{room}/history", Purpose.RECEIVE, history),
+        Route("/health", _health),
+        Route(STATS, _stats),
+    ]
+
+
+def _command_routes(chat: Chat, settings: Settings) -> list[BaseRoute]:
+    """Return a route for each command, and one that refuses every other command."""
+
     def command(kind: type[SocketCommand]) -> Handler:
         async def execute(request: Request) -> Response:
             body = await parse_body(request, kind, settings)
@@ -124,27 +139,21 @@ def shared_routes(chat: Chat, settings: Settings) -> list[BaseRoute]:
     async def unknown_command(request: Request) -> Response:
         raise BadRequest(f"command: expected send, typing, mark_read or leave, got {request.path_params['command']!r}")
 
-    behind_proxies = Middleware(ProxyHeadersMiddleware, trusted_hosts=settings.proxies)
     return [
-        Route("/login", Endpoint(Purpose.UPKEEP, log_in), methods=["POST"], middleware=[behind_proxies]),
-        post("/rooms/{room}/join", Purpose.UPKEEP, join),
-        post("/rooms/{room}/heartbeat", Purpose.UPKEEP, heartbeat),
         post("/rooms/{room}/leave", Purpose.UPKEEP, command(Leave)),
         post("/rooms/{room}/send", Purpose.SEND, command(Send)),
         post("/rooms/{room}/typing", Purpose.SEND, command(Typing)),
         post("/rooms/{room}/mark_read", Purpose.SEND, command(MarkRead)),
         post("/rooms/{room}/{command}", Purpose.SEND, unknown_command),
-        get("/rooms/{room}/history", Purpose.RECEIVE, history),
-        Route("/health", _health),
-        Route(STATS, _stats),
     ]
 
 
-async def _fit() -> None:
-    pass
+async def _check_nothing() -> None:
+    """Accept every setting; a transport with a push service checks it here, before its server listens."""
 
 
-async def _unimpaired() -> str:
+async def _no_impairment() -> str:
+    """Return no reason to report the server as degraded; a transport with a push service may have one."""
     return ""
 
 

@@ -34,7 +34,7 @@ class Timetable:
         self._order = count()
         self._timer = PreciseTimer(loop, self._run)
 
-    def at(self, due_s: float, action: Action) -> None:
+    def call_at(self, due_s: float, action: Action) -> None:
         """Run an action at a moment of the monotonic clock; equal moments keep their order."""
         entry = (due_s, next(self._order), action)
         heappush(self._entries, entry)
@@ -50,7 +50,8 @@ class Timetable:
             if left_s > 0:
                 self._timer.set(left_s)
                 return
-            heappop(self._entries)[2]()
+            _, _, action = heappop(self._entries)
+            action()
 
 
 class End(asyncio.Protocol):
@@ -105,10 +106,10 @@ class End(asyncio.Protocol):
             self.outgoing.schedule(End.reset)
 
     def pause_writing(self) -> None:
-        self.incoming.limit_flow(sink_is_full=True)
+        self.incoming.set_sink_is_full(True)
 
     def resume_writing(self) -> None:
-        self.incoming.limit_flow(sink_is_full=False)
+        self.incoming.set_sink_is_full(False)
 
 
 class Pipe:
@@ -129,7 +130,8 @@ class Pipe:
         self._arrived: deque[tuple[Callable[[End], None], int]] = deque()  # before the sink was connected
         self._held_bytes = 0
         self._sink_is_full = self._paused = False
-        source.outgoing = sink.incoming = self
+        source.outgoing = self
+        sink.incoming = self
 
     def schedule(self, action: Callable[[End], None], size: int = 0) -> None:
         """Have the sink do something after the delay. size: how many bytes are held until then."""
@@ -137,8 +139,8 @@ class Pipe:
         delay_s = self._delay_s()
         if delay_s or self._due_s:
             self._due_s = max(self._due_s, max(perf_counter(), self._open_s) + delay_s)
-            self._timetable.at(self._due_s, partial(self.deliver, action, size))
-            self.limit_flow(self._sink_is_full)
+            self._timetable.call_at(self._due_s, partial(self.deliver, action, size))
+            self._limit_flow()
         else:
             self.deliver(action, size)
 
@@ -155,12 +157,19 @@ class Pipe:
             self._held_bytes -= size
             if not self._sink.is_gone:
                 action(self._sink)
-        self.limit_flow(self._sink_is_full)
+        self._limit_flow()
 
-    def limit_flow(self, sink_is_full: bool) -> None:
-        """Read from the source, or leave it waiting while too much is in flight or the sink accepts no more."""
+    def set_sink_is_full(self, sink_is_full: bool) -> None:
+        """Note whether the sink accepts more, and limit the flow accordingly."""
         self._sink_is_full = sink_is_full
-        must_pause = sink_is_full or self._held_bytes > HELD_BYTES
+        self._limit_flow()
+
+    def _limit_flow(self) -> None:
+        """Read from the source, or leave it waiting while too much is in flight or the sink accepts no more."""
+        must_pause = self._sink_is_full or self._held_bytes > HELD_BYTES
         if must_pause != self._paused and self._source.transport is not None and not self._source.is_gone:
             self._paused = must_pause
-            (self._source.transport.pause_reading if must_pause else self._source.transport.resume_reading)()
+            if must_pause:
+                self._source.transport.pause_reading()
+            else:
+                self._source.transport.resume_reading()

@@ -27,6 +27,8 @@ COMMAND_S = 5.0
 """How long a command may take, the wait for one of the connections included."""
 
 REHEARSAL = "chat:rehearsal"
+"""The stream on which `rehearse` tries commands."""
+
 log = logging.getLogger(__name__)
 
 
@@ -48,7 +50,10 @@ def client(url: str, connections_max: int) -> Redis:
 
 
 class RedisScript:
-    """Runs commands of the script; passes the epoch of each response to `on_epoch`."""
+    """Runs commands of the script; passes the epoch of each response to `on_epoch`.
+
+    kept: how many events a room keeps; older ones are deleted.
+    """
 
     def __init__(self, url: str, kept: int, on_epoch: Callable[[str], None]) -> None:
         self._redis = client(url, CONNECTIONS_MAX)
@@ -62,8 +67,9 @@ class RedisScript:
         try:
             async with asyncio.timeout(COMMAND_S):
                 response = await self._script(args=[command, secrets.token_hex(4), self._kept, *arguments])
-        except (RedisError, OSError) as error:
-            for code in CODES.intersection(str(error).split()):
+        except (RedisError, OSError) as error:  # a TimeoutError is an OSError
+            code = next((word for word in str(error).split() if word in CODES), None)
+            if code is not None:
                 raise Declined(code) from None
             raise self._faults.unavailable(error) from error
         self._on_epoch(response[0].decode())
@@ -76,7 +82,7 @@ class RedisScript:
             await self._redis.expire(stream, expires_s)
 
     async def rehearse(self) -> None:
-        """Try every command that the store needs: this user may lack one for ever. Raises Unavailable."""
+        """Try every command that the store needs: this user may lack the permission for one. Raises Unavailable."""
         await self.run("rehearse")
         await self.add_entry(REHEARSAL, expires_s=1)
         async with self._in_time():

@@ -5,13 +5,13 @@ import WebSocket from "ws";
 
 const [file, url] = process.argv.slice(2);
 const { connect } = await import(file);
-const print = (facts) => {
+const printAndExit = (facts) => {
   console.log(JSON.stringify(facts));
   process.exit();
 };
 
 try {
-  connect(WebSocket, url, (data) => print({ received: String(data), type: data.constructor.name }));
+  connect(WebSocket, url, (data) => printAndExit({ received: String(data), type: data.constructor.name }));
 } catch (error) {
-  print({ threw: error.constructor.name, message: error.message });
+  printAndExit({ threw: error.constructor.name, message: error.message });
 }
