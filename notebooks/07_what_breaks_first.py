@@ -13,25 +13,26 @@
 from notebooks.analysis import comparisons, wording
 from notebooks.analysis.figures import curves
 from notebooks.analysis.figures.style import picture
-from notebooks.analysis.knees import grown, knees, upkeep
+from notebooks.analysis.intervals import interval
+from notebooks.analysis.knees import knees, limit_curves, upkeep
 from notebooks.analysis.prices import CPU
 from notebooks.analysis.runs import chosen, chosen_folder, load
 
 folder = chosen_folder()
 found = knees(folder)
-CROWDED = [knee.slug for knee in found]
-cpu_us = {slug: comparisons.paid(load(folder, "steps", "400 users"), slug, CPU).value for slug in CROWDED}
-heaviest = sorted(cpu_us, key=cpu_us.__getitem__)[-2:]
+cpu_us = {knee.slug: comparisons.paid(load(folder, "steps", "400 users"), knee.slug, CPU).value for knee in found}
+heaviest = sorted(cpu_us, key=lambda slug: cpu_us[slug])[-2:]
 assert {knee.slug for knee in found if knee.bottleneck == "servers"} == set(heaviest)
 assert [knee.slug for knee in found if not knee.bottleneck] == ["short_polling"]
 wording.Prose("; ".join(f"**{knee.label}**: {knee.summary}" for knee in found) + ".")
 
 # %%
-crowd = "users, half a message a second each"
-late, busy = (grown(found, of) for of in (lambda step: step.p95_ms, lambda step: step.core))
+users_axis = "users, half a message a second each"
+latencies = limit_curves(found, lambda step: step.p95_ms)
+cores = limit_curves(found, lambda step: step.core)
 panels = [
-    curves.Panel("p95, ms", crowd, late, wording.amount, log_x=True, log_y=True),
-    curves.Panel("cores that the servers use", crowd, busy, "{:.0%}".format, log_x=True),
+    curves.Panel("p95, ms", users_axis, latencies, wording.amount, log_x=True, log_y=True),
+    curves.Panel("cores that the servers use", users_axis, cores, "{:.0%}".format, log_x=True),
 ]
 title = "The more a delivery costs, the sooner the servers are full"
 measure = (
@@ -45,7 +46,6 @@ picture(curves.draw, panels, title, measure)
 # adapter could not even be measured, since its servers were too busy.
 
 # %%
-from notebooks.analysis.intervals import interval
 from notebooks.analysis.summary import left_out
 
 set_aside = left_out(folder)

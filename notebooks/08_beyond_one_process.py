@@ -14,7 +14,7 @@ from notebooks.analysis.figures.style import picture
 from notebooks.analysis.resolution import resolution_on
 from notebooks.analysis.runs import chosen_folder
 from notebooks.analysis.serverless import is_held
-from notebooks.analysis.shared_store import NAMES, SHARED, StoreChoice, load_shared_store
+from notebooks.analysis.shared_store import SHARED, STORE_LABELS, StoreChoice, load_shared_store
 from servers.transports import find
 
 shared_store = load_shared_store(chosen_folder())
@@ -78,7 +78,7 @@ rows = {}
 for slug, store in pairs:
     latency = shared_store.cross_process_ms(slug, store)
     same, other = (wording.with_limits(each, wording.duration) for each in (latency.same, latency.other))
-    rows[f"{shared_store.label_of(slug)}, {NAMES[store]}"] = {
+    rows[f"{shared_store.label_of(slug)}, {STORE_LABELS[store]}"] = {
         "half within, on the sender's server": same,
         "on the other one": other,
         "longer, by repeat": wording.with_limits(latency.difference, "{:+.2f} ms".format),
@@ -98,7 +98,7 @@ wording.table(rows)
 rows = {}
 for store in ("none", "sqlite", *SHARED):
     acked, cpu = shared_store.append_ms(store), shared_store.append_cpu_us(store)
-    rows[NAMES[store]] = {
+    rows[STORE_LABELS[store]] = {
         "acknowledged after": f"{acked.value:.2f} ms",
         "range": f"{acked.low:.2f} to {acked.high:.2f} ms",
         "CPU, \N{MICRO SIGN}s": wording.amount(cpu.total.value),

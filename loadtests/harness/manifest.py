@@ -48,7 +48,7 @@ def push_service() -> str:
 
 
 def label(transport: Transport) -> str:
-    """Return a transport's honest name in the run that is about to start."""
+    """Return a transport's label in the run that is about to start, with the local stand-in if that serves it."""
     return transport.label_for(push_service())
 
 

@@ -94,10 +94,10 @@ def knees(folder: Path) -> tuple[Knee, ...]:
     return tuple(found)
 
 
-def grown(found: Sequence[Knee], of: Callable[[Step], Interval | None]) -> list[Curve]:
-    """Return one figure of every knee's steps against the users, where it is known.
+def limit_curves(found: Sequence[Knee], of: Callable[[Step], Interval | None]) -> list[Curve]:
+    """Return a curve for each knee: one figure of its steps against the users, where it is known.
 
-    Three outcomes: ringed where the generator gave out, crossed where the servers did, else neither.
+    of: the figure of a step. A step is ringed where the generator gave out, crossed where the servers did.
     """
     made = []
     for knee in found:

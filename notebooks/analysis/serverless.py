@@ -148,7 +148,7 @@ class Hosted:
         return f"{records.circumstances(self.record, f'log in {engine}')}."
 
     def label_of(self, slug: str) -> str:
-        """Return the honest name of a transport."""
+        """Return a transport's label, with the local stand-in if that served it."""
         return label(self.record, slug)
 
     def row(self, slug: str, host: str) -> HostedRow:

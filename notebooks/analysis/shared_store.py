@@ -17,7 +17,7 @@ from results.schema import APPENDS, CROSS_PROCESS, LOADS, SHARED_STORE_FILE
 
 VOID_S = 0.020  # of the generator's lag at p99: the limit of a comparison's verdicts
 TO_MS, TO_US = 1e3, 1e6
-NAMES = {"none": "nothing stored", "sqlite": "SQLite", "redis": "Redis", "postgresql": "PostgreSQL"}
+STORE_LABELS = {"none": "nothing stored", "sqlite": "SQLite", "redis": "Redis", "postgresql": "PostgreSQL"}
 SHARED = ("redis", "postgresql")
 
 
@@ -29,7 +29,7 @@ class StoreChoice(NamedTuple):
 
     @property
     def label(self) -> str:
-        return f"{NAMES[self.store]}, {wording.counted(self.workers, 'worker')}"
+        return f"{STORE_LABELS[self.store]}, {wording.counted(self.workers, 'worker')}"
 
 
 class Cost(NamedTuple):
@@ -71,7 +71,7 @@ class SharedStore:
     def choices(self) -> tuple[StoreChoice, ...]:
         """The stores: the embedded one, then each shared one by its workers."""
         present = self.loads[["store", "workers"]].drop_duplicates().itertuples(index=False)
-        order = list(NAMES)
+        order = list(STORE_LABELS)
         choices = (StoreChoice(*row) for row in present)
         return tuple(sorted(choices, key=lambda choice: (order.index(choice.store), choice.workers)))
 
@@ -96,7 +96,7 @@ class SharedStore:
         )
 
     def label_of(self, slug: str) -> str:
-        """Return the honest name of a transport."""
+        """Return a transport's label, with the local stand-in if that served it."""
         return label(self.record, slug)
 
     def cpu_us(self, slug: str, choice: StoreChoice) -> Cost:
@@ -116,7 +116,7 @@ class SharedStore:
         return CrossProcess(*(interval(list(each)) for each in (same, other, other - same)))
 
     def append_ms(self, store: str) -> Interval:
-        """Return the median time to an acknowledgement, for a sender who is alone; store: or none."""
+        """Return the median time to an acknowledgement, for a sender who is alone. store: "none" stores nothing."""
         return interval(list(TO_MS * self._appends(store)["acked_p50_s"]))
 
     def append_cpu_us(self, store: str) -> Cost:
@@ -151,7 +151,9 @@ def load_shared_store(folder: Path) -> SharedStore:
         for name, columns in (("loads", LOADS), ("cross_process", CROSS_PROCESS), ("appends", APPENDS))
     )
     records.check(path, loads, cross_process)
-    valid = loads[loads["verdict"] != "void"], cross_process[cross_process["heartbeat_lag_p99_s"] <= VOID_S]
-    windows, kept = len(loads) + len(cross_process), sum(map(len, valid))
+    valid_loads = loads[loads["verdict"] != "void"]
+    valid_cross_process = cross_process[cross_process["heartbeat_lag_p99_s"] <= VOID_S]
+    windows = len(loads) + len(cross_process)
+    void = windows - len(valid_loads) - len(valid_cross_process)
     repeated = sum(int((rows["trials"] > 1).sum()) for rows in (loads, cross_process))
-    return SharedStore(record, windows, windows - kept, repeated, *valid, appends)
+    return SharedStore(record, windows, void, repeated, valid_loads, valid_cross_process, appends)

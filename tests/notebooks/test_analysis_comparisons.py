@@ -13,7 +13,7 @@ from rich.console import Console
 from notebooks.analysis import comparisons
 from notebooks.analysis.figures import curves, marks
 from notebooks.analysis.intervals import Interval, interval
-from notebooks.analysis.knees import Step, grown, knees
+from notebooks.analysis.knees import Step, knees, limit_curves
 from notebooks.analysis.runs import BrokenRun, load, points
 from notebooks.analysis.summary import left_out, summary
 from results.schema import CELLS_FILE, DELIVERIES_FILE, KINDS_FILE, MANIFEST
@@ -54,7 +54,7 @@ def test_the_limit_of_a_transport_is_named(
 ) -> None:
     (knee,) = knees(steps(tmp_path, gave_out, overloaded))
     assert knee.summary == text
-    (curve,) = grown([knee], lambda step: SURE)
+    (curve,) = limit_curves([knee], lambda step: SURE)
     ended = [limit for limit in gave_out.values() if limit]
     assert len(curve.crossed) == (overloaded > 0) + ended.count("servers")
     assert len(curve.ringed) == len(ended) - ended.count("servers")

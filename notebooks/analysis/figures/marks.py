@@ -1,4 +1,4 @@
-"""Marks that several charts share: names of transports, rows of bars, an axis of milliseconds, and keys.
+"""Marks that several charts share: names of transports, rows of bars, an axis of milliseconds, and legends.
 
 Leaves out what makes a chart its own: each module lays out its rows and columns itself.
 """
@@ -6,7 +6,6 @@ Leaves out what makes a chart its own: each module lays out its rows and columns
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.axis import Axis
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
@@ -15,6 +14,7 @@ from notebooks.analysis.figures.style import GREY, INK, MARGIN_IN, PALE, WIDTH_I
 from servers import transports
 
 PART_TINT = 0.45
+SPREAD_ROUNDS = 50  # a move may bring the next pair too close, so one round is not enough
 
 
 def transport_name(place: Placing, top_in: float, slug: str, label: str, **style: Any) -> None:
@@ -62,8 +62,8 @@ def grid_of_rows(axes: Axes) -> None:
     axes.grid(axis="x")
 
 
-def key(place: Placing, top_in: float, height_in: float, meanings: Mapping[Any, str]) -> Axes:
-    """Write a key across the page; return its axes, 0 to 100 wide, in which each mark is to be drawn once, in grey.
+def legend(place: Placing, top_in: float, height_in: float, meanings: Mapping[Any, str]) -> Axes:
+    """Write a legend across the page; return its axes, 0 to 100 wide, in which each mark is to be drawn once, in grey.
 
     meanings: the explanation of each mark, by the x at which the text begins.
     """
@@ -83,11 +83,12 @@ def heights_of(axes: Axes, ends: Sequence[tuple[float, float]], gap: float) -> l
 
 
 def spread(heights: Sequence[float], gap: float) -> list[float]:
-    """Return ascending heights moved as little as possible, so that no two are closer than a gap."""
+    """Return ascending heights, moved apart in rounds until hardly any two neighbours are closer than a gap."""
     moved = list(heights)
-    for _ in range(50):
+    for _ in range(SPREAD_ROUNDS):
         for index in range(len(moved) - 1):
-            if (lacks := gap - (moved[index + 1] - moved[index])) > 1e-9:
-                moved[index] -= lacks / 2
-                moved[index + 1] += lacks / 2
-    return [float(height) for height in np.asarray(moved)]
+            missing = gap - (moved[index + 1] - moved[index])
+            if missing > 0:
+                moved[index] -= missing / 2
+                moved[index + 1] += missing / 2
+    return moved

@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from notebooks.analysis import wording
-from notebooks.analysis.figures.marks import PART_TINT, bar_rows, key, stacked_bar, transport_name
+from notebooks.analysis.figures.marks import PART_TINT, bar_rows, legend, stacked_bar, transport_name
 from notebooks.analysis.figures.style import GREY, INK, MARGIN_IN, WIDTH_IN, Placing, label, sheet, tint
 from notebooks.analysis.prices import MEASURES, Measure, Price, is_uncounted, price, remarks_on
 from notebooks.analysis.runs import Run
@@ -46,7 +46,7 @@ def draw(run: Run) -> Figure:
         place.text(left_in, top_in + 0.17, measure.title, weight="bold")
         place.text(left_in, top_in + 0.34, measure.unit, color=GREY, size=7.5)
         _bars(place.axes(left_in, bars_in, width_in, rows_in), run, measure)
-    _key(place, bars_in + rows_in + 0.2, with_range=run.repeats > 1)
+    _legend(place, bars_in + rows_in + 0.2, with_range=run.repeats > 1)
     if remarked:
         place.text(MARGIN_IN, bars_in + rows_in + 0.5, f"{REMARKED.strip()} {REMARK}", color=GREY, size=7.5)
     return figure
@@ -74,9 +74,9 @@ def _bar(axes: Axes, row: int, each: Price, colour: str) -> None:
     label(axes, wording.amount(each.value), (end, row), (5, 0), va="center")
 
 
-def _key(place: Placing, top_in: float, *, with_range: bool) -> None:
+def _legend(place: Placing, top_in: float, *, with_range: bool) -> None:
     meanings = {4: "measured", 21: "of it by the push service", 46.5: "predicted by theory"}
-    axes = key(place, top_in, 0.3, meanings | ({70: "range over repeats"} if with_range else {}))
+    axes = legend(place, top_in, 0.3, meanings | ({70: "range over repeats"} if with_range else {}))
     axes.barh(0, 3, left=0, height=0.9, color=GREY)
     axes.barh(0, 3, left=17, height=0.9, color=tint(GREY, PART_TINT))
     axes.plot([45, 45], [-0.7, 0.7], color=INK, linewidth=1.8, solid_capstyle="butt")

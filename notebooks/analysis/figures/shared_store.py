@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from notebooks.analysis import wording
-from notebooks.analysis.figures.marks import PART_TINT, bar_rows, key, stacked_bar, transport_name
+from notebooks.analysis.figures.marks import PART_TINT, bar_rows, legend, stacked_bar, transport_name
 from notebooks.analysis.figures.style import GREY, INK, MARGIN_IN, WIDTH_IN, Placing, label, sheet, tint
 from notebooks.analysis.shared_store import Cost, SharedStore
 from servers import transports
@@ -40,7 +40,7 @@ def draw(measured: SharedStore, title: str, subtitle: str) -> Figure:
         place.text(left_in, top_in + 0.3, workers, color=GREY, size=7.5)
         _bars(place.axes(left_in, bars_in, width_in, rows_in), measured.slugs, costs, longest)
     meanings = {4: "servers and push service", 28: "the store's engine", 52: "range over the repeats"}
-    axes = key(place, bars_in + rows_in + 0.15, 0.22, meanings)
+    axes = legend(place, bars_in + rows_in + 0.15, 0.22, meanings)
     axes.barh(0, 3, left=0, height=0.9, color=GREY)
     axes.barh(0, 3, left=24, height=0.9, color=tint(GREY, PART_TINT))
     axes.plot([48, 51], [0, 0], color=INK, linewidth=0.8)

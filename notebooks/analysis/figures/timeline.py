@@ -12,7 +12,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from notebooks.analysis.figures.marks import grid_of_rows, key, transport_name
+from notebooks.analysis.figures.marks import grid_of_rows, legend, transport_name
 from notebooks.analysis.figures.style import GREY, INK, MARGIN_IN, PALE, RULE, WIDTH_IN, Placing, sheet, tint
 from notebooks.analysis.serverless import Hosted
 from servers import transports
@@ -43,7 +43,7 @@ def draw(hosted: Hosted, lanes: Sequence[Lane], title: str, subtitle: str) -> Fi
         transport_name(place, name_in, slug, transports.find(slug).label, va="center", size=8)
         place.text(MARGIN_IN, name_in + 0.15, host, color=GREY, va="center", size=7)
         _lane(axes, row, hosted, (slug, host))
-    _key(place, at_in + LANE_IN * len(lanes) + 0.36)
+    _legend(place, at_in + LANE_IN * len(lanes) + 0.36)
     return figure
 
 
@@ -104,9 +104,9 @@ def _messages(axes: Axes, row: int, messages: pd.DataFrame, colour: str) -> None
             axes.plot(each["ended_s"], at, "o", color=colour, markersize=3.2, zorder=3)
 
 
-def _key(place: Placing, top_in: float) -> None:
+def _legend(place: Placing, top_in: float) -> None:
     meanings = {3.4: "a line, or a question held", 27: "answered at once", 47.4: "an instance starts"}
-    axes = key(place, top_in, 0.2, meanings | {67.4: "ended or refused", 86: "a message, seen"})
+    axes = legend(place, top_in, 0.2, meanings | {67.4: "ended or refused", 86: "a message, seen"})
     axes.barh(0, 2.6, left=0, height=1.0, color=PALE)
     axes.plot([26, 26], [-0.5, 0.5], color=GREY, linewidth=1)
     axes.barh(0, 1.6, left=45, height=1.0, color=INK)
