@@ -22,7 +22,7 @@ from loadtests.choices import (
     with_changes,
 )
 from loadtests.compare import compare_in_full, compare_transports
-from loadtests.experiments.calibration.command import SLUGS as CALIBRATED
+from loadtests.experiments.calibration.command import CALIBRATED_SLUGS
 from loadtests.experiments.calibration.command import calibrate as run_calibration
 from loadtests.experiments.capture.command import capture as run_capture
 from loadtests.experiments.deployments.command import measure_deployments
@@ -156,7 +156,7 @@ def compare(
 @app.command()
 def calibrate(
     transport: Annotated[
-        list[str] | None, typer.Option(help=f"One of {', '.join(CALIBRATED)}; repeat for several, all if none.")
+        list[str] | None, typer.Option(help=f"One of {', '.join(CALIBRATED_SLUGS)}; repeat for several, all if none.")
     ] = None,
     users: Annotated[
         list[int] | None, typer.Option(min=10, max=2000, help="Users in all; repeat for several; 50 and 200 if none.")
@@ -170,9 +170,9 @@ def calibrate(
     out: RecordFolder = Path("results"),
 ) -> None:
     """Measure the load generator's own error on this machine; by default this takes about two minutes."""
-    if unknown := sorted(set(transport or ()) - set(CALIBRATED)):
-        raise typer.BadParameter(f"expected any of {', '.join(CALIBRATED)}; got {', '.join(unknown)}")
-    chosen, counts = [find(slug) for slug in transport or CALIBRATED], users or (50, 200)
+    if unknown := sorted(set(transport or ()) - set(CALIBRATED_SLUGS)):
+        raise typer.BadParameter(f"expected any of {', '.join(CALIBRATED_SLUGS)}; got {', '.join(unknown)}")
+    chosen, counts = [find(slug) for slug in transport or CALIBRATED_SLUGS], users or (50, 200)
     try:
         check_link(link)
     except ValueError as error:

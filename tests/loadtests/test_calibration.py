@@ -10,7 +10,7 @@ import pytest
 
 from loadtests.accounts.deliveries import Delivery
 from loadtests.experiments.calibration import record
-from loadtests.experiments.calibration.command import SLUGS
+from loadtests.experiments.calibration.command import CALIBRATED_SLUGS
 from loadtests.experiments.calibration.record import CalibrationRow, ErrorQuantiles, errors_ms, row_of
 from loadtests.experiments.calibration.stub_room import StubLog, StubRoom
 from servers.core.wire import Page, Send
@@ -84,7 +84,7 @@ def test_a_calibration_puts_the_error_of_every_transport_on_record(tmp_path: Pat
     output = " ".join(done.stdout.split())
     (path,) = tmp_path.iterdir()
     made = json.loads(path.read_text())
-    assert [row["transport"] for row in made["rows"]] == SLUGS
+    assert [row["transport"] for row in made["rows"]] == CALIBRATED_SLUGS
     for row in made["rows"]:
         assert row["overall"]["n"] > 0
         assert 0 < row["overall"]["p50_ms"] <= row["overall"]["p99_ms"]

@@ -36,7 +36,7 @@ from results.terminal import FittedTable, TableColumn, TableRow, note
 from servers.deploy.child_process import OnTick, python_module
 from servers.transports import TRANSPORTS, Commands, Reads, Transport
 
-SLUGS = [row.slug for row in TRANSPORTS if row.reads is not Reads.ONCE or row.commands is Commands.FRAMES]
+CALIBRATED_SLUGS = [row.slug for row in TRANSPORTS if row.reads is not Reads.ONCE or row.commands is Commands.FRAMES]
 """What the stub can serve: requests with a response at once or held, and one WebSocket."""
 
 POLL_S = 1.0
@@ -80,19 +80,13 @@ def calibrate(
     """Measure, print and put on record; return the exit status, which the size of the error does not change."""
     console, cores = terminal.console(), choose()
     signal.signal(signal.SIGTERM, signal.default_int_handler)
-    rows: list[CalibrationRow] = []
-    with reserved(cores, console.print), console.status("", spinner="line") as status:
-        for count in users:
-            load = Workload(users=count, measured_s=seconds, poll_interval_s=POLL_S, link=link)
-            for transport in transports:
-                status.update(doing := f"{transport.label}, {count} users")
-                if not console.is_terminal:  # where a status is not shown
-                    console.print(f"{doing} ...")
-                try:
-                    rows.append(_calibrate(transport, load, delays_ms, cores))
-                except (NotMeasured, OSError, psutil.Error) as error:
-                    console.print(f"{transport.label} could not be calibrated: {error}", style="red", markup=False)
-                    return 1
+    workloads = [Workload(users=count, measured_s=seconds, poll_interval_s=POLL_S, link=link) for count in users]
+    with reserved(cores, console.print):
+        try:
+            rows = _measure_rows(console, transports, workloads, delays_ms, cores)
+        except NotMeasured as error:
+            console.print(str(error), style="red", markup=False)
+            return 1
     print_rows(console, rows, transports)
     loads = {
         "users": list(users),
@@ -103,6 +97,29 @@ def calibrate(
     }
     console.print(f"Written to {record.write(rows, loads, out)}")
     return 0
+
+
+def _measure_rows(
+    console: Console,
+    transports: Sequence[Transport],
+    workloads: Sequence[Workload],
+    delays_ms: Sequence[float],
+    cores: Cores,
+) -> list[CalibrationRow]:
+    """Calibrate for each transport under each load, and show which it is; raises NotMeasured at the first failure."""
+    rows = []
+    with console.status("", spinner="line") as status:
+        for load in workloads:
+            for transport in transports:
+                current = f"{transport.label}, {load.users} users"
+                status.update(current)
+                if not console.is_terminal:  # where a status is not shown
+                    console.print(f"{current} ...")
+                try:
+                    rows.append(_calibrate(transport, load, delays_ms, cores))
+                except (NotMeasured, OSError, psutil.Error) as error:
+                    raise NotMeasured(f"{transport.label} could not be calibrated: {error}") from error
+    return rows
 
 
 def _calibrate(transport: Transport, load: Workload, delays_ms: Sequence[float], cores: Cores) -> CalibrationRow:
