@@ -232,7 +232,7 @@ side_by_side.load_table(folder)
 rows = side_by_side.under_load(folder)
 half_ms, cpu_each, memory = (
     figures.groupby(rows["deployment"]).median()
-    for figures in (side_by_side.latency_ms(rows, 50), side_by_side.cpu_us(rows), side_by_side.resident_mib(rows))
+    for figures in (side_by_side.median_ms(rows), side_by_side.cpu_us(rows), side_by_side.resident_mib(rows))
 )
 for name in (reports.MANAGED, reports.SEPARATE):
     assert cpu_each[name] > 3 * cpu_each[reports.SINGLE] and memory[name] > 3 * memory[reports.SINGLE]

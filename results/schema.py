@@ -22,6 +22,9 @@ CELLS_FILE = "cells.csv"
 KINDS_FILE = "kinds.csv"
 DELIVERIES_FILE = "deliveries.csv.gz"
 PERCENTS = (1, 5, 10, 25, 50, 75, 90, 95, 99)
+SAMPLES_MIN = {50: 1, 95: 20, 99: 1_000}
+"""How many deliveries each percentile needs: p99 of 1,000 has ten above it; any number has a median. One of fewer is
+not shown, or with a warning."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,6 +22,7 @@ from loadtests.plan.workload import H2
 from loadtests.reports.cell_notes import print_notes
 from loadtests.reports.kinds_table import print_kinds
 from loadtests.scenarios import SCENARIOS, Planned, Scenario
+from results.schema import SAMPLES_MIN
 from results.terminal import FittedTable, TableColumn, TableRow, columns_of, note
 from servers.transports import RENTED
 
@@ -42,8 +43,9 @@ WEBSOCKETS_NOTE = (
     "Over HTTP/2, all requests of a user share one connection. A WebSocket has one of its own, over TLS with HTTP/1.1, "
     "as in browsers: neither uvicorn nor nginx offers WebSockets over HTTP/2 (RFC 8441)."
 )
-P99_MIN = 1_000
-P99_WARNING = f"A p99 of fewer than {P99_MIN:,} deliveries rests on fewer than ten of them: read it as a guess.\n"
+P99_WARNING = (
+    f"A p99 of fewer than {SAMPLES_MIN[99]:,} deliveries rests on fewer than ten of them: read it as a guess.\n"
+)
 RENTED_NOTE = (
     "The rented push service's own CPU time, and the bytes between it and the clients, are not counted: they cannot be "
     "measured from here."
@@ -105,7 +107,7 @@ def print_cells(console: Console, cells: Sequence[Cell], scenario: Scenario) -> 
         console.print(FittedTable(COLUMNS, [row for cell in of_load for row in _rows(cell)]))
         print_kinds(console, of_load)
     console.print()
-    if any(0 < cell.number("delivered") < P99_MIN for cell in cells):
+    if any(0 < cell.number("delivered") < SAMPLES_MIN[99] for cell in cells):
         console.print(note(P99_WARNING), style="yellow")
     print_notes(console, cells)
     uses_rented = any(cell.transport.needs_push_service for cell in cells) and push_service() == RENTED

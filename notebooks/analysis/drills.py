@@ -13,7 +13,7 @@ import pandas as pd
 from notebooks.analysis import wording
 from notebooks.analysis.records import read, table
 from notebooks.analysis.runs import in_registry_order
-from results.schema import DRILLS, DRILLS_FILE
+from results.schema import DRILLS, DRILLS_FILE, SAMPLES_MIN
 from servers.transports import find
 
 LOSSES = ["lost", "duplicates", "out_of_order"]
@@ -94,12 +94,14 @@ class Drills:
     def _soak(self, slug: str) -> tuple[str, str]:
         rows = self.soak[self.soak["transport"] == slug]
         growth = [self.growth(figure).get(slug, np.nan) - 1 for figure in (MEMORY, DESCRIPTORS, P99)]
-        memory, descriptors, p99 = ("unknown" if np.isnan(value) else f"{value:+.1%}" for value in growth)
+        memory, descriptors, p99_growth = ("unknown" if np.isnan(value) else f"{value:+.1%}" for value in growth)
         minutes = (rows["at_s"].max() - rows["at_s"].min()) / MINUTE_S
         extent = f"{minutes:.0f} minutes, {rows['messages'].max():,} messages"
         held_mb, late_ms = self.quarters(slug, MEMORY).iloc[-1] / MB, 1000 * self.quarters(slug, P99).iloc[-1]
-        memory, p99 = f"{held_mb:.0f} MB ({memory})", f"{wording.duration(late_ms)} ({p99})"
-        return extent, f"{_losses(rows)}; memory {memory}, descriptors {descriptors}, p99 {p99}"
+        outcome = f"{_losses(rows)}; memory {held_mb:.0f} MB ({memory}), descriptors {descriptors}"
+        if rows["messages"].max() < QUARTERS * SAMPLES_MIN[99]:  # in all quarters; each message has a recipient or more
+            return extent, outcome
+        return extent, f"{outcome}, p99 {wording.duration(late_ms)} ({p99_growth})"
 
 
 def load_drills(folder: Path) -> Drills:

@@ -15,9 +15,7 @@ from numpy.typing import NDArray
 
 from notebooks.analysis.intervals import Interval, interval
 from notebooks.analysis.runs import Run
-
-SAMPLES_MIN = {0.50: 1, 0.95: 20, 0.99: 1000}
-"""How many deliveries of a repeat each percentile needs: p99 of 1,000 has ten above it; any number has a median."""
+from results.schema import SAMPLES_MIN
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +43,7 @@ def latency(run: Run, slug: str) -> Latency:
     """Return one transport's percentiles: those that each repeat has enough deliveries for; raise BrokenRun if none."""
     run.deliveries_of(slug)
     rows = run.quantiles_of(slug)
-    shares = [share for share, least in SAMPLES_MIN.items() if rows["delivered"].min() >= least]
+    shares = [percent / 100 for percent, least in SAMPLES_MIN.items() if rows["delivered"].min() >= least]
     return Latency(
         slug=slug,
         label=run.label_of(slug),

@@ -12,7 +12,7 @@ from notebooks.analysis.claims import ledger, transports
 from notebooks.analysis.claims.claim import Claim, Evidence, Finding, Observed, Verdict, format_time
 from notebooks.analysis.intervals import HOW_TO_READ, Interval
 from notebooks.analysis.runs import ROOT
-from results.schema import CLAIMS_FILE
+from results.schema import CLAIMS_FILE, KINDS_FILE
 from tests.support.claims import REFERENCE, judged
 from tests.support.synthetic_run import ALL, SyntheticRun, write
 
@@ -125,6 +125,17 @@ def test_a_run_in_which_everything_is_slow_changes_the_verdicts_that_say_instant
     assert judged(transports.not_instant, fast).verdict is Verdict.BY_CONSTRUCTION
     quick = Evidence(write(tmp_path, SyntheticRun(repeats=2, interval_s=0.05)))
     assert judged(transports.not_instant, quick).verdict is Verdict.NO_LONGER
+
+
+def test_a_claim_quotes_no_p99_of_fewer_than_1000_deliveries(tmp_path: Path) -> None:
+    for path in REFERENCE.iterdir():
+        (tmp_path / path.name).symlink_to(path)
+    kinds = pd.read_csv(REFERENCE / KINDS_FILE, keep_default_na=False)
+    (tmp_path / KINDS_FILE).unlink()
+    for deliveries, percent in ((1000, "p99"), (999, "p95")):
+        kinds.assign(delivered=deliveries).to_csv(tmp_path / KINDS_FILE, index=False)
+        figure = judged(transports.pushes_instantly, Evidence(tmp_path)).figure
+        assert re.findall(r"p9\d", figure) == [percent]
 
 
 def test_figures_are_written_with_their_intervals() -> None:

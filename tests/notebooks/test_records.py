@@ -78,6 +78,14 @@ def test_a_short_record_of_drills_shows_what_it_has(rows_max: int | None, table:
     assert len(drills.rows()) >= sum(len(rows) > 0 for rows in drills.tables.values())
 
 
+def test_a_soak_of_too_few_messages_shows_no_p99(tmp_path: Path) -> None:
+    assert sum("p99" in row["outcome"] for row in load_drills(REFERENCE).rows().values()) == 5
+    with changed(tmp_path / schema.DRILLS_FILE) as record:
+        for row in record["soak"]:
+            row["messages"] //= 2
+    assert [row for row in load_drills(tmp_path).rows().values() if "p99" in row["outcome"]] == []
+
+
 def test_what_grows_beyond_its_limit_during_the_drills_is_named(tmp_path: Path) -> None:
     known = "fuzz: growth of memory_bytes, server_sent_events, part 0"
     assert load_drills(REFERENCE).excesses() == [known]

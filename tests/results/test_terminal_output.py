@@ -171,6 +171,18 @@ def test_without_colour_every_verdict_is_still_a_word(monkeypatch: pytest.Monkey
     assert all(word in text for word in ("met", "missed", "void"))
 
 
+@pytest.mark.parametrize("deliveries", [999, 1000])
+def test_a_p99_of_fewer_than_1000_deliveries_has_a_warning_and_that_of_an_error_is_left_out(deliveries: int) -> None:
+    console = Console(file=io.StringIO(), width=200, record=True)
+    talk = cell(BOTH)
+    few = replace(talk, figures=talk.figures | {"delivered": float(deliveries)})
+    report.print_cells(console, [few], Scenario("test", "", (PAIR,)))
+    assert ("A p99 of fewer than 1,000 deliveries" in console.export_text()) is (deliveries < 1000)
+    error = ErrorQuantiles(deliveries, 1.21, 14.05)
+    print_rows(console, [CalibrationRow("short_polling", 2000, "valid", error, {"0": error})], TRANSPORTS)
+    assert console.export_text().count("1.2/-") == 2 * (deliveries < 1000)
+
+
 @pytest.mark.filterwarnings("ignore:.*found in sys.modules:RuntimeWarning")
 @pytest.mark.parametrize("command", COMMANDS)
 def test_help_is_written_even_in_ascii(command: str, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -32,6 +32,7 @@ from loadtests.plan.workload import PLAIN, Workload
 from loadtests.scenarios import Planned
 from loadtests.targets.target import OurServers
 from results import terminal
+from results.schema import SAMPLES_MIN
 from results.terminal import FittedTable, TableColumn, TableRow, note
 from servers.deploy.child_process import OnTick, python_module
 from servers.transports import TRANSPORTS, Commands, Reads, Transport
@@ -165,4 +166,4 @@ def _table_row(row: CalibrationRow, label: str, delays: Sequence[str]) -> TableR
 
 
 def _p50_p99(error: ErrorQuantiles) -> str:
-    return f"{error.p50_ms:.1f}/{error.p99_ms:.1f}"
+    return f"{error.p50_ms:.1f}/{error.p99_ms:.1f}" if error.n >= SAMPLES_MIN[99] else f"{error.p50_ms:.1f}/-"
