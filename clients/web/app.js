@@ -44,8 +44,8 @@ function enableComposer(lanes, intro) {
 }
 
 async function start() {
-  const { window, name, lanes: reached, absent, additions } = await open();
-  const lanes = new Lanes(window, query.get("name") ?? name);
+  const { window, name, lanes: reached, absent, additions, request_bytes: requestBytes } = await open();
+  const lanes = new Lanes(window, query.get("name") ?? name, requestBytes);
   const controls = new Controls(window, lanes, additions);
   $("who").textContent = lanes.name;
   const onState = (state) => {

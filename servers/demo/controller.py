@@ -16,6 +16,7 @@ from servers import transports
 from servers.core.errors import BadRequest, NotFound, TooMany
 from servers.demo.lane import Lane
 from servers.demo.messages import AbsentLane, LaneAddresses, LaneInfo, LaneState, OpenedWindow, Snapshot
+from servers.demo.request_bytes import RUNS, request_bytes
 from servers.demo.window import Window
 from servers.deploy.child_process import ChildFailed
 from servers.deploy.engines import program, redis_server
@@ -100,7 +101,8 @@ class DemoController:
         window.set_network(delay_s=0.0, is_cut=False)
         lanes = [await _connected(window, lane) for lane in self._lanes_on()]
         additions = {slug: lane.label for slug, lane in self._lanes.items() if lane.transport.is_addition}
-        return OpenedWindow(window=key, name=window.name, lanes=lanes, absent=self._absent, additions=additions)
+        measured = next(filter(None, map(request_bytes, RUNS)), {})
+        return OpenedWindow(key, window.name, lanes, self._absent, additions, measured)
 
     async def enable_lane(self, slug: str, on: bool) -> None:
         """Switch an added lane on or off. Raises NotFound, BadRequest."""

@@ -95,13 +95,14 @@ class AbsentLane(LaneInfo, frozen=True, kw_only=True):
 
 
 class OpenedWindow(Struct, frozen=True):
-    """An open window, its user's name, its lanes, the absent ones, and the labels of those that can be switched."""
+    """An open window: its user's name, lanes, absent ones, labels of those to switch; `request_bytes` of a run."""
 
     window: str
     name: str
     lanes: list[LaneAddresses]
     absent: list[AbsentLane]
     additions: dict[str, str]
+    request_bytes: dict[str, float]
 
 
 class Done(Struct, frozen=True):

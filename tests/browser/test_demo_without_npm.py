@@ -16,7 +16,7 @@ from tests.support.demo_window import running_demo
 pytestmark = pytest.mark.process
 
 SHOWN = [row.slug for row in TRANSPORTS if not row.is_addition and not row.needs_push_service]
-STEPS = 6
+STEPS = 7
 
 
 @pytest.fixture(scope="module")

@@ -114,6 +114,15 @@ class Window:
             titles.append(self.page.locator("#tour-title").inner_text())
             if titles[-1].startswith("Serverless"):
                 expect(self.card("long_polling").locator("[data-figure=cuts]")).not_to_have_text("0", timeout=STEP_MS)
+            if titles[-1].startswith("Short polling"):
+                expect(self.page.locator("#tour-answer")).to_contain_text(
+                    re.compile(r"\d+ of \d+ requests brought nothing")
+                )
+            if titles[-1].startswith("WebSocket"):
+                recovered = re.compile(r"longest (?:[2-9]|\d\d)[\d.]* s with the cut")
+                expect(self.page.locator("#tour-answer")).to_have_text(recovered, timeout=STEP_MS)
+            if titles[-1].startswith("HTTPS"):
+                expect(self.page.locator("#tour-answer")).to_contain_text("committed measurement")
             self.page.keyboard.press("ArrowRight")
         expect(self.page.locator("#tour")).to_be_hidden()
         return titles

@@ -22,8 +22,9 @@ export class Lanes {
   });
   pollMs = 2000;
 
-  constructor(window, name) {
-    Object.assign(this, { window, name });
+  /** requestBytes: link -> what one request of a poll sent over it, in a measurement of the repository. */
+  constructor(window, name, requestBytes) {
+    Object.assign(this, { window, name, requestBytes });
   }
 
   find(slug) {

@@ -16,7 +16,8 @@ export class Tour {
   #playing;
 
   constructor(lanes, controls) {
-    const steps = STEPS.filter(({ lane }) => !lane || lanes.find(lane)); // an absent lane cannot be shown
+    const canShow = ({ lane, link }) => (!lane || lanes.find(lane)) && (!link || lanes.requestBytes[link]);
+    const steps = STEPS.filter(canShow); // an absent lane cannot be shown, nor what was not measured
     Object.assign(this, { lanes, controls, steps });
     $("tour-back").onclick = () => this.#show(this.#place - 1);
     $("tour-next").onclick = () => this.#show(this.#place + 1);
@@ -84,7 +85,7 @@ export class Tour {
     document.body.classList.remove("is-touring");
     this.lanes.point("");
     $("tour-button").focus({ preventScroll: true });
-    if (this.steps[this.#place].isResult) $("summary").scrollIntoView();
+    if (this.steps[this.#place].isResult) scrollTo(0, 0);
     else this.#run([reset()]);
   }
 }

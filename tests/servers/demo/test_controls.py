@@ -6,6 +6,7 @@ from collections.abc import Iterator
 import httpx
 import pytest
 
+from notebooks.analysis import link
 from servers.transports import TRANSPORTS
 from tests.support.demo_window import running_demo
 
@@ -33,6 +34,12 @@ def test_a_window_gets_its_lanes_each_at_an_origin_of_its_own(page: httpx.Client
         assert httpx.get(f"{lane['address']}/health", trust_env=False).json()["transport"] == slug
     again = page.post("/control", json={"type": "open_window", "window": opened["window"]}).json()
     assert again["lanes"] == opened["lanes"]
+
+
+def test_a_window_gets_what_a_polls_request_sent_over_each_link_as_the_notebook_computes_it(page: httpx.Client) -> None:
+    opened = page.post("/control", json={"type": "open_window"}).json()
+    sent = {run.cells["link"].iloc[0]: link.SENTENCES[0].figure(run) for run in link.points_of("link").values()}
+    assert opened["request_bytes"] == pytest.approx(sent, rel=0.05)
 
 
 @pytest.mark.parametrize(
