@@ -91,6 +91,8 @@ def test_five_messages_go_out_automatically_and_one_line_says_what_they_took(ope
     for slug in FOUR:
         expect(ada.card(slug).locator(".progress")).to_have_text("5 messages seen")
         expect(ada.card(slug).locator("[data-figure=median]")).to_have_text(DURATION)
+    last = [ada.card(slug).locator("dl > div:visible").last.bounding_box() for slug in FOUR]
+    assert len({box["y"] + box["height"] for box in last if box}) == 1, "the lanes' counters are aligned"
 
 
 @pytest.mark.parametrize("added", [row for row in TRANSPORTS if row.is_addition], ids=lambda row: row.slug)
@@ -183,6 +185,7 @@ def test_five_people_talk_in_every_lane_until_they_are_sent_home(open_window: Op
     for slug in FOUR:
         expect(ada.room(slug, "#members .online")).to_have_count(6, timeout=SEEN_MS)
         expect(ada.room(slug, "#messages li")).not_to_have_count(0, timeout=SEEN_MS)
+    expect(ada.card("raw_websocket").locator("[data-figure=connections]")).to_have_text("6")
     ada.press("Remove the people")
     for slug in FOUR:
         expect(ada.room(slug, "#members .online")).to_have_count(1, timeout=SEEN_MS)
@@ -190,6 +193,8 @@ def test_five_people_talk_in_every_lane_until_they_are_sent_home(open_window: Op
     for slug in FOUR:  # those of the same name who have left are not shown beside them
         expect(ada.room(slug, "#members .online")).to_have_count(6, timeout=SEEN_MS)
         expect(ada.room(slug, "#members li")).to_have_count(6)
+        is_above = "document.querySelector('#members').getBoundingClientRect().bottom <= messages.offsetTop"
+        assert ada.frame(slug).evaluate(is_above)
 
 
 def test_a_classic_serverless_host_cuts_polls_refuses_sockets_loses_nothing(open_window: OpenWindow) -> None:
@@ -227,6 +232,7 @@ def test_a_page_that_is_reloaded_or_shown_again_is_the_same_user_with_a_network(
         expect(ada.page.get_by_role("button", name="Cut my network")).to_be_visible()
         for slug in FOUR:
             expect(ada.room(slug, "#members .online")).to_have_text("Ada (you)", timeout=SEEN_MS)
+            expect(ada.room(slug, "#members li")).to_have_count(1)
             expect(ada.room(slug, "#messages li span")).to_have_text(["once"])
     ada.page.goto(f"{demo}/tokens.css")
     with ada.page.expect_event("load"):  # a page is shown as it was left without one

@@ -22,7 +22,7 @@ export function hideSummary() {
 function row(lane) {
   const figures = figuresOf(lane);
   const cells = COLUMNS.map((name) => element("td", {}, figures[name]));
-  const line = element("tr", { className: "coloured" }, element("th", { scope: "row" }, lane.name), ...cells);
+  const line = element("tr", { className: "coloured" }, element("th", { scope: "row" }, lane.label), ...cells);
   line.style.setProperty("--hue", lane.colour);
   return line;
 }
