@@ -1,0 +1,24 @@
+"""A lane counts on across its servers."""
+
+import asyncio
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+
+from servers.demo.counts import Counts
+from servers.demo.lane import Lane
+from servers.transports import TRANSPORTS
+
+WIRE = {"received": 1000, "sent": 0}
+STATS = {"requests": {}, "empty_answers": 0, "wire": {"http": WIRE, "websocket": WIRE, "connections_busy": 0}}
+
+
+def test_what_a_server_responds_after_it_was_replaced_is_not_counted(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    lane = Lane(TRANSPORTS[0], tmp_path, tmp_path, "secret")
+    vars(lane)["_server"] = SimpleNamespace(address="", facts={})
+    monkeypatch.setattr("servers.demo.lane.read_stats", lambda _: vars(lane).update(_server=None) or STATS)
+    asyncio.run(lane.read())
+    assert lane.counts == Counts()
