@@ -133,8 +133,8 @@ class DemoController:
     async def set_crowd(self, people: int) -> None:
         """Have so many scripted users in every lane; with 0, they leave."""
         async with self._changing:
-            self._people = people
             await asyncio.gather(*(lane.start_crowd(people) for lane in self._lanes_on()))
+            self._people = people
 
     async def set_host(self, profile: str) -> None:
         """Move every lane to a serverless host, or back. Raises NotFound, BadRequest, ChildFailed.
