@@ -138,12 +138,12 @@ panels = [
     curves.Panel("median, sent on an open connection", "one-way delay, ms", open_lines, wording.duration),
     curves.Panel("median of all", "one-way delay, ms", all_lines, wording.duration),
 ]
-picture(
-    curves.draw,
-    panels,
-    title,
-    "All but short polling; left the four curves coincide. The pale bands are two transits, drawn from d",
+far = chosen("distance", "100 ms away")
+measure = (
+    "All but short polling; left the four curves coincide. Pale bands: two transits, drawn from d. Thin bars: the "
+    "lowest and the highest repeat, far apart where about half of the messages are first ones\nAt 100 ms: "
 )
+picture(curves.draw, curves.on_one_scale(panels), title, f"{measure}{wording.evidence(far)}")
 
 # %%
 for curve in open_lines:
@@ -160,7 +160,6 @@ print(", ".join(f"{curve.name}: {gap:+.0f} ms" for curve, gap in zip(all_lines, 
 # WebSocket sends on the connection that it has. A long poll may also have to be asked again before it can be answered.
 
 # %%
-far = chosen("distance", "100 ms away")
 waited = {slug: 1 - comparisons.on_open_connections(far, slug).mean() for slug in far.slugs}
 for slug, share in waited.items():
     print(f"{far.label_of(slug)}: {share:.0%} of the deliveries were first messages, which waited for a connection")

@@ -38,7 +38,7 @@ picture(price.draw, talk)
 
 # %%
 title = "The fewer messages there are, the more each costs by polling"
-measure = "Medians and intervals over the repeats, bytes on the wire and server CPU"
+measure = "Medians and the range of the repeats; ringed where a repeat is suspect, since the generator was late"
 panels = comparisons.price_panels(runs, "messages delivered to one client, per second")
 picture(curves.draw, panels, title, measure)
 
@@ -46,12 +46,13 @@ picture(curves.draw, panels, title, measure)
 # ## From a hundred users to a crowd
 #
 # In a crowd a delivery costs the same bytes as among few, and less CPU time: more deliveries share what the server does
-# once for several. With 1,600 users the load generator was late, so those points are suspect.
+# once for several. A ring marks points of which a repeat is suspect, since the load generator was late.
 
 # %%
 crowds = {float(run.cells["users"].max()): run for run in points(folder, "steps").values()}
 panels = comparisons.price_panels(crowds, "users, half a message a second each")
-picture(curves.draw, panels, "In a crowd each delivery costs the same bytes, and no more CPU time", measure)
+title = "In a crowd each delivery costs the same bytes, and no more CPU time"
+picture(curves.draw, panels, title, measure)
 
 # %%
 for in_bytes, in_cpu in zip(*(panel.curves for panel in panels), strict=True):

@@ -34,7 +34,8 @@ wording.Prose(
 
 # %%
 title = "Pushed news is true when it is seen; polled news is sometimes out of date"
-measure = f"From sent to seen: median (ring) to p95; {wording.evidence(run)}"
+measure = "From sent to seen: median (ring) to p95; n: the deliveries of a kind, by all transports, in "
+measure += wording.counted(run.repeats, "repeat")
 picture(signals.draw, run, SIGNALS, title, measure)
 
 # %% [markdown]

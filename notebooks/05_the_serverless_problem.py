@@ -99,7 +99,8 @@ assert len(lasted_s) >= 8
 assert 9 < lasted_s.min() <= lasted_s.max() < 10.5
 assert all(hosted.timeline_of(slug, HOBBY)["succeeded"].all() for slug in ("short_polling", "pusher_adapter"))
 title = "What a function holds ends after ten seconds; what it answers at once never does"
-measure = "The first user, from the first attempt to connect; the host's limit is 10 s"
+measure = "The first user, from the first attempt to connect; the host's limit is 10 s. By long polling each stroke is "
+measure += "a new request, which has ten seconds of its own"
 picture(timeline.draw, hosted, lanes, title, f"{measure}\n{hosted.evidence}")
 
 # %% [markdown]

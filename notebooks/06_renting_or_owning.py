@@ -124,8 +124,8 @@ for said in (20, 120):
     talks = {size: replace(usual, events_per_hour=said, room_size=size) for size in SIZES}
     by_size = {size: managed.free_users(measured, prices, talk, MOST)["heartbeats"] for size, talk in talks.items()}
     first[said] = [min(users, key=users.__getitem__) for users in by_size.values()]
-    for limit in managed.LIMITS.values():
-        suffices[f"{limit}, {said} things an hour said by each"] = {
+    for (service, _), limit in managed.LIMITS.items():
+        suffices[f"{service.title()}'s {limit}, {said} things an hour said by each"] = {
             f"rooms of {size}": f"{users[limit]:,} users" for size, users in by_size.items()
         }
 wording.table(suffices)
@@ -290,7 +290,8 @@ from notebooks.analysis.deployments import monthly_bills
 bought = [monthly_bills.curve(name, each, MOST) for name, each in by_users.items()]
 panel = curves.Panel("US dollars a month", "users", bought, "${:,.0f}".format, log_x=True, linear_y=10)
 title = "A single server is free for the most users, and no other deployment costs less"
-measure = "At powers of ten, and at the last user who costs nothing, ringed; a cross: no plan suffices"
+measure = "At powers of ten, and at the last user who costs nothing, ringed; a cross: no plan suffices. Beyond 1,600 "
+measure += "users, the most that we measured, the same counts for each delivery are assumed"
 picture(curves.draw, [panel], title, f"{measure}\nList prices of private use at Vercel, Pusher, Neon and Railway")
 
 # %%

@@ -102,11 +102,16 @@ def distance_median_ms(run: Run, slug: str) -> float:
 
 
 def across(runs: Mapping[float, Run], slugs: Sequence[str], of: Callable[[Run, str], Interval]) -> list[Curve]:
-    """Return one figure of each transport against what the runs are keyed by, where a run has a valid cell of it."""
+    """Return one figure of each transport against what the runs are keyed by, where a run has a valid cell of it.
+
+    Ringed: where a repeat is suspect.
+    """
     curves = []
     for transport in map(transports.find, slugs):
         xs = [x for x in sorted(runs) if transport.slug in runs[x].slugs]
-        curves.append(Curve(transport.label, transport.colour, xs, [of(runs[x], transport.slug) for x in xs]))
+        points = [of(runs[x], transport.slug) for x in xs]
+        suspect = [x for x in xs if "suspect" in set(runs[x].cells_of(transport.slug)["verdict"])]
+        curves.append(Curve(transport.label, transport.colour, xs, points, ringed=suspect))
     return curves
 
 

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 import pandas as pd
 
+from notebooks.analysis.figures.style import INK
 from notebooks.analysis.records import read, table
 from results.schema import CODE_COMPARISON_FILE, OUTAGES, OUTAGES_FILE, PARTS_FILE
 from servers import transports
@@ -25,7 +26,7 @@ class Style(NamedTuple):
 
     @property
     def colour(self) -> str:
-        return transports.find(self.slug).colour
+        return transports.find(self.slug).colour if self.slug else INK
 
 
 _LISTED = tomllib.loads(Path(__file__).with_name("names.toml").read_text(encoding="utf-8"))

@@ -41,8 +41,8 @@ def parts_table(folder: Path, measured: Measured, prices: Prices) -> wording.Pro
         rows[NAMES[deployment]] = {
             "programs": ", ".join([*own, *(f"{role(each)} (rented)" for each in found["rented"])]),
             "browsers reach": " and ".join(map(role, found["browsers_reach"])),
-            "who keeps lines to whom": ", ".join(map(role, found["links"])) or "nobody",
-            "settings to tell": str(len(found["settings"])),
+            "connections between them": ", ".join(map(role, found["links"])) or "none",
+            "settings": str(len(found["settings"])),
             "vendors": ", ".join(name.title() for name in vendors(deployment, measured, prices)),
         }
     return wording.table(rows)

@@ -1,7 +1,8 @@
 """Measured points with their intervals, over what theory predicts, in one panel or several side by side.
 
 A point is the median over the repeats, a thin bar its interval; theory is a wide pale band in the same colour. A ring
-marks a load that was too much for servers or generator. Curves are named at the right, and names do not overlap.
+marks a load that was too much for servers or generator. Curves are named at the right, and names do not overlap. On a
+logarithmic axis curves with bars are moved a little to the side, so that the bars do not hide one another.
 """
 
 from collections.abc import Callable, Sequence
@@ -10,6 +11,7 @@ from dataclasses import dataclass, replace
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
+from matplotlib.transforms import ScaledTranslation
 from matplotlib.typing import ColorType
 
 from notebooks.analysis import wording
@@ -25,6 +27,7 @@ RIGHT_IN = 1.25
 NAME_IN = 0.16
 NAME_GAP = 0.025  # of the axes' width
 TICKS_APART = 1.3  # at least, on a logarithmic axis
+BARS_APART_IN = 0.025
 CROSS_STEP = 0.07  # of the axes' height
 
 
@@ -82,8 +85,10 @@ def draw(panels: Sequence[Panel], title: str, subtitle: str) -> Figure:
         width_in = each_in - LEFT_IN - RIGHT_IN + MARGIN_IN
         axes = place.axes(left_in, top_in + HEADER_IN, width_in, PANEL_IN)
         _frame(axes, panel)
-        for curve in panel.curves:
-            _curve(axes, curve)
+        has_bars = any(point.low < point.high for curve in panel.curves for point in curve.points)
+        apart_in = BARS_APART_IN if panel.log_x and has_bars else 0.0
+        for rank, curve in enumerate(panel.curves):
+            _curve(axes, curve, apart_in * (rank - (len(panel.curves) - 1) / 2))
         _crosses(axes, [curve for curve in panel.curves if curve.crossed])
         _names(axes, panel)
     return figure
@@ -96,6 +101,8 @@ def _frame(axes: Axes, panel: Panel) -> None:
     axes.grid(axis="y")
     if panel.log_x:
         axes.set_xscale("log")
+        margin = max(1.1, (max(xs) / min(xs)) ** 0.06)
+        axes.set_xlim(min(xs) / margin, max(xs) * margin)
     else:
         margin = 0.04 * (max(xs) - min(xs)) or 1.0
         axes.set_xlim(min(xs) - margin, max(xs) + margin)
@@ -107,9 +114,10 @@ def _frame(axes: Axes, panel: Panel) -> None:
         axes.set_ylim(-0.1 * panel.linear_y, max(ys) * 1.5)
     elif panel.log_y:
         axes.set_yscale("log")
-        axes.yaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
-        axes.yaxis.set_minor_locator(NullLocator())
         positive = [y for y in ys if y > 0]
+        is_narrow = max(positive) < 20 * min(positive)
+        axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 3, 5, 7) if is_narrow else (1, 2, 5), numticks=20))
+        axes.yaxis.set_minor_locator(NullLocator())
         axes.set_ylim(min(positive) / 1.5, max(positive) * 1.5)
     else:
         axes.set_ylim(0, max(ys) * 1.08)
@@ -122,15 +130,17 @@ def _ys(panel: Panel) -> list[float]:
     return ys + [y for curve in panel.curves for y in curve.theory]
 
 
-def _curve(axes: Axes, curve: Curve) -> None:
+def _curve(axes: Axes, curve: Curve, aside_in: float) -> None:
     values = [point.value for point in curve.points]
+    moved = axes.transData + ScaledTranslation(aside_in, 0, axes.figure.dpi_scale_trans)
     if curve.theory:
         axes.plot(curve.x, curve.theory, color=tint(curve.colour, 0.25), linewidth=8, solid_capstyle="round", zorder=1)
-    axes.plot(curve.x, values, curve.line, color=curve.colour, linewidth=1.5, zorder=3)
+    axes.plot(curve.x, values, curve.line, color=curve.colour, linewidth=1.5, zorder=3, transform=moved)
     for x, point in zip(curve.x, curve.points, strict=True):
-        axes.plot([x, x], [point.low, point.high], color=curve.colour, linewidth=1.0, zorder=3)
+        axes.plot([x, x], [point.low, point.high], color=curve.colour, linewidth=1.0, zorder=3, transform=moved)
         fill = "white" if x in curve.ringed else curve.colour
-        axes.plot(x, point.value, "o", markersize=5, color=curve.colour, markerfacecolor=fill, zorder=4)
+        (dot,) = axes.plot(x, point.value, "o", markersize=5, color=curve.colour, zorder=4, transform=moved)
+        dot.set_markerfacecolor(fill)
 
 
 def _crosses(axes: Axes, full: Sequence[Curve]) -> None:

@@ -21,7 +21,7 @@ ROW_IN = 0.2
 HEADER_IN = 0.34
 NAMES_IN = 2.1
 TRUE_IN = 0.75
-FOOTER_IN = 0.4
+FOOTER_IN = 0.55
 
 
 class Signal(NamedTuple):
@@ -52,11 +52,12 @@ def draw(run: Run, signals: Sequence[Signal], title: str, subtitle: str) -> Figu
     rows = [row for each in groups.values() for row in each]
     figure, top_in = sheet(HEADER_IN * len(groups) + ROW_IN * len(rows) + FOOTER_IN, title, subtitle)
     place, at_in = Placing(figure), top_in + 0.1
-    limits = min(row.p50_ms for row in rows) / 1.4, max(row.p95_ms for row in rows) * 1.4
+    limits = min(1.0, min(row.p50_ms for row in rows) / 1.4), max(row.p95_ms for row in rows) * 1.4
     place.text(WIDTH_IN - MARGIN_IN, at_in, "still true", color=GREY, size=7.5, ha="right")
     for signal, each in groups.items():
         place.text(MARGIN_IN, at_in, signal.heading, weight="bold")
-        place.text(NAMES_IN, at_in, signal.claims, color=GREY, size=7.5)
+        count = run.kinds.loc[run.kinds["kind"] == signal.kind, "delivered"].sum()
+        place.text(NAMES_IN, at_in, f"{signal.claims}; n = {count:,}", color=GREY, size=7.5)
         rows_in, height_in = at_in + HEADER_IN - 0.1, ROW_IN * len(each)
         for index, row in enumerate(each):
             _name_and_truth(place, rows_in + index * ROW_IN + 0.02, run.label_of(row.slug), row)
@@ -82,6 +83,7 @@ def _frame(axes: Axes, limits: tuple[float, float], rows: int, *, labelled: bool
     axes.set_ylim(rows - 0.5, -0.5)
     grid_of_rows(axes)
     axes.tick_params(axis="x", labelbottom=labelled)
+    axes.set_xlabel("time from sent to seen, logarithmic" if labelled else "", size=7.5)
     axes.spines["bottom"].set_visible(False)
 
 

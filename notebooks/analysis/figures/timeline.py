@@ -105,7 +105,7 @@ def _messages(axes: Axes, row: int, messages: pd.DataFrame, colour: str) -> None
 
 
 def _legend(place: Placing, top_in: float) -> None:
-    meanings = {3.4: "a line, or a question held", 27: "answered at once", 47.4: "an instance starts"}
+    meanings = {3.4: "a connection or request", 27: "answered at once", 47.4: "an instance starts"}
     axes = legend(place, top_in, 0.2, meanings | {67.4: "ended or refused", 86: "a message, seen"})
     axes.barh(0, 2.6, left=0, height=1.0, color=PALE)
     axes.plot([26, 26], [-0.5, 0.5], color=GREY, linewidth=1)
