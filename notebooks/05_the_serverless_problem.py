@@ -195,7 +195,8 @@ wording.table(rows)
 # gives 300 s to every plan (second hand). Since 22 June 2026 functions serve WebSockets, in public beta (the date is
 # second hand, the documentation is the vendor's). What stays is a limit, no affinity (a client that returns may meet
 # any instance), and memory that no other instance sees. What no source says, such as how long an idle instance
-# is kept or how many calls share one, we have chosen.
+# is kept or how many calls share one, we have chosen. The hosts stand in the order of their limits, not of their years;
+# the last one has the limit of the first.
 
 # %%
 CHOSEN = {"idle_s": "how long one stays idle", "instances_max": "how many instances", "concurrency": "calls at once"}
