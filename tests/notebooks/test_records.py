@@ -82,22 +82,22 @@ def test_a_soak_of_too_few_messages_shows_no_p99(tmp_path: Path) -> None:
     assert sum("p99" in row["outcome"] for row in load_drills(REFERENCE).rows().values()) == 5
     with changed(tmp_path / schema.DRILLS_FILE) as record:
         for row in record["soak"]:
-            row["messages"] //= 2
+            row["messages"] //= 10
     assert [row for row in load_drills(tmp_path).rows().values() if "p99" in row["outcome"]] == []
 
 
 def test_what_grows_beyond_its_limit_during_the_drills_is_named(tmp_path: Path) -> None:
-    known = "fuzz: growth of memory_bytes, server_sent_events, part 0"
-    assert load_drills(REFERENCE).excesses() == [known]
+    known = load_drills(REFERENCE).excesses()
+    assert "fuzz: growth of memory_bytes, server_sent_events, part 0" in known
+    assert not [name for name in known if name.startswith(("soak: growth of memory", "fuzz: refusals"))]
     with changed(tmp_path / schema.DRILLS_FILE) as record:
         for row in record["soak"]:
             row["descriptors"] += row["quarter"] * (row["transport"] == "long_polling")
         record["fuzz"][0]["memory_end_bytes"] *= 1.03
         record["fuzz"][1]["refused"] = record["fuzz"][1]["passed"] + 1
-    growth, refusals = "fuzz: growth of memory_bytes, short_polling, part 0", "fuzz: refusals, long_polling, part 0"
-    assert load_drills(tmp_path).excesses() == [
+    found = set(load_drills(tmp_path).excesses()) - set(known)
+    assert found == {
         "soak: growth of descriptors, long_polling",
-        growth,
-        refusals,
-        known,
-    ]
+        "fuzz: growth of memory_bytes, short_polling, part 0",
+        "fuzz: refusals, long_polling, part 0",
+    }
