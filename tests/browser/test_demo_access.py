@@ -104,6 +104,9 @@ def test_the_tour_is_walked_by_keyboard_and_answers_with_this_machines_figures(o
     assert len(set(titles)) == STEPS
     expect(window.page.locator("#tour-button")).to_be_focused()
     expect(window.page.locator("#summary-title")).to_contain_text("the same 20 messages", timeout=STEP_MS)
+    expect(window.page.locator("#summary-words")).to_have_text(
+        re.compile(r"after \d.* \(median\), the others after \d")
+    )
     expect(window.page.locator("#summary [scope=row]")).to_have_count(len(window.slugs))
     expect(window.page.locator("#summary td", has_text="\u2013")).to_have_count(0)
     expect(window.page.locator("#summary [scope=row]").last).to_contain_text("local stand-in")

@@ -5,6 +5,14 @@ import { bytes, duration, median, whole } from "../format.js";
 const NONE = { requests: 0, empty_answers: 0, up_bytes: 0, down_bytes: 0, published_bytes: 0, connections: 0 };
 const amount = (count) => (count < 10 ? String(count) : whole(count));
 
+/** Return a sentence with the slowest lane's median and the range of the others', whose order is often chance. */
+export function comparisonOf(lanes) {
+  const delays = lanes.map(({ name, latencies }) => [median(latencies), name]).sort(([one], [other]) => other - one);
+  const [[most, slowest], ...others] = delays;
+  const range = [...new Set([others.at(-1), others[0]].map(([delay]) => duration(delay)))].join(" to ");
+  return `${slowest} shows a message after ${duration(most)} (median), the others after ${range}.`;
+}
+
 /** Return them by name; undefined for those that do not apply. Requests and bytes are all users', and so are the
  * messages that divide them. */
 export function figuresOf({ counts = NONE, latencies, ownLatencies, seen, bill, plan, push_service: service }) {
@@ -20,7 +28,7 @@ export function figuresOf({ counts = NONE, latencies, ownLatencies, seen, bill, 
     bytes: bytes(wireBytes),
     published: service && `Published to the push service: ${bytes(counts.published_bytes)}`,
     connections: whole(counts.connections),
-    requestsPerMessage: perMessage(counts.requests, (count) => count.toFixed(1)),
+    requestsPerMessage: perMessage(counts.requests, (count) => (count ? count.toFixed(1) : "0")),
     bytesPerMessage: perMessage(wireBytes + counts.published_bytes, (count) => bytes(Math.round(count))),
     function_s: bill && `${amount(bill.function_s)} s`,
     cold_starts: bill && amount(bill.cold_starts),

@@ -1,7 +1,8 @@
 // The first ten seconds: five messages go out automatically, and one line says what to look at, then what came out.
 
 import { $, setText } from "../dom.js";
-import { duration, median, numeral } from "../format.js";
+import { numeral } from "../format.js";
+import { comparisonOf } from "./figures.js";
 import { sendSeries } from "./series.js";
 
 const COUNT = 5;
@@ -27,11 +28,7 @@ export class Intro {
       );
     await sendSeries(this.lanes, COUNT, EVERY_MS, signal, onSent);
     if (signal.aborted) return;
-    const delays = this.lanes.all.map(({ name, latencies }) => [name, median(latencies)]);
-    const [[fastest, least], ...slower] = delays.sort(([, one], [, other]) => one - other);
-    const [slowest, most] = slower.at(-1);
-    const took = `${slowest} shows a message after ${duration(most)}, ${fastest} after ${duration(least)} (medians).`;
-    setText($("watch"), `${took} Only who waits differs.`);
+    setText($("watch"), `${COUNT} messages were sent automatically. ${comparisonOf(this.lanes.all)}`);
   }
 
   /** Stop sending: somebody does something else. */

@@ -1,7 +1,7 @@
 // The tour's result: the same messages in every lane, in figures of this machine. It stays until somebody closes it.
 
 import { $, element } from "../dom.js";
-import { figuresOf } from "./figures.js";
+import { comparisonOf, figuresOf } from "./figures.js";
 
 const COLUMNS = ["median", "longest", "requestsPerMessage", "empty", "bytesPerMessage"];
 
@@ -12,6 +12,7 @@ export function showSummary(title, lanes = []) {
   $("summary-title").textContent = title;
   const table = $("summary").querySelector("table");
   table.hidden = !lanes.length;
+  $("summary-words").textContent = lanes.length ? comparisonOf(lanes) : "";
   table.tBodies[0].replaceChildren(...lanes.map(row));
 }
 
