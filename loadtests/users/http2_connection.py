@@ -124,6 +124,7 @@ class Http2Connection:
         self.address = address
         self.lost = ""
         self._socket = connected_socket(address, url.hostname or "", url.port or 443, H2)
+        self._socket.settimeout(None)  # that of connecting: a connection may be silent, and streams have their own
         self._streams: dict[int, Http2Stream] = {}
         self._protocol = H2Connection(CONFIGURATION)
         self._writing = BoundedSemaphore()

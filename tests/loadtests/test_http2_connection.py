@@ -9,6 +9,7 @@ from contextlib import contextmanager, suppress
 from itertools import count
 from pathlib import Path
 from threading import Thread
+from time import sleep
 
 import pytest
 import trustme
@@ -23,6 +24,8 @@ USER = """
 from gevent import monkey
 monkey.patch_all()
 import sys
+from loadtests.users import http_connection
+http_connection.CONNECT_S = %s
 from loadtests.users.http2_connection import Http2Pool
 from loadtests.users.http_connection import ConnectionLost
 pool = Http2Pool(sys.argv[1], keep_alive=True)
@@ -36,6 +39,8 @@ for _ in sys.argv[2:]:
 pool.close()
 """
 DEADLINE_S = 15.0
+CONNECT_S, LATE_S = 3.0, 3.5
+"""A user's limit for connecting, and how late a response is that is held for longer."""
 
 
 @pytest.fixture(scope="module")
@@ -77,8 +82,11 @@ def _treat(connection: ssl.SSLSocket, number: int, left: list[str]) -> None:
             if isinstance(event, RequestReceived):
                 assert event.stream_id and event.headers
                 assert {"host", "connection"}.isdisjoint(name for name, _ in event.headers)
-                match left.pop(0):
-                    case "answer":
+                act = left.pop(0)
+                if act == "answer late":
+                    sleep(LATE_S)
+                match act:
+                    case "answer" | "answer late":
                         peer.send_headers(event.stream_id, [(":status", "200")])
                         peer.send_data(event.stream_id, f"on connection {number}".encode(), end_stream=True)
                     case "reset":
@@ -91,7 +99,7 @@ def _treat(connection: ssl.SSLSocket, number: int, left: list[str]) -> None:
 def requested(address: str, count: int, authority: trustme.CA, folder: Path) -> list[str]:
     """Have a user send requests one after the other; return a line for each."""
     authority.cert_pem.write_to_path(folder / "authority.pem")
-    command = [sys.executable, "-c", USER, address, *("request" for _ in range(count))]
+    command = [sys.executable, "-c", USER % CONNECT_S, address, *("request" for _ in range(count))]
     trusting = {"SSL_CERT_FILE": str(folder / "authority.pem"), "SSL_CERT_DIR": str(folder)}
     done = subprocess.run(command, env=trusting, capture_output=True, text=True, check=True, timeout=DEADLINE_S)
     return [line.replace(address, "server") for line in done.stdout.splitlines()]
@@ -111,6 +119,11 @@ def test_a_request_that_fails_says_why_and_the_next_one_is_answered(
         lines = requested(address, 4, authority, tmp_path)
     first = "200 on connection 1"
     assert lines == [first, first, f"lost: server: {said}", f"200 on connection {connection}"]
+
+
+def test_a_connection_may_be_silent_for_longer_than_connecting_may_take(authority: trustme.CA, tmp_path: Path) -> None:
+    with responding(authority, "answer late", "answer") as address:
+        assert requested(address, 2, authority, tmp_path) == ["200 on connection 1"] * 2
 
 
 def test_a_certificate_of_a_stranger_is_refused(authority: trustme.CA, tmp_path: Path) -> None:
