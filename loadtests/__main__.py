@@ -33,7 +33,6 @@ from loadtests.plan.workload import LINKS, PLAIN
 from loadtests.reports.report import print_scenarios
 from loadtests.reports.run_folder import AnotherRun
 from loadtests.scenarios import CONVERSATION, SCENARIOS
-from loadtests.targets.other_server import OTHER_SERVERS
 from loadtests.targets.target import OurServers
 from results import terminal
 from results.plain_characters import use_plain_characters
@@ -127,9 +126,6 @@ def compare(
     out: Annotated[Path, typer.Option(help="Folder in which the run's own folder is made.", callback=writable)] = Path(
         "results"
     ),
-    target: Annotated[
-        str, typer.Option(help=f"Measure somebody else's server in place of ours: {', '.join(OTHER_SERVERS)}.")
-    ] = "",
 ) -> None:
     """Compare the transports under the same load, one after the other; by default about 40 seconds each."""
     given = {"users": users, "room_size": room_size, "rate_per_s": rate, "measured_s": seconds, "seed": seed}
@@ -137,7 +133,7 @@ def compare(
         name: value for name, value in {**given, "poll_interval_s": poll, "link": link}.items() if value is not None
     }
     try:
-        measured = choose_target(target, deployment, StoreChoice(store, workers))
+        measured = choose_target(deployment, StoreChoice(store, workers))
         chosen = choose_transports(transport or [], measured)
         loads = [with_changes(row, changes) for row in choose_scenarios(scenario, full, quick, link or PLAIN)]
         processes = choose_generators(generators, loads)

@@ -54,7 +54,6 @@ class ChatUser(User):
     """Where the server is. Of several, separated by commas, the users take turns by their numbers."""
     process: ClassVar[GeneratorProcess]
     """What the users of this process share; set when a test starts."""
-    session_class: ClassVar[type[HttpUserSession]] = HttpUserSession
     """The requests over plain HTTP: those of our protocol, or of another server's."""
     last_page: Page | None = None
     """The page that was received last; None on a new connection."""
@@ -89,7 +88,7 @@ class ChatUser(User):
         self.room = f"room-{self.room_number}"
         keep_alive = bool(self.workload.keep_alive)
         name, link, resumes = f"connection-{number}", self.workload.link, bool(self.workload.resume_tls)
-        self.http = self.session_class(self.host, self.report, self.room, name, keep_alive, link, resumes)
+        self.http = HttpUserSession(self.host, self.report, self.room, name, keep_alive, link, resumes)
         self.random = Random(f"back-off {self.workload.seed} {number}")
         self.reconnecting = Backoff(random=self.random)
         self.attempts = ATTEMPTS_IF_CONNECTIONS_BREAK if self.workload.users_return else ATTEMPTS

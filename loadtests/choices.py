@@ -14,8 +14,7 @@ from loadtests.harness.provisioned_store import DEFAULT_STORE, StoreChoice
 from loadtests.plan.workload import LINKS, PLAIN
 from loadtests.scenarios import CONVERSATION, PREVIEW, SCENARIOS, Scenario
 from loadtests.scenarios import find as find_scenario
-from loadtests.targets.other_server import OtherServer
-from loadtests.targets.target import DeployedServers, OurServers, Target
+from loadtests.targets.target import DeployedServers, OurServers
 from servers.deploy import deployments, engines
 from servers.transports import Transport, find
 
@@ -26,12 +25,8 @@ OPTIONS = {"room_size": "room-size", "rate_per_s": "rate", "measured_s": "second
 """The options of the command line whose names differ from the fields that they set."""
 
 
-def choose_target(target: str, deployment: str, store: StoreChoice) -> Target:
-    """Return what is to be measured: a server of somebody else, a deployment, or our own servers if none is named."""
-    if deployment and target:
-        raise ValueError("--deployment is of our own servers: leave it out with --target")
-    if target and store != DEFAULT_STORE:
-        raise ValueError("--store and --workers are of our own servers: leave them out with --target")
+def choose_target(deployment: str, store: StoreChoice) -> OurServers:
+    """Return what is to be measured: a deployment, or the servers alone if none is named."""
     if deployment and store != DEFAULT_STORE:
         raise ValueError(f"--deployment {deployment} has its own store and processes: leave out --store and --workers")
     if packages := store.missing:
@@ -39,12 +34,10 @@ def choose_target(target: str, deployment: str, store: StoreChoice) -> Target:
             f"--store {store.store} starts an engine, and this machine lacks {', '.join(packages)}; on Debian "
             f"apt-get install {' '.join(sorted(set(packages.values())))} brings it, or name one that runs by its URL"
         )
-    if deployment:
-        return DeployedServers(deployments.find(deployment))
-    return OtherServer(target) if target else OurServers(store=store)
+    return DeployedServers(deployments.find(deployment)) if deployment else OurServers(store=store)
 
 
-def choose_transports(slugs: Sequence[str], target: Target) -> list[Transport]:
+def choose_transports(slugs: Sequence[str], target: OurServers) -> list[Transport]:
     """Return the transports of these slugs; all that the target offers, if there are none."""
     chosen = {find(slug).slug for slug in slugs}
     offered = ", ".join(row.slug for row in target.transports)
@@ -108,7 +101,9 @@ def choose_generators(given: str, scenarios: Sequence[Scenario]) -> int:
     return int(given)
 
 
-def check_loads(scenarios: Sequence[Scenario], chosen: Sequence[Transport], target: Target, generators: int) -> None:
+def check_loads(
+    scenarios: Sequence[Scenario], chosen: Sequence[Transport], target: OurServers, generators: int
+) -> None:
     """Raise ValueError if a load does not fill its rooms and generators, or if the target cannot have it."""
     for load in (load for scenario in scenarios for load in scenario.workloads):
         check_link(load.link)

@@ -24,7 +24,7 @@ from loadtests.harness.measurement import measure
 from loadtests.reports import report
 from loadtests.reports.run_folder import RunFolder, new_folder
 from loadtests.scenarios import Key, Planned, Scenario, full_plan, still_due
-from loadtests.targets.target import OurServers, Target
+from loadtests.targets.target import OurServers
 from results import terminal
 from servers.transports import Transport
 
@@ -40,7 +40,7 @@ INTERRUPTED_WITHOUT = "Interrupted before the first transport was finished: noth
 
 
 def compare_transports(
-    scenario: Scenario, chosen: Sequence[Transport], out: Path, target: Target | None = None, generators: int = 1
+    scenario: Scenario, chosen: Sequence[Transport], out: Path, target: OurServers | None = None, generators: int = 1
 ) -> int:
     """Measure a scenario once, keep, draw and print; return the exit status. Raises OSError if nothing can be kept."""
     plan = scenario.planned(chosen)
@@ -61,7 +61,7 @@ def compare_in_full(
     scenarios: Sequence[Scenario],
     chosen: Sequence[Transport],
     path: Path,
-    target: Target | None = None,
+    target: OurServers | None = None,
     generators: int = 1,
 ) -> int:
     """Measure every scenario, with repeats, and summarise; return the exit status.
@@ -91,7 +91,7 @@ class Run:
         scenarios: Sequence[Scenario],
         chosen: Sequence[Transport],
         path: Path,
-        target: Target | None,
+        target: OurServers | None,
         generators: int,
     ) -> None:
         self.console, self.target = terminal.console(), target or OurServers()

@@ -10,7 +10,6 @@ a little late is no excuse for servers that were late by far. Pure.
 
 from dataclasses import asdict
 from enum import StrEnum
-from math import isnan
 from statistics import median
 
 from loadtests.accounts.cell import Cell
@@ -42,8 +41,8 @@ def predict(cell: Cell) -> Prediction:
 
 
 def remarks_on(cell: Cell) -> list[str]:
-    """Return what is to be noted about a cell's counts beside what theory predicts; nothing of another's server."""
-    if cell.settings.get("target") or not cell.verdict.adds_up or isnan(cell.number("requests_receive")):
+    """Return what is to be noted about a cell's counts beside what theory predicts."""
+    if not cell.verdict.adds_up:
         return []
     counts = {name: value for name, value in cell.figures.items() if not isinstance(value, str)}
     return list(remarks(predict(cell), counts, asdict(cell.planned.workload)))

@@ -26,7 +26,7 @@ from loadtests.harness.restarts import NO_STORM, RunningServers, Storm
 from loadtests.harness.server_probe import Probe
 from loadtests.plan.workload import Workload
 from loadtests.scenarios import Planned
-from loadtests.targets.target import OurServers, Target
+from loadtests.targets.target import OurServers
 from servers.deploy.child_process import TICK_S, OnTick
 
 LATE_S = 0.1
@@ -36,7 +36,7 @@ OnProgress = Callable[[str], None]
 
 
 def measure(
-    planned: Planned, cores: Cores, on_progress: OnProgress, target: Target | None = None, generators: int = 1
+    planned: Planned, cores: Cores, on_progress: OnProgress, target: OurServers | None = None, generators: int = 1
 ) -> Cell:
     """Measure one transport under one load, on our servers unless a target is given.
 

@@ -187,11 +187,10 @@ def _predicted(cell: Cell) -> list[str]:
     if not cell.verdict.adds_up:
         return NOT_MEASURED
     prediction = predict(cell)
-    is_ours = not cell.settings.get("target")  # the derivations are those of our own protocol
-    empty = prediction.empty_share if is_ours else None
+    empty = prediction.empty_share
     return [
         *(f"{predicted_latency_ms(cell, percent):,.0f}" for percent in (50, 95, 99)),
-        f"{prediction.requests_per_delivery:.2f}" if is_ours else "",
+        f"{prediction.requests_per_delivery:.2f}",
         "",
         "",
         "" if empty is None else f"{empty:.1%}",

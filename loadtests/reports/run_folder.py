@@ -33,7 +33,6 @@ SAME = (  # what must be the same when a run is resumed
     "workloads",
     "transports",
     "push_service",
-    "target",
     "generators",
     "store",
     "workers",

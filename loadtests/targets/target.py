@@ -1,8 +1,7 @@
-"""What is measured: our own servers, a whole deployment of ours, or anything else that can be put in their place.
+"""What is measured: a server of ours, or a whole deployment.
 
-Teaches that a harness should also measure servers that its author has not written. A target defines how its servers are
-started, which Locust files are their clients, and how their counters are read; schedule, samples, accounting and
-verdict are the same for all. A figure that a target cannot count is nan, never a guess.
+A target defines how its servers are started, which Locust files are their clients, and how their counters are read;
+schedule, samples, accounting and verdict are the same for all.
 
 Of a deployment (all that `python -m servers deploy <name>` runs), each further process is one more hop, and CPU time
 that somebody pays for. All run on the servers' core, and all that a real one has are counted, with the processes that
@@ -24,7 +23,6 @@ from loadtests.harness.restarts import FixedServer, RunningServers
 from loadtests.harness.server_counters import ServerCounters
 from loadtests.harness.server_probe import Probe, Server
 from loadtests.plan.workload import HOLD_S, LEASE_S, PLAIN, Workload
-from loadtests.targets.other_server import OtherServer
 from servers.deploy.child_process import OnTick, python_module
 from servers.deploy.deployments import Deployment
 from servers.transports import TRANSPORTS, Transport, find
@@ -49,7 +47,7 @@ class OurServers:
 
     @property
     def facts(self) -> Mapping[str, Any]:
-        return {"target": "", "store": self.store.scheme, "workers": self.store.workers}
+        return {"store": self.store.scheme, "workers": self.store.workers}
 
     @property
     def caveat(self) -> str:
@@ -79,10 +77,6 @@ class OurServers:
         by_tls = server.authority or PROXY in server.pids  # of which they see what is inside
         counts_all = not (uses_rented_service or takes_webhooks or by_tls)
         return Probe(server, generator_pid, ServerCounters, counts_all)
-
-
-Target = OurServers | OtherServer
-"""Either has the same properties and methods."""
 
 
 @dataclass(frozen=True, slots=True)

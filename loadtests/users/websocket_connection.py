@@ -16,7 +16,6 @@ from websockets.client import ClientProtocol
 from websockets.extensions.permessage_deflate import ClientPerMessageDeflateFactory
 from websockets.frames import Frame, Opcode
 from websockets.protocol import State
-from websockets.typing import Subprotocol
 from websockets.uri import WebSocketURI, parse_uri
 
 from loadtests.users.http_connection import BROWSER_HEADERS, HTTP_1_1, RESPONSE_S, ConnectionLost, connected_socket
@@ -32,15 +31,14 @@ class WebSocketConnection:
     Silence of RESPONSE_S means that it is broken: servers send a ping every 20 s.
     """
 
-    def __init__(self, url: str, report: Report, subprotocol: str = "", compress: bool = False) -> None:
-        """Connect, with a subprotocol if one is named; waits for the handshake, and reports how long it took.
+    def __init__(self, url: str, report: Report, compress: bool = False) -> None:
+        """Connect; waits for the handshake, and reports how long it took.
 
         compress: whether to offer permessage-deflate, as browsers do.
         """
         uri = parse_uri(url)
         offered = [ClientPerMessageDeflateFactory(client_max_window_bits=True)] if compress else None
-        subprotocols = [Subprotocol(subprotocol)] if subprotocol else None
-        self._protocol = ClientProtocol(uri, extensions=offered, subprotocols=subprotocols)
+        self._protocol = ClientProtocol(uri, extensions=offered)
         self._writing = BoundedSemaphore()
         self._parts: list[bytes] = []
         self._rest = b""

@@ -57,10 +57,7 @@ class Price:
 
 
 def price(run: Run, slug: str, measure: Measure) -> Price | None:
-    """Return the price of a transport; None if its server did not count it, or without a divisor: pushes need no reads.
-
-    Theory describes our own protocol, so it predicts nothing for another target.
-    """
+    """Return the price of a transport; None if it was not counted, or without a divisor: pushes need no reads."""
     cells = run.cells_of(slug)
     divisor = cells[measure.divisor]
     if is_uncounted(run, slug, measure) or not divisor.sum():
@@ -78,7 +75,7 @@ def price(run: Run, slug: str, measure: Measure) -> Price | None:
 
 
 def _predicted(run: Run, slug: str, measure: Measure) -> float | None:
-    if run.manifest.get("target") or not measure.predict:
+    if not measure.predict:
         return None
     value: float | None = getattr(predict(run, slug), measure.predict)
     return None if value is None else value * measure.scale
@@ -104,15 +101,13 @@ def predict(run: Run, slug: str) -> Prediction:
 
 def remarks_on(run: Run, slug: str) -> list[str]:
     """Return what is to be noted about a transport's counts, of all repeats, beside what theory predicts."""
-    if run.manifest.get("target") or is_uncounted(run, slug, REQUESTS):
-        return []
     cells = run.cells_of(slug)
     same = {name: cells[name].max() for name in ("measured_s", "room_size")}  # in all repeats
     return list(remarks(predict(run, slug), {**cells.sum(numeric_only=True), **same}, run.workload))
 
 
 def is_uncounted(run: Run, slug: str, measure: Measure) -> bool:
-    """Return whether a server did not count what a measure needs; ours count everything, other targets may not."""
+    """Return whether something is missing that a measure needs: the CPU time of a store that we did not start."""
     return bool(run.cells_of(slug)[[*measure.api, *measure.push_service]].isna().to_numpy().any())
 
 

@@ -80,7 +80,7 @@ class Run:
         return int(self.cells["repeat"].nunique())
 
     def label_of(self, slug: str) -> str:
-        """Return a transport's label, with the push service if it is a local stand-in, or with the target."""
+        """Return a transport's label, with the push service if it is a local stand-in."""
         return label(self.manifest, slug)
 
     def cells_of(self, slug: str) -> pd.DataFrame:
@@ -180,9 +180,7 @@ def in_registry_order(slugs: Iterable[str]) -> tuple[str, ...]:
 
 
 def label(manifest: Mapping[str, Any], slug: str) -> str:
-    """Return a transport's label in a run or a record, with the local stand-in or the target that served it."""
-    if target := manifest.get("target", ""):
-        return f"{transports.find(slug).label} ({target})"
+    """Return a transport's label in a run or a record, with the local stand-in that served it."""
     return transports.find(slug).label_for(manifest.get("push_service", transports.LOCAL_STAND_IN))
 
 

@@ -23,7 +23,7 @@ ODD_RUNS = {
     "one transport": SyntheticRun(slugs=["short_polling"]),
     "three transports": SyntheticRun(slugs=["long_polling", "raw_websocket", "pusher_adapter"]),
     "a single delivery each": SyntheticRun(users=1, messages=1),
-    "another target": SyntheticRun(slugs=["short_polling", "long_polling", "raw_websocket"], target="nchan"),
+    "an engine that is not counted": SyntheticRun(slugs=["short_polling", "long_polling"], sees_store=False),
     "a deployment": SyntheticRun(slugs=["raw_websocket"], deployment="separate-websocket-server"),
     "slow pushes": SyntheticRun(push_s={"raw_websocket": 20.0}),
     "a suspect and a void cell": SyntheticRun(

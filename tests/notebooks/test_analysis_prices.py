@@ -25,9 +25,7 @@ def test_measured_requests_lie_beside_what_theory_predicts(tmp_path: Path) -> No
         assert paid is not None and paid.value == pytest.approx(paid.predicted, rel=0.02)
 
 
-def test_what_another_target_does_not_count_has_no_price_and_no_prediction(tmp_path: Path) -> None:
-    run = load(write(tmp_path, SyntheticRun(slugs=["short_polling"], target="nchan")))
-    assert [price(run, "short_polling", measure) for measure in (EMPTY, BYTES)] == [None, None]
-    paid = price(run, "short_polling", REQUESTS)
-    assert paid is not None and paid.predicted is None
-    assert run.label_of("short_polling") == "Short polling (nchan)"
+def test_without_the_cpu_time_of_its_engine_a_run_has_no_price_in_cpu_time(tmp_path: Path) -> None:
+    run = load(write(tmp_path, SyntheticRun(slugs=["short_polling"], sees_store=False)))
+    assert price(run, "short_polling", CPU) is None
+    assert price(run, "short_polling", REQUESTS) is not None

@@ -21,10 +21,7 @@ SCENARIO = "conversation"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SyntheticRun:
-    """What the run should look like. verdicts: by (slug, repeat), "valid" unless said; push_s: latency by slug.
-
-    target: the name of a server that counts neither bytes nor empty responses; ours if empty.
-    """
+    """What the run should look like. verdicts: by (slug, repeat), "valid" unless said; push_s: latency by slug."""
 
     slugs: Sequence[str] = ALL
     repeats: int = 1
@@ -32,7 +29,7 @@ class SyntheticRun:
     messages: int = 40
     interval_s: float = 2.0
     push_service: str = "local stand-in"
-    target: str = ""
+    sees_store: bool = True
     deployment: str = ""
     verdicts: dict[tuple[str, int], str] = field(default_factory=dict)
     push_s: dict[str, float] = field(default_factory=dict)
@@ -44,8 +41,8 @@ def write(folder: Path, plan: SyntheticRun) -> Path:
     keys = [(slug, repeat) for slug in plan.slugs for repeat in range(plan.repeats)]
     cells = pd.DataFrame([_cell(plan, *key) for key in keys])
     rows = [row for key in keys for row in _deliveries(plan, *key)]
-    if plan.target:
-        cells[["empty_answers", "server_up_bytes", "server_down_bytes"]] = nan
+    if not plan.sees_store:
+        cells["store_cpu_s"] = nan
     cells[[column.name for column in CELLS]].to_csv(folder / CELLS_FILE, index=False, na_rep="nan")
     pd.DataFrame(rows, columns=[column.name for column in DELIVERIES]).to_csv(folder / DELIVERIES_FILE, index=False)
     pd.DataFrame([_kind(*key, rows) for key in keys])[[column.name for column in KINDS]].to_csv(
@@ -54,7 +51,7 @@ def write(folder: Path, plan: SyntheticRun) -> Path:
     manifest = {
         "workloads": [{"scenario": SCENARIO, "point": "", "poll_interval_s": plan.interval_s}],
         "settings": {slug: {"hold_s": 25.0, "lease_s": 30.0} for slug in plan.slugs},
-        **{"push_service": plan.push_service, "target": plan.target, "deployment": plan.deployment},
+        **{"push_service": plan.push_service, "deployment": plan.deployment},
     }
     (folder / MANIFEST).write_text(json.dumps(manifest), encoding="utf-8")
     return folder
