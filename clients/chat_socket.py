@@ -1,8 +1,7 @@
 """The client's end of a chat server's WebSocket: like `clients.http_session`, with frames in place of requests.
 
-What crosses the wire: a `join`, answered by a snapshot; then numbered commands, with pages between their responses. The
-close code says whether to reconnect: 4400 to 4499 are refusals, anything else is a lost connection. Pings find a
-connection that is open and silent: without a pong within `response_s`, it is lost.
+What crosses the wire: a `join`, answered by a snapshot; then numbered commands, with pages between their responses.
+Close codes 4400 to 4499 are refusals, anything else is a lost connection, as is one without a pong within `response_s`.
 """
 
 import asyncio

@@ -1,10 +1,8 @@
 """The pauses of a poller: always the same, or longer while nothing arrives, and with chance or without.
 
 Teaches how to poll well. Back-off: a room that is silent now will likely stay so for a while, so each empty response
-doubles the pause, up to a limit, and news resets it. Jitter: clients that began in the same moment, since a server came
-back or a lesson began, ask together for as long as their pauses are equal; pauses that differ spread them. When a
-server asks for a longer pause, by Retry-After (RFC 9110 section 10.2.3), `clients.conversation` and
-`loadtests.chat_user` wait for as long. No I/O, no clock.
+doubles the pause, up to a limit, and news resets it. Jitter: clients that began in the same moment ask together for as
+long as their pauses are equal; pauses that differ spread them. No I/O, no clock.
 """
 
 from random import Random

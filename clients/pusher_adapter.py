@@ -1,9 +1,8 @@
 """Pusher adapter: commands go to the API, events come from the push service.
 
-Teaches that a push service may lose an event without an error: the client reads after subscribing, reads on a gap, and
-learns from the response to each heartbeat where the log ends. Where the service says who is there, it sends none: each
-page proves that nothing before it is missing, and after too much silence it reads. While the service cannot be reached,
-it polls.
+Teaches that a push service may lose an event without an error: the client reads after subscribing, on a gap, and when
+the response to a heartbeat says that the log goes further; without heartbeats, after too much silence. While the
+service cannot be reached, it polls.
 """
 
 import asyncio

@@ -1,10 +1,8 @@
 """The user of every load test: joins a room, receives, and acts at the moments of a schedule.
 
 Teaches how to measure delivery rather than requests. The Locust task is the sender, an open loop; the receiver is a
-second greenlet. Locust's statistics show the requests; deliveries are not requests, and are recorded apart, each with
-its latency from the *scheduled* moment of its action (`loadtests.accounts.summary`).
-
-Plain HTTP is the default connection. A transport's own file supplies `receive`, and what else it does differently.
+second greenlet, which records deliveries with the latency from the *scheduled* moment of their action. Plain HTTP is
+the default connection. A transport's own file supplies `receive`, and what else it does differently.
 """
 
 from collections.abc import Callable

@@ -1,7 +1,6 @@
 """The options of a comparison's command line: which target, which transports, which scenarios and loads.
 
-Teaches that a combination which cannot work is best refused before anything starts, with the options' names.
-A refusal is a ValueError with what was expected, what came, and what to do.
+A combination that cannot work is a ValueError before anything starts: what was expected, what came, and what to do.
 """
 
 from collections.abc import Mapping, Sequence

@@ -1,8 +1,7 @@
 """Long polling under load: `locust -f loadtests/long_polling.py --headless -u 10 -r 10 --host http://127.0.0.1:8000`.
 
-Teaches that a held request delivers at once, and that every delivery then costs a request. What crosses the wire: one
-read from every user, held by the server and repeated after each response, and a POST for each message. Locust's
-response time of these reads is how long they were held, not a latency.
+Teaches that a held request delivers at once, and that every delivery then costs a request. Locust's response time of
+these reads is how long they were held, not a latency.
 """
 
 import gevent

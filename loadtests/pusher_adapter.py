@@ -1,9 +1,8 @@
 """Pusher adapter under load: `locust -f loadtests/pusher_adapter.py --headless -u 10 -r 10 --host http://127.0.0.1:8000`.
 
 Teaches that pushing through somebody else's server leaves the client three small duties: have the channel authorized,
-renew its presence lease by heartbeats, and read when a frame is missing. What crosses the wire: a POST for each message
-to the API; a subscription to the push service, and its frames; a heartbeat every third of a lease, or, where the
-service says who is there, a read after too much silence.
+renew its presence lease by heartbeats (unless the service says who is there), and read when a frame is missing or after
+too much silence.
 """
 
 from time import perf_counter

@@ -1,8 +1,7 @@
 """Raw WebSocket under load: `locust -f loadtests/raw_websocket.py --headless -u 10 -r 10 --host http://127.0.0.1:8000`.
 
 Teaches that one connection carries everything: pages come by themselves, and acknowledgements between them, so each has
-the reference of its message. What crosses the wire: one handshake and a `join` per user, then a frame for each message
-sent, acknowledged or delivered.
+the reference of its message.
 """
 
 from itertools import count

@@ -1,10 +1,8 @@
 """What is measured, which question each measurement answers, and in which order a full run makes them.
 
 Teaches that a load without a question is only noise. A scenario is data (`scenarios.toml`): one or several workloads,
-which differ in the one thing that the question is about. The sizes are such that on two cores neither the servers nor
-the load generator are the limit, but in `steps`, which looks for it. And how to repeat: a machine drifts over an hour,
-so a repeat of everything comes before the next one of anything, in an order of the transports that is drawn for each,
-so that none always follows the same other one. Pure.
+which differ in the one thing that the question is about. And how to repeat: a machine drifts over an hour, so a repeat
+of everything comes before the next one of anything, in an order of the transports that is drawn for each. Pure.
 """
 
 import tomllib

@@ -1,8 +1,7 @@
 """Short polling under load: `locust -f loadtests/short_polling.py --headless -u 10 -r 10 --host http://127.0.0.1:8000`.
 
-Teaches what the price of a poll is: it is paid whether or not there are new events. What crosses the wire: a read from
-every user each interval, counted from the last response and from a random phase, and a POST for each message. Options
-of the load vary that: conditional requests, and the pauses of `clients.poll_pace`.
+Teaches that the price of a poll is paid whether or not there are new events. What crosses the wire: a read each
+interval, counted from the last response and from a random phase; options vary that (`clients.poll_pace`).
 """
 
 import gevent

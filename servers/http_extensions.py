@@ -1,8 +1,7 @@
 """What `servers.shared_response` offers an application beyond ASGI: a response in one write, and who has hung up.
 
-Teaches how to watch for a rare event without a task for it: a held request leaves a callback with its connection, which
-is called when the client disconnects. A task for each held request would double the time that it takes to wake a
-thousand of them. With another ASGI server, responses are written in two parts, and a held request lasts its time.
+Teaches how to watch for a rare event without a task for it, which would double the time to wake a thousand held
+requests: a callback stays with the connection. With another ASGI server, a held request lasts its time.
 """
 
 import asyncio

@@ -1,7 +1,6 @@
 """The routes that all transports share, and what their own routes are made of.
 
-Teaches how little depends on the transport: logging in, joining, sending, typing, receipts, history, health and
-statistics are the same everywhere. Each server module adds the one route on which its clients receive new events.
+Teaches how little depends on the transport: each server module adds the one route on which its clients receive events.
 """
 
 from collections.abc import Sequence

@@ -2,10 +2,9 @@
 
 Teaches how plain HTTP delivers at once: a request is held until there is a new event, or until the hold time is over
 (RFC 6202 section 2.1). What crosses the wire: `GET /rooms/{room}/events?after=<cursor>&connection=<id>`, one held
-request per client, repeated after every response. With HTTP/1.1 a browser opens at most six connections to this server,
-for all its tabs together. Six tabs that poll hold them all, so a command waits until a poll ends, for the hold time at
-most if the room is quiet; with HTTP/2 (`--link h2`) all share one connection. Leaves out proxies whose timeout is
-shorter than the hold time.
+request per client, repeated after every response. With HTTP/1.1, six tabs that poll hold all connections that a browser
+opens to this server, so a command waits until a poll ends; with HTTP/2 (`--link h2`) all share one. Leaves out proxies
+whose timeout is shorter than the hold time.
 """
 
 from starlette.applications import Starlette

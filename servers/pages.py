@@ -1,9 +1,7 @@
 """The browser's client, served by the same server that it sends its requests to.
 
-Teaches why the page and its server should have one origin: a page of another origin must ask for permission before each
-request that carries a token (CORS preflight, Fetch Standard, section 3.2), so a poll, whose URL changes with every
-cursor, would cost two requests instead of one. Every file is sent with a strict Content-Security-Policy: a browser
-connects the page to this server, and to the push service, if there is one.
+Teaches why page and server should have one origin: otherwise a page must ask for permission before each request that
+carries a token (CORS preflight, Fetch Standard, section 3.2), so a poll would cost two requests instead of one.
 """
 
 import os

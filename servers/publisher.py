@@ -1,8 +1,7 @@
 """The API's connections to the push service: the official `pusher` library over one pool that keeps them alive.
 
-Teaches how little a server sends to a push service: one signed POST per event. The environment determines which
-service it is: the rented one (PUSHER_CLUSTER), or a compatible one (PUSHER_HOST and PUSHER_PORT). A variable that is
-empty counts as not set.
+Teaches how little a server sends to a push service: one signed POST per event. The environment determines which service
+it is: the rented one (PUSHER_CLUSTER), or a compatible one (PUSHER_HOST and PUSHER_PORT).
 """
 
 import logging

@@ -1,11 +1,10 @@
 """Pusher adapter: another server waits, the push service.
 
 Teaches how an API that can hold no connection still pushes: it publishes every event to a push service, inside the
-request that appended it, and the service holds the connections (https://pusher.com/docs/channels). What crosses the
-wire: one publish per event, heartbeats, channel authorizations, and reads at `GET /rooms/{room}/events`: such delivery
-may lose an event, so clients catch up after subscribing and on a gap. Whoever goes offline, having left or with a token
-that has expired, gets no more: their connections to the service are ended by its API. Leaves out which service it is,
-and the variant without heartbeats, in which the service says who is there (`servers.webhook_presence`).
+request that appended it (https://pusher.com/docs/channels). What crosses the wire: one publish per event, heartbeats,
+channel authorizations, and reads at `GET /rooms/{room}/events`: such delivery may lose an event, so clients catch up
+after subscribing and on a gap. Whoever goes offline gets no more: their connections to the service are ended by its
+API. Leaves out the variant without heartbeats (`servers.webhook_presence`).
 """
 
 import logging

@@ -1,14 +1,12 @@
 """Server-Sent Events: the server waits, within one response that never ends.
 
 Teaches that one request can replace many long polls: the response goes on, an event for every page (HTML Standard,
-section 9.2), and a browser's EventSource resumes a broken one by itself. What crosses the wire: one
-`GET /rooms/{room}/events?after=<cursor>&connection=<id>`, then pages whose `id` is the next cursor, which comes back as
-Last-Event-ID; where a socket would ping, a comment of 8 bytes, which a page that reads by `fetch` can see; an event
+section 9.2). What crosses the wire: one `GET /rooms/{room}/events?after=<cursor>&connection=<id>`, then pages whose
+`id` is the next cursor, which comes back as Last-Event-ID; where a socket would ping, a comment of 8 bytes; an event
 `refusal` before an end that is for good. Leaves out cookies, so that a page must read the stream by `fetch`:
-EventSource cannot send an Authorization header. And since nothing ever comes back on a stream, only TCP can tell that
-its reader is gone. With HTTP/1.1 a browser opens at most six connections to this server, for all its tabs together: six
-tabs with a stream each hold them all, for as long as they are open, and no tab can send. With HTTP/2 (`--link h2`) the
-streams and the commands share one connection (RFC 9113 section 5).
+EventSource cannot send an Authorization header. Nothing comes back on a stream: only TCP can tell that its reader is
+gone. With HTTP/1.1, six tabs with a stream each hold all connections that a browser opens to this server; with HTTP/2
+(`--link h2`) all share one.
 """
 
 from collections.abc import AsyncIterator

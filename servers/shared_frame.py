@@ -1,9 +1,8 @@
 """Write the same frame to many sockets: what `servers.socket_writer` promises, on uvicorn's protocol.
 
-Teaches what a fan-out costs beyond the system call. The ASGI interface takes a text, so uvicorn builds the same frame
-again for every connection. Here it is written as it is; a connection that has negotiated compression gets its own. All
-that the writing needs of uvicorn's internals is in this file: constraints.txt pins uvicorn, and
-`tests/servers/test_shared_frame.py` names what has changed.
+Teaches what a fan-out costs beyond the system call: ASGI takes a text, so uvicorn builds the same frame for every
+connection. Here it is written as it is, unless compression was negotiated. constraints.txt pins uvicorn, whose
+internals this needs, and `tests/servers/test_shared_frame.py` names what has changed.
 """
 
 from typing import Any

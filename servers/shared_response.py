@@ -1,8 +1,7 @@
 """Write a whole response at once, and say that a client has hung up: `servers.http_extensions`, on uvicorn.
 
 Teaches what waking a thousand held polls costs beyond their system calls: uvicorn checks and joins the same headers for
-each, and writes head and body apart. What this needs of uvicorn's internals is in this file: constraints.txt pins
-uvicorn, and `tests/servers/test_shared_frame.py` names what has changed.
+each, and writes head and body apart. It needs uvicorn's internals, like `servers.shared_frame`.
 """
 
 from typing import Any

@@ -1,8 +1,7 @@
 """What a WebSocket endpoint is made of: the counterpart of `servers.http_endpoint`, with frames for requests.
 
 Teaches how a socket is opened and closed properly: a token within a time limit, an acknowledgement or a refusal for
-every command, and a close code that tells the client whether to reconnect. New events are pushed by the `deliver` of
-the server module; everything else is here.
+every command, and a close code that tells the client whether to reconnect.
 """
 
 import asyncio

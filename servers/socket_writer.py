@@ -1,9 +1,8 @@
 """Send one message to a socket without waiting for its client.
 
-Teaches how one event reaches a thousand sockets without a thousand tasks: `push` writes at once or not at all. So its
-caller learns who is slow, and no slow client delays the next one. What crosses the wire: text frames (RFC 6455 section
-5.2). Leaves out what to do about a slow client (read its log later, keep a backlog, close it): that is the caller's
-policy. Nothing waits here, beyond what the transport buffers.
+Teaches how one event reaches a thousand sockets without a thousand tasks: `push` writes at once or not at all, so its
+caller learns who is slow. What crosses the wire: text frames (RFC 6455 section 5.2). Leaves out what to do about a slow
+client: that is the caller's policy.
 """
 
 from typing import Protocol

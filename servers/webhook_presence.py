@@ -1,15 +1,14 @@
 """Presence by the push service's own means: it says who is on a room's channel, and the API renews their leases.
 
 Teaches that a webhook may be repeated, late or out of order. So whoever comes is looked for on the service's list of
-members, and whoever goes takes only the lease that their own socket holds. And it may never come, for instance if the
-API was down for longer than the service repeats it: so the lists of all rooms are read at the start, and then every
-third of a lease, before leases are swept. Whoever is there without a lease is ended there, and joins again; so is whose
-token has expired, and cannot.
+members, and whoever goes takes only the lease that their own socket holds. And it may never come: so the lists of all
+rooms are read at the start, and then every third of a lease. Whoever is there without a lease, or with an expired
+token, is ended there.
 
-What crosses the wire: `POST /pusher/webhook` with X-Pusher-Key and X-Pusher-Signature, and the API's own queries of
-`/channels` and `/channels/{name}/users`. A member is one socket of a connection, so two windows of a user come and go
-by themselves, and a webhook also tells of a socket that replaces one that has just gone. Leaves out what browsers see
-(https://pusher.com/docs/channels/using_channels/presence-channels/): the members, each with a display name.
+What crosses the wire: `POST /pusher/webhook`, signed, and the API's queries of `/channels` and
+`/channels/{name}/users`. A member is one socket of a connection, so two windows of a user come and go by themselves.
+Leaves out what browsers see (https://pusher.com/docs/channels/using_channels/presence-channels/): members with display
+names.
 """
 
 import asyncio

@@ -1,8 +1,7 @@
 """The counters of all workers behind one port, from any one of them.
 
-Teaches that counters need not be shared to be summed: each process counts for itself, at no cost, and the one that gets
-the request queries the others, each on a Unix socket in a folder of their own. So the sum is up to date. Leaves out
-what a worker counted that has died.
+Teaches that counters need not be shared to be summed: the worker that gets the request queries the others, each on a
+Unix socket in a folder of their own. Leaves out what a worker counted that has died.
 """
 
 import asyncio

@@ -1,9 +1,7 @@
 """Do the deliveries add up? Every event of a room, to everyone who is in it, exactly once, in order.
 
 Teaches that a latency is worth nothing if the slowest deliveries are missing from it: a run that lost a message is
-void, however fast it was. Each session of a user is judged by itself: what happened while they were away is not due to
-them. Duplicates are counted before an inbox, too, since behind it there are none, on any transport. Pure: rows go in,
-counts come out.
+void. Each session of a user is judged by itself: what happened while they were away is not due to them. Pure.
 """
 
 from collections import defaultdict

@@ -1,11 +1,8 @@
 """One transport, measured once: from samples and readings to a row of `cells.csv` and the rows that go with it.
 
-Teaches that every figure names its window. Requests, bytes and CPU time are the servers' between two readings;
-actions and deliveries are those scheduled for a moment between the same two, whenever they arrived.
-
-And that "the same load" is a claim to be checked. The schedule has each user's actions with their moments; the senders
-recorded their actions, with the moment each was scheduled for. Both reduce to a digest, which is kept with the results:
-cells with the same digest had the same load. Pure.
+Teaches that every figure names its window: requests, bytes and CPU time are the servers' between two readings; actions
+and deliveries are those scheduled for a moment between the two. And that "the same load" is a claim to be checked: the
+schedule and what the senders recorded both reduce to a digest, which is kept with the results. Pure.
 """
 
 from collections.abc import Iterable, Mapping, Sequence

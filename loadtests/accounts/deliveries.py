@@ -1,8 +1,7 @@
 """Who got what, and when: actions, events and deliveries put together, as rows of a run's table of deliveries.
 
-Teaches that a delivery has two ends: the sender's record and the recipient's meet at the event's place in its room's
-log, whatever the transport in between. And that most events of a chat are true for a while only: a typing notice
-expires, and a newer event about the same person's typing, presence or reading replaces the one before. Pure.
+Teaches that the sender's record and the recipient's meet at the event's place in its room's log. And that most events
+are true for a while only: a typing notice expires, and a newer event of the same person replaces the one before. Pure.
 """
 
 from collections import defaultdict

@@ -1,8 +1,5 @@
 """What theory predicts for a cell, to stand beneath what was measured; and what reached its limit first.
 
-A cell gives `results.predictions` the rate of events and the round trip that it really had. Every message makes two
-transits, from its sender and to its recipient, and by a push service a third.
-
 Teaches that a knee under a growing load has a cause: the latency, the servers' core, or the load generator. Where the
 generator is the limit, the servers hold *at least* that much, and nothing more may be claimed; but a generator that was
 a little late is no excuse for servers that were late by far. Pure.

@@ -1,9 +1,7 @@
 """What generator processes recorded: a row for every action, event and delivery, packed like an array.
 
-Teaches why Locust's own statistics are not enough for an analysis: they round 102.3 ms to 100. Recording a row costs a
-microsecond, and the file is written once, when the generator quits. And what makes a distributed measurement exact:
-rows are put together, never averaged. Users have numbers that are theirs alone, events have a place in their room's
-log, and all moments are converted to the coordinator's clock. Pure: knows nothing of Locust.
+Teaches why Locust's own statistics are not enough: they round 102.3 ms to 100. And what makes a distributed measurement
+exact: rows are put together, never averaged, with all moments converted to the coordinator's clock. Pure.
 """
 
 from collections import Counter

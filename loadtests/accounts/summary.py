@@ -1,8 +1,6 @@
 """The deliveries of a load that somebody runs by hand, which Locust's statistics do not show.
 
-Teaches why they have a table of their own: Locust counts everything that is reported to it as a request, adds it to the
-requests per second, and rounds its time. Here deliveries are counted against what was due, and timed exactly, also
-between several processes on one machine, since they share a clock.
+Teaches why they have a table of their own: Locust would count them as requests, and round their times.
 """
 
 from collections.abc import Sequence

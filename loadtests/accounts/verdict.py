@@ -1,8 +1,7 @@
 """Whether a measurement may be believed: valid, suspect or void, and why.
 
-Teaches that a load generator must measure itself. One that lags sends late and receives late, and its lag would be
-charged to the server; Locust's own CPU warning never fired in our trials. So a greenlet ticks on an absolute 10 ms
-grid, and its lateness is the generator's health. Deliveries that do not add up void a run whatever its health. Pure.
+Teaches that a load generator must measure itself: its lag would be charged to the server. So a greenlet ticks on an
+absolute 10 ms grid, and its lateness is the generator's health. Pure.
 """
 
 from collections.abc import Sequence

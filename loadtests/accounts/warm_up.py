@@ -1,7 +1,6 @@
 """What happened before the window opened: whether everybody was in a steady state, and what a first send costs.
 
-Teaches that a short window measures cold connections: a user's first send may have to open one, which takes round trips
-that no later send takes. So everybody sends once before the load begins, and that price is a figure of its own. Pure.
+Teaches that a short window measures cold connections: so everybody sends once before it, at a price of its own. Pure.
 """
 
 from statistics import median

@@ -1,15 +1,9 @@
 """What crossed the load generator's own connections, and whether the servers counted the same.
 
-Teaches that a count can be trusted when a second, independent count agrees. The kernel counts the bytes of every
-connection, and Linux shows them as TCP_INFO: headers, frames and pings are included. The servers count what their
-transports send and receive. The two counts are compared twice:
-
-* in total, over all connections the two must be equal to the byte, since in the end nothing is in flight;
-* in the measuring window they may differ by what was in flight at its two ends, and by what passed between the two
-  sides' readings, which are not simultaneous. The generator measures a bound for that: what passed within SLACK_S, and
-  a one-way delay, of the two ends. Where nothing passed there, nothing is tolerated.
-
-TCP payload only, encrypted or not; retransmissions count once. Pure: `loadtests.users.socket_meter` does the reading.
+Teaches that a count can be trusted when a second, independent count agrees: the kernel's (TCP_INFO), and the servers'.
+Over all connections the two must be equal to the byte, since in the end nothing is in flight. In the measuring window
+they may differ by what passed within SLACK_S, and a one-way delay, of its two ends. TCP payload only, encrypted or not;
+retransmissions count once. Pure: `loadtests.users.socket_meter` does the reading.
 """
 
 from collections.abc import Iterator

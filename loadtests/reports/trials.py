@@ -1,8 +1,7 @@
 """A record of many short measurements, as one JSON file of tables: each is on disk before the next one begins.
 
 Teaches when a measurement may be repeated without choosing a result: only the load generator's own lag decides, never
-the figures, and the number of attempts goes into the row. And to keep a record that a person can read, and a tool can
-compare: a line for each row, and no number that JSON does not have.
+the figures, and the number of attempts goes into the row.
 """
 
 import json

@@ -1,11 +1,8 @@
 """What is measured: a server of ours, or a whole deployment.
 
-A target defines how its servers are started, which Locust files are their clients, and how their counters are read;
-schedule, samples, accounting and verdict are the same for all.
-
-Of a deployment (all that `python -m servers deploy <name>` runs), each further process is one more hop, and CPU time
-that somebody pays for. All run on the servers' core, and all that a real one has are counted, with the processes that
-they start. Only our supervisor and our model of a host are counted apart, since nobody runs those.
+A target defines how its servers are started, which Locust files are their clients, and how their counters are read. Of
+a deployment all processes run on the servers' core and are counted, with those that they start; our supervisor and our
+model of a host are counted apart, since nobody runs those.
 """
 
 from collections.abc import Iterator, Mapping, Sequence

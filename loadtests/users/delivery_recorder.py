@@ -1,8 +1,7 @@
 """What one generator process saw: sessions, actions and events, added to its samples as they happen.
 
-Teaches how an event is traced back to the moment at which it was scheduled. The acknowledgement names the event; and
-one that is seen before its acknowledgement can only be the sender's current action, since each does one thing at a
-time. Knows nothing of Locust.
+Teaches how an event is traced back to its scheduled moment: the acknowledgement names the event; one that is seen
+before its acknowledgement can only be the sender's current action. Knows nothing of Locust.
 """
 
 from collections.abc import Iterable

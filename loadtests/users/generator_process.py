@@ -1,9 +1,7 @@
 """One generator process's part of a test: what its users share, from the barrier to the end.
 
-Teaches why a load has phases: ramp, barrier, warm-up, measure, drain, stop. While users are still joining, or leaving,
-the figures describe that and nothing else; so nobody sends before all have joined, and nobody leaves before all has
-been delivered. The coordinator (`loadtests.users.coordinator`) decides that, by messages: it may be in another process.
-Locust's runner delivers them, also where there is one process only.
+Teaches why a load has phases (ramp, barrier, warm-up, measure, drain, stop): nobody sends before all have joined, and
+nobody leaves before all has been delivered. The coordinator decides that, by messages: it may be in another process.
 """
 
 import gc

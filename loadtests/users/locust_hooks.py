@@ -1,9 +1,8 @@
 """Where Locust calls us, and delivers our messages: a test's start, and its end.
 
 Teaches which process does what. One with users has a GeneratorProcess; the one that leads has a Coordinator; a single
-process has both. `locust --processes N`, or `--master` and `--worker` on several machines, make several: Locust's
-runners then carry the messages between them, and, once its users have stopped, every worker's samples to the master,
-which merges them.
+process has both. With several (`--processes`, or `--master` and `--worker`), Locust's runners carry the messages and,
+at the end, every worker's samples to the master.
 """
 
 import sys

@@ -1,8 +1,7 @@
 """Locust without the settings of the person who runs it: `python -m loadtests.users.plain_locust`, with its options.
 
 Teaches that a measurement must not depend on who starts it: Locust also reads variables (LOCUST_RUN_TIME, LOCUST_TAGS)
-and files (`~/.locust.conf`, `locust.conf`), which somebody has written for tests of their own, and which could end this
-one early, or leave it without users. Whoever starts Locust by hand wants them.
+and files (`~/.locust.conf`, `locust.conf`), which could end this one early.
 """
 
 import os

@@ -1,7 +1,6 @@
 """What Locust's statistics show: one row for each kind of request that users send and wait for.
 
-Teaches what counts as a request: what a user sends and waits for, over HTTP or as a frame of a WebSocket that is
-acknowledged. A delivery is not one, since nobody requested it: `loadtests.accounts.summary` reports those.
+A delivery is not one, since nobody requested it: `loadtests.accounts.summary` reports those.
 """
 
 from collections.abc import Callable, Iterator

@@ -1,11 +1,8 @@
 """Counts the bytes of every connection that this process opens.
 
-Teaches that one hook covers all: every HTTP and WebSocket connection here is a socket of gevent's. The kernel counts; a
-connection is registered here when it opens, and read when it closes. It is closed in two steps, our half first: what
-the server had sent already still arrives, and so both sides count it.
-
-Linux only: elsewhere there is no TCP_INFO, and the servers' counts stand alone. Leaves out connections that are dropped
-without being closed.
+Teaches that one hook covers all: every connection here is a socket of gevent's. The kernel counts; a connection is
+closed in two steps, our half first: what the server had sent already still arrives, and so both sides count it. Linux
+only: elsewhere there is no TCP_INFO. Leaves out connections that are dropped without being closed.
 """
 
 import socket as standard

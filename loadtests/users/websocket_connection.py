@@ -1,11 +1,9 @@
 """One WebSocket on a gevent socket, with the sans-I/O protocol of `websockets`.
 
-Teaches what a protocol without I/O leaves to its caller: write what it wants to reply after every read (pongs), join
-the frames of a fragmented message, and let one greenlet at a time write to the socket. A message in one frame, as
-nearly all are, is found by its header alone, at an eighth of what the protocol costs; not so a compressed one.
-Leaves out reconnecting, which is up to the caller.
-
-Locust has patched the standard library: this `socket` is gevent's, and waiting for it lets other greenlets run.
+Teaches what a protocol without I/O leaves to its caller: write its replies after every read, join fragments, and let
+one greenlet at a time write. A message in one frame, as nearly all are, is found by its header alone, at an eighth of
+what the protocol costs; not so a compressed one. Leaves out reconnecting. Locust has patched the standard library: this
+`socket` is gevent's.
 """
 
 from collections import deque

@@ -1,8 +1,7 @@
 """Two runs side by side, load by load: what changed, by how much, and whether that is more than chance.
 
-Teaches that two medians always differ. A change is claimed only if the ranges of the repeats do not overlap and, of a
-latency, if it is larger than the load generator's own error (see resolution.py), as calibrated for the second run.
-Leaves out void cells, and names loads that only one run has.
+A change is claimed only if the ranges of the repeats do not overlap and, of a latency, if it is larger than the load
+generator's own error (see resolution.py). Leaves out void cells, and names loads that only one run has.
 """
 
 from collections.abc import Iterator, Mapping

@@ -1,7 +1,6 @@
 """The use cases: what a user can do, whatever the transport. Servers call nothing deeper than this.
 
-Teaches that the transports share everything but the waiting: `read` returns at once, `wait_and_read` holds one response
-back, `follow` lasts as long as the connection, and `on_commit` lets a push service do the waiting.
+Teaches that the transports share everything but the waiting: see `read`, `wait_and_read`, `follow` and `on_commit`.
 """
 
 import asyncio

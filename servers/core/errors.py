@@ -1,16 +1,5 @@
 """Everything the chat may refuse, and the one table of codes.
 
-    ChatError
-    ├── BadRequest        malformed, or outside the stated limits
-    ├── Unauthenticated   no token, a forged one, an expired one
-    ├── Forbidden         a foreign Host or Origin, or somebody else's channel
-    ├── NotJoined         reading or writing in a room before joining it
-    ├── NotFound          no such route
-    ├── NameTaken         the display name is in live use
-    ├── TooLarge          a message body above its limit
-    ├── TooMany           rooms, connections, held polls or commands above their limit
-    └── Unavailable       stopping, or the store does not respond
-
 On a socket, the close code of a refusal is 4000 plus the HTTP status (RFC 6455 section 7.4.2).
 """
 

@@ -1,8 +1,7 @@
 """Display names: which there may be, and which look alike.
 
-Teaches that equal to the eye is not equal to the computer: of names that differ only in case, width, composed accents
-or invisible characters, one at a time is in use. Leaves out letters of different scripts that look alike (Unicode
-Technical Standard 39).
+Teaches that equal to the eye is not equal to the computer: case, width, composed accents, invisible characters. Leaves
+out letters of different scripts that look alike (Unicode Technical Standard 39).
 """
 
 import re

@@ -1,9 +1,8 @@
 """In how many rooms the users of one network are online: many names do not bring one person many more rooms.
 
-Teaches what limits a person if accounts are free: not a limit for each user, nor one of new users, which a class
-behind one address reaches and a patient program does not. Rooms are what is scarce, and addresses are what costs, so a
-network has a share of the rooms; many people in few rooms are no burden. Leaves out other processes: each counts the
-leases that it renews, so with N workers a network may have N shares.
+Teaches what limits a person if accounts are free: not a limit for each user, nor one of new users, which a class behind
+one address reaches. Rooms are scarce and addresses cost something, so a network has a share of the rooms. Leaves out
+other processes: with N workers a network may have N shares.
 """
 
 from collections import defaultdict

@@ -1,9 +1,8 @@
 """Who is online: leases that must be renewed, since a polling client sends nothing when it leaves.
 
-Teaches that a closed socket only releases early the lease that a poll renews. A renewal reaches the store at most every
-third of a lease, however often a client polls. A client may open a new stream or socket before the old one has closed,
-perhaps at another process: the process that opened the newest one holds the lease, and only it may release it. Leases
-run on the store's clock, whatever the time is here. Leaves out how a renewal travels.
+Teaches that a closed socket only releases early the lease that a poll renews. A client may open a new stream or socket
+before the old one has closed, perhaps at another process: the process that opened the newest one holds the lease, and
+only it may release it. Leases run on the store's clock. Leaves out how a renewal travels.
 """
 
 import asyncio

@@ -1,7 +1,6 @@
 """Run a background task for as long as its process, whatever errors it raises.
 
-Teaches why such a task needs a handler for its errors: asyncio reports an exception when the task is awaited, which
-here happens only at the end of the process. Until then the task's work would stop without a trace.
+Teaches why it needs a handler: asyncio reports an exception when the task is awaited, here only at the process's end.
 """
 
 import asyncio

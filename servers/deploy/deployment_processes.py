@@ -1,10 +1,9 @@
 """The processes of the three deployments, on this machine: what each consists of, and in which order it starts.
 
 Teaches how little they share. One is a single process that holds the connections and the log. The others have functions
-for the API and a log that several processes share; their connections are held by a push service, or by a WebSocket
-server of one's own. The push service is our stand-in, unless the PUSHER_* variables name one: then it is no part of the
-deployment. The API beside the WebSocket server is that of short polling, whose clients it never sees: of all our
-servers it is the one without anything to wait for, and so what a function should be.
+for the API and a shared log; their connections are held by a push service, or by a WebSocket server of one's own,
+beside which the API is that of short polling, the one server without anything to wait for. The push service is our
+stand-in, unless the PUSHER_* variables name one: then it is no part of the deployment.
 """
 
 import os

@@ -1,9 +1,8 @@
 """Provide an empty database: `python -m servers.deploy.empty_database redis --attached`.
 
-Prints one JSON line when it is there: its URL, the engine's process if it was started here, and its version. A name
-starts an engine in a temporary folder, on a free port. A URL names an engine that runs already, and is left running: a
-PostgreSQL is given a further database, which is dropped again; of a Redis, whose databases have only numbers, the one
-that the URL names is used, must be empty, and is emptied again. Nothing is left behind.
+Prints one JSON line when it is there. A name starts an engine in a temporary folder, on a free port. A URL names one
+that runs: a PostgreSQL is given a further database, which is dropped again; of a Redis, the database that the URL names
+must be empty, and is emptied again.
 """
 
 import os

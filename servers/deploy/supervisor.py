@@ -1,11 +1,9 @@
 """A supervisor: processes started in order, restarted when they end, replaced when there is a new version.
 
-Teaches what a host does for those who rent it, and systemd for those who do not; and two ways to share a port. With one
-listening socket for all, whichever process wakes first takes what waits, and long connections pile up on one: of 200,
-two workers took 57 and 143. Here each worker listens on a socket of its own on the same port (SO_REUSEPORT), and the
-kernel distributes connections by their addresses: 93 and 107. A worker that is killed takes the few that it had not
-accepted yet with it. The supervisor only binds the port, and never listens. Leaves out health checks: a process that
-hangs is not noticed.
+Teaches what a host does for those who rent it, and two ways to share a port. With one listening socket for all,
+whichever process wakes first takes what waits: of 200 long connections, two workers took 57 and 143. With a socket for
+each on the same port (SO_REUSEPORT) the kernel distributes connections: 93 and 107; a worker that is killed takes the
+few that it had not accepted yet with it. Leaves out health checks: a process that hangs is not noticed.
 """
 
 import json

@@ -1,8 +1,7 @@
 """Run the push service: `python -m servers pusher_service --port 8300`, or `python -m servers.pusher_service`.
 
-Teaches what a customer of a push service receives: an app id, a key and a secret. They come from the environment, since
-every user of the machine can read a command's arguments; on a terminal, those that are missing are made, and printed.
-Prints one JSON line when it listens, or on a terminal words for a person.
+Teaches what a customer of one receives: an app id, a key and a secret. They come from the environment, since every user
+of the machine can read a command's arguments; on a terminal, those that are missing are made, and printed.
 """
 
 import os

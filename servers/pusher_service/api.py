@@ -1,8 +1,6 @@
 """The HTTP API without HTTP: a verified call goes in; its events go to the broker, and out comes the JSON response.
 
 Teaches how one publish becomes a fan-out: check it, encode each channel's frame once, and give it to the broker.
-What crosses the wire: `name`, `channels` and `data` on the way in, and mostly `{}` on the way back.
-Leaves out HTTP and signatures (`app`).
 """
 
 import re

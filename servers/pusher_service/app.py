@@ -1,12 +1,11 @@
 """The service as a web application: the sockets, the signed HTTP API, and two pages for the operator.
 
 Teaches what a rented push service looks like from the inside: one long-lived side and one short-lived side over the
-same state, so that a request on the one becomes frames on the other. Only `app`, `sockets` and `outbox` wait.
+same state, so that a request on the one becomes frames on the other.
 
 What crosses the wire: WebSocket on /app/{key}, its fallbacks on /pusher/app/{key}, the signed HTTP API under
-/apps/{app_id}, and /health and /stats for the operator: /stats also says how much of the plan is used. Leaves out
-TLS, which the server around it may have, and the check of Origin: like the vendor's, the socket is open to pages of any
-origin, and what is private is guarded by signatures.
+/apps/{app_id}, and /health and /stats for the operator. Leaves out the check of Origin: like the vendor's, the socket
+is open to pages of any origin, and what is private is guarded by signatures.
 """
 
 import asyncio

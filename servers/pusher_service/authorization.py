@@ -1,8 +1,6 @@
 """Who may subscribe to what, and who may sign in: by each request's signature and limits.
 
 Teaches that a push service admits clients without a request to the API: the API's decision is in the signature.
-What crosses the wire comes in as `frames.SubscribeRequest` and `frames.SignInRequest`. Leaves out the limit on a
-channel's members, which only the broker knows.
 """
 
 from collections.abc import Collection

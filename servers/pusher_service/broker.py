@@ -1,14 +1,9 @@
 """The broker: all occupied channels, and the fan-out of each event to the sockets subscribed to its channel.
 
-Teaches what a fan-out costs when nothing lies in between: one frame, one loop over the subscribers. A channel costs
-nothing until somebody subscribes: the first subscription creates it, the last one to end removes it. On a presence
-channel the newcomer gets the whole list of members, itself included; everybody else gets one notice; and both happen
-once per user, however many windows that user has open.
-
-What crosses the wire: events, `subscription_succeeded`, `member_added` and `member_removed`, all built in `frames`.
-Leaves out the sockets: `deliver` gets what they are to be sent, and never waits; and webhooks: `note` gets what the API
-may want to know. Whether a subscription is allowed is
-decided before (`authorization`).
+Teaches what a fan-out costs when nothing lies in between: one frame, one loop over the subscribers. On a presence
+channel the newcomer gets the whole list of members; everybody else gets one notice; and both happen once per user,
+however many windows that user has open. Leaves out the sockets: `deliver` gets what they are to be sent, and never
+waits; and webhooks: `note` gets what the API may want to know.
 """
 
 from collections.abc import Callable

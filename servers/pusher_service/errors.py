@@ -1,7 +1,6 @@
 """The errors of the service, by how they reach the client: a close code, a `pusher:error`, or an HTTP status.
 
-Teaches that "no" has three meanings in this protocol: the connection is refused, one request on it is refused, or one
-call of the HTTP API is. Leaves out bad signatures of API calls, which `signatures` raises and `app` turns into a 401.
+Teaches that "no" has three meanings: a connection is refused, one request on it is, or one call of the HTTP API is.
 """
 
 

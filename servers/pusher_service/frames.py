@@ -1,9 +1,7 @@
 """The frames of protocol 7: the structure of a client's frame, and the text of each frame that the service sends.
 
 Teaches the envelope `{event, channel, data}`, whose `data` is a string holding JSON once more, so that a service can
-forward what it never reads. What crosses the wire is exactly what the functions here return.
-Leaves out when a frame is sent (`protocol`), and to whom (`broker`). What arrives is a msgspec Struct rather than a
-dataclass: a dataclass with a default cannot hold raw JSON (tried with msgspec 0.22).
+forward what it never reads. What arrives is a msgspec Struct: a dataclass with a default cannot hold raw JSON.
 """
 
 from collections.abc import Mapping

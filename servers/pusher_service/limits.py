@@ -1,7 +1,6 @@
 """What the service allows: the vendor's published limits, and the bounds it needs of its own.
 
 Teaches that a shared service is mostly limits: each of them keeps one customer from slowing down the next.
-Nothing here crosses the wire, except the activity timeout, which the greeting states.
 """
 
 from dataclasses import dataclass

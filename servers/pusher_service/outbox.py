@@ -1,9 +1,7 @@
 """What waits for one socket: nothing, as long as its client keeps up, and never more than so many frames and bytes.
 
-Teaches how a fan-out stays fair. A frame is written on the spot if the transport has room. Only then, when a client
-lags, does its socket get a backlog and a task that empties it. When the backlog is full, the service asks the client to
-reconnect: it will catch up by other means, while growing memory for it would end up hurting everybody else.
-Leaves out who gets which frame (`broker`) and how a frame is written without waiting (`servers.socket_writer`).
+Teaches how a fan-out stays fair. A frame is written on the spot if the transport has room. Only when a client lags does
+its socket get a backlog and a task that empties it; when that is full, the service asks the client to reconnect.
 """
 
 import asyncio

@@ -1,9 +1,7 @@
 """Protocol 7 without I/O: connections, frames and clock readings go in; what follows goes to the broker or the sockets.
 
-Teaches what a push service does for its money: it knows who is connected and who may do what. No socket and no task
-appears here, so a test can play a thousand clients. How one event becomes many deliveries is the broker's.
-What crosses the wire is built in `frames`. Leaves out the HTTP API (`api`) and watchlists: a client that signs in with
-one is told so.
+Teaches that without sockets and tasks a test can play a thousand clients. Leaves out the HTTP API (`api`) and
+watchlists: a client that signs in with one is told so.
 """
 
 from collections import deque

@@ -1,11 +1,9 @@
 """Who may publish, and who may subscribe: the two signatures of a Pusher-compatible service, as pure functions.
 
-Teaches how three parties trust each other with one shared secret. The API signs every HTTP call that it makes to the
-service. And for each private channel it gives the browser a signature over the socket's id, which the browser sends
-to the service: so the service admits a client without a request to the API.
-
-What crosses the wire: hex HMAC-SHA256 digests and the public key, never the secret. Leaves out replay protection
-within the time window (the vendor has none either).
+Teaches how three parties trust each other with one shared secret. The API signs its HTTP calls; and for each private
+channel it gives the browser a signature over the socket's id, so that the service admits a client without a request to
+the API. What crosses the wire: hex HMAC-SHA256 digests and the public key. Leaves out replay protection within the time
+window (the vendor has none either).
 """
 
 import hashlib

@@ -1,9 +1,7 @@
 """The sockets of the service: accept a connection, give its frames to the protocol, and close it.
 
-Teaches how little I/O is left once a protocol is a state machine. A connection's next frame is read when the last one
-has been handled, so a client never has more than one request in progress.
-
-What crosses the wire: text frames and close codes. Leaves out all decisions (`protocol`) and the waiting (`outbox`).
+Teaches how little I/O is left once a protocol is a state machine. Leaves out all decisions (`protocol`) and the waiting
+(`outbox`).
 """
 
 import asyncio

@@ -1,11 +1,9 @@
 """Webhooks: the API is told what happens on the channels, by signed HTTP requests.
 
-Teaches how an API that holds no connection learns who is online: the service that does hold them says so. A user who
-reloads a page leaves and returns within a moment: so a departure is reported GRACE_S later, and not at all if the user
-has returned.
-What crosses the wire: `POST {"time_ms", "events"}` with X-Pusher-Key and X-Pusher-Signature; it is repeated for RETRY_S
-until the response is a 2xx (https://pusher.com/docs/channels/server_api/webhooks/). One at a time, so that they stay in
-order. Leaves out the filters by type that the vendor's dashboard has: whoever gets an event may ignore it.
+Teaches how an API that holds no connection learns who is online. A user who reloads a page leaves and returns within a
+moment: so a departure is reported GRACE_S later, and not at all if the user has returned. What crosses the wire: `POST
+{"time_ms", "events"}` with X-Pusher-Key and X-Pusher-Signature, one at a time, repeated for RETRY_S until the response
+is a 2xx (https://pusher.com/docs/channels/server_api/webhooks/).
 """
 
 import asyncio

@@ -1,10 +1,8 @@
 """Count the shortest chats: `python -m servers.shortest.compare results/reference` writes code_comparison.json there.
 
-pygount counts the lines of code, without comments, docstrings, and lines that are blank or hold only brackets. The
-operating system counts the moving parts of the running chats: server processes, ports they listen on, and open
-connections: of a person who only listens, of a person who has also sent a message, and between the servers. Each pair
-of JavaScript server and client is run in node, and its result recorded; Pusher's with the local push service, whose
-address takes the place of the cluster. Leaves out what lines do not show: the cost.
+pygount counts the lines of code. The operating system counts the moving parts of the running chats: server processes,
+ports they listen on, and open connections. Each pair of JavaScript server and client is run in node, and its result
+recorded; Pusher's with the local push service. Leaves out what lines do not show: the cost.
 """
 
 import json

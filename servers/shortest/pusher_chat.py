@@ -1,12 +1,10 @@
 """The shortest honest chat through Pusher: an API that publishes, and a push service that holds the connections.
 
-    python -m servers.shortest.pusher_chat serve 8000
-    python -m servers.shortest.pusher_chat talk http://127.0.0.1:8000
+python -m servers.shortest.pusher_chat serve 8000 python -m servers.shortest.pusher_chat talk http://127.0.0.1:8000
 
 The environment names the application (PUSHER_APP_ID, PUSHER_KEY, PUSHER_SECRET) and the service: PUSHER_CLUSTER, or
-PUSHER_HOST and PUSHER_PORT of a stand-in. Teaches that sending and receiving use different connections: a POST to the
-API, a frame from the service; and that nothing arrives before the service has confirmed the subscription. Leaves out
-the same as the raw chat, and private channels: everybody who knows the key can subscribe.
+PUSHER_HOST and PUSHER_PORT of a stand-in. Teaches that sending and receiving use different connections, and that
+nothing arrives before the service has confirmed the subscription. Leaves out private channels.
 """
 
 import asyncio

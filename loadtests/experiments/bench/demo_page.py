@@ -1,8 +1,7 @@
 """The demo's page while it is busy: how long a frame takes, whether memory grows, and how soon it is there at all.
 
-Teaches that a page which shows everything must forget most of it: rows, messages and latencies are bounded, and what
-changes many times between two frames is drawn once. A frame's work runs from its first animation callback to the first
-task after it was painted. Every lane is a page of its own, so each is measured by itself.
+Teaches that a page which shows everything must forget most of it. A frame's work runs from its first animation callback
+to the first task after it was painted. Every lane is a page of its own, so each is measured by itself.
 """
 
 import re

@@ -1,12 +1,9 @@
 """One message to everyone in a room: deliveries per CPU-second, over a bare `websockets` server with `broadcast()`.
 
-Teaches what the log costs on top of the sending. Ours checks the sender, stores the message, commits it to disk, and
-only then pushes and acknowledges; the baseline does none of it, and broadcasts the very page that ours would send,
-so both write frames of the same size. The publishers are among the subscribers on both sides.
-
-With one message in flight, every message costs a commit. With sixteen, from as many publishers, ours puts what was
-committed together into one page, which the baseline cannot. Both are reported: a room is quiet at times, and busy at
-others. Ours frames a page once for all its readers (servers.shared_frame), the baseline once for each.
+Teaches what the log costs on top of the sending. Ours checks the sender, and commits the message to disk before it
+pushes and acknowledges; the baseline broadcasts the very page that ours would send. With one message in flight, every
+message costs a commit. With sixteen, from as many publishers, ours puts what was committed together into one page. Ours
+frames a page once for all its readers (servers.shared_frame), the baseline once for each.
 """
 
 from collections.abc import Callable, Iterator

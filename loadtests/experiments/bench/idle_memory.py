@@ -1,9 +1,7 @@
 """What a silent client costs: resident memory per connection, from a thousand that have joined and send nothing more.
 
-Teaches what each transport keeps while nobody speaks: between two polls an open connection, during a long poll a
-request as well, with an event stream its tasks too, on a socket its protocol state and two tasks, and with a push
-service a socket at another process, which counts too. Users sit in rooms of fifty, each with one connection; their
-membership is part of the cost.
+Teaches what each transport keeps while nobody speaks, the push service's socket included. Users sit in rooms of fifty,
+each with one connection; their membership is part of the cost.
 """
 
 from collections.abc import Callable, Sequence

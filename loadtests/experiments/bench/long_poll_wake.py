@@ -1,8 +1,7 @@
 """A thousand held polls in one room, and one message: how long until all have their response.
 
-Teaches what the response to a held poll costs: over a Starlette server whose requests wait for an `asyncio.Event`, ours
-compares a cursor, holds a lease, counts, and commits the message first. The time runs from sending the message to the
-last response. Both servers get the same requests, byte for byte, and give equal responses.
+Teaches what that response costs over a Starlette server whose requests wait for an `asyncio.Event`: a cursor, a lease,
+and a message that is committed first. Both servers get the same requests, and give equal responses.
 """
 
 import time

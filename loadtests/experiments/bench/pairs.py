@@ -1,8 +1,7 @@
 """How much the benchmark measures, and how: two servers on one machine in turns, each turn compared with its neighbour.
 
-Teaches why a benchmark is a ratio. The same server varies by a fifth between two runs, because the machine does; both
-legs of a pair meet the same machine, so their ratio is stable. Which leg goes first alternates. Legs last a second of
-the server's CPU time or more, since the system counts that in hundredths. Pure.
+Teaches why a benchmark is a ratio: the same server varies by a fifth between two runs, because the machine does. Legs
+last a second of the server's CPU time or more, since the system counts that in hundredths. Pure.
 """
 
 from collections.abc import Callable

@@ -1,8 +1,7 @@
 """`python -m loadtests calibrate`: drive a stub with known delays, and state the load generator's own error.
 
-Teaches to calibrate the instrument as it is used: the same Locust files, processes, cores, samples and accounting
-as in a comparison, with only the server replaced. Every room has a delay of its own, so one load tries them all. Over
-TLS and HTTP/2 nginx stands before the stub; the little that it takes counts as the generator's error.
+Teaches to calibrate the instrument as it is used, with only the server replaced. Every room has a delay of its own, so
+one load tries them all. Over TLS and HTTP/2 nginx stands before the stub.
 """
 
 import signal

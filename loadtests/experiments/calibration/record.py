@@ -1,9 +1,7 @@
 """The load generator's own error, and calibrations on record: `results/calibration-<time>.json`.
 
-Teaches which part of a latency is the instrument's. A reported latency runs from the intended moment to the recipient's
-inbox; the stub held the message for a part of that, and recorded both ends. All the rest is the error: sending late,
-the way there, the way back, noticing late. Loopback and the stub's own reading are in it, so it is an upper bound. It
-belongs beside the figures: whoever reads a comparison sees which differences are too small to be claimed.
+Teaches which part of a latency is the instrument's: all beyond what the stub held the message for. Loopback and the
+stub's own reading are in it, so it is an upper bound.
 """
 
 import json

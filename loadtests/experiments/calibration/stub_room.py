@@ -1,10 +1,8 @@
 """A room of the stub: holds each message for exactly as long as it is set to, then hands it to everyone at once.
 
 Teaches what precision costs: an event loop's timer is good to about a millisecond, so this one is set early and the
-rest is spent in a busy loop, on a core that has nothing else to do. And how an instrument is checked: by measuring
-something that is known from elsewhere. All processes of one machine share the monotonic clock, so the moments that the
-stub records and the load generator's lie on one axis. Leaves out everything that a chat is: no log on disk, no
-membership, no limits.
+rest is spent in a busy loop. All processes of one machine share the monotonic clock, so the moments that the stub
+records and the load generator's lie on one axis.
 """
 
 import asyncio

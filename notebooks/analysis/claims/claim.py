@@ -1,8 +1,7 @@
 """A claim of the source document, and what it takes to judge it.
 
-A claim names the experiment; its test turns the measured run into a figure, and its rule that into a verdict. No
-result is written down here: another run gives other figures, and may give another verdict. What could not have come
-out otherwise, since our own programs were written so, is no evidence: its verdict is "by construction".
+Its test turns the measured run into a figure, and its rule that into a verdict: no result is written down here. What
+could not have come out otherwise, since our own programs were written so, is "by construction".
 """
 
 from collections.abc import Callable

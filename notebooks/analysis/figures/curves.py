@@ -1,8 +1,7 @@
 """Measured points with their intervals, over what theory predicts, in one panel or several side by side.
 
 A point is the median over the repeats, a thin bar its interval; theory is a wide pale band in the same colour. A ring
-marks a load that was too much for servers or generator. Curves are named at the right, and names do not overlap. On a
-logarithmic axis curves with bars are moved a little to the side, so that the bars do not hide one another.
+marks a load that was too much. On a logarithmic axis curves with bars are moved a little to the side.
 """
 
 from collections.abc import Callable, Sequence

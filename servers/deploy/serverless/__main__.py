@@ -1,8 +1,7 @@
 """Host one of our servers as a function: `python -m servers.deploy.serverless short_polling --profile classic-hobby`.
 
-Each instance is a `python -m servers <transport>` with the `--server-options`. Prints one JSON line when it is ready.
-On SIGHUP there is a new version: requests go to new instances from then on.
-For the Pusher adapter it starts the stand-in beside the instances, unless the PUSHER_* variables name a push service.
+Prints one JSON line when it is ready. On SIGHUP there is a new version: requests go to new instances from then on. For
+the Pusher adapter it starts the stand-in too, unless the PUSHER_* variables name a push service.
 """
 
 import asyncio

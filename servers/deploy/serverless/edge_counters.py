@@ -1,7 +1,6 @@
 """The counters of `GET /stats`, kept at the edge, since an instance's own are lost with it.
 
-Teaches where to count when the server is not there between two requests. Leaves out what only the function knows: how
-many events a response held, and what it published.
+Leaves out what only the function knows: how many events a response held, and what it published.
 """
 
 from dataclasses import dataclass, field

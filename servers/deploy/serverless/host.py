@@ -1,10 +1,9 @@
 """A serverless host on one port of this machine: each request gets an instance, for as long as a profile allows.
 
-Teaches what stands between a client and a function: an edge that keeps connections open, divides each into
-invocations, and sends its own error responses when functions are late, too many or dead. What crosses the wire:
-HTTP/1.1 and, if the profile has them, WebSockets; `GET /host/stats` is the bill, `GET /stats` the counters of the edge.
-The host responds to both itself, also while every instance is frozen. The edge is an ASGI application under the same
-protocols and limits as our servers. Leaves out TLS, regions and queues: no request waits for an instance.
+Teaches what stands between a client and a function: an edge that keeps connections open, divides each into invocations,
+and sends its own error responses when functions are late, too many or dead. What crosses the wire: HTTP/1.1 and, if the
+profile has them, WebSockets; `GET /host/stats` is the bill, `GET /stats` the counters of the edge. Leaves out TLS,
+regions and queues: no request waits for an instance.
 """
 
 import asyncio

@@ -1,9 +1,8 @@
 """One invocation: a request goes to an instance, and its response comes back.
 
 Teaches what a function does not notice. It receives the whole request at once, and does not learn that the client has
-closed the connection: it works, and is billed, to its end (on Vercel functions can opt in to learn it; ours do not).
-Only the end of a WebSocket ends both. Headers about one connection ("hop by hop", RFC 9110 section 7.6.1) are not
-passed on, and neither are those of a WebSocket's handshake: the edge makes one of its own with the instance.
+closed the connection: it works, and is billed, to its end. Only the end of a WebSocket ends both. Headers about one
+connection ("hop by hop", RFC 9110 section 7.6.1), and those of a WebSocket's handshake, are not passed on.
 """
 
 import asyncio

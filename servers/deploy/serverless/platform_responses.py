@@ -1,8 +1,7 @@
 """The platform's own responses, when no function gives one: a status, an error code, and a page that is not JSON.
 
 Teaches that a client of a serverless app must be ready for responses that the app never wrote. Codes and statuses are
-those of https://vercel.com/docs/errors, but for 429: Vercel hides the error of AWS Lambda when all instances are busy
-(TooManyRequestsException), and we do not.
+those of https://vercel.com/docs/errors, but for 429, which Vercel hides.
 """
 
 import secrets
