@@ -1,7 +1,6 @@
 """The rows of which samples consist: actions, deliveries, events, sessions and the generator's own ticks.
 
-Every float field of a row is a moment, in seconds of the monotonic clock: so all of them can be converted to another
-machine's clock in the same way. Pure.
+Every float field of a row is a moment, in seconds of the monotonic clock that all processes of a machine share. Pure.
 """
 
 from typing import NamedTuple

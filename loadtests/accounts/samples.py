@@ -1,11 +1,11 @@
 """What generator processes recorded: a row for every action, event and delivery, packed like an array.
 
 Teaches why Locust's own statistics are not enough: they round 102.3 ms to 100. And what makes a distributed measurement
-exact: rows are put together, never averaged, with all moments converted to the coordinator's clock. Pure.
+exact: rows are put together, never averaged. Pure.
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import reduce
 from struct import Struct
 from typing import Any, TypeVar
@@ -62,8 +62,7 @@ class Samples(msgspec.Struct):
     disconnected: when the connection broke, by user, of each user who is not back yet.
     client_bytes: what the connections carried; None if this machine cannot count it. troubles: what went wrong.
 
-    Of several processes: ahead_s is by how much this one's clock is ahead of the coordinator's; machine_of is the
-    machine of each user; strangers are the senders of events who are in another process: room, seq, user id.
+    strangers: of several processes, the senders of events who are in another one: room, seq, user id.
     """
 
     window: Window = Window(0.0, 0.0)
@@ -82,8 +81,6 @@ class Samples(msgspec.Struct):
     wire_reordered: int = 0
     client_bytes: ClientBytes | None = None
     troubles: list[str] = []
-    ahead_s: float = 0.0
-    machine_of: dict[int, str] = {}
     strangers: list[tuple[int, int, str]] = []
     sent: bytearray = bytearray()
     received: bytearray = bytearray()
@@ -125,31 +122,6 @@ class Samples(msgspec.Struct):
         """Return the users whose connection broke before the end of the window and who are not back yet."""
         return [user for user, broken_s in self.disconnected.items() if broken_s < self.window.end_s]
 
-    def share_a_clock(self, one: int, other: int) -> bool:
-        """Return whether two users are on one machine, so that what passes between them can be timed."""
-        return self.machine_of.get(one) == self.machine_of.get(other)
-
-    def on_coordinator_clock(self) -> "Samples":
-        """Return the same with all moments by the coordinator's clock."""
-        if not self.ahead_s:
-            return self
-        moved = msgspec.structs.replace(
-            self,
-            ahead_s=0.0,
-            window=Window(*(moment_s - self.ahead_s for moment_s in self.window)),
-            wall_clock_s=self.wall_clock_s + self.ahead_s,
-            reconnections=self._shifted(self.reconnections),
-            disconnected={user: broken_s - self.ahead_s for user, broken_s in self.disconnected.items()},
-            requests=self._shifted(self.requests),
-            sent=bytearray(),
-            received=bytearray(),
-            ticks=bytearray(),
-            begun=bytearray(),
-        )
-        for row in self._shifted((*self.actions(), *self.deliveries(), *self._rows(Tick), *self._rows(Begun))):
-            moved.add(row)
-        return moved
-
     def encoded(self) -> bytes:
         return msgspec.msgpack.encode(self)
 
@@ -161,23 +133,16 @@ class Samples(msgspec.Struct):
         name, layout = LAYOUTS[kind]
         return (kind(*values) for values in layout.iter_unpack(getattr(self, name)))
 
-    def _shifted(self, rows: Iterable[Any]) -> list[Any]:
-        """Return rows with their moments by the coordinator's clock."""
-        by_s = self.ahead_s
-        return [type(row)(*(each - by_s if isinstance(each, float) else each for each in row)) for row in rows]
-
 
 def merged(parts: Sequence[Samples]) -> Samples:
     """Return everything that was recorded; raises ValueError without parts."""
     if not parts:
         raise ValueError("merged: expected the samples of at least one process")
-    if len(parts) == 1 and not parts[0].ahead_s:
+    if len(parts) == 1:
         return parts[0]
-    parts = [part.on_coordinator_clock() for part in parts]
     whole = Samples(window=parts[0].window, wall_clock_s=parts[0].wall_clock_s)
     for part in parts:
         whole.user_ids |= part.user_ids
-        whole.machine_of |= part.machine_of
         whole.disconnected |= part.disconnected
         for name in (*CONCATENATED, *ADDED):
             setattr(whole, name, getattr(whole, name) + getattr(part, name))

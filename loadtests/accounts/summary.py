@@ -25,8 +25,7 @@ COLUMNS = columns_of("deliveries")
 class Summary:
     """One test. measured_s: how long it measured; processes: how many had users; missing: those that did not report.
 
-    whole: of the whole test, from its first message on; deliveries may have been under way when the test was
-    stopped early. timed: deliveries whose two ends share a clock.
+    whole: of the whole test, from its first message on; deliveries may have been under way when it was stopped early.
     """
 
     kinds: tuple[KindCount, ...]
@@ -34,7 +33,6 @@ class Summary:
     processes: int
     missing: int
     stopped_early: bool
-    timed: int
     whole: DeliveryAccount
     unacknowledged: int
     troubles: tuple[str, ...]
@@ -71,10 +69,6 @@ class Summary:
             notes.append(f"{self.missing} of {self.processes} processes did not report: their users are missing here.")
         if self.stopped_early:
             notes.append("The test was stopped early: deliveries that count as lost may have been under way.")
-        delivered = sum(row.delivered for row in self.kinds)
-        if self.timed < delivered:
-            untimed = delivered - self.timed
-            notes.append(f"Not timed: {untimed:,} that came from another machine, whose clock differs.")
         if not any(row.actions for row in self.kinds):
             notes.append("Nobody sent anything meanwhile: measure for longer, or send more often.")
         elif self.adds_up and not self.stopped_early:
@@ -98,7 +92,7 @@ def summarise(
 ) -> Summary:
     """Put together what the processes recorded. ended_s: when the test was stopped, if it was, before its end.
 
-    troubles: of the whole test, in words. Moments are seconds of the coordinator's monotonic clock.
+    troubles: of the whole test, in words. Moments are seconds of the monotonic clock.
     """
     samples = merged(parts) if parts else Samples()
     counts = tally(BY_HAND, samples)
@@ -109,7 +103,6 @@ def summarise(
         processes=processes,
         missing=processes - len(parts),
         stopped_early=ended_s is not None,
-        timed=len(counts.deliveries),
         whole=counts.whole,
         unacknowledged=samples.send_failures,
         troubles=(*troubles, *samples.troubles),

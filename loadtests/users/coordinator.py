@@ -4,6 +4,7 @@ Teaches that a test over several processes needs one that decides: when all have
 how far every room's log goes, and when everybody has all of it.
 """
 
+import platform
 from collections import Counter, deque
 from collections.abc import Callable
 from statistics import quantiles
@@ -18,7 +19,6 @@ from loadtests.accounts.rows import Window
 from loadtests.accounts.samples import Samples
 from loadtests.accounts.summary import Summary, summarise
 from loadtests.plan.workload import Workload
-from loadtests.users.clocks import this_machine
 from loadtests.users.progress import LOG, OnPhase
 
 RAMP_S = 30.0  # for users who are started to join; beyond it, something is wrong
@@ -120,12 +120,11 @@ class Coordinator:
         return ""
 
     def _measure(self) -> None:
-        load, now_s = self._workload, perf_counter()
-        begin_s = now_s + LEAD_S
+        load, begin_s = self._workload, perf_counter() + LEAD_S
         start_s = begin_s + load.warm_up_s
         window = Window(start_s, start_s + load.measured_s)
         self._on_phase("warm-up", window=window, warm_up_s=load.warm_up_s, measured_s=load.measured_s)
-        self._runner.send_message("begin", {"machine": this_machine(), "now_s": now_s, "begin_s": begin_s})
+        self._runner.send_message("begin", {"machine": platform.node(), "begin_s": begin_s})
         gevent.sleep(window.end_s - perf_counter())
 
     def _drain(self, users: int) -> None:

@@ -6,11 +6,10 @@ import pytest
 
 from loadtests.accounts.accounting import account
 from loadtests.accounts.cell import make_cell
-from loadtests.accounts.deliveries import deliveries, resolved, true_until_ms
+from loadtests.accounts.deliveries import resolved, true_until_ms
 from loadtests.accounts.rows import KINDS, LogEntry, Received, Reconnection, Request, Sent, Session, Tick, Window
 from loadtests.accounts.samples import Samples, merged
 from loadtests.accounts.wire_bytes import WireBytes
-from loadtests.users.clocks import clock_ahead_s, this_machine
 from servers.core.wire import Kind
 from tests.support.loadtest_rows import BOTH, BOTH_STAY, PLANNED, SPENT, counted, made, noted, received, seen, sent
 
@@ -109,23 +108,22 @@ def test_joins_and_silent_leaves_get_the_seq_of_the_presence_event_that_the_othe
     assert [row.seq for row in resolved(noted([], *actions, *log))] == [7, 9, 12, 0, 0, 0, 15]
 
 
-def part(user: int, user_id: str, ahead_s: float = 0.0) -> Samples:
+def part(user: int, user_id: str) -> Samples:
     """Return what a process with one user noted down; Ann, user 0, has sent a message, which everybody has seen."""
     noted = Samples(
-        window=Window(*(moment_s + ahead_s for moment_s in WINDOW)),
-        wall_clock_s=1000.0 - ahead_s,
-        ahead_s=ahead_s,
+        window=WINDOW,
+        wall_clock_s=1000.0,
         user_ids={user: user_id},
         sessions=[Session(0, user, 0, 0)],
         client_bytes=counted(up=100, down=700),
     )
     if user == 0:
-        noted.add(Sent(0, 1, 0, 0, 105.0 + ahead_s, 105.0 + ahead_s, 105.1 + ahead_s))
+        noted.add(Sent(0, 1, 0, 0, 105.0, 105.0, 105.1))
     else:
         noted.strangers.append((0, 1, "ann"))
     noted.add(LogEntry(0, 1, 0, 0 if user == 0 else -1, 1_105_000, 0))
-    noted.add(Received(0, 1, user, 0, 105.5 + ahead_s))
-    noted.add(Tick(105.0 + ahead_s, 105.0 + ahead_s + 0.001 * user))
+    noted.add(Received(0, 1, user, 0, 105.5))
+    noted.add(Tick(105.0, 105.0 + 0.001 * user))
     return noted
 
 
@@ -139,20 +137,17 @@ def test_the_parts_of_several_processes_are_one_whole() -> None:
     assert make_cell(PLANNED, whole, SPENT, "").figures["lost"] == 0
 
 
-def test_what_users_went_through_is_put_together_by_one_clock() -> None:
-    here, away = part(0, "ann"), part(1, "bob", ahead_s=500.0)
-    for user, each in enumerate((here, away)):
+def test_what_users_went_through_is_put_together() -> None:
+    one, other = part(0, "ann"), part(1, "bob")
+    for user, each in enumerate((one, other)):
         each.offline.append((0, user))
-        each.disconnected[user] = 104.0 + each.ahead_s
-        each.requests.append(Request(user, "join", 102.0 + each.ahead_s, 103.0 + each.ahead_s, True))
-        each.reconnections.append(Reconnection(user, 102.0 + each.ahead_s, 103.0 + each.ahead_s, 1))
-    whole = merged([here, away])
-    assert whole.window == merged([away]).window == WINDOW
-    assert whole.wall_clock_s == merged([away]).wall_clock_s
-    assert [row.received_s for row in whole.deliveries()] == pytest.approx([105.5, 105.5])
+        each.disconnected[user] = 104.0
+        each.requests.append(Request(user, "join", 102.0, 103.0, True))
+        each.reconnections.append(Reconnection(user, 102.0, 103.0, 1))
+    whole = merged([one, other])
+    assert (whole.window, whole.wall_clock_s) == (WINDOW, 1000.0)
     assert (whole.offline, whole.disconnected) == ([(0, 0), (0, 1)], {0: 104.0, 1: 104.0})
-    assert whole.requests == [Request(0, "join", 102.0, 103.0, True), Request(1, "join", 102.0, 103.0, True)]
-    assert whole.reconnections == [Reconnection(0, 102.0, 103.0, 1), Reconnection(1, 102.0, 103.0, 1)]
+    assert [request.user for request in whole.requests] == [row.user for row in whole.reconnections] == [0, 1]
 
 
 def test_bytes_are_unknown_if_one_process_cannot_count_them() -> None:
@@ -164,16 +159,3 @@ def test_bytes_are_unknown_if_one_process_cannot_count_them() -> None:
 def test_a_merge_needs_at_least_one_process() -> None:
     with pytest.raises(ValueError, match="at least one process"):
         merged([])
-
-
-def test_a_delivery_between_machines_is_accounted_for_but_not_timed() -> None:
-    here, away = part(0, "ann"), part(1, "bob", ahead_s=5000.0)
-    here.machine_of, away.machine_of = {0: "one"}, {1: "other"}
-    whole = merged([here, away])
-    assert [row.recipient for row in deliveries(PLANNED.key, whole, list(whole.actions()))] == ["ann"]
-    assert make_cell(PLANNED, whole, SPENT, "").figures["delivered"] == 2
-
-
-def test_one_machine_has_one_clock() -> None:
-    assert clock_ahead_s(this_machine(), sent_s=7.0, received_s=9.0) == 0.0
-    assert clock_ahead_s("another", sent_s=7.0, received_s=1009.0) == 1002.0

@@ -126,13 +126,6 @@ def test_a_summary_names_what_does_not_add_up_but_for_what_was_under_way(summary
     assert any("were lost" in each for each in shown) == line.endswith("lost.")
 
 
-def test_deliveries_between_machines_are_reported_as_not_timed() -> None:
-    noted = samples([sent(1)], BOTH)
-    noted.machine_of = {0: "one", 1: "another"}
-    shown = lines_of(summarise([noted], 1))
-    assert any(line.startswith("Not timed: 1 that came from another machine") for line in shown)
-
-
 @pytest.mark.process
 @pytest.mark.xdist_group("measuring")
 def test_two_processes_by_hand_show_every_request_and_count_every_delivery(tmp_path: Path) -> None:
