@@ -63,8 +63,8 @@ def chat_app(
     app.state.counters = Counters()
     app.state.wire = WireBytes()
     app.state.stats = stats
-    app.state.check = _check_nothing
-    app.state.impairment = _no_impairment
+    app.state.check = _no_complaint
+    app.state.impairment = _no_complaint
     app.state.push_origins = ()
     return app
 
@@ -147,12 +147,8 @@ def _command_routes(chat: Chat, settings: Settings) -> list[BaseRoute]:
     ]
 
 
-async def _check_nothing() -> None:
-    """Accept every setting; a transport with a push service checks it here, before its server listens."""
-
-
-async def _no_impairment() -> str:
-    """Return no reason to report the server as degraded; a transport with a push service may have one."""
+async def _no_complaint() -> str:
+    """Accept every setting, and report no impairment; a transport with a push service may replace either."""
     return ""
 
 

@@ -111,13 +111,7 @@ def print_cells(console: Console, cells: Sequence[Cell], scenario: Scenario) -> 
         console.print(note(P99_WARNING), style="yellow")
     print_notes(console, cells)
     uses_rented = any(cell.transport.needs_push_service for cell in cells) and push_service() == RENTED
-    is_http2 = H2 in scenario.links
-    sentences = [*HOW_TO_READ]
-    if uses_rented:
-        sentences.append(RENTED_NOTE)
-    if is_http2:
-        sentences.append(WEBSOCKETS_NOTE)
-    for sentence in sentences:
+    for sentence in (*HOW_TO_READ, *[RENTED_NOTE] * uses_rented, *[WEBSOCKETS_NOTE] * (H2 in scenario.links)):
         console.print(note(f"{sentence}\n"))
 
 
@@ -187,11 +181,10 @@ def _predicted(cell: Cell) -> list[str]:
     if not cell.verdict.adds_up:
         return NOT_MEASURED
     prediction = predict(cell)
-    empty = prediction.empty_share
     return [
         *(f"{predicted_latency_ms(cell, percent):,.0f}" for percent in (50, 95, 99)),
         f"{prediction.requests_per_delivery:.2f}",
         "",
         "",
-        "" if empty is None else f"{empty:.1%}",
+        "" if prediction.empty_share is None else f"{prediction.empty_share:.1%}",
     ]

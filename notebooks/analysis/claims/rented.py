@@ -24,7 +24,7 @@ def short_lived(evidence: Evidence) -> Observed:
     limits = ", ".join(
         f"{host['max_duration_s']:g} s ({name}, {host['as_of']}, {host['known']})" for name, host in own.items()
     )
-    lasted_s = _cut_connections_s(evidence.hosted, STREAM, _shortest(evidence.hosted))
+    lasted_s = _cut_connections_s(evidence.hosted, STREAM, next(iter(own)))
     figure = f"{limits}; a stream on a model of the first was cut after {_length(lasted_s)}"
     return Observed(max(host["max_duration_s"] for host in own.values()) > DOCUMENT_S, figure)
 
@@ -70,11 +70,6 @@ def adapter_is_cheap(evidence: Evidence) -> Observed:
         max(adapter) < min(held) / 100 and set(hosted.outcomes(ADAPTER)) == {Outcome.WORKS},
         f"{_range(adapter)} s of function in a user's hour; {_range(held)} s if functions hold the connections",
     )
-
-
-def _shortest(hosted: Hosted) -> str:
-    """Return the first of the hosts, which has the shortest limit of its own."""
-    return next(iter(hosted.hosts))
 
 
 def _with_own_limit(hosted: Hosted) -> dict[str, Mapping[str, Any]]:
