@@ -60,10 +60,7 @@ def choose_scenarios(name: str | None, full: bool, quick: bool, link: str = PLAI
 
 
 def with_changes(scenario: Scenario, changes: Mapping[str, Any]) -> Scenario:
-    """Return the scenario with these fields of its loads changed, and rooms that are full unless their size is given.
-
-    Raises ValueError for a field that its question is about.
-    """
+    """Return the scenario with these fields changed, and full rooms. Raises ValueError for a fixed field."""
     for name in changes:
         if name in scenario.fixed:
             raise ValueError(f"--scenario {scenario.name} sets --{OPTIONS.get(name, name)} by itself: leave it out")
@@ -88,10 +85,7 @@ def check_link(link: str) -> None:
 
 
 def choose_generators(given: str, scenarios: Sequence[Scenario]) -> int:
-    """Return how many generator processes there are; `auto`: one per core beside the servers', if they share evenly.
-
-    Raises ValueError unless it is `auto` or a number.
-    """
+    """Return how many generator processes there are; `auto`: one per free core, if they share evenly."""
     if given == AUTO:
         users = [load.users for scenario in scenarios for load in scenario.workloads]
         return max(count for count in range(1, cores.spare() + 1) if all(number % count == 0 for number in users))

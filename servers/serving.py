@@ -132,10 +132,7 @@ async def serve(
 
 @asynccontextmanager
 async def listening(config: uvicorn.Config, state: ServerState) -> AsyncIterator[asyncio.Server]:
-    """Serve beside what else this event loop does, until the block ends; then every connection is dropped.
-
-    state: uvicorn keeps there what is open.
-    """
+    """Serve beside what else this loop does, until the block ends; then drop all connections, which `state` keeps."""
     config.load()
     make: Callable[..., asyncio.Protocol] = config.http_protocol_class
     server = await asyncio.get_running_loop().create_server(

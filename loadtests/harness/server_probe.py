@@ -145,10 +145,7 @@ class Probe:
         self._peak_bytes = {column: max(peak, now[column]) for column, peak in self._peak_bytes.items()}
 
     def difference(self, before: Reading, after: Reading) -> Reading:
-        """Return the figures of a window: differences, but the peaks of memory, and the most connections at an end.
-
-        After a reading that comes late, users may have left.
-        """
+        """Return the figures of a window: differences, but the peaks of memory, and the most connections at an end."""
         differences = {column: after[column] - before[column] for column in after}
         most = max(before["connections"], after["connections"])
         return {**differences, "connections": most, **self._peak_bytes}

@@ -67,10 +67,7 @@ class RunFolder:
             self._write_manifest()
 
     def add(self, cell: Cell, samples_max: int | None = None) -> None:
-        """Write one cell and its deliveries, in place of an earlier measurement of it.
-
-        samples_max: of more deliveries, keep a random sample of that size.
-        """
+        """Write one cell and its deliveries, or a sample of `samples_max`, in place of an earlier measurement."""
         if (key := cell.planned.key) in self._work:
             for name in TABLES:
                 rewrite(self.path / name, lambda row: None if row[: len(key)] == _texts(key) else row)
@@ -88,10 +85,7 @@ class RunFolder:
         self._note_verdict(cell.planned, cell.verdict)
 
     def add_failure(self, planned: Planned, failure: Exception) -> None:
-        """Note that a measurement failed. Where the load is raised up to the limit, an overload is the result.
-
-        Where it was made before, that counts.
-        """
+        """Note that a measurement failed, unless it was made before, or overload is what a rising load seeks."""
         if planned.key in self.attempts:
             self.attempts[planned.key] += 1
             return

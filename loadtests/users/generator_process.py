@@ -73,10 +73,7 @@ class GeneratorProcess:
         self._latest_s: deque[float] = deque(maxlen=LIVE_MAX)
 
     def next_number(self) -> int | None:
-        """Return the number of a new user, from 0: the processes take turns, so that there are no gaps.
-
-        None after the test has begun: the schedule has no more users.
-        """
+        """Return the number of a new user, from 0, in turns with the other processes; None after the test has begun."""
         if self._rank is None or self._begun.is_set():
             LOG.warning("A user takes no part: the test had begun. Stop it, and start it again with more users.")
             return None

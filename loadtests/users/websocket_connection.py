@@ -30,10 +30,7 @@ class WebSocketConnection:
     """
 
     def __init__(self, url: str, report: Report, compress: bool = False) -> None:
-        """Connect; waits for the handshake, and reports how long it took.
-
-        compress: whether to offer permessage-deflate, as browsers do.
-        """
+        """Connect; waits for the handshake, and reports its time. compress: offer permessage-deflate."""
         uri = parse_uri(url)
         offered = [ClientPerMessageDeflateFactory(client_max_window_bits=True)] if compress else None
         self._protocol = ClientProtocol(uri, extensions=offered)

@@ -102,10 +102,7 @@ def distance_median_ms(run: Run, slug: str) -> float:
 
 
 def across(runs: Mapping[float, Run], slugs: Sequence[str], of: Callable[[Run, str], Interval]) -> list[Curve]:
-    """Return one figure of each transport against what the runs are keyed by, where a run has a valid cell of it.
-
-    Ringed: where a repeat is suspect.
-    """
+    """Return one figure of each transport, by what the runs are keyed by; ringed where a repeat is suspect."""
     curves = []
     for transport in map(transports.find, slugs):
         xs = [x for x in sorted(runs) if transport.slug in runs[x].slugs]

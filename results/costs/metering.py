@@ -90,10 +90,7 @@ class Activity:
 
 
 def pusher_messages(published: float, subscribers: float) -> float:
-    """Return what Pusher counts: one for each publish, and one for each subscriber who receives it.
-
-    Pings and subscribing are free. Our adapter uses no client events.
-    """
+    """Return what Pusher counts: each publish, and each subscriber who receives it. Pings and subscribing are free."""
     return published * (1 + subscribers)
 
 

@@ -39,10 +39,7 @@ class Causes(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Rate:
-    """How much one event, one delivery and one second of one user online add to a count.
-
-    error: the relative error at the load that the rates fit worst.
-    """
+    """How much an event, a delivery and a second of a user add to a count. error: relative, at the worst load."""
 
     event: float
     delivery: float

@@ -34,10 +34,7 @@ class Lane:
     """
 
     def __init__(self, transport: Transport, folder: Path, web: Path, secret: str) -> None:
-        """Prepare, and start nothing. folder: for the log. web: the browser's client.
-
-        secret: signs tokens, so that they outlive a server, its log and its host.
-        """
+        """Prepare, and start nothing. folder: for the log. web: the browser's client. secret: signs tokens."""
         self.transport = transport
         self.page = ""
         self._web = web

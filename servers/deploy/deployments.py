@@ -11,10 +11,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Deployment:
-    """transport: the slug of the one that its clients use. store: where its log is kept by default.
-
-    has_functions: whether its API runs on a serverless host.
-    """
+    """transport: its slug. store: its log's default. has_functions: whether its API is on a serverless host."""
 
     name: str
     transport: str

@@ -122,10 +122,7 @@ class Engine:
 
 @contextmanager
 def redis_server(folder: Path, port: int = 0, more: Sequence[str] = ()) -> Iterator[Engine]:
-    """Run a Redis that keeps its data in `folder`, and acknowledges what is on disk. Raises NotStarted.
-
-    more: options of its own.
-    """
+    """Run a Redis that keeps its data in `folder`, and acknowledges what is on disk. Raises NotStarted."""
     give_to_engines(folder)
     port = port or free_port()
     settings = {"port": port, "bind": LOOPBACK, "dir": folder, "databases": REDIS_DATABASES, "save": ""}
@@ -145,10 +142,7 @@ def redis_server(folder: Path, port: int = 0, more: Sequence[str] = ()) -> Itera
 
 @contextmanager
 def postgres_server(folder: Path, port: int = 0, more: Sequence[str] = ()) -> Iterator[Engine]:
-    """Run a PostgreSQL that keeps its data in `folder`, made if need be. Raises NotStarted.
-
-    more: options of its own.
-    """
+    """Run a PostgreSQL that keeps its data in `folder`, made if need be; with `more` options. Raises NotStarted."""
     give_to_engines(folder)
     port = port or free_port()
     data = folder / "data"

@@ -42,10 +42,7 @@ class Batch(msgspec.Struct, frozen=True):
 
 
 class Api:
-    """The calls of one application's HTTP API; every method raises ApiError.
-
-    terminate: closes the connections of a user who has signed in.
-    """
+    """The calls of one application's HTTP API; every method raises ApiError. terminate: ends a user's connections."""
 
     def __init__(self, broker: Broker, limits: Limits, quota: Quota, terminate: Callable[[str], None]) -> None:
         self._broker = broker

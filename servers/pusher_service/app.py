@@ -41,10 +41,7 @@ Call = Callable[[Request, bytes], Json]
 
 
 def create_app(credentials: Credentials, limits: Limits, webhook: str = "") -> Starlette:
-    """Build the service for one application; `app.state.wire` is where the server counts bytes.
-
-    webhook: the URL that is told what happens on the channels.
-    """
+    """Build the service for one application; `app.state.wire` counts bytes. webhook: a URL that is told events."""
     counters, wire = Counters(), WireBytes()
     outboxes = Outboxes(counters)
     broker = Broker(outboxes.deliver, counters, limits, EventCache(time.monotonic))
