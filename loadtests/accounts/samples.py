@@ -37,19 +37,8 @@ LAYOUTS: Mapping[Any, tuple[str, Struct]] = {
 }
 """The rows that are packed: into which field of the samples, and how."""
 
-CONCATENATED = (
-    "sessions",
-    "reconnections",
-    "offline",
-    "requests",
-    "handshakes",
-    "troubles",
-    "sent",
-    "received",
-    "ticks",
-    "begun",
-)
-ADDED = ("send_retries", "send_failures", "redundant_frames", "wire_duplicates", "wire_reordered")
+APART = {"window", "wall_clock_s", "user_ids", "disconnected", "client_bytes", "strangers", "logged"}
+"""The fields that are not simply added up when samples are merged."""
 
 
 class Samples(msgspec.Struct):
@@ -144,7 +133,7 @@ def merged(parts: Sequence[Samples]) -> Samples:
     for part in parts:
         whole.user_ids |= part.user_ids
         whole.disconnected |= part.disconnected
-        for name in (*CONCATENATED, *ADDED):
+        for name in set(Samples.__struct_fields__) - APART:
             setattr(whole, name, getattr(whole, name) + getattr(part, name))
     for event in log_of(parts, whole.user_ids):
         whole.add(event)
