@@ -13,10 +13,7 @@ from servers.core.wire import Ack, Page, Snapshot, SocketCommand
 
 
 class ChatConnection(ABC):
-    """Every method raises Refused or ConnectionLost.
-
-    phase: the part of its first interval that a polling client sleeps, so that many clients do not poll in step.
-    """
+    """Every method raises Refused or ConnectionLost. phase: the part of the first interval that a poller sleeps."""
 
     def __init__(self, http: HttpSession) -> None:
         self.http = http

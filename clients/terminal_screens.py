@@ -46,10 +46,7 @@ class PromptScreen:
 
 
 class PipeScreen:
-    """Standard input and output, without colours.
-
-    leave_s: for how many seconds at most leaving waits for messages to be acknowledged; None: until all are.
-    """
+    """Standard input and output, without colours. leave_s: how long leaving waits for acknowledgements."""
 
     leave_s: float | None = None
 

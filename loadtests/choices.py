@@ -46,10 +46,7 @@ def choose_transports(slugs: Sequence[str], target: OurServers) -> list[Transpor
 
 
 def choose_scenarios(name: str | None, full: bool, quick: bool, link: str = PLAIN) -> list[Scenario]:
-    """Return the scenario of that name; without one all of a full run, the preview, or the conversation.
-
-    Over another link, a full run has three scenarios, with two repeats.
-    """
+    """Return the scenario of that name; else those of a full run, the preview, or the conversation."""
     if quick and (name or full):
         raise ValueError("--quick is a preview of its own: leave out --scenario and --full")
     if name:

@@ -62,10 +62,7 @@ class FixedServer:
 
 @dataclass(slots=True)
 class RestartableServers:
-    """The servers of one measurement, as a context manager; `server` is the one that runs now.
-
-    They are restarted over the same store. environment, options: see `serving`.
-    """
+    """The servers of one measurement, over one store, as a context manager; `server` is the one that runs now."""
 
     slug: str
     core: int | None

@@ -100,10 +100,7 @@ class Probe:
         counters_of: Callable[[Server], ReadCounters] = no_counters,
         counts_all_bytes: bool = False,
     ) -> None:
-        """Find the processes; raises psutil.NoSuchProcess.
-
-        counts_all_bytes: whether the servers count every byte that they exchange with the clients.
-        """
+        """Find the processes; raises psutil.NoSuchProcess. counts_all_bytes: whether the servers count every byte."""
         self._counters_of = counters_of
         self._counts_all_bytes = counts_all_bytes
         self._earlier: Reading = {}

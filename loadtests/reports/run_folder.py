@@ -45,10 +45,7 @@ class AnotherRun(ValueError):
 
 
 class RunFolder:
-    """One run. It is partial until `complete` is called.
-
-    done: the finished measurements, and the limit that each met. attempts: how often each was made.
-    """
+    """One run, partial until `complete`. done: by measurement, its limit. attempts: how often it was made."""
 
     def __init__(self, path: Path, manifest: Mapping[str, Any]) -> None:
         """Make the folder, or resume the run in it. Raises OSError, or AnotherRun if the run has other conditions."""

@@ -209,10 +209,6 @@ class GeneratorProcess:
 
 
 def sleep_until(moment_s: float) -> None:
-    """Sleep until a moment of the monotonic clock, never less: gevent's timers run early after a busy turn.
-
-    They also run late, by up to TIMER_S, since epoll counts in milliseconds: the last millisecond is polled, in turn
-    with other greenlets.
-    """
+    """Sleep until a moment, never less: gevent's timers are early after a busy turn, and late by up to TIMER_S."""
     while (left_s := moment_s - perf_counter()) > 0:
         gevent.sleep(max(0.0, left_s - TIMER_S))

@@ -38,10 +38,7 @@ def paid(run: Run, slug: str, measure: Measure) -> Interval:
 
 
 def cpu_ratio(run: Run, slug: str, than: str) -> Interval:
-    """Return a transport's CPU time per delivery as a multiple of another's, paired within each repeat.
-
-    The speed of the machine, which changes from repeat to repeat, cancels out.
-    """
+    """Return a transport's CPU per delivery over another's in each repeat: the machine's speed cancels out."""
     own, other = (by_repeat(run.cells_of(each).set_index("repeat"), CPU) for each in (slug, than))
     return interval(list((own / other).dropna()))
 

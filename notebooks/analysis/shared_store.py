@@ -49,10 +49,7 @@ class CrossProcess(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class SharedStore:
-    """The tables are those of `results.schema`, without void rows.
-
-    record: how it was measured. windows: how many were measured, of which how many are void, and how many repeated.
-    """
+    """record: how it was made. windows: how many there were, how many void or repeated. Tables: without void rows."""
 
     record: Mapping[str, Any]
     windows: int

@@ -95,10 +95,7 @@ def pusher_messages(published: float, subscribers: float) -> float:
 
 
 def presence_messages(activity: Activity) -> float:
-    """Return what Pusher counts in a day of presence channels.
-
-    A visit is two notices to each of the others, two webhooks and a query; each room is queried every LIST_S.
-    """
+    """Return what Pusher counts in a day of presence channels: notices, webhooks, and a query every LIST_S per room."""
     queries = activity.online / activity.recipients * activity.open_s / DAYS / LIST_S
     return activity.users * activity.visits_per_day * (2 * (activity.recipients - 1) + 3) + queries
 
@@ -138,11 +135,7 @@ def function_seconds(measured: Rates, activity: Activity, assumed: Mapping[str, 
 def in_functions(
     invocations: float, active: float, activity: Activity, assumed: Mapping[str, float], held_open: float = 0.0
 ) -> FunctionSeconds:
-    """Return the time in functions of so many requests; active and held_open in seconds, over all of them.
-
-    An instance is alive while a request is in it: with few requests in flight, while there is at least one; with many,
-    each instance serves as many at once as is assumed.
-    """
+    """Return the time in functions of requests that are active and held_open for so long, s; instances are shared."""
     held = invocations * assumed["wait_s_per_request"] + active + held_open
     in_flight = held / activity.open_s
     alive = activity.open_s * max(theory.occupied_share(in_flight), in_flight / assumed["requests_at_once"])
