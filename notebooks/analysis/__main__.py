@@ -37,6 +37,18 @@ def charts(
 
 
 @app.command()
+def growth(bench: Annotated[Path, typer.Argument(help="A file that `make bench` has written.")]) -> None:
+    """Draw how costs grow with size, beside the file; print the picture's path."""
+    from notebooks.analysis.figures.growth import draw
+    from notebooks.analysis.figures.style import picture
+
+    try:
+        print(picture(draw, bench).save(bench.with_suffix(".png")))
+    except ValueError as error:
+        raise typer.BadParameter(str(error)) from error
+
+
+@app.command()
 def summary(run: Annotated[Path, typer.Argument(help="A folder with manifest.json.")]) -> None:
     """Print a table for each load of a run, with intervals over the repeats."""
     from notebooks.analysis.runs import BrokenRun

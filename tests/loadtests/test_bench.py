@@ -7,7 +7,7 @@ from websockets.frames import Frame, Opcode
 
 from loadtests.experiments.bench.findings import BenchFinding, Goal, compared
 from loadtests.experiments.bench.pairs import Pairs, Void
-from loadtests.experiments.bench.readers import PING, SWITCHING, TEXT, Message, Reader
+from loadtests.experiments.bench.readers import PING, SWITCHING, TEXT, Message, Reader, ValueReader
 
 RESPONSE = b"HTTP/1.1 200 OK\r\ndate: today\r\nContent-Length: 5\r\n\r\nhello"
 
@@ -38,6 +38,13 @@ def test_responses_and_frames_of_every_length_after_an_upgrade_are_read_whole_ho
     messages = read(stream, step)
     assert [message.kind for message in messages] == [SWITCHING, *[TEXT] * len(bodies), PING, Opcode.CLOSE]
     assert [message.body for message in messages[1:-2]] == bodies
+
+
+@pytest.mark.parametrize("step", [1, 2, 3, 7, 100])
+def test_a_value_is_found_once_for_each_time_that_it_arrives_however_it_is_cut(step: int) -> None:
+    stream, reader = b"data: abab\r\n\r\ndata: ab\r\n", ValueReader(b"ab")
+    found = [message for at in range(0, len(stream), step) for message in reader.feed(stream[at : at + step])]
+    assert found == [Message(TEXT, b"ab")] * 3
 
 
 def test_the_legs_of_a_pair_take_turns_in_going_first() -> None:

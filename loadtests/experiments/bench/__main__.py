@@ -1,5 +1,6 @@
 """`make bench`, or `python -m loadtests.experiments.bench [NAME...]`: all measurements, or those that are named."""
 
+import subprocess
 from functools import partial
 from importlib import import_module
 from typing import Annotated
@@ -13,8 +14,9 @@ from loadtests.harness.core_locks import reserved
 from loadtests.users.http_connection import ConnectionLost
 from results.plain_characters import use_plain_characters
 from results.terminal import console
+from servers.deploy.child_process import python_module
 
-NAMES = ("fan_out", "long_poll_wake", "empty_polls", "idle_memory", "demo_page")
+NAMES = ("fan_out", "long_poll_wake", "empty_polls", "idle_memory", "many_connections", "growth", "demo_page")
 
 
 def main(
@@ -37,7 +39,10 @@ def main(
     show(console(), findings)
     if quick:
         typer.echo("Quick: it runs; the figures mean nothing.")
-    typer.echo(f"Written to {write(findings)}")
+    written = write(findings)
+    typer.echo(f"Written to {written}")
+    if any(finding.grows_with for finding in findings):  # a process of its own: load tests import no notebooks
+        subprocess.run(python_module("notebooks.analysis", "growth", str(written)), check=True)
 
 
 if __name__ == "__main__":

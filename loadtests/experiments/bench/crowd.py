@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 
 from loadtests.experiments.bench.pairs import Void
 from loadtests.experiments.bench.processes import cores
-from loadtests.experiments.bench.readers import PING, PONG, Message, Reader, client_frame
+from loadtests.experiments.bench.readers import PING, PONG, Message, Reader, ValueReader, client_frame
 
 RECEIVE_BYTES = 65_536
 SEND_S = 10.0
@@ -33,9 +33,13 @@ class BenchConnection:
         self.socket = socket.create_connection((url.hostname, url.port), SEND_S)
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.socket.setblocking(False)
-        self._reader = Reader()
+        self._reader: Reader | ValueReader = Reader()
         self.number = number
         self.messages = 0
+
+    def read_with(self, reader: Reader | ValueReader) -> None:
+        """Have another reader parse what arrives from now on."""
+        self._reader = reader
 
     def send(self, data: bytes) -> None:
         """Write everything; waits up to SEND_S if the server does not read. Raises Void if it takes no more."""

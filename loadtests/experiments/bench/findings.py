@@ -43,7 +43,10 @@ class Goal:
 
 @dataclass(frozen=True, slots=True)
 class BenchFinding:
-    """One row: a value for every pair or repeat, in `unit`. voids: why other pairs do not count."""
+    """One row: a value for every pair or repeat, in `unit`. voids: why other pairs do not count.
+
+    grows_with, size: of what there is so much, for a cost that is measured in several sizes.
+    """
 
     name: str
     unit: str
@@ -52,6 +55,8 @@ class BenchFinding:
     note: str = ""
     voids: list[str] = field(default_factory=list)
     pairs: list[Any] = field(default_factory=list)
+    grows_with: str = ""
+    size: int = 0
 
     @property
     def verdict(self) -> str:
@@ -61,6 +66,20 @@ class BenchFinding:
         if self.target is None:
             return ""
         return "met" if self.target.met_by(median(self.values)) else "missed"
+
+
+@dataclass(frozen=True, slots=True)
+class Growth:
+    """A cost in several sizes. grows_with: of what there is more. cost: of one unit of work, its unit first."""
+
+    grows_with: str
+    cost: str
+
+    def finding(self, size: int, value: float) -> BenchFinding:
+        unit, _, note = self.cost.partition(" ")
+        return BenchFinding(
+            f"{size:,} {self.grows_with}", unit, [value], note=note, grows_with=self.grows_with, size=size
+        )
 
 
 def compared(name: str, pairs: Pairs, target: Goal | None, note: str) -> BenchFinding:

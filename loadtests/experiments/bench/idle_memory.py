@@ -92,16 +92,22 @@ def entering(transport: Transport) -> EnterRoom:
     return poll if transport.reads is Reads.POLL else wait
 
 
+def enter_rooms(
+    transport: Transport, server: MeasuredServer, client: HttpUserSession, accounts: Accounts
+) -> Connections:
+    """Have each account enter a room, ROOM_SIZE of them the same one; return their connections in that order."""
+    enter, opened = entering(transport), Connections()
+    for start in range(0, len(accounts), ROOM_SIZE):
+        opened += enter(server, client, f"room-{start}", accounts[start : start + ROOM_SIZE])
+    return opened
+
+
 def kib_per_connection(transport: Transport, connections: int) -> float:
     """Return by how much the server has grown, per connection, once all are silent."""
-    enter = entering(transport)
     with chat_server(transport.slug) as server, calls.api_client(server.address) as client:
         before_bytes = server.resident_bytes()
         accounts = calls.log_in(client, connections, per_user=1)
-        opened: Connections = []
-        for start in range(0, connections, ROOM_SIZE):
-            opened += enter(server, client, f"room-{start}", accounts[start : start + ROOM_SIZE])
-        crowd = Crowd(opened)
+        crowd = Crowd(enter_rooms(transport, server, client, accounts))
         crowd.run_for(SETTLE_S, lambda *_: None)
         grown_bytes = server.resident_bytes() - before_bytes
         crowd.close()

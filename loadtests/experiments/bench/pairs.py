@@ -82,6 +82,12 @@ class BenchSizes:
     polls: int = 20_000
     poll_connections: int = 32
     idle_connections: int = 1000
+    many_connections: int = 10_000
+    growth_connections: tuple[int, ...] = (100, 1000, 4000, 10_000)
+    growth_members: tuple[int, ...] = (50, 250, 1000, 5000)
+    growth_events: tuple[int, ...] = (1000, 10_000, 100_000, 1_000_000)
+    growth_rooms: tuple[int, ...] = (100, 1000, 10_000, 100_000)
+    growth_calls: int = 2000
     page_rate: int = 20
     page_s: float = 600.0
 
@@ -94,5 +100,11 @@ QUICK = BenchSizes(
     polls=200,
     poll_connections=4,
     idle_connections=50,
+    many_connections=100,
+    growth_connections=(50, 100),
+    growth_members=(20, 40),
+    growth_events=(100, 1000),
+    growth_rooms=(10, 100),
+    growth_calls=100,
     page_s=10.0,
 )

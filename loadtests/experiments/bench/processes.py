@@ -15,7 +15,7 @@ from loadtests.harness.cores import Cores, choose, pinned
 from loadtests.harness.parts import cpu_s
 from servers.deploy.child_process import ChildProcess, python_module
 
-FILES_WANTED = 8192  # many times the connections of any leg
+FILES_WANTED = 16_384  # more than the connections of any leg
 CLOCK_TICK_S = 0.01  # in which the system counts CPU time
 
 

@@ -47,6 +47,22 @@ class Reader:
         return messages
 
 
+class ValueReader:
+    """Finds a value in what arrives, however it is framed: for a response that never ends."""
+
+    __slots__ = ("_rest", "_value")
+
+    def __init__(self, value: bytes) -> None:
+        self._value = value
+        self._rest = b""
+
+    def feed(self, data: bytes) -> list[Message]:
+        """Add what arrived; return a message that holds nothing but the value for each time that it is complete."""
+        buffer = self._rest + data
+        self._rest = buffer[max(0, buffer.rfind(self._value) + 1, len(buffer) - len(self._value) + 1) :]
+        return [Message(TEXT, self._value)] * buffer.count(self._value)
+
+
 def _response(buffer: bytes, start: int) -> tuple[Message, int] | None:
     """Return the HTTP response that starts there, and where it ends; None if it is incomplete."""
     head_end = buffer.find(HEAD_END, start)

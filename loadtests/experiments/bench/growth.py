@@ -1,0 +1,103 @@
+"""How a cost grows with what there is: clients, members of a room, events of a log, rooms.
+
+Teaches to look at a cost in several sizes: a figure for one unit of work (a connection, a delivery, a join, a message)
+that is level from a hundred to ten thousand is so beyond as well, and one that climbs is a limit that nobody has met
+yet. Works on logs that were filled through the store, a thousand times faster than people would.
+"""
+
+import asyncio
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+
+from loadtests.experiments.bench import calls
+from loadtests.experiments.bench.fan_out import ours
+from loadtests.experiments.bench.findings import BenchFinding, Growth
+from loadtests.experiments.bench.many_connections import crowd_cost
+from loadtests.experiments.bench.pairs import BenchSizes
+from loadtests.experiments.bench.processes import chat_server
+from loadtests.harness.baselines import ANY_ACCOUNT, TEXT
+from loadtests.users.http_session import HttpUserSession
+from servers.core.store import open_store
+from servers.core.wire import Draft, Kind, Send
+from servers.transports import find
+
+CONNECTIONS = Growth("connections", "KiB of memory for each idle WebSocket")
+MEMBERS = Growth("members of a room", "us of server CPU for each delivery on a WebSocket")
+EVENTS = Growth("events in the log of a room", "us of server CPU for joining and leaving it")
+ROOMS = Growth("rooms with a log", "us of server CPU for a message in one of them")
+DELIVERIES = 20_000
+APPENDS = 512  # at once
+MICROSECONDS = 1e6
+Call = Callable[[HttpUserSession, int], object]
+
+
+def measure(sizes: BenchSizes) -> list[BenchFinding]:
+    """Return each cost at each size."""
+    counts = (sizes.growth_connections, sizes.growth_members)
+    return [
+        *(CONNECTIONS.finding(count, crowd_cost(find("raw_websocket"), count).kib_each) for count in counts[0]),
+        *(MEMBERS.finding(count, delivery_us(count)) for count in counts[1]),
+        *(EVENTS.finding(count, us) for count, us in by_log(sizes.growth_events, one_room, join, sizes.growth_calls)),
+        *(ROOMS.finding(count, us) for count, us in by_log(sizes.growth_rooms, own_room, send, sizes.growth_calls)),
+    ]
+
+
+def delivery_us(members: int) -> float:
+    """Return the server's CPU time for a delivery of one message at a time to a room with so many members."""
+    with ours(members) as room:
+        return MICROSECONDS / room.deliveries_per_cpu_s(max(5, DELIVERIES // members), in_flight=1)
+
+
+def join(client: HttpUserSession, _: int) -> None:
+    """Join the room, and leave it."""
+    client.join()
+    client.leave()
+
+
+def send(client: HttpUserSession, nth: int) -> None:
+    """Send a message to the room."""
+    client.command(Send(f"id-{nth}", TEXT))
+
+
+def one_room(_: int) -> str:
+    """Return the room of each event if all are in one: that which clients of the benchmark join."""
+    return "room"
+
+
+def own_room(nth: int) -> str:
+    """Return the room of the nth event if each has its own."""
+    return f"room-{nth}"
+
+
+def by_log(sizes: Sequence[int], room_of: Callable[[int], str], call: Call, times: int) -> Iterator[tuple[int, float]]:
+    """Yield each size of the log, and the server's CPU time for a call, in microseconds; sizes must ascend."""
+    with tempfile.TemporaryDirectory(prefix="bench-") as folder:
+        url, filled = f"sqlite:///{Path(folder)}/chat.db", 0
+        for size in sizes:
+            asyncio.run(fill(url, room_of, filled, size))
+            filled = size
+            with chat_server("short_polling", "--store", url) as server, calls.api_client(server.address) as client:
+                client.log_in(f"user-of-{size}")
+                client.join()
+                call(client, size)
+                before_s = server.cpu_s()
+                for nth in range(times):
+                    call(client, size + 1 + nth)
+                yield size, server.cpu_since_s(before_s) / times * MICROSECONDS
+
+
+async def fill(url: str, room_of: Callable[[int], str], first: int, last: int) -> None:
+    """Append the events from `first` up to `last` to the log, each to its room."""
+    store = await open_store(url)
+    try:
+        for start in range(first, last, APPENDS):
+            numbers = range(start, min(start + APPENDS, last))
+            await asyncio.gather(*(store.append(room_of(nth), message(nth)) for nth in numbers))
+    finally:
+        await store.close()
+
+
+def message(nth: int) -> Draft:
+    """Return the nth message of a log that is to be filled."""
+    return Draft(Kind.MESSAGE, ANY_ACCOUNT.user, "user-0", TEXT, 1_700_000_000_000 + nth, f"filled-{nth}")
