@@ -1,8 +1,6 @@
 """What theory predicts for one transport under one load, given the rates and the delays that the load really had.
 
-Teaches that a prediction needs few numbers: how often one client sees something, how long a request takes, and for how
-long the transport waits. The formulas, with their derivations, are in `results.theory`. Leaves out bytes and CPU, which
-depend on libraries.
+The formulas, with their derivations, are in `results.theory`. Leaves out bytes and CPU, which depend on libraries.
 """
 
 from collections.abc import Sequence

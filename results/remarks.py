@@ -1,8 +1,7 @@
 """What is to be noted about a count beside its prediction: a window without upkeep, or a difference that is not chance.
 
-Teaches that a prediction without an error cannot be tested, and that a short window hides what is rare: a long poll is
-held for 25 s without news, so in 12 s none comes back empty. The errors are those of `results.theory`. A load that
-theory does not describe, since its messages are bunched or its users come and go, has no remarks on differences.
+Teaches that a prediction without an error cannot be tested, and that a short window hides what is rare. A load whose
+messages are bunched or whose users come and go has no remarks on differences.
 """
 
 from collections.abc import Iterator, Mapping

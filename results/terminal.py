@@ -1,11 +1,8 @@
 """The console that commands print to, as wide as its output may be, and tables that fit that width.
 
-A terminal has its own width, and COLUMNS overrides it. A pipe or a file has none: without COLUMNS it is wide enough
-that no column of a table is left out and no line is wrapped, but for explanations, which are wrapped for reading.
-
-In a table the least important columns are left out first, and named below it. Numbers are right-aligned and never
-wrapped or cut; text may be wrapped at spaces, but not to a column of single words. The unit of a column is beneath its
-heading. Long notes are below the table.
+A terminal has its own width, and COLUMNS overrides it; a pipe or a file is wide enough for every column. In a table the
+least important columns are left out first, and named below it. Numbers are right-aligned and never wrapped or cut; text
+may be wrapped at spaces.
 """
 
 import csv

@@ -1,7 +1,7 @@
 """Which cells were measured while the machine was slower than for their peers, the other cells of the scenario. Pure.
 
 Teaches to repeat by a rule that does not look at the results: only the time of a fixed piece of work decides
-(`loadtests.harness.machine_speed`), never what was measured.
+(`loadtests.harness.measurement`), never what was measured.
 """
 
 from collections import defaultdict

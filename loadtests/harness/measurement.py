@@ -1,13 +1,13 @@
 """One measurement: a transport alone on the machine, under load, read at both ends of the window.
 
 Teaches the shape of a fair measurement: a fresh server, one core for the servers and one for the load generator and the
-sampler, and a window whose two ends are the same moments for all. This process imports neither Locust nor gevent; it
-starts, waits and reads.
+sampler, and a window whose two ends are the same moments for all.
 """
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
+from statistics import median
 from tempfile import TemporaryDirectory
 from time import perf_counter, sleep
 from typing import Any, NamedTuple
@@ -18,9 +18,8 @@ from loadtests.accounts.rows import Window
 from loadtests.accounts.samples import Samples
 from loadtests.accounts.warm_up import cold_users
 from loadtests.harness.children import NotMeasured
-from loadtests.harness.cores import Cores
+from loadtests.harness.cores import Affinity, Cores, pinned
 from loadtests.harness.generator import generating
-from loadtests.harness.machine_speed import work_s
 from loadtests.harness.manifest import label
 from loadtests.harness.restarts import NO_STORM, RunningServers, Storm
 from loadtests.harness.server_probe import Probe
@@ -30,6 +29,8 @@ from loadtests.targets.target import OurServers
 from servers.deploy.child_process import TICK_S, OnTick
 
 LATE_S = 0.1
+TURNS = 200_000  # of a loop of Python: 5 to 10 ms
+PIECES = 3  # so that one interruption does not count
 
 OnProgress = Callable[[str], None]
 """Called several times a second with what is being done."""
@@ -122,3 +123,23 @@ def sleep_until(moment_s: float, *on_ticks: OnTick) -> None:
         for on_tick in on_ticks:
             on_tick()
         sleep(min(left_s, TICK_S))
+
+
+def work_s(cores: Cores, when: str) -> Reading:
+    """Return what a fixed piece of work takes on either core, while both are idle; when: "before" or "after"; waits.
+
+    Without this figure a slow hour of a shared machine looks like a difference between transports.
+    """
+    return {f"{side}_work_{when}_s": _timed_s(getattr(cores, side)) for side in ("servers", "generator")}
+
+
+def _timed_s(cores: Affinity) -> float:
+    with pinned(cores):
+        return median(_piece_s() for _ in range(PIECES))
+
+
+def _piece_s() -> float:
+    begun_s, value = perf_counter(), 1
+    for turn in range(TURNS):
+        value = (31 * value + turn) & 0xFFFF
+    return perf_counter() - begun_s

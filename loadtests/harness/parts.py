@@ -1,13 +1,11 @@
 """CPU time and memory of the servers' processes, by the part of the work that they do; from outside.
 
-Teaches that a server is not always the same processes: a host's instances come and go, an engine forks for each
-connection. So only the lasting ones are listed by role, and each counts together with its descendants, except for those
-that are listed themselves; the system adds the time of processes that have ended to their parent's. A supervisor, or
-the model of a host, belongs to the experiment and not to the server: its children serve, and it is counted apart.
-
-And that a clock of 10 ms cannot measure an idle server, whose work in a window may take less than a tick. Linux also
-keeps each thread's time in nanoseconds (`/proc/<pid>/task/<thread>/schedstat`, Documentation/scheduler of the kernel),
-but not that of threads that have ended; so the sum in ticks is the lower bound.
+Teaches that a server is not always the same processes. So only the lasting ones are listed by role, and each counts
+with its descendants, except for those that are listed themselves; the system adds the time of processes that have ended
+to their parent's. A supervisor, or the model of a host, belongs to the experiment: its children serve, and it is
+counted apart. And that a clock of 10 ms cannot measure an idle server. Linux also keeps each thread's time in
+nanoseconds (`/proc/<pid>/task/<thread>/schedstat`), but not that of ended threads, so the sum in ticks is the lower
+bound.
 """
 
 from collections.abc import Iterator, Mapping

@@ -1,8 +1,7 @@
 """The store of a measurement: where the log is kept, and how many processes serve it.
 
-Teaches that a store is part of what is measured. An embedded one is a file, and its work is the server's own; a shared
-one is a separate process on the servers' core, and its CPU time counts as theirs. Each measurement has a log of its
-own, empty at its start.
+Teaches that a store is part of what is measured: a shared one is a separate process on the servers' core, and its CPU
+time counts as theirs. Each measurement has a log of its own.
 """
 
 import secrets

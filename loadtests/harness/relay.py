@@ -1,10 +1,7 @@
 """A TCP relay with a known delay: `python -m loadtests.harness.relay --to 127.0.0.1:8000 --delay-ms 20`.
 
-Teaches what distance does to a transport, on one machine, and what a proxy does that knows no WebSocket, or no stream.
-`servers.deploy.relay` says what is modelled, and what not.
-
-Prints one JSON line when it listens, and another with the bytes that it carried when standard input closes. With
-`--record` it then also writes every piece to a file: its connection, its direction, when it came, and its bytes.
+`servers.deploy.relay` says what is modelled. Prints one JSON line when it listens, and another with the bytes that it
+carried when standard input closes. With `--record` it then also writes every piece to a file.
 """
 
 import asyncio

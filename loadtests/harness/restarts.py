@@ -1,8 +1,7 @@
 """A server that may be restarted in the middle of a measurement: same address, same log, new process.
 
-Teaches what a deployment of a new version does to those who are connected: all connections break at once, and all come
-back at once, as fast as their back-off lets them. This reconnection storm is measured from the moment at which the new
-server is ready until the last user reads on, and by the requests that it responds to meanwhile for reconnections alone.
+Teaches what a new version does to those who are connected: all connections break at once, and come back as fast as
+their back-off lets them. This storm is measured from when the new server is ready until the last user reads on.
 """
 
 from collections.abc import Mapping, Sequence

@@ -1,8 +1,7 @@
 """The folder of one run, written as the run goes on, so that every finished measurement is kept.
 
-Teaches that a result is worth nothing without its manifest: commit, machine, versions, scenario, seed and settings. The
-manifest is written last, with the length that each table then has: what an interrupted run wrote beyond that is cut off
-when the run is resumed. The notebooks read only these files, in the format of `results.schema`.
+Teaches that a result is worth nothing without its manifest. That is written last, with the length that each table then
+has: what an interrupted run wrote beyond that is cut off when the run is resumed.
 """
 
 import csv

@@ -1,9 +1,7 @@
 """Percentiles of delivery latency: the median of what the repeats measured, with the spread over them.
 
-One definition for every figure of this project, so that one quantity has one value: each repeat gives a figure, a
-percentile of all its deliveries, or a price; what is printed is the median of the repeats. It is a figure that one of
-the repeats measured (of an even number the middle of two), which a mean of percentiles is not, and a slow repeat does
-not move it.
+One quantity has one value: each repeat gives a figure, and what is printed is their median, which one of them measured
+(of an even number the middle of two) and which a slow repeat does not move.
 """
 
 from collections.abc import Callable, Mapping

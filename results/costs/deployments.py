@@ -1,8 +1,7 @@
 """The monthly bill of the three deployments of the source document, and where free tiers end.
 
-From the rates of a run (`rates`) and an activity to usage (`metering`) to the cheapest plans (`plans`, `prices.toml`).
 Teaches to search for the end of a free tier: bills are step functions of the number of users, so no equation gives it.
-Reads files and computes, nothing else. Leaves out people's time, which is the most expensive part.
+Leaves out people's time, which is the most expensive part.
 """
 
 from bisect import bisect_left

@@ -1,13 +1,9 @@
 """What N users do in a month, and what a vendor counts of it, by what a run measured.
 
 Teaches which few numbers a bill depends on (how long users are online, how many events they cause, the room size), and
-the three ways to count. Pusher counts a publish and every delivery; a serverless host counts requests, their CPU time
-and the memory of the instances that they wait in; a server of one's own is counted by the hour, used or not.
-
-Meters: messages_per_day and connections (at the busiest moment) of Pusher; invocations, edge_requests, active_cpu_h,
-memory_gb_h or, on the classic host, function_gb_h; database_cu_h; cores to provide and memory_gb at the busiest moment,
-cpu_min and memory_gb_min of a server; egress_gb. Leaves out storage (a gigabyte holds millions of messages), log-ins
-and cold starts.
+the three ways to count: Pusher counts a publish and every delivery; a serverless host requests, their CPU time and the
+memory of the instances that they wait in; a server of one's own is counted by the hour.
+Connections, cores and memory_gb are those of the busiest moment. Leaves out storage, log-ins and cold starts.
 """
 
 from collections.abc import Mapping

@@ -1,10 +1,8 @@
 """What a transport costs by cause: the counts of a run as rates per event, per delivery and per second online.
 
 Teaches that every count has three causes: events, their deliveries, and users who are online. A run that varies these
-three (`LOADS`) gives one equation for each load, and least squares give the rates, none of which can be negative.
-Memory has two causes: the process, and each user who is online. Leaves out what many users share: responses that carry
-several events, events that are stored together. So a poller's rates hold only near the loads that they come from, and
-with many users CPU is lower than they predict.
+three (`LOADS`) gives one equation for each load, and least squares give the rates. Leaves out what many users share,
+such as responses with several events: so a poller's rates hold only near the loads that they come from.
 """
 
 from collections.abc import Mapping, Sequence

@@ -14,9 +14,9 @@ from tempfile import TemporaryDirectory
 
 from servers import transports
 from servers.core.errors import BadRequest, NotFound, TooMany
+from servers.demo.counts import RUNS, request_bytes
 from servers.demo.lane import Lane
 from servers.demo.messages import AbsentLane, LaneAddresses, LaneInfo, LaneState, OpenedWindow, Snapshot
-from servers.demo.request_bytes import RUNS, request_bytes
 from servers.demo.window import Window
 from servers.deploy.child_process import ChildFailed
 from servers.deploy.engines import program, redis_server

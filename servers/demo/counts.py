@@ -1,10 +1,17 @@
-"""What a lane has cost, by its servers' own counters."""
+"""What a lane has cost, by its servers' own counters; and what a request sends over other links, as measured."""
 
+import csv
+from collections import defaultdict
 from collections.abc import Mapping
+from pathlib import Path
+from statistics import median
 from typing import Any, Self
 
 from msgspec import Struct
 from msgspec.structs import asdict
+
+RESULTS = Path(__file__).parents[2] / "results"
+RUNS = (RESULTS / "reference", RESULTS / "link_interim" / "link")
 
 
 class Counts(Struct, frozen=True):
@@ -75,3 +82,18 @@ def billed(meter: Mapping[str, Any]) -> Bill:
         cuts=meter["timeouts"] + meter["cut_streams"] + meter["cut_sockets"],
         refused=meter["throttled"] + meter["upgrades_ignored"],
     )
+
+
+def request_bytes(run: Path) -> dict[str, float]:
+    """Return about how many bytes a request of short polling sends, by link: the median of repeats not void on any."""
+    with (run / "cells.csv").open(encoding="utf-8") as file:
+        rows = [
+            row for row in csv.DictReader(file) if row["scenario"] == "link" and row["transport"] == "short_polling"
+        ]
+    void = {row["repeat"] for row in rows if row["verdict"] == "void"}
+    found = defaultdict(list)
+    for row in rows:
+        if row["repeat"] not in void:
+            requests = sum(int(row[f"requests_{part}"]) for part in ("send", "receive", "upkeep"))
+            found[row["link"]].append(float(row["client_up_bytes"]) / requests)
+    return {link: round(median(each), -1) for link, each in found.items()}

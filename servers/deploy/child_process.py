@@ -1,9 +1,7 @@
 """Child processes: start one, wait for its ready line, read what it prints, end it.
 
-Teaches how no child outlives its parent, not even one that was killed: our programs run with `--attached`, and stop
-when their standard input closes. Each runs in a session of its own, so that Ctrl-C reaches the parent only, which then
-ends its children in order. A program prints one JSON line when it is ready (`servers.standard_streams`).
-`servers.deploy.supervisor` restarts those that end.
+Teaches how no child outlives its parent: our programs run with `--attached`, and stop when their standard input closes.
+Each runs in a session of its own, so that Ctrl-C reaches the parent only, which then ends its children in order.
 """
 
 import json

@@ -1,9 +1,7 @@
 """The three answers to the serverless problem, by the names that the command line knows them by.
 
 Each has a folder beside this module, with the files that real hosts need, and a function in `deployment_processes`,
-which starts the same processes on this machine. They are named as the source document's headings are. Like the registry
-of the transports this module needs the standard library only, so that a measurement of a deployment can know its name
-without running it.
+which starts the same processes on this machine. They are named as the source document's headings are.
 """
 
 from dataclasses import dataclass

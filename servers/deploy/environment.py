@@ -1,9 +1,8 @@
 """An application for hosts that import one, instead of running our command: its settings come from the environment.
 
-Teaches who does what there: the host listens, and calls `app`; it alone decides when, how often and in how many
-processes. So the store is opened by the first call, of any kind: a host may or may not announce a lifespan (ASGI).
-What it reads: CHAT_STORE, CHAT_SECRET, CHAT_HOSTS (names to answer to, divided by blanks), CHAT_ORIGINS (pages that may
-call), FORWARDED_ALLOW_IPS (see Settings.proxies), and for the Pusher adapter CHAT_PRESENCE and the PUSHER_* variables.
+Teaches who does what there: the host listens, and calls `app`, in as many processes as it likes. So the store is opened
+by the first call, of any kind. What it reads: CHAT_STORE, CHAT_SECRET, CHAT_HOSTS (divided by blanks), CHAT_ORIGINS,
+FORWARDED_ALLOW_IPS (see Settings.proxies), and for the Pusher adapter CHAT_PRESENCE and the PUSHER_* variables.
 """
 
 import asyncio

@@ -4,13 +4,10 @@ Teaches what distance and a cut are to programs. Distance: everything arrives a 
 way, in order, and connecting costs a round trip. A cut: connections that end, and others that cannot be opened; bytes
 in flight when the relay is cut are lost.
 
-Modelled: one-way delay; the round trip that connecting costs (the kernel here answers a SYN at once, so what a client
-sends within its first round trip waits as if it had waited for that answer); half-close; resets. Not modelled: loss,
-jitter, bandwidth, TLS, congestion control's slow start, that a client learns of its connection a round trip later, and
-the silence of a cut network: here both ends learn of it at once.
-
-Its own error, with 50 connections on a busy virtual machine of two cores: late by 0.1 ms a transit at no delay and by
-0.3 ms at 20 ms (medians), never early. It costs 35 to 75 us of CPU time per message.
+Modelled: one-way delay; the round trip that connecting costs; half-close; resets. Not modelled: loss, jitter,
+bandwidth, TLS, slow start, that a client learns of its connection a round trip later, and the silence of a cut network.
+Its own error, with 50 connections on a busy machine of two cores: late by 0.1 ms a transit at no delay and by 0.3 ms at
+20 ms (medians), never early. It costs 35 to 75 us of CPU time per message.
 """
 
 import asyncio

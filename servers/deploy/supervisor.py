@@ -16,11 +16,12 @@ from threading import Thread
 from typing import Any, Self
 
 from servers.deploy.child_process import LOOPBACK, ChildProcess, free_port, readable, stop_all
-from servers.deploy.signal_pipe import HANDLERS, RENEW, STOP, signals
 from servers.deploy.supervised_part import Part, Renewal
 from servers.listening_sockets import reusable_socket
 from servers.standard_streams import STDIN
 
+STOP, RENEW = b"!", b"+"
+HANDLERS = {signal.SIGTERM: STOP, signal.SIGINT: STOP, signal.SIGHUP: RENEW}
 RESTART_S = 1.0
 """How far apart the starts of one process are at least, so that one which cannot start does not do so all the time."""
 
@@ -163,3 +164,20 @@ class Supervisor:
                 part.child = None
             part.is_renewed = True
             part.spawn()
+
+
+@contextmanager
+def signals(handlers: Mapping[signal.Signals, bytes]) -> Iterator[tuple[int, int]]:
+    """Yield the ends of a pipe, into which each of these signals writes STOP or RENEW: one wait is for all input."""
+    reading, writing = os.pipe()
+    before = {
+        number: signal.signal(number, lambda *_, mark=mark: os.write(writing, mark))
+        for number, mark in handlers.items()
+    }
+    try:
+        yield reading, writing
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+        os.close(reading)
+        os.close(writing)

@@ -1,8 +1,7 @@
 """`python -m loadtests capture`: a short conversation of two on each transport, recorded byte by byte.
 
-Teaches that what crosses a wire can be read, and need not be imagined. The users are those of the load tests, with a
-browser's headers; each link has a recorder, also the one from the API to the push service. `pusher_js` records the
-vendor's own client as well. `results/README.md` documents the file.
+The users are those of the load tests, with a browser's headers; each link has a recorder, also the one from the API to
+the push service. `results/README.md` documents the file.
 """
 
 import json

@@ -1,8 +1,7 @@
 """The vendor's own client, pusher-js, on networks that let more or less through: what it chooses, and what that costs.
 
-Teaches to test a claim about somebody's product on the product, in a way that could come out otherwise. The client
-chooses its transport freely, of those that it has, and the vendor's own library publishes to it: two messages at once,
-as a chat does with a message and the end of typing, then a pause. Every byte between client and stand-in is recorded.
+Teaches to test a claim about a product on the product: the client chooses its transport freely, and the vendor's own
+library publishes to it: two messages at once, as a chat does, then a pause.
 """
 
 import json

@@ -1,8 +1,7 @@
 """`python -m loadtests deployments`: one small load on each of the three deployments, all their processes counted.
 
-Teaches to compare what can be chosen, not only the transport in it: the same users talk over each deployment by the
-transport that it is meant for, so hosts, network paths and engines differ together. All run on one core of one machine:
-distances, and what real hosts share with other customers, are in none of the figures.
+Teaches to compare what can be chosen, not only the transport in it. All run on one core of one machine: distances, and
+what real hosts share with other customers, are in none of the figures.
 """
 
 from collections.abc import Iterator

@@ -1,14 +1,11 @@
 """`python -m loadtests hosted`: what a serverless host does to each transport, and what it bills for it.
 
 Teaches to let a host fail its users, and to count: a connection that is cut, a response that is too late and a user who
-never gets in are what is measured here, and no reason to stop. A lost message is one: then nothing adds up. What shows
-a host's limit is users who are silent for longer than it: at the busier pace of a comparison no long poll would ever be
-held for ten seconds. Users who arrive together are cut together, so they join one after the other: here all instances
-start on one core, in a data centre each on its own.
+never gets in are what is measured here. A lost message is not: then nothing adds up. Users are silent for longer than a
+host's limit, which a busier pace would never show, and join one after the other, since all instances start on one core.
 
 What crosses the wire: `GET /host/stats`, to which the host responds itself, and bills to nobody, at both ends of the
-window: the host was there before the first server and outlives the last. Users whom it does not let in retry until the
-coordinator gives up; what that cost the host stands in the row like anything else.
+window. Users whom it does not let in retry until the coordinator gives up.
 """
 
 from collections.abc import Iterable, Iterator, Sequence

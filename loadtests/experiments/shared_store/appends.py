@@ -1,8 +1,7 @@
 """The store's own cost: one sender, who sends again once the last message is acknowledged, and nobody else.
 
-Teaches to subtract. A server that acknowledges the same request without storing anything shows what HTTP alone takes.
-What is left is the chat's own work, the same for every store, and the store's: the round trip to it, and the disk,
-which each of them awaits before it acknowledges. So the difference of two stores is theirs alone.
+Teaches to subtract. A server that acknowledges the same request without storing anything shows what HTTP alone takes;
+the difference of two stores, each of which awaits its disk, is theirs alone.
 """
 
 from collections.abc import Iterator

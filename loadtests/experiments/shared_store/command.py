@@ -1,9 +1,8 @@
 """`python -m loadtests shared_store`: what a shared store and a second worker cost, and the delay between two servers.
 
-Teaches what two cores can show: a cost, never a speed-up. Workers and engine share one core, as the servers of every
-comparison here do, so what is measured is the work that sharing adds, and how long a message takes through it. One
-thing changes at a time: the same small load on every transport, over an embedded store, over a shared one, and over
-that with a second worker. Each repeat has an order of its own, so that no store always follows the same other one.
+Teaches what two cores can show: a cost, never a speed-up, since workers and engine share one core. One thing changes at
+a time: the same small load on every transport, over an embedded store, over a shared one, and over that with a second
+worker, in an order of its own for each repeat.
 """
 
 from collections.abc import Iterator, Sequence

@@ -1,9 +1,8 @@
 """Cross-process delay: how much later a message reaches a user whom another process serves.
 
-Teaches to compare within the message. Connections cannot be steered to a worker behind a shared port, but two servers
-of one worker each on the same store are the same two processes. Half of each room is on either, so every message
-reaches users on its sender's server and users on the other one: the difference is the delay, whatever else the machine
-does meanwhile. The sender's own echo does not count. A push service, if needed, serves both servers and all users.
+Teaches to compare within the message. Half of each room is on either of two servers with the same store, so every
+message reaches users on its sender's server and on the other one: the difference is the delay, whatever else the
+machine does meanwhile. The sender's own echo does not count.
 """
 
 from collections.abc import Iterator

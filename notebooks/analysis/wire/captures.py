@@ -1,11 +1,8 @@
 """What crossed the wire while two people talked, as `python -m loadtests capture` recorded it, and its parts.
 
-A connection is two streams of bytes. TCP may cut them anywhere, so the pieces of each are joined again, and a position
-in a stream has the time of the piece that brought it.
-
-Streams are parsed into messages: requests, responses, chunks of a streaming response, WebSocket frames. Every byte of a
-stream belongs to exactly one part of one message, so that sizes add up to what crossed the wire. Leaves out what our
-servers and clients do not use of HTTP/1.1 (RFC 9112) and RFC 6455: trailers, compression, fragmented frames.
+TCP may cut a stream anywhere, so its pieces are joined again, and a position has the time of the piece that brought it.
+Every byte belongs to exactly one part of one message (request, response, chunk, WebSocket frame), so that sizes add up
+to what crossed the wire. Leaves out what is not used here of HTTP/1.1 and RFC 6455: trailers, compression, fragments.
 """
 
 from bisect import bisect_right

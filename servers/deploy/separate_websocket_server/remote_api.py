@@ -1,9 +1,8 @@
 """A WebSocket server whose commands an API elsewhere carries out: it keeps the connections, and the API writes the log.
 
-Teaches what dividing the two costs and buys. Each command goes one hop further, by a POST that waits for its
-acknowledgement; in return the connections survive whatever happens to the API, and the API may be a function without
-connections. New events come back through the store that both share. What crosses the wire between them: the API's own
-routes, with a token for the sender, which both can sign with the shared secret. Leaves out retrying: the client does.
+Teaches what dividing the two costs and buys. Each command goes one hop further, by a POST; in return the connections
+survive whatever happens to the API, and the API may be a function. New events come back through the store that both
+share. Both sign tokens with the shared secret. Leaves out retrying: the client does.
 """
 
 from urllib.parse import urlencode
