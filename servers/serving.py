@@ -42,10 +42,7 @@ GARBAGE_MIN = 20_000
 
 @dataclass(frozen=True, slots=True)
 class HttpSettings:
-    """Settings of uvicorn. The defaults are those of every comparison; `UVICORN_DEFAULTS` are uvicorn's own.
-
-    frame_bytes_max: longer frames close with 1009.
-    """
+    """uvicorn's settings, the same in every comparison; `UVICORN_DEFAULTS`: its own. Longer frames close with 1009."""
 
     keep_alive_s: float = 75
     ping_interval_s: float = 20.0

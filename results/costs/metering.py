@@ -118,10 +118,7 @@ class FunctionSeconds:
 
 
 def function_seconds(measured: Rates, activity: Activity, assumed: Mapping[str, float]) -> FunctionSeconds:
-    """Return what a transport's API would take as functions.
-
-    An ordinary request waits as long as is assumed; a held request or an open connection, while its user is online.
-    """
+    """Return what a transport's API takes as functions; what is held lasts as long as its user is there."""
     row, month = transports.find(measured.slug), activity.month
     is_held = row.reads is Reads.HELD or (row.reads is Reads.ONCE and not row.needs_push_service)
     held_open = month.user_s if is_held else 0.0

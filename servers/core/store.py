@@ -145,10 +145,7 @@ class Store(Protocol):
         """Return whether the user has joined the room and not left it."""
 
     async def members(self, room: str, limit: int) -> dict[Member, int]:
-        """Return members by name, with the seq up to which each has read (0: nothing).
-
-        At most `limit` of them: those who are online, then those who were seen last.
-        """
+        """Return at most `limit` members by name, online ones first, with the seq up to which each has read."""
 
     async def close(self) -> None:
         """End all waiting, and close files and connections; does nothing if closed already."""

@@ -26,11 +26,9 @@ LEASE_S = 15.0
 
 
 class Lane:
-    """A transport and the processes that serve it.
+    """A transport and the processes that serve it, with what they have counted, as last read.
 
-    counts: what all of them have counted, as last read; bill: what its serverless host has metered, None without one;
-    plan: of a push service of our own, None without one.
-    page: the origin whose page shows the lane in a frame.
+    bill, plan: of its serverless host, and of a push service of our own. page: whose frame shows the lane.
     """
 
     def __init__(self, transport: Transport, folder: Path, web: Path, secret: str) -> None:
