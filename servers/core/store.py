@@ -125,11 +125,7 @@ class Store(Protocol):
         """
 
     async def now_ms(self) -> int:
-        """Return the time on the clock that the leases run on, in ms since 1970.
-
-        All processes that share the store have this clock in common: its own, which may jump. A store of one process
-        has a clock that does not.
-        """
+        """Return the time in ms since 1970 on the clock of the leases, which processes share; it may jump."""
 
     async def expire(self, now_ms: int, lease_ms: int) -> Sequence[Event]:
         """Return the "offline" events of all users whose leases have expired since the last call.
