@@ -70,7 +70,7 @@ def compare_in_full(
     """
     run = Run(scenarios, chosen, path, target, generators)
     plan = full_plan(scenarios, chosen)
-    report.print_duration(run.console, plan)
+    report.print_duration(run.console, plan, scenarios)
     for _ in run.measure(plan, {row.name: row.samples for row in scenarios}):
         pass  # kept on disk: a full run is too long to be held in memory as well
     for line in run.analyse("summary"):

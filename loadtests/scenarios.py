@@ -66,7 +66,8 @@ class Planned:
 class Scenario:
     """A question, and the loads that answer it.
 
-    transports: slugs; empty means all. repeats: of a full run. up_to_limit: the loads grow, until a limit is reached.
+    transports: slugs; empty means all. leaves_out: a transport that one may miss, and why it is not among them.
+    repeats: of a full run. up_to_limit: the loads grow, until a limit is reached.
     samples: how many deliveries of a cell a full run keeps, drawn by its seed. preview: too short to be a measurement.
     fixed: the fields of its loads that its question is about. is_optional: measured by name only, as what needs more
     than the others do, or answers a question beside theirs.
@@ -76,6 +77,7 @@ class Scenario:
     question: str
     workloads: tuple[Workload, ...]
     transports: Sequence[str] = ()
+    leaves_out: str = ""
     repeats: int = 3
     up_to_limit: bool = False
     samples: int = 500

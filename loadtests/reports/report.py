@@ -89,11 +89,14 @@ def print_plan(console: Console, plan: Sequence[Planned], scenario: Scenario) ->
     names = ", ".join(dict.fromkeys(label(one.transport) for one in plan))
     measured = "Previewed, not measured," if scenario.preview else "Measured"
     console.print(note(f"{scenario.question} {measured} one after the other: {names}."))
-    print_duration(console, plan)
+    print_duration(console, plan, [scenario])
 
 
-def print_duration(console: Console, plan: Sequence[Planned]) -> None:
-    """Print how long it takes, about."""
+def print_duration(console: Console, plan: Sequence[Planned], scenarios: Sequence[Scenario]) -> None:
+    """Print which transports are left out, and how long it takes, about."""
+    for scenario in scenarios:
+        if scenario.leaves_out:
+            console.print(note(f"The scenario {scenario.name} leaves out {scenario.leaves_out}."))
     minutes, seconds = divmod(round(sum(one.about_s for one in plan)), 60)
     console.print(note(f"This takes about {minutes} min {seconds:02} s. Ctrl-C stops it and keeps what is finished."))
 

@@ -21,7 +21,7 @@ from loadtests.harness import core_locks, cores
 from loadtests.harness.manifest import describe
 from loadtests.reports import report
 from loadtests.reports.run_folder import RunFolder, new_folder
-from loadtests.scenarios import CONVERSATION, PREVIEW, Scenario
+from loadtests.scenarios import CONVERSATION, PREVIEW, Scenario, find
 from servers.deploy import engines
 from servers.transports import TRANSPORTS
 from tests.support.loadtest_rows import BOTH, PAIR, PLANNED, cell
@@ -135,6 +135,13 @@ def test_a_folder_in_which_nothing_can_be_kept_is_named_before_anything_is_measu
     result = run([command, "--out", "/dev/null/x"])
     assert result.exit_code == 2
     assert "Invalid value for '--out': /dev/null/x: nothing can be kept there, since /dev/null is no" in result.output
+
+
+def test_a_scenario_says_which_transport_it_leaves_out_and_why() -> None:
+    console = Console(width=200, file=(printed := StringIO()))
+    report.print_duration(console, [], [CONVERSATION, *map(find, ("proxy", "compression"))])
+    said = [line for line in printed.getvalue().splitlines() if "leaves out the Pusher adapter: " in line]
+    assert [line.split()[2] for line in said] == ["proxy", "compression"]
 
 
 def test_webhooks_are_of_the_transport_with_a_push_service() -> None:
