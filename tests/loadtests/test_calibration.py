@@ -74,6 +74,11 @@ def test_a_calibration_over_http2_is_of_that_link(tmp_path: Path) -> None:
     done = run_loadtests(tmp_path, f"calibrate --users 20 --seconds 2 --delay 0 {options}")
     assert done.returncode == 0, done.stdout + done.stderr
     assert "error over h2: differences below" in record.on_record(tmp_path, "h2")
+    (path,) = tmp_path.iterdir()
+    for label, held in zip(
+        ("Long polling", "Raw WebSocket"), json.loads(path.read_text())["users_held"].values(), strict=True
+    ):
+        assert f"{label}: of the users that were tried, one generator holds {held:,}." in " ".join(done.stdout.split())
 
 
 @pytest.mark.xdist_group("measuring")

@@ -150,6 +150,8 @@ def print_rows(console: Console, rows: Sequence[CalibrationRow], transports: Seq
     console.print()
     machine = record.this_machine()
     console.print(note(f"On {machine['name']} ({machine['cpu']}, {machine['cores']} cores), {record.sentence(rows)}."))
+    for slug, held in record.users_held(rows).items():
+        console.print(note(f"{labels[slug]}: of the users that were tried, one generator holds {held:,}."))
     if disturbed := [row for row in rows if row.verdict != Status.VALID]:
         lagged = (
             f"In {len(disturbed)} of {len(rows)} rows the generator lagged beyond what a comparison accepts. "
