@@ -2,12 +2,15 @@
 
 import json
 import secrets
+import select
 import socket
+import ssl
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from threading import Lock
+from typing import Any, Self, TypeVar
 from urllib.parse import urlsplit
 
 import httpx
@@ -80,9 +83,42 @@ def bare_socket(address: str, room: str, **options: Any) -> ClientConnection:
     return silent_socket(f"{address.rstrip('/')}/rooms/{room}/socket", **options)
 
 
+class OneAtATime(ssl.SSLSocket):
+    """A TLS socket that a thread may read while another writes, as `websockets` does and OpenSSL does not allow.
+
+    Without it a handshake's response is lost now and then: the server's tickets are read while the request is written.
+    """
+
+    _lock: Lock
+
+    def __new__(cls, *args: Any, **options: Any) -> Self:
+        made = super().__new__(cls, *args, **options)
+        made._lock = Lock()  # `ssl` calls no __init__
+        return made
+
+    def recv(self, buflen: int = 1024, flags: int = 0) -> bytes:
+        while True:
+            with self._lock:
+                self.setblocking(False)
+                try:
+                    return super().recv(buflen, flags)
+                except ssl.SSLWantReadError:
+                    pass
+                finally:
+                    self.setblocking(True)
+            select.select([self], [], [])
+
+    def sendall(self, data: Any, flags: int = 0) -> None:
+        with self._lock:
+            super().sendall(data, flags)
+
+
 def silent_socket(url: str, **options: Any) -> ClientConnection:
     """Open a WebSocket that sends no pings."""
     given = {"proxy": None, "compression": None, "ping_interval": None, "close_timeout": 1, **options}
+    if url.startswith("https:"):
+        context = given.setdefault("ssl", ssl.create_default_context())
+        context.sslsocket_class = OneAtATime
     opened: ClientConnection = connect(url.replace("http", "ws", 1), **given)
     return opened
 
