@@ -112,6 +112,27 @@ class ChatSocket:
                 case Refusal() as refusal if self._is_awaited(refusal.ref):
                     self._responses[refusal.ref].set_exception(refused(refusal))
 
+    async def discard_pages(self, until: asyncio.Event) -> bool:
+        """Read responses, and keep no page, until the event is set; return whether a page held an event."""
+        discarded = False
+
+        async def read() -> None:
+            nonlocal discarded
+            while True:
+                page = await self.receive_page()
+                discarded = discarded or bool(page.events)
+
+        reading, waiting = asyncio.create_task(read()), asyncio.create_task(until.wait())
+        try:
+            await asyncio.wait((reading, waiting), return_when=asyncio.FIRST_COMPLETED)
+            if reading.done():
+                await reading
+        finally:
+            reading.cancel()
+            waiting.cancel()
+            await asyncio.gather(reading, waiting, return_exceptions=True)
+        return discarded
+
     async def close(self) -> None:
         """Close the connection at once; commands without a response raise ConnectionLost."""
         for response in self._responses.values():

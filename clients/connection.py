@@ -4,12 +4,16 @@ Teaches that a transport is four methods (open, post a command, receive the next
 clients differ in `receive` alone. Everything above is the same for all transports: `clients.conversation`.
 """
 
+import asyncio
 import random
 from abc import ABC, abstractmethod
+from contextlib import suppress
 
 from clients.http_session import HttpSession
 from clients.inbox import Inbox
 from servers.core.wire import Ack, Page, Snapshot, SocketCommand
+
+HEARTBEATS_PER_LEASE = 3
 
 
 class ChatConnection(ABC):
@@ -30,6 +34,14 @@ class ChatConnection(ABC):
     @abstractmethod
     async def receive(self, inbox: Inbox) -> Page:
         """Wait for the next page after the inbox's cursor; it may be empty."""
+
+    async def pause(self, until: asyncio.Event, heartbeat_s: float) -> None:
+        """Receive no page until the event is set; heartbeats keep the user online, and what comes is read later."""
+        while not until.is_set():
+            await self.http.heartbeat()
+            with suppress(TimeoutError):
+                async with asyncio.timeout(heartbeat_s):
+                    await until.wait()
 
     async def leave(self) -> None:
         """Leave the room, which frees the user's name, and disconnect."""

@@ -16,7 +16,7 @@ from typing import Self, TypeGuard, TypeVar
 import stamina
 
 from clients.backoff import Backoff
-from clients.connection import ChatConnection
+from clients.connection import HEARTBEATS_PER_LEASE, ChatConnection
 from clients.errors import ClientError, ConnectionLost, Refused
 from clients.http_session import HttpSession, Options
 from clients.inbox import Inbox
@@ -27,7 +27,7 @@ from servers.core.wire import Account, Ack, Event, MarkRead, Member, Page, Send,
 GIVE_UP_S = 60.0
 LEAVE_S = 2.0
 UNREAD_MAX = 4000
-"""Events that wait for a reader, 16 MB of the longest; then the client receives no more: the server keeps the rest."""
+"""Events that wait for a reader, 16 MB of the longest; then no more pages are received: the server keeps the rest."""
 Result = TypeVar("Result")
 
 
@@ -59,7 +59,8 @@ class ChatSession:
         self._http = http
         self._connection = connection
         self._reconnecting = self._new_backoff()
-        self._unread: asyncio.Queue[Event | Exception | None] = asyncio.Queue(UNREAD_MAX)
+        self._unread: asyncio.Queue[Event | Exception | None] = asyncio.Queue()
+        self._has_room = asyncio.Event()
         self._receiving: asyncio.Task[None] | None = None
 
     async def __aenter__(self) -> Self:
@@ -83,8 +84,6 @@ class ChatSession:
             async with asyncio.timeout(LEAVE_S):
                 await self._connection.leave()
         await self._http.close()
-        if self._unread.full():  # the end takes the place of an event, so that nobody waits for it
-            self._unread.get_nowait()
         self._unread.put_nowait(None)
 
     async def send(self, text: str, client_id: str | None = None) -> Ack:
@@ -113,6 +112,8 @@ class ChatSession:
         Raises Refused if the server does not accept this client any more.
         """
         while (event := await self._unread.get()) is not None:
+            if self._unread.qsize() <= UNREAD_MAX / 2:
+                self._has_room.set()
             if isinstance(event, Exception):
                 raise event
             yield event
@@ -127,6 +128,9 @@ class ChatSession:
         try:
             while True:
                 try:
+                    if self._unread.qsize() >= UNREAD_MAX:
+                        self._has_room.clear()
+                        await self._connection.pause(self._has_room, self.snapshot.lease_s / HEARTBEATS_PER_LEASE)
                     await self._deliver(await self._connection.receive(self.inbox))
                     self._reconnecting.reset()  # a connection that opens and brings nothing has not succeeded
                 except ClientError as error:
@@ -135,7 +139,7 @@ class ChatSession:
                     await self._reconnect(error)
         except Exception as error:  # also unexpected ones: a reader that did not get them would see a quiet room
             self.connected = False
-            await self._unread.put(error)
+            self._unread.put_nowait(error)
 
     async def _deliver(self, page: Page) -> None:
         events = self.inbox.feed(page)
@@ -144,7 +148,7 @@ class ChatSession:
             events = list(self.snapshot.messages)  # of the new log, so none of them has been delivered yet
         self.view.apply(events, time.monotonic())
         for event in events:
-            await self._unread.put(event)
+            self._unread.put_nowait(event)
 
     async def _reconnect(self, error: ClientError) -> None:
         """Open the connection again and continue after the cursor; tries until it succeeds or is refused."""

@@ -8,14 +8,12 @@ service cannot be reached, it polls.
 import asyncio
 import random
 
-from clients.connection import ChatConnection
+from clients.connection import HEARTBEATS_PER_LEASE, ChatConnection
 from clients.errors import ConnectionLost
 from clients.http_session import HttpSession
 from clients.inbox import Inbox
 from clients.pusher_subscription import PusherSubscription
 from servers.core.wire import Page, Snapshot
-
-HEARTBEATS_PER_LEASE = 3
 
 
 class Connection(ChatConnection):

@@ -4,6 +4,8 @@ Teaches that the client does not poll: pages arrive by themselves. Commands shar
 response must say which command it belongs to.
 """
 
+import asyncio
+
 from clients.chat_socket import ChatSocket
 from clients.connection import ChatConnection
 from clients.errors import ConnectionLost
@@ -31,6 +33,11 @@ class Connection(ChatConnection):
     async def receive(self, inbox: Inbox) -> Page:
         """Wait for the next page that the server pushes."""
         return await self._open_socket().receive_page()
+
+    async def pause(self, until: asyncio.Event, heartbeat_s: float) -> None:
+        """Read on, since acknowledgements come on the socket too; raises ConnectionLost if that has cost pages."""
+        if await self._open_socket().discard_pages(until):
+            raise ConnectionLost("pages came while nobody read them: connect again, and continue after the cursor")
 
     async def disconnect(self) -> None:
         """Close the socket; the server then releases the lease, and keeps the name for as long as it would have run."""

@@ -70,6 +70,9 @@ class FakeConnection(ChatConnection):
         for one in pages:
             self.pages.put_nowait(one)
 
+    async def pause(self, until: asyncio.Event, heartbeat_s: float) -> None:
+        await until.wait()
+
 
 @pytest.fixture
 def connection() -> FakeConnection:
@@ -205,8 +208,9 @@ async def test_who_does_not_read_receives_no_more_misses_nothing_and_may_leave(c
         assert await next_seqs(session, 5) == [1, 2, 3, 4, 5]
         connection.deliver(page(5, 8))
         await let_it_receive()
+    assert await next_seqs(session, 3) == [6, 7, 8]
     with pytest.raises(StopAsyncIteration):
-        await next_seqs(session, 2)
+        await next_seqs(session, 1)
 
 
 async def test_leaving_closes_the_connection_and_ends_the_events(connection: FakeConnection) -> None:

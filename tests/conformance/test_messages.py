@@ -10,6 +10,7 @@ from functools import reduce
 from itertools import chain
 from operator import getitem
 from typing import Any
+from unittest.mock import patch
 
 import httpx
 from hypothesis import HealthCheck, example, given, settings
@@ -38,6 +39,13 @@ async def test_a_message_carries_its_sender_and_the_acknowledged_place(harness: 
         (event,) = await events(bob, 1, Kind.MESSAGE)
     assert (event.seq, event.at_ms, event.room) == (ack.seq, ack.at_ms, harness.room)
     assert (event.sender, event.name, event.body) == (ada.account.user, ada.account.name, "hello")
+
+
+async def test_who_reads_nothing_is_acknowledged_and_misses_nothing(harness: ChatHarness) -> None:
+    with patch("clients.conversation.UNREAD_MAX", 4):
+        async with harness.joined("Ada") as (ada,):
+            seqs = [(await ada.send(str(n))).seq for n in range(EACH)]
+            assert [event.seq for event in await events(ada, EACH, Kind.MESSAGE)] == seqs
 
 
 async def test_a_retried_send_is_delivered_once(harness: ChatHarness) -> None:
