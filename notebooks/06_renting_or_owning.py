@@ -138,8 +138,9 @@ print("The first limit, if 120 things an hour are said:", ", ".join(map("{}: {}"
 # %% [markdown]
 # Requests end the free tier, unless much is said in large rooms: then messages do. The plan is for private use only.
 # For the largest rooms the figures stay the same, since a room cannot have more members than the plan allows users:
-# with 43 users a room of 50 holds 43. Of the vendor's own two limits, connections are the one that most people pay for
-# first: a connection counts even if nothing is sent on it. These are its plans, for the users of all that follows:
+# with 43 users a room of 50 holds 43. Of the vendor's own two limits, the one on connections comes first for people who
+# say little in rooms of ten: a connection counts even if nothing is sent on it. Much talk in large rooms may reach the
+# limit on messages first. These are its plans, for the users of all that follows:
 
 # %%
 assert all(

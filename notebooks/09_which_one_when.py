@@ -40,15 +40,19 @@ decision.table(run)
 # **What of a message that was not acknowledged?** The client cannot know whether it was committed. It sends the message
 # again with the same client_id, and the server commits it once. Until then the page shows it as not sent.
 #
-# **Does HTTPS or HTTP/2 change the answer?** Not the order. HTTP/2 makes a poll about a third as large and removes the
-# limit of six connections to an origin; a push still needs no request ([notebook 01](01_what_crosses_the_wire.ipynb)).
+# **Does HTTPS or HTTP/2 change the answer?** Not the order. HTTP/2 compresses the headers of polls, which saves a third
+# to half of the bytes ([notebook 10](10_the_link.ipynb)), and removes the limit of six connections to an origin. A push
+# still needs no request ([notebook 01](01_what_crosses_the_wire.ipynb)).
 #
 # **And phones?** The radio pays for each packet with seconds of power, so what counts is how often a transport sends
 # something when nothing happens ([notebook 01](01_what_crosses_the_wire.ipynb)).
 #
 # **Which limit ends the free plan first?** With the functions and Pusher of the source document it is the number of
-# function calls, because of the heartbeats; of the limits of Pusher alone it is the connections
-# ([notebook 06](06_renting_or_owning.ipynb)).
+# function calls, because of the heartbeats; of the limits of Pusher alone it is the connections, as long as people
+# in rooms of ten say little ([notebook 06](06_renting_or_owning.ipynb)).
+#
+# **What survives a killed server?** Every message that was acknowledged. Who is online is kept with the log: whoever
+# comes back within a lease of 30 s never seems offline. A typing notice ends by itself after five seconds.
 #
 # **When is Pusher wrong?** When each message must not cost a request of your API and a third transit
 # ([notebook 02](02_how_long_until_they_see_it.ipynb)), or when your traffic is many small events: it bills by them
