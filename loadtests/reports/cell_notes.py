@@ -15,16 +15,21 @@ FIRST_SENDS = "Before the window everybody sent once; until that was acknowledge
 def print_notes(console: Console, cells: Sequence[Cell]) -> None:
     """Print the reasons of verdicts, the remarks, and what a user's first send takes, which is in no other figure."""
     for cell in cells:
-        name = cell.planned.label(label(cell.transport))
+        name = name_in_table(cell)
         if reason := cell.verdict.reason:
             console.print(note(f"{name} is {cell.verdict.status}: {reason}"))
         for remark in remarks_on(cell):
             console.print(note(f"{name}: {remark}"), style="yellow")
     took = [
-        f"{cell.planned.label(label(cell.transport))} {1000 * cell.number('first_ack_p50_s'):,.0f} ms "
+        f"{name_in_table(cell)} {1000 * cell.number('first_ack_p50_s'):,.0f} ms "
         f"(n = {cell.number('first_sends'):.0f}), later sends {1000 * cell.number('ack_p50_s'):,.0f} ms"
         for cell in cells
         if cell.verdict.adds_up
     ]
     if took:
         console.print(note(f"\n{FIRST_SENDS} {'; '.join(took)}.\n"))
+
+
+def name_in_table(cell: Cell) -> str:
+    """Return the transport and its load, if the table has several; they all are of one scenario."""
+    return ", ".join(filter(None, (label(cell.transport), cell.planned.workload.point)))
