@@ -26,7 +26,10 @@ REFUSALS = range(4400, 4500)
 
 
 async def close_websocket(socket: ClientConnection) -> None:
-    """Close, and discard unread frames, which would keep the server's close frame unread; waits CLOSE_S at most."""
+    """Close, and discard unread frames: they would keep websockets from reading the server's close frame.
+
+    Waits, at most CLOSE_S.
+    """
     closing = asyncio.create_task(socket.close())
     try:
         async with asyncio.timeout(CLOSE_S):

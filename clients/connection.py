@@ -17,7 +17,10 @@ HEARTBEATS_PER_LEASE = 3
 
 
 class ChatConnection(ABC):
-    """Every method raises Refused or ConnectionLost. phase: the part of the first interval that a poller sleeps."""
+    """Every method raises Refused or ConnectionLost.
+
+    phase: the part of its first interval that a polling client sleeps, so that many clients do not poll in step.
+    """
 
     def __init__(self, http: HttpSession) -> None:
         self.http = http

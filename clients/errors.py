@@ -11,7 +11,10 @@ RETRY_AFTER_MAX_S = 60.0
 
 
 class ClientError(Exception):
-    """What went wrong between client and server. retry_after_s: when to try again, within a minute; 0 if unknown."""
+    """Anything that went wrong between a client and its server. retry_after_s: when to try again; 0 if unknown.
+
+    At most RETRY_AFTER_MAX_S, however long the server asks for.
+    """
 
     def __init__(self, message: str, retry_after_s: float = 0.0) -> None:
         super().__init__(message)

@@ -69,7 +69,10 @@ def tls_context() -> ssl.SSLContext:
 
 
 class HttpSession:
-    """The HTTP side of one user in one room; raises Refused or ConnectionLost. timings: known after the log-in."""
+    """The HTTP side of one user in one room. Every method raises Refused or ConnectionLost.
+
+    timings: what the server states of itself, known after the log-in.
+    """
 
     def __init__(self, base_url: str, room: str, options: Options) -> None:
         url = httpx.URL(base_url)
@@ -110,7 +113,10 @@ class HttpSession:
         return await self._post(str(command.__struct_config__.tag), wire.Ack, command)
 
     async def read(self, after: wire.Cursor, held_s: float = 0.0, conditional: bool = False) -> wire.Page:
-        """Read the page after a cursor; waits `held_s` at most. conditional: an empty page may have no body."""
+        """Read the page after a cursor; waits for as long as the server holds the request, at most `held_s`.
+
+        conditional: have the server leave out the body of an empty page.
+        """
         query = {"after": str(after), "connection": self.connection}
         path, timeout = f"/rooms/{self.room}/events", held_s + self.options.response_s
         headers = {"If-None-Match": after.entity_tag} if conditional else {}

@@ -14,7 +14,11 @@ MEMBERS_MAX = 1000
 
 
 class RoomView:
-    """Members, who types, and who has read how far. now_s: monotonic; a typing notice counts from its arrival."""
+    """Members, who types, and who has read how far. No I/O, no clock.
+
+    now_s: the time on the client's monotonic clock. A typing notice counts from its arrival, since nobody knows by how
+    much the clocks of client and server differ.
+    """
 
     def __init__(self, snapshot: Snapshot) -> None:
         self._members = {member.user: member for member in snapshot.members}

@@ -79,7 +79,10 @@ class RoomStatus:
     sending: int = 0
 
     def toolbar(self, now_ms: int, now_s: float) -> StyleAndTextTuples:
-        """Return two lines: connection, messages, who types, who has read; then who is here. now_s: monotonic clock."""
+        """Return two lines: connection, messages, who types and who has read; then who is online and who is away.
+
+        now_ms: wall clock; now_s: monotonic clock.
+        """
         badge = (f"class:badge bg:{self.transport.colour}", f" {self.transport.label} ")
         state = ("class:connected", " ● connected") if self.connected else ("class:broken", " ○ disconnected, retrying")
         sending = f"sending {self.sending}" if self.sending else ""

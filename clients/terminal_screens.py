@@ -46,7 +46,10 @@ class PromptScreen:
 
 
 class PipeScreen:
-    """Standard input and output, without colours. leave_s: how long leaving waits for acknowledgements."""
+    """Standard input and output, without colours.
+
+    leave_s: for how many seconds at most leaving waits for messages to be acknowledged; None: until all are.
+    """
 
     leave_s: float | None = None
 

@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from typer import Option
 
 from loadtests.choices import (
     check_link,
@@ -57,9 +56,9 @@ def writable(folder: Path) -> Path:
     return folder
 
 
-RecordFolder = Annotated[Path, Option(help="Folder for the record.", callback=writable)]
-Slugs = Annotated[list[str] | None, Option(help=f"One of {SLUGS}; repeat for several, all if none.")]
-Quick = Annotated[bool, Option(help="Once, with small numbers: a preview.")]
+RecordFolder = Annotated[Path, typer.Option(help="Folder for the record.", callback=writable)]
+Slugs = Annotated[list[str] | None, typer.Option(help=f"One of {SLUGS}; repeat for several, all if none.")]
+Quick = Annotated[bool, typer.Option(help="Once, with small numbers: a preview.")]
 app = typer.Typer(add_completion=False, help=(__doc__ or "").splitlines()[0])
 
 
@@ -78,26 +77,55 @@ def scenarios() -> None:
 def compare(
     transport: Slugs = None,
     scenario: Annotated[
-        str | None, Option(help=f"One of {NAMES}; {CONVERSATION.name} if none, or all with --full.")
+        str | None, typer.Option(help=f"One of {NAMES}; {CONVERSATION.name} if none, or all of them with --full.")
     ] = None,
-    users: Annotated[int | None, Option(min=1, max=2000, help=f"Users in all{DEFAULT}.")] = None,
-    room_size: Annotated[int | None, Option(min=1, help=f"Users per room{DEFAULT}.")] = None,
+    users: Annotated[int | None, typer.Option(min=1, max=2000, help=f"Users in all{DEFAULT}.")] = None,
+    room_size: Annotated[int | None, typer.Option(min=1, help=f"Users per room{DEFAULT}.")] = None,
     rate: Annotated[
-        float | None, Option(min=0.001, max=100, help=f"Messages per second of each user{DEFAULT}.")
+        float | None,
+        typer.Option(min=0.001, max=100, help=f"Messages per second that each user sends, on average{DEFAULT}."),
     ] = None,
-    seconds: Annotated[float | None, Option(min=1, max=3600, help=f"Seconds measured per transport{DEFAULT}.")] = None,
-    poll: Annotated[float | None, Option(min=0.05, max=60, help=f"Seconds that short pollers sleep{DEFAULT}.")] = None,
-    seed: Annotated[int | None, Option(min=0, help=f"Seed of the senders' schedules{DEFAULT}.")] = None,
-    link: Annotated[str | None, Option(help=f"How users reach the servers: {', '.join(LINKS)}{DEFAULT}.")] = None,
+    seconds: Annotated[
+        float | None, typer.Option(min=1, max=3600, help=f"Seconds measured per transport and load{DEFAULT}.")
+    ] = None,
+    poll: Annotated[
+        float | None,
+        typer.Option(min=0.05, max=60, help=f"Seconds that a short poller sleeps after each response{DEFAULT}."),
+    ] = None,
+    seed: Annotated[
+        int | None, typer.Option(min=0, help=f"Seed of the senders' schedules; the same for all{DEFAULT}.")
+    ] = None,
+    link: Annotated[str | None, typer.Option(help=f"How users reach the servers: {', '.join(LINKS)}{DEFAULT}.")] = None,
     full: Annotated[
-        bool, Option("--full", help="Every scenario, in two hours at most; the same command resumes.")
+        bool,
+        typer.Option(
+            "--full",
+            help="Every scenario (or the one named) on every transport, repeated; up to two hours. The same command "
+            "resumes a run that was interrupted.",
+        ),
     ] = False,
-    quick: Annotated[bool, Option("--quick", help="All within a minute: a preview, not a measurement.")] = False,
-    store: Annotated[str, Option(help=f"{EMBEDDED}; or {' or '.join(SHARED)}, started here; or a URL.")] = EMBEDDED,
-    workers: Annotated[int, Option(min=1, max=64, help="Processes that serve; an embedded store allows one.")] = 1,
-    deployment: Annotated[str, Option(help=f"Measure a deployment, with the transport it serves: {DEPLOYMENTS}.")] = "",
-    generators: Annotated[str, Option(help="Load generator processes; auto: one per core that is free.")] = "1",
-    out: Annotated[Path, Option(help="Folder for the run's own folder.", callback=writable)] = Path("results"),
+    quick: Annotated[
+        bool, typer.Option("--quick", help="All transports within a minute: a preview, not a measurement.")
+    ] = False,
+    store: Annotated[
+        str,
+        typer.Option(
+            help=f"{EMBEDDED}; or {' or '.join(SHARED)}, whose engine is started here; or its URL if it runs."
+        ),
+    ] = EMBEDDED,
+    workers: Annotated[
+        int, typer.Option(min=1, max=64, help="Processes that serve; an embedded store allows one.")
+    ] = 1,
+    deployment: Annotated[
+        str, typer.Option(help=f"Measure a deployment as it stands, with the transport that it serves: {DEPLOYMENTS}.")
+    ] = "",
+    generators: Annotated[
+        str,
+        typer.Option(help="Load generator processes, led by Locust's master process; auto: one per core that is free."),
+    ] = "1",
+    out: Annotated[Path, typer.Option(help="Folder in which the run's own folder is made.", callback=writable)] = Path(
+        "results"
+    ),
 ) -> None:
     """Compare the transports under the same load, one after the other; by default about 40 seconds each."""
     given = {"users": users, "room_size": room_size, "rate_per_s": rate, "measured_s": seconds, "seed": seed}
@@ -123,11 +151,18 @@ def compare(
 
 @app.command()
 def calibrate(
-    transport: Annotated[list[str] | None, Option(help=f"Any of {', '.join(CALIBRATED_SLUGS)}; all if none.")] = None,
-    users: Annotated[list[int] | None, Option(min=10, max=2000, help="Users in all; 50 and 200 if none.")] = None,
-    delay: Annotated[list[float] | None, Option(min=0, help="Ms that the stub holds a message; repeat.")] = None,
-    seconds: Annotated[float, Option(min=1, max=3600, help="Seconds measured per transport and load.")] = 12.0,
-    link: Annotated[str, Option(help=f"How users reach the stub: {', '.join(LINKS)}.")] = PLAIN,
+    transport: Annotated[
+        list[str] | None, typer.Option(help=f"One of {', '.join(CALIBRATED_SLUGS)}; repeat for several, all if none.")
+    ] = None,
+    users: Annotated[
+        list[int] | None, typer.Option(min=10, max=2000, help="Users in all; repeat for several; 50 and 200 if none.")
+    ] = None,
+    delay: Annotated[
+        list[float] | None,
+        typer.Option(min=0, help="Milliseconds that the stub holds a message; repeat; 0, 5, 20 and 100 if none."),
+    ] = None,
+    seconds: Annotated[float, typer.Option(min=1, max=3600, help="Seconds measured per transport and load.")] = 12.0,
+    link: Annotated[str, typer.Option(help=f"How users reach the stub: {', '.join(LINKS)}.")] = PLAIN,
     out: RecordFolder = Path("results"),
 ) -> None:
     """Measure the load generator's own error on this machine; by default this takes about two minutes."""
@@ -145,7 +180,7 @@ def calibrate(
 def capture(
     out: RecordFolder = Path("results"),
     only_pusher_js: Annotated[
-        bool, Option("--only-pusher-js", help="Record only the vendor's client again, in the file that is there.")
+        bool, typer.Option("--only-pusher-js", help="Record only the vendor's client again, in the file that is there.")
     ] = False,
 ) -> None:
     """Record what crosses the wire on each transport while two people talk; takes two minutes."""
@@ -170,7 +205,7 @@ def hosted(
     out: RecordFolder = Path("results"),
     quick: Quick = False,
     webhooks: Annotated[
-        bool, Option("--webhooks", help="Of the Pusher adapter: let the push service say who is there.")
+        bool, typer.Option("--webhooks", help="Of the Pusher adapter: let the push service say who is there.")
     ] = False,
 ) -> None:
     """Measure what a serverless host does to each transport, and what it bills; takes about 25 minutes."""

@@ -236,7 +236,10 @@ class ChatUser(User):
                 self._reconnect(lost.retry_after_s)
 
     def _reconnect(self, retry_after_s: float) -> None:
-        """Open the connection again after random pauses, the first of them as long as the server asks, at least."""
+        """Open the connection again, as clients do: after random pauses, so that not all come back at once.
+
+        The first pause is at least as long as the server asks.
+        """
         broken_s = perf_counter()
         self.recorder.disconnected(self.number, broken_s)
         for attempt in count(1):

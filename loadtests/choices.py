@@ -46,7 +46,10 @@ def choose_transports(slugs: Sequence[str], target: OurServers) -> list[Transpor
 
 
 def choose_scenarios(name: str | None, full: bool, quick: bool, link: str = PLAIN) -> list[Scenario]:
-    """Return the scenario of that name; else those of a full run, the preview, or the conversation."""
+    """Return the scenario of that name; without one all of a full run, the preview, or the conversation.
+
+    Over another link, a full run has three scenarios, with two repeats.
+    """
     if quick and (name or full):
         raise ValueError("--quick is a preview of its own: leave out --scenario and --full")
     if name:
@@ -57,7 +60,10 @@ def choose_scenarios(name: str | None, full: bool, quick: bool, link: str = PLAI
 
 
 def with_changes(scenario: Scenario, changes: Mapping[str, Any]) -> Scenario:
-    """Return the scenario with these fields changed, and full rooms. Raises ValueError for a fixed field."""
+    """Return the scenario with these fields of its loads changed, and rooms that are full unless their size is given.
+
+    Raises ValueError for a field that its question is about.
+    """
     for name in changes:
         if name in scenario.fixed:
             raise ValueError(f"--scenario {scenario.name} sets --{OPTIONS.get(name, name)} by itself: leave it out")
@@ -82,7 +88,10 @@ def check_link(link: str) -> None:
 
 
 def choose_generators(given: str, scenarios: Sequence[Scenario]) -> int:
-    """Return how many generator processes there are; `auto`: one per free core, if they share evenly."""
+    """Return how many generator processes there are; `auto`: one per core beside the servers', if they share evenly.
+
+    Raises ValueError unless it is `auto` or a number.
+    """
     if given == AUTO:
         users = [load.users for scenario in scenarios for load in scenario.workloads]
         return max(count for count in range(1, cores.spare() + 1) if all(number % count == 0 for number in users))

@@ -29,7 +29,11 @@ class Key(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Planned:
-    """A transport under one load, for the repeat-th time. smaller_points: the loads before it, if it seeks a limit."""
+    """One measurement that is to be made: a transport under one load of a scenario, for the repeat-th time from 0.
+
+    up_to_limit: whether its question is where a limit is. smaller_points: the loads before it; once one of them was too
+    much, this one is not worth its time.
+    """
 
     transport: Transport
     scenario: str

@@ -155,7 +155,11 @@ def seen_while_true(alive_s: float, interval_s: float) -> float:
 
 
 def function_seconds(held: float, requests_per_s: float, response_s: float) -> float:
-    """Return the function-seconds of a user's hour: 3,600 x (share held + requests x duration of each)."""
+    """Return the function-seconds that one user's hour takes: 3,600 x (share of it held + requests x duration of each).
+
+    A function is billed for as long as its response takes, whether it computes or waits. A long poll or an open
+    connection is billed for the whole time that a user is online.
+    """
     return 3600 * (held + requests_per_s * response_s)
 
 

@@ -48,22 +48,34 @@ def main(
     transport: Annotated[str, Argument(help=f"One of {SLUGS}.")],
     host: Annotated[str, Option(help="Address to listen on.")] = "127.0.0.1",
     port: Annotated[int, Option(envvar="PORT", min=0, max=65535, help="Port to listen on; 0: a free one.")] = 8000,
-    store: Annotated[str, Option(envvar="CHAT_STORE", help="URL of the log's store; else a temporary file.")] = "",
+    store: Annotated[
+        str, Option(envvar="CHAT_STORE", help="URL of the log's store; without it, a temporary file.")
+    ] = "",
     workers: Annotated[int, Option(min=1, help="Processes that serve; an embedded store allows one.")] = 1,
     lease: Annotated[float, Option(min=0.1, help="Seconds a user stays online after a renewal.")] = DEFAULTS.lease_s,
-    presence: Annotated[RenewedBy, Option(help="What renews leases of a push service.")] = DEFAULTS.presence,
+    presence: Annotated[RenewedBy, Option(help="What renews a lease where a push service delivers.")] = (
+        DEFAULTS.presence
+    ),
     hold: Annotated[float, Option(min=0.1, help="Seconds a long poll is held at most.")] = DEFAULTS.hold_s,
-    ping: Annotated[float, Option(min=0.1, help="Seconds until an idle connection sends something.")] = DEFAULTS.ping_s,
+    ping: Annotated[float, Option(min=0.1, help="Seconds after which an idle connection sends something.")] = (
+        DEFAULTS.ping_s
+    ),
     typing: Annotated[float, Option(min=0.1, help="Seconds a typing notice is true.")] = DEFAULTS.typing_s,
     log_in: Annotated[float, Option(min=0.1, help="Seconds a new socket has to join.")] = DEFAULTS.log_in_s,
     token: Annotated[float, Option(min=0.1, help="Seconds until a token expires.")] = DEFAULTS.token_s,
-    commands_per_s: Annotated[float, Option(min=0.1, help="Commands of a user a second.")] = DEFAULTS.commands_per_s,
+    commands_per_s: Annotated[float, Option(min=0.1, help="Commands of one user that are accepted a second.")] = (
+        DEFAULTS.commands_per_s
+    ),
     answer_to: Annotated[list[str] | None, Option(envvar="CHAT_HOSTS", help="A further Host name to accept.")] = None,
-    proxies: Annotated[str, Option(envvar="FORWARDED_ALLOW_IPS", help="Trusted proxies.")] = DEFAULTS.proxies,
+    proxies: Annotated[str, Option(envvar="FORWARDED_ALLOW_IPS", help="Proxies whose X-Forwarded-For counts.")] = (
+        DEFAULTS.proxies
+    ),
     origin: Annotated[list[str] | None, Option(help="An origin whose pages may call this server.")] = None,
     web: Annotated[Path | None, Option(help="Serve the browser's client of this folder: clients/web.")] = None,
     on_demand: Annotated[bool, Option("--on-demand", help="The host runs the server only during a request.")] = False,
-    uvicorn_defaults: Annotated[bool, Option(help="Use uvicorn's own keep-alive and compression.")] = False,
+    uvicorn_defaults: Annotated[
+        bool, Option(help="Use uvicorn's own keep-alive and compression, as a variant to compare.")
+    ] = False,
     compress: Annotated[bool, Option("--compress", help="Compress responses, event streams and sockets.")] = False,
     link: Annotated[Link, Option(help="Serve in the clear, through TLS, or through TLS with HTTP/2.")] = Link.PLAIN,
     api: Annotated[str, Option(envvar="CHAT_API", help="Have the API at this address execute commands.")] = "",

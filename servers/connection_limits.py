@@ -43,7 +43,10 @@ class DescriptorLimit:
         self._is_logged = False
 
     def note_accepted(self, descriptor: int) -> None:
-        """Note a connection: the lowest free number is given first. uvloop reports no refusal."""
+        """Note a new connection: the lowest free number is given first, so the last one means that all are in use.
+
+        uvloop does not report what it could not accept.
+        """
         if descriptor >= self._limit - 1:
             self._log()
 

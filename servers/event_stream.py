@@ -24,7 +24,10 @@ PING = ServerSentEvent(comment="ping", sep=LINE_END).encode()
 
 
 class EventStream(EventSourceResponse):
-    """A response until its pages or its limit end, or its client is gone or reads nothing for `send_timeout_s`."""
+    """A response that goes on until its pages end, its limit cuts it or its client is gone, and then cleans up.
+
+    send_timeout_s: a client that has read nothing for so long counts as gone.
+    """
 
     def __init__(
         self,

@@ -153,7 +153,10 @@ async def _no_complaint() -> str:
 
 
 async def _health(request: Request) -> Response:
-    """Respond with what a client must know before it logs in; with 200 also when degraded: commands are served."""
+    """Respond with what a client must know before it logs in; with 200 also when degraded: commands are served.
+
+    framed_by: origins whose pages may control our page.
+    """
     row, impairment = find(request.app.state.slug), await request.app.state.impairment()
     settings: Settings = request.app.state.chat.settings
     status = {"status": "degraded", "detail": impairment} if impairment else {"status": "ok"}

@@ -144,7 +144,10 @@ class Publisher:
         self._failure = ""
 
     async def impairment(self) -> str:
-        """Return why events are not pushed, or nothing; waits CONNECT_S at most for a service named by host."""
+        """Return why events are not pushed, as far as is known, or nothing; waits for CONNECT_S at most.
+
+        A service of ours, or a compatible one, must respond, whatever it says.
+        """
         if self._failure and time.monotonic() - self._failed_at_s < RECENT_S:
             return self._failure
         if self._address.host:

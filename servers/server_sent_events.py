@@ -44,7 +44,10 @@ def create_app(chat: Chat, settings: Settings) -> Starlette:
             return EventStream(coming, settings.lease_s, limit, cleanup.pop_all())
 
     async def pages(reader: Reader, counters: Counters, held: HeldLease) -> AsyncIterator[bytes]:
-        """Yield each page as it comes, until the server, the lease or the token ends; a slow client catches up."""
+        """Yield each page as it comes; a slow client catches up from its cursor.
+
+        Ends with the server, the lease or the token.
+        """
         identity, room, _, after = reader
         yield PING  # the headers leave with the first bytes, and a room may be silent for long
         try:

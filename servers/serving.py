@@ -42,7 +42,10 @@ GARBAGE_MIN = 20_000
 
 @dataclass(frozen=True, slots=True)
 class HttpSettings:
-    """uvicorn's settings, the same in every comparison; `UVICORN_DEFAULTS`: its own. Longer frames close with 1009."""
+    """Settings of uvicorn. The defaults are those of every comparison; `UVICORN_DEFAULTS` are uvicorn's own.
+
+    frame_bytes_max: longer frames close with 1009.
+    """
 
     keep_alive_s: float = 75
     ping_interval_s: float = 20.0
@@ -129,7 +132,10 @@ async def serve(
 
 @asynccontextmanager
 async def listening(config: uvicorn.Config, state: ServerState) -> AsyncIterator[asyncio.Server]:
-    """Serve beside what else this loop does, until the block ends; then drop all connections, which `state` keeps."""
+    """Serve beside what else this event loop does, until the block ends; then every connection is dropped.
+
+    state: uvicorn keeps there what is open.
+    """
     config.load()
     make: Callable[..., asyncio.Protocol] = config.http_protocol_class
     server = await asyncio.get_running_loop().create_server(

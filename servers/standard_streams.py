@@ -14,7 +14,10 @@ STDIN = 0
 
 
 def print_ready(address: str, facts: Mapping[str, Any], next_step: str = "") -> None:
-    """Print where the server listens: a JSON line for a parent process, or words and the next step for a person."""
+    """Print where the server listens: one JSON line for a parent process, or words for a person at a terminal.
+
+    next_step: what a person may open or run now.
+    """
     if sys.stdout.isatty():
         print(f"Listening on {address}   (Ctrl-C ends it)", *filter(None, [next_step]), sep="\n", flush=True)
     else:

@@ -63,7 +63,11 @@ class DeliveryAccount:
 
 
 def account(events: Iterable[Place], received: Iterable[Received], sessions: Iterable[Session]) -> DeliveryAccount:
-    """Compare what was committed with what came in order: an event is due in every session that covers it."""
+    """Compare what was committed with what came, session by session. Deliveries of other events are left out.
+
+    An event is due in every session that covers it, its sender's included. `received` must be in the order in which
+    inboxes gave the events out.
+    """
     seqs_of_room: defaultdict[int, set[int]] = defaultdict(set)
     for room, seq in events:
         seqs_of_room[room].add(seq)

@@ -75,7 +75,10 @@ def make_cell(
     doubts: Sequence[str] = (),
     settings: Mapping[str, Any] | None = None,
 ) -> Cell:
-    """Put a measurement together, and judge it. scheduled: the digest of the schedule's load. doubts: from outside."""
+    """Put a measurement together, and judge it.
+
+    scheduled: the digest of the load that the schedule has. doubts: reasons from outside to suspect the measurement.
+    """
     workload, key, settings = planned.workload, planned.key, settings or {}
     counts = tally(key, samples)
     slips_s = [row.sent_s - row.intended_s for row in counts.actions]

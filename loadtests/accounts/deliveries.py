@@ -57,7 +57,11 @@ class Delivery(NamedTuple):
 
 
 def resolved(samples: Samples) -> list[Sent]:
-    """Return the actions, each with the seq of its event or 0; of a join or leave, that which the others saw next."""
+    """Return the actions, each with the seq of its event; 0 if there was none, or if nobody was there to see it.
+
+    A user who joins, or closes a connection without a request, does not learn the seq: it is that of the presence event
+    which the others saw next.
+    """
     actions = list(samples.actions())
     acknowledged = {(row.room, row.seq) for row in actions}
     presence: defaultdict[Place, list[int]] = defaultdict(list)

@@ -55,7 +55,10 @@ class Received(NamedTuple):
 
 
 class LogEntry(NamedTuple):
-    """An event of a room's log. at_ms: by the server. sender: -1 if not of this process. expires_at_ms: or 0."""
+    """An event of a room's log. expires_at_ms: 0 if it does not expire.
+
+    at_ms: the server's wall clock at commit. sender: -1 for somebody who is not of this process.
+    """
 
     room: int
     seq: int

@@ -77,7 +77,11 @@ def tally(key: Key, samples: Samples) -> Tally:
 
 
 def departures(samples: Samples, everything: Iterable[Sent]) -> list[Departure]:
-    """Return the departures whose event is known: joins and leaves alternate, and the first is a leave."""
+    """Return the departures whose event is known. everything: all resolved actions.
+
+    Everybody has joined before the load begins. So of a user's joins and leaves the first is a leave, which ends the
+    user's first session, and they alternate.
+    """
     presence: defaultdict[int, list[Sent]] = defaultdict(list)
     for row in everything:
         if KINDS[row.kind] is Kind.PRESENCE:

@@ -23,7 +23,10 @@ class Overloaded(NotMeasured):
 def running(
     command: Sequence[str], cores: Affinity, log: Path, environment: Mapping[str, str] | None = None
 ) -> Iterator[ChildProcess]:
-    """Run a command on these cores until the block ends, `environment` added to ours. Raises NotMeasured."""
+    """Run a command on these cores until the block ends. environment: added to ours.
+
+    Raises NotMeasured if a child fails within the block.
+    """
     with pinned(cores):
         child = ChildProcess(command, environment, log)
     with child:

@@ -18,7 +18,10 @@ LOCKS = "PUSH_OR_POLL_LOCKS"
 
 @contextmanager
 def reserved(cores: Cores, on_wait: Callable[[str], None]) -> Iterator[None]:
-    """Keep this thread on the generator's core, and others from measuring on ours; waits for them, after `on_wait`."""
+    """Keep this thread on the generator's core, and all cores in use free of other measurements, of any user.
+
+    Waits, after a call of `on_wait`, while another process measures there.
+    """
     with ExitStack() as stack:
         for core in _used(cores):  # sorted: one order for all, so that two measurements never wait for each other
             lock = stack.enter_context(_lock_file(core))

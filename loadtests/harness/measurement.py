@@ -39,7 +39,10 @@ OnProgress = Callable[[str], None]
 def measure(
     planned: Planned, cores: Cores, on_progress: OnProgress, target: OurServers | None = None, generators: int = 1
 ) -> Cell:
-    """Measure one transport under one load, on our servers unless a target is given; waits, raises NotMeasured."""
+    """Measure one transport under one load, on our servers unless a target is given.
+
+    generators: the number of load generator processes. Waits until the end; raises NotMeasured.
+    """
     transport, workload, target = planned.transport, planned.workload, target or OurServers()
     speed = work_s(cores, "before")
 

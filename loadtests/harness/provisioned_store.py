@@ -63,7 +63,10 @@ DEFAULT_STORE = StoreChoice()
 
 @dataclass(frozen=True, slots=True)
 class ProvisionedStore:
-    """A store that runs. environment: what servers need besides the URL. pids, engine: of one that is not embedded."""
+    """A store that runs. environment: what the servers need besides the URL; pids: of an engine that was started here.
+
+    engine: its name and version; empty for an embedded store.
+    """
 
     url: str
     workers: int

@@ -61,7 +61,10 @@ class FixedServer:
 
 @dataclass(slots=True)
 class RestartableServers:
-    """The servers of one measurement, over one store, as a context manager; `server` is the one that runs now."""
+    """The servers of one measurement, as a context manager; `server` is the one that runs now.
+
+    They are restarted over the same store. environment, options: see `serving`.
+    """
 
     slug: str
     core: int | None

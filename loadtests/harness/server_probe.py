@@ -100,7 +100,10 @@ class Probe:
         counters_of: Callable[[Server], ReadCounters] = no_counters,
         counts_all_bytes: bool = False,
     ) -> None:
-        """Find the processes; raises psutil.NoSuchProcess. counts_all_bytes: whether the servers count every byte."""
+        """Find the processes; raises psutil.NoSuchProcess.
+
+        counts_all_bytes: whether the servers count every byte that they exchange with the clients.
+        """
         self._counters_of = counters_of
         self._counts_all_bytes = counts_all_bytes
         self._earlier: Reading = {}
@@ -142,7 +145,10 @@ class Probe:
         self._peak_bytes = {column: max(peak, now[column]) for column, peak in self._peak_bytes.items()}
 
     def difference(self, before: Reading, after: Reading) -> Reading:
-        """Return the figures of a window: differences, but the peaks of memory, and the most connections at an end."""
+        """Return the figures of a window: differences, but the peaks of memory, and the most connections at an end.
+
+        After a reading that comes late, users may have left.
+        """
         differences = {column: after[column] - before[column] for column in after}
         most = max(before["connections"], after["connections"])
         return {**differences, "connections": most, **self._peak_bytes}

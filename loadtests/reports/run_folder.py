@@ -44,7 +44,10 @@ class AnotherRun(ValueError):
 
 
 class RunFolder:
-    """One run, partial until `complete`. done: by measurement, its limit. attempts: how often it was made."""
+    """One run. It is partial until `complete` is called.
+
+    done: the finished measurements, and the limit that each met. attempts: how often each was made.
+    """
 
     def __init__(self, path: Path, manifest: Mapping[str, Any]) -> None:
         """Make the folder, or resume the run in it. Raises OSError, or AnotherRun if the run has other conditions."""
@@ -63,7 +66,10 @@ class RunFolder:
             self._write_manifest()
 
     def add(self, cell: Cell, samples_max: int | None = None) -> None:
-        """Write one cell and its deliveries, or a sample of `samples_max`, in place of an earlier measurement."""
+        """Write one cell and its deliveries, in place of an earlier measurement of it.
+
+        samples_max: of more deliveries, keep a random sample of that size.
+        """
         if (key := cell.planned.key) in self._work:
             for name in TABLES:
                 rewrite(self.path / name, lambda row: None if row[: len(key)] == _texts(key) else row)
@@ -81,7 +87,10 @@ class RunFolder:
         self._note_verdict(cell.planned, cell.verdict)
 
     def add_failure(self, planned: Planned, failure: Exception) -> None:
-        """Note that a measurement failed, unless it was made before, or overload is what a rising load seeks."""
+        """Note that a measurement failed. Where the load is raised up to the limit, an overload is the result.
+
+        Where it was made before, that counts.
+        """
         if planned.key in self.attempts:
             self.attempts[planned.key] += 1
             return

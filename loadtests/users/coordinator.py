@@ -30,7 +30,10 @@ LIVE_MAX = 5000  # latencies that the live percentiles are of: those of some sec
 
 
 class Coordinator:
-    """Leads one test of several generator processes. advice: what to do if users cannot join. troubles: in words."""
+    """Leads one test of so many generator processes. advice: what to do if users cannot join.
+
+    troubles: what went wrong, in words.
+    """
 
     def __init__(
         self, environment: Environment, workload: Workload, generators: int, on_phase: OnPhase, advice: str

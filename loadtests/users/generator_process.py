@@ -73,7 +73,10 @@ class GeneratorProcess:
         self._latest_s: deque[float] = deque(maxlen=LIVE_MAX)
 
     def next_number(self) -> int | None:
-        """Return the number of a new user, from 0, in turns with the other processes; None after the test has begun."""
+        """Return the number of a new user, from 0: the processes take turns, so that there are no gaps.
+
+        None after the test has begun: the schedule has no more users.
+        """
         if self._rank is None or self._begun.is_set():
             LOG.warning("A user takes no part: the test had begun. Stop it, and start it again with more users.")
             return None
@@ -209,6 +212,10 @@ class GeneratorProcess:
 
 
 def sleep_until(moment_s: float) -> None:
-    """Sleep until a moment, never less: gevent's timers are early after a busy turn, and late by up to TIMER_S."""
+    """Sleep until a moment of the monotonic clock, never less: gevent's timers run early after a busy turn.
+
+    They also run late, by up to TIMER_S, since epoll counts in milliseconds: the last millisecond is polled, in turn
+    with other greenlets.
+    """
     while (left_s := moment_s - perf_counter()) > 0:
         gevent.sleep(max(0.0, left_s - TIMER_S))

@@ -105,7 +105,10 @@ class LocustHooks:
                 gevent.spawn(self._print_when_complete)
 
     def write_samples(self, environment: Environment, **_: Any) -> None:
-        """Write everything once all have stopped, or what went wrong; without a parent, losses set the exit status."""
+        """Write everything, once everybody has stopped; only what went wrong if a worker's part is missing.
+
+        Without a parent that judges them, losses decide the exit status.
+        """
         if self._coordinator is None:
             return
         if self._unprinted and (self._coordinator.troubles or not self._coordinator.summary().adds_up):

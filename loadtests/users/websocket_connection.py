@@ -24,10 +24,16 @@ WHOLE_TEXT = 0x81
 
 
 class WebSocketConnection:
-    """One open connection: any greenlet may send, one receive. Lost after RESPONSE_S of silence."""
+    """One open connection. Any greenlet may send; only one may receive. Both raise ConnectionLost.
+
+    Silence of RESPONSE_S means that it is broken: servers send a ping every 20 s.
+    """
 
     def __init__(self, url: str, report: Report, compress: bool = False) -> None:
-        """Connect; waits for the handshake, and reports its time. compress: offer permessage-deflate."""
+        """Connect; waits for the handshake, and reports how long it took.
+
+        compress: whether to offer permessage-deflate, as browsers do.
+        """
         uri = parse_uri(url)
         offered = [ClientPerMessageDeflateFactory(client_max_window_bits=True)] if compress else None
         self._protocol = ClientProtocol(uri, extensions=offered)

@@ -38,7 +38,10 @@ def paid(run: Run, slug: str, measure: Measure) -> Interval:
 
 
 def cpu_ratio(run: Run, slug: str, than: str) -> Interval:
-    """Return a transport's CPU per delivery over another's in each repeat: the machine's speed cancels out."""
+    """Return a transport's CPU time per delivery as a multiple of another's, paired within each repeat.
+
+    The speed of the machine, which changes from repeat to repeat, cancels out.
+    """
     own, other = (by_repeat(run.cells_of(each).set_index("repeat"), CPU) for each in (slug, than))
     return interval(list((own / other).dropna()))
 
@@ -99,7 +102,10 @@ def distance_median_ms(run: Run, slug: str) -> float:
 
 
 def across(runs: Mapping[float, Run], slugs: Sequence[str], of: Callable[[Run, str], Interval]) -> list[Curve]:
-    """Return one figure of each transport, by what the runs are keyed by; ringed where a repeat is suspect."""
+    """Return one figure of each transport against what the runs are keyed by, where a run has a valid cell of it.
+
+    Ringed: where a repeat is suspect.
+    """
     curves = []
     for transport in map(transports.find, slugs):
         xs = [x for x in sorted(runs) if transport.slug in runs[x].slugs]

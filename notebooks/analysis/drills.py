@@ -70,7 +70,10 @@ class Drills:
         return by_quarter.last() if figure == P99 else by_quarter.mean()
 
     def growth(self, figure: str) -> dict[str, float]:
-        """Return the last quarter by transport over the second, or of P99 over the first, once it is known."""
+        """Return by transport the last quarter of a figure, divided by the second; of P99, by the first.
+
+        It is unknown, and left out, until the soak has reached its last quarter.
+        """
         found = {slug: list(self.quarters(slug, figure)) for slug in in_registry_order(self.soak["transport"])}
         first = 0 if figure == P99 else 1
         return {slug: each[-1] / each[first] for slug, each in found.items() if len(each) == QUARTERS}

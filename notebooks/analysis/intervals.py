@@ -39,7 +39,10 @@ class Interval:
 
 
 def interval(repeats: Sequence[float]) -> Interval:
-    """Return the median of repeats and its bootstrap interval, nominally of 95 %; raises ValueError without any."""
+    """Return the median of what the repeats measured, and its percentile-bootstrap interval, nominally of 95 %.
+
+    Raises ValueError without repeats.
+    """
     if not len(repeats):
         raise ValueError("interval: expected at least one repeat")
     value = float(np.median(repeats))

@@ -43,7 +43,11 @@ REQUESTS, EMPTY, BYTES, CPU = MEASURES = tuple(Measure(**row) for row in _LISTED
 
 @dataclass(frozen=True, slots=True)
 class Price:
-    """In the measure's unit: value, the median; of it push_service; lowest, highest, and what is predicted."""
+    """One measure of one transport, in its unit.
+
+    value: the median of the repeats, of which push_service; low and high: the cheapest and the most expensive repeat;
+    predicted: None where theory is silent.
+    """
 
     value: float
     push_service: float

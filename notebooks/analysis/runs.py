@@ -196,7 +196,10 @@ def manifest_of(folder: Path) -> Mapping[str, Any]:
 
 
 def table_of(path: Path, columns: Sequence[Column]) -> pd.DataFrame:
-    """Read a table of a run, void cells included; raise BrokenRun if it or a column lacks that is not NEWER."""
+    """Read a table of a run, void cells included; raise BrokenRun when it is not there or lacks a column.
+
+    A column that older runs lack is nan there.
+    """
     if not path.is_file():
         raise BrokenRun(f"{path.parent} is not a whole run: expected {path.name} in it")
     header = pd.read_csv(path, nrows=0).columns

@@ -104,7 +104,10 @@ def _times(count: int) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Hosted:
-    """record: how it was made. rows: valid ones, by transport and host. void: how many were. timeline: a table."""
+    """record: how it was measured. rows: those that are not void, by transport and host. void: how many were.
+
+    timeline: the table of `results.schema.TIMELINE`.
+    """
 
     record: Mapping[str, Any]
     rows: Mapping[tuple[str, str], HostedRow]

@@ -49,7 +49,10 @@ class CrossProcess(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class SharedStore:
-    """record: how it was made. windows: how many there were, how many void or repeated. Tables: without void rows."""
+    """The tables are those of `results.schema`, without void rows.
+
+    record: how it was measured. windows: how many were measured, of which how many are void, and how many repeated.
+    """
 
     record: Mapping[str, Any]
     windows: int

@@ -24,7 +24,10 @@ BillByUsers = Callable[[int], Bill]
 def pusher_and_serverless(
     measured: Measured, activity: Activity, assumed: Mapping[str, float], host: str, webhooks: bool = False
 ) -> UsageByService:
-    """The API as functions, the connections at Pusher, the log in a database. webhooks: in place of heartbeats."""
+    """The API as functions, the connections at Pusher, the log in a database. Pusher's frames are not our egress.
+
+    webhooks: whether they say who is there, in place of heartbeats.
+    """
     api, month = measured[ADAPTER], activity.month
     api = metering.without_heartbeats(api, activity) if webhooks else api
     egress = api.down_bytes.of(month._replace(deliveries=0.0)) + api.publish_bytes.of(month)
@@ -78,7 +81,10 @@ def measured_in(folder: Path) -> Measured:
 def bill(
     deployment: str, activity: Activity, measured: Measured, prices: Prices, *, commercial: bool = False, host: str = ""
 ) -> Bill:
-    """Return a month at the cheapest plans of today's hosts, or of a `host` for the code; raises ValueError."""
+    """Return a month at the cheapest plans; raises ValueError when the deployment or the host is unknown.
+
+    host: the service that runs the code, if not today's Vercel or Railway.
+    """
     if deployment not in DEPLOYMENTS:
         raise ValueError(f"deployment: expected one of {', '.join(DEPLOYMENTS)}, got {deployment!r}")
     usage = DEPLOYMENTS[deployment](measured, activity, prices.assumptions, host)

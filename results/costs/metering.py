@@ -86,12 +86,18 @@ class Activity:
 
 
 def pusher_messages(published: float, subscribers: float) -> float:
-    """Return what Pusher counts: each publish, and each subscriber who receives it. Pings and subscribing are free."""
+    """Return what Pusher counts: one for each publish, and one for each subscriber who receives it.
+
+    Pings and subscribing are free. Our adapter uses no client events.
+    """
     return published * (1 + subscribers)
 
 
 def presence_messages(activity: Activity) -> float:
-    """Return what Pusher counts in a day of presence channels: notices, webhooks, and a query every LIST_S per room."""
+    """Return what Pusher counts in a day of presence channels.
+
+    A visit is two notices to each of the others, two webhooks and a query; each room is queried every LIST_S.
+    """
     queries = activity.online / activity.recipients * activity.open_s / DAYS / LIST_S
     return activity.users * activity.visits_per_day * (2 * (activity.recipients - 1) + 3) + queries
 
@@ -118,7 +124,10 @@ class FunctionSeconds:
 
 
 def function_seconds(measured: Rates, activity: Activity, assumed: Mapping[str, float]) -> FunctionSeconds:
-    """Return what a transport's API takes as functions; what is held lasts as long as its user is there."""
+    """Return what a transport's API would take as functions.
+
+    An ordinary request waits as long as is assumed; a held request or an open connection, while its user is online.
+    """
     row, month = transports.find(measured.slug), activity.month
     is_held = row.reads is Reads.HELD or (row.reads is Reads.ONCE and not row.needs_push_service)
     held_open = month.user_s if is_held else 0.0
@@ -128,7 +137,11 @@ def function_seconds(measured: Rates, activity: Activity, assumed: Mapping[str, 
 def in_functions(
     invocations: float, active: float, activity: Activity, assumed: Mapping[str, float], held_open: float = 0.0
 ) -> FunctionSeconds:
-    """Return the time in functions of requests that are active and held_open for so long, s; instances are shared."""
+    """Return the time in functions of so many requests; active and held_open in seconds, over all of them.
+
+    An instance is alive while a request is in it: with few requests in flight, while there is at least one; with many,
+    each instance serves as many at once as is assumed.
+    """
     held = invocations * assumed["wait_s_per_request"] + active + held_open
     in_flight = held / activity.open_s
     alive = activity.open_s * max(theory.occupied_share(in_flight), in_flight / assumed["requests_at_once"])

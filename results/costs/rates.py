@@ -37,7 +37,10 @@ class Causes(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Rate:
-    """How much an event, a delivery and a second of a user add to a count. error: relative, at the worst load."""
+    """How much one event, one delivery and one second of one user online add to a count.
+
+    error: the relative error at the load that the rates fit worst.
+    """
 
     event: float
     delivery: float

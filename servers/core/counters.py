@@ -17,7 +17,11 @@ class Purpose(StrEnum):
 
 @dataclass(slots=True)
 class Counters:
-    """Requests by purpose, upgrades included; commands in frames; reads without an event; events sent, published."""
+    """requests: HTTP requests, upgrades included. command_frames: commands received on sockets.
+
+    empty_answers: reads without an event. events_delivered: events sent to clients. published: events sent to a push
+    service, which counts its own deliveries.
+    """
 
     requests: dict[str, int] = field(default_factory=lambda: dict.fromkeys(Purpose, 0))
     command_frames: int = 0

@@ -38,7 +38,10 @@ class Connection(NamedTuple):
 
 
 class Presence:
-    """This process's view of the leases: when each was last renewed, and which belong to an open request or socket."""
+    """This process's view of the leases: when each was last renewed, and which belong to an open request or socket.
+
+    network_of: returns what the users of one network have in common.
+    """
 
     def __init__(
         self, store: Store, clock: Clock, settings: Settings, network_of: Callable[[str], str] = lambda user: user

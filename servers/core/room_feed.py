@@ -139,7 +139,10 @@ class RoomFeed:
         return self._is_beyond(after)
 
     async def follow(self, after: Cursor, push: Push) -> None:
-        """Push every new page until `push`, which no two may share, returns False; at once if `after` is behind."""
+        """Push every new page as it comes, and return when `push` returns False; at once if `after` is behind the head.
+
+        Two followers may not share a `push`.
+        """
         if after.epoch == self.epoch and after.seq > self._flushed:  # committed in this turn, or read from the store
             await self._waiters.wait(PUMP_WAIT_S)
         if after != Cursor(self.epoch, self._flushed):
@@ -156,7 +159,11 @@ class RoomFeed:
         self._waiters.wake()
 
     async def pump(self, wait_s: float = PUMP_WAIT_S) -> bool:
-        """Read the next events of other processes, and wait for them; return whether there were any. Repeat it."""
+        """Read the next events of other processes from the store, and wait for them; return whether there were any.
+
+        Repeat it. If the head moved meanwhile, `offer` has moved it. If the store has more, the next `wait` returns at
+        once.
+        """
         head = self.head
         is_behind = await self._store.wait(self._room, head, wait_s)
         if is_behind and self.head == head:

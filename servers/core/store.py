@@ -125,7 +125,11 @@ class Store(Protocol):
         """
 
     async def now_ms(self) -> int:
-        """Return the time in ms since 1970 on the clock of the leases, which processes share; it may jump."""
+        """Return the time on the clock that the leases run on, in ms since 1970.
+
+        All processes that share the store have this clock in common: its own, which may jump. A store of one process
+        has a clock that does not.
+        """
 
     async def expire(self, now_ms: int, lease_ms: int) -> Sequence[Event]:
         """Return the "offline" events of all users whose leases have expired since the last call.
@@ -141,7 +145,10 @@ class Store(Protocol):
         """Return whether the user has joined the room and not left it."""
 
     async def members(self, room: str, limit: int) -> dict[Member, int]:
-        """Return at most `limit` members by name, online ones first, with the seq up to which each has read."""
+        """Return members by name, with the seq up to which each has read (0: nothing).
+
+        At most `limit` of them: those who are online, then those who were seen last.
+        """
 
     async def close(self) -> None:
         """End all waiting, and close files and connections; does nothing if closed already."""

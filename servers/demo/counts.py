@@ -15,7 +15,11 @@ RUNS = (RESULTS / "reference", RESULTS / "link_interim" / "link")
 
 
 class Counts(Struct, frozen=True):
-    """What has added up so far, bytes as TCP payload of browsers and of publishing; and busy connections."""
+    """What has added up so far. Bytes are TCP payload, seen from the browser; published: from the API to the service.
+
+    connections: how many carry a request or a WebSocket now. billed_messages: what a push service of our own counts as
+    its vendor does.
+    """
 
     requests: int = 0
     empty_answers: int = 0

@@ -26,13 +26,18 @@ LEASE_S = 15.0
 
 
 class Lane:
-    """A transport and the processes that serve it, with what they have counted, as last read.
+    """A transport and the processes that serve it.
 
-    bill, plan: of its serverless host, and of a push service of our own. page: whose frame shows the lane.
+    counts: what all of them have counted, as last read; bill: what its serverless host has metered, None without one;
+    plan: of a push service of our own, None without one.
+    page: the origin whose page shows the lane in a frame.
     """
 
     def __init__(self, transport: Transport, folder: Path, web: Path, secret: str) -> None:
-        """Prepare, and start nothing. folder: for the log. web: the browser's client. secret: signs tokens."""
+        """Prepare, and start nothing. folder: for the log. web: the browser's client.
+
+        secret: signs tokens, so that they outlive a server, its log and its host.
+        """
         self.transport = transport
         self.page = ""
         self._web = web

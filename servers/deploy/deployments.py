@@ -9,7 +9,10 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Deployment:
-    """transport: its slug. store: its log's default. has_functions: whether its API is on a serverless host."""
+    """transport: the slug of the one that its clients use. store: where its log is kept by default.
+
+    has_functions: whether its API runs on a serverless host.
+    """
 
     name: str
     transport: str

@@ -122,7 +122,10 @@ class Engine:
 
 @contextmanager
 def redis_server(folder: Path, port: int = 0, more: Sequence[str] = ()) -> Iterator[Engine]:
-    """Run a Redis that keeps its data in `folder`, and acknowledges what is on disk. Raises NotStarted."""
+    """Run a Redis that keeps its data in `folder`, and acknowledges what is on disk. Raises NotStarted.
+
+    more: options of its own.
+    """
     give_to_engines(folder)
     port = port or free_port()
     settings = {"port": port, "bind": LOOPBACK, "dir": folder, "databases": REDIS_DATABASES, "save": ""}
@@ -142,7 +145,10 @@ def redis_server(folder: Path, port: int = 0, more: Sequence[str] = ()) -> Itera
 
 @contextmanager
 def postgres_server(folder: Path, port: int = 0, more: Sequence[str] = ()) -> Iterator[Engine]:
-    """Run a PostgreSQL that keeps its data in `folder`, made if need be; with `more` options. Raises NotStarted."""
+    """Run a PostgreSQL that keeps its data in `folder`, made if need be. Raises NotStarted.
+
+    more: options of its own.
+    """
     give_to_engines(folder)
     port = port or free_port()
     data = folder / "data"

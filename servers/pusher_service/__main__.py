@@ -46,7 +46,9 @@ def main(
     connections: Annotated[
         int, typer.Option(envvar="PUSHER_CONNECTIONS", min=1, help="The plan's connections.")
     ] = Limits().connections_max,
-    messages_a_day: Annotated[int, typer.Option(envvar="PUSHER_MESSAGES_A_DAY", min=0, help="The plan's; or 0.")] = 0,
+    messages_a_day: Annotated[
+        int, typer.Option(envvar="PUSHER_MESSAGES_A_DAY", min=0, help="The plan's messages a day; 0: no limit.")
+    ] = 0,
     link: Annotated[Link, typer.Option(help="Serve in the clear, or through TLS.")] = Link.PLAIN,
     attached: Annotated[bool, typer.Option("--attached", help="Stop when standard input closes.")] = False,
     activity_timeout_s: Annotated[int, typer.Option(min=1, help="Silence after which a client is pinged.")] = 120,

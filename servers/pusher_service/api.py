@@ -42,7 +42,10 @@ class Batch(msgspec.Struct, frozen=True):
 
 
 class Api:
-    """The calls of one application's HTTP API; every method raises ApiError. terminate: ends a user's connections."""
+    """The calls of one application's HTTP API; every method raises ApiError.
+
+    terminate: closes the connections of a user who has signed in.
+    """
 
     def __init__(self, broker: Broker, limits: Limits, quota: Quota, terminate: Callable[[str], None]) -> None:
         self._broker = broker

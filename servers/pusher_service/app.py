@@ -41,7 +41,10 @@ Call = Callable[[Request, bytes], Json]
 
 
 def create_app(credentials: Credentials, limits: Limits, webhook: str = "") -> Starlette:
-    """Build the service for one application; `app.state.wire` counts bytes. webhook: a URL that is told events."""
+    """Build the service for one application; `app.state.wire` is where the server counts bytes.
+
+    webhook: the URL that is told what happens on the channels.
+    """
     counters, wire = Counters(), WireBytes()
     outboxes = Outboxes(counters)
     broker = Broker(outboxes.deliver, counters, limits, EventCache(time.monotonic))

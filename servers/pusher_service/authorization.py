@@ -24,7 +24,10 @@ class Authorization:
     def check(
         self, socket_id: str, user_id: str | None, channels: Collection[str], request: frames.SubscribeRequest
     ) -> Subscription:
-        """Return the subscription that a user's connection, with these channels, requests. Raises RequestDenied."""
+        """Return the subscription that a connection requests, which has `channels` already. Raises RequestDenied.
+
+        user_id: as whom it has signed in.
+        """
         name, channels_max = request.channel, self._limits.subscriptions_per_connection_max
         kind = kind_of(name, self._limits.channel_name_chars_max)
         if name in channels:

@@ -74,7 +74,10 @@ class Counts(NamedTuple):
 
 
 class Broker:
-    """The channels of one application. subscriptions: of all connections. note: takes what a webhook would say."""
+    """The channels of one application. subscriptions: how many all its connections hold together.
+
+    note: takes what a webhook would say; it may be replaced.
+    """
 
     def __init__(self, deliver: Deliver, counters: Counters, limits: Limits, cache: EventCache) -> None:
         self.deliver = deliver

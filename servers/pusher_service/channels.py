@@ -20,7 +20,10 @@ CACHED = ("cache-", "private-cache-", "private-encrypted-cache-", "presence-cach
 
 
 class Kind(Enum):
-    """What a subscription needs: nothing, a signature, one that names the user, a sign-in. Values: prefixes."""
+    """What a subscription requires: nothing, a signature, one that names the user, or to have signed in as that user.
+
+    The values are the prefixes of names.
+    """
 
     PUBLIC = ""
     PRIVATE = "private-"

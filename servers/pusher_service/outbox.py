@@ -16,7 +16,11 @@ from servers.socket_writer import ConnectionLost, SocketWriter, TextFrame
 
 
 class Outbox:
-    """The frames for one socket, whose reading task must `stop` it. on_closing: called when it has decided to close."""
+    """The frames on their way to one socket. Owned by the task that reads the socket, which must `stop` it.
+
+    `on_closing` is called once, when the outbox has decided to close the socket: from then on nothing but the close
+    is written, and the owner should not wait for long.
+    """
 
     __slots__ = ("_backlog", "_backlog_bytes", "_closing", "_ending", "_limits", "_on_closing", "_task", "_writer")
 

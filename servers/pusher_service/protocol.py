@@ -23,7 +23,10 @@ NO_WATCHLISTS = "the sign-in succeeded, but watchlists are not served here"
 
 @dataclass(slots=True)
 class Connection:
-    """One client: last frame, ping, subscriptions, times of its client events, and as whom it has signed in."""
+    """One client: its last frame's time, whether a ping is out, its subscriptions, its latest client events' times.
+
+    user_id: as whom it has signed in, if it has.
+    """
 
     last_frame_at_s: float
     client_events_at_s: deque[float]

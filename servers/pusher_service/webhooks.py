@@ -95,7 +95,10 @@ def _size(event: Event) -> int:
 
 
 async def send_webhooks(events: WebhookEvents, url: str, credentials: Credentials, counters: Counters) -> None:
-    """Send events to the API at `url` until cancelled; a batch that cannot be delivered for RETRY_S is dropped."""
+    """Send events to the API at `url` until cancelled. A batch that cannot be delivered for RETRY_S is dropped.
+
+    Each call counts, as the vendor counts it.
+    """
     async with httpx.AsyncClient(timeout=RESPONSE_S, trust_env=may_use_proxy(url)) as http:
         while True:
             if not (batch := events.take()):

@@ -22,7 +22,10 @@ PIECES = (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n", b"3\r\nabc\r
 
 @contextmanager
 def responding(*responses: Sequence[bytes]) -> Iterator[tuple[str, list[tuple[int, bytes]]]]:
-    """Answer all requests in turn, then close; yields the address, and each request with its connection's number."""
+    """Answer the requests of all connections in turn, and close after the last.
+
+    Yields the address, and a list of the requests, with the number of the connection that each used.
+    """
     requests: list[tuple[int, bytes]] = []
     left, numbers = list(responses), count()
 

@@ -53,7 +53,10 @@ class Received(NamedTuple):
 
 @dataclass
 class Person:
-    """One client, and what its user saw. broken: from the sample that found it down to the first that found it up."""
+    """One client, and what its user saw.
+
+    broken: from the sample that found the connection down to the first that found it up again, or to the last of all.
+    """
 
     client: ChatSession
     sent: list[Sent] = field(default_factory=list)

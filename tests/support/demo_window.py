@@ -30,7 +30,10 @@ def running_demo(web: Path | None = None) -> Iterator[str]:
 
 
 class Window:
-    """A window of the demo. errors: of its console. hosts: where it sent requests. paths: requested, by port."""
+    """A window of the demo, used as a person would.
+
+    errors: what its console reported. hosts: where it sent requests. paths: those that it requested, by port.
+    """
 
     def __init__(
         self, browser: Browser, address: str, name: str = "", query: str = "quiet", **settings: object

@@ -29,7 +29,10 @@ def signed_subscription(socket_id: str, channel: str, user: Json | None = None) 
 
 
 class PusherHarness:
-    """Plays clients. sent: all deliveries. inbox: each client's frames. closed: closes. notes: of webhooks."""
+    """Plays clients. `sent` holds all that was delivered, `inbox` each client's frames decoded, `closed` the closes.
+
+    notes: what webhooks would say.
+    """
 
     def __init__(self, limits: Limits | None = None) -> None:
         limits = limits or Limits()

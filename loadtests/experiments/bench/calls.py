@@ -77,7 +77,10 @@ def connect(address: str, connections: int) -> list[BenchConnection]:
 
 
 def open_sockets(address: str, path: str, connections: int, joins: Sequence[bytes] = ()) -> list[BenchConnection]:
-    """Open WebSockets, batch by batch; with `joins`, send each its first frame and await a snapshot. Raises Void."""
+    """Open WebSockets, batch by batch; with `joins`, send each its first frame and await a snapshot.
+
+    Raises Void if one is refused.
+    """
     opened: list[BenchConnection] = []
     for start in range(0, connections, BATCH):
         batch = [BenchConnection(address, number) for number in range(start, min(start + BATCH, connections))]

@@ -85,7 +85,10 @@ class Crowd:
             self._read(on_message, 0 if self._spins else left_s)
 
     def run_for(self, seconds: float, on_message: OnMessage) -> None:
-        """Pass on what arrives for so long, such as what should not come; it may sleep, as nothing is measured."""
+        """Pass on what arrives for so long, such as messages that should not come.
+
+        Nothing is measured meanwhile, so it may sleep where `run` polls.
+        """
         end_s = time.monotonic() + seconds
         while (left_s := end_s - time.monotonic()) > 0:
             self._read(on_message, left_s)

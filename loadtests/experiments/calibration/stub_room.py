@@ -22,7 +22,10 @@ LEASE_S = 30.0
 
 
 class StubLog(msgspec.Struct):
-    """Monotonic moments: arrived (room, seq, when read), handed_out (room, seq, user, just before it was given out)."""
+    """Moments are seconds of the monotonic clock.
+
+    arrived: room, seq, when it had been read. handed_out: room, seq, user, just before it was given to the socket.
+    """
 
     arrived: list[tuple[str, int, float]] = []
     handed_out: list[tuple[str, int, str, float]] = []

@@ -34,7 +34,10 @@ NETWORKS = {
 
 
 def record_pusher_js() -> dict[str, Any]:
-    """Return what happened on each network; waits for half a minute, raises NotMeasured."""
+    """Return what happened on each network; waits half a minute, since the client is slow to fall back.
+
+    Raises NotMeasured.
+    """
     if (node := shutil.which("node")) is None:
         raise NotMeasured("pusher-js runs on node, which is not installed: `make setup`")
     return {name: _record(node, options) for name, options in NETWORKS.items()}

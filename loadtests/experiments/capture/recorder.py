@@ -14,7 +14,10 @@ from servers.deploy.child_process import python_module
 
 @contextmanager
 def recorder(link: Link, address: str, folder: Path, *options: str) -> Iterator[str]:
-    """Insert a recorder into a link, with options of the relay; yields the address to use. Raises NotMeasured."""
+    """Insert a recorder into a link until the block ends; yields the address to use instead. Raises NotMeasured.
+
+    options: of `loadtests.harness.relay`.
+    """
     target, path = address.removeprefix("http://"), str(_path(link, folder))
     command = python_module("loadtests.harness.relay", "--to", target, "--record", path, *options)
     with running(command, None, folder / f"recorder, {link}.log") as child:

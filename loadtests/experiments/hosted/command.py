@@ -46,7 +46,10 @@ TABLES: dict[str, tuple[Column, ...]] = {"hosted": HOSTED, "timeline": TIMELINE}
 
 @dataclass(frozen=True, slots=True)
 class Host:
-    """A profile of the serverless host. max_duration_s: another limit than the profile's, if one is given."""
+    """A profile of the serverless host, as `python -m servers.deploy.serverless` knows it.
+
+    max_duration_s: another limit than the profile's; None: the profile's.
+    """
 
     profile: str
     max_duration_s: float | None = None
@@ -74,7 +77,10 @@ def steps(scenario: Scenario, hosts: Sequence[Host], transports: Sequence[Transp
 
 
 def measure_hosts(out: Path, quick: bool, transports: Sequence[Transport] = TRANSPORTS, webhooks: bool = False) -> int:
-    """Measure, write and report; return the exit status: 1 if anything does not add up, or was not measured."""
+    """Measure, write and report; return the exit status: 1 if anything does not add up, or was not measured.
+
+    webhooks: see `Workload`.
+    """
     scenario, cores = with_changes(experiment("hosted", quick), {"webhooks": int(webhooks)}), choose()
     record = describe([scenario], [row.slug for row in transports], cores) | {"hosts": {}}
     planned = steps(scenario, QUICK_HOSTS if quick else HOSTS, transports)

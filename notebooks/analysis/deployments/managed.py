@@ -32,7 +32,10 @@ LIMITS: Mapping[tuple[str, str], str] = {
 
 
 def third_transit(folder: Path, percent: int = 50) -> list[Curve]:
-    """Return latencies in ms by the delay from API to service, with theory for medians; and without a service."""
+    """Return latencies in ms against the delay between API and service: through the service, and without any.
+
+    Theory is of medians only.
+    """
     runs = {TO_MS * run.setting("push_link_delay_s"): run for run in points(folder, "third_transit").values()}
     xs = sorted(runs)
     one_way_ms = TO_MS * runs[xs[0]].setting("one_way_delay_s")
@@ -63,7 +66,10 @@ def minutes_a_day(run: Run, messages: float) -> float:
 
 
 def counting(folder: Path, messages: float, connections: int) -> wording.Prose:
-    """Return the vendor's count for each load, measured and by rule, and what a plan of a day's messages allows."""
+    """Return the vendor's count for each load, by measurement and by rule, and what a plan of a day's messages allows.
+
+    connections: how many the plan allows, each of which is a user's.
+    """
     rows = {}
     for name, run in ((name, load(folder, name)) for name in COUNTED):
         size, counted = int(run.cells["room_size"].iloc[0]), counted_per_message(run).value

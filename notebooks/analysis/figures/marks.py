@@ -63,7 +63,10 @@ def grid_of_rows(axes: Axes) -> None:
 
 
 def legend(place: Placing, top_in: float, height_in: float, meanings: Mapping[Any, str]) -> Axes:
-    """Write a legend across the page, by the x of each text; return its axes, 0 to 100 wide, for the marks."""
+    """Write a legend across the page; return its axes, 0 to 100 wide, in which each mark is to be drawn once, in grey.
+
+    meanings: the explanation of each mark, by the x at which the text begins.
+    """
     axes = place.axes(MARGIN_IN, top_in, WIDTH_IN - 2 * MARGIN_IN, height_in)
     axes.set_xlim(0, 100)
     axes.set_ylim(-1, 1)

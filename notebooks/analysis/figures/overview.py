@@ -60,7 +60,10 @@ def draw(run: Run) -> Figure:
 
 
 def excerpt(run: Run, slug: str, shown_s: float) -> pd.DataFrame:
-    """Return when messages were intended and received, s, in the middle of a transport's first repeat and room."""
+    """Return when messages were intended and received in the middle of a transport's first valid repeat, first room.
+
+    In seconds from the excerpt's start; chosen by position.
+    """
     samples = run.deliveries_of(slug)
     samples = samples[samples["repeat"] == samples["repeat"].min()]
     samples = samples[samples["room"] == samples["room"].min()]

@@ -21,7 +21,10 @@ EMPTY_PAGE = b'"events":[]}'
 
 @dataclass(slots=True)
 class EdgeCounters:
-    """As servers.core.counters, as far as is known here. command_frames: messages on sockets but the joins."""
+    """The same columns as servers.core.counters, as far as they can be known here.
+
+    command_frames: messages on sockets without the first of each, which joins a room.
+    """
 
     requests: dict[str, int] = field(default_factory=lambda: dict.fromkeys(Purpose, 0))
     command_frames: int = 0

@@ -37,7 +37,10 @@ class FunctionFailed(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Invocation:
-    """A complete request, passed on as a WebSocket if `opens_socket`. on_command: called for messages but the join."""
+    """A request that is complete. on_command: called for each message on its socket but the first, which joins a room.
+
+    opens_socket: whether it is passed on as a WebSocket.
+    """
 
     client: Client
     body: bytes
