@@ -79,7 +79,7 @@ Victim = Server | Worker | Engine
 
 @dataclass(frozen=True, slots=True)
 class Running:
-    """A running chat. victims: its processes, by role; "api" is the server, or one of its workers on a shared store.
+    """A running chat. victims: its processes, by role; "api" is the server, with all its workers on a shared store.
 
     folder: has the logs of our programs.
     """
@@ -132,7 +132,9 @@ async def talking(
         command, before = ["servers", slug, "--store", url, *DURATIONS], in_namespace(mount, disk) if mount else []
         command += ["--workers", "2"] if scheme in ENGINES else []
         server = Server(command, folder, given, before)
-        victims["api"] = Worker(server) if scheme in ENGINES else server
+        victims["api"] = server
+        if scheme in ENGINES:
+            victims["worker"] = Worker(server)
         stack.callback(server.stop)
         joined = await stack.enter_async_context(crowd(slug, server.child.address, size, OPTIONS))
         running = Running(server, victims, folder, joined)
