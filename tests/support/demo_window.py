@@ -21,6 +21,10 @@ SCREEN = {"width": 1800, "height": 1100}
 NETWORK = ("Failed to load resource", "WebSocket connection to")
 """How a browser itself reports a lost connection; a page cannot prevent that."""
 
+PUSHER_JS = "/pusher.min.js"
+CLOSED = "WebSocket is already in CLOSING or CLOSED state"
+"""How a browser reports that pusher-js writes to a lost connection: it does so one turn after it has looked."""
+
 
 @contextmanager
 def running_demo(web: Path | None = None) -> Iterator[str]:
@@ -132,8 +136,10 @@ class Window:
         self.page.close(run_before_unload=True)
 
     def _on_console(self, message: ConsoleMessage) -> None:
-        if message.type in ("error", "warning") and not message.text.startswith(NETWORK):
-            self.errors.append(message.text)
+        script = urlsplit(message.location["url"]).path
+        is_expected = message.text.startswith(NETWORK) or (message.text.startswith(CLOSED) and PUSHER_JS in script)
+        if message.type in ("error", "warning") and not is_expected:
+            self.errors.append(f"{message.text} ({script})")
 
     def _on_request(self, request: Request) -> None:
         url = urlsplit(request.url)
