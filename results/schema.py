@@ -78,5 +78,8 @@ counts of one row exactly: a cut at an end of the window may be in one of them o
 TIMELINE = _TABLES["timeline"]
 """Table `timeline`: the connection of the first user of each. Polling has requests instead of a connection."""
 
-DRILLS = {name: _TABLES[name] for name in ("kills", "fuzz", "soak", "faults")}
+VICTIMS = _TABLES["victims"]
+"""Columns of kills that older records lack: they are read as 0, and nothing is shown of them."""
+
+DRILLS = {"kills": _TABLES["kills"] + VICTIMS, **{name: _TABLES[name] for name in ("fuzz", "soak", "faults")}}
 """The tables of drills.json; each row has the commit that was drilled, and when its step was over."""

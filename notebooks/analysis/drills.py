@@ -13,7 +13,7 @@ import pandas as pd
 from notebooks.analysis import wording
 from notebooks.analysis.records import read, table
 from notebooks.analysis.runs import in_registry_order
-from results.schema import DRILLS, DRILLS_FILE, SAMPLES_MIN
+from results.schema import DRILLS, DRILLS_FILE, SAMPLES_MIN, VICTIMS
 from servers.transports import find
 
 LOSSES = ["lost", "duplicates", "out_of_order"]
@@ -109,7 +109,8 @@ def load_drills(folder: Path) -> Drills:
     path = folder / DRILLS_FILE
     record: Mapping[str, list[Mapping[str, object]]] = read(path)
     empty = {name: pd.DataFrame(columns=[column.name for column in columns]) for name, columns in DRILLS.items()}
-    found = {name: table(path, record[name], DRILLS[name]) if record[name] else empty[name] for name in DRILLS}
+    rows = {name: [{**{column.name: 0 for column in VICTIMS}, **row} for row in record[name]] for name in DRILLS}
+    found = {name: table(path, rows[name], DRILLS[name]) if rows[name] else empty[name] for name in DRILLS}
     sessions = found["soak"].groupby("session")["sample"].count()
     if len(sessions):
         found["soak"] = found["soak"][found["soak"]["session"] == sessions.idxmax()]
@@ -117,7 +118,10 @@ def load_drills(folder: Path) -> Drills:
 
 
 def _kills(rows: pd.DataFrame) -> tuple[str, str]:
-    return f"{rows['kills'].sum():,} kills, {rows['messages'].sum():,} messages", _losses(rows)
+    killed = {column.name.removeprefix("killed_"): rows[column.name].sum() for column in VICTIMS}
+    of = ", ".join(f"{count:,} of the {victim.replace('_', ' ')}" for victim, count in killed.items() if count)
+    kills = f"{rows['kills'].sum():,} kills" + (f" ({of})" if of else "")
+    return f"{kills}, {rows['messages'].sum():,} messages", _losses(rows)
 
 
 def _fuzz(rows: pd.DataFrame) -> tuple[str, str]:

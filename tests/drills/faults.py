@@ -56,7 +56,7 @@ async def stop(where: str, role: str, for_s: float) -> dict[str, Any]:
     """Stop one process with SIGSTOP, and let it go on."""
     if where not in ROLES:
         async with talking("raw_websocket", where, SIZE) as running:
-            return await running.measured(lambda chat: hang(chat.victims[role].pid, for_s), SIZE)
+            return await running.measured(lambda chat: hang(chat.victims["engine"].pid, for_s), SIZE)
     outage = Outage(find(where), lambda deployed: deployed.hang(role, for_s))
     return await run_outage(outage, SIZE) | NO_LOG
 

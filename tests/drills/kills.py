@@ -2,9 +2,11 @@
 
 import asyncio
 import random
+from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
+from results.schema import VICTIMS
 from servers.transports import TRANSPORTS
 from tests.drills.running import Running, talking
 from tests.outages.people import Size
@@ -36,16 +38,19 @@ def row(key: Mapping[str, Any]) -> dict[str, Any]:
 
 async def kill_repeatedly(store: str, transport: str, kills: int, turn: int) -> dict[str, Any]:
     """Kill so many times, each after a further message and a random pause; return the figures."""
+    killed: Counter[str] = Counter()
 
     async def kill_in_turn(running: Running) -> None:
-        rng, victims = random.Random(turn), list(running.victims.values())
+        rng, victims = random.Random(turn), list(running.victims.items())
         for number in range(kills):
             await running.progress()
             await asyncio.sleep(rng.uniform(0, PAUSE_S))
-            victim = victims[number % len(victims)]
+            role, victim = victims[number % len(victims)]
             await asyncio.to_thread(victim.kill)
+            killed[f"killed_{role}"] += 1
             await asyncio.to_thread(victim.start)
 
     async with talking(transport, store, SIZE) as running:
         found = await running.measured(kill_in_turn, SIZE)
-    return {name: found[name] for name in FIGURES} | {"seconds": round(found["lasted_s"], 1)}
+    counts = {column.name: killed[column.name] for column in VICTIMS}
+    return counts | {name: found[name] for name in FIGURES} | {"seconds": round(found["lasted_s"], 1)}

@@ -79,7 +79,7 @@ Victim = Server | Worker | Engine
 
 @dataclass(frozen=True, slots=True)
 class Running:
-    """A running chat. victims: its processes, by role; "api" is the server, with all its workers on a shared store.
+    """A running chat. victims: its processes, by role; "server" ends with all its workers.
 
     folder: has the logs of our programs.
     """
@@ -123,7 +123,7 @@ async def talking(
         disk.mkdir()
         url = f"sqlite:///{disk}/chat.db"
         if scheme in ENGINES:
-            victims[scheme] = engine = stack.enter_context(ENGINES[scheme](data))
+            victims["engine"] = engine = stack.enter_context(ENGINES[scheme](data))
             url = engine.fresh_url()
         if find(slug).needs_push_service:
             victims["push_service"] = service = Server(["servers.pusher_service"], folder, ENV)
@@ -132,7 +132,7 @@ async def talking(
         command, before = ["servers", slug, "--store", url, *DURATIONS], in_namespace(mount, disk) if mount else []
         command += ["--workers", "2"] if scheme in ENGINES else []
         server = Server(command, folder, given, before)
-        victims["api"] = server
+        victims["server"] = server
         if scheme in ENGINES:
             victims["worker"] = Worker(server)
         stack.callback(server.stop)

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from servers.transports import TRANSPORTS
+from results.schema import VICTIMS
+from servers.transports import TRANSPORTS, find
 from tests.drills import __main__ as command
 from tests.drills import faults, fuzz, kills, soak
 
@@ -34,6 +35,11 @@ def test_a_kill_costs_no_acknowledged_message(store: str, transport: str) -> Non
     row = kills.row({"store": store, "transport": transport, "kills": KILLS, "turn": 0})
     assert not command.has_fault(row), row
     assert row["deliveries"] == kills.SIZE.people * row["messages"] > 0
+    victims = {"server", *({"worker", "engine"} if store != "sqlite" else ())}
+    victims |= {"push_service"} if find(transport).needs_push_service else set()
+    killed = {column.name: row[column.name] for column in VICTIMS}
+    assert {name.removeprefix("killed_") for name, count in killed.items() if count} == victims
+    assert sum(killed.values()) == KILLS >= len(VICTIMS)
 
 
 @pytest.mark.xdist_group("drills-fuzz")

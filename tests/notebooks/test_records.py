@@ -78,6 +78,16 @@ def test_a_short_record_of_drills_shows_what_it_has(rows_max: int | None, table:
     assert len(drills.rows()) >= sum(len(rows) > 0 for rows in drills.tables.values())
 
 
+@pytest.mark.parametrize(("counts", "shown"), [((), ""), ((6, 0, 0, 4), " (60 of the server, 40 of the push service)")])
+def test_what_was_killed_is_shown_if_the_record_says_it(counts: tuple[int, ...], shown: str, tmp_path: Path) -> None:
+    with changed(tmp_path / schema.DRILLS_FILE) as record:
+        for row in record["kills"]:
+            for column in schema.VICTIMS:
+                row.pop(column.name, None)
+            row |= {column.name: count for column, count in zip(schema.VICTIMS, counts, strict=False)}
+    assert load_drills(tmp_path).rows()["Killed on redis"]["extent"].startswith(f"100 kills{shown}, ")
+
+
 def test_a_soak_of_too_few_messages_shows_no_p99(tmp_path: Path) -> None:
     assert sum("p99" in row["outcome"] for row in load_drills(REFERENCE).rows().values()) == 5
     with changed(tmp_path / schema.DRILLS_FILE) as record:
