@@ -47,6 +47,22 @@ async def test_the_end_of_the_longest_lease_takes_its_user_offline_once(store: S
 
 
 async def test_a_touch_renews_the_lease_or_brings_the_user_back(store: Store) -> None:
+async def test_when_a_user_was_last_seen_never_goes_back_while_they_are_online(store: Store) -> None:
+    async def seen_ms() -> int:
+        ((member, _),) = (await store.members("room", 1)).items()
+        return member.last_seen_ms
+
+    phone = replace(ADA, connection="phone", seen_ms=1_020, expires_at_ms=2_020)
+    for lease in (ADA, phone):
+        await join(store, lease)
+    await store.touch(replace(ADA, seen_ms=1_010), LIMITS)
+    assert await seen_ms() == 1_020
+    await store.release(phone)
+    assert await seen_ms() == 1_020
+    await store.release(ADA)
+    assert await seen_ms() == 1_020
+
+
     await join(store, ADA)
     assert await store.touch(replace(ADA, seen_ms=1_500, expires_at_ms=3_000), LIMITS) is None
     assert await store.expire(2_500, LONG_MS) == []

@@ -190,7 +190,7 @@ RETURNS SETOF events LANGUAGE plpgsql AS $$
 DECLARE its_name text;
 BEGIN
     PERFORM lock_room(its_room);
-    UPDATE members SET online = false, last_seen_ms = its_seen_ms
+    UPDATE members SET online = false, last_seen_ms = greatest(last_seen_ms, its_seen_ms)
     WHERE room = its_room AND user_id = its_user AND online AND NOT EXISTS (
         SELECT FROM connections WHERE room = its_room AND user_id = its_user AND expires_at_ms > now_ms
     ) RETURNING name INTO its_name;
@@ -206,8 +206,11 @@ CREATE OR REPLACE FUNCTION release(
 BEGIN
     PERFORM FROM rooms WHERE room = its_room FOR UPDATE;
     IF NOT FOUND THEN RETURN; END IF; -- nobody has ever joined it, and a refused join leaves no row
-    DELETE FROM connections WHERE room = its_room AND user_id = its_user AND connection = its_connection
-        AND (its_holder = '' OR holder = '' OR holder = its_holder);
+    WITH gone AS (
+        DELETE FROM connections WHERE room = its_room AND user_id = its_user AND connection = its_connection
+            AND (its_holder = '' OR holder = '' OR holder = its_holder) RETURNING seen_ms)
+    UPDATE members SET last_seen_ms = gone.seen_ms FROM gone
+    WHERE room = its_room AND user_id = its_user AND gone.seen_ms > last_seen_ms;
     RETURN QUERY SELECT * FROM go_offline(its_room, its_user, its_seen_ms, its_seen_ms);
     DELETE FROM names WHERE its_holder = '' AND name = its_claim AND user_id = its_user
         AND NOT EXISTS (SELECT FROM members WHERE user_id = its_user AND online);

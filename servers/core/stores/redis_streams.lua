@@ -128,10 +128,13 @@ local function renew(lease)
     redis.call('HSET', lease.holders, lease.connection, lease.holder)
     redis.call('PEXPIRE', lease.holders, lease.expires_at_ms - lease.seen_ms + FORGET_MS)
   end
-  redis.call('ZADD', 'chat:last_seen:' .. lease.room, lease.seen_ms, lease.user)
   redis.call('HSETNX', 'chat:names:' .. lease.room, lease.user, lease.name)
   local last = redis.call('ZREVRANGE', lease.connections, 0, 0, 'WITHSCORES') -- another of theirs may run for longer
-  if redis.call('ZADD', 'chat:online', last[2], lease.online) == 0 then return { epoch } end
+  if redis.call('ZADD', 'chat:online', last[2], lease.online) == 0 then
+    redis.call('ZADD', 'chat:last_seen:' .. lease.room, 'GT', lease.seen_ms, lease.user)
+    return { epoch }
+  end
+  redis.call('ZADD', 'chat:last_seen:' .. lease.room, lease.seen_ms, lease.user)
   come_online(lease.room, lease.user)
   return append_presence(lease.room, lease.user, 'online', lease.seen_ms)
 end
@@ -230,7 +233,7 @@ local function go_offline_unless_live(lease)
     return { epoch }
   end
   if redis.call('ZREM', 'chat:online', lease.online) == 0 then return { epoch } end
-  redis.call('ZADD', 'chat:last_seen:' .. lease.room, lease.seen_ms, lease.user)
+  redis.call('ZADD', 'chat:last_seen:' .. lease.room, 'GT', lease.seen_ms, lease.user)
   go_offline(lease.room, lease.user)
   return append_presence(lease.room, lease.user, 'offline', lease.seen_ms)
 end

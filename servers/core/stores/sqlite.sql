@@ -89,8 +89,13 @@ INSERT INTO members (room, user, name, online, last_seen_ms) VALUES (:room, :use
 ON CONFLICT DO UPDATE SET online = 1, last_seen_ms = :seen_ms WHERE online = 0
 RETURNING user
 
+-- name: keep_last_seen
+UPDATE members SET last_seen_ms = c.seen_ms FROM connections AS c
+WHERE members.room = :room AND members.user = :user AND c.room = :room AND c.user = :user
+    AND c.connection = :connection AND c.seen_ms > members.last_seen_ms
+
 -- name: go_offline
-UPDATE members SET online = 0, last_seen_ms = :seen_ms
+UPDATE members SET online = 0, last_seen_ms = MAX(last_seen_ms, :seen_ms)
 WHERE room = :room AND user = :user AND online = 1 AND NOT EXISTS (
     SELECT 1 FROM connections WHERE room = :room AND user = :user AND expires_at_ms > :now_ms)
 RETURNING name

@@ -120,6 +120,7 @@ def touch(database: sqlite3.Connection, events: list[Event], lease: Lease, limit
 
 def release(database: sqlite3.Connection, events: list[Event], lease: Lease) -> Event | None:
     """Delete a connection, unless another holds it; the user may go offline. A goodbye frees the name."""
+    database.execute(SQL["keep_last_seen"], asdict(lease))
     database.execute(SQL["delete_connection"], asdict(lease))
     event = _go_offline(database, events, lease.room, lease.user, lease.seen_ms, lease.seen_ms)
     if not lease.holder:
