@@ -9,6 +9,7 @@ from msgspec.structs import replace
 from servers.core.errors import NameTaken, NotJoined, TooMany
 from servers.core.store import Limits, Store
 from servers.core.stores.postgres import PostgresStore
+from servers.core.stores.redis_streams import RedisStreamsStore
 from servers.core.stores.sqlite import SqliteStore
 from servers.core.wire import Event, Kind
 from tests.support.stores import ADA, BOB, LIMITS, draft, join, log, opened
@@ -46,7 +47,6 @@ async def test_the_end_of_the_longest_lease_takes_its_user_offline_once(store: S
     assert found == {"ada": (False, 1_000), "bob": (True, 1_000)}
 
 
-async def test_a_touch_renews_the_lease_or_brings_the_user_back(store: Store) -> None:
 async def test_when_a_user_was_last_seen_never_goes_back_while_they_are_online(store: Store) -> None:
     async def seen_ms() -> int:
         ((member, _),) = (await store.members("room", 1)).items()
@@ -63,6 +63,7 @@ async def test_when_a_user_was_last_seen_never_goes_back_while_they_are_online(s
     assert await seen_ms() == 1_020
 
 
+async def test_a_touch_renews_the_lease_or_brings_the_user_back(store: Store) -> None:
     await join(store, ADA)
     assert await store.touch(replace(ADA, seen_ms=1_500, expires_at_ms=3_000), LIMITS) is None
     assert await store.expire(2_500, LONG_MS) == []
@@ -175,6 +176,15 @@ async def test_a_refused_join_leaves_nothing_behind(store: Store) -> None:
     assert not await store.is_member("room", "bob")
 
 
+async def test_a_refused_claim_changes_nothing(store: Store) -> None:
+    assert await store.claim_name("Ada", "ada", now_ms=1_000, until_ms=3_000)
+    assert not await store.claim_name("ADA", "another", now_ms=1_000, until_ms=1_500)
+    with pytest.raises(NameTaken):
+        await join(store, replace(BOB, name="ADA", expires_at_ms=1_500))
+    assert not await store.claim_name("Ada", "another", now_ms=2_999, until_ms=3_500)
+    assert await store.claim_name("Ada", "another", now_ms=3_000, until_ms=3_500)
+
+
 async def test_a_name_is_free_again_once_its_claim_has_run_out(store: Store) -> None:
     assert await store.claim_name("Ada", "ada", now_ms=1_000, until_ms=2_000)
     assert await store.claim_name("Ada", "ada", now_ms=1_000, until_ms=2_000)
@@ -186,3 +196,5 @@ async def test_a_name_is_free_again_once_its_claim_has_run_out(store: Store) -> 
         assert store._read_connection.execute("SELECT COUNT(*) FROM names").fetchone() == (0,)
     elif isinstance(store, PostgresStore):
         assert await store._pool.fetch("SELECT * FROM names") == []
+    elif isinstance(store, RedisStreamsStore):
+        assert await store._script._redis.exists("chat:claims", "chat:owners") == 0

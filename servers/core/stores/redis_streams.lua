@@ -16,10 +16,9 @@
 --   chat:connections:<room>:<user>   scores: connection -> when its lease runs out; the key itself expires
 --   chat:holders:<room>:<user>       hash: connection -> the process that opened its newest stream or socket
 --   chat:online                      scores: room and user -> when the last of their leases runs out
---   chat:claim:<name>                "<until_ms> <user>"; expires
+--   chat:claims, chat:owners         scores: name -> when its claim runs out; hash: name -> the user who has claimed it
 local command, fresh, kept = ARGV[1], ARGV[2], tonumber(ARGV[3])
 local FORGET_MS = 3600000
-local FORGET_NAME_MS = 60000 -- then the limit of log-ins bounds how many there are
 local TRIM_EVERY = 64
 local LAYOUT = '2'
 
@@ -98,14 +97,16 @@ local function append_presence(room, user, body, at_ms)
 end
 
 local function claim(name, user, now_ms, until_ms)
-  local key = 'chat:claim:' .. name
-  local held_until, owner = string.match(redis.call('GET', key) or '0 ', '^(%d+) (.*)$')
-  local is_held = owner ~= user and tonumber(held_until) > now_ms
-  if is_held then -- if the clock was set back, for no longer than a new claim would last
-    user, until_ms = owner, math.min(tonumber(held_until), until_ms)
-  end
-  redis.call('SET', key, string.format('%d %s', until_ms, user), 'PX', math.max(until_ms - now_ms, 0) + FORGET_NAME_MS)
-  return not is_held
+  local held_until_ms = tonumber(redis.call('ZSCORE', 'chat:claims', name) or 0)
+  if held_until_ms > now_ms and redis.call('HGET', 'chat:owners', name) ~= user then return false end
+  redis.call('ZADD', 'chat:claims', until_ms, name)
+  redis.call('HSET', 'chat:owners', name, user)
+  return true
+end
+
+local function free_name(name)
+  redis.call('ZREM', 'chat:claims', name)
+  redis.call('HDEL', 'chat:owners', name)
 end
 
 -- After three limits, a lease: room, user, display name, name as claimed, connection, when it was seen and expires (in
@@ -238,13 +239,6 @@ local function go_offline_unless_live(lease)
   return append_presence(lease.room, lease.user, 'offline', lease.seen_ms)
 end
 
--- Also on a goodbye a name stays claimed while its user is online in another room.
-local function free_name(name, user)
-  local key = 'chat:claim:' .. name
-  local owner = string.match(redis.call('GET', key) or '', '^%d+ (.*)$')
-  if owner == user and redis.call('EXISTS', 'chat:rooms:' .. user) == 0 then redis.call('DEL', key) end
-end
-
 function commands.release()
   local lease = lease_of()
   local holder = redis.call('HGET', lease.holders, lease.connection)
@@ -252,17 +246,23 @@ function commands.release()
   redis.call('ZREM', lease.connections, lease.connection)
   redis.call('HDEL', lease.holders, lease.connection)
   local event = go_offline_unless_live(lease)
-  if lease.holder == '' then free_name(lease.claimed, lease.user) end
+  local owns = redis.call('HGET', 'chat:owners', lease.claimed) == lease.user
+  if lease.holder == '' and owns and redis.call('EXISTS', 'chat:rooms:' .. lease.user) == 0 then
+    free_name(lease.claimed) -- it stays claimed while its user is online in another room
+  end
   return event
 end
 
 -- Whose last lease has run out goes offline, at most `limit` at once; returns { room, seq, draft } of each.
--- No lease runs beyond `latest_ms`: it might if the clock was set back.
+-- No lease or claim runs beyond `latest_ms`: it might if the clock was set back.
 function commands.expire(now_ms, latest_ms, limit)
   local gone = {}
-  for _, online in ipairs(redis.call('ZRANGEBYSCORE', 'chat:online', '(' .. latest_ms, '+inf')) do
-    redis.call('ZADD', 'chat:online', latest_ms, online)
+  for _, key in ipairs({ 'chat:online', 'chat:claims' }) do
+    for _, member in ipairs(redis.call('ZRANGEBYSCORE', key, '(' .. latest_ms, '+inf')) do
+      redis.call('ZADD', key, latest_ms, member)
+    end
   end
+  for _, name in ipairs(redis.call('ZRANGEBYSCORE', 'chat:claims', '-inf', '(' .. now_ms)) do free_name(name) end
   for i, online in ipairs(redis.call('ZRANGEBYSCORE', 'chat:online', '-inf', now_ms, 'LIMIT', 0, limit)) do
     redis.call('ZREM', 'chat:online', online)
     local room, user = string.match(online, '^(%S+) (.*)$')
