@@ -51,7 +51,7 @@ table(run)
 # %%
 waits_s = run.deliveries_of("short_polling")["latency_ms"].to_numpy() / 1000
 distance = ks_distance(waits_s, lambda wait_s: theory.uniform_wait_cdf(wait_s, interval_s))
-print(f"KS distance between {len(waits_s):,} waits and Uniform(0, {interval_s:g} s): {distance:.3f}")
+print(f"KS distance between a sample of {len(waits_s):,} waits and Uniform(0, {interval_s:g} s): {distance:.3f}")
 assert distance < 0.05, "short polling is no longer explained by its interval alone"
 
 # %%

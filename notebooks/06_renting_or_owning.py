@@ -221,10 +221,10 @@ side_by_side.code_table(folder)
 # %% [markdown]
 # ## Under the same load
 #
-# Twenty people in two rooms of ten talk over each option as it stands, by the users of all load tests here. All its
-# programs share one core, so this shows how much work a delivery takes, and not what a network between them would add.
-# What only this machine needs is not counted: our supervisor, and our model of a serverless host. Memory is of all but
-# the database. In parentheses: the lowest and the highest repeat.
+# Twenty load users in two rooms of ten talk over each deployment in its own configuration. All its programs share one
+# core. So this shows how much work a delivery takes, and not what a network between them would add. Two things are not
+# counted, since only this machine needs them: our supervisor, and our model of a serverless host. Memory is that of all
+# programs but the database. In parentheses: the lowest and the highest repeat.
 
 # %%
 side_by_side.load_table(folder)

@@ -19,6 +19,7 @@ VOID_S = 0.020  # of the generator's lag at p99: the limit of a comparison's ver
 TO_MS, TO_US = 1e3, 1e6
 STORE_LABELS = {"none": "nothing stored", "sqlite": "SQLite", "redis": "Redis", "postgresql": "PostgreSQL"}
 SHARED = ("redis", "postgresql")
+SERVERS = ["api_cpu_s", "push_service_cpu_s"]
 
 
 class StoreChoice(NamedTuple):
@@ -102,7 +103,13 @@ class SharedStore:
     def cpu_us(self, slug: str, choice: StoreChoice) -> Cost:
         """Return the CPU time of servers, push service and engine per delivery."""
         rows = self._load(slug, choice)
-        return _cost_us(rows, ["api_cpu_s", "push_service_cpu_s"], rows["delivered"])
+        return _cost_us(rows, SERVERS, rows["delivered"])
+
+    def cpu_ratio(self, slug: str, choice: StoreChoice, than: StoreChoice) -> Interval:
+        """Return the CPU time per delivery as a multiple of another choice's, paired within each repeat."""
+        rows = (self._load(slug, each).set_index("repeat") for each in (choice, than))
+        own, other = (each[["store_cpu_s", *SERVERS]].sum(axis="columns") / each["delivered"] for each in rows)
+        return interval(list((own / other).dropna()))
 
     def latency_ms(self, slug: str, choice: StoreChoice, percent: int) -> Interval:
         """Return the percentile 50 or 95 of delivery latency."""

@@ -111,11 +111,11 @@ def held(slug: str) -> int:
     return max(int(str(point).split()[0]) for point, count in good.items() if 2 * count > steps["repeat"].nunique())
 
 
-def stored(store: str, workers: int) -> "pd.Series[float]":
-    """Return the CPU time of a delivery on a store with so many workers, by transport."""
-    found = rows(record("shared_store")["loads"], store=store, workers=workers).query("verdict != 'void'")
-    cpu = each(found.set_index("transport"), *CPU, "store_cpu_s")
-    return cpu.groupby(level=0).median()
+def stored(store: str, workers: int, than: tuple[str, int]) -> "pd.Series[float]":
+    """Return the CPU time of a delivery as a multiple of that on other stores, by transport; paired within repeats."""
+    found = rows(record("shared_store")["loads"]).query("verdict != 'void'").set_index(["transport", "repeat"])
+    own, other = (rows(found, store=name, workers=count) for name, count in ((store, workers), than))
+    return (each(own, *CPU, "store_cpu_s") / each(other, *CPU, "store_cpu_s")).groupby("transport").median()
 
 
 def documents() -> Iterator[tuple[str, str, str]]:
