@@ -63,7 +63,7 @@ def generating(
     """Run a Locust file against its servers, on these cores; with several generators, under Locust's master process."""
     record = folder / f"{file.stem}.samples"
     command = python_module("loadtests.users.plain_locust", "--locustfile", str(file))
-    command += ["--headless", "--only-summary", "--json-phases"]
+    command += ["--attached", "--headless", "--only-summary", "--json-phases"]
     command += ["--wire-slack", str(SLACK_S + workload.one_way_delay_s)]
     command += ["--push-service", addresses.push_service] if addresses.push_service else []
     command += ["--host", addresses.api, "--spawn-rate", f"{workload.joins_per_s:g}", "--record", str(record)]
@@ -75,7 +75,4 @@ def generating(
         command += ["--master-bind-host", HOST, "--master-bind-port", port]
     trusted = {"SSL_CERT_FILE": addresses.authority} if addresses.authority else {}
     with running(command, cores, folder / f"load generator of {file.stem}.log", trusted) as child:
-        try:
-            yield Generator(child, workload, record)
-        finally:
-            child.process.terminate()  # unlike our servers, Locust does not end when its standard input is closed
+        yield Generator(child, workload, record)

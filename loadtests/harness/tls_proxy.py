@@ -60,7 +60,8 @@ def running_nginx(program: str, folder: Path, listen: str, core: int | None, log
     """Run nginx with a folder's nginx.conf, from when it listens until the block ends; raises NotMeasured."""
     host, _, port = listen.partition(":")
     deadline_s = perf_counter() + READY_S
-    with running([program, "-p", f"{folder}/", "-c", "nginx.conf", "-e", "stderr"], core, log) as nginx:
+    command = ["setpriv", "--pdeathsig=TERM", "--", program, "-p", f"{folder}/", "-c", "nginx.conf", "-e", "stderr"]
+    with running(command, core, log) as nginx:
         try:
             while not _listens(host, int(port)):
                 if perf_counter() > deadline_s:

@@ -1,14 +1,26 @@
 """Locust without the settings of the person who runs it: `python -m loadtests.users.plain_locust`, with its options.
 
 Teaches that a measurement must not depend on who starts it: Locust also reads variables (LOCUST_RUN_TIME, LOCUST_TAGS)
-and files (`~/.locust.conf`, `locust.conf`), which could end this one early.
+and files (`~/.locust.conf`, `locust.conf`), which could end this one early. With `--attached` it ends, as our servers
+do, when its standard input closes; with or without, its processes end with the one that has forked them.
 """
 
 import os
+import signal
+import sys
+from _thread import start_new_thread  # these two as they are before Locust replaces them by greenlets
+from time import sleep
+
+STDIN = 0
+STOP_S = 10.0
 
 
 def main() -> None:
     """Run Locust by its command line alone."""
+    if "--attached" in sys.argv:
+        sys.argv.remove("--attached")
+        start_new_thread(end_at_eof, (STDIN,))
+    end_with_parent()
     for name in [name for name in os.environ if name.startswith("LOCUST_")]:
         del os.environ[name]
     from locust import argument_parser  # it reads some variables as soon as it is imported
@@ -17,6 +29,26 @@ def main() -> None:
     argument_parser.get_empty_argument_parser.__defaults__ = (True, ())  # without its configuration files
     argument_parser.get_parser.__defaults__ = ((),)
     run()
+
+
+def end_with_parent() -> None:
+    """Have each process that this one forks end with it: only this one can write to a pipe, so it closes then."""
+    reader, writer = os.pipe()
+
+    def watch() -> None:
+        os.close(writer)
+        start_new_thread(end_at_eof, (reader,))
+
+    os.register_at_fork(after_in_child=watch)
+
+
+def end_at_eof(descriptor: int) -> None:
+    """End this process when a pipe closes, after STOP_S at the latest. Blocks."""
+    while os.read(descriptor, 4096):
+        pass
+    os.kill(os.getpid(), signal.SIGTERM)
+    sleep(STOP_S)
+    os._exit(1)
 
 
 if __name__ == "__main__":

@@ -15,6 +15,7 @@ from time import monotonic
 from typing import Any
 
 import httpx
+import psutil
 import pytest
 from rich.console import Console
 
@@ -35,6 +36,18 @@ OPTIONS = ["--room-size", "4", "--rate-per-s", "2", "--measured-s", "1", "--poll
 USERS = ["--users", "8", "--spawn-rate", "100"]
 DEADLINE_S = 60.0
 
+
+PARENT = """
+import sys, time
+
+from servers.deploy.child_process import ChildProcess
+
+locust = ChildProcess(sys.argv[1:])
+locust.next_line(60)
+print(flush=True)
+time.sleep(600)
+"""
+"""Starts a load, and prints a line once all users have joined."""
 
 SLOW_TO_LEAVE = """
 import gevent
@@ -169,6 +182,23 @@ def test_a_comparisons_locust_takes_no_address_but_the_command_lines(
     done = by_hand(module="loadtests.users.plain_locust")
     assert (done.returncode, "Traceback" in done.stdout) == (1, False)
     assert "locust: error: The host (--host) is missing" in done.stdout
+
+
+@pytest.mark.process
+@pytest.mark.xdist_group("measuring")
+@pytest.mark.parametrize("generation", [0, 1], ids=["whoever started it", "Locust's master"])
+def test_no_process_of_a_load_outlives_a_parent_that_is_killed(tmp_path: Path, generation: int) -> None:
+    load = ["--headless", "--json-phases", "--measured-s", "600", "--processes", "2", *master(), *USERS, "--attached"]
+    with serving("raw_websocket", None, tmp_path / "server.log") as server:
+        locust = command("--host", server.address, *load, module="loadtests.users.plain_locust")
+        with psutil.Popen([sys.executable, "-c", PARENT, *locust], cwd=ROOT, stdout=subprocess.PIPE) as parent:
+            parent.stdout.readline()
+            family = [parent, *parent.children(recursive=True)]
+            family[generation].kill()
+            _, alive = psutil.wait_procs(family[generation + 1 :], DEADLINE_S)
+            for process in (parent, *alive):
+                process.kill()
+    assert (len(family), alive) == (4, [])
 
 
 @pytest.mark.process

@@ -1,6 +1,7 @@
 """Captures by the load tests: the recorders see every byte, on every link, in both directions and in order."""
 
 import json
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -16,6 +17,7 @@ from servers.transports import find
 
 pytestmark = [pytest.mark.process, pytest.mark.xdist_group("measuring")]
 
+DEADLINE_S = 20.0
 LOAD = Workload(users=2, room_size=2, rate_per_s=2.0, measured_s=1.0, poll_interval_s=0.5, text_bytes=24)
 
 
@@ -48,6 +50,15 @@ def test_a_capture_can_be_parsed_and_nothing_is_left_over(folder: Path) -> None:
     published = [each for each in messages if label(each) == "push this: new message"]
     pushed = [each for each in messages if each.kind == "frame" and label(each) == "new message"]
     assert 0 < 2 * len(published) == len(pushed)
+
+
+def test_the_vendors_own_client_does_not_outlive_its_parent() -> None:
+    nobody = json.dumps({"key": "key", "host": "127.0.0.1", "port": 1, "channel": "room", "event": "event", "count": 1})
+    with subprocess.Popen(["node", pusher_js.SCRIPT, nobody], stdin=subprocess.PIPE) as client:
+        try:
+            client.communicate(timeout=DEADLINE_S)
+        finally:
+            client.kill()
 
 
 def test_the_vendors_own_client_falls_back_as_far_as_the_network_makes_it_and_every_byte_is_recorded(

@@ -111,6 +111,18 @@ def test_nginx_ends_tls_and_its_work_is_counted_apart() -> None:
     assert cell.number("client_up_bytes") < cell.number("server_up_bytes"), "between the two go whole header fields"
 
 
+def test_nginx_does_not_outlive_a_parent_that_is_killed(tmp_path: Path) -> None:
+    parent = (
+        f"with proxied('http://127.0.0.1:1', None, Path({str(tmp_path / 'nginx')!r})): print(flush=True), sleep(99)"
+    )
+    imports = "from loadtests.harness.tls_proxy import *"
+    with psutil.Popen([sys.executable, "-c", f"{imports}\n{parent}"], stdout=subprocess.PIPE) as started:
+        started.stdout.readline()
+        nginx = started.children(recursive=True)
+        started.kill()
+        assert (len(nginx), psutil.wait_procs(nginx, DEADLINE_S)[1]) == (2, [])
+
+
 @pytest.mark.parametrize("resume_tls", [0, 1])
 def test_handshakes_are_counted_and_a_resumed_one_carries_no_certificate(resume_tls: int) -> None:
     load = replace(LOAD, link="tls", keep_alive=0, resume_tls=resume_tls)

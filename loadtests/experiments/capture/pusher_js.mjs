@@ -26,6 +26,7 @@ channel.bind("pusher:subscription_succeeded", () => {
   const { name } = pusher.connection.connection.transport; // nothing public names it
   print({ transport: name, subscribed_s: (now() - startMs) / 1000, version });
 });
+process.stdin.on("end", process.exit).resume().unref(); // a parent that was killed has closed it
 let received = 0;
 channel.bind(wanted.event, ({ at_ms: atMs }) => {
   print({ latency_ms: now() - atMs });
