@@ -34,6 +34,7 @@ COMMANDS = {
     "no client_id": ("send", b'{"text": "hello"}', "bad_request"),
     "empty client_id": ("send", message(client_id=""), "bad_request"),
     "long client_id": ("send", message(client_id="x" * 65), "bad_request"),
+    "client_id of NUL": ("send", message(client_id="\0"), "bad_request"),
     "text too long": ("send", message(text="x" * 4097), "too_large"),
     "text too long in bytes": ("send", message(text="ü" * 2049), "too_large"),
     "body too long with a short text": ("send", message(padding="x" * 40_000), "too_large"),

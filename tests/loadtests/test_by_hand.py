@@ -172,13 +172,14 @@ def test_the_record_of_two_processes_is_complete_however_long_their_users_take_t
 
 
 @pytest.mark.process
-def test_a_comparisons_locust_takes_no_address_but_the_command_lines(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+@pytest.mark.parametrize("setting", ["LOCUST_HOST=http://127.0.0.1:1", "LOCUST_RUN_TIME=x", "host=x"])
+def test_a_comparisons_locust_takes_no_setting_but_the_command_lines(
+    setting: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     """Whatever its user has set for other tests, in the environment or in a file."""
-    monkeypatch.setenv("LOCUST_HOST", "http://127.0.0.1:1")
+    monkeypatch.setenv(*setting.split("="))
     monkeypatch.setenv("HOME", str(tmp_path))
-    (tmp_path / ".locust.conf").write_text("host = http://127.0.0.1:1\n")
+    (tmp_path / ".locust.conf").write_text(setting if setting.islower() else "")
     done = by_hand(module="loadtests.users.plain_locust")
     assert (done.returncode, "Traceback" in done.stdout) == (1, False)
     assert "locust: error: The host (--host) is missing" in done.stdout
