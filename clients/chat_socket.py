@@ -16,7 +16,7 @@ from websockets.exceptions import ConcurrencyError, ConnectionClosed, InvalidHan
 from clients.errors import ClientError, ConnectionLost, Refused, refused
 from clients.http_session import TEMPORARY_STATUSES, ServerTimings, retry_after_s
 from servers.addresses import may_use_proxy
-from servers.core.wire import Ack, Join, Page, Refusal, ServerFrame, Snapshot, SocketCommand, decode, encode
+from servers.core.wire import Ack, Join, Page, Refusal, ServerFrame, Snapshot, SocketCommand, decode_frame, encode
 
 CLOSE_S = 1.0
 """How long the closing handshake may take; after that the connection is cut."""
@@ -155,7 +155,7 @@ class ChatSocket:
 
     async def _receive(self) -> ServerFrame:
         try:
-            frame: ServerFrame = decode(await self._socket.recv(decode=False), type=ServerFrame)
+            frame: ServerFrame = decode_frame(await self._socket.recv(decode=False))
         except ConnectionClosed as error:
             raise closed(error) from error
         return frame

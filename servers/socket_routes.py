@@ -16,7 +16,7 @@ from servers.core.counters import Counters, Purpose
 from servers.core.errors import BadRequest, ChatError, NotJoined, TooLarge, Unauthenticated
 from servers.core.held_lease import HeldLease
 from servers.core.settings import Settings
-from servers.core.wire import Cursor, Join, Leave, Refusal, SocketCommand, Undecodable, decode, encode
+from servers.core.wire import Cursor, Join, Leave, Refusal, Undecodable, decode_command, decode_first_frame, encode
 from servers.http_endpoint import Reader, parse_cursor, refusal_of
 from servers.socket_writer import ConnectionLost, SocketWriter, TextFrame, writer_of
 
@@ -72,7 +72,7 @@ class SocketSession:
                 frame = await receive()
             if frame["type"] == "websocket.disconnect":
                 raise ConnectionLost("the client has left before it joined")
-            join = decode(frame.get("text") or "", type=Join | SocketCommand)
+            join = decode_first_frame(frame.get("text") or "")
         except TimeoutError:
             raise Unauthenticated(f"join: expected within {self._settings.log_in_s:g} s of connecting") from None
         except Undecodable as error:
@@ -99,7 +99,7 @@ class SocketSession:
         try:
             if len(frame) > limit or len(frame.encode()) > limit:
                 raise TooLarge(f"frame: expected at most {limit} bytes; send it in parts")
-            command = decode(frame, type=SocketCommand)
+            command = decode_command(frame)
             ref = command.ref
             ack = await self._chat.execute(reader.identity, reader.room, command)
             return encode(ack), isinstance(command, Leave) and command.connection == reader.connection

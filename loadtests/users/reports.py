@@ -5,6 +5,7 @@ A delivery is not one, since nobody requested it: `loadtests.accounts.summary` r
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import cache
 from time import perf_counter
 from types import UnionType
 from typing import Any, TypeVar, overload
@@ -12,13 +13,13 @@ from typing import Any, TypeVar, overload
 import msgspec
 
 from loadtests.users.http_connection import ConnectionLost
-from servers.core.wire import decode
 
 Body = TypeVar("Body")
 
 WEBSOCKET = "WS"
 """The type, in Locust's statistics, of what crosses a WebSocket."""
 
+decoder_of = cache(msgspec.json.Decoder)  # made anew for each frame, one of several types takes eight times as long
 QUOTED_CHARACTERS = 160  # of an unexpected response: two lines of a terminal
 
 
@@ -59,7 +60,7 @@ def read_as(body: bytes | str, kind: UnionType) -> Any: ...
 def read_as(body: bytes | str, kind: Any) -> Any:
     """Return what was received, decoded; raises ConnectionLost if it is something else."""
     try:
-        return decode(body, type=kind)
+        return decoder_of(kind).decode(body)
     except (msgspec.MsgspecError, UnicodeDecodeError) as error:
         text = body if isinstance(body, str) else body.decode(errors="replace")
         name = getattr(kind, "__name__", kind)

@@ -258,5 +258,10 @@ ServerFrame = Page | Ack | Refusal | Snapshot
 
 encode = msgspec.json.encode
 decode = msgspec.json.decode
+decode_command = msgspec.json.Decoder(SocketCommand).decode
+decode_first_frame = msgspec.json.Decoder(Join | SocketCommand).decode
+decode_frame = msgspec.json.Decoder(ServerFrame).decode
+"""Of one of several types: `decode` would prepare for all of them at each frame again, and take eight times as long."""
+
 Undecodable = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 """What `decode` raises for input that is not JSON of the expected type."""
