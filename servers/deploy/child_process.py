@@ -14,6 +14,8 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext, suppress
+from functools import cache
+from itertools import cycle, islice
 from pathlib import Path
 from typing import IO, Any, Self
 
@@ -28,6 +30,10 @@ LOOPBACK = "127.0.0.1"
 PORTS = range(20_000, 32_000)
 """Below the ephemeral ports, which start at 32,768 on Linux: no other connection takes one."""
 
+SHARES = 60
+"""A process draws from a share of the ports, by its id, each in its turn: others draw at the same time, and a port is
+free until it is bound."""
+
 OnTick = Callable[[], None]
 """Called several times a second while something is awaited."""
 
@@ -39,12 +45,18 @@ class ChildFailed(RuntimeError):
 def free_port() -> int:
     """Return a port that nobody listens on, for a process that binds it a moment later, and perhaps again and again.
 
-    Drawn at random, since others draw at the same time. Raises OSError if a hundred are in use.
+    Raises OSError if all of this process's share are in use.
     """
-    for port in random.sample(PORTS, 100):
+    for port in islice(_share_of(os.getpid()), len(PORTS) // SHARES):
         with suppress(OSError), socket.create_server((LOOPBACK, port)):
             return port
-    raise OSError(f"a hundred ports from {PORTS[0]} to {PORTS[-1]} are all in use")
+    raise OSError(f"all of this process's ports from {PORTS[0]} to {PORTS[-1]} are in use")
+
+
+@cache
+def _share_of(pid: int) -> Iterator[int]:
+    share = PORTS[pid % SHARES :: SHARES]
+    return cycle(random.sample(share, len(share)))
 
 
 def readable(descriptors: Sequence[int], within_s: float | None) -> list[int]:
