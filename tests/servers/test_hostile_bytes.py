@@ -7,11 +7,13 @@ import struct
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from functools import partial
+from http import HTTPStatus
 from typing import NamedTuple
 
+import httpx
 import pytest
 
-from servers.deploy.child_process import started
+from servers.deploy.child_process import READY_S, started
 from servers.deploy.relay import Relay
 from servers.transports import TRANSPORTS
 from tests.servers.test_connection_limits import MALFORMED, TOO_LONG
@@ -126,6 +128,9 @@ async def port_of(listener: str, engines: Engines) -> AsyncIterator[int]:
             address = stack.enter_context(balancer("raw_websocket", [address]))
         elif listener == "relay":
             address = (await stack.enter_async_context(Relay(partial(str, address)))).address
+        async with asyncio.timeout(2 * READY_S), httpx.AsyncClient(trust_env=False, timeout=READY_S) as http:
+            while (await http.post(f"{address}/login")).status_code == HTTPStatus.SERVICE_UNAVAILABLE:
+                pass  # a function starts with its first request, however long that takes
         yield int(address.rpartition(":")[2])
 
 

@@ -21,7 +21,7 @@ import httpx
 import pytest
 
 from clients.errors import Refused
-from servers.deploy.child_process import free_port, started
+from servers.deploy.child_process import READY_S, free_port, started
 from servers.transports import find
 from tests.support.chat_harness import DEADLINE_S, ChatHarness, deliver
 from tests.support.engines import Engines
@@ -160,12 +160,12 @@ def test_the_files_that_a_host_builds_exist() -> None:
 
 async def test_a_new_version_serves_from_new_processes_and_the_vendors_stays() -> None:
     with started(["servers", "deploy", "pusher-and-serverless", "--port", "0"]) as running:
-        async with httpx.AsyncClient(base_url=running.address, trust_env=False, timeout=10) as http:
+        async with httpx.AsyncClient(base_url=running.address, trust_env=False, timeout=READY_S) as http:
             await http.get("/health")
             before = (await http.get("/host/stats")).json()["pids"]
             os.kill(running.facts["pids"]["supervisor"], signal.SIGHUP)
-            now = await asyncio.to_thread(running.next_line, DEADLINE_S)
-            async with asyncio.timeout(DEADLINE_S):  # a request may reach the host before the signal does
+            now = await asyncio.to_thread(running.next_line, READY_S)
+            async with asyncio.timeout(2 * READY_S):  # a request may reach the host before the signal does
                 while set(before) & set((await http.get("/host/stats")).json()["pids"]):
                     await http.get("/health")
     assert now["happened"] == "api has its new version"
