@@ -12,7 +12,7 @@ from clients.connection import HEARTBEATS_PER_LEASE, ChatConnection
 from clients.errors import ConnectionLost
 from clients.http_session import HttpSession
 from clients.inbox import Inbox
-from clients.pusher_subscription import PusherSubscription
+from clients.pusher_socket import PusherSubscription
 from servers.core.wire import Page, Snapshot
 
 

@@ -1,19 +1,24 @@
-"""The client's end of the push service's WebSocket: connects, subscribes, receives, and answers pings.
+"""A client's end of the push service's WebSocket, and its subscription, made again when the connection is lost.
 
-Teaches that this protocol pings in messages of its own, which JavaScript can see, and not by the pings of WebSockets.
-What crosses the wire: the frames of `clients.pusher_frames`.
+Teaches that this protocol pings in messages of its own, which JavaScript can see, and not by the pings of WebSockets;
+and that a client need not wait: until the subscription is ready, it polls. What crosses the wire: `GET /pusher/service`
+and `POST /pusher/auth` to the API, then the frames of `clients.pusher_frames` to the push service.
 """
 
+import asyncio
+from contextlib import suppress
 from typing import Self
 
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidHandshake
 
+from clients.backoff import Backoff
 from clients.chat_socket import close_websocket
 from clients.errors import ConnectionLost, Refused
+from clients.http_session import HttpSession
 from clients.pusher_frames import TERMINATED_CODE, Frame, refused
 from servers.addresses import may_use_proxy
-from servers.core.wire import ServiceAddress, SignIn, Undecodable, decode, encode
+from servers.core.wire import Page, ServiceAddress, SignedSubscription, SignIn, Undecodable, decode, encode
 
 
 class PusherSocket:
@@ -83,3 +88,74 @@ class PusherSocket:
             await self._socket.send(encode(frame), text=True)
         except ConnectionClosed as error:
             raise ConnectionLost(f"push service: {error}") from error
+
+
+class PusherSubscription:
+    """One socket to the push service, subscribed to the room of an HTTP session.
+
+    silence_s: after how much silence its client reads; 0, as long as nothing else is known, if it sends heartbeats.
+    """
+
+    def __init__(self, http: HttpSession) -> None:
+        self.silence_s = 0.0
+        self._http = http
+        self._backoff = Backoff(http.options.backoff_s, http.options.backoff_max_s)
+        self._attempt: asyncio.Task[PusherSocket] | None = None
+
+    def start(self, pause_s: float = 0.0) -> None:
+        """Begin to subscribe after a pause. Does not wait."""
+        self._attempt = asyncio.create_task(self._subscribe(pause_s))
+
+    async def ready(self, within_s: float) -> bool:
+        """Wait until it is subscribed, `within_s` at most; return whether it is. Raises Refused."""
+        assert self._attempt is not None
+        if not self._attempt.done():
+            await asyncio.wait([self._attempt], timeout=within_s)
+        return self._attempt.done() and bool(self._attempt.result())
+
+    async def receive(self) -> Page:
+        """Wait for the next page that is pushed. May be cancelled without losing one. Raises ConnectionLost."""
+        assert self._attempt is not None
+        socket = self._attempt.result()
+        while (frame := await socket.receive()).event != "page":
+            pass
+        self._backoff.reset()
+        return decode(frame.data, type=Page)
+
+    async def restart(self) -> None:
+        """Close the socket, and begin to subscribe again after a pause."""
+        await self.close()
+        self.start(self._backoff.next_s())
+
+    async def close(self) -> None:
+        """Close the socket, or stop trying to open one."""
+        attempt, self._attempt = self._attempt, None
+        if attempt is not None:
+            attempt.cancel()
+            (result,) = await asyncio.gather(attempt, return_exceptions=True)
+            if isinstance(result, PusherSocket):
+                await result.close()
+
+    async def _subscribe(self, pause_s: float) -> PusherSocket:
+        """Subscribe after a pause, and again after others until it succeeds. Raises Refused."""
+        while True:
+            await asyncio.sleep(pause_s)
+            with suppress(ConnectionLost, TimeoutError):
+                async with asyncio.timeout(self._http.options.response_s):
+                    return await self._connect()
+            pause_s = self._backoff.next_s()
+
+    async def _connect(self) -> PusherSocket:
+        address = await self._http.get("/pusher/service", ServiceAddress)
+        self.silence_s = address.silence_s
+        socket = await PusherSocket.connect(address, self._http.options.response_s)
+        try:
+            channel = address.channel_prefix + self._http.room
+            form = {"socket_id": socket.socket_id, "channel_name": channel, "connection": self._http.connection}
+            signed = await self._http.post_form("/pusher/auth", form, SignedSubscription)
+            await socket.subscribe(channel, signed.auth, signed.channel_data)
+            await socket.sign_in(signed.user)
+        except BaseException:
+            await socket.close()
+            raise
+        return socket

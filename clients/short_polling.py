@@ -1,15 +1,15 @@
 """Short polling: request, sleep, request again.
 
 Teaches that the client does all the waiting, between requests, and so sees an event half an interval late on average;
-and how few lines polling well takes (`clients.poll_pace`, and conditional requests), which the options leave out.
+and how few lines polling well takes (`clients.backoff`, and conditional requests), which the options leave out.
 """
 
 import asyncio
 
+from clients.backoff import PollPace
 from clients.connection import ChatConnection
 from clients.http_session import HttpSession
 from clients.inbox import Inbox
-from clients.poll_pace import PollPace
 from servers.core.wire import Page
 
 

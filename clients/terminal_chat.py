@@ -1,21 +1,48 @@
 """The terminal chat: one session, shown on one screen.
 
-Teaches what a chat window sends besides messages: that its user types, as long as it is true, and how far they have
-read. My own message is shown when it returns in the log, so that all windows show the same order.
+Teaches what a chat window sends besides messages: how far its user has read, and that they type, as long as it is true
+(a notice that expires: renew it before it does, and withdraw it when the line is emptied). My own message is shown when
+it returns in the log, so that all windows show the same order.
 """
 
 import asyncio
 import time
 from contextlib import aclosing, suppress
+from dataclasses import dataclass
 
 from clients.client_ids import latency_ms, new_client_id
 from clients.conversation import ChatSession
 from clients.errors import ClientError
 from clients.terminal import RoomStatus, day, message_line, notice_line
 from clients.terminal_screens import Screen
-from clients.typing_notices import RENEW_S, TypingNotices
 from servers.core.wire import Event, Kind
 from servers.transports import Transport
+
+RENEW_S = 3.0
+"""How long a notice is not renewed: less than its lifetime on a server, which is 5 s by default."""
+
+
+@dataclass(slots=True)
+class TypingNotices:
+    """The text at the last notice, and when it was sent."""
+
+    _text: str = ""
+    _sent_s: float = float("-inf")
+
+    def due(self, typed: str, now_s: float) -> bool | None:
+        """Return True to notify that I type, False that I have stopped, None if no notice is due."""
+        if typed and typed != self._text and now_s - self._sent_s >= RENEW_S:
+            self._text, self._sent_s = typed, now_s
+            return True
+        if self._text and not typed:
+            self.reset()
+            return False
+        return None
+
+    def reset(self) -> None:
+        """Forget the last notice: a sent message itself shows that its sender has stopped typing."""
+        self._text, self._sent_s = "", float("-inf")
+
 
 TYPING_CHECK_S = 0.25
 READ_CHECK_S = 1.0

@@ -1,12 +1,12 @@
 """Short polling under load: `locust -f loadtests/short_polling.py --headless -u 10 -r 10 --host http://127.0.0.1:8000`.
 
 Teaches that the price of a poll is paid whether or not there are new events. What crosses the wire: a read each
-interval, counted from the last response and from a random phase; options vary that (`clients.poll_pace`).
+interval, counted from the last response and from a random phase; options vary that (`clients.backoff`).
 """
 
 import gevent
 
-from clients.poll_pace import PollPace
+from clients.backoff import PollPace
 from loadtests.chat_user import ChatUser
 from loadtests.users.generator_process import sleep_until
 from servers.core.wire import Cursor, Page, Snapshot

@@ -15,8 +15,8 @@ import typer
 from servers.addresses import Origin
 from servers.links import Link, issued_certificates
 from servers.pusher_service.app import create_app
+from servers.pusher_service.authorization import Credentials
 from servers.pusher_service.limits import Limits
-from servers.pusher_service.signatures import Credentials
 from servers.serving import HttpSettings, run, serve
 from servers.standard_streams import print_ready, replace_unencodable
 

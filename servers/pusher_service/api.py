@@ -13,8 +13,7 @@ from servers.pusher_service import frames
 from servers.pusher_service.broker import Broker
 from servers.pusher_service.channels import CACHED, Kind, kind_of
 from servers.pusher_service.errors import ApiError, BadChannelName, Malformed
-from servers.pusher_service.limits import Limits
-from servers.pusher_service.quota import Quota
+from servers.pusher_service.limits import Limits, Quota
 
 SOCKET_ID = re.compile(r"\d+\.\d+")
 USER_COUNT = "user_count"

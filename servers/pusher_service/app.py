@@ -24,17 +24,15 @@ from starlette.routing import Route, WebSocketRoute
 
 from servers.addresses import names_loopback
 from servers.pusher_service.api import Api, Json
+from servers.pusher_service.authorization import BadSignature, Credentials, verify_call
 from servers.pusher_service.bodies import bounded_body
-from servers.pusher_service.broker import Broker, Counters
-from servers.pusher_service.cache import EventCache
+from servers.pusher_service.broker import Broker
+from servers.pusher_service.channels import EventCache
 from servers.pusher_service.errors import ApiError
 from servers.pusher_service.fallbacks import Fallbacks
-from servers.pusher_service.limits import Limits
-from servers.pusher_service.outbox import Outboxes
+from servers.pusher_service.limits import Counters, Limits, Quota
 from servers.pusher_service.protocol import PusherConnections
-from servers.pusher_service.quota import Quota
-from servers.pusher_service.signatures import BadSignature, Credentials, verify_call
-from servers.pusher_service.sockets import SocketEndpoint
+from servers.pusher_service.sockets import Outboxes, SocketEndpoint
 from servers.wire_bytes import WireBytes
 
 Call = Callable[[Request, bytes], Json]

@@ -11,10 +11,9 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from servers.pusher_service import frames
-from servers.pusher_service.cache import EventCache
-from servers.pusher_service.channels import CACHED, Channel, Kind, Subscription
+from servers.pusher_service.channels import CACHED, Channel, EventCache, Kind, Subscription
 from servers.pusher_service.errors import RequestDenied
-from servers.pusher_service.limits import Limits
+from servers.pusher_service.limits import Counters, Limits
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,33 +36,6 @@ class Close:
 Deliver = Callable[[Send | Close], None]
 Note = Callable[[dict[str, str]], None]
 """Takes an event of a webhook: its `name`, its `channel`, and what else belongs to it."""
-
-
-@dataclass(slots=True)
-class Counters:
-    """What happened since the service started, as far as a bill or a report needs it.
-
-    `deliveries` counts events (of the API and of clients) per receiving socket, `presence_deliveries` likewise the
-    notices of members who come and go. Greetings, pings and subscriptions are free, as at the vendor.
-    """
-
-    api_calls: int = 0
-    api_queries: int = 0
-    events_published: int = 0
-    client_events: int = 0
-    deliveries: int = 0
-    presence_deliveries: int = 0
-    webhook_calls: int = 0
-    slow_connections_closed: int = 0
-
-    @property
-    def billed_messages(self) -> int:
-        """What the vendor would charge: every message in, every query, every message out, and every call of a webhook.
-
-        https://docs.bird.com/pusher/channels/channels/limits/how-is-my-message-count-calculated-in-channels
-        """
-        messages_in = self.api_queries + self.events_published + self.client_events
-        return messages_in + self.deliveries + self.presence_deliveries + self.webhook_calls
 
 
 class Counts(NamedTuple):

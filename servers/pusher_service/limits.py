@@ -1,8 +1,12 @@
-"""What the service allows: the vendor's published limits, and the bounds it needs of its own.
+"""What the service allows and what is used of it: the vendor's published limits, our own bounds, a plan's messages.
 
-Teaches that a shared service is mostly limits: each of them keeps one customer from slowing down the next.
+Teaches that a shared service is mostly limits: each of them keeps one customer from slowing down the next; and what a
+quota does to a chat: until midnight UTC the service refuses whatever is published, by its API with status 403 and by
+clients with code 4004, while queries are answered and connections stay
+(https://docs.bird.com/pusher/channels/channels/limits/what-happens-when-i-hit-my-channels-plan-limits).
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 
@@ -36,3 +40,61 @@ class Limits:
     def idle_check_s(self) -> float:
         """How often idle connections are looked for: often enough to be at most a tenth late."""
         return min(self.activity_timeout_s, self.pong_wait_s) / 10
+
+
+DAY_S = 86_400
+
+
+@dataclass(slots=True)
+class Counters:
+    """What happened since the service started, as far as a bill or a report needs it.
+
+    `deliveries` counts events (of the API and of clients) per receiving socket, `presence_deliveries` likewise the
+    notices of members who come and go. Greetings, pings and subscriptions are free, as at the vendor.
+    """
+
+    api_calls: int = 0
+    api_queries: int = 0
+    events_published: int = 0
+    client_events: int = 0
+    deliveries: int = 0
+    presence_deliveries: int = 0
+    webhook_calls: int = 0
+    slow_connections_closed: int = 0
+
+    @property
+    def billed_messages(self) -> int:
+        """What the vendor would charge: every message in, every query, every message out, and every call of a webhook.
+
+        https://docs.bird.com/pusher/channels/channels/limits/how-is-my-message-count-calculated-in-channels
+        """
+        messages_in = self.api_queries + self.events_published + self.client_events
+        return messages_in + self.deliveries + self.presence_deliveries + self.webhook_calls
+
+
+class Quota:
+    """How many messages there may be today. `clock` returns Unix time; a_day: 0 means no limit."""
+
+    def __init__(self, counters: Counters, a_day: int, clock: Callable[[], float]) -> None:
+        self.a_day = a_day
+        self._counters = counters
+        self._clock = clock
+        self._day = self._today()
+        self._before_today = 0
+
+    def __str__(self) -> str:
+        return f"over the plan's {self.a_day} messages a day: the next day begins at midnight UTC"
+
+    @property
+    def used(self) -> int:
+        """The messages of today, by UTC."""
+        if (today := self._today()) != self._day:
+            self._day, self._before_today = today, self._counters.billed_messages
+        return self._counters.billed_messages - self._before_today
+
+    @property
+    def is_used_up(self) -> bool:
+        return self.used >= self.a_day > 0  # the first look after midnight begins the day, with or without a limit
+
+    def _today(self) -> int:
+        return int(self._clock() // DAY_S)

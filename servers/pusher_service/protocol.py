@@ -9,13 +9,11 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from servers.pusher_service import frames
-from servers.pusher_service.authorization import Authorization
+from servers.pusher_service.authorization import Authorization, Credentials
 from servers.pusher_service.broker import Broker, Close, Send
 from servers.pusher_service.channels import ENCRYPTED, Kind, Subscription
 from servers.pusher_service.errors import ConnectionRejected, RequestDenied
-from servers.pusher_service.limits import Limits
-from servers.pusher_service.quota import Quota
-from servers.pusher_service.signatures import Credentials
+from servers.pusher_service.limits import Limits, Quota
 
 PROTOCOLS = range(5, 8)
 NO_WATCHLISTS = "the sign-in succeeded, but watchlists are not served here"

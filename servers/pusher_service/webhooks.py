@@ -17,9 +17,9 @@ import httpx
 import stamina
 
 from servers.addresses import may_use_proxy
-from servers.pusher_service.broker import Counters
+from servers.pusher_service.authorization import Credentials, hex_hmac
 from servers.pusher_service.frames import as_json
-from servers.pusher_service.signatures import Credentials, hex_hmac
+from servers.pusher_service.limits import Counters
 
 GRACE_S = 3.0
 RETRY_S = 300.0

@@ -9,8 +9,7 @@ from unittest.mock import Mock
 
 import pytest
 
-from clients.backoff import Backoff
-from clients.poll_pace import PollPace
+from clients.backoff import Backoff, PollPace
 from servers.transports import find
 from tests.support.chat_harness import OPTIONS, ChatHarness, deliver, serving
 

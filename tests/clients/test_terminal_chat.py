@@ -20,9 +20,8 @@ from typer.testing import CliRunner
 
 from clients.__main__ import app, explain, store_token, stored_token, token_file
 from clients.errors import Refused
-from clients.terminal_chat import TerminalChat
+from clients.terminal_chat import RENEW_S, TerminalChat, TypingNotices
 from clients.terminal_screens import PromptScreen
-from clients.typing_notices import RENEW_S, TypingNotices
 from servers import transports
 from servers.core.wire import Kind
 from servers.deploy.child_process import started

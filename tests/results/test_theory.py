@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from websockets.frames import Frame, Opcode
 
-from clients.poll_pace import PollPace
+from clients.backoff import PollPace
 from notebooks.analysis.quantiles import ks_distance
 from results import theory
 

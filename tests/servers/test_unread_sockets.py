@@ -14,7 +14,7 @@ from servers.core.settings import Settings
 from servers.core.store import open_store
 from servers.core.wire import Cursor, Join, Page, Send, decode, encode
 from servers.pusher_service.limits import Limits
-from servers.pusher_service.outbox import Outbox
+from servers.pusher_service.sockets import Outbox
 from servers.raw_websocket import create_app
 from servers.serving import HttpSettings
 from servers.socket_writer import TextFrame

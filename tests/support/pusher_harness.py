@@ -6,12 +6,11 @@ from collections import defaultdict
 from typing import Any
 
 from servers.pusher_service.api import Api
-from servers.pusher_service.broker import Broker, Close, Counters, Send
-from servers.pusher_service.cache import EventCache
-from servers.pusher_service.limits import Limits
+from servers.pusher_service.authorization import Credentials, channel_auth
+from servers.pusher_service.broker import Broker, Close, Send
+from servers.pusher_service.channels import EventCache
+from servers.pusher_service.limits import Counters, Limits, Quota
 from servers.pusher_service.protocol import PusherConnections
-from servers.pusher_service.quota import Quota
-from servers.pusher_service.signatures import Credentials, channel_auth
 
 CREDENTIALS = Credentials("7", "the-key", "the-secret")
 

@@ -9,7 +9,7 @@ import pusher
 from websockets.sync.client import ClientConnection
 
 from servers.deploy.child_process import ChildProcess, free_port, started
-from servers.pusher_service.signatures import Credentials
+from servers.pusher_service.authorization import Credentials
 from tests.support.guest import receive, silent_socket
 from tests.support.pusher_harness import CREDENTIALS, Json, signed_subscription
 

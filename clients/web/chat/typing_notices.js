@@ -1,5 +1,5 @@
 // When to notify the others that I type: while it is true, and no more often than necessary. The twin of
-// clients/typing_notices.py.
+// clients/terminal_chat.py.
 
 const RENEW_MS = 3000;
 

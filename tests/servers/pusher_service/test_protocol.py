@@ -4,11 +4,10 @@ import json
 
 import pytest
 
-from servers.pusher_service.cache import BYTES_MAX
-from servers.pusher_service.channels import CACHED
+from servers.pusher_service.authorization import channel_auth, user_auth
+from servers.pusher_service.channels import BYTES_MAX, CACHED
 from servers.pusher_service.errors import ConnectionRejected
 from servers.pusher_service.limits import Limits
-from servers.pusher_service.signatures import channel_auth, user_auth
 from tests.support.pusher_harness import CREDENTIALS, Json, PusherHarness, error_of
 
 PRIVATE = "private-room"

@@ -8,7 +8,7 @@ import pusher
 import pytest
 from pusher.errors import PusherBadAuth, PusherBadStatus, PusherForbidden
 
-from servers.pusher_service.signatures import Credentials
+from servers.pusher_service.authorization import Credentials
 from tests.support.guest import closing, narrow_socket, receive, stats
 from tests.support.pusher_harness import CREDENTIALS
 from tests.support.pusher_process import (

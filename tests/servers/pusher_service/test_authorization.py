@@ -4,7 +4,7 @@ import hashlib
 
 import pytest
 
-from servers.pusher_service.signatures import (
+from servers.pusher_service.authorization import (
     BadSignature,
     Credentials,
     channel_auth,
