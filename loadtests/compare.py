@@ -18,7 +18,7 @@ import psutil
 
 from loadtests.accounts.cell import Cell
 from loadtests.accounts.verdict import Status, Verdict
-from loadtests.harness import core_locks, cores, manifest
+from loadtests.harness import cores, manifest
 from loadtests.harness.children import NotMeasured
 from loadtests.harness.measurement import measure
 from loadtests.reports import report
@@ -116,7 +116,7 @@ class Run:
         for number in (signal.SIGINT, signal.SIGTERM):  # whatever our parent ignores: children must end in order
             signal.signal(number, signal.default_int_handler)
         try:
-            with core_locks.reserved(self._placement, self.console.print), report.Bar(self.console, plan) as bar:
+            with cores.reserved(self._placement, self.console.print), report.Bar(self.console, plan) as bar:
                 for _, block in groupby(plan, lambda planned: (planned.repeat, planned.scenario)):
                     due = (planned for planned in block if still_due([planned], self.folder.done))
                     yield from self._kept(due, samples, bar)

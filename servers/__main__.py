@@ -27,8 +27,7 @@ from servers.core.auth import shared_secret
 from servers.core.settings import RenewedBy, Settings
 from servers.core.store import is_embedded, open_store
 from servers.deploy.child_process import free_port
-from servers.deploy.command import deploy
-from servers.deploy.deployment_processes import names_service, start_stand_in, webhook_of
+from servers.deploy.deployment_processes import deploy, names_service, start_stand_in, webhook_of
 from servers.deploy.server import Listening, opened, serve_chat
 from servers.deploy.supervised_part import Renewal
 from servers.deploy.supervisor import Supervisor

@@ -1,7 +1,8 @@
 """Names and addresses as people, browsers and the environment write them: which are equal, and which are this machine.
 
 Teaches that a name has many spellings: capitals, a dot at its end, a port that is the default one (RFC 3986, section
-6.2.2; RFC 6454, section 4), and an IPv6 address, which is written within brackets wherever a port may follow.
+6.2.2; RFC 6454, section 4), and an IPv6 address, which is written within brackets wherever a port may follow. And that
+an address may hold a password, which is removed before it is printed, logged or recorded.
 """
 
 import ipaddress
@@ -107,3 +108,15 @@ def network_of(host: str) -> str:
 def bracketed(host: str) -> str:
     """Return a host as it is written before a port."""
     return f"[{host}]" if ":" in host and not host.startswith("[") else host
+
+
+BEFORE_AT = re.compile(r":(//)?.*@", re.DOTALL)
+IN_QUERY = re.compile(r"(password=)[^&\s]*")
+
+
+def without_passwords(text: str) -> str:
+    """Return the text without what stands before an @, and without passwords in a URL's query.
+
+    A password may hold any character, so rather too much is removed than too little.
+    """
+    return IN_QUERY.sub(r"\1***", BEFORE_AT.sub(r":\1", text))

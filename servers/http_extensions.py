@@ -1,4 +1,4 @@
-"""What `servers.shared_response` offers an application beyond ASGI: a response in one write, and who has hung up.
+"""What `servers.shared_writes` offers an application beyond ASGI: a response in one write, and who has hung up.
 
 Teaches how to watch for a rare event without a task for it, which would double the time to wake a thousand held
 requests: a callback stays with the connection. With another ASGI server, a held request lasts its time.

@@ -31,8 +31,7 @@ from servers.connection_limits import ConnectionLimits, DescriptorLimit
 from servers.limited_protocols import LimitedHttp, LimitedSocket
 from servers.links import Link, certificate_file
 from servers.listening_sockets import require_free, reusable_socket
-from servers.shared_frame import SharedFrameSocket
-from servers.shared_response import SharedResponseHttp
+from servers.shared_writes import SharedFrameSocket, SharedResponseHttp
 from servers.standard_streams import STDIN
 from servers.wire_bytes import WireBytes, metered
 

@@ -1,15 +1,22 @@
-"""Read the counters of a server: `GET /stats`, on a connection of its own.
+"""The counters of a server, by `GET /stats` on a connection of its own; and those of all workers behind one port.
 
 Teaches that a reading must not change what it reads: a server leaves these requests out of what it counts (see
-`servers.wire_bytes`).
+`servers.wire_bytes`). And that counters need not be shared to be summed: the worker that gets the request queries the
+others, each on a Unix socket in a folder of their own. Leaves out what a worker counted that has died.
 """
 
+import asyncio
 import json
+import os
 import ssl
-from contextlib import closing
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager, closing, suppress
 from http.client import HTTPConnection, HTTPSConnection
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
+
+from servers.core.errors import Unavailable
 
 RESPONSE_S = 10.0
 
@@ -29,3 +36,66 @@ def read_stats(address: str, path: str = "/stats", authority: str = "") -> dict[
         connection.request("GET", path, headers={"Connection": "close"})
         counters: dict[str, Any] = json.load(connection.getresponse())
         return counters
+
+
+QUERY_S = 5.0
+Counts = Mapping[str, Any]
+
+
+class WorkerStats:
+    """own: returns what this worker has counted. Numbers are summed; every other value is the same for all."""
+
+    def __init__(self, folder: Path, own: Callable[[], Counts]) -> None:
+        self._folder = folder
+        self._path = folder / f"{os.getpid()}.sock"
+        self._own = own
+
+    @asynccontextmanager
+    async def serving(self) -> AsyncIterator[None]:
+        """Respond to the other workers for as long as the block runs."""
+        server = await asyncio.start_unix_server(self._respond, self._path)
+        try:
+            yield
+        finally:
+            server.close()
+            self._path.unlink(missing_ok=True)
+
+    async def total(self) -> Counts:
+        """Return the sum over all live workers; raises Unavailable if one does not respond."""
+        others = [path for path in self._folder.glob("*.sock") if path != self._path]
+        try:
+            async with asyncio.timeout(QUERY_S):
+                counted = await asyncio.gather(*map(_query, others))
+        except TimeoutError:
+            raise Unavailable(f"stats: another worker has not responded within {QUERY_S:g} s; try again") from None
+        total = self._own()
+        for counts in counted:
+            total = added(total, counts)
+        return total
+
+    async def _respond(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with suppress(OSError):
+            writer.write(json.dumps(self._own()).encode())
+            await writer.drain()
+        writer.close()
+
+
+def added(one: Any, other: Any) -> Any:
+    """Return the sum of two numbers, or of two trees of numbers; any other value is returned as it is."""
+    if isinstance(one, Mapping):
+        return {key: added(value, other[key]) if key in other else value for key, value in one.items()}
+    return one + other if isinstance(one, int | float) else one
+
+
+async def _query(path: Path) -> Counts:
+    """Return what another worker has counted; nothing if it has died, perhaps while it responded."""
+    writer: asyncio.StreamWriter | None = None
+    try:
+        reader, writer = await asyncio.open_unix_connection(path)
+        counts: Counts = json.loads(await reader.read())
+        return counts
+    except (OSError, ValueError):  # one that was killed has left its socket file
+        return {}
+    finally:
+        if writer is not None:
+            writer.close()

@@ -26,7 +26,7 @@ from starlette.responses import Response
 from servers.core.auth import Identity
 from servers.core.chat import Chat
 from servers.core.errors import NotJoined, TooMany, Unavailable
-from servers.core.limits import check_id
+from servers.core.validation import check_id
 from servers.http_endpoint import json_response, read_body
 from servers.publisher import Publisher
 

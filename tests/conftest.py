@@ -15,7 +15,7 @@ import pytest
 from hypothesis import settings
 
 from clients.http_session import tls_context
-from loadtests.harness.core_locks import LOCKS
+from loadtests.harness.cores import LOCKS
 from servers.links import FOLDER_VARIABLE, Link, issued_certificates
 from tests.support.engines import Engines, what_is_missing
 

@@ -16,8 +16,7 @@ from loadtests.accounts.deliveries import Delivery
 from loadtests.accounts.rows import KINDS, Handshake
 from loadtests.accounts.samples import Samples
 from loadtests.accounts.tally import KindCount, Tally, tally
-from loadtests.accounts.verdict import Health, Verdict, judge, percentile
-from loadtests.accounts.warm_up import first_sends
+from loadtests.accounts.verdict import Health, Verdict, first_sends, judge, percentile
 from loadtests.plan.schedule import schedule
 from loadtests.plan.workload import Workload
 from loadtests.scenarios import Planned

@@ -12,8 +12,7 @@ from statistics import median
 from loadtests.accounts.cell import Cell
 from loadtests.accounts.verdict import VOID_S
 from loadtests.plan.workload import HOLD_S, LEASE_S, SILENCE_S
-from results.predictions import Prediction, latency_s
-from results.remarks import remarks
+from results.predictions import Prediction, latency_s, remarks
 
 BUDGET_S = 0.5  # how far beyond what the transport's waiting explains a p95 may lie
 FULL = 0.9  # of a core

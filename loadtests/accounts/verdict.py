@@ -1,14 +1,23 @@
 """Whether a measurement may be believed: valid, suspect or void, and why.
 
 Teaches that a load generator must measure itself: its lag would be charged to the server. So a greenlet ticks on an
-absolute 10 ms grid, and its lateness is the generator's health. Pure.
+absolute 10 ms grid, and its lateness is the generator's health. That a short window measures cold connections: so
+everybody sends once before it, at a price of its own. And to repeat by a rule that does not look at the results: only
+the time of a fixed piece of work decides (`loadtests.harness.measurement`) which cells were measured while the machine
+was slower than for their peers, the other cells of the scenario. Pure.
 """
 
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
 from enum import StrEnum
 from math import isnan
-from statistics import quantiles
+from statistics import fmean, median, quantiles
 from typing import NamedTuple
+
+from loadtests.accounts.rows import KINDS, Sent
+from loadtests.accounts.samples import Samples
+from loadtests.scenarios import Key
+from servers.core.wire import Kind
 
 SUSPECT_S, VOID_S = 0.005, 0.020
 """Lags of the generator at p99, in s. The first is its error in trials with known delays, of a generator that kept up;
@@ -80,3 +89,68 @@ def percentile(values: Sequence[float], percent: int) -> float:
     if len(values) < 2:
         return values[0] if values else float("nan")
     return quantiles(values, n=100, method="inclusive")[percent - 1]
+
+
+SLOWER = 1.2
+"""By what factor a cell's work may take longer than the median of its peers."""
+
+PEERS_MIN = 3
+SIDES = ("servers", "generator")
+WORK = tuple(f"{side}_work_{when}_s" for side in SIDES for when in ("before", "after"))
+"""The columns that hold the times: on either core, before and after the window."""
+
+
+def slow_cells(cells: Mapping[Key, Mapping[str, float]]) -> dict[Key, float]:
+    """Return the cells whose work took longer than SLOWER allows, on either core, and by which factor."""
+    by_scenario: defaultdict[str, dict[Key, list[float]]] = defaultdict(dict)
+    for key, figures in cells.items():
+        by_scenario[key.scenario][key] = [
+            fmean(figures[f"{side}_work_{when}_s"] for when in ("before", "after")) for side in SIDES
+        ]
+    return {
+        key: factor
+        for peers in by_scenario.values()
+        if len(peers) >= PEERS_MIN
+        for key, factor in _factors(peers).items()
+        if factor > SLOWER
+    }
+
+
+def _factors(peers: Mapping[Key, list[float]]) -> dict[Key, float]:
+    usual_s = [median(times_s) for times_s in zip(*peers.values(), strict=True)]
+    return {
+        key: max(own / usual for own, usual in zip(times_s, usual_s, strict=True)) for key, times_s in peers.items()
+    }
+
+
+def doubt(factor: float) -> str:
+    """Return why a slow cell is suspect."""
+    return f"the machine was {factor - 1:.0%} slower than for the other cells of the scenario"
+
+
+def first_sends(samples: Samples) -> dict[str, float]:
+    """Return how many first messages of a user were sent before the window, and how long acknowledgements took."""
+    firsts, later_s = dict[int, Sent](), list[float]()
+    for row in samples.actions():
+        if KINDS[row.kind] is Kind.MESSAGE and row.sender not in firsts and row.intended_s < samples.window.start_s:
+            firsts[row.sender] = row
+        elif KINDS[row.kind] is Kind.MESSAGE and samples.window.contains(row.intended_s):
+            later_s.append(_took_s(row))
+    return {
+        "first_sends": len(firsts),
+        "first_ack_p50_s": median(map(_took_s, firsts.values())) if firsts else float("nan"),
+        "ack_p50_s": median(later_s) if later_s else float("nan"),
+    }
+
+
+def cold_users(samples: Samples) -> list[str]:
+    """Return how many users had not both sent and received a message when the window opened, if any, as a doubt."""
+    start_s = samples.window.start_s
+    sent = {row.sender for row in samples.actions() if row.acked_s < start_s}
+    received = {row.recipient for row in samples.deliveries() if row.received_s < start_s}
+    cold = len(samples.user_ids.keys() - (sent & received))
+    return [f"{cold} of {len(samples.user_ids)} users had not sent and received before the window"] if cold else []
+
+
+def _took_s(row: Sent) -> float:
+    return row.acked_s - row.sent_s

@@ -1,14 +1,19 @@
 """CPU affinity: the servers have one core, the load generator and the sampler another, or several others.
 
 Teaches that without pinning, a generator that shares the server's core measures itself. Linux lets a process choose
-its cores, and its children inherit the choice; elsewhere (macOS) nothing is pinned, and the manifest records that.
+its cores, and its children inherit the choice; elsewhere (macOS) nothing is pinned, and the manifest records that. And
+that two measurements would disturb each other: the second one waits for the first one's lock. A lock of the kernel
+(flock) ends with the process that holds it, however that ends, so none is ever left.
 """
 
+import fcntl
 import os
 import sys
-from collections.abc import Iterable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from dataclasses import dataclass
+from pathlib import Path
+from typing import IO
 
 Affinity = int | frozenset[int] | None
 """A core, or several; None: not pinned."""
@@ -69,3 +74,40 @@ def _allowed(cores: Iterable[int] | None) -> Iterator[None]:
         yield
     finally:
         os.sched_setaffinity(0, before)
+
+
+LOCKS = "PUSH_OR_POLL_LOCKS"
+"""Names the folder of the locks; tests have one of their own, so that nobody's comparison holds them up."""
+
+
+@contextmanager
+def reserved(cores: Cores, on_wait: Callable[[str], None]) -> Iterator[None]:
+    """Keep this thread on the generator's core, and all cores in use free of other measurements, of any user.
+
+    Waits, after a call of `on_wait`, while another process measures there.
+    """
+    with ExitStack() as stack:
+        for core in _used(cores):  # sorted: one order for all, so that two measurements never wait for each other
+            lock = stack.enter_context(_lock_file(core))
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                on_wait("Another measurement uses these cores: waiting until it ends. Ctrl-C stops this one.")
+                fcntl.flock(lock, fcntl.LOCK_EX)
+        stack.enter_context(pinned(cores.generator))
+        yield
+
+
+def _used(cores: Cores) -> list[int]:
+    """Return the cores that a measurement uses: where nothing is pinned, all that this process may use."""
+    if cores.servers is not None and cores.generator is not None:
+        return sorted({cores.servers} | cores.generator)
+    return usable()
+
+
+def _lock_file(core: int) -> IO[str]:
+    """Open a core's lock file, for reading only, so that another user's can be locked too; create it if missing."""
+    path = Path(os.environ.get(LOCKS, "/tmp"), f"push-or-poll-core-{core}.lock")
+    with suppress(FileExistsError):
+        path.touch(exist_ok=False)
+    return path.open()

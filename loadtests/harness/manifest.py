@@ -20,7 +20,7 @@ import psutil
 from loadtests.harness.cores import Cores
 from loadtests.plan.workload import PLAIN
 from loadtests.scenarios import Scenario
-from servers.redaction import without_passwords
+from servers.addresses import without_passwords
 from servers.transports import LOCAL_STAND_IN, RENTED, Transport
 
 ROOT = Path(__file__).parents[2]

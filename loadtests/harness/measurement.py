@@ -16,7 +16,7 @@ from loadtests.accounts.cell import Cell, Reading, digest, make_cell, scheduled
 from loadtests.accounts.predictions import Limit, limit_of
 from loadtests.accounts.rows import Window
 from loadtests.accounts.samples import Samples
-from loadtests.accounts.warm_up import cold_users
+from loadtests.accounts.verdict import cold_users
 from loadtests.harness.children import NotMeasured
 from loadtests.harness.cores import Affinity, Cores, pinned
 from loadtests.harness.generator import generating

@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from loadtests.harness.children import running
+from servers.addresses import without_passwords
 from servers.deploy import engines
 from servers.deploy.child_process import OnTick, python_module
-from servers.redaction import without_passwords
 
 EMBEDDED = "sqlite"
 SHARED = ("redis", "postgresql")

@@ -1,13 +1,21 @@
 """A TCP relay with a known delay: `python -m loadtests.harness.relay --to 127.0.0.1:8000 --delay-ms 20`.
 
 `servers.deploy.relay` says what is modelled. Prints one JSON line when it listens, and another with the bytes that it
-carried when standard input closes. With `--record` it then also writes every piece to a file.
+carried when standard input closes. With `--record` it then also writes every piece to a file. On request it does to
+connections what an HTTP proxy does that knows no WebSocket, and perhaps no stream.
+
+Teaches why clients of push services have fallbacks. What crosses the wire: requests without Upgrade, which belongs to
+one connection and may not be forwarded (RFC 9110, section 7.6.1), so that a server answers an upgrade as any other
+request; and, if the proxy is buffering, chunked responses once they have ended. Leaves out headers in several pieces.
 """
 
 import asyncio
 import json
 import os
+import re
 import threading
+from collections import defaultdict
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import Annotated
@@ -15,9 +23,32 @@ from typing import Annotated
 import typer
 from uvicorn.loops.auto import auto_loop_factory
 
-from loadtests.harness.proxy_relay import ProxyRelay
 from results.plain_characters import use_plain_characters
 from servers.deploy.relay import Relay
+
+UPGRADE = re.compile(rb"\r\nUpgrade:[^\r]*", re.IGNORECASE)
+CHUNKED = re.compile(rb"\r\nTransfer-Encoding: *chunked", re.IGNORECASE)
+LAST_CHUNK = b"0\r\n\r\n"
+
+
+class ProxyRelay(Relay):
+    """buffering: it keeps a chunked response until that has ended."""
+
+    def __init__(self, target: Callable[[], str], delay_s: float, recording: bool, buffering: bool) -> None:
+        super().__init__(target, None, delay_s, recording)
+        self._buffering = buffering
+        self._kept: defaultdict[int, bytes] = defaultdict(bytes)
+
+    def passed_on(self, connection: int, data: bytes, *, up: bool) -> bytes:
+        """Count and record a piece; return what is passed on of it, and of those before it."""
+        data = super().passed_on(connection, data, up=up)
+        if up:
+            return UPGRADE.sub(b"", data)
+        self._kept[connection] += data
+        if self._buffering and CHUNKED.search(self._kept[connection]) and not data.endswith(LAST_CHUNK):
+            return b""
+        return self._kept.pop(connection)
+
 
 STDIN = 0
 

@@ -1,8 +1,9 @@
 """The servers under test: started for one measurement, and read at both ends of the measuring window.
 
-Teaches which figures can be trusted: counts by the server itself, CPU time and memory by the operating system. A
-reading holds the totals so far, by the names of `results.schema`; the window's figures are the difference of two
-readings. What a server does not count is nan, never a guess.
+Teaches which figures can be trusted: counts by the server itself (`GET /stats` of the API and of the push service,
+without the connections of the readings themselves), CPU time and memory by the operating system. A reading holds the
+totals so far, by the names of `results.schema`; the window's figures are the difference of two readings. What a server
+does not count is nan, never a guess.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -17,11 +18,12 @@ import psutil
 
 from loadtests.accounts.cell import Reading
 from loadtests.accounts.wire_bytes import ClientBytes, WireBytes, disagreements
-from loadtests.harness.children import running
+from loadtests.harness.children import Overloaded, running
 from loadtests.harness.parts import Parts, family_cpu_s
 from loadtests.harness.provisioned_store import EMBEDDED
 from loadtests.plan.workload import HOLD_S, LEASE_S
 from servers.deploy.child_process import OnTick, python_module
+from servers.stats import RESPONSE_S, read_stats
 
 READY_S = 20.0
 COUNTED_BY_SERVERS = (
@@ -164,3 +166,33 @@ class Probe:
     def _cpu_s(self) -> Reading:
         """Return the CPU time of each part so far; nan for processes that are not known."""
         return self._parts.used_s() | self._unseen
+
+
+NO_TRAFFIC = {"received": 0, "sent": 0}
+NO_SERVICE: dict[str, Any] = {"wire": {"http": NO_TRAFFIC, "websocket": NO_TRAFFIC, "connections_open": 1}}
+
+
+class ServerCounters:
+    """The counters of an API and of its push service, if that is ours."""
+
+    def __init__(self, server: Server) -> None:
+        self._server = server
+
+    def __call__(self) -> Reading:
+        """Wait for the counters; raises Overloaded if none come in time."""
+        server = self._server
+        try:
+            api = read_stats(server.address, authority=server.authority)
+            service = read_stats(server.push_service, authority=server.authority) if server.push_service else NO_SERVICE
+        except TimeoutError:
+            raise Overloaded(f"the server did not send its counters within {RESPONSE_S:g} s") from None
+        to_clients = (api["wire"]["http"], api["wire"]["websocket"], service["wire"]["websocket"])
+        return {
+            **{f"requests_{purpose}": count for purpose, count in api["requests"].items()},
+            "command_frames": api["command_frames"],
+            "empty_answers": api["empty_answers"],
+            "server_up_bytes": sum(wire["received"] for wire in to_clients),
+            "server_down_bytes": sum(wire["sent"] for wire in to_clients),
+            "publish_bytes": sum(service["wire"]["http"].values()),
+            "connections": api["wire"]["connections_open"] + service["wire"]["connections_open"] - 2,
+        }

@@ -1,13 +1,19 @@
-"""What is to be noted about cells beneath their table: why one is not valid, what differs from theory, first sends."""
+"""What stands beneath the table of cells: late events of other kinds, and what is to be noted about single cells.
 
-from collections.abc import Sequence
+Teaches that a late event is not merely late: a typing notice that has expired, or an "online" that an "offline" has
+followed, is false by the time it is seen. The notes say why a cell is not valid, what differs from theory, and what
+first sends took.
+"""
+
+from collections.abc import Iterator, Sequence
 
 from rich.console import Console
+from rich.text import Text
 
 from loadtests.accounts.cell import Cell
 from loadtests.accounts.predictions import remarks_on
 from loadtests.harness.manifest import label
-from results.terminal import note
+from results.terminal import FittedTable, TableRow, columns_of, note
 
 FIRST_SENDS = "Before the window everybody sent once; until that was acknowledged, the median was:"
 
@@ -33,3 +39,29 @@ def print_notes(console: Console, cells: Sequence[Cell]) -> None:
 def name_in_table(cell: Cell) -> str:
     """Return the transport and its load, if the table has several; they all are of one scenario."""
     return ", ".join(filter(None, (label(cell.transport), cell.planned.workload.point)))
+
+
+COLUMNS = columns_of("kinds")
+MEANING = (
+    "Still true: neither expired nor followed by a newer event of the same kind and person when it arrived. Unread at "
+    "leaving: events that were in the log but had not been delivered when somebody left."
+)
+
+
+def print_kinds(console: Console, cells: Sequence[Cell]) -> None:
+    """Print how late each kind of event was, and how much of it was still true; nothing if there were only messages."""
+    cells = [cell for cell in cells if cell.verdict.adds_up and len(cell.kinds) > 1]
+    if not cells:
+        return
+    console.print()
+    console.print(FittedTable(COLUMNS, [row for cell in cells for row in _rows(cell)], [MEANING]))
+
+
+def _rows(cell: Cell) -> Iterator[TableRow]:
+    """Yield a row for each kind; the first has the transport's name."""
+    for index, kind in enumerate(cell.kinds):
+        name = Text(label(cell.transport) if index == 0 else "", style=f"bold {cell.transport.colour}")
+        late = (f"{1000 * kind.latency_p50_s:,.0f}", f"{1000 * kind.latency_p95_s:,.0f}")
+        true_share = f"{kind.still_true / kind.delivered:.0%}" if kind.delivered else "-"
+        cells = (name, kind.kind, *late, f"{kind.delivered:,}", true_share, f"{kind.missed_by_leaving:,}")
+        yield TableRow(cells, ends_section=kind is cell.kinds[-1])

@@ -19,8 +19,7 @@ from loadtests.accounts.verdict import Status
 from loadtests.experiments.calibration.record import on_record
 from loadtests.harness.manifest import label, push_service
 from loadtests.plan.workload import H2
-from loadtests.reports.cell_notes import print_notes
-from loadtests.reports.kinds_table import print_kinds
+from loadtests.reports.cell_notes import print_kinds, print_notes
 from loadtests.scenarios import SCENARIOS, Planned, Scenario
 from results.schema import SAMPLES_MIN
 from results.terminal import FittedTable, TableColumn, TableRow, columns_of, note

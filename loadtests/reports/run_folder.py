@@ -15,9 +15,8 @@ from random import Random
 from typing import Any
 
 from loadtests.accounts.cell import Cell
-from loadtests.accounts.peers import WORK, doubt, slow_cells
 from loadtests.accounts.predictions import Limit
-from loadtests.accounts.verdict import Status, Verdict
+from loadtests.accounts.verdict import WORK, Status, Verdict, doubt, slow_cells
 from loadtests.harness.children import Overloaded
 from loadtests.reports.tables import rewrite, write_rows
 from loadtests.scenarios import Key, Planned

@@ -17,8 +17,7 @@ import psutil
 from loadtests.accounts.cell import Cell
 from loadtests.accounts.verdict import SUSPECT_S
 from loadtests.harness.children import NotMeasured
-from loadtests.harness.core_locks import reserved
-from loadtests.harness.cores import Cores
+from loadtests.harness.cores import Cores, reserved
 from results import terminal
 from results.schema import Column
 

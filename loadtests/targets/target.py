@@ -17,8 +17,7 @@ from loadtests.harness.distance import ClientAddresses, serving_at_distance
 from loadtests.harness.parts import API, HOST, PROXY
 from loadtests.harness.provisioned_store import DEFAULT_STORE, StoreChoice
 from loadtests.harness.restarts import FixedServer, RunningServers
-from loadtests.harness.server_counters import ServerCounters
-from loadtests.harness.server_probe import Probe, Server
+from loadtests.harness.server_probe import Probe, Server, ServerCounters
 from loadtests.plan.workload import HOLD_S, LEASE_S, PLAIN, Workload
 from servers.deploy.child_process import OnTick, python_module
 from servers.deploy.deployments import Deployment

@@ -12,8 +12,7 @@ from pathlib import Path
 import pandas as pd
 
 from notebooks.analysis.runs import Run
-from results.predictions import Prediction
-from results.remarks import remarks
+from results.predictions import Prediction, remarks
 from servers import transports
 
 SILENT_LEASES = 4  # after which clients of a push service read that send no heartbeats

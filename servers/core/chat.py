@@ -7,13 +7,13 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractContextManager, asynccontextmanager, suppress
 
-from servers.core import limits, names
+from servers.core import validation
 from servers.core.auth import Identity, Tokens
 from servers.core.clock import Clock
 from servers.core.errors import BadRequest, NameTaken, Unauthenticated
 from servers.core.held_lease import HeldLease
 from servers.core.presence import Connection, Presence
-from servers.core.rate_limit import RateLimit
+from servers.core.quotas import RateLimit
 from servers.core.room_feed import EncodedPage, Push, encode_page, fitting
 from servers.core.room_feeds import RoomFeeds
 from servers.core.settings import Settings
@@ -89,7 +89,7 @@ class Chat:
         it, TooMany for too many log-ins from the network.
         """
         self._rate_limit.check(network)
-        name = names.check_name(name, self.settings.name_max)
+        name = validation.check_name(name, self.settings.name_max)
         user = self._user_of(token, name) or self._tokens.new_user(network)
         now_ms = await self._presence.now_ms()
         until_ms = now_ms + int(self.settings.renewed_lease_s * 1000)
@@ -184,7 +184,7 @@ class Chat:
 
     async def require_member(self, identity: Identity, room: str) -> None:
         """Raise NotJoined unless the user has joined the room."""
-        limits.check_room(room)
+        validation.check_room(room)
         await self._presence.require(identity, room)
 
     async def execute(self, identity: Identity, room: str, command: SocketCommand) -> Ack:
@@ -195,8 +195,8 @@ class Chat:
         event: Event | None
         match command:
             case Send(client_id=client_id, text=text):
-                limits.check_id("client_id", client_id, self.settings)
-                limits.check_text(text, self.settings)
+                validation.check_id("client_id", client_id, self.settings)
+                validation.check_text(text, self.settings)
                 event = await self._commit(identity, room, Kind.MESSAGE, text, client_id)
             case Typing(active=active):  # it carries its own expiry: a client that merely stops sends nothing
                 body, lasts_s = ("started", self.settings.typing_s) if active else ("stopped", 0.0)
@@ -250,8 +250,8 @@ class Chat:
 
     def _connection(self, identity: Identity, room: str, connection: str) -> Connection:
         """Return what has a lease; raises BadRequest for a room or an id that none can have."""
-        limits.check_room(room)
-        limits.check_id("connection", connection, self.settings)
+        validation.check_room(room)
+        validation.check_id("connection", connection, self.settings)
         return Connection(room, identity.user, identity.name, connection)
 
     async def _mark_read(self, identity: Identity, room: str, up_to: int) -> Event | None:

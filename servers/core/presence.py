@@ -16,7 +16,7 @@ from servers.core.auth import Identity
 from servers.core.clock import Clock
 from servers.core.errors import NotJoined, TooMany, Unavailable
 from servers.core.held_lease import HeldLease
-from servers.core.network_rooms import NetworkRooms
+from servers.core.quotas import NetworkRooms
 from servers.core.settings import Settings
 from servers.core.store import Lease, Limits, Store
 from servers.core.wire import Event, Kind

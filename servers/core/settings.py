@@ -24,7 +24,7 @@ class Settings:
     a push service's clients. hold_s: a long poll is held at most this long. ping_s: an event stream or a socket sends
     at least this often something that its client can see. log_in_s: a new socket must join within this time. typing_s:
     how long a typing notice is true. rooms_max: in how many rooms people may be online at once; user_rooms_max: in how
-    many of them one user; network_rooms_max: in how many the users of one network (see servers.core.network_rooms). An
+    many of them one user; network_rooms_max: in how many the users of one network (see servers.core.quotas). An
     empty room takes no place, and keeps its log: so nobody holds a room without staying in it, and nothing acknowledged
     is deleted for another room. snapshot_members: how many members a join returns. tail_max, tail_bytes_max: how much
     of a room's log a process keeps in memory; tails_bytes_max: of all rooms together; page_bytes_max: how long a page

@@ -10,9 +10,9 @@ from typing import NamedTuple, Protocol, cast
 
 from msgspec import Struct
 
+from servers.addresses import without_passwords
 from servers.core.clock import Clock, SystemClock
 from servers.core.wire import Cursor, Draft, Event, Member, Page
-from servers.redaction import without_passwords
 
 MODULES = {
     "sqlite": "servers.core.stores.sqlite",

@@ -19,7 +19,7 @@ from itertools import cycle, islice
 from pathlib import Path
 from typing import IO, Any, Self
 
-from servers.redaction import without_passwords
+from servers.addresses import without_passwords
 
 READY_S = 30.0
 STOP_S = 10.0

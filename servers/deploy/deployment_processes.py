@@ -1,11 +1,15 @@
-"""The processes of the three deployments, on this machine: what each consists of, and in which order it starts.
+"""The processes of the three deployments, on this machine, and `python -m servers deploy <deployment>`, which runs one.
 
 Teaches how little they share. One is a single process that holds the connections and the log. The others have functions
 for the API and a shared log; their connections are held by a push service, or by a WebSocket server of one's own,
 beside which the API is that of short polling, the one server without anything to wait for. The push service is our
 stand-in, unless the PUSHER_* variables name one: then it is no part of the deployment.
+
+The command prints one JSON line when all of it is ready, and another after each change of a process: what happened, and
+the process ids by role. SIGHUP deploys a new version: the code that is on disk then.
 """
 
+import json
 import os
 import secrets
 import shlex
@@ -13,16 +17,22 @@ import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
+from typing import Annotated
 from urllib.parse import urlsplit
+
+import typer
 
 from servers.addresses import bracketed
 from servers.core.settings import RenewedBy
 from servers.core.store import EMBEDDED, is_embedded
+from servers.deploy import deployments
 from servers.deploy.child_process import LOOPBACK, free_port
 from servers.deploy.empty_database import empty_database
+from servers.deploy.serverless import profiles
 from servers.deploy.supervised_part import Renewal
 from servers.deploy.supervisor import Supervisor
 from servers.links import Link
+from servers.standard_streams import print_ready
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,3 +118,33 @@ def provisioned_log(store: str, stack: ExitStack) -> tuple[str, Mapping[str, int
         return f"{store}:///{stack.enter_context(tempfile.TemporaryDirectory(prefix='deployment-'))}/chat.db", {}
     url, facts = stack.enter_context(empty_database(store))
     return url, facts["pids"]
+
+
+def deploy(
+    deployment: Annotated[str, typer.Argument(help=f"One of {deployments.NAMES}.")],
+    port: Annotated[int, typer.Option(min=0, max=65535, help="Port that clients use; 0 takes a free one.")] = 8000,
+    store: Annotated[str, typer.Option(help="A URL; or redis, postgresql or sqlite, which is then started too.")] = "",
+    profile: Annotated[str, typer.Option(help=f"The serverless host: {profiles.NAMES}.")] = "fluid-2026",
+    server_options: Annotated[str, typer.Option(help="Options for each server, such as '--lease 10'.")] = "",
+    attached: Annotated[bool, typer.Option("--attached", help="Stop when standard input closes.")] = False,
+) -> None:
+    """Run one of the three deployments on this machine."""
+    with ExitStack() as stack:
+        try:
+            chosen = deployments.find(deployment)
+            profiles.find(profile)
+            os.environ.setdefault("CHAT_SECRET", secrets.token_urlsafe(32))
+            url, pids = provisioned_log(store or chosen.store, stack)
+            settings = DeploymentSettings(port, url, tuple(shlex.split(server_options)), profile)
+            outside = {**pids, "supervisor": os.getpid()}
+            supervisor = stack.enter_context(Supervisor(lambda change: _report(change, supervisor.pids | outside)))
+            address = START[chosen.name](supervisor, settings)
+        except (ValueError, RuntimeError, OSError) as error:
+            raise typer.BadParameter(str(error)) from error
+        facts = {"deployment": chosen.name, "transport": chosen.transport, "store": url.partition(":")[0]}
+        print_ready(address, {**facts, "pids": supervisor.pids | outside, "parts": supervisor.addresses})
+        supervisor.run(attached)
+
+
+def _report(change: str, pids: Mapping[str, int]) -> None:
+    typer.echo(json.dumps({"happened": change, "pids": pids}))

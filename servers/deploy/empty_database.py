@@ -20,8 +20,8 @@ from urllib.parse import urlsplit
 
 import typer
 
+from servers.addresses import without_passwords
 from servers.deploy.engines import ENGINES, NEEDED, NotStarted, engine_of, program
-from servers.redaction import without_passwords
 from servers.standard_streams import STDIN, print_ready, replace_unencodable
 
 

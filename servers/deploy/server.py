@@ -1,9 +1,14 @@
 """One process of ours that serves one chat over one transport: what the command line and a host's entry point share.
 
 Teaches that the processes differ only in what stands around the same application: other workers behind its port, pages
-for browsers, or an API elsewhere that writes the log.
+for browsers, or an API elsewhere that writes the log; or a host that imports the application, instead of running our
+command. Such a host listens, and calls `app`, in as many processes as it likes. So the store is opened by the first
+call, of any kind, and the settings come from the environment: CHAT_STORE, CHAT_SECRET, CHAT_HOSTS (divided by blanks),
+CHAT_ORIGINS, FORWARDED_ALLOW_IPS (see Settings.proxies), and for the Pusher adapter CHAT_PRESENCE and the PUSHER_*
+variables.
 """
 
+import asyncio
 import os
 import sys
 from collections.abc import Awaitable, Callable, Mapping
@@ -14,18 +19,19 @@ from pathlib import Path
 from typing import Any
 
 from starlette.applications import Starlette
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from servers.core.auth import Tokens, shared_secret, signing_secret
 from servers.core.chat import Chat
 from servers.core.clock import SystemClock
-from servers.core.settings import Settings
+from servers.core.settings import RenewedBy, Settings
 from servers.core.store import is_embedded, open_store
 from servers.core.stores.sqlite import path_of
 from servers.http_routes import collect_stats
 from servers.pages import chat_pages
 from servers.serving import HttpSettings, serve
 from servers.standard_streams import print_ready
-from servers.worker_stats import WorkerStats
+from servers.stats import WorkerStats
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,3 +101,29 @@ def next_step(address: str, facts: Mapping[str, Any], has_page: bool) -> str:
         return "Open it in a browser, in two windows."
     python = os.path.relpath(sys.executable)
     return f"Talk there: {python} -m clients chat --transport {facts['transport']} --server {address} --name Ada"
+
+
+class OnDemand:
+    """The ASGI application of one transport, for a host that runs it only while it has a request."""
+
+    def __init__(self, slug: str, environ: Mapping[str, str] = os.environ) -> None:
+        """Raises ValueError if the environment names no store that instances could share, or an unknown presence."""
+        self._slug = slug
+        self._url = environ.get("CHAT_STORE", "")
+        if not self._url or is_embedded(self._url):
+            raise ValueError(f"CHAT_STORE: expected redis://... or postgresql://..., got {self._url or 'nothing'}")
+        names, pages = environ.get("CHAT_HOSTS", "").split(), environ.get("CHAT_ORIGINS", "").split()
+        proxies = environ.get("FORWARDED_ALLOW_IPS", Settings().proxies)
+        presence = RenewedBy(environ.get("CHAT_PRESENCE") or RenewedBy.HEARTBEAT)
+        self._settings = Settings(
+            on_demand=True, hosts=tuple(names), origins=tuple(pages), proxies=proxies, presence=presence
+        )
+        self._opening = asyncio.Lock()
+        self._app: ASGIApp | None = None
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve a call; the first opens the store, and the others that come meanwhile wait."""
+        async with self._opening:
+            if self._app is None:
+                self._app = await opened(self._slug, self._url, self._settings)
+        await self._app(scope, receive, send)

@@ -10,14 +10,12 @@ import pytest
 from loadtests.accounts.accounting import DuplicateDetector
 from loadtests.accounts.cell import acknowledged, digest, make_cell, scheduled
 from loadtests.accounts.deliveries import Delivery
-from loadtests.accounts.peers import WORK, slow_cells
 from loadtests.accounts.predictions import predict, predicted_latency_ms
 from loadtests.accounts.rows import KINDS as PACKED_KINDS
 from loadtests.accounts.rows import Begun, Sent, Window
 from loadtests.accounts.samples import Samples
 from loadtests.accounts.tally import KindCount
-from loadtests.accounts.verdict import Health, Status, judge
-from loadtests.accounts.warm_up import cold_users, first_sends
+from loadtests.accounts.verdict import WORK, Health, Status, cold_users, first_sends, judge, slow_cells
 from loadtests.plan.schedule import bunched, intervals_s, phase, poisson_s, schedule
 from loadtests.plan.workload import Workload
 from loadtests.scenarios import Key, Planned

@@ -17,7 +17,7 @@ from loadtests import compare
 from loadtests.__main__ import app
 from loadtests.accounts.rows import Received
 from loadtests.choices import choose_generators, with_changes
-from loadtests.harness import core_locks, cores
+from loadtests.harness import cores
 from loadtests.harness.manifest import describe
 from loadtests.reports import report
 from loadtests.reports.run_folder import RunFolder, new_folder
@@ -101,15 +101,15 @@ def test_generators_use_the_cores_that_the_servers_do_not_use_as_far_as_they_sha
 
 
 def test_cores_that_are_measured_on_are_waited_for(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setenv(core_locks.LOCKS, str(tmp_path))
+    monkeypatch.setenv(cores.LOCKS, str(tmp_path))
     waiting, both = Event(), cores.choose()
 
     def second() -> None:
-        with core_locks.reserved(both, lambda _: waiting.set()):
+        with cores.reserved(both, lambda _: waiting.set()):
             pass
 
     with ThreadPoolExecutor() as pool:
-        with core_locks.reserved(both, lambda _: pytest.fail("nobody else measures")):
+        with cores.reserved(both, lambda _: pytest.fail("nobody else measures")):
             other = pool.submit(second)
             assert waiting.wait(30)
             assert not other.done()

@@ -23,8 +23,7 @@ from loadtests.harness.distance import ClientAddresses
 from loadtests.harness.generator import generating
 from loadtests.harness.measurement import measure
 from loadtests.harness.restarts import OUTLASTED
-from loadtests.harness.server_counters import ServerCounters
-from loadtests.harness.server_probe import Probe, serving
+from loadtests.harness.server_probe import Probe, ServerCounters, serving
 from loadtests.plan.workload import Workload
 from loadtests.scenarios import Planned
 from loadtests.targets.target import OurServers

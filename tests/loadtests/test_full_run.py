@@ -9,8 +9,8 @@ import pytest
 
 from loadtests import choices, compare
 from loadtests.accounts.cell import Cell
-from loadtests.accounts.peers import WORK
 from loadtests.accounts.predictions import Limit, limit_of
+from loadtests.accounts.verdict import WORK
 from loadtests.choices import choose_scenarios
 from loadtests.harness.children import NotMeasured, Overloaded
 from loadtests.plan.workload import H2, HOLD_S

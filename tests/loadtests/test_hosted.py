@@ -11,9 +11,8 @@ import pytest
 from clients.inbox import Inbox
 from loadtests.accounts.rows import OPENING, Received, Reconnection, Request, Sent, Session, Window
 from loadtests.accounts.samples import Samples
-from loadtests.experiments.hosted.accounts import METERED, Bill, Row, row_of
+from loadtests.experiments.hosted.accounts import METERED, Bill, Row, row_of, timeline_of
 from loadtests.experiments.hosted.command import HOSTS, measure_hosts, steps
-from loadtests.experiments.hosted.connection_timeline import timeline_of
 from loadtests.plan.workload import Workload
 from loadtests.scenarios import Planned, experiment
 from loadtests.users.delivery_recorder import DeliveryRecorder

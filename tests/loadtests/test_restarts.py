@@ -7,10 +7,9 @@ from typing import Any
 import pytest
 
 from loadtests.accounts.rows import Reconnection
-from loadtests.harness import server_counters
+from loadtests.harness import server_probe
 from loadtests.harness.restarts import NO_STORM, OUTLASTED, Storm
-from loadtests.harness.server_counters import ServerCounters
-from loadtests.harness.server_probe import Probe, Server
+from loadtests.harness.server_probe import Probe, Server, ServerCounters
 
 
 def test_requests_and_bytes_of_both_servers_are_added_up_and_connections_are_those_of_the_new_one(
@@ -27,7 +26,7 @@ def test_requests_and_bytes_of_both_servers_are_added_up_and_connections_are_tho
         }
         for at, upkeep in (("http://old", 8), ("http://new", 3))
     }
-    monkeypatch.setattr(server_counters, "read_stats", lambda at, authority: deepcopy(counted[at]))
+    monkeypatch.setattr(server_probe, "read_stats", lambda at, authority: deepcopy(counted[at]))
     probe = Probe(Server("http://old", "", {"api": os.getpid()}, {}), os.getpid(), ServerCounters)
     before = probe.read()
     counted["http://old"]["command_frames"] += 4

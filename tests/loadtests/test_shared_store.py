@@ -8,16 +8,15 @@ import pytest
 from loadtests.accounts.cell import digest, scheduled
 from loadtests.accounts.rows import LogEntry, Received, Sent, Session, Window
 from loadtests.accounts.samples import Samples
-from loadtests.experiments.shared_store.appends import NONE, measure_appends
-from loadtests.experiments.shared_store.command import STORES, steps
+from loadtests.experiments.shared_store.command import NONE, STORES, measure_appends, steps
 from loadtests.experiments.shared_store.cross_process import measure_cross_process, row_of
 from loadtests.harness.cores import Cores
 from loadtests.harness.provisioned_store import SHARED, StoreChoice
 from loadtests.plan.workload import Workload
 from loadtests.scenarios import Planned
 from results.schema import CROSS_PROCESS
+from servers.addresses import without_passwords
 from servers.deploy.empty_database import empty_database
-from servers.redaction import without_passwords
 from servers.transports import TRANSPORTS, find
 from tests.support.engines import Engines
 from tests.support.loadtest_run import compared

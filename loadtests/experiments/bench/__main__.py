@@ -10,7 +10,7 @@ import typer
 from loadtests.experiments.bench.findings import BenchFinding, show, write
 from loadtests.experiments.bench.pairs import QUICK, BenchSizes, Void
 from loadtests.experiments.bench.processes import cores, raise_file_limit
-from loadtests.harness.core_locks import reserved
+from loadtests.harness.cores import reserved
 from loadtests.users.http_connection import ConnectionLost
 from results.plain_characters import use_plain_characters
 from results.terminal import console

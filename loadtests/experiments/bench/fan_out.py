@@ -3,7 +3,7 @@
 Teaches what the log costs on top of the sending. Ours checks the sender, and commits the message to disk before it
 pushes and acknowledges; the baseline broadcasts the very page that ours would send. With one message in flight, every
 message costs a commit. With sixteen, from as many publishers, ours puts what was committed together into one page. Ours
-frames a page once for all its readers (servers.shared_frame), the baseline once for each.
+frames a page once for all its readers (servers.shared_writes), the baseline once for each.
 """
 
 from collections.abc import Callable, Iterator

@@ -20,8 +20,7 @@ from loadtests.experiments.calibration import record
 from loadtests.experiments.calibration.record import CalibrationRow, ErrorQuantiles, errors_ms, row_of
 from loadtests.experiments.calibration.stub_room import StubLog
 from loadtests.harness.children import NotMeasured, running
-from loadtests.harness.core_locks import reserved
-from loadtests.harness.cores import Cores, choose
+from loadtests.harness.cores import Cores, choose, reserved
 from loadtests.harness.distance import ClientAddresses
 from loadtests.harness.measurement import measure
 from loadtests.harness.restarts import FixedServer, RunningServers

@@ -1,32 +1,124 @@
 """`python -m loadtests capture`: a short conversation of two on each transport, recorded byte by byte.
 
-The users are those of the load tests, with a browser's headers; each link has a recorder, also the one from the API to
-the push service. `results/README.md` documents the file.
+The users are those of the load tests, with a browser's headers; each link has a recorder, a relay that writes down what
+crosses it, also the one from the API to the push service. `results/README.md` documents the file.
+
+Then the vendor's own client, pusher-js, on networks that let more or less through: what it chooses, and what that
+costs. Teaches to test a claim about a product on the product: the client chooses its transport freely, and the vendor's
+own library publishes to it: two messages at once, as a chat does, then a pause.
 """
 
 import json
-from contextlib import ExitStack
+import shutil
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
+from urllib.parse import urlsplit
 
+import pusher
 from rich.console import Console
 
-from loadtests.experiments.capture.pusher_js import record_pusher_js
-from loadtests.experiments.capture.recorder import recorded_pieces, recorder
 from loadtests.harness import manifest
-from loadtests.harness.children import NotMeasured
+from loadtests.harness.children import NotMeasured, running
 from loadtests.harness.cores import Cores
-from loadtests.harness.distance import Link, serving_over
+from loadtests.harness.distance import Link, credentials, serving_over
 from loadtests.harness.generator import generating
+from loadtests.harness.server_probe import READY_S
 from loadtests.plan.workload import Workload
 from loadtests.scenarios import experiment
 from loadtests.targets.target import OurServers
 from results import terminal
 from results.schema import CAPTURES_FILE
+from servers.deploy.child_process import ChildProcess, python_module
 from servers.transports import TRANSPORTS, Transport
+
+
+@contextmanager
+def recorder(link: Link, address: str, folder: Path, *options: str) -> Iterator[str]:
+    """Insert a recorder into a link until the block ends; yields the address to use instead. Raises NotMeasured.
+
+    options: of `loadtests.harness.relay`.
+    """
+    target, path = address.removeprefix("http://"), str(_path(link, folder))
+    command = python_module("loadtests.harness.relay", "--to", target, "--record", path, *options)
+    with running(command, None, folder / f"recorder, {link}.log") as child:
+        yield str(child.next_line(READY_S)["address"])
+
+
+def recorded_pieces(link: Link, folder: Path, since_s: float = 0.0) -> list[dict[str, Any]]:
+    """Return the pieces that crossed a link, timed since a moment; none if it had no recorder."""
+    path = _path(link, folder)
+    pieces = json.loads(path.read_text(encoding="utf-8")) if path.exists() else []
+    return [{"link": str(link), **piece, "at_s": round(piece["at_s"] - since_s, 6)} for piece in pieces]
+
+
+def _path(link: Link, folder: Path) -> Path:
+    return folder / f"{link}.json"
+
+
+SCRIPT = Path(__file__).with_name("pusher_js.mjs")
+CHANNEL, EVENT = "room", "message"
+DELAY_MS = 50
+PAUSE_S = 0.3  # longer than the client's next request is under way
+PAIRS = 10
+NETWORKS = {
+    "on an open network": (),
+    "without upgrades": ("--refuse-upgrades",),
+    "behind a buffering proxy": ("--buffer",),
+}
+"""By name: the options of the relay."""
+
+
+def record_pusher_js() -> dict[str, Any]:
+    """Return what happened on each network; waits half a minute, since the client is slow to fall back.
+
+    Raises NotMeasured.
+    """
+    if (node := shutil.which("node")) is None:
+        raise NotMeasured("pusher-js runs on node, which is not installed: `make setup`")
+    return {name: _record(node, options) for name, options in NETWORKS.items()}
+
+
+def _record(node: str, options: tuple[str, ...]) -> dict[str, Any]:
+    environment = credentials()
+    with TemporaryDirectory(prefix="capture-") as name:
+        folder = Path(name)
+        command = python_module("servers.pusher_service", "--port", "0", "--attached")
+        with running(command, None, folder / "push service.log", environment) as service:
+            target = service.next_line(READY_S)["address"]
+            with recorder(Link.PUSH_SERVICE, target, folder, "--delay-ms", str(DELAY_MS), *options) as address:
+                url = urlsplit(address)
+                wanted = {"key": environment["PUSHER_KEY"], "host": url.hostname, "port": url.port}
+                arguments = json.dumps({**wanted, "channel": CHANNEL, "event": EVENT, "count": 2 * PAIRS})
+                with running([node, str(SCRIPT), arguments], None, folder / "pusher-js.log") as client:
+                    chosen = client.next_line(READY_S)
+                    latencies_ms = _publish(target, environment, client)
+                    client.wait(READY_S)
+        pieces = recorded_pieces(Link.PUSH_SERVICE, folder)
+    return {"one_way_delay_ms": DELAY_MS, **chosen, "latencies_ms": latencies_ms, "pieces": pieces}
+
+
+def _publish(address: str, environment: dict[str, str], client: ChildProcess) -> list[list[float]]:
+    """Publish all pairs; return how late both messages of each came, in ms."""
+    url = urlsplit(address)
+    app_id, key, secret = (environment[f"PUSHER_{name}"] for name in ("APP_ID", "KEY", "SECRET"))
+    api = pusher.Pusher(app_id=app_id, key=key, secret=secret, ssl=False, host=url.hostname, port=url.port)
+    session = api._pusher_client.http.session
+    session.trust_env = False  # a proxy named in the environment does not reach our loopback address
+    latencies_ms = []
+    with session:
+        for _ in range(PAIRS):
+            time.sleep(PAUSE_S)
+            for text in ("Hello!", "typed"):
+                api.trigger(CHANNEL, EVENT, {"text": text, "at_ms": 1000 * time.time()})
+            latencies_ms.append([round(client.next_line(READY_S)["latency_ms"], 1) for _ in range(2)])
+    return latencies_ms
+
 
 (CONVERSATION,) = experiment("capture").workloads
 UNPINNED = Cores(None, None)

@@ -19,8 +19,7 @@ from typing import Any
 
 from loadtests.accounts.rows import Window
 from loadtests.choices import with_changes
-from loadtests.experiments.hosted.accounts import Bill, Row, row_of
-from loadtests.experiments.hosted.connection_timeline import timeline_of
+from loadtests.experiments.hosted.accounts import Bill, Row, row_of, timeline_of
 from loadtests.harness.children import running
 from loadtests.harness.cores import Cores, choose
 from loadtests.harness.distance import ClientAddresses

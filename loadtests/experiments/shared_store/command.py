@@ -2,26 +2,87 @@
 
 Teaches what two cores can show: a cost, never a speed-up, since workers and engine share one core. One thing changes at
 a time: the same small load on every transport, over an embedded store, over a shared one, and over that with a second
-worker, in an order of its own for each repeat.
+worker, in an order of its own for each repeat. And to subtract: one sender, who sends again once the last message is
+acknowledged, and nobody else. A server that acknowledges the same request without storing anything shows what HTTP
+alone takes; the difference of two stores, each of which awaits its disk, is theirs alone.
 """
 
 from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager
 from functools import partial
 from pathlib import Path
 from random import Random
+from tempfile import TemporaryDirectory
+from time import perf_counter
 from typing import Any, NamedTuple
 
-from loadtests.experiments.shared_store.appends import NONE, measure_appends
+from loadtests.accounts.verdict import percentile
 from loadtests.experiments.shared_store.cross_process import measure_cross_process
+from loadtests.harness.baselines import ANY_ACCOUNT, TEXT
+from loadtests.harness.children import NotMeasured, running
 from loadtests.harness.cores import Cores, choose
 from loadtests.harness.manifest import describe
 from loadtests.harness.measurement import measure
+from loadtests.harness.parts import Parts
 from loadtests.harness.provisioned_store import EMBEDDED, SHARED, StoreChoice
+from loadtests.harness.server_probe import READY_S
+from loadtests.plan.workload import Workload
 from loadtests.reports.trials import Row, Trial, keep, row_of
 from loadtests.scenarios import Planned, Scenario, experiment
 from loadtests.targets.target import OurServers
+from loadtests.users.http_connection import ConnectionLost
+from loadtests.users.http_session import HttpUserSession
 from results.schema import APPENDS, CROSS_PROCESS, LOADS, SHARED_STORE_FILE, Column
-from servers.transports import TRANSPORTS, Transport
+from servers.core.wire import Send
+from servers.deploy.child_process import python_module
+from servers.transports import TRANSPORTS, Transport, find
+
+SLUG = "short_polling"
+NONE = "none"
+
+
+def measure_appends(store: str, appends: int, cores: Cores) -> Row:
+    """Return a row of `results.schema.APPENDS` without its key; waits, and raises NotMeasured."""
+    with TemporaryDirectory(prefix="appends-") as name, _serving(store, cores, Path(name)) as (address, parts):
+        try:
+            with closing(HttpUserSession(address, lambda *_: None, "room", "connection")) as client:
+                if store == NONE:
+                    client.token = ANY_ACCOUNT.token
+                else:
+                    client.log_in("sender")
+                    client.join()
+                for number in range(appends // 10):
+                    _append(client, f"warm-{number}")
+                before_s = parts.used_s()
+                took_s = [_append(client, str(number)) for number in range(appends)]
+                used_s = parts.used_s()
+        except ConnectionLost as error:
+            raise NotMeasured(str(error)) from error
+    p50_s, p95_s = (percentile(took_s, percent) for percent in (50, 95))
+    spent_s: Row = {name: used_s[name] - before_s[name] for name in ("api_cpu_s", "store_cpu_s")}
+    return {"appends": appends, "acked_p50_s": p50_s, "acked_p95_s": p95_s, **spent_s}
+
+
+def _append(client: HttpUserSession, client_id: str) -> float:
+    """Send one message; return how long its acknowledgement took, in seconds."""
+    started_s = perf_counter()
+    client.command(Send(client_id, TEXT))
+    return perf_counter() - started_s
+
+
+@contextmanager
+def _serving(store: str, cores: Cores, folder: Path) -> Iterator[tuple[str, Parts]]:
+    """Run our server on a store, or the baseline without one; yields its address and processes. Raises NotMeasured."""
+    if store == NONE:
+        command = python_module("loadtests.harness.baselines", "constant", "--attached")
+        with running(command, cores.servers, folder / "baseline.log") as child:
+            ready = child.next_line(READY_S)
+            yield ready["address"], Parts(ready["pids"])
+        return
+    ours = OurServers(store=StoreChoice(store))
+    with ours.serving(find(SLUG), Workload(), cores, folder, lambda: None) as (servers, _):
+        yield servers.server.address, Parts(servers.server.pids)
+
 
 STORES = (StoreChoice(), *(StoreChoice(store, workers) for store in SHARED for workers in (1, 2)))
 APPENDED = (NONE, EMBEDDED, *SHARED)

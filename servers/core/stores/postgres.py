@@ -15,16 +15,16 @@ from contextlib import suppress
 
 from msgspec.structs import astuple
 
+from servers.addresses import without_passwords
 from servers.core.errors import Unavailable
-from servers.core.names import name_key
 from servers.core.store import DELETE_AFTER_MS, Lease, Limits, OnCommit
 from servers.core.stores.followed_rooms import FollowedRooms
 from servers.core.stores.postgres_listener import PostgresListener
 from servers.core.stores.postgres_pool import FAILURES, SQL, PostgresPool, event_of, fresh_epoch
 from servers.core.stores.refusals import Declined, UnknownLayout, refusal
 from servers.core.stores.shielded import Shielded
+from servers.core.validation import name_key
 from servers.core.wire import Cursor, Draft, Event, Member, Page
-from servers.redaction import without_passwords
 
 
 async def open_url(url: str) -> "PostgresStore":

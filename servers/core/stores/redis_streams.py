@@ -19,16 +19,16 @@ from urllib.parse import parse_qsl, urlencode, urlsplit
 
 from msgspec.structs import astuple
 
+from servers.addresses import without_passwords
 from servers.core.errors import Unavailable
-from servers.core.names import name_key
 from servers.core.store import Lease, Limits, OnCommit
 from servers.core.stores.followed_rooms import FollowedRooms
 from servers.core.stores.redis_reader import RedisReader
 from servers.core.stores.redis_script import RedisScript
 from servers.core.stores.refusals import NO_LIMITS, Declined, UnknownLayout, refusal, require_layout
 from servers.core.stores.shielded import Shielded
+from servers.core.validation import name_key
 from servers.core.wire import Cursor, Draft, Event, Member, Page, decode, encode
-from servers.redaction import without_passwords
 
 KEPT = 10_000
 EXPIRE_MAX = 100

@@ -9,10 +9,10 @@ from pathlib import Path
 
 from msgspec.structs import asdict, astuple
 
-from servers.core.names import name_key
 from servers.core.store import DELETE_AFTER_MS, Lease, Limits
 from servers.core.stores.refusals import LAYOUT, refusal, require_layout
 from servers.core.stores.statements import statements
+from servers.core.validation import name_key
 from servers.core.wire import Draft, Event, Kind, Member
 
 SQL = statements("sqlite.sql")

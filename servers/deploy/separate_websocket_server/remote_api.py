@@ -20,9 +20,9 @@ from servers.core.chat import Chat
 from servers.core.clock import Clock
 from servers.core.counters import Purpose
 from servers.core.errors import ChatError, Unavailable
-from servers.core.limits import check_room
 from servers.core.settings import Settings
 from servers.core.store import Store
+from servers.core.validation import check_room
 from servers.core.wire import Ack, Leave, Refusal, SocketCommand, Undecodable, decode, encode
 from servers.http_endpoint import get, post, read_body
 

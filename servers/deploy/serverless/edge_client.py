@@ -1,13 +1,16 @@
-"""The client of one request, as the edge has it: ASGI, and one thing that ASGI lacks.
+"""The client of one request, as the edge has it, and the platform's own responses to it, when no function gives one.
 
 Teaches that a response which has begun can no longer be replaced, only broken off. ASGI has no message for that: our
-protocols add the transport's `abort` to the scope, as an extension.
+protocols add the transport's `abort` to the scope, as an extension. And that a client of a serverless app must be ready
+for responses that the app never wrote: a status, an error code, and a page that is not JSON. Codes and statuses are
+those of https://vercel.com/docs/errors, but for 429, which Vercel hides.
 """
 
+import secrets
 from contextlib import suppress
-from typing import Any
+from typing import Any, NamedTuple
 
-from starlette.responses import Response
+from starlette.responses import PlainTextResponse, Response
 from starlette.types import Message, Receive, Scope, Send
 from websockets.http11 import Request
 
@@ -77,3 +80,33 @@ class Client:
         self._abort()
         while not self.is_socket and (await self.receive())["type"] != "http.disconnect":
             pass
+
+
+class PlatformError(NamedTuple):
+    """A status and an error code of the platform."""
+
+    status: int
+    code: str
+
+
+class Refused(Exception):
+    """A request that no function gets to see, because of this error."""
+
+    def __init__(self, error: PlatformError) -> None:
+        super().__init__(error.code)
+        self.error = error
+
+
+TIMEOUT = PlatformError(504, "FUNCTION_INVOCATION_TIMEOUT")
+THROTTLED = PlatformError(429, "FUNCTION_THROTTLED")
+FAILED = PlatformError(500, "FUNCTION_INVOCATION_FAILED")
+TOO_LARGE = PlatformError(413, "FUNCTION_PAYLOAD_TOO_LARGE")
+BAD_REQUEST = PlatformError(400, "BAD_REQUEST")
+
+
+def page(error: PlatformError) -> Response:
+    """Return the response for an error."""
+    request_id = f"local::{secrets.token_hex(8)}"
+    text = f"An error occurred with your deployment\n\n{error.code}\n\n{request_id}\n"
+    headers = {"X-Vercel-Error": error.code, "X-Vercel-Id": request_id, "Cache-Control": "no-store"}
+    return PlainTextResponse(text, error.status, headers)

@@ -22,13 +22,12 @@ from uvicorn.server import ServerState
 from servers.addresses import names_loopback
 from servers.connection_limits import DescriptorLimit
 from servers.deploy.child_process import LOOPBACK, ChildFailed
-from servers.deploy.serverless import platform_responses as platform
+from servers.deploy.serverless import edge_client as platform
 from servers.deploy.serverless.edge_client import Client, EdgeHttp, EdgeSocket
-from servers.deploy.serverless.edge_counters import EdgeCounters
 from servers.deploy.serverless.fleet import Fleet, PooledInstance, Throttled
 from servers.deploy.serverless.instance import Instance
 from servers.deploy.serverless.invocation import FunctionFailed, Invocation
-from servers.deploy.serverless.meter import Meter
+from servers.deploy.serverless.meter import EdgeCounters, Meter
 from servers.deploy.serverless.profiles import Profile
 from servers.listening_sockets import require_free
 from servers.serving import HttpSettings, configuration, listening

@@ -16,8 +16,7 @@ from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidSta
 
 from servers.addresses import Authority, header_values
 from servers.deploy.child_process import LOOPBACK
-from servers.deploy.serverless.edge_client import Client, Headers
-from servers.deploy.serverless.platform_responses import BAD_REQUEST, Refused
+from servers.deploy.serverless.edge_client import BAD_REQUEST, Client, Headers, Refused
 from servers.socket_routes import until_first_ends
 
 HOP_BY_HOP = frozenset(

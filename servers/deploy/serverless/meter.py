@@ -1,7 +1,9 @@
-"""What a provider bills, counted where the provider counts it: at the host, not in the function.
+"""What a provider bills, counted where the provider counts it, at the host; and the counters of `GET /stats`.
 
 Teaches the difference between three meters: how often a function is called, how long its calls last, and how much CPU
-time they use. A held long poll is one call that lasts many seconds and uses hardly any CPU time.
+time they use. A held long poll is one call that lasts many seconds and uses hardly any CPU time. The counters are kept
+at the edge, too, since an instance's own are lost with it; they leave out what only the function knows: how many events
+a response held, and what it published.
 """
 
 import time
@@ -9,6 +11,9 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field, fields
 from typing import Any
+
+from servers.core.counters import Purpose
+from servers.wire_bytes import WireBytes
 
 COLD_STARTS_KEPT = 1000
 
@@ -77,3 +82,39 @@ class Meter:
             "instances": {"alive": self.alive.number, "busy": self.busy.number},
             "open_calls": self.serving.number,
         }
+
+
+PURPOSES = {
+    b"send": Purpose.SEND,
+    b"typing": Purpose.SEND,
+    b"mark_read": Purpose.SEND,
+    b"events": Purpose.RECEIVE,
+    b"history": Purpose.RECEIVE,
+}
+UNCOUNTED = frozenset((b"/health", b"/stats", b"/host/stats"))
+EMPTY_PAGE = b'"events":[]}'
+
+
+@dataclass(slots=True)
+class EdgeCounters:
+    """The same columns as servers.core.counters, as far as they can be known here.
+
+    command_frames: messages on sockets without the first of each, which joins a room.
+    """
+
+    requests: dict[str, int] = field(default_factory=lambda: dict.fromkeys(Purpose, 0))
+    command_frames: int = 0
+    empty_answers: int = 0
+    wire: WireBytes = field(default_factory=WireBytes)
+
+    def count_request(self, path: bytes) -> None:
+        """Count a request under its purpose; requests for the server's own state are not counted."""
+        if path not in UNCOUNTED:
+            self.requests[PURPOSES.get(path.rpartition(b"/")[2], Purpose.UPKEEP)] += 1
+
+    def count_response(self, last_bytes: bytes) -> None:
+        """Count a response that was a page without events."""
+        self.empty_answers += last_bytes.endswith(EMPTY_PAGE)
+
+    def count_command(self) -> None:
+        self.command_frames += 1

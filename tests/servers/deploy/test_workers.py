@@ -12,11 +12,11 @@ import httpx
 import psutil
 import pytest
 
-from servers import worker_stats
+from servers import stats
 from servers.core.errors import Unavailable
 from servers.deploy.child_process import ChildProcess, started
 from servers.listening_sockets import reusable_socket
-from servers.worker_stats import WorkerStats
+from servers.stats import WorkerStats
 from tests.support.engines import Engines
 from tests.support.guest import until
 
@@ -98,7 +98,7 @@ async def test_workers_do_not_outlive_a_parent_that_is_killed(workers: ChildProc
 
 
 async def test_a_worker_that_does_not_respond_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(worker_stats, "QUERY_S", 0.05)
+    monkeypatch.setattr(stats, "QUERY_S", 0.05)
     with socket.socket(socket.AF_UNIX) as stopped:
         stopped.bind(str(tmp_path / "stopped.sock"))
         stopped.listen()

@@ -1,5 +1,5 @@
 """What Vercel's Python runtime serves: the API. vercel.json leads every request to this file's ASGI application."""
 
-from servers.deploy.environment import OnDemand
+from servers.deploy.server import OnDemand
 
 app = OnDemand("pusher_adapter")

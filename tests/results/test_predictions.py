@@ -5,8 +5,7 @@ from random import Random
 
 import pytest
 
-from results.predictions import Prediction
-from results.remarks import remarks
+from results.predictions import Prediction, remarks
 from servers.transports import Reads, find
 
 IDLE = Prediction(

@@ -5,7 +5,7 @@ from itertools import chain
 import pytest
 
 from servers.core.errors import BadRequest
-from servers.core.names import check_name, name_key
+from servers.core.validation import check_name, name_key
 
 LENGTH_MAX = 32
 FIT = {

@@ -19,7 +19,7 @@ from servers.core.room_feed import encode_page
 from servers.core.wire import Page
 from servers.http_endpoint import PageResponse
 from servers.serving import HttpSettings
-from servers.shared_frame import SharedFrameSocket
+from servers.shared_writes import SharedFrameSocket
 from servers.socket_writer import ConnectionLost, SocketWriter, TextFrame, writer_of
 from servers.wire_bytes import WireBytes
 from tests.support.guest import narrow_socket
@@ -71,7 +71,7 @@ async def fill(writer: SocketWriter) -> int:
 async def test_uvicorn_still_has_what_shared_frame_takes_from_it(sockets: Sockets) -> None:
     client, writer = await sockets.open()
     assert isinstance(writer, SharedFrameSocket)
-    changed = f"uvicorn {version('uvicorn')} has changed: compare servers/shared_frame.py and shared_response.py with "
+    changed = f"uvicorn {version('uvicorn')} has changed: compare servers/shared_writes.py with "
     changed += f"{WebSocketsSansIOProtocol.__module__}, or go back to the version in constraints.txt. Expected "
     own = {name for name in vars(SocketWriter) if not name.startswith("_")}
     assert not own & set(dir(WebSocketsSansIOProtocol)), f"{changed} no method of its own that is named as ours"

@@ -14,7 +14,7 @@ from servers.core.auth import Tokens
 from servers.core.chat import Chat
 from servers.core.counters import Counters
 from servers.core.errors import TooMany
-from servers.core.rate_limit import USERS_MAX, RateLimit
+from servers.core.quotas import USERS_MAX, RateLimit
 from servers.core.settings import Settings
 from servers.core.store import Store
 from servers.deploy.separate_websocket_server.remote_api import Api, forward_requests

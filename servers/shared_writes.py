@@ -1,0 +1,109 @@
+"""Write one frame to many sockets, or a whole response at once, on uvicorn's protocols.
+
+They keep what `servers.socket_writer` and `servers.http_extensions` promise. Teaches what a fan-out costs beyond the
+system calls. ASGI takes a text, so uvicorn builds the same frame for every connection: here it is written as it is,
+unless compression was negotiated. And for each of a thousand held polls it checks and joins the same headers, and
+writes head and body apart. constraints.txt pins uvicorn, whose internals this needs, and
+`tests/servers/test_shared_writes.py` names what has changed.
+"""
+
+from typing import Any
+
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, RequestResponseCycle
+from websockets.http11 import Request
+
+from servers.http_extensions import WATCH, WHOLE, Watch
+from servers.limited_protocols import LimitedHttp, LimitedSocket
+from servers.socket_writer import EXTENSION, WRITER, ConnectionLost, TextFrame
+
+
+class SharedFrameSocket(LimitedSocket):
+    """uvicorn's protocol, which is a SocketWriter, too: an ASGI extension that `writer_of` returns."""
+
+    _is_full = False
+
+    def connection_made(self, transport: Any) -> None:
+        super().connection_made(transport)
+        self._is_closing = transport.is_closing
+
+    def pause_writing(self) -> None:
+        super().pause_writing()
+        self._is_full = True
+
+    def resume_writing(self) -> None:
+        super().resume_writing()
+        self._is_full = False
+
+    def handle_connect(self, event: Request) -> None:
+        super().handle_connect(event)
+        if self.response.status_code == 101:
+            self.scope["extensions"][EXTENSION] = {WRITER: self}
+
+    def start_keepalive(self) -> None:
+        """Forget the handshake, which has just been accepted: its headers take 10 kB of each silent connection."""
+        super().start_keepalive()
+        handshake: Any = (self.request.headers, self.response.headers, self.scope["headers"])
+        for headers in handshake:
+            headers.clear()
+
+    def push(self, frame: TextFrame) -> bool:
+        if self._is_full or self.close_sent or self._is_closing():
+            return False
+        if self.conn.extensions:
+            self.conn.send_text(frame.payload)
+            self.transport.write(b"".join(self.conn.data_to_send()))
+        else:
+            self.transport.write(frame.whole)
+        return True
+
+    async def drain(self) -> None:
+        await self.writable.wait()
+        if self.close_sent or self._is_closing():
+            raise ConnectionLost("the client is gone, or the socket was closed")
+
+    async def write(self, frame: TextFrame) -> None:
+        while not self.push(frame):
+            await self.drain()
+
+    async def close(self, code: int = 1000, reason: str = "") -> None:
+        await self.drain()
+        await self.send({"type": "websocket.close", "code": code, "reason": reason})
+
+
+class SharedResponseHttp(LimitedHttp):
+    """uvicorn's protocol, with both extensions."""
+
+    def connection_made(self, transport: Any) -> None:
+        super().connection_made(transport)
+        self._watch = Watch()
+        self._extensions = {WATCH: {WATCH: self._watch}, WHOLE: {}}
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        super().connection_lost(exc)
+        self._watch.gone()
+
+    def _start_asgi_task(self, cycle: Any, app: Any) -> None:
+        cycle.__class__ = _Cycle  # uvicorn has no setting for it
+        cycle.scope["extensions"] = self._extensions
+        super()._start_asgi_task(cycle, app)
+
+
+class _Cycle(RequestResponseCycle):
+    """One request and its response."""
+
+    async def send(self, message: Any) -> None:
+        if WHOLE not in message:
+            await super().send(message)
+            return
+        if self.flow.write_paused and not self.disconnected:
+            await self.flow.drain()
+        if self.disconnected:
+            return
+        fields = b"".join([b"%b: %b\r\n" % field for field in (*self.default_headers, *message["headers"])])
+        fields += b"" if self.keep_alive else b"connection: close\r\n"
+        self.transport.write(b"%b%b\r\n%b" % (STATUS_LINE[message["status"]], fields, message[WHOLE]))
+        self.response_started = self.response_complete = True
+        self.message_event.set()
+        if not self.keep_alive:
+            self.transport.close()
+        self.on_response()
