@@ -10,7 +10,7 @@ length of such a response gives the secret away (BREACH); ours hold none.
 from starlette.middleware.gzip import GZipMiddleware
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from servers.http_extensions import WHOLE
+from servers.asgi_extensions import WHOLE
 
 BYTES_MIN = 200
 """Shorter bodies, as that of an empty page, hardly shrink, or grow."""

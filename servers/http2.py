@@ -16,7 +16,7 @@ from uvicorn.protocols.http.auto_zttp_impl import AutoZttpProtocol
 from uvicorn.protocols.http.flow_control import HIGH_WATER_LIMIT, FlowControl
 from uvicorn.protocols.http.zttp_h2_impl import ZttpH2Protocol
 
-from servers.http_extensions import WATCH, Watch
+from servers.asgi_extensions import WATCH, Watch
 from servers.limited_protocols import LimitedConnection
 
 HEAD_BYTES = 9  # of a frame (RFC 9113 section 4.1)

@@ -15,6 +15,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
+from servers.asgi_extensions import WHOLE
 from servers.core.auth import Identity
 from servers.core.chat import Chat
 from servers.core.counters import Counters, Purpose
@@ -22,7 +23,6 @@ from servers.core.errors import BadRequest, ChatError, TooLarge, Unauthenticated
 from servers.core.room_feed import EncodedPage
 from servers.core.settings import Settings
 from servers.core.wire import Cursor, Refusal, Undecodable, decode, encode
-from servers.http_extensions import WHOLE
 
 Handler = Callable[[Request], Awaitable[Response]]
 Body = TypeVar("Body")

@@ -174,10 +174,13 @@ class LimitedSocket(WebSocketsSansIOProtocol):
 
     def send_receive_event_to_app(self) -> None:
         """Refuse text that is no UTF-8 (RFC 6455 section 8.1), which uvicorn would log with a traceback."""
-        if self.curr_msg_data_type == "text" and not _is_utf8(b"".join(self.frames)):
-            self.frames = []
-            self._fail(CloseCode.INVALID_DATA, "expected text in UTF-8")
-            return
+        if self.curr_msg_data_type == "text":
+            try:
+                b"".join(self.frames).decode()
+            except UnicodeDecodeError:
+                self.frames = []
+                self._fail(CloseCode.INVALID_DATA, "expected text in UTF-8")
+                return
         read_paused, self.read_paused = self.read_paused, True  # else uvicorn pauses reading for each message
         super().send_receive_event_to_app()
         self.read_paused = read_paused
@@ -192,11 +195,3 @@ class LimitedSocket(WebSocketsSansIOProtocol):
         if not self.close_sent:
             self.conn.fail(code, reason)
             self.handle_parser_exception()
-
-
-def _is_utf8(data: bytes) -> bool:
-    try:
-        data.decode()
-    except UnicodeDecodeError:
-        return False
-    return True

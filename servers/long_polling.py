@@ -11,11 +11,11 @@ from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import Response
 
+from servers.asgi_extensions import CancelOnDisconnect
 from servers.core.chat import Chat
 from servers.core.counters import Purpose
 from servers.core.settings import Settings
 from servers.http_endpoint import get, page_response, parse_request
-from servers.http_extensions import CancelOnDisconnect
 from servers.http_routes import chat_app
 
 

@@ -13,6 +13,7 @@ from functools import lru_cache
 from starlette.applications import Starlette
 from starlette.routing import WebSocketRoute
 
+from servers.asgi_extensions import SocketWriter, TextFrame
 from servers.core.chat import Chat
 from servers.core.counters import Counters
 from servers.core.room_feed import EncodedPage
@@ -20,7 +21,6 @@ from servers.core.settings import Settings
 from servers.http_endpoint import Reader
 from servers.http_routes import chat_app
 from servers.socket_routes import SocketSession
-from servers.socket_writer import SocketWriter, TextFrame
 
 
 def create_app(chat: Chat, settings: Settings) -> Starlette:

@@ -1,6 +1,6 @@
 """Write one frame to many sockets, or a whole response at once, on uvicorn's protocols.
 
-They keep what `servers.socket_writer` and `servers.http_extensions` promise. Teaches what a fan-out costs beyond the
+They keep what `servers.asgi_extensions` and `servers.asgi_extensions` promise. Teaches what a fan-out costs beyond the
 system calls. ASGI takes a text, so uvicorn builds the same frame for every connection: here it is written as it is,
 unless compression was negotiated. And for each of a thousand held polls it checks and joins the same headers, and
 writes head and body apart. constraints.txt pins uvicorn, whose internals this needs, and
@@ -12,9 +12,8 @@ from typing import Any
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, RequestResponseCycle
 from websockets.http11 import Request
 
-from servers.http_extensions import WATCH, WHOLE, Watch
+from servers.asgi_extensions import EXTENSION, WATCH, WHOLE, WRITER, ConnectionLost, TextFrame, Watch
 from servers.limited_protocols import LimitedHttp, LimitedSocket
-from servers.socket_writer import EXTENSION, WRITER, ConnectionLost, TextFrame
 
 
 class SharedFrameSocket(LimitedSocket):

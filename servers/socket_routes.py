@@ -10,6 +10,7 @@ from contextlib import suppress
 
 from starlette.types import Receive, Scope, Send
 
+from servers.asgi_extensions import ConnectionLost, SocketWriter, TextFrame, writer_of
 from servers.core.auth import Identity
 from servers.core.chat import Chat
 from servers.core.counters import Counters, Purpose
@@ -18,7 +19,6 @@ from servers.core.held_lease import HeldLease
 from servers.core.settings import Settings
 from servers.core.wire import Cursor, Join, Leave, Refusal, Undecodable, decode_command, decode_first_frame, encode
 from servers.http_endpoint import Reader, parse_cursor, refusal_of
-from servers.socket_writer import ConnectionLost, SocketWriter, TextFrame, writer_of
 
 Deliver = Callable[[Reader, SocketWriter, Counters], Awaitable[None]]
 """Pushes new events to a reader for as long as the socket is open."""

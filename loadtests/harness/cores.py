@@ -86,8 +86,11 @@ def reserved(cores: Cores, on_wait: Callable[[str], None]) -> Iterator[None]:
 
     Waits, after a call of `on_wait`, while another process measures there.
     """
+    used = usable()
+    if cores.servers is not None and cores.generator is not None:
+        used = sorted({cores.servers} | cores.generator)
     with ExitStack() as stack:
-        for core in _used(cores):  # sorted: one order for all, so that two measurements never wait for each other
+        for core in used:  # sorted: one order for all, so that two measurements never wait for each other
             lock = stack.enter_context(_lock_file(core))
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -96,13 +99,6 @@ def reserved(cores: Cores, on_wait: Callable[[str], None]) -> Iterator[None]:
                 fcntl.flock(lock, fcntl.LOCK_EX)
         stack.enter_context(pinned(cores.generator))
         yield
-
-
-def _used(cores: Cores) -> list[int]:
-    """Return the cores that a measurement uses: where nothing is pinned, all that this process may use."""
-    if cores.servers is not None and cores.generator is not None:
-        return sorted({cores.servers} | cores.generator)
-    return usable()
 
 
 def _lock_file(core: int) -> IO[str]:

@@ -13,10 +13,8 @@ import asyncio
 import json
 import os
 import re
-import threading
 from collections import defaultdict
 from collections.abc import Callable
-from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -57,17 +55,11 @@ async def _run(relay: Relay, record: Path | None) -> None:
     loop, stop = asyncio.get_running_loop(), asyncio.Event()
     async with relay:
         print(json.dumps({"address": relay.address, "pid": os.getpid()}), flush=True)
-        threading.Thread(target=_await_eof, args=(partial(loop.call_soon_threadsafe, stop.set),), daemon=True).start()
+        loop.add_reader(STDIN, lambda: None if os.read(STDIN, 4096) else stop.set())
         await stop.wait()
     if record is not None:
         await asyncio.to_thread(record.write_text, json.dumps(relay.pieces), encoding="utf-8")
     print(json.dumps(relay.carried), flush=True)
-
-
-def _await_eof(then: partial[asyncio.Handle]) -> None:
-    while os.read(STDIN, 4096):
-        pass
-    then()
 
 
 def main(

@@ -18,13 +18,13 @@ from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 from starlette.routing import Mount, Route
 
+from servers.asgi_extensions import TextFrame
 from servers.pusher_service import frames
 from servers.pusher_service.bodies import bounded_body
 from servers.pusher_service.errors import ApiError, ConnectionRejected, Malformed
 from servers.pusher_service.limits import Limits
 from servers.pusher_service.protocol import PusherConnections
 from servers.pusher_service.sockets import Outboxes
-from servers.socket_writer import TextFrame
 
 HEARTBEAT_S = 25.0
 

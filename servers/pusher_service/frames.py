@@ -42,17 +42,14 @@ class Frame(msgspec.Struct, frozen=True):
 
 
 class SubscribeRequest(msgspec.Struct, frozen=True):
-    """The data of a `pusher:subscribe`; `channel_data` is kept as the exact string that was signed."""
+    """The data of a `pusher:subscribe`, and of a `pusher:unsubscribe`, which has the channel only.
+
+    `channel_data` is kept as the exact string that was signed.
+    """
 
     channel: str
     auth: str | None = None
     channel_data: str | None = None
-
-
-class UnsubscribeRequest(msgspec.Struct, frozen=True):
-    """The data of a `pusher:unsubscribe`."""
-
-    channel: str
 
 
 class SignInRequest(msgspec.Struct, frozen=True):

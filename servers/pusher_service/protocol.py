@@ -131,7 +131,7 @@ class PusherConnections:
                 self._broker.subscribe(subscription)
                 connection.subscriptions[request.channel] = subscription
             case frames.UNSUBSCRIBE:
-                name = frames.decode(frames.text_of(frame.data), frames.UnsubscribeRequest).channel
+                name = frames.decode(frames.text_of(frame.data), frames.SubscribeRequest).channel
                 if (ended := connection.subscriptions.pop(name, None)) is not None:
                     self._broker.unsubscribe(ended)
             case frames.SIGN_IN:

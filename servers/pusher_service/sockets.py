@@ -15,12 +15,12 @@ from starlette.datastructures import QueryParams
 from starlette.types import Receive, Scope
 from starlette.types import Send as ASGISend
 
+from servers.asgi_extensions import ConnectionLost, SocketWriter, TextFrame, writer_of
 from servers.pusher_service import frames
 from servers.pusher_service.broker import Close, Send
 from servers.pusher_service.errors import ConnectionRejected
 from servers.pusher_service.limits import Counters, Limits
 from servers.pusher_service.protocol import PusherConnections
-from servers.socket_writer import ConnectionLost, SocketWriter, TextFrame, writer_of
 
 
 class Outbox:

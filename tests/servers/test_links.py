@@ -15,8 +15,8 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
 
+from servers.asgi_extensions import CancelOnDisconnect
 from servers.connection_limits import ConnectionLimits
-from servers.http_extensions import CancelOnDisconnect
 from servers.links import Link, client_tls_context
 from servers.serving import HttpSettings
 from servers.transports import TRANSPORTS, Transport

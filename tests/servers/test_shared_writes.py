@@ -15,12 +15,12 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 from websockets.asyncio.client import ClientConnection, connect
 
+from servers.asgi_extensions import ConnectionLost, SocketWriter, TextFrame, writer_of
 from servers.core.room_feed import encode_page
 from servers.core.wire import Page
 from servers.http_endpoint import PageResponse
 from servers.serving import HttpSettings
 from servers.shared_writes import SharedFrameSocket
-from servers.socket_writer import ConnectionLost, SocketWriter, TextFrame, writer_of
 from servers.wire_bytes import WireBytes
 from tests.support.guest import narrow_socket
 from tests.support.listener import DEADLINE_S, serving_in_process

@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 from contextlib import ExitStack, asynccontextmanager
 from pathlib import Path
 
+from servers.asgi_extensions import TextFrame
 from servers.core.auth import Tokens
 from servers.core.chat import Chat
 from servers.core.clock import SystemClock
@@ -17,7 +18,6 @@ from servers.pusher_service.limits import Limits
 from servers.pusher_service.sockets import Outbox
 from servers.raw_websocket import create_app
 from servers.serving import HttpSettings
-from servers.socket_writer import TextFrame
 from tests.servers.test_hostile_bytes import frame
 from tests.support.guest import narrow_socket
 from tests.support.listener import DEADLINE_S, UPGRADE, Listener, serving_in_process

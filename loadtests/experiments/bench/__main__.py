@@ -8,8 +8,7 @@ from typing import Annotated
 import typer
 
 from loadtests.experiments.bench.findings import BenchFinding, show, write
-from loadtests.experiments.bench.pairs import QUICK, BenchSizes, Void
-from loadtests.experiments.bench.processes import cores, raise_file_limit
+from loadtests.experiments.bench.pairs import QUICK, BenchSizes, Void, cores, raise_file_limit
 from loadtests.harness.cores import reserved
 from loadtests.users.http_connection import ConnectionLost
 from results.plain_characters import use_plain_characters

@@ -11,8 +11,7 @@ from functools import partial
 from loadtests.experiments.bench.calls import api_client, connect, expect, join, log_in, poll_request
 from loadtests.experiments.bench.crowd import BenchConnection, Crowd
 from loadtests.experiments.bench.findings import BenchFinding, Goal, compared
-from loadtests.experiments.bench.pairs import BenchSizes, Pairs, Void
-from loadtests.experiments.bench.processes import MeasuredServer, chat_server, running
+from loadtests.experiments.bench.pairs import BenchSizes, MeasuredServer, Pairs, Void, chat_server, running
 from loadtests.experiments.bench.readers import Message
 from loadtests.harness.baselines import ANY_ACCOUNT
 

@@ -13,8 +13,16 @@ from functools import partial
 from loadtests.experiments.bench.calls import MARK, api_client, join_frames, log_in, open_sockets
 from loadtests.experiments.bench.crowd import BenchConnection, Crowd
 from loadtests.experiments.bench.findings import BenchFinding, Goal, compared
-from loadtests.experiments.bench.pairs import BenchSizes, FanOutSize, Leg, Pairs, Void
-from loadtests.experiments.bench.processes import MeasuredServer, chat_server, running
+from loadtests.experiments.bench.pairs import (
+    BenchSizes,
+    FanOutSize,
+    Leg,
+    MeasuredServer,
+    Pairs,
+    Void,
+    chat_server,
+    running,
+)
 from loadtests.experiments.bench.readers import Message, client_frame
 from loadtests.harness.baselines import TEXT, example_page
 from servers.core.wire import Send, encode

@@ -14,8 +14,7 @@ from loadtests.experiments.bench import calls
 from loadtests.experiments.bench.fan_out import ours
 from loadtests.experiments.bench.findings import BenchFinding, Growth
 from loadtests.experiments.bench.many_connections import crowd_cost
-from loadtests.experiments.bench.pairs import BenchSizes
-from loadtests.experiments.bench.processes import chat_server
+from loadtests.experiments.bench.pairs import BenchSizes, chat_server
 from loadtests.harness.baselines import ANY_ACCOUNT, TEXT
 from loadtests.users.http_session import HttpUserSession
 from servers.core.store import open_store

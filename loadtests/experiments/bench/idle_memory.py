@@ -10,8 +10,7 @@ from urllib.parse import urlencode
 from loadtests.experiments.bench import calls
 from loadtests.experiments.bench.crowd import BenchConnection, Crowd
 from loadtests.experiments.bench.findings import BenchFinding
-from loadtests.experiments.bench.pairs import BenchSizes
-from loadtests.experiments.bench.processes import MeasuredServer, chat_server
+from loadtests.experiments.bench.pairs import BenchSizes, MeasuredServer, chat_server
 from loadtests.experiments.bench.readers import TEXT, client_frame
 from loadtests.users.http_session import HttpUserSession
 from servers.core.wire import Account, decode, encode

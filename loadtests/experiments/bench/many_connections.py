@@ -15,8 +15,7 @@ from loadtests.experiments.bench import calls
 from loadtests.experiments.bench.crowd import BenchConnection, Crowd
 from loadtests.experiments.bench.findings import BenchFinding, Goal
 from loadtests.experiments.bench.idle_memory import ROOM_SIZE, SETTLE_S, Connections, enter_rooms
-from loadtests.experiments.bench.pairs import BenchSizes, Void
-from loadtests.experiments.bench.processes import chat_server
+from loadtests.experiments.bench.pairs import BenchSizes, Void, chat_server
 from loadtests.experiments.bench.readers import Message, ValueReader, client_frame
 from loadtests.harness.baselines import TEXT
 from servers.core.wire import Account, Send, encode

@@ -1,15 +1,25 @@
 """How much the benchmark measures, and how: two servers on one machine in turns, each turn compared with its neighbour.
 
 Teaches why a benchmark is a ratio: the same server varies by a fifth between two runs, because the machine does. Legs
-last a second of the server's CPU time or more, since the system counts that in hundredths. Pure.
+last a second of the server's CPU time or more, since the system counts that in hundredths. The server under test is a
+process of its own on a core of its own, whose CPU time and memory are read from outside. All CPU time counts: user and
+system, every thread, the push service included.
 """
 
-from collections.abc import Callable
+import resource
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
+from functools import cache
 from statistics import median
 from typing import NamedTuple
 
+import psutil
+
+from loadtests.harness.cores import Cores, choose, pinned
+from loadtests.harness.parts import cpu_s
 from loadtests.users.http_connection import ConnectionLost
+from servers.deploy.child_process import ChildProcess, python_module
 
 Leg = Callable[[], float]
 
@@ -108,3 +118,56 @@ QUICK = BenchSizes(
     growth_calls=100,
     page_s=10.0,
 )
+
+
+FILES_WANTED = 16_384  # more than the connections of any leg
+CLOCK_TICK_S = 0.01  # in which the system counts CPU time
+
+
+@dataclass(frozen=True, slots=True)
+class MeasuredServer:
+    """A server that listens. push_service: its address, for the adapter's stand-in; else empty."""
+
+    address: str
+    push_service: str
+    processes: tuple[psutil.Process, ...]
+
+    def cpu_s(self) -> float:
+        """Return the CPU time used so far by all its processes, in seconds."""
+        return cpu_s(*self.processes)
+
+    def cpu_since_s(self, before_s: float) -> float:
+        """Return the CPU time used since an earlier `cpu_s`; at least one tick of the system's clock."""
+        return max(self.cpu_s() - before_s, CLOCK_TICK_S)
+
+    def resident_bytes(self) -> int:
+        return sum(process.memory_info().rss for process in self.processes)
+
+
+@contextmanager
+def running(module: str, *arguments: str) -> Iterator[MeasuredServer]:
+    """Run `python -m module arguments` on the server's core until the block ends; raises ChildFailed."""
+    with pinned(cores().servers):
+        child = ChildProcess(python_module(module, *arguments, "--attached"))
+    with child:
+        facts = child.await_ready().facts
+        processes = tuple(map(psutil.Process, facts["pids"].values()))
+        yield MeasuredServer(child.address, facts.get("push_service", ""), processes)
+
+
+def chat_server(slug: str, *options: str) -> AbstractContextManager[MeasuredServer]:
+    """Run one of our chat servers: on a temporary file, unless the options name a store."""
+    return running("servers", slug, "--port", "0", *options)
+
+
+@cache
+def cores() -> Cores:
+    """Return which core is whose: chosen once, since a process that is pinned sees one core only."""
+    return choose()
+
+
+def raise_file_limit() -> None:
+    """Let this process, and those it starts, hold thousands of sockets."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = FILES_WANTED if hard == resource.RLIM_INFINITY else min(FILES_WANTED, hard)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, wanted), hard))
