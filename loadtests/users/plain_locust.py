@@ -9,6 +9,7 @@ import os
 import signal
 import sys
 from _thread import start_new_thread  # these two as they are before Locust replaces them by greenlets
+from functools import partial
 from time import sleep
 
 STDIN = 0
@@ -20,7 +21,9 @@ def main() -> None:
     if "--attached" in sys.argv:
         sys.argv.remove("--attached")
         start_new_thread(end_at_eof, (STDIN,))
-    end_with_parent()
+    reader, writer = os.pipe()  # what this process forks cannot write to it, so it closes with this process
+    os.register_at_fork(after_in_child=partial(os.close, writer))
+    os.register_at_fork(after_in_child=partial(start_new_thread, end_at_eof, (reader,)))
     for name in [name for name in os.environ if name.startswith("LOCUST_")]:
         del os.environ[name]
     from locust import argument_parser  # it reads some variables as soon as it is imported
@@ -29,17 +32,6 @@ def main() -> None:
     argument_parser.get_empty_argument_parser.__defaults__ = (True, ())  # without its configuration files
     argument_parser.get_parser.__defaults__ = ((),)
     run()
-
-
-def end_with_parent() -> None:
-    """Have each process that this one forks end with it: only this one can write to a pipe, so it closes then."""
-    reader, writer = os.pipe()
-
-    def watch() -> None:
-        os.close(writer)
-        start_new_thread(end_at_eof, (reader,))
-
-    os.register_at_fork(after_in_child=watch)
 
 
 def end_at_eof(descriptor: int) -> None:
