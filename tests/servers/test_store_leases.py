@@ -55,7 +55,8 @@ async def test_when_a_user_was_last_seen_never_goes_back_while_they_are_online(s
     phone = replace(ADA, connection="phone", seen_ms=1_020, expires_at_ms=2_020)
     for lease in (ADA, phone):
         await join(store, lease)
-    await store.touch(replace(ADA, seen_ms=1_010), LIMITS)
+    for lease in (ADA, phone):
+        await store.touch(replace(lease, seen_ms=1_010), LIMITS)
     assert await seen_ms() == 1_020
     await store.release(phone)
     assert await seen_ms() == 1_020

@@ -116,7 +116,7 @@ CREATE OR REPLACE FUNCTION renew(
 BEGIN
     INSERT INTO connections VALUES (its_room, its_user, its_connection, its_seen_ms, its_expires_at_ms, its_holder)
     ON CONFLICT (room, user_id, connection) DO UPDATE SET
-        seen_ms = its_seen_ms,
+        seen_ms = greatest(connections.seen_ms, its_seen_ms),
         expires_at_ms = its_expires_at_ms,
         holder = CASE its_holder WHEN '' THEN connections.holder ELSE its_holder END;
     INSERT INTO members (room, user_id, name, online, last_seen_ms)

@@ -81,7 +81,7 @@ AND NOT EXISTS (SELECT 1 FROM members WHERE user = :user AND online = 1)
 -- name: touch
 INSERT INTO connections (room, user, connection, seen_ms, expires_at_ms, holder)
 VALUES (:room, :user, :connection, :seen_ms, :expires_at_ms, :holder)
-ON CONFLICT DO UPDATE SET seen_ms = :seen_ms, expires_at_ms = :expires_at_ms,
+ON CONFLICT DO UPDATE SET seen_ms = MAX(seen_ms, :seen_ms), expires_at_ms = :expires_at_ms,
     holder = CASE :holder WHEN '' THEN holder ELSE :holder END
 
 -- name: come_online
