@@ -29,9 +29,9 @@ wording.Prose(f"{wording.latency_finding(run)} ({wording.evidence(run)}).")
 # whether there is news, which is late and wasteful. A WebSocket is a connection that stays open in both directions, so
 # the server can send news at once. A chat needs that for messages, typing notices, online status and read receipts. But
 # functions on a serverless host such as Vercel end after 10 to 60 seconds, so they cannot keep such a connection. There
-# are three ways out: rent Pusher, which holds the connections and is told by HTTP what to send; run a WebSocket server
-# of one's own beside the functions; or move everything to a host that allows long-lived servers. The text recommends
-# Pusher. We built all of it, measured it, and judge each of its claims in [notebook 09](09_which_one_when.ipynb).
+# are three ways out: rent Pusher, which holds the connections and receives each message by HTTP; run your own WebSocket
+# server beside the functions; or move everything to a host that allows long-lived servers. The text recommends Pusher.
+# We built all of it, measured it, and judge each of its claims in [notebook 09](09_which_one_when.ipynb).
 #
 # ## Sixteen words
 #
@@ -43,23 +43,23 @@ wording.Prose(f"{wording.latency_finding(run)} ({wording.evidence(run)}).")
 # | Server-Sent Events | one HTTP response that never ends, an event at a time |
 # | push service | somebody else's server that holds the connections, and learns by HTTP what to push |
 # | stand-in | a push service of our own, which speaks Pusher's protocol on this machine |
-# | delivery | one message seen by one recipient; a room of ten makes ten of it |
+# | delivery | one message seen by one recipient; in a room of ten, each message has ten deliveries |
 # | latency | from the moment a message was meant to be sent until a recipient has it |
 # | p50, p95 | the value that 50, or 95, of 100 deliveries stay below |
 # | open loop | senders keep to their schedule however slow the server is, so that a slow server cannot hide |
 # | cursor | how far a client has read: the number of the last event, and the epoch |
 # | epoch | the identity of a room's log; a new one means that the log was lost, and the client starts again |
-# | lease | the time for which a user counts as online without a further sign of life |
+# | lease | for how long a user counts as online after a poll or a heartbeat; an open connection renews it |
 # | knee | the number of users from which on latency grows without limit, since something is full |
-# | void | a measurement in which a delivery failed, or the load generator was so late that nothing can be said |
-# | suspect | a measurement in which the load generator was late, though all deliveries came |
+# | void | a measurement in which a delivery failed, or the load generator was so late that the figures mean nothing |
+# | suspect | all deliveries came, but the load generator was late, or the machine slower than for its peers |
 #
 # ## In which order
 #
 # 1. [What crosses the wire?](01_what_crosses_the_wire.ipynb) The bytes of one message, in parts; what a phone pays.
 # 2. [How long until they see it?](02_how_long_until_they_see_it.ipynb) All of the distribution, interval and distance.
 # 3. [How much asking does it take?](03_how_much_asking.ipynb) Requests, bytes and CPU; and where polling wins.
-# 4. [What of typing, presence and receipts?](04_typing_presence_receipts.ipynb) The document's table, row by row.
+# 4. [What about typing, presence and receipts?](04_typing_presence_receipts.ipynb) The document's table, row by row.
 # 5. [What does a serverless host do to each transport?](05_the_serverless_problem.ipynb) What works; what is billed.
 # 6. [Rent the connections, or own them?](06_renting_or_owning.ipynb) Three deployments: parts, failures, and the bill.
 # 7. [What breaks first?](07_what_breaks_first.ipynb) The knee of each transport, and what a restart does.

@@ -57,7 +57,7 @@ print("empty responses, of what is shown: " + ", ".join(f"{slug} {count}" for sl
 assert {slug for slug, count in empty.items() if count} == {"short_polling"}
 
 # %% [markdown]
-# ## The headers of a question that is answered with nothing
+# ## The headers of an empty poll
 #
 # Lubbers and Greco ("HTML5 WebSocket: A Quantum Leap in Scalability for the Web", 2010) counted 871 bytes of headers
 # for one poll, and compared them with 2 bytes of a WebSocket frame. Their table has two faults. It divides by 2^20
@@ -126,9 +126,9 @@ assert streaming.median_ms(1) < opened.one_way_delay_ms + 20 < 150 < polling.med
 # **So Pusher is WebSockets where the network lets them through.** Elsewhere its client uses HTTP. The streamed response
 # is as quick as a WebSocket. If it is kept back, the client sends long polls: the next message waits until the next
 # request is there. Here that is four transits, because under node each request opens a connection first; a browser
-# keeps its connection, which saves two of them. Most of the time is lost before: the client waits for the WebSocket for
-# five seconds (two with TLS, by its source), and for the stream for four more. What is published meanwhile it never
-# gets, unless the API keeps a log that it can read.
+# keeps its connection, which saves two of them. Most of the time is lost earlier: the client waits five seconds for the
+# WebSocket (two with TLS, by its source), and four more for the stream. It never receives what was published in that
+# time, unless the API keeps a log that it can read.
 #
 # ## HTTPS and HTTP/2
 #

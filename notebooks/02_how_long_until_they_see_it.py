@@ -45,8 +45,8 @@ table(run)
 # however often anybody writes.
 #
 # The Kolmogorov-Smirnov distance is the widest gap between two distributions, here between the measured one and
-# Uniform(0, T). We read it as a distance and ask for no p-value: the recipients of one message share its moment, so
-# the samples are not independent.
+# Uniform(0, T). We use it only as a distance, without a p-value: the recipients of one message share its moment, so the
+# samples are not independent.
 
 # %%
 waits_s = run.deliveries_of("short_polling")["latency_ms"].to_numpy() / 1000
@@ -157,7 +157,7 @@ print(", ".join(f"{curve.name}: {gap:+.0f} ms" for curve, gap in zip(all_lines, 
 # holds a request or a response open needs a second connection to send on, and opening it takes a round trip of its own.
 # That is paid once, by a user's first message; later ones find the connection open. In this run the window is short and
 # most messages are a user's first one, so the right panel shows the price of a cold connection, not of the transport. A
-# WebSocket sends on the connection that it has. A long poll may also have to be asked again before it can be answered.
+# WebSocket sends on the connection that it has. A message may also come between two long polls; it waits for the next.
 
 # %%
 waited = {slug: 1 - comparisons.on_open_connections(far, slug).mean() for slug in far.slugs}
@@ -168,7 +168,7 @@ late = {slug: comparisons.latency_ms(far, slug, 50).value for slug in far.slugs}
 assert min(late["long_polling"], late["server_sent_events"]) > 1.1 * late["raw_websocket"]
 
 # %% [markdown]
-# ## Short polling, from afar
+# ## Short polling at a distance
 
 # %%
 for point, there in points(chosen_folder(), "distance").items():
@@ -179,8 +179,8 @@ for point, there in points(chosen_folder(), "distance").items():
 # %% [markdown]
 # ## The third transit
 #
-# Behind a push service there is one more way: from the API to the service. Clients and servers stay 50 ms apart here,
-# and the service is moved away from the API.
+# With a push service there is one more transit: from the API to the service. Here clients are 50 ms away from both, and
+# the delay between API and service grows.
 
 # %%
 for point, there in points(chosen_folder(), "third_transit").items():

@@ -84,7 +84,7 @@ for expected, found, theory_percent in zip(x, measured, predicted, strict=True):
 # short polling takes less of the server's CPU than these two. In most repeats it takes more than a WebSocket, which
 # needs no requests; and it is always later. Requests are those of clients: sends, reads and heartbeats. The API's
 # requests to the push service are not among them; their bytes have a column of their own, and their CPU time is
-# included.
+# included. In parentheses: the lowest and the highest repeat, which enclose the true median in 3 of 4 cases.
 
 # %%
 requests = {slug: comparisons.paid(busy, slug, REQUESTS).value for slug in busy.slugs}

@@ -1,10 +1,10 @@
 # %% [markdown]
-# # What of typing, presence and receipts?
+# # What about typing, presence and receipts?
 #
 # **All of them work on every transport; but delay makes some of them out of date.** A message stays true. A typing
 # notice or an "online" is true for a while, and a poller may see it when it is no longer so. The source document says
-# "not possible" of typing without a WebSocket. It is possible: by polling late, and mostly still true when it is seen;
-# where a request is held or a connection is open, at once and always true.
+# "not possible" of typing without a WebSocket. It is possible. By short polling a notice is late, and mostly still true
+# when it is seen; by all other transports it comes at once, and is true.
 
 # %%
 from notebooks.analysis import comparisons, wording
@@ -42,8 +42,8 @@ picture(signals.draw, run, SIGNALS, title, measure)
 # ## Online status, polled every 5 seconds
 #
 # The document's interval for the list of who is online is five seconds. A list that is polled is half an interval
-# old: if somebody comes and goes within it, that is seen only when it is over. And a reader who leaves before the next
-# poll has not seen what came last.
+# old: if somebody comes and goes within one interval, the reader learns of it only afterwards. And a reader who leaves
+# before the next poll never sees the last changes.
 
 # %%
 late = comparisons.latency_ms(five, "short_polling", 50, "presence")
@@ -58,8 +58,8 @@ assert share.value < 90
 assert unread.value > 0
 
 # %% [markdown]
-# Receipts are nearly always true by every transport, since a receipt says how far somebody has read, and that is only
-# overtaken by the next one.
+# Receipts are nearly always true by every transport: a receipt says how far somebody has read, and only their next
+# receipt replaces it.
 #
 # ## How long must a notice live to be seen in time?
 #

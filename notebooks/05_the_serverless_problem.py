@@ -2,9 +2,9 @@
 # # What does a serverless host do to each transport?
 #
 # **It cuts long connections and charges for waiting; it loses no message.** Short polling and the Pusher adapter work
-# on every host that we modelled, for two to seven seconds of function in an hour of each user. Long polling and event
-# streams are degraded on the classic hosts: nearly the whole hour is billed, and where the limit is short they are cut
-# again and again. On the host of 2026 many calls share an instance, so waiting is cheap: long polling works, and
+# on every host that we modelled. They need two to seven seconds of function time per user and hour. Long polling and
+# event streams are degraded on the classic hosts: nearly the whole hour is billed, and where the limit is short they
+# are cut again and again. On the host of 2026 several calls share an instance, so waiting is cheap: long polling works;
 # streams and WebSockets are cut every five minutes. A raw WebSocket fails on the classic hosts, which refuse upgrades.
 
 # %%
@@ -23,15 +23,15 @@ held = [slug for slug in hosted.slugs if is_held(find(slug))]
 wording.Prose(f"{hosted.circumstances} {hosted.evidence}.")
 
 # %% [markdown]
-# ## What becomes of each
+# ## The verdict on each transport
 #
 # The same five servers, hosted as functions, and the same Locust users as in every comparison: eight people in one
 # room, who send a message every half minute, poll every 2 s, and come back when they are cut. The verdict is a rule. A
 # transport *fails* if not everybody connects. It is *degraded* if the limit cuts somebody, in the window or by theory
-# within an hour; if somebody is shown offline who is there; if a request is refused for want of an instance (429); or
-# if half of each user's hour or more is billed. Else it *works*. What counts is what the host bills: each call by
-# itself on the classic hosts, an instance that several calls share on that of 2026. Polling works on every host; what
-# waits is billed or cut; a WebSocket fails on the classic hosts:
+# within an hour; if a user who is connected is shown as offline; if a request is refused because no instance is free
+# (429); or if half of each user's hour or more is billed. Otherwise it *works*. What counts is what the host bills: on
+# the classic hosts each call, on that of 2026 an instance, which several calls share. Short polling works on every
+# host; what waits is billed or cut; a WebSocket fails on the classic hosts:
 
 # %%
 rows = {}
@@ -169,7 +169,7 @@ wording.table(rows)
 # to four calls share one: eight users waited in two or three instances. Each has twice the memory, so half of the
 # gigabyte-seconds remain, or three quarters of them where each request may meet another instance.
 #
-# ## What stands still between requests
+# ## What stops between requests
 #
 # A function is frozen when its response has left. What it was going to do later waits for the next request, and may
 # then happen hours too late, or never, if the instance has been replaced. Each of these is a test in
@@ -181,9 +181,9 @@ wording.table(rows)
 #   `test_serverless_transports.py::test_nobody_goes_offline_while_nobody_asks`.
 # - **A push that is left for later never leaves.** So the Pusher adapter publishes inside the request that appended:
 #   `test_serverless_transports.py::test_a_push_reaches_everybody_though_nothing_runs_between_requests`.
-# - **What an instance remembers is out of date.** Another one has committed meanwhile, and it did not hear of it:
+# - **What an instance remembers is out of date.** Another instance has committed since, and this one does not know it:
 #   `test_serverless_transports.py::test_instances_that_remember_overlook_what_others_have_committed_since`.
-# - **Nobody says goodbye.** A function that is cut is stopped where it stands, and its client's lease goes on:
+# - **Nobody says goodbye.** A function that is cut stops at once, and its client stays online until the lease ends:
 #   `test_serverless_transports.py::test_a_function_that_is_cut_says_no_goodbye_so_its_client_stays_online`.
 #
 # All our servers have a setting for that, `--on-demand`: leave nothing for later, remember nothing that others change.
@@ -192,9 +192,10 @@ wording.table(rows)
 #
 # "Run for max 10-60 seconds" and "Can't keep connection open" described the free plan of early 2024; the paid plan had
 # 300 s already in October 2023. [A changelog of 25 June 2025](https://github.com/masumi-network/sokosumi/pull/4809)
-# gives 300 s to every plan (second hand). Since 22 June 2026 functions serve WebSockets, in public beta (the date is
-# second hand, the documentation is the vendor's). What stays is a limit, no affinity (a client that returns may meet
-# any instance), and memory that no other instance sees. What no source says, such as how long an idle instance
+# gives 300 s to every plan; paid plans can choose 800 s, and 1,800 s in beta since June 2026 (all second hand). Since
+# 22 June 2026 functions serve WebSockets, in public beta (the date is second hand, the documentation is the vendor's).
+# What stays is a limit, no affinity (a client that returns may meet any instance), and memory that no other instance
+# sees. What no source says, such as how long an idle instance
 # is kept or how many calls share one, we have chosen. The hosts stand in the order of their limits, not of their years;
 # the last one has the limit of the first.
 

@@ -1,9 +1,9 @@
 # %% [markdown]
 # # Rent the connections, or own them?
 #
-# **Own them, as long as one server is enough; rent them if functions are all you have.** One server has the fewest
-# parts and the shortest way for each message, and on a host with a free credit never the larger bill. Renting adds a
-# transit to every message, and a vendor who counts every delivery and whose outage is yours. What you get for it:
+# **Own them, as long as one server is enough; rent them if you only have functions.** One server has the fewest parts
+# and the shortest way for each message, and on a host with a free credit it never costs more. Renting adds a transit to
+# every message. The vendor counts every delivery, and an outage of the vendor is an outage of your chat. What you get:
 # connections that survive each of your deployments, and no server to maintain. Whatever failed, in each of the three,
 # no acknowledged message was lost.
 
@@ -27,22 +27,22 @@ single, others = by_users[reports.SINGLE], [by_users[name] for name in (reports.
 assert all(single(users).usd <= min(bill(users).usd for bill in others) for users in (1, 10, 100, 1_000, 10_000, MOST))
 programs = {deployment: len(found["own"]) for deployment, found in reports.parts(folder).items()}
 assert min(programs, key=programs.__getitem__) == reports.SINGLE
-assert min(by_users, key=lambda deployment: side_by_side.baseline_ms(folder, deployment)) == reports.SINGLE
+assert min(by_users, key=lambda deployment: side_by_side.half_within_ms(folder, deployment)) == reports.SINGLE
 everything = reports.outages(folder)
 assert everything["lost"].sum() == 0
 print(f"{side_by_side.lost(everything)}, in {len(everything)} drills")
 
 # %% [markdown]
-# The three are the source document's: an API of functions with Pusher beside it; functions and a WebSocket server of
-# one's own, with a database between; and one server with its log in a file. All run here as processes on one machine,
-# with a stand-in for Pusher and a model of a host that runs our servers as functions. So latencies are without a
-# network, and what a month costs is computed: counts as measured, prices as listed, for users who are there for two
-# hours a day and write twenty messages an hour to rooms of ten.
+# The three are the source document's: an API of functions with Pusher beside it; functions and your own WebSocket
+# server, with a database between; and one server with its log in a file. All run here as processes on one machine, with
+# a stand-in for Pusher and a model of a host that runs our servers as functions. So latencies are without a network.
+# The price of a month is computed: counts as measured, prices as listed, for users who are online for two hours a day
+# and send twenty events an hour to rooms of ten.
 #
 # ## The extra hop
 #
 # The API must send each message to the service that holds the connections. That is one transit more: d + s + d, where a
-# server of one's own has 2 d. Clients, servers and service were moved apart to see it.
+# server of your own has 2 d. To see it, we put delays between clients, servers and service.
 
 # %%
 from notebooks.analysis.deployments import managed
@@ -68,9 +68,9 @@ rented, own = panels[1].curves
 assert rented.points[-1].value > panels[0].curves[0].points[-1].value + rented.x[-1]
 
 # %% [markdown]
-# Why one in twenty waits longer: a connection to the service carries one publish at a time. While it is under way, the
-# next message needs a connection of its own, and whoever opens one waits for a round trip first. The farther away the
-# service, the more of them are open:
+# Why one in twenty waits longer: a connection to the service carries one publish at a time. The next message needs
+# another connection, and opening one takes a round trip first. The farther away the service, the more connections are
+# open:
 
 # %%
 from notebooks.analysis.runs import points
@@ -100,10 +100,11 @@ managed.counting(folder, free_a_day, int(sandbox.included["connections"]))
 
 # %% [markdown]
 # Typing notices, receipts and presence are events as well (the row "signals"), so there a message counts almost four
-# times as much. Which of the plan's two limits ends first? The last column says it: while a hundred users are
-# connected, each may say so many messages in a day. Users who say less reach the hundred connections first; users who
-# say more reach the messages first. The demo shows both counters in its Pusher lane, and `python -m servers
-# pusher_service --connections 100 --messages-a-day 200000` refuses what is beyond them, as the vendor does.
+# times as much. Which of the plan's two limits is reached first? See the last column: while a hundred users are
+# connected, each may send that many messages in a day. Users who send fewer reach the limit on connections first; users
+# who send more reach the limit on messages first. The demo shows both counters in its Pusher lane, and
+# `python -m servers pusher_service --connections 100 --messages-a-day 200000` refuses what is beyond them, as the
+# vendor does.
 
 # %%
 from notebooks.analysis.runs import load
@@ -113,19 +114,19 @@ assert talk == 11 and 3.5 < signals / talk < 4
 print(f"{free_a_day:,} are {free_a_day / talk:,.0f} messages a day, or {free_a_day / signals:,.0f} with their signals")
 
 # %% [markdown]
-# Neither is what usually ends the free tier, though. A client of the adapter renews its presence every ten seconds, by
-# a request to a function; and the plan allows a hundred connections at once. Which limit comes first depends on how
-# much is said, and to how many:
+# But usually a third limit ends the free tier: the requests to Vercel's functions. A client of the adapter renews its
+# presence every ten seconds, by such a request. Which limit comes first depends on how many events each user sends, and
+# to how many recipients:
 
 # %%
 SIZES = (2, 5, 10, 20, 50, 100, 200, 500)
 suffices, first = {}, {}
-for said in (20, 120):
-    talks = {size: replace(usual, events_per_hour=said, room_size=size) for size in SIZES}
+for sent in (20, 120):
+    talks = {size: replace(usual, events_per_hour=sent, room_size=size) for size in SIZES}
     by_size = {size: managed.free_users(measured, prices, talk, MOST)["heartbeats"] for size, talk in talks.items()}
-    first[said] = [min(users, key=users.__getitem__) for users in by_size.values()]
+    first[sent] = [min(users, key=users.__getitem__) for users in by_size.values()]
     for (service, _), limit in managed.LIMITS.items():
-        suffices[f"{service.title()}'s {limit}, {said} things an hour said by each"] = {
+        suffices[f"{service.title()}'s {limit}, {sent} events an hour from each user"] = {
             f"rooms of {size}": f"{users[limit]:,} users" for size, users in by_size.items()
         }
 wording.table(suffices)
@@ -133,14 +134,14 @@ wording.table(suffices)
 # %%
 assert set(first[20]) == {"requests"}
 assert first[120] == ["messages" if size >= 50 else "requests" for size in SIZES]
-print("The first limit, if 120 things an hour are said:", ", ".join(map("{}: {}".format, SIZES, first[120])))
+print("The first limit, at 120 events an hour, by room size:", ", ".join(map("{}: {}".format, SIZES, first[120])))
 
 # %% [markdown]
-# Requests end the free tier, unless much is said in large rooms: then messages do. The plan is for private use only.
-# For the largest rooms the figures stay the same, since a room cannot have more members than the plan allows users:
-# with 43 users a room of 50 holds 43. Of the vendor's own two limits, the one on connections comes first for people who
-# say little in rooms of ten: a connection counts even if nothing is sent on it. Much talk in large rooms may reach the
-# limit on messages first. These are its plans, for the users of all that follows:
+# Requests end the free tier, unless users send much in large rooms: then messages do. Vercel's free plan is for private
+# use only. For the largest rooms the figures stay the same, since a room cannot have more members than the plan allows
+# users: with 43 users a room of 50 holds 43. Of Pusher's own two limits, the one on connections comes first for users
+# who send little in rooms of ten: a connection counts even if nothing is sent on it. In large rooms the limit on
+# messages may come first. These are Pusher's plans, for the users of all that follows:
 
 # %%
 assert all(
@@ -153,12 +154,12 @@ managed.plans_table(measured, prices, usual, 10 * MOST)
 # %% [markdown]
 # ## Without heartbeats
 #
-# The vendor intends another way. On a *presence channel* the service itself knows who is connected, tells the others,
-# and tells the API by signed *webhooks*; nobody sends a heartbeat. `--presence webhook` does that. A join keeps its
-# user online for 30 s; once a webhook has confirmed it, for 300 s, which the API renews by the service's list of
-# members. Each page shows whether something before it is missing, so a client asks only after 120 s of silence: by then
-# it finds a last message that was lost, where with heartbeats it does within ten seconds. Both ways under the same
-# load, 40 people in rooms of ten, who say little, and leave and come back now and then:
+# The vendor intends another way. On a *presence channel* the service itself knows who is connected, notifies the other
+# members, and notifies the API by signed *webhooks*; nobody sends a heartbeat. `--presence webhook` does that. A join
+# keeps its user online for 30 s; once a webhook has confirmed it, for 300 s, which the API renews by the service's list
+# of members. Each page shows whether something before it is missing, so a client asks only after 120 s of silence. Then
+# it finds a last message that was lost; with heartbeats it finds it within ten seconds. Both ways under the same load,
+# 40 people in rooms of ten, who send little, and leave and come back now and then:
 
 # %%
 upkeep, reads = (managed.presence_per_minute(folder, f"requests_{what}") for what in ("upkeep", "receive"))
@@ -168,8 +169,8 @@ assert upkeep["webhooks"] + reads["webhooks"] < (upkeep["heartbeats"] + reads["h
 
 # %% [markdown]
 # On a serverless host each request is a call of a function. On each of the four hosts of [notebook
-# 05](05_the_serverless_problem.ipynb), eight people said nine messages in 55 seconds, and nobody came or left. Nor was
-# it ever silent for the 120 s after which clients read:
+# 05](05_the_serverless_problem.ipynb), eight people sent nine messages in 55 seconds, and nobody came or left. It was
+# never silent for the 120 s after which clients read:
 
 # %%
 from notebooks.analysis.serverless import load_hosted
@@ -183,7 +184,7 @@ for name, where in (("heartbeats", folder), ("webhooks", folder / managed.PRESEN
 
 # %% [markdown]
 # What is left of upkeep is coming and going: a join, an authorization, and two webhooks for each visit. By that and by
-# the constants above, for users who come four times a day, the free plans suffice for so many:
+# the constants above, for users who come four times a day, the free plans are enough for:
 
 # %%
 free = managed.free_users(measured, prices, usual, MOST)
@@ -195,12 +196,12 @@ for rooms in [usual, *sizes]:
     limits = managed.free_users(measured, prices, rooms, MOST)
     assert min(limits["heartbeats"], key=limits["heartbeats"].__getitem__) == "requests"
     assert limits["webhooks"]["connections"] == 300 < limits["webhooks"]["requests"]
-print(f"In rooms of {sizes[0].room_size} to {sizes[-1].room_size}, functions suffice for more than 300 users, too")
+print(f"In rooms of {sizes[0].room_size} to {sizes[-1].room_size}, functions are enough for more than 300 users, too")
 
 # %% [markdown]
 # So the vendor's plan ends the free tier, and the functions do not. The price: notices of members are messages, too,
-# and a presence channel has 100 members at most, so a larger room needs heartbeats. Whatever else is said here of
-# Pusher is measured and billed with heartbeats.
+# and a presence channel has 100 members at most, so a larger room needs heartbeats. All other figures for Pusher here
+# are measured and billed with heartbeats.
 #
 # ## What there is to run
 #
@@ -210,8 +211,8 @@ print(f"In rooms of {sizes[0].room_size} to {sizes[-1].room_size}, functions suf
 side_by_side.parts_table(folder, measured, prices)
 
 # %% [markdown]
-# A WebSocket server of one's own beside the functions has as many programs and vendors as Pusher, one link more, and
-# fewer settings. How much there is to write, counted on the shortest whole chat of each kind:
+# Your own WebSocket server beside the functions has as many programs and vendors as Pusher, one link more, and fewer
+# settings. How much there is to write, counted on the shortest whole chat of each kind:
 
 # %%
 parts = reports.parts(folder)
@@ -224,7 +225,8 @@ side_by_side.code_table(folder)
 # Twenty load users in two rooms of ten talk over each deployment in its own configuration. All its programs share one
 # core. So this shows how much work a delivery takes, and not what a network between them would add. Two things are not
 # counted, since only this machine needs them: our supervisor, and our model of a serverless host. Memory is that of all
-# programs but the database. In parentheses: the lowest and the highest repeat.
+# programs except the database. In parentheses: the lowest and the highest of five repeats, which enclose the true
+# median in 15 of 16 cases.
 
 # %%
 side_by_side.load_table(folder)
@@ -243,16 +245,16 @@ print(f"{rows['delivered'].sum():,} deliveries, {rows['lost'].sum()} lost, in {l
 
 # %% [markdown]
 # Dividing a chat among programs multiplies the work: one program receives a message, another stores it, a third sends
-# it, and each of them reads and writes it. A server of one's own beside functions is no faster than Pusher while
-# nothing is far away: its messages go to a function and come back through the database. And functions take memory for
-# all who come at once: twenty people start several instances, each of them a whole server.
+# it, and each of them reads and writes it. Your own server beside functions is no faster than Pusher while nothing is
+# far away: its messages go to a function and come back through the database. Functions also need more memory: twenty
+# people who come at once start several instances, and each is a whole server.
 #
 # ## When something fails
 #
 # Eight people talk in one room, each says something every half second, and something breaks. The vendor's outages last
-# five seconds. Whatever else dies is started again at once; here that includes the host of the API. Who rents functions
-# cannot restart their host: an outage of it would look like this drill, and last for as long as the vendor needs. What
-# is restarted at once is back within a second; a vendor's outage lasts to its end, or longer:
+# five seconds. Whatever else is killed is started again at once; here that includes the host of the API. If you rent
+# functions, you cannot restart their host: its outage would look like this drill, and last for as long as the vendor
+# needs. What is restarted at once is back within a second. A vendor's outage lasts to its end, or longer:
 
 # %%
 outages, people = reports.outages(folder), reports.circumstances(folder)["size"]["people"]
@@ -271,12 +273,12 @@ made = f"{people} people, {outages['repeat'].nunique()} repeats, one machine, a 
 print(f"{made}: {side_by_side.lost(outages)}")
 
 # %% [markdown]
-# The advantage of renting: a new version of one's own code breaks no connection, since it holds none. The disadvantage:
+# The advantage of renting: a new version of your own code breaks no connection, since it holds none. The disadvantage:
 # while the vendor cannot be reached, messages are accepted and stored, but nobody receives them; and clients that wait
 # between their attempts come back some seconds after the vendor does. A vendor that hangs is worse for senders, who
 # wait for it.
 #
-# When the host of the API dies, connections stay open, so no client notices; but nobody can send. The host listens
+# When the host of the API is killed, connections stay open, so no client notices; but nobody can send. The host listens
 # again after a fifth of a second. Then its first instances start cold, which is the whole delay if only they are
 # killed; and clients pause between their attempts.
 #
@@ -291,7 +293,7 @@ from notebooks.analysis.deployments import monthly_bills
 bought = [monthly_bills.curve(name, each, MOST) for name, each in by_users.items()]
 panel = curves.Panel("US dollars a month", "users", bought, "${:,.0f}".format, log_x=True, linear_y=10)
 title = "A single server is free for the most users, and no other deployment costs less"
-measure = "At powers of ten, and at the last user who costs nothing, ringed; a cross: no plan suffices. Beyond 1,600 "
+measure = "At powers of ten, and at the last free user, ringed; a cross: no plan is large enough. Beyond 1,600 "
 measure += "users, the most that we measured, the same counts for each delivery are assumed"
 picture(curves.draw, [panel], title, f"{measure}\nList prices of private use at Vercel, Pusher, Neon and Railway")
 
@@ -322,8 +324,8 @@ side_by_side.bill_table(measured, prices, usual)
 # ## What the bill leaves out
 #
 # People's time, which costs the most, and what Pusher's machines do better than a stand-in of ours can show. A single
-# server's free credit is one host's (Railway, at second hand: $1 a month; another list says a trial of $5, once); a
-# machine of one's own costs about five dollars from its first user, which is more than nothing:
+# server's free credit is one host's (Railway, at second hand: $1 a month; another list says a trial of $5, once). Your
+# own machine costs about five dollars from its first user:
 
 # %%
 from results.costs.deployments import bill as month
@@ -331,9 +333,7 @@ from results.costs.deployments import bill as month
 machine = month(reports.SINGLE, usual, measured, prices, host="vps").usd
 until = next(users for users in range(1, MOST) if by_users[reports.MANAGED](users).usd > machine)
 assert 0 < machine < by_users[reports.MANAGED](until).usd and until == ends[reports.MANAGED].users + 1
-print(
-    f"${machine:.0f} a month on a machine of one's own: more than to rent up to {until - 1} users, less from {until} on"
-)
+print(f"${machine:.0f} a month for your own machine: more than renting up to {until - 1} users, less from {until} on")
 
 # %% [markdown]
 # ## What the source document says of the three

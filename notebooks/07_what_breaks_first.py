@@ -3,9 +3,9 @@
 #
 # **The servers' one core, for long polling and for the Pusher adapter; for the others we only know a lower bound.**
 # Users were added until, in most repeats, something was full. For those two it was the servers' core, since their
-# deliveries cost the most CPU time: each long poll and each publish is a request of its own. For raw WebSockets and
-# event streams the load generator was full first, and for short polling nothing was full with the most users that we
-# tried. So the true limits are higher than the numbers below. The knee is where something is full: from there on
+# deliveries cost the most CPU time: each long poll and each publish is a separate request. For raw WebSockets and event
+# streams the load generator was full first, and for short polling nothing was full with the most users that we tried.
+# So the true limits of those are higher than the numbers below. The knee is the number of users from which on
 # latency grows without limit. A void measurement, in which a delivery failed or the generator was far too late, has no
 # latency.
 
@@ -42,9 +42,9 @@ picture(curves.draw, panels, title, measure)
 
 # %% [markdown]
 # Every cell of this run that is void or suspect, with its cause. A load generator that lags by more than 5 ms at p99
-# makes a cell suspect, by more than 20 ms void. All of them belong to this growing load; the void ones are the measured
-# end of a transport or of the generator, and no latency comes from them. At three steps the Pusher
-# adapter could not even be measured, since its servers were too busy.
+# makes a cell suspect, by more than 20 ms void; so does a sender that falls far behind its schedule. All of these cells
+# belong to this growing load. The void ones show the limit of a transport or of the generator, and give no latency. At
+# three steps the Pusher adapter could not be measured at all, since its servers were too busy.
 
 # %%
 from notebooks.analysis.summary import left_out
@@ -58,7 +58,7 @@ set_aside
 #
 # Many users who hardly write anything: what the servers spend on each of them. The memory of one more is the difference
 # to the conversation, which has fewer users, divided by how many more there are. A WebSocket user has two connections
-# here: the log-in by HTTP leaves one that is kept, idle, for 75 s. So its memory contains both.
+# here: the log-in by HTTP leaves one that is kept, idle, for 75 s. Its memory is that of both.
 
 # %%
 idle, talk = chosen("idle"), chosen("conversation")
@@ -75,13 +75,14 @@ wording.table(rows)
 # neither the server nor the page sees an error. With event streams it waits until a tab is closed, with long polling
 # until one of the polls ends. A seventh tab does not even load. A WebSocket is not counted among the six, short polling
 # holds no connection while it sleeps, and HTTP/2 carries all of an origin's requests on one connection. Our servers
-# speak HTTP/1.1 without a proxy. The chat page shows a message after 3 s; a test in Chromium opens the tabs.
+# speak HTTP/1.1 without a proxy. The chat page warns its user after 3 s; a test in Chromium opens the tabs.
 
 # %% [markdown]
 # ## What a restart does
 #
 # A new version breaks all connections at once, and all clients come back at once, as fast as their back-off allows. No
-# acknowledged message is lost; what differs is for how long nobody receives anything.
+# acknowledged message is lost; what differs is for how long nobody receives anything. In parentheses: the lowest and
+# the highest of three repeats, which enclose the true median in 3 of 4 cases.
 
 # %%
 storm = load(folder, "churn", "server restart")

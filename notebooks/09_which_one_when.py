@@ -2,9 +2,9 @@
 # # Which one, when?
 #
 # **Poll if a second or two does not matter; push if it does; rent if you cannot hold connections.** Among those that
-# push, a WebSocket is for clients that talk as much as they listen, Server-Sent Events for those that mostly listen,
-# and long polling for networks that let neither through. The rest of this page is what that rests on: every claim of
-# the source document, the experiment that tests it, the figure, and the verdict.
+# push, a WebSocket is for clients that send as much as they receive, Server-Sent Events for those that mostly receive,
+# and long polling for networks that let neither through. The rest of this page is the evidence: every claim of the
+# source document, the experiment that tests it, the figure, and the verdict.
 
 # %%
 from notebooks.analysis import decision, wording
@@ -37,19 +37,20 @@ decision.table(run)
 # **What do you lose on reconnect?** With a cursor, nothing: a hundred connections broke in the restart of
 # [notebook 07](07_what_breaks_first.ipynb), and every message came exactly once. Without one, all that was on its way.
 #
-# **What of a message that was not acknowledged?** The client cannot know whether it was committed. It sends the message
-# again with the same client_id, and the server commits it once. Until then the page shows it as not sent.
+# **What happens to a message that was not acknowledged?** The client cannot know whether it was committed. It sends the
+# message again with the same client_id, after longer and longer pauses, and the server commits it once. The sender sees
+# it in the chat when it comes back from the log. The terminal chat gives up after 60 s, and prints "not sent".
 #
 # **Does HTTPS or HTTP/2 change the answer?** Not the order. HTTP/2 compresses the headers of polls, which saves a third
 # to half of the bytes ([notebook 10](10_the_link.ipynb)), and removes the limit of six connections to an origin. A push
 # still needs no request ([notebook 01](01_what_crosses_the_wire.ipynb)).
 #
-# **And phones?** The radio pays for each packet with seconds of power, so what counts is how often a transport sends
+# **And phones?** The radio stays on for some seconds after each packet, so what counts is how often a transport sends
 # something when nothing happens ([notebook 01](01_what_crosses_the_wire.ipynb)).
 #
-# **Which limit ends the free plan first?** With the functions and Pusher of the source document it is the number of
-# function calls, because of the heartbeats; of the limits of Pusher alone it is the connections, as long as people
-# in rooms of ten say little ([notebook 06](06_renting_or_owning.ipynb)).
+# **Which limit ends the free plan first?** With functions and Pusher, as in the source document, Vercel's limit on
+# function calls, because of the heartbeats. Of Pusher's own limits it is the one on connections, as long as people in
+# rooms of ten send little ([notebook 06](06_renting_or_owning.ipynb)).
 #
 # **What survives a killed server?** Every message that was acknowledged. Who is online is kept with the log: whoever
 # comes back within a lease of 30 s never seems offline. A typing notice ends by itself after five seconds.
@@ -61,11 +62,11 @@ decision.table(run)
 # ## The claims ledger
 #
 # A claim may hold, hold under a condition, no longer hold, or never have held. Some claims cannot be tested on one
-# machine. Others could not have come out otherwise, since we wrote both programs: what is said of them describes what
-# we built and proves nothing. They are counted apart, and stand in a second table. The column "known" says where a
-# figure comes from: measured or counted here, modelled, stated as we built it, or somebody's word, which we read at
-# first hand or at second hand. In parentheses are the lowest and the highest of the repeats; of five repeats they
-# contain the true median in 15 of 16 cases, of three in 3 of 4.
+# machine. Others are true by construction: we wrote both programs, so no other result was possible, and the result
+# proves nothing. They are counted separately, in a second table. The column "known" says where a figure comes from:
+# measured or counted here, modelled, stated as we built it, or from the vendor's own text (first hand) or a quotation
+# of it (second hand). In parentheses are the lowest and the highest of the repeats; of five repeats they enclose the
+# true median in 15 of 16 cases, of three in 3 of 4.
 
 # %%
 claims = ledger.table(chosen_folder())

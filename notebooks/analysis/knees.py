@@ -69,10 +69,10 @@ class Knee:
     def summary(self) -> str:
         """Return it in words: only what the measurement proves."""
         if not self.bottleneck:
-            return f"at least {self.held:,} users: nothing gave out"
+            return f"at least {self.held:,} users: no limit reached"
         if self.bottleneck == GENERATOR:
-            return f"at least {self.held:,} users, generator-bound"
-        return f"{self.held:,} users, then the {self.bottleneck} gave out"
+            return f"at least {self.held:,} users, limited by the load generator"
+        return f"{self.held:,} users, limited by the {self.bottleneck}"
 
 
 def knees(folder: Path) -> tuple[Knee, ...]:

@@ -86,12 +86,12 @@ def judge(row: HostedRow, cuts_per_hour: float = 0.0) -> Judgement:
     """
     figures = row.figures
     if figures["connected"] < figures["users"]:
-        return Judgement(Outcome.FAILS, (f"{figures['connected']} of {figures['users']} get in",))
+        return Judgement(Outcome.FAILS, (f"{figures['connected']} of {figures['users']} connect",))
     reasons = {
         f"cut {_times(row.cuts)}": row.cuts,
         f"{cuts_per_hour:g} cuts an hour in theory": cuts_per_hour and not row.cuts,
         f"seen offline {_times(figures['seen_offline'])}": figures["seen_offline"],
-        f"{figures['throttled']} turned away": figures["throttled"],
+        f"{figures['throttled']} requests refused": figures["throttled"],
         "billed for waiting": row.billed_s >= WAITING_S,
     }
     found = tuple(reason for reason, is_so in reasons.items() if is_so)

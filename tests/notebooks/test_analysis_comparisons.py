@@ -43,10 +43,10 @@ def steps(folder: Path, gave_out: dict[int, str], overloaded: int = 0) -> Path:
 @pytest.mark.parametrize(
     ("gave_out", "overloaded", "text"),
     [
-        ({100: "", 200: "", 400: "generator"}, 0, "at least 200 users, generator-bound"),
-        ({100: ""}, 200, "100 users, then the servers gave out"),
-        ({100: "", 200: ""}, 0, "at least 200 users: nothing gave out"),
-        ({100: "", 200: "latency"}, 0, "100 users, then the latency gave out"),
+        ({100: "", 200: "", 400: "generator"}, 0, "at least 200 users, limited by the load generator"),
+        ({100: ""}, 200, "100 users, limited by the servers"),
+        ({100: "", 200: ""}, 0, "at least 200 users: no limit reached"),
+        ({100: "", 200: "latency"}, 0, "100 users, limited by the latency"),
     ],
 )
 def test_the_limit_of_a_transport_is_named(

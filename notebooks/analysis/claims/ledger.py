@@ -104,7 +104,7 @@ def _table(claims: pd.DataFrame) -> str:
 
 
 def in_words(verdict: str, when: str) -> str:
-    """Return a verdict with its condition, if there is one: holds when little is said."""
+    """Return a verdict with its condition, if there is one: holds when messages are rare."""
     return f"**{verdict}** {when}".strip()
 
 

@@ -79,7 +79,7 @@ def counting(folder: Path, messages: float, connections: int) -> wording.Prose:
             "a message counts": wording.amount(counted),
             "by the rule": wording.amount(pusher_messages(1, size)),
             f"{messages:,} last": f"{minutes_a_day(run, messages):.0f} minutes",
-            "messages said in a day": wording.amount(messages / counted),
+            "messages that may be sent in a day": wording.amount(messages / counted),
             f"by each of {connections}": wording.amount(messages / counted / connections),
         }
     return wording.table(rows)

@@ -76,12 +76,6 @@ def bill_table(measured: Measured, prices: Prices, activity: Activity, users: Se
     return wording.table(rows)
 
 
-def baseline_ms(folder: Path, deployment: str) -> float:
-    """Return the median latency of a deployment before anything fails, over all its outages."""
-    found = outages(folder)
-    return 1000 * float(found.loc[found["deployment"] == deployment, "baseline_s"].median())
-
-
 def lost(outages: pd.DataFrame) -> str:
     """Return how many deliveries were lost in these outages, of how many that were due."""
     never = int(outages["lost"].sum())
@@ -115,7 +109,7 @@ def side_by_side(folder: Path, measured: Measured, prices: Prices, activity: Act
         rows[NAMES[deployment]] = {
             "programs": str(len(found["own"]) + len(found["rented"])),
             "links between them": str(len(found["links"])),
-            "half seen within": f"{baseline_ms(folder, deployment):.0f} ms",
+            "half seen within": wording.duration(half_within_ms(folder, deployment)),
             "when parts failed": lost(own),
             "longest silence": f"{own['silent_s'].max():.1f} s",
             **{f"a month of {count:,} users": _usd(by_users[deployment](count).usd) for count in USERS[1:]},
@@ -144,6 +138,12 @@ def under_load(folder: Path) -> pd.DataFrame:
 def median_ms(rows: pd.DataFrame) -> "pd.Series[float]":
     """Return the median of delivery latency in each row, ms; a row has too few deliveries for a p99."""
     return TO_MS * rows["latency_p50_s"]
+
+
+def half_within_ms(folder: Path, deployment: str) -> float:
+    """Return the median over the repeats of a deployment's median latency under load, ms; raise BrokenRun."""
+    rows = under_load(folder)
+    return float(median_ms(rows[rows["deployment"] == deployment]).median())
 
 
 def cpu_us(rows: pd.DataFrame) -> "pd.Series[float]":
