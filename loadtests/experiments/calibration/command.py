@@ -33,10 +33,10 @@ from results import terminal
 from results.schema import SAMPLES_MIN
 from results.terminal import FittedTable, TableColumn, TableRow, note
 from servers.deploy.child_process import OnTick, python_module
-from servers.transports import TRANSPORTS, Commands, Reads, Transport
+from servers.transports import TRANSPORTS, Transport
 
-CALIBRATED_SLUGS = [row.slug for row in TRANSPORTS if row.reads is not Reads.ONCE or row.commands is Commands.FRAMES]
-"""What the stub can serve: requests with a response at once or held, and one WebSocket."""
+CALIBRATED_SLUGS = [row.slug for row in TRANSPORTS if not row.needs_push_service]
+"""What the stub can serve: requests with a response at once, held or endless, and one WebSocket."""
 
 POLL_S = 1.0
 

@@ -2,8 +2,8 @@
 
     python -m loadtests.experiments.calibration.stub long_polling --delays 0,5,20,100 --log stub.log
 
-What crosses the wire: as much of the chat's own protocol as the Locust files of short polling, long polling and raw
-WebSocket speak, so that these run unchanged. It writes to its sockets itself, since a moment recorded before a
+What crosses the wire: as much of the chat's own protocol as the Locust files of all transports without a push service
+speak, so that these run unchanged. It writes to its sockets itself, since a moment recorded before a
 framework's queue would be charged to the generator. Leaves out all validation: it trusts its caller, on loopback only.
 """
 
@@ -29,16 +29,17 @@ from servers.transports import Reads, find
 HOST = "127.0.0.1"
 STDIN = 0
 HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n"
+STREAM = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n"
 
 
 class StubHttpConnection(asyncio.Protocol):
-    """A connection for HTTP; a poll that finds nothing waits if `holds`."""
+    """A connection for HTTP; a read that finds nothing is answered, held, or a stream, as `reads` says."""
 
     transport: asyncio.Transport
 
-    def __init__(self, rooms: StubRooms, holds: bool) -> None:
+    def __init__(self, rooms: StubRooms, reads: Reads) -> None:
         self._rooms = rooms
-        self._holds = holds
+        self._reads = reads
         self._parser = httptools.HttpRequestParser(self)
         self._room: StubRoom | None = None
         self._user = ""
@@ -89,19 +90,25 @@ class StubHttpConnection(asyncio.Protocol):
                 self._respond(encode(room.send(decode(self._body, type=Send), self._user, self._arrived_s)))
             case "events":
                 page = room.after(parse_after(self._query))
-                if page.events or not self._holds:
-                    self.deliver(page, encode(page))
-                else:
+                if self._reads is not Reads.POLL:
                     room.listeners.add(self)
+                if self._reads is Reads.ONCE:
+                    self.transport.write(STREAM)
+                if page.events or self._reads is Reads.POLL:
+                    self.deliver(page, encode(page))
             case _:
                 self._respond(encode(Ack()))
 
     def deliver(self, page: Page, encoded: bytes) -> None:
-        """Respond to a poll, whether it was held or not."""
+        """Respond to a poll, whether it was held or not, or write an event into a stream."""
         assert self._room is not None
-        self._room.listeners.discard(self)
         self._room.record(page, self._user)
-        self._respond(encoded)
+        if self._reads is Reads.ONCE:
+            event = b"data: %b\n\n" % encoded
+            self.transport.write(b"%x\r\n%b\r\n" % (len(event), event))
+        else:
+            self._room.listeners.discard(self)
+            self._respond(encoded)
 
     def _respond(self, body: bytes) -> None:
         self.transport.write(HEAD % len(body) + body)
@@ -153,7 +160,7 @@ class StubWebSocket(asyncio.Protocol):
 async def serve(slug: str, delays_ms: list[float], log: Path) -> None:
     """Serve until standard input closes, then write the log."""
     rooms, loop, stopping = StubRooms(delays_ms), asyncio.get_running_loop(), asyncio.Event()
-    server = await loop.create_server(lambda: StubHttpConnection(rooms, find(slug).reads is Reads.HELD), HOST, 0)
+    server = await loop.create_server(lambda: StubHttpConnection(rooms, find(slug).reads), HOST, 0)
     loop.add_reader(STDIN, stopping.set)
     gc.freeze()
     ready = {"address": f"http://{HOST}:{server.sockets[0].getsockname()[1]}", "pids": {"api": os.getpid()}}
