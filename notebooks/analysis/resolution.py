@@ -1,8 +1,8 @@
 """Which differences of latency may be claimed: those that are larger than the load generator's own error.
 
 Teaches that an instrument has a resolution. A calibration drives a stub whose every delay is known
-(`python -m loadtests calibrate`). The newest one of the run's machine counts, in the run's folder or beside it: the
-worst of its transports and loads.
+(`python -m loadtests calibrate`). The newest one of the run's machine and link counts, in the run's folder or beside
+it: the worst of its transports and loads.
 """
 
 import json
@@ -18,6 +18,8 @@ from results.schema import CALIBRATIONS
 
 CALIBRATED = {0.50: "p50_ms", 0.99: "p99_ms"}
 """The percentiles that a calibration has, by share."""
+
+PLAIN = "plain"
 
 UNCALIBRATED_MS = {0.50: 1.0, 0.99: 5.0}
 """Where no calibration is on record: trials with delays of 0 to 100 ms, and with 50 and 200 users, were wrong by about
@@ -54,14 +56,15 @@ def medians_ms(run: Run) -> dict[str, float]:
 
 def resolution_ms(run: Run) -> dict[float, float]:
     """Return the smallest difference in ms that may be claimed, by share: at the median and at p99."""
-    return resolution_on(run.folder, run.manifest.get("machine", {}))
+    return resolution_on(run.folder, run.manifest.get("machine", {}), str(run.cells["link"].iloc[0]))
 
 
-def resolution_on(folder: Path, machine: Mapping[str, Any]) -> dict[float, float]:
-    """Return the same for whatever was measured on a machine and recorded in a run's folder."""
+def resolution_on(folder: Path, machine: Mapping[str, Any], link: str = PLAIN) -> dict[float, float]:
+    """Return the same for whatever was measured on a machine, over a link, and recorded in a run's folder."""
     for place in (folder, folder.parent):
         for path in sorted(place.glob(CALIBRATIONS), reverse=True):
             made = json.loads(path.read_text(encoding="utf-8"))
-            if all(made["machine"][fact] == machine.get(fact) for fact in ("cpu", "cores")):
+            is_of_link = made.get("load", {}).get("link", PLAIN) == link
+            if is_of_link and all(made["machine"][fact] == machine.get(fact) for fact in ("cpu", "cores")):
                 return {share: max(row["overall"][name] for row in made["rows"]) for share, name in CALIBRATED.items()}
     return UNCALIBRATED_MS

@@ -48,6 +48,7 @@ def test_what_may_be_claimed_follows_from_the_calibration_of_the_runs_machine(tm
     (folder / MANIFEST).write_text(json.dumps(manifest | {"machine": here}))
     assert resolution_ms(load(folder)) == UNCALIBRATED_MS
     rows = [{"overall": {"p50_ms": 0.5, "p99_ms": 7.0}}, {"overall": {"p50_ms": 1.5, "p99_ms": 2.0}}]
-    for name, machine in (("1", here), ("2", here | {"cores": 64})):
-        (tmp_path / f"calibration-{name}.json").write_text(json.dumps({"machine": machine, "rows": rows}))
+    for name, machine, link in (("1", here, "plain"), ("2", here | {"cores": 64}, "plain"), ("3", here, "h2")):
+        made = {"machine": machine, "rows": rows if name == "1" else [], "load": {"link": link}}
+        (tmp_path / f"calibration-{name}.json").write_text(json.dumps(made))
     assert resolution_ms(load(folder)) == {0.50: 1.5, 0.99: 7.0}

@@ -80,7 +80,12 @@ def _cell(plan: SyntheticRun, slug: str, repeat: int) -> dict[str, object]:
     verdict = plan.verdicts.get((slug, repeat), "valid")
     row: dict[str, object] = dict.fromkeys((column.name for column in CELLS), 0)
     row |= {"scenario": SCENARIO, "point": "", "transport": slug, "repeat": repeat, "offered": "0123456789abcdef"}
-    row |= {"verdict": verdict, "limit": "", "reason": "" if verdict == "valid" else "the generator lagged"}
+    row |= {
+        "verdict": verdict,
+        "link": "plain",
+        "limit": "",
+        "reason": "" if verdict == "valid" else "the generator lagged",
+    }
     row |= {"users": plan.users, "room_size": plan.users, "measured_s": measured_s}
     row |= dict.fromkeys(("messages", "actions", "events"), plan.messages)
     row |= dict.fromkeys(("samples", "expected", "delivered"), delivered)
