@@ -33,20 +33,15 @@ async def close_websocket(socket: ClientConnection) -> None:
     closing = asyncio.create_task(socket.close())
     try:
         async with asyncio.timeout(CLOSE_S):
-            await _discard_unread(socket)
+            with suppress(ConnectionClosed, ConcurrencyError):  # if another task reads, nothing stays unread
+                while True:
+                    await socket.recv(decode=False)
             await closing
     except TimeoutError:
         pass
     finally:
         socket.transport.abort()
         await asyncio.gather(closing, return_exceptions=True)
-
-
-async def _discard_unread(socket: ClientConnection) -> None:
-    """Read until the connection is closed; if another task reads, nothing stays unread."""
-    with suppress(ConnectionClosed, ConcurrencyError):
-        while True:
-            await socket.recv(decode=False)
 
 
 class ChatSocket:

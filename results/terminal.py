@@ -135,13 +135,10 @@ class FittedTable:
         """Return how many lines the longest cell of a column has at a width."""
         return max(sum(len(wrap(line, width) or [""]) for line in text.split("\n")) for text in self._texts(index))
 
-    def _natural(self, index: int) -> int:
-        """Return the width at which nothing in a column is wrapped."""
-        return max(cell_len(line) for text in self._texts(index) for line in text.split("\n"))
-
     def _least(self, index: int) -> int:
         """Return the width below which a column would be cut, or wrapped too often."""
-        natural, column = self._natural(index), self.columns[index]
+        natural = max(cell_len(line) for text in self._texts(index) for line in text.split("\n"))
+        column = self.columns[index]
         if not column.text:
             return natural
         longest_word = max((cell_len(word) for text in self._texts(index) for word in text.split()), default=0)

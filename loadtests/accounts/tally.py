@@ -105,6 +105,9 @@ def count_kinds(
         places = {(row.room, row.seq) for row in of_kind if row.seq}
         due = account(places, samples.deliveries(), samples.sessions)
         came = [row for row in rows if row.kind == kind]
+        latencies_s = [row.received_s - row.intended_s for row in came]
+        shares = (percentile(latencies_s, percent) for percent in PERCENTS)
+        spread: tuple[float, ...] = min(latencies_s, default=nan), *shares, max(latencies_s, default=nan)
         yield KindCount(
             *key,
             kind,
@@ -114,11 +117,5 @@ def count_kinds(
             due.delivered,
             sum(one.room == room and one.read < seq < one.gone for room, seq in places for one in departed),
             sum(row.still_true for row in came),
-            *_spread([row.received_s - row.intended_s for row in came]),
+            *spread,
         )
-
-
-def _spread(latencies_s: Sequence[float]) -> tuple[float, ...]:
-    """Return the fastest, the percentiles and the slowest; nan where nothing came."""
-    shares = (percentile(latencies_s, percent) for percent in PERCENTS)
-    return min(latencies_s, default=nan), *shares, max(latencies_s, default=nan)

@@ -88,7 +88,9 @@ def _cell_of(
     before, storm, after = readings
     reconnections = samples.reconnections_in_window()
     spent = probe.difference(before, after) | storm.figures(reconnections, after) | speed
-    doubts = [*cold_users(samples), *probe.doubts(spent, samples.client_bytes), *_late_reading(spent, planned.workload)]
+    doubts = [*cold_users(samples), *probe.doubts(spent, samples.client_bytes)]
+    if (late_s := spent["readings_apart_s"] - planned.workload.measured_s) > LATE_S:
+        doubts.append(f"the servers responded {late_s:.1f} s late when their counters were read")
     doubts += storm.doubts(reconnections, after["readings_apart_s"])
     cell = make_cell(planned, samples, spent, digest(scheduled(planned.workload)), doubts, settings)
     limit = limit_of(cell) if planned.up_to_limit else Limit.NONE
@@ -112,12 +114,6 @@ def _restart(servers: RunningServers, probe: Probe) -> Storm:
     ready_s = perf_counter()
     probe.follow_restart(server, last)
     return Storm(ready_s, last["requests_upkeep"])
-
-
-def _late_reading(spent: Reading, workload: Workload) -> list[str]:
-    """Return by how much the servers were read too late, if they were."""
-    late_s = spent["readings_apart_s"] - workload.measured_s
-    return [f"the servers responded {late_s:.1f} s late when their counters were read"] if late_s > LATE_S else []
 
 
 def sleep_until(moment_s: float, *on_ticks: OnTick) -> None:

@@ -125,9 +125,7 @@ class DeployedServers(OurServers):
             behind = [part for part in ready["parts"].values() if part != address]
             settings = {"deployment": self.name, "store": ready["store"], "processes": sorted(pids)}
             settings |= {"hold_s": HOLD_S, "lease_s": LEASE_S}
-            server = Server(address, "".join(behind), self._by_role(pids), settings)
+            has_host = self.deployment.has_functions  # in the role of the API, which it starts
+            pids = {HOST if role == API and has_host else role: pid for role, pid in pids.items()}
+            server = Server(address, "".join(behind), pids, settings)
             yield FixedServer(server), ClientAddresses(address)
-
-    def _by_role(self, pids: Mapping[str, int]) -> dict[str, int]:
-        """Return the processes by role, where the role of an API of functions is that of the host that starts them."""
-        return {HOST if role == API and self.deployment.has_functions else role: pid for role, pid in pids.items()}

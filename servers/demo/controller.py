@@ -196,18 +196,16 @@ class DemoController:
         await asyncio.gather(*(lane.start() for lane in self._lanes_on()), return_exceptions=True)
 
     async def _read_counts(self) -> None:
+        """Read the counters, and close the windows that were left, until cancelled."""
         while True:
             await asyncio.sleep(SNAPSHOT_S)
             await asyncio.gather(*(lane.read() for lane in self._lanes.values()))
             self._has_snapshot.set()
             self._has_snapshot.clear()
-            await self._close_left_windows()
-
-    async def _close_left_windows(self) -> None:
-        horizon_s = asyncio.get_running_loop().time() - LEFT_S
-        for name, window in list(self._windows.items()):
-            if not window.streams and window.left_s < horizon_s:
-                await self._windows.pop(name).close()
+            horizon_s = asyncio.get_running_loop().time() - LEFT_S
+            for key, window in list(self._windows.items()):
+                if not window.streams and window.left_s < horizon_s:
+                    await self._windows.pop(key).close()
 
     async def _started(self, lane: Lane) -> None:
         """Start a lane, unless it has been. Raises BadRequest in words for a page."""

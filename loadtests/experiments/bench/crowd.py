@@ -23,22 +23,18 @@ OnMessage = Callable[["BenchConnection", Message], None]
 
 
 class BenchConnection:
-    """One connection. messages: how many chat messages its owner has counted on it so far."""
+    """One connection. messages: how many of the chat its owner has counted so far. reader: parses what arrives."""
 
-    __slots__ = ("_reader", "messages", "number", "socket")
+    __slots__ = ("messages", "number", "reader", "socket")
 
     def __init__(self, address: str, number: int = 0) -> None:
         url = urlsplit(address)
         self.socket = socket.create_connection((url.hostname, url.port), SEND_S)
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.socket.setblocking(False)
-        self._reader: Reader | ValueReader = Reader()
+        self.reader: Reader | ValueReader = Reader()
         self.number = number
         self.messages = 0
-
-    def read_with(self, reader: Reader | ValueReader) -> None:
-        """Have another reader parse what arrives from now on."""
-        self._reader = reader
 
     def send(self, data: bytes) -> None:
         """Write everything; waits up to SEND_S if the server does not read. Raises Void if it takes no more."""
@@ -56,7 +52,7 @@ class BenchConnection:
         data = self.socket.recv(RECEIVE_BYTES)
         if not data:
             raise ConnectionResetError("closed by the server")
-        return self._reader.feed(data)
+        return self.reader.feed(data)
 
 
 class Crowd:

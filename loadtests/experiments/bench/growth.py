@@ -34,11 +34,13 @@ Call = Callable[[HttpUserSession, int], object]
 def measure(sizes: BenchSizes) -> list[BenchFinding]:
     """Return each cost at each size."""
     counts = (sizes.growth_connections, sizes.growth_members)
+    in_one = by_log(sizes.growth_events, "room".format, join, sizes.growth_calls)
+    in_own = by_log(sizes.growth_rooms, "room-{}".format, send, sizes.growth_calls)
     return [
         *(CONNECTIONS.finding(count, crowd_cost(find("raw_websocket"), count).kib_each) for count in counts[0]),
         *(MEMBERS.finding(count, delivery_us(count)) for count in counts[1]),
-        *(EVENTS.finding(count, us) for count, us in by_log(sizes.growth_events, one_room, join, sizes.growth_calls)),
-        *(ROOMS.finding(count, us) for count, us in by_log(sizes.growth_rooms, own_room, send, sizes.growth_calls)),
+        *(EVENTS.finding(count, us) for count, us in in_one),
+        *(ROOMS.finding(count, us) for count, us in in_own),
     ]
 
 
@@ -59,18 +61,11 @@ def send(client: HttpUserSession, nth: int) -> None:
     client.command(Send(f"id-{nth}", TEXT))
 
 
-def one_room(_: int) -> str:
-    """Return the room of each event if all are in one: that which clients of the benchmark join."""
-    return "room"
-
-
-def own_room(nth: int) -> str:
-    """Return the room of the nth event if each has its own."""
-    return f"room-{nth}"
-
-
 def by_log(sizes: Sequence[int], room_of: Callable[[int], str], call: Call, times: int) -> Iterator[tuple[int, float]]:
-    """Yield each size of the log, and the server's CPU time for a call, in microseconds; sizes must ascend."""
+    """Yield each size of the log, and the server's CPU time for a call, in microseconds; sizes must ascend.
+
+    room_of: the room of the nth event; clients of the benchmark join the room `room`.
+    """
     with tempfile.TemporaryDirectory(prefix="bench-") as folder:
         url, filled = f"sqlite:///{Path(folder)}/chat.db", 0
         for size in sizes:

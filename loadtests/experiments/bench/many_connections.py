@@ -14,7 +14,7 @@ from typing import NamedTuple
 from loadtests.experiments.bench import calls
 from loadtests.experiments.bench.crowd import BenchConnection, Crowd
 from loadtests.experiments.bench.findings import BenchFinding, Goal
-from loadtests.experiments.bench.idle_memory import ROOM_SIZE, SETTLE_S, Connections, enter_rooms
+from loadtests.experiments.bench.idle_memory import KIBIBYTE, ROOM_SIZE, SETTLE_S, Connections, enter_rooms
 from loadtests.experiments.bench.pairs import BenchSizes, Void, chat_server
 from loadtests.experiments.bench.readers import Message, ValueReader, client_frame
 from loadtests.harness.baselines import TEXT
@@ -22,7 +22,6 @@ from servers.core.wire import Account, Send, encode
 from servers.transports import Commands, Transport, find
 
 SLUGS = ("raw_websocket", "server_sent_events", "long_polling")
-KIBIBYTE = 1024
 MEMORY = Goal(30_000 / KIBIBYTE)
 OTHER_FILES = 200
 HOLD_S = "300"  # so that every poll is still held when the last client has come
@@ -51,7 +50,7 @@ def crowd_cost(transport: Transport, connections: int) -> CrowdCost:
         if transport.commands is not Commands.FRAMES:
             senders = calls.connect(server.address, len(senders))
             for connection in opened:
-                connection.read_with(ValueReader(calls.MARK))
+                connection.reader = ValueReader(calls.MARK)
         crowd = Crowd(opened)
         crowd.run_for(SETTLE_S, refuse)
         grown_bytes = server.resident_bytes() - before_bytes

@@ -60,7 +60,11 @@ class Fleet:
     async def acquired(self) -> AsyncIterator[PooledInstance]:
         """Yield an instance for one invocation; waits for a cold start if need be. Raises Throttled, ChildFailed."""
         pooled = self._free() or self._added()
-        self._assign(pooled)
+        if pooled.reaping is not None:
+            pooled.reaping.cancel()
+            pooled.reaping = None
+            pooled.instance.thaw()
+        pooled.assigned += 1
         try:
             await self._started(pooled)
             with self._metered(pooled):
@@ -92,16 +96,12 @@ class Fleet:
             await asyncio.gather(*self._ending)
 
     def _free(self) -> PooledInstance | None:
-        self._retire_ended()
-        free = [pooled for pooled in self._pool if not pooled.retired and pooled.assigned < self._profile.concurrency]
-        return self._rng.choice(free) if free else None
-
-    def _retire_ended(self) -> None:
-        """Retire the instances whose process has ended by itself."""
         for pooled in self._pool:
-            if pooled.instance.ended and not pooled.retired:
+            if pooled.instance.ended and not pooled.retired:  # its process has ended by itself
                 self._retire(pooled)
                 self._end_if_idle(pooled)
+        free = [pooled for pooled in self._pool if not pooled.retired and pooled.assigned < self._profile.concurrency]
+        return self._rng.choice(free) if free else None
 
     def _added(self) -> PooledInstance:
         """Return a new instance, which has not started yet. Raises Throttled."""
@@ -121,13 +121,6 @@ class Fleet:
         except BaseException:
             self._retire(pooled)
             raise
-
-    def _assign(self, pooled: PooledInstance) -> None:
-        if pooled.reaping is not None:
-            pooled.reaping.cancel()
-            pooled.reaping = None
-            pooled.instance.thaw()
-        pooled.assigned += 1
 
     def _release(self, pooled: PooledInstance) -> None:
         pooled.assigned -= 1
