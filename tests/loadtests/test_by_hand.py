@@ -38,14 +38,8 @@ DEADLINE_S = 60.0
 
 
 PARENT = """
-import sys, time
-
-from servers.deploy.child_process import ChildProcess
-
-locust = ChildProcess(sys.argv[1:])
-locust.next_line(60)
-print(flush=True)
-time.sleep(600)
+from servers.deploy.child_process import *; locust = ChildProcess(sys.argv[1:]); locust.next_line(60)
+print(flush=True); time.sleep(600)
 """
 """Starts a load, and prints a line once all users have joined."""
 

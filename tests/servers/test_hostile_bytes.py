@@ -80,10 +80,8 @@ CUT = {
         for path in ("/login", "/rooms/x/send", "/pusher/auth", "/control", f"/apps/{ENV['PUSHER_APP_ID']}/events")
     },
     "half a chunk": get(b"/login", b"Transfer-Encoding: chunked", method=b"POST") + b"5\r\nab",
-    **{
-        f"an upgrade with a body, {nth} of as many as an instance serves": HANDSHAKE + b"Content-Length: 5\r\n\r\nhello"
-        for nth in range(4)
-    },
+    # As many as an instance serves at once.
+    **{f"an upgrade with a body, {nth}": HANDSHAKE + b"Content-Length: 5\r\n\r\nhello" for nth in range(4)},
     "an upgrade without a key": HANDSHAKE.replace(b"-Key: A", b"-Key: \xff") + b"\r\n",
     "an upgrade to nothing": UPGRADE.format("/nowhere").encode() + b"\r\n",
 }
