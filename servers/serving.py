@@ -6,6 +6,7 @@ out what is served: the chat servers and the push service are started by the sam
 
 import asyncio
 import gc
+import logging
 import os
 import signal
 import ssl
@@ -121,12 +122,18 @@ async def serve(
     """
     if not reuse_port:
         require_free(host, port)
+    logging.getLogger("uvicorn.error").addFilter(is_no_cancellation)
     descriptors = DescriptorLimit()
     asyncio.get_running_loop().set_exception_handler(descriptors.handle_exception)
     server = _Server(configuration(app, app.state.wire, host, port, http, descriptors), on_ready, on_stop)
     if attached:
         threading.Thread(target=server.stop_at_eof, daemon=True).start()
     await server.serve([reusable_socket(host, port)] if reuse_port else None)
+
+
+def is_no_cancellation(record: logging.LogRecord) -> bool:
+    """Return whether a record is of something else than a request that was cancelled because its server stops."""
+    return not (record.exc_info and isinstance(record.exc_info[1], asyncio.CancelledError))
 
 
 @asynccontextmanager

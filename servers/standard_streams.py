@@ -5,6 +5,7 @@ Leaves out who reads standard input: each process waits for its end in its own w
 
 import io
 import json
+import os
 import sys
 from collections.abc import Mapping
 from typing import Any
@@ -16,12 +17,15 @@ STDIN = 0
 def print_ready(address: str, facts: Mapping[str, Any], next_step: str = "") -> None:
     """Print where the server listens: one JSON line for a parent process, or words for a person at a terminal.
 
-    next_step: what a person may open or run now.
+    next_step: what a person may open or run now. A parent that has ended gets nothing; standard input says so, too.
     """
     if sys.stdout.isatty():
         print(f"Listening on {address}   (Ctrl-C ends it)", *filter(None, [next_step]), sep="\n", flush=True)
-    else:
+        return
+    try:
         print(json.dumps({"address": address, **facts}), flush=True)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # else the interpreter tries again at its end
 
 
 def replace_unencodable() -> None:

@@ -3,21 +3,26 @@
 import asyncio
 import gc
 import json
+import logging
 import socket
 import sys
 import weakref
 from collections.abc import Callable, Iterator
+from pathlib import Path
+from subprocess import PIPE, Popen
 from typing import cast
 
 import pytest
 from uvicorn.server import ServerState
 
 from servers.demo.__main__ import main as demo
-from servers.deploy.child_process import ChildProcess, started
+from servers.deploy.child_process import ChildProcess, python_module, started
 from servers.pusher_service.__main__ import main as push_service
+from servers.serving import is_no_cancellation
 from servers.standard_streams import print_ready
 from servers.wire_bytes import MeteredTransport, Traffic, WireBytes, metered
 from tests.servers.test_command import refused
+from tests.support.chat_harness import DEADLINE_S
 from tests.support.guest import stats
 from tests.support.listener import UPGRADE, Listener
 from tests.support.pusher_process import ENV
@@ -84,6 +89,22 @@ def test_a_parent_gets_json_a_person_words(capsys: pytest.CaptureFixture[str], m
     monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
     print_ready(*ready)
     assert capsys.readouterr().out.splitlines() == ["Listening on http://127.0.0.1:8000   (Ctrl-C ends it)", "Open it."]
+
+
+def test_a_server_whose_parent_ends_before_it_is_ready_ends_without_a_traceback(tmp_path: Path) -> None:
+    command, log = python_module(*SERVER, "--port", "0", "--attached"), tmp_path / "log"
+    with log.open("w") as errors, Popen(command, stdin=PIPE, stdout=PIPE, stderr=errors) as server:
+        for parents_end in (server.stdout, server.stdin):
+            assert parents_end
+            parents_end.close()
+        assert server.wait(DEADLINE_S) == 0
+    assert log.read_text() == ""
+
+
+@pytest.mark.parametrize("error", [asyncio.CancelledError(), ValueError()])
+def test_only_a_cancelled_request_is_not_logged(error: BaseException) -> None:
+    record = logging.LogRecord("uvicorn.error", logging.ERROR, "", 0, "in ASGI", None, (type(error), error, None))
+    assert is_no_cancellation(record) is isinstance(error, ValueError)
 
 
 async def test_what_is_written_to_a_closing_connection_is_dropped_and_not_counted() -> None:
