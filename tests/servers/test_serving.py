@@ -8,15 +8,17 @@ import socket
 import sys
 import weakref
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from subprocess import PIPE, Popen
 from typing import cast
 
+import httpx
 import pytest
 from uvicorn.server import ServerState
 
 from servers.demo.__main__ import main as demo
-from servers.deploy.child_process import ChildProcess, python_module, started
+from servers.deploy.child_process import ChildProcess, free_port, python_module, started
 from servers.pusher_service.__main__ import main as push_service
 from servers.serving import is_no_cancellation
 from servers.standard_streams import print_ready
@@ -92,11 +94,16 @@ def test_a_parent_gets_json_a_person_words(capsys: pytest.CaptureFixture[str], m
 
 
 def test_a_server_whose_parent_ends_before_it_is_ready_ends_without_a_traceback(tmp_path: Path) -> None:
-    command, log = python_module(*SERVER, "--port", "0", "--attached"), tmp_path / "log"
+    port, log = free_port(), tmp_path / "log"
+    command = python_module(*SERVER, "--port", str(port), "--attached")
     with log.open("w") as errors, Popen(command, stdin=PIPE, stdout=PIPE, stderr=errors) as server:
-        for parents_end in (server.stdout, server.stdin):
-            assert parents_end
-            parents_end.close()
+        assert server.stdin and server.stdout
+        server.stdout.close()
+        while server.poll() is None:
+            with suppress(httpx.TransportError):
+                httpx.get(f"http://127.0.0.1:{port}/health", trust_env=False)
+                break
+        server.stdin.close()
         assert server.wait(DEADLINE_S) == 0
     assert log.read_text() == ""
 
