@@ -4,6 +4,7 @@ Teaches to keep Locust in a process of its own: importing it would patch the soc
 runs as it would by hand, but without its user's own settings, and prints a JSON line for each phase of the test.
 """
 
+import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -32,6 +33,13 @@ class Generator:
         self._record = record
         self._stopped = False
 
+    def start(self, addresses: ClientAddresses) -> None:
+        """Let the users of a prepared process come to these servers."""
+        service, authority = addresses.push_service, addresses.authority
+        arguments = ["--host", addresses.api, *(["--push-service", service] if service else [])]
+        later = {"arguments": arguments, "environment": {"SSL_CERT_FILE": authority} if authority else {}}
+        self._child.write_line(json.dumps(later))
+
     def await_window(self, on_tick: OnTick | None = None) -> Window | None:
         """Wait until all users have joined, and return the window; None if they did not. Raises NotMeasured."""
         line = self._child.next_line(MARGIN_S + self._workload.users / self._workload.joins_per_s, on_tick)
@@ -58,21 +66,30 @@ class Generator:
 
 @contextmanager
 def generating(
-    file: Path, addresses: ClientAddresses, workload: Workload, cores: Affinity, folder: Path, generators: int = 1
+    file: Path,
+    addresses: ClientAddresses | None,
+    workload: Workload,
+    cores: Affinity,
+    folder: Path,
+    generators: int = 1,
 ) -> Iterator[Generator]:
-    """Run a Locust file against its servers, on these cores; with several generators, under Locust's master process."""
+    """Run a Locust file against its servers, on these cores; with several generators, under Locust's master process.
+
+    addresses: None if they are not known yet; see `Generator.start`.
+    """
     record = folder / f"{file.stem}.samples"
     command = python_module("loadtests.users.plain_locust", "--locustfile", str(file))
-    command += ["--attached", "--headless", "--only-summary", "--json-phases"]
+    command += ["--attached", "--prepared", "--headless", "--only-summary", "--json-phases"]
     command += ["--wire-slack", str(SLACK_S + workload.one_way_delay_s)]
-    command += ["--push-service", addresses.push_service] if addresses.push_service else []
-    command += ["--host", addresses.api, "--spawn-rate", f"{workload.joins_per_s:g}", "--record", str(record)]
+    command += ["--spawn-rate", f"{workload.joins_per_s:g}", "--record", str(record)]
     command += workload.arguments()
     if generators > 1:
         count, port = str(generators), str(free_port())
         command += ["--processes", count, "--expect-workers", count]
         command += ["--master-host", HOST, "--master-port", port]
         command += ["--master-bind-host", HOST, "--master-bind-port", port]
-    trusted = {"SSL_CERT_FILE": addresses.authority} if addresses.authority else {}
-    with running(command, cores, folder / f"load generator of {file.stem}.log", trusted) as child:
-        yield Generator(child, workload, record)
+    with running(command, cores, folder / f"load generator of {file.stem}.log") as child:
+        generator = Generator(child, workload, record)
+        if addresses:
+            generator.start(addresses)
+        yield generator

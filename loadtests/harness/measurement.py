@@ -51,11 +51,12 @@ def measure(
 
     with (
         TemporaryDirectory(prefix="loadtest-") as name,
-        target.serving(transport, workload, cores, Path(name), showing("starting")) as (servers, addresses),
         generating(
-            target.locust_file(transport.slug), addresses, workload, cores.generator, Path(name), generators
+            target.locust_file(transport.slug), None, workload, cores.generator, Path(name), generators
         ) as generator,
+        target.serving(transport, workload, cores, Path(name), showing("starting")) as (servers, addresses),
     ):
+        generator.start(addresses)
 
         def watch() -> None:
             generator.poll()

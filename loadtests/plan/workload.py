@@ -16,7 +16,10 @@ PLAIN, TLS, H2 = LINKS = "plain", "tls", "h2"
 """How users reach the servers: as `servers.links` has it."""
 
 USERS_PER_S = 100  # faster, and the ramp measures log-ins instead of letting users in
-START_STOP_S = 4.0  # what starting and stopping takes, about
+START_STOP_S = 2.7
+"""What starting and stopping takes: the median of five transports (2.0 to 3.6), in a default comparison on two cores at
+real-time priority, of what each took in all, less ramp, warm-up, window and a poller's last poll."""
+CHARTS_S = 6.0  # what that comparison took beyond its cells: the command's own start, and the charts
 DRAIN_S = 5.0  # many times what the last delivery takes on any transport
 HOLD_S = 25.0  # for how long the servers hold a long poll, at most
 LEASE_S = 30.0  # for how long a heartbeat keeps somebody online

@@ -18,7 +18,7 @@ from loadtests.accounts.predictions import predict, predicted_latency_ms
 from loadtests.accounts.verdict import Status
 from loadtests.experiments.calibration.record import on_record
 from loadtests.harness.manifest import label, push_service
-from loadtests.plan.workload import H2
+from loadtests.plan.workload import CHARTS_S, H2
 from loadtests.reports.cell_notes import print_kinds, print_notes
 from loadtests.scenarios import SCENARIOS, Planned, Scenario
 from results.schema import SAMPLES_MIN
@@ -96,7 +96,7 @@ def print_duration(console: Console, plan: Sequence[Planned], scenarios: Sequenc
     for scenario in scenarios:
         if scenario.leaves_out:
             console.print(note(f"The scenario {scenario.name} leaves out {scenario.leaves_out}."))
-    minutes, seconds = divmod(round(sum(one.about_s for one in plan)), 60)
+    minutes, seconds = divmod(round(CHARTS_S + sum(one.about_s for one in plan)), 60)
     console.print(note(f"This takes about {minutes} min {seconds:02} s. Ctrl-C stops it and keeps what is finished."))
 
 

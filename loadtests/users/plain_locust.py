@@ -2,9 +2,12 @@
 
 Teaches that a measurement must not depend on who starts it: Locust also reads variables (LOCUST_RUN_TIME, LOCUST_TAGS)
 and files (`~/.locust.conf`, `locust.conf`), which could end this one early. With `--attached` it ends, as our servers
-do, when its standard input closes; with or without, its processes end with the one that has forked them.
+do, when its standard input closes; with or without, its processes end with the one that has forked them. Importing
+Locust takes longer than starting a server: with `--prepared` it does so first, and takes the server's address, with
+other options and variables, from a line of its standard input.
 """
 
+import json
 import os
 import signal
 import sys
@@ -18,9 +21,8 @@ STOP_S = 10.0
 
 def main() -> None:
     """Run Locust by its command line alone."""
-    if "--attached" in sys.argv:
-        sys.argv.remove("--attached")
-        start_new_thread(end_at_eof, (STDIN,))
+    attached, prepared = ("--attached" in sys.argv, "--prepared" in sys.argv)
+    sys.argv = [argument for argument in sys.argv if argument not in ("--attached", "--prepared")]
     reader, writer = os.pipe()  # what this process forks cannot write to it, so it closes with this process
     os.register_at_fork(after_in_child=partial(os.close, writer))
     os.register_at_fork(after_in_child=partial(start_new_thread, end_at_eof, (reader,)))
@@ -31,6 +33,14 @@ def main() -> None:
 
     argument_parser.get_empty_argument_parser.__defaults__ = (True, ())  # without its configuration files
     argument_parser.get_parser.__defaults__ = ((),)
+    if prepared:
+        import loadtests.chat_user  # noqa: F401
+
+        later = json.loads(sys.stdin.readline() or sys.exit(1))
+        sys.argv += later["arguments"]
+        os.environ |= later["environment"]
+    if attached:
+        start_new_thread(end_at_eof, (STDIN,))
     run()
 
 

@@ -138,6 +138,11 @@ class ChildProcess:
         lines = self._log.read_text(encoding="utf-8", errors="replace").splitlines()[-QUOTED_LINES:]
         return ChildFailed("\n  ".join([f"{self._log.stem} {what}", *lines]))
 
+    def write_line(self, line: str) -> None:
+        """Write a line to its standard input; raises OSError if it has ended."""
+        assert self.process.stdin is not None
+        self.process.stdin.write(f"{line}\n".encode())
+
     def close_input(self) -> None:
         """Ask the process to end, without waiting."""
         assert self.process.stdin is not None
