@@ -22,7 +22,6 @@ from loadtests.choices import (
     with_changes,
 )
 from loadtests.compare import compare_in_full, compare_transports
-from loadtests.experiments.calibration.command import CALIBRATED_SLUGS
 from loadtests.experiments.calibration.command import calibrate as run_calibration
 from loadtests.experiments.capture.command import capture as run_capture
 from loadtests.experiments.deployments.command import measure_deployments
@@ -38,7 +37,7 @@ from results import terminal
 from results.plain_characters import use_plain_characters
 from servers.deploy.child_process import python_module
 from servers.deploy.deployments import NAMES as DEPLOYMENTS
-from servers.transports import TRANSPORTS, find
+from servers.transports import TRANSPORTS
 
 SLUGS = ", ".join(row.slug for row in TRANSPORTS)
 NAMES = ", ".join(row.name for row in SCENARIOS)
@@ -151,9 +150,7 @@ def compare(
 
 @app.command()
 def calibrate(
-    transport: Annotated[
-        list[str] | None, typer.Option(help=f"One of {', '.join(CALIBRATED_SLUGS)}; repeat for several, all if none.")
-    ] = None,
+    transport: Slugs = None,
     users: Annotated[
         list[int] | None, typer.Option(min=10, max=2000, help="Users in all; repeat for several; 50 and 200 if none.")
     ] = None,
@@ -165,11 +162,10 @@ def calibrate(
     link: Annotated[str, typer.Option(help=f"How users reach the stub: {', '.join(LINKS)}.")] = PLAIN,
     out: RecordFolder = Path("results"),
 ) -> None:
-    """Measure the load generator's own error on this machine; by default this takes about two minutes."""
-    if unknown := sorted(set(transport or ()) - set(CALIBRATED_SLUGS)):
-        raise typer.BadParameter(f"expected any of {', '.join(CALIBRATED_SLUGS)}; got {', '.join(unknown)}")
-    chosen, counts = [find(slug) for slug in transport or CALIBRATED_SLUGS], users or (50, 200)
+    """Measure the load generator's own error on this machine; by default this takes about three minutes."""
+    counts = users or (50, 200)
     try:
+        chosen = choose_transports(transport or [], OurServers())
         check_link(link)
     except ValueError as error:
         raise typer.BadParameter(str(error)) from None

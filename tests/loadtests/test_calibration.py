@@ -10,10 +10,10 @@ import pytest
 
 from loadtests.accounts.deliveries import Delivery
 from loadtests.experiments.calibration import record
-from loadtests.experiments.calibration.command import CALIBRATED_SLUGS
 from loadtests.experiments.calibration.record import CalibrationRow, ErrorQuantiles, errors_ms, row_of
 from loadtests.experiments.calibration.stub_room import StubLog, StubRoom
 from servers.core.wire import Page, Send
+from servers.transports import TRANSPORTS
 from tests.support.loadtest_run import run_loadtests
 
 DELAYS_MS = [0.0, 20.0]
@@ -69,27 +69,25 @@ async def test_the_stub_holds_every_message_for_its_delay_and_keeps_the_order() 
 
 @pytest.mark.xdist_group("measuring")
 @pytest.mark.process
-def test_a_calibration_over_http2_is_of_that_link(tmp_path: Path) -> None:
-    options = "--transport long_polling --transport raw_websocket --link h2"
-    done = run_loadtests(tmp_path, f"calibrate --users 20 --seconds 2 --delay 0 {options}")
+def test_a_calibration_over_http2_is_of_that_link_and_of_every_transport(tmp_path: Path) -> None:
+    done = run_loadtests(tmp_path, "calibrate --users 20 --seconds 1 --delay 0 --link h2")
     assert done.returncode == 0, done.stdout + done.stderr
     assert "error over h2: differences below" in record.on_record(tmp_path, "h2")
     (path,) = tmp_path.iterdir()
-    for label, held in zip(
-        ("Long polling", "Raw WebSocket"), json.loads(path.read_text())["users_held"].values(), strict=True
-    ):
-        assert f"{label}: of the users that were tried, one generator holds {held:,}." in " ".join(done.stdout.split())
+    for row, held in zip(TRANSPORTS, json.loads(path.read_text())["users_held"].values(), strict=True):
+        said = f"{row.label}: of the users that were tried, one generator holds {held:,}."
+        assert said in " ".join(done.stdout.split())
 
 
 @pytest.mark.xdist_group("measuring")
 @pytest.mark.process
 def test_a_calibration_puts_the_error_of_every_transport_on_record(tmp_path: Path) -> None:
-    done = run_loadtests(tmp_path, "calibrate --users 20 --seconds 2 --delay 0 --delay 20")
+    done = run_loadtests(tmp_path, "calibrate --users 20 --seconds 1 --delay 0 --delay 20")
     assert done.returncode == 0, done.stdout + done.stderr
     output = " ".join(done.stdout.split())
     (path,) = tmp_path.iterdir()
     made = json.loads(path.read_text())
-    assert [row["transport"] for row in made["rows"]] == CALIBRATED_SLUGS
+    assert [row["transport"] for row in made["rows"]] == [row.slug for row in TRANSPORTS]
     for row in made["rows"]:
         assert row["overall"]["n"] > 0
         assert 0 < row["overall"]["p50_ms"] <= row["overall"]["p99_ms"]

@@ -33,10 +33,7 @@ from results import terminal
 from results.schema import SAMPLES_MIN
 from results.terminal import FittedTable, TableColumn, TableRow, note
 from servers.deploy.child_process import OnTick, python_module
-from servers.transports import TRANSPORTS, Transport
-
-CALIBRATED_SLUGS = [row.slug for row in TRANSPORTS if not row.needs_push_service]
-"""What the stub can serve: requests with a response at once, held or endless, and one WebSocket."""
+from servers.transports import Transport
 
 POLL_S = 1.0
 
@@ -62,7 +59,8 @@ class Stub(OurServers):
                 yield FixedServer(server), ClientAddresses(server.address)
                 return
             with proxied(server.address, cores.servers, folder / "nginx") as nginx:
-                yield FixedServer(server), ClientAddresses(nginx.address, authority=nginx.authority)
+                service = nginx.address if transport.needs_push_service else ""
+                yield FixedServer(server), ClientAddresses(nginx.address, service, nginx.authority)
 
     def probe(self, transport: Transport, server: Server, generator_pid: int) -> Probe:
         return Probe(server, generator_pid)

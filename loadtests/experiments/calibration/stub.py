@@ -2,8 +2,8 @@
 
     python -m loadtests.experiments.calibration.stub long_polling --delays 0,5,20,100 --log stub.log
 
-What crosses the wire: as much of the chat's own protocol as the Locust files of all transports without a push service
-speak, so that these run unchanged. It writes to its sockets itself, since a moment recorded before a
+What crosses the wire: as much of the chat's own protocol, and of a push service's, as the Locust files speak, so that
+these run unchanged. It writes to its sockets itself, since a moment recorded before a
 framework's queue would be charged to the generator. Leaves out all validation: it trusts its caller, on loopback only.
 """
 
@@ -22,24 +22,40 @@ from websockets.frames import Frame, Opcode
 from websockets.http11 import Request
 from websockets.server import ServerProtocol
 
+from clients.pusher_frames import Frame as PusherFrame
 from loadtests.experiments.calibration.stub_room import StubRoom, StubRooms, parse_after
-from servers.core.wire import Account, Ack, Join, Leave, LogIn, Page, Send, decode, encode
+from servers.core.wire import (
+    Account,
+    Ack,
+    Join,
+    Leave,
+    LogIn,
+    Page,
+    Send,
+    ServiceAddress,
+    SignedSubscription,
+    SignIn,
+    decode,
+    encode,
+)
 from servers.transports import Reads, find
 
 HOST = "127.0.0.1"
 STDIN = 0
 HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n"
-STREAM = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n"
+ANY_ROOM = "room-0"  # until a subscription names one
+STREAM = b"text/event-stream"
+STREAM_HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: %b\r\nTransfer-Encoding: chunked\r\n\r\n" % STREAM
 
 
 class StubHttpConnection(asyncio.Protocol):
-    """A connection for HTTP; a read that finds nothing is answered, held, or a stream, as `reads` says."""
+    """A connection for HTTP; a poll that finds nothing waits if `holds`, and an event stream does not end."""
 
     transport: asyncio.Transport
 
-    def __init__(self, rooms: StubRooms, reads: Reads) -> None:
+    def __init__(self, rooms: StubRooms, holds: bool) -> None:
         self._rooms = rooms
-        self._reads = reads
+        self._holds = holds
         self._parser = httptools.HttpRequestParser(self)
         self._room: StubRoom | None = None
         self._user = ""
@@ -52,8 +68,10 @@ class StubHttpConnection(asyncio.Protocol):
         """Parse a request, or a part of one; a connection with a handshake becomes a WebSocket."""
         self._arrived_s = perf_counter()
         path = data.partition(b" ")[2].partition(b" ")[0].decode("latin-1")
-        if data.startswith(b"GET ") and path.endswith("/socket"):
-            upgraded = StubWebSocket(self._rooms[path.split("/")[2]], self.transport)
+        if data.startswith(b"GET ") and (path.endswith("/socket") or path.startswith("/app/")):
+            _, _, room, *socket = path.split("/")
+            kind = StubWebSocket if socket else StubPusherSocket
+            upgraded = kind(self._rooms, room if socket else ANY_ROOM, self.transport)
             self.transport.set_protocol(upgraded)
             upgraded.data_received(data)
         else:
@@ -64,7 +82,7 @@ class StubHttpConnection(asyncio.Protocol):
             self._room.listeners.discard(self)
 
     def on_message_begin(self) -> None:
-        self._body = b""
+        self._body, self._streams = b"", False
 
     def on_url(self, url: bytes) -> None:
         self._path, _, self._query = url.decode("latin-1").partition("?")
@@ -72,53 +90,67 @@ class StubHttpConnection(asyncio.Protocol):
     def on_header(self, name: bytes, value: bytes) -> None:
         if name.lower() == b"authorization":
             self._user = value.decode("latin-1").removeprefix("Bearer ")
+        self._streams |= value == STREAM
 
     def on_body(self, body: bytes) -> None:
         self._body += body
 
     def on_message_complete(self) -> None:
-        if self._path == "/login":
-            name = decode(self._body, type=LogIn).name
-            self._respond(encode(Account(name, name, name, 0)))
-            return
-        _, _, room_name, action = self._path.split("/")
-        room = self._room = self._rooms[room_name]
+        match self._path.split("/"):
+            case [_, "login"]:
+                name = decode(self._body, type=LogIn).name
+                self._respond(Account(name, name, name, 0))
+            case [_, "pusher", "service"]:
+                host, port = self.transport.get_extra_info("sockname")
+                self._respond(ServiceAddress("stub", "", host, port, tls=False))
+            case [_, "pusher", "auth"]:
+                self._respond(SignedSubscription(self._user, SignIn("", "")))
+            case [_, _, room_name, action]:
+                self._room = self._rooms[room_name]
+                self._act(self._room, action)
+
+    def _act(self, room: StubRoom, action: str) -> None:
         match action:
             case "join":
-                self._respond(encode(room.snapshot()))
+                self._respond(room.snapshot())
             case "send":
-                self._respond(encode(room.send(decode(self._body, type=Send), self._user, self._arrived_s)))
+                self._respond(room.send(decode(self._body, type=Send), self._user, self._arrived_s))
+            case "heartbeat":
+                self._respond(room.head())
             case "events":
                 page = room.after(parse_after(self._query))
-                if self._reads is not Reads.POLL:
+                if self._streams:
+                    self.transport.write(STREAM_HEAD)
                     room.listeners.add(self)
-                if self._reads is Reads.ONCE:
-                    self.transport.write(STREAM)
-                if page.events or self._reads is Reads.POLL:
+                if page.events or not self._holds:
                     self.deliver(page, encode(page))
+                else:
+                    room.listeners.add(self)
             case _:
-                self._respond(encode(Ack()))
+                self._respond(Ack())
 
     def deliver(self, page: Page, encoded: bytes) -> None:
-        """Respond to a poll, whether it was held or not, or write an event into a stream."""
+        """Respond to a poll, whether it was held or not; or push on a stream."""
         assert self._room is not None
-        self._room.record(page, self._user)
-        if self._reads is Reads.ONCE:
-            event = b"data: %b\n\n" % encoded
-            self.transport.write(b"%x\r\n%b\r\n" % (len(event), event))
+        if self._streams:
+            answer = b"%x\r\ndata: %b\n\n\r\n" % (len(b"data: \n\n") + len(encoded), encoded)
         else:
             self._room.listeners.discard(self)
-            self._respond(encoded)
+            answer = HEAD % len(encoded) + encoded
+        self._room.record(page, self._user)
+        self.transport.write(answer)
 
-    def _respond(self, body: bytes) -> None:
-        self.transport.write(HEAD % len(body) + body)
+    def _respond(self, body: Any) -> None:
+        encoded = encode(body)
+        self.transport.write(HEAD % len(encoded) + encoded)
 
 
 class StubWebSocket(asyncio.Protocol):
     """A connection that stays open in both directions."""
 
-    def __init__(self, room: StubRoom, transport: asyncio.Transport) -> None:
-        self._room = room
+    def __init__(self, rooms: StubRooms, room: str, transport: asyncio.Transport) -> None:
+        self._rooms = rooms
+        self._room = rooms[room]
         self._transport = transport
         self._protocol = ServerProtocol()
         self._user = ""
@@ -130,8 +162,10 @@ class StubWebSocket(asyncio.Protocol):
             match event:
                 case Request():
                     self._protocol.send_response(self._protocol.accept(event))
+                    self._greet()
                 case Frame(opcode=Opcode.TEXT, data=text):
-                    self._protocol.send_text(encode(self._handle(bytes(text), arrived_s)))
+                    if response := self._handle(bytes(text), arrived_s):
+                        self._protocol.send_text(encode(response))
         self._transport.write(b"".join(self._protocol.data_to_send()))
 
     def connection_lost(self, _: Exception | None) -> None:
@@ -143,8 +177,11 @@ class StubWebSocket(asyncio.Protocol):
         self._room.record(page, self._user)
         self._transport.write(frame)
 
+    def _greet(self) -> None:
+        """Send what a server sends first: here nothing."""
+
     def _handle(self, text: bytes, arrived_s: float) -> Any:
-        """Carry out a command; return what to send in response."""
+        """Carry out a command; return what to send in response, if anything."""
         match decode(text, type=Join | Send | Leave):
             case Join() as join:
                 self._user = join.token
@@ -157,10 +194,28 @@ class StubWebSocket(asyncio.Protocol):
                 return Ack(leave.ref)
 
 
+class StubPusherSocket(StubWebSocket):
+    """A subscription at a push service, to whose frames a page is a string. Whoever subscribes is named as `auth`."""
+
+    def deliver(self, page: Page, encoded: bytes) -> None:
+        super().deliver(page, encode(PusherFrame("page", encoded.decode())))
+
+    def _greet(self) -> None:
+        self._protocol.send_text(encode(PusherFrame("pusher:connection_established", '{"socket_id": "1.1"}')))
+
+    def _handle(self, text: bytes, _: float) -> PusherFrame | None:
+        match decode(text, type=PusherFrame):
+            case PusherFrame(event="pusher:subscribe", data={"channel": channel, "auth": user}):
+                self._user, self._room = user, self._rooms[channel.removeprefix("private-room-")]
+                self._room.listeners.add(self)
+                return PusherFrame("pusher_internal:subscription_succeeded", "{}")
+        return None
+
+
 async def serve(slug: str, delays_ms: list[float], log: Path) -> None:
     """Serve until standard input closes, then write the log."""
     rooms, loop, stopping = StubRooms(delays_ms), asyncio.get_running_loop(), asyncio.Event()
-    server = await loop.create_server(lambda: StubHttpConnection(rooms, find(slug).reads), HOST, 0)
+    server = await loop.create_server(lambda: StubHttpConnection(rooms, find(slug).reads is Reads.HELD), HOST, 0)
     loop.add_reader(STDIN, stopping.set)
     gc.freeze()
     ready = {"address": f"http://{HOST}:{server.sockets[0].getsockname()[1]}", "pids": {"api": os.getpid()}}

@@ -14,7 +14,7 @@ from typing import Protocol
 
 import msgspec
 
-from servers.core.wire import Ack, Cursor, Event, Kind, Page, Send, Snapshot, encode
+from servers.core.wire import Ack, Cursor, Event, Head, Kind, Page, Send, Snapshot, encode
 
 EPOCH = "stub"
 SPIN_S = 0.002  # a timer may be late by so much: the last of the wait is spent in turns of the loop
@@ -75,6 +75,9 @@ class StubRoom:
 
     def snapshot(self) -> Snapshot:
         return Snapshot(EPOCH, len(self._events), LEASE_S, (), {}, ())
+
+    def head(self) -> Head:
+        return Head(EPOCH, len(self._events))
 
     def record(self, page: Page, user: str) -> None:
         """Record that a page is being handed to somebody, now."""
