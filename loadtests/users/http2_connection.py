@@ -36,6 +36,7 @@ from loadtests.users.http_connection import (
 
 H2 = "h2"
 OF_CONNECTIONS = frozenset(("host", "connection"))  # header fields that HTTP/2 does not have (RFC 9113 section 8.2.2)
+SETTINGS_MAX = 100  # frames of a connection, each of which must be acknowledged: servers send one or two
 CONFIGURATION = H2Configuration(header_encoding="latin-1", normalize_outbound_headers=False)
 
 
@@ -126,6 +127,7 @@ class Http2Connection:
         self._socket = connected_socket(address, url.hostname or "", url.port or 443, H2)
         self._socket.settimeout(None)  # that of connecting: a connection may be silent, and streams have their own
         self._streams: dict[int, Http2Stream] = {}
+        self._settings = 0
         self._protocol = H2Connection(CONFIGURATION)
         self._writing = BoundedSemaphore()
         self._protocol.initiate_connection()
@@ -182,6 +184,11 @@ class Http2Connection:
     def _take(self, event: events.Event) -> None:
         if isinstance(event, events.ConnectionTerminated):
             self.lost = f"the server ended the connection (GOAWAY), with {_named(event.error_code)}"
+            return
+        if isinstance(event, events.RemoteSettingsChanged):
+            self._settings += 1
+            if self._settings > SETTINGS_MAX:
+                self.lost = f"the server sent more than {SETTINGS_MAX} SETTINGS frames"
             return
         number = getattr(event, "stream_id", None) or 0
         if isinstance(event, events.DataReceived) and event.flow_controlled_length:

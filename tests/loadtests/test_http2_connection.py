@@ -93,6 +93,9 @@ def _treat(connection: ssl.SSLSocket, number: int, left: list[str]) -> None:
                         peer.reset_stream(event.stream_id, ErrorCodes.REFUSED_STREAM)
                     case "goaway":
                         peer.close_connection()
+                    case "flood":
+                        for _ in range(10_000):
+                            peer.update_settings({})
         connection.sendall(peer.data_to_send())
 
 
@@ -110,6 +113,7 @@ def requested(address: str, count: int, authority: trustme.CA, folder: Path) -> 
     [
         ("reset", "the server reset the stream, with REFUSED_STREAM", 1),
         ("goaway", "the server ended the connection (GOAWAY), with NO_ERROR", 2),
+        ("flood", "the server sent more than 100 SETTINGS frames", 2),
     ],
 )
 def test_a_request_that_fails_says_why_and_the_next_one_is_answered(

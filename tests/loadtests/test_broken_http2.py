@@ -1,0 +1,71 @@
+"""GOAWAY and RST_STREAM in the middle of sending and reading: whatever was acknowledged arrives, once."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import pytest
+
+from loadtests.harness.cores import Cores
+from loadtests.harness.distance import ClientAddresses
+from loadtests.harness.measurement import measure
+from loadtests.harness.restarts import RunningServers
+from loadtests.plan.workload import H2, Workload
+from loadtests.scenarios import Planned
+from loadtests.targets.target import OurServers
+from servers.core.wire import Kind
+from servers.deploy.child_process import OnTick
+from servers.transports import Transport, find
+from tests.support.breaking_proxy import BreakingProxy, breaking
+from tests.support.chat_harness import ChatHarness, events, serving
+
+pytestmark = [pytest.mark.process, pytest.mark.usefixtures("certificates"), pytest.mark.xdist_group("measuring")]
+
+ACTS = ["reset", "goaway"]
+SLUGS = ["short_polling", "long_polling", "server_sent_events"]
+LOAD = Workload(
+    users=4, room_size=2, rate_per_s=4.0, measured_s=2.0, poll_interval_s=0.25, link=H2, connections_break=1
+)
+
+
+@pytest.mark.parametrize("act", ACTS)
+@pytest.mark.parametrize("slug", SLUGS)
+async def test_what_a_client_sends_over_http2_that_breaks_arrives_once(slug: str, act: str) -> None:
+    with serving(transport := find(slug)) as server, breaking(server.address, act) as proxy:
+        texts = [f"{act} {number}" for number in range(9)]
+        async with ChatHarness(transport, proxy.address).joined("Ada", "Bob") as (ada, bob):
+            for text in texts:
+                await ada.send(text)
+            for client in (ada, bob):
+                assert [event.body for event in await events(client, len(texts), Kind.MESSAGE)] == texts
+    assert proxy.broken["send"] and proxy.broken["events"]
+
+
+@dataclass(frozen=True, slots=True)
+class BehindBreakingProxy(OurServers):
+    act: str
+    proxies: list[BreakingProxy]
+
+    @contextmanager
+    def serving(
+        self, transport: Transport, workload: Workload, cores: Cores, folder: Path, on_tick: OnTick
+    ) -> Iterator[tuple[RunningServers, ClientAddresses]]:
+        plain = replace(workload, link="plain")
+        with (
+            OurServers.serving(self, transport, plain, cores, folder, on_tick) as (servers, addresses),
+            breaking(addresses.api, self.act) as proxy,
+        ):
+            self.proxies.append(proxy)
+            yield servers, ClientAddresses(proxy.address)
+
+
+@pytest.mark.parametrize("act", ACTS)
+@pytest.mark.parametrize("slug", SLUGS[1:])
+def test_what_load_users_send_over_http2_that_breaks_arrives_once(slug: str, act: str) -> None:
+    proxies: list[BreakingProxy] = []
+    target = BehindBreakingProxy(act=act, proxies=proxies)
+    cell = measure(Planned(find(slug), "test", LOAD), Cores(None, None), lambda _: None, target)
+    assert cell.verdict.adds_up, cell.verdict.reason
+    assert cell.figures["delivered"] == cell.figures["expected"] == 2 * cell.number("messages") > 0
+    assert proxies[0].broken["send"] and proxies[0].broken["events"]

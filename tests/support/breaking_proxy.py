@@ -1,0 +1,128 @@
+"""HTTP/2 before a server in the clear, by a proxy that breaks streams or connections in the middle of a response."""
+
+import asyncio
+import ssl
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from functools import partial
+from threading import Event, Thread
+
+import httpx
+from h2 import events
+from h2.config import H2Configuration
+from h2.connection import H2Connection
+from h2.errors import ErrorCodes
+from h2.exceptions import ProtocolError
+
+from servers.deploy.child_process import LOOPBACK
+from servers.links import certificate_file
+
+EVERY, TIMES = 3, 10
+BROKEN = ("send", "events")
+"""Every third part of the responses to these is not passed on, although the server has done what was asked; but only
+so many times, since whoever comes back makes events."""
+
+
+class BreakingProxy:
+    """Ends a stream ("reset": RST_STREAM) or a connection ("goaway"). broken: how often, by what was requested."""
+
+    def __init__(self, server: str, act: str) -> None:
+        self.address = ""
+        self.broken = Counter[str]()
+        self.stop: Callable[[], object] = lambda: None
+        self._server, self._act = server, act
+        self._parts = Counter[str]()
+
+    async def serve(self, ready: Event) -> None:
+        """Serve until `stop` is called."""
+        stopping = asyncio.Event()
+        self.stop = partial(asyncio.get_running_loop().call_soon_threadsafe, stopping.set)
+        context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+        context.load_cert_chain(certificate_file())
+        context.set_alpn_protocols(["h2"])
+        server = await asyncio.start_server(self._connected, LOOPBACK, 0, ssl=context)
+        self.address = f"https://{LOOPBACK}:{server.sockets[0].getsockname()[1]}"
+        ready.set()
+        await stopping.wait()
+        server.close()
+
+    async def _connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        peer = H2Connection(H2Configuration(client_side=False, header_encoding="ascii"))
+        peer.initiate_connection()
+        requests: dict[int, tuple[dict[str, str], bytearray]] = {}
+        passing: dict[int, asyncio.Task[None]] = {}
+        async with httpx.AsyncClient(base_url=self._server, trust_env=False, timeout=None) as client:
+            with suppress(OSError, ProtocolError):
+                writer.write(peer.data_to_send())
+                while data := await reader.read(65_536):
+                    for event in peer.receive_data(data):
+                        number = getattr(event, "stream_id", None) or 0
+                        match event:
+                            case events.RequestReceived(headers=headers):
+                                requests[number] = {str(name): str(value) for name, value in headers or ()}, bytearray()
+                            case events.DataReceived(data=body):
+                                requests[number][1].extend(body or b"")
+                            case events.StreamEnded():
+                                responding = self._pass_on(client, peer, writer, number, *requests.pop(number))
+                                passing[number] = asyncio.create_task(responding)
+                            case events.StreamReset() if number in passing:
+                                passing[number].cancel()
+                    writer.write(peer.data_to_send())
+            for task in passing.values():
+                task.cancel()
+            await asyncio.gather(*passing.values(), return_exceptions=True)
+        writer.close()
+
+    async def _pass_on(
+        self,
+        client: httpx.AsyncClient,
+        peer: H2Connection,
+        writer: asyncio.StreamWriter,
+        number: int,
+        headers: dict[str, str],
+        body: bytearray,
+    ) -> None:
+        path = headers[":path"]
+        named = {name: value for name, value in headers.items() if not name.startswith(":")}
+        async with client.stream(headers[":method"], path, headers=named, content=bytes(body)) as response:
+            fields = [(":status", str(response.status_code)), ("content-type", response.headers["content-type"])]
+            peer.send_headers(number, fields)
+            async for part in response.aiter_raw():
+                if self._breaks(path):
+                    self._break(peer, writer, number)
+                    return
+                peer.send_data(number, part)
+                writer.write(peer.data_to_send())
+        peer.end_stream(number)
+        writer.write(peer.data_to_send())
+
+    def _breaks(self, path: str) -> bool:
+        asked = path.partition("?")[0].rpartition("/")[2]
+        self._parts[asked] += 1
+        breaks = asked in BROKEN and self._parts[asked] % EVERY == 0 and self.broken[asked] < TIMES
+        self.broken[asked] += breaks
+        return breaks
+
+    def _break(self, peer: H2Connection, writer: asyncio.StreamWriter, number: int) -> None:
+        if self._act == "reset":
+            peer.reset_stream(number, ErrorCodes.INTERNAL_ERROR)
+        else:
+            peer.close_connection()
+        writer.write(peer.data_to_send())
+        if self._act == "goaway":
+            writer.close()
+
+
+@contextmanager
+def breaking(server: str, act: str) -> Iterator[BreakingProxy]:
+    """Run a proxy in a thread of its own until the block ends."""
+    proxy, ready = BreakingProxy(server, act), Event()
+    thread = Thread(target=lambda: asyncio.run(proxy.serve(ready)))
+    thread.start()
+    ready.wait()
+    try:
+        yield proxy
+    finally:
+        proxy.stop()
+        thread.join()
