@@ -1,7 +1,8 @@
 """What the link, compression and better polling change: counts and bytes under the same load, side by side.
 
 Reads the run that was chosen if it has the scenario, or else `results/link_interim/`: short runs on a busy machine, of
-which counts and bytes are exact. Leaves out latencies, other than a poller's own waiting, which takes seconds.
+which counts and bytes are exact. Leaves out latencies, other than a poller's own waiting, which takes seconds, and CPU
+times, other than the ratio of two transports within a repeat.
 """
 
 from collections.abc import Callable, Mapping
@@ -12,13 +13,13 @@ from math import isnan
 import pandas as pd
 
 from notebooks.analysis import wording
-from notebooks.analysis.comparisons import SHORT, activity_per_s, latency_ms, paid
+from notebooks.analysis.comparisons import SHORT, activity_per_s, cpu_ratio, latency_ms, paid
 from notebooks.analysis.prices import BYTES, EMPTY, REQUESTS
 from notebooks.analysis.runs import ROOT, Run, chosen_folder, loads, points
 from results import theory
 
 INTERIM = ROOT / "results" / "link_interim"
-RAW, LONG, STREAM = "raw_websocket", "long_polling", "server_sent_events"
+RAW, LONG, STREAM, PUSHER = "raw_websocket", "long_polling", "server_sent_events", "pusher_adapter"
 Figure = Callable[[Run], float]
 
 
@@ -93,6 +94,20 @@ def _empties_beside_theory(run: Run) -> float:
     return abs(paid(run, SHORT, EMPTY).value - 100 * expected)
 
 
+def _waits(run: Run, percent: int) -> float:
+    """Return how long a polled message waits at that percentile, as a part of the interval."""
+    return latency_ms(run, SHORT, percent).value / 1000 / run.setting("poll_interval_s")
+
+
+def _beside_pushed(run: Run) -> float:
+    return latency_ms(run, SHORT, 50).value / max(latency_ms(run, slug, 50).value for slug in {*run.slugs} - {SHORT})
+
+
+def _cpu_beside_open(run: Run) -> float:
+    """Return by how many times a delivery by request costs more CPU than one on an open connection, at the least."""
+    return min(cpu_ratio(run, slug, than).low for slug in (LONG, PUSHER) for than in (RAW, STREAM))
+
+
 def _users(run: Run) -> float:
     return float(run.cells["users"].max())
 
@@ -112,9 +127,13 @@ SENTENCES = (
         lambda run: bytes_each(run, SHORT) / bytes_each(run, RAW), "times", least=1.5,
     ),
     Sentence(
-        "01: who waits for a response needs a second connection to send",
+        "01, 02: who waits for a response needs a second connection to send; 07: so six tabs block a browser",
         lambda run: min(each(run, slug, "connections", "users") for slug in (LONG, STREAM)), "per user", least=1.5,
     ),
+    Sentence("02: half of the polled messages wait for half the interval", lambda run: _waits(run, 50), "of it",
+        0.45, 0.55),
+    Sentence("02: one polled message in twenty waits for nearly all of it", lambda run: _waits(run, 95), "of it",
+        0.9, 1),
     Sentence(
         "03: a long poll takes about a request for each delivery",
         lambda run: paid(run, LONG, REQUESTS).value, "requests", 0.8, 1.3,
@@ -124,6 +143,16 @@ SENTENCES = (
         "03: a pushed message needs no request of its reader",
         lambda run: each(run, RAW, "requests_receive") + each(run, STREAM, "requests_receive"), "requests", most=0,
     ),
+    Sentence(
+        "06: each message through Pusher costs one request of the API, and a publish",
+        lambda run: each(run, PUSHER, "requests_send", "messages"), "requests", 1, 1,
+    ),
+    Sentence("07: a delivery by long polling or Pusher costs more CPU than on an open connection", _cpu_beside_open,
+        "times at least", least=1),
+    Sentence("07: a WebSocket user has two connections", lambda run: each(run, RAW, "connections", "users"), "each",
+        2, 2),
+    Sentence("09: a polled message waits more than ten times as long as any pushed one", _beside_pushed, "times",
+        least=10),
 )  # fmt: skip
 
 HANDSHAKES: Mapping[str, Figure] = {
