@@ -228,13 +228,6 @@ def test_a_pipe_in_latin_1_carries_its_own_letters_and_a_name_is_free_once_its_o
 
 
 @pytest.mark.process
-async def test_a_script_is_refused_a_name_in_use(harness: ChatHarness) -> None:
-    async with harness.joined("Eve") as (eve,):
-        stranger = await asyncio.to_thread(script, harness, "", "--name", eve.account.name, status=1)
-    assert "choose another --name" in stranger
-
-
-@pytest.mark.process
 async def test_an_interrupted_chat_and_an_interrupted_crowd_leave(harness: ChatHarness) -> None:
     """Each is interrupted once all of its people are in the room, and a message has gone to them."""
     place = ["--transport", SOCKET.slug, "--server", harness.address, "--room", harness.room]

@@ -2,27 +2,42 @@
 
 from dataclasses import replace
 from itertools import pairwise
-from math import nan
+from math import inf, nan
 from statistics import fmean, pstdev
 
 import pytest
 
-from loadtests.accounts.accounting import DuplicateDetector
+from loadtests.accounts.accounting import DuplicateDetector, account
 from loadtests.accounts.cell import acknowledged, digest, make_cell, scheduled
-from loadtests.accounts.deliveries import Delivery
+from loadtests.accounts.deliveries import Delivery, resolved, true_until_ms
 from loadtests.accounts.predictions import predict, predicted_latency_ms
-from loadtests.accounts.rows import KINDS as PACKED_KINDS
-from loadtests.accounts.rows import Begun, Sent, Window
-from loadtests.accounts.samples import Samples
+from loadtests.accounts.rows import KINDS, Begun, LogEntry, Received, Reconnection, Request, Sent, Session, Tick, Window
+from loadtests.accounts.samples import Samples, merged
 from loadtests.accounts.tally import KindCount
 from loadtests.accounts.verdict import WORK, Health, Status, cold_users, first_sends, judge, slow_cells
+from loadtests.accounts.wire_bytes import WireBytes
 from loadtests.plan.schedule import bunched, intervals_s, phase, poisson_s, schedule
 from loadtests.plan.workload import Workload
 from loadtests.scenarios import Key, Planned
-from results.schema import CELLS, DELIVERIES, KINDS
+from results.schema import CELLS, DELIVERIES
+from results.schema import KINDS as KIND_COLUMNS
 from servers.core.wire import Kind
 from servers.transports import find
-from tests.support.loadtest_rows import BOTH, PAIR, PLANNED, SPENT, cell, counted, made, received, samples, seen, sent
+from tests.support.loadtest_rows import (
+    BOTH,
+    BOTH_STAY,
+    PAIR,
+    PLANNED,
+    SPENT,
+    cell,
+    counted,
+    made,
+    noted,
+    received,
+    samples,
+    seen,
+    sent,
+)
 
 BUSY = Workload(rate_per_s=1.0, typing_per_s=0.5, receipts_per_s=0.5, comings_per_s=0.2, measured_s=300.0)
 
@@ -149,7 +164,7 @@ def test_actions_on_time_or_late_are_the_scheduled_load() -> None:
     for user in range(BUSY.users):
         for seq, one in enumerate(schedule(BUSY, user), 1):
             due_s = begin_s + one.moment_s
-            noted.add(Sent(0, seq, user, PACKED_KINDS.index(one.kind), due_s, due_s + 2.0, due_s + 2.1))
+            noted.add(Sent(0, seq, user, KINDS.index(one.kind), due_s, due_s + 2.0, due_s + 2.1))
     assert sorted(acknowledged(BUSY, noted)) == sorted(scheduled(BUSY))
     assert len(scheduled(BUSY)) > 10_000
 
@@ -169,7 +184,7 @@ def test_the_price_in_bytes_is_the_clients_count_where_there_is_one() -> None:
 
 def test_a_cell_has_the_columns_of_the_schema() -> None:
     assert set(cell(BOTH).figures) == {column.name for column in CELLS}
-    assert KindCount._fields == tuple(column.name for column in KINDS)
+    assert KindCount._fields == tuple(column.name for column in KIND_COLUMNS)
     assert Delivery._fields == tuple(column.name for column in DELIVERIES)
 
 
@@ -216,3 +231,151 @@ def test_only_a_cell_that_took_a_fifth_longer_for_the_same_work_than_its_scenari
     other = {Key("idle", "", slug, 0): dict.fromkeys(WORK, 0.010) for slug in work}  # all of them alike
     assert slow_cells(cells | other) == {Key("talk", "", "talk3", 0): pytest.approx(1.25)}
     assert slow_cells({key: cells[key] for key in list(cells)[2:]}) == {}, "two have no usual time"
+
+
+WINDOW = Window(101.0, 111.0)
+TWO = [(0, 1), (0, 2)]
+PRESENCE, TYPING = KINDS.index(Kind.PRESENCE), KINDS.index(Kind.TYPING)
+
+
+@pytest.mark.parametrize(
+    ("came", "complaint"),
+    [
+        ([*BOTH, received(2, 0), received(2, 1)], ""),
+        (BOTH[:1], "of 4 deliveries: 3 lost"),
+        ([*BOTH, received(2, 0), *[received(3, 1)] * 2], "of 4 deliveries: 1 lost"),
+        ([*BOTH, *BOTH, received(2, 0), received(2, 1)], "of 4 deliveries: 2 delivered twice"),
+        ([received(2, 0), received(2, 1), *BOTH], "of 4 deliveries: 2 out of order"),
+        ([received(2, 1), *BOTH[1:] * 2], "of 4 deliveries: 2 lost, 1 delivered twice, 1 out of order"),
+    ],
+)
+def test_loss_duplicates_and_disorder_are_each_counted(came: list[Received], complaint: str) -> None:
+    result = account(TWO, came, BOTH_STAY)
+    assert (result.complaint, result.events, result.expected) == (complaint, 2, 4)
+
+
+def test_only_events_between_a_users_join_and_leave_are_due_to_them() -> None:
+    sessions = [Session(0, 0, 0, start=0), Session(0, 1, 0, start=0, end=1), Session(0, 1, 1, start=3)]
+    log = [(0, seq) for seq in (1, 2, 3, 4)]
+    came = [received(seq, 0) for seq in (1, 2, 3, 4)] + [received(1, 1), received(4, 1)._replace(session=1)]
+    assert account(log, came, sessions).complaint == ""
+    assert account(log, came, sessions).expected == 6
+    came.remove(received(1, 1))
+    assert account(log, came, sessions).lost == 1, "also in a stay that has ended"
+
+
+def test_an_event_that_comes_again_in_a_later_stay_is_neither_due_nor_a_duplicate() -> None:
+    sessions = [Session(0, 1, 0, start=0, end=1), Session(0, 1, 1, start=1)]
+    result = account([(0, 1)], [received(1, 1), received(1, 1)._replace(session=1)], sessions)
+    assert (result.expected, result.delivered, result.duplicates) == (1, 1, 0)
+
+
+def presence(seq: int, sender: int, at_ms: int) -> LogEntry:
+    return seen(seq, Kind.PRESENCE, sender, at_ms)
+
+
+@pytest.mark.parametrize(
+    ("log", "until_ms"),
+    [
+        ([seen(1), seen(2), seen(3, Kind.TYPING, expires_at_ms=110_000)], [inf, inf, 110_000]),
+        ([seen(1, Kind.TYPING, at_ms=100, expires_at_ms=100)], [inf]),
+        ([presence(1, 0, 100), presence(2, 1, 200), seen(3, Kind.RECEIPT), presence(4, 0, 400)], [400, inf, inf, inf]),
+        ([seen(2, Kind.TYPING, at_ms=200), seen(1, Kind.TYPING, at_ms=100, expires_at_ms=900)], [200, inf]),
+        ([seen(1, Kind.TYPING, at_ms=100, expires_at_ms=150), seen(2, Kind.TYPING, at_ms=200)], [150, inf]),
+    ],
+    ids=["expiry", "end of notice", "a newer one of its kind and sender", "order of the log", "expiry before a newer"],
+)
+def test_an_event_is_true_for_ever_or_until(log: list[LogEntry], until_ms: list[float]) -> None:
+    assert true_until_ms(log) == {(0, seq): moment_ms for seq, moment_ms in enumerate(until_ms, 1)}
+
+
+@pytest.mark.parametrize(("stopped_at_ms", "true"), [(105_400, 0), (105_600, 2)])
+def test_a_notice_is_counted_as_still_true_unless_it_was_replaced_before_it_came(stopped_at_ms: int, true: int) -> None:
+    actions = Sent(0, 1, 0, 0, 104.0, 104.0, 104.1), Sent(0, 2, 0, TYPING, 105.0, 105.0, 105.1)
+    log = seen(1), seen(2, Kind.TYPING), seen(3, Kind.TYPING, at_ms=stopped_at_ms)
+    found = made(noted(BOTH_STAY, *actions, *log, *(received(seq, user) for seq in (1, 2, 3) for user in (0, 1))))
+    typing = next(row for row in found.kinds if row.kind == Kind.TYPING)
+    assert (typing.actions, typing.events, typing.expected, typing.delivered, typing.still_true) == (1, 1, 2, 2, true)
+    assert found.figures["delivered"] == 2
+
+
+def test_a_coming_is_traced_to_the_event_that_the_others_saw() -> None:
+    stays = [Session(0, 0, 0, start=1), Session(0, 1, 0, start=1, end=2), Session(0, 1, 1, start=3)]
+    actions = Sent(0, 2, 1, PRESENCE, 102.0, 102.0, 102.1), Sent(0, -3, 1, PRESENCE, 104.0, 104.0, 104.1)
+    came = received(2, 0), received(3, 0), received(2, 1)
+    rows = made(noted(stays, *actions, presence(2, 1, 2), presence(3, 1, 3), *came)).kinds
+    coming = next(row for row in rows if row.kind == Kind.PRESENCE)
+    assert (coming.actions, coming.events, coming.expected, coming.delivered) == (2, 2, 3, 3)
+
+
+def test_what_was_in_the_log_but_unread_when_somebody_left_is_counted_as_missed() -> None:
+    stays = [Session(0, 0, 0, start=0), Session(0, 1, 0, start=0, end=1), Session(0, 1, 1, start=4, end=4)]
+    messages = [row for seq in (1, 2, 5) for row in (sent(seq), seen(seq))]
+    leave_join_leave = [sent(seq)._replace(sender=1, kind=PRESENCE) for seq in (3, -4, 6)]
+    log = [presence(seq, 1, 105_000) for seq in (3, 4, 6)]
+    came = [received(1, 1), *(received(seq, 0) for seq in range(1, 7))]
+    result = made(noted(stays, *messages, *leave_join_leave, *log, *came))
+    assert result.verdict.adds_up
+    assert [result.figures[name] for name in ("expected", "delivered", "missed_by_leaving")] == [4, 4, 2]
+    assert [row.missed_by_leaving for row in result.kinds] == [2, 0], "messages, presence"
+
+
+def test_joins_and_silent_leaves_get_the_seq_of_the_presence_event_that_the_others_saw() -> None:
+    """A leave gets the first event after what its user had read, a join the last one up to the head that it met."""
+    log = [presence(seq, 1, 105_000) for seq in (2, 7, 8, 9, 12, 15)]
+    seqs = {"leave": -5, "join": -10, "leave again": -10, "join unseen": -12, "leave unseen": -12, "join still": -12}
+    actions = [Sent(0, seq, 1, PRESENCE, 102.0, 102.0, 102.1) for seq in (*seqs.values(), 15)]
+    assert [row.seq for row in resolved(noted([], *actions, *log))] == [7, 9, 12, 0, 0, 0, 15]
+
+
+def part(user: int, user_id: str) -> Samples:
+    """Return what a process with one user noted down; Ann, user 0, has sent a message, which everybody has seen."""
+    noted = Samples(
+        window=WINDOW,
+        wall_clock_s=1000.0,
+        user_ids={user: user_id},
+        sessions=[Session(0, user, 0, 0)],
+        client_bytes=counted(up=100, down=700),
+    )
+    if user == 0:
+        noted.add(Sent(0, 1, 0, 0, 105.0, 105.0, 105.1))
+    else:
+        noted.strangers.append((0, 1, "ann"))
+    noted.add(LogEntry(0, 1, 0, 0 if user == 0 else -1, 1_105_000, 0))
+    noted.add(Received(0, 1, user, 0, 105.5))
+    noted.add(Tick(105.0, 105.0 + 0.001 * user))
+    return noted
+
+
+def test_the_parts_of_several_processes_are_one_whole() -> None:
+    whole = merged([part(1, "bob"), part(0, "ann")])
+    assert whole.user_ids == {0: "ann", 1: "bob"}
+    assert [row.sender for row in whole.log()] == [0], "once, by whoever knew it, or by the sender's id"
+    assert [row.recipient for row in whole.deliveries()] == [1, 0]
+    assert whole.lateness_s() == pytest.approx([0.001, 0.0])
+    assert whole.client_bytes is not None and whole.client_bytes.window == WireBytes(200, 1400)
+    assert make_cell(PLANNED, whole, SPENT, "").figures["lost"] == 0
+
+
+def test_what_users_went_through_is_put_together() -> None:
+    one, other = part(0, "ann"), part(1, "bob")
+    for user, each in enumerate((one, other)):
+        each.offline.append((0, user))
+        each.disconnected[user] = 104.0
+        each.requests.append(Request(user, "join", 102.0, 103.0, True))
+        each.reconnections.append(Reconnection(user, 102.0, 103.0, 1))
+    whole = merged([one, other])
+    assert (whole.window, whole.wall_clock_s) == (WINDOW, 1000.0)
+    assert (whole.offline, whole.disconnected) == ([(0, 0), (0, 1)], {0: 104.0, 1: 104.0})
+    assert [request.user for request in whole.requests] == [row.user for row in whole.reconnections] == [0, 1]
+
+
+def test_bytes_are_unknown_if_one_process_cannot_count_them() -> None:
+    silent = part(1, "bob")
+    silent.client_bytes = None
+    assert merged([part(0, "ann"), silent]).client_bytes is None
+
+
+def test_a_merge_needs_at_least_one_process() -> None:
+    with pytest.raises(ValueError, match="at least one process"):
+        merged([])

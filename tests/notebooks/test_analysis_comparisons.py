@@ -1,6 +1,7 @@
-"""Loads side by side: the limit of a transport, and intervals over repeats; no more is claimed than was measured."""
+"""Loads side by side: limits of a transport, and intervals over repeats; no more is claimed than was measured."""
 
 import json
+from dataclasses import replace
 from io import StringIO
 from pathlib import Path
 from random import Random
@@ -10,11 +11,12 @@ import pandas as pd
 import pytest
 from rich.console import Console
 
-from notebooks.analysis import comparisons
+from notebooks.analysis import comparisons, link
+from notebooks.analysis.comparisons import SHORT
 from notebooks.analysis.figures import curves, marks
 from notebooks.analysis.intervals import Interval, interval
 from notebooks.analysis.knees import Step, knees, limit_curves
-from notebooks.analysis.runs import BrokenRun, load, points
+from notebooks.analysis.runs import BrokenRun, chosen_folder, load, points
 from notebooks.analysis.summary import left_out, summary
 from results.schema import CELLS_FILE, DELIVERIES_FILE, KINDS_FILE, MANIFEST
 from tests.support.synthetic_run import SyntheticRun, write
@@ -137,3 +139,22 @@ def test_a_ratio_of_cpu_is_taken_within_each_repeat_so_that_a_slow_machine_cance
     cells.loc[(cells["transport"] == "raw_websocket") & (cells["repeat"] == 1), "verdict"] = "void"
     cells.to_csv(folder / CELLS_FILE, index=False)
     assert comparisons.cpu_ratio(load(folder), "short_polling", "raw_websocket") == Interval(2.0, 2.0, 2.0)
+
+
+def test_runs_are_compared_by_the_repeats_that_both_have() -> None:
+    plain, *_ = link.points_of("link").values()
+    halved = replace(plain, cells=plain.cells[plain.cells["repeat"] > 0].assign(delivered=plain.cells["delivered"] * 2))
+    assert link.beside(halved, plain, SHORT) == pytest.approx(0.5)
+
+
+def test_a_scenario_that_the_chosen_run_has_is_read_there_and_one_that_nobody_has_is_refused() -> None:
+    assert {run.folder for run in link.points_of("distance").values()} == {chosen_folder()}
+    with pytest.raises(BrokenRun, match="not a whole run"):
+        link.points_of("nothing")
+
+
+def test_a_sentence_is_judged_by_its_figure_and_shows_it() -> None:
+    run = load(link.INTERIM / "link", "link")
+    row = link.Sentence("two and two is four", lambda _: 4.0, "in all", 4, 4)
+    assert row.on(run) == "holds: 4 in all"
+    assert replace(row, least=5).on(run) == "**does not hold**: 4 in all"

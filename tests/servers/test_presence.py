@@ -1,19 +1,23 @@
-"""Leases as one process sees them, on a clock that the test moves."""
+"""Leases as one process sees them, on a clock that the test moves; and how what is waited for ends with one."""
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
+from contextlib import AsyncExitStack
 from pathlib import Path
 from unittest.mock import AsyncMock, create_autospec, patch
 
 import pytest
+from starlette.types import Message
 
 from servers.core.auth import Identity, Tokens
 from servers.core.chat import Chat
 from servers.core.errors import NotJoined, TooMany, Unavailable
+from servers.core.held_lease import HeldLease
 from servers.core.presence import Connection, Presence
 from servers.core.settings import RenewedBy, Settings
 from servers.core.store import Lease, Store, open_store
 from servers.core.wire import Event, Kind
+from servers.event_stream import PING, EventStream
 from servers.publisher import Publisher, PublishFailed
 from servers.webhook_presence import WebhookPresence
 from tests.support.clock import FakeClock
@@ -216,3 +220,47 @@ async def test_what_no_webhook_has_said_is_read_from_the_lists(store: Store, clo
     clock.advance(settings.renewed_lease_s)
     await chat._sweep_leases()
     assert not any(member.online for member in await store.members("room", 9))
+
+
+LONG_S = 60.0
+DEADLINE_S = 10.0
+
+
+async def test_the_end_of_a_lease_ends_every_wait_and_nothing_else() -> None:
+    held = HeldLease()
+    asyncio.get_running_loop().call_soon(held.end)
+    for _ in range(2):
+        with pytest.raises(NotJoined):
+            async with held.required(LONG_S):
+                await asyncio.Event().wait()
+    async with held.required(LONG_S):
+        pass  # what does not wait still goes out
+    with pytest.raises(TimeoutError):
+        async with HeldLease().required(LONG_S):
+            raise TimeoutError  # of the block itself
+
+
+@pytest.mark.parametrize("ends_with", ["lease", "token", "silence"])
+async def test_a_stream_whose_send_waits_ends_all_the_same(ends_with: str) -> None:
+    held, cleanup = HeldLease(), AsyncExitStack()
+    is_over = asyncio.Event()
+    cleanup.callback(is_over.set)
+
+    async def pages() -> AsyncIterator[bytes]:
+        yield PING
+
+    async def receive() -> Message:
+        await asyncio.Event().wait()
+        raise AssertionError
+
+    async def send(message: Message) -> None:
+        if message["type"] == "http.response.body":
+            if ends_with == "lease":
+                held.end()
+            await asyncio.Event().wait()
+
+    limit = held.required(0.01 if ends_with == "token" else LONG_S)
+    stream = EventStream(pages(), 0.01 if ends_with == "silence" else LONG_S, limit, cleanup)
+    async with asyncio.timeout(DEADLINE_S):
+        await stream({"type": "http", "method": "GET"}, receive, send)
+    assert is_over.is_set()

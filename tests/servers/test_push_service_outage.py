@@ -21,11 +21,10 @@ from clients.errors import Refused
 from clients.pusher_adapter import Connection
 from clients.pusher_frames import Frame
 from clients.pusher_socket import PusherSocket
-from servers.core.wire import Event, Kind, ServiceAddress
+from servers.core.wire import Kind, ServiceAddress
 from servers.deploy.child_process import ChildFailed, ChildProcess, free_port, started
 from servers.deploy.deployment_processes import webhook_of
 from servers.publisher import Publisher, PublishFailed, service_from_environment, socket_origin
-from servers.pusher_adapter import page_data
 from servers.pusher_service.authorization import hex_hmac, user_auth
 from servers.transports import find
 from tests.support.chat_harness import DEADLINE_S, ChatHarness, deliver, events, serving
@@ -83,17 +82,6 @@ async def test_a_service_that_cannot_end_a_users_connections_is_reported_once_an
         with pytest.raises(PublishFailed):
             await publisher.terminate("lobby.ada")
     await publisher.close()
-
-
-async def test_every_legal_text_can_be_pushed_if_only_as_a_page_to_read(monkeypatch: pytest.MonkeyPatch) -> None:
-    with push_service() as service:
-        for name, value in {**ENV, **service_settings(service.address)}.items():
-            monkeypatch.setenv(name, value)
-        publisher = Publisher(service_from_environment())
-        for text in ("\n" * 4000 + "🙂", "ü" * 2048, "\x01" * 4096):
-            event = Event("room", 1, Kind.MESSAGE, "ada", "Ada", text, 0, "id")
-            await publisher.publish("private-room", "page", page_data(event, "epoch"))
-        await publisher.close()
 
 
 async def test_clients_read_over_http_while_the_push_service_is_down_and_are_pushed_to_when_it_is_back() -> None:

@@ -1,15 +1,14 @@
-"""A real nginx before real servers: each transport's site works, and without each of its lines something does not.
-
-`test_nginx_streams.py` has those lines that only a stream needs.
-"""
+"""A real nginx before real servers: each transport's site works, and without each of its lines something does not."""
 
 import asyncio
 import secrets
 import signal
 from collections.abc import Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
-from contextlib import AsyncExitStack, ExitStack, contextmanager, suppress
+from contextlib import AsyncExitStack, ExitStack, closing, contextmanager, suppress
 from dataclasses import replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from time import monotonic
 
 import httpx
@@ -17,13 +16,12 @@ import pytest
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import ClientConnection
 
-from servers import transports
 from servers.core.wire import Kind
 from servers.deploy.child_process import ChildProcess
-from servers.transports import TRANSPORTS, Transport
+from servers.transports import TRANSPORTS, Transport, find
 from tests.support.chat_harness import DEADLINE_S, HOLD_S, ChatHarness, events, serving
 from tests.support.engines import Engines
-from tests.support.guest import guest, stats, until
+from tests.support.guest import Guest, guest, stats, until
 from tests.support.nginx import SITES, balancer, site_of, visited
 from tests.support.pusher_process import push_service, service_settings
 
@@ -42,7 +40,7 @@ def addresses(servers: Sequence[ChildProcess]) -> list[str]:
 def servers() -> Iterator[dict[str, ChildProcess]]:
     """Run one server of each transport that needs no push service, and a patient one; nginx takes each for two."""
     given = {row.slug: (row, "--ping", "20") for row in TRANSPORTS if not row.needs_push_service}
-    given["patient"] = (transports.find("long_polling"), "--hold", "60")
+    given["patient"] = (find("long_polling"), "--hold", "60")
     with ExitStack() as stack:
         yield {name: stack.enter_context(serving(*arguments)) for name, arguments in given.items()}
 
@@ -61,7 +59,7 @@ def two_servers(transport: Transport, engines: Engines) -> Iterator[list[ChildPr
 def test_every_transport_has_a_site() -> None:
     assert {path.stem for path in SITES.glob("*.conf")} <= {row.slug for row in TRANSPORTS} | {"frame", "http2"}
     assert all(site_of(row).is_file() for row in TRANSPORTS)
-    assert site_of(replace(transports.find("server_sent_events"), slug="further")) == SITES / "server_sent_events.conf"
+    assert site_of(replace(find("server_sent_events"), slug="further")) == SITES / "server_sent_events.conf"
 
 
 @pytest.mark.parametrize("slug", ["short_polling", "long_polling", "raw_websocket", "server_sent_events"])
@@ -147,7 +145,7 @@ async def test_a_conversation_crosses_two_servers_and_nginx(transport: Transport
     ("instead", "status"), [({}, 200), ({"proxy_next_upstream error timeout non_idempotent;": ""}, 502)]
 )
 def test_a_send_to_a_killed_server_is_retried(instead: dict[str, str], status: int, engines: Engines) -> None:
-    transport = transports.find("short_polling")
+    transport = find("short_polling")
     with (
         two_servers(transport, engines) as (killed, stays),
         balancer(transport.slug, addresses([killed, stays]), instead=instead) as address,
@@ -159,3 +157,61 @@ def test_a_send_to_a_killed_server_is_retried(instead: dict[str, str], status: i
         _, (held,) = wait(sends, DEADLINE_S, FIRST_COMPLETED)
         killed.process.kill()
         assert held.result(DEADLINE_S).status_code == status
+
+
+UNREAD = 600  # events of 24 KB each: more than the sockets in between take
+GZIP_OFF, BUFFERING_OFF = "gzip off;", "proxy_buffering off;"
+GZIP_ON = "gzip on; gzip_types text/event-stream; gzip_proxied any; gzip_min_length 0; "
+IGNORES_HEADER = "proxy_ignore_headers X-Accel-Buffering;"
+
+
+def received_at_once(ada: Guest, patience_s: float) -> bool:
+    """Return whether the next event of a stream arrives before the stream ends."""
+    ada.http.timeout = httpx.Timeout(patience_s)
+    try:
+        with closing(ada.http.send(ada.events, stream=True)) as stream:
+            lines = stream.iter_lines()
+            next(lines)
+            ada.send("1").raise_for_status()
+            return any("hello" in line for line in lines)
+    except httpx.ReadTimeout:
+        return False
+
+
+def test_events_wait_in_a_compressor_unless_one_side_forbids_buffering(servers: dict[str, ChildProcess]) -> None:
+    """A buffer alone holds no small event up (nginx 1.22): it passes on what it has when there is no more to read."""
+    settings = {
+        "both": {GZIP_OFF: GZIP_ON},
+        "the site": {GZIP_OFF: GZIP_ON + IGNORES_HEADER},
+        "the server": {GZIP_OFF: GZIP_ON, BUFFERING_OFF: ""},
+        "neither": {GZIP_OFF: GZIP_ON + IGNORES_HEADER, BUFFERING_OFF: ""},
+        "neither, and nothing is compressed": {GZIP_OFF: IGNORES_HEADER, BUFFERING_OFF: ""},
+    }
+    received = {}
+    for name, instead in settings.items():
+        with visited(servers["server_sent_events"], instead) as ada:
+            received[name] = received_at_once(ada, PATIENCE_S if name == "neither" else DEADLINE_S)
+    assert received == {name: name != "neither" for name in settings}
+
+
+def test_nginx_reads_ahead_of_a_lagging_reader_only_if_it_buffers(servers: dict[str, ChildProcess]) -> None:
+    """The server must see that a client lags: then it leaves it behind, and keeps nothing for it."""
+
+    def read_ahead(instead: dict[str, str]) -> bool:
+        with TemporaryDirectory(prefix="nginx-log-") as name:
+            folder = Path(name)
+            folder.chmod(0o777)  # nginx runs as somebody else
+            logged = {GZIP_OFF: f"error_log {folder}/error.log warn; {instead.get(GZIP_OFF, '')}"}
+            with (
+                visited(servers["server_sent_events"], {**instead, **logged}) as ada,
+                closing(ada.http.send(ada.events, stream=True)),
+                guest(str(ada.http.base_url), ada.room) as bob,
+            ):
+                for n in range(UNREAD):
+                    bob.send(f"{n}", text="\x01" * 4096).raise_for_status()
+                    if "upstream response is buffered to a temporary file" in (folder / "error.log").read_text():
+                        return True
+        return False
+
+    assert read_ahead({GZIP_OFF: IGNORES_HEADER, BUFFERING_OFF: ""})
+    assert not read_ahead({GZIP_OFF: IGNORES_HEADER})

@@ -9,11 +9,12 @@ from functools import partial
 from itertools import count
 from math import inf
 from time import perf_counter
+from unittest.mock import Mock, call
 
 import pytest
 
 from servers.deploy.child_process import LOOPBACK
-from servers.deploy.delayed_link import HELD_BYTES, RESET_ON_CLOSE
+from servers.deploy.delayed_link import HELD_BYTES, RESET_ON_CLOSE, End, Pipe, Timetable
 from servers.deploy.relay import Relay
 
 DELAY_S = 0.02
@@ -179,3 +180,25 @@ async def test_a_cut_ends_both_ends_and_refuses_others_until_it_is_mended() -> N
 async def test_a_target_that_refuses_or_has_no_address_resets_the_client(target: str) -> None:
     async with asyncio.timeout(DEADLINE_S), Relay(lambda: target) as relay, connected(relay) as (reader, _):
         assert await was_reset(reader)
+
+
+async def test_a_sender_is_not_read_from_while_too_much_is_on_its_way() -> None:
+    timetable, resumed = Timetable(asyncio.get_running_loop()), asyncio.Event()
+    source, sink = End(bytes), End(bytes)
+    for one, other in ((source, sink), (sink, source)):
+        Pipe(one, other, timetable, lambda: 0.01, open_s=0.0)
+    reading, writing = (Mock(spec=asyncio.Transport, is_closing=lambda: False) for _ in range(2))
+    reading.resume_reading.side_effect = resumed.set
+    source.connection_made(reading)
+    sink.connection_made(writing)
+    source.data_received(b"x" * HELD_BYTES)
+    assert reading.method_calls == []
+    source.data_received(b"x")
+    assert reading.method_calls == [call.pause_reading()]
+    async with asyncio.timeout(DEADLINE_S):
+        await resumed.wait()
+    assert sum(len(each.args[0]) for each in writing.write.call_args_list) >= HELD_BYTES
+    sink.pause_writing()
+    sink.resume_writing()
+    assert reading.method_calls == [call.pause_reading(), call.resume_reading()] * 2
+    timetable.close()

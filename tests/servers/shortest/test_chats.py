@@ -1,16 +1,24 @@
-"""The two shortest chats in Python, run as a person runs them: a server, and people who write and read lines."""
+"""The shortest chats, run as a person runs them: in Python, in node and in Chromium."""
 
+import difflib
+import json
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
+from functools import partial
 
 import pytest
+from playwright.sync_api import Page
+from websockets.exceptions import ConnectionClosed
+from websockets.sync.client import connect
 
-from servers.shortest.processes import DEADLINE_S, Process, line_of, python, running, write_line
+from loadtests.harness.browser import chromium
+from servers.shortest.compare import CLIENT_AS_WRITTEN, CLIENT_CORRECTED, SERVER_AS_WRITTEN, SERVER_CORRECTED, result_of
+from servers.shortest.processes import DEADLINE_S, JAVASCRIPT, Process, line_of, node, python, running, write_line
+from tests.support.pusher_harness import Json
 from tests.support.pusher_process import push_service, service_settings
-from tests.support.shortest_harness import send_broken_frame, send_half_a_body
+from tests.support.shortest_harness import QuietHandler, http_server, send_broken_frame, send_half_a_body
 
 pytestmark = pytest.mark.process
-
 CHATS = ("raw_websocket_chat", "pusher_chat")
 
 
@@ -72,3 +80,103 @@ def test_a_wrong_command_is_answered_with_the_right_ones(name: str) -> None:
         assert process.wait(DEADLINE_S) == 1
         assert process.stderr is not None
         assert process.stderr.read() == b"expected: serve PORT, or talk URL\n"
+
+
+TALK = """async ([file, url]) => {
+  const { connect } = await import(file);
+  return new Promise((resolve) => {
+    const onMessage = async (data) =>
+      resolve({ received: typeof data === "string" ? data : await data.text(), type: data.constructor.name });
+    try {
+      connect(WebSocket, url, onMessage);
+    } catch (error) {
+      resolve({ threw: error.name, message: error.message });
+    }
+  });
+}"""
+
+
+@pytest.fixture(scope="module")
+def page() -> Iterator[Page]:
+    """Return an empty page from the JavaScript's folder in Chromium, which can reach nothing but loopback."""
+    with http_server(partial(QuietHandler, directory=JAVASCRIPT)) as address, chromium() as browser:
+        page = browser.new_page()
+        page.goto(f"{address}/")
+        yield page
+
+
+@contextmanager
+def node_server(script: str) -> Iterator[tuple[Process, str]]:
+    with running(node(script)) as process:
+        yield process, line_of(process)
+
+
+def result_in_chromium(page: Page, server: str, client: str) -> Json:
+    with node_server(server) as (_, url):
+        result: Json = page.evaluate(TALK, [f"/{client}", url])
+    return result
+
+
+def test_sending_before_the_connection_is_open_throws_in_node_and_in_chromium(page: Page) -> None:
+    assert result_of(SERVER_AS_WRITTEN, CLIENT_AS_WRITTEN) == {
+        "threw": "Error",
+        "message": "WebSocket is not open: readyState 0 (CONNECTING)",
+    }
+    result = result_in_chromium(page, SERVER_AS_WRITTEN, CLIENT_AS_WRITTEN)
+    assert result["threw"] == "InvalidStateError"
+    assert "Still in CONNECTING state" in result["message"]
+
+
+@pytest.mark.parametrize(
+    ("server", "in_node", "in_chromium"),
+    [(SERVER_AS_WRITTEN, "Buffer", "Blob"), (SERVER_CORRECTED, "String", "String")],
+)
+def test_text_relayed_without_its_type_is_binary(page: Page, server: str, in_node: str, in_chromium: str) -> None:
+    assert result_of(server, CLIENT_CORRECTED) == {"received": "Hello!", "type": in_node}
+    assert result_in_chromium(page, server, CLIENT_CORRECTED) == {"received": "Hello!", "type": in_chromium}
+
+
+@pytest.mark.parametrize("server", [SERVER_AS_WRITTEN, SERVER_CORRECTED])
+def test_one_broken_frame_ends_the_relay_as_written_and_one_connection_of_the_corrected(server: str) -> None:
+    with (
+        node_server(server) as (process, url),
+        connect(url, proxy=None, compression=None, close_timeout=1) as bystander,
+    ):
+        send_broken_frame(url)
+        if server == SERVER_CORRECTED:
+            bystander.send("Hello!")
+            assert bystander.recv(DEADLINE_S) == "Hello!"
+            assert process.poll() is None
+            return
+        with pytest.raises(ConnectionClosed):
+            bystander.recv(DEADLINE_S)
+        assert process.wait(DEADLINE_S) != 0
+        assert process.stderr is not None
+        assert b"Invalid WebSocket frame: MASK must be set" in process.stderr.read()
+
+
+@pytest.mark.parametrize(
+    ("as_written", "corrected", "lines"),
+    [(CLIENT_AS_WRITTEN, CLIENT_CORRECTED, 1), (SERVER_AS_WRITTEN, SERVER_CORRECTED, 3)],
+)
+def test_the_corrections_are_the_smallest(as_written: str, corrected: str, lines: int) -> None:
+    one, other = (
+        [line for line in (JAVASCRIPT / script).read_text().splitlines() if not line.startswith("//")]
+        for script in (as_written, corrected)
+    )
+    assert sum(line.startswith("+") for line in difflib.ndiff(one, other)) == lines
+
+
+def test_what_was_published_before_the_subscription_is_never_received() -> None:
+    with push_service() as service:
+        env = service_settings(service.address)
+
+        def publish(text: str) -> None:
+            with running(node("pusher_publish.mjs", text), env) as process:
+                assert process.wait(DEADLINE_S) == 0
+
+        publish("too early")
+        with running(node("run_pusher_client.mjs"), env) as client:
+            assert [json.loads(line_of(client)) for _ in range(2)] == [{"subscribing": True}, {"ready": True}]
+            publish("Hello!")
+            assert json.loads(line_of(client)) == {"received": "Hello!"}

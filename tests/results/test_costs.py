@@ -1,0 +1,285 @@
+"""The bills of the deployments: what is counted, the cheapest plans that suffice, and what ends free use."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import date
+from math import exp, inf
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from results.costs.deployments import DEPLOYMENTS, bill, last_free, measured_in, pusher_and_serverless
+from results.costs.metering import Activity, function_seconds, own_server, pusher_messages
+from results.costs.plans import NONE_SUFFICES, Bill, BillItem, PricePlan, Service, load_prices
+from results.costs.rates import LOADS, Causes, Rate, Rates, fitted, rates
+from results.schema import CELLS, CELLS_FILE
+
+REFERENCE = Path(__file__).parents[2] / "results" / "reference"
+PRICES, MEASURED = load_prices(), measured_in(REFERENCE)
+MOST = 100_000
+ACTIVITIES = st.builds(
+    Activity,
+    users=st.integers(1, MOST),
+    room_size=st.integers(1, 500),
+    events_per_hour=st.floats(0, 500),
+    hours_per_day=st.floats(0.1, 8),
+    open_hours=st.floats(8, 24),
+    peak=st.floats(1, 5),
+)
+each_deployment = pytest.mark.parametrize("deployment", DEPLOYMENTS)
+
+
+@pytest.mark.parametrize(
+    ("fields", "expected"),
+    [
+        ({"users": 0}, "at least 1 user"),
+        ({"room_size": 0}, "rooms of 1"),
+        ({"events_per_hour": -1.0}, "0 events per hour or more"),
+        ({"peak": 0.5}, "peak of 1"),
+        ({"hours_per_day": 13.0}, "hours_per_day <= open_hours"),
+        ({"open_hours": 25.0}, "open_hours <= 24"),
+    ],
+)
+def test_an_impossible_activity_is_refused(fields: dict[str, Any], expected: str) -> None:
+    with pytest.raises(ValueError, match=expected):
+        Activity(**({"users": 10} | fields))
+
+
+def test_unknown_deployments_and_services_are_refused() -> None:
+    with pytest.raises(ValueError, match=r"deployment: expected one of .*single-server"):
+        bill("cloud", Activity(1), MEASURED, PRICES)
+    with pytest.raises(ValueError, match=r"service: expected one of .*railway"):
+        bill("single-server", Activity(1), MEASURED, PRICES, host="heroku")
+
+
+@each_deployment
+@given(activity=ACTIVITIES, more=st.integers(0, 1000))
+def test_no_bill_falls_as_users_grow_or_pay_and_every_cost_names_its_limit(
+    deployment: str, activity: Activity, more: int
+) -> None:
+    crowds = activity, replace(activity, users=activity.users + more)
+    private, sold = (
+        [bill(deployment, each, MEASURED, PRICES, commercial=paid) for each in crowds] for paid in (False, True)
+    )
+    for few, many in (private, sold):
+        assert few.usd <= many.usd * (1 + 1e-9)
+    assert private[0].usd <= sold[0].usd
+    for item in private[0].items:
+        assert item.usd == 0 or item.exceeded
+        assert item.share <= 1
+
+
+@pytest.mark.parametrize(
+    ("activity", "host", "users", "limit"),
+    [
+        (Activity(1), "vercel", range(40, 47), "vercel: invocations"),  # a million, at ten seconds between heartbeats
+        (Activity(1, events_per_hour=0), "vercel", range(40, 51), "vercel: invocations"),
+        (Activity(1), "vercel-classic", range(4, 5), "vercel-classic: invocations"),  # ten times earlier
+        (Activity(1, 200, hours_per_day=0.5, events_per_hour=60), "vercel", range(1, MOST), "pusher: messages_per_day"),
+    ],
+    ids=["heartbeats", "silence", "the host of 2024", "rooms of two hundred"],
+)
+def test_what_ends_the_free_tier_of_functions(activity: Activity, host: str, users: range, limit: str) -> None:
+    def rented(users: int) -> Bill:
+        return bill("pusher-and-serverless", replace(activity, users=users), MEASURED, PRICES, host=host)
+
+    assert (free := last_free(rented, MOST)) in users
+    assert rented(free + 1).exceeded == (limit,)
+
+
+def test_webhooks_spare_functions_the_heartbeats_and_cost_messages() -> None:
+    by_heartbeats, by_webhooks = (
+        pusher_and_serverless(MEASURED, Activity(300), PRICES.assumptions, "", webhooks) for webhooks in (False, True)
+    )
+    assert 10 * by_webhooks["vercel"]["invocations"] < by_heartbeats["vercel"]["invocations"]
+    more = by_webhooks["pusher"]["messages_per_day"] - by_heartbeats["pusher"]["messages_per_day"]
+    assert more == pytest.approx(300 * 4 * (9 + 9 + 3) + 300 * 7200 / 10 / 100)
+
+
+def test_a_larger_room_costs_messages_of_the_push_service_and_no_egress_of_ours() -> None:
+    small, large = (pusher_and_serverless(MEASURED, Activity(300, size), PRICES.assumptions, "") for size in (10, 100))
+    assert large["vercel"]["egress_gb"] == pytest.approx(small["vercel"]["egress_gb"], rel=0.01)
+    assert large["pusher"] == {"messages_per_day": 300 * 2 * 20 * (1 + 100), "connections": 300 * 2 / 12 * 2}
+
+
+def test_a_server_that_scales_out_has_the_memory_of_two_processes() -> None:
+    rates, activity = MEASURED["raw_websocket"], Activity(60_000, events_per_hour=200)
+    one, two = (own_server(rates, activity, PRICES.assumptions, scales_out=each)["memory_gb"] for each in (False, True))
+    assert two - one == pytest.approx(rates.process_bytes / 1e9)
+
+
+@pytest.mark.parametrize("open_hours", [2.0, 24.0])
+def test_a_server_that_listens_never_lets_its_database_sleep(open_hours: float) -> None:
+    month = bill("separate-websocket-server", Activity(1, open_hours=open_hours), MEASURED, PRICES)
+    assert month.exceeded == ("neon: database_cu_h",)
+    assert month.usd == pytest.approx(24 * 30 * 0.25 * 0.106)
+
+
+def test_a_single_server_ends_where_its_core_is_full() -> None:
+    month = bill("single-server", Activity(MOST, events_per_hour=200), MEASURED, PRICES)
+    assert month.usd == inf
+    assert "one-process: cores" in month.exceeded
+
+
+@pytest.mark.parametrize(("host", "usd"), [("render", 7), ("vps", 5)])
+def test_a_server_can_be_priced_at_another_host(host: str, usd: int) -> None:
+    assert bill("single-server", Activity(100), MEASURED, PRICES, host=host).usd == usd
+
+
+def flat(usd: float) -> Bill:
+    return Bill((BillItem("shop", "any", usd),))
+
+
+@pytest.mark.parametrize("free", [0, 43, MOST])
+def test_free_ends_exactly_where_a_price_begins(free: int) -> None:
+    assert last_free(lambda users: flat(0 if users <= free else 20), MOST) == free
+
+
+def plan(name: str, usd: float, **fields: Any) -> PricePlan:
+    return PricePlan(name, usd, dated="2026", source="https://example.com", known="assumed", **fields)
+
+
+KNOWN = ("first hand", "second hand", "assumed")
+SHOP = Service(
+    "shop",
+    [
+        plan("free", 0, included={"calls": 100}, commercial=False),
+        plan("small", 10, included={"calls": 1000}, unit_usd={"gigabytes": 1.0}, credit_usd=5),
+        plan("large", 40, included={"calls": 5000}),
+    ],
+)
+
+
+@pytest.mark.parametrize(
+    ("calls", "gigabytes", "commercial", "item"),
+    [
+        (100, 0, False, BillItem("shop", "free", 0, "calls", 1.0)),
+        (101, 0, False, BillItem("shop", "small", 10, "calls", 0.101, "calls")),
+        (500, 5, False, BillItem("shop", "small", 10, "calls", 0.5, "calls")),
+        (500, 8, False, BillItem("shop", "small", 13, "calls", 0.5, "calls")),
+        (500, 60, False, BillItem("shop", "large", 40, "calls", 0.1, "calls")),
+        (5001, 0, False, BillItem("shop", NONE_SUFFICES, inf, exceeded="calls")),
+        (1, 0, True, BillItem("shop", "small", 10, "calls", 0.001, "commercial use")),
+    ],
+)
+def test_the_cheapest_plan_that_suffices(calls: int, gigabytes: int, commercial: bool, item: BillItem) -> None:
+    assert SHOP.cheapest({"calls": calls, "gigabytes": gigabytes}, commercial=commercial) == item
+
+
+def test_a_credit_that_is_a_limit_buys_no_more() -> None:
+    service = Service("host", [plan("free", 0, unit_usd={"hours": 0.5}, credit_usd=1, credit_is_limit=True)])
+    assert service.cheapest({"hours": 2}).usd == 0
+    assert service.cheapest({"hours": 3}).exceeded == "credit_usd"
+
+
+@pytest.mark.parametrize("usage", [{}, {"calls": -1, "gigabytes": 0}, {"calls": inf, "gigabytes": 0}])
+def test_usage_that_is_missing_or_no_amount_is_refused(usage: Mapping[str, float]) -> None:
+    with pytest.raises(ValueError, match=r"shop: expected .*calls"):
+        SHOP.cheapest(usage)
+
+
+def test_every_price_has_its_date_and_its_source() -> None:
+    prices = load_prices()
+    for each in (plan for service in prices.services.values() for plan in service.plans):
+        assert each.source.startswith("https://"), each
+        assert re.fullmatch(r"20\d\d(-\d\d){0,2}", each.dated), each
+        assert each.known in KNOWN, each
+        assert int(each.dated[:4]) <= date.today().year
+    pusher = prices.service("pusher").plans
+    assert {plan.known for plan in pusher} == {"second hand"}, "the ladder is from a list that is not the vendor's own"
+
+
+def test_a_price_list_with_an_unknown_field_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "prices.toml"
+    path.write_text('[service.shop]\nplans = [{ name = "free", euros = 0 }]\n')
+    with pytest.raises(ValueError, match=r"prices\.toml, service shop: .*euros"):
+        load_prices(path)
+
+
+RATES = st.one_of(st.just(0.0), st.floats(1e-7, 10))
+CELLS_OF_REFERENCE = pd.read_csv(REFERENCE / CELLS_FILE)
+
+
+def write_run(folder: Path, loads: tuple[str, ...], cells: dict[str, str]) -> None:
+    """Write one cell of each load by raw WebSocket; `cells` are the fields that are not 1 in all of them."""
+    cell = dict.fromkeys((column.name for column in CELLS), "1") | {"transport": "raw_websocket", "verdict": "valid"}
+    rows = pd.DataFrame([cell | {"scenario": load} | cells for load in loads])
+    rows.to_csv(folder / CELLS_FILE, index=False)
+
+
+@pytest.mark.parametrize(
+    ("loads", "cells", "expected"),
+    [
+        (LOADS[1:], {}, "no valid cell of raw_websocket in idle"),
+        (LOADS, {"verdict": "void"}, "no valid cell of raw_websocket in idle, conversation"),
+        (LOADS, {"server_down_bytes": "nan"}, "did not count down_bytes"),
+        (LOADS, {}, "expected more users in idle than in conversation, got 1, 1"),
+    ],
+)
+def test_what_has_no_price(tmp_path: Path, loads: tuple[str, ...], cells: dict[str, str], expected: str) -> None:
+    write_run(tmp_path, loads, cells)
+    with pytest.raises(ValueError, match=expected):
+        rates(tmp_path, "raw_websocket")
+
+
+@given(st.tuples(RATES, RATES, RATES), st.lists(st.builds(Causes, *[st.floats(1, 1e4)] * 3), min_size=4, max_size=6))
+def test_rates_explain_the_counts_that_they_made(true: tuple[float, float, float], causes: list[Causes]) -> None:
+    found = fitted(causes, [Rate(*true).of(row) for row in causes])
+    assert found.error < 1e-5
+    assert min(found.event, found.delivery, found.user_s) >= 0
+
+
+def test_noise_never_makes_a_rate_negative() -> None:
+    found = fitted([Causes(10, 100, 1000), Causes(100, 1000, 1000), Causes(10, 900, 500)], [1.0, 10.0, 0.2])
+    assert min(found.event, found.delivery, found.user_s) >= 0
+    assert found.error > 0.01
+
+
+def test_the_reference_pays_a_request_per_event_and_three_heartbeats_a_lease() -> None:
+    adapter = rates(REFERENCE, "pusher_adapter").requests
+    assert (adapter.event, adapter.user_s) == pytest.approx((1.0, 3 / 30), rel=0.02)
+    assert rates(REFERENCE, "raw_websocket").requests == Rate(0, 0, 0)
+    assert rates(REFERENCE, "short_polling").requests.user_s == pytest.approx(1 / 2, rel=0.01)
+
+
+@pytest.mark.parametrize("slug", CELLS_OF_REFERENCE["transport"].unique())
+def test_rates_miss_no_load_of_the_reference_by_much_and_overestimate_cpu_with_the_most_users(slug: str) -> None:
+    found, cells = rates(REFERENCE, slug), CELLS_OF_REFERENCE
+    assert found.requests.error < 0.05
+    assert found.cpu_s.error < 0.35
+    assert found.users_max >= 800
+    of_slug = cells[(cells["transport"] == slug) & (cells["verdict"] != "void") & (cells["users"] == found.users_max)]
+    for row in of_slug.to_dict("records"):
+        predicted = found.cpu_s.of(Causes(row["events"], row["delivered"], row["users"] * row["measured_s"]))
+        assert row["api_cpu_s"] < predicted < 4 * row["api_cpu_s"]
+
+
+def test_pusher_counts_a_publish_and_every_delivery() -> None:
+    assert pusher_messages(1, 50) == 51  # the vendor's own examples
+    assert pusher_messages(40_000, 500) == 20_040_000
+    assert 200_000 // pusher_messages(1, 100) == 1980, "messages a day in a room of a hundred end the sandbox"
+
+
+@pytest.mark.parametrize(
+    ("slug", "is_held"),
+    [("long_polling", True), ("raw_websocket", True), ("short_polling", False), ("pusher_adapter", False)],
+)
+def test_a_connection_is_held_while_its_user_is_online_and_a_poll_is_not(slug: str, is_held: bool) -> None:
+    online_s = 60 * 2 * 3600 * 30
+    activity = Activity(60, hours_per_day=2, open_hours=12)
+    seconds = function_seconds(rates(REFERENCE, slug), activity, load_prices().assumptions)
+    assert (seconds.held > online_s) is is_held
+    assert seconds.active < seconds.held
+
+
+def test_an_instance_is_alive_while_a_request_is_in_it() -> None:
+    none = Rate(0, 0, 0)
+    requests = Rates("short_polling", Rate(0, 0, 1), none, none, none, 0, 0, 1)
+    seconds = function_seconds(requests, Activity(6), {"wait_s_per_request": 1.0, "requests_at_once": 10})
+    one_in_flight = (1 - exp(-1)) * Activity(6).open_s
+    assert seconds.alive == pytest.approx(one_in_flight)
