@@ -1,6 +1,6 @@
-"""A connection that breaks, a server that stops: it costs time, and nothing else, on every transport.
+"""What breaks, stops or is emptied costs time, and nothing else, on every transport.
 
-Servers, workers and engines that are killed are in `tests/drills/`.
+`tests/drills/` kills servers, workers and engines.
 """
 
 import asyncio
@@ -10,21 +10,25 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
 
+import httpx
 import pytest
+import redis
 
 from clients.conversation import ChatSession
 from clients.http_session import Options
 from servers.core.wire import Kind
 from servers.deploy.child_process import LOOPBACK, free_port
 from servers.deploy.deployment_processes import webhook_of
+from servers.deploy.empty_database import engine_folder
 from servers.deploy.relay import Relay
-from servers.transports import Transport
+from servers.transports import TRANSPORTS, Transport
 from tests.conformance.conftest import ServerOf
 from tests.support.chat_harness import DEADLINE_S, OPTIONS, ChatHarness, deliver, events, online, serving, until
 from tests.support.deployments import AnyDeployment
-from tests.support.engines import Engines
+from tests.support.engines import SHARED, Engines
 from tests.support.pusher_process import push_service, service_settings
 
+pytestmark = pytest.mark.process
 MISSED = 130
 """More than one page holds (100), so that catching up takes several."""
 
@@ -129,3 +133,35 @@ async def test_a_clean_stop_waits_for_nobody(transport: Transport) -> None:
             async with asyncio.timeout(DEADLINE_S):
                 status = await asyncio.to_thread(first.process.wait)
     assert status == 0
+
+
+async def test_after_its_redis_was_emptied_all_start_over_in_the_new_log(
+    transport: Transport, engines: Engines
+) -> None:
+    url = engines.fresh_url("redis")
+    with serving(transport, "--workers", "2", "--store", url) as running:
+        async with ChatHarness(transport, running.address).joined("Ada", "Bob") as (ada, bob):
+            await deliver("lost", ada, bob)
+            epoch = bob.snapshot.epoch
+            with redis.Redis.from_url(url) as connection:
+                connection.flushdb()
+            await deliver("new", ada, bob)
+            await until(bob, lambda: online(bob) == {ada.account.name, bob.account.name})
+            assert bob.snapshot.epoch != epoch
+
+
+@pytest.mark.parametrize("store", SHARED)
+async def test_without_its_store_a_server_responds_unavailable_and_keeps_running(store: str) -> None:
+    with (
+        engine_folder() as folder,
+        SHARED[store](folder) as engine,
+        serving(TRANSPORTS[0], "--workers", "2", "--store", engine.fresh_url()) as running,
+    ):
+        async with httpx.AsyncClient(base_url=running.address, trust_env=False, timeout=DEADLINE_S) as http:
+            engine.kill()
+            refused = await http.post("/login", json={"name": "Ada"})
+            assert (refused.status_code, refused.json()["error"]) == (503, "unavailable")
+            assert (await http.get("/health")).is_success
+            engine.start()  # by this thread: the kernel ends an engine together with the thread that started it
+        ada = await asyncio.wait_for(ChatHarness(TRANSPORTS[0], running.address).log_in("Ada"), DEADLINE_S)
+        await ada.close()
