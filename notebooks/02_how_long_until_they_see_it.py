@@ -187,9 +187,3 @@ for point, there in points(chosen_folder(), "third_transit").items():
     measured_ms, theory_ms = comparisons.medians_ms(there, "pusher_adapter")
     print(f"{point}: half within {measured_ms:.0f} ms, theory {theory_ms:.0f} ms")
     assert abs(measured_ms - theory_ms) < 20
-
-# %% [markdown]
-# ## Try it
-#
-# `make compare` measures your machine and writes a run into `results/`. Set `PUSH_OR_POLL_RUN` to that folder and run
-# this notebook again: the figures, the chart and the asserts are then about your run.

@@ -151,7 +151,7 @@ assert 1.5 < min(asking.values()) < max(asking.values()) < 7.5
 assert min(s for each, s in measured.items() if each not in asking) > 0.8 * HOUR_S
 billed = {each: hosted.row(*each).per_user_hour("held_gb_s") for each in alive}
 assert all(0.45 < billed[slug, FLUID] / billed[slug, PRO] < 0.8 for slug in ("long_polling", "server_sent_events"))
-print(f"{min(asking.values()):.1f} to {max(asking.values()):.1f} s for who asks, of {HOUR_S:,.0f} s in an hour")
+print(f"{min(asking.values()):.1f} to {max(asking.values()):.1f} s an hour by short polling and the Pusher adapter")
 
 # %%
 rows = {
@@ -165,8 +165,8 @@ rows = {
 wording.table(rows)
 
 # %% [markdown]
-# The last column is why today's host is cheaper. It bills the instance for as long as a call is open in it, and here up
-# to four calls share one: eight users waited in two or three instances. Each has twice the memory, so half of the
+# The last column shows why today's host is cheaper. It bills an instance for as long as a call is open in it, and here
+# up to four calls share one: eight users waited in two or three instances. Each has twice the memory, so half of the
 # gigabyte-seconds remain, or three quarters of them where each request may meet another instance.
 #
 # ## What stops between requests

@@ -23,18 +23,19 @@ Load = tuple[str, str, str]
 Figures = Mapping[tuple[Load, str], list[float]]
 HOW_TO_READ = (
     "More than chance: no repeat of one run lies within the range of the other, and a latency differs by more than the "
-    "load generator's own error, {error_ms:.1f} ms. With one repeat there is no range, and nothing is claimed."
+    "load generator's own error: {p50_ms:.1f} ms at p50, {p95_ms:.1f} ms (as at p99) at p95. With one repeat there "
+    "is no range, and nothing is claimed."
 )
 
 
 class Change(NamedTuple):
-    """One figure of one load in both runs, a value for each repeat. error_ms: what the load generator may add to it."""
+    """One figure of one load in both runs, a value for each repeat. error: what the load generator may add to it."""
 
     load: Load
     figure: str
     first: list[float]
     second: list[float]
-    error_ms: float
+    error: float
 
     @property
     def percent(self) -> float:
@@ -47,26 +48,30 @@ class Change(NamedTuple):
         if min(len(self.first), len(self.second)) < 2:
             return False
         apart = max(self.first) < min(self.second) or max(self.second) < min(self.first)
-        least = self.error_ms if self.figure in (P50, P95) else 0.0
-        return apart and abs(median(self.second) - median(self.first)) > least
+        return apart and abs(median(self.second) - median(self.first)) > self.error
 
 
 def changes(first: Path, second: Path) -> list[Change]:
     """Return every figure of every load that both runs have; raises BrokenRun."""
-    error_ms = resolution_on(second, manifest_of(second).get("machine", {}))[0.50]
-    before, after = _figures(first), _figures(second)
-    return [Change(*key, values, after[key], error_ms) for key, values in before.items() if key in after]
+    error, before, after = _errors_ms(second), _figures(first), _figures(second)
+    return [Change(*key, values, after[key], error.get(key[1], 0.0)) for key, values in before.items() if key in after]
 
 
 def diff(first: Path, second: Path) -> Group:
     """Return both runs side by side, and how many changes are more than chance; raises BrokenRun."""
     found = changes(first, second)
     only = sorted({load for load, _ in _figures(first)} ^ {load for load, _ in _figures(second)})
-    notes = [HOW_TO_READ.format(error_ms=found[0].error_ms)] if found else []
+    p50_ms, p95_ms = _errors_ms(second).values()
+    notes = [HOW_TO_READ.format(p50_ms=p50_ms, p95_ms=p95_ms)] if found else []
     notes += [f"Only in one of the runs: {'; '.join(map(_name, only))}."] if only else []
     claimed = sum(change.is_claimed for change in found)
     table = FittedTable(columns_of("diff"), list(map(_row, found)))
     return Group(table, *map(note, [*notes, f"{claimed} changes are more than chance."]))
+
+
+def _errors_ms(folder: Path) -> dict[str, float]:
+    found_ms = resolution_on(folder, manifest_of(folder).get("machine", {}))
+    return {P50: found_ms[0.50], P95: found_ms[0.99]}
 
 
 def _row(change: Change) -> TableRow:

@@ -11,14 +11,8 @@ import pytest
 from notebooks.analysis.claims import deployments
 from notebooks.analysis.claims.claim import Evidence, Observed, Verdict
 from notebooks.analysis.deployments.reports import MANAGED, SEPARATE, SINGLE
-from results.schema import (
-    CELLS_FILE,
-    CODE_COMPARISON_FILE,
-    DEPLOYMENTS_FILE,
-    OUTAGES_FILE,
-    PARTS_FILE,
-    SHARED_STORE_FILE,
-)
+from results import schema
+from results.schema import CELLS_FILE, CODE_COMPARISON_FILE, OUTAGES_FILE, PARTS_FILE, SHARED_STORE_FILE
 from tests.support.claims import REFERENCE, changed, judged
 
 CPU = ("api_cpu_s", "store_cpu_s", "push_service_cpu_s")
@@ -71,7 +65,7 @@ RUNS: Figures = {
             {"Pusher in JavaScript, without an API": {"in_node": {"result": {"received": "Bye!"}}}},
             NO_LONGER,
         ),
-        (deployments.keep_pusher, DEPLOYMENTS_FILE, {"deployments": {"latency_p50_s": 0.001}}, HOLDS),
+        (deployments.keep_pusher, schema.DEPLOYMENTS_FILE, {"deployments": {"latency_p50_s": 0.001}}, HOLDS),
         (deployments.speaks_at_once, CODE_COMPARISON_FILE, RUNS, HOLDS),
         (deployments.relays_as_it_came, CODE_COMPARISON_FILE, RUNS, HOLDS),
     ],

@@ -59,8 +59,8 @@ def code_table(folder: Path) -> wording.Prose:
                 "credentials": str(len(found[name]["credentials"])),
                 "processes": str(found[name]["processes"]),
                 "endpoints": str(found[name]["endpoints"]),
-                "connections of who listens": str(found[name]["listener_connections"]),
-                "of who has spoken, too": str(found[name]["sender_connections"]),
+                "connections of a listener": str(found[name]["listener_connections"]),
+                "of a sender": str(found[name]["sender_connections"]),
             }
             for name, label in CHATS.items()
         }
