@@ -9,9 +9,7 @@
 
 # %%
 from notebooks.analysis import wording
-from notebooks.analysis.intervals import HOW_TO_READ
-from notebooks.analysis.quantiles import ks_distance, latencies, latency, share_near_mean, table
-from notebooks.analysis.resolution import differences
+from notebooks.analysis.quantiles import HOW_TO_READ, ks_distance, latencies, latency, share_near_mean, table
 from notebooks.analysis.runs import chosen
 from results import theory
 
@@ -111,6 +109,8 @@ print(f"Theory for short polling: mean {theory.uniform_wait_mean_s(interval_s):.
 # what the generator was off by is the resolution here. No smaller difference is claimed.
 
 # %%
+from notebooks.analysis.quantiles import differences
+
 pushing = [slug for slug in run.slugs if slug != "short_polling"]
 differences(run, pushing)
 

@@ -13,8 +13,8 @@
 from notebooks.analysis import comparisons, wording
 from notebooks.analysis.figures import curves
 from notebooks.analysis.figures.style import picture
-from notebooks.analysis.intervals import interval
 from notebooks.analysis.knees import knees, limit_curves, upkeep
+from notebooks.analysis.quantiles import interval
 from notebooks.analysis.runs import chosen, chosen_folder, load
 
 folder = chosen_folder()

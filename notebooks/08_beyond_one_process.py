@@ -11,7 +11,7 @@ from notebooks.analysis import wording
 from notebooks.analysis.drills import load_drills
 from notebooks.analysis.figures import shared_store as cost_chart
 from notebooks.analysis.figures.style import picture
-from notebooks.analysis.resolution import resolution_on
+from notebooks.analysis.quantiles import resolution_on
 from notebooks.analysis.runs import chosen_folder
 from notebooks.analysis.serverless import is_held
 from notebooks.analysis.shared_store import SHARED, STORE_LABELS, StoreChoice, load_shared_store

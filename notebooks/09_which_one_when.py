@@ -7,15 +7,16 @@
 # source document, the experiment that tests it, the figure, and the verdict.
 
 # %%
-from notebooks.analysis import decision, wording
+from notebooks.analysis import wording
 from notebooks.analysis.claims import ledger
 from notebooks.analysis.quantiles import latency
 from notebooks.analysis.runs import chosen, chosen_folder
+from notebooks.analysis.summary import decision_table
 
 run = chosen()
 medians_ms = {slug: latency(run, slug).p50.value for slug in run.slugs}
 assert medians_ms["short_polling"] > 10 * max(ms for slug, ms in medians_ms.items() if slug != "short_polling")
-decision.table(run)
+decision_table(run)
 
 # %% [markdown]
 # The figures are of a conversation; latencies closer than the generator's error are printed as one.

@@ -15,8 +15,8 @@ import pandas as pd
 from notebooks.analysis import wording
 from notebooks.analysis.figures.curves import Curve, Panel
 from notebooks.analysis.figures.style import tint
-from notebooks.analysis.intervals import Interval, interval
 from notebooks.analysis.prices import BYTES, CPU, EMPTY, Measure, by_repeat
+from notebooks.analysis.quantiles import Interval, interval
 from notebooks.analysis.runs import Run, points
 from results import theory
 from results.predictions import latency_s

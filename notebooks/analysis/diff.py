@@ -1,7 +1,7 @@
 """Two runs side by side, load by load: what changed, by how much, and whether that is more than chance.
 
 A change is claimed only if the ranges of the repeats do not overlap and, of a latency, if it is larger than the load
-generator's own error (see resolution.py). Leaves out void cells, and names loads that only one run has.
+generator's own error (see quantiles.py). Leaves out void cells, and names loads that only one run has.
 """
 
 from collections.abc import Iterator, Mapping
@@ -13,7 +13,7 @@ from typing import NamedTuple
 from rich.console import Group
 
 from notebooks.analysis.prices import BYTES, CPU, REQUESTS, by_repeat, is_uncounted
-from notebooks.analysis.resolution import resolution_on
+from notebooks.analysis.quantiles import resolution_on
 from notebooks.analysis.runs import BrokenRun, Run, load, loads, manifest_of
 from results.terminal import FittedTable, TableRow, columns_of, note
 

@@ -12,7 +12,7 @@ import pandas as pd
 
 from notebooks.analysis.comparisons import latency_ms
 from notebooks.analysis.figures.curves import Curve
-from notebooks.analysis.intervals import Interval, interval
+from notebooks.analysis.quantiles import Interval, interval
 from notebooks.analysis.runs import BrokenRun, Run, label, load, manifest_of, table_of
 from results.schema import CELLS, CELLS_FILE
 from servers import transports

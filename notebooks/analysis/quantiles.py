@@ -1,19 +1,73 @@
-"""Percentiles of delivery latency: the median of what the repeats measured, with the spread over them.
+"""Figures over the repeats of a measurement: medians with intervals, percentiles of latency, what may be claimed.
 
 One quantity has one value: each repeat gives a figure, and what is printed is their median, which one of them measured
-(of an even number the middle of two) and which a slow repeat does not move.
+(of an even number the middle of two) and which a slow repeat does not move. Its confidence interval is by bootstrap.
+The deliveries of one repeat share its time, its seed and its server, so they are not independent: whole repeats are
+resampled. With as few repeats as a full run has, the interval is their whole range, and its coverage is below 95 %.
+
+An instrument has a resolution, too: only such differences of latency may be claimed as are larger than the load
+generator's own error. A calibration drives a stub whose every delay is known (`python -m loadtests calibrate`). The
+newest one of the run's machine and link counts, in the run's folder or beside it: the worst of its transports and
+loads.
 """
 
-from collections.abc import Callable, Mapping
+import json
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from notebooks.analysis.intervals import Interval, interval
 from notebooks.analysis.runs import Run
-from results.schema import SAMPLES_MIN
+from results.schema import CALIBRATIONS, SAMPLES_MIN
+
+CONFIDENCE = 0.95
+RESAMPLES = 2000
+SEED = 1
+
+
+def coverage(repeats: int) -> Fraction:
+    """Return how often the range of so many repeats contains the true median: unless all lie on the same side of it."""
+    return 1 - Fraction(1, 2 ** (repeats - 1))
+
+
+COVERED = f"The true median lies between them in {coverage(3)} of all cases for 3 repeats, in {coverage(5)} for 5."
+HOW_TO_READ = f"In parentheses: the lowest and the highest repeat. {COVERED}"
+
+
+@dataclass(frozen=True, slots=True)
+class Interval:
+    """A median over repeats, and its limits; with one repeat both limits are the value itself."""
+
+    value: float
+    low: float
+    high: float
+
+    def __format__(self, spec: str) -> str:
+        """Write the value, and below it `low-high` if they differ, each in the format `spec`."""
+        limits = f"\n{self.low:{spec}}\N{EN DASH}{self.high:{spec}}" if self.low < self.high else ""
+        return f"{self.value:{spec}}{limits}"
+
+
+def interval(repeats: Sequence[float]) -> Interval:
+    """Return the median of what the repeats measured, and its percentile-bootstrap interval, nominally of 95 %.
+
+    Raises ValueError without repeats.
+    """
+    if not len(repeats):
+        raise ValueError("interval: expected at least one repeat")
+    value = float(np.median(repeats))
+    if len(set(repeats)) == 1:
+        return Interval(value, value, value)
+    measured = np.asarray(repeats)
+    drawn = np.random.default_rng(SEED).integers(0, len(measured), (RESAMPLES, len(measured)))
+    medians = np.median(measured[drawn], axis=1)
+    low, high = np.quantile(medians, [(1 - CONFIDENCE) / 2, (1 + CONFIDENCE) / 2])
+    return Interval(value, float(low), float(high))
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,3 +130,57 @@ def share_near_mean(samples: NDArray[np.float64]) -> float:
     """Return the share of the samples that the mean describes: those within a tenth of it."""
     mean = samples.mean()
     return float((np.abs(samples - mean) < 0.1 * mean).mean())
+
+
+CALIBRATED = {0.50: "p50_ms", 0.99: "p99_ms"}
+"""The percentiles that a calibration has, by share."""
+
+PLAIN = "plain"
+
+UNCALIBRATED_MS = {0.50: 1.0, 0.99: 5.0}
+"""Where no calibration is on record: trials with delays of 0 to 100 ms, and with 50 and 200 users, were wrong by about
+1 ms at p50 and by 2 to 6 ms at p99."""
+
+
+def differences(run: Run, slugs: Sequence[str]) -> pd.DataFrame:
+    """Return how far these transports lie apart in ms, slowest against fastest, and whether that may be claimed."""
+    rows = {}
+    for share, resolution in resolution_ms(run).items():
+        found_ms = [ms[share].value for slug in slugs if share in (ms := latency(run, slug).quantiles)]
+        if len(found_ms) < 2:
+            continue
+        apart_ms = max(found_ms) - min(found_ms)
+        rows[f"p{share:.0%}".rstrip("%")] = {
+            "apart, ms": round(apart_ms, 1),
+            "resolution, ms": round(resolution, 1),
+            "may be claimed": apart_ms >= resolution,
+        }
+    return pd.DataFrame.from_dict(rows, orient="index")
+
+
+def medians_ms(run: Run) -> dict[str, float]:
+    """Return the median of each transport, in ms, with one value for all that may not be told apart.
+
+    From the fastest on, those that are closer to it than the generator's error have the slowest median among them.
+    """
+    apart_ms, found, group = resolution_ms(run)[0.50], dict[str, float](), list[tuple[float, str]]()
+    for median_ms, slug in sorted((latency(run, slug).p50.value, slug) for slug in run.slugs):
+        group = [*group, (median_ms, slug)] if group and median_ms - group[0][0] < apart_ms else [(median_ms, slug)]
+        found |= {same: median_ms for _, same in group}
+    return found
+
+
+def resolution_ms(run: Run) -> dict[float, float]:
+    """Return the smallest difference in ms that may be claimed, by share: at the median and at p99."""
+    return resolution_on(run.folder, run.manifest.get("machine", {}), str(run.cells["link"].iloc[0]))
+
+
+def resolution_on(folder: Path, machine: Mapping[str, Any], link: str = PLAIN) -> dict[float, float]:
+    """Return the same for whatever was measured on a machine, over a link, and recorded in a run's folder."""
+    for place in (folder, folder.parent):
+        for path in sorted(place.glob(CALIBRATIONS), reverse=True):
+            made = json.loads(path.read_text(encoding="utf-8"))
+            is_of_link = made.get("load", {}).get("link", PLAIN) == link
+            if is_of_link and all(made["machine"][fact] == machine.get(fact) for fact in ("cpu", "cores")):
+                return {share: max(row["overall"][name] for row in made["rows"]) for share, name in CALIBRATED.items()}
+    return UNCALIBRATED_MS

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import pandas as pd
 
 from notebooks.analysis import records, wording
-from notebooks.analysis.intervals import Interval, interval
+from notebooks.analysis.quantiles import Interval, interval
 from notebooks.analysis.runs import BrokenRun, in_registry_order, label
 from results.schema import APPENDS, CROSS_PROCESS, LOADS, SHARED_STORE_FILE
 

@@ -1,6 +1,7 @@
 """A whole run in a few tables: every scenario and load, with an interval over the repeats for each figure.
 
-Void cells are left out and counted; the limits that a growing load met are named.
+Void cells are left out and counted; the limits that a growing load met are named. And when to choose which transport,
+with the figures that it rests on.
 """
 
 from pathlib import Path
@@ -9,13 +10,15 @@ import pandas as pd
 from rich.console import Group, RenderableType
 from rich.text import Text
 
+from notebooks.analysis import wording
 from notebooks.analysis.comparisons import latency_ms, paid
-from notebooks.analysis.intervals import COVERED
-from notebooks.analysis.prices import BYTES, CPU, REQUESTS, remarks_on
+from notebooks.analysis.prices import BYTES, CPU, REQUESTS, Measure, price, remarks_on
+from notebooks.analysis.quantiles import COVERED, medians_ms
 from notebooks.analysis.runs import BrokenRun, Run, load, loads, table_of
 from notebooks.analysis.wording import counted
 from results.schema import CELLS, CELLS_FILE
 from results.terminal import FittedTable, TableRow, columns_of, note
+from servers import transports
 
 COLUMNS = columns_of("summary")
 LEGEND = (
@@ -67,3 +70,23 @@ def _row(run: Run, slug: str) -> list[str]:
 def _limits(cells: pd.DataFrame) -> str:
     met = cells["limit"][cells["limit"] != ""].value_counts()
     return ", ".join(f"{limit} in {counted(int(times), 'repeat')}" for limit, times in met.items())
+
+
+def decision_table(run: Run) -> wording.Prose:
+    """Return a row for each transport of a run: when to choose it, and the cost of a delivery."""
+    rows = {
+        run.label_of(slug): {
+            "choose it when": transports.find(slug).choose_when,
+            "half within": wording.duration(median_ms),
+            "requests": _paid(run, slug, REQUESTS),
+            "bytes": _paid(run, slug, BYTES),
+            "CPU, \N{MICRO SIGN}s": _paid(run, slug, CPU),
+        }
+        for slug, median_ms in medians_ms(run).items()
+    }
+    return wording.table(rows)
+
+
+def _paid(run: Run, slug: str, measure: Measure) -> str:
+    found = price(run, slug, measure)
+    return wording.amount(found.value) if found else "not counted"

@@ -7,10 +7,8 @@ what it compares, and claims no difference that the load generator could have ma
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from notebooks.analysis.intervals import Interval
 from notebooks.analysis.prices import REQUESTS, price
-from notebooks.analysis.quantiles import latencies
-from notebooks.analysis.resolution import resolution_ms
+from notebooks.analysis.quantiles import Interval, latencies, resolution_ms
 from notebooks.analysis.runs import Run
 from servers.transports import TRANSPORTS
 

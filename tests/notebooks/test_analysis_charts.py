@@ -9,15 +9,15 @@ import pytest
 from typer.testing import CliRunner
 
 from loadtests.experiments.bench.findings import BenchFinding, Growth
-from notebooks.analysis import decision, wording
+from notebooks.analysis import wording
 from notebooks.analysis.__main__ import CHARTS, app
 from notebooks.analysis.figures import latency as latency_chart
 from notebooks.analysis.figures import overview, price
 from notebooks.analysis.figures.growth import headline, points
 from notebooks.analysis.figures.style import picture
-from notebooks.analysis.quantiles import latency
-from notebooks.analysis.resolution import medians_ms
+from notebooks.analysis.quantiles import latency, medians_ms
 from notebooks.analysis.runs import load
+from notebooks.analysis.summary import decision_table
 from tests.support.synthetic_run import ALL, SyntheticRun, write
 
 PNG = b"\x89PNG"
@@ -69,7 +69,7 @@ def test_the_headline_names_the_slowest_transport_and_claims_no_difference_that_
     run = load(write(tmp_path, SyntheticRun(push_s={"raw_websocket": 0.0041, "pusher_adapter": 0.009})))
     same = {medians_ms(run)[slug] for slug in ("long_polling", "raw_websocket", "server_sent_events")}
     assert len(same) == 1 < len({*medians_ms(run).values()})
-    assert decision.table(run).text.count(f"| {wording.duration(*same)} |") == 3
+    assert decision_table(run).text.count(f"| {wording.duration(*same)} |") == 3
     run = load(write(tmp_path, SyntheticRun(slugs=["pusher_adapter"])))
     assert wording.latency_finding(run).endswith(" by Pusher adapter (local stand-in)")
     assert wording.price_finding(run) == "Each delivery costs 0.2 HTTP requests"

@@ -17,8 +17,8 @@ from notebooks.analysis import comparisons, link
 from notebooks.analysis.comparisons import SHORT
 from notebooks.analysis.diff import P50, changes
 from notebooks.analysis.figures import curves, marks
-from notebooks.analysis.intervals import Interval, interval
 from notebooks.analysis.knees import Step, knees, limit_curves
+from notebooks.analysis.quantiles import Interval, interval
 from notebooks.analysis.runs import BrokenRun, chosen_folder, load, points
 from notebooks.analysis.summary import left_out, summary
 from results.schema import CELLS_FILE, DELIVERIES_FILE, KINDS_FILE, MANIFEST

@@ -8,8 +8,7 @@ import pytest
 
 from notebooks.analysis import comparisons
 from notebooks.analysis.prices import BYTES, CPU, EMPTY, REQUESTS, price
-from notebooks.analysis.quantiles import latency, share_near_mean, table
-from notebooks.analysis.resolution import UNCALIBRATED_MS, differences, resolution_ms
+from notebooks.analysis.quantiles import UNCALIBRATED_MS, differences, latency, resolution_ms, share_near_mean, table
 from notebooks.analysis.runs import load
 from results.schema import MANIFEST
 from tests.support.synthetic_run import SyntheticRun, write

@@ -10,7 +10,7 @@ import pytest
 
 from notebooks.analysis.claims import ledger, transports
 from notebooks.analysis.claims.claim import Claim, Evidence, Finding, Observed, Verdict, format_time
-from notebooks.analysis.intervals import HOW_TO_READ, Interval
+from notebooks.analysis.quantiles import HOW_TO_READ, Interval
 from notebooks.analysis.runs import ROOT
 from results.schema import CLAIMS_FILE, KINDS_FILE
 from tests.support.claims import REFERENCE, judged

@@ -13,8 +13,8 @@ from typing import NamedTuple
 
 from notebooks.analysis import wording
 from notebooks.analysis.comparisons import latency_ms, paid, still_true
-from notebooks.analysis.intervals import Interval
 from notebooks.analysis.prices import Measure
+from notebooks.analysis.quantiles import Interval
 from notebooks.analysis.runs import Run, load
 from notebooks.analysis.serverless import Hosted, load_hosted
 from notebooks.analysis.wire.captures import Capture, WireMessage, captures, wire_messages

@@ -8,7 +8,7 @@ from notebooks.analysis.deployments import reports
 from notebooks.analysis.deployments.managed import counted_per_message, minutes_a_day
 from notebooks.analysis.deployments.reports import MANAGED, SEPARATE, SINGLE, STORE
 from notebooks.analysis.deployments.side_by_side import half_within_ms, lost
-from notebooks.analysis.resolution import resolution_on
+from notebooks.analysis.quantiles import resolution_on
 from notebooks.analysis.runs import Run
 from notebooks.analysis.shared_store import StoreChoice, load_shared_store
 from results.costs.deployments import bill, bills, last_free

@@ -10,7 +10,7 @@ import pandas as pd
 
 from notebooks.analysis import wording
 from notebooks.analysis.claims.claim import INSTANT_MS, Evidence, Observed, format_time
-from notebooks.analysis.intervals import interval
+from notebooks.analysis.quantiles import interval
 from notebooks.analysis.serverless import Hosted, Outcome
 from notebooks.analysis.wire.fallbacks import pusher_js
 from results.schema import CAPTURES_FILE

@@ -13,7 +13,7 @@ import pandas as pd
 from notebooks.analysis import wording
 from notebooks.analysis.comparisons import distance_median_ms, latency_ms
 from notebooks.analysis.figures.curves import Curve
-from notebooks.analysis.intervals import Interval, interval
+from notebooks.analysis.quantiles import Interval, interval
 from notebooks.analysis.runs import Run, load, loads, points
 from results.costs.deployments import ADAPTER, SOCKETS, Measured, pusher_and_serverless
 from results.costs.metering import Activity, pusher_messages

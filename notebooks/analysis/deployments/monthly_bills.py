@@ -5,7 +5,7 @@ from math import isfinite
 
 from notebooks.analysis.deployments.reports import LIMITS, STYLES
 from notebooks.analysis.figures.curves import Curve
-from notebooks.analysis.intervals import Interval
+from notebooks.analysis.quantiles import Interval
 from results.costs.deployments import BillByUsers, last_free
 
 

@@ -12,7 +12,7 @@ import pandas as pd
 
 from notebooks.analysis import wording
 from notebooks.analysis.deployments.reports import FAILURES, NAMES, code, outages, parts, role
-from notebooks.analysis.intervals import interval
+from notebooks.analysis.quantiles import interval
 from notebooks.analysis.records import check, read, table
 from results import schema
 from results.costs.deployments import DEPLOYMENTS, Measured, bills

@@ -16,7 +16,7 @@ from matplotlib.typing import ColorType
 from notebooks.analysis import wording
 from notebooks.analysis.figures.marks import heights_of, ticks
 from notebooks.analysis.figures.style import MARGIN_IN, WIDTH_IN, Placing, sheet, tint
-from notebooks.analysis.intervals import Interval
+from notebooks.analysis.quantiles import Interval
 
 PANEL_IN = 2.5
 HEADER_IN = 0.45

@@ -17,8 +17,7 @@ from matplotlib.ticker import MaxNLocator
 from notebooks.analysis import wording
 from notebooks.analysis.figures.style import GREY, INK, MARGIN_IN, PALE, Placing, sheet
 from notebooks.analysis.prices import EMPTY, REQUESTS, price
-from notebooks.analysis.quantiles import latencies, latency
-from notebooks.analysis.resolution import medians_ms
+from notebooks.analysis.quantiles import latencies, latency, medians_ms
 from notebooks.analysis.runs import Run
 from servers import transports
 
