@@ -94,9 +94,7 @@ def test_two_people_talk_on_the_page_that_their_server_serves_one_at_a_host_name
 
 
 @pytest.mark.parametrize("transport", TRANSPORTS, ids=lambda row: row.slug)
-def test_over_http2_a_page_requests_all_on_it_and_opens_its_websocket_beside_it(
-    browser: Browser, transport: Transport
-) -> None:
+def test_over_http2_a_page_opens_its_websocket_beside_it(browser: Browser, transport: Transport) -> None:
     with page_server(transport.slug, "--link", "h2") as server:
         context, opened = browser.new_context(ignore_https_errors=True), list[str]()
         ada, bob = context.new_page(), context.new_page()
@@ -129,9 +127,7 @@ def test_a_page_reads_over_http_while_the_push_service_is_down(browser: Browser)
 
 
 @pytest.mark.parametrize(("variable", "reason"), [("PUSHER_SECRET", "auth for channel"), ("PUSHER_KEY", "unknown app")])
-def test_a_page_that_the_push_service_refuses_says_who_refused_and_why(
-    browser: Browser, variable: str, reason: str
-) -> None:
+def test_a_page_says_why_the_push_service_refused_it(browser: Browser, variable: str, reason: str) -> None:
     with push_service() as service:
         env = service_settings(service.address)
         service.process.kill()
@@ -239,9 +235,7 @@ def test_a_page_of_another_origin_does_not_control_the_chat_in_its_frame(browser
         expect(page.frame_locator("iframe").locator("#room")).to_be_hidden()
 
 
-def test_a_page_of_a_stated_origin_controls_the_chat_in_its_frame_and_has_no_hold_on_a_window_that_it_opens(
-    browser: Browser, tmp_path: Path
-) -> None:
+def test_a_stated_origin_controls_its_frame_and_no_window_that_it_opens(browser: Browser, tmp_path: Path) -> None:
     with another_origin(tmp_path) as origin, page_server("raw_websocket", "--origin", origin) as server:
         page = frame_and_start(browser.new_context(), origin, server.address)
         expect(page.frame_locator("iframe").locator("#members li")).to_have_text(["Mallory (you)"])

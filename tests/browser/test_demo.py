@@ -217,9 +217,7 @@ def test_a_classic_serverless_host_cuts_polls_refuses_sockets_loses_nothing(open
     expect(ada.room("raw_websocket", "#notice")).to_be_hidden()
 
 
-def test_a_page_that_is_reloaded_or_shown_again_is_the_same_user_with_a_network(
-    open_window: OpenWindow, demo: str
-) -> None:
+def test_a_page_reloaded_or_shown_again_is_the_same_user_online(open_window: OpenWindow, demo: str) -> None:
     ada = open_window()
     ada.write("once")
     for slug in FOUR:

@@ -75,9 +75,7 @@ def test_nothing_is_wider_than_a_narrow_screen_where_all_medians_stay_in_sight(o
 
 
 @pytest.mark.parametrize("size", [(1920, 1080), (1366, 768), (1024, 768)], ids=str)
-def test_nothing_is_cut_off_or_smaller_than_14_px_on_a_projector(
-    open_window: OpenWindow, size: tuple[int, int]
-) -> None:
+def test_nothing_is_cut_off_or_below_14_px_on_a_projector(open_window: OpenWindow, size: tuple[int, int]) -> None:
     window = open_window(name := f"Ada{size[0]}", viewport={"width": size[0], "height": size[1]})
     window.press("Show Server-Sent Events")
     window.card("server_sent_events").locator("iframe").scroll_into_view_if_needed()

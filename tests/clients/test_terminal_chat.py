@@ -219,9 +219,7 @@ def test_a_script_sends_its_lines_fails_with_the_reason_of_a_refusal_and_may_com
 
 
 @pytest.mark.process
-def test_a_pipe_in_latin_1_carries_its_own_letters_and_a_name_is_free_once_its_owner_has_left(
-    harness: ChatHarness,
-) -> None:
+def test_a_latin_1_pipe_carries_its_letters_and_a_name_is_free_again(harness: ChatHarness) -> None:
     script(harness, "Grüße\n", "--name", "Ida", encoding="latin-1")
     without_token = script(harness, "", "--name", "Ida", "--no-remember", encoding="latin-1")
     assert "Ida ? Grüße\n" in without_token

@@ -106,8 +106,6 @@ def test_a_browser_counts_a_typing_notice_from_its_arrival(at_ms: int, reader_ms
 @pytest.mark.parametrize(
     ("header", "header_ms"), [("7", "7000"), ("Fri, 31 Dec 1999 23:59:59 GMT", "0"), ("9" * 400, "60000")]
 )
-def test_a_browser_tries_again_no_sooner_than_the_server_says_unless_it_is_for_good(
-    header: str, header_ms: str
-) -> None:
+def test_a_browser_tries_again_no_sooner_than_the_server_says(header: str, header_ms: str) -> None:
     refusal = msgspec.json.encode(Refusal("too_many", "500 commands a second", retry_after_s=1.5)).decode()
     assert run_script("retry_after.mjs", refusal, header).split() == ["1500", "1500", header_ms, "400", "404"]

@@ -255,9 +255,7 @@ def page(output: Path, *arguments: str) -> Iterator[Page]:
 @pytest.mark.process
 @pytest.mark.xdist_group("measuring")
 @pytest.mark.parametrize("processes", [[], ["--processes", "2"]], ids=["one process", "two processes"])
-def test_the_web_interface_refuses_what_cannot_be_and_tests_started_at_once_deliver_all(
-    tmp_path: Path, processes: list[str]
-) -> None:
+def test_tests_of_the_web_interface_started_at_once_deliver_all(tmp_path: Path, processes: list[str]) -> None:
     with serving("raw_websocket", None, tmp_path / "log") as server, page(tmp_path / "out", *processes) as shown:
         shown.await_state("ready")
         assert "measuring_window_seconds" in (html := shown.get("/").text)

@@ -190,9 +190,7 @@ def test_every_process_belongs_to_a_part() -> None:
     assert [part_of(role) for role in roles] == ["api"] * 3 + parts
 
 
-def test_requests_and_bytes_of_both_servers_are_added_up_and_connections_are_those_of_the_new_one(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+def test_over_a_restart_requests_and_bytes_add_up_but_not_connections(monkeypatch: pytest.MonkeyPatch) -> None:
     """What a server had counted before the measurement is left out."""
     wire = {"http": {"received": 10, "sent": 30}, "websocket": {"received": 100, "sent": 100}, "connections_open": 2}
     counted: dict[str, Any] = {

@@ -57,9 +57,7 @@ def test_charts_of_a_folder_that_is_no_run_fail_with_a_sentence(tmp_path: Path) 
     assert "is not a run" in outcome.output
 
 
-def test_the_headline_names_the_slowest_transport_and_claims_no_difference_that_was_not_measured(
-    tmp_path: Path,
-) -> None:
+def test_the_headline_claims_no_difference_that_was_not_measured(tmp_path: Path) -> None:
     run = load(write(tmp_path, SyntheticRun(slugs=["long_polling", "raw_websocket"], push_s={"raw_websocket": 0.5})))
     raw, long = (wording.duration(latency(run, slug).p50.value) for slug in ("raw_websocket", "long_polling"))
     expected = f"Half of all messages are seen within {raw} by raw WebSocket, {long} by long polling"
@@ -93,9 +91,7 @@ def test_durations_and_amounts_are_written_with_the_digits_that_matter() -> None
     assert {value: wording.amount(value) for value in amounts} == amounts
 
 
-def test_a_price_that_theory_does_not_explain_is_marked_and_the_mark_explained(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_price_beyond_theory_is_marked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     run = load(write(tmp_path, SyntheticRun(slugs=["long_polling", "raw_websocket"])))
     assert price.REMARK not in " ".join(text.get_text() for text in price.draw(run).texts)
     monkeypatch.setattr(price, "remarks_on", lambda _, slug: ["too short"] if slug == "long_polling" else [])

@@ -66,9 +66,7 @@ def test_a_formula_gives_what_reasoning_does(found: float, expected: float) -> N
 
 @pytest.mark.parametrize("rate_per_s", [0.02, 0.2, 2.0])
 @pytest.mark.parametrize("limit_s", [0.0, 5.0, 8.0])
-def test_a_poller_that_backs_off_asks_as_often_and_as_late_as_a_simulated_one(
-    rate_per_s: float, limit_s: float
-) -> None:
+def test_a_poller_that_backs_off_is_as_the_simulated_one(rate_per_s: float, limit_s: float) -> None:
     pauses = theory.back_off_pauses(rate_per_s, INTERVAL_S, limit_s, ROUND_TRIP_S)
     arrivals_s = poisson_arrivals_s(rate_per_s, 20_000)
     pace, now_s, requests = PollPace(INTERVAL_S, limit_s), 0.0, 0

@@ -14,9 +14,7 @@ WIRE = {"received": 1000, "sent": 0}
 STATS = {"requests": {}, "empty_answers": 0, "wire": {"http": WIRE, "websocket": WIRE, "connections_busy": 0}}
 
 
-def test_what_a_server_responds_after_it_was_replaced_is_not_counted(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
+def test_a_late_response_of_a_replaced_server_counts_nothing(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     lane = Lane(TRANSPORTS[0], tmp_path, tmp_path, "secret")
     vars(lane)["_server"] = SimpleNamespace(address="", facts={})
     monkeypatch.setattr("servers.demo.lane.read_stats", lambda _: vars(lane).update(_server=None) or STATS)

@@ -33,9 +33,7 @@ async def poll(http: httpx.AsyncClient, session: str = SESSION, protocol: str = 
     return (await http.post(f"{session}/xhr", params={"protocol": protocol})).text
 
 
-async def test_a_client_that_does_not_come_back_for_its_frames_is_closed_and_one_that_has_gone_is_forgotten(
-    http: httpx.AsyncClient,
-) -> None:
+async def test_a_client_that_does_not_come_back_is_closed_and_then_forgotten(http: httpx.AsyncClient) -> None:
     await poll(http)
     await http.post(f"{SESSION}/xhr_send", content=json.dumps(3 * json.loads(PING)))
     assert (await poll(http)).startswith("c[4200,")

@@ -93,9 +93,7 @@ def pusher_js(address: str, endpoint: str, channel: str, transport: str = "ws") 
 
 
 @pytest.mark.parametrize("transport", ["ws", "xhr_streaming", "xhr_polling"])
-def test_pusher_js_receives_what_the_official_library_publishes(
-    transport: str, address: str, api: pusher.Pusher
-) -> None:
+def test_pusher_js_receives_what_the_library_publishes(transport: str, address: str, api: pusher.Pusher) -> None:
     with auth_endpoint(api) as endpoint, pusher_js(address, endpoint, "private-room", transport) as client:
         assert json.loads(line_of(client))["happened"] == "subscribed"
         api.trigger("private-room", "message", {"body": "Grüße", "seq": 1})
