@@ -3,12 +3,13 @@
 #
 # **They make a poll cheap in bytes, and change nothing of who waits.** HTTP/2 sends the headers of a poll as references
 # to earlier ones, so most of what goes up disappears, and one connection carries everything. Requests, empty responses
-# and waits stay as they were. Compression helps streams, sockets and long texts. Of the ways to poll better, back-off
-# saves requests and is paid for by later messages, jitter parts a herd, and conditional requests hardly save anything.
+# and waits stay as they were. Compression helps streams, WebSockets and long texts. Polling can be improved, too:
+# back-off saves requests, but messages are seen later; jitter keeps clients from asking in the same moment; conditional
+# requests hardly save anything.
 #
-# What is read here was measured on a **busy machine**, in short windows: requests and bytes are exact counts, and so is
-# all that is claimed. Latencies are left out, but for a poller's own waiting; CPU time is shown, and only transports
-# within one repeat are compared by it. The final measurement replaces these runs.
+# What is read here was measured on a **busy machine**, in short windows. Requests and bytes are exact counts, so claims
+# rest on them. The only latency that is shown is a poller's wait, which takes seconds. CPU time is shown, and compared
+# only between transports of one repeat. The final measurement replaces these runs.
 
 # %%
 from notebooks.analysis import comparisons, link, wording
@@ -54,8 +55,9 @@ wording.table({row.text: {point: row.on(run) for point, run in links.items()} fo
 # ## What a handshake carries
 #
 # A TLS handshake is paid once for each connection: certificate, keys, and proofs. A session can be resumed, which
-# leaves out the certificate. Where connections are kept, that is soon forgotten; where each response closes one, it is
-# most of what crosses the wire. The tickets for later sessions, which the server sends right after, are not in it.
+# leaves out the certificate. Where connections are kept, the handshake is a small part of all bytes. Where each
+# response closes one, it is most of them. The tickets for later sessions, which the server sends right after, are not
+# in it.
 
 # %%
 handshakes = link.points_of("handshakes")
@@ -86,10 +88,10 @@ link.by_transport(ends, lambda run, slug: 1e6 * link.each(run, slug, "proxy_cpu_
 # %% [markdown]
 # ## Compression
 #
-# gzip for responses and event streams, permessage-deflate for sockets; texts are prose. A stream must be flushed after
-# each event, or the compressor keeps events back; so each event ends a block, and a short one still shrinks, since the
-# compressor knows the events before it. That memory is the price: each stream and socket has its own, for as long as it
-# is open. A response has none: a short one begins anew each time, and shrinks little. The Pusher adapter is left out:
+# gzip for responses and event streams, permessage-deflate for WebSockets; the texts are prose. A stream must be flushed
+# after each event: otherwise the compressor keeps events back. So each event ends a block. A short event still shrinks,
+# since the compressor remembers the events before it. That memory is the price: each stream and each WebSocket has its
+# own, for as long as it is open. A response has none, so a short one shrinks little. The Pusher adapter is left out:
 # what its clients read is the vendor's to compress, and the stand-in compresses nothing.
 
 # %%
