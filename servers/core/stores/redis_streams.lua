@@ -253,7 +253,8 @@ function commands.release()
   return event
 end
 
--- Whose last lease has run out goes offline, at most `limit` at once; returns { room, seq, draft } of each.
+-- Whose last lease has run out goes offline, and claims that ran out are freed, at most `limit` of each at once; returns
+-- { room, seq, draft } of who goes.
 -- No lease or claim runs beyond `latest_ms`: it might if the clock was set back.
 function commands.expire(now_ms, latest_ms, limit)
   local gone = {}
@@ -262,7 +263,8 @@ function commands.expire(now_ms, latest_ms, limit)
       redis.call('ZADD', key, latest_ms, member)
     end
   end
-  for _, name in ipairs(redis.call('ZRANGEBYSCORE', 'chat:claims', '-inf', '(' .. now_ms)) do free_name(name) end
+  local claims = redis.call('ZRANGEBYSCORE', 'chat:claims', '-inf', '(' .. now_ms, 'LIMIT', 0, limit)
+  for _, name in ipairs(claims) do free_name(name) end
   for i, online in ipairs(redis.call('ZRANGEBYSCORE', 'chat:online', '-inf', now_ms, 'LIMIT', 0, limit)) do
     redis.call('ZREM', 'chat:online', online)
     local room, user = string.match(online, '^(%S+) (.*)$')
