@@ -52,7 +52,7 @@ COMMANDS = {
 async def test_a_command_is_answered_alike(harness: ChatHarness) -> None:
     async with harness.joined("Ada") as (ada,):
         for name, (kind, body, expected) in COMMANDS.items():
-            assert RawSender(harness).command(ada.account.token, kind, body) == expected, name
+            assert await RawSender(harness).command(ada.account.token, kind, body) == expected, name
             await ada.send("still there")
 
 
@@ -70,14 +70,14 @@ async def test_a_token_that_proves_nothing_opens_nothing(harness: ChatHarness) -
     async with harness.joined("Ada") as (ada,):
         for name, forge in TOKENS.items():
             token = forge(ada.account.token)
-            assert RawSender(harness).join(token) == "unauthenticated", name
-            assert RawSender(harness).command(token, "send", message()) == "unauthenticated", name
+            assert await RawSender(harness).join(token) == "unauthenticated", name
+            assert await RawSender(harness).command(token, "send", message()) == "unauthenticated", name
 
 
 async def test_nobody_can_speak_as_another(harness: ChatHarness) -> None:
     async with harness.joined("Ada", "Bob") as (ada, bob):
         forged = message(sender=bob.account.user, name=bob.account.name, user=bob.account.user)
-        assert RawSender(harness).command(ada.account.token, "send", forged) == OK
+        assert await RawSender(harness).command(ada.account.token, "send", forged) == OK
         (event,) = await events(bob, 1, Kind.MESSAGE)
     assert (event.sender, event.name) == (ada.account.user, ada.account.name)
 
@@ -86,10 +86,10 @@ async def test_a_page_from_elsewhere_or_under_another_host_name_may_not_call(har
     ada = await harness.log_in("Ada")
     raw = RawSender(harness)
     for origin in ("http://evil.example", "null"):
-        assert raw.join(ada.account.token, Origin=origin) == "forbidden", origin
+        assert await raw.join(ada.account.token, Origin=origin) == "forbidden", origin
     for host in ("evil.example", "evil.example:80", "127.0.0.1.evil.example", ""):
-        assert raw.join(ada.account.token, Host=host) == "forbidden", host
-    assert raw.join(ada.account.token, Origin=harness.address) == OK
+        assert await raw.join(ada.account.token, Host=host) == "forbidden", host
+    assert await raw.join(ada.account.token, Origin=harness.address) == OK
     await ada.close()
 
 
@@ -98,9 +98,9 @@ async def test_a_cursor_that_leads_nowhere_is_refused(harness: ChatHarness) -> N
         epoch, head = ada.snapshot.epoch, ada.snapshot.head
         raw = RawSender(harness)
         for cursor in (f"{epoch}.{head + 1000}", f"{epoch}.-1", epoch, "x", f"{epoch}.", f"{epoch}.1e3", "\0.1"):
-            assert raw.join(ada.account.token, after=cursor) == "bad_request", cursor
+            assert await raw.join(ada.account.token, after=cursor) == "bad_request", cursor
         # Last, since a stream that was left gives up its connection's lease at any moment.
-        assert raw.join(ada.account.token, after=f"{epoch}.{head}") == OK
+        assert await raw.join(ada.account.token, after=f"{epoch}.{head}") == OK
 
 
 async def test_a_conversation_ends_when_its_token_does(transport: Transport, serve: Serve) -> None:
@@ -112,14 +112,14 @@ async def test_a_conversation_ends_when_its_token_does(transport: Transport, ser
 async def test_a_room_must_be_joined_before_it_is_spoken_in(harness: ChatHarness) -> None:
     async with harness.joined("Ada") as (ada,):
         elsewhere = ChatHarness(harness.transport, harness.address)
-        assert RawSender(elsewhere).command(ada.account.token, "send", message(), joins=False) == "not_joined"
+        assert await RawSender(elsewhere).command(ada.account.token, "send", message(), joins=False) == "not_joined"
 
 
 async def test_an_unfit_name_of_a_room_or_a_user_is_refused(harness: ChatHarness) -> None:
     async with harness.joined("Ada") as (ada,):
         for room in ("a b", "x" * 65, "r\u00f6\u00f6m", "a.b", "\0"):
             elsewhere = ChatHarness(harness.transport, harness.address, room)
-            assert RawSender(elsewhere).join(ada.account.token) == "bad_request", room
+            assert await RawSender(elsewhere).join(ada.account.token) == "bad_request", room
     for name in ("", " ", "x" * 33, "a\nb", "\u202eevil", "\u3164", "\u0301"):
         with pytest.raises(Refused, match="bad_request"):
             await harness.log_in_as(name)
@@ -145,6 +145,6 @@ async def test_who_sends_too_fast_is_refused_and_gets_through_later(serve: Serve
     with serve("--commands-per-s", "0.5") as server:
         harness = ChatHarness(transport, server.address)
         async with harness.joined("Ada") as (ada,):
-            responses = [RawSender(harness).command(ada.account.token, "send", message()) for _ in range(15)]
+            responses = [await RawSender(harness).command(ada.account.token, "send", message()) for _ in range(15)]
             assert set(responses) == {OK, "too_many"}
             await ada.send("at last")

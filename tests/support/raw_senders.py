@@ -1,5 +1,6 @@
 """Raw commands, for what no client of ours would say: by POST, or as frames on a WebSocket that has joined."""
 
+import asyncio
 import json
 from contextlib import suppress
 from typing import Any
@@ -19,14 +20,21 @@ CODES = {403: "forbidden", 404: "not_found", 1007: "bad_request", 1009: "too_lar
 
 
 class RawSender:
-    """Each call waits for its answer, and returns "ok" or the code of the refusal."""
+    """Each call waits for its answer, and returns "ok" or the code of the refusal; meanwhile other clients go on."""
 
     def __init__(self, harness: ChatHarness) -> None:
         self._address, self._room = harness.address, quote(harness.room)
         self._is_by_frames = harness.transport.commands is Commands.FRAMES
 
-    def join(self, token: str, after: str = "", **headers: str) -> str:
+    async def join(self, token: str, after: str = "", **headers: str) -> str:
         """Join the harness's room and ask for events once, from a cursor if given."""
+        return await asyncio.to_thread(self._join, token, after, **headers)
+
+    async def command(self, token: str, kind: str, body: bytes, joins: bool = True) -> str:
+        """Send a command with any body, as a user who has joined, or has not."""
+        return await asyncio.to_thread(self._command, token, kind, body, joins)
+
+    def _join(self, token: str, after: str = "", **headers: str) -> str:
         if self._is_by_frames:
             return self._talk(headers, self._first(token, after))
         answer = self._request("POST", "join", token, headers, json={"connection": "raw"})
@@ -34,11 +42,10 @@ class RawSender:
             answer = self._request("GET", "events", token, headers, params={"connection": "raw", "after": after})
         return code(answer)
 
-    def command(self, token: str, kind: str, body: bytes, joins: bool = True) -> str:
-        """Send a command with any body, as a user who has joined, or has not."""
+    def _command(self, token: str, kind: str, body: bytes, joins: bool) -> str:
         if self._is_by_frames:
             return self._talk({}, *([self._first(token)] if joins else []), _typed(kind, body))
-        if joins and (refused := self.join(token)) != OK:
+        if joins and (refused := self._join(token)) != OK:
             return refused
         return code(self._request("POST", kind, token, {}, content=body))
 
