@@ -43,7 +43,7 @@ def main(
     kill_count: Annotated[
         int, typer.Option("--kills", min=1, help="Kills on SQLite; a tenth on each database.")
     ] = 1000,
-    inputs: Annotated[int, typer.Option(min=1, help="Fuzzed inputs, over all listeners.")] = 1_600_000,
+    inputs: Annotated[int, typer.Option(min=1, help="Fuzzed inputs, over all listeners.")] = 3_200_000,
     soak_s: Annotated[float, typer.Option(min=5, help="Seconds of the soak.")] = 7200.0,
     stop_s: Annotated[float, typer.Option(min=1, help="Seconds of each fault.")] = 30.0,
     out: Annotated[Path, typer.Option(help="Folder for the rows and the record.")] = Path("results/drills"),

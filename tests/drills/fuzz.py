@@ -20,7 +20,7 @@ from tests.support.pusher_process import ENV
 AT_ONCE, RUN = 50, 200
 """How many inputs an example of hypothesis has, and how many examples a run of it: it remembers those of one run."""
 
-PART = 200_000
+PART = 400_000
 """How many inputs a listener is sent before it is started again: bounded caches have filled by half of them."""
 
 UNLIMITED = ("--commands-per-s", "1000000", "--hold", "0.1", "--ping", "0.1")
