@@ -114,9 +114,10 @@ wording.table(rows)
 # with the second, the p99 of the latency with the first. No acknowledged message was lost, and the worst that an input
 # caused was a refusal.
 #
-# Other programs kept both cores busy during most of the soak, more in its last quarter than in its first. Memory does
-# not depend on that; the p99 does, so its growth says nothing about the servers. Open descriptors vary by one or two
-# connections from sample to sample, and do not grow.
+# The p99 of this soak says nothing about the servers. Other programs kept both cores busy, more in its last quarter than
+# in its first; and at each sample the drill counted all messages so far, which held up the next ones (it no longer
+# does). Memory does not depend on that. Open descriptors vary by one or two connections from sample to sample, and do
+# not grow.
 
 # %%
 drills = load_drills(chosen_folder())
