@@ -114,10 +114,9 @@ wording.table(rows)
 # with the second, the p99 of the latency with the first. No acknowledged message was lost, and the worst that an input
 # caused was a refusal.
 #
-# The p99 of this soak says nothing about the servers. Other programs kept both cores busy, more in its last quarter than
-# in its first; and at each sample the drill counted all messages so far, which held up the next ones (it no longer
-# does). Memory does not depend on that. Open descriptors vary by one or two connections from sample to sample, and do
-# not grow.
+# The p99 of this soak says nothing about the servers. Other programs kept both cores busy, more in its last quarter
+# than in its first; and the drill's own count of all messages so far held up the next ones. Memory does not depend on
+# that. Open descriptors vary by one or two connections from sample to sample, and do not grow.
 
 # %%
 drills = load_drills(chosen_folder())
