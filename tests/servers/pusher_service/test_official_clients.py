@@ -13,7 +13,7 @@ import pytest
 
 from servers.shortest.processes import Process, line_of, running
 from tests.support.guest import receive
-from tests.support.pusher_process import DEADLINE_S, ENV, open_connection, push_service, subscribe
+from tests.support.pusher_process import DEADLINE_S, ENV, open_connection, subscribe
 from tests.support.shortest_harness import QuietHandler, http_server
 
 pytestmark = pytest.mark.process
@@ -34,7 +34,7 @@ SCRIPT = Path(__file__).with_name("subscribe.mjs")
 FORBIDDEN = "private-secrets"
 
 
-def lines(language: str, needle: str) -> str:
+def readme_block(language: str, needle: str) -> str:
     """Return the README's block of a language that contains some text."""
     found: str
     (found,) = (block for block in re.findall(rf"```{language}\n(.*?)```", README, re.DOTALL) if needle in block)
@@ -49,21 +49,26 @@ def script(package: str, block: str, port: str) -> list[str]:
     return ["node", "--input-type=module", "-e", f"{named}{block.replace('8300', port)}{THEN[package]}"]
 
 
-def test_what_the_readme_says_connects_each_official_client() -> None:
-    with push_service() as service, open_connection(service.address) as (subscriber, socket_id):
-        port = service.address.rpartition(":")[2]
+def test_what_the_readme_says_publishes_with_each_official_library(address: str) -> None:
+    port = address.rpartition(":")[2]
+    with open_connection(address) as (subscriber, socket_id):
         subscribe(subscriber, socket_id, "news")
         given = {"pusher": pusher, **ENV}
-        exec(lines("python", "pusher.Pusher").replace("8300", port), given)
+        exec(readme_block("python", "pusher.Pusher").replace("8300", port), given)
         given["api"].trigger("news", "hello", "by PyPI")  # type: ignore[attr-defined]
-        subprocess.run(script("pusher", lines("js", "appId"), port), cwd=NPM["pusher"], check=True, timeout=DEADLINE_S)
+        by_npm = script("pusher", readme_block("js", "appId"), port)
+        subprocess.run(by_npm, cwd=NPM["pusher"], check=True, timeout=DEADLINE_S)
         assert [receive(subscriber)["data"] for _ in range(2)] == ["by PyPI", "by npm"]
-        for package, needle in (("pusher-js", "new Pusher(PUSHER_KEY"), ("laravel-echo", "new Echo")):
-            browser = script(package, lines("js", needle), port)
-            with subprocess.Popen(browser, cwd=NPM[package], stdout=subprocess.PIPE, text=True) as client:
-                assert client.stdout is not None and client.stdout.readline() == "subscribed\n"
-                given["api"].trigger("news", "hello", "to a browser")  # type: ignore[attr-defined]
-                assert client.communicate(timeout=DEADLINE_S)[0] == "to a browser\n"
+
+
+@pytest.mark.parametrize(("package", "needle"), [("pusher-js", "new Pusher(PUSHER_KEY"), ("laravel-echo", "new Echo")])
+def test_what_the_readme_says_subscribes_a_browser(package: str, needle: str, address: str, api: pusher.Pusher) -> None:
+    browser = script(package, readme_block("js", needle), address.rpartition(":")[2])
+    with running(browser, cwd=NPM[package]) as client:
+        assert line_of(client) == "subscribed"
+        api.trigger("news", "hello", "to a browser")
+        assert line_of(client) == "to a browser"
+        assert client.wait(DEADLINE_S) == 0
 
 
 @contextmanager
@@ -74,9 +79,13 @@ def auth_endpoint(api: pusher.Pusher) -> Iterator[str]:
         def do_POST(self) -> None:  # noqa: N802 (the library's name)
             form = parse_qs(self.rfile.read(int(self.headers["Content-Length"])).decode())
             (channel,), (socket_id,) = form["channel_name"], form["socket_id"]
-            self.send_response(403 if channel == FORBIDDEN else 200)
+            if channel == FORBIDDEN:
+                status, answer = 403, {}
+            else:
+                status, answer = 200, api.authenticate(channel, socket_id)
+            self.send_response(status)
             self.end_headers()
-            self.wfile.write(json.dumps(channel != FORBIDDEN and api.authenticate(channel, socket_id)).encode())
+            self.wfile.write(json.dumps(answer).encode())
 
     with http_server(Authorize) as address:
         yield f"{address}/auth"
