@@ -7,7 +7,7 @@ and the registry gets a row. Then the copy's own tests run for it, and a short c
 import shutil
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import pytest
@@ -51,24 +51,32 @@ TESTS_OF_THE_COPY = {
 }
 
 
-def tracked() -> list[str]:
-    """Return the paths of the files that git knows."""
+Contents = Mapping[str, bytes]
+
+
+def not_ignored() -> list[str]:
+    """Return the paths of the files that git tracks or would add."""
     command = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
     listed = subprocess.run(command, check=True, cwd=ROOT, capture_output=True, text=True).stdout
     return [name for name in listed.split("\0") if (ROOT / name).is_file()]
 
 
 @pytest.fixture(scope="module")
-def tree(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return a copy of the tracked files, with the toy."""
+def copied(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Contents]:
+    """Return a copy of the files that are not ignored, with the toy, and what each file of it holds before any runs."""
     copy = tmp_path_factory.mktemp("tree")
-    for name in tracked():
+    for name in not_ignored():
         (copy / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(ROOT / name, copy / name)
     shutil.copytree(TOY, copy, dirs_exist_ok=True, ignore=shutil.ignore_patterns("__pycache__"))
     with (copy / REGISTRY).open("a", encoding="utf-8") as registry:
         registry.write(ROW)
-    return copy
+    return copy, {str(path.relative_to(copy)): path.read_bytes() for path in copy.rglob("*") if path.is_file()}
+
+
+@pytest.fixture
+def tree(copied: tuple[Path, Contents]) -> Path:
+    return copied[0]
 
 
 def run(tree: Path, module: str, *options: str) -> None:
@@ -78,9 +86,9 @@ def run(tree: Path, module: str, *options: str) -> None:
     assert done.returncode == 0, done.stdout + done.stderr
 
 
-def test_it_touches_only_what_the_readme_lists(tree: Path) -> None:
-    before = {name: (ROOT / name).read_bytes() for name in tracked()}
-    after = {str(path.relative_to(tree)): path.read_bytes() for path in tree.rglob("*") if path.is_file()}
+def test_it_touches_only_what_the_readme_lists(copied: tuple[Path, Contents]) -> None:
+    before = {name: (ROOT / name).read_bytes() for name in not_ignored()}
+    _, after = copied
     touched = [name for name, content in after.items() if before.get(name) != content]
     assert sorted(name.replace(SLUG, "<slug>") for name in touched) == TOUCHED
     for guide in ("README.md", ".github/CONTRIBUTING.md"):
