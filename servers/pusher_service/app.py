@@ -11,8 +11,8 @@ is open to pages of any origin, and what is private is guarded by signatures.
 import asyncio
 import secrets
 import time
-from collections.abc import AsyncIterator, Callable, Coroutine
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import asdict
 from importlib import import_module
 from typing import Any
@@ -35,7 +35,9 @@ from servers.pusher_service.protocol import PusherConnections
 from servers.pusher_service.sockets import Outboxes, SocketEndpoint
 from servers.wire_bytes import WireBytes
 
-Call = Callable[[Request, bytes], Json]
+Handler = Callable[[Request, bytes], Json]
+Endpoint = Callable[[Request], Awaitable[Response]]
+Work = Callable[[], Coroutine[Any, Any, None]]
 
 
 def create_app(credentials: Credentials, limits: Limits, webhook: str = "") -> Starlette:
@@ -46,9 +48,9 @@ def create_app(credentials: Credentials, limits: Limits, webhook: str = "") -> S
     counters, wire = Counters(), WireBytes()
     outboxes = Outboxes(counters)
     broker = Broker(outboxes.deliver, counters, limits, EventCache(time.monotonic))
-    background: list[Callable[[], Coroutine[Any, Any, None]]] = []
+    background: list[Work] = []
     if webhook:
-        webhooks = import_module("servers.pusher_service.webhooks")  # 0.2 s that others start without
+        webhooks = import_module("servers.pusher_service.webhooks")  # imported late: it adds 0.2 s to the start
         events = webhooks.WebhookEvents(time.monotonic)
         broker.note = events.note
         background.append(lambda: webhooks.send_webhooks(events, webhook, credentials, counters))
@@ -58,14 +60,9 @@ def create_app(credentials: Credentials, limits: Limits, webhook: str = "") -> S
     fallbacks = Fallbacks(connections, outboxes, limits)
     background += [sockets.check_idle, fallbacks.check_detached]
 
-    async def health(_: Request) -> Response:
-        return JSONResponse({"status": "ok"})
-
-    async def stats(request: Request) -> Response:
-        if not names_loopback(request.headers.raw):
-            raise ApiError(403, "the counters are for this machine: expected a loopback name in Host")
+    def counted() -> Json:
         most = {"connections": limits.connections_max, "messages_a_day": limits.messages_a_day}
-        counted = {
+        return {
             **asdict(counters),
             "billed_messages": counters.billed_messages,
             "connections_open": connections.connections_open,
@@ -73,28 +70,17 @@ def create_app(credentials: Credentials, limits: Limits, webhook: str = "") -> S
             "plan": {**most, "messages_today": quota.used},
             "wire": asdict(wire),
         }
-        return JSONResponse(counted)
-
-    @asynccontextmanager
-    async def lifespan(_: Starlette) -> AsyncIterator[None]:
-        tasks = [asyncio.create_task(work()) for work in background]
-        try:
-            yield
-        finally:
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
 
     app = Starlette(
         routes=[
             WebSocketRoute("/app/{key}", sockets),
             fallbacks.routes(),
             *signed_routes(credentials, limits, Api(broker, limits, quota, connections.terminate), counters),
-            Route("/health", health),
-            Route("/stats", stats),
+            Route("/health", _health),
+            Route("/stats", _stats(counted)),
         ],
         exception_handlers={ApiError: _refuse, 404: _refuse_path},
-        lifespan=lifespan,
+        lifespan=_lifespan(background),
     )
     app.state.wire = wire
     return app
@@ -111,7 +97,7 @@ def signed_routes(credentials: Credentials, limits: Limits, api: Api, counters: 
     A call is for the right application, of bounded length and well signed, before its body is read as JSON.
     """
 
-    def route(path: str, call: Call, method: str = "GET") -> Route:
+    def route(path: str, handler: Handler, method: str = "GET") -> Route:
         async def endpoint(request: Request) -> Response:
             if request.path_params["app_id"] != credentials.app_id:
                 raise ApiError(404, "there is no such app here")
@@ -122,9 +108,12 @@ def signed_routes(credentials: Credentials, limits: Limits, api: Api, counters: 
             except BadSignature as error:
                 raise ApiError(401, str(error)) from error
             counters.api_calls += 1
-            return JSONResponse(call(request, body))
+            return JSONResponse(handler(request, body))
 
         return Route(f"/apps/{{app_id}}/{path}", endpoint, methods=[method])
+
+    def describe(request: Request, _: bytes) -> Json:
+        return api.describe_channel(request.path_params["name"], request.query_params)
 
     def terminate(request: Request, _: bytes) -> Json:
         return api.terminate_connections(request.path_params["user_id"])
@@ -132,15 +121,46 @@ def signed_routes(credentials: Credentials, limits: Limits, api: Api, counters: 
     return [
         route("events", lambda _, body: api.publish(body), "POST"),
         route("batch_events", lambda _, body: api.publish_batch(body), "POST"),
-        route("channels", lambda call, _: api.list_channels(call.query_params)),
-        route("channels/{name}", lambda call, _: api.describe_channel(call.path_params["name"], call.query_params)),
-        route("channels/{name}/users", lambda call, _: api.list_users(call.path_params["name"])),
+        route("channels", lambda request, _: api.list_channels(request.query_params)),
+        route("channels/{name}", describe),
+        route("channels/{name}/users", lambda request, _: api.list_users(request.path_params["name"])),
         route("users/{user_id}/terminate_connections", terminate, "POST"),
     ]
 
 
+async def _health(_: Request) -> Response:
+    return JSONResponse({"status": "ok"})
+
+
+def _stats(counted: Callable[[], Json]) -> Endpoint:
+    """Return the endpoint of the counters, for readers on this machine only."""
+
+    async def stats(request: Request) -> Response:
+        if not names_loopback(request.headers.raw):
+            raise ApiError(403, "the counters are for this machine: expected a loopback name in Host")
+        return JSONResponse(counted())
+
+    return stats
+
+
+def _lifespan(background: Sequence[Work]) -> Callable[[Starlette], AbstractAsyncContextManager[None]]:
+    """Return what runs the work in the background for as long as the service is up."""
+
+    @asynccontextmanager
+    async def lifespan(_: Starlette) -> AsyncIterator[None]:
+        tasks = [asyncio.create_task(work()) for work in background]
+        try:
+            yield
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+
+    return lifespan
+
+
 async def _refuse_path(request: Request, _: Exception) -> Response:
-    return PlainTextResponse(f"{request.url.path[:80]!a} is no path of the HTTP API that is served here", 404)
+    return PlainTextResponse(f"there is no such path: {request.url.path[:80]!a}", 404)
 
 
 async def _refuse(_: Request, error: Exception) -> Response:

@@ -120,7 +120,7 @@ def test_a_client_that_does_not_read_is_closed_with_4200_and_holds_nobody_up(add
         ("7", "guessed", lambda api: api.users_info("presence-a"), "auth_signature"),
         ("8", CREDENTIALS.secret, lambda api: api.trigger("a", "news", "1"), "404"),
         ("7", CREDENTIALS.secret, lambda api: api.trigger_batch([EVENT | {"data": "x" * 10_241}], True), "413"),
-        ("7", CREDENTIALS.secret, lambda api: api.terminate_user_connections("ann"), "404: .* is no path"),
+        ("7", CREDENTIALS.secret, lambda api: api.terminate_user_connections("ann"), "404: there is no such path"),
     ],
     ids=["trigger", "batch", "channels", "channel", "users", "another app", "long data", "the library's wrong path"],
 )
