@@ -12,13 +12,15 @@ from math import inf
 from pathlib import Path
 from typing import Any
 
-PLAIN, TLS, H2 = LINKS = "plain", "tls", "h2"
+PLAIN, TLS, H2 = "plain", "tls", "h2"
+LINKS = (PLAIN, TLS, H2)
 """How users reach the servers: as `servers.links` has it."""
 
 USERS_PER_S = 100  # faster, and the ramp measures log-ins instead of letting users in
 START_STOP_S = 2.7
-"""What starting and stopping takes: the median of five transports (2.0 to 3.6), in a default comparison on two cores at
-real-time priority, of what each took in all, less ramp, warm-up, window and a poller's last poll."""
+"""What starting and stopping a cell takes. It is the time of the whole cell, less ramp, warm-up, window and a poller's
+last poll. The value is the median of five transports (2.0 to 3.6 s). They were measured in a default comparison, on two
+cores at real-time priority."""
 CHARTS_S = 6.0  # what that comparison took beyond its cells: the command's own start, and the charts
 DRAIN_S = 5.0  # many times what the last delivery takes on any transport
 HOLD_S = 25.0  # for how long the servers hold a long poll, at most
@@ -37,7 +39,8 @@ class Workload:
     link ends in nginx, before a server in the clear. one_way_delay_s: what each direction of the clients' links is
     delayed by; push_link_delay_s: the same for the link from the API to the push service. webhooks: 1 if that service
     says who is there, 0 if users send heartbeats. joins_per_s: how many users arrive per second, before the barrier.
-    The others are explained in options.toml.
+    The others are explained in options.toml. What is on or off is a number too, 1 or 0, since every option of the
+    command line but `link` is one.
 
     Everybody sends once while users still join, so that no connection is cold. The senders warm up for one poll
     interval before the window opens: until every poller has polled once while messages flow, more responses are empty
@@ -105,23 +108,37 @@ class Workload:
     @property
     def summary(self) -> str:
         """The load in one sentence."""
+        crowd = f"{self.users} users in rooms of {self.room_size}"
+        return ", ".join([crowd, *self._actions(), *self._polls(), *self._transfer()])
+
+    def _actions(self) -> list[str]:
+        """What users do, and for how long: phrases of the summary."""
         also = {"typing": self.typing_per_s, "receipts": self.receipts_per_s, "comings": self.comings_per_s}
         paces = [f"{rate:g} {what}" for what, rate in {"messages": self.rate_per_s, **also}.items() if rate]
-        restart = f"a restart after {self.restart_at_s:g} s, " if self.restart_at_s else ""
-        bunches = f"bunched every {self.bunch_s:g} s, " if self.bunch_s else ""
+        return phrases(
+            (f"{', '.join(paces)} a second each", True),
+            (f"bunched every {self.bunch_s:g} s", self.bunch_s),
+            (f"a restart after {self.restart_at_s:g} s", self.restart_at_s),
+            (f"{self.measured_s:g} s measured", True),
+        )
+
+    def _polls(self) -> list[str]:
+        """When pollers ask: phrases of the summary."""
         most = f" to {self.poll_limit_s:g}" if self.poll_limit_s else ""
-        variants = {
-            f", {self.poll_jitter:.0%} earlier or later": self.poll_jitter,
-            ", all together at first": self.polls_together,
-            ", conditional": self.conditional,
-        }
-        polled = f"a poll every {self.poll_interval_s:g}{most} s{''.join(filter(variants.get, variants))}"
-        sent = f", texts of {self.text_bytes} bytes, compressed" if self.compress else ""
-        ended = ", to nginx" if self.proxy else ""
-        secure = {PLAIN: "", TLS: ", over TLS", H2: ", over TLS with HTTP/2"}[self.link]
-        return (
-            f"{self.users} users in rooms of {self.room_size}, {', '.join(paces)} a second each, {bunches}{restart}"
-            f"{self.measured_s:g} s measured, {polled}{sent}{secure}{ended}"
+        return phrases(
+            (f"a poll every {self.poll_interval_s:g}{most} s", True),
+            (f"{self.poll_jitter:.0%} earlier or later", self.poll_jitter),
+            ("all together at first", self.polls_together),
+            ("conditional", self.conditional),
+        )
+
+    def _transfer(self) -> list[str]:
+        """How texts and connections cross the wire: phrases of the summary."""
+        return phrases(
+            (f"texts of {self.text_bytes} bytes, compressed", self.compress),
+            ("over TLS", self.link == TLS),
+            ("over TLS with HTTP/2", self.link == H2),
+            ("to nginx", self.proxy),
         )
 
     @property
@@ -142,3 +159,8 @@ class Workload:
         """Return the workload as options of `locust`, the number of users included."""
         options = {f"--{name.replace('_', '-')}": str(getattr(self, name)) for name in (*OPTIONS, "link")}
         return [argument for option in options.items() for argument in option]
+
+
+def phrases(*phrase_and_is_on: tuple[str, float]) -> list[str]:
+    """Return the phrases that are on."""
+    return [phrase for phrase, is_on in phrase_and_is_on if is_on]
