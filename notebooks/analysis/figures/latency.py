@@ -1,4 +1,4 @@
-"""The latency chart: the whole distribution of each transport, on an axis that shows both 1 ms and 2 s.
+"""The latency chart: the whole distribution of each transport, on a logarithmic time axis.
 
 One small panel a transport, its curve in colour over the others in grey, since the pushing transports would hide one
 another in a single panel. The prediction for short polling is a wide pale band: Uniform(0, T).
@@ -26,13 +26,17 @@ HEADER_IN = 0.5
 FOOTER_IN = 0.5
 LEFT_IN = 0.55
 GAP_IN = 0.4
+LEAST_MS = 0.05  # a logarithmic axis cannot begin at zero
+TOP_IN = 0.15  # between headline and panels
+BOTTOM_IN = 0.2  # below the last axis
+NUMBERS_IN = 0.19  # from a panel's name down to its numbers
 
 
 def draw(run: Run) -> Figure:
     """Return the latency chart of a run: a panel for each of its transports."""
     columns = min(2, len(run.slugs))
     rows = ceil(len(run.slugs) / columns)
-    height_in = rows * (HEADER_IN + PANEL_IN + FOOTER_IN) + 0.35
+    height_in = rows * (HEADER_IN + PANEL_IN + FOOTER_IN) + (TOP_IN + BOTTOM_IN)
     measure = "Share of deliveries that were seen within a time, counted from when the message was due to be sent"
     figure, top_in = sheet(height_in, wording.latency_finding(run), f"{measure}\n{wording.evidence(run)}")
     width_in = (WIDTH_IN - LEFT_IN - MARGIN_IN - GAP_IN * (columns - 1)) / columns
@@ -40,7 +44,7 @@ def draw(run: Run) -> Figure:
     for index, slug in enumerate(run.slugs):
         row, column = divmod(index, columns)
         left_in = LEFT_IN + column * (width_in + GAP_IN)
-        panel_in = top_in + 0.15 + row * (HEADER_IN + PANEL_IN + FOOTER_IN)
+        panel_in = top_in + TOP_IN + row * (HEADER_IN + PANEL_IN + FOOTER_IN)
         found = latency(run, slug)
         _header(Placing(figure), left_in, panel_in, found)
         axes = Placing(figure).axes(left_in, panel_in + HEADER_IN, width_in, PANEL_IN)
@@ -58,7 +62,8 @@ def curve_ms(run: Run, slug: str) -> NDArray[np.float64]:
 def _limits(run: Run) -> tuple[float, float]:
     """Return the ends of the axis in ms: what was measured and predicted, and never less than two decades."""
     longest_ms = run.setting("poll_interval_s") * 1000 if run.is_polled else 0.0
-    lowest = max(0.05, float(run.deliveries["latency_ms"].min())) / 1.3
+    fastest = max(LEAST_MS, float(run.deliveries["latency_ms"].min()))
+    lowest = fastest / 1.3  # room for the start of the curve
     return lowest, max(float(run.deliveries["latency_ms"].max()) * 1.5, longest_ms * 1.5, lowest * 100)
 
 
@@ -66,7 +71,7 @@ def _header(place: Placing, left_in: float, top_in: float, found: Latency) -> No
     colour = transports.find(found.slug).colour
     numbers = "   ".join(f"p{share * 100:.0f} {wording.duration(ms.value)}" for share, ms in found.quantiles.items())
     place.text(left_in, top_in, found.label, color=colour, weight="bold", size=9.5)
-    place.text(left_in, top_in + 0.19, f"{numbers}   n = {found.deliveries:,}", color=GREY)
+    place.text(left_in, top_in + NUMBERS_IN, f"{numbers}   n = {found.deliveries:,}", color=GREY)
 
 
 def _frame(axes: Axes, limits: tuple[float, float], *, with_shares: bool) -> None:
