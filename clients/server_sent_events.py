@@ -28,13 +28,17 @@ class Connection(ChatConnection):
         await self.disconnect()
         snapshot = await self.http.join()
         query = {"after": str(snapshot.cursor), "connection": self.http.connection}
+        # inbox.cursor equals the `id` of the last event that was applied; the server prefers it to `after`
         headers = {"Last-Event-ID": str(inbox.cursor)} if inbox else {}
         response = await self._stream.enter_async_context(self.http.stream(query, headers))
         self._events = await self._stream.enter_async_context(aclosing(EventSource(response).aiter_sse()))
         return snapshot
 
     async def post(self, command: SocketCommand) -> Ack:
-        """Send a command; when the stream ends, so does the user's lease: they have not joined until it is reopened."""
+        """Send a command.
+
+        Raises ConnectionLost, not Refused, if the end of the stream has ended the lease: reconnecting cures it.
+        """
         try:
             return await super().post(command)
         except Refused as refusal:
