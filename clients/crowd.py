@@ -24,7 +24,7 @@ READ_SHARE = 0.3
 """The part of the others' messages that a scripted user marks as read: enough to be seen, few enough to follow."""
 
 GIVE_UP_S = 40.0
-"""Longer than a lease: for so long a name stays taken whose last user could not leave."""
+"""Longer than a lease: a crashed user's name stays taken until its lease ends."""
 
 
 async def run_crowd(transport: str, server: str, room: str, people: int, every_s: float) -> None:
@@ -35,9 +35,17 @@ async def run_crowd(transport: str, server: str, room: str, people: int, every_s
 
 
 async def run_user(transport: str, server: str, room: str, name: str, every_s: float) -> None:
-    """Log in and chat; waits for a server that has not started yet, or restarts, and for a name to become free."""
+    """Log in and chat. While the server is down or the name is taken, retries for GIVE_UP_S, then raises ClientError.
+
+    Other refusals of the log-in raise ClientError at once; once it chats, errors come grouped.
+    """
     backoff = Backoff()
-    retry = stamina.retry(on=lambda error: may_pass(error) and backoff.next_s(), attempts=None, timeout=GIVE_UP_S)
+
+    def pause_s(error: Exception) -> float | bool:
+        """Return the pause before the next log-in, or False if a retry cannot help."""
+        return backoff.next_s() if may_pass(error) else False
+
+    retry = stamina.retry(on=pause_s, attempts=None, timeout=GIVE_UP_S)
     async with await retry(log_in)(transport, server, room, name) as session, asyncio.TaskGroup() as tasks:
         tasks.create_task(write(session, every_s))
         tasks.create_task(read(session))
