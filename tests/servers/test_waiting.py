@@ -41,11 +41,11 @@ def ada(shared: ChildProcess) -> Iterator[Guest]:
 
 
 def request_events(ada: Guest) -> socket.socket:
-    """Join, and request the events on a socket with the smallest of buffers."""
+    """Join, and request the events on a socket with a small receive buffer."""
     ada.post("join")
     stream = narrow_socket(str(ada.http.base_url))
     head = b"GET %b HTTP/1.1\r\nHost: 127.0.0.1\r\nAuthorization: Bearer %b\r\n\r\n"
-    stream.sendall(head % (ada.events.url.raw_path, ada.token.encode()))
+    stream.sendall(head % (ada.events_request.url.raw_path, ada.token.encode()))
     return stream
 
 
@@ -65,11 +65,11 @@ def test_a_conditional_poll_has_no_body_until_there_is_news() -> None:
         empty = ada.poll()
         tag = f'"{ada.cursor}"'
         for known in (tag, f'"other", W/{tag}', "*"):
-            unchanged = ada.http.get(ada.events.url, headers={"If-None-Match": known})
+            unchanged = ada.http.get(ada.events_request.url, headers={"If-None-Match": known})
             assert (unchanged.status_code, unchanged.content, unchanged.headers["ETag"]) == (304, b"", tag)
             assert "Content-Type" not in unchanged.headers
         ada.send("1")
-        news = ada.http.get(ada.events.url, headers={"If-None-Match": tag})
+        news = ada.http.get(ada.events_request.url, headers={"If-None-Match": tag})
         assert (news.status_code, len(news.json()["events"])) == (200, 1)
         assert news.headers["ETag"] == f'"{ada.cursor.epoch}.{news.json()["next"]}"'
         assert "ETag" not in empty.headers

@@ -34,13 +34,13 @@ class Guest:
     cursor: Cursor
 
     @property
-    def events(self) -> httpx.Request:
+    def events_request(self) -> httpx.Request:
         """The request for the events after the cursor."""
         query = {"after": str(self.cursor), "connection": "c"}
         return self.http.build_request("GET", f"/rooms/{self.room}/events", params=query)
 
     def poll(self) -> httpx.Response:
-        return self.http.send(self.events)
+        return self.http.send(self.events_request)
 
     def post(self, command: str, **fields: object) -> httpx.Response:
         return self.http.post(f"/rooms/{self.room}/{command}", json={"connection": "c", **fields})
@@ -83,10 +83,11 @@ def bare_socket(address: str, room: str, **options: Any) -> ClientConnection:
     return silent_socket(f"{address.rstrip('/')}/rooms/{room}/socket", **options)
 
 
-class OneAtATime(ssl.SSLSocket):
-    """A TLS socket that a thread may read while another writes, as `websockets` does and OpenSSL does not allow.
+class LockedTlsSocket(ssl.SSLSocket):
+    """A TLS socket that one thread may read while another writes, as `websockets` does.
 
-    Without it a handshake's response is lost now and then: the server's tickets are read while the request is written.
+    OpenSSL forbids a concurrent read and write on one connection; without the lock a handshake response is sometimes
+    lost.
     """
 
     _lock: Lock
@@ -114,17 +115,17 @@ class OneAtATime(ssl.SSLSocket):
 
 
 def silent_socket(url: str, **options: Any) -> ClientConnection:
-    """Open a WebSocket that sends no pings."""
+    """Open a WebSocket without pings, proxy or compression."""
     given = {"proxy": None, "compression": None, "ping_interval": None, "close_timeout": 1, **options}
     if url.startswith("https:"):
         context = given.setdefault("ssl", ssl.create_default_context())
-        context.sslsocket_class = OneAtATime
+        context.sslsocket_class = LockedTlsSocket
     opened: ClientConnection = connect(url.replace("http", "ws", 1), **given)
     return opened
 
 
 def narrow_socket(address: str) -> socket.socket:
-    """Connect with the smallest of receive buffers."""
+    """Connect with a small receive buffer (4 KiB asked for), so that it is full soon if nobody reads."""
     url, narrow = urlsplit(address), socket.socket()
     narrow.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
     narrow.settimeout(DEADLINE_S)

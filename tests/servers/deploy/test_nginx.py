@@ -169,7 +169,7 @@ def received_at_once(ada: Guest, patience_s: float) -> bool:
     """Return whether the next event of a stream arrives before the stream ends."""
     ada.http.timeout = httpx.Timeout(patience_s)
     try:
-        with closing(ada.http.send(ada.events, stream=True)) as stream:
+        with closing(ada.http.send(ada.events_request, stream=True)) as stream:
             lines = stream.iter_lines()
             next(lines)
             ada.send("1").raise_for_status()
@@ -204,7 +204,7 @@ def test_nginx_reads_ahead_of_a_lagging_reader_only_if_it_buffers(servers: dict[
             logged = {GZIP_OFF: f"error_log {folder}/error.log warn; {instead.get(GZIP_OFF, '')}"}
             with (
                 visited(servers["server_sent_events"], {**instead, **logged}) as ada,
-                closing(ada.http.send(ada.events, stream=True)),
+                closing(ada.http.send(ada.events_request, stream=True)),
                 guest(str(ada.http.base_url), ada.room) as bob,
             ):
                 for n in range(UNREAD):
