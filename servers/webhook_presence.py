@@ -2,8 +2,8 @@
 
 Teaches that a webhook may be repeated, late or out of order. So whoever comes is looked for on the service's list of
 members, and whoever goes takes only the lease that their own socket holds. And it may never come: so the lists of all
-rooms are read at the start, and then every third of a lease. Whoever is there without a lease, or with an expired
-token, is ended there.
+rooms are read at the start, and then every third of a lease. Members without a lease or a valid token have their
+connections terminated.
 
 What crosses the wire: `POST /pusher/webhook`, signed, and the API's queries of `/channels` and
 `/channels/{name}/users`. A member is one socket of a connection, so two windows of a user come and go by themselves.
@@ -60,7 +60,7 @@ class WebhookPresence:
         self._due_s = 0.0
 
     def member(self, identity: Identity, connection: str, socket_id: str) -> dict[str, Any]:
-        """Return the member that a socket of a connection is of the channel; raises BadRequest."""
+        """Return the presence-channel member for one socket; raises BadRequest."""
         check_id("connection", connection, self._chat.settings)
         member = Member(identity.user, str(identity.expires_at_ms), connection, socket_id)
         return {"user_id": ".".join(member), "user_info": {"name": identity.name}}
@@ -76,13 +76,15 @@ class WebhookPresence:
             elif event["name"] == "member_removed":
                 for user, _, connection, socket in members:
                     room = channel.removeprefix(CHANNEL_PREFIX)
-                    await self._chat.leave(Identity(user, "", 0), room, connection, socket)
+                    # A lease is released by the user's id: the name and the token's expiry are placeholders.
+                    identity = Identity(user, name="", expires_at_ms=0)
+                    await self._chat.leave(identity, room, connection, socket)
         for channel, members in added.items():
             await self._confirm(channel, members & await self._members(channel))
         return json_response({})
 
     async def confirm_all(self) -> None:
-        """Renew the leases of all who are there, if a third of a lease has passed since. A failure is logged."""
+        """Renew the leases of all members, if the last time is a third of a lease ago. A failure is logged."""
         if time.monotonic() < self._due_s:
             return
         try:
@@ -98,14 +100,20 @@ class WebhookPresence:
         return members_of(await self._publisher.members(channel))
 
     async def _confirm(self, channel: str, members: Iterable[Member]) -> None:
-        """Renew the leases of members who are there; end those who have none."""
+        """Renew the leases of members who are there; terminate the connections of those for whom that fails."""
         room = channel.removeprefix(CHANNEL_PREFIX)
         names = await self._chat.names(room)
         for user, expires_at_ms, connection, socket in members:
             identity = Identity(user, names.get(user, ""), int(expires_at_ms))
-            try:
-                if not identity.name or self._chat.token_left_s(identity) <= 0:
-                    raise NotJoined("a member without a name, or without a token")
-                await self._chat.renew_lease(identity, room, connection, 0.0, socket)
-            except (NotJoined, TooMany):
+            if not await self._renew(identity, room, connection, socket):
                 await self._end(room, user)
+
+    async def _renew(self, identity: Identity, room: str, connection: str, socket: str) -> bool:
+        """Renew a member's lease; return False without a name, a valid token or a lease, or beyond a limit."""
+        if not identity.name or self._chat.token_left_s(identity) <= 0:
+            return False
+        try:
+            await self._chat.renew_lease(identity, room, connection, 0.0, socket)
+        except (NotJoined, TooMany):
+            return False
+        return True

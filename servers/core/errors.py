@@ -1,13 +1,13 @@
 """Everything the chat may refuse, and the one table of codes.
 
-On a socket, the close code of a refusal is 4000 plus the HTTP status (RFC 6455 section 7.4.2).
+On a socket, the close code of a refusal is 4000 plus the HTTP status, in the private range of RFC 6455 section 7.4.2.
 """
 
 from typing import ClassVar
 
 
 class ChatError(Exception):
-    """A refusal. detail: what was expected, what came, and what to do. retry_after_s: when, if that is known."""
+    """A refusal. detail: what was expected, what came, and what to do. retry_after_s: when; 0.0 if not known."""
 
     code: ClassVar[str]
     http_status: ClassVar[int]
