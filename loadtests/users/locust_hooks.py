@@ -18,6 +18,7 @@ from locust.runners import MasterRunner, WorkerRunner
 
 from loadtests.accounts.samples import Samples, merged
 from loadtests.plan.hosts import how_to_start
+from loadtests.plan.workload import Workload
 from loadtests.users.coordinator import CHECK_S, FINISH_S, Coordinator
 from loadtests.users.generator_process import GeneratorProcess
 from loadtests.users.options import add_options, locust_file_of, start_problem, workload_of
@@ -52,11 +53,12 @@ class LocustHooks:
         events.test_start.add_listener(self.begin)
         events.spawning_complete.add_listener(self.note_spawned)
         events.test_stopping.add_listener(self.end)
+        events.quitting.add_listener(self.set_exit_status)
         events.quitting.add_listener(self.write_samples)
         events.quit.add_listener(self.print_summary)
 
     def register_messages(self, environment: Environment, **_: Any) -> None:
-        """Register for messages, each on its side; exits if the command line is wrong."""
+        """Register for messages on the coordinator's or the generator's runner; exits if the command line is wrong."""
         assert environment.runner is not None
         if not isinstance(environment.runner, WorkerRunner):
             check_command_line(environment)
@@ -71,24 +73,16 @@ class LocustHooks:
     def begin(self, environment: Environment, **_: Any) -> None:
         """Make this process's parts of a test, before its first user exists."""
         options, runner = vars(environment.parsed_options), environment.runner
-        workload, for_parent = workload_of(options), options["json_phases"]
+        workload = workload_of(options)
         self._process = self._coordinator = None
         self._parts.clear()
         if isinstance(runner, MasterRunner):
-            workers = [*runner.clients.ready, *runner.clients.spawning, *runner.clients.running]
-            options["ranks"] = {worker.id: rank for rank, worker in enumerate(workers)}
-            options["generators"] = len(workers)  # which the workers receive when they start
+            rank_workers(runner, options)
         self._generators = options["generators"]
         if not isinstance(runner, WorkerRunner):
-            on_phase, advice = print_json if for_parent else log_sentence, how_to_start(locust_file_of(environment))
-            self._coordinator = Coordinator(environment, workload, self._generators, on_phase, advice)
-            self._unprinted = None if for_parent else self._coordinator
+            self._begin_coordinator(environment, workload)
         if not isinstance(runner, MasterRunner):
-            rank = options["ranks"].get(runner.client_id) if isinstance(runner, WorkerRunner) else 0
-            slack_s = options["wire_slack"]
-            self._process = GeneratorProcess(environment, workload, slack_s, self._generators, rank, not for_parent)
-            self._process.meter.install()
-            self._on_start(self._process)
+            self._begin_process(environment, workload)
 
     def note_spawned(self, **_: Any) -> None:
         """Tell the coordinator that Locust has started all users."""
@@ -104,15 +98,15 @@ class LocustHooks:
             if environment.web_ui:
                 gevent.spawn(self._print_when_complete)
 
-    def write_samples(self, environment: Environment, **_: Any) -> None:
-        """Write everything, once everybody has stopped; only what went wrong if a worker's part is missing.
+    def set_exit_status(self, environment: Environment, **_: Any) -> None:
+        """Set exit status 1 if something went wrong or was lost, unless a parent judges the samples."""
+        if (unjudged := self._unprinted) and (unjudged.troubles or not unjudged.summary().adds_up):
+            environment.process_exit_code = 1
 
-        Without a parent that judges them, losses decide the exit status.
-        """
+    def write_samples(self, environment: Environment, **_: Any) -> None:
+        """Write everything, once everybody has stopped; only what went wrong if a worker's part is missing."""
         if self._coordinator is None:
             return
-        if self._unprinted and (self._coordinator.troubles or not self._coordinator.summary().adds_up):
-            environment.process_exit_code = 1
         if path := vars(environment.parsed_options)["record"]:
             parts = [self._process.complete_samples()] if self._process else self._parts
             complete = len(parts) == self._generators
@@ -126,6 +120,21 @@ class LocustHooks:
         if self._unprinted:
             self._unprinted.summary().show(console())
         self._unprinted = None
+
+    def _begin_coordinator(self, environment: Environment, workload: Workload) -> None:
+        for_parent = vars(environment.parsed_options)["json_phases"]
+        on_phase = print_json if for_parent else log_sentence
+        advice = how_to_start(locust_file_of(environment))
+        self._coordinator = Coordinator(environment, workload, self._generators, on_phase, advice)
+        self._unprinted = None if for_parent else self._coordinator
+
+    def _begin_process(self, environment: Environment, workload: Workload) -> None:
+        options, runner = vars(environment.parsed_options), environment.runner
+        rank = options["ranks"].get(runner.client_id) if isinstance(runner, WorkerRunner) else 0
+        slack_s, for_parent = options["wire_slack"], options["json_phases"]
+        self._process = GeneratorProcess(environment, workload, slack_s, self._generators, rank, not for_parent)
+        self._process.meter.install()
+        self._on_start(self._process)
 
     def _print_when_complete(self) -> None:
         with gevent.Timeout(FINISH_S, False):
@@ -142,6 +151,13 @@ class LocustHooks:
     def _to_process(self, act: Callable[[GeneratorProcess, Any], None], *, msg: Any, **_: Any) -> None:
         if self._process:
             act(self._process, msg.data)
+
+
+def rank_workers(runner: MasterRunner, options: dict[str, Any]) -> None:
+    """Put the number of workers and the rank of each into the options, which the workers receive when they start."""
+    workers = [*runner.clients.ready, *runner.clients.spawning, *runner.clients.running]
+    options["ranks"] = {worker.id: rank for rank, worker in enumerate(workers)}
+    options["generators"] = len(workers)
 
 
 def check_command_line(environment: Environment) -> None:
