@@ -18,6 +18,8 @@ from servers.transports import TRANSPORTS, Commands, Reads, Transport
 
 ROOM_SIZE = 50
 SETTLE_S = 1.0
+"""Waited before the memory is read, so that the server has processed the last requests."""
+
 KIBIBYTE = 1024
 
 Accounts = Sequence[Account]
@@ -26,27 +28,27 @@ EnterRoom = Callable[[MeasuredServer, HttpUserSession, str, Accounts], Connectio
 """Has users join a room; returns their connections, which then stay open and silent."""
 
 
-def polls(address: str, client: HttpUserSession, room: str, accounts: Accounts) -> list[bytes]:
-    """Join the room with each account; return their polls from its head."""
+def poll_requests(address: str, client: HttpUserSession, room: str, accounts: Accounts) -> list[bytes]:
+    """Join the room with each account; return their requests for the events after its head."""
     head = calls.join(client, accounts, room)
     path = f"/rooms/{room}/events?after={head}&connection=c"
     return [calls.http_request(address, "GET", f"{path}{number}", each.token) for number, each in enumerate(accounts)]
 
 
-def poll(server: MeasuredServer, client: HttpUserSession, room: str, accounts: Accounts) -> Connections:
+def poll_once(server: MeasuredServer, client: HttpUserSession, room: str, accounts: Accounts) -> Connections:
     """Poll once, and keep the connection for the next time."""
     connections = calls.connect(server.address, len(accounts))
     crowd = Crowd(connections)
-    for response in crowd.exchange(polls(server.address, client, room, accounts)):
+    for response in crowd.exchange(poll_requests(server.address, client, room, accounts)):
         calls.expect(response, 200, "poll")
     crowd.detach()
     return connections
 
 
-def wait(server: MeasuredServer, client: HttpUserSession, room: str, accounts: Accounts) -> Connections:
-    """Send polls that the server holds: for one response, or for more of one that never ends."""
+def leave_request_open(server: MeasuredServer, client: HttpUserSession, room: str, accounts: Accounts) -> Connections:
+    """Send a request that stays open: a long poll, or an event stream."""
     connections = calls.connect(server.address, len(accounts))
-    for connection, request in zip(connections, polls(server.address, client, room, accounts), strict=True):
+    for connection, request in zip(connections, poll_requests(server.address, client, room, accounts), strict=True):
         connection.send(request)
     return connections
 
@@ -88,7 +90,7 @@ def entering(transport: Transport) -> EnterRoom:
         return subscribe
     if transport.commands is Commands.FRAMES:
         return open_socket
-    return poll if transport.reads is Reads.POLL else wait
+    return poll_once if transport.reads is Reads.POLL else leave_request_open
 
 
 def enter_rooms(
@@ -120,7 +122,7 @@ def measure(sizes: BenchSizes) -> list[BenchFinding]:
             f"idle connection, {row.label}",
             "KiB",
             [kib_per_connection(row, sizes.idle_connections) for _ in range(sizes.pairs)],
-            note=f"growth of the server{' and the push service' * row.needs_push_service} per connection",
+            note=f"growth of the server{' and the push service' if row.needs_push_service else ''} per connection",
         )
         for row in TRANSPORTS
     ]
