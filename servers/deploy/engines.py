@@ -33,7 +33,7 @@ PACKAGES = {
     "nginx": "nginx",
     "setpriv": "util-linux",
 }
-"""The programs that it takes, and Debian's package of each."""
+"""Programs needed, and the Debian package of each."""
 
 NEEDED = {"redis": ("redis-server", "setpriv"), "postgresql": ("postgres", "initdb", "setpriv")}
 """The programs of one engine, by the scheme of its URLs."""
@@ -92,7 +92,9 @@ class Engine:
             if time.monotonic() > deadline_s:
                 self.kill()
                 raise NotStarted(f"{' '.join(self.command)}: did not start\n{self.log.read_text()[-2000:]}")
-            if self._process.poll() is not None:  # its killed predecessor may have left a lock on the data
+            # A killed predecessor may have left a lock on the data. Why a start failed is only in the log, so any
+            # failed start is repeated until READY_S.
+            if self._process.poll() is not None:
                 self._process = self._spawn()
             time.sleep(POLL_S)
 
@@ -124,7 +126,7 @@ class Engine:
 def redis_server(folder: Path, port: int = 0, more: Sequence[str] = ()) -> Iterator[Engine]:
     """Run a Redis that keeps its data in `folder`, and acknowledges what is on disk. Raises NotStarted.
 
-    more: options of its own.
+    more: further command-line options.
     """
     give_to_engines(folder)
     port = port or free_port()
@@ -147,25 +149,28 @@ def redis_server(folder: Path, port: int = 0, more: Sequence[str] = ()) -> Itera
 def postgres_server(folder: Path, port: int = 0, more: Sequence[str] = ()) -> Iterator[Engine]:
     """Run a PostgreSQL that keeps its data in `folder`, made if need be. Raises NotStarted.
 
-    more: options of its own.
+    more: further command-line options.
     """
     give_to_engines(folder)
     port = port or free_port()
     data = folder / "data"
     if not data.exists():
-        as_nobody(_needed("initdb"), "-D", data, "-U", "chat", "-A", "trust", "-E", "UTF8", "--locale=C", "--no-sync")
-    at = ("-h", LOOPBACK, "-p", str(port), "-U", "chat")
+        run_unprivileged(
+            _needed("initdb"), "-D", data, "-U", "chat", "-A", "trust", "-E", "UTF8", "--locale=C", "--no-sync"
+        )
+    address = ("-h", LOOPBACK, "-p", str(port))
+    login = (*address, "-U", "chat")
 
     def fresh_url() -> str:
         name = f"chat_{secrets.token_hex(4)}"
-        as_nobody(_needed("createdb"), *at, name)
+        run_unprivileged(_needed("createdb"), *login, name)
         return f"postgresql://chat@{LOOPBACK}:{port}/{name}"
 
     engine = Engine(
-        [_needed("postgres"), "-D", str(data), *at[:4], "-k", "", "-c", "max_connections=200", *more],
+        [_needed("postgres"), "-D", str(data), *address, "-k", "", "-c", "max_connections=200", *more],
         folder / "postgres.log",
         f"postgresql://chat@{LOOPBACK}:{port}/postgres",
-        is_ready=lambda: subprocess.run([_needed("pg_isready"), "-q", *at], check=False).returncode == 0,
+        is_ready=lambda: subprocess.run([_needed("pg_isready"), "-q", *login], check=False).returncode == 0,
         fresh_url=fresh_url,
         stop_signal=signal.SIGINT,  # its "fast" shutdown: waits for no client
     )
@@ -189,8 +194,11 @@ def unprivileged(at_parents_death: signal.Signals) -> list[str]:
     return [*command, "--"]
 
 
-def as_nobody(*command: str | Path) -> None:
-    """Run a command to its end as the engines' user. Raises NotStarted with its error output if it fails."""
+def run_unprivileged(*command: str | Path) -> None:
+    """Run a command to its end: as UNPRIVILEGED if this process is root's, else as its own user.
+
+    Raises NotStarted with the command's error output if it fails.
+    """
     whole = [*unprivileged(signal.SIGKILL), *map(str, command)]
     result = subprocess.run(whole, check=False, capture_output=True, text=True, cwd="/")
     if result.returncode:

@@ -14,7 +14,7 @@ from servers.core.store import Store
 from servers.core.stores import postgres_listener, redis_reader
 from servers.core.wire import Cursor
 from servers.deploy.empty_database import engine_folder
-from servers.deploy.engines import Engine, as_nobody, give_to_engines, postgres_server, program, redis_server
+from servers.deploy.engines import Engine, give_to_engines, postgres_server, program, redis_server, run_unprivileged
 from tests.support.engines import answered
 from tests.support.guest import until
 from tests.support.stores import draft, opened
@@ -57,7 +57,7 @@ def postgres_that_fails_over(folder: Path) -> Iterator[FailingOver]:
 
         def fall_behind() -> None:
             give_to_engines(standby)
-            as_nobody(
+            run_unprivileged(
                 program("pg_basebackup") or "pg_basebackup",
                 *("-d", engine.url, "-D", standby / "data", "-X", "stream", "-c", "fast", "--no-sync"),
             )
