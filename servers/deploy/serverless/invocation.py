@@ -6,7 +6,7 @@ connection ("hop by hop", RFC 9110 section 7.6.1), and those of a WebSocket's ha
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass
 
 import h11
@@ -20,8 +20,11 @@ from servers.deploy.serverless.edge_client import BAD_REQUEST, Client, Headers, 
 from servers.socket_routes import until_first_ends
 
 HOP_BY_HOP = frozenset(
-    (b"connection", b"keep-alive", b"proxy-connection", b"te", b"trailer", b"transfer-encoding", b"upgrade", b"expect")
+    (b"connection", b"keep-alive", b"proxy-connection", b"te", b"trailer", b"transfer-encoding", b"upgrade")
 )
+EXPECT = b"expect"
+"""Meant for each server on the way (RFC 9110 section 10.1.1), but met: the host has received the whole body by then."""
+
 ABNORMAL_CODE = 1006
 NO_CODE = 1005
 NORMAL_CODE = 1000
@@ -36,8 +39,9 @@ class FunctionFailed(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Invocation:
-    """A request that is complete. on_command: called for each message on its socket but the first, which joins a room.
+    """One fully received request, and how to relay it.
 
+    on_command: called for each message on its socket but the first, which joins a room.
     opens_socket: whether it is passed on as a WebSocket.
     """
 
@@ -167,9 +171,11 @@ async def response_events(function: h11.Connection, reader: asyncio.StreamReader
             function.receive_data(await reader.read(READ_BYTES))
 
 
-def passed_on(headers: Iterable[tuple[bytes, bytes]]) -> Headers:
-    """Return the headers of more than this connection, without spaces around values (RFC 9110 section 5.5)."""
-    return [(name, value.strip(b" \t")) for name, value in headers if name.lower() not in HOP_BY_HOP]
+def passed_on(headers: Sequence[tuple[bytes, bytes]]) -> Headers:
+    """Return the end-to-end headers, without spaces around values (RFC 9110 section 5.5)."""
+    listed = b",".join(value for name, value in headers if name.lower() == b"connection").lower().split(b",")
+    dropped = {*HOP_BY_HOP, EXPECT, *(name.strip(b" \t") for name in listed)}
+    return [(name, value.strip(b" \t")) for name, value in headers if name.lower() not in dropped]
 
 
 def is_of_handshake(name: bytes) -> bool:

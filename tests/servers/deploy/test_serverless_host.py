@@ -16,6 +16,7 @@ from websockets.exceptions import ConnectionClosedError
 from servers.connection_limits import ConnectionLimits
 from servers.deploy.child_process import ChildProcess, started
 from servers.deploy.serverless.host import hosting
+from servers.deploy.serverless.invocation import passed_on
 from servers.deploy.serverless.profiles import PROFILES, Profile
 from servers.serving import HttpSettings
 from tests.support.guest import guest
@@ -25,6 +26,12 @@ from tests.support.serverless_host import CLASSIC, DEADLINE_S, FLUID, bill, func
 pytestmark = pytest.mark.process
 LIMIT_S = 1.0
 WAIT_S = 0.2
+
+
+def test_fields_of_one_connection_are_not_passed_on() -> None:
+    of_one_connection = [(b"Connection", b"close, X-One"), (b"connection", b"x-two"), (b"Upgrade", b"h2c")]
+    named = [(b"x-one", b"1"), (b"X-Two", b"2"), (b"Expect", b"100-continue")]
+    assert passed_on([*of_one_connection, *named, (b"X-Three", b" 3\t")]) == [(b"X-Three", b"3")]
 
 
 async def test_the_first_request_waits_for_a_cold_start_and_the_next_for_nothing() -> None:
