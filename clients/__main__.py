@@ -1,6 +1,6 @@
 """Chat in the terminal: `python -m clients chat --transport raw_websocket --name Ada`.
 
-A log-in's token is kept per server and name, so that a second window belongs to the same user.
+The token of a log-in is stored for each server and name, so that a second window belongs to the same user.
 """
 
 import asyncio
@@ -40,7 +40,7 @@ def checked_server(address: str) -> str:
         url = urlsplit(str(httpx.URL(address)))
         if url.scheme in ("http", "https") and url.hostname and url.port != 0:
             return address
-    except (ValueError, httpx.InvalidURL):  # a port that is no number, a host that is none
+    except (ValueError, httpx.InvalidURL):  # the port is not a number, or the host is not valid
         pass
     raise typer.BadParameter(f"expected something like {SERVER} or http://[::1]:8000, got {address!r}")
 
@@ -83,9 +83,10 @@ def crowd(
         asyncio.run(run_until_ended(run_crowd(transports.find(transport).slug, server, room, people, every), attached))
 
 
-async def run_until_ended(running: Coroutine[Any, Any, None], attached: bool) -> None:
-    """Run until interrupted, or until standard input, a pipe, closes if `attached`; then everybody leaves."""
-    loop, task = asyncio.get_running_loop(), asyncio.create_task(running)
+async def run_until_ended(work: Coroutine[Any, Any, None], attached: bool) -> None:
+    """Run a coroutine until it is interrupted or, if `attached`, until standard input closes; then cancel it."""
+    loop = asyncio.get_running_loop()
+    task = asyncio.create_task(work)
 
     def on_input() -> None:
         if not os.read(STDIN, READ_BYTES):
@@ -116,13 +117,13 @@ async def talk(transport: str, server: str, room: str, name: str, remember: bool
 def token_file(server: str, name: str) -> Path:
     """Return the file that holds the token of one user of one server. Raises OSError for a user without a home."""
     folder = Path(typer.get_app_dir("push-or-poll"))
-    if not folder.is_absolute():  # as "~" is where there is none
+    if not folder.is_absolute():  # "~" could not be expanded
         raise FileNotFoundError(f"{folder}: this user has no home")
     return folder / f"token-{sha256(f'{server} {name}'.encode()).hexdigest()}"
 
 
 def stored_token(server: str, name: str) -> str:
-    """Return the token that was stored last, or nothing."""
+    """Return the token that was stored last; an empty string without one."""
     try:
         return token_file(server, name).read_text()
     except (OSError, ValueError):
@@ -139,7 +140,7 @@ def store_token(server: str, name: str, token: str) -> None:
 
 @contextmanager
 def errors_explained(transport: str, server: str, name: str = "") -> Iterator[None]:
-    """Print the first error of the block, however deep its group is, and exit with 1."""
+    """Print the first error of the block, also from within exception groups, and raise typer.Exit."""
     first: BaseException | None = None
     try:
         yield
@@ -155,7 +156,8 @@ def errors_explained(transport: str, server: str, name: str = "") -> Iterator[No
 def explain(error: BaseException, transport: str, server: str, name: str) -> str:
     """Return what went wrong and what to do about it. name: the user's; empty for a crowd."""
     port = urlsplit(server).port
-    start = f"Start one: .venv/bin/python -m servers {transport}{'' if port in (None, 8000) else f' --port {port}'}"
+    port_option = f" --port {port}" if port not in (None, 8000) else ""
+    start = f"Start one: .venv/bin/python -m servers {transport}{port_option}"
     match error:
         case ConnectionLost():
             return f"No chat server responds at {server} ({error}).\n{start}"
@@ -176,5 +178,5 @@ def explain(error: BaseException, transport: str, server: str, name: str) -> str
 
 if __name__ == "__main__":
     if isinstance(sys.stdout, io.TextIOWrapper):
-        sys.stdout.reconfigure(errors="replace")  # what others write need not be in this terminal's encoding
+        sys.stdout.reconfigure(errors="replace")  # a message may hold characters that this terminal cannot show
     app()

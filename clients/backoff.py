@@ -1,12 +1,11 @@
-"""A client's pauses: between attempts to reach a server again, and between polls. No I/O, no clock.
+"""The pauses of a client: between attempts to reconnect, and between polls. No I/O, no clock.
 
-Teaches why the whole pause of a back-off is random, and not only a part that is added to it: the clients of a server
-that stops all lose their connections at the same moment, and pauses that differ by a tenth bring them all back
-together, each time. clients/web/chat/backoff.js is the same.
+Teaches why the whole pause of a back-off is random: when a server stops, all of its clients lose their connections at
+the same moment. If their pauses differed by only a tenth, they would also come back at the same moment.
+clients/web/chat/backoff.js does the same.
 
-And how to poll well: a room that is silent now will likely stay so for a while, so each empty response doubles the
-pause, up to a limit, and news resets it. Jitter: clients that began in the same moment ask together for as long as
-their pauses are equal; pauses that differ spread them.
+Teaches also how to adapt a polling interval. A silent room will likely stay silent, so each empty response doubles the
+pause, up to a limit, and a new event resets it. Jitter spreads the polls of clients that started at the same moment.
 """
 
 from random import Random
@@ -35,7 +34,7 @@ class Backoff:
 
 
 class PollPace:
-    """Each pause lasts `first_s`, doubled up to `max_s` for each empty response, within `jitter` of that (0 to 1)."""
+    """A pause of `first_s`, which each empty response doubles, up to `max_s`; `jitter` (0 to 1) is its random part."""
 
     def __init__(self, first_s: float, max_s: float = 0.0, jitter: float = 0.0, random: Random | None = None) -> None:
         self._first_s = self._length_s = first_s
@@ -48,5 +47,5 @@ class PollPace:
         return self._length_s * self._random.uniform(1 - self._jitter, 1 + self._jitter)
 
     def note(self, has_news: bool) -> None:
-        """Note what the last response brought."""
+        """Note whether the last response held events."""
         self._length_s = self._first_s if has_news else min(2 * self._length_s, self._max_s)

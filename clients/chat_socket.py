@@ -1,7 +1,7 @@
 """The client's end of a chat server's WebSocket: like `clients.http_session`, with frames in place of requests.
 
-What crosses the wire: a `join`, answered by a snapshot; then numbered commands, with pages between their responses.
-Close codes 4400 to 4499 are refusals, anything else is a lost connection, as is one without a pong within `response_s`.
+What crosses the wire: a `join` and its snapshot; then numbered commands and their acknowledgements, with pages between
+them. Close codes 4400 to 4499 are refusals. Any other end is a lost connection, and so is a missing pong.
 """
 
 import asyncio
@@ -12,6 +12,7 @@ from typing import Self
 import msgspec
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConcurrencyError, ConnectionClosed, InvalidHandshake, InvalidStatus
+from websockets.frames import CloseCode
 
 from clients.errors import ClientError, ConnectionLost, Refused, refused
 from clients.http_session import TEMPORARY_STATUSES, ServerTimings, retry_after_s
@@ -20,7 +21,6 @@ from servers.core.wire import Ack, Join, Page, Refusal, ServerFrame, Snapshot, S
 
 CLOSE_S = 1.0
 """How long the closing handshake may take; after that the connection is cut."""
-TOO_BIG = 1009
 FRAME_BYTES_MAX = 16 * 1024 * 1024  # a page of a hundred of the longest texts, each character escaped, is 2.5 MB
 REFUSALS = range(4400, 4500)
 
@@ -33,7 +33,7 @@ async def close_websocket(socket: ClientConnection) -> None:
     closing = asyncio.create_task(socket.close())
     try:
         async with asyncio.timeout(CLOSE_S):
-            with suppress(ConnectionClosed, ConcurrencyError):  # if another task reads, nothing stays unread
+            with suppress(ConnectionClosed, ConcurrencyError):  # ConcurrencyError: another task reads the frames
                 while True:
                     await socket.recv(decode=False)
             await closing
@@ -55,7 +55,7 @@ class ChatSocket:
 
     @classmethod
     async def connect(cls, url: str, response_s: float, ping_s: float = ServerTimings().ping_s) -> Self:
-        """Open the connection, which pings every `ping_s`; waits, at most `response_s` seconds."""
+        """Open the connection, and ping every `ping_s` seconds; waits, at most `response_s` seconds."""
         try:
             socket = await connect(
                 url,
@@ -111,7 +111,7 @@ class ChatSocket:
                     self._responses[refusal.ref].set_exception(refused(refusal))
 
     async def discard_pages(self, until: asyncio.Event) -> bool:
-        """Read responses, and keep no page, until the event is set; return whether a page held an event."""
+        """Read responses and drop pages until the event is set; return whether a dropped page held an event."""
         discarded = False
 
         async def read() -> None:
@@ -157,9 +157,9 @@ class ChatSocket:
 
 
 def closed(error: ConnectionClosed) -> ClientError:
-    """Return the error that a close code stands for: a refusal has a code of its own, or the frame was too long."""
-    code, reason = (error.rcvd.code, error.rcvd.reason) if error.rcvd else (1006, "")
-    if code == TOO_BIG:
+    """Return the error that a close code stands for; without a close frame, a lost connection."""
+    code, reason = (error.rcvd.code, error.rcvd.reason) if error.rcvd else (int(CloseCode.ABNORMAL_CLOSURE), "")
+    if code == CloseCode.MESSAGE_TOO_BIG:
         return Refused("too_large", "the frame was longer than the server accepts")
     if code in REFUSALS:
         return Refused(reason, f"the server closed the connection with {code}")

@@ -1,7 +1,7 @@
-"""The id that a sender gives a message holds when it was written: `<ms since 1970>-<random>`.
+"""A message's client_id holds the time at which the message was written: `<ms since 1970>-<random>`.
 
-Teaches to measure without a field for it: so every recipient can compute the latency, as far as their clocks agree.
-clients/web/lane/client_ids.js is the same.
+Teaches how to measure latency without a further field: each recipient computes it from the id, as exactly as the clocks
+of sender and recipient agree. clients/web/lane/client_ids.js does the same.
 """
 
 import re
@@ -18,5 +18,5 @@ def new_client_id() -> str:
 
 def latency_ms(client_id: str, now_ms: float) -> float | None:
     """Return how long ago a message was written, in ms; None if its id does not hold the time."""
-    timed = TIMED_ID.match(client_id)
-    return max(0.0, now_ms - float(timed[1])) if timed else None
+    match = TIMED_ID.match(client_id)
+    return max(0.0, now_ms - float(match[1])) if match else None

@@ -1,4 +1,4 @@
-"""One client's connection to its server: plain HTTP, of which each module `clients.<slug>` changes what differs.
+"""A client's connection to its server. The base class uses plain HTTP; each `clients.<slug>` overrides what differs.
 
 Teaches that a transport is four methods (open, post a command, receive the next page, disconnect), and that polling
 clients differ in `receive` alone. Everything above is the same for all transports: `clients.conversation`.
@@ -39,7 +39,7 @@ class ChatConnection(ABC):
         """Wait for the next page after the inbox's cursor; it may be empty."""
 
     async def pause(self, until: asyncio.Event, heartbeat_s: float) -> None:
-        """Receive no page until the event is set; heartbeats keep the user online, and what comes is read later."""
+        """Receive no page until the event is set. Heartbeats keep the user online; later pages bring the events."""
         while not until.is_set():
             await self.http.heartbeat()
             with suppress(TimeoutError):
@@ -54,4 +54,4 @@ class ChatConnection(ABC):
             await self.disconnect()
 
     async def disconnect(self) -> None:  # noqa: B027 - polling clients have nothing to close
-        """Close what `open` has opened; the user stays in the room for as long as their lease."""
+        """Close what `open` has opened; the user counts as online until the lease expires."""

@@ -1,8 +1,8 @@
-"""One user's chat session over any transport: the part of a chat client that never differs.
+"""One user's chat session over any transport: the part of a chat client that is the same for all transports.
 
 Teaches that a lost connection costs time and nothing else. A command is repeated under the same client_id until it is
-acknowledged, and reading continues after the cursor. stamina repeats the attempts, after the pauses of `Backoff`, or
-longer ones for which the server asks.
+acknowledged, and reading continues after the cursor. stamina repeats the attempts. The pauses between them come from
+`Backoff`, or from the server if it asks for longer ones.
 """
 
 import asyncio
@@ -27,7 +27,7 @@ from servers.core.wire import Account, Ack, Event, MarkRead, Member, Page, Send,
 GIVE_UP_S = 60.0
 LEAVE_S = 2.0
 UNREAD_MAX = 4000
-"""Events that wait for a reader, 16 MB of the longest; then no more pages are received: the server keeps the rest."""
+"""How many events may wait for a reader (16 MB of the longest). Above that no page is received: the server keeps it."""
 Result = TypeVar("Result")
 
 
@@ -127,25 +127,28 @@ class ChatSession:
     async def _receive(self) -> None:
         try:
             while True:
-                try:
-                    if self._unread.qsize() >= UNREAD_MAX:
-                        self._has_room.clear()
-                        await self._connection.pause(self._has_room, self.snapshot.lease_s / HEARTBEATS_PER_LEASE)
-                    await self._deliver(await self._connection.receive(self.inbox))
-                    self._reconnecting.reset()  # a connection that opens and brings nothing has not succeeded
-                except ClientError as error:
-                    if not is_temporary(error):
-                        raise
-                    await self._reconnect(error)
-        except Exception as error:  # also unexpected ones: a reader that did not get them would see a quiet room
+                await self._receive_page()
+        except Exception as error:  # also an unexpected one: without it, the reader would see a silent room
             self.connected = False
             self._unread.put_nowait(error)
+
+    async def _receive_page(self) -> None:
+        try:
+            if self._unread.qsize() >= UNREAD_MAX:
+                self._has_room.clear()
+                await self._connection.pause(self._has_room, self.snapshot.lease_s / HEARTBEATS_PER_LEASE)
+            await self._deliver(await self._connection.receive(self.inbox))
+            self._reconnecting.reset()  # only now: a connection that opens and then brings no page has failed
+        except ClientError as error:
+            if not is_temporary(error):
+                raise
+            await self._reconnect(error)
 
     async def _deliver(self, page: Page) -> None:
         events = self.inbox.feed(page)
         if self.inbox.lost_log:
             self._enter(await self._retry(lambda: self._connection.open(None)))
-            events = list(self.snapshot.messages)  # of the new log, so none of them has been delivered yet
+            events = list(self.snapshot.messages)  # they belong to the new log: none has been delivered yet
         self.view.apply(events, time.monotonic())
         for event in events:
             self._unread.put_nowait(event)
@@ -163,15 +166,14 @@ class ChatSession:
     async def _retry(
         self, attempt: Callable[[], Awaitable[Result]], give_up_s: float | None = None, backoff: Backoff | None = None
     ) -> Result:
-        """Try until it works, is refused for good, or `give_up_s` have passed; then raise the last error."""
+        """Repeat `attempt` until it succeeds. Raises its last error if a retry cannot help, or after `give_up_s`."""
         backoff = backoff or self._new_backoff()
-        attempts = stamina.retry_context(
-            on=lambda error: is_temporary(error) and max(backoff.next_s(), error.retry_after_s),
-            attempts=None,
-            timeout=give_up_s,
-        )
-        async for one_attempt in attempts:
-            with one_attempt:
+
+        def pause_s(error: Exception) -> float | bool:
+            return max(backoff.next_s(), error.retry_after_s) if is_temporary(error) else False
+
+        async for retry in stamina.retry_context(on=pause_s, attempts=None, timeout=give_up_s):
+            with retry:
                 return await attempt()
         raise AssertionError("a retry context ends by returning or by raising")
 
@@ -182,8 +184,8 @@ class ChatSession:
 def is_temporary(error: Exception) -> TypeGuard[ClientError]:
     """Return whether a later attempt may succeed.
 
-    A lost connection can be opened again. The server soon stops counting lost connections of ours (`too_many`). A
-    client whose lease has expired (`not_joined`) joins again as soon as it next receives.
+    A lost connection can be opened again. `too_many`: the server soon stops to count connections that were lost.
+    `not_joined`: the lease has expired, and the client joins again when it next receives.
     """
     if isinstance(error, Refused):
         return error.code in ("too_many", "not_joined")

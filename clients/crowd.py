@@ -17,18 +17,19 @@ from clients.conversation import ChatSession, log_in
 from clients.errors import ClientError, ConnectionLost, Refused
 from servers.core.wire import Kind
 
-_LISTED: dict[str, list[str]] = tomllib.loads(Path(__file__).with_suffix(".toml").read_text(encoding="utf-8"))
-NAMES, TEXTS = _LISTED["names"], _LISTED["texts"]
+_SCRIPT: dict[str, list[str]] = tomllib.loads(Path(__file__).with_suffix(".toml").read_text(encoding="utf-8"))
+NAMES = _SCRIPT["names"]
+TEXTS = _SCRIPT["texts"]
 TYPING_S = 1.2
 READ_SHARE = 0.3
-"""The part of the others' messages that a scripted user marks as read: enough to be seen, few enough to follow."""
+"""The part of the others' messages that a scripted user marks as read: receipts appear, but not too many to follow."""
 
 GIVE_UP_S = 40.0
 """Longer than a lease: a crashed user's name stays taken until its lease ends."""
 
 
 async def run_crowd(transport: str, server: str, room: str, people: int, every_s: float) -> None:
-    """Run users, each writing about once in `every_s` seconds, until cancelled. Raises ClientError, grouped."""
+    """Run `people` users until cancelled; each writes about every `every_s` seconds. Raises a group of ClientError."""
     async with asyncio.TaskGroup() as tasks:
         for name in NAMES[:people]:
             tasks.create_task(run_user(transport, server, room, name, every_s))
@@ -37,7 +38,7 @@ async def run_crowd(transport: str, server: str, room: str, people: int, every_s
 async def run_user(transport: str, server: str, room: str, name: str, every_s: float) -> None:
     """Log in and chat. While the server is down or the name is taken, retries for GIVE_UP_S, then raises ClientError.
 
-    Other refusals of the log-in raise ClientError at once; once it chats, errors come grouped.
+    Any other refusal of the log-in raises ClientError at once. Errors of the chat itself come in an exception group.
     """
     backoff = Backoff()
 
@@ -53,7 +54,9 @@ async def run_user(transport: str, server: str, room: str, name: str, every_s: f
 
 def may_pass(error: Exception) -> bool:
     """Return whether a later log-in may succeed."""
-    return error.code == "name_taken" if isinstance(error, Refused) else isinstance(error, ConnectionLost)
+    if isinstance(error, Refused):
+        return error.code == "name_taken"
+    return isinstance(error, ConnectionLost)
 
 
 async def write(session: ChatSession, every_s: float) -> None:

@@ -1,7 +1,7 @@
 """What every client does over plain HTTP: log in, join, read, send heartbeats and commands.
 
-Teaches that one pool of kept-alive connections carries all of it, and that only two things can go wrong: the server
-refuses, or the connection is lost.
+Teaches that one pool of kept-alive connections carries all requests, and that a request fails in one of two ways: the
+server refuses, or the connection is lost.
 """
 
 import secrets
@@ -24,9 +24,9 @@ from servers.core import wire
 
 Response = TypeVar("Response")
 BROKEN = (httpx.TransportError, anyio.EndOfStream)
-"""What httpx raises for a connection that breaks; the second comes through httpcore 1.0.9, when TLS is written to."""
+"""What httpx raises for a broken connection. With httpcore 1.0.9, a write to a TLS connection raises EndOfStream."""
 SPEAKS_HTTP2 = find_spec("h2") is not None
-"""Whether a server may choose HTTP/2, in the TLS handshake: an optional dependency group has what that needs."""
+"""Whether the TLS handshake offers HTTP/2: that needs the optional package h2."""
 NO_HEADERS: Mapping[str, str] = {}
 NOT_MODIFIED = 304
 TEMPORARY_STATUSES = frozenset((408, 425, 429))
@@ -37,9 +37,9 @@ TEMPORARY_STATUSES = frozenset((408, 425, 429))
 class Options:
     """Durations in seconds. poll_s: a polling client sleeps this long after each response, from a random phase.
 
-    poll_max_s, poll_jitter: see `PollPace`. conditional: whether a short poller asks for what it does not have yet.
-    response_s: timeout of a response. A connection counts as broken when a held poll is silent for the server's hold
-    time and this, a stream or socket for the server's ping interval and this. gap_s: how long the client waits for a
+    poll_max_s, poll_jitter: see `PollPace`. conditional: whether a short poller has the server leave out empty pages.
+    response_s: timeout of a response. A connection counts as broken after `response_s` more than its server may be
+    silent: the hold time of a poll, the ping interval of a stream or socket. gap_s: how long the client waits for a
     missing event before it reads. backoff_s and backoff_max_s: first and last limit of the random pauses between
     attempts to reconnect.
     """
@@ -55,7 +55,7 @@ class Options:
 
 
 class ServerTimings(Struct, frozen=True):
-    """What a server states in `/health`: for how many seconds it holds a poll, how often it sends on a connection."""
+    """What a server states in `/health`. hold_s: how long it holds a poll; ping_s: how often it sends on a socket."""
 
     transport: str = ""
     hold_s: float = 25.0
@@ -71,7 +71,7 @@ def tls_context() -> ssl.SSLContext:
 class HttpSession:
     """The HTTP side of one user in one room. Every method raises Refused or ConnectionLost.
 
-    timings: what the server states of itself, known after the log-in.
+    timings: what the server states in `/health`, which the log-in reads; before that, the defaults.
     """
 
     def __init__(self, base_url: str, room: str, options: Options) -> None:
@@ -82,6 +82,7 @@ class HttpSession:
         self.room = room
         self.token = ""
         self.timings = ServerTimings()
+        self._events_path = f"/rooms/{room}/events"
         proxies = may_use_proxy(base_url)
         self._http = httpx.AsyncClient(
             base_url=url, timeout=options.response_s, trust_env=proxies, verify=tls_context(), http2=SPEAKS_HTTP2
@@ -90,7 +91,7 @@ class HttpSession:
     async def log_in(self, transport: str, name: str, token: str = "") -> wire.Account:
         """Log in under a display name; with the token of an earlier log-in, as the same user.
 
-        A server of another transport is refused here: some pairs would seem to work, and poll without a pause.
+        Raises Refused if the server runs another transport: some pairs would seem to work, and poll without a pause.
         """
         self.timings = await self.get("/health", ServerTimings)
         if self.timings.transport != transport:
@@ -118,16 +119,16 @@ class HttpSession:
         conditional: have the server leave out the body of an empty page.
         """
         query = {"after": str(after), "connection": self.connection}
-        path, timeout = f"/rooms/{self.room}/events", held_s + self.options.response_s
-        headers = {"If-None-Match": after.entity_tag} if conditional else {}
+        timeout = held_s + self.options.response_s
+        tag = {"If-None-Match": after.entity_tag} if conditional else {}
         empty = wire.Page.empty(after)
-        return await self._request("GET", path, wire.Page, None, headers, empty, params=query, timeout=timeout)
+        return await self._request("GET", self._events_path, wire.Page, None, tag, empty, params=query, timeout=timeout)
 
     @asynccontextmanager
     async def stream(self, query: Mapping[str, str], headers: Mapping[str, str]) -> AsyncIterator[httpx.Response]:
         """Open a response that arrives in parts, each at most a ping interval and `response_s` after the last."""
-        path, response_s = f"/rooms/{self.room}/events", self.options.response_s
-        timeout = httpx.Timeout(response_s, read=self.timings.ping_s + response_s)
+        path = self._events_path
+        timeout = httpx.Timeout(self.options.response_s, read=self.timings.ping_s + self.options.response_s)
         headers = {**headers, **self._authorization()}
         try:
             async with self._http.stream("GET", path, params=query, headers=headers, timeout=timeout) as response:
@@ -186,13 +187,14 @@ class HttpSession:
 
 
 def refusal(response: httpx.Response) -> Refused | ConnectionLost:
-    """Return the error that an unsuccessful response stands for: not every response is the chat server's own."""
-    is_temporary = response.status_code >= 500
+    """Return the error that an unsuccessful response stands for; a proxy's response holds no refusal."""
+    status = response.status_code
     try:
         error = wire.decode(response.content, type=wire.Refusal)
+        is_temporary = status >= 500
     except wire.Undecodable:
-        error = wire.Refusal("unavailable", f"{response.status_code} {response.reason_phrase}")
-        is_temporary |= response.status_code in TEMPORARY_STATUSES
+        error = wire.Refusal("unavailable", f"{status} {response.reason_phrase}")
+        is_temporary = status >= 500 or status in TEMPORARY_STATUSES
     after_s = error.retry_after_s or retry_after_s(response.headers)
     if is_temporary:
         return ConnectionLost(f"{response.request.url.path}: {error.detail}", after_s)
@@ -200,6 +202,6 @@ def refusal(response: httpx.Response) -> Refused | ConnectionLost:
 
 
 def retry_after_s(headers: Mapping[str, str]) -> float:
-    """Return the seconds of a Retry-After header; 0 without one, or for a date (RFC 9110 section 10.2.3)."""
+    """Return the seconds of a Retry-After header; 0 if it is missing or a date (RFC 9110 section 10.2.3)."""
     text = headers.get("Retry-After", "")
     return float(text) if text.isascii() and text.isdecimal() else 0.0

@@ -16,8 +16,8 @@ class Inbox:
     """A cursor on one room's log, and the pages that came too early for it.
 
     redundant_frames: pages that held events, but no new ones. lost_log: the log's epoch changed, so events may be
-    missing and the room must be joined again; `cursor` is then the new log's. At most EARLY_MAX early pages are kept:
-    the events of a dropped one are read again, since `behind` includes its end.
+    missing and the room must be joined again; `cursor` is then a position in the new log. At most EARLY_MAX early pages
+    are kept. The events of a dropped page are read again: `behind` stays true until the cursor has reached its end.
     """
 
     cursor: Cursor
@@ -39,10 +39,9 @@ class Inbox:
             self._keep(page)
             return []
         events = self._advance(page)
-        while ready := [early for after, early in self._early.items() if after <= self.cursor.seq]:
-            for early in ready:
-                del self._early[early.after]
-                events += self._advance(early)
+        for after in sorted(self._early):
+            if after <= self.cursor.seq:
+                events += self._advance(self._early.pop(after))
         return events
 
     def lags(self, head: Cursor) -> bool:
@@ -50,10 +49,11 @@ class Inbox:
         return head.epoch != self.cursor.epoch or head.seq > self.cursor.seq
 
     def _keep(self, page: Page) -> None:
-        """Keep an early page, unless one that reaches further is kept already, or too many are."""
+        """Keep an early page; of two that begin alike the longer one; none if there are too many."""
         self._furthest = max(self._furthest, page.next)
         known = self._early.get(page.after)
-        if page.next > known.next if known else len(self._early) < EARLY_MAX:
+        is_wanted = len(self._early) < EARLY_MAX if known is None else page.next > known.next
+        if is_wanted:
             self._early[page.after] = page
 
     def _advance(self, page: Page) -> list[Event]:

@@ -1,8 +1,8 @@
 """Pusher adapter: commands go to the API, events come from the push service.
 
-Teaches that a push service may lose an event without an error: the client reads after subscribing, on a gap, and when
-the response to a heartbeat says that the log goes further; without heartbeats, after too much silence. While the
-service cannot be reached, it polls.
+Teaches that a push service may lose an event without an error. So the client also reads: after subscribing, on a gap,
+and when a heartbeat's response names a later head than the cursor. A client that sends no heartbeats reads after too
+long a silence. While the service cannot be reached, the client polls.
 """
 
 import asyncio
@@ -38,11 +38,12 @@ class Connection(ChatConnection):
     async def receive(self, inbox: Inbox) -> Page:
         """Wait for the next page that the service pushes, and send heartbeats; read when something is missing."""
         while True:
-            if self._until_check_s() <= 0:
-                self._caught_up &= not await self._may_be_behind(inbox)
+            if self._until_check_s() <= 0 and await self._may_be_behind(inbox):
+                self._caught_up = False
             page = await self._receive_pushed(inbox) if self._caught_up else None
             if page is not None:
-                return self._noted(page)
+                self._restart_silence()
+                return page
             if inbox.behind or not self._caught_up:
                 return await self._read(inbox)
 
@@ -55,22 +56,22 @@ class Connection(ChatConnection):
         except TimeoutError:
             return None
         except ConnectionLost:
-            self._caught_up, self.phase = False, random.random()
+            self._caught_up = False
+            self.phase = random.random()
             await self._subscription.restart()
             return None
 
     async def _may_be_behind(self, inbox: Inbox) -> bool:
-        """Return whether to read: after silence, or if the log's head, by a heartbeat's response, is ahead of us."""
+        """Return whether events may be missing: after a silence, or if a heartbeat's response names a later head."""
         if self._subscription.silence_s:
             return True
         self._check_after(self._heartbeat_s)
         return inbox.lags((await self.http.heartbeat()).cursor)
 
-    def _noted(self, page: Page) -> Page:
-        """Begin to wait for silence, if no heartbeats are sent; return the page."""
+    def _restart_silence(self) -> None:
+        """Measure the silence from now on, if no heartbeats are sent."""
         if self._subscription.silence_s:
             self._check_after(self._subscription.silence_s)
-        return page
 
     def _check_after(self, pause_s: float) -> None:
         self._next_check_s = asyncio.get_running_loop().time() + pause_s
@@ -79,11 +80,12 @@ class Connection(ChatConnection):
         return max(0.0, self._next_check_s - asyncio.get_running_loop().time())
 
     async def _read(self, inbox: Inbox) -> Page:
-        """Read what is missing: at once if subscribed, and otherwise after a poll interval, or once subscribed."""
+        """Read the missing events: at once if subscribed, else after a poll interval, or as soon as subscribed."""
         is_subscribed = await self._subscription.ready(self.phase * self.http.options.poll_s)
         self.phase = 1.0
-        page = self._noted(await self.http.read(inbox.cursor))
-        self._caught_up = is_subscribed and not page.events  # a full page may not have been the last
+        page = await self.http.read(inbox.cursor)
+        self._restart_silence()
+        self._caught_up = is_subscribed and not page.events  # a page with events may not be the last one
         return page
 
     async def disconnect(self) -> None:

@@ -12,12 +12,13 @@ from msgspec.json import decode
 from clients.errors import ClientError, ConnectionLost, Refused
 
 PERMANENT_CODES = range(4000, 4100)
-"""Codes after which a client must not connect again: an unknown key, or a plan that is used up."""
+"""Codes after which a client must not connect again: for example an unknown key, or a plan that is used up."""
 
 TERMINATED_CODE = 4009
-"""Of who has signed in: the API has ended the connection, since its user is not in the room, as far as it knows."""
+"""Closes the connection of a signed-in user at the API's request: by its records, the user is not in the room."""
 
-SERVER_FAULTS = range(500, 600)  # statuses of the API, in a refused subscription
+SERVER_FAULTS = range(500, 600)
+"""Statuses of the API: a `pusher:subscription_error` repeats the status with which the API refused to sign."""
 
 
 class Frame(Struct, frozen=True, omit_defaults=True):
@@ -28,23 +29,23 @@ class Frame(Struct, frozen=True, omit_defaults=True):
 
     @classmethod
     def subscribe(cls, channel: str, auth: str, channel_data: str) -> Self:
-        """Return a request to subscribe. channel_data: on a presence channel, as which member."""
+        """Return a request to subscribe. channel_data: the member to appear as, on a presence channel."""
         member = {"channel_data": channel_data} if channel_data else {}
         return cls("pusher:subscribe", {"channel": channel, "auth": auth, **member})
 
     def refusal(self) -> ClientError:
         """Return the error that a refusal stands for: `pusher:error` has a code, `pusher:subscription_error` a status.
 
-        A refused subscription has no code: its signature is wrong, and will be so again.
+        A refusal without a code is permanent: the signature was wrong, and the next one would be wrong too.
         """
         fields = self.fields()
         reason = fields.get("message") or fields.get("error") or f"unexpected {self.event}"
         if fields.get("status") in SERVER_FAULTS:
             return ConnectionLost(f"push service: {reason}")
-        return refused(fields.get("code") or PERMANENT_CODES[0], str(reason))
+        return error_of_code(fields.get("code") or PERMANENT_CODES[0], str(reason))
 
     def fields(self) -> dict[str, Any]:
-        """Return the fields of `data`: services send an object, an object as JSON, or plain words."""
+        """Return the fields of `data`: services send an object, an object as JSON, or plain text (as `message`)."""
         data = self.data
         if isinstance(data, str):
             try:
@@ -54,8 +55,8 @@ class Frame(Struct, frozen=True, omit_defaults=True):
         return data if isinstance(data, dict) else {}
 
 
-def refused(code: int | None, reason: str) -> ClientError:
-    """Return the error that a code of the service stands for; 4100 and above ask the client to come back."""
+def error_of_code(code: int | None, reason: str) -> ClientError:
+    """Return the error that a code of the service stands for; codes from 4100 on ask the client to connect again."""
     if code in PERMANENT_CODES:
         return Refused("push_service", f"the push service refused: {reason}")
     return ConnectionLost(f"push service: {reason}")

@@ -1,8 +1,8 @@
-"""A client's end of the push service's WebSocket, and its subscription, made again when the connection is lost.
+"""A client's end of the push service's WebSocket, and a subscription that is renewed when the connection is lost.
 
-Teaches that this protocol pings in messages of its own, which JavaScript can see, and not by the pings of WebSockets;
-and that a client need not wait: until the subscription is ready, it polls. What crosses the wire: `GET /pusher/service`
-and `POST /pusher/auth` to the API, then the frames of `clients.pusher_frames` to the push service.
+Teaches that this protocol has ping messages of its own, which JavaScript can see, beside the pings of WebSockets; and
+that a client need not wait for the subscription: it polls until then. What crosses the wire: `GET /pusher/service` and
+`POST /pusher/auth` to the API, then the frames of `clients.pusher_frames` to the push service.
 """
 
 import asyncio
@@ -16,13 +16,13 @@ from clients.backoff import Backoff
 from clients.chat_socket import close_websocket
 from clients.errors import ConnectionLost, Refused
 from clients.http_session import HttpSession
-from clients.pusher_frames import TERMINATED_CODE, Frame, refused
+from clients.pusher_frames import TERMINATED_CODE, Frame, error_of_code
 from servers.addresses import may_use_proxy
 from servers.core.wire import Page, ServiceAddress, SignedSubscription, SignIn, Undecodable, decode, encode
 
 
 class PusherSocket:
-    """An open connection to the push service. Every method raises ConnectionLost, or Refused for what is for good."""
+    """An open connection to the push service. Every method raises ConnectionLost, or Refused if no retry can help."""
 
     def __init__(self, socket: ClientConnection) -> None:
         self._socket = socket
@@ -53,19 +53,19 @@ class PusherSocket:
         return opened
 
     async def sign_in(self, user: SignIn) -> None:
-        """Sign in, so that the API can end this connection; a service without sign-in may say so, to no effect."""
+        """Sign in, so that the API can end this connection. The error of a service without sign-in is ignored."""
         await self._send(Frame("pusher:signin", user))
         self._has_signed_in = True
 
     async def subscribe(self, channel: str, auth: str, channel_data: str) -> None:
-        """Subscribe, and wait until the service has confirmed it; some services refuse it by an event of its own."""
+        """Subscribe, and wait for the confirmation; some services refuse with `pusher:subscription_error`."""
         await self._send(Frame.subscribe(channel, auth, channel_data))
         while (frame := await self.receive()).event != "pusher_internal:subscription_succeeded":
             if frame.event in ("pusher:error", "pusher:subscription_error"):
                 raise frame.refusal()
 
     async def receive(self) -> Frame:
-        """Wait for the next frame, answering pings meanwhile. May be cancelled without losing one."""
+        """Wait for the next frame, and answer pings meanwhile. A cancelled call loses no frame."""
         while True:
             try:
                 frame = decode(await self._socket.recv(), type=Frame)
@@ -73,7 +73,7 @@ class PusherSocket:
                 code = error.rcvd.code if error.rcvd else None
                 if code == TERMINATED_CODE and self._has_signed_in:
                     raise Refused("not_joined", str(error)) from error
-                raise refused(code, str(error)) from error
+                raise error_of_code(code, str(error)) from error
             except Undecodable as error:
                 raise ConnectionLost(f"push service: {error}") from error
             if frame.event != "pusher:ping":
@@ -93,7 +93,8 @@ class PusherSocket:
 class PusherSubscription:
     """One socket to the push service, subscribed to the room of an HTTP session.
 
-    silence_s: after how much silence its client reads; 0, as long as nothing else is known, if it sends heartbeats.
+    silence_s: after how many seconds without a page the client reads; 0 if it sends heartbeats instead, and 0 until the
+    API has named the service.
     """
 
     def __init__(self, http: HttpSession) -> None:
@@ -107,14 +108,14 @@ class PusherSubscription:
         self._attempt = asyncio.create_task(self._subscribe(pause_s))
 
     async def ready(self, within_s: float) -> bool:
-        """Wait until it is subscribed, `within_s` at most; return whether it is. Raises Refused."""
+        """Wait until the client is subscribed, at most `within_s`; return whether it is. Raises Refused."""
         assert self._attempt is not None
         if not self._attempt.done():
             await asyncio.wait([self._attempt], timeout=within_s)
         return self._attempt.done() and bool(self._attempt.result())
 
     async def receive(self) -> Page:
-        """Wait for the next page that is pushed. May be cancelled without losing one. Raises ConnectionLost."""
+        """Wait for the next pushed page. A cancelled call loses no page. Raises ConnectionLost."""
         assert self._attempt is not None
         socket = self._attempt.result()
         while (frame := await socket.receive()).event != "page":
@@ -137,7 +138,7 @@ class PusherSubscription:
                 await result.close()
 
     async def _subscribe(self, pause_s: float) -> PusherSocket:
-        """Subscribe after a pause, and again after others until it succeeds. Raises Refused."""
+        """Subscribe after a pause, and repeat it after further pauses until it succeeds. Raises Refused."""
         while True:
             await asyncio.sleep(pause_s)
             with suppress(ConnectionLost, TimeoutError):

@@ -35,12 +35,12 @@ class Connection(ChatConnection):
         return await self._open_socket().receive_page()
 
     async def pause(self, until: asyncio.Event, heartbeat_s: float) -> None:
-        """Read on, since acknowledgements come on the socket too; raises ConnectionLost if that has cost pages."""
+        """Read on, for the acknowledgements on the same socket. Raises ConnectionLost if events were dropped."""
         if await self._open_socket().discard_pages(until):
             raise ConnectionLost("pages came while nobody read them: connect again, and continue after the cursor")
 
     async def disconnect(self) -> None:
-        """Close the socket; the server then releases the lease, and keeps the name for as long as it would have run."""
+        """Close the socket. The server then ends the lease, and reserves the name for as long as a lease lasts."""
         socket, self._socket = self._socket, None
         if socket is not None:
             await socket.close()

@@ -10,14 +10,14 @@ from msgspec.structs import replace
 from servers.core.wire import Event, Kind, Member, Snapshot
 
 MEMBERS_MAX = 1000
-"""As many as a snapshot brings. Of more than that, the one who has been offline for longest is forgotten."""
+"""As many as a snapshot holds. If there are more, the member who has been offline the longest is forgotten."""
 
 
 class RoomView:
     """Members, who types, and who has read how far. No I/O, no clock.
 
-    now_s: the time on the client's monotonic clock. A typing notice counts from its arrival, since nobody knows by how
-    much the clocks of client and server differ.
+    now_s: the time on the client's monotonic clock. The lifetime of a typing notice starts at its arrival, since the
+    clocks of client and server may differ.
     """
 
     def __init__(self, snapshot: Snapshot) -> None:
@@ -43,7 +43,7 @@ class RoomView:
                     self._set_last_seen(event)
 
     def members(self) -> list[Member]:
-        """Return everyone who is known: those online first, then by name, the one seen last first."""
+        """Return all members: online before offline, then by name; of equal names the one seen last comes first."""
 
         def order(member: Member) -> tuple[bool, str, int]:
             return not member.online, member.name.casefold(), -member.last_seen_ms
@@ -55,12 +55,12 @@ class RoomView:
         return sorted(name for name, until_s in self._typing.values() if now_s < until_s)
 
     def readers(self, seq: int) -> list[str]:
-        """Return the names of those who have read up to `seq` or further."""
+        """Return the names of the members who have read up to `seq` or further."""
         users = [user for user, up_to in self.receipts.items() if up_to >= seq]
         return sorted(self._members[user].name for user in users if user in self._members)
 
     def _set_online(self, event: Event) -> None:
-        """Note who came or went, as the last of the members: so the first offline one has been so for longest."""
+        """Note who came or went, at the end of the members: so the first offline one has been offline the longest."""
         is_online = event.body == "online"
         self._members.pop(event.sender, None)
         self._members[event.sender] = Member(event.sender, event.name, is_online, event.at_ms)
@@ -74,7 +74,7 @@ class RoomView:
             self._members[event.sender] = replace(member, last_seen_ms=seen_ms)
 
     def _forget_surplus(self) -> None:
-        offline = (user for user, member in self._members.items() if not member.online)
-        if len(self._members) > MEMBERS_MAX and (user := next(offline, None)):
-            del self._members[user]
-            self.receipts.pop(user, None)
+        offline = [user for user, member in self._members.items() if not member.online]
+        if len(self._members) > MEMBERS_MAX and offline:
+            del self._members[offline[0]]
+            self.receipts.pop(offline[0], None)

@@ -37,7 +37,7 @@ class Connection(ChatConnection):
     async def post(self, command: SocketCommand) -> Ack:
         """Send a command.
 
-        Raises ConnectionLost, not Refused, if the end of the stream has ended the lease: reconnecting cures it.
+        Raises ConnectionLost, not Refused, if the end of the stream has ended the lease: then reconnecting helps.
         """
         try:
             return await super().post(command)
@@ -61,6 +61,6 @@ class Connection(ChatConnection):
         raise ConnectionLost("the server ended the stream")
 
     async def disconnect(self) -> None:
-        """Close the stream; the server then releases the lease, and keeps the name for as long as it would have run."""
+        """Close the stream. The server then ends the lease, and reserves the name for as long as a lease lasts."""
         self._events = None
         await self._stream.aclose()

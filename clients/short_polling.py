@@ -1,7 +1,7 @@
 """Short polling: request, sleep, request again.
 
-Teaches that the client does all the waiting, between requests, and so sees an event half an interval late on average;
-and how few lines polling well takes (`clients.backoff`, and conditional requests), which the options leave out.
+Teaches that the client does all the waiting, between requests, and so sees an event half an interval late on average.
+Options adapt the interval (`clients.backoff`) and make requests conditional; by default neither happens.
 """
 
 import asyncio
@@ -14,7 +14,7 @@ from servers.core.wire import Page
 
 
 class Connection(ChatConnection):
-    """Polls every `poll_s` seconds, counted from the last response; or as its options say."""
+    """Polls `poll_s` seconds after each response, or after the pauses of `PollPace` if the options ask for them."""
 
     def __init__(self, http: HttpSession) -> None:
         super().__init__(http)

@@ -1,7 +1,7 @@
 """What the terminal chat shows: pure functions from events and views to styled text.
 
-Teaches that a chat window renders two things: the log, a line per message, and the view that is folded from it, a
-toolbar. Nothing here reads a clock, a screen's size or a setting.
+Teaches that a chat window shows two things: the log, a line per message, and in a toolbar the state that follows from
+the log. Nothing here reads a clock, a screen's size or a setting.
 """
 
 import re
@@ -31,16 +31,18 @@ STYLE = Style.from_dict(
         "away": "#a0a0a0",
     }
 )
-TIME_COLUMNS, NAME_COLUMNS = 6, 10
+TIME_COLUMNS = 6
+NAME_COLUMNS = 10
 UNITS_S = (("day", 86_400), ("h", 3600), ("min", 60), ("s", 1))
 CONTROL = re.compile(r"[\x00-\x09\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
 
 
 def message_line(event: Event, is_own: bool) -> StyleAndTextTuples:
-    """Return a committed message; my own has a bold name and a bar of its colour."""
+    """Return a committed message; the user's own has a bold name and a bar of the same colour."""
     colour = NAME_COLOURS[crc32(event.name.casefold().encode()) % len(NAME_COLOURS)]
-    name, bar = (f"bold {colour}", (colour, "┃ ")) if is_own else (colour, ("class:quiet", "│ "))
-    return _line(event.at_ms, (name, event.name), bar, ("", event.body))
+    name_style = f"bold {colour}" if is_own else colour
+    bar = (colour, "┃ ") if is_own else ("class:quiet", "│ ")
+    return _line(event.at_ms, (name_style, event.name), bar, ("", event.body))
 
 
 def notice_line(text: str, at_ms: int = 0, style: str = "class:quiet") -> StyleAndTextTuples:
@@ -49,7 +51,7 @@ def notice_line(text: str, at_ms: int = 0, style: str = "class:quiet") -> StyleA
 
 
 def _line(at_ms: int, name: tuple[str, str], bar: tuple[str, str], text: tuple[str, str]) -> StyleAndTextTuples:
-    """Return time, name, bar and text, each a style and a string; further lines of a text stand below its first."""
+    """Return time, name, bar and text, each a style and a string; further lines of a text stand below the first."""
     time = f"{datetime.fromtimestamp(at_ms / 1000):%H:%M}" if at_ms else ""
     shown_name = visible(name[1])
     shown_name = " " * (NAME_COLUMNS - get_cwidth(shown_name)) + shown_name
@@ -64,10 +66,10 @@ def _line(at_ms: int, name: tuple[str, str], bar: tuple[str, str], text: tuple[s
 
 @dataclass(frozen=True, slots=True)
 class RoomStatus:
-    """What the toolbar shows. sent_seq: the position in the log of my last message, 0 if there is none.
+    """What the toolbar shows. sent_seq: the seq of the user's last message, 0 if there is none.
 
-    latency_ms: how long the last message took from being written to being seen here; None if unknown. sending: how many
-    of my messages have not been acknowledged.
+    latency_ms: the time from writing the last message until it was shown here; None if unknown. sending: how many of
+    the user's messages have not been acknowledged.
     """
 
     transport: Transport
@@ -91,7 +93,7 @@ class RoomStatus:
         return [badge, state, *(("", f"   {fact}") for fact in facts), ("", "\n"), *people]
 
     def people(self, now_ms: int) -> list[tuple[str, str]]:
-        """Return each member, styled: those online first. Of several users who had one name, only the latest."""
+        """Return a style and a text per member, online ones first. Of users with equal names, only the latest."""
         by_name: dict[str, Member] = {}
         for member in self.view.members():
             by_name.setdefault(member.name, member)
@@ -111,7 +113,8 @@ class RoomStatus:
 
     def _typing(self, now_s: float) -> str:
         names = self._others(self.view.typing(now_s))
-        return f"{', '.join(names)} {'is' if len(names) == 1 else 'are'} typing…" if names else ""
+        verb = "is" if len(names) == 1 else "are"
+        return f"{', '.join(names)} {verb} typing…" if names else ""
 
     def _readers(self) -> str:
         if not self.sent_seq:
@@ -130,10 +133,12 @@ def day(at_ms: int) -> str:
 
 
 def ago(ms: int) -> str:
-    """Return how long ago something was, in its largest unit."""
+    """Return a duration in words, such as "3 min ago": a whole number of the largest unit that fits."""
     for unit, unit_s in UNITS_S:
-        if count := max(ms, 0) // 1000 // unit_s:
-            return f"{count} {unit}{'s' if unit == 'day' and count > 1 else ''} ago"
+        count = ms // 1000 // unit_s
+        if count >= 1:
+            plural = "s" if unit == "day" and count > 1 else ""
+            return f"{count} {unit}{plural} ago"
     return "just now"
 
 

@@ -1,14 +1,16 @@
 """The terminal chat: one session, shown on one screen.
 
-Teaches what a chat window sends besides messages: how far its user has read, and that they type, as long as it is true
-(a notice that expires: renew it before it does, and withdraw it when the line is emptied). My own message is shown when
-it returns in the log, so that all windows show the same order.
+Teaches what a chat window sends besides messages: receipts (how far its user has read) and typing notices. A notice
+expires, so it is renewed while the user types, and withdrawn when the line is emptied. The user's own message is shown
+when it arrives as an event, so that all windows show the same order.
 """
 
 import asyncio
 import time
 from contextlib import aclosing, suppress
 from dataclasses import dataclass
+
+from prompt_toolkit.formatted_text import StyleAndTextTuples
 
 from clients.client_ids import latency_ms, new_client_id
 from clients.conversation import ChatSession
@@ -19,18 +21,18 @@ from servers.core.wire import Event, Kind
 from servers.transports import Transport
 
 RENEW_S = 3.0
-"""How long a notice is not renewed: less than its lifetime on a server, which is 5 s by default."""
+"""After how long a notice is renewed: less than its lifetime on a server, which is 5 s by default."""
 
 
 @dataclass(slots=True)
 class TypingNotices:
-    """The text at the last notice, and when it was sent."""
+    """Decides when a typing notice is due, from the text at the last notice and the moment at which it was sent."""
 
     _text: str = ""
     _sent_s: float = float("-inf")
 
     def due(self, typed: str, now_s: float) -> bool | None:
-        """Return True to notify that I type, False that I have stopped, None if no notice is due."""
+        """Return True to notify that the user types, False that they have stopped, None if no notice is due."""
         if typed and typed != self._text and now_s - self._sent_s >= RENEW_S:
             self._text, self._sent_s = typed, now_s
             return True
@@ -107,9 +109,10 @@ class TerminalChat:
             self._sent_seq = max(self._sent_seq, message.seq)
         else:
             self._received_seq = max(self._received_seq, message.seq)
-        previous, self._day = self._day, day(message.at_ms)
-        if self._day != previous:
-            self._note(self._day)
+        date = day(message.at_ms)
+        if date != self._day:
+            self._day = date
+            self._note(date)
         self._screen.show(message_line(message, is_own))
 
     def _note(self, text: str, at_ms: int = 0) -> None:
@@ -120,14 +123,17 @@ class TerminalChat:
         self._screen.show(notice_line(text, style="class:error"))
 
     def _status(self) -> RoomStatus:
-        account, view, connected = self._session.account, self._session.view, self._session.connected
-        sending = len(self._sending)
-        return RoomStatus(self._transport, account, view, connected, self._sent_seq, self._latency_ms, sending)
+        chat, sending = self._session, len(self._sending)
+        return RoomStatus(
+            self._transport, chat.account, chat.view, chat.connected, self._sent_seq, self._latency_ms, sending
+        )
+
+    def _toolbar(self) -> StyleAndTextTuples:
+        return self._status().toolbar(now_ms(), time.monotonic())
 
     async def _read_lines(self) -> None:
-        """Execute each line until the user leaves, then wait a little for what has not been sent."""
-        prompt, toolbar = f"{self._session.room} > ", lambda: self._status().toolbar(now_ms(), time.monotonic())
-        async with aclosing(self._screen.lines(prompt, toolbar)) as lines:
+        """Execute each line until the user leaves, then wait at most `leave_s` for messages that are not sent yet."""
+        async with aclosing(self._screen.lines(f"{self._session.room} > ", self._toolbar)) as lines:
             async for line in lines:
                 if line.strip() == "/quit":
                     break
@@ -148,25 +154,26 @@ class TerminalChat:
             case [_, *_] if is_command(line):
                 self._fail(f"{line.strip()}: no such command; see /help")
             case [_, *_]:
-                text, client_id = line.removeprefix("/") if line.startswith("//") else line, new_client_id()
+                text = line[1:] if line.startswith("//") else line
+                client_id = new_client_id()
                 self._notices.reset()
                 self._sending[client_id] = text
                 await self._outbox.put(client_id)
 
     async def _empty_outbox(self) -> None:
-        """Send what waits, one message after the other, so that mine keep their order."""
+        """Send the messages of the outbox one after the other, so that they keep their order."""
         while True:
             client_id = await self._outbox.get()
             try:
                 await self._session.send(self._sending[client_id], client_id)
             except ClientError as error:
-                if text := self._sending.get(client_id):  # if not, it returned, and only the response was lost
-                    self._fail(f"not sent: {text[:60]}\n{error}")
+                if client_id in self._sending:  # otherwise the message arrived as an event: only its response was lost
+                    self._fail(f"not sent: {self._sending[client_id][:60]}\n{error}")
             self._sending.pop(client_id, None)
             self._outbox.task_done()
 
     async def _notify_typing(self) -> None:
-        """Notify the others when I type; a notice that is late is dropped, since it may no longer be true."""
+        """Notify the others when the user types; a late notice is dropped, since it may no longer be true."""
         while True:
             await asyncio.sleep(TYPING_CHECK_S)
             typed = self._screen.typed()
@@ -177,10 +184,11 @@ class TerminalChat:
                         await self._session.typing(active)
 
     async def _notify_read(self) -> None:
-        """Notify the others how far I have read, if that is further than before."""
+        """Notify the others how far the user has read, if that is further than before."""
         while True:
             await asyncio.sleep(READ_CHECK_S)
-            if (up_to := self._received_seq) > self._read_seq:
+            up_to = self._received_seq
+            if up_to > self._read_seq:
                 with suppress(ClientError):
                     await self._session.mark_read(up_to)
                     self._read_seq = up_to

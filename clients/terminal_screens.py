@@ -1,6 +1,6 @@
 """Where the terminal chat is shown: a terminal with a prompt, or a pipe for scripts.
 
-Teaches that a chat needs little of a screen: it yields lines, shows lines, and knows what has been typed so far.
+Teaches that a chat needs only three things of a screen: it yields lines, shows lines, and knows the unfinished line.
 """
 
 import asyncio
@@ -18,7 +18,7 @@ from prompt_toolkit.patch_stdout import patch_stdout
 from clients.terminal import STYLE
 
 REDRAW_S = 0.25
-"""How often the toolbar is drawn again; what has not changed is not written again."""
+"""How often the toolbar is drawn again; prompt_toolkit writes only what has changed."""
 
 Drawing = Callable[[], StyleAndTextTuples]
 
@@ -60,10 +60,10 @@ class PipeScreen:
 
         def read() -> None:
             with (
-                suppress(RuntimeError, CancelledError),
+                suppress(RuntimeError, CancelledError),  # the event loop has ended
                 open(0, encoding=sys.stdin.encoding, errors="replace", closefd=False) as source,
             ):
-                for line in chain(source, [""]):
+                for line in chain(source, [""]):  # "" marks the end: a line of the input has at least its "\n"
                     asyncio.run_coroutine_threadsafe(lines.put(line), loop).result()
 
         threading.Thread(target=read, name="standard input", daemon=True).start()
