@@ -204,7 +204,7 @@ def hosted(
         bool, typer.Option("--webhooks", help="Of the Pusher adapter: let the push service say who is there.")
     ] = False,
 ) -> None:
-    """Measure what a serverless host does to each transport, and what it bills; takes about 25 minutes."""
+    """Measure what a serverless host does to each transport, and what it bills; takes about two hours, and resumes."""
     try:
         chosen = choose_transports(transport or [], OurServers())
         if webhooks and (others := [row.slug for row in chosen if not row.needs_push_service]):

@@ -1,7 +1,8 @@
 """A record of many short measurements, as one JSON file of tables: each is on disk before the next one begins.
 
 Teaches when a measurement may be repeated without choosing a result: only the load generator's own lag decides, never
-the figures, and the number of attempts goes into the row.
+the figures, and the number of attempts goes into the row. And when a record may be resumed: on the same machine, with
+the same code and loads; otherwise it starts again.
 """
 
 import json
@@ -18,6 +19,7 @@ from loadtests.accounts.cell import Cell
 from loadtests.accounts.verdict import SUSPECT_S
 from loadtests.harness.children import NotMeasured
 from loadtests.harness.cores import Cores, reserved
+from loadtests.reports.run_folder import SAME
 from results import terminal
 from results.schema import Column
 
@@ -31,39 +33,69 @@ SHOWN = ("repeat", "users", "delivered", "lost", "latency_p50_s", "same_p50_s", 
 
 
 class Trial(NamedTuple):
-    """One measurement: the table that it goes to, the key of its row there, and what measures the rest."""
+    """One measurement: the table that it goes to, the key of its row there, and what measures the rest.
+
+    about_s: how long it takes, if that is known.
+    """
 
     table: str
     key: Row
     measure: Callable[[], Row]
+    about_s: float = 0.0
 
 
 def keep(trials: Iterable[Trial], record: dict[str, Any], tables: Tables, path: Path, placement: Cores) -> int:
-    """Make each trial and write the record so far; return the exit status: 1 if anything is wrong or missing.
+    """Make each trial, and write the record after each; return the exit status: 1 if anything is wrong or missing.
 
-    record: the manifest, to which trials may add. Raises OSError if nothing can be kept.
+    What an interrupted run under the same conditions has measured is not measured again. record: the manifest, to which
+    trials may add. Raises OSError if nothing can be kept.
     """
-    console, failures = terminal.console(), 0
+    console, missing, planned = terminal.console(), 0, list(trials)
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     record |= {"partial": True, **{name: [] for name in tables}}
     path.parent.mkdir(parents=True, exist_ok=True)
+    _resume(record, path)
+    due = [each for each in planned if not any(each.key.items() <= row.items() for row in record[each.table])]
+    minutes = sum(each.about_s for each in due) / 60
+    about = f", about {minutes:.0f} minutes" if minutes else ""
+    console.print(f"{len(due)} of {len(planned)} measurements are due{about}.")
     with reserved(placement, console.print):
-        record["load_average"] = os.getloadavg()[0]
-        for trial in trials:
+        record.setdefault("load_average", os.getloadavg()[0])
+        for trial in due:
             try:
                 whole = trial.key | repeat_if_lagging(trial.measure)
             except (NotMeasured, OSError, psutil.Error) as error:
                 console.print(f"{trial.table} {trial.key}: not measured: {error}", style="red", markup=False)
-                failures += 1
+                missing += 1
                 continue
             row = {column.name: whole[column.name] for column in tables[trial.table]}
             record[trial.table].append(row)
-            path.write_text(as_json(record, tables), encoding="utf-8")
+            _write(path, as_json(record, tables))
             console.print(f"{trial.table}: {one_line(row)}", markup=False)
-            failures += any(row.get(column, 0) for column in WRONG)
-    path.write_text(as_json(record | {"partial": failures > 0}, tables), encoding="utf-8")
+    failed = missing > 0 or any(row.get(column, 0) for name in tables for row in record[name] for column in WRONG)
+    _write(path, as_json(record | {"partial": failed}, tables))
     console.print(f"Written to {path}")
-    return int(failures > 0)
+    return int(failed)
+
+
+def _resume(record: dict[str, Any], path: Path) -> None:
+    """Add what an interrupted run wrote, if that was on the same machine, with the same code and loads."""
+    begun = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+    conditions = json.loads(json.dumps(record))
+    same = "measured_code" in record and all(begun.get(name) == conditions.get(name) for name in SAME)
+    if same and begun["partial"]:
+        for name, fact in begun.items():
+            if isinstance(record.get(name), dict):
+                record[name].update(fact)
+            else:
+                record[name] = fact
+
+
+def _write(path: Path, text: str) -> None:
+    """Replace a file at once, so that it is whole whenever the run is interrupted."""
+    draft = path.with_name(f"{path.name}.new")
+    draft.write_text(text, encoding="utf-8")
+    draft.replace(path)
 
 
 def repeat_if_lagging(measure: Callable[[], Row]) -> Row:

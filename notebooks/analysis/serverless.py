@@ -4,11 +4,12 @@ The outcome of a transport on a host is judged by a rule, `judge`, never by hand
 lagged too much are left out.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from math import isnan
 from pathlib import Path
+from statistics import median
 from typing import Any, NamedTuple
 
 import pandas as pd
@@ -25,6 +26,8 @@ WAITING_S = HOUR_S / 2  # of a user's hour: if more than that is billed, waiting
 CONCURRENCIES = (1, 4, 10, 100)
 """How many invocations one instance may serve at once; no vendor publishes a figure."""
 CUTS = ("timeouts", "cut_streams", "cut_sockets")
+LEAST = ("repeat", "users", "connected", "max_duration_s", "concurrency", "cold_start_min_s")
+"""Columns of which the least counts; all others that are no percentile or longest time are added up over repeats."""
 
 
 class Outcome(StrEnum):
@@ -42,25 +45,24 @@ class Judgement(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class HostedRow:
-    """A transport on a host. figures: its row of `results.schema.HOSTED`; memory_gb: what an instance is billed for."""
+    """A transport on a host. repeats: rows of `results.schema.HOSTED`. memory_gb: what an instance is billed for."""
 
-    figures: Mapping[str, Any]
+    repeats: Sequence[Mapping[str, Any]]
     memory_gb: float = 1.0
+
+    @property
+    def figures(self) -> dict[str, Any]:
+        """One row for all repeats: what was counted is added up, and of percentiles it is the median."""
+        return {name: _over_repeats(name, [row[name] for row in self.repeats]) for name in self.repeats[0]}
 
     @property
     def cuts(self) -> int:
         """How often the host's limit ended a response or a connection."""
         return sum(self.figures[name] for name in CUTS)
 
-    @property
-    def cold_starts(self) -> int:
-        """How many instances were started, those before the window included."""
-        return int(self.figures["cold_starts"] + self.figures["cold_starts_before"])
-
     def per_user_hour(self, column: str) -> float:
-        """Return a count of the window for each hour that a user was online."""
-        user_hours = self.figures["connected"] * self.figures["measured_s"] / HOUR_S
-        return float(self.figures[column] / user_hours)
+        """Return a count of the window for each hour that a user was online, the median of the repeats."""
+        return float(median(HOUR_S * row[column] / (row["connected"] * row["measured_s"]) for row in self.repeats))
 
     @property
     def billed_s(self) -> float:
@@ -70,6 +72,14 @@ class HostedRow:
     def latency_ms(self, percent: int) -> float:
         """Return percentile 50 or 99 of the deliveries."""
         return 1000 * float(self.figures[f"latency_p{percent}_s"])
+
+
+def _over_repeats(name: str, values: Sequence[Any]) -> Any:
+    if name.endswith(("_p50_s", "_p99_s")):
+        return median(values)
+    if name.endswith("_max_s"):
+        return max(values)
+    return min(values) if name in LEAST or isinstance(values[0], str) else sum(values)
 
 
 def is_held(transport: Transport) -> bool:
@@ -106,6 +116,8 @@ def _times(count: int) -> str:
 class Hosted:
     """record: how it was measured. rows: those that are not void, by transport and host. void: how many were.
 
+    Of repeats, the void ones are left out.
+
     timeline: the table of `results.schema.TIMELINE`.
     """
 
@@ -121,24 +133,32 @@ class Hosted:
 
     @property
     def hosts(self) -> dict[str, Mapping[str, Any]]:
-        """The hosts with their limits, from the oldest and shortest to the newest, one with another's limit last."""
+        """The hosts with their limits, from the oldest and shortest to the newest, one with another's limit last.
+
+        Without those of which only the concurrency differs: see `by_concurrency`.
+        """
         hosts = self.record["hosts"]
         ordered = sorted(hosts, key=lambda name: (hosts[name]["websockets"], "," in name, name))
-        return {name: hosts[name] for name in ordered}
+        own = {row["name"]: row["concurrency"] for name, row in hosts.items() if name == row["name"]}
+        return {name: hosts[name] for name in ordered if hosts[name]["concurrency"] == own[hosts[name]["name"]]}
 
-    @property
-    def load(self) -> Mapping[str, Any]:
-        (load,) = self.record["workloads"]
-        return dict(load)
+    def by_concurrency(self, slug: str, host: str) -> dict[int, HostedRow]:
+        """Return a transport on that host and on those that differ from it in their concurrency alone."""
+        limits = {name: {**row, "concurrency": 0} for name, row in self.record["hosts"].items()}
+        alike = [name for name, row in limits.items() if row == limits[host] and (slug, name) in self.rows]
+        return {self.record["hosts"][name]["concurrency"]: self.rows[slug, name] for name in alike}
 
     @property
     def evidence(self) -> str:
         """Return what the figures rest on."""
         deliveries = sum(row.figures["delivered"] for row in self.rows.values())
+        loads, times = self.record["workloads"], max(len(row.repeats) for row in self.rows.values())
+        lengths_s = " or ".join(f"{length_s:g} s" for length_s in sorted({load["measured_s"] for load in loads}))
+        often = "once" if times == 1 else f"up to {times} times"
         left_out = f"; {wording.counted(self.void, 'void row')} left out" if self.void else ""
         return (
             f"{wording.counted(deliveries, 'delivery')}, none lost, none twice, none out of order; "
-            f"{self.load['users']} people, {self.load['measured_s']:g} s each, once{left_out}"
+            f"{loads[0]['users']} people, {lengths_s} each, {often}{left_out}"
         )
 
     @property
@@ -170,11 +190,11 @@ class Hosted:
         """Return the function-seconds of a user's hour there in theory, given how long a response takes."""
         transport, figures = transports.find(slug), self.row(slug, host).figures
         response_s = 0.0 if isnan(figures["response_p50_s"]) else float(figures["response_p50_s"])
-        requests_per_s = 0.0
+        requests_per_s, interval_s = 0.0, self.record["workloads"][0]["poll_interval_s"]
         if transport.commands is Commands.POST:
             requests_per_s += figures["messages"] / (figures["connected"] * figures["measured_s"])
         if transport.reads is Reads.POLL:
-            requests_per_s += theory.short_polling_requests_per_s(1, self.load["poll_interval_s"], response_s)
+            requests_per_s += theory.short_polling_requests_per_s(1, interval_s, response_s)
         if transport.needs_push_service:
             requests_per_s += theory.heartbeat_requests_per_s(self.hosts[host]["lease_s"])
         return theory.function_seconds(float(is_held(transport)), requests_per_s, response_s)
@@ -193,14 +213,21 @@ def load_hosted(folder: Path) -> Hosted:
     """Read the record in a folder; raise BrokenRun if there is none, or if its counts do not add up."""
     path = folder / HOSTED_FILE
     record = records.read(path)
-    rows = records.table(path, record.pop("hosted"), HOSTED)
+    measured = [_as_newer(row, record["hosts"][row["host"]]) for row in record.pop("hosted")]
+    rows = records.table(path, measured, HOSTED)
     timeline = records.table(path, record.pop("timeline"), TIMELINE)
     records.check(path, rows)
     valid = rows[rows["verdict"] != "void"]
     by_key = {
-        (row["transport"], row["host"]): HostedRow(
-            {str(name): value for name, value in row.items()}, record["hosts"][row["host"]]["memory_gb"]
+        (str(slug), str(host)): HostedRow(
+            [{str(name): value for name, value in row.items()} for row in group.to_dict("records")],
+            record["hosts"][host]["memory_gb"],
         )
-        for row in valid.to_dict("records")
+        for (slug, host), group in valid.groupby(["transport", "host"])
     }
     return Hosted(record, by_key, len(rows) - len(valid), timeline)
+
+
+def _as_newer(row: Mapping[str, Any], limits: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a row with the columns that older records lack."""
+    return {"repeat": 0, "concurrency": limits["concurrency"], **row}

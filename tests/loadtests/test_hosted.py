@@ -12,8 +12,8 @@ from clients.inbox import Inbox
 from loadtests.accounts.rows import OPENING, Received, Reconnection, Request, Sent, Session, Window
 from loadtests.accounts.samples import Samples
 from loadtests.experiments.hosted.accounts import METERED, Bill, Row, row_of, timeline_of
-from loadtests.experiments.hosted.command import HOSTS, measure_hosts, steps
-from loadtests.plan.workload import Workload
+from loadtests.experiments.hosted.command import HOSTS, LIMIT, measure_hosts, steps
+from loadtests.plan.workload import HOLD_S, Workload
 from loadtests.scenarios import Planned, experiment
 from loadtests.users.delivery_recorder import DeliveryRecorder
 from results.schema import HOSTED, HOSTED_FILE, TIMELINE
@@ -22,25 +22,32 @@ from servers.transports import TRANSPORTS, find
 from tests.support.loadtest_rows import BOTH, samples, sent
 
 SOCKETS = find("raw_websocket")
+QUICK = "fluid-2026, 2 s, 100 at once"
+(FLUID,) = (host for host in HOSTS if host.point == LIMIT)
 LOAD = Workload(users=2, room_size=2, measured_s=10.0, poll_interval_s=1.0, connections_break=1)
 
 
 def bill(**counts: Any) -> dict[str, Any]:
     """Return what a host might have metered."""
     zeros: dict[str, Any] = dict.fromkeys(METERED, 0)
-    return {**zeros, "profile": {"max_duration_s": 10.0}, "up_s": 5.0, "cold_start_s": [], **counts}
+    return {**zeros, "profile": {"max_duration_s": 10.0, "concurrency": 4}, "up_s": 5.0, "cold_start_s": [], **counts}
 
 
 def row(noted: Samples, slug: str = "short_polling", before: Bill | None = None, after: Bill | None = None) -> Row:
     return row_of(Planned(find(slug), "hosted", LOAD), noted, before or bill(), after or bill())
 
 
-def test_every_transport_is_tried_on_every_host_under_one_load() -> None:
+def test_every_transport_is_tried_on_every_host_and_longer_than_its_limit_where_cuts_are_counted() -> None:
     planned = steps(experiment("hosted"), HOSTS, TRANSPORTS)
-    pairs = [(step.transport, host) for step, host in planned]
-    assert Counter(pairs) == Counter({(each, host): 1 for each in TRANSPORTS for host in HOSTS})
+    tried = Counter((step.transport, host) for step, host in planned)
+    assert tried == Counter({(each, host): 3 if host == FLUID else 1 for each in TRANSPORTS for host in HOSTS})
     assert planned != sorted(planned, key=lambda step: step[1].name)
-    assert [load.connections_break for load in {step.workload for step, _ in planned}] == [1]
+    windows_s = {host: {step.workload.measured_s for step, of in planned if of == host} for host in HOSTS}
+    assert all(windows_s.pop(host) == {60} for host in HOSTS if host.concurrency)
+    assert min(windows_s[FLUID]) > 300
+    assert all(min(each) >= 3 * HOLD_S for each in windows_s.values()), "three periods of the slowest upkeep"
+    assert len(windows_s) == 4 and {step.workload.connections_break for step, _ in planned} == {1}
+    assert 90 < sum(step.about_s for step, _ in planned) / 60 < 150
 
 
 def test_the_hosts_counts_are_those_of_the_window_and_its_cold_starts_those_of_the_whole_run() -> None:
@@ -49,7 +56,7 @@ def test_the_hosts_counts_are_those_of_the_window_and_its_cold_starts_those_of_t
     figures = row(samples([sent(1)], BOTH), before=before, after=after)
     assert (figures["measured_s"], figures["invocations"], figures["cut_streams"]) == (10.0, 30, 3)
     assert (figures["cold_starts"], figures["cold_starts_before"], figures["cold_start_max_s"]) == (1, 2, 0.9)
-    assert set(figures) == {column.name for column in HOSTED[2:-1]}
+    assert set(figures) == {column.name for column in HOSTED[3:-1]}
     lossy = row(samples([sent(1)], BOTH[:1]))
     assert [lossy[name] for name in ("expected", "delivered", "lost", "verdict")] == [2, 1, 1, "void"]
 
@@ -153,7 +160,8 @@ def test_a_socket_is_measured_while_the_host_cuts_it_and_everything_adds_up(tmp_
     made = json.loads((tmp_path / HOSTED_FILE).read_text())
     (figures,) = made["hosted"]
     assert list(figures) == [column.name for column in HOSTED]
-    assert (figures["transport"], figures["host"], figures["max_duration_s"]) == (SOCKETS.slug, "fluid-2026, 2 s", 2.0)
+    assert (figures["transport"], figures["host"], figures["repeat"]) == (SOCKETS.slug, QUICK, 0)
+    assert (figures["max_duration_s"], figures["concurrency"]) == (2.0, 100)
     assert figures["connected"] == figures["users"] == load.users
     assert figures["trials"] >= 1
     assert figures["expected"] == figures["delivered"] == load.users * figures["messages"] > 0
@@ -162,7 +170,7 @@ def test_a_socket_is_measured_while_the_host_cuts_it_and_everything_adds_up(tmp_
     assert min(figures["cut_sockets"], figures["reconnects"], figures["cold_starts_before"]) > 0
     assert 0 < figures["gap_p50_s"] <= figures["gap_max_s"]
     assert figures["invocation_s"] >= figures["instance_busy_s"] > 0
-    assert (made["partial"], made["hosts"]["fluid-2026, 2 s"]["name"]) == (False, "fluid-2026")
+    assert (made["partial"], made["hosts"][QUICK]["name"]) == (False, "fluid-2026")
     timeline = made["timeline"]
     assert all(list(each) == [column.name for column in TIMELINE] for each in timeline)
     assert {each["succeeded"] for each in timeline if each["phase"] == "connection"} >= {False}

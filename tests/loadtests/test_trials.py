@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -19,6 +20,31 @@ def kept(folder: Path, *makes: Callable[[], Row]) -> tuple[int, dict[str, object
     planned = [Trial("rows", {"name": str(number)}, make) for number, make in enumerate(makes)]
     status = keep(planned, {"how": "tested"}, TABLES, folder / "new" / "record.json", Cores(None, None))
     return status, json.loads((folder / "new" / "record.json").read_text())
+
+
+def test_an_interrupted_record_is_resumed_on_the_same_machine_and_starts_again_on_another(tmp_path: Path) -> None:
+    made: list[str] = []
+
+    def measured(machine: str, interrupted_at: str = "") -> list[str]:
+        def make(name: str) -> Row:
+            if name == interrupted_at:
+                raise KeyboardInterrupt
+            made.append(f"{machine} {name}")
+            return {"lost": 0}
+
+        planned = [Trial("rows", {"name": name}, partial(make, name)) for name in "abc"]
+        record = {"measured_code": "1", "machine": machine, "hosts": {machine: 1}}
+        keep(planned, record, TABLES, tmp_path / "record.json", Cores(None, None))
+        kept = json.loads((tmp_path / "record.json").read_text())
+        return [kept["partial"], *kept["hosts"], *(row["name"] for row in kept["rows"])]
+
+    for machine in ("old", "new"):
+        with pytest.raises(KeyboardInterrupt):
+            measured(machine, interrupted_at="c" if machine == "old" else "b")
+    assert measured("new") == [False, "new", "a", "b", "c"]
+    assert made == ["old a", "old b", "new a", "new b", "new c"]
+    measured("new")
+    assert made[5:] == ["new a", "new b", "new c"], "a record that is complete is made again"
 
 
 def fail() -> Row:

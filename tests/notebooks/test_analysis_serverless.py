@@ -24,7 +24,7 @@ ROUND = {"users": 8, "connected": 8, "measured_s": 50.0, "messages": 10, "respon
 
 def row_with(**figures: Any) -> HostedRow:
     """Return a row of a transport that works; figures: those that are not 0."""
-    return HostedRow({column.name: 0 for column in HOSTED} | ROUND | figures)
+    return HostedRow([{column.name: 0 for column in HOSTED} | ROUND | figures])
 
 
 @pytest.mark.parametrize(
@@ -78,6 +78,29 @@ def test_theory_bills_the_whole_hour_when_held_and_each_response_when_polling(tm
     assert hosted.predicted_s("raw_websocket", FLUID) == pytest.approx(3600)
     held = {"long_polling", "raw_websocket", "server_sent_events"}
     assert {slug for slug in ("short_polling", "pusher_adapter", *held) if is_held(find(slug))} == held
+
+
+def test_repeats_are_one_row_and_hosts_of_another_concurrency_are_set_beside_their_own(tmp_path: Path) -> None:
+    with changed(tmp_path / HOSTED_FILE) as record:
+        record["hosts"]["fluid-2026, 1 at once"] = record["hosts"][FLUID] | {"concurrency": 1}
+        (row,) = (row for row in record["hosted"] if (row["transport"], row["host"]) == ("raw_websocket", FLUID))
+        row |= {"cut_sockets": 8, "held_gb_s": 100.0, "latency_p50_s": 0.02}
+        repeats = [{"held_gb_s": 400.0, "gap_max_s": 9.0}, {"connected": 7, "held_gb_s": 200.0, "latency_p50_s": 0.03}]
+        record["hosted"] += [row | repeat | {"repeat": number} for number, repeat in enumerate(repeats, 1)]
+        record["hosted"].append(row | {"host": "fluid-2026, 1 at once", "held_gb_s": 900.0})
+        lasted = {"phase": "connection", "started_s": 1, "ended_s": 301, "succeeded": False}
+        record["timeline"].append({"transport": "raw_websocket", "host": FLUID} | lasted)
+    hosted = load_hosted(tmp_path)
+    together, figures = hosted.row("raw_websocket", FLUID), hosted.row("raw_websocket", FLUID).figures
+    assert (together.cuts, figures["connected"], figures["users"], figures["gap_max_s"]) == (24, 7, 8, 9.0)
+    by_repeat = [100 / (8 * row["measured_s"]), 400 / (8 * row["measured_s"]), 200 / (7 * row["measured_s"])]
+    assert together.per_user_hour("held_gb_s") == pytest.approx(3600 * sorted(by_repeat)[1])
+    assert together.latency_ms(50) == 20.0
+    assert tuple(hosted.hosts) == HOSTS and "up to 3 times" in hosted.evidence
+    beside = hosted.by_concurrency("raw_websocket", FLUID)
+    assert beside[4] == together and set(beside) == {1, 4} and beside[1].figures["held_gb_s"] == 900.0
+    found = judged(claims.dies_in_ten_seconds, Evidence(tmp_path))
+    assert found.figure.endswith("limit 300 s: they lasted 300.0 s")
 
 
 def test_a_void_row_is_left_out_and_one_that_is_missing_is_named(tmp_path: Path) -> None:

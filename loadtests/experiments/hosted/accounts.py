@@ -48,7 +48,7 @@ def row_of(planned: Planned, samples: Samples, before: Bill, after: Bill) -> Row
     """Return a row without its key. before, after: the host's bill at both ends of the window, or of all attempts."""
     took_s = [row.ended_s - row.begun_s for row in samples.requests if _has_response_at_once(planned, row)]
     return {
-        "max_duration_s": after["profile"]["max_duration_s"],
+        **{name: after["profile"][name] for name in ("max_duration_s", "concurrency")},
         "users": planned.workload.users,
         "connected": len(samples.user_ids),
         "measured_s": after["up_s"] - before["up_s"],

@@ -3,6 +3,8 @@
 Teaches to let a host fail its users, and to count: a connection that is cut, a response that is too late and a user who
 never gets in are what is measured here. A lost message is not: then nothing adds up. Users are silent for longer than a
 host's limit, which a busier pace would never show, and join one after the other, since all instances start on one core.
+Three questions need three windows: what is billed, what a limit of minutes cuts, and whether the number of calls that
+share an instance, which no vendor publishes, changes a verdict.
 
 What crosses the wire: `GET /host/stats`, to which the host responds itself, and bills to nobody, at both ends of the
 window. Users whom it does not let in retry until the coordinator gives up.
@@ -40,39 +42,54 @@ from servers.transports import TRANSPORTS, Transport
 INSTANCES_MAX = 10
 DIGITS = 4  # after the point, of seconds and dollars
 STORE = "redis"
+UPKEEP, LIMIT, VERDICT = "upkeep", "limit", "verdict"  # the points of the experiment in `scenarios.toml`
 TABLES: dict[str, tuple[Column, ...]] = {"hosted": HOSTED, "timeline": TIMELINE}
 
 
 @dataclass(frozen=True, slots=True)
 class Host:
-    """A profile of the serverless host, as `python -m servers.deploy.serverless` knows it.
+    """A profile of the serverless host, as `python -m servers.deploy.serverless` knows it, and its load.
 
-    max_duration_s: another limit than the profile's; None: the profile's.
+    max_duration_s, concurrency: None, or another value than the profile's.
     """
 
     profile: str
+    point: str = UPKEEP
     max_duration_s: float | None = None
+    concurrency: int | None = None
 
     @property
     def name(self) -> str:
-        """Its profile, and its limit if that is not the profile's."""
-        return self.profile + (f", {self.max_duration_s:g} s" if self.max_duration_s else "")
+        """Its profile, and what differs from it."""
+        limit = f", {self.max_duration_s:g} s" if self.max_duration_s else ""
+        return self.profile + limit + (f", {self.concurrency} at once" if self.concurrency else "")
 
     @property
     def options(self) -> list[str]:
         """The options of the host's command."""
         limit = ["--max-duration", f"{self.max_duration_s:g}"] if self.max_duration_s else []
-        return ["--profile", self.profile, *limit, "--instances", str(INSTANCES_MAX)]
+        calls = ["--concurrency", str(self.concurrency)] if self.concurrency else []
+        return ["--profile", self.profile, *limit, *calls, "--instances", str(INSTANCES_MAX)]
 
 
-HOSTS = (Host("classic-hobby"), Host("classic-pro"), Host("fluid-2026"), Host("fluid-2026", 10.0))
-QUICK_HOSTS = (Host("fluid-2026", 2.0),)
+HOSTS = (
+    Host("classic-hobby"),
+    Host("classic-pro"),
+    Host("fluid-2026", LIMIT),
+    Host("fluid-2026", max_duration_s=10.0),
+    *(Host("fluid-2026", VERDICT, concurrency=calls) for calls in (1, 10, 100)),
+)
+QUICK_HOSTS = (Host("fluid-2026", LIMIT, max_duration_s=2.0, concurrency=100),)
 
 
 def steps(scenario: Scenario, hosts: Sequence[Host], transports: Sequence[Transport]) -> list[tuple[Planned, Host]]:
-    """Return the measurement of every transport on every host, in random order."""
-    steps = [(planned, host) for planned in scenario.planned(transports) for host in hosts]
-    return Random("order").sample(steps, len(steps))
+    """Return the measurements in their order: of each repeat, which only LIMIT has, every transport on every host."""
+    found: list[tuple[Planned, Host]] = []
+    for repeat in range(scenario.repeats):
+        planned = [each for each in scenario.planned(transports, repeat) if not repeat or each.workload.point == LIMIT]
+        pairs = [(each, host) for each in planned for host in hosts if host.point == each.workload.point]
+        found += Random(f"order {repeat}").sample(pairs, len(pairs))
+    return found
 
 
 def measure_hosts(out: Path, quick: bool, transports: Sequence[Transport] = TRANSPORTS, webhooks: bool = False) -> int:
@@ -87,10 +104,10 @@ def measure_hosts(out: Path, quick: bool, transports: Sequence[Transport] = TRAN
 
 
 def _trials(steps: Iterable[tuple[Planned, Host]], cores: Cores, record: dict[str, Any]) -> Iterator[Trial]:
-    """Yield each measurement, which adds to the record its host's limits and its first user's timeline."""
+    """Yield each measurement, which adds to the record its host's limits and, at first, its first user's timeline."""
     for planned, host in steps:
-        key: Row = {"transport": planned.transport.slug, "host": host.name}
-        yield Trial("hosted", key, partial(_measure, planned, host, cores, key, record))
+        key: Row = {"transport": planned.transport.slug, "host": host.name, "repeat": planned.repeat}
+        yield Trial("hosted", key, partial(_measure, planned, host, cores, key, record), planned.about_s)
 
 
 def _measure(planned: Planned, host: Host, cores: Cores, key: Row, record: dict[str, Any]) -> Row:
@@ -113,8 +130,10 @@ def _measure(planned: Planned, host: Host, cores: Cores, key: Row, record: dict[
             samples = generator.await_samples()
             before, after = bills or (start, bill_of(server))
     record["hosts"][host.name] = dict(server.settings)
-    others = [row for row in record["timeline"] if not key.items() <= row.items()]
-    record["timeline"] = others + [key | rounded(row) for row in timeline_of(planned.transport, samples)]
+    if planned.repeat == 0:
+        whose = {name: key[name] for name in ("transport", "host")}
+        others = [row for row in record["timeline"] if not whose.items() <= row.items()]
+        record["timeline"] = others + [whose | rounded(row) for row in timeline_of(planned.transport, samples)]
     return rounded(row_of(planned, samples, before, after))
 
 

@@ -32,6 +32,7 @@ def main(
     profile: Annotated[str, typer.Option(help=f"One of {profiles.NAMES}.")] = "classic-hobby",
     max_duration: Annotated[float | None, typer.Option(min=0.1, help="Seconds after which each call ends.")] = None,
     instances: Annotated[int | None, typer.Option(min=1, help="Processes at most; beyond, 429.")] = None,
+    concurrency: Annotated[int | None, typer.Option(min=1, help="Calls that one process serves at once.")] = None,
     store: Annotated[str, typer.Option(help="Where the log is kept: a store that processes can share.")] = "",
     server_options: Annotated[str, typer.Option(help="Options for the servers, such as '--hold 5 --lease 10'.")] = "",
     port: Annotated[int, typer.Option(min=0, max=65535, help="Port to listen on; 0 takes a free one.")] = 8000,
@@ -45,6 +46,7 @@ def main(
                 limits,
                 max_duration_s=max_duration or limits.max_duration_s,
                 instances_max=instances or limits.instances_max,
+                concurrency=concurrency or limits.concurrency,
             )
             url = shared_store(store, limits, stack)
             options, port = shlex.split(server_options), port or free_port()
