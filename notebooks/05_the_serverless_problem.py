@@ -233,3 +233,4 @@ wording.table(rows)
 # %%
 waits = [hosted.row(slug, FLUID).figures for slug in held]
 assert all(row["measured_s"] < hosted.hosts[FLUID]["max_duration_s"] and row["messages"] == 9 for row in waits)
+print(", ".join(f"{row['messages']} messages in {row['measured_s']:.0f} s" for row in waits))
