@@ -1,4 +1,4 @@
-"""A browser for each module, since Playwright's event loop must not outlive it, and a demo unless it has its own."""
+"""Fixtures of the browser tests: a browser and a demo for each module. Playwright's event loop must not outlive it."""
 
 from collections.abc import Iterator
 from typing import Protocol

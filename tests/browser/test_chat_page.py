@@ -41,6 +41,14 @@ def enter(page: Page, address: str, name: str) -> None:
     page.press("#name", "Enter")
 
 
+def joined(browser: Browser | BrowserContext, address: str, name: str) -> Page:
+    """Open a server's page in a window of its own, join, and wait until the page shows it."""
+    page = browser.new_page()
+    enter(page, address, name)
+    expect(page.locator("#members")).to_contain_text(f"{name} (you)")
+    return page
+
+
 def write(page: Page, text: str) -> None:
     page.fill("#text", text)
     page.press("#text", "Enter")
@@ -79,11 +87,11 @@ def frame_and_start(context: BrowserContext, origin: str, chat: str) -> Page:
     return page
 
 
-def test_two_people_talk_on_the_page_that_their_server_serves_one_at_a_host_name_without_tls(browser: Browser) -> None:
+def test_two_people_talk_on_their_servers_page_one_of_them_outside_a_secure_context(browser: Browser) -> None:
     with page_server("server_sent_events", "--answer-to", "chat.test") as server:
-        addresses = server.address.replace("127.0.0.1", "chat.test"), server.address
-        ada, bob = (_joined(browser, address, name) for address, name in zip(addresses, ("Ada", "Bob"), strict=True))
-        assert not ada.evaluate("isSecureContext")
+        ada = joined(browser, server.address.replace("127.0.0.1", "chat.test"), "Ada")
+        bob = joined(browser, server.address, "Bob")
+        assert not ada.evaluate("isSecureContext"), "browsers trust a host name only with TLS"
         ada.fill("#text", "Is this the whole page?")
         expect(bob.locator("#typing")).to_have_text("Ada is typing…")
         ada.get_by_role("button", name="Send").click()
@@ -96,33 +104,37 @@ def test_two_people_talk_on_the_page_that_their_server_serves_one_at_a_host_name
 @pytest.mark.parametrize("transport", TRANSPORTS, ids=lambda row: row.slug)
 def test_over_http2_a_page_opens_its_websocket_beside_it(browser: Browser, transport: Transport) -> None:
     with page_server(transport.slug, "--link", "h2") as server:
-        context, opened = browser.new_context(ignore_https_errors=True), list[str]()
+        context = browser.new_context(ignore_https_errors=True)
         ada, bob = context.new_page(), context.new_page()
-        ada.on("websocket", lambda socket: opened.append(socket.url.partition(":")[0]))
+        schemes: list[str] = []
+        ada.on("websocket", lambda socket: schemes.append(socket.url.partition(":")[0]))
         enter(ada, server.address, "Ada")
         enter(bob, server.address, "Bob")
         write(ada, "over HTTP/2")
         expect(bob.locator("#messages li span")).to_have_text(["over HTTP/2"])
         protocols = "[...new Set(performance.getEntriesByType('resource').map((entry) => entry.nextHopProtocol))]"
         assert ada.evaluate(protocols) == ["h2"]
-        assert opened == ["wss"] * (transport.slug in ("raw_websocket", "pusher_adapter"))
+        assert schemes == (["wss"] if transport.slug in ("raw_websocket", "pusher_adapter") else [])
 
 
 def test_a_page_reads_over_http_while_the_push_service_is_down(browser: Browser) -> None:
     with push_service() as service:
         env = service_settings(service.address)
         with page_server("pusher_adapter", env=env) as server:
-            ada, bob = _joined(browser, server.address, "Ada"), _joined(browser, server.address, "Bob")
-            for n, act in enumerate((None, service.process.kill, None)):
-                if act is not None:
-                    act()
-                write(ada, f"message {n}")
-                expect(bob.locator("#messages li span")).to_have_text([f"message {number}" for number in range(n + 1)])
+            ada, bob = joined(browser, server.address, "Ada"), joined(browser, server.address, "Bob")
+            texts = bob.locator("#messages li span")
+            write(ada, "pushed")
+            expect(texts).to_have_text(["pushed"])
+            service.process.kill()
+            write(ada, "read")
+            expect(texts).to_have_text(["pushed", "read"])
+            write(ada, "read, too")
+            expect(texts).to_have_text(["pushed", "read", "read, too"])
             with push_service("--port", env["PUSHER_PORT"]) as revived:
                 while stats(revived.address)["subscriptions"] < 2:
                     bob.wait_for_timeout(100)  # lets the pages run
-                write(ada, "pushed")
-                expect(bob.locator("#messages li span")).to_contain_text(["message 2", "pushed"])
+                write(ada, "pushed again")
+                expect(texts).to_contain_text(["read, too", "pushed again"])
                 assert stats(revived.address)["deliveries"] >= 2
 
 
@@ -134,13 +146,14 @@ def test_a_page_says_why_the_push_service_refused_it(browser: Browser, variable:
         service.process.wait()
         changed = started(["servers.pusher_service", "--port", env["PUSHER_PORT"]], env={**ENV, variable: "another"})
         with page_server("pusher_adapter", env=env) as server, changed:
-            ada = _joined(browser, server.address, "Ada")
+            ada = joined(browser, server.address, "Ada")
             expect(ada.locator("#trouble")).to_contain_text(f"the push service refused: {reason}")
 
 
 def test_a_page_whose_connection_the_api_has_ended_joins_again_and_is_pushed_to(browser: Browser) -> None:
     with push_service() as service, page_server("pusher_adapter", env=service_settings(service.address)) as server:
-        bob, ada = _joined(browser, server.address, "Bob"), browser.new_page()
+        bob = joined(browser, server.address, "Bob")
+        ada = browser.new_page()
         with ada.expect_response("**/login") as logged_in:
             enter(ada, server.address, "Ada")
         expect(ada.locator("#members")).to_contain_text("Ada (you)")
@@ -154,47 +167,45 @@ def test_a_page_whose_connection_the_api_has_ended_joins_again_and_is_pushed_to(
         expect(ada.locator("#messages li span")).to_have_text(["Are you back?"])
 
 
-@pytest.mark.parametrize(("status", "place"), [(None, "#notice"), (403, "#trouble")])
-def test_a_page_says_that_no_websocket_is_opened_and_why_if_http_is_refused_too(
-    browser: Browser, status: int | None, place: str
+@pytest.mark.parametrize(
+    ("http_status", "place", "text"), [(None, "#notice", "no WebSocket"), (403, "#trouble", "responded with 403")]
+)
+def test_a_page_says_that_its_websocket_was_refused_and_why_if_http_states_a_reason(
+    browser: Browser, http_status: int | None, place: str, text: str
 ) -> None:
     with page_server("raw_websocket") as server:
         target = server.address.removeprefix("http://")
         with ChildProcess(python_module("loadtests.harness.relay", "--to", target, "--refuse-upgrades")) as relay:
             page = browser.new_page()
-            if status:
-                page.route("**/socket", lambda route: route.fulfill(status=status, body="Ask your administrator"))
+            if http_status:
+                page.route("**/socket", lambda route: route.fulfill(status=http_status, body="Ask your administrator"))
             enter(page, relay.await_ready(READY_S).address, "Ada")
-            expect(page.locator(place)).to_contain_text(f"responded with {status}" if status else "no WebSocket")
+            expect(page.locator(place)).to_contain_text(text)
             assert page.locator("#members li").count() == 0
 
 
-def _joined(browser: Browser | BrowserContext, address: str, name: str) -> Page:
-    page = browser.new_page()
-    enter(page, address, name)
-    expect(page.locator("#members")).to_contain_text(f"{name} (you)")
-    return page
-
-
 @pytest.mark.parametrize("transport", ["short_polling", "raw_websocket"])
-def test_a_reloaded_page_goes_on_as_the_same_user_and_no_stranger_does(browser: Browser, transport: str) -> None:
+def test_a_reloaded_page_and_a_second_tab_are_the_same_user_and_a_stranger_is_not(
+    browser: Browser, transport: str
+) -> None:
     with page_server(transport) as server, browser.new_context() as context:
-        page = _joined(context, server.address, "Ada")
+        page = joined(context, server.address, "Ada")
         write(page, "before")
         expect(page.locator("#messages li span")).to_have_text(["before"])
         page.reload()
         expect(page.locator("#members li")).to_have_text(["Ada (you)"])
         expect(page.locator("#messages li.own span")).to_have_text(["before"])
-        second = _joined(context, server.address, "Ada")
+        second = joined(context, server.address, "Ada")
         expect(second.locator("#members li")).to_have_text(["Ada (you)"])
-        enter(stranger := browser.new_page(), server.address, "Ada")
+        stranger = browser.new_page()
+        enter(stranger, server.address, "Ada")
         expect(stranger.locator("#trouble")).to_contain_text("in use")
 
 
 @pytest.mark.parametrize("command", [*(row.slug for row in TRANSPORTS), "pusher_adapter --presence webhook"])
-def test_a_page_leaves_at_once_and_goes_on_where_it_was_by_the_back_button(browser: Browser, command: str) -> None:
+def test_a_page_that_is_left_is_offline_at_once_and_the_back_button_resumes_it(browser: Browser, command: str) -> None:
     with page_server(*command.split()) as server:
-        ada, bob = _joined(browser, server.address, "Ada"), _joined(browser, server.address, "Bob")
+        ada, bob = joined(browser, server.address, "Ada"), joined(browser, server.address, "Bob")
         ada.evaluate(WRITE_WHEN_HIDDEN)
         ada.goto(f"{server.address}/health")
         expect(bob.locator("#members li.offline")).to_have_text(["Ada"])
@@ -218,7 +229,7 @@ def test_a_page_notices_that_nothing_is_passed_on_and_loses_no_message(browser: 
         target = server.address.removeprefix("http://")
         with ChildProcess(python_module("loadtests.harness.relay", "--to", target)) as relay:
             relay.await_ready(READY_S)
-            page = _joined(browser, relay.address, "Ada")
+            page = joined(browser, relay.address, "Ada")
             relay.process.send_signal(signal.SIGSTOP)
             write(page, "Does anybody hear me?")
             expect(page.locator("body.is-offline")).to_be_visible(timeout=40_000)
@@ -228,9 +239,9 @@ def test_a_page_notices_that_nothing_is_passed_on_and_loses_no_message(browser: 
 
 def test_a_page_of_another_origin_does_not_control_the_chat_in_its_frame(browser: Browser, tmp_path: Path) -> None:
     with another_origin(tmp_path) as origin, page_server("raw_websocket") as server, browser.new_context() as context:
-        load_with_policy(context, "")  # which keeps the page out of this frame: what is behind it is to be tested
+        load_with_policy(context, "")  # the policy would keep the page out of the frame before the script is asked
         page = frame_and_start(context, origin, server.address)
-        ada = _joined(context, server.address, "Ada")
+        ada = joined(context, server.address, "Ada")
         expect(ada.locator("#members li")).to_have_text(["Ada (you)"])
         expect(page.frame_locator("iframe").locator("#room")).to_be_hidden()
 
@@ -270,7 +281,7 @@ def test_no_tab_sends_while_six_tabs_hold_all_connections_to_the_server(browser:
     with page_server(transport, "--hold", "60") as server, browser.new_context() as context:
         tabs = [context.new_page() for _ in range(7)]
         for tab in tabs:
-            tab.goto(server.address)  # first, since a page needs a connection, too
+            tab.goto(server.address)  # before the first join: loading a page takes a connection, too
             expect(tab.locator("#name")).to_be_visible()
         for number, tab in enumerate(tabs):
             tab.fill("#name", f"Ada {number}")
@@ -280,7 +291,7 @@ def test_no_tab_sends_while_six_tabs_hold_all_connections_to_the_server(browser:
         write(tabs[0], "Is there a connection?")
         for tab in (tabs[0], tabs[-1]):
             expect(tab.locator("#notice")).to_contain_text("close one")
-        for _ in range(2):  # the one that waits, and one of the six that hold
+        for _ in range(2):  # the tab that waits for a connection, then one of the six that hold one
             assert not any(tab.locator("#messages li").count() for tab in tabs)
             tabs.pop().close()
         for tab in tabs:

@@ -39,7 +39,8 @@ def findings(frame: Frame) -> list[tuple[str, Any]]:
     ]
 
 
-def with_something_to_see(window: Window, name: str) -> None:
+def write_to_all_lanes(window: Window, name: str) -> None:
+    """Write a message, and wait until each lane shows it once."""
     text = f"Is there anything here that {name} could not read?"
     window.write(text)
     for slug in window.slugs:
@@ -50,22 +51,22 @@ def with_something_to_see(window: Window, name: str) -> None:
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_axe_finds_nothing_serious_on_the_page_nor_in_a_lane(open_window: OpenWindow, scheme: str) -> None:
     window = open_window(scheme, "tour", color_scheme=scheme, reduced_motion="reduce", bypass_csp=True)
-    with_something_to_see(window, scheme)
+    write_to_all_lanes(window, scheme)
     found = {frame.url: findings(frame) for frame in window.page.frames}
     assert len(found) == 1 + len(window.slugs)
     assert {url: grave for url, grave in found.items() if grave} == {}
 
 
-def test_nothing_is_wider_than_a_narrow_screen_where_all_medians_stay_in_sight(open_window: OpenWindow) -> None:
+def test_a_narrow_screen_is_wide_enough_and_keeps_all_medians_in_sight(open_window: OpenWindow) -> None:
     window = open_window("Ada", viewport=NARROW)
-    with_something_to_see(window, "Ada")
+    write_to_all_lanes(window, "Ada")
     for frame in window.page.frames:
         assert frame.evaluate("document.documentElement.scrollWidth <= innerWidth"), frame.url
     expect(window.page.locator("#medians b")).to_have_text([re.compile(r"\d")] * len(window.slugs))
     names = window.page.locator("#medians span")
     assert not any(names.evaluate_all("names => names.map((name) => name.scrollWidth > name.clientWidth)"))
     window.press("Take the tour")
-    for slug in ("short_polling", "short_polling", "long_polling", "raw_websocket"):  # of which the first steps speak
+    for slug in ("short_polling", "short_polling", "long_polling", "raw_websocket"):  # the lanes of the first steps
         expect(window.card(slug).locator("h2")).to_be_in_viewport(ratio=1)
         expect(window.page.locator("#medians")).to_be_in_viewport(ratio=1)
         expect(window.page.locator("#tour-next")).to_be_in_viewport(ratio=1)
@@ -76,24 +77,30 @@ def test_nothing_is_wider_than_a_narrow_screen_where_all_medians_stay_in_sight(o
 
 @pytest.mark.parametrize("size", [(1920, 1080), (1366, 768), (1024, 768)], ids=str)
 def test_nothing_is_cut_off_or_below_14_px_on_a_projector(open_window: OpenWindow, size: tuple[int, int]) -> None:
-    window = open_window(name := f"Ada{size[0]}", viewport={"width": size[0], "height": size[1]})
+    width, height = size
+    name = f"Ada{width}"
+    window = open_window(name, viewport={"width": width, "height": height})
     window.press("Show Server-Sent Events")
     window.card("server_sent_events").locator("iframe").scroll_into_view_if_needed()
     expect(window.room("server_sent_events", "#members .online").filter(has_text=name)).to_be_visible(timeout=READY_MS)
-    window.page.keyboard.press("p")
-    expect(window.page.locator("#controls")).to_be_hidden()
-    window.page.locator("#text").press("p")
-    expect(window.page.locator("#controls")).to_be_hidden()
-    window.page.locator("#text").blur()
-    window.page.keyboard.press("p")
-    expect(window.page.locator("#controls")).to_be_visible()
-    with_something_to_see(window, name)
+    write_to_all_lanes(window, name)
     for frame in window.page.frames:
         assert frame.evaluate(SMALL_TEXTS) == [], frame.url
         if frame is not window.page.main_frame:
             assert frame.evaluate("document.querySelector('#say').getBoundingClientRect().bottom <= innerHeight")
     window.press("Show Server-Sent Events")  # all tests here share one demo
     expect(window.card("server_sent_events")).to_have_count(0)
+
+
+def test_the_key_p_hides_and_shows_the_controls_except_in_a_text_field(open_window: OpenWindow) -> None:
+    page = open_window("Pia").page
+    page.keyboard.press("p")
+    expect(page.locator("#controls")).to_be_hidden()
+    page.locator("#text").press("p")
+    expect(page.locator("#controls")).to_be_hidden()
+    page.locator("#text").blur()
+    page.keyboard.press("p")
+    expect(page.locator("#controls")).to_be_visible()
 
 
 def test_the_tour_is_walked_by_keyboard_and_answers_with_this_machines_figures(open_window: OpenWindow) -> None:
@@ -112,7 +119,7 @@ def test_the_tour_is_walked_by_keyboard_and_answers_with_this_machines_figures(o
         expect(window.card(slug).locator("[data-figure=median]")).to_have_text(re.compile(r"\d"))
 
 
-def test_the_tour_can_be_turned_back_left_and_played(open_window: OpenWindow) -> None:
+def test_the_tour_can_go_back_play_by_itself_and_be_ended(open_window: OpenWindow) -> None:
     page = open_window("Bob").page
     page.locator("#tour-button").focus()
     page.keyboard.press("Enter")

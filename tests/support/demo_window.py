@@ -86,7 +86,7 @@ class Window:
         return self.room(slug, "#messages li span").all_inner_texts()
 
     def expect_last(self, slug: str, text: str) -> None:
-        """Wait until a lane's last message is this one; if it fails, say what the lane's page says of its trouble."""
+        """Wait until a lane's last message is this one; fails with the error that the lane's page shows."""
         try:
             expect(self.room(slug, "#messages li span").last).to_have_text(text, timeout=SEEN_MS)
         except AssertionError as error:
