@@ -37,25 +37,28 @@ def test_clients_that_lost_their_connections_together_spread_over_the_whole_back
     windows = Counter(int(moment_s / WINDOW_S) for seed in range(CLIENTS) for moment_s in attempts_s(seed))
     later = [windows[window] for window in range(int(10 / WINDOW_S), int(OUTAGE_S / WINDOW_S))]
     mean = sum(later) / len(later)
-    assert mean == pytest.approx(CLIENTS * WINDOW_S / 2.5, rel=0.1)
+    assert mean == pytest.approx(CLIENTS * WINDOW_S / 2.5, rel=0.1)  # a pause of at most 5 s lasts 2.5 s on average
     assert mean / 2 < min(later)
     assert max(later) < 2 * mean
 
 
-def test_a_poller_asks_less_often_while_nothing_arrives_and_jitter_parts_those_who_began_together() -> None:
-    pace = PollPace(2.0, 5.0, 0.5, scripted(0, 1, 0.5, 0.5, 0.5))
+def test_a_pause_between_polls_doubles_until_there_is_news_and_varies_by_the_jitter() -> None:
+    pace = PollPace(first_s=2.0, max_s=5.0, jitter=0.5, random=scripted(0, 1, 0.5, 0.5, 0.5))
     pauses_s = []
     for has_news in (False, False, False, True, False):
         pauses_s.append(pace.next_s())
         pace.note(has_news)
     assert pauses_s == [1.0, 6.0, 5.0, 5.0, 2.0]
-    plain = PollPace(2.0)
-    plain.note(has_news=False)
-    assert plain.next_s() == 2.0
+
+
+def test_pauses_between_polls_are_equal_unless_a_longer_one_is_allowed() -> None:
+    pace = PollPace(2.0)
+    pace.note(has_news=False)
+    assert pace.next_s() == 2.0
 
 
 @pytest.mark.process
-async def test_a_client_that_asks_less_often_and_conditionally_gets_every_message() -> None:
+async def test_a_client_that_polls_conditionally_with_back_off_receives_every_message() -> None:
     transport = find("short_polling")
     options = replace(OPTIONS, conditional=True, poll_max_s=0.2, poll_jitter=0.5)
     with serving(transport) as server:

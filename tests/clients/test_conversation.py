@@ -146,7 +146,7 @@ async def test_a_lost_connection_or_membership_is_restored_from_the_cursor(
     assert connection.opened_from == [None, *[Cursor("e1", 2)] * attempts]
 
 
-async def test_a_connection_that_brings_nothing_is_opened_ever_more_slowly(connection: FakeConnection) -> None:
+async def test_the_back_off_is_reset_only_by_a_page_and_not_by_an_opened_connection(connection: FakeConnection) -> None:
     backoff = Mock(next_s=Mock(return_value=0.0))
     with patch("clients.conversation.Backoff", return_value=backoff):
         session = new_session(connection)
@@ -157,7 +157,8 @@ async def test_a_connection_that_brings_nothing_is_opened_ever_more_slowly(conne
 
 
 async def test_the_session_knows_whether_it_is_connected(session: ChatSession, connection: FakeConnection) -> None:
-    tried_again, restored = asyncio.Event(), asyncio.Event()
+    tried_again = asyncio.Event()
+    restored = asyncio.Event()
 
     async def open_when_restored(inbox: Inbox | None) -> Snapshot:
         tried_again.set()
@@ -196,21 +197,23 @@ async def test_a_lost_log_is_joined_again_and_its_messages_are_delivered(connect
     assert connection.opened_from == [None, None]
 
 
-async def let_it_receive() -> None:
-    """Let the session do all that it can without a reader: nothing that it awaits takes time here."""
+async def run_other_tasks() -> None:
+    """Let the session receive until it waits for its reader: nothing else that it awaits takes time here."""
     for _ in range(100):
         await asyncio.sleep(0)
 
 
 @patch("clients.conversation.UNREAD_MAX", 2)
-async def test_who_does_not_read_receives_no_more_misses_nothing_and_may_leave(connection: FakeConnection) -> None:
+async def test_a_session_that_is_not_read_stops_receiving_and_keeps_its_events_until_read(
+    connection: FakeConnection,
+) -> None:
     async with new_session(connection) as session:
         connection.deliver(page(0, 4), page(4, 5))
-        await let_it_receive()
+        await run_other_tasks()
         assert connection.pages.qsize() == 1
         assert await next_seqs(session, 5) == [1, 2, 3, 4, 5]
         connection.deliver(page(5, 8))
-        await let_it_receive()
+        await run_other_tasks()
     assert await next_seqs(session, 3) == [6, 7, 8]
     with pytest.raises(StopAsyncIteration):
         await next_seqs(session, 1)
@@ -226,7 +229,7 @@ async def test_leaving_closes_the_connection_and_ends_the_events(connection: Fak
 
 @pytest.mark.parametrize("effect", [BROKEN, asyncio.Event().wait], ids=["lost connection", "silent server"])
 @patch("clients.conversation.LEAVE_S", 0.01)
-async def test_nothing_keeps_anybody_from_leaving(connection: FakeConnection, effect: object) -> None:
+async def test_a_failed_or_silent_goodbye_does_not_block_leaving(connection: FakeConnection, effect: object) -> None:
     with patch.object(connection, "leave", side_effect=effect) as leave:
         async with asyncio.timeout(DEADLINE_S), new_session(connection):
             pass
@@ -240,7 +243,8 @@ async def test_a_refused_join_closes_every_connection(connection: FakeConnection
     close.assert_awaited_once()
 
 
-FRAMES = 200  # websockets stops reading when 16 wait unread, and gives up its closing handshake after 10 s
+FRAMES = 200
+"""`websockets` stops reading when 16 frames wait unread, and gives up its closing handshake after 10 s."""
 
 
 def address_of(server: Server) -> str:
@@ -266,7 +270,7 @@ async def test_unread_frames_do_not_delay_closing() -> None:
             await closed.wait()
 
 
-async def test_a_server_that_does_not_answer_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_closing_does_not_wait_for_a_server_that_reads_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("clients.chat_socket.CLOSE_S", 0.01)
     released = asyncio.Event()
 

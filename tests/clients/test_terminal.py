@@ -53,13 +53,13 @@ def test_a_message_shows_time_name_and_text(text: str, name: str, is_own: bool, 
 
 
 @pytest.mark.parametrize("escape", ["\x1b[2J", "\x07", "\r", "\x9b1m", "\u202e"], ids=ascii)
-def test_nobody_controls_my_terminal_with_a_message(escape: str) -> None:
+def test_control_characters_of_a_message_are_replaced(escape: str) -> None:
     line = shown(f"a{escape}b")
     assert escape[0] not in line
     assert "a\N{REPLACEMENT CHARACTER}" in line
 
 
-def test_a_notice_a_day_and_white_space_have_their_place() -> None:
+def test_notices_dates_and_white_space_are_formatted() -> None:
     line = notice_line("Bob is online", NOON_MS)
     assert fragment_list_to_text(line) == "12:00            · Bob is online"
     assert day(NOON_MS) == "Tuesday, 3 March 2026"
@@ -105,7 +105,7 @@ def test_the_toolbar_shows_connection_latency_and_who_has_read_my_last_message(r
     assert toolbar(room)[0].endswith(end)
 
 
-def test_the_toolbar_shows_once_who_is_online_and_since_when_others_are_away() -> None:
+def test_the_toolbar_shows_each_name_once_and_when_those_offline_were_last_seen() -> None:
     earlier = Member("u-bob-of-yesterday", "Bob", False, NOON_MS - 9 * MINUTE_MS)
     assert toolbar(status(CYD, earlier, BOB))[1] == "● Ada (you)  ● Bob  ○ Cyd, last seen 2 min ago"
 

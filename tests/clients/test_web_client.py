@@ -1,4 +1,4 @@
-"""The browser's client is the client in Python: the same inbox, the same ids, and no command that waits for ever."""
+"""The browser's client behaves as the client in Python: its inbox, its ids, its pauses; no command waits for ever."""
 
 import json
 import subprocess
@@ -67,9 +67,9 @@ def run_script(name: str, *arguments: str) -> str:
     return subprocess.run(command, capture_output=True, text=True, check=True, timeout=60).stdout.strip()
 
 
-def test_each_reads_the_time_in_an_id_that_the_other_made() -> None:
-    ours, further = new_client_id(), new_client_id()
-    assert ours.partition("-")[2] != further.partition("-")[2]
+def test_each_client_reads_the_time_in_an_id_that_the_other_made() -> None:
+    ours = new_client_id()
+    assert ours.partition("-")[2] != new_client_id().partition("-")[2]
     theirs, read_ms = run_script("client_ids.mjs", ours).split()
     assert float(read_ms) == float(ours.partition("-")[0])
     latency = latency_ms(theirs, time.time_ns() / 1e6)
@@ -77,12 +77,12 @@ def test_each_reads_the_time_in_an_id_that_the_other_made() -> None:
 
 
 @pytest.mark.parametrize("client_id", ["", "8f3a", "1732400000000-ab", "x1732400000000.1-ab"])
-def test_an_id_without_a_time_gives_none(client_id: str) -> None:
+def test_an_id_without_a_time_has_no_latency(client_id: str) -> None:
     assert latency_ms(client_id, 1e13) is None
     assert run_script("client_ids.mjs", client_id).split()[1] == "undefined"
 
 
-def test_the_browsers_pauses_are_those_of_the_clients_in_python() -> None:
+def test_the_browser_pauses_as_long_as_the_clients_in_python() -> None:
     shares = [1, 0.5, 0.25, 0, 1, 1, 1, 1]
     backoff = Backoff(random=scripted(*shares))
     pauses_ms = [float(pause_ms) for pause_ms in run_script("backoff.mjs", *map(str, shares)).split()]
@@ -93,7 +93,7 @@ def test_the_demos_page_notices_silence_and_connects_again() -> None:
     assert run_script("demo.mjs").split() == ["true", "10000", "2", "1"]
 
 
-def test_a_command_whose_connection_is_opened_again_fails_and_pages_that_nobody_reads_end_a_connection() -> None:
+def test_reopening_a_connection_fails_its_command_and_too_many_unread_pages_close_it() -> None:
     assert run_script("raw_websocket.mjs").splitlines() == ["ConnectionLost", "356 closed with 1000"]
 
 

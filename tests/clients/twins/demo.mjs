@@ -1,5 +1,5 @@
-// Prints how the demo's page bears silence: whether a command has a time limit, after how many ms a silent stream ends,
-// and how often it has then been opened, and ended.
+// Prints whether a command of the demo's page has a time limit, after how many ms a silent stream is closed, and how
+// often a stream has been opened and closed by then.
 
 const timers = [];
 let opened = 0;

@@ -1,6 +1,6 @@
-// Opens a connection, posts a command that gets no response, and opens the connection again, as a client does whose
-// server lost its log. Then 200 pages arrive, half of which are read; then 300 at once, more than a client keeps, at
-// which it closes the connection. Prints how the command ended, how many of the pages it kept, and how that ended.
+// Opens a connection, posts a command that gets no response, and opens the connection again, as a client does when its
+// server has lost the log. Then 200 pages arrive, and half of them are read. Then 300 arrive at once: that is more than
+// a client keeps, so it closes the connection. Prints how the command ended, how many pages were read, and the close.
 
 import { Connection } from "../../../clients/web/transports/raw_websocket.js";
 

@@ -1,5 +1,5 @@
-// Prints after how many ms the browser's client tries again: for a refusal on a socket, and for responses of HTTP; and
-// which statuses it takes for a refusal for good, when whoever stands before the server says no more.
+// Prints after how many ms the browser's client tries again: for a refusal on a socket, and for responses of HTTP. Then
+// prints which statuses of a proxy, without a body of ours, it takes for a final refusal.
 
 import { Refused, refused } from "../../../clients/web/chat/errors.js";
 import { decoded } from "../../../clients/web/chat/http.js";
@@ -13,5 +13,5 @@ const failures = bodies.map((body) => decoded(new Response(...body)).catch((erro
 console.log(...[refused(JSON.parse(json)), ...(await Promise.all(failures))].map((error) => error.retryAfterMs));
 const statuses = [400, 404, 408, 425, 429, 500, 503];
 const errors = statuses.map((status) => decoded(new Response("<html>", { status })).catch((error) => error));
-const forGood = (await Promise.all(errors)).map((error) => error instanceof Refused);
-console.log(...statuses.filter((_, place) => forGood[place]));
+const isFinal = (await Promise.all(errors)).map((error) => error instanceof Refused);
+console.log(...statuses.filter((_, place) => isFinal[place]));

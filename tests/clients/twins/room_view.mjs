@@ -1,5 +1,5 @@
-// Prints who types, before and after a notice has expired: for clocks of the server and of the reader that differ. Then
-// how many members and receipts are known after 2,000 others have come, read and gone.
+// Prints how many type, before and after a notice has expired, whatever the clocks of server and reader say. Then
+// prints how many members and receipts are known after 2,000 others have come, read and gone.
 
 import { RoomView } from "../../../clients/web/chat/room_view.js";
 
@@ -9,12 +9,12 @@ const view = new RoomView(snapshot);
 const notice = { kind: "typing", sender: "ada", body: "started", at_ms: atMs, expires_at_ms: atMs + 500 };
 view.apply([notice], readerMs);
 const typing = [499, 500].map((afterMs) => view.typers(readerMs + afterMs, "bob").length);
-const lives = [
+const visit = [
   ["presence", "online"],
   ["receipt", "9"],
   ["presence", "offline"],
 ];
 for (let sender = 0; sender < 2000; sender++) {
-  for (const [kind, body] of lives) view.apply([{ kind, sender, body }], readerMs);
+  for (const [kind, body] of visit) view.apply([{ kind, sender, body }], readerMs);
 }
 console.log(...typing, view.members.size, view.receipts.size);
