@@ -22,7 +22,7 @@ def shared_by(name: str, value: object, *marks: pytest.MarkDecorator) -> Any:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Keep of each test the pairs that there are: a deployment serves one transport."""
+    """Drop the pairs of a deployment and a transport that it does not serve."""
     items[:] = [item for item in items if _exists(getattr(item, "callspec", None))]
 
 

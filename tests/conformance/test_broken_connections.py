@@ -1,6 +1,6 @@
-"""What breaks, stops or is emptied costs time, and nothing else, on every transport.
+"""A connection that breaks, a server that stops and a store that is emptied cost time, but no acknowledged message.
 
-`tests/drills/` kills servers, workers and engines.
+On every transport. `tests/drills/` kills servers, workers and engines.
 """
 
 import asyncio
@@ -103,11 +103,11 @@ async def test_a_message_sent_over_a_broken_connection_arrives_once(server: Rela
 async def test_a_client_notices_that_nothing_is_passed_on_and_loses_no_message(server: RelayableServer) -> None:
     async with server.relayed(replace(OPTIONS, response_s=1.0)) as (ada, bob, relays):
         for relay in relays:
-            relay.delay_s = 3600.0  # of what is on the way now, nothing arrives
+            relay.delay_s = 3600.0  # whatever is on its way now does not arrive
         sending = asyncio.ensure_future(bob.send("from Bob"))
         await ada.send("from Ada")
         for relay in relays:
-            relay.delay_s = 0.0  # of connections that are opened from now on: what is on the way keeps its order
+            relay.delay_s = 0.0  # for new connections only: on an old one, bytes keep their order
         await asyncio.wait_for(sending, DEADLINE_S)
         received = {event.body for event in await events(bob, 2, Kind.MESSAGE)}
     assert received == {"from Ada", "from Bob"}
@@ -125,19 +125,17 @@ async def test_a_user_whose_connection_is_gone_goes_offline_and_comes_back(serve
         await until(ada, lambda: online(ada) == both)
 
 
-async def test_a_clean_stop_waits_for_nobody(transport: Transport) -> None:
-    with serving(transport, "--hold", str(10 * DEADLINE_S)) as first:  # parked polls would take it, sockets for ever
-        async with ChatHarness(transport, first.address).joined("Ada", "Bob") as (ada, bob):
+async def test_a_clean_stop_waits_neither_for_held_polls_nor_for_open_sockets(transport: Transport) -> None:
+    with serving(transport, "--hold", str(10 * DEADLINE_S)) as server:
+        async with ChatHarness(transport, server.address).joined("Ada", "Bob") as (ada, bob):
             await deliver("before", ada, bob)
-            first.process.send_signal(signal.SIGTERM)
+            server.process.send_signal(signal.SIGTERM)
             async with asyncio.timeout(DEADLINE_S):
-                status = await asyncio.to_thread(first.process.wait)
+                status = await asyncio.to_thread(server.process.wait)
     assert status == 0
 
 
-async def test_after_its_redis_was_emptied_all_start_over_in_the_new_log(
-    transport: Transport, engines: Engines
-) -> None:
+async def test_clients_start_over_in_a_new_log_when_redis_was_emptied(transport: Transport, engines: Engines) -> None:
     url = engines.fresh_url("redis")
     with serving(transport, "--workers", "2", "--store", url) as running:
         async with ChatHarness(transport, running.address).joined("Ada", "Bob") as (ada, bob):

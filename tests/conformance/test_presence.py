@@ -11,7 +11,7 @@ from servers.core.wire import Kind
 from tests.support.chat_harness import LEASE_S, TYPING_S, ChatHarness, deliver, events, online
 
 
-async def test_who_leaves_is_offline_at_once_and_for_newcomers_with_the_time_last_seen(harness: ChatHarness) -> None:
+async def test_a_user_who_leaves_is_offline_at_once_for_members_and_newcomers(harness: ChatHarness) -> None:
     async with harness.joined("Ada") as (ada,):
         async with harness.joined("Bob") as (bob,):
             await events(ada, 1, Kind.PRESENCE)
@@ -24,13 +24,14 @@ async def test_who_leaves_is_offline_at_once_and_for_newcomers_with_the_time_las
     assert (member.online, member.last_seen_ms) == (False, gone.at_ms)
 
 
-async def test_whoever_has_left_comes_back_under_the_same_name_without_a_token(harness: ChatHarness) -> None:
-    name, users = f"Ada-{secrets.token_hex(3)}", set()
+async def test_a_name_is_free_after_leaving_and_belongs_to_a_new_user_then(harness: ChatHarness) -> None:
+    name = f"Ada-{secrets.token_hex(3)}"
+    users = set()
     for visit in range(1, 4):
         async with await harness.log_in_as(name) as ada:
             assert online(ada) == {name}
             users.add(ada.account.user)
-            assert len(users) == visit, "nobody becomes the user of before by a name alone"
+            assert len(users) == visit, "a name alone does not make anybody the earlier user"
 
 
 @patch("clients.conversation.UNREAD_MAX", 4)
@@ -62,7 +63,7 @@ async def test_two_windows_of_one_user_count_as_one(harness: ChatHarness) -> Non
     ]
 
 
-async def test_a_connection_that_has_left_is_ended_and_its_client_joins_again(harness: ChatHarness) -> None:
+async def test_a_client_whose_connection_was_made_to_leave_joins_again(harness: ChatHarness) -> None:
     async with harness.joined("Bob", "Ada") as (bob, ada):
         await events(bob, 1, Kind.PRESENCE)
         token = {"Authorization": f"Bearer {ada.account.token}"}
@@ -73,7 +74,7 @@ async def test_a_connection_that_has_left_is_ended_and_its_client_joins_again(ha
         await deliver("back", ada, bob)
 
 
-async def test_typing_ends_at_the_stated_moment_when_stopped_or_when_the_message_comes(harness: ChatHarness) -> None:
+async def test_a_typing_notice_ends_when_it_expires_is_stopped_or_its_message_comes(harness: ChatHarness) -> None:
     async with harness.joined("Ada", "Bob") as (ada, bob):
         before_s = time.monotonic()
         await ada.typing()
@@ -90,7 +91,7 @@ async def test_typing_ends_at_the_stated_moment_when_stopped_or_when_the_message
         assert bob.view.typing(before_s) == []
 
 
-async def test_receipts_tell_everyone_and_newcomers_who_has_read_how_far(harness: ChatHarness) -> None:
+async def test_receipts_show_members_and_newcomers_how_far_each_user_has_read(harness: ChatHarness) -> None:
     async with harness.joined("Ada", "Bob") as (ada, bob):
         ack = await ada.send("read me")
         await bob.mark_read(ack.seq)

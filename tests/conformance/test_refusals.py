@@ -1,4 +1,4 @@
-"""Malformed, oversized, unauthenticated, forged and expired input: one response on every transport."""
+"""Malformed, oversized, unauthenticated, forged and expired input gets the same response on every transport."""
 
 import json
 from collections.abc import Callable
@@ -49,7 +49,7 @@ COMMANDS = {
 }
 
 
-async def test_a_command_is_answered_alike(harness: ChatHarness) -> None:
+async def test_a_command_gets_the_same_response_on_every_transport(harness: ChatHarness) -> None:
     async with harness.joined("Ada") as (ada,):
         for name, (kind, body, expected) in COMMANDS.items():
             assert await RawSender(harness).command(ada.account.token, kind, body) == expected, name
@@ -66,7 +66,7 @@ TOKENS: dict[str, Callable[[str], str]] = {
 }
 
 
-async def test_a_token_that_proves_nothing_opens_nothing(harness: ChatHarness) -> None:
+async def test_an_invalid_token_is_refused(harness: ChatHarness) -> None:
     async with harness.joined("Ada") as (ada,):
         for name, forge in TOKENS.items():
             token = forge(ada.account.token)
@@ -74,7 +74,7 @@ async def test_a_token_that_proves_nothing_opens_nothing(harness: ChatHarness) -
             assert await RawSender(harness).command(token, "send", message()) == "unauthenticated", name
 
 
-async def test_nobody_can_speak_as_another(harness: ChatHarness) -> None:
+async def test_a_user_cannot_send_in_the_name_of_another(harness: ChatHarness) -> None:
     async with harness.joined("Ada", "Bob") as (ada, bob):
         forged = message(sender=bob.account.user, name=bob.account.name, user=bob.account.user)
         assert await RawSender(harness).command(ada.account.token, "send", forged) == OK
@@ -82,7 +82,7 @@ async def test_nobody_can_speak_as_another(harness: ChatHarness) -> None:
     assert (event.sender, event.name) == (ada.account.user, ada.account.name)
 
 
-async def test_a_page_from_elsewhere_or_under_another_host_name_may_not_call(harness: ChatHarness) -> None:
+async def test_another_origin_and_another_host_name_are_refused(harness: ChatHarness) -> None:
     ada = await harness.log_in("Ada")
     raw = RawSender(harness)
     for origin in ("http://evil.example", "null"):
@@ -93,29 +93,29 @@ async def test_a_page_from_elsewhere_or_under_another_host_name_may_not_call(har
     await ada.close()
 
 
-async def test_a_cursor_that_leads_nowhere_is_refused(harness: ChatHarness) -> None:
+async def test_an_invalid_cursor_is_refused(harness: ChatHarness) -> None:
     async with harness.joined("Ada") as (ada,):
         epoch, head = ada.snapshot.epoch, ada.snapshot.head
         raw = RawSender(harness)
         for cursor in (f"{epoch}.{head + 1000}", f"{epoch}.-1", epoch, "x", f"{epoch}.", f"{epoch}.1e3", "\0.1"):
             assert await raw.join(ada.account.token, after=cursor) == "bad_request", cursor
-        # Last, since a stream that was left gives up its connection's lease at any moment.
+        # Last: the end of the stream releases the connection's lease, sooner or later.
         assert await raw.join(ada.account.token, after=f"{epoch}.{head}") == OK
 
 
-async def test_a_conversation_ends_when_its_token_does(transport: Transport, serve: Serve) -> None:
+async def test_a_session_ends_when_its_token_expires(transport: Transport, serve: Serve) -> None:
     with serve("--token", "1") as running, pytest.raises(Refused, match="unauthenticated"):
         async with ChatHarness(transport, running.address).joined("Ada") as (ada,):
             await events(ada, 1_000)
 
 
-async def test_a_room_must_be_joined_before_it_is_spoken_in(harness: ChatHarness) -> None:
+async def test_a_user_must_join_a_room_before_sending(harness: ChatHarness) -> None:
     async with harness.joined("Ada") as (ada,):
         elsewhere = ChatHarness(harness.transport, harness.address)
         assert await RawSender(elsewhere).command(ada.account.token, "send", message(), joins=False) == "not_joined"
 
 
-async def test_an_unfit_name_of_a_room_or_a_user_is_refused(harness: ChatHarness) -> None:
+async def test_an_invalid_name_of_a_room_or_a_user_is_refused(harness: ChatHarness) -> None:
     async with harness.joined("Ada") as (ada,):
         for room in ("a b", "x" * 65, "r\u00f6\u00f6m", "a.b", "\0"):
             elsewhere = ChatHarness(harness.transport, harness.address, room)
@@ -141,7 +141,9 @@ async def test_a_client_of_another_transport_is_refused_before_it_logs_in(harnes
                 await ChatHarness(other, harness.address).log_in("Ada")
 
 
-async def test_who_sends_too_fast_is_refused_and_gets_through_later(serve: Serve, transport: Transport) -> None:
+async def test_a_client_that_sends_too_fast_is_refused_and_its_retry_succeeds(
+    serve: Serve, transport: Transport
+) -> None:
     with serve("--commands-per-s", "0.5") as server:
         harness = ChatHarness(transport, server.address)
         async with harness.joined("Ada") as (ada,):
