@@ -56,11 +56,11 @@ async def requested(host: str, origin: str = "") -> httpx.Response:
         ("port.example:8443", ""),
     ],
 )
-async def test_a_name_counts_and_not_its_spelling(host: str, origin: str) -> None:
+async def test_any_spelling_of_an_allowed_name_is_accepted(host: str, origin: str) -> None:
     response = await requested(host, origin)
     assert response.status_code == 200
-    is_of_another = "pages" in origin
-    assert response.headers.get("access-control-allow-origin") == (origin if is_of_another else None)
+    is_cross_origin = "pages" in origin
+    assert response.headers.get("access-control-allow-origin") == (origin if is_cross_origin else None)
 
 
 @pytest.mark.parametrize(
@@ -79,11 +79,11 @@ async def test_another_name_port_or_scheme_is_refused(host: str, origin: str) ->
 
 
 @pytest.mark.parametrize(
-    ("host", "is_here"),
+    ("host", "expected"),
     [("127.8.0.1", True), ("::1", True), ("[::1]", True), ("LOCALHOST.", True), ("localhost.evil", False), ("", False)],
 )
-def test_loopback_is_told_by_name_and_address(host: str, is_here: bool) -> None:
-    assert is_loopback(host) is is_here
+def test_loopback_is_recognised_by_name_and_address(host: str, expected: bool) -> None:
+    assert is_loopback(host) is expected
 
 
 def test_a_push_service_at_an_ipv6_address_is_named_in_brackets(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -108,7 +108,7 @@ async def test_a_chat_on_loopback_of_ipv6_needs_no_proxy(monkeypatch: pytest.Mon
 
 @pytest.fixture
 async def asked(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[list[str]]:
-    """The first lines of all requests to a proxy that the environment names, and that refuses all."""
+    """Return the first lines of all requests to the environment's proxy, which refuses each of them."""
     lines: list[str] = []
 
     async def refuse(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -157,10 +157,11 @@ REACHES: list[tuple[Reach, str]] = [
 
 
 @pytest.mark.parametrize(("reach", "first_line"), REACHES)
-@pytest.mark.parametrize(("host", "is_here"), [("chat.test", False), ("localhost", True)])
+@pytest.mark.parametrize(("host", "is_proxied"), [("chat.test", True), ("localhost", False)])
 async def test_a_proxy_of_the_environment_is_used_for_other_machines_only(
-    asked: list[str], reach: Reach, first_line: str, host: str, is_here: bool
+    asked: list[str], reach: Reach, first_line: str, host: str, is_proxied: bool
 ) -> None:
     with pytest.raises((ClientError, PublishFailed, Unavailable)):
         await asyncio.wait_for(reach(host), DEADLINE_S)
-    assert [line.partition("?")[0] for line in asked] == [first_line.format(host=host)] * (not is_here)
+    expected = [first_line.format(host=host)] if is_proxied else []
+    assert [line.partition("?")[0] for line in asked] == expected

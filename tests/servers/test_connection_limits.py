@@ -106,11 +106,11 @@ async def test_an_upgrade_whose_head_the_socket_cannot_parse_is_answered_400() -
 
 
 @pytest.mark.parametrize(
-    "after_a_body", [b"t: " + b"u" * 3 * HEAD_MAX, b"t: u\r\n" * HEAD_MAX, b"1;" + b"x" * 3 * HEAD_MAX]
+    "too_long", [b"t: " + b"u" * 3 * HEAD_MAX, b"t: u\r\n" * HEAD_MAX, b"1;" + b"x" * 3 * HEAD_MAX]
 )
-async def test_what_follows_a_body_has_the_same_limit_as_a_head(after_a_body: bytes) -> None:
+async def test_trailers_and_chunk_extensions_have_the_same_limit_as_a_head(too_long: bytes) -> None:
     async with listening() as listener:
-        assert b" 200 " not in await listener.response_to(CHUNKED + after_a_body)
+        assert b" 200 " not in await listener.response_to(CHUNKED + too_long)
 
 
 async def test_an_unfinished_head_or_body_ends_with_408_and_its_request_is_over() -> None:
@@ -120,7 +120,7 @@ async def test_an_unfinished_head_or_body_ends_with_408_and_its_request_is_over(
         await asyncio.wait_for(listener.left.wait(), DEADLINE_S)
 
 
-async def test_a_connection_that_never_asks_ends_after_the_keep_alive_time() -> None:
+async def test_a_connection_without_a_request_ends_after_the_keep_alive_time() -> None:
     async with listening(keep_alive_s=SHORT_S) as listener:
         assert await listener.response_to() == b""
 

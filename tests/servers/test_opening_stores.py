@@ -1,4 +1,4 @@
-"""Opening a shared store: with TLS or few permissions; what can never work is refused by name, not "try again"."""
+"""Opening a shared store, with TLS or few permissions; an unfit one is refused for good, with the reason."""
 
 import asyncio
 import os
@@ -17,11 +17,10 @@ from servers.core.wire import Cursor
 from servers.deploy.child_process import free_port
 from servers.deploy.empty_database import engine_folder
 from servers.deploy.engines import UNPRIVILEGED, postgres_server, redis_server
-from tests.support.engines import Engines, psql
+from tests.support.engines import DEADLINE_S, Engines, psql
 from tests.support.stores import draft, log, opened
 
 pytestmark = pytest.mark.process
-DEADLINE_S = 15.0
 GRANTS = """
 DO $$ BEGIN CREATE ROLE weak LOGIN; EXCEPTION WHEN duplicate_object THEN END $$;
 GRANT USAGE ON SCHEMA chat TO weak;
@@ -32,16 +31,17 @@ SPOILED = {
     "permission denied for table connections": (f"{GRANTS}; REVOKE DELETE ON chat.connections FROM weak", "{}"),
     "read-only transaction": ("ALTER DATABASE {} SET default_transaction_read_only = on", "{}"),
 }
-"""How a database is made unfit, and the URL of what is unfit then, by what is named."""
+"""For each reason of a refusal: the statements that make a database unfit, and the URL of the unfit one."""
 
 
-@pytest.mark.parametrize("named", SPOILED)
-async def test_unfit_postgresql_is_refused_by_name(engines: Engines, named: str) -> None:
-    url, (spoil, spoiled) = engines.fresh_url("postgresql"), SPOILED[named]
+@pytest.mark.parametrize("reason", SPOILED)
+async def test_an_unfit_postgresql_is_refused_with_the_reason(engines: Engines, reason: str) -> None:
+    statements, unfit_url = SPOILED[reason]
+    url = engines.fresh_url("postgresql")
     async with opened(url, 1):
-        await asyncio.to_thread(psql, url, spoil.format(url.rpartition("/")[2]))
-    with pytest.raises(ValueError, match=named):
-        await open_store(spoiled.format(url.replace("chat@", "weak@") if "weak" in spoil else url))
+        await asyncio.to_thread(psql, url, statements.format(url.rpartition("/")[2]))
+    with pytest.raises(ValueError, match=reason):
+        await open_store(unfit_url.format(url.replace("chat@", "weak@") if "weak" in statements else url))
 
 
 def set_layout(url: str, folder: Path) -> None:
@@ -81,7 +81,7 @@ async def test_a_user_with_just_the_permissions_that_are_needed_is_accepted(engi
 
 
 @pytest.mark.parametrize("command", ["zadd", "xread", "xtrim", "expire"])
-async def test_a_redis_user_is_refused_by_name_until_no_command_is_lacking(engines: Engines, command: str) -> None:
+async def test_a_redis_user_without_a_needed_command_is_refused_by_its_name(engines: Engines, command: str) -> None:
     url = engines.fresh_url("redis")
     weak_url = url.replace("redis://", "redis://weak:any@")
     with redis.Redis.from_url(url) as admin:

@@ -1,4 +1,4 @@
-"""Leases as one process sees them, on a clock that the test moves; and how what is waited for ends with one."""
+"""Leases in one process, on a clock that the test moves: renewal, expiry, caches, and the waits that end with one."""
 
 import asyncio
 from collections.abc import AsyncIterator, Iterator
@@ -62,7 +62,9 @@ async def test_two_heartbeats_may_be_lost(presence: Presence, store: Store, cloc
         await chat.heartbeat(ADA, "room", "window")
 
 
-async def test_a_failing_store_hides_nobody_who_is_back(presence: Presence, store: Store, clock: FakeClock) -> None:
+async def test_a_user_who_is_back_is_online_though_the_store_fails_to_expire(
+    presence: Presence, store: Store, clock: FakeClock
+) -> None:
     await presence.join(WINDOW)
     clock.advance(2 * LEASE_S)
     assert [event.body for event in await presence.sweep()] == ["offline"]
@@ -75,9 +77,9 @@ async def test_who_has_left_is_no_member_at_once(presence: Presence) -> None:
     await presence.join(WINDOW)
     await presence.require(ADA, "room")
     await presence.release(WINDOW)
-    for asks in (presence.require(ADA, "room"), presence.renew(WINDOW), presence.renew(WINDOW)):
+    for refused in (presence.require(ADA, "room"), presence.renew(WINDOW), presence.renew(WINDOW)):
         with pytest.raises(NotJoined):
-            await asks
+            await refused
 
 
 async def test_a_removed_lease_ends_what_it_holds(presence: Presence, store: Store, clock: FakeClock) -> None:
@@ -131,13 +133,14 @@ async def test_leases_end_on_time_though_the_clock_is_set(presence: Presence, cl
 
 
 @pytest.mark.parametrize("wrong_s", [HOUR_S, -HOUR_S])
-async def test_leases_run_on_the_clock_of_the_store(store: Store, clock: FakeClock, wrong_s: float) -> None:
-    wrong, right = FakeClock(wrong_s), clock
-    there, here = (Presence(store, given, Settings(lease_s=LEASE_S)) for given in (wrong, right))
-    await there.join(WINDOW)
-    assert await here.sweep() == []
+async def test_leases_run_on_the_clock_of_the_store(
+    presence: Presence, store: Store, clock: FakeClock, wrong_s: float
+) -> None:
+    elsewhere = Presence(store, FakeClock(wrong_s), Settings(lease_s=LEASE_S))
+    await elsewhere.join(WINDOW)
+    assert await presence.sweep() == []
     clock.advance(LEASE_S + LATE_S)
-    assert [event.sender for event in await here.sweep()] == ["ada"]
+    assert [event.sender for event in await presence.sweep()] == ["ada"]
 
 
 @pytest.mark.parametrize("jump_s", [HOUR_S, -HOUR_S])
@@ -198,21 +201,24 @@ async def test_expired_entries_leave_the_cache(presence: Presence, clock: FakeCl
     assert presence.cached == 0
 
 
-async def test_what_no_webhook_has_said_is_read_from_the_lists(store: Store, clock: FakeClock) -> None:
+async def test_a_sweep_confirms_presence_by_the_push_services_lists(store: Store, clock: FakeClock) -> None:
     settings = Settings(presence=RenewedBy.WEBHOOK)
     tokens = Tokens("secret", clock, 9e9)
-    chat, publisher, end = Chat(store, tokens, clock, settings), create_autospec(Publisher), AsyncMock()
+    chat = Chat(store, tokens, clock, settings)
     ada, bob = (Identity(tokens.new_user(""), name, 1 << 60) for name in ("Ada", "Bob"))
     for user in (ada, bob):
         await chat.join(user, "room", "window")
+    stranger = tokens.new_user("")
+    listed = (f"{ada.user}.{1 << 60}.window.1.2", f"{stranger}.{1 << 60}.window.3.4", f"{bob.user}.1.window.5.6")
+    publisher = create_autospec(Publisher)
     publisher.channels.return_value = ["presence-room-room"]
-    others = (f"{tokens.new_user('')}.{1 << 60}.window.3.4", f"{bob.user}.1.window.5.6", "of another application")
-    publisher.members.return_value = [f"{ada.user}.{1 << 60}.window.1.2", *others]
+    publisher.members.return_value = [*listed, "of another application"]
+    end = AsyncMock()
     chat.on_sweep = WebhookPresence(chat, publisher, end).confirm_all
     await chat._sweep_leases()
-    ended = {call.args for call in end.await_args_list}  # who is there without a lease, or with an expired token
-    assert ended == {("room", others[0].partition(".")[0]), ("room", bob.user)}
-    clock.advance(settings.lease_s + settings.late_s)  # which is how long a join lasts that nobody confirms
+    ended = {call.args for call in end.await_args_list}
+    assert ended == {("room", stranger), ("room", bob.user)}, "without a lease; with an expired token"
+    clock.advance(settings.lease_s + settings.late_s)  # a join that is not confirmed lasts so long
     publisher.channels.side_effect = PublishFailed("the service cannot be reached")
     chat.on_sweep = WebhookPresence(chat, publisher, end).confirm_all  # of an API that was started again
     await chat._sweep_leases()
@@ -234,16 +240,17 @@ async def test_the_end_of_a_lease_ends_every_wait_and_nothing_else() -> None:
             async with held.required(LONG_S):
                 await asyncio.Event().wait()
     async with held.required(LONG_S):
-        pass  # what does not wait still goes out
+        pass  # a block that does not wait still ends normally
     with pytest.raises(TimeoutError):
         async with HeldLease().required(LONG_S):
             raise TimeoutError  # of the block itself
 
 
 @pytest.mark.parametrize("ends_with", ["lease", "token", "silence"])
-async def test_a_stream_whose_send_waits_ends_all_the_same(ends_with: str) -> None:
-    held, cleanup = HeldLease(), AsyncExitStack()
+async def test_a_stream_whose_client_reads_nothing_ends_with_its_lease_its_token_or_silence(ends_with: str) -> None:
+    held = HeldLease()
     is_over = asyncio.Event()
+    cleanup = AsyncExitStack()
     cleanup.callback(is_over.set)
 
     async def pages() -> AsyncIterator[bytes]:

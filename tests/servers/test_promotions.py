@@ -15,12 +15,11 @@ from servers.core.stores import postgres_listener, redis_reader
 from servers.core.wire import Cursor
 from servers.deploy.empty_database import engine_folder
 from servers.deploy.engines import Engine, give_to_engines, postgres_server, program, redis_server, run_unprivileged
-from tests.support.engines import answered
+from tests.support.engines import DEADLINE_S, answered
 from tests.support.guest import until
 from tests.support.stores import draft, opened
 
 pytestmark = pytest.mark.process
-DEADLINE_S = 15.0
 Step = Callable[[], None]
 FailingOver = tuple[Engine, Step, Step]
 
@@ -53,7 +52,8 @@ def redis_that_fails_over(folder: Path) -> Iterator[FailingOver]:
 def postgres_that_fails_over(folder: Path) -> Iterator[FailingOver]:
     """Have a PostgreSQL whose place can be taken by a standby that has stopped following it."""
     with postgres_server(folder / "one") as engine:
-        data, standby = folder / "one" / "data", folder / "standby"
+        data = folder / "one" / "data"
+        standby = folder / "standby"
 
         def fall_behind() -> None:
             give_to_engines(standby)
@@ -90,14 +90,16 @@ def failing_over(request: pytest.FixtureRequest) -> Iterator[FailingOver]:
 
 @pytest.fixture
 async def stores(failing_over: FailingOver, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[list[Store]]:
-    """Return two stores that, once their connections have broken, do not listen again: an append always comes first."""
+    """Return two stores that do not reconnect their listeners, so that an append is the first to see the new log."""
     for module in (redis_reader, postgres_listener):
         monkeypatch.setattr(module, "RETRY_S", 10 * DEADLINE_S)
     async with opened(failing_over[0].url) as found:
         yield found
 
 
-async def test_numbers_that_are_given_again_are_of_another_log(failing_over: FailingOver, stores: list[Store]) -> None:
+async def test_numbers_that_are_used_again_belong_to_a_new_epoch(
+    failing_over: FailingOver, stores: list[Store]
+) -> None:
     _, fall_behind, take_over = failing_over
     one, other = stores
     for body in ("0", "1", "2"):

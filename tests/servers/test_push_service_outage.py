@@ -1,6 +1,6 @@
-"""A push service that is killed: it is started again, and meanwhile clients read over HTTP, and know nothing of it.
+"""A push service that is killed is started again, and meanwhile its clients read over HTTP.
 
-And what it says by webhooks of who is there: forged, repeated and late ones do no harm.
+And its webhooks, which report who is there: forged, repeated and late ones do no harm.
 """
 
 import asyncio
@@ -48,8 +48,8 @@ ADAPTER = find("pusher_adapter")
 BY_WEBHOOK = ("--presence", "webhook")
 
 
-async def stated(address: str, path: str = "/health", **facts: object) -> dict[str, Any]:
-    """Request a page, even of a server that is still to come, until it states these facts."""
+async def poll_until(address: str, path: str = "/health", **facts: object) -> dict[str, Any]:
+    """Request JSON, even of a server that has not started yet, until it contains these facts; return it."""
     async with asyncio.timeout(DEADLINE_S), httpx.AsyncClient(base_url=address, trust_env=False) as http:
         while True:
             with suppress(httpx.TransportError):
@@ -84,35 +84,35 @@ async def test_a_service_that_cannot_end_a_users_connections_is_reported_once_an
     await publisher.close()
 
 
-async def test_clients_read_over_http_while_the_push_service_is_down_and_are_pushed_to_when_it_is_back() -> None:
+async def test_clients_read_over_http_while_the_push_service_is_down() -> None:
     with push_service() as service:
         env = service_settings(service.address)
         with serving(ADAPTER, env=env) as server:
             harness = ChatHarness(ADAPTER, server.address)
             async with harness.joined("Ada", "Bob") as (ada, bob):
                 await deliver("before", ada, bob)
-                await stated(server.address, status="ok", ok=True)
+                await poll_until(server.address, status="ok", ok=True)
                 service.process.kill()
                 await asyncio.to_thread(service.process.wait)
                 for n in range(5):
                     await ada.send(str(n))
                 assert [event.body for event in await events(bob, 5, Kind.MESSAGE)] == [*map(str, range(5))]
-                await stated(server.address, status="degraded", ok=False)
-                async with await harness.log_in("Eve") as eve:  # who comes meanwhile is served, too
+                await poll_until(server.address, status="degraded", ok=False)
+                async with await harness.log_in("Eve") as eve:  # a newcomer is served, too
                     await deliver("hello", ada, eve)
                 with push_service("--port", env["PUSHER_PORT"]) as revived:
-                    await stated(revived.address, "/stats", subscriptions=2)
+                    await poll_until(revived.address, "/stats", subscriptions=2)
                     await ada.send("after")
                     assert [event.body for event in await events(bob, 2, Kind.MESSAGE)] == ["hello", "after"]
-                    await stated(server.address, status="ok", ok=True)
+                    await poll_until(server.address, status="ok", ok=True)
 
 
 async def test_a_push_service_that_is_killed_is_started_again_at_its_address() -> None:
     with serving(ADAPTER) as server:
-        service, pids = server.facts["push_service"], server.facts["pids"]
-        os.kill(pids["push_service"], signal.SIGKILL)
-        await stated(service)
-        await stated(server.address, status="ok", ok=True)
+        service = server.facts["push_service"]
+        os.kill(server.facts["pids"]["push_service"], signal.SIGKILL)
+        await poll_until(service)
+        await poll_until(server.address, status="ok", ok=True)
         server.process.terminate()
         await asyncio.to_thread(server.process.wait, DEADLINE_S)
     with pytest.raises(httpx.ConnectError):  # and it ends with the adapter
@@ -130,7 +130,7 @@ def test_a_variable_that_is_refused_is_named(variable: str, value: str, capfd: p
     assert f"check {variable}" in " ".join(capfd.readouterr().err.split())
 
 
-async def test_a_client_that_the_push_service_refuses_ends_with_its_reason_and_health_says_it_too() -> None:
+async def test_the_reason_of_a_push_services_refusal_reaches_the_client_and_the_health_check() -> None:
     with push_service() as service:
         port = service.address.rpartition(":")[2]
         service.process.kill()
@@ -139,10 +139,10 @@ async def test_a_client_that_the_push_service_refuses_ends_with_its_reason_and_h
             serving(ADAPTER, env=service_settings(service.address)) as server,
             started(["servers.pusher_service", "--port", port], env={**ENV, "PUSHER_SECRET": "another"}),
         ):
-            await stated(server.address, status="ok", ok=True)
+            await poll_until(server.address, status="ok", ok=True)
             async with ChatHarness(ADAPTER, server.address).joined("Ada") as (ada,):
                 await ada.send("which is refused by the service")
-                assert "signature" in (await stated(server.address, status="degraded"))["detail"]
+                assert "signature" in (await poll_until(server.address, status="degraded"))["detail"]
                 with pytest.raises(Refused, match="the push service refused: auth for channel"):
                     await events(ada, 2, Kind.MESSAGE)
 
@@ -165,8 +165,8 @@ def test_each_form_of_a_refusal_is_understood(event: str, data: object, is_for_g
     assert "push service" in str(error)
 
 
-@pytest.mark.parametrize("code", [4001, 4009])  # which would say that the API has ended it, but for a sign-in
-async def test_a_push_service_that_closes_for_good_before_it_greets_has_refused(code: int) -> None:
+@pytest.mark.parametrize("code", [4001, 4009])  # after a sign-in, 4009 would mean that the API has ended it
+async def test_a_close_before_the_greeting_is_a_refusal(code: int) -> None:
     async def close(connection: ServerConnection) -> None:
         await connection.close(code, "unknown key")
 
@@ -176,8 +176,9 @@ async def test_a_push_service_that_closes_for_good_before_it_greets_has_refused(
             await PusherSocket.connect(address, DEADLINE_S)
 
 
-async def test_who_gives_up_on_a_silent_push_service_closes_the_connection() -> None:
-    arrived, closed = asyncio.Event(), asyncio.Event()
+async def test_a_cancelled_attempt_to_connect_closes_its_connection() -> None:
+    arrived = asyncio.Event()
+    closed = asyncio.Event()
 
     async def silent(connection: ServerConnection) -> None:
         arrived.set()
@@ -205,8 +206,8 @@ def serving_by_webhook() -> Iterator[tuple[ChildProcess, ChatHarness, str]]:
 
 
 async def wait_for_webhooks(service: str, room: str) -> None:
-    """Wait until the API knows the two who are on a room's channel: a third, without a lease, is ended then."""
-    await stated(service, "/stats", subscriptions=2)
+    """Wait until the API knows the two members of a room's channel: then it ends a third one, who has no lease."""
+    await poll_until(service, "/stats", subscriptions=2)
     with open_connection(service) as (client, socket_id):
         user = "0" * 16
         user_data = json.dumps({"id": f"{room}.{user}"})
@@ -218,7 +219,7 @@ async def wait_for_webhooks(service: str, room: str) -> None:
 
 
 async def vanish(session: ChatSession) -> None:
-    """Close a client's socket to the service, without a word to the API."""
+    """Close a client's socket to the service, without leaving the room at the API."""
     assert session._receiving
     session._receiving.cancel()
     await session._connection.disconnect()
@@ -242,7 +243,7 @@ async def test_only_a_genuine_webhook_counts_and_a_late_one_does_no_harm() -> No
             (member,) = [user["id"] for user in users if user["id"].startswith(bob.account.user)]
             assert [await post("member_removed", member, forged) for forged in (b"00", "é".encode())] == [401, 401]
             earlier_socket = member.rsplit(".", 2)[0] + ".1.1"
-            for name in ("member_removed", "member_removed", "member_added"):  # else it would hold his lease
+            for name in ("member_removed", "member_removed", "member_added"):  # none of them touches his newer socket
                 assert await post(name, earlier_socket) == 200
             await ada.send("still there")
             assert [event.body for event in await events(ada, 2)] == ["online", "still there"]

@@ -22,11 +22,11 @@ from servers.short_polling import create_app
 from tests.support.clock import FakeClock
 
 
-def test_a_burst_of_each_user_is_accepted_and_then_so_many_a_second(clock: FakeClock) -> None:
+def test_a_burst_of_each_user_is_accepted_and_then_a_steady_rate(clock: FakeClock) -> None:
     limit = RateLimit(clock, per_s=2, burst=10)
     for _ in range(10):
         limit.check("ada")
-    for _ in range(100):  # which do not lengthen it
+    for _ in range(100):  # further attempts do not lengthen the wait
         with pytest.raises(TooMany) as refusal:
             limit.check("ada")
     limit.check("bob")
@@ -50,7 +50,7 @@ def test_a_million_users_are_not_all_remembered_and_the_busiest_is(clock: FakeCl
 
 @dataclass
 class Entrance:
-    """The ways into a chat for users from anywhere: to its own server, or to another one (`front`) that asks it."""
+    """A chat's server, and another one (`front`) that forwards commands to it, with users from any address."""
 
     chat: Chat
     app: Starlette
@@ -60,7 +60,7 @@ class Entrance:
     async def enter(
         self, address: str, proxy: str = "", then: str = "", room: str = "", at_front: bool = False
     ) -> None:
-        """Log in from an address and join; raises TooMany. then: what the client itself writes before its address."""
+        """Log in from an address and join; raises TooMany. then: what the client itself puts into X-Forwarded-For."""
         name = f"user-{next(self.numbers)}"
         client = httpx.ASGITransport(self.front if at_front else self.app, client=(proxy or address, 1))
         async with httpx.AsyncClient(transport=client, base_url="http://127.0.0.1") as http:
@@ -73,10 +73,14 @@ class Entrance:
 
 @pytest.fixture
 async def entrance(store: Store, clock: FakeClock) -> AsyncIterator[Entrance]:
-    settings, tokens = Settings(network_rooms_max=3, commands_per_s=1.0), Tokens("secret", clock, 3600)
-    chat, api, front = Chat(store, tokens, clock, settings), Api("http://127.0.0.1", tokens), Starlette()
-    app, front.state.counters = create_app(chat, settings), Counters()
+    settings = Settings(network_rooms_max=3, commands_per_s=1.0)
+    tokens = Tokens("secret", clock, 3600)
+    chat = Chat(store, tokens, clock, settings)
+    app = create_app(chat, settings)
+    api = Api("http://127.0.0.1", tokens)
     api._http._transport = httpx.ASGITransport(app, client=("::1", 1))
+    front = Starlette()
+    front.state.counters = Counters()
     forward_requests(front, api, settings)
     yield Entrance(chat, app, front)
     await api.close()
@@ -87,14 +91,14 @@ async def test_the_users_of_one_network_have_a_share_of_the_rooms(entrance: Entr
     for address in ("198.51.100.1", "2001:db8::1", "2001:db8:0:1::"):
         for _ in range(3):
             await enter(address, proxy="127.0.0.1")
-    for again in (
+    for refused in (
         enter("198.51.100.1"),
         enter("198.51.100.1", proxy="::1", then="203.0.113.1, "),
         enter("2001:db8::2", then="198.51.100.2, "),
         enter("198.51.100.1", at_front=True),
     ):
         with pytest.raises(TooMany, match="your network is in 3 already") as refusal:
-            await again
+            await refused
     await enter("198.51.100.2", proxy="127.0.0.1")
     clock.advance(refusal.value.retry_after_s)
     for _ in range(10):

@@ -1,4 +1,4 @@
-"""The feed: one tail for all readers, of whom none waits for another; it ends when nobody reads any more."""
+"""The room feed: one tail of the log for all readers, none of whom waits for another; unused feeds end."""
 
 import asyncio
 from unittest.mock import AsyncMock
@@ -17,10 +17,8 @@ from servers.core.stores.postgres import PostgresStore
 from servers.core.stores.sqlite import SqliteStore
 from servers.core.wire import Cursor, Draft, Event, Kind, Page, decode
 from servers.http_endpoint import QUERY_BYTES_MAX, parse_query
-from tests.support.engines import Engines
+from tests.support.engines import DEADLINE_S, Engines
 from tests.support.stores import ADA, draft, join, opened
-
-DEADLINE_S = 10.0
 
 
 def event(seq: int) -> Event:
@@ -45,7 +43,7 @@ async def test_a_page_from_the_tail_reads_like_one_from_the_store_and_is_encoded
     assert tail.page(cursor(3)) is page
 
 
-async def test_what_lies_before_the_tail_beyond_the_head_or_in_another_epoch_is_not_answered(store: Store) -> None:
+async def test_a_cursor_before_the_tail_beyond_the_head_or_of_another_epoch_gets_no_page(store: Store) -> None:
     tail = feed(store, head=3)
     assert [tail.page(at) for at in (cursor(2), cursor(4), Cursor("f", 3))] == [None] * 3
 
@@ -61,24 +59,25 @@ async def test_the_tail_is_bounded_once_its_events_are_pushed(store: Store) -> N
 
 
 def long_event(room: str, seq: int) -> Event:
-    """An event of the longest text, each character of which takes six bytes of JSON."""
+    """Return an event of the longest text, each character of which takes six bytes of JSON."""
     return Event(room, seq, Kind.MESSAGE, "ada", "Ada", "\x01" * Settings().text_bytes_max, 1_000)
 
 
 async def test_a_tail_is_bounded_in_bytes_and_so_is_a_page(store: Store) -> None:
-    tail, settings = feed(store, tail_max=Settings().tail_max), Settings()
+    settings = Settings()
+    tail = feed(store, tail_max=settings.tail_max)
     for seq in range(1, 500):
         tail.offer(long_event("room", seq))
         await asyncio.sleep(0)
-        for behind in range(40) if seq % 50 == 40 else ():
-            if page := tail.page(cursor(seq - behind)):
-                assert len(page.body) <= settings.page_bytes_max + 200
+        if seq % 50 == 40:
+            pages = [tail.page(cursor(seq - behind)) for behind in range(40)]
+            assert max(len(page.body) for page in pages if page) <= settings.page_bytes_max + 200
         assert tail.kept_bytes <= 2 * settings.tail_bytes_max + settings.page_bytes_max + 200
     page = tail.page(cursor(460))
     assert page and 1 < page.count < 39
 
 
-async def test_the_tails_of_all_rooms_are_bounded_in_bytes_together_and_the_quiet_ones_give_way(store: Store) -> None:
+async def test_all_tails_together_are_bounded_in_bytes_and_the_quiet_ones_are_dropped(store: Store) -> None:
     settings = Settings(tails_bytes_max=2 * 1024 * 1024)
     feeds = RoomFeeds(store, settings, lambda event: None)
     for number in range(50):
@@ -108,7 +107,8 @@ async def test_a_page_is_cut_where_it_gets_too_long_but_has_an_event() -> None:
 
 
 async def test_what_has_not_been_pushed_is_never_trimmed(store: Store) -> None:
-    tail, pushed = feed(store, tail_max=8), list[tuple[int, int]]()
+    tail = feed(store, tail_max=8)
+    pushed: list[tuple[int, int]] = []
 
     def push(page: EncodedPage) -> bool:
         pushed.append((page.after.seq, page.next.seq))
@@ -130,10 +130,10 @@ async def test_a_long_tail_is_read_page_by_page(store: Store) -> None:
     assert [page and page.count for page in pages] == [10, 10, 5]
 
 
-async def test_the_pump_finds_what_was_never_offered_or_out_of_turn(store: Store) -> None:
+async def test_the_pump_reads_events_that_were_not_offered_or_offered_out_of_order(store: Store) -> None:
     tail = RoomFeed("room", await store.head("room"), store, Settings())
     tail.offer(event(2))
-    assert tail.head == await store.head("room"), "an offer out of turn is left to the pump"
+    assert tail.head == await store.head("room"), "an event out of order is left to the pump"
     pump = asyncio.create_task(tail.pump())
     appended = await store.append("room", Draft(Kind.MESSAGE, "ada", "Ada", "hello", 1_000))
     assert await asyncio.wait_for(tail.wait(Cursor(store.epoch, 0), DEADLINE_S), DEADLINE_S)
@@ -142,7 +142,8 @@ async def test_the_pump_finds_what_was_never_offered_or_out_of_turn(store: Store
 
 
 async def test_what_is_committed_while_a_feed_opens_is_found(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
-    draft, head = Draft(Kind.MESSAGE, "ada", "Ada", "hello", 1_000), store.head
+    draft = Draft(Kind.MESSAGE, "ada", "Ada", "hello", 1_000)
+    head = store.head
 
     async def head_and_append(room: str) -> Cursor:
         before = await head(room)
@@ -160,7 +161,7 @@ async def test_what_is_committed_while_a_feed_opens_is_found(store: Store, monke
     await feeds.close()
 
 
-async def test_who_is_behind_is_not_made_to_wait(store: Store) -> None:
+async def test_a_reader_that_is_behind_does_not_wait(store: Store) -> None:
     tail = feed(store, head=3)
     await asyncio.wait_for(tail.follow(cursor(1), lambda page: True), DEADLINE_S)
     assert await asyncio.wait_for(tail.wait(cursor(1), 60.0), DEADLINE_S)

@@ -57,7 +57,7 @@ async def test_http_bytes_are_counted_with_headers(running: ChildProcess) -> Non
     request = b"GET /health HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\nX-Padding: %b\r\n\r\n" % (b"x" * 1000)
     await listener.response_to(request)
     before, again = (stats(running.address)["wire"]["http"] for _ in range(2))
-    assert before == again, "to read the counters costs nothing of what they count"
+    assert before == again, "reading the counters does not count"
     response = await listener.response_to(request)
     after = stats(running.address)["wire"]["http"]
     assert after["received"] - before["received"] == len(request)
@@ -91,17 +91,20 @@ def test_a_port_in_use_is_named_with_the_option_for_another(main: Callable[..., 
     assert f"port {port} of 127.0.0.1 is in use; name another one with --port" in output
 
 
-def test_a_parent_gets_json_a_person_words(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
-    ready = "http://127.0.0.1:8000", {"transport": "raw_websocket"}, "Open it."
-    print_ready(*ready)
-    assert json.loads(capsys.readouterr().out) == {"address": ready[0], **ready[1]}
+def test_the_ready_line_is_json_for_a_parent_and_text_for_a_person(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    address, facts = "http://127.0.0.1:8000", {"transport": "raw_websocket"}
+    print_ready(address, facts, "Open it.")
+    assert json.loads(capsys.readouterr().out) == {"address": address, **facts}
     monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
-    print_ready(*ready)
-    assert capsys.readouterr().out.splitlines() == ["Listening on http://127.0.0.1:8000   (Ctrl-C ends it)", "Open it."]
+    print_ready(address, facts, "Open it.")
+    assert capsys.readouterr().out.splitlines() == [f"Listening on {address}   (Ctrl-C ends it)", "Open it."]
 
 
 def test_a_server_whose_parent_ends_before_it_is_ready_ends_without_a_traceback(tmp_path: Path) -> None:
-    port, log = free_port(), tmp_path / "log"
+    port = free_port()
+    log = tmp_path / "log"
     command = python_module(*SERVER, "--port", str(port), "--attached")
     with log.open("w") as errors, Popen(command, stdin=PIPE, stdout=PIPE, stderr=errors) as server:
         assert server.stdin and server.stdout
@@ -122,7 +125,8 @@ def test_only_a_cancelled_request_is_not_logged(error: BaseException) -> None:
 
 
 async def test_what_is_written_to_a_closing_connection_is_dropped_and_not_counted() -> None:
-    traffic, ends = Traffic(), socket.socketpair()
+    traffic = Traffic()
+    ends = socket.socketpair()
     with ends[0], ends[1]:
         transport, _ = await asyncio.get_running_loop().create_connection(asyncio.Protocol, sock=ends[0])
         metered = MeteredTransport(transport, traffic)
@@ -134,9 +138,9 @@ async def test_what_is_written_to_a_closing_connection_is_dropped_and_not_counte
     assert traffic == Traffic(sent=len(b"sent"))
 
 
-async def test_a_lost_connection_is_kept_by_no_timer() -> None:
+async def test_a_lost_connection_leaves_no_timer_that_refers_to_it() -> None:
     class Closing(asyncio.Protocol):
-        """Closes its transport in the end, too, as uvicorn's protocols do."""
+        """Closes its transport when the connection is lost, as uvicorn's protocols do."""
 
         def connection_made(self, transport: asyncio.BaseTransport) -> None:
             self.transport = transport
@@ -145,7 +149,8 @@ async def test_a_lost_connection_is_kept_by_no_timer() -> None:
             self.transport.close()
             lost.set()
 
-    lost, ends = asyncio.Event(), socket.socketpair()
+    lost = asyncio.Event()
+    ends = socket.socketpair()
     with ends[0], ends[1]:
         make = metered(Closing, WireBytes(), Traffic())
         transport, protocol = await asyncio.get_running_loop().create_connection(make, sock=ends[0])
@@ -158,7 +163,7 @@ async def test_a_lost_connection_is_kept_by_no_timer() -> None:
 
 
 def refused(arguments: list[str], main: Callable[..., None] | None = None, /, **env: str) -> str:
-    """Run a command (that of the servers, if none is given), which must fail; return its error output on one line."""
+    """Run a command that must fail, that of the servers by default; return its error output on one line."""
     program = app
     if main:
         program = Typer()
@@ -201,7 +206,7 @@ def test_what_cannot_be_served_is_refused_by_name(arguments: list[str], env: dic
     assert all(word in output for word in named)
 
 
-def test_the_push_service_and_the_host_of_functions_name_what_is_wrong_too() -> None:
+def test_the_push_service_and_the_serverless_host_name_what_is_wrong_too() -> None:
     assert "PUSHER_KEY, PUSHER_SECRET" in refused([], push_service, PUSHER_APP_ID="7")
     assert "'http://h:x'" in refused(["--webhook", "http://h:x/"], push_service, **SERVICE)
     output = refused(["short_polling", "--profile", "azure", "--instances", "1"], host)

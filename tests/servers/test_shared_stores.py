@@ -1,10 +1,11 @@
-"""What only a store that several processes share must promise: two of them over one engine, and an engine that fails.
+"""Promises of stores that several processes share: two stores over one engine, and an engine that fails.
 
 Each process is a Store of its own here, with its own connections to a real engine.
 """
 
 import asyncio
 from collections.abc import AsyncIterator, Coroutine
+from itertools import count
 from typing import Any
 
 import pytest
@@ -20,11 +21,10 @@ from servers.core.stores.postgres_listener import PostgresListener
 from servers.core.stores.shielded import Shielded
 from servers.core.wire import Cursor
 from tests.support.clock import FakeClock
-from tests.support.engines import SHARED, Engines, answered, psql
+from tests.support.engines import DEADLINE_S, SHARED, Engines, answered, psql
 from tests.support.stores import ADA, draft, join, log, opened
 
 pytestmark = pytest.mark.process
-DEADLINE_S = 15.0
 LONG_MS = 60_000
 
 
@@ -81,7 +81,7 @@ async def test_a_send_retried_at_another_process_returns_the_first_event(stores:
     assert await log(stores[0]) == [events[0]]
 
 
-async def test_of_two_processes_exactly_one_returns_that_a_lease_has_expired(stores: list[Store]) -> None:
+async def test_exactly_one_of_two_processes_returns_an_expired_lease(stores: list[Store]) -> None:
     for n in range(20):
         await join(stores[n % 2], replace(ADA, user=f"user-{n}", name=f"User {n}"))
     expired = await asyncio.gather(*(store.expire(2_000, LONG_MS) for store in stores))
@@ -91,32 +91,34 @@ async def test_of_two_processes_exactly_one_returns_that_a_lease_has_expired(sto
 
 
 async def test_what_expires_before_a_failure_is_returned(stores: list[Store], monkeypatch: pytest.MonkeyPatch) -> None:
-    store, run, left = stores[0], Shielded.run, iter([1])
+    store = stores[0]
     for n in range(3):
         await join(store, replace(ADA, user=f"user-{n}", name=f"User {n}"))
+    run = Shielded.run
+    commands = count()
 
-    async def fail(self: Shielded, command: Coroutine[Any, Any, Any]) -> Any:
-        if next(left, None):
+    async def fail_from_the_second_on(self: Shielded, command: Coroutine[Any, Any, Any]) -> Any:
+        if next(commands) == 0:
             return await run(self, command)
         command.close()
         raise Unavailable("store: gone")
 
     monkeypatch.setattr(redis_streams, "EXPIRE_MAX", 1)
     with monkeypatch.context() as failing:
-        failing.setattr(Shielded, "run", fail)
+        failing.setattr(Shielded, "run", fail_from_the_second_on)
         gone = [event.sender for event in await store.expire(2_000, LONG_MS)]
     assert len(gone) == 1
     gone += [event.sender for event in await store.expire(2_000, LONG_MS)]
     assert sorted(gone) == ["user-0", "user-1", "user-2"]
 
 
-async def test_a_connection_that_moves_away_and_back_is_not_ended_by_the_process_it_left(stores: list[Store]) -> None:
+async def test_a_process_does_not_end_a_connection_that_has_moved_to_another(stores: list[Store]) -> None:
     here, there = (Presence(store, FakeClock(), Settings()) for store in stores)
     connection = Connection("room", "ada", "Ada", "window")
     await here.join(connection)
     for process in (here, there, here):
         await process.acquire(connection)
-    await there.renew(connection, recent_s=0.0)  # which takes nothing over
+    await there.renew(connection, recent_s=0.0)  # a renewal does not move the connection
     assert await there.disconnect(connection) is None
     assert await stores[1].is_member("room", "ada")
     ended = await here.disconnect(connection)

@@ -1,4 +1,7 @@
-"""Frames that many sockets share, and whole responses, written by uvicorn's protocols: to who keeps up, and who not."""
+"""Frames that many sockets share, and whole responses, written by uvicorn's protocols to clients that read or do not.
+
+One test names what uvicorn has changed, if a new version breaks them.
+"""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -68,7 +71,7 @@ async def fill(writer: SocketWriter) -> int:
     return pushed
 
 
-async def test_uvicorn_still_has_what_shared_frame_takes_from_it(sockets: Sockets) -> None:
+async def test_uvicorn_still_has_what_shared_writes_take_from_it(sockets: Sockets) -> None:
     client, writer = await sockets.open()
     assert isinstance(writer, SharedFrameSocket)
     changed = f"uvicorn {version('uvicorn')} has changed: compare servers/shared_writes.py with "
@@ -110,8 +113,9 @@ async def test_a_whole_response_is_what_uvicorn_would_write_in_parts(fields: byt
             assert whole_lines[0] == b"HTTP/1.1 200 OK"
 
 
-async def test_a_frame_is_shared_but_by_those_who_negotiated_compression(sockets: Sockets) -> None:
-    frame, written = TextFrame(LONG.encode()), list[int]()
+async def test_a_frame_is_shared_by_all_sockets_without_compression(sockets: Sockets) -> None:
+    frame = TextFrame(LONG.encode())
+    written: list[int] = []
     for compression in (None, "deflate"):
         client, writer = await sockets.open(compression=compression)
         before = sockets.wire.websocket.sent
@@ -122,7 +126,7 @@ async def test_a_frame_is_shared_but_by_those_who_negotiated_compression(sockets
     assert written[0] == len(frame.whole) > 10 * written[1]
 
 
-async def test_who_does_not_read_is_left_behind_holds_nobody_up_and_gets_the_rest_in_order(sockets: Sockets) -> None:
+async def test_a_client_that_does_not_read_delays_no_other_and_gets_the_rest_in_order(sockets: Sockets) -> None:
     narrow = narrow_socket(f"http://127.0.0.1:{sockets.port}")
     slow, writer = await sockets.open(sock=narrow, compression=None, max_queue=1)
     quick, other = await sockets.open()
@@ -142,7 +146,7 @@ async def test_who_does_not_read_is_left_behind_holds_nobody_up_and_gets_the_res
     assert (slow.close_code, slow.close_reason) == (4000, "over")
 
 
-async def test_a_client_that_is_gone_loses_all_and_whoever_waits_learns_of_it(sockets: Sockets) -> None:
+async def test_every_write_to_a_lost_connection_raises_connection_lost(sockets: Sockets) -> None:
     narrow = narrow_socket(f"http://127.0.0.1:{sockets.port}")
     client, writer = await sockets.open(sock=narrow, compression=None, max_queue=1)
     await fill(writer)

@@ -1,4 +1,4 @@
-"""The embedded store's file: nothing is acknowledged that a restart would not find, and one process has it."""
+"""The embedded store's file: what is acknowledged is there after a restart, and only one process may open it."""
 
 import asyncio
 import logging

@@ -1,4 +1,4 @@
-"""A task for as long as its process: no error ends it, and each unexpected one is logged."""
+"""A supervised task runs for as long as its process: no error ends it, and each unexpected one is logged."""
 
 import asyncio
 
@@ -10,7 +10,8 @@ from servers.core.supervised_retry import supervised_retry
 
 @pytest.mark.parametrize(("error", "is_logged"), [(Unavailable("gone"), False), (RuntimeError("a mistake"), True)])
 async def test_a_task_goes_on_after_errors(error: Exception, is_logged: bool, caplog: pytest.LogCaptureFixture) -> None:
-    failures, again = [error], asyncio.Event()
+    failures = [error]
+    again = asyncio.Event()
 
     async def attempt() -> None:
         if failures:

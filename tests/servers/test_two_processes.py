@@ -14,10 +14,9 @@ from servers.core.settings import Settings
 from servers.core.store import Store
 from servers.core.wire import Cursor, Event, Send
 from tests.support.clock import FakeClock
-from tests.support.engines import SHARED, Engines
+from tests.support.engines import DEADLINE_S, SHARED, Engines
 from tests.support.stores import opened
 
-DEADLINE_S = 10.0
 ON_DEMAND = Settings(on_demand=True)
 ADA = Identity("ada", "Ada", expires_at_ms=1 << 60)
 BOB = Identity("b0b", "Bob", expires_at_ms=1 << 60)
@@ -57,12 +56,12 @@ async def test_a_cursor_of_one_process_is_valid_at_the_other_before_it_has_the_e
         ack = await one.execute(ADA, "room", Send(str(n), "hello"))
         page = await other.read("room", Cursor(one.epoch, ack.seq))
         assert page.next.seq >= ack.seq
-        if other.settings.on_demand:  # which reads what another has committed at once
+        if other.settings.on_demand:  # then each read goes to the store, and finds what another instance committed
             assert (await other.heartbeat(ADA, "room", "window")).cursor.seq == ack.seq
             assert (await other.read("room", Cursor(one.epoch, 0))).next.seq == ack.seq
 
 
-async def test_who_leaves_at_one_process_is_a_stranger_at_both(chats: tuple[Chat, Chat]) -> None:
+async def test_a_user_who_leaves_at_one_process_is_a_member_at_neither(chats: tuple[Chat, Chat]) -> None:
     one, other = chats
     await one.join(BOB, "room", "window")
     snapshot = await one.join(ADA, "room", "window")

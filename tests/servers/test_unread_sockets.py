@@ -56,7 +56,7 @@ async def settled_bytes() -> int:
     return tracemalloc.get_traced_memory()[0]
 
 
-async def test_sockets_that_never_read_cost_little_each_and_nothing_once_they_are_gone(tmp_path: Path) -> None:
+async def test_an_unread_socket_takes_bounded_memory_and_none_once_it_is_gone(tmp_path: Path) -> None:
     async with chatting(tmp_path) as chat, serving_in_process(create_app(chat, SETTINGS), HttpSettings()) as listener:
         tokens = [(await chat.log_in(f"user {n}")).token for n in range(USERS)]
         ada = chat.verify(tokens[0])
@@ -68,7 +68,7 @@ async def test_sockets_that_never_read_cost_little_each_and_nothing_once_they_ar
         unread, left = list[int](), list[int]()
         tracemalloc.start()
         gc.collect()
-        gc.disable()  # what a connection had is released with it, not some day
+        gc.disable()  # a connection must release its memory without the garbage collector
         try:
             for _ in range(2):
                 with ExitStack() as stack:
@@ -80,10 +80,10 @@ async def test_sockets_that_never_read_cost_little_each_and_nothing_once_they_ar
             gc.enable()
             tracemalloc.stop()
         assert BYTES_EACH / 8 < unread[0] / SOCKETS < BYTES_EACH
-        assert left[1] - left[0] < SOCKETS * RESIDUE_EACH  # beside the pages that all share, which stay
+        assert left[1] - left[0] < SOCKETS * RESIDUE_EACH  # the pages that all sockets share are in both
 
 
-async def test_a_page_a_snapshot_and_a_history_hold_what_fits_and_every_event_is_read(tmp_path: Path) -> None:
+async def test_pages_snapshots_and_history_are_bounded_in_bytes_and_skip_no_event(tmp_path: Path) -> None:
     async with chatting(tmp_path) as chat:
         ada = chat.verify((await chat.log_in("Ada")).token)
         after = (await chat.join(ada, "room", "first")).cursor
@@ -122,10 +122,11 @@ class Full:
 
 
 async def test_a_backlog_of_a_push_service_is_bounded_in_bytes() -> None:
-    limits, closings = Limits(), list[str]()
+    limits = Limits()
+    closings: list[str] = []
     outbox = Outbox(Full(), limits, lambda: closings.append("closing"))
-    frame, accepted = TextFrame(b"x" * 10_000), 0
-    while outbox.put(frame):
+    accepted = 0
+    while outbox.put(TextFrame(b"x" * 10_000)):
         accepted += 1
     outbox.stop()
     assert accepted == limits.backlog_bytes_max // 10_000

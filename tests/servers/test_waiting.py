@@ -85,7 +85,7 @@ def test_a_long_poll_is_answered_with_all_that_there_is_or_when_its_time_is_over
         assert [event["body"] for event in ada.poll().json()["events"]] == ["hello"] * 3
 
 
-def test_an_idle_socket_gets_an_empty_page_in_each_ping_interval_and_one_that_does_not_join_is_closed() -> None:
+def test_an_idle_socket_gets_an_empty_page_per_ping_interval_and_one_that_never_joins_is_closed() -> None:
     with (
         serving("raw_websocket", "--ping", "0.1", "--log-in", "0.3") as ada,
         bare_socket(str(ada.http.base_url), ada.room) as silent,
@@ -99,7 +99,7 @@ def test_an_idle_socket_gets_an_empty_page_in_each_ping_interval_and_one_that_do
             assert len(frame) < 100
 
 
-def test_who_sends_too_fast_learns_when_to_try_again_over_http_and_in_a_frame() -> None:
+def test_a_refusal_for_sending_too_fast_says_when_to_retry_over_http_and_in_a_frame() -> None:
     with serving("raw_websocket", "--commands-per-s", "0.2") as ada, ada.socket() as opened:
         refused = ada.send("1")
         assert (refused.status_code, refused.json()["error"]) == (429, "too_many")
@@ -174,7 +174,7 @@ def test_a_reader_of_a_stream_that_takes_nothing_for_a_lease_goes_offline() -> N
 
 
 def test_a_stream_that_is_replaced_at_once_does_not_take_its_user_offline() -> None:
-    """As that of a phone that changes networks."""
+    """A phone that changes networks replaces its stream so."""
     with serving("server_sent_events") as ada, guest(str(ada.http.base_url), ada.room) as bob:
         with ExitStack() as last:
             for _ in range(10):
@@ -186,8 +186,9 @@ def test_a_stream_that_is_replaced_at_once_does_not_take_its_user_offline() -> N
         until(lambda: ada.name not in bob.online())
 
 
-def test_a_subscriber_that_does_not_read_stalls_nobody_and_loses_nothing(shared: ChildProcess, ada: Guest) -> None:
-    count, text = 400, "x" * 4000  # far beyond what the kernel buffers for a socket made this small
+def test_a_client_that_does_not_read_delays_no_other_and_loses_nothing(shared: ChildProcess, ada: Guest) -> None:
+    count = 400
+    text = "x" * 4000  # in all far more than the kernel buffers for a socket of this size
     with (
         guest(shared.address, ada.room) as eve,
         ada.socket() as reading,

@@ -2,15 +2,12 @@
 
 import json
 import secrets
-import select
 import socket
-import ssl
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from threading import Lock
-from typing import Any, Self, TypeVar
+from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
 import httpx
@@ -64,7 +61,8 @@ class Guest:
 @contextmanager
 def guest(address: str, room: str = "") -> Iterator[Guest]:
     """Log in under a name of its own, and join a room: a fresh one, if none is given."""
-    name, room = f"Ada-{secrets.token_hex(3)}", room or f"room-{secrets.token_hex(4)}"
+    name = f"Ada-{secrets.token_hex(3)}"
+    room = room or f"room-{secrets.token_hex(4)}"
     with httpx.Client(base_url=address, trust_env=False, timeout=DEADLINE_S) as http:
         token = http.post("/login", json={"name": name}).raise_for_status().json()["token"]
         http.headers["Authorization"] = f"Bearer {token}"
@@ -83,50 +81,17 @@ def bare_socket(address: str, room: str, **options: Any) -> ClientConnection:
     return silent_socket(f"{address.rstrip('/')}/rooms/{room}/socket", **options)
 
 
-class LockedTlsSocket(ssl.SSLSocket):
-    """A TLS socket that one thread may read while another writes, as `websockets` does.
-
-    OpenSSL forbids a concurrent read and write on one connection; without the lock a handshake response is sometimes
-    lost.
-    """
-
-    _lock: Lock
-
-    def __new__(cls, *args: Any, **options: Any) -> Self:
-        made = super().__new__(cls, *args, **options)
-        made._lock = Lock()  # `ssl` calls no __init__
-        return made
-
-    def recv(self, buflen: int = 1024, flags: int = 0) -> bytes:
-        while True:
-            with self._lock:
-                self.setblocking(False)
-                try:
-                    return super().recv(buflen, flags)
-                except ssl.SSLWantReadError:
-                    pass
-                finally:
-                    self.setblocking(True)
-            select.select([self], [], [])
-
-    def sendall(self, data: Any, flags: int = 0) -> None:
-        with self._lock:
-            super().sendall(data, flags)
-
-
 def silent_socket(url: str, **options: Any) -> ClientConnection:
     """Open a WebSocket without pings, proxy or compression."""
     given = {"proxy": None, "compression": None, "ping_interval": None, "close_timeout": 1, **options}
-    if url.startswith("https:"):
-        context = given.setdefault("ssl", ssl.create_default_context())
-        context.sslsocket_class = LockedTlsSocket
     opened: ClientConnection = connect(url.replace("http", "ws", 1), **given)
     return opened
 
 
 def narrow_socket(address: str) -> socket.socket:
     """Connect with a small receive buffer (4 KiB asked for), so that it is full soon if nobody reads."""
-    url, narrow = urlsplit(address), socket.socket()
+    url = urlsplit(address)
+    narrow = socket.socket()
     narrow.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
     narrow.settimeout(DEADLINE_S)
     narrow.connect((url.hostname, url.port))
@@ -152,7 +117,9 @@ def closing(opened: ClientConnection) -> tuple[int, str]:
 def until(found: Callable[[], Value]) -> Value:
     """Wait until something is found, or holds, and return it; fails at the deadline."""
     deadline_s = time.monotonic() + DEADLINE_S
-    while not (value := found()):
+    while True:
+        value = found()
+        if value:
+            return value
         assert time.monotonic() < deadline_s
         time.sleep(0.01)
-    return value
