@@ -1,9 +1,7 @@
-"""The load tests' arithmetic: schedules, accounts, samples, verdicts, predictions. Nothing here imports locust."""
+"""The load tests' arithmetic: samples, accounts, verdicts, predictions. Nothing here imports locust."""
 
 from dataclasses import replace
-from itertools import pairwise
 from math import inf, nan
-from statistics import fmean, pstdev
 
 import pytest
 
@@ -16,7 +14,7 @@ from loadtests.accounts.samples import Samples, merged
 from loadtests.accounts.tally import KindCount
 from loadtests.accounts.verdict import WORK, Health, Status, cold_users, first_sends, judge, slow_cells
 from loadtests.accounts.wire_bytes import WireBytes
-from loadtests.plan.schedule import bunched, intervals_s, phase, poisson_s, schedule
+from loadtests.plan.schedule import schedule
 from loadtests.plan.workload import Workload
 from loadtests.scenarios import Key, Planned
 from results.schema import CELLS, DELIVERIES
@@ -40,58 +38,6 @@ from tests.support.loadtest_rows import (
 )
 
 BUSY = Workload(rate_per_s=1.0, typing_per_s=0.5, receipts_per_s=0.5, comings_per_s=0.2, measured_s=300.0)
-
-
-@pytest.mark.parametrize(("stream", "seed", "user"), [("typing", 7, 3), ("messages", 8, 3), ("messages", 7, 4)])
-def test_stream_seed_and_user_fix_the_schedule_and_another_has_another(stream: str, seed: int, user: int) -> None:
-    one, again = (list(poisson_s("messages", 7, 3, 0.5, 60.0)) for _ in range(2))
-    assert one == again != list(poisson_s(stream, seed, user, 0.5, 60.0))
-
-
-def test_the_schedule_is_poisson_at_its_rate_and_a_rate_of_zero_means_never() -> None:
-    assert list(poisson_s("messages", 7, 3, 0.0, 60.0)) == []
-    moments = list(poisson_s("messages", 1, 0, 5.0, 2000.0))
-    gaps = [later - earlier for earlier, later in pairwise(moments)]
-    assert len(moments) == pytest.approx(10_000, abs=500)  # five standard deviations
-    assert pstdev(gaps) == pytest.approx(fmean(gaps), rel=0.05)  # a beat would have none, uniform gaps 0.58
-    assert 0 <= moments[0] < moments[-1] < 2000.0
-
-
-def test_bunched_messages_fall_together_and_none_is_added_or_dropped() -> None:
-    assert list(bunched([0.3, 4.9, 5.1, 9.0], 5.0)) == [0.0, 0.0, 5.0, 5.0]
-    assert list(bunched([0.3, 4.9], 0.0)) == [0.3, 4.9]
-
-
-def test_intervals_never_overlap_and_end_in_time() -> None:
-    intervals = list(intervals_s("typing", 1, 0, 1.0, 300.0, (1.0, 3.0)))
-    assert len(intervals) > 50
-    assert all(1.0 <= ended - began <= 3.0 for began, ended in intervals)
-    assert all(ended < began for (_, ended), (began, _) in pairwise(intervals))
-    assert intervals[-1][1] < 300.0
-
-
-def test_a_schedule_is_in_order_and_an_absent_user_does_nothing_and_returns_before_its_end() -> None:
-    actions, present = schedule(BUSY, 0), True
-    assert {one.kind for one in actions} == set(Kind)
-    assert actions == sorted(actions)
-    for one in actions:
-        if one.kind is Kind.PRESENCE:
-            assert present == (one.body == "offline")
-            present = not present
-        else:
-            assert present
-    assert present
-
-
-def test_adding_a_kind_leaves_the_moments_of_the_others_as_they_were() -> None:
-    with_receipts = schedule(Workload(rate_per_s=1.0, receipts_per_s=1.0, measured_s=300.0), 0)
-    messages = [one for one in with_receipts if one.kind is Kind.MESSAGE]
-    assert messages == schedule(Workload(rate_per_s=1.0, measured_s=300.0), 0) != with_receipts
-
-
-def test_poll_phases_spread_over_the_whole_interval() -> None:
-    phases = sorted(phase(1, user) for user in range(1000))
-    assert max(abs(at - rank / 1000) for rank, at in enumerate(phases)) < 0.06  # Kolmogorov-Smirnov at 0.1 %
 
 
 def test_samples_survive_their_encoding() -> None:
@@ -123,7 +69,7 @@ def test_a_generator_that_falls_behind_is_suspect_then_void(health: Health, stat
     assert (verdict.status, verdict.adds_up, bool(verdict.reason)) == (status, True, status is not Status.VALID)
 
 
-def test_a_doubt_makes_a_run_suspect_together_with_other_reasons() -> None:
+def test_a_doubt_makes_a_run_suspect_and_is_named_beside_other_reasons() -> None:
     assert judge([""], ["bytes differ"], Health(0.0, 0.0), mean_gap_s=5.0) == (Status.SUSPECT, "bytes differ", True)
     both = judge([""], ["bytes differ"], Health(0.006, 0.0), mean_gap_s=5.0)
     assert both.reason.startswith("bytes differ; the load generator lagged")
@@ -131,9 +77,13 @@ def test_a_doubt_makes_a_run_suspect_together_with_other_reasons() -> None:
     assert lost == (Status.VOID, "1 lost; bytes differ", False)
 
 
-def test_what_a_connection_brought_twice_voids_the_cell_unless_from_a_push_service() -> None:
+def test_duplicates_and_disorder_on_one_connection_are_counted() -> None:
     detector = DuplicateDetector()
-    assert [detector.add([1, 2, 4]), detector.add([4, 3, 5])] == [(0, 0), (1, 1)]
+    assert detector.add([1, 2, 4]) == (0, 0)
+    assert detector.add([4, 3, 5]) == (1, 1)
+
+
+def test_a_duplicate_on_one_connection_voids_the_cell_except_with_a_push_service() -> None:
     noted = samples([sent(1)], BOTH)
     noted.wire_duplicates = 1
     assert made(noted, replace(PLANNED, transport=find("pusher_adapter"))).verdict.adds_up
@@ -170,9 +120,11 @@ def test_actions_on_time_or_late_are_the_scheduled_load() -> None:
 
 
 def test_loads_that_differ_in_user_moment_or_kind_have_different_digests() -> None:
-    first, last = (0, 5, "message"), (1, 7, "receipt")
+    first = (0, 5, "message")
+    last = (1, 7, "receipt")
     assert digest([first, last]) == digest([last, first])
-    assert len({digest([each, last]) for each in (first, (0, 5, "typing"), (1, 5, "message"), (0, 6, "message"))}) == 4
+    changed = [(0, 5, "typing"), (1, 5, "message"), (0, 6, "message")]
+    assert len({digest([each, last]) for each in (first, *changed)}) == 4
 
 
 def test_the_price_in_bytes_is_the_clients_count_where_there_is_one() -> None:
@@ -195,11 +147,13 @@ def test_short_polling_is_predicted_from_the_rate_that_was_measured() -> None:
     assert prediction.empty_share == pytest.approx(0.9048, abs=1e-3)
 
 
-def test_the_peak_is_of_the_window_and_all_that_began_within_a_tenth_of_a_second() -> None:
+def test_the_peak_counts_the_requests_that_begin_within_a_tenth_of_a_second_of_the_window() -> None:
     noted = samples([sent(1)], BOTH)
-    for moment_s in (*[noted.window.start_s - 0.01] * 9, 101.01, 101.02, 101.09, 101.11):
+    before_the_window = [noted.window.start_s - 0.01] * 9
+    for moment_s in (*before_the_window, 101.01, 101.02, 101.09, 101.11):
         noted.add(Begun(moment_s))
-    assert Samples.decoded(noted.encoded()).most_begun(0.1) == made(noted).figures["peak_requests"] == 3
+    assert Samples.decoded(noted.encoded()).most_begun(0.1) == 3
+    assert made(noted).figures["peak_requests"] == 3
 
 
 def test_distance_adds_its_transits_to_what_is_predicted() -> None:
@@ -210,21 +164,27 @@ def test_distance_adds_its_transits_to_what_is_predicted() -> None:
         assert predicted_latency_ms(measured, 50) == pytest.approx(median_ms)
 
 
-def test_a_first_send_has_a_price_of_its_own_and_whoever_did_not_send_and_receive_before_the_window_is_cold() -> None:
-    first = sent(1, at_s=100.0)._replace(acked_s=100.4)
-    warm = samples([first, sent(2)], [received(1, 0), received(1, 1), received(2, 0), received(2, 1)])
-    assert first_sends(warm) == {
+FIRST_SEND = sent(1, at_s=100.0)._replace(acked_s=100.4)
+
+
+def test_first_sends_are_timed_apart_from_those_of_the_window() -> None:
+    noted = samples([FIRST_SEND, sent(2)], [*BOTH, received(2, 0), received(2, 1)])
+    assert first_sends(noted) == {
         "first_sends": 1,
         "first_ack_p50_s": pytest.approx(0.4),
         "ack_p50_s": pytest.approx(0.001),
     }
-    assert made(warm).figures["messages"] == 1
-    assert cold_users(warm) == ["2 of 2 users had not sent and received before the window"], "Bob never sent"
-    in_time = [received(1, 0)._replace(received_s=100.5), received(1, 1)._replace(received_s=100.5)]
-    assert cold_users(samples([first, first._replace(sender=1, seq=2)], in_time)) == []
+    assert made(noted).figures["messages"] == 1
 
 
-def test_only_a_cell_that_took_a_fifth_longer_for_the_same_work_than_its_scenario_is_slow() -> None:
+def test_a_user_is_cold_who_has_not_sent_and_received_before_the_window() -> None:
+    complaint = "2 of 2 users had not sent and received before the window"
+    assert cold_users(samples([FIRST_SEND], BOTH)) == [complaint], "Bob never sent, and Ann received too late"
+    in_time = [delivery._replace(received_s=100.5) for delivery in BOTH]
+    assert cold_users(samples([FIRST_SEND, FIRST_SEND._replace(sender=1, seq=2)], in_time)) == []
+
+
+def test_a_cell_is_slow_whose_work_took_a_fifth_longer_than_in_the_rest_of_its_scenario() -> None:
     work = {f"talk{repeat}": dict.fromkeys(WORK, 0.005) for repeat in range(4)}
     work["talk3"] |= {"generator_work_before_s": 0.007, "generator_work_after_s": 0.0055}
     cells = {Key("talk", "", slug, 0): figures for slug, figures in work.items()}
@@ -235,7 +195,8 @@ def test_only_a_cell_that_took_a_fifth_longer_for_the_same_work_than_its_scenari
 
 WINDOW = Window(101.0, 111.0)
 TWO = [(0, 1), (0, 2)]
-PRESENCE, TYPING = KINDS.index(Kind.PRESENCE), KINDS.index(Kind.TYPING)
+PRESENCE = KINDS.index(Kind.PRESENCE)
+TYPING = KINDS.index(Kind.TYPING)
 
 
 @pytest.mark.parametrize(
@@ -264,7 +225,7 @@ def test_only_events_between_a_users_join_and_leave_are_due_to_them() -> None:
     assert account(log, came, sessions).lost == 1, "also in a stay that has ended"
 
 
-def test_an_event_that_comes_again_in_a_later_stay_is_neither_due_nor_a_duplicate() -> None:
+def test_an_event_of_an_earlier_stay_is_neither_due_nor_a_duplicate_in_a_later_one() -> None:
     sessions = [Session(0, 1, 0, start=0, end=1), Session(0, 1, 1, start=1)]
     result = account([(0, 1)], [received(1, 1), received(1, 1)._replace(session=1)], sessions)
     assert (result.expected, result.delivered, result.duplicates) == (1, 1, 0)
@@ -285,12 +246,12 @@ def presence(seq: int, sender: int, at_ms: int) -> LogEntry:
     ],
     ids=["expiry", "end of notice", "a newer one of its kind and sender", "order of the log", "expiry before a newer"],
 )
-def test_an_event_is_true_for_ever_or_until(log: list[LogEntry], until_ms: list[float]) -> None:
+def test_an_event_is_true_until_it_expires_or_is_replaced(log: list[LogEntry], until_ms: list[float]) -> None:
     assert true_until_ms(log) == {(0, seq): moment_ms for seq, moment_ms in enumerate(until_ms, 1)}
 
 
 @pytest.mark.parametrize(("stopped_at_ms", "true"), [(105_400, 0), (105_600, 2)])
-def test_a_notice_is_counted_as_still_true_unless_it_was_replaced_before_it_came(stopped_at_ms: int, true: int) -> None:
+def test_a_notice_that_was_replaced_before_it_came_is_not_still_true(stopped_at_ms: int, true: int) -> None:
     actions = Sent(0, 1, 0, 0, 104.0, 104.0, 104.1), Sent(0, 2, 0, TYPING, 105.0, 105.0, 105.1)
     log = seen(1), seen(2, Kind.TYPING), seen(3, Kind.TYPING, at_ms=stopped_at_ms)
     found = made(noted(BOTH_STAY, *actions, *log, *(received(seq, user) for seq in (1, 2, 3) for user in (0, 1))))
@@ -299,7 +260,7 @@ def test_a_notice_is_counted_as_still_true_unless_it_was_replaced_before_it_came
     assert found.figures["delivered"] == 2
 
 
-def test_a_coming_is_traced_to_the_event_that_the_others_saw() -> None:
+def test_a_return_is_matched_with_the_presence_event_that_the_others_saw() -> None:
     stays = [Session(0, 0, 0, start=1), Session(0, 1, 0, start=1, end=2), Session(0, 1, 1, start=3)]
     actions = Sent(0, 2, 1, PRESENCE, 102.0, 102.0, 102.1), Sent(0, -3, 1, PRESENCE, 104.0, 104.0, 104.1)
     came = received(2, 0), received(3, 0), received(2, 1)
@@ -308,7 +269,7 @@ def test_a_coming_is_traced_to_the_event_that_the_others_saw() -> None:
     assert (coming.actions, coming.events, coming.expected, coming.delivered) == (2, 2, 3, 3)
 
 
-def test_what_was_in_the_log_but_unread_when_somebody_left_is_counted_as_missed() -> None:
+def test_events_that_a_user_had_not_read_when_leaving_are_counted_as_missed() -> None:
     stays = [Session(0, 0, 0, start=0), Session(0, 1, 0, start=0, end=1), Session(0, 1, 1, start=4, end=4)]
     messages = [row for seq in (1, 2, 5) for row in (sent(seq), seen(seq))]
     leave_join_leave = [sent(seq)._replace(sender=1, kind=PRESENCE) for seq in (3, -4, 6)]
@@ -320,8 +281,8 @@ def test_what_was_in_the_log_but_unread_when_somebody_left_is_counted_as_missed(
     assert [row.missed_by_leaving for row in result.kinds] == [2, 0], "messages, presence"
 
 
-def test_joins_and_silent_leaves_get_the_seq_of_the_presence_event_that_the_others_saw() -> None:
-    """A leave gets the first event after what its user had read, a join the last one up to the head that it met."""
+def test_joins_and_leaves_get_the_seq_of_the_presence_event_that_the_others_saw() -> None:
+    """A leave gets the first event after its user's cursor, a join the last one up to the head of its snapshot."""
     log = [presence(seq, 1, 105_000) for seq in (2, 7, 8, 9, 12, 15)]
     seqs = {"leave": -5, "join": -10, "leave again": -10, "join unseen": -12, "leave unseen": -12, "join still": -12}
     actions = [Sent(0, seq, 1, PRESENCE, 102.0, 102.0, 102.1) for seq in (*seqs.values(), 15)]
@@ -357,14 +318,14 @@ def test_the_parts_of_several_processes_are_one_whole() -> None:
     assert make_cell(PLANNED, whole, SPENT, "").figures["lost"] == 0
 
 
-def test_what_users_went_through_is_put_together() -> None:
-    one, other = part(0, "ann"), part(1, "bob")
-    for user, each in enumerate((one, other)):
+def test_what_the_users_of_several_processes_went_through_is_merged() -> None:
+    parts = [part(0, "ann"), part(1, "bob")]
+    for user, each in enumerate(parts):
         each.offline.append((0, user))
         each.disconnected[user] = 104.0
         each.requests.append(Request(user, "join", 102.0, 103.0, True))
         each.reconnections.append(Reconnection(user, 102.0, 103.0, 1))
-    whole = merged([one, other])
+    whole = merged(parts)
     assert (whole.window, whole.wall_clock_s) == (WINDOW, 1000.0)
     assert (whole.offline, whole.disconnected) == ([(0, 0), (0, 1)], {0: 104.0, 1: 104.0})
     assert [request.user for request in whole.requests] == [row.user for row in whole.reconnections] == [0, 1]

@@ -1,4 +1,4 @@
-"""The benchmark's own parts: what its reader makes of bytes, in which order legs run, and how a ratio is judged."""
+"""The benchmark's own parts: how its readers parse bytes, in which order legs run, and how a ratio is judged."""
 
 from functools import partial
 
@@ -20,13 +20,13 @@ def server_frame(body: bytes, opcode: int = TEXT) -> bytes:
 
 
 def read(stream: bytes, step: int) -> list[Message]:
-    """Return what a reader makes of a stream that comes in pieces of `step` bytes."""
+    """Return the messages of a stream that comes in pieces of `step` bytes."""
     reader = Reader()
     return [message for at in range(0, len(stream), step) for message in reader.feed(stream[at : at + step])]
 
 
 @pytest.mark.parametrize("step", [1, 2, 3, 7, 1000, 70_001])
-def test_responses_and_frames_of_every_length_after_an_upgrade_are_read_whole_however_they_are_cut(step: int) -> None:
+def test_responses_and_frames_are_read_whole_however_they_are_cut(step: int) -> None:
     assert read(RESPONSE * 3, step) == [Message(200, b"hello")] * 3
     bodies = [b"", b"x" * 125, b"x" * 126, b"x" * 65_535, b"x" * 65_536]
     stream = (
@@ -41,8 +41,9 @@ def test_responses_and_frames_of_every_length_after_an_upgrade_are_read_whole_ho
 
 
 @pytest.mark.parametrize("step", [1, 2, 3, 7, 100])
-def test_a_value_is_found_once_for_each_time_that_it_arrives_however_it_is_cut(step: int) -> None:
-    stream, reader = b"data: abab\r\n\r\ndata: ab\r\n", ValueReader(b"ab")
+def test_each_occurrence_of_a_value_is_found_once_however_it_is_cut(step: int) -> None:
+    stream = b"data: abab\r\n\r\ndata: ab\r\n"
+    reader = ValueReader(b"ab")
     found = [message for at in range(0, len(stream), step) for message in reader.feed(stream[at : at + step])]
     assert found == [Message(TEXT, b"ab")] * 3
 
@@ -62,11 +63,11 @@ def test_the_legs_of_a_pair_take_turns_in_going_first() -> None:
 
 
 def test_a_pair_whose_deliveries_do_not_add_up_is_void_with_a_reason() -> None:
-    def short() -> float:
+    def lose_one() -> float:
         raise Void("one is missing")
 
     pairs = Pairs()
-    pairs.measure(short, lambda: 1.0)
+    pairs.measure(lose_one, lambda: 1.0)
     finding = compared("fan-out", pairs, Goal(0.8, at_least=True), "")
     assert (finding.values, finding.voids, finding.verdict) == ([], ["one is missing"], "void")
 

@@ -31,8 +31,9 @@ LOAD = Workload(
 
 @pytest.mark.parametrize("act", ACTS)
 @pytest.mark.parametrize("slug", SLUGS)
-async def test_what_a_client_sends_over_http2_that_breaks_arrives_once(slug: str, act: str) -> None:
-    with serving(transport := find(slug)) as server, breaking(server.address, act) as proxy:
+async def test_a_clients_messages_arrive_once_over_http2_that_breaks(slug: str, act: str) -> None:
+    transport = find(slug)
+    with serving(transport) as server, breaking(server.address, act) as proxy:
         texts = [f"{act} {number}" for number in range(9)]
         async with ChatHarness(transport, proxy.address).joined("Ada", "Bob") as (ada, bob):
             for text in texts:
@@ -62,7 +63,7 @@ class BehindBreakingProxy(OurServers):
 
 @pytest.mark.parametrize("act", ACTS)
 @pytest.mark.parametrize("slug", SLUGS[1:])
-def test_what_load_users_send_over_http2_that_breaks_arrives_once(slug: str, act: str) -> None:
+def test_a_load_users_messages_arrive_once_over_http2_that_breaks(slug: str, act: str) -> None:
     proxies: list[BreakingProxy] = []
     target = BehindBreakingProxy(act=act, proxies=proxies)
     cell = measure(Planned(find(slug), "test", LOAD), Cores(None, None), lambda _: None, target)

@@ -61,8 +61,9 @@ def command(*arguments: str, module: str = "locust", file: Path = LOCUST_FILE) -
 
 
 def master() -> list[str]:
-    """Return where the processes of a test meet, if there are several."""
-    return ["--master-port", port := str(free_port()), "--master-bind-port", port, "--master-bind-host", "127.0.0.1"]
+    """Return the options for Locust's master and workers: a port of their own, on loopback."""
+    port = str(free_port())
+    return ["--master-port", port, "--master-bind-port", port, "--master-bind-host", "127.0.0.1"]
 
 
 def by_hand(*arguments: str, module: str = "locust", file: Path = LOCUST_FILE) -> subprocess.CompletedProcess[str]:
@@ -89,7 +90,7 @@ def requests_of(output: str) -> dict[str, int]:
 @pytest.mark.parametrize(
     "host", [None, "", "127.0.0.1:8000", "localhost", "ftp://a", "http://a:x", "http://a,", "http://a/b"]
 )
-def test_what_is_no_address_is_refused_with_what_was_expected_and_what_to_do(host: str | None) -> None:
+def test_an_invalid_address_is_refused_with_what_was_expected_and_what_to_do(host: str | None) -> None:
     assert address_problem("http://[::1]:1,http://localhost,http://a:2/", LOCUST_FILE) == ""
     problem = address_problem(host, LOCUST_FILE)
     assert "http://127.0.0.1:8000" in problem
@@ -99,18 +100,19 @@ def test_what_is_no_address_is_refused_with_what_was_expected_and_what_to_do(hos
 @pytest.mark.parametrize(
     "option", [{"room_size": 0}, {"measured_s": 0.0}, {"rate_per_s": -1.0}, {"bunch_s": float("nan")}]
 )
-def test_a_load_that_cannot_be_is_refused_by_its_options_name(option: dict[str, Any]) -> None:
+def test_an_invalid_load_is_refused_with_the_name_of_its_option(option: dict[str, Any]) -> None:
     assert LOAD.problem == ""
     (name,) = option
     assert replace(LOAD, **option).problem.startswith(f"--{name.replace('_', '-')} ")
 
 
 def lines_of(summary: Summary) -> list[str]:
-    summary.show(Console(file=(shown := StringIO()), width=100))
+    shown = StringIO()
+    summary.show(Console(file=shown, width=100))
     return shown.getvalue().splitlines()
 
 
-def test_a_summary_counts_what_was_due_and_times_what_came() -> None:
+def test_a_summary_counts_deliveries_and_their_latency() -> None:
     (row,) = summarise([samples([sent(1)], BOTH)], 1).table.rows
     assert row.cells[:6] == ("message", "1", "2", "2", "0", "500")
 
@@ -126,7 +128,7 @@ def test_a_summary_counts_what_was_due_and_times_what_came() -> None:
         (summarise([], 1, ended_s=5.0, troubles=["nobody answers"]), "nobody answers"),
     ],
 )
-def test_a_summary_names_what_does_not_add_up_but_for_what_was_under_way(summary: Summary, line: str) -> None:
+def test_a_summary_says_whether_the_deliveries_add_up(summary: Summary, line: str) -> None:
     shown = lines_of(summary)
     assert any(each.startswith(line) for each in shown)
     assert summary.adds_up == line.startswith(("Everything", "The test was stopped"))
@@ -157,7 +159,8 @@ def test_two_processes_by_hand_show_every_request_and_count_every_delivery(tmp_p
 @pytest.mark.process
 @pytest.mark.xdist_group("measuring")
 def test_the_record_of_two_processes_is_complete_however_long_their_users_take_to_leave(tmp_path: Path) -> None:
-    (file := tmp_path / "slow_to_leave.py").write_text(SLOW_TO_LEAVE)
+    file = tmp_path / "slow_to_leave.py"
+    file.write_text(SLOW_TO_LEAVE)
     two = ["--processes", "2", *master(), "--json-phases", "--record", str(tmp_path / "record")]
     with serving("raw_websocket", None, tmp_path / "server.log") as server:
         done = by_hand("--host", server.address, *two, *USERS, *OPTIONS, file=file)
@@ -167,10 +170,9 @@ def test_the_record_of_two_processes_is_complete_however_long_their_users_take_t
 
 @pytest.mark.process
 @pytest.mark.parametrize("setting", ["LOCUST_HOST=http://127.0.0.1:1", "LOCUST_RUN_TIME=x", "host=x"])
-def test_a_comparisons_locust_takes_no_setting_but_the_command_lines(
+def test_a_comparisons_locust_ignores_settings_of_its_environment_and_of_files(
     setting: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    """Whatever its user has set for other tests, in the environment or in a file."""
     monkeypatch.setenv(*setting.split("="))
     monkeypatch.setenv("HOME", str(tmp_path))
     (tmp_path / ".locust.conf").write_text(setting if setting.islower() else "")
@@ -198,7 +200,8 @@ def test_no_process_of_a_load_outlives_a_parent_that_is_killed(tmp_path: Path, g
 
 @pytest.mark.process
 def test_without_a_server_one_message_reports_it_and_the_failures_are_counted() -> None:
-    done = by_hand("--host", host := f"http://127.0.0.1:{free_port()}", *USERS, *OPTIONS)
+    host = f"http://127.0.0.1:{free_port()}"
+    done = by_hand("--host", host, *USERS, *OPTIONS)
     assert (done.returncode, "Traceback" in done.stdout) == (1, False)
     assert done.stdout.count(f"ERROR/loadtests: A user cannot join at {host}") == 1
     assert requests_of(done.stdout) == {"POST /login": LOAD.users, "Aggregated": LOAD.users}
@@ -206,7 +209,7 @@ def test_without_a_server_one_message_reports_it_and_the_failures_are_counted() 
 
 
 class Page(httpx.Client):
-    """Locust's web interface, as its page speaks to it."""
+    """Locust's web interface, with the requests that its page sends."""
 
     def __init__(self, port: int, locust: subprocess.Popen[bytes], output: Path) -> None:
         super().__init__(base_url=f"http://127.0.0.1:{port}", timeout=DEADLINE_S, trust_env=False)
@@ -217,7 +220,7 @@ class Page(httpx.Client):
         return dict(self.post("/swarm", data={"user_count": LOAD.users, "spawn_rate": 100, **fields}).json())
 
     def await_state(self, state: str) -> None:
-        """Wait until the page shows that state, which is one of 2 s ago."""
+        """Wait until the page shows that state; it lags by up to 2 s."""
         self._await(lambda: self.get("/stats/requests").json()["state"] == state)
 
     def await_deliveries(self, measured_s: float) -> None:
@@ -239,11 +242,11 @@ class Page(httpx.Client):
 @contextmanager
 def page(output: Path, *arguments: str) -> Iterator[Page]:
     """Run Locust with its web interface until the block ends; what a terminal would show goes to a file."""
-    web = ["--web-host", "127.0.0.1", "--web-port", str(port := free_port()), *master(), *arguments, *OPTIONS]
-    shown, quiet = subprocess.STDOUT, subprocess.DEVNULL
+    port = free_port()
+    web = command("--web-host", "127.0.0.1", "--web-port", str(port), *master(), *arguments, *OPTIONS)
     with (
         output.open("w") as file,
-        subprocess.Popen(command(*web), cwd=ROOT, stdin=quiet, stdout=file, stderr=shown) as locust,
+        subprocess.Popen(web, cwd=ROOT, stdin=subprocess.DEVNULL, stdout=file, stderr=subprocess.STDOUT) as locust,
     ):
         try:
             with Page(port, locust, output) as opened:
@@ -255,14 +258,11 @@ def page(output: Path, *arguments: str) -> Iterator[Page]:
 @pytest.mark.process
 @pytest.mark.xdist_group("measuring")
 @pytest.mark.parametrize("processes", [[], ["--processes", "2"]], ids=["one process", "two processes"])
-def test_tests_of_the_web_interface_started_at_once_deliver_all(tmp_path: Path, processes: list[str]) -> None:
+def test_tests_of_the_web_interface_deliver_all_though_each_starts_at_once(
+    tmp_path: Path, processes: list[str]
+) -> None:
     with serving("raw_websocket", None, tmp_path / "log") as server, page(tmp_path / "out", *processes) as shown:
         shown.await_state("ready")
-        assert "measuring_window_seconds" in (html := shown.get("/").text)
-        assert "bunch_s" not in html
-        assert "The host (--host) is missing" in shown.start()["message"]
-        refused = shown.start(host=server.address, users_per_room="x")
-        assert "Users per room: expected a whole number" in refused["message"]
 
         def start_soon(measured_s: float) -> None:
             deadline_s = monotonic() + DEADLINE_S
@@ -278,3 +278,15 @@ def test_tests_of_the_web_interface_started_at_once_deliver_all(tmp_path: Path, 
         shown.post("/stop")
         start_soon(3)
         shown.await_deliveries(3)
+
+
+@pytest.mark.process
+def test_the_web_interface_names_a_missing_host_and_an_invalid_field(tmp_path: Path) -> None:
+    with page(tmp_path / "out") as shown:
+        shown.await_state("ready")
+        html = shown.get("/").text
+        assert "measuring_window_seconds" in html
+        assert "bunch_s" not in html
+        assert "The host (--host) is missing" in shown.start()["message"]
+        refused = shown.start(host="http://127.0.0.1:1", users_per_room="x")
+        assert "Users per room: expected a whole number" in refused["message"]

@@ -42,18 +42,19 @@ def test_two_runs_of_one_minute_have_a_folder_each(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("deliveries", "late_s", "status"), [(BOTH, 0.0, 0), (BOTH[:1], 0.0, compare.FAILED), (BOTH, 1.0, 0)]
 )
-def test_a_loss_fails_a_comparison_and_a_lag_only_keeps_it_from_the_charts(
+def test_a_loss_fails_a_comparison_and_a_lag_only_leaves_it_without_charts(
     deliveries: list[Received], late_s: float, status: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     measure_by(monkeypatch, lambda *_: cell(deliveries, late_s))
-    monkeypatch.setattr(compare.Run, "analyse", analyse := Mock(return_value=[]))
+    analyse = Mock(return_value=[])
+    monkeypatch.setattr(compare.Run, "analyse", analyse)
     assert compare.compare_transports(SCENARIO, TRANSPORTS[:1], tmp_path) == status
     assert analyse.called == (deliveries == BOTH and not late_s)
     assert [row["delivered"] for row in cells_below(tmp_path)] == [str(len(deliveries))], "a void cell is kept"
 
 
 @pytest.mark.process
-def test_an_early_end_leaves_nothing(
+def test_a_comparison_interrupted_before_its_first_cell_leaves_no_folder(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     measure_by(monkeypatch, Mock(side_effect=KeyboardInterrupt))
@@ -63,7 +64,7 @@ def test_an_early_end_leaves_nothing(
 
 
 @pytest.mark.process
-def test_failed_charts_fail_a_kept_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_run_whose_charts_fail_is_kept_and_fails(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(compare, "measure", lambda *_: cell(BOTH))
     monkeypatch.setattr(compare, "ANALYSIS_S", 0.0)
     assert compare.compare_transports(SCENARIO, TRANSPORTS[:1], tmp_path) == compare.FAILED
@@ -100,9 +101,10 @@ def test_generators_use_the_cores_that_the_servers_do_not_use_as_far_as_they_sha
     assert cores.choose(generators).label == f"servers on core 0; load generator and sampler on core {used}"
 
 
-def test_cores_that_are_measured_on_are_waited_for(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_a_measurement_waits_for_cores_that_another_one_uses(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv(cores.LOCKS, str(tmp_path))
-    waiting, both = Event(), cores.choose()
+    waiting = Event()
+    both = cores.choose()
 
     def second() -> None:
         with cores.reserved(both, lambda _: waiting.set()):
@@ -117,12 +119,13 @@ def test_cores_that_are_measured_on_are_waited_for(monkeypatch: pytest.MonkeyPat
 
 
 @pytest.mark.process
-def test_a_preview_is_marked_in_its_table_and_manifest_and_planned_for_less_than_a_minute() -> None:
+def test_a_preview_takes_less_than_a_minute_and_is_marked_in_its_table_and_manifest() -> None:
     console = Console(width=100, record=True, file=StringIO())
     rows = [replace(cell(BOTH), planned=replace(PLANNED, transport=transport)) for transport in TRANSPORTS]
     report.print_cells(console, rows, SCENARIO)
     shown = console.export_text()
-    assert (shown.count("theory"), "Still true" in shown) == (len(TRANSPORTS), False), "of messages alone"
+    assert shown.count("theory") == len(TRANSPORTS)
+    assert "Still true" not in shown, "there are only messages"
     report.print_cells(console, rows, PREVIEW)
     assert "PREVIEW, not a measurement" in console.export_text()
     assert describe([PREVIEW], SLUGS, cores.choose())["preview"]
@@ -131,20 +134,21 @@ def test_a_preview_is_marked_in_its_table_and_manifest_and_planned_for_less_than
 
 
 @pytest.mark.parametrize("command", ["compare", "calibrate", "capture", "shared_store", "deployments", "hosted"])
-def test_a_folder_in_which_nothing_can_be_kept_is_named_before_anything_is_measured(command: str) -> None:
+def test_a_folder_that_cannot_be_written_is_named_before_anything_is_measured(command: str) -> None:
     result = run([command, "--out", "/dev/null/x"])
     assert result.exit_code == 2
     assert "Invalid value for '--out': /dev/null/x: nothing can be kept there, since /dev/null is no" in result.output
 
 
 def test_a_scenario_says_which_transport_it_leaves_out_and_why() -> None:
-    console = Console(width=200, file=(printed := StringIO()))
+    printed = StringIO()
+    console = Console(width=200, file=printed)
     report.print_duration(console, [], [CONVERSATION, *map(find, ("proxy", "compression"))])
     said = [line for line in printed.getvalue().splitlines() if "leaves out the Pusher adapter: " in line]
     assert [line.split()[2] for line in said] == ["proxy", "compression"]
 
 
-def test_webhooks_are_of_the_transport_with_a_push_service() -> None:
+def test_webhooks_without_a_push_service_are_refused() -> None:
     assert "raw_websocket, server_sent_events have no push service" in unwrapped(run(["hosted", "--webhooks"]))
 
 

@@ -1,4 +1,4 @@
-"""The scenarios, and the full run: its order and time, its repeats, where it stops, and how it is resumed."""
+"""The scenarios, and the full run: its order, duration and repeats, where it stops, and how it is resumed."""
 
 import gzip
 from dataclasses import replace
@@ -24,11 +24,13 @@ from tests.support.loadtest_run import cells_below, manifest_below, measure_by
 STEPS = Scenario("steps", "How many?", tuple(replace(PAIR, point=name) for name in "abc"), up_to_limit=True)
 TALK = Scenario("talk", "How fast?", (PAIR,), repeats=2)
 FULL_RUN_S = 2 * 3600.0 / 5
-DELIVERIES_PER_S_MAX = 1000  # a generator process holds that much on every transport
+DELIVERIES_PER_S_MAX = 1000
+"""As many as one generator process receives on every transport."""
+
 RUN = {"measured_code": {"servers": "c0ffee"}, "machine": {}, "workloads": [], "transports": ["short_polling"]}
 
 
-def in_full(folder: Path, *scenarios: Scenario) -> int:
+def run_in_full(folder: Path, *scenarios: Scenario) -> int:
     """Run scenarios with one transport, or go on with them; return the exit status."""
     return compare.compare_in_full(scenarios, TRANSPORTS[:1], folder / "full")
 
@@ -80,7 +82,7 @@ def test_a_changed_field_changes_every_load_of_a_scenario() -> None:
     assert [load.one_way_delay_s for load in changed.workloads] == [0.0, 0.02, 0.05, 0.1]
 
 
-def test_everything_is_done_once_before_anything_is_done_twice_with_another_seed_for_all() -> None:
+def test_a_full_run_measures_all_scenarios_before_it_repeats_them_with_another_seed() -> None:
     plan = full_plan([TALK, STEPS], TRANSPORTS[:2])
     assert [planned.repeat for planned in plan] == [0] * 8 + [1] * 8 + [2] * 6
     assert {(planned.repeat, planned.workload.seed) for planned in plan} == {(0, 1), (1, 2), (2, 3)}
@@ -110,13 +112,13 @@ def test_a_limit_ends_the_larger_loads_of_its_repeat_and_transport_only() -> Non
         ({"heartbeat_lag_p99_s": 0.03}, Limit.GENERATOR),
     ],
 )
-def test_the_limit_is_the_cause_and_not_its_effect(figures: dict[str, float], limit: Limit) -> None:
+def test_the_limit_is_named_that_caused_the_others(figures: dict[str, float], limit: Limit) -> None:
     measured = cell(BOTH)
     assert limit_of(replace(measured, figures={**measured.figures, **figures})) is limit
 
 
 @pytest.mark.parametrize(("lag_s", "limit"), [(0.03, Limit.LATENCY), (0.3, Limit.GENERATOR)])
-def test_a_late_push_is_the_generators_fault_only_if_its_lag_explains_it(lag_s: float, limit: Limit) -> None:
+def test_late_pushes_are_blamed_on_the_generator_only_if_its_lag_explains_them(lag_s: float, limit: Limit) -> None:
     late = [row._replace(received_s=106.0) for row in BOTH]
     pushed = replace(cell(late, late_s=lag_s), planned=replace(PLANNED, transport=TRANSPORTS[2]))
     assert limit_of(pushed) is limit
@@ -125,18 +127,21 @@ def test_a_late_push_is_the_generators_fault_only_if_its_lag_explains_it(lag_s: 
 @pytest.mark.process
 def test_an_interrupted_run_goes_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     first, second = cells_of(TALK)
-    measure_by(monkeypatch, measure := Mock(side_effect=[first, KeyboardInterrupt, second]))
-    assert in_full(tmp_path, TALK) == compare.INTERRUPTED
-    assert in_full(tmp_path, TALK) == 0
+    measure = Mock(side_effect=[first, KeyboardInterrupt, second])
+    measure_by(monkeypatch, measure)
+    assert run_in_full(tmp_path, TALK) == compare.INTERRUPTED
+    assert run_in_full(tmp_path, TALK) == 0
     assert [call.args[0].repeat for call in measure.call_args_list] == [0, 1, 1]
     assert not manifest_below(tmp_path)["partial"]
 
 
 @pytest.mark.process
-def test_an_unmeasured_cell_hides_no_other(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_cell_that_could_not_be_measured_is_void_and_the_rest_is_measured(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     talks = replace(TALK, repeats=1), replace(TALK, name="more", repeats=1)
     measure_by(monkeypatch, Mock(side_effect=[NotMeasured("a child ended"), *cells_of(*talks)[1:]]))
-    assert in_full(tmp_path, *talks) == compare.FAILED
+    assert run_in_full(tmp_path, *talks) == compare.FAILED
     assert manifest_below(tmp_path)["partial"]
     verdicts = {name: row["verdict"] for name, row in manifest_below(tmp_path)["verdicts"].items()}
     assert verdicts == {"short_polling, talk": "void", "short_polling, more": "valid"}
@@ -146,7 +151,7 @@ def test_an_unmeasured_cell_hides_no_other(tmp_path: Path, monkeypatch: pytest.M
 def test_a_loss_fails_the_resumed_run_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     measure_by(monkeypatch, lambda planned, *_: cell(BOTH[planned.repeat == 0 :], planned=planned))
     for _ in range(2):
-        assert in_full(tmp_path, TALK) == compare.FAILED
+        assert run_in_full(tmp_path, TALK) == compare.FAILED
     assert not manifest_below(tmp_path)["partial"]
 
 
@@ -155,11 +160,10 @@ def test_overloaded_servers_end_the_steps(tmp_path: Path, monkeypatch: pytest.Mo
     steps = replace(STEPS, repeats=1)
     measure_by(monkeypatch, Mock(side_effect=[cells_of(steps)[0], Overloaded("no answer")]))  # and never a third time
     for _ in range(2):
-        assert in_full(tmp_path, steps) == 0
-    assert (manifest_below(tmp_path)["partial"], manifest_below(tmp_path)["overloaded"]) == (
-        False,
-        [["steps", "b", "short_polling", 0]],
-    )
+        assert run_in_full(tmp_path, steps) == 0
+    manifest = manifest_below(tmp_path)
+    assert not manifest["partial"]
+    assert manifest["overloaded"] == [["steps", "b", "short_polling", 0]]
 
 
 @pytest.mark.process
@@ -175,10 +179,11 @@ def test_a_cell_on_a_slow_machine_is_measured_again_but_not_for_ever(
         factor = next(times, 1.0) if planned.repeat == 0 else 1.0
         return replace(made, figures=made.figures | dict.fromkeys(WORK, factor))
 
-    measure_by(monkeypatch, counted := Mock(side_effect=measure))
+    counted = Mock(side_effect=measure)
+    measure_by(monkeypatch, counted)
     talk = replace(TALK, repeats=3)
     for _ in range(2):  # the second time all is done
-        assert in_full(tmp_path, talk) == 0
+        assert run_in_full(tmp_path, talk) == 0
         assert counted.call_count == measured
     first, *others = sorted(cells_below(tmp_path), key=lambda row: row["repeat"])
     verdict = "suspect" if slow_times > 1 else "valid"
@@ -188,7 +193,7 @@ def test_a_cell_on_a_slow_machine_is_measured_again_but_not_for_ever(
         assert len(list(file)) == 1 + 3 * len(BOTH), "those of the replaced cell are gone"
 
 
-def test_what_was_being_written_when_the_machine_died_is_cut_off(tmp_path: Path) -> None:
+def test_rows_that_were_half_written_when_the_machine_died_are_cut_off(tmp_path: Path) -> None:
     folder = RunFolder(tmp_path, RUN)
     folder.add(cell(BOTH))
     whole = [path.read_bytes() for path in sorted(tmp_path.iterdir())]
@@ -199,7 +204,7 @@ def test_what_was_being_written_when_the_machine_died_is_cut_off(tmp_path: Path)
     assert [path.read_bytes() for path in sorted(tmp_path.iterdir())] == whole
 
 
-def test_a_run_is_not_taken_up_by_other_code_or_on_another_machine(tmp_path: Path) -> None:
+def test_a_run_is_not_resumed_by_other_code_or_on_another_machine(tmp_path: Path) -> None:
     RunFolder(tmp_path, RUN)
     with pytest.raises(ValueError, match="differs in measured_code, machine"):
         RunFolder(tmp_path, {**RUN, "measured_code": {"servers": "decaf"}, "machine": {"cores": 64}})

@@ -37,7 +37,7 @@ def row(noted: Samples, slug: str = "short_polling", before: Bill | None = None,
     return row_of(Planned(find(slug), "hosted", LOAD), noted, before or bill(), after or bill())
 
 
-def test_every_transport_is_tried_on_every_host_and_longer_than_its_limit_where_cuts_are_counted() -> None:
+def test_every_transport_is_measured_on_every_host_and_longer_where_cuts_are_counted() -> None:
     planned = steps(experiment("hosted"), HOSTS, TRANSPORTS)
     tried = Counter((step.transport, host) for step, host in planned)
     assert tried == Counter({(each, host): 3 if host == FLUID else 1 for each in TRANSPORTS for host in HOSTS})
@@ -50,7 +50,7 @@ def test_every_transport_is_tried_on_every_host_and_longer_than_its_limit_where_
     assert 90 < sum(step.about_s for step, _ in planned) / 60 < 150
 
 
-def test_the_hosts_counts_are_those_of_the_window_and_its_cold_starts_those_of_the_whole_run() -> None:
+def test_a_row_has_the_hosts_counts_of_the_window_and_all_its_cold_starts() -> None:
     before = bill(up_s=5.0, invocations=20, cold_starts=2, cut_streams=1, cold_start_s=[0.5, 0.7])
     after = bill(up_s=15.0, invocations=50, cold_starts=3, cut_streams=4, cold_start_s=[0.5, 0.7, 0.9])
     figures = row(samples([sent(1)], BOTH), before=before, after=after)
@@ -61,7 +61,7 @@ def test_the_hosts_counts_are_those_of_the_window_and_its_cold_starts_those_of_t
     assert [lossy[name] for name in ("expected", "delivered", "lost", "verdict")] == [2, 1, 1, "void"]
 
 
-def test_disconnections_are_counted_where_they_began_whenever_the_user_was_back() -> None:
+def test_a_disconnection_counts_if_it_began_in_the_window() -> None:
     noted = samples([sent(1)], BOTH)
     noted.reconnections = [Reconnection(0, 103.0, 103.5, 1), Reconnection(1, 104.0, 105.5, 3)]
     noted.reconnections += [Reconnection(0, 100.9, 101.4, 1), Reconnection(1, 111.0, 120.0, 1)]  # outside the window
@@ -74,7 +74,7 @@ def test_disconnections_are_counted_where_they_began_whenever_the_user_was_back(
     assert "not back" not in str(figures["reason"])
 
 
-def test_a_user_who_is_not_back_at_the_end_voids_the_row_unless_the_break_came_after_the_window() -> None:
+def test_a_user_who_was_cut_in_the_window_and_is_not_back_voids_the_row() -> None:
     noted = samples([sent(1)], BOTH)
     noted.disconnected = {1: 111.0}
     assert "not back" not in str(row(noted)["reason"])
@@ -84,7 +84,7 @@ def test_a_user_who_is_not_back_at_the_end_voids_the_row_unless_the_break_came_a
     assert "of 2 users, 1 was not back" in str(figures["reason"])
 
 
-def test_a_generator_has_caught_up_only_when_everybody_is_back_who_was_cut_in_the_window() -> None:
+def test_a_generator_has_caught_up_when_all_are_back_who_were_cut_in_the_window() -> None:
     recorder = DeliveryRecorder()
     recorder.samples.window = Window(101.0, 111.0)
     inbox = Inbox(Cursor("epoch", 3))
@@ -99,7 +99,7 @@ def test_a_generator_has_caught_up_only_when_everybody_is_back_who_was_cut_in_th
     assert recorder.samples.reconnections_in_window() == [Reconnection(1, 110.9, 112.0, 2)]
 
 
-def test_a_request_that_the_server_holds_does_not_count_as_response_time() -> None:
+def test_the_response_time_leaves_out_held_and_failed_requests() -> None:
     noted = samples([sent(1)], BOTH)
     noted.requests = [
         Request(0, OPENING, 101.0, 109.0, True),
@@ -111,7 +111,7 @@ def test_a_request_that_the_server_holds_does_not_count_as_response_time() -> No
     assert row(noted)["response_p50_s"] == pytest.approx(2.625)
 
 
-def test_a_host_that_lets_nobody_in_has_a_row_all_the_same() -> None:
+def test_a_host_on_which_nobody_can_join_has_a_row_with_the_reason() -> None:
     noted = Samples(troubles=["user 0 joining: HTTP 404", "0 of 2 users had joined"])
     figures = row(noted, "raw_websocket", bill(up_s=1.0), bill(up_s=31.0, upgrades_ignored=60))
     assert (figures["users"], figures["connected"], figures["expected"], figures["upgrades_ignored"]) == (2, 0, 0, 60)
@@ -137,7 +137,7 @@ def test_a_connection_lasts_from_its_opening_until_it_breaks_or_the_window_ends(
     assert timeline(noted, "server_sent_events") == [*first, *second]
 
 
-def test_polling_has_requests_and_no_connection_and_messages_count_from_when_they_were_meant() -> None:
+def test_the_timeline_of_polling_has_requests_and_messages_from_their_intended_moment() -> None:
     assert timeline(Samples(), "short_polling") == []
     noted = Samples(window=Window(101.0, 120.0), sessions=[Session(0, 0, 0, 0)], user_ids={0: "ann"})
     noted.requests = [
@@ -154,7 +154,7 @@ def test_polling_has_requests_and_no_connection_and_messages_count_from_when_the
 
 @pytest.mark.process
 @pytest.mark.xdist_group("measuring")
-def test_a_socket_is_measured_while_the_host_cuts_it_and_everything_adds_up(tmp_path: Path) -> None:
+def test_a_measurement_adds_up_though_the_host_cuts_sockets(tmp_path: Path) -> None:
     assert measure_hosts(tmp_path, quick=True, transports=[SOCKETS]) == 0
     (load,) = experiment("hosted", quick=True).workloads
     made = json.loads((tmp_path / HOSTED_FILE).read_text())

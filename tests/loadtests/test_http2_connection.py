@@ -39,8 +39,11 @@ for _ in sys.argv[2:]:
 pool.close()
 """
 DEADLINE_S = 15.0
-CONNECT_S, LATE_S = 3.0, 3.5
-"""A user's limit for connecting, and how late a response is that is held for longer."""
+CONNECT_S = 3.0
+"""A user's limit for connecting."""
+
+LATE_S = 3.5
+"""How late a response is that takes longer than that."""
 
 
 @pytest.fixture(scope="module")
@@ -50,7 +53,7 @@ def authority() -> trustme.CA:
 
 @contextmanager
 def responding(authority: trustme.CA, *acts: str, alpn: str = "h2") -> Iterator[str]:
-    """Treat the requests of all connections in turn as told, until the clients close them; yields the address."""
+    """Treat each request by the next of these acts, whatever its connection; yields the address."""
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     authority.issue_cert("127.0.0.1").configure_cert(context)
     context.set_alpn_protocols([alpn])
@@ -61,7 +64,7 @@ def responding(authority: trustme.CA, *acts: str, alpn: str = "h2") -> Iterator[
             for number in count(1):
                 accepted, _ = listener.accept()
                 with suppress(OSError), context.wrap_socket(accepted, server_side=True) as connection:
-                    _treat(connection, number, left)
+                    serve_connection(connection, number, left)
 
     with socket.create_server(("127.0.0.1", 0)) as listener:
         thread = Thread(target=serve, args=(listener,))
@@ -73,7 +76,8 @@ def responding(authority: trustme.CA, *acts: str, alpn: str = "h2") -> Iterator[
             thread.join(DEADLINE_S)
 
 
-def _treat(connection: ssl.SSLSocket, number: int, left: list[str]) -> None:
+def serve_connection(connection: ssl.SSLSocket, number: int, acts: list[str]) -> None:
+    """Speak HTTP/2 on a connection until its client closes it; takes an act off the list for each request."""
     peer = H2Connection(H2Configuration(client_side=False, header_encoding="ascii"))
     peer.initiate_connection()
     connection.sendall(peer.data_to_send())
@@ -82,21 +86,25 @@ def _treat(connection: ssl.SSLSocket, number: int, left: list[str]) -> None:
             if isinstance(event, RequestReceived):
                 assert event.stream_id and event.headers
                 assert {"host", "connection"}.isdisjoint(name for name, _ in event.headers)
-                act = left.pop(0)
-                if act == "answer late":
-                    sleep(LATE_S)
-                match act:
-                    case "answer" | "answer late":
-                        peer.send_headers(event.stream_id, [(":status", "200")])
-                        peer.send_data(event.stream_id, f"on connection {number}".encode(), end_stream=True)
-                    case "reset":
-                        peer.reset_stream(event.stream_id, ErrorCodes.REFUSED_STREAM)
-                    case "goaway":
-                        peer.close_connection()
-                    case "flood":
-                        for _ in range(10_000):
-                            peer.update_settings({})
+                perform(acts.pop(0), peer, event.stream_id, number)
         connection.sendall(peer.data_to_send())
+
+
+def perform(act: str, peer: H2Connection, stream_id: int, number: int) -> None:
+    """Answer a request with its connection's number, late or at once, or let the request fail."""
+    if act == "answer late":
+        sleep(LATE_S)
+    match act:
+        case "answer" | "answer late":
+            peer.send_headers(stream_id, [(":status", "200")])
+            peer.send_data(stream_id, f"on connection {number}".encode(), end_stream=True)
+        case "reset":
+            peer.reset_stream(stream_id, ErrorCodes.REFUSED_STREAM)
+        case "goaway":
+            peer.close_connection()
+        case "flood":
+            for _ in range(10_000):
+                peer.update_settings({})
 
 
 def requested(address: str, count: int, authority: trustme.CA, folder: Path) -> list[str]:
@@ -130,13 +138,13 @@ def test_a_connection_may_be_silent_for_longer_than_connecting_may_take(authorit
         assert requested(address, 2, authority, tmp_path) == ["200 on connection 1"] * 2
 
 
-def test_a_certificate_of_a_stranger_is_refused(authority: trustme.CA, tmp_path: Path) -> None:
+def test_a_certificate_of_an_unknown_authority_is_refused(authority: trustme.CA, tmp_path: Path) -> None:
     with responding(authority, "answer") as address:
         (line,) = requested(address, 1, trustme.CA(), tmp_path)
     assert line.startswith("lost: server: ") and "CERTIFICATE_VERIFY_FAILED" in line
 
 
-def test_a_server_without_http2_is_named_for_what_it_is(authority: trustme.CA, tmp_path: Path) -> None:
+def test_a_server_without_http2_is_refused_with_the_reason(authority: trustme.CA, tmp_path: Path) -> None:
     with responding(authority, "answer", alpn="http/1.1") as address:
         (line,) = requested(address, 1, authority, tmp_path)
     assert line == "lost: server: expected the server to speak h2, it named None"

@@ -1,4 +1,4 @@
-"""What is metered from outside, once, also over a restart: bytes as the kernel counts them, CPU time and memory."""
+"""What is metered from outside the servers, also over a restart: the kernel's bytes, CPU time and memory."""
 
 import os
 import socket
@@ -56,7 +56,7 @@ def test_only_payload_is_counted(ends: Ends, end: str) -> None:
 
 
 @linux
-def test_what_waits_in_the_socket_counts_as_sent(ends: Ends) -> None:
+def test_bytes_that_wait_in_the_socket_count_as_sent(ends: Ends) -> None:
     client, server = ends
     with client, server:
         client.setblocking(False)
@@ -69,13 +69,14 @@ def test_what_waits_in_the_socket_counts_as_sent(ends: Ends) -> None:
         assert from_tcp_info(info, end_was_read=False) == (written, 50)
 
 
-def test_equal_counts_agree_and_a_generator_that_cannot_count_disagrees_with_nobody() -> None:
+def test_equal_counts_agree_and_so_does_a_generator_that_cannot_count() -> None:
     assert list(disagreements(counted(up=100, down=700), WireBytes(100, 700), WireBytes(1100, 1700))) == []
     assert list(disagreements(None, WireBytes(1, 1), WireBytes(1, 1))) == []
 
 
-def test_in_the_window_what_passed_around_its_ends_is_tolerated_and_over_all_not_a_byte() -> None:
-    client, total = counted(up=100, down=700, around=5), WireBytes(1100, 1700)
+def test_counts_may_differ_by_what_passed_around_the_windows_ends_and_totals_not_at_all() -> None:
+    client = counted(up=100, down=700, around=5)
+    total = WireBytes(1100, 1700)
     assert list(disagreements(client, WireBytes(80, 720), total)) == []
     (message,) = disagreements(client, WireBytes(79, 700), total)
     assert message == (
@@ -110,7 +111,7 @@ print(open_count.up, *meter.total())
 
 @pytest.mark.process
 @linux
-def test_what_arrives_while_a_connection_closes_still_counts() -> None:
+def test_bytes_that_arrive_while_a_connection_closes_count() -> None:
     shown = subprocess.run([sys.executable, "-c", GOODBYE], check=True, capture_output=True, text=True, timeout=60)
     assert shown.stdout.split() == ["100", "100", "50"]
 
@@ -130,7 +131,7 @@ for _ in iter(input, "end"):
 
 @pytest.mark.process
 @linux
-def test_less_than_a_tick_is_counted() -> None:
+def test_cpu_time_of_less_than_a_tick_is_counted() -> None:
     command = [sys.executable, "-c", WORK_BRIEFLY]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1) as process:
         assert process.stdin is not None and process.stdout is not None
@@ -159,27 +160,27 @@ input()
 
 
 @pytest.mark.process
-def test_a_listed_process_counts_its_children_even_ended_ones_unless_they_are_listed() -> None:
+def test_a_part_includes_its_children_even_ended_ones_except_those_that_are_parts() -> None:
     """One child of a process has worked and ended, and another has worked and lives."""
     host = subprocess.Popen([sys.executable, "-c", HOST], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
     with host:
         assert host.stdin is not None and host.stdout is not None
-        pid, below = host.pid, int(host.stdout.readline())
+        pid = host.pid
+        below = int(host.stdout.readline())
         parts = [Parts({"api": pid}), Parts({"api": pid, "push_service": below}), Parts({"host": pid})]
         whole_s, apart_s, supervised_s = (each.used_s() for each in parts)
         whole, apart, supervised = (each.resident_bytes() for each in parts)
         started = psutil.Process(below).memory_info().rss
         host.stdin.write("\n")
     assert whole_s["api_cpu_s"] >= 2 * WORKED_S - 2 * TICK_S
-    assert (whole_s["push_service_cpu_s"], whole_s["store_cpu_s"], parts[0].has_store) == (0, 0, False)
-    assert whole["api_rss_bytes"] > 1.5 * started > whole["push_service_rss_bytes"] == 0
+    assert whole_s["push_service_cpu_s"] == whole_s["store_cpu_s"] == whole["push_service_rss_bytes"] == 0
+    assert not parts[0].has_store
+    assert whole["api_rss_bytes"] > 1.5 * started
     assert apart_s["push_service_cpu_s"] >= WORKED_S
     assert apart_s["api_cpu_s"] >= WORKED_S - 2 * TICK_S
     assert apart_s["api_cpu_s"] + apart_s["push_service_cpu_s"] == pytest.approx(whole_s["api_cpu_s"], abs=WORKED_S / 4)
     assert min(apart.values()) > 0
-    assert supervised_s["api_cpu_s"] >= 1.8 * WORKED_S, (
-        "who only supervises others is counted apart from what it has started"
-    )
+    assert supervised_s["api_cpu_s"] >= 1.8 * WORKED_S, "a supervisor is counted apart from its children"
     assert 0 < supervised_s["supervisor_cpu_s"] < whole_s["api_cpu_s"] - supervised_s["api_cpu_s"] + WORKED_S / 4
     assert supervised["api_rss_bytes"] == pytest.approx(started, rel=0.05)
 
@@ -190,7 +191,7 @@ def test_every_process_belongs_to_a_part() -> None:
     assert [part_of(role) for role in roles] == ["api"] * 3 + parts
 
 
-def test_over_a_restart_requests_and_bytes_add_up_but_not_connections(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_counts_of_two_servers_add_up_over_a_restart_except_connections(monkeypatch: pytest.MonkeyPatch) -> None:
     """What a server had counted before the measurement is left out."""
     wire = {"http": {"received": 10, "sent": 30}, "websocket": {"received": 100, "sent": 100}, "connections_open": 2}
     counted: dict[str, Any] = {
@@ -216,20 +217,20 @@ def test_over_a_restart_requests_and_bytes_add_up_but_not_connections(monkeypatc
     assert probe.difference(before, {**probe.read(), "connections": 0})["connections"] == 1, "read after all had left"
 
 
-def test_a_storm_is_timed_from_when_the_server_was_ready() -> None:
+def test_a_storm_of_reconnections_is_timed_from_when_the_server_is_ready() -> None:
     returns = [Reconnection(0, 9.0, 9.9, 1), Reconnection(1, 9.0, 11.0, 2), Reconnection(2, 9.5, 13.0, 3)]
     found = Storm(ready_s=10.0, requests_before=5.0).figures(returns, {"requests_upkeep": 8.0})
     expected = {"returns": 3, "p50_s": 1.0, "p95_s": 2.8, "max_s": 3.0, "requests": 3.0}
     assert found == pytest.approx({f"storm_{name}": figure for name, figure in expected.items()})
 
 
-def test_connections_that_are_back_only_after_the_servers_were_read_make_the_storm_doubtful() -> None:
+def test_a_storm_that_outlasts_the_last_reading_is_doubtful() -> None:
     storm = Storm(ready_s=10.0, requests_before=5.0)
     returns = [Reconnection(0, 9.0, 11.0, 1), Reconnection(1, 9.0, 13.0, 2)]
     assert storm.doubts(returns, read_s=13.0) == []
     assert storm.doubts(returns, read_s=12.9) == [f"1 of 2 connections were back only after the window: {OUTLASTED}"]
 
 
-def test_without_a_restart_there_is_no_storm_to_doubt_and_its_columns_are_zero() -> None:
+def test_without_a_restart_the_columns_of_the_storm_are_zero() -> None:
     assert NO_STORM.doubts([Reconnection(0, 9.0, 11.0, 1)], read_s=10.0) == []
     assert set(NO_STORM.figures([], {"requests_upkeep": 8.0}).values()) == {0}

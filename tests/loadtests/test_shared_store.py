@@ -30,9 +30,10 @@ OPTIONS = "--users 8 --room-size 4 --rate 1 --seconds 2 --poll 0.5 --transport r
 
 @pytest.mark.xdist_group("measuring")
 @pytest.mark.process
-def test_two_generators_offer_the_load_of_one_to_two_workers_and_the_shared_engine_is_priced(tmp_path: Path) -> None:
+def test_a_comparison_with_two_generators_workers_and_a_shared_engine_counts_all_of_them(tmp_path: Path) -> None:
     run = compared(tmp_path, f"{OPTIONS} --store postgresql --workers 2 --generators 2")
-    (cell,), manifest = run.cells, run.manifest
+    (cell,) = run.cells
+    manifest = run.manifest
     assert "All servers used postgresql, 2 workers" in run.output
     assert (cell["users"], cell["offered"]) == ("8", digest(scheduled(LOAD)))
     assert (cell["store"], cell["workers"]) == ("postgresql", "2")
@@ -43,7 +44,7 @@ def test_two_generators_offer_the_load_of_one_to_two_workers_and_the_shared_engi
 
 @pytest.mark.xdist_group("measuring")
 @pytest.mark.process
-def test_a_message_is_timed_to_either_server_and_nobody_is_forgotten() -> None:
+def test_a_message_is_timed_to_the_recipients_of_both_servers() -> None:
     row = measure_cross_process(PLANNED, StoreChoice("redis"), ANYWHERE)
     assert float(row["other_n"]) == 2 * float(row["same_n"]) > 0
     assert [row[name] for name in ("lost", "duplicates", "out_of_order", "send_failures")] == [0, 0, 0, 0]
@@ -58,7 +59,7 @@ def test_an_append_is_measured_and_one_that_stores_nothing_has_no_engine() -> No
     assert 0 < float(stored["acked_p50_s"]) <= float(stored["acked_p95_s"])
 
 
-def test_of_each_message_the_other_recipients_are_separated_by_their_server() -> None:
+def test_deliveries_are_separated_by_whether_the_recipient_has_the_senders_server() -> None:
     noted = Samples(window=Window(100.0, 110.0), user_ids={number: str(number) for number in range(4)})
     noted.sessions = [Session(0, user, 0, 0) for user in range(4)]
     noted.add(Sent(0, 1, sender=1, kind=0, intended_s=105.0, sent_s=105.0, acked_s=105.1))

@@ -38,7 +38,8 @@ def test_a_comparison_of_a_deployment_adds_up_and_counts_all_processes(deploymen
     shown = " ".join(run.output.split())
     assert f"Served by {deployment.name}" in shown
     assert f"not measured: {', '.join(row.label for row in others)}" in shown
-    (cell,), manifest = run.cells, run.manifest
+    (cell,) = run.cells
+    manifest = run.manifest
     assert (cell["transport"], cell["store"]) == (deployment.transport, deployment.store)
     assert float(cell["api_cpu_s"]) > 0
     assert (float(cell["store_cpu_s"]) > 0) == (deployment.store != "sqlite")
@@ -58,7 +59,7 @@ def test_each_deployment_has_a_row_in_which_nothing_is_lost(tmp_path: Path) -> N
     assert_sound(rows)
 
 
-def test_the_record_holds_each_deployment_as_often_as_was_planned_in_another_order_each_time() -> None:
+def test_the_record_has_each_planned_repeat_of_each_deployment_in_an_order_of_its_own() -> None:
     made = json.loads((ROOT / "results" / "reference" / DEPLOYMENTS_FILE).read_text())
     assert not made["partial"]
     planned = [tuple(trial.key.values()) for trial in trials(experiment("deployments"), ANYWHERE)]
@@ -71,7 +72,7 @@ def test_the_record_holds_each_deployment_as_often_as_was_planned_in_another_ord
 
 
 def assert_sound(rows: list[dict[str, Any]]) -> None:
-    """Every column is there, every delivery came once, and every process that there is was counted."""
+    """Every column is there, every delivery came once, and every process was counted."""
     for row in rows:
         assert list(row) == [column.name for column in schema.DEPLOYMENTS]
         assert row["delivered"] == row["expected"] == Workload().room_size * row["messages"] > 0
@@ -82,7 +83,7 @@ def assert_sound(rows: list[dict[str, Any]]) -> None:
         assert (row["push_service_cpu_s"] > 0) == (row["transport"] == "pusher_adapter")
 
 
-def test_what_a_server_does_not_count_is_not_a_number_and_shown_as_a_dash() -> None:
+def test_a_figure_that_a_server_does_not_count_is_nan_and_shown_as_a_dash() -> None:
     silent = Probe(Server("http://127.0.0.1:1", "", {}, {}), os.getpid())
     spent = silent.difference(silent.read(), silent.read())
     assert all(math.isnan(spent[name]) for name in ("requests_receive", "server_up_bytes", "api_cpu_s"))

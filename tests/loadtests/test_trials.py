@@ -54,7 +54,7 @@ def fail() -> Row:
 @pytest.mark.parametrize(
     ("make", "lost"), [(lambda: {"lost": 0, "other": 1.0}, [0]), (fail, []), (lambda: {"lost": 1}, [1])]
 )
-def test_a_record_has_each_rows_columns_and_is_partial_after_a_failure_or_a_loss(
+def test_a_record_keeps_the_tables_columns_and_is_partial_after_a_failure_or_a_loss(
     tmp_path: Path, make: Callable[[], Row], lost: list[int]
 ) -> None:
     status, made = kept(tmp_path, make, lambda: {"lost": 0})
@@ -72,7 +72,7 @@ def test_a_lag_is_measured_again(lags_s: tuple[float, ...], counted_s: float, at
     assert found == {"heartbeat_lag_p99_s": counted_s, "trials": attempts}
 
 
-def test_a_record_has_a_line_for_each_row_and_no_number_that_json_lacks() -> None:
+def test_a_record_is_valid_json_with_a_line_for_each_row() -> None:
     made = {"commit": "0", "rows": [{"a": float("nan"), "b": 1}, {"a": 2.0, "b": 2}]}
     text = as_json(made, ["rows"])
     assert json.loads(text) == {"commit": "0", "rows": [{"a": None, "b": 1}, {"a": 2.0, "b": 2}]}
