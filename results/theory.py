@@ -105,6 +105,16 @@ def long_polling_requests_per_s(rate_per_s: float, round_trip_s: float, hold_s: 
     return 1 / (round_trip_s + exp(-rate_per_s * round_trip_s) * held_s)
 
 
+def rearm_wait_quantile_s(share: float, requests_per_s: float, round_trip_s: float) -> float:
+    """Return the wait for the next long poll that this share of the events stays below.
+
+    A client that asks so often has no request at the server for that many round trips of each second. Poisson events
+    fall into this time in proportion, and there anywhere: they wait for the rest of it. (RFC 6202 section 2.2)
+    """
+    waiting = requests_per_s * round_trip_s
+    return round_trip_s * (share - (1 - waiting)) / waiting if share > 1 - waiting else 0.0
+
+
 def push_latency_s(transit_s: float, publish_s: float = 0.0) -> float:
     """Return sender to receiver over open connections: 2 d, plus the transit of the publish to a push service."""
     return 2 * transit_s + publish_s
@@ -178,6 +188,15 @@ def header_bits_per_s(header_bytes: float, clients: int, polls_per_s: float) -> 
     megabits are of 2^20 bits: 871 bytes a poll from 1,000 clients once a second are 6.97 Mbit/s of 10^6, and their 6.6.
     """
     return 8 * header_bytes * clients * polls_per_s
+
+
+def radio_on_share(rate_per_s: float, period_s: float, timer_s: float) -> float:
+    """Return the share of the time in which a phone's radio is on: after each packet, until its timer expires.
+
+    Packets are the upkeep, each `period_s`, and events at random. The radio is off at a moment if neither came within
+    the last `timer_s`: with probability (1 - timer/period) exp(-lambda timer).
+    """
+    return 1 - max(0.0, 1 - timer_s / period_s) * exp(-rate_per_s * timer_s)
 
 
 def frame_overhead_bytes(payload_bytes: int, *, masked: bool) -> int:

@@ -6,7 +6,6 @@ timers, other apps.
 """
 
 from collections.abc import Sequence
-from math import ceil
 
 from notebooks.analysis.runs import Run
 from notebooks.analysis.wire.captures import Capture, wire_messages
@@ -50,6 +49,4 @@ def upkeep_period_s(run: Run, slug: str) -> float:
 
 def in_silence_s(run: Run, slug: str) -> float:
     """Return the radio's seconds of an hour in which nobody writes."""
-    period_s = upkeep_period_s(run, slug)
-    packets_s = [number * period_s for number in range(ceil(HOUR_S / period_s))]
-    return radio_on_s(packets_s, HOUR_S)
+    return HOUR_S * theory.radio_on_share(0.0, upkeep_period_s(run, slug), INACTIVITY_S)

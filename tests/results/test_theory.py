@@ -22,16 +22,18 @@ def poisson_arrivals_s(rate_per_s: float, count: int) -> np.ndarray[tuple[int, .
     return np.cumsum(np.random.default_rng(7).exponential(1 / rate_per_s, count))
 
 
-def long_polls(arrivals_s: list[float], round_trip_s: float, hold_s: float) -> int:
-    """Play one long-polling client against a log, and return how many requests it made."""
+def long_polls(arrivals_s: list[float], round_trip_s: float, hold_s: float) -> tuple[int, list[float]]:
+    """Play one long-polling client against a log, and return how many requests it made, and how long events waited."""
     armed_s, seen, requests = 0.0, 0, 0
+    waits_s: list[float] = []
     while seen < len(arrivals_s):
         answered_s = min(max(arrivals_s[seen], armed_s), armed_s + hold_s)
         while seen < len(arrivals_s) and arrivals_s[seen] <= answered_s:
+            waits_s.append(answered_s - arrivals_s[seen])
             seen += 1
         requests += 1
         armed_s = answered_s + round_trip_s
-    return requests
+    return requests, waits_s
 
 
 def test_the_wait_for_the_next_poll_is_uniform_whatever_the_rate() -> None:
@@ -92,11 +94,24 @@ def test_empty_polls_match_a_simulated_poller() -> None:
 
 @pytest.mark.parametrize("rate_per_s", [0.02, 0.8, 5.0, 50.0])
 @pytest.mark.parametrize("hold_s", [3.0, 25.0])
-def test_long_polling_sends_as_many_requests_as_a_simulated_client(rate_per_s: float, hold_s: float) -> None:
+def test_long_polling_asks_as_often_and_events_wait_for_it_as_long_as_with_a_simulated_client(
+    rate_per_s: float, hold_s: float
+) -> None:
     arrivals_s = poisson_arrivals_s(rate_per_s, 20_000).tolist()
-    simulated_per_s = long_polls(arrivals_s, ROUND_TRIP_S, hold_s) / arrivals_s[-1]
+    requests, waits_s = long_polls(arrivals_s, ROUND_TRIP_S, hold_s)
+    simulated_per_s = requests / arrivals_s[-1]
     predicted_per_s = theory.long_polling_requests_per_s(rate_per_s, ROUND_TRIP_S, hold_s)
     assert simulated_per_s == pytest.approx(predicted_per_s, rel=0.02)
+    for share in (0.5, 0.95):
+        predicted_s = theory.rearm_wait_quantile_s(share, predicted_per_s, ROUND_TRIP_S)
+        assert np.quantile(waits_s, share) == pytest.approx(predicted_s, abs=0.02 * ROUND_TRIP_S)
+
+
+def test_a_radio_is_on_for_the_timer_after_each_packet() -> None:
+    upkeep_s, events_s = np.arange(0.0, 40_000.0, 25.0), poisson_arrivals_s(0.02, 800)
+    packets_s = np.sort(np.concatenate([upkeep_s, events_s[events_s < 40_000.0]]))
+    on_s = np.minimum(np.diff(packets_s, append=40_000.0), 10.0).sum()
+    assert on_s / 40_000.0 == pytest.approx(theory.radio_on_share(0.02, 25.0, 10.0), rel=0.03)
 
 
 @pytest.mark.parametrize("payload_bytes", [0, 125, 126, 65_535, 65_536])
