@@ -82,6 +82,7 @@ bench: $(STAMP)test ## Measure the servers against the least that could do the s
 
 notebooks: $(STAMP)notebooks ## Execute the notebooks, and test the claims, on results/reference
 	@$(PYTHON) -m notebooks.analysis claims results/reference --readme README.md
+	@$(PYTHON) -m notebooks.analysis explore results/reference
 	@$(PYTHON) -m notebooks.execute
 
 site: $(STAMP)notebooks ## Render the notebooks as pages that stand alone, into site/

@@ -76,7 +76,7 @@ def compare_in_full(
     for line in run.analyse("summary"):
         run.console.print(line, markup=False, soft_wrap=True)
     links = dict.fromkeys(link for scenario in scenarios for link in scenario.links)
-    report.print_files(run.console, run.folder.path, [], list(links))
+    report.print_files(run.console, run.folder.path, run.analyse("explore"), list(links))
     return run.status
 
 

@@ -20,6 +20,8 @@ export const median = (values) => {
 
 export const whole = (count) => Math.round(count).toLocaleString("en");
 
+export const percent = (share) => `${(100 * share).toFixed(share && share < 0.1 ? 1 : 0)} %`;
+
 /** Return items as a list in a sentence: "a, b and c". */
 export const listed = (items) =>
   items.length > 1 ? `${items.slice(0, -1).join(", ")} and ${items.at(-1)}` : items.join("");

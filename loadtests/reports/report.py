@@ -151,6 +151,8 @@ def print_files(console: Console, folder: Path, charts: Sequence[str], links: Se
     console.print(f"\nEverything is in {folder}/")
     for chart in charts:
         console.print(f"  {Path(chart).name}")
+        if chart.endswith(".html"):
+            console.print(f"Change a number and see: {Path(chart).resolve().as_uri()}", soft_wrap=True)
 
 
 def print_outcome(console: Console, cell: Cell) -> None:

@@ -22,7 +22,7 @@ def analysis() -> None:
 def charts(
     run: Annotated[Path, typer.Argument(help="A folder with manifest.json, such as results/reference.")],
 ) -> None:
-    """Draw every chart of a run into its folder; print their paths, one a line."""
+    """Draw every chart of a run into its folder, and the explorer; print their paths, one a line."""
     # pandas and matplotlib take seconds to import: not for --help
     from notebooks.analysis.figures.style import picture
     from notebooks.analysis.runs import BrokenRun, load
@@ -34,6 +34,15 @@ def charts(
             print(picture(draw, loaded).save(run / f"{name}.png"))
     except BrokenRun as error:
         raise typer.BadParameter(str(error)) from error
+    explore(run)
+
+
+@app.command()
+def explore(run: Annotated[Path, typer.Argument(help="A folder with manifest.json.")]) -> None:
+    """Write the explorer with the constants of a run into its folder; print its path."""
+    from results.explorer import write
+
+    print(write(run))
 
 
 @app.command()

@@ -85,7 +85,7 @@ def rates(folder: Path, slug: str) -> Rates:
     }
     if uncounted := [name for name, totals in counts.items() if not all(map(isfinite, totals))]:
         raise ValueError(f"{folder}: the server of {slug} did not count {', '.join(uncounted)}, so it has no price")
-    process_bytes, user_bytes = _memory(loads["idle"], loads["conversation"])
+    process_bytes, user_bytes = memory(loads["idle"], loads["conversation"])
     of_causes = {name: fitted(causes, totals) for name, totals in counts.items()}
     users_max = int(cells["users"].max())
     return Rates(slug, **of_causes, process_bytes=process_bytes, user_bytes=user_bytes, users_max=users_max)
@@ -96,7 +96,7 @@ def _causes(load: pd.DataFrame) -> Causes:
     return Causes(float(load["events"].sum()), float(load["delivered"].sum()), float(user_s))
 
 
-def _memory(many: pd.DataFrame, few: pd.DataFrame) -> tuple[float, float]:
+def memory(many: pd.DataFrame, few: pd.DataFrame) -> tuple[float, float]:
     """Return the resident memory of a process without users, and of each user, from a large and a small load."""
     many_users, few_users = (float(load["users"].mean()) for load in (many, few))
     many_bytes, few_bytes = (float(load["api_rss_bytes"].mean()) for load in (many, few))

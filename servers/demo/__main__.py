@@ -38,7 +38,8 @@ from servers.standard_streams import print_ready, replace_unencodable
 from servers.transports import TRANSPORTS, find
 from servers.wire_bytes import WireBytes
 
-SECRET_MARK = "{{ secret }}"
+SECRET_MARK, CONSTANTS_MARK = "{{ secret }}", "{{ constants }}"
+EXPLORER = Path(__file__).parents[2] / "results" / "reference" / "explorer.json"
 HEADERS = page_headers(frames=LOOPBACK_ANY_PORT)
 
 
@@ -52,6 +53,12 @@ def create_app(controller: DemoController, web: Path, settings: Settings) -> Sta
         if request.url.hostname != LOOPBACK:
             return RedirectResponse(request.url.replace(hostname=LOOPBACK))
         return Response(page.replace(SECRET_MARK, secret), media_type="text/html", headers=HEADERS)
+
+    async def explorer(request: Request) -> Response:
+        """The explorer, with the unit costs of the committed run."""
+        constants = EXPLORER.read_text(encoding="utf-8")
+        text = (web / "explore.html").read_text(encoding="utf-8").replace(CONSTANTS_MARK, constants)
+        return Response(text, media_type="text/html", headers=HEADERS)
 
     async def control(request: Request) -> Response:
         """Carry out one command; waits until it is done."""
@@ -73,6 +80,7 @@ def create_app(controller: DemoController, web: Path, settings: Settings) -> Sta
         routes=[
             Route("/", index),
             Route("/index.html", RedirectResponse("/")),
+            Route("/explore.html", explorer),
             Route("/control", control, methods=["POST"]),
             Route("/counters", counters),
             Mount("/", Pages(web, HEADERS)),

@@ -1,19 +1,16 @@
 """Everybody can use the demo: axe-core finds nothing serious, everything fits, and the tour needs but a keyboard."""
 
 import re
-from typing import Any
 
 import pytest
-from axe_playwright_python.base import AXE_FILE_PATH
-from playwright.sync_api import Frame, expect
+from playwright.sync_api import expect
 
 from tests.browser.conftest import OpenWindow
+from tests.support.accessibility import SMALL_TEXTS, findings
 from tests.support.demo_window import READY_MS, SEEN_MS, STEP_MS, Window
 
 pytestmark = pytest.mark.process
 
-AXE = AXE_FILE_PATH.read_text(encoding="utf-8")
-GRAVE = ("serious", "critical")
 NARROW = {"width": 360, "height": 780}
 STEPS = 8
 TOUR_MS = 180_000
@@ -21,22 +18,6 @@ NOTE_INTERVAL = """() => {
   const set = self.setInterval;
   self.setInterval = (call, ms) => set(call, (self.intervalMs = ms));
 }"""
-SMALL_TEXTS = """[...document.querySelectorAll("body *")]
-  .filter((node) => node.checkVisibility())
-  .filter((node) => [...node.childNodes].some(({nodeType, data}) => nodeType === Node.TEXT_NODE && data.trim()))
-  .map((node) => [node.textContent, parseFloat(getComputedStyle(node).fontSize) * (node.getScreenCTM?.().a ?? 1)])
-  .filter(([, px]) => px < 13.95)"""
-
-
-def findings(frame: Frame) -> list[tuple[str, Any]]:
-    """Return what axe-core thinks serious in one frame, with the elements that it means."""
-    frame.evaluate(AXE)
-    found = frame.evaluate("axe.run(document, {iframes: false})")
-    return [
-        (violation["id"], [node["html"] for node in violation["nodes"]])
-        for violation in found["violations"]
-        if violation["impact"] in GRAVE
-    ]
 
 
 def write_to_all_lanes(window: Window, name: str) -> None:

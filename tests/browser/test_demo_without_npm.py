@@ -10,7 +10,7 @@ from playwright.sync_api import expect
 from servers.demo.__main__ import WEB
 from servers.transports import TRANSPORTS
 from tests.browser.conftest import OpenWindow
-from tests.browser.test_demo_access import findings
+from tests.support.accessibility import findings
 from tests.support.demo_window import running_demo
 
 pytestmark = pytest.mark.process

@@ -1,0 +1,74 @@
+// What somebody can change: each input's values, how they are written, and the presets. The address holds what differs.
+
+import { percent, whole } from "../format.js";
+
+/** Return steps from `least` to `most`, each a constant factor apart and rounded to two digits. */
+const scale = (least, most, count) => {
+  const values = Array.from({ length: count + 1 }, (_, place) => least * (most / least) ** (place / count));
+  return [...new Set(values.map((value) => Number(value.toPrecision(2))))];
+};
+const steps = (most, step) =>
+  Array.from({ length: Math.round(most / step) + 1 }, (_, place) => Number((place * step).toFixed(3)));
+const seconds = (value) => `${value} s`;
+const twoDigits = (value) => String(Number(value.toPrecision(2)));
+const input = (label, values, show, usual) => ({ label, values, show, usual });
+
+// late: beyond a second a train of thought is interrupted (Nielsen, Usability Engineering, 1993, section 5.5)
+export const INPUTS = {
+  users: input("Users online", scale(2, 100_000, 80), whole, 40),
+  room: input("People in a room", scale(2, 10_000, 60), whole, 10),
+  messages: input("Messages per user and minute", scale(0.0001, 60, 80), twoDigits, 12),
+  idle: input("Time in which nobody writes", steps(0.99, 0.01), percent, 0),
+  late: input("A message may be late by", scale(0.1, 60, 40), seconds, 1),
+  poll: input("Poll interval", scale(0.5, 60, 40), seconds, 2),
+  hold: input("Longest hold of a long poll", scale(5, 60, 20), seconds, 25),
+  delay: input("One-way delay of the network", steps(0.3, 0.005), (value) => `${Math.round(1000 * value)} ms`, 0),
+  text: input("Length of a message", scale(20, 4000, 40), (value) => `${whole(value)} bytes`, 120),
+};
+export const LINKS = { plain: "HTTP/1.1 in the clear", tls: "HTTP/1.1 with TLS", h2: "HTTP/2 with TLS" };
+
+/** The examples of the page, which has their names and scenes: what differs from the usual inputs. */
+const crowd = { users: 10_000, room: 10_000, delay: 0.03 };
+export const PRESETS = {
+  text: { users: 10, messages: 2, delay: 0.025, deployment: "pusher-and-serverless" },
+  helpdesk: { users: 100, room: 2, messages: 1, idle: 0.95, late: 3, delay: 0.025, poll: 2.5 },
+  ticker: { ...crowd, messages: 0.0002, late: 10, poll: 10 },
+  team: { users: 500, room: 20, messages: 1, idle: 0.6, delay: 0.02 },
+  dashboard: { ...crowd, messages: 0.006, late: 5, poll: 5, text: 200 },
+};
+
+/** Return all inputs: the usual ones, changed by a preset's. */
+export function presetInputs(name) {
+  const usual = Object.fromEntries(Object.entries(INPUTS).map(([each, { usual }]) => [each, usual]));
+  return { ...usual, link: "plain", deployment: "single-server", ...PRESETS[name] };
+}
+
+/** Return the place in an input's scale whose value is nearest. */
+export function placeOf(name, value) {
+  const away = INPUTS[name].values.map((each) => Math.abs(each - value));
+  return away.indexOf(Math.min(...away));
+}
+
+const clamped = (values, value) => Math.min(Math.max(value, values[0]), values.at(-1));
+
+/** Return the query of an address that stands for these inputs: a preset's name, and what differs from it. */
+export function addressOf(inputs, preset) {
+  const usual = presetInputs(preset);
+  const changed = Object.entries(inputs).filter(([name, value]) => value !== usual[name]);
+  return new URLSearchParams([...(preset ? [["preset", preset]] : []), ...changed]).toString();
+}
+
+/** Return { preset, inputs } of an address; what is unknown, no number, or out of range is left as usual. */
+export function inputsOf(address, choices) {
+  const query = new URLSearchParams(address);
+  const named = query.get("preset");
+  const preset = Object.hasOwn(PRESETS, named) ? named : "";
+  const inputs = presetInputs(preset);
+  for (const [name, text] of query) {
+    const value = Number(text);
+    if (Object.hasOwn(INPUTS, name) && text && Number.isFinite(value))
+      inputs[name] = clamped(INPUTS[name].values, value);
+    else if (Object.hasOwn(choices, name) && Object.hasOwn(choices[name], text)) inputs[name] = text;
+  }
+  return { preset, inputs };
+}

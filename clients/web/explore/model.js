@@ -1,0 +1,224 @@
+// What each transport does, costs and feels like with somebody's own numbers: theory counts, measurement prices.
+//
+// A figure is { value, basis, why }: why returns the formula with its numbers filled in. Rates are per user, while
+// people talk; what is for an hour includes the share of it in which nobody writes. Where the inputs are those of a
+// measured load, the figure is what was measured, and says what the formula would have said.
+
+import { bytes, duration, percent, whole } from "../format.js";
+import * as theory from "./theory.js";
+
+const [MEASURED, BETWEEN, THEORY, MODEL] = ["measured", "between measurements", "theory", "model"];
+
+const HOUR_S = 3600;
+const RADIO_S = 10; // the inactivity timer of a phone's radio, as in notebook 01
+
+const seconds = (s) => duration(1000 * s);
+const size = (count) => bytes(Math.round(count));
+
+/** What each figure is called, how it is written. */
+export const FIGURES = {
+  p50: { title: "Half of the messages are seen within", show: seconds },
+  p95: { title: "95 of 100 are seen within", show: seconds },
+  typing: { title: "Typing notices that are still true", show: percent },
+  requests: { title: "Requests of a user per hour", show: whole },
+  empty: { title: "Reads that brought nothing", show: percent },
+  bytes: { title: "Bytes of a user per hour", show: size },
+  cores: { title: "Server cores while people talk", show: (cores) => small(cores) },
+  memory: { title: "Memory of the servers", show: size },
+  functionS: { title: "Function-seconds of a user per hour", show: (s) => `${whole(s)} s` },
+  vendorMessages: { title: "Messages that a vendor counts, per user and hour", show: whole },
+  radio: { title: "Minutes per hour with a phone's radio on", show: (minutes) => minutes.toFixed(0) },
+};
+
+/** Write a small number: two digits, or that it is less than a thousandth. */
+export const small = (value) => {
+  if (value && value < 0.001) return "< 0.001";
+  return value < 10 ? String(Number(value.toPrecision(2))) : whole(value);
+};
+
+/** Return { slug: figures } of all transports for these inputs, with the constants of a run. */
+export function outcomes(inputs, constants) {
+  return Object.fromEntries(rowsOf(inputs, constants).map((row) => [row.transport.slug, figuresOf(row)]));
+}
+
+/** Return what the formulas need of each transport: its costs on this link, the load, and what was measured of it. */
+export function rowsOf(inputs, constants) {
+  const load = loadOf(inputs);
+  return constants.transports.map((transport) => {
+    const unit = constants.links[inputs.link][transport.slug];
+    return { transport, unit, load, inputs, constants, measured: measuredOf(transport, inputs, constants) };
+  });
+}
+
+/** Return what one user does: commands and events per second of talk, and commands in an hour. */
+export function loadOf({ users, room, messages, idle }) {
+  const [members, commands, talking] = [Math.min(room, users), messages / 60, 1 - idle];
+  return { members, commands, talking, events: commands * members, commandsPerH: HOUR_S * talking * commands };
+}
+
+/** Return the measured load whose inputs these are, as far as they matter to this transport. */
+function measuredOf({ slug, reads }, inputs, { loads, settings }) {
+  if (inputs.idle || (reads === "held" && inputs.hold !== settings.hold_s)) return undefined;
+  const isSame = ([name, value]) => (name === "poll" && reads !== "poll") || inputs[name] === value;
+  const load = loads.find((each) => each.measured[slug] && Object.entries(each.inputs).every(isSame));
+  return load && { load: load.name, ...load.measured[slug] };
+}
+
+function figuresOf(row) {
+  const { transport, unit, load, inputs, constants } = row;
+  const { rate, isRequest, waitS, upkeepS, why: asked } = askingOf(row);
+  const [busy, quiet] = [rate(load.events), rate(0)];
+  const asking = HOUR_S * (load.talking * busy + (1 - load.talking) * quiet);
+  const commands = transport.commands === "frames" ? 0 : load.commandsPerH;
+  const requests = commands + (isRequest ? asking : 0);
+  const deliveries = load.commandsPerH * load.members;
+  const perH = (units) => units.command * load.commandsPerH + units.delivery * deliveries + units.asking * asking;
+  const isHeld = transport.reads !== "poll" && !transport.needs_push_service;
+  const responseS = isHeld ? 0 : constants.bills.assumptions.wait_s_per_request;
+  const ran = theory.functionSeconds(isHeld ? 1 : 0, requests / HOUR_S, responseS) + (isHeld ? 0 : perH(unit.cpu_s));
+  const published = transport.needs_push_service ? load.commandsPerH : 0;
+  const cores = coresOf(row);
+  const longer = deliveries * (inputs.text - constants.text_bytes);
+  const figures = {
+    p50: delayFigure(row, 0.5, cores),
+    p95: delayFigure(row, 0.95, cores),
+    typing: figure(stillTrue(row), THEORY, () => {
+      return `a notice is true for ${constants.settings.typing_s} s; ${delayWords(row, 0.95)}`;
+    }),
+    requests: figure(requests, THEORY, () => `${whole(commands)} commands + ${asked(busy, quiet)}`),
+    empty: figure(waitS && emptyShare(load, waitS, busy, quiet), THEORY, () => {
+      return `exp(−${small(load.events)}/s × ${seconds(waitS)}) while people talk, all of them in silence`;
+    }),
+    bytes: priced(row, perH(unit.bytes) + longer, unit.bytes.error, () => {
+      const counts = [load.commandsPerH, deliveries, asking];
+      return `${costs(unit.bytes, counts, small)}${longer ? ` + ${whole(longer)} for other lengths` : ""}`;
+    }),
+    cores: priced(row, cores, unit.cpu_s.error, () => {
+      const each = costs(unit.cpu_s, [load.commands, load.events, busy], (s) => `${small(1e6 * s)} µs`);
+      return `${whole(inputs.users)} users × (${each}) a second`;
+    }),
+    memory: priced(row, unit.process_bytes + inputs.users * unit.user_bytes, 0, () => {
+      return `${size(unit.process_bytes)} + ${whole(inputs.users)} users × ${size(unit.user_bytes)}`;
+    }),
+    functionS: figure(ran, MODEL, () => {
+      if (isHeld) return "the function runs for as long as the user is connected";
+      return `${whole(requests)} requests × ${seconds(responseS)} + CPU time`;
+    }),
+    vendorMessages: figure(published * (1 + load.members), THEORY, () => {
+      return `${whole(published)} publishes × (1 + ${whole(load.members)} subscribers)`;
+    }),
+    radio: figure(60 * radioShare(load, upkeepS), MODEL, () => {
+      return `the radio stays on for ${RADIO_S} s after each packet; in silence one each ${small(upkeepS)} s`;
+    }),
+  };
+  return row.measured ? { ...figures, ...measuredFigures(row.measured, figures) } : figures;
+}
+
+const figure = (value, basis, why, error) => ({ value, basis, why, error });
+
+/** Write what the three causes cost: how often each, times its unit cost. */
+const costs = (unit, counts, show) =>
+  ["command", "delivery", "asking"]
+    .map((cause, at) => `${small(counts[at])} × ${show(unit[cause])} (${cause})`)
+    .join(" + ");
+
+/** Return the figures that were measured at exactly these inputs, each with its lowest and highest repeat. */
+function measuredFigures({ load, repeats, ...spreads }, figures) {
+  const kept = Object.entries(spreads).filter(([name]) => figures[name].value !== undefined);
+  const made = kept.map(([name, [least, value, most]]) => {
+    const { show } = FIGURES[name];
+    const { value: said, why, error } = figures[name];
+    const cell = `the load “${load}”, ${repeats} repeats: ${show(least)} to ${show(most)}`;
+    return [name, figure(value, MEASURED, () => `${cell}; the formula says ${show(said)} = ${why()}`, error)];
+  });
+  return Object.fromEntries(made);
+}
+
+/** Return the cores that the servers are busy with while people talk. */
+function coresOf(row) {
+  const { command, delivery, asking } = row.unit.cpu_s;
+  const { commands, events } = row.load;
+  return row.inputs.users * (command * commands + delivery * events + asking * askingOf(row).rate(events));
+}
+
+/** Return how a client asks: its rate at a rate of events, what it waits for, and after how long it sends anyway. */
+function askingOf({ transport, inputs: { poll, hold, delay }, constants: { settings } }) {
+  const roundTripS = 2 * delay;
+  if (transport.needs_push_service) {
+    const rate = theory.heartbeatRequestsPerS(settings.lease_s);
+    return { rate: () => rate, isRequest: true, upkeepS: 1 / rate, why: () => `a heartbeat each ${1 / rate} s` };
+  }
+  if (transport.reads === "poll") {
+    const rate = theory.shortPollingRequestsPerS(1, poll, roundTripS);
+    const why = () => `3,600 s / (${poll} s + ${seconds(roundTripS)}) polls`;
+    return { rate: () => rate, isRequest: true, waitS: poll + roundTripS, upkeepS: poll, why };
+  }
+  if (transport.reads === "held") {
+    const rate = (events) => theory.longPollingRequestsPerS(events, roundTripS, hold);
+    const why = (busy, quiet) => `polls: ${whole(HOUR_S * busy)} per hour of talk, ${whole(HOUR_S * quiet)} of silence`;
+    return { rate, isRequest: true, waitS: hold, upkeepS: hold, why };
+  }
+  return { rate: () => 1, isRequest: false, upkeepS: settings.ping_s, why: () => "none to receive" };
+}
+
+/** Return a figure that unit costs make; beyond the users that were measured it is a model. */
+function priced({ unit, inputs }, value, error, why) {
+  const margin = error ? `; the measured loads lie within ± ${percent(error)} of this formula` : "";
+  const beyond = inputs.users > unit.users_max ? `; measured with up to ${whole(unit.users_max)} users` : "";
+  return figure(value, beyond ? MODEL : BETWEEN, () => why() + margin + beyond, error);
+}
+
+/** Return whether the servers' process would be too busy to be on time, or has more users than any measurement. */
+export const isBeyond = ({ unit, inputs, constants }, cores) =>
+  inputs.users > unit.users_max || cores > constants.bills.assumptions.core_share_max;
+
+function delayFigure(row, share, cores) {
+  const most = row.constants.bills.assumptions.core_share_max;
+  const processes = Math.ceil(cores / most);
+  const full = `; one process is too busy beyond ${percent(most)} of a core: this holds only with ${processes} of them`;
+  const many = `; measured with up to ${whole(row.unit.users_max)} users`;
+  const beyond = !isBeyond(row, cores) ? "" : processes > 1 ? full : many;
+  const basis = beyond ? MODEL : row.transport.reads === "poll" ? THEORY : BETWEEN;
+  return figure(delayS(row, share), basis, () => delayWords(row, share) + beyond);
+}
+
+/** Return the formula of a delay with its numbers. */
+function delayWords({ transport, unit, load, inputs: { poll, delay } }, share) {
+  const way = `2 × ${seconds(delay)} on the way`;
+  if (transport.reads === "poll") return `${way} + ${share} × (${poll} s + 2 × ${seconds(delay)}) until the next poll`;
+  const [least, base, most] = unit.base_s[share < 0.95 ? "p50" : "p95"].map(seconds);
+  const rearm = transport.reads === "held" ? " + the wait for the next request, if one is on its way" : "";
+  const before = `${small(share * load.members)} others first × ${small(1e6 * servedS(unit))} µs`;
+  return `${way} + ${base} on one machine (measured: ${least} to ${most}) + ${before}${rearm}`;
+}
+
+const servedS = ({ cpu_s: cpu }) => cpu.delivery || cpu.asking;
+
+/** Return the delay in seconds that this share of the messages stays below. Readers are served one after the other. */
+export function delayS({ transport, unit, load, inputs: { poll, hold, delay } }, share) {
+  if (transport.reads === "poll") {
+    return theory.pushLatencyS(delay) + theory.uniformWaitQuantileS(share, theory.pollWaitS(poll, delay));
+  }
+  const askedPerS = theory.longPollingRequestsPerS(load.events, 2 * delay, hold);
+  const rearmS = transport.reads === "held" ? theory.rearmWaitQuantileS(share, askedPerS, 2 * delay) : 0;
+  const baseS = unit.base_s[share < 0.95 ? "p50" : "p95"][1];
+  return theory.pushLatencyS(delay) + rearmS + share * load.members * servedS(unit) + baseS;
+}
+
+const emptyShare = (load, waitS, busy, quiet) => {
+  const asked = load.talking * busy;
+  const inSilence = (1 - load.talking) * quiet;
+  return (asked * theory.emptyShare(load.events, waitS) + inSilence) / (asked + inSilence);
+};
+
+/** Return the share of typing notices that are still true when they are seen. */
+function stillTrue(row) {
+  const { transport, inputs, constants } = row;
+  const aliveS = constants.settings.typing_s;
+  if (transport.reads !== "poll") return delayS(row, 0.95) < aliveS ? 1 : 0;
+  return Math.max(0, theory.seenWhileTrue(aliveS - 2 * inputs.delay, theory.pollWaitS(inputs.poll, inputs.delay)));
+}
+
+const radioShare = (load, upkeepS) =>
+  load.talking * theory.radioOnShare(load.events, upkeepS, RADIO_S) +
+  (1 - load.talking) * theory.radioOnShare(0, upkeepS, RADIO_S);

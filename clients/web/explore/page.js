@@ -1,0 +1,237 @@
+// The explorer's page: inputs on one side, everything that follows from them on the other, at once.
+
+import { $, element, oncePerFrame, setText } from "../dom.js";
+import { duration, listed, whole } from "../format.js";
+import { billOf, DEPLOYMENTS, freeEnd, measuredUsers } from "./bills.js";
+import { drawLines, drawRanges } from "./charts.js";
+import { addressOf, INPUTS, inputsOf, LINKS, placeOf, presetInputs } from "./inputs.js";
+import { delayS, FIGURES, isBeyond, loadOf, outcomes, rowsOf } from "./model.js";
+import { answerOf, monthOf, textOf } from "./words.js";
+
+const constants = JSON.parse($("constants").textContent);
+const { transports, bills } = constants;
+const MARKS = { least: 0.01, low: 0.25, middle: 0.5, high: 0.75, late: 0.95, most: 0.99 };
+const DELAYS = [0.001, 0.01, 0.1, 1, 10, 100];
+const COUNTS = [1, 10, 100, 1_000, 10_000, 100_000];
+const short = (count) => (count < 1000 ? String(count) : `${count / 1000}k`);
+const delayAxis = { ticks: DELAYS, show: (s) => (s < 1 ? `${1000 * s} ms` : `${s} s`) };
+const usersAxis = { ticks: COUNTS, show: short, title: "users online, on average" };
+const dollarAxis = { ticks: COUNTS, show: (usd) => (usd === 1 ? "$0" : `$${short(usd)}`) };
+const OWN = "#6b7280";
+const colourOf = (slug) => transports.find((row) => row.slug === slug)?.colour ?? OWN;
+const LOOKS = {
+  "pusher-and-serverless": { colour: colourOf("pusher_adapter") },
+  "separate-websocket-server": { colour: colourOf("raw_websocket"), isDashed: true },
+  "single-server": { colour: OWN },
+};
+const links = Object.fromEntries(Object.entries(LINKS).filter(([link]) => link in constants.links));
+const choices = { link: links, deployment: DEPLOYMENTS };
+let [preset, inputs] = ["", {}];
+
+function draw() {
+  const found = outcomes(inputs, constants);
+  const answer = answerOf(found, inputs, constants);
+  showAnswer(answer);
+  drawDelays(found, answer.slug);
+  drawFigures(found, answer.slug);
+  drawBills();
+}
+
+function showAnswer({ slug, label, also, p95, cores, why, change: { text, other, changed } }) {
+  $("verdict").style.setProperty("--hue", colourOf(slug));
+  const texts = { choice: label, also: also && `or ${also}: no difference beyond the error`, p95, cores, why };
+  for (const [name, said] of Object.entries(texts)) setText($(`answer-${name}`), said);
+  setText($("change"), other ? `To make ${other} the choice: ` : text);
+  $("try").hidden = !changed;
+  setText($("try"), text);
+  $("try").onclick = () => change(changed);
+}
+
+function drawDelays(found, chosen) {
+  const all = rowsOf(inputs, constants);
+  const rows = all.map((row) => {
+    const { slug, label, colour } = row.transport;
+    const { p50, p95, cores } = found[slug];
+    const marks = Object.fromEntries(Object.entries(MARKS).map(([mark, share]) => [mark, delayS(row, share)]));
+    const text = `${FIGURES.p50.show(p50.value)} · ${FIGURES.p95.show(p95.value)}`;
+    const looks = { colour, isPale: isBeyond(row, cores.value), isChosen: slug === chosen };
+    return { label, text, ...looks, marks: { ...marks, middle: p50.value, late: p95.value } };
+  });
+  const limit = { value: inputs.late, text: `too late beyond ${INPUTS.late.show(inputs.late)}` };
+  drawRanges($("delays"), rows, delayAxis, limit, "When readers see a message, by transport");
+  const full = all.filter(({ transport: { slug } }) => found[slug].cores.value > bills.assumptions.core_share_max);
+  const busy = full.length ? `Too much work for one process: ${listed(full.map((row) => row.transport.label))}.` : "";
+  setText($("delays-beyond"), rows.some((row) => row.isPale) ? `Pale: beyond what was measured. ${busy}` : "");
+  const cells = Object.values(MARKS).map((share) => {
+    return [`${100 * share} of 100`, ...all.map((row) => element("td", {}, duration(1000 * delayS(row, share))))];
+  });
+  fill("delays-table", namesOf(chosen), cells);
+}
+
+/** Return the transports' names as the heads of columns, each in its colour. */
+const namesOf = (chosen) =>
+  transports.map(({ slug, label, colour }) => coloured("th", colour, slug === chosen, { scope: "col" }, label));
+
+function coloured(name, colour, isChosen, properties, ...children) {
+  const made = element(name, { className: `coloured${isChosen ? " is-chosen" : ""}`, ...properties }, ...children);
+  made.style.setProperty("--hue", colour);
+  return made;
+}
+
+/** Fill a table: the heads of its columns, and rows of a name and cells. */
+function fill(id, heads, rows) {
+  const body = rows.map(([name, ...cells]) => element("tr", {}, element("th", { scope: "row" }, name), ...cells));
+  const head = element("tr", {}, element("td"), ...heads);
+  $(id).replaceChildren(element("thead", {}, head), element("tbody", {}, ...body));
+}
+
+function drawFigures(found, chosen) {
+  const focused = document.activeElement?.dataset.figure;
+  const rows = Object.entries(FIGURES).map(([name, { title, show }]) => {
+    const cells = transports.map(({ slug, label }) => {
+      return element(
+        "td",
+        { className: slug === chosen ? "is-chosen" : "" },
+        figureOf(found[slug][name], `${label}. ${title}`, show, `${slug}-${name}`),
+      );
+    });
+    return [title, ...cells];
+  });
+  fill("figures", namesOf(chosen), rows);
+  if (focused) document.querySelector(`[data-figure="${focused}"]`)?.focus();
+}
+
+/** Return a figure as a button, which explains it when it is pointed at or has the focus. */
+function figureOf({ value, basis, why }, title, show, name) {
+  if (value === undefined) return "–";
+  const explain = () => $("why").replaceChildren(element("b", {}, `${title}: ${show(value)}. `), `${basis}: ${why()}.`);
+  const properties = { type: "button", className: basis.split(" ")[0], onfocus: explain, onmouseenter: explain };
+  const button = element("button", properties, show(value), element("span", { className: "unseen" }, ` (${basis})`));
+  button.dataset.figure = name;
+  return button;
+}
+
+function drawBills() {
+  const load = loadOf(inputs);
+  const names = Object.keys(DEPLOYMENTS);
+  const usdOf = (name, users) => billOf(name, users, load, bills).usd;
+  const counts = Array.from({ length: 46 }, (_, place) => Math.round(10 ** (place / 9)));
+  const lines = names.flatMap((name) => {
+    const points = counts.map((users) => [users, usdOf(name, users) + 1]);
+    const end = counts.findLastIndex((users) => users <= measuredUsers(name, bills));
+    const halves = [points.slice(0, end + 1), points.slice(end)];
+    return halves.map((half, isPale) => ({ label: DEPLOYMENTS[name], ...LOOKS[name], isPale, points: half }));
+  });
+  const marks = names.map((name) => ({ ...LOOKS[name], x: inputs.users, y: usdOf(name, inputs.users) + 1 }));
+  drawLines($("bills"), lines, marks, { ...usersAxis, now: inputs.users }, dollarAxis, "Dollars a month, by users");
+  $("months").replaceChildren(...names.map((name) => monthRow(name, load)));
+  const rows = COUNTS.map((users) => {
+    const cells = names.map((name) => {
+      const [usd, className] = [usdOf(name, users), users > measuredUsers(name, bills) ? "model" : ""];
+      return element("td", { className }, Number.isFinite(usd) ? `$${whole(usd)}` : "no plan");
+    });
+    return [`${whole(users)} users`, ...cells];
+  });
+  fill(
+    "bills-table",
+    names.map((name) => element("th", { scope: "col" }, DEPLOYMENTS[name])),
+    rows,
+  );
+}
+
+/** Return what a deployment costs with these inputs, and where its free tier ends. */
+function monthRow(name, load) {
+  const { users, limit } = freeEnd(name, load, bills);
+  const free = users ? `; free up to ${whole(users)} users${limit && ` (limit: ${limit})`}` : "; never free";
+  const beyond = inputs.users > measuredUsers(name, bills) ? ", beyond what was measured" : "";
+  const month = element("b", {}, monthOf(name, inputs, load, constants));
+  const row = coloured("li", LOOKS[name].colour, name === inputs.deployment, {}, month, beyond + free);
+  row.classList.toggle("is-dashed", Boolean(LOOKS[name].isDashed));
+  return row;
+}
+
+const redraw = oncePerFrame(() => {
+  draw();
+  history.replaceState(null, "", `#${addressOf(inputs, preset)}`);
+});
+
+function change(changed) {
+  inputs = { ...inputs, ...changed };
+  setText($("copied"), "");
+  showInputs();
+  redraw();
+}
+
+function showInputs() {
+  for (const [name, { show }] of Object.entries(INPUTS)) {
+    const inRoom = name === "messages" ? ` (${show(inputs.messages * loadOf(inputs).members)} in a room)` : "";
+    $(name).value = placeOf(name, inputs[name]);
+    setText($(`${name}-shown`), show(inputs[name]) + inRoom);
+    $(name).setAttribute("aria-valuetext", show(inputs[name]) + inRoom);
+  }
+  for (const name of Object.keys(choices)) $(name).value = inputs[name];
+  for (const button of $("presets").children) button.setAttribute("aria-pressed", button.value === preset);
+}
+
+/** Start from a preset, whose answer is hidden until somebody asks for it, or from other numbers; show its question. */
+function start(name) {
+  preset = name;
+  $("question").hidden = !name;
+  setText($("scene"), document.querySelector(`#presets [value="${name}"]`)?.dataset.scene ?? "");
+  document.body.classList.toggle("asks", Boolean(name));
+  $("load").value = "";
+}
+
+function open() {
+  const asked = inputsOf(location.hash.slice(1), choices);
+  inputs = location.hash ? asked.inputs : { ...asked.inputs, ...constants.loads[0]?.inputs };
+  start(asked.preset);
+  showInputs();
+  draw();
+}
+
+async function copy(text, said) {
+  try {
+    await navigator.clipboard.writeText(text);
+    setText($("copied"), said);
+  } catch {
+    prompt("Copy this text:", text);
+  }
+}
+
+const optionsOf = (names) => Object.entries(names).map(([value, text]) => element("option", { value }, text));
+
+for (const [name, { label, values }] of Object.entries(INPUTS)) {
+  const slider = element("input", { id: name, type: "range", min: 0, max: values.length - 1, step: 1 });
+  slider.oninput = () => change({ [name]: values[slider.value] });
+  const shown = element("output", { id: `${name}-shown` });
+  $("sliders").append(element("label", {}, element("span", {}, label), shown, slider));
+}
+for (const [name, values] of Object.entries(choices)) {
+  $(name).append(...optionsOf(values));
+  $(name).parentElement.hidden = Object.keys(values).length < 2;
+  $(name).onchange = ({ target: { value } }) => change({ [name]: value });
+}
+for (const button of $("presets").children) {
+  button.onclick = () => {
+    start(button.value === preset ? "" : button.value);
+    change(presetInputs(preset));
+  };
+}
+$("load").append(...optionsOf(constants.loads.map((load) => load.name)));
+$("load").onchange = ({ target: { value } }) => {
+  start("");
+  change({ ...presetInputs(""), hold: constants.settings.hold_s, ...constants.loads[value]?.inputs });
+  $("load").value = value;
+};
+$("reveal").onclick = () => document.body.classList.remove("asks");
+$("copy-link").onclick = () => copy(location.href, "The link is copied.");
+$("copy-text").onclick = () => {
+  const text = textOf(outcomes(inputs, constants), inputs, loadOf(inputs), constants, location.href);
+  copy(text, "The text is copied.");
+};
+setText($("source"), `${constants.source} List prices as in results/costs/prices.toml.`);
+addEventListener("resize", redraw);
+matchMedia("print").addEventListener("change", draw);
+addEventListener("hashchange", open);
+open();

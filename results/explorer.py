@@ -1,0 +1,248 @@
+"""What the explorer computes with: unit costs of each transport and link, as a run measured them, and list prices.
+
+Teaches that counts follow from theory, and their price from measurement: every byte and every CPU second has one of
+three causes, which are a command, a delivery, and asking (or, of who is only pushed to, a second online). A run that
+varies these three (`LOADS`) gives one equation for each load, and least squares give the unit costs. A run that does
+not, and a link with fewer loads, scale the unit costs of another. The format of `constants` is read by
+clients/web/explore. `page` inlines all that the page consists of: a browser blocks modules that a page imports from a
+file.
+"""
+
+import base64
+import json
+import posixpath
+import re
+import tomllib
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict
+from functools import partial
+from math import isfinite
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+import pandas as pd
+
+from results.costs.deployments import measured_in
+from results.costs.plans import PRICES_FILE
+from results.costs.rates import LOADS, Causes, Rate, fitted, memory
+from results.schema import CELLS_FILE, EXPLORER_FILE, KEY, KINDS_FILE, MANIFEST
+from servers.transports import TRANSPORTS, Reads, Transport, find
+
+UNITS: Mapping[str, tuple[str, ...]] = {
+    "bytes": ("client_up_bytes", "client_down_bytes", "publish_bytes"),
+    "cpu_s": ("api_cpu_s", "push_service_cpu_s"),
+}
+REQUESTS = ("requests_send", "requests_receive", "requests_upkeep")
+MEMORY = ("api_rss_bytes", "push_service_rss_bytes")
+SETTINGS = ("lease_s", "ping_s", "typing_s", "hold_s")
+VARIED = {
+    "scenario",
+    "point",
+    "link",
+    "users",
+    "room_size",
+    "rate_per_s",
+    "measured_s",
+    "poll_interval_s",
+    "text_bytes",
+}
+USUAL = {"keep_alive", "seed", "one_way_delay_s", "joins_per_s", "warm_up_s"}
+REFERENCE = Path(__file__).with_name("reference")
+PAGE = "explore.html"
+WEB = Path(__file__).parents[1] / "clients" / "web"
+STYLE = re.compile(r'<link rel="stylesheet" href="([^"]+)">')
+SCRIPT = re.compile(r'<script type="module" src="([^"]+)"></script>')
+IMPORT = re.compile(r'(?<=from ")(\.[^"]+)(?=")')
+
+
+def write(folder: Path) -> Path:
+    """Write the explorer with the constants of a run into its folder, and the constants alone; return the page."""
+    found, path = json.dumps(constants(folder)).replace("<", r"\u003c"), folder / PAGE
+    (folder / EXPLORER_FILE).write_text(found, encoding="utf-8")
+    path.write_text(page(found), encoding="utf-8")
+    return path
+
+
+def page(found: str) -> str:
+    """Return the explorer with these constants, as `write` keeps them, as one page that loads nothing."""
+    text = (WEB / PAGE).read_text(encoding="utf-8").replace("{{ constants }}", found)
+    text = STYLE.sub(lambda found: f"<style>\n{(WEB / found[1]).read_text(encoding='utf-8')}</style>", text)
+    return SCRIPT.sub(lambda found: _scripts(found[1]), text)
+
+
+def _scripts(name: str) -> str:
+    """Return a module, and an import map from the names of all that it imports, and so on, to their sources."""
+    sources: dict[str, str] = {}
+    names = [name]
+    while names:
+        module = names.pop()
+        if module not in sources:
+            imported: list[str] = []
+            source = (WEB / module).read_text(encoding="utf-8")
+            sources[module] = IMPORT.sub(partial(_noted, PurePosixPath(module).parent, imported), source)
+            names += imported
+    encoded = {module: base64.b64encode(source.encode()).decode() for module, source in sources.items()}
+    imports = {module: f"data:text/javascript;base64,{source}" for module, source in encoded.items()}
+    return (
+        f'<script type="importmap">{json.dumps({"imports": imports})}</script>\n'
+        f'<script type="module">import "{name}";</script>'
+    )
+
+
+def _noted(folder: PurePosixPath, imported: list[str], found: re.Match[str]) -> str:
+    """Return the name of an imported module from the folder of the page, and add it to the list."""
+    imported.append(posixpath.normpath(folder / found[1]))
+    return imported[-1]
+
+
+def constants(folder: Path) -> dict[str, Any]:
+    """Return everything that the page needs of a run; what the run did not measure comes from the reference."""
+    manifest = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
+    cells = _valid_cells(folder)
+    plain = cells[cells["link"] == "plain"]
+    is_alone = set(LOADS) <= set(plain["scenario"])
+    if is_alone:
+        bills = _bills(folder)
+        measured = [row for row in TRANSPORTS if set(LOADS) <= set(plain["scenario"][plain["transport"] == row.slug])]
+        links = {"plain": {row.slug: unit_costs(plain[plain["transport"] == row.slug], row) for row in measured}}
+    else:
+        reference = json.loads((REFERENCE / EXPLORER_FILE).read_text(encoding="utf-8"))
+        bills, links = reference["bills"], reference["links"]
+    loads = list(_loads(manifest["workloads"], cells))
+    for link, of_link in cells.groupby("link", sort=False):
+        if not (is_alone and link == "plain"):
+            own = {row.slug: of_link[of_link["transport"] == row.slug] for row in TRANSPORTS}
+            links[str(link)] = {slug: scaled(costs, own[slug], slug) for slug, costs in links["plain"].items()}
+    settings = next(iter(manifest["settings"].values()))
+    return {
+        "source": _source(manifest, is_alone=is_alone),
+        "settings": {name: settings[name] for name in SETTINGS},
+        "text_bytes": manifest["workloads"][0]["text_bytes"],
+        "transports": [_described(row, manifest["push_service"]) for row in TRANSPORTS if row.slug in links["plain"]],
+        "links": links,
+        "loads": loads,
+        "bills": bills,
+    }
+
+
+def _bills(folder: Path) -> dict[str, Any]:
+    prices = tomllib.loads(PRICES_FILE.read_text(encoding="utf-8"))
+    rates = {slug: asdict(rates) for slug, rates in measured_in(folder).items()}
+    return {"rates": rates, "assumptions": prices["assumptions"], "services": prices["service"]}
+
+
+def _source(manifest: Mapping[str, Any], *, is_alone: bool) -> str:
+    code, date, cpu = manifest["commit"][:7], manifest["started_at"][:10], manifest["machine"]["cpu"]
+    verb = "Previewed, not measured," if manifest.get("preview") else "Measured"
+    text = f"{verb} on {date} at commit {code} on {cpu}."
+    return text if is_alone else f"{text} What that run did not measure follows from the committed one, in proportion."
+
+
+def unit_costs(own: pd.DataFrame, transport: Transport) -> dict[str, Any]:
+    """Return what a command, a delivery and asking cost by a transport's cells: bytes, and CPU seconds of the servers.
+
+    error: how far the load lies off that fits worst, as a share. base_s: lowest, median and highest of the repeats, of
+    p50 and p95 of the latency in a conversation, of which theory knows nothing; it says nothing of a poller.
+    users_max: the most users that were measured.
+    """
+    loads = {name: own[own["scenario"] == name] for name in LOADS}
+    causes = [_causes(load, transport) for load in loads.values()]
+    units: dict[str, Any] = {}
+    for name, columns in UNITS.items():
+        rate = fitted(causes, [float(load[list(columns)].to_numpy().sum()) for load in loads.values()])
+        units[name] = {"command": rate.event, "delivery": rate.delivery, "asking": rate.user_s, "error": rate.error}
+    with_service = [load.assign(api_rss_bytes=load[list(MEMORY)].sum(axis=1)) for load in loads.values()]
+    process_bytes, user_bytes = memory(*with_service[:2])
+    return units | {
+        "base_s": _base_s(loads["conversation"]),
+        "process_bytes": process_bytes,
+        "user_bytes": user_bytes,
+        "users_max": int(own["users"].max()),
+    }
+
+
+def scaled(units: dict[str, Any], own: pd.DataFrame, slug: str) -> dict[str, Any]:
+    """Return unit costs times what a transport's cells cost, as a multiple of what these unit costs say of them."""
+    talk = own[own["scenario"] == "conversation"]
+    base_s = _base_s(own if talk.empty else talk)
+    if not all(map(isfinite, base_s["p95"])):
+        return units
+    causes, made = _causes(own, find(slug)), dict(units)
+    for name, columns in UNITS.items():
+        unit = dict(units[name])
+        said = Rate(unit["command"], unit["delivery"], unit["asking"]).of(causes)
+        counted = float(own[list(columns)].to_numpy().sum())
+        factor = counted / said if isfinite(counted) else 1.0
+        made[name] = {part: value if part == "error" else factor * value for part, value in unit.items()}
+    return made | {"base_s": base_s, "users_max": int(own["users"].max())}
+
+
+def _base_s(cells: pd.DataFrame) -> dict[str, list[float]]:
+    return {f"p{share}": _spread(cells[f"latency_p{share}_s"]) for share in (50, 95)}
+
+
+def _spread(values: pd.Series) -> list[float]:
+    """Return the lowest, the median and the highest, in four digits."""
+    return [float(f"{each:.4g}") for each in (values.min(), values.median(), values.max())]
+
+
+def _loads(workloads: list[dict[str, Any]], cells: pd.DataFrame) -> Iterator[dict[str, Any]]:
+    """Yield the loads that the page's inputs can express, each with what was measured of each transport."""
+    for load in workloads:
+        if any(load[name] for name in load.keys() - VARIED - USUAL) or load["keep_alive"] != 1:
+            continue
+        own = cells[(cells["scenario"] == load["scenario"]) & (cells["point"] == load["point"])]
+        if own.empty:
+            continue
+        yield {
+            "name": f"{load['scenario']} {load['point']}".replace("_", " ").strip(),
+            "inputs": {
+                "users": load["users"],
+                "room": load["room_size"],
+                "messages": float(f"{60 * load['rate_per_s']:.4g}"),
+                "poll": load["poll_interval_s"],
+                "delay": load["one_way_delay_s"],
+                "text": load["text_bytes"],
+                "link": load.get("link", "plain"),
+            },
+            "measured": {str(slug): _figures(each) for slug, each in own.groupby("transport", sort=False)},
+        }
+
+
+def _figures(cells: pd.DataFrame) -> dict[str, Any]:
+    """Return what was measured of one load and transport, under the names of the page's figures."""
+    user_h = cells["users"] * cells["measured_s"] / 3600
+    asked = cells["requests_receive"]
+    figures = {
+        "p50": cells["latency_p50_s"],
+        "p95": cells["latency_p95_s"],
+        "requests": cells[list(REQUESTS)].sum(axis=1) / user_h,
+        "empty": cells["empty_answers"] / asked.where(asked > 0),
+        "bytes": cells[list(UNITS["bytes"])].sum(axis=1) / user_h,
+        "cores": cells[list(UNITS["cpu_s"])].sum(axis=1) / cells["measured_s"],
+        "memory": cells[list(MEMORY)].sum(axis=1),
+    }
+    spreads = {name: _spread(values) for name, values in figures.items() if values.notna().all()}
+    return {"repeats": len(cells), **spreads}
+
+
+def _valid_cells(folder: Path) -> pd.DataFrame:
+    """Return the cells that are not void, each with the latency of its messages."""
+    cells, kinds = (
+        pd.read_csv(folder / name, keep_default_na=False, na_values="nan") for name in (CELLS_FILE, KINDS_FILE)
+    )
+    key = [column.name for column in KEY]
+    latencies = kinds.loc[kinds["kind"] == "message", [*key, "latency_p50_s", "latency_p95_s"]]
+    return cells[cells["verdict"] != "void"].merge(latencies, on=key)
+
+
+def _causes(load: pd.DataFrame, transport: Transport) -> Causes:
+    """Return the commands, the deliveries, and how often users asked or, if they need not, for how long they stayed."""
+    is_pushed_to = transport.reads is Reads.ONCE and not transport.needs_push_service
+    asked = load["users"] * load["measured_s"] if is_pushed_to else load["requests_receive"] + load["requests_upkeep"]
+    return Causes(float(load["actions"].sum()), float(load["delivered"].sum()), float(asked.sum()))
+
+
+def _described(row: Transport, push_service: str) -> dict[str, Any]:
+    described = {name: getattr(row, name) for name in ("slug", "colour", "reads", "commands", "needs_push_service")}
+    return described | {"label": row.label_for(push_service) if row.needs_push_service else row.label}

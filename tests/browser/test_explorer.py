@@ -1,0 +1,180 @@
+"""The explorer as a file: its figures are those of Python, it asks nobody for anything, and everybody can use it."""
+
+import io
+import json
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+from playwright.sync_api import Browser, Page, expect
+
+from results import theory
+from results.explorer import REFERENCE, page
+from results.schema import EXPLORER_FILE
+from tests.support.accessibility import SMALL_TEXTS, findings
+
+pytestmark = pytest.mark.process
+
+COMMITTED = (REFERENCE / EXPLORER_FILE).read_text(encoding="utf-8")
+CONSTANTS: dict[str, Any] = json.loads(COMMITTED)
+PRESETS = ("text", "helpdesk", "ticker", "team", "dashboard")
+INPUTS_OF = "async (name) => (await import('explore/inputs.js')).presetInputs(name)"
+UNITS = {"ms": 1e-3, "s": 1.0, "kB": 1e3, "MB": 1e6}
+COLOURS_MIN = 200
+SCREENS = {"light": (1280, 900), "dark": (1280, 900), "narrow": (360, 780), "projected": (1920, 1080)}
+
+
+@pytest.fixture(scope="module")
+def address(tmp_path_factory: pytest.TempPathFactory) -> str:
+    path = tmp_path_factory.mktemp("explorer") / "explore.html"
+    path.write_text(page(COMMITTED), encoding="utf-8")
+    return path.as_uri()
+
+
+@pytest.fixture
+def opened(browser: Browser, address: str) -> Iterator[Page]:
+    """Open the page; at the end it has reported no error, and requested nothing but itself."""
+    page, errors, requested = browser.new_page(reduced_motion="reduce"), [], []
+    page.on("console", lambda message: errors.append(message.text))
+    page.on("pageerror", lambda error: errors.append(str(error)))
+    page.on("request", lambda request: requested.append(request.url.partition("#")[0]))
+    page.goto(address)
+    yield page
+    assert errors == []
+    assert {url for url in requested if not url.startswith("data:")} == {address}
+
+
+def go(page: Page, address: str, query: str) -> None:
+    """Open the page with these inputs, where it is already open."""
+    page.goto(f"{address}#{query}")
+    expect(page.locator("#answer-choice")).to_have_text(re.compile("."))
+
+
+def figure(page: Page, slug: str, name: str) -> float:
+    """Return a figure as the table shows it."""
+    number, unit = re.match(
+        r"(?:< )?([\d.,]+) ?(\w*)", page.locator(f"[data-figure={slug}-{name}]").inner_text()
+    ).groups()  # type: ignore[union-attr]
+    return float(number.replace(",", "")) * UNITS.get(unit, 1.0)
+
+
+def requests_per_s(reads: str, rate: float, given: dict[str, Any]) -> float:
+    """Return how often a client asks while so many events a second come."""
+    if reads == "poll":
+        return theory.short_polling_requests_per_s(1, given["poll"], 2 * given["delay"])
+    return theory.long_polling_requests_per_s(rate, 2 * given["delay"], given["hold"])
+
+
+def expected(row: dict[str, Any], given: dict[str, Any]) -> dict[str, float]:
+    """Return a transport's figures by the formulas of Python."""
+    unit, delay, share = CONSTANTS["links"]["plain"][row["slug"]], given["delay"], 0.95
+    members, commands, talking = min(given["room"], given["users"]), given["messages"] / 60, 1 - given["idle"]
+    rate = commands * members
+    if row["needs_push_service"]:
+        busy = quiet = theory.heartbeat_requests_per_s(CONSTANTS["settings"]["lease_s"])
+    else:
+        busy, quiet = (
+            (1.0, 1.0) if row["reads"] == "once" else (requests_per_s(row["reads"], each, given) for each in (rate, 0))
+        )
+    if row["reads"] == "poll":
+        wait_s = theory.uniform_wait_quantile_s(share, theory.poll_wait_s(given["poll"], delay))
+    else:
+        served_s = share * members * (unit["cpu_s"]["delivery"] or unit["cpu_s"]["asking"])
+        rearm_s = theory.rearm_wait_quantile_s(share, busy, 2 * delay) if row["reads"] == "held" else 0.0
+        wait_s = unit["base_s"]["p95"][1] + served_s + rearm_s
+    asked = 3600 * (talking * busy + (1 - talking) * quiet)
+    sent = 3600 * talking * commands
+    is_asking = row["reads"] != "once" or row["needs_push_service"]
+    cost = {name: unit[name] for name in ("bytes", "cpu_s")}
+    return {
+        "p95": theory.push_latency_s(delay) + wait_s,
+        "requests": sent * (row["commands"] != "frames") + asked * is_asking,
+        "bytes": cost["bytes"]["command"] * sent
+        + (cost["bytes"]["delivery"] + given["text"] - CONSTANTS["text_bytes"]) * sent * members
+        + cost["bytes"]["asking"] * asked,
+        "cores": given["users"]
+        * (cost["cpu_s"]["command"] * commands + cost["cpu_s"]["delivery"] * rate + cost["cpu_s"]["asking"] * busy),
+    }
+
+
+def test_each_preset_shows_the_figures_of_python_once_its_answer_is_asked_for(opened: Page, address: str) -> None:
+    for preset in PRESETS:
+        go(opened, address, f"preset={preset}")
+        given = opened.evaluate(INPUTS_OF, preset)
+        expect(opened.locator("#scene")).to_be_visible()
+        expect(opened.locator("#answer-choice")).to_be_hidden()
+        opened.locator("#reveal").click()
+        expect(opened.locator("#answer-choice")).to_be_visible()
+        for row in CONSTANTS["transports"]:
+            for name, value in expected(row, given).items():
+                shown = figure(opened, row["slug"], name)
+                assert shown == pytest.approx(value, rel=0.051, abs=0.5 if name == "requests" else 1e-3), (
+                    preset,
+                    row["slug"],
+                    name,
+                )
+
+
+def test_an_address_brings_the_inputs_back_and_what_it_does_not_know_changes_nothing(
+    opened: Page, address: str
+) -> None:
+    go(opened, address, "preset=team")
+    opened.locator("#users").focus()
+    for _ in range(5):
+        opened.keyboard.press("ArrowRight")
+    opened.locator("#deployment").select_option("separate-websocket-server")
+    opened.wait_for_url(re.compile(r"#preset=team&users=\d+&deployment=separate-websocket-server"))
+    shown, link = opened.locator("main").inner_text(), opened.url
+    go(opened, address, "users=3")
+    go(opened, address, link.partition("#")[2] + "&poll=soon&room=&link=carrier-pigeon&toString=1")
+    assert opened.locator("main").inner_text() == shown
+
+
+def test_a_measured_load_shows_what_was_measured_and_a_figure_that_has_the_focus_where_it_comes_from(
+    opened: Page,
+) -> None:
+    load = next(each for each in CONSTANTS["loads"] if each["name"] == "busy")
+    opened.locator("#load").select_option("busy")
+    for slug, measured in load["measured"].items():
+        for name in ("p50", "bytes", "cores"):
+            assert figure(opened, slug, name) == pytest.approx(measured[name][1], rel=0.051)
+            expect(opened.locator(f"[data-figure={slug}-{name}]")).to_have_class("measured")
+    opened.locator("[data-figure=long_polling-requests]").focus()
+    expect(opened.locator("#why")).to_contain_text(
+        re.compile(r"measured: the load “busy”, 3 repeats: .* to .*; the formula says")
+    )
+
+
+def test_the_change_that_it_names_makes_another_transport_the_choice(opened: Page) -> None:
+    label, *_ = re.findall("To make (.*) the choice", opened.locator("#change").inner_text())
+    opened.locator("#try").click()
+    expect(opened.locator("#answer-choice")).to_have_text(label)
+
+
+def test_the_inputs_and_the_answer_can_be_copied_and_print_on_one_page(opened: Page) -> None:
+    opened.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    opened.locator("#copy-text").click()
+    expect(opened.locator("#copied")).to_have_text("The text is copied.")
+    text = opened.evaluate("navigator.clipboard.readText()")
+    assert text.startswith(opened.locator("#answer-choice").inner_text())
+    assert "Users online: 40" in text
+    assert len(re.findall(rb"/Type /Page\b", opened.pdf(format="A4"))) == 1
+
+
+@pytest.mark.parametrize("screen", SCREENS)
+def test_it_fits_every_screen_and_axe_finds_nothing_serious(opened: Page, screen: str) -> None:
+    width, height = SCREENS[screen]
+    opened.emulate_media(color_scheme="dark" if screen == "dark" else "light")
+    opened.set_viewport_size({"width": width, "height": height})
+    picture = Image.open(io.BytesIO(opened.screenshot()))
+    assert picture.size == (width, height)
+    assert len(picture.convert("RGB").getcolors(1 << 24) or ()) > COLOURS_MIN
+    assert (np.asarray(picture.convert("L")).mean() < 128) == (screen == "dark")
+    assert opened.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    if screen == "projected":
+        assert opened.evaluate(SMALL_TEXTS) == []
+    else:
+        assert findings(opened) == []

@@ -1,0 +1,123 @@
+"""The explorer: its formulas and bills are those of Python, and its page loads nothing."""
+
+import json
+import re
+import subprocess
+from collections.abc import Iterator, Mapping, Sequence
+from math import inf
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from results import theory
+from results.costs.deployments import bills, last_free, measured_in
+from results.costs.metering import Activity
+from results.costs.plans import load_prices
+from results.explorer import REFERENCE, WEB, constants, page
+from results.schema import EXPLORER_FILE
+
+COMMITTED = (REFERENCE / EXPLORER_FILE).read_text(encoding="utf-8")
+LINK_RUN = REFERENCE.parent / "link_interim" / "link"
+RUN = """
+import { readFileSync } from "node:fs";
+const [module, calls] = JSON.parse(readFileSync(0, "utf8"));
+const functions = await import(module);
+console.log(JSON.stringify(calls.map(([name, values]) => functions[name](...values))));
+"""
+SHARE, RATE = st.floats(0, 1), st.one_of(st.just(0.0), st.floats(1e-5, 1e3))
+SECONDS, ROUND_TRIP_S = st.floats(0.01, 600), st.floats(1e-4, 2)
+FORMULAS: Mapping[str, Sequence[st.SearchStrategy[Any]]] = {
+    "occupied_share": (RATE,),
+    "empty_share": (RATE, SECONDS),
+    "poll_wait_s": (SECONDS, ROUND_TRIP_S),
+    "uniform_wait_quantile_s": (SHARE, SECONDS),
+    "short_polling_requests_per_s": (st.integers(1, 100_000), SECONDS, ROUND_TRIP_S),
+    "long_polling_requests_per_s": (RATE, ROUND_TRIP_S, SECONDS),
+    "rearm_wait_quantile_s": (SHARE, st.floats(0, 0.5), ROUND_TRIP_S),
+    "push_latency_s": (ROUND_TRIP_S, ROUND_TRIP_S),
+    "heartbeat_requests_per_s": (SECONDS,),
+    "seen_while_true": (SECONDS, SECONDS),
+    "function_seconds": (SHARE, RATE, SECONDS),
+    "radio_on_share": (RATE, SECONDS, SECONDS),
+}
+
+
+def in_node(module: str, calls: Sequence[tuple[str, Sequence[Any]]]) -> list[Any]:
+    """Return what functions of a module of the page return; the file system needs no server."""
+    given = json.dumps([(WEB / "explore" / module).as_uri(), calls])
+    command = ["node", "--input-type=module", "--eval", RUN]
+    done = subprocess.run(command, input=given, capture_output=True, text=True, check=True)
+    found: list[Any] = json.loads(done.stdout)
+    return found
+
+
+def camel(name: str) -> str:
+    """Return a name as JavaScript writes it: push_latency_s, pushLatencyS."""
+    return re.sub(r"_(\w)", lambda found: found[1].upper(), name)
+
+
+@pytest.mark.process
+@settings(max_examples=20)
+@given(st.lists(st.tuples(*(st.tuples(*arguments) for arguments in FORMULAS.values())), min_size=1, max_size=20))
+def test_the_pages_formulas_are_those_of_python(drawn: list[tuple[tuple[Any, ...], ...]]) -> None:
+    calls = [(name, values) for each in drawn for name, values in zip(FORMULAS, each, strict=True)]
+    expected = [getattr(theory, name)(*values) for name, values in calls]
+    found = in_node("theory.js", [(camel(name), values) for name, values in calls])
+    assert found == pytest.approx(expected, rel=1e-9, abs=1e-300)
+
+
+@pytest.fixture(scope="module")
+def measured() -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(COMMITTED)
+    return found
+
+
+@pytest.mark.process
+@pytest.mark.parametrize("deployment", ["pusher-and-serverless", "separate-websocket-server", "single-server"])
+def test_the_pages_bills_and_ends_of_free_tiers_are_those_of_python(measured: dict[str, Any], deployment: str) -> None:
+    """Half of the users are online, on average, and all of them at the busiest moment."""
+    by_all = bills(Activity(1, hours_per_day=6.0), measured_in(REFERENCE), load_prices())[deployment]
+    load = {"members": 10, "commandsPerH": 20.0}
+    online = (10, 30, 100, 300, 1000, 10_000)
+    calls = [("billOf", (deployment, users, load, measured["bills"])) for users in online]
+    found = in_node("bills.js", [*calls, ("freeEnd", (deployment, load, measured["bills"]))])
+    expected = [by_all(2 * users) for users in online]
+    usd = [inf if bill["usd"] is None else bill["usd"] for bill in found[:-1]]
+    assert usd == pytest.approx([each.usd for each in expected], rel=1e-9)
+    names = [[limit.partition(":")[0] for limit in bill["exceeded"]] for bill in found[:-1]]
+    assert names == [[limit.partition(":")[0] for limit in each.exceeded] for each in expected]
+    assert found[-1]["users"] == last_free(lambda users: by_all(2 * users), 10_000)
+
+
+def test_the_page_loads_nothing_and_holds_the_constants_in_less_than_300_kb(measured: dict[str, Any]) -> None:
+    text = page(COMMITTED)
+    assert json.loads(re.search(r'id="constants">(.*?)</script>', text)[1]) == measured  # type: ignore[index]
+    assert not re.findall(r'(?:src|href)="(?!data:)', text)
+    assert len(text.encode()) < 300_000
+
+
+def leaves(tree: Any) -> Iterator[Any]:
+    """Yield the values in nested dictionaries and lists, after their names."""
+    for name, value in tree.items() if isinstance(tree, dict) else enumerate(tree):
+        yield name
+        yield from leaves(value) if isinstance(value, dict | list) else [value]
+
+
+def test_the_committed_constants_are_those_of_the_committed_run(measured: dict[str, Any]) -> None:
+    made = json.loads(json.dumps(constants(REFERENCE)))
+    assert list(leaves(made)) == [
+        pytest.approx(each, rel=1e-6) if isinstance(each, float) else each for each in leaves(measured)
+    ], "run `python -m notebooks.analysis explore results/reference`"
+
+
+def test_a_run_of_few_loads_scales_the_committed_unit_costs_on_each_of_its_links(measured: dict[str, Any]) -> None:
+    """What was counted on a link is then what these unit costs say of its cells."""
+    made = constants(LINK_RUN)
+    assert list(made["links"]) == ["plain", "tls", "h2"]
+    before = measured["links"]["plain"]["raw_websocket"]["bytes"]
+    after = made["links"]["tls"]["raw_websocket"]["bytes"]
+    factors = {after[part] / before[part] for part in ("command", "delivery", "asking")}
+    assert len({round(factor, 9) for factor in factors}) == 1
+    assert "committed" in made["source"]
