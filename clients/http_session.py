@@ -23,10 +23,12 @@ from servers.addresses import may_use_proxy
 from servers.core import wire
 
 Response = TypeVar("Response")
-BROKEN = (httpx.TransportError, anyio.EndOfStream)
-"""What httpx raises for a broken connection. With httpcore 1.0.9, a write to a TLS connection raises EndOfStream."""
+BROKEN = (httpx.TransportError, anyio.EndOfStream, ValueError)
+"""What httpx raises for a broken connection. With httpcore 1.0.9, a write to a TLS connection raises EndOfStream, and
+the request after one that was cancelled while it opened an HTTP/2 connection raises ValueError."""
 SPEAKS_HTTP2 = find_spec("h2") is not None
 """Whether the TLS handshake offers HTTP/2: that needs the optional package h2."""
+SETTINGS_MAX = 100  # frames during a request, each of which must be acknowledged: servers send one or two
 NO_HEADERS: Mapping[str, str] = {}
 NOT_MODIFIED = 304
 TEMPORARY_STATUSES = frozenset((408, 425, 429))
@@ -68,6 +70,21 @@ def tls_context() -> ssl.SSLContext:
     return httpx.create_ssl_context()
 
 
+async def limit_settings(request: httpx.Request) -> None:
+    """Have a request end its HTTP/2 connection when SETTINGS frames do not end: with each, a timeout begins anew."""
+    count = 0
+
+    async def note(name: str, _: Mapping[str, Any]) -> None:
+        nonlocal count
+        count += name == "http2.receive_remote_settings.started"
+        if count > SETTINGS_MAX:
+            request.extensions["timeout"] = {"read": 0.0, "write": 0.0}  # httpcore then gives the connection up
+            if name.endswith(".failed"):
+                raise httpx.RemoteProtocolError(f"the server sent more than {SETTINGS_MAX} SETTINGS frames")
+
+    request.extensions["trace"] = note
+
+
 class HttpSession:
     """The HTTP side of one user in one room. Every method raises Refused or ConnectionLost.
 
@@ -83,9 +100,13 @@ class HttpSession:
         self.token = ""
         self.timings = ServerTimings()
         self._events_path = f"/rooms/{room}/events"
-        proxies = may_use_proxy(base_url)
         self._http = httpx.AsyncClient(
-            base_url=url, timeout=options.response_s, trust_env=proxies, verify=tls_context(), http2=SPEAKS_HTTP2
+            base_url=url,
+            timeout=options.response_s,
+            trust_env=may_use_proxy(base_url),
+            verify=tls_context(),
+            http2=SPEAKS_HTTP2,
+            event_hooks={"request": [limit_settings]},
         )
 
     async def log_in(self, transport: str, name: str, token: str = "") -> wire.Account:

@@ -1,4 +1,4 @@
-"""GOAWAY and RST_STREAM in the middle of sending and reading: whatever was acknowledged arrives, once."""
+"""GOAWAY, RST_STREAM and a flood of SETTINGS while people send and read: whatever was acknowledged arrives, once."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -19,6 +19,7 @@ from servers.deploy.child_process import OnTick
 from servers.transports import Transport, find
 from tests.support.breaking_proxy import BreakingProxy, breaking
 from tests.support.chat_harness import ChatHarness, events, serving
+from tests.support.deployments import LEAVES_A_SOCKET
 
 pytestmark = [pytest.mark.process, pytest.mark.usefixtures("certificates"), pytest.mark.xdist_group("measuring")]
 
@@ -29,7 +30,8 @@ LOAD = Workload(
 )
 
 
-@pytest.mark.parametrize("act", ACTS)
+@LEAVES_A_SOCKET
+@pytest.mark.parametrize("act", [*ACTS, "flood"])
 @pytest.mark.parametrize("slug", SLUGS)
 async def test_a_clients_messages_arrive_once_over_http2_that_breaks(slug: str, act: str) -> None:
     transport = find(slug)

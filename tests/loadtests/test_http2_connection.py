@@ -1,22 +1,28 @@
-"""The load generator's HTTP/2: one connection for everything, and what becomes of requests when that fails."""
+"""HTTP/2 of load users and of clients: one connection for everything, and what becomes of requests when that fails."""
 
+import asyncio
 import socket
 import ssl
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from itertools import count
 from pathlib import Path
 from threading import Thread
 from time import sleep
 
+import httpx
 import pytest
 import trustme
 from h2.config import H2Configuration
 from h2.connection import H2Connection
 from h2.errors import ErrorCodes
 from h2.events import RequestReceived
+
+from clients import http_session
+from clients.errors import ConnectionLost
+from clients.http_session import HttpSession, Options
 
 pytestmark = pytest.mark.process
 
@@ -33,11 +39,18 @@ request = pool.encoded("GET", "/", {"Host": "h", "Connection": "keep-alive", "Ac
 for _ in sys.argv[2:]:
     try:
         response = pool.request(request)
-        print(response.status, response.body.decode())
+        print(response.status, "on connection", response.body.decode())
     except ConnectionLost as lost:
         print("lost:", lost)
 pool.close()
 """
+FAILURES = [
+    ("reset", "the server reset the stream, with REFUSED_STREAM", 1),
+    ("goaway", "the server ended the connection (GOAWAY), with NO_ERROR", 2),
+    ("flood", "the server sent more than 100 SETTINGS frames", 2),
+]
+"""What becomes of a request, what its user says then, and the connection of the next request."""
+SAID_BY_HTTPX = {"reset": "StreamReset .*error_code:7", "goaway": "ConnectionTerminated error_code:0"}
 DEADLINE_S = 15.0
 CONNECT_S = 3.0
 """A user's limit for connecting."""
@@ -77,7 +90,8 @@ def responding(authority: trustme.CA, *acts: str, alpn: str = "h2") -> Iterator[
 
 
 def serve_connection(connection: ssl.SSLSocket, number: int, acts: list[str]) -> None:
-    """Speak HTTP/2 on a connection until its client closes it; takes an act off the list for each request."""
+    """Speak HTTP/2 until the client closes the connection, or is flooded; each request takes an act off the list."""
+    act = ""
     peer = H2Connection(H2Configuration(client_side=False, header_encoding="ascii"))
     peer.initiate_connection()
     connection.sendall(peer.data_to_send())
@@ -86,8 +100,10 @@ def serve_connection(connection: ssl.SSLSocket, number: int, acts: list[str]) ->
             if isinstance(event, RequestReceived):
                 assert event.stream_id and event.headers
                 assert {"host", "connection"}.isdisjoint(name for name, _ in event.headers)
-                perform(acts.pop(0), peer, event.stream_id, number)
+                perform(act := acts.pop(0), peer, event.stream_id, number)
         connection.sendall(peer.data_to_send())
+        if act == "flood":
+            return
 
 
 def perform(act: str, peer: H2Connection, stream_id: int, number: int) -> None:
@@ -97,7 +113,7 @@ def perform(act: str, peer: H2Connection, stream_id: int, number: int) -> None:
     match act:
         case "answer" | "answer late":
             peer.send_headers(stream_id, [(":status", "200")])
-            peer.send_data(stream_id, f"on connection {number}".encode(), end_stream=True)
+            peer.send_data(stream_id, str(number).encode(), end_stream=True)
         case "reset":
             peer.reset_stream(stream_id, ErrorCodes.REFUSED_STREAM)
         case "goaway":
@@ -116,14 +132,16 @@ def requested(address: str, count: int, authority: trustme.CA, folder: Path) -> 
     return [line.replace(address, "server") for line in done.stdout.splitlines()]
 
 
-@pytest.mark.parametrize(
-    ("act", "said", "connection"),
-    [
-        ("reset", "the server reset the stream, with REFUSED_STREAM", 1),
-        ("goaway", "the server ended the connection (GOAWAY), with NO_ERROR", 2),
-        ("flood", "the server sent more than 100 SETTINGS frames", 2),
-    ],
-)
+@pytest.fixture
+def session_of(authority: trustme.CA, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], HttpSession]:
+    """Return what makes a client of an address, which trusts the authority."""
+    context = ssl.create_default_context()
+    authority.configure_trust(context)
+    monkeypatch.setattr(http_session, "tls_context", lambda: context)
+    return lambda address: HttpSession(address, "room", Options())
+
+
+@pytest.mark.parametrize(("act", "said", "connection"), FAILURES)
 def test_a_request_that_fails_says_why_and_the_next_one_is_answered(
     authority: trustme.CA, tmp_path: Path, act: str, said: str, connection: int
 ) -> None:
@@ -133,14 +151,53 @@ def test_a_request_that_fails_says_why_and_the_next_one_is_answered(
     assert lines == [first, first, f"lost: server: {said}", f"200 on connection {connection}"]
 
 
+@pytest.mark.parametrize(("act", "said", "connection"), FAILURES)
+async def test_a_client_too_says_why_and_its_next_request_is_answered(
+    authority: trustme.CA, session_of: Callable[[str], HttpSession], act: str, said: str, connection: int
+) -> None:
+    with responding(authority, "answer", act, "answer") as address:
+        session = session_of(address)
+        assert await session.get("/", int) == 1
+        with pytest.raises(ConnectionLost, match=SAID_BY_HTTPX.get(act, said)):
+            await session.get("/", int)
+        assert await session.get("/", int) == connection
+        await session.close()
+
+
+async def test_a_client_that_stopped_connecting_halfway_loses_one_request_at_most(
+    authority: trustme.CA, session_of: Callable[[str], HttpSession], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def stop_halfway(request: httpx.Request) -> None:
+        request.extensions["trace"] = note
+
+    async def note(name: str, info: object) -> None:
+        if name == "http2.send_connection_init.complete":
+            first.cancel()
+
+    monkeypatch.setattr(http_session, "limit_settings", stop_halfway)
+    with responding(authority, "answer", "answer") as address:
+        session = session_of(address)
+        first = asyncio.create_task(session.get("/", int))
+        await asyncio.wait([first])
+        with pytest.raises(ConnectionLost, match="semaphore"):
+            await session.get("/", int)
+        assert await session.get("/", int) == 1
+        await session.close()
+
+
 def test_a_connection_may_be_silent_for_longer_than_connecting_may_take(authority: trustme.CA, tmp_path: Path) -> None:
     with responding(authority, "answer late", "answer") as address:
         assert requested(address, 2, authority, tmp_path) == ["200 on connection 1"] * 2
 
 
-def test_a_certificate_of_an_unknown_authority_is_refused(authority: trustme.CA, tmp_path: Path) -> None:
-    with responding(authority, "answer") as address:
-        (line,) = requested(address, 1, trustme.CA(), tmp_path)
+async def test_a_certificate_of_an_unknown_authority_is_refused(
+    authority: trustme.CA, tmp_path: Path, session_of: Callable[[str], HttpSession]
+) -> None:
+    with responding(unknown := trustme.CA(), "answer") as address:
+        (line,) = requested(address, 1, authority, tmp_path)
+        with pytest.raises(ConnectionLost, match="CERTIFICATE_VERIFY_FAILED"):
+            await session_of(address).get("/", int)
+        assert requested(address, 1, unknown, tmp_path) == ["200 on connection 3"]
     assert line.startswith("lost: server: ") and "CERTIFICATE_VERIFY_FAILED" in line
 
 

@@ -14,10 +14,12 @@ from h2.config import H2Configuration
 from h2.connection import H2Connection
 from h2.errors import ErrorCodes
 from h2.exceptions import ProtocolError
+from hyperframe.frame import SettingsFrame
 
 from servers.deploy.child_process import LOOPBACK
 from servers.links import certificate_file
 
+FLOOD = SettingsFrame().serialize() * 1_000
 EVERY, TIMES = 3, 10
 BROKEN = ("send", "events")
 """Every third part of the responses to these is not passed on, although the server has done what was asked; but only
@@ -25,7 +27,10 @@ so many times, since whoever comes back makes events."""
 
 
 class BreakingProxy:
-    """Ends a stream ("reset": RST_STREAM) or a connection ("goaway"). broken: how often, by what was requested."""
+    """Ends a stream ("reset": RST_STREAM) or a connection ("goaway"), or sends SETTINGS frames without end ("flood").
+
+    broken: how often, by what was requested.
+    """
 
     def __init__(self, server: str, act: str) -> None:
         self.address = ""
@@ -90,7 +95,7 @@ class BreakingProxy:
             peer.send_headers(number, fields)
             async for part in response.aiter_raw():
                 if self._breaks(path):
-                    self._break(peer, writer, number)
+                    await self._break(peer, writer, number)
                     return
                 peer.send_data(number, part)
                 writer.write(peer.data_to_send())
@@ -104,12 +109,16 @@ class BreakingProxy:
         self.broken[asked] += breaks
         return breaks
 
-    def _break(self, peer: H2Connection, writer: asyncio.StreamWriter, number: int) -> None:
+    async def _break(self, peer: H2Connection, writer: asyncio.StreamWriter, number: int) -> None:
         if self._act == "reset":
             peer.reset_stream(number, ErrorCodes.INTERNAL_ERROR)
-        else:
+        elif self._act == "goaway":
             peer.close_connection()
         writer.write(peer.data_to_send())
+        while self._act == "flood":
+            writer.write(FLOOD)
+            await writer.drain()
+            await asyncio.sleep(0)  # a lost connection is noticed only when others run, too
         if self._act == "goaway":
             writer.close()
 

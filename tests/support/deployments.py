@@ -74,7 +74,7 @@ class Deployed:
 
 
 LEAVES_A_SOCKET = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
-"""When a TLS handshake times out, httpcore 1.0.9 leaves the socket to the garbage collector."""
+"""When a TLS handshake times out or is cancelled, httpcore 1.0.9 leaves the socket to the garbage collector."""
 
 AnyDeployment = Processes | Deployed
 TESTED_DEPLOYMENTS: tuple[tuple[AnyDeployment, tuple[pytest.MarkDecorator, ...]], ...] = (
