@@ -159,6 +159,11 @@ def explain(error: BaseException, transport: str, server: str, name: str) -> str
     port_option = f" --port {port}" if port not in (None, 8000) else ""
     start = f"Start one: .venv/bin/python -m servers {transport}{port_option}"
     match error:
+        case ConnectionLost() if "CERTIFICATE_VERIFY_FAILED" in str(error):
+            return (
+                f"The certificate of {server} is not trusted ({error}).\n"
+                "Set SSL_CERT_FILE to the file of its authority: a server here prints it when it starts."
+            )
         case ConnectionLost():
             return f"No chat server responds at {server} ({error}).\n{start}"
         case Refused(code="name_taken") if not name:

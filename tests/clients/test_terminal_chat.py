@@ -19,7 +19,7 @@ from prompt_toolkit.output.vt100 import Vt100_Output
 from typer.testing import CliRunner
 
 from clients.__main__ import app, explain, store_token, stored_token, token_file
-from clients.errors import Refused
+from clients.errors import ClientError, ConnectionLost, Refused
 from clients.terminal_chat import RENEW_S, TerminalChat, TypingNotices
 from clients.terminal_screens import PromptScreen
 from servers import transports
@@ -78,16 +78,17 @@ def test_without_a_home_folder_no_token_is_stored(monkeypatch: pytest.MonkeyPatc
 
 
 @pytest.mark.parametrize(
-    ("code", "advice"),
+    ("error", "advice"),
     [
-        ("not_found", "python -m servers raw_websocket --port 9000"),
-        ("forbidden", "does not serve raw_websocket"),
-        ("unauthenticated", "Start the chat again"),
-        ("bad_request", "the detail"),
+        (Refused("not_found", "the detail"), "python -m servers raw_websocket --port 9000"),
+        (Refused("forbidden", "the detail"), "does not serve raw_websocket"),
+        (Refused("unauthenticated", "the detail"), "Start the chat again"),
+        (Refused("bad_request", "the detail"), "the detail"),
+        (ConnectionLost("CERTIFICATE_VERIFY_FAILED"), "Set SSL_CERT_FILE"),
     ],
 )
-def test_every_refusal_states_what_to_do(code: str, advice: str) -> None:
-    assert advice in explain(Refused(code, "the detail"), "raw_websocket", "http://127.0.0.1:9000", "Ada")
+def test_every_error_states_what_to_do(error: ClientError, advice: str) -> None:
+    assert advice in explain(error, "raw_websocket", "http://127.0.0.1:9000", "Ada")
 
 
 @pytest.mark.parametrize(("name", "advice"), [("Ada", "choose another --name"), ("", "end the other crowd")])
