@@ -55,9 +55,50 @@ def writable(folder: Path) -> Path:
     return folder
 
 
+# The options, by the names of `compare`'s parameters; a comparison's defaults stand in its scenario.
 RecordFolder = Annotated[Path, typer.Option(help="Folder for the record.", callback=writable)]
 Slugs = Annotated[list[str] | None, typer.Option(help=f"One of {SLUGS}; repeat for several, all if none.")]
 Quick = Annotated[bool, typer.Option(help="Once, with small numbers: a preview.")]
+ScenarioName = Annotated[
+    str | None, typer.Option(help=f"One of {NAMES}; {CONVERSATION.name} if none, or all of them with --full.")
+]
+Users = Annotated[int | None, typer.Option(min=1, max=2000, help=f"Users in all{DEFAULT}.")]
+RoomSize = Annotated[int | None, typer.Option(min=1, help=f"Users per room{DEFAULT}.")]
+Rate = Annotated[
+    float | None,
+    typer.Option(min=0.001, max=100, help=f"Messages per second that each user sends, on average{DEFAULT}."),
+]
+Seconds = Annotated[
+    float | None, typer.Option(min=1, max=3600, help=f"Seconds measured per transport and load{DEFAULT}.")
+]
+PollInterval = Annotated[
+    float | None,
+    typer.Option(min=0.05, max=60, help=f"Seconds that a short poller sleeps after each response{DEFAULT}."),
+]
+Seed = Annotated[int | None, typer.Option(min=0, help=f"Seed of the senders' schedules; the same for all{DEFAULT}.")]
+LinkName = Annotated[str | None, typer.Option(help=f"How users reach the servers: {', '.join(LINKS)}{DEFAULT}.")]
+Full = Annotated[
+    bool,
+    typer.Option(
+        "--full",
+        help="Every scenario (or the one named) on every transport, repeated; up to two hours. The same command "
+        "resumes a run that was interrupted.",
+    ),
+]
+Preview = Annotated[bool, typer.Option("--quick", help="All transports within a minute: a preview, not a measurement.")]
+StoreName = Annotated[
+    str,
+    typer.Option(help=f"{EMBEDDED}; or {' or '.join(SHARED)}, whose engine is started here; or its URL if it runs."),
+]
+Workers = Annotated[int, typer.Option(min=1, max=64, help="Processes that serve; an embedded store allows one.")]
+DeploymentName = Annotated[
+    str, typer.Option(help=f"Measure a deployment as it stands, with the transport that it serves: {DEPLOYMENTS}.")
+]
+Generators = Annotated[
+    str,
+    typer.Option(help="Load generator processes, led by Locust's master process; auto: one per core that is free."),
+]
+RunsFolder = Annotated[Path, typer.Option(help="Folder in which the run's own folder is made.", callback=writable)]
 app = typer.Typer(add_completion=False, help=(__doc__ or "").splitlines()[0])
 
 
@@ -75,62 +116,26 @@ def scenarios() -> None:
 @app.command()
 def compare(
     transport: Slugs = None,
-    scenario: Annotated[
-        str | None, typer.Option(help=f"One of {NAMES}; {CONVERSATION.name} if none, or all of them with --full.")
-    ] = None,
-    users: Annotated[int | None, typer.Option(min=1, max=2000, help=f"Users in all{DEFAULT}.")] = None,
-    room_size: Annotated[int | None, typer.Option(min=1, help=f"Users per room{DEFAULT}.")] = None,
-    rate: Annotated[
-        float | None,
-        typer.Option(min=0.001, max=100, help=f"Messages per second that each user sends, on average{DEFAULT}."),
-    ] = None,
-    seconds: Annotated[
-        float | None, typer.Option(min=1, max=3600, help=f"Seconds measured per transport and load{DEFAULT}.")
-    ] = None,
-    poll: Annotated[
-        float | None,
-        typer.Option(min=0.05, max=60, help=f"Seconds that a short poller sleeps after each response{DEFAULT}."),
-    ] = None,
-    seed: Annotated[
-        int | None, typer.Option(min=0, help=f"Seed of the senders' schedules; the same for all{DEFAULT}.")
-    ] = None,
-    link: Annotated[str | None, typer.Option(help=f"How users reach the servers: {', '.join(LINKS)}{DEFAULT}.")] = None,
-    full: Annotated[
-        bool,
-        typer.Option(
-            "--full",
-            help="Every scenario (or the one named) on every transport, repeated; up to two hours. The same command "
-            "resumes a run that was interrupted.",
-        ),
-    ] = False,
-    quick: Annotated[
-        bool, typer.Option("--quick", help="All transports within a minute: a preview, not a measurement.")
-    ] = False,
-    store: Annotated[
-        str,
-        typer.Option(
-            help=f"{EMBEDDED}; or {' or '.join(SHARED)}, whose engine is started here; or its URL if it runs."
-        ),
-    ] = EMBEDDED,
-    workers: Annotated[
-        int, typer.Option(min=1, max=64, help="Processes that serve; an embedded store allows one.")
-    ] = 1,
-    deployment: Annotated[
-        str, typer.Option(help=f"Measure a deployment as it stands, with the transport that it serves: {DEPLOYMENTS}.")
-    ] = "",
-    generators: Annotated[
-        str,
-        typer.Option(help="Load generator processes, led by Locust's master process; auto: one per core that is free."),
-    ] = "1",
-    out: Annotated[Path, typer.Option(help="Folder in which the run's own folder is made.", callback=writable)] = Path(
-        "results"
-    ),
+    scenario: ScenarioName = None,
+    users: Users = None,
+    room_size: RoomSize = None,
+    rate: Rate = None,
+    seconds: Seconds = None,
+    poll: PollInterval = None,
+    seed: Seed = None,
+    link: LinkName = None,
+    full: Full = False,
+    quick: Preview = False,
+    store: StoreName = EMBEDDED,
+    workers: Workers = 1,
+    deployment: DeploymentName = "",
+    generators: Generators = "1",
+    out: RunsFolder = Path("results"),
 ) -> None:
     """Compare the transports under the same load, one after the other; by default about 40 seconds each."""
-    given = {"users": users, "room_size": room_size, "rate_per_s": rate, "measured_s": seconds, "seed": seed}
-    changes = {
-        name: value for name, value in {**given, "poll_interval_s": poll, "link": link}.items() if value is not None
-    }
+    given: dict[str, object] = {"users": users, "room_size": room_size, "rate_per_s": rate, "measured_s": seconds}
+    given |= {"seed": seed, "poll_interval_s": poll, "link": link}
+    changes = {name: value for name, value in given.items() if value is not None}
     try:
         measured = choose_target(deployment, StoreChoice(store, workers))
         chosen = choose_transports(transport or [], measured)

@@ -14,7 +14,7 @@ from typing import ClassVar
 
 import gevent
 from gevent import Greenlet, GreenletExit
-from gevent.event import Event as Never
+from gevent.event import Event as GreenletEvent
 from locust import User, task
 
 from clients.backoff import Backoff
@@ -31,14 +31,15 @@ from servers.core.wire import Ack, Cursor, Event, Kind, MarkRead, Page, Send, Sn
 
 ATTEMPTS = 3
 ATTEMPTS_IF_CONNECTIONS_BREAK = 60
-"""At an action: few, so that a fault shows soon; or, in about half a minute, enough to outlast what the load breaks."""
+"""How often an action is tried: few times, so that a fault shows soon; where the load breaks connections, for about
+half a minute, which is longer than they stay broken."""
 
 RETRY_S = 0.5
-"""The mean of the pauses before an action is tried again, but for the first, which is half as long."""
+"""The mean of the pauses before an action is tried again; the first pause is half as long."""
 
 SETTLING_S = 1.0
-"""How long a user who has joined waits, at most, before the first send; otherwise as long as joining took, which is
-several round trips: then the first read is under way, and the send must open a connection where later ones have one."""
+"""The longest pause between joining and the first send. The pause is as long as joining took, which is several round
+trips: so the first read is under way, and the first send opens the connection that later sends use."""
 
 RECEIVE_FAILED = "CONN"
 """The type, in Locust's statistics, of a failure to receive on an open connection."""
@@ -52,6 +53,7 @@ class ChatUser(User):
     """Where the server is. Of several, separated by commas, the users take turns by their numbers."""
     process: ClassVar[GeneratorProcess]
     """What the users of this process share; set when a test starts."""
+    http: HttpUserSession
     """The requests over plain HTTP: those of our protocol, or of another server's."""
     last_page: Page | None = None
     """The page that was received last; None on a new connection."""
@@ -69,14 +71,16 @@ class ChatUser(User):
         raise NotImplementedError
 
     def leave(self) -> Ack:
-        """Leave the room and close the connection; a seq of 0 if there is no acknowledgement. `receive` is over."""
+        """Leave the room and close the connection; a seq of 0 if there is no acknowledgement. `receive` has ended."""
         return self.http.leave()
 
     def on_start(self) -> None:
         """Log in, join, receive, send once, and wait at the barrier; a user who cannot join ends here."""
-        self.workload, self.recorder = self.process.workload, self.process.recorder
+        self.workload = self.process.workload
+        self.recorder = self.process.recorder
         self.sessions = 0
-        if (number := self.process.next_number()) is None:
+        number = self.process.next_number()
+        if number is None:
             raise GreenletExit  # which ends a user without an error in Locust's statistics
         self.number = number
         addresses = self.host.split(",")
@@ -84,9 +88,15 @@ class ChatUser(User):
         self.phase = phase(self.workload.seed, number)
         self.room_number = number // self.workload.room_size
         self.room = f"room-{self.room_number}"
-        keep_alive = bool(self.workload.keep_alive)
-        name, link, resumes = f"connection-{number}", self.workload.link, bool(self.workload.resume_tls)
-        self.http = HttpUserSession(self.host, self.report, self.room, name, keep_alive, link, resumes)
+        self.http = HttpUserSession(
+            self.host,
+            self.report,
+            self.room,
+            f"connection-{number}",
+            keep_alive=bool(self.workload.keep_alive),
+            link=self.workload.link,
+            resumes=bool(self.workload.resume_tls),
+        )
         self.random = Random(f"back-off {self.workload.seed} {number}")
         self.reconnecting = Backoff(random=self.random)
         self.attempts = ATTEMPTS_IF_CONNECTIONS_BREAK if self.workload.users_return else ATTEMPTS
@@ -108,7 +118,7 @@ class ChatUser(User):
             sleep_until(due_s)
             self._act_at(due_s, action, index)
         self.process.user_finished()
-        Never().wait()  # a task that ended would be started again; Locust stops us when the test is over
+        GreenletEvent().wait()  # a task that ended would be started again; Locust stops us when the test is over
 
     def on_stop(self) -> None:
         """Leave, after the receiver has ended: it must not count our leaving as a broken connection."""
@@ -136,9 +146,9 @@ class ChatUser(User):
         )
 
     def _join(self, attempts: int) -> None:
-        """Log in and join; raises ConnectionLost once that has failed so often."""
+        """Log in and join; raises ConnectionLost after the last of the attempts."""
         backoff = Backoff(RETRY_S, 2 * RETRY_S, self.random)
-        for left in reversed(range(attempts)):
+        for attempt in count(1):
             try:
                 if not self.http.token:
                     self.user_id = self.http.log_in(f"user {self.number} of {self.process.name}").user
@@ -146,7 +156,7 @@ class ChatUser(User):
                 return
             except ConnectionLost as lost:
                 self._note_trouble("joining", lost)
-                if not left:
+                if attempt == attempts:
                     raise
                 gevent.sleep(backoff.next_s())
 
@@ -156,15 +166,17 @@ class ChatUser(User):
         self._perform(self._request_of(action, index), action.kind, due_s)
 
     def _request_of(self, action: ScheduledAction, index: int) -> Callable[[], int]:
-        """Return how to perform an action, which returns the seq of its event. A repeated message is stored once."""
+        """Return a function that performs an action and returns the seq of its event.
+
+        A message that it sends again has the same client id, so it is stored once.
+        """
         command: SocketCommand
         match action.kind:
             case Kind.PRESENCE:
                 return self._start_session if action.body == "online" else self._end_session
             case Kind.MESSAGE:
-                command = Send(
-                    client_id=f"{self.number}-{index}", text=text_of(self.workload.text_bytes, f"{self.number}-{index}")
-                )
+                client_id = f"{self.number}-{index}"
+                command = Send(client_id=client_id, text=text_of(self.workload.text_bytes, client_id))
             case Kind.TYPING:
                 command = Typing(active=action.body == "started")
             case Kind.RECEIPT:
@@ -172,8 +184,9 @@ class ChatUser(User):
         return lambda: self.post(command).seq
 
     def _perform(self, request: Callable[[], int], kind: Kind, due_s: float) -> None:
-        """Try until it is acknowledged, or until there are no attempts left."""
-        sent_s, backoff = perf_counter(), Backoff(RETRY_S, 2 * RETRY_S, self.random)
+        """Repeat a request until it is acknowledged, or until there are no attempts left."""
+        sent_s = perf_counter()
+        backoff = Backoff(RETRY_S, 2 * RETRY_S, self.random)
         for _ in range(self.attempts):
             try:
                 seq = request()
@@ -206,7 +219,9 @@ class ChatUser(User):
 
     def _open_connection(self, after: Cursor | None) -> Snapshot:
         """Open the connection, and record how that went; raises ConnectionLost."""
-        begun_s, succeeded, self.last_page = perf_counter(), False, None
+        self.last_page = None
+        begun_s = perf_counter()
+        succeeded = False
         try:
             snapshot = self.open(after)
             succeeded = True
@@ -215,9 +230,9 @@ class ChatUser(User):
         return snapshot
 
     def _receive_all(self) -> None:
-        """Receive every page. After a connection breaks, everything that it would have brought counts as lost.
+        """Receive every page until the connection breaks; everything after that counts as lost.
 
-        Unless connections may break in this load: then it is opened again, and read on from the inbox's cursor.
+        A load in which users return opens the connection again, and reads on from the inbox's cursor.
         """
         while True:
             try:
@@ -229,7 +244,7 @@ class ChatUser(User):
                     self._record(event, received_s)
             except ConnectionLost as lost:
                 self._note_trouble("receiving", lost)
-                if not lost.is_counted:  # a failure, but no request: what is pushed was not requested
+                if not lost.is_counted:  # a push failed, and no request, so Locust has not counted it
                     self.environment.stats.log_error(RECEIVE_FAILED, "receive", lost)
                 if not self.workload.users_return:
                     return
@@ -238,7 +253,7 @@ class ChatUser(User):
     def _reconnect(self, retry_after_s: float) -> None:
         """Open the connection again, as clients do: after random pauses, so that not all come back at once.
 
-        The first pause is at least as long as the server asks.
+        The first pause is at least `retry_after_s` long, the time that the server asked for.
         """
         broken_s = perf_counter()
         self.recorder.disconnected(self.number, broken_s)

@@ -56,7 +56,9 @@ def choose_scenarios(name: str | None, full: bool, quick: bool, link: str = PLAI
         return [find_scenario(name)]
     if full and link != PLAIN:
         return [replace(find_scenario(name), repeats=2) for name in ON_ANOTHER_LINK]
-    return [row for row in SCENARIOS if not row.is_optional] if full else [PREVIEW if quick else CONVERSATION]
+    if full:
+        return [row for row in SCENARIOS if not row.is_optional]
+    return [PREVIEW if quick else CONVERSATION]
 
 
 def with_changes(scenario: Scenario, changes: Mapping[str, Any]) -> Scenario:
@@ -88,7 +90,7 @@ def check_link(link: str) -> None:
 
 
 def choose_generators(given: str, scenarios: Sequence[Scenario]) -> int:
-    """Return how many generator processes there are; `auto`: one per core beside the servers', if they share evenly.
+    """Return the number of generator processes; for `auto` as many as there are spare cores and can share all users.
 
     Raises ValueError unless it is `auto` or a number.
     """
@@ -104,15 +106,17 @@ def check_loads(
     scenarios: Sequence[Scenario], chosen: Sequence[Transport], target: OurServers, generators: int
 ) -> None:
     """Raise ValueError if a load does not fill its rooms and generators, or if the target cannot have it."""
-    for load in (load for scenario in scenarios for load in scenario.workloads):
+    loads = [load for scenario in scenarios for load in scenario.workloads]
+    for load in loads:
         check_link(load.link)
         if load.proxy and engines.program("nginx") is None:
             raise ValueError(f"--scenario {scenarios[0].name} needs nginx; Debian's package nginx has it")
         if load.users % load.room_size:
             raise ValueError(f"--users {load.users} is not a multiple of --room-size {load.room_size}: fill rooms")
-        if load.measured_s <= (after_s := max(load.restart_at_s, load.bunch_s)):
+        event_s = max(load.restart_at_s, load.bunch_s)
+        if load.measured_s <= event_s:
             event = "a restart" if load.restart_at_s else "the first bunch of messages"
-            raise ValueError(f"--seconds {load.measured_s:g}: expected more than the {after_s:g} s until {event}")
+            raise ValueError(f"--seconds {load.measured_s:g}: expected more than the {event_s:g} s until {event}")
         if load.users % generators:
             raise ValueError(f"--users {load.users} is not a multiple of --generators {generators}: share them evenly")
         target.check(load)

@@ -1,8 +1,8 @@
 """The comparison: each transport in turn under the same seeded loads; results are kept, charted and printed.
 
-Teaches that keeping comes first: every cell is on disk before the next one starts, so Ctrl-C, or a transport that
-fails, costs only itself. The charts are drawn by the notebooks' code in a process of its own: the two folders meet only
-in the files of the run.
+Teaches to write results at once: every cell is on disk before the next one starts, so Ctrl-C, or a transport that
+fails, loses only the cell being measured. The notebooks' code draws the charts, in a process of its own, since load
+tests and notebooks share nothing but the files of a run.
 """
 
 import os
@@ -33,7 +33,7 @@ INTERRUPTED = 130  # as a shell has it: 128 + SIGINT
 ANALYSIS_S = 120.0  # for charts that take seconds
 ATTEMPTS_MAX = 3
 REPEATED_MAX = 0.1
-"""Of a full run: how often a cell is measured while the machine is slow, and how many cells are measured again."""
+"""Of a full run: how often one cell is measured while the machine is slow, and for which share of cells at most."""
 
 INTERRUPTED_WITH = "Interrupted: what was finished is kept, and the run is marked as partial."
 INTERRUPTED_WITHOUT = "Interrupted before the first transport was finished: nothing is kept."
@@ -83,7 +83,7 @@ def compare_in_full(
 class Run:
     """Measurements that go into one folder: of our servers, if no other target is given.
 
-    slow: the verdicts of cells that are suspect since the machine was slow, once all is measured.
+    slow: once all is measured, the new verdicts of cells that are suspect because the machine was slow.
     """
 
     def __init__(
@@ -94,8 +94,10 @@ class Run:
         target: OurServers | None,
         generators: int,
     ) -> None:
-        self.console, self.target = terminal.console(), target or OurServers()
-        self._placement, self._generators = cores.choose(generators), generators
+        self.console = terminal.console()
+        self.target = target or OurServers()
+        self._placement = cores.choose(generators)
+        self._generators = generators
         self._interrupted = self._analysis_failed = False
         self.slow: Mapping[Key, Verdict] = {}
         described = manifest.describe(scenarios, [row.slug for row in chosen], self._placement)
@@ -104,16 +106,18 @@ class Run:
     @property
     def status(self) -> int:
         """The exit status."""
+        if self._interrupted:
+            return INTERRUPTED
         failed = self.folder.partial or not self.folder.adds_up or self._analysis_failed
-        return INTERRUPTED if self._interrupted else FAILED * failed
+        return FAILED if failed else 0
 
     def measure(self, plan: Sequence[Planned], samples: Mapping[str, int] | None = None) -> Iterator[Cell]:
         """Yield each cell once it is kept; after Ctrl-C, end, and leave the run marked as partial.
 
-        samples: of a full run, how many deliveries to keep of a scenario's cell. In a full run a cell for which the
-        machine was slow is measured again, once its repeat of the scenario is over.
+        samples: of a full run, how many deliveries to keep of each cell, by scenario. In a full run a cell for which
+        the machine was slow is measured again, once its repeat of the scenario is over.
         """
-        for number in (signal.SIGINT, signal.SIGTERM):  # whatever our parent ignores: children must end in order
+        for number in (signal.SIGINT, signal.SIGTERM):  # also if our parent ignores them: we must end our children
             signal.signal(number, signal.default_int_handler)
         try:
             with cores.reserved(self._placement, self.console.print), report.Bar(self.console, plan) as bar:
@@ -132,7 +136,7 @@ class Run:
             self.console.print(INTERRUPTED_WITH if kept else INTERRUPTED_WITHOUT)
 
     def _kept(self, block: Iterable[Planned], samples: Mapping[str, int] | None, bar: report.Bar) -> Iterator[Cell]:
-        """Measure, keep, print and yield each."""
+        """Measure, keep and print each planned cell; yield those that could be measured."""
         for planned in block:
             bar.begin(planned)
             if cell := self._cell_of(planned, bar):
@@ -141,11 +145,12 @@ class Run:
                 yield cell
 
     def _measured_while_slow(self, plan: Sequence[Planned]) -> list[Planned]:
-        """Return what is to be measured again, as long as that is not too often."""
-        attempts, slow = self.folder.attempts, self.folder.slow_cells()
-        left = int(REPEATED_MAX * len(plan)) - (sum(attempts.values()) - len(attempts))
+        """Return what is to be measured again, within ATTEMPTS_MAX and REPEATED_MAX."""
+        attempts = self.folder.attempts
+        slow = self.folder.slow_cells()
+        repeated = sum(attempts.values()) - len(attempts)
         again = [planned for planned in plan if planned.key in slow and attempts[planned.key] < ATTEMPTS_MAX]
-        return again[: max(0, left)]
+        return again[: max(0, int(REPEATED_MAX * len(plan)) - repeated)]
 
     def analyse(self, what: str) -> list[str]:
         """Run `notebooks.analysis` on the run; return what it printed, nothing if it failed."""

@@ -1,7 +1,7 @@
-"""Do the deliveries add up? Every event of a room, to everyone who is in it, exactly once, in order.
+"""Check that the deliveries add up: every event of a room reached everyone in the room, exactly once and in order.
 
 Teaches that a latency is worth nothing if the slowest deliveries are missing from it: a run that lost a message is
-void. Each session of a user is judged by itself: what happened while they were away is not due to them. Pure.
+void. Each session of a user is judged by itself: events that were committed between two sessions are not due. Pure.
 """
 
 from collections import defaultdict
@@ -23,7 +23,7 @@ class Repeats(NamedTuple):
 
 
 class DuplicateDetector:
-    """The events of one session, so far."""
+    """Finds the events of one session that came again, or after a later event."""
 
     def __init__(self) -> None:
         self._known: set[int] = set()
@@ -33,8 +33,10 @@ class DuplicateDetector:
         """Add the sequence numbers of some events, in the order in which they came; return what is wrong with them."""
         duplicates = out_of_order = 0
         for seq in seqs:
-            duplicates += seq in self._known
-            out_of_order += seq not in self._known and seq < self._newest
+            if seq in self._known:
+                duplicates += 1
+            elif seq < self._newest:
+                out_of_order += 1
             self._known.add(seq)
             self._newest = max(self._newest, seq)
         return Repeats(duplicates, out_of_order)
@@ -71,14 +73,14 @@ def account(events: Iterable[Place], received: Iterable[Received], sessions: Ite
     seqs_of_room: defaultdict[int, set[int]] = defaultdict(set)
     for room, seq in events:
         seqs_of_room[room].add(seq)
-    came: defaultdict[tuple[int, int], list[int]] = defaultdict(list)
+    seqs_of_session: defaultdict[tuple[int, int], list[int]] = defaultdict(list)
     for row in received:
         if row.seq in seqs_of_room[row.room]:
-            came[row.recipient, row.session].append(row.seq)
+            seqs_of_session[row.recipient, row.session].append(row.seq)
     expected = delivered = duplicates = out_of_order = 0
     for session in sessions:
         due = {seq for seq in seqs_of_room[session.room] if session.covers(seq)}
-        seqs = came[session.user, session.number]
+        seqs = seqs_of_session[session.user, session.number]
         repeats = DuplicateDetector().add(seqs)
         expected += len(due)
         delivered += len(due.intersection(seqs))

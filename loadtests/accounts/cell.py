@@ -1,8 +1,8 @@
 """One transport, measured once: from samples and readings to a row of `cells.csv` and the rows that go with it.
 
 Teaches that every figure names its window: requests, bytes and CPU time are the servers' between two readings; actions
-and deliveries are those scheduled for a moment between the two. And that "the same load" is a claim to be checked: the
-schedule and what the senders recorded both reduce to a digest, which is kept with the results. Pure.
+and deliveries are those scheduled for a moment between the two. "The same load" is a claim, so it is checked: a digest
+of the actions that were sent must equal the digest of the schedule, and is kept with the results. Pure.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -78,8 +78,9 @@ def make_cell(
 
     scheduled: the digest of the load that the schedule has. doubts: reasons from outside to suspect the measurement.
     """
-    workload, key, settings = planned.workload, planned.key, settings or {}
-    counts = tally(key, samples)
+    workload = planned.workload
+    settings = settings or {}
+    counts = tally(planned.key, samples)
     slips_s = [row.sent_s - row.intended_s for row in counts.actions]
     health = Health(percentile(samples.lateness_s(), 99), percentile(slips_s, 99))
     offered = digest(acknowledged(workload, samples))
@@ -90,7 +91,7 @@ def make_cell(
     load = {"seed": workload.seed, "room_size": workload.room_size, "offered": offered, "link": workload.link}
     servers = {"store": settings.get("store", ""), "workers": settings.get("workers", 0)}
     judged = {"verdict": verdict.status, "reason": verdict.reason, "limit": "", "attempts": 1, **health._asdict()}
-    figures = {**key._asdict(), **load, **servers, **judged, **_counts(samples, counts), **spent}
+    figures = {**planned.key._asdict(), **load, **servers, **judged, **_counts(samples, counts), **spent}
     return Cell(planned, verdict, figures, counts.kinds, counts.deliveries, settings)
 
 
@@ -135,11 +136,13 @@ def _handshakes(name: str, rows: Sequence[Handshake]) -> dict[str, float]:
 
 
 def _complaints(planned: Planned, samples: Samples, counts: Tally) -> list[str]:
-    """Return what voids the cell. A trouble that cost nothing in the end does not."""
+    """Return what voids the cell. A failure after which everything still arrived does not."""
     complaints = [counts.whole.complaint]
-    in_one_connection = {"again": samples.wire_duplicates, "after a later one": samples.wire_reordered}
-    if not planned.transport.needs_push_service:  # which promises neither: its clients must cope with both
-        complaints += [f"{n:,} events came {what} over one connection" for what, n in in_one_connection.items() if n]
+    on_one_connection = {"again": samples.wire_duplicates, "after a later one": samples.wire_reordered}
+    if not planned.transport.needs_push_service:  # a push service may repeat and reorder; its clients correct both
+        for what, count in on_one_connection.items():
+            if count:
+                complaints.append(f"{count:,} events came {what} over one connection")
     if samples.send_failures:
         complaints.append(f"{samples.send_failures} actions were never acknowledged")
     if away := samples.disconnected_in_window():
@@ -159,10 +162,10 @@ Action = tuple[int, int, str]
 def scheduled(workload: Workload) -> list[Action]:
     """Return the actions that the schedule has for the window."""
     return [
-        (user, round(1e6 * each.moment_s), each.kind.value)
+        (user, round(1e6 * action.moment_s), action.kind.value)
         for user in range(workload.users)
-        for each in schedule(workload, user)
-        if workload.warm_up_s <= each.moment_s < workload.load_s
+        for action in schedule(workload, user)
+        if workload.warm_up_s <= action.moment_s < workload.load_s
     ]
 
 
@@ -177,6 +180,6 @@ def acknowledged(workload: Workload, samples: Samples) -> list[Action]:
 
 
 def digest(actions: Iterable[Action]) -> str:
-    """Return 16 hexadecimal digits that two loads share only if they are the same, in whatever order."""
+    """Return 16 hexadecimal digits, which are equal for two loads only if both have the same actions, in any order."""
     lines = "\n".join(f"{user} {moment_us} {kind}" for user, moment_us, kind in sorted(actions))
     return sha256(lines.encode()).hexdigest()[:16]

@@ -1,7 +1,7 @@
-"""Who got what, and when: actions, events and deliveries put together, as rows of a run's table of deliveries.
+"""Who received which event, and when: actions, events and deliveries joined to the rows of a run's `deliveries.csv.gz`.
 
-Teaches that the sender's record and the recipient's meet at the event's place in its room's log. And that most events
-are true for a while only: a typing notice expires, and a newer event of the same person replaces the one before. Pure.
+Teaches that room and seq join the sender's record to the recipient's. And that most events are true for a while only: a
+typing notice expires, and a newer event of the same person replaces the one before. Pure.
 """
 
 from collections import defaultdict
@@ -20,8 +20,9 @@ from servers.core.wire import Kind
 def true_until_ms(log: Iterable[LogEntry]) -> dict[Place, float]:
     """Return for each event the moment, on the wall clock, until which it is true; infinity for a message.
 
-    That is when it expires, or when the next event of the same kind by the same sender was committed. An event that
-    ends a notice has its own moment as its expiry, for clients that show notices; but that the notice ended stays true.
+    An event is true until it expires, or until the next event of the same kind by the same sender was committed. An
+    event that ends a typing notice expires at its own moment, so that clients hide the notice at once; that expiry does
+    not count here, since the event stays true: the user no longer types.
     """
     until_ms: dict[Place, float] = {}
     states: defaultdict[tuple[int, int, int], list[LogEntry]] = defaultdict(list)
@@ -59,8 +60,8 @@ class Delivery(NamedTuple):
 def resolved(samples: Samples) -> list[Sent]:
     """Return the actions, each with the seq of its event; 0 if there was none, or if nobody was there to see it.
 
-    A user who joins, or closes a connection without a request, does not learn the seq: it is that of the presence event
-    which the others saw next.
+    A user who joins, or who leaves by closing the connection, does not learn the seq. It is then the seq of the user's
+    next presence event, which others received.
     """
     actions = list(samples.actions())
     acknowledged = {(row.room, row.seq) for row in actions}
@@ -68,7 +69,8 @@ def resolved(samples: Samples) -> list[Sent]:
     for event in sorted(samples.log(), key=lambda event: event.seq):
         if KINDS[event.kind] is Kind.PRESENCE and (event.room, event.seq) not in acknowledged:
             presence[event.room, event.sender].append(event.seq)
-    found, left_after = [], dict[int, int]()  # the second: after which event each user left who is away now
+    found = []
+    left_after: dict[int, int] = {}  # of each user who is away: the seq of the leave
     for row in actions:
         seqs = presence[row.room, row.sender]
         if KINDS[row.kind] is not Kind.PRESENCE:
@@ -76,18 +78,22 @@ def resolved(samples: Samples) -> list[Sent]:
         elif row.sender in left_after:
             found.append(_resolved_join(row, seqs, left_after.pop(row.sender)))
         else:
-            found.append(leave := _resolved_leave(row, seqs))
+            leave = _resolved_leave(row, seqs)
             left_after[row.sender] = leave.seq or -row.seq
+            found.append(leave)
     return found
 
 
 def _resolved_leave(row: Sent, seqs: Sequence[int]) -> Sent:
-    """Return a leave with its seq: the one that was acknowledged, or the next after the last event that was read."""
+    """Return a leave with its seq: the acknowledged seq, or the first of `seqs` after the last event that was read."""
     return row if row.seq > 0 else row._replace(seq=min((seq for seq in seqs if seq > -row.seq), default=0))
 
 
 def _resolved_join(row: Sent, seqs: Sequence[int], left_after: int) -> Sent:
-    """Return a join with its seq: the last one between the user's leave and the head at which the session began."""
+    """Return a join with its seq: the last of `seqs` between the user's leave and the head at which the session began.
+
+    The row has that head as a negative number, see `Sent`.
+    """
     return row._replace(seq=max((seq for seq in seqs if left_after < seq <= -row.seq), default=0))
 
 

@@ -1,8 +1,8 @@
-"""What theory predicts for a cell, to stand beneath what was measured; and what reached its limit first.
+"""What theory predicts for a cell, beside what was measured; and what reached its limit first.
 
 Teaches that a knee under a growing load has a cause: the latency, the servers' core, or the load generator. Where the
-generator is the limit, the servers hold *at least* that much, and nothing more may be claimed; but a generator that was
-a little late is no excuse for servers that were late by far. Pure.
+generator is the limit, the servers hold *at least* that much, and nothing more may be claimed. A generator that was
+only a little late does not explain servers that were very late. Pure.
 """
 
 from dataclasses import asdict
@@ -14,8 +14,8 @@ from loadtests.accounts.verdict import VOID_S
 from loadtests.plan.workload import HOLD_S, LEASE_S, SILENCE_S
 from results.predictions import Prediction, latency_s, remarks
 
-BUDGET_S = 0.5  # how far beyond what the transport's waiting explains a p95 may lie
-FULL = 0.9  # of a core
+BUDGET_S = 0.5  # how far a p95 may lie above the predicted one
+FULL = 0.9  # of a core's time
 
 
 def predict(cell: Cell) -> Prediction:
@@ -37,7 +37,7 @@ def predict(cell: Cell) -> Prediction:
 
 
 def remarks_on(cell: Cell) -> list[str]:
-    """Return what is to be noted about a cell's counts beside what theory predicts."""
+    """Return the sentences about a cell's counts that theory does not predict; none if its deliveries do not add up."""
     if not cell.verdict.adds_up:
         return []
     counts = {name: value for name, value in cell.figures.items() if not isinstance(value, str)}
@@ -60,7 +60,8 @@ class Limit(StrEnum):
 
 def limit_of(cell: Cell) -> Limit:
     """Return what limited a cell; where several did, the cause and not its effect."""
-    full_s, lag_s = FULL * cell.number("readings_apart_s"), cell.number("heartbeat_lag_p99_s")
+    full_s = FULL * cell.number("readings_apart_s")
+    lag_s = cell.number("heartbeat_lag_p99_s")
     if cell.number("generator_cpu_s") > full_s:
         return Limit.GENERATOR
     if cell.number("api_cpu_s") + cell.number("push_service_cpu_s") > full_s:

@@ -1,7 +1,7 @@
 """What generator processes recorded: a row for every action, event and delivery, packed like an array.
 
-Teaches why Locust's own statistics are not enough: they round 102.3 ms to 100. And what makes a distributed measurement
-exact: rows are put together, never averaged. Pure.
+Teaches why Locust's own statistics are not enough: they round 102.3 ms to 100. And what keeps a measurement by several
+processes exact: their rows are put together, never averaged. Pure.
 """
 
 from collections import Counter
@@ -35,7 +35,7 @@ LAYOUTS: Mapping[Any, tuple[str, Struct]] = {
     Tick: ("ticks", Struct("dd")),
     Begun: ("begun", Struct("d")),
 }
-"""The rows that are packed: into which field of the samples, and how."""
+"""The packed kinds of row: the field of `Samples` that holds them, and their layout."""
 
 APART = {"window", "wall_clock_s", "user_ids", "disconnected", "client_bytes", "strangers", "logged"}
 """The fields that are not simply added up when samples are merged."""
@@ -46,8 +46,8 @@ class Samples(msgspec.Struct):
 
     wall_clock_s: what to add to the monotonic clock to get the wall clock. user_ids: by user number. send_retries:
     actions that failed and were tried again; send_failures: those given up, by the moment they were intended.
-    redundant_frames: as the inboxes counted them; wire_duplicates, wire_reordered: see `DuplicateDetector`, of all.
-    offline: place of each event by which a user went offline. requests: only where connections may break.
+    redundant_frames: as the inboxes counted them; wire_duplicates, wire_reordered: sums of all `DuplicateDetector`s.
+    offline: room and seq of each event by which a user went offline. requests: only where connections may break.
     disconnected: when the connection broke, by user, of each user who is not back yet.
     client_bytes: what the connections carried; None if this machine cannot count it. troubles: what went wrong.
 
@@ -99,9 +99,10 @@ class Samples(msgspec.Struct):
         return [tick.came_s - tick.due_s for tick in self._rows(Tick)]
 
     def most_begun(self, span_s: float) -> int:
-        """Return how many requests users began in that part of the window in which they began most."""
+        """Cut the window into spans; return how many requests users began in the busiest of them."""
         moments_s = [row.moment_s for row in self._rows(Begun) if self.window.contains(row.moment_s)]
-        return max(Counter(int((each - self.window.start_s) / span_s) for each in moments_s).values(), default=0)
+        spans = Counter(int((moment_s - self.window.start_s) / span_s) for moment_s in moments_s)
+        return max(spans.values(), default=0)
 
     def reconnections_in_window(self) -> list[Reconnection]:
         """Return the reconnections of users whose connection broke in the window, whenever they were back."""

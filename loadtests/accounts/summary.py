@@ -1,6 +1,6 @@
 """The deliveries of a load that somebody runs by hand, which Locust's statistics do not show.
 
-Teaches why they have a table of their own: Locust would count them as requests, and round their times.
+Teaches why deliveries have a table of their own: Locust would count them as requests, and round their times.
 """
 
 from collections.abc import Sequence
@@ -16,7 +16,7 @@ from loadtests.scenarios import Key
 from results.terminal import FittedTable, TableRow, columns_of, note
 
 BY_HAND = Key("by hand", "", "", 0)
-TROUBLES = 3  # shown of all: they are mostly alike
+TROUBLES = 3  # are shown: most of them are alike
 LATENCIES = ("p50", "p95", "p99", "max")
 COLUMNS = columns_of("deliveries")
 
@@ -54,7 +54,7 @@ class Summary:
         return FittedTable(COLUMNS, rows, self._notes())
 
     def show(self, console: Console) -> None:
-        """Print it, for a person."""
+        """Print the table, or why there is none."""
         if not self.measured_s:
             none = "Deliveries: none, since the test ended before its measuring window."
             console.print("", none, *self.troubles[:1], sep="\n", markup=False)

@@ -1,4 +1,4 @@
-"""What became of a load: how many deliveries were due, how many came, and how late, for each kind of event.
+"""The outcome of a load: how many deliveries were due, how many came, and how late, for each kind of event.
 
 Teaches that presence decides how many deliveries are due: an event is due to everyone in its room. Counts
 and latencies are of the measuring window; whether everything adds up is judged from the first event on. Pure.
@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from math import nan
 from typing import NamedTuple
 
-from loadtests.accounts.accounting import DeliveryAccount, account
+from loadtests.accounts.accounting import DeliveryAccount, Place, account
 from loadtests.accounts.deliveries import Delivery, deliveries, resolved
 from loadtests.accounts.rows import KINDS, TO_THE_END, Sent
 from loadtests.accounts.samples import Samples
@@ -54,6 +54,10 @@ class Departure(NamedTuple):
     read: int
     gone: int
 
+    def missed(self, place: Place) -> bool:
+        """Whether the user was still in the room for this event, but left without it."""
+        return place[0] == self.room and self.read < place[1] < self.gone
+
 
 @dataclass(frozen=True, slots=True)
 class Tally:
@@ -67,7 +71,7 @@ class Tally:
 
 def tally(key: Key, samples: Samples) -> Tally:
     """Return what a cell's samples add up to."""
-    everything = resolved(samples)
+    everything = resolved(samples)  # the actions, each with its seq
     actions = [row for row in everything if samples.window.contains(row.intended_s)]
     committed = {(row.room, row.seq) for row in everything if row.seq}
     committed |= {(row.room, row.seq) for row in samples.log()}
@@ -106,8 +110,8 @@ def count_kinds(
         due = account(places, samples.deliveries(), samples.sessions)
         came = [row for row in rows if row.kind == kind]
         latencies_s = [row.received_s - row.intended_s for row in came]
-        shares = (percentile(latencies_s, percent) for percent in PERCENTS)
-        spread: tuple[float, ...] = min(latencies_s, default=nan), *shares, max(latencies_s, default=nan)
+        percentiles_s = (percentile(latencies_s, percent) for percent in PERCENTS)
+        spread_s: tuple[float, ...] = (min(latencies_s, default=nan), *percentiles_s, max(latencies_s, default=nan))
         yield KindCount(
             *key,
             kind,
@@ -115,7 +119,7 @@ def count_kinds(
             due.events,
             due.expected,
             due.delivered,
-            sum(one.room == room and one.read < seq < one.gone for room, seq in places for one in departed),
+            sum(departure.missed(place) for place in places for departure in departed),
             sum(row.still_true for row in came),
-            *spread,
+            *spread_s,
         )

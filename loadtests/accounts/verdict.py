@@ -1,30 +1,30 @@
 """Whether a measurement may be believed: valid, suspect or void, and why.
 
-Teaches that a load generator must measure itself: its lag would be charged to the server. So a greenlet ticks on an
-absolute 10 ms grid, and its lateness is the generator's health. That a short window measures cold connections: so
-everybody sends once before it, at a price of its own. And to repeat by a rule that does not look at the results: only
-the time of a fixed piece of work decides (`loadtests.harness.measurement`) which cells were measured while the machine
-was slower than for their peers, the other cells of the scenario. Pure.
+Teaches that a load generator must measure itself, or its lag is charged to the server: a greenlet ticks on an absolute
+10 ms grid, and how late the ticks come is the generator's health. A short window would measure cold connections, so
+everybody sends once before it, and these first sends are reported apart. The rule for repeating a cell does not look at
+its results: only the time of a fixed piece of work (`loadtests.harness.measurement`) shows that the machine was slower
+for the cell than for its peers, the other cells of its scenario. Pure.
 """
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from enum import StrEnum
-from math import isnan
+from math import isnan, nan
 from statistics import fmean, median, quantiles
 from typing import NamedTuple
 
-from loadtests.accounts.rows import KINDS, Sent
+from loadtests.accounts.rows import KINDS
 from loadtests.accounts.samples import Samples
 from loadtests.scenarios import Key
 from servers.core.wire import Kind
 
 SUSPECT_S, VOID_S = 0.005, 0.020
-"""Lags of the generator at p99, in s. The first is its error in trials with known delays, of a generator that kept up;
-beyond the second, what it adds is larger than most latencies of a push."""
+"""Lags of the generator at p99, in s. SUSPECT_S is the error of a generator that keeps up, as calibrated; a lag beyond
+VOID_S adds more than most pushes take."""
 
 BEHIND_S = 0.5
-"""How late a sender may be: beyond it, the load is another one than the schedule's."""
+"""How late a sender may be, in s, before its load is no longer the schedule's."""
 
 
 class Status(StrEnum):
@@ -55,10 +55,10 @@ def judge(
 
     complaints: what does not add up, and so voids it; empty ones are ignored. doubts: what makes it suspect.
 
-    A sender waits for its acknowledgement, so a slow server makes it late: latency counts from the scheduled moment, so
-    that is measured, not hidden. But the load that arrives is then a smoother one: beyond BEHIND_S the cell is suspect,
-    unless a stall is what the load measures (`stalls`). A sender that is late by the mean gap between its
-    messages, `mean_gap_s`, has another load than the scheduled one, which voids the cell.
+    A sender waits for its acknowledgement, so a slow server makes it late. This shows in the figures, since latency
+    counts from the scheduled moment. But the load that arrives is then smoother than the schedule: beyond BEHIND_S the
+    cell is suspect, unless a stall is what the load measures (`stalls`). A sender that is later than the mean gap
+    between its messages, `mean_gap_s`, has another load than the scheduled one, which voids the cell.
     """
     lag_s, slip_s = health
     behind = f"sends fell behind their schedule, by {slip_s:.1f} s at p99"
@@ -87,17 +87,17 @@ def _reasons(*cases: tuple[bool, str]) -> list[str]:
 def percentile(values: Sequence[float], percent: int) -> float:
     """Return a percentile from 1 to 99, interpolated as numpy does by default; nan when there are no values."""
     if len(values) < 2:
-        return values[0] if values else float("nan")
+        return values[0] if values else nan
     return quantiles(values, n=100, method="inclusive")[percent - 1]
 
 
 SLOWER = 1.2
-"""By what factor a cell's work may take longer than the median of its peers."""
+"""By what factor a cell's work may take longer than the median of its peers, of which there must be PEERS_MIN."""
 
 PEERS_MIN = 3
 SIDES = ("servers", "generator")
 WORK = tuple(f"{side}_work_{when}_s" for side in SIDES for when in ("before", "after"))
-"""The columns that hold the times: on either core, before and after the window."""
+"""The columns with the seconds that the fixed work took: on either core, before and after the window."""
 
 
 def slow_cells(cells: Mapping[Key, Mapping[str, float]]) -> dict[Key, float]:
@@ -107,16 +107,15 @@ def slow_cells(cells: Mapping[Key, Mapping[str, float]]) -> dict[Key, float]:
         by_scenario[key.scenario][key] = [
             fmean(figures[f"{side}_work_{when}_s"] for when in ("before", "after")) for side in SIDES
         ]
-    return {
-        key: factor
-        for peers in by_scenario.values()
-        if len(peers) >= PEERS_MIN
-        for key, factor in _factors(peers).items()
-        if factor > SLOWER
-    }
+    slow: dict[Key, float] = {}
+    for peers in by_scenario.values():
+        if len(peers) >= PEERS_MIN:
+            slow |= {key: factor for key, factor in _factors(peers).items() if factor > SLOWER}
+    return slow
 
 
 def _factors(peers: Mapping[Key, list[float]]) -> dict[Key, float]:
+    """Return by which factor each cell's work took longer than the median of all, on the slower core."""
     usual_s = [median(times_s) for times_s in zip(*peers.values(), strict=True)]
     return {
         key: max(own / usual for own, usual in zip(times_s, usual_s, strict=True)) for key, times_s in peers.items()
@@ -129,28 +128,30 @@ def doubt(factor: float) -> str:
 
 
 def first_sends(samples: Samples) -> dict[str, float]:
-    """Return how many first messages of a user were sent before the window, and how long acknowledgements took."""
-    firsts, later_s = dict[int, Sent](), list[float]()
+    """Return how many users sent before the window, and the median time to an acknowledgement, in s: first, and in it.
+
+    The first is that of each user's first message; nan where there is none.
+    """
+    first_s: dict[int, float] = {}
+    in_window_s: list[float] = []
     for row in samples.actions():
-        if KINDS[row.kind] is Kind.MESSAGE and row.sender not in firsts and row.intended_s < samples.window.start_s:
-            firsts[row.sender] = row
-        elif KINDS[row.kind] is Kind.MESSAGE and samples.window.contains(row.intended_s):
-            later_s.append(_took_s(row))
+        if KINDS[row.kind] is not Kind.MESSAGE:
+            continue
+        if row.intended_s < samples.window.start_s:
+            first_s.setdefault(row.sender, row.acked_s - row.sent_s)
+        elif samples.window.contains(row.intended_s):
+            in_window_s.append(row.acked_s - row.sent_s)
     return {
-        "first_sends": len(firsts),
-        "first_ack_p50_s": median(map(_took_s, firsts.values())) if firsts else float("nan"),
-        "ack_p50_s": median(later_s) if later_s else float("nan"),
+        "first_sends": len(first_s),
+        "first_ack_p50_s": median(first_s.values()) if first_s else nan,
+        "ack_p50_s": median(in_window_s) if in_window_s else nan,
     }
 
 
 def cold_users(samples: Samples) -> list[str]:
-    """Return how many users had not both sent and received a message when the window opened, if any, as a doubt."""
+    """Return a doubt if some users had not both sent and received when the window opened; else nothing."""
     start_s = samples.window.start_s
     sent = {row.sender for row in samples.actions() if row.acked_s < start_s}
     received = {row.recipient for row in samples.deliveries() if row.received_s < start_s}
     cold = len(samples.user_ids.keys() - (sent & received))
     return [f"{cold} of {len(samples.user_ids)} users had not sent and received before the window"] if cold else []
-
-
-def _took_s(row: Sent) -> float:
-    return row.acked_s - row.sent_s

@@ -2,8 +2,8 @@
 
 Teaches that a count can be trusted when a second, independent count agrees: the kernel's (TCP_INFO), and the servers'.
 Over all connections the two must be equal to the byte, since in the end nothing is in flight. In the measuring window
-they may differ by what passed within SLACK_S, and a one-way delay, of its two ends. TCP payload only, encrypted or not;
-retransmissions count once. Pure: `loadtests.users.socket_meter` does the reading.
+they may differ by the bytes that passed near its two ends: within SLACK_S and a one-way delay. Counted is TCP payload,
+encrypted or not; retransmissions count once. Pure: `loadtests.users.socket_meter` does the reading.
 """
 
 from collections.abc import Iterator
@@ -19,7 +19,7 @@ TCP_INFO = Layout("=B127xQ8xI52xQQ")
 """Fields of struct tcp_info in linux/tcp.h: state, bytes_received, notsent_bytes, bytes_sent and bytes_retrans."""
 
 INFO_BYTES = TCP_INFO.size
-CLOSED = 7  # TCP_CLOSE, in which a closed connection is whether we or the other side began
+CLOSED = 7  # TCP_CLOSE, the last state, whichever side closed first
 OTHER_SIDE_CLOSED = frozenset((6, 8, 9, 11))  # TIME_WAIT, CLOSE_WAIT, LAST_ACK, CLOSING
 
 
@@ -43,6 +43,9 @@ class Around(NamedTuple):
     at: WireBytes
     after: WireBytes
 
+    def plus(self, other: "Around") -> "Around":
+        return Around(*map(WireBytes.plus, self, other))
+
 
 class ClientBytes(Struct, frozen=True):
     """The generator's side. total: everything, from the first connection until all users had left."""
@@ -61,19 +64,18 @@ class ClientBytes(Struct, frozen=True):
         return self.end.after.minus(self.end.before).plus(self.start.after.minus(self.start.before))
 
     def plus(self, other: "ClientBytes") -> "ClientBytes":
-        start, end = map(WireBytes.plus, self.start, other.start), map(WireBytes.plus, self.end, other.end)
-        return ClientBytes(Around(*start), Around(*end), self.total.plus(other.total))
+        return ClientBytes(self.start.plus(other.start), self.end.plus(other.end), self.total.plus(other.total))
 
 
 def from_tcp_info(info: bytes, end_was_read: bool) -> WireBytes:
     """Read a connection's TCP_INFO, at least INFO_BYTES of it; end_was_read: whether its end was read from the socket.
 
-    What was written counts as up, though some of it may still wait in the socket. The other side's FIN has a
-    sequence number, which the kernel counts as a byte received; once both sides have closed, no state shows it.
+    What was written counts as up, though some of it may still wait in the socket. The other side's FIN takes a sequence
+    number, which the kernel counts as a byte received. In CLOSED only `end_was_read` shows whether a FIN came.
     """
     state, received, not_sent, sent, sent_again = TCP_INFO.unpack_from(info)
-    finished = state in OTHER_SIDE_CLOSED or (state == CLOSED and end_was_read)
-    return WireBytes(sent - sent_again + not_sent, received - finished)
+    fin_came = state in OTHER_SIDE_CLOSED or (state == CLOSED and end_was_read)
+    return WireBytes(sent - sent_again + not_sent, received - 1 if fin_came else received)
 
 
 def disagreements(client: ClientBytes | None, server_window: WireBytes, server_total: WireBytes) -> Iterator[str]:
@@ -82,7 +84,8 @@ def disagreements(client: ClientBytes | None, server_window: WireBytes, server_t
         return
     if server_total != client.total:
         yield f"over all, {_apart(client.total, server_total)}"
-    apart, allowed = server_window.minus(client.window), client.tolerance
+    apart = server_window.minus(client.window)
+    allowed = client.tolerance
     if abs(apart.up) > allowed.up or abs(apart.down) > allowed.down:
         yield f"in the window, {_apart(client.window, server_window)}, and {_text(allowed)} passed around its ends"
 
