@@ -5,6 +5,7 @@ Both servers of a pair get the same headers, the token included, so that parsing
 
 from collections.abc import Sequence
 from contextlib import closing
+from math import ceil
 from urllib.parse import urlsplit
 
 from loadtests.experiments.bench.crowd import BenchConnection, Crowd
@@ -54,7 +55,7 @@ def api_client(address: str) -> closing[HttpUserSession]:
 
 def log_in(client: HttpUserSession, connections: int, per_user: int = CONNECTIONS_PER_USER) -> list[Account]:
     """Log in the smallest number of users that may own these connections; return each connection's account."""
-    users = [client.log_in(f"user-{number}") for number in range(-(-connections // per_user))]
+    users = [client.log_in(f"user-{number}") for number in range(ceil(connections / per_user))]
     return [users[number // per_user] for number in range(connections)]
 
 

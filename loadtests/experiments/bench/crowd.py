@@ -1,6 +1,6 @@
 """A thousand clients in one thread: sockets, one selector, and no task for any of them.
 
-Teaches how to keep a load generator cheaper than the server it loads: a delivery costs one `recv` and a glance at the
+Teaches how to keep a load generator cheaper than the server it loads: a delivery costs one `recv` and the parsing of a
 frame's header, so the server is the bottleneck and the server is what is measured. Every wait has a limit.
 """
 
@@ -16,14 +16,13 @@ from loadtests.experiments.bench.readers import PING, PONG, Message, Reader, Val
 RECEIVE_BYTES = 65_536
 SEND_S = 10.0
 PATIENCE_S = 60.0
-"""For one connection to take what is sent, and for all that is due to arrive: only what hangs takes so long."""
-
+"""Limits, in s: SEND_S until a connection takes what is sent, PATIENCE_S until everything that is due has arrived."""
 
 OnMessage = Callable[["BenchConnection", Message], None]
 
 
 class BenchConnection:
-    """One connection. messages: how many of the chat its owner has counted so far. reader: parses what arrives."""
+    """One connection. messages: how many chat messages were counted on it so far. reader: parses what arrives."""
 
     __slots__ = ("messages", "number", "reader", "socket")
 
@@ -80,7 +79,7 @@ class Crowd:
             self._read(on_message, 0 if self._spins else left_s)
 
     def run_for(self, seconds: float, on_message: OnMessage) -> None:
-        """Pass on what arrives for so long, such as messages that should not come.
+        """Pass on what arrives within so many seconds, such as messages that should not come.
 
         Nothing is measured meanwhile, so it may sleep where `run` polls.
         """
@@ -89,7 +88,7 @@ class Crowd:
             self._read(on_message, left_s)
 
     def exchange(self, requests: Sequence[bytes], replies: int = 1) -> list[Message]:
-        """Send each connection its request and await so many messages on it; return each one's last of these."""
+        """Send each connection its request and await `replies` messages on it; return the last of them for each."""
         received: dict[BenchConnection, list[Message]] = {connection: [] for connection in self.connections}
         for connection, request in zip(self.connections, requests, strict=True):
             connection.send(request)

@@ -1,4 +1,4 @@
-"""The demo's page while it is busy: how long a frame takes, whether memory grows, and how soon it is there at all.
+"""The demo's page while it is busy: how long a frame takes, whether memory grows, and how soon the first message shows.
 
 Teaches that a page which shows everything must forget most of it. A frame's work runs from its first animation callback
 to the first task after it was painted. Every lane is a page of its own, so each is measured by itself.
@@ -18,8 +18,10 @@ from loadtests.harness.browser import chromium
 from loadtests.harness.cores import unpinned
 from servers.deploy.child_process import started
 
-FRAME_MS, GROWTH, FIRST_S = Goal(8.0), Goal(1.15), Goal(5.0)
-SETTLED_SHARE = 0.1  # of the time, at the beginning, in which the heap still grows to its size
+FRAME_MS = Goal(8.0)
+GROWTH = Goal(1.15)
+FIRST_S = Goal(5.0)
+SETTLED_SHARE = 0.1  # of the time, at the beginning, while the heap still grows to its usual size
 PATIENCE_MS = 30_000
 PRECISE = ("--enable-precise-memory-info", "--js-flags=--expose-gc")
 WATCH_FRAMES = """() => {
@@ -37,7 +39,7 @@ WATCH_FRAMES = """() => {
 
 
 def measure(sizes: BenchSizes) -> list[BenchFinding]:
-    """Open the demo, write so many messages a second for so long, and look at every frame of it."""
+    """Open the demo, let it write messages at the rate and for the time in `sizes`, and measure every frame."""
     with unpinned(), chromium(PRECISE) as browser:
         began_s = monotonic()
         with started(["servers.demo", "--port", "0"]) as demo, opened(browser.new_page(), demo.address) as page:
@@ -74,7 +76,7 @@ def busy(page: Page, sizes: BenchSizes) -> tuple[list[float], list[float]]:
     sleep(sizes.page_s * (1 - SETTLED_SHARE))
     work_ms = [median(frame.evaluate("window.frameWork")) for frame in page.frames]
     for frame in page.frames:
-        frame.evaluate("window.frameWork = []")  # our own notes are not the page's
+        frame.evaluate("window.frameWork = []")  # our own record is not part of the page's memory
     growth = [heap_bytes(frame) / before for frame, before in zip(page.frames, settled, strict=True)]
     return work_ms, growth
 

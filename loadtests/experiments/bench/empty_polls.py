@@ -30,7 +30,8 @@ class Pollers:
 
     def polls_per_cpu_s(self, polls: int) -> float:
         """Send so many polls in all; raises Void if a response holds an event."""
-        self._due, self._responses = polls, 0
+        self._due = polls
+        self._responses = 0
         before_s = self._server.cpu_s()
         for connection in self._crowd.connections:
             self._poll(connection)
@@ -58,7 +59,7 @@ def ours(connections: int) -> Iterator[Pollers]:
         with api_client(server.address) as client:
             accounts = log_in(client, connections)
             head = join(client, accounts)
-        polls = [poll_request(server.address, each.token, head, number) for number, each in enumerate(accounts)]
+        polls = [poll_request(server.address, user.token, head, number) for number, user in enumerate(accounts)]
         with closing(Pollers(server, polls)) as pollers:
             yield pollers
 

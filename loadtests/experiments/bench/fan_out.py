@@ -29,7 +29,7 @@ from servers.core.wire import Send, encode
 
 IN_FLIGHT = 16
 WARM_UP = 20
-LINGER_S = 0.05  # for what comes twice or unasked to show
+LINGER_S = 0.05  # of waiting for duplicates and for messages that nobody sent
 
 
 class FanOutRoom:
@@ -65,10 +65,12 @@ class FanOutRoom:
         self._crowd.close()
 
     def _publish(self, messages: int, in_flight: int) -> None:
-        due, everyone = self._sent + messages, len(self._crowd.connections)
+        due = self._sent + messages
+        everyone = len(self._crowd.connections)
         self._arrived += [0] * messages
 
         def advance() -> bool:
+            """Send what may be in flight now; return whether all is sent, delivered and acknowledged."""
             while self._complete < self._sent and self._arrived[self._complete] == everyone:
                 self._complete += 1
             while self._sent < due and self._sent - self._complete < in_flight:
@@ -78,14 +80,13 @@ class FanOutRoom:
 
         self._crowd.run(self._on_message, advance)
         self._crowd.run_for(LINGER_S, self._on_message)
-        if wrong := [each.number for each in self._crowd.connections if each.messages != due]:
+        if wrong := [connection for connection in self._crowd.connections if connection.messages != due]:
             raise Void(f"{len(wrong)} connections got other than {due} messages")
 
     def _on_message(self, connection: BenchConnection, message: Message) -> None:
+        if message.body.startswith(b'{"type":"ack"'):
+            self._acks += 1
         new = message.body.count(MARK)
-        if not new:
-            self._acks += message.body.startswith(b'{"type":"ack"')
-            return
         if new == 1:
             self.page_bytes = len(message.body)
         for nth in range(connection.messages, connection.messages + new):
@@ -109,13 +110,10 @@ def ours(subscribers: int) -> Iterator[FanOutRoom]:
 @contextmanager
 def baseline(subscribers: int) -> Iterator[FanOutRoom]:
     """Run the bare server, with everyone connected."""
-    with (
-        running("loadtests.harness.baselines", "bare_websockets") as server,
-        closing(
-            FanOutRoom(server, open_sockets(server.address, "/", subscribers), page_frame, acknowledges=False)
-        ) as room,
-    ):
-        yield room
+    with running("loadtests.harness.baselines", "bare_websockets") as server:
+        connections = open_sockets(server.address, "/", subscribers)
+        with closing(FanOutRoom(server, connections, page_frame, acknowledges=False)) as room:
+            yield room
 
 
 def send_frame(nth: int) -> bytes:
@@ -132,8 +130,8 @@ def legs_in(chat: FanOutRoom, bare: FanOutRoom, messages: int, in_flight: int) -
     """Return a leg in each room, before which the pings of both are answered."""
 
     def leg(room: FanOutRoom) -> float:
-        for each in (chat, bare):
-            each.answer_pings()
+        chat.answer_pings()
+        bare.answer_pings()
         return room.deliveries_per_cpu_s(messages, in_flight)
 
     return partial(leg, chat), partial(leg, bare)
@@ -145,16 +143,18 @@ def measure(sizes: BenchSizes) -> list[BenchFinding]:
 
 
 def measure_size(repeats: int, size: FanOutSize) -> list[BenchFinding]:
-    """Return one message in flight and several, over the bare server."""
+    """Return the ratios to the bare server, with one message in flight and with several."""
     one, several = Pairs(), Pairs()
-    people, target, bytes_note = size.subscribers, Goal(size.at_least, at_least=True), ""
+    target = Goal(size.at_least, at_least=True)
+    bytes_note = ""
     for _ in range(repeats):
-        with ours(people) as chat, baseline(people) as bare:
+        with ours(size.subscribers) as chat, baseline(size.subscribers) as bare:
             one.measure(*legs_in(chat, bare, size.messages, in_flight=1))
             several.measure(*legs_in(chat, bare, size.messages, in_flight=IN_FLIGHT))
             bytes_note = f"frames of {chat.page_bytes} and {bare.page_bytes} bytes"
-    name, over = f"WebSocket fan-out to {people:,}, ", "deliveries per CPU-second over broadcast(): "
+    name = f"WebSocket fan-out to {size.subscribers:,}"
+    over = "deliveries per CPU-second over broadcast():"
     return [
-        compared(name + "1 in flight", one, target, f"{over}{one.medians()}; {bytes_note}"),
-        compared(name + f"{IN_FLIGHT} in flight", several, target, f"{over}{several.medians()}; committed together"),
+        compared(f"{name}, 1 in flight", one, target, f"{over} {one.medians()}; {bytes_note}"),
+        compared(f"{name}, {IN_FLIGHT} in flight", several, target, f"{over} {several.medians()}; committed together"),
     ]

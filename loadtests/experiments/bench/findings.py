@@ -28,7 +28,7 @@ PACKAGES = ("uvicorn", "starlette", "websockets", "httptools", "uvloop", "msgspe
 
 @dataclass(frozen=True, slots=True)
 class Goal:
-    """at_least: whether more is better."""
+    """A bound for a figure. at_least: whether more is better."""
 
     bound: float
     at_least: bool = False
@@ -44,7 +44,7 @@ class Goal:
 class BenchFinding:
     """One row: a value for every pair or repeat, in `unit`. voids: why other pairs do not count.
 
-    grows_with, size: of what there is so much, for a cost that is measured in several sizes.
+    grows_with, size: of a cost that is measured in several sizes, what grows and how much of it there was.
     """
 
     name: str
@@ -69,7 +69,7 @@ class BenchFinding:
 
 @dataclass(frozen=True, slots=True)
 class Growth:
-    """A cost in several sizes. grows_with: of what there is more. cost: of one unit of work, its unit first."""
+    """A cost in several sizes. grows_with: what grows. cost: the unit of one figure, then what the figure counts."""
 
     grows_with: str
     cost: str
@@ -89,32 +89,34 @@ def compared(name: str, pairs: Pairs, target: Goal | None, note: str) -> BenchFi
 def show(console: Console, findings: Sequence[BenchFinding]) -> None:
     """Print the table, and a note on each figure beneath it."""
     console.print(f"\n{cores().label}\n", markup=False)
-    console.print(FittedTable(COLUMNS, [_row(each) for each in findings], [*filter(None, map(_note, findings))]))
+    console.print(FittedTable(COLUMNS, list(map(_row, findings)), list(filter(None, map(_note, findings)))))
 
 
 def _row(finding: BenchFinding) -> TableRow:
     values = finding.values
-    middle, low, high = map(three_digits, (median(values), min(values), max(values))) if values else "---"
-    verdict = Text(finding.verdict, style=COLOURS[finding.verdict])
+    middle = three_digits(median(values)) if values else "-"
+    limits = f"{three_digits(min(values))} to {three_digits(max(values))}" if values else "-"
     target = str(finding.target or "")
-    limits = f"{low} to {high}" if values else "-"
+    verdict = Text(finding.verdict, style=COLOURS[finding.verdict])
     return TableRow((finding.name, middle, finding.unit, limits, str(len(values)), target, verdict))
 
 
 def _note(finding: BenchFinding) -> str:
-    parts = [*filter(None, [finding.note]), *(f"void: {reason}" for reason in finding.voids)]
+    """Return the note on a finding and the reasons of its void pairs; empty if there are neither."""
+    parts = [finding.note] if finding.note else []
+    parts += [f"void: {reason}" for reason in finding.voids]
     return f"{finding.name}: {'; '.join(parts)}" if parts else ""
 
 
 def write(findings: Sequence[BenchFinding], folder: Path = RESULTS) -> Path:
     """Write everything to `bench-<time>.json`, with machine and versions; return where."""
     path = folder / f"bench-{time.strftime('%Y%m%dT%H%M%S')}.json"
-    made = {
+    record = {
         "machine": platform.platform(),
         "python": platform.python_version(),
         "versions": {name: version(name) for name in PACKAGES},
         "cores": cores().label,
-        "findings": [asdict(each) | {"verdict": each.verdict} for each in findings],
+        "findings": [asdict(finding) | {"verdict": finding.verdict} for finding in findings],
     }
-    path.write_text(json.dumps(made, indent=2) + "\n", encoding="utf-8")
+    path.write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
     return path

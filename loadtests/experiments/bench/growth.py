@@ -1,8 +1,8 @@
-"""How a cost grows with what there is: clients, members of a room, events of a log, rooms.
+"""How a cost grows with the number of clients, of members of a room, of events in a log, and of rooms.
 
-Teaches to look at a cost in several sizes: a figure for one unit of work (a connection, a delivery, a join, a message)
-that is level from a hundred to ten thousand is so beyond as well, and one that climbs is a limit that nobody has met
-yet. Works on logs that were filled through the store, a thousand times faster than people would.
+Teaches to look at a cost in several sizes. The figure is for one unit of work: a connection, a delivery, a join, a
+message. If it stays level from a hundred to ten thousand, size is no problem yet; if it climbs, it will become a limit.
+The logs are filled through the store, a thousand times faster than people would fill them.
 """
 
 import asyncio
@@ -33,14 +33,14 @@ Call = Callable[[HttpUserSession, int], object]
 
 def measure(sizes: BenchSizes) -> list[BenchFinding]:
     """Return each cost at each size."""
-    counts = (sizes.growth_connections, sizes.growth_members)
-    in_one = by_log(sizes.growth_events, "room".format, join, sizes.growth_calls)
-    in_own = by_log(sizes.growth_rooms, "room-{}".format, send, sizes.growth_calls)
+    transport = find("raw_websocket")
+    joins = by_log(sizes.growth_events, "room".format, join, sizes.growth_calls)
+    sends = by_log(sizes.growth_rooms, "room-{}".format, send, sizes.growth_calls)
     return [
-        *(CONNECTIONS.finding(count, crowd_cost(find("raw_websocket"), count).kib_each) for count in counts[0]),
-        *(MEMBERS.finding(count, delivery_us(count)) for count in counts[1]),
-        *(EVENTS.finding(count, us) for count, us in in_one),
-        *(ROOMS.finding(count, us) for count, us in in_own),
+        *(CONNECTIONS.finding(count, crowd_cost(transport, count).kib_each) for count in sizes.growth_connections),
+        *(MEMBERS.finding(count, delivery_us(count)) for count in sizes.growth_members),
+        *(EVENTS.finding(count, us) for count, us in joins),
+        *(ROOMS.finding(count, us) for count, us in sends),
     ]
 
 
@@ -67,7 +67,8 @@ def by_log(sizes: Sequence[int], room_of: Callable[[int], str], call: Call, time
     room_of: the room of the nth event; clients of the benchmark join the room `room`.
     """
     with tempfile.TemporaryDirectory(prefix="bench-") as folder:
-        url, filled = f"sqlite:///{Path(folder)}/chat.db", 0
+        url = f"sqlite:///{Path(folder)}/chat.db"
+        filled = 0
         for size in sizes:
             asyncio.run(fill(url, room_of, filled, size))
             filled = size

@@ -32,7 +32,7 @@ def poll_requests(address: str, client: HttpUserSession, room: str, accounts: Ac
     """Join the room with each account; return their requests for the events after its head."""
     head = calls.join(client, accounts, room)
     path = f"/rooms/{room}/events?after={head}&connection=c"
-    return [calls.http_request(address, "GET", f"{path}{number}", each.token) for number, each in enumerate(accounts)]
+    return [calls.http_request(address, "GET", f"{path}{number}", user.token) for number, user in enumerate(accounts)]
 
 
 def poll_once(server: MeasuredServer, client: HttpUserSession, room: str, accounts: Accounts) -> Connections:
@@ -78,7 +78,8 @@ def subscribe(server: MeasuredServer, client: HttpUserSession, room: str, accoun
 
 def subscription(client: HttpUserSession, account: Account, room: str, greeting: bytes) -> bytes:
     """Return the frame that subscribes the greeted socket, signed by the API."""
-    channel, socket_id = f"private-room-{room}", decode(decode(greeting)["data"])["socket_id"]
+    channel = f"private-room-{room}"
+    socket_id = decode(decode(greeting)["data"])["socket_id"]  # the data of a frame is JSON within JSON
     client.token = account.token
     signed = client.post_form("/pusher/auth", urlencode({"channel_name": channel, "socket_id": socket_id}), dict)
     return client_frame(encode({"event": "pusher:subscribe", "data": {"channel": channel, "auth": signed["auth"]}}))
@@ -97,7 +98,8 @@ def enter_rooms(
     transport: Transport, server: MeasuredServer, client: HttpUserSession, accounts: Accounts
 ) -> Connections:
     """Have each account enter a room, ROOM_SIZE of them the same one; return their connections in that order."""
-    enter, opened = entering(transport), Connections()
+    enter = entering(transport)
+    opened: Connections = []
     for start in range(0, len(accounts), ROOM_SIZE):
         opened += enter(server, client, f"room-{start}", accounts[start : start + ROOM_SIZE])
     return opened

@@ -1,7 +1,7 @@
 """A thousand held polls in one room, and one message: how long until all have their response.
 
-Teaches what that response costs over a Starlette server whose requests wait for an `asyncio.Event`: a cursor, a lease,
-and a message that is committed first. Both servers get the same requests, and give equal responses.
+Teaches what the chat adds to a Starlette server whose requests wait for an `asyncio.Event`: a cursor, a lease, and a
+message that is committed first. Both servers get the same requests, and give equal responses.
 """
 
 import time

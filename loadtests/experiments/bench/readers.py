@@ -59,7 +59,8 @@ class ValueReader:
     def feed(self, data: bytes) -> list[Message]:
         """Add what arrived; return a message that holds nothing but the value for each time that it is complete."""
         buffer = self._rest + data
-        self._rest = buffer[max(0, buffer.rfind(self._value) + 1, len(buffer) - len(self._value) + 1) :]
+        after_last = buffer.rfind(self._value) + 1  # 0 if the value does not occur
+        self._rest = buffer[max(after_last, len(buffer) - len(self._value) + 1, 0) :]  # may be the start of a value
         return [Message(TEXT, self._value)] * buffer.count(self._value)
 
 

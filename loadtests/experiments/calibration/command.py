@@ -85,13 +85,8 @@ def calibrate(
             console.print(str(error), style="red", markup=False)
             return 1
     print_rows(console, rows, transports)
-    loads = {
-        "users": list(users),
-        "delays_ms": list(delays_ms),
-        "measured_s": seconds,
-        "poll_interval_s": POLL_S,
-        "link": link,
-    }
+    loads = {"users": list(users), "delays_ms": list(delays_ms), "measured_s": seconds}
+    loads |= {"poll_interval_s": POLL_S, "link": link}
     console.print(f"Written to {record.write(rows, loads, out)}")
     return 0
 

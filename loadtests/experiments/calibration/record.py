@@ -1,7 +1,7 @@
 """The load generator's own error, and calibrations on record: `results/calibration-<time>.json`.
 
-Teaches which part of a latency is the instrument's: all beyond what the stub held the message for. Loopback and the
-stub's own reading are in it, so it is an upper bound.
+Teaches which part of a latency is the instrument's: everything beyond the time for which the stub held the message.
+This includes loopback and the stub's own reading, so it is an upper bound.
 """
 
 import json
@@ -64,15 +64,15 @@ def error_of(errors: Sequence[float]) -> ErrorQuantiles:
 
 def row_of(transport: str, users: int, verdict: str, errors: Mapping[float, Sequence[float]]) -> CalibrationRow:
     """Sum up one load, all delays together and each by itself."""
-    by_delay = {f"{delay:g}": error_of(some) for delay, some in errors.items() if some}
-    return CalibrationRow(
-        transport, users, verdict, error_of([each for some in errors.values() for each in some]), by_delay
-    )
+    by_delay = {f"{delay:g}": error_of(of_delay) for delay, of_delay in errors.items() if of_delay}
+    overall = error_of([error for of_delay in errors.values() for error in of_delay])
+    return CalibrationRow(transport, users, verdict, overall, by_delay)
 
 
 def sentence(rows: Sequence[CalibrationRow]) -> str:
     """State what is not claimed: the worst of all transports and loads, rounded up to a tenth of a millisecond."""
-    p50_ms, p99_ms = (ceil(10 * max(getattr(row.overall, name) for row in rows)) / 10 for name in ("p50_ms", "p99_ms"))
+    p50_ms = ceil(10 * max(row.overall.p50_ms for row in rows)) / 10
+    p99_ms = ceil(10 * max(row.overall.p99_ms for row in rows)) / 10
     return f"differences below {p50_ms:g} ms at p50 and {p99_ms:g} ms at p99 are not claimed"
 
 

@@ -2,9 +2,9 @@
 
     python -m loadtests.experiments.calibration.stub long_polling --delays 0,5,20,100 --log stub.log
 
-What crosses the wire: as much of the chat's own protocol, and of a push service's, as the Locust files speak, so that
-these run unchanged. It writes to its sockets itself, since a moment recorded before a
-framework's queue would be charged to the generator. Leaves out all validation: it trusts its caller, on loopback only.
+What crosses the wire: as much of the chat's own protocol, and of a push service's, as the Locust files use, so that
+they run unchanged. The stub writes to its sockets itself: a framework would write later than the recorded moment, and
+its delay would count as the generator's. Leaves out all validation: the stub trusts its caller, on loopback only.
 """
 
 import asyncio
@@ -49,7 +49,7 @@ STREAM_HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: %b\r\nTransfer-Encoding: chunke
 
 
 class StubHttpConnection(asyncio.Protocol):
-    """A connection for HTTP; a poll that finds nothing waits if `holds`, and an event stream does not end."""
+    """A connection for HTTP; a poll that finds nothing is held if `holds`, and an event stream does not end."""
 
     transport: asyncio.Transport
 
@@ -82,7 +82,8 @@ class StubHttpConnection(asyncio.Protocol):
             self._room.listeners.discard(self)
 
     def on_message_begin(self) -> None:
-        self._body, self._streams = b"", False
+        self._body = b""
+        self._streams = False
 
     def on_url(self, url: bytes) -> None:
         self._path, _, self._query = url.decode("latin-1").partition("?")
@@ -90,7 +91,8 @@ class StubHttpConnection(asyncio.Protocol):
     def on_header(self, name: bytes, value: bytes) -> None:
         if name.lower() == b"authorization":
             self._user = value.decode("latin-1").removeprefix("Bearer ")
-        self._streams |= value == STREAM
+        elif value == STREAM:
+            self._streams = True
 
     def on_body(self, body: bytes) -> None:
         self._body += body
@@ -133,12 +135,12 @@ class StubHttpConnection(asyncio.Protocol):
         """Respond to a poll, whether it was held or not; or push on a stream."""
         assert self._room is not None
         if self._streams:
-            answer = b"%x\r\ndata: %b\n\n\r\n" % (len(b"data: \n\n") + len(encoded), encoded)
+            data = b"%x\r\ndata: %b\n\n\r\n" % (len(b"data: \n\n") + len(encoded), encoded)
         else:
             self._room.listeners.discard(self)
-            answer = HEAD % len(encoded) + encoded
+            data = HEAD % len(encoded) + encoded
         self._room.record(page, self._user)
-        self.transport.write(answer)
+        self.transport.write(data)
 
     def _respond(self, body: Any) -> None:
         encoded = encode(body)
@@ -195,7 +197,7 @@ class StubWebSocket(asyncio.Protocol):
 
 
 class StubPusherSocket(StubWebSocket):
-    """A subscription at a push service, to whose frames a page is a string. Whoever subscribes is named as `auth`."""
+    """A subscription at a push service, whose frames carry a page as a string. `auth` carries the user's name."""
 
     def deliver(self, page: Page, encoded: bytes) -> None:
         super().deliver(page, encode(PusherFrame("page", encoded.decode())))
@@ -206,7 +208,8 @@ class StubPusherSocket(StubWebSocket):
     def _handle(self, text: bytes, _: float) -> PusherFrame | None:
         match decode(text, type=PusherFrame):
             case PusherFrame(event="pusher:subscribe", data={"channel": channel, "auth": user}):
-                self._user, self._room = user, self._rooms[channel.removeprefix("private-room-")]
+                self._user = user
+                self._room = self._rooms[channel.removeprefix("private-room-")]
                 self._room.listeners.add(self)
                 return PusherFrame("pusher_internal:subscription_succeeded", "{}")
         return None
@@ -214,7 +217,9 @@ class StubPusherSocket(StubWebSocket):
 
 async def serve(slug: str, delays_ms: list[float], log: Path) -> None:
     """Serve until standard input closes, then write the log."""
-    rooms, loop, stopping = StubRooms(delays_ms), asyncio.get_running_loop(), asyncio.Event()
+    rooms = StubRooms(delays_ms)
+    loop = asyncio.get_running_loop()
+    stopping = asyncio.Event()
     server = await loop.create_server(lambda: StubHttpConnection(rooms, find(slug).reads is Reads.HELD), HOST, 0)
     loop.add_reader(STDIN, stopping.set)
     gc.freeze()
@@ -233,7 +238,7 @@ def main() -> None:
     parser.add_argument("--delays", required=True, help="milliseconds, separated by commas; each room has one of them")
     parser.add_argument("--log", required=True, type=Path, help="file for when each message arrived and was handed out")
     options = parser.parse_args()
-    asyncio.run(serve(options.slug, [float(each) for each in options.delays.split(",")], options.log))
+    asyncio.run(serve(options.slug, list(map(float, options.delays.split(","))), options.log))
 
 
 if __name__ == "__main__":

@@ -17,7 +17,7 @@ import msgspec
 from servers.core.wire import Ack, Cursor, Event, Head, Kind, Page, Send, Snapshot, encode
 
 EPOCH = "stub"
-SPIN_S = 0.002  # a timer may be late by so much: the last of the wait is spent in turns of the loop
+SPIN_S = 0.002  # a timer may be late by so much: for the last part of the wait the event loop polls
 LEASE_S = 30.0
 
 
@@ -85,7 +85,7 @@ class StubRoom:
         self._log.handed_out += [(self.name, event.seq, user, now_s) for event in page.events]
 
     def _release(self) -> None:
-        """Hand out what is due, and schedule the rest; in order, since all are held for the same time."""
+        """Hand out what is due, and schedule the next turn; in order, since all are held for the same time."""
         while self._held and (left_s := self._held[0][0] - perf_counter()) <= 0:
             self._events.append(self._held.popleft()[1])
             page = self.after(len(self._events) - 1)

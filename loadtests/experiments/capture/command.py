@@ -1,11 +1,11 @@
 """`python -m loadtests capture`: a short conversation of two on each transport, recorded byte by byte.
 
-The users are those of the load tests, with a browser's headers; each link has a recorder, a relay that writes down what
-crosses it, also the one from the API to the push service. `results/README.md` documents the file.
+The users are those of the load tests, with a browser's headers. Each link, also the one from the API to the push
+service, has a recorder: a relay that writes down what crosses it. `results/README.md` documents the file.
 
-Then the vendor's own client, pusher-js, on networks that let more or less through: what it chooses, and what that
-costs. Teaches to test a claim about a product on the product: the client chooses its transport freely, and the vendor's
-own library publishes to it: two messages at once, as a chat does, then a pause.
+Then the vendor's own client, pusher-js, on networks that block more or less: which transport it chooses, and what that
+costs. Teaches to test a claim about a product on the product itself: the client chooses its transport freely, and the
+vendor's own library publishes to it. It publishes two messages at once, as a chat does, then pauses.
 """
 
 import json
@@ -44,8 +44,8 @@ def recorder(link: Link, address: str, folder: Path, *options: str) -> Iterator[
 
     options: of `loadtests.harness.relay`.
     """
-    target, path = address.removeprefix("http://"), str(_path(link, folder))
-    command = python_module("loadtests.harness.relay", "--to", target, "--record", path, *options)
+    ends = ("--to", address.removeprefix("http://"), "--record", str(_path(link, folder)))
+    command = python_module("loadtests.harness.relay", *ends, *options)
     with running(command, None, folder / f"recorder, {link}.log") as child:
         yield str(child.next_line(READY_S)["address"])
 
@@ -129,7 +129,8 @@ def capture(out: Path, only_pusher_js: bool = False) -> int:
 
     only_pusher_js: record the vendor's client again, and keep what the folder has of the transports.
     """
-    console, path = terminal.console(), out / CAPTURES_FILE
+    console = terminal.console()
+    path = out / CAPTURES_FILE
     try:
         captures = json.loads(path.read_text(encoding="utf-8")) if only_pusher_js else record_transports(console)
         captures["pusher_js"] = record_pusher_js()

@@ -24,7 +24,8 @@ TABLE = "deployments"
 
 def measure_deployments(out: Path, quick: bool) -> int:
     """Measure, write and report; return the exit status: 1 if anything does not add up, or was not measured."""
-    scenario, cores = experiment(TABLE, quick), choose()
+    scenario = experiment(TABLE, quick)
+    cores = choose()
     record = describe([scenario], sorted({deployment.transport for deployment in DEPLOYMENTS}), cores)
     return keep(trials(scenario, cores), record, {TABLE: schema.DEPLOYMENTS}, out / schema.DEPLOYMENTS_FILE, cores)
 

@@ -1,10 +1,10 @@
 """`python -m loadtests shared_store`: what a shared store and a second worker cost, and the delay between two servers.
 
 Teaches what two cores can show: a cost, never a speed-up, since workers and engine share one core. One thing changes at
-a time: the same small load on every transport, over an embedded store, over a shared one, and over that with a second
-worker, in an order of its own for each repeat. And to subtract: one sender, who sends again once the last message is
-acknowledged, and nobody else. A server that acknowledges the same request without storing anything shows what HTTP
-alone takes; the difference of two stores, each of which awaits its disk, is theirs alone.
+a time: every transport has the same small load on an embedded store, on a shared one, and on that with a second worker.
+Each repeat has an order of its own. And to subtract: a single sender sends a message once the last one is acknowledged.
+A server that acknowledges without storing shows what HTTP alone takes; what the stores take beyond that is their own
+time, and each of them waits for its disk.
 """
 
 from collections.abc import Iterator, Sequence
@@ -100,35 +100,36 @@ class StoreStep(NamedTuple):
 
 def steps(transports: Sequence[Transport], repeat: int) -> Iterator[StoreStep]:
     """Yield the measurements under load of one repeat, in its order."""
-    between = [StoreStep(row, StoreChoice(store), cross_process=True) for row in transports for store in SHARED]
-    all_steps = [StoreStep(row, store, cross_process=False) for row in transports for store in STORES] + between
+    all_steps = [StoreStep(row, store, cross_process=False) for row in transports for store in STORES]
+    all_steps += [StoreStep(row, StoreChoice(store), cross_process=True) for row in transports for store in SHARED]
     yield from Random(f"order {repeat}").sample(all_steps, len(all_steps))
 
 
 def measure_shared_store(out: Path, quick: bool) -> int:
     """Measure, write and report; return the exit status: 1 if anything does not add up, or was not measured."""
-    cores, engines = choose(), dict[str, str]()
-    scenarios = experiment("served", quick), experiment("hop", quick)
-    record: dict[str, Any] = describe(scenarios, [row.slug for row in TRANSPORTS], cores)
-    record["engines"] = engines
-    trials = _trials(*scenarios, APPENDS_QUICK if quick else APPENDS_FULL, engines, cores)
+    cores = choose()
+    served, between = experiment("served", quick), experiment("hop", quick)
+    engines: dict[str, str] = {}
+    record: dict[str, Any] = describe([served, between], [row.slug for row in TRANSPORTS], cores) | {"engines": engines}
+    trials = _trials(served, between, APPENDS_QUICK if quick else APPENDS_FULL, engines, cores)
     return keep(trials, record, TABLES, out / SHARED_STORE_FILE, cores)
 
 
-def _trials(served: Scenario, hop: Scenario, appends: int, engines: dict[str, str], cores: Cores) -> Iterator[Trial]:
-    """Yield each measurement. engines: is given their versions."""
+def _trials(
+    served: Scenario, between: Scenario, appends: int, engines: dict[str, str], cores: Cores
+) -> Iterator[Trial]:
+    """Yield each measurement. between: the load of two servers. engines: gets the version of each engine, by scheme."""
     for repeat in range(served.repeats):
         for transport, store, cross_process in steps(TRANSPORTS, repeat):
             key: Row = {"transport": transport.slug, "store": store.scheme, "repeat": repeat}
-            (planned,) = (hop if cross_process else served).planned([transport], repeat)
+            (planned,) = (between if cross_process else served).planned([transport], repeat)
             if cross_process:
                 yield Trial("cross_process", key, partial(measure_cross_process, planned, store, cores))
             else:
                 yield Trial("loads", key, partial(_served, planned, store, engines, cores))
         for scheme in APPENDED:
-            yield Trial(
-                "appends", {"store": scheme, "repeat": repeat}, partial(measure_appends, scheme, appends, cores)
-            )
+            key = {"store": scheme, "repeat": repeat}
+            yield Trial("appends", key, partial(measure_appends, scheme, appends, cores))
 
 
 def _served(planned: Planned, store: StoreChoice, engines: dict[str, str], cores: Cores) -> Row:

@@ -26,7 +26,7 @@ from servers.transports import Transport
 
 SERVERS = 2
 ACCOUNT = ("lost", "duplicates", "out_of_order", "send_failures", "heartbeat_lag_p99_s")
-"""Whether all adds up, from the first event on, and the generator's own lag."""
+"""The columns that tell whether all adds up, from the first event on, and the generator's own lag."""
 
 
 @contextmanager
