@@ -1,8 +1,8 @@
 """Pusher adapter under load: `locust -f loadtests/pusher_adapter.py --headless -u 10 -r 10 --host http://127.0.0.1:8000`.
 
 Teaches that pushing through somebody else's server leaves the client three small duties: have the channel authorized,
-renew its presence lease by heartbeats (unless the service says who is there), and read when a frame is missing or after
-too much silence.
+renew its presence lease by heartbeats (unless the service reports who is connected), and read the log when a frame is
+missing or after too much silence.
 """
 
 from time import perf_counter
@@ -57,12 +57,12 @@ class PusherAdapterUser(ChatUser):
         return super().leave()
 
     def is_behind_after_heartbeat(self) -> bool:
-        """Renew the lease; return whether the room's head, which the response has, lies ahead of the inbox."""
+        """Renew the lease; return whether the room's head, as the response has it, is ahead of the inbox."""
         self.next_check_s += self.heartbeat_s
         return self.inbox.lags(self.http.heartbeat().cursor)
 
     def note_page(self) -> None:
-        """Begin to wait for silence, if no heartbeats are sent."""
+        """Measure the silence anew from now on, if no heartbeats are sent."""
         if self.silence_s:
             self.next_check_s = perf_counter() + self.silence_s
 

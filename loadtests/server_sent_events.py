@@ -33,7 +33,7 @@ class ServerSentEventsUser(ChatUser):
                     event = value
                 case "data":
                     data = value
-                case "" if event:  # a page has no event type: this one is a refusal
+                case "" if event:  # a page has no event type, so this is a refusal
                     raise ConnectionLost(f"{event}: {data}")
                 case "" if data:
                     return read_as(data, Page)

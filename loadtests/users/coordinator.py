@@ -21,16 +21,16 @@ from loadtests.accounts.summary import Summary, summarise
 from loadtests.plan.workload import Workload
 from loadtests.users.progress import LOG, OnPhase
 
-RAMP_S = 30.0  # for users who are started to join; beyond it, something is wrong
+RAMP_S = 30.0  # for started users to join; beyond it, something is wrong
 LEAD_S = 0.3  # from the announcement to the first message: time for the sampler to get ready
 CHECK_S = 0.02  # between two looks at what no event reports
 FINISH_S = 30.0  # for the processes to send their samples; beyond it, something is wrong
 LEAVE_S = 60.0  # for the users to leave: as long as Locust waits for them
-LIVE_MAX = 5000  # latencies that the live percentiles are of: those of some seconds
+LIVE_MAX = 5000  # latencies behind the live percentiles: those of some seconds
 
 
 class Coordinator:
-    """Leads one test of so many generator processes. advice: what to do if users cannot join.
+    """Leads one test. generators: the number of generator processes. advice: what to do if users cannot join.
 
     troubles: what went wrong, in words.
     """
@@ -62,7 +62,7 @@ class Coordinator:
         return len(self._parts) == self._generators
 
     def summary(self) -> Summary:
-        """Return what is known of the test's deliveries."""
+        """Return the summary of the samples that have come so far."""
         return summarise(self._parts, self._generators, self._ended_s, self.troubles)
 
     def on_message(self, message: str, data: Any) -> None:
@@ -108,7 +108,7 @@ class Coordinator:
         self._stop()
 
     def _await_users(self, users: int) -> str:
-        """Wait until all have joined; return why they have not, once it is clear that they will not."""
+        """Wait until all have joined, and return ""; or return the reason once it is clear that they will not."""
         while self._received["joined"] < users:
             if self._refusal:
                 host = self._environment.host
@@ -120,7 +120,9 @@ class Coordinator:
         return ""
 
     def _measure(self) -> None:
-        load, begin_s = self._workload, perf_counter() + LEAD_S
+        """Begin the load, and wait until the window ends."""
+        load = self._workload
+        begin_s = perf_counter() + LEAD_S
         start_s = begin_s + load.warm_up_s
         window = Window(start_s, start_s + load.measured_s)
         self._on_phase("warm-up", window=window, warm_up_s=load.warm_up_s, measured_s=load.measured_s)
@@ -128,7 +130,7 @@ class Coordinator:
         gevent.sleep(window.end_s - perf_counter())
 
     def _drain(self, users: int) -> None:
-        """Wait until all has been sent, everybody has all that anybody knows of, and is back; at most `drain_s`."""
+        """Wait, at most `drain_s`, until everything is sent, and everybody is connected and has every known event."""
         self._on_phase("drain", drain_s=self._workload.drain_s)
         with gevent.Timeout(self._workload.drain_s, False):
             self._await("finished sending", users)
@@ -156,7 +158,7 @@ class Coordinator:
         self._await("complete", self._generators, LEAVE_S)
 
     def _await(self, message: str, times: int, within_s: float | None = None) -> None:
-        """Wait until a message has come so often, or no longer than that."""
+        """Wait until a message has come `times` times, but no longer than `within_s`."""
         with gevent.Timeout(within_s, False):
             _wait_until(lambda: self._received[message] >= times)
 

@@ -1,7 +1,7 @@
 """What one generator process saw: sessions, actions and events, added to its samples as they happen.
 
-Teaches how an event is traced back to its scheduled moment: the acknowledgement names the event; one that is seen
-before its acknowledgement can only be the sender's current action. Knows nothing of Locust.
+Teaches how an event is traced back to its scheduled moment: the acknowledgement of an action has the event's seq; an
+event that arrives before its acknowledgement can only be the sender's current action. Does not use Locust.
 """
 
 from collections.abc import Iterable
@@ -32,11 +32,10 @@ class DeliveryRecorder:
 
     @property
     def caught_up(self) -> bool:
-        """Whether all who are in a room have all of its known log, and nobody is disconnected since the window."""
+        """Whether every user has all known events of their room, and is back if the connection broke in the window."""
         if self.samples.disconnected_in_window():
             return False
-        heads, sessions = self.heads, self._open
-        return all(inbox.cursor.seq >= heads[sessions[user].room] for user, inbox in self._inboxes.items())
+        return all(inbox.cursor.seq >= self.heads[self._open[user].room] for user, inbox in self._inboxes.items())
 
     def joined(self, room: int, user: int, user_id: str, inbox: Inbox, number: int) -> None:
         """Note that a user's session begins at their inbox's cursor."""
@@ -66,7 +65,8 @@ class DeliveryRecorder:
 
     def starts(self, user: int, due_s: float, body: str) -> None:
         """Note the scheduled moment of the action that a user starts now."""
-        (self._joining_s if body == "online" else self._current_s)[user] = due_s
+        moments_s = self._joining_s if body == "online" else self._current_s
+        moments_s[user] = due_s
 
     def acknowledged(self, row: Sent) -> None:
         """Note an action that is acknowledged."""
@@ -87,7 +87,8 @@ class DeliveryRecorder:
         """Note a delivery; return the scheduled moment of its action, None if it has none, or if the test is over."""
         if self.closed:
             return None
-        place, sender = (room, event.seq), self._numbers.get(event.sender, -1)
+        place = (room, event.seq)
+        sender = self._numbers.get(event.sender, -1)
         if place not in self._known:
             self._add_event(room, sender, event)
         self.samples.add(Received(room, event.seq, user, self._open[user].number, received_s))

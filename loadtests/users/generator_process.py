@@ -36,10 +36,10 @@ LIVE_MAX = 500  # latencies in each of them
 class GeneratorProcess:
     """One process's part of a test.
 
-    begin_s: when sending begins, on this machine's monotonic clock. slack_s: how far from the window's edges bytes are
-    read, too. generators: how many processes there are, this one included; rank: the index of this one, None if it
-    came after the test had begun. name: part of the users' names, since those of the last test may still be online.
-    reports_samples: whether to send them to the coordinator as soon as the test is over.
+    begin_s: when sending begins, on this machine's monotonic clock. slack_s: bytes are also read so long before and
+    after each edge of the window. generators: how many processes there are, this one included; rank: the index of this
+    one, None if it came after the test had begun. name: part of the users' names, since users of the last test may
+    still be online. reports_samples: whether to send the samples to the coordinator as soon as the test is over.
     """
 
     def __init__(
@@ -114,13 +114,13 @@ class GeneratorProcess:
         self._latest_s.append(latency_s)
 
     def begin(self, start: dict[str, Any]) -> None:
-        """Open the barrier: sending begins at the coordinator's moment, by the clock that all processes here share."""
+        """Open the barrier: sending begins at the coordinator's moment, on the clock that all processes here share."""
         if start["machine"] != platform.node():
             self.samples.troubles.append(
                 f"{platform.node()} is not {start['machine']}, whose clock times the deliveries"
             )
         gc.collect()
-        gc.disable()  # until the end: looking through 200 users for garbage takes 25 ms
+        gc.disable()  # until the end: a collection takes 25 ms with 200 users
         self.begin_s = start["begin_s"]
         start_s = self.begin_s + self.workload.warm_up_s
         self.samples.window = Window(start_s, start_s + self.workload.measured_s)
@@ -163,7 +163,7 @@ class GeneratorProcess:
         self.samples.send_failures += self._joined - self._finished_sending  # whoever still sends has failed
 
     def _report_finished(self) -> None:
-        """Send the samples, after Locust's own report, for which a master that quits may not wait."""
+        """Send the samples, after Locust's own report: a master that quits may not wait for that report."""
         if not self._reports_samples:
             self._send("finished")
             return
@@ -184,9 +184,9 @@ class GeneratorProcess:
         self._send("caught up")
 
     def _tick(self) -> None:
-        """Record how late this process's own ticks come; missed ones, too, each as late as it is by then."""
-        window, due_s = self.samples.window, self.samples.window.start_s
-        while due_s < window.end_s:
+        """Record how late this process's own ticks come; a late wake-up records every tick that was due meanwhile."""
+        due_s = self.samples.window.start_s
+        while due_s < self.samples.window.end_s:
             gevent.sleep(max(0.0, due_s - perf_counter()))
             now_s = perf_counter()
             while due_s <= now_s:
@@ -194,6 +194,7 @@ class GeneratorProcess:
                 due_s += TICK_S
 
     def _read_bytes(self) -> None:
+        """Read the byte counters at both edges of the window, and a slack before and after each."""
         for edge_s in self.samples.window:
             for moment_s in (edge_s - self._slack_s, edge_s, edge_s + self._slack_s):
                 sleep_until(moment_s)
@@ -214,8 +215,8 @@ class GeneratorProcess:
 def sleep_until(moment_s: float) -> None:
     """Sleep until a moment of the monotonic clock, never less: gevent's timers run early after a busy turn.
 
-    They also run late, by up to TIMER_S, since epoll counts in milliseconds: the last millisecond is polled, in turn
-    with other greenlets.
+    They also run late, by up to TIMER_S, since epoll counts in milliseconds: so in the last millisecond this greenlet
+    only yields to others and looks at the clock again.
     """
     while (left_s := moment_s - perf_counter()) > 0:
         gevent.sleep(max(0.0, left_s - TIMER_S))

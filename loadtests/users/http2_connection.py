@@ -1,12 +1,11 @@
 """HTTP/2 on a gevent socket, by the sans-I/O protocol of `h2`: one connection of a client for all its requests.
 
-Teaches what changes for polling: a held poll and an event stream no longer need a connection of their own beside the
-one that sends, and headers that repeat are compressed to a few bytes (HPACK, RFC 7541). What crosses the wire: RFC 9113
-over TLS, with the header fields in the order and with the indexing of Chrome, which puts `authorization` into the table
-of what repeats, and never a path. Leaves out pushed responses, priorities, and waiting for a window to send into:
-commands are far shorter than it.
+Teaches what changes for polling: a held poll, an event stream and the requests that send all share one connection, and
+repeated headers are compressed to a few bytes (HPACK, RFC 7541). What crosses the wire: RFC 9113 over TLS, with the
+header fields in Chrome's order. As in Chrome, `authorization` enters the table of indexed fields, and a path never
+does. Leaves out pushed responses, priorities, and waiting for flow control: commands are far shorter than a window.
 
-A connection that ends, by GOAWAY or without, ends its requests: whoever sent them tries again on a new one.
+A connection that ends, with GOAWAY or without, ends its requests: their senders try again on a new connection.
 """
 
 from collections.abc import Iterator, Mapping
@@ -93,8 +92,8 @@ class Http2Stream:
         """Take what the connection has read for this stream."""
         match event:
             case events.ResponseReceived(headers=headers):
-                named = {str(name): str(value) for name, value in headers or ()}
-                self._response.status, self._response.headers = int(named.pop(":status")), named
+                self._response.headers = {str(name): str(value) for name, value in headers or ()}
+                self._response.status = int(self._response.headers.pop(":status"))
             case events.DataReceived(data=data):
                 self._chunks.append(data or b"")
             case events.StreamEnded():
@@ -125,7 +124,7 @@ class Http2Connection:
         self.address = address
         self.lost = ""
         self._socket = connected_socket(address, url.hostname or "", url.port or 443, H2)
-        self._socket.settimeout(None)  # that of connecting: a connection may be silent, and streams have their own
+        self._socket.settimeout(None)  # a connection may be silent: each stream has a timeout of its own
         self._streams: dict[int, Http2Stream] = {}
         self._settings = 0
         self._protocol = H2Connection(CONFIGURATION)
@@ -161,7 +160,7 @@ class Http2Connection:
                 self._flush()
 
     def close(self) -> None:
-        """Say goodbye, and close; waits for the other side's end."""
+        """Send GOAWAY, and close; waits for the other side's end."""
         self._reader.kill()
         if not self.lost:
             with suppress(OSError, ProtocolError):
@@ -225,7 +224,7 @@ class Http2Pool:
         self._connection: Http2Connection | None = None
 
     def encoded(self, method: str, path: str, headers: Mapping[str, str], body: bytes) -> Http2Request:
-        """Return a request with header fields as a browser's: names in lower case, a path that is never indexed."""
+        """Return a request with a browser's header fields: names in lower case, a path that is never indexed."""
         authority = urlsplit(self._address).netloc
         fields: list[HeaderWeaklyTyped] = [(":method", method), (":authority", authority), (":scheme", "https")]
         fields.append(NeverIndexedHeaderTuple(":path", path))
@@ -249,7 +248,7 @@ class Http2Pool:
 
     def close(self) -> None:
         """Close the connection, if there is one; waits."""
-        connection, self._connection = self._connection, None
+        connection, self._connection = self._connection, None  # nobody else may use it while it closes
         if connection is not None:
             connection.close()
 

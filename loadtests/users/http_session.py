@@ -74,7 +74,7 @@ class HttpUserSession:
         return self.post(f"/rooms/{self._room}/{kind}", command, Ack)
 
     def read(self, after: Cursor, conditional: bool = False) -> Page:
-        """Read the page after a cursor; of an empty one, the response to a conditional request has no body."""
+        """Read the page after a cursor; the response to a conditional request has no body if the page is empty."""
         headers = {"If-None-Match": after.entity_tag} if conditional else NO_HEADERS
         with self.request("GET", self._events_path(after), headers=headers, expected=(200, NOT_MODIFIED)) as response:
             return Page.empty(after) if response.status == NOT_MODIFIED else read_as(response.body, Page)
@@ -82,9 +82,11 @@ class HttpUserSession:
     def stream(self, after: Cursor, last_event_id: Cursor | None = None) -> Exchange:
         """Request the events as a stream; return it once the headers have come, for the caller to read and close.
 
-        after: where to begin. last_event_id: the last event of an earlier stream that broke, which counts instead.
+        after: where to begin. last_event_id: where an earlier stream broke; the server then begins there instead.
         """
-        headers = {"Accept": "text/event-stream"} | ({"Last-Event-ID": str(last_event_id)} if last_event_id else {})
+        headers = {"Accept": "text/event-stream"}
+        if last_event_id:
+            headers["Last-Event-ID"] = str(last_event_id)
         connection: Exchange = self._pool.acquire()
         try:
             with self.request("GET", self._events_path(after), headers=headers, send=connection.start):
@@ -126,7 +128,10 @@ class HttpUserSession:
         expected: Container[int] = (200,),
         send: Callable[[Any], Response] | None = None,
     ) -> Iterator[Response]:
-        """Send a request, and yield its response; one of another status, or that the block rejects, is a failure."""
+        """Send a request, and yield its response; raises ConnectionLost if its status is not an expected one.
+
+        send: how to send, if not by the pool. The statistics count a failure also if the block raises ConnectionLost.
+        """
         data = self._pool.encoded(method, path, self._with_own(headers, method, body), body)
         send = send or self._pool.request
         name = path.partition("?")[0].replace(self._room, "[room]")

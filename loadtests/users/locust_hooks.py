@@ -1,8 +1,8 @@
-"""Where Locust calls us, and delivers our messages: a test's start, and its end.
+"""The functions that Locust calls: at a test's start, for each of our messages, and at the test's end.
 
-Teaches which process does what. One with users has a GeneratorProcess; the one that leads has a Coordinator; a single
-process has both. With several (`--processes`, or `--master` and `--worker`), Locust's runners carry the messages and,
-at the end, every worker's samples to the master.
+Teaches which process does what. A process with users has a GeneratorProcess; the process that leads has a Coordinator;
+a single process has both. With several (`--processes`, or `--master` and `--worker`), Locust's runners carry the
+messages and, at the end, every worker's samples to the master.
 """
 
 import sys
@@ -72,7 +72,8 @@ class LocustHooks:
 
     def begin(self, environment: Environment, **_: Any) -> None:
         """Make this process's parts of a test, before its first user exists."""
-        options, runner = vars(environment.parsed_options), environment.runner
+        options = vars(environment.parsed_options)
+        runner = environment.runner
         workload = workload_of(options)
         self._process = self._coordinator = None
         self._parts.clear()
@@ -100,11 +101,12 @@ class LocustHooks:
 
     def set_exit_status(self, environment: Environment, **_: Any) -> None:
         """Set exit status 1 if something went wrong or was lost, unless a parent judges the samples."""
-        if (unjudged := self._unprinted) and (unjudged.troubles or not unjudged.summary().adds_up):
+        coordinator = self._unprinted
+        if coordinator and (coordinator.troubles or not coordinator.summary().adds_up):
             environment.process_exit_code = 1
 
     def write_samples(self, environment: Environment, **_: Any) -> None:
-        """Write everything, once everybody has stopped; only what went wrong if a worker's part is missing."""
+        """Write the samples, once everybody has stopped; only what went wrong if a worker's part is missing."""
         if self._coordinator is None:
             return
         if path := vars(environment.parsed_options)["record"]:
@@ -116,7 +118,7 @@ class LocustHooks:
                 Path(path).write_bytes(whole.encoded())
 
     def print_summary(self, **_: Any) -> None:
-        """Print what became of the deliveries, once, for a person."""
+        """Print the table of deliveries, once, unless a parent process reads the samples."""
         if self._unprinted:
             self._unprinted.summary().show(console())
         self._unprinted = None
@@ -129,10 +131,13 @@ class LocustHooks:
         self._unprinted = None if for_parent else self._coordinator
 
     def _begin_process(self, environment: Environment, workload: Workload) -> None:
-        options, runner = vars(environment.parsed_options), environment.runner
+        options = vars(environment.parsed_options)
+        runner = environment.runner
         rank = options["ranks"].get(runner.client_id) if isinstance(runner, WorkerRunner) else 0
-        slack_s, for_parent = options["wire_slack"], options["json_phases"]
-        self._process = GeneratorProcess(environment, workload, slack_s, self._generators, rank, not for_parent)
+        reports = not options["json_phases"]
+        self._process = GeneratorProcess(
+            environment, workload, options["wire_slack"], self._generators, rank, reports_samples=reports
+        )
         self._process.meter.install()
         self._on_start(self._process)
 

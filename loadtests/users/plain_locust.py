@@ -1,10 +1,10 @@
 """Locust without the settings of the person who runs it: `python -m loadtests.users.plain_locust`, with its options.
 
 Teaches that a measurement must not depend on who starts it: Locust also reads variables (LOCUST_RUN_TIME, LOCUST_TAGS)
-and files (`~/.locust.conf`, `locust.conf`), which could end this one early. With `--attached` it ends, as our servers
-do, when its standard input closes; with or without, its processes end with the one that has forked them. Importing
-Locust takes longer than starting a server: with `--prepared` it does so first, and takes the server's address, with
-other options and variables, from a line of its standard input.
+and files (`~/.locust.conf`, `locust.conf`), which could end a test early. With `--attached` this process ends, as our
+servers do, when its standard input closes; processes that it has forked always end with it. Importing Locust takes
+longer than starting a server: with `--prepared` this process imports Locust first, and then reads a line from its
+standard input with the server's address, further options and variables.
 """
 
 import json
@@ -21,9 +21,10 @@ STOP_S = 10.0
 
 def main() -> None:
     """Run Locust by its command line alone."""
-    attached, prepared = ("--attached" in sys.argv, "--prepared" in sys.argv)
+    attached = "--attached" in sys.argv
+    prepared = "--prepared" in sys.argv
     sys.argv = [argument for argument in sys.argv if argument not in ("--attached", "--prepared")]
-    reader, writer = os.pipe()  # what this process forks cannot write to it, so it closes with this process
+    reader, writer = os.pipe()  # only this process can write to the pipe, so the pipe closes when the process ends
     os.register_at_fork(after_in_child=partial(os.close, writer))
     os.register_at_fork(after_in_child=partial(start_new_thread, end_at_eof, (reader,)))
     for name in [name for name in os.environ if name.startswith("LOCUST_")]:
@@ -31,7 +32,7 @@ def main() -> None:
     from locust import argument_parser  # it reads some variables as soon as it is imported
     from locust.main import main as run
 
-    argument_parser.get_empty_argument_parser.__defaults__ = (True, ())  # without its configuration files
+    argument_parser.get_empty_argument_parser.__defaults__ = (True, ())  # no configuration files
     argument_parser.get_parser.__defaults__ = ((),)
     if prepared:
         import loadtests.chat_user  # noqa: F401

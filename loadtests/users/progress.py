@@ -1,4 +1,4 @@
-"""Where a test is: for the process that started this one, or for a person.
+"""The progress of a test: for the process that started this one, or for a person.
 
 Teaches to print for the reader: a parent process reads JSON lines, so that it can read the server's counters at the
 same moments; a person reads sentences in Locust's log, which its web interface shows as well.

@@ -1,6 +1,6 @@
 """What Locust's statistics show: one row for each kind of request that users send and wait for.
 
-A delivery is not one, since nobody requested it: `loadtests.accounts.summary` reports those.
+A delivery is not a request, since nobody asked for it: `loadtests.accounts.summary` reports the deliveries.
 """
 
 from collections.abc import Callable, Iterator
@@ -19,7 +19,7 @@ Body = TypeVar("Body")
 WEBSOCKET = "WS"
 """The type, in Locust's statistics, of what crosses a WebSocket."""
 
-decoder_of = cache(msgspec.json.Decoder)  # made anew for each frame, one of several types takes eight times as long
+decoder_of = cache(msgspec.json.Decoder)  # a new decoder for each frame takes eight times as long
 QUOTED_CHARACTERS = 160  # of an unexpected response: two lines of a terminal
 
 
@@ -33,13 +33,16 @@ ConnectionLost if it failed.
 def timed(report: Report, kind: str, name: str) -> Iterator[Callable[[int], None]]:
     """Report how long the block takes, and whether it raises ConnectionLost, which is passed on.
 
-    Yields what ends the time before the block ends; it is called with the length of the response, in bytes.
+    Yields a function that ends the measured time before the block ends; its argument is the response's length in bytes.
     """
-    begun_s, took_s, length = perf_counter(), 0.0, 0
+    begun_s = perf_counter()
+    took_s = 0.0
+    length = 0
 
     def stop(response_bytes: int) -> None:
         nonlocal took_s, length
-        took_s, length = perf_counter() - begun_s, response_bytes
+        took_s = perf_counter() - begun_s
+        length = response_bytes
 
     try:
         yield stop

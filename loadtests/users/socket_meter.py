@@ -1,8 +1,8 @@
 """Counts the bytes of every connection that this process opens.
 
-Teaches that one hook covers all: every connection here is a socket of gevent's. The kernel counts; a connection is
-closed in two steps, our half first: what the server had sent already still arrives, and so both sides count it. Linux
-only: elsewhere there is no TCP_INFO. Leaves out connections that are dropped without being closed.
+Teaches that one hook covers all connections, since all of them are gevent's sockets. The kernel counts. A connection
+is closed in two steps, our half first: so the bytes that the server has sent already still arrive, and both sides count
+them. Linux only: elsewhere there is no TCP_INFO. Leaves out connections that are dropped without being closed.
 """
 
 import socket as standard

@@ -19,11 +19,11 @@ IS_RUNNING = "A test is running, and its users are fixed: stop it, and start a n
 
 
 def extend_web_page(environment: Environment) -> None:
-    """Add both to the web interface."""
+    """Have the web interface refuse a wrong start, and follow a test until it has ended."""
     assert environment.web_ui is not None and environment.web_ui.app is not None
 
     def refuse() -> Response | None:
-        """Respond to a start that cannot be, with the reason; Locust handles all else."""
+        """Respond with the reason if a test cannot be started; Locust handles all else."""
         if request.method != "POST" or not request.path.endswith((START, STOP)):
             return None
         await_transition(environment)
@@ -33,7 +33,7 @@ def extend_web_page(environment: Environment) -> None:
         return jsonify({"success": False, "message": problem, "host": environment.host}) if problem else None
 
     def keep_polling(response: Response) -> Response:
-        """Show a test that stops as one that runs: the page stops polling at any other state but the first ones."""
+        """Report a test that is stopping as one that runs: in the state "stopping" the page would poll no more."""
         if request.path.endswith(STATISTICS) and response.is_json:
             figures = response.get_json()
             if figures["state"] in IS_STOPPING:
@@ -50,7 +50,8 @@ def await_transition(environment: Environment) -> None:
     Locust ends the users of a test that is started while the last one stops, and dismisses workers that are stopped
     while they start users. A worker is ready a moment after it has started, or stopped.
     """
-    runner, options = environment.runner, vars(environment.parsed_options)
+    runner = environment.runner
+    options = vars(environment.parsed_options)
     assert runner is not None
     workers = max(options["generators"], options["processes"] or 0)
 
