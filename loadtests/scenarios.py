@@ -1,8 +1,8 @@
 """What is measured, which question each measurement answers, and in which order a full run makes them.
 
-Teaches that a load without a question is only noise. A scenario is data (`scenarios.toml`): one or several workloads,
-which differ in the one thing that the question is about. And how to repeat: a machine drifts over an hour, so a repeat
-of everything comes before the next one of anything, in an order of the transports that is drawn for each. Pure.
+Teaches that a load needs a question. A scenario is data (`scenarios.toml`): one or several workloads, which differ only
+in what the question is about. And how to repeat: a machine becomes faster or slower within an hour, so everything is
+measured once before anything is measured again, and each repeat draws its own order of the transports. Pure.
 """
 
 import tomllib
@@ -31,8 +31,8 @@ class Key(NamedTuple):
 class Planned:
     """One measurement that is to be made: a transport under one load of a scenario, for the repeat-th time from 0.
 
-    up_to_limit: whether its question is where a limit is. smaller_points: the loads before it; once one of them was too
-    much, this one is not worth its time.
+    up_to_limit: whether the scenario looks for a limit. smaller_points: the scenario's smaller loads; once one of them
+    was too much, this one need not be measured.
     """
 
     transport: Transport
@@ -59,8 +59,9 @@ class Planned:
     @property
     def about_s(self) -> float:
         """How long it takes, about: starting, ramp, warm-up, window, a poller's last poll, stopping."""
-        load, polls = self.workload, self.transport.reads is Reads.POLL
-        return START_STOP_S + load.users / load.joins_per_s + load.load_s + polls * load.longest_poll_s
+        load = self.workload
+        last_poll_s = load.longest_poll_s if self.transport.reads is Reads.POLL else 0.0
+        return START_STOP_S + load.users / load.joins_per_s + load.load_s + last_poll_s
 
     def _key_at(self, point: str) -> Key:
         return Key(self.scenario, point, self.transport.slug, self.repeat)
@@ -73,8 +74,8 @@ class Scenario:
     transports: slugs; empty means all. leaves_out: a transport that one may miss, and why it is not among them.
     repeats: of a full run. up_to_limit: the loads grow, until a limit is reached.
     samples: how many deliveries of a cell a full run keeps, drawn by its seed. preview: too short to be a measurement.
-    fixed: the fields of its loads that its question is about. is_optional: measured by name only, as what needs more
-    than the others do, or answers a question beside theirs.
+    fixed: the fields of its loads that its question is about. is_optional: measured only by name, since it needs more
+    than the others do, or answers another kind of question.
     """
 
     name: str

@@ -1,8 +1,8 @@
-"""What our servers are measured against: the least that could do the same job, without a log, a log-in or a lease.
+"""The baselines of our servers: the smallest servers that do the same job, without a log, a log-in or a lease.
 
     python -m loadtests.harness.baselines bare_websockets
 
-Teaches what the chat itself costs: the difference to these. The socket settings are our servers' own (httptools,
+Teaches what the chat itself costs: the difference from these. The socket settings are our servers' own (httptools,
 uvloop, no compression, pings every 20 s, long-lived objects kept out of garbage collection).
 """
 
@@ -32,7 +32,7 @@ STDIN = 0
 HOLD_S = 25.0
 PING_S = 20.0
 KEEP_ALIVE_S = 75
-"""As our servers' defaults are, so that a connection that waits costs a baseline as much."""
+"""The defaults of our servers, so that a waiting connection costs a baseline as much."""
 
 TEXT = "m" * 120
 ANY_ACCOUNT = Account("0123456789abcdef", "user-0", "t" * 96, 0)
@@ -111,7 +111,7 @@ def respond(body: bytes) -> Response:
 
 
 class _Server(uvicorn.Server):
-    """A uvicorn server that announces itself when it listens."""
+    """A uvicorn server that prints the ready line when it listens."""
 
     async def startup(self, sockets: Any = None) -> None:
         await super().startup(sockets)

@@ -1,9 +1,9 @@
 """CPU affinity: the servers have one core, the load generator and the sampler another, or several others.
 
 Teaches that without pinning, a generator that shares the server's core measures itself. Linux lets a process choose
-its cores, and its children inherit the choice; elsewhere (macOS) nothing is pinned, and the manifest records that. And
-that two measurements would disturb each other: the second one waits for the first one's lock. A lock of the kernel
-(flock) ends with the process that holds it, however that ends, so none is ever left.
+its cores, and its children inherit the choice; elsewhere (macOS) nothing is pinned, and the manifest records that. Two
+measurements would disturb each other, so the second one waits for the first one's lock. The kernel releases a lock
+(flock) when the process that holds it ends, however it ends, so no lock is left behind.
 """
 
 import fcntl
@@ -36,7 +36,7 @@ class Cores:
 
 
 def choose(generators: int = 1) -> Cores:
-    """Return the first core that this process may use for the servers, and one for each generator as far as they go."""
+    """Return the first usable core for the servers, and the next ones for the generators, one for each if possible."""
     allowed = usable()
     if sys.platform != "linux" or len(allowed) < 2:
         return Cores(None, None)
@@ -54,7 +54,7 @@ def pinned(cores: Affinity) -> AbstractContextManager[None]:
 
 
 def unpinned() -> AbstractContextManager[None]:
-    """Let this thread, and every process started meanwhile, use every core, as a process does that nobody pins."""
+    """Let this thread, and every process that it starts within the block, use every core."""
     return _allowed(range(os.cpu_count() or 1))
 
 

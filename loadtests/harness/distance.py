@@ -1,9 +1,9 @@
-"""The servers of one measurement, and what lies on the way to them.
+"""The servers of one measurement, and the links by which clients reach them.
 
-Teaches which links a transport has. Clients reach the API, and with a push service that service, too; the link from the
-API to the push service is another one: a rented service is far away, or next door. Something may be laid into each: a
-relay that delays (by the workload's `one_way_delay_s` on both of the clients' links, by its `push_link_delay_s` on the
-third), or a recorder. It runs on the load generator's core, so that the servers' CPU time is theirs alone.
+Teaches which links a transport has: from the clients to the API and, with a push service, from the clients to that
+service and from the API to it; a rented service may be far away or near. Each link may lead through a relay that
+delays, or through a recorder. The workload's `one_way_delay_s` delays both of the clients' links, its
+`push_link_delay_s` the third. Relays run on the load generator's core, so that the servers' core is the servers' alone.
 """
 
 import secrets
@@ -39,7 +39,7 @@ CERTIFICATES = "CHAT_CERTIFICATES"
 """The variable that names the folder of the servers' certificates, which they make."""
 
 Interpose = Callable[[str], str]
-"""Puts something into a link: is given the address (http://host:port) at its end, returns the one to use instead."""
+"""Puts a relay into a link: is given the address (http://host:port) at its end, and returns the relay's address."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,8 +78,8 @@ def serving_at_distance(
         links = {link: partial(relayed, link) for link, delay_s in delays_s.items() if delay_s}
         options = ["--presence", "webhook"] if workload.webhooks else []
         options += ["--compress"] if workload.compress else []
-        kind, proxy = workload.link, bool(workload.proxy)
-        with serving_over(links, transport, cores, folder, on_tick, store, options, kind, proxy) as served:
+        proxy = bool(workload.proxy)
+        with serving_over(links, transport, cores, folder, on_tick, store, options, workload.link, proxy) as served:
             yield served
 
 
@@ -95,17 +95,18 @@ def serving_over(
     kind: str = PLAIN,
     proxy: bool = False,
 ) -> Iterator[tuple[RestartableServers, ClientAddresses]]:
-    """Run the servers of a transport, and have clients and API use these links to them; raises NotMeasured.
+    """Run the servers of a transport, and have clients and API reach them over these links; raises NotMeasured.
 
-    kind: of the clients' links, one of LINKS. proxy: whether they lead to nginx, before a server in the clear.
+    kind: of the clients' links, one of LINKS. proxy: whether clients reach nginx, which uses plain HTTP to the server.
     """
 
     def over(link: Link, address: str) -> str:
+        """Return the address at which a server is reached over a link."""
         return links[link](address) if link in links else address
 
     with ExitStack() as stack:
         service: dict[str, Any] = {}
-        environment = {CERTIFICATES: str(folder / "certificates")}  # the same after a restart
+        environment = {CERTIFICATES: str(folder / "certificates")}  # a restarted server uses the same ones
         if transport.needs_push_service and Link.PUBLISHING in links:
             publishing = partial(over, Link.PUBLISHING)
             apart = push_service_apart(cores.servers, folder, on_tick, publishing, environment, kind)
@@ -113,8 +114,9 @@ def serving_over(
             environment |= variables
         ready_store = stack.enter_context(provisioned(store, cores.servers, folder, on_tick))
         options = ["--link", PLAIN if proxy else kind, *options]
-        ours = RestartableServers(transport.slug, cores.servers, folder, on_tick, ready_store, environment, options)
-        servers = stack.enter_context(ours)
+        servers = stack.enter_context(
+            RestartableServers(transport.slug, cores.servers, folder, on_tick, ready_store, environment, options)
+        )
         if service:
             pids = {**servers.server.pids, "push_service": service["pid"]}
             servers.server = replace(servers.server, push_service=service["address"], pids=pids)
@@ -138,9 +140,10 @@ def push_service_apart(
     environment: Mapping[str, str] | None = None,
     kind: str = PLAIN,
 ) -> Iterator[tuple[dict[str, Any], dict[str, str]]]:
-    """Run the stand-in by itself: yields what it announced, and the environment by which APIs find it.
+    """Run the stand-in by itself; yields its ready line, and the environment variables by which an API finds it.
 
-    interpose: what to put between them and it. environment, kind: see `serving_over`. Raises NotMeasured.
+    interpose: puts a relay between the API and the stand-in. environment: added to the stand-in's. kind: see
+    `serving_over`. Raises NotMeasured.
     """
     shared = credentials()
     command = python_module("servers.pusher_service", "--port", "0", "--attached", "--link", kind)
@@ -152,7 +155,7 @@ def push_service_apart(
 
 
 def credentials() -> dict[str, str]:
-    """Return what a stand-in and its API share; raises NotMeasured if a rented service is to be used."""
+    """Return the credentials of a stand-in and its API; raises NotMeasured if a rented service is to be used."""
     if push_service() == RENTED:
         reason = "the way to a rented push service is what it is, and nothing can be laid in"
         raise NotMeasured(f"{reason}: unset PUSHER_KEY")

@@ -1,7 +1,7 @@
 """The load generator: `locust`, one process or several, started for each measurement.
 
-Teaches to keep Locust in a process of its own: importing it would patch the sockets of the importing process. So it
-runs as it would by hand, but without its user's own settings, and prints a JSON line for each phase of the test.
+Teaches to keep Locust in a process of its own, since importing Locust patches the sockets of the importing process. It
+runs as it does by hand, but without its user's own settings, and prints a JSON line for each phase of the test.
 """
 
 import json
@@ -18,7 +18,7 @@ from loadtests.harness.distance import ClientAddresses
 from loadtests.plan.workload import Workload
 from servers.deploy.child_process import ChildProcess, OnTick, free_port, python_module
 
-MARGIN_S = 60.0  # beyond what a phase should take: a generator that is later hangs
+MARGIN_S = 60.0  # beyond what a phase should take: a generator that takes longer hangs
 HOST = "127.0.0.1"
 
 
@@ -34,11 +34,12 @@ class Generator:
         self._stopped = False
 
     def start(self, addresses: ClientAddresses) -> None:
-        """Let the users of a prepared process come to these servers."""
-        service, authority = addresses.push_service, addresses.authority
-        arguments = ["--host", addresses.api, *(["--push-service", service] if service else [])]
-        later = {"arguments": arguments, "environment": {"SSL_CERT_FILE": authority} if authority else {}}
-        self._child.write_line(json.dumps(later))
+        """Send a prepared process the addresses of its servers, at which its users then begin to join."""
+        arguments = ["--host", addresses.api]
+        if addresses.push_service:
+            arguments += ["--push-service", addresses.push_service]
+        environment = {"SSL_CERT_FILE": addresses.authority} if addresses.authority else {}
+        self._child.write_line(json.dumps({"arguments": arguments, "environment": environment}))
 
     def await_window(self, on_tick: OnTick | None = None) -> Window | None:
         """Wait until all users have joined, and return the window; None if they did not. Raises NotMeasured."""
@@ -47,7 +48,7 @@ class Generator:
         return Window(*line["window"]) if "window" in line else None
 
     def poll(self) -> None:
-        """Read what there is to read, without waiting. Raises NotMeasured if the process has ended."""
+        """Read the lines that have come, without waiting. Raises NotMeasured if the process has ended."""
         while self._child.has_output():
             line = self._child.next_line(0)
             if line["phase"] == "measure":

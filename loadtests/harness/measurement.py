@@ -29,8 +29,8 @@ from loadtests.targets.target import OurServers
 from servers.deploy.child_process import TICK_S, OnTick
 
 LATE_S = 0.1
-TURNS = 200_000  # of a loop of Python: 5 to 10 ms
-PIECES = 3  # so that one interruption does not count
+TURNS = 200_000  # of the loop that is the fixed piece of work: 5 to 10 ms
+PIECES = 3  # of which the median counts, so that one interruption does not matter
 
 OnProgress = Callable[[str], None]
 """Called several times a second with what is being done."""
@@ -43,7 +43,8 @@ def measure(
 
     generators: the number of load generator processes. Waits until the end; raises NotMeasured.
     """
-    transport, workload, target = planned.transport, planned.workload, target or OurServers()
+    transport, workload = planned.transport, planned.workload
+    target = target or OurServers()
     speed = work_s(cores, "before")
 
     def showing(phase: str) -> OnTick:
@@ -85,7 +86,7 @@ class Readings(NamedTuple):
 def _cell_of(
     planned: Planned, readings: Readings, samples: Samples, probe: Probe, speed: Reading, settings: Mapping[str, Any]
 ) -> Cell:
-    """Put servers' and clients' figures together, with the limit that was met if the question is where that is."""
+    """Put servers' and clients' figures together, with the limit that was met if the scenario looks for it."""
     before, storm, after = readings
     reconnections = samples.reconnections_in_window()
     spent = probe.difference(before, after) | storm.figures(reconnections, after) | speed
@@ -100,7 +101,8 @@ def _cell_of(
 
 def _read_window(window: Window, workload: Workload, servers: RunningServers, probe: Probe, watch: OnTick) -> Readings:
     """Read at both ends of the window, and restart the servers between them if the load has it; waits."""
-    before, storm = probe.read(), NO_STORM
+    before = probe.read()
+    storm = NO_STORM
     if workload.restart_at_s:
         sleep_until(window.start_s + workload.restart_at_s, watch, probe.sample_memory)
         storm = _restart(servers, probe)
@@ -126,9 +128,10 @@ def sleep_until(moment_s: float, *on_ticks: OnTick) -> None:
 
 
 def work_s(cores: Cores, when: str) -> Reading:
-    """Return what a fixed piece of work takes on either core, while both are idle; when: "before" or "after"; waits.
+    """Return how long a fixed piece of work takes on either core while both are idle, in s; waits.
 
-    Without this figure a slow hour of a shared machine looks like a difference between transports.
+    when: "before" or "after" the window. Without this figure a slow hour of a shared machine looks like a difference
+    between transports.
     """
     return {f"{side}_work_{when}_s": _timed_s(getattr(cores, side)) for side in ("servers", "generator")}
 
@@ -139,7 +142,8 @@ def _timed_s(cores: Affinity) -> float:
 
 
 def _piece_s() -> float:
-    begun_s, value = perf_counter(), 1
+    begun_s = perf_counter()
+    value = 1
     for turn in range(TURNS):
         value = (31 * value + turn) & 0xFFFF
     return perf_counter() - begun_s

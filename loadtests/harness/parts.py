@@ -1,11 +1,10 @@
 """CPU time and memory of the servers' processes, by the part of the work that they do; from outside.
 
-Teaches that a server is not always the same processes. So only the lasting ones are listed by role, and each counts
-with its descendants, except for those that are listed themselves; the system adds the time of processes that have ended
-to their parent's. A supervisor, or the model of a host, belongs to the experiment: its children serve, and it is
-counted apart. And that a clock of 10 ms cannot measure an idle server. Linux also keeps each thread's time in
-nanoseconds (`/proc/<pid>/task/<thread>/schedstat`), but not that of ended threads, so the sum in ticks is the lower
-bound.
+Teaches that a server's processes come and go. Only the lasting ones are listed by role, and each counts with its
+descendants, except for those that are listed themselves. The system adds the time of an ended process to its parent's.
+A supervisor, or the model of a host, belongs to the experiment: its children serve, and it is counted apart. And that a
+clock of 10 ms cannot measure an idle server. Linux also keeps each thread's time in nanoseconds
+(`/proc/<pid>/task/<thread>/schedstat`), but only while the thread runs, so the larger of the two figures counts.
 """
 
 from collections.abc import Iterator, Mapping
@@ -16,7 +15,8 @@ import psutil
 
 from loadtests.accounts.cell import Reading
 
-API, PUSH_SERVICE, STORE, PROXY, SUPERVISION = PARTS = "api", "push_service", "store", "proxy", "supervisor"
+API, PUSH_SERVICE, STORE, PROXY, SUPERVISION = "api", "push_service", "store", "proxy", "supervisor"
+PARTS = (API, PUSH_SERVICE, STORE, PROXY, SUPERVISION)
 """Columns of CPU time: what serves, the push service, the store's engine, nginx, and what only starts the others."""
 SUPERVISOR, HOST = "supervisor", "host"
 """The roles of processes that only start others."""
@@ -24,22 +24,22 @@ SUPERVISOR, HOST = "supervisor", "host"
 
 def cpu_s(*processes: psutil.Process) -> float:
     """Return the CPU time that processes have used so far, user and system, in seconds; raises psutil.Error."""
-    return sum(max(sum(each.cpu_times()[:2]), _by_threads_s(each)) for each in processes)
+    return sum(max(sum(process.cpu_times()[:2]), _by_threads_s(process)) for process in processes)
 
 
 def family_cpu_s(process: psutil.Process) -> float:
-    """Return the CPU time of a process and of those that it has started; of those that ended, in ticks."""
+    """Return the CPU time of a process and of its descendants, ended ones included, in seconds."""
     return cpu_s(process, *process.children(recursive=True)) + ended_s(process)
 
 
 def ended_s(process: psutil.Process) -> float:
-    """Return the CPU time of those that a process has started, and that have ended; in ticks."""
+    """Return the CPU time of a process's children that have ended, in seconds (counted in ticks of 10 ms)."""
     times = process.cpu_times()
     return times.children_user + times.children_system
 
 
 def _by_threads_s(process: psutil.Process) -> float:
-    """Return the time of the threads that run now; 0 where the system does not count it."""
+    """Return the CPU time of the threads that run now, in seconds; 0 where the system does not count it."""
     total_ns = 0
     with suppress(OSError):
         for thread in Path(f"/proc/{process.pid}/task").glob("*/schedstat"):
@@ -55,7 +55,7 @@ def part_of(role: str) -> str:
 
 
 def part_below(role: str) -> str:
-    """Return to which part the descendants of a process belong: what a supervisor starts serves."""
+    """Return to which part the descendants of a process belong: those of a supervisor are the API."""
     return API if part_of(role) == SUPERVISION else part_of(role)
 
 
@@ -83,12 +83,15 @@ class Parts:
         resident = dict.fromkeys(PARTS, 0.0)
         for role, listed, below in self._families():
             resident[part_of(role)] += listed.memory_info().rss
-            resident[part_below(role)] += sum(each.memory_info().rss for each in below)
+            resident[part_below(role)] += sum(process.memory_info().rss for process in below)
         return {f"{part}_rss_bytes": resident[part] for part in (API, PUSH_SERVICE)}
 
     def _families(self) -> Iterator[tuple[str, psutil.Process, set[psutil.Process]]]:
-        """Yield each role, its process, and all below it without the other listed ones and what is below them."""
+        """Yield each role, its process, and the descendants that no other listed process is or has."""
         below = {role: set(listed.children(recursive=True)) for role, listed in self._listed.items()}
         for role, listed in self._listed.items():
-            others = [other for other, each in self._listed.items() if each in below[role]]
-            yield role, listed, below[role].difference(*({self._listed[other], *below[other]} for other in others))
+            own = set(below[role])
+            for other, process in self._listed.items():
+                if process in below[role]:
+                    own -= {process, *below[other]}
+            yield role, listed, own

@@ -1,12 +1,12 @@
 """A TCP relay with a known delay: `python -m loadtests.harness.relay --to 127.0.0.1:8000 --delay-ms 20`.
 
 `servers.deploy.relay` says what is modelled. Prints one JSON line when it listens, and another with the bytes that it
-carried when standard input closes. With `--record` it then also writes every piece to a file. On request it does to
-connections what an HTTP proxy does that knows no WebSocket, and perhaps no stream.
+carried when standard input closes. With `--record` it then also writes every piece to a file. On request it acts as an
+HTTP proxy that supports no WebSocket, and perhaps no streaming.
 
-Teaches why clients of push services have fallbacks. What crosses the wire: requests without Upgrade, which belongs to
-one connection and may not be forwarded (RFC 9110, section 7.6.1), so that a server answers an upgrade as any other
-request; and, if the proxy is buffering, chunked responses once they have ended. Leaves out headers in several pieces.
+Teaches why clients of push services have fallbacks. What crosses the wire: requests without the Upgrade field, which a
+proxy may not forward (RFC 9110, section 7.6.1), so that the server takes an upgrade for any other request; and, if the
+proxy is buffering, chunked responses only once they have ended. Leaves out headers in several pieces.
 """
 
 import asyncio
@@ -35,28 +35,34 @@ class ProxyRelay(Relay):
     def __init__(self, target: Callable[[], str], delay_s: float, recording: bool, buffering: bool) -> None:
         super().__init__(target, None, delay_s, recording)
         self._buffering = buffering
-        self._kept: defaultdict[int, bytes] = defaultdict(bytes)
+        self._unsent: defaultdict[int, bytes] = defaultdict(bytes)
 
     def passed_on(self, connection: int, data: bytes, *, up: bool) -> bytes:
-        """Count and record a piece; return what is passed on of it, and of those before it."""
+        """Count and record a piece; return what to pass on now: of this piece, and of earlier ones that were kept."""
         data = super().passed_on(connection, data, up=up)
         if up:
             return UPGRADE.sub(b"", data)
-        self._kept[connection] += data
-        if self._buffering and CHUNKED.search(self._kept[connection]) and not data.endswith(LAST_CHUNK):
+        self._unsent[connection] += data
+        if self._buffering and CHUNKED.search(self._unsent[connection]) and not data.endswith(LAST_CHUNK):
             return b""
-        return self._kept.pop(connection)
+        return self._unsent.pop(connection)
 
 
 STDIN = 0
 
 
 async def _run(relay: Relay, record: Path | None) -> None:
-    loop, stop = asyncio.get_running_loop(), asyncio.Event()
+    """Relay until standard input closes."""
+    stopping = asyncio.Event()
+
+    def stop_at_eof() -> None:
+        if not os.read(STDIN, 4096):
+            stopping.set()
+
     async with relay:
         print(json.dumps({"address": relay.address, "pid": os.getpid()}), flush=True)
-        loop.add_reader(STDIN, lambda: None if os.read(STDIN, 4096) else stop.set())
-        await stop.wait()
+        asyncio.get_running_loop().add_reader(STDIN, stop_at_eof)
+        await stopping.wait()
     if record is not None:
         await asyncio.to_thread(record.write_text, json.dumps(relay.pieces), encoding="utf-8")
     print(json.dumps(relay.carried), flush=True)
@@ -70,11 +76,11 @@ def main(
     buffer: Annotated[bool, typer.Option("--buffer", help="Let no upgrade through, and no response in parts.")] = False,
 ) -> None:
     """Pass TCP connections on, with a delay."""
-    delay_s, recording = delay_ms / 1000, record is not None
+    recording = record is not None
     if refuse_upgrades or buffer:
-        relay: Relay = ProxyRelay(lambda: to, delay_s, recording, buffer)
+        relay: Relay = ProxyRelay(lambda: to, delay_ms / 1000, recording, buffer)
     else:
-        relay = Relay(lambda: to, None, delay_s, recording)
+        relay = Relay(lambda: to, None, delay_ms / 1000, recording)
     with asyncio.Runner(loop_factory=auto_loop_factory()) as runner:
         runner.run(_run(relay, record))
 

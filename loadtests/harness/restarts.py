@@ -1,7 +1,7 @@
 """A server that may be restarted in the middle of a measurement: same address, same log, new process.
 
-Teaches what a new version does to those who are connected: all connections break at once, and come back as fast as
-their back-off lets them. This storm is measured from when the new server is ready until the last user reads on.
+Teaches what the start of a new version does to connected users: all connections break at once, and come back as fast as
+their back-off allows. This storm is measured from the moment when the new server is ready until the last user reads on.
 """
 
 from collections.abc import Mapping, Sequence
@@ -29,10 +29,11 @@ class Storm(NamedTuple):
     requests_before: float
 
     def doubts(self, reconnections: Sequence[Reconnection], read_s: float) -> list[str]:
-        """Return how many were back only after the servers were read, at `read_s`: their requests are in no column."""
-        late = sum(row.back_s > read_s for row in reconnections) if self.ready_s else 0
-        lost = f"{late} of {len(reconnections)} connections were back only after the window: {OUTLASTED}"
-        return [lost] if late else []
+        """Return a doubt if connections were back after the servers were read, at `read_s`; no column counts these."""
+        late = [row for row in reconnections if row.back_s > read_s]
+        if not self.ready_s or not late:
+            return []
+        return [f"{len(late)} of {len(reconnections)} connections were back only after the window: {OUTLASTED}"]
 
     def figures(self, reconnections: Sequence[Reconnection], after: Reading) -> dict[str, float]:
         """Return the storm's columns of `results.schema.CELLS`."""
@@ -94,11 +95,12 @@ class RestartableServers:
 
     def _start(self, port: int) -> Server:
         self._starts += 1
-        store, log = self.store, self.folder / f"server of {self.slug}, start {self._starts}.log"
+        store = self.store
+        log = self.folder / f"server of {self.slug}, start {self._starts}.log"
         environment = {**store.environment, **self.environment}
-        more = store.url, store.workers, environment, self.options
-        starting = serving(self.slug, self.core, log, self.on_tick, port, *more)
-        server = self._running.enter_context(starting)
+        server = self._running.enter_context(
+            serving(self.slug, self.core, log, self.on_tick, port, store.url, store.workers, environment, self.options)
+        )
         settings = {**server.settings, "engine": store.engine} if store.engine else server.settings
         return replace(server, pids={**server.pids, **store.pids}, settings=settings)
 

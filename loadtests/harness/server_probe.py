@@ -48,9 +48,9 @@ ReadCounters = Callable[[], Reading]
 class Server:
     """The addresses of the API and of the push service (empty: there is none of ours), and the server's settings.
 
-    pids: by role; the store's engine among them, if it is a process of its own that was started here. Of a deployment,
-    address is the part that clients use, and push_service the part behind it, whatever that is. authority: the file of
-    the one that has signed its certificates; empty without TLS.
+    pids: by role; with the store's engine, if that was started here as a process of its own. Of a deployment, address
+    is the part that clients use, and push_service the part behind it, whatever that is. authority: the file with the
+    certificate of the authority that signed its certificates; empty without TLS.
     """
 
     address: str
@@ -75,8 +75,8 @@ def serving(
     """Run the server of a transport, and its push service, on one core; raises NotMeasured.
 
     port: 0 for a free one. store: its URL; empty for a log that is deleted with the server. workers: how many processes
-    share it. environment: added to ours; PUSHER_* variables in it name a push service that runs already. options:
-    further ones of its command.
+    share the store. environment: added to ours; PUSHER_* variables in it name a push service that runs already.
+    options: further options of the server's command.
     """
     durations = ["--hold", str(HOLD_S), "--lease", str(LEASE_S)]
     shared = ["--store", store, "--workers", str(workers)]
@@ -147,9 +147,9 @@ class Probe:
         self._peak_bytes = {column: max(peak, now[column]) for column, peak in self._peak_bytes.items()}
 
     def difference(self, before: Reading, after: Reading) -> Reading:
-        """Return the figures of a window: differences, but the peaks of memory, and the most connections at an end.
+        """Return the figures of a window: differences, but of memory the peaks, and of connections the larger count.
 
-        After a reading that comes late, users may have left.
+        The larger one, since users may have left before a second reading that came late.
         """
         differences = {column: after[column] - before[column] for column in after}
         most = max(before["connections"], after["connections"])

@@ -37,19 +37,17 @@ def proxied(server: str, core: int | None, folder: Path) -> Iterator[Proxy]:
 
     folder: for all that nginx writes.
     """
-    program, listen = engines.program("nginx"), f"{LOOPBACK}:{free_port()}"
+    program = engines.program("nginx")
     if program is None:
         raise NotMeasured("nginx is missing; Debian's package nginx has it")
+    listen = f"{LOOPBACK}:{free_port()}"
     folder.mkdir()
     shutil.copy(SITES / "frame.conf", folder / "nginx.conf")
     site = (SITES / "http2.conf").read_text(encoding="utf-8")
     with issued_certificates(Link.H2) as trusted:
-        for line, ours in {
-            "127.0.0.1:8001": server.removeprefix("http://"),
-            "127.0.0.1:8443": listen,
-            "server.pem": str(certificate_file()),
-        }.items():
-            site = site.replace(line, ours)
+        site = site.replace("127.0.0.1:8001", server.removeprefix("http://"))
+        site = site.replace("127.0.0.1:8443", listen)
+        site = site.replace("server.pem", str(certificate_file()))
         (folder / "site.conf").write_text(site, encoding="utf-8")
         with running_nginx(program, folder, listen, core, folder / "nginx.log") as nginx:
             yield Proxy(f"https://{listen}", nginx.pid, trusted["authority"])

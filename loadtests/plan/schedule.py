@@ -42,10 +42,10 @@ def schedule(workload: Workload, user: int) -> list[ScheduledAction]:
     for began_s, ended_s in intervals_s("typing", seed, user, workload.typing_per_s, length_s, TYPING_S):
         actions += [ScheduledAction(began_s, Kind.TYPING, "started"), ScheduledAction(ended_s, Kind.TYPING, "stopped")]
     absences = list(intervals_s("comings", seed, user, workload.comings_per_s, length_s, ABSENT_S))
-    actions = [each for each in actions if not any(left <= each.moment_s < back for left, back in absences)]
+    actions = [action for action in actions if not any(left <= action.moment_s < back for left, back in absences)]
     for left_s, back_s in absences:
         actions += [ScheduledAction(left_s, Kind.PRESENCE, "offline"), ScheduledAction(back_s, Kind.PRESENCE, "online")]
-    return sorted(each._replace(moment_s=round(each.moment_s, 6)) for each in actions)
+    return sorted(action._replace(moment_s=round(action.moment_s, 6)) for action in actions)
 
 
 def poisson_s(stream: str, seed: int, user: int, rate_per_s: float, length_s: float) -> Iterator[float]:
@@ -66,11 +66,14 @@ def intervals_s(
     stream: str, seed: int, user: int, rate_per_s: float, length_s: float, lasting_s: tuple[float, float]
 ) -> Iterator[tuple[float, float]]:
     """Yield intervals that begin at random moments, last uniformly long, never overlap, and end within the length."""
-    lasts, ended_s = Random(f"{stream} last {seed} {user}"), 0.0
+    random = Random(f"{stream} last {seed} {user}")
+    free_from_s = 0.0
     for began_s in poisson_s(stream, seed, user, rate_per_s, length_s):
-        if began_s > ended_s and began_s + (lasted_s := lasts.uniform(*lasting_s)) < length_s:
-            ended_s = began_s + lasted_s
-            yield began_s, ended_s
+        if began_s > free_from_s:
+            ended_s = began_s + random.uniform(*lasting_s)
+            if ended_s < length_s:
+                free_from_s = ended_s
+                yield began_s, ended_s
 
 
 def bunched(moments_s: Iterable[float], bunch_s: float) -> Iterator[float]:

@@ -1,8 +1,8 @@
-"""What stands beneath the table of cells: late events of other kinds, and what is to be noted about single cells.
+"""What is printed below the table of cells: a table of all kinds of events, and notes on single cells.
 
-Teaches that a late event is not merely late: a typing notice that has expired, or an "online" that an "offline" has
-followed, is false by the time it is seen. The notes say why a cell is not valid, what differs from theory, and what
-first sends took.
+Teaches that a late event may be a false one: a typing notice that has expired, or an "online" that an "offline" has
+followed, is no longer true when it is seen. The notes say why a cell is not valid, what differs from theory, and how
+long first sends took.
 """
 
 from collections.abc import Iterator, Sequence
@@ -19,25 +19,25 @@ FIRST_SENDS = "Before the window everybody sent once; until that was acknowledge
 
 
 def print_notes(console: Console, cells: Sequence[Cell]) -> None:
-    """Print the reasons of verdicts, the remarks, and what a user's first send takes, which is in no other figure."""
+    """Print the reasons of verdicts, the remarks, and how long a user's first send takes, which no figure includes."""
     for cell in cells:
         name = name_in_table(cell)
         if reason := cell.verdict.reason:
             console.print(note(f"{name} is {cell.verdict.status}: {reason}"))
         for remark in remarks_on(cell):
             console.print(note(f"{name}: {remark}"), style="yellow")
-    took = [
+    first_sends = [
         f"{name_in_table(cell)} {1000 * cell.number('first_ack_p50_s'):,.0f} ms "
         f"(n = {cell.number('first_sends'):.0f}), later sends {1000 * cell.number('ack_p50_s'):,.0f} ms"
         for cell in cells
         if cell.verdict.adds_up
     ]
-    if took:
-        console.print(note(f"\n{FIRST_SENDS} {'; '.join(took)}.\n"))
+    if first_sends:
+        console.print(note(f"\n{FIRST_SENDS} {'; '.join(first_sends)}.\n"))
 
 
 def name_in_table(cell: Cell) -> str:
-    """Return the transport and its load, if the table has several; they all are of one scenario."""
+    """Return the transport and, where the scenario has several loads, the load."""
     return ", ".join(filter(None, (label(cell.transport), cell.planned.workload.point)))
 
 

@@ -57,7 +57,8 @@ class Bar(Progress):
     def __init__(self, console: Console, planned: Sequence[Planned]) -> None:
         columns = (TextColumn("{task.description:<54}"), BarColumn(), TimeRemainingColumn(compact=True))
         super().__init__(*columns, console=console, transient=True, auto_refresh=False)
-        self._count, self._begun = len(planned), 0
+        self._count = len(planned)
+        self._begun = 0
         self._done_s = self._each_s = 0.0
         self._since_s = perf_counter()
         self._task = self.add_task("", total=sum(one.about_s for one in planned))
@@ -112,8 +113,12 @@ def print_cells(console: Console, cells: Sequence[Cell], scenario: Scenario) -> 
     if any(0 < cell.number("delivered") < SAMPLES_MIN[99] for cell in cells):
         console.print(note(P99_WARNING), style="yellow")
     print_notes(console, cells)
-    uses_rented = any(cell.transport.needs_push_service for cell in cells) and push_service() == RENTED
-    for sentence in (*HOW_TO_READ, *[RENTED_NOTE] * uses_rented, *[WEBSOCKETS_NOTE] * (H2 in scenario.links)):
+    sentences = list(HOW_TO_READ)
+    if push_service() == RENTED and any(cell.transport.needs_push_service for cell in cells):
+        sentences.append(RENTED_NOTE)
+    if H2 in scenario.links:
+        sentences.append(WEBSOCKETS_NOTE)
+    for sentence in sentences:
         console.print(note(f"{sentence}\n"))
 
 

@@ -86,9 +86,9 @@ class RunFolder:
         self._note_verdict(cell.planned, cell.verdict)
 
     def add_failure(self, planned: Planned, failure: Exception) -> None:
-        """Note that a measurement failed. Where the load is raised up to the limit, an overload is the result.
+        """Note that a measurement failed. An earlier measurement of the same cell counts instead.
 
-        Where it was made before, that counts.
+        Where the load is raised up to the limit, an overload of the servers is the result, not a failure.
         """
         if planned.key in self.attempts:
             self.attempts[planned.key] += 1
@@ -105,22 +105,21 @@ class RunFolder:
 
     def note_slow(self, plan: Sequence[Planned]) -> dict[Key, Verdict]:
         """Make the valid cells for which the machine was slower suspect, and return their verdicts."""
-        verdicts = self._manifest["verdicts"]
-        found = {
-            planned.key: Verdict(Status.SUSPECT, doubt(self.slow_cells()[planned.key]))
-            for planned in plan
-            if planned.key in self.slow_cells()
-            and verdicts[planned.label(planned.transport.slug)]["verdict"] == Status.VALID
-        }
-        texts = {tuple(_texts(key)): verdict for key, verdict in found.items()}
-        at = [column.name for column in CELLS].index("verdict")  # which the reason follows
+        slow = self.slow_cells()
+        found: dict[Key, Verdict] = {}
+        for planned in plan:
+            noted = self._manifest["verdicts"].get(planned.label(planned.transport.slug), {})
+            if planned.key in slow and noted["verdict"] == Status.VALID:
+                found[planned.key] = Verdict(Status.SUSPECT, doubt(slow[planned.key]))
+        verdicts_by_text = {tuple(_texts(key)): verdict for key, verdict in found.items()}
+        index = [column.name for column in CELLS].index("verdict")  # the reason is in the column after it
 
-        def noted(row: list[str]) -> list[str]:
-            verdict = texts.get(tuple(row[: len(KEY)]))
-            return [*row[:at], verdict.status, verdict.reason, *row[at + 2 :]] if verdict else row
+        def with_verdict(row: list[str]) -> list[str]:
+            verdict = verdicts_by_text.get(tuple(row[: len(KEY)]))
+            return [*row[:index], verdict.status, verdict.reason, *row[index + 2 :]] if verdict else row
 
         if found:
-            rewrite(self.path / CELLS_FILE, noted)
+            rewrite(self.path / CELLS_FILE, with_verdict)
         for planned in plan:
             if planned.key in found:
                 self._note_verdict(planned, found[planned.key])

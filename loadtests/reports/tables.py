@@ -9,8 +9,8 @@ from typing import TextIO
 
 def opened(path: Path, mode: str) -> TextIO:
     """Open a table. A gzip file may consist of several parts (RFC 1952), so appending works there too."""
-    how: Callable[..., TextIO] = gzip.open if path.suffix == ".gz" else open
-    return how(path, f"{mode}t", newline="", encoding="utf-8")
+    open_file: Callable[..., TextIO] = gzip.open if path.suffix == ".gz" else open
+    return open_file(path, f"{mode}t", newline="", encoding="utf-8")
 
 
 def write_rows(path: Path, mode: str, rows: Iterable[Sequence[object]]) -> None:

@@ -1,8 +1,8 @@
 """A record of many short measurements, as one JSON file of tables: each is on disk before the next one begins.
 
-Teaches when a measurement may be repeated without choosing a result: only the load generator's own lag decides, never
-the figures, and the number of attempts goes into the row. And when a record may be resumed: on the same machine, with
-the same code and loads; otherwise it starts again.
+Teaches when repeating a measurement chooses no result: only the load generator's own lag decides, never the figures,
+and the number of attempts is kept in the row. And when a record may be resumed: on the same machine, with the same code
+and loads; otherwise it starts again.
 """
 
 import json
@@ -50,7 +50,9 @@ def keep(trials: Iterable[Trial], record: dict[str, Any], tables: Tables, path: 
     What an interrupted run under the same conditions has measured is not measured again. record: the manifest, to which
     trials may add. Raises OSError if nothing can be kept.
     """
-    console, missing, planned = terminal.console(), 0, list(trials)
+    console = terminal.console()
+    planned = list(trials)
+    missing = 0
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     record |= {"partial": True, **{name: [] for name in tables}}
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -75,7 +77,7 @@ def keep(trials: Iterable[Trial], record: dict[str, Any], tables: Tables, path: 
     failed = missing > 0 or any(row.get(column, 0) for name in tables for row in record[name] for column in WRONG)
     _write(path, as_json(record | {"partial": failed}, tables))
     console.print(f"Written to {path}")
-    return int(failed)
+    return 1 if failed else 0
 
 
 def _resume(record: dict[str, Any], path: Path) -> None:
@@ -99,10 +101,15 @@ def _write(path: Path, text: str) -> None:
 
 
 def repeat_if_lagging(measure: Callable[[], Row]) -> Row:
-    """Measure up to ATTEMPTS_MAX times, while the generator lagged so that the figures are suspect: the last counts."""
-    row, attempts = measure(), 1
+    """Measure again while the generator's lag makes the figures suspect, up to ATTEMPTS_MAX times; the last one counts.
+
+    The row gets the number of attempts as its `trials`.
+    """
+    row = measure()
+    attempts = 1
     while float(row.get("heartbeat_lag_p99_s", 0.0)) > SUSPECT_S and attempts < ATTEMPTS_MAX:
-        row, attempts = measure(), attempts + 1
+        row = measure()
+        attempts += 1
     return {**row, "trials": attempts}
 
 
@@ -113,19 +120,20 @@ def row_of(cell: Cell) -> Row:
 
 def one_line(row: Row) -> str:
     """Return a row in one line, for the terminal: its texts, and those of its figures that matter most."""
-    row = {name: value for name, value in row.items() if (value if isinstance(value, str) else name in SHOWN)}
-    return ", ".join(value if isinstance(value, str) else f"{name} {value:.5g}" for name, value in row.items())
+    shown = {name: value for name, value in row.items() if name in SHOWN or (isinstance(value, str) and value)}
+    return ", ".join(value if isinstance(value, str) else f"{name} {value:.5g}" for name, value in shown.items())
 
 
 def as_json(record: Mapping[str, Any], tables: Collection[str]) -> str:
-    """Return a record as JSON: what is no table first, then a line for each row of a table; nan becomes null."""
+    """Return a record as JSON: the manifest first, then a line for each row of a table; nan becomes null."""
     facts = {name: fact for name, fact in record.items() if name not in tables}
-    head = json.dumps(facts, indent=2, ensure_ascii=False).removesuffix("\n}")
+    text = json.dumps(facts, indent=2, ensure_ascii=False).removesuffix("\n}")
     for name in tables:
-        without_nan = (
-            {key: None if isinstance(value, float) and isnan(value) else value for key, value in row.items()}
-            for row in record[name]
-        )
-        lines = ",\n".join(f"    {json.dumps(row, allow_nan=False)}" for row in without_nan)
-        head += f',\n  "{name}": [\n{lines}\n  ]'
-    return head + "\n}\n"
+        lines = ",\n".join(f"    {_row_as_json(row)}" for row in record[name])
+        text += f',\n  "{name}": [\n{lines}\n  ]'
+    return text + "\n}\n"
+
+
+def _row_as_json(row: Row) -> str:
+    nulls = {name: None for name, value in row.items() if isinstance(value, float) and isnan(value)}
+    return json.dumps({**row, **nulls}, allow_nan=False)

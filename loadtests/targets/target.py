@@ -1,8 +1,8 @@
 """What is measured: a server of ours, or a whole deployment.
 
-A target defines how its servers are started, which Locust files are their clients, and how their counters are read. Of
-a deployment all processes run on the servers' core and are counted, with those that they start; our supervisor and our
-model of a host are counted apart, since nobody runs those.
+A target defines how its servers are started, which Locust files are their clients, and how their counters are read. All
+processes of a deployment run on the servers' core and are counted. Our supervisor and our model of a host are counted
+apart, since they exist only in the experiment.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -69,15 +69,15 @@ class OurServers:
     def probe(self, transport: Transport, server: Server, generator_pid: int) -> Probe:
         """Return the object that reads its counters."""
         uses_rented_service = transport.needs_push_service and not server.push_service
-        takes_webhooks = server.settings.get("presence") == "webhook"  # whose bytes count as if clients had sent them
-        by_tls = server.authority or PROXY in server.pids  # of which they see what is inside
+        takes_webhooks = server.settings.get("presence") == "webhook"  # the API counts them as bytes from clients
+        by_tls = server.authority or PROXY in server.pids  # servers count decrypted bytes
         counts_all = not (uses_rented_service or takes_webhooks or by_tls)
         return Probe(server, generator_pid, ServerCounters, counts_all)
 
 
 @dataclass(frozen=True, slots=True)
 class DeployedServers(OurServers):
-    """One deployment with all its processes, neither moved away nor restarted. Users and counters are ours."""
+    """One deployment with all its processes, without delays or restarts. It has our load users and our counters."""
 
     deployment: Deployment
 
@@ -125,7 +125,7 @@ class DeployedServers(OurServers):
             behind = [part for part in ready["parts"].values() if part != address]
             settings = {"deployment": self.name, "store": ready["store"], "processes": sorted(pids)}
             settings |= {"hold_s": HOLD_S, "lease_s": LEASE_S}
-            has_host = self.deployment.has_functions  # in the role of the API, which it starts
+            has_host = self.deployment.has_functions  # then the host has the API's role, and starts it
             pids = {HOST if role == API and has_host else role: pid for role, pid in pids.items()}
             server = Server(address, "".join(behind), pids, settings)
             yield FixedServer(server), ClientAddresses(address)
